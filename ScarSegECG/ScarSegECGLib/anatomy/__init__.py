@@ -1,0 +1,1 @@
+"""LV geometry: centres, RV insertions, AHA-17 partition."""

@@ -1,0 +1,269 @@
+"""The AHA-17 partition of the LV myocardium (16 segments too), in fixed or landmark mode."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.anatomy.axis import fit_long_axis, full_circle, lv_centres, slice_shifts
+from ScarSegECGLib.anatomy.insertion import insertion_points
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, bounding_box, direction_deg, trace_border
+from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
+from ScarSegECGLib.case import Anatomy
+from ScarSegECGLib.errors import InputError
+
+Mode = Literal["fixed", "landmark"]
+NO_RING = -1
+MODE_TEXT = {"fixed": "fixed 60 degrees", "landmark": "landmark"}
+UNSURE = 0.15  # median confidence below which the reader is asked to check the insertions
+SHIFTED_MM = 8.0
+ARC_DEG = (40.0, 200.0)  # a septum narrower or wider than this is a mistake
+
+
+def partition(
+    cavity: Mask,
+    myocardium: Mask,
+    image: NDArray | None,
+    spacing: Spacing,
+    *,
+    insertions_deg: NDArray | None = None,
+    mode: Mode = "fixed",
+    segments: Literal[16, 17] = 17,
+    orientation_known: bool = True,
+) -> Anatomy:
+    """Divide the LV myocardium into the AHA segments.
+
+    Thirds are counted over the slices whose cavity the myocardium surrounds; open slices above belong to the basal
+    third, slices beyond the cavity's end are segment 17 (in 16-segment mode, apical). A remainder of one slice goes
+    to the mid third, of two to the mid and the basal one. The anterior insertion is the border 1|2, the inferior
+    one 3|4: in fixed mode six sectors of 60 degrees are counted from the anterior insertion; in landmark mode the
+    septal arc is halved and the free wall's arc quartered. The four apical sectors have 90 degrees, segment 14
+    centred on the mid of the septum.
+
+    Parameters
+    ----------
+    cavity, myocardium : bool arrays, shape (slice, row, column)
+        Canonical storage. Where they overlap, the voxel is myocardium.
+    image : array, same shape, or None
+        LGE, in which the RV insertions are looked for.
+    spacing : (slice, row, column) mm
+    insertions_deg : array, shape (2,) or (slice, 2), optional
+        Anterior and inferior insertion as given by the reader, degrees in the bullseye's frame, for the stack or per
+        slice (NaN rows: found).
+    mode : {"fixed", "landmark"}
+    segments : {17, 16}
+    orientation_known : bool
+        False adds a note that the canonical orientation was assumed.
+
+    Returns
+    -------
+    Anatomy
+        Without any labels where there is no myocardium with a cavity.
+
+    Raises
+    ------
+    InputError
+        Shapes, spacing, mode or insertions that cannot be used.
+
+    References
+    ----------
+    Cerqueira MD et al. Circulation 2002;105:539-42. Selvadurai BSN et al. JACC Cardiovasc Imaging 2018;11:958-72.
+    """
+    given = _checked(cavity, myocardium, image, spacing, insertions_deg, mode, segments)
+    cavity, myocardium = np.asarray(cavity, bool), np.asarray(myocardium, bool)
+    cavity = cavity & ~myocardium
+    printed = f"{MODE_TEXT[mode]}, {segments} segments"
+    if not (cavity.any() and myocardium.any()):
+        return _no_anatomy(cavity, myocardium, printed)
+
+    # everything below sees only the LV's own part of the image, and enough around it to hold the RV
+    inside = _crop(cavity | myocardium, spacing)
+    origin_mm = np.array([inside[1].start, inside[2].start]) * np.array(spacing[1:])
+    blood, muscle = cavity[inside], myocardium[inside]
+    centres = lv_centres(blood, muscle, spacing)
+    border = trace_border(muscle, centres, spacing)
+    seen = None if image is None else np.asarray(image)[inside]
+    points = insertion_points(seen, blood, border, centres, spacing, given)
+    rings, notes = slice_rings(blood, muscle, centres, spacing, segments)
+
+    labels = np.zeros(cavity.shape, np.uint8)
+    labels[inside] = _label(muscle, rings, centres, points.degrees, spacing, mode)
+    notes += _remarks(points.confidence, image is not None, given, orientation_known, centres, spacing)
+    present = np.bincount(labels[inside].ravel(), minlength=18)[1:18] > 0
+    if segments == 17 and not present[16]:
+        notes += ("Segment 17 is not imaged: the stack ends within the cavity.",)
+    return Anatomy(
+        cavity=cavity,
+        myocardium=myocardium,
+        aha=labels,
+        centres_mm=centres + origin_mm,
+        insertions_deg=points.degrees,
+        insertion_confidence=points.confidence,
+        mode=printed,
+        imaged=tuple(bool(p) for p in present),
+        notes=notes,
+    )
+
+
+def slice_rings(
+    cavity: Mask, myocardium: Mask, centres_mm: Floats, spacing: Spacing, segments: int = 17
+) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+    """Ring of each slice (basal 0, mid 1, apical 2, cap 3, -1 without LV), shape (slice,), and remarks."""
+    n = len(cavity)
+    rings = np.full(n, NO_RING, np.int8)
+    has_cavity = cavity.any(axis=(1, 2))
+    has_lv = has_cavity | myocardium.any(axis=(1, 2))
+    closed = np.flatnonzero(full_circle(cavity, myocardium, centres_mm, spacing))
+    notes: tuple[str, ...] = ()
+    if not closed.size:
+        closed = np.flatnonzero(has_cavity)
+        notes += ("No slice has myocardium all around the cavity: thirds are taken over all slices with a cavity.",)
+    first, last = int(closed[0]), int(closed[-1])
+    count = last - first + 1
+    if count < 3:
+        notes += (f"Only {count} slice(s) between apex and base: not every third is imaged.",)
+    third, rest = divmod(count, 3)
+    mid_from = first + third
+    basal_from = mid_from + third + (rest > 0)
+    k = np.arange(n)
+    rings[k < mid_from] = APICAL
+    rings[(k >= mid_from) & (k < basal_from)] = MID
+    rings[k >= basal_from] = BASAL
+    if segments == 17:
+        rings[k < int(np.flatnonzero(has_cavity)[0])] = CAP
+    rings[~has_lv] = NO_RING
+    return rings, notes
+
+
+def sector_starts(insertions_deg: Floats, mode: Mode) -> tuple[Floats, Floats]:
+    """Where each sector begins, degrees, counter-clockwise to the next one's beginning.
+
+    Parameters
+    ----------
+    insertions_deg : float64 array, shape (slice, 2)
+    mode : {"fixed", "landmark"}
+
+    Returns
+    -------
+    six : float64 array, shape (slice, 6)
+        Of segments 2, 3, 4, 5, 6, 1 (8, 9, 10, 11, 12, 7 likewise), ascending from the anterior insertion.
+    four : float64 array, shape (slice, 4)
+        Of segments 14, 15, 16, 13.
+    """
+    anterior, inferior = insertions_deg[:, 0], insertions_deg[:, 1]
+    septum = np.full(len(anterior), 120.0) if mode == "fixed" else (inferior - anterior) % 360.0
+    free = 360.0 - septum
+    steps = np.stack([0 * free, septum / 2, septum, septum + free / 4, septum + free / 2, septum + 0.75 * free], axis=1)
+    middle = anterior + septum / 2
+    return anterior[:, None] + steps, middle[:, None] + np.array([-45.0, 45.0, 135.0, 225.0])
+
+
+SIX_ORDER = (2, 3, 4, 5, 6, 1)
+FOUR_ORDER = (14, 15, 16, 13)
+
+
+def _label(
+    myocardium: Mask, rings: NDArray, centres_mm: Floats, insertions_deg: Floats, spacing: Spacing, mode: Mode
+) -> NDArray[np.uint8]:
+    k, i, j = np.nonzero(myocardium)
+    angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - centres_mm[k])
+    six, four = sector_starts(insertions_deg, mode)
+    ring = rings[k]
+    number = np.full(k.shape, RING_SEGMENTS[CAP][0], np.uint8)
+    for starts, order, chosen in (
+        (six, SIX_ORDER, (ring == BASAL) | (ring == MID)),
+        (four, FOUR_ORDER, ring == APICAL),
+    ):
+        turned = (angle[chosen] - starts[k[chosen], 0]) % 360.0
+        limits = starts[k[chosen], 1:] - starts[k[chosen], :1]
+        number[chosen] = np.array(order, np.uint8)[(turned[:, None] >= limits).sum(axis=1)]
+    number[ring == MID] += 6
+    labels = np.zeros(myocardium.shape, np.uint8)
+    labels[k, i, j] = number
+    return labels
+
+
+def _crop(lv: Mask, spacing: Spacing, margin_mm: float = 16.0) -> tuple[slice, slice, slice]:
+    _, rows, columns = bounding_box(lv)
+    grown = []
+    for part, pixel, size in zip((rows, columns), spacing[1:], lv.shape[1:], strict=True):
+        margin = int(np.ceil(margin_mm / pixel))
+        grown.append(slice(max(part.start - margin, 0), min(part.stop + margin, size)))
+    return slice(None), grown[0], grown[1]
+
+
+def _remarks(
+    confidence: Floats,
+    has_image: bool,
+    given: NDArray | None,
+    orientation_known: bool,
+    centres_mm: Floats,
+    spacing: Spacing,
+) -> tuple[str, ...]:
+    notes: list[str] = []
+    if not orientation_known:
+        notes.append("The file has no orientation: right ventricle on the image left and anterior wall up are assumed.")
+    lv = np.isfinite(centres_mm).all(axis=1)
+    sure = float(np.median(confidence[lv]))
+    if given is not None:
+        notes.append("RV insertions given by the reader are used.")
+    elif not has_image:
+        notes.append("RV insertions are assumed at 120 and 240 degrees: no image was given.")
+    elif sure < UNSURE:
+        notes.append(f"RV insertions are uncertain (confidence {sure:.2f}): check them on the image.")
+    if lv.sum() >= 4:
+        shift = np.linalg.norm(slice_shifts(centres_mm, fit_long_axis(centres_mm, spacing), spacing), axis=1)
+        far = np.flatnonzero(np.nan_to_num(shift) > SHIFTED_MM)
+        if far.size:
+            named = ", ".join(f"{k + 1} ({shift[k]:.0f} mm)" for k in far)
+            notes.append(f"Slices off the long axis, counted from the apex: {named}.")
+    return tuple(notes)
+
+
+def _no_anatomy(cavity: Mask, myocardium: Mask, printed: str) -> Anatomy:
+    n = len(cavity)
+    return Anatomy(
+        cavity=cavity,
+        myocardium=myocardium,
+        aha=np.zeros(cavity.shape, np.uint8),
+        centres_mm=np.full((n, 2), np.nan),
+        insertions_deg=np.full((n, 2), np.nan),
+        insertion_confidence=np.zeros(n),
+        mode=printed,
+        imaged=(False,) * 17,
+        notes=("No left ventricle with cavity and myocardium: there is no AHA partition.",),
+    )
+
+
+def _checked(
+    cavity: Mask,
+    myocardium: Mask,
+    image: NDArray | None,
+    spacing: Spacing,
+    insertions_deg: NDArray | None,
+    mode: str,
+    segments: int,
+) -> NDArray | None:
+    """Refuse what cannot be used; the given insertions as an array."""
+    if np.ndim(cavity) != 3 or np.shape(cavity) != np.shape(myocardium):
+        raise InputError("LV cavity and myocardium must be masks of one stack, slice x row x column, of equal size.")
+    if image is not None and np.shape(image) != np.shape(cavity):
+        raise InputError("Image and masks differ in size: give the masks on the image's own grid.")
+    if len(spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in spacing):
+        raise InputError("Voxel spacing must be three positive lengths in mm (slice, row, column).")
+    if mode not in MODE_TEXT or segments not in (16, 17):
+        raise InputError("Choose mode 'fixed' or 'landmark' and 16 or 17 segments.")
+    if insertions_deg is None:
+        return None
+    given = np.asarray(insertions_deg, float)
+    if given.shape not in ((2,), (len(cavity), 2)):
+        raise InputError("Give RV insertions as two angles for the stack, or two for each slice.")
+    arc = (given[..., 1] - given[..., 0]) % 360.0
+    if np.any(np.isfinite(arc) & ((arc < ARC_DEG[0]) | (arc > ARC_DEG[1]))):
+        raise InputError(
+            f"RV insertions must enclose a septum of {ARC_DEG[0]:.0f} to {ARC_DEG[1]:.0f} degrees, counter-clockwise "
+            "from the anterior to the inferior one: move them, or swap the two."
+        )
+    return given

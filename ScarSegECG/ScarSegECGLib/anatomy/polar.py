@@ -1,0 +1,121 @@
+"""Rays from the LV centre: the bullseye's angles, the myocardium's borders and the image along a ray.
+
+Angles are degrees in the bullseye's frame (0 = image right = lateral, counter-clockwise, 90 = image up = anterior),
+always measured in mm, so that anisotropic pixels change nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Spacing = tuple[float, float, float]
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+N_RAYS = 120
+RAY_STEP_MM = 0.5
+
+
+@dataclass(frozen=True)
+class Border:
+    """The myocardium as the rays of each slice see it; all shapes (slice, ray), NaN or False where there is none.
+
+    ``angles`` is degrees, shape (ray,); ``inner`` and ``outer`` are mm from the centre to the myocardium's first and
+    last voxel; ``hit`` says that the ray meets myocardium.
+    """
+
+    angles: Floats
+    inner: Floats
+    outer: Floats
+    hit: Mask
+
+
+def wrap(degrees: NDArray | float) -> Floats:
+    """Angle(s) folded to [-180, 180)."""
+    return np.asarray((np.asarray(degrees, float) + 180.0) % 360.0 - 180.0)
+
+
+def bounding_box(mask: Mask) -> tuple[slice, slice, slice]:
+    """Smallest box that holds the mask; raises ValueError for an empty one."""
+    planes, image = mask.any(axis=(1, 2)), mask.any(axis=0)
+    found = [np.flatnonzero(line) for line in (planes, image.any(axis=1), image.any(axis=0))]
+    if not found[0].size:
+        raise ValueError("the mask is empty")
+    k, i, j = (slice(int(line[0]), int(line[-1]) + 1) for line in found)
+    return k, i, j
+
+
+def direction_deg(offset_mm: NDArray) -> Floats:
+    """Bullseye angle, [0, 360), of offsets (..., 2) given as (row mm, column mm) from the LV centre."""
+    return np.asarray(np.degrees(np.arctan2(-offset_mm[..., 0], offset_mm[..., 1])) % 360.0)
+
+
+def ray_angles(n: int = N_RAYS) -> Floats:
+    """Directions of ``n`` evenly spaced rays, degrees, the first one at half a step."""
+    return (np.arange(n) + 0.5) * (360.0 / n)
+
+
+def ray_points(centres_mm: Floats, angles_deg: Floats, radii_mm: Floats, spacing: Spacing) -> tuple[Floats, Floats]:
+    """Row and column indices (not rounded) of points on rays, shape (slice, ray, radius).
+
+    ``radii_mm`` is (radius,), the same on every ray, or (slice, ray, radius).
+    """
+    radii = np.broadcast_to(radii_mm, (len(centres_mm), len(angles_deg), radii_mm.shape[-1]))
+    turn = np.radians(angles_deg)[None, :, None]
+    rows = (centres_mm[:, 0, None, None] - radii * np.sin(turn)) / spacing[1]
+    columns = (centres_mm[:, 1, None, None] + radii * np.cos(turn)) / spacing[2]
+    return rows, columns
+
+
+def trace_border(myocardium: Mask, centres_mm: Floats, spacing: Spacing, n_rays: int = N_RAYS) -> Border:
+    """Where rays from the LV centre enter and leave the myocardium (nearest voxel, every 0.5 mm).
+
+    Parameters
+    ----------
+    myocardium : bool array, shape (slice, row, column)
+    centres_mm : float64 array, shape (slice, 2)
+        (row mm, column mm) = index * spacing; NaN rows give no border.
+    spacing : (slice, row, column) mm
+    n_rays : int
+    """
+    angles = ray_angles(n_rays)
+    shape = (len(myocardium), n_rays)
+    inner, outer, hit = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool)
+    use = np.flatnonzero(np.isfinite(centres_mm).all(axis=1) & myocardium.any(axis=(1, 2)))
+    if not use.size:
+        return Border(angles, inner, outer, hit)
+    _, rows, columns = bounding_box(myocardium)
+    corners = np.array([(r, c) for r in (rows.start, rows.stop) for c in (columns.start, columns.stop)])
+    reach = np.linalg.norm(corners * np.array(spacing[1:]) - centres_mm[use, None], axis=2).max()
+    radii = np.arange(0.0, reach + RAY_STEP_MM, RAY_STEP_MM)
+    inside = sample_mask(myocardium[use], *ray_points(centres_mm[use], angles, radii, spacing))
+    hit[use] = inside.any(axis=2)
+    inner[use] = np.where(hit[use], radii[inside.argmax(axis=2)], np.nan)
+    outer[use] = np.where(hit[use], radii[len(radii) - 1 - inside[:, :, ::-1].argmax(axis=2)], np.nan)
+    return Border(angles, inner, outer, hit)
+
+
+def sample_mask(mask: Mask, rows: Floats, columns: Floats) -> Mask:
+    """Nearest voxel of each slice at (slice, ...) indices; False outside the image."""
+    i, j = np.rint(rows).astype(np.intp), np.rint(columns).astype(np.intp)
+    inside = (i >= 0) & (i < mask.shape[1]) & (j >= 0) & (j < mask.shape[2])
+    np.clip(i, 0, mask.shape[1] - 1, out=i)
+    np.clip(j, 0, mask.shape[2] - 1, out=j)
+    k = np.arange(len(mask)).reshape((-1,) + (1,) * (i.ndim - 1))
+    return np.asarray(mask[k, i, j] & inside)
+
+
+def sample_image(image: NDArray, rows: Floats, columns: Floats) -> Floats:
+    """Bilinear value of each slice at (slice, ...) indices; NaN outside the image."""
+    n_rows, n_columns = image.shape[1:]
+    outside = (rows < 0) | (rows > n_rows - 1) | (columns < 0) | (columns > n_columns - 1)
+    rows, columns = np.clip(rows, 0, n_rows - 1), np.clip(columns, 0, n_columns - 1)
+    i, j = np.minimum(rows.astype(np.intp), n_rows - 2), np.minimum(columns.astype(np.intp), n_columns - 2)
+    u, v = rows - i, columns - j
+    k = np.arange(len(image)).reshape((-1,) + (1,) * (i.ndim - 1))
+    top = image[k, i, j] * (1 - v) + image[k, i, j + 1] * v
+    bottom = image[k, i + 1, j] * (1 - v) + image[k, i + 1, j + 1] * v
+    return np.asarray(np.where(outside, np.nan, top * (1 - u) + bottom * u), float)

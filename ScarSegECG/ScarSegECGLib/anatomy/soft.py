@@ -1,0 +1,101 @@
+"""The AHA partition as a soft prior for the network."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from ScarSegECGLib.anatomy.aha import FOUR_ORDER, NO_RING, SIX_ORDER, Mode, sector_starts
+from ScarSegECGLib.anatomy.polar import Floats, Spacing, direction_deg
+from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
+from ScarSegECGLib.case import Anatomy
+
+
+def soft_prior(
+    anatomy: Anatomy,
+    spacing: Spacing,
+    sigma_deg: float = 10.0,
+    sigma_slice: float = 0.5,
+    *,
+    rotate_deg: float = 0.0,
+    shift_slices: int = 0,
+) -> NDArray[np.float32]:
+    """Probability of each AHA segment for every myocardial voxel.
+
+    Borders between sectors are blurred by a Gaussian in angle, borders between rings by one along the slices.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+        From :func:`aha.partition`.
+    spacing : (slice, row, column) mm
+    sigma_deg, sigma_slice : float
+        Standard deviations of the blur, degrees and slices; 0 gives the hard partition.
+    rotate_deg : float
+        Turn of all sectors, counter-clockwise: jitter for training.
+    shift_slices : int
+        The rings moved by so many slices towards the base: jitter for training.
+
+    Returns
+    -------
+    float32 array, shape (slice, 17, row, column)
+        Sums to 1 over the segments inside the labelled myocardium and is 0 elsewhere: outside, and wherever the
+        geometry is unknown.
+    """
+    n, rows, columns = anatomy.aha.shape
+    prior = np.zeros((n, 17, rows, columns), np.float32)
+    mode: Mode = "landmark" if anatomy.mode.startswith("landmark") else "fixed"
+    known = np.isfinite(anatomy.insertions_deg).all(axis=1) & np.isfinite(anatomy.centres_mm).all(axis=1)
+    k, i, j = np.nonzero((anatomy.aha > 0) & known[:, None, None])
+    if not k.size:
+        return prior
+    angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - anatomy.centres_mm[k])
+    six, four = sector_starts(anatomy.insertions_deg + rotate_deg, mode)
+    in_six = _sectors(angle, six[k], sigma_deg)[:, np.argsort(SIX_ORDER)]
+    in_four = _sectors(angle, four[k], sigma_deg)[:, np.argsort(FOUR_ORDER)]
+    ring = _ring_weights(rings_of(anatomy), sigma_slice, shift_slices)[k]
+    prior[k, :, i, j] = np.concatenate(
+        [
+            ring[:, BASAL, None] * in_six,
+            ring[:, MID, None] * in_six,
+            ring[:, APICAL, None] * in_four,
+            ring[:, CAP, None],
+        ],
+        axis=1,
+    )
+    return prior
+
+
+def rings_of(anatomy: Anatomy) -> NDArray[np.int8]:
+    """Ring of each slice as its labels say (basal 0, mid 1, apical 2, cap 3, -1 none), shape (slice,)."""
+    rings = np.full(len(anatomy.aha), NO_RING, np.int8)
+    highest = anatomy.aha.reshape(len(rings), -1).max(axis=1)
+    for ring, numbers in enumerate(RING_SEGMENTS):
+        rings[(highest >= numbers[0]) & (highest <= numbers[-1])] = ring
+    return rings
+
+
+def _sectors(angle: Floats, starts: Floats, sigma: float) -> Floats:
+    """Wrapped Gaussian mass of each sector about each angle, shape (voxel, sector)."""
+    begin = starts - starts[:, :1]
+    end = np.concatenate([begin[:, 1:], np.full((len(begin), 1), 360.0)], axis=1)
+    turned = ((angle - starts[:, 0]) % 360.0)[:, None]
+    if sigma <= 0:
+        return np.asarray((turned >= begin) & (turned < end), float)
+    mass = np.zeros(begin.shape)
+    for turn in (-360.0, 0.0, 360.0):
+        mass += ndtr((end + turn - turned) / sigma) - ndtr((begin + turn - turned) / sigma)
+    return mass / mass.sum(axis=1, keepdims=True)
+
+
+def _ring_weights(rings: NDArray, sigma: float, shift: int) -> Floats:
+    """Weight of each ring in each slice, shape (slice, 4), rows summing to 1."""
+    order = np.flatnonzero(rings != NO_RING)
+    moved = rings[order[np.clip(np.arange(len(order)) - shift, 0, len(order) - 1)]]
+    hard = np.eye(4)[moved]
+    distance = np.subtract.outer(order, order).astype(float)
+    blur = np.exp(-0.5 * (distance / sigma) ** 2) if sigma > 0 else np.eye(len(order))
+    weights = np.zeros((len(rings), 4))
+    weights[order] = blur @ hard / blur.sum(axis=1, keepdims=True)
+    return weights

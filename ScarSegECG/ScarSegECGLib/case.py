@@ -1,0 +1,282 @@
+"""The things that travel from room to room, each a frozen dataclass.
+
+Arrays are ``[slice, row, column]`` in *canonical storage*: apex first, right ventricle on the image left,
+anterior wall up. :class:`Storage` remembers how the file had them, so that whatever is written lies on the
+input's own grid. Lengths are mm, volumes ml, mass g, ECG mV and s, time gaps days with sign
+(ECG date - MRI date).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+LabelArray = NDArray[np.uint8]
+
+BACKGROUND, CAVITY, MYOCARDIUM, SCAR = 0, 1, 2, 3
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+MYOCARDIAL_DENSITY_G_PER_ML = 1.05
+
+Contrast = Literal["magnitude", "psir", "unknown"]
+Conduction = Literal["normal", "rbbb", "lbbb", "lafb", "lvh", "paced", "unknown"]
+Agreement = Literal["agree", "disagree", "ecg cannot tell"]
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How a file's array becomes the canonical one: transpose by ``axes``, then flip ``flips``."""
+
+    axes: tuple[int, int, int] = (0, 1, 2)
+    flips: tuple[bool, bool, bool] = (False, False, False)
+
+    def to_canonical(self, stored: NDArray) -> NDArray:
+        """Reorder an array of the file's order; no value changes."""
+        turned = np.transpose(stored, self.axes)
+        return np.ascontiguousarray(turned[tuple(slice(None, None, -1 if f else 1) for f in self.flips)])
+
+    def to_stored(self, canonical: NDArray) -> NDArray:
+        """Inverse of :meth:`to_canonical`."""
+        turned = canonical[tuple(slice(None, None, -1 if f else 1) for f in self.flips)]
+        return np.ascontiguousarray(np.transpose(turned, np.argsort(self.axes)))
+
+
+@dataclass(frozen=True)
+class LgeStack:
+    """A short-axis LGE stack in canonical storage.
+
+    Attributes
+    ----------
+    voxels : float32 array, shape (slice, row, column)
+        Intensities, unscaled.
+    ijk_to_ras : float64 array, shape (4, 4)
+        Takes canonical (column, row, slice, 1) indices to patient space, RAS, mm.
+    storage : Storage
+        The way back to the file's array order.
+    stored_ijk_to_ras : float64 array, shape (4, 4)
+        The file's own matrix, for (column, row, slice) of the file's array.
+    acquired : datetime or None
+        When the images were taken, if the file says.
+    contrast : {"magnitude", "psir", "unknown"}
+        Magnitude or phase-sensitive inversion recovery.
+    orientation_known : bool
+        False where the file has no orientation and the canonical one was assumed.
+    sha256 : str
+        Hash of the input's bytes, hexadecimal; "" for an array handed over in memory.
+    notes : tuple of str
+        What was assumed or noticed while reading, in sentences for the reader.
+    """
+
+    voxels: FloatArray
+    ijk_to_ras: NDArray[np.float64]
+    storage: Storage
+    stored_ijk_to_ras: NDArray[np.float64]
+    acquired: datetime | None = None
+    contrast: Contrast = "unknown"
+    orientation_known: bool = True
+    sha256: str = ""
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance between neighbours along (slice, row, column), mm."""
+        column, row, slice_ = np.linalg.norm(self.ijk_to_ras[:3, :3], axis=0)
+        return float(slice_), float(row), float(column)
+
+    @cached_property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel, ml."""
+        return float(np.prod(self.spacing)) / 1000.0
+
+
+@dataclass(frozen=True)
+class EcgFeatures:
+    """What a reader measures on the median beat; ``None`` where it could not be measured.
+
+    Durations are ms, the axis degrees in the frontal plane, amplitudes mV, rate beats per minute.
+    ``q_ms``, ``q_mv``, ``r_ms``, ``r_mv``, ``s_ms``, ``s_mv`` are per lead, shape (12,), 0 where the wave is absent
+    (amplitudes are magnitudes) and NaN for a missing lead.
+    """
+
+    rate_bpm: float | None
+    qrs_ms: float | None
+    pr_ms: float | None
+    qt_ms: float | None
+    qtc_ms: float | None
+    axis_deg: float | None
+    conduction: Conduction
+    q_ms: FloatArray
+    q_mv: FloatArray
+    r_ms: FloatArray
+    r_mv: FloatArray
+    s_ms: FloatArray
+    s_mv: FloatArray
+    from_device: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ecg:
+    """A 12-lead ECG in the canonical lead order of :data:`LEADS`.
+
+    Attributes
+    ----------
+    millivolts : float32 array, shape (12, samples)
+        Zero in the rows of missing leads.
+    lead_mask : bool array, shape (12,)
+        Which leads are recorded or derived (III, aVR, aVL, aVF from I and II).
+    rate : float
+        Samples per second.
+    acquired : datetime or None
+        When it was recorded, if the file truly stores it.
+    date_trusted : bool
+        False where the file says its dates were removed or modified.
+    device_ms : dict
+        The device's own measurements, ms, by name: "qrs", "pr", "qt", "qtc"; "axis" in degrees.
+    sha256, notes
+        As in :class:`LgeStack`.
+    """
+
+    millivolts: FloatArray
+    lead_mask: NDArray[np.bool_]
+    rate: float
+    acquired: datetime | None = None
+    date_trusted: bool = True
+    device_ms: dict[str, float] = field(default_factory=dict)
+    sha256: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MedianBeat:
+    """The ECG in the one form the network reads.
+
+    ``millivolts`` is float32, shape (12, 300): 600 ms at 500 Hz, the QRS onset at 200 ms (sample 100), isoelectric
+    line at 0. ``lead_mask`` is bool, shape (12,).
+    """
+
+    millivolts: FloatArray
+    lead_mask: NDArray[np.bool_]
+    features: EcgFeatures
+
+
+@dataclass(frozen=True)
+class TimeGap:
+    """Signed time between the two acquisitions.
+
+    ``days`` = ECG date - MRI date, ``None`` if a date is missing or not to be trusted; negative = ECG first.
+    ``event_between``: the user says an infarct or a revascularisation lies between the two. ``impossible`` says what
+    is wrong with dates that cannot be (in the future, over 20 years apart).
+    """
+
+    days: float | None
+    event_between: bool = False
+    why_unknown: str = ""
+    impossible: str = ""
+
+
+@dataclass(frozen=True)
+class EcgUse:
+    """How much the ECG counted in one result, and the sentence that says so.
+
+    ``amplitude`` in [0, 1]; exactly 0 means that the result is the image-only one, bit for bit.
+    """
+
+    amplitude: float
+    reason: str
+    gap: TimeGap
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """LV anatomy on the stack's grid, canonical storage.
+
+    Attributes
+    ----------
+    cavity, myocardium : bool arrays, shape (slice, row, column)
+        The myocardium holds the scar.
+    aha : uint8 array, same shape
+        0 outside, 1..17 inside the myocardium.
+    centres_mm : float64 array, shape (slice, 2)
+        LV centre per slice as (row mm, column mm) = index * spacing; NaN where a slice has no LV.
+    insertions_deg : float64 array, shape (slice, 2)
+        Direction of the anterior and the inferior RV insertion seen from the LV centre, degrees in the bullseye's
+        frame (0 = image right = lateral, counter-clockwise, 90 = up = anterior); NaN where there is none.
+    insertion_confidence : float64 array, shape (slice,)
+        0 (a guess from orientation alone) .. 1.
+    mode : str
+        "fixed 60 degrees" or "landmark", 16 or 17 segments: as printed.
+    imaged : tuple of bool, length 17
+        Which segments the stack reaches.
+    notes : tuple of str
+    """
+
+    cavity: NDArray[np.bool_]
+    myocardium: NDArray[np.bool_]
+    aha: LabelArray
+    centres_mm: NDArray[np.float64]
+    insertions_deg: NDArray[np.float64]
+    insertion_confidence: NDArray[np.float64]
+    mode: str
+    imaged: tuple[bool, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Burden:
+    """How much scar there is."""
+
+    ml: float
+    grams: float
+    percent_of_lv: float
+
+
+@dataclass(frozen=True)
+class SegmentRow:
+    """One AHA segment's line in the table; percentages 0..100, ``None`` where not imaged or not known."""
+
+    number: int
+    name: str
+    territory: str
+    imaged: bool
+    myocardium_ml: float
+    scar_ml: float
+    scar_percent: float | None
+    scar_percent_image_only: float | None
+    transmurality_mean_percent: float | None
+    transmurality_max_percent: float | None
+    transmurality_bin: str
+    wall_thickness_mm: float | None = None
+    ecg_percent: float | None = None
+    agreement: Agreement | None = None
+    agreement_reason: str = ""
+
+
+@dataclass(frozen=True)
+class ScarResult:
+    """One patient's result, canonical storage throughout.
+
+    ``labels`` is uint8: 0 background, 1 LV cavity, 2 myocardium without scar, 3 scar. The probabilities are float32
+    in [0, 1], 0 outside the network's field of view. ``timings`` are seconds per stage.
+    """
+
+    stack: LgeStack
+    ecg: Ecg | None
+    ecg_use: EcgUse
+    anatomy: Anatomy
+    labels: LabelArray
+    scar_probability: FloatArray
+    scar_probability_image_only: FloatArray
+    cavity_ml: float
+    myocardium_ml: float
+    scar: Burden
+    scar_image_only: Burden
+    segments: tuple[SegmentRow, ...]
+    method: str
+    weights_sha256: str = ""
+    warnings: tuple[str, ...] = ()
+    timings: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,69 @@
+"""The `scarsegecg` command: one verb per job, one file per verb."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ScarSegECGLib import __version__
+from ScarSegECGLib.errors import InputError
+
+# Verbs are imported when they are called: `scarsegecg --help` does not wait for torch.
+VERBS = {
+    "segment": "segment the scar of one patient and write masks, bullseye, tables and report",
+    "demo": "segment the embedded phantom patient and compare with its known truth",
+    "evaluate": "segment a folder of cases with expert masks and write how well they agree",
+    "train": "train the networks by patient-level cross-validation and assemble the weights",
+    "bench": "time every stage of one case",
+}
+
+
+def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser:
+    """The parser of the whole command, or of some of its verbs."""
+    parser = argparse.ArgumentParser(
+        prog="scarsegecg",
+        description="Myocardial scar in LGE MRI with the help of the 12-lead ECG. Research use; not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"scarsegecg {__version__}")
+    subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, summary in VERBS.items():
+        verb = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name in verbs:
+            module = import_module(f"ScarSegECGLib.cli.{name}")
+            module.add_arguments(verb)
+            verb.set_defaults(run=module.run)
+        volume = verb.add_mutually_exclusive_group()
+        volume.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary; errors only")
+        volume.add_argument(
+            "-v", "--verbose", action="store_true", help="explain what was assumed and how long it took"
+        )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns the exit code: 0 done, 2 something in the input is to be put right, 1 a fault of ours, 130 stopped.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    called = [verb for verb in VERBS if verb in given[:1]]
+    args = build_parser(called).parse_args(given)
+    try:
+        return args.run(args)
+    except InputError as error:
+        print(f"scarsegecg {args.verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"scarsegecg {args.verb}: stopped; nothing was left half-written", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if args.verbose:
+            raise
+        # The error's own text may quote a path or a header: only its kind is shown.
+        print(
+            f"scarsegecg {args.verb}: internal error ({type(error).__name__}); run again with -v for details",
+            file=sys.stderr,
+        )
+        return 1

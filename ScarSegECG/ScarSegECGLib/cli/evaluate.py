@@ -1,0 +1,83 @@
+"""``scarsegecg evaluate``: a folder of cases with expert masks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from datetime import datetime
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ScarSegECGLib.case import Ecg, TimeGap
+from ScarSegECGLib.ecg.gap import parse_date, time_gap
+from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.training.dataset import case_folders, load_case
+from ScarSegECGLib.training.evaluate import as_json, evaluate_case
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("--cases", required=True, type=Path, metavar="DIR", help="holds Case_*/Case_*_{img,seg}.nii.gz")
+    parser.add_argument("--json", required=True, type=Path, metavar="OUT", help="file for the figures")
+    parser.add_argument("--no-ecg", action="store_true", help="leave the ECGs out")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
+
+
+def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
+    """The case's ``ecg.*`` and ``dates.json`` ({"mri": DATE, "ecg": DATE}), where there are such."""
+    files = sorted(path for path in folder.glob("ecg.*") if path.suffix != ".dat")
+    if not files:
+        return None, TimeGap(None)
+    ecg = read_ecg(files[0])
+    dates: dict = {}
+    if (folder / "dates.json").is_file():
+        try:
+            dates = json.loads((folder / "dates.json").read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{folder.name}/dates.json: not JSON; expected {{'mri': DATE, 'ecg': DATE}}") from error
+        if not isinstance(dates, dict):
+            raise InputError(f"{folder.name}/dates.json: expected {{'mri': DATE, 'ecg': DATE}}")
+    mri_date = parse_date(str(dates["mri"])) if dates.get("mri") else None
+    ecg_date = parse_date(str(dates["ecg"])) if dates.get("ecg") else ecg.acquired
+    trusted = bool(dates.get("ecg")) or ecg.date_trusted
+    return ecg, time_gap(ecg_date, mri_date, ecg_date_trusted=trusted, now=datetime.now())
+
+
+def _line(name: str, figures: dict) -> str:
+    def mean(metric: str) -> str:
+        value = figures[metric]["mean"]
+        return "  -  " if value is None else f"{value:5.3f}"
+
+    return f"{name:<11} Dice {mean('dice')}  precision {mean('precision')}  sensitivity {mean('sensitivity')}"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Segment every case and compare."""
+    folders = case_folders(args.cases)
+    if not args.json.absolute().parent.is_dir():
+        raise InputError(f"{args.json.name}: its folder does not exist; make it first")
+    session = Session.load(args.weights, args.device)
+    figures = []
+    for folder in tqdm(folders, desc="evaluate", unit="case", disable=args.quiet):
+        ecg, gap = (None, TimeGap(None)) if args.no_ecg else find_ecg(folder)
+        figures.append(evaluate_case(load_case(folder), session, ecg, gap))
+    report = as_json(figures)
+    seen = set(session.settings.get("trained_on", [])) & {row.case for row in figures}
+    report["trained_on_these_cases"] = sorted(seen)
+    report["weights_sha256"] = session.weights_sha256
+    write_text(args.json, json.dumps(report, indent=1, allow_nan=False) + "\n")
+    if not args.quiet:
+        summary = report["summary"]
+        for name in ("cavity", "myocardium", "scar"):
+            print(_line(name, summary[name]))
+        normals = summary["normals"]
+        if normals["count"]:
+            print(f"normals     {normals['count']}, false scar {normals['false_scar_ml']['mean']:.2f} ml on average")
+        if seen:
+            print(f"warning: {len(seen)} of {len(figures)} cases were trained on by these weights: not a test")
+    return 0

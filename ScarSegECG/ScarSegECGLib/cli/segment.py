@@ -1,0 +1,105 @@
+"""``scarsegecg segment``: one patient, from files to a result folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from ScarSegECGLib.case import Ecg, LgeStack, ScarResult, TimeGap
+from ScarSegECGLib.cli.progress import progress_bar
+from ScarSegECGLib.ecg.gap import impossible, parse_date, time_gap
+from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.atomic import check_output
+from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.pipeline import METHODS, NETWORK, segment
+from ScarSegECGLib.view.pictures import pictures
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument(
+        "--lge", required=True, type=Path, metavar="PATH", help="NIfTI, NRRD or a folder of DICOM slices"
+    )
+    parser.add_argument("--ecg", type=Path, metavar="PATH", help="12-lead ECG: a WFDB record or a DICOM waveform")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in DIR")
+    parser.add_argument("--mri-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the images say")
+    parser.add_argument("--ecg-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the ECG file says")
+    parser.add_argument(
+        "--event-between", action="store_true", help="an infarct or a revascularisation lies between ECG and MRI"
+    )
+    parser.add_argument("--no-ecg", action="store_true", help="leave the ECG out, even if --ecg is given")
+    parser.add_argument("--method", choices=METHODS, default=NETWORK, help="how scar is told from myocardium")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
+
+
+def read_gap(args: argparse.Namespace, stack: LgeStack, ecg: Ecg | None, now: datetime) -> TimeGap:
+    """The time gap from the options, or else from the files.
+
+    Raises
+    ------
+    InputError : a date typed by the user is unreadable or impossible.
+    """
+    mri_date = parse_date(args.mri_date) if args.mri_date else stack.acquired
+    ecg_date = parse_date(args.ecg_date) if args.ecg_date else (ecg.acquired if ecg else None)
+    trusted = bool(args.ecg_date) or ecg is None or ecg.date_trusted
+    gap = time_gap(ecg_date, mri_date, ecg_date_trusted=trusted, event_between=args.event_between, now=now)
+    wrong = impossible(ecg_date, mri_date, now=now)
+    if wrong and (args.mri_date or args.ecg_date):
+        raise InputError(f"dates cannot be right: {wrong}; check --mri-date and --ecg-date")
+    return gap
+
+
+def summary(result: ScarResult) -> str:
+    """The result in three lines for the shell."""
+    scar = result.scar
+    return "\n".join(
+        [
+            f"scar {scar.grams:.1f} g ({scar.ml:.1f} ml, {scar.percent_of_lv:.1f} % of LV), method: {result.method}",
+            f"without ECG {result.scar_image_only.grams:.1f} g; {result.ecg_use.reason}",
+            f"LV cavity {result.cavity_ml:.1f} ml, myocardium {result.myocardium_ml:.1f} ml",
+            f"AHA partition: {result.anatomy.mode}",
+        ]
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, segment, write."""
+    check_output(args.out, overwrite=args.overwrite)
+    if args.ecg is None and not args.no_ecg and not args.quiet:
+        print("no --ecg given: the result will be the image-only one", file=sys.stderr)
+    with progress_bar("segment", args.quiet) as tell:
+        tell(0.0, "reading")
+        stack = read_lge(args.lge)
+        ecg = None if args.no_ecg or args.ecg is None else read_ecg(args.ecg)
+        gap = read_gap(args, stack, ecg, datetime.now())
+        session = Session.load(args.weights, args.device)
+        why_no_ecg = "--no-ecg was given" if args.no_ecg else "no ECG was given"
+        result = segment(
+            stack,
+            ecg,
+            gap,
+            session,
+            method=args.method,
+            why_no_ecg=why_no_ecg,
+            progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text),
+        )
+        tell(0.8, "pictures and files")
+        folder = write_result(result, pictures(result), args.out, overwrite=args.overwrite)
+    if not args.quiet:
+        print(summary(result))
+        for warning in result.warnings:
+            print(f"warning: {warning}")
+        print(f"written to {folder}; open report.html first")
+    if args.verbose:
+        for note in (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes):
+            print(f"note: {note}")
+        for stage, seconds in result.timings.items():
+            print(f"{stage}: {seconds:.2f} s")
+    return 0

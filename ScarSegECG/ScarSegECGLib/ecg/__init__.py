@@ -1,0 +1,1 @@
+"""Read an ECG and measure its median beat."""

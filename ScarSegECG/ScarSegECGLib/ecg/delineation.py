@@ -1,0 +1,185 @@
+"""Where the waves of a representative beat begin and end.
+
+The QRS limits are taken on the *spatial velocity*: the root of the summed squares of all leads' slopes. It falls by a
+factor of ten or more within some 10 ms at either end of a QRS, narrow or wide, so that the limits hardly depend on the
+threshold; thresholds on the amplitude (which ST deviation shifts) or on one lead (which may be isoelectric there)
+do not have this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import butter, sosfiltfilt
+
+SMOOTHING_HZ = 40.0
+SHARE_OF_PEAK = 0.035
+LEAST_VELOCITY = 5.0  # mV/s over 12 leads: 10 uV within 8 ms in half of them
+NOISE_FACTOR = 2.5
+NOTCH_S = 0.020  # the longest pause within a QRS, at a notch; a longer one is its end
+ONSET_PAUSE_S = 0.008  # a P wave may end this short before a QRS
+WIDEST_QRS_S = 0.240
+ST_SHARE = 0.12
+SLOW_SHARE = 0.15  # of the steepest slope: where a T wave ends
+P_SLOW_SHARE = 0.25  # the same for a P wave, which rises little over the noise
+P_SEARCH_S = (0.200, 0.260)
+LEAST_P_MV = 0.03
+LEAST_T_MV = 0.04
+
+
+@dataclass(frozen=True)
+class Delineation:
+    """Sample numbers in the representative beat; None where a wave was not found."""
+
+    qrs_onset: int
+    qrs_offset: int
+    p_onset: int | None
+    t_end: int | None
+
+
+def spatial_velocity(beat: NDArray, rate: float) -> NDArray[np.float64]:
+    """Root of the summed squares of all leads' slopes after smoothing at 40 Hz.
+
+    Parameters
+    ----------
+    beat : array, shape (leads, samples)
+        mV, recorded leads only.
+    rate : float
+
+    Returns
+    -------
+    float64 array, shape (samples,)
+        mV/s.
+    """
+    smoothing = butter(2, SMOOTHING_HZ, fs=rate, output="sos")
+    smooth = sosfiltfilt(smoothing, beat, axis=1, padlen=min(beat.shape[1] - 1, 60))
+    return np.sqrt(np.sum((np.gradient(smooth, axis=1) * rate) ** 2, axis=0))
+
+
+def delineate(beat: NDArray, centre: int, rate: float, *, last: int | None = None) -> Delineation:
+    """Find QRS onset and offset, P onset and T end.
+
+    Parameters
+    ----------
+    beat : array, shape (leads, samples)
+        mV, recorded leads only, one beat with what lies around it.
+    centre : int
+        A sample inside the QRS.
+    rate : float
+        Samples per second.
+    last : int, optional
+        Where the next beat's P wave may begin; the T wave is looked for before it.
+
+    Returns
+    -------
+    Delineation
+    """
+    clean = beat[quiet_leads(beat, rate)]
+    onset, offset = qrs_limits(spatial_velocity(clean, rate), centre, rate, leads=len(clean))
+    end = beat.shape[1] if last is None else min(last, beat.shape[1])
+    return Delineation(onset, offset, p_onset(beat, onset, rate), t_end(beat, offset, end, rate))
+
+
+def quiet_leads(beat: NDArray, rate: float) -> NDArray[np.bool_]:
+    """Leads fit for the spatial velocity: not those whose slope at rest is over 4 times the median lead's.
+
+    One lead full of mains hum would lift the noise floor of all. Shape (leads,), at least half of them true.
+    """
+    rest = np.percentile(np.abs(np.gradient(beat, axis=1)) * rate, 40, axis=1)
+    quiet = np.sort(rest)[: max(1, len(rest) // 2)]
+    return rest <= max(4 * float(np.median(quiet)), float(quiet[-1]), 0.5)
+
+
+def qrs_limits(velocity: NDArray, centre: int, rate: float, *, leads: int) -> tuple[int, int]:
+    """First and last sample of the QRS around ``centre``, from its :func:`spatial_velocity`.
+
+    From the fastest point outwards until the velocity stays for 8 ms (before the QRS) or 20 ms (after it) under the
+    greatest of 3.5 % of its peak, 2.5 times the noise floor and 5 mV/s (for 12 leads). Where the ST segment is
+    itself steep, as in left bundle branch block, the end is where the velocity comes down to the ST segment's.
+    """
+    reach = round(0.1 * rate)
+    start = max(0, centre - reach)
+    fastest = start + int(np.argmax(velocity[start : centre + reach + 1]))
+    peak = float(velocity[fastest])
+    floor = float(np.percentile(velocity, 10))
+    threshold = max(SHARE_OF_PEAK * peak, NOISE_FACTOR * floor, LEAST_VELOCITY * np.sqrt(leads / 12))
+    onset = fastest - _reach_of(velocity[fastest::-1] >= threshold, rate, ONSET_PAUSE_S)
+    down = fastest + _reach_of(velocity[fastest:] >= ST_SHARE * peak, rate, NOTCH_S)
+    after = velocity[down + round(0.02 * rate) : down + round(0.1 * rate)]
+    steepness = 1.3 * float(np.percentile(after, 25)) if after.size else 0.0
+    offset = fastest + _reach_of(velocity[fastest:] >= max(threshold, min(steepness, ST_SHARE * peak)), rate, NOTCH_S)
+    return onset, offset
+
+
+def _reach_of(active: NDArray[np.bool_], rate: float, pause_s: float) -> int:
+    """How far the activity that begins at 0 lasts across pauses up to ``pause_s``; at most 240 ms."""
+    active = active[: round(WIDEST_QRS_S * rate) + 1]
+    steps = np.flatnonzero(active)
+    if not steps.size:
+        return 0
+    broken = np.flatnonzero(np.diff(steps) > round(pause_s * rate))
+    return int(steps[broken[0]] if broken.size else steps[-1])
+
+
+def _first_component(piece: NDArray) -> NDArray[np.float64]:
+    """The one time course that explains most of all leads; (samples,), its greatest value positive, mV."""
+    left, size, right = np.linalg.svd(piece, full_matrices=False)
+    course = size[0] * right[0] * np.max(np.abs(left[:, 0]))
+    return course if course.max() >= -course.min() else -course
+
+
+def p_onset(beat: NDArray, qrs_onset: int, rate: float) -> int | None:
+    """Onset of the P wave, None where there is none (atrial fibrillation, junctional or paced rhythm).
+
+    Looked for in the 200 ms before the QRS, which holds no T wave but in tachycardia, and only then in 260 ms.
+    """
+    found = (_p_onset_within(beat, qrs_onset, seconds, rate) for seconds in P_SEARCH_S)
+    return next((onset for onset in found if onset is not None), None)
+
+
+def _p_onset_within(beat: NDArray, qrs_onset: int, seconds: float, rate: float) -> int | None:
+    """Onset of the P wave in the given time before the QRS.
+
+    The P wave is the highest hump of the leads' first principal component there, over the line through both ends of
+    that time (the last T wave may still be coming down). It begins where its rise, going
+    backwards from the steepest point, slows to 25 % of that.
+    """
+    start = qrs_onset - round(seconds * rate)
+    stop = qrs_onset - round(0.01 * rate)
+    if start < 0:
+        return None
+    piece = gaussian_filter1d(np.asarray(beat[:, start:stop], dtype=np.float64), 0.006 * rate, axis=1)
+    edge = round(0.01 * rate)
+    weight = np.linspace(0.0, 1.0, piece.shape[1])
+    first, last = piece[:, :edge].mean(axis=1, keepdims=True), piece[:, -edge:].mean(axis=1, keepdims=True)
+    course = _first_component(piece - first * (1 - weight) - last * weight)
+    top = int(np.argmax(course))
+    if course[top] < LEAST_P_MV or top < round(0.03 * rate) or top > len(course) - round(0.02 * rate):
+        return None
+    rise = np.gradient(course)[: top + 1]
+    steep = max(0, top - round(0.09 * rate)) + int(np.argmax(rise[max(0, top - round(0.09 * rate)) :]))
+    slow = np.flatnonzero(rise[:steep] <= P_SLOW_SHARE * rise[steep])
+    return start + int(slow[-1]) if slow.size and slow[-1] > edge else None
+
+
+def t_end(beat: NDArray, qrs_offset: int, last: int, rate: float) -> int | None:
+    """End of the T wave: where its descent, after the steepest point, slows to 15 % of that.
+
+    On the first principal component of the leads after the QRS. Tangents were tried and ended some 25 ms before the
+    devices, which take the latest end of any lead.
+    """
+    start = qrs_offset + round(0.06 * rate)
+    if last - start < round(0.15 * rate):
+        return None
+    piece = gaussian_filter1d(np.asarray(beat[:, start:last], dtype=np.float64), 0.01 * rate, axis=1)
+    course = _first_component(piece - piece[:, -round(0.03 * rate) :].mean(axis=1, keepdims=True))
+    top = int(np.argmax(course))
+    fall = -np.gradient(course)[top:]
+    if course[top] < LEAST_T_MV or len(fall) < round(0.03 * rate):
+        return None
+    steep = int(np.argmax(fall))
+    slow = np.flatnonzero(fall[steep:] <= SLOW_SHARE * fall[steep])
+    return start + top + steep + int(slow[0]) if slow.size else None

@@ -1,0 +1,192 @@
+"""Read a DICOM ECG waveform object (12-Lead ECG, General ECG and their kin)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.valuerep import DT
+from pydicom.waveforms import multiplex_array
+
+from ScarSegECGLib.case import LEADS
+from ScarSegECGLib.ecg.checks import check_rate
+from ScarSegECGLib.ecg.leads import canonical_name
+from ScarSegECGLib.ecg.recording import PACED_STATEMENT, Recording
+from ScarSegECGLib.errors import InputError
+
+# 12-Lead, General, Ambulatory and General 32-bit ECG Waveform Storage.
+ECG_CLASSES = {f"1.2.840.10008.5.1.4.1.1.9.1.{n}" for n in (1, 2, 3, 4)}
+LONGEST_S = 60.0
+
+# The last number of a lead code is the same in SCP-ECG (5.6.3-9-n) and MDC (2:n).
+_LEAD_NUMBERS = dict(zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), LEADS, strict=True))
+_LEAD_CODES = {"SCPECG": re.compile(r"5\.6\.3-9-(\d+)"), "MDC": re.compile(r"2:(\d+)")}
+_MILLIVOLTS = {"uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3, "nv": 1e-6}
+_MEASURES = {
+    "qrs duration": ("qrs", 40, 300),
+    "pr interval": ("pr", 50, 600),
+    "qt interval": ("qt", 150, 900),
+    "qtc interval": ("qtc", 150, 900),
+    "qrs axis": ("axis", -180, 360),
+}
+_MEASURE_CODES = {
+    "5.13.5-9": "qrs duration",
+    "5.13.5-7": "pr interval",
+    "5.13.5-11": "qt interval",
+    "5.10.2.5-5": "qtc interval",
+    "5.10.3-13": "qrs axis",
+    "2:16156": "qrs duration",
+    "2:15872": "pr interval",
+    "2:16160": "qt interval",
+    "2:15876": "qtc interval",
+    "2:16132": "qrs axis",
+}
+# PS3.16 CID 7050: basic profile, retain full dates, retain modified dates.
+_BASIC_PROFILE, _FULL_DATES, _MODIFIED_DATES = "113100", "113106", "113107"
+_PACED = re.compile(
+    r"(?<!no )(?<!atrial[ -])(?<!atrial )\b(ventricular[ -]pac|paced rhythm|pacemaker rhythm)", re.IGNORECASE
+)
+
+
+def read_dicom_ecg(path: Path) -> Recording:
+    """Read the rhythm recording of one DICOM ECG; a median beat stored beside it is left alone.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Recording
+        ``acquired`` is AcquisitionDateTime as stored, without its time zone.
+
+    Raises
+    ------
+    InputError
+        Not DICOM, not an ECG, truncated, or without a calibrated lead.
+    """
+    try:
+        dataset = pydicom.dcmread(path, force=True)
+        kind = str(dataset.get("SOPClassUID", ""))
+        groups = list(dataset.get("WaveformSequence") or [])
+    except Exception as error:  # pydicom raises many kinds on damaged files
+        raise InputError(f"{path.name} cannot be read as DICOM: copy it again from its source.") from error
+    if kind not in ECG_CLASSES:
+        name = pydicom.uid.UID(kind).name if kind else "no DICOM object"
+        raise InputError(f"{path.name} is not an ECG but {name}: choose the ECG file.")
+    if not groups:
+        raise InputError(f"{path.name} holds no waveform: export the ECG with its signals.")
+    try:
+        group = max(groups, key=_rhythm_rank)
+        rate = float(group.get("SamplingFrequency") or 0)
+        check_rate(rate)
+        signals = _signals(group, rate)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"The waveform of {path.name} is damaged or truncated: copy it again.") from error
+    notes = [PACED_STATEMENT] if _states_pacing(dataset) else []
+    if float(group.NumberOfWaveformSamples) > LONGEST_S * rate:
+        notes.append(f"Only the first {LONGEST_S:g} s were read.")
+    return Recording(
+        signals=signals,
+        rate=rate,
+        acquired=_acquired(dataset),
+        date_trusted=dates_trusted(dataset),
+        device_ms=_device_measurements(dataset),
+        notes=tuple(notes),
+    )
+
+
+def _rhythm_rank(group: Dataset) -> tuple[bool, bool, float]:
+    """Order of multiplex groups: no median beat, original, longest."""
+    label = str(group.get("MultiplexGroupLabel") or "").upper()
+    seconds = float(group.get("NumberOfWaveformSamples") or 0) / max(float(group.get("SamplingFrequency") or 0), 1e-9)
+    median = any(word in label for word in ("MEDIAN", "AVERAGE", "REPRESENTATIVE", "TEMPLATE"))
+    return not median, str(group.get("WaveformOriginality") or "").upper() == "ORIGINAL", seconds
+
+
+def _signals(group: Dataset, rate: float) -> dict[str, np.ndarray]:
+    """Calibrated standard leads, mV. Channels without a sensitivity cannot be used."""
+    stored = (
+        int(group.NumberOfWaveformSamples) * int(group.NumberOfWaveformChannels) * int(group.WaveformBitsAllocated) // 8
+    )
+    if len(group.WaveformData) < stored:
+        raise ValueError("waveform data are shorter than stated")
+    values = multiplex_array(group, 0, as_raw=False)[: round(LONGEST_S * rate)]
+    signals: dict[str, np.ndarray] = {}
+    for column, channel in enumerate(group.ChannelDefinitionSequence):
+        name = lead_name(channel)
+        if name is None or name in signals:
+            continue
+        if channel.get("ChannelSensitivity") is None or not channel.get("ChannelSensitivityUnitsSequence"):
+            raise InputError(f"Lead {name} has no calibration: export the ECG with its channel sensitivity.")
+        unit = str(channel.ChannelSensitivityUnitsSequence[0].get("CodeValue") or "").strip().lower()
+        if unit not in _MILLIVOLTS:
+            raise InputError(f"The unit of lead {name} is not a voltage: this is not a calibrated ECG.")
+        signals[name] = np.asarray(values[:, column], dtype=np.float64) * _MILLIVOLTS[unit]
+    return signals
+
+
+def lead_name(channel: Dataset) -> str | None:
+    """A channel's lead by its source code (SCP-ECG or MDC), else by the code's meaning or the channel's label."""
+    for source in channel.get("ChannelSourceSequence") or []:
+        pattern = _LEAD_CODES.get(str(source.get("CodingSchemeDesignator") or "").upper())
+        match = pattern.fullmatch(str(source.get("CodeValue") or "").strip()) if pattern else None
+        if match is not None:
+            return _LEAD_NUMBERS.get(int(match.group(1)))
+        name = canonical_name(str(source.get("CodeMeaning") or "")) or canonical_name(
+            str(source.get("CodeValue") or "")
+        )
+        if name is not None:
+            return name
+    return canonical_name(str(channel.get("ChannelLabel") or ""))
+
+
+def _acquired(dataset: Dataset) -> datetime | None:
+    try:
+        value = DT(str(dataset.get("AcquisitionDateTime") or ""))
+        return None if value is None else datetime(*value.timetuple()[:6])
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def dates_trusted(dataset: Dataset) -> bool:
+    """False where the file says that its dates were removed or modified.
+
+    By Longitudinal Temporal Information Modified (0028,0303), or by the de-identification codes: 113107 (modified
+    dates kept), or the basic profile 113100, which removes dates, without 113106 (full dates kept).
+    """
+    stated = str(dataset.get((0x0028, 0x0303)).value or "").strip().upper() if (0x0028, 0x0303) in dataset else ""
+    if stated in {"REMOVED", "MODIFIED"}:
+        return False
+    codes = {str(item.get("CodeValue") or "") for item in dataset.get("DeidentificationMethodCodeSequence") or []}
+    if _MODIFIED_DATES in codes:
+        return False
+    return stated == "UNMODIFIED" or _BASIC_PROFILE not in codes or _FULL_DATES in codes
+
+
+def _device_measurements(dataset: Dataset) -> dict[str, float]:
+    """The device's global measurements, ms and degrees; values no heart has (0 for "not measured") are left out."""
+    found: dict[str, float] = {}
+    for note in dataset.get("WaveformAnnotationSequence") or []:
+        for concept in note.get("ConceptNameCodeSequence") or []:
+            code = str(concept.get("CodeValue") or "").strip()
+            meaning = _MEASURE_CODES.get(code, str(concept.get("CodeMeaning") or "").strip().lower())
+            name, low, high = _MEASURES.get(meaning, ("", 0, 0))
+            value = note.get("NumericValue")
+            if not name or name in found or value is None:
+                continue
+            number = float(value[0] if isinstance(value, (list, pydicom.multival.MultiValue)) else value)
+            if low <= number <= high:
+                found[name] = (number + 180) % 360 - 180 if name == "axis" else number
+    return found
+
+
+def _states_pacing(dataset: Dataset) -> bool:
+    notes = dataset.get("WaveformAnnotationSequence") or []
+    return any(_PACED.search(str(note.get("UnformattedTextValue") or "")) for note in notes)

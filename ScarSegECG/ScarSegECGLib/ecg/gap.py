@@ -1,0 +1,76 @@
+"""The signed time between ECG and MRI, and whether the dates can be true."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from ScarSegECGLib.case import TimeGap
+from ScarSegECGLib.errors import InputError
+
+FARTHEST = timedelta(days=20 * 365.25)
+# Clocks of two machines, and local time against UTC.
+CLOCK_TOLERANCE = timedelta(days=1)
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?)?")
+
+
+def parse_date(text: str) -> datetime:
+    """A date as YYYY-MM-DD, with THH:MM or THH:MM:SS where the time is known.
+
+    Raises
+    ------
+    InputError
+        Anything else; 03/04/2024 may mean two days and is never guessed.
+    """
+    stripped = str(text).strip()
+    try:
+        if _ISO.fullmatch(stripped) is None:
+            raise ValueError
+        return datetime.fromisoformat(stripped)
+    except ValueError:
+        raise InputError(f"Date {stripped[:25]!r} is not understood: write YYYY-MM-DD or YYYY-MM-DDTHH:MM.") from None
+
+
+def time_gap(
+    ecg_date: datetime | None,
+    mri_date: datetime | None,
+    *,
+    ecg_date_trusted: bool = True,
+    event_between: bool = False,
+    now: datetime,
+) -> TimeGap:
+    """ECG date - MRI date in days; never raises.
+
+    Parameters
+    ----------
+    ecg_date, mri_date : datetime or None
+    ecg_date_trusted : bool
+        False where the file says that its dates were removed or modified: the gap is then unknown.
+    event_between : bool
+        An infarct or a revascularisation lies between the two dates.
+    now : datetime
+        What a date in the future is told by.
+    """
+    missing = [name for name, date in (("ECG", ecg_date), ("MRI", mri_date)) if date is None]
+    if ecg_date is None or mri_date is None:
+        return TimeGap(None, event_between, f"{' and '.join(missing)} date missing")
+    if not ecg_date_trusted:
+        return TimeGap(None, event_between, "the ECG's dates were removed or modified")
+    days = (_plain(ecg_date) - _plain(mri_date)) / timedelta(days=1)
+    return TimeGap(days, event_between, impossible=impossible(ecg_date, mri_date, now=now) or "")
+
+
+def impossible(ecg_date: datetime | None, mri_date: datetime | None, *, now: datetime) -> str | None:
+    """What cannot be true of the dates (in the future, over 20 years apart), or None; a missing date is not wrong."""
+    for name, date in (("ECG", ecg_date), ("MRI", mri_date)):
+        if date is not None and _plain(date) > _plain(now) + CLOCK_TOLERANCE:
+            return f"the {name} date lies in the future"
+    if ecg_date is not None and mri_date is not None and abs(_plain(ecg_date) - _plain(mri_date)) > FARTHEST:
+        return "ECG and MRI are over 20 years apart"
+    return None
+
+
+def _plain(date: datetime) -> datetime:
+    """Local wall time: a time zone, which few files have, must not make two dates incomparable."""
+    return date.replace(tzinfo=None)

@@ -1,0 +1,169 @@
+"""Read a WFDB record: PhysioNet's header (.hea) with its signal files (.dat, .mat), from the disk only."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import wfdb
+
+from ScarSegECGLib.ecg.checks import check_rate, require_file
+from ScarSegECGLib.ecg.leads import canonical_name
+from ScarSegECGLib.ecg.recording import PACED_STATEMENT, Recording
+from ScarSegECGLib.errors import InputError
+
+LONGEST_S = 60.0
+LARGEST_HEADER = 1_000_000
+LARGEST_RECORD_LEADS = 64
+
+_RECORD_LINE = re.compile(r"^\S+[ \t]+\d+([ \t]+[\d.]+(e[+-]?\d+)?(/\S+)?([ \t]+\d+.*)?)?$", re.IGNORECASE)
+# What a header may name: a file beside it. No folder, URL, drive or chained file system.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+_ECG_DATE = re.compile(r"^\s*ECG date:\s*(\d{1,2})/(\d{1,2})/(\d{4})\s*$", re.IGNORECASE | re.MULTILINE)
+_BYTES_PER_SAMPLE = {"80": 1, "16": 2, "61": 2, "160": 2, "212": 1.5, "310": 4 / 3, "311": 4 / 3, "24": 3, "32": 4}
+_MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
+# SNOMED CT: pacing rhythm, ventricular pacing pattern.
+_PACED_CODES = {"10370003", "251266004"}
+
+
+def looks_like_header(start: bytes) -> bool:
+    """Whether a file's first bytes are those of a WFDB header: a record line after any comments."""
+    if b"\0" in start:
+        return False
+    for line in start.decode("utf-8", errors="replace").splitlines():
+        if line.strip() and not line.startswith("#"):
+            return _RECORD_LINE.match(line.strip()) is not None
+    return False
+
+
+def header_of(path: Path) -> Path | None:
+    """The header that belongs to a header, signal file or bare record name; None where there is none."""
+    beside = path if path.suffix.lower() == ".hea" else path.with_suffix(".hea")
+    bare = path.with_name(path.name + ".hea")
+    return next((candidate for candidate in (beside, bare) if candidate.is_file()), None)
+
+
+def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
+    """Read one record, at most its first 60 s.
+
+    Parameters
+    ----------
+    header : Path
+        The .hea file; its signal files must lie beside it.
+
+    Returns
+    -------
+    recording : Recording
+    files : tuple of Path
+        The header and the signal files it names, each once, in order.
+
+    Raises
+    ------
+    InputError
+        Damaged header, signal file missing, elsewhere or shorter than the header says, or unknown unit.
+    """
+    require_file(header)
+    if header.stat().st_size > LARGEST_HEADER:
+        raise InputError(f"{header.name} is too large for a WFDB header.")
+    if "::" in str(header.resolve()):
+        raise InputError(f"The folder of {header.name} has '::' in its name, which cannot be read: move the record.")
+    stem = str(header.resolve().with_suffix(""))
+    try:
+        fields = wfdb.rdheader(stem)
+    except Exception as error:  # wfdb raises whatever its parser stumbles on
+        raise InputError(f"{header.name} is not a readable WFDB header: copy the record again.") from error
+    if isinstance(fields, wfdb.MultiRecord):
+        raise InputError(f"{header.name} joins several segments: give one segment's own header.")
+    check_rate(float(fields.fs or 0))
+    if not fields.n_sig or not fields.file_name:
+        raise InputError(f"{header.name} names no signals: give the record that holds the ECG.")
+    if fields.n_sig > LARGEST_RECORD_LEADS:
+        raise InputError(f"{header.name} names {fields.n_sig} signals: this is no 12-lead ECG.")
+    signals = _signal_files(header, fields.file_name)
+    _require_whole(fields, signals)
+    length = fields.sig_len
+    most = round(LONGEST_S * float(fields.fs))
+    try:
+        record = wfdb.rdrecord(stem, sampto=most if length is None or length > most else None, pn_dir=None)
+    except Exception as error:
+        raise InputError(f"The signals of {header.name} cannot be read: copy the record again.") from error
+    if record.p_signal is None or not len(record.p_signal):
+        raise InputError(f"The signals of {header.name} are empty: copy the record again.")
+    notes = [f"Only the first {LONGEST_S:g} s were read."] if length is not None and length > most else []
+    if _states_pacing(record.comments or []):
+        notes.append(PACED_STATEMENT)
+    recording = Recording(
+        signals=_in_millivolts(record),
+        rate=float(record.fs),
+        acquired=_date(record),
+        notes=tuple(notes),
+    )
+    return recording, (header, *dict.fromkeys(signals))
+
+
+def _signal_files(header: Path, names: list[str]) -> list[Path]:
+    """The signal files as paths beside the header; refuses any other place before a byte of them is read."""
+    folder = header.resolve().parent
+    files = []
+    for name in names:
+        if _PLAIN_NAME.fullmatch(str(name)) is None:
+            raise InputError(f"{header.name} names a signal file outside its own folder: refused.")
+        path = folder / name
+        if path.resolve().parent != folder:
+            raise InputError(f"{header.name} names a signal file that links outside its folder: refused.")
+        if not path.is_file():
+            raise InputError(f"Signal file {name} is missing: put it beside {header.name}.")
+        require_file(path)
+        files.append(path)
+    return files
+
+
+def _require_whole(fields: wfdb.Record, files: list[Path]) -> None:
+    """Raise InputError where a signal file is shorter than its header says."""
+    if fields.sig_len is None:
+        return
+    for path in dict.fromkeys(files):
+        rows = [k for k, other in enumerate(files) if other == path]
+        size = _BYTES_PER_SAMPLE.get(str(fields.fmt[rows[0]]))
+        if size is None:
+            continue
+        per_frame = sum(int(fields.samps_per_frame[k] or 1) for k in rows)
+        needed = int(fields.byte_offset[rows[0]] or 0) + fields.sig_len * per_frame * size
+        if path.stat().st_size < int(needed):
+            raise InputError(
+                f"Signal file {path.name} is truncated ({path.stat().st_size} of {int(needed)} bytes): copy it again."
+            )
+
+
+def _in_millivolts(record: wfdb.Record) -> dict[str, np.ndarray]:
+    """The standard leads of the record, mV; others (Frank leads, pressures) are left out."""
+    signals: dict[str, np.ndarray] = {}
+    for column, (label, unit) in enumerate(zip(record.sig_name, record.units, strict=True)):
+        if canonical_name(label or "") is None or label in signals:
+            continue
+        scale = _MILLIVOLTS.get(str(unit or "mV").strip().lower())
+        if scale is None:
+            raise InputError(f"The unit of lead {canonical_name(label)} is not a voltage: this is not an ECG in mV.")
+        signals[label] = record.p_signal[:, column].astype(np.float64) * scale
+    return signals
+
+
+def _date(record: wfdb.Record) -> datetime | None:
+    """The header's own date, or the one in PTB's comment, which has the day first; never today's."""
+    if record.base_date is not None:
+        return datetime.combine(record.base_date, record.base_time or datetime.min.time())
+    match = _ECG_DATE.search("\n".join(record.comments or []))
+    if match is None:
+        return None
+    day, month, year = (int(part) for part in match.groups())
+    try:
+        return datetime(year, month, day)
+    except ValueError:
+        return None
+
+
+def _states_pacing(comments: list[str]) -> bool:
+    codes = [comment.partition(":")[2] for comment in comments if comment.lower().startswith("dx:")]
+    return any(code.strip() in _PACED_CODES for line in codes for code in line.split(","))

@@ -1,0 +1,1 @@
+"""Files for people and for other software."""

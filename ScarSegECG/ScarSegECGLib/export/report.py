@@ -1,0 +1,225 @@
+"""One page for people: the result as a self-contained HTML file that prints on A4."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from html import escape
+from pathlib import Path
+from string import Template
+
+from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, Burden, ScarResult, SegmentRow
+from ScarSegECGLib.export.report_page import PAGE
+from ScarSegECGLib.export.result_json import software_versions
+from ScarSegECGLib.export.text import RESEARCH_USE, finite, number, without_paths
+
+FILE_NAME = "report.html"
+
+_UNKNOWN = "–"
+_VERDICTS = {None: _UNKNOWN, "agree": "agree", "disagree": "disagree", "ecg cannot tell": "ECG cannot tell"}
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+_LIMITS = (
+    "The network's segmentation has to be checked by a reader against the images before anything rests on it.",
+    "The method re-implements a published idea from its abstract; the published accuracy does not apply here. What "
+    "the network was trained and tested on, and with what result, is in the card shipped with its weights.",
+    "The ECG localises anterior and septal infarcts well, inferior, lateral and apical ones poorly, and nothing in "
+    "left bundle branch block or paced rhythm. A normal ECG never removes scar that the image shows.",
+    "Coronary territories are the usual ones; about a quarter of infarcted segments disagree.",
+    "Volumes hold for the imaged slices alone; thick slices blur small scars and the apex.",
+)
+
+
+def write_report(result: ScarResult, pictures: Mapping[str, bytes], folder: Path) -> None:
+    """Write ``report.html``; see :func:`report_html`."""
+    page = report_html(result, pictures, datetime.now(timezone.utc))
+    (folder / FILE_NAME).write_text(page, encoding="utf-8")
+
+
+def report_html(result: ScarResult, pictures: Mapping[str, bytes], created: datetime) -> str:
+    """The whole report as one HTML document: pictures inside, no script, nothing fetched, all text escaped.
+
+    Parameters
+    ----------
+    result : ScarResult
+    pictures : mapping of str to bytes
+        PNG files under "bullseye.png", "ecg.png" (absent without an ECG) and "montage.png"; for one that is absent
+        the report says so.
+    created : datetime
+        When the report is written, with its time zone.
+    """
+    return Template(PAGE).substitute(
+        purpose=escape(RESEARCH_USE),
+        method=_text(result.method).rstrip("."),
+        mode=_text(result.anatomy.mode).rstrip("."),
+        density=f"Mass at {MYOCARDIAL_DENSITY_G_PER_ML:g} g/ml.",
+        headline=_headline(result),
+        left_ventricle=_left_ventricle(result),
+        used=_items(_used(result)),
+        warnings=_warnings(result.warnings),
+        bullseye=_figure(
+            pictures.get("bullseye.png"),
+            "bullseye",
+            "AHA bullseye of the scar",
+            f"{result.method.rstrip('.')}; {result.anatomy.mode}.",
+        ),
+        ecg=_ecg(result, pictures.get("ecg.png")),
+        montage=_figure(
+            pictures.get("montage.png"),
+            "montage",
+            "LGE slices with the segmentation",
+            f"{result.method.rstrip('.')}. {_weight(result)}.",
+        ),
+        segments="".join(_segment(row) for row in result.segments),
+        reasons=_items(_reasons(result.segments)),
+        limits=_items(_LIMITS),
+        notes=_notes(result),
+        versions=_versions(result, created),
+    )
+
+
+def ecg_counts(result: ScarResult) -> bool:
+    """Whether the ECG had any part in the result."""
+    return result.ecg is not None and result.ecg_use.amplitude > 0
+
+
+def _headline(result: ScarResult) -> str:
+    image_only = _burden_row("Image only", result.scar_image_only, "" if ecg_counts(result) else "first")
+    if not ecg_counts(result):
+        reason = _text(result.ecg_use.reason).rstrip(".")
+        unused = f"not used: the image-only result stands ({reason})"
+        return f'{image_only}<tr><th scope="row">With ECG</th><td colspan="3">{unused}</td></tr>'
+    return _burden_row("With ECG", result.scar, "first") + image_only
+
+
+def _burden_row(name: str, burden: Burden, style: str) -> str:
+    values = (
+        number(burden.grams, 1, _UNKNOWN),
+        number(burden.percent_of_lv, 1, _UNKNOWN),
+        number(burden.ml, 1, _UNKNOWN),
+    )
+    cells = "".join(f'<td class="n {style}">{value}</td>' for value in values)
+    return f'<tr><th scope="row">{name}</th>{cells}</tr>'
+
+
+def _left_ventricle(result: ScarResult) -> str:
+    grams = result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML
+    return (
+        f"LV myocardium (scar included) {number(result.myocardium_ml, 1, _UNKNOWN)} ml, "
+        f"{number(grams, 1, _UNKNOWN)} g; LV cavity {number(result.cavity_ml, 1, _UNKNOWN)} ml."
+    )
+
+
+def _weight(result: ScarResult) -> str:
+    return f"ECG weight {number(100 * result.ecg_use.amplitude, 0, _UNKNOWN)} %"
+
+
+def _used(result: ScarResult) -> Iterable[str]:
+    stack, use = result.stack, result.ecg_use
+    yield f"{result.ecg_use.reason.rstrip('.')}. {_weight(result)}{'' if ecg_counts(result) else ': image only'}."
+    days = finite(use.gap.days)
+    if result.ecg is not None and days is not None:
+        order = "before" if days < 0 else "after"
+        yield "ECG and MRI on the same day." if abs(days) < 1 else f"ECG {number(abs(days), 0)} days {order} the MRI."
+    elif result.ecg is not None:
+        why = f": {use.gap.why_unknown.rstrip('.')}" if use.gap.why_unknown else ""
+        yield f"Time between ECG and MRI unknown{why}."
+    if use.gap.event_between:
+        yield "The user says that an infarct or a revascularisation lies between ECG and MRI."
+    contrast = {"magnitude": "magnitude", "psir": "phase-sensitive (PSIR)", "unknown": "of unknown reconstruction"}
+    slice_, row, column = stack.spacing
+    yield (
+        f"LGE stack {contrast[stack.contrast]}, {stack.voxels.shape[0]} slices, {number(slice_, 1)} mm apart, pixels "
+        f"{number(row, 2)} x {number(column, 2)} mm."
+    )
+    if not stack.orientation_known:
+        yield (
+            "The file has no orientation: the usual one was assumed, so left and right, and the AHA segments, may be "
+            "wrong."
+        )
+    yield f"Scar: {result.method.rstrip('.')}. AHA segments: {result.anatomy.mode.rstrip('.')}."
+
+
+def _warnings(warnings: tuple[str, ...]) -> str:
+    if not warnings:
+        return ""
+    return f'<div class="box warn"><h2>Warnings</h2><ul>{_items(warnings)}</ul></div>'
+
+
+def _ecg(result: ScarResult, picture: bytes | None) -> str:
+    if result.ecg is None:
+        return '<p class="absent">No ECG: the result rests on the images alone.</p>'
+    return _figure(picture, "ecg", "ECG of the patient", f"{result.ecg_use.reason.rstrip('.')}. {_weight(result)}.")
+
+
+def _figure(picture: bytes | None, style: str, description: str, caption: str) -> str:
+    if picture is None:
+        return f'<p class="absent">{escape(description)}: no picture was made.</p>'
+    if not picture.startswith(_PNG_SIGNATURE):
+        raise ValueError(f"the picture for {style} is not a PNG")
+    data = base64.b64encode(picture).decode("ascii")
+    return (
+        f'<figure class="{style}"><img alt="{escape(description)}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{_text(caption)}</figcaption></figure>"
+    )
+
+
+def _segment(row: SegmentRow) -> str:
+    numeric = (
+        number(row.myocardium_ml, 1),
+        number(row.wall_thickness_mm, 1, _UNKNOWN),
+        number(row.scar_ml, 1),
+        number(row.scar_percent, 0, _UNKNOWN),
+        number(row.scar_percent_image_only, 0, _UNKNOWN),
+        f"{number(row.transmurality_mean_percent, 0, _UNKNOWN)} / {number(row.transmurality_max_percent, 0, _UNKNOWN)}",
+        _text(row.transmurality_bin or _UNKNOWN),
+    )
+    names = (
+        f'<td class="n">{int(row.number)}</td><td class="whole">{_text(row.name)}</td>'
+        f'<td class="whole">{_text(row.territory)}</td>'
+    )
+    ecg = f'<td class="n">{number(row.ecg_percent, 0, _UNKNOWN)}</td>'
+    verdict = f'<td class="whole">{_VERDICTS[row.agreement]}</td>'
+    if row.imaged:
+        cells = "".join(f'<td class="n whole">{value}</td>' for value in numeric)
+    else:
+        cells = f'<td colspan="{len(numeric)}">not imaged</td>'
+    return f"<tr>{names}{cells}{ecg}{verdict}</tr>"
+
+
+def _reasons(rows: Iterable[SegmentRow]) -> Iterable[str]:
+    """The reasons of the ECG's verdicts, each once, with the segments it is for."""
+    segments: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row.agreement and row.agreement_reason:
+            key = (_VERDICTS[row.agreement], row.agreement_reason.rstrip("."))
+            segments.setdefault(key, []).append(str(row.number))
+    for (verdict, reason), numbers in segments.items():
+        yield f"{verdict[0].upper()}{verdict[1:]}, segment{'s' * (len(numbers) > 1)} {', '.join(numbers)}: {reason}."
+
+
+def _notes(result: ScarResult) -> str:
+    notes = (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes)
+    return f'<h2>Notes</h2><ul class="small">{_items(notes)}</ul>' if notes else ""
+
+
+def _versions(result: ScarResult, created: datetime) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in software_versions().items() if version)
+    pairs = {
+        "Written": created.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "Software": versions,
+        "Network weights (SHA-256)": result.weights_sha256 or "no network",
+        "LGE input (SHA-256)": result.stack.sha256 or "array in memory",
+        "ECG input (SHA-256)": (result.ecg.sha256 if result.ecg else "") or "none",
+        "Time": ", ".join(f"{stage} {number(seconds, 1, _UNKNOWN)} s" for stage, seconds in result.timings.items()),
+    }
+    return "".join(f"<dt>{name}</dt><dd><code>{_text(value)}</code></dd>" for name, value in pairs.items() if value)
+
+
+def _items(sentences: Iterable[str]) -> str:
+    return "".join(f"<li>{_text(sentence)}</li>" for sentence in sentences)
+
+
+def _text(sentence: str) -> str:
+    return escape(without_paths(sentence))

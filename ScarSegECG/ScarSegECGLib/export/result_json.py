@@ -1,0 +1,153 @@
+"""Everything about one result that is a number or a sentence, for other software (JSON)."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from ScarSegECGLib import __version__
+from ScarSegECGLib.case import LEADS, MYOCARDIAL_DENSITY_G_PER_ML, Burden, ScarResult, SegmentRow
+from ScarSegECGLib.export.atomic import MARKER
+from ScarSegECGLib.export.text import RESEARCH_USE, RESULT_KIND, finite, without_paths
+
+SCHEMA_VERSION = "1.0"
+
+
+def write_result_json(result: ScarResult, folder: Path) -> None:
+    """Write ``result.json``, UTF-8, as :func:`result_schema` describes it."""
+    content = as_json(result, datetime.now(timezone.utc))
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+
+
+def result_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of ``result.json``, with every field's meaning and unit."""
+    return json.loads((resources.files(__package__) / "result.schema.json").read_text(encoding="utf-8"))
+
+
+def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
+    """The content of ``result.json``.
+
+    Holds no patient name, no acquisition date (the gap in days stands for both) and no path or file name; the inputs
+    are named by their SHA-256. What is not known is null, never NaN.
+
+    Parameters
+    ----------
+    result : ScarResult
+    created : datetime
+        When the result is written, with its time zone.
+    """
+    anatomy, ecg = result.anatomy, result.ecg
+    return {
+        "kind": RESULT_KIND,
+        "schema_version": SCHEMA_VERSION,
+        "created_utc": created.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "research_use": RESEARCH_USE,
+        "software": software_versions(),
+        "method": {
+            "scar": without_paths(result.method),
+            "aha": without_paths(anatomy.mode),
+            "weights_sha256": _digest(result.weights_sha256),
+            "myocardial_density_g_per_ml": MYOCARDIAL_DENSITY_G_PER_ML,
+        },
+        "inputs": {
+            "lge_sha256": _digest(result.stack.sha256),
+            "ecg_sha256": _digest(ecg.sha256) if ecg else None,
+        },
+        "geometry": _geometry(result),
+        "ecg": {
+            "present": ecg is not None,
+            "leads": [lead for lead, there in zip(LEADS, ecg.lead_mask, strict=True) if there] if ecg else [],
+            "amplitude": finite(result.ecg_use.amplitude),
+            "reason": without_paths(result.ecg_use.reason),
+            "gap_days": finite(result.ecg_use.gap.days),
+            "gap_unknown_because": without_paths(result.ecg_use.gap.why_unknown) or None,
+            "event_between": bool(result.ecg_use.gap.event_between),
+        },
+        "left_ventricle": {
+            "cavity_ml": finite(result.cavity_ml),
+            "myocardium_ml": finite(result.myocardium_ml),
+            "myocardium_g": finite(result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML),
+        },
+        "scar": {"with_ecg": _burden(result.scar), "image_only": _burden(result.scar_image_only)},
+        "segments": [_segment(row) for row in result.segments],
+        "warnings": _sentences(result.warnings),
+        "notes": {
+            "lge": _sentences(result.stack.notes),
+            "ecg": _sentences(ecg.notes if ecg else ()),
+            "anatomy": _sentences(anatomy.notes),
+        },
+        "timings_s": {stage: finite(seconds) for stage, seconds in result.timings.items()},
+    }
+
+
+def software_versions() -> dict[str, str | None]:
+    """Versions of what computed; null for what was not loaded in this process."""
+    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in ("torch", "monai")}
+    return {
+        "scarsegecg": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "simpleitk": sitk.Version.VersionString(),
+        **{name: str(version) if version else None for name, version in loaded.items()},
+    }
+
+
+def _geometry(result: ScarResult) -> dict[str, Any]:
+    stack = result.stack
+    matrix = np.asarray(stack.stored_ijk_to_ras, dtype=float)
+    # Turning an empty view costs nothing and gives the file's own shape.
+    shape = stack.storage.to_stored(np.empty(stack.voxels.shape, bool)).shape
+    column, row, slice_ = np.linalg.norm(matrix[:3, :3], axis=0)
+    return {
+        "shape_slice_row_column": list(shape),
+        "spacing_mm_slice_row_column": [finite(step) for step in (slice_, row, column)],
+        "ijk_to_ras_mm": [[finite(value) for value in line] for line in matrix],
+        "orientation_known": bool(stack.orientation_known),
+        "contrast": stack.contrast,
+    }
+
+
+def _burden(burden: Burden) -> dict[str, float | None]:
+    return {
+        "ml": finite(burden.ml),
+        "g": finite(burden.grams),
+        "percent_of_lv": finite(burden.percent_of_lv),
+    }
+
+
+def _segment(row: SegmentRow) -> dict[str, Any]:
+    return {
+        "aha_segment": int(row.number),
+        "name": row.name,
+        "usual_territory": row.territory,
+        "imaged": bool(row.imaged),
+        "myocardium_ml": finite(row.myocardium_ml),
+        "scar_ml": finite(row.scar_ml),
+        "scar_percent": finite(row.scar_percent),
+        "scar_percent_image_only": finite(row.scar_percent_image_only),
+        "transmurality_mean_percent": finite(row.transmurality_mean_percent),
+        "transmurality_max_percent": finite(row.transmurality_max_percent),
+        "transmurality_bin": row.transmurality_bin or None,
+        "wall_thickness_mm": finite(row.wall_thickness_mm),
+        "ecg_scar_percent": finite(row.ecg_percent),
+        "ecg_agreement": row.agreement,
+        "ecg_agreement_reason": without_paths(row.agreement_reason) or None,
+    }
+
+
+def _sentences(sentences: Iterable[str]) -> list[str]:
+    return [without_paths(sentence) for sentence in sentences]
+
+
+def _digest(sha256: str) -> str | None:
+    return sha256.lower() or None

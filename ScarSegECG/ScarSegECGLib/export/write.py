@@ -1,0 +1,67 @@
+"""All files of one result, in one folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ScarSegECGLib.case import ScarResult
+from ScarSegECGLib.export.atomic import staged_folder
+from ScarSegECGLib.export.nifti import write_nifti
+from ScarSegECGLib.export.report import write_report
+from ScarSegECGLib.export.result_json import write_result_json
+from ScarSegECGLib.export.slicer_seg import write_slicer_segmentation
+from ScarSegECGLib.export.tables import write_segments
+
+PICTURES = ("bullseye.png", "ecg.png", "montage.png")
+FILES = (
+    *PICTURES,
+    "aha17.nii.gz",
+    "labels.nii.gz",
+    "report.html",
+    "result.json",
+    "scar_probability.nii.gz",
+    "scar_probability_image_only.nii.gz",
+    "segmentation.seg.nrrd",
+    "segments.csv",
+)
+
+
+def write_result(result: ScarResult, pictures: Mapping[str, bytes], out: Path, *, overwrite: bool) -> Path:
+    """Write everything about one result into the folder ``out``.
+
+    The folder holds ``report.html``, ``result.json``, ``segments.csv``, ``segmentation.seg.nrrd``, the four NIfTI
+    images of :func:`~ScarSegECGLib.export.nifti.write_nifti`, and the pictures.
+
+    Parameters
+    ----------
+    result : ScarResult
+    pictures : mapping of str to bytes
+        PNG files under names of :data:`PICTURES`; "ecg.png" is absent where there is no ECG.
+    out : Path
+        The folder to make; nothing in it changes unless all could be written.
+    overwrite : bool
+        Replace a previous result in ``out``; other files in it stay.
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    InputError
+        ``out`` cannot be used, the disk cannot take the result, or the input's axes are not perpendicular.
+    """
+    unknown = set(pictures) - set(PICTURES)
+    if unknown:
+        raise ValueError(f"unknown pictures: {sorted(unknown)}")
+    with staged_folder(out, overwrite, FILES) as folder:
+        write_nifti(result, folder)
+        write_slicer_segmentation(result, folder)
+        write_segments(result, folder)
+        for name, png in pictures.items():
+            (folder / name).write_bytes(png)
+        write_report(result, pictures, folder)
+        write_result_json(result, folder)
+    return out

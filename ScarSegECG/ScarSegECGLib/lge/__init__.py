@@ -1,0 +1,1 @@
+"""Read an LGE stack and bring it to canonical storage."""

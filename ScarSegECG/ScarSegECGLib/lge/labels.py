@@ -1,0 +1,43 @@
+"""Read a label map that lies on the grid of a stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ScarSegECGLib.case import LabelArray, LgeStack
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.itk_image import load
+
+_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr")
+_LARGEST_LABEL = 255
+_SAME_PLACE_MM = 0.5
+
+
+def read_labels(path: Path, stack: LgeStack) -> LabelArray:
+    """Read labels (NIfTI or NRRD) and bring them to the stack's canonical storage.
+
+    Raises
+    ------
+    InputError
+        Missing or unreadable file, another grid than the stack's, or values that are no labels.
+    """
+    if not path.is_file():
+        raise InputError("The label file was not found: check the path.")
+    voxels, matrix, _ = load(path, _SUFFIXES)
+    expected = stack.storage.to_stored(stack.voxels).shape
+    if voxels.shape != expected:
+        raise InputError(
+            f"The labels have {voxels.shape} voxels, the image {expected}: give labels on the image's grid."
+        )
+    corners = np.array(
+        [[i, j, k, 1] for i in (0, voxels.shape[2]) for j in (0, voxels.shape[1]) for k in (0, voxels.shape[0])]
+    )
+    apart = np.abs((matrix - stack.stored_ijk_to_ras) @ corners.T).max()
+    if apart > _SAME_PLACE_MM:
+        raise InputError(f"The labels lie up to {apart:.1f} mm off the image: give labels on the image's grid.")
+    whole = np.rint(voxels)
+    if whole.min() < 0 or whole.max() > _LARGEST_LABEL or not np.allclose(whole, voxels, atol=1e-3):
+        raise InputError("The label file does not hold whole numbers from 0 to 255: give a label map.")
+    return stack.storage.to_canonical(whole.astype(np.uint8))

@@ -1,0 +1,1 @@
+"""Scar by every rule, and what it amounts to."""

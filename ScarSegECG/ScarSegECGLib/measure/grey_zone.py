@@ -1,0 +1,89 @@
+"""Infarct core and grey zone (heterogeneous border)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import Contrast
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.remote import remote_myocardium
+
+
+@dataclass(frozen=True)
+class GreyZone:
+    """Core and grey zone, bool arrays of shape (slice, row, column), disjoint; ``method`` and ``remote`` as printed."""
+
+    core: NDArray[np.bool_]
+    grey: NDArray[np.bool_]
+    method: str
+    remote: str
+
+
+def grey_zone(
+    image: NDArray[np.floating],
+    cavity: NDArray[np.bool_],
+    myocardium: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+    *,
+    scar: NDArray[np.bool_] | None = None,
+    mvo: NDArray[np.bool_] | None = None,
+    contrast: Contrast = "magnitude",
+    core_fraction: float = 0.5,
+    n_sd: float = 2.0,
+    remote: NDArray[np.bool_] | None = None,
+) -> GreyZone:
+    """Core above a fraction of the brightest scar, grey zone from remote + n SD up to the core.
+
+    The core rule (half of the maximum) and the grey zone beneath it follow Schmidt et al. 2007 (Circulation 115:2006);
+    the lower limit of remote + 2 SD follows Yan et al. 2006 (Circulation 114:32). In a PSIR image, whose zero is not
+    the number 0, the fraction is counted from the remote mean. Thresholds are per slice.
+
+    Parameters
+    ----------
+    image : float array, shape (slice, row, column)
+    cavity, myocardium : bool arrays, same shape
+    spacing : (slice, row, column) mm
+    scar : bool array, optional
+        Confines core and grey zone, and holds the maximum; the whole myocardium when absent.
+    mvo : bool array, optional
+        Counted as core whatever its intensity.
+    contrast : {"magnitude", "psir"}
+    core_fraction : float
+        0..1, exclusive.
+    n_sd : float
+        Lower limit of the grey zone, SD above remote.
+    remote : bool array, optional
+        Remote myocardium drawn by the reader.
+
+    Raises
+    ------
+    InputError
+        Unknown contrast, a fraction outside (0, 1), or no myocardium.
+    """
+    if contrast == "unknown":
+        raise InputError("contrast unknown: core and grey zone need to know whether the image is magnitude or PSIR")
+    if not 0 < core_fraction < 1:
+        raise InputError(f"core fraction is {core_fraction:g}: give a number between 0 and 1")
+    if not myocardium.any():
+        raise InputError("no myocardium: draw or segment the wall before looking for scar in it")
+    healthy = remote_myocardium(image, cavity, myocardium, spacing, remote)
+    region = myocardium if scar is None else scar & myocardium
+    peak = np.where(region, image, -np.inf).max(axis=(1, 2))
+    foot = np.zeros(len(image)) if contrast == "magnitude" else healthy.mean
+    with np.errstate(invalid="ignore"):
+        core_level = foot + core_fraction * (peak - foot)
+        grey_level = healthy.mean + n_sd * healthy.sd
+    # A slice whose core limit lies below the grey zone's has no room for a grey zone.
+    core = region & (image > np.fmax(core_level, grey_level)[:, None, None])
+    grey = region & (image > grey_level[:, None, None]) & ~core
+    if mvo is not None:
+        core, grey = core | (mvo & myocardium), grey & ~mvo
+    above = "the maximum" if contrast == "magnitude" else "the way from remote mean to the maximum"
+    method = (
+        f"core above {100 * core_fraction:g} % of {above}, grey zone from remote mean + {n_sd:g} SD to the core, "
+        f"per slice, contrast {contrast}"
+    )
+    return GreyZone(core, grey, method, healthy.description)

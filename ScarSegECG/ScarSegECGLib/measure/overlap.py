@@ -1,0 +1,104 @@
+"""How well one mask matches another.
+
+An empty mask against an empty mask is not a perfect score: Dice, precision, sensitivity and distance are then
+``None`` and stay out of every mean, so that scar-free cases cannot inflate it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ScarSegECGLib.measure.cropping import Box
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Agreement of a prediction with the truth.
+
+    Attributes
+    ----------
+    dice : float or None
+        ``None`` if both are empty, 0 if one is.
+    precision : float or None
+        Share of the prediction that is true; ``None`` if nothing is predicted.
+    sensitivity : float or None
+        Share of the truth that is found; ``None`` if there is none.
+    volume_error_ml : float
+        Prediction - truth.
+    hd95_mm : float or None
+        ``None`` if either is empty.
+    """
+
+    dice: float | None
+    precision: float | None
+    sensitivity: float | None
+    volume_error_ml: float
+    hd95_mm: float | None
+
+
+def overlap(
+    predicted: NDArray[np.bool_],
+    truth: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+    *,
+    distance: bool = True,
+) -> Overlap:
+    """Dice, precision, sensitivity, volume error and 95th percentile Hausdorff distance of two masks.
+
+    Parameters
+    ----------
+    predicted, truth : bool arrays, shape (slice, row, column)
+    spacing : (slice, row, column) mm
+    distance : bool
+        False leaves ``hd95_mm`` out.
+
+    Raises
+    ------
+    ValueError
+        Shapes differ.
+    """
+    if predicted.shape != truth.shape:
+        raise ValueError(f"prediction {predicted.shape} and truth {truth.shape} differ in shape")
+    found, real = int(np.count_nonzero(predicted)), int(np.count_nonzero(truth))
+    both = int(np.count_nonzero(predicted & truth))
+    return Overlap(
+        dice=2 * both / (found + real) if found + real else None,
+        precision=both / found if found else None,
+        sensitivity=both / real if real else None,
+        volume_error_ml=(found - real) * float(np.prod(spacing)) / 1000.0,
+        hd95_mm=hausdorff95(predicted, truth, spacing) if distance else None,
+    )
+
+
+def hausdorff95(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], spacing: tuple[float, float, float]
+) -> float | None:
+    """95th percentile Hausdorff distance between the surfaces of two masks, mm, in 3D with the true spacing.
+
+    The surface is the set of voxels with a face neighbour outside the mask; the greater of the two directed 95th
+    percentiles counts. ``None`` if either mask is empty.
+
+    Parameters
+    ----------
+    first, second : bool arrays, shape (slice, row, column)
+    spacing : (slice, row, column) mm
+    """
+    if not first.any() or not second.any():
+        return None
+    box = _box(first | second)
+    surfaces = [mask[box] & ~ndimage.binary_erosion(mask[box]) for mask in (first, second)]
+    reach = [ndimage.distance_transform_edt(~surface, sampling=spacing) for surface in surfaces]
+    there = np.percentile(reach[1][surfaces[0]], 95)
+    back = np.percentile(reach[0][surfaces[1]], 95)
+    return float(max(there, back))
+
+
+def _box(mask: NDArray[np.bool_]) -> Box:
+    """Tight box, which loses no surface: outside the array and outside the mask are the same to an erosion."""
+    spans = [np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
+    row, column, depth = (slice(int(s[0]), int(s[-1]) + 1) for s in spans)
+    return row, column, depth

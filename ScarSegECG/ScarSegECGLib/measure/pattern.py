@@ -1,0 +1,102 @@
+"""Where in the wall an island of scar lies: subendocardial, mid-wall, epicardial or transmural."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.measure.cropping import heart_box
+from ScarSegECGLib.measure.islands import scar_islands
+from ScarSegECGLib.measure.remote import slice_centres
+from ScarSegECGLib.measure.transmurality import wall_depth
+
+Pattern = Literal["subendocardial", "mid-wall", "epicardial", "transmural"]
+
+_SECTORS = 72
+_FILLED = 0.5  # a third of the wall counts as scarred from here
+_SPARED = 0.25  # and as spared up to here
+
+
+@dataclass(frozen=True)
+class IslandPattern:
+    """Pattern of one island.
+
+    Attributes
+    ----------
+    number : int
+        As in :func:`ScarSegECGLib.measure.islands.scar_islands`.
+    pattern : str
+    coverage : tuple of three float
+        Share of the inner, middle and outer third of the wall that is scar, over the sectors the island spans.
+    touches_endocardium : bool
+    remark : str
+        What the pattern means to a reader, empty for the ischaemic ones.
+    """
+
+    number: int
+    pattern: Pattern
+    coverage: tuple[float, float, float]
+    touches_endocardium: bool
+    remark: str = ""
+
+
+def island_patterns(
+    scar: NDArray[np.bool_],
+    cavity: NDArray[np.bool_],
+    myocardium: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+) -> tuple[IslandPattern, ...]:
+    """Pattern of every island, largest island first.
+
+    Each slice is cut into 5 degree sectors; over the sectors an island spans, the share of scar in the inner, middle
+    and outer third of the wall (by relative depth) decides. All thirds at least half scarred is transmural; inner
+    third nearly free with the outer third the fullest is epicardial; inner third nearly free otherwise, or far
+    emptier than the middle one, is mid-wall; everything else is subendocardial.
+
+    Parameters
+    ----------
+    scar, cavity, myocardium : bool arrays, shape (slice, row, column)
+    spacing : (slice, row, column) mm
+
+    Returns
+    -------
+    tuple of IslandPattern
+    """
+    labels, islands = scar_islands(scar & myocardium, cavity, spacing)
+    if not islands:
+        return ()
+    box = heart_box(cavity | myocardium)
+    labels, blood, wall = labels[box], cavity[box], myocardium[box]
+    third = np.minimum((wall_depth(blood, wall, spacing) * 3).astype(int), 2)
+    z, r, c = np.nonzero(wall)
+    centre = slice_centres(blood, wall, spacing)[z]
+    angle = np.arctan2(r * spacing[1] - centre[:, 0], c * spacing[2] - centre[:, 1])
+    sector = np.minimum(((angle + np.pi) / (2 * np.pi) * _SECTORS).astype(int), _SECTORS - 1)
+    column = z * _SECTORS + sector
+    size = len(wall) * _SECTORS
+    number, layer = labels[z, r, c], third[z, r, c]
+    patterns = []
+    for island in islands:
+        mine = number == island.number
+        spanned = (np.bincount(column[mine], minlength=size) > 0)[column]
+        total = np.bincount(layer[spanned], minlength=3)
+        hit = np.bincount(layer[mine], minlength=3)
+        inner, middle, outer = (float(v) for v in hit / np.maximum(total, 1))
+        pattern = _classify(inner, middle, outer)
+        remark = "" if pattern in ("subendocardial", "transmural") else "non-ischaemic pattern or false positive"
+        coverage = (inner, middle, outer)
+        patterns.append(IslandPattern(island.number, pattern, coverage, island.touches_endocardium, remark))
+    return tuple(patterns)
+
+
+def _classify(inner: float, middle: float, outer: float) -> Pattern:
+    if min(inner, middle, outer) >= _FILLED:
+        return "transmural"
+    if inner <= _SPARED and outer > middle:
+        return "epicardial"
+    if inner <= _SPARED or inner < 0.5 * middle:
+        return "mid-wall"
+    return "subendocardial"

@@ -1,0 +1,235 @@
+"""Scar by the recognised intensity rules inside given contours.
+
+Magnitude and phase-sensitive (PSIR) images are read differently. A magnitude image has a true zero, so "half of the
+maximum" means half of the number; a PSIR image has signed values or an arbitrary offset, so it means half-way between
+remote myocardium and the maximum. The noise of nulled myocardium is one-sided and compressed in a magnitude image but
+not in a PSIR image, so the number of standard deviations has no common default either.
+Kopic et al. 2025 (J Cardiovasc Magn Reson, PMC12780287) advise against FWHM on PSIR images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import Contrast
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.cropping import heart_box
+from ScarSegECGLib.measure.ewa import ewa
+from ScarSegECGLib.measure.remote import Remote, remote_myocardium
+
+METHODS = ("n_sd", "fwhm", "otsu", "mixture", "ewa")
+Per = Literal["slice", "stack"]
+
+DEFAULT_N_SD: dict[str, float] = {"magnitude": 3.0}
+"""3 SD lay closest to experts on magnitude images in Engblom et al. 2016 (PMC4855857). There is no such agreement for
+PSIR images, so that n must be named for them (3 SD had the least bias on EMIDEC, see :func:`compare_methods`)."""
+
+_FEWEST_VOXELS = 10
+_BINS = 256
+
+
+@dataclass(frozen=True)
+class ScarMask:
+    """Scar found by one rule.
+
+    Attributes
+    ----------
+    mask : bool array, shape (slice, row, column)
+    method : str
+        The rule with its parameters, as printed beside every number.
+    thresholds : tuple of float or None, length = slices
+        Intensity above which a voxel counts as scar; ``None`` where a slice has no myocardium. For "ewa" the level at
+        which intensity alone decides.
+    remote : str
+        Where remote myocardium was taken from; "not used" for rules without it.
+    """
+
+    mask: NDArray[np.bool_]
+    method: str
+    thresholds: tuple[float | None, ...]
+    remote: str
+
+
+def segment_scar(
+    image: NDArray[np.floating],
+    cavity: NDArray[np.bool_],
+    myocardium: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+    method: str,
+    *,
+    n_sd: float | None = None,
+    per: Per = "slice",
+    remote: NDArray[np.bool_] | None = None,
+    contrast: Contrast = "magnitude",
+    fwhm_region: NDArray[np.bool_] | None = None,
+) -> ScarMask:
+    """Segment scar inside the myocardium by one of the recognised rules.
+
+    Parameters
+    ----------
+    image : float array, shape (slice, row, column)
+        LGE intensities, canonical storage.
+    cavity, myocardium : bool arrays, same shape
+        The contours; the myocardium holds the scar.
+    spacing : (slice, row, column) mm
+    method : {"n_sd", "fwhm", "otsu", "mixture", "ewa"}
+        * ``n_sd``: above remote mean + n standard deviations.
+        * ``fwhm``: above half of the maximum (magnitude) or half-way from remote mean to the maximum (PSIR);
+          Amado et al. 2004 (J Am Coll Cardiol 44:2383).
+        * ``otsu``: greatest variance between two classes, Otsu 1979 (IEEE Trans SMC 9:62).
+        * ``mixture``: crossing of two Gaussians fitted by expectation maximisation.
+        * ``ewa``: :func:`ScarSegECGLib.measure.ewa.ewa`.
+    n_sd : float, optional
+        2 to 6; when absent :data:`DEFAULT_N_SD`, which only magnitude images have.
+    per : {"slice", "stack"}
+        One threshold per slice, or one for all. Use "slice" where every slice has its own intensity scale.
+    remote : bool array, optional
+        Remote myocardium drawn by the reader; found automatically when absent.
+    contrast : {"magnitude", "psir", "unknown"}
+    fwhm_region : bool array, optional
+        Where "fwhm" looks for the maximum; the whole myocardium when absent.
+
+    Raises
+    ------
+    InputError
+        Unknown method, ``n_sd`` out of range, shapes that differ, a rule that needs the contrast while it is unknown,
+        or a reader's region outside the myocardium.
+    """
+    _check(image, cavity, myocardium, method, per, remote, fwhm_region)
+    box = heart_box(cavity | myocardium)
+    inside, blood, wall = image[box], cavity[box], myocardium[box]
+    region = None if remote is None else remote[box]
+    levels = np.full(len(image), np.nan)
+    mask = np.zeros(myocardium.shape, dtype=bool)
+    where = "not used"
+    if method in ("n_sd", "fwhm", "ewa"):
+        healthy = remote_myocardium(inside, blood, wall, spacing, region, per=per)
+        where = healthy.description
+    if method == "ewa":
+        found, levels[box[0]], name = ewa(inside, blood, wall, spacing, healthy, per=per)
+    else:
+        if method == "n_sd":
+            levels[box[0]], name = _n_sd(healthy, n_sd, contrast)
+        elif method == "fwhm":
+            peak = wall if fwhm_region is None else wall & fwhm_region[box]
+            levels[box[0]], name = _fwhm(inside, peak, healthy, contrast, per)
+            name += " in the region drawn by the reader" if fwhm_region is not None else ""
+        else:
+            rule = otsu_threshold if method == "otsu" else mixture_threshold
+            levels[box[0]] = _each(inside, wall, rule, per)
+            name = "Otsu" if method == "otsu" else "two-Gaussian mixture"
+        found = wall & (inside > levels[box[0]][:, None, None])
+    mask[box] = found
+    text = f"{name}, one {'scale' if method == 'ewa' else 'threshold'} per {per}, contrast {contrast}"
+    thresholds = tuple(None if np.isnan(level) else float(level) for level in levels)
+    return ScarMask(mask, text, thresholds, where)
+
+
+def otsu_threshold(values: NDArray[np.floating]) -> float:
+    """Otsu's threshold of a sample, on 256 bins; the midpoint of the plateau where several are equally good."""
+    lowest, highest = float(values.min()), float(values.max())
+    if highest <= lowest:
+        return highest
+    count, edges = np.histogram(values, bins=_BINS, range=(lowest, highest))
+    centres = (edges[:-1] + edges[1:]) / 2
+    weight = np.cumsum(count)[:-1] / count.sum()
+    partial = np.cumsum(count * centres)[:-1] / count.sum()
+    total = (count * centres).sum() / count.sum()
+    between = (total * weight - partial) ** 2 / np.maximum(weight * (1 - weight), 1e-12)
+    best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
+    return float(edges[1:-1][best].mean())
+
+
+def mixture_threshold(values: NDArray[np.floating], iterations: int = 100) -> float:
+    """Where two Gaussians fitted by expectation maximisation are equally likely, between their means.
+
+    Begins with the halves below and above Otsu's threshold. Where the two do not cross between their means the
+    midpoint is taken.
+    """
+    data = np.asarray(values, dtype=float)
+    spread = data.std()
+    if spread == 0:
+        return float(data[0])
+    high = (data > otsu_threshold(data)).astype(float)
+    floor = (0.05 * spread) ** 2
+    mean, variance, weight = np.zeros(2), np.ones(2), np.full(2, 0.5)
+    for _ in range(iterations):
+        share = np.stack([1 - high, high])
+        total = np.maximum(share.sum(axis=1), 1e-9)
+        before = mean
+        mean = share @ data / total
+        variance = np.maximum((share * (data - mean[:, None]) ** 2).sum(axis=1) / total, floor)
+        weight = total / total.sum()
+        if np.abs(mean - before).max() < 1e-4 * spread:
+            break
+        log = np.log(weight)[:, None] - 0.5 * np.log(variance)[:, None]
+        log = log - (data - mean[:, None]) ** 2 / (2 * variance[:, None])
+        high = 1 / (1 + np.exp(np.clip(log[0] - log[1], -50, 50)))
+    steps = np.linspace(mean[0], mean[1], 513)
+    score = np.log(weight)[:, None] - 0.5 * np.log(variance)[:, None]
+    score = score - (steps - mean[:, None]) ** 2 / (2 * variance[:, None])
+    above = np.flatnonzero(score[1] > score[0])
+    return float(steps[above[0]]) if above.size and above[0] > 0 else float(mean.mean())
+
+
+def _n_sd(healthy: Remote, n_sd: float | None, contrast: Contrast) -> tuple[NDArray[np.float64], str]:
+    if n_sd is None:
+        if contrast not in DEFAULT_N_SD:
+            raise InputError(f"the n-SD rule has no default for contrast {contrast}: give the number of SD, 2 to 6")
+        n_sd = DEFAULT_N_SD[contrast]
+    if not 2 <= n_sd <= 6:
+        raise InputError(f"n_sd is {n_sd:g}: give a number from 2 to 6")
+    return healthy.mean + n_sd * healthy.sd, f"remote mean + {n_sd:g} SD"
+
+
+def _fwhm(
+    image: NDArray[np.floating], region: NDArray[np.bool_], healthy: Remote, contrast: Contrast, per: Per
+) -> tuple[NDArray[np.float64], str]:
+    if contrast == "unknown":
+        raise InputError("contrast unknown: FWHM needs to know whether the image is magnitude or PSIR")
+    peak = _each(image, region, lambda values: float(values.max()), per)
+    if contrast == "magnitude":
+        return 0.5 * peak, "FWHM (half of the maximum)"
+    return 0.5 * (healthy.mean + peak), "FWHM (half-way from remote mean to the maximum)"
+
+
+def _each(
+    image: NDArray[np.floating],
+    region: NDArray[np.bool_],
+    rule: Callable[[NDArray[np.floating]], float],
+    per: Per,
+) -> NDArray[np.float64]:
+    """The rule's level per slice; slices with fewer than 10 voxels take the level of the whole stack."""
+    levels = np.full(len(image), np.nan)
+    if not region.any():
+        return levels
+    pooled = rule(image[region])
+    for z in np.flatnonzero(region.any(axis=(1, 2))):
+        alone = per == "slice" and np.count_nonzero(region[z]) >= _FEWEST_VOXELS
+        levels[z] = rule(image[z][region[z]]) if alone else pooled
+    return levels
+
+
+def _check(
+    image: NDArray,
+    cavity: NDArray,
+    myocardium: NDArray,
+    method: str,
+    per: str,
+    remote: NDArray | None,
+    region: NDArray | None,
+) -> None:
+    if method not in METHODS:
+        raise InputError(f"unknown method {method!r}: choose one of {', '.join(METHODS)}")
+    if per not in ("slice", "stack"):
+        raise InputError(f"per is {per!r}: choose slice or stack")
+    for other in (cavity, myocardium, remote, region):
+        if other is not None and other.shape != image.shape:
+            raise InputError(f"a mask of shape {other.shape} does not fit the image of shape {image.shape}")
+    if not myocardium.any():
+        raise InputError("no myocardium: draw or segment the wall before looking for scar in it")

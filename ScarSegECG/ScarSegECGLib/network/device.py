@@ -1,0 +1,28 @@
+"""Which device the networks run on."""
+
+from __future__ import annotations
+
+import torch
+
+from ScarSegECGLib.errors import InputError
+
+
+def choose_device(wish: str = "auto") -> torch.device:
+    """``auto`` (a GPU if torch can use one), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises
+    ------
+    InputError : an unknown name, or a GPU that is not there.
+    """
+    if wish == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if wish == "cpu":
+        return torch.device("cpu")
+    kind, _, number = wish.partition(":")
+    if kind != "cuda" or (number and not number.isdigit()) or wish.endswith(":"):
+        raise InputError(f"device '{wish}' is not known; use auto, cpu, cuda or cuda:N")
+    if not torch.cuda.is_available():
+        raise InputError("no CUDA device that torch can use was found; use --device cpu or auto")
+    if number and int(number) >= torch.cuda.device_count():
+        raise InputError(f"there is no {wish}, only {torch.cuda.device_count()} CUDA device(s); use --device auto")
+    return torch.device(wish)

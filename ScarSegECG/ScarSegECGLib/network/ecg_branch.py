@@ -1,0 +1,50 @@
+"""The whole ECG branch of one ensemble member: encoder, time weight and TAFF."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ScarSegECGLib.network.ecg_encoder import EcgEncoder
+from ScarSegECGLib.network.taff import EcgGuide, TimeWeight, time_embedding
+
+DEEP_LEVELS = 3  # TAFF works on the coarsest levels of the image network: the bottleneck and the two deepest skips
+
+
+def deep(features: Sequence[Tensor]) -> list[Tensor]:
+    """The levels TAFF works on, fine to coarse."""
+    return list(features[-DEEP_LEVELS:])
+
+
+class EcgBranch(nn.Module):
+    """From an ECG, the image's deep features and the AHA prior to a movement of the scar logit."""
+
+    def __init__(self, feature_channels: Sequence[int], token_size: int = 24, encoder_width: int = 24) -> None:
+        super().__init__()
+        self.encoder = EcgEncoder(token_size, encoder_width)
+        self.time = TimeWeight()
+        self.guide = EcgGuide(deep(feature_channels), token_size)
+
+    def forward(
+        self,
+        features: Sequence[Tensor],
+        tokens: Tensor,
+        prior: Tensor,
+        amplitude: Tensor,
+        gap_days: Tensor,
+        gap_known: Tensor,
+    ) -> Tensor:
+        """Movement of the scar logit [B, 1, H, W] in ``amplitude * (-1, +2)``; 0 outside the prior.
+
+        ``features`` as :func:`deep` gives them; ``tokens`` [B, 17, D]; ``prior`` [B, 17, H, W]; the rest [B].
+        """
+        return self.guide(features, tokens, prior, amplitude, time_embedding(gap_days, gap_known))
+
+
+def new_branch(channels: Sequence[int], settings: dict) -> EcgBranch:
+    """A branch of the sizes written in a weights file's settings."""
+    with torch.device("meta"):
+        branch = EcgBranch(channels, settings["token_size"], settings["encoder_width"])
+    return branch.to_empty(device="cpu")

@@ -1,0 +1,92 @@
+"""What the networks look at: square fields around the left ventricle at one pixel size, and the way back."""
+
+from __future__ import annotations
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+PIXEL_MM = 1.25
+LOCATOR_PIXEL_MM = 2.5
+FIELD_PIXELS = 160
+
+
+def _reading_grid(size: tuple[int, int], index_of_first: Tensor, step: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Grid for ``grid_sample``: output pixel p of slice k reads source index ``index_of_first[k] + p * step``."""
+    rows = index_of_first[:, 0, None] + torch.arange(size[0]) * step[0]
+    columns = index_of_first[:, 1, None] + torch.arange(size[1]) * step[1]
+    rows = (2 * rows + 1) / shape[0] - 1
+    columns = (2 * columns + 1) / shape[1] - 1
+    count = len(index_of_first)
+    return torch.stack(
+        [columns[:, None, :].expand(count, *size), rows[:, :, None].expand(count, *size)],
+        dim=-1,
+    ).float()
+
+
+def cut_field(
+    images: Tensor,
+    spacing: tuple[float, float],
+    centres_mm: NDArray,
+    *,
+    size: int = FIELD_PIXELS,
+    pixel_mm: float = PIXEL_MM,
+    mode: str = "bilinear",
+) -> Tensor:
+    """Read a square field around a centre from every slice.
+
+    Parameters
+    ----------
+    images : float tensor [K, R, C], or [K, channels, R, C]
+    spacing : (row, column) pixel distance, mm
+    centres_mm : array [K, 2], (row, column) in mm = index * spacing
+    size, pixel_mm : the field's pixels and their distance
+    mode : "bilinear" or "nearest"
+
+    Returns
+    -------
+    float tensor [K, size, size], or [K, channels, size, size]; 0 outside the image.
+    """
+    planes = images if images.ndim == 4 else images[:, None]
+    distance = torch.tensor(spacing, dtype=torch.float64)
+    first = (torch.as_tensor(centres_mm, dtype=torch.float64) - (size - 1) / 2 * pixel_mm) / distance
+    grid = _reading_grid((size, size), first, pixel_mm / distance, (planes.shape[2], planes.shape[3]))
+    read = F.grid_sample(planes.float(), grid, mode=mode, align_corners=False)
+    return read if images.ndim == 4 else read[:, 0]
+
+
+def put_back(
+    fields: Tensor,
+    shape: tuple[int, int],
+    spacing: tuple[float, float],
+    centres_mm: NDArray,
+    *,
+    pixel_mm: float = PIXEL_MM,
+) -> Tensor:
+    """Inverse of :func:`cut_field`: [K, channels, size, size] -> [K, channels, *shape], linear, 0 outside the field."""
+    size = fields.shape[-1]
+    distance = torch.tensor(spacing, dtype=torch.float64)
+    first = (size - 1) / 2 - torch.as_tensor(centres_mm, dtype=torch.float64) / pixel_mm
+    grid = _reading_grid(shape, first, distance / pixel_mm, (size, size))
+    return F.grid_sample(fields, grid, mode="bilinear", align_corners=False)
+
+
+def whole_slices(images: Tensor, spacing: tuple[float, float]) -> Tensor:
+    """The whole slices at the locator's pixel size: [K, R, C] -> [K, S, S], centred, S a multiple of 16.
+
+    Read at half the pixel size and averaged, so that fine texture does not alias.
+    """
+    shape = (images.shape[1], images.shape[2])
+    largest = max(shape[0] * spacing[0], shape[1] * spacing[1])
+    size = 16 * int(-(-largest // (16 * LOCATOR_PIXEL_MM)))
+    middle = torch.tensor([[(n - 1) / 2 * d for n, d in zip(shape, spacing, strict=True)]]).expand(len(images), 2)
+    fine = cut_field(images, spacing, middle.numpy(), size=2 * size, pixel_mm=LOCATOR_PIXEL_MM / 2)
+    return F.avg_pool2d(fine[:, None], 2)[:, 0]
+
+
+def with_neighbours(fields: Tensor) -> Tensor:
+    """Stack every slice between its two neighbours: [K, H, W] -> [K, 3, H, W]; the ends see themselves."""
+    before = torch.cat([fields[:1], fields[:-1]])
+    after = torch.cat([fields[1:], fields[-1:]])
+    return torch.stack([before, fields, after], dim=1)

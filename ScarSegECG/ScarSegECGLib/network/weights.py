@@ -1,0 +1,87 @@
+"""Weights on disk: safetensors whose hash is known beforehand. No pickle is loaded, nothing is downloaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors.torch import save as serialise
+from torch import Tensor, nn
+
+from ScarSegECGLib.errors import InputError
+
+FOLDER = Path(__file__).resolve().parent.parent / "weights"
+SHIPPED = FOLDER / "scarseg.safetensors"
+SHIPPED_SHA256 = ""
+_SETTINGS_KEY = "scarsegecg"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors by name, and the settings stored beside them (channels, members, data, licence, figures)."""
+
+    tensors: dict[str, Tensor]
+    settings: dict
+    sha256: str
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """Tensors of one network, its prefix taken off."""
+        return {key[len(prefix) :]: value for key, value in self.tensors.items() if key.startswith(prefix)}
+
+
+def half_precision(network: nn.Module, prefix: str) -> dict[str, Tensor]:
+    """A network's tensors as they are shipped: floating point in 16 bit, so that five networks fit 25 MB."""
+    return {
+        prefix + key: value.detach().half().contiguous() if value.is_floating_point() else value.detach().contiguous()
+        for key, value in network.state_dict().items()
+    }
+
+
+def write_weights(path: Path, tensors: dict[str, Tensor], settings: dict) -> str:
+    """Write weights and their hash (``PATH.sha256``) beside them; returns the hash."""
+    content = serialise(tensors, metadata={_SETTINGS_KEY: json.dumps(settings, sort_keys=True)})
+    digest = hashlib.sha256(content).hexdigest()
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+    path.with_name(path.name + ".sha256").write_text(f"{digest}  {path.name}\n")
+    return digest
+
+
+def _expected_hash(path: Path) -> str:
+    if path == SHIPPED:
+        return SHIPPED_SHA256
+    noted = path.with_name(path.name + ".sha256")
+    if not noted.is_file():
+        raise InputError(
+            f"{path.name}: its hash file {noted.name} is missing; weights without a known hash are not loaded"
+        )
+    return noted.read_text().split()[0] if noted.stat().st_size else ""
+
+
+def read_weights(path: Path | None = None) -> Weights:
+    """Read weights after checking their SHA-256 against the pinned one (shipped) or ``PATH.sha256`` (one's own).
+
+    Raises
+    ------
+    InputError : missing file, another hash, or not weights of this program.
+    """
+    path = SHIPPED if path is None else path
+    if not path.is_file():
+        raise InputError(f"{path.name}: weights not found; reinstall ScarSegECG or give --weights a file made by train")
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != _expected_hash(path):
+        raise InputError(f"{path.name}: hash does not match, the file is damaged or was changed; install it again")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            settings = json.loads(file.metadata()[_SETTINGS_KEY])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path.name}: not weights of ScarSegECG; use a file made by scarsegecg train") from error
+    full = {key: value.float() if value.dtype == torch.float16 else value for key, value in tensors.items()}
+    return Weights(full, settings, digest)

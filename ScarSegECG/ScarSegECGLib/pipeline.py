@@ -1,0 +1,284 @@
+"""The whole way from a stack and an ECG to a measured scar, on one screen."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
+from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
+from ScarSegECGLib.anatomy.soft import soft_prior
+from ScarSegECGLib.case import (
+    CAVITY,
+    MYOCARDIUM,
+    SCAR,
+    Anatomy,
+    Ecg,
+    EcgUse,
+    FloatArray,
+    LabelArray,
+    LgeStack,
+    MedianBeat,
+    ScarResult,
+    TimeGap,
+)
+from ScarSegECGLib.ecg.median_beat import median_beat
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.agreement import agreement_table
+from ScarSegECGLib.measure.burden import burden
+from ScarSegECGLib.measure.islands import drop_small_islands, scar_islands
+from ScarSegECGLib.measure.segments import segment_percent, segment_table
+from ScarSegECGLib.measure.threshold import METHODS as RULES
+from ScarSegECGLib.measure.threshold import segment_scar
+from ScarSegECGLib.network.amplitude import decide
+from ScarSegECGLib.network.locate import NOT_FOUND
+from ScarSegECGLib.network.session import ImageEvidence, Session
+
+NETWORK = "network"
+METHODS = (NETWORK, *RULES)
+SMALLEST_ISLAND_ML = 0.1
+_TERRITORIES = tuple(usual_territory(number) for number in range(1, 18))
+
+Progress = Callable[[float, str], None]
+
+
+class _Clock:
+    """Seconds per stage, and progress at the start of each."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+
+    @contextmanager
+    def stage(self, name: str, begins_at: float) -> Iterator[None]:
+        self._progress(begins_at, name)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+
+def segment(
+    stack: LgeStack,
+    ecg: Ecg | None,
+    gap: TimeGap,
+    session: Session,
+    *,
+    method: str = NETWORK,
+    why_no_ecg: str = "no ECG was given",
+    progress: Progress = lambda fraction, text: None,
+) -> ScarResult:
+    """Find the myocardium, divide it, segment the scar with and without the ECG, and measure it.
+
+    Parameters
+    ----------
+    stack : LgeStack
+    ecg : Ecg or None
+    gap : TimeGap
+        Signed days between ECG and image.
+    session : Session
+        The loaded networks.
+    method : one of :data:`METHODS`
+        "network", or a threshold rule inside the predicted contours (the ECG then has no part in it).
+    why_no_ecg : str
+        The reason printed when ``ecg`` is None.
+    progress : callable
+        Called with the fraction done and the stage's name; may raise to cancel.
+
+    Returns
+    -------
+    ScarResult
+        With and without the ECG; where the ECG does not count the two are the same, bit for bit.
+
+    Raises
+    ------
+    InputError
+        No left ventricle found, or an unknown method.
+    """
+    if method not in METHODS:
+        raise InputError(f"method '{method}' is not known; use one of {', '.join(METHODS)}")
+    clock = _Clock(progress)
+    with clock.stage("networks", 0.0):
+        evidence = session.see(stack, lambda done: progress(0.6 * done, "networks"))
+    with clock.stage("anatomy", 0.6):
+        anatomy = _anatomy(stack, evidence)
+    with clock.stage("ECG", 0.7):
+        beat = median_beat(ecg) if ecg is not None else None
+        use = _decide(ecg, beat, gap, anatomy, session, method, why_no_ecg)
+    with clock.stage("scar", 0.8):
+        alone = _probability(evidence.scar_logit, anatomy)
+        together, ecg_percent = alone, None
+        if use.amplitude > 0 and beat is not None:
+            said = session.read_ecg(stack, evidence, beat, soft_prior(anatomy, stack.spacing), use)
+            together = _probability(evidence.scar_logit + said.movement, anatomy)
+            ecg_percent = said.segment_percent
+        scar_alone, printed = _scar(alone, stack, anatomy, method)
+        scar = scar_alone if together is alone else _scar(together, stack, anatomy, method)[0]
+    with clock.stage("measure", 0.9):
+        measured = _measured(stack, anatomy, scar, scar_alone, use, beat, ecg_percent)
+    return ScarResult(
+        stack=stack,
+        ecg=ecg,
+        ecg_use=use,
+        anatomy=anatomy,
+        scar_probability=together,
+        scar_probability_image_only=alone,
+        method=printed,
+        weights_sha256=session.weights_sha256,
+        timings=clock.seconds,
+        **measured,
+    )
+
+
+def remeasure(result: ScarResult, labels: LabelArray) -> ScarResult:
+    """Measure again after the reader has changed the scar; cavity, wall and segments stay as they are.
+
+    ``labels`` is [slice, row, column] with scar as 3; scar outside the wall does not count. The image-only figures stay
+    the network's.
+    """
+    anatomy = result.anatomy
+    scar = (labels == SCAR) & anatomy.myocardium
+    image_only = result.scar_image_only
+    percent = tuple(row.ecg_percent for row in result.segments)
+    table = segment_table(
+        anatomy, scar, scar, result.stack.spacing, SEGMENT_NAMES, _TERRITORIES, percent if any(percent) else None
+    )
+    kept = tuple(
+        dataclasses.replace(
+            row,
+            scar_percent_image_only=before.scar_percent_image_only,
+            agreement=before.agreement,
+            agreement_reason=before.agreement_reason,
+        )
+        for row, before in zip(table, result.segments, strict=True)
+    )
+    return dataclasses.replace(
+        result,
+        labels=_labels(anatomy, scar),
+        scar=burden(scar, anatomy.myocardium, result.stack.voxel_ml),
+        scar_image_only=image_only,
+        segments=kept,
+        method=f"{result.method}, corrected by hand",
+    )
+
+
+def _anatomy(stack: LgeStack, evidence: ImageEvidence) -> Anatomy:
+    classes = evidence.anatomy.argmax(axis=1)
+    cavity, wall = clean(classes == 1, classes == 2, stack.spacing)
+    if not is_left_ventricle(cavity, wall, stack.spacing):
+        raise InputError(NOT_FOUND)
+    return partition(cavity, wall, stack.voxels, stack.spacing, orientation_known=stack.orientation_known)
+
+
+def _decide(
+    ecg: Ecg | None,
+    beat: MedianBeat | None,
+    gap: TimeGap,
+    anatomy: Anatomy,
+    session: Session,
+    method: str,
+    why_no_ecg: str,
+) -> EcgUse:
+    if ecg is not None and method != NETWORK:
+        return EcgUse(0.0, f"ECG not used: method {method} looks at the image alone", gap)
+    return decide(
+        ecg,
+        beat.features if beat else None,
+        gap,
+        session.time_weight,
+        anatomy_known=bool(anatomy.aha.any()),
+        network_trained=session.ecg_trained,
+        why_no_ecg=why_no_ecg,
+    )
+
+
+def _probability(logit: FloatArray, anatomy: Anatomy) -> FloatArray:
+    """Probability that a voxel of the wall is scar; exactly 0 outside the wall."""
+    return np.where(anatomy.myocardium, expit(logit), np.float32(0)).astype(np.float32)
+
+
+def _scar(probability: FloatArray, stack: LgeStack, anatomy: Anatomy, method: str) -> tuple[NDArray[np.bool_], str]:
+    """The scar mask by the chosen method, small islands left out, and the method as it is printed."""
+    if method == NETWORK:
+        mask = probability > 0.5
+        printed = f"network, probability above 0.5, islands of {SMALLEST_ISLAND_ML} ml and more"
+    else:
+        found = segment_scar(
+            stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing, method, contrast=stack.contrast
+        )
+        mask = found.mask
+        printed = f"{found.method}, islands of {SMALLEST_ISLAND_ML} ml and more"
+    return drop_small_islands(mask, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML), printed
+
+
+def _labels(anatomy: Anatomy, scar: NDArray[np.bool_]) -> LabelArray:
+    labels = np.zeros(anatomy.myocardium.shape, np.uint8)
+    labels[anatomy.cavity] = CAVITY
+    labels[anatomy.myocardium] = MYOCARDIUM
+    labels[scar] = SCAR
+    return labels
+
+
+def _measured(
+    stack: LgeStack,
+    anatomy: Anatomy,
+    scar: NDArray[np.bool_],
+    scar_alone: NDArray[np.bool_],
+    use: EcgUse,
+    beat: MedianBeat | None,
+    ecg_percent: FloatArray | None,
+) -> dict:
+    """Everything of a ScarResult that is counted from masks."""
+    image_percent = [None if np.isnan(p) else float(p) for p in segment_percent(anatomy.aha, scar_alone)]
+    agreement = agreement_table(
+        image_percent,
+        None if ecg_percent is None else [float(p) for p in ecg_percent],
+        beat.features.conduction if beat else "unknown",
+        use.amplitude > 0,
+        why_not_used=use.reason,
+    )
+    return {
+        "labels": _labels(anatomy, scar),
+        "cavity_ml": float(anatomy.cavity.sum()) * stack.voxel_ml,
+        "myocardium_ml": float(anatomy.myocardium.sum()) * stack.voxel_ml,
+        "scar": burden(scar, anatomy.myocardium, stack.voxel_ml),
+        "scar_image_only": burden(scar_alone, anatomy.myocardium, stack.voxel_ml),
+        "segments": segment_table(
+            anatomy,
+            scar,
+            scar_alone,
+            stack.spacing,
+            SEGMENT_NAMES,
+            _TERRITORIES,
+            None if ecg_percent is None else [float(p) for p in ecg_percent],
+            agreement,
+        ),
+        "warnings": _warnings(stack, anatomy, scar),
+    }
+
+
+def _warnings(stack: LgeStack, anatomy: Anatomy, scar: NDArray[np.bool_]) -> tuple[str, ...]:
+    """What the reader has to look at before trusting the figures."""
+    said = []
+    if not stack.orientation_known:
+        said.append("The file has no orientation: first slice = apex, right ventricle on the image left are assumed.")
+    area = anatomy.cavity.sum(axis=(1, 2))
+    lv = np.flatnonzero(area)
+    half = len(lv) // 2
+    if half and area[lv[:half]].mean() > 1.5 * area[lv[-half:]].mean():
+        said.append("The cavity is larger at the apical end: check that the slices run from apex to base.")
+    _, islands = scar_islands(scar, anatomy.cavity, stack.spacing)
+    apart = [island for island in islands if not island.touches_endocardium]
+    if apart:
+        volume = sum(island.ml for island in apart)
+        said.append(
+            f"{len(apart)} scar island(s), {volume:.1f} ml, nowhere touch the endocardium: "
+            "a non-ischaemic pattern or a false positive."
+        )
+    return tuple(said)

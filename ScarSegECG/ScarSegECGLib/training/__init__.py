@@ -1,0 +1,1 @@
+"""Phantom, simulation, data sets, training and evaluation."""

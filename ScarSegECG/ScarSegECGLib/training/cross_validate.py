@@ -1,0 +1,130 @@
+"""Patient-level cross-validation, and the ensemble that is shipped."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.network.weights import half_precision, read_weights, write_weights
+from ScarSegECGLib.training.dataset import ExpertCase, coarse_slices, fine_slices
+from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
+from ScarSegECGLib.training.folds import patient_folds
+from ScarSegECGLib.training.losses import image_loss, locator_loss
+from ScarSegECGLib.training.recipe import Recipe
+from ScarSegECGLib.training.train import train_network
+
+LICENCE = "CC BY-NC-SA 4.0"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a training writes and what it runs on."""
+
+    folder: Path
+    device: torch.device
+    recipe: Recipe
+    quiet: bool = False
+
+
+def _settings(recipe: Recipe, members: int, trained_on: Sequence[str], held_out: Sequence[str]) -> dict:
+    return {
+        "channels": list(recipe.scar_channels),
+        "locator_channels": list(recipe.locator_channels),
+        "members": members,
+        "mirror": True,
+        "ecg_trained": False,
+        "classes": ["background", "LV cavity", "LV wall", "scar given wall"],
+        "pixel_mm": 1.25,
+        "data": "EMIDEC (Lalande et al., Data 2020, 5(4):89), 67 of the 100 training patients",
+        "licence": LICENCE,
+        "trained_on": list(trained_on),
+        "held_out": list(held_out),
+    }
+
+
+def _train_locator(cases: Sequence[ExpertCase], run: Run, folder: Path, title: str) -> nn.Module:
+    recipe = run.recipe
+    return train_network(
+        recipe.locator_network,
+        locator_loss,
+        coarse_slices(cases),
+        recipe.locator_plan,
+        recipe.locator_schedule,
+        folder,
+        device=run.device,
+        title=title,
+        quiet=run.quiet,
+    )
+
+
+def train_fold(cases: Sequence[ExpertCase], held_out: Sequence[str], run: Run, fold: int) -> Path:
+    """Train locator and scar network without the held-out patients; returns the fold's weights file."""
+    folder = run.folder / f"fold{fold}"
+    weights = folder / "weights.safetensors"
+    if weights.is_file():
+        return weights
+    seen = [case for case in cases if case.name not in held_out]
+    locator = _train_locator(seen, run, folder / "locator", f"fold {fold} locator")
+    recipe = run.recipe
+    scar = train_network(
+        recipe.scar_network,
+        image_loss,
+        fine_slices(seen),
+        recipe.scar_plan,
+        recipe.scar_schedule,
+        folder / "scar",
+        device=run.device,
+        title=f"fold {fold} scar",
+        quiet=run.quiet,
+    )
+    tensors = half_precision(locator, "locator.") | half_precision(scar, "member0.")
+    write_weights(weights, tensors, _settings(recipe, 1, [case.name for case in seen], held_out))
+    return weights
+
+
+def evaluate_fold(
+    cases: Sequence[ExpertCase], held_out: Sequence[str], weights: Path, device: str
+) -> list[CaseFigures]:
+    """Figures of the held-out patients with the weights that never saw them."""
+    session = Session.load(weights, device)
+    return [evaluate_case(case, session) for case in cases if case.name in held_out]
+
+
+def assemble(cases: Sequence[ExpertCase], fold_weights: Sequence[Path], run: Run, path: Path) -> str:
+    """Put the folds' scar networks and a locator trained on all patients into one file; returns its hash."""
+    locator = _train_locator(cases, run, run.folder / "all" / "locator", "locator on all")
+    tensors = half_precision(locator, "locator.")
+    for index, file in enumerate(fold_weights):
+        for key, value in read_weights(file).part("member0.").items():
+            tensors[f"member{index}.{key}"] = value.half() if value.is_floating_point() else value
+    settings = _settings(run.recipe, len(fold_weights), [case.name for case in cases], [])
+    return write_weights(path, tensors, settings)
+
+
+def cross_validate(
+    cases: Sequence[ExpertCase], run: Run, *, folds: int = 5, only: int | None = None
+) -> list[tuple[int, CaseFigures]]:
+    """Train and evaluate every fold (or ``only`` one); returns (fold, figures) of every held-out patient."""
+    groups = patient_folds([case.name for case in cases], [case.scar_ml for case in cases], folds)
+    figures = []
+    for fold, held_out in enumerate(groups):
+        if only is not None and fold != only:
+            continue
+        weights = train_fold(cases, held_out, run, fold)
+        figures += [(fold, row) for row in evaluate_fold(cases, held_out, weights, str(run.device))]
+    return figures
+
+
+def write_table(path: Path, figures: Sequence[tuple[int, CaseFigures]]) -> None:
+    """One line per held-out patient, by name."""
+    rows = [{"fold": fold, **row.flat()} for fold, row in sorted(figures, key=lambda pair: pair[1].case)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,119 @@
+"""What the ECG changed: scar probability with the ECG minus the probability without it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..case import Anatomy, FloatArray, LgeStack
+from ..errors import InputError
+from .legend import Key, colour_bar
+from .palette import CAVITY, DIVERGING_ANCHORS, MUTED, MYOCARDIUM, colours_of
+from .panels import LINE, Frame, lv_outlines
+from .shapes import Box, Drawing, Label, Polyline, RasterImage, Shape, Stroke, points
+from .sheet import Painter, slice_sheet
+
+_LEAST_LIMIT = 0.05
+_ALPHA = 0.9
+
+
+def influence_map(
+    stack: LgeStack,
+    anatomy: Anatomy,
+    with_ecg: FloatArray,
+    image_only: FloatArray,
+    *,
+    title: str = "What the ECG changed",
+    limit: float | None = None,
+    with_raw: bool = True,
+    field_mm: float = 120.0,
+) -> Drawing:
+    """Lay out the influence map of every slice.
+
+    Parameters
+    ----------
+    stack : LgeStack
+    anatomy : Anatomy
+    with_ecg, image_only : float arrays, shape (slice, row, column)
+        Scar probabilities, 0..1.
+    title : str
+    limit : float, optional
+        End of the colour scale, +-; otherwise the largest change there is, at least 0.05.
+    with_raw : bool
+        Show the plain image beside each map.
+    field_mm : float
+        Side of the square shown.
+
+    Returns
+    -------
+    Drawing
+        ``hit_kind`` "slice", 1 = apex.
+
+    Raises
+    ------
+    InputError
+        When the arrays are not on the stack's grid.
+    """
+    change = difference(with_ecg, image_only, stack)
+    end = scale_end(change) if limit is None else limit
+    painters: list[tuple[str, Painter]] = [("change", influence_painter(stack, anatomy, change, end))]
+    if with_raw:
+        painters.insert(0, ("image", lambda frame, i, box: [frame.grey(stack.voxels[i], box, i + 1)]))
+    if not change.any():
+        title += ": nothing"
+    return slice_sheet(
+        stack,
+        anatomy,
+        painters,
+        outline_keys(),
+        title=title,
+        field_mm=field_mm,
+        bar=lambda x, y: influence_bar(x, y, end),
+    )
+
+
+def difference(with_ecg: FloatArray, image_only: FloatArray, stack: LgeStack) -> FloatArray:
+    """Probability with the ECG minus probability without, checked to lie on the stack's grid."""
+    for name, array in (("with the ECG", with_ecg), ("of the image only", image_only)):
+        if array.shape != stack.voxels.shape:
+            raise InputError(f"The probability {name} is {array.shape}, the image {stack.voxels.shape}: segment anew")
+    return np.asarray(with_ecg - image_only, dtype=np.float32)
+
+
+def scale_end(change: FloatArray) -> float:
+    """The colour scale's end: the largest change, rounded up to 0.05."""
+    largest = float(np.nanmax(np.abs(change), initial=0.0))
+    return max(_LEAST_LIMIT, float(np.ceil(round(largest * 20, 4)) / 20))
+
+
+def influence_painter(stack: LgeStack, anatomy: Anatomy, change: FloatArray, limit: float) -> Painter:
+    """A painter of panels: the image, the change over it in colour (more opaque where greater), the LV's outlines."""
+
+    def paint(frame: Frame, index: int, box: Box) -> Sequence[Shape]:
+        crop = frame.crop(change[index], order=1)
+        strength = np.clip(np.abs(crop) / limit, 0.0, 1.0)
+        alpha = np.where(np.abs(crop) > 0.02 * limit, _ALPHA * np.sqrt(strength), 0.0)
+        rgba = np.dstack([colours_of(crop, -limit, limit, DIVERGING_ANCHORS), alpha])
+        overlay = RasterImage(box, np.rint(rgba * 255).astype(np.uint8))
+        return [frame.grey(stack.voxels[index], box, index + 1), overlay, *lv_outlines(anatomy, frame, index, box, 0.7)]
+
+    return paint
+
+
+def influence_bar(x: float, top: float, limit: float) -> tuple[Shape, ...]:
+    """The change's colour bar, centred on ``x``."""
+    box = (x - 25.0, top - 3.0, x + 25.0, top)
+    bar = colour_bar(box, (-limit, 0.0, limit), -limit, limit, "", anchors=DIVERGING_ANCHORS)
+    less = Label(box[0] - 1.6, top - 1.5, "less scar", 3.0, MUTED, "right")
+    more = Label(box[2] + 1.6, top - 1.5, "more scar", 3.0, MUTED, "left")
+    return (*bar, less, more)
+
+
+def outline_keys() -> list[Key]:
+    """Legend of the LV's outlines."""
+    line = points([(-2.0, 0.0), (2.0, 0.0)])
+    return [
+        Key((Polyline(line, Stroke(CAVITY, 1.6 * LINE)),), 4.0, "endocardium"),
+        Key((Polyline(line, Stroke(MYOCARDIUM, 1.6 * LINE)),), 4.0, "epicardium"),
+    ]

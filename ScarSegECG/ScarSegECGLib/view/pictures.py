@@ -1,0 +1,58 @@
+"""The pictures of one result, as files' bytes, by the names the report knows them under."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..case import ScarResult
+from .bullseye import bullseye
+from .ecg_paper import ecg_paper
+from .montage import montage
+from .paint_matplotlib import to_png
+from .shapes import Drawing
+
+
+def pictures(result: ScarResult, *, ecg_features: Sequence[str] = (), dpi: float = 150.0) -> dict[str, bytes]:
+    """Paint "bullseye.png", "montage.png" and, where there is an ECG, "ecg.png".
+
+    Parameters
+    ----------
+    result : ScarResult
+    ecg_features : sequence of str
+        Lines printed above the ECG's traces.
+    dpi : float
+        Dots per inch; all pictures carry it, so that they print at true size.
+    """
+    drawings = {"bullseye.png": result_bullseye(result), "montage.png": result_montage(result)}
+    if result.ecg is not None:
+        lines = [*ecg_features, result.ecg_use.reason]
+        drawings["ecg.png"] = ecg_paper(result.ecg, median_features=[line for line in lines if line])
+    return {name: to_png(drawing, dpi=dpi) for name, drawing in drawings.items()}
+
+
+def bullseye_png(result: ScarResult, *, width_px: int = 600) -> bytes:
+    """Paint the bullseye alone."""
+    return to_png(result_bullseye(result), width_px=width_px)
+
+
+def result_bullseye(result: ScarResult, *, selected: int | None = None, territories: bool = False) -> Drawing:
+    """Lay out the scar per segment, with the ECG's estimate as rim and its agreement where they are known."""
+    rows = sorted(result.segments, key=lambda row: row.number)
+    ecg = [row.ecg_percent for row in rows]
+    agreement = [row.agreement for row in rows]
+    return bullseye(
+        [row.scar_percent for row in rows],
+        title=f"Scar per segment, {result.method}",
+        imaged=[row.imaged for row in rows],
+        outer_ring=ecg if any(value is not None for value in ecg) else None,
+        agreement=agreement if any(agreement) else None,
+        territories=territories,
+        selected=selected,
+    )
+
+
+def result_montage(result: ScarResult, *, influence: bool = False, aha_borders: bool = True) -> Drawing:
+    """Lay out all slices with outlines and scar; with the change the ECG made where that is asked for."""
+    change = result.scar_probability - result.scar_probability_image_only if influence else None
+    title = f"Scar {result.scar.ml:.1f} ml, {result.scar.percent_of_lv:.1f} % of the LV, {result.method}"
+    return montage(result.stack, result.labels, result.anatomy, influence=change, aha_borders=aha_borders, title=title)

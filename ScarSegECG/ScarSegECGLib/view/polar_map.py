@@ -1,0 +1,112 @@
+"""The transmurality polar map: every slice and every angle, nothing averaged over a segment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..errors import InputError
+from .aha_plot import orientation_words
+from .legend import Key, colour_bar, flow, key_rows
+from .palette import INK, NO_VALUE, RULE, WHITE, colours_of
+from .shapes import Drawing, Label, Polyline, RasterImage, Shape, Stroke, Wedge, box_polygon, points, wrap
+
+WIDTH = 90.0
+RADIUS = 36.0
+_HOLE = 5.0
+_PIXELS = 480
+_BORDERS = {"apical": (45, 135, 225, 315), "mid": (0, 60, 120, 180, 240, 300), "basal": (0, 60, 120, 180, 240, 300)}
+
+
+def polar_map(
+    percent: ArrayLike,
+    *,
+    title: str = "",
+    unit: str = "%",
+    vmin: float = 0.0,
+    vmax: float = 100.0,
+    levels: Sequence[str] | None = None,
+) -> Drawing:
+    """Lay out a polar map.
+
+    Parameters
+    ----------
+    percent : float array, shape (slice, angle)
+        Apex first. Angle bin ``i`` of ``n`` covers ``i * 360 / n .. (i + 1) * 360 / n`` degrees in the bullseye's frame
+        (0 = lateral, counter-clockwise, anterior up). NaN where nothing is known.
+    title, unit : str
+    vmin, vmax : float
+        Ends of the colour scale.
+    levels : sequence of str, optional
+        "apical", "mid" or "basal" per slice: draws the AHA borders; any other word draws none.
+
+    Returns
+    -------
+    Drawing
+        90 mm wide; ``hit_kind`` "slice", 1 = apex; slices are rings of equal width, the apex inside.
+
+    Raises
+    ------
+    InputError
+        When the array is not two-dimensional or empty, or ``levels`` do not fit it.
+    """
+    table = np.asarray(percent, dtype=np.float64)
+    if table.ndim != 2 or table.size == 0:
+        raise InputError(f"A polar map needs an array of [slice, angle], not of shape {table.shape}")
+    if levels is not None and len(levels) != len(table):
+        raise InputError(f"{len(levels)} levels for {len(table)} slices: give one per slice")
+    heading = wrap(title, WIDTH - 6.0, 3.9, bold=True)
+    missing = bool(np.isnan(table).any())
+    keys = [Key((box_polygon((-1.9, -1.3, 1.9, 1.3), fill=NO_VALUE, stroke=Stroke(RULE, 0.25)),), 4.0, "no value")]
+    rows = flow(keys if missing else [], WIDTH - 6.0)
+    bar_y = 7.6 + 4.8 * len(rows)
+    x, y = WIDTH / 2, bar_y + 10.5 + RADIUS
+    height = y + RADIUS + 6.8 + (1.2 + 5.0 * len(heading) if heading else 0.0)
+    edges = np.linspace(_HOLE, RADIUS, len(table) + 1)
+
+    shapes: list[Shape] = [RasterImage((x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS), _pixels(table, vmin, vmax))]
+    shapes += [
+        Wedge(x, y, float(edges[i]), float(edges[i + 1]), 0.0, 360.0, stroke=Stroke(WHITE, 0.12), key=i + 1)
+        for i in range(len(table))
+    ]
+    shapes.append(Wedge(x, y, 0.0, RADIUS, 0.0, 360.0, stroke=Stroke(RULE, 0.25)))
+    shapes.append(Wedge(x, y, 0.0, _HOLE, 0.0, 360.0, WHITE, stroke=Stroke(RULE, 0.25)))
+    if levels is not None:
+        shapes += _aha_borders(levels, edges, x, y)
+    shapes += orientation_words(x, y, RADIUS)
+    shapes.append(Label(x, y, "apex", 2.9, INK))
+    shapes += [Label(x, height - 3.8 - 5.0 * i, text, 3.9, INK, bold=True) for i, text in enumerate(heading)]
+    ticks = [vmin + (vmax - vmin) * k / 4 for k in range(5)]
+    shapes += colour_bar((16.0, bar_y, WIDTH - 16.0, bar_y + 3.2), ticks, vmin, vmax, unit)
+    shapes += key_rows(rows, x, bar_y - 7.4)
+    return Drawing(WIDTH, height, tuple(shapes), "slice", title or "Polar map")
+
+
+def _pixels(table: np.ndarray, vmin: float, vmax: float) -> np.ndarray:
+    """The disc as RGBA pixels; transparent outside and in the hole."""
+    at = ((np.arange(_PIXELS) + 0.5) / _PIXELS * 2 - 1) * RADIUS
+    dx, dy = np.meshgrid(at, -at)
+    radius, angle = np.hypot(dx, dy), np.degrees(np.arctan2(dy, dx)) % 360.0
+    ring = np.floor((radius - _HOLE) / (RADIUS - _HOLE) * len(table)).astype(int)
+    inside = (ring >= 0) & (ring < len(table))
+    column = np.minimum((angle / 360.0 * table.shape[1]).astype(int), table.shape[1] - 1)
+    values = table[np.clip(ring, 0, len(table) - 1), column]
+    colours = colours_of(values, vmin, vmax)
+    colours[np.isnan(values)] = NO_VALUE
+    return np.rint(np.dstack([colours, inside]) * 255).astype(np.uint8)
+
+
+def _aha_borders(levels: Sequence[str], edges: np.ndarray, x: float, y: float) -> list[Shape]:
+    stroke = Stroke(INK, 0.3)
+    shapes: list[Shape] = []
+    for i, level in enumerate(levels):
+        ring = Wedge(x, y, float(edges[i]), float(edges[i + 1]), 0.0, 360.0)
+        if i and level != levels[i - 1]:
+            shapes.append(Wedge(x, y, 0.0, ring.inner, 0.0, 360.0, stroke=stroke))
+        for angle in _BORDERS.get(level, ()):
+            turn = np.radians(angle)
+            ends = [(x + r * np.cos(turn), y + r * np.sin(turn)) for r in (ring.inner, ring.outer)]
+            shapes.append(Polyline(points(ends), stroke))
+    return shapes

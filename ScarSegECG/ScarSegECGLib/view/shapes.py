@@ -1,0 +1,249 @@
+"""The plain shapes every picture is laid out in, before any painter touches it.
+
+Lengths are mm, x to the right and y up, from the drawing's lower left corner. Angles are degrees,
+counter-clockwise, 0 = right. Later shapes lie on top of earlier ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .palette import INK, WHITE, Colour
+
+Points = NDArray[np.float64]
+Box = tuple[float, float, float, float]
+"""Left, bottom, right, top."""
+
+MM_PER_POINT = 25.4 / 72.0
+
+
+def points(values: ArrayLike) -> Points:
+    """A read-only (n, 2) array of x, y."""
+    array = np.array(values, dtype=np.float64).reshape(-1, 2)
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """A line's colour and width (mm)."""
+
+    colour: Colour
+    width: float
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Wedge:
+    """Part of a ring between two radii and two angles; ``end - start`` of 360 is the whole ring.
+
+    ``key`` is what a click on it means (a segment's number); 0 is nothing.
+    """
+
+    x: float
+    y: float
+    inner: float
+    outer: float
+    start: float
+    end: float
+    fill: Colour | None = None
+    alpha: float = 1.0
+    stroke: Stroke | None = None
+    key: int = 0
+
+    def contains(self, at: ArrayLike) -> NDArray[np.bool_]:
+        """Whether each point of (..., 2) lies in the wedge; inner and start edges count, outer and end do not."""
+        dx, dy = np.moveaxis(np.asarray(at, dtype=np.float64) - (self.x, self.y), -1, 0)
+        radius, span = np.hypot(dx, dy), self.end - self.start
+        turned = (np.degrees(np.arctan2(dy, dx)) - self.start) % 360.0
+        return (radius >= self.inner) & (radius < self.outer) & ((turned < span) | (span >= 360.0))
+
+    def arc(self, radius: float, step: float = 3.0) -> Points:
+        """Points along the wedge at one radius, from start to end."""
+        turn = np.radians(np.linspace(self.start, self.end, max(2, int(np.ceil((self.end - self.start) / step)) + 1)))
+        return points(np.column_stack([self.x + radius * np.cos(turn), self.y + radius * np.sin(turn)]))
+
+    def rings(self) -> tuple[Points, ...]:
+        """The outline: one loop, or two for a whole ring with a hole."""
+        if self.end - self.start < 360.0:
+            back = self.arc(self.inner)[::-1] if self.inner > 0 else np.array([[self.x, self.y]])
+            return (points(np.vstack([self.arc(self.outer), back])),)
+        loops = (self.arc(self.outer)[:-1],)
+        return loops + ((self.arc(self.inner)[-2::-1],) if self.inner > 0 else ())
+
+
+@dataclass(frozen=True, eq=False)
+class Polygon:
+    """Closed loops; a loop inside another is a hole and runs the other way round."""
+
+    rings: tuple[Points, ...]
+    fill: Colour | None = None
+    alpha: float = 1.0
+    stroke: Stroke | None = None
+    key: int = 0
+
+    def contains(self, at: ArrayLike) -> NDArray[np.bool_]:
+        """Whether each point of (..., 2) lies inside, by the even-odd rule."""
+        x, y = np.moveaxis(np.asarray(at, dtype=np.float64)[..., None, :], -1, 0)
+        inside = np.zeros(np.shape(x)[:-1], dtype=bool)
+        for ring in self.rings:
+            (x0, y0), (x1, y1) = ring.T, np.roll(ring, -1, axis=0).T
+            crosses = (y0 <= y) != (y1 <= y)
+            rise = np.where(y1 == y0, 1.0, y1 - y0)
+            inside ^= np.sum(crosses & (x < x0 + (y - y0) * (x1 - x0) / rise), axis=-1) % 2 == 1
+        return inside
+
+
+@dataclass(frozen=True, eq=False)
+class Polyline:
+    """A line through points."""
+
+    at: Points
+    stroke: Stroke
+    closed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Many separate straight lines of one kind: ``ends`` has shape (n, 2, 2)."""
+
+    ends: NDArray[np.float64]
+    stroke: Stroke
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """A line of text; ``size`` is the font's em in mm. ``turn`` rotates about the anchor, degrees."""
+
+    x: float
+    y: float
+    text: str
+    size: float = 3.0
+    colour: Colour = INK
+    align: Literal["left", "center", "right"] = "center"
+    bold: bool = False
+    turn: float = 0.0
+    halo: Colour | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RasterImage:
+    """Pixels, uint8 of shape (rows, columns, 3 or 4), first row on top, stretched over a box."""
+
+    box: Box
+    pixels: NDArray[np.uint8]
+    smooth: bool = True
+    key: int = 0
+
+    def contains(self, at: ArrayLike) -> NDArray[np.bool_]:
+        """Whether each point of (..., 2) lies in the box."""
+        x, y = np.moveaxis(np.asarray(at, dtype=np.float64), -1, 0)
+        left, bottom, right, top = self.box
+        return (x >= left) & (x < right) & (y >= bottom) & (y < top)
+
+
+Shape = Wedge | Polygon | Polyline | Lines | Label | RasterImage
+Region = Wedge | Polygon | RasterImage
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """One picture: its size (mm), its shapes in painting order, and what a click on it means.
+
+    Attributes
+    ----------
+    width, height : float
+        mm.
+    shapes : tuple of Shape
+    hit_kind : str
+        What the keys count: "segment" (1..17), "slice" (1 = apex), "lead" (1..12) or "".
+    title : str
+        For a file's metadata and a screen reader.
+    """
+
+    width: float
+    height: float
+    shapes: tuple[Shape, ...]
+    hit_kind: str = ""
+    title: str = ""
+    background: Colour = WHITE
+
+    @property
+    def hits(self) -> tuple[Region, ...]:
+        """The regions that answer a click, in painting order."""
+        return tuple(s for s in self.shapes if isinstance(s, Region) and s.key)
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """All text."""
+        return tuple(s for s in self.shapes if isinstance(s, Label))
+
+
+def key_at(x: float, y: float, drawing: Drawing) -> int | None:
+    """Key of the topmost region at a point (mm), ``None`` where there is none."""
+    for region in reversed(drawing.hits):
+        if region.contains((x, y)):
+            return region.key
+    return None
+
+
+def box_polygon(box: Box, **style: object) -> Polygon:
+    """A rectangle."""
+    left, bottom, right, top = box
+    return Polygon((points([(left, bottom), (right, bottom), (right, top), (left, top)]),), **style)  # type: ignore[arg-type]
+
+
+# Advance widths of DejaVu Sans, em, by kind of character; rounded up, so that a box is never too small.
+_ADVANCE = {c: em for em, kind in ((0.34, "iIjl.,:;|'!·"), (0.42, 'frt()[]/ -"'), (0.86, "wGOQ–≥≤±→"), (1.0, "mMW@%—"))
+            for c in kind}  # fmt: skip
+
+
+def text_width(text: str, size: float, bold: bool = False) -> float:
+    """Width a line of text needs, mm: an estimate from the font's proportions, on the safe side."""
+    em = sum(_ADVANCE.get(c, 0.73 if c.isupper() else 0.64) for c in text)
+    return em * size * (1.12 if bold else 1.0)
+
+
+def label_box(label: Label) -> Box:
+    """The upright box round a label, mm (ascender 0.76 em, descender 0.24 em, centred vertically on the anchor)."""
+    width, height = text_width(label.text, label.size, label.bold), label.size
+    left = {"left": 0.0, "center": -width / 2, "right": -width}[label.align]
+    corners = np.array(
+        [(left, -height / 2), (left + width, -height / 2), (left + width, height / 2), (left, height / 2)]
+    )
+    turn = np.radians(label.turn)
+    turned = corners @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    (x0, y0), (x1, y1) = turned.min(axis=0), turned.max(axis=0)
+    return label.x + float(x0), label.y + float(y0), label.x + float(x1), label.y + float(y1)
+
+
+def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
+    """Break text into lines that fit ``width`` mm."""
+    lines: list[str] = []
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(joined, size, bold) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return lines
+
+
+def moved(shape: Shape, dx: float, dy: float) -> Shape:
+    """The same shape, shifted."""
+    match shape:
+        case Wedge() | Label():
+            return replace(shape, x=shape.x + dx, y=shape.y + dy)
+        case Polygon():
+            return replace(shape, rings=tuple(points(ring + (dx, dy)) for ring in shape.rings))
+        case Polyline():
+            return replace(shape, at=points(shape.at + (dx, dy)))
+        case Lines():
+            return replace(shape, ends=shape.ends + (dx, dy))
+        case RasterImage():
+            left, bottom, right, top = shape.box
+            return replace(shape, box=(left + dx, bottom + dy, right + dx, top + dy))

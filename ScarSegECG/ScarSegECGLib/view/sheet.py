@@ -1,0 +1,84 @@
+"""Assemble panels, captions and legend into one page of slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..case import Anatomy, LgeStack
+from ..errors import InputError
+from .legend import Key, flow, key_rows
+from .palette import INK, MUTED
+from .panels import Frame, caption, frame_for, levels, orientation_marks, sheet_for
+from .shapes import Box, Drawing, Label, Shape, wrap
+
+Painter = Callable[[Frame, int, Box], Sequence[Shape]]
+"""Draws one panel: the frame, the slice's index (0 = apex) and the panel's box."""
+
+_MARGIN, _TEXT, _TITLE = 2.0, 3.0, 3.9
+
+
+def slice_sheet(
+    stack: LgeStack,
+    anatomy: Anatomy,
+    painters: Sequence[tuple[str, Painter]],
+    keys: Sequence[Key],
+    *,
+    title: str,
+    field_mm: float,
+    bar: Callable[[float, float], Sequence[Shape]] | None = None,
+) -> Drawing:
+    """Lay out every slice, apex first, with one panel per painter.
+
+    Parameters
+    ----------
+    stack, anatomy
+        On the same grid.
+    painters : sequence of (words, painter)
+        Panels of each slice from left to right; the words name them in the footer.
+    keys : sequence of Key
+        The legend.
+    title : str
+    field_mm : float
+        Side of the square shown, mm.
+    bar : callable, optional
+        Draws a colour bar, given its centre x and its top (mm); 9 mm high.
+
+    Raises
+    ------
+    InputError
+        When stack and anatomy are not on the same grid.
+    """
+    if anatomy.aha.shape != stack.voxels.shape:
+        raise InputError(
+            f"The anatomy's grid {anatomy.aha.shape} is not the image's {stack.voxels.shape}: find it anew"
+        )
+    count = len(stack.voxels)
+    sheet, frame = sheet_for(count, len(painters)), frame_for(stack, anatomy, field_mm)
+    width = max(sheet.width, 120.0) + 2 * _MARGIN
+    rows = flow(keys, width - 2 * _MARGIN)
+    heading = wrap(title, width - 2 * _MARGIN, _TITLE, bold=True)
+    side = "anterior up, septum left" if stack.orientation_known else "orientation assumed: anterior up, septum left"
+    names = " | ".join(words for words, _ in painters)
+    foot = wrap(f"Slice 1 is the apex; {side}. Panels: {names}.", width - 2 * _MARGIN, _TEXT)
+    below = 2.0 + 4.6 * len(foot) + 4.8 * len(rows) + (10.0 if bar else 0.0)
+    height = below + sheet.height + (2.0 + 5.2 * len(heading) if heading else 0.0) + 1.0
+    left, top = (width - sheet.width) / 2, below + sheet.height
+
+    shapes: list[Shape] = []
+    for index, level in enumerate(levels(anatomy)):
+        shapes.append(caption(index, level, sheet.box(index, 0, left, top)))
+        for which, (_, painter) in enumerate(painters):
+            box = sheet.box(index, which, left, top)
+            shapes += painter(frame, index, box)
+            if index == 0 and which == 0:
+                shapes += orientation_marks(frame, box)
+    middle = width / 2
+    shapes += [Label(middle, height - 3.6 - 5.2 * i, line, _TITLE, INK, bold=True) for i, line in enumerate(heading)]
+    y = below - 3.6
+    if bar is not None:
+        shapes += bar(middle, y + 1.0)
+        y -= 10.0
+    shapes += key_rows(rows, middle, y)
+    y -= 4.8 * len(rows)
+    shapes += [Label(middle, y - 4.6 * i, line, _TEXT, MUTED) for i, line in enumerate(foot)]
+    return Drawing(width, height, tuple(shapes), "slice", title or "Slices")

@@ -1,0 +1,19 @@
+"""Fixtures every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real LGE and ECG data, which is never part of the project; skips where it is absent."""
+    folder = Path(os.environ.get("SCARSEGECG_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("real LGE and ECG data not found; set SCARSEGECG_DATA to their folder to run this test")
+    return folder

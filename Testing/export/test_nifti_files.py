@@ -1,0 +1,102 @@
+"""Written images lie on the input's own grid, whatever its voxel order and handedness."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from example_results import SHAPE, make_result, pose, world_points
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ScarSegECGLib.case import Storage
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.grid import stored_image, write_checked
+from ScarSegECGLib.export.nifti import write_nifti
+
+STORAGES = st.builds(
+    Storage,
+    axes=st.sampled_from(list(itertools.permutations(range(3)))),
+    flips=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+)
+
+
+def header_affine(path) -> np.ndarray:
+    """The sform of a NIfTI-1 file, straight from its bytes."""
+    head = gzip.decompress(path.read_bytes())[:348]
+    assert head[344:348] == b"n+1\0"
+    assert int.from_bytes(head[254:256], "little") > 0, "no sform"
+    return np.vstack([np.frombuffer(head, "<f4", 12, 280).reshape(3, 4), [0, 0, 0, 1]])
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(storage=STORAGES, seed=st.integers(0, 1000), mirrored=st.booleans())
+def test_every_image_has_the_inputs_grid_and_the_right_places(tmp_path, storage, seed, mirrored):
+    rotation, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    if (np.linalg.det(rotation) < 0) != mirrored:
+        rotation[:, 2] *= -1
+    result = make_result(storage, rotation)
+    write_nifti(result, tmp_path)
+    expected = {
+        "labels": result.labels,
+        "aha17": result.anatomy.aha,
+        "scar_probability": result.scar_probability,
+        "scar_probability_image_only": result.scar_probability_image_only,
+    }
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.nii.gz" for name in expected}
+    for name, canonical in expected.items():
+        path = tmp_path / f"{name}.nii.gz"
+        affine = header_affine(path)
+        np.testing.assert_allclose(affine, result.stack.stored_ijk_to_ras, atol=1e-4)
+        voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        assert voxels.dtype == canonical.dtype
+        np.testing.assert_array_equal(result.stack.storage.to_canonical(voxels), canonical)
+        if name == "labels":
+            for label in (1, 2, 3):
+                written = world_points(voxels == label, affine)
+                np.testing.assert_allclose(
+                    written, world_points(canonical == label, result.stack.ijk_to_ras), atol=2e-3
+                )
+
+
+def test_left_handed_files_stay_left_handed(tmp_path):
+    right = make_result(rotation=np.eye(3))
+    left = make_result(Storage(flips=(True, False, False)), np.eye(3))
+    signs = []
+    for result in (right, left):
+        write_nifti(result, tmp_path)
+        signs.append(np.sign(np.linalg.det(header_affine(tmp_path / "labels.nii.gz")[:3, :3])))
+    assert signs == [1, -1]
+
+
+def test_a_slanted_stack_is_refused_not_straightened():
+    slanted = pose(np.eye(3))
+    slanted[:3, 2] += slanted[:3, 0]
+    result = make_result()
+    object.__setattr__(result.stack, "stored_ijk_to_ras", slanted)
+    with pytest.raises(InputError, match="not perpendicular"):
+        stored_image(result.labels, result.stack)
+
+
+def test_an_array_of_another_shape_is_refused():
+    result = make_result()
+    with pytest.raises(ValueError, match="shape"):
+        stored_image(result.labels[1:], result.stack)
+    assert stored_image(result.labels, result.stack).GetSize() == SHAPE[::-1]
+
+
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.nrrd"])
+def test_a_truncated_image_is_noticed(tmp_path, name):
+    resource = pytest.importorskip("resource", reason="limits on file size need POSIX")
+    image = sitk.GetImageFromArray(np.random.default_rng(0).random((8, 64, 64)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+        with pytest.raises(OSError, match="not written whole"):
+            write_checked(image, str(tmp_path / name))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    write_checked(image, str(tmp_path / name))

@@ -1,0 +1,151 @@
+"""The report: self-contained, escaped, and honest about what was used."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime, timezone
+from html.parser import HTMLParser
+
+import pytest
+from example_results import PICTURES, make_result
+
+from ScarSegECGLib.case import EcgUse, TimeGap
+from ScarSegECGLib.export.report import report_html
+
+NOW = datetime(2031, 2, 3, 4, 5, tzinfo=timezone.utc)
+HOSTILE = "<script>alert(1)</script><img src=x onerror='go()'>\" & ${method} $method {0} %s"
+
+
+class Page(HTMLParser):
+    """Tags, attributes and visible text of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == [], f"unclosed: {self.open}"
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "title"):
+            self.words.append(data)
+
+
+def page_of(pictures=PICTURES, **changes) -> Page:
+    return Page(report_html(make_result(**changes), pictures, NOW))
+
+
+def test_the_page_is_self_contained_and_fetches_nothing():
+    html = report_html(make_result(), PICTURES, NOW)
+    page = Page(html)
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {"script", "link", "iframe", "object", "embed", "a", "form", "base", "svg"}
+    assert re.search(r"https?:|//|@import|url\(", re.sub(r"base64,[^\"]*", "", html)) is None
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert len(images) == 3
+    assert all(image["src"].startswith("data:image/png;base64,iVBOR") and image["alt"] for image in images)
+    policies = [a["content"] for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert len(policies) == 1 and "default-src 'none'" in policies[0] and "script" not in policies[0]
+    assert not any(name.startswith("on") or name == "style" for _, attributes in page.tags for name in attributes)
+
+
+def test_hostile_text_stays_text():
+    result = make_result(
+        warnings=(HOSTILE,), method=HOSTILE, ecg_use=EcgUse(0.5, HOSTILE, TimeGap(None, why_unknown=HOSTILE))
+    )
+    result = replace(
+        result,
+        stack=replace(result.stack, notes=(HOSTILE,), sha256=HOSTILE),
+        anatomy=replace(result.anatomy, mode=HOSTILE),
+        timings={HOSTILE: 1.0},
+        segments=tuple(
+            replace(row, name=HOSTILE, territory=HOSTILE, transmurality_bin=HOSTILE, agreement_reason=HOSTILE)
+            for row in result.segments
+        ),
+    )
+    page = Page(report_html(result, PICTURES, NOW))
+    assert sum(tag == "script" for tag, _ in page.tags) == 0
+    assert sum(tag == "img" for tag, _ in page.tags) == 3
+    assert "alert(1)" in page.text and "${method} $method {0} %s" in page.text
+
+
+def test_both_burdens_stand_beside_the_method_and_the_weight():
+    text = page_of().text
+    result = make_result()
+    for burden in (result.scar, result.scar_image_only):
+        assert f"{burden.grams:.1f}" in text and f"{burden.percent_of_lv:.1f}" in text
+    assert "Method: network, threshold 0.5." in text
+    assert "ECG used: 41 days before the MRI. ECG weight 83 %." in text
+    assert "ECG 41 days before the MRI." in text
+    assert text.count("For research use; not a medical device.") == 2
+    assert "fixed 60 degrees, 17 segments" in text
+    assert "The stack does not reach the apex." in text
+    for digest in ("a1" * 32, "b2" * 32, "c3" * 32):
+        assert digest in text
+
+
+@pytest.mark.parametrize("changes", [{"with_ecg": False}, {"amplitude": 0.0}], ids=["no ECG", "weight zero"])
+def test_an_unused_ecg_is_said_at_the_headline(changes):
+    pictures = PICTURES if changes.get("with_ecg", True) else {k: v for k, v in PICTURES.items() if k != "ecg.png"}
+    page = page_of(pictures, **changes)
+    headline = page.text.split("What was used")[0]
+    assert "not used: the image-only result stands (ECG not used: none was given)" in headline
+    assert headline.count("Image only") == 1
+    if "with_ecg" in changes:
+        assert "No ECG: the result rests on the images alone." in page.text
+        assert sum(tag == "img" for tag, _ in page.tags) == 2
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(-41.0, "41 days before"), (12.0, "12 days after"), (0.2, "same day"), (None, "unknown: de-identified")],
+)
+def test_the_gap_is_said_with_its_direction(days, words):
+    gap = TimeGap(days, why_unknown="" if days is not None else "de-identified")
+    assert words in page_of(ecg_use=EcgUse(0.5, "ECG used", gap)).text
+
+
+def test_segments_that_were_not_imaged_say_so_and_carry_no_number():
+    page = page_of()
+    line = page.text.split("17 apex", 1)[1]
+    assert line.startswith(" LAD not imaged")
+    assert page.text.count("not imaged") == 1
+
+
+def test_each_reason_of_the_ecg_is_given_once_with_its_segments():
+    text = page_of().text
+    assert text.count("lateral wall: the ECG localises poorly") == 1
+    assert "ECG cannot tell, segments 2, 5, 8, 11, 14, 17: lateral wall: the ECG localises poorly." in text
+
+
+def test_no_scar_is_a_number_not_a_gap():
+    text = page_of(scar=False).text
+    assert "With ECG 0.0 0.0 0.0" in text
+    assert "nan" not in text.lower() and "None" not in text
+
+
+def test_missing_pictures_are_said_and_others_than_png_refused():
+    assert page_of({}).text.count("no picture was made") == 3
+    with pytest.raises(ValueError, match="not a PNG"):
+        page_of({"montage.png": b"<svg onload='x'/>"})
+
+
+def test_assumed_orientation_is_said():
+    result = make_result()
+    html = report_html(replace(result, stack=replace(result.stack, orientation_known=False)), PICTURES, NOW)
+    assert "may be wrong" in html and "may be wrong" not in report_html(result, PICTURES, NOW)

@@ -1,0 +1,152 @@
+"""Burden, the segment table, and the ECG against the image."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from measure_phantoms import annulus
+
+from ScarSegECGLib.case import Anatomy
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.agreement import RELIABLE_SEGMENTS, agreement_table
+from ScarSegECGLib.measure.burden import burden
+from ScarSegECGLib.measure.segments import segment_percent, segment_table
+
+NAMES = tuple(f"segment {k}" for k in range(1, 18))
+TERRITORIES = ("LAD",) * 17
+
+
+def _anatomy(p):
+    n = len(p.cavity)
+    return Anatomy(
+        cavity=p.cavity,
+        myocardium=p.myocardium,
+        aha=p.aha,
+        centres_mm=np.zeros((n, 2)),
+        insertions_deg=np.full((n, 2), np.nan),
+        insertion_confidence=np.zeros(n),
+        mode="fixed 60 degrees, 17 segments",
+        imaged=(True,) * 6 + (False,) * 11,
+    )
+
+
+def test_burden_of_a_ring_is_exact_within_2_percent_and_converges():
+    exact_wall = np.pi * (33**2 - 22**2) * 32 / 1000
+    exact_scar = np.pi * (27.5**2 - 22**2) / 6 * 32 / 1000
+    errors = []
+    for pixel in (1.4, 0.35):
+        p = annulus(pixel=pixel)
+        got = burden(p.scar, p.myocardium, float(np.prod(p.spacing)) / 1000)
+        assert got.ml == pytest.approx(exact_scar, rel=0.02)
+        assert got.grams == pytest.approx(1.05 * got.ml)
+        assert got.percent_of_lv == pytest.approx(100 * exact_scar / exact_wall, rel=0.02)
+        errors.append(abs(got.ml - exact_scar))
+    assert errors[1] < max(errors[0], 0.01)
+
+
+def test_burden_counts_only_scar_in_the_wall_and_refuses_an_empty_wall():
+    p = annulus()
+    assert burden(p.scar | p.cavity, p.myocardium, 1).ml == p.scar.sum()
+    assert burden(p.scar & False, p.myocardium, 1).percent_of_lv == 0
+    with pytest.raises(InputError, match="no myocardium"):
+        burden(p.scar, p.scar & False, 1)
+    with pytest.raises(InputError, match="shape"):
+        burden(p.scar, p.myocardium[1:], 1)
+
+
+def test_segment_table_agrees_with_paper():
+    p = annulus(depth=(0.0, 0.5))
+    less = p.scar.copy()
+    less[:2] = False
+    agreement = agreement_table([20.0] * 17, [30.0] * 17, "normal", True)
+    rows = segment_table(_anatomy(p), p.scar, less, p.spacing, NAMES, TERRITORIES, [30.0] * 17, agreement)
+    first, second, last = rows[0], rows[1], rows[16]
+    exact = 100 * (27.5**2 - 22**2) / (33**2 - 22**2)
+    assert first.scar_percent == pytest.approx(exact, rel=0.02)
+    assert first.scar_percent_image_only == pytest.approx(first.scar_percent / 2)
+    assert first.scar_ml == pytest.approx(p.scar.sum() * np.prod(p.spacing) / 1000)
+    assert first.transmurality_mean_percent == pytest.approx(50, abs=2)
+    assert first.transmurality_bin in ("26-50", "51-75")
+    assert first.wall_thickness_mm == pytest.approx(11, rel=0.03)
+    assert (first.agreement, first.ecg_percent) == ("agree", 30.0)
+    assert second.scar_percent == 0 and second.transmurality_bin == "0"
+    assert not last.imaged and last.scar_percent is None and last.transmurality_bin == ""
+    assert sum(r.myocardium_ml for r in rows) == pytest.approx(p.myocardium.sum() * np.prod(p.spacing) / 1000)
+    assert [r.number for r in rows] == list(range(1, 18))
+    plain = segment_table(_anatomy(p), p.scar, less, p.spacing, NAMES, TERRITORIES)
+    assert plain[0].ecg_percent is None and plain[0].agreement is None
+    with pytest.raises(ValueError, match="names"):
+        segment_table(_anatomy(p), p.scar, less, p.spacing, NAMES[:3], TERRITORIES)
+
+
+def test_permuting_the_labels_permutes_the_table():
+    p = annulus(depth=(0.0, 0.5), stop_deg=200)
+    order = np.array([0, 4, 6, 1, 2, 5, 3], dtype=np.uint8)
+    before = segment_percent(p.aha, p.scar)
+    after = segment_percent(order[p.aha], p.scar)
+    assert np.allclose(after[order[1:] - 1], before[:6])
+
+
+def test_remeasuring_after_an_edit_takes_less_than_30_ms_of_processor_time():
+    p = annulus(slices=10)
+    pad = [(0, 0), (90, 90), (90, 90)]  # a whole field of view round the heart
+    wide = type(p)(*(np.pad(a, pad) for a in (p.cavity, p.myocardium, p.scar, p.aha)), p.spacing)
+    anatomy, scar = _anatomy(wide), wide.scar.copy()
+    times = []
+    for z in range(7):
+        scar[z] = np.roll(scar[z], 1, axis=0) & wide.myocardium[z]
+        begin = time.process_time()
+        burden(scar, wide.myocardium, 0.0157)
+        segment_table(anatomy, scar, wide.scar, wide.spacing, NAMES, TERRITORIES)
+        times.append(time.process_time() - begin)
+    assert min(times) < 0.030
+
+
+def _one(number, image, ecg, conduction="normal", used=True):
+    images, ecgs = [0.0] * 17, [0.0] * 17
+    images[number - 1], ecgs[number - 1] = image, ecg
+    return agreement_table(images, ecgs, conduction, used)[number - 1]
+
+
+@pytest.mark.parametrize(
+    ("number", "image", "ecg", "verdict"),
+    [
+        (1, 60, 40, "agree"),
+        (1, 0, 0, "agree"),
+        (1, 60, 0, "disagree"),
+        (1, 15, 0, "ecg cannot tell"),
+        (1, 0, 50, "disagree"),
+        (4, 60, 40, "agree"),
+        (4, 60, 0, "ecg cannot tell"),
+        (4, 0, 50, "ecg cannot tell"),
+        (4, 0, 0, "ecg cannot tell"),
+        (17, 60, 0, "ecg cannot tell"),
+    ],
+)
+def test_verdicts(number, image, ecg, verdict):
+    got, reason = _one(number, image, ecg)
+    assert got == verdict and reason
+
+
+def test_block_pacing_or_an_unused_ecg_tell_nothing_anywhere():
+    for conduction in ("lbbb", "paced"):
+        table = agreement_table([50.0] * 17, [50.0] * 17, conduction, True)
+        assert {v for v, _ in table} == {"ecg cannot tell"}
+    unused = agreement_table([50.0] * 17, [50.0] * 17, "normal", False, why_not_used="ECG 900 days from MRI: not used")
+    assert set(unused) == {("ecg cannot tell", "ECG 900 days from MRI: not used")}
+    assert {v for v, _ in agreement_table([50.0] * 17, None, "normal", True)} == {"ecg cannot tell"}
+
+
+def test_segments_not_imaged_have_no_verdict_and_lengths_must_match():
+    assert agreement_table([None] * 17, [50.0] * 17, "normal", True)[0] == (None, "segment not imaged")
+    with pytest.raises(ValueError):
+        agreement_table([0.0] * 17, [0.0] * 16, "normal", True)
+
+
+def test_only_anterior_and_septal_segments_may_disagree():
+    table = agreement_table([80.0] * 17, [0.0] * 17, "normal", True)
+    assert {k for k, (v, _) in enumerate(table, 1) if v == "disagree"} == set(RELIABLE_SEGMENTS)
+    assert "does not rule it out" in table[0][1]
+    assert "caution" in agreement_table([80.0] * 17, [0.0] * 17, "rbbb", True)[0][1]

@@ -1,0 +1,77 @@
+"""Expert masks of real patients: volumes as published, and the rules held against the experts."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from ScarSegECGLib.measure.burden import burden
+from ScarSegECGLib.measure.compare import RULES, ExpertCase, compare_methods
+from ScarSegECGLib.measure.mvo import fill_mvo
+
+
+def _read(path: Path):
+    """Array [slice, row, column] and spacing (slice, row, column); the order in the plane does not matter here."""
+    file = nib.load(path)
+    return np.asarray(file.dataobj).T, tuple(float(v) for v in file.header.get_zooms()[::-1])
+
+
+def _case(folder: Path):
+    image, spacing = _read(folder / f"{folder.name}_img.nii.gz")
+    labels, _ = _read(folder / f"{folder.name}_seg.nii.gz")
+    return image.astype(np.float32), labels, spacing
+
+
+def test_native_infarct_patient_to_the_digit(shared_data):
+    labels, spacing = _read(shared_data / "emidec_native" / "P100" / "P100_seg.nii.gz")
+    voxel_ml = float(np.prod(spacing)) / 1000
+    wall = labels >= 2
+    infarct = burden(labels >= 3, wall, voxel_ml)
+    assert round(wall.sum() * voxel_ml, 2) == 134.12
+    assert round(infarct.ml, 2) == 18.72
+    assert round(burden(labels == 4, wall, voxel_ml).ml, 2) == 0.75
+    assert infarct.percent_of_lv == pytest.approx(100 * 18.7154 / 134.1187, abs=0.01)
+
+
+def test_restored_patients_have_the_published_volumes_on_average(shared_data):
+    with open(shared_data / "emidec" / "clinical.csv", newline="") as file:
+        table = {int(row["case"]): row for row in csv.DictReader(file)}
+    ours, published = [], []
+    for folder in sorted((shared_data / "emidec" / "cases").glob("Case_*")):
+        labels, spacing = _read(folder / f"{folder.name}_seg.nii.gz")
+        voxel_ml = float(np.prod(spacing)) / 1000
+        row = table[int(folder.name[-3:])]
+        ours.append([voxel_ml * np.count_nonzero(m) for m in (labels >= 2, labels >= 3, labels == 4)])
+        published.append([float(row[k]) for k in ("myo", "inf", "pmo")])
+    total, truth = np.array(ours), np.array(published)
+    assert len(total) == 67
+    assert np.mean(np.abs(total[:, 0] / truth[:, 0] - 1)) < 0.02
+    assert np.allclose(total.sum(axis=0), truth.sum(axis=0), rtol=0.02)
+
+
+def test_mvo_is_found_from_the_bright_infarct_alone(shared_data):
+    scores = []
+    for folder in sorted((shared_data / "emidec" / "cases").glob("Case_P*"))[:20]:
+        _, labels, spacing = _case(folder)
+        expert = labels == 4
+        if expert.any():
+            _, mvo = fill_mvo(labels == 3, labels >= 2, labels == 1, spacing)
+            scores.append(2 * np.count_nonzero(mvo & expert) / (mvo.sum() + expert.sum()))
+    assert len(scores) > 5 and np.mean(scores) > 0.8
+
+
+def test_ewa_is_ahead_of_the_simple_rules_on_patients(shared_data):
+    folders = sorted((shared_data / "emidec" / "cases").glob("Case_P*"))[::4]
+
+    def cases():
+        for folder in folders:
+            image, labels, spacing = _case(folder)
+            yield ExpertCase(image, labels == 1, labels >= 2, labels >= 3, spacing)
+
+    scores = compare_methods(cases(), rules=[r for r in RULES if r[0] in ("EWA", "2 SD", "3 SD", "FWHM", "Otsu")])
+    assert scores[0].name == "EWA" and scores[0].mean_dice > 0.68
+    assert all(s.behind_best[1] > 0 for s in scores[1:])

@@ -1,0 +1,178 @@
+"""The intensity rules on walls whose intensities are known, and the reader's choices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from measure_phantoms import Phantom, annulus
+
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.compare import ExpertCase, compare_methods
+from ScarSegECGLib.measure.remote import remote_myocardium
+from ScarSegECGLib.measure.threshold import METHODS, mixture_threshold, otsu_threshold, segment_scar
+
+
+def _image(p: Phantom, remote=50.0, scar=160.0, blood=140.0, noise=8.0, offset=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    image = np.full(p.cavity.shape, 90.0)
+    image[p.myocardium], image[p.cavity], image[p.scar] = remote, blood, scar
+    return (image + rng.normal(0, noise, image.shape) + offset).astype(np.float32)
+
+
+def _dice(a, b):
+    return 2 * np.count_nonzero(a & b) / (np.count_nonzero(a) + np.count_nonzero(b))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_rule_finds_a_clear_scar(method):
+    p = annulus(depth=(0.0, 0.7), start_deg=20, stop_deg=150)
+    found = segment_scar(_image(p), p.cavity, p.myocardium, p.spacing, method, n_sd=4)
+    assert _dice(found.mask, p.scar) > 0.9
+    assert not (found.mask & ~p.myocardium).any()
+    assert found.mask.dtype == bool and len(found.thresholds) == len(p.scar)
+    assert all(t is not None and 50 < t < 160 for t in found.thresholds)
+    assert "contrast magnitude" in found.method and "per slice" in found.method
+
+
+@pytest.mark.parametrize("method", METHODS)
+@given(gain=st.floats(0.2, 30), seed=st.integers(0, 9))
+@settings(max_examples=6, deadline=None)
+def test_brightness_scale_does_not_matter(method, gain, seed):
+    p = annulus(slices=2, depth=(0.0, 0.7))
+    image = _image(p, seed=seed)
+    one = segment_scar(image, p.cavity, p.myocardium, p.spacing, method, n_sd=3).mask
+    two = segment_scar((image * gain).astype(np.float32), p.cavity, p.myocardium, p.spacing, method, n_sd=3).mask
+    assert np.count_nonzero(one != two) <= 0.005 * np.count_nonzero(p.myocardium)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_offset_does_not_matter_in_a_psir_image(method):
+    p = annulus(depth=(0.0, 0.7))
+    plain = segment_scar(_image(p), p.cavity, p.myocardium, p.spacing, method, n_sd=3, contrast="psir").mask
+    moved = segment_scar(_image(p, offset=-2000), p.cavity, p.myocardium, p.spacing, method, n_sd=3, contrast="psir")
+    assert np.count_nonzero(plain != moved.mask) <= 0.005 * np.count_nonzero(p.myocardium)
+
+
+def test_magnitude_and_psir_never_share_a_default():
+    p = annulus()
+    image = _image(p, offset=300)
+    inputs = image, p.cavity, p.myocardium, p.spacing
+    halves = [segment_scar(*inputs, "fwhm", contrast=c) for c in ("magnitude", "psir")]
+    assert halves[0].thresholds != halves[1].thresholds
+    assert "half of the maximum" in halves[0].method and "half-way from remote" in halves[1].method
+    assert "3 SD" in segment_scar(*inputs, "n_sd", contrast="magnitude").method
+    for contrast in ("psir", "unknown"):
+        with pytest.raises(InputError, match="no default"):
+            segment_scar(*inputs, "n_sd", contrast=contrast)
+        assert "4 SD" in segment_scar(*inputs, "n_sd", n_sd=4, contrast=contrast).method
+    with pytest.raises(InputError, match="contrast unknown"):
+        segment_scar(*inputs, "fwhm", contrast="unknown")
+
+
+def test_n_sd_is_mean_plus_n_standard_deviations_of_the_readers_region():
+    p = annulus()
+    image = _image(p)
+    region = p.myocardium & (p.aha == 4)
+    found = segment_scar(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=5, remote=region)
+    values = image[1][region[1]].astype(float)
+    assert found.thresholds[1] == pytest.approx(values.mean() + 5 * values.std(), rel=1e-6)
+    assert "reader" in found.remote
+
+
+def test_fwhm_of_a_region_uses_its_maximum():
+    p = annulus()
+    image = _image(p, noise=0)
+    image[:, :, :] = np.where(p.aha == 4, 100, image)
+    found = segment_scar(image, p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=p.aha == 4)
+    assert found.thresholds[0] == pytest.approx(50)
+
+
+def test_one_threshold_for_the_stack_against_one_per_slice():
+    p = annulus(depth=(0.0, 0.7))
+    image = _image(p) * np.array([1, 2, 4, 8], dtype=np.float32)[:, None, None]
+    each = segment_scar(image, p.cavity, p.myocardium, p.spacing, "otsu")
+    one = segment_scar(image, p.cavity, p.myocardium, p.spacing, "otsu", per="stack")
+    assert len(set(one.thresholds)) == 1
+    assert _dice(each.mask, p.scar) > 0.95 > _dice(one.mask, p.scar)
+
+
+def test_the_automatic_remote_region_keeps_off_the_scar_and_is_one_sixth_of_the_wall():
+    p = annulus(start_deg=100, stop_deg=340, depth=(0.0, 1.01))
+    remote = remote_myocardium(_image(p), p.cavity, p.myocardium, p.spacing)
+    assert not (remote.mask & p.scar).any()
+    assert remote.mask.sum() == pytest.approx(p.myocardium.sum() / 6, rel=0.1)
+    assert remote.mean == pytest.approx(np.full(4, 50), abs=1.5)
+
+
+def test_slices_without_wall_have_no_threshold_and_no_scar():
+    p = annulus()
+    wall, cavity = p.myocardium.copy(), p.cavity.copy()
+    wall[0] = cavity[0] = False
+    for method in METHODS:
+        found = segment_scar(_image(p), cavity, wall, p.spacing, method, n_sd=3)
+        assert found.thresholds[0] is None and found.thresholds[1] is not None
+        assert not found.mask[0].any()
+
+
+def test_a_wall_without_any_cavity_still_works():
+    p = annulus(inner=0.0, outer=12.0, depth=(0.0, 1.01))
+    for method in METHODS:
+        segment_scar(_image(p), p.cavity, p.myocardium, p.spacing, method, n_sd=3)
+
+
+def test_bad_requests_are_refused_in_one_line():
+    p = annulus(slices=1)
+    image = _image(p)
+    for words in (
+        {"method": "magic"},
+        {"method": "n_sd", "n_sd": 9},
+        {"method": "otsu", "per": "patient"},
+        {"method": "n_sd", "remote": p.cavity},
+        {"method": "n_sd", "remote": p.cavity[:, :-1]},
+    ):
+        with pytest.raises(InputError) as caught:
+            segment_scar(image, p.cavity, p.myocardium, p.spacing, **words)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="no myocardium"):
+        segment_scar(image, p.cavity, p.cavity & False, p.spacing, "otsu")
+
+
+def test_otsu_and_mixture_split_two_known_populations():
+    rng = np.random.default_rng(3)
+    values = np.concatenate([rng.normal(50, 6, 4000), rng.normal(120, 15, 1000)])
+    assert 70 < otsu_threshold(values) < 100
+    # 0.8 N(50, 6) = 0.2 N(120, 15) at 74.3
+    assert mixture_threshold(values) == pytest.approx(74.3, abs=2)
+    assert otsu_threshold(np.full(20, 7.0)) == mixture_threshold(np.full(20, 7.0)) == 7.0
+
+
+def test_ewa_counts_the_dark_core_and_ignores_blood_in_the_border():
+    p = annulus(slices=5, depth=(0.0, 0.8), start_deg=20, stop_deg=150)
+    image = _image(p)
+    core = annulus(slices=5, depth=(0.0, 0.4), start_deg=60, stop_deg=110).scar
+    image[core] = 55
+    rim = p.myocardium & np.roll(p.cavity, 1, axis=2)
+    image[rim & ~p.scar] = 110
+    ours = segment_scar(image, p.cavity, p.myocardium, p.spacing, "ewa")
+    simple = segment_scar(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3)
+    assert _dice(ours.mask, p.scar) > 0.9 > _dice(simple.mask, p.scar)
+    assert ours.mask[core].mean() > 0.95
+
+
+def test_comparison_orders_the_rules_and_pairs_them_by_case():
+    cases = []
+    for seed in range(4):
+        p = annulus(slices=2, depth=(0.0, 0.7), start_deg=30 * seed, stop_deg=30 * seed + 90)
+        cases.append(ExpertCase(_image(p, seed=seed, noise=20), p.cavity, p.myocardium, p.scar, p.spacing, "magnitude"))
+    p = annulus(slices=2)
+    cases.append(ExpertCase(_image(p), p.cavity, p.myocardium, p.scar & False, p.spacing, "magnitude"))
+    scores = compare_methods(iter(cases), resamples=200)
+    means = [s.mean_dice for s in scores]
+    assert means == sorted(means, reverse=True)
+    assert scores[0].behind_best == (0.0, 0.0, 0.0)
+    assert all(s.behind_best[1] <= s.behind_best[0] <= s.behind_best[2] for s in scores)
+    assert all(len(s.dice) == len(s.bias_percent_lv) == 5 for s in scores)
+    best = scores[0]
+    assert best.mean_dice == pytest.approx(np.mean([d for d in best.dice[:4] if d is not None]))
