@@ -393,8 +393,7 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
         The files go to a folder of their own among Slicer's temporary files: the ECG is then read like any other.
         """
         from ScarSegECGLib.lge.read import read_lge
-        from ScarSegECGLib.training.phantom import phantom_patient
-        from ScarSegECGLib.training.phantom_files import write_phantom
+        from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
         files = write_phantom(Path(slicer.util.tempDirectory("ScarSegECG")), phantom_patient())
         stack = read_lge(files["lge"])
@@ -466,8 +465,8 @@ class ScarSegECGTest(ScriptedLoadableModuleTest):
 
     def test_simulated_patient(self) -> None:
         """The whole way; skipped where Slicer has not installed the packages yet (testing never installs)."""
-        if importlib.util.find_spec("torch") is None or importlib.util.find_spec("monai") is None:
-            self.delayDisplay("Skipped: PyTorch and MONAI are not installed in this Slicer")
+        if importlib.util.find_spec("torch") is None or importlib.util.find_spec("wfdb") is None:
+            self.delayDisplay("Skipped: PyTorch and wfdb are not installed in this Slicer")
             return
         logic = ScarSegECGLogic()
         parameterNode = logic.getParameterNode()

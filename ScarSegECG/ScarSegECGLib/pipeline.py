@@ -207,13 +207,13 @@ def _scar(probability: FloatArray, stack: LgeStack, anatomy: Anatomy, method: st
     """The scar mask by the chosen method, small islands left out, and the method as it is printed."""
     if method == NETWORK:
         mask = probability > 0.5
-        printed = f"network, probability above 0.5, islands of {SMALLEST_ISLAND_ML} ml and more"
+        printed = "network, p > 0.5"
     else:
         found = segment_scar(
             stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing, method, contrast=stack.contrast
         )
         mask = found.mask
-        printed = f"{found.method}, islands of {SMALLEST_ISLAND_ML} ml and more"
+        printed = found.method
     return drop_small_islands(mask, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML), printed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from ScarSegECGLib.case import LEADS, Ecg
 
 RATE = 500.0
@@ -62,9 +63,10 @@ def synthetic_ecg(
     t_sign: float = 1.0,
     spikes: bool = False,
     first_onset_s: float = 0.7,
+    st_ms: float = 60.0,
     seed: int = 0,
 ) -> tuple[Ecg, np.ndarray]:
-    """A 12-lead ECG and its QRS onsets, s. P wave 160 to 60 ms before the QRS, T wave 120 to 300 ms after its start."""
+    """A 12-lead ECG and its QRS onsets, s; P wave 160 to 60 ms before the QRS, T wave ``st_ms`` to 260 ms after it."""
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate * 1000.0
     onsets = np.arange(first_onset_s, seconds, 60.0 / bpm)
@@ -78,8 +80,9 @@ def synthetic_ecg(
                 signal += bump(time, onset + start, onset + stop, height)
             if p_wave:
                 signal += bump(time, onset - 160, onset - 60, 0.1 * (-1 if name == "V1" else 1))
-            signal += bump(time, onset + width + 60, onset + width + 260, t_sign * 0.25 * np.sign(net))
-        leads[name] = signal
+            signal += bump(time, onset + width + st_ms, onset + width + 260, t_sign * 0.25 * np.sign(net))
+        wander = 0.1 * np.sin(2 * np.pi * 0.2 * time / 1000 + rng.uniform(0, 6))
+        leads[name] = signal + wander + rng.normal(0, noise_mv, signal.shape)
     one, two = leads["I"], leads["II"]
     leads |= {"III": two - one, "aVR": -(one + two) / 2, "aVL": one - two / 2, "aVF": two - one / 2}
     millivolts = np.array([leads[name] for name in LEADS])
@@ -88,6 +91,4 @@ def synthetic_ecg(
         for onset in onsets:
             at = round((onset - 0.004) * rate)
             millivolts[:, at] += size
-    wander = 0.1 * np.sin(2 * np.pi * 0.2 * time / 1000 + np.arange(12)[:, None])
-    millivolts = millivolts + wander + rng.normal(0, noise_mv, millivolts.shape)
     return Ecg(millivolts.astype(np.float32), np.ones(12, dtype=bool), rate), onsets

@@ -38,7 +38,7 @@ def test_native_infarct_patient_to_the_digit(shared_data):
 
 
 def test_restored_patients_have_the_published_volumes_on_average(shared_data):
-    with open(shared_data / "emidec" / "clinical.csv", newline="") as file:
+    with (shared_data / "emidec" / "clinical.csv").open(newline="") as file:
         table = {int(row["case"]): row for row in csv.DictReader(file)}
     ours, published = [], []
     for folder in sorted((shared_data / "emidec" / "cases").glob("Case_*")):
@@ -65,7 +65,7 @@ def test_mvo_is_found_from_the_bright_infarct_alone(shared_data):
 
 
 def test_ewa_is_ahead_of_the_simple_rules_on_patients(shared_data):
-    folders = sorted((shared_data / "emidec" / "cases").glob("Case_P*"))[::4]
+    folders = sorted((shared_data / "emidec" / "cases").glob("Case_P*"))
 
     def cases():
         for folder in folders:
@@ -73,5 +73,5 @@ def test_ewa_is_ahead_of_the_simple_rules_on_patients(shared_data):
             yield ExpertCase(image, labels == 1, labels >= 2, labels >= 3, spacing)
 
     scores = compare_methods(cases(), rules=[r for r in RULES if r[0] in ("EWA", "2 SD", "3 SD", "FWHM", "Otsu")])
-    assert scores[0].name == "EWA" and scores[0].mean_dice > 0.68
+    assert scores[0].name == "EWA" and scores[0].mean_dice > 0.72
     assert all(s.behind_best[1] > 0 for s in scores[1:])

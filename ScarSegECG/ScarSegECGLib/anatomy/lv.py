@@ -33,8 +33,9 @@ def clean(cavity: Mask, myocardium: Mask, spacing: Spacing) -> tuple[Mask, Mask]
     """Keep the largest connected LV and close its holes.
 
     Voxels are connected to their four neighbours in the slice and to the same place in the next slice; the largest
-    component of cavity and myocardium together is kept. Holes of the cavity, papillary muscles among them, become
-    cavity; other holes of the LV become myocardium.
+    component of cavity and myocardium together is kept, and of it the largest piece of each slice: a short-axis slice
+    cuts the LV once. Holes of the cavity, papillary muscles among them, become cavity; other holes of the LV become
+    myocardium.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def clean(cavity: Mask, myocardium: Mask, spacing: Spacing) -> tuple[Mask, Mask]
     if not both.any():
         return cavity, myocardium.copy()
     box = bounding_box(both)
-    lv = _largest(both[box])
+    lv = np.stack([_largest(plane) for plane in _largest(both[box])])
     blood = cavity[box] & lv
     filled_blood = np.stack([ndimage.binary_fill_holes(plane) for plane in blood])
     filled_lv = np.stack([ndimage.binary_fill_holes(plane) for plane in lv])

@@ -40,8 +40,8 @@ def wrap(degrees: NDArray | float) -> Floats:
 
 def bounding_box(mask: Mask) -> tuple[slice, slice, slice]:
     """Smallest box that holds the mask; raises ValueError for an empty one."""
-    planes, image = mask.any(axis=(1, 2)), mask.any(axis=0)
-    found = [np.flatnonzero(line) for line in (planes, image.any(axis=1), image.any(axis=0))]
+    across = ((1, 2), (0, 2), (0, 1))
+    found = [np.flatnonzero(mask.any(axis=axes)) for axes in across]
     if not found[0].size:
         raise ValueError("the mask is empty")
     k, i, j = (slice(int(line[0]), int(line[-1]) + 1) for line in found)
@@ -50,12 +50,12 @@ def bounding_box(mask: Mask) -> tuple[slice, slice, slice]:
 
 def direction_deg(offset_mm: NDArray) -> Floats:
     """Bullseye angle, [0, 360), of offsets (..., 2) given as (row mm, column mm) from the LV centre."""
-    return np.asarray(np.degrees(np.arctan2(-offset_mm[..., 0], offset_mm[..., 1])) % 360.0)
+    return np.asarray(np.degrees(np.arctan2(-offset_mm[..., 0], offset_mm[..., 1])) % 360.0, np.float64)
 
 
 def ray_angles(n: int = N_RAYS) -> Floats:
     """Directions of ``n`` evenly spaced rays, degrees, the first one at half a step."""
-    return (np.arange(n) + 0.5) * (360.0 / n)
+    return np.asarray((np.arange(n) + 0.5) * (360.0 / n), np.float64)
 
 
 def ray_points(centres_mm: Floats, angles_deg: Floats, radii_mm: Floats, spacing: Spacing) -> tuple[Floats, Floats]:

@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ScarSegECGLib.anatomy.aha import FOUR_ORDER, NO_RING, SIX_ORDER, Mode, sector_starts
-from ScarSegECGLib.anatomy.polar import Floats, Spacing, direction_deg
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy
+
+NO_BLUR = 1e-3  # degrees or slices: below it the borders are sharp
 
 
 def soft_prior(
@@ -47,7 +49,9 @@ def soft_prior(
     prior = np.zeros((n, 17, rows, columns), np.float32)
     mode: Mode = "landmark" if anatomy.mode.startswith("landmark") else "fixed"
     known = np.isfinite(anatomy.insertions_deg).all(axis=1) & np.isfinite(anatomy.centres_mm).all(axis=1)
-    k, i, j = np.nonzero((anatomy.aha > 0) & known[:, None, None])
+    labelled: Mask = anatomy.aha > 0
+    labelled[~known] = False
+    k, i, j = np.nonzero(labelled)
     if not k.size:
         return prior
     angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - anatomy.centres_mm[k])
@@ -55,15 +59,11 @@ def soft_prior(
     in_six = _sectors(angle, six[k], sigma_deg)[:, np.argsort(SIX_ORDER)]
     in_four = _sectors(angle, four[k], sigma_deg)[:, np.argsort(FOUR_ORDER)]
     ring = _ring_weights(rings_of(anatomy), sigma_slice, shift_slices)[k]
-    prior[k, :, i, j] = np.concatenate(
-        [
-            ring[:, BASAL, None] * in_six,
-            ring[:, MID, None] * in_six,
-            ring[:, APICAL, None] * in_four,
-            ring[:, CAP, None],
-        ],
-        axis=1,
-    )
+    voxel = (i * columns + j).astype(np.intp)
+    parts = [ring[:, BASAL, None] * in_six, ring[:, MID, None] * in_six, ring[:, APICAL, None] * in_four, ring[:, CAP:]]
+    flat = prior.reshape(n, 17, rows * columns)
+    for segment, weight in enumerate(np.concatenate(parts, axis=1).T):
+        flat[k, segment, voxel] = weight
     return prior
 
 
@@ -81,7 +81,7 @@ def _sectors(angle: Floats, starts: Floats, sigma: float) -> Floats:
     begin = starts - starts[:, :1]
     end = np.concatenate([begin[:, 1:], np.full((len(begin), 1), 360.0)], axis=1)
     turned = ((angle - starts[:, 0]) % 360.0)[:, None]
-    if sigma <= 0:
+    if sigma < NO_BLUR:
         return np.asarray((turned >= begin) & (turned < end), float)
     mass = np.zeros(begin.shape)
     for turn in (-360.0, 0.0, 360.0):
@@ -95,7 +95,7 @@ def _ring_weights(rings: NDArray, sigma: float, shift: int) -> Floats:
     moved = rings[order[np.clip(np.arange(len(order)) - shift, 0, len(order) - 1)]]
     hard = np.eye(4)[moved]
     distance = np.subtract.outer(order, order).astype(float)
-    blur = np.exp(-0.5 * (distance / sigma) ** 2) if sigma > 0 else np.eye(len(order))
+    blur = np.exp(-0.5 * (distance / sigma) ** 2) if sigma >= NO_BLUR else np.eye(len(order))
     weights = np.zeros((len(rings), 4))
     weights[order] = blur @ hard / blur.sum(axis=1, keepdims=True)
     return weights

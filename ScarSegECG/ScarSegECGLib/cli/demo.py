@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
 from pathlib import Path
+
+import numpy as np
+
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, ScarResult
+from ScarSegECGLib.cli.progress import progress_bar
+from ScarSegECGLib.ecg.gap import time_gap
+from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.lge.labels import read_labels
+from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.measure.overlap import overlap
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.pipeline import segment
+from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
+from ScarSegECGLib.view.pictures import pictures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -11,3 +27,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR", help="default: demo-output")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number makes another phantom patient")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
+
+
+def beside_truth(result: ScarResult, truth: np.ndarray) -> str:
+    """What was found beside what the phantom holds, as a small table."""
+    voxel_ml = result.stack.voxel_ml
+    rows = [f"{'':<12}{'found':>9}{'truth':>9}{'Dice':>8}"]
+    for name, found, expected in (
+        ("LV cavity", result.labels == CAVITY, truth == CAVITY),
+        ("myocardium", result.labels >= MYOCARDIUM, truth >= MYOCARDIUM),
+        ("scar", result.labels == SCAR, truth >= SCAR),
+    ):
+        dice = overlap(found, expected, result.stack.spacing, distance=False).dice
+        rows.append(
+            f"{name:<12}{found.sum() * voxel_ml:>6.1f} ml{expected.sum() * voxel_ml:>6.1f} ml"
+            f"{'-' if dice is None else f'{dice:.2f}':>8}"
+        )
+    return "\n".join(rows)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the phantom's files, read them as a user's, segment, and compare."""
+    with progress_bar("demo", args.quiet) as tell:
+        tell(0.0, "making the phantom patient")
+        files = write_phantom(args.out / "patient", phantom_patient(args.seed))
+        tell(0.3, "reading")
+        stack, ecg = read_lge(files["lge"]), read_ecg(files["ecg"])
+        session = Session.load(device=args.device)
+        gap = time_gap(ecg.acquired, stack.acquired, now=datetime.now())
+        result = segment(stack, ecg, gap, session, progress=lambda done, text: tell(0.4 + 0.4 * done, text))
+        tell(0.8, "pictures and files")
+        folder = write_result(result, pictures(result), args.out / "result", overwrite=True)
+    if not args.quiet:
+        print("A simulated patient (phantom LGE and simulated ECG), segmented as a real one would be:")
+        print(beside_truth(result, read_labels(files["labels"], stack)))
+        print(f"scar {result.scar.grams:.1f} g = {result.scar.percent_of_lv:.1f} % of LV; {result.ecg_use.reason}")
+        print(f"open {folder / 'report.html'}; the input is in {args.out / 'patient'}")
+    return 0

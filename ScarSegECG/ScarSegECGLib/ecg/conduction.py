@@ -156,7 +156,9 @@ def is_lafb(waves: Waves, axis_deg: float | None) -> bool:
     if axis_deg is None or not -90 <= axis_deg <= -45 or "aVL" not in waves:
         return False
     q, r, s = q_r_s(waves["aVL"])
-    return q is not None and r is not None and s is None and (r.at - ONSET) * MS_PER_SAMPLE >= 45
+    if q is None or r is None or (s is not None and -s.peak_mv > 0.1 * r.peak_mv):
+        return False
+    return (r.at - ONSET) * MS_PER_SAMPLE >= 45
 
 
 def is_lvh(waves: Waves, *, female: bool | None = None) -> bool:

@@ -23,6 +23,8 @@ NOTCH_S = 0.020  # the longest pause within a QRS, at a notch; a longer one is i
 ONSET_PAUSE_S = 0.008  # a P wave may end this short before a QRS
 WIDEST_QRS_S = 0.240
 ST_SHARE = 0.12
+LONGEST_TAIL_S = 0.060
+VERY_WIDE_S, STEEP_SHARE = 0.190, 0.3  # beyond this width only steep parts are surely QRS, the rest may be T wave
 SLOW_SHARE = 0.15  # of the steepest slope: where a T wave ends
 P_SLOW_SHARE = 0.25  # the same for a P wave, which rises little over the noise
 P_SEARCH_S = (0.200, 0.260)
@@ -98,7 +100,9 @@ def qrs_limits(velocity: NDArray, centre: int, rate: float, *, leads: int) -> tu
 
     From the fastest point outwards until the velocity stays for 8 ms (before the QRS) or 20 ms (after it) under the
     greatest of 3.5 % of its peak, 2.5 times the noise floor and 5 mV/s (for 12 leads). Where the ST segment is
-    itself steep, as in left bundle branch block, the end is where the velocity comes down to the ST segment's.
+    itself steep, as in left bundle branch block, the end is where the velocity comes down to the ST segment's; where
+    it stays in between for over 60 ms, that is the T wave, and the end is the slowest point before it. Beyond
+    190 ms the same is done from the last steep part (30 % of the peak) on.
     """
     reach = round(0.1 * rate)
     start = max(0, centre - reach)
@@ -111,6 +115,11 @@ def qrs_limits(velocity: NDArray, centre: int, rate: float, *, leads: int) -> tu
     after = velocity[down + round(0.02 * rate) : down + round(0.1 * rate)]
     steepness = 1.3 * float(np.percentile(after, 25)) if after.size else 0.0
     offset = fastest + _reach_of(velocity[fastest:] >= max(threshold, min(steepness, ST_SHARE * peak)), rate, NOTCH_S)
+    tail = round(LONGEST_TAIL_S * rate)
+    if offset - onset > round(VERY_WIDE_S * rate):
+        down = fastest + _reach_of(velocity[fastest:] >= STEEP_SHARE * peak, rate, NOTCH_S)
+    if offset - down > tail:
+        offset = down + int(np.argmin(velocity[down : down + tail]))
     return onset, offset
 
 
@@ -144,8 +153,8 @@ def _p_onset_within(beat: NDArray, qrs_onset: int, seconds: float, rate: float) 
     """Onset of the P wave in the given time before the QRS.
 
     The P wave is the highest hump of the leads' first principal component there, over the line through both ends of
-    that time (the last T wave may still be coming down). It begins where its rise, going
-    backwards from the steepest point, slows to 25 % of that.
+    that time (the last T wave may still be coming down). It begins where its rise, going backwards from the steepest
+    point, slows to 25 % of that.
     """
     start = qrs_onset - round(seconds * rate)
     stop = qrs_onset - round(0.01 * rate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from datetime import datetime
 from pathlib import Path
 
@@ -69,6 +70,13 @@ def read_dicom_ecg(path: Path) -> Recording:
     InputError
         Not DICOM, not an ECG, truncated, or without a calibrated lead.
     """
+    # pydicom's warnings quote the values that they are about, which may be a patient's name.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _recording(path)
+
+
+def _recording(path: Path) -> Recording:
     try:
         dataset = pydicom.dcmread(path, force=True)
         kind = str(dataset.get("SOPClassUID", ""))
@@ -76,15 +84,17 @@ def read_dicom_ecg(path: Path) -> Recording:
     except Exception as error:  # pydicom raises many kinds on damaged files
         raise InputError(f"{path.name} cannot be read as DICOM: copy it again from its source.") from error
     if kind not in ECG_CLASSES:
-        name = pydicom.uid.UID(kind).name if kind else "no DICOM object"
-        raise InputError(f"{path.name} is not an ECG but {name}: choose the ECG file.")
+        name = pydicom.uid.UID(kind).name
+        known = name if kind and name != kind else "another kind of file"
+        raise InputError(f"{path.name} is not an ECG but {known}: choose the ECG file.")
     if not groups:
         raise InputError(f"{path.name} holds no waveform: export the ECG with its signals.")
     try:
-        group = max(groups, key=_rhythm_rank)
+        index = max(range(len(groups)), key=lambda k: _rhythm_rank(groups[k]))
+        group = groups[index]
         rate = float(group.get("SamplingFrequency") or 0)
         check_rate(rate)
-        signals = _signals(group, rate)
+        signals = _signals(dataset, index, rate)
     except InputError:
         raise
     except Exception as error:
@@ -110,14 +120,15 @@ def _rhythm_rank(group: Dataset) -> tuple[bool, bool, float]:
     return not median, str(group.get("WaveformOriginality") or "").upper() == "ORIGINAL", seconds
 
 
-def _signals(group: Dataset, rate: float) -> dict[str, np.ndarray]:
-    """Calibrated standard leads, mV. Channels without a sensitivity cannot be used."""
+def _signals(dataset: Dataset, index: int, rate: float) -> dict[str, np.ndarray]:
+    """Calibrated standard leads of one multiplex group, mV. Channels without a sensitivity cannot be used."""
+    group = dataset.WaveformSequence[index]
     stored = (
         int(group.NumberOfWaveformSamples) * int(group.NumberOfWaveformChannels) * int(group.WaveformBitsAllocated) // 8
     )
     if len(group.WaveformData) < stored:
         raise ValueError("waveform data are shorter than stated")
-    values = multiplex_array(group, 0, as_raw=False)[: round(LONGEST_S * rate)]
+    values = multiplex_array(dataset, index, as_raw=False)[: round(LONGEST_S * rate)]
     signals: dict[str, np.ndarray] = {}
     for column, channel in enumerate(group.ChannelDefinitionSequence):
         name = lead_name(channel)

@@ -28,6 +28,8 @@ def canonical_name(label: str) -> str | None:
     "Lead I (Einthoven)", "i", "MDC_ECG_LEAD_I" are all "I". The IEC names C1-C6 are V1-V6.
     """
     text = re.sub(r"\(.*?\)", "", str(label)).replace("\0", "").strip().upper()
+    if text.startswith("-"):  # an inverted lead, such as -aVR of the Cabrera order, is another lead
+        return None
     text = _PREFIX.sub("", text.replace("-", "_"), count=1)
     return _BY_KEY.get(re.sub(r"[\s_.]", "", text))
 
@@ -84,7 +86,7 @@ def _from_einthoven(name: str, first: NDArray, second: NDArray) -> NDArray:
 def einthoven_error(millivolts: NDArray, lead_mask: NDArray[np.bool_]) -> float | None:
     """How far I + III is from II, as a share of the limb leads' amplitude; None where one is missing.
 
-    The spread (5th to 95th percentile) of the residual over the greatest spread of the three leads, so that a constant
+    The spread (1st to 99th percentile) of the residual over the greatest spread of the three leads, so that a constant
     offset does not count.
 
     Parameters

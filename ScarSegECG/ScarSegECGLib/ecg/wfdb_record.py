@@ -86,7 +86,7 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
     length = fields.sig_len
     most = round(LONGEST_S * float(fields.fs))
     try:
-        record = wfdb.rdrecord(stem, sampto=most if length is None or length > most else None, pn_dir=None)
+        record = wfdb.rdrecord(stem, sampto=most if length is not None and length > most else None, pn_dir=None)
     except Exception as error:
         raise InputError(f"The signals of {header.name} cannot be read: copy the record again.") from error
     if record.p_signal is None or not len(record.p_signal):
@@ -146,7 +146,7 @@ def _in_millivolts(record: wfdb.Record) -> dict[str, np.ndarray]:
         scale = _MILLIVOLTS.get(str(unit or "mV").strip().lower())
         if scale is None:
             raise InputError(f"The unit of lead {canonical_name(label)} is not a voltage: this is not an ECG in mV.")
-        signals[label] = record.p_signal[:, column].astype(np.float64) * scale
+        signals[label] = record.p_signal[: round(LONGEST_S * record.fs), column].astype(np.float64) * scale
     return signals
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, ScarResult
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, STRUCTURE_COLOURS, ScarResult
 from ScarSegECGLib.export.grid import stored_image, write_checked
 
 FILE_NAME = "segmentation.seg.nrrd"
@@ -28,15 +28,19 @@ _SCAR_TISSUE: Code = ("SCT", "12402003", "Scar tissue")
 
 @dataclass(frozen=True)
 class SegmentStyle:
-    """How one class appears in Slicer; ``colour`` is red, green, blue in 0..1 (Okabe and Ito's safe palette)."""
+    """How one class appears in Slicer."""
 
     label: int
     identifier: str
     name: str
-    colour: tuple[float, float, float]
     category: Code
     kind: Code
     region: Code
+
+    @property
+    def colour(self) -> tuple[float, float, float]:
+        """Red, green, blue in 0..1."""
+        return STRUCTURE_COLOURS[self.label]
 
     def terminology(self) -> str:
         """Slicer's terminology entry: type context, category, type, modifier, region context, region, modifier."""
@@ -53,9 +57,9 @@ class SegmentStyle:
 
 
 SEGMENTS = (
-    SegmentStyle(CAVITY, "LVCavity", "LV cavity", (0.337, 0.706, 0.914), _TISSUE, _BLOOD, _LEFT_VENTRICLE),
-    SegmentStyle(MYOCARDIUM, "Myocardium", "Myocardium", (0.0, 0.620, 0.451), _ANATOMY, _LV_MYOCARDIUM, _NO_CODE),
-    SegmentStyle(SCAR, "Scar", "Scar", (0.835, 0.369, 0.0), _TISSUE, _SCAR_TISSUE, _LV_MYOCARDIUM),
+    SegmentStyle(CAVITY, "LVCavity", "LV cavity", _TISSUE, _BLOOD, _LEFT_VENTRICLE),
+    SegmentStyle(MYOCARDIUM, "Myocardium", "Myocardium", _ANATOMY, _LV_MYOCARDIUM, _NO_CODE),
+    SegmentStyle(SCAR, "Scar", "Scar", _TISSUE, _SCAR_TISSUE, _LV_MYOCARDIUM),
 )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Contrast, LgeStack, Storage
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import check_geometry, check_three_dimensional
 
 # Patient space, RAS, of unit length.
@@ -29,6 +30,9 @@ ANTERIOR_TO_INFERIOR = np.array([0.17, -0.63, -0.76]) / np.linalg.norm([0.17, -0
 
 CLEARLY_LARGER = 1.5
 SHORT_AXIS_LIMIT_DEG = 45.0
+# A header written without the true pose calls the slices axial, coronal or sagittal: 51 to 59 degrees from the usual
+# long axis. Real two- and four-chamber views lie 74 to 87 degrees from it.
+LONG_AXIS_VIEW_DEG = 68.0
 
 ASSUMED = (
     "The file has no orientation: it was assumed that the first slice is the apex, the right ventricle is on the "
@@ -76,7 +80,7 @@ def canonical(
     Raises
     ------
     InputError
-        Not three-dimensional, a singular matrix or one sheared by more than 2 degrees.
+        Not three-dimensional, a singular matrix, one sheared by more than 2 degrees, or a long-axis view.
     """
     check_three_dimensional(voxels_stored.shape)
     stored = np.array(ijk_to_ras_stored, dtype=np.float64)
@@ -91,6 +95,11 @@ def canonical(
     if orientation_known:
         storage = _anatomical_storage(directions, slice_axis)
         angle = short_axis_angle_deg(directions[slice_axis])
+        if angle > LONG_AXIS_VIEW_DEG:
+            raise InputError(
+                f"The slices are a long-axis view ({angle:.0f} degrees from the usual short-axis direction): "
+                "give the short-axis LGE stack."
+            )
         if angle > SHORT_AXIS_LIMIT_DEG:
             more_notes.append(FAR_FROM_SHORT_AXIS.format(angle=angle))
     else:

@@ -96,8 +96,13 @@ def compare_methods(
 
     Notes
     -----
-    On the 45 EMIDEC infarct cases at hand (acute infarction, one centre, intensities scaled per slice, expert
-    contours) the constants of EWA were chosen on 22 of them by random; the other 23 are the honest test.
+    On EMIDEC (acute infarction, one centre, intensities scaled per slice, inside the expert's contours) the constants
+    of EWA were chosen on 22 of the 45 infarct patients at hand, drawn by random, and one of them also on the 22
+    patients without infarct. Mean Dice on the other 23: EWA 0.733, FWHM 0.625, 3 SD 0.599, Otsu 0.583, mixture 0.579,
+    2 SD 0.571, 5 SD 0.442; EWA is ahead of each with a paired 95 % interval above 0.06. In patients without infarct
+    every rule still finds some: EWA 5.8 % of the LV, FWHM 6.5, 3 SD 6.0, 2 SD 15, Otsu 38. None of them decides
+    whether there is scar at all. The two native files have nulled myocardium near the middle of their range, as
+    phase-sensitive images do; hence the default contrast of :class:`ExpertCase`.
     """
     dice: dict[str, list[float | None]] = {name: [] for name, _, _ in rules}
     bias: dict[str, list[float]] = {name: [] for name, _, _ in rules}

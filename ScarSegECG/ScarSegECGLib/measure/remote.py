@@ -118,8 +118,8 @@ def _darkest_sectors(
     sector = np.minimum(((angle + np.pi) / (2 * np.pi) * _BINS).astype(int), _BINS - 1)
     key, size = z * _BINS + sector, len(image) * _BINS
     width = round(SECTOR_DEGREES / 360.0 * _BINS)
-    sums = _windows(np.bincount(key, image[z, r, c], size).reshape(-1, _BINS), width)
-    counts = _windows(np.bincount(key, np.ones(len(key)), size).reshape(-1, _BINS), width)
+    sums = _windows(np.bincount(key, image[z, r, c], size), width)
+    counts = _windows(np.bincount(key, minlength=size), width)
     enough = counts >= 0.5 * counts.mean(axis=1, keepdims=True)
     means = np.where(enough & (counts > 0), sums / np.maximum(counts, 1), np.inf)
     start = means.argmin(axis=1)
@@ -128,7 +128,8 @@ def _darkest_sectors(
     return mask
 
 
-def _windows(per_bin: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Circular running sums over ``width`` bins, beginning at each bin; shape (slice, bin)."""
-    total = np.cumsum(np.concatenate([np.zeros((len(per_bin), 1)), per_bin, per_bin[:, : width - 1]], axis=1), axis=1)
+def _windows(per_bin: NDArray, width: int) -> NDArray[np.float64]:
+    """Circular running sums over ``width`` bins, beginning at each bin, of flat bins; shape (slice, bin)."""
+    bins = per_bin.reshape(-1, _BINS).astype(float)
+    total = np.cumsum(np.concatenate([np.zeros((len(bins), 1)), bins, bins[:, : width - 1]], axis=1), axis=1)
     return total[:, width:] - total[:, :-width]

@@ -155,7 +155,9 @@ def wall_chords(
     middle[at] = point + np.array([box[1].start, box[2].start]) * in_plane
     outwards[at] = normal
     turn = np.roll(normal, -1, axis=1) - np.roll(normal, 1, axis=1)
-    curvature[at] = (turn * tangent).sum(axis=-1) / np.maximum(step[..., 0] ** 2, 1e-9)
+    bend = (turn * tangent).sum(axis=-1) / np.maximum(step[..., 0] ** 2, 1e-9)
+    # A second derivative shows every pixel of the border: average it over the width of half an AHA segment.
+    curvature[at] = ndimage.uniform_filter1d(bend, CHORDS // 12 + 1, axis=1, mode="wrap")
     return chords
 
 

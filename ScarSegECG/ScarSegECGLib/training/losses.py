@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import torch
+from monai.losses import DiceLoss
 from torch import Tensor
 from torch.nn import functional as F
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.network.unet import ImageOutput
 
+_DICE = DiceLoss(batch=True, smooth_nr=1.0, smooth_dr=1.0)
+
 
 def soft_dice_loss(probability: Tensor, truth: Tensor) -> Tensor:
     """1 - Dice of the whole batch taken as one image, so that a slice without the structure has no vote of its own.
 
-    Both [B, H, W]; Milletari et al., 3DV 2016, with the batch as the region.
+    Both [B, H, W].
     """
-    overlap = 2 * (probability * truth).sum()
-    return 1 - (overlap + 1) / (probability.sum() + truth.sum() + 1)
+    return _DICE(probability[:, None], truth[:, None])
 
 
 def image_loss(output: ImageOutput, labels: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from ScarSegECGLib.training.augment import AugmentPlan, augment
 from ScarSegECGLib.training.dataset import Slices
 
 Loss = Callable[..., Tensor]
+Change = Callable[[Tensor, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,14 @@ def _restore(
 
     network.load_state_dict(part("network."))
     average.load_state_dict(part("average."))
+    parameters = list(network.parameters())
     entries: dict[int, dict[str, Tensor]] = {}
     for key, value in part("optimiser.").items():
         index, name = key.split(".", 1)
-        entries.setdefault(int(index), {})[name] = value
+        like = parameters[int(index)]
+        # The fused optimiser walks parameter and moments in memory order, so their layouts must be the same.
+        moment = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+        entries.setdefault(int(index), {})[name] = moment
     optimiser.load_state_dict({"state": entries, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
@@ -96,6 +101,7 @@ def train_network(
     device: torch.device,
     title: str,
     quiet: bool = False,
+    change: Change | None = None,
 ) -> nn.Module:
     """Train, or take up again where ``folder`` left off.
 
@@ -106,6 +112,7 @@ def train_network(
     slices : training slices of all patients but the held-out ones
     folder : holds ``checkpoint.safetensors`` and ``progress.json`` while training
     title : shown beside the progress bar
+    change : ``change(images, labels, chosen, rng)`` alters a batch before it is augmented
 
     Returns
     -------
@@ -143,7 +150,10 @@ def train_network(
             factor = _learning_rate_factor(epoch * steps_per_epoch + turn, steps, schedule.warm_up_steps)
             for group in optimiser.param_groups:
                 group["lr"] = schedule.learning_rate * factor
-            images, labels = augment(slices.images[chosen].float(), slices.labels[chosen], plan, rng)
+            images, labels = slices.images[chosen].float(), slices.labels[chosen]
+            if change is not None:
+                images, labels = change(images, labels, chosen, rng)
+            images, labels = augment(images, labels, plan, rng)
             images = images.to(device, memory_format=torch.channels_last)
             with torch.autocast(device.type, precision, enabled=precision != torch.float32):
                 output = network(images)

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from .palette import INK, MUTED
-from .shapes import Box, Label, Lines, Polyline, Shape, Stroke, Wedge, points
+from ScarSegECGLib.view.palette import INK, MUTED
+from ScarSegECGLib.view.shapes import Box, Label, Lines, Polyline, Shape, Stroke, Wedge, points
 
 TERRITORIES = {"LAD": (1, 2, 7, 8, 13, 14, 17), "RCA": (3, 4, 9, 10, 15), "LCX": (5, 6, 11, 12, 16)}
 """Usual coronary territories (Cerqueira et al. 2002); about a quarter of infarcted segments disagree."""

@@ -8,12 +8,24 @@ from functools import cache
 
 import numpy as np
 
-from ..case import Agreement
-from ..errors import InputError
-from .aha_plot import hatch, orientation_words, segment_wedge, territory_marks
-from .legend import Key, colour_bar, flow, key_rows, stepped_bar
-from .palette import HATCH, INK, MUTED, NO_VALUE, NOT_IMAGED, RULE, SELECTED, WHITE, Colour, colour_of, text_on
-from .shapes import (
+from ScarSegECGLib.case import Agreement
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view.aha_plot import hatch, orientation_words, segment_wedge, territory_marks
+from ScarSegECGLib.view.legend import Key, colour_bar, flow, key_rows, stepped_bar
+from ScarSegECGLib.view.palette import (
+    HATCH,
+    INK,
+    MUTED,
+    NO_VALUE,
+    NOT_IMAGED,
+    RULE,
+    SELECTED,
+    WHITE,
+    Colour,
+    colour_of,
+    text_on,
+)
+from ScarSegECGLib.view.shapes import (
     Drawing,
     Label,
     Polyline,

@@ -7,7 +7,7 @@ from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from .shapes import Points
+from ScarSegECGLib.view.shapes import Points
 
 _SMOOTH_FROM = 12
 

@@ -7,9 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..case import LEADS, Ecg, FloatArray
-from .palette import INK, MUTED, PAPER_BOLD, PAPER_FINE, WHITE
-from .shapes import Box, Drawing, Label, Lines, Polygon, Polyline, Shape, Stroke, box_polygon, points, text_width, wrap
+from ScarSegECGLib.case import LEADS, Ecg, FloatArray
+from ScarSegECGLib.view.palette import INK, MUTED, PAPER_BOLD, PAPER_FINE, WHITE
+from ScarSegECGLib.view.shapes import (
+    Box,
+    Drawing,
+    Label,
+    Lines,
+    Polygon,
+    Polyline,
+    Shape,
+    Stroke,
+    box_polygon,
+    points,
+    text_width,
+    wrap,
+)
 
 MM_PER_SECOND = 25.0
 MM_PER_MV = 10.0
@@ -170,18 +183,21 @@ def _painted(trace: _Trace, baseline: float, box: Box) -> list[Shape]:
     if trace.heights is None:
         x = trace.left + trace.width / 2
         return [*shapes, name, Label(x, baseline, "not recorded", _TEXT, MUTED, halo=WHITE)]
-    x = trace.left + np.arange(trace.heights.size) * trace.mm_per_sample
-    inside = x <= trace.left + trace.width + 1e-6
+    times = trace.left + np.arange(trace.heights.size) * trace.mm_per_sample
+    inside = times <= trace.left + trace.width + 1e-6
     heights = np.clip(trace.heights, -_MOST, _MOST)
-    shapes.append(Polyline(points(np.column_stack([x, baseline + heights])[inside]), _TRACE))
+    shapes.append(Polyline(points(np.column_stack([times, baseline + heights])[inside]), _TRACE))
+    free = trace.left + 2.0 + text_width(trace.lead, _LABEL, bold=True)
     for sign, extreme in ((1.0, trace.heights.max(initial=0.0)), (-1.0, trace.heights.min(initial=0.0))):
         if abs(extreme) > _MOST:
-            at = float(x[np.argmax(sign * trace.heights)])
+            at = float(times[np.argmax(sign * trace.heights)])
             tip = baseline + sign * _MOST
             arrow = points([(at - 1.2, tip - sign * 2.2), (at + 1.2, tip - sign * 2.2), (at, tip)])
             shapes.append(Polygon((arrow,), INK))
             value = f"{extreme / MM_PER_MV:.1f} mV".replace("-", "−")
-            shapes.append(Label(at, tip + sign * 2.4, value, 3.2, INK, halo=WHITE))
+            half = text_width(value, 3.2) / 2
+            middle = float(np.clip(at, free + half, trace.left + trace.width - half))
+            shapes.append(Label(middle, tip + sign * 2.4, value, 3.2, INK, halo=WHITE))
     return [*shapes, name]
 
 

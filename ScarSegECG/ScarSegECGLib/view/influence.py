@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..case import Anatomy, FloatArray, LgeStack
-from ..errors import InputError
-from .legend import Key, colour_bar
-from .palette import CAVITY, DIVERGING_ANCHORS, MUTED, MYOCARDIUM, colours_of
-from .panels import LINE, Frame, lv_outlines
-from .shapes import Box, Drawing, Label, Polyline, RasterImage, Shape, Stroke, points
-from .sheet import Painter, slice_sheet
+from ScarSegECGLib.case import Anatomy, FloatArray, LgeStack
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view.legend import Key, colour_bar
+from ScarSegECGLib.view.palette import CAVITY, DIVERGING_ANCHORS, MUTED, MYOCARDIUM, colours_of
+from ScarSegECGLib.view.panels import LINE, Frame, lv_outlines
+from ScarSegECGLib.view.shapes import Box, Drawing, Label, Polyline, RasterImage, Shape, Stroke, points
+from ScarSegECGLib.view.sheet import Painter, slice_sheet
 
 _LEAST_LIMIT = 0.05
 _ALPHA = 0.9

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .palette import MUTED, RULE, SCAR_ANCHORS, Colour, ramp
-from .shapes import Box, Label, RasterImage, Shape, Stroke, box_polygon, moved, text_width
+from ScarSegECGLib.view.palette import MUTED, RULE, SCAR_ANCHORS, Colour, ramp
+from ScarSegECGLib.view.shapes import Box, Label, RasterImage, Shape, Stroke, box_polygon, moved, text_width
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,15 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..case import SCAR, Anatomy, FloatArray, LabelArray, LgeStack
-from ..errors import InputError
-from . import palette
-from .influence import influence_bar, influence_painter, outline_keys, scale_end
-from .legend import Key
-from .palette import INK, WHITE
-from .panels import LINE, Frame, loops_on_paper, lv_outlines
-from .shapes import Box, Drawing, Label, Points, Polygon, Polyline, RasterImage, Shape, Stroke, box_polygon, points
-from .sheet import Painter, slice_sheet
+from ScarSegECGLib.case import SCAR, Anatomy, FloatArray, LabelArray, LgeStack
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view import palette
+from ScarSegECGLib.view.influence import influence_bar, influence_painter, outline_keys, scale_end
+from ScarSegECGLib.view.legend import Key
+from ScarSegECGLib.view.palette import INK, WHITE
+from ScarSegECGLib.view.panels import LINE, Frame, loops_on_paper, lv_outlines
+from ScarSegECGLib.view.shapes import (
+    Box,
+    Drawing,
+    Label,
+    Points,
+    Polygon,
+    Polyline,
+    RasterImage,
+    Shape,
+    Stroke,
+    box_polygon,
+    points,
+)
+from ScarSegECGLib.view.sheet import Painter, slice_sheet
 
 _SCAR_ALPHA = 0.38
 _MARK_SIZE = 1.7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -19,8 +20,8 @@ from matplotlib.path import Path as MplPath
 from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Affine2D, Bbox, Transform, TransformedBbox
 
-from ..errors import InputError
-from .shapes import MM_PER_POINT, Drawing, Label, Lines, Polygon, Polyline, RasterImage, Shape, Wedge
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view.shapes import MM_PER_POINT, Drawing, Label, Lines, Polygon, Polyline, RasterImage, Shape, Wedge
 
 FONT = "DejaVu Sans"
 _FORMATS = ("png", "svg", "pdf")
@@ -76,16 +77,12 @@ def _paint(drawing: Drawing, kind: str, dpi: float) -> bytes:
             figure.add_artist(artist)
     buffer = io.BytesIO()
     # Neither a date nor a random salt may enter the file: the same drawing gives the same bytes.
-    metadata: dict[str, str | None] = {"png": {"Title": drawing.title}, "svg": {"Title": drawing.title, "Date": None},
-                "pdf": {"Title": drawing.title, "CreationDate": None}}[kind]  # fmt: skip
+    metadata: dict[str, str | None] = {"Title": drawing.title}
+    if kind != "png":
+        metadata["Date" if kind == "svg" else "CreationDate"] = None
+    options: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if kind == "png" else {}
     with matplotlib.rc_context({"svg.hashsalt": "ScarSegECG", "svg.fonttype": "path", "pdf.fonttype": 42}):
-        figure.savefig(
-            buffer,
-            format=kind,
-            dpi=dpi,
-            metadata=metadata,
-            **({"pil_kwargs": {"compress_level": 3}} if kind == "png" else {}),
-        )
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata, **options)
     return buffer.getvalue()
 
 

@@ -15,7 +15,19 @@ from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray,
 from vtkmodules.vtkCommonCore import vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkImageData, vtkPolyData
 
-from .shapes import Drawing, Label, Lines, Points, Polygon, Polyline, RasterImage, Shape, Stroke, Wedge, key_at
+from ScarSegECGLib.view.shapes import (
+    Drawing,
+    Label,
+    Lines,
+    Points,
+    Polygon,
+    Polyline,
+    RasterImage,
+    Shape,
+    Stroke,
+    Wedge,
+    key_at,
+)
 
 if TYPE_CHECKING:
     from vtkmodules.vtkRenderingCore import vtkRenderer

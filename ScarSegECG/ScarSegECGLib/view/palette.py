@@ -1,4 +1,4 @@
-"""Every colour of the project, once: pictures, Slicer segments and reports take them from here.
+"""Every colour of the pictures, once; those of the LV and the scar are the ones Slicer shows.
 
 Colours are (red, green, blue) in 0..1. The ramps run with strictly falling lightness, so they read the same to
 colour-blind eyes and on a monochrome printer.
@@ -11,6 +11,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ScarSegECGLib import case
+from ScarSegECGLib.case import STRUCTURE_COLOURS
+
 Colour = tuple[float, float, float]
 
 
@@ -20,9 +23,7 @@ def rgb(code: str) -> Colour:
     return red, green, blue
 
 
-CAVITY = rgb("#d86a5b")
-MYOCARDIUM = rgb("#3f9c9c")
-SCAR = rgb("#f2b02e")
+CAVITY, MYOCARDIUM, SCAR = (STRUCTURE_COLOURS[label] for label in (case.CAVITY, case.MYOCARDIUM, case.SCAR))
 ANTERIOR_INSERTION = rgb("#ffffff")
 INFERIOR_INSERTION = rgb("#bfe3ff")
 
@@ -115,5 +116,5 @@ def contrast(one: Colour, other: Colour) -> float:
 
 
 def text_on(background: Colour) -> Colour:
-    """Ink or white, whichever reads better on ``background``."""
-    return max((INK, WHITE), key=lambda colour: contrast(colour, background))
+    """Black or white, whichever reads better on ``background``: a contrast of 4.5 or more on any colour."""
+    return max((BLACK, WHITE), key=lambda colour: contrast(colour, background))

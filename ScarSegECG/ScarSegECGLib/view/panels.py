@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from ..case import Anatomy, LgeStack
-from .contours import outlines
-from .palette import BLACK, CAVITY, INK, MYOCARDIUM, WHITE
-from .shapes import Box, Label, Points, Polyline, RasterImage, Shape, Stroke, points
+from ScarSegECGLib.case import Anatomy, LgeStack
+from ScarSegECGLib.view.contours import outlines
+from ScarSegECGLib.view.palette import BLACK, CAVITY, INK, MYOCARDIUM, WHITE
+from ScarSegECGLib.view.shapes import Box, Label, Points, Polyline, RasterImage, Shape, Stroke, points
 
 PAGE_WIDTH, PAGE_HEIGHT = 190.0, 250.0
 CAPTION = 4.8
@@ -119,7 +119,7 @@ def frame_for(stack: LgeStack, anatomy: Anatomy, field: float) -> Frame:
 
 
 def levels(anatomy: Anatomy) -> tuple[str, ...]:
-    """ "basal", "mid", "apical" or "apex" per slice, by its AHA segments; "no LV" where there is none."""
+    """Level of each slice by its AHA segments: basal, mid, apical, apex, or "no LV" where there is none."""
     names = []
     for plane in anatomy.aha:
         counts = {name: int(np.isin(plane, list(numbers)).sum()) for numbers, name in LEVELS.items()}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..case import ScarResult
-from .bullseye import bullseye
-from .ecg_paper import ecg_paper
-from .montage import montage
-from .paint_matplotlib import to_png
-from .shapes import Drawing
+from ScarSegECGLib.case import ScarResult
+from ScarSegECGLib.view.bullseye import bullseye
+from ScarSegECGLib.view.ecg_paper import ecg_paper
+from ScarSegECGLib.view.montage import montage
+from ScarSegECGLib.view.paint_matplotlib import to_png
+from ScarSegECGLib.view.shapes import Drawing
 
 
 def pictures(result: ScarResult, *, ecg_features: Sequence[str] = (), dpi: float = 150.0) -> dict[str, bytes]:
@@ -38,11 +38,12 @@ def bullseye_png(result: ScarResult, *, width_px: int = 600) -> bytes:
 def result_bullseye(result: ScarResult, *, selected: int | None = None, territories: bool = False) -> Drawing:
     """Lay out the scar per segment, with the ECG's estimate as rim and its agreement where they are known."""
     rows = sorted(result.segments, key=lambda row: row.number)
-    ecg = [row.ecg_percent for row in rows]
-    agreement = [row.agreement for row in rows]
+    heard = result.ecg_use.amplitude > 0
+    ecg = [row.ecg_percent if heard else None for row in rows]
+    agreement = [row.agreement if heard else None for row in rows]
     return bullseye(
         [row.scar_percent for row in rows],
-        title=f"Scar per segment, {result.method}",
+        title=f"Scar per segment ({result.method})",
         imaged=[row.imaged for row in rows],
         outer_ring=ecg if any(value is not None for value in ecg) else None,
         agreement=agreement if any(agreement) else None,

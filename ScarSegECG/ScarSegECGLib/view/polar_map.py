@@ -7,11 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import InputError
-from .aha_plot import orientation_words
-from .legend import Key, colour_bar, flow, key_rows
-from .palette import INK, NO_VALUE, RULE, WHITE, colours_of
-from .shapes import Drawing, Label, Polyline, RasterImage, Shape, Stroke, Wedge, box_polygon, points, wrap
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view.aha_plot import orientation_words
+from ScarSegECGLib.view.legend import Key, colour_bar, flow, key_rows
+from ScarSegECGLib.view.palette import INK, NO_VALUE, RULE, WHITE, colours_of
+from ScarSegECGLib.view.shapes import (
+    Drawing,
+    Label,
+    Polyline,
+    RasterImage,
+    Shape,
+    Stroke,
+    Wedge,
+    box_polygon,
+    points,
+    wrap,
+)
 
 WIDTH = 90.0
 RADIUS = 36.0

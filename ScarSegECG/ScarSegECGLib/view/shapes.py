@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .palette import INK, WHITE, Colour
+from ScarSegECGLib.view.palette import INK, WHITE, Colour
 
 Points = NDArray[np.float64]
 Box = tuple[float, float, float, float]

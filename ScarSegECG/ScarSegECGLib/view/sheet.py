@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..case import Anatomy, LgeStack
-from ..errors import InputError
-from .legend import Key, flow, key_rows
-from .palette import INK, MUTED
-from .panels import Frame, caption, frame_for, levels, orientation_marks, sheet_for
-from .shapes import Box, Drawing, Label, Shape, wrap
+from ScarSegECGLib.case import Anatomy, LgeStack
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view.legend import Key, flow, key_rows
+from ScarSegECGLib.view.palette import INK, MUTED
+from ScarSegECGLib.view.panels import Frame, caption, frame_for, levels, orientation_marks, sheet_for
+from ScarSegECGLib.view.shapes import Box, Drawing, Label, Shape, wrap
 
 Painter = Callable[[Frame, int, Box], Sequence[Shape]]
 """Draws one panel: the frame, the slice's index (0 = apex) and the panel's box."""

@@ -17,7 +17,6 @@ from ScarSegECGLib.training.ecg_simulation.heart import (
     TANGENTIAL,
     TRANSMURAL,
     FloatArray64,
-    Heart,
     IntArray,
     standard_heart,
 )

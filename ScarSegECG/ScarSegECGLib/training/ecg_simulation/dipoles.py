@@ -113,7 +113,8 @@ def _histogram(weights: NDArray[np.float32], time_ms: FloatArray64, first_ms: fl
     cell = row + low[:, None, :]
     later = weights * share[:, None, :]
     size = n * leads * samples
-    out = np.bincount(cell.ravel(), (weights - later).ravel(), minlength=size)
+    out = np.zeros(size)
+    out += np.bincount(cell.ravel(), (weights - later).ravel(), minlength=size)
     out += np.bincount(cell.ravel() + 1, later.ravel(), minlength=size)
     return out.reshape(n, leads, samples)
 

@@ -86,7 +86,7 @@ def standard_heart() -> Heart:
     """The heart every simulated patient has; patients differ by pose, size, torso, velocities and scar."""
     rings = len(RING_BORDERS_MM) - 1
     angle = (np.arange(ANGLES) + 0.5) * 360.0 / ANGLES
-    lv_number = np.arange(LAYERS * rings * ANGLES).reshape(LAYERS, rings, ANGLES)
+    lv_number: IntArray = np.arange(LAYERS * rings * ANGLES).reshape(LAYERS, rings, ANGLES)
     lv_nodes, ring_arc = _lv_nodes(angle)
     depth_of_layer = np.arange(LAYERS) / (LAYERS - 1)
     segment = np.array([[aha_segment(r, a) for a in angle] for r in range(rings)])
@@ -109,7 +109,7 @@ def standard_heart() -> Heart:
     edges.append(_edges(lv_number[:, :-1], lv_number[:, 1:], layer_mm * width[:, :-1], along_kind[:, :-1]))
 
     rv_nodes, rv_section = _rv_nodes()
-    rv_number = lv_number.size + np.arange(rv_nodes[..., 0].size).reshape(rv_nodes.shape[:3])
+    rv_number: IntArray = lv_number.size + np.arange(rv_nodes[..., 0].size).reshape(rv_nodes.shape[:3])
     half = RV_STRENGTH * RV_WALL_MM / 2.0
     kinds = np.array([RV_PURKINJE, TANGENTIAL])[:, None, None]
     edges.append(_edges(rv_number[0], rv_number[1], RV_STRENGTH * rv_section, TRANSMURAL))

@@ -15,7 +15,7 @@ from ScarSegECGLib.training.ecg_simulation.heart import FloatArray64, Heart
 
 ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
 # Textbook places (V1, V2 fourth intercostal space beside the sternum, V4 fifth space in the mid-clavicular line, V6
-# mid-axillary) on an adult chest. The arms and the leg count as the roots of the limbs, since no current runs in a limb.
+# mid-axillary) on an adult chest. The arms and the leg count as the limbs' roots: no current runs in a limb.
 ELECTRODES_MM = np.array(
     [
         [-160.0, 20.0, 150.0],

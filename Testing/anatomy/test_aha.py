@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lv_phantom import CENTRE_MM, lv_phantom
+
+from ScarSegECGLib.anatomy.aha import partition, slice_rings
+from ScarSegECGLib.anatomy.axis import lv_centres
+from ScarSegECGLib.anatomy.insertion import insertions_from_rv
+from ScarSegECGLib.anatomy.polar import direction_deg, trace_border
+from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
+from ScarSegECGLib.errors import InputError
+
+STANDARD = np.array([120.0, 240.0])
+
+
+def voxel_angles(p):
+    rows, columns = np.indices(p.cavity.shape[1:])
+    offset = np.stack([rows * p.spacing[1] - CENTRE_MM[0], columns * p.spacing[2] - CENTRE_MM[1]], axis=-1)
+    return direction_deg(offset)
+
+
+def test_standard_angles_are_those_of_the_plot():
+    p = lv_phantom(slices=10, cap=1)
+    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=STANDARD)
+    angle = voxel_angles(p)
+    limits = {1: (60, 120), 2: (120, 180), 3: (180, 240), 4: (240, 300), 5: (300, 360), 6: (0, 60)}
+    limits |= {n + 6: limits[n] for n in range(1, 7)}
+    limits |= {13: (45, 135), 14: (135, 225), 15: (225, 315), 16: (-45, 45)}
+    for segment, (low, high) in limits.items():
+        here = np.broadcast_to(angle, anatomy.aha.shape)[anatomy.aha == segment]
+        turned = (here - low + 3) % 360
+        assert here.size and turned.max() <= high - low + 6
+    assert [sorted(set(np.unique(a)) - {0}) for a in anatomy.aha] == [
+        [17],
+        *[[13, 14, 15, 16]] * 3,
+        *[[7, 8, 9, 10, 11, 12]] * 3,
+        *[[1, 2, 3, 4, 5, 6]] * 3,
+    ]
+    assert all(anatomy.imaged) and anatomy.mode == "fixed 60 degrees, 17 segments"
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(3, 14),
+    st.integers(0, 2),
+    st.sampled_from(["fixed", "landmark"]),
+    st.sampled_from([16, 17]),
+    st.floats(0, 360),
+    st.floats(60, 180),
+)
+def test_every_myocardial_voxel_has_one_label(slices, cap, mode, segments, anterior, arc):
+    p = lv_phantom(slices=slices + cap, cap=cap, spacing=(8.0, 3.0, 3.0))
+    given_deg = np.array([anterior, anterior + arc])
+    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode, segments=segments)
+    assert np.array_equal(anatomy.aha > 0, p.myocardium)
+    assert anatomy.aha.max() <= segments
+    assert anatomy.imaged[16] == (cap > 0 and segments == 17)
+    assert all(anatomy.imaged[:16])
+    for plane in anatomy.aha:
+        rings = [ring for ring, numbers in enumerate(RING_SEGMENTS) if np.isin(plane, numbers).any()]
+        assert len(rings) == 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0, 360), st.floats(90, 140), st.sampled_from(["fixed", "landmark"]))
+def test_labels_turn_with_the_anatomy(turn, arc, mode):
+    def labels_at(shift):
+        p = lv_phantom(slices=6, cap=0, spacing=(8.0, 1.5, 1.5))
+        given_deg = np.array([120.0, 120.0 + arc]) + shift
+        anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode)
+        angle = (np.arange(0, 360, 7.0) + 0.37 + shift) % 360
+        rows = np.rint((CENTRE_MM[0] - 20.5 * np.sin(np.radians(angle))) / 1.5).astype(int)
+        columns = np.rint((CENTRE_MM[1] + 20.5 * np.cos(np.radians(angle))) / 1.5).astype(int)
+        return anatomy.aha[:, rows, columns]
+
+    same = labels_at(0.0) == labels_at(turn)
+    assert same.mean() > 0.92  # the rest are voxels cut by a border
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.7, 2.5), st.floats(0.7, 2.5))
+def test_pixels_of_any_shape_give_the_same_labels(row_mm, column_mm):
+    p = lv_phantom(slices=6, spacing=(8.0, row_mm, column_mm))
+    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=STANDARD)
+    expected = (np.array([6, 1, 2, 3, 4, 5])[(voxel_angles(p) // 60).astype(int)])[None]
+    basal = (anatomy.aha > 0) & (anatomy.aha <= 6)
+    assert (anatomy.aha == expected)[basal].mean() > 0.97
+
+
+@given(st.integers(1, 30))
+@settings(max_examples=30, deadline=None)
+def test_thirds_differ_by_at_most_one_slice(slices):
+    p = lv_phantom(slices=slices, cap=0, spacing=(8.0, 4.0, 4.0))
+    rings, notes = slice_rings(p.cavity, p.myocardium, lv_centres(p.cavity, p.myocardium, p.spacing), p.spacing)
+    basal, mid, apical = (int((rings == ring).sum()) for ring in range(3))
+    assert basal + mid + apical == slices and max(basal, mid, apical) - min(basal, mid, apical) <= 1
+    assert (np.diff(rings) <= 0).all()
+    assert bool(notes) == (slices < 3)
+
+
+def test_open_basal_slices_are_basal_and_do_not_change_the_thirds():
+    p = lv_phantom(slices=8, cap=0)
+    half = np.arange(p.cavity.shape[2]) * p.spacing[2] > CENTRE_MM[1]
+    p.myocardium[6:] &= ~half
+    rings, _ = slice_rings(p.cavity, p.myocardium, lv_centres(p.cavity, p.myocardium, p.spacing), p.spacing)
+    assert rings.tolist() == [2, 2, 1, 1, 0, 0, 0, 0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0, 360))
+def test_landmark_and_fixed_agree_at_120_degrees(anterior):
+    p = lv_phantom(slices=6, cap=1, spacing=(8.0, 2.0, 2.0))
+    given_deg = np.array([anterior, anterior + 120.0])
+    both = [
+        partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode).aha
+        for mode in ("fixed", "landmark")
+    ]
+    assert (both[0] != both[1]).sum() <= 1e-3 * p.myocardium.sum()  # rounding on a border
+
+
+def test_landmark_mode_halves_the_septum_and_quarters_the_free_wall():
+    p = lv_phantom(slices=6, cap=0)
+    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array([130, 210]), mode="landmark")
+    share = np.bincount(anatomy.aha[-1].ravel(), minlength=18)[1:7] / p.myocardium[-1].sum() * 360
+    assert share == pytest.approx((70, 40, 40, 70, 70, 70), abs=2.5)
+
+
+def test_notes_say_what_was_assumed():
+    p = lv_phantom(cap=0)
+    notes = " ".join(partition(p.cavity, p.myocardium, None, p.spacing, orientation_known=False).notes)
+    assert "no orientation" in notes and "120 and 240" in notes and "Segment 17 is not imaged" in notes
+    sure = partition(p.cavity, p.myocardium, p.image, p.spacing)
+    assert "RV insertions" not in " ".join(sure.notes) and sure.insertion_confidence.min() > 0.5
+
+
+def test_without_a_ventricle_there_is_no_partition():
+    nothing = np.zeros((4, 20, 20), bool)
+    anatomy = partition(nothing, nothing, None, (8.0, 1.0, 1.0))
+    assert not anatomy.aha.any() and not any(anatomy.imaged) and np.isnan(anatomy.insertions_deg).all()
+    assert "No left ventricle" in anatomy.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"image": np.zeros((2, 3, 4))}, "differ in size"),
+        ({"spacing": (8.0, 0.0, 1.0)}, "spacing"),
+        ({"mode": "thirds"}, "mode"),
+        ({"segments": 18}, "segments"),
+        ({"insertions_deg": np.array([1.0, 2.0, 3.0])}, "two angles"),
+        ({"insertions_deg": np.array([240.0, 120.0])}, "swap"),
+        ({"myocardium": np.zeros((2, 3, 4), bool)}, "equal size"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_line(change, says):
+    p = lv_phantom(slices=4)
+    arguments = {"cavity": p.cavity, "myocardium": p.myocardium, "image": None, "spacing": p.spacing} | change
+    with pytest.raises(InputError, match=says) as caught:
+        partition(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_template_of_other_rules_is_matched_but_for_its_borders(shared_data):
+    """The template divides neither the circle evenly nor the septum in halves, and its thirds and cap begin two slices
+    (4 mm) nearer to the base, so full agreement is not to be had."""
+    nibabel = pytest.importorskip("nibabel")
+    file = nibabel.load(shared_data / "anatomy" / "aha17_template.nii.gz")
+    labels = np.asarray(file.dataobj).squeeze().T[:, ::-1]  # stored with the anterior wall down
+    spacing = tuple(float(z) for z in file.header.get_zooms()[2::-1])
+    myocardium, cavity, rv = (labels > 0) & (labels <= 17), labels == 21, labels == 24
+    centres = lv_centres(cavity, myocardium, spacing)
+    border = trace_border(myocardium, centres, spacing)
+    found = insertions_from_rv(myocardium, rv, centres, border, spacing)
+    anatomy = partition(cavity, myocardium, None, spacing, insertions_deg=found, mode="landmark")
+    ends = (6.5, 12.5, 16.5)
+    same_ring = myocardium & (np.searchsorted(ends, anatomy.aha) == np.searchsorted(ends, labels))
+    assert (anatomy.aha == labels)[myocardium].mean() >= 0.78
+    assert (anatomy.aha == labels)[same_ring].mean() >= 0.88
+
+
+def test_ten_slices_of_256_take_at_most_30_ms():
+    p = lv_phantom(slices=10, spacing=(10.0, 0.75, 0.75))
+    assert p.cavity.shape == (10, 256, 256)
+    best = np.inf
+    for _ in range(8):
+        start = time.process_time()
+        partition(p.cavity, p.myocardium, p.image, p.spacing)
+        best = min(best, time.process_time() - start)
+    assert best <= 0.030

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from lv_phantom import CENTRE_MM, lv_phantom
+
+from ScarSegECGLib.anatomy.axis import circle_coverage, fit_long_axis, full_circle, lv_centres, slice_shifts
+
+
+def test_centres_are_those_of_the_circles_with_and_without_a_cavity():
+    p = lv_phantom(spacing=(8.0, 1.2, 1.7), cap=2)
+    centres = lv_centres(p.cavity, p.myocardium, p.spacing)
+    assert np.abs(centres - CENTRE_MM).max() < 0.6
+
+
+def test_a_slice_without_lv_has_no_centre():
+    p = lv_phantom()
+    p.cavity[4], p.myocardium[4] = False, False
+    centres = lv_centres(p.cavity, p.myocardium, p.spacing)
+    assert np.isnan(centres[4]).all() and np.isfinite(np.delete(centres, 4, 0)).all()
+
+
+def test_displaced_slices_do_not_move_the_axis_and_are_found():
+    k = np.arange(10)
+    centres = np.stack([50 + 0.2 * 8.0 * k, 60 - 0.1 * 8.0 * k], axis=1)
+    moved = centres.copy()
+    moved[3] += (9.0, 0.0)
+    moved[7] += (0.0, -12.0)
+    spacing = (8.0, 1.5, 1.5)
+    axis = fit_long_axis(moved, spacing)
+    assert axis.slope == pytest.approx((0.2, -0.1), abs=0.01)
+    assert axis.tilt_deg == pytest.approx(np.degrees(np.arctan(np.hypot(0.2, 0.1))), abs=0.7)
+    shifts = slice_shifts(moved, axis, spacing)
+    assert shifts[3] == pytest.approx((9.0, 0.0), abs=0.5) and shifts[7] == pytest.approx((0.0, -12.0), abs=0.5)
+
+
+def test_an_axis_needs_a_centre():
+    with pytest.raises(ValueError, match="centre"):
+        fit_long_axis(np.full((3, 2), np.nan), (8.0, 1.0, 1.0))
+    assert fit_long_axis(np.array([[np.nan, np.nan], [3.0, 4.0]]), (8.0, 1.0, 1.0)).tilt_deg == 0
+
+
+def test_an_open_slice_is_no_full_circle_and_nor_is_the_cap():
+    p = lv_phantom()
+    x = np.arange(p.cavity.shape[2]) * p.spacing[2]
+    p.myocardium[-1] &= ~((x > CENTRE_MM[1])[None, :] & (np.abs(np.arange(p.cavity.shape[1]) * 1.5 - 96) < 8)[:, None])
+    centres = lv_centres(p.cavity, p.myocardium, p.spacing)
+    assert full_circle(p.cavity, p.myocardium, centres, p.spacing).tolist() == [False] + [True] * 7 + [False]
+    assert 0.75 < circle_coverage(p.myocardium, centres, p.spacing)[-1] < 0.95

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lv_phantom import lv_phantom
+
+from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.soft import rings_of, soft_prior
+
+
+def anatomy_of(mode="fixed", segments=17, insertions=(130.0, 245.0)):
+    p = lv_phantom(slices=8, cap=1, spacing=(8.0, 2.5, 2.0))
+    given_deg = np.array(insertions)
+    return partition(
+        p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode, segments=segments
+    ), p.spacing
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0, 40), st.floats(0, 2), st.sampled_from(["fixed", "landmark"]), st.floats(-15, 15))
+def test_rows_sum_to_one_inside_and_to_zero_outside(sigma_deg, sigma_slice, mode, turn):
+    anatomy, spacing = anatomy_of(mode)
+    prior = soft_prior(anatomy, spacing, sigma_deg, sigma_slice, rotate_deg=turn)
+    assert prior.dtype == np.float32 and prior.shape == (8, 17, *anatomy.aha.shape[1:]) and prior.min() >= 0
+    assert np.allclose(prior.sum(axis=1), anatomy.aha > 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["fixed", "landmark"])
+@pytest.mark.parametrize("segments", [16, 17])
+def test_without_blur_it_is_the_partition(mode, segments):
+    anatomy, spacing = anatomy_of(mode, segments)
+    prior = soft_prior(anatomy, spacing, 0.0, 0.0)
+    inside = anatomy.aha > 0
+    assert np.array_equal((prior.argmax(axis=1) + 1)[inside], anatomy.aha[inside])
+    assert set(np.unique(prior)) == {0.0, 1.0}
+
+
+def test_blur_keeps_the_middle_of_a_segment_and_shares_its_border():
+    anatomy, spacing = anatomy_of()
+    prior = soft_prior(anatomy, spacing, 10.0, 0.0).max(axis=1)[anatomy.aha > 0]
+    assert prior.max() > 0.99 and 0.45 < prior.min() < 0.6
+
+
+def test_jitter_turns_the_sectors_and_moves_the_rings():
+    anatomy, spacing = anatomy_of()
+    turned, _ = anatomy_of(insertions=(145.0, 260.0))
+    assert np.allclose(
+        soft_prior(anatomy, spacing, 5.0, 0.5, rotate_deg=15.0), soft_prior(turned, spacing, 5.0, 0.5), atol=1e-6
+    )
+    moved = soft_prior(anatomy, spacing, 0.0, 0.0, shift_slices=1)
+    assert rings_of(anatomy).tolist() == [3, 2, 2, 1, 1, 1, 0, 0]
+    assert [int(np.flatnonzero(p.sum(axis=(1, 2)))[-1]) // 6 for p in moved] == [2, 2, 2, 2, 1, 1, 1, 0]
+
+
+def test_unknown_geometry_gives_nothing():
+    anatomy, spacing = anatomy_of()
+    unknown = anatomy.insertions_deg.copy()
+    unknown[3] = np.nan
+    prior = soft_prior(replace(anatomy, insertions_deg=unknown), spacing)
+    assert not prior[3].any() and prior[2].any()
+    assert not soft_prior(replace(anatomy, aha=np.zeros_like(anatomy.aha)), spacing).any()

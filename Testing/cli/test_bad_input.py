@@ -1,0 +1,173 @@
+"""Bad input ends in one clear line and exit code 2, and leaves nothing behind.
+
+The readers' own tests cover each kind of file; these show that the command passes the line on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import wfdb
+
+from ScarSegECGLib.cli import main
+
+
+def _nifti(path: Path, voxels: np.ndarray) -> Path:
+    image = sitk.GetImageFromArray(voxels.astype(np.float32))
+    image.SetSpacing((1.4, 1.4, 8.0)[: voxels.ndim])
+    sitk.WriteImage(image, str(path))
+    return path
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Path:
+    voxels = np.random.default_rng(0).normal(100, 20, (8, 96, 96))
+    return _nifti(tmp_path / "lge.nii.gz", voxels)
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    signal = np.sin(np.arange(5000)[:, None] / 40 + np.arange(12)[None]) * 0.5
+    names = ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
+    wfdb.wrsamp("ecg", 500, ["mV"] * 12, names, signal, fmt=["16"] * 12, write_dir=str(tmp_path))
+    return tmp_path / "ecg.hea"
+
+
+def refuse(capfd: pytest.CaptureFixture, *arguments: object) -> str:
+    """Run the command, expect exit code 2 and one line on stderr; return the line."""
+    code = main([str(argument) for argument in arguments])
+    printed = capfd.readouterr()
+    lines = [line for line in printed.err.replace("\r", "\n").split("\n") if line.strip()]
+    assert code == 2, printed.err
+    assert len(lines) == 1, printed.err
+    assert "Traceback" not in printed.err
+    assert len(lines[0]) < 250
+    return lines[0]
+
+
+def _segment(capfd: pytest.CaptureFixture, out: Path, *arguments: object) -> str:
+    line = refuse(capfd, "segment", "-q", "--out", out, *arguments)
+    assert not out.exists() or not any(path.name.startswith("result") for path in out.iterdir())
+    return line
+
+
+def test_missing_image(capfd, tmp_path):
+    assert "not found" in _segment(capfd, tmp_path / "out", "--lge", tmp_path / "none.nii", "--no-ecg")
+
+
+def test_empty_image(capfd, tmp_path):
+    (tmp_path / "empty.nii.gz").write_bytes(b"")
+    assert "empty" in _segment(capfd, tmp_path / "out", "--lge", tmp_path / "empty.nii.gz", "--no-ecg")
+
+
+def test_truncated_image(capfd, tmp_path, stack):
+    (tmp_path / "cut.nii.gz").write_bytes(stack.read_bytes()[:20000])
+    line = _segment(capfd, tmp_path / "out", "--lge", tmp_path / "cut.nii.gz", "--no-ecg")
+    assert "damaged" in line or "cut off" in line
+
+
+@pytest.mark.parametrize(
+    ("voxels", "says"),
+    [
+        (np.zeros((96, 96)), "2"),
+        (np.zeros((2, 96, 96)) + np.arange(96), "slices"),
+        (np.full((8, 96, 96), 7.0), "same value"),
+        (np.where(np.arange(96) == 4, np.nan, np.ones((8, 96, 96)) * np.arange(96)), "finite"),
+    ],
+    ids=["2D", "two slices", "constant", "NaN"],
+)
+def test_images_that_are_no_stack(capfd, tmp_path, voxels, says):
+    path = _nifti(tmp_path / "bad.nii.gz", voxels)
+    line = _segment(capfd, tmp_path / "out", "--lge", path, "--no-ecg")
+    assert says in line or "3D" in line or "constant" in line or "NaN" in line
+
+
+def test_missing_ecg(capfd, tmp_path, stack):
+    assert "ECG" in _segment(capfd, tmp_path / "out", "--lge", stack, "--ecg", tmp_path / "none.hea")
+
+
+def test_truncated_ecg(capfd, tmp_path, stack, record):
+    signal = record.with_suffix(".dat")
+    signal.write_bytes(signal.read_bytes()[:9000])
+    assert "ECG" in _segment(capfd, tmp_path / "out", "--lge", stack, "--ecg", record)
+
+
+@pytest.mark.parametrize(
+    ("option", "date"),
+    [
+        ("--mri-date", "2999-01-01"),
+        ("--ecg-date", "2999-01-01"),
+        ("--mri-date", "03/04/2024"),
+        ("--ecg-date", "1951-02-30"),
+    ],
+)
+def test_dates_that_cannot_be(capfd, tmp_path, stack, record, option, date):
+    line = _segment(capfd, tmp_path / "out", "--lge", stack, "--ecg", record, option, date)
+    assert "ate" in line
+
+
+def test_dates_thirty_years_apart(capfd, tmp_path, stack, record):
+    dates = ("--mri-date", "2024-01-01", "--ecg-date", "1990-01-01")
+    assert "dates cannot be right" in _segment(capfd, tmp_path / "out", "--lge", stack, "--ecg", record, *dates)
+
+
+def test_an_output_folder_with_other_content(capfd, tmp_path, stack):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+    assert "--overwrite" in refuse(capfd, "segment", "-q", "--lge", stack, "--no-ecg", "--out", out)
+    assert (out / "thesis.txt").read_text() == "years of work"
+
+
+def test_an_output_that_is_a_file(capfd, tmp_path, stack):
+    (tmp_path / "out").write_text("precious")
+    refuse(capfd, "segment", "-q", "--lge", stack, "--no-ecg", "--out", tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "precious"
+
+
+def test_weights_whose_hash_does_not_match(capfd, tmp_path, stack):
+    weights = tmp_path / "own.safetensors"
+    weights.write_bytes(b"something else")
+    weights.with_name("own.safetensors.sha256").write_text("0" * 64)
+    line = _segment(capfd, tmp_path / "out", "--lge", stack, "--no-ecg", "--weights", weights)
+    assert "hash does not match" in line
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is a CUDA device here")
+def test_cuda_where_there_is_none(capfd, tmp_path, stack):
+    assert "CUDA" in _segment(capfd, tmp_path / "out", "--lge", stack, "--no-ecg", "--device", "cuda")
+
+
+def test_an_image_without_a_left_ventricle(capfd, tmp_path, stack):
+    assert "no left ventricle found" in _segment(capfd, tmp_path / "out", "--lge", stack, "--no-ecg")
+
+
+def test_cases_that_are_no_cases(capfd, tmp_path):
+    assert "no such folder" in refuse(capfd, "evaluate", "--cases", tmp_path / "none", "--json", tmp_path / "a.json")
+    (tmp_path / "Case_1").mkdir()
+    line = refuse(capfd, "evaluate", "--cases", tmp_path, "--json", tmp_path / "a.json")
+    assert "missing" in line
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_fold_that_does_not_exist(capfd, tmp_path):
+    case = tmp_path / "Case_1"
+    case.mkdir()
+    for kind in ("img", "seg"):
+        (case / f"Case_1_{kind}.nii.gz").write_bytes(b"x")
+    assert "--folds" in refuse(capfd, "train", "-q", "--cases", tmp_path, "--out", tmp_path / "run")
+
+
+def test_an_internal_error_shows_no_content(capfd, tmp_path, monkeypatch):
+    def broken(path):
+        raise RuntimeError("DOE^JOHN 1951")
+
+    monkeypatch.setattr("ScarSegECGLib.cli.segment.read_lge", broken)
+    code = main(["segment", "-q", "--lge", "x", "--no-ecg", "--out", str(tmp_path / "out")])
+    printed = capfd.readouterr().err
+    assert code == 1
+    assert "DOE" not in printed
+    assert "internal error (RuntimeError)" in printed

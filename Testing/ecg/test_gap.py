@@ -1,0 +1,72 @@
+"""Time between ECG and MRI."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ScarSegECGLib.ecg.gap import impossible, parse_date, time_gap
+from ScarSegECGLib.errors import InputError
+
+NOW = datetime(2025, 6, 1)
+MRI = datetime(2024, 3, 10)
+
+
+@given(st.integers(-7000, 400))
+def test_sign_is_ecg_minus_mri(days):
+    gap = time_gap(MRI + timedelta(days=days), MRI, now=NOW)
+    assert gap.days == days and gap.impossible == "" and gap.why_unknown == ""
+
+
+def test_hours_count_and_time_zones_do_not_break_it():
+    ecg = datetime(2024, 3, 10, 12, tzinfo=timezone.utc)
+    assert time_gap(ecg, MRI, now=NOW).days == 0.5
+
+
+@pytest.mark.parametrize(("ecg", "mri", "named"), [(None, MRI, "ECG"), (MRI, None, "MRI"), (None, None, "ECG and MRI")])
+def test_missing_dates(ecg, mri, named):
+    gap = time_gap(ecg, mri, event_between=True, now=NOW)
+    assert gap.days is None and gap.why_unknown == f"{named} date missing" and gap.event_between
+
+
+def test_untrusted_date():
+    gap = time_gap(MRI, MRI, ecg_date_trusted=False, now=NOW)
+    assert gap.days is None and "removed or modified" in gap.why_unknown
+
+
+def test_impossible_dates():
+    assert "ECG date lies in the future" in impossible(NOW + timedelta(days=3), MRI, now=NOW)
+    assert "MRI date lies in the future" in impossible(None, NOW + timedelta(days=3), now=NOW)
+    assert "20 years" in impossible(MRI - timedelta(days=21 * 366), MRI, now=NOW)
+    assert impossible(MRI, MRI, now=NOW) is None and impossible(None, None, now=NOW) is None
+    assert impossible(NOW + timedelta(hours=10), MRI, now=NOW) is None
+    gap = time_gap(MRI - timedelta(days=21 * 366), MRI, now=NOW)
+    assert gap.impossible and gap.days == -21 * 366
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("2024-03-10", MRI),
+        (" 2024-03-10T14:05 ", datetime(2024, 3, 10, 14, 5)),
+        ("2024-03-10 14:05:30", datetime(2024, 3, 10, 14, 5, 30)),
+    ],
+)
+def test_parse(text, date):
+    assert parse_date(text) == date
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10/03/2024", "2024-13-01", "2023-02-29", "20240310", "yesterday", "2024-03-10T25:00"]
+)
+def test_parse_refuses(text):
+    with pytest.raises(InputError, match="YYYY-MM-DD"):
+        parse_date(text)
+
+
+@given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)))
+def test_parse_round_trip(date):
+    assert parse_date(date.strftime("%Y-%m-%dT%H:%M")) == date.replace(second=0, microsecond=0)

@@ -1,0 +1,123 @@
+"""The QRS score."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic_ecg import NARROW, synthetic_ecg
+
+from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
+from ScarSegECGLib.ecg.median_beat import median_beat
+from ScarSegECGLib.ecg.selvester import MOST_POINTS, ROWS, qrs_score, walls_to_aha
+
+
+def features(conduction="normal", rate=70.0, **leads) -> EcgFeatures:
+    """A healthy QRS in every lead unless given as lead=(q_ms, q_mv, r_ms, r_mv, s_ms, s_mv)."""
+    healthy = dict.fromkeys(LEADS, (0, 0, 40, 1.2, 20, 0.2))
+    healthy |= {"V1": (0, 0, 25, 0.25, 50, 1.0), "V2": (0, 0, 30, 0.5, 50, 1.2), "V3": (0, 0, 35, 0.9, 40, 0.8)}
+    table = np.array([(healthy | leads)[name] for name in LEADS], dtype=np.float32).T
+    return EcgFeatures(rate, 90.0, 160.0, 400.0, 410.0, 40.0, conduction, *table)
+
+
+def score(given: EcgFeatures, **patient):
+    mask = np.isfinite(given.q_ms)
+    return qrs_score(given, MedianBeat(np.zeros((12, 300), np.float32), mask, given), **patient)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.lead} {row.criterion}")
+def test_every_row_gives_three_percent_per_point(row):
+    assert len(row.walls) == 12 and sum(row.walls) == 3 * row.points and min(row.walls) >= 0
+
+
+def test_there_are_32_points():
+    best = {(row.lead, row.group): 0 for row in ROWS}
+    for row in ROWS:
+        best[row.lead, row.group] = max(best[row.lead, row.group], row.points)
+    assert sum(best.values()) == MOST_POINTS
+
+
+def test_a_healthy_qrs_scores_nothing():
+    result = score(features())
+    assert result.points == 0 and result.usable and result.remark == ""
+    assert not result.per_wall.any() and not result.per_segment.any()
+    assert score(median_beat(synthetic_ecg(NARROW)[0]).features).points == 0
+
+
+@pytest.mark.parametrize(
+    ("leads", "points"),
+    [
+        ({"II": (42, 0.4, 40, 1.0, 0, 0)}, 2),
+        ({"II": (32, 0.3, 40, 1.0, 0, 0)}, 1),
+        ({"II": (29, 0.3, 40, 1.0, 0, 0)}, 0),
+        ({"I": (31, 0.1, 40, 0.19, 0, 0)}, 2),
+        ({"aVL": (31, 0.4, 40, 0.3, 0, 0)}, 2),
+        ({"aVF": (52, 0.8, 30, 0.6, 0, 0)}, 5),
+        ({"aVF": (20, 0.5, 30, 0.9, 0, 0)}, 1),
+        ({"V1": (60, 1.0, 0, 0, 0, 0)}, 1),
+        ({"V1": (0, 0, 55, 1.2, 20, 0.1)}, 4),
+        ({"V2": (0, 0, 9, 0.3, 50, 1.0)}, 1),
+        ({"V2": (0, 0, 55, 1.6, 20, 0.9)}, 2),
+        ({"V3": (0, 0, 9, 0.2, 50, 1.0)}, 2),
+        ({"V3": (21, 0.2, 35, 0.9, 40, 0.8)}, 1),
+        ({"V4": (25, 0.5, 30, 0.2, 40, 0.5)}, 3),
+        ({"V5": (31, 0.3, 40, 0.29, 0, 0)}, 3),
+        ({"V6": (0, 0, 40, 0.9, 40, 0.4)}, 1),
+        ({"V6": (0, 0, 40, 0.9, 40, 0.2)}, 0),
+    ],
+)
+def test_thresholds(leads, points):
+    result = score(features(**leads))
+    assert result.points == points == sum(row.points for row in result.rows)
+    assert result.percent_lv == pytest.approx(3 * points) == pytest.approx(result.per_wall.sum())
+
+
+def test_an_inferior_infarct_lies_inferiorly_and_an_anteroseptal_one_anteriorly():
+    q = (45, 0.6, 30, 0.5, 0, 0)
+    inferior = score(features(II=q, aVF=q)).per_segment
+    assert inferior[3] > 0 and inferior[9] > 0 and inferior[[0, 6]].max() == 0
+    assert np.argmax(inferior[:6]) == 3
+    qs = (80, 1.4, 0, 0, 0, 0)
+    septal = score(features(V1=qs, V2=qs, V3=qs, V4=qs)).per_segment
+    assert septal[13] == septal[12:16].max() and septal[9] == 0
+
+
+def test_age_and_sex():
+    borderline = features(V2=(0, 0, 30, 1.4, 50, 1.2), V6=(0, 0, 40, 0.57, 20, 0.15))
+    assert {row.lead for row in score(borderline).rows} == {"V6"}
+    assert "V2" in {row.lead for row in score(borderline, female=True).rows}
+    assert "V2" in {row.lead for row in score(borderline, age=70).rows}
+    assert "V6" not in {row.lead for row in score(borderline, age=70).rows}
+    assert score(borderline, age=55).points == score(borderline).points
+
+
+@pytest.mark.parametrize("given", [features("paced"), features(rate=150.0)])
+def test_where_the_score_does_not_hold(given):
+    result = score(given)
+    assert not result.usable and result.points == 0 and np.isnan(result.percent_lv)
+    assert np.isnan(result.per_segment).all() and "does not hold" in result.remark
+
+
+def test_confounders_and_missing_leads_are_said():
+    assert "lbbb" in score(features("lbbb")).remark
+    gone = features()
+    for name in ("q_ms", "q_mv", "r_ms", "r_mv", "s_ms", "s_mv"):
+        values = getattr(gone, name).copy()
+        values[LEADS.index("V3")] = np.nan
+        gone = replace(gone, **{name: values})
+    assert "V3" in score(gone).remark and score(gone).points == 0
+
+
+@given(st.lists(st.floats(0, 100), min_size=12, max_size=12))
+@settings(max_examples=50)
+def test_walls_to_segments_keeps_within_bounds_and_order(walls):
+    segments = walls_to_aha(np.array(walls))
+    assert segments.shape == (17,) and segments.min() >= 0 and segments.max() <= 100
+    assert segments[16] == pytest.approx(segments[12:16].mean())
+
+
+def test_full_scar_is_100_percent_everywhere():
+    np.testing.assert_allclose(walls_to_aha(np.full(12, 100 / 12)), 100)

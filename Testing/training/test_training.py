@@ -1,0 +1,147 @@
+"""Folds, augmentation, losses, and a training that is stopped and taken up again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ScarSegECGLib.network.unet import ImageOutput, LocatorUNet, ScarUNet
+from ScarSegECGLib.training.augment import AugmentPlan, augment
+from ScarSegECGLib.training.dataset import Slices
+from ScarSegECGLib.training.folds import patient_folds
+from ScarSegECGLib.training.losses import image_loss, locator_loss
+from ScarSegECGLib.training.train import Schedule, train_network
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(5, 80), st.integers(2, 5), st.integers(0, 3))
+def test_every_patient_is_held_out_once_and_folds_are_alike(count: int, folds: int, seed: int) -> None:
+    names = [f"Case_{i:03d}" for i in range(count)]
+    volumes = np.random.default_rng(seed).gamma(1.0, 10.0, count)
+    groups = patient_folds(names, list(volumes), folds, seed)
+    assert sorted(name for group in groups for name in group) == names
+    assert max(map(len, groups)) - min(map(len, groups)) <= 1
+    assert groups == patient_folds(names, list(volumes), folds, seed)
+
+
+def test_more_folds_than_patients_is_refused() -> None:
+    with pytest.raises(ValueError, match="3 patients"):
+        patient_folds(["a", "b", "c"], [0, 1, 2], 5)
+
+
+def _disc_slices(count: int = 8, size: int = 64, channels: int = 3) -> Slices:
+    rows, columns = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    radius = torch.hypot(rows - size / 2 + 0.5, columns - size / 2 + 0.5)
+    labels = torch.zeros(size, size, dtype=torch.uint8)
+    labels[radius < 14] = 2
+    labels[(radius < 14) & (columns > size // 2)] = 3
+    labels[radius < 8] = 1
+    image = torch.tensor([-0.2, 0.3, -0.4, 0.5])[labels.long()]
+    return Slices(image.expand(count, channels, size, size).clone(), labels.expand(count, size, size).clone())
+
+
+def test_augmentation_moves_image_and_labels_together() -> None:
+    slices = _disc_slices()
+    plan = AugmentPlan(size=48, shift=4, neighbour_shift=0)
+    images, labels = augment(slices.images, slices.labels, plan, torch.Generator().manual_seed(0))
+    assert images.shape == (8, 3, 48, 48)
+    assert labels.shape == (8, 48, 48)
+    assert set(labels.unique().tolist()) == {0, 1, 2, 3}
+    for image, label in zip(images, labels, strict=True):
+        order = [float(image[1][label == value].mean()) for value in (2, 0, 1, 3)]
+        assert order == sorted(order)  # wall darkest, then background, blood, scar: as drawn
+
+
+def test_augmentation_is_repeatable_and_changes_things() -> None:
+    slices = _disc_slices()
+    plan = AugmentPlan(size=48, shift=4)
+    first = augment(slices.images, slices.labels, plan, torch.Generator().manual_seed(3))
+    again = augment(slices.images, slices.labels, plan, torch.Generator().manual_seed(3))
+    other = augment(slices.images, slices.labels, plan, torch.Generator().manual_seed(4))
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1], again[1])
+    assert not torch.equal(first[1], other[1])
+
+
+def _perfect(labels: torch.Tensor, sure: float) -> ImageOutput:
+    anatomy = torch.nn.functional.one_hot(labels.long().clamp(max=2), 3).permute(0, 3, 1, 2).float()
+    scar = (labels == 3).float()[:, None] * 2 - 1
+    return ImageOutput((anatomy * 2 - 1) * sure, scar * sure, [])
+
+
+def test_loss_falls_as_the_answer_gets_better() -> None:
+    labels = _disc_slices().labels
+    losses = [float(image_loss(_perfect(labels, sure), labels)) for sure in (-4.0, 0.0, 4.0, 12.0)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.02
+    ventricle = (labels > 0).float()[:, None] * 2 - 1
+    assert float(locator_loss(ventricle * 12, labels)) < 0.01 < float(locator_loss(-ventricle, labels))
+
+
+def test_scar_loss_does_not_look_outside_the_wall() -> None:
+    labels = _disc_slices().labels
+    good = _perfect(labels, 8.0)
+    elsewhere = good.scar.clone()
+    elsewhere[(labels < 2)[:, None]] = 9.0
+    changed = float(image_loss(good._replace(scar=elsewhere), labels))
+    assert changed == pytest.approx(float(image_loss(good, labels)), abs=0.02)
+
+
+def _train(folder: Path, epochs: int, total: int) -> torch.nn.Module:
+    schedule = Schedule(epochs=total, batch=4, warm_up_steps=2, average=0.5, checkpoint_every=1)
+
+    def loss(output: ImageOutput, labels: torch.Tensor) -> torch.Tensor:
+        if loss.calls >= epochs * 2:
+            raise KeyboardInterrupt
+        loss.calls += 1
+        return image_loss(output, labels)
+
+    loss.calls = 0
+    return train_network(
+        lambda: ScarUNet((4, 8)),
+        loss,
+        _disc_slices(),
+        AugmentPlan(size=32, shift=2),
+        schedule,
+        folder,
+        device=torch.device("cpu"),
+        title="test",
+        quiet=True,
+    )
+
+
+def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
+    whole = _train(tmp_path / "whole", 4, 4)
+    with pytest.raises(KeyboardInterrupt):
+        _train(tmp_path / "parts", 2, 4)
+    resumed = _train(tmp_path / "parts", 2, 4)
+    for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.allclose(one.float(), other.float(), atol=1e-6)
+
+
+def test_another_schedule_does_not_take_over_a_run(tmp_path: Path) -> None:
+    _train(tmp_path, 1, 1)
+    with pytest.raises(ValueError, match="another schedule"):
+        _train(tmp_path, 2, 2)
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    _train(tmp_path, 30, 30)
+    history = json.loads((tmp_path / "progress.json").read_text())["loss"]
+    assert history[-1] < 0.85 * history[0]
+
+
+def test_networks_keep_the_size() -> None:
+    output = ScarUNet((4, 8, 8))(torch.zeros(2, 3, 32, 32))
+    assert output.anatomy.shape == (2, 3, 32, 32)
+    assert output.scar.shape == (2, 1, 32, 32)
+    assert [f.shape[-1] for f in output.features] == [32, 16, 8]
+    assert LocatorUNet((4, 8))(torch.zeros(1, 1, 32, 32)).shape == (1, 1, 32, 32)
+    with pytest.raises(ValueError, match="two levels"):
+        ScarUNet((4,))

@@ -1,0 +1,193 @@
+"""The bullseye: every wedge in its place, every word readable, every click answered."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view.aha_plot import TERRITORIES, span
+from ScarSegECGLib.view.bullseye import RADIUS, TRANSMURALITY_BINS, WIDTH, bullseye, segment_at
+from ScarSegECGLib.view.paint_matplotlib import to_png, to_svg
+from ScarSegECGLib.view.palette import NOT_IMAGED, colour_of
+from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Wedge, label_box
+
+VALUES = [0, 12, 45, 78, 100, 3, 8, 33, 64, 91, 55, 0, 2, 25, 70, 18, 100]
+MARKS = [*["agree", "disagree", "ecg cannot tell"] * 5, "agree", None]
+
+
+def full(values: list[float | None] = VALUES) -> Drawing:
+    return bullseye(
+        values,
+        title="Scar per segment and what the ECG says of it",
+        imaged=[True] * 16 + [False],
+        outer_ring=values[::-1],
+        agreement=MARKS,
+        territories=True,
+        selected=9,
+    )
+
+
+def centre(drawing: Drawing) -> tuple[float, float]:
+    return next((w.x, w.y) for w in drawing.shapes if isinstance(w, Wedge) and w.key)
+
+
+def at(drawing: Drawing, degrees: float, share: float) -> int | None:
+    x, y = centre(drawing)
+    turn = np.radians(degrees)
+    return segment_at(x + share * RADIUS * np.cos(turn), y + share * RADIUS * np.sin(turn), drawing)
+
+
+def overlaps(drawing: Drawing) -> list[tuple[str, str]]:
+    boxes = [(label.text, np.array(label_box(label))) for label in drawing.labels]
+    shrink = np.array([0.1, 0.35, -0.1, -0.35])  # ascenders and descenders of two lines may share a hair
+    return [
+        (one, other)
+        for (one, a), (other, b) in itertools.combinations([(t, box + shrink) for t, box in boxes], 2)
+        if (a[:2] < b[2:]).all() and (b[:2] < a[2:]).all()
+    ]
+
+
+# Cerqueira 2002: anterior up, septum left; (angle, share of the radius) of every segment's middle.
+PLACES = {1: (90, 0.9), 2: (150, 0.9), 3: (210, 0.9), 4: (270, 0.9), 5: (330, 0.9), 6: (30, 0.9),
+          7: (90, 0.6), 8: (150, 0.6), 9: (210, 0.6), 10: (270, 0.6), 11: (330, 0.6), 12: (30, 0.6),
+          13: (90, 0.35), 14: (180, 0.35), 15: (270, 0.35), 16: (0, 0.35), 17: (0, 0.0)}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(1, 18))
+def test_click_finds_every_segment(number: int) -> None:
+    assert at(full(), *PLACES[number]) == number
+
+
+def test_wedges_cover_the_disc_once() -> None:
+    drawing = bullseye(VALUES)
+    x, y = centre(drawing)
+    spots = np.random.default_rng(1).uniform(-RADIUS, RADIUS, (4000, 2))
+    spots = spots[np.hypot(*spots.T) < RADIUS]
+    inside = [w.contains(spots + (x, y)) for w in drawing.hits]
+    assert (np.sum(inside, axis=0) == 1).all()
+    assert len(drawing.hits) == 17
+
+
+def test_outside_and_sixteen_segments() -> None:
+    drawing = bullseye(VALUES[:16])
+    assert at(drawing, 0, 0.0) is None
+    assert at(drawing, 0, 1.05) is None
+    assert sorted({w.key for w in drawing.hits}) == list(range(1, 17))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.sampled_from([None, 0.0, 7.0, 50.0, 99.6, 100.0]), min_size=17, max_size=17))
+def test_labels_stay_in_their_wedge_and_never_meet(values: list[float | None]) -> None:
+    drawing = full(values)
+    assert overlaps(drawing) == []
+    for label in drawing.labels:
+        left, bottom, right, top = label_box(label)
+        assert left >= 0
+        assert right <= drawing.width
+        assert bottom >= 0
+        assert top <= drawing.height
+    x, y = centre(drawing)
+    inner = [
+        label
+        for label in drawing.labels
+        if np.hypot(label.x - x, label.y - y) < RADIUS and label.text[0] in "0123456789–"
+    ]
+    assert len(inner) == 17 + 16
+    for number in range(1, 18):
+        wedge = next(w for w in drawing.hits if w.key == number)
+        mine = [label for label in inner if wedge.contains((label.x, label.y))]
+        assert len(mine) == (1 if number == 17 else 2)
+        for label in mine:
+            left, bottom, right, top = label_box(label)
+            ink = 0.13 * label.size  # figures are 0.73 em high
+            corners = [(cx, cy) for cx in (left, right) for cy in (bottom + ink, top - ink)]
+            assert wedge.contains(np.array(corners)).all(), (number, label.text)
+
+
+def test_words_say_what_is_not_there() -> None:
+    texts = {label.text for label in full().labels}
+    assert {"not imaged", "rim: ECG estimate", "agree", "disagree", "ECG cannot tell", "usual territory"} <= texts
+    assert {"anterior", "inferior", "septal", "lateral", "%", "LAD", "RCA", "LCX"} <= texts
+    assert "not imaged" not in {label.text for label in bullseye(VALUES).labels}
+    assert "no value" in {label.text for label in bullseye([None, *VALUES[1:]]).labels}
+
+
+def test_segment_not_imaged_is_hatched_and_has_no_value() -> None:
+    drawing = bullseye([55.0] * 17, imaged=[number != 8 for number in range(1, 18)])
+    wedge = next(w for w in drawing.hits if w.key == 8)
+    assert isinstance(wedge, Wedge)
+    assert wedge.fill == NOT_IMAGED
+    assert sum(label.text == "55" for label in drawing.labels) == 16
+    hatch = [shape for shape in drawing.shapes if isinstance(shape, Lines)]
+    assert len(hatch) == 1
+    assert wedge.contains(hatch[0].ends.mean(axis=1)).all()
+
+
+def test_bins_follow_their_upper_limits() -> None:
+    values = [0, 1, 25, 26, 50, 51, 75, 76, 100, *[0] * 8]
+    drawing = bullseye(values, bins=TRANSMURALITY_BINS)
+    steps = [colour_of(i, 0, 4) for i in (0, 1, 1, 2, 2, 3, 3, 4, 4)]
+    assert [w.fill for w in drawing.hits if isinstance(w, Wedge)][:9] == steps
+    assert set(TRANSMURALITY_BINS.words) <= {label.text for label in drawing.labels}
+
+
+def test_rim_shows_the_second_value() -> None:
+    drawing = bullseye([0.0] * 17, outer_ring=[100.0, *[0.0] * 16])
+    rim = [w for w in drawing.hits if w.key == 1][-1]
+    assert isinstance(rim, Wedge)
+    assert rim.fill == colour_of(100, 0, 100)
+    assert rim.outer == RADIUS
+
+
+def test_spans_and_territories_hold_each_segment_once() -> None:
+    assert sorted(n for numbers in TERRITORIES.values() for n in numbers) == list(range(1, 18))
+    for ring, width in ((3, 60), (2, 60), (1, 90)):
+        spans = [span(n) for n in range(1, 18) if span(n)[0] == ring]
+        assert {end - start for _, start, end in spans} == {width}
+        assert sum(end - start for _, start, end in spans) == 360
+    with pytest.raises(ValueError, match="1 to 17"):
+        span(18)
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [([1] * 15, {}), ([1] * 17, {"imaged": [True] * 3}), ([1] * 17, {"outer_ring": [1]}), ([1] * 17, {"vmax": 0.0})],
+)
+def test_wrong_input_is_named(values: list[float], options: dict) -> None:
+    with pytest.raises(InputError):
+        bullseye(values, **options)
+
+
+def test_png_has_its_size_and_the_right_colours_in_place() -> None:
+    drawing = bullseye([100.0, *[0.0] * 16])
+    picture = Image.open(io.BytesIO(to_png(drawing, width_px=300))).convert("RGB")
+    assert picture.size == (300, round(300 * drawing.height / WIDTH))
+    x, y = centre(drawing)
+    scale = 300 / WIDTH
+
+    def pixel(degrees: float, share: float) -> np.ndarray:
+        turn = np.radians(degrees)
+        dx, dy = share * RADIUS * np.cos(turn), share * RADIUS * np.sin(turn)
+        return np.array(picture.getpixel((round((x + dx) * scale), round((drawing.height - y - dy) * scale)))) / 255
+
+    assert pixel(70, 0.9) == pytest.approx(colour_of(100, 0, 100), abs=0.02)
+    assert pixel(290, 0.9) == pytest.approx(colour_of(0, 0, 100), abs=0.02)
+
+
+def test_same_drawing_gives_the_same_bytes() -> None:
+    assert to_png(full(), width_px=300) == to_png(full(), width_px=300)
+    assert to_svg(full()) == to_svg(full())
+    assert to_svg(full()).count(b"<text") == 0
+
+
+def test_every_label_is_text_of_a_legible_size() -> None:
+    """At 300 pixels across, figures stay at 9 pixels or more."""
+    assert min(label.size for label in full().labels) * 300 / WIDTH >= 9.0
+    assert all(isinstance(label, Label) and label.text for label in full().labels)

@@ -1,0 +1,260 @@
+"""Montage, influence map and polar map: every slice, in its place, with its outlines."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+
+from ScarSegECGLib.case import Anatomy, Burden, EcgUse, LgeStack, ScarResult, SegmentRow, Storage, TimeGap
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view import palette
+from ScarSegECGLib.view.influence import influence_map, scale_end
+from ScarSegECGLib.view.montage import montage
+from ScarSegECGLib.view.paint_matplotlib import save, to_png
+from ScarSegECGLib.view.panels import levels, sheet_for
+from ScarSegECGLib.view.pictures import bullseye_png, pictures
+from ScarSegECGLib.view.polar_map import RADIUS, polar_map
+from ScarSegECGLib.view.shapes import Drawing, Polygon, Polyline, RasterImage, key_at, label_box
+
+SPACING = (8.0, 1.5, 1.25)
+
+
+def patient(slices: int = 9, shape: tuple[int, int] = (120, 130)) -> tuple[LgeStack, np.ndarray, Anatomy]:
+    """A synthetic ring with an inferior scar; the first slice has no LV."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    dy, dx = rows * SPACING[1] - 84.0, columns * SPACING[2] - 75.0
+    radius, angle = np.hypot(dy, dx), np.degrees(np.arctan2(-dy, dx)) % 360
+    voxels, labels = np.zeros((slices, *shape), np.float32), np.zeros((slices, *shape), np.uint8)
+    aha = np.zeros_like(labels)
+    for k in range(1, slices):
+        outer = 20 + 12 * k / slices
+        wall, cavity = (radius < outer) & (radius >= outer - 9), radius < outer - 9
+        scar = wall & (np.abs(angle - 270) < 30)
+        labels[k] = np.select([scar, wall, cavity], [3, 2, 1], 0)
+        voxels[k] = np.select([scar, wall, cavity], [220, 40, 150], 90)
+        third = 3 * (k - 1) // (slices - 1)
+        base = (13 + (angle - 45) % 360 // 90, 7 + (angle - 60) % 360 // 60, 1 + (angle - 60) % 360 // 60)[third]
+        aha[k] = np.where(wall, base, 0)
+    centres = np.full((slices, 2), (84.0, 75.0))
+    centres[0] = np.nan
+    insertions = np.where(np.isnan(centres), np.nan, (120.0, 240.0))
+    matrix = np.diag([SPACING[2], SPACING[1], SPACING[0], 1.0])
+    stack = LgeStack(voxels, matrix, Storage(), matrix)
+    confidence = np.linspace(0, 1, slices)
+    imaged = (*[True] * 16, False)
+    anatomy = Anatomy(labels == 1, labels >= 2, aha, centres, insertions, confidence, "fixed 60 degrees", imaged)
+    return stack, labels, anatomy
+
+
+def panels(drawing: Drawing) -> list[RasterImage]:
+    return [s for s in drawing.shapes if isinstance(s, RasterImage) and s.key]
+
+
+@pytest.mark.parametrize("slices", [1, 5, 9, 12, 16])
+@pytest.mark.parametrize("with_raw", [True, False])
+def test_every_slice_fits_a_page_without_overlap(slices: int, with_raw: bool) -> None:
+    drawing = montage(*patient(slices), with_raw=with_raw, title="Nine slices")
+    assert drawing.width <= 200
+    assert drawing.height <= 287
+    boxes = np.array([p.box for p in panels(drawing)])
+    assert len(boxes) == slices * (2 if with_raw else 1)
+    assert np.ptp(boxes[:, 2] - boxes[:, 0]) < 1e-9
+    assert (boxes[:, 2] - boxes[:, 0]).min() >= 25
+    assert (boxes[:, :2] >= 0).all()
+    assert (boxes[:, 2:] <= (drawing.width, drawing.height)).all()
+    captions = [label for label in drawing.labels if label.align == "left" and label.size == 3.0]
+    for one in (*boxes, *(label_box(c) for c in captions)):
+        hit = [
+            b
+            for b in boxes
+            if one[0] < b[2] - 1e-6 and b[0] < one[2] - 1e-6 and one[1] < b[3] - 1e-6 and b[1] < one[3] - 1e-6
+        ]
+        assert len(hit) <= 1
+
+
+def test_click_names_the_slice_and_captions_name_the_level() -> None:
+    stack, labels, anatomy = patient()
+    drawing = montage(stack, labels, anatomy)
+    for panel in panels(drawing):
+        assert key_at((panel.box[0] + panel.box[2]) / 2, (panel.box[1] + panel.box[3]) / 2, drawing) == panel.key
+    assert sorted({p.key for p in panels(drawing)}) == list(range(1, 10))
+    assert levels(anatomy)[0] == "no LV"
+    assert levels(anatomy)[1] == "apical"
+    assert levels(anatomy)[-1] == "basal"
+    texts = {label.text for label in drawing.labels}
+    assert {"1  no LV", "2  apical", "9  basal", "10 mm", "septal", "lateral", "anterior", "inferior"} <= texts
+
+
+def test_outlines_lie_where_the_labels_are() -> None:
+    stack, labels, anatomy = patient()
+    drawing = montage(stack, labels, anatomy, with_raw=False)
+    panel = next(p for p in panels(drawing) if p.key == 9)
+    scale = (panel.box[2] - panel.box[0]) / 120.0
+    middle = np.array([(panel.box[0] + panel.box[2]) / 2, (panel.box[1] + panel.box[3]) / 2])
+    mine = [s for s in drawing.shapes if isinstance(s, Polyline) and s.closed and panel.contains(s.at).all()]
+    radii = {s.stroke.colour: np.hypot(*(s.at - middle).T) / scale for s in mine}
+    outer = 20 + 12 * 8 / 9
+    assert radii[palette.MYOCARDIUM].mean() == pytest.approx(outer, abs=0.8)
+    assert radii[palette.CAVITY].mean() == pytest.approx(outer - 9, abs=0.8)
+    scar = next(s.at for s in mine if s.stroke.colour == palette.SCAR)
+    assert scar[:, 1].max() < middle[1]  # the inferior wall is down
+
+
+def test_scale_bar_is_ten_millimetres_of_the_patient() -> None:
+    drawing = montage(*patient())
+    scale = (panels(drawing)[0].box[2] - panels(drawing)[0].box[0]) / 120.0
+    bars = [
+        s.at for s in drawing.shapes if isinstance(s, Polyline) and len(s.at) == 2 and s.stroke.colour == palette.WHITE
+    ]
+    assert np.ptp(bars[0][:, 0]) == pytest.approx(10 * scale)
+
+
+def test_pane_without_overlay_is_the_image_alone() -> None:
+    stack, labels, anatomy = patient()
+    drawing = montage(stack, labels, anatomy, aha_borders=True)
+    raw = panels(drawing)[2::2]
+    marks = [s for s in drawing.shapes if isinstance(s, Polyline | Polygon) and not getattr(s, "key", 0)]
+    for panel in raw:
+        for mark in marks:
+            at = mark.at if isinstance(mark, Polyline) else np.vstack(mark.rings)
+            assert not panel.contains(at).any()
+    assert {str(n) for n in range(1, 17)} <= {label.text for label in drawing.labels}
+
+
+def test_window_is_shared_and_contrast_kept() -> None:
+    stack, labels, anatomy = patient()
+    shades = [int(np.median(p.pixels[140:148, 140:148])) for p in panels(montage(stack, labels, anatomy))[2:]]
+    assert max(shades) - min(shades) <= 1
+    flat = replace(stack, voxels=np.full_like(stack.voxels, 7.0))
+    assert len(panels(montage(flat, labels, anatomy))) == 18
+
+
+def test_probability_tints_only_the_labelled_scar() -> None:
+    stack, labels, anatomy = patient()
+    probability = np.full(labels.shape, 0.9, np.float32)
+    drawing = montage(stack, labels, anatomy, probability=probability, with_raw=False)
+    tints = [s for s in drawing.shapes if isinstance(s, RasterImage) and not s.key]
+    assert len(tints) == 8
+    field = 120.0**2
+    for tint, plane in zip(tints, labels[1:], strict=True):
+        area = (tint.pixels[..., 3] > 0).mean() * field
+        assert area == pytest.approx((plane == 3).sum() * SPACING[1] * SPACING[2], rel=0.05)
+
+
+def test_influence_colours_follow_the_sign() -> None:
+    stack, labels, anatomy = patient()
+    plain = np.where(labels == 3, 0.5, 0.0).astype(np.float32)
+    more, less = plain.copy(), plain.copy()
+    more[labels == 3] += 0.3
+    less[labels == 3] -= 0.3
+    for other, channel in ((more, 0), (less, 2)):
+        drawing = influence_map(stack, anatomy, other, plain, with_raw=False)
+        overlay = [s for s in drawing.shapes if isinstance(s, RasterImage) and not s.key][3].pixels
+        seen = overlay[overlay[..., 3] > 120]
+        assert len(seen) > 0
+        assert (seen[:, channel] > seen[:, 2 - channel]).all()
+    assert scale_end(more - plain) == pytest.approx(0.3)
+    nothing = influence_map(stack, anatomy, plain, plain)
+    assert nothing.title.endswith("nothing")
+    assert all(
+        (s.pixels[..., 3] == 0).all() for s in nothing.shapes if isinstance(s, RasterImage) and s.pixels.shape[2] == 4
+    )
+
+
+def test_third_panel_holds_the_influence() -> None:
+    stack, labels, anatomy = patient(5)
+    drawing = montage(stack, labels, anatomy, influence=np.where(labels == 3, 0.2, 0).astype(np.float32))
+    assert len(panels(drawing)) == 15
+    assert {"more scar", "less scar"} <= {label.text for label in drawing.labels}
+
+
+def test_arrays_off_the_grid_are_refused() -> None:
+    stack, labels, anatomy = patient()
+    with pytest.raises(InputError, match="grid"):
+        montage(stack, labels[1:], anatomy)
+    with pytest.raises(InputError, match="probability"):
+        influence_map(stack, anatomy, np.zeros((2, 2, 2), np.float32), np.zeros((2, 2, 2), np.float32))
+
+
+def test_sheet_prefers_the_largest_panels() -> None:
+    for slices in range(5, 17):
+        best = sheet_for(slices, 2)
+        assert best.width <= 190.001
+        assert best.height <= 250.001
+        assert best.rows * best.columns >= slices
+        assert best.panel >= 27
+
+
+def test_polar_map_puts_value_and_click_in_place() -> None:
+    table = np.zeros((6, 120))
+    table[5, 30] = 100.0  # basal, 90 to 93 degrees: anterior
+    drawing = polar_map(table, levels=["apical"] * 2 + ["mid"] * 2 + ["basal"] * 2)
+    image = next(s for s in drawing.shapes if isinstance(s, RasterImage))
+    dark = np.argwhere((image.pixels[..., :3].sum(axis=2) < 200) & (image.pixels[..., 3] > 0))
+    row, column = dark.mean(axis=0) / len(image.pixels) * 2 - 1
+    turn, share = np.degrees(np.arctan2(-row, column)), np.hypot(row, column)
+    assert turn == pytest.approx(91.5, abs=1.0)
+    assert share == pytest.approx(1 - (1 - 5 / 36) / 12, abs=0.01)
+    x, y = (image.box[0] + image.box[2]) / 2, (image.box[1] + image.box[3]) / 2
+    assert key_at(x, y + 0.99 * RADIUS, drawing) == 6
+    assert key_at(x + 6.0, y, drawing) == 1
+    with pytest.raises(InputError, match="slice, angle"):
+        polar_map(np.zeros(5))
+
+
+def test_polar_map_says_where_nothing_is_known() -> None:
+    table = np.zeros((4, 36))
+    assert "no value" not in {label.text for label in polar_map(table).labels}
+    table[0] = np.nan
+    assert "no value" in {label.text for label in polar_map(table).labels}
+
+
+def result() -> ScarResult:
+    stack, labels, anatomy = patient(5)
+    rows = tuple(
+        SegmentRow(n, f"segment {n}", "", n < 17, 5.0, 1.0, float(n) if n < 17 else None, None, None, None, "")
+        for n in range(1, 18)
+    )
+    probability = (labels == 3).astype(np.float32)
+    burden = Burden(8.0, 8.4, 9.0)
+    use = EcgUse(0.0, "ECG not used: none given", TimeGap(None))
+    return ScarResult(
+        stack, None, use, anatomy, labels, probability, probability, 90.0, 95.0, burden, burden, rows, "test"
+    )
+
+
+def test_pictures_of_a_result() -> None:
+    painted = pictures(result())
+    assert set(painted) == {"bullseye.png", "montage.png"}
+    for png in (*painted.values(), bullseye_png(result())):
+        pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+        assert min(pixels.shape[:2]) > 300
+        assert pixels.std() > 10
+
+
+def test_real_case_with_the_expert_mask(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "emidec" / "cases" / "Case_P045"
+    image = nibabel.load(folder / "Case_P045_img.nii.gz")
+    expert = np.asarray(nibabel.load(folder / "Case_P045_seg.nii.gz").dataobj).T
+    matrix = np.diag([*image.header.get_zooms(), 1.0])
+    stack = LgeStack(np.asarray(image.dataobj).T.astype(np.float32), matrix, Storage(), matrix, orientation_known=False)
+    labels = np.select([expert == 1, expert == 2, expert >= 3], [1, 2, 3], 0).astype(np.uint8)
+    centres = np.array([np.argwhere(p).mean(axis=0) * stack.spacing[1:] for p in labels > 0])
+    bare = np.full(centres.shape, np.nan)
+    anatomy = Anatomy(
+        labels == 1, labels >= 2, np.zeros_like(labels), centres, bare, np.zeros(len(centres)), "", (True,) * 17
+    )
+    drawing = montage(stack, labels, anatomy)
+    assert any("orientation assumed" in label.text for label in drawing.labels)
+    assert len([s for s in drawing.shapes if isinstance(s, Polygon) and s.fill == palette.SCAR]) > 2
+    path = save(drawing, tmp_path / "montage.png", dpi=60)
+    assert np.asarray(Image.open(path)).std() > 20
+    with pytest.raises(InputError, match=r"\.bmp"):
+        save(drawing, tmp_path / "montage.bmp")
+    assert to_png(drawing, dpi=60) == path.read_bytes()

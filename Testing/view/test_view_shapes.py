@@ -1,0 +1,115 @@
+"""The plain shapes: what they contain, where their boxes lie, and the colours they take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+from ScarSegECGLib.view import palette
+from ScarSegECGLib.view.contours import outlines
+from ScarSegECGLib.view.shapes import (
+    Drawing,
+    Label,
+    Polygon,
+    Wedge,
+    box_polygon,
+    key_at,
+    label_box,
+    moved,
+    points,
+    text_width,
+    wrap,
+)
+
+
+@given(st.floats(0, 350), st.floats(5, 360), st.floats(0, 0.999), st.floats(0.01, 0.99))
+def test_a_wedge_holds_its_own_points_and_no_others(start: float, span: float, along: float, depth: float) -> None:
+    wedge = Wedge(3.0, -2.0, 5.0, 9.0, start, start + span)
+    turn = np.radians(start + along * span * 0.998 + 0.001 * span)
+    way = np.array([np.cos(turn), np.sin(turn)])
+    assert wedge.contains(np.array([3.0, -2.0]) + (5.0 + 4.0 * depth) * way)
+    assert not wedge.contains(np.array([3.0, -2.0]) + 9.5 * way)
+    assert not wedge.contains(np.array([3.0, -2.0]) + 4.5 * way)
+
+
+def test_polygon_hole_is_outside() -> None:
+    outer, inner = box_polygon((0, 0, 10, 10)).rings[0], box_polygon((4, 4, 6, 6)).rings[0][::-1]
+    ring = Polygon((outer, points(inner)))
+    assert ring.contains([(1, 1), (5, 5), (11, 5)]).tolist() == [True, False, False]
+
+
+def test_topmost_region_answers() -> None:
+    low, high = box_polygon((0, 0, 10, 10), key=1), box_polygon((5, 5, 10, 10), key=2)
+    drawing = Drawing(10, 10, (low, high))
+    assert (key_at(2, 2, drawing), key_at(7, 7, drawing), key_at(12, 2, drawing)) == (1, 2, None)
+
+
+def test_moved_shifts_every_kind() -> None:
+    assert moved(Wedge(0, 0, 1, 2, 0, 90), 3, 4).contains((4.0, 5.0))
+    assert label_box(moved(Label(0, 0, "x"), 3, 4))[0] == pytest.approx(label_box(Label(0, 0, "x"))[0] + 3)
+
+
+@pytest.mark.parametrize(
+    "text", ["100", "anterior RV insertion", "ECG cannot tell", "MWmw@%", "Scar 12.3 ml, 4 %", "76–100"]
+)
+@pytest.mark.parametrize("bold", [False, True])
+def test_text_width_is_never_too_small_nor_far_off(text: str, bold: bool) -> None:
+    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal", size=3.0)
+    true, _, _ = text_to_path.get_text_width_height_descent(text, font, False)
+    assert true <= text_width(text, 3.0, bold) <= 1.25 * true
+
+
+def test_wrapped_lines_fit() -> None:
+    lines = wrap("a sentence that is far too long for one line of this width", 30.0, 3.0)
+    assert len(lines) > 2
+    assert all(text_width(line, 3.0) <= 30.0 for line in lines)
+
+
+def test_scar_ramp_starts_light_and_darkens_evenly() -> None:
+    lightness = palette.oklab(palette.ramp())[:, 0]
+    assert lightness[0] > 0.96
+    assert lightness[-1] < 0.30
+    assert (np.diff(lightness) < 0).all()
+
+
+def test_diverging_ramp_is_lightest_in_the_middle() -> None:
+    lightness = palette.oklab(palette.ramp(palette.DIVERGING_ANCHORS))[:, 0]
+    assert abs(int(lightness.argmax()) - 127.5) < 3
+    assert abs(lightness[0] - lightness[-1]) < 0.12
+
+
+@given(st.floats(0, 100))
+def test_text_reads_on_every_value(value: float) -> None:
+    fill = palette.colour_of(value, 0, 100)
+    assert palette.contrast(palette.text_on(fill), fill) >= 4.5
+
+
+def test_segment_colours_differ_for_colour_blind_eyes() -> None:
+    """Lightness or the blue-yellow axis (b), which red-green blindness keeps, tells the three apart."""
+    lab = palette.oklab([palette.CAVITY, palette.MYOCARDIUM, palette.SCAR])[:, [0, 2]]
+    gaps = [np.linalg.norm(lab[i] - lab[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+    assert min(gaps) > 0.08
+
+
+def test_outline_keeps_area_place_and_holes() -> None:
+    rows, columns = np.mgrid[:60, :60]
+    distance = np.hypot(rows - 30.5, columns - 28.0)
+    loops = outlines((distance < 20) & (distance >= 10))
+    assert len(loops) == 2
+    areas = sorted(0.5 * np.sum(a[:, 1] * np.roll(a[:, 0], -1) - np.roll(a[:, 1], -1) * a[:, 0]) for a in loops)
+    assert areas[0] * areas[1] < 0
+    assert sum(map(abs, areas)) == pytest.approx(np.pi * (400 + 100), rel=0.02)
+    assert np.allclose(np.mean(max(loops, key=len), axis=0), (30.5, 28.0), atol=0.2)
+
+
+def test_one_pixel_of_scar_is_still_outlined() -> None:
+    mask = np.zeros((9, 9), bool)
+    mask[4, 6] = True
+    (loop,) = outlines(mask)
+    assert np.ptp(loop, axis=0) == pytest.approx([1.0, 1.0])
+    assert loop.mean(axis=0) == pytest.approx([4.0, 6.0])
+    assert outlines(np.zeros((9, 9), bool)) == ()
