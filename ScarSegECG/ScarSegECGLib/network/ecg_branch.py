@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,11 @@ from ScarSegECGLib.network.taff import EcgGuide, TimeWeight, time_embedding
 DEEP_LEVELS = 3  # TAFF works on the coarsest levels of the image network: the bottleneck and the two deepest skips
 
 
-def deep(features: Sequence[Tensor]) -> list[Tensor]:
-    """The levels TAFF works on, fine to coarse."""
+_Level = TypeVar("_Level")
+
+
+def deep(features: Sequence[_Level]) -> list[_Level]:
+    """The levels TAFF works on, fine to coarse, of features or of their channel counts."""
     return list(features[-DEEP_LEVELS:])
 
 

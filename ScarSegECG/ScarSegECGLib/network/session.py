@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ScarSegECGLib.case import EcgUse, FloatArray, LgeStack, MedianBeat
 from ScarSegECGLib.lge.normalise import heart_disc, normalise
-from ScarSegECGLib.network.device import choose_device
+from ScarSegECGLib.network.device import Network, choose_device, place
 from ScarSegECGLib.network.ecg_branch import EcgBranch, deep, new_branch
 from ScarSegECGLib.network.ecg_encoder import feature_table
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field, put_back, whole_slices, with_neighbours
@@ -48,19 +48,20 @@ class EcgEvidence:
     segment_percent: FloatArray
 
 
-def _fold_batch_norm(network: nn.Module) -> nn.Module:
+def _fold_batch_norm(network: Network) -> Network:
     """Merge every batch norm into the convolution before it: same function, a fifth less time."""
     for block in [module for module in network.modules() if isinstance(module, ConvBlock)]:
         for index in range(len(block) - 1):
-            if isinstance(block[index], nn.Conv2d) and isinstance(block[index + 1], nn.BatchNorm2d):
-                block[index] = fuse_conv_bn_eval(block[index], block[index + 1])
+            convolution, norm = block[index], block[index + 1]
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                block[index] = fuse_conv_bn_eval(convolution, norm)
                 block[index + 1] = nn.Identity()
     return network
 
 
-def _ready(network: nn.Module, weights: Weights, prefix: str, device: torch.device) -> nn.Module:
+def _ready(network: Network, weights: Weights, prefix: str, device: torch.device) -> Network:
     network.load_state_dict(weights.part(prefix))
-    return _fold_batch_norm(network.eval()).to(device, memory_format=torch.channels_last)
+    return place(_fold_batch_norm(network.eval()), device)
 
 
 class Session:
@@ -118,17 +119,17 @@ class Session:
         self, slices: Tensor, progress: Callable[[float], None]
     ) -> tuple[Tensor, Tensor, tuple[list[Tensor], ...]]:
         """Mean anatomy probabilities and mean scar logit over the members, each seeing the slices and their mirror."""
-        anatomy, scar, features = 0, 0, []
-        views = ([], [-1]) if self.settings.get("mirror", True) else ([],)
+        anatomy, scar, features = [], [], []
+        views: tuple[list[int], ...] = ([], [-1]) if self.settings.get("mirror", True) else ([],)
         turns = [(member, view) for member in self._members for view in views]
         for turn, (member, view) in enumerate(turns):
             output = member(slices.flip(view).contiguous(memory_format=torch.channels_last))
-            anatomy = anatomy + output.anatomy.softmax(dim=1).flip(view)
-            scar = scar + output.scar.flip(view)
+            anatomy.append(output.anatomy.softmax(dim=1).flip(view))
+            scar.append(output.scar.flip(view))
             if not view:
                 features.append(deep(output.features))
             progress((turn + 1) / len(turns))
-        return anatomy / len(turns), scar / len(turns), tuple(features)
+        return torch.stack(anatomy).mean(dim=0), torch.stack(scar).mean(dim=0), tuple(features)
 
     @torch.inference_mode()
     def see(self, stack: LgeStack, progress: Callable[[float], None] = lambda _: None) -> ImageEvidence:
@@ -177,11 +178,12 @@ class Session:
         count = torch.ones(len(field), device=self.device)
         gap = count * (use.gap.days or 0.0)
         known = count * float(use.gap.days is not None)
-        movement, percent = 0, 0
+        movements, percents = [], []
         for branch, features in zip(self._branches, evidence.features, strict=True):
             tokens, scar = branch.encoder(signal, leads, table)
-            moved = branch(features, tokens.expand(len(field), -1, -1), field, count * use.amplitude, gap, known)
-            movement = movement + moved / len(self._branches)
-            percent = percent + 100 * scar[0].sigmoid() / len(self._branches)
-        native = put_back(movement.cpu(), shape, spacing, evidence.centres_mm)[:, 0]
-        return EcgEvidence(native.numpy(), percent.cpu().numpy())
+            tokens = tokens.expand(len(field), -1, -1)
+            movements.append(branch(features, tokens, field, count * use.amplitude, gap, known))
+            percents.append(100 * scar[0].sigmoid())
+        movement = torch.stack(movements).mean(dim=0).cpu()
+        native = put_back(movement, shape, spacing, evidence.centres_mm)[:, 0]
+        return EcgEvidence(native.numpy(), torch.stack(percents).mean(dim=0).cpu().numpy())

@@ -67,9 +67,9 @@ class Taff(nn.Module):
         super().__init__()
         context = token_size + TIME_FEATURES
         self.gate = nn.Conv2d(channels + context, channels, 1)
-        self.film = nn.Sequential(nn.Conv2d(context, channels, 1), nn.SiLU(), nn.Conv2d(channels, 2 * channels, 1))
-        nn.init.zeros_(self.film[-1].weight)
-        nn.init.zeros_(self.film[-1].bias)
+        last = nn.Conv2d(channels, 2 * channels, 1, bias=False)
+        nn.init.zeros_(last.weight)
+        self.film = nn.Sequential(nn.Conv2d(context, channels, 1), nn.SiLU(), last)
 
     def forward(
         self, features: Tensor, tokens: Tensor, prior: Tensor, wall: Tensor, amplitude: Tensor, time: Tensor
@@ -135,7 +135,7 @@ class EcgGuide(nn.Module):
         """
         fused = []
         for level, fuse in zip(features, self.fuse, strict=True):
-            coarse = F.adaptive_avg_pool2d(prior, level.shape[-2:])
+            coarse = F.adaptive_avg_pool2d(prior, (level.shape[-2], level.shape[-1]))
             wall = coarse.sum(dim=1, keepdim=True).clamp(0, 1)
             fused.append(fuse(level, tokens, coarse, wall, amplitude, time))
         raw = self._decode(fused) - self._decode(features)

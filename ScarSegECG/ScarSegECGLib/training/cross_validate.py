@@ -16,6 +16,7 @@ from ScarSegECGLib.training.dataset import ExpertCase, coarse_slices, fine_slice
 from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
 from ScarSegECGLib.training.folds import patient_folds
 from ScarSegECGLib.training.losses import image_loss, locator_loss
+from ScarSegECGLib.training.paint import find_walls, paint
 from ScarSegECGLib.training.recipe import Recipe
 from ScarSegECGLib.training.train import train_network
 
@@ -72,16 +73,19 @@ def train_fold(cases: Sequence[ExpertCase], held_out: Sequence[str], run: Run, f
     seen = [case for case in cases if case.name not in held_out]
     locator = _train_locator(seen, run, folder / "locator", f"fold {fold} locator")
     recipe = run.recipe
+    slices = fine_slices(seen)
+    walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
     scar = train_network(
         recipe.scar_network,
         image_loss,
-        fine_slices(seen),
+        slices,
         recipe.scar_plan,
         recipe.scar_schedule,
         folder / "scar",
         device=run.device,
         title=f"fold {fold} scar",
         quiet=run.quiet,
+        change=lambda images, labels, chosen, rng: paint(images, labels, chosen, walls, rng),
     )
     tensors = half_precision(locator, "locator.") | half_precision(scar, "member0.")
     write_weights(weights, tensors, _settings(recipe, 1, [case.name for case in seen], held_out))

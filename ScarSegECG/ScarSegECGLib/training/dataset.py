@@ -84,10 +84,19 @@ def _four_classes(labels: NDArray) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Slices:
-    """Slices of many patients: ``images`` float [N, C, S, S] normalised; ``labels`` uint8 [N, S, S] with 0..3."""
+    """Slices of many patients.
+
+    ``images`` float [N, C, S, S] normalised; ``labels`` uint8 [N, S, S] with 0..3; ``first_of_stack`` bool [N], True at
+    each patient's first slice.
+    """
 
     images: Tensor
     labels: Tensor
+    first_of_stack: Tensor
+
+
+def _firsts(cases: Sequence[ExpertCase]) -> Tensor:
+    return torch.cat([torch.arange(len(case.labels)) == 0 for case in cases])
 
 
 def fine_slices(cases: Sequence[ExpertCase]) -> Slices:
@@ -101,7 +110,7 @@ def fine_slices(cases: Sequence[ExpertCase]) -> Slices:
         images.append(with_neighbours(torch.from_numpy(normalise(field.numpy(), disc))))
         truth = torch.from_numpy(_four_classes(case.labels))
         labels.append(cut_field(truth, spacing, centres, size=FIELD_PIXELS, mode="nearest").to(torch.uint8))
-    return Slices(torch.cat(images), torch.cat(labels))
+    return Slices(torch.cat(images), torch.cat(labels), _firsts(cases))
 
 
 def coarse_slices(cases: Sequence[ExpertCase], size: int = 192) -> Slices:
@@ -115,4 +124,4 @@ def coarse_slices(cases: Sequence[ExpertCase], size: int = 192) -> Slices:
         pad = (spare // 2, spare - spare // 2) * 2
         images.append(F.pad(whole, pad, value=-0.5)[:, None])
         labels.append(F.pad(truth.to(torch.uint8), pad))
-    return Slices(torch.cat(images), torch.cat(labels))
+    return Slices(torch.cat(images), torch.cat(labels), _firsts(cases))

@@ -28,7 +28,7 @@ class Walls:
 
     ``depth`` [N, S, S] from 0 at the endocardium to 1 at the epicardium, -1 outside the wall and in slices without
     cavity; ``angle`` [N, S, S] radians about the LV centre; ``blood`` and ``muscle`` [N] mean intensities;
-    ``neighbours`` [N, 3] indices of the slice before, itself and the slice after.
+    ``neighbours`` [N, 3] indices of the slice before, itself and the slice after; ``chance`` [N] of being painted.
     """
 
     depth: Tensor
@@ -36,6 +36,11 @@ class Walls:
     blood: Tensor
     muscle: Tensor
     neighbours: Tensor
+    chance: Tensor
+
+
+# Normal patients are painted more rarely, lest the network forgets that there are hearts without scar.
+CHANCE_IN_INFARCT, CHANCE_IN_NORMAL = 0.4, 0.15
 
 
 def _depth_and_angle(labels: NDArray) -> tuple[NDArray, NDArray]:
@@ -63,6 +68,8 @@ def find_walls(images: Tensor, labels: Tensor, first_of_stack: Tensor) -> Walls:
     middle = images[:, 1]
     count = len(labels)
     stack = first_of_stack.cumsum(0)
+    with_scar = (labels == SCAR).flatten(1).any(dim=1)
+    scarred = torch.zeros(int(stack.max()) + 1, dtype=torch.bool).index_put((stack[with_scar],), torch.tensor(True))
     own = torch.arange(count)
 
     def mean(mask: Tensor) -> Tensor:
@@ -78,6 +85,7 @@ def find_walls(images: Tensor, labels: Tensor, first_of_stack: Tensor) -> Walls:
         mean(labels == CAVITY),
         mean(labels == MYOCARDIUM),
         torch.stack([beside(-1), own, beside(1)], dim=1),
+        torch.where(scarred[stack], CHANCE_IN_INFARCT, CHANCE_IN_NORMAL),
     )
 
 
@@ -95,9 +103,7 @@ def _extent(angle: Tensor, reach: Tensor, rng: torch.Generator) -> Tensor:
     return torch.where(bump > 0, bump * reach + ragged, torch.full_like(bump, NO_WALL))
 
 
-def paint(
-    images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: torch.Generator, probability: float = 0.45
-) -> tuple[Tensor, Tensor]:
+def paint(images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """Paint one scar into some of the chosen slices and their neighbours.
 
     Parameters
@@ -120,7 +126,7 @@ def paint(
     beside = torch.cat([draw(0.5, 1.2), torch.ones(count, 1, 1, 1), draw(0.5, 1.2)], dim=1)
     reach = (draw(0.3, 1.4) * beside).clamp(max=1.2)
     extent = _extent(angle, reach, rng)
-    allowed = (depth >= 0) & (draw(0, 1) < probability) & (blood - muscle > 0.1)
+    allowed = (depth >= 0) & (draw(0, 1) < walls.chance[chosen].view(-1, 1, 1, 1)) & (blood - muscle > 0.1)
     hard = torch.sigmoid((extent - depth) / 0.06) * allowed
     inside = F.avg_pool2d(F.avg_pool2d(hard, 3, 1, 1), 3, 1, 1)  # partial volume at the borders
     size = images.shape[-1]

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ScarSegECGLib.network.device import place
 from ScarSegECGLib.training.augment import AugmentPlan, augment
 from ScarSegECGLib.training.dataset import Slices
 
@@ -121,8 +122,8 @@ def train_network(
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint, progress_file = folder / "checkpoint.safetensors", folder / "progress.json"
     torch.manual_seed(schedule.seed)
-    network = make_network().to(device, memory_format=torch.channels_last)
-    average = make_network().to(device, memory_format=torch.channels_last)
+    network = place(make_network(), device)
+    average = place(make_network(), device)
     average.load_state_dict(network.state_dict())
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
