@@ -333,7 +333,7 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
         from ScarSegECGLib.ecg.gap import parse_date
 
         mriDate = parse_date(parameterNode.mriDate) if parameterNode.mriDate.strip() else None
-        givenEcgDate = parse_date(parameterNode.ecgDate) if parameterNode.ecgDate.strip() else None
+        ecgDate = parse_date(parameterNode.ecgDate) if parameterNode.ecgDate.strip() else None
         stack = stackFromVolume(parameterNode.inputVolume, mriDate)
         ecgPath = parameterNode.ecgPath if parameterNode.useEcg else ""
         whyNoEcg = "no ECG was given" if parameterNode.useEcg else "the ECG was switched off"
@@ -341,19 +341,21 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
         device = parameterNode.device
 
         def work(progress: ProgressCallback) -> ScarResult:
-            from ScarSegECGLib.ecg.gap import impossible, time_gap
+            from ScarSegECGLib.ecg.gap import gap_of_case
             from ScarSegECGLib.ecg.read import read_ecg
             from ScarSegECGLib.network.session import Session
             from ScarSegECGLib.pipeline import segment
 
             progress(0.0, _("Reading the ECG"))
             ecg = read_ecg(Path(ecgPath)) if ecgPath else None
-            ecgDate = givenEcgDate or (ecg.acquired if ecg else None)
-            trusted = givenEcgDate is not None or ecg is None or ecg.date_trusted
-            now = datetime.now()
-            if ecg and (wrong := impossible(ecgDate, mriDate, now=now)):
-                raise InputError(f"The dates cannot be right: {wrong}. Check the MRI date and the ECG date.")
-            gap = time_gap(ecgDate, mriDate, ecg_date_trusted=trusted, event_between=eventBetween, now=now)
+            gap = gap_of_case(
+                ecg,
+                stack.acquired,
+                typed_ecg_date=ecgDate,
+                typed_mri_date=mriDate,
+                event_between=eventBetween,
+                now=datetime.now(),
+            )
             if device not in self._sessions:
                 progress(0.0, _("Loading the network"))
                 self._sessions[device] = Session.load(device=device)

@@ -109,7 +109,8 @@ def segment(
     with clock.stage("anatomy", 0.6):
         anatomy = _anatomy(stack, evidence)
     with clock.stage("ECG", 0.7):
-        beat = median_beat(ecg) if ecg is not None else None
+        beat, why_no_beat = _beat(ecg)
+        why_no_ecg = why_no_beat or why_no_ecg
         use = _decide(ecg, beat, gap, anatomy, session, method, why_no_ecg)
     with clock.stage("scar", 0.8):
         alone = _probability(evidence.scar_logit, anatomy)
@@ -166,6 +167,16 @@ def remeasure(result: ScarResult, labels: LabelArray) -> ScarResult:
         segments=kept,
         method=f"{result.method}, corrected by hand",
     )
+
+
+def _beat(ecg: Ecg | None) -> tuple[MedianBeat | None, str]:
+    """The median beat, or the reason why there is none: an ECG that cannot be measured leaves the image alone."""
+    if ecg is None:
+        return None, ""
+    try:
+        return median_beat(ecg), ""
+    except InputError as error:
+        return None, str(error)
 
 
 def _anatomy(stack: LgeStack, evidence: ImageEvidence) -> Anatomy:

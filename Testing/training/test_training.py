@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ScarSegECGLib.training.augment import AugmentPlan, augment
 from ScarSegECGLib.training.dataset import Slices
 from ScarSegECGLib.training.folds import patient_folds
 from ScarSegECGLib.training.losses import image_loss, locator_loss
+from ScarSegECGLib.training.paint import find_walls, paint
 from ScarSegECGLib.training.train import Schedule, train_network
 
 
@@ -43,7 +45,9 @@ def _disc_slices(count: int = 8, size: int = 64, channels: int = 3) -> Slices:
     labels[(radius < 14) & (columns > size // 2)] = 3
     labels[radius < 8] = 1
     image = torch.tensor([-0.2, 0.3, -0.4, 0.5])[labels.long()]
-    return Slices(image.expand(count, channels, size, size).clone(), labels.expand(count, size, size).clone())
+    images = image.expand(count, channels, size, size).clone()
+    first = torch.arange(count) % 4 == 0
+    return Slices(images, labels.expand(count, size, size).clone(), first)
 
 
 def test_augmentation_moves_image_and_labels_together() -> None:
@@ -67,6 +71,43 @@ def test_augmentation_is_repeatable_and_changes_things() -> None:
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
     assert not torch.equal(first[1], other[1])
+
+
+def test_painted_scar_lies_in_the_wall_and_is_bright() -> None:
+    slices = _disc_slices()
+    labels = slices.labels.clone()
+    labels[labels == 3] = 2
+    images = torch.tensor([-0.2, 0.3, -0.4])[labels.long()][:, None].expand(-1, 3, -1, -1).clone()
+    walls = find_walls(images, labels, slices.first_of_stack)
+    always = dataclasses.replace(walls, chance=torch.ones(8))
+    painted, painted_labels = paint(images, labels, torch.arange(8), always, torch.Generator().manual_seed(0))
+    new = painted_labels == 3
+    assert bool(new.flatten(1).any(dim=1).all())
+    assert bool((labels[new] == 2).all())
+    assert torch.equal(painted_labels[~new], labels[~new])
+    assert float(painted[:, 1][new].mean()) > float(images[:, 1][new].mean()) + 0.2
+    far = torch.nn.functional.max_pool2d((labels[:1] == 2).float(), 9, 1, 4)[0] == 0
+    assert torch.equal(painted[:, :, far], images[:, :, far])
+    never = dataclasses.replace(walls, chance=torch.zeros(8))
+    untouched, same = paint(images, labels, torch.arange(8), never, torch.Generator().manual_seed(0))
+    assert torch.equal(untouched, images)
+    assert torch.equal(same, labels)
+
+
+def test_neighbours_never_come_from_another_patient() -> None:
+    slices = _disc_slices()
+    walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
+    assert walls.neighbours.tolist() == [
+        [0, 0, 1],
+        [0, 1, 2],
+        [1, 2, 3],
+        [2, 3, 3],
+        [4, 4, 5],
+        [4, 5, 6],
+        [5, 6, 7],
+        [6, 7, 7],
+    ]
+    assert (walls.chance > 0.3).all()
 
 
 def _perfect(labels: torch.Tensor, sure: float) -> ImageOutput:

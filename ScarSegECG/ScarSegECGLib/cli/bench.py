@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ScarSegECGLib.case import SCAR, ScarResult
-from ScarSegECGLib.ecg.gap import time_gap
+from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
@@ -43,7 +43,7 @@ def _one_case(lge: Path, ecg: Path | None, session: Session) -> tuple[float, dic
     lge_read = time.perf_counter()
     record = read_ecg(ecg) if ecg else None
     ecg_read = time.perf_counter()
-    gap = time_gap(record.acquired if record else None, stack.acquired, now=datetime.now())
+    gap = gap_of_case(record, stack.acquired, now=datetime.now())
     result = segment(stack, record, gap, session)
     total = time.perf_counter() - start
     stages = {"read LGE": lge_read - start, "read ECG": ecg_read - lge_read, **result.timings}

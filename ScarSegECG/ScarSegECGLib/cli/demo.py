@@ -10,7 +10,7 @@ import numpy as np
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, ScarResult
 from ScarSegECGLib.cli.progress import progress_bar
-from ScarSegECGLib.ecg.gap import time_gap
+from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.lge.labels import read_labels
@@ -50,11 +50,12 @@ def run(args: argparse.Namespace) -> int:
     """Make the phantom's files, read them as a user's, segment, and compare."""
     with progress_bar("demo", args.quiet) as tell:
         tell(0.0, "making the phantom patient")
-        files = write_phantom(args.out / "patient", phantom_patient(args.seed))
+        patient = phantom_patient(args.seed)
+        files = write_phantom(args.out / "patient", patient)
         tell(0.3, "reading")
         stack, ecg = read_lge(files["lge"]), read_ecg(files["ecg"])
         session = Session.load(device=args.device)
-        gap = time_gap(ecg.acquired, stack.acquired, now=datetime.now())
+        gap = gap_of_case(ecg, stack.acquired, typed_mri_date=patient.mri_date, now=datetime.now())
         result = segment(stack, ecg, gap, session, progress=lambda done, text: tell(0.4 + 0.4 * done, text))
         tell(0.8, "pictures and files")
         folder = write_result(result, pictures(result), args.out / "result", overwrite=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ScarSegECGLib.case import Ecg, TimeGap
-from ScarSegECGLib.ecg.gap import parse_date, time_gap
+from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
@@ -42,10 +42,9 @@ def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
             raise InputError(f"{folder.name}/dates.json: not JSON; expected {{'mri': DATE, 'ecg': DATE}}") from error
         if not isinstance(dates, dict):
             raise InputError(f"{folder.name}/dates.json: expected {{'mri': DATE, 'ecg': DATE}}")
-    mri_date = parse_date(str(dates["mri"])) if dates.get("mri") else None
-    ecg_date = parse_date(str(dates["ecg"])) if dates.get("ecg") else ecg.acquired
-    trusted = bool(dates.get("ecg")) or ecg.date_trusted
-    return ecg, time_gap(ecg_date, mri_date, ecg_date_trusted=trusted, now=datetime.now())
+    typed = {name: parse_date(str(dates[name])) if dates.get(name) else None for name in ("ecg", "mri")}
+    gap = gap_of_case(ecg, None, typed_ecg_date=typed["ecg"], typed_mri_date=typed["mri"], now=datetime.now())
+    return ecg, gap
 
 
 def _line(name: str, figures: dict) -> str:

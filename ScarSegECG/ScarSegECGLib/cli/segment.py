@@ -7,11 +7,10 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from ScarSegECGLib.case import Ecg, LgeStack, ScarResult, TimeGap
+from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.cli.progress import progress_bar
-from ScarSegECGLib.ecg.gap import impossible, parse_date, time_gap
+from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.lge.read import read_lge
@@ -39,23 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
 
 
-def read_gap(args: argparse.Namespace, stack: LgeStack, ecg: Ecg | None, now: datetime) -> TimeGap:
-    """The time gap from the options, or else from the files.
-
-    Raises
-    ------
-    InputError : a date typed by the user is unreadable or impossible.
-    """
-    mri_date = parse_date(args.mri_date) if args.mri_date else stack.acquired
-    ecg_date = parse_date(args.ecg_date) if args.ecg_date else (ecg.acquired if ecg else None)
-    trusted = bool(args.ecg_date) or ecg is None or ecg.date_trusted
-    gap = time_gap(ecg_date, mri_date, ecg_date_trusted=trusted, event_between=args.event_between, now=now)
-    wrong = impossible(ecg_date, mri_date, now=now)
-    if wrong and (args.mri_date or args.ecg_date):
-        raise InputError(f"dates cannot be right: {wrong}; check --mri-date and --ecg-date")
-    return gap
-
-
 def summary(result: ScarResult) -> str:
     """The result in three lines for the shell."""
     scar = result.scar
@@ -78,7 +60,14 @@ def run(args: argparse.Namespace) -> int:
         tell(0.0, "reading")
         stack = read_lge(args.lge)
         ecg = None if args.no_ecg or args.ecg is None else read_ecg(args.ecg)
-        gap = read_gap(args, stack, ecg, datetime.now())
+        gap = gap_of_case(
+            ecg,
+            stack.acquired,
+            typed_ecg_date=parse_date(args.ecg_date) if args.ecg_date else None,
+            typed_mri_date=parse_date(args.mri_date) if args.mri_date else None,
+            event_between=args.event_between,
+            now=datetime.now(),
+        )
         session = Session.load(args.weights, args.device)
         why_no_ecg = "--no-ecg was given" if args.no_ecg else "no ECG was given"
         result = segment(

@@ -11,6 +11,8 @@ from tqdm import tqdm
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.network.device import choose_device
+from ScarSegECGLib.network.weights import read_weights
+from ScarSegECGLib.training.card import model_card, read_table
 from ScarSegECGLib.training.cross_validate import Run, assemble, cross_validate, write_table
 from ScarSegECGLib.training.dataset import case_folders, load_case
 from ScarSegECGLib.training.evaluate import summarise
@@ -52,6 +54,9 @@ def run(args: argparse.Namespace) -> int:
         write_text(args.out / "cross_validation.json", json.dumps(summary, indent=1) + "\n")
         weights = [args.out / f"fold{fold}" / "weights.safetensors" for fold in range(args.folds)]
         digest = assemble(cases, weights, job, args.out / "scarseg.safetensors")
+        settings = read_weights(args.out / "scarseg.safetensors").settings
+        card = model_card(read_table(args.out / "cross_validation.csv"), settings, digest)
+        write_text(args.out / "MODEL_CARD.md", card)
         if not args.quiet:
             print(f"weights: {args.out / 'scarseg.safetensors'} sha256 {digest}")
     if not args.quiet:

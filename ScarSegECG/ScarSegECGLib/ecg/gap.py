@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from ScarSegECGLib.case import TimeGap
+from ScarSegECGLib.case import Ecg, TimeGap
 from ScarSegECGLib.errors import InputError
 
 FARTHEST = timedelta(days=20 * 365.25)
@@ -59,6 +59,31 @@ def time_gap(
         return TimeGap(None, event_between, "the ECG's dates were removed or modified")
     days = (_plain(ecg_date) - _plain(mri_date)) / timedelta(days=1)
     return TimeGap(days, event_between, impossible=impossible(ecg_date, mri_date, now=now) or "")
+
+
+def gap_of_case(
+    ecg: Ecg | None,
+    image_date: datetime | None,
+    *,
+    typed_ecg_date: datetime | None = None,
+    typed_mri_date: datetime | None = None,
+    event_between: bool = False,
+    now: datetime,
+) -> TimeGap:
+    """The gap of one case: dates the user typed win over those of the files.
+
+    Raises
+    ------
+    InputError
+        Typed dates that cannot be true. Those of the files alone only leave the ECG out, with a word to check them.
+    """
+    ecg_date = typed_ecg_date or (ecg.acquired if ecg else None)
+    mri_date = typed_mri_date or image_date
+    trusted = typed_ecg_date is not None or ecg is None or ecg.date_trusted
+    wrong = impossible(ecg_date, mri_date, now=now)
+    if wrong and (typed_ecg_date or typed_mri_date):
+        raise InputError(f"The dates cannot be right: {wrong}. Check the MRI date and the ECG date.")
+    return time_gap(ecg_date, mri_date, ecg_date_trusted=trusted, event_between=event_between, now=now)
 
 
 def impossible(ecg_date: datetime | None, mri_date: datetime | None, *, now: datetime) -> str | None:

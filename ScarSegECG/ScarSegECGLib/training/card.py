@@ -77,12 +77,11 @@ brackets; per patient, on the image's own grid. Every patient's line is in `cros
 
 The shipped ensemble of all members has seen every one of these patients, so it has no held-out figure of its own here.
 
-## How the recipe was chosen
+## How they were trained
 
-A first recipe (larger fields, stronger augmentation, 120 epochs) was tried on folds 0 and 1 and was undertrained: its
-training loss was still falling. The recipe was changed once for all folds (tighter field, intensities scaled within the
-heart, 300 epochs) and all folds were trained again. The threshold (0.5) and the smallest island (0.1 ml) were fixed
-before and not tuned.
+{settings["history"]}
+
+The threshold (0.5) and the smallest island (0.1 ml) were fixed beforehand and not tuned.
 
 ## Limits
 

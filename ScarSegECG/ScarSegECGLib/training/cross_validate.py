@@ -44,6 +44,7 @@ def _settings(recipe: Recipe, members: int, trained_on: Sequence[str], held_out:
         "pixel_mm": 1.25,
         "data": "EMIDEC (Lalande et al., Data 2020, 5(4):89), 67 of the 100 training patients",
         "licence": LICENCE,
+        "history": recipe.history,
         "trained_on": list(trained_on),
         "held_out": list(held_out),
     }

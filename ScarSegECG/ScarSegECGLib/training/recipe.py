@@ -19,6 +19,7 @@ class Recipe:
     scar_epochs: int = 300
     locator_channels: tuple[int, ...] = (8, 16, 32, 48, 64)
     locator_epochs: int = 20
+    batch: int = 16
 
     def scar_network(self) -> ScarUNet:
         """A fresh network for cavity, wall and scar."""
@@ -27,6 +28,14 @@ class Recipe:
     def locator_network(self) -> LocatorUNet:
         """A fresh locator."""
         return LocatorUNet(self.locator_channels)
+
+    @property
+    def history(self) -> str:
+        """How networks of this recipe were trained, in words for the model card."""
+        return (
+            f"{self.scar_epochs} epochs for each scar network and {self.locator_epochs} for each locator, from scratch, "
+            "with random geometry and intensities, and with simulated scars painted into the real walls."
+        )
 
     @property
     def scar_plan(self) -> AugmentPlan:
@@ -41,12 +50,12 @@ class Recipe:
     @property
     def scar_schedule(self) -> Schedule:
         """Of the scar network."""
-        return Schedule(epochs=self.scar_epochs, average=0.998, checkpoint_every=20)
+        return Schedule(epochs=self.scar_epochs, batch=self.batch, average=0.998)
 
     @property
     def locator_schedule(self) -> Schedule:
         """Of the locator."""
-        return Schedule(epochs=self.locator_epochs, average=0.99)
+        return Schedule(epochs=self.locator_epochs, batch=self.batch, average=0.99)
 
 
 def training_device(wish: torch.device) -> torch.device:

@@ -128,7 +128,7 @@ def train_network(
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
     )
-    steps_per_epoch = len(slices.images) // schedule.batch
+    steps_per_epoch = max(1, len(slices.images) // schedule.batch)
     steps = schedule.epochs * steps_per_epoch
     done, history = 0, []
     if checkpoint.is_file() and progress_file.is_file():
@@ -165,7 +165,7 @@ def train_network(
             optimiser.step()
             _follow(average, network, schedule.average)
             total += float(value.detach())
-        history.append(round(total / max(1, steps_per_epoch), 5))
+        history.append(round(total / steps_per_epoch, 5))
         bar.set_postfix(loss=f"{history[-1]:.3f}")
         bar.update()
         if (epoch + 1) % schedule.checkpoint_every == 0 or epoch + 1 == schedule.epochs:

@@ -1,0 +1,148 @@
+"""The whole way on the phantom patient, with the shipped weights."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, ScarResult, TimeGap
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.orientation import canonical
+from ScarSegECGLib.measure.overlap import overlap
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.pipeline import METHODS, remeasure, segment
+from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return Session.load(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def patient() -> PhantomPatient:
+    return phantom_patient(0)
+
+
+@pytest.fixture(scope="module")
+def result(session: Session, patient: PhantomPatient) -> ScarResult:
+    return segment(patient.stack, patient.ecg, TimeGap(3.0), session)
+
+
+def test_the_phantom_is_found(result: ScarResult, patient: PhantomPatient) -> None:
+    found, truth = result.labels, patient.labels
+    spacing = patient.stack.spacing
+    assert overlap(found == CAVITY, truth == CAVITY, spacing, distance=False).dice > 0.85
+    assert overlap(found >= MYOCARDIUM, truth >= MYOCARDIUM, spacing, distance=False).dice > 0.75
+    assert overlap(found == SCAR, truth == SCAR, spacing, distance=False).dice > 0.3
+
+
+def test_figures_follow_from_the_labels(result: ScarResult) -> None:
+    voxel_ml = result.stack.voxel_ml
+    assert result.scar.ml == pytest.approx((result.labels == SCAR).sum() * voxel_ml)
+    assert result.scar.grams == pytest.approx(1.05 * result.scar.ml)
+    assert result.myocardium_ml == pytest.approx((result.labels >= MYOCARDIUM).sum() * voxel_ml)
+    assert result.scar.percent_of_lv == pytest.approx(100 * result.scar.ml / result.myocardium_ml)
+    assert sum(row.scar_ml for row in result.segments) == pytest.approx(result.scar.ml)
+    assert set(result.timings) == {"networks", "anatomy", "ECG", "scar", "measure"}
+
+
+def test_probability_and_labels_agree(result: ScarResult) -> None:
+    assert float(result.scar_probability[~result.anatomy.myocardium].max()) == 0.0
+    assert not (result.labels == SCAR)[result.scar_probability <= 0.5].any()
+
+
+def test_without_a_trained_ecg_branch_the_ecg_changes_nothing(session, patient, result) -> None:
+    if session.ecg_trained:
+        pytest.skip("these weights hold a trained ECG branch")
+    alone = segment(patient.stack, None, TimeGap(None), session)
+    assert result.ecg_use.amplitude == 0.0
+    assert "not trained" in result.ecg_use.reason
+    assert np.array_equal(result.labels, alone.labels)
+    assert np.array_equal(result.scar_probability, alone.scar_probability)
+    assert np.array_equal(result.scar_probability, result.scar_probability_image_only)
+    assert "no ECG was given" in alone.ecg_use.reason
+
+
+@pytest.mark.parametrize(
+    ("axes", "flips"),
+    [((0, 1, 2), (True, False, False)), ((2, 0, 1), (False, True, True)), ((1, 2, 0), (True, True, False))],
+)
+def test_any_storage_gives_the_same_segmentation_in_patient_space(session, patient, result, axes, flips) -> None:
+    flipped = tuple(slice(None, None, -1 if f else 1) for f in flips)
+    stored = np.transpose(patient.stack.voxels, axes)[flipped]
+    # The matrix that takes the new array's (third, second, first) index to the same place as before.
+    old_index_of_new = np.eye(4)
+    old_index_of_new[:3, :3] = 0
+    for new, (old, flip) in enumerate(zip(axes, flips, strict=True)):
+        old_index_of_new[2 - old, 2 - new] = -1 if flip else 1
+        old_index_of_new[2 - old, 3] = stored.shape[new] - 1 if flip else 0
+    matrix = patient.stack.ijk_to_ras @ old_index_of_new
+    stack = canonical(np.ascontiguousarray(stored), matrix)
+    again = segment(stack, None, TimeGap(None), session)
+    assert np.array_equal(again.labels, result.labels)
+    assert np.allclose(again.stack.ijk_to_ras, result.stack.ijk_to_ras)
+    back = stack.storage.to_stored(again.labels)
+    assert back.shape == stored.shape
+    assert np.array_equal(back, np.transpose(result.labels, axes)[flipped])
+
+
+def test_the_same_case_twice_is_the_same(session, patient, result) -> None:
+    again = segment(patient.stack, patient.ecg, TimeGap(3.0), session)
+    assert np.array_equal(again.scar_probability, result.scar_probability)
+
+
+def test_an_ecg_that_cannot_be_measured_leaves_the_image_alone(session, patient, result) -> None:
+    noise = np.random.default_rng(0).normal(0, 1e-4, (12, 5000)).astype(np.float32)
+    again = segment(patient.stack, Ecg(noise, np.ones(12, bool), 500.0), TimeGap(0.0), session)
+    assert again.ecg_use.amplitude == 0.0
+    assert again.ecg_use.reason.startswith("ECG not used")
+    assert np.array_equal(again.labels, result.labels)
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if method not in ("network", "n_sd", "fwhm")])
+def test_threshold_rules_work_in_the_predicted_contours(session, patient, result, method) -> None:
+    ruled = segment(patient.stack, patient.ecg, TimeGap(0.0), session, method=method)
+    assert np.array_equal(ruled.anatomy.myocardium, result.anatomy.myocardium)
+    assert "looks at the image alone" in ruled.ecg_use.reason
+    assert ruled.method != result.method
+
+
+def test_an_unknown_method_is_refused(session, patient) -> None:
+    with pytest.raises(InputError, match="not known"):
+        segment(patient.stack, None, TimeGap(None), session, method="magic")
+
+
+def test_a_correction_is_measured_and_named(result: ScarResult) -> None:
+    labels = result.labels.copy()
+    worst = int(np.argmax((labels == SCAR).sum(axis=(1, 2))))
+    removed = int((labels[worst] == SCAR).sum())
+    labels[worst][labels[worst] == SCAR] = MYOCARDIUM
+    corrected = remeasure(result, labels)
+    assert corrected.scar.ml == pytest.approx(result.scar.ml - removed * result.stack.voxel_ml)
+    assert corrected.scar_image_only == result.scar_image_only
+    assert "corrected by hand" in corrected.method
+    assert np.array_equal(corrected.labels, labels)
+
+
+def test_painting_outside_the_wall_does_not_count(result: ScarResult) -> None:
+    labels = result.labels.copy()
+    labels[0, :5, :5] = SCAR
+    assert remeasure(result, labels).scar.ml == pytest.approx(result.scar.ml)
+
+
+def test_noise_has_no_left_ventricle(session, patient) -> None:
+    voxels = np.random.default_rng(0).normal(100, 20, patient.stack.voxels.shape).astype(np.float32)
+    with pytest.raises(InputError, match="no left ventricle found"):
+        segment(dataclasses.replace(patient.stack, voxels=voxels), None, TimeGap(None), session)
+
+
+def test_cancelling_stops_the_work(session, patient) -> None:
+    def cancel(fraction: float, text: str) -> None:
+        if fraction > 0.1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        segment(patient.stack, None, TimeGap(None), session, progress=cancel)
