@@ -397,13 +397,14 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
         from ScarSegECGLib.lge.read import read_lge
         from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
-        files = write_phantom(Path(slicer.util.tempDirectory("ScarSegECG")), phantom_patient())
+        patient = phantom_patient()
+        files = write_phantom(Path(slicer.util.tempDirectory("ScarSegECG")), patient)
         stack = read_lge(files["lge"])
         stored = stack.storage.to_stored(stack.voxels)
         volumeNode = slicer.util.addVolumeFromArray(stored, stack.stored_ijk_to_ras, PHANTOM_NAME)
         parameterNode = parameterNode or self.getParameterNode()
         parameterNode.inputVolume = volumeNode
-        parameterNode.mriDate = stack.acquired.strftime("%Y-%m-%d") if stack.acquired else ""
+        parameterNode.mriDate = patient.mri_date.strftime("%Y-%m-%d")
         parameterNode.ecgPath = str(files["ecg"])
         parameterNode.ecgDate = ""
         parameterNode.eventBetween = False

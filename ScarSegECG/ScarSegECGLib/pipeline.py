@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
-from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
+from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES
 from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.case import (
     CAVITY,
@@ -33,6 +33,7 @@ from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.burden import burden
+from ScarSegECGLib.measure.contours import TERRITORIES
 from ScarSegECGLib.measure.islands import drop_small_islands, scar_islands
 from ScarSegECGLib.measure.segments import segment_percent, segment_table
 from ScarSegECGLib.measure.threshold import METHODS as RULES
@@ -44,7 +45,6 @@ from ScarSegECGLib.network.session import ImageEvidence, Session
 NETWORK = "network"
 METHODS = (NETWORK, *RULES)
 SMALLEST_ISLAND_ML = 0.1
-_TERRITORIES = tuple(usual_territory(number) for number in range(1, 18))
 
 Progress = Callable[[float, str], None]
 
@@ -71,6 +71,7 @@ def segment(
     session: Session,
     *,
     method: str = NETWORK,
+    n_sd: float | None = None,
     why_no_ecg: str = "no ECG was given",
     progress: Progress = lambda fraction, text: None,
 ) -> ScarResult:
@@ -86,6 +87,8 @@ def segment(
         The loaded networks.
     method : one of :data:`METHODS`
         "network", or a threshold rule inside the predicted contours (the ECG then has no part in it).
+    n_sd : float, optional
+        For method "n_sd": standard deviations above remote myocardium.
     why_no_ecg : str
         The reason printed when ``ecg`` is None.
     progress : callable
@@ -113,14 +116,14 @@ def segment(
         why_no_ecg = why_no_beat or why_no_ecg
         use = _decide(ecg, beat, gap, anatomy, session, method, why_no_ecg)
     with clock.stage("scar", 0.8):
-        alone = _probability(evidence.scar_logit, anatomy)
+        alone = _probability(evidence.scar_logit, evidence, anatomy)
         together, ecg_percent = alone, None
         if use.amplitude > 0 and beat is not None:
             said = session.read_ecg(stack, evidence, beat, soft_prior(anatomy, stack.spacing), use)
-            together = _probability(evidence.scar_logit + said.movement, anatomy)
+            together = _probability(evidence.scar_logit + said.movement, evidence, anatomy)
             ecg_percent = said.segment_percent
-        scar_alone, printed = _scar(alone, stack, anatomy, method)
-        scar = scar_alone if together is alone else _scar(together, stack, anatomy, method)[0]
+        scar_alone, printed = _scar(alone, stack, anatomy, method, n_sd)
+        scar = scar_alone if together is alone else _scar(together, stack, anatomy, method, n_sd)[0]
     with clock.stage("measure", 0.9):
         measured = _measured(stack, anatomy, scar, scar_alone, use, beat, ecg_percent)
     return ScarResult(
@@ -148,7 +151,7 @@ def remeasure(result: ScarResult, labels: LabelArray) -> ScarResult:
     image_only = result.scar_image_only
     percent = tuple(row.ecg_percent for row in result.segments)
     table = segment_table(
-        anatomy, scar, scar, result.stack.spacing, SEGMENT_NAMES, _TERRITORIES, percent if any(percent) else None
+        anatomy, scar, scar, result.stack.spacing, SEGMENT_NAMES, TERRITORIES, percent if any(percent) else None
     )
     kept = tuple(
         dataclasses.replace(
@@ -209,19 +212,21 @@ def _decide(
     )
 
 
-def _probability(logit: FloatArray, anatomy: Anatomy) -> FloatArray:
-    """Probability that a voxel of the wall is scar; exactly 0 outside the wall."""
-    return np.where(anatomy.myocardium, expit(logit), np.float32(0)).astype(np.float32)
+def _probability(logit: FloatArray, evidence: ImageEvidence, anatomy: Anatomy) -> FloatArray:
+    """Probability of scar: that the voxel is wall, times that the wall is scar there; exactly 0 outside the wall."""
+    return np.where(anatomy.myocardium, evidence.anatomy[:, 2] * expit(logit), 0).astype(np.float32)
 
 
-def _scar(probability: FloatArray, stack: LgeStack, anatomy: Anatomy, method: str) -> tuple[NDArray[np.bool_], str]:
+def _scar(
+    probability: FloatArray, stack: LgeStack, anatomy: Anatomy, method: str, n_sd: float | None
+) -> tuple[NDArray[np.bool_], str]:
     """The scar mask by the chosen method, small islands left out, and the method as it is printed."""
     if method == NETWORK:
         mask = probability > 0.5
         printed = "network, p > 0.5"
     else:
         found = segment_scar(
-            stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing, method, contrast=stack.contrast
+            stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing, method, n_sd=n_sd, contrast=stack.contrast
         )
         mask = found.mask
         printed = found.method
@@ -266,7 +271,7 @@ def _measured(
             scar_alone,
             stack.spacing,
             SEGMENT_NAMES,
-            _TERRITORIES,
+            TERRITORIES,
             None if ecg_percent is None else [float(p) for p in ecg_percent],
             agreement,
         ),

@@ -7,6 +7,7 @@ import types
 import numpy as np
 import pytest
 
+from ScarSegECGLib.case import SCAR, STRUCTURE_COLOURS
 from ScarSegECGLib.errors import InputError
 
 
@@ -49,7 +50,7 @@ def test_segments_are_named_coloured_and_coded(module: types.ModuleType) -> None
     module.writeSegmentation(result, volume, node)
     scar = node.GetSegmentation().GetSegment("Scar")
     assert scar.GetName() == "Scar"
-    assert scar.GetColor() == pytest.approx((0.835, 0.369, 0.0), abs=0.01)
+    assert scar.GetColor() == pytest.approx(STRUCTURE_COLOURS[SCAR], abs=0.01)
     import vtk
 
     code = vtk.reference("")

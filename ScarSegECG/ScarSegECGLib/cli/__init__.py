@@ -13,6 +13,7 @@ from ScarSegECGLib.errors import InputError
 # Verbs are imported when they are called: `scarsegecg --help` does not wait for torch.
 VERBS = {
     "segment": "segment the scar of one patient and write masks, bullseye, tables and report",
+    "measure": "measure the scar inside contours that are already there, by one rule or by all",
     "demo": "segment the embedded phantom patient and compare with its known truth",
     "evaluate": "segment a folder of cases with expert masks and write how well they agree",
     "train": "train the networks by patient-level cross-validation and assemble the weights",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-ecg", action="store_true", help="leave the ECG out, even if --ecg is given")
     parser.add_argument("--method", choices=METHODS, default=NETWORK, help="how scar is told from myocardium")
+    parser.add_argument("--n-sd", type=float, metavar="N", help="for n_sd: 2 to 6 (default 3 on magnitude images)")
+    parser.add_argument("--contrast", choices=("magnitude", "psir"), help="default: what the file says")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
 
@@ -59,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar("segment", args.quiet) as tell:
         tell(0.0, "reading")
         stack = read_lge(args.lge)
+        if args.contrast:
+            stack = dataclasses.replace(stack, contrast=args.contrast)
         ecg = None if args.no_ecg or args.ecg is None else read_ecg(args.ecg)
         gap = gap_of_case(
             ecg,
@@ -76,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
             gap,
             session,
             method=args.method,
+            n_sd=args.n_sd,
             why_no_ecg=why_no_ecg,
             progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text),
         )

@@ -85,7 +85,7 @@ def segment_table(
     across = segment_transmurality(hit, cavity, wall, aha, stack_spacing, count)
     rows = []
     for i in range(count):
-        imaged = bool(anatomy.imaged[i]) and wall_ml[i] > 0
+        imaged = bool(anatomy.imaged[i] and wall_ml[i] > 0)
         verdict, reason = agreement[i] if agreement is not None else (None, "")
         rows.append(
             SegmentRow(

@@ -33,8 +33,8 @@ class Recipe:
     def history(self) -> str:
         """How networks of this recipe were trained, in words for the model card."""
         return (
-            f"{self.scar_epochs} epochs for each scar network and {self.locator_epochs} for each locator, from scratch, "
-            "with random geometry and intensities, and with simulated scars painted into the real walls."
+            f"{self.scar_epochs} epochs for each scar network and {self.locator_epochs} for each locator. "
+            "Geometry and intensities were varied at random, and simulated scars painted into the real walls."
         )
 
     @property
