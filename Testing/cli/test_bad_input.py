@@ -72,17 +72,17 @@ def test_truncated_image(capfd, tmp_path, stack):
 @pytest.mark.parametrize(
     ("voxels", "says"),
     [
-        (np.zeros((96, 96)), "2"),
+        (np.zeros((96, 96)), "two-dimensional"),
         (np.zeros((2, 96, 96)) + np.arange(96), "slices"),
         (np.full((8, 96, 96), 7.0), "same value"),
-        (np.where(np.arange(96) == 4, np.nan, np.ones((8, 96, 96)) * np.arange(96)), "finite"),
+        (np.where(np.arange(96) == 4, np.nan, np.ones((8, 96, 96)) * np.arange(96)), "NaN"),
     ],
     ids=["2D", "two slices", "constant", "NaN"],
 )
 def test_images_that_are_no_stack(capfd, tmp_path, voxels, says):
     path = _nifti(tmp_path / "bad.nii.gz", voxels)
     line = _segment(capfd, tmp_path / "out", "--lge", path, "--no-ecg")
-    assert says in line or "3D" in line or "constant" in line or "NaN" in line
+    assert says in line
 
 
 def test_missing_ecg(capfd, tmp_path, stack):
@@ -92,7 +92,7 @@ def test_missing_ecg(capfd, tmp_path, stack):
 def test_truncated_ecg(capfd, tmp_path, stack, record):
     signal = record.with_suffix(".dat")
     signal.write_bytes(signal.read_bytes()[:9000])
-    assert "ECG" in _segment(capfd, tmp_path / "out", "--lge", stack, "--ecg", record)
+    assert "truncated" in _segment(capfd, tmp_path / "out", "--lge", stack, "--ecg", record)
 
 
 @pytest.mark.parametrize(
