@@ -17,12 +17,23 @@ from ScarSegECGLib.lge.normalise import heart_disc, normalise
 from ScarSegECGLib.network.device import Network, choose_device, place
 from ScarSegECGLib.network.ecg_branch import EcgBranch, deep, new_branch
 from ScarSegECGLib.network.ecg_encoder import feature_table
-from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field, put_back, whole_slices, with_neighbours
-from ScarSegECGLib.network.locate import centres_from_map
+from ScarSegECGLib.network.field import (
+    FIELD_PIXELS,
+    LOCATOR_PIXEL_MM,
+    PIXEL_MM,
+    cut_field,
+    put_back,
+    whole_slices,
+    with_neighbours,
+)
+from ScarSegECGLib.network.locate import offsets_of_lv
 from ScarSegECGLib.network.unet import ConvBlock, LocatorUNet, ScarUNet
 from ScarSegECGLib.network.weights import Weights, read_weights
 
 MARGIN = 32  # pixels of the field that are not shown to the network: it sees 96 x 96 of 160 x 160
+MOST_MOVES = 2
+CLOSE_MM = 5.0
+EXPECTED_WITHIN_MM = 20.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,26 @@ class Session:
         slices = torch.from_numpy(normalise(whole.numpy()))[:, None]
         logit = self._locator(slices.to(self.device, memory_format=torch.channels_last))
         probability = logit.sigmoid()[:, 0].cpu().numpy()
-        return centres_from_map(probability, stack.spacing[0], stack.voxels.shape[1:], spacing)
+        offsets = offsets_of_lv(probability, LOCATOR_PIXEL_MM, stack.spacing[0])
+        middle = (np.array(stack.voxels.shape[1:]) - 1) / 2 * np.array(spacing)
+        return self._centred(stack, middle + offsets)
+
+    def _centred(self, stack: LgeStack, centres: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Move the field until the LV that the first member sees in it lies in the middle: the locator is coarse."""
+        for _ in range(MOST_MOVES):
+            near = self._field(stack, centres)[:, MARGIN // 2 : -MARGIN // 2, MARGIN // 2 : -MARGIN // 2]
+            slices = with_neighbours(torch.from_numpy(near)).to(self.device)
+            anatomy = self._members[0](slices.contiguous(memory_format=torch.channels_last)).anatomy
+            ventricle = 1 - anatomy.softmax(dim=1)[:, 0].cpu().numpy()
+            offsets = offsets_of_lv(ventricle, PIXEL_MM, stack.spacing[0], EXPECTED_WITHIN_MM)
+            centres = centres + offsets
+            if np.abs(offsets).max() < CLOSE_MM:
+                break
+        return centres
+
+    def _field(self, stack: LgeStack, centres: NDArray[np.float64]) -> FloatArray:
+        field = cut_field(torch.from_numpy(stack.voxels), stack.spacing[1:], centres)
+        return normalise(field.numpy(), heart_disc(FIELD_PIXELS, PIXEL_MM))
 
     def _ensemble(
         self, slices: Tensor, progress: Callable[[float], None]
@@ -141,10 +171,7 @@ class Session:
         """
         spacing, shape = stack.spacing[1:], stack.voxels.shape[1:]
         centres = self.locate(stack)
-        field = normalise(
-            cut_field(torch.from_numpy(stack.voxels), spacing, centres).numpy(), heart_disc(FIELD_PIXELS, PIXEL_MM)
-        )
-        inside = torch.from_numpy(field)[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+        inside = torch.from_numpy(self._field(stack, centres))[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
         slices = with_neighbours(inside).to(self.device)
         anatomy, scar, features = self._ensemble(slices, progress)
         both = torch.cat([anatomy[:, 1:], scar], dim=1).cpu()

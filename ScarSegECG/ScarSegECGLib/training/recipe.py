@@ -18,7 +18,7 @@ class Recipe:
     scar_channels: tuple[int, ...] = (24, 48, 80, 112, 144)
     scar_epochs: int = 300
     locator_channels: tuple[int, ...] = (8, 16, 32, 48, 64)
-    locator_epochs: int = 20
+    locator_epochs: int = 50
     batch: int = 16
 
     def scar_network(self) -> ScarUNet:
