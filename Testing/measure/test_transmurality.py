@@ -67,7 +67,10 @@ def test_any_place_and_size_gives_what_the_voxels_hold(row, column, depth, inner
     exact = 100 * (p.scar[0] / radius)[segment].sum() / (1 / radius)[segment].sum()
     assert got.mean_percent[0] == pytest.approx(exact, abs=2.0)
     assert got.thickness_mm[0] == pytest.approx(10, abs=0.7)  # half a pixel: a border along the grid's rows
-    assert np.nanmean(got.thickness_mm) == pytest.approx(10, abs=0.25)
+    # The pixels' own ring is up to 0.3 mm thicker or thinner than the circles it was drawn from.
+    inside = p.cavity[0].sum() * 1.4**2
+    drawn = np.sqrt((inside + p.myocardium[0].sum() * 1.4**2) / np.pi) - np.sqrt(inside / np.pi)
+    assert np.nanmean(got.thickness_mm) == pytest.approx(drawn, abs=0.25)
 
 
 def _chord_through(point, shift, inner, outer):

@@ -39,6 +39,8 @@ def figures(rows: Sequence[Mapping[str, str]]) -> str:
             digits = 3 if metric in ("dice", "precision", "sensitivity") else 1
             cells.append(f"{values.mean():.{digits}f} ({np.median(values):.{digits}f})")
         lines.append(f"| {structure} | {len(counted)} | {' | '.join(cells)} |")
+    if not normal.size:
+        return "\n".join(lines)
     lines += [
         "",
         f"Normal patients: {len(normal)}; false scar {normal.mean():.2f} ml on average (median "
