@@ -16,7 +16,7 @@ from ScarSegECGLib.errors import InputError
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SHIPPED = FOLDER / "scarseg.safetensors"
-SHIPPED_SHA256 = "d0ac07e05d505addf4721cc159a03da2cafe105e479407bab2d6188a48b96d9c"
+SHIPPED_SHA256 = "0d58ba920c3b5be8817b5049ac00e4638a7e3be2a0e67de00d31ff00f3c74fe4"
 _SETTINGS_KEY = "scarsegecg"
 
 

@@ -83,7 +83,7 @@ The shipped ensemble of all members has seen every one of these patients, so it 
 
 {settings["history"]}
 
-The threshold (0.5) and the smallest island (0.1 ml) were fixed beforehand and not tuned.
+The value of the threshold (0.5) and the smallest island (0.1 ml) were not tuned.
 
 ## Limits
 
