@@ -17,9 +17,8 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.lge.normalise import heart_disc, normalise
 from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.measure.contours import MVO
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field, whole_slices, with_neighbours
-
-MVO = 4
 
 
 @dataclass(frozen=True)
