@@ -67,5 +67,5 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 	$(call install,.)
 
 $(VENV)/.installed-test: $(VENV)/.made pyproject.toml constraints.txt
-	$(call install,.[test])
+	$(call install,.[test,desktop-test])
 	@touch $(VENV)/.installed
