@@ -313,7 +313,7 @@ def test_form_binds_only_known_parameters() -> None:
     fields = {ast.unparse(node.target) for node in state.body if isinstance(node, ast.AnnAssign)}
     bound = [p.findtext("string") for p in _ui().iter("property") if p.get("name") == "SlicerParameterName"]
     assert len(bound) == len(set(bound))
-    assert set(bound) == fields - {"ecgPath"}  # ctkPathLineEdit has no connector for text: the panel does it
+    assert set(bound) <= fields  # which have no widget is in Testing/desktop/test_panel_static.py
 
 
 def test_commands_are_executable() -> None:

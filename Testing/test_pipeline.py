@@ -10,6 +10,7 @@ import pytest
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, ScarResult, TimeGap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.orientation import canonical
+from ScarSegECGLib.lge.slice_shift import move
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import METHODS, remeasure, segment
@@ -146,3 +147,21 @@ def test_cancelling_stops_the_work(session, patient) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         segment(patient.stack, None, TimeGap(None), session, progress=cancel)
+
+
+def test_a_slice_displaced_by_breathing_is_named_and_can_be_put_in_line(session, patient, result) -> None:
+    middle = len(patient.stack.voxels) // 2
+    shift = round(12 / patient.stack.spacing[2])
+    pixels = np.zeros((len(patient.stack.voxels), 2), int)
+    pixels[middle, 1] = shift
+    displaced = dataclasses.replace(patient.stack, voxels=move(patient.stack.voxels, pixels))
+    left = segment(displaced, None, TimeGap(None), session)
+    assert any(f"{middle + 1} (" in said and "--correct-shifts" in said for said in left.warnings)
+    mended = segment(displaced, None, TimeGap(None), session, correct_shifts=True)
+    assert not any("--correct-shifts" in said for said in mended.warnings)
+    assert any("moved in line" in note for note in mended.stack.notes)
+    assert np.array_equal(mended.stack.voxels, displaced.voxels)
+    truth = move(patient.labels, pixels)
+    again = overlap(mended.labels >= MYOCARDIUM, truth >= MYOCARDIUM, displaced.spacing, distance=False).dice
+    before = overlap(result.labels >= MYOCARDIUM, patient.labels >= MYOCARDIUM, displaced.spacing, distance=False).dice
+    assert again > before - 0.02

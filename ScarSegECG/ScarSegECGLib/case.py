@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -49,6 +50,20 @@ class Storage:
 
 
 @dataclass(frozen=True)
+class SourceSlice:
+    """Where one slice of a DICOM stack was read from.
+
+    ``member`` names the file inside ``path`` where that is a zip archive, else it is "". ``frame`` counts from 1 in a
+    multi-frame image and is ``None`` elsewhere.
+    """
+
+    path: Path
+    member: str = ""
+    frame: int | None = None
+    sop_instance_uid: str = ""
+
+
+@dataclass(frozen=True)
 class LgeStack:
     """A short-axis LGE stack in canonical storage.
 
@@ -72,6 +87,8 @@ class LgeStack:
         Hash of the input's bytes, hexadecimal; "" for an array handed over in memory.
     notes : tuple of str
         What was assumed or noticed while reading, in sentences for the reader.
+    sources : tuple of SourceSlice
+        The DICOM image behind each slice, in *stored* slice order; empty for other formats.
     """
 
     voxels: FloatArray
@@ -83,6 +100,7 @@ class LgeStack:
     orientation_known: bool = True
     sha256: str = ""
     notes: tuple[str, ...] = ()
+    sources: tuple[SourceSlice, ...] = ()
 
     @cached_property
     def spacing(self) -> tuple[float, float, float]:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
@@ -31,10 +30,12 @@ from ScarSegECGLib.case import (
 )
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
 from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.burden import burden
 from ScarSegECGLib.measure.contours import TERRITORIES
 from ScarSegECGLib.measure.islands import drop_small_islands, scar_islands
+from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE, bright_wall, scar_probability
 from ScarSegECGLib.measure.segments import segment_percent, segment_table
 from ScarSegECGLib.measure.threshold import METHODS as RULES
 from ScarSegECGLib.measure.threshold import segment_scar
@@ -73,6 +74,7 @@ def segment(
     method: str = NETWORK,
     n_sd: float | None = None,
     why_no_ecg: str = "no ECG was given",
+    correct_shifts: bool = False,
     progress: Progress = lambda fraction, text: None,
 ) -> ScarResult:
     """Find the myocardium, divide it, segment the scar with and without the ECG, and measure it.
@@ -91,6 +93,9 @@ def segment(
         For method "n_sd": standard deviations above remote myocardium.
     why_no_ecg : str
         The reason printed when ``ecg`` is None.
+    correct_shifts : bool
+        Put slices displaced between breath-holds back in line before segmenting; results return to where the slices
+        are in the file.
     progress : callable
         Called with the fraction done and the stage's name; may raise to cancel.
 
@@ -111,21 +116,38 @@ def segment(
         evidence = session.see(stack, lambda done: progress(0.6 * done, "networks"))
     with clock.stage("anatomy", 0.6):
         anatomy = _anatomy(stack, evidence)
+        shifts = estimate_shifts(anatomy.cavity, anatomy.myocardium, stack.spacing)
+    if correct_shifts and shifts.moved.any():
+        aligned = segment(
+            corrected(stack, shifts),
+            ecg,
+            gap,
+            session,
+            method=method,
+            n_sd=n_sd,
+            why_no_ecg=why_no_ecg,
+            progress=progress,
+        )
+        return native_result(aligned, stack, shifts)
     with clock.stage("ECG", 0.7):
         beat, why_no_beat = _beat(ecg)
         why_no_ecg = why_no_beat or why_no_ecg
         use = _decide(ecg, beat, gap, anatomy, session, method, why_no_ecg)
     with clock.stage("scar", 0.8):
-        alone = _probability(evidence.scar_logit, evidence, anatomy)
+        wall = evidence.anatomy[:, 2]
+        bright = bright_wall(stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing)
+        alone = scar_probability(evidence.scar_logit, wall, bright, anatomy.myocardium)
         together, ecg_percent = alone, None
         if use.amplitude > 0 and beat is not None:
             said = session.read_ecg(stack, evidence, beat, soft_prior(anatomy, stack.spacing), use)
-            together = _probability(evidence.scar_logit + said.movement, evidence, anatomy)
+            together = scar_probability(evidence.scar_logit + said.movement, wall, bright, anatomy.myocardium)
             ecg_percent = said.segment_percent
         scar_alone, printed = _scar(alone, stack, anatomy, method, n_sd)
         scar = scar_alone if together is alone else _scar(together, stack, anatomy, method, n_sd)[0]
     with clock.stage("measure", 0.9):
         measured = _measured(stack, anatomy, scar, scar_alone, use, beat, ecg_percent)
+    if shifts.moved.any():
+        measured["warnings"] += (f"Slices {shifts.sentence()}; --correct-shifts puts them back in line.",)
     return ScarResult(
         stack=stack,
         ecg=ecg,
@@ -184,7 +206,7 @@ def _beat(ecg: Ecg | None) -> tuple[MedianBeat | None, str]:
 
 def _anatomy(stack: LgeStack, evidence: ImageEvidence) -> Anatomy:
     classes = evidence.anatomy.argmax(axis=1)
-    cavity, wall = clean(classes == 1, classes == 2, stack.spacing)
+    cavity, wall = clean(classes == 1, classes == 2)
     if not is_left_ventricle(cavity, wall, stack.spacing):
         raise InputError(NOT_FOUND)
     return partition(cavity, wall, stack.voxels, stack.spacing, orientation_known=stack.orientation_known)
@@ -212,24 +234,19 @@ def _decide(
     )
 
 
-def _probability(logit: FloatArray, evidence: ImageEvidence, anatomy: Anatomy) -> FloatArray:
-    """Probability of scar: that the voxel is wall, times that the wall is scar there; exactly 0 outside the wall."""
-    return np.where(anatomy.myocardium, evidence.anatomy[:, 2] * expit(logit), 0).astype(np.float32)
-
-
 def _scar(
     probability: FloatArray, stack: LgeStack, anatomy: Anatomy, method: str, n_sd: float | None
 ) -> tuple[NDArray[np.bool_], str]:
     """The scar mask by the chosen method, small islands left out, and the method as it is printed."""
     if method == NETWORK:
-        mask = probability > 0.5
-        printed = "network, p > 0.5"
+        mask = probability > SCAR_ABOVE
+        printed = f"network + EWA, p > {SCAR_ABOVE:g}"
     else:
         found = segment_scar(
             stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing, method, n_sd=n_sd, contrast=stack.contrast
         )
         mask = found.mask
-        printed = found.method
+        printed = found.described
     return drop_small_islands(mask, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML), printed
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lv_phantom import CENTRE_MM, lv_phantom
 
 from ScarSegECGLib.anatomy.aha import partition, slice_rings
-from ScarSegECGLib.anatomy.axis import lv_centres
+from ScarSegECGLib.anatomy.axis import full_circle, lv_centres
 from ScarSegECGLib.anatomy.insertion import insertions_from_rv
 from ScarSegECGLib.anatomy.polar import direction_deg, trace_border
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
@@ -138,6 +138,15 @@ def test_notes_say_what_was_assumed():
     assert "RV insertions" not in " ".join(sure.notes) and sure.insertion_confidence.min() > 0.5
 
 
+def test_slices_whose_insertions_are_uncertain_are_named():
+    p = lv_phantom(cap=0)
+    image = p.image.copy()
+    image[0] = np.random.default_rng(3).normal(size=image.shape[1:])
+    image[1] = image[2] = 0.5
+    notes = [n for n in partition(p.cavity, p.myocardium, image, p.spacing).notes if "uncertain" in n]
+    assert len(notes) == 1 and "1, 2" in notes[0] and "9" not in notes[0]
+
+
 def test_without_a_ventricle_there_is_no_partition():
     nothing = np.zeros((4, 20, 20), bool)
     anatomy = partition(nothing, nothing, None, (8.0, 1.0, 1.0))
@@ -166,8 +175,10 @@ def test_what_cannot_be_used_is_refused_in_one_line(change, says):
 
 
 def test_a_template_of_other_rules_is_matched_but_for_its_borders(shared_data):
-    """The template divides neither the circle evenly nor the septum in halves, and its thirds and cap begin two slices
-    (4 mm) nearer to the base, so full agreement is not to be had."""
+    """79 % of the template's voxels, and not 90 %, because it keeps neither end of the rule that is built here: its
+    segment 17 holds two slices (4 mm) of its own cavity, its basal third two slices that the myocardium does not
+    surround. Its thirds have 15 slices each, as ours, but lie two slices nearer to the base: 89 % of its voxels can
+    agree at the most. Where the ring agrees 89 % do: it cuts the septum 82 : 60 degrees, not in halves."""
     nibabel = pytest.importorskip("nibabel")
     file = nibabel.load(shared_data / "anatomy" / "aha17_template.nii.gz")
     labels = np.asarray(file.dataobj).squeeze().T[:, ::-1]  # stored with the anterior wall down
@@ -181,6 +192,18 @@ def test_a_template_of_other_rules_is_matched_but_for_its_borders(shared_data):
     same_ring = myocardium & (np.searchsorted(ends, anatomy.aha) == np.searchsorted(ends, labels))
     assert (anatomy.aha == labels)[myocardium].mean() >= 0.78
     assert (anatomy.aha == labels)[same_ring].mean() >= 0.88
+    # why no more is to be had
+    assert same_ring.sum() / myocardium.sum() < 0.9
+    cap = (labels == 17).any(axis=(1, 2))
+    assert (cap & cavity.any(axis=(1, 2))).sum() == 2
+    closed = full_circle(cavity, myocardium, centres, spacing)
+    thirds = [
+        np.flatnonzero(((labels >= low) & (labels <= high)).any(axis=(1, 2))) for low, high in ((13, 16), (7, 12))
+    ]
+    ours = [np.flatnonzero(((anatomy.aha >= a) & (anatomy.aha <= b)).any(axis=(1, 2))) for a, b in ((13, 16), (7, 12))]
+    for template_third, our_third in zip(thirds, ours, strict=True):
+        assert np.array_equal(template_third, our_third + 2)
+    assert closed.sum() == 45 and not closed[thirds[1][-1] + 15]
 
 
 def test_ten_slices_of_256_take_at_most_30_ms():

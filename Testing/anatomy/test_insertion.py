@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from lv_phantom import lv_phantom
 
 from ScarSegECGLib.anatomy.axis import lv_centres
-from ScarSegECGLib.anatomy.insertion import combine, find_in_image, insertion_points, insertions_from_rv
+from ScarSegECGLib.anatomy.insertion import (
+    combine,
+    find_in_image,
+    insertion_points,
+    insertions_from_rv,
+    neighbour_spread_deg,
+)
 from ScarSegECGLib.anatomy.polar import trace_border, wrap
 
 
@@ -74,18 +80,43 @@ def test_an_rv_label_gives_the_ends_of_its_arc(anterior, arc):
     assert np.isnan(insertions_from_rv(p.myocardium, p.rv & False, centres, border, p.spacing)).all()
 
 
+def test_the_step_from_slice_to_slice_is_the_mean_turn():
+    degrees = np.array([[10.0, 200.0], [np.nan, np.nan], [350.0, 210.0], [0.0, 190.0]])
+    assert neighbour_spread_deg(degrees) == pytest.approx((15.0, 15.0))
+    assert np.isnan(neighbour_spread_deg(degrees[:2])).all()
+
+
 def test_real_slices_agree_with_their_stack(shared_data):
+    """Mid slices of the 67 restored patients, against the stack's median.
+
+    Each slice by itself, but for the side of the septum that the stack shares: 95 % of the insertions and 91 % of the
+    slices (both insertions) lie within 20 degrees. As combined for the partition: all but one of 207 slices. From slice
+    to slice the insertions turn by 10 and 9 degrees (anterior, inferior) before they are combined, by 4 and 3 after.
+    """
     nibabel = pytest.importorskip("nibabel")
-    off = []
-    for folder in sorted((shared_data / "emidec" / "cases").glob("Case_*"))[::8]:
+    alone, combined, sure, step_alone, step_combined = [], [], [], [], []
+    for folder in sorted((shared_data / "emidec" / "cases").glob("Case_*")):
         image, seg = (nibabel.load(next(folder.glob(f"*_{kind}.nii.gz"))) for kind in ("img", "seg"))
         labels = np.asarray(seg.dataobj).T
         spacing = tuple(float(z) for z in seg.header.get_zooms()[::-1])
         cavity, myocardium = labels == 1, labels >= 2
         centres = lv_centres(cavity, myocardium, spacing)
         border = trace_border(myocardium, centres, spacing)
-        raw, _ = find_in_image(np.asarray(image.dataobj).T, cavity, border, centres, spacing)
-        about = wrap(raw - raw[len(raw) // 2])
-        n = len(raw)
-        off.append(np.abs(about - np.median(about, axis=0))[n // 3 : n - n // 3])
-    assert (np.concatenate(off) <= 20).mean() >= 0.85
+        points = insertion_points(np.asarray(image.dataobj).T, cavity, border, centres, spacing)
+        septum = points.degrees[:, 0] + (np.diff(points.degrees, axis=1)[:, 0] % 360) / 2
+        assert (np.abs(wrap(septum - 180)) < 90).all()  # on the image left in every slice
+        n = len(labels)
+        mid = slice(n // 3, n - n // 3)
+        for degrees, off in ((points.raw, alone), (points.degrees, combined)):
+            about = wrap(degrees - degrees[n // 2])
+            off.append(np.abs(about - np.median(about, axis=0))[mid])
+        sure.append(points.confidence[mid])
+        step_alone.append(neighbour_spread_deg(points.raw))
+        step_combined.append(neighbour_spread_deg(points.degrees))
+    alone, combined, sure = (np.concatenate(part) for part in (alone, combined, sure))
+    assert len(alone) == 207
+    assert (alone <= 20).mean() >= 0.94 and (alone <= 20).all(axis=1).mean() >= 0.9
+    assert (combined <= 20).all(axis=1).mean() >= 0.98
+    assert np.mean(step_alone) < 11 and np.mean(step_combined) < 5
+    within = (alone <= 20).all(axis=1)
+    assert within[sure >= 0.5].mean() > 0.95 > 0.85 > within[sure < 0.3].mean()  # the confidence says something

@@ -15,15 +15,15 @@ def test_clean_removes_islands_and_fills_holes():
     hole = tuple(np.argwhere(p.myocardium[5])[400])
     myocardium[5][hole] = False
     myocardium[2, 3:9, 3:9], cavity[7, 120:124, 3:6] = True, True
-    got = clean(cavity, myocardium, p.spacing)
+    got = clean(cavity, myocardium)
     assert np.array_equal(got[0], p.cavity) and np.array_equal(got[1], p.myocardium)
 
 
 def test_clean_leaves_nothing_from_nothing_and_separates_overlap():
     p = lv_phantom()
     nothing = np.zeros_like(p.cavity)
-    assert not clean(nothing, nothing, p.spacing)[0].any()
-    cavity, myocardium = clean(p.cavity | p.myocardium, p.myocardium, p.spacing)
+    assert not clean(nothing, nothing)[0].any()
+    cavity, myocardium = clean(p.cavity | p.myocardium, p.myocardium)
     assert not (cavity & myocardium).any() and np.array_equal(myocardium, p.myocardium)
 
 
@@ -49,5 +49,5 @@ def test_no_expert_mask_is_refused_or_changed_much(shared_data):
         check = check_left_ventricle(cavity, myocardium, spacing)
         assert not check.reason, check.reason
         assert check.enclosed > 0.9 and check.slices >= 4
-        cleaned = clean(cavity, myocardium, spacing)
+        cleaned = clean(cavity, myocardium)
         assert (cleaned[1] != myocardium).sum() <= 0.01 * myocardium.sum()

@@ -162,7 +162,7 @@ def test_fold_that_does_not_exist(capfd, tmp_path):
 
 
 def test_an_internal_error_shows_no_content(capfd, tmp_path, monkeypatch):
-    def broken(path):
+    def broken(path, **choice):
         raise RuntimeError("DOE^JOHN 1951")
 
     monkeypatch.setattr("ScarSegECGLib.cli.segment.read_lge", broken)

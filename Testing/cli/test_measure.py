@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 
 from ScarSegECGLib.cli import main
+from ScarSegECGLib.lge.slice_shift import move
+from ScarSegECGLib.measure.compare import RULES
 from ScarSegECGLib.measure.contours import METHODS
 from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient, write_phantom
 
@@ -43,12 +47,166 @@ def test_manual_contours_are_counted(files, patient, tmp_path, capsys) -> None:
 
 def test_all_methods_side_by_side(files, tmp_path) -> None:
     report = measure(files, tmp_path / "m.json", "-q", "--method", "all", "--contrast", "magnitude")
-    assert tuple(report["methods"]) == METHODS
+    assert [name for name in report["methods"] if not name.startswith("n_sd_")] == [m for m in METHODS if m != "n_sd"]
+    assert [report["methods"][f"n_sd_{n}"]["n_sd"] for n in range(2, 7)] == [2, 3, 4, 5, 6]
     truth = report["methods"]["manual"]["scar"]["ml"]
     assert report["methods"]["ewa"]["scar"]["ml"] == pytest.approx(truth, rel=0.5)
     for entry in report["methods"].values():
         assert entry["method"]
         assert entry["core_ml"] + entry["grey_ml"] <= entry["scar"]["ml"] + 1e-6
+
+
+def test_the_choices_stand_beside_every_number(files, tmp_path, capsys) -> None:
+    report = measure(
+        files,
+        tmp_path / "m.json",
+        *("--method", "n_sd", "--n-sd", "4", "--per", "stack", "--contrast", "magnitude", "--aha", "landmark"),
+        *("--table", str(tmp_path / "t.csv")),
+    )
+    entry = report["methods"]["n_sd"]
+    assert (entry["n_sd"], entry["per"], entry["contrast"]) == (4, "stack", "magnitude")
+    assert entry["aha_mode"] == report["aha"] and "landmark" in entry["aha_mode"]
+    assert "4 SD" in entry["method"] and "one threshold per stack" in entry["method"] and "darkest" in entry["remote"]
+    assert len({level for level in entry["thresholds"] if level is not None}) == 1
+    assert "SD" in entry["core_rule"]
+    printed = capsys.readouterr().out
+    assert (
+        "4 SD" in printed
+        and "remote region" in printed
+        and "landmark" in printed
+        and "slices none displaced" in printed
+    )
+    with (tmp_path / "t.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 17 and {row["n_sd"] for row in rows} == {"4"}
+    assert {row["remote_region"] for row in rows} == {entry["remote"]} and rows[0]["aha_mode"] == report["aha"]
+    assert sum(float(row["scar_ml"]) for row in rows) == pytest.approx(entry["scar"]["ml"], abs=0.02)
+
+
+def test_remote_and_the_maximums_region_are_the_readers_to_set(files, patient, tmp_path) -> None:
+    rule = ("--method", "n_sd", "--contrast", "magnitude", "-q")
+    found = measure(files, tmp_path / "a.json", *rule)["methods"]["n_sd"]
+    by_segment = measure(files, tmp_path / "b.json", *rule, "--remote-segments", "5,11")["methods"]["n_sd"]
+    assert by_segment["remote"] == "remote region drawn by the reader" != found["remote"]
+    assert by_segment["thresholds"] != found["thresholds"]
+    region = patient.labels == 3
+    file = tmp_path / "region.nii.gz"
+    image = SimpleITK.ReadImage(str(files["labels"]))
+    drawn = SimpleITK.GetImageFromArray(patient.stack.storage.to_stored(region.astype(np.uint8)))
+    drawn.CopyInformation(image)
+    SimpleITK.WriteImage(drawn, str(file))
+    healthy = measure(files, tmp_path / "c.json", *rule, "--remote", str(file))["methods"]["n_sd"]
+    assert min(t for t in healthy["thresholds"] if t) > max(t for t in found["thresholds"] if t)
+    half = ("--method", "fwhm", "--contrast", "magnitude", "-q")
+    whole = measure(files, tmp_path / "d.json", *half)["methods"]["fwhm"]
+    inside = measure(files, tmp_path / "e.json", *half, "--fwhm-region", str(file))["methods"]["fwhm"]
+    assert "in the region drawn by the reader" in inside["method"] and "region" not in whole["method"]
+
+
+def test_a_displaced_slice_is_said_and_put_in_line_where_asked(files, patient, tmp_path, capsys) -> None:
+    before = measure(files, tmp_path / "a.json", "--method", "manual")
+    shifted = np.zeros((len(patient.labels), 2), int)
+    shifted[len(shifted) // 2] = (-9, 4)
+    moved = {}
+    for name, array in (("lge", patient.stack.voxels), ("labels", patient.labels)):
+        image = SimpleITK.ReadImage(str(files[name]))
+        out = SimpleITK.GetImageFromArray(patient.stack.storage.to_stored(move(array, shifted)))
+        out.CopyInformation(image)
+        moved[name] = tmp_path / f"{name}.nii.gz"
+        SimpleITK.WriteImage(out, str(moved[name]))
+    said = measure(moved, tmp_path / "b.json", "--method", "manual")
+    slice_number = len(shifted) // 2 + 1
+    assert said["slice_shifts"]["displaced_slices_from_apex"] == [slice_number]
+    assert not said["slice_shifts"]["corrected"]
+    assert "--correct-shifts moves them" in capsys.readouterr().out
+    done = measure(moved, tmp_path / "c.json", "--method", "manual", "--correct-shifts")
+    assert done["slice_shifts"]["corrected"] and any("moved in line" in note for note in done["notes"])
+    assert done["methods"]["manual"]["scar"] == before["methods"]["manual"]["scar"]
+
+
+def test_given_insertions_are_used_as_they_are(files, tmp_path) -> None:
+    report = measure(files, tmp_path / "m.json", "-q", "--insertions", "130,250")
+    assert report["insertions"]["anterior_inferior_deg"][1] == [130, 250]
+    assert report["insertions"]["mean_step_between_slices_deg"] == [0, 0]
+
+
+@pytest.mark.parametrize("words", ["120", "a,b", "1,2,3", "nan,4"])
+def test_insertions_that_are_no_pair_are_refused(files, words, capsys) -> None:
+    inputs = ["--lge", str(files["lge"]), "--labels", str(files["labels"])]
+    assert main(["measure", *inputs, "--insertions", words]) == 2
+    assert "--insertions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mode", ["fixed", "landmark"])
+def test_pictures_of_one_rule_are_written(files, tmp_path, mode) -> None:
+    pictures = tmp_path / "eye.png", tmp_path / "map.svg"
+    options = ["--bullseye", str(pictures[0]), "--polar-map", str(pictures[1]), "--aha", mode, "--segments", "16"]
+    measure(files, tmp_path / "m.json", "-q", *options)
+    assert pictures[0].read_bytes().startswith(b"\x89PNG") and b"<svg" in pictures[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--bullseye", "eye.bmp"], ".png, .svg or .pdf"),
+        (["--bullseye", "no/such/eye.png"], "its folder"),
+        (["--polar-map", "m.png", "--method", "all"], "one rule"),
+        (["--remote", "nothing.nii.gz", "--method", "n_sd"], "not found"),
+        (["--remote-segments", "17.5", "--method", "n_sd", "--n-sd", "3"], "no voxel in the myocardium"),
+        (["--table", "t.txt"], ".csv or .md"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(files, options, says, capsys, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    inputs = ["--lge", str(files["lge"]), "--labels", str(files["labels"])]
+    assert main(["measure", *inputs, "-q", *options]) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_image_without_labels_is_refused(files, capsys) -> None:
+    assert main(["measure", "--lge", str(files["lge"])]) == 2
+    assert "--labels is missing" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cases")
+    for seed in (0, 1):
+        one = folder / f"Case_{seed}"
+        written = write_phantom(one, phantom_patient(seed))
+        written["lge"].rename(one / f"{one.name}_img.nii.gz")
+        written["labels"].rename(one / f"{one.name}_seg.nii.gz")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["csv", "md"])
+def test_rules_are_held_against_the_experts_of_a_folder(cases, tmp_path, capsys, kind) -> None:
+    out, table = tmp_path / "c.json", tmp_path / f"t.{kind}"
+    options = ["--contrast", "magnitude", "--table", str(table), "--json", str(out)]
+    assert main(["measure", "--cases", str(cases), "--method", "all", *options]) == 0
+    report = json.loads(out.read_text())
+    assert report["cases"] == ["Case_0", "Case_1"] and len(report["rules"]) == len(RULES)
+    text = table.read_text()
+    assert all(name in text for name, _, _ in RULES)
+    assert "paired" in text and "best" in text and "remote region" in text
+    assert text.startswith("|") == (kind == "md")
+    assert "EWA" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--method", "manual"], "choose --method"),
+        (["--method", "all", "--remote", "x.nii"], "--remote belongs"),
+        (["--method", "all", "--correct-shifts"], "--correct-shifts belongs"),
+        (["--method", "all", "--table", "t.xlsx"], ".csv or .md"),
+    ],
+)
+def test_what_a_folder_of_cases_cannot_use_is_refused(cases, options, says, capsys) -> None:
+    assert main(["measure", "--cases", str(cases), *options]) == 2
+    assert says in capsys.readouterr().err
 
 
 def test_a_rule_that_needs_the_contrast_says_so(files, capsys) -> None:

@@ -1,116 +1,78 @@
-"""As much of Slicer's desktop as the module's logic needs, over the real MRML scene of slicer-core.
-
-Stood in for: Qt, the application, the scripted-module base classes, translation and the parameter node wrapper. Real:
-the scene, its nodes, segmentation and volume logic, and ``slicer.util``'s array functions.
-"""
+"""Slicer's desktop for the tests of the module; see ``standin_slicer`` for what is real and what is not."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-import types
-import unittest
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-MODULE_FOLDER = Path(__file__).resolve().parents[2] / "ScarSegECG"
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+APT = "on Debian or Ubuntu: apt install libegl1 libgl1 libosmesa6"
 
 
-class StandInModule:
-    """Base of the module class: only its class attributes matter without an application."""
-
-    def __init__(self, parent: object) -> None:
-        self.parent = parent
-
-
-class StandInLogic:
-    """Keeps one parameter node per scene, as Slicer does."""
-
-    def getParameterNode(self) -> object:
-        import slicer
-
-        node = slicer.mrmlScene.GetSingletonNode("ScarSegECG", "vtkMRMLScriptedModuleNode")
-        if node is None:
-            node = slicer.vtkMRMLScriptedModuleNode()
-            node.SetSingletonTag("ScarSegECG")
-            node = slicer.mrmlScene.AddNode(node)
-        return node
-
-
-class StandInTest(unittest.TestCase):
-    """Base of the module's self-test."""
-
-    def runTest(self) -> None: ...
-
-    def delayDisplay(self, message: str) -> None: ...
-
-
-def stand_in_wrapper(cls: type) -> type:
-    """Attributes with the class's defaults; node types start as None. Nothing is serialised."""
-
-    def __init__(self: object, node: object) -> None:
-        self.parameterNode = node
-        for name in cls.__annotations__:
-            setattr(self, name, getattr(cls, name, None))
-
-    cls.__init__ = __init__
-    return cls
+@pytest.fixture(scope="session")
+def made_once() -> dict:
+    """The simulated patient and the loaded networks, which are the same in every test."""
+    return {"sessions": {}}
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[types.ModuleType]:
-    """The Slicer module's main script, imported fresh over an empty scene."""
+def desk(tmp_path: Path, made_once: dict, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """Slicer with the panel open over an empty scene."""
     pytest.importorskip("vtk", reason="needs VTK: pip install '.[test]'")
     slicer = pytest.importorskip("slicer", reason="needs slicer-core: pip install '.[test]'")
     if not hasattr(slicer, "vtkMRMLScene"):
         pytest.skip("needs slicer-core: pip install '.[test]'")
-    import slicer.util
+    try:
+        from PySide6 import QtWidgets  # noqa: F401
+    except ImportError as error:
+        pytest.skip(f"needs PySide6 (pip install '.[desktop-test]'; {APT}): {error}")
+    from standin_slicer import desktop
 
-    scene = slicer.vtkMRMLScene()
-    segmentations = slicer.vtkSlicerSegmentationsModuleLogic()
-    segmentations.SetMRMLScene(scene)
-    volumes = slicer.vtkSlicerVolumesLogic()
-    volumes.SetMRMLScene(scene)
-    folder = iter(range(1000))
+    from ScarSegECGLib.training import phantom
 
-    def temporary(key: str = "") -> str:
-        path = tmp_path / f"{key}{next(folder)}"
-        path.mkdir()
-        return str(path)
+    if "patient" not in made_once:
+        made_once["patient"] = phantom.phantom_patient()
+    monkeypatch.setattr(phantom, "phantom_patient", lambda: made_once["patient"])
+    with desktop(tmp_path) as made:
+        monkeypatch.setattr(type(made.panel.logic), "_sessions", made_once["sessions"])
+        yield made
 
-    monkeypatch.setattr(slicer, "mrmlScene", scene, raising=False)
-    monkeypatch.setattr(
-        slicer,
-        "modules",
-        types.SimpleNamespace(
-            segmentations=types.SimpleNamespace(logic=lambda: segmentations),
-            volumes=types.SimpleNamespace(logic=lambda: volumes),
-        ),
-        raising=False,
-    )
-    monkeypatch.setattr(slicer.util, "tempDirectory", temporary)
-    stand_ins = {
-        "qt": {},
-        "slicer.i18n": {"tr": lambda text: text, "translate": lambda context, text: text},
-        "slicer.parameterNodeWrapper": {"Choice": list, "parameterNodeWrapper": stand_in_wrapper},
-        "slicer.ScriptedLoadableModule": {
-            "ScriptedLoadableModule": StandInModule,
-            "ScriptedLoadableModuleLogic": StandInLogic,
-            "ScriptedLoadableModuleTest": StandInTest,
-            "ScriptedLoadableModuleWidget": StandInModule,
-        },
-    }
-    for name, content in stand_ins.items():
-        stand_in = types.ModuleType(name)
-        vars(stand_in).update(content)
-        monkeypatch.setitem(sys.modules, name, stand_in)
-    monkeypatch.syspath_prepend(str(MODULE_FOLDER))
-    ours = [name for name in sys.modules if name == "ScarSegECG" or name.startswith("ScarSegECGPanel")]
-    for name in ours:
-        monkeypatch.delitem(sys.modules, name)
-    yield importlib.import_module("ScarSegECG")
-    for name in [name for name in sys.modules if name == "ScarSegECG" or name.startswith("ScarSegECGPanel")]:
-        sys.modules.pop(name)
-    scene.Clear(1)
+
+@pytest.fixture(scope="session")
+def segmented_phantom():
+    """Where the simulated patient's result is kept, so that only some tests run the networks."""
+    return {}
+
+
+@pytest.fixture
+def segmented_once(segmented_phantom):
+    """The simulated patient segmented in a panel: by the networks the first time, handed over afterwards."""
+
+    def segment(desk):
+        import slicer
+
+        case = desk.module.ScarSegECGTest()
+        case.setUp()
+        kept = segmented_phantom
+        if not kept:
+            panel = case.applied()
+            study = panel.logic.study
+            volume = panel.parameterNode.inputVolume
+            kept["text"], kept["voxels"] = study.toText(), slicer.util.arrayFromVolume(volume).copy()
+            kept["ecg"] = study.segmented.ecg
+        else:
+            from ScarSegECGPanel.study import Study
+
+            panel = desk.panel
+            panel.ui.sampleButton.click()
+            panel.parameterNode.device = "cpu"
+            voxels = slicer.util.arrayFromVolume(panel.parameterNode.inputVolume)
+            panel.logic._applied = panel.logic._ecgInputs(panel.parameterNode)
+            panel.takeStudy(Study.fromText(kept["text"], voxels))
+        slicer.app.processEvents()
+        return case, panel
+
+    return segment

@@ -69,7 +69,7 @@ def test_hash_ignores_names_but_not_bytes(tmp_path, write_series) -> None:
 def test_other_objects_deep_folders_and_links_are_ignored(tmp_path, picture, write_series) -> None:
     folder = tmp_path / "s"
     write_series(folder / "one" / "two")
-    write_series(folder / "one" / "two" / "three", start=20)  # deeper than two levels
+    write_series(folder.joinpath(*"1234567"), start=20)  # deeper than six levels
     write_series(tmp_path / "outside", start=30)
     (folder / "link").symlink_to(tmp_path / "outside", target_is_directory=True)
     (folder / "file").symlink_to(next((tmp_path / "outside").iterdir()))
@@ -162,7 +162,8 @@ def test_real_short_axis_poses(shared_data, tmp_path) -> None:
 
     for number, k in enumerate((3, 11, 5, 1, 4, 2)):  # one series, in no order
         d = pydicom.dcmread(files[k])
-        d.SeriesInstanceUID = "1.2.3"
+        d.SeriesInstanceUID, d.SeriesDescription, d.ProtocolName = "1.2.3", "LGE short axis", "LGE"
+        d.ImageType = ["ORIGINAL", "PRIMARY", "M"]  # the same pictures as if they were not cine
         d.save_as(tmp_path / f"{number}.dcm")
     stack = read_lge(tmp_path)
     for slice_, k in enumerate((5, 4, 3, 2, 1, 11)):  # apex first, as the pictures show
@@ -208,9 +209,10 @@ def test_real_cine_files_are_eleven_series(shared_data, refused) -> None:
     refused(shared_data / "dicom" / "cine_bivme", "11 series")
 
 
-def test_magnitude_and_psir_in_one_series(tmp_path, write_series, refused) -> None:
-    write_series(tmp_path / "s", series="1.2.3")
-    paths = write_series(tmp_path / "t", series="1.2.3", change=setting(ImageType=["DERIVED", "PRIMARY", "PSIR"]))
+def test_two_images_per_slice_that_nothing_tells_apart(tmp_path, write_series, refused) -> None:
+    same = setting(StudyInstanceUID="1.2.9")
+    write_series(tmp_path / "s", series="1.2.3", change=same)
+    paths = write_series(tmp_path / "t", series="1.2.3", change=same)
     for path in paths:
         shutil.move(path, tmp_path / "s" / f"psir{path.name}")
     refused(tmp_path / "s", "12 images at 6 positions", "PSIR")
@@ -351,7 +353,9 @@ def test_multi_frame_that_is_no_plain_stack(tmp_path, write_series, refused) -> 
     slices = [pydicom.dcmread(p) for p in (paths[0], paths[1], paths[2], paths[4])]
     image = LegacyConvertedEnhancedMRImage(slices, generate_uid(), 1, generate_uid(), 1)
     image.save_as(tmp_path / "gap.dcm")
-    refused(tmp_path / "gap.dcm", "not one plain stack")
-    whole = (tmp_path / "gap.dcm").read_bytes()
+    refused(tmp_path / "gap.dcm", "1 slice(s) missing after slice 3", "16.0 mm instead of 8.0")
+    image = LegacyConvertedEnhancedMRImage([pydicom.dcmread(p) for p in paths], generate_uid(), 1, generate_uid(), 1)
+    image.save_as(tmp_path / "whole.dcm")
+    whole = (tmp_path / "whole.dcm").read_bytes()
     (tmp_path / "cut.dcm").write_bytes(whole[: len(whole) - 4000])
-    refused(tmp_path / "cut.dcm", "not one plain stack")
+    refused(tmp_path / "cut.dcm", "damaged")

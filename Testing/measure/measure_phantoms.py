@@ -49,3 +49,49 @@ def annulus(
     aha = np.array([6, 1, 2, 3, 4, 5])[np.minimum(np.searchsorted(bounds, angle, side="right"), 5)]
     stack = [np.repeat(a[None], slices, axis=0) for a in (cavity, wall, scar, np.where(wall, aha, 0).astype(np.uint8))]
     return Phantom(stack[0], stack[1], stack[2], stack[3], (8.0, pixel, pixel))
+
+
+@dataclass(frozen=True)
+class Cone:
+    """A ventricle like a cone on a half sphere, its exact volumes beside it (ml)."""
+
+    phantom: Phantom
+    wall_ml: float
+    scar_ml: float
+
+
+def capped_cone(pixel: float = 1.4, slice_mm: float = 8.0, depth: float = 0.5, centre=(0.31, -0.23)) -> Cone:
+    """Endo- and epicardium are cones (8 to 22 and 16 to 32 mm over 80 mm) that end in half spheres at the apex.
+
+    Scar lies in the sector from 60 to 120 degrees of the inner ``depth`` of the cone's wall (relative, in the plane of
+    the slice), and not in the cap. ``aha`` is empty: the partition is to be made. Slices begin at the epicardium's
+    apex; the last one ends at the base for slices of 8, 4, 2 or 1 mm.
+    """
+    inner0, outer0, inner1, outer1, height = 8.0, 16.0, 22.0, 32.0, 80.0
+    z = (np.arange(round((outer0 + height) / slice_mm)) + 0.5) * slice_mm - outer0
+    size = int(2 * (outer1 + 6) / pixel) // 2 * 2 + 1
+    axis = (np.arange(size) - size // 2) * pixel
+    y, x = np.meshgrid(-(axis - centre[0] * pixel), axis - centre[1] * pixel, indexing="ij")
+    radius, angle = np.hypot(x, y), np.degrees(np.arctan2(y, x)) % 360
+
+    def surface(first: float, last: float) -> NDArray[np.float64]:
+        ball = np.sqrt(np.maximum(first**2 - z**2, 0.0))
+        return np.where(z < 0, ball, first + (last - first) * z / height)[:, None, None]
+
+    inner, outer = surface(inner0, inner1), surface(outer0, outer1)
+    cavity = radius < inner
+    wall = (radius < outer) & ~cavity
+    limit = inner + depth * (outer - inner)
+    scar = wall & (angle >= 60) & (angle < 120) & (radius < limit) & (z >= 0)[:, None, None]
+
+    def frustum(first: float, last: float) -> float:
+        return np.pi * height * (first**2 + first * last + last**2) / 3
+
+    def half_ball(first: float) -> float:
+        return 2 * np.pi * first**3 / 3
+
+    whole = frustum(outer0, outer1) + half_ball(outer0) - frustum(inner0, inner1) - half_ball(inner0)
+    edge = [a + depth * (b - a) for a, b in ((inner0, outer0), (inner1, outer1))]
+    scarred = (frustum(*edge) - frustum(inner0, inner1)) / 6
+    nothing = np.zeros(wall.shape, np.uint8)
+    return Cone(Phantom(cavity, wall, scar, nothing, (slice_mm, pixel, pixel)), whole / 1000, scarred / 1000)

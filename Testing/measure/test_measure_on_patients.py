@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.measure.burden import burden
-from ScarSegECGLib.measure.compare import RULES, ExpertCase, compare_methods
+from ScarSegECGLib.measure.compare import RULES, compare_methods
+from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.measure.mvo import fill_mvo
 
 
@@ -38,6 +39,9 @@ def test_native_infarct_patient_to_the_digit(shared_data):
 
 
 def test_restored_patients_have_the_published_volumes_on_average(shared_data):
+    """Per patient, relative to the published table: myocardium 0.2 % too much on average (1.2 % off either way),
+    infarct 0.5 % too little (2.7 % either way), MVO 1.5 % too much (7.4 % either way; most are a few voxels). The
+    restored pixel sizes are estimates, so that single patients are off by up to 5 % of the myocardium."""
     with (shared_data / "emidec" / "clinical.csv").open(newline="") as file:
         table = {int(row["case"]): row for row in csv.DictReader(file)}
     ours, published = [], []
@@ -49,8 +53,13 @@ def test_restored_patients_have_the_published_volumes_on_average(shared_data):
         published.append([float(row[k]) for k in ("myo", "inf", "pmo")])
     total, truth = np.array(ours), np.array(published)
     assert len(total) == 67
-    assert np.mean(np.abs(total[:, 0] / truth[:, 0] - 1)) < 0.02
-    assert np.allclose(total.sum(axis=0), truth.sum(axis=0), rtol=0.02)
+    assert np.array_equal(total > 0, truth > 0)
+    assert np.allclose(total.sum(axis=0), truth.sum(axis=0), rtol=0.005)
+    for column, (there, signed, either_way) in enumerate([(67, 0.005, 0.015), (45, 0.01, 0.03), (26, 0.02, 0.08)]):
+        has = truth[:, column] > 0
+        error = total[has, column] / truth[has, column] - 1
+        assert has.sum() == there
+        assert abs(error.mean()) < signed and np.abs(error).mean() < either_way
 
 
 def test_mvo_is_found_from_the_bright_infarct_alone(shared_data):
@@ -65,13 +74,10 @@ def test_mvo_is_found_from_the_bright_infarct_alone(shared_data):
 
 
 def test_ewa_is_ahead_of_the_simple_rules_on_patients(shared_data):
-    folders = sorted((shared_data / "emidec" / "cases").glob("Case_P*"))
-
-    def cases():
-        for folder in folders:
-            image, labels, spacing = _case(folder)
-            yield ExpertCase(image, labels == 1, labels >= 2, labels >= 3, spacing)
-
-    scores = compare_methods(cases(), rules=[r for r in RULES if r[0] in ("EWA", "2 SD", "3 SD", "FWHM", "Otsu")])
+    folders = [folder for folder in case_folders(shared_data / "emidec" / "cases") if folder.name.startswith("Case_P")]
+    rules = [r for r in RULES if r[0] in ("EWA", "2 SD", "3 SD", "FWHM", "Otsu")]
+    scores = compare_methods(map(load_case, folders), rules=rules, contrast="psir")
+    assert len(scores[0].dice) == 45
     assert scores[0].name == "EWA" and scores[0].mean_dice > 0.72
     assert all(s.behind_best[1] > 0 for s in scores[1:])
+    assert abs(scores[0].mean_bias) < 2.0

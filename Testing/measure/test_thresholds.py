@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from measure_phantoms import Phantom, annulus
 
+from ScarSegECGLib.case import LgeStack, Storage
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.measure.compare import ExpertCase, compare_methods
+from ScarSegECGLib.measure.compare import compare_methods
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.threshold import METHODS, mixture_threshold, otsu_threshold, segment_scar
 
@@ -161,13 +165,19 @@ def test_ewa_counts_the_dark_core_and_ignores_blood_in_the_border():
     assert ours.mask[core].mean() > 0.95
 
 
+def _case(p, image) -> ExpertCase:
+    matrix = np.diag([p.spacing[2], p.spacing[1], p.spacing[0], 1.0])
+    labels = (p.cavity + 2 * p.myocardium + p.scar).astype(np.uint8)
+    return ExpertCase("", LgeStack(image.astype(np.float32), matrix, Storage(), matrix, contrast="magnitude"), labels)
+
+
 def test_comparison_orders_the_rules_and_pairs_them_by_case():
     cases = []
     for seed in range(4):
         p = annulus(slices=2, depth=(0.0, 0.7), start_deg=30 * seed, stop_deg=30 * seed + 90)
-        cases.append(ExpertCase(_image(p, seed=seed, noise=20), p.cavity, p.myocardium, p.scar, p.spacing, "magnitude"))
+        cases.append(_case(p, _image(p, seed=seed, noise=20)))
     p = annulus(slices=2)
-    cases.append(ExpertCase(_image(p), p.cavity, p.myocardium, p.scar & False, p.spacing, "magnitude"))
+    cases.append(_case(replace(p, scar=p.scar & False), _image(p)))
     scores = compare_methods(iter(cases), resamples=200)
     means = [s.mean_dice for s in scores]
     assert means == sorted(means, reverse=True)
@@ -176,3 +186,8 @@ def test_comparison_orders_the_rules_and_pairs_them_by_case():
     assert all(len(s.dice) == len(s.bias_percent_lv) == 5 for s in scores)
     best = scores[0]
     assert best.mean_dice == pytest.approx(np.mean([d for d in best.dice[:4] if d is not None]))
+    assert best.scarred == 4 and best.false_scar > 0
+    assert all(s.mean_bias == pytest.approx(np.mean(s.bias_percent_lv[:4])) for s in scores)
+    assert all("contrast magnitude" in s.described for s in scores)
+    assert "3 SD" in next(s.described for s in scores if s.name == "3 SD")
+    assert compare_methods([]) == ()

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import LEADS
+from ScarSegECGLib.case import LEADS, MedianBeat
+from ScarSegECGLib.ecg.selvester import qrs_score
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, measure
 from ScarSegECGLib.training.ecg_simulation.ageing import aged_scar_for_ecg, non_diagnostic, relative_mass
 from ScarSegECGLib.training.ecg_simulation.conduction import CONDUCTIONS, activation_ms
 from ScarSegECGLib.training.ecg_simulation.heart import standard_heart
@@ -153,11 +155,11 @@ def test_lateral_scar_shows_in_i_avl_v5_v6(people: dict[str, NDArray]) -> None:
         assert np.mean(lost) >= 0.9, name
     kept = [r_mv(s, "aVL") / r_mv(n, "aVL") for s, n in zip(people["lateral"], people["normal"], strict=True)]
     assert np.median(kept) < 0.7, "aVL, which looks more at the mid-anterior wall, loses less"
-    assert np.median([q_mv(b, "V6") for b in people["lateral"]]) > 0.2
+    assert np.median([q_mv(b, "V6") for b in people["lateral"]]) > 0.14
 
 
 def test_inferior_scar_makes_q_in_ii_iii_avf(people: dict[str, NDArray]) -> None:
-    for name, share in (("II", 0.65), ("III", 0.85), ("aVF", 0.85)):
+    for name, share in (("II", 0.5), ("III", 0.9), ("aVF", 0.9)):
         more = [q_mv(s, name) > q_mv(n, name) + 0.08 for s, n in zip(people["inferior"], people["normal"], strict=True)]
         assert np.mean(more) >= share, name
 
@@ -200,6 +202,50 @@ def test_rbbb(people: dict[str, NDArray]) -> None:
     for name in ("I", "V6"):
         wide = [(b[LEADS.index(name), ONSET + 25 : ONSET + 80] < -0.03).sum() * MS_PER_SAMPLE > 40.0 for b in beats]
         assert np.mean(wide) >= 0.85, f"wide S in {name}"
+
+
+# Where cardiology looks for an old infarct: leads that lose R, and leads that gain a Q wave of 0.08 mV or more.
+LOOKED_FOR = {
+    "anterior": (("V2", "V3", "V4"), ("V3",)),
+    "septal": (("V1", "V2"), ("V1",)),
+    "lateral": (("I", "V5", "V6"), ("V6",)),
+    "inferior": (("III", "aVF"), ("III", "aVF")),
+}
+
+
+@pytest.mark.parametrize("wall", LOOKED_FOR)
+def test_scars_show_where_cardiology_looks_for_them(people: dict[str, NDArray], wall: str) -> None:
+    lose_r, gain_q = LOOKED_FOR[wall]
+    both = list(zip(people[wall], people["normal"], strict=True))
+    for name in lose_r:
+        assert np.mean([r_mv(s, name) < 0.75 * r_mv(n, name) for s, n in both]) >= 0.6, f"R of {name}"
+    for name in gain_q:
+        assert np.mean([q_mv(s, name) > q_mv(n, name) + 0.08 for s, n in both]) >= 0.5, f"Q of {name}"
+
+
+def test_the_qrs_score_follows_the_size_of_anterior_scars() -> None:
+    rng = np.random.default_rng(3)
+    anterior = np.array([1, 2, 7, 8, 13, 14, 17]) - 1
+    scar = np.zeros((90, 17))
+    for row in scar[10:]:
+        some = rng.permutation(anterior)[: rng.integers(1, len(anterior) + 1)]
+        row[some] = rng.uniform(0.3, 1.0) * rng.uniform(0.7, 1.0, len(some))
+    windows = simulate_beats(scar, rng=rng, onset=WINDOW_ONSET, samples=WINDOW)
+    every = np.ones(12, dtype=bool)
+    points = []
+    for window in windows:
+        beat, features = measure(window.astype(float), every, 70.0)
+        points.append(qrs_score(features, MedianBeat(beat, every, features)).points)
+    assert np.corrcoef(points, scar.sum(axis=1))[0, 1] >= 0.6
+    assert np.mean(points[:10]) <= 2.0, "hearts without scar score hardly anything"
+
+
+def test_lafb_axis_lies_beyond_minus_45(people: dict[str, NDArray]) -> None:
+    axis = np.array([axis_deg(beat) for beat in people["lafb"]])
+    typical = simulate_beat(NONE, conduction="lafb")
+    assert -90.0 < axis_deg(typical) <= -44.0
+    assert np.median(axis) < -42.0 and axis.max() < -25.0
+    assert np.median([s_mv(beat, "III") / max(r_mv(beat, "III"), 0.05) for beat in people["lafb"]]) > 2.0, "rS in III"
 
 
 def test_lafb_turns_the_axis_to_the_left(people: dict[str, NDArray]) -> None:

@@ -12,8 +12,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ScarSegECGLib.network.field import PIXEL_MM
+from ScarSegECGLib.network.polar_grid import RADII, RADIUS_STEP_MM, polar_offsets_mm, turn_of_rows
 from ScarSegECGLib.network.unet import ImageOutput, LocatorUNet, ScarUNet
-from ScarSegECGLib.training.augment import AugmentPlan, augment
+from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
 from ScarSegECGLib.training.dataset import Slices
 from ScarSegECGLib.training.folds import patient_folds
 from ScarSegECGLib.training.losses import image_loss, locator_loss
@@ -47,13 +49,13 @@ def _disc_slices(count: int = 8, size: int = 64, channels: int = 3) -> Slices:
     image = torch.tensor([-0.2, 0.3, -0.4, 0.5])[labels.long()]
     images = image.expand(count, channels, size, size).clone()
     first = torch.arange(count) % 4 == 0
-    return Slices(images, labels.expand(count, size, size).clone(), first)
+    return Slices(images, labels.expand(count, size, size).clone(), first, torch.zeros(count, 2))
 
 
 def test_augmentation_moves_image_and_labels_together() -> None:
     slices = _disc_slices()
-    plan = AugmentPlan(size=48, shift=4, neighbour_shift=0)
-    images, labels = augment(slices.images, slices.labels, plan, torch.Generator().manual_seed(0))
+    plan = AugmentPlan(square_offsets(48), shift=2, far_shift=2, neighbour_shift=0)
+    images, labels = augment(slices.images, slices.labels, slices.centres, plan, torch.Generator().manual_seed(0))
     assert images.shape == (8, 3, 48, 48)
     assert labels.shape == (8, 48, 48)
     assert set(labels.unique().tolist()) == {0, 1, 2, 3}
@@ -64,13 +66,37 @@ def test_augmentation_moves_image_and_labels_together() -> None:
 
 def test_augmentation_is_repeatable_and_changes_things() -> None:
     slices = _disc_slices()
-    plan = AugmentPlan(size=48, shift=4)
-    first = augment(slices.images, slices.labels, plan, torch.Generator().manual_seed(3))
-    again = augment(slices.images, slices.labels, plan, torch.Generator().manual_seed(3))
-    other = augment(slices.images, slices.labels, plan, torch.Generator().manual_seed(4))
+    plan = AugmentPlan(square_offsets(48), shift=2, far_shift=4)
+
+    def draw(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return augment(slices.images, slices.labels, slices.centres, plan, torch.Generator().manual_seed(seed))
+
+    first, again, other = draw(3), draw(3), draw(4)
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
     assert not torch.equal(first[1], other[1])
+
+
+def test_augmentation_unrolls_the_ventricle_about_its_centre() -> None:
+    slices = _disc_slices(size=96)
+    moved = dataclasses.replace(
+        slices,
+        images=slices.images.roll((5, -7), (2, 3)),
+        labels=slices.labels.roll((5, -7), (1, 2)),
+        centres=torch.tensor([5.0, -7.0]).expand(8, 2),
+    )
+    still = AugmentPlan(
+        polar_offsets_mm() / PIXEL_MM, 0, 0, rotate=0, scale=1, stretch=1, bend=0, neighbour_shift=0, mirror=False
+    )
+    _, labels = augment(moved.images, moved.labels, moved.centres, still, torch.Generator().manual_seed(0))
+    radius_px = (torch.arange(RADII) + 0.5) * (RADIUS_STEP_MM / PIXEL_MM)
+    assert bool((labels[:, :, radius_px < 7] == 1).all())
+    assert bool((labels[:, :, (radius_px > 9) & (radius_px < 13)] >= 2).all())
+    assert bool((labels[:, :, radius_px > 15] == 0).all())
+    wall = labels[0, :, int(11 * PIXEL_MM / RADIUS_STEP_MM)]
+    turn = turn_of_rows()
+    assert bool((wall[turn.cos() > 0.2] == 3).all())
+    assert bool((wall[turn.cos() < -0.2] == 2).all())
 
 
 def test_painted_scar_lies_in_the_wall_and_is_bright() -> None:
@@ -110,6 +136,10 @@ def test_neighbours_never_come_from_another_patient() -> None:
     assert (walls.chance > 0.3).all()
 
 
+def _even(labels: torch.Tensor) -> torch.Tensor:
+    return torch.ones(labels.shape[1:])
+
+
 def _perfect(labels: torch.Tensor, sure: float) -> ImageOutput:
     anatomy = torch.nn.functional.one_hot(labels.long().clamp(max=2), 3).permute(0, 3, 1, 2).float()
     scar = (labels == 3).float()[:, None] * 2 - 1
@@ -118,7 +148,7 @@ def _perfect(labels: torch.Tensor, sure: float) -> ImageOutput:
 
 def test_loss_falls_as_the_answer_gets_better() -> None:
     labels = _disc_slices().labels
-    losses = [float(image_loss(_perfect(labels, sure), labels)) for sure in (-4.0, 0.0, 4.0, 12.0)]
+    losses = [float(image_loss(_perfect(labels, sure), labels, _even(labels))) for sure in (-4.0, 0.0, 4.0, 12.0)]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.02
     ventricle = (labels > 0).float()[:, None] * 2 - 1
@@ -130,8 +160,21 @@ def test_scar_loss_does_not_look_outside_the_wall() -> None:
     good = _perfect(labels, 8.0)
     elsewhere = good.scar.clone()
     elsewhere[(labels < 2)[:, None]] = 9.0
-    changed = float(image_loss(good._replace(scar=elsewhere), labels))
-    assert changed == pytest.approx(float(image_loss(good, labels)), abs=0.02)
+    changed = float(image_loss(good._replace(scar=elsewhere), labels, _even(labels)))
+    assert changed == pytest.approx(float(image_loss(good, labels, _even(labels))), abs=0.02)
+
+
+def test_nothing_is_learned_where_the_area_is_nought() -> None:
+    labels = _disc_slices().labels
+    area = _even(labels)
+    area[:20] = 0
+    good = _perfect(labels, 8.0)
+    wrong = good.anatomy.clone()
+    wrong[:, :, :20] = wrong[:, :, :20].flip(1)
+    assert float(image_loss(good._replace(anatomy=wrong), labels, area)) == float(image_loss(good, labels, area))
+    assert float(image_loss(good._replace(anatomy=wrong), labels, _even(labels))) > float(
+        image_loss(good, labels, _even(labels))
+    )
 
 
 def _train(folder: Path, epochs: int, total: int) -> torch.nn.Module:
@@ -141,14 +184,14 @@ def _train(folder: Path, epochs: int, total: int) -> torch.nn.Module:
         if loss.calls >= epochs * 2:
             raise KeyboardInterrupt
         loss.calls += 1
-        return image_loss(output, labels)
+        return image_loss(output, labels, _even(labels))
 
     loss.calls = 0
     return train_network(
         lambda: ScarUNet((4, 8)),
         loss,
         _disc_slices(),
-        AugmentPlan(size=32, shift=2),
+        AugmentPlan(square_offsets(32), shift=1, far_shift=2),
         schedule,
         folder,
         device=torch.device("cpu"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -191,3 +192,22 @@ def test_every_label_is_text_of_a_legible_size() -> None:
     """At 300 pixels across, figures stay at 9 pixels or more."""
     assert min(label.size for label in full().labels) * 300 / WIDTH >= 9.0
     assert all(isinstance(label, Label) and label.text for label in full().labels)
+
+
+def test_the_rule_stands_below_the_title_and_does_not_break_it() -> None:
+    plain = bullseye(VALUES, title="Scar per segment")
+    drawing = bullseye(VALUES, title="Scar per segment", subtitle="network, p > 0.5")
+    title, rule = (next(label for label in drawing.labels if label.text.startswith(w)) for w in ("Scar", "network"))
+    assert title.text == "Scar per segment" and rule.text == "network, p > 0.5"
+    assert title.y - rule.y == pytest.approx(5.0) and rule.size < title.size
+    assert drawing.height == pytest.approx(plain.height + 5.0)
+    assert overlaps(bullseye(VALUES, title="Scar per segment", subtitle="a rule in many words, " * 6)) == []
+
+
+def test_a_picture_for_the_report_takes_less_than_50_ms_of_processor_time() -> None:
+    times = []
+    for _ in range(8):
+        begin = time.process_time()
+        to_png(full(), dpi=150)
+        times.append(time.process_time() - begin)
+    assert min(times) < 0.050

@@ -136,6 +136,20 @@ def combine(found_deg: Floats, confidence: Floats) -> tuple[Floats, Floats]:
     return np.array(STANDARD_DEG) + smooth, np.clip(weights.min(axis=1), 0.0, 1.0)
 
 
+def neighbour_spread_deg(insertions_deg: Floats) -> Floats:
+    """By how much the anterior and the inferior insertion turn from slice to slice, mean, degrees, shape (2,).
+
+    Parameters
+    ----------
+    insertions_deg : float64 array, shape (slice, 2)
+        NaN rows are passed over; NaN where there are not two slices.
+    """
+    known = insertions_deg[np.isfinite(insertions_deg).all(axis=1)]
+    if len(known) < 2:
+        return np.full(2, np.nan)
+    return np.asarray(np.abs(wrap(np.diff(known, axis=0))).mean(axis=0))
+
+
 def _weighted_median(values: Floats, weights: Floats) -> float:
     order = np.argsort(values)
     passed = np.cumsum(weights[order])

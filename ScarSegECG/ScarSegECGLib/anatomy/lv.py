@@ -29,7 +29,7 @@ class LvCheck:
     reason: str
 
 
-def clean(cavity: Mask, myocardium: Mask, spacing: Spacing) -> tuple[Mask, Mask]:
+def clean(cavity: Mask, myocardium: Mask) -> tuple[Mask, Mask]:
     """Keep the largest connected LV and close its holes.
 
     Voxels are connected to their four neighbours in the slice and to the same place in the next slice; the largest
@@ -41,8 +41,6 @@ def clean(cavity: Mask, myocardium: Mask, spacing: Spacing) -> tuple[Mask, Mask]
     ----------
     cavity, myocardium : bool arrays, shape (slice, row, column)
         Where they overlap, the voxel is myocardium.
-    spacing : (slice, row, column) mm
-        Unused while all voxels are of one size; part of the signature for callers that pass a grid.
 
     Returns
     -------

@@ -14,9 +14,14 @@ from ScarSegECGLib.errors import InputError
 VERBS = {
     "segment": "segment the scar of one patient and write masks, bullseye, tables and report",
     "measure": "measure the scar inside contours that are already there, by one rule or by all",
+    "export": "write a result as DICOM objects beside the images it was made from",
+    "pacs": "find, pull and push studies of an image archive over DICOMweb",
+    "ecg": "say what is understood of an ECG file, what is measured in it, and draw it",
+    "lge": "list the series of a DICOM study, what each was taken for and why",
     "demo": "segment the embedded phantom patient and compare with its known truth",
     "evaluate": "segment a folder of cases with expert masks and write how well they agree",
     "train": "train the networks by patient-level cross-validation and assemble the weights",
+    "ablate": "train the ECG branch on semi-synthetic pairs and table what each part adds, on held-out patients",
     "bench": "time every stage of one case",
 }
 

@@ -14,8 +14,8 @@ from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.training.dataset import case_folders, load_case
 from ScarSegECGLib.training.evaluate import as_json, evaluate_case
 
 

@@ -8,12 +8,18 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from ScarSegECGLib.case import ScarResult
+from ScarSegECGLib.case import LgeStack, ScarResult
+from ScarSegECGLib.cli.export import export_beside
+from ScarSegECGLib.cli.lge import add_choice
 from ScarSegECGLib.cli.progress import progress_bar
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
+from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.lge.choose_series import TAKEN
+from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import METHODS, NETWORK, segment
@@ -23,9 +29,10 @@ from ScarSegECGLib.view.pictures import pictures
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument(
-        "--lge", required=True, type=Path, metavar="PATH", help="NIfTI, NRRD or a folder of DICOM slices"
+        "--lge", required=True, type=Path, metavar="PATH", help="NIfTI, NRRD, or DICOM: a folder, zip or DICOMDIR"
     )
-    parser.add_argument("--ecg", type=Path, metavar="PATH", help="12-lead ECG: a WFDB record or a DICOM waveform")
+    add_choice(parser)
+    parser.add_argument("--ecg", type=Path, metavar="PATH", help="12-lead ECG in any of the formats `scarsegecg ecg` reads")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in DIR")
     parser.add_argument("--mri-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the images say")
@@ -37,8 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=METHODS, default=NETWORK, help="how scar is told from myocardium")
     parser.add_argument("--n-sd", type=float, metavar="N", help="for n_sd: 2 to 6 (default 3 on magnitude images)")
     parser.add_argument("--contrast", choices=("magnitude", "psir"), help="default: what the file says")
+    parser.add_argument(
+        "--correct-shifts", action="store_true", help="put slices displaced between breath-holds in line first"
+    )
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
+    parser.add_argument(
+        "--show-patient", action="store_true", help="show in the report who the patient is (DICOM images only)"
+    )
 
 
 def summary(result: ScarResult) -> str:
@@ -54,6 +67,13 @@ def summary(result: ScarResult) -> str:
     )
 
 
+def _patient(stack: LgeStack) -> Patient:
+    source = find_source(stack)
+    if source is None:
+        raise InputError("--show-patient: the images are not DICOM, so they do not say who the patient is.")
+    return Patient.of_image(source.images[0])
+
+
 def run(args: argparse.Namespace) -> int:
     """Read, segment, write."""
     check_output(args.out, overwrite=args.overwrite)
@@ -61,9 +81,10 @@ def run(args: argparse.Namespace) -> int:
         print("no --ecg given: the result will be the image-only one", file=sys.stderr)
     with progress_bar("segment", args.quiet) as tell:
         tell(0.0, "reading")
-        stack = read_lge(args.lge)
+        stack = read_lge(args.lge, series=args.series, image=args.image)
         if args.contrast:
             stack = dataclasses.replace(stack, contrast=args.contrast)
+        patient = _patient(stack) if args.show_patient else None
         ecg = None if args.no_ecg or args.ecg is None else read_ecg(args.ecg)
         gap = gap_of_case(
             ecg,
@@ -83,14 +104,30 @@ def run(args: argparse.Namespace) -> int:
             method=args.method,
             n_sd=args.n_sd,
             why_no_ecg=why_no_ecg,
+            correct_shifts=args.correct_shifts,
             progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text),
         )
         tell(0.8, "pictures and files")
-        folder = write_result(result, pictures(result), args.out, overwrite=args.overwrite)
+        said: list[str] = []
+
+        def add_dicom(staged: Path) -> None:
+            if stack.sources:
+                said.append(export_beside(staged, result.stack, show_patient=args.show_patient))
+
+        folder = write_result(
+            result,
+            pictures(result),
+            args.out,
+            overwrite=args.overwrite,
+            patient=patient,
+            beside=add_dicom,
+        )
     if not args.quiet:
         print(summary(result))
-        for warning in result.warnings:
+        for warning in (*(note for note in result.stack.notes if note.startswith(TAKEN)), *result.warnings):
             print(f"warning: {warning}")
+        for line in said:
+            print(line)
         print(f"written to {folder}; open report.html first")
     if args.verbose:
         for note in (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes):

@@ -10,11 +10,11 @@ from tqdm import tqdm
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.weights import read_weights
 from ScarSegECGLib.training.card import model_card, read_table
 from ScarSegECGLib.training.cross_validate import Run, assemble, cross_validate, write_table
-from ScarSegECGLib.training.dataset import case_folders, load_case
 from ScarSegECGLib.training.evaluate import summarise
 from ScarSegECGLib.training.recipe import Recipe, training_device
 

@@ -16,23 +16,33 @@ from pydicom.waveforms import multiplex_array
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.checks import check_rate
 from ScarSegECGLib.ecg.leads import canonical_name
-from ScarSegECGLib.ecg.recording import PACED_STATEMENT, Recording
+from ScarSegECGLib.ecg.recording import (
+    LONGEST_S,
+    MILLIVOLTS,
+    PACED_STATEMENT,
+    Recording,
+    plausible_measures,
+    require_size,
+    states_pacing,
+)
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.dicom_files import DicomFile
 
 # 12-Lead, General, Ambulatory and General 32-bit ECG Waveform Storage.
 ECG_CLASSES = {f"1.2.840.10008.5.1.4.1.1.9.1.{n}" for n in (1, 2, 3, 4)}
-LONGEST_S = 60.0
+LARGEST_FILE = 128_000_000
+# Deflated Explicit VR Little Endian: a megabyte can unpack to a gigabyte, and pydicom sets no bound.
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 # The last number of a lead code is the same in SCP-ECG (5.6.3-9-n) and MDC (2:n).
 _LEAD_NUMBERS = dict(zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), LEADS, strict=True))
 _LEAD_CODES = {"SCPECG": re.compile(r"5\.6\.3-9-(\d+)"), "MDC": re.compile(r"2:(\d+)")}
-_MILLIVOLTS = {"uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "mv": 1.0, "v": 1e3, "nv": 1e-6}
 _MEASURES = {
-    "qrs duration": ("qrs", 40, 300),
-    "pr interval": ("pr", 50, 600),
-    "qt interval": ("qt", 150, 900),
-    "qtc interval": ("qtc", 150, 900),
-    "qrs axis": ("axis", -180, 360),
+    "qrs duration": "qrs",
+    "pr interval": "pr",
+    "qt interval": "qt",
+    "qtc interval": "qtc",
+    "qrs axis": "axis",
 }
 _MEASURE_CODES = {
     "5.13.5-9": "qrs duration",
@@ -48,9 +58,6 @@ _MEASURE_CODES = {
 }
 # PS3.16 CID 7050: basic profile, retain full dates, retain modified dates.
 _BASIC_PROFILE, _FULL_DATES, _MODIFIED_DATES = "113100", "113106", "113107"
-_PACED = re.compile(
-    r"(?<!no )(?<!atrial[ -])(?<!atrial )\b(ventricular[ -]pac|paced rhythm|pacemaker rhythm)", re.IGNORECASE
-)
 
 
 def read_dicom_ecg(path: Path) -> Recording:
@@ -70,17 +77,29 @@ def read_dicom_ecg(path: Path) -> Recording:
     InputError
         Not DICOM, not an ECG, truncated, or without a calibrated lead.
     """
+    require_size(path, LARGEST_FILE, "the DICOM file")
+    with path.open("rb") as stream:
+        if _DEFLATED in stream.read(4096):
+            raise InputError(f"{path.name} is a deflated DICOM file, which is not read: export it uncompressed.")
     # pydicom's warnings quote the values that they are about, which may be a patient's name.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _recording(path)
+        try:
+            return _recording(path)
+        except (InputError, OSError, MemoryError):
+            raise
+        except Exception:  # annotations and codes are read one by one, and pydicom raises many kinds on broken ones
+            raise InputError(f"{path.name} cannot be read as DICOM: copy it again from its source.") from None
 
 
 def _recording(path: Path) -> Recording:
     try:
-        dataset = pydicom.dcmread(path, force=True)
+        with DicomFile(path).open() as stream:  # bounded: no length is believed, nothing is inflated unseen
+            dataset = pydicom.dcmread(stream, force=True)
         kind = str(dataset.get("SOPClassUID", ""))
         groups = list(dataset.get("WaveformSequence") or [])
+    except InputError:
+        raise
     except Exception as error:  # pydicom raises many kinds on damaged files
         raise InputError(f"{path.name} cannot be read as DICOM: copy it again from its source.") from error
     if kind not in ECG_CLASSES:
@@ -109,6 +128,7 @@ def _recording(path: Path) -> Recording:
         date_trusted=dates_trusted(dataset),
         device_ms=_device_measurements(dataset),
         notes=tuple(notes),
+        format="DICOM ECG waveform",
     )
 
 
@@ -137,9 +157,9 @@ def _signals(dataset: Dataset, index: int, rate: float) -> dict[str, np.ndarray]
         if channel.get("ChannelSensitivity") is None or not channel.get("ChannelSensitivityUnitsSequence"):
             raise InputError(f"Lead {name} has no calibration: export the ECG with its channel sensitivity.")
         unit = str(channel.ChannelSensitivityUnitsSequence[0].get("CodeValue") or "").strip().lower()
-        if unit not in _MILLIVOLTS:
+        if unit not in MILLIVOLTS:
             raise InputError(f"The unit of lead {name} is not a voltage: this is not a calibrated ECG.")
-        signals[name] = np.asarray(values[:, column], dtype=np.float64) * _MILLIVOLTS[unit]
+        signals[name] = np.asarray(values[:, column], dtype=np.float64) * MILLIVOLTS[unit]
     return signals
 
 
@@ -188,16 +208,15 @@ def _device_measurements(dataset: Dataset) -> dict[str, float]:
         for concept in note.get("ConceptNameCodeSequence") or []:
             code = str(concept.get("CodeValue") or "").strip()
             meaning = _MEASURE_CODES.get(code, str(concept.get("CodeMeaning") or "").strip().lower())
-            name, low, high = _MEASURES.get(meaning, ("", 0, 0))
+            name = _MEASURES.get(meaning, "")
             value = note.get("NumericValue")
             if not name or name in found or value is None:
                 continue
             number = float(value[0] if isinstance(value, (list, pydicom.multival.MultiValue)) else value)
-            if low <= number <= high:
-                found[name] = (number + 180) % 360 - 180 if name == "axis" else number
+            found |= plausible_measures({name: number})
     return found
 
 
 def _states_pacing(dataset: Dataset) -> bool:
     notes = dataset.get("WaveformAnnotationSequence") or []
-    return any(_PACED.search(str(note.get("UnformattedTextValue") or "")) for note in notes)
+    return any(states_pacing(str(note.get("UnformattedTextValue") or "")) for note in notes)

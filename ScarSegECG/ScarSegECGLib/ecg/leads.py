@@ -14,7 +14,7 @@ from ScarSegECGLib.case import LEADS, FloatArray
 EINTHOVEN_TOLERANCE = 0.15
 
 _BY_KEY = {name.upper(): name for name in LEADS} | {f"C{n}": f"V{n}" for n in range(1, 7)}
-_PREFIX = re.compile(r"^(MDC[_ ]?)?(ECG[_ :]?)?(LEAD[_ :]?|CHANNEL[_ :]?)?")
+_PREFIX = re.compile(r"^(MDC[_ ]?)?(E[CK]G[_ :]?)?(LEAD[_ :]?|CHANNEL[_ :]?)?")
 
 # Each limb lead as (lead, weight) pairs, from any two of I, II, III.
 _EINTHOVEN = {"I": ("II", "III"), "II": ("I", "III"), "III": ("I", "II")}

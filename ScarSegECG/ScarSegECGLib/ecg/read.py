@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 from ScarSegECGLib.case import Ecg
+from ScarSegECGLib.ecg.calibration import trim_calibration
 from ScarSegECGLib.ecg.checks import check_signals, require_file
+from ScarSegECGLib.ecg.csv_table import read_csv
+from ScarSegECGLib.ecg.device_export import read_device_export
 from ScarSegECGLib.ecg.dicom_waveform import read_dicom_ecg
-from ScarSegECGLib.ecg.leads import assemble
-from ScarSegECGLib.ecg.recording import Recording
-from ScarSegECGLib.ecg.wfdb_record import header_of, looks_like_header, read_wfdb
+from ScarSegECGLib.ecg.edf_file import read_edf
+from ScarSegECGLib.ecg.formats import START, other_kind, told_by_content
+from ScarSegECGLib.ecg.leads import assemble, canonical_name
+from ScarSegECGLib.ecg.pdf_paper import read_pdf
+from ScarSegECGLib.ecg.recording import Recording, is_placeholder
+from ScarSegECGLib.ecg.wfdb_record import header_of, read_wfdb
+from ScarSegECGLib.ecg.xml_guard import xml_root_name
 from ScarSegECGLib.errors import InputError
 
-# What else users have, told by its first bytes, so that the message can name it.
-_OTHERS = (
-    ((b"%PDF",), "a PDF"),
-    ((b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*"), "an image"),
-    ((b"PK\x03\x04", b"\x1f\x8b"), "an archive"),
-    ((b"<?xml", b"\xef\xbb\xbf<?xml", b"\xff\xfe<\0", b"\xfe\xff\0<", b"<"), "an XML ECG (aECG, MUSE, Sierra)"),
-    ((b"0       ",), "an EDF file"),
-)
+READABLE = "DICOM, WFDB, HL7 aECG, MUSE or Philips XML, SCP-ECG, EDF, ISHNE or CSV"
+_XML_ROOTS = {"annotatedecg": "hl7_aecg", "restingecg": "ge_muse_xml", "restingecgdata": "sierra_xml"}
 
 
 def read_ecg(path: str | PathLike[str]) -> Ecg:
@@ -31,7 +33,8 @@ def read_ecg(path: str | PathLike[str]) -> Ecg:
     Parameters
     ----------
     path : path
-        A DICOM ECG, or a WFDB record by its header, any signal file or its bare name.
+        A WFDB record (by its header, any signal file or its bare name), DICOM ECG, HL7 aECG, GE MUSE or Philips
+        Sierra XML, SCP-ECG, EDF, ISHNE, a CSV table that states its rate and unit, or a PDF with drawn traces.
 
     Returns
     -------
@@ -43,11 +46,22 @@ def read_ecg(path: str | PathLike[str]) -> Ecg:
     InputError
         The file is missing, of another kind, damaged, or no usable ECG; one line that says what to do.
     """
+    return read_ecg_and_format(path)[0]
+
+
+def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
+    """As :func:`read_ecg`, with the usual name of the format that was found."""
     path = Path(path)
-    recording, files = _read_recording(path)
+    try:
+        recording, files = _read_recording(path)
+    except OSError:
+        raise InputError("The ECG file cannot be read: check its name, its permissions and the disk.") from None
+    recording = _with_honest_date(trim_calibration(recording))
+    if len({signal.size for label, signal in recording.signals.items() if canonical_name(label) is not None}) > 1:
+        raise InputError("The ECG's leads have different lengths: export leads recorded together.")
     millivolts, mask, derived = assemble(recording.signals)
     millivolts, mask, remarks = check_signals(millivolts, mask, recording.rate)
-    return Ecg(
+    ecg = Ecg(
         millivolts=millivolts,
         lead_mask=mask,
         rate=recording.rate,
@@ -57,6 +71,7 @@ def read_ecg(path: str | PathLike[str]) -> Ecg:
         sha256=sha256_of(files),
         notes=(*recording.notes, *derived, *remarks),
     )
+    return ecg, recording.format
 
 
 def sha256_of(paths: Iterable[Path]) -> str:
@@ -69,6 +84,14 @@ def sha256_of(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
+def _with_honest_date(recording: Recording) -> Recording:
+    """The recording, with a date that only stands for a missing one marked as not to be trusted."""
+    if recording.acquired is None or not is_placeholder(recording.acquired):
+        return recording
+    note = f"The stored date {recording.acquired:%Y-%m-%d} stands for a missing one."
+    return replace(recording, date_trusted=False, notes=(*recording.notes, note))
+
+
 def _read_recording(path: Path) -> tuple[Recording, tuple[Path, ...]]:
     """The recording and the files it came from."""
     header = header_of(path)
@@ -76,22 +99,41 @@ def _read_recording(path: Path) -> tuple[Recording, tuple[Path, ...]]:
         return read_wfdb(header)
     require_file(path)
     with path.open("rb") as stream:
-        start = stream.read(4096)
-    if start[128:132] == b"DICM":
-        return read_dicom_ecg(path), (path,)
-    if looks_like_header(start):
-        if path.suffix.lower() != ".hea":
-            raise InputError(f"{path.name} is a WFDB header under another name: let it end in .hea.")
+        start = stream.read(START)
+    kind = told_by_content(start)
+    if kind == "wfdb header" and path.suffix.lower() != ".hea":
+        raise InputError(f"{path.name} is a WFDB header under another name: let it end in .hea.")
+    if kind == "wfdb header":
         return read_wfdb(path)
     if path.suffix.lower() == ".hea":
         raise InputError(f"{path.name} is not a WFDB header: copy the record again.")
+    if kind in ("dicom", "edf", "ishne_holter", "scp_ecg", "xml", "pdf", "csv"):
+        return _read_one(path, kind), (path,)
     if header is not None:
         return read_wfdb(header)
     if path.suffix.lower() in {".dat", ".mat"}:
         raise InputError(f"The WFDB header {path.stem}.hea is missing: put it beside {path.name}.")
-    for starts, name in _OTHERS:
-        if start.startswith(starts):
-            raise InputError(f"{path.name} is {name}, which is not read: export the ECG as DICOM or WFDB.")
-    if start[:2] in (b"\x08\0", b"\x02\0"):
-        return read_dicom_ecg(path), (path,)
-    raise InputError(f"{path.name} is of no known ECG format: export the ECG as DICOM or WFDB.")
+    if kind == "old dicom":
+        return _read_one(path, kind), (path,)
+    words = other_kind(start)
+    if words:
+        raise InputError(f"{path.name} is {words}.")
+    raise InputError(f"{path.name} is of no known ECG format: export the ECG as {READABLE}.")
+
+
+def _read_one(path: Path, kind: str) -> Recording:
+    """The recording of a format that is one file."""
+    if kind in ("dicom", "old dicom"):
+        return read_dicom_ecg(path)
+    if kind == "edf":
+        return read_edf(path)
+    if kind == "csv":
+        return read_csv(path)
+    if kind == "pdf":
+        return read_pdf(path)
+    if kind != "xml":
+        return read_device_export(path, kind)
+    root = _XML_ROOTS.get(xml_root_name(path).lower())
+    if root is None:
+        raise InputError(f"{path.name} is XML but no HL7 aECG, GE MUSE or Philips Sierra ECG: export one of these.")
+    return read_device_export(path, root)

@@ -11,19 +11,17 @@ import wfdb
 
 from ScarSegECGLib.ecg.checks import check_rate, require_file
 from ScarSegECGLib.ecg.leads import canonical_name
-from ScarSegECGLib.ecg.recording import PACED_STATEMENT, Recording
+from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, PACED_STATEMENT, Recording
 from ScarSegECGLib.errors import InputError
 
-LONGEST_S = 60.0
 LARGEST_HEADER = 1_000_000
 LARGEST_RECORD_LEADS = 64
 
 _RECORD_LINE = re.compile(r"^\S+[ \t]+\d+([ \t]+[\d.]+(e[+-]?\d+)?(/\S+)?([ \t]+\d+.*)?)?$", re.IGNORECASE)
 # What a header may name: a file beside it. No folder, URL, drive or chained file system.
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
 _ECG_DATE = re.compile(r"^\s*ECG date:\s*(\d{1,2})/(\d{1,2})/(\d{4})\s*$", re.IGNORECASE | re.MULTILINE)
 _BYTES_PER_SAMPLE = {"80": 1, "16": 2, "61": 2, "160": 2, "212": 1.5, "310": 4 / 3, "311": 4 / 3, "24": 3, "32": 4}
-_MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
 # SNOMED CT: pacing rhythm, ventricular pacing pattern.
 _PACED_CODES = {"10370003", "251266004"}
 
@@ -82,7 +80,7 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
     if fields.n_sig > LARGEST_RECORD_LEADS:
         raise InputError(f"{header.name} names {fields.n_sig} signals: this is no 12-lead ECG.")
     signals = _signal_files(header, fields.file_name)
-    _require_whole(fields, signals)
+    _require_whole(header, fields, signals)
     length = fields.sig_len
     most = round(LONGEST_S * float(fields.fs))
     try:
@@ -99,6 +97,7 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
         rate=float(record.fs),
         acquired=_date(record),
         notes=tuple(notes),
+        format="WFDB",
     )
     return recording, (header, *dict.fromkeys(signals))
 
@@ -114,13 +113,13 @@ def _signal_files(header: Path, names: list[str]) -> list[Path]:
         if path.resolve().parent != folder:
             raise InputError(f"{header.name} names a signal file that links outside its folder: refused.")
         if not path.is_file():
-            raise InputError(f"Signal file {name} is missing: put it beside {header.name}.")
+            raise InputError(f"A signal file that {header.name} names is missing: put the whole record in one folder.")
         require_file(path)
         files.append(path)
     return files
 
 
-def _require_whole(fields: wfdb.Record, files: list[Path]) -> None:
+def _require_whole(header: Path, fields: wfdb.Record, files: list[Path]) -> None:
     """Raise InputError where a signal file is shorter than its header says."""
     if fields.sig_len is None:
         return
@@ -133,7 +132,8 @@ def _require_whole(fields: wfdb.Record, files: list[Path]) -> None:
         needed = int(fields.byte_offset[rows[0]] or 0) + fields.sig_len * per_frame * size
         if path.stat().st_size < int(needed):
             raise InputError(
-                f"Signal file {path.name} is truncated ({path.stat().st_size} of {int(needed)} bytes): copy it again."
+                f"A signal file of {header.name} is truncated ({path.stat().st_size} of {int(needed)} bytes): "
+                "copy the record again."
             )
 
 
@@ -143,7 +143,7 @@ def _in_millivolts(record: wfdb.Record) -> dict[str, np.ndarray]:
     for column, (label, unit) in enumerate(zip(record.sig_name, record.units, strict=True)):
         if canonical_name(label or "") is None or label in signals:
             continue
-        scale = _MILLIVOLTS.get(str(unit or "mV").strip().lower())
+        scale = MILLIVOLTS.get(str(unit or "mV").strip().lower())
         if scale is None:
             raise InputError(f"The unit of lead {canonical_name(label)} is not a voltage: this is not an ECG in mV.")
         signals[label] = record.p_signal[: round(LONGEST_S * record.fs), column].astype(np.float64) * scale

@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, Burden, ScarResult, SegmentRow
+from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.report_page import PAGE
 from ScarSegECGLib.export.result_json import software_versions
 from ScarSegECGLib.export.text import RESEARCH_USE, finite, number, without_paths
@@ -20,7 +21,7 @@ _UNKNOWN = "–"
 _VERDICTS = {None: _UNKNOWN, "agree": "agree", "disagree": "disagree", "ecg cannot tell": "ECG cannot tell"}
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-_LIMITS = (
+LIMITS = (
     "The network's segmentation has to be checked by a reader against the images before anything rests on it.",
     "The method re-implements a published idea from its abstract; the published accuracy does not apply here. What "
     "the network was trained and tested on, and with what result, is in the card shipped with its weights.",
@@ -31,13 +32,17 @@ _LIMITS = (
 )
 
 
-def write_report(result: ScarResult, pictures: Mapping[str, bytes], folder: Path) -> None:
+def write_report(
+    result: ScarResult, pictures: Mapping[str, bytes], folder: Path, patient: Patient | None = None
+) -> None:
     """Write ``report.html``; see :func:`report_html`."""
-    page = report_html(result, pictures, datetime.now(timezone.utc))
+    page = report_html(result, pictures, datetime.now(timezone.utc), patient)
     (folder / FILE_NAME).write_text(page, encoding="utf-8")
 
 
-def report_html(result: ScarResult, pictures: Mapping[str, bytes], created: datetime) -> str:
+def report_html(
+    result: ScarResult, pictures: Mapping[str, bytes], created: datetime, patient: Patient | None = None
+) -> str:
     """The whole report as one HTML document: pictures inside, no script, nothing fetched, all text escaped.
 
     Parameters
@@ -48,8 +53,11 @@ def report_html(result: ScarResult, pictures: Mapping[str, bytes], created: date
         the report says so.
     created : datetime
         When the report is written, with its time zone.
+    patient : Patient, optional
+        Shown only when given; else there are blanks to fill in by hand.
     """
     return Template(PAGE).substitute(
+        blanks=_blanks(patient),
         purpose=escape(RESEARCH_USE),
         method=_text(result.method).rstrip("."),
         mode=_text(result.anatomy.mode).rstrip("."),
@@ -73,9 +81,19 @@ def report_html(result: ScarResult, pictures: Mapping[str, bytes], created: date
         ),
         segments="".join(_segment(row) for row in result.segments),
         reasons=_items(_reasons(result.segments)),
-        limits=_items(_LIMITS),
+        limits=_items(LIMITS),
         notes=_notes(result),
         versions=_versions(result, created),
+    )
+
+
+def _blanks(patient: Patient | None) -> str:
+    if patient is None:
+        return "<span>Patient:</span><span>MRI date:</span><span>Read by:</span>"
+    who = f"{patient.name}, ID {patient.identifier or _UNKNOWN}, born {patient.birth_date or _UNKNOWN}"
+    return (
+        f"<span>Patient: {escape(who)}</span><span>MRI date: {escape(patient.study_date or _UNKNOWN)}</span>"
+        "<span>Read by:</span>"
     )
 
 

@@ -63,7 +63,7 @@ figcaption { font-size: 8.5pt; color: #333; margin-top: 1mm; }
 <header>
 <h1>ScarSegECG: myocardial scar in LGE MRI</h1>
 <p class="purpose">$purpose</p>
-<div class="blanks"><span>Patient:</span><span>MRI date:</span><span>Read by:</span></div>
+<div class="blanks">$blanks</div>
 </header>
 
 <h2>Scar burden</h2>

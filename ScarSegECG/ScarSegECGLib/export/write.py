@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.export.atomic import staged_folder
 from ScarSegECGLib.export.nifti import write_nifti
+from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.report import write_report
 from ScarSegECGLib.export.result_json import write_result_json
 from ScarSegECGLib.export.slicer_seg import write_slicer_segmentation
@@ -25,9 +26,18 @@ FILES = (
     "segmentation.seg.nrrd",
     "segments.csv",
 )
+DICOM_FOLDER = "dicom"
 
 
-def write_result(result: ScarResult, pictures: Mapping[str, bytes], out: Path, *, overwrite: bool) -> Path:
+def write_result(
+    result: ScarResult,
+    pictures: Mapping[str, bytes],
+    out: Path,
+    *,
+    overwrite: bool,
+    patient: Patient | None = None,
+    beside: Callable[[Path], object] = lambda folder: None,
+) -> Path:
     """Write everything about one result into the folder ``out``.
 
     The folder holds ``report.html``, ``result.json``, ``segments.csv``, ``segmentation.seg.nrrd``, the four NIfTI
@@ -42,6 +52,10 @@ def write_result(result: ScarResult, pictures: Mapping[str, bytes], out: Path, *
         The folder to make; nothing in it changes unless all could be written.
     overwrite : bool
         Replace a previous result in ``out``; other files in it stay.
+    patient : Patient, optional
+        Shown in the report only when given.
+    beside : callable
+        Called with the folder once all of this lies in it, to add to it before it appears as ``out``.
 
     Returns
     -------
@@ -56,12 +70,13 @@ def write_result(result: ScarResult, pictures: Mapping[str, bytes], out: Path, *
     unknown = set(pictures) - set(PICTURES)
     if unknown:
         raise ValueError(f"unknown pictures: {sorted(unknown)}")
-    with staged_folder(out, overwrite, FILES) as folder:
+    with staged_folder(out, overwrite, (*FILES, DICOM_FOLDER)) as folder:
         write_nifti(result, folder)
         write_slicer_segmentation(result, folder)
         write_segments(result, folder)
         for name, png in pictures.items():
             (folder / name).write_bytes(png)
-        write_report(result, pictures, folder)
+        write_report(result, pictures, folder, patient)
         write_result_json(result, folder)
+        beside(folder)
     return out

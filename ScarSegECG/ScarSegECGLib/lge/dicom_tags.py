@@ -5,18 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ScarSegECGLib.case import Contrast
+Kind = Literal["magnitude", "psir", "phase"]
 
+GE_RAW_DATA_TYPE = 0x0043102F
 _EARLIEST_YEAR = 1980  # the first human cardiac MR images; older dates are placeholders of anonymisers
 _STAMP = re.compile(r"(\d{8})(\d{2})?(\d{2})?(\d{2})?")
 _MODIFIED_NOTE = "The image's dates were removed or modified by de-identification: they were not used."
 _IMPLAUSIBLE_NOTE = "The image's date is not plausible: it was not used."
-_PHASE_SENSITIVE_TYPES = frozenset({"PSIR", "PS", "CR", "R", "REAL"})
+_DISAGREE_NOTE = (
+    "The image's header gives two acquisition dates that differ: the one with the time was used. Check the MRI date."
+)
+# PS3.16 CID 7050: basic profile, retain full dates, retain modified dates.
+_BASIC_PROFILE, _FULL_DATES, _MODIFIED_DATES = "113100", "113106", "113107"
+_PHASE_SENSITIVE_TYPES = frozenset({"PSIR", "PS", "CR", "CR_IR", "R", "R_IR", "REAL"})
+_PHASE_TYPES = frozenset({"P", "PHASE", "PHASE MAP", "PHASE_MAP", "PHASE CONTRAST", "I", "IMAGINARY", "VELOCITY"})
 
 
 def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[str, ...]]:
@@ -25,7 +31,7 @@ def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[str, .
     AcquisitionDateTime comes first, then AcquisitionDate, ContentDate and StudyDate, each with its time. The
     scanner's local time is kept without its zone. Dates that de-identification removed or changed are not used.
     """
-    if any(str(d.get("LongitudinalTemporalInformationModified", "")) in ("REMOVED", "MODIFIED") for d in datasets):
+    if not all(dates_trusted(d) for d in datasets):
         return None, (_MODIFIED_NOTE,)
     for date, time in (
         ("AcquisitionDateTime", None),
@@ -39,8 +45,31 @@ def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[str, .
             first = min(moments)
             if first.year < _EARLIEST_YEAR or first > datetime.now() + timedelta(days=1):
                 return None, (_IMPLAUSIBLE_NOTE,)
-            return first, ()
+            return first, _disagreement(datasets, first)
     return None, ()
+
+
+def dates_trusted(dataset: Dataset) -> bool:
+    """False where the file says that its dates were removed or modified, by the rules that hold for ECG files too.
+
+    By Longitudinal Temporal Information Modified (0028,0303), or by the de-identification codes (PS3.16 CID 7050):
+    113107 (modified dates kept), or the basic profile 113100, which removes dates, without 113106 (full dates kept).
+    """
+    stated = str(dataset.get("LongitudinalTemporalInformationModified") or "").strip().upper()
+    if stated in ("REMOVED", "MODIFIED"):
+        return False
+    codes = {str(item.get("CodeValue") or "") for item in dataset.get("DeidentificationMethodCodeSequence") or []}
+    if _MODIFIED_DATES in codes:
+        return False
+    return stated == "UNMODIFIED" or _BASIC_PROFILE not in codes or _FULL_DATES in codes
+
+
+def _disagreement(datasets: Sequence[Dataset], used: datetime) -> tuple[str, ...]:
+    """A note where the acquisition date given twice is two dates: something shifted one of them."""
+    days = [m for d in datasets if (m := _moment(str(d.get("AcquisitionDate") or ""))) is not None]
+    if days and min(abs((day - used).days) for day in days) > 1:
+        return (_DISAGREE_NOTE,)
+    return ()
 
 
 def _moment(stamp: str) -> datetime | None:
@@ -55,17 +84,38 @@ def _moment(stamp: str) -> datetime | None:
         return None
 
 
-def contrast(datasets: Sequence[Dataset], voxels: NDArray) -> Contrast:
-    """Phase-sensitive (PSIR) by signed values, image type or series description; magnitude otherwise.
+def image_kind(header: Dataset, *, by_text: bool = True) -> Kind:
+    """What one image shows, by its header: magnitude, phase-sensitive (PSIR), or a phase or imaginary image.
 
-    The protocol's name is not asked: it is the same for both images that a PSIR sequence makes.
+    Parameters
+    ----------
+    header : Dataset
+        Of a single-frame image, or of one frame.
+    by_text : bool
+        Also ask the series description where the image type does not tell. The protocol's name is never asked: it is
+        the same for both images that a PSIR sequence makes.
     """
-    if bool((np.asarray(voxels) < 0).any()):
+    kinds = set(image_types(header)) - {"ORIGINAL", "DERIVED", "PRIMARY"}
+    component = str(header.get("ComplexImageComponent") or "").upper()
+    part = _ge_part(header)
+    if kinds & _PHASE_SENSITIVE_TYPES or component == "REAL" or part == 2:
         return "psir"
-    first = datasets[0]
-    kinds = {str(kind).upper() for kind in first.get("ImageType", [])[2:]}
-    if kinds & _PHASE_SENSITIVE_TYPES:
-        return "psir"
-    text = str(first.get("SeriesDescription", "")).upper()
-    is_phase_sensitive = ("PSIR" in text or "PHASE SENSITIVE" in text) and "MAG" not in text
-    return "psir" if is_phase_sensitive else "magnitude"
+    if (kinds & _PHASE_TYPES and "M" not in kinds) or component in ("PHASE", "IMAGINARY") or part in (1, 3):
+        return "phase"
+    text = str(header.get("SeriesDescription") or "").upper()
+    says_psir = ("PSIR" in text or "PHASE SENSITIVE" in text) and "MAG" not in text
+    return "psir" if says_psir and by_text else "magnitude"
+
+
+def image_types(header: Dataset) -> tuple[str, ...]:
+    """The values of Image Type in capitals; a single value is a value, not letters."""
+    value = header.get("ImageType") or ()
+    return tuple(str(kind).upper() for kind in ((value,) if isinstance(value, str) else value))
+
+
+def _ge_part(header: Dataset) -> int | None:
+    """GE's private raw data type: 0 magnitude, 1 phase, 2 real, 3 imaginary."""
+    try:
+        return int(header[GE_RAW_DATA_TYPE].value)
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -17,5 +17,16 @@ def sha256_of_file(path: Path) -> str:
 
 
 def sha256_of_files(paths: Iterable[Path]) -> str:
-    """Hash of several files' hashes in sorted order: neither names nor order matter."""
-    return hashlib.sha256("".join(sorted(map(sha256_of_file, paths))).encode()).hexdigest()
+    """One hash for several files."""
+    return sha256_of_set(map(sha256_of_file, paths))
+
+
+def sha256_of_bytes(data: bytes) -> str:
+    """Hash of bytes in memory, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_set(hashes: Iterable[str]) -> str:
+    """One hash for several files' hashes: neither names nor order matter; one file's hash stays what it is."""
+    ordered = sorted(hashes)
+    return ordered[0] if len(ordered) == 1 else hashlib.sha256("".join(ordered).encode()).hexdigest()

@@ -8,24 +8,31 @@ import stat
 import zlib
 from pathlib import Path
 
-from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.case import Contrast, LgeStack
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.archive import looks_like_zip
 from ScarSegECGLib.lge.checks import check_stack
-from ScarSegECGLib.lge.dicom_series import looks_like_dicom, read_dicom_file, read_dicom_folder
+from ScarSegECGLib.lge.dicom_files import looks_like_dicom
+from ScarSegECGLib.lge.dicom_series import read_dicom
 from ScarSegECGLib.lge.nifti import GZIP_MAGIC, HEADER_BYTES, looks_like_nifti, read_nifti
 from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd
 
 _READ = "NIfTI, NRRD or DICOM"
 
 
-def read_lge(path: str | os.PathLike[str]) -> LgeStack:
+def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: Contrast | None = None) -> LgeStack:
     """Read a short-axis LGE stack and bring it to canonical storage.
 
     Parameters
     ----------
     path : path-like
-        A NIfTI-1 file (.nii, .nii.gz), a NRRD file (.nrrd, .nhdr), a folder with the DICOM slices of one series, or
-        one multi-frame DICOM file. The content decides, not the name.
+        A NIfTI-1 file (.nii, .nii.gz), a NRRD file (.nrrd, .nhdr), a folder or zip archive with DICOM images of one
+        series or of a whole study, a DICOMDIR, or one multi-frame DICOM file. The content decides, not the name.
+        Among several series the short-axis LGE is looked for; a note says what was taken and what else there was.
+    series : str, optional
+        UID or number of the DICOM series to take.
+    image : {"magnitude", "psir"}, optional
+        Which image to take of a study that holds both; default PSIR.
 
     Returns
     -------
@@ -40,7 +47,7 @@ def read_lge(path: str | os.PathLike[str]) -> LgeStack:
     try:
         if not (stat.S_ISDIR(mode := source.stat().st_mode) or stat.S_ISREG(mode)):
             raise InputError("The path is neither a file nor a folder: give an image file or a folder of DICOM slices.")
-        stack = read_dicom_folder(source) if source.is_dir() else _read_file(source)
+        stack = _read(source, series, image)
     except FileNotFoundError:
         raise InputError("The LGE image was not found: check the path.") from None
     except OSError:
@@ -52,15 +59,19 @@ def read_lge(path: str | os.PathLike[str]) -> LgeStack:
     return check_stack(stack)
 
 
-def _read_file(path: Path) -> LgeStack:
+def _read(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
+    if path.is_dir():
+        return read_dicom(path, series=series, image=image)
     with path.open("rb") as stream:
         start = stream.read(HEADER_BYTES)
     if not start:
         raise InputError("The image file is empty: copy or export it again.")
+    if looks_like_dicom(start) or looks_like_zip(start):
+        return read_dicom(path, series=series, image=image)
+    if series is not None or image is not None:
+        raise InputError("A series or image can be chosen in DICOM only, and this is another format: leave it out.")
     if start.startswith(NRRD_MAGIC):
         return read_nrrd(path)
-    if looks_like_dicom(start):
-        return read_dicom_file(path)
     if start.startswith(GZIP_MAGIC):
         start = _unzipped_start(path)
     if looks_like_nifti(start):

@@ -1,4 +1,9 @@
-"""The ECG held against the image, segment by segment. It informs the reader and never changes a segmentation."""
+"""The ECG held against the image, segment by segment. It informs the reader and never changes a segmentation.
+
+The verdicts' rule is this project's own. What it rests on: which leads face which segments (the ISHNE consensus, Bayes
+de Luna et al. 2006, Circulation 114:1755), and that the QRS score follows scar mass (Strauss et al. 2009,
+J Electrocardiol 42:85).
+"""
 
 from __future__ import annotations
 

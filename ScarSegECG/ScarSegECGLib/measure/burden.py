@@ -23,6 +23,10 @@ def burden(scar: NDArray[np.bool_], myocardium: NDArray[np.bool_], voxel_ml: flo
     ------
     InputError
         Shapes differ, or there is no myocardium to relate the scar to.
+
+    References
+    ----------
+    Schulz-Menger J et al. J Cardiovasc Magn Reson 2020;22:19 (volume by summing slices; mass = volume x 1.05 g/ml).
     """
     if scar.shape != myocardium.shape:
         raise InputError(f"scar of shape {scar.shape} does not fit the myocardium of shape {myocardium.shape}")

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Contrast
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import overlap
-from ScarSegECGLib.measure.threshold import segment_scar
+from ScarSegECGLib.measure.threshold import Per, segment_scar
 
 RULES: tuple[tuple[str, str, float | None], ...] = (
     ("EWA", "ewa", None),
@@ -27,18 +28,6 @@ RULES: tuple[tuple[str, str, float | None], ...] = (
 
 
 @dataclass(frozen=True)
-class ExpertCase:
-    """A stack with an expert's masks, canonical storage; ``scar`` includes MVO, ``myocardium`` includes the scar."""
-
-    image: NDArray[np.floating]
-    cavity: NDArray[np.bool_]
-    myocardium: NDArray[np.bool_]
-    scar: NDArray[np.bool_]
-    spacing: tuple[float, float, float]
-    contrast: Contrast = "psir"
-
-
-@dataclass(frozen=True)
 class MethodScore:
     """One rule's result over the cases.
 
@@ -49,10 +38,16 @@ class MethodScore:
         ``None`` where neither rule nor expert found scar.
     bias_percent_lv : tuple of float, one per case
         Scar of the rule minus scar of the expert, % of the LV.
-    mean_dice : float
+    scarred : int
+        Cases with expert scar.
+    mean_dice, sd_dice : float
         Over the cases with expert scar; NaN without any.
     mean_bias, sd_bias : float
-        % of the LV, over all cases.
+        % of the LV, over the cases with expert scar; NaN without any.
+    false_scar : float
+        Mean scar found in cases without expert scar, % of the LV; NaN without any such.
+    described : str
+        The rule with its parameters and its remote region, as printed.
     behind_best : tuple of three float
         Mean difference in Dice to the best rule, paired by case, and its 95 % bootstrap interval (best minus this
         one); zeros for the best itself.
@@ -61,9 +56,13 @@ class MethodScore:
     name: str
     dice: tuple[float | None, ...]
     bias_percent_lv: tuple[float, ...]
+    scarred: int
     mean_dice: float
+    sd_dice: float
     mean_bias: float
     sd_bias: float
+    false_scar: float
+    described: str
     behind_best: tuple[float, float, float]
 
 
@@ -71,6 +70,8 @@ def compare_methods(
     cases: Iterable[ExpertCase],
     *,
     rules: Sequence[tuple[str, str, float | None]] = RULES,
+    contrast: Contrast | None = None,
+    per: Per = "slice",
     resamples: int = 5000,
     seed: int = 0,
 ) -> tuple[MethodScore, ...]:
@@ -81,13 +82,17 @@ def compare_methods(
     cases : iterable of ExpertCase
         Read once, so it may load them one by one.
     rules : sequence of (name, method, n_sd)
+    contrast : {"magnitude", "psir"}, optional
+        What the images are, where the files do not say; each stack's own by default.
+    per : {"slice", "stack"}
+        One threshold per slice, or one for all.
     resamples : int
         Of the bootstrap over cases.
     seed : int
 
     Returns
     -------
-    tuple of MethodScore, by falling mean Dice
+    tuple of MethodScore, by falling mean Dice; empty without cases
 
     Raises
     ------
@@ -102,40 +107,55 @@ def compare_methods(
     2 SD 0.571, 5 SD 0.442; EWA is ahead of each with a paired 95 % interval above 0.06. In patients without infarct
     every rule still finds some: EWA 5.8 % of the LV, FWHM 6.5, 3 SD 6.0, 2 SD 15, Otsu 38. None of them decides
     whether there is scar at all. The two native files have nulled myocardium near the middle of their range, as
-    phase-sensitive images do; hence the default contrast of :class:`ExpertCase`.
+    phase-sensitive images do: take contrast "psir" for them.
+
+    References
+    ----------
+    Dice LR. Ecology 1945;26:297-302. Efron B, Tibshirani R. Stat Sci 1986;1:54-75 (bootstrap interval).
     """
     dice: dict[str, list[float | None]] = {name: [] for name, _, _ in rules}
     bias: dict[str, list[float]] = {name: [] for name, _, _ in rules}
+    described: dict[str, str] = {}
     with_scar = []
     for case in cases:
-        wall = np.count_nonzero(case.myocardium)
-        with_scar.append(bool(case.scar.any()))
+        cavity, wall, expert = case.cavity, case.myocardium, case.scar
+        size, spacing = np.count_nonzero(wall), case.stack.spacing
+        with_scar.append(bool(expert.any()))
         for name, method, n_sd in rules:
-            found = segment_scar(
-                case.image,
-                case.cavity,
-                case.myocardium,
-                case.spacing,
-                method,
-                n_sd=n_sd,
-                contrast=case.contrast,
-            ).mask
-            dice[name].append(overlap(found, case.scar, case.spacing, distance=False).dice)
-            bias[name].append(100.0 * (np.count_nonzero(found) - np.count_nonzero(case.scar)) / wall)
+            kind = contrast or case.stack.contrast
+            found = segment_scar(case.stack.voxels, cavity, wall, spacing, method, n_sd=n_sd, per=per, contrast=kind)
+            described[name] = found.described
+            dice[name].append(overlap(found.mask, expert, spacing, distance=False).dice)
+            bias[name].append(100.0 * (np.count_nonzero(found.mask) - np.count_nonzero(expert)) / size)
+    if not with_scar:
+        return ()
     scarred = np.array(with_scar, dtype=bool)
     per_case = {n: np.array([np.nan if d is None else d for d in v], dtype=float)[scarred] for n, v in dice.items()}
-    mean = {n: float(v.mean()) if v.size else float("nan") for n, v in per_case.items()}
+    mean = {n: _mean(v) for n, v in per_case.items()}
     order = sorted(mean, key=lambda n: -mean[n] if not np.isnan(mean[n]) else 0.0)
     picks = np.random.default_rng(seed).integers(0, max(int(scarred.sum()), 1), (resamples, int(scarred.sum())))
     scores = []
     for name in order:
         gap = per_case[order[0]] - per_case[name]
         interval = np.percentile(gap[picks].mean(axis=1), [2.5, 97.5]) if gap.size else np.full(2, np.nan)
-        behind = (float(gap.mean()) if gap.size else float("nan"), float(interval[0]), float(interval[1]))
         off = np.array(bias[name])
         scores.append(
             MethodScore(
-                name, tuple(dice[name]), tuple(bias[name]), mean[name], float(off.mean()), float(off.std()), behind
+                name=name,
+                dice=tuple(dice[name]),
+                bias_percent_lv=tuple(bias[name]),
+                scarred=int(scarred.sum()),
+                mean_dice=mean[name],
+                sd_dice=float(per_case[name].std()) if scarred.any() else float("nan"),
+                mean_bias=_mean(off[scarred]),
+                sd_bias=float(off[scarred].std()) if scarred.any() else float("nan"),
+                false_scar=_mean(off[~scarred]),
+                described=described[name],
+                behind_best=(_mean(gap), float(interval[0]), float(interval[1])),
             )
         )
     return tuple(scores)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if values.size else float("nan")

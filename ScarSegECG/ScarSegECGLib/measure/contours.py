@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Anatomy, Burden, LabelArray, LgeStack, SegmentRow
 from ScarSegECGLib.measure.burden import burden
+from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.grey_zone import grey_zone
 from ScarSegECGLib.measure.islands import drop_small_islands
 from ScarSegECGLib.measure.mvo import fill_mvo
 from ScarSegECGLib.measure.pattern import IslandPattern, island_patterns
 from ScarSegECGLib.measure.segments import segment_table
 from ScarSegECGLib.measure.threshold import METHODS as RULES
-from ScarSegECGLib.measure.threshold import segment_scar
+from ScarSegECGLib.measure.threshold import NOT_USED, Per, segment_scar
 
 MANUAL = "manual"
 METHODS = (MANUAL, *RULES)
@@ -32,11 +33,22 @@ class ContourMeasures:
     ----------
     method, remote : str
         As printed: the rule with its parameters, and where remote myocardium was taken.
+    n_sd : float or None
+        Standard deviations above remote, of the n-SD rule alone.
+    per : {"slice", "stack", ""}
+        What shares one threshold (or scale); "" for manual contours.
+    contrast : {"magnitude", "psir", "unknown"}
+    aha_mode : str
+        How the wall was divided.
+    thresholds : tuple of float or None, length = slices
+        As :class:`ScarSegECGLib.measure.threshold.ScarMask` has them; empty for manual contours.
     scar : Burden
         MVO counted in.
     mvo_ml : float
     core_ml, grey_ml : float or None
         Core and grey zone inside the scar; ``None`` where the image's contrast is unknown.
+    core_rule : str
+        How core and grey zone were told apart; "" where they were not.
     territories : dict
         Scar in % of the wall of each *usual* coronary territory; ``None`` where not imaged.
     patterns : tuple of IslandPattern
@@ -46,10 +58,16 @@ class ContourMeasures:
 
     method: str
     remote: str
+    n_sd: float | None
+    per: str
+    contrast: str
+    aha_mode: str
+    thresholds: tuple[float | None, ...]
     scar: Burden
     mvo_ml: float
     core_ml: float | None
     grey_ml: float | None
+    core_rule: str
     territories: dict[str, float | None]
     patterns: tuple[IslandPattern, ...]
     segments: tuple[SegmentRow, ...]
@@ -68,6 +86,9 @@ def measure_contours(
     method: str,
     *,
     n_sd: float | None = None,
+    per: Per = "slice",
+    remote: NDArray[np.bool_] | None = None,
+    fwhm_region: NDArray[np.bool_] | None = None,
     smallest_island_ml: float = 0.0,
 ) -> ContourMeasures:
     """Scar inside the contours of ``labels`` by one of :data:`METHODS`, measured.
@@ -81,6 +102,12 @@ def measure_contours(
         The AHA partition of these contours.
     n_sd : float, optional
         For "n_sd".
+    per : {"slice", "stack"}
+        One threshold per slice, or one for all.
+    remote : bool array, shape (slice, row, column), optional
+        Remote myocardium as the reader sets it; found automatically when absent.
+    fwhm_region : bool array, same shape, optional
+        Where "fwhm" looks for the maximum; the whole myocardium when absent.
     smallest_island_ml : float
         Smaller islands are left out; not of a manual scar.
 
@@ -89,31 +116,66 @@ def measure_contours(
     InputError
         A rule that needs to know the image's contrast, or parameters it cannot use.
     """
-    cavity, wall = contours_of(labels)
-    spacing, voxel_ml = stack.spacing, stack.voxel_ml
+    # all of it is done in the heart's own box: most of a slice is not heart
+    box = heart_box((labels > 0) & (labels <= MVO), margin=8)
+    image, near = stack.voxels[box], labels[box]
+    cavity, wall = contours_of(near)
+    healthy, peak = (None if region is None else region[box] for region in (remote, fwhm_region))
+    spacing, voxel_ml, contrast = stack.spacing, stack.voxel_ml, stack.contrast
+    levels: tuple[float | None, ...] = ()
+    number: float | None = None
     if method == MANUAL:
-        scar, mvo, printed, remote = labels >= SCAR, labels == MVO, "manual contours", "not used"
+        mvo = near == MVO
+        scar, printed, where = (near == SCAR) | mvo, "manual contours", NOT_USED
     else:
-        found = segment_scar(stack.voxels, cavity, wall, spacing, method, n_sd=n_sd, contrast=stack.contrast)
+        found = segment_scar(
+            image,
+            cavity,
+            wall,
+            spacing,
+            method,
+            n_sd=n_sd,
+            per=per,
+            remote=healthy,
+            contrast=contrast,
+            fwhm_region=peak,
+        )
         bright = drop_small_islands(found.mask, spacing, minimum_ml=smallest_island_ml)
         scar, mvo = fill_mvo(bright, wall, cavity, spacing)
-        printed, remote = f"{found.method}, enclosed MVO counted in", found.remote
+        printed, where = found.method, found.remote
+        if method != "ewa":  # which says so itself
+            printed += ", enclosed MVO counted in"
+        if smallest_island_ml:
+            printed += f", islands below {smallest_island_ml:g} ml left out"
+        number = found.n_sd
+        levels = (None,) * box[0].start + found.thresholds + (None,) * (len(labels) - box[0].stop)
     core_ml = grey_ml = None
-    if stack.contrast != "unknown" and scar.any():
-        zones = grey_zone(stack.voxels, cavity, wall, spacing, scar=scar, mvo=mvo, contrast=stack.contrast)
+    core_rule = ""
+    if contrast != "unknown" and scar.any():
+        zones = grey_zone(image, cavity, wall, spacing, scar=scar, mvo=mvo, contrast=contrast, remote=healthy)
         core_ml, grey_ml = float(zones.core.sum() * voxel_ml), float(zones.grey.sum() * voxel_ml)
-    table = segment_table(anatomy, scar, scar, spacing, SEGMENT_NAMES, TERRITORIES)
+        core_rule = f"{zones.method}; {zones.remote}"
+    own = replace(anatomy, cavity=anatomy.cavity[box], myocardium=anatomy.myocardium[box], aha=anatomy.aha[box])
+    table = segment_table(own, scar, scar, spacing, SEGMENT_NAMES, TERRITORIES)
+    mask = np.zeros(labels.shape, bool)
+    mask[box] = scar
     return ContourMeasures(
         method=printed,
-        remote=remote,
+        remote=where,
+        n_sd=number,
+        per="" if method == MANUAL else per,
+        contrast=contrast,
+        aha_mode=anatomy.mode,
+        thresholds=levels,
         scar=burden(scar, wall, voxel_ml),
         mvo_ml=float(mvo.sum() * voxel_ml),
         core_ml=core_ml,
         grey_ml=grey_ml,
+        core_rule=core_rule,
         territories={name: _share(table, name) for name in sorted(set(TERRITORIES))},
         patterns=island_patterns(scar, cavity, wall, spacing),
         segments=table,
-        mask=scar,
+        mask=mask,
     )
 
 

@@ -56,6 +56,10 @@ def scar_islands(
     labels : int32 array, same shape
         0 outside, island number inside.
     islands : tuple of Island
+
+    References
+    ----------
+    Mahrholdt H et al. Eur Heart J 2005;26:1461-74 (ischaemic scar reaches the endocardium).
     """
     labels = np.zeros(scar.shape, dtype=np.int32)
     if not scar.any():

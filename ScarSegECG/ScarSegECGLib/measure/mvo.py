@@ -39,6 +39,11 @@ def fill_mvo(
     -------
     scar_with_mvo, mvo_mask : bool arrays, same shape
         ``mvo_mask`` is what was added; inside the myocardium always.
+
+    References
+    ----------
+    Wu KC et al. Circulation 1998;97:765-72 (the dark core of a bright infarct is obstruction and part of it). The way
+    it is found here, and its two limits, are this project's own.
     """
     mvo = np.zeros(scar.shape, dtype=bool)
     box = heart_box(scar, margin=8)

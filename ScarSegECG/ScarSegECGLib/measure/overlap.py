@@ -60,6 +60,10 @@ def overlap(
     ------
     ValueError
         Shapes differ.
+
+    References
+    ----------
+    Dice LR. Ecology 1945;26:297-302.
     """
     if predicted.shape != truth.shape:
         raise ValueError(f"prediction {predicted.shape} and truth {truth.shape} differ in shape")
@@ -86,6 +90,10 @@ def hausdorff95(
     ----------
     first, second : bool arrays, shape (slice, row, column)
     spacing : (slice, row, column) mm
+
+    References
+    ----------
+    Huttenlocher DP et al. IEEE Trans Pattern Anal Mach Intell 1993;15:850-63 (the distance by rank).
     """
     if not first.any() or not second.any():
         return None

@@ -64,6 +64,11 @@ def island_patterns(
     Returns
     -------
     tuple of IslandPattern
+
+    References
+    ----------
+    Mahrholdt H et al. Eur Heart J 2005;26:1461-74 (what the patterns mean). The limits in numbers are this project's
+    own.
     """
     labels, islands = scar_islands(scar & myocardium, cavity, spacing)
     if not islands:

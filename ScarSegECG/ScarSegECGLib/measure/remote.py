@@ -66,6 +66,11 @@ def remote_myocardium(
     ------
     InputError
         The given region has no voxel inside the myocardium.
+
+    Notes
+    -----
+    That remote myocardium is the darkest stretch of the wall is what readers draw by hand (Flett et al. 2011, JACC
+    Cardiovasc Imaging 4:150); finding it as a sector of 60 degrees is this project's own rule.
     """
     if given is not None:
         mask = given & myocardium

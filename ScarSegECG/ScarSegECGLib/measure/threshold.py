@@ -29,6 +29,8 @@ DEFAULT_N_SD: dict[str, float] = {"magnitude": 3.0}
 """3 SD lay closest to experts on magnitude images in Engblom et al. 2016 (PMC4855857). There is no such agreement for
 PSIR images, so that n must be named for them (3 SD had the least bias on EMIDEC, see :func:`compare_methods`)."""
 
+NOT_USED = "not used"
+
 _FEWEST_VOXELS = 10
 _BINS = 256
 
@@ -47,12 +49,20 @@ class ScarMask:
         which intensity alone decides.
     remote : str
         Where remote myocardium was taken from; "not used" for rules without it.
+    n_sd : float or None
+        Of the n-SD rule; ``None`` for the others.
     """
 
     mask: NDArray[np.bool_]
     method: str
     thresholds: tuple[float | None, ...]
     remote: str
+    n_sd: float | None = None
+
+    @property
+    def described(self) -> str:
+        """The rule and where its remote myocardium was taken, in one sentence."""
+        return self.method if self.remote == NOT_USED else f"{self.method}; {self.remote}"
 
 
 def segment_scar(
@@ -78,11 +88,13 @@ def segment_scar(
         The contours; the myocardium holds the scar.
     spacing : (slice, row, column) mm
     method : {"n_sd", "fwhm", "otsu", "mixture", "ewa"}
-        * ``n_sd``: above remote mean + n standard deviations.
+        * ``n_sd``: above remote mean + n standard deviations; Kim et al. 1999 (Circulation 100:1992) with n = 2,
+          Bondarenko et al. 2005 (J Cardiovasc Magn Reson 7:481) with n = 2 to 6.
         * ``fwhm``: above half of the maximum (magnitude) or half-way from remote mean to the maximum (PSIR);
           Amado et al. 2004 (J Am Coll Cardiol 44:2383).
         * ``otsu``: greatest variance between two classes, Otsu 1979 (IEEE Trans SMC 9:62).
-        * ``mixture``: crossing of two Gaussians fitted by expectation maximisation.
+        * ``mixture``: crossing of two Gaussians fitted by expectation maximisation; Dempster et al. 1977
+          (J R Stat Soc B 39:1).
         * ``ewa``: :func:`ScarSegECGLib.measure.ewa.ewa`.
     n_sd : float, optional
         2 to 6; when absent :data:`DEFAULT_N_SD`, which only magnitude images have.
@@ -106,7 +118,8 @@ def segment_scar(
     region = None if remote is None else remote[box]
     levels = np.full(len(image), np.nan)
     mask = np.zeros(myocardium.shape, dtype=bool)
-    where = "not used"
+    where = NOT_USED
+    count_sd = _number_of_sd(n_sd, contrast) if method == "n_sd" else 0.0
     if method in ("n_sd", "fwhm", "ewa"):
         healthy = remote_myocardium(inside, blood, wall, spacing, region, per=per)
         where = healthy.description
@@ -114,7 +127,7 @@ def segment_scar(
         found, levels[box[0]], name = ewa(inside, blood, wall, spacing, healthy, per=per)
     else:
         if method == "n_sd":
-            levels[box[0]], name = _n_sd(healthy, n_sd, contrast)
+            levels[box[0]], name = healthy.mean + count_sd * healthy.sd, f"remote mean + {count_sd:g} SD"
         elif method == "fwhm":
             peak = wall if fwhm_region is None else wall & fwhm_region[box]
             levels[box[0]], name = _fwhm(inside, peak, healthy, contrast, per)
@@ -127,7 +140,7 @@ def segment_scar(
     mask[box] = found
     text = f"{name}, one {'scale' if method == 'ewa' else 'threshold'} per {per}, contrast {contrast}"
     thresholds = tuple(None if np.isnan(level) else float(level) for level in levels)
-    return ScarMask(mask, text, thresholds, where)
+    return ScarMask(mask, text, thresholds, where, count_sd if method == "n_sd" else None)
 
 
 def otsu_threshold(values: NDArray[np.floating]) -> float:
@@ -177,14 +190,14 @@ def mixture_threshold(values: NDArray[np.floating], iterations: int = 100) -> fl
     return float(steps[above[0]]) if above.size and above[0] > 0 else float(mean.mean())
 
 
-def _n_sd(healthy: Remote, n_sd: float | None, contrast: Contrast) -> tuple[NDArray[np.float64], str]:
+def _number_of_sd(n_sd: float | None, contrast: Contrast) -> float:
     if n_sd is None:
         if contrast not in DEFAULT_N_SD:
             raise InputError(f"the n-SD rule has no default for contrast {contrast}: give the number of SD, 2 to 6")
-        n_sd = DEFAULT_N_SD[contrast]
+        return DEFAULT_N_SD[contrast]
     if not 2 <= n_sd <= 6:
         raise InputError(f"n_sd is {n_sd:g}: give a number from 2 to 6")
-    return healthy.mean + n_sd * healthy.sd, f"remote mean + {n_sd:g} SD"
+    return n_sd
 
 
 def _fwhm(

@@ -25,7 +25,7 @@ def deep(features: Sequence[_Level]) -> list[_Level]:
 class EcgBranch(nn.Module):
     """From an ECG, the image's deep features and the AHA prior to a movement of the scar logit."""
 
-    def __init__(self, feature_channels: Sequence[int], token_size: int = 24, encoder_width: int = 24) -> None:
+    def __init__(self, feature_channels: Sequence[int], token_size: int = 16, encoder_width: int = 20) -> None:
         super().__init__()
         self.encoder = EcgEncoder(token_size, encoder_width)
         self.time = TimeWeight()
@@ -34,6 +34,7 @@ class EcgBranch(nn.Module):
     def forward(
         self,
         features: Sequence[Tensor],
+        scar_logit: Tensor,
         tokens: Tensor,
         prior: Tensor,
         amplitude: Tensor,
@@ -42,9 +43,11 @@ class EcgBranch(nn.Module):
     ) -> Tensor:
         """Movement of the scar logit [B, 1, H, W] in ``amplitude * (-1, +2)``; 0 outside the prior.
 
-        ``features`` as :func:`deep` gives them; ``tokens`` [B, 17, D]; ``prior`` [B, 17, H, W]; the rest [B].
+        ``features`` as :func:`deep` gives them; ``scar_logit`` [B, 1, H, W] what the image alone says of scar given
+        wall, on the prior's grid; ``tokens`` [B, 17, D]; ``prior`` [B, 17, H, W]; the rest [B]. The grid may be any, as
+        long as it is the same for all.
         """
-        return self.guide(features, tokens, prior, amplitude, time_embedding(gap_days, gap_known))
+        return self.guide(features, scar_logit, tokens, prior, amplitude, time_embedding(gap_days, gap_known))
 
 
 def new_branch(channels: Sequence[int], settings: dict) -> EcgBranch:

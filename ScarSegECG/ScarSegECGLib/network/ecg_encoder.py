@@ -56,10 +56,10 @@ class EcgEncoder(nn.Module):
     """Small 1D ResNet on the beat and an MLP on the measurements.
 
     Returns tokens [B, 17, D] and ``scar`` logits [B, 17]: the scar fraction of each segment from the ECG alone, which
-    is what the ECG's own bullseye shows.
+    is what the ECG's own bullseye shows. That logit, tamed, is also the first number of a segment's token.
     """
 
-    def __init__(self, token_size: int = 32, width: int = 32) -> None:
+    def __init__(self, token_size: int = 16, width: int = 20) -> None:
         super().__init__()
         self.beat = nn.Sequential(
             _ResidualBlock(2 * len(LEADS), width),
@@ -73,13 +73,22 @@ class EcgEncoder(nn.Module):
         self.join = nn.Sequential(
             nn.Linear(18 * width, 4 * width), nn.ReLU(inplace=True), nn.Dropout(0.2), nn.Linear(4 * width, 4 * width)
         )
-        self.tokens = nn.Linear(4 * width, SEGMENTS * token_size)
+        self.tokens = nn.Linear(4 * width, SEGMENTS * (token_size - 1))
         self.scar = nn.Linear(4 * width, SEGMENTS)
         self.token_size = token_size
 
     def forward(self, beat: Tensor, lead_mask: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
         """``beat`` [B, 12, 300] mV, ``lead_mask`` [B, 12], ``table`` [B, TABLE_SIZE] (:func:`feature_table`)."""
+        return self.speak(self.embed(beat, lead_mask, table))
+
+    def embed(self, beat: Tensor, lead_mask: Tensor, table: Tensor) -> Tensor:
+        """What the ECG as a whole says, [B, 4 * width]."""
         mask = lead_mask.to(beat)[:, :, None].expand_as(beat)
         signal = self.beat(torch.cat([beat * mask, mask], dim=1))
-        z = self.join(torch.cat([signal, self.table(table)], dim=1))
-        return self.tokens(z).view(-1, SEGMENTS, self.token_size), self.scar(z)
+        return self.join(torch.cat([signal, self.table(table)], dim=1))
+
+    def speak(self, embedded: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens and scar logits of an embedded ECG."""
+        scar = self.scar(embedded)
+        own = self.tokens(embedded).view(-1, SEGMENTS, self.token_size - 1)
+        return torch.cat([scar[:, :, None].clamp(-6, 6) / 3, torch.tanh(own)], dim=2), scar

@@ -1,4 +1,4 @@
-"""What the networks look at: square fields around the left ventricle at one pixel size, and the way back."""
+"""Square fields around the left ventricle at one pixel size, and whole slices for the locator."""
 
 from __future__ import annotations
 
@@ -54,22 +54,6 @@ def cut_field(
     grid = _reading_grid((size, size), first, pixel_mm / distance, (planes.shape[2], planes.shape[3]))
     read = F.grid_sample(planes.float(), grid, mode=mode, align_corners=False)
     return read if images.ndim == 4 else read[:, 0]
-
-
-def put_back(
-    fields: Tensor,
-    shape: tuple[int, int],
-    spacing: tuple[float, float],
-    centres_mm: NDArray,
-    *,
-    pixel_mm: float = PIXEL_MM,
-) -> Tensor:
-    """Inverse of :func:`cut_field`: [K, channels, size, size] -> [K, channels, *shape], linear, 0 outside the field."""
-    size = fields.shape[-1]
-    distance = torch.tensor(spacing, dtype=torch.float64)
-    first = (size - 1) / 2 - torch.as_tensor(centres_mm, dtype=torch.float64) / pixel_mm
-    grid = _reading_grid(shape, first, distance / pixel_mm, (size, size))
-    return F.grid_sample(fields, grid, mode="bilinear", align_corners=False)
 
 
 def whole_slices(images: Tensor, spacing: tuple[float, float]) -> Tensor:

@@ -14,9 +14,7 @@ _REACH_MM = 50.0
 _HEART_BLUR_MM = 15.0
 
 
-def offsets_of_lv(
-    probability: NDArray[np.float32], pixel_mm: float, slice_mm: float, expected_within_mm: float | None = None
-) -> NDArray[np.float64]:
+def offsets_of_lv(probability: NDArray[np.float32], pixel_mm: float, slice_mm: float) -> NDArray[np.float64]:
     """How far the LV lies from the middle of each map.
 
     The place where most slices see the ventricle is taken first, then a straight line through the slices' centres
@@ -27,7 +25,6 @@ def offsets_of_lv(
     ----------
     probability : [K, S, S] of LV
     pixel_mm, slice_mm : distance between pixels and between slices
-    expected_within_mm : standard deviation of where the LV is expected about the middle; None: anywhere
 
     Returns
     -------
@@ -40,10 +37,6 @@ def offsets_of_lv(
     likely = np.where(probability > 0.3, probability, 0)
     together = ndimage.gaussian_filter(likely.sum(axis=0), _HEART_BLUR_MM / pixel_mm)
     rows, columns = np.indices(likely.shape[1:])
-    if expected_within_mm is not None:
-        middle = (np.array(together.shape) - 1) / 2
-        away = np.hypot(rows - middle[0], columns - middle[1]) * pixel_mm
-        together = together * np.exp(-0.5 * (away / expected_within_mm) ** 2)
     heart = np.array(np.unravel_index(np.argmax(together), together.shape))
     near = np.hypot(rows - heart[0], columns - heart[1]) * pixel_mm < _REACH_MM
     likely = likely * near
@@ -60,3 +53,15 @@ def offsets_of_lv(
     else:
         centre = np.tile(np.average(found, axis=0, weights=mass[seen]), (len(mass), 1))
     return (centre - (np.array(likely.shape[1:]) - 1) / 2) * pixel_mm
+
+
+def follow_neighbours(
+    centres: NDArray[np.float64], seen: NDArray[np.bool_], before: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give slices that show no LV the centre of the nearest slice that does: [K, 2]; ``before`` where none does."""
+    if not seen.any():
+        return before
+    index = np.arange(len(seen))
+    good = index[seen]
+    nearest = good[np.abs(index[:, None] - good[None]).argmin(axis=1)]
+    return centres[nearest]

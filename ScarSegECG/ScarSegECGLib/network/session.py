@@ -22,18 +22,19 @@ from ScarSegECGLib.network.field import (
     LOCATOR_PIXEL_MM,
     PIXEL_MM,
     cut_field,
-    put_back,
     whole_slices,
     with_neighbours,
 )
-from ScarSegECGLib.network.locate import offsets_of_lv
+from ScarSegECGLib.network.locate import follow_neighbours, offsets_of_lv
+from ScarSegECGLib.network.polar_grid import centres_of_mass, cut_polar, put_back_polar, unmirror
 from ScarSegECGLib.network.unet import ConvBlock, LocatorUNet, ScarUNet
 from ScarSegECGLib.network.weights import Weights, read_weights
 
-MARGIN = 32  # pixels of the field that are not shown to the network: it sees 96 x 96 of 160 x 160
-MOST_MOVES = 2
-CLOSE_MM = 5.0
-EXPECTED_WITHIN_MM = 20.0
+MOST_MOVES = 3
+CLOSE_MM = 1.5
+LEAST_LV_MM2 = 100.0  # a slice in which less is seen has its centre from its neighbours
+# Beyond the unrolled grid: surely background, and a scar logit that no wall multiplies.
+_OUTSIDE = torch.tensor([0.0, 0.0, 0.0])
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class ImageEvidence:
     """What the networks see in the images, on the stack's own grid.
 
     ``anatomy`` are probabilities [K, 3, R, C] of background, cavity, wall; ``scar_logit`` [K, R, C] is the logit of
-    scar given wall; ``centres_mm`` [K, 2] are the field's centres (row, column), mm. ``features`` are every member's
-    deep features of the field, for the ECG branch.
+    scar given wall; ``centres_mm`` [K, 2] are the LV's centres (row, column), mm, about which the slices were unrolled.
+    ``features`` are every member's deep features of the unrolled slices, for the ECG branch.
     """
 
     anatomy: FloatArray
@@ -129,36 +130,44 @@ class Session:
         return self._centred(stack, middle + offsets)
 
     def _centred(self, stack: LgeStack, centres: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Move the field until the LV that the first member sees in it lies in the middle: the locator is coarse."""
+        """Move each slice's centre into the middle of the LV that the first member sees: the locator is coarse."""
         for _ in range(MOST_MOVES):
-            near = self._field(stack, centres)[:, MARGIN // 2 : -MARGIN // 2, MARGIN // 2 : -MARGIN // 2]
-            slices = with_neighbours(torch.from_numpy(near)).to(self.device)
-            anatomy = self._members[0](slices.contiguous(memory_format=torch.channels_last)).anatomy
-            ventricle = 1 - anatomy.softmax(dim=1)[:, 0].cpu().numpy()
-            offsets = offsets_of_lv(ventricle, PIXEL_MM, stack.spacing[0], EXPECTED_WITHIN_MM)
-            centres = centres + offsets
-            if np.abs(offsets).max() < CLOSE_MM:
+            anatomy = self._members[0](self._unrolled(stack, centres)).anatomy
+            ventricle = 1 - anatomy.float().softmax(dim=1)[:, 0].cpu()
+            offsets, seen_mm2 = centres_of_mass(ventricle)
+            moved = follow_neighbours(centres + offsets.numpy(), seen_mm2.numpy() > LEAST_LV_MM2, centres)
+            furthest = np.abs(moved - centres).max()
+            centres = moved
+            if furthest < CLOSE_MM:
                 break
         return centres
 
-    def _field(self, stack: LgeStack, centres: NDArray[np.float64]) -> FloatArray:
-        field = cut_field(torch.from_numpy(stack.voxels), stack.spacing[1:], centres)
-        return normalise(field.numpy(), heart_disc(FIELD_PIXELS, PIXEL_MM))
+    def _unrolled(self, stack: LgeStack, centres: NDArray[np.float64], mirror: bool = False) -> Tensor:
+        """What the scar networks look at: [K, 3, ROWS, RADII], every slice between its neighbours, normalised."""
+        middle = centres.mean(axis=0)
+        field = cut_field(torch.from_numpy(stack.voxels), stack.spacing[1:], np.tile(middle, (len(centres), 1)))
+        slices = with_neighbours(torch.from_numpy(normalise(field.numpy(), heart_disc(FIELD_PIXELS, PIXEL_MM))))
+        in_field = centres - middle + (FIELD_PIXELS - 1) / 2 * PIXEL_MM
+        polar = cut_polar(slices, (PIXEL_MM, PIXEL_MM), in_field, mirror=mirror)
+        return polar.to(self.device).contiguous(memory_format=torch.channels_last)
 
     def _ensemble(
-        self, slices: Tensor, progress: Callable[[float], None]
+        self, stack: LgeStack, centres: NDArray[np.float64], progress: Callable[[float], None]
     ) -> tuple[Tensor, Tensor, tuple[list[Tensor], ...]]:
         """Mean anatomy probabilities and mean scar logit over the members, each seeing the slices and their mirror."""
         anatomy, scar, features = [], [], []
-        views: tuple[list[int], ...] = ([], [-1]) if self.settings.get("mirror", True) else ([],)
-        turns = [(member, view) for member in self._members for view in views]
-        for turn, (member, view) in enumerate(turns):
-            output = member(slices.flip(view).contiguous(memory_format=torch.channels_last))
-            anatomy.append(output.anatomy.softmax(dim=1).flip(view))
-            scar.append(output.scar.flip(view))
-            if not view:
-                features.append(deep(output.features))
-            progress((turn + 1) / len(turns))
+        views = (False, True) if self.settings.get("mirror", True) else (False,)
+        for turn, mirror in enumerate(views):
+            slices = self._unrolled(stack, centres, mirror)
+            for index, member in enumerate(self._members):
+                output = member(slices)
+                both = torch.cat([output.anatomy.softmax(dim=1), output.scar], dim=1)
+                both = unmirror(both) if mirror else both
+                anatomy.append(both[:, :3])
+                scar.append(both[:, 3:])
+                if not mirror:
+                    features.append(deep(output.features))
+                progress((turn * len(self._members) + index + 1) / (len(views) * len(self._members)))
         return torch.stack(anatomy).mean(dim=0), torch.stack(scar).mean(dim=0), tuple(features)
 
     @torch.inference_mode()
@@ -171,11 +180,9 @@ class Session:
         """
         spacing, shape = stack.spacing[1:], stack.voxels.shape[1:]
         centres = self.locate(stack)
-        inside = torch.from_numpy(self._field(stack, centres))[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
-        slices = with_neighbours(inside).to(self.device)
-        anatomy, scar, features = self._ensemble(slices, progress)
+        anatomy, scar, features = self._ensemble(stack, centres, progress)
         both = torch.cat([anatomy[:, 1:], scar], dim=1).cpu()
-        native = put_back(both, shape, spacing, centres).numpy()
+        native = put_back_polar(both, shape, spacing, centres, _OUTSIDE).numpy()
         lv = native[:, :2]
         background = 1 - lv.sum(axis=1, keepdims=True)
         return ImageEvidence(np.concatenate([background, lv], axis=1), native[:, 2], centres, features)
@@ -197,20 +204,20 @@ class Session:
         prior : [K, 17, R, C], the soft AHA partition of the predicted myocardium
         """
         spacing, shape = stack.spacing[1:], stack.voxels.shape[1:]
-        field = cut_field(torch.from_numpy(prior), spacing, evidence.centres_mm)
-        field = field[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN].to(self.device)
+        unrolled = cut_polar(torch.from_numpy(prior), spacing, evidence.centres_mm).to(self.device)
+        logit = cut_polar(torch.from_numpy(evidence.scar_logit[:, None]), spacing, evidence.centres_mm).to(self.device)
         signal = torch.from_numpy(beat.millivolts)[None].to(self.device)
         leads = torch.from_numpy(beat.lead_mask)[None].to(self.device)
         table = torch.from_numpy(feature_table(beat.features))[None].to(self.device)
-        count = torch.ones(len(field), device=self.device)
+        count = torch.ones(len(unrolled), device=self.device)
         gap = count * (use.gap.days or 0.0)
         known = count * float(use.gap.days is not None)
         movements, percents = [], []
         for branch, features in zip(self._branches, evidence.features, strict=True):
             tokens, scar = branch.encoder(signal, leads, table)
-            tokens = tokens.expand(len(field), -1, -1)
-            movements.append(branch(features, tokens, field, count * use.amplitude, gap, known))
+            tokens = tokens.expand(len(unrolled), -1, -1)
+            movements.append(branch(features, logit, tokens, unrolled, count * use.amplitude, gap, known))
             percents.append(100 * scar[0].sigmoid())
         movement = torch.stack(movements).mean(dim=0).cpu()
-        native = put_back(movement, shape, spacing, evidence.centres_mm)[:, 0]
+        native = put_back_polar(movement, shape, spacing, evidence.centres_mm, torch.zeros(1))[:, 0]
         return EcgEvidence(native.numpy(), torch.stack(percents).mean(dim=0).cpu().numpy())

@@ -66,10 +66,10 @@ class Taff(nn.Module):
     def __init__(self, channels: int, token_size: int) -> None:
         super().__init__()
         context = token_size + TIME_FEATURES
-        self.gate = nn.Conv2d(channels + context, channels, 1)
-        last = nn.Conv2d(channels, 2 * channels, 1, bias=False)
+        self.gate = nn.Conv2d(channels + context, 1, 1)
+        last = nn.Conv2d(2 * token_size, 2 * channels, 1, bias=False)
         nn.init.zeros_(last.weight)
-        self.film = nn.Sequential(nn.Conv2d(context, channels, 1), nn.SiLU(), last)
+        self.film = nn.Sequential(nn.Conv2d(context, 2 * token_size, 1), nn.SiLU(), last)
 
     def forward(
         self, features: Tensor, tokens: Tensor, prior: Tensor, wall: Tensor, amplitude: Tensor, time: Tensor
@@ -95,20 +95,67 @@ def bounded(raw: Tensor) -> Tensor:
     return torch.where(raw > 0, LOGIT_UP * torch.tanh(raw / LOGIT_UP), -LOGIT_DOWN * torch.tanh(raw / -LOGIT_DOWN))
 
 
-class EcgGuide(nn.Module):
-    """From the image network's deep features and the ECG's segment tokens to a movement of the scar logit.
+class SegmentWord(nn.Module):
+    """What the ECG's word for a segment means for a pixel there whose image logit is known.
 
-    TAFF changes the features of the coarsest levels; one light decoder reads the features with and without the change
-    and the difference is the movement, so that the image network itself is computed once and stays as it is. The
-    movement is bounded by ``amplitude * (-1, +2)``: its greatest possible size never grows with the time gap, because
-    the amplitude never does.
+    TAFF works on coarse features; this is the fine side of the same bridge. Every segment's token, the image's own mean
+    opinion of that segment in this slice, and the time are weighed together by one small network (the same for all
+    segments, so that permuted segments take the effect with them), carried to the pixels by the prior, and met there
+    by the image's logit. The same is done with a learned token that stands for no ECG; the difference counts, so that
+    nothing moves but for the ECG.
     """
 
-    def __init__(self, feature_channels: Sequence[int], token_size: int = 32, width: int = 32) -> None:
+    def __init__(self, token_size: int, width: int) -> None:
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(token_size))
+        self.segment = nn.Linear(token_size + TIME_FEATURES + 2, width)
+        self.heart = nn.Linear(token_size, width)
+        self.pixel = nn.Linear(3, width)
+        self.middle = nn.Sequential(nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.last = nn.Linear(width, 1, bias=False)
+        nn.init.zeros_(self.last.weight)
+
+    def forward(self, scar_logit: Tensor, tokens: Tensor, prior: Tensor, time: Tensor) -> Tensor:
+        """Raw movement [B, 1, H, W], 0 outside the prior; arguments as in :class:`EcgGuide`."""
+        logit = scar_logit.clamp(-6, 6) / 3
+        near = F.avg_pool2d(logit, 9, stride=1, padding=4, count_include_pad=False)
+        area = prior.sum(dim=(2, 3))
+        opinion = torch.einsum("bkhw,bhw->bk", prior, torch.sigmoid(scar_logit[:, 0])) / area.clamp(min=1e-3)
+        image = torch.stack([opinion, area / area.sum(dim=1, keepdim=True).clamp(min=1e-3)], dim=2)
+        when = time[:, None, :].expand(-1, tokens.shape[1], -1)
+        # Only the wall's pixels, a tenth of all, are looked at.
+        slice_, row, column = torch.nonzero(prior.sum(dim=1) > 0, as_tuple=True)
+        shares = prior[slice_, :, row, column].split(torch.bincount(slice_, minlength=len(prior)).tolist())
+        seen = torch.stack([logit[slice_, 0, row, column], near[slice_, 0, row, column]], dim=1)
+        pixel = self.pixel(torch.cat([seen, torch.sigmoid(3 * seen[:, :1])], dim=1))
+
+        def say(spoken: Tensor) -> Tensor:
+            heart = self.heart(spoken.mean(dim=1, keepdim=True))
+            word = self.segment(torch.cat([spoken, image, when], dim=2)) + heart
+            carried = torch.cat([own @ word[k] for k, own in enumerate(shares)])
+            return self.last(self.middle(pixel + carried))[:, 0]
+
+        moved = say(tokens) - say(self.nothing.expand_as(tokens))
+        out = moved.new_zeros(scar_logit[:, 0].shape)
+        return out.index_put((slice_, row, column), moved)[:, None]
+
+
+class EcgGuide(nn.Module):
+    """From the image network's view and the ECG's segment tokens to a movement of the scar logit.
+
+    TAFF changes the features of the coarsest levels; one light decoder reads the features with and without the change
+    and the difference, with that of :class:`SegmentWord`, is the movement, so that the image network itself is
+    computed once and stays as it is. The movement is bounded by ``amplitude * (-1, +2)``: its greatest possible size
+    never grows with the time gap, because the amplitude never does. All is done pixel by pixel or by pooling, so that
+    the grid may be square or polar.
+    """
+
+    def __init__(self, feature_channels: Sequence[int], token_size: int = 16, width: int = 24) -> None:
         super().__init__()
         self.fuse = nn.ModuleList(Taff(channels, token_size) for channels in feature_channels)
         self.narrow = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in feature_channels)
-        self.read = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, 1, 1))
+        self.read = nn.Sequential(nn.Conv2d(width, width, 1), nn.SiLU(), nn.Conv2d(width, 1, 1))
+        self.word = SegmentWord(token_size, width)
 
     def _decode(self, features: Sequence[Tensor]) -> Tensor:
         finest = features[0].shape[-2:]
@@ -121,6 +168,7 @@ class EcgGuide(nn.Module):
     def forward(
         self,
         features: Sequence[Tensor],
+        scar_logit: Tensor,
         tokens: Tensor,
         prior: Tensor,
         amplitude: Tensor,
@@ -131,6 +179,7 @@ class EcgGuide(nn.Module):
         Parameters
         ----------
         features : the image network's features from the third finest level to the coarsest, fine to coarse
+        scar_logit : [B, 1, H, W], the image's own logit of scar given wall
         tokens : [B, 17, D]; prior : [B, 17, H, W]; amplitude : [B]; time : [B, TIME_FEATURES]
         """
         fused = []
@@ -140,5 +189,6 @@ class EcgGuide(nn.Module):
             fused.append(fuse(level, tokens, coarse, wall, amplitude, time))
         raw = self._decode(fused) - self._decode(features)
         raw = F.interpolate(raw, size=prior.shape[-2:], mode="bilinear", align_corners=False)
+        raw = raw + self.word(scar_logit, tokens, prior, time)
         inside = prior.sum(dim=1, keepdim=True).clamp(0, 1)
         return amplitude[:, None, None, None] * inside * bounded(raw)

@@ -16,7 +16,7 @@ from ScarSegECGLib.errors import InputError
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SHIPPED = FOLDER / "scarseg.safetensors"
-SHIPPED_SHA256 = "0d58ba920c3b5be8817b5049ac00e4638a7e3be2a0e67de00d31ff00f3c74fe4"
+SHIPPED_SHA256 = "d8fbadf4f035d56f2a26cca31e35b224a91af7c0477cbff5dd3e4d47b6ced61c"
 _SETTINGS_KEY = "scarsegecg"
 
 

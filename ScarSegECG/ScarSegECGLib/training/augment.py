@@ -14,18 +14,30 @@ from torch.nn import functional as F
 class AugmentPlan:
     """How far a training slice may be changed.
 
-    ``size`` pixels cut out; ``shift`` pixels the LV may lie off the centre; ``rotate`` degrees either way; ``scale``
-    the largest zoom in or out; ``bend`` pixels of smooth deformation; ``neighbour_shift`` pixels of breath-hold shift
-    between the slices of one input.
+    ``offsets`` [H, W, 2] are the places (row, column), in pixels about the LV's centre, that the network's grid reads;
+    ``shift`` pixels that centre may lie elsewhere, a fifth of the time ``far_shift``; ``rotate`` degrees either way;
+    ``scale`` the largest zoom in or out and ``stretch`` that of one axis; ``bend`` pixels of smooth deformation;
+    ``neighbour_shift`` pixels of breath-hold shift between the slices of one input.
     """
 
-    size: int
+    offsets: Tensor
     shift: float
+    far_shift: float
     rotate: float = 45.0
-    scale: float = 1.2
+    scale: float = 1.25
+    stretch: float = 1.15
     bend: float = 2.0
     neighbour_shift: float = 2.0
     mirror: bool = True
+
+
+FAR = 0.2  # share of slices whose centre is moved by ``far_shift``
+
+
+def square_offsets(size: int) -> Tensor:
+    """A square of pixels about the centre, [size, size, 2]."""
+    axis = torch.arange(size) - (size - 1) / 2
+    return torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1)
 
 
 def _uniform(count: int, low: float, high: float, rng: torch.Generator) -> Tensor:
@@ -36,38 +48,42 @@ def _sometimes(count: int, probability: float, rng: torch.Generator) -> Tensor:
     return (torch.rand(count, generator=rng) < probability).float()
 
 
-def _sampling_grid(count: int, source: int, plan: AugmentPlan, rng: torch.Generator) -> Tensor:
-    """Where each output pixel is read, [B, size, size, 2] as (x, y) in source pixels from the source's centre."""
+def _smooth_field(coarse: Tensor, size: int, unit: Tensor) -> Tensor:
+    """Coarse random values [B, C, n, n] over the source image, read smoothly at ``unit`` [B, H, W, 2] in [-1, 1]."""
+    fine = F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
+    return F.grid_sample(fine, unit, padding_mode="border", align_corners=True)
+
+
+def _places(count: int, source: int, centres: Tensor, plan: AugmentPlan, rng: torch.Generator) -> Tensor:
+    """Where each output pixel is read, [B, H, W, 2] as (x, y) in units of half the source image from its middle."""
     angle = _uniform(count, -plan.rotate, plan.rotate, rng) * math.pi / 180
     zoom = torch.exp(_uniform(count, -1, 1, rng) * math.log(plan.scale))
-    stretch = torch.exp(_uniform(count, -1, 1, rng) * math.log(1.1))
+    stretch = torch.exp(_uniform(count, -1, 1, rng) * math.log(plan.stretch))
     flip = 1 - 2 * _sometimes(count, 0.5 if plan.mirror else 0.0, rng)
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
     matrix = torch.stack([cos * flip * stretch, -sin, sin * flip * stretch, cos], dim=1).view(count, 1, 2, 2)
-    axis = torch.arange(plan.size) - (plan.size - 1) / 2
-    rows, columns = torch.meshgrid(axis, axis, indexing="ij")
-    points = torch.stack([columns, rows], dim=-1).view(1, -1, 2, 1)
-    grid = (matrix @ points).view(count, plan.size, plan.size, 2)
-    bend = torch.randn(count, 2, 6, 6, generator=rng) * plan.bend * _sometimes(count, 0.5, rng).view(-1, 1, 1, 1)
-    grid = grid + F.interpolate(bend, size=(plan.size, plan.size), mode="bicubic").permute(0, 2, 3, 1)
-    return grid + _uniform(count * 2, -plan.shift, plan.shift, rng).view(count, 1, 1, 2)
+    height, width = plan.offsets.shape[:2]
+    places = (matrix @ plan.offsets.flip(-1).view(1, -1, 2, 1)).view(count, height, width, 2)
+    spread = torch.where(torch.rand(count, generator=rng) < FAR, plan.far_shift, plan.shift).view(count, 1, 1, 1)
+    moved = torch.randn(count, 1, 1, 2, generator=rng) * spread
+    unit = (places + centres.flip(-1).view(count, 1, 1, 2) + moved) * (2 / source)
+    bend = torch.randn(count, 2, 10, 10, generator=rng) * plan.bend * _sometimes(count, 0.5, rng).view(-1, 1, 1, 1)
+    return unit + _smooth_field(bend, 40, unit).permute(0, 2, 3, 1) * (2 / source)
 
 
-def _warp(images: Tensor, labels: Tensor, plan: AugmentPlan, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def _warp(
+    images: Tensor, labels: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
     count, channels, source, _ = images.shape
-    to_unit = 2 / source
-    grid = _sampling_grid(count, source, plan, rng)
     middle = channels // 2
     warped = []
     for channel in range(channels):
         offset = torch.zeros(count, 1, 1, 2)
         if channel != middle:
-            offset = torch.randn(count, 1, 1, 2, generator=rng) * plan.neighbour_shift
-        read = F.grid_sample(
-            images[:, channel : channel + 1], (grid + offset) * to_unit, padding_mode="border", align_corners=False
-        )
-        warped.append(read)
-    read_labels = F.grid_sample(labels[:, None].float(), grid * to_unit, mode="nearest", align_corners=False)
+            offset = torch.randn(count, 1, 1, 2, generator=rng) * (plan.neighbour_shift * 2 / source)
+        one = images[:, channel : channel + 1]
+        warped.append(F.grid_sample(one, places + offset, padding_mode="border", align_corners=False))
+    read_labels = F.grid_sample(labels[:, None].float(), places, mode="nearest", align_corners=False)
     return torch.cat(warped, dim=1), read_labels[:, 0].to(torch.uint8)
 
 
@@ -79,17 +95,18 @@ def _blur(images: Tensor, weight: Tensor) -> Tensor:
     return torch.lerp(images, smooth, weight.view(-1, 1, 1, 1))
 
 
-def _coil_shading(count: int, size: int, rng: torch.Generator) -> Tensor:
-    """A smooth multiplicative field [B, 1, size, size] around 1."""
-    coarse = torch.randn(count, 1, 3, 3, generator=rng) * 0.1
+def _coil_shading(places: Tensor, rng: torch.Generator) -> Tensor:
+    """A smooth multiplicative field [B, 1, H, W] around 1."""
+    count = len(places)
+    coarse = torch.randn(count, 1, 4, 4, generator=rng) * 0.1
     coarse = coarse * _sometimes(count, 0.4, rng).view(-1, 1, 1, 1)
-    return torch.exp(F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True))
+    return torch.exp(_smooth_field(coarse, 20, places))
 
 
-def _recolour(images: Tensor, rng: torch.Generator) -> Tensor:
+def _recolour(images: Tensor, places: Tensor, rng: torch.Generator) -> Tensor:
     """Contrast, brightness, gamma, shading, blur, and noise; intensities around [-0.5, 0.5]."""
-    count, channels, size, _ = images.shape
-    positive = (images + 0.5).clamp(0, 1.5) * _coil_shading(count, size, rng)
+    count, channels = images.shape[:2]
+    positive = (images + 0.5).clamp(0, 1.5) * _coil_shading(places, rng)
     gamma = torch.exp(_uniform(count, -0.3, 0.3, rng) * _sometimes(count, 0.5, rng)).view(-1, 1, 1, 1)
     positive = positive.clamp(min=1e-4) ** gamma
     gain = torch.exp(torch.randn(count, channels, 1, 1, generator=rng) * 0.07)
@@ -112,17 +129,21 @@ def _hide_neighbours(images: Tensor, rng: torch.Generator, probability: float = 
     return images
 
 
-def augment(images: Tensor, labels: Tensor, plan: AugmentPlan, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Random geometry and random intensities.
+def augment(
+    images: Tensor, labels: Tensor, centres: Tensor, plan: AugmentPlan, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Random geometry and random intensities, read on the network's grid.
 
     Parameters
     ----------
     images : float tensor [B, C, S, S], the slice in the middle channel, its neighbours around it
     labels : uint8 tensor [B, S, S]
+    centres : [B, 2], the LV's centre (row, column) in pixels from the image's middle
 
     Returns
     -------
-    images [B, C, size, size] and labels [B, size, size].
+    images [B, C, H, W] and labels [B, H, W], for H, W of ``plan.offsets``.
     """
-    warped, read_labels = _warp(images, labels, plan, rng)
-    return _recolour(_hide_neighbours(warped, rng), rng), read_labels
+    places = _places(len(images), images.shape[-1], centres, plan, rng)
+    warped, read_labels = _warp(images, labels, places, plan, rng)
+    return _recolour(_hide_neighbours(warped, rng), places, rng), read_labels

@@ -10,9 +10,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ScarSegECGLib.measure.expert import ExpertCase
+from ScarSegECGLib.network.polar_grid import polar_area
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import half_precision, read_weights, write_weights
-from ScarSegECGLib.training.dataset import ExpertCase, coarse_slices, fine_slices
+from ScarSegECGLib.training.dataset import coarse_slices, fine_slices
 from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
 from ScarSegECGLib.training.folds import patient_folds
 from ScarSegECGLib.training.losses import image_loss, locator_loss
@@ -65,31 +67,38 @@ def _train_locator(cases: Sequence[ExpertCase], run: Run, folder: Path, title: s
     )
 
 
+def train_member(cases: Sequence[ExpertCase], run: Run, folder: Path, member: int, title: str) -> nn.Module:
+    """Train one of a fold's scar networks; they differ by their seed alone."""
+    recipe = run.recipe
+    slices = fine_slices(cases)
+    walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
+    area = polar_area()
+    return train_network(
+        recipe.scar_network,
+        lambda output, labels: image_loss(output, labels, area),
+        slices,
+        recipe.scar_plan,
+        recipe.scar_schedule(member),
+        folder / f"scar{member}",
+        device=run.device,
+        title=f"{title} scar {member + 1}/{recipe.members}",
+        quiet=run.quiet,
+        change=lambda images, labels, chosen, rng: paint(images, labels, chosen, walls, rng),
+    )
+
+
 def train_fold(cases: Sequence[ExpertCase], held_out: Sequence[str], run: Run, fold: int) -> Path:
-    """Train locator and scar network without the held-out patients; returns the fold's weights file."""
+    """Train locator and scar networks without the held-out patients; returns the fold's weights file."""
     folder = run.folder / f"fold{fold}"
     weights = folder / "weights.safetensors"
     if weights.is_file():
         return weights
     seen = [case for case in cases if case.name not in held_out]
-    locator = _train_locator(seen, run, folder / "locator", f"fold {fold} locator")
-    recipe = run.recipe
-    slices = fine_slices(seen)
-    walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
-    scar = train_network(
-        recipe.scar_network,
-        image_loss,
-        slices,
-        recipe.scar_plan,
-        recipe.scar_schedule,
-        folder / "scar",
-        device=run.device,
-        title=f"fold {fold} scar",
-        quiet=run.quiet,
-        change=lambda images, labels, chosen, rng: paint(images, labels, chosen, walls, rng),
-    )
-    tensors = half_precision(locator, "locator.") | half_precision(scar, "member0.")
-    write_weights(weights, tensors, _settings(recipe, 1, [case.name for case in seen], held_out))
+    tensors = half_precision(_train_locator(seen, run, folder / "locator", f"fold {fold} locator"), "locator.")
+    for member in range(run.recipe.members):
+        network = train_member(seen, run, folder, member, f"fold {fold}")
+        tensors |= half_precision(network, f"member{member}.")
+    write_weights(weights, tensors, _settings(run.recipe, run.recipe.members, [case.name for case in seen], held_out))
     return weights
 
 
@@ -105,10 +114,14 @@ def assemble(cases: Sequence[ExpertCase], fold_weights: Sequence[Path], run: Run
     """Put the folds' scar networks and a locator trained on all patients into one file; returns its hash."""
     locator = _train_locator(cases, run, run.folder / "all" / "locator", "locator on all")
     tensors = half_precision(locator, "locator.")
-    for index, file in enumerate(fold_weights):
-        for key, value in read_weights(file).part("member0.").items():
-            tensors[f"member{index}.{key}"] = value.half() if value.is_floating_point() else value
-    settings = _settings(run.recipe, len(fold_weights), [case.name for case in cases], [])
+    members = 0
+    for file in fold_weights:
+        fold = read_weights(file)
+        for index in range(fold.settings["members"]):
+            for key, value in fold.part(f"member{index}.").items():
+                tensors[f"member{members}.{key}"] = value.half() if value.is_floating_point() else value
+            members += 1
+    settings = _settings(run.recipe, members, [case.name for case in cases], [])
     return write_weights(path, tensors, settings)
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, LabelArray, TimeGap
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import Overlap, overlap
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
-from ScarSegECGLib.training.dataset import ExpertCase
 
 STRUCTURES = ("cavity", "myocardium", "scar")
 _METRICS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 
 NO_WALL = -1.0
+EDGE = 20  # pixels at the border of a training field, 25 mm, that no wall reaches
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,22 @@ def paint(images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: tor
     -------
     Changed copies of both; painted voxels of the middle slice carry the scar label.
     """
+    struck = torch.rand(len(chosen), generator=rng) < walls.chance[chosen]
+    which = struck.nonzero()[:, 0]
+    painted, painted_labels = images.clone(), labels.clone()
+    if len(which):
+        near = slice(EDGE, images.shape[-1] - EDGE)
+        painted[which, :, near, near], painted_labels[which, near, near] = _paint_all(
+            images[which][:, :, near, near], labels[which][:, near, near], chosen[which], walls, near, rng
+        )
+    return painted, painted_labels
+
+
+def _paint_all(
+    images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, near: slice, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
     index = walls.neighbours[chosen]
-    depth, angle = walls.depth[index], walls.angle[index]
+    depth, angle = walls.depth[index][..., near, near], walls.angle[index][..., near, near]
     blood = walls.blood[index][..., None, None]
     muscle = walls.muscle[index][..., None, None]
     count = len(images)
@@ -126,7 +141,7 @@ def paint(images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: tor
     beside = torch.cat([draw(0.5, 1.2), torch.ones(count, 1, 1, 1), draw(0.5, 1.2)], dim=1)
     reach = (draw(0.3, 1.4) * beside).clamp(max=1.2)
     extent = _extent(angle, reach, rng)
-    allowed = (depth >= 0) & (draw(0, 1) < walls.chance[chosen].view(-1, 1, 1, 1)) & (blood - muscle > 0.1)
+    allowed = (depth >= 0) & (blood - muscle > 0.1)
     hard = torch.sigmoid((extent - depth) / 0.06) * allowed
     inside = F.avg_pool2d(F.avg_pool2d(hard, 3, 1, 1), 3, 1, 1)  # partial volume at the borders
     size = images.shape[-1]

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
+from ScarSegECGLib.network.field import PIXEL_MM
+from ScarSegECGLib.network.polar_grid import polar_offsets_mm
 from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
-from ScarSegECGLib.training.augment import AugmentPlan
+from ScarSegECGLib.training.augment import AugmentPlan, square_offsets
 from ScarSegECGLib.training.train import Schedule
 
 
@@ -15,10 +17,11 @@ from ScarSegECGLib.training.train import Schedule
 class Recipe:
     """One recipe for all folds, chosen before the folds were looked at."""
 
-    scar_channels: tuple[int, ...] = (24, 48, 80, 112, 144)
-    scar_epochs: int = 300
+    scar_channels: tuple[int, ...] = (20, 40, 72, 104, 136)
+    scar_epochs: int = 130
+    members: int = 1
     locator_channels: tuple[int, ...] = (8, 16, 32, 48, 64)
-    locator_epochs: int = 50
+    locator_epochs: int = 40
     batch: int = 16
 
     def scar_network(self) -> ScarUNet:
@@ -33,24 +36,24 @@ class Recipe:
     def history(self) -> str:
         """How networks of this recipe were trained, in words for the model card."""
         return (
-            f"{self.scar_epochs} epochs for each scar network and {self.locator_epochs} for each locator. "
+            f"{self.members} scar networks for each fold with {self.scar_epochs} epochs each, "
+            f"one locator with {self.locator_epochs}. "
             "Geometry and intensities were varied at random, and simulated scars painted into the real walls."
         )
 
     @property
     def scar_plan(self) -> AugmentPlan:
-        """80 pixels (100 mm) of the field, the LV up to 10 mm off the centre."""
-        return AugmentPlan(size=80, shift=8)
+        """The slice unrolled about a centre that is some millimetres off the LV's, now and then far off."""
+        return AugmentPlan(polar_offsets_mm() / PIXEL_MM, shift=2.0, far_shift=5.0)
 
     @property
     def locator_plan(self) -> AugmentPlan:
-        """320 mm of the whole slice, the LV up to 100 mm off the centre: the training images have it in the middle."""
-        return AugmentPlan(size=128, shift=40, neighbour_shift=0)
+        """320 mm of the whole slice, the LV anywhere in it: the training images have it in the middle."""
+        return AugmentPlan(square_offsets(128), shift=25.0, far_shift=25.0, scale=1.2, stretch=1.1, neighbour_shift=0.0)
 
-    @property
-    def scar_schedule(self) -> Schedule:
-        """Of the scar network."""
-        return Schedule(epochs=self.scar_epochs, batch=self.batch, average=0.998)
+    def scar_schedule(self, member: int) -> Schedule:
+        """Of one of a fold's scar networks."""
+        return Schedule(epochs=self.scar_epochs, batch=self.batch, average=0.998, seed=member)
 
     @property
     def locator_schedule(self) -> Schedule:

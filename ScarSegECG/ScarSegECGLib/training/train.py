@@ -154,7 +154,7 @@ def train_network(
             images, labels = slices.images[chosen].float(), slices.labels[chosen]
             if change is not None:
                 images, labels = change(images, labels, chosen, rng)
-            images, labels = augment(images, labels, plan, rng)
+            images, labels = augment(images, labels, slices.centres[chosen], plan, rng)
             images = images.to(device, memory_format=torch.channels_last)
             with torch.autocast(device.type, precision, enabled=precision != torch.float32):
                 output = network(images)

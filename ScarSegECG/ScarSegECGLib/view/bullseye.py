@@ -45,7 +45,7 @@ WIDTH = 90.0
 RADIUS = 36.0
 _X = WIDTH / 2
 _EDGES = (RADIUS * 0.2, RADIUS * 0.465, RADIUS * 0.735, RADIUS)
-_NUMBER, _VALUE, _TITLE = 2.9, 3.9, 3.9
+_NUMBER, _VALUE, _TITLE, _SUBTITLE = 2.9, 3.9, 3.9, 3.2
 _RIM = 1.5
 _BORDER = Stroke(WHITE, 0.45)
 _EDGE = Stroke(RULE, 0.25)
@@ -82,6 +82,7 @@ def bullseye(
     values: Sequence[float | None],
     *,
     title: str = "",
+    subtitle: str = "",
     unit: str = "%",
     vmin: float = 0.0,
     vmax: float = 100.0,
@@ -100,6 +101,8 @@ def bullseye(
     values : sequence of 17 or 16 numbers or None
         Segment 1 first; ``None`` or NaN where nothing is known. 16 leave the apical cap out.
     title : str
+    subtitle : str
+        Smaller, below the title: how the values were found.
     unit : str
         Printed beside the colour bar.
     vmin, vmax : float
@@ -139,10 +142,11 @@ def bullseye(
     scale = _Scale(vmin, vmax, bins)
 
     rows = flow(_keys(known, reached, rim, marks, territories, outer_ring_title), WIDTH - 6.0)
-    heading = wrap(title, WIDTH - 6.0, _TITLE, bold=True)
+    lines = [Label(_X, 0.0, text, _TITLE, INK, bold=True) for text in wrap(title, WIDTH - 6.0, _TITLE, bold=True)]
+    lines += [Label(_X, 0.0, text, _SUBTITLE, MUTED) for text in wrap(subtitle, WIDTH - 6.0, _SUBTITLE)]
     bar_y = 7.6 + 4.8 * len(rows)
     y = bar_y + 10.5 + RADIUS
-    height = y + RADIUS + 6.8 + (1.2 + 5.0 * len(heading) if heading else 0.0)
+    height = y + RADIUS + 6.8 + (1.2 + 5.0 * len(lines) if lines else 0.0)
 
     shapes: list[Shape] = []
     for number in range(1, count + 1):
@@ -160,7 +164,7 @@ def bullseye(
     if selected is not None and 1 <= selected <= count:
         shapes.append(replace(segment_wedge(selected, _X, y, _EDGES), stroke=Stroke(SELECTED, 0.9), key=0))
     shapes += orientation_words(_X, y, RADIUS)
-    shapes += [Label(_X, height - 3.8 - 5.0 * i, text, _TITLE, INK, bold=True) for i, text in enumerate(heading)]
+    shapes += [replace(line, y=height - 3.8 - 5.0 * i) for i, line in enumerate(lines)]
     if bins is None:
         ticks = [vmin + (vmax - vmin) * k / 4 for k in range(5)]
         shapes += colour_bar((16.0, bar_y, WIDTH - 16.0, bar_y + 3.2), ticks, vmin, vmax, unit)
@@ -168,7 +172,9 @@ def bullseye(
         fills = [scale.step(i) for i in range(len(bins.upper))]
         shapes += stepped_bar((11.0, bar_y, WIDTH - 11.0, bar_y + 3.2), fills, bins.words, unit)
     shapes += key_rows(rows, _X, bar_y - 7.4)
-    return Drawing(WIDTH, height, tuple(shapes), "segment", title or "AHA bullseye")
+    return Drawing(
+        WIDTH, height, tuple(shapes), "segment", ", ".join(filter(None, (title, subtitle))) or "AHA bullseye"
+    )
 
 
 def segment_at(x: float, y: float, drawing: Drawing) -> int | None:

@@ -43,7 +43,8 @@ def result_bullseye(result: ScarResult, *, selected: int | None = None, territor
     agreement = [row.agreement if heard else None for row in rows]
     return bullseye(
         [row.scar_percent for row in rows],
-        title=f"Scar per segment ({result.method})",
+        title="Scar per segment",
+        subtitle=result.method,
         imaged=[row.imaged for row in rows],
         outer_ring=ecg if any(value is not None for value in ecg) else None,
         agreement=agreement if any(agreement) else None,

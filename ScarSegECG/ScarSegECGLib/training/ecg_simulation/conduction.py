@@ -31,8 +31,11 @@ VELOCITY = {
     "normal": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _FAST},
     "lbbb": {**_MUSCLE, LV_PURKINJE: _SLOW_LV, RV_PURKINJE: _FAST},
     "rbbb": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _SLOW_RV},
-    "lafb": {**_MUSCLE, LV_PURKINJE: 0.95, RV_PURKINJE: _FAST},
+    "lafb": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _FAST},
 }
+# What the blocked fascicle would have reached first is crossed at muscle velocity: the anterior wall from its lateral
+# to its septal border (degrees), in m/s for the endocardial layer and along the wall.
+_UNSERVED = {"lafb": (40.0, 140.0, {LV_PURKINJE: 0.7, TANGENTIAL: 0.6})}
 
 # Where excitation enters: (ventricle side, angle, z mm, delay ms). Three LV sites and the right ventricle 5 to 10 ms
 # later are those of Durrer et al., Circulation 1970;41:899; angles and delays are fitted to the normal ECG (torso.py).
@@ -79,8 +82,13 @@ def _entries(conduction: str) -> tuple[IntArray, FloatArray64]:
 def _unscarred_ms(conduction: str) -> FloatArray64:
     """Travel time along every edge of the unscarred heart, ms."""
     heart = standard_heart()
-    velocity = np.array([VELOCITY[conduction][kind] for kind in range(4)])
-    return heart.length_mm / velocity[heart.kind]
+    velocity = np.array([VELOCITY[conduction][kind] for kind in range(4)])[heart.kind]
+    if conduction in _UNSERVED:
+        first, last, slow = _UNSERVED[conduction]
+        angle = np.degrees(np.arctan2(heart.middle_mm[:, 1], heart.middle_mm[:, 0])) % 360.0
+        for kind, value in slow.items():
+            velocity[(heart.kind == kind) & (angle >= first) & (angle <= last)] = value
+    return heart.length_mm / velocity
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,60 @@
+"""``scarsegecg lge``: what a folder, archive or DICOMDIR holds, what each series was taken for, and why."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.choose_series import choose
+from ScarSegECGLib.lge.study import ImageSet, list_series
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="DICOM: a folder, a zip archive, a DICOMDIR or a file")
+    add_choice(parser)
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """The two options by which a series is chosen, here and where a stack is read."""
+    parser.add_argument("--series", metavar="UID|NUMBER", help="DICOM series to take; default: the short-axis LGE")
+    parser.add_argument("--image", choices=("magnitude", "psir"), help="of a study with both; default: psir")
+
+
+def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
+    number = ", ".join(n for n in images.series_numbers[:3] if n) or "-"
+    number += " ..." if len(images.series_numbers) > 3 else ""
+    taken_for = images.taken_for + (f", {images.kind}" if images.verdict != "other" else "")
+    head = f"{mark:<2}{number:<12}{len(images.frames):>5} images  {taken_for:<34}{images.description}"
+    when = f"taken {images.acquired:%Y-%m-%d %H:%M}" if images.acquired else "date unknown"
+    lines = [head.rstrip(), f"{'':<27}{'; '.join((*images.reasons, when))}"]
+    if images.unfit and images.verdict != "other":
+        lines.append(f"{'':<27}cannot be read: {images.unfit}")
+    if with_uid:
+        lines += [f"{'':<27}{uid}" for uid in images.series_uids]
+    return "\n".join(lines)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List every series; an asterisk marks the one that would be read."""
+    sets = list_series(args.path)
+    chosen: ImageSet | None = None
+    notes: tuple[str, ...] = ()
+    refusal = ""
+    try:
+        chosen, notes = choose(sets, series=args.series, image=args.image)
+    except InputError as error:
+        refusal = str(error)
+    if not args.quiet:
+        numbers = [n for images in sets for n in images.series_numbers]
+        for images in sets:
+            ambiguous = any(numbers.count(n) > 1 for n in images.series_numbers)
+            print(_line(images, "*" if images is chosen else "", args.verbose or ambiguous))
+        for note in notes:
+            print(note)
+    if refusal:
+        raise InputError(refusal)
+    if chosen is not None and chosen.unfit:
+        raise InputError(chosen.unfit)
+    return 0

@@ -1,0 +1,74 @@
+"""``scarsegecg measure --cases``: the rules held against the experts of many patients."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+
+import numpy as np
+from tqdm import tqdm
+
+from ScarSegECGLib.cli.method_table import SCORE_COLUMNS, as_plain, score_rows, write_table
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.measure.compare import RULES, MethodScore, compare_methods
+from ScarSegECGLib.measure.contours import MANUAL
+from ScarSegECGLib.measure.expert import case_folders, load_case
+
+_OF_ONE_PATIENT = (
+    "labels",
+    "remote",
+    "remote_segments",
+    "fwhm_region",
+    "insertions",
+    "series",
+    "image",
+    "bullseye",
+    "polar_map",
+)
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Read every case, compare, print and write the table."""
+    for name in _OF_ONE_PATIENT:
+        if getattr(args, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')} belongs to one patient: leave it out with --cases")
+    if args.correct_shifts:
+        raise InputError("--correct-shifts belongs to one patient: leave it out with --cases")
+    if args.method == MANUAL:
+        raise InputError("--cases compares rules with the manual contours: choose --method all, or one rule")
+    rules = RULES if args.method == "all" else ((args.method, args.method, args.n_sd),)
+    if args.method == "all" and args.n_sd is not None:
+        raise InputError("--method all has 2 to 6 SD among its rules: leave --n-sd out with --cases")
+    folders = case_folders(args.cases)
+    loaded = (load_case(folder) for folder in tqdm(folders, desc="measure", unit="case", disable=args.quiet))
+    scores = compare_methods(loaded, rules=rules, contrast=args.contrast, per=args.per)
+    rows = score_rows(scores)
+    if args.table:
+        write_table(args.table, SCORE_COLUMNS, rows)
+    if args.json:
+        names = [folder.name for folder in folders]
+        write_text(args.json, json.dumps(_scores_as_json(scores, names), indent=1, allow_nan=False) + "\n")
+    if not args.quiet:
+        shown = len(SCORE_COLUMNS) if args.verbose else -1  # the rules in full words are long
+        print(f"{len(folders)} cases inside the expert's contours, {scores[0].scarred} with expert scar")
+        print(as_plain(SCORE_COLUMNS[:shown], [row[:shown] for row in rows]))
+    return 0
+
+
+def _scores_as_json(scores: tuple[MethodScore, ...], cases: list[str]) -> dict:
+    def plain(value: float) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
+    return {
+        "cases": cases,
+        "rules": [
+            {
+                field.name: plain(value) if isinstance(value := getattr(score, field.name), float) else value
+                for field in dataclasses.fields(score)
+            }
+            | {"behind_best": [plain(value) for value in score.behind_best]}
+            for score in scores
+        ],
+    }

@@ -1,0 +1,141 @@
+"""The tables of ``scarsegecg measure``: rules against experts over many cases, and segments of one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.measure.compare import MethodScore
+from ScarSegECGLib.measure.contours import ContourMeasures
+
+KINDS = (".csv", ".md")
+SEGMENT_COLUMNS = (
+    "rule",
+    "aha_segment",
+    "name",
+    "usual_territory",
+    "imaged",
+    "myocardium_ml",
+    "scar_ml",
+    "scar_percent_of_segment",
+    "transmurality_mean_percent",
+    "transmurality_max_percent",
+    "transmurality_bin_percent",
+    "wall_thickness_mm",
+    "scar_method",
+    "n_sd",
+    "one_threshold_per",
+    "contrast",
+    "remote_region",
+    "aha_mode",
+)
+SCORE_COLUMNS = (
+    "Rule",
+    "Dice, mean (SD)",
+    "Bias, % LV, mean (SD)",
+    "Dice behind the best [95 % CI, paired]",
+    "Scar where the expert saw none, % LV",
+    "As printed",
+)
+
+
+def check_table(path: Path) -> None:
+    """Say before any work is done that a table cannot be written so.
+
+    Raises
+    ------
+    InputError
+        Neither .csv nor .md, or a folder that does not exist.
+    """
+    if path.suffix.lower() not in KINDS:
+        raise InputError(f"A table cannot be written as '{path.suffix}': use .csv or .md")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path.name}: its folder does not exist; make it first")
+
+
+def score_rows(scores: Sequence[MethodScore]) -> list[list[str]]:
+    """Cells under :data:`SCORE_COLUMNS`, best rule first; "-" is "not known"."""
+    rows = []
+    for score in scores:
+        gap, low, high = score.behind_best
+        rows.append(
+            [
+                score.name,
+                f"{_cell(score.mean_dice, 3)} ({_cell(score.sd_dice, 3)})",
+                f"{_cell(score.mean_bias, 1, '+')} ({_cell(score.sd_bias, 1)})",
+                "best" if score is scores[0] else f"{_cell(gap, 3)} [{_cell(low, 3)}, {_cell(high, 3)}]",
+                _cell(score.false_scar, 1),
+                score.described,
+            ]
+        )
+    return rows
+
+
+def segment_rows(measured: Mapping[str, ContourMeasures]) -> list[list[str]]:
+    """Cells under :data:`SEGMENT_COLUMNS`: the rules one after the other, each with what was chosen beside it."""
+    return [
+        [
+            rule,
+            str(row.number),
+            row.name,
+            row.territory,
+            "yes" if row.imaged else "no",
+            f"{row.myocardium_ml:.3f}",
+            f"{row.scar_ml:.3f}",
+            *(
+                "" if value is None else f"{value:.2f}"
+                for value in (row.scar_percent, row.transmurality_mean_percent, row.transmurality_max_percent)
+            ),
+            f"{row.transmurality_bin} %" if row.transmurality_bin else "",
+            "" if row.wall_thickness_mm is None else f"{row.wall_thickness_mm:.2f}",
+            entry.method,
+            "" if entry.n_sd is None else f"{entry.n_sd:g}",
+            entry.per,
+            entry.contrast,
+            entry.remote,
+            entry.aha_mode,
+        ]
+        for rule, entry in measured.items()
+        for row in entry.segments
+    ]
+
+
+def as_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that GitHub and most editors show as one."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
+
+
+def as_plain(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table for the shell, in columns as wide as they need be."""
+    lines = [list(columns), *(list(row) for row in rows)]
+    wide = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(line, wide, strict=True)).rstrip() for line in lines)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write CSV (UTF-8, decimal point) or Markdown, by the suffix.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_table`, or the file cannot be written.
+    """
+    check_table(path)
+    if path.suffix.lower() == ".md":
+        write_text(path, as_markdown(columns, rows))
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def _cell(value: float, digits: int, sign: str = "") -> str:
+    return "-" if math.isnan(value) else f"{value:{sign}.{digits}f}"

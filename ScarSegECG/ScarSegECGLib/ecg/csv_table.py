@@ -1,0 +1,186 @@
+"""Read an ECG as a table of numbers that states its own rate and unit; nothing is guessed.
+
+::
+
+    # rate_hz: 500
+    # unit: mV
+    # date: 2024-03-01T10:15
+    I,II,V1,V2,V3,V4,V5,V6
+    0.012,0.020,...
+
+The three statements may stand in a file beside it instead, of the same name and ending in .json:
+``{"rate_hz": 500, "unit": "mV", "date": "2024-03-01"}``. The date may be left out.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from ScarSegECGLib.ecg.checks import check_rate
+from ScarSegECGLib.ecg.gap import parse_date
+from ScarSegECGLib.ecg.leads import canonical_name
+from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Recording, require_size
+from ScarSegECGLib.errors import InputError
+
+LARGEST_TABLE, LARGEST_SIDECAR = 16_000_000, 100_000
+MOST_COLUMNS = 64
+HOW = "begin the file with lines '# rate_hz: 500' and '# unit: mV' (or uV)"
+_STATED = re.compile(r"#\s*(rate_hz|unit|date)\s*[:=]\s*(\S.*)", re.IGNORECASE)
+_TIME = re.compile(r"\s*(time|t)\s*(?:[\[(_ ]*\s*(ms|s|sec|seconds)?\s*[\])]?)\s*", re.IGNORECASE)
+
+
+def looks_like_table(start: bytes) -> bool:
+    """Whether a file's first bytes are text whose first line, after any remarks, names or separates columns."""
+    if b"\0" in start:
+        return False
+    try:
+        text = start.decode("utf-8-sig", errors="strict" if len(start) < 4096 else "ignore")
+    except UnicodeDecodeError:
+        return False
+    for line in text.splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            return _delimiter(line) is not None
+    return False
+
+
+def read_csv(path: Path) -> Recording:
+    """Read a table with one column per lead; a column of times is only compared with the stated rate.
+
+    Parameters
+    ----------
+    path : Path
+        Columns separated by commas, semicolons (then a comma may be the decimal point) or tabs.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    InputError
+        Rate or unit not stated, no lead names, a cell that is no number, times that contradict the rate.
+    """
+    require_size(path, LARGEST_TABLE, "a table")
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"{path.name} is no plain text (UTF-8): save the table again.") from None
+    first = next((k for k, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), None)
+    delimiter = None if first is None else _delimiter(lines[first])
+    if first is None or delimiter is None:
+        raise InputError(f"{path.name} has no row of lead names: name the columns I, II, V1 and so on.")
+    stated = _sidecar(path) | _statements(lines[:first])
+    rate, scale = _rate(path, stated), _scale(path, stated)
+    names = [name.strip().strip('"') for name in lines[first].split(delimiter)]
+    if len(names) > MOST_COLUMNS:
+        raise InputError(f"{path.name} has {len(names)} columns: this is no 12-lead ECG.")
+    columns: dict[str, int] = {}
+    for k, label in enumerate(names):
+        lead = canonical_name(label)
+        if lead in columns:
+            raise InputError(f"{path.name} has lead {lead} in two columns: keep one.")
+        if lead is not None:
+            columns[lead] = k
+    if not columns:
+        raise InputError(f"{path.name} has no row of lead names: name the columns I, II, V1 and so on.")
+    most = round(LONGEST_S * rate)
+    rows = [line for line in lines[first + 1 :] if line.strip()]
+    values = _numbers(path, rows[:most], delimiter, len(names))
+    _check_times(path, names, values, rate)
+    date = stated.get("date")
+    return Recording(
+        signals={lead: values[:, k] * scale for lead, k in columns.items()},
+        rate=rate,
+        acquired=None if date is None else _date(date),
+        notes=(f"Only the first {LONGEST_S:g} s were read.",) if len(rows) > most else (),
+        format="CSV table",
+    )
+
+
+def _delimiter(line: str) -> str | None:
+    """What separates the columns of a header line: the one of tab, semicolon and comma that occurs most."""
+    best = max("\t;,", key=line.count)
+    return best if line.count(best) else None
+
+
+def _statements(lines: list[str]) -> dict[str, str]:
+    found = (_STATED.fullmatch(line.strip().rstrip(",;\t")) for line in lines)
+    return {match.group(1).lower(): match.group(2).strip() for match in found if match}
+
+
+def _sidecar(path: Path) -> dict[str, str]:
+    beside = path.with_suffix(".json")
+    if beside == path or not beside.is_file() or beside.stat().st_size > LARGEST_SIDECAR:
+        return {}
+    try:
+        stated = json.loads(beside.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError):
+        raise InputError(f"The .json file beside {path.name} is not JSON: correct or remove it.") from None
+    if not isinstance(stated, dict):
+        raise InputError(f"The .json file beside {path.name} must hold rate_hz and unit.")
+    return {key: str(stated[key]) for key in ("rate_hz", "unit", "date") if stated.get(key) is not None}
+
+
+def _rate(path: Path, stated: dict[str, str]) -> float:
+    if "rate_hz" not in stated:
+        raise InputError(f"{path.name} does not state its sampling rate: {HOW}.")
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:Hz)?", stated["rate_hz"], re.IGNORECASE)
+    if match is None:
+        raise InputError(f"The sampling rate that {path.name} states is no number: {HOW}.")
+    check_rate(float(match.group(1)))
+    return float(match.group(1))
+
+
+def _scale(path: Path, stated: dict[str, str]) -> float:
+    if "unit" not in stated:
+        raise InputError(f"{path.name} does not state its unit: {HOW}.")
+    scale = MILLIVOLTS.get(stated["unit"].lower())
+    if scale is None:
+        raise InputError(f"The unit that {path.name} states is not a voltage: {HOW}.")
+    return scale
+
+
+def _date(text: str) -> datetime:
+    try:
+        return parse_date(text)
+    except InputError:
+        raise InputError(
+            "The date that the table states is not understood: write YYYY-MM-DD or leave it out."
+        ) from None
+
+
+def _numbers(path: Path, rows: list[str], delimiter: str, columns: int) -> np.ndarray:
+    """The cells as float64, shape (rows, columns); an empty cell is NaN."""
+    if not rows:
+        raise InputError(f"{path.name} has no rows of numbers: export the ECG with its signals.")
+    text = "\n".join(rows)
+    if delimiter == ";" or (delimiter == "\t" and "." not in text):
+        text = text.replace(",", ".")
+    try:
+        values = np.loadtxt(io.StringIO(text), delimiter=delimiter, ndmin=2, comments=None, converters=_cell)
+    except ValueError:
+        raise InputError(f"{path.name} holds a cell that is no number, or rows of unequal length.") from None
+    if values.shape[1] != columns:
+        raise InputError(f"{path.name} has rows of {values.shape[1]} cells under {columns} names: export it again.")
+    return values
+
+
+def _cell(text: str) -> float:
+    return float(text) if text.strip() else np.nan
+
+
+def _check_times(path: Path, names: list[str], values: np.ndarray, rate: float) -> None:
+    """Raise InputError where a column of times says another rate; without a unit in its name it is seconds."""
+    for k, name in enumerate(names):
+        match = _TIME.fullmatch(name)
+        if match is None or len(values) < 3:
+            continue
+        step = float(np.median(np.diff(values[:, k]))) / (1000 if (match.group(2) or "s").lower() == "ms" else 1)
+        if not np.isfinite(step) or abs(step * rate - 1) > 0.02:
+            raise InputError(f"The times in {path.name} contradict the stated {rate:g} Hz: correct one of them.")

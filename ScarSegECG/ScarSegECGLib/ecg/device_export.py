@@ -1,0 +1,188 @@
+"""Read what ECG carts and archives export (HL7 aECG, GE MUSE, Philips Sierra, SCP-ECG, ISHNE), through ecgdatakit.
+
+Files are bounded before the parser sees them: their size, the samples they declare, and what they unpack to.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from ecgdatakit.exceptions import UnsupportedFormatError
+from ecgdatakit.models import ECGRecord
+from ecgdatakit.parsing import FileParser
+from numpy.typing import NDArray
+
+from ScarSegECGLib.ecg.checks import check_rate
+from ScarSegECGLib.ecg.leads import canonical_name
+from ScarSegECGLib.ecg.packed_sizes import require_scp_bounds, require_sierra_bounds
+from ScarSegECGLib.ecg.recording import LONGEST_S, PACED_STATEMENT, Recording, plausible_measures, require_size
+from ScarSegECGLib.ecg.recording import states_pacing as text_states_pacing
+from ScarSegECGLib.errors import InputError
+
+# By the parser's name for each format: the usual name and, for those that are not XML, the most bytes.
+NAMES = {
+    "hl7_aecg": "HL7 aECG",
+    "ge_muse_xml": "GE MUSE XML",
+    "sierra_xml": "Philips Sierra XML",
+    "scp_ecg": "SCP-ECG",
+    "ishne_holter": "ISHNE",
+}
+_LARGEST = {"scp_ecg": 2_000_000, "ishne_holter": 32_000_000}
+_NUMBER = re.compile(r"\s*(\d{2,3}(?:\.\d+)?)\b")
+
+
+def read_device_export(path: Path, kind: str) -> Recording:
+    """Read the rhythm recording of one exported file; a median beat stored beside it is left alone.
+
+    Parameters
+    ----------
+    path : Path
+        For XML, one that :func:`ScarSegECGLib.ecg.xml_guard.xml_root_name` let through.
+    kind : str
+        A key of :data:`NAMES`: what the content is.
+
+    Returns
+    -------
+    Recording
+        ``acquired`` without time zone; midnight where the file has a day but no time.
+
+    Raises
+    ------
+    InputError
+        Damaged, of an unknown version, without signals or calibration, leads of unequal length or rate.
+    """
+    name = NAMES[kind]
+    if kind in _LARGEST:
+        require_size(path, _LARGEST[kind], name)
+    if kind == "scp_ecg":
+        require_scp_bounds(path)
+    if kind == "sierra_xml":
+        require_sierra_bounds(path)
+    # The parser's warnings and errors quote values, which may be a patient's.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            record = FileParser.parse(path)
+        except UnsupportedFormatError:
+            raise InputError(
+                f"{path.name} is of a version or kind of {name} that is not read: export it anew."
+            ) from None
+        except Exception:
+            raise InputError(f"{path.name} is damaged or incomplete for {name}: export the ECG again.") from None
+    if record.source_format != kind:
+        raise InputError(f"{path.name} is damaged or incomplete for {name}: export the ECG again.")
+    rate = _rate(record)
+    signals = _signals(record, rate)
+    longest = max((signal.size for signal in signals.values()), default=0)
+    most = round(LONGEST_S * rate)
+    notes = [PACED_STATEMENT] if any(text_states_pacing(text) for text in _statements(record)) else []
+    if longest > most:
+        notes.append(f"Only the first {LONGEST_S:g} s were read.")
+    return Recording(
+        signals={label: signal[:most] for label, signal in signals.items()},
+        rate=rate,
+        acquired=_acquired(record),
+        device_ms=_device_measurements(record),
+        notes=tuple(notes),
+        format=f"{name} {version}" if (version := _version(record)) else name,
+    )
+
+
+def _signals(record: ECGRecord, rate: float) -> dict[str, NDArray[np.float64]]:
+    """The standard leads, mV."""
+    signals: dict[str, NDArray[np.float64]] = {}
+    for lead in record.leads:
+        name = canonical_name(lead.label)
+        if name is None or name in signals:
+            continue
+        if lead.is_raw or lead.units != "mV":
+            raise InputError(f"Lead {name} has no calibration in volts: export the ECG with its units.")
+        if abs(lead.sampling_rate - rate) > 1 or lead.annotations.get("start_sample", "1") != "1":
+            raise InputError(f"Lead {name} was not recorded together with the others: export simultaneous leads.")
+        signals[name] = np.asarray(lead.samples, dtype=np.float64)
+    return signals
+
+
+def _rate(record: ECGRecord) -> float:
+    """Samples per second, where the file has it before the parser's rounding to a whole number."""
+    if not record.leads:
+        raise InputError("The file holds no ECG leads: export the ECG with its signals.")
+    meta = record.raw_metadata
+    exact = (meta.get("rhythm_time") or {}).get("sampling_rate_exact")
+    interval_us = meta.get("rhythm_sample_interval_us")
+    rate = float(exact or (1e6 / interval_us if interval_us else record.leads[0].sampling_rate))
+    check_rate(rate)
+    return rate
+
+
+def _acquired(record: ECGRecord) -> datetime | None:
+    """The recording's date and time as stored; the day alone where the parser kept it for want of a time."""
+    if record.recording.date is not None:
+        return record.recording.date.replace(tzinfo=None)
+    meta = record.raw_metadata
+    for text, layout, length in (
+        (meta.get("acquisition_date"), "%m-%d-%Y", 10),
+        (meta.get("acquisition_date"), "%Y-%m-%d", 10),
+        (meta.get("effective_time"), "%Y%m%d", 8),
+    ):
+        try:
+            return datetime.strptime(str(text)[:length], layout)
+        except ValueError:
+            continue
+    return None
+
+
+def _device_measurements(record: ECGRecord) -> dict[str, float]:
+    """The device's global measurements; QRS from its own onset and offset where only these are stored (SCP-ECG)."""
+    measured, noted = record.measurements, record.annotations
+    marks = {
+        name: _number(noted.get(f"median_{name}_ms")) for name in ("p_onset", "qrs_onset", "qrs_offset", "t_offset")
+    }
+    qtc = next(
+        (
+            value
+            for value in (
+                measured.qtc_bazett,
+                _number(noted.get("QTCorrected")),
+                _number(noted.get("MDC_ECG_TIME_PD_QTc")),
+                _number(noted.get("qtc")),
+            )
+            if value
+        ),
+        None,
+    )
+    return plausible_measures(
+        {
+            "qrs": measured.qrs_duration or _between(marks["qrs_onset"], marks["qrs_offset"]),
+            "pr": measured.pr_interval or _between(marks["p_onset"], marks["qrs_onset"]),
+            "qt": measured.qt_interval or _between(marks["qrs_onset"], marks["t_offset"]),
+            "qtc": qtc,
+            "axis": measured.qrs_axis,
+        }
+    )
+
+
+def _number(text: object) -> float | None:
+    match = _NUMBER.match(str(text or ""))
+    return float(match.group(1)) if match else None
+
+
+def _between(first: float | None, last: float | None) -> float | None:
+    return None if first is None or last is None else last - first
+
+
+def _statements(record: ECGRecord) -> Iterator[str]:
+    for left, _right in record.interpretation.statements:
+        yield left
+    yield str(record.annotations.get("machine_interpretation") or "")
+
+
+def _version(record: ECGRecord) -> str:
+    """The format's version where it is short and harmless enough to be shown."""
+    text = record.file_format.version
+    return text if record.source_format == "sierra_xml" and re.fullmatch(r"[\d.]{1,10}", text) else ""

@@ -1,0 +1,1 @@
+"""A result as DICOM objects, beside the images it was made from."""

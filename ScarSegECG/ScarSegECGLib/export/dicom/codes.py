@@ -1,0 +1,142 @@
+"""The codes a result is written with, standard ones first, and the private scheme for what has none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from highdicom.sr import CodedConcept
+
+from ScarSegECGLib import __version__
+from ScarSegECGLib.anatomy.segments import CID_3717_CODES, RING_SEGMENTS, SEGMENT_NAMES
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, STRUCTURE_COLOURS
+from ScarSegECGLib.measure.contours import MVO
+
+PRIVATE_SCHEME = "99SCARSEG"
+
+
+def _sct(value: str, meaning: str) -> CodedConcept:
+    return CodedConcept(value, "SCT", meaning)
+
+
+def _dcm(value: str, meaning: str) -> CodedConcept:
+    return CodedConcept(value, "DCM", meaning)
+
+
+def _own(value: str, meaning: str) -> CodedConcept:
+    return CodedConcept(value, PRIVATE_SCHEME, meaning)
+
+
+def _unit(value: str, meaning: str) -> CodedConcept:
+    return CodedConcept(value, "UCUM", meaning)
+
+
+# What is segmented
+TISSUE = _sct("85756007", "Tissue")
+ANATOMY = _sct("123037004", "Anatomical Structure")
+MORPHOLOGY = _sct("49755003", "Morphologically Abnormal Structure")
+LEFT_VENTRICLE = _sct("87878005", "Left ventricle")
+LV_MYOCARDIUM = _sct("49848007", "Left ventricular myocardium")
+BLOOD = _sct("87612001", "Blood")
+SCAR_TISSUE = _sct("12402003", "Scar tissue")
+SCAR_CORE = _own("SCARCORE", "Core of myocardial scar without MVO")
+GREY_ZONE = _own("GREYZONE", "Grey zone of myocardial scar")
+MICROVASCULAR_OBSTRUCTION = _own("MVO", "Microvascular obstruction")
+
+# What is found in an AHA segment
+SCARRED = _dcm("122113", "Scarred Myocardium")
+NORMAL = _dcm("122112", "Normal Myocardium")
+MYOCARDIAL_FINDING = _own("WALLFINDING", "Finding in the myocardial segment")
+
+# What is measured
+VOLUME = _sct("118565006", "Volume")
+MASS = _sct("118538004", "Mass")
+SCAR_VOLUME = _own("SCARVOL", "Volume of scar in the segment")
+PERCENT_OF_LV = _own("PCTLV", "Scar as percentage of LV myocardium")
+PERCENT_OF_SEGMENT = _own("PCTSEG", "Scar as percentage of the segment")
+PERCENT_IMAGE_ONLY = _own("PCTSEGIMG", "Scar as percentage of the segment, without the ECG")
+PERCENT_ECG_ONLY = _own("PCTSEGECG", "Scar as percentage of the segment, from the ECG alone")
+TRANSMURALITY_MEAN = _own("TRANSMEAN", "Mean transmurality of scar")
+TRANSMURALITY_MAXIMUM = _own("TRANSMAX", "Maximum transmurality of scar")
+WALL_THICKNESS = _dcm("122445", "Wall Thickness")
+SCAR_PROBABILITY = _own("SCARPROB", "Probability of scar")
+SCAR_PROBABILITY_IMAGE_ONLY = _own("SCARPROBIMG", "Probability of scar, without the ECG")
+ECG_USE = _own("ECGUSE", "Use of the ECG in the segmentation")
+ECG_GAP = _own("ECGGAP", "Time from MRI to ECG")
+ECG_AMPLITUDE = _own("TAFFAMP", "Weight of the ECG in temporal aware feature fusion")
+ECG_VERDICT = _own("ECGVERDICT", "ECG against image")
+ECG_AGREES = _own("ECGAGREE", "ECG agrees with the image")
+ECG_DISAGREES = _own("ECGDISAGREE", "ECG disagrees with the image")
+ECG_CANNOT_TELL = _own("ECGCANNOTTELL", "ECG cannot tell")
+ECG_COUNTED = _own("ECGCOUNTED", "ECG was used")
+ECG_NOT_COUNTED = _own("ECGNOTUSED", "ECG was not used")
+VERDICTS = {"agree": ECG_AGREES, "disagree": ECG_DISAGREES, "ecg cannot tell": ECG_CANNOT_TELL}
+COVERAGE = _own("COVERAGE", "Coverage of the segment by the stack")
+NOT_IMAGED = _own("NOTIMAGED", "Segment is not imaged")
+
+MILLILITRE = _unit("ml", "ml")
+GRAM = _unit("g", "g")
+PERCENT = _unit("%", "%")
+MILLIMETRE = _unit("mm", "mm")
+DAY = _unit("d", "d")
+UNITY = _unit("1", "no units")
+
+# How it was made
+ARTIFICIAL_INTELLIGENCE = _dcm("123110", "Artificial Intelligence")
+HISTOGRAM_ANALYSIS = _dcm("123105", "Histogram Analysis")
+MRI_PROCEDURE = CodedConcept("25056-3", "LN", "MRI unspecified body region")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One class of a label map: its name in viewers, its codes and its colour (red, green, blue in 0..1)."""
+
+    label: int
+    name: str
+    category: CodedConcept
+    kind: CodedConcept
+    region: CodedConcept | None
+    colour: tuple[float, float, float]
+
+
+CORE, GREY = 1, 2
+STRUCTURES = (
+    Structure(CAVITY, "LV cavity", TISSUE, BLOOD, LEFT_VENTRICLE, STRUCTURE_COLOURS[CAVITY]),
+    Structure(MYOCARDIUM, "Myocardium", ANATOMY, LV_MYOCARDIUM, None, STRUCTURE_COLOURS[MYOCARDIUM]),
+    Structure(SCAR, "Scar", TISSUE, SCAR_TISSUE, LV_MYOCARDIUM, STRUCTURE_COLOURS[SCAR]),
+)
+SCAR_PARTS = (
+    Structure(CORE, "Scar core", MORPHOLOGY, SCAR_CORE, LV_MYOCARDIUM, (0.835, 0.369, 0.0)),
+    Structure(GREY, "Scar grey zone", MORPHOLOGY, GREY_ZONE, LV_MYOCARDIUM, (0.941, 0.894, 0.259)),
+    Structure(MVO, "MVO", MORPHOLOGY, MICROVASCULAR_OBSTRUCTION, LV_MYOCARDIUM, (0.0, 0.447, 0.698)),
+)
+# One hue per ring, lighter and darker by turns, so that neighbours are told apart without relying on hue alone.
+_RING_COLOURS = ((0.337, 0.706, 0.914), (0.0, 0.620, 0.451), (0.902, 0.624, 0.0), (0.800, 0.475, 0.655))
+
+
+def _aha_meaning(number: int) -> str:
+    return "Apex of left ventricle" if number == 17 else f"left ventricle {SEGMENT_NAMES[number - 1].lower()} segment"
+
+
+def _aha_colour(number: int) -> tuple[float, float, float]:
+    shade = (1.0, 0.62, 0.81)[number % 3]
+    ring = next(ring for ring, members in enumerate(RING_SEGMENTS) if number in members)
+    red, green, blue = _RING_COLOURS[ring]
+    return shade * red, shade * green, shade * blue
+
+
+AHA_CODES = tuple(_sct(code, _aha_meaning(number)) for number, code in enumerate(CID_3717_CODES, 1))
+AHA_SEGMENTS = tuple(
+    Structure(n, f"AHA {n} {SEGMENT_NAMES[n - 1].lower()}", ANATOMY, AHA_CODES[n - 1], None, _aha_colour(n))
+    for n in range(1, 18)
+)
+
+
+def private_scheme() -> CodingSchemeIdentificationItem:
+    """The entry that declares :data:`PRIVATE_SCHEME` in every object that uses it."""
+    return CodingSchemeIdentificationItem(
+        designator=PRIVATE_SCHEME,
+        name="ScarSegECG private codes",
+        version=__version__,
+        responsible_organization="ScarSegECG contributors",
+    )

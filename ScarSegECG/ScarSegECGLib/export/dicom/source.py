@@ -1,0 +1,141 @@
+"""The images a result refers to, fit to be referred to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import highdicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.valuerep import DA, TM
+
+from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.dicom.placement import place
+from ScarSegECGLib.lge.dicom_files import quiet
+from ScarSegECGLib.lge.dicom_source import find_source, planes
+
+_NOT_DICOM = "The images are not DICOM: give the folder of the DICOM series that was segmented."
+# Uneven slices are squashed by readers that know one slice distance only: at 1 % over 12 slices of 8 mm the outermost
+# voxel is less than 1 mm off.
+_UNEVEN = 0.01
+# Readers lay all slices on one line, whatever each one's own position.
+_OFF_GRID_VOXELS = 0.05
+# What the objects copy, and the standard lets be empty.
+_MAY_BE_EMPTY = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "ReferringPhysicianName",
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The images behind a stack.
+
+    Attributes
+    ----------
+    stack : LgeStack
+    images : tuple of pydicom.Dataset
+        One per canonical slice, or a multi-frame image alone.
+    positions : list of PlanePositionSequence or None
+        Of each canonical slice, for a multi-frame image, whose own frames may stand in another order.
+    """
+
+    stack: LgeStack
+    images: tuple[Dataset, ...]
+    positions: list[highdicom.PlanePositionSequence] | None = None
+
+    @property
+    def first(self) -> Dataset:
+        """An image that stands for all where patient and study are copied."""
+        return self.images[0]
+
+    def frames(self, canonical: NDArray) -> NDArray:
+        """A canonical array with the images' own rows and columns, slice by slice."""
+        return planes(canonical, self.stack)
+
+
+def read_source(stack: LgeStack) -> Source:
+    """Find the images of a stack again and make sure that objects can refer to them.
+
+    Raises
+    ------
+    InputError
+        Not from DICOM, uneven slices, or images that lack what a DICOM object has to copy.
+    """
+    with quiet():
+        found = find_source(stack, pixels=True)
+        if found is None:
+            raise InputError(_NOT_DICOM)
+        for image in found.images:
+            _complete(image)
+        _check_regular(found.images, stack)
+        if found.frames[0] is None:
+            return Source(stack, found.images)
+        poses = [_pose(image, frame) for image, frame in zip(found.datasets, found.frames, strict=True)]
+        return Source(
+            stack, found.images, [highdicom.PlanePositionSequence("PATIENT", position) for position, _, _ in poses]
+        )
+
+
+def _pose(image: Dataset, frame: int | None) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+    """Position, orientation and pixel spacing of an image or of one frame of it."""
+    if frame is None:
+        return image.ImagePositionPatient, image.ImageOrientationPatient, image.PixelSpacing
+    groups = image.PerFrameFunctionalGroupsSequence[frame - 1], image.SharedFunctionalGroupsSequence[0]
+
+    def of(keyword: str) -> Dataset:
+        return next(group[keyword][0] for group in groups if keyword in group)
+
+    orientation = of("PlaneOrientationSequence").ImageOrientationPatient
+    spacing = of("PixelMeasuresSequence").PixelSpacing
+    return of("PlanePositionSequence").ImagePositionPatient, orientation, spacing
+
+
+def _complete(image: Dataset) -> None:
+    """Fill in, empty, what older files leave out, and drop values that the standard does not know."""
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
+        if not image.get(keyword):
+            raise InputError(
+                "The DICOM images lack a study, a series or a frame of reference, so nothing can refer to them: "
+                "export the original series."
+            )
+    for keyword in _MAY_BE_EMPTY:
+        if keyword not in image:
+            setattr(image, keyword, "")
+    if image.PatientSex not in ("M", "F", "O", ""):
+        image.PatientSex = ""
+    for keyword, kind in (("PatientBirthDate", DA), ("StudyDate", DA), ("StudyTime", TM)):
+        try:
+            kind(image.get(keyword) or None)
+        except (ValueError, TypeError):
+            setattr(image, keyword, "")
+
+
+def _check_regular(images: tuple[Dataset, ...], stack: LgeStack) -> None:
+    """Refuse what is not one evenly spaced stack, or not the one that was read."""
+    try:
+        if len(images) == 1:
+            highdicom.Image.from_dataset(images[0], copy=False).get_volume(rtol=_UNEVEN)
+            return
+        highdicom.get_volume_from_series(images, rtol=_UNEVEN, orientation_tol=1e-4)
+    except Exception:  # highdicom's reasons are for programmers; its readers are many and so are its exceptions
+        raise InputError(
+            "The DICOM images are not one stack of parallel slices, evenly spaced to 1 %: no DICOM segmentation can "
+            "be placed on them."
+        ) from None
+    for k, image in enumerate(images):
+        lies = place((int(image.Rows), int(image.Columns)), *_pose(image, None), stack)
+        if lies.slice != k or lies.off > _OFF_GRID_VOXELS:
+            raise InputError(
+                "The DICOM images are shifted against each other, so no DICOM segmentation can be placed on them: "
+                "resample the stack onto a regular grid, or give the series that was segmented."
+            )

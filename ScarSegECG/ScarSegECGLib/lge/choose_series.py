@@ -1,0 +1,143 @@
+"""Choose the short-axis LGE stack among the series of a study, and say why.
+
+The rule, in this order: what the headers call LGE before what they do not name; stacks that can be read before those
+that cannot; stacks that reach over at least 70 % of the longest one's length; PSIR before magnitude, because it depends
+less on the inversion time that was chosen by hand; the one acquired last; the higher series number. What no rule
+decides is refused.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from ScarSegECGLib.case import Contrast
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.study import ImageSet
+
+COMPLETE = 0.7
+TAKEN = "Taken from the study: "
+_LIST = "`scarsegecg lge` lists them"
+
+
+def choose(
+    sets: Sequence[ImageSet], *, series: str | None = None, image: Contrast | None = None
+) -> tuple[ImageSet, tuple[str, ...]]:
+    """The set to read, and notes on what was chosen and what else there was.
+
+    Parameters
+    ----------
+    sets : sequence of ImageSet
+        The whole study, at least one.
+    series : str, optional
+        A series UID or number. What is asked for by name is taken whatever it looks like, with a note.
+    image : {"magnitude", "psir"}, optional
+
+    Raises
+    ------
+    InputError
+        Nothing fits, or the rule does not decide.
+    """
+    if series is not None:
+        return _asked_for(sets, series.strip(), image)
+    if image is None and len(sets) == 1 and sets[0].verdict != "other":
+        return sets[0], ()
+    fitting = [s for s in sets if s.verdict == "lge"] or [s for s in sets if s.verdict == "possible"]
+    if not fitting:
+        raise InputError(_none_fits(sets))
+    if image is not None:
+        fitting = _of_kind(fitting, image)
+    chosen = _best(fitting)
+    return chosen, (_said(chosen, fitting, sets),) if len(sets) > 1 else ()
+
+
+def _asked_for(sets: Sequence[ImageSet], series: str, image: Contrast | None) -> tuple[ImageSet, tuple[str, ...]]:
+    wanted = [s for s in sets if series in (*s.series_uids, *s.series_numbers)]
+    if not wanted:
+        there = list(dict.fromkeys(n for s in sets for n in s.series_numbers if n))
+        shown = f" (there are {', '.join(there[:12])}{' ...' if len(there) > 12 else ''})" if there else ""
+        raise InputError(f"The study has no series of that UID or number{shown}: {_LIST}.")
+    if image is not None:
+        wanted = _of_kind(wanted, image)
+    for verdict in ("lge", "possible"):
+        if of_verdict := [s for s in wanted if s.verdict == verdict]:
+            chosen = _best(of_verdict)
+            return chosen, (_said(chosen, of_verdict, sets),) if len(of_verdict) > 1 else ()
+    chosen = _best(wanted)
+    return chosen, (f"{TAKEN}{chosen.name}, as asked for, although it was taken for {chosen.taken_for}.",)
+
+
+def _of_kind(sets: Sequence[ImageSet], image: Contrast) -> list[ImageSet]:
+    of_kind = [s for s in sets if s.kind == image]
+    if not of_kind:
+        there = ", ".join(f"{s.name}: {s.kind}" for s in sets[:4])
+        raise InputError(f"There is no {image} LGE short-axis stack (found {there}): choose another image or series.")
+    return of_kind
+
+
+def _best(fitting: Sequence[ImageSet]) -> ImageSet:
+    if len({s.study_uid for s in fitting}) > 1 and all(s.verdict == "lge" for s in fitting):
+        raise InputError(
+            f"LGE short-axis stacks of {len({s.study_uid for s in fitting})} studies lie together: give one study "
+            f"alone, or choose a series ({_LIST})."
+        )
+    if len(fitting) > 1 and all(s.verdict == "possible" for s in fitting):
+        sizes = ", ".join(str(len(s.frames)) for s in fitting[:8])
+        raise InputError(
+            f"There are {len(fitting)} series ({sizes}{' ...' if len(fitting) > 8 else ''} images) that may be the "
+            f"short-axis LGE, and nothing says which: choose one ({_LIST}), or give its folder alone."
+        )
+    longest = max(s.extent_mm for s in fitting)
+    ranked = sorted(fitting, key=lambda s: _rank(s, longest), reverse=True)
+    if len(ranked) > 1 and _rank(ranked[0], longest) == _rank(ranked[1], longest):
+        raise InputError(
+            f"Two LGE short-axis stacks ({ranked[0].name} and {ranked[1].name}) are alike in kind, length, time and "
+            f"number: choose one by its UID ({_LIST})."
+        )
+    return ranked[0]
+
+
+def _rank(images: ImageSet, longest_mm: float) -> tuple[object, ...]:
+    number = images.series_numbers[0] if images.series_numbers else ""
+    return (
+        not images.unfit,
+        images.extent_mm >= COMPLETE * longest_mm,
+        images.kind == "psir",
+        images.acquired or datetime.min,
+        int(number) if number.isascii() and number.isdigit() and len(number) < 13 else -1,
+    )
+
+
+def _said(chosen: ImageSet, fitting: Sequence[ImageSet], sets: Sequence[ImageSet]) -> str:
+    """One note: what was taken, why, and what else would have done."""
+    others = [s for s in fitting if s is not chosen]
+    why = f"{chosen.taken_for}, {chosen.kind}, {chosen.slices} slices"
+    if chosen.verdict == "possible":
+        why += "; nothing says that it is LGE, but it is the only short-axis stack that is nothing else: check it"
+    text = f"{TAKEN}{chosen.name} of {len(sets)} sets of images ({why})."
+    if others:
+        listed = "; ".join(
+            f"{s.name}, {s.kind}, {s.slices} slices" + (", not readable" if s.unfit else "") for s in others[:6]
+        )
+        text += f" Also there, not taken: {listed}{'; ...' * (len(others) > 6)}."
+    return text
+
+
+def _none_fits(sets: Sequence[ImageSet]) -> str:
+    """Why there is nothing to read: of one series its own reason, of many how many were what."""
+    number = len({uid for s in sets for uid in s.series_uids})
+    if number == 1 and len(sets) == 1:
+        (only,) = sets
+        if only.unfit and only.taken_for.startswith(("LGE", "possible LGE", "long axis", "not short axis")):
+            return only.unfit
+        return (
+            f"The series is not a short-axis LGE stack but was taken for {only.taken_for} "
+            f"({'; '.join(only.reasons[:3])}): choose the LGE series."
+        )
+    counted = Counter(s.taken_for for s in sets).most_common(5)
+    shown = ", ".join(f"{n} {name}" for name, n in counted)
+    return (
+        f"None of the {number} series is a short-axis LGE stack (taken for: {shown}): `scarsegecg lge` says why; "
+        "choose one by number if that is wrong."
+    )

@@ -1,0 +1,276 @@
+"""The files of a folder, a zip archive or a DICOMDIR that may be DICOM, and their headers, within bounds."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import pydicom
+from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.uid import UID, MediaStorageDirectoryStorage
+
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.archive import ZipArchive, looks_like_zip
+
+MAX_DEPTH = 6
+MAX_FILES = 20000
+DAMAGED = "A DICOM image is cut off or damaged: copy or export the series again."
+_DEFLATED = "A DICOM file is stored deflated, which is not read: export it as Explicit VR Little Endian."
+_START_BYTES = 256
+_MAX_READS = 200_000  # a header of nothing but tiny elements would keep the reader busy for minutes
+_NUMERIC = frozenset({"US", "IS", "DS", "FD", "FL", "UL"})
+_FILE_ID = re.compile(r"[\w.\- ]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, eq=False)
+class DicomFile:
+    """One file on the disk, or one member of an opened archive."""
+
+    path: Path
+    archive: ZipArchive | None = None
+    member: str = ""
+
+    def start(self) -> bytes:
+        """The first bytes, by which DICOM is told from the rest."""
+        if self.archive is not None:
+            return self.archive.start(self.member, _START_BYTES)
+        with self.path.open("rb") as stream:
+            return stream.read(_START_BYTES)
+
+    def read_bytes(self) -> bytes:
+        """Everything."""
+        return self.path.read_bytes() if self.archive is None else self.archive.read(self.member)
+
+    @contextmanager
+    def open(self) -> Iterator[_Bounded]:
+        """A stream for pydicom that never allocates more than there is, whatever length the file declares."""
+        if self.archive is not None:
+            with io.BytesIO(self.archive.read(self.member)) as stream:
+                yield _Bounded(stream)
+        else:
+            with self.path.open("rb") as stream:
+                yield _Bounded(stream)
+
+
+class _Bounded:
+    """What pydicom needs of a stream, cut to its true size and to a number of reads."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._size = stream.seek(0, os.SEEK_END)
+        self._reads = 0
+        self.tell = stream.tell
+        stream.seek(0)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_SET and offset > self._size:
+            offset = self._size
+        return self._stream.seek(offset, whence)
+
+    def read(self, count: int | None = None) -> bytes:
+        self._reads += 1
+        if self._reads > _MAX_READS:
+            raise ValueError("too many elements")
+        if count is None or count < 0:  # pydicom does this to inflate a deflated file at once, without a bound
+            raise InputError(_DEFLATED)
+        return self._stream.read(max(0, min(count, self._size - self._stream.tell())))
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def looks_like_dicom(start: bytes) -> bool:
+    """Whether a file's first bytes are DICOM: the usual prefix, or a bare data set that opens with group 2 or 8."""
+    return start[128:132] == b"DICM" or (
+        start[:2] in (b"\x02\x00", b"\x08\x00") and start[3:4] == b"\x00" and _vr(start)
+    )
+
+
+def _vr(start: bytes) -> bool:
+    return start[4:6] in (b"UL", b"OB", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM") or start[6:8] == b"\x00\x00"
+
+
+@contextmanager
+def files_in(path: Path) -> Iterator[tuple[DicomFile, ...]]:
+    """The files of a folder, a zip archive or a DICOMDIR, or the one file given.
+
+    Sub-folders are searched six deep; links that lead outside the folder are ignored. An archive is read in memory.
+    A DICOMDIR gives the images it lists, which must lie inside its folder.
+
+    Raises
+    ------
+    InputError
+    """
+    if path.is_dir():
+        yield tuple(DicomFile(found) for found in _walk(path))
+        return
+    with path.open("rb") as stream:
+        start = stream.read(_START_BYTES)
+    if looks_like_zip(start):
+        with ZipArchive(path) as archive:
+            members = (name for name in archive.names if name.rpartition("/")[2].upper() != "DICOMDIR")
+            yield tuple(DicomFile(path, archive, name) for name in members)
+    elif (listed := _listed_in_dicomdir(DicomFile(path))) is not None:
+        yield tuple(DicomFile(found) for found in listed)
+    else:
+        yield (DicomFile(path),)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Regular files down to ``MAX_DEPTH`` sub-folders that truly lie inside ``folder``, in a fixed order."""
+    root = folder.resolve()
+    seen: set[Path] = set()
+    for parent, folders, names in os.walk(root):
+        depth = len(Path(parent).relative_to(root).parts)
+        folders[:] = sorted(folders) if depth < MAX_DEPTH else []
+        for name in sorted(names):
+            path = _resolved(Path(parent) / name)
+            if name.upper() == "DICOMDIR" or path is None or path in seen or not path.is_relative_to(root):
+                continue
+            if not path.is_file():
+                continue
+            seen.add(path)
+            if len(seen) > MAX_FILES:
+                raise InputError(f"The folder holds over {MAX_FILES} files: choose the folder of the LGE series.")
+            yield path
+
+
+def _resolved(path: Path) -> Path | None:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        return None
+
+
+def _listed_in_dicomdir(file: DicomFile) -> list[Path] | None:
+    """Paths of the images that a DICOMDIR lists; ``None`` if the file is no DICOMDIR."""
+    if not looks_like_dicom(file.start()):
+        return None
+    try:
+        with quiet(), file.open() as stream:
+            index = pydicom.dcmread(stream, force=True, specific_tags=["DirectoryRecordSequence"])
+            if index.file_meta.get("MediaStorageSOPClassUID") != MediaStorageDirectoryStorage:
+                return None
+            records = [r for r in index.get("DirectoryRecordSequence") or [] if r.get("DirectoryRecordType") == "IMAGE"]
+            listed = [_parts(record.get("ReferencedFileID")) for record in records]
+    except InputError:
+        raise
+    except Exception:
+        raise InputError("The DICOMDIR is cut off or damaged: give the folder with the images instead.") from None
+    if len(listed) > MAX_FILES:
+        raise InputError(f"The DICOMDIR lists over {MAX_FILES} images: give the folder of the LGE series.")
+    found = dict.fromkeys(_listed(parts, file.path.resolve().parent) for parts in listed)
+    if not found:
+        raise InputError("The DICOMDIR lists no images: give the folder with the images instead.")
+    return list(found)
+
+
+def _listed(parts: tuple[str, ...], root: Path) -> Path:
+    """A file named by a DICOMDIR, which must truly lie in the DICOMDIR's own folder."""
+    allowed = parts and all(_FILE_ID.fullmatch(part) and part not in (".", "..") for part in parts)
+    path = _resolved(root.joinpath(*parts)) if allowed else None
+    if path is not None and not path.exists():  # media copied by hand often come out in lower case
+        path = _resolved(root.joinpath(*(part.lower() for part in parts)))
+    if path is None or not path.is_relative_to(root):
+        raise InputError(
+            "The DICOMDIR names files outside its own folder: it was not read. Give the folder with the images instead."
+        )
+    if not path.is_file():
+        raise InputError("Images that the DICOMDIR lists are not there: copy the whole disc, or give the folder.")
+    return path
+
+
+def _parts(file_id: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (file_id,) if isinstance(file_id, str) else tuple(str(part) for part in file_id or ())
+
+
+def read_dataset(file: DicomFile, *, pixels: bool) -> FileDataset:
+    """The data set of a file, with or without its pixel data.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        with file.open() as stream:
+            dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels)
+        dataset.buffer = None  # closed by now; pydicom would warn whenever the data set is copied
+        return dataset
+    except (InputError, OSError, MemoryError):
+        raise
+    except Exception:  # pydicom raises whatever a broken element makes it stumble over
+        raise InputError(DAMAGED) from None
+
+
+def read_header(file: DicomFile, tags: Sequence[int]) -> Dataset | None:
+    """The wanted elements of an MR image's header, each checked to be readable; ``None`` for anything else.
+
+    An element whose value is nonsense is left out as if it were missing.
+
+    Raises
+    ------
+    InputError
+        The file is DICOM but damaged.
+    """
+    start = file.start()
+    if not looks_like_dicom(start):
+        return None
+    try:
+        with file.open() as stream:
+            header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=list(tags))
+        kind = str(header.get("SOPClassUID", ""))
+        if not kind:
+            is_index = header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+            damaged = start[128:132] == b"DICM" and not is_index
+        else:
+            damaged = "Modality" not in header and "MR Image" in UID(kind).name
+        clean = _without_nonsense(header)
+        is_image = bool(kind) and clean.get("Modality") == "MR" and "Spectroscopy" not in UID(kind).name
+        if damaged or (is_image and not (clean.get("Rows") and clean.get("Columns"))):
+            raise InputError(DAMAGED)
+        return clean if is_image else None
+    except (InputError, OSError, MemoryError):
+        raise
+    except Exception:
+        raise InputError(DAMAGED) from None
+
+
+def _without_nonsense(header: Dataset) -> Dataset:
+    clean = Dataset()
+    for tag in list(header.keys()):
+        try:
+            element = header[tag]
+            known = dictionary_has_tag(tag)
+            if known and element.VR not in dictionary_VR(tag):  # which may be "US or SS"
+                continue
+            if known and element.VR in _NUMERIC and element.VM > 1 and dictionary_VM(tag) == "1":
+                continue
+            clean.add(element)
+        except Exception:
+            continue
+    return clean
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Neither pydicom's warnings nor its log reach the user: they quote the patient's header."""
+    loggers = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
+    before = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, before, strict=True):
+                logger.setLevel(level)

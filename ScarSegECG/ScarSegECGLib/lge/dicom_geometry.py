@@ -1,0 +1,106 @@
+"""From the headers of a stack's images to their order and their matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.checks import MIN_SLICES, check_same_orientation, slice_step
+from ScarSegECGLib.lge.orientation import SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
+from ScarSegECGLib.lge.series_kind import vector
+
+MAX_DICOM_VOXELS = 2**26
+_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_NO_PLACE = "The DICOM images do not say where they lie in the patient: export the original series."
+
+
+@dataclass(frozen=True, eq=False)
+class StackPose:
+    """``order`` sorts the images along their normal (row x column direction); the matrix is that of the sorted stack.
+
+    ``ijk_to_ras`` is float64, shape (4, 4): (column, row, slice, 1) to patient space, RAS, mm.
+    """
+
+    order: NDArray[np.intp]
+    ijk_to_ras: NDArray[np.float64]
+
+
+def stack_pose(headers: Sequence[Dataset]) -> StackPose:
+    """Order and matrix of images that form one evenly spaced short-axis stack.
+
+    Parameters
+    ----------
+    headers : sequence of Dataset
+        One per image or frame, in any order.
+
+    Raises
+    ------
+    InputError
+        They do not form one: too few, no position, not parallel, not short axis, gaps, doubles, colour.
+    """
+    if len(headers) < MIN_SLICES:
+        raise InputError(f"The series has {len(headers)} slice(s): at least {MIN_SLICES} short-axis slices are needed.")
+    _check_pixels(headers)
+    orientations = _numbers(headers, "ImageOrientationPatient", 6)
+    positions = _numbers(headers, "ImagePositionPatient", 3)
+    spacings = _numbers(headers, "PixelSpacing", 2)
+    if np.linalg.norm(np.cross(orientations[:, :3], orientations[:, 3:]), axis=1).min() < 0.5:
+        raise InputError(_NO_PLACE)
+    check_same_orientation(orientations)
+    if len({(h.Rows, h.Columns) for h in headers}) > 1 or np.ptp(spacings, axis=0).max() > 1e-3:
+        raise InputError("The slices differ in size or pixel spacing: give the LGE short-axis series only.")
+
+    mean = orientations.mean(axis=0).reshape(2, 3)
+    along_row, along_column = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    normal = np.cross(along_row, along_column)
+    normal /= np.linalg.norm(normal)
+    _check_short_axis(normal)
+    order = np.argsort(positions @ normal, kind="stable")
+    step = slice_step(positions[order], normal)
+    row_mm, column_mm = spacings[0]
+    lps = np.eye(4)
+    lps[:3, :3] = np.column_stack([along_row * column_mm, along_column * row_mm, step])
+    lps[:3, 3] = positions[order[0]]
+    return StackPose(order, _LPS_TO_RAS @ lps)
+
+
+def angle_deg(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Larger of the angles between the row and between the column directions of two image orientations, degrees."""
+    pairs = np.stack([first, second]).reshape(2, 2, 3)
+    lengths = np.linalg.norm(pairs, axis=2, keepdims=True)
+    if lengths.min() < 1e-6:
+        return 180.0
+    cosines = np.prod(pairs / lengths, axis=0).sum(axis=1)
+    return float(np.degrees(np.arccos(np.clip(cosines.min(), -1.0, 1.0))))
+
+
+def _check_pixels(headers: Sequence[Dataset]) -> None:
+    if any(int(h.get("SamplesPerPixel") or 1) != 1 for h in headers):
+        raise InputError("The images are in colour (a screenshot or a map): choose the LGE series in grey values.")
+    if any(str(h.get("PhotometricInterpretation", "")) == "MONOCHROME1" for h in headers):
+        raise InputError("The images are stored inverted (MONOCHROME1): export the original LGE series.")
+    if sum(int(h.Rows) * int(h.Columns) for h in headers) > MAX_DICOM_VOXELS:
+        raise InputError(
+            f"The image has over {MAX_DICOM_VOXELS // 10**6} million voxels: export the LGE short-axis stack only."
+        )
+
+
+def _check_short_axis(normal_lps: NDArray[np.float64]) -> None:
+    angle = short_axis_angle_deg(_LPS_TO_RAS[:3, :3] @ normal_lps)
+    if angle > SHORT_AXIS_LIMIT_DEG:
+        raise InputError(
+            f"The slices do not look like a short-axis stack ({angle:.0f} degrees from the usual direction, at most "
+            f"{SHORT_AXIS_LIMIT_DEG:.0f}): choose the short-axis LGE series, not a long-axis or axial one."
+        )
+
+
+def _numbers(headers: Sequence[Dataset], keyword: str, count: int) -> NDArray[np.float64]:
+    rows = [vector(header, keyword, count) for header in headers]
+    if any(row is None for row in rows):
+        raise InputError(_NO_PLACE)
+    return np.array(rows, dtype=np.float64)

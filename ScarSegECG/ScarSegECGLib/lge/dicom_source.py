@@ -1,0 +1,104 @@
+"""Lead from a stack back to the DICOM images it was read from, for whatever refers to them (SEG, SR, PDF)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.archive import ZipArchive
+from ScarSegECGLib.lge.dicom_files import DicomFile, quiet, read_dataset
+
+_GONE = "The LGE's DICOM images are gone or have changed since they were read: give them again."
+
+
+@dataclass(frozen=True)
+class DicomSource:
+    """The DICOM images behind a stack.
+
+    Attributes
+    ----------
+    datasets : tuple of pydicom.Dataset, one per slice
+        ``datasets[k]`` holds canonical slice k (apex first). A multi-frame image stands there as one and the same
+        object for every slice. File meta information is kept; pixel data only where asked for.
+    frames : tuple of int or None
+        Frame number in ``datasets[k]``, from 1 as DICOM counts; ``None`` for a single-frame image.
+    """
+
+    datasets: tuple[Dataset, ...]
+    frames: tuple[int | None, ...]
+
+    @property
+    def images(self) -> tuple[Dataset, ...]:
+        """Every data set once, in canonical slice order: one for a multi-frame image."""
+        return tuple({id(dataset): dataset for dataset in self.datasets}.values())
+
+
+def find_source(stack: LgeStack, *, pixels: bool = False) -> DicomSource | None:
+    """Read the source images of a stack again.
+
+    Parameters
+    ----------
+    stack : LgeStack
+    pixels : bool
+        Also read the pixel data; without it they are left out of the data sets.
+
+    Returns
+    -------
+    DicomSource or None
+        ``None`` for a stack that did not come from DICOM (no :attr:`LgeStack.sources`).
+
+    Raises
+    ------
+    InputError
+        A source file is gone or has changed since it was read.
+    """
+    if not stack.sources or stack.storage.axes[0] != 0:
+        return None
+    read: dict[tuple[Path, str], Dataset] = {}
+    with quiet():
+        for path in dict.fromkeys(source.path for source in stack.sources):
+            members = list(dict.fromkeys(s.member for s in stack.sources if s.path == path))
+            read |= {(path, member): dataset for member, dataset in _datasets(path, members, pixels)}
+    for source in stack.sources:
+        if str(read[source.path, source.member].get("SOPInstanceUID") or "") != source.sop_instance_uid:
+            raise InputError(_GONE)
+    ordered = stack.sources[::-1] if stack.storage.flips[0] else stack.sources
+    return DicomSource(
+        datasets=tuple(read[source.path, source.member] for source in ordered),
+        frames=tuple(source.frame for source in ordered),
+    )
+
+
+def _datasets(path: Path, members: list[str], pixels: bool) -> Iterator[tuple[str, Dataset]]:
+    try:
+        if members == [""]:
+            yield "", read_dataset(DicomFile(path), pixels=pixels)
+            return
+        with ZipArchive(path) as archive:
+            for member in members:
+                yield member, read_dataset(DicomFile(path, archive, member), pixels=pixels)
+    except OSError:
+        raise InputError(_GONE) from None
+
+
+def planes(canonical: NDArray, stack: LgeStack) -> NDArray:
+    """An array of the stack's canonical storage as planes of its source images.
+
+    Parameters
+    ----------
+    canonical : array, shape (slice, row, column)
+
+    Returns
+    -------
+    array, shape (slice, source row, source column)
+        Plane k belongs to ``find_source(stack).datasets[k]`` and has that image's own rows and columns.
+    """
+    stored = stack.storage.to_stored(canonical)
+    return np.ascontiguousarray(stored[::-1]) if stack.storage.flips[0] else stored

@@ -1,0 +1,194 @@
+"""Slices displaced against each other between breath-holds: estimated from LV contours, undone, and brought back.
+
+A ventricle's cavity follows a smooth line from apex to base; a slice taken at another depth of breath stands beside
+it. Slices are moved by whole pixels, so that no intensity changes and labels return to where they came from without
+loss: whatever is found in the corrected stack lies on the input's own pixels afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import Anatomy, LgeStack, ScarResult
+
+Floats = NDArray[np.float64]
+
+SURE = 0.95  # confidence from which a slice is moved
+LEAST_MM = 3.0  # two pixels: below it a displacement cannot be told from how contours are drawn
+NOISE_MM = 1.0  # a cavity's centre moves so much by drawing alone (SD along one direction), at the least
+FEWEST_SLICES = 5  # with fewer a line through the others says nothing about one
+CURVED_FROM = 7  # slices from which the line may bend
+_TUKEY = 4.685  # biweight's limit in SD: 95 % as good as least squares where nothing is displaced
+_ITERATIONS = 30
+
+
+@dataclass(frozen=True)
+class SliceShifts:
+    """How far each slice stands from the smooth line through all of them.
+
+    Attributes
+    ----------
+    mm : float64 array, shape (slice, 2)
+        Displacement (row mm, column mm) of the slice; NaN where it shows no cavity or too few slices do.
+    confidence : float64 array, shape (slice,)
+        0..1: how seldom even the farthest slice of an undisplaced stack lies that far off; 0 where nothing is known.
+    pixels : int array, shape (slice, 2)
+        By how many rows and columns each slice is moved to undo it; 0 where the displacement is small or unsure.
+    """
+
+    mm: Floats
+    confidence: Floats
+    pixels: NDArray[np.intp]
+
+    @property
+    def moved(self) -> NDArray[np.bool_]:
+        """Which slices are moved, shape (slice,)."""
+        return np.asarray(self.pixels.any(axis=1))
+
+    def sentence(self) -> str:
+        """What was found, for the reader; slices are counted from the apex, from 1."""
+        named = [
+            f"{k + 1} ({np.linalg.norm(self.mm[k]):.0f} mm, confidence {self.confidence[k]:.2f})"
+            for k in np.flatnonzero(self.moved)
+        ]
+        return f"displaced against the others, counted from the apex: {', '.join(named)}" if named else "none displaced"
+
+
+def estimate_shifts(
+    cavity: NDArray[np.bool_], myocardium: NDArray[np.bool_], spacing: tuple[float, float, float]
+) -> SliceShifts:
+    """In-plane displacement of every slice from the contours of the LV.
+
+    The centres of the cavities are fitted by a straight line (from seven slices on by a parabola, because ventricles
+    are bent) with Tukey's biweight, which gives displaced slices no weight. The confidence is Rayleigh's distribution
+    of what is left, in units of the spread of the undisplaced slices and of the line's own uncertainty there: at the
+    ends of the stack, where the line is less well known, a slice has to lie farther off. Slices whose cavity the
+    myocardium does not surround are judged but have half the weight.
+
+    Parameters
+    ----------
+    cavity, myocardium : bool arrays, shape (slice, row, column)
+    spacing : (slice, row, column) mm
+
+    Returns
+    -------
+    SliceShifts
+
+    References
+    ----------
+    Beaton AE, Tukey JW. Technometrics 1974;16:147-85 (biweight).
+    """
+    count = len(cavity)
+    mm, confidence = np.full((count, 2), np.nan), np.zeros(count)
+    pixels = np.zeros((count, 2), np.intp)
+    known = np.flatnonzero(cavity.any(axis=(1, 2)))
+    if known.size < FEWEST_SLICES:
+        return SliceShifts(mm, confidence, pixels)
+    in_plane = np.array(spacing[1:])
+    centres = np.array([np.argwhere(cavity[k]).mean(axis=0) for k in known]) * in_plane
+    trust: Floats = np.array([1.0 if _closed(cavity[k], myocardium[k]) else 0.5 for k in known])
+    away, spread = _off_the_line(known.astype(float) * spacing[0], centres, trust)
+    mm[known] = away
+    distance = np.linalg.norm(away, axis=1)
+    confidence[known] = (1.0 - np.exp(-0.5 * (distance / spread) ** 2)) ** known.size
+    use = known[(confidence[known] >= SURE) & (distance >= LEAST_MM)]
+    pixels[use] = -np.rint(mm[use] / in_plane).astype(np.intp)
+    return SliceShifts(mm, confidence, pixels)
+
+
+def _closed(cavity: NDArray[np.bool_], myocardium: NDArray[np.bool_]) -> bool:
+    """Whether no cavity pixel touches anything but cavity and myocardium."""
+    heart = np.pad(cavity | myocardium, 1)
+    beside = heart[:-2, 1:-1] & heart[2:, 1:-1] & heart[1:-1, :-2] & heart[1:-1, 2:]
+    return bool(beside[cavity].all())
+
+
+def _off_the_line(height: Floats, centres: Floats, trust: Floats) -> tuple[Floats, Floats]:
+    """Distance of each centre from the robust line, mm, shape (n, 2), and its expected spread per direction, (n,)."""
+    degree = 2 if len(height) >= CURVED_FROM else 1
+    x = (height - height.mean()) / max(np.ptp(height), 1e-9)
+    powers = np.vander(x, degree + 1)
+    bent_away = np.sqrt(len(x) / max(len(x) - degree - 1, 1))  # the line follows part of the spread
+    weight, noise = trust, NOISE_MM
+    off = centres - _theil_sen(x, centres)
+    for _ in range(_ITERATIONS):
+        size = np.linalg.norm(off, axis=1)
+        noise = max(bent_away * float(np.median(size)) / 1.1774, NOISE_MM)  # median of Rayleigh's distribution
+        weight = trust * np.clip(1.0 - (size / (_TUKEY * noise)) ** 2, 0.0, None) ** 2
+        if np.count_nonzero(weight > 0.05) <= degree + 1:  # too few left to hold the line
+            break
+        root = np.sqrt(weight)[:, None]
+        line = powers @ np.linalg.lstsq(powers * root, centres * root, rcond=None)[0]
+        off = centres - line
+    normal = powers.T @ (powers * weight[:, None]) + 1e-9 * np.eye(degree + 1)
+    lever = np.einsum("ij,jk,ik->i", powers, np.linalg.inv(normal), powers)
+    return off, noise * np.sqrt(1.0 + np.clip(lever, 0.0, 25.0))
+
+
+def _theil_sen(x: Floats, centres: Floats) -> Floats:
+    """Straight start (Sen PK. J Am Stat Assoc 1968;63:1379-89) that nearly a third of the slices cannot move."""
+    a, b = np.triu_indices(len(x), 1)
+    slope = np.median((centres[b] - centres[a]) / (x[b] - x[a])[:, None], axis=0)
+    return np.asarray(np.median(centres - x[:, None] * slope, axis=0) + x[:, None] * slope)
+
+
+def move(voxels: NDArray, pixels: NDArray[np.integer]) -> NDArray:
+    """Move every slice by whole rows and columns; what comes in from beyond the image is 0.
+
+    ``voxels`` is [slice, row, column]; ``pixels`` (slice, 2). ``move(move(a, p), -p)`` is ``a`` again wherever
+    nothing was pushed out of the image.
+    """
+    out = np.zeros_like(voxels)
+    for k, (down, right) in enumerate(np.asarray(pixels, int)):
+        rows, columns = voxels.shape[1:]
+        if abs(down) >= rows or abs(right) >= columns:
+            continue
+        out[k, max(down, 0) : rows + min(down, 0), max(right, 0) : columns + min(right, 0)] = voxels[
+            k, max(-down, 0) : rows + min(-down, 0), max(-right, 0) : columns + min(-right, 0)
+        ]
+    return out
+
+
+def corrected(stack: LgeStack, shifts: SliceShifts) -> LgeStack:
+    """The stack with displaced slices moved back in line, on the same grid, and a note that says which."""
+    if not shifts.moved.any():
+        return stack
+    note = f"Slices were moved in line before measuring: {shifts.sentence()}; results lie on the images as acquired."
+    return replace(stack, voxels=move(stack.voxels, shifts.pixels), notes=(*stack.notes, note))
+
+
+def native_anatomy(anatomy: Anatomy, shifts: SliceShifts, spacing: tuple[float, float, float]) -> Anatomy:
+    """The anatomy of a corrected stack where its slices were acquired."""
+    back = -shifts.pixels
+    return replace(
+        anatomy,
+        cavity=move(anatomy.cavity, back),
+        myocardium=move(anatomy.myocardium, back),
+        aha=move(anatomy.aha, back),
+        centres_mm=anatomy.centres_mm + back * np.array(spacing[1:]),
+    )
+
+
+def native_result(result: ScarResult, stack: LgeStack, shifts: SliceShifts) -> ScarResult:
+    """The result of a corrected stack on the stack as it was acquired; no figure changes.
+
+    Parameters
+    ----------
+    result : ScarResult
+        Of :func:`corrected`'s stack.
+    stack : LgeStack
+        As it was read.
+    shifts : SliceShifts
+    """
+    back = -shifts.pixels
+    return replace(
+        result,
+        stack=replace(stack, notes=result.stack.notes),
+        anatomy=native_anatomy(result.anatomy, shifts, stack.spacing),
+        labels=move(result.labels, back),
+        scar_probability=move(result.scar_probability, back),
+        scar_probability_image_only=move(result.scar_probability_image_only, back),
+    )

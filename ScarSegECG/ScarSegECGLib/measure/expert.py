@@ -1,0 +1,79 @@
+"""A patient with an expert's contours, as training, evaluation and the comparison of rules use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, LabelArray, LgeStack
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.labels import read_labels
+from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.measure.contours import MVO
+
+
+@dataclass(frozen=True)
+class ExpertCase:
+    """A patient with expert labels on the stack's grid: 0 background, 1 cavity, 2 myocardium, 3 infarct, 4 MVO."""
+
+    name: str
+    stack: LgeStack
+    labels: LabelArray
+
+    @property
+    def cavity(self) -> NDArray[np.bool_]:
+        """The LV cavity, shape (slice, row, column)."""
+        return self.labels == CAVITY
+
+    @property
+    def myocardium(self) -> NDArray[np.bool_]:
+        """The wall, infarct and MVO counted in."""
+        return self.labels >= MYOCARDIUM
+
+    @property
+    def scar(self) -> NDArray[np.bool_]:
+        """The infarct, MVO counted in."""
+        return self.labels >= SCAR
+
+    @property
+    def scar_ml(self) -> float:
+        """Infarct volume, MVO counted in, ml."""
+        return float(np.count_nonzero(self.scar)) * self.stack.voxel_ml
+
+
+def case_folders(cases: Path) -> list[Path]:
+    """Folders ``Case_*`` that hold ``Case_*_img.nii.gz`` and ``Case_*_seg.nii.gz``, by name.
+
+    Raises
+    ------
+    InputError : the folder is missing, holds no case, or a case lacks one of its two files.
+    """
+    if not cases.is_dir():
+        raise InputError(f"{cases.name}: no such folder of cases; give a folder that holds Case_*/Case_*_img.nii.gz")
+    folders = sorted(folder for folder in cases.glob("Case_*") if folder.is_dir())
+    if not folders:
+        raise InputError(f"{cases.name}: holds no case; expected folders Case_* with Case_*_img.nii.gz and _seg.nii.gz")
+    for folder in folders:
+        for kind in ("img", "seg"):
+            if not (folder / f"{folder.name}_{kind}.nii.gz").is_file():
+                raise InputError(
+                    f"{folder.name}: {folder.name}_{kind}.nii.gz is missing; add it or take the folder away"
+                )
+    return folders
+
+
+def load_case(folder: Path) -> ExpertCase:
+    """Read the image and the expert labels of one case folder, canonical storage.
+
+    Raises
+    ------
+    InputError : unreadable files, other labels than 0..4, or labels on another grid than the image.
+    """
+    stack = read_lge(folder / f"{folder.name}_img.nii.gz")
+    labels = read_labels(folder / f"{folder.name}_seg.nii.gz", stack)
+    if labels.max() > MVO:
+        raise InputError(f"{folder.name}: expert labels hold values above 4; expected 0 background to 4 MVO")
+    return ExpertCase(folder.name, stack, labels)

@@ -1,0 +1,101 @@
+"""The left ventricle unrolled: what the scar networks look at, and the way back.
+
+Seen from its centre a short-axis ventricle is rings: blood, wall, what lies outside. On a grid of angles and radii
+those rings are bands, wherever the wall is thin, thick, or as bright as the blood beside it, so that a network learns
+from few patients how the borders run on where they cannot be seen.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+ANGLES, RADII = 96, 64
+RADIUS_STEP_MM = 0.95
+WRAP = 16  # angles repeated at either end, so that a network without circular padding sees the circle go on
+ROWS = ANGLES + 2 * WRAP
+
+
+def turn_of_rows() -> Tensor:
+    """Angle of every row, radians, shape [ROWS]: 0 towards higher columns, growing towards higher rows."""
+    return (torch.arange(ROWS) - WRAP) * (2 * math.pi / ANGLES)
+
+
+def polar_offsets_mm(mirror: bool = False) -> Tensor:
+    """Where every grid point lies about the centre, [ROWS, RADII, 2] (row, column) mm; ``mirror`` turns backwards."""
+    turn = turn_of_rows()[:, None]
+    radius = (torch.arange(RADII) + 0.5) * RADIUS_STEP_MM
+    rows = torch.sin(-turn if mirror else turn) * radius
+    return torch.stack([rows, torch.cos(turn) * radius], dim=-1)
+
+
+def polar_area() -> Tensor:
+    """Area a grid point stands for, relative to the mean, [ROWS, RADII]; 0 in the repeated angles."""
+    radius = torch.arange(RADII) + 0.5
+    core = torch.zeros(ROWS, 1)
+    core[WRAP : WRAP + ANGLES] = 1
+    return core * (radius / radius.mean())
+
+
+def read_at(images: Tensor, points: Tensor, mode: str = "bilinear") -> Tensor:
+    """Read images at given places: [K, C, R, S], points [K, H, W, 2] (row, column) index -> [K, C, H, W].
+
+    Beyond the image's edge its border is repeated.
+    """
+    size = torch.tensor([images.shape[2], images.shape[3]], dtype=points.dtype)
+    unit = (2 * points + 1) / size - 1
+    return F.grid_sample(images.float(), unit.flip(-1).float(), mode=mode, padding_mode="border", align_corners=False)
+
+
+def cut_polar(images: Tensor, spacing: tuple[float, float], centres_mm: NDArray, *, mirror: bool = False) -> Tensor:
+    """Unroll every slice about its centre.
+
+    Parameters
+    ----------
+    images : float tensor [K, C, R, S]
+    spacing : (row, column) pixel distance, mm
+    centres_mm : [K, 2], (row, column) in mm = index * spacing
+
+    Returns
+    -------
+    float tensor [K, C, ROWS, RADII].
+    """
+    centres = torch.as_tensor(centres_mm, dtype=torch.float64).view(-1, 1, 1, 2)
+    points = (centres + polar_offsets_mm(mirror)) / torch.tensor(spacing, dtype=torch.float64)
+    return read_at(images, points)
+
+
+def unmirror(polar: Tensor) -> Tensor:
+    """Bring what was read with ``mirror`` back onto the grid read without it: [..., ROWS, RADII]."""
+    core = polar[..., WRAP : WRAP + ANGLES, :]
+    core = torch.cat([core[..., :1, :], core[..., 1:, :].flip(-2)], dim=-2)
+    return torch.cat([core[..., -WRAP:, :], core, core[..., :WRAP, :]], dim=-2)
+
+
+def put_back_polar(
+    polar: Tensor, shape: tuple[int, int], spacing: tuple[float, float], centres_mm: NDArray, outside: Tensor
+) -> Tensor:
+    """Inverse of :func:`cut_polar`: [K, C, ROWS, RADII] -> [K, C, *shape], linear; ``outside`` [C] beyond the radii."""
+    distance = torch.tensor(spacing, dtype=torch.float64)
+    rows, columns = torch.meshgrid(torch.arange(shape[0]), torch.arange(shape[1]), indexing="ij")
+    places = torch.stack([rows, columns], dim=-1) * distance
+    away = places - torch.as_tensor(centres_mm, dtype=torch.float64).view(-1, 1, 1, 2)
+    radius = torch.linalg.vector_norm(away, dim=-1)
+    turn = torch.atan2(away[..., 0], away[..., 1]) % (2 * math.pi)
+    row = turn * (ANGLES / (2 * math.pi)) + WRAP
+    column = (radius / RADIUS_STEP_MM - 0.5).clamp(min=0)
+    read = read_at(polar, torch.stack([row, column], dim=-1))
+    beyond = (radius > RADII * RADIUS_STEP_MM)[:, None]
+    return torch.where(beyond, outside.view(1, -1, 1, 1), read)
+
+
+def centres_of_mass(probability: Tensor) -> tuple[Tensor, Tensor]:
+    """Offset (row, column) mm of the mass of ``probability`` [K, ROWS, RADII] from the centre, [K, 2], and mm² [K]."""
+    weight = (probability * polar_area()).double()
+    mass = weight.sum(dim=(1, 2))
+    offset = torch.einsum("khw,hwc->kc", weight, polar_offsets_mm().double()) / mass.clamp(min=1e-6)[:, None]
+    return offset, mass * (2 * math.pi / ANGLES * RADIUS_STEP_MM**2 * RADII / 2)

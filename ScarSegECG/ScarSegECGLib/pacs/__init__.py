@@ -1,0 +1,1 @@
+"""To an image archive and back, over DICOMweb."""

@@ -1,0 +1,116 @@
+"""A connection to an archive, and its failures in words."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+from dicomweb_client import DICOMwebClient
+from requests.exceptions import ConnectionError as NoConnection
+from requests.exceptions import HTTPError, RequestException, SSLError, Timeout
+
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.pacs.credentials import credentials
+
+_CONNECT_S, _READ_S = 10.0, 120.0
+_TALKERS = ("dicomweb_client", "urllib3", "requests", "keyring", "pydicom")
+_IN_WORDS = {
+    400: "The archive did not understand the request (400): check the values that were given.",
+    401: "The archive wants to know who you are (401): set {user} and {password}, or use the keyring.",
+    403: "The archive does not allow this (403): ask for the permission, or use another account.",
+    404: "The archive holds nothing there (404): check the address and the study's UID.",
+    409: "The archive refused some of the objects (409): its own log says which and why.",
+    413: "The archive refused objects of this size (413): ask its administrator.",
+}
+
+
+def connect(url: str, ca: Path | None = None) -> DICOMwebClient:
+    """A client for the archive at ``url``; the certificate is always verified.
+
+    Parameters
+    ----------
+    url : str
+        Root of the DICOMweb services, https; http is allowed on this very machine only.
+    ca : Path, optional
+        Certificates (PEM) to trust instead of the system's, for an archive with a certificate of the hospital's own.
+
+    Raises
+    ------
+    InputError
+        An address that is none, carries credentials or is not encrypted.
+    """
+    parts = urlsplit(url)
+    try:
+        port_is_a_number = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_a_number = False
+    if parts.scheme not in ("https", "http") or not parts.hostname or not port_is_a_number:
+        raise InputError("The archive's address is not a web address: give the root of DICOMweb, https://...")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise InputError(
+            "The archive's address holds more than an address: leave user, password and query out (the README says "
+            "where credentials go)."
+        )
+    if parts.scheme == "http" and not _is_this_machine(parts.hostname):
+        raise InputError("The archive's address is not encrypted: use https (http is for this very machine only).")
+    session = requests.Session()
+    session.auth = credentials(url)
+    if session.auth is None:
+        session.trust_env = parts.scheme == "https"  # proxies; but no ~/.netrc where nothing is encrypted
+    if ca is not None:
+        if not ca.is_file():
+            raise InputError("The file with the archive's certificates was not found: check --ca.")
+        session.verify = str(ca)
+    client = DICOMwebClient(url.rstrip("/"), session=session, timeout=(_CONNECT_S, _READ_S), permissive_uid=False)
+    client.set_http_retry_params(max_attempts=3)
+    return client
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turn what goes wrong on the way into one line without address, UID or credentials, and keep libraries quiet.
+
+    Raises
+    ------
+    InputError
+    """
+    loggers = [logging.getLogger(name) for name in _TALKERS]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except SSLError:
+        raise InputError(
+            "The archive's certificate cannot be verified: give its certificates with --ca, or ask its administrator."
+        ) from None
+    except Timeout:
+        raise InputError("The archive does not answer in time: try again, or ask its administrator.") from None
+    except NoConnection:
+        raise InputError("The archive cannot be reached: check the address and the network.") from None
+    except HTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        said = _IN_WORDS.get(status, f"The archive answered with an error ({status}): try again later.")
+        raise InputError(said.format(user="SCARSEGECG_PACS_USER", password="SCARSEGECG_PACS_PASSWORD")) from None
+    except RequestException as error:
+        raise InputError(f"The archive could not be asked ({type(error).__name__}): check the address.") from None
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,196 @@
+"""What each part adds: every row of the ablation on every held-out patient, on clean and on degraded images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import SCAR, FloatArray, LgeStack
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.islands import drop_small_islands
+from ScarSegECGLib.measure.overlap import Overlap, overlap
+from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE, scar_probability
+from ScarSegECGLib.network.amplitude import LEAST_AMPLITUDE
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.pipeline import SMALLEST_ISLAND_ML
+from ScarSegECGLib.training.dataset import ExpertCase
+from ScarSegECGLib.training.degrade import degrade
+from ScarSegECGLib.training.ecg_training import GuideTrainer, Kind, embed
+from ScarSegECGLib.training.evidence import Seen, movement_of, see
+from ScarSegECGLib.training.pairs import Pairs, make_pairs, segment_fractions
+
+Source = Literal["none", "own", "other", "old", "five years"]
+FIVE_YEARS = 5 * 365.0
+WRONG_GAP_DAYS = 2 * 365.0
+VOXELS_KEPT = 1500  # of each case and ECG, for calibration
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: which branch, and whose ECG. ``told`` is the gap the network is told (None: the true)."""
+
+    name: str
+    kind: Kind | None
+    source: Source = "none"
+    told: float | None = None
+
+
+ROWS = (
+    Row("image only", None),
+    Row("+ AHA (predicted)", "aha"),
+    Row("+ ECG without time", "no time", "own"),
+    Row("+ TAFF", "taff", "own"),
+    Row("+ TAFF, ECG of another patient", "taff", "other"),
+    Row("+ TAFF, wrong gap", "taff", "old", told=0.0),
+    Row("+ TAFF, gap 5 years", "taff", "five years"),
+)
+IMAGE_ONLY = ROWS[0].name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One row on one patient with one ECG; ``voxels`` are those found right, found and expected.
+
+    ``logit``, ``wall`` and ``truth`` of some voxels of the predicted myocardium, for calibration.
+    """
+
+    row: str
+    degraded: bool
+    case: str
+    fold: int
+    pathological: bool
+    overlap: Overlap
+    scar_ml: float
+    voxels: tuple[int, int, int]
+    logit: NDArray[np.float32]
+    wall: NDArray[np.float32]
+    truth: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class HeldOutEcgs:
+    """Semi-synthetic ECGs of a fold's held-out patients, by source."""
+
+    own: Pairs
+    old: Pairs
+    five_years: Pairs
+
+    def of(self, source: Source) -> Pairs:
+        """Where a row's ECGs come from; another patient's are chosen among ``own``."""
+        return {"old": self.old, "five years": self.five_years}.get(source, self.own)
+
+
+def make_test_ecgs(
+    cases: Sequence[ExpertCase], noise: NDArray, seed: int, ecgs: int, quiet: bool = False
+) -> HeldOutEcgs:
+    """ECGs never used in training: the gap drawn as there, two years (ECG first), and five years."""
+    fractions = [segment_fractions(case) for case in cases]
+
+    def drawn(offset: int, gap: float | None) -> Pairs:
+        return make_pairs(fractions, noise, seed + offset, ecgs=ecgs, gap_days=gap, quiet=quiet)
+
+    return HeldOutEcgs(drawn(0, None), drawn(1, -WRONG_GAP_DAYS), drawn(2, -FIVE_YEARS))
+
+
+@torch.inference_mode()
+def amplitude(trainer: GuideTrainer, quality: float, gap_days: float) -> float:
+    """How much one ECG counts, with the lower limit that ``network.amplitude.decide`` sets."""
+    one = torch.ones(1)
+    value = float(trainer.amplitude(quality * one, gap_days * one, one))
+    return 0.0 if value < LEAST_AMPLITUDE else value
+
+
+def _another(pairs: Pairs, patient: int, rng: np.random.Generator) -> int:
+    """An ECG of another patient."""
+    return int(rng.choice(np.flatnonzero(pairs.patient.numpy() != patient)))
+
+
+def moved_logits(
+    row: Row, seen: Seen, trainer: GuideTrainer | None, ecgs: HeldOutEcgs, patient: int
+) -> list[FloatArray]:
+    """The scar logit of one stack under one row, once per ECG of the patient."""
+    logit = seen.evidence.scar_logit
+    if row.kind is None or trainer is None:
+        return [logit]
+    if row.kind == "aha":
+        return [logit + movement_of(trainer.branch, seen, trainer.constant.detach()[None], 1.0, None)]
+    pairs = ecgs.of(row.source)
+    rng = np.random.default_rng([patient, 11])
+    moved = []
+    for number in pairs.of(patient).tolist():
+        chosen = _another(pairs, patient, rng) if row.source == "other" else number
+        gap = float(pairs.gap_days[chosen]) if row.told is None else row.told
+        weight = amplitude(trainer, float(pairs.inputs.quality[chosen]), gap)
+        if weight == 0.0:
+            moved.append(logit)
+            continue
+        tokens = trainer.tokens(embed(trainer.branch.encoder, pairs.inputs.part(slice(chosen, chosen + 1)))).detach()
+        moved.append(logit + movement_of(trainer.branch, seen, tokens, weight, gap if row.kind == "taff" else None))
+    return moved
+
+
+def outcome(row: str, degraded: bool, fold: int, case: ExpertCase, seen: Seen | None, logit: FloatArray) -> Outcome:
+    """Measure one row against the expert; a stack without a ventricle counts as an empty segmentation."""
+    truth = case.labels >= SCAR
+    spacing = case.stack.spacing
+    if seen is None:
+        probability = wall = np.zeros(truth.shape, np.float32)
+        inside = np.zeros(truth.shape, bool)
+    else:
+        wall, inside = seen.evidence.anatomy[:, 2], seen.anatomy.myocardium
+        probability = scar_probability(logit, wall, seen.bright, inside)
+    found = drop_small_islands(probability > SCAR_ABOVE, spacing, minimum_ml=SMALLEST_ISLAND_ML)
+    some = np.flatnonzero(inside)
+    some = np.random.default_rng(0).permutation(some)[:VOXELS_KEPT]
+    return Outcome(
+        row,
+        degraded,
+        case.name,
+        fold,
+        bool(truth.any()),
+        overlap(found, truth, spacing),
+        float(found.sum()) * case.stack.voxel_ml,
+        (int((found & truth).sum()), int(found.sum()), int(truth.sum())),
+        np.asarray(logit, np.float32).ravel()[some],
+        np.asarray(wall, np.float32).ravel()[some],
+        truth.ravel()[some],
+    )
+
+
+def _seen_or_none(stack: LgeStack, session: Session) -> Seen | None:
+    try:
+        return see(stack, session)
+    except InputError:
+        return None
+
+
+def evaluate_rows(
+    cases: Sequence[ExpertCase],
+    fold: int,
+    session: Session,
+    trainers: dict[Kind, GuideTrainer],
+    ecgs: HeldOutEcgs,
+    *,
+    rows: Sequence[Row] = ROWS,
+    progress: Callable[[str], None] = lambda name: None,
+) -> list[Outcome]:
+    """Every row on every held-out patient of a fold, clean and degraded; the image networks run once for all rows."""
+    outcomes = []
+    for patient, case in enumerate(cases):
+        progress(case.name)
+        for degraded in (False, True):
+            stack = degrade(case.stack, 77_000 + 100 * fold + patient) if degraded else case.stack
+            seen = _seen_or_none(stack, session)
+            for row in rows:
+                if seen is None:
+                    logits = [np.zeros(case.labels.shape, np.float32)]
+                else:
+                    trainer = trainers[row.kind] if row.kind else None
+                    logits = moved_logits(row, seen, trainer, ecgs, patient)
+                outcomes += [outcome(row.name, degraded, fold, case, seen, logit) for logit in logits]
+    return outcomes

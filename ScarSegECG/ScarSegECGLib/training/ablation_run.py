@@ -1,0 +1,218 @@
+"""The whole ablation: encoder once, then per fold evidence, pairs, branches, and every row on the held-out patients."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import distributed
+from tqdm import tqdm
+
+from ScarSegECGLib.case import SCAR
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.measure.overlap import overlap
+from ScarSegECGLib.network.ecg_encoder import EcgEncoder
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.training.ablation import ROWS, Outcome, evaluate_rows, make_test_ecgs
+from ScarSegECGLib.training.ablation_tables import CAPTION, as_csv, as_markdown, plot, reliabilities, table
+from ScarSegECGLib.training.baseline import NAME as BASELINE
+from ScarSegECGLib.training.baseline import segment_baseline, train_baseline
+from ScarSegECGLib.training.calibration import reliability_figure
+from ScarSegECGLib.training.dataset import ExpertCase
+from ScarSegECGLib.training.degrade import degrade
+from ScarSegECGLib.training.ecg_features import steady_noise
+from ScarSegECGLib.training.ecg_simulation.noise import noise_bank
+from ScarSegECGLib.training.ecg_stage_one import EncoderRecipe, train_encoder
+from ScarSegECGLib.training.ecg_training import (
+    GuideData,
+    GuideRecipe,
+    GuideTrainer,
+    Kind,
+    embed,
+    my_share,
+    train_guide,
+)
+from ScarSegECGLib.training.evidence import bank_of
+from ScarSegECGLib.training.evidence_grid import grid_area
+from ScarSegECGLib.training.folds import patient_folds
+from ScarSegECGLib.training.pairs import make_pairs, segment_fractions
+
+_TEST_SEED, _PAIR_SEED = 90_000, 7_000
+
+
+@dataclass(frozen=True)
+class AblationPlan:
+    """How large the ablation is. ``test_ecgs`` ECGs per held-out patient; ``only_folds`` None for all."""
+
+    encoder: EncoderRecipe = field(default_factory=EncoderRecipe)
+    guide: GuideRecipe = field(default_factory=GuideRecipe)
+    folds: int = 5
+    test_ecgs: int = 5
+    baseline_seconds: float = 0.0
+    only_folds: Sequence[int] | None = None
+
+
+def train_branches(
+    cases: Sequence[ExpertCase],
+    session: Session,
+    encoder: EcgEncoder,
+    noise: NDArray,
+    plan: AblationPlan,
+    folder: Path,
+    seed: int,
+    *,
+    kinds: Sequence[Kind] = ("aha", "no time", "taff"),
+    device: torch.device,
+    member: int = 0,
+    quiet: bool = False,
+) -> dict[Kind, GuideTrainer]:
+    """Evidence, pairs and one branch of each kind for one image network, from its training patients."""
+    evidence = bank_of(
+        cases, session, folder / "evidence", member=member, degraded=plan.guide.degraded_versions, quiet=quiet
+    )
+    fractions = [segment_fractions(case) for case in cases]
+    pairs = make_pairs(fractions, noise, seed, file=folder / "pairs.safetensors", quiet=quiet)
+    data = GuideData(evidence, pairs, embed(encoder, pairs.inputs), grid_area())
+    return {
+        kind: train_guide(
+            session.settings["channels"],
+            encoder,
+            plan.encoder.width,
+            data,
+            plan.guide,
+            kind,
+            folder / f"{kind.replace(' ', '_')}{member}",
+            device=device,
+            title=kind,
+            quiet=quiet,
+        )
+        for kind in kinds
+    }
+
+
+def _baseline(
+    cases: Sequence[ExpertCase],
+    held_out: Sequence[ExpertCase],
+    fold: int,
+    session: Session,
+    plan: AblationPlan,
+    file: Path,
+    device: torch.device,
+    quiet: bool,
+) -> list[Outcome]:
+    """The baseline on one fold; it has no logit of its own, so no calibration."""
+    net = train_baseline(cases, plan.baseline_seconds, file, device=device, quiet=quiet)
+    nothing = np.zeros(0, np.float32)
+    outcomes = []
+    for patient, case in enumerate(held_out):
+        truth = case.labels >= SCAR
+        for degraded in (False, True):
+            stack = degrade(case.stack, 77_000 + 100 * fold + patient) if degraded else case.stack
+            try:
+                found = segment_baseline(net, stack, session)
+            except InputError:
+                found = np.zeros(truth.shape, bool)
+            counts = (int((found & truth).sum()), int(found.sum()), int(truth.sum()))
+            figures = overlap(found, truth, case.stack.spacing)
+            ml = float(found.sum()) * case.stack.voxel_ml
+            voxels = (nothing, nothing, np.zeros(0, bool))
+            outcomes.append(
+                Outcome(BASELINE, degraded, case.name, fold, bool(truth.any()), figures, ml, counts, *voxels)
+            )
+    return outcomes
+
+
+def run_ablation(
+    cases: Sequence[ExpertCase],
+    run: Path,
+    noise_folder: Path,
+    plan: AblationPlan,
+    device: torch.device,
+    quiet: bool = False,
+) -> tuple[list[Outcome], EcgEncoder] | None:
+    """Train and evaluate; every step is kept under ``run`` and taken up again.
+
+    Returns
+    -------
+    The outcomes of all folds and the encoder; None in a process of ``torchrun`` that only helped.
+
+    Raises
+    ------
+    InputError : ``run`` lacks the weights of a fold.
+    """
+    chosen = list(range(plan.folds)) if plan.only_folds is None else list(plan.only_folds)
+    for fold in chosen:
+        if not (run / f"fold{fold}" / "weights.safetensors").is_file():
+            raise InputError(f"{run.name}: fold{fold}/weights.safetensors is missing; run scarsegecg train first")
+    many = int(os.environ.get("WORLD_SIZE", 1)) > 1
+    if many and not distributed.is_initialized():
+        distributed.init_process_group("gloo")
+    if many and device.type == "cuda":
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    noise = steady_noise(noise_bank(noise_folder))
+    encoder: EcgEncoder | None = None
+    if not many or distributed.get_rank() == 0:
+        encoder = train_encoder(plan.encoder, noise, run / "ecg", device=device, quiet=quiet)
+    if many:
+        distributed.barrier()
+    encoder = encoder or train_encoder(plan.encoder, noise, run / "ecg", device=device, quiet=quiet)
+
+    groups = patient_folds([case.name for case in cases], [case.scar_ml for case in cases], plan.folds)
+
+    def branches(fold: int) -> tuple[Session, dict[Kind, GuideTrainer]]:
+        folder = run / f"fold{fold}"
+        session = Session.load(folder / "weights.safetensors", "cpu")
+        seen = [case for case in cases if case.name not in groups[fold]]
+        place = folder / "ecg"
+        trained = train_branches(
+            seen, session, encoder, noise, plan, place, _PAIR_SEED + fold, device=device, quiet=quiet
+        )
+        return session, trained
+
+    for fold in my_share(chosen):
+        branches(fold)
+    if many:
+        distributed.barrier()
+        if distributed.get_rank() != 0:
+            return None
+    outcomes: list[Outcome] = []
+    for fold in chosen:
+        session, trainers = branches(fold)
+        held_out = [case for case in cases if case.name in groups[fold]]
+        ecgs = make_test_ecgs(held_out, noise, _TEST_SEED + 10 * fold, plan.test_ecgs, quiet)
+        with tqdm(total=len(held_out), desc=f"fold {fold} rows", unit="case", disable=quiet) as bar:
+            outcomes += evaluate_rows(
+                held_out, fold, session, trainers, ecgs, rows=ROWS, progress=lambda _, bar=bar: bar.update()
+            )
+        if plan.baseline_seconds > 0:
+            file = run / f"fold{fold}" / "baseline.safetensors"
+            seen = [case for case in cases if case.name not in groups[fold]]
+            outcomes += _baseline(seen, held_out, fold, session, plan, file, device, quiet)
+    return outcomes, encoder
+
+
+def write_ablation(folder: Path, outcomes: Sequence[Outcome], notes: Sequence[str] = ()) -> str:
+    """``ablation.csv``, ``ablation.md``, ``ablation.png`` and the reliability diagrams; returns the Markdown."""
+    lines = table(outcomes)
+    text = as_markdown(lines, notes)
+    write_text(folder / "ablation.md", text)
+    write_text(folder / "ablation.csv", as_csv(lines))
+    _write_png(folder / "ablation.png", plot(lines))
+    for degraded, images in ((False, "clean"), (True, "degraded")):
+        caption = f"Scar probability on {images} images. {CAPTION.split('.')[0]}."
+        figure = reliability_figure(reliabilities(outcomes, degraded), caption)
+        _write_png(folder / f"reliability_{images}.png", figure)
+    return text
+
+
+def _write_png(path: Path, figure: Figure) -> None:
+    partial = path.with_name(path.name + ".partial")
+    figure.savefig(partial, format="png", dpi=150)
+    partial.replace(path)

@@ -1,0 +1,145 @@
+"""The image-only baseline: nnU-Net's 2D plan as a DynUNet.
+
+nnU-Net chooses its network from the data by published rules (Isensee et al., Nat Methods 2021;18:203). What stands in
+for it is MONAI's DynUNet with the plan that those rules give and nnU-Net's optimiser, trained for as many seconds as
+asked; the table says so. nnU-Net itself (extra ``benchmark``) wants a GPU and a data folder of its own.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from monai.networks.nets import DynUNet
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from ScarSegECGLib.case import SCAR, LgeStack
+from ScarSegECGLib.lge.normalise import heart_disc, normalise
+from ScarSegECGLib.measure.islands import drop_small_islands
+from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.pipeline import SMALLEST_ISLAND_ML
+from ScarSegECGLib.training.augment import AugmentPlan, augment
+from ScarSegECGLib.training.dataset import ExpertCase, fine_slices
+
+NAME = "DynUNet with nnU-Net's 2D plan"
+CLASSES = 4
+PATCH = 96
+_FEWEST, _MOST, _SMALLEST_MAP = 32, 512, 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """nnU-Net's 2D plan of a square patch: ``strides`` and ``filters`` per level, 3x3 kernels throughout."""
+
+    strides: tuple[int, ...]
+    filters: tuple[int, ...]
+
+
+def plan_2d(patch: int = PATCH) -> Plan:
+    """Halve until the map is about 4 pixels wide; 32 filters, doubled at every level, at most 512."""
+    levels = 1 + max(0, int(math.log2(patch / _SMALLEST_MAP)))
+    return Plan((1, *(2,) * (levels - 1)), tuple(min(_MOST, _FEWEST * 2**level) for level in range(levels)))
+
+
+def network(plan: Plan) -> DynUNet:
+    """The plan as a DynUNet: instance norm, leaky ReLU, deep supervision, one slice at a time."""
+    kernels = [3] * len(plan.strides)
+    return DynUNet(
+        spatial_dims=2,
+        in_channels=1,
+        out_channels=CLASSES,
+        kernel_size=kernels,
+        strides=list(plan.strides),
+        upsample_kernel_size=list(plan.strides[1:]),
+        filters=list(plan.filters),
+        norm_name="instance",
+        deep_supervision=True,
+        deep_supr_num=max(1, len(plan.strides) - 3),
+    )
+
+
+def dice_and_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """nnU-Net's loss of one head: batch Dice over the foreground classes plus cross-entropy."""
+    onehot = F.one_hot(labels.long(), CLASSES).permute(0, 3, 1, 2).float()[:, 1:]
+    probability = logits.softmax(dim=1)[:, 1:]
+    shared, both = (probability * onehot).sum(dim=(0, 2, 3)), (probability + onehot).sum(dim=(0, 2, 3))
+    return F.cross_entropy(logits, labels.long()) - ((2 * shared + 1e-5) / (both + 1e-5)).mean()
+
+
+def deep_loss(heads: Tensor, labels: Tensor) -> Tensor:
+    """Weighted 1, 1/2, 1/4 ... over the heads [B, heads, C, H, W]."""
+    weights = [0.5**index for index in range(heads.shape[1])]
+    terms = [weight * dice_and_entropy(heads[:, index], labels) for index, weight in enumerate(weights)]
+    return torch.stack(terms).sum() / sum(weights)
+
+
+def train_baseline(
+    cases: Sequence[ExpertCase], seconds: float, file: Path, *, device: torch.device, seed: int = 0, quiet: bool = False
+) -> nn.Module:
+    """Train for so many seconds with nnU-Net's optimiser (SGD, Nesterov 0.99, polynomial decay); kept in ``file``."""
+    torch.manual_seed(seed)
+    net = network(plan_2d())
+    if file.is_file():
+        net.load_state_dict(load_file(file))
+        return net.eval()
+    slices = fine_slices(cases)
+    middle = slices.images[:, 1:2] if slices.images.shape[1] > 1 else slices.images
+    net = net.to(device).train()
+    optimiser = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.99, nesterov=True, weight_decay=3e-5)
+    rng = torch.Generator().manual_seed(seed)
+    plan = AugmentPlan(size=PATCH, shift=8, neighbour_shift=0)
+    start = time.monotonic()
+    bar = tqdm(total=round(seconds), desc="baseline", unit="s", disable=quiet)
+    while (gone := time.monotonic() - start) < seconds:
+        for group in optimiser.param_groups:
+            group["lr"] = 1e-2 * (1 - gone / seconds) ** 0.9
+        chosen = torch.randint(len(middle), (12,), generator=rng)
+        images, labels = augment(middle[chosen].float(), slices.labels[chosen], plan, rng)
+        value = deep_loss(net(images.to(device)), labels.to(device))
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 12.0)
+        optimiser.step()
+        bar.n = round(gone)
+        bar.refresh()
+    bar.close()
+    net = net.to("cpu").eval()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.contiguous() for key, value in net.state_dict().items()}, file)
+    return net
+
+
+@torch.inference_mode()
+def segment_baseline(net: nn.Module, stack: LgeStack, session: Session) -> NDArray[np.bool_]:
+    """Scar of one stack, about the centre that the fold's own locator finds; InputError where it finds none."""
+    spacing = stack.spacing[1:]
+    centres = np.tile(session.locate(stack).mean(axis=0), (len(stack.voxels), 1))
+    field = cut_field(torch.from_numpy(stack.voxels), spacing, centres)
+    normal = torch.from_numpy(normalise(field.numpy(), heart_disc(FIELD_PIXELS, PIXEL_MM)))[:, None]
+    margin = (FIELD_PIXELS - PATCH) // 2
+    inner = normal[:, :, margin : margin + PATCH, margin : margin + PATCH]
+    probability = net(inner).softmax(dim=1)[:, SCAR]
+    whole = F.pad(probability, (margin,) * 4)
+    found = _native(whole, stack, centres) > 0.5
+    return drop_small_islands(found, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML)
+
+
+def _native(field: Tensor, stack: LgeStack, centres: NDArray[np.float64]) -> NDArray[np.float32]:
+    """A field [K, S, S] read back onto the stack's grid, linear."""
+    row_mm, column_mm = stack.spacing[1:]
+    rows, columns = torch.meshgrid(
+        torch.arange(stack.voxels.shape[1]) * row_mm, torch.arange(stack.voxels.shape[2]) * column_mm, indexing="ij"
+    )
+    places = torch.stack([columns, rows], dim=-1)[None] - torch.as_tensor(centres).flip(-1).view(-1, 1, 1, 2)
+    grid = (places / (FIELD_PIXELS * PIXEL_MM / 2)).float()
+    return F.grid_sample(field[:, None], grid, align_corners=False)[:, 0].numpy()

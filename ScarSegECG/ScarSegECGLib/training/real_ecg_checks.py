@@ -1,0 +1,256 @@
+"""What the ECG network, trained on simulated ECGs alone, says of real ones: reported as it comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
+from ScarSegECGLib.case import MedianBeat
+from ScarSegECGLib.ecg.delineation import delineate
+from ScarSegECGLib.ecg.features import measure_features
+from ScarSegECGLib.ecg.median_beat import median_beat
+from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.ecg.selvester import qrs_score
+from ScarSegECGLib.ecg.waves import ONSET, RATE, SAMPLES
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.network.ecg_encoder import EcgEncoder, feature_table
+
+SCAR_FROM = 0.25  # a segment counts as scarred from this estimated fraction on (fixed beforehand)
+# Segments of the places named in PTB's headers, by the usual correspondence of leads and walls (project's facts, 6).
+PLACES = {
+    "anterior": (1, 7, 8, 13, 14, 17),
+    "infero": (4, 10, 15, 3, 9),
+    "inferior": (4, 10, 15, 3, 9),
+    "postero": (5, 11, 4, 10),
+    "later": (5, 6, 11, 12, 16),
+}
+NORMAL_CODES = {"426783006", "426177001", "427084000"}  # sinus rhythm, slow or fast: nothing else was noted
+# The part of the LV each segment is taken to be: all alike but the cap.
+SHARE = np.array([1.0] * 16 + [0.5]) / 16.5
+
+
+@dataclass(frozen=True)
+class RealCheck:
+    """One real ECG: what is known of it, and what came out."""
+
+    source: str
+    record: str
+    known: str
+    said: str
+    figures: dict[str, float]
+
+
+@torch.inference_mode()
+def segment_fractions_of(beat: MedianBeat, encoder: EcgEncoder) -> NDArray[np.float64]:
+    """Estimated scar fraction of each segment, (17,), from the ECG alone."""
+    _, scar = encoder(
+        torch.from_numpy(beat.millivolts)[None],
+        torch.from_numpy(beat.lead_mask)[None],
+        torch.from_numpy(feature_table(beat.features))[None],
+    )
+    return scar[0].sigmoid().numpy().astype(np.float64)
+
+
+def _named(fractions: NDArray) -> str:
+    found = [str(k + 1) for k in np.argsort(-fractions) if fractions[k] >= SCAR_FROM]
+    return f"{100 * float(fractions @ SHARE):.0f} % of the LV; segments {' '.join(found) or 'none'}"
+
+
+def _score_percent(beat: MedianBeat) -> float:
+    return qrs_score(beat.features, beat).percent_lv
+
+
+def _comments(header: Path) -> list[str]:
+    text = header.read_text(encoding="latin-1").splitlines()
+    return [row.lstrip("# ").strip() for row in text if row.startswith("#")]
+
+
+def check_ptb(folder: Path, encoder: EcgEncoder) -> list[RealCheck]:
+    """PTB records with the place of an acute infarct in the header: do the named segments stand out?
+
+    ``inside`` and ``outside`` are the mean estimated fractions in the named segments and in the others.
+    """
+    checks = []
+    for header in sorted(folder.glob("*.hea")):
+        place = next((c.split(":", 1)[1].strip() for c in _comments(header) if c.startswith("Acute infarction")), "")
+        beat = median_beat(read_ecg(header))
+        fractions = segment_fractions_of(beat, encoder)
+        named = sorted({s for word, segments in PLACES.items() if word in place for s in segments})
+        here = np.isin(np.arange(1, 18), named)
+        figures = {
+            "inside": float(fractions[here].mean()) if here.any() else float("nan"),
+            "outside": float(fractions[~here].mean()),
+            "percent_lv": 100 * float(fractions @ SHARE),
+            "qrs_score_percent": _score_percent(beat),
+        }
+        checks.append(RealCheck("PTB (real, acute)", header.stem, place, _named(fractions), figures))
+    return checks
+
+
+def neighbours() -> NDArray[np.bool_]:
+    """Which AHA segments share a border, (17, 17)."""
+    touch = np.zeros((17, 17), dtype=bool)
+    for ring in (BASAL, MID, APICAL):
+        numbers = RING_SEGMENTS[ring]
+        for here, there in zip(numbers, (*numbers[1:], numbers[0]), strict=True):
+            touch[here - 1, there - 1] = True
+    for basal, mid in zip(RING_SEGMENTS[BASAL], RING_SEGMENTS[MID], strict=True):
+        touch[basal - 1, mid - 1] = True
+    for mid, apical in ((7, 13), (8, 13), (8, 14), (9, 14), (9, 15), (10, 15), (11, 15), (11, 16), (12, 16), (12, 13)):
+        touch[mid - 1, apical - 1] = True
+    for apical in RING_SEGMENTS[APICAL]:
+        touch[apical - 1, RING_SEGMENTS[CAP][0] - 1] = True
+    return touch | touch.T
+
+
+def borders_between(one: int, other: int) -> int:
+    """Fewest segment borders to cross from one segment to another (1..17)."""
+    touch, reached, steps = neighbours(), {one}, 0
+    while other not in reached:
+        reached |= {int(k) + 1 for s in reached for k in np.flatnonzero(touch[s - 1])}
+        steps += 1
+    return steps
+
+
+def challenge_2007(
+    fractions: NDArray, extent_percent: float, segments: Sequence[int], centroid: int
+) -> dict[str, float]:
+    """Scores of the PhysioNet/CinC Challenge 2007.
+
+    EPD is the difference in extent (percentage points of the LV), SO the overlap of the scarred segments (shared over
+    union), CED the distance between the centroids' segments, counted here in segment borders.
+    """
+    found = np.flatnonzero(fractions >= SCAR_FROM) + 1
+    union = set(found.tolist()) | set(segments)
+    most = int(np.argmax(fractions)) + 1
+    # The centroid: the segment whose own and neighbours' scar is greatest.
+    around = neighbours() @ fractions / neighbours().sum(axis=1)
+    middle = int(np.argmax(fractions + around)) + 1 if found.size else most
+    extent = 100 * float(fractions @ SHARE)
+    return {
+        "extent_percent": extent,
+        "EPD": abs(extent - extent_percent),
+        "SO": len(set(found.tolist()) & set(segments)) / len(union),
+        "CED": float(borders_between(middle, centroid)),
+    }
+
+
+# 12 leads among the 352 nodes of the body-surface map (numbered from 1), as known for this electrode set.
+_MAP_COLUMNS, _MAP_NODES = 6, 352  # index, ms, flag, VR, VL, VF; node n is column 5 + n
+_PRECORDIAL = {
+    "V1": {169: 1.0},
+    "V2": {171: 1.0},
+    "V3": {192: 0.5, 193: 0.5},
+    "V4": {216: 1.0},
+    "V5": {217: 1 / 3, 218: 2 / 3},
+    "V6": {219: 1.0},
+}
+
+
+def read_body_surface_map(path: Path) -> MedianBeat:
+    """The averaged beat of a CinC 2007 map (2 kHz, uV) as a 12-lead median beat.
+
+    Raises
+    ------
+    InputError : not such a file.
+    """
+    table = [row.split() for row in path.read_text(encoding="latin-1").splitlines()]
+    wide = [row for row in table if len(row) >= _MAP_COLUMNS + _MAP_NODES]  # the head has fewer
+    try:
+        rows = np.array([[float(cell) for cell in row[: _MAP_COLUMNS + _MAP_NODES]] for row in wide])
+    except ValueError:
+        rows = np.zeros((0, 0))
+    if len(rows) < 200:
+        raise InputError(f"{path.name}: not a body-surface map of 6 + 352 columns; give case0001.dat")
+    right, left, foot = (rows[:, 3 + k] for k in range(3))
+    central = (right + left + foot) / 3
+    limbs = [left - right, foot - right, foot - left]
+    limbs += [1.5 * (electrode - central) for electrode in (right, left, foot)]
+    chest = [
+        sum(weight * rows[:, _MAP_COLUMNS - 1 + node] for node, weight in nodes.items()) - central
+        for nodes in _PRECORDIAL.values()
+    ]
+    signal = resample_poly(np.stack([*limbs, *chest]) / 1000.0, 1, 4, axis=1, padtype="line")
+    steep = np.sqrt((np.gradient(signal, axis=1) ** 2).sum(axis=0))
+    marks = delineate(signal, int(np.argmax(steep)), RATE)
+    level = signal[:, max(0, marks.qrs_onset - 10) : max(1, marks.qrs_onset)].mean(axis=1, keepdims=True)
+    padded = np.pad(signal - level, ((0, 0), (ONSET, SAMPLES)), mode="edge")
+    beat = padded[:, marks.qrs_onset : marks.qrs_onset + SAMPLES].astype(np.float32)
+    mask = np.ones(12, dtype=bool)
+    return MedianBeat(beat, mask, measure_features(beat, mask, marks=marks, rr_s=None))
+
+
+def check_challenge_2007(folder: Path, encoder: EcgEncoder) -> list[RealCheck]:
+    """Case 1, whose truth was drawn on LGE: extent 31 %, segments 1 2 3 8 9 13 14 15, centroid 8."""
+    beat = read_body_surface_map(folder / "case0001.dat")
+    fractions = segment_fractions_of(beat, encoder)
+    figures = challenge_2007(fractions, 31.0, (1, 2, 3, 8, 9, 13, 14, 15), 8)
+    figures["qrs_score_percent"] = _score_percent(beat)
+    known = "31 % of the LV; segments 1 2 3 8 9 13 14 15; centroid 8"
+    return [RealCheck("CinC 2007 (real, LGE truth)", "case 1", known, _named(fractions), figures)]
+
+
+def check_normals(folder: Path, encoder: EcgEncoder) -> list[RealCheck]:
+    """Real ECGs with sinus rhythm and no other diagnosis: how much scar is imagined?"""
+    checks = []
+    for header in sorted(folder.glob("*.hea")):
+        codes = next((c.split(":", 1)[1] for c in _comments(header) if c.startswith("Dx:")), "")
+        if not set(codes.replace(" ", "").split(",")) <= NORMAL_CODES:
+            continue
+        try:
+            beat = median_beat(read_ecg(header))
+        except InputError:
+            continue
+        fractions = segment_fractions_of(beat, encoder)
+        figures = {
+            "percent_lv": 100 * float(fractions @ SHARE),
+            "largest_fraction": float(fractions.max()),
+            "qrs_score_percent": _score_percent(beat),
+        }
+        checks.append(
+            RealCheck("CinC 2021 (real, normal)", header.stem, "no infarct noted", _named(fractions), figures)
+        )
+    return checks
+
+
+def all_checks(ecg_folder: Path, encoder: EcgEncoder) -> list[RealCheck]:
+    """Everything that can be checked on real ECGs, as far as the data are there."""
+    checks: list[RealCheck] = []
+    for name, check in (("ptb", check_ptb), ("cinc2007_case1", check_challenge_2007), ("cinc2021", check_normals)):
+        if (ecg_folder / name).is_dir():
+            checks += check(ecg_folder / name, encoder)
+    return checks
+
+
+def as_markdown(checks: Sequence[RealCheck]) -> str:
+    """Tables by source; the normals are counted, not listed."""
+    lines = [
+        "Real ECGs, read by a network that has learned from simulated ECGs alone. Every record tried is here. "
+        f"A segment counts as scarred from an estimated fraction of {SCAR_FROM:.2f} on.",
+        "",
+        "| source | record | what is known | what the ECG network says | figures |",
+        "|---|---|---|---|---|",
+    ]
+    for check in checks:
+        if "normal" in check.source:
+            continue
+        figures = ", ".join(f"{name} {value:.2f}" for name, value in check.figures.items())
+        lines.append(f"| {check.source} | {check.record} | {check.known} | {check.said} | {figures} |")
+    normals = [check.figures for check in checks if "normal" in check.source]
+    if normals:
+        burden = np.array([row["percent_lv"] for row in normals])
+        largest = np.array([row["largest_fraction"] for row in normals])
+        lines += [
+            "",
+            f"{len(normals)} real ECGs without any diagnosis but sinus rhythm (CinC 2021): imagined scar "
+            f"{burden.mean():.1f} % of the LV (median {np.median(burden):.1f} %, worst {burden.max():.1f} %), "
+            f"some segment above {SCAR_FROM:.2f} in {int((largest >= SCAR_FROM).sum())} of them.",
+        ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,308 @@
+"""From the parameter node to a segmented case and back into the scene; main thread, except what ``work`` returns."""
+
+import functools
+import importlib.util
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import slicer
+from slicer.i18n import tr as _
+
+from ScarSegECGLib.case import ScarResult
+from ScarSegECGLib.errors import InputError
+from ScarSegECGPanel.dicom import contrastFromDicom
+from ScarSegECGPanel.masks import Masks
+from ScarSegECGPanel.nodes import CONTRASTS, RESULT_NODE, stackFromVolume, writeTable
+from ScarSegECGPanel.run import ProgressCallback
+from ScarSegECGPanel.segments import holdsResult, isWhole, readSegments, writeSegments
+from ScarSegECGPanel.study import Study
+
+METHOD = "ScarSegECG.method"
+VOLUME, SEGMENTATION, TABLE, POINTS = "volume", "segmentation", "table", "points"
+OUTPUTS = {SEGMENTATION: "outputSegmentation", TABLE: "outputTable", POINTS: "insertionPoints"}
+
+
+class CaseWork:
+    """The case at hand and those of the scene's other volumes."""
+
+    _sessions: dict = {}  # the network loaded for a device stays loaded, for every panel and script
+
+    def __init__(self) -> None:
+        self.study: Study | None = None
+        self.written: Masks | None = None  # what the scene's segments hold
+        self._volumeId = ""
+        self._parked: dict[str, Study] = {}
+        self._applied: tuple | None = None
+
+    # Computing
+
+    def work(self, parameterNode) -> Callable[[ProgressCallback], tuple[ScarResult, str]]:
+        """Read all that is in MRML now; what is returned computes without it: the result and the conduction class.
+
+        Raises
+        ------
+        InputError
+            A date is not a date, or the volume is no stack.
+        """
+        readEcg, gapOf = self._ecgReaders(parameterNode)
+        volume = parameterNode.inputVolume
+        contrast = CONTRASTS[parameterNode.contrast] or contrastFromDicom(volume)
+        stack = stackFromVolume(volume, self._date(parameterNode.mriDate), contrast)
+        whyNoEcg = "no ECG was given" if parameterNode.useEcg else "the ECG was switched off"
+        device = parameterNode.device
+        self._applied = self._ecgInputs(parameterNode)
+
+        def work(progress: ProgressCallback) -> tuple[ScarResult, str]:
+            progress(0.0, _("Reading the ECG"))
+            ecg = readEcg()
+            gap = gapOf(ecg)
+            progress(0.01, _("Loading the network"))
+            session = self._session(device)
+            from ScarSegECGLib.pipeline import segment
+
+            result = segment(stack, ecg, gap, session, why_no_ecg=whyNoEcg, progress=progress)
+            progress(0.97, _("Pictures"))
+            _warmPictures(result.ecg_use.amplitude > 0)
+            return result, _conduction(ecg)
+
+        return work
+
+    def previewWork(self, parameterNode) -> Callable[[ProgressCallback], str]:
+        """How much the ECG would count, as a sentence."""
+        readEcg, gapOf = self._ecgReaders(parameterNode)
+        device = parameterNode.device
+
+        def work(progress: ProgressCallback) -> str:
+            from ScarSegECGLib.ecg.median_beat import median_beat
+            from ScarSegECGLib.network.amplitude import decide
+
+            ecg = readEcg()
+            gap = gapOf(ecg)
+            session = self._session(device)
+            progress(0.5, "")
+            try:
+                features = median_beat(ecg).features
+            except InputError as error:
+                return f"ECG not used: {error}"
+            use = decide(
+                ecg, features, gap, session.time_weight, anatomy_known=True, network_trained=session.ecg_trained
+            )
+            days = "" if gap.days is None else _("ECG {days:+.0f} days from the MRI. ").format(days=gap.days)
+            return f"{days}{use.reason}."
+
+        return work
+
+    def segment(self, parameterNode) -> ScarResult:
+        """Segment and write the result into the scene; waits until it is done."""
+        volumeNode = parameterNode.inputVolume
+        result, conduction = self.work(parameterNode)(lambda fraction, text: None)
+        study = self.takeResult(result, conduction, parameterNode, volumeNode)
+        node = self.outputSegmentation(parameterNode)
+        writeSegments(study.masks, study.segmented.stack, volumeNode, node)
+        self.written = study.masks
+        if not parameterNode.outputTable:
+            name = f"{volumeNode.GetName()} AHA segments"
+            parameterNode.outputTable = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+        writeTable(result, parameterNode.outputTable)
+        self.saveResult(parameterNode)
+        return result
+
+    def _session(self, device: str):
+        from ScarSegECGLib.network.session import Session
+
+        if device not in self._sessions:
+            self._sessions[device] = Session.load(device=device)
+        return self._sessions[device]
+
+    def _ecgReaders(self, parameterNode) -> tuple[Callable, Callable]:
+        mriDate, ecgDate = self._date(parameterNode.mriDate), self._date(parameterNode.ecgDate)
+        path = parameterNode.ecgPath if parameterNode.useEcg else ""
+        eventBetween = parameterNode.eventBetween
+
+        def readEcg():
+            if not path:
+                return None
+            from ScarSegECGLib.ecg.read import read_ecg
+
+            return read_ecg(Path(path))
+
+        def gapOf(ecg):
+            from ScarSegECGLib.ecg.gap import gap_of_case
+
+            return gap_of_case(
+                ecg,
+                mriDate,
+                typed_ecg_date=ecgDate,
+                typed_mri_date=mriDate,
+                event_between=eventBetween,
+                now=datetime.now(),
+            )
+
+        return readEcg, gapOf
+
+    def _date(self, text: str) -> datetime | None:
+        from ScarSegECGLib.ecg.gap import parse_date
+
+        return parse_date(text) if text.strip() else None
+
+    def summary(self, result: ScarResult) -> str:
+        """What was found, by which method, and how much the ECG counted."""
+        lines = [
+            _("Scar {ml:.1f} ml, {grams:.1f} g, {percent:.1f} % of the LV (image alone {alone:.1f} ml).").format(
+                ml=result.scar.ml,
+                grams=result.scar.grams,
+                percent=result.scar.percent_of_lv,
+                alone=result.scar_image_only.ml,
+            ),
+            _("Method: {method}.").format(method=result.method),
+            result.ecg_use.reason,
+            *result.warnings,
+        ]
+        return "\n".join(line for line in lines if line)
+
+    # The case and its nodes
+
+    def takeResult(self, result: ScarResult, conduction: str, parameterNode, volumeNode) -> Study:
+        """A new segmentation of that volume: a step of its case if there is one, else a new case."""
+        if self.study and self._volumeId == volumeNode.GetID():
+            self.study.resegmented(result, conduction, _("Apply"))
+        else:
+            self.takeStudy(Study(result, conduction), parameterNode)
+        return self.study
+
+    def takeStudy(self, study: Study, parameterNode) -> None:
+        if self.study and self.study is not study:
+            self.study.end(remove=True)
+        self.study, self._volumeId, self.written = study, parameterNode.inputVolume.GetID(), None
+
+    def outputSegmentation(self, parameterNode, volumeNode=None):
+        """The chosen segmentation node, made if none is."""
+        if not parameterNode.outputSegmentation:
+            name = f"{(volumeNode or parameterNode.inputVolume).GetName()} scar"
+            parameterNode.outputSegmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+        return parameterNode.outputSegmentation
+
+    def wouldReplace(self, parameterNode) -> bool:
+        """Whether Apply would overwrite segments that no Undo brings back."""
+        node = parameterNode.outputSegmentation
+        return bool(node and holdsResult(node) and not self.study)
+
+    def saveResult(self, parameterNode) -> None:
+        """Put the case into the scene, so that it is saved and found again with its volume."""
+        node = parameterNode.resultText
+        if node is None or node.GetNodeReferenceID(VOLUME) != parameterNode.inputVolume.GetID():
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", RESULT_NODE)
+            node.SetHideFromEditors(True)
+            parameterNode.resultText = node
+        node.SetText(self.study.toText())
+        node.SetNodeReferenceID(VOLUME, parameterNode.inputVolume.GetID())
+        self.noteMethod(parameterNode)
+
+    def noteMethod(self, parameterNode) -> None:
+        """What changes with every step: how the scar came about, and which nodes hold the case."""
+        node = parameterNode.resultText
+        if node is None or self.study is None:
+            return
+        node.SetAttribute(METHOD, self.study.method)
+        for role, name in OUTPUTS.items():
+            held = getattr(parameterNode, name)
+            node.SetNodeReferenceID(role, held.GetID() if held else None)
+
+    def resumeCase(self, parameterNode) -> bool:
+        """The chosen volume's case, from this session or from the scene; whether one was read from the scene."""
+        volume = parameterNode.inputVolume
+        self._volumeId = volume.GetID() if volume else ""
+        if self.study or not volume:
+            return False
+        self.study = self._parked.pop(self._volumeId, None)
+        if self.study:
+            self.written = self.study.masks
+            return False
+        node = parameterNode.resultText
+        if node is None or not node.GetText() or importlib.util.find_spec("matplotlib") is None:
+            return False
+        try:
+            study = Study.fromText(node.GetText(), slicer.util.arrayFromVolume(volume))
+        except (ValueError, KeyError):
+            return False  # of another version, or the images were changed since
+        segmentation = parameterNode.outputSegmentation
+        masks = readSegments(study.segmented.stack, volume, segmentation) if segmentation else None
+        if masks is None:
+            return False
+        study.resume(masks.toBits(), node.GetAttribute(METHOD) or study.method)
+        self.study, self.written = study, study.masks
+        return True
+
+    def followsOtherVolume(self, parameterNode) -> bool:
+        volume = parameterNode.inputVolume
+        return (volume.GetID() if volume else "") != self._volumeId
+
+    def changeVolume(self, parameterNode) -> None:
+        """Another volume was chosen: put the present case aside and take that volume's nodes, if it has any."""
+        if self.study:
+            self.study.end(remove=True)
+            self._parked[self._volumeId] = self.study
+        self.study, self.written, self._applied = None, None, None
+        volume = parameterNode.inputVolume
+        node = next(
+            (
+                text
+                for text in slicer.util.getNodesByClass("vtkMRMLTextNode")
+                if volume and text.GetNodeReferenceID(VOLUME) == volume.GetID()
+            ),
+            None,
+        )
+        parameterNode.resultText = node
+        for role, name in OUTPUTS.items():
+            setattr(parameterNode, name, node.GetNodeReference(role) if node else None)
+        parameterNode.influenceVolume = None
+        parameterNode.alignedVolume = None
+
+    def caseIsWhole(self, parameterNode) -> bool:
+        """Whether images and segments of the case are still there."""
+        segmentation = parameterNode.outputSegmentation
+        return bool(parameterNode.inputVolume and segmentation and isWhole(segmentation))
+
+    def dropCase(self) -> None:
+        if self.study:
+            self.study.end(remove=True)
+        self.study, self.written, self._applied = None, None, None
+
+    def dropCases(self) -> None:
+        self.dropCase()
+        self._parked, self._volumeId = {}, ""
+
+    def inputsChanged(self, parameterNode) -> bool:
+        """Whether the ECG or a date is another one than at the last Apply."""
+        return self._applied is not None and self._ecgInputs(parameterNode) != self._applied
+
+    def _ecgInputs(self, p) -> tuple:
+        return (p.ecgPath, p.mriDate, p.ecgDate, p.eventBetween, p.useEcg)
+
+
+@functools.cache
+def _warmPictures(heard: bool) -> None:
+    """Let the bullseye find where its figures fit, once, so that the main thread need not: it takes a second."""
+    from ScarSegECGLib.view import ecg_paper, paint_vtk, pictures  # noqa: F401  (matplotlib comes with them)
+    from ScarSegECGLib.view.bullseye import bullseye
+
+    for value in (5.0, 50.0):
+        values = [value] * 17
+        if heard:
+            bullseye(values, outer_ring=values, agreement=["agree"] * 17)
+            bullseye(values, agreement=["agree"] * 17)
+        else:
+            bullseye(values)
+    bullseye([None] * 17)
+
+
+def _conduction(ecg) -> str:
+    from ScarSegECGLib.ecg.median_beat import median_beat
+
+    if ecg is None:
+        return "unknown"
+    try:
+        return median_beat(ecg).features.conduction
+    except InputError:
+        return "unknown"

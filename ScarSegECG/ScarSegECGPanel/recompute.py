@@ -1,0 +1,132 @@
+"""Results that follow from a segmented case without the networks: another rule, another partition, edited masks."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Anatomy, Burden, LgeStack, ScarResult
+from ScarSegECGPanel.masks import Mask, Masks
+
+# What the panel calls a method, and the library's name of the rule ("" for the network).
+WITH_ECG, IMAGE_ONLY = "Network with ECG", "Network, image only"
+RULES = {"n SD": "n_sd", "FWHM": "fwhm", "Otsu": "otsu", "Mixture": "mixture", "EWA": "ewa"}
+METHODS = [WITH_ECG, IMAGE_ONLY, *RULES]
+AHA_MODES = {"From anterior insertion": "fixed", "Between both insertions": "landmark"}
+
+
+@dataclass(frozen=True)
+class ScarRule:
+    """How scar is told from myocardium."""
+
+    method: str = WITH_ECG
+    probability: float = 0.5
+    nSd: float = 3.0
+    smallestMl: float = 0.1
+
+
+@dataclass(frozen=True)
+class AhaRule:
+    """How the wall is divided; ``insertions`` is [slice, 2] in degrees, NaN where they are to be found."""
+
+    segments: int = 17
+    mode: str = "fixed"
+    insertions: NDArray[np.float64] | None = None
+
+    def isDefault(self) -> bool:
+        return self.segments == 17 and self.mode == "fixed" and self.insertions is None
+
+
+def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule) -> tuple[Mask, str]:
+    """The scar and the method as it is printed.
+
+    Raises
+    ------
+    InputError
+        The rule cannot be used on these images.
+    """
+    from ScarSegECGLib.measure.islands import drop_small_islands
+    from ScarSegECGLib.measure.threshold import segment_scar
+
+    stack = result.stack
+    if rule == ScarRule() and anatomy is result.anatomy:
+        return result.labels == SCAR, result.method
+    if rule.method in RULES:
+        found = segment_scar(
+            stack.voxels,
+            anatomy.cavity,
+            anatomy.myocardium,
+            stack.spacing,
+            RULES[rule.method],
+            n_sd=rule.nSd if rule.method == "n SD" else None,
+            contrast=stack.contrast,
+        )
+        mask, printed = found.mask, found.described
+    else:
+        alone = rule.method == IMAGE_ONLY
+        probability = result.scar_probability_image_only if alone else result.scar_probability
+        mask = (probability > rule.probability) & anatomy.myocardium
+        network = result.method.partition(",")[0]  # what made the probabilities
+        printed = f"{network}{', image only' if alone else ''}, p > {rule.probability:g}"
+    return drop_small_islands(mask, stack.spacing, minimum_ml=rule.smallestMl), printed
+
+
+def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:
+    """The partition of edited contours.
+
+    Raises
+    ------
+    InputError
+        Insertions that cannot be.
+    """
+    from ScarSegECGLib.anatomy.aha import partition
+
+    return partition(
+        masks.cavity & ~masks.wall,
+        masks.wall,
+        stack.voxels,
+        stack.spacing,
+        insertions_deg=aha.insertions,
+        mode="landmark" if aha.mode == "landmark" else "fixed",
+        segments=16 if aha.segments == 16 else 17,
+        orientation_known=stack.orientation_known,
+    )
+
+
+def measured(
+    result: ScarResult, anatomy: Anatomy, scar: Mask, imageOnly: Mask, method: str, conduction: str
+) -> ScarResult:
+    """The case measured again with this anatomy and this scar; what the ECG itself says stays."""
+    from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES
+    from ScarSegECGLib.measure.agreement import agreement_table
+    from ScarSegECGLib.measure.burden import burden
+    from ScarSegECGLib.measure.contours import TERRITORIES
+    from ScarSegECGLib.measure.segments import segment_percent, segment_table
+
+    stack, wall = result.stack, anatomy.myocardium
+    scar, imageOnly = scar & wall, imageOnly & wall
+    said = [row.ecg_percent for row in result.segments]
+    ecgPercent = said if any(value is not None for value in said) else None
+    seen = [None if np.isnan(p) else float(p) for p in segment_percent(anatomy.aha, scar)]
+    used = result.ecg_use.amplitude > 0
+    agreement = agreement_table(seen, ecgPercent, conduction, used, why_not_used=result.ecg_use.reason)
+    labels = np.zeros(wall.shape, np.uint8)
+    labels[anatomy.cavity] = CAVITY
+    labels[wall] = MYOCARDIUM
+    labels[scar] = SCAR
+    empty = not wall.any()
+    nothing = Burden(0.0, 0.0, 0.0)
+    return dataclasses.replace(
+        result,
+        anatomy=anatomy,
+        labels=labels,
+        cavity_ml=float(anatomy.cavity.sum()) * stack.voxel_ml,
+        myocardium_ml=float(wall.sum()) * stack.voxel_ml,
+        scar=nothing if empty else burden(scar, wall, stack.voxel_ml),
+        scar_image_only=nothing if empty else burden(imageOnly, wall, stack.voxel_ml),
+        segments=segment_table(
+            anatomy, scar, imageOnly, stack.spacing, SEGMENT_NAMES, TERRITORIES, ecgPercent, agreement
+        ),
+        method=method,
+    )

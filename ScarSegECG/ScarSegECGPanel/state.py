@@ -1,0 +1,177 @@
+"""A result as a dict for JSON, for a scene's text node and for the journal: arrays as compressed base64.
+
+The images themselves are not in it: they are the volume node's. Nothing in it names a patient.
+"""
+
+import base64
+import dataclasses
+import hashlib
+import io
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import (
+    Anatomy,
+    Burden,
+    Ecg,
+    EcgUse,
+    LgeStack,
+    ScarResult,
+    SegmentRow,
+    Storage,
+    TimeGap,
+)
+
+VERSION = 1
+
+
+def digestOf(voxels: NDArray) -> str:
+    """What tells one image from another."""
+    return hashlib.sha256(np.ascontiguousarray(voxels, np.float32).tobytes()).hexdigest()
+
+
+def toDict(result: ScarResult, conduction: str) -> dict[str, Any]:
+    """Everything but the images."""
+    stack, ecg, anatomy = result.stack, result.ecg, result.anatomy
+    arrays: dict[str, NDArray] = {
+        "labels": result.labels,
+        "probability": result.scar_probability,
+        "alone": result.scar_probability_image_only,
+        "cavity": anatomy.cavity,
+        "myocardium": anatomy.myocardium,
+        "aha": anatomy.aha,
+        "centres": anatomy.centres_mm,
+        "insertions": anatomy.insertions_deg,
+        "confidence": anatomy.insertion_confidence,
+    }
+    if ecg is not None:
+        arrays |= {"millivolts": ecg.millivolts, "leads": ecg.lead_mask}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return {
+        "version": VERSION,
+        "image": digestOf(stack.voxels),
+        "conduction": conduction,
+        "arrays": base64.b64encode(buffer.getvalue()).decode(),
+        "stack": {
+            "axes": stack.storage.axes,
+            "flips": stack.storage.flips,
+            "ijk_to_ras": stack.ijk_to_ras.tolist(),
+            "stored_ijk_to_ras": stack.stored_ijk_to_ras.tolist(),
+            "acquired": _fromDate(stack.acquired),
+            "contrast": stack.contrast,
+            "orientation_known": stack.orientation_known,
+            "sha256": stack.sha256,
+            "notes": stack.notes,
+        },
+        "ecg": None
+        if ecg is None
+        else {
+            "rate": ecg.rate,
+            "acquired": _fromDate(ecg.acquired),
+            "date_trusted": ecg.date_trusted,
+            "device_ms": ecg.device_ms,
+            "sha256": ecg.sha256,
+            "notes": ecg.notes,
+        },
+        "use": {**dataclasses.asdict(result.ecg_use), "gap": dataclasses.asdict(result.ecg_use.gap)},
+        "anatomy": {"mode": anatomy.mode, "imaged": anatomy.imaged, "notes": anatomy.notes},
+        "scar": dataclasses.asdict(result.scar),
+        "scar_image_only": dataclasses.asdict(result.scar_image_only),
+        "segments": [dataclasses.asdict(row) for row in result.segments],
+        "cavity_ml": result.cavity_ml,
+        "myocardium_ml": result.myocardium_ml,
+        "method": result.method,
+        "weights_sha256": result.weights_sha256,
+        "warnings": result.warnings,
+        "timings": result.timings,
+    }
+
+
+def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, str]:
+    """The result and the ECG's conduction class.
+
+    Parameters
+    ----------
+    storedVoxels : array
+        The volume node's, in the file's own order.
+
+    Raises
+    ------
+    ValueError
+        Another version, or another image than the one that was segmented.
+    """
+    if saved.get("version") != VERSION:
+        raise ValueError("saved by another version")
+    kept = saved["stack"]
+    storage = Storage(tuple(kept["axes"]), tuple(kept["flips"]))
+    voxels = storage.to_canonical(np.asarray(storedVoxels, np.float32))
+    if digestOf(voxels) != saved["image"]:
+        raise ValueError("the images are not the ones that were segmented")
+    stack = LgeStack(
+        voxels=voxels,
+        ijk_to_ras=np.array(kept["ijk_to_ras"]),
+        storage=storage,
+        stored_ijk_to_ras=np.array(kept["stored_ijk_to_ras"]),
+        acquired=_toDate(kept["acquired"]),
+        contrast=kept["contrast"],
+        orientation_known=kept["orientation_known"],
+        sha256=kept["sha256"],
+        notes=tuple(kept["notes"]),
+    )
+    with np.load(io.BytesIO(base64.b64decode(saved["arrays"])), allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    ecg = None
+    if saved["ecg"] is not None:
+        meta = saved["ecg"]
+        ecg = Ecg(
+            millivolts=arrays["millivolts"],
+            lead_mask=arrays["leads"],
+            rate=meta["rate"],
+            acquired=_toDate(meta["acquired"]),
+            date_trusted=meta["date_trusted"],
+            device_ms=meta["device_ms"],
+            sha256=meta["sha256"],
+            notes=tuple(meta["notes"]),
+        )
+    use = saved["use"]
+    result = ScarResult(
+        stack=stack,
+        ecg=ecg,
+        ecg_use=EcgUse(use["amplitude"], use["reason"], TimeGap(**use["gap"])),
+        anatomy=Anatomy(
+            cavity=arrays["cavity"],
+            myocardium=arrays["myocardium"],
+            aha=arrays["aha"],
+            centres_mm=arrays["centres"],
+            insertions_deg=arrays["insertions"],
+            insertion_confidence=arrays["confidence"],
+            mode=saved["anatomy"]["mode"],
+            imaged=tuple(saved["anatomy"]["imaged"]),
+            notes=tuple(saved["anatomy"]["notes"]),
+        ),
+        labels=arrays["labels"],
+        scar_probability=arrays["probability"],
+        scar_probability_image_only=arrays["alone"],
+        cavity_ml=saved["cavity_ml"],
+        myocardium_ml=saved["myocardium_ml"],
+        scar=Burden(**saved["scar"]),
+        scar_image_only=Burden(**saved["scar_image_only"]),
+        segments=tuple(SegmentRow(**row) for row in saved["segments"]),
+        method=saved["method"],
+        weights_sha256=saved["weights_sha256"],
+        warnings=tuple(saved["warnings"]),
+        timings=saved["timings"],
+    )
+    return result, saved["conduction"]
+
+
+def _fromDate(date: datetime | None) -> str:
+    return date.isoformat() if date else ""
+
+
+def _toDate(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,133 @@
+"""Make the README's pictures of the panel and the layout: ``python Testing/desktop/screenshots.py FOLDER``.
+
+The panel and its views are drawn by the stand-in for Slicer's desktop, slices and surfaces by Slicer's own display
+code; the patient is the simulated one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from PySide6 import QtCore, QtWidgets
+from standin_slicer import Desktop, desktop
+
+PANEL_WIDTH = 400
+SCREEN = (1920, 1080)
+
+
+def settle(seconds: float = 0.3) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QtWidgets.QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def segmented(desk: Desktop) -> None:
+    """The simulated patient through the panel's buttons, then one stroke."""
+    panel = desk.panel
+    panel.ui.sampleButton.click()
+    panel.parameterNode.device = "cpu"
+    panel.ui.applyButton.click()
+    while panel.apply.busy:
+        settle(0.05)
+    case = desk.module.ScarSegECGTest()
+    k, i, j = case.wallPlace(ofScar=True)
+    case.paint(i, j, size=4, slice_=k)
+    settle()
+
+
+def grab_panel(desk: Desktop, path: Path, only: tuple[str, ...] = ()) -> None:
+    """The panel, 400 pixels wide, as long as it is; ``only`` names the sections that stay open."""
+    ui = desk.panel.ui
+    for name in dir(ui):
+        if name.endswith("CollapsibleButton"):
+            getattr(ui, name).collapsed = bool(only) and name not in only
+    parent = desk.parent
+    QtWidgets.QWidget.setFixedWidth(parent, PANEL_WIDTH)
+    QtWidgets.QWidget.show(parent)
+    settle(0.2)
+    height = QtWidgets.QWidget.layout(parent).totalHeightForWidth(PANEL_WIDTH)
+    hint = QtWidgets.QWidget.layout(parent).totalSizeHint().height()
+    QtWidgets.QWidget.resize(parent, PANEL_WIDTH, max(height, hint))
+    settle(0.5)
+    QtWidgets.QWidget.grab(parent).save(str(path))
+
+
+def grab_layout(desk: Desktop, path: Path) -> None:
+    """Panel and layout on a full screen."""
+    import numpy as np
+    import slicer
+    import standin_render
+    import standin_views
+
+    ui, panel = desk.panel.ui, desk.panel
+    for name in dir(ui):
+        if name.endswith("CollapsibleButton"):
+            getattr(ui, name).collapsed = name not in ("correctCollapsibleButton", "resultsCollapsibleButton")
+    manager = slicer.app.layoutManager()
+    red, three = QtWidgets.QLabel(), QtWidgets.QLabel()
+    views: dict[str, Any] = {tag: factory.widget() for tag, factory in manager._factories.items()}
+    views |= {"vtkMRMLSliceNodeRed": red, "vtkMRMLViewNode1": three}
+    described = slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetLayoutDescription(manager.layout)
+    window = QtWidgets.QWidget()
+    row = QtWidgets.QHBoxLayout(window)
+    row.setContentsMargins(0, 0, 0, 0)
+    scroll = QtWidgets.QScrollArea()
+    scroll.setWidgetResizable(True)
+    QtWidgets.QWidget.setMinimumWidth(desk.parent, 0)
+    QtWidgets.QWidget.setMaximumWidth(desk.parent, PANEL_WIDTH)
+    scroll.setWidget(desk.parent)
+    scroll.setFixedWidth(PANEL_WIDTH + 20)
+    row.addWidget(scroll)
+    row.addWidget(standin_views.build(described, views), 1)
+    for label in (red, three):
+        label.setSizePolicy(QtWidgets.QSizePolicy.Ignored, QtWidgets.QSizePolicy.Ignored)
+    window.resize(*SCREEN)
+    window.show()
+    settle(0.3)
+    panel.parameterNode.outputSegmentation.CreateClosedSurfaceRepresentation()
+    scene = slicer.mrmlScene
+    red.setPixmap(
+        standin_views.pixmap_of(
+            standin_render.slice_view(scene, desk.applicationLogic, "Red", red.width(), red.height())
+        )
+    )
+    stack, masks = panel.logic.study.segmented.stack, panel.logic.study.masks
+    middle = np.append(np.argwhere(masks.wall).mean(axis=0)[::-1], 1.0)
+    focus = (stack.ijk_to_ras @ middle)[:3]
+    direction = np.array([-0.5, 0.8, 0.35])
+    picture = standin_render.three_d_view(
+        scene, desk.applicationLogic, three.width(), three.height(), direction / np.linalg.norm(direction), focus
+    )
+    three.setPixmap(standin_views.pixmap_of(picture))
+    scroll.verticalScrollBar().setValue(0)
+    settle(0.6)
+    window.grab().save(str(path))
+    scroll.takeWidget()
+    for view in manager._factories.values():
+        QtWidgets.QWidget.setParent(view.widget(), None)
+    window.close()
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="simulated-") as temporary, desktop(Path(temporary)) as desk:
+        segmented(desk)
+        desk.panel.parameterNode.showInsertions = True
+        settle(1.5)
+        grab_panel(desk, folder / "panel.png", ("inputsCollapsibleButton", "scarCollapsibleButton"))
+        grab_panel(desk, folder / "panel_results.png", ("correctCollapsibleButton", "resultsCollapsibleButton"))
+        grab_layout(desk, folder / "layout.png")
+    QtCore.QCoreApplication.processEvents()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

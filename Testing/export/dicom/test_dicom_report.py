@@ -1,0 +1,185 @@
+"""The structured report, as dcmqi and pydicom read it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pydicom
+import pytest
+from dicom_case import WEIGHTS, DicomCase, make_case
+
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.dicom import codes
+from ScarSegECGLib.export.dicom.read_back import check_report
+from ScarSegECGLib.export.dicom.report_groups import groups
+from ScarSegECGLib.export.dicom.structured_report import person_name
+from ScarSegECGLib.export.dicom.write import write_dicom
+
+
+@pytest.fixture(scope="module")
+def read(objects, tmp_path_factory, dcmqi) -> dict:
+    """What dcmqi's TID 1500 reader says."""
+    out = tmp_path_factory.mktemp("sr") / "sr.json"
+    dcmqi("tid1500reader", "--inputDICOM", objects / "report.dcm", "--outputMetadata", out)
+    return json.loads(out.read_text())
+
+
+def by_title(read: dict) -> dict[str, dict]:
+    return {group["TrackingIdentifier"].removeprefix("ScarSegECG "): group for group in read["Measurements"]}
+
+
+def values(group: dict) -> dict[str, tuple[float, str]]:
+    return {
+        item["quantity"]["CodeValue"]: (float(item["value"]), item["units"]["CodeValue"])
+        for item in group.get("measurementItems", [])
+    }
+
+
+def test_dcmqi_gives_back_every_measurement(case: DicomCase, read) -> None:
+    found = by_title(read)
+    expected = groups(case.findings)
+    assert len(found) == len(expected) == len(read["Measurements"])
+    count = 0
+    for group in expected:
+        title = group.title
+        said = {v.name.value: (v.value, v.unit.value) for v in group.values}
+        assert values(found[title]) == pytest.approx(said) if not said else values(found[title]) == said
+        count += len(said)
+    assert count > 100
+
+
+def test_numbers_are_those_of_the_result(case: DicomCase, read) -> None:
+    content, found = case.findings.content, by_title(read)
+    for title, burden in (("Scar", "with_ecg"), ("Scar, image only", "image_only")):
+        for code, key in (("118565006", "ml"), ("118538004", "g"), ("PCTLV", "percent_of_lv")):
+            assert values(found[title])[code][0] == pytest.approx(content["scar"][burden][key], abs=1e-4)
+    assert values(found["LV cavity"])["118565006"][0] == pytest.approx(content["left_ventricle"]["cavity_ml"], abs=1e-4)
+    assert values(found["ECG"])["ECGGAP"] == (-41.0, "d")
+    assert values(found["ECG"])["TAFFAMP"] == (0.83, "1")
+    for row in content["segments"]:
+        group = values(found[codes.AHA_SEGMENTS[row["aha_segment"] - 1].name])
+        if row["imaged"]:
+            assert group["PCTSEG"][0] == pytest.approx(row["scar_percent"], abs=1e-4)
+            assert group["122445"] == (pytest.approx(row["wall_thickness_mm"], abs=1e-4), "mm")
+
+
+def test_parts_add_up_to_less_than_the_scar(case: DicomCase, read) -> None:
+    found = by_title(read)
+    volume = {name: values(found[name])["118565006"][0] for name in ("Scar", "Scar core", "Scar grey zone", "MVO")}
+    assert all(part > 0 for part in volume.values())
+    assert volume["Scar core"] + volume["Scar grey zone"] + volume["MVO"] <= volume["Scar"] + 1e-3
+
+
+def test_groups_refer_to_the_segments_they_measure(case: DicomCase, objects, read) -> None:
+    found = by_title(read)
+    for name, title, label in (
+        ("segmentation.dcm", "Scar", "Scar"),
+        ("scar_parts.dcm", "MVO", "MVO"),
+        ("aha17.dcm", codes.AHA_SEGMENTS[6].name, codes.AHA_SEGMENTS[6].name),
+    ):
+        seg = pydicom.dcmread(objects / name)
+        group = found[title]
+        assert group["segmentationSOPInstanceUID"] == seg.SOPInstanceUID
+        (segment,) = (s for s in seg.SegmentSequence if s.SegmentNumber == group["ReferencedSegment"])
+        assert segment.SegmentLabel == label
+        assert segment.TrackingUID == group["TrackingUniqueIdentifier"]
+        assert group["SourceSeriesForImageSegmentation"] == case.source.first.SeriesInstanceUID
+
+
+def test_weights_method_and_ecg_are_named(objects, read) -> None:
+    said = by_title(read)["Scar"]["measurementAlgorithmIdentification"]
+    assert said["AlgorithmName"] == "ScarSegECG"
+    assert said["AlgorithmParameters"][0] == f"weights_sha256={WEIGHTS}"
+
+    def parameters(item: pydicom.Dataset) -> list[str]:
+        found = []
+        for child in item.get("ContentSequence", []):
+            if child.ValueType == "TEXT" and child.ConceptNameCodeSequence[0].CodeValue == "111002":
+                found.append(child.TextValue)
+            found += parameters(child)
+        return found
+
+    named = dict(line.split("=", 1) for line in parameters(pydicom.dcmread(objects / "report.dcm")))
+    assert named["ecg"] == "ECG used: 41 days before the MRI"
+    assert named["scar"] == "network, p > 0.5"
+    assert "research use" in named["purpose"]
+
+
+def test_unsigned_is_preliminary_and_unverified(objects) -> None:
+    report = pydicom.dcmread(objects / "report.dcm")
+    assert (report.PreliminaryFlag, report.VerificationFlag) == ("PRELIMINARY", "UNVERIFIED")
+    assert "VerifyingObserverSequence" not in report
+    assert report.CodingSchemeIdentificationSequence[0].CodingSchemeDesignator == "99SCARSEG"
+    assert report.CodingSchemeIdentificationSequence[0].CodingSchemeName
+
+
+def test_signed_is_final_and_verified(case, tmp_path, validate) -> None:
+    write_dicom(case.findings, case.source, tmp_path, verified_by="Müller^Eva")
+    report = pydicom.dcmread(tmp_path / "report.dcm")
+    assert (report.PreliminaryFlag, report.VerificationFlag) == ("FINAL", "VERIFIED")
+    (observer,) = report.VerifyingObserverSequence
+    assert observer.VerifyingObserverName == "Müller^Eva"
+    assert observer.VerificationDateTime
+    assert pydicom.dcmread(tmp_path / "report_pdf.dcm").VerificationFlag == "VERIFIED"
+    validate(tmp_path / "report.dcm")
+
+
+def test_what_is_not_imaged_has_no_number(case, objects) -> None:
+    missing = [row["aha_segment"] for row in case.findings.content["segments"] if not row["imaged"]]
+    assert missing == [17]
+    group = next(g for g in groups(case.findings) if g.title == codes.AHA_SEGMENTS[16].name)
+    assert [value.name.value for value in group.values] == ["PCTSEGECG"]
+    assert group.answers == ((codes.COVERAGE, codes.NOT_IMAGED),)
+    assert group.segment is None
+
+
+def test_a_changed_number_is_noticed(case, objects, tmp_path) -> None:
+    report = pydicom.dcmread(objects / "report.dcm")
+    said = groups(case.findings)
+    check_report(objects / "report.dcm", said)
+
+    def first_number(item: pydicom.Dataset) -> pydicom.Dataset | None:
+        for child in item.get("ContentSequence", []):
+            found = child if child.ValueType == "NUM" else first_number(child)
+            if found is not None:
+                return found
+        return None
+
+    number = first_number(report)
+    number.MeasuredValueSequence[0].NumericValue = "1.2345"
+    report.save_as(tmp_path / "report.dcm")
+    with pytest.raises(OSError, match="did not read back"):
+        check_report(tmp_path / "report.dcm", said)
+
+
+def test_unknown_contrast_leaves_core_and_grey_zone_out(tmp_path) -> None:
+    case = make_case(tmp_path)
+    path = case.folder / "result.json"
+    content = json.loads(path.read_text())
+    content["geometry"]["contrast"] = "unknown"
+    path.write_text(json.dumps(content))
+    from ScarSegECGLib.export.dicom.findings import read_findings
+
+    findings = read_findings(case.folder, case.stack)
+    assert findings.parts is None
+    assert not any(group.title in ("Scar core", "Scar grey zone", "MVO") for group in groups(findings))
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [("Müller^Eva", "Müller^Eva"), ("Eva Maria Müller", "Müller^Eva Maria"), (" Curie ", "Curie^")],
+)
+def test_names_to_sign_with(given, written) -> None:
+    assert person_name(given) == written
+
+
+@pytest.mark.parametrize("given", ["", "  ", "^", "a\\b", "x" * 70, "a=b", "new\x07bell"])
+def test_no_name_no_signature(given) -> None:
+    with pytest.raises(InputError, match="Family\\^Given"):
+        person_name(given)
+
+
+def test_files_hold_no_path(objects: Path, case: DicomCase) -> None:
+    for file in objects.glob("*.dcm"):
+        assert str(case.folder.parent).encode() not in file.read_bytes()

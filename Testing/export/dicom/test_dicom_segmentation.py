@@ -1,0 +1,206 @@
+"""DICOM Segmentation: every voxel of it lies where it was segmented, under its own name, in any reader."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pydicom
+import pytest
+from dicom_case import DicomCase, made_up_labels, make_case
+from lge_series import TURNS
+
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.dicom import codes
+from ScarSegECGLib.export.dicom.read_back import check_segmentation
+from ScarSegECGLib.export.dicom.segmentation import numbered, segmentation
+from ScarSegECGLib.export.dicom.write import SERIES, write_dicom
+
+NAME = "segmentation.dcm"
+
+
+def written(case: DicomCase, folder: Path, *, labelmap: bool = False) -> Path:
+    made = segmentation(
+        case.findings.labels, codes.STRUCTURES, case.findings, case.source, SERIES[NAME], labelmap=labelmap
+    )
+    made.save_as(folder / NAME)
+    return folder / NAME
+
+
+@pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS.keys())
+@pytest.mark.parametrize("labelmap", [False, True], ids=["binary", "labelmap"])
+def test_every_voxel_comes_back_through_dcmqi(tmp_path, dcmqi, on_stack, turn, labelmap) -> None:
+    case = make_case(tmp_path, turn=turn, shuffle=len(str(turn)))
+    path = written(case, tmp_path, labelmap=labelmap)
+    dcmqi("segimage2itkimage", "--inputDICOM", path, "--outputDirectory", tmp_path, "--prefix", "q", "-t", "nrrd")
+    meta = json.loads((tmp_path / "q-meta.json").read_text())
+    wrong, names = 0, []
+    for number, group in enumerate(meta["segmentAttributes"], 1):
+        found = on_stack(tmp_path / f"q-{number}.nrrd", case.stack)
+        for segment in group:
+            structure = next(s for s in codes.STRUCTURES if s.name == segment["SegmentLabel"])
+            wrong += int(((found == segment["labelID"]) != (case.findings.labels == structure.label)).sum())
+            names.append(structure.name)
+    assert names == ["LV cavity", "Myocardium", "Scar"]
+    assert wrong == 0
+
+
+def test_each_frame_refers_to_the_image_that_lies_under_it(case, objects) -> None:
+    image_at = {image.SOPInstanceUID: image.ImagePositionPatient for image in case.source.images}
+    seg = pydicom.dcmread(objects / NAME)
+    for group in seg.PerFrameFunctionalGroupsSequence:
+        (reference,) = group.DerivationImageSequence[0].SourceImageSequence
+        lies = group.PlanePositionSequence[0].ImagePositionPatient
+        np.testing.assert_allclose(image_at[reference.ReferencedSOPInstanceUID], lies, atol=1e-4)
+    (series,) = seg.ReferencedSeriesSequence
+    assert series.SeriesInstanceUID == case.source.first.SeriesInstanceUID
+
+
+def test_codes_names_and_creator(objects) -> None:
+    seg = pydicom.dcmread(objects / NAME)
+    assert seg.ContentCreatorName == "ScarSegECG^"
+    assert seg.SegmentationType == "BINARY"
+    assert seg.SegmentsOverlap == "NO"
+    kinds = [s.SegmentedPropertyTypeCodeSequence[0].CodeValue for s in seg.SegmentSequence]
+    assert kinds == ["87612001", "49848007", "12402003"]
+    regions = [
+        s.AnatomicRegionSequence[0].CodeValue if "AnatomicRegionSequence" in s else None for s in seg.SegmentSequence
+    ]
+    assert regions == ["87878005", None, "49848007"]
+    algorithm = seg.SegmentSequence[2].SegmentationAlgorithmIdentificationSequence[0]
+    assert "weights_sha256=" + "c3" * 32 in algorithm.AlgorithmParameters
+    assert seg.CodingSchemeIdentificationSequence[0].CodingSchemeDesignator == "99SCARSEG"
+
+
+def test_aha_segments_are_the_standard_codes_in_order(case, objects, on_stack, dcmqi, tmp_path) -> None:
+    seg = pydicom.dcmread(objects / "aha17.dcm")
+    there = [n for n in range(1, 18) if (case.findings.aha == n).any()]
+    assert [int(s.SegmentNumber) for s in seg.SegmentSequence] == list(range(1, len(there) + 1))
+    values = [s.SegmentedPropertyTypeCodeSequence[0].CodeValue for s in seg.SegmentSequence]
+    assert values == [codes.CID_3717_CODES[n - 1] for n in there]
+    dcmqi(
+        "segimage2itkimage", "--inputDICOM", objects / "aha17.dcm", "--outputDirectory", tmp_path, "--prefix", "a",
+        "-t", "nrrd",
+    )  # fmt: skip
+    for number, aha in enumerate(there, 1):
+        found = on_stack(tmp_path / f"a-{number}.nrrd", case.stack) > 0
+        assert np.array_equal(found, case.findings.aha == aha), aha
+
+
+@pytest.mark.parametrize("empty", [CAVITY, MYOCARDIUM, SCAR])
+def test_an_empty_class_takes_no_number_and_no_name(case, tmp_path, empty) -> None:
+    labels = np.where(case.findings.labels == empty, 0, case.findings.labels)
+    numbers = {s.label: n for n, s in numbered(labels, codes.STRUCTURES).items()}
+    assert list(numbers.values()) == [1, 2]
+    assert empty not in numbers
+    made = segmentation(labels, codes.STRUCTURES, case.findings, case.source, SERIES[NAME])
+    made.save_as(tmp_path / NAME)
+    check_segmentation(tmp_path / NAME, labels, numbers, case.stack)
+
+
+@pytest.mark.parametrize("empty", [None, CAVITY, MYOCARDIUM, SCAR])
+@pytest.mark.parametrize("labelmap", [False, True], ids=["binary", "labelmap"])
+def test_slicer_shows_the_right_names_with_the_right_voxels(
+    case, tmp_path, dcmqi, slicer_segments, empty, labelmap
+) -> None:
+    labels = np.where(case.findings.labels == (empty or 255), 0, case.findings.labels)
+    made = segmentation(labels, codes.STRUCTURES, case.findings, case.source, SERIES[NAME], labelmap=labelmap)
+    made.save_as(tmp_path / NAME)
+    dcmqi(
+        "segimage2itkimage", "--inputDICOM", tmp_path / NAME, "--outputDirectory", tmp_path, "--prefix", "q",
+        "-t", "nrrd", "--mergeSegments",
+    )  # fmt: skip
+    shown = slicer_segments(tmp_path, "q", case.stack)
+    expected = [s for s in codes.STRUCTURES if (labels == s.label).any()]
+    assert [name for name, _ in shown] == [s.name for s in expected]
+    for (_, voxels), structure in zip(shown, expected, strict=True):
+        assert np.array_equal(voxels, labels == structure.label)
+
+
+def test_one_slice_of_scar_is_placed(case, tmp_path, dcmqi, on_stack) -> None:
+    """A sparse segment, one frame only, is where readers that guess the slice distance go wrong."""
+    labels = np.zeros_like(case.findings.labels)
+    k = int(np.argmax((case.findings.labels == SCAR).sum(axis=(1, 2))))
+    labels[k] = np.where(case.findings.labels[k] == SCAR, SCAR, 0)
+    made = segmentation(labels, codes.STRUCTURES, case.findings, case.source, SERIES[NAME])
+    made.save_as(tmp_path / NAME)
+    dcmqi("segimage2itkimage", "--inputDICOM", tmp_path / NAME, "--outputDirectory", tmp_path, "--prefix", "q",
+          "-t", "nrrd")  # fmt: skip
+    assert np.array_equal(on_stack(tmp_path / "q-1.nrrd", case.stack) > 0, labels == SCAR)
+
+
+def test_dicom3tools_finds_no_error(case, objects, validate) -> None:
+    validate(*sorted(objects.glob("*.dcm")), beside=tuple(sorted(case.series.iterdir())))
+
+
+def test_without_scar_and_ecg_too(tmp_path, validate) -> None:
+    case = make_case(tmp_path, labels=made_up_labels(scar=False), with_ecg=False)
+    out = tmp_path / "out"
+    out.mkdir()
+    names = write_dicom(case.findings, case.source, out)
+    assert "scar_parts.dcm" not in names
+    assert "scar_probability_image_only.dcm" not in names
+    assert [s.SegmentLabel for s in pydicom.dcmread(out / NAME).SegmentSequence] == ["LV cavity", "Myocardium"]
+    validate(*sorted(out.glob("*.dcm")))
+
+
+def test_labelmap_is_read_strictly_by_pydicom(case, tmp_path) -> None:
+    path = written(case, tmp_path, labelmap=True)
+    before = pydicom.config.settings.reading_validation_mode
+    try:
+        pydicom.config.settings.reading_validation_mode = pydicom.config.RAISE
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            dataset = pydicom.dcmread(path)
+            dataset.walk(lambda owner, element: element.value)
+    finally:
+        pydicom.config.settings.reading_validation_mode = before
+    assert dataset.SOPClassUID == "1.2.840.10008.5.1.4.1.1.66.7"
+    assert highdicom.seg.segread(path).segment_numbers == [1, 2, 3]
+
+
+def test_nothing_segmented_is_said(tmp_path) -> None:
+    case = make_case(tmp_path)
+    empty = case.findings.__class__(**{**vars(case.findings), "labels": np.zeros_like(case.findings.labels)})
+    with pytest.raises(InputError, match="Nothing is segmented"):
+        write_dicom(empty, case.source, tmp_path)
+
+
+@pytest.mark.parametrize("labelmap", [False, True], ids=["binary", "labelmap"])
+def test_one_changed_voxel_is_noticed(case, tmp_path, labelmap) -> None:
+    path = written(case, tmp_path, labelmap=labelmap)
+    numbers = {s.label: n for n, s in numbered(case.findings.labels, codes.STRUCTURES).items()}
+    check_segmentation(path, case.findings.labels, numbers, case.stack)
+    labels = case.findings.labels.copy()
+    labels[4, 10, 10] = CAVITY
+    with pytest.raises(OSError, match="did not read back"):
+        check_segmentation(path, labels, numbers, case.stack)
+
+
+@pytest.mark.parametrize("shift", [(0, 0, 8.0), (1.4, 0, 0), (0.7, 0, 0)])
+def test_a_shifted_frame_is_noticed(case, tmp_path, shift) -> None:
+    path = written(case, tmp_path)
+    numbers = {s.label: n for n, s in numbered(case.findings.labels, codes.STRUCTURES).items()}
+    seg = pydicom.dcmread(path)
+    plane = seg.PerFrameFunctionalGroupsSequence[3].PlanePositionSequence[0]
+    plane.ImagePositionPatient = [float(a) + b for a, b in zip(plane.ImagePositionPatient, shift, strict=True)]
+    seg.save_as(path)
+    with pytest.raises(OSError, match="did not read back"):
+        check_segmentation(path, case.findings.labels, numbers, case.stack)
+
+
+def test_a_case_of_ten_slices_is_segmented_to_dicom_within_a_second(tmp_path) -> None:
+    """Processor time, so that a busy machine does not decide: made, written and read back."""
+    case = make_case(tmp_path)
+    numbers = {s.label: n for n, s in numbered(case.findings.labels, codes.STRUCTURES).items()}
+    best = np.inf
+    for _ in range(3):
+        start = time.process_time()
+        check_segmentation(written(case, tmp_path), case.findings.labels, numbers, case.stack)
+        best = min(best, time.process_time() - start)
+    assert best <= 1.0

@@ -1,0 +1,52 @@
+"""The polar map's table: scar where the segments have it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from measure_phantoms import annulus
+
+from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.polar import wrap
+from ScarSegECGLib.measure.polar_transmurality import BINS, transmurality_map
+
+MIDDLE = (np.arange(BINS) + 0.5) * 360 / BINS
+
+
+def _map(p, insertions, mode="fixed"):
+    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array(insertions), mode=mode)
+    return transmurality_map(p.scar, anatomy, p.spacing), anatomy
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.floats(0, 359), st.floats(0.3, 0.9))
+def test_a_sector_of_scar_lies_on_its_segment_wherever_the_heart_is_turned(turn, depth):
+    p = annulus(slices=3, start_deg=60 + turn, stop_deg=120 + turn, depth=(0.0, depth))
+    table, _ = _map(p, (120.0 + turn, 240.0 + turn))
+    inside, outside = np.abs(wrap(MIDDLE - 90)) < 22, np.abs(wrap(MIDDLE - 90)) > 38
+    assert np.abs(table[:, inside].mean() - 100 * depth) < 3
+    assert table[:, outside].max() == pytest.approx(0, abs=2)
+
+
+def test_landmark_mode_puts_scar_of_a_segment_between_its_borders():
+    for number, plot in ((8, 150.0), (11, 330.0), (14, 180.0), (2, 150.0)):
+        p = annulus(slices=6)
+        anatomy = partition(
+            p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array([140.0, 230.0]), mode="landmark"
+        )
+        scar = anatomy.aha == number
+        table = transmurality_map(scar, anatomy, p.spacing)
+        ring = scar.any(axis=(1, 2))
+        half = 45 if number == 14 else 30
+        assert table[ring][:, np.abs(wrap(MIDDLE - plot)) < half - 8].min() > 90
+        assert table[ring][:, np.abs(wrap(MIDDLE - plot)) > half + 8].max() < 5
+        assert table[~ring].max() == 0
+
+
+def test_where_there_is_no_wall_nothing_is_known():
+    p = annulus(slices=3)
+    p.myocardium[1], p.cavity[1] = False, False
+    table, _ = _map(p, (120.0, 240.0))
+    assert np.isnan(table[1]).all() and np.isfinite(table[[0, 2]]).all()

@@ -1,0 +1,52 @@
+"""Images degraded as clinics see them: seeded, on the same grid, worse in every way that is claimed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.training.degrade import degrade, drawn_strength, ghosts
+from ScarSegECGLib.training.phantom import phantom_patient
+
+
+@pytest.fixture(scope="module")
+def stack() -> LgeStack:
+    return phantom_patient(0).stack
+
+
+def test_one_seed_gives_one_stack_on_the_same_grid(stack: LgeStack) -> None:
+    first, again, other = degrade(stack, 3), degrade(stack, 3), degrade(stack, 4)
+    assert np.array_equal(first.voxels, again.voxels) and not np.array_equal(first.voxels, other.voxels)
+    assert first.voxels.shape == stack.voxels.shape and first.voxels.dtype == np.float32
+    assert np.array_equal(first.ijk_to_ras, stack.ijk_to_ras)
+    assert "on purpose" in first.notes[-1]
+
+
+def test_contrast_falls_and_noise_rises(stack: LgeStack) -> None:
+    worse = degrade(stack, 5)
+    size = np.array(stack.voxels.shape[1:])
+    inner = tuple(slice(n // 2 - n // 8, n // 2 + n // 8) for n in size)
+    for before, after in zip(stack.voxels, worse.voxels, strict=True):
+        spread = [np.ptp(np.percentile(plane[inner], [10, 90])) for plane in (before, after)]
+        assert spread[1] < spread[0]
+    corner = stack.voxels[:, :8, :8]
+    assert np.array_equal(worse.voxels[:, :8, :8][corner == 0], corner[corner == 0])
+
+
+def test_breathing_blurs_along_one_axis_and_keeps_the_mean() -> None:
+    image = np.zeros((64, 48))
+    image[28:36, 20:28] = 100.0
+    moved = ghosts(image, 1.4, 3.0, 4.0, 0.3)
+    assert np.abs(moved[:, :18]).max() < 1e-6, "columns that hold nothing stay empty"
+    assert np.abs(moved[:20, 20:28]).max() > 1.0, "ghosts lie far from the object"
+    assert moved.max() < 120.0
+    np.testing.assert_allclose(ghosts(image, 1.4, 0.0, 4.0, 0.3), image, atol=1e-9)
+
+
+def test_a_missing_slice_is_an_inner_one_in_about_half_of_the_stacks() -> None:
+    drawn = [drawn_strength(9, np.random.default_rng(seed)).missing for seed in range(200)]
+    lacking = [missing for missing in drawn if missing is not None]
+    assert 70 < len(lacking) < 130
+    assert set(lacking) == set(range(1, 8))
+    assert all(drawn_strength(3, np.random.default_rng(seed)).missing is None for seed in range(20))
