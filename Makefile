@@ -1,6 +1,7 @@
 # make demo   a simulated patient, from image and ECG to report, in ./demo-output
 # make test   lint, types and every test, with the library's coverage
 # make test-pacs   the round trip through a real archive (Orthanc) alone; make test includes it
+# make fuzz   5,000 broken ECG files and 5,000 broken DICOM sets; a fixed part of them is in make test
 # make lint   ruff and mypy alone
 # make clean  remove what was built (the virtual environment stays: make distclean)
 SHELL := /bin/bash
@@ -10,7 +11,7 @@ PY := $(VENV)/bin/python
 LOG := $(VENV)/install.log
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-pacs lint clean distclean
+.PHONY: demo test test-pacs fuzz lint clean distclean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/scarsegecg demo
@@ -24,6 +25,10 @@ test: lint
 # Orthanc is started in a network namespace of its own and stopped by its process id; without it the test says so.
 test-pacs: $(VENV)/.installed-test
 	@$(PY) -m pytest Testing/pacs -s -rs
+
+fuzz: $(VENV)/.installed-test
+	$(PY) Testing/fuzz/run_fuzz.py ecg --count 5000
+	$(PY) Testing/fuzz/run_fuzz.py dicom --count 5000
 
 lint: $(VENV)/.installed-test
 	@echo "ruff check"; $(PY) -m ruff check --quiet .

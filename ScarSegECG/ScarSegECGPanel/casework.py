@@ -211,6 +211,10 @@ class CaseWork:
 
     def resumeCase(self, parameterNode) -> bool:
         """The chosen volume's case, from this session or from the scene; whether one was read from the scene."""
+        if self.study and self.followsOtherVolume(parameterNode):
+            self.changeVolume(parameterNode)
+        if self.study and not self.caseIsWhole(parameterNode):
+            self.dropCase()  # its nodes were deleted while another module was open
         volume = parameterNode.inputVolume
         self._volumeId = volume.GetID() if volume else ""
         if self.study or not volume:

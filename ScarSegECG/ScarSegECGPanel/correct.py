@@ -56,7 +56,7 @@ class CorrectSection(Section):
         self.ui.segmentEditorWidget.installKeyboardShortcuts()
 
     def exit(self) -> None:
-        self.ui.segmentEditorWidget.setActiveEffectByName("")
+        self.ui.segmentEditorWidget.setActiveEffect(None)
         self.ui.segmentEditorWidget.removeViewObservations()
         self.ui.segmentEditorWidget.uninstallKeyboardShortcuts()
         self.ui.addIslandButton.checked = False
@@ -147,7 +147,7 @@ class CorrectSection(Section):
         """Clicks in the slice views belong to the tool while it is pressed."""
         if on:
             other.checked = False
-            self.ui.segmentEditorWidget.setActiveEffectByName("")
+            self.ui.segmentEditorWidget.setActiveEffect(None)
         self._unhearClicks()
         manager = slicer.app.layoutManager()
         if not (self.ui.addIslandButton.checked or self.ui.removeIslandButton.checked) or manager is None:
@@ -232,7 +232,7 @@ class CorrectSection(Section):
         self._observe(None)
         self._unhearClicks()
         editor = self.ui.segmentEditorWidget
-        editor.setActiveEffectByName("")
+        editor.setActiveEffect(None)
         editor.setSegmentationNode(None)
         editor.setSourceVolumeNode(None)
         editor.setMRMLSegmentEditorNode(None)

@@ -24,6 +24,7 @@ class InputsSection(Section):
         self._inputId = ""
         self._asked: tuple = ()
         self._preview: Run | None = None
+        self._previewFor: tuple = ()
         self.ui.inputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onInputChanged)
         self.ui.ecgPathEdit.connect("currentPathChanged(QString)", self.onEcgPathChanged)
         self.whenClicked(self.ui.findEcgButton, self.onFindEcg)
@@ -102,8 +103,8 @@ class InputsSection(Section):
             self._timer.start(POLL_MS)
             return
         done, self._preview = self._preview, None
-        if done is not None and done.question == self._asked:
-            self.ui.gapLabel.text = str(done.error) if isinstance(done.error, InputError) else done.result or ""
+        if done is not None and self._previewFor == self._asked:
+            self.ui.gapLabel.text = self._said(done)
             return
         if not self.parameters.useEcg or not self.parameters.ecgPath:
             self.ui.gapLabel.text = _("No ECG: the result will be that of the image alone.")
@@ -116,6 +117,11 @@ class InputsSection(Section):
         else:
             self._start()
 
+    def _said(self, done: Run) -> str:
+        if done.error is None or isinstance(done.error, InputError):
+            return str(done.error or done.result or "")
+        return self.panel.packages.explain(done.error) or _("How much the ECG counts could not be found out.")
+
     def _start(self) -> None:
         try:
             work = self.panel.logic.previewWork(self.parameters)
@@ -124,5 +130,5 @@ class InputsSection(Section):
             return
         self.ui.gapLabel.text = _("Reading the ECG...")
         self._preview = Run(work)
-        self._preview.question = self._asked
+        self._previewFor = self._asked
         self._timer.start(POLL_MS)

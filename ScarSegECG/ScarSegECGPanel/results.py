@@ -25,6 +25,7 @@ class ResultsSection(Section):
         self.paper = DrawingView(self.ui.paperView)
         self.selected: int | None = None
         self._shownInfluence = False
+        self._territories = False
         self._fitted = False
         self.ui.tableView.verticalHeader().setVisible(False)
         self.ui.tableView.verticalHeader().setDefaultSectionSize(ROW_PIXELS)
@@ -34,8 +35,6 @@ class ResultsSection(Section):
             self.showImage()
         if self._shownInfluence != self.parameters.showInfluence:
             self.showInfluence()
-
-    _territories = False
 
     def onStudy(self) -> None:
         """Everything that a stroke can change."""

@@ -442,6 +442,13 @@ def test_shortcuts_live_only_while_the_module_is_open(desk, segmented_once) -> N
     assert panel.shortcuts._shortcuts == []
     desk.enter()
     assert panel.logic.study is not None
+    desk.exit()
+    import slicer
+
+    slicer.mrmlScene.RemoveNode(panel.logic.getParameterNode().outputSegmentation)
+    desk.enter()
+    assert panel.logic.study is None
+    assert panel.ui.summaryLabel.text == ""
 
 
 def test_ecg_is_found_in_the_dicom_database(desk) -> None:

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lge", required=True, type=Path, metavar="PATH", help="NIfTI, NRRD, or DICOM: a folder, zip or DICOMDIR"
     )
     add_choice(parser)
-    parser.add_argument("--ecg", type=Path, metavar="PATH", help="12-lead ECG in any of the formats `scarsegecg ecg` reads")
+    parser.add_argument("--ecg", type=Path, metavar="PATH", help="12-lead ECG, any format that `scarsegecg ecg` reads")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in DIR")
     parser.add_argument("--mri-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the images say")

@@ -54,7 +54,7 @@ class AblationPlan:
     encoder: EncoderRecipe = field(default_factory=EncoderRecipe)
     guide: GuideRecipe = field(default_factory=GuideRecipe)
     folds: int = 5
-    test_ecgs: int = 5
+    test_ecgs: int = 3
     baseline_seconds: float = 0.0
     only_folds: Sequence[int] | None = None
 

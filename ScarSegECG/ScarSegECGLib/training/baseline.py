@@ -28,7 +28,7 @@ from ScarSegECGLib.measure.islands import drop_small_islands
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SMALLEST_ISLAND_ML
-from ScarSegECGLib.training.augment import AugmentPlan, augment
+from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
 from ScarSegECGLib.training.dataset import ExpertCase, fine_slices
 
 NAME = "DynUNet with nnU-Net's 2D plan"
@@ -97,14 +97,15 @@ def train_baseline(
     net = net.to(device).train()
     optimiser = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.99, nesterov=True, weight_decay=3e-5)
     rng = torch.Generator().manual_seed(seed)
-    plan = AugmentPlan(size=PATCH, shift=8, neighbour_shift=0)
+    plan = AugmentPlan(square_offsets(PATCH), shift=4, far_shift=8, neighbour_shift=0)
+    middle_of_stack = torch.zeros(12, 2)
     start = time.monotonic()
     bar = tqdm(total=round(seconds), desc="baseline", unit="s", disable=quiet)
     while (gone := time.monotonic() - start) < seconds:
         for group in optimiser.param_groups:
             group["lr"] = 1e-2 * (1 - gone / seconds) ** 0.9
         chosen = torch.randint(len(middle), (12,), generator=rng)
-        images, labels = augment(middle[chosen].float(), slices.labels[chosen], plan, rng)
+        images, labels = augment(middle[chosen].float(), slices.labels[chosen], middle_of_stack, plan, rng)
         value = deep_loss(net(images.to(device)), labels.to(device))
         optimiser.zero_grad(set_to_none=True)
         value.backward()

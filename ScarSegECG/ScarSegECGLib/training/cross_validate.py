@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.polar_grid import polar_area
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import half_precision, read_weights, write_weights
 from ScarSegECGLib.training.dataset import coarse_slices, fine_slices
+from ScarSegECGLib.training.ecg_stage_one import EncoderRecipe
 from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
 from ScarSegECGLib.training.folds import patient_folds
 from ScarSegECGLib.training.losses import image_loss, locator_loss
@@ -110,10 +112,25 @@ def evaluate_fold(
     return [evaluate_case(case, session) for case in cases if case.name in held_out]
 
 
+def _ecg_branches(run: Run, folds: int) -> dict[str, Tensor]:
+    """The folds' ECG branches as ``scarsegecg ablate`` trained them; nothing unless every fold has one."""
+    files = [run.folder / f"fold{fold}" / "ecg" / "taff0" / "branch.safetensors" for fold in range(folds)]
+    if not all(file.is_file() for file in files):
+        return {}
+    return {
+        f"ecg{fold}.{key.removeprefix('branch.')}": value.half() if value.is_floating_point() else value
+        for fold, file in enumerate(files)
+        for key, value in load_file(file).items()
+        if key.startswith("branch.")
+    }
+
+
 def assemble(cases: Sequence[ExpertCase], fold_weights: Sequence[Path], run: Run, path: Path) -> str:
-    """Put the folds' scar networks and a locator trained on all patients into one file; returns its hash."""
-    locator = _train_locator(cases, run, run.folder / "all" / "locator", "locator on all")
-    tensors = half_precision(locator, "locator.")
+    """Put the folds' networks and a locator trained on all patients into one file; returns its hash.
+
+    ECG branches are taken in where they have been trained (one member for each fold, then).
+    """
+    tensors = half_precision(_train_locator(cases, run, run.folder / "all" / "locator", "locator on all"), "locator.")
     members = 0
     for file in fold_weights:
         fold = read_weights(file)
@@ -122,7 +139,11 @@ def assemble(cases: Sequence[ExpertCase], fold_weights: Sequence[Path], run: Run
                 tensors[f"member{members}.{key}"] = value.half() if value.is_floating_point() else value
             members += 1
     settings = _settings(run.recipe, members, [case.name for case in cases], [])
-    return write_weights(path, tensors, settings)
+    branches = _ecg_branches(run, len(fold_weights)) if members == len(fold_weights) else {}
+    if branches:
+        encoder = EncoderRecipe()
+        settings |= {"ecg_trained": True, "token_size": encoder.token_size, "encoder_width": encoder.width}
+    return write_weights(path, tensors | branches, settings)
 
 
 def cross_validate(

@@ -30,7 +30,7 @@ ROTATE_DEG, SHIFT_SLICES = 15.0, 1  # how far the prior is jittered
 
 @dataclass(frozen=True)
 class Seen:
-    """One stack as the image networks see it: their evidence, the anatomy predicted from it, and where EWA sees scar."""
+    """One stack as the networks see it: their evidence, the anatomy predicted from it, and where EWA sees scar."""
 
     stack: LgeStack
     evidence: ImageEvidence

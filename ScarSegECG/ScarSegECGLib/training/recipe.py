@@ -36,9 +36,9 @@ class Recipe:
     def history(self) -> str:
         """How networks of this recipe were trained, in words for the model card."""
         return (
-            f"{self.members} scar networks for each fold with {self.scar_epochs} epochs each, "
-            f"one locator with {self.locator_epochs}. "
-            "Geometry and intensities were varied at random, and simulated scars painted into the real walls."
+            f"For every fold {self.members} scar network(s) of {self.scar_epochs} epochs and a locator of "
+            f"{self.locator_epochs}; all folds alike. Geometry and intensities were varied at random, and simulated "
+            "scars painted into the real walls."
         )
 
     @property

@@ -1,0 +1,86 @@
+"""DICOM objects from the panel: a series as Slicer loads it, the objects beside it, and what the panel says."""
+
+from __future__ import annotations
+
+import sys
+import time
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HELPERS = Path(__file__).resolve().parents[1] / "export" / "dicom"
+
+
+@pytest.fixture
+def loaded(desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A made-up case whose images are a DICOM series in the database; Slicer has its slices the other way round."""
+    pytest.importorskip("highdicom")
+    monkeypatch.syspath_prepend(str(HELPERS))
+    import slicer
+    from dicom_case import made_up_labels, made_up_result, made_up_stack, moved_by_place
+    from lge_series import write_series
+
+    from ScarSegECGPanel.nodes import stackFromVolume
+    from ScarSegECGPanel.study import Study
+
+    written = made_up_stack()
+    files = write_series(tmp_path / "series", written)
+    matrix = written.stored_ijk_to_ras.copy()
+    matrix[:3, 3] += matrix[:3, 2] * (len(written.voxels) - 1)
+    matrix[:3, 2] *= -1
+    volume = slicer.util.addVolumeFromArray(np.ascontiguousarray(written.voxels[::-1]), matrix, "LGE")
+    instances = slicer.app.dicomDatabase()._instances
+    for number, file in enumerate(sorted(Path(file) for file in files)):
+        instances[f"uid{number}"] = (str(file), {"0008,0008": "ORIGINAL\\PRIMARY\\M"})
+    volume.SetAttribute("DICOM.instanceUIDs", " ".join(instances))
+    desk.panel.parameterNode.inputVolume = volume
+    stack = stackFromVolume(volume, contrast="magnitude")
+    labels = moved_by_place(made_up_labels(), written, stack)
+    desk.panel.takeStudy(Study(made_up_result(stack, labels), "normal"))
+    return desk.panel
+
+
+def finished(panel) -> str:
+    import slicer
+
+    end = time.monotonic() + 300
+    while panel.export.run is not None and time.monotonic() < end:
+        slicer.app.processEvents()
+        time.sleep(0.005)
+    return panel.ui.exportLabel.text
+
+
+def test_objects_go_into_the_database(loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pydicom import dcmread
+
+    imported: list[Path] = []
+    module = types.ModuleType("DICOMLib")
+    module.DICOMUtils = types.SimpleNamespace(importDicom=lambda folder, db: imported.append(Path(folder)))
+    monkeypatch.setitem(sys.modules, "DICOMLib", module)
+    loaded.ui.dicomButton.click()
+    said = finished(loaded)
+    assert "added to the DICOM database" in said, said
+    (folder,) = imported
+    modalities = {dcmread(path, stop_before_pixels=True).Modality for path in folder.iterdir()}
+    assert {"SEG", "SR"} <= modalities
+    assert "report.dcm" in said
+
+
+def test_nothing_is_sent_before_it_is_confirmed(desk, loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, int]] = []
+    export = sys.modules["ScarSegECGPanel.export"]
+    monkeypatch.setattr(export, "send", lambda url, files: sent.append((url, len(files))))
+    loaded.ui.webButton.click()
+    assert "https://" in loaded.ui.exportLabel.text
+    loaded.ui.webEdit.text = "https://pacs.example/dicom-web"
+    desk.answer = False
+    loaded.ui.webButton.click()
+    assert loaded.export.run is None
+    assert sent == []
+    assert "patient's name" in desk.asked[-1]
+    desk.answer = True
+    loaded.ui.webButton.click()
+    assert "were sent to https://pacs.example" in finished(loaded)
+    assert sent and sent[0][1] >= 2
