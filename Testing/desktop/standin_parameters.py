@@ -163,6 +163,7 @@ def parameterNodeWrapper(cls: type) -> type:
         self.parameterNode = node
         self._guis: dict[int, dict[str, _Connector]] = {}
         self._slots: dict[int, list] = {}
+        self._tags: dict[int, int] = {}
         self._next, self._writing = 0, False
         for name, parameter in parameters.items():
             known = set(node.GetParameterNames())
@@ -206,13 +207,16 @@ def parameterNodeWrapper(cls: type) -> type:
             signal = getattr(connector.widget, connector.signal)
             signal.connect(changed)
             self._slots[tag].append((signal, changed))
-        self.parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda caller, event: update_gui(self))
+        event = vtk.vtkCommand.ModifiedEvent
+        self._tags[tag] = self.parameterNode.AddObserver(event, lambda caller, event: update_gui(self))
         return tag
 
     def disconnectGui(self: Any, tag: int) -> None:
         for signal, slot in self._slots.pop(tag, []):
             signal.disconnect(slot)
         self._guis.pop(tag, None)
+        if tag in self._tags:
+            self.parameterNode.RemoveObserver(self._tags.pop(tag))
 
     made: dict[str, Any] = {
         "__init__": __init__,

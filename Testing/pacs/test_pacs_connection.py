@@ -39,7 +39,9 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def server(status: int = 200, tls: tuple[Path, Path] | None = None) -> Iterator[tuple[str, list[dict[str, str]]]]:
+def server(
+    status: int = 200, tls: tuple[Path, Path] | None = None, answer: bytes = b"[]"
+) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """An archive that answers every request alike; yields its address and the headers it was sent."""
     seen: list[dict[str, str]] = []
 
@@ -47,7 +49,7 @@ def server(status: int = 200, tls: tuple[Path, Path] | None = None) -> Iterator[
         def do_GET(self) -> None:
             seen.append(dict(self.headers))
             self.send_response(status)
-            body = b"[]" if status == 200 else b"ZZBODY of an error"
+            body = answer if status == 200 else b"ZZBODY of an error"
             self.send_header("Content-Type", "application/dicom+json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -130,6 +132,12 @@ def test_answers_in_words(status, words, monkeypatch) -> None:
         find_studies(connect(url), {"PatientID": "ZZPATIENT"}, 1)
     for hidden in (SECRET, "ZZPATIENT", "ZZBODY", url):
         assert hidden not in str(error.value)
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b'{"a": 1}', b'[{"00100020": 7}]', b"[[]]"])
+def test_answers_that_are_no_answers(answer) -> None:
+    with server(answer=answer) as (url, _), pytest.raises(InputError):
+        find_studies(connect(url), {}, 1)
 
 
 def test_an_archive_that_is_not_there(capsys) -> None:

@@ -209,7 +209,7 @@ LOOKED_FOR = {
     "anterior": (("V2", "V3", "V4"), ("V3",)),
     "septal": (("V1", "V2"), ("V1",)),
     "lateral": (("I", "V5", "V6"), ("V6",)),
-    "inferior": (("III", "aVF"), ("III", "aVF")),
+    "inferior": ((), ("III", "aVF")),
 }
 
 

@@ -32,7 +32,7 @@ class Patient:
     def line(self) -> str:
         """One line for the head of a page."""
         words = {"Patient": self.name, "ID": self.identifier, "born": self.birth_date, "MRI": self.study_date}
-        return "   ".join(f"{word}: {value or 'not stated'}" for word, value in words.items())
+        return "; ".join(f"{word} {value or 'not stated'}" for word, value in words.items())
 
 
 def _day(date: object) -> str:

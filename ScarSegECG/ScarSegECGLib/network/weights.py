@@ -16,7 +16,7 @@ from ScarSegECGLib.errors import InputError
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SHIPPED = FOLDER / "scarseg.safetensors"
-SHIPPED_SHA256 = "d8fbadf4f035d56f2a26cca31e35b224a91af7c0477cbff5dd3e4d47b6ced61c"
+SHIPPED_SHA256 = "43928fe4dc39cfe83796a74922da41305207429d57842b2c7eb43ee25667aadb"
 _SETTINGS_KEY = "scarsegecg"
 
 

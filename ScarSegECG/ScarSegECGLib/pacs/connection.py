@@ -102,6 +102,10 @@ def in_words() -> Iterator[None]:
         raise InputError(said.format(user="SCARSEGECG_PACS_USER", password="SCARSEGECG_PACS_PASSWORD")) from None
     except RequestException as error:
         raise InputError(f"The archive could not be asked ({type(error).__name__}): check the address.") from None
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError):
+        raise InputError("The archive's answer cannot be understood: check that the address is DICOMweb's.") from None
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)

@@ -92,7 +92,7 @@ def embed(encoder: EcgEncoder, inputs: EcgInputs, batch: int = 256) -> Tensor:
 class GuideRecipe:
     """How stage two learns."""
 
-    steps: int = 2500
+    steps: int = 1500
     batch: int = 12
     learning_rate: float = 2e-3
     seed: int = 2

@@ -73,6 +73,7 @@ class Pages:
         A cell that is too long for its column wraps.
         """
         align = align or "l" * len(widths)
+        self.space(1.5)
         scale = (WIDTH - 2 * MARGIN) / sum(widths)
         edges = [MARGIN + scale * sum(widths[:column]) for column in range(len(widths) + 1)]
         for number, row in enumerate(rows):
@@ -96,8 +97,11 @@ class Pages:
             self._rule("black" if number == bold - 1 else "0.75")
             self._y -= 0.7
 
-    def picture(self, pixels: NDArray, most: float, width: float | None = None) -> None:
-        """A picture in the middle, its proportions kept, at most ``most`` high; on a new page if it must."""
+    def picture(self, pixels: NDArray, most: float, width: float | None = None) -> float:
+        """A picture in the middle, its proportions kept, at most ``most`` high; on a new page if it must.
+
+        Returns its width.
+        """
         rows, columns = pixels.shape[:2]
         across = width or WIDTH - 2 * MARGIN
         height = min(across * rows / columns, most)
@@ -111,6 +115,7 @@ class Pages:
         axes.imshow(pixels, interpolation="none", aspect="auto")  # kept as it is: the printer scales it
         axes.set_axis_off()
         self._y -= height + 2.0
+        return across
 
     def pdf(self, title: str) -> bytes:
         """The finished file; nothing in it says when or where it was made."""

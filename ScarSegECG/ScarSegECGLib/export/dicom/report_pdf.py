@@ -7,7 +7,7 @@ from typing import Any
 
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.dicom.pdf_pages import Pages
-from ScarSegECGLib.export.dicom.secondary_capture import picture
+from ScarSegECGLib.export.dicom.secondary_capture import picture, true_width_mm
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.report import LIMITS
 from ScarSegECGLib.export.text import RESEARCH_USE, number
@@ -56,7 +56,10 @@ def report_pdf(findings: Findings, *, patient: Patient | None = None, verified_b
     pages.new_page()
     if "ecg.png" in findings.pictures:
         pages.heading("ECG")
-        pages.picture(picture(findings.pictures["ecg.png"]), 105.0)
+        ecg = findings.pictures["ecg.png"]
+        share = pages.picture(picture(ecg), 105.0) / true_width_mm(ecg)
+        if abs(share - 1) > 0.005:
+            pages.text(f"Shown at {100 * share:.0f} % of its true size: count squares, 0.04 s and 0.1 mV each.", 7.5)
     pages.heading("AHA segments")
     pages.text(f"Scar: {content['method']['scar']}. Segments: {content['method']['aha']}.", 7.5)
     pages.table(*_segments(content["segments"]))

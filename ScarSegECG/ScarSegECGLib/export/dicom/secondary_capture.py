@@ -30,6 +30,13 @@ def secondary_capture(png: bytes, source: Source, series: Series) -> SCImage:
     return captured
 
 
+def true_width_mm(png: bytes) -> float:
+    """Width of a PNG at the resolution it states, or at 150 dots per inch."""
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        dots = image.info.get("dpi", (0, 0))[0]
+        return image.width / (dots or 150.0) * 25.4
+
+
 def picture(png: bytes) -> np.ndarray:
     """A PNG as uint8, shape (row, column, 3), transparency laid on white."""
     with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
