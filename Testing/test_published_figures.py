@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ScarSegECGLib.network.weights import FOLDER, SHIPPED, SHIPPED_SHA256, read_weights
-from ScarSegECGLib.training.card import figures, model_card, read_table
+from ScarSegECGLib.training.card import ablation_figures, figures, model_card, read_table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,9 +26,18 @@ def test_readme_quotes_the_table() -> None:
     assert quoted.group(1).strip() == figures(read_table(FOLDER / "cross_validation.csv"))
 
 
+def test_readme_quotes_the_ablation() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    quoted = re.search(r"<!-- ablation:[^>]*-->\n(.*?)\n<!-- /ablation -->", readme, re.DOTALL)
+    assert quoted is not None
+    assert quoted.group(1).strip() == ablation_figures(read_table(FOLDER / "ablation.csv"))
+    assert "semi-synthetic" in quoted.group(1).lower()
+
+
 def test_the_card_quotes_the_table() -> None:
     weights = read_weights()
-    card = model_card(read_table(FOLDER / "cross_validation.csv"), weights.settings, weights.sha256)
+    ablation = read_table(FOLDER / "ablation.csv")
+    card = model_card(read_table(FOLDER / "cross_validation.csv"), weights.settings, weights.sha256, ablation)
     assert (FOLDER / "MODEL_CARD.md").read_text(encoding="utf-8") == card
 
 

@@ -49,7 +49,11 @@ def test_inputs_have_the_networks_form_and_say_which_leads_are_lost(noise: NDArr
     lost = inputs.leads == 0
     assert lost.any() and int(lost.sum(dim=1).max()) <= 4
     assert float(inputs.beat[lost].abs().max()) == 0.0
-    assert bool(torch.isfinite(inputs.table).all()) and {round(q, 3) for q in inputs.quality.tolist()} <= {0.0, 0.3, 1.0}
+    assert bool(torch.isfinite(inputs.table).all()) and {round(q, 3) for q in inputs.quality.tolist()} <= {
+        0.0,
+        0.3,
+        1.0,
+    }
 
 
 def test_conduction_lowers_the_quality_of_what_is_measured(noise: NDArray) -> None:

@@ -22,7 +22,9 @@ from ScarSegECGLib.training.real_ecg_checks import all_checks, as_markdown
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("--cases", required=True, type=Path, metavar="DIR", help="holds Case_*/Case_*_{img,seg}.nii.gz")
-    parser.add_argument("--run", required=True, type=Path, metavar="RUN", help="folder of a training made by train")
+    parser.add_argument(
+        "--run", dest="trained", required=True, type=Path, metavar="RUN", help="folder of a training made by train"
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where tables and plots go")
     parser.add_argument(
         "--ecgs", type=Path, metavar="DIR", help="real ECGs: cinc2021 (noise, normals), ptb, cinc2007_case1"
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         )
     plan = dataclasses.replace(plan, baseline_seconds=args.baseline_seconds, only_folds=args.folds)
     args.out.mkdir(parents=True, exist_ok=True)
-    result = run_ablation(cases, args.run, ecgs / "cinc2021", plan, choose_device(args.device), args.quiet)
+    result = run_ablation(cases, args.trained, ecgs / "cinc2021", plan, choose_device(args.device), args.quiet)
     if result is None:  # another process of torchrun writes
         return 0
     outcomes, encoder = result

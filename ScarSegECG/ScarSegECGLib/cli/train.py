@@ -55,7 +55,9 @@ def run(args: argparse.Namespace) -> int:
         weights = [args.out / f"fold{fold}" / "weights.safetensors" for fold in range(args.folds)]
         digest = assemble(cases, weights, job, args.out / "scarseg.safetensors")
         settings = read_weights(args.out / "scarseg.safetensors").settings
-        card = model_card(read_table(args.out / "cross_validation.csv"), settings, digest)
+        ablation = args.out / "ablation" / "ablation.csv"
+        rows = read_table(ablation) if ablation.is_file() and settings["ecg_trained"] else []
+        card = model_card(read_table(args.out / "cross_validation.csv"), settings, digest, rows)
         write_text(args.out / "MODEL_CARD.md", card)
         if not args.quiet:
             print(f"weights: {args.out / 'scarseg.safetensors'} sha256 {digest}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -188,14 +188,19 @@ def run_ablation(
         held_out = [case for case in cases if case.name in groups[fold]]
         ecgs = make_test_ecgs(held_out, noise, _TEST_SEED + 10 * fold, plan.test_ecgs, quiet)
         with tqdm(total=len(held_out), desc=f"fold {fold} rows", unit="case", disable=quiet) as bar:
-            outcomes += evaluate_rows(
-                held_out, fold, session, trainers, ecgs, rows=ROWS, progress=lambda _, bar=bar: bar.update()
-            )
+            outcomes += evaluate_rows(held_out, fold, session, trainers, ecgs, rows=ROWS, progress=_advance(bar))
         if plan.baseline_seconds > 0:
             file = run / f"fold{fold}" / "baseline.safetensors"
             seen = [case for case in cases if case.name not in groups[fold]]
             outcomes += _baseline(seen, held_out, fold, session, plan, file, device, quiet)
     return outcomes, encoder
+
+
+def _advance(bar: tqdm) -> Callable[[str], None]:
+    def step(name: str) -> None:
+        bar.update()
+
+    return step
 
 
 def write_ablation(folder: Path, outcomes: Sequence[Outcome], notes: Sequence[str] = ()) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.special import expit
 
@@ -75,6 +76,10 @@ def _per_patient(outcomes: Sequence[Outcome], value: Callable[[Outcome], float |
     return {case: float(np.mean(figures)) for case, figures in gathered.items()}
 
 
+def _figure(metric: str) -> Callable[[Outcome], float | None]:
+    return lambda item: getattr(item.overlap, metric)
+
+
 def _pooled(outcomes: Sequence[Outcome]) -> tuple[float, float, float]:
     """Dice, precision and sensitivity over all voxels of the pathological patients."""
     both, found, real = np.sum([o.voxels for o in outcomes if o.pathological] or [(0, 0, 0)], axis=0)
@@ -113,10 +118,7 @@ _VOXELS = ("logit", "wall", "truth")
 def line(name: str, images: str, outcomes: Sequence[Outcome], alone: Sequence[Outcome]) -> Line:
     """One line from the outcomes of a row and of image only, both on the same images."""
     sick = [o for o in outcomes if o.pathological]
-    figures = {
-        metric: bootstrap(np.array(list(_per_patient(sick, lambda o, m=metric: getattr(o.overlap, m)).values())))
-        for metric in _OVERLAPS
-    }
+    figures = {metric: bootstrap(np.array(list(_per_patient(sick, _figure(metric)).values()))) for metric in _OVERLAPS}
     mine = _per_patient(sick, lambda o: o.overlap.dice)
     theirs = _per_patient([o for o in alone if o.pathological], lambda o: o.overlap.dice)
     shared = sorted(set(mine) & set(theirs))
@@ -213,7 +215,9 @@ def plot(lines: Sequence[Line]) -> Figure:
         panel.set_yticks(range(len(shown)), [item.row for item in shown])
         panel.set_ylim(len(shown) - 0.5, -0.5)
         first = "" if alone is None else f", image only {alone.figures['dice'].mean:.3f}"
-        panel.set(title=f"{images} images{first}", xlabel="Dice minus image only's")
+        panel.set_title(f"{images} images{first}", fontsize=10)
+        panel.set_xlabel("Dice minus image only's")
+        panel.xaxis.set_major_locator(MaxNLocator(4))
         panel.grid(axis="x", color="0.9")
     figure.suptitle("Semi-synthetic pairs: real images, ECGs simulated from the expert's scar (95 % CI)", fontsize=10)
     return figure

@@ -52,8 +52,50 @@ def figures(rows: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(lines)
 
 
-def model_card(rows: Sequence[Mapping[str, str]], settings: Mapping, sha256: str) -> str:
-    """The whole card, Markdown."""
+def ablation_figures(rows: Sequence[Mapping[str, str]]) -> str:
+    """The ablation in short, from the lines of ``ablation.csv``; empty without any."""
+    if not rows:
+        return ""
+
+    def cell(row: str, images: str) -> str:
+        one = next(line for line in rows if line["row"] == row and line["images"] == images)
+        if row == "image only":
+            return f"{float(one['dice']):.3f}"
+        low, high = float(one["dice_minus_image_only_low"]), float(one["dice_minus_image_only_high"])
+        return f"{float(one['dice_minus_image_only']):+.3f} [{low:+.3f}, {high:+.3f}]"
+
+    names = list(dict.fromkeys(line["row"] for line in rows))
+    lines = [
+        f"Semi-synthetic pairs: real images, ECGs simulated from the expert's scar; {rows[0]['patients']} held-out "
+        "patients with an infarct.",
+        "Scar Dice of the images alone, then the difference to it, with a 95 % bootstrap interval over patients.",
+        "",
+        "| | clean images | degraded images |",
+        "|---|---|---|",
+    ]
+    return "\n".join(lines + [f"| {name} | {cell(name, 'clean')} | {cell(name, 'degraded')} |" for name in names])
+
+
+def _ecg_section(settings: Mapping, ablation: Sequence[Mapping[str, str]]) -> str:
+    if not settings["ecg_trained"]:
+        return ""
+    return f"""## The ECG branch
+
+Encoder: simulated ECGs of random scars alone, no patient. TAFF: semi-synthetic pairs of each fold's training patients.
+It has never learned from an ECG and an image of the same person, because no such data are public. No gain is claimed:
+
+{ablation_figures(ablation)}
+
+All columns are in `ablation.csv` and `ablation.md`; what it makes of the few real ECGs with a known infarct, and of
+real ECGs without a diagnosis (where it imagines scar), is in `real_ecg_checks.md`.
+
+"""
+
+
+def model_card(
+    rows: Sequence[Mapping[str, str]], settings: Mapping, sha256: str, ablation: Sequence[Mapping[str, str]] = ()
+) -> str:
+    """The whole card, Markdown; ``ablation`` are the lines of ``ablation.csv`` where there is one."""
     channels = ", ".join(map(str, settings["channels"]))
     ecg = "trained on simulated ECGs (see below)" if settings["ecg_trained"] else "not trained: its amplitude is 0"
     return f"""# Model card: scarseg.safetensors
@@ -85,7 +127,7 @@ brackets; per patient, on the image's own grid. Every patient's line is in `cros
 
 The shipped ensemble of all members has seen every one of these patients, so it has no held-out figure of its own here.
 
-## How they were trained
+{_ecg_section(settings, ablation)}## How they were trained
 
 {settings["history"]}
 

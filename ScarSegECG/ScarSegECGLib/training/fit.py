@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 from ScarSegECGLib.training.train import _flat_state, _follow, _learning_rate_factor, _restore, fast_precision
 
-StepLoss = Callable[[nn.Module, torch.Generator], Tensor]
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,16 @@ def _reseed(schedule: Steps, step: int) -> torch.Generator:
 
 
 def fit(
-    make: Callable[[], nn.Module],
-    loss: StepLoss,
+    make: Callable[[], Network],
+    loss: Callable[[Network, torch.Generator], Tensor],
     schedule: Steps,
     folder: Path,
     *,
     device: torch.device,
     title: str,
-    trained: Callable[[nn.Module], Iterable[nn.Parameter]] = lambda network: network.parameters(),
+    trained: Callable[[Network], Iterable[nn.Parameter]] = lambda network: network.parameters(),
     quiet: bool = False,
-) -> nn.Module:
+) -> Network:
     """Train, or take up again where ``folder`` left off.
 
     Parameters
