@@ -9,6 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 LOG := $(VENV)/install.log
+# Named here, because a comma inside $(call ...) would end its argument.
+FOR_TESTS := .[test,desktop-test]
 
 .DELETE_ON_ERROR:
 .PHONY: demo test test-pacs fuzz lint clean distclean
@@ -77,5 +79,5 @@ $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
 	$(call install,.)
 
 $(VENV)/.installed-test: $(VENV)/.made pyproject.toml constraints.txt
-	$(call install,.[test,desktop-test])
+	$(call install,$(FOR_TESTS))
 	@touch $(VENV)/.installed

@@ -32,6 +32,11 @@ def result(session: Session, patient: PhantomPatient) -> ScarResult:
     return segment(patient.stack, patient.ecg, TimeGap(3.0), session)
 
 
+@pytest.fixture(scope="module")
+def image_only(session: Session, patient: PhantomPatient) -> ScarResult:
+    return segment(patient.stack, None, TimeGap(None), session)
+
+
 def test_the_phantom_is_found(result: ScarResult, patient: PhantomPatient) -> None:
     found, truth = result.labels, patient.labels
     spacing = patient.stack.spacing
@@ -55,23 +60,23 @@ def test_probability_and_labels_agree(result: ScarResult) -> None:
     assert not (result.labels == SCAR)[result.scar_probability <= 0.5].any()
 
 
-def test_without_a_trained_ecg_branch_the_ecg_changes_nothing(session, patient, result) -> None:
-    if session.ecg_trained:
-        pytest.skip("these weights hold a trained ECG branch")
-    alone = segment(patient.stack, None, TimeGap(None), session)
-    assert result.ecg_use.amplitude == 0.0
-    assert "not trained" in result.ecg_use.reason
-    assert np.array_equal(result.labels, alone.labels)
-    assert np.array_equal(result.scar_probability, alone.scar_probability)
-    assert np.array_equal(result.scar_probability, result.scar_probability_image_only)
-    assert "no ECG was given" in alone.ecg_use.reason
+def test_the_ecg_that_counts_is_named_and_the_image_only_result_kept(session, patient, result, image_only) -> None:
+    assert session.ecg_trained
+    assert result.ecg_use.amplitude > 0.5
+    assert "3 days from MRI" in result.ecg_use.reason
+    assert np.array_equal(result.scar_probability_image_only, image_only.scar_probability)
+    assert result.scar_image_only == image_only.scar
+    assert not np.array_equal(result.scar_probability, image_only.scar_probability)
+    assert all(row.ecg_percent is not None for row in result.segments)
+    assert "no ECG was given" in image_only.ecg_use.reason
+    assert all(row.ecg_percent is None for row in image_only.segments)
 
 
 @pytest.mark.parametrize(
     ("axes", "flips"),
     [((0, 1, 2), (True, False, False)), ((2, 0, 1), (False, True, True)), ((1, 2, 0), (True, True, False))],
 )
-def test_any_storage_gives_the_same_segmentation_in_patient_space(session, patient, result, axes, flips) -> None:
+def test_any_storage_gives_the_same_segmentation_in_patient_space(session, patient, image_only, axes, flips) -> None:
     flipped = tuple(slice(None, None, -1 if f else 1) for f in flips)
     stored = np.transpose(patient.stack.voxels, axes)[flipped]
     # The matrix that takes the new array's (third, second, first) index to the same place as before.
@@ -83,11 +88,11 @@ def test_any_storage_gives_the_same_segmentation_in_patient_space(session, patie
     matrix = patient.stack.ijk_to_ras @ old_index_of_new
     stack = canonical(np.ascontiguousarray(stored), matrix)
     again = segment(stack, None, TimeGap(None), session)
-    assert np.array_equal(again.labels, result.labels)
-    assert np.allclose(again.stack.ijk_to_ras, result.stack.ijk_to_ras)
+    assert np.array_equal(again.labels, image_only.labels)
+    assert np.allclose(again.stack.ijk_to_ras, image_only.stack.ijk_to_ras)
     back = stack.storage.to_stored(again.labels)
     assert back.shape == stored.shape
-    assert np.array_equal(back, np.transpose(result.labels, axes)[flipped])
+    assert np.array_equal(back, np.transpose(image_only.labels, axes)[flipped])
 
 
 def test_the_same_case_twice_is_the_same(session, patient, result) -> None:
@@ -95,12 +100,13 @@ def test_the_same_case_twice_is_the_same(session, patient, result) -> None:
     assert np.array_equal(again.scar_probability, result.scar_probability)
 
 
-def test_an_ecg_that_cannot_be_measured_leaves_the_image_alone(session, patient, result) -> None:
+def test_an_ecg_that_cannot_be_measured_leaves_the_image_alone(session, patient, image_only) -> None:
     noise = np.random.default_rng(0).normal(0, 1e-4, (12, 5000)).astype(np.float32)
     again = segment(patient.stack, Ecg(noise, np.ones(12, bool), 500.0), TimeGap(0.0), session)
     assert again.ecg_use.amplitude == 0.0
     assert again.ecg_use.reason.startswith("ECG not used")
-    assert np.array_equal(again.labels, result.labels)
+    assert np.array_equal(again.labels, image_only.labels)
+    assert np.array_equal(again.scar_probability, image_only.scar_probability)
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if method not in ("network", "n_sd", "fwhm")])
