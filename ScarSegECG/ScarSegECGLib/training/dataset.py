@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from ScarSegECGLib.case import SCAR
 from ScarSegECGLib.lge.normalise import heart_disc, normalise
-from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case  # noqa: F401 - callers still ask here
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field, whole_slices, with_neighbours
 
 

@@ -18,10 +18,10 @@ from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
 from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, Anatomy, FloatArray, LgeStack
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.scar_probability import bright_wall
 from ScarSegECGLib.network.locate import NOT_FOUND
 from ScarSegECGLib.network.session import ImageEvidence, Session
-from ScarSegECGLib.training.dataset import ExpertCase
 from ScarSegECGLib.training.degrade import degrade
 from ScarSegECGLib.training.evidence_grid import off_grid, on_grid
 

@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.segments import segment_percent
-from ScarSegECGLib.training.dataset import ExpertCase
 from ScarSegECGLib.training.ecg_features import EcgInputs
 from ScarSegECGLib.training.ecg_simulation.ageing import INFARCT_AGE_DAYS, aged_scar_for_ecg
 from ScarSegECGLib.training.ecg_stage_one import simulate_inputs
