@@ -13,7 +13,7 @@ from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.slice_shift import move
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import METHODS, remeasure, segment
+from ScarSegECGLib.pipeline import ECG_IS_NO_FINDING, METHODS, remeasure, segment
 from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient
 
 
@@ -68,6 +68,7 @@ def test_the_ecg_that_counts_is_named_and_the_image_only_result_kept(session, pa
     assert result.scar_image_only == image_only.scar
     assert not np.array_equal(result.scar_probability, image_only.scar_probability)
     assert all(row.ecg_percent is not None for row in result.segments)
+    assert ECG_IS_NO_FINDING in result.warnings and ECG_IS_NO_FINDING not in image_only.warnings
     assert "no ECG was given" in image_only.ecg_use.reason
     assert all(row.ecg_percent is None for row in image_only.segments)
 

@@ -46,6 +46,10 @@ from ScarSegECGLib.network.session import ImageEvidence, Session
 NETWORK = "network"
 METHODS = (NETWORK, *RULES)
 SMALLEST_ISLAND_ML = 0.1
+ECG_IS_NO_FINDING = (
+    "The ECG estimate per segment was learned from simulated ECGs alone and sees scar in ECGs of healthy people too: "
+    "it is no finding."
+)
 
 Progress = Callable[[float, str], None]
 
@@ -146,6 +150,8 @@ def segment(
         scar = scar_alone if together is alone else _scar(together, stack, anatomy, method, n_sd)[0]
     with clock.stage("measure", 0.9):
         measured = _measured(stack, anatomy, scar, scar_alone, use, beat, ecg_percent)
+    if ecg_percent is not None:
+        measured["warnings"] += (ECG_IS_NO_FINDING,)
     if shifts.moved.any():
         measured["warnings"] += (f"Slices {shifts.sentence()}; --correct-shifts puts them back in line.",)
     return ScarResult(
