@@ -27,6 +27,7 @@ from ScarSegECGLib.ecg.recording import (
 )
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import DicomFile
+from ScarSegECGLib.lge.dicom_tags import dates_trusted
 
 # 12-Lead, General, Ambulatory and General 32-bit ECG Waveform Storage.
 ECG_CLASSES = {f"1.2.840.10008.5.1.4.1.1.9.1.{n}" for n in (1, 2, 3, 4)}
@@ -56,8 +57,6 @@ _MEASURE_CODES = {
     "2:15876": "qtc interval",
     "2:16132": "qrs axis",
 }
-# PS3.16 CID 7050: basic profile, retain full dates, retain modified dates.
-_BASIC_PROFILE, _FULL_DATES, _MODIFIED_DATES = "113100", "113106", "113107"
 
 
 def read_dicom_ecg(path: Path) -> Recording:
@@ -184,21 +183,6 @@ def _acquired(dataset: Dataset) -> datetime | None:
         return None if value is None else datetime(*value.timetuple()[:6])
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def dates_trusted(dataset: Dataset) -> bool:
-    """False where the file says that its dates were removed or modified.
-
-    By Longitudinal Temporal Information Modified (0028,0303), or by the de-identification codes: 113107 (modified
-    dates kept), or the basic profile 113100, which removes dates, without 113106 (full dates kept).
-    """
-    stated = str(dataset.get((0x0028, 0x0303)).value or "").strip().upper() if (0x0028, 0x0303) in dataset else ""
-    if stated in {"REMOVED", "MODIFIED"}:
-        return False
-    codes = {str(item.get("CodeValue") or "") for item in dataset.get("DeidentificationMethodCodeSequence") or []}
-    if _MODIFIED_DATES in codes:
-        return False
-    return stated == "UNMODIFIED" or _BASIC_PROFILE not in codes or _FULL_DATES in codes
 
 
 def _device_measurements(dataset: Dataset) -> dict[str, float]:

@@ -50,7 +50,7 @@ def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[str, .
 
 
 def dates_trusted(dataset: Dataset) -> bool:
-    """False where the file says that its dates were removed or modified, by the rules that hold for ECG files too.
+    """False where a DICOM file, of images or of an ECG, says that its dates were removed or modified.
 
     By Longitudinal Temporal Information Modified (0028,0303), or by the de-identification codes (PS3.16 CID 7050):
     113107 (modified dates kept), or the basic profile 113100, which removes dates, without 113106 (full dates kept).
