@@ -19,7 +19,8 @@ from ScarSegECGLib.training.calibration import Reliability, fit_temperature, rel
 RESAMPLES = 2000
 CAPTION = (
     "Semi-synthetic: real EMIDEC images and expert scars, ECGs simulated from those scars. Patients held out "
-    "fold by fold; anatomy predicted. Scar figures over patients with an infarct; 95 % bootstrap CI over patients."
+    "fold by fold; anatomy predicted. Scar figures over patients with an infarct; 95 % bootstrap CI over patients. "
+    "ECE is of the networks' probability, before the EWA rule is mixed in."
 )
 _OVERLAPS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
 

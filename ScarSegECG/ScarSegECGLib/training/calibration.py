@@ -81,6 +81,10 @@ def reliability_figure(rows: Sequence[tuple[str, Reliability]], caption: str) ->
         lower.plot(middle, np.maximum(row.count, 0.5) / row.count.sum(), color=f"C{number}", drawstyle="steps-mid")
     upper.set(ylabel="share that is scar", xlim=(0, 1), ylim=(0, 1))
     upper.legend(loc="upper left", frameon=False, fontsize=8)
-    lower.set(xlabel="predicted probability of scar in the predicted myocardium", ylabel="voxels", yscale="log")
+    lower.set(
+        xlabel="the networks' probability of scar in the predicted myocardium (without EWA)",
+        ylabel="voxels",
+        yscale="log",
+    )
     figure.suptitle(caption, fontsize=9, wrap=True)
     return figure
