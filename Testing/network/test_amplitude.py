@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ScarSegECGLib.case import Ecg, EcgFeatures, TimeGap
 from ScarSegECGLib.network.amplitude import decide
-from ScarSegECGLib.network.taff import TimeWeight
+from ScarSegECGLib.network.time_weight import TimeWeight
 
 _ZEROS = np.zeros(12, np.float32)
 FEATURES = EcgFeatures(70.0, 90.0, 160.0, 380.0, 400.0, 30.0, "normal", *[_ZEROS] * 6)

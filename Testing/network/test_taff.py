@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ScarSegECGLib.network.ecg_branch import EcgBranch, deep, new_branch
 from ScarSegECGLib.network.taff import LOGIT_DOWN, LOGIT_UP, bounded
+from ScarSegECGLib.network.wall_view import level_shapes, view_wall
 from ScarSegECGLib.network.weights import read_weights
 
 CHANNELS = (8, 8, 12, 16, 20)
@@ -63,9 +64,8 @@ def move(branch: EcgBranch, case: dict, amplitude: float, days: float = 0.0, **c
     with torch.no_grad():
         return branch(
             given_["features"],
-            given_["logit"],
+            view_wall(given_["prior"], given_["logit"], level_shapes(given_["features"])),
             given_["tokens"],
-            given_["prior"],
             torch.full((2,), amplitude),
             torch.full((2,), days),
             torch.ones(2),

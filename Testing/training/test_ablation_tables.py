@@ -29,6 +29,7 @@ def outcome(row: str, case: str, dice: float | None, *, degraded: bool = False, 
         (10, 20, 30),
         logit,
         np.ones(50, np.float32),
+        logit > 0.5,
         rng.random(50) < 0.4,
     )
 

@@ -10,6 +10,7 @@ import torch
 
 from ScarSegECGLib.network.ecg_encoder import TABLE_SIZE, EcgEncoder
 from ScarSegECGLib.network.taff import LOGIT_DOWN, LOGIT_UP
+from ScarSegECGLib.network.wall_view import level_shapes, view_wall
 from ScarSegECGLib.training.ecg_features import EcgInputs
 from ScarSegECGLib.training.ecg_stage_one import SimulatedEcgs, encoder_loss
 from ScarSegECGLib.training.ecg_training import (
@@ -84,12 +85,13 @@ def trained(data: GuideData, encoder: EcgEncoder, kind, folder: Path, steps: int
 def movement(trainer: GuideTrainer, data: GuideData, ecg: int, days: float = 0.0) -> torch.Tensor:
     """Of the first slice, [H, W]."""
     one = torch.ones(1)
+    features = [level[:1].float() for level in data.slices.features]
+    prior, logit = data.slices.dense_prior(torch.tensor([0])), data.slices.scar_logit[:1, None].float()
     with torch.no_grad():
         return trainer.branch(
-            [level[:1].float() for level in data.slices.features],
-            data.slices.scar_logit[:1, None].float(),
+            features,
+            view_wall(prior, logit, level_shapes(features)),
             trainer.tokens(data.embedded[ecg : ecg + 1]),
-            data.slices.dense_prior(torch.tensor([0])),
             trainer.amplitude(one, days * one, one),
             days * one,
             one,

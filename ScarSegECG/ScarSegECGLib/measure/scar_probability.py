@@ -26,7 +26,10 @@ def bright_wall(
 
 
 def scar_probability(
-    logit: FloatArray, wall: FloatArray, bright: NDArray[np.bool_], myocardium: NDArray[np.bool_]
+    logit: NDArray[np.floating],
+    wall: NDArray[np.floating],
+    bright: NDArray[np.bool_],
+    myocardium: NDArray[np.bool_],
 ) -> FloatArray:
     """Probability of scar: that the voxel is wall, times that the wall is scar there; exactly 0 outside the wall.
 
@@ -37,5 +40,7 @@ def scar_probability(
     bright : same shape, :func:`bright_wall`
     myocardium : same shape, the predicted wall
     """
-    given_wall = (1 - EWA_SHARE) * expit(logit) + EWA_SHARE * bright
-    return np.where(myocardium, wall * given_wall, 0).astype(np.float32)
+    probability = np.zeros(myocardium.shape, np.float32)
+    given_wall = (1 - EWA_SHARE) * expit(logit[myocardium]) + EWA_SHARE * bright[myocardium]
+    probability[myocardium] = wall[myocardium] * given_wall
+    return probability

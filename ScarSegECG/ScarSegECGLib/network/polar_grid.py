@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 ANGLES, RADII = 96, 64
 RADIUS_STEP_MM = 0.95
+REACH_MM = RADII * RADIUS_STEP_MM
 WRAP = 16  # angles repeated at either end, so that a network without circular padding sees the circle go on
 ROWS = ANGLES + 2 * WRAP
 
@@ -81,16 +82,22 @@ def put_back_polar(
 ) -> Tensor:
     """Inverse of :func:`cut_polar`: [K, C, ROWS, RADII] -> [K, C, *shape], linear; ``outside`` [C] beyond the radii."""
     distance = torch.tensor(spacing, dtype=torch.float64)
-    rows, columns = torch.meshgrid(torch.arange(shape[0]), torch.arange(shape[1]), indexing="ij")
-    places = torch.stack([rows, columns], dim=-1) * distance
-    away = places - torch.as_tensor(centres_mm, dtype=torch.float64).view(-1, 1, 1, 2)
+    centres = torch.as_tensor(centres_mm, dtype=torch.float64)
+    # The radii reach an eighth of a usual image: only the box that holds all circles is read.
+    first = ((centres.amin(dim=0) - REACH_MM) / distance).floor().clamp(min=0).long().tolist()
+    last = ((centres.amax(dim=0) + REACH_MM) / distance).ceil().long().tolist()
+    box = [torch.arange(low, max(low, min(high + 1, size))) for low, high, size in zip(first, last, shape, strict=True)]
+    places = torch.stack(torch.meshgrid(*box, indexing="ij"), dim=-1) * distance
+    away = (places - centres.view(-1, 1, 1, 2)).float()
     radius = torch.linalg.vector_norm(away, dim=-1)
     turn = torch.atan2(away[..., 0], away[..., 1]) % (2 * math.pi)
     row = turn * (ANGLES / (2 * math.pi)) + WRAP
     column = (radius / RADIUS_STEP_MM - 0.5).clamp(min=0)
     read = read_at(polar, torch.stack([row, column], dim=-1))
-    beyond = (radius > RADII * RADIUS_STEP_MM)[:, None]
-    return torch.where(beyond, outside.view(1, -1, 1, 1), read)
+    out = outside.to(read).view(1, -1, 1, 1).repeat(len(polar), 1, *shape)
+    rows, columns = (slice(int(low), int(low) + len(line)) for low, line in zip(first, box, strict=True))
+    out[:, :, rows, columns] = torch.where((radius > REACH_MM)[:, None], out[:, :, rows, columns], read)
+    return out
 
 
 def centres_of_mass(probability: Tensor) -> tuple[Tensor, Tensor]:

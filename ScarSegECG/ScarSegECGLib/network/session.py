@@ -28,6 +28,7 @@ from ScarSegECGLib.network.field import (
 from ScarSegECGLib.network.locate import follow_neighbours, offsets_of_lv
 from ScarSegECGLib.network.polar_grid import centres_of_mass, cut_polar, put_back_polar, unmirror
 from ScarSegECGLib.network.unet import ConvBlock, LocatorUNet, ScarUNet
+from ScarSegECGLib.network.wall_view import level_shapes, view_wall
 from ScarSegECGLib.network.weights import Weights, read_weights
 
 MOST_MOVES = 3
@@ -206,6 +207,7 @@ class Session:
         signal = torch.from_numpy(beat.millivolts)[None].to(self.device)
         leads = torch.from_numpy(beat.lead_mask)[None].to(self.device)
         table = torch.from_numpy(feature_table(beat.features))[None].to(self.device)
+        view = view_wall(unrolled, logit, level_shapes(evidence.features[0]))
         count = torch.ones(len(unrolled), device=self.device)
         gap = count * (use.gap.days or 0.0)
         known = count * float(use.gap.days is not None)
@@ -213,7 +215,7 @@ class Session:
         for branch, features in zip(self._branches, evidence.features, strict=True):
             tokens, scar = branch.encoder(signal, leads, table)
             tokens = tokens.expand(len(unrolled), -1, -1)
-            movements.append(branch(features, logit, tokens, unrolled, count * use.amplitude, gap, known))
+            movements.append(branch(features, view, tokens, count * use.amplitude, gap, known))
             percents.append(100 * scar[0].sigmoid())
         movement = torch.stack(movements).mean(dim=0).cpu()
         native = put_back_polar(movement, shape, spacing, evidence.centres_mm, torch.zeros(1))[:, 0]

@@ -56,7 +56,8 @@ IMAGE_ONLY = ROWS[0].name
 class Outcome:
     """One row on one patient with one ECG; ``voxels`` are those found right, found and expected.
 
-    ``logit``, ``wall`` and ``truth`` of some voxels of the predicted myocardium, for calibration.
+    ``logit``, ``wall``, ``bright`` and ``truth`` of some voxels of the predicted myocardium, for calibration: what
+    ``scar_probability`` makes its probability of, and what the expert says.
     """
 
     row: str
@@ -69,6 +70,7 @@ class Outcome:
     voxels: tuple[int, int, int]
     logit: NDArray[np.float32]
     wall: NDArray[np.float32]
+    bright: NDArray[np.bool_]
     truth: NDArray[np.bool_]
 
 
@@ -140,10 +142,10 @@ def outcome(row: str, degraded: bool, fold: int, case: ExpertCase, seen: Seen | 
     spacing = case.stack.spacing
     if seen is None:
         probability = wall = np.zeros(truth.shape, np.float32)
-        inside = np.zeros(truth.shape, bool)
+        bright = inside = np.zeros(truth.shape, bool)
     else:
-        wall, inside = seen.evidence.anatomy[:, 2], seen.anatomy.myocardium
-        probability = scar_probability(logit, wall, seen.bright, inside)
+        wall, bright, inside = seen.evidence.anatomy[:, 2], seen.bright, seen.anatomy.myocardium
+        probability = scar_probability(logit, wall, bright, inside)
     found = drop_small_islands(probability > SCAR_ABOVE, spacing, minimum_ml=SMALLEST_ISLAND_ML)
     some = np.flatnonzero(inside)
     some = np.random.default_rng(0).permutation(some)[:VOXELS_KEPT]
@@ -158,6 +160,7 @@ def outcome(row: str, degraded: bool, fold: int, case: ExpertCase, seen: Seen | 
         (int((found & truth).sum()), int(found.sum()), int(truth.sum())),
         np.asarray(logit, np.float32).ravel()[some],
         np.asarray(wall, np.float32).ravel()[some],
+        bright.ravel()[some],
         truth.ravel()[some],
     )
 

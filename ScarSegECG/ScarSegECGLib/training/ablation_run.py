@@ -122,7 +122,7 @@ def _baseline(
             counts = (int((found & truth).sum()), int(found.sum()), int(truth.sum()))
             figures = overlap(found, truth, case.stack.spacing)
             ml = float(found.sum()) * case.stack.voxel_ml
-            voxels = (nothing, nothing, np.zeros(0, bool))
+            voxels = (nothing, nothing, nothing.astype(bool), nothing.astype(bool))
             outcomes.append(
                 Outcome(BASELINE, degraded, case.name, fold, bool(truth.any()), figures, ml, counts, *voxels)
             )

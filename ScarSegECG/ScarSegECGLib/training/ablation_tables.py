@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from scipy.special import expit
 
+from ScarSegECGLib.measure.scar_probability import scar_probability
 from ScarSegECGLib.training.ablation import IMAGE_ONLY, Outcome
 from ScarSegECGLib.training.calibration import Reliability, fit_temperature, reliability
 
@@ -20,7 +20,7 @@ RESAMPLES = 2000
 CAPTION = (
     "Semi-synthetic: real EMIDEC images and expert scars, ECGs simulated from those scars. Patients held out "
     "fold by fold; anatomy predicted. Scar figures over patients with an infarct; 95 % bootstrap CI over patients. "
-    "ECE is of the networks' probability, before the EWA rule is mixed in."
+    "ECE is of the probability that the tool shows (networks and EWA rule), in the predicted myocardium."
 )
 _OVERLAPS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
 
@@ -105,15 +105,16 @@ def calibrated(outcomes: Sequence[Outcome]) -> tuple[NDArray, NDArray, NDArray, 
             temperature = 1.0
         else:
             temperature = fit_temperature(*(np.concatenate([getattr(o, k) for o in others]) for k in _VOXELS))
-        logit, wall, real = (np.concatenate([getattr(o, k) for o in mine]) for k in _VOXELS)
-        plain.append(wall * expit(logit))
-        warm.append(wall * expit(logit / temperature))
+        logit, wall, bright, real = (np.concatenate([getattr(o, k) for o in mine]) for k in _VOXELS)
+        inside = np.ones_like(real)
+        plain.append(scar_probability(logit, wall, bright, inside))
+        warm.append(scar_probability(logit / temperature, wall, bright, inside))
         truth.append(real)
         used.append(temperature)
     return np.concatenate(plain), np.concatenate(warm), np.concatenate(truth), float(np.mean(used))
 
 
-_VOXELS = ("logit", "wall", "truth")
+_VOXELS = ("logit", "wall", "bright", "truth")
 
 
 def line(name: str, images: str, outcomes: Sequence[Outcome], alone: Sequence[Outcome]) -> Line:

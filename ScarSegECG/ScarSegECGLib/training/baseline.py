@@ -26,11 +26,13 @@ from ScarSegECGLib.case import SCAR, LgeStack
 from ScarSegECGLib.lge.normalise import heart_disc, normalise
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.islands import drop_small_islands
+from ScarSegECGLib.network.device import place
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SMALLEST_ISLAND_ML
 from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
 from ScarSegECGLib.training.dataset import fine_slices
+from ScarSegECGLib.training.train import fast_precision
 
 NAME = "DynUNet with nnU-Net's 2D plan"
 CLASSES = 4
@@ -87,7 +89,11 @@ def deep_loss(heads: Tensor, labels: Tensor) -> Tensor:
 def train_baseline(
     cases: Sequence[ExpertCase], seconds: float, file: Path, *, device: torch.device, seed: int = 0, quiet: bool = False
 ) -> nn.Module:
-    """Train for so many seconds with nnU-Net's optimiser (SGD, Nesterov 0.99, polynomial decay); kept in ``file``."""
+    """Train for so many seconds with nnU-Net's optimiser (SGD, Nesterov 0.99, polynomial decay); kept in ``file``.
+
+    On a CPU these are seconds of processor time, all cores together, so that a busy machine takes nothing away; on a
+    GPU seconds of the clock. The precision is the one that our own networks are trained in.
+    """
     torch.manual_seed(seed)
     net = network(plan_2d())
     if file.is_file():
@@ -95,19 +101,23 @@ def train_baseline(
         return net.eval()
     slices = fine_slices(cases)
     middle = slices.images[:, 1:2] if slices.images.shape[1] > 1 else slices.images
-    net = net.to(device).train()
+    net = place(net, device).train()
+    precision = fast_precision(device)
+    clock = time.process_time if device.type == "cpu" else time.monotonic
     optimiser = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.99, nesterov=True, weight_decay=3e-5)
     rng = torch.Generator().manual_seed(seed)
     plan = AugmentPlan(square_offsets(PATCH), shift=4, far_shift=8, neighbour_shift=0)
     middle_of_stack = torch.zeros(12, 2)
-    start = time.monotonic()
+    start = clock()
     bar = tqdm(total=round(seconds), desc="baseline", unit="s", disable=quiet)
-    while (gone := time.monotonic() - start) < seconds:
+    while (gone := clock() - start) < seconds:
         for group in optimiser.param_groups:
             group["lr"] = 1e-2 * (1 - gone / seconds) ** 0.9
         chosen = torch.randint(len(middle), (12,), generator=rng)
         images, labels = augment(middle[chosen].float(), slices.labels[chosen], middle_of_stack, plan, rng)
-        value = deep_loss(net(images.to(device)), labels.to(device))
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            heads = net(images.to(device, memory_format=torch.channels_last))
+        value = deep_loss(heads.float(), labels.to(device))
         optimiser.zero_grad(set_to_none=True)
         value.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 12.0)

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import expit
+
+from ScarSegECGLib.measure.scar_probability import scar_probability
 
 BINS = 15
 TEMPERATURES = (0.25, 8.0)
@@ -48,20 +49,22 @@ def reliability(probability: ArrayLike, truth: ArrayLike, bins: int = BINS) -> R
     return Reliability(count, predicted, observed)
 
 
-def fit_temperature(logit: ArrayLike, wall: ArrayLike, truth: ArrayLike) -> float:
-    """The temperature T that makes ``wall * sigmoid(logit / T)`` likeliest (Guo et al., ICML 2017).
+def fit_temperature(logit: ArrayLike, wall: ArrayLike, bright: ArrayLike, truth: ArrayLike) -> float:
+    """The temperature T of the networks' logit that makes the scar probability likeliest (Guo et al., ICML 2017).
 
     Parameters
     ----------
     logit : array, of scar given wall
     wall : array in [0, 1], probability of wall
+    bright : bool array, where the EWA rule sees scar
     truth : bool array, scar
     """
     given, share = np.asarray(logit, dtype=np.float64).ravel(), np.asarray(wall, dtype=np.float64).ravel()
+    rule, inside = np.asarray(bright, dtype=bool).ravel(), np.ones(given.shape, dtype=bool)
     real = np.asarray(truth, dtype=bool).ravel()
 
     def unlikely(log_temperature: float) -> float:
-        p = np.clip(share * expit(given / np.exp(log_temperature)), 1e-6, 1 - 1e-6)
+        p = np.clip(scar_probability(given / np.exp(log_temperature), share, rule, inside), 1e-6, 1 - 1e-6)
         return float(-np.where(real, np.log(p), np.log1p(-p)).mean())
 
     found = minimize_scalar(unlikely, bounds=tuple(np.log(TEMPERATURES)), method="bounded")
@@ -82,7 +85,7 @@ def reliability_figure(rows: Sequence[tuple[str, Reliability]], caption: str) ->
     upper.set(ylabel="share that is scar", xlim=(0, 1), ylim=(0, 1))
     upper.legend(loc="upper left", frameon=False, fontsize=8)
     lower.set(
-        xlabel="the networks' probability of scar in the predicted myocardium (without EWA)",
+        xlabel="probability of scar in the predicted myocardium",
         ylabel="voxels",
         yscale="log",
     )

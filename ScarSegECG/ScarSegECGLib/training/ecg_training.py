@@ -21,7 +21,8 @@ from torch.nn import functional as F
 from ScarSegECGLib.network.amplitude import UNKNOWN_DATE_COUNTS_AS_DAYS
 from ScarSegECGLib.network.ecg_branch import EcgBranch
 from ScarSegECGLib.network.ecg_encoder import SEGMENTS, EcgEncoder
-from ScarSegECGLib.network.taff import TimeWeight
+from ScarSegECGLib.network.time_weight import TimeWeight
+from ScarSegECGLib.network.wall_view import level_shapes, view_wall
 from ScarSegECGLib.network.weights import half_precision
 from ScarSegECGLib.training.ecg_features import EcgInputs
 from ScarSegECGLib.training.evidence import SliceBank
@@ -151,11 +152,11 @@ def guide_loss(trainer: GuideTrainer, data: GuideData, batch: int, rng: torch.Ge
     known = (torch.rand(len(ecg), generator=rng) > UNKNOWN_DATE).float().to(device)
     if trainer.kind != "taff":
         known = torch.zeros_like(known)
+    features = [level[chosen].float().to(device) for level in slices.features]
     moved = trainer.branch(
-        [level[chosen].float().to(device) for level in slices.features],
-        alone[:, None],
+        features,
+        view_wall(prior.to(device), alone[:, None], level_shapes(features)),
         trainer.tokens(data.embedded[ecg].to(device)),
-        prior.to(device),
         trainer.amplitude(data.pairs.inputs.quality[ecg].to(device), gap, known),
         gap,
         known,

@@ -22,6 +22,7 @@ from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.scar_probability import bright_wall
 from ScarSegECGLib.network.locate import NOT_FOUND
 from ScarSegECGLib.network.session import ImageEvidence, Session
+from ScarSegECGLib.network.wall_view import level_shapes, view_wall
 from ScarSegECGLib.training.degrade import degrade
 from ScarSegECGLib.training.evidence_grid import off_grid, on_grid
 
@@ -179,13 +180,13 @@ def movement_of(
     centres = seen.evidence.centres_mm
     prior = on_grid(soft_prior(seen.anatomy, seen.stack.spacing), seen.stack, centres)
     logit = on_grid(seen.evidence.scar_logit[:, None], seen.stack, centres)
+    features = [level.cpu().float() for level in seen.evidence.features[member]]
     count = torch.ones(len(prior))
     with torch.inference_mode():
         moved = branch(
-            [level.cpu().float() for level in seen.evidence.features[member]],
-            logit,
+            features,
+            view_wall(prior, logit, level_shapes(features)),
             tokens.expand(len(prior), -1, -1),
-            prior,
             count * amplitude,
             count * (gap_days or 0.0),
             count * float(gap_days is not None),
