@@ -118,7 +118,10 @@ def _one(number, image, ecg, conduction="normal", used=True):
         (1, 60, 0, "disagree"),
         (1, 15, 0, "ecg cannot tell"),
         (1, 0, 50, "disagree"),
-        (4, 60, 40, "agree"),
+        (1, 60, 20, "disagree"),
+        (1, 0, 20, "agree"),
+        (1, 10, 80, "ecg cannot tell"),
+        (4, 60, 40, "ecg cannot tell"),
         (4, 60, 0, "ecg cannot tell"),
         (4, 0, 50, "ecg cannot tell"),
         (4, 0, 0, "ecg cannot tell"),
@@ -131,7 +134,7 @@ def test_verdicts(number, image, ecg, verdict):
 
 
 def test_block_pacing_or_an_unused_ecg_tell_nothing_anywhere():
-    for conduction in ("lbbb", "paced"):
+    for conduction in ("lbbb", "paced", "unknown"):
         table = agreement_table([50.0] * 17, [50.0] * 17, conduction, True)
         assert {v for v, _ in table} == {"ecg cannot tell"}
     unused = agreement_table([50.0] * 17, [50.0] * 17, "normal", False, why_not_used="ECG 900 days from MRI: not used")

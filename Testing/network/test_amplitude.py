@@ -48,6 +48,7 @@ def test_same_day_ecg_counts_fully() -> None:
         ({"network_trained": False}, TimeGap(0.0), "not trained"),
         ({"features": dataclasses.replace(FEATURES, conduction="paced")}, TimeGap(0.0), "paced"),
         ({"features": dataclasses.replace(FEATURES, rate_bpm=150.0)}, TimeGap(0.0), "too fast"),
+        ({"features": dataclasses.replace(FEATURES, pr_ms=100.0, qrs_ms=124.0)}, TimeGap(0.0), "pre-excitation"),
     ],
 )
 def test_rows_that_switch_the_ecg_off(changes: dict, gap: TimeGap, says: str) -> None:
@@ -76,10 +77,18 @@ def test_later_ecg_fades_faster_and_is_named() -> None:
     assert "later than MRI" not in use(TimeGap(20.0)).reason
 
 
-def test_left_bundle_branch_block_leaves_a_third() -> None:
-    decided = use(TimeGap(0.0), features=dataclasses.replace(FEATURES, conduction="lbbb"))
+@pytest.mark.parametrize(
+    ("conduction", "qrs_ms", "says"),
+    [
+        ("lbbb", 150.0, "left bundle branch block"),
+        ("unknown", 132.0, "QRS 132 ms of no known pattern"),
+        ("unknown", None, "could not be measured"),
+    ],
+)
+def test_a_wide_qrs_that_is_no_right_bundle_branch_block_leaves_a_third(conduction, qrs_ms, says) -> None:
+    decided = use(TimeGap(0.0), features=dataclasses.replace(FEATURES, conduction=conduction, qrs_ms=qrs_ms))
     assert decided.amplitude == pytest.approx(0.3)
-    assert "left bundle branch block" in decided.reason
+    assert says in decided.reason
 
 
 @given(st.floats(0, 7300), st.floats(0, 7300), st.booleans())

@@ -155,11 +155,11 @@ def test_lateral_scar_shows_in_i_avl_v5_v6(people: dict[str, NDArray]) -> None:
         assert np.mean(lost) >= 0.9, name
     kept = [r_mv(s, "aVL") / r_mv(n, "aVL") for s, n in zip(people["lateral"], people["normal"], strict=True)]
     assert np.median(kept) < 0.7, "aVL, which looks more at the mid-anterior wall, loses less"
-    assert np.median([q_mv(b, "V6") for b in people["lateral"]]) > 0.14
+    assert np.median([q_mv(b, "V6") for b in people["lateral"]]) > 0.2
 
 
 def test_inferior_scar_makes_q_in_ii_iii_avf(people: dict[str, NDArray]) -> None:
-    for name, share in (("II", 0.5), ("III", 0.9), ("aVF", 0.9)):
+    for name, share in (("II", 0.65), ("III", 0.9), ("aVF", 0.9)):
         more = [q_mv(s, name) > q_mv(n, name) + 0.08 for s, n in zip(people["inferior"], people["normal"], strict=True)]
         assert np.mean(more) >= share, name
 
@@ -209,7 +209,7 @@ LOOKED_FOR = {
     "anterior": (("V2", "V3", "V4"), ("V3",)),
     "septal": (("V1", "V2"), ("V1",)),
     "lateral": (("I", "V5", "V6"), ("V6",)),
-    "inferior": ((), ("III", "aVF")),
+    "inferior": (("III", "aVF"), ("III", "aVF")),
 }
 
 
@@ -243,8 +243,8 @@ def test_the_qrs_score_follows_the_size_of_anterior_scars() -> None:
 def test_lafb_axis_lies_beyond_minus_45(people: dict[str, NDArray]) -> None:
     axis = np.array([axis_deg(beat) for beat in people["lafb"]])
     typical = simulate_beat(NONE, conduction="lafb")
-    assert -90.0 < axis_deg(typical) <= -44.0
-    assert np.median(axis) < -42.0 and axis.max() < -25.0
+    assert -90.0 < axis_deg(typical) <= -45.0
+    assert np.median(axis) <= -45.0 and axis.max() < -25.0
     assert np.median([s_mv(beat, "III") / max(r_mv(beat, "III"), 0.05) for beat in people["lafb"]]) > 2.0, "rS in III"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -77,8 +78,8 @@ def encoder() -> EcgEncoder:
     return EcgEncoder(TOKEN, WIDTH).eval()
 
 
-def trained(data: GuideData, encoder: EcgEncoder, kind, folder: Path, steps: int = 200) -> GuideTrainer:
-    recipe = GuideRecipe(steps=steps, batch=8, learning_rate=1e-2)
+def trained(data: GuideData, encoder: EcgEncoder, kind, folder: Path, steps: int = 200, **options) -> GuideTrainer:
+    recipe = GuideRecipe(steps=steps, batch=8, learning_rate=1e-2, **options)
     return train_guide(CHANNELS, encoder, WIDTH, data, recipe, kind, folder, device=CPU, title=kind, quiet=True)
 
 
@@ -111,6 +112,26 @@ def test_the_branch_learns_to_follow_the_ecg_where_the_image_cannot_tell(data, e
     assert all(torch.equal(value, encoder.state_dict()[key]) for key, value in frozen.items())
 
 
+def test_a_learned_word_per_segment_follows_the_ecg_too(data, encoder, tmp_path) -> None:
+    word = trained(data, encoder, "taff", tmp_path / "word", word=True)
+    assert word.branch.guide.word is not None
+    with_upper, half = movement(word, data, 0), SIZE // 2
+    assert float(with_upper[:half].mean()) > float(with_upper[half:].mean()) + 0.5
+
+
+def test_told_the_extents_themselves_the_branch_follows_them(data, encoder, tmp_path) -> None:
+    extents = torch.zeros(PATIENTS * ECGS, 17)
+    upper = (data.pairs.patient % 2 == 0).float()
+    extents[:, 0], extents[:, 3] = upper, 1 - upper
+    told = dataclasses.replace(data, embedded=extents)
+    limit = trained(told, encoder, "extent", tmp_path / "extent", mismatch=0.0)
+    half = SIZE // 2
+    for ecg in (0, ECGS):
+        moved = movement(limit, told, ecg)
+        scarred, free = (moved[:half], moved[half:]) if extents[ecg, 0] else (moved[half:], moved[:half])
+        assert float(scarred.mean()) > float(free.mean()) + 0.5
+
+
 def test_position_alone_cannot_tell_the_patients_apart(data, encoder, tmp_path) -> None:
     aha = trained(data, encoder, "aha", tmp_path / "aha", steps=60)
     assert torch.equal(movement(aha, data, 0), movement(aha, data, ECGS))
@@ -134,7 +155,7 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(data, encoder, tmp_path
             calls += 1
             if stop is not None and calls > stop:
                 raise KeyboardInterrupt
-            return guide_loss(network, data, 4, rng)
+            return guide_loss(network, data, GuideRecipe(batch=4), rng)
 
         network = fit(
             lambda: GuideTrainer(CHANNELS, encoder, "taff", WIDTH),

@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ecgs", type=Path, metavar="DIR", help="real ECGs: cinc2021 (noise, normals), ptb, cinc2007_case1"
     )
     parser.add_argument("--folds", type=int, nargs="+", metavar="K", help="these folds alone, from 0 (default: all)")
+    parser.add_argument(
+        "--remedies",
+        action="store_true",
+        help="what was tried so that the ECG should help more, one thing at a time, in place of the usual rows",
+    )
     parser.add_argument("--quick", action="store_true", help="few ECGs and few steps: a trial, not a result")
     parser.add_argument(
         "--baseline-seconds", type=float, default=0.0, metavar="S", help="train the nnU-Net baseline so long per fold"
@@ -52,13 +57,15 @@ def run(args: argparse.Namespace) -> int:
             guide=GuideRecipe(steps=400, degraded_versions=1),
             test_ecgs=1,
         )
-    plan = dataclasses.replace(plan, baseline_seconds=args.baseline_seconds, only_folds=args.folds)
+    plan = dataclasses.replace(
+        plan, baseline_seconds=args.baseline_seconds, only_folds=args.folds, remedies=args.remedies
+    )
     args.out.mkdir(parents=True, exist_ok=True)
     result = run_ablation(cases, args.trained, ecgs / "cinc2021", plan, choose_device(args.device), args.quiet)
     if result is None:  # another process of torchrun writes
         return 0
-    outcomes, encoder = result
-    notes = ["A quick trial, not a result: few ECGs, few steps."] if args.quick else []
+    outcomes, encoder, skill = result
+    notes = [skill.sentence, *(["A quick trial, not a result: few ECGs, few steps."] if args.quick else [])]
     table = write_ablation(args.out, outcomes, notes)
     checks = all_checks(ecgs, encoder)
     write_text(args.out / "real_ecg_checks.md", as_markdown(checks))

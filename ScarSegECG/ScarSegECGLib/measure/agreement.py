@@ -15,21 +15,25 @@ RELIABLE_SEGMENTS = frozenset({1, 2, 7, 8, 9})
 """Basal and mid anterior and septal wall. Left out: 3, which ECG criteria count with the inferior wall (ISHNE lead
 map), the lateral and inferior wall, and the apex. The QRS score did not follow scar outside anterior infarcts."""
 
-POSITIVE_PERCENT = 10.0
-"""Scar in less of a segment than this counts as none, for both sides."""
+IMAGE_POSITIVE_PERCENT = 10.0
+"""Scar in less of a segment than this counts as none on the image."""
 
-ECG_BLIND_PERCENT = 25.0
-"""Scar in less of a segment than this may leave no Q wave: Q waves need about 6 % of the LV, one whole segment."""
+ECG_POSITIVE_PERCENT = 25.0
+"""An estimate below this counts as none: it is found in ECGs of healthy people too, and Q waves need about 6 % of the
+LV, one whole segment, so that smaller scar may leave no sign."""
+
+ALIKE_PERCENT = 40.0
+"""Extents further apart than this do not agree, though there is scar on both."""
 
 _SILENT: dict[str, str] = {
     "lbbb": "left bundle branch block hides infarct signs",
     "paced": "paced rhythm hides infarct signs",
+    "unknown": "QRS wide or not measured, of no known pattern",
 }
 _CAUTION: dict[str, str] = {
     "rbbb": "right bundle branch block",
     "lafb": "left anterior fascicular block",
-    "lvh": "LV hypertrophy",
-    "unknown": "conduction not determined",
+    "lvh": "voltage criteria of LV hypertrophy",
 }
 
 Verdict = tuple[Agreement | None, str]
@@ -89,16 +93,18 @@ def agreement_table(
 
 def _weigh(number: int, image: float, ecg: float) -> tuple[Agreement, str]:
     """One imaged segment with an ECG estimate and readable conduction."""
-    seen, said = image >= POSITIVE_PERCENT, ecg >= POSITIVE_PERCENT
+    seen, said = image >= IMAGE_POSITIVE_PERCENT, ecg >= ECG_POSITIVE_PERCENT
     figures = f"image {image:.0f} %, ECG {ecg:.0f} %"
-    if seen and said:
-        return "agree", f"scar on both: {figures}"
     if number not in RELIABLE_SEGMENTS:
         return "ecg cannot tell", f"the ECG localises scar poorly in this wall: {figures}"
     if not seen and not said:
         return "agree", f"no scar on either: {figures}"
+    if seen and said:
+        if abs(image - ecg) <= ALIKE_PERCENT:
+            return "agree", f"scar on both: {figures}"
+        return "ecg cannot tell", f"scar on both, but of very different extent: {figures}"
     if said:
         return "disagree", f"the ECG suggests scar that the image does not show: {figures}"
-    if image < ECG_BLIND_PERCENT:
+    if image < ECG_POSITIVE_PERCENT:
         return "ecg cannot tell", f"scar this small may leave no ECG sign: {figures}"
     return "disagree", f"the image shows scar without ECG sign: {figures}; a normal ECG does not rule it out"

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ScarSegECGLib.case import Conduction, Ecg, EcgFeatures, EcgUse, TimeGap
+from ScarSegECGLib.case import Ecg, EcgFeatures, EcgUse, TimeGap
 
 FEWEST_LEADS = 8
 LEAST_AMPLITUDE = 0.05
 UNKNOWN_DATE_COUNTS_AS_DAYS = 365.0
 LATE_ECG_DAYS = 30.0
 FAST_RATE_BPM = 150.0
-_LBBB_QUALITY = 0.3
+DEFECT_QUALITY = 0.3
+PREEXCITED_PR_MS, PREEXCITED_QRS_MS = 120.0, 110.0
 
 
-def conduction_quality(conduction: Conduction, rate_bpm: float | None) -> tuple[float, str]:
-    """What is left of the ECG's word under a conduction defect: 1, 0.3 or 0, and the reason."""
-    if conduction == "paced":
+def conduction_quality(features: EcgFeatures) -> tuple[float, str]:
+    """What is left of the ECG's word under a conduction defect: 1, 0.3 or 0, and the reason.
+
+    A short PR with a broad QRS is taken for pre-excitation, whose delta wave imitates Q waves (AHA/ACCF/HRS
+    recommendations part III, Circulation 2009; 119: e235); a wide QRS of no known pattern counts like LBBB.
+    """
+    rate, pr, qrs = features.rate_bpm, features.pr_ms, features.qrs_ms
+    if features.conduction == "paced":
         return 0.0, "paced rhythm hides infarction"
-    if rate_bpm is not None and rate_bpm >= FAST_RATE_BPM:
-        return 0.0, f"rate {rate_bpm:.0f}/min is too fast to read infarction"
-    if conduction == "lbbb":
-        return _LBBB_QUALITY, "left bundle branch block hides infarction"
+    if rate is not None and rate >= FAST_RATE_BPM:
+        return 0.0, f"rate {rate:.0f}/min is too fast to read infarction"
+    if pr is not None and qrs is not None and pr < PREEXCITED_PR_MS and qrs >= PREEXCITED_QRS_MS:
+        return 0.0, f"PR {pr:.0f} ms with QRS {qrs:.0f} ms: pre-excitation is not excluded"
+    if features.conduction == "lbbb":
+        return DEFECT_QUALITY, "left bundle branch block hides infarction"
+    if features.conduction == "unknown":
+        wide = "the QRS could not be measured" if qrs is None else f"QRS {qrs:.0f} ms of no known pattern"
+        return DEFECT_QUALITY, f"{wide} may hide or imitate infarction"
     return 1.0, ""
 
 
@@ -76,7 +87,7 @@ def decide(
         amplitude = weight(gap.days)
         if gap.days > LATE_ECG_DAYS:
             said.append("ECG later than MRI: may show newer disease")
-    quality, why = conduction_quality(features.conduction, features.rate_bpm)
+    quality, why = conduction_quality(features)
     if quality == 0:
         return unused(f"ECG not used: {why}")
     if why:

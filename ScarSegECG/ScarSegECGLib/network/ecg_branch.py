@@ -28,7 +28,7 @@ class EcgBranch(nn.Module):
     """From an ECG, the image's deep features and the AHA prior to a movement of the scar logit."""
 
     def __init__(
-        self, feature_channels: Sequence[int], token_size: int = 16, encoder_width: int = 20, *, word: bool = True
+        self, feature_channels: Sequence[int], token_size: int = 16, encoder_width: int = 20, *, word: bool = False
     ) -> None:
         super().__init__()
         self.encoder = EcgEncoder(token_size, encoder_width)
@@ -55,4 +55,5 @@ class EcgBranch(nn.Module):
 def new_branch(channels: Sequence[int], settings: dict) -> EcgBranch:
     """A branch of the sizes written in a weights file's settings, without any numbers yet."""
     with torch.device("meta"):
-        return EcgBranch(channels, settings["token_size"], settings["encoder_width"])
+        word = settings.get("segment_word", True)
+        return EcgBranch(channels, settings["token_size"], settings["encoder_width"], word=word)

@@ -70,7 +70,7 @@ class EcgGuide(nn.Module):
     """
 
     def __init__(
-        self, feature_channels: Sequence[int], token_size: int = 16, width: int = 24, *, word: bool = True
+        self, feature_channels: Sequence[int], token_size: int = 16, width: int = 24, *, word: bool = False
     ) -> None:
         super().__init__()
         self.fuse = nn.ModuleList(Taff(channels, token_size) for channels in feature_channels)

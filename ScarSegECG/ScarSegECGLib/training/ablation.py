@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import SCAR, FloatArray, LgeStack
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.ecg_extent import both_movements, never_erasing
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.islands import drop_small_islands
 from ScarSegECGLib.measure.overlap import Overlap, overlap
@@ -20,11 +21,12 @@ from ScarSegECGLib.network.amplitude import LEAST_AMPLITUDE
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SMALLEST_ISLAND_ML
 from ScarSegECGLib.training.degrade import degrade
-from ScarSegECGLib.training.ecg_training import GuideTrainer, Kind, embed
-from ScarSegECGLib.training.evidence import Seen, movement_of, see
+from ScarSegECGLib.training.ecg_training import GuideTrainer, embed
+from ScarSegECGLib.training.evidence import Seen, movement_of, see, toward
 from ScarSegECGLib.training.pairs import Pairs, make_pairs, segment_fractions
 
-Source = Literal["none", "own", "other", "old", "five years"]
+Source = Literal["none", "own", "other", "old", "five years", "extent"]
+Fusion = Literal["features", "extents", "both"]
 FIVE_YEARS = 5 * 365.0
 WRONG_GAP_DAYS = 2 * 365.0
 VOXELS_KEPT = 1500  # of each case and ECG, for calibration
@@ -32,12 +34,17 @@ VOXELS_KEPT = 1500  # of each case and ECG, for calibration
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: which branch, and whose ECG. ``told`` is the gap the network is told (None: the true)."""
+    """One line of the table: which trained branch, and whose ECG ("extent": the expert's extent of scar instead).
+
+    ``told`` is the gap the network is told (None: the true one). ``fusion``: what carries the ECG to the pixels, TAFF
+    on the features, the extents it estimates per segment, or both.
+    """
 
     name: str
-    kind: Kind | None
+    branch: str | None
     source: Source = "none"
     told: float | None = None
+    fusion: Fusion = "both"
 
 
 ROWS = (
@@ -76,11 +83,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class HeldOutEcgs:
-    """Semi-synthetic ECGs of a fold's held-out patients, by source."""
+    """Semi-synthetic ECGs of a fold's held-out patients, by source, and their expert's ``extents`` [patient, 17]."""
 
     own: Pairs
     old: Pairs
     five_years: Pairs
+    extents: NDArray[np.float64]
 
     def of(self, source: Source) -> Pairs:
         """Where a row's ECGs come from; another patient's are chosen among ``own``."""
@@ -96,7 +104,7 @@ def make_test_ecgs(
     def drawn(offset: int, gap: float | None) -> Pairs:
         return make_pairs(fractions, noise, seed + offset, ecgs=ecgs, gap_days=gap, quiet=quiet)
 
-    return HeldOutEcgs(drawn(0, None), drawn(1, -WRONG_GAP_DAYS), drawn(2, -FIVE_YEARS))
+    return HeldOutEcgs(drawn(0, None), drawn(1, -WRONG_GAP_DAYS), drawn(2, -FIVE_YEARS), np.stack(fractions))
 
 
 @torch.inference_mode()
@@ -115,25 +123,41 @@ def _another(pairs: Pairs, patient: int, rng: np.random.Generator) -> int:
 def moved_logits(
     row: Row, seen: Seen, trainer: GuideTrainer | None, ecgs: HeldOutEcgs, patient: int
 ) -> list[FloatArray]:
-    """The scar logit of one stack under one row, once per ECG of the patient."""
+    """The scar logit of one stack under one row, once per ECG of the patient; never below it where scar is shown."""
     logit = seen.evidence.scar_logit
-    if row.kind is None or trainer is None:
+    if row.source == "none" and trainer is None:
         return [logit]
-    if row.kind == "aha":
-        return [logit + movement_of(trainer.branch, seen, trainer.constant.detach()[None], 1.0, None)]
+    return [logit + never_erasing(m, seen.alone) for m in _movements(row, seen, trainer, ecgs, patient)]
+
+
+def _movements(
+    row: Row, seen: Seen, trainer: GuideTrainer | None, ecgs: HeldOutEcgs, patient: int
+) -> Iterator[FloatArray]:
+    expert = ecgs.extents[patient]
+    if trainer is None:
+        yield toward(seen, expert, 0.0)
+        return
+    if trainer.kind in ("aha", "extent"):
+        tokens = trainer.tokens(torch.from_numpy(expert[None]).float()).detach()
+        yield movement_of(trainer.branch, seen, tokens, 1.0, None)
+        return
     pairs = ecgs.of(row.source)
     rng = np.random.default_rng([patient, 11])
-    moved = []
     for number in pairs.of(patient).tolist():
         chosen = _another(pairs, patient, rng) if row.source == "other" else number
         gap = float(pairs.gap_days[chosen]) if row.told is None else row.told
         weight = amplitude(trainer, float(pairs.inputs.quality[chosen]), gap)
         if weight == 0.0:
-            moved.append(logit)
+            yield np.zeros_like(seen.evidence.scar_logit)
             continue
-        tokens = trainer.tokens(embed(trainer.branch.encoder, pairs.inputs.part(slice(chosen, chosen + 1)))).detach()
-        moved.append(logit + movement_of(trainer.branch, seen, tokens, weight, gap if row.kind == "taff" else None))
-    return moved
+        embedded = embed(trainer.branch.encoder, pairs.inputs.part(slice(chosen, chosen + 1)))
+        tokens, extents = (part.detach() for part in trainer.branch.encoder.speak(embedded))
+        moved = np.zeros_like(seen.evidence.scar_logit)
+        if row.fusion != "extents":
+            moved = movement_of(trainer.branch, seen, tokens, weight, gap if trainer.kind == "taff" else None)
+        if row.fusion != "features":
+            moved = both_movements(moved, toward(seen, extents[0].sigmoid().numpy()), weight)
+        yield moved
 
 
 def outcome(row: str, degraded: bool, fold: int, case: ExpertCase, seen: Seen | None, logit: FloatArray) -> Outcome:
@@ -176,7 +200,7 @@ def evaluate_rows(
     cases: Sequence[ExpertCase],
     fold: int,
     session: Session,
-    trainers: dict[Kind, GuideTrainer],
+    trainers: Mapping[str, GuideTrainer],
     ecgs: HeldOutEcgs,
     *,
     rows: Sequence[Row] = ROWS,
@@ -193,7 +217,7 @@ def evaluate_rows(
                 if seen is None:
                     logits = [np.zeros(case.labels.shape, np.float32)]
                 else:
-                    trainer = trainers[row.kind] if row.kind else None
+                    trainer = trainers[row.branch] if row.branch else None
                     logits = moved_logits(row, seen, trainer, ecgs, patient)
                 outcomes += [outcome(row.name, degraded, fold, case, seen, logit) for logit in logits]
     return outcomes

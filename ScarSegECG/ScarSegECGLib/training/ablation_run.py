@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.training.ablation import ROWS, Outcome, evaluate_rows, make_test_ecgs
+from ScarSegECGLib.training.ablation import ROWS, Outcome, Row, evaluate_rows, make_test_ecgs
 from ScarSegECGLib.training.ablation_tables import CAPTION, as_csv, as_markdown, plot, reliabilities, table
 from ScarSegECGLib.training.baseline import NAME as BASELINE
 from ScarSegECGLib.training.baseline import segment_baseline, train_baseline
@@ -29,7 +29,8 @@ from ScarSegECGLib.training.calibration import reliability_figure
 from ScarSegECGLib.training.degrade import degrade
 from ScarSegECGLib.training.ecg_features import steady_noise
 from ScarSegECGLib.training.ecg_simulation.noise import noise_bank
-from ScarSegECGLib.training.ecg_stage_one import EncoderRecipe, train_encoder
+from ScarSegECGLib.training.ecg_skill import EcgSkill, ecg_skill
+from ScarSegECGLib.training.ecg_stage_one import SIMULATION, EncoderRecipe, train_encoder
 from ScarSegECGLib.training.ecg_training import (
     GuideData,
     GuideRecipe,
@@ -42,14 +43,17 @@ from ScarSegECGLib.training.ecg_training import (
 from ScarSegECGLib.training.evidence import bank_of
 from ScarSegECGLib.training.evidence_grid import grid_area
 from ScarSegECGLib.training.folds import patient_folds
-from ScarSegECGLib.training.pairs import make_pairs, segment_fractions
+from ScarSegECGLib.training.pairs import Pairs, make_pairs, segment_fractions
+from ScarSegECGLib.training.real_hearts import real_hearts
+from ScarSegECGLib.training.remedies import REMEDIES, remedy_branches
 
 _TEST_SEED, _PAIR_SEED = 90_000, 7_000
 
 
 @dataclass(frozen=True)
 class AblationPlan:
-    """How large the ablation is. ``test_ecgs`` ECGs per held-out patient; ``only_folds`` None for all."""
+    """How large the ablation is. ``test_ecgs`` ECGs per held-out patient; ``only_folds`` None for all; ``remedies`` in
+    place of the usual rows."""
 
     encoder: EncoderRecipe = field(default_factory=EncoderRecipe)
     guide: GuideRecipe = field(default_factory=GuideRecipe)
@@ -57,6 +61,20 @@ class AblationPlan:
     test_ecgs: int = 3
     baseline_seconds: float = 0.0
     only_folds: Sequence[int] | None = None
+    remedies: bool = False
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Lines of the table."""
+        return REMEDIES if self.remedies else ROWS
+
+    @property
+    def branches(self) -> dict[str, tuple[Kind, GuideRecipe]]:
+        """What is trained for them."""
+        if self.remedies:
+            return remedy_branches(self.guide)
+        kinds: tuple[Kind, ...] = ("aha", "no time", "taff")
+        return {kind: (kind, self.guide) for kind in kinds}
 
 
 def train_branches(
@@ -68,32 +86,33 @@ def train_branches(
     folder: Path,
     seed: int,
     *,
-    kinds: Sequence[Kind] = ("aha", "no time", "taff"),
+    wanted: Mapping[str, tuple[Kind, GuideRecipe]],
     device: torch.device,
     member: int = 0,
     quiet: bool = False,
-) -> dict[Kind, GuideTrainer]:
-    """Evidence, pairs and one branch of each kind for one image network, from its training patients."""
+) -> dict[str, GuideTrainer]:
+    """Evidence, pairs and every wanted branch for one image network, from its training patients."""
     evidence = bank_of(
         cases, session, folder / "evidence", member=member, degraded=plan.guide.degraded_versions, quiet=quiet
     )
     fractions = [segment_fractions(case) for case in cases]
-    pairs = make_pairs(fractions, noise, seed, file=folder / "pairs.safetensors", quiet=quiet)
-    data = GuideData(evidence, pairs, embed(encoder, pairs.inputs), grid_area())
+    pairs = make_pairs(fractions, noise, seed, file=folder / f"pairs{SIMULATION}.safetensors", quiet=quiet)
+    embedded = embed(encoder, pairs.inputs)
+    extents = torch.from_numpy(np.stack(fractions)).float()[pairs.patient]
     return {
-        kind: train_guide(
+        name: train_guide(
             session.settings["channels"],
             encoder,
             plan.encoder.width,
-            data,
-            plan.guide,
+            GuideData(evidence, pairs, extents if kind == "extent" else embedded, grid_area()),
+            recipe,
             kind,
-            folder / f"{kind.replace(' ', '_')}{member}",
+            folder / f"{name.replace(' ', '_')}{member}",
             device=device,
-            title=kind,
+            title=name,
             quiet=quiet,
         )
-        for kind in kinds
+        for name, (kind, recipe) in wanted.items()
     }
 
 
@@ -132,16 +151,17 @@ def _baseline(
 def run_ablation(
     cases: Sequence[ExpertCase],
     run: Path,
-    noise_folder: Path,
+    ecg_folder: Path,
     plan: AblationPlan,
     device: torch.device,
     quiet: bool = False,
-) -> tuple[list[Outcome], EcgEncoder] | None:
+) -> tuple[list[Outcome], EcgEncoder, EcgSkill] | None:
     """Train and evaluate; every step is kept under ``run`` and taken up again.
 
     Returns
     -------
-    The outcomes of all folds and the encoder; None in a process of ``torchrun`` that only helped.
+    The outcomes of all folds, the encoder, and how well it reads the held-out ECGs; None in a process of ``torchrun``
+    that only helped.
 
     Raises
     ------
@@ -156,23 +176,32 @@ def run_ablation(
         distributed.init_process_group("gloo")
     if many and device.type == "cuda":
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    noise = steady_noise(noise_bank(noise_folder))
+    noise, hearts = steady_noise(noise_bank(ecg_folder)), real_hearts(ecg_folder)
     encoder: EcgEncoder | None = None
     if not many or distributed.get_rank() == 0:
-        encoder = train_encoder(plan.encoder, noise, run / "ecg", device=device, quiet=quiet)
+        encoder = train_encoder(plan.encoder, noise, hearts, run / "ecg", device=device, quiet=quiet)
     if many:
         distributed.barrier()
-    encoder = encoder or train_encoder(plan.encoder, noise, run / "ecg", device=device, quiet=quiet)
+    encoder = encoder or train_encoder(plan.encoder, noise, hearts, run / "ecg", device=device, quiet=quiet)
 
     groups = patient_folds([case.name for case in cases], [case.scar_ml for case in cases], plan.folds)
 
-    def branches(fold: int) -> tuple[Session, dict[Kind, GuideTrainer]]:
+    def branches(fold: int) -> tuple[Session, dict[str, GuideTrainer]]:
         folder = run / f"fold{fold}"
         session = Session.load(folder / "weights.safetensors", "cpu")
         seen = [case for case in cases if case.name not in groups[fold]]
         place = folder / "ecg"
         trained = train_branches(
-            seen, session, encoder, noise, plan, place, _PAIR_SEED + fold, device=device, quiet=quiet
+            seen,
+            session,
+            encoder,
+            noise,
+            plan,
+            place,
+            _PAIR_SEED + fold,
+            wanted=plan.branches,
+            device=device,
+            quiet=quiet,
         )
         return session, trained
 
@@ -183,17 +212,19 @@ def run_ablation(
         if distributed.get_rank() != 0:
             return None
     outcomes: list[Outcome] = []
+    read: list[Pairs] = []
     for fold in chosen:
         session, trainers = branches(fold)
         held_out = [case for case in cases if case.name in groups[fold]]
         ecgs = make_test_ecgs(held_out, noise, _TEST_SEED + 10 * fold, plan.test_ecgs, quiet)
+        read.append(ecgs.own)
         with tqdm(total=len(held_out), desc=f"fold {fold} rows", unit="case", disable=quiet) as bar:
-            outcomes += evaluate_rows(held_out, fold, session, trainers, ecgs, rows=ROWS, progress=_advance(bar))
+            outcomes += evaluate_rows(held_out, fold, session, trainers, ecgs, rows=plan.rows, progress=_advance(bar))
         if plan.baseline_seconds > 0:
             file = run / f"fold{fold}" / "baseline.safetensors"
             seen = [case for case in cases if case.name not in groups[fold]]
             outcomes += _baseline(seen, held_out, fold, session, plan, file, device, quiet)
-    return outcomes, encoder
+    return outcomes, encoder, ecg_skill(encoder, read)
 
 
 def _advance(bar: tqdm) -> Callable[[str], None]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from monai.networks.nets import DynUNet
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -97,7 +97,7 @@ def train_baseline(
     torch.manual_seed(seed)
     net = network(plan_2d())
     if file.is_file():
-        net.load_state_dict(load_file(file))
+        load_model(net, file)
         return net.eval()
     slices = fine_slices(cases)
     middle = slices.images[:, 1:2] if slices.images.shape[1] > 1 else slices.images
@@ -125,9 +125,12 @@ def train_baseline(
         bar.n = round(gone)
         bar.refresh()
     bar.close()
-    net = net.to("cpu").eval()
+    net = net.cpu().eval()
+    net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     file.parent.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.contiguous() for key, value in net.state_dict().items()}, file)
+    partial = file.with_suffix(".partial")
+    save_model(net, str(partial))  # DynUNet names some of its layers twice
+    partial.replace(file)
     return net
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from ScarSegECGLib.measure.scar_probability import EWA_SHARE, SCAR_ABOVE
 from ScarSegECGLib.network.polar_grid import ANGLES, RADII, RADIUS_STEP_MM
 
-_METRICS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
+# Each with the digits it is given to.
+_METRICS = (("dice", 3), ("precision", 3), ("sensitivity", 3), ("volume_error_ml", 1), ("hd95_mm", 1))
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -24,8 +25,13 @@ def _column(rows: Sequence[Mapping[str, str]], name: str) -> np.ndarray:
     return np.array([float(row[name]) for row in rows if row[name] != ""])
 
 
+def _mean_and_median(values: np.ndarray, digits: int) -> str:
+    """As it stands in the table; a dash where no patient has the figure, as HD95 has none where nothing was found."""
+    return f"{values.mean():.{digits}f} ({np.median(values):.{digits}f})" if values.size else "–"
+
+
 def figures(rows: Sequence[Mapping[str, str]]) -> str:
-    """A Markdown table of means (medians) over held-out patients.
+    """A Markdown table of means (medians) over held-out patients, who have the figure.
 
     Scar counts over patients with an infarct only; normals have a line of their own.
     """
@@ -36,11 +42,7 @@ def figures(rows: Sequence[Mapping[str, str]]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for structure, counted in (("cavity", rows), ("myocardium", rows), ("scar", infarct)):
-        cells = []
-        for metric in _METRICS:
-            values = _column(counted, f"{structure}_{metric}")
-            digits = 3 if metric in ("dice", "precision", "sensitivity") else 1
-            cells.append(f"{values.mean():.{digits}f} ({np.median(values):.{digits}f})")
+        cells = [_mean_and_median(_column(counted, f"{structure}_{metric}"), digits) for metric, digits in _METRICS]
         lines.append(f"| {structure} | {len(counted)} | {' | '.join(cells)} |")
     if not normal.size:
         return "\n".join(lines)

@@ -101,5 +101,5 @@ def read_simulated(
         beats[i], features = measure(noisy, mask, float(rate_bpm[i]))
         leads[i] = mask
         tables[i] = feature_table(features)
-        quality[i] = conduction_quality(features.conduction, features.rate_bpm)[0]
+        quality[i] = conduction_quality(features)[0]
     return EcgInputs(*(torch.from_numpy(array) for array in (beats, leads, tables, quality)))

@@ -29,7 +29,7 @@ from ScarSegECGLib.training.evidence import SliceBank
 from ScarSegECGLib.training.fit import Steps, fit
 from ScarSegECGLib.training.pairs import Pairs
 
-Kind = Literal["taff", "no time", "aha"]
+Kind = Literal["taff", "no time", "aha", "extent"]
 Task = TypeVar("Task")
 
 ECG_DROPOUT, PRIOR_DROPOUT = 0.3, 0.2
@@ -46,33 +46,41 @@ class GuideTrainer(nn.Module):
     """A branch as one row of the ablation trains it.
 
     "taff": the whole; "no time": amplitude and features know nothing of the gap; "aha": no ECG at all, every segment
-    has a token of its own, the same for all patients (position alone).
+    has a token of its own, the same for all patients (position alone); "extent": no ECG either, the tokens are made of
+    the expert's own extent of scar per segment, which no ECG can surpass.
     """
 
-    def __init__(self, channels: Sequence[int], encoder: EcgEncoder, kind: Kind, width: int) -> None:
+    def __init__(
+        self, channels: Sequence[int], encoder: EcgEncoder, kind: Kind, width: int, *, word: bool = False
+    ) -> None:
         super().__init__()
-        self.branch = EcgBranch(channels, encoder.token_size, width)
+        self.branch = EcgBranch(channels, encoder.token_size, width, word=word)
         self.branch.encoder.load_state_dict(encoder.state_dict())
         self.kind = kind
         self.constant = nn.Parameter(torch.zeros(SEGMENTS, encoder.token_size))
+        self.extent = nn.Linear(1, encoder.token_size) if kind == "extent" else None
 
     def learning(self) -> list[nn.Parameter]:
         """Parameters of stage two: the encoder stays, but for the layer that makes its tokens."""
         chosen = list(self.branch.guide.parameters())
         if self.kind == "aha":
             return [*chosen, self.constant]
+        if self.extent is not None:
+            return [*chosen, *self.extent.parameters()]
         chosen += list(self.branch.encoder.tokens.parameters())
         return chosen + (list(self.branch.time.parameters()) if self.kind == "taff" else [])
 
     def tokens(self, embedded: Tensor) -> Tensor:
-        """Tokens [B, 17, D] of embedded ECGs [B, E]."""
+        """Tokens [B, 17, D] of embedded ECGs [B, E]; for "extent" of the scar's extents [B, 17]."""
         if self.kind == "aha":
             return self.constant.expand(len(embedded), -1, -1)
+        if self.extent is not None:
+            return self.extent(embedded[:, :, None])
         return self.branch.encoder.speak(embedded)[0]
 
     def amplitude(self, quality: Tensor, gap_days: Tensor, known: Tensor) -> Tensor:
         """Amplitude [B] as ``network.amplitude.decide`` gives it, but for its lower limit."""
-        if self.kind == "aha":
+        if self.kind in ("aha", "extent"):
             return torch.ones_like(quality)
         if self.kind == "no time":
             return quality
@@ -91,13 +99,19 @@ def embed(encoder: EcgEncoder, inputs: EcgInputs, batch: int = 256) -> Tensor:
 
 @dataclass(frozen=True)
 class GuideRecipe:
-    """How stage two learns."""
+    """How stage two learns.
 
-    steps: int = 1500
+    ``word``: with :class:`SegmentWord`; ``doubt``: from doubted logits; ``mismatch``: share of another patient's ECGs.
+    """
+
+    steps: int = 800
     batch: int = 12
     learning_rate: float = 2e-3
     seed: int = 2
     degraded_versions: int = 3
+    word: bool = False
+    doubt: bool = True
+    mismatch: float = MISMATCH
 
 
 @dataclass(frozen=True)
@@ -110,17 +124,18 @@ class GuideData:
     area: Tensor | None = None
 
 
-def _choose(data: GuideData, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def _choose(data: GuideData, recipe: GuideRecipe, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """Slices and their ECGs. The frozen image network *is* the case without ECG or prior, so that dropping either only
     thins the batch."""
-    chosen = torch.randint(len(data.slices.truth), (batch,), generator=rng)
-    kept = (torch.rand(batch, generator=rng) > ECG_DROPOUT) & (torch.rand(batch, generator=rng) > PRIOR_DROPOUT)
+    chosen = torch.randint(len(data.slices.truth), (recipe.batch,), generator=rng)
+    kept = torch.rand(recipe.batch, generator=rng) > ECG_DROPOUT
+    kept &= torch.rand(recipe.batch, generator=rng) > PRIOR_DROPOUT
     kept[0] = True
     chosen = chosen[kept]
     per_patient = len(data.pairs.patient) // (int(data.pairs.patient.max()) + 1)
     number = torch.randint(per_patient, (len(chosen),), generator=rng)
     ecg = data.slices.patient[chosen] * per_patient + number
-    wrong = torch.rand(len(chosen), generator=rng) < MISMATCH
+    wrong = torch.rand(len(chosen), generator=rng) < recipe.mismatch
     other = torch.randint(len(data.pairs.patient), (len(chosen),), generator=rng)
     return chosen, torch.where(wrong, other, ecg)
 
@@ -140,13 +155,14 @@ def _per_slice(logit: Tensor, scar: Tensor, weight: Tensor) -> Tensor:
     return loss.sum(dim=(1, 2)) / weight.sum(dim=(1, 2)).clamp(min=1.0)
 
 
-def guide_loss(trainer: GuideTrainer, data: GuideData, batch: int, rng: torch.Generator) -> Tensor:
+def guide_loss(trainer: GuideTrainer, data: GuideData, recipe: GuideRecipe, rng: torch.Generator) -> Tensor:
     """Cross-entropy and Dice of scar with the moved logit, what the ECG made worse, and the time weight's prior."""
     device = trainer.constant.device
-    chosen, ecg = _choose(data, batch, rng)
+    chosen, ecg = _choose(data, recipe, rng)
     slices = data.slices
     prior = slices.dense_prior(chosen)
-    alone = doubted(slices.scar_logit[chosen].float(), prior, rng).to(device)
+    alone = slices.scar_logit[chosen].float()
+    alone = (doubted(alone, prior, rng) if recipe.doubt else alone).to(device)
     truth = slices.truth[chosen].to(device)
     gap = data.pairs.gap_days[ecg].to(device)
     known = (torch.rand(len(ecg), generator=rng) > UNKNOWN_DATE).float().to(device)
@@ -194,7 +210,7 @@ def train_guide(
     finished = folder / "branch.safetensors"
 
     def make() -> GuideTrainer:
-        return GuideTrainer(channels, encoder, kind, width)
+        return GuideTrainer(channels, encoder, kind, width, word=recipe.word)
 
     trainer = make()
     if finished.is_file():
@@ -202,7 +218,7 @@ def train_guide(
         return trainer.eval()
     trained = fit(
         make,
-        lambda network, rng: guide_loss(network, data, recipe.batch, rng),
+        lambda network, rng: guide_loss(network, data, recipe, rng),
         Steps(recipe.steps, learning_rate=recipe.learning_rate, seed=recipe.seed),
         folder,
         device=device,

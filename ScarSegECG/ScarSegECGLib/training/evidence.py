@@ -18,8 +18,9 @@ from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
 from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, Anatomy, FloatArray, LgeStack
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.ecg_extent import MARGIN, movement_to_extent
 from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.measure.scar_probability import bright_wall
+from ScarSegECGLib.measure.scar_probability import bright_wall, scar_probability
 from ScarSegECGLib.network.locate import NOT_FOUND
 from ScarSegECGLib.network.session import ImageEvidence, Session
 from ScarSegECGLib.network.wall_view import level_shapes, view_wall
@@ -37,6 +38,12 @@ class Seen:
     evidence: ImageEvidence
     anatomy: Anatomy
     bright: NDArray[np.bool_]
+
+    @property
+    def alone(self) -> FloatArray:
+        """Scar probability by the image alone, [slice, row, column]."""
+        wall = self.evidence.anatomy[:, 2]
+        return scar_probability(self.evidence.scar_logit, wall, self.bright, self.anatomy.myocardium)
 
 
 def see(stack: LgeStack, session: Session) -> Seen:
@@ -192,3 +199,10 @@ def movement_of(
             count * float(gap_days is not None),
         )
     return off_grid(moved, seen.stack, centres)[:, 0]
+
+
+def toward(seen: Seen, extents: NDArray[np.floating], margin: float = MARGIN) -> FloatArray:
+    """Movement of the scar logit [K, R, C] towards extents of scar (17,), as the pipeline does it."""
+    prior = soft_prior(seen.anatomy, seen.stack.spacing)
+    wall = seen.evidence.anatomy[:, 2]
+    return movement_to_extent(seen.evidence.scar_logit, wall, seen.bright, seen.anatomy.aha, prior, extents, margin)

@@ -24,35 +24,40 @@ from ScarSegECGLib.training.ecg_simulation.heart import (
 CONDUCTIONS = ("normal", "lbbb", "rbbb", "lafb")
 
 # m/s. Textbook: working myocardium 0.3 to 1, Purkinje fibres 2 to 4; the endocardial layer, half Purkinje net and half
-# muscle, is taken at 1.4. Without its bundle branch a ventricle is crossed at close to muscle velocity.
-_MUSCLE = {TRANSMURAL: 0.37, TANGENTIAL: 0.6}
-_FAST, _SLOW_LV, _SLOW_RV = 1.38, 0.85, 0.68
+# muscle, is taken at 1.4. Without its bundle branch a ventricle is crossed at close to muscle velocity. Values within
+# those ranges are fitted, see torso.py.
+_MUSCLE = {TRANSMURAL: 0.43, TANGENTIAL: 0.62}
+_FAST, _SLOW_LV, _SLOW_RV = 1.37, 0.8, 0.66
 VELOCITY = {
     "normal": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _FAST},
     "lbbb": {**_MUSCLE, LV_PURKINJE: _SLOW_LV, RV_PURKINJE: _FAST},
     "rbbb": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _SLOW_RV},
     "lafb": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _FAST},
 }
-# What the blocked fascicle would have reached first is crossed at muscle velocity: the anterior wall from its lateral
-# to its septal border (degrees), in m/s for the endocardial layer and along the wall.
-_UNSERVED = {"lafb": (40.0, 140.0, {LV_PURKINJE: 0.7, TANGENTIAL: 0.6})}
+# What the blocked fascicle would have served, its endocardial layer too, is crossed at muscle velocity: the anterior
+# wall from the anterolateral papillary muscle to the septum (degrees; course of the fascicle: textbook, borders
+# chosen).
+_UNSERVED_DEG = {"lafb": (40.0, 145.0)}
 
-# Where excitation enters: (ventricle side, angle, z mm, delay ms). Three LV sites and the right ventricle 5 to 10 ms
-# later are those of Durrer et al., Circulation 1970;41:899; angles and delays are fitted to the normal ECG (torso.py).
-_SEPTAL = ("lv", 173.0, 22.0, 0.0)
-_ANTERIOR = ("lv", 88.0, 5.0, 4.0)
-_POSTERIOR = ("lv", 274.0, 24.0, 3.0)
+# Where excitation enters: (ventricle side, angle, z mm, delay ms). Three LV sites (the middle of the left septum, the
+# anterior wall near the septum, the posterior wall a third of the way from apex to base), within 0 to 5 ms of each
+# other, and the right ventricle 5 to 10 ms later at the foot of its papillary muscle are those of Durrer et al.,
+# Circulation 1970;41:899. Angles, heights and delays are fitted near those (torso.py).
+_SEPTAL = ("lv", 189.0, 29.0, 0.0)
+_ANTERIOR = ("lv", 101.0, 11.0, 2.0)
+_POSTERIOR = ("lv", 278.0, 27.0, 5.0)
 _RV_SEPTUM = ("septum right", 185.0, 40.0, 9.0)
-_RV_FREE = ("rv", 180.0, 30.0, 15.0)
+_RV_FREE = ("rv", 180.0, 30.0, 13.0)
 SITES = {
     "normal": (_SEPTAL, _ANTERIOR, _POSTERIOR, _RV_SEPTUM, _RV_FREE),
     "lbbb": (_RV_SEPTUM, _RV_FREE),
     "rbbb": (_SEPTAL, _ANTERIOR, _POSTERIOR),
-    "lafb": (_SEPTAL, ("lv", 305.0, 24.0, 0.0), _RV_SEPTUM, _RV_FREE),
+    "lafb": (_SEPTAL, _POSTERIOR, _RV_SEPTUM, _RV_FREE),
 }
-# A wholly scarred edge takes 1 + 1.5 times as long (slow zigzag conduction; size chosen). The Purkinje net is not
-# slowed: it lies in the few cell layers that the cavity's blood keeps alive (textbook).
-SCAR_SLOWING = 1.5
+# A wholly scarred edge takes 1 + 0.9 times as long: strands of surviving muscle conduct normally along themselves, but
+# in zigzag and slowly across (de Bakker et al., Circulation 1993;88:915); the size is fitted (torso.py). The Purkinje
+# net is not slowed: it lies in the few cell layers that the cavity's blood keeps alive (textbook).
+SCAR_SLOWING = 0.9
 
 
 def checked(conduction: str) -> str:
@@ -83,11 +88,10 @@ def _unscarred_ms(conduction: str) -> FloatArray64:
     """Travel time along every edge of the unscarred heart, ms."""
     heart = standard_heart()
     velocity = np.array([VELOCITY[conduction][kind] for kind in range(4)])[heart.kind]
-    if conduction in _UNSERVED:
-        first, last, slow = _UNSERVED[conduction]
+    if conduction in _UNSERVED_DEG:
+        first, last = _UNSERVED_DEG[conduction]
         angle = np.degrees(np.arctan2(heart.middle_mm[:, 1], heart.middle_mm[:, 0])) % 360.0
-        for kind, value in slow.items():
-            velocity[(heart.kind == kind) & (angle >= first) & (angle <= last)] = value
+        velocity[(heart.kind == LV_PURKINJE) & (angle >= first) & (angle <= last)] = _MUSCLE[TANGENTIAL]
     return heart.length_mm / velocity
 
 

@@ -26,14 +26,14 @@ RING_BORDERS_MM = np.array([-22.0, -8.0, 6.0, 20.0, 34.0, 48.0, 62.8, 66.0])
 RV_BULGE_MM = np.array([40.0, 38.0, 32.0, 24.0, 14.0])  # RV cavity width per ring, base first (chosen)
 RV_ANGLES = 8
 # The RV's wall, thinner than the front that crosses it and deep under trabeculae, gives less current than its area says
-# (fitted to the normal ECG, see torso.py).
-RV_STRENGTH = 0.4
+# (fitted, see torso.py).
+RV_STRENGTH = 0.57
 
 # Muscle fibres lie in the wall's plane, and the current inside them runs six to nine times as well along as across them
 # (intracellular conductivities 0.17 to 0.34 and 0.02 to 0.06 S/m: Roth, IEEE Trans Biomed Eng 1997;44:326). Fibres turn
-# through the wall, so that its plane has the mean of both, 3.5 to 5 times what runs across it; 2.6 is taken, as the
-# normal T wave and the axis of a left anterior fascicular block then come out together.
-IN_PLANE = 2.6
+# through the wall, so that its plane has the mean of both, 3.5 to 5 times what runs across it. 1.9 is taken, between no
+# anisotropy (1) and the cells' own: fitted, see torso.py.
+IN_PLANE = 1.9
 
 TRANSMURAL, TANGENTIAL, LV_PURKINJE, RV_PURKINJE = 0, 1, 2, 3
 
