@@ -17,6 +17,7 @@ from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import half_precision, read_weights, write_weights
 from ScarSegECGLib.training.dataset import coarse_slices, fine_slices
 from ScarSegECGLib.training.ecg_stage_one import EncoderRecipe
+from ScarSegECGLib.training.ecg_training import GuideRecipe
 from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
 from ScarSegECGLib.training.folds import patient_folds
 from ScarSegECGLib.training.losses import image_loss, locator_loss
@@ -143,6 +144,7 @@ def assemble(cases: Sequence[ExpertCase], fold_weights: Sequence[Path], run: Run
     if branches:
         encoder = EncoderRecipe()
         settings |= {"ecg_trained": True, "token_size": encoder.token_size, "encoder_width": encoder.width}
+        settings["segment_word"] = GuideRecipe().word
     return write_weights(path, tensors | branches, settings)
 
 
