@@ -41,6 +41,7 @@ from ScarSegECGPanel.nodes import CONTRASTS
 from ScarSegECGPanel.packages import PackagesSection
 from ScarSegECGPanel.recompute import AHA_MODES, METHODS
 from ScarSegECGPanel.recover import RecoverSection, journalFolder
+from ScarSegECGPanel.reload import importedAnew
 from ScarSegECGPanel.results import WEDGE_CLICKS, ResultsSection
 from ScarSegECGPanel.scar import ScarSection
 from ScarSegECGPanel.segments import changeSegments, prepareSegments
@@ -99,6 +100,7 @@ class ScarSegECGParameterNode:
     ecgDate: str = ""
     eventBetween: bool = False
     useEcg: bool = True
+    correctShifts: bool = False
     device: Annotated[str, Choice(["auto", "cpu", "cuda"])] = "auto"
     outputSegmentation: vtkMRMLSegmentationNode
     outputTable: vtkMRMLTableNode
@@ -185,6 +187,28 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic.dropCases()
         self.removeObservers()
 
+    def onReload(self) -> None:
+        """Reload the panel's and the library's files too, not this one alone.
+
+        The loaded networks go with them: they are objects of the library's former code, and an edit of it would not
+        show as long as they were used. The next Apply loads them again, in well under a second.
+        """
+        hadNetworks, entered = bool(self.logic.networks), self.parent.isEntered
+        if entered:
+            self.exit()
+        try:
+            with importedAnew():
+                ScriptedLoadableModuleWidget.onReload(self)
+        except BaseException:
+            if entered:
+                self.enter()
+            raise
+        panel = slicer.modules.ScarSegECGWidget
+        if entered:
+            panel.enter()
+        if hadNetworks:
+            panel.say(_("Reloaded. The networks were let go: the next Apply loads them again."))
+
     def onSceneStartClose(self, caller=None, event=None) -> None:
         self.setParameterNode(None)
         self.logic.dropCases()
@@ -259,7 +283,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for section in self.sections:
             section.update()
         if self.logic.study and self.logic.inputsChanged(self.parameterNode):
-            self.say(_("ECG or dates were changed since the last Apply: press Apply again to use them."))
+            self.say(_("Inputs were changed since the last Apply: press Apply again to use them."))
 
     # What sections ask of the panel
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ScarSegECGLib.anatomy.soft import soft_prior
-from ScarSegECGLib.case import Ecg, ScarResult, TimeGap
+from ScarSegECGLib.case import SCAR, Ecg, ScarResult, TimeGap
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.network.ecg_branch import EcgBranch
 from ScarSegECGLib.network.session import Session
@@ -27,7 +27,7 @@ from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     shipped = read_weights()
-    settings = shipped.settings | {"ecg_trained": True, "token_size": 8, "encoder_width": 8}
+    settings = shipped.settings | {"ecg_trained": True, "token_size": 8, "encoder_width": 8, "segment_word": False}
     tensors = {key: value for key, value in shipped.tensors.items() if not key.startswith("ecg")}
     torch.manual_seed(0)
     for index in range(settings["members"]):
@@ -94,9 +94,14 @@ def test_the_scar_logit_moves_within_its_bounds(session, patient, alone) -> None
     assert ((said.segment_percent >= 0) & (said.segment_percent <= 100)).all()
 
 
-def test_a_normal_ecg_never_erases_scar_the_image_is_sure_of(session, patient, alone) -> None:
-    normal: Ecg = simulate_ecg(np.zeros(17), rng=np.random.default_rng(1))
-    result = segment(patient.stack, normal, TimeGap(0.0), session)
-    # A logit moved by -1 at most cannot take a probability of 0.8 below 0.5.
-    sure = alone.scar_probability > 0.8
-    assert (result.scar_probability[sure] > 0.5).all()
+@pytest.mark.parametrize("wall", ["none", "inferior", "lateral"])
+def test_no_ecg_ever_erases_scar_that_the_image_shows(session, patient, alone, wall) -> None:
+    scar = np.zeros(17)
+    scar[[n - 1 for n in {"none": (), "inferior": (3, 4, 9, 10, 15), "lateral": (5, 6, 11, 12, 16)}[wall]]] = 0.9
+    ecg: Ecg = simulate_ecg(scar, rng=np.random.default_rng(1))
+    result = segment(patient.stack, ecg, TimeGap(0.0), session)
+    assert result.ecg_use.amplitude > 0.9
+    shown = alone.labels == SCAR
+    assert shown.any() and (result.labels[shown] == SCAR).all()
+    kept = alone.scar_probability > 0.5
+    assert (result.scar_probability[kept] >= alone.scar_probability[kept]).all()

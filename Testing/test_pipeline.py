@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, ScarResult, TimeGap
+from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.slice_shift import move
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import ECG_IS_NO_FINDING, METHODS, remeasure, segment
+from ScarSegECGLib.pipeline import ECG_IS_NO_FINDING, METHODS, NONE_SHIFTED, remeasure, segment
 from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient
 
 
@@ -135,6 +136,52 @@ def test_a_correction_is_measured_and_named(result: ScarResult) -> None:
     assert np.array_equal(corrected.labels, labels)
 
 
+def test_corrected_twice_is_said_once(result: ScarResult) -> None:
+    once = remeasure(result, result.labels)
+    assert once.method == f"{result.method}, corrected by hand"
+    assert remeasure(once, once.labels).method == once.method
+
+
+def test_the_ecg_is_held_against_the_corrected_scar(result: ScarResult) -> None:
+    full = np.where(result.anatomy.myocardium, SCAR, result.labels)
+    none = np.where(result.anatomy.myocardium, MYOCARDIUM, result.labels)
+    for labels, percent in ((full, 100), (none, 0)):
+        rows = remeasure(result, labels).segments
+        for row, before in zip(rows, result.segments, strict=True):
+            assert row.ecg_percent == before.ecg_percent
+            assert row.scar_percent_image_only == before.scar_percent_image_only
+            assert not row.imaged or f"image {percent} %" in row.agreement_reason
+    verdicts = [[row.agreement for row in remeasure(result, labels).segments] for labels in (full, none)]
+    assert verdicts[0] != verdicts[1]
+
+
+def test_a_paced_ecg_stays_silent_after_a_correction(result: ScarResult) -> None:
+    rows = remeasure(result, result.labels, conduction="paced").segments
+    assert {row.agreement for row in rows if row.imaged} == {"ecg cannot tell"}
+
+
+def test_a_correction_without_ecg_says_why_it_cannot_tell(image_only: ScarResult) -> None:
+    rows = remeasure(image_only, image_only.labels).segments
+    assert [row.agreement_reason for row in rows] == [row.agreement_reason for row in image_only.segments]
+
+
+def test_command_and_panel_measure_a_correction_alike(result: ScarResult) -> None:
+    from ScarSegECGPanel import recompute
+
+    labels = result.labels.copy()
+    labels[len(labels) // 2][labels[len(labels) // 2] == SCAR] = MYOCARDIUM
+    conduction = median_beat(result.ecg).features.conduction
+    here = remeasure(result, labels)
+    there = recompute.measured(
+        result, result.anatomy, labels == SCAR, result.scar_probability_image_only > 0.5, here.method, conduction
+    )
+    assert [(row.agreement, row.agreement_reason) for row in here.segments] == [
+        (row.agreement, row.agreement_reason) for row in there.segments
+    ]
+    assert (here.scar, here.method) == (there.scar, there.method)
+    assert np.array_equal(here.labels, there.labels)
+
+
 def test_painting_outside_the_wall_does_not_count(result: ScarResult) -> None:
     labels = result.labels.copy()
     labels[0, :5, :5] = SCAR
@@ -167,8 +214,16 @@ def test_a_slice_displaced_by_breathing_is_named_and_can_be_put_in_line(session,
     mended = segment(displaced, None, TimeGap(None), session, correct_shifts=True)
     assert not any("--correct-shifts" in said for said in mended.warnings)
     assert any("moved in line" in note for note in mended.stack.notes)
+    assert NONE_SHIFTED not in mended.stack.notes
     assert np.array_equal(mended.stack.voxels, displaced.voxels)
     truth = move(patient.labels, pixels)
     again = overlap(mended.labels >= MYOCARDIUM, truth >= MYOCARDIUM, displaced.spacing, distance=False).dice
     before = overlap(result.labels >= MYOCARDIUM, patient.labels >= MYOCARDIUM, displaced.spacing, distance=False).dice
     assert again > before - 0.02
+
+
+def test_looking_for_displaced_slices_in_vain_is_said_and_changes_nothing(session, patient, image_only) -> None:
+    looked = segment(patient.stack, None, TimeGap(None), session, correct_shifts=True)
+    assert looked.stack.notes == (*patient.stack.notes, NONE_SHIFTED)
+    assert np.array_equal(looked.labels, image_only.labels)
+    assert looked.segments == image_only.segments

@@ -120,7 +120,8 @@ class EcgFeatures:
 
     Durations are ms, the axis degrees in the frontal plane, amplitudes mV, rate beats per minute.
     ``q_ms``, ``q_mv``, ``r_ms``, ``r_mv``, ``s_ms``, ``s_mv`` are per lead, shape (12,), 0 where the wave is absent
-    (amplitudes are magnitudes) and NaN for a missing lead.
+    (amplitudes are magnitudes) and NaN for a missing lead. ``irregular`` says that the beats' distances vary as in atrial
+    fibrillation.
     """
 
     rate_bpm: float | None
@@ -137,6 +138,24 @@ class EcgFeatures:
     s_ms: FloatArray
     s_mv: FloatArray
     from_device: tuple[str, ...] = ()
+    irregular: bool = False
+
+
+@dataclass(frozen=True)
+class EcgFindings:
+    """What a reader of the ECG is shown beside the image; no part of it enters the segmentation.
+
+    ``q_waves`` are the leads with a pathological Q wave (or R wave in V1, V2), ``None`` where they are not judged;
+    ``q_waves_remark`` says why. ``score_points`` are those of the QRS score (3 % of the LV each), ``None`` where it does
+    not hold; ``score_remark`` says why, or what weakens it.
+    """
+
+    features: EcgFeatures
+    q_waves: tuple[str, ...] | None
+    q_waves_remark: str
+    score_points: int | None
+    score_percent_of_lv: float | None
+    score_remark: str
 
 
 @dataclass(frozen=True)
@@ -281,7 +300,8 @@ class ScarResult:
     """One patient's result, canonical storage throughout.
 
     ``labels`` is uint8: 0 background, 1 LV cavity, 2 myocardium without scar, 3 scar. The probabilities are float32
-    in [0, 1], 0 outside the network's field of view. ``timings`` are seconds per stage.
+    in [0, 1], 0 outside the network's field of view. ``timings`` are seconds per stage. ``ecg_findings`` is ``None``
+    without an ECG or where it could not be measured.
     """
 
     stack: LgeStack
@@ -300,3 +320,4 @@ class ScarResult:
     weights_sha256: str = ""
     warnings: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    ecg_findings: EcgFindings | None = None

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
-from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES
 from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.case import (
-    CAVITY,
-    MYOCARDIUM,
     SCAR,
     Anatomy,
+    Conduction,
     Ecg,
     EcgUse,
     FloatArray,
@@ -31,12 +29,10 @@ from ScarSegECGLib.case import (
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
-from ScarSegECGLib.measure.agreement import agreement_table
-from ScarSegECGLib.measure.burden import burden
-from ScarSegECGLib.measure.contours import TERRITORIES
+from ScarSegECGLib.measure.ecg_extent import both_movements, movement_to_extent, never_erasing
 from ScarSegECGLib.measure.islands import drop_small_islands, scar_islands
+from ScarSegECGLib.measure.result import corrected_by_hand, counted, measured_again
 from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE, bright_wall, scar_probability
-from ScarSegECGLib.measure.segments import segment_percent, segment_table
 from ScarSegECGLib.measure.threshold import METHODS as RULES
 from ScarSegECGLib.measure.threshold import segment_scar
 from ScarSegECGLib.network.amplitude import decide
@@ -50,6 +46,7 @@ ECG_IS_NO_FINDING = (
     "The ECG estimate per segment was learned from simulated ECGs alone and sees scar in ECGs of healthy people too: "
     "it is no finding."
 )
+NONE_SHIFTED = "Slices displaced between breath-holds were looked for: none displaced, none moved."
 
 Progress = Callable[[float, str], None]
 
@@ -143,17 +140,26 @@ def segment(
         alone = scar_probability(evidence.scar_logit, wall, bright, anatomy.myocardium)
         together, ecg_percent = alone, None
         if use.amplitude > 0 and beat is not None:
-            said = session.read_ecg(stack, evidence, beat, soft_prior(anatomy, stack.spacing), use)
-            together = scar_probability(evidence.scar_logit + said.movement, wall, bright, anatomy.myocardium)
+            prior = soft_prior(anatomy, stack.spacing)
+            said = session.read_ecg(stack, evidence, beat, prior, use)
+            extents = movement_to_extent(
+                evidence.scar_logit, wall, bright, anatomy.aha, prior, said.segment_percent / 100
+            )
+            movement = never_erasing(both_movements(said.movement, extents, use.amplitude), alone)
+            together = scar_probability(evidence.scar_logit + movement, wall, bright, anatomy.myocardium)
             ecg_percent = said.segment_percent
         scar_alone, printed = _scar(alone, stack, anatomy, method, n_sd)
         scar = scar_alone if together is alone else _scar(together, stack, anatomy, method, n_sd)[0]
     with clock.stage("measure", 0.9):
-        measured = _measured(stack, anatomy, scar, scar_alone, use, beat, ecg_percent)
+        said_percent = None if ecg_percent is None else [float(p) for p in ecg_percent]
+        figures = counted(stack, anatomy, scar, scar_alone, scar_alone, use, _conduction(beat), said_percent)
+        warnings = _warnings(stack, anatomy, scar)
     if ecg_percent is not None:
-        measured["warnings"] += (ECG_IS_NO_FINDING,)
+        warnings += (ECG_IS_NO_FINDING,)
     if shifts.moved.any():
-        measured["warnings"] += (f"Slices {shifts.sentence()}; --correct-shifts puts them back in line.",)
+        warnings += (f"Slices {shifts.sentence()}; correcting slice shifts (--correct-shifts) puts them in line.",)
+    elif correct_shifts:
+        stack = dataclasses.replace(stack, notes=(*stack.notes, NONE_SHIFTED))
     return ScarResult(
         stack=stack,
         ecg=ecg,
@@ -163,41 +169,33 @@ def segment(
         scar_probability_image_only=alone,
         method=printed,
         weights_sha256=session.weights_sha256,
+        warnings=warnings,
         timings=clock.seconds,
-        **measured,
+        **figures,
     )
 
 
-def remeasure(result: ScarResult, labels: LabelArray) -> ScarResult:
+def remeasure(result: ScarResult, labels: LabelArray, *, conduction: Conduction | None = None) -> ScarResult:
     """Measure again after the reader has changed the scar; cavity, wall and segments stay as they are.
 
-    ``labels`` is [slice, row, column] with scar as 3; scar outside the wall does not count. The image-only figures stay
-    the network's.
+    The ECG is held against the corrected scar. The image-only figures stay the network's.
+
+    Parameters
+    ----------
+    result : ScarResult
+    labels : uint8 array, shape (slice, row, column)
+        Scar is 3; scar outside the wall does not count.
+    conduction : str, optional
+        Of the ECG, where it is known; else the ECG is measured for it, which takes a fifth of a second.
     """
-    anatomy = result.anatomy
-    scar = (labels == SCAR) & anatomy.myocardium
-    image_only = result.scar_image_only
-    percent = tuple(row.ecg_percent for row in result.segments)
-    table = segment_table(
-        anatomy, scar, scar, result.stack.spacing, SEGMENT_NAMES, TERRITORIES, percent if any(percent) else None
-    )
+    anatomy, scar = result.anatomy, labels == SCAR
+    conduction = _conduction(_beat(result.ecg)[0]) if conduction is None else conduction
+    again = measured_again(result, anatomy, scar, scar, corrected_by_hand(result.method), conduction)
     kept = tuple(
-        dataclasses.replace(
-            row,
-            scar_percent_image_only=before.scar_percent_image_only,
-            agreement=before.agreement,
-            agreement_reason=before.agreement_reason,
-        )
-        for row, before in zip(table, result.segments, strict=True)
+        dataclasses.replace(row, scar_percent_image_only=before.scar_percent_image_only)
+        for row, before in zip(again.segments, result.segments, strict=True)
     )
-    return dataclasses.replace(
-        result,
-        labels=_labels(anatomy, scar),
-        scar=burden(scar, anatomy.myocardium, result.stack.voxel_ml),
-        scar_image_only=image_only,
-        segments=kept,
-        method=f"{result.method}, corrected by hand",
-    )
+    return dataclasses.replace(again, scar_image_only=result.scar_image_only, segments=kept)
 
 
 def _beat(ecg: Ecg | None) -> tuple[MedianBeat | None, str]:
@@ -208,6 +206,10 @@ def _beat(ecg: Ecg | None) -> tuple[MedianBeat | None, str]:
         return median_beat(ecg), ""
     except InputError as error:
         return None, str(error)
+
+
+def _conduction(beat: MedianBeat | None) -> Conduction:
+    return beat.features.conduction if beat else "unknown"
 
 
 def _anatomy(stack: LgeStack, evidence: ImageEvidence) -> Anatomy:
@@ -254,52 +256,6 @@ def _scar(
         mask = found.mask
         printed = found.described
     return drop_small_islands(mask, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML), printed
-
-
-def _labels(anatomy: Anatomy, scar: NDArray[np.bool_]) -> LabelArray:
-    labels = np.zeros(anatomy.myocardium.shape, np.uint8)
-    labels[anatomy.cavity] = CAVITY
-    labels[anatomy.myocardium] = MYOCARDIUM
-    labels[scar] = SCAR
-    return labels
-
-
-def _measured(
-    stack: LgeStack,
-    anatomy: Anatomy,
-    scar: NDArray[np.bool_],
-    scar_alone: NDArray[np.bool_],
-    use: EcgUse,
-    beat: MedianBeat | None,
-    ecg_percent: FloatArray | None,
-) -> dict:
-    """Everything of a ScarResult that is counted from masks."""
-    image_percent = [None if np.isnan(p) else float(p) for p in segment_percent(anatomy.aha, scar_alone)]
-    agreement = agreement_table(
-        image_percent,
-        None if ecg_percent is None else [float(p) for p in ecg_percent],
-        beat.features.conduction if beat else "unknown",
-        use.amplitude > 0,
-        why_not_used=use.reason,
-    )
-    return {
-        "labels": _labels(anatomy, scar),
-        "cavity_ml": float(anatomy.cavity.sum()) * stack.voxel_ml,
-        "myocardium_ml": float(anatomy.myocardium.sum()) * stack.voxel_ml,
-        "scar": burden(scar, anatomy.myocardium, stack.voxel_ml),
-        "scar_image_only": burden(scar_alone, anatomy.myocardium, stack.voxel_ml),
-        "segments": segment_table(
-            anatomy,
-            scar,
-            scar_alone,
-            stack.spacing,
-            SEGMENT_NAMES,
-            TERRITORIES,
-            None if ecg_percent is None else [float(p) for p in ecg_percent],
-            agreement,
-        ),
-        "warnings": _warnings(stack, anatomy, scar),
-    }
 
 
 def _warnings(stack: LgeStack, anatomy: Anatomy, scar: NDArray[np.bool_]) -> tuple[str, ...]:

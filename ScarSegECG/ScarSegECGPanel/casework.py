@@ -26,7 +26,7 @@ OUTPUTS = {SEGMENTATION: "outputSegmentation", TABLE: "outputTable", POINTS: "in
 class CaseWork:
     """The case at hand and those of the scene's other volumes."""
 
-    _sessions: dict = {}  # the network loaded for a device stays loaded, for every panel and script
+    networks: dict = {}  # the network loaded for a device stays loaded, for every panel and script
 
     def __init__(self) -> None:
         self.study: Study | None = None
@@ -50,8 +50,8 @@ class CaseWork:
         contrast = CONTRASTS[parameterNode.contrast] or contrastFromDicom(volume)
         stack = stackFromVolume(volume, self._date(parameterNode.mriDate), contrast)
         whyNoEcg = "no ECG was given" if parameterNode.useEcg else "the ECG was switched off"
-        device = parameterNode.device
-        self._applied = self._ecgInputs(parameterNode)
+        device, correctShifts = parameterNode.device, parameterNode.correctShifts
+        self._applied = self._inputs(parameterNode)
 
         def work(progress: ProgressCallback) -> tuple[ScarResult, str]:
             progress(0.0, _("Reading the ECG"))
@@ -61,7 +61,9 @@ class CaseWork:
             session = self._session(device)
             from ScarSegECGLib.pipeline import segment
 
-            result = segment(stack, ecg, gap, session, why_no_ecg=whyNoEcg, progress=progress)
+            result = segment(
+                stack, ecg, gap, session, why_no_ecg=whyNoEcg, correct_shifts=correctShifts, progress=progress
+            )
             progress(0.97, _("Pictures"))
             _warmPictures(result.ecg_use.amplitude > 0)
             return result, _conduction(ecg)
@@ -111,9 +113,9 @@ class CaseWork:
     def _session(self, device: str):
         from ScarSegECGLib.network.session import Session
 
-        if device not in self._sessions:
-            self._sessions[device] = Session.load(device=device)
-        return self._sessions[device]
+        if device not in self.networks:
+            self.networks[device] = Session.load(device=device)
+        return self.networks[device]
 
     def _ecgReaders(self, parameterNode) -> tuple[Callable, Callable]:
         mriDate, ecgDate = self._date(parameterNode.mriDate), self._date(parameterNode.ecgDate)
@@ -147,7 +149,7 @@ class CaseWork:
         return parse_date(text) if text.strip() else None
 
     def summary(self, result: ScarResult) -> str:
-        """What was found, by which method, and how much the ECG counted."""
+        """What was found, by which method, how much the ECG counted, and what was noted about the images."""
         lines = [
             _("Scar {ml:.1f} ml, {grams:.1f} g, {percent:.1f} % of the LV (image alone {alone:.1f} ml).").format(
                 ml=result.scar.ml,
@@ -158,6 +160,7 @@ class CaseWork:
             _("Method: {method}.").format(method=result.method),
             result.ecg_use.reason,
             *result.warnings,
+            *result.stack.notes,
         ]
         return "\n".join(line for line in lines if line)
 
@@ -278,11 +281,11 @@ class CaseWork:
         self._parked, self._volumeId = {}, ""
 
     def inputsChanged(self, parameterNode) -> bool:
-        """Whether the ECG or a date is another one than at the last Apply."""
-        return self._applied is not None and self._ecgInputs(parameterNode) != self._applied
+        """Whether the ECG, a date or a choice is another one than at the last Apply."""
+        return self._applied is not None and self._inputs(parameterNode) != self._applied
 
-    def _ecgInputs(self, p) -> tuple:
-        return (p.ecgPath, p.mriDate, p.ecgDate, p.eventBetween, p.useEcg)
+    def _inputs(self, p) -> tuple:
+        return (p.ecgPath, p.mriDate, p.ecgDate, p.eventBetween, p.useEcg, p.correctShifts)
 
 
 @functools.cache

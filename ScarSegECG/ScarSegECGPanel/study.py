@@ -13,8 +13,6 @@ from ScarSegECGPanel.journal import Journal, Recovered
 from ScarSegECGPanel.masks import Bits, Mask, Masks, withScar
 from ScarSegECGPanel.recompute import AhaRule, ScarRule
 
-BY_HAND = ", corrected by hand"
-
 
 class Study:
     """Masks in canonical order, their history, and the measured result.
@@ -77,9 +75,11 @@ class Study:
         """Make a step; False where nothing changes."""
         if np.array_equal(bits, self.bits) and (method is None or method == self.method):
             return False
+        from ScarSegECGLib.measure.result import corrected_by_hand
+
         after = method if method is not None else self.method
-        if byHand and not after.endswith(BY_HAND):
-            after += BY_HAND
+        if byHand:
+            after = corrected_by_hand(after)
         step = Step.between(name, self.bits, bits, self.method, after)
         self.history.push(step)
         self._set(bits, after)

@@ -37,7 +37,7 @@ def desk(tmp_path: Path, made_once: dict, monkeypatch: pytest.MonkeyPatch) -> It
         made_once["patient"] = phantom.phantom_patient()
     monkeypatch.setattr(phantom, "phantom_patient", lambda: made_once["patient"])
     with desktop(tmp_path) as made:
-        monkeypatch.setattr(type(made.panel.logic), "_sessions", made_once["sessions"])
+        monkeypatch.setattr(type(made.panel.logic), "networks", made_once["sessions"])
         yield made
 
 
@@ -70,7 +70,7 @@ def segmented_once(segmented_phantom):
             panel.ui.sampleButton.click()
             panel.parameterNode.device = "cpu"
             voxels = slicer.util.arrayFromVolume(panel.parameterNode.inputVolume)
-            panel.logic._applied = panel.logic._ecgInputs(panel.parameterNode)
+            panel.logic._applied = panel.logic._inputs(panel.parameterNode)
             panel.takeStudy(Study.fromText(kept["text"], voxels))
         slicer.app.processEvents()
         return case, panel

@@ -135,6 +135,13 @@ class ModuleWidget(standin_widgets.qMRMLWidget):
     _slicerClass = "qSlicerScriptedLoadableModuleWidget"
     isEntered = QtCore.Property("QVariant", lambda self: self._values.get("entered", False))
 
+    def self(self) -> Any:
+        return self._values["desktop"].panel
+
+    def reload(self) -> None:
+        """Make the panel anew from the module as it is now."""
+        self._values["desktop"]._make()
+
 
 class ScriptedModule:
     def __init__(self, parent: Any) -> None:
@@ -152,6 +159,11 @@ class ScriptedWidget:
     def setup(self) -> None: ...
 
     def cleanup(self) -> None: ...
+
+    def onReload(self) -> None:
+        import slicer.util
+
+        slicer.util.reloadScriptedModule("ScarSegECG")  # Slicer's own
 
 
 class ScriptedLogic:
@@ -228,22 +240,30 @@ class Desktop:
         self.asked: list[str] = []
         self.answer = True
         self.packaging = Packaging()
+        self._library: dict[str, types.ModuleType] | None = None
 
     def open(self) -> None:
         """Make the module's widget and enter it."""
         import slicer
 
-        self.module = importlib.import_module("ScarSegECG")
+        importlib.import_module("ScarSegECG")
         self.parent = ModuleWidget()
+        self.parent._values["desktop"] = self
         QtWidgets.QWidget.setWindowTitle(self.parent, "ScarSegECG")
         layout = QtWidgets.QVBoxLayout(self.parent)
         layout.setContentsMargins(4, 4, 4, 4)
-        self.panel = self.module.ScarSegECGWidget(self.parent)
-        self.panel.setup()
-        self.enter()
         slicer.modules.scarsegecg = types.SimpleNamespace(
-            widgetRepresentation=lambda: types.SimpleNamespace(self=lambda: self.panel)
+            path=str(MODULE_FOLDER / "ScarSegECG.py"), widgetRepresentation=lambda: self.parent
         )
+        self._make()
+        self.enter()
+
+    def _make(self) -> None:
+        import slicer
+
+        self.module = sys.modules["ScarSegECG"]
+        self.panel = slicer.modules.ScarSegECGWidget = self.module.ScarSegECGWidget(self.parent)
+        self.panel.setup()
 
     def enter(self) -> None:
         self.parent._values["entered"] = True
@@ -262,18 +282,28 @@ class Desktop:
         QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
 
     def reload(self) -> None:
-        """What "Reload" does: the widget goes, the module is imported anew."""
-        self.close()
-        forget()
-        self.open()
+        """Press "Reload"; the library that other tests have imported comes back at the end."""
+        if self._library is None:
+            self._library = _loaded("ScarSegECGLib")
+        self.panel.onReload()
+
+    def restoreLibrary(self) -> None:
+        if self._library is not None:
+            for name in _loaded("ScarSegECGLib"):
+                del sys.modules[name]
+            sys.modules.update(self._library)
 
     def newScene(self) -> Any:
         return _scene()
 
 
 def forget() -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+    for name in _loaded(*OURS):
         del sys.modules[name]
+
+
+def _loaded(*packages: str) -> dict[str, types.ModuleType]:
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in packages}
 
 
 def _scene() -> Any:
@@ -398,6 +428,7 @@ def desktop(folder: Path) -> Iterator[Desktop]:
             else:
                 sys.modules[name] = module
         forget()
+        made.restoreLibrary()
         sys.path.remove(str(MODULE_FOLDER))
 
 

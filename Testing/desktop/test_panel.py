@@ -115,6 +115,40 @@ def test_scene_close_empties_the_panel(desk) -> None:
     assert desk.said == []
 
 
+def test_reload_imports_panel_and_library_anew(desk, segmented_once, monkeypatch: pytest.MonkeyPatch) -> None:
+    _case, old = segmented_once(desk)
+    monkeypatch.setitem(old.logic.networks, "somewhere", "loaded networks")
+    names = ("ScarSegECG", "ScarSegECGPanel.study", "ScarSegECGLib.case", "ScarSegECGLib.view.bullseye")
+    before = {name: sys.modules[name] for name in names}
+    desk.reload()
+    settle()
+    for name in names:
+        assert sys.modules[name] is not before[name], name
+    new = desk.panel
+    assert new is not old and type(new) is sys.modules["ScarSegECG"].ScarSegECGWidget
+    study = new.logic.study
+    assert type(study) is sys.modules["ScarSegECGPanel.study"].Study
+    assert type(study.segmented) is sys.modules["ScarSegECGLib.case"].ScarResult
+    assert new.logic.networks == {}
+    assert "next Apply loads them again" in new.ui.statusLabel.text
+    assert len(new.shortcuts._shortcuts) > 0 and old.shortcuts._shortcuts == []
+    assert desk.said == []
+
+
+def test_a_reload_that_fails_leaves_the_panel_as_it_was(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a slip of the pen in a file of the panel."""
+    panel = desk.panel
+    before = {name: module for name, module in sys.modules.items() if name.startswith("ScarSegECG")}
+    monkeypatch.delattr(sys.modules["slicer.i18n"], "tr")
+    with pytest.raises(ImportError, match="tr"):
+        desk.reload()
+    after = {name: module for name, module in sys.modules.items() if name.startswith("ScarSegECG")}
+    assert all(after[name] is module for name, module in before.items())
+    assert desk.panel is panel
+    assert panel.parameterNode is not None
+    assert len(panel.shortcuts._shortcuts) > 0
+
+
 def test_reload_leaves_nothing_behind(desk) -> None:
     import slicer
 

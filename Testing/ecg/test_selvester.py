@@ -94,7 +94,7 @@ def test_age_and_sex():
     assert score(borderline, age=55).points == score(borderline).points
 
 
-@pytest.mark.parametrize("given", [features("paced"), features(rate=150.0)])
+@pytest.mark.parametrize("given", [features("paced"), features("lbbb"), features(rate=150.0)])
 def test_where_the_score_does_not_hold(given):
     result = score(given)
     assert not result.usable and result.points == 0 and np.isnan(result.percent_lv)
@@ -102,7 +102,7 @@ def test_where_the_score_does_not_hold(given):
 
 
 def test_confounders_and_missing_leads_are_said():
-    assert "lbbb" in score(features("lbbb")).remark
+    assert "LVH voltage" in score(features("lvh")).remark and score(features("lvh")).usable
     gone = features()
     for name in ("q_ms", "q_mv", "r_ms", "r_mv", "s_ms", "s_mv"):
         values = getattr(gone, name).copy()

@@ -145,6 +145,11 @@ def test_missing_pictures_are_said_and_others_than_png_refused():
         page_of({"montage.png": b"<svg onload='x'/>"})
 
 
+def test_the_ecg_says_that_it_is_not_to_scale():
+    assert "count squares, 0.04 s and 0.1 mV each" in page_of().text
+    assert "count squares" not in page_of({}).text
+
+
 def test_assumed_orientation_is_said():
     result = make_result()
     html = report_html(replace(result, stack=replace(result.stack, orientation_known=False)), PICTURES, NOW)

@@ -95,3 +95,54 @@ def capped_cone(pixel: float = 1.4, slice_mm: float = 8.0, depth: float = 0.5, c
     scarred = (frustum(*edge) - frustum(inner0, inner1)) / 6
     nothing = np.zeros(wall.shape, np.uint8)
     return Cone(Phantom(cavity, wall, scar, nothing, (slice_mm, pixel, pixel)), whole / 1000, scarred / 1000)
+
+
+def scarred_wall(
+    shape: str,
+    wall: float,
+    depth: float,
+    turn: float,
+    centre: tuple[float, float],
+    pixel: float = 1.4,
+    slice_mm: float = 8.0,
+    *,
+    first: float = 0.0,
+    arc: float = 60.0,
+) -> tuple[Phantom, tuple[int, ...]]:
+    """A wall of so many mm with scar in its relative depths ``first`` .. ``depth``, and the segments that hold it.
+
+    "annulus": cavity of 22 mm radius, four slices; "eccentric": the same with the cavity 2 mm aside, depth along the
+    rays from the epicardium's centre; "cone": radii of 8 to 22 mm over 80 mm on a half sphere, the wall four fifths as
+    thick at the apex, scar in the cone's three thirds and not in the cap. The scar begins at the angle ``turn``, where
+    the segments (sixths, numbered from 1 in each third) begin too.
+    """
+    height, inner0, inner1 = 80.0, 8.0, 22.0
+    outer0, outer1 = inner0 + 0.8 * wall, inner1 + wall
+    cone = shape == "cone"
+    z = (np.arange(round((outer0 + height) / slice_mm)) + 0.5) * slice_mm - outer0 if cone else np.zeros(4)
+    size = int(2 * (outer1 + 6) / pixel) // 2 * 2 + 1
+    axis = (np.arange(size) - size // 2) * pixel
+    y, x = np.meshgrid(-(axis - centre[0] * pixel), axis - centre[1] * pixel, indexing="ij")
+    radius, angle = np.hypot(x, y), np.degrees(np.arctan2(y, x)) % 360
+    if cone:
+        begin, end = np.array([[inner0], [outer0]]), np.array([[inner1], [outer1]])
+        borders = np.where(z < 0, np.sqrt(np.maximum(begin**2 - z**2, 0)), begin + (end - begin) * z / height)
+        inner, outer = borders[:, :, None, None]
+    else:
+        aside, ray = 2.0 * (shape == "eccentric"), np.radians(angle)
+        inner = aside * np.cos(ray) + np.sqrt(inner1**2 - (aside * np.sin(ray)) ** 2)
+        inner, outer = np.broadcast_to(inner, (4, size, size)), np.full((4, 1, 1), outer1)
+    cavity = radius < inner
+    muscle = (radius < outer) & ~cavity
+    relative = (radius - inner) / np.maximum(outer - inner, 1e-9)
+    sector = (angle - turn) % 360 < arc
+    scar = muscle & sector & (z >= 0)[:, None, None] & (relative < depth)
+    if first > 0:
+        scar &= relative >= first
+    third = np.zeros(len(z), int)
+    if cone:
+        for ring, part in enumerate(np.array_split(np.flatnonzero(z >= 0), 3)):
+            third[part] = 6 * ring
+    number = (((angle - turn) // 60) % 6).astype(int) + 1 + third[:, None, None]
+    aha = np.where(muscle, np.where((z < 0)[:, None, None], 19, number), 0).astype(np.uint8)
+    return Phantom(cavity, muscle, scar, aha, (slice_mm, pixel, pixel)), (1, 7, 13) if cone else (1,)

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from ScarSegECGLib import RESEARCH_USE
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view.aha_plot import TERRITORIES, span
 from ScarSegECGLib.view.bullseye import RADIUS, TRANSMURALITY_BINS, WIDTH, bullseye, segment_at
@@ -228,3 +229,15 @@ def test_a_picture_for_the_report_takes_less_than_50_ms_of_processor_time() -> N
 
 if __name__ == "__main__":
     print(fastest_picture())
+
+
+@pytest.mark.parametrize("drawing", [full(), bullseye(VALUES)])
+def test_says_what_it_is_for_in_its_last_line(drawing: Drawing) -> None:
+    (line,) = [label for label in drawing.labels if label.text == RESEARCH_USE]
+    assert overlaps(drawing) == []
+    assert line.y < min(label.y for label in drawing.labels if label is not line)
+    left, bottom, right, _ = label_box(line)
+    assert left >= 0
+    assert right <= drawing.width
+    assert bottom >= 0
+    assert line.size * 300 / drawing.width >= 9  # px of a letter's em where the picture is 300 px wide

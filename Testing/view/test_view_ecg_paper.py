@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import wfdb
 
+from ScarSegECGLib import RESEARCH_USE
 from ScarSegECGLib.case import LEADS, Ecg
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.paint_matplotlib import save, to_pdf
@@ -147,3 +148,11 @@ def test_real_record(shared_data: Path) -> None:
     assert overlaps(drawing) == []
     lead_ii = traces(drawing)[12]
     assert np.ptp(lead_ii[:, 1]) == pytest.approx(10 * np.ptp(mv[1, :10001]), rel=0.01)
+
+
+@pytest.mark.parametrize("missing", [(), ("V3", "II")])
+def test_says_what_it_is_for_and_keeps_its_page(missing: tuple[str, ...]) -> None:
+    drawing = ecg_paper(synthetic(missing=missing), median_features=["rate 72 /min", "QRS 100 ms"])
+    assert [label.text for label in drawing.labels].count(RESEARCH_USE) == 1
+    assert overlaps(drawing) == []
+    assert drawing.height == 210.0

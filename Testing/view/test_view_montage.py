@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ScarSegECGLib import RESEARCH_USE
 from ScarSegECGLib.case import Anatomy, Burden, EcgUse, LgeStack, ScarResult, SegmentRow, Storage, TimeGap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view import palette
@@ -258,3 +259,20 @@ def test_real_case_with_the_expert_mask(shared_data: Path, tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"\.bmp"):
         save(drawing, tmp_path / "montage.bmp")
     assert to_png(drawing, dpi=60) == path.read_bytes()
+
+
+def test_every_sheet_and_map_says_what_it_is_for() -> None:
+    stack, labels, anatomy = patient(5)
+    half = (labels == 3) * np.float32(0.5)
+    drawings = (
+        montage(stack, labels, anatomy, influence=half, title="Scar"),
+        influence_map(stack, anatomy, half, half * 0),
+        polar_map(np.full((3, 12), 40.0), title="Transmurality", subtitle="3 SD; rings: slices 1 (apex) to 3 (base)"),
+    )
+    for drawing in drawings:
+        (line,) = [label for label in drawing.labels if label.text == RESEARCH_USE]
+        boxes = [np.array(label_box(label)) for label in drawing.labels if label is not line]
+        mine = np.array(label_box(line)) + (0, 0.35, 0, -0.35)
+        assert all((mine[:2] >= box[2:]).any() or (mine[2:] <= box[:2] + (0, 0.35)).any() for box in boxes)
+        assert mine[1] >= 0
+        assert mine[2] <= drawing.width

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 from ScarSegECGLib import __version__
@@ -39,9 +40,11 @@ def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser
         if name in verbs:
             module = import_module(f"ScarSegECGLib.cli.{name}")
             module.add_arguments(verb)
-            verb.set_defaults(run=module.run)
+            verb.set_defaults(run=module.run, parser=verb)
         volume = verb.add_mutually_exclusive_group()
-        volume.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary; errors only")
+        volume.add_argument(
+            "-q", "--quiet", action="store_true", help="no progress, no summary; warnings and errors only"
+        )
         volume.add_argument(
             "-v", "--verbose", action="store_true", help="explain what was assumed and how long it took"
         )
@@ -55,21 +58,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     called = [verb for verb in VERBS if verb in given[:1]]
-    args = build_parser(called).parse_args(given)
+    name = " ".join(["scarsegecg", *called])
     try:
+        with _loading(bool(called) and not {"-h", "--help", "-q", "--quiet"} & set(given)):
+            parser = build_parser(called)  # imports the verb, which takes seconds
+        args, unknown = parser.parse_known_args(given)
+        if unknown:  # said by the verb, beside its own options
+            args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         return args.run(args)
     except InputError as error:
-        print(f"scarsegecg {args.verb}: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"scarsegecg {args.verb}: stopped; nothing was left half-written", file=sys.stderr)
+        print(f"{name}: stopped; nothing was left half-written", file=sys.stderr)
         return 130
     except Exception as error:
-        if args.verbose:
+        if {"-v", "--verbose"} & set(given):
             raise
         # The error's own text may quote a path or a header: only its kind is shown.
-        print(
-            f"scarsegecg {args.verb}: internal error ({type(error).__name__}); run again with -v for details",
-            file=sys.stderr,
-        )
+        print(f"{name}: internal error ({type(error).__name__}); run again with -v for details", file=sys.stderr)
         return 1
+
+
+@contextmanager
+def _loading(say: bool) -> Iterator[None]:
+    """On a terminal, a word that the libraries are being loaded; it goes again."""
+    text = "loading ..."
+    if not (say and sys.stderr.isatty()):
+        yield
+        return
+    print(text, end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print("\r" + " " * len(text), end="\r", file=sys.stderr, flush=True)

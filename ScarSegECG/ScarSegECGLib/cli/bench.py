@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from ScarSegECGLib.case import SCAR, ScarResult
-from ScarSegECGLib.ecg.gap import gap_of_case
+from ScarSegECGLib.cli.outputs import check_files
+from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
@@ -32,18 +33,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lge", type=Path, metavar="PATH", help="a stack to time; default: the phantom patient, 10 slices"
     )
     parser.add_argument("--ecg", type=Path, metavar="PATH", help="its ECG")
+    parser.add_argument("--mri-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the images say")
+    parser.add_argument("--ecg-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the ECG file says")
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs; the median is reported (default 3)")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
 
 
-def _one_case(lge: Path, ecg: Path | None, session: Session) -> tuple[float, dict[str, float], ScarResult]:
+def _one_case(
+    lge: Path, ecg: Path | None, session: Session, mri_date: datetime | None, ecg_date: datetime | None
+) -> tuple[float, dict[str, float], ScarResult]:
     """Read to measured result: total seconds, seconds per stage, result."""
     start = time.perf_counter()
     stack = read_lge(lge)
     lge_read = time.perf_counter()
     record = read_ecg(ecg) if ecg else None
     ecg_read = time.perf_counter()
-    gap = gap_of_case(record, stack.acquired, now=datetime.now())
+    gap = gap_of_case(record, stack.acquired, typed_mri_date=mri_date, typed_ecg_date=ecg_date, now=datetime.now())
     result = segment(stack, record, gap, session)
     total = time.perf_counter() - start
     stages = {"read LGE": lge_read - start, "read ECG": ecg_read - lge_read, **result.timings}
@@ -66,15 +72,21 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--repeat must be at least 1")
     if args.ecg and not args.lge:
         raise InputError("--ecg needs --lge: the phantom patient has an ECG of its own")
+    if (args.mri_date or args.ecg_date) and not args.ecg:
+        raise InputError("--mri-date and --ecg-date say how much an ECG counts: give --lge and --ecg with them")
+    mri_date, ecg_date = (parse_date(date) if date else None for date in (args.mri_date, args.ecg_date))
+    check_files(args.json)
     start = time.perf_counter()
-    session = Session.load(device=args.device)
+    session = Session.load(args.weights, args.device)
     load_seconds = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as folder:
         lge, ecg = args.lge, args.ecg
         if lge is None:
-            files = write_phantom(Path(folder), phantom_patient())
+            patient = phantom_patient()
+            files = write_phantom(Path(folder), patient)
             lge, ecg = files["lge"], files["ecg"]
-        runs = [_one_case(lge, ecg, session) for _ in range(args.repeat)]
+            mri_date = patient.mri_date  # which a NIfTI file does not hold
+        runs = [_one_case(lge, ecg, session, mri_date, ecg_date) for _ in range(args.repeat)]
     edits = [_one_edit(runs[-1][2]) for _ in range(args.repeat + 1)][1:]
     stages = [
         {"name": name, "seconds": round(float(np.median([stage[name] for _, stage, _ in runs])), 4)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -12,21 +13,30 @@ from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, ScarResult
 from ScarSegECGLib.cli.progress import progress_bar
 from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.atomic import check_output, is_previous_result, staged_folder
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
-from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
+from ScarSegECGLib.training.phantom import WHAT_PHANTOM, phantom_patient, write_phantom
 from ScarSegECGLib.view.pictures import pictures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR", help="default: demo-output")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo-output"),
+        metavar="DIR",
+        help="an earlier demo there is replaced; default: demo-output",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number makes another phantom patient")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
 
 
 def beside_truth(result: ScarResult, truth: np.ndarray) -> str:
@@ -46,22 +56,38 @@ def beside_truth(result: ScarResult, truth: np.ndarray) -> str:
     return "\n".join(rows)
 
 
+def _is_phantom(folder: Path) -> bool:
+    """Whether a folder holds a phantom patient of an earlier demo."""
+    try:
+        truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(truth, dict) and truth.get("what") == WHAT_PHANTOM
+
+
 def run(args: argparse.Namespace) -> int:
     """Make the phantom's files, read them as a user's, segment, and compare."""
+    home, results = args.out / "patient", args.out / "result"
+    earlier = _is_phantom(home)
+    for folder, ours in ((home, earlier), (results, earlier and is_previous_result(results))):
+        if folder.is_dir() and any(folder.iterdir()) and not ours:
+            raise InputError(f"The output holds a folder {folder.name} that is no demo's: choose another with --out.")
+        check_output(folder, earlier)
     with progress_bar("demo", args.quiet) as tell:
         tell(0.0, "making the phantom patient")
         patient = phantom_patient(args.seed)
-        files = write_phantom(args.out / "patient", patient)
+        with staged_folder(home, earlier) as staged:
+            files = {name: home / path.name for name, path in write_phantom(staged, patient).items()}
         tell(0.3, "reading")
         stack, ecg = read_lge(files["lge"]), read_ecg(files["ecg"])
-        session = Session.load(device=args.device)
+        session = Session.load(args.weights, args.device)
         gap = gap_of_case(ecg, stack.acquired, typed_mri_date=patient.mri_date, now=datetime.now())
         result = segment(stack, ecg, gap, session, progress=lambda done, text: tell(0.4 + 0.4 * done, text))
         tell(0.8, "pictures and files")
-        folder = write_result(result, pictures(result), args.out / "result", overwrite=True)
+        folder = write_result(result, pictures(result), results, overwrite=earlier)
     if not args.quiet:
         print("A simulated patient (phantom LGE and simulated ECG), segmented as a real one would be:")
         print(beside_truth(result, read_labels(files["labels"], stack)))
         print(f"scar {result.scar.grams:.1f} g = {result.scar.percent_of_lv:.1f} % of LV; {result.ecg_use.reason}")
-        print(f"open {folder / 'report.html'}; the input is in {args.out / 'patient'}")
+        print(f"open {folder / 'report.html'}; the input is in {home}")
     return 0

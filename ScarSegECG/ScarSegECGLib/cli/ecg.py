@@ -7,15 +7,15 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from ScarSegECGLib.cli.outputs import check_files, check_pictures, save_picture
+from ScarSegECGLib.ecg.findings import ecg_findings, findings_lines, judged_lines
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.preview import measurement_lines, preview
 from ScarSegECGLib.ecg.read import read_ecg_and_format
-from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.view.ecg_paper import ecg_paper
-from ScarSegECGLib.view.paint_matplotlib import save
 
-_MEASURED = ("rate_bpm", "qrs_ms", "axis_deg", "pr_ms", "qt_ms", "qtc_ms", "conduction", "from_device")
+_MEASURED = ("rate_bpm", "qrs_ms", "axis_deg", "pr_ms", "qt_ms", "qtc_ms", "conduction", "irregular", "from_device")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,23 +24,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--picture", type=Path, metavar="FILE", help="the ECG on paper: .png, .svg or .pdf")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for all that is printed")
     parser.add_argument("--sex", choices=("female", "male"), help="for criteria that depend on it")
+    parser.add_argument("--age", type=float, metavar="YEARS", help="for the QRS score")
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, say what was understood, measure, draw."""
+    check_pictures(args.picture)
+    check_files(args.json)
     ecg, format_name = read_ecg_and_format(args.path)
     understood = preview(ecg, format_name)
-    features = median_beat(ecg, female=None if args.sex is None else args.sex == "female").features
-    measured = measurement_lines(features)
+    female = None if args.sex is None else args.sex == "female"
+    found = ecg_findings(median_beat(ecg, female=female), age=args.age, female=female)
+    features = found.features
     if args.picture:
         short = [" ".join(line.split()) for line in measured if "not measurable" not in line]
-        try:
-            save(ecg_paper(ecg, median_features=[", ".join(short[:3]), ", ".join(short[3:])]), args.picture)
-        except OSError as error:
-            raise InputError(f"The picture cannot be written ({error.strerror}): choose another place.") from None
+        save_picture(ecg_paper(ecg, median_features=[", ".join(short[:3]), ", ".join(short[3:])]), args.picture)
     if args.json:
-        found = {name: getattr(features, name) for name in _MEASURED}
-        write_text(args.json, json.dumps(asdict(understood) | {"measured": found}, indent=1, allow_nan=False) + "\n")
+        measured = {name: getattr(features, name) for name in _MEASURED} | {
+            "q_waves": found.q_waves,
+            "q_waves_remark": found.q_waves_remark or None,
+            "qrs_score_points": found.score_points,
+            "qrs_score_percent_of_lv": found.score_percent_of_lv,
+            "qrs_score_remark": found.score_remark or None,
+        }
+        write_text(args.json, json.dumps(asdict(understood) | {"measured": measured}, indent=1, allow_nan=False) + "\n")
     if not args.quiet:
-        print("\n".join([*understood.lines(), "", *measured]))
+        print("\n".join([*understood.lines(), "", *measurement_lines(features), *judged_lines(found)]))
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from pathlib import Path
 
 from ScarSegECGLib.case import LgeStack
@@ -21,23 +22,37 @@ from ScarSegECGLib.lge.read import read_lge
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("result", type=Path, metavar="RESULT_DIR", help="folder that scarsegecg segment wrote")
-    parser.add_argument("--dicom", required=True, type=Path, metavar="SOURCE", help="the DICOM images it was made from")
+    parser.add_argument(
+        "--dicom", "--lge", required=True, type=Path, metavar="SOURCE", help="the DICOM images it was made from"
+    )
     add_choice(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the DICOM objects")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier DICOM objects in DIR")
     parser.add_argument("--labelmap", action="store_true", help="segmentations of the newer LABELMAP type")
     parser.add_argument("--verified-by", metavar="NAME", help="the reader who signs, Family^Given: report VERIFIED")
     parser.add_argument("--show-patient", action="store_true", help="print who the patient is on the PDF's pages")
+    parser.add_argument(
+        "--other-file",
+        action="store_true",
+        help="the result was made from another file of these images (a NIfTI copy), and you made sure that they are "
+        "the same patient's: nothing in the files can tell",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the result and its images, write, compare."""
-    check_output(args.out, overwrite=args.overwrite)
+    check_output(args.out, args.overwrite, _is_export)
     signed = person_name(args.verified_by) if args.verified_by is not None else None
     stack = read_lge(args.dicom, series=args.series, image=args.image)
     source = read_source(stack)
     findings = read_findings(args.result, stack)
-    with staged_folder(args.out, args.overwrite) as folder:
+    # The objects carry the patient of these images: a result of somebody else's would become theirs.
+    if findings.content["inputs"]["lge_sha256"] != stack.sha256.lower() and not args.other_file:
+        raise InputError(
+            "The result was made from another file than these images. Make sure that both are the same patient's, then "
+            "add --other-file."
+        )
+    with staged_folder(args.out, args.overwrite, FILES, _is_export) as folder:
         names = write_dicom(
             findings,
             source,
@@ -46,11 +61,9 @@ def run(args: argparse.Namespace) -> int:
             verified_by=signed,
             show_patient=args.show_patient,
         )
-    for name in set(FILES) - set(names):  # of an earlier export: they would say something else
-        (args.out / name).unlink(missing_ok=True)
+    for warning in findings.warnings:
+        print(f"warning: {warning}", file=sys.stderr)  # whatever -q says
     if not args.quiet:
-        for warning in findings.warnings:
-            print(f"warning: {warning}")
         state = "FINAL, VERIFIED" if signed else "PRELIMINARY, UNVERIFIED"
         print(f"{len(names)} DICOM objects written to {args.out} and read back; the report is {state}")
     if args.verbose:
@@ -59,10 +72,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _is_export(folder: Path) -> bool:
+    """Whether a folder holds what every export writes."""
+    return all((folder / name).is_file() for name in ("segmentation.dcm", "report.dcm", "report_pdf.dcm"))
+
+
 def export_beside(result: Path, stack: LgeStack, *, show_patient: bool) -> str:
     """Write the DICOM objects of a result that is being written, into a folder of its own in it.
 
-    Returns what the user is told: where they are, or why there are none; the rest of the result stands either way.
+    Returns what the user is told.
+
+    Raises
+    ------
+    InputError
+        The images cannot carry DICOM objects; nothing is left in the result, which stands without them.
     """
     folder = result / DICOM_FOLDER
     try:
@@ -70,7 +93,7 @@ def export_beside(result: Path, stack: LgeStack, *, show_patient: bool) -> str:
         findings = read_findings(result, stack)
         folder.mkdir()
         names = write_dicom(findings, source, folder, show_patient=show_patient)
-    except InputError as error:
+    except InputError:
         shutil.rmtree(folder, ignore_errors=True)
-        return f"warning: no DICOM objects were written: {error}"
+        raise
     return f"{len(names)} DICOM objects in {DICOM_FOLDER}/, read back; their report is PRELIMINARY, UNVERIFIED"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from ScarSegECGLib.anatomy.segments import RING_NAMES
 from ScarSegECGLib.anatomy.soft import rings_of
 from ScarSegECGLib.case import Anatomy, LgeStack
-from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.cli.outputs import save_picture
 from ScarSegECGLib.measure.contours import ContourMeasures
 from ScarSegECGLib.measure.polar_transmurality import transmurality_map
 from ScarSegECGLib.view.bullseye import bullseye
-from ScarSegECGLib.view.paint_matplotlib import save
 from ScarSegECGLib.view.polar_map import polar_map
-from ScarSegECGLib.view.shapes import Drawing
 
 
 def draw(
@@ -24,15 +24,15 @@ def draw(
     Raises
     ------
     InputError
-        A suffix that is no picture's, or a file that cannot be written.
+        A file that cannot be written.
     """
     count = 16 if "16 segments" in anatomy.mode else 17
     rows = measured.segments[:count]
     if bullseye_to:
-        _save(
+        save_picture(
             bullseye(
                 [row.scar_percent for row in rows],
-                title="Scar per segment",
+                title="Scar, % of segment volume",
                 subtitle=measured.method,
                 imaged=[row.imaged for row in rows],
             ),
@@ -42,11 +42,7 @@ def draw(
         shown = anatomy.myocardium.any(axis=(1, 2))
         levels = [RING_NAMES[ring].lower() if ring >= 0 else "" for ring in rings_of(anatomy)[shown]]
         percent = transmurality_map(measured.mask, anatomy, stack.spacing)[shown]
-        _save(polar_map(percent, title="Transmurality", levels=levels), polar_map_to)
-
-
-def _save(drawing: Drawing, path: Path) -> None:
-    try:
-        save(drawing, path)
-    except OSError:
-        raise InputError(f"{path.name}: the picture cannot be written; check its folder") from None
+        first, last = np.flatnonzero(shown)[[0, -1]] + 1
+        how = f"{measured.method}; rings: slices {first} (apex) to {last} (base)"
+        title = "Transmurality, % of wall thickness"
+        save_picture(polar_map(percent, title=title, subtitle=how, levels=levels), polar_map_to)

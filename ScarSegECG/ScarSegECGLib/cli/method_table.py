@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ScarSegECGLib.cli.outputs import check_files
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.measure.compare import MethodScore
@@ -50,12 +51,11 @@ def check_table(path: Path) -> None:
     Raises
     ------
     InputError
-        Neither .csv nor .md, or a folder that does not exist.
+        Neither .csv nor .md, or as :func:`~ScarSegECGLib.cli.outputs.check_files`.
     """
     if path.suffix.lower() not in KINDS:
         raise InputError(f"A table cannot be written as '{path.suffix}': use .csv or .md")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"{path.name}: its folder does not exist; make it first")
+    check_files(path)
 
 
 def score_rows(scores: Sequence[MethodScore]) -> list[list[str]]:

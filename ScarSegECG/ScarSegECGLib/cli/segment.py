@@ -8,7 +8,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from ScarSegECGLib.case import LgeStack, ScarResult
+from ScarSegECGLib.case import LgeStack, ScarResult, TimeGap
 from ScarSegECGLib.cli.export import export_beside
 from ScarSegECGLib.cli.lge import add_choice
 from ScarSegECGLib.cli.progress import progress_bar
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def summary(result: ScarResult) -> str:
-    """The result in three lines for the shell."""
+    """The result in a few lines for the shell."""
     scar = result.scar
     return "\n".join(
         [
@@ -74,8 +74,23 @@ def _patient(stack: LgeStack) -> Patient:
     return Patient.of_image(source.images[0])
 
 
+def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
+    if args.n_sd is not None and args.method != "n_sd":
+        raise InputError(f"--n-sd has no effect with --method {args.method}: leave it out, or choose --method n_sd")
+    for option, given in (("--ecg-date", args.ecg_date), ("--event-between", args.event_between)):
+        if given and args.ecg is None:
+            raise InputError(f"{option} has no effect without an ECG: give --ecg, or leave it out")
+
+
+def _missing_dates(gap: TimeGap) -> str:
+    """Which date would make the ECG count in full, and how it is given; "" where none is missing."""
+    options = [f"--{name.lower()}-date" for name in ("ECG", "MRI") if gap.days is None and name in gap.why_unknown]
+    return f"{gap.why_unknown}: give {' and '.join(options)}, or the ECG counts less" if options else ""
+
+
 def run(args: argparse.Namespace) -> int:
     """Read, segment, write."""
+    _refuse_what_has_no_effect(args)
     check_output(args.out, overwrite=args.overwrite)
     if args.ecg is None and not args.no_ecg and not args.quiet:
         print("no --ecg given: the result will be the image-only one", file=sys.stderr)
@@ -109,10 +124,14 @@ def run(args: argparse.Namespace) -> int:
         )
         tell(0.8, "pictures and files")
         said: list[str] = []
+        refused: list[str] = []
 
         def add_dicom(staged: Path) -> None:
             if stack.sources:
-                said.append(export_beside(staged, result.stack, show_patient=args.show_patient))
+                try:
+                    said.append(export_beside(staged, result.stack, show_patient=args.show_patient))
+                except InputError as error:
+                    refused.append(f"no DICOM objects were written: {error}")
 
         folder = write_result(
             result,
@@ -124,11 +143,13 @@ def run(args: argparse.Namespace) -> int:
         )
     if not args.quiet:
         print(summary(result))
-        for warning in (*(note for note in result.stack.notes if note.startswith(TAKEN)), *result.warnings):
-            print(f"warning: {warning}")
         for line in said:
             print(line)
-        print(f"written to {folder}; open report.html first")
+        print(f"written to {folder}; open report.html first", flush=True)
+    late = _missing_dates(gap) if result.ecg_use.amplitude > 0 else ""
+    taken = [note for note in result.stack.notes if note.startswith(TAKEN)]
+    for warning in (*taken, *filter(None, [late]), *result.warnings, *refused):
+        print(f"warning: {warning}", file=sys.stderr)  # whatever -q says
     if args.verbose:
         for note in (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes):
             print(f"note: {note}")

@@ -19,6 +19,17 @@ from ScarSegECGLib.ecg.waves import MS_PER_SAMPLE, ONSET, Wave, q_r_s
 
 Waves = Mapping[str, Sequence[Wave]]
 
+WORDS: dict[Conduction, str] = {
+    "normal": "no block, pacing or LVH voltage found (rhythm, ST-T, Q waves not judged)",
+    "rbbb": "RBBB",
+    "lbbb": "LBBB",
+    "lafb": "LAFB",
+    "lvh": "LVH voltage criteria (they do not hold under 35 years)",
+    "paced": "paced",
+    "unknown": "unknown: QRS not measured, or 120 ms and more without a known pattern",
+}
+"""Each class in words for people; "normal" would be read as a normal ECG."""
+
 SPIKED_BEATS = 0.5
 LBBB_MS_MEN, LBBB_MS_WOMEN = 140.0, 130.0
 BLOCK_MS = 120.0
@@ -133,11 +144,15 @@ def broad_or_notched(lead: NDArray, offset: int) -> bool:
 
 
 def is_rbbb(waves: Waves, qrs_ms: float, offset: int) -> bool:
-    """Complete RBBB: 120 ms, V1 or V2 ends in an R, and I or V6 has an S of 40 ms or wider than its R."""
+    """Complete RBBB: 120 ms, V1 or V2 ends in an R, and I and V6 have an S over 40 ms or wider than their R.
+
+    Of I and V6 those that were recorded have to, one at least.
+    """
     if qrs_ms < BLOCK_MS:
         return False
     terminal_r = any(_ends_positive(waves[name], offset) for name in ("V1", "V2") if name in waves)
-    return terminal_r and any(_wide_s(waves[name]) for name in ("I", "V6") if name in waves)
+    lateral = [_wide_s(waves[name]) for name in ("I", "V6") if name in waves]
+    return terminal_r and bool(lateral) and all(lateral)
 
 
 def _ends_positive(lead: Sequence[Wave], offset: int) -> bool:

@@ -39,6 +39,7 @@ def measure_features(
     device_ms: Mapping[str, float] | None = None,
     notes: Sequence[str] = (),
     female: bool | None = None,
+    irregular: bool = False,
 ) -> EcgFeatures:
     """Measure the median beat; the device's own measurements win where the file stores them.
 
@@ -58,6 +59,8 @@ def measure_features(
     notes : sequence of str
         The recording's notes; one may say that the device states a paced rhythm.
     female : bool, optional
+    irregular : bool
+        Whether the beats' distances vary as in atrial fibrillation.
 
     Returns
     -------
@@ -109,4 +112,5 @@ def measure_features(
         s_ms=table[4],
         s_mv=table[5],
         from_device=tuple(name for name in ("qrs", "pr", "qt", "qtc", "axis") if name in device),
+        irregular=irregular,
     )

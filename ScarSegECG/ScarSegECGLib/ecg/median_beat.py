@@ -32,7 +32,8 @@ class RepresentativeBeat:
 
     ``millivolts`` is float64, shape (12, 550), rows of missing leads zero; ``centre`` a sample inside the QRS;
     ``rr_s`` the median distance between beats (None for a single one); ``beats`` how many were averaged;
-    ``spiked`` the share of beats with a pacemaker spike in the 100 ms around the QRS onset; ``marks`` the waves.
+    ``spiked`` the share of beats with a pacemaker spike in the 100 ms around the QRS onset; ``marks`` the waves;
+    ``irregular`` whether the beats' distances vary as in atrial fibrillation.
     """
 
     millivolts: NDArray[np.float64]
@@ -42,6 +43,7 @@ class RepresentativeBeat:
     beats: int
     spiked: float
     marks: Delineation
+    irregular: bool
 
 
 def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
@@ -77,6 +79,7 @@ def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
         device_ms=ecg.device_ms,
         notes=ecg.notes,
         female=female,
+        irregular=beat.irregular,
     )
     return MedianBeat(millivolts=millivolts, lead_mask=beat.lead_mask.copy(), features=features)
 
@@ -107,14 +110,16 @@ def representative_beat(ecg: Ecg) -> RepresentativeBeat:
     # The next beat's P wave is at most some 250 ms before its QRS.
     last = None if rr is None else before + round(max(rr - 0.2, 0.6 * rr) * RATE)
     marks = delineate(middle, before, RATE, last=last)
-    steady = STEADY_P_IRREGULAR if _irregular(found) else STEADY_P
+    irregular = _irregular(found)
+    steady = STEADY_P_IRREGULAR if irregular else STEADY_P
     if marks.p_onset is not None and _p_likeness(beats, middle, marks.p_onset, marks.qrs_onset) < steady:
         marks = replace(marks, p_onset=None)
     level = middle[:, max(0, marks.qrs_onset - 10) : marks.qrs_onset].mean(axis=1, keepdims=True)
     millivolts = np.zeros((len(LEADS), before + after))
     millivolts[mask] = middle - level
     onsets = (typical - before + marks.qrs_onset) / RATE
-    return RepresentativeBeat(millivolts, mask, before, rr, len(beats), _spiked(spikes / ecg.rate, onsets), marks)
+    spiked = _spiked(spikes / ecg.rate, onsets)
+    return RepresentativeBeat(millivolts, mask, before, rr, len(beats), spiked, marks, irregular)
 
 
 def _at_500_hz(signals: NDArray, rate: float) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Open a PDF within bounds: what its streams unpack to, how many operators are followed, for how much computing."""
+"""Open a PDF within bounds: what its streams and fonts unpack to, how many operators are followed, for how long."""
 
 from __future__ import annotations
 
@@ -6,22 +6,32 @@ import logging
 import re
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pdfplumber
-from pdfminer.pdfinterp import PDFPageInterpreter
+from pdfminer.cmapdb import CMapParser, FileUnicodeMap
+from pdfminer.pdffont import PDFFont
+from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
+from pdfminer.pdftypes import PDFStream, resolve1
+from pdfminer.psparser import PSKeyword
+from pdfminer.utils import choplist, nunpack
 from pdfplumber.page import Page, PDFPageAggregatorWithMarkedContent
 
 from ScarSegECGLib.ecg.recording import require_size
+from ScarSegECGLib.ecg.time_limit import TooLong, time_limit
 from ScarSegECGLib.errors import InputError
 
 LARGEST_PDF = 8_000_000
 LARGEST_UNPACKED = 24_000_000
 MOST_PAGES = 20
-LONGEST_S = 3.0  # of this thread's own computing
+LONGEST_S, LONGEST_DRAWING_S = 4.5, 3.0  # of this thread's own computing: the whole file, its pages' operators
 MOST_STEPS = 600_000
+MOST_STREAMS = 2000
+MOST_CHARACTERS = 2**16  # of one font, in all its ranges
+_PIECE = 2**16
 _STREAM = re.compile(rb"(?<!end)stream\r?\n?")
 _FILTER = re.compile(rb"/Filter\s*(\[[^\]]*\]|/[^\s/<>\[\]()]+|.{0,20})", re.DOTALL)
 # Filters that do not grow what they unpack, or are never unpacked here (pictures).
@@ -55,6 +65,40 @@ class _BoundedInterpreter(PDFPageInterpreter):
             raise _TooMuch
 
 
+class _CountingCMapParser(CMapParser):
+    """Counts what a font's character map unfolds to before it does."""
+
+    characters = 0
+
+    def do_keyword(self, pos: int, token: PSKeyword) -> None:
+        if token in (self.KEYWORD_ENDBFRANGE, self.KEYWORD_ENDCIDRANGE):
+            for first, last, _ in choplist(3, [found for _, found in self.curstack]):
+                if isinstance(first, bytes) and isinstance(last, bytes):
+                    self.characters += max(0, nunpack(last) - nunpack(first) + 1)
+            if self.characters > MOST_CHARACTERS:
+                raise _TooMuch
+        super().do_keyword(pos, token)
+
+
+class _BoundedResources(PDFResourceManager):
+    """Makes fonts whose tables are no larger than a font's can be."""
+
+    def get_font(self, objid: object, spec: Mapping[str, object]) -> PDFFont:
+        if objid is None or objid not in self._cached_fonts:
+            for name in ("W", "W2"):
+                listed = resolve1(spec.get(name))
+                numbers = [resolve1(item) for item in listed] if isinstance(listed, list) else []
+                if any(isinstance(number, (int, float)) and abs(number) > MOST_CHARACTERS for number in numbers):
+                    raise _TooMuch
+                if len(numbers) > MOST_CHARACTERS:
+                    raise _TooMuch
+            for name in ("ToUnicode", "Encoding"):
+                mapped = resolve1(spec.get(name))
+                if isinstance(mapped, PDFStream):
+                    _CountingCMapParser(FileUnicodeMap(), BytesIO(mapped.get_data())).run()
+        return super().get_font(objid, spec)
+
+
 @contextmanager
 def bounded_pages(path: Path) -> Iterator[list[Page]]:
     """Yield a PDF's pages, whose drawings are read within bounds.
@@ -65,15 +109,16 @@ def bounded_pages(path: Path) -> Iterator[list[Page]]:
         Too large or too complicated, packed in unusual ways, locked with a password, or damaged.
     """
     require_size(path, LARGEST_PDF, "the PDF")
-    too_much = InputError(f"{path.name} is too complicated for the PDF of one ECG: export DICOM or XML instead.")
+    too_much = InputError("The PDF is too complicated for that of one ECG: export DICOM or XML instead.")
     if _unpacks_too_much(path.read_bytes()):
         raise too_much
     log = logging.getLogger("pdfminer")
     kept, log_level = log.disabled, log.level
     log.setLevel(logging.CRITICAL)  # its warnings quote the file
-    interpreter = type("Interpreter", (_BoundedInterpreter,), {"deadline": time.thread_time() + LONGEST_S})
+    interpreter = type("Interpreter", (_BoundedInterpreter,), {"deadline": time.thread_time() + LONGEST_DRAWING_S})
     try:
-        with pdfplumber.open(path) as pdf:
+        with time_limit(LONGEST_S), pdfplumber.open(path) as pdf:
+            pdf.rsrcmgr = _BoundedResources()
             pages = pdf.pages
             if len(pages) > MOST_PAGES:
                 raise InputError(f"{path.name} has {len(pages)} pages: export the ECG's page alone.")
@@ -84,7 +129,7 @@ def bounded_pages(path: Path) -> Iterator[list[Page]]:
             yield pages
     except InputError:
         raise
-    except _TooMuch:
+    except (_TooMuch, TooLong):
         raise too_much from None
     except Exception as error:  # pdfminer raises many kinds on damaged files
         if "Password" in f"{type(error).__name__} {error!r}":
@@ -97,8 +142,11 @@ def bounded_pages(path: Path) -> Iterator[list[Page]]:
 
 def _unpacks_too_much(data: bytes) -> bool:
     """Whether the streams unpack to more than :data:`LARGEST_UNPACKED` bytes, or by filters that cannot be told."""
-    left = LARGEST_UNPACKED
-    for match in _STREAM.finditer(data):
+    left, deadline = LARGEST_UNPACKED, time.thread_time() + LONGEST_S
+    view = memoryview(data)
+    for count, match in enumerate(_STREAM.finditer(data), start=1):
+        if count > MOST_STREAMS:
+            return True
         head = data[max(0, match.start() - 2000) : match.start()]
         head = head[head.rfind(b" obj") + 1 :]
         for stated in _FILTER.findall(head):
@@ -111,9 +159,12 @@ def _unpacks_too_much(data: bytes) -> bool:
         # The same bytes are tried whatever the filter is said to be.
         unpacker = zlib.decompressobj()
         try:
-            left -= len(unpacker.decompress(data[match.end() :], left + 1))
+            for start in range(match.end(), len(data), _PIECE):
+                left -= len(unpacker.decompress(view[start : start + _PIECE], left + 1))
+                if left < 0 or time.thread_time() > deadline:
+                    return True
+                if unpacker.eof:
+                    break
         except zlib.error:
             continue
-        if left < 0:
-            return True
     return False

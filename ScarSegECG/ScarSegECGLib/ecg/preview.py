@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ScarSegECGLib.case import LEADS, Ecg, EcgFeatures
+from ScarSegECGLib.ecg.conduction import BLOCK_MS, WORDS
+from ScarSegECGLib.ecg.delineation import P_SEARCH_S
+
+SLOW_BPM, FAST_BPM = 60.0, 100.0  # where Bazett holds
 
 _UNITS = {"qrs": "ms", "pr": "ms", "qt": "ms", "qtc": "ms", "axis": "degrees"}
 _NAMES = {"qrs": "QRS", "pr": "PR", "qt": "QT", "qtc": "QTc", "axis": "axis"}
@@ -88,19 +94,47 @@ def date_state(ecg: Ecg, *, anonymous: bool = False) -> str:
 
 
 def measurement_lines(features: EcgFeatures) -> list[str]:
-    """Rate, QRS, axis, PR, QT, QTc and conduction as lines of text; each says whether it is the device's own."""
+    """Rate, QRS, axis, PR, QT, QTc and conduction as lines of text; each says whether it is the device's own.
 
-    def line(name: str, key: str, value: float | None, unit: str) -> str:
+    The axis is that of the QRS's area: the terminal forces of RBBB turn it to the right.
+    QTc after Bazett misleads at high and low rates and with varying RR distances, and a wide QRS lengthens it
+    (AHA/ACCF/HRS recommendations part IV, Circulation 2009; 119: e241, where the limits are from too).
+    """
+
+    def line(name: str, key: str, value: float | None, unit: str, how: str = "") -> str:
         if value is None:
-            return f"{name:<10}not measurable"
-        return f"{name:<10}{value:.0f} {unit}{' (device)' if key in features.from_device else ''}"
+            return f"{name:<12}not measurable"
+        source = "device" if key in features.from_device else how
+        return f"{name:<12}{value:.0f} {unit}{f' ({source})' if source else ''}"
 
+    rate = line("rate", "rate", features.rate_bpm, "/min") + (", irregular" if features.irregular else "")
+    pr = line("PR", "pr", features.pr_ms, "ms")
+    if features.pr_ms is None:
+        pr = f"{'PR':<12}no P wave found within {1000 * P_SEARCH_S[-1]:.0f} ms before the QRS"
     return [
-        line("rate", "rate", features.rate_bpm, "/min"),
+        rate,
         line("QRS", "qrs", features.qrs_ms, "ms"),
-        line("axis", "axis", features.axis_deg, "degrees"),
-        line("PR", "pr", features.pr_ms, "ms"),
+        line("axis", "axis", features.axis_deg, "degrees", "area"),
+        pr,
         line("QT", "qt", features.qt_ms, "ms"),
-        line("QTc", "qtc", features.qtc_ms, "ms"),
-        f"{'class':<10}{features.conduction}",
+        f"{'QTc':<12}{_qtc(features)}",
+        f"{'conduction':<12}{WORDS[features.conduction]}",
     ]
+
+
+def _qtc(features: EcgFeatures) -> str:
+    if features.qtc_ms is None:
+        return "not measurable"
+    if "qtc" in features.from_device:
+        said = f"{features.qtc_ms:.0f} ms (device, formula unknown)"
+    else:
+        said = f"{features.qtc_ms:.0f} ms (Bazett)"
+        rate = features.rate_bpm
+        if features.qt_ms is not None and rate is not None and not SLOW_BPM <= rate <= FAST_BPM:
+            said += f", {features.qt_ms / np.cbrt(60 / rate):.0f} ms (Fridericia)"
+    said += "; long from 450 (men), 460 (women)"
+    if features.irregular:
+        said += "; irregular rhythm: not reliable"
+    if features.qrs_ms is not None and features.qrs_ms >= BLOCK_MS:
+        said += "; not adjusted for the wide QRS"
+    return said

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
+from ScarSegECGLib.ecg.conduction import WORDS
 
 PERCENT_PER_POINT = 3.0
 MOST_POINTS = 32
@@ -73,7 +74,7 @@ class QrsScore:
         % of each AHA segment, 0..100, by angular overlap of the walls: a soft prior, never truth.
     rows : tuple of ScoredRow
     usable : bool
-        False in paced rhythm and from 150 beats per minute on.
+        False in paced rhythm, in left bundle branch block and from 150 beats per minute on.
     remark : str
         Why it is not usable, or what weakens it (another criteria set applies, leads missing).
     """
@@ -235,7 +236,7 @@ def qrs_score(
     sex = 0.9 if female else 1.0
     years = 1.0 if age is None else 1.0 - 0.01 * (float(np.clip(age, 20, 90)) - 55)
     met: dict[tuple[str, str], Row] = {}
-    for row in ROWS:
+    for row in _rows(features):
         waves = _waves(features, row.lead, milliseconds=sex, millivolts=sex * years)
         key = (row.lead, row.group)
         if waves is not None and row.met(waves) and (key not in met or row.points > met[key].points):
@@ -255,15 +256,27 @@ def qrs_score(
 def _why_unusable(features: EcgFeatures) -> str:
     if features.conduction == "paced":
         return "The QRS score does not hold in paced rhythm."
+    if features.conduction == "lbbb":
+        return "The QRS score for normal conduction does not hold in LBBB, whose own criteria are not used here."
     if features.rate_bpm is not None and features.rate_bpm >= FASTEST_BPM:
         return "The QRS score does not hold at 150 beats per minute or more."
     return ""
 
 
+def _rows(features: EcgFeatures) -> tuple[Row, ...]:
+    """The criteria that may count: not the R waves in V1 and V2 where RBBB makes them."""
+    if features.conduction != "rbbb":
+        return ROWS
+    return tuple(row for row in ROWS if row.lead not in ("V1", "V2") or row.group == "anterior")
+
+
 def _remark(features: EcgFeatures, beat: MedianBeat) -> str:
     remarks = []
     if features.conduction != "normal":
-        remarks.append(f"Criteria for normal conduction were used; this ECG's class is {features.conduction}.")
+        words = WORDS[features.conduction].partition(" (")[0].partition(":")[0]
+        remarks.append(f"Criteria for normal conduction were used; this ECG's class: {words}.")
+    if features.conduction == "rbbb":
+        remarks.append("R waves in V1 and V2 were left out.")
     missing = [name for name, there in zip(LEADS, beat.lead_mask, strict=True) if not there]
     if missing:
         remarks.append(f"Missing leads scored nothing: {', '.join(missing)}.")

@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,9 @@ _LARGEST_MARKER_BYTES = 16 * 2**20
 
 
 @contextmanager
-def staged_folder(out: Path, overwrite: bool, own: Collection[str] = ()) -> Iterator[Path]:
+def staged_folder(
+    out: Path, overwrite: bool, own: Collection[str] = (), previous: Callable[[Path], bool] | None = None
+) -> Iterator[Path]:
     """Yield a fresh folder beside ``out`` that becomes ``out`` when the block ends well.
 
     Missing parents of ``out`` are made. If the block raises or is interrupted, the fresh folder (and any parent that
@@ -37,6 +39,8 @@ def staged_folder(out: Path, overwrite: bool, own: Collection[str] = ()) -> Iter
         Replace a previous result, at the moment of success and not before. Files that are not the result's stay.
     own : names
         What a previous result may hold and is to go with it.
+    previous : callable
+        Whether a folder holds such a previous result; :func:`is_previous_result` when absent.
 
     Raises
     ------
@@ -45,7 +49,8 @@ def staged_folder(out: Path, overwrite: bool, own: Collection[str] = ()) -> Iter
         result.
     """
     out = Path(os.path.normpath(Path.cwd() / out))  # not resolve(): a link must be seen as one
-    _refuse_unless_free(out, overwrite)
+    previous = previous or is_previous_result
+    _refuse_unless_free(out, overwrite, previous)
     parents = _missing_parents(out)
     staged = out.parent / f".scarsegecg-{secrets.token_hex(8)}"
     try:
@@ -53,8 +58,8 @@ def staged_folder(out: Path, overwrite: bool, own: Collection[str] = ()) -> Iter
             out.parent.mkdir(parents=True, exist_ok=True)
             staged.mkdir()
             yield staged
-            _refuse_unless_free(out, overwrite)  # it may have changed while the result was being written
-            _publish(staged, out, own)
+            _refuse_unless_free(out, overwrite, previous)  # it may have changed while the result was being written
+            _publish(staged, out, own if previous(out) else ())
         except OSError as error:
             raise InputError(_in_words(error)) from None
     except BaseException:
@@ -63,7 +68,7 @@ def staged_folder(out: Path, overwrite: bool, own: Collection[str] = ()) -> Iter
         raise
 
 
-def check_output(out: Path, overwrite: bool) -> None:
+def check_output(out: Path, overwrite: bool, previous: Callable[[Path], bool] | None = None) -> None:
     """Say before any work is done that a result could not be written to ``out``.
 
     Raises
@@ -71,7 +76,7 @@ def check_output(out: Path, overwrite: bool) -> None:
     InputError
         As :func:`staged_folder` would raise it.
     """
-    _refuse_unless_free(Path(os.path.normpath(Path.cwd() / out)), overwrite)
+    _refuse_unless_free(Path(os.path.normpath(Path.cwd() / out)), overwrite, previous or is_previous_result)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -80,8 +85,10 @@ def write_text(path: Path, text: str) -> None:
     Raises
     ------
     InputError
-        The file cannot be written.
+        The file cannot be written, or is a folder.
     """
+    if path.is_dir() or not path.name:
+        raise InputError("The output is a folder, not a file: give a file's name.")
     partial = path.with_name(f".scarsegecg-{secrets.token_hex(8)}")
     try:
         partial.write_text(text, encoding="utf-8")
@@ -103,7 +110,7 @@ def is_previous_result(folder: Path) -> bool:
     return isinstance(content, dict) and content.get("kind") == RESULT_KIND
 
 
-def _refuse_unless_free(out: Path, overwrite: bool) -> None:
+def _refuse_unless_free(out: Path, overwrite: bool, is_previous: Callable[[Path], bool]) -> None:
     """Raise InputError unless ``out`` is absent, an empty folder, or a previous result that may be replaced."""
     try:
         if not out.name:
@@ -116,7 +123,7 @@ def _refuse_unless_free(out: Path, overwrite: bool) -> None:
             raise InputError(f"The output is a file, not a folder: {_OTHER_FOLDER}.")
         if not any(out.iterdir()):
             return
-        previous = is_previous_result(out)
+        previous = is_previous(out)
         if not overwrite and previous:
             raise InputError(
                 f"The output folder already holds a result: add --overwrite to replace it, or {_OTHER_FOLDER}."
@@ -125,7 +132,7 @@ def _refuse_unless_free(out: Path, overwrite: bool) -> None:
             raise InputError(
                 f"The output folder holds other files: add --overwrite to write beside them, or {_OTHER_FOLDER}."
             )
-        if not previous and (out / MARKER).exists():
+        if not (previous or is_previous_result(out)) and (out / MARKER).exists():
             raise InputError(f"The output folder holds a {MARKER} of another program: {_OTHER_FOLDER}.")
     except OSError as error:
         raise InputError(_in_words(error)) from None
@@ -141,7 +148,7 @@ def _publish(staged: Path, out: Path, own: Collection[str]) -> None:
         return
     # Windows cannot rename onto an existing folder, even an empty one: move the old one aside on every system.
     aside = out.parent / f".scarsegecg-{secrets.token_hex(8)}"
-    leaving = {path.name for path in staged.iterdir()} | (set(own) if is_previous_result(out) else set())
+    leaving = {path.name for path in staged.iterdir()} | set(own)
     out.rename(aside)
     moved: list[str] = []
     try:

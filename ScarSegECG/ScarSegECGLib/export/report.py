@@ -9,16 +9,22 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from ScarSegECGLib import RESEARCH_USE
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, Burden, ScarResult, SegmentRow
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.report_page import PAGE
 from ScarSegECGLib.export.result_json import software_versions
-from ScarSegECGLib.export.text import RESEARCH_USE, finite, number, without_paths
+from ScarSegECGLib.export.text import finite, number, without_paths
 
 FILE_NAME = "report.html"
 
 _UNKNOWN = "–"
 _VERDICTS = {None: _UNKNOWN, "agree": "agree", "disagree": "disagree", "ecg cannot tell": "ECG cannot tell"}
+# A page shrinks the picture to its own width, which differs from browser to browser.
+_ECG_SCALE = (
+    "Fitted to this page, not 25 mm/s and 10 mm/mV: count squares, 0.04 s and 0.1 mV each. The file ecg.png is to "
+    "scale when printed at 100 %."
+)
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 LIMITS = (
@@ -168,7 +174,8 @@ def _warnings(warnings: tuple[str, ...]) -> str:
 def _ecg(result: ScarResult, picture: bytes | None) -> str:
     if result.ecg is None:
         return '<p class="absent">No ECG: the result rests on the images alone.</p>'
-    return _figure(picture, "ecg", "ECG of the patient", f"{result.ecg_use.reason.rstrip('.')}. {_weight(result)}.")
+    caption = f"{result.ecg_use.reason.rstrip('.')}. {_weight(result)}. {_ECG_SCALE}"
+    return _figure(picture, "ecg", "ECG of the patient", caption)
 
 
 def _figure(picture: bytes | None, style: str, description: str, caption: str) -> str:

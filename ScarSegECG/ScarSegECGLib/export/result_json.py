@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from ScarSegECGLib import __version__
-from ScarSegECGLib.case import LEADS, MYOCARDIAL_DENSITY_G_PER_ML, Burden, ScarResult, SegmentRow
+from ScarSegECGLib import RESEARCH_USE, __version__
+from ScarSegECGLib.case import LEADS, MYOCARDIAL_DENSITY_G_PER_ML, Burden, EcgFindings, ScarResult, SegmentRow
 from ScarSegECGLib.export.atomic import MARKER
-from ScarSegECGLib.export.text import RESEARCH_USE, RESULT_KIND, finite, without_paths
+from ScarSegECGLib.export.text import RESULT_KIND, finite, without_paths
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 def write_result_json(result: ScarResult, folder: Path) -> None:
@@ -72,6 +72,7 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
             "gap_days": finite(result.ecg_use.gap.days),
             "gap_unknown_because": without_paths(result.ecg_use.gap.why_unknown) or None,
             "event_between": bool(result.ecg_use.gap.event_between),
+            "findings": _ecg_findings(result.ecg_findings),
         },
         "left_ventricle": {
             "cavity_ml": finite(result.cavity_ml),
@@ -114,6 +115,24 @@ def _geometry(result: ScarResult) -> dict[str, Any]:
         "ijk_to_ras_mm": [[finite(value) for value in line] for line in matrix],
         "orientation_known": bool(stack.orientation_known),
         "contrast": stack.contrast,
+    }
+
+
+def _ecg_findings(found: EcgFindings | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    measured = found.features
+    numbers = ("rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg")
+    return {
+        **{name: finite(getattr(measured, name)) for name in numbers},
+        "irregular": bool(measured.irregular),
+        "from_device": list(measured.from_device),
+        "conduction": measured.conduction,
+        "q_waves": None if found.q_waves is None else list(found.q_waves),
+        "q_waves_remark": found.q_waves_remark or None,
+        "qrs_score_points": found.score_points,
+        "qrs_score_percent_of_lv": finite(found.score_percent_of_lv),
+        "qrs_score_remark": found.score_remark or None,
     }
 
 

@@ -6,7 +6,6 @@ import math
 import re
 
 RESULT_KIND = "ScarSegECG result"
-RESEARCH_USE = "For research use; not a medical device."
 
 _FILE_ENDINGS = r"(?:nii(?:\.gz)?|nrrd|nhdr|mh[ad]|img|hdr|dcm|ima|hea|mat|dat|xml|scp|edf|ecg|json|csv|txt|zip)"
 _LAST_PART = rf"(?:[^\\/\n:;'\"]*?\.{_FILE_ENDINGS}\b|[^\s\\/:;,'\"]*)"

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.archive import MAX_RATIO, RATIO_MATTERS_MEMBER_BYTES
 
 MIN_SLICES = 3
 MIN_PIXELS = 32
-MAX_VOXELS = 2**28
+MAX_VOXELS = 2**26
 MAX_SHEAR_DEG = 2.0
 IN_PLANE_MM = (0.3, 5.0)
 MAX_SLICE_MM = 25.0
@@ -34,6 +35,17 @@ def check_three_dimensional(shape: tuple[int, ...]) -> None:
         raise InputError(
             f"The image has over {MAX_VOXELS // 10**6} million voxels: export the LGE short-axis stack only."
         )
+
+
+def check_packing(unpacked: int, packed: int) -> None:
+    """Refuse an image of ``packed`` bytes that unpacks to more than images do; the archives' rule.
+
+    Raises
+    ------
+    InputError
+    """
+    if unpacked > RATIO_MATTERS_MEMBER_BYTES and unpacked > MAX_RATIO * max(packed, 1):
+        raise InputError("The image file would unpack to far more than images do: it was not read.")
 
 
 def check_geometry(ijk_to_ras: NDArray[np.float64]) -> None:

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.checks import MIN_SLICES, check_same_orientation, slice_step
+from ScarSegECGLib.lge.checks import MAX_VOXELS, MIN_SLICES, check_same_orientation, slice_step
 from ScarSegECGLib.lge.orientation import SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
 from ScarSegECGLib.lge.series_kind import vector
 
-MAX_DICOM_VOXELS = 2**26
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _NO_PLACE = "The DICOM images do not say where they lie in the patient: export the original series."
 
@@ -84,9 +83,9 @@ def _check_pixels(headers: Sequence[Dataset]) -> None:
         raise InputError("The images are in colour (a screenshot or a map): choose the LGE series in grey values.")
     if any(str(h.get("PhotometricInterpretation", "")) == "MONOCHROME1" for h in headers):
         raise InputError("The images are stored inverted (MONOCHROME1): export the original LGE series.")
-    if sum(int(h.Rows) * int(h.Columns) for h in headers) > MAX_DICOM_VOXELS:
+    if sum(int(h.Rows) * int(h.Columns) for h in headers) > MAX_VOXELS:
         raise InputError(
-            f"The image has over {MAX_DICOM_VOXELS // 10**6} million voxels: export the LGE short-axis stack only."
+            f"The image has over {MAX_VOXELS // 10**6} million voxels: export the LGE short-axis stack only."
         )
 
 

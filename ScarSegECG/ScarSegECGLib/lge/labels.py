@@ -10,7 +10,6 @@ from ScarSegECGLib.case import LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.itk_image import load
 
-_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr")
 _LARGEST_LABEL = 255
 _SAME_PLACE_MM = 0.5
 
@@ -25,12 +24,16 @@ def read_labels(path: Path, stack: LgeStack) -> LabelArray:
     """
     if not path.is_file():
         raise InputError("The label file was not found: check the path.")
-    voxels, matrix, _ = load(path, _SUFFIXES)
     expected = stack.storage.to_stored(stack.voxels).shape
-    if voxels.shape != expected:
-        raise InputError(
-            f"The labels have {voxels.shape} voxels, the image {expected}: give labels on the image's grid."
-        )
+
+    def same_grid(shape: tuple[int, ...]) -> None:
+        if shape != expected:
+            raise InputError(f"The labels have {shape} voxels, the image {expected}: give labels on the image's grid.")
+
+    try:
+        voxels, matrix, _ = load(path, same_grid)
+    except OSError:
+        raise InputError("The label file cannot be read: check that you may open it.") from None
     corners = np.array(
         [[i, j, k, 1] for i in (0, voxels.shape[2]) for j in (0, voxels.shape[1]) for k in (0, voxels.shape[0])]
     )

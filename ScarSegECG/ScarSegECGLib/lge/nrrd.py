@@ -9,10 +9,9 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import check_three_dimensional
 from ScarSegECGLib.lge.hashing import sha256_of_file, sha256_of_files
 from ScarSegECGLib.lge.itk_image import contrast_of_values, load
+from ScarSegECGLib.lge.nrrd_header import data_file, nrrd_fields
 from ScarSegECGLib.lge.orientation import canonical
 
-NRRD_MAGIC = b"NRRD000"
-_HEADER_LIMIT = 2**16
 _PATIENT_SPACES = frozenset(
     {
         "ras",
@@ -43,17 +42,19 @@ def read_nrrd(path: Path) -> LgeStack:
     ------
     InputError
     """
-    fields = _header(path)
+    fields = nrrd_fields(path)
     dimension = fields.get("dimension", "")
     if not dimension.isdigit():
         raise InputError("The NRRD header is damaged (no dimension): export the stack again.")
     if any(word in fields.get("kinds", "").lower() for word in _COLOUR_KINDS):
         raise InputError("The image is in colour or holds vectors: export the LGE stack as grey values.")
     check_three_dimensional((1,) * int(dimension[:2]))
-    data = _data_file(path, fields)
-    if data and not path.name.lower().endswith((".nhdr", ".nrrd")):
-        raise InputError("The file's name does not show what it is: rename it to end in .nhdr.")
-    voxels, ijk_to_ras, _ = load(path, (".nrrd", ".nhdr"))
+    data = data_file(path, fields)
+    if data:
+        path = path.resolve()  # ITK looks beside the name it is given, not beside what a link leads to
+        if not path.name.lower().endswith((".nhdr", ".nrrd")):
+            raise InputError("The file's name does not show what it is: rename it to end in .nhdr.")
+    voxels, ijk_to_ras, _ = load(path, detached=True)
     known = fields.get("space", "").lower() in _PATIENT_SPACES and "space directions" in fields
     return canonical(
         voxels,
@@ -62,31 +63,3 @@ def read_nrrd(path: Path) -> LgeStack:
         contrast=contrast_of_values(voxels),
         sha256=sha256_of_files([path, data]) if data else sha256_of_file(path),
     )
-
-
-def _header(path: Path) -> dict[str, str]:
-    """Fields of the text header, names in lower case; free "key:=value" lines are left out."""
-    with path.open("rb") as stream:
-        text = stream.read(_HEADER_LIMIT).replace(b"\r\n", b"\n").split(b"\n\n", 1)[0].decode("latin-1")
-    fields: dict[str, str] = {}
-    for line in text.splitlines()[1:]:
-        name, colon, value = line.partition(":")
-        if colon and not line.startswith("#") and not value.startswith("="):
-            fields[name.strip().lower()] = value.strip()
-    return fields
-
-
-def _data_file(path: Path, fields: dict[str, str]) -> Path | None:
-    """The one detached data file, which must lie in the header's folder, links followed."""
-    name = fields.get("data file", fields.get("datafile"))
-    if name is None:
-        return None
-    if name.startswith("LIST") or "%" in name:
-        raise InputError("The NRRD header names several data files: save the stack as one .nrrd file.")
-    folder = path.resolve().parent
-    data = (folder / name).resolve()
-    if data.parent != folder:
-        raise InputError("The NRRD header points to a data file outside its own folder: save it as one .nrrd file.")
-    if not data.is_file():
-        raise InputError("The data file named in the NRRD header is missing: put it beside the header.")
-    return data

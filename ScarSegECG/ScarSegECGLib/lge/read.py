@@ -14,8 +14,10 @@ from ScarSegECGLib.lge.archive import looks_like_zip
 from ScarSegECGLib.lge.checks import check_stack
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom
 from ScarSegECGLib.lge.dicom_series import read_dicom
-from ScarSegECGLib.lge.nifti import GZIP_MAGIC, HEADER_BYTES, looks_like_nifti, read_nifti
-from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd
+from ScarSegECGLib.lge.nifti import read_nifti
+from ScarSegECGLib.lge.nifti_bytes import GZIP_MAGIC, HEADER_BYTES, looks_like_nifti
+from ScarSegECGLib.lge.nrrd import read_nrrd
+from ScarSegECGLib.lge.nrrd_header import NRRD_MAGIC
 
 _READ = "NIfTI, NRRD or DICOM"
 

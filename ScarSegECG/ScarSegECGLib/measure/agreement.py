@@ -11,6 +11,12 @@ from collections.abc import Sequence
 
 from ScarSegECGLib.case import Agreement, Conduction
 
+ECG_IS_NO_FINDING = (
+    "The ECG estimate per segment was learned from simulated ECGs alone and sees scar in ECGs of healthy people too: "
+    "it is no finding."
+)
+"""Said wherever an estimate or a verdict stands."""
+
 RELIABLE_SEGMENTS = frozenset({1, 2, 7, 8, 9})
 """Basal and mid anterior and septal wall. Left out: 3, which ECG criteria count with the inferior wall (ISHNE lead
 map), the lateral and inferior wall, and the apex. The QRS score did not follow scar outside anterior infarcts."""

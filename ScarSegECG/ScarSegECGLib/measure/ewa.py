@@ -71,12 +71,12 @@ def ewa(
     relative = np.clip((image - zero[:, None, None]) / scale[:, None, None], -0.5, 2.5).astype(np.float32)
     wall = myocardium.astype(np.float32)
     weight = np.where(_border(cavity, myocardium), np.float32(BORDER_WEIGHT), wall)
-    level = _blur(relative * weight, SMOOTHING_MM, spacing) / np.maximum(_blur(weight, SMOOTHING_MM, spacing), 1e-4)
-    around = np.maximum(_blur(wall, NEIGHBOUR_MM, spacing), 1e-4)
-    depth = wall_depth(cavity, myocardium, spacing)[myocardium]
-    prior = SUBENDOCARDIAL_PULL * (NEUTRAL_DEPTH - depth)
+    at = np.flatnonzero(myocardium)
+    smooth, neighbourhood = (_blurring(image.shape, mm, spacing) for mm in (SMOOTHING_MM, NEIGHBOUR_MM))
+    values = (_blur(relative * weight, smooth) / np.maximum(_blur(weight, smooth), 1e-4)).ravel()[at]
+    around = np.maximum(_blur(wall, neighbourhood).ravel()[at], 1e-4)
+    prior = SUBENDOCARDIAL_PULL * (NEUTRAL_DEPTH - wall_depth(cavity, myocardium, spacing).ravel()[at])
 
-    values = level[myocardium]
     noise = healthy.sd[~np.isnan(healthy.sd)] / scale[~np.isnan(healthy.sd)]
     least = max(LEAST_CONTRAST, LEAST_CONTRAST_SD * float(np.median(noise))) if noise.size else LEAST_CONTRAST
     dark, bright = 0.0, max(float(np.percentile(values, 90)), least)
@@ -85,14 +85,14 @@ def ewa(
     for _ in range(_ITERATIONS):
         dark = float(np.clip((values @ (1 - chance)) / max(float((1 - chance).sum()), 1.0), -0.2, 0.4))
         bright = max(float(values @ chance) / max(float(chance.sum()), 1.0), dark + least)
-        field[myocardium] = 2 * chance - 1
-        neighbours = (_blur(field, NEIGHBOUR_MM, spacing) / around)[myocardium]
+        field.ravel()[at] = 2 * chance - 1
+        neighbours = _blur(field, neighbourhood).ravel()[at] / around
         share = np.clip((values - dark) / (bright - dark), -0.2, 1.2)
         odds = STEEPNESS * (share - HALFWAY) + NEIGHBOUR_PULL * neighbours + prior
         chance = (1 / (1 + np.exp(-odds))).astype(np.float32)
 
     scar = np.zeros(myocardium.shape, dtype=bool)
-    scar[myocardium] = chance > 0.5
+    scar.ravel()[at] = chance > 0.5
     scar, _ = fill_mvo(scar, myocardium, cavity, spacing)
     scar = drop_small_islands(scar, share_of_largest=SMALLEST_ISLAND)
     levels = zero + (dark + HALFWAY * (bright - dark)) * scale
@@ -131,6 +131,18 @@ def _border(cavity: NDArray[np.bool_], myocardium: NDArray[np.bool_]) -> NDArray
     return myocardium & ~ndimage.binary_erosion(myocardium, cross)
 
 
-def _blur(array: NDArray[np.float32], mm: float, spacing: tuple[float, float, float]) -> NDArray[np.float32]:
+def _blurring(
+    shape: tuple[int, ...], mm: float, spacing: tuple[float, float, float]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """In-plane Gaussian average as two matrices, because :func:`_blur` is needed many times with the same one."""
+    across = (
+        ndimage.gaussian_filter1d(np.eye(size, dtype=np.float32), mm / step, axis=0, mode="constant", truncate=2.5)
+        for size, step in zip(shape[1:], spacing[1:], strict=True)
+    )
+    rows, columns = across
+    return rows, columns.T
+
+
+def _blur(array: NDArray[np.float32], by: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[np.float32]:
     """In-plane Gaussian average."""
-    return ndimage.gaussian_filter(array, (0, mm / spacing[1], mm / spacing[2]), mode="constant", truncate=2.5)
+    return by[0] @ (array @ by[1])

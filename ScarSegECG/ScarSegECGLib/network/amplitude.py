@@ -82,7 +82,9 @@ def decide(
     said = []
     if gap.days is None:
         amplitude = min(weight(UNKNOWN_DATE_COUNTS_AS_DAYS), weight(-UNKNOWN_DATE_COUNTS_AS_DAYS))
-        said.append("ECG date unknown: reduced weight")
+        # the date that is missing is the one to name: with a known ECG date it is the MRI's
+        missing = gap.why_unknown.removesuffix(" missing") if gap.why_unknown.endswith("date missing") else "ECG date"
+        said.append(f"{missing} unknown: reduced weight")
     else:
         amplitude = weight(gap.days)
         if gap.days > LATE_ECG_DAYS:

@@ -22,6 +22,8 @@ from ScarSegECGLib.training.ecg_simulation.simulate import simulate_ecg
 from ScarSegECGLib.training.phantom_chest import chest, smooth_noise
 from ScarSegECGLib.training.phantom_heart import INFARCTS, HeartShape, Infarct, heart_slice
 
+WHAT_PHANTOM = "Phantom: image and ECG are simulated from the scar given here."
+
 
 @dataclass(frozen=True)
 class PhantomPatient:
@@ -196,7 +198,7 @@ def write_phantom(folder: Path, patient: PhantomPatient) -> dict[str, Path]:
     )
     scar_ml = float((patient.labels == SCAR).sum() * patient.stack.voxel_ml)
     truth = {
-        "what": "Phantom: image and ECG are simulated from the scar given here.",
+        "what": WHAT_PHANTOM,
         "mri_date": patient.mri_date.isoformat(),
         "ecg_date": patient.ecg_date.isoformat(),
         "scar_ml": round(scar_ml, 3),

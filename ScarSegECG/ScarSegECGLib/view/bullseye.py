@@ -11,7 +11,7 @@ import numpy as np
 from ScarSegECGLib.case import Agreement
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view.aha_plot import hatch, orientation_words, segment_wedge, territory_marks
-from ScarSegECGLib.view.legend import Key, colour_bar, flow, key_rows, stepped_bar
+from ScarSegECGLib.view.legend import PURPOSE_ROOM, Key, colour_bar, flow, key_rows, purpose_line, stepped_bar
 from ScarSegECGLib.view.palette import (
     HATCH,
     INK,
@@ -144,7 +144,7 @@ def bullseye(
     rows = flow(_keys(known, reached, rim, marks, territories, outer_ring_title), WIDTH - 6.0)
     lines = [Label(_X, 0.0, text, _TITLE, INK, bold=True) for text in wrap(title, WIDTH - 6.0, _TITLE, bold=True)]
     lines += [Label(_X, 0.0, text, _SUBTITLE, MUTED) for text in wrap(subtitle, WIDTH - 6.0, _SUBTITLE)]
-    bar_y = 7.6 + 4.8 * len(rows)
+    bar_y = 7.6 + PURPOSE_ROOM + 4.8 * len(rows)
     y = bar_y + 10.5 + RADIUS
     height = y + RADIUS + 6.8 + (1.2 + 5.0 * len(lines) if lines else 0.0)
 
@@ -172,6 +172,7 @@ def bullseye(
         fills = [scale.step(i) for i in range(len(bins.upper))]
         shapes += stepped_bar((11.0, bar_y, WIDTH - 11.0, bar_y + 3.2), fills, bins.words, unit)
     shapes += key_rows(rows, _X, bar_y - 7.4)
+    shapes.append(purpose_line(_X))
     return Drawing(
         WIDTH, height, tuple(shapes), "segment", ", ".join(filter(None, (title, subtitle))) or "AHA bullseye"
     )

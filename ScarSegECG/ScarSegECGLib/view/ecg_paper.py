@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ScarSegECGLib.case import LEADS, Ecg, FloatArray
+from ScarSegECGLib.view.legend import PURPOSE_ROOM, purpose_line
 from ScarSegECGLib.view.palette import INK, MUTED, PAPER_BOLD, PAPER_FINE, WHITE
 from ScarSegECGLib.view.shapes import (
     Box,
@@ -83,7 +84,7 @@ def ecg_paper(
     above = [_row_room(row)[0] for row in rows]
     below = [_row_room(row)[1] for row in rows]
     needed = sum(above) + sum(below)
-    head_height, foot_height = 8.0 + 5.4 * _lines_used(head), 5.0 + 5.0 * len(foot)
+    head_height, foot_height = 8.0 + 5.4 * _lines_used(head), 5.0 + PURPOSE_ROOM + 5.0 * len(foot)
     grid_height = float(np.ceil(max(needed, _MIN_HEIGHT - head_height - foot_height - 2.0) / 5.0) * 5.0)
     if grid_height + head_height + foot_height > _MIN_HEIGHT and grid_height - 5.0 >= needed:
         grid_height -= 5.0
@@ -102,6 +103,7 @@ def ecg_paper(
             shapes += _painted(trace, baseline, (trace.left, baseline - down, trace.left + trace.width, baseline + up))
         top -= up + down + spare
     shapes += _text(head, foot, height, foot_height)
+    shapes.append(purpose_line(WIDTH / 2, _TEXT))
     return Drawing(WIDTH, height, tuple(shapes), "lead", title)
 
 

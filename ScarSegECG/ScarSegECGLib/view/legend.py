@@ -1,4 +1,4 @@
-"""The small helps round a picture: colour bars and keys."""
+"""The small helps round a picture: colour bars, keys, and the line that says what it is for."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ScarSegECGLib import RESEARCH_USE
 from ScarSegECGLib.view.palette import MUTED, RULE, SCAR_ANCHORS, Colour, ramp
 from ScarSegECGLib.view.shapes import Box, Label, RasterImage, Shape, Stroke, box_polygon, moved, text_width
+
+PURPOSE_ROOM = 3.0
+"""Millimetres a picture leaves free at its foot for :func:`purpose_line`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,3 +94,8 @@ def key_rows(
             x += width + gap
         y -= leading
     return tuple(shapes)
+
+
+def purpose_line(centre_x: float, size: float = 3.0) -> Label:
+    """The last line of every picture, which travels without its report."""
+    return Label(centre_x, 2.4, RESEARCH_USE, size, MUTED)

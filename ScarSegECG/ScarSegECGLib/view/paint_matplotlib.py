@@ -24,7 +24,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view.shapes import MM_PER_POINT, Drawing, Label, Lines, Polygon, Polyline, RasterImage, Shape, Wedge
 
 FONT = "DejaVu Sans"
-_FORMATS = ("png", "svg", "pdf")
+FORMATS = ("png", "svg", "pdf")
 
 
 def to_png(drawing: Drawing, *, width_px: int | None = None, dpi: float = 200.0) -> bytes:
@@ -61,7 +61,7 @@ def save(drawing: Drawing, path: Path | str, *, dpi: float = 200.0) -> Path:
     """
     path = Path(path)
     kind = path.suffix.lower().lstrip(".")
-    if kind not in _FORMATS:
+    if kind not in FORMATS:
         raise InputError(f"A picture cannot be written as '{path.suffix}': use .png, .svg or .pdf")
     path.write_bytes(_paint(drawing, kind, dpi))
     return path

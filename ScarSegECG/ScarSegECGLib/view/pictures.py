@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ScarSegECGLib.case import ScarResult
+from ScarSegECGLib.ecg.findings import findings_lines
 from ScarSegECGLib.view.bullseye import bullseye
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.montage import montage
@@ -12,22 +11,25 @@ from ScarSegECGLib.view.paint_matplotlib import to_png
 from ScarSegECGLib.view.shapes import Drawing
 
 
-def pictures(result: ScarResult, *, ecg_features: Sequence[str] = (), dpi: float = 150.0) -> dict[str, bytes]:
+def pictures(result: ScarResult, *, dpi: float = 150.0) -> dict[str, bytes]:
     """Paint "bullseye.png", "montage.png" and, where there is an ECG, "ecg.png".
 
     Parameters
     ----------
     result : ScarResult
-    ecg_features : sequence of str
-        Lines printed above the ECG's traces.
     dpi : float
         Dots per inch; all pictures carry it, so that they print at true size.
     """
     drawings = {"bullseye.png": result_bullseye(result), "montage.png": result_montage(result)}
     if result.ecg is not None:
-        lines = [*ecg_features, result.ecg_use.reason]
-        drawings["ecg.png"] = ecg_paper(result.ecg, median_features=[line for line in lines if line])
+        drawings["ecg.png"] = ecg_paper(result.ecg, median_features=ecg_lines(result))
     return {name: to_png(drawing, dpi=dpi) for name, drawing in drawings.items()}
+
+
+def ecg_lines(result: ScarResult) -> list[str]:
+    """What was found in the ECG and how much it counted, as it stands above the traces."""
+    found = findings_lines(result.ecg_findings) if result.ecg_findings else []
+    return [line for line in (*found, result.ecg_use.reason) if line]
 
 
 def bullseye_png(result: ScarResult, *, width_px: int = 600) -> bytes:
@@ -43,7 +45,7 @@ def result_bullseye(result: ScarResult, *, selected: int | None = None, territor
     agreement = [row.agreement if heard else None for row in rows]
     return bullseye(
         [row.scar_percent for row in rows],
-        title="Scar per segment",
+        title="Scar, % of segment volume",
         subtitle=result.method,
         imaged=[row.imaged for row in rows],
         outer_ring=ecg if any(value is not None for value in ecg) else None,

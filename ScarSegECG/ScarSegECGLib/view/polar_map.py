@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view.aha_plot import orientation_words
-from ScarSegECGLib.view.legend import Key, colour_bar, flow, key_rows
-from ScarSegECGLib.view.palette import INK, NO_VALUE, RULE, WHITE, colours_of
+from ScarSegECGLib.view.legend import PURPOSE_ROOM, Key, colour_bar, flow, key_rows, purpose_line
+from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RULE, WHITE, colours_of
 from ScarSegECGLib.view.shapes import (
     Drawing,
     Label,
@@ -35,6 +36,7 @@ def polar_map(
     percent: ArrayLike,
     *,
     title: str = "",
+    subtitle: str = "",
     unit: str = "%",
     vmin: float = 0.0,
     vmax: float = 100.0,
@@ -47,7 +49,10 @@ def polar_map(
     percent : float array, shape (slice, angle)
         Apex first. Angle bin ``i`` of ``n`` covers ``i * 360 / n .. (i + 1) * 360 / n`` degrees in the bullseye's frame
         (0 = lateral, counter-clockwise, anterior up). NaN where nothing is known.
-    title, unit : str
+    title : str
+    subtitle : str
+        Smaller, below the title: how the values were found, which slices the rings are.
+    unit : str
     vmin, vmax : float
         Ends of the colour scale.
     levels : sequence of str, optional
@@ -68,11 +73,12 @@ def polar_map(
         raise InputError(f"A polar map needs an array of [slice, angle], not of shape {table.shape}")
     if levels is not None and len(levels) != len(table):
         raise InputError(f"{len(levels)} levels for {len(table)} slices: give one per slice")
-    heading = wrap(title, WIDTH - 6.0, 3.9, bold=True)
+    heading = [Label(WIDTH / 2, 0.0, text, 3.9, INK, bold=True) for text in wrap(title, WIDTH - 6.0, 3.9, bold=True)]
+    heading += [Label(WIDTH / 2, 0.0, text, 3.2, MUTED) for text in wrap(subtitle, WIDTH - 6.0, 3.2)]
     missing = bool(np.isnan(table).any())
     keys = [Key((box_polygon((-1.9, -1.3, 1.9, 1.3), fill=NO_VALUE, stroke=Stroke(RULE, 0.25)),), 4.0, "no value")]
     rows = flow(keys if missing else [], WIDTH - 6.0)
-    bar_y = 7.6 + 4.8 * len(rows)
+    bar_y = 7.6 + PURPOSE_ROOM + 4.8 * len(rows)
     x, y = WIDTH / 2, bar_y + 10.5 + RADIUS
     height = y + RADIUS + 6.8 + (1.2 + 5.0 * len(heading) if heading else 0.0)
     edges = np.linspace(_HOLE, RADIUS, len(table) + 1)
@@ -88,11 +94,12 @@ def polar_map(
         shapes += _aha_borders(levels, edges, x, y)
     shapes += orientation_words(x, y, RADIUS)
     shapes.append(Label(x, y, "apex", 2.9, INK))
-    shapes += [Label(x, height - 3.8 - 5.0 * i, text, 3.9, INK, bold=True) for i, text in enumerate(heading)]
+    shapes += [replace(line, y=height - 3.8 - 5.0 * i) for i, line in enumerate(heading)]
     ticks = [vmin + (vmax - vmin) * k / 4 for k in range(5)]
     shapes += colour_bar((16.0, bar_y, WIDTH - 16.0, bar_y + 3.2), ticks, vmin, vmax, unit)
     shapes += key_rows(rows, x, bar_y - 7.4)
-    return Drawing(WIDTH, height, tuple(shapes), "slice", title or "Polar map")
+    shapes.append(purpose_line(x))
+    return Drawing(WIDTH, height, tuple(shapes), "slice", ", ".join(filter(None, (title, subtitle))) or "Polar map")
 
 
 def _pixels(table: np.ndarray, vmin: float, vmax: float) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.view.legend import Key, flow, key_rows
+from ScarSegECGLib.view.legend import PURPOSE_ROOM, Key, flow, key_rows, purpose_line
 from ScarSegECGLib.view.palette import INK, MUTED
 from ScarSegECGLib.view.panels import Frame, caption, frame_for, levels, orientation_marks, sheet_for
 from ScarSegECGLib.view.shapes import Box, Drawing, Label, Shape, wrap
@@ -60,7 +60,7 @@ def slice_sheet(
     side = "anterior up, septum left" if stack.orientation_known else "orientation assumed: anterior up, septum left"
     names = " | ".join(words for words, _ in painters)
     foot = wrap(f"Slice 1 is the apex; {side}. Panels: {names}.", width - 2 * _MARGIN, _TEXT)
-    below = 2.0 + 4.6 * len(foot) + 4.8 * len(rows) + (10.0 if bar else 0.0)
+    below = 2.0 + PURPOSE_ROOM + 4.6 * len(foot) + 4.8 * len(rows) + (10.0 if bar else 0.0)
     height = below + sheet.height + (2.0 + 5.2 * len(heading) if heading else 0.0) + 1.0
     left, top = (width - sheet.width) / 2, below + sheet.height
 
@@ -81,4 +81,5 @@ def slice_sheet(
     shapes += key_rows(rows, middle, y)
     y -= 4.8 * len(rows)
     shapes += [Label(middle, y - 4.6 * i, line, _TEXT, MUTED) for i, line in enumerate(foot)]
+    shapes.append(purpose_line(middle))
     return Drawing(width, height, tuple(shapes), "slice", title or "Slices")

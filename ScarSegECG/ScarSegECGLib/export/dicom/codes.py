@@ -45,7 +45,8 @@ MICROVASCULAR_OBSTRUCTION = _own("MVO", "Microvascular obstruction")
 
 # What is found in an AHA segment
 SCARRED = _dcm("122113", "Scarred Myocardium")
-NORMAL = _dcm("122112", "Normal Myocardium")
+# No scar voxel is not normal myocardium (DCM 122112): oedema, wall motion and what was missed are not looked at.
+NO_SCAR = _own("NOSCAR", "No scar detected")
 MYOCARDIAL_FINDING = _own("WALLFINDING", "Finding in the myocardial segment")
 
 # What is measured
@@ -53,10 +54,13 @@ VOLUME = _sct("118565006", "Volume")
 MASS = _sct("118538004", "Mass")
 SCAR_VOLUME = _own("SCARVOL", "Volume of scar in the segment")
 PERCENT_OF_LV = _own("PCTLV", "Scar as percentage of LV myocardium")
+CORE_PERCENT_OF_LV = _own("PCTLVCORE", "Core of scar as percentage of LV myocardium")
+GREY_PERCENT_OF_LV = _own("PCTLVGREY", "Grey zone of scar as percentage of LV myocardium")
+MVO_PERCENT_OF_LV = _own("PCTLVMVO", "MVO as percentage of LV myocardium")
 PERCENT_OF_SEGMENT = _own("PCTSEG", "Scar as percentage of the segment")
 PERCENT_IMAGE_ONLY = _own("PCTSEGIMG", "Scar as percentage of the segment, without the ECG")
 PERCENT_ECG_ONLY = _own("PCTSEGECG", "Scar as percentage of the segment, from the ECG alone")
-TRANSMURALITY_MEAN = _own("TRANSMEAN", "Mean transmurality of scar")
+TRANSMURALITY_MEAN = _own("TRANSMEAN", "Mean transmurality of segment, scar-free wall included")
 TRANSMURALITY_MAXIMUM = _own("TRANSMAX", "Maximum transmurality of scar")
 WALL_THICKNESS = _dcm("122445", "Wall Thickness")
 SCAR_PROBABILITY = _own("SCARPROB", "Probability of scar")
@@ -70,6 +74,7 @@ ECG_DISAGREES = _own("ECGDISAGREE", "ECG disagrees with the image")
 ECG_CANNOT_TELL = _own("ECGCANNOTTELL", "ECG cannot tell")
 ECG_COUNTED = _own("ECGCOUNTED", "ECG was used")
 ECG_NOT_COUNTED = _own("ECGNOTUSED", "ECG was not used")
+COMMENT = _dcm("121106", "Comment")
 VERDICTS = {"agree": ECG_AGREES, "disagree": ECG_DISAGREES, "ecg cannot tell": ECG_CANNOT_TELL}
 COVERAGE = _own("COVERAGE", "Coverage of the segment by the stack")
 NOT_IMAGED = _own("NOTIMAGED", "Segment is not imaged")
@@ -84,7 +89,7 @@ UNITY = _unit("1", "no units")
 # How it was made
 ARTIFICIAL_INTELLIGENCE = _dcm("123110", "Artificial Intelligence")
 HISTOGRAM_ANALYSIS = _dcm("123105", "Histogram Analysis")
-MRI_PROCEDURE = CodedConcept("25056-3", "LN", "MRI unspecified body region")
+MRI_PROCEDURE = _sct("241620005", "Cardiac MRI")
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ SCAR_PARTS = (
     Structure(GREY, "Scar grey zone", MORPHOLOGY, GREY_ZONE, LV_MYOCARDIUM, (0.941, 0.894, 0.259)),
     Structure(MVO, "MVO", MORPHOLOGY, MICROVASCULAR_OBSTRUCTION, LV_MYOCARDIUM, (0.0, 0.447, 0.698)),
 )
+PARTS_OF_LV = {CORE: CORE_PERCENT_OF_LV, GREY: GREY_PERCENT_OF_LV, MVO: MVO_PERCENT_OF_LV}
 # One hue per ring, lighter and darker by turns, so that neighbours are told apart without relying on hue alone.
 _RING_COLOURS = ((0.337, 0.706, 0.914), (0.0, 0.620, 0.451), (0.902, 0.624, 0.0), (0.800, 0.475, 0.655))
 

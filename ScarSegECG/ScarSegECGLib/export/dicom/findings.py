@@ -172,9 +172,12 @@ def _labels(path: Path, stack: LgeStack) -> LabelArray:
 def _probability(path: Path, stack: LgeStack) -> FloatArray:
     if not path.is_file():
         raise InputError(_DAMAGED)
-    voxels = load(path, (".nii.gz",))[0]
-    if voxels.shape != stack.storage.to_stored(stack.voxels).shape:
-        raise InputError(_DAMAGED)
+
+    def same_grid(shape: tuple[int, ...]) -> None:
+        if shape != stack.storage.to_stored(stack.voxels).shape:
+            raise InputError(_DAMAGED)
+
+    voxels = load(path, same_grid)[0]
     return stack.storage.to_canonical(voxels.astype(np.float32))
 
 

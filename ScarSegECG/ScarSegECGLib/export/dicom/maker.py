@@ -8,11 +8,11 @@ from typing import Any
 from highdicom import UID, AlgorithmIdentificationSequence, ContentQualificationValues
 from highdicom.sr import AlgorithmIdentification
 
-from ScarSegECGLib import __version__
+from ScarSegECGLib import RESEARCH_USE, __version__
 from ScarSegECGLib.export.dicom.codes import ARTIFICIAL_INTELLIGENCE, HISTOGRAM_ANALYSIS, private_scheme
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.dicom.source import Source
-from ScarSegECGLib.export.text import RESEARCH_USE, without_paths
+from ScarSegECGLib.export.text import without_paths
 
 MAKER = "ScarSegECG"
 CREATOR = "ScarSegECG^"

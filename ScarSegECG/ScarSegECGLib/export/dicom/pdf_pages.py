@@ -28,6 +28,7 @@ class Pages:
     def __init__(self, footer: str) -> None:
         self._footer = footer
         self._figures: list[Figure] = []
+        self._notes: dict[int, str] = {}
         self.new_page()
 
     @property
@@ -117,6 +118,33 @@ class Pages:
         self._y -= height + 2.0
         return across
 
+    def sheet(self, pixels: NDArray, width: float) -> float:
+        """A picture of ``width`` mm alone on a page laid on its side, at its true size where it fits.
+
+        The picture brings its own margins, 10 mm at the sides, so it may fill the sheet. What follows begins another
+        page.
+
+        Returns the share of its true size.
+        """
+        rows, columns = pixels.shape[:2]
+        height = width * rows / columns
+        # Half a millimetre is what rounding to whole pixels may add to a picture of the sheet's own size.
+        fits = width <= HEIGHT + 0.5 and height <= WIDTH + 0.5
+        share = 1.0 if fits else min(HEIGHT / width, WIDTH / height)
+        width, height = share * width, share * height
+        figure = Figure(figsize=(HEIGHT / 25.4, WIDTH / 25.4))
+        left, bottom = (HEIGHT - width) / 2, (WIDTH - height) / 2
+        axes = figure.add_axes((left / HEIGHT, bottom / WIDTH, width / HEIGHT, height / WIDTH))
+        axes.imshow(pixels, interpolation="none", aspect="auto")
+        axes.set_axis_off()
+        self._figures.append(figure)
+        self._y = 0.0
+        return share
+
+    def note(self, text: str) -> None:
+        """Said beside the footer of the sheet just made."""
+        self._notes[len(self._figures)] = text
+
     def pdf(self, title: str) -> bytes:
         """The finished file; nothing in it says when or where it was made."""
         buffer = io.BytesIO()
@@ -127,7 +155,15 @@ class Pages:
         ):
             for number, figure in enumerate(self._figures, 1):
                 foot = f"{self._footer}   page {number} of {len(self._figures)}"
-                figure.text(MARGIN / WIDTH, (MARGIN - 4.0) / HEIGHT, foot, size=7, color=_MUTED, family=_FONT)
+                put: dict[str, Any] = {"size": 7, "color": _MUTED, "family": _FONT}
+                across, up = 25.4 * figure.get_size_inches()
+                if across > up:  # a sheet's picture leaves room at its sides alone
+                    upward: dict[str, Any] = {"rotation": "vertical", "horizontalalignment": "right"}
+                    edge, note = 1 - 6.0 / across, self._notes.get(number, "")
+                    figure.text(edge, 11.0 / up, foot, verticalalignment="bottom", **upward, **put)
+                    figure.text(edge, 1 - 9.0 / up, note, verticalalignment="top", size=8, family=_FONT, **upward)
+                else:
+                    figure.text(MARGIN / across, (MARGIN - 4.0) / up, foot, **put)
                 file.savefig(figure, dpi=200)
         return buffer.getvalue()
 

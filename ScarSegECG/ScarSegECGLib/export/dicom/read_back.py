@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ScarSegECGLib.case import LabelArray, LgeStack
+from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.encapsulated_pdf import document
 from ScarSegECGLib.export.dicom.placement import place
 from ScarSegECGLib.export.dicom.report_groups import Group
@@ -77,7 +78,7 @@ def check_map(path: Path, values: NDArray[np.float32], stack: LgeStack) -> None:
 
 
 def check_report(path: Path, groups: tuple[Group, ...]) -> None:
-    """Every number and every coded answer of a structured report, each with its group.
+    """Every number, every coded answer and every comment of a structured report, each with its group.
 
     Raises
     ------
@@ -88,6 +89,7 @@ def check_report(path: Path, groups: tuple[Group, ...]) -> None:
     for group in groups:
         expected.update((v.name.value, v.unit.value, _digits(v.value)) for v in group.values)
         expected.update((name.value, answer.value, "") for name, answer in group.answers)
+        expected.update((codes.COMMENT.value, comment, "") for comment in group.comments)
     asked = {name.value for group in groups for name, _ in group.answers}
     _insist(Counter(_said(dataset, asked)) == expected)
 
@@ -133,6 +135,8 @@ def _said(item: Dataset, asked: set[str]) -> Iterator[tuple[str, str, str]]:
             yield child.ConceptNameCodeSequence[0].CodeValue, unit, _digits(float(measured.NumericValue))
         elif child.ValueType == "CODE" and child.ConceptNameCodeSequence[0].CodeValue in asked:
             yield child.ConceptNameCodeSequence[0].CodeValue, child.ConceptCodeSequence[0].CodeValue, ""
+        elif child.ValueType == "TEXT" and child.ConceptNameCodeSequence[0].CodeValue == codes.COMMENT.value:
+            yield codes.COMMENT.value, child.TextValue, ""
         yield from _said(child, asked)
 
 

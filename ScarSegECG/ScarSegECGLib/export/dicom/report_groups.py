@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from highdicom.sr import CodedConcept
 
+from ScarSegECGLib import RESEARCH_USE
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.text import finite
+from ScarSegECGLib.measure.agreement import ECG_IS_NO_FINDING
 
-DECIMALS = 4
+SCAR_FLOOR_PERCENT, SCAR_FLOOR_ML = 1.0, 0.1
+"""Scar below both in a segment is a border's spill-over, not a finding."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Group:
     """One measurement group.
 
     ``segment`` is (key of the segmentation, label in it) where the group measures exactly one segment's voxels.
-    ``answers`` are coded questions with their coded answers.
+    ``answers`` are coded questions with their coded answers, ``comments`` sentences that belong beside the numbers.
     """
 
     title: str
@@ -39,6 +42,7 @@ class Group:
     values: tuple[Value, ...]
     answers: tuple[tuple[CodedConcept, CodedConcept], ...] = ()
     segment: tuple[str, int] | None = None
+    comments: tuple[str, ...] = ()
 
 
 SCAR = "Scar"
@@ -50,12 +54,17 @@ def groups(findings: Findings) -> tuple[Group, ...]:
     content = findings.content
     return (
         *_ventricle(content),
-        _burden(SCAR, content["scar"]["with_ecg"], (MAIN, 3)),
+        replace(_burden(SCAR, content["scar"]["with_ecg"], (MAIN, 3)), comments=_remarks(content)),
         _burden("Scar, image only", content["scar"]["image_only"], None),
         *_parts(findings),
         *(_aha(row) for row in content["segments"]),
         _ecg(content["ecg"], findings.ecg_counts),
     )
+
+
+def _remarks(content: dict[str, Any]) -> tuple[str, ...]:
+    """What the report for people says beside the same numbers."""
+    return RESEARCH_USE, *(str(warning) for warning in content.get("warnings", ()))
 
 
 def _ventricle(content: dict[str, Any]) -> Iterator[Group]:
@@ -88,7 +97,7 @@ def _parts(findings: Findings) -> Iterator[Group]:
         values = _values(
             (codes.VOLUME, ml, codes.MILLILITRE),
             (codes.MASS, ml * MYOCARDIAL_DENSITY_G_PER_ML, codes.GRAM),
-            (codes.PERCENT_OF_LV, 100 * ml / wall_ml if wall_ml else None, codes.PERCENT),
+            (codes.PARTS_OF_LV[part.label], 100 * ml / wall_ml if wall_ml else None, codes.PERCENT),
         )
         yield Group(part.name, part.kind, codes.LV_MYOCARDIUM, values, segment=(PARTS, part.label))
 
@@ -96,10 +105,11 @@ def _parts(findings: Findings) -> Iterator[Group]:
 def _aha(row: dict[str, Any]) -> Group:
     number = int(row["aha_segment"])
     structure = codes.AHA_SEGMENTS[number - 1]
+    estimate = (codes.PERCENT_ECG_ONLY, row["ecg_scar_percent"], codes.PERCENT)
+    comments = (ECG_IS_NO_FINDING,) if finite(row["ecg_scar_percent"]) is not None else ()
     if not row["imaged"]:
-        values = _values((codes.PERCENT_ECG_ONLY, row["ecg_scar_percent"], codes.PERCENT))
         answers = ((codes.COVERAGE, codes.NOT_IMAGED),)
-        return Group(structure.name, codes.LV_MYOCARDIUM, structure.kind, values, answers)
+        return Group(structure.name, codes.LV_MYOCARDIUM, structure.kind, _values(estimate), answers, comments=comments)
     values = _values(
         (codes.VOLUME, row["myocardium_ml"], codes.MILLILITRE),
         (codes.SCAR_VOLUME, row["scar_ml"], codes.MILLILITRE),
@@ -108,12 +118,23 @@ def _aha(row: dict[str, Any]) -> Group:
         (codes.TRANSMURALITY_MEAN, row["transmurality_mean_percent"], codes.PERCENT),
         (codes.TRANSMURALITY_MAXIMUM, row["transmurality_max_percent"], codes.PERCENT),
         (codes.WALL_THICKNESS, row["wall_thickness_mm"], codes.MILLIMETRE),
-        (codes.PERCENT_ECG_ONLY, row["ecg_scar_percent"], codes.PERCENT),
+        estimate,
     )
-    found = ((codes.MYOCARDIAL_FINDING, codes.SCARRED if (row["scar_ml"] or 0) > 0 else codes.NORMAL),)
+    seen = (row["scar_percent"] or 0) >= SCAR_FLOOR_PERCENT or (row["scar_ml"] or 0) >= SCAR_FLOOR_ML
+    found = ((codes.MYOCARDIAL_FINDING, codes.SCARRED if seen else codes.NO_SCAR),)
     verdict = codes.VERDICTS.get(row["ecg_agreement"])
     said = ((codes.ECG_VERDICT, verdict),) if verdict else ()
-    return Group(structure.name, codes.LV_MYOCARDIUM, structure.kind, values, (*found, *said), (AHA, number))
+    if verdict and row["ecg_agreement_reason"]:
+        comments = (*comments, str(row["ecg_agreement_reason"]))
+    return Group(
+        structure.name,
+        codes.LV_MYOCARDIUM,
+        structure.kind,
+        values,
+        (*found, *said),
+        (AHA, number),
+        comments,
+    )
 
 
 def _ecg(ecg: dict[str, Any], counts: bool) -> Group:
@@ -123,6 +144,10 @@ def _ecg(ecg: dict[str, Any], counts: bool) -> Group:
 
 
 def _values(*given: tuple[CodedConcept, float | None, CodedConcept]) -> tuple[Value, ...]:
-    """What is known; an absent number is left out, never written as 0."""
+    """What is known; an absent number is left out, never written as 0. One decimal, two for the ECG's weight."""
     known = ((name, finite(value), unit) for name, value, unit in given)
-    return tuple(Value(name, round(value, DECIMALS), unit) for name, value, unit in known if value is not None)
+    return tuple(
+        Value(name, round(value, 2 if unit is codes.UNITY else 1), unit)
+        for name, value, unit in known
+        if value is not None
+    )

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ScarSegECGLib import RESEARCH_USE
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.dicom.pdf_pages import Pages
 from ScarSegECGLib.export.dicom.secondary_capture import picture, true_width_mm
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.report import LIMITS
-from ScarSegECGLib.export.text import RESEARCH_USE, number
+from ScarSegECGLib.export.text import number
 
 TITLE = "ScarSegECG: myocardial scar in LGE MRI"
+_TRUE_SIZE = "True to scale when printed at 100 %, without fitting to the page."
+_SCALED = "25 mm/s and 10 mm/mV drawn at {percent:.0f} %: count squares, 0.04 s and 0.1 mV each."
 _UNKNOWN = "–"
 _VENTRICLE = ("myocardium_ml", "myocardium_g", "cavity_ml")
 _CONTRASTS = {"magnitude": "magnitude", "psir": "phase-sensitive (PSIR)", "unknown": "of unknown reconstruction"}
@@ -20,7 +23,7 @@ _VERDICTS = {None: _UNKNOWN, "agree": "agree", "disagree": "disagree", "ecg cann
 
 
 def report_pdf(findings: Findings, *, patient: Patient | None = None, verified_by: str | None = None) -> bytes:
-    """A4 pages: burden, what was used, bullseye; ECG and segments; images; limits, notes and hashes.
+    """A4 pages: burden, what was used, bullseye; the ECG to scale, on its side; segments; images; limits and hashes.
 
     Parameters
     ----------
@@ -53,13 +56,11 @@ def report_pdf(findings: Findings, *, patient: Patient | None = None, verified_b
     if "bullseye.png" in findings.pictures:
         pages.heading("Bullseye", keep=70.0)
         pages.picture(picture(findings.pictures["bullseye.png"]), 125.0, 120.0)
-    pages.new_page()
     if "ecg.png" in findings.pictures:
-        pages.heading("ECG")
         ecg = findings.pictures["ecg.png"]
-        share = pages.picture(picture(ecg), 105.0) / true_width_mm(ecg)
-        if abs(share - 1) > 0.005:
-            pages.text(f"Shown at {100 * share:.0f} % of its true size: count squares, 0.04 s and 0.1 mV each.", 7.5)
+        share = pages.sheet(picture(ecg), true_width_mm(ecg))
+        pages.note(_TRUE_SIZE if share == 1.0 else _SCALED.format(percent=100 * share))
+    pages.new_page()
     pages.heading("AHA segments")
     pages.text(f"Scar: {content['method']['scar']}. Segments: {content['method']['aha']}.", 7.5)
     pages.table(*_segments(content["segments"]))

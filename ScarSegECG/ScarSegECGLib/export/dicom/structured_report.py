@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import highdicom
 from highdicom.seg import Segmentation
@@ -21,7 +21,9 @@ from highdicom.sr import (
     PersonObserverIdentifyingAttributes,
     QualitativeEvaluation,
     ReferencedSegment,
+    RelationshipTypeValues,
     SourceSeriesForSegmentation,
+    TextContentItem,
     TrackingIdentifier,
     VolumetricROIMeasurementsAndQualitativeEvaluations,
 )
@@ -42,6 +44,10 @@ class Segments:
     segmentation: Segmentation
     numbers: Mapping[int, int]
 
+
+_Written = TypeVar(
+    "_Written", MeasurementsAndQualitativeEvaluations, VolumetricROIMeasurementsAndQualitativeEvaluations
+)
 
 # The same device in every report, whatever machine it ran on.
 _DEVICE_UID = f"2.25.{uuid.uuid5(uuid.NAMESPACE_DNS, 'scarsegecg').int}"
@@ -87,16 +93,17 @@ def structured_report(
             observer_type=standard.DCM.Person,
             observer_identifying_attributes=PersonObserverIdentifyingAttributes(name=verified_by),
         )
+    said = groups(findings)
     report = MeasurementReport(
         observation_context=ObservationContext(
             observer_person_context=person,
             observer_device_context=device,
         ),
         procedure_reported=codes.MRI_PROCEDURE,
-        imaging_measurements=[_group(group, findings, segmentations, source) for group in groups(findings)],
+        imaging_measurements=[_group(group, findings, segmentations, source) for group in said],
     )
     arguments = common(source, series)
-    if verified_by is not None and not verified_by.isascii():
+    if not all(text.isascii() for text in (verified_by or "", *(text for group in said for text in group.comments))):
         arguments["specific_character_set"] = "ISO_IR 192"
     return ComprehensiveSR(
         evidence=[*source.images, *(written.segmentation for written in segmentations.values())],
@@ -140,10 +147,10 @@ def _group(
     found = _segment(group, segmentations)
     if found is None:
         identifier = TrackingIdentifier(uid=highdicom.UID(), identifier=f"{MAKER} {group.title}")
-        return MeasurementsAndQualitativeEvaluations(tracking_identifier=identifier, **arguments)
+        return _commented(MeasurementsAndQualitativeEvaluations(tracking_identifier=identifier, **arguments), group)
     segmentation, number = found
     description = segmentation.get_segment_description(number)
-    return VolumetricROIMeasurementsAndQualitativeEvaluations(
+    measured = VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(uid=description.tracking_uid, identifier=description.tracking_id),
         referenced_segment=ReferencedSegment(
             sop_class_uid=segmentation.SOPClassUID,
@@ -153,6 +160,15 @@ def _group(
         ),
         **arguments,
     )
+    return _commented(measured, group)
+
+
+def _commented(written: _Written, group: Group) -> _Written:
+    """The group with its comments as text beside its numbers; highdicom's templates take no text of their own."""
+    for comment in group.comments:
+        text = TextContentItem(codes.COMMENT, comment, RelationshipTypeValues.CONTAINS)
+        written[0].ContentSequence.append(text)
+    return written
 
 
 def _segment(group: Group, segmentations: Mapping[str, Segments]) -> tuple[Segmentation, int] | None:

@@ -1,0 +1,63 @@
+"""The files that a verb is asked for, looked at before any work is done, and each written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view.paint_matplotlib import FORMATS, save
+from ScarSegECGLib.view.shapes import Drawing
+
+
+def check_files(*paths: Path | None) -> None:
+    """Say that a file could not be written; ``None`` is one that nobody asked for.
+
+    Raises
+    ------
+    InputError
+        A folder's name, or a folder that does not exist or is not the user's to write.
+    """
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir() or not path.name:
+            raise InputError(f"{path.name or path}: is a folder; give a file's name")
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise InputError(f"{path.name}: its folder does not exist; make it first")
+        if not os.access(folder, os.W_OK):
+            raise InputError(f"{path.name}: no permission to write its folder; choose another one")
+
+
+def check_pictures(*paths: Path | None) -> None:
+    """As :func:`check_files`, and that the suffix is a picture's.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_files`, or another suffix than .png, .svg, .pdf.
+    """
+    check_files(*paths)
+    for path in paths:
+        if path is not None and path.suffix.lower().lstrip(".") not in FORMATS:
+            raise InputError(f"A picture cannot be written as '{path.suffix}': use .png, .svg or .pdf")
+
+
+def save_picture(drawing: Drawing, path: Path) -> None:
+    """Write a picture; an earlier one of that name is replaced.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    partial = path.with_name(f".scarsegecg-{secrets.token_hex(8)}{path.suffix}")
+    try:
+        save(drawing, partial)
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"{path.name}: the picture cannot be written ({error.strerror}); check its folder") from None
+    finally:
+        partial.unlink(missing_ok=True)

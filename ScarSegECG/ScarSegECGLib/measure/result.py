@@ -1,0 +1,97 @@
+"""Everything of a result that is counted from masks: volumes, the AHA table, the ECG held against the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Anatomy, Burden, Conduction, EcgUse, LgeStack, ScarResult
+from ScarSegECGLib.measure.agreement import agreement_table
+from ScarSegECGLib.measure.burden import burden
+from ScarSegECGLib.measure.contours import TERRITORIES
+from ScarSegECGLib.measure.segments import segment_percent, segment_table
+
+Mask = NDArray[np.bool_]
+NOTHING = Burden(0.0, 0.0, 0.0)
+BY_HAND = ", corrected by hand"
+
+
+def corrected_by_hand(method: str) -> str:
+    """The method as printed after a reader's correction; said once, however many corrections there were."""
+    return method if method.endswith(BY_HAND) else method + BY_HAND
+
+
+def counted(
+    stack: LgeStack,
+    anatomy: Anatomy,
+    scar: Mask,
+    image_only: Mask,
+    seen: Mask,
+    use: EcgUse,
+    conduction: Conduction,
+    ecg_percent: Sequence[float | None] | None,
+) -> dict[str, Any]:
+    """The fields of a :class:`ScarResult` that follow from masks.
+
+    Parameters
+    ----------
+    stack : LgeStack
+    anatomy : Anatomy
+        Without a wall all figures are 0.
+    scar, image_only : bool arrays, shape (slice, row, column)
+        With and without the ECG; what lies outside the wall does not count.
+    seen : bool array, same shape
+        The scar that the ECG is held against: what the images alone show, or what the reader made of it.
+    use : EcgUse
+    conduction : str
+        Of the ECG; "unknown" without one.
+    ecg_percent : sequence of float or None, length 17, or None
+        Scar per segment from the ECG alone, 0..100.
+    """
+    wall = anatomy.myocardium
+    scar, image_only = scar & wall, image_only & wall
+    labels = np.zeros(wall.shape, np.uint8)
+    labels[anatomy.cavity] = CAVITY
+    labels[wall] = MYOCARDIUM
+    labels[scar] = SCAR
+    percent = [None if np.isnan(p) else float(p) for p in segment_percent(anatomy.aha, seen & wall)]
+    agreement = agreement_table(percent, ecg_percent, conduction, use.amplitude > 0, why_not_used=use.reason)
+    known = bool(wall.any())
+    return {
+        "labels": labels,
+        "cavity_ml": float(anatomy.cavity.sum()) * stack.voxel_ml,
+        "myocardium_ml": float(wall.sum()) * stack.voxel_ml,
+        "scar": burden(scar, wall, stack.voxel_ml) if known else NOTHING,
+        "scar_image_only": burden(image_only, wall, stack.voxel_ml) if known else NOTHING,
+        "segments": segment_table(
+            anatomy, scar, image_only, stack.spacing, SEGMENT_NAMES, TERRITORIES, ecg_percent, agreement
+        ),
+    }
+
+
+def measured_again(
+    result: ScarResult, anatomy: Anatomy, scar: Mask, image_only: Mask, method: str, conduction: Conduction
+) -> ScarResult:
+    """The case measured again with this anatomy and this scar; what the ECG itself says stays.
+
+    The ECG is held against the new scar, since that is what somebody now says the images show.
+
+    Parameters
+    ----------
+    result : ScarResult
+    anatomy : Anatomy
+    scar, image_only : bool arrays, shape (slice, row, column)
+    method : str
+        As it is printed.
+    conduction : str
+        Of the ECG; "unknown" without one.
+    """
+    said = [row.ecg_percent for row in result.segments]
+    ecg_percent = said if any(value is not None for value in said) else None
+    figures = counted(result.stack, anatomy, scar, image_only, scar, result.ecg_use, conduction, ecg_percent)
+    return replace(result, anatomy=anatomy, method=method, **figures)

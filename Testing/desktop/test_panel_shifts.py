@@ -1,0 +1,70 @@
+"""A slice displaced between breath-holds, through the panel: corrected only where the reader asks for it, and said."""
+
+from __future__ import annotations
+
+import numpy as np
+
+SHIFT = 9  # pixels
+
+
+def displaced_patient(desk):
+    """The simulated patient with one slice moved sideways; which one, counted from the apex."""
+    import slicer
+
+    case = desk.module.ScarSegECGTest()
+    case.setUp()
+    panel = desk.panel
+    panel.ui.sampleButton.click()
+    panel.parameterNode.device = "cpu"
+    panel.parameterNode.useEcg = False
+    volume = panel.parameterNode.inputVolume
+    from ScarSegECGPanel.nodes import stackFromVolume
+
+    stack = stackFromVolume(volume)
+    moved = len(stack.voxels) // 2
+    voxels = stack.voxels.copy()
+    voxels[moved] = np.roll(voxels[moved], SHIFT, axis=1)
+    slicer.util.updateVolumeFromArray(volume, stack.storage.to_stored(voxels))
+    return case, panel, moved
+
+
+def test_it_is_off_until_the_reader_wants_it(desk) -> None:
+    assert not desk.panel.parameterNode.correctShifts
+    assert not desk.panel.ui.correctShiftsCheckBox.checked
+    desk.panel.ui.correctShiftsCheckBox.checked = True
+    assert desk.panel.parameterNode.correctShifts
+    assert desk.panel.parameterNode.parameterNode.GetParameter("correctShifts") == "True"
+    assert "return to where the slices were acquired" in desk.panel.ui.correctShiftsCheckBox.toolTip
+
+
+def test_a_displaced_slice_is_corrected_where_asked_and_said(desk) -> None:
+    case, panel, moved = displaced_patient(desk)
+    panel.ui.correctShiftsCheckBox.checked = True
+    panel.ui.applyButton.click()
+    case.waitFor(lambda: not panel.apply.busy)
+    study = panel.logic.study
+    assert study is not None, panel.ui.statusLabel.text
+    assert any("moved in line" in note and f"{moved + 1} (" in note for note in study.segmented.stack.notes)
+    assert "moved in line" in panel.ui.summaryLabel.text
+    np.testing.assert_array_equal(case.shown().toBits(), study.bits)
+    # The contour is where the slice was acquired: off its neighbours by the displacement.
+    columns = [float(np.argwhere(cavity)[:, 1].mean()) for cavity in study.masks.cavity[moved - 1 : moved + 2]]
+    assert columns[1] - (columns[0] + columns[2]) / 2 > SHIFT - 3
+    import slicer
+
+    from ScarSegECGPanel.study import Study
+
+    voxels = slicer.util.arrayFromVolume(panel.parameterNode.inputVolume)
+    assert Study.fromText(study.toText(), voxels).segmented.stack.notes == study.segmented.stack.notes
+    panel.ui.correctShiftsCheckBox.checked = False
+    assert "press Apply again" in panel.ui.statusLabel.text
+    assert desk.said == []
+
+
+def test_left_as_it_is_the_displacement_is_still_said(desk) -> None:
+    case, panel, moved = displaced_patient(desk)
+    panel.ui.applyButton.click()
+    case.waitFor(lambda: not panel.apply.busy)
+    assert f"{moved + 1} (" in panel.ui.summaryLabel.text
+    assert "correcting slice shifts" in panel.ui.summaryLabel.text
+    assert not any("moved in line" in note for note in panel.logic.study.segmented.stack.notes)
