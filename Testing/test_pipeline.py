@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, ScarResult, TimeGap
-from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.slice_shift import move
@@ -163,23 +162,6 @@ def test_a_paced_ecg_stays_silent_after_a_correction(result: ScarResult) -> None
 def test_a_correction_without_ecg_says_why_it_cannot_tell(image_only: ScarResult) -> None:
     rows = remeasure(image_only, image_only.labels).segments
     assert [row.agreement_reason for row in rows] == [row.agreement_reason for row in image_only.segments]
-
-
-def test_command_and_panel_measure_a_correction_alike(result: ScarResult) -> None:
-    from ScarSegECGPanel import recompute
-
-    labels = result.labels.copy()
-    labels[len(labels) // 2][labels[len(labels) // 2] == SCAR] = MYOCARDIUM
-    conduction = median_beat(result.ecg).features.conduction
-    here = remeasure(result, labels)
-    there = recompute.measured(
-        result, result.anatomy, labels == SCAR, result.scar_probability_image_only > 0.5, here.method, conduction
-    )
-    assert [(row.agreement, row.agreement_reason) for row in here.segments] == [
-        (row.agreement, row.agreement_reason) for row in there.segments
-    ]
-    assert (here.scar, here.method) == (there.scar, there.method)
-    assert np.array_equal(here.labels, there.labels)
 
 
 def test_painting_outside_the_wall_does_not_count(result: ScarResult) -> None:

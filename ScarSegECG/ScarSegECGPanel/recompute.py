@@ -1,12 +1,11 @@
 """Results that follow from a segmented case without the networks: another rule, another partition, edited masks."""
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Anatomy, Burden, LgeStack, ScarResult
+from ScarSegECGLib.case import SCAR, Anatomy, LgeStack, ScarResult
 from ScarSegECGPanel.masks import Mask, Masks
 
 # What the panel calls a method, and the library's name of the rule ("" for the network).
@@ -91,42 +90,4 @@ def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:
         mode="landmark" if aha.mode == "landmark" else "fixed",
         segments=16 if aha.segments == 16 else 17,
         orientation_known=stack.orientation_known,
-    )
-
-
-def measured(
-    result: ScarResult, anatomy: Anatomy, scar: Mask, imageOnly: Mask, method: str, conduction: str
-) -> ScarResult:
-    """The case measured again with this anatomy and this scar; what the ECG itself says stays."""
-    from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES
-    from ScarSegECGLib.measure.agreement import agreement_table
-    from ScarSegECGLib.measure.burden import burden
-    from ScarSegECGLib.measure.contours import TERRITORIES
-    from ScarSegECGLib.measure.segments import segment_percent, segment_table
-
-    stack, wall = result.stack, anatomy.myocardium
-    scar, imageOnly = scar & wall, imageOnly & wall
-    said = [row.ecg_percent for row in result.segments]
-    ecgPercent = said if any(value is not None for value in said) else None
-    seen = [None if np.isnan(p) else float(p) for p in segment_percent(anatomy.aha, scar)]
-    used = result.ecg_use.amplitude > 0
-    agreement = agreement_table(seen, ecgPercent, conduction, used, why_not_used=result.ecg_use.reason)
-    labels = np.zeros(wall.shape, np.uint8)
-    labels[anatomy.cavity] = CAVITY
-    labels[wall] = MYOCARDIUM
-    labels[scar] = SCAR
-    empty = not wall.any()
-    nothing = Burden(0.0, 0.0, 0.0)
-    return dataclasses.replace(
-        result,
-        anatomy=anatomy,
-        labels=labels,
-        cavity_ml=float(anatomy.cavity.sum()) * stack.voxel_ml,
-        myocardium_ml=float(wall.sum()) * stack.voxel_ml,
-        scar=nothing if empty else burden(scar, wall, stack.voxel_ml),
-        scar_image_only=nothing if empty else burden(imageOnly, wall, stack.voxel_ml),
-        segments=segment_table(
-            anatomy, scar, imageOnly, stack.spacing, SEGMENT_NAMES, TERRITORIES, ecgPercent, agreement
-        ),
-        method=method,
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ScarSegECGLib.case import SCAR, Anatomy, ScarResult
+from ScarSegECGLib.measure.result import measured_again
 from ScarSegECGPanel import edits, recompute, state
 from ScarSegECGPanel.history import History, Step
 from ScarSegECGPanel.journal import Journal, Recovered
@@ -51,7 +52,7 @@ class Study:
     def result(self) -> ScarResult:
         """The case as it stands, measured."""
         if self._result is None:
-            self._result = recompute.measured(
+            self._result = measured_again(
                 self.segmented, self.anatomy, self.masks.scar, self.imageOnly, self.method, self.conduction
             )
         return self._result

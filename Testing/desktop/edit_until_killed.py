@@ -19,6 +19,7 @@ def result_of(desk: Desktop):
     import slicer
 
     from ScarSegECGLib.case import SCAR, Burden, EcgUse, ScarResult, SegmentRow, TimeGap
+    from ScarSegECGLib.measure.result import measured_again
     from ScarSegECGPanel import recompute
     from ScarSegECGPanel.masks import Masks
     from ScarSegECGPanel.nodes import stackFromVolume
@@ -41,7 +42,7 @@ def result_of(desk: Desktop):
         SegmentRow(n, f"segment {n}", "LAD", n < 17, 4.0, 0.0, 0.0, 0.0, None, None, "") for n in range(1, 18)
     )
     bare = dataclasses.replace(bare, segments=segments)
-    return recompute.measured(bare, anatomy, masks.scar, masks.scar, notes, "unknown")
+    return measured_again(bare, anatomy, masks.scar, masks.scar, notes, "unknown")
 
 
 def edit(folder: Path) -> None:
