@@ -28,16 +28,17 @@ def test_readme_quotes_the_table() -> None:
 
 def test_readme_quotes_the_ablation() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    quoted = re.search(r"<!-- ablation:[^>]*-->\n(.*?)\n<!-- /ablation -->", readme, re.DOTALL)
-    assert quoted is not None
-    assert quoted.group(1).strip() == ablation_figures(read_table(FOLDER / "ablation.csv"))
-    assert "semi-synthetic" in quoted.group(1).lower()
+    for table in ("ablation", "remedies"):
+        quoted = re.search(rf"<!-- {table}:[^>]*-->\n(.*?)\n<!-- /{table} -->", readme, re.DOTALL)
+        assert quoted is not None
+        assert quoted.group(1).strip() == ablation_figures(read_table(FOLDER / f"{table}.csv"))
+        assert "semi-synthetic" in quoted.group(1).lower()
 
 
 def test_the_card_quotes_the_table() -> None:
     weights = read_weights()
-    ablation = read_table(FOLDER / "ablation.csv")
-    card = model_card(read_table(FOLDER / "cross_validation.csv"), weights.settings, weights.sha256, ablation)
+    tables = [read_table(FOLDER / f"{name}.csv") for name in ("cross_validation", "ablation", "remedies")]
+    card = model_card(tables[0], weights.settings, weights.sha256, *tables[1:])
     assert (FOLDER / "MODEL_CARD.md").read_text(encoding="utf-8") == card
 
 

@@ -12,6 +12,7 @@ import torch
 from ScarSegECGLib.measure.overlap import Overlap
 from ScarSegECGLib.training.ablation import IMAGE_ONLY, ROWS, Outcome
 from ScarSegECGLib.training.ablation_tables import as_csv, as_markdown, bootstrap, calibrated, plot, table
+from ScarSegECGLib.training.card import ablation_figures
 from ScarSegECGLib.training.baseline import deep_loss, network, plan_2d
 
 
@@ -63,6 +64,17 @@ def test_every_caption_says_semi_synthetic(outcomes: list[Outcome]) -> None:
     rows = list(csv.DictReader(io.StringIO(as_csv(lines))))
     assert len(rows) == 4 and all("semi-synthetic" in row["data"] for row in rows)
     assert "semi-synthetic" in plot(lines).get_suptitle().lower()
+
+
+def test_the_card_rounds_as_the_table_does() -> None:
+    """0.00248 is 0.002, though 0.0025, as a table of four digits would have it, is 0.003."""
+    named = [(IMAGE_ONLY, 0.0), ("+ TAFF", -0.00248)]
+    lines = table(
+        [outcome(row, f"P{k}", 0.6 + gain, degraded=d) for d in (False, True) for row, gain in named for k in (1, 2)]
+    )
+    card = ablation_figures(list(csv.DictReader(io.StringIO(as_csv(lines)))))
+    assert "| -0.002 [-0.002, -0.002] |" in as_markdown(lines)
+    assert "| + TAFF | -0.002 [-0.002, -0.002] | -0.002 [-0.002, -0.002] |" in card
 
 
 def test_bootstrap_interval_holds_the_mean() -> None:

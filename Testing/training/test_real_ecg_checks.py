@@ -73,4 +73,4 @@ def test_every_record_is_reported(shared_data: Path) -> None:
     assert sources.count("PTB") == 4 and sources.count("CinC 2007") == 1 and sources.count("CinC 2021") >= 5
     assert all(np.isfinite(list(check.figures.values())).all() for check in checks if "normal" not in check.source)
     text = as_markdown(checks)
-    assert "simulated ECGs alone" in text and text.count("PTB") == 4
+    assert "simulated scars alone" in text and text.count("PTB") == 4

@@ -13,7 +13,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.network.device import choose_device
-from ScarSegECGLib.training.ablation_run import AblationPlan, run_ablation, write_ablation
+from ScarSegECGLib.training.ablation_run import AblationPlan, check_run, run_ablation, write_ablation
 from ScarSegECGLib.training.ecg_stage_one import EncoderRecipe
 from ScarSegECGLib.training.ecg_training import GuideRecipe
 from ScarSegECGLib.training.real_ecg_checks import all_checks, as_markdown
@@ -25,11 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", dest="trained", required=True, type=Path, metavar="RUN", help="folder of a training made by train"
     )
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where tables and plots go")
     parser.add_argument(
-        "--ecgs", type=Path, metavar="DIR", help="real ECGs: cinc2021 (noise, normals), ptb, cinc2007_case1"
+        "--out", required=True, type=Path, metavar="DIR", help="tables and plots; train reads them from RUN/ablation"
     )
-    parser.add_argument("--folds", type=int, nargs="+", metavar="K", help="these folds alone, from 0 (default: all)")
+    parser.add_argument(
+        "--ecgs",
+        type=Path,
+        metavar="DIR",
+        help="real ECGs: cinc2021 (noise, normals), ptb, cinc2007_case1; default: CASES/../../ecg",
+    )
+    parser.add_argument(
+        "--folds", "--only-folds", type=int, nargs="+", metavar="K", help="these folds alone, from 0 (default: all)"
+    )
     parser.add_argument(
         "--remedies",
         action="store_true",
@@ -48,7 +55,6 @@ def run(args: argparse.Namespace) -> int:
     ecgs = args.ecgs if args.ecgs is not None else args.cases.parent.parent / "ecg"
     if not (ecgs / "cinc2021").is_dir():
         raise InputError(f"{ecgs.name}: holds no folder cinc2021 with real ECGs for noise; give --ecgs DIR")
-    cases = [load_case(folder) for folder in tqdm(folders, desc="reading", unit="case", disable=args.quiet)]
     plan = AblationPlan()
     if args.quick:
         plan = dataclasses.replace(
@@ -60,13 +66,15 @@ def run(args: argparse.Namespace) -> int:
     plan = dataclasses.replace(
         plan, baseline_seconds=args.baseline_seconds, only_folds=args.folds, remedies=args.remedies
     )
+    check_run(args.trained, plan)  # before minutes of reading
+    cases = [load_case(folder) for folder in tqdm(folders, desc="reading", unit="case", disable=args.quiet)]
     args.out.mkdir(parents=True, exist_ok=True)
     result = run_ablation(cases, args.trained, ecgs / "cinc2021", plan, choose_device(args.device), args.quiet)
     if result is None:  # another process of torchrun writes
         return 0
     outcomes, encoder, skill = result
     notes = [skill.sentence, *(["A quick trial, not a result: few ECGs, few steps."] if args.quick else [])]
-    table = write_ablation(args.out, outcomes, notes)
+    table = write_ablation(args.out, outcomes, plan, notes)
     checks = all_checks(ecgs, encoder)
     write_text(args.out / "real_ecg_checks.md", as_markdown(checks))
     write_text(

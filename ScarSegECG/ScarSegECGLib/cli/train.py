@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -23,10 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("--cases", required=True, type=Path, metavar="DIR", help="holds Case_*/Case_*_{img,seg}.nii.gz")
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="RUN", help="folder of this training; resumed if it exists"
+        "--out",
+        "--run",
+        required=True,
+        type=Path,
+        metavar="RUN",
+        help="folder of this training; resumed if it exists; the tables that ablate wrote into its folder ablation go "
+        "into the card",
     )
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="patient-level folds (default 5)")
-    parser.add_argument("--only-fold", type=int, metavar="K", help="train and evaluate this fold alone, from 0")
+    parser.add_argument(
+        "--only-fold", "--only-folds", type=int, metavar="K", help="train and evaluate this fold alone, from 0"
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="of the scar network (default: as the shipped weights)")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks are trained")
 
@@ -55,10 +64,14 @@ def run(args: argparse.Namespace) -> int:
         weights = [args.out / f"fold{fold}" / "weights.safetensors" for fold in range(args.folds)]
         digest = assemble(cases, weights, job, args.out / "scarseg.safetensors")
         settings = read_weights(args.out / "scarseg.safetensors").settings
-        ablation = args.out / "ablation" / "ablation.csv"
-        rows = read_table(ablation) if ablation.is_file() and settings["ecg_trained"] else []
-        card = model_card(read_table(args.out / "cross_validation.csv"), settings, digest, rows)
+        tables = {}
+        for name in ("ablation", "remedies"):
+            table = args.out / "ablation" / f"{name}.csv"
+            tables[name] = read_table(table) if table.is_file() and settings["ecg_trained"] else []
+        card = model_card(read_table(args.out / "cross_validation.csv"), settings, digest, **tables)
         write_text(args.out / "MODEL_CARD.md", card)
+        if settings["ecg_trained"] and not tables["ablation"]:
+            print("warning: the card has no ablation: write it with ablate --out RUN/ablation", file=sys.stderr)
         if not args.quiet:
             print(f"weights: {args.out / 'scarseg.safetensors'} sha256 {digest}")
     if not args.quiet:

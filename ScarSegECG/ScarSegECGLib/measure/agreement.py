@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ScarSegECGLib.case import Agreement, Conduction
 
 ECG_IS_NO_FINDING = (
-    "The ECG estimate per segment was learned from simulated ECGs alone and sees scar in ECGs of healthy people too: "
+    "The ECG estimate per segment was learned from simulated scars alone and sees scar in ECGs of healthy people too: "
     "it is no finding."
 )
 """Said wherever an estimate or a verdict stands."""

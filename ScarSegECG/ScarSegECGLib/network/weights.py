@@ -16,7 +16,7 @@ from ScarSegECGLib.errors import InputError
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SHIPPED = FOLDER / "scarseg.safetensors"
-SHIPPED_SHA256 = "43928fe4dc39cfe83796a74922da41305207429d57842b2c7eb43ee25667aadb"
+SHIPPED_SHA256 = "d64df101c86a3d8e2c40e0ce717ebbb137539a2f2d14f826898ea972917744a9"
 _SETTINGS_KEY = "scarsegecg"
 
 

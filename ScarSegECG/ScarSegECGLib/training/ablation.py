@@ -14,12 +14,11 @@ from ScarSegECGLib.case import SCAR, FloatArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.ecg_extent import both_movements, never_erasing
 from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.measure.islands import drop_small_islands
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.measure.overlap import Overlap, overlap
 from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE, scar_probability
 from ScarSegECGLib.network.amplitude import LEAST_AMPLITUDE
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import SMALLEST_ISLAND_ML
 from ScarSegECGLib.training.degrade import degrade
 from ScarSegECGLib.training.ecg_training import GuideTrainer, embed
 from ScarSegECGLib.training.evidence import Seen, movement_of, see, toward

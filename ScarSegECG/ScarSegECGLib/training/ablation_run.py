@@ -148,6 +148,20 @@ def _baseline(
     return outcomes
 
 
+def check_run(run: Path, plan: AblationPlan) -> list[int]:
+    """The folds of ``plan``, each with its weights in ``run``.
+
+    Raises
+    ------
+    InputError : ``run`` lacks the weights of a fold.
+    """
+    chosen = list(range(plan.folds)) if plan.only_folds is None else list(plan.only_folds)
+    for fold in chosen:
+        if not (run / f"fold{fold}" / "weights.safetensors").is_file():
+            raise InputError(f"{run.name}: fold{fold}/weights.safetensors is missing; run scarsegecg train first")
+    return chosen
+
+
 def run_ablation(
     cases: Sequence[ExpertCase],
     run: Path,
@@ -167,10 +181,7 @@ def run_ablation(
     ------
     InputError : ``run`` lacks the weights of a fold.
     """
-    chosen = list(range(plan.folds)) if plan.only_folds is None else list(plan.only_folds)
-    for fold in chosen:
-        if not (run / f"fold{fold}" / "weights.safetensors").is_file():
-            raise InputError(f"{run.name}: fold{fold}/weights.safetensors is missing; run scarsegecg train first")
+    chosen = check_run(run, plan)
     many = int(os.environ.get("WORLD_SIZE", 1)) > 1
     if many and not distributed.is_initialized():
         distributed.init_process_group("gloo")
@@ -234,14 +245,18 @@ def _advance(bar: tqdm) -> Callable[[str], None]:
     return step
 
 
-def write_ablation(folder: Path, outcomes: Sequence[Outcome], notes: Sequence[str] = ()) -> str:
-    """``ablation.csv``, ``ablation.md``, ``ablation.png`` and the reliability diagrams; returns the Markdown."""
+def write_ablation(folder: Path, outcomes: Sequence[Outcome], plan: AblationPlan, notes: Sequence[str] = ()) -> str:
+    """``ablation.csv``, ``.md`` and ``.png`` (or ``remedies``), reliability diagrams; returns the Markdown."""
     lines = table(outcomes)
+    if plan.baseline_seconds > 0:
+        trained = f"{plan.baseline_seconds:g} s of processor time per fold (of the clock on a GPU)"
+        notes = [*notes, f"Baseline: MONAI's {BASELINE}, images alone, trained for {trained}."]
     text = as_markdown(lines, notes)
-    write_text(folder / "ablation.md", text)
-    write_text(folder / "ablation.csv", as_csv(lines))
-    _write_png(folder / "ablation.png", plot(lines))
-    for degraded, images in ((False, "clean"), (True, "degraded")):
+    name = "remedies" if plan.remedies else "ablation"
+    write_text(folder / f"{name}.md", text)
+    write_text(folder / f"{name}.csv", as_csv(lines))
+    _write_png(folder / f"{name}.png", plot(lines))
+    for degraded, images in () if plan.remedies else ((False, "clean"), (True, "degraded")):
         caption = f"Scar probability on {images} images. {CAPTION.split('.')[0]}."
         figure = reliability_figure(reliabilities(outcomes, degraded), caption)
         _write_png(folder / f"reliability_{images}.png", figure)

@@ -33,11 +33,12 @@ class Estimate:
     low: float
     high: float
 
-    def text(self, digits: int = 3) -> str:
-        """``0.512 [0.431, 0.590]``; a dash where there is no figure."""
+    def text(self, digits: int = 3, sign: str = "") -> str:
+        """``0.512 [0.431, 0.590]``, or with sign "+" as a difference; a dash where there is no figure."""
         if not np.isfinite(self.mean):
             return "-"
-        return f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        mean, low, high = (f"{value:{sign}.{digits}f}" for value in (self.mean, self.low, self.high))
+        return f"{mean} [{low}, {high}]"
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _flat(item: Line) -> dict[str, object]:
     row |= dict(zip(("pooled_dice", "pooled_precision", "pooled_sensitivity"), item.pooled, strict=True))
     row |= {"ece": item.ece, "ece_with_temperature": item.ece_calibrated, "temperature": item.temperature}
     row["false_scar_ml_in_normals"] = item.false_scar_ml
-    return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
+    return row  # to the last digit: what is rounded is rounded once, where it is printed
 
 
 def as_csv(lines: Sequence[Line]) -> str:
@@ -188,7 +189,7 @@ def as_markdown(lines: Sequence[Line], notes: Sequence[str] = ()) -> str:
             cells = [
                 item.row,
                 item.figures["dice"].text(),
-                "" if same else item.difference.text(),
+                "" if same else item.difference.text(sign="+"),
                 item.figures["precision"].text(),
                 item.figures["sensitivity"].text(),
                 " / ".join(f"{value:.3f}" for value in item.pooled),
@@ -216,7 +217,7 @@ def plot(lines: Sequence[Line]) -> Figure:
             panel.errorbar(mean, place, xerr=[[mean - low], [high - mean]], fmt="o", color="C0", capsize=3)
         panel.set_yticks(range(len(shown)), [item.row for item in shown])
         panel.set_ylim(len(shown) - 0.5, -0.5)
-        first = "" if alone is None else f", image only {alone.figures['dice'].mean:.3f}"
+        first = "" if alone is None else f"\nimage only {alone.figures['dice'].mean:.3f}"
         panel.set_title(f"{images} images{first}", fontsize=10)
         panel.set_xlabel("Dice minus image only's")
         panel.xaxis.set_major_locator(MaxNLocator(4))

@@ -25,11 +25,10 @@ from tqdm import tqdm
 from ScarSegECGLib.case import SCAR, LgeStack
 from ScarSegECGLib.lge.normalise import heart_disc, normalise
 from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.measure.islands import drop_small_islands
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.network.device import place
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import SMALLEST_ISLAND_ML
 from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
 from ScarSegECGLib.training.dataset import fine_slices
 from ScarSegECGLib.training.train import fast_precision
