@@ -6,6 +6,7 @@ Random weights say nothing about medicine; they show that what must hold does so
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +106,24 @@ def test_no_ecg_ever_erases_scar_that_the_image_shows(session, patient, alone, w
     assert shown.any() and (result.labels[shown] == SCAR).all()
     kept = alone.scar_probability > 0.5
     assert (result.scar_probability[kept] >= alone.scar_probability[kept]).all()
+
+
+def test_the_ecg_adds_at_most_a_fifth_of_the_time(patient) -> None:
+    """Processor time of one thread, the best of three: what else the machine does takes no part."""
+    shipped, threads = Session.load(device="cpu"), torch.get_num_threads()
+
+    def seconds(ecg: Ecg | None, gap: TimeGap) -> float:
+        times = []
+        for _ in range(3):
+            begin = time.process_time()
+            result = segment(patient.stack, ecg, gap, shipped)
+            times.append(time.process_time() - begin)
+        assert (result.ecg_use.amplitude > 0.9) == (ecg is not None)
+        return min(times)
+
+    torch.set_num_threads(1)
+    try:
+        seconds(patient.ecg, TimeGap(0.0))  # warm
+        assert seconds(patient.ecg, TimeGap(0.0)) <= 1.2 * seconds(None, TimeGap(None))
+    finally:
+        torch.set_num_threads(threads)
