@@ -7,13 +7,17 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, ScarResult, TimeGap
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, ScarResult, Subject, TimeGap
+from ScarSegECGLib.ecg.findings import ecg_findings
+from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.slice_shift import move
+from ScarSegECGLib.measure.contours import measure_contours
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import ECG_IS_NO_FINDING, METHODS, NONE_SHIFTED, remeasure, segment
+from ScarSegECGLib.pipeline import METHODS, NONE_SHIFTED, remeasure, segment
 from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient
 
 
@@ -68,7 +72,11 @@ def test_the_ecg_that_counts_is_named_and_the_image_only_result_kept(session, pa
     assert result.scar_image_only == image_only.scar
     assert not np.array_equal(result.scar_probability, image_only.scar_probability)
     assert all(row.ecg_percent is not None for row in result.segments)
-    assert ECG_IS_NO_FINDING in result.warnings and ECG_IS_NO_FINDING not in image_only.warnings
+    assert result.warnings == image_only.warnings  # what holds for every ECG is said with the limits
+    assert result.ecg_findings is not None and result.ecg_findings.features.conduction == "normal"
+    assert image_only.ecg_findings is None
+    assert not ((result.labels != SCAR) & (image_only.labels == SCAR)).any()
+    assert result.mvo is not None and result.mvo.ml <= result.scar.ml
     assert "no ECG was given" in image_only.ecg_use.reason
     assert all(row.ecg_percent is None for row in image_only.segments)
 
@@ -209,3 +217,32 @@ def test_looking_for_displaced_slices_in_vain_is_said_and_changes_nothing(sessio
     assert looked.stack.notes == (*patient.stack.notes, NONE_SHIFTED)
     assert np.array_equal(looked.labels, image_only.labels)
     assert looked.segments == image_only.segments
+
+
+def test_a_rule_gives_what_measure_gives(session, patient, image_only) -> None:
+    ruled = segment(patient.stack, None, TimeGap(None), session, method="n_sd", n_sd=4)
+    anatomy = ruled.anatomy
+    contours = (anatomy.cavity + 2 * anatomy.myocardium).astype(np.uint8)
+    measured = measure_contours(patient.stack, contours, anatomy, "n_sd", n_sd=4, smallest_island_ml=SMALLEST_ISLAND_ML)
+    assert np.array_equal(ruled.labels == SCAR, measured.mask)
+    assert ruled.method == f"{measured.method}; {measured.remote}"
+
+
+def test_a_threshold_in_healthy_wall_is_warned_of(session, patient) -> None:
+    lifted = dataclasses.replace(
+        patient.stack, voxels=patient.stack.voxels + 5 * patient.stack.voxels.max(), contrast="magnitude"
+    )
+    ruled = segment(lifted, None, TimeGap(None), session, method="fwhm")
+    assert any("within healthy myocardium" in warning for warning in ruled.warnings)
+
+
+def test_sex_age_and_doubts_reach_the_result(session, patient, result) -> None:
+    ecg = dataclasses.replace(patient.ecg, subject=Subject("", True, 80.0))
+    again = segment(patient.stack, ecg, TimeGap(3.0), session, doubts=("Two patients?",))
+    beat = median_beat(ecg, female=True)
+    assert again.ecg_findings is not None
+    assert again.ecg_findings.score_points == ecg_findings(beat, age=80.0, female=True).score_points
+    typed = segment(patient.stack, ecg, TimeGap(3.0), session, female=False, age=30.0)
+    expected = ecg_findings(median_beat(ecg, female=False), age=30.0, female=False)
+    assert typed.ecg_findings is not None and typed.ecg_findings.score_points == expected.score_points
+    assert again.warnings == ("Two patients?", *result.warnings)

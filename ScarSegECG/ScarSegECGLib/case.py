@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 LabelArray = NDArray[np.uint8]
 
+# Stands in every file and on every picture.
+RESEARCH_USE = "For research use; not a medical device."
 BACKGROUND, CAVITY, MYOCARDIUM, SCAR = 0, 1, 2, 3
 # Red, green, blue in 0..1: the same in every picture and in Slicer, told apart by colour-blind eyes.
 STRUCTURE_COLOURS = {CAVITY: (0.847, 0.416, 0.357), MYOCARDIUM: (0.247, 0.612, 0.612), SCAR: (0.949, 0.690, 0.180)}
@@ -120,7 +122,7 @@ class EcgFeatures:
 
     Durations are ms, the axis degrees in the frontal plane, amplitudes mV, rate beats per minute.
     ``q_ms``, ``q_mv``, ``r_ms``, ``r_mv``, ``s_ms``, ``s_mv`` are per lead, shape (12,), 0 where the wave is absent
-    (amplitudes are magnitudes) and NaN for a missing lead. ``irregular`` says that the beats' distances vary as in atrial
+    (amplitudes are magnitudes) and NaN for a missing lead. ``irregular``: the beats' distances vary as in atrial
     fibrillation.
     """
 
@@ -146,8 +148,8 @@ class EcgFindings:
     """What a reader of the ECG is shown beside the image; no part of it enters the segmentation.
 
     ``q_waves`` are the leads with a pathological Q wave (or R wave in V1, V2), ``None`` where they are not judged;
-    ``q_waves_remark`` says why. ``score_points`` are those of the QRS score (3 % of the LV each), ``None`` where it does
-    not hold; ``score_remark`` says why, or what weakens it.
+    ``q_waves_remark`` says why. ``score_points`` are those of the QRS score (3 % of the LV each), ``None`` where it
+    does not hold; ``score_remark`` says why, or what weakens it.
     """
 
     features: EcgFeatures
@@ -156,6 +158,19 @@ class EcgFindings:
     score_points: int | None
     score_percent_of_lv: float | None
     score_remark: str
+
+
+@dataclass(frozen=True, repr=False)
+class Subject:
+    """Whose it is, in memory alone: never written, logged or shown.
+
+    ``digest`` is of the patient's identifier under a salt of this process, "" where there is none; ``female`` and
+    ``age`` (years) are ``None`` where they are not known.
+    """
+
+    digest: str = ""
+    female: bool | None = None
+    age: float | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +193,8 @@ class Ecg:
         The device's own measurements, ms, by name: "qrs", "pr", "qt", "qtc"; "axis" in degrees.
     sha256, notes
         As in :class:`LgeStack`.
+    subject : Subject
+        Whose it is; compared with the images', and never written.
     """
 
     millivolts: FloatArray
@@ -188,6 +205,7 @@ class Ecg:
     device_ms: dict[str, float] = field(default_factory=dict)
     sha256: str = ""
     notes: tuple[str, ...] = ()
+    subject: Subject = Subject()
 
 
 @dataclass(frozen=True)
@@ -301,7 +319,7 @@ class ScarResult:
 
     ``labels`` is uint8: 0 background, 1 LV cavity, 2 myocardium without scar, 3 scar. The probabilities are float32
     in [0, 1], 0 outside the network's field of view. ``timings`` are seconds per stage. ``ecg_findings`` is ``None``
-    without an ECG or where it could not be measured.
+    without an ECG or where it could not be measured. ``mvo`` is microvascular obstruction, a part of ``scar``.
     """
 
     stack: LgeStack
@@ -321,3 +339,4 @@ class ScarResult:
     warnings: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
     ecg_findings: EcgFindings | None = None
+    mvo: Burden | None = None

@@ -26,26 +26,25 @@ from ScarSegECGLib.case import (
     ScarResult,
     TimeGap,
 )
+from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
 from ScarSegECGLib.measure.ecg_extent import both_movements, movement_to_extent, never_erasing
-from ScarSegECGLib.measure.islands import drop_small_islands, scar_islands
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands, scar_islands
+from ScarSegECGLib.measure.pattern import island_patterns
 from ScarSegECGLib.measure.result import corrected_by_hand, counted, measured_again
-from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE, bright_wall, scar_probability
+from ScarSegECGLib.measure.rule import scar_by_rule
+from ScarSegECGLib.measure.scar_probability import EWA_SHARE, SCAR_ABOVE, bright_wall, scar_probability
 from ScarSegECGLib.measure.threshold import METHODS as RULES
-from ScarSegECGLib.measure.threshold import segment_scar
 from ScarSegECGLib.network.amplitude import decide
 from ScarSegECGLib.network.locate import NOT_FOUND
 from ScarSegECGLib.network.session import ImageEvidence, Session
 
 NETWORK = "network"
 METHODS = (NETWORK, *RULES)
-SMALLEST_ISLAND_ML = 0.1
-ECG_IS_NO_FINDING = (
-    "The ECG estimate per segment was learned from simulated ECGs alone and sees scar in ECGs of healthy people too: "
-    "it is no finding."
-)
+# What the reader of files and partition noted that puts walls and segments in doubt: a wrong side is a wrong territory.
+_DOUBTS = ("header may not hold the true pose", "RV insertions are uncertain", "slice direction is not clear")
 NONE_SHIFTED = "Slices displaced between breath-holds were looked for: none displaced, none moved."
 
 Progress = Callable[[float, str], None]
@@ -76,6 +75,9 @@ def segment(
     n_sd: float | None = None,
     why_no_ecg: str = "no ECG was given",
     correct_shifts: bool = False,
+    female: bool | None = None,
+    age: float | None = None,
+    doubts: tuple[str, ...] = (),
     progress: Progress = lambda fraction, text: None,
 ) -> ScarResult:
     """Find the myocardium, divide it, segment the scar with and without the ECG, and measure it.
@@ -97,6 +99,12 @@ def segment(
     correct_shifts : bool
         Put slices displaced between breath-holds back in line before segmenting; results return to where the slices
         are in the file.
+    female : bool, optional
+        The patient's sex, for ECG criteria that depend on it; what the ECG file says when absent.
+    age : float, optional
+        Years, likewise.
+    doubts : tuple of str
+        What was noticed before, such as that ECG and images may be of two patients: the first warnings.
     progress : callable
         Called with the fraction done and the stage's name; may raise to cancel.
 
@@ -127,11 +135,17 @@ def segment(
             method=method,
             n_sd=n_sd,
             why_no_ecg=why_no_ecg,
+            female=female,
+            age=age,
+            doubts=doubts,
             progress=progress,
         )
         return native_result(aligned, stack, shifts)
     with clock.stage("ECG", 0.7):
-        beat, why_no_beat = _beat(ecg)
+        if ecg is not None:
+            female = ecg.subject.female if female is None else female
+            age = ecg.subject.age if age is None else age
+        beat, why_no_beat = _beat(ecg, female)
         why_no_ecg = why_no_beat or why_no_ecg
         use = _decide(ecg, beat, gap, anatomy, session, method, why_no_ecg)
     with clock.stage("scar", 0.8):
@@ -148,14 +162,12 @@ def segment(
             movement = never_erasing(both_movements(said.movement, extents, use.amplitude), alone)
             together = scar_probability(evidence.scar_logit + movement, wall, bright, anatomy.myocardium)
             ecg_percent = said.segment_percent
-        scar_alone, printed = _scar(alone, stack, anatomy, method, n_sd)
+        scar_alone, printed, doubtful = _scar(alone, stack, anatomy, method, n_sd)
         scar = scar_alone if together is alone else _scar(together, stack, anatomy, method, n_sd)[0]
     with clock.stage("measure", 0.9):
         said_percent = None if ecg_percent is None else [float(p) for p in ecg_percent]
         figures = counted(stack, anatomy, scar, scar_alone, scar_alone, use, _conduction(beat), said_percent)
-        warnings = _warnings(stack, anatomy, scar)
-    if ecg_percent is not None:
-        warnings += (ECG_IS_NO_FINDING,)
+        warnings = (*doubts, *([doubtful] if doubtful else []), *_warnings(stack, anatomy, scar))
     if shifts.moved.any():
         warnings += (f"Slices {shifts.sentence()}; correcting slice shifts (--correct-shifts) puts them in line.",)
     elif correct_shifts:
@@ -171,6 +183,7 @@ def segment(
         weights_sha256=session.weights_sha256,
         warnings=warnings,
         timings=clock.seconds,
+        ecg_findings=ecg_findings(beat, age=age, female=female) if beat is not None else None,
         **figures,
     )
 
@@ -189,7 +202,10 @@ def remeasure(result: ScarResult, labels: LabelArray, *, conduction: Conduction 
         Of the ECG, where it is known; else the ECG is measured for it, which takes a fifth of a second.
     """
     anatomy, scar = result.anatomy, labels == SCAR
-    conduction = _conduction(_beat(result.ecg)[0]) if conduction is None else conduction
+    if conduction is None and result.ecg_findings is not None:
+        conduction = result.ecg_findings.features.conduction
+    elif conduction is None:
+        conduction = _conduction(_beat(result.ecg)[0])
     again = measured_again(result, anatomy, scar, scar, corrected_by_hand(result.method), conduction)
     kept = tuple(
         dataclasses.replace(row, scar_percent_image_only=before.scar_percent_image_only)
@@ -198,12 +214,12 @@ def remeasure(result: ScarResult, labels: LabelArray, *, conduction: Conduction 
     return dataclasses.replace(again, scar_image_only=result.scar_image_only, segments=kept)
 
 
-def _beat(ecg: Ecg | None) -> tuple[MedianBeat | None, str]:
+def _beat(ecg: Ecg | None, female: bool | None = None) -> tuple[MedianBeat | None, str]:
     """The median beat, or the reason why there is none: an ECG that cannot be measured leaves the image alone."""
     if ecg is None:
         return None, ""
     try:
-        return median_beat(ecg), ""
+        return median_beat(ecg, female=female), ""
     except InputError as error:
         return None, str(error)
 
@@ -244,18 +260,23 @@ def _decide(
 
 def _scar(
     probability: FloatArray, stack: LgeStack, anatomy: Anatomy, method: str, n_sd: float | None
-) -> tuple[NDArray[np.bool_], str]:
-    """The scar mask by the chosen method, small islands left out, and the method as it is printed."""
+) -> tuple[NDArray[np.bool_], str, str]:
+    """The scar mask by the chosen method, the method as it is printed, and why the mask is not to be believed."""
     if method == NETWORK:
-        mask = probability > SCAR_ABOVE
-        printed = f"network + EWA, p > {SCAR_ABOVE:g}"
-    else:
-        found = segment_scar(
-            stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing, method, n_sd=n_sd, contrast=stack.contrast
-        )
-        mask = found.mask
-        printed = found.described
-    return drop_small_islands(mask, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML), printed
+        mask = drop_small_islands(probability > SCAR_ABOVE, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML)
+        share = 100 * EWA_SHARE
+        return mask, f"network {100 - share:.0f} % + intensity rule EWA {share:.0f} %, p > {SCAR_ABOVE:g}", ""
+    found = scar_by_rule(
+        stack.voxels,
+        anatomy.cavity,
+        anatomy.myocardium,
+        stack.spacing,
+        method,
+        n_sd=n_sd,
+        contrast=stack.contrast,
+        smallest_island_ml=SMALLEST_ISLAND_ML,
+    )
+    return found.mask, found.described, found.warning
 
 
 def _warnings(stack: LgeStack, anatomy: Anatomy, scar: NDArray[np.bool_]) -> tuple[str, ...]:
@@ -268,12 +289,14 @@ def _warnings(stack: LgeStack, anatomy: Anatomy, scar: NDArray[np.bool_]) -> tup
     half = len(lv) // 2
     if half and area[lv[:half]].mean() > 1.5 * area[lv[-half:]].mean():
         said.append("The cavity is larger at the apical end: check that the slices run from apex to base.")
-    _, islands = scar_islands(scar, anatomy.cavity, stack.spacing)
-    apart = [island for island in islands if not island.touches_endocardium]
-    if apart:
-        volume = sum(island.ml for island in apart)
-        said.append(
-            f"{len(apart)} scar island(s), {volume:.1f} ml, nowhere touch the endocardium: "
-            "a non-ischaemic pattern or a false positive."
-        )
+    said += [note for note in (*stack.notes, *anatomy.notes) if any(doubt in note for doubt in _DOUBTS)]
+    if stack.contrast == "unknown":
+        said.append("The files do not say whether the images are magnitude or PSIR: choose the contrast.")
+    volumes = {island.number: island.ml for island in scar_islands(scar, anatomy.cavity, stack.spacing)[1]}
+    kinds: dict[tuple[str, str], list[float]] = {}
+    for found in island_patterns(scar, anatomy.cavity, anatomy.myocardium, stack.spacing):
+        if found.remark:
+            kinds.setdefault((found.pattern, found.remark), []).append(volumes[found.number])
+    for (pattern, remark), ml in kinds.items():
+        said.append(f"{len(ml)} {pattern} scar island(s), {sum(ml):.1f} ml: {remark}.")
     return tuple(said)

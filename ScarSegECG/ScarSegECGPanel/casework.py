@@ -150,15 +150,28 @@ class CaseWork:
 
     def summary(self, result: ScarResult) -> str:
         """What was found, by which method, how much the ECG counted, and what was noted about the images."""
+        from ScarSegECGLib.measure.agreement import ECG_IS_NO_FINDING
+        from ScarSegECGLib.measure.result import BY_HAND, ecg_in
+
+        def burden(name: str, scar) -> str:
+            figures = _("{name} {ml:.1f} ml, {grams:.1f} g, {percent:.1f} % of the LV.")
+            return figures.format(name=name, ml=scar.ml, grams=scar.grams, percent=scar.percent_of_lv)
+
+        alone = burden(_("Scar, images alone:"), result.scar_image_only)
+        heard = ecg_in(result.method, result.ecg_use)
+        if BY_HAND in result.method:
+            scar = [burden(_("Scar, corrected by hand:"), result.scar), alone]
+        elif heard and result.scar != result.scar_image_only:
+            scar = [alone, burden(_("With ECG (investigational):"), result.scar)]
+        else:
+            scar = [burden(_("Scar:"), result.scar)]
+        if result.mvo:
+            scar.append(burden(_("MVO, within the scar:"), result.mvo))
         lines = [
-            _("Scar {ml:.1f} ml, {grams:.1f} g, {percent:.1f} % of the LV (image alone {alone:.1f} ml).").format(
-                ml=result.scar.ml,
-                grams=result.scar.grams,
-                percent=result.scar.percent_of_lv,
-                alone=result.scar_image_only.ml,
-            ),
+            *scar,
             _("Method: {method}.").format(method=result.method),
             result.ecg_use.reason,
+            *([ECG_IS_NO_FINDING] if any(row.ecg_percent is not None for row in result.segments) else []),
             *result.warnings,
             *result.stack.notes,
         ]
@@ -231,7 +244,7 @@ class CaseWork:
             return False
         try:
             study = Study.fromText(node.GetText(), slicer.util.arrayFromVolume(volume))
-        except (ValueError, KeyError):
+        except Exception:  # whatever a scene from elsewhere may hold
             return False  # of another version, or the images were changed since
         segmentation = parameterNode.outputSegmentation
         masks = readSegments(study.segmented.stack, volume, segmentation) if segmentation else None

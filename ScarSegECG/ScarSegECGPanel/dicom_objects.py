@@ -54,18 +54,14 @@ def writeObjects(
 
 
 def send(url: str, files: list[Path]) -> None:
-    """Store the objects on a DICOMweb server.
+    """Store the objects on a DICOMweb server, fetch each again and compare.
 
     Raises
     ------
     InputError
-        The server cannot be reached or refuses them.
+        The address is not encrypted; the server cannot be reached, refuses the objects or changes their content.
     """
-    from dicomweb_client.api import DICOMwebClient
-    from pydicom import dcmread
+    from ScarSegECGLib.pacs.archive import push
+    from ScarSegECGLib.pacs.connection import connect
 
-    try:
-        DICOMwebClient(url).store_instances([dcmread(file) for file in files])
-    except OSError as error:  # requests' errors are among these
-        reason = getattr(getattr(error, "response", None), "status_code", type(error).__name__)
-        raise InputError(f"The server did not take the objects ({reason}): check address and rights.") from None
+    push(connect(url), files)

@@ -1,5 +1,6 @@
 """Export: files into a folder, DICOM objects into the database or to a server; says what was written where."""
 
+import shutil
 from pathlib import Path
 
 import qt
@@ -22,6 +23,7 @@ class ExportSection(Section):
         super().__init__(panel)
         self.run: Run | None = None
         self._after = None
+        self._folder: Path | None = None  # of images and objects on their way, which name the patient
         self._timer = qt.QTimer()
         self._timer.setInterval(POLL_MS)
         self._timer.connect("timeout()", self.onTick)
@@ -61,7 +63,7 @@ class ExportSection(Section):
         def stored(files: list[Path]) -> str:
             from DICOMLib import DICOMUtils
 
-            DICOMUtils.importDicom(str(files[0].parent), db)
+            DICOMUtils.importDicom(str(files[0].parent), db, copyFiles=True)  # these are removed at once
             return _("{count} objects were added to the DICOM database, beside the images: {names}.").format(
                 count=len(files), names=", ".join(file.name for file in files)
             )
@@ -70,8 +72,15 @@ class ExportSection(Section):
 
     def onWeb(self) -> None:
         url = self.ui.webEdit.text.strip()
-        if not url.lower().startswith(("https://", "http://")):
+        if not url:
             self._say(_("Give the server's DICOMweb address, beginning with https://."))
+            return
+        from ScarSegECGLib.pacs.connection import check_address
+
+        try:
+            check_address(url)
+        except InputError as error:
+            self._say(str(error))
             return
         if not slicer.util.confirmOkCancelDisplay(
             _(
@@ -91,12 +100,19 @@ class ExportSection(Section):
             self._say(_("DICOM objects need the DICOM images: load the stack from Slicer's DICOM database."))
             return
         result, folder = self.study.result, Path(slicer.util.tempDirectory("ScarSegECG"))
+        self._folder = folder
+        folder.chmod(0o700)
 
         def work(progress):
-            written = writeObjects(result, files, folder, progress)
-            if then:
-                progress(0.9, "sending")
-                then(written)
+            try:
+                written = writeObjects(result, files, folder, progress)
+                if then:
+                    progress(0.9, "sending")
+                    then(written)
+                progress(1.0, "")
+            except BaseException:  # also a cancel, after which nobody else looks
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
             return written
 
         self._begin(work, after)
@@ -112,13 +128,25 @@ class ExportSection(Section):
             return
         self._timer.stop()
         run, after, self.run = self.run, self._after, None
+        try:
+            self._tell(run, after)
+        finally:
+            self._forget()
+        self.onStudy()
+
+    def _tell(self, run: Run, after) -> None:
         if run.error is None:
             self._say(after(run.result))
         elif isinstance(run.error, InputError):
             self._say(str(run.error))
         else:
             self._say(_("The export failed: {reason}").format(reason=f"{type(run.error).__name__}: {run.error}"))
-        self.onStudy()
+
+    def _forget(self) -> None:
+        """Remove the copies of the patient's images and objects."""
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
 
     def _say(self, text: str) -> None:
         self.ui.exportLabel.text = text
@@ -128,3 +156,4 @@ class ExportSection(Section):
         if self.run:
             self.run.cancel()
         self.run = None
+        self._forget()

@@ -37,8 +37,8 @@ class AhaRule:
         return self.segments == 17 and self.mode == "fixed" and self.insertions is None
 
 
-def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule) -> tuple[Mask, str]:
-    """The scar and the method as it is printed.
+def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule) -> tuple[Mask, str, str]:
+    """The scar, the method as it is printed, and why the scar is not to be believed ("" where nothing says so).
 
     Raises
     ------
@@ -46,13 +46,13 @@ def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule) -> tuple[Ma
         The rule cannot be used on these images.
     """
     from ScarSegECGLib.measure.islands import drop_small_islands
-    from ScarSegECGLib.measure.threshold import segment_scar
+    from ScarSegECGLib.measure.rule import scar_by_rule
 
     stack = result.stack
     if rule == ScarRule() and anatomy is result.anatomy:
-        return result.labels == SCAR, result.method
+        return result.labels == SCAR, result.method, ""
     if rule.method in RULES:
-        found = segment_scar(
+        found = scar_by_rule(
             stack.voxels,
             anatomy.cavity,
             anatomy.myocardium,
@@ -60,15 +60,15 @@ def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule) -> tuple[Ma
             RULES[rule.method],
             n_sd=rule.nSd if rule.method == "n SD" else None,
             contrast=stack.contrast,
+            smallest_island_ml=rule.smallestMl,
         )
-        mask, printed = found.mask, found.described
-    else:
-        alone = rule.method == IMAGE_ONLY
-        probability = result.scar_probability_image_only if alone else result.scar_probability
-        mask = (probability > rule.probability) & anatomy.myocardium
-        network = result.method.partition(",")[0]  # what made the probabilities
-        printed = f"{network}{', image only' if alone else ''}, p > {rule.probability:g}"
-    return drop_small_islands(mask, stack.spacing, minimum_ml=rule.smallestMl), printed
+        return found.mask, found.described, found.warning
+    alone = rule.method == IMAGE_ONLY
+    probability = result.scar_probability_image_only if alone else result.scar_probability
+    mask = (probability > rule.probability) & anatomy.myocardium
+    network = result.method.partition(",")[0]  # what made the probabilities
+    printed = f"{network}{', image only' if alone else ''}, p > {rule.probability:g}"
+    return drop_small_islands(mask, stack.spacing, minimum_ml=rule.smallestMl), printed, ""
 
 
 def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:

@@ -42,7 +42,7 @@ class RecoverSection(Section):
             return
         try:
             study = Study.fromJournal(self._found, slicer.util.arrayFromVolume(volume))
-        except (ValueError, KeyError):
+        except Exception:  # whatever a file may hold
             self.ui.recoverLabel.text = _("The corrections are of another LGE stack than the chosen one.")
             return
         self.panel.takeStudy(study)

@@ -88,8 +88,9 @@ class ResultsSection(Section):
             self.panel.views.ecg(None)
             return
         from ScarSegECGLib.view.ecg_paper import ecg_paper
+        from ScarSegECGLib.view.pictures import ecg_lines
 
-        drawing = ecg_paper(self.study.segmented.ecg, median_features=[self.study.segmented.ecg_use.reason])
+        drawing = ecg_paper(self.study.segmented.ecg, median_features=ecg_lines(self.study.segmented))
         self.paper.show(drawing)
         self.panel.views.ecg(drawing)
 
@@ -102,6 +103,7 @@ class ResultsSection(Section):
         return bullseye(
             said,
             title="From the ECG alone" if known else "From the ECG: no estimate",
+            subtitle="an estimate learned from simulated ECGs, no finding" if known else "",
             imaged=[row.imaged for row in result.segments],
             agreement=[row.agreement for row in result.segments] if known else None,
             selected=self.selected,

@@ -32,7 +32,8 @@ class ScarSection(Section):
             self._timer.start(SETTLED_MS)
 
     def onStudy(self) -> None:
-        self.ui.scarLabel.text = self.study.method if self.study else ""
+        said = (self.study.method, self.study.doubt) if self.study else ()
+        self.ui.scarLabel.text = "\n".join(line for line in said if line)
 
     def release(self) -> None:
         self._timer.stop()

@@ -3,10 +3,8 @@
 The images themselves are not in it: they are the volume node's. Nothing in it names a patient.
 """
 
-import base64
 import dataclasses
 import hashlib
-import io
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import (
+    LEADS,
     Anatomy,
     Burden,
     Ecg,
+    EcgFeatures,
+    EcgFindings,
     EcgUse,
     LgeStack,
     ScarResult,
@@ -24,6 +25,7 @@ from ScarSegECGLib.case import (
     Storage,
     TimeGap,
 )
+from ScarSegECGPanel.arrays import packed, unpacked
 
 VERSION = 1
 
@@ -49,13 +51,11 @@ def toDict(result: ScarResult, conduction: str) -> dict[str, Any]:
     }
     if ecg is not None:
         arrays |= {"millivolts": ecg.millivolts, "leads": ecg.lead_mask}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
     return {
         "version": VERSION,
         "image": digestOf(stack.voxels),
         "conduction": conduction,
-        "arrays": base64.b64encode(buffer.getvalue()).decode(),
+        "arrays": packed(arrays),
         "stack": {
             "axes": stack.storage.axes,
             "flips": stack.storage.flips,
@@ -81,6 +81,8 @@ def toDict(result: ScarResult, conduction: str) -> dict[str, Any]:
         "anatomy": {"mode": anatomy.mode, "imaged": anatomy.imaged, "notes": anatomy.notes},
         "scar": dataclasses.asdict(result.scar),
         "scar_image_only": dataclasses.asdict(result.scar_image_only),
+        "mvo": dataclasses.asdict(result.mvo) if result.mvo else None,
+        "ecg_findings": _fromFindings(result.ecg_findings),
         "segments": [dataclasses.asdict(row) for row in result.segments],
         "cavity_ml": result.cavity_ml,
         "myocardium_ml": result.myocardium_ml,
@@ -102,7 +104,7 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
     Raises
     ------
     ValueError
-        Another version, or another image than the one that was segmented.
+        Another version, another image than the one that was segmented, or arrays that are not a case's.
     """
     if saved.get("version") != VERSION:
         raise ValueError("saved by another version")
@@ -122,8 +124,7 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
         sha256=kept["sha256"],
         notes=tuple(kept["notes"]),
     )
-    with np.load(io.BytesIO(base64.b64decode(saved["arrays"])), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    arrays = unpacked(saved["arrays"], voxels.shape)
     ecg = None
     if saved["ecg"] is not None:
         meta = saved["ecg"]
@@ -165,8 +166,39 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
         weights_sha256=saved["weights_sha256"],
         warnings=tuple(saved["warnings"]),
         timings=saved["timings"],
+        ecg_findings=_toFindings(saved.get("ecg_findings")),
+        mvo=Burden(**saved["mvo"]) if saved.get("mvo") else None,
     )
     return result, saved["conduction"]
+
+
+_PER_LEAD = ("q_ms", "q_mv", "r_ms", "r_mv", "s_ms", "s_mv")
+
+
+def _fromFindings(found: EcgFindings | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    saved = dataclasses.asdict(found)
+    for name in _PER_LEAD:
+        saved["features"][name] = getattr(found.features, name).tolist()
+    return saved
+
+
+def _toFindings(saved: dict[str, Any] | None) -> EcgFindings | None:
+    if saved is None:
+        return None
+    features = dict(saved["features"])
+    for name in _PER_LEAD:
+        features[name] = np.array(features[name], np.float32)
+        if features[name].shape != (len(LEADS),):
+            raise ValueError("the ECG's waves are not those of 12 leads")
+    leads = saved["q_waves"]
+    told = {**saved, "q_waves": None if leads is None else tuple(leads)}
+    try:
+        told["features"] = EcgFeatures(**{**features, "from_device": tuple(features["from_device"])})
+        return EcgFindings(**told)
+    except TypeError:
+        raise ValueError("the ECG's findings are not as they were written") from None
 
 
 def _fromDate(date: datetime | None) -> str:

@@ -35,6 +35,7 @@ class Study:
         self.aha = AhaRule()
         self._anatomy: Anatomy | None = segmented.anatomy
         self._result: ScarResult | None = segmented
+        self.doubt = ""  # why a rule's scar is not to be believed
         self._proposal: Mask | None = None
         self._imageOnly: Mask | None = None
 
@@ -109,8 +110,10 @@ class Study:
         InputError
             The rule cannot be used on these images.
         """
-        self._proposal, printed = recompute.scarByRule(self.segmented, self.anatomy, rule)
-        return self.change(name, withScar(self.bits, self._proposal), byHand=False, method=printed)
+        self._proposal, printed, doubt = recompute.scarByRule(self.segmented, self.anatomy, rule)
+        changed = self.change(name, withScar(self.bits, self._proposal), byHand=False, method=printed)
+        self.doubt = doubt
+        return changed
 
     def divide(self, aha: AhaRule) -> None:
         """Divide the wall anew.
@@ -122,9 +125,6 @@ class Study:
         """
         anatomy = recompute.anatomyOf(self.segmented.stack, self.masks, aha)
         self.aha, self._anatomy, self._result = aha, anatomy, None
-
-    def editScar(self, name: str, scar: Mask) -> bool:
-        return self.change(name, withScar(self.bits, scar), byHand=True)
 
     def keepSlices(self, first: int, last: int) -> bool:
         """Leave out what lies beyond the apex and base slices; what was segmented there comes back with them."""
@@ -158,7 +158,7 @@ class Study:
 
     def _set(self, bits: Bits, method: str) -> None:
         contours = (bits ^ self.bits) & 3
-        self.bits, self.method, self._result = bits, method, None
+        self.bits, self.method, self._result, self.doubt = bits, method, None, ""
         if contours.any():
             self._anatomy = None
 

@@ -41,7 +41,9 @@ def test_what_is_no_left_ventricle_is_refused_with_the_reason():
 
 def test_no_expert_mask_is_refused_or_changed_much(shared_data):
     nibabel = pytest.importorskip("nibabel")
-    for file in sorted((shared_data / "emidec" / "cases").glob("*/*_seg.nii.gz")):
+    files = sorted((shared_data / "emidec" / "cases").glob("*/*_seg.nii.gz"))
+    assert files
+    for file in files:
         seg = nibabel.load(file)
         labels = np.asarray(seg.dataobj).T
         spacing = tuple(float(z) for z in seg.header.get_zooms()[::-1])

@@ -5,6 +5,9 @@ The readers' own tests cover each kind of file; these show that the command pass
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,8 @@ import SimpleITK as sitk
 import wfdb
 
 from ScarSegECGLib.cli import main
+from ScarSegECGLib.cli.evaluate import find_ecg
+from ScarSegECGLib.errors import InputError
 
 
 def _nifti(path: Path, voxels: np.ndarray) -> Path:
@@ -114,6 +119,45 @@ def test_dates_thirty_years_apart(capfd, tmp_path, stack, record):
     assert "dates cannot be right" in _segment(capfd, tmp_path / "out", "--lge", stack, "--ecg", record, *dates)
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--n-sd", "5"], "--n-sd has no effect with --method network"),
+        (["--n-sd", "5", "--method", "otsu"], "--n-sd has no effect with --method otsu"),
+        (["--ecg-date", "2024-01-01"], "--ecg-date has no effect without an ECG"),
+        (["--event-between"], "--event-between has no effect without an ECG"),
+    ],
+)
+def test_options_without_effect(capfd, tmp_path, stack, options, says):
+    assert says in _segment(capfd, tmp_path / "out", "--lge", stack, "--no-ecg", *options)
+
+
+def test_an_option_of_another_verb_shows_the_options_of_this_one(capfd, tmp_path, stack):
+    with pytest.raises(SystemExit) as end:
+        main(["segment", "--lge", str(stack), "--out", str(tmp_path / "out"), "--labelmap"])
+    said = capfd.readouterr().err
+    assert end.value.code == 2
+    assert "usage: scarsegecg segment" in said and "unrecognized arguments: --labelmap" in said
+
+
+def test_stopping_while_the_libraries_load_is_one_line(capfd, monkeypatch):
+    def stopped(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ScarSegECGLib.cli.import_module", stopped)
+    assert main(["segment", "--lge", "x", "--out", "y"]) == 130
+    assert capfd.readouterr().err == "scarsegecg segment: stopped; nothing was left half-written\n"
+
+
+def test_a_terminal_sees_that_the_libraries_load(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["ecg", str(tmp_path / "none.xml")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("loading ...\r" + " " * 11 + "\rscarsegecg ecg: ")
+    assert main(["ecg", "-q", str(tmp_path / "none.xml")]) == 2
+    assert "loading" not in capsys.readouterr().err
+
+
 def test_an_output_folder_with_other_content(capfd, tmp_path, stack):
     out = tmp_path / "out"
     out.mkdir()
@@ -151,6 +195,48 @@ def test_cases_that_are_no_cases(capfd, tmp_path):
     line = refuse(capfd, "evaluate", "--cases", tmp_path, "--json", tmp_path / "a.json")
     assert "missing" in line
     assert not (tmp_path / "a.json").exists()
+
+
+def test_a_case_in_this_very_folder_is_named(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert f"{tmp_path.name}: holds no case" in refuse(capfd, "evaluate", "--cases", ".", "--json", "a.json")
+
+
+def test_ablation_without_a_training_is_refused_before_anything_is_read(capfd, tmp_path):
+    (tmp_path / "ecg" / "cinc2021").mkdir(parents=True)
+    case = tmp_path / "Case_1"
+    case.mkdir()
+    for kind in ("img", "seg"):
+        (case / f"Case_1_{kind}.nii.gz").write_bytes(b"x")
+    options = ("--cases", tmp_path, "--run", tmp_path / "none", "--out", tmp_path / "out", "--ecgs", tmp_path / "ecg")
+    assert "weights.safetensors is missing" in refuse(capfd, "ablate", "-q", *options)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "dates", "says"),
+    [
+        (("ecg.csv", "ecg.hea"), None, "several ECGs (ecg.csv, ecg.hea)"),
+        (("ecg.hea", "ecg.dat"), {"mir": "2024-01-01"}, "dates.json: expected"),
+        (("ecg.hea", "ecg.dat"), {"event_between": "no"}, "dates.json: expected"),
+    ],
+)
+def test_the_ecg_of_a_case_is_one_with_its_dates(tmp_path, record, names, dates, says):
+    folder = tmp_path / "Case_1"
+    folder.mkdir()
+    for name in names:
+        source = record.with_suffix(Path(name).suffix)
+        (folder / name).write_bytes(source.read_bytes() if source.is_file() else b"x")
+    if dates is not None:
+        (folder / "dates.json").write_text(json.dumps(dates))
+    with pytest.raises(InputError, match=re.escape(says)):
+        find_ecg(folder)
+
+
+def test_an_event_between_is_read_from_the_dates_of_a_case(tmp_path, record):
+    (tmp_path / "dates.json").write_text('{"mri": "2024-01-03", "ecg": "2024-01-01", "event_between": true}')
+    ecg, gap = find_ecg(tmp_path)
+    assert ecg is not None and gap.days == -2 and gap.event_between
 
 
 def test_fold_that_does_not_exist(capfd, tmp_path):

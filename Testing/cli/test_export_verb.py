@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -50,13 +52,14 @@ def test_a_second_export_leaves_nothing_of_the_first(case, tmp_path, capsys) -> 
     assert export(case, out) == 0
     before = pydicom.dcmread(out / "segmentation.dcm").SOPInstanceUID
     (out / "notes.txt").write_text("mine")
+    (out / "report_pdf.txt").write_text("mine too")
     assert export(case, out) == 2
-    assert "--overwrite" in capsys.readouterr().err
+    assert "already holds a result: add --overwrite to replace it" in capsys.readouterr().err
     assert pydicom.dcmread(out / "segmentation.dcm").SOPInstanceUID == before
     other = make_case(tmp_path / "other", labels=made_up_labels(scar=False), with_ecg=False)
     assert export(other, out, "--overwrite") == 0
     left = {path.name for path in out.iterdir()}
-    assert "notes.txt" in left
+    assert {"notes.txt", "report_pdf.txt"} <= left
     assert not {"scar_parts.dcm", "scar_probability_image_only.dcm"} & left
     assert pydicom.dcmread(out / "segmentation.dcm").SOPInstanceUID != before
 
@@ -78,6 +81,35 @@ def test_refusals(case, tmp_path, capsys, change, words) -> None:
     assert words.replace("\\", "") in said
     assert str(tmp_path) not in said
     assert not out.exists()
+
+
+def test_a_folder_of_somebody_elses_keeps_what_it_holds(case, tmp_path, capsys) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "bullseye.dcm").write_text("precious")
+    assert export(case, out) == 2
+    assert "holds other files" in capsys.readouterr().err
+    scarless = make_case(tmp_path / "other", labels=made_up_labels(scar=False), with_ecg=False)
+    (out / "scar_parts.dcm").write_text("precious")
+    assert export(scarless, out, "--overwrite") == 0  # beside them, as asked; what it does not write stays
+    assert (out / "scar_parts.dcm").read_text() == "precious"
+
+
+@pytest.mark.parametrize("more", [[], ["-q"], ["--verified-by", "Curie^Marie"]])
+def test_a_result_of_another_file_needs_a_word(case, tmp_path, capsys, more) -> None:
+    """On the same grid nothing tells whose heart it is: the objects would carry the patient of these images."""
+    other = tmp_path / "result"
+    shutil.copytree(case.folder, other)
+    content = json.loads((other / "result.json").read_text())
+    content["inputs"]["lge_sha256"] = "0" * 64
+    (other / "result.json").write_text(json.dumps(content))
+    arguments = ["export", str(other), "--lge", str(case.series), "--out", str(tmp_path / "out"), *more]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "same patient's" in said and "--other-file" in said and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+    assert main([*arguments, "--other-file"]) == 0
+    assert "warning: The result was made from another file" in capsys.readouterr().err
 
 
 def test_segment_on_dicom_writes_dicom_by_itself(tmp_path, capsys) -> None:
@@ -108,7 +140,7 @@ def test_images_that_carry_no_dicom_keep_the_result(tmp_path, capsys) -> None:
     out = tmp_path / "out"
     arguments = ["--lge", str(tmp_path / "series"), "--no-ecg", "--device", "cpu", "--out", str(out)]
     assert main(["segment", *arguments]) == 0
-    assert "no DICOM objects were written: The DICOM images are not one stack" in capsys.readouterr().out
+    assert "no DICOM objects were written: The DICOM images are not one stack" in capsys.readouterr().err
     assert (out / "result.json").is_file()
     assert not (out / "dicom").exists()
 

@@ -53,7 +53,8 @@ def test_all_methods_side_by_side(files, tmp_path) -> None:
     assert report["methods"]["ewa"]["scar"]["ml"] == pytest.approx(truth, rel=0.5)
     for entry in report["methods"].values():
         assert entry["method"]
-        assert entry["core_ml"] + entry["grey_ml"] <= entry["scar"]["ml"] + 1e-6
+        parts = (entry["core_ml"], entry["grey_ml"] or 0.0, entry["mvo_ml"], entry["rest_ml"])
+        assert sum(parts) == pytest.approx(entry["scar"]["ml"])
 
 
 def test_the_choices_stand_beside_every_number(files, tmp_path, capsys) -> None:
@@ -154,6 +155,16 @@ def test_pictures_of_one_rule_are_written(files, tmp_path, mode) -> None:
         (["--remote", "nothing.nii.gz", "--method", "n_sd"], "not found"),
         (["--remote-segments", "17.5", "--method", "n_sd", "--n-sd", "3"], "no voxel in the myocardium"),
         (["--table", "t.txt"], ".csv or .md"),
+        (["--bullseye", "eye.png", "--json", "no/m.json"], "its folder"),
+        (["--picture", "eye.png", "--polar-map", "m.gif"], ".png, .svg or .pdf"),
+        (["--json", "."], "is a folder"),
+        (["--n-sd", "5"], "--n-sd has no effect with --method manual"),
+        (["--n-sd", "5", "--method", "ewa"], "--n-sd has no effect with --method ewa"),
+        (["--per", "stack"], "--per stack has no effect"),
+        (["--fwhm-region", "r.nii", "--method", "otsu"], "--fwhm-region has no effect"),
+        (["--smallest-island-ml", "1"], "--smallest-island-ml has no effect"),
+        (["--smallest-island-ml", "-3", "--method", "ewa"], "0 or more"),
+        (["--remote-segments", "5"], "--remote has no effect with --method manual unless --contrast"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(files, options, says, capsys, monkeypatch, tmp_path) -> None:
@@ -201,12 +212,28 @@ def test_rules_are_held_against_the_experts_of_a_folder(cases, tmp_path, capsys,
         (["--method", "manual"], "choose --method"),
         (["--method", "all", "--remote", "x.nii"], "--remote belongs"),
         (["--method", "all", "--correct-shifts"], "--correct-shifts belongs"),
+        (["--method", "all", "--smallest-island-ml", "1"], "--smallest-island-ml belongs"),
+        (["--method", "all", "--aha", "landmark"], "--aha belongs"),
+        (["--method", "all", "--segments", "16"], "--segments belongs"),
+        (["--method", "otsu", "--n-sd", "3"], "--n-sd has no effect"),
         (["--method", "all", "--table", "t.xlsx"], ".csv or .md"),
     ],
 )
 def test_what_a_folder_of_cases_cannot_use_is_refused(cases, options, says, capsys) -> None:
     assert main(["measure", "--cases", str(cases), *options]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["otsu", "ewa"])
+def test_one_rule_gives_one_number_in_segment_and_in_measure(files, tmp_path, method) -> None:
+    out = tmp_path / "out"
+    inputs = ["--lge", str(files["lge"]), "--no-ecg", "--method", method, "--out", str(out), "--device", "cpu"]
+    assert main(["segment", "-q", *inputs]) == 0
+    told = json.loads((out / "result.json").read_text())
+    again = measure({"lge": files["lge"], "labels": out / "labels.nii.gz"}, tmp_path / "m.json", "--method", method)
+    entry = again["methods"][method]
+    assert entry["scar"]["ml"] == pytest.approx(told["scar"]["image_only"]["ml"])
+    assert entry["method"] in told["method"]["scar"] and "islands below 0.1 ml left out" in entry["method"]
 
 
 def test_a_rule_that_needs_the_contrast_says_so(files, capsys) -> None:

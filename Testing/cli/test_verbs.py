@@ -46,8 +46,20 @@ def test_quiet_is_quiet(files, tmp_path, capfd) -> None:
     assert main(["segment", "-q", "--lge", str(files["lge"]), "--no-ecg", "--out", str(tmp_path / "out")]) == 0
     printed = capfd.readouterr()
     assert printed.out == ""
-    assert printed.err == ""
+    assert all(line.startswith("warning: ") for line in printed.err.splitlines())
     assert not (tmp_path / "out" / "ecg.png").exists()
+
+
+def test_quiet_hides_no_warning(files, tmp_path, capfd) -> None:
+    """The ECG's file has a date, the NIfTI has none: which one to give is said, and every warning of the result."""
+    arguments = ["segment", "-q", "--lge", str(files["lge"]), "--ecg", str(files["ecg"]), "--device", "cpu"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    printed = capfd.readouterr()
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert printed.out == ""
+    assert "warning: MRI date missing: give --mri-date" in printed.err and "--ecg-date" not in printed.err
+    assert "MRI date unknown: reduced weight" in result["ecg"]["reason"]
+    assert result["warnings"] and all(f"warning: {said}" in printed.err for said in result["warnings"])
 
 
 def test_demo_compares_with_the_truth(tmp_path, capsys) -> None:
@@ -56,6 +68,17 @@ def test_demo_compares_with_the_truth(tmp_path, capsys) -> None:
     assert "truth" in printed
     assert (tmp_path / "demo" / "result" / "report.html").is_file()
     assert main(["demo", "-q", "--out", str(tmp_path / "demo")]) == 0
+
+
+@pytest.mark.parametrize("name", ["patient", "result"])
+def test_demo_overwrites_nothing_of_others(files, tmp_path, capsys, name) -> None:
+    theirs = tmp_path / name / ("lge.nii.gz" if name == "patient" else "report.html")
+    theirs.parent.mkdir()
+    theirs.write_text("precious")
+    assert main(["demo", "-q", "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"a folder {name} that is no demo's" in said and said.count("\n") == 1
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs] and theirs.read_text() == "precious"
 
 
 def test_evaluate_counts_and_summarises(files, tmp_path, capsys) -> None:

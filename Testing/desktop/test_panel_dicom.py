@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 import types
 from pathlib import Path
@@ -57,14 +58,22 @@ def test_objects_go_into_the_database(loaded, monkeypatch: pytest.MonkeyPatch) -
 
     imported: list[Path] = []
     module = types.ModuleType("DICOMLib")
-    module.DICOMUtils = types.SimpleNamespace(importDicom=lambda folder, db: imported.append(Path(folder)))
+    modalities: set[str] = set()
+
+    def importDicom(folder: str, db: object, copyFiles: bool = False) -> None:
+        assert copyFiles, "the database would hold links to files that are removed"
+        assert Path(folder).parent.stat().st_mode & 0o077 == 0
+        imported.append(Path(folder))
+        modalities.update(dcmread(path, stop_before_pixels=True).Modality for path in Path(folder).iterdir())
+
+    module.DICOMUtils = types.SimpleNamespace(importDicom=importDicom)
     monkeypatch.setitem(sys.modules, "DICOMLib", module)
     loaded.ui.dicomButton.click()
     said = finished(loaded)
     assert "added to the DICOM database" in said, said
     (folder,) = imported
-    modalities = {dcmread(path, stop_before_pixels=True).Modality for path in folder.iterdir()}
     assert {"SEG", "SR"} <= modalities
+    assert not folder.parent.exists()  # nor the copies of the images beside it
     assert "report.dcm" in said
 
 
@@ -84,3 +93,57 @@ def test_nothing_is_sent_before_it_is_confirmed(desk, loaded, monkeypatch: pytes
     loaded.ui.webButton.click()
     assert "were sent to https://pacs.example" in finished(loaded)
     assert sent and sent[0][1] >= 2
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://pacs.example:8042/dicom-web", "not encrypted"),
+        ("https://me:ZZSECRET@pacs.example/dicom-web", "more than an address"),
+        ("pacs.example", "not a web address"),
+    ],
+)
+def test_nothing_is_sent_to_an_address_that_is_not_safe(desk, loaded, url: str, words: str) -> None:
+    from ScarSegECGLib.errors import InputError
+    from ScarSegECGPanel.dicom_objects import send
+
+    loaded.ui.webEdit.text = url
+    desk.asked.clear()
+    loaded.ui.webButton.click()
+    assert words in loaded.ui.exportLabel.text
+    assert loaded.export.run is None and desk.asked == []
+    with pytest.raises(InputError, match=words):
+        send(url, [])
+
+
+@pytest.mark.parametrize("ends", ["refused", "cancelled"])
+def test_no_copy_of_the_images_stays(desk, loaded, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    from ScarSegECGLib.errors import InputError
+
+    folders: list[Path] = []
+    export = sys.modules["ScarSegECGPanel.export"]
+    begun, go_on = threading.Event(), threading.Event()
+
+    def write(result, files, folder: Path, progress) -> list[Path]:
+        folders.append(folder)
+        (folder / "images").mkdir()
+        (folder / "images" / "0.dcm").write_bytes(b"the patient's name")
+        begun.set()
+        if ends == "refused":
+            raise InputError("The images cannot be written about.")
+        go_on.wait(10)
+        return [folder / "images" / "0.dcm"]
+
+    monkeypatch.setattr(export, "writeObjects", write)
+    loaded.ui.webEdit.text = "https://pacs.example/dicom-web"
+    desk.answer = True
+    loaded.ui.webButton.click()
+    run = loaded.export.run
+    assert begun.wait(10)
+    if ends == "cancelled":
+        loaded.export.release()
+        go_on.set()
+        run.wait(10)
+    else:
+        assert "cannot be written about" in finished(loaded)
+    assert len(folders) == 1 and not folders[0].exists()

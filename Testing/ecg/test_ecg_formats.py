@@ -188,7 +188,7 @@ def test_cinc_record_by_its_matrix(tmp_path, ecg):
     assert found == "WFDB"
     np.testing.assert_allclose(read.millivolts, ecg.millivolts, atol=6e-4)
     (tmp_path / "A0001.hea").unlink()
-    with pytest.raises(InputError, match=r"A0001\.hea is missing"):
+    with pytest.raises(InputError, match=r"header \(\.hea\) is missing"):
         read_ecg(tmp_path / "A0001.mat")
 
 
@@ -380,6 +380,8 @@ def test_our_own_printed_paper_is_refused_in_words(tmp_path, ecg):
     [
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 200, "an image"),
         (b"PK\x03\x04" + b"\0" * 200, "unpack it first"),
+        (b"\x1f\x8b\x08" + b"\0" * 200, "nii.gz"),
+        (b"NRRD0005\n" + b"\0" * 200, "an image"),
         (b"\xffBIOSEMI" + b" " * 300, "BDF"),
         (b"<html><body>ECG</body></html>", "no HL7 aECG, GE MUSE or Philips"),
         (b"<AnnotatedECG", "no well-formed XML"),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import re
 from dataclasses import replace
 from datetime import datetime, timezone
 from html.parser import HTMLParser
+from importlib import resources
 
+import numpy as np
 import pytest
 from example_results import PICTURES, make_result
 
-from ScarSegECGLib.case import EcgUse, TimeGap
-from ScarSegECGLib.export.report import report_html
+from ScarSegECGLib.case import Burden, EcgUse, TimeGap
+from ScarSegECGLib.export.accuracy import accuracy_line
+from ScarSegECGLib.export.report import report_html, with_order
 
 NOW = datetime(2031, 2, 3, 4, 5, tzinfo=timezone.utc)
 HOSTILE = "<script>alert(1)</script><img src=x onerror='go()'>\" & ${method} $method {0} %s"
@@ -90,8 +95,8 @@ def test_both_burdens_stand_beside_the_method_and_the_weight():
     for burden in (result.scar, result.scar_image_only):
         assert f"{burden.grams:.1f}" in text and f"{burden.percent_of_lv:.1f}" in text
     assert "Method: network, threshold 0.5." in text
-    assert "ECG used: 41 days before the MRI. ECG weight 83 %." in text
-    assert "ECG 41 days before the MRI." in text
+    assert "ECG used: 41 days before the MRI. ECG: weight by time and conduction 0.83 of 1," in text
+    assert text.count("41 days before the MRI") == 2  # once in the box, once below the ECG
     assert text.count("For research use; not a medical device.") == 2
     assert "fixed 60 degrees, 17 segments" in text
     assert "The stack does not reach the apex." in text
@@ -135,7 +140,7 @@ def test_each_reason_of_the_ecg_is_given_once_with_its_segments():
 
 def test_no_scar_is_a_number_not_a_gap():
     text = page_of(scar=False).text
-    assert "With ECG 0.0 0.0 0.0" in text
+    assert "With ECG (investigational): 0.0 ml added 0.0 0.0 0.0" in text
     assert "nan" not in text.lower() and "None" not in text
 
 
@@ -154,3 +159,59 @@ def test_assumed_orientation_is_said():
     result = make_result()
     html = report_html(replace(result, stack=replace(result.stack, orientation_known=False)), PICTURES, NOW)
     assert "may be wrong" in html and "may be wrong" not in report_html(result, PICTURES, NOW)
+
+
+def test_the_images_alone_come_first_and_bold():
+    result = replace(make_result(), scar_image_only=Burden(11.0, 11.5, 9.0), scar=Burden(12.5, 13.1, 10.2))
+    html = report_html(result, PICTURES, NOW)
+    headline = html.split('<table class="headline">')[1].split("</table>")[0]
+    assert headline.index("Image only") < headline.index("With ECG (investigational): 1.5 ml added")
+    first, second = headline.split("With ECG")
+    assert first.count('class="n first"') == 3 and "first" not in second
+
+
+def test_what_a_reader_corrected_comes_before_what_the_network_said():
+    result = replace(make_result(), scar_image_only=Burden(11.0, 11.5, 9.0), scar=Burden(8.0, 8.4, 6.5))
+    html = report_html(replace(result, method="network, p > 0.5, corrected by hand"), PICTURES, NOW)
+    headline = Page(html).text.split("Scar volume, ml")[1].split("LV myocardium (scar")[0]
+    assert headline.split()[:6] == ["Corrected", "by", "hand", "8.4", "6.5", "8.0"]
+    assert "Before, image only 11.5 9.0 11.0" in headline and "added" not in headline
+
+
+def test_mvo_stands_with_the_scar():
+    assert "MVO, within the scar 7.7 5.5 7.3" in page_of(mvo=Burden(7.3, 7.7, 5.5)).text
+    assert "MVO" not in page_of(mvo=None).text.split("What was used")[0]
+
+
+def test_accuracy_is_read_from_the_shipped_table():
+    folder = resources.files("ScarSegECGLib") / "weights"
+    digest = hashlib.sha256((folder / "scarseg.safetensors").read_bytes()).hexdigest()
+    line = accuracy_line(digest)
+    rows = list(csv.DictReader((folder / "cross_validation.csv").read_text().splitlines()))
+    infarct = [row for row in rows if row["pathological"] == "1"]
+    errors = np.array([float(row["scar_volume_error_ml"]) for row in infarct])
+    low, high = errors.mean() - 1.96 * errors.std(ddof=1), errors.mean() + 1.96 * errors.std(ddof=1)
+    assert f"{low:+.0f} to {high:+.0f} ml".replace("-", "\u2212") in line
+    assert f"Dice {np.mean([float(row['scar_dice']) for row in infarct]):.2f}" in line
+    assert f"{len(infarct)} patients" in line and f"{len(rows) - len(infarct)} without" in line
+    worst = max(float(row["scar_ml"]) for row in rows if row["pathological"] != "1")
+    assert f"up to {worst:.1f} ml of false scar" in line and "one centre" in line
+    assert line in page_of(weights_sha256=digest).text.replace("\n", " ")
+    assert "Dice" not in accuracy_line("0" * 64) and accuracy_line("") == ""
+    assert "Cross-validated" not in page_of(weights_sha256=digest, method="remote mean + 3 SD").text
+
+
+def test_a_long_gap_is_said_in_years_and_once():
+    (said,) = with_order("ECG 1825 days from MRI: not used", -1825.0)
+    assert said == "ECG 1825 days (5.0 years) before the MRI: not used"
+    assert with_order("ECG not used: paced", 3.0) == ("ECG not used: paced", "ECG 3 days after the MRI")
+
+
+def test_reasons_that_differ_in_figures_alone_are_one():
+    result = make_result()
+    rows = tuple(
+        replace(row, agreement="ecg cannot tell", agreement_reason=f"poor in this wall: image {row.number} %, ECG 3 %")
+        for row in result.segments
+    )
+    text = Page(report_html(replace(result, segments=rows), PICTURES, NOW)).text
+    assert text.count("poor in this wall") == 1

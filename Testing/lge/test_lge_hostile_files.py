@@ -136,7 +136,7 @@ def test_labels_hold_their_own_voxels(tmp_path, stack) -> None:
 
 
 def bomb(path: Path, write_nifti, sizes: tuple[int, ...], kind: type) -> Path:
-    """A compressed NIfTI file of zeros; one packed block is used again and again, so the checksum at its end is wrong."""
+    """A compressed NIfTI file of zeros; one packed block is used again and again, so its checksum is wrong."""
     head = write_nifti(path.with_suffix(".head"), np.zeros((1, 1, 1), kind), sizes=sizes).read_bytes()[:352]
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     start = packer.compress(head) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -180,6 +180,7 @@ def test_empty_labels_may_be_packed_as_tightly_as_they_like(tmp_path, stack, wri
     packed = gzip.compress(path.read_bytes())
     path = tmp_path / "a.nii.gz"
     path.write_bytes(packed)
-    stack = read_lge(write_nifti(tmp_path / "lge.nii", np.arange(stack.voxels.size).reshape(stack.voxels.shape).astype(np.int32)))
+    image = np.arange(stack.voxels.size, dtype=np.int32).reshape(stack.voxels.shape)
+    stack = read_lge(write_nifti(tmp_path / "lge.nii", image))
     assert not read_labels(path, stack).any()
     assert struct.unpack("<I", packed[-4:])[0] > 20 * len(packed)

@@ -38,7 +38,8 @@ def test_every_rule_says_what_it_did_and_stays_in_the_wall():
         assert got.aha_mode == "fixed 60 degrees, 17 segments" and got.contrast == "magnitude"
         assert not (got.mask & ~p.myocardium).any() and got.mask.shape == labels.shape
         assert got.scar.ml == pytest.approx(got.mask.sum() * stack.voxel_ml)
-        assert got.core_rule and got.core_ml + got.grey_ml <= got.scar.ml + 1e-9
+        assert got.core_rule and got.core_ml + (got.grey_ml or 0.0) + got.rest_ml <= got.scar.ml + 1e-9
+        assert (got.grey_ml is None) == ("in 3 of 3 slices" in got.grey_remark)
         if method == "manual":
             assert (got.per, got.thresholds, got.n_sd, got.remote) == ("", (), None, "not used")
             continue

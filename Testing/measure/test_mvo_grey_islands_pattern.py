@@ -133,3 +133,13 @@ def test_two_islands_get_their_own_patterns():
     found = island_patterns(p.scar | other, p.cavity, p.myocardium, p.spacing)
     assert [f.pattern for f in found] == ["subendocardial", "epicardial"]
     assert island_patterns(p.scar & False, p.cavity, p.myocardium, p.spacing) == ()
+
+
+def test_scar_fuller_outside_than_inside_is_no_ischaemic_wavefront():
+    p = _sector(40, 130, 0.0, 1.01)
+    spared = _sector(40, 80, 0.0, 0.3).scar  # half of the inner third
+    (found,) = island_patterns(p.scar & ~spared, p.cavity, p.myocardium, p.spacing)
+    assert found.pattern == "transmural" and found.coverage[2] > found.coverage[0] + 0.1
+    assert "outside" in found.remark
+    (whole,) = island_patterns(p.scar, p.cavity, p.myocardium, p.spacing)
+    assert whole.remark == ""

@@ -123,7 +123,9 @@ def test_slices_without_wall_have_no_threshold_and_no_scar():
 def test_a_wall_without_any_cavity_still_works():
     p = annulus(inner=0.0, outer=12.0, depth=(0.0, 1.01))
     for method in METHODS:
-        segment_scar(_image(p), p.cavity, p.myocardium, p.spacing, method, n_sd=3)
+        found = segment_scar(_image(p), p.cavity, p.myocardium, p.spacing, method, n_sd=3)
+        assert not (found.mask & ~p.myocardium).any()
+        assert all(level is not None and np.isfinite(level) for level in found.thresholds)
 
 
 def test_bad_requests_are_refused_in_one_line():

@@ -157,7 +157,18 @@ def test_turning_the_stack_over_changes_nothing():
 
 @pytest.mark.parametrize(
     ("value", "name"),
-    [(0, "0"), (0.01, "1-25"), (25, "1-25"), (25.1, "26-50"), (50.1, "51-75"), (75.1, "76-100"), (float("nan"), "")],
+    [
+        (0, "0"),
+        (0.4, "0"),
+        (0.6, "1-25"),
+        (25.4, "1-25"),
+        (25.6, "26-50"),
+        (50.4, "26-50"),
+        (50.6, "51-75"),
+        (75.6, "76-100"),
+        (100.0, "76-100"),
+        (float("nan"), ""),
+    ],
 )
 def test_bins(value, name):
     assert transmurality_bin(value) == name

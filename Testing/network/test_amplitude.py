@@ -70,6 +70,19 @@ def test_unknown_date_counts_at_most_like_a_year() -> None:
     assert "ECG date unknown: reduced weight" in decided.reason
 
 
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("ECG date missing", "ECG date unknown"),
+        ("MRI date missing", "; MRI date unknown"),
+        ("ECG and MRI date missing", "ECG and MRI date unknown"),
+        ("the ECG's dates were removed or modified", "ECG date unknown"),
+    ],
+)
+def test_the_date_that_is_missing_is_the_one_that_is_named(why: str, said: str) -> None:
+    assert f"{said}: reduced weight" in use(TimeGap(None, why_unknown=why)).reason
+
+
 def test_later_ecg_fades_faster_and_is_named() -> None:
     later, earlier = use(TimeGap(90.0)), use(TimeGap(-90.0))
     assert later.amplitude < earlier.amplitude

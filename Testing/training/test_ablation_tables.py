@@ -12,8 +12,8 @@ import torch
 from ScarSegECGLib.measure.overlap import Overlap
 from ScarSegECGLib.training.ablation import IMAGE_ONLY, ROWS, Outcome
 from ScarSegECGLib.training.ablation_tables import as_csv, as_markdown, bootstrap, calibrated, plot, table
-from ScarSegECGLib.training.card import ablation_figures
 from ScarSegECGLib.training.baseline import deep_loss, network, plan_2d
+from ScarSegECGLib.training.card import ablation_figures
 
 
 def outcome(row: str, case: str, dice: float | None, *, degraded: bool = False, fold: int = 0) -> Outcome:

@@ -21,7 +21,6 @@ from ScarSegECGLib.training.ecg_simulation.heart import standard_heart
 from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_noise
 from ScarSegECGLib.training.ecg_simulation.simulate import (
     drawn_bodies,
-    simulate_beat,
     simulate_beats,
     simulate_ecg,
 )
@@ -92,7 +91,7 @@ def people() -> dict[str, NDArray]:
 
 @pytest.fixture(scope="module")
 def normal() -> NDArray:
-    return simulate_beat(NONE)
+    return simulate_beats(NONE[None])[0]
 
 
 def test_beats_have_the_common_form(normal: NDArray) -> None:
@@ -242,7 +241,7 @@ def test_the_qrs_score_follows_the_size_of_anterior_scars() -> None:
 
 def test_lafb_axis_lies_beyond_minus_45(people: dict[str, NDArray]) -> None:
     axis = np.array([axis_deg(beat) for beat in people["lafb"]])
-    typical = simulate_beat(NONE, conduction="lafb")
+    typical = simulate_beats(NONE[None], conduction="lafb")[0]
     assert -90.0 < axis_deg(typical) <= -45.0
     assert np.median(axis) <= -45.0 and axis.max() < -25.0
     assert np.median([s_mv(beat, "III") / max(r_mv(beat, "III"), 0.05) for beat in people["lafb"]]) > 2.0, "rS in III"
@@ -308,8 +307,8 @@ def test_given_noise_is_added() -> None:
     "call",
     [
         lambda: simulate_beats(np.zeros((2, 16))),
-        lambda: simulate_beat(np.full(17, np.nan)),
-        lambda: simulate_beat(NONE, conduction="paced"),
+        lambda: simulate_beats(np.full((1, 17), np.nan)),
+        lambda: simulate_beats(NONE[None], conduction="paced"),
         lambda: simulate_beats(np.zeros((2, 17)), conduction=["normal"]),
         lambda: simulate_ecg(NONE, rate_bpm=400.0),
         lambda: simulate_ecg(NONE, noise=np.zeros((12, 100))),

@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from ScarSegECGLib.network.ecg_encoder import TABLE_SIZE, EcgEncoder
 from ScarSegECGLib.network.taff import LOGIT_DOWN, LOGIT_UP
 from ScarSegECGLib.network.wall_view import level_shapes, view_wall
+from ScarSegECGLib.training.cross_validate import Run, _ecg_branches
 from ScarSegECGLib.training.ecg_features import EcgInputs
 from ScarSegECGLib.training.ecg_stage_one import SimulatedEcgs, encoder_loss
 from ScarSegECGLib.training.ecg_training import (
     GuideData,
     GuideRecipe,
     GuideTrainer,
-    branch_tensors,
     embed,
     guide_loss,
     my_share,
@@ -27,6 +28,7 @@ from ScarSegECGLib.training.ecg_training import (
 from ScarSegECGLib.training.evidence import SliceBank
 from ScarSegECGLib.training.fit import Steps, fit
 from ScarSegECGLib.training.pairs import Pairs
+from ScarSegECGLib.training.recipe import Recipe
 
 CHANNELS = (4, 4, 6, 6, 6)
 WIDTH, TOKEN, SIZE, PATIENTS, ECGS = 4, 6, 32, 6, 4
@@ -214,9 +216,16 @@ def test_stage_one_learns_from_the_table(tmp_path) -> None:
     assert float(((said > 0) == (scar > 0.5)).float().mean()) > 0.62, "chance is a half"
 
 
-def test_weights_carry_the_names_that_the_session_reads(encoder) -> None:
-    tensors = branch_tensors(GuideTrainer(CHANNELS, encoder, "taff", WIDTH), 2)
-    assert all(key.startswith("ecg2.") for key in tensors)
+def test_weights_carry_the_names_that_the_session_reads(encoder, tmp_path: Path) -> None:
+    run = Run(tmp_path, CPU, Recipe())
+    for fold in range(2):
+        assert _ecg_branches(run, 2) == {}  # every fold or none
+        file = tmp_path / f"fold{fold}" / "ecg" / "taff0" / "branch.safetensors"
+        file.parent.mkdir(parents=True)
+        trainer = GuideTrainer(CHANNELS, encoder, "taff", WIDTH)
+        save_file({key: value.contiguous() for key, value in trainer.state_dict().items()}, file)
+    tensors = _ecg_branches(run, 2)
+    assert {key.split(".")[0] for key in tensors} == {"ecg0", "ecg1"}
     assert {key.split(".")[1] for key in tensors} == {"encoder", "time", "guide"}
     assert {str(tensor.dtype) for tensor in tensors.values() if tensor.is_floating_point()} == {"torch.float16"}
 

@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ScarSegECGLib import RESEARCH_USE
+from ScarSegECGLib.case import RESEARCH_USE
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS
 from ScarSegECGLib.view.aha_plot import TERRITORIES, span
-from ScarSegECGLib.view.bullseye import RADIUS, TRANSMURALITY_BINS, WIDTH, bullseye, segment_at
+from ScarSegECGLib.view.bullseye import RADIUS, WIDTH, Bins, bullseye, segment_at
 from ScarSegECGLib.view.paint_matplotlib import to_png, to_svg
 from ScarSegECGLib.view.palette import NOT_IMAGED, colour_of
 from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Wedge, label_box
@@ -138,10 +139,11 @@ def test_segment_not_imaged_is_hatched_and_has_no_value() -> None:
 
 def test_bins_follow_their_upper_limits() -> None:
     values = [0, 1, 25, 26, 50, 51, 75, 76, 100, *[0] * 8]
-    drawing = bullseye(values, bins=TRANSMURALITY_BINS)
+    bins = Bins(tuple(top for _, top in TRANSMURALITY_BINS), tuple(name for name, _ in TRANSMURALITY_BINS))
+    drawing = bullseye(values, bins=bins)
     steps = [colour_of(i, 0, 4) for i in (0, 1, 1, 2, 2, 3, 3, 4, 4)]
     assert [w.fill for w in drawing.hits if isinstance(w, Wedge)][:9] == steps
-    assert set(TRANSMURALITY_BINS.words) <= {label.text for label in drawing.labels}
+    assert set(bins.words) <= {label.text for label in drawing.labels}
 
 
 def test_rim_shows_the_second_value() -> None:

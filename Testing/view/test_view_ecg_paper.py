@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from ScarSegECGLib import RESEARCH_USE
-from ScarSegECGLib.case import LEADS, Ecg
+from ScarSegECGLib.case import LEADS, RESEARCH_USE, Ecg
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.paint_matplotlib import save, to_pdf
 from ScarSegECGLib.view.shapes import Drawing, Lines, Polyline, key_at, label_box

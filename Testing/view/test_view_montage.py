@@ -1,4 +1,4 @@
-"""Montage, influence map and polar map: every slice, in its place, with its outlines."""
+"""Montage and polar map: every slice, in its place, with its outlines."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ScarSegECGLib import RESEARCH_USE
-from ScarSegECGLib.case import Anatomy, Burden, EcgUse, LgeStack, ScarResult, SegmentRow, Storage, TimeGap
+from ScarSegECGLib.case import RESEARCH_USE, Anatomy, Burden, EcgUse, LgeStack, ScarResult, SegmentRow, Storage, TimeGap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view import palette
-from ScarSegECGLib.view.influence import influence_map, scale_end
+from ScarSegECGLib.view.influence import scale_end
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint_matplotlib import save, to_png
 from ScarSegECGLib.view.panels import levels, sheet_for
@@ -155,14 +154,13 @@ def test_influence_colours_follow_the_sign() -> None:
     more[labels == 3] += 0.3
     less[labels == 3] -= 0.3
     for other, channel in ((more, 0), (less, 2)):
-        drawing = influence_map(stack, anatomy, other, plain, with_raw=False)
+        drawing = montage(stack, labels, anatomy, influence=other - plain, with_raw=False)
         overlay = [s for s in drawing.shapes if isinstance(s, RasterImage) and not s.key][3].pixels
         seen = overlay[overlay[..., 3] > 120]
         assert len(seen) > 0
         assert (seen[:, channel] > seen[:, 2 - channel]).all()
     assert scale_end(more - plain) == pytest.approx(0.3)
-    nothing = influence_map(stack, anatomy, plain, plain)
-    assert nothing.title.endswith("nothing")
+    nothing = montage(stack, labels, anatomy, influence=plain * 0)
     assert all(
         (s.pixels[..., 3] == 0).all() for s in nothing.shapes if isinstance(s, RasterImage) and s.pixels.shape[2] == 4
     )
@@ -179,8 +177,8 @@ def test_arrays_off_the_grid_are_refused() -> None:
     stack, labels, anatomy = patient()
     with pytest.raises(InputError, match="grid"):
         montage(stack, labels[1:], anatomy)
-    with pytest.raises(InputError, match="probability"):
-        influence_map(stack, anatomy, np.zeros((2, 2, 2), np.float32), np.zeros((2, 2, 2), np.float32))
+    with pytest.raises(InputError, match="influence"):
+        montage(stack, labels, anatomy, influence=np.zeros((2, 2, 2), np.float32))
 
 
 def test_sheet_prefers_the_largest_panels() -> None:
@@ -266,7 +264,6 @@ def test_every_sheet_and_map_says_what_it_is_for() -> None:
     half = (labels == 3) * np.float32(0.5)
     drawings = (
         montage(stack, labels, anatomy, influence=half, title="Scar"),
-        influence_map(stack, anatomy, half, half * 0),
         polar_map(np.full((3, 12), 40.0), title="Transmurality", subtitle="3 SD; rings: slices 1 (apex) to 3 (base)"),
     )
     for drawing in drawings:
@@ -276,3 +273,11 @@ def test_every_sheet_and_map_says_what_it_is_for() -> None:
         assert all((mine[:2] >= box[2:]).any() or (mine[2:] <= box[:2] + (0, 0.35)).any() for box in boxes)
         assert mine[1] >= 0
         assert mine[2] <= drawing.width
+
+
+def test_an_orientation_in_doubt_is_said_under_the_slices() -> None:
+    stack, labels, anatomy = patient(3)
+    doubtful = replace(stack, notes=("The header may not hold the true pose.",))
+    said = " ".join(label.text for label in montage(doubtful, labels, anatomy).labels)
+    assert "orientation unconfirmed" in said
+    assert "unconfirmed" not in " ".join(label.text for label in montage(stack, labels, anatomy).labels)

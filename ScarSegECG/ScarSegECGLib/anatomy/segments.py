@@ -57,11 +57,6 @@ CID_3717_CODES: tuple[str, ...] = (
 )
 
 
-def segment_names() -> tuple[str, ...]:
-    """Names of segments 1..17, in order."""
-    return SEGMENT_NAMES
-
-
 def usual_territory(segment: int) -> str:
     """Usual coronary territory ("LAD", "RCA" or "LCX") of segment 1..17; about a quarter of infarcts disagree."""
     for artery, numbers in USUAL_TERRITORIES.items():

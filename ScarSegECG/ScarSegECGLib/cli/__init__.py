@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -54,7 +55,8 @@ def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
-    Returns the exit code: 0 done, 2 something in the input is to be put right, 1 a fault of ours, 130 stopped.
+    Returns the exit code: 0 done, 2 something in the input is to be put right, 1 a fault of ours, 130 stopped. When the
+    system ends it (SIGTERM, SIGHUP), it cleans up and exits with 128 + the signal's number.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     called = [verb for verb in VERBS if verb in given[:1]]
@@ -65,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args, unknown = parser.parse_known_args(given)
         if unknown:  # said by the verb, beside its own options
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return args.run(args)
+        with _tidy_end():
+            return args.run(args)
     except InputError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
@@ -92,3 +95,26 @@ def _loading(say: bool) -> Iterator[None]:
         yield
     finally:
         print("\r" + " " * len(text), end="\r", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _tidy_end() -> Iterator[None]:
+    """Let a closed terminal, a batch system or a logout end the command as a key does: nothing is left behind."""
+
+    def end(number: int, _frame: object) -> None:
+        for name in taken:
+            signal.signal(name, signal.SIG_IGN)  # the cleaning up is not to be ended too
+        raise SystemExit(128 + number)
+
+    names = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    try:
+        taken = [name for name in names if signal.getsignal(name) is signal.SIG_DFL]  # nohup ignores SIGHUP
+        for name in taken:
+            signal.signal(name, end)
+    except ValueError:  # only the main thread may
+        taken = []
+    try:
+        yield
+    finally:
+        for name in taken:
+            signal.signal(name, signal.SIG_DFL)

@@ -88,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.quiet:
         print("A simulated patient (phantom LGE and simulated ECG), segmented as a real one would be:")
         print(beside_truth(result, read_labels(files["labels"], stack)))
-        print(f"scar {result.scar.grams:.1f} g = {result.scar.percent_of_lv:.1f} % of LV; {result.ecg_use.reason}")
+        for name, scar in (("images alone", result.scar_image_only), ("with ECG (investigational)", result.scar)):
+            print(f"scar {scar.grams:.1f} g = {scar.percent_of_lv:.1f} % of LV, {name}")
+        print(result.ecg_use.reason)
         print(f"open {folder / 'report.html'}; the input is in {home}")
     return 0

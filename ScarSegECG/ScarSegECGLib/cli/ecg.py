@@ -37,8 +37,7 @@ def run(args: argparse.Namespace) -> int:
     found = ecg_findings(median_beat(ecg, female=female), age=args.age, female=female)
     features = found.features
     if args.picture:
-        short = [" ".join(line.split()) for line in measured if "not measurable" not in line]
-        save_picture(ecg_paper(ecg, median_features=[", ".join(short[:3]), ", ".join(short[3:])]), args.picture)
+        save_picture(ecg_paper(ecg, median_features=findings_lines(found)), args.picture)
     if args.json:
         measured = {name: getattr(features, name) for name in _MEASURED} | {
             "q_waves": found.q_waves,

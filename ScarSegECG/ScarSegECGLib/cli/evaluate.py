@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
 from ScarSegECGLib.case import Ecg, TimeGap
+from ScarSegECGLib.cli.outputs import check_files
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
@@ -18,10 +20,19 @@ from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.training.evaluate import as_json, evaluate_case
 
+DATES = '{"mri": DATE, "ecg": DATE, "event_between": true or false}, each where it is known'
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--cases", required=True, type=Path, metavar="DIR", help="holds Case_*/Case_*_{img,seg}.nii.gz")
+    parser.add_argument(
+        "--cases",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="holds Case_*/Case_*_{img,seg}.nii.gz; beside them in a case's folder may lie its ECG (ecg.hea, ecg.xml, "
+        'ecg.csv ...) and dates.json: {"mri": "2024-03-14", "ecg": "2024-03-12", "event_between": false}',
+    )
     parser.add_argument("--json", required=True, type=Path, metavar="OUT", help="file for the figures")
     parser.add_argument("--no-ecg", action="store_true", help="leave the ECGs out")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
@@ -29,21 +40,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
-    """The case's ``ecg.*`` and ``dates.json`` ({"mri": DATE, "ecg": DATE}), where there are such."""
-    files = sorted(path for path in folder.glob("ecg.*") if path.suffix != ".dat")
+    """The case's ``ecg.*`` and ``dates.json`` (:data:`DATES`), where there are such.
+
+    Raises
+    ------
+    InputError
+        Several ECGs, one that cannot be read, or dates that are not as expected.
+    """
+    files = sorted(folder.glob("ecg.*"))
+    # a WFDB header has its signal beside it, a table may have its rate and unit in a .json
+    header = any(path.suffix == ".hea" for path in files)
+    files = [path for path in files if path.suffix not in (".dat", ".json", *((".mat",) if header else ()))]
     if not files:
         return None, TimeGap(None)
+    if len(files) > 1:
+        raise InputError(f"{folder.name}: several ECGs ({', '.join(path.name for path in files)}); leave one of them")
     ecg = read_ecg(files[0])
     dates: dict = {}
     if (folder / "dates.json").is_file():
         try:
             dates = json.loads((folder / "dates.json").read_text(encoding="utf-8"))
         except ValueError as error:
-            raise InputError(f"{folder.name}/dates.json: not JSON; expected {{'mri': DATE, 'ecg': DATE}}") from error
+            raise InputError(f"{folder.name}/dates.json: not JSON; expected {DATES}") from error
         if not isinstance(dates, dict):
-            raise InputError(f"{folder.name}/dates.json: expected {{'mri': DATE, 'ecg': DATE}}")
+            raise InputError(f"{folder.name}/dates.json: expected {DATES}")
+    event = dates.get("event_between", False)
+    if set(dates) - {"mri", "ecg", "event_between"} or not isinstance(event, bool):
+        raise InputError(f"{folder.name}/dates.json: expected {DATES}")
     typed = {name: parse_date(str(dates[name])) if dates.get(name) else None for name in ("ecg", "mri")}
-    gap = gap_of_case(ecg, None, typed_ecg_date=typed["ecg"], typed_mri_date=typed["mri"], now=datetime.now())
+    gap = gap_of_case(
+        ecg,
+        None,
+        typed_ecg_date=typed["ecg"],
+        typed_mri_date=typed["mri"],
+        event_between=event,
+        now=datetime.now(),
+    )
     return ecg, gap
 
 
@@ -58,8 +90,7 @@ def _line(name: str, figures: dict) -> str:
 def run(args: argparse.Namespace) -> int:
     """Segment every case and compare."""
     folders = case_folders(args.cases)
-    if not args.json.absolute().parent.is_dir():
-        raise InputError(f"{args.json.name}: its folder does not exist; make it first")
+    check_files(args.json)
     session = Session.load(args.weights, args.device)
     figures = []
     for folder in tqdm(folders, desc="evaluate", unit="case", disable=args.quiet):
@@ -77,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         normals = summary["normals"]
         if normals["count"]:
             print(f"normals     {normals['count']}, false scar {normals['false_scar_ml']['mean']:.2f} ml on average")
-        if seen:
-            print(f"warning: {len(seen)} of {len(figures)} cases were trained on by these weights: not a test")
+    if seen:
+        said = f"{len(seen)} of {len(figures)} cases were trained on by these weights: not a test"
+        print(f"warning: {said}", file=sys.stderr)
     return 0

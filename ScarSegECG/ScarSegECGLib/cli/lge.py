@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.choose_series import choose
+from ScarSegECGLib.lge.shown_text import shown_uid
 from ScarSegECGLib.lge.study import ImageSet, list_series
 
 
@@ -32,7 +33,7 @@ def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
     if images.unfit and images.verdict != "other":
         lines.append(f"{'':<27}cannot be read: {images.unfit}")
     if with_uid:
-        lines += [f"{'':<27}{uid}" for uid in images.series_uids]
+        lines += [f"{'':<27}{shown_uid(uid)}" for uid in images.series_uids]
     return "\n".join(lines)
 
 

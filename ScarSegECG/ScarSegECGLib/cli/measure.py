@@ -18,6 +18,7 @@ from ScarSegECGLib.cli.lge import add_choice
 from ScarSegECGLib.cli.measure_cases import compare
 from ScarSegECGLib.cli.measure_pictures import draw
 from ScarSegECGLib.cli.method_table import SEGMENT_COLUMNS, check_table, segment_rows, write_table
+from ScarSegECGLib.cli.outputs import check_files, check_pictures
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.lge.choose_series import TAKEN
@@ -26,6 +27,7 @@ from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.lge.slice_shift import SliceShifts, corrected, estimate_shifts, move, native_anatomy
 from ScarSegECGLib.measure.compare import RULES
 from ScarSegECGLib.measure.contours import MANUAL, METHODS, ContourMeasures, contours_of, measure_contours
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 
 ALL = "all"
 
@@ -69,7 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="mask in which fwhm looks for the maximum, such as one drawn in the scar; default: the whole wall",
     )
-    rule.add_argument("--smallest-island-ml", type=float, default=0.0, metavar="ML", help="leave out smaller islands")
+    rule.add_argument(
+        "--smallest-island-ml",
+        type=float,
+        metavar="ML",
+        help=f"smaller islands of a rule's scar are left out (default {SMALLEST_ISLAND_ML:g}, as in segment; 0: none); "
+        "with --cases all count",
+    )
     wall = parser.add_argument_group("the AHA segments")
     wall.add_argument("--aha", choices=("fixed", "landmark"), default="fixed", help="how sectors are placed")
     wall.add_argument("--segments", type=int, choices=(16, 17), default=17, help="with or without the apex")
@@ -84,7 +92,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="move slices displaced between breath-holds in line before measuring; results lie on the input's pixels",
     )
-    parser.add_argument("--bullseye", type=Path, metavar="OUT", help="picture of the segments (.png, .svg, .pdf)")
+    parser.add_argument(
+        "--bullseye", "--picture", type=Path, metavar="OUT", help="picture of the segments (.png, .svg, .pdf)"
+    )
     parser.add_argument("--polar-map", type=Path, metavar="OUT", help="picture of the transmurality at every angle")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for everything that was measured")
     parser.add_argument(
@@ -96,21 +106,42 @@ def run(args: argparse.Namespace) -> int:
     """Measure one patient by one rule or by all, or hold the rules against the experts of many."""
     if args.table:
         check_table(args.table)
+    check_pictures(args.bullseye, args.polar_map)
+    check_files(args.json)
     if (args.bullseye or args.polar_map) and args.method == ALL:
         raise InputError("--bullseye and --polar-map show one rule: choose one with --method")
+    _refuse_what_has_no_effect(args)
     return compare(args) if args.cases else _measure(args)
+
+
+def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
+    rules = tuple(method for method in METHODS if method != MANUAL)
+    used_by = {
+        "--n-sd": (args.n_sd is not None, ("n_sd",)),
+        "--fwhm-region": (args.fwhm_region is not None, ("fwhm",)),
+        "--per stack": (args.per == "stack", rules),
+        "--smallest-island-ml": (args.smallest_island_ml is not None, rules),
+    }
+    for option, (given, methods) in used_by.items():
+        if given and args.method not in (*methods, ALL):
+            raise InputError(f"{option} has no effect with --method {args.method}: leave it out")
+    if args.smallest_island_ml is not None and not 0 <= args.smallest_island_ml < np.inf:
+        raise InputError(f"--smallest-island-ml {args.smallest_island_ml:g}: give a volume in ml, 0 or more")
 
 
 def _measure(args: argparse.Namespace) -> int:
     if args.labels is None:
         raise InputError("--labels is missing: give the contours of --lge")
     acquired = read_lge(args.lge, series=args.series, image=args.image)
-    if not args.quiet:
-        for note in acquired.notes:
-            if note.startswith(TAKEN):
-                print(f"warning: {note}", file=sys.stderr)
+    for note in acquired.notes:
+        if note.startswith(TAKEN):
+            print(f"warning: {note}", file=sys.stderr)
     if args.contrast:
         acquired = dataclasses.replace(acquired, contrast=args.contrast)
+    # without a threshold from remote myocardium it is for core and grey zone alone
+    only_zones = args.method in (MANUAL, "otsu", "mixture") and acquired.contrast == "unknown"
+    if only_zones and (args.remote or args.remote_segments):
+        raise InputError(f"--remote has no effect with --method {args.method} unless --contrast is known: add it")
     drawn = read_labels(args.labels, acquired)
     cavity, wall = contours_of(drawn)
     if not (cavity.any() and wall.any()):
@@ -157,9 +188,18 @@ def _measure(args: argparse.Namespace) -> int:
         print(f"slices {shifts.sentence()}" + (f": {done}" if shifts.moved.any() else ""))
         for name, entry in measured.items():
             print(_line(name, entry))
+    for name, entry in measured.items():
+        if entry.warning:
+            print(f"warning: {name}: {entry.warning}", file=sys.stderr)  # whatever -q says
+    for name, entry in measured.items():
+        if entry.warning:
+            print(f"warning: {name}: {entry.warning}", file=sys.stderr)
     if args.verbose:
         for note in notes:
             print(f"note: {note}")
+        for name, entry in measured.items():
+            if entry.grey_remark:
+                print(f"note: {name}: {entry.grey_remark}")
     return 0
 
 
@@ -191,7 +231,7 @@ def _by_rules(
                 per=args.per,
                 remote=masks.get("remote"),
                 fwhm_region=masks.get("fwhm_region"),
-                smallest_island_ml=args.smallest_island_ml,
+                smallest_island_ml=SMALLEST_ISLAND_ML if args.smallest_island_ml is None else args.smallest_island_ml,
             )
         except InputError as error:
             if args.method != ALL:
@@ -244,7 +284,8 @@ def _known(values: NDArray[np.float64]) -> list[float] | None:
 def _line(name: str, measured: ContourMeasures) -> str:
     scar = measured.scar
     said = f"{measured.method}; remote region {measured.remote.removeprefix('remote region ')}"
-    return f"{name:<8}{scar.ml:>8.2f} ml{scar.grams:>8.2f} g{scar.percent_of_lv:>7.1f} %   {said}"
+    mvo = f"MVO {measured.mvo_ml:.2f} ml in it; " if measured.mvo_ml else ""
+    return f"{name:<8}{scar.ml:>8.2f} ml{scar.grams:>8.2f} g{scar.percent_of_lv:>7.1f} %   {mvo}{said}"
 
 
 def _numbers(text: str, option: str, count: int | None = None) -> NDArray[np.float64]:

@@ -26,7 +26,9 @@ _OF_ONE_PATIENT = (
     "image",
     "bullseye",
     "polar_map",
+    "smallest_island_ml",
 )
+_DEFAULTS_OF_ONE_PATIENT = {"aha": "fixed", "segments": 17, "correct_shifts": False}
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -34,8 +36,9 @@ def compare(args: argparse.Namespace) -> int:
     for name in _OF_ONE_PATIENT:
         if getattr(args, name) is not None:
             raise InputError(f"--{name.replace('_', '-')} belongs to one patient: leave it out with --cases")
-    if args.correct_shifts:
-        raise InputError("--correct-shifts belongs to one patient: leave it out with --cases")
+    for name, usual in _DEFAULTS_OF_ONE_PATIENT.items():
+        if getattr(args, name) != usual:
+            raise InputError(f"--{name.replace('_', '-')} belongs to one patient: leave it out with --cases")
     if args.method == MANUAL:
         raise InputError("--cases compares rules with the manual contours: choose --method all, or one rule")
     rules = RULES if args.method == "all" else ((args.method, args.method, args.n_sd),)

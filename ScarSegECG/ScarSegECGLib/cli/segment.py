@@ -8,22 +8,28 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from ScarSegECGLib.case import LgeStack, ScarResult, TimeGap
+from pydicom.dataset import Dataset
+
+from ScarSegECGLib.case import LgeStack, ScarResult, Subject, TimeGap
 from ScarSegECGLib.cli.export import export_beside
 from ScarSegECGLib.cli.lge import add_choice
 from ScarSegECGLib.cli.progress import progress_bar
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.lge.choose_series import TAKEN
 from ScarSegECGLib.lge.dicom_source import find_source
+from ScarSegECGLib.lge.dicom_tags import GE_RAW_DATA_TYPE, image_types
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import METHODS, NETWORK, segment
 from ScarSegECGLib.view.pictures import pictures
+
+UNMARKED = "The files do not say whether the images are magnitude or PSIR: taken for magnitude (--contrast says it)."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--event-between", action="store_true", help="an infarct or a revascularisation lies between ECG and MRI"
     )
+    parser.add_argument(
+        "--sex", choices=("female", "male"), help="for ECG criteria that depend on it; default: what the files say"
+    )
+    parser.add_argument("--age", type=float, metavar="YEARS", help="for the QRS score; default: what the files say")
     parser.add_argument("--no-ecg", action="store_true", help="leave the ECG out, even if --ecg is given")
     parser.add_argument("--method", choices=METHODS, default=NETWORK, help="how scar is told from myocardium")
     parser.add_argument("--n-sd", type=float, metavar="N", help="for n_sd: 2 to 6 (default 3 on magnitude images)")
@@ -55,12 +65,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def summary(result: ScarResult) -> str:
-    """The result in a few lines for the shell."""
-    scar = result.scar
+    """The result in a few lines for the shell: the images alone first."""
+    alone, together = result.scar_image_only, result.scar
+    lines = [f"scar {alone.grams:.1f} g ({alone.ml:.1f} ml, {alone.percent_of_lv:.1f} % of LV), images alone"]
+    if result.ecg_use.amplitude > 0:
+        lines.append(
+            f"with ECG (investigational) {together.grams:.1f} g ({together.ml:.1f} ml, "
+            f"{together.percent_of_lv:.1f} % of LV): {together.ml - alone.ml:.1f} ml added"
+        )
+    if result.mvo:
+        lines.append(f"MVO {result.mvo.ml:.1f} ml ({result.mvo.percent_of_lv:.1f} % of LV), within the scar")
     return "\n".join(
         [
-            f"scar {scar.grams:.1f} g ({scar.ml:.1f} ml, {scar.percent_of_lv:.1f} % of LV), method: {result.method}",
-            f"without ECG {result.scar_image_only.grams:.1f} g; {result.ecg_use.reason}",
+            *lines,
+            f"method: {result.method}",
+            result.ecg_use.reason,
             f"LV cavity {result.cavity_ml:.1f} ml, myocardium {result.myocardium_ml:.1f} ml",
             f"AHA partition: {result.anatomy.mode}",
         ]
@@ -74,12 +93,28 @@ def _patient(stack: LgeStack) -> Patient:
     return Patient.of_image(source.images[0])
 
 
+def _says_magnitude(image: Dataset) -> bool:
+    """Whether an image says by itself that it is a magnitude image; of a multi-frame one that is not asked."""
+    told = {*image_types(image), str(image.get("ComplexImageComponent") or "").upper()}
+    return bool(told & {"M", "MAGNITUDE"}) or GE_RAW_DATA_TYPE in image or "NumberOfFrames" in image
+
+
 def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
     if args.n_sd is not None and args.method != "n_sd":
         raise InputError(f"--n-sd has no effect with --method {args.method}: leave it out, or choose --method n_sd")
-    for option, given in (("--ecg-date", args.ecg_date), ("--event-between", args.event_between)):
+    for option, given in (
+        ("--ecg-date", args.ecg_date),
+        ("--event-between", args.event_between),
+        ("--sex", args.sex),
+        ("--age", args.age),
+    ):
         if given and args.ecg is None:
             raise InputError(f"{option} has no effect without an ECG: give --ecg, or leave it out")
+
+
+def _typed(date: str | None) -> datetime | None:
+    """A date as typed; empty, as a list of patients has it where it is not known, is none."""
+    return parse_date(date) if date and date.strip() else None
 
 
 def _missing_dates(gap: TimeGap) -> str:
@@ -104,11 +139,16 @@ def run(args: argparse.Namespace) -> int:
         gap = gap_of_case(
             ecg,
             stack.acquired,
-            typed_ecg_date=parse_date(args.ecg_date) if args.ecg_date else None,
-            typed_mri_date=parse_date(args.mri_date) if args.mri_date else None,
+            typed_ecg_date=_typed(args.ecg_date),
+            typed_mri_date=_typed(args.mri_date),
             event_between=args.event_between,
             now=datetime.now(),
         )
+        source = find_source(stack)
+        imaged = subject_of_dicom(source.images[0]) if source else Subject()
+        doubts = [DIFFERENT_PATIENTS] if ecg is not None and differ(imaged, ecg.subject) else []
+        if source and stack.contrast == "magnitude" and not args.contrast and not _says_magnitude(source.images[0]):
+            doubts.append(UNMARKED)
         session = Session.load(args.weights, args.device)
         why_no_ecg = "--no-ecg was given" if args.no_ecg else "no ECG was given"
         result = segment(
@@ -120,6 +160,9 @@ def run(args: argparse.Namespace) -> int:
             n_sd=args.n_sd,
             why_no_ecg=why_no_ecg,
             correct_shifts=args.correct_shifts,
+            female=args.sex == "female" if args.sex else imaged.female,
+            age=imaged.age if args.age is None else args.age,
+            doubts=tuple(doubts),
             progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text),
         )
         tell(0.8, "pictures and files")

@@ -23,16 +23,16 @@ CLIPPED_RUN_S = 0.02
 def require_file(path: Path) -> None:
     """Raise InputError where ``path`` is missing, a folder, empty or unreadable; the text names only the file."""
     if path.is_dir():
-        raise InputError(f"{path.name} is a folder: choose one ECG file.")
+        raise InputError("The path is a folder: choose one ECG file.")
     if not path.is_file():
-        raise InputError(f"ECG file {path.name} was not found: check the path.")
+        raise InputError("The ECG file was not found: check the path.")
     try:
         if path.stat().st_size == 0:
-            raise InputError(f"ECG file {path.name} is empty: copy it again from its source.")
+            raise InputError("The ECG file is empty: copy it again from its source.")
         with path.open("rb") as stream:
             stream.read(1)
     except OSError as error:
-        raise InputError(f"ECG file {path.name} cannot be read: check its permissions.") from error
+        raise InputError("The ECG file cannot be read: check its permissions.") from error
 
 
 def check_rate(rate: float) -> None:

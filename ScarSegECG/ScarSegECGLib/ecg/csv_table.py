@@ -24,7 +24,7 @@ import numpy as np
 
 from ScarSegECGLib.ecg.checks import check_rate
 from ScarSegECGLib.ecg.gap import parse_date
-from ScarSegECGLib.ecg.leads import canonical_name
+from ScarSegECGLib.ecg.leads import LONGEST_LABEL, canonical_name
 from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Recording, require_size
 from ScarSegECGLib.errors import InputError
 
@@ -32,7 +32,7 @@ LARGEST_TABLE, LARGEST_SIDECAR = 16_000_000, 100_000
 MOST_COLUMNS = 64
 HOW = "begin the file with lines '# rate_hz: 500' and '# unit: mV' (or uV)"
 _STATED = re.compile(r"#\s*(rate_hz|unit|date)\s*[:=]\s*(\S.*)", re.IGNORECASE)
-_TIME = re.compile(r"\s*(time|t)\s*(?:[\[(_ ]*\s*(ms|s|sec|seconds)?\s*[\])]?)\s*", re.IGNORECASE)
+_TIME = re.compile(r"(time|t)[\s\[(_]*(ms|s|sec|seconds)?\s*[\])]?", re.IGNORECASE)
 
 
 def looks_like_table(start: bytes) -> bool:
@@ -70,25 +70,25 @@ def read_csv(path: Path) -> Recording:
     try:
         lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise InputError(f"{path.name} is no plain text (UTF-8): save the table again.") from None
+        raise InputError("The ECG file is no plain text (UTF-8): save the table again.") from None
     first = next((k for k, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), None)
     delimiter = None if first is None else _delimiter(lines[first])
     if first is None or delimiter is None:
-        raise InputError(f"{path.name} has no row of lead names: name the columns I, II, V1 and so on.")
+        raise InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
     stated = _sidecar(path) | _statements(lines[:first])
     rate, scale = _rate(path, stated), _scale(path, stated)
     names = [name.strip().strip('"') for name in lines[first].split(delimiter)]
     if len(names) > MOST_COLUMNS:
-        raise InputError(f"{path.name} has {len(names)} columns: this is no 12-lead ECG.")
+        raise InputError(f"The ECG file has {len(names)} columns: this is no 12-lead ECG.")
     columns: dict[str, int] = {}
     for k, label in enumerate(names):
         lead = canonical_name(label)
         if lead in columns:
-            raise InputError(f"{path.name} has lead {lead} in two columns: keep one.")
+            raise InputError(f"The ECG file has lead {lead} in two columns: keep one.")
         if lead is not None:
             columns[lead] = k
     if not columns:
-        raise InputError(f"{path.name} has no row of lead names: name the columns I, II, V1 and so on.")
+        raise InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
     most = round(LONGEST_S * rate)
     rows = [line for line in lines[first + 1 :] if line.strip()]
     values = _numbers(path, rows[:most], delimiter, len(names))
@@ -121,28 +121,28 @@ def _sidecar(path: Path) -> dict[str, str]:
     try:
         stated = json.loads(beside.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError):
-        raise InputError(f"The .json file beside {path.name} is not JSON: correct or remove it.") from None
+        raise InputError("The .json file beside the table is not JSON: correct or remove it.") from None
     if not isinstance(stated, dict):
-        raise InputError(f"The .json file beside {path.name} must hold rate_hz and unit.")
+        raise InputError("The .json file beside the table must hold rate_hz and unit.")
     return {key: str(stated[key]) for key in ("rate_hz", "unit", "date") if stated.get(key) is not None}
 
 
 def _rate(path: Path, stated: dict[str, str]) -> float:
     if "rate_hz" not in stated:
-        raise InputError(f"{path.name} does not state its sampling rate: {HOW}.")
+        raise InputError(f"The ECG file does not state its sampling rate: {HOW}.")
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:Hz)?", stated["rate_hz"], re.IGNORECASE)
     if match is None:
-        raise InputError(f"The sampling rate that {path.name} states is no number: {HOW}.")
+        raise InputError(f"The sampling rate that the ECG file states is no number: {HOW}.")
     check_rate(float(match.group(1)))
     return float(match.group(1))
 
 
 def _scale(path: Path, stated: dict[str, str]) -> float:
     if "unit" not in stated:
-        raise InputError(f"{path.name} does not state its unit: {HOW}.")
+        raise InputError(f"The ECG file does not state its unit: {HOW}.")
     scale = MILLIVOLTS.get(stated["unit"].lower())
     if scale is None:
-        raise InputError(f"The unit that {path.name} states is not a voltage: {HOW}.")
+        raise InputError(f"The unit that the ECG file states is not a voltage: {HOW}.")
     return scale
 
 
@@ -158,16 +158,16 @@ def _date(text: str) -> datetime:
 def _numbers(path: Path, rows: list[str], delimiter: str, columns: int) -> np.ndarray:
     """The cells as float64, shape (rows, columns); an empty cell is NaN."""
     if not rows:
-        raise InputError(f"{path.name} has no rows of numbers: export the ECG with its signals.")
+        raise InputError("The ECG file has no rows of numbers: export the ECG with its signals.")
     text = "\n".join(rows)
     if delimiter == ";" or (delimiter == "\t" and "." not in text):
         text = text.replace(",", ".")
     try:
         values = np.loadtxt(io.StringIO(text), delimiter=delimiter, ndmin=2, comments=None, converters=_cell)
     except ValueError:
-        raise InputError(f"{path.name} holds a cell that is no number, or rows of unequal length.") from None
+        raise InputError("The ECG file holds a cell that is no number, or rows of unequal length.") from None
     if values.shape[1] != columns:
-        raise InputError(f"{path.name} has rows of {values.shape[1]} cells under {columns} names: export it again.")
+        raise InputError(f"The ECG file has rows of {values.shape[1]} cells under {columns} names: export it again.")
     return values
 
 
@@ -178,9 +178,9 @@ def _cell(text: str) -> float:
 def _check_times(path: Path, names: list[str], values: np.ndarray, rate: float) -> None:
     """Raise InputError where a column of times says another rate; without a unit in its name it is seconds."""
     for k, name in enumerate(names):
-        match = _TIME.fullmatch(name)
+        match = _TIME.fullmatch(name.strip()) if len(name) <= LONGEST_LABEL else None
         if match is None or len(values) < 3:
             continue
         step = float(np.median(np.diff(values[:, k]))) / (1000 if (match.group(2) or "s").lower() == "ms" else 1)
         if not np.isfinite(step) or abs(step * rate - 1) > 0.02:
-            raise InputError(f"The times in {path.name} contradict the stated {rate:g} Hz: correct one of them.")
+            raise InputError(f"The times in the ECG file contradict the stated {rate:g} Hz: correct one of them.")

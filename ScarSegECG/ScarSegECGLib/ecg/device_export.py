@@ -70,12 +70,12 @@ def read_device_export(path: Path, kind: str) -> Recording:
             record = FileParser.parse(path)
         except UnsupportedFormatError:
             raise InputError(
-                f"{path.name} is of a version or kind of {name} that is not read: export it anew."
+                f"The ECG file is of a version or kind of {name} that is not read: export it anew."
             ) from None
         except Exception:
-            raise InputError(f"{path.name} is damaged or incomplete for {name}: export the ECG again.") from None
+            raise InputError(f"The ECG file is damaged or incomplete for {name}: export the ECG again.") from None
     if record.source_format != kind:
-        raise InputError(f"{path.name} is damaged or incomplete for {name}: export the ECG again.")
+        raise InputError(f"The ECG file is damaged or incomplete for {name}: export the ECG again.")
     rate = _rate(record)
     signals = _signals(record, rate)
     longest = max((signal.size for signal in signals.values()), default=0)

@@ -79,7 +79,7 @@ def read_dicom_ecg(path: Path) -> Recording:
     require_size(path, LARGEST_FILE, "the DICOM file")
     with path.open("rb") as stream:
         if _DEFLATED in stream.read(4096):
-            raise InputError(f"{path.name} is a deflated DICOM file, which is not read: export it uncompressed.")
+            raise InputError("The file is a deflated DICOM file, which is not read: export it uncompressed.")
     # pydicom's warnings quote the values that they are about, which may be a patient's name.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -88,7 +88,7 @@ def read_dicom_ecg(path: Path) -> Recording:
         except (InputError, OSError, MemoryError):
             raise
         except Exception:  # annotations and codes are read one by one, and pydicom raises many kinds on broken ones
-            raise InputError(f"{path.name} cannot be read as DICOM: copy it again from its source.") from None
+            raise InputError("The ECG file cannot be read as DICOM: copy it again from its source.") from None
 
 
 def _recording(path: Path) -> Recording:
@@ -100,13 +100,13 @@ def _recording(path: Path) -> Recording:
     except InputError:
         raise
     except Exception as error:  # pydicom raises many kinds on damaged files
-        raise InputError(f"{path.name} cannot be read as DICOM: copy it again from its source.") from error
+        raise InputError("The ECG file cannot be read as DICOM: copy it again from its source.") from error
     if kind not in ECG_CLASSES:
         name = pydicom.uid.UID(kind).name
         known = name if kind and name != kind else "another kind of file"
-        raise InputError(f"{path.name} is not an ECG but {known}: choose the ECG file.")
+        raise InputError(f"The file is not an ECG but {known}: choose the ECG file.")
     if not groups:
-        raise InputError(f"{path.name} holds no waveform: export the ECG with its signals.")
+        raise InputError("The ECG file holds no waveform: export the ECG with its signals.")
     try:
         index = max(range(len(groups)), key=lambda k: _rhythm_rank(groups[k]))
         group = groups[index]
@@ -116,7 +116,7 @@ def _recording(path: Path) -> Recording:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"The waveform of {path.name} is damaged or truncated: copy it again.") from error
+        raise InputError("The waveform of the ECG file is damaged or truncated: copy it again.") from error
     notes = [PACED_STATEMENT] if _states_pacing(dataset) else []
     if float(group.NumberOfWaveformSamples) > LONGEST_S * rate:
         notes.append(f"Only the first {LONGEST_S:g} s were read.")

@@ -48,22 +48,22 @@ def read_edf(path: Path) -> Recording:
     require_size(path, LARGEST_FILE, "the EDF file")
     with path.open("rb") as stream:
         header = stream.read(256)
-    damaged = InputError(f"{path.name} is a damaged EDF file: copy or export it again.")
+    damaged = InputError("The EDF file is damaged: copy or export it again.")
     try:
         signals, records = int(header[252:256]), int(header[236:244])
     except ValueError:
         raise damaged from None
     if not 0 < signals <= MOST_SIGNALS:
-        raise InputError(f"{path.name} has {signals} signals: this is no 12-lead ECG.")
+        raise InputError(f"The ECG file has {signals} signals: this is no 12-lead ECG.")
     # edfio's warnings and errors quote header fields, which may hold a patient's name.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             edf = edfio.read_edf(path, lazy_load_data=True)
             if records > edf.num_data_records:
-                raise InputError(f"{path.name} is truncated: copy or export it again.")
+                raise InputError("The ECG file is truncated: copy or export it again.")
             if edf.reserved.startswith("EDF+D") and not edf.is_continuous:
-                raise InputError(f"{path.name} is interrupted (EDF+D): export one uninterrupted recording.")
+                raise InputError("The ECG file is interrupted (EDF+D): export one uninterrupted recording.")
             rate, found = _signals(edf)
             acquired, notes = _acquired(edf)
             longer = edf.duration > LONGEST_S

@@ -14,7 +14,9 @@ _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 # What else users have, so that the message can name it.
 _OTHERS = (
     ((b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8"), "an image, from which no ECG is read"),
-    ((b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!"), "an archive: unpack it first"),
+    ((b"PK\x03\x04", b"7z\xbc\xaf", b"Rar!"), "an archive: unpack it first"),
+    ((b"\x1f\x8b",), "a packed file: unpack it first, unless it is an image (.nii.gz) in the ECG's place"),
+    ((b"NRRD00",), "an image (NRRD), not an ECG"),
     ((b"\xffBIOSEMI",), "a BDF file, which is not read: export EDF+"),
     ((b"MATLAB 5.0", b"\x89HDF"), "a MATLAB 5 or HDF5 file, which is not read: export WFDB or CSV"),
     ((b"ISHNEANN",), "an ISHNE annotation file: choose the recording"),

@@ -14,6 +14,7 @@ from ScarSegECGLib.case import LEADS, FloatArray
 EINTHOVEN_TOLERANCE = 0.15
 
 _BY_KEY = {name.upper(): name for name in LEADS} | {f"C{n}": f"V{n}" for n in range(1, 7)}
+LONGEST_LABEL = 64
 _PREFIX = re.compile(r"^(MDC[_ ]?)?(E[CK]G[_ :]?)?(LEAD[_ :]?|CHANNEL[_ :]?)?")
 
 # Each limb lead as (lead, weight) pairs, from any two of I, II, III.
@@ -27,7 +28,10 @@ def canonical_name(label: str) -> str | None:
     Case, spaces, a leading "Lead" or "MDC_ECG_LEAD_" and a remark in brackets do not matter:
     "Lead I (Einthoven)", "i", "MDC_ECG_LEAD_I" are all "I". The IEC names C1-C6 are V1-V6.
     """
-    text = re.sub(r"\(.*?\)", "", str(label)).replace("\0", "").strip().upper()
+    label = str(label)
+    if len(label) > LONGEST_LABEL:
+        return None
+    text = re.sub(r"\(.*?\)", "", label).replace("\0", "").strip().upper()
     if text.startswith("-"):  # an inverted lead, such as -aVR of the Cabrera order, is another lead
         return None
     text = _PREFIX.sub("", text.replace("-", "_"), count=1)

@@ -27,7 +27,7 @@ def require_scp_bounds(path: Path) -> None:
     Section 3 (EN 1064) has the number of leads, then first and last sample of each; section 4 the number of beats.
     """
     data = path.read_bytes()
-    refused = InputError(f"{path.name} declares more samples than a resting ECG has, or is damaged: export it again.")
+    refused = InputError("The ECG file declares more samples than a resting ECG has, or is damaged: export it again.")
     try:
         length = min(struct.unpack_from("<I", data, 10)[0], len(data))
         for position in range(22, 6 + length - 9, 10):
@@ -67,7 +67,7 @@ def require_sierra_bounds(path: Path) -> None:
                 break  # not XLI, or damaged
             chunks += 1
             if chunks > MOST_LEADS or _unpacks_beyond(packed[position + 8 : position + 8 + size], 2 * MOST_SAMPLES):
-                raise InputError(f"{path.name} would unpack to more than a resting ECG: refused.")
+                raise InputError("The ECG file would unpack to more than a resting ECG: refused.")
             position += 8 + size
 
 

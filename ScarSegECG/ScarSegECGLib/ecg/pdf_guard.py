@@ -121,7 +121,7 @@ def bounded_pages(path: Path) -> Iterator[list[Page]]:
             pdf.rsrcmgr = _BoundedResources()
             pages = pdf.pages
             if len(pages) > MOST_PAGES:
-                raise InputError(f"{path.name} has {len(pages)} pages: export the ECG's page alone.")
+                raise InputError(f"The ECG file has {len(pages)} pages: export the ECG's page alone.")
             for page in pages:
                 device = PDFPageAggregatorWithMarkedContent(pdf.rsrcmgr, pageno=page.page_number, laparams=None)
                 interpreter(pdf.rsrcmgr, device).process_page(page.page_obj)
@@ -133,8 +133,8 @@ def bounded_pages(path: Path) -> Iterator[list[Page]]:
         raise too_much from None
     except Exception as error:  # pdfminer raises many kinds on damaged files
         if "Password" in f"{type(error).__name__} {error!r}":
-            raise InputError(f"{path.name} is locked with a password: save it without one.") from None
-        raise InputError(f"{path.name} is a damaged PDF, or none: export it again.") from None
+            raise InputError("The ECG file is locked with a password: save it without one.") from None
+        raise InputError("The ECG file is a damaged PDF: export it again.") from None
     finally:
         log.disabled = kept
         log.setLevel(log_level)

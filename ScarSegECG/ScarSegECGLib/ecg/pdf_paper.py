@@ -25,8 +25,8 @@ FEWEST_POINTS, COARSEST_PER_S = 100, 100.0
 FEWEST_TRACES = 8
 # How far a lead's name may stand from where its trace begins, mm.
 LABEL_LEFT, LABEL_RIGHT, LABEL_UP = 25.0, 12.0, 25.0
-_SPEED = re.compile(r"(\d+(?:[.,]\d+)?)\s*mm\s*/\s*s(?:ec)?\b", re.IGNORECASE)
-_GAIN = re.compile(r"(\d+(?:[.,]\d+)?)\s*mm\s*/\s*mV\b", re.IGNORECASE)
+_SPEED = re.compile(r"(?<!\d)(\d{1,4}(?:[.,]\d{1,4})?)\s*mm\s*/\s*s(?:ec)?\b", re.IGNORECASE)
+_GAIN = re.compile(r"(?<!\d)(\d{1,4}(?:[.,]\d{1,4})?)\s*mm\s*/\s*mV\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +64,8 @@ def read_pdf(path: Path) -> Recording:
             if len(traces) >= FEWEST_TRACES:
                 return _recording(path, page, traces)
     if pictures:
-        raise InputError(f"{path.name} is a scanned picture, which is not supported: export the ECG as DICOM or XML.")
-    raise InputError(f"{path.name} holds no drawn ECG of 12 leads: export the ECG as DICOM or XML.")
+        raise InputError("The ECG file is a scanned picture, which is not supported: export the ECG as DICOM or XML.")
+    raise InputError("The ECG file holds no drawn ECG of 12 leads: export the ECG as DICOM or XML.")
 
 
 def _recording(path: Path, page: Page, traces: list[_Trace]) -> Recording:
@@ -76,14 +76,14 @@ def _recording(path: Path, page: Page, traces: list[_Trace]) -> Recording:
     starts, ends = [trace.x[0] for trace in named.values()], [trace.x[-1] for trace in named.values()]
     if np.ptp(starts) > 2.0 or np.ptp(ends) > 2.0:
         raise InputError(
-            f"{path.name} prints the leads one after the other, not side by side: export the ECG as DICOM or XML."
+            "The ECG file prints the leads one after the other, not side by side: export the ECG as DICOM or XML."
         )
     seconds = (min(ends) - max(starts)) / (speed * scale)
     times = max(starts) + np.arange(min(round(LONGEST_S * RATE), int(seconds * RATE + 0.01) + 1)) / RATE * speed * scale
     signals = {}
     for lead, trace in named.items():
         if trace.x.size < COARSEST_PER_S * (trace.x[-1] - trace.x[0]) / (speed * scale):
-            raise InputError(f"{path.name} draws the traces too coarsely to be measured: export DICOM or XML.")
+            raise InputError("The ECG file draws the traces too coarsely to be measured: export DICOM or XML.")
         rising = np.maximum.accumulate(trace.x) + 1e-9 * np.arange(trace.x.size)
         height = -np.interp(times, rising, trace.y) / (gain * scale)
         signals[lead] = height - np.median(height)
@@ -95,7 +95,7 @@ def _printed(path: Path, pattern: re.Pattern[str], text: str, what: str) -> floa
     """The one value that the page prints."""
     values = {float(found.replace(",", ".")) for found in pattern.findall(text)}
     if len(values) != 1 or not 1 <= (value := values.pop()) <= 200:
-        raise InputError(f"{path.name} does not print one {what}: export the ECG as DICOM or XML.")
+        raise InputError(f"The ECG file does not print one {what}: export the ECG as DICOM or XML.")
     return value
 
 
@@ -147,7 +147,7 @@ def _named(path: Path, page: Page, traces: list[_Trace]) -> dict[str, _Trace]:
         if name not in named or np.ptp(traces[k].x) < np.ptp(named[name].x):
             named[name] = traces[k]
     if len(named) < FEWEST_TRACES:
-        raise InputError(f"{path.name} does not print lead names beside its traces: export the ECG as DICOM or XML.")
+        raise InputError("The ECG file does not print lead names beside its traces: export the ECG as DICOM or XML.")
     return named
 
 
@@ -166,7 +166,7 @@ def _grid_scale(path: Path, page: Page) -> tuple[float, tuple[str, ...]]:
     pitch = float(np.median(steps))
     scale = min((pitch / 1.0, pitch / 5.0), key=lambda ratio: abs(np.log(ratio)))
     if not 0.7 <= scale <= 1.4 or np.mean(np.abs(steps / pitch - 1) < 0.1) < 0.8:
-        raise InputError(f"The grid of {path.name} is no 1 mm or 5 mm grid: export the ECG as DICOM or XML.")
+        raise InputError("The grid of the ECG file is no 1 mm or 5 mm grid: export the ECG as DICOM or XML.")
     if abs(scale - 1) < 0.01:
         return 1.0, ()
     return scale, (f"The PDF is printed at {100 * scale:.0f} % of true size; its grid was taken as the measure.",)

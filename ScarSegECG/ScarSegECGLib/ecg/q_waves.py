@@ -9,6 +9,7 @@ from __future__ import annotations
 from ScarSegECGLib.case import LEADS, EcgFeatures
 
 SEPTAL_Q_MS = 20.0
+SEEN_MV = 0.05  # half a millimetre on paper: less is no Q wave to a reader
 Q_MS, Q_MV = 30.0, 0.1
 R_MS = 40.0
 _NEIGHBOURS = (("I", "aVL"), ("II", "aVF"), ("V3", "V4"), ("V4", "V5"), ("V5", "V6"))
@@ -67,12 +68,12 @@ def _of(features: EcgFeatures, lead: str) -> tuple[float, float, float, float, f
 
 def _septal(features: EcgFeatures, lead: str) -> bool:
     q_ms, q_mv, _, r_mv, _ = _of(features, lead)
-    return q_ms > SEPTAL_Q_MS or (q_mv > 0 and r_mv == 0)
+    return q_mv >= SEEN_MV and (q_ms > SEPTAL_Q_MS or r_mv == 0)
 
 
 def _deep(features: EcgFeatures, lead: str) -> bool:
     q_ms, q_mv, _, r_mv, _ = _of(features, lead)
-    return (q_ms >= Q_MS and q_mv >= Q_MV) or (q_mv > 0 and r_mv == 0)
+    return (q_ms >= Q_MS and q_mv >= Q_MV) or (q_mv >= SEEN_MV and r_mv == 0)
 
 
 def _tall_r(features: EcgFeatures, lead: str) -> bool:

@@ -102,23 +102,23 @@ def _read_recording(path: Path) -> tuple[Recording, tuple[Path, ...]]:
         start = stream.read(START)
     kind = told_by_content(start)
     if kind == "wfdb header" and path.suffix.lower() != ".hea":
-        raise InputError(f"{path.name} is a WFDB header under another name: let it end in .hea.")
+        raise InputError("The file is a WFDB header under another name: let it end in .hea.")
     if kind == "wfdb header":
         return read_wfdb(path)
     if path.suffix.lower() == ".hea":
-        raise InputError(f"{path.name} is not a WFDB header: copy the record again.")
+        raise InputError("The .hea file is not a WFDB header: copy the record again.")
     if kind in ("dicom", "edf", "ishne_holter", "scp_ecg", "xml", "pdf", "csv"):
         return _read_one(path, kind), (path,)
     if header is not None:
         return read_wfdb(header)
     if path.suffix.lower() in {".dat", ".mat"}:
-        raise InputError(f"The WFDB header {path.stem}.hea is missing: put it beside {path.name}.")
+        raise InputError("The WFDB header (.hea) is missing: put it beside the signal file.")
     if kind == "old dicom":
         return _read_one(path, kind), (path,)
     words = other_kind(start)
     if words:
-        raise InputError(f"{path.name} is {words}.")
-    raise InputError(f"{path.name} is of no known ECG format: export the ECG as {READABLE}.")
+        raise InputError(f"The ECG file is {words}.")
+    raise InputError(f"The ECG file is of no known ECG format: export the ECG as {READABLE}.")
 
 
 def _read_one(path: Path, kind: str) -> Recording:
@@ -135,5 +135,5 @@ def _read_one(path: Path, kind: str) -> Recording:
         return read_device_export(path, kind)
     root = _XML_ROOTS.get(xml_root_name(path).lower())
     if root is None:
-        raise InputError(f"{path.name} is XML but no HL7 aECG, GE MUSE or Philips Sierra ECG: export one of these.")
+        raise InputError("The ECG file is XML but no HL7 aECG, GE MUSE or Philips Sierra ECG: export one of these.")
     return read_device_export(path, root)

@@ -47,7 +47,7 @@ def require_size(path: Path, largest: int, kind: str) -> None:
     """Raise InputError for a file of more than ``largest`` bytes, which a resting ECG of that kind never has."""
     if path.stat().st_size > largest:
         raise InputError(
-            f"{path.name} is too large for {kind} of a resting ECG (over {largest / 1e6:.0f} MB): "
+            f"The ECG file is too large for {kind} of a resting ECG (over {largest / 1e6:.0f} MB): "
             f"export {LONGEST_S:g} s or less."
         )
 

@@ -18,9 +18,7 @@ from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
 from ScarSegECGLib.ecg.conduction import WORDS
 
 PERCENT_PER_POINT = 3.0
-MOST_POINTS = 32
 FASTEST_BPM = 150.0
-WALLS = ("anteroseptal", "anterosuperior", "inferior", "posterolateral")
 # A twelfth of the LV, %: full scar of one wall segment.
 WALL_SEGMENT_PERCENT = 100.0 / 12.0
 

@@ -11,10 +11,12 @@ import wfdb
 
 from ScarSegECGLib.ecg.checks import check_rate, require_file
 from ScarSegECGLib.ecg.leads import canonical_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, PACED_STATEMENT, Recording
+from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, PACED_STATEMENT, Recording, require_size
 from ScarSegECGLib.errors import InputError
 
-LARGEST_HEADER = 1_000_000
+LARGEST_HEADER, LONGEST_LINE = 64_000, 1000
+LARGEST_SIGNAL_FILE = 512_000_000
+LARGEST_UNCOUNTED = 8_000_000  # where the header does not say how many samples there are, all are read
 LARGEST_RECORD_LEADS = 64
 
 _RECORD_LINE = re.compile(r"^\S+[ \t]+\d+([ \t]+[\d.]+(e[+-]?\d+)?(/\S+)?([ \t]+\d+.*)?)?$", re.IGNORECASE)
@@ -63,22 +65,22 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
         Damaged header, signal file missing, elsewhere or shorter than the header says, or unknown unit.
     """
     require_file(header)
-    if header.stat().st_size > LARGEST_HEADER:
-        raise InputError(f"{header.name} is too large for a WFDB header.")
+    if header.stat().st_size > LARGEST_HEADER or _has_long_line(header):
+        raise InputError("The WFDB header is too large for that of an ECG: copy the record again.")
     if "::" in str(header.resolve()):
-        raise InputError(f"The folder of {header.name} has '::' in its name, which cannot be read: move the record.")
+        raise InputError("The folder of the WFDB record has '::' in its name, which cannot be read: move the record.")
     stem = str(header.resolve().with_suffix(""))
     try:
         fields = wfdb.rdheader(stem)
     except Exception as error:  # wfdb raises whatever its parser stumbles on
-        raise InputError(f"{header.name} is not a readable WFDB header: copy the record again.") from error
+        raise InputError("The WFDB header cannot be read: copy the record again.") from error
     if isinstance(fields, wfdb.MultiRecord):
-        raise InputError(f"{header.name} joins several segments: give one segment's own header.")
+        raise InputError("The WFDB header joins several segments: give one segment's own header.")
     check_rate(float(fields.fs or 0))
     if not fields.n_sig or not fields.file_name:
-        raise InputError(f"{header.name} names no signals: give the record that holds the ECG.")
+        raise InputError("The WFDB header names no signals: give the record that holds the ECG.")
     if fields.n_sig > LARGEST_RECORD_LEADS:
-        raise InputError(f"{header.name} names {fields.n_sig} signals: this is no 12-lead ECG.")
+        raise InputError(f"The WFDB header names {fields.n_sig} signals: this is no 12-lead ECG.")
     signals = _signal_files(header, fields.file_name)
     _require_whole(header, fields, signals)
     length = fields.sig_len
@@ -86,9 +88,9 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
     try:
         record = wfdb.rdrecord(stem, sampto=most if length is not None and length > most else None, pn_dir=None)
     except Exception as error:
-        raise InputError(f"The signals of {header.name} cannot be read: copy the record again.") from error
+        raise InputError("The signals of the WFDB record cannot be read: copy the record again.") from error
     if record.p_signal is None or not len(record.p_signal):
-        raise InputError(f"The signals of {header.name} are empty: copy the record again.")
+        raise InputError("The signals of the WFDB record are empty: copy the record again.")
     notes = [f"Only the first {LONGEST_S:g} s were read."] if length is not None and length > most else []
     if _states_pacing(record.comments or []):
         notes.append(PACED_STATEMENT)
@@ -102,26 +104,35 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
     return recording, (header, *dict.fromkeys(signals))
 
 
+def _has_long_line(header: Path) -> bool:
+    """Whether a line, remarks apart, is longer than any record's: what parses them takes the square of their length."""
+    lines = header.read_bytes().decode("utf-8", errors="replace").splitlines()
+    return any(len(line) > LONGEST_LINE and not line.lstrip().startswith("#") for line in lines)
+
+
 def _signal_files(header: Path, names: list[str]) -> list[Path]:
     """The signal files as paths beside the header; refuses any other place before a byte of them is read."""
     folder = header.resolve().parent
     files = []
     for name in names:
         if _PLAIN_NAME.fullmatch(str(name)) is None:
-            raise InputError(f"{header.name} names a signal file outside its own folder: refused.")
+            raise InputError("The WFDB header names a signal file outside its own folder: refused.")
         path = folder / name
         if path.resolve().parent != folder:
-            raise InputError(f"{header.name} names a signal file that links outside its folder: refused.")
+            raise InputError("The WFDB header names a signal file that links outside its folder: refused.")
         if not path.is_file():
-            raise InputError(f"A signal file that {header.name} names is missing: put the whole record in one folder.")
+            raise InputError("A signal file that the WFDB header names is missing: put the whole record in one folder.")
         require_file(path)
+        require_size(path, LARGEST_SIGNAL_FILE, "a signal file")
         files.append(path)
     return files
 
 
 def _require_whole(header: Path, fields: wfdb.Record, files: list[Path]) -> None:
-    """Raise InputError where a signal file is shorter than its header says."""
+    """Raise InputError where a signal file is shorter than its header says, or of a length that it does not say."""
     if fields.sig_len is None:
+        if sum(path.stat().st_size for path in set(files)) > LARGEST_UNCOUNTED:
+            raise InputError("The WFDB header does not say how many samples there are: copy the record again.")
         return
     for path in dict.fromkeys(files):
         rows = [k for k, other in enumerate(files) if other == path]
@@ -132,7 +143,7 @@ def _require_whole(header: Path, fields: wfdb.Record, files: list[Path]) -> None
         needed = int(fields.byte_offset[rows[0]] or 0) + fields.sig_len * per_frame * size
         if path.stat().st_size < int(needed):
             raise InputError(
-                f"A signal file of {header.name} is truncated ({path.stat().st_size} of {int(needed)} bytes): "
+                f"A signal file of the WFDB record is truncated ({path.stat().st_size} of {int(needed)} bytes): "
                 "copy the record again."
             )
 

@@ -58,8 +58,8 @@ def xml_root_name(path: Path) -> str:
         parser.feed(path.read_bytes())
         return str(parser.close())
     except DefusedXmlException:
-        raise InputError(f"{path.name} declares XML entities or outside references, which is refused.") from None
+        raise InputError("The ECG file declares XML entities or outside references, which is refused.") from None
     except _TooMuch:
-        raise InputError(f"{path.name} has more XML elements than an ECG can have: refused.") from None
+        raise InputError("The ECG file has more XML elements than an ECG can have: refused.") from None
     except Exception:  # the parser's own, and what a codec named in the file raises
-        raise InputError(f"{path.name} is no well-formed XML: export the ECG again.") from None
+        raise InputError("The ECG file is no well-formed XML: export the ECG again.") from None

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ def staged_folder(
 
     Missing parents of ``out`` are made. If the block raises or is interrupted, the fresh folder (and any parent that
     was made for it) is removed and ``out`` is as it was. Messages name no path, because a folder is often named after
-    a patient.
+    a patient. A folder that did not exist before is its owner's alone to read; one that did keeps its permissions.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def staged_folder(
     try:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            staged.mkdir()
+            staged.mkdir(mode=0o700)  # what is in it names the patient
             yield staged
             _refuse_unless_free(out, overwrite, previous)  # it may have changed while the result was being written
             _publish(staged, out, own if previous(out) else ())
@@ -149,6 +150,7 @@ def _publish(staged: Path, out: Path, own: Collection[str]) -> None:
     # Windows cannot rename onto an existing folder, even an empty one: move the old one aside on every system.
     aside = out.parent / f".scarsegecg-{secrets.token_hex(8)}"
     leaving = {path.name for path in staged.iterdir()} | set(own)
+    staged.chmod(stat.S_IMODE(out.stat().st_mode))  # who made the folder has said who may look into it
     out.rename(aside)
     moved: list[str] = []
     try:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import base64
+import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from html import escape
 from pathlib import Path
 from string import Template
 
-from ScarSegECGLib import RESEARCH_USE
-from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, Burden, ScarResult, SegmentRow
+from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, RESEARCH_USE, Burden, ScarResult, SegmentRow
+from ScarSegECGLib.export.accuracy import accuracy_line
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.report_page import PAGE
 from ScarSegECGLib.export.result_json import software_versions
 from ScarSegECGLib.export.text import finite, number, without_paths
+from ScarSegECGLib.measure.agreement import ECG_IS_NO_FINDING
+from ScarSegECGLib.measure.result import BY_HAND, ecg_in
 
 FILE_NAME = "report.html"
 
@@ -25,16 +29,23 @@ _ECG_SCALE = (
     "Fitted to this page, not 25 mm/s and 10 mm/mV: count squares, 0.04 s and 0.1 mV each. The file ecg.png is to "
     "scale when printed at 100 %."
 )
+_FIGURES = re.compile(r": image \d+ %, ECG \d+ %")
+WITH_ECG, ALONE = "with_ecg", "image_only"  # as in result.json
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 LIMITS = (
     "The network's segmentation has to be checked by a reader against the images before anything rests on it.",
     "The method re-implements a published idea from its abstract; the published accuracy does not apply here. What "
     "the network was trained and tested on, and with what result, is in the card shipped with its weights.",
-    "The ECG localises anterior and septal infarcts well, inferior, lateral and apical ones poorly, and nothing in "
-    "left bundle branch block or paced rhythm. A normal ECG never removes scar that the image shows.",
+    f"{ECG_IS_NO_FINDING} It may add scar to what the image shows and never removes any. How fast its weight falls "
+    "with time is this project's own choice, not taken from follow-up studies.",
+    "A human reader of the ECG localises anterior and septal infarcts well, inferior, lateral and apical ones poorly, "
+    "and none in left bundle branch block or paced rhythm.",
+    "The intensity rule expects scar to begin at the endocardium: epicardial and mid-wall scar, as after myocarditis, "
+    "can be missed.",
     "Coronary territories are the usual ones; about a quarter of infarcted segments disagree.",
-    "Volumes hold for the imaged slices alone; thick slices blur small scars and the apex.",
+    "Volumes hold for the imaged slices alone; thick slices blur small scars and the apex. The cavity's volume is that "
+    "of the LGE images' heart phase, not the end-diastolic one.",
 )
 
 
@@ -67,6 +78,7 @@ def report_html(
         purpose=escape(RESEARCH_USE),
         method=_text(result.method).rstrip("."),
         mode=_text(result.anatomy.mode).rstrip("."),
+        accuracy=escape(accuracy_line(result.weights_sha256 if result.method.startswith("network") else "")),
         density=f"Mass at {MYOCARDIAL_DENSITY_G_PER_ML:g} g/ml.",
         headline=_headline(result),
         left_ventricle=_left_ventricle(result),
@@ -109,12 +121,38 @@ def ecg_counts(result: ScarResult) -> bool:
 
 
 def _headline(result: ScarResult) -> str:
-    image_only = _burden_row("Image only", result.scar_image_only, "" if ecg_counts(result) else "first")
+    names = burden_names(result.method, ecg_counts(result), added_ml(result))
+    rows = "".join(
+        _burden_row(name, result.scar if which == WITH_ECG else result.scar_image_only, "" if place else "first")
+        for place, (name, which) in enumerate(names)
+    )
     if not ecg_counts(result):
         reason = _text(result.ecg_use.reason).rstrip(".")
         unused = f"not used: the image-only result stands ({reason})"
-        return f'{image_only}<tr><th scope="row">With ECG</th><td colspan="3">{unused}</td></tr>'
-    return _burden_row("With ECG", result.scar, "first") + image_only
+        rows += f'<tr><th scope="row">With ECG</th><td colspan="3">{unused}</td></tr>'
+    return rows + (_burden_row("MVO, within the scar", result.mvo, "") if result.mvo else "")
+
+
+def burden_names(method: str, counts: bool, added: float) -> tuple[tuple[str, str], ...]:
+    """The burdens to show, the primary one first: its name, and whether it is :data:`WITH_ECG` or :data:`ALONE`.
+
+    The images alone come before what the ECG adds, and what a reader corrected before both.
+    """
+    if BY_HAND in method:
+        return ("Corrected by hand", WITH_ECG), ("Before, image only", ALONE)
+    if not method.startswith("network"):
+        return (("Scar", WITH_ECG),)
+    if not counts:
+        return (("Image only", ALONE),)
+    if "image only" in method:
+        return (("Image only", WITH_ECG),)
+    return ("Image only", ALONE), (f"With ECG (investigational): {number(added, 1, _UNKNOWN)} ml added", WITH_ECG)
+
+
+def added_ml(result: ScarResult) -> float:
+    """What the ECG added to the images' scar; NaN for scar of a rule or a reader."""
+    heard = ecg_in(result.method, result.ecg_use) and BY_HAND not in result.method
+    return result.scar.ml - result.scar_image_only.ml if heard else math.nan
 
 
 def _burden_row(name: str, burden: Burden, style: str) -> str:
@@ -135,18 +173,40 @@ def _left_ventricle(result: ScarResult) -> str:
     )
 
 
+def ecg_share(amplitude: float | None, counts: bool, added: float) -> str:
+    """How much the ECG counted, and what came of it."""
+    if not counts:
+        return "Image only"
+    came_of_it = f", {number(added, 1)} ml of scar added" if math.isfinite(added) else ""
+    return f"ECG: weight by time and conduction {number(amplitude, 2, _UNKNOWN)} of 1{came_of_it}"
+
+
+def with_order(reason: str, days: float | None) -> tuple[str, ...]:
+    """The reason with the order of ECG and MRI in it, in years too where they lie far apart; one sentence or two."""
+    if days is None:
+        return (reason,)
+    order = "before" if days < 0 else "after"
+    years = f" ({abs(days) / 365.25:.1f} years)" if abs(days) >= 365 else ""
+    when = "ECG and MRI on the same day" if abs(days) < 1 else f"{abs(days):.0f} days{years} {order} the MRI"
+    plain = f"{abs(days):.0f} days from MRI"
+    if abs(days) >= 1 and plain in reason:
+        return (reason.replace(plain, when),)
+    if when in reason:
+        return (reason,)
+    return reason, when if abs(days) < 1 else f"ECG {when}"
+
+
 def _weight(result: ScarResult) -> str:
-    return f"ECG weight {number(100 * result.ecg_use.amplitude, 0, _UNKNOWN)} %"
+    return ecg_share(result.ecg_use.amplitude, ecg_counts(result), added_ml(result))
 
 
 def _used(result: ScarResult) -> Iterable[str]:
     stack, use = result.stack, result.ecg_use
-    yield f"{result.ecg_use.reason.rstrip('.')}. {_weight(result)}{'' if ecg_counts(result) else ': image only'}."
-    days = finite(use.gap.days)
-    if result.ecg is not None and days is not None:
-        order = "before" if days < 0 else "after"
-        yield "ECG and MRI on the same day." if abs(days) < 1 else f"ECG {number(abs(days), 0)} days {order} the MRI."
-    elif result.ecg is not None:
+    days = finite(use.gap.days) if result.ecg is not None else None
+    for sentence in with_order(use.reason.rstrip("."), days):
+        yield f"{sentence}."
+    yield f"{_weight(result)}."
+    if result.ecg is not None and days is None:
         why = f": {use.gap.why_unknown.rstrip('.')}" if use.gap.why_unknown else ""
         yield f"Time between ECG and MRI unknown{why}."
     if use.gap.event_between:
@@ -204,7 +264,7 @@ def _segment(row: SegmentRow) -> str:
         f'<td class="n">{int(row.number)}</td><td class="whole">{_text(row.name)}</td>'
         f'<td class="whole">{_text(row.territory)}</td>'
     )
-    ecg = f'<td class="n">{number(row.ecg_percent, 0, _UNKNOWN)}</td>'
+    ecg = f'<td class="n">{number(row.ecg_percent if row.imaged else None, 0, _UNKNOWN)}</td>'
     verdict = f'<td class="whole">{_VERDICTS[row.agreement]}</td>'
     if row.imaged:
         cells = "".join(f'<td class="n whole">{value}</td>' for value in numeric)
@@ -214,11 +274,11 @@ def _segment(row: SegmentRow) -> str:
 
 
 def _reasons(rows: Iterable[SegmentRow]) -> Iterable[str]:
-    """The reasons of the ECG's verdicts, each once, with the segments it is for."""
+    """The reasons of the ECG's verdicts, each once, with the segments it is for; their figures are the table's."""
     segments: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.agreement and row.agreement_reason:
-            key = (_VERDICTS[row.agreement], row.agreement_reason.rstrip("."))
+            key = (_VERDICTS[row.agreement], _FIGURES.sub("", row.agreement_reason).rstrip("."))
             segments.setdefault(key, []).append(str(row.number))
     for (verdict, reason), numbers in segments.items():
         yield f"{verdict[0].upper()}{verdict[1:]}, segment{'s' * (len(numbers) > 1)} {', '.join(numbers)}: {reason}."

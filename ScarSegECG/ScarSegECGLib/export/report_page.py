@@ -75,6 +75,7 @@ figcaption { font-size: 8.5pt; color: #333; margin-top: 1mm; }
 <tbody>$headline</tbody>
 </table>
 <p class="total">$left_ventricle</p>
+<p class="total">$accuracy</p>
 
 <div class="box"><h2>What was used</h2><ul>$used</ul></div>
 $warnings
@@ -87,8 +88,9 @@ $bullseye
 $ecg
 <h2>AHA segments</h2>
 <table class="segments">
-<caption>Scar: $method. Segments: $mode. "Image only" is the same network without the ECG; "ECG alone" is the estimate
-from the ECG without the image.</caption>
+<caption>Scar: $method. Segments: $mode. "Image only" is the same method without the ECG; "ECG alone" is the estimate
+from the ECG without the image, which is no finding. Mean transmurality is that of the segment, scar-free wall included;
+the bin is the mean's.</caption>
 <thead><tr>
 <th class="n">No.</th><th>Segment</th><th>Usual territory</th><th class="n">Wall, ml</th><th class="n">Wall, mm</th>
 <th class="n">Scar, ml</th><th class="n">Scar, %</th><th class="n">Image only, %</th>

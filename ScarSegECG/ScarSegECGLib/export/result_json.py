@@ -14,8 +14,16 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from ScarSegECGLib import RESEARCH_USE, __version__
-from ScarSegECGLib.case import LEADS, MYOCARDIAL_DENSITY_G_PER_ML, Burden, EcgFindings, ScarResult, SegmentRow
+from ScarSegECGLib import __version__
+from ScarSegECGLib.case import (
+    LEADS,
+    MYOCARDIAL_DENSITY_G_PER_ML,
+    RESEARCH_USE,
+    Burden,
+    EcgFindings,
+    ScarResult,
+    SegmentRow,
+)
 from ScarSegECGLib.export.atomic import MARKER
 from ScarSegECGLib.export.text import RESULT_KIND, finite, without_paths
 
@@ -79,7 +87,11 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
             "myocardium_ml": finite(result.myocardium_ml),
             "myocardium_g": finite(result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML),
         },
-        "scar": {"with_ecg": _burden(result.scar), "image_only": _burden(result.scar_image_only)},
+        "scar": {
+            "with_ecg": _burden(result.scar),
+            "image_only": _burden(result.scar_image_only),
+            "mvo": _burden(result.mvo) if result.mvo else None,
+        },
         "segments": [_segment(row) for row in result.segments],
         "warnings": _sentences(result.warnings),
         "notes": {

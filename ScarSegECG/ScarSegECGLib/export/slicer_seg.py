@@ -9,6 +9,8 @@ import numpy as np
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, STRUCTURE_COLOURS, ScarResult
 from ScarSegECGLib.export.grid import stored_image, write_checked
+from ScarSegECGLib.measure.contours import MVO
+from ScarSegECGLib.measure.mvo import mvo_within
 
 FILE_NAME = "segmentation.seg.nrrd"
 
@@ -24,6 +26,8 @@ _LEFT_VENTRICLE: Code = ("SCT", "87878005", "Left ventricle")
 _LV_MYOCARDIUM: Code = ("SCT", "49848007", "Left ventricular myocardium")
 _BLOOD: Code = ("SCT", "87612001", "Blood")
 _SCAR_TISSUE: Code = ("SCT", "12402003", "Scar tissue")
+_MORPHOLOGY: Code = ("SCT", "49755003", "Morphologically Abnormal Structure")
+_MVO_CODE: Code = ("99SCARSEG", "MVO", "Microvascular obstruction")
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class SegmentStyle:
     @property
     def colour(self) -> tuple[float, float, float]:
         """Red, green, blue in 0..1."""
-        return STRUCTURE_COLOURS[self.label]
+        return STRUCTURE_COLOURS.get(self.label, _MVO_COLOUR)
 
     def terminology(self) -> str:
         """Slicer's terminology entry: type context, category, type, modifier, region context, region, modifier."""
@@ -61,10 +65,13 @@ SEGMENTS = (
     SegmentStyle(MYOCARDIUM, "Myocardium", "Myocardium", _ANATOMY, _LV_MYOCARDIUM, _NO_CODE),
     SegmentStyle(SCAR, "Scar", "Scar", _TISSUE, _SCAR_TISSUE, _LV_MYOCARDIUM),
 )
+_MVO_COLOUR = (0.0, 0.447, 0.698)  # as in the DICOM segmentation
+_SCAR_BESIDE_MVO = SegmentStyle(SCAR, "Scar", "Scar without MVO", _TISSUE, _SCAR_TISSUE, _LV_MYOCARDIUM)
+_MVO = SegmentStyle(MVO, "MVO", "MVO (belongs to the scar)", _MORPHOLOGY, _MVO_CODE, _LV_MYOCARDIUM)
 
 
 def write_slicer_segmentation(result: ScarResult, folder: Path) -> None:
-    """Write ``segmentation.seg.nrrd`` on the input's grid: LV cavity 1, myocardium without scar 2, scar 3.
+    """Write ``segmentation.seg.nrrd`` on the input's grid: LV cavity 1, myocardium without scar 2, scar 3, MVO 4.
 
     One layer, because the classes do not overlap; a class without a voxel is left out. The header fields are those
     that Slicer's segmentation storage node reads. All segments of a layer share the first one's extent there, so each
@@ -77,14 +84,22 @@ def write_slicer_segmentation(result: ScarResult, folder: Path) -> None:
     OSError
         The file could not be written whole.
     """
-    image = stored_image(result.labels.astype(np.uint8), result.stack)
+    labels = result.labels.astype(np.uint8)
+    styles: tuple[SegmentStyle, ...] = SEGMENTS
+    if result.mvo and result.mvo.ml > 0:
+        anatomy, scar = result.anatomy, labels == SCAR
+        dark = mvo_within(result.stack.voxels, anatomy.cavity, anatomy.myocardium, result.stack.spacing, scar)
+        if dark.any():
+            labels = np.where(dark, np.uint8(MVO), labels)
+            styles = (*SEGMENTS[:2], _SCAR_BESIDE_MVO, _MVO)
+    image = stored_image(labels, result.stack)
     extent = " ".join(f"0 {size - 1}" for size in image.GetSize())
     header = {
         "Segmentation_MasterRepresentation": _REPRESENTATION,
         "Segmentation_ContainedRepresentationNames": f"{_REPRESENTATION}|",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
     }
-    present = [style for style in SEGMENTS if np.any(result.labels == style.label)]
+    present = [style for style in styles if np.any(labels == style.label)]
     for index, style in enumerate(present):
         fields = {
             "ID": style.identifier,

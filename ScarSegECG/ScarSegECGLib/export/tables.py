@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult, SegmentRow
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, SCAR, ScarResult, SegmentRow
 from ScarSegECGLib.export.text import number, without_paths
+from ScarSegECGLib.measure.mvo import mvo_within
 
 FILE_NAME = "segments.csv"
 
@@ -18,6 +22,7 @@ COLUMNS = (
     "myocardium_ml",
     "scar_ml",
     "scar_g",
+    "mvo_ml",
     "scar_percent_of_segment",
     "scar_percent_of_segment_image_only",
     "transmurality_mean_percent",
@@ -36,6 +41,7 @@ def write_segments(result: ScarResult, folder: Path) -> None:
     """Write ``segments.csv``: one line per AHA segment in the order of the result, UTF-8, decimal point.
 
     The columns are :data:`COLUMNS`, each with its unit in its name; an empty cell is "not imaged" or "not known".
+    ``mvo_ml`` is the part of ``scar_ml`` that is microvascular obstruction.
     ``scar_percent_of_segment`` is scar volume over the segment's myocardium (scar included), with the ECG;
     ``..._image_only`` is the same without it; ``ecg_scar_percent_of_segment`` is the estimate from the ECG alone.
     The bin carries a percent sign so that a spreadsheet does not read "1-25" as a date.
@@ -43,10 +49,20 @@ def write_segments(result: ScarResult, folder: Path) -> None:
     with (folder / FILE_NAME).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(_line(row, result) for row in result.segments)
+        mvo_ml = _mvo_ml(result)
+        writer.writerows(_line(row, result, mvo_ml) for row in result.segments)
 
 
-def _line(row: SegmentRow, result: ScarResult) -> list[str]:
+def _mvo_ml(result: ScarResult) -> NDArray[np.float64] | None:
+    """MVO of segment 0 (outside) .. 17, ml; ``None`` where it was not looked for."""
+    if result.mvo is None:
+        return None
+    anatomy, stack = result.anatomy, result.stack
+    dark = mvo_within(stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing, result.labels == SCAR)
+    return np.bincount(anatomy.aha[dark], minlength=18).astype(np.float64) * stack.voxel_ml
+
+
+def _line(row: SegmentRow, result: ScarResult, mvo_ml: NDArray[np.float64] | None) -> list[str]:
     return [
         str(row.number),
         _cell(row.name),
@@ -55,6 +71,7 @@ def _line(row: SegmentRow, result: ScarResult) -> list[str]:
         number(row.myocardium_ml, 3),
         number(row.scar_ml, 3),
         number(row.scar_ml * MYOCARDIAL_DENSITY_G_PER_ML, 3),
+        "" if mvo_ml is None or not row.imaged else number(float(mvo_ml[row.number]), 3),
         number(row.scar_percent, 2),
         number(row.scar_percent_image_only, 2),
         number(row.transmurality_mean_percent, 2),

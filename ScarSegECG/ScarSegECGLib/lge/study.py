@@ -26,12 +26,14 @@ from ScarSegECGLib.lge.enhanced_mr import frame_headers
 from ScarSegECGLib.lge.hashing import sha256_of_bytes
 from ScarSegECGLib.lge.orientation import LONG_AXIS_VIEW_DEG, SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
 from ScarSegECGLib.lge.series_kind import SeriesKind, Verdict, plain_text, series_kind, vector
+from ScarSegECGLib.lge.shown_text import printable, without_patient
 
 _TAGS = (
     *("SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "Manufacturer"),
     *("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"),
     *("StudyDate", "StudyTime", "SeriesDescription", "ProtocolName", "SequenceName", "ScanningSequence"),
-    *("PatientName", "PatientID", "DeidentificationMethodCodeSequence", "LongitudinalTemporalInformationModified"),
+    *("PatientName", "PatientID", "PatientBirthDate"),
+    *("DeidentificationMethodCodeSequence", "LongitudinalTemporalInformationModified"),
     *("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "FrameOfReferenceUID", "ComplexImageComponent"),
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames"),
     *("SamplesPerPixel", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept", "EchoTime"),
@@ -40,7 +42,7 @@ _TAGS = (
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 _NO_IMAGES = "The {what} holds no DICOM MR images: choose the folder of the LGE series."
-_NOT_MR = "The DICOM file is not an MR image: choose the LGE series."
+_NOT_MR = "The file is not an MR image in DICOM: choose the LGE series."
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +110,8 @@ class ImageSet:
     def description(self) -> str:
         """The series description for the eyes of the person at the screen; the patient's own words are taken out."""
         header = self.frames[0].header
-        text = " ".join("".join(c if c.isprintable() else " " for c in _text(header, "SeriesDescription")).split())
-        for secret in re.split(r"[\^=\s,]+", f"{_text(header, 'PatientName')} {_text(header, 'PatientID')}"):
-            if len(secret) >= 3:
-                text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
-        return text[:48]
+        who = (_text(header, keyword) for keyword in ("PatientName", "PatientID", "PatientBirthDate"))
+        return without_patient(_text(header, "SeriesDescription"), *who)[:48]
 
 
 def list_series(path: str | os.PathLike[str]) -> tuple[ImageSet, ...]:
@@ -250,7 +249,7 @@ def _image_set(frames: list[Frame], kind: Kind) -> ImageSet:
         unfit = str(error)
     places = len(_places(frames))
     verdict, taken_for, reasons = _with_geometry(judged, angle, places, extent)
-    numbers = dict.fromkeys(_text(h, "SeriesNumber") for h in headers)
+    numbers = dict.fromkeys(printable(_text(h, "SeriesNumber")) for h in headers)
     return ImageSet(
         frames=tuple(frames),
         series_uids=tuple(dict.fromkeys(_uid(f, "SeriesInstanceUID") for f in frames)),

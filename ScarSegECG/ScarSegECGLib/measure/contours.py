@@ -12,12 +12,11 @@ from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Anatomy, Burden, LabelA
 from ScarSegECGLib.measure.burden import burden
 from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.grey_zone import grey_zone
-from ScarSegECGLib.measure.islands import drop_small_islands
-from ScarSegECGLib.measure.mvo import fill_mvo
 from ScarSegECGLib.measure.pattern import IslandPattern, island_patterns
+from ScarSegECGLib.measure.rule import scar_by_rule
 from ScarSegECGLib.measure.segments import segment_table
 from ScarSegECGLib.measure.threshold import METHODS as RULES
-from ScarSegECGLib.measure.threshold import NOT_USED, Per, segment_scar
+from ScarSegECGLib.measure.threshold import NOT_USED, Per
 
 MANUAL = "manual"
 METHODS = (MANUAL, *RULES)
@@ -46,7 +45,12 @@ class ContourMeasures:
         MVO counted in.
     mvo_ml : float
     core_ml, grey_ml : float or None
-        Core and grey zone inside the scar; ``None`` where the image's contrast is unknown.
+        Core and grey zone inside the scar, both without MVO; ``None`` where the image's contrast is unknown, and for a
+        grey zone that no slice leaves room for.
+    grey_remark : str
+        In how many slices the grey zone could not be told; "" where it could in all.
+    rest_ml : float or None
+        Scar that is none of core, grey zone and MVO: darker than the grey zone's limit, but not enclosed.
     core_rule : str
         How core and grey zone were told apart; "" where they were not.
     territories : dict
@@ -54,6 +58,8 @@ class ContourMeasures:
     patterns : tuple of IslandPattern
     segments : tuple of SegmentRow
     mask : bool array, shape (slice, row, column)
+    warning : str
+        Why a rule's scar is not to be believed; "" where nothing speaks against it.
     """
 
     method: str
@@ -67,11 +73,14 @@ class ContourMeasures:
     mvo_ml: float
     core_ml: float | None
     grey_ml: float | None
+    grey_remark: str
+    rest_ml: float | None
     core_rule: str
     territories: dict[str, float | None]
     patterns: tuple[IslandPattern, ...]
     segments: tuple[SegmentRow, ...]
     mask: NDArray[np.bool_]
+    warning: str = ""
 
 
 def contours_of(labels: LabelArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -124,11 +133,12 @@ def measure_contours(
     spacing, voxel_ml, contrast = stack.spacing, stack.voxel_ml, stack.contrast
     levels: tuple[float | None, ...] = ()
     number: float | None = None
+    warning = ""
     if method == MANUAL:
         mvo = near == MVO
         scar, printed, where = (near == SCAR) | mvo, "manual contours", NOT_USED
     else:
-        found = segment_scar(
+        found = scar_by_rule(
             image,
             cavity,
             wall,
@@ -139,21 +149,21 @@ def measure_contours(
             remote=healthy,
             contrast=contrast,
             fwhm_region=peak,
+            smallest_island_ml=smallest_island_ml,
         )
-        bright = drop_small_islands(found.mask, spacing, minimum_ml=smallest_island_ml)
-        scar, mvo = fill_mvo(bright, wall, cavity, spacing)
-        printed, where = found.method, found.remote
-        if method != "ewa":  # which says so itself
-            printed += ", enclosed MVO counted in"
-        if smallest_island_ml:
-            printed += f", islands below {smallest_island_ml:g} ml left out"
+        scar, mvo, printed, where, warning = found.mask, found.mvo, found.method, found.remote, found.warning
         number = found.n_sd
         levels = (None,) * box[0].start + found.thresholds + (None,) * (len(labels) - box[0].stop)
-    core_ml = grey_ml = None
-    core_rule = ""
+    core_ml: float | None = None
+    grey_ml: float | None = None
+    rest_ml: float | None = None
+    core_rule = grey_remark = ""
     if contrast != "unknown" and scar.any():
-        zones = grey_zone(image, cavity, wall, spacing, scar=scar, mvo=mvo, contrast=contrast, remote=healthy)
-        core_ml, grey_ml = float(zones.core.sum() * voxel_ml), float(zones.grey.sum() * voxel_ml)
+        zones = grey_zone(image, cavity, wall, spacing, scar=scar, contrast=contrast, remote=healthy)
+        core, grey = zones.core & ~mvo, zones.grey & ~mvo
+        core_ml, grey_remark = float(core.sum() * voxel_ml), zones.remark
+        grey_ml = float(grey.sum() * voxel_ml) if zones.told_apart.any() else None
+        rest_ml = float((scar & ~(core | grey | mvo)).sum() * voxel_ml)
         core_rule = f"{zones.method}; {zones.remote}"
     own = replace(anatomy, cavity=anatomy.cavity[box], myocardium=anatomy.myocardium[box], aha=anatomy.aha[box])
     table = segment_table(own, scar, scar, spacing, SEGMENT_NAMES, TERRITORIES)
@@ -171,11 +181,14 @@ def measure_contours(
         mvo_ml=float(mvo.sum() * voxel_ml),
         core_ml=core_ml,
         grey_ml=grey_ml,
+        grey_remark=grey_remark,
+        rest_ml=rest_ml,
         core_rule=core_rule,
         territories={name: _share(table, name) for name in sorted(set(TERRITORIES))},
         patterns=island_patterns(scar, cavity, wall, spacing),
         segments=table,
         mask=mask,
+        warning=warning,
     )
 
 

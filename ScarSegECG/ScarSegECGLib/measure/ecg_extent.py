@@ -9,8 +9,8 @@ from ScarSegECGLib.case import FloatArray
 from ScarSegECGLib.measure.scar_probability import EWA_SHARE, SCAR_ABOVE
 from ScarSegECGLib.network.taff import LOGIT_DOWN, LOGIT_UP
 
-# About the estimate's mean absolute error (0.065 of a segment on simulated ECGs it has not learned from, as ``scarsegecg
-# ablate`` says): what lies closer to the image's own extent than this is no disagreement.
+# About the estimate's mean absolute error (0.065 of a segment on simulated ECGs it has not learned from, as
+# ``scarsegecg ablate`` says): what lies closer to the image's own extent than this is no disagreement.
 MARGIN = 0.08
 
 

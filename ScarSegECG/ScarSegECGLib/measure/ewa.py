@@ -70,7 +70,7 @@ def ewa(
     zero, scale = _scale(image, cavity, myocardium, healthy, per)
     relative = np.clip((image - zero[:, None, None]) / scale[:, None, None], -0.5, 2.5).astype(np.float32)
     wall = myocardium.astype(np.float32)
-    weight = np.where(_border(cavity, myocardium), np.float32(BORDER_WEIGHT), wall)
+    weight = np.where(_border(myocardium), np.float32(BORDER_WEIGHT), wall)
     at = np.flatnonzero(myocardium)
     smooth, neighbourhood = (_blurring(image.shape, mm, spacing) for mm in (SMOOTHING_MM, NEIGHBOUR_MM))
     values = (_blur(relative * weight, smooth) / np.maximum(_blur(weight, smooth), 1e-4)).ravel()[at]
@@ -124,7 +124,7 @@ def _scale(
     return zero, np.maximum(blood - zero, least)
 
 
-def _border(cavity: NDArray[np.bool_], myocardium: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _border(myocardium: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Wall voxels that share a side with something else in their slice."""
     cross = ndimage.generate_binary_structure(3, 1)
     cross[0] = cross[2] = False

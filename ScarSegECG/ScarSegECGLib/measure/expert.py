@@ -51,11 +51,12 @@ def case_folders(cases: Path) -> list[Path]:
     ------
     InputError : the folder is missing, holds no case, or a case lacks one of its two files.
     """
+    name = cases.resolve().name  # "." has none of its own
     if not cases.is_dir():
-        raise InputError(f"{cases.name}: no such folder of cases; give a folder that holds Case_*/Case_*_img.nii.gz")
+        raise InputError(f"{name}: no such folder of cases; give a folder that holds Case_*/Case_*_img.nii.gz")
     folders = sorted(folder for folder in cases.glob("Case_*") if folder.is_dir())
     if not folders:
-        raise InputError(f"{cases.name}: holds no case; expected folders Case_* with Case_*_img.nii.gz and _seg.nii.gz")
+        raise InputError(f"{name}: holds no case; expected folders Case_* with Case_*_img.nii.gz and _seg.nii.gz")
     for folder in folders:
         for kind in ("img", "seg"):
             if not (folder / f"{folder.name}_{kind}.nii.gz").is_file():

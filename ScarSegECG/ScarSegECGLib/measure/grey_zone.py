@@ -14,12 +14,26 @@ from ScarSegECGLib.measure.remote import remote_myocardium
 
 @dataclass(frozen=True)
 class GreyZone:
-    """Core and grey zone, bool arrays of shape (slice, row, column), disjoint; ``method`` and ``remote`` as printed."""
+    """Core and grey zone, bool arrays of shape (slice, row, column), disjoint; ``method`` and ``remote`` as printed.
+
+    ``told_apart``, bool, shape (slice,): where there is scar and room for a grey zone. Elsewhere the core's limit lies
+    below the grey zone's, and no grey voxel does not mean that there is no grey zone. ``scarred``: where there is scar.
+    """
 
     core: NDArray[np.bool_]
     grey: NDArray[np.bool_]
     method: str
     remote: str
+    told_apart: NDArray[np.bool_]
+    scarred: NDArray[np.bool_]
+
+    @property
+    def remark(self) -> str:
+        """In how many slices the grey zone could not be told; "" where it could in all."""
+        lost, among = int((self.scarred & ~self.told_apart).sum()), int(self.scarred.sum())
+        if not lost:
+            return ""
+        return f"grey zone not determinable (half maximum below the lower limit) in {lost} of {among} slices with scar"
 
 
 def grey_zone(
@@ -86,4 +100,7 @@ def grey_zone(
         f"core above {100 * core_fraction:g} % of {above}, grey zone from remote mean + {n_sd:g} SD to the core, "
         f"per slice, contrast {contrast}"
     )
-    return GreyZone(core, grey, method, healthy.description)
+    scarred = np.asarray(region.any(axis=(1, 2)))
+    with np.errstate(invalid="ignore"):
+        told_apart = np.asarray(scarred & (core_level > grey_level))
+    return GreyZone(core, grey, method, healthy.description, told_apart, scarred)

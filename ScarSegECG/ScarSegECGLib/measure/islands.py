@@ -10,6 +10,9 @@ from scipy import ndimage
 
 from ScarSegECGLib.measure.cropping import heart_box
 
+SMALLEST_ISLAND_ML = 0.1
+"""Islands below this volume do not count, whichever rule or network found them; what a reader drew always does."""
+
 _FULL = np.ones((3, 3, 3), dtype=bool)
 _IN_PLANE = _FULL.copy()
 _IN_PLANE[[0, 2]] = False

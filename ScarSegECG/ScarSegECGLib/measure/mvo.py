@@ -7,12 +7,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ScarSegECGLib.measure.cropping import heart_box
+from ScarSegECGLib.measure.remote import remote_myocardium
 
 BRIDGE_MM = 3.0
 """Widest gap in the bright rim that is closed before looking for what it encloses (twice the in-plane pixel)."""
 
 ENCIRCLING_DEGREES = 300.0
 """A dark rim that goes this far round the cavity is spared subendocardium under mid-wall scar, not MVO."""
+
+BRIGHT_SD = 2.0
+"""Scar above remote mean + 2 SD is bright, as in the grey zone's rule."""
 
 _SECTORS = 72
 _DISC = ndimage.generate_binary_structure(2, 1)[None]
@@ -60,6 +64,37 @@ def fill_mvo(
             dark &= ~_encircling(labels, count, blood)[labels]
         mvo[box] = dark
     return scar | mvo, mvo
+
+
+def mvo_within(
+    image: NDArray[np.floating],
+    cavity: NDArray[np.bool_],
+    myocardium: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+    scar: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """The part of a scar that is MVO: no brighter than remote mean + 2 SD, and enclosed by scar that is.
+
+    Parameters
+    ----------
+    image : float array, shape (slice, row, column)
+    cavity, myocardium, scar : bool arrays, same shape
+        However the scar was found; what lies outside the wall does not count.
+    spacing : (slice, row, column) mm
+
+    Returns
+    -------
+    bool array, same shape
+    """
+    mvo = np.zeros(scar.shape, dtype=bool)
+    box = heart_box(cavity | myocardium, margin=8)
+    inside, blood, wall, held = image[box], cavity[box], myocardium[box], (scar & myocardium)[box]
+    if held.any():
+        healthy = remote_myocardium(inside, blood, wall, spacing)
+        with np.errstate(invalid="ignore"):
+            bright = held & (inside > (healthy.mean + BRIGHT_SD * healthy.sd)[:, None, None])
+        mvo[box] = fill_mvo(bright, wall, blood, spacing)[1] & held
+    return mvo
 
 
 def _encircling(labels: NDArray[np.integer], count: int, cavity: NDArray[np.bool_]) -> NDArray[np.bool_]:

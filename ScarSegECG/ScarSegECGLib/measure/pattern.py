@@ -18,6 +18,7 @@ Pattern = Literal["subendocardial", "mid-wall", "epicardial", "transmural"]
 _SECTORS = 72
 _FILLED = 0.5  # a third of the wall counts as scarred from here
 _SPARED = 0.25  # and as spared up to here
+_OUTWARD = 0.1  # ischaemic scar is fullest inside; coverages this near to each other are alike
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class IslandPattern:
         Share of the inner, middle and outer third of the wall that is scar, over the sectors the island spans.
     touches_endocardium : bool
     remark : str
-        What the pattern means to a reader, empty for the ischaemic ones.
+        What speaks against ischaemic scar, empty where nothing does.
     """
 
     number: int
@@ -91,10 +92,18 @@ def island_patterns(
         hit = np.bincount(layer[mine], minlength=3)
         inner, middle, outer = (float(v) for v in hit / np.maximum(total, 1))
         pattern = _classify(inner, middle, outer)
-        remark = "" if pattern in ("subendocardial", "transmural") else "non-ischaemic pattern or false positive"
         coverage = (inner, middle, outer)
+        remark = _remark(pattern, coverage, island.touches_endocardium)
         patterns.append(IslandPattern(island.number, pattern, coverage, island.touches_endocardium, remark))
     return tuple(patterns)
+
+
+def _remark(pattern: Pattern, coverage: tuple[float, float, float], touches_endocardium: bool) -> str:
+    if pattern not in ("subendocardial", "transmural"):
+        return "non-ischaemic pattern or false positive"
+    if coverage[2] > coverage[0] + _OUTWARD:
+        return "fuller outside than inside, which is no ischaemic wavefront"
+    return "" if touches_endocardium else "nowhere touches the endocardium: non-ischaemic pattern or false positive"
 
 
 def _classify(inner: float, middle: float, outer: float) -> Pattern:

@@ -14,11 +14,17 @@ from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Anatomy, Burden, Conduc
 from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.burden import burden
 from ScarSegECGLib.measure.contours import TERRITORIES
+from ScarSegECGLib.measure.mvo import mvo_within
 from ScarSegECGLib.measure.segments import segment_percent, segment_table
 
 Mask = NDArray[np.bool_]
 NOTHING = Burden(0.0, 0.0, 0.0)
 BY_HAND = ", corrected by hand"
+
+
+def ecg_in(method: str, use: EcgUse) -> bool:
+    """Whether the ECG had a part in the scar that was made so: in a network's, not in a rule's or an image-only one."""
+    return use.amplitude > 0 and method.startswith("network") and "image only" not in method
 
 
 def corrected_by_hand(method: str) -> str:
@@ -62,12 +68,14 @@ def counted(
     percent = [None if np.isnan(p) else float(p) for p in segment_percent(anatomy.aha, seen & wall)]
     agreement = agreement_table(percent, ecg_percent, conduction, use.amplitude > 0, why_not_used=use.reason)
     known = bool(wall.any())
+    mvo = mvo_within(stack.voxels, anatomy.cavity, wall, stack.spacing, scar)
     return {
         "labels": labels,
         "cavity_ml": float(anatomy.cavity.sum()) * stack.voxel_ml,
         "myocardium_ml": float(wall.sum()) * stack.voxel_ml,
         "scar": burden(scar, wall, stack.voxel_ml) if known else NOTHING,
         "scar_image_only": burden(image_only, wall, stack.voxel_ml) if known else NOTHING,
+        "mvo": burden(mvo, wall, stack.voxel_ml) if known else NOTHING,
         "segments": segment_table(
             anatomy, scar, image_only, stack.spacing, SEGMENT_NAMES, TERRITORIES, ecg_percent, agreement
         ),

@@ -23,6 +23,8 @@ from ScarSegECGLib.measure.remote import slice_centres
 CHORDS = 144
 WINDOW_MM = 12.0
 """Length of wall over which the place of a maximum is looked for: a row of 1.4 mm voxels is 13 % of the wall."""
+TRANSMURALITY_BINS = (("0", 0.0), ("1-25", 25.0), ("26-50", 50.0), ("51-75", 75.0), ("76-100", 100.0))
+"""The usual five bins, each up to and with its percentage (Kim et al. 2000, N Engl J Med 343:1445)."""
 _SAMPLES = 49
 _WEDGES = 72
 _HARMONICS = 8
@@ -237,15 +239,10 @@ def segment_transmurality(
 
 
 def transmurality_bin(percent: float) -> str:
-    """The usual five bins (Kim et al. 2000, N Engl J Med 343:1445); above 0 is at least "1-25", "" is not known."""
+    """One of :data:`TRANSMURALITY_BINS`, of the percentage as it is printed, rounded; "" is not known."""
     if np.isnan(percent):
         return ""
-    if percent <= 0:
-        return "0"
-    for top, name in ((25, "1-25"), (50, "26-50"), (75, "51-75")):
-        if percent <= top:
-            return name
-    return "76-100"
+    return next((name for name, top in TRANSMURALITY_BINS if round(percent) <= top), TRANSMURALITY_BINS[-1][0])
 
 
 def _radii(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ScarSegECGLib.case import EcgUse, FloatArray, LgeStack, MedianBeat
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.normalise import heart_disc, normalise
 from ScarSegECGLib.network.device import Network, choose_device, place
 from ScarSegECGLib.network.ecg_branch import EcgBranch, deep, new_branch
@@ -29,8 +30,9 @@ from ScarSegECGLib.network.locate import follow_neighbours, offsets_of_lv
 from ScarSegECGLib.network.polar_grid import centres_of_mass, cut_polar, put_back_polar, unmirror
 from ScarSegECGLib.network.unet import ConvBlock, LocatorUNet, ScarUNet
 from ScarSegECGLib.network.wall_view import level_shapes, view_wall
-from ScarSegECGLib.network.weights import Weights, read_weights
+from ScarSegECGLib.network.weights import FOREIGN, SHIPPED, SHIPPED_SHA256, Weights, read_weights
 
+MOST_MEMBERS = 16
 MOST_MOVES = 3
 CLOSE_MM = 1.5
 LEAST_LV_MM2 = 100.0  # a slice in which less is seen has its centre from its neighbours
@@ -108,7 +110,16 @@ class Session:
         ------
         InputError : weights missing, damaged or foreign; no such device.
         """
-        return cls(read_weights(weights), choose_device(device))
+        read, chosen = read_weights(weights), choose_device(device)
+        # A tensor that is missing or of another shape, settings that are missing or of another type.
+        try:
+            if not 1 <= read.settings["members"] <= MOST_MEMBERS:
+                raise ValueError
+            return cls(read, chosen)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
+            if read.sha256 == SHIPPED_SHA256:
+                raise  # these fit: it is the device's fault
+            raise InputError(FOREIGN.format(name=weights.name if weights else SHIPPED.name)) from error
 
     @property
     def ecg_trained(self) -> bool:

@@ -17,7 +17,8 @@ class TimeWeight(nn.Module):
 
     ``w = (1 + exp(-c)) / (1 + exp(alpha * |gap| / 365 - c))``: 1 at 0, falling with |gap| whatever is learned, because
     ``alpha`` is positive by construction. An ECG taken after the image has its own, never smaller, ``alpha``: it may
-    show disease that the image could not.
+    show disease that the image could not. The numbers given are where training begins: those in the weights win. What
+    holds where a date is not known stands in ``amplitude.py``.
     """
 
     def __init__(self, c: float = 3.0, alpha_before: float = 2.5, alpha_extra_after: float = 2.5) -> None:

@@ -17,6 +17,7 @@ from ScarSegECGLib.errors import InputError
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SHIPPED = FOLDER / "scarseg.safetensors"
 SHIPPED_SHA256 = "d64df101c86a3d8e2c40e0ce717ebbb137539a2f2d14f826898ea972917744a9"
+FOREIGN = "{name}: not weights of ScarSegECG; use a file made by scarsegecg train"
 _SETTINGS_KEY = "scarsegecg"
 
 
@@ -60,7 +61,7 @@ def _expected_hash(path: Path) -> str:
         raise InputError(
             f"{path.name}: its hash file {noted.name} is missing; weights without a known hash are not loaded"
         )
-    return noted.read_text().split()[0] if noted.stat().st_size else ""
+    return (noted.read_text(errors="replace").split() or [""])[0]
 
 
 def read_weights(path: Path | None = None) -> Weights:
@@ -82,6 +83,8 @@ def read_weights(path: Path | None = None) -> Weights:
             settings = json.loads(file.metadata()[_SETTINGS_KEY])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path.name}: not weights of ScarSegECG; use a file made by scarsegecg train") from error
+        raise InputError(FOREIGN.format(name=path.name)) from error
+    if not isinstance(settings, dict) or not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
+        raise InputError(FOREIGN.format(name=path.name))
     full = {key: value.float() if value.dtype == torch.float16 else value for key, value in tensors.items()}
     return Weights(full, settings, digest)

@@ -15,11 +15,14 @@ from pydicom.errors import InvalidDicomError
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import quiet
+from ScarSegECGLib.lge.shown_text import printable, shown_uid, without_patient
 from ScarSegECGLib.pacs.connection import in_words
 
 # As it is stored, without a conversion on the way.
 _AS_STORED = (("application/dicom", "*"),)
 _PREAMBLE = 132
+MOST_OBJECTS = 20000  # as of an archive's files
+_WHO = ("PatientName", "PatientID", "PatientBirthDate")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _FIELDS = (
     "StudyDescription",
@@ -64,7 +67,7 @@ def find_studies(client: DICOMwebClient, filters: Mapping[str, str], limit: int)
     """
     with in_words():
         answers = client.search_for_studies(search_filters=dict(filters), limit=limit, fields=list(_FIELDS))
-        studies = [_study(Dataset.from_json(answer)) for answer in answers]
+        studies = [_study(Dataset.from_json(answer)) for answer in answers[:limit]]
     return tuple(sorted(studies, key=lambda study: study.date, reverse=True))
 
 
@@ -110,6 +113,8 @@ def pull(client: DICOMwebClient, study: str, series: Sequence[str], folder: Path
             if dataset.SOPInstanceUID in seen:
                 continue
             seen.add(dataset.SOPInstanceUID)
+            if len(seen) > MOST_OBJECTS:
+                raise InputError(f"The archive sends over {MOST_OBJECTS} images: pull the series one by one.")
             number = numbers.setdefault(own, len(numbers) + 1)
             counts[own] += 1
             place = folder / f"series{number:03d}"
@@ -187,27 +192,35 @@ def _differences(sent: Dataset, back: Dataset) -> Iterable[str]:
 
 def _study(answer: Dataset) -> Found:
     modalities = answer.get("ModalitiesInStudy") or ""
-    who = [str(answer.get(name) or "").strip() for name in ("PatientName", "PatientID", "PatientBirthDate")]
     return Found(
-        uid=str(answer.get("StudyInstanceUID") or ""),
-        date=str(answer.get("StudyDate") or ""),
-        description=str(answer.get("StudyDescription") or ""),
-        modalities=modalities if isinstance(modalities, str) else "/".join(modalities),
+        uid=shown_uid(str(answer.get("StudyInstanceUID") or "")),
+        date=_text(answer, "StudyDate"),
+        description=_description(answer, "StudyDescription"),
+        modalities=printable(modalities if isinstance(modalities, str) else "/".join(map(str, modalities))),
         instances=int(answer.get("NumberOfStudyRelatedInstances") or 0),
-        patient=", ".join(part for part in who if part),
+        patient=", ".join(part for name in _WHO if (part := _text(answer, name))),
     )
 
 
 def _series(answer: Dataset) -> Found:
-    number = answer.get("SeriesNumber")
     return Found(
-        uid=str(answer.get("SeriesInstanceUID") or ""),
-        date=str(answer.get("SeriesDate") or ""),
-        description=str(answer.get("SeriesDescription") or ""),
-        modalities=str(answer.get("Modality") or ""),
+        uid=shown_uid(str(answer.get("SeriesInstanceUID") or "")),
+        date=_text(answer, "SeriesDate"),
+        description=_description(answer, "SeriesDescription"),
+        modalities=_text(answer, "Modality"),
         instances=int(answer.get("NumberOfSeriesRelatedInstances") or 0),
-        number="" if number is None else str(number),
+        number=_text(answer, "SeriesNumber"),
     )
+
+
+def _text(answer: Dataset, keyword: str) -> str:
+    value = answer.get(keyword)
+    return "" if value is None else printable(str(value))
+
+
+def _description(answer: Dataset, keyword: str) -> str:
+    name, identifier, born = (_text(answer, who) for who in _WHO)
+    return without_patient(str(answer.get(keyword) or ""), name, identifier, born)
 
 
 def _uid(text: str) -> str:

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import requests
 from dicomweb_client import DICOMwebClient
 from requests.exceptions import ConnectionError as NoConnection
 from requests.exceptions import HTTPError, RequestException, SSLError, Timeout
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.pacs.credentials import credentials
+from ScarSegECGLib.pacs.session import MISDIRECTED, NOT_ACCEPTABLE, GuardedSession
 
 _CONNECT_S, _READ_S = 10.0, 120.0
 _TALKERS = ("dicomweb_client", "urllib3", "requests", "keyring", "pydicom")
@@ -25,8 +25,12 @@ _IN_WORDS = {
     401: "The archive wants to know who you are (401): set {user} and {password}, or use the keyring.",
     403: "The archive does not allow this (403): ask for the permission, or use another account.",
     404: "The archive holds nothing there (404): check the address and the study's UID.",
+    NOT_ACCEPTABLE: "The archive packs its answers, or cannot give them in the way that was asked for (406): ask its "
+    "administrator.",
     409: "The archive refused some of the objects (409): its own log says which and why.",
     413: "The archive refused objects of this size (413): ask its administrator.",
+    MISDIRECTED: "The archive sends requests to another address, which was not followed: ask its administrator for the "
+    "right one.",
 }
 
 
@@ -39,6 +43,25 @@ def connect(url: str, ca: Path | None = None) -> DICOMwebClient:
         Root of the DICOMweb services, https; http is allowed on this very machine only.
     ca : Path, optional
         Certificates (PEM) to trust instead of the system's, for an archive with a certificate of the hospital's own.
+
+    Raises
+    ------
+    InputError
+        An address that is none, carries credentials or is not encrypted.
+    """
+    encrypted = check_address(url)
+    if ca is not None and not ca.is_file():
+        raise InputError("The file with the archive's certificates was not found: check --ca.")
+    session = GuardedSession(ca)
+    session.auth = credentials(url)
+    session.trust_env = encrypted  # nothing that is not encrypted goes through a proxy
+    client = DICOMwebClient(url.rstrip("/"), session=session, timeout=(_CONNECT_S, _READ_S), permissive_uid=False)
+    client.set_http_retry_params(max_attempts=3)
+    return client
+
+
+def check_address(url: str) -> bool:
+    """Whether the archive's address is encrypted; where it is not, it must be this very machine's.
 
     Raises
     ------
@@ -59,17 +82,7 @@ def connect(url: str, ca: Path | None = None) -> DICOMwebClient:
         )
     if parts.scheme == "http" and not _is_this_machine(parts.hostname):
         raise InputError("The archive's address is not encrypted: use https (http is for this very machine only).")
-    session = requests.Session()
-    session.auth = credentials(url)
-    if session.auth is None:
-        session.trust_env = parts.scheme == "https"  # proxies; but no ~/.netrc where nothing is encrypted
-    if ca is not None:
-        if not ca.is_file():
-            raise InputError("The file with the archive's certificates was not found: check --ca.")
-        session.verify = str(ca)
-    client = DICOMwebClient(url.rstrip("/"), session=session, timeout=(_CONNECT_S, _READ_S), permissive_uid=False)
-    client.set_http_retry_params(max_attempts=3)
-    return client
+    return parts.scheme == "https"
 
 
 @contextmanager
@@ -104,7 +117,7 @@ def in_words() -> Iterator[None]:
         raise InputError(f"The archive could not be asked ({type(error).__name__}): check the address.") from None
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError):
+    except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError, RecursionError):
         raise InputError("The archive's answer cannot be understood: check that the address is DICOMweb's.") from None
     finally:
         for logger, level in zip(loggers, before, strict=True):

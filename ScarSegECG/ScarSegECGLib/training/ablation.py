@@ -55,6 +55,7 @@ ROWS = (
     Row("+ TAFF, wrong gap", "taff", "old", told=0.0),
     Row("+ TAFF, gap 5 years", "taff", "five years"),
 )
+"""A row with another branch also needs it among ``AblationPlan.branches``, which says what is trained."""
 IMAGE_ONLY = ROWS[0].name
 
 

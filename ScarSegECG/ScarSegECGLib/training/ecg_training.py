@@ -23,7 +23,6 @@ from ScarSegECGLib.network.ecg_branch import EcgBranch
 from ScarSegECGLib.network.ecg_encoder import SEGMENTS, EcgEncoder
 from ScarSegECGLib.network.time_weight import TimeWeight
 from ScarSegECGLib.network.wall_view import level_shapes, view_wall
-from ScarSegECGLib.network.weights import half_precision
 from ScarSegECGLib.training.ecg_features import EcgInputs
 from ScarSegECGLib.training.evidence import SliceBank
 from ScarSegECGLib.training.fit import Steps, fit
@@ -229,11 +228,6 @@ def train_guide(
     trainer.load_state_dict(trained.state_dict())
     save_file({key: value.contiguous() for key, value in trainer.state_dict().items()}, finished)
     return trainer.eval()
-
-
-def branch_tensors(trainer: GuideTrainer, index: int) -> dict[str, Tensor]:
-    """A trained branch under the names of a weights file, half precision."""
-    return half_precision(trainer.branch, f"ecg{index}.")
 
 
 def my_share(tasks: Sequence[Task]) -> list[Task]:

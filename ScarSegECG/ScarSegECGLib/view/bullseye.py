@@ -59,9 +59,6 @@ class Bins:
     words: tuple[str, ...]
 
 
-TRANSMURALITY_BINS = Bins((0.0, 25.0, 50.0, 75.0, 100.0), ("0", "1–25", "26–50", "51–75", "76–100"))
-
-
 @dataclass(frozen=True)
 class _Scale:
     vmin: float

@@ -7,78 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from ScarSegECGLib.case import Anatomy, FloatArray, LgeStack
-from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view.legend import Key, colour_bar
 from ScarSegECGLib.view.palette import CAVITY, DIVERGING_ANCHORS, MUTED, MYOCARDIUM, colours_of
 from ScarSegECGLib.view.panels import LINE, Frame, lv_outlines
-from ScarSegECGLib.view.shapes import Box, Drawing, Label, Polyline, RasterImage, Shape, Stroke, points
-from ScarSegECGLib.view.sheet import Painter, slice_sheet
+from ScarSegECGLib.view.shapes import Box, Label, Polyline, RasterImage, Shape, Stroke, points
+from ScarSegECGLib.view.sheet import Painter
 
 _LEAST_LIMIT = 0.05
 _ALPHA = 0.9
-
-
-def influence_map(
-    stack: LgeStack,
-    anatomy: Anatomy,
-    with_ecg: FloatArray,
-    image_only: FloatArray,
-    *,
-    title: str = "What the ECG changed",
-    limit: float | None = None,
-    with_raw: bool = True,
-    field_mm: float = 120.0,
-) -> Drawing:
-    """Lay out the influence map of every slice.
-
-    Parameters
-    ----------
-    stack : LgeStack
-    anatomy : Anatomy
-    with_ecg, image_only : float arrays, shape (slice, row, column)
-        Scar probabilities, 0..1.
-    title : str
-    limit : float, optional
-        End of the colour scale, +-; otherwise the largest change there is, at least 0.05.
-    with_raw : bool
-        Show the plain image beside each map.
-    field_mm : float
-        Side of the square shown.
-
-    Returns
-    -------
-    Drawing
-        ``hit_kind`` "slice", 1 = apex.
-
-    Raises
-    ------
-    InputError
-        When the arrays are not on the stack's grid.
-    """
-    change = difference(with_ecg, image_only, stack)
-    end = scale_end(change) if limit is None else limit
-    painters: list[tuple[str, Painter]] = [("change", influence_painter(stack, anatomy, change, end))]
-    if with_raw:
-        painters.insert(0, ("image", lambda frame, i, box: [frame.grey(stack.voxels[i], box, i + 1)]))
-    if not change.any():
-        title += ": nothing"
-    return slice_sheet(
-        stack,
-        anatomy,
-        painters,
-        outline_keys(),
-        title=title,
-        field_mm=field_mm,
-        bar=lambda x, y: influence_bar(x, y, end),
-    )
-
-
-def difference(with_ecg: FloatArray, image_only: FloatArray, stack: LgeStack) -> FloatArray:
-    """Probability with the ECG minus probability without, checked to lie on the stack's grid."""
-    for name, array in (("with the ECG", with_ecg), ("of the image only", image_only)):
-        if array.shape != stack.voxels.shape:
-            raise InputError(f"The probability {name} is {array.shape}, the image {stack.voxels.shape}: segment anew")
-    return np.asarray(with_ecg - image_only, dtype=np.float32)
 
 
 def scale_end(change: FloatArray) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ScarSegECGLib import RESEARCH_USE
+from ScarSegECGLib.case import RESEARCH_USE
 from ScarSegECGLib.view.palette import MUTED, RULE, SCAR_ANCHORS, Colour, ramp
 from ScarSegECGLib.view.shapes import Box, Label, RasterImage, Shape, Stroke, box_polygon, moved, text_width
 

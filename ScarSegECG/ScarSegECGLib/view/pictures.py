@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.ecg.findings import findings_lines
+from ScarSegECGLib.measure.result import BY_HAND, ecg_in
 from ScarSegECGLib.view.bullseye import bullseye
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.montage import montage
@@ -46,7 +47,7 @@ def result_bullseye(result: ScarResult, *, selected: int | None = None, territor
     return bullseye(
         [row.scar_percent for row in rows],
         title="Scar, % of segment volume",
-        subtitle=result.method,
+        subtitle=_how(result),
         imaged=[row.imaged for row in rows],
         outer_ring=ecg if any(value is not None for value in ecg) else None,
         agreement=agreement if any(agreement) else None,
@@ -55,8 +56,17 @@ def result_bullseye(result: ScarResult, *, selected: int | None = None, territor
     )
 
 
+def _how(result: ScarResult) -> str:
+    """The method, and whether the ECG took part in what is shown."""
+    if BY_HAND in result.method or "image only" in result.method:
+        return result.method
+    heard = "with ECG (investigational)" if ecg_in(result.method, result.ecg_use) else "image only"
+    return f"{result.method}; {heard}"
+
+
 def result_montage(result: ScarResult, *, influence: bool = False, aha_borders: bool = True) -> Drawing:
     """Lay out all slices with outlines and scar; with the change the ECG made where that is asked for."""
     change = result.scar_probability - result.scar_probability_image_only if influence else None
-    title = f"Scar {result.scar.ml:.1f} ml, {result.scar.percent_of_lv:.1f} % of the LV, {result.method}"
+    scar = f"Scar {result.scar.ml:.1f} ml, {result.scar.percent_of_lv:.1f} % of the LV"
+    title = f"{scar}, {_how(result)}"
     return montage(result.stack, result.labels, result.anatomy, influence=change, aha_borders=aha_borders, title=title)

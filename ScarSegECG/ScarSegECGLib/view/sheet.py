@@ -57,7 +57,11 @@ def slice_sheet(
     width = max(sheet.width, 120.0) + 2 * _MARGIN
     rows = flow(keys, width - 2 * _MARGIN)
     heading = wrap(title, width - 2 * _MARGIN, _TITLE, bold=True)
-    side = "anterior up, septum left" if stack.orientation_known else "orientation assumed: anterior up, septum left"
+    side = "anterior up, septum left"
+    if not stack.orientation_known:
+        side = f"orientation assumed: {side}"
+    elif any("may not hold the true pose" in note for note in stack.notes):
+        side = f"orientation unconfirmed: {side}"
     names = " | ".join(words for words, _ in painters)
     foot = wrap(f"Slice 1 is the apex; {side}. Panels: {names}.", width - 2 * _MARGIN, _TEXT)
     below = 2.0 + PURPOSE_ROOM + 4.6 * len(foot) + 4.8 * len(rows) + (10.0 if bar else 0.0)

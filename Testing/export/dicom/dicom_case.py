@@ -120,6 +120,7 @@ def made_up_result(
         method="network, p > 0.5",
         weights_sha256=WEIGHTS,
         warnings=("A made-up result.",),
+        mvo=Burden(1.23, 1.29, 0.87),
     )
 
 

@@ -80,7 +80,8 @@ def test_the_pdf_holds_the_report(case: DicomCase, objects) -> None:
     for words in (
         "For research use; not a medical device.",
         "Preliminary: not verified by a reader.",
-        "ECG 41 days before the MRI.",
+        "ECG used: 41 days before the MRI.",
+        "MVO, within the scar",
         "A made-up result.",
         "12 Mid anterolateral",
         "Limits",

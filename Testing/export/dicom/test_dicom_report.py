@@ -117,6 +117,7 @@ def test_the_warnings_stand_with_the_scar(case: DicomCase, objects) -> None:
     said = [text for group in coded_groups(objects) for text in comments(group)]
     assert case.findings.content["warnings"] and set(case.findings.content["warnings"]) <= set(said)
     assert "For research use; not a medical device." in said
+    assert any("With the ECG (investigational)" in text and "Scar, image only" in text for text in said)
 
 
 def test_absence_of_scar_is_not_called_normal(case: DicomCase, objects) -> None:

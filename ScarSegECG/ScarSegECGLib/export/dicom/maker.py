@@ -8,7 +8,8 @@ from typing import Any
 from highdicom import UID, AlgorithmIdentificationSequence, ContentQualificationValues
 from highdicom.sr import AlgorithmIdentification
 
-from ScarSegECGLib import RESEARCH_USE, __version__
+from ScarSegECGLib import __version__
+from ScarSegECGLib.case import RESEARCH_USE
 from ScarSegECGLib.export.dicom.codes import ARTIFICIAL_INTELLIGENCE, HISTOGRAM_ANALYSIS, private_scheme
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.dicom.source import Source

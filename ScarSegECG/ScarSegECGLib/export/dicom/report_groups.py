@@ -8,8 +8,7 @@ from typing import Any
 
 from highdicom.sr import CodedConcept
 
-from ScarSegECGLib import RESEARCH_USE
-from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML
+from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, RESEARCH_USE
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.text import finite
@@ -45,7 +44,7 @@ class Group:
     comments: tuple[str, ...] = ()
 
 
-SCAR = "Scar"
+SCAR, ALONE = "Scar", "Scar, image only"
 MAIN, AHA, PARTS = "segmentation", "aha17", "scar_parts"
 
 
@@ -54,17 +53,20 @@ def groups(findings: Findings) -> tuple[Group, ...]:
     content = findings.content
     return (
         *_ventricle(content),
-        replace(_burden(SCAR, content["scar"]["with_ecg"], (MAIN, 3)), comments=_remarks(content)),
-        _burden("Scar, image only", content["scar"]["image_only"], None),
+        replace(_burden(SCAR, content["scar"]["with_ecg"], (MAIN, 3)), comments=_remarks(findings)),
+        _burden(ALONE, content["scar"]["image_only"], None),
         *_parts(findings),
         *(_aha(row) for row in content["segments"]),
         _ecg(content["ecg"], findings.ecg_counts),
     )
 
 
-def _remarks(content: dict[str, Any]) -> tuple[str, ...]:
+def _remarks(findings: Findings) -> tuple[str, ...]:
     """What the report for people says beside the same numbers."""
-    return RESEARCH_USE, *(str(warning) for warning in content.get("warnings", ()))
+    content = findings.content
+    heard = findings.ecg_counts and content["method"]["scar"].startswith("network")
+    whose = (f"With the ECG (investigational); the primary figures are those of '{ALONE}'.",) if heard else ()
+    return RESEARCH_USE, *whose, *(str(warning) for warning in content.get("warnings", ()))
 
 
 def _ventricle(content: dict[str, Any]) -> Iterator[Group]:
@@ -88,12 +90,17 @@ def _burden(title: str, burden: dict[str, Any], segment: tuple[str, int] | None)
 
 
 def _parts(findings: Findings) -> Iterator[Group]:
-    """Core, grey zone and MVO, each with its share of the LV wall; nothing where they cannot be told apart."""
+    """Core, grey zone and MVO, each with its share of the LV wall; nothing where they cannot be told apart.
+
+    A grey zone without a voxel is left out too: its two limits left no room, which says nothing of the tissue.
+    """
     if findings.parts is None:
         return
     wall_ml = findings.content["left_ventricle"]["myocardium_ml"]
     for part in codes.SCAR_PARTS:
         ml = float((findings.parts.labels == part.label).sum()) * findings.stack.voxel_ml
+        if part.label == codes.GREY and ml == 0:
+            continue
         values = _values(
             (codes.VOLUME, ml, codes.MILLILITRE),
             (codes.MASS, ml * MYOCARDIAL_DENSITY_G_PER_ML, codes.GRAM),

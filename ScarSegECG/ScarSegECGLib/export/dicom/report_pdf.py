@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
-from ScarSegECGLib import RESEARCH_USE
+from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, RESEARCH_USE
+from ScarSegECGLib.export.accuracy import accuracy_line
+from ScarSegECGLib.export.dicom.codes import CORE, GREY
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.dicom.pdf_pages import Pages
 from ScarSegECGLib.export.dicom.secondary_capture import picture, true_width_mm
 from ScarSegECGLib.export.patient import Patient
-from ScarSegECGLib.export.report import LIMITS
-from ScarSegECGLib.export.text import number
+from ScarSegECGLib.export.report import ALONE, LIMITS, WITH_ECG, burden_names, ecg_share, with_order
+from ScarSegECGLib.export.text import finite, number
+from ScarSegECGLib.measure.result import BY_HAND
 
 TITLE = "ScarSegECG: myocardial scar in LGE MRI"
 _TRUE_SIZE = "True to scale when printed at 100 %, without fitting to the page."
@@ -44,10 +48,15 @@ def report_pdf(findings: Findings, *, patient: Patient | None = None, verified_b
     pages.text(
         f"Method: {content['method']['scar']}. Mass at {content['method']['myocardial_density_g_per_ml']:g} g/ml."
     )
-    pages.table(_burden(findings), (45, 35, 55, 45), 11.0, "lrrr")
+    pages.table(_burden(findings), (60, 35, 50, 35), 10.0, "lrrr")
     ventricle = content["left_ventricle"]
     wall_ml, wall_g, cavity_ml = (number(ventricle[key], 1, _UNKNOWN) for key in _VENTRICLE)
     pages.text(f"LV myocardium (scar included) {wall_ml} ml, {wall_g} g; LV cavity {cavity_ml} ml.")
+    accuracy = accuracy_line(
+        content["method"]["weights_sha256"] if content["method"]["scar"].startswith("network") else ""
+    )
+    if accuracy:
+        pages.text(accuracy, 8.0)
     pages.heading("What was used")
     pages.items(_used(findings))
     if content["warnings"]:
@@ -62,7 +71,11 @@ def report_pdf(findings: Findings, *, patient: Patient | None = None, verified_b
         pages.note(_TRUE_SIZE if share == 1.0 else _SCALED.format(percent=100 * share))
     pages.new_page()
     pages.heading("AHA segments")
-    pages.text(f"Scar: {content['method']['scar']}. Segments: {content['method']['aha']}.", 7.5)
+    pages.text(
+        f"Scar: {content['method']['scar']}. Segments: {content['method']['aha']}. Mean transmurality is that of the "
+        "segment, scar-free wall included. The ECG's estimate is no finding.",
+        7.5,
+    )
     pages.table(*_segments(content["segments"]))
     if "montage.png" in findings.pictures:
         pages.new_page()
@@ -89,10 +102,37 @@ def _signature(verified_by: str | None) -> str:
 def _burden(findings: Findings) -> list[list[str]]:
     scar = findings.content["scar"]
     head = ["", "Scar mass, g", "% of LV myocardium", "Scar volume, ml"]
-    image_only = ["Image only", *_three(scar["image_only"])]
-    if not findings.ecg_counts:
-        return [head, image_only]
-    return [head, ["With ECG", *_three(scar["with_ecg"])], image_only]
+    names = burden_names(findings.content["method"]["scar"], findings.ecg_counts, _added(findings.content))
+    rows = [head, *([name, *_three(scar[which])] for name, which in names)]
+    rows += [[name, *values] for name, values in _parts(findings)]
+    return rows
+
+
+def _added(content: dict[str, Any]) -> float:
+    """What the ECG added, ml; NaN for scar of a rule or a reader, and where a figure is absent."""
+    method = content["method"]["scar"]
+    alone, together = (finite(content["scar"][which]["ml"]) for which in (ALONE, WITH_ECG))
+    others = BY_HAND in method or "image only" in method or not method.startswith("network")
+    if others or alone is None or together is None:
+        return math.nan
+    return together - alone
+
+
+def _parts(findings: Findings) -> Iterable[tuple[str, list[str]]]:
+    """MVO, core and grey zone within the scar, as grams, % of the LV and ml."""
+    mvo = findings.content["scar"].get("mvo")
+    if mvo:
+        yield "MVO, within the scar", _three(mvo)
+    if findings.parts is None:
+        return
+    wall_ml = findings.content["left_ventricle"]["myocardium_ml"]
+    for label, name in ((CORE, "Core without MVO"), (GREY, "Grey zone")):
+        ml = float((findings.parts.labels == label).sum()) * findings.stack.voxel_ml
+        if ml == 0:  # no room between its two limits says nothing of the tissue
+            yield name, ["not determinable", "", ""]
+        else:
+            share = number(100 * ml / wall_ml if wall_ml else None, 1, _UNKNOWN)
+            yield name, [number(ml * MYOCARDIAL_DENSITY_G_PER_ML, 1), share, number(ml, 1)]
 
 
 def _three(burden: dict[str, Any]) -> list[str]:
@@ -102,13 +142,10 @@ def _three(burden: dict[str, Any]) -> list[str]:
 def _used(findings: Findings) -> Iterable[str]:
     content = findings.content
     ecg, geometry = content["ecg"], content["geometry"]
-    ending = "" if findings.ecg_counts else ": image only"
-    yield f"{ecg['reason'].rstrip('.')}. ECG weight {number(100 * (ecg['amplitude'] or 0.0), 0)} %{ending}."
-    if ecg["present"] and ecg["gap_days"] is not None:
-        days = ecg["gap_days"]
-        order = "before" if days < 0 else "after"
-        yield "ECG and MRI on the same day." if abs(days) < 1 else f"ECG {number(abs(days), 0)} days {order} the MRI."
-    elif ecg["present"]:
+    for sentence in with_order(ecg["reason"].rstrip("."), ecg["gap_days"] if ecg["present"] else None):
+        yield f"{sentence}."
+    yield f"{ecg_share(ecg['amplitude'], findings.ecg_counts, _added(content))}."
+    if ecg["present"] and ecg["gap_days"] is None:
         yield f"Time between ECG and MRI unknown: {(ecg['gap_unknown_because'] or 'no date').rstrip('.')}."
     if ecg["event_between"]:
         yield "The user says that an infarct or a revascularisation lies between ECG and MRI."
@@ -134,21 +171,23 @@ def _segments(rows: list[dict[str, Any]]) -> tuple[list[list[str]], tuple[float,
         "Scar, %",
         "Image only, %",
         "Transmurality mean / max, %",
+        "Bin of mean, %",
         "ECG alone, %",
         "ECG against image",
     ]
     lines = [head]
     for row in rows:
-        measured = [*[_UNKNOWN] * 5, "not imaged"]
+        measured = [*[_UNKNOWN] * 5, "not imaged", ""]
         if row["imaged"]:
             keys = ("myocardium_ml", "wall_thickness_mm", "scar_ml", "scar_percent", "scar_percent_image_only")
             values = [number(row[key], 1 if "percent" not in key else 0, _UNKNOWN) for key in keys]
             depth = [number(row[f"transmurality_{name}_percent"], 0, _UNKNOWN) for name in ("mean", "max")]
-            measured = [*values, " / ".join(depth)]
+            measured = [*values, " / ".join(depth), row["transmurality_bin"] or _UNKNOWN]
         name = [str(row["aha_segment"]), row["name"], row["usual_territory"]]
-        ecg = [number(row["ecg_scar_percent"], 0, _UNKNOWN), _VERDICTS[row["ecg_agreement"]]]
+        estimate = row["ecg_scar_percent"] if row["imaged"] else None
+        ecg = [number(estimate, 0, _UNKNOWN), _VERDICTS[row["ecg_agreement"]]]
         lines.append([*name, *measured, *ecg])
-    return lines, (8, 32, 16, 15, 13, 13, 13, 14, 21, 14, 23), 6.8, "rllrrrrrrrl"
+    return lines, (8, 28, 15, 12, 12, 12, 12, 13, 26, 14, 13, 23), 6.8, "rllrrrrrrrrl"
 
 
 def _versions(content: dict[str, Any]) -> Iterable[list[str]]:

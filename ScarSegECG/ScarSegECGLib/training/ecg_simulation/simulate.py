@@ -111,17 +111,6 @@ def simulate_beats(
     return waves[:, :, ::step].astype(np.float32)
 
 
-def simulate_beat(
-    scar: NDArray,
-    *,
-    conduction: str = "normal",
-    rng: np.random.Generator | None = None,
-    rate_bpm: float = 70.0,
-) -> NDArray[np.float32]:
-    """One median beat, shape (12, 300), from scar fractions of shape (17,): see :func:`simulate_beats`."""
-    return simulate_beats(np.asarray(scar)[None], conduction=conduction, rng=rng, rate_bpm=rate_bpm)[0]
-
-
 def simulate_ecg(
     scar_fraction: NDArray,
     *,

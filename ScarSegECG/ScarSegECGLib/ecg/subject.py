@@ -1,0 +1,72 @@
+"""Whose ECG or image it is, as far as a comparison and the sex- and age-dependent criteria need it.
+
+The identifier itself is never kept: only a digest under a salt that this process draws and no file ever holds, so that
+two digests can be compared here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import warnings
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from ScarSegECGLib.case import Subject
+
+DIFFERENT_PATIENTS = "ECG and MRI carry different patient identifiers: make sure that both are of one patient."
+_SALT = secrets.token_bytes(32)
+_OLDEST = 120.0
+_DAYS_PER = {"D": 1.0, "W": 7.0, "M": 30.44, "Y": 365.25}
+
+
+def subject(identifier: str = "", sex: str = "", age: float | None = None) -> Subject:
+    """From what a file says; what it does not say stays unknown.
+
+    Parameters
+    ----------
+    identifier : str
+        The patient's; letters and digits count, upper and lower case and leading zeros do not.
+    sex : str
+        Beginning with F, W or M.
+    age : float, optional
+        Years.
+    """
+    plain = re.sub(r"[\W_]", "", str(identifier)).upper().lstrip("0")
+    digest = hashlib.blake2b(plain.encode(), key=_SALT, digest_size=16).hexdigest() if plain else ""
+    first = str(sex).strip()[:1].upper()
+    female = True if first in ("F", "W") else False if first == "M" else None
+    known = age is not None and 0 <= age <= _OLDEST
+    return Subject(digest, female, age if known else None)
+
+
+def subject_of_dicom(dataset: Mapping[Any, Any] | Any) -> Subject:
+    """From a DICOM data set's patient module; the age as stated, else from the dates of birth and study."""
+    names = ("PatientID", "PatientSex", "PatientAge", "PatientBirthDate", "StudyDate")
+    with warnings.catch_warnings():  # pydicom's quote the values that they are about
+        warnings.simplefilter("ignore")
+        text = {name: str(dataset.get(name) or "").strip() for name in names}
+    stated = re.fullmatch(r"(\d{1,3})([DWMY])", text["PatientAge"].upper())
+    age = int(stated[1]) * _DAYS_PER[stated[2]] / _DAYS_PER["Y"] if stated else None
+    if age is None:
+        age = years_between(_day(text["PatientBirthDate"]), _day(text["StudyDate"]))
+    return subject(text["PatientID"], text["PatientSex"], age)
+
+
+def years_between(birth: date | None, then: date | None) -> float | None:
+    """Age, years; ``None`` where a date is missing."""
+    return None if birth is None or then is None else (then - birth).days / _DAYS_PER["Y"]
+
+
+def differ(one: Subject | None, other: Subject | None) -> bool:
+    """Whether both carry an identifier, and not the same."""
+    return bool(one and other and one.digest and other.digest and one.digest != other.digest)
+
+
+def _day(stored: str) -> date | None:
+    try:
+        return datetime.strptime(stored, "%Y%m%d").date()
+    except ValueError:
+        return None

@@ -1,0 +1,64 @@
+"""How far the network's scar may be off, said beside its number: read from the table shipped with the weights."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import statistics
+from functools import cache
+from importlib import resources
+
+_WEIGHTS, _TABLE = "scarseg.safetensors", "cross_validation.csv"
+_LIMITS_OF_AGREEMENT = 1.96  # Bland and Altman, Lancet 1986; 1: 307
+SCOPE = (
+    "Learned and tested on acute infarcts of one centre alone: chronic and non-ischaemic scar untested. Scar means "
+    "late enhancement here, which in the first days is larger than the scar that stays."
+)
+
+
+def accuracy_line(weights_sha256: str | None) -> str:
+    """Accuracy and scope in one line, for the networks of these weights.
+
+    Parameters
+    ----------
+    weights_sha256 : str or None
+        Of the weights that made the result.
+
+    Returns
+    -------
+    str
+        "" where no network took part; for weights other than the shipped ones, that their accuracy is not known here.
+    """
+    if not weights_sha256:
+        return ""
+    digest, table = _shipped()
+    if weights_sha256.lower() != digest or not table:
+        return f"Accuracy of these weights: see their own card. {SCOPE}"
+    infarct = [row for row in table if row["pathological"] == "1"]
+    without = [row for row in table if row["pathological"] != "1"]
+    errors = [float(row["scar_volume_error_ml"]) for row in infarct]
+    mean, spread = statistics.fmean(errors), _LIMITS_OF_AGREEMENT * statistics.stdev(errors)
+    dice = statistics.fmean(float(row["scar_dice"]) for row in infarct)
+    false = [float(row["scar_ml"]) for row in without]
+    return (
+        f"Cross-validated against experts in {len(infarct)} patients with infarct: Dice {dice:.2f}, 95 % of the "
+        f"volumes {_signed(mean - spread)} to {_signed(mean + spread)} ml off; in {len(without)} without infarct up to "
+        f"{max(false, default=math.nan):.1f} ml of false scar. {SCOPE}"
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.0f}".replace("-", "−")
+
+
+@cache
+def _shipped() -> tuple[str, tuple[dict[str, str], ...]]:
+    """SHA-256 of the shipped weights and their table's rows; nothing where they are not there."""
+    folder = resources.files("ScarSegECGLib") / "weights"
+    try:
+        digest = hashlib.sha256((folder / _WEIGHTS).read_bytes()).hexdigest()
+        text = (folder / _TABLE).read_text(encoding="utf-8")
+    except OSError:
+        return "", ()
+    return digest, tuple(csv.DictReader(text.splitlines()))

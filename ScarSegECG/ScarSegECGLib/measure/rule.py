@@ -1,0 +1,112 @@
+"""Scar by one recognised rule, as every part of the program finds it: enclosed MVO counted in, small islands out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import Contrast
+from ScarSegECGLib.measure.islands import drop_small_islands
+from ScarSegECGLib.measure.mvo import fill_mvo
+from ScarSegECGLib.measure.remote import remote_myocardium
+from ScarSegECGLib.measure.threshold import NOT_USED, Per, segment_scar
+
+MOST_SCAR_PERCENT = 60.0
+MOST_REMOTE_SCAR_PERCENT = 5.0
+LEAST_SD_ABOVE_REMOTE = 2.0
+"""A rule that calls more of the wall, or more of the remote region, scar than this, or whose limit lies lower than this
+in most slices, has not told scar from healthy myocardium. The numbers are this project's own."""
+
+
+@dataclass(frozen=True)
+class RuleScar:
+    """Scar found by one rule.
+
+    Attributes
+    ----------
+    mask, mvo : bool arrays, shape (slice, row, column)
+        The scar with the enclosed MVO, and the MVO alone.
+    method, remote : str
+        As printed: the rule with its parameters, and where remote myocardium was taken.
+    thresholds : tuple of float or None, length = slices
+    n_sd : float or None
+        Of the n-SD rule alone.
+    warning : str
+        Why the scar is not to be believed; "" where nothing speaks against it.
+    """
+
+    mask: NDArray[np.bool_]
+    mvo: NDArray[np.bool_]
+    method: str
+    remote: str
+    thresholds: tuple[float | None, ...]
+    n_sd: float | None
+    warning: str
+
+    @property
+    def described(self) -> str:
+        """The rule and where its remote myocardium was taken, in one sentence."""
+        return self.method if self.remote == NOT_USED else f"{self.method}; {self.remote}"
+
+
+def scar_by_rule(
+    image: NDArray[np.floating],
+    cavity: NDArray[np.bool_],
+    myocardium: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+    method: str,
+    *,
+    n_sd: float | None = None,
+    per: Per = "slice",
+    remote: NDArray[np.bool_] | None = None,
+    contrast: Contrast = "magnitude",
+    fwhm_region: NDArray[np.bool_] | None = None,
+    smallest_island_ml: float = 0.0,
+) -> RuleScar:
+    """Threshold, leave small islands out, count the MVO in that the rest encloses, and look whether it can be.
+
+    Parameters and errors are those of :func:`ScarSegECGLib.measure.threshold.segment_scar`, and
+    ``smallest_island_ml``: islands of bright scar below it are left out.
+    """
+    found = segment_scar(
+        image,
+        cavity,
+        myocardium,
+        spacing,
+        method,
+        n_sd=n_sd,
+        per=per,
+        remote=remote,
+        contrast=contrast,
+        fwhm_region=fwhm_region,
+    )
+    bright = drop_small_islands(found.mask, spacing, minimum_ml=smallest_island_ml)
+    mask, mvo = fill_mvo(bright, myocardium, cavity, spacing)
+    printed = found.method
+    if method != "ewa":  # which says so itself
+        printed += ", enclosed MVO counted in"
+    if smallest_island_ml:
+        printed += f", islands below {smallest_island_ml:g} ml left out"
+    healthy = remote_myocardium(image, cavity, myocardium, spacing, remote, per=per)
+    limits = healthy.mean + LEAST_SD_ABOVE_REMOTE * healthy.sd
+    levels = np.array([np.nan if level is None else level for level in found.thresholds])
+    known = np.isfinite(levels) & np.isfinite(limits)
+    # Equality is 2 SD itself; a tenth of a percent is arithmetic.
+    low = int((levels[known] < limits[known] - 1e-3 * np.abs(limits[known])).sum())
+    said = []
+    share = 100 * float(mask.sum()) / max(int(myocardium.sum()), 1)
+    if share > MOST_SCAR_PERCENT:
+        said.append(f"{share:.0f} % of the LV would be scar")
+    inside = 100 * float((mask & healthy.mask).sum()) / max(int(healthy.mask.sum()), 1)
+    if inside > MOST_REMOTE_SCAR_PERCENT:
+        said.append(f"{inside:.0f} % of the remote region itself would be")
+    if low > 0.5 * int(known.sum()):
+        said.append(
+            f"the limit is below remote mean + {LEAST_SD_ABOVE_REMOTE:g} SD in {low} of {int(known.sum())} slices"
+        )
+    warning = ""
+    if said:
+        warning = f"The threshold lies within healthy myocardium ({'; '.join(said)}): check contrast and remote region."
+    return RuleScar(mask, mvo, printed, found.remote, found.thresholds, found.n_sd, warning)
