@@ -37,7 +37,9 @@ class Estimate:
         """``0.512 [0.431, 0.590]``, or with sign "+" as a difference; a dash where there is no figure."""
         if not np.isfinite(self.mean):
             return "-"
-        mean, low, high = (f"{value:{sign}.{digits}f}" for value in (self.mean, self.low, self.high))
+        # Rounded first, and 0 added: what rounds to nothing is printed without a minus.
+        rounded = (round(value, digits) + 0.0 for value in (self.mean, self.low, self.high))
+        mean, low, high = (f"{value:{sign}.{digits}f}" for value in rounded)
         return f"{mean} [{low}, {high}]"
 
 
