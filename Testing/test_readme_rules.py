@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def paragraph() -> str:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     found = re.search(
-        r"^Inside expert contours of the 45 .*?\n(?=Mean transmurality)", readme, re.DOTALL | re.MULTILINE
+        r"^Inside expert contours of the 45 .*?\n(?=\n)", readme, re.DOTALL | re.MULTILINE
     )
     assert found is not None
     return " ".join(found.group().split())

@@ -167,7 +167,7 @@ def segment(
     with clock.stage("measure", 0.9):
         said_percent = None if ecg_percent is None else [float(p) for p in ecg_percent]
         figures = counted(stack, anatomy, scar, scar_alone, scar_alone, use, _conduction(beat), said_percent)
-        warnings = (*doubts, *([doubtful] if doubtful else []), *_warnings(stack, anatomy, scar))
+        warnings = (*doubts, *([doubtful] if doubtful else []), *_warnings(stack, anatomy, scar, method))
     if shifts.moved.any():
         warnings += (f"Slices {shifts.sentence()}; correcting slice shifts (--correct-shifts) puts them in line.",)
     elif correct_shifts:
@@ -279,7 +279,7 @@ def _scar(
     return found.mask, found.described, found.warning
 
 
-def _warnings(stack: LgeStack, anatomy: Anatomy, scar: NDArray[np.bool_]) -> tuple[str, ...]:
+def _warnings(stack: LgeStack, anatomy: Anatomy, scar: NDArray[np.bool_], method: str) -> tuple[str, ...]:
     """What the reader has to look at before trusting the figures."""
     said = []
     if not stack.orientation_known:
@@ -290,7 +290,7 @@ def _warnings(stack: LgeStack, anatomy: Anatomy, scar: NDArray[np.bool_]) -> tup
     if half and area[lv[:half]].mean() > 1.5 * area[lv[-half:]].mean():
         said.append("The cavity is larger at the apical end: check that the slices run from apex to base.")
     said += [note for note in (*stack.notes, *anatomy.notes) if any(doubt in note for doubt in _DOUBTS)]
-    if stack.contrast == "unknown":
+    if stack.contrast == "unknown" and method != NETWORK:  # the networks see both alike
         said.append("The files do not say whether the images are magnitude or PSIR: choose the contrast.")
     volumes = {island.number: island.ml for island in scar_islands(scar, anatomy.cavity, stack.spacing)[1]}
     kinds: dict[tuple[str, str], list[float]] = {}

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
-from ScarSegECGPanel.dicom import contrastFromDicom
+from ScarSegECGPanel.dicom import contrastFromDicom, subjectFromDicom
 from ScarSegECGPanel.masks import Masks
 from ScarSegECGPanel.nodes import CONTRASTS, RESULT_NODE, stackFromVolume, writeTable
 from ScarSegECGPanel.run import ProgressCallback
@@ -49,6 +49,7 @@ class CaseWork:
         volume = parameterNode.inputVolume
         contrast = CONTRASTS[parameterNode.contrast] or contrastFromDicom(volume)
         stack = stackFromVolume(volume, self._date(parameterNode.mriDate), contrast)
+        imaged = subjectFromDicom(volume)
         whyNoEcg = "no ECG was given" if parameterNode.useEcg else "the ECG was switched off"
         device, correctShifts = parameterNode.device, parameterNode.correctShifts
         self._applied = self._inputs(parameterNode)
@@ -59,14 +60,25 @@ class CaseWork:
             gap = gapOf(ecg)
             progress(0.01, _("Loading the network"))
             session = self._session(device)
+            from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ
             from ScarSegECGLib.pipeline import segment
 
             result = segment(
-                stack, ecg, gap, session, why_no_ecg=whyNoEcg, correct_shifts=correctShifts, progress=progress
+                stack,
+                ecg,
+                gap,
+                session,
+                why_no_ecg=whyNoEcg,
+                correct_shifts=correctShifts,
+                female=imaged.female,
+                age=imaged.age,
+                doubts=(DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else (),
+                progress=progress,
             )
             progress(0.97, _("Pictures"))
             _warmPictures(result.ecg_use.amplitude > 0)
-            return result, _conduction(ecg)
+            found = result.ecg_findings
+            return result, found.features.conduction if found else "unknown"
 
         return work
 
@@ -315,14 +327,3 @@ def _warmPictures(heard: bool) -> None:
         else:
             bullseye(values)
     bullseye([None] * 17)
-
-
-def _conduction(ecg) -> str:
-    from ScarSegECGLib.ecg.median_beat import median_beat
-
-    if ecg is None:
-        return "unknown"
-    try:
-        return median_beat(ecg).features.conduction
-    except InputError:
-        return "unknown"

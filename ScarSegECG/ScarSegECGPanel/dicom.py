@@ -6,6 +6,13 @@ from datetime import datetime
 import slicer
 
 DATES_REMOVED = "0028,0303"
+SUBJECT = {
+    "PatientID": "0010,0020",
+    "PatientSex": "0010,0040",
+    "PatientAge": "0010,1010",
+    "PatientBirthDate": "0010,0030",
+    "StudyDate": "0008,0020",
+}
 ECG_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.9.1.1",  # 12-lead ECG waveform storage
     "1.2.840.10008.5.1.4.1.1.9.1.2",  # general ECG waveform storage
@@ -52,6 +59,16 @@ def contrastFromDicom(volumeNode) -> str:
     if "PSIR" in kinds or "R" in kinds:
         return "psir"
     return "magnitude" if "M" in kinds or "MAGNITUDE" in kinds else ""
+
+
+def subjectFromDicom(volumeNode):
+    """Whose images they are, in memory alone: compared with the ECG's, and for criteria that depend on age and sex."""
+    from ScarSegECGLib.ecg.subject import subject_of_dicom
+
+    uids, db = instanceUids(volumeNode), database()
+    return subject_of_dicom(
+        {name: db.instanceValue(uids[0], tag) for name, tag in SUBJECT.items()} if uids and db else {}
+    )
 
 
 def ecgsOfPatient(volumeNode) -> list[StoredEcg]:

@@ -147,3 +147,19 @@ def test_no_copy_of_the_images_stays(desk, loaded, monkeypatch: pytest.MonkeyPat
     else:
         assert "cannot be written about" in finished(loaded)
     assert len(folders) == 1 and not folders[0].exists()
+
+
+def test_whose_images_they_are_comes_from_the_database(loaded) -> None:
+    import slicer
+
+    from ScarSegECGLib.ecg.subject import differ, subject
+    from ScarSegECGPanel.dicom import subjectFromDicom
+
+    volume = loaded.parameterNode.inputVolume
+    assert not subjectFromDicom(volume).digest
+    first = volume.GetAttribute("DICOM.instanceUIDs").split()[0]
+    tags = slicer.app.dicomDatabase()._instances[first][1]
+    tags |= {"0010,0020": "0017", "0010,0040": "F", "0010,0030": "19600101", "0008,0020": "20200101"}
+    told = subjectFromDicom(volume)
+    assert told.female is True and round(told.age) == 60
+    assert differ(told, subject("18")) and not differ(told, subject("17"))

@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from ecg_files import dicom_ecg, multiplex_group, save
+from exported_files import PATIENT, write_aecg, write_muse, write_scp, write_sierra
 from pydicom.dataset import Dataset
+from synthetic_ecg import NARROW, synthetic_ecg
 
 import ScarSegECGLib
 from ScarSegECGLib.case import Subject
+from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject, subject_of_dicom
 
 
@@ -59,3 +63,20 @@ def test_sex_and_age_from_dicom(values, female, age) -> None:
     told = subject_of_dicom(dataset(**values))
     assert told.female is female
     assert told.age == (None if age is None else pytest.approx(age, abs=0.01))
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [(write_muse, "ecg.xml"), (write_aecg, "ecg.xml"), (write_sierra, "ecg.xml"), (write_scp, "ecg.scp")],
+)
+def test_device_exports_say_whose_they_are(tmp_path, write, name) -> None:
+    ecg = read_ecg(write(tmp_path / name, synthetic_ecg(NARROW)[0]))
+    assert ecg.subject.digest == subject(PATIENT).digest
+    assert PATIENT not in repr(ecg)
+
+
+def test_a_dicom_ecg_says_whose_it_is(tmp_path) -> None:
+    made = dicom_ecg(multiplex_group(synthetic_ecg(NARROW)[0]))
+    made.PatientID, made.PatientSex, made.PatientAge = "0017", "M", "070Y"
+    ecg = read_ecg(save(made, tmp_path / "ecg.dcm"))
+    assert (ecg.subject.digest, ecg.subject.female, ecg.subject.age) == (subject("17").digest, False, 70.0)

@@ -17,11 +17,13 @@ from ecgdatakit.models import ECGRecord
 from ecgdatakit.parsing import FileParser
 from numpy.typing import NDArray
 
+from ScarSegECGLib.case import Subject
 from ScarSegECGLib.ecg.checks import check_rate
 from ScarSegECGLib.ecg.leads import canonical_name
 from ScarSegECGLib.ecg.packed_sizes import require_scp_bounds, require_sierra_bounds
 from ScarSegECGLib.ecg.recording import LONGEST_S, PACED_STATEMENT, Recording, plausible_measures, require_size
 from ScarSegECGLib.ecg.recording import states_pacing as text_states_pacing
+from ScarSegECGLib.ecg.subject import subject, years_between
 from ScarSegECGLib.errors import InputError
 
 # By the parser's name for each format: the usual name and, for those that are not XML, the most bytes.
@@ -90,7 +92,16 @@ def read_device_export(path: Path, kind: str) -> Recording:
         device_ms=_device_measurements(record),
         notes=tuple(notes),
         format=f"{name} {version}" if (version := _version(record)) else name,
+        subject=_subject(record),
     )
+
+
+def _subject(record: ECGRecord) -> Subject:
+    """Whose it is; the age as stated, else from the dates of birth and recording."""
+    whose, when = record.patient, _acquired(record)
+    born = whose.birth_date.date() if whose.birth_date else None
+    age = years_between(born, when.date() if when else None) if whose.age is None else float(whose.age)
+    return subject(whose.patient_id, whose.sex, age)
 
 
 def _signals(record: ECGRecord, rate: float) -> dict[str, NDArray[np.float64]]:

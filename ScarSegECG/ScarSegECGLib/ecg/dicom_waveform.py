@@ -25,6 +25,7 @@ from ScarSegECGLib.ecg.recording import (
     require_size,
     states_pacing,
 )
+from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import DicomFile
 from ScarSegECGLib.lge.dicom_tags import dates_trusted
@@ -128,6 +129,7 @@ def _recording(path: Path) -> Recording:
         device_ms=_device_measurements(dataset),
         notes=tuple(notes),
         format="DICOM ECG waveform",
+        subject=subject_of_dicom(dataset),
     )
 
 

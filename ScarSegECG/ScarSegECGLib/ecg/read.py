@@ -70,6 +70,7 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
         device_ms=recording.device_ms,
         sha256=sha256_of(files),
         notes=(*recording.notes, *derived, *remarks),
+        subject=recording.subject,
     )
     return ecg, recording.format
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.case import Subject
 from ScarSegECGLib.errors import InputError
 
 # The note that says that the file itself states ventricular pacing; the conduction class follows it.
@@ -41,6 +42,7 @@ class Recording:
     device_ms: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     format: str = ""
+    subject: Subject = Subject()
 
 
 def require_size(path: Path, largest: int, kind: str) -> None:

@@ -12,6 +12,7 @@ from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Anatomy, Burden, LabelA
 from ScarSegECGLib.measure.burden import burden
 from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.grey_zone import grey_zone
+from ScarSegECGLib.measure.mvo import mvo_within
 from ScarSegECGLib.measure.pattern import IslandPattern, island_patterns
 from ScarSegECGLib.measure.rule import scar_by_rule
 from ScarSegECGLib.measure.segments import segment_table
@@ -44,6 +45,7 @@ class ContourMeasures:
     scar : Burden
         MVO counted in.
     mvo_ml : float
+        Drawn, or of a rule's scar the part no brighter than remote mean + 2 SD that brighter scar encloses.
     core_ml, grey_ml : float or None
         Core and grey zone inside the scar, both without MVO; ``None`` where the image's contrast is unknown, and for a
         grey zone that no slice leaves room for.
@@ -151,7 +153,8 @@ def measure_contours(
             fwhm_region=peak,
             smallest_island_ml=smallest_island_ml,
         )
-        scar, mvo, printed, where, warning = found.mask, found.mvo, found.method, found.remote, found.warning
+        scar, printed, where, warning = found.mask, found.method, found.remote, found.warning
+        mvo = mvo_within(image, cavity, wall, spacing, scar, healthy)  # whatever the rule's own limit
         number = found.n_sd
         levels = (None,) * box[0].start + found.thresholds + (None,) * (len(labels) - box[0].stop)
     core_ml: float | None = None

@@ -72,6 +72,7 @@ def mvo_within(
     myocardium: NDArray[np.bool_],
     spacing: tuple[float, float, float],
     scar: NDArray[np.bool_],
+    remote: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bool_]:
     """The part of a scar that is MVO: no brighter than remote mean + 2 SD, and enclosed by scar that is.
 
@@ -81,6 +82,8 @@ def mvo_within(
     cavity, myocardium, scar : bool arrays, same shape
         However the scar was found; what lies outside the wall does not count.
     spacing : (slice, row, column) mm
+    remote : bool array, same shape, optional
+        Remote myocardium as the reader sets it; found automatically when absent.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def mvo_within(
     box = heart_box(cavity | myocardium, margin=8)
     inside, blood, wall, held = image[box], cavity[box], myocardium[box], (scar & myocardium)[box]
     if held.any():
-        healthy = remote_myocardium(inside, blood, wall, spacing)
+        healthy = remote_myocardium(inside, blood, wall, spacing, None if remote is None else remote[box])
         with np.errstate(invalid="ignore"):
             bright = held & (inside > (healthy.mean + BRIGHT_SD * healthy.sd)[:, None, None])
         mvo[box] = fill_mvo(bright, wall, blood, spacing)[1] & held
