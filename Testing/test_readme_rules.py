@@ -16,9 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture(scope="module")
 def paragraph() -> str:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(
-        r"^Inside expert contours of the 45 .*?\n(?=\n)", readme, re.DOTALL | re.MULTILINE
-    )
+    found = re.search(r"^Inside expert contours of the 45 .*?\n(?=\n)", readme, re.DOTALL | re.MULTILINE)
     assert found is not None
     return " ".join(found.group().split())
 
