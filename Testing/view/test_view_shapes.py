@@ -63,6 +63,12 @@ def test_text_width_is_never_too_small_nor_far_off(text: str, bold: bool) -> Non
     assert true <= text_width(text, 3.0, bold) <= 1.25 * true
 
 
+def test_a_limit_is_not_broken() -> None:
+    for width in (10.0, 20.0, 30.0):
+        lines = wrap("intensity rule, p > 0.5; with ECG", width, 3.0)
+        assert len(lines) > 1 and any("p > 0.5;" in line for line in lines)
+
+
 def test_wrapped_lines_fit() -> None:
     lines = wrap("a sentence that is far too long for one line of this width", 30.0, 3.0)
     assert len(lines) > 2

@@ -6,6 +6,7 @@ counter-clockwise, 0 = right. Later shapes lie on top of earlier ones.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -222,9 +223,9 @@ def label_box(label: Label) -> Box:
 
 
 def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """Break text into lines that fit ``width`` mm."""
+    """Break text into lines that fit ``width`` mm; a limit such as "p > 0.5" stays in one piece."""
     lines: list[str] = []
-    for word in text.split():
+    for word in re.split(r"(?<!>)\s+(?!>)", text.strip()):
         joined = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(joined, size, bold) <= width:
             lines[-1] = joined
