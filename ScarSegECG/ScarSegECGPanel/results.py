@@ -103,7 +103,7 @@ class ResultsSection(Section):
         return bullseye(
             said,
             title="From the ECG alone" if known else "From the ECG: no estimate",
-            subtitle="an estimate learned from simulated ECGs, no finding" if known else "",
+            subtitle="an estimate learned from simulated scars, no finding" if known else "",
             imaged=[row.imaged for row in result.segments],
             agreement=[row.agreement for row in result.segments] if known else None,
             selected=self.selected,
