@@ -17,10 +17,13 @@ from ScarSegECGLib.export.atomic import staged_folder
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and permissions of POSIX")
 
 RUN = """
-import sys, time, types
+import signal, sys, time, types
 from pathlib import Path
 from ScarSegECGLib import cli
 from ScarSegECGLib.export.atomic import staged_folder
+
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)  # nohup, under which the tests may run, ignores one of them
 
 def run(args):
     with staged_folder(Path(sys.argv[1]) / "made" / "result", False) as folder:

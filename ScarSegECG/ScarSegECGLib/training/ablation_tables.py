@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.measure.scar_probability import scar_probability
 from ScarSegECGLib.training.ablation import IMAGE_ONLY, Outcome
+from ScarSegECGLib.training.baseline import NAME as BASELINE
 from ScarSegECGLib.training.calibration import Reliability, fit_temperature, reliability
 
 RESAMPLES = 2000
@@ -197,7 +198,7 @@ def as_markdown(lines: Sequence[Line], notes: Sequence[str] = ()) -> str:
                 " / ".join(f"{value:.3f}" for value in item.pooled),
                 item.figures["volume_error_ml"].text(1),
                 item.figures["hd95_mm"].text(1),
-                f"{item.ece:.3f} ({item.ece_calibrated:.3f})",
+                f"{item.ece:.3f} ({item.ece_calibrated:.3f})" if np.isfinite(item.ece) else "-",
                 f"{item.false_scar_ml:.2f}",
             ]
             body.append("| " + " | ".join(cells) + " |")
@@ -206,13 +207,16 @@ def as_markdown(lines: Sequence[Line], notes: Sequence[str] = ()) -> str:
 
 
 def plot(lines: Sequence[Line]) -> Figure:
-    """Difference in Dice to image only, with its interval, on clean and on degraded images."""
+    """Difference in Dice to image only, with its interval, on clean and on degraded images.
+
+    The baseline, another network altogether, is in the table alone: it would squeeze the others' scale.
+    """
     figure = Figure(figsize=(8.0, 4.6), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True, sharex=True)
     for panel, images in zip(panels, ("clean", "degraded"), strict=True):
         rows = [item for item in lines if item.images == images]
         alone = next((item for item in rows if item.row == IMAGE_ONLY), None)
-        shown = [item for item in rows if item.row != IMAGE_ONLY]
+        shown = [item for item in rows if item.row not in (IMAGE_ONLY, BASELINE)]
         panel.axvline(0.0, color="0.5", linewidth=1)
         for place, item in enumerate(shown):
             mean, low, high = item.difference.mean, item.difference.low, item.difference.high
