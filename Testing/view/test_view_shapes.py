@@ -73,6 +73,7 @@ def test_wrapped_lines_fit() -> None:
     lines = wrap("a sentence that is far too long for one line of this width", 30.0, 3.0)
     assert len(lines) > 2
     assert all(text_width(line, 3.0) <= 30.0 for line in lines)
+    assert wrap("", 30.0, 3.0) == []
 
 
 def test_scar_ramp_starts_light_and_darkens_evenly() -> None:

@@ -225,7 +225,7 @@ def label_box(label: Label) -> Box:
 def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
     """Break text into lines that fit ``width`` mm; a limit such as "p > 0.5" stays in one piece."""
     lines: list[str] = []
-    for word in re.split(r"(?<!>)\s+(?!>)", text.strip()):
+    for word in filter(None, re.split(r"(?<!>)\s+(?!>)", text.strip())):
         joined = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(joined, size, bold) <= width:
             lines[-1] = joined
