@@ -13,13 +13,21 @@ SEEN_MV = 0.05  # half a millimetre on paper: less is no Q wave to a reader
 Q_MS, Q_MV = 30.0, 0.1
 R_MS = 40.0
 _NEIGHBOURS = (("I", "aVL"), ("II", "aVF"), ("V3", "V4"), ("V4", "V5"), ("V5", "V6"))
-# A QRS this wide after a PR this short may begin with a delta wave, which imitates a Q wave.
-_SHORT_PR_MS, _DELTA_QRS_MS = 120.0, 110.0
+PREEXCITED_PR_MS, PREEXCITED_QRS_MS = 120.0, 110.0
 _HIDDEN = {
     "lbbb": "not judged in LBBB",
     "paced": "not judged in paced rhythm",
     "unknown": "not judged: QRS wide or not measured, of no known pattern",
 }
+
+
+def perhaps_preexcited(features: EcgFeatures) -> bool:
+    """Whether a wide QRS after a short PR may begin with a delta wave, which imitates a Q wave.
+
+    Limits: AHA/ACCF/HRS recommendations part III, Circulation 2009; 119: e235.
+    """
+    pr, qrs = features.pr_ms, features.qrs_ms
+    return pr is not None and qrs is not None and pr < PREEXCITED_PR_MS and qrs >= PREEXCITED_QRS_MS
 
 
 def pathological_q_waves(features: EcgFeatures) -> tuple[tuple[str, ...] | None, str]:
@@ -39,8 +47,7 @@ def pathological_q_waves(features: EcgFeatures) -> tuple[tuple[str, ...] | None,
     """
     if features.conduction in _HIDDEN:
         return None, _HIDDEN[features.conduction]
-    pr, qrs = features.pr_ms, features.qrs_ms
-    if pr is not None and qrs is not None and pr < _SHORT_PR_MS and qrs >= _DELTA_QRS_MS:
+    if perhaps_preexcited(features):
         return None, "not judged: pre-excitation not excluded"
     deep = {name for name in ("I", "II", "aVL", "aVF", "V4", "V5", "V6") if _deep(features, name)}
     septal = {name for name in ("V2", "V3") if _septal(features, name)}

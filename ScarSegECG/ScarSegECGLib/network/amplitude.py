@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ScarSegECGLib.case import Ecg, EcgFeatures, EcgUse, TimeGap
+from ScarSegECGLib.ecg.q_waves import perhaps_preexcited
 
 FEWEST_LEADS = 8
 LEAST_AMPLITUDE = 0.05
@@ -12,7 +13,6 @@ UNKNOWN_DATE_COUNTS_AS_DAYS = 365.0
 LATE_ECG_DAYS = 30.0
 FAST_RATE_BPM = 150.0
 DEFECT_QUALITY = 0.3
-PREEXCITED_PR_MS, PREEXCITED_QRS_MS = 120.0, 110.0
 
 
 def conduction_quality(features: EcgFeatures) -> tuple[float, str]:
@@ -26,7 +26,7 @@ def conduction_quality(features: EcgFeatures) -> tuple[float, str]:
         return 0.0, "paced rhythm hides infarction"
     if rate is not None and rate >= FAST_RATE_BPM:
         return 0.0, f"rate {rate:.0f}/min is too fast to read infarction"
-    if pr is not None and qrs is not None and pr < PREEXCITED_PR_MS and qrs >= PREEXCITED_QRS_MS:
+    if perhaps_preexcited(features):
         return 0.0, f"PR {pr:.0f} ms with QRS {qrs:.0f} ms: pre-excitation is not excluded"
     if features.conduction == "lbbb":
         return DEFECT_QUALITY, "left bundle branch block hides infarction"
