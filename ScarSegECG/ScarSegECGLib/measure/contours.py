@@ -14,6 +14,7 @@ from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.grey_zone import grey_zone
 from ScarSegECGLib.measure.mvo import mvo_within
 from ScarSegECGLib.measure.pattern import IslandPattern, island_patterns
+from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.rule import scar_by_rule
 from ScarSegECGLib.measure.segments import segment_table
 from ScarSegECGLib.measure.threshold import METHODS as RULES
@@ -127,12 +128,13 @@ def measure_contours(
     InputError
         A rule that needs to know the image's contrast, or parameters it cannot use.
     """
-    # all of it is done in the heart's own box: most of a slice is not heart
+    # all of it is done in the heart's own box, because most of a slice is not heart, with remote found once for all
     box = heart_box((labels > 0) & (labels <= MVO), margin=8)
     image, near = stack.voxels[box], labels[box]
     cavity, wall = contours_of(near)
-    healthy, peak = (None if region is None else region[box] for region in (remote, fwhm_region))
+    drawn, peak = (None if region is None else region[box] for region in (remote, fwhm_region))
     spacing, voxel_ml, contrast = stack.spacing, stack.voxel_ml, stack.contrast
+    healthy = remote_myocardium(image, cavity, wall, spacing, drawn)
     levels: tuple[float | None, ...] = ()
     number: float | None = None
     warning = ""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Contrast
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.measure.remote import remote_myocardium
+from ScarSegECGLib.measure.remote import Region, remote_myocardium
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def grey_zone(
     contrast: Contrast = "magnitude",
     core_fraction: float = 0.5,
     n_sd: float = 2.0,
-    remote: NDArray[np.bool_] | None = None,
+    remote: Region = None,
 ) -> GreyZone:
     """Core above a fraction of the brightest scar, grey zone from remote + n SD up to the core.
 
@@ -69,8 +69,8 @@ def grey_zone(
         0..1, exclusive.
     n_sd : float
         Lower limit of the grey zone, SD above remote.
-    remote : bool array, optional
-        Remote myocardium drawn by the reader.
+    remote : bool array or Remote, optional
+        Remote myocardium drawn by the reader, or found before; found automatically when absent.
 
     Raises
     ------

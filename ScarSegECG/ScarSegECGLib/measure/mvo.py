@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ScarSegECGLib.measure.cropping import heart_box
-from ScarSegECGLib.measure.remote import remote_myocardium
+from ScarSegECGLib.measure.remote import Region, remote_myocardium
 
 BRIDGE_MM = 3.0
 """Widest gap in the bright rim that is closed before looking for what it encloses (twice the in-plane pixel)."""
@@ -72,7 +72,7 @@ def mvo_within(
     myocardium: NDArray[np.bool_],
     spacing: tuple[float, float, float],
     scar: NDArray[np.bool_],
-    remote: NDArray[np.bool_] | None = None,
+    remote: Region = None,
 ) -> NDArray[np.bool_]:
     """The part of a scar that is MVO: no brighter than remote mean + 2 SD, and enclosed by scar that is.
 
@@ -82,8 +82,8 @@ def mvo_within(
     cavity, myocardium, scar : bool arrays, same shape
         However the scar was found; what lies outside the wall does not count.
     spacing : (slice, row, column) mm
-    remote : bool array, same shape, optional
-        Remote myocardium as the reader sets it; found automatically when absent.
+    remote : bool array, same shape, or Remote, optional
+        Remote myocardium as the reader sets it, or found before; found automatically when absent.
 
     Returns
     -------

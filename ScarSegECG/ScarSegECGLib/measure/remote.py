@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,13 +36,22 @@ class Remote:
     median: NDArray[np.float64]
     description: str
 
+    def __getitem__(self, box: tuple[slice, slice, slice]) -> Remote:
+        """The same region as part of the stack sees it; ``box`` may cut nothing of it off in the plane."""
+        across = box[0]
+        return Remote(self.mask[box], self.mean[across], self.sd[across], self.median[across], self.description)
+
+
+Region: TypeAlias = "NDArray[np.bool_] | Remote | None"
+"""Remote myocardium as a rule is told it: drawn by the reader, found before, or to be found."""
+
 
 def remote_myocardium(
     image: NDArray[np.floating],
     cavity: NDArray[np.bool_],
     myocardium: NDArray[np.bool_],
     spacing: tuple[float, float, float],
-    given: NDArray[np.bool_] | None = None,
+    given: Region = None,
     *,
     per: str = "slice",
 ) -> Remote:
@@ -56,9 +66,9 @@ def remote_myocardium(
     image : float array, shape (slice, row, column)
     cavity, myocardium : bool arrays, same shape
     spacing : (slice, row, column) mm
-    given : bool array, same shape, optional
+    given : bool array, same shape, or Remote, optional
         A region drawn by the reader; voxels outside the myocardium do not count. Slices it leaves empty take the
-        statistics of all its voxels.
+        statistics of all its voxels. Or one found before for the same images, whose statistics alone are made anew.
     per : {"slice", "stack"}
         "stack" pools the statistics of every slice.
 
@@ -72,7 +82,9 @@ def remote_myocardium(
     That remote myocardium is the darkest stretch of the wall is what readers draw by hand (Flett et al. 2011, JACC
     Cardiovasc Imaging 4:150); finding it as a sector of 60 degrees is this project's own rule.
     """
-    if given is not None:
+    if isinstance(given, Remote):
+        mask, description = given.mask, given.description
+    elif given is not None:
         mask = given & myocardium
         if not mask.any():
             raise InputError("the remote region has no voxel in the myocardium: draw it inside the wall")

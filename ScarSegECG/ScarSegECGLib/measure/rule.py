@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import Contrast
 from ScarSegECGLib.measure.islands import drop_small_islands
 from ScarSegECGLib.measure.mvo import fill_mvo
-from ScarSegECGLib.measure.remote import remote_myocardium
+from ScarSegECGLib.measure.remote import Region, remote_myocardium
 from ScarSegECGLib.measure.threshold import NOT_USED, Per, segment_scar
 
 MOST_SCAR_PERCENT = 60.0
@@ -60,7 +60,7 @@ def scar_by_rule(
     *,
     n_sd: float | None = None,
     per: Per = "slice",
-    remote: NDArray[np.bool_] | None = None,
+    remote: Region = None,
     contrast: Contrast = "magnitude",
     fwhm_region: NDArray[np.bool_] | None = None,
     smallest_island_ml: float = 0.0,

@@ -20,7 +20,7 @@ from ScarSegECGLib.case import Contrast
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.ewa import ewa
-from ScarSegECGLib.measure.remote import Remote, remote_myocardium
+from ScarSegECGLib.measure.remote import Region, Remote, remote_myocardium
 
 METHODS = ("n_sd", "fwhm", "otsu", "mixture", "ewa")
 Per = Literal["slice", "stack"]
@@ -74,7 +74,7 @@ def segment_scar(
     *,
     n_sd: float | None = None,
     per: Per = "slice",
-    remote: NDArray[np.bool_] | None = None,
+    remote: Region = None,
     contrast: Contrast = "magnitude",
     fwhm_region: NDArray[np.bool_] | None = None,
 ) -> ScarMask:
@@ -100,8 +100,8 @@ def segment_scar(
         2 to 6; when absent :data:`DEFAULT_N_SD`, which only magnitude images have.
     per : {"slice", "stack"}
         One threshold per slice, or one for all. Use "slice" where every slice has its own intensity scale.
-    remote : bool array, optional
-        Remote myocardium drawn by the reader; found automatically when absent.
+    remote : bool array or Remote, optional
+        Remote myocardium drawn by the reader, or found before; found automatically when absent.
     contrast : {"magnitude", "psir", "unknown"}
     fwhm_region : bool array, optional
         Where "fwhm" looks for the maximum; the whole myocardium when absent.
@@ -234,14 +234,14 @@ def _check(
     myocardium: NDArray,
     method: str,
     per: str,
-    remote: NDArray | None,
+    remote: Region,
     region: NDArray | None,
 ) -> None:
     if method not in METHODS:
         raise InputError(f"unknown method {method!r}: choose one of {', '.join(METHODS)}")
     if per not in ("slice", "stack"):
         raise InputError(f"per is {per!r}: choose slice or stack")
-    for other in (cavity, myocardium, remote, region):
+    for other in (cavity, myocardium, remote.mask if isinstance(remote, Remote) else remote, region):
         if other is not None and other.shape != image.shape:
             raise InputError(f"a mask of shape {other.shape} does not fit the image of shape {image.shape}")
     if not myocardium.any():

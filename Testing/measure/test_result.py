@@ -1,0 +1,85 @@
+"""A case counted anew after its scar was changed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from measure_phantoms import annulus
+
+from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.case import SCAR, EcgUse, LgeStack, ScarResult, Storage, TimeGap
+from ScarSegECGLib.measure.result import counted, measured_again
+
+NO_ECG = EcgUse(0.0, "ECG not used: none was given", TimeGap(None))
+
+
+def _case() -> ScarResult:
+    """Ten slices of 256 x 256 or so with a subendocardial infarct of a sixth of the wall, dark in its middle."""
+    p = annulus(pixel=0.9, slices=10, inner=22, outer=32, depth=(0.0, 0.7))
+    cavity, wall, scar = (np.pad(a, [(0, 0), (82, 82), (82, 82)]) for a in (p.cavity, p.myocardium, p.scar))
+    image = 60.0 + 40.0 * wall + 100.0 * cavity + 90.0 * scar
+    image += np.random.default_rng(0).normal(0, 8, image.shape)
+    row, column = np.mgrid[: image.shape[1], : image.shape[2]] - 0.5 * np.array(image.shape[1:])[:, None, None]
+    image[np.broadcast_to(np.hypot(row * 0.9 + 25.5, column * 0.9) < 2, image.shape)] = 100.0
+    matrix = np.diag([p.spacing[2], p.spacing[1], p.spacing[0], 1.0])
+    stack = LgeStack(image.astype(np.float32), matrix, Storage(), matrix, contrast="magnitude")
+    anatomy = partition(cavity, wall, None, stack.spacing)
+    figures = counted(stack, anatomy, scar, scar, scar, NO_ECG, "unknown", None)
+    labels, chance = figures.pop("labels"), scar.astype(np.float32)
+    return ScarResult(stack, None, NO_ECG, anatomy, labels, chance, chance, method="", **figures)
+
+
+CASE = _case()
+
+
+def _with(scar: np.ndarray) -> ScarResult:
+    return measured_again(CASE, CASE.anatomy, scar, CASE.labels == SCAR, "manual", "unknown")
+
+
+def _edited(slice_: int, row: int, column: int, radius: int, draw: bool) -> np.ndarray:
+    """The case's scar with a disc drawn or erased, whatever lies under it."""
+    scar = CASE.labels == SCAR
+    r, c = np.ogrid[: scar.shape[1], : scar.shape[2]]
+    scar[slice_][np.hypot(r - row, c - column) <= radius] = draw
+    return scar
+
+
+@given(st.integers(0, 9), st.integers(82, 170), st.integers(82, 170), st.integers(1, 12), st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_every_figure_follows_an_edit_and_none_of_it_lies_outside_the_wall(slice_, row, column, radius, draw):
+    scar = _edited(slice_, row, column, radius, draw)
+    got, inside = _with(scar), scar & CASE.anatomy.myocardium
+    assert np.array_equal(got.labels == SCAR, inside)
+    assert got.scar.ml == pytest.approx(inside.sum() * got.stack.voxel_ml)
+    assert sum(line.scar_ml for line in got.segments) == pytest.approx(got.scar.ml)
+    assert sum(line.myocardium_ml for line in got.segments) == pytest.approx(got.myocardium_ml)
+    assert got.scar_image_only == CASE.scar_image_only and got.mvo is not None and got.mvo.ml <= got.scar.ml
+    for line in got.segments:
+        here = inside & (got.anatomy.aha == line.number)
+        assert line.scar_ml == pytest.approx(here.sum() * got.stack.voxel_ml)
+        if line.imaged:
+            assert 0 <= (line.transmurality_mean_percent or 0.0) <= 100
+            assert (line.transmurality_max_percent == 0) == (not here.any())
+
+
+def test_the_same_scar_gives_the_same_figures_and_the_dark_middle_is_its_mvo():
+    again = _with(CASE.labels == SCAR)
+    assert replace(again, method=CASE.method, labels=CASE.labels).segments == CASE.segments
+    assert (again.scar, again.mvo, again.cavity_ml) == (CASE.scar, CASE.mvo, CASE.cavity_ml)
+    assert CASE.mvo is not None and CASE.mvo.ml == pytest.approx(10 * 8 * np.pi * 4 / 1000, rel=0.15)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_an_edit_of_one_slice_is_measured_in_less_than_30_ms_of_processor_time():
+    scar = _edited(4, 98, 126, 8, False)
+    times = []
+    for _ in range(15):
+        start = time.process_time()
+        _with(scar)
+        times.append(time.process_time() - start)
+    assert min(times) < 0.030, times
