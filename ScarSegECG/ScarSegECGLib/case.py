@@ -320,6 +320,7 @@ class ScarResult:
     ``labels`` is uint8: 0 background, 1 LV cavity, 2 myocardium without scar, 3 scar. The probabilities are float32
     in [0, 1], 0 outside the network's field of view. ``timings`` are seconds per stage. ``ecg_findings`` is ``None``
     without an ECG or where it could not be measured. ``mvo`` is microvascular obstruction, a part of ``scar``.
+    ``warnings`` is all that the reader has to know; ``input_warnings`` the part of it that no correction changes.
     """
 
     stack: LgeStack
@@ -340,3 +341,4 @@ class ScarResult:
     timings: dict[str, float] = field(default_factory=dict)
     ecg_findings: EcgFindings | None = None
     mvo: Burden | None = None
+    input_warnings: tuple[str, ...] = ()

@@ -31,8 +31,7 @@ from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
 from ScarSegECGLib.measure.ecg_extent import both_movements, movement_to_extent, never_erasing
-from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands, scar_islands
-from ScarSegECGLib.measure.pattern import island_patterns
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.measure.result import corrected_by_hand, counted, measured_again
 from ScarSegECGLib.measure.rule import scar_by_rule
 from ScarSegECGLib.measure.scar_probability import EWA_SHARE, SCAR_ABOVE, bright_wall, scar_probability
@@ -43,8 +42,8 @@ from ScarSegECGLib.network.session import ImageEvidence, Session
 
 NETWORK = "network"
 METHODS = (NETWORK, *RULES)
-# What the reader of files and partition noted that puts walls and segments in doubt: a wrong side is a wrong territory.
-_DOUBTS = ("header may not hold the true pose", "RV insertions are uncertain", "slice direction is not clear")
+# What the reader of files noted that puts walls and segments in doubt: a wrong side is a wrong territory.
+_DOUBTS = ("header may not hold the true pose", "slice direction is not clear")
 NONE_SHIFTED = "Slices displaced between breath-holds were looked for: none displaced, none moved."
 
 Progress = Callable[[float, str], None]
@@ -166,12 +165,14 @@ def segment(
         scar = scar_alone if together is alone else _scar(together, stack, anatomy, method, n_sd)[0]
     with clock.stage("measure", 0.9):
         said_percent = None if ecg_percent is None else [float(p) for p in ecg_percent]
-        figures = counted(stack, anatomy, scar, scar_alone, scar_alone, use, _conduction(beat), said_percent)
-        warnings = (*doubts, *([doubtful] if doubtful else []), *_warnings(stack, anatomy, scar, method))
-    if shifts.moved.any():
-        warnings += (f"Slices {shifts.sentence()}; correcting slice shifts (--correct-shifts) puts them in line.",)
-    elif correct_shifts:
-        stack = dataclasses.replace(stack, notes=(*stack.notes, NONE_SHIFTED))
+        warnings = (*doubts, *_input_warnings(stack, method))
+        if shifts.moved.any():
+            warnings += (f"Slices {shifts.sentence()}; correcting slice shifts (--correct-shifts) puts them in line.",)
+        elif correct_shifts:
+            stack = dataclasses.replace(stack, notes=(*stack.notes, NONE_SHIFTED))
+        figures = counted(
+            stack, anatomy, scar, scar_alone, scar_alone, use, _conduction(beat), said_percent, warnings, doubtful
+        )
     return ScarResult(
         stack=stack,
         ecg=ecg,
@@ -181,7 +182,6 @@ def segment(
         scar_probability_image_only=alone,
         method=printed,
         weights_sha256=session.weights_sha256,
-        warnings=warnings,
         timings=clock.seconds,
         ecg_findings=ecg_findings(beat, age=age, female=female) if beat is not None else None,
         **figures,
@@ -279,24 +279,12 @@ def _scar(
     return found.mask, found.described, found.warning
 
 
-def _warnings(stack: LgeStack, anatomy: Anatomy, scar: NDArray[np.bool_], method: str) -> tuple[str, ...]:
-    """What the reader has to look at before trusting the figures."""
+def _input_warnings(stack: LgeStack, method: str) -> tuple[str, ...]:
+    """What the reader has to know of the images before trusting any figure."""
     said = []
     if not stack.orientation_known:
         said.append("The file has no orientation: first slice = apex, right ventricle on the image left are assumed.")
-    area = anatomy.cavity.sum(axis=(1, 2))
-    lv = np.flatnonzero(area)
-    half = len(lv) // 2
-    if half and area[lv[:half]].mean() > 1.5 * area[lv[-half:]].mean():
-        said.append("The cavity is larger at the apical end: check that the slices run from apex to base.")
-    said += [note for note in (*stack.notes, *anatomy.notes) if any(doubt in note for doubt in _DOUBTS)]
+    said += [note for note in stack.notes if any(doubt in note for doubt in _DOUBTS)]
     if stack.contrast == "unknown" and method != NETWORK:  # the networks see both alike
         said.append("The files do not say whether the images are magnitude or PSIR: choose the contrast.")
-    volumes = {island.number: island.ml for island in scar_islands(scar, anatomy.cavity, stack.spacing)[1]}
-    kinds: dict[tuple[str, str], list[float]] = {}
-    for found in island_patterns(scar, anatomy.cavity, anatomy.myocardium, stack.spacing):
-        if found.remark:
-            kinds.setdefault((found.pattern, found.remark), []).append(volumes[found.number])
-    for (pattern, remark), ml in kinds.items():
-        said.append(f"{len(ml)} {pattern} scar island(s), {sum(ml):.1f} ml: {remark}.")
     return tuple(said)

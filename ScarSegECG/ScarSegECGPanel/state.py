@@ -89,6 +89,7 @@ def toDict(result: ScarResult, conduction: str) -> dict[str, Any]:
         "method": result.method,
         "weights_sha256": result.weights_sha256,
         "warnings": result.warnings,
+        "input_warnings": result.input_warnings,
         "timings": result.timings,
     }
 
@@ -165,6 +166,7 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
         method=saved["method"],
         weights_sha256=saved["weights_sha256"],
         warnings=tuple(saved["warnings"]),
+        input_warnings=tuple(saved.get("input_warnings", saved["warnings"])),
         timings=saved["timings"],
         ecg_findings=_toFindings(saved.get("ecg_findings")),
         mvo=Burden(**saved["mvo"]) if saved.get("mvo") else None,

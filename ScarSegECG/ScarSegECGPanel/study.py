@@ -54,7 +54,13 @@ class Study:
         """The case as it stands, measured."""
         if self._result is None:
             self._result = measured_again(
-                self.segmented, self.anatomy, self.masks.scar, self.imageOnly, self.method, self.conduction
+                self.segmented,
+                self.anatomy,
+                self.masks.scar,
+                self.imageOnly,
+                self.method,
+                self.conduction,
+                self.doubt,
             )
         return self._result
 
@@ -112,7 +118,8 @@ class Study:
         """
         self._proposal, printed, doubt = recompute.scarByRule(self.segmented, self.anatomy, rule)
         changed = self.change(name, withScar(self.bits, self._proposal), byHand=False, method=printed)
-        self.doubt = doubt
+        if doubt != self.doubt:
+            self.doubt, self._result = doubt, None
         return changed
 
     def divide(self, aha: AhaRule) -> None:

@@ -74,6 +74,24 @@ def test_the_same_scar_gives_the_same_figures_and_the_dark_middle_is_its_mvo():
     assert CASE.mvo is not None and CASE.mvo.ml == pytest.approx(10 * 8 * np.pi * 4 / 1000, rel=0.15)
 
 
+def test_warnings_follow_the_masks_and_keep_what_is_said_of_the_input():
+    told = replace(CASE, input_warnings=("Two patients?",), warnings=("Two patients?", *CASE.warnings))
+    r, c = np.ogrid[: CASE.labels.shape[1], : CASE.labels.shape[2]]
+    outside = np.zeros(CASE.labels.shape, bool)
+    outside[3:6] = (np.hypot(r - 126, c - 92) < 4) & (CASE.anatomy.aha[3:6] > 0) & (c < 92)
+    scar = CASE.labels == SCAR
+
+    def warnings(mask: np.ndarray, anatomy=CASE.anatomy, doubt="") -> tuple[str, ...]:
+        return measured_again(told, anatomy, mask, scar, "manual", "unknown", doubt).warnings
+
+    assert warnings(scar) == ("Two patients?",)
+    (island,) = warnings(scar | outside)[1:]
+    assert island.startswith("1 epicardial scar island(s)") and "non-ischaemic" in island
+    assert warnings(scar, doubt="Too much.") == ("Two patients?", "Too much.")
+    unsure = replace(CASE.anatomy, notes=("RV insertions are uncertain (confidence 0.05): check them.",))
+    assert warnings(scar, unsure) == ("Two patients?", *unsure.notes)
+
+
 @pytest.mark.usefixtures("as_users_run_it")
 def test_an_edit_of_one_slice_is_measured_in_less_than_30_ms_of_processor_time():
     scar = _edited(4, 98, 126, 8, False)

@@ -17,6 +17,7 @@ from ScarSegECGLib.errors import InputError
 Mode = Literal["fixed", "landmark"]
 NO_RING = -1
 MODE_TEXT = {"fixed": "fixed 60 degrees", "landmark": "landmark"}
+UNCERTAIN = "RV insertions are uncertain"
 UNSURE = 0.15  # confidence, of a slice or the stack's median, below which the reader is asked to check
 SHIFTED_MM = 8.0
 ARC_DEG = (40.0, 200.0)  # a septum narrower or wider than this is a mistake
@@ -212,10 +213,10 @@ def _remarks(
     elif not has_image:
         notes.append("RV insertions are assumed at 120 and 240 degrees: no image was given.")
     elif sure < UNSURE:
-        notes.append(f"RV insertions are uncertain (confidence {sure:.2f}): check them on the image.")
+        notes.append(f"{UNCERTAIN} (confidence {sure:.2f}): check them on the image.")
     elif (poor := np.flatnonzero(lv & (confidence < UNSURE))).size:
         named = ", ".join(str(k + 1) for k in poor)
-        notes.append(f"RV insertions are uncertain on slices, counted from the apex: {named}; check them on the image.")
+        notes.append(f"{UNCERTAIN} on slices, counted from the apex: {named}; check them on the image.")
     if lv.sum() >= 4:
         shift = np.linalg.norm(slice_shifts(centres_mm, fit_long_axis(centres_mm, spacing), spacing), axis=1)
         far = np.flatnonzero(np.nan_to_num(shift) > SHIFTED_MM)

@@ -14,6 +14,7 @@ from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Anatomy, Burden, Conduc
 from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.burden import burden
 from ScarSegECGLib.measure.contours import TERRITORIES
+from ScarSegECGLib.measure.doubts import mask_doubts
 from ScarSegECGLib.measure.mvo import mvo_within
 from ScarSegECGLib.measure.segments import segment_percent, segment_table
 
@@ -41,6 +42,8 @@ def counted(
     use: EcgUse,
     conduction: Conduction,
     ecg_percent: Sequence[float | None] | None,
+    input_warnings: tuple[str, ...] = (),
+    doubt: str = "",
 ) -> dict[str, Any]:
     """The fields of a :class:`ScarResult` that follow from masks.
 
@@ -58,6 +61,10 @@ def counted(
         Of the ECG; "unknown" without one.
     ecg_percent : sequence of float or None, length 17, or None
         Scar per segment from the ECG alone, 0..100.
+    input_warnings : tuple of str
+        What no mask changes; it comes first.
+    doubt : str
+        Why the scar of a rule is not to be believed; "" where nothing says so.
     """
     wall = anatomy.myocardium
     scar, image_only = scar & wall, image_only & wall
@@ -79,15 +86,24 @@ def counted(
         "segments": segment_table(
             anatomy, scar, image_only, stack.spacing, SEGMENT_NAMES, TERRITORIES, ecg_percent, agreement
         ),
+        "input_warnings": input_warnings,
+        "warnings": (*input_warnings, *filter(None, [doubt]), *mask_doubts(anatomy, scar, stack.spacing)),
     }
 
 
 def measured_again(
-    result: ScarResult, anatomy: Anatomy, scar: Mask, image_only: Mask, method: str, conduction: Conduction
+    result: ScarResult,
+    anatomy: Anatomy,
+    scar: Mask,
+    image_only: Mask,
+    method: str,
+    conduction: Conduction,
+    doubt: str = "",
 ) -> ScarResult:
     """The case measured again with this anatomy and this scar; what the ECG itself says stays.
 
-    The ECG is held against the new scar, since that is what somebody now says the images show.
+    The ECG is held against the new scar, since that is what somebody now says the images show. Warnings about contours
+    and scar are made anew with them.
 
     Parameters
     ----------
@@ -98,8 +114,21 @@ def measured_again(
         As it is printed.
     conduction : str
         Of the ECG; "unknown" without one.
+    doubt : str
+        As in :func:`counted`.
     """
     said = [row.ecg_percent for row in result.segments]
     ecg_percent = said if any(value is not None for value in said) else None
-    figures = counted(result.stack, anatomy, scar, image_only, scar, result.ecg_use, conduction, ecg_percent)
+    figures = counted(
+        result.stack,
+        anatomy,
+        scar,
+        image_only,
+        scar,
+        result.ecg_use,
+        conduction,
+        ecg_percent,
+        result.input_warnings,
+        doubt,
+    )
     return replace(result, anatomy=anatomy, method=method, **figures)

@@ -1,0 +1,40 @@
+"""What speaks against masks, however they were made: said anew whenever they change."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.anatomy.aha import UNCERTAIN
+from ScarSegECGLib.case import Anatomy
+from ScarSegECGLib.measure.islands import scar_islands
+from ScarSegECGLib.measure.pattern import island_patterns
+
+_WIDER_APEX = 1.5
+
+
+def mask_doubts(anatomy: Anatomy, scar: NDArray[np.bool_], spacing: tuple[float, float, float]) -> tuple[str, ...]:
+    """Doubts about the contours, their division and the scar, a sentence each.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+    scar : bool array, shape (slice, row, column)
+        Inside the wall.
+    spacing : (slice, row, column) mm
+    """
+    said = []
+    area = anatomy.cavity.sum(axis=(1, 2))
+    lv = np.flatnonzero(area)
+    half = len(lv) // 2
+    if half and area[lv[:half]].mean() > _WIDER_APEX * area[lv[-half:]].mean():
+        said.append("The cavity is larger at the apical end: check that the slices run from apex to base.")
+    said += [note for note in anatomy.notes if UNCERTAIN in note]
+    volumes = {island.number: island.ml for island in scar_islands(scar, anatomy.cavity, spacing)[1]}
+    kinds: dict[tuple[str, str], list[float]] = {}
+    for found in island_patterns(scar, anatomy.cavity, anatomy.myocardium, spacing):
+        if found.remark:
+            kinds.setdefault((found.pattern, found.remark), []).append(volumes[found.number])
+    for (pattern, remark), ml in kinds.items():
+        said.append(f"{len(ml)} {pattern} scar island(s), {sum(ml):.1f} ml: {remark}.")
+    return tuple(said)
