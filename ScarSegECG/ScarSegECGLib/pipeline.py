@@ -29,6 +29,7 @@ from ScarSegECGLib.case import (
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.contrast import UNMARKED
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
 from ScarSegECGLib.measure.ecg_extent import both_movements, movement_to_extent, never_erasing
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
@@ -43,7 +44,7 @@ from ScarSegECGLib.network.session import ImageEvidence, Session
 NETWORK = "network"
 METHODS = (NETWORK, *RULES)
 # What the reader of files noted that puts walls and segments in doubt: a wrong side is a wrong territory.
-_DOUBTS = ("header may not hold the true pose", "slice direction is not clear")
+_DOUBTS = ("header may not hold the true pose", "slice direction is not clear", UNMARKED)
 NONE_SHIFTED = "Slices displaced between breath-holds were looked for: none displaced, none moved."
 
 Progress = Callable[[float, str], None]

@@ -14,6 +14,7 @@ from ScarSegECGLib.cli import main
 from ScarSegECGLib.cli import segment as verb
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, subject
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.contrast import UNMARKED, says_magnitude
 from ScarSegECGLib.training.phantom import phantom_patient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export" / "dicom"))
@@ -36,8 +37,8 @@ def told(tmp_path, monkeypatch):
 
         seen: dict = {}
 
-        def stop(*_args, **words):
-            seen.update(words)
+        def stop(stack, *_args, **words):
+            seen.update(words, notes=stack.notes)
             raise Stopped("stopped here")
 
         write_series(tmp_path / "series", phantom_patient(0).stack, change=change)
@@ -75,11 +76,12 @@ def test_options_win_over_the_images(told) -> None:
 
 
 def test_images_without_a_mark_are_doubted_unless_told(told) -> None:
-    assert verb.UNMARKED in told("17", "17", ["ORIGINAL", "PRIMARY"])["doubts"]
+    assert UNMARKED in told("17", "17", ["ORIGINAL", "PRIMARY"])["notes"]
 
 
 def test_a_typed_contrast_is_no_doubt(told) -> None:
-    assert told("17", "17", ["ORIGINAL", "PRIMARY"], "--contrast", "magnitude")["doubts"] == ()
+    assert UNMARKED not in told("17", "17", ["ORIGINAL", "PRIMARY"], "--contrast", "magnitude")["notes"]
+    assert UNMARKED not in told("17", "17")["notes"]
 
 
 @pytest.mark.parametrize(
@@ -90,4 +92,4 @@ def test_what_says_magnitude(values, said) -> None:
     image = Dataset()
     for name, value in values.items():
         setattr(image, name, value)
-    assert verb._says_magnitude(image) == said
+    assert says_magnitude(image) == said

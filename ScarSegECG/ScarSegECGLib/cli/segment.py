@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from datetime import datetime
 from pathlib import Path
-
-from pydicom.dataset import Dataset
 
 from ScarSegECGLib.case import LgeStack, ScarResult, Subject, TimeGap
 from ScarSegECGLib.cli.export import export_beside
@@ -22,14 +19,12 @@ from ScarSegECGLib.export.atomic import check_output
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.lge.choose_series import TAKEN
+from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.dicom_source import find_source
-from ScarSegECGLib.lge.dicom_tags import GE_RAW_DATA_TYPE, image_types
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import METHODS, NETWORK, segment
 from ScarSegECGLib.view.pictures import pictures
-
-UNMARKED = "The files do not say whether the images are magnitude or PSIR: taken for magnitude (--contrast says it)."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,12 +88,6 @@ def _patient(stack: LgeStack) -> Patient:
     return Patient.of_image(source.images[0])
 
 
-def _says_magnitude(image: Dataset) -> bool:
-    """Whether an image says by itself that it is a magnitude image; of a multi-frame one that is not asked."""
-    told = {*image_types(image), str(image.get("ComplexImageComponent") or "").upper()}
-    return bool(told & {"M", "MAGNITUDE"}) or GE_RAW_DATA_TYPE in image or "NumberOfFrames" in image
-
-
 def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
     if args.n_sd is not None and args.method != "n_sd":
         raise InputError(f"--n-sd has no effect with --method {args.method}: leave it out, or choose --method n_sd")
@@ -133,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         tell(0.0, "reading")
         stack = read_lge(args.lge, series=args.series, image=args.image)
         if args.contrast:
-            stack = dataclasses.replace(stack, contrast=args.contrast)
+            stack = with_contrast(stack, args.contrast)
         patient = _patient(stack) if args.show_patient else None
         ecg = None if args.no_ecg or args.ecg is None else read_ecg(args.ecg)
         gap = gap_of_case(
@@ -146,9 +135,7 @@ def run(args: argparse.Namespace) -> int:
         )
         source = find_source(stack)
         imaged = subject_of_dicom(source.images[0]) if source else Subject()
-        doubts = [DIFFERENT_PATIENTS] if ecg is not None and differ(imaged, ecg.subject) else []
-        if source and stack.contrast == "magnitude" and not args.contrast and not _says_magnitude(source.images[0]):
-            doubts.append(UNMARKED)
+        doubts = (DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else ()
         session = Session.load(args.weights, args.device)
         why_no_ecg = "--no-ecg was given" if args.no_ecg else "no ECG was given"
         result = segment(
@@ -162,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
             correct_shifts=args.correct_shifts,
             female=args.sex == "female" if args.sex else imaged.female,
             age=imaged.age if args.age is None else args.age,
-            doubts=tuple(doubts),
+            doubts=doubts,
             progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text),
         )
         tell(0.8, "pictures and files")

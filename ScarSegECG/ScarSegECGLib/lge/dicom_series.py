@@ -16,6 +16,7 @@ from pydicom.pixels import pixel_array
 from ScarSegECGLib.case import Contrast, LgeStack, SourceSlice
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.choose_series import choose
+from ScarSegECGLib.lge.contrast import UNMARKED, says_magnitude
 from ScarSegECGLib.lge.dicom_files import DAMAGED, read_dataset
 from ScarSegECGLib.lge.dicom_geometry import stack_pose
 from ScarSegECGLib.lge.dicom_tags import acquired
@@ -80,11 +81,15 @@ def read_set(images: ImageSet, notes: tuple[str, ...] = ()) -> LgeStack:
     voxels, hashes = _voxels(frames)
     signed = bool((voxels < 0).any())
     when, date_notes = acquired(headers)
+    contrast: Contrast = "psir" if signed or images.kind == "psir" else "magnitude"
+    single = frames[0].number is None
+    if contrast == "magnitude" and single and not all(map(says_magnitude, headers)):
+        date_notes += (UNMARKED,)
     stack = canonical(
         voxels,
         pose.ijk_to_ras,
         acquired=when,
-        contrast="psir" if signed or images.kind == "psir" else "magnitude",
+        contrast=contrast,
         sha256=sha256_of_set(hashes),
         notes=(*notes, *date_notes),
     )
