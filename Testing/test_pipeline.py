@@ -126,6 +126,23 @@ def test_threshold_rules_work_in_the_predicted_contours(session, patient, result
     assert ruled.method != result.method
 
 
+def test_the_wall_is_divided_as_asked_and_the_scar_stays(session, patient, result) -> None:
+    """The networks see the fixed 17 segments whatever the reader wants to read."""
+    asked = segment(patient.stack, patient.ecg, TimeGap(3.0), session, aha_mode="landmark", aha_segments=16)
+    assert np.array_equal(asked.scar_probability, result.scar_probability)
+    assert asked.scar == result.scar and asked.ecg_use == result.ecg_use
+    assert asked.anatomy.mode == "landmark, 16 segments" and not asked.anatomy.imaged[16]
+    assert not np.array_equal(asked.anatomy.aha, result.anatomy.aha)
+
+
+def test_insertions_that_are_given_divide_the_wall(session, patient, result) -> None:
+    given = np.array([150.0, 270.0])
+    asked = segment(patient.stack, None, TimeGap(None), session, insertions_deg=given)
+    there = np.isfinite(asked.anatomy.centres_mm).all(axis=1)
+    assert np.allclose(asked.anatomy.insertions_deg[there], given)
+    assert (asked.anatomy.insertion_confidence[there] == 1).all()
+
+
 def test_an_unknown_method_is_refused(session, patient) -> None:
     with pytest.raises(InputError, match="not known"):
         segment(patient.stack, None, TimeGap(None), session, method="magic")

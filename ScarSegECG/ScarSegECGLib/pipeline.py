@@ -6,11 +6,12 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.aha import Mode, partition
 from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
 from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.case import (
@@ -75,6 +76,9 @@ def segment(
     n_sd: float | None = None,
     why_no_ecg: str = "no ECG was given",
     correct_shifts: bool = False,
+    insertions_deg: NDArray | None = None,
+    aha_mode: Mode = "fixed",
+    aha_segments: Literal[16, 17] = 17,
     female: bool | None = None,
     age: float | None = None,
     doubts: tuple[str, ...] = (),
@@ -99,6 +103,10 @@ def segment(
     correct_shifts : bool
         Put slices displaced between breath-holds back in line before segmenting; results return to where the slices
         are in the file.
+    insertions_deg : array, shape (2,) or (slice, 2), optional
+        RV insertions as the reader gives them; see :func:`ScarSegECGLib.anatomy.aha.partition`.
+    aha_mode, aha_segments : {"fixed", "landmark"}, {17, 16}
+        How the result is divided. The networks were taught fixed sectors and 17 segments and always see these.
     female : bool, optional
         The patient's sex, for ECG criteria that depend on it; what the ECG file says when absent.
     age : float, optional
@@ -124,7 +132,7 @@ def segment(
     with clock.stage("networks", 0.0):
         evidence = session.see(stack, lambda done: progress(0.6 * done, "networks"))
     with clock.stage("anatomy", 0.6):
-        anatomy = _anatomy(stack, evidence)
+        anatomy = _anatomy(stack, evidence, insertions_deg)
         shifts = estimate_shifts(anatomy.cavity, anatomy.myocardium, stack.spacing)
     if correct_shifts and shifts.moved.any():
         aligned = segment(
@@ -135,6 +143,9 @@ def segment(
             method=method,
             n_sd=n_sd,
             why_no_ecg=why_no_ecg,
+            insertions_deg=insertions_deg,
+            aha_mode=aha_mode,
+            aha_segments=aha_segments,
             female=female,
             age=age,
             doubts=doubts,
@@ -165,6 +176,8 @@ def segment(
         scar_alone, printed, doubtful = _scar(alone, stack, anatomy, method, n_sd)
         scar = scar_alone if together is alone else _scar(together, stack, anatomy, method, n_sd)[0]
     with clock.stage("measure", 0.9):
+        if (aha_mode, aha_segments) != ("fixed", 17):
+            anatomy = _divided(stack, anatomy.cavity, anatomy.myocardium, insertions_deg, aha_mode, aha_segments)
         said_percent = None if ecg_percent is None else [float(p) for p in ecg_percent]
         warnings = (*doubts, *_input_warnings(stack, method))
         if shifts.moved.any():
@@ -229,12 +242,32 @@ def _conduction(beat: MedianBeat | None) -> Conduction:
     return beat.features.conduction if beat else "unknown"
 
 
-def _anatomy(stack: LgeStack, evidence: ImageEvidence) -> Anatomy:
+def _anatomy(stack: LgeStack, evidence: ImageEvidence, insertions_deg: NDArray | None) -> Anatomy:
     classes = evidence.anatomy.argmax(axis=1)
     cavity, wall = clean(classes == 1, classes == 2)
     if not is_left_ventricle(cavity, wall, stack.spacing):
         raise InputError(NOT_FOUND)
-    return partition(cavity, wall, stack.voxels, stack.spacing, orientation_known=stack.orientation_known)
+    return _divided(stack, cavity, wall, insertions_deg)
+
+
+def _divided(
+    stack: LgeStack,
+    cavity: NDArray[np.bool_],
+    wall: NDArray[np.bool_],
+    insertions_deg: NDArray | None,
+    mode: Mode = "fixed",
+    segments: Literal[16, 17] = 17,
+) -> Anatomy:
+    return partition(
+        cavity,
+        wall,
+        stack.voxels,
+        stack.spacing,
+        insertions_deg=insertions_deg,
+        mode=mode,
+        segments=segments,
+        orientation_known=stack.orientation_known,
+    )
 
 
 def _decide(
