@@ -31,6 +31,9 @@ MYOCARDIAL_DENSITY_G_PER_ML = 1.05
 Contrast = Literal["magnitude", "psir", "unknown"]
 Conduction = Literal["normal", "rbbb", "lbbb", "lafb", "lvh", "paced", "unknown"]
 Agreement = Literal["agree", "disagree", "ecg cannot tell"]
+Pattern = Literal["subendocardial", "mid-wall", "epicardial", "transmural"]
+# What a scar is made of, in :attr:`ScarParts.labels`; MVO is 4 in every label map.
+PART_CORE, PART_GREY, PART_REST, PART_MVO = 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -270,6 +273,8 @@ class Anatomy:
     imaged : tuple of bool, length 17
         Which segments the stack reaches.
     notes : tuple of str
+    insertions_raw_deg : float64 array, shape (slice, 2), or None
+        As ``insertions_deg``, but each slice's own finding, before slices were joined; NaN where there was none.
     """
 
     cavity: NDArray[np.bool_]
@@ -281,6 +286,7 @@ class Anatomy:
     mode: str
     imaged: tuple[bool, ...]
     notes: tuple[str, ...] = ()
+    insertions_raw_deg: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -293,8 +299,69 @@ class Burden:
 
 
 @dataclass(frozen=True)
+class ScarParts:
+    """The scar told apart by brightness; core, grey zone, rest and MVO add up to it.
+
+    Attributes
+    ----------
+    labels : uint8 array, shape (slice, row, column)
+        :data:`PART_CORE`, :data:`PART_GREY`, :data:`PART_REST`, :data:`PART_MVO`; 0 outside the scar, and in all of it
+        but the MVO where core and grey zone cannot be told.
+    mvo : Burden
+        Microvascular obstruction.
+    core, grey, rest : Burden or None
+        Core and grey zone without MVO, and what is darker than the grey zone's lower limit but not enclosed. ``None``
+        where the image's contrast is unknown; ``grey`` also where no slice with scar leaves room for it.
+    rule : str
+        How they were told apart, with the remote region, as printed; "" where they were not.
+    remark : str
+        Why they were not, or in how many slices the grey zone could not be told.
+    """
+
+    labels: LabelArray
+    mvo: Burden
+    core: Burden | None = None
+    grey: Burden | None = None
+    rest: Burden | None = None
+    rule: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class IslandPattern:
+    """Where in the wall one connected piece of scar lies.
+
+    Attributes
+    ----------
+    number : int
+        As in :func:`ScarSegECGLib.measure.islands.scar_islands`: the largest is 1.
+    pattern : str
+    coverage : tuple of three float
+        Share of the inner, middle and outer third of the wall that is scar, over the sectors the island spans.
+    touches_endocardium : bool
+    remark : str
+        What speaks against ischaemic scar, empty where nothing does.
+    ml : float
+    slices : tuple of int
+        First and last slice, 0 at the apical end.
+    """
+
+    number: int
+    pattern: Pattern
+    coverage: tuple[float, float, float]
+    touches_endocardium: bool
+    remark: str = ""
+    ml: float = 0.0
+    slices: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
 class SegmentRow:
-    """One AHA segment's line in the table; percentages 0..100, ``None`` where not imaged or not known."""
+    """One AHA segment's line in the table; percentages 0..100, ``None`` where not imaged or not known.
+
+    ``scar_ml``, ``scar_percent``, the transmurality and the parts (``mvo_ml`` and those of :class:`ScarParts`) are of
+    the scar with the ECG, where it counted.
+    """
 
     number: int
     name: str
@@ -311,6 +378,10 @@ class SegmentRow:
     ecg_percent: float | None = None
     agreement: Agreement | None = None
     agreement_reason: str = ""
+    mvo_ml: float | None = None
+    core_ml: float | None = None
+    grey_ml: float | None = None
+    rest_ml: float | None = None
 
 
 @dataclass(frozen=True)
@@ -321,6 +392,7 @@ class ScarResult:
     in [0, 1], 0 outside the network's field of view. ``timings`` are seconds per stage. ``ecg_findings`` is ``None``
     without an ECG or where it could not be measured. ``mvo`` is microvascular obstruction, a part of ``scar``.
     ``warnings`` is all that the reader has to know; ``input_warnings`` the part of it that no correction changes.
+    ``parts`` and ``patterns`` (largest island first) are of ``scar``; ``parts`` is ``None`` where nobody looked.
     """
 
     stack: LgeStack
@@ -342,3 +414,5 @@ class ScarResult:
     ecg_findings: EcgFindings | None = None
     mvo: Burden | None = None
     input_warnings: tuple[str, ...] = ()
+    parts: ScarParts | None = None
+    patterns: tuple[IslandPattern, ...] = ()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ScarSegECGLib.anatomy.aha import Mode, partition
 from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
 from ScarSegECGLib.anatomy.soft import soft_prior
+from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
 from ScarSegECGLib.case import (
     SCAR,
     Anatomy,
@@ -267,6 +268,7 @@ def _divided(
         mode=mode,
         segments=segments,
         orientation_known=stack.orientation_known,
+        standard_deg=usual_insertions_deg(stack.ijk_to_ras, stack.orientation_known),
     )
 
 

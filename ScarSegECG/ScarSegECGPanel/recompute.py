@@ -80,6 +80,7 @@ def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:
         Insertions that cannot be.
     """
     from ScarSegECGLib.anatomy.aha import partition
+    from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
 
     return partition(
         masks.cavity & ~masks.wall,
@@ -90,4 +91,5 @@ def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:
         mode="landmark" if aha.mode == "landmark" else "fixed",
         segments=16 if aha.segments == 16 else 17,
         orientation_known=stack.orientation_known,
+        standard_deg=usual_insertions_deg(stack.ijk_to_ras, stack.orientation_known),
     )

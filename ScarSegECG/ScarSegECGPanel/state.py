@@ -1,6 +1,7 @@
 """A result as a dict for JSON, for a scene's text node and for the journal: arrays as compressed base64.
 
-The images themselves are not in it: they are the volume node's. Nothing in it names a patient.
+The images themselves are not in it: they are the volume node's. What the scar is made of is measured again from
+them. Nothing in it names a patient.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import (
     LEADS,
+    SCAR,
     Anatomy,
     Burden,
     Ecg,
@@ -25,6 +27,8 @@ from ScarSegECGLib.case import (
     Storage,
     TimeGap,
 )
+from ScarSegECGLib.measure.pattern import island_patterns
+from ScarSegECGLib.measure.scar_parts import scar_parts
 from ScarSegECGPanel.arrays import packed, unpacked
 
 VERSION = 1
@@ -170,6 +174,13 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
         timings=saved["timings"],
         ecg_findings=_toFindings(saved.get("ecg_findings")),
         mvo=Burden(**saved["mvo"]) if saved.get("mvo") else None,
+    )
+    cavity, wall, scar = result.anatomy.cavity, result.anatomy.myocardium, result.labels == SCAR
+    # What the scar is made of follows from the images; a scene of an earlier version has it from then on.
+    result = dataclasses.replace(
+        result,
+        parts=scar_parts(stack, cavity, wall, scar),
+        patterns=island_patterns(scar, cavity, wall, stack.spacing),
     )
     return result, saved["conduction"]
 

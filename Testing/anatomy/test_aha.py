@@ -11,9 +11,11 @@ from lv_phantom import CENTRE_MM, lv_phantom
 from ScarSegECGLib.anatomy.aha import partition, slice_rings
 from ScarSegECGLib.anatomy.axis import full_circle, lv_centres
 from ScarSegECGLib.anatomy.insertion import insertions_from_rv
-from ScarSegECGLib.anatomy.polar import direction_deg, trace_border
+from ScarSegECGLib.anatomy.polar import direction_deg, trace_border, wrap
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
+from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.orientation import ANTERIOR_TO_INFERIOR, APEX_TO_BASE, SEPTUM_TO_LATERAL
 
 STANDARD = np.array([120.0, 240.0])
 
@@ -145,6 +147,96 @@ def test_slices_whose_insertions_are_uncertain_are_named():
     image[1] = image[2] = 0.5
     notes = [n for n in partition(p.cavity, p.myocardium, image, p.spacing).notes if "uncertain" in n]
     assert len(notes) == 1 and "1, 2" in notes[0] and "9" not in notes[0]
+
+
+def test_insertions_given_for_one_slice_leave_the_doubt_about_the_others():
+    p = lv_phantom(cap=0)
+    noise = np.random.default_rng(3).normal(size=p.image.shape)
+    rows = np.full((len(noise), 2), np.nan)
+    nothing = partition(p.cavity, p.myocardium, noise, p.spacing, insertions_deg=rows)
+    assert any("uncertain" in n for n in nothing.notes) and not any("given" in n for n in nothing.notes)
+    assert nothing.notes == partition(p.cavity, p.myocardium, noise, p.spacing).notes
+    rows[4] = (120.0, 240.0)
+    one = partition(p.cavity, p.myocardium, noise, p.spacing, insertions_deg=rows).notes
+    used, doubt = (next(n for n in one if word in n) for word in ("given by the reader", "uncertain"))
+    assert used == "RV insertions given by the reader are used on slices, counted from the apex: 5."
+    assert "1, 2, 3, 4, 6, 7, 8, 9;" in doubt
+    every = partition(p.cavity, p.myocardium, noise, p.spacing, insertions_deg=np.array([120.0, 240.0])).notes
+    assert "RV insertions given by the reader are used." in every and not any("uncertain" in n for n in every)
+
+
+def test_one_insertion_of_two_is_used():
+    p = lv_phantom(cap=0)
+    noise = np.random.default_rng(3).normal(size=p.image.shape)
+    fixed = partition(p.cavity, p.myocardium, noise, p.spacing, insertions_deg=np.array([150.0, np.nan]))
+    assert (fixed.insertions_deg[:, 0] == 150).all() and np.isfinite(fixed.insertions_deg).all()
+    assert "RV insertions given by the reader are used (the anterior one alone)." in fixed.notes
+    assert not any("uncertain" in n for n in fixed.notes)  # six times 60 degrees need no more
+    landmark = partition(
+        p.cavity, p.myocardium, noise, p.spacing, insertions_deg=np.array([150.0, np.nan]), mode="landmark"
+    )
+    assert any("uncertain" in n for n in landmark.notes)
+    arc = np.diff(landmark.insertions_deg, axis=1) % 360
+    assert (arc > 40).all() and (arc < 200).all()
+
+
+def test_each_slices_own_finding_is_kept():
+    p = lv_phantom(cap=0)
+    image = p.image.copy()
+    image[5] = 0.5
+    anatomy = partition(p.cavity, p.myocardium, image, p.spacing)
+    raw = anatomy.insertions_raw_deg
+    assert np.isnan(raw[5]).all() and np.isfinite(np.delete(raw, 5, axis=0)).all()
+    assert np.isfinite(anatomy.insertions_deg).all() and not np.allclose(raw[4], anatomy.insertions_deg[4])
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(-40, 40))
+def test_where_the_image_shows_nothing_the_labels_turn_with_the_pose(turn):
+    """One heart, its oblique scan turned in the plane: the labels turn along."""
+    straight = np.stack([SEPTUM_TO_LATERAL, ANTERIOR_TO_INFERIOR], axis=1)
+    right, down = np.linalg.qr(straight)[0].T * np.sign((np.linalg.qr(straight)[0] * straight).sum(axis=0))[:, None]
+    angle = np.radians(turn)
+    # the heart's lateral wall comes to lie at ``turn`` degrees, counter-clockwise
+    matrix = np.eye(4)
+    matrix[:3, 0] = 1.5 * (np.cos(angle) * right + np.sin(angle) * down)
+    matrix[:3, 1] = 1.5 * (np.cos(angle) * down - np.sin(angle) * right)
+    matrix[:3, 2] = 10.0 * np.cross(matrix[:3, 0], matrix[:3, 1]) / 2.25
+    assert abs(matrix[:3, 2] @ APEX_TO_BASE) > 9
+    usual = usual_insertions_deg(matrix)
+    level = usual_insertions_deg(level_matrix(right, down))
+    assert usual is not None and level is not None
+    assert np.abs(wrap(np.subtract(usual, level) - turn)).max() < 1e-6
+    assert np.abs(wrap(np.subtract(level, STANDARD))).max() < 5
+    p = lv_phantom(cap=0)
+    flat = np.zeros_like(p.image)
+    found = partition(p.cavity, p.myocardium, flat, p.spacing, standard_deg=usual)
+    expected = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array(level) + turn)
+    assert np.array_equal(found.aha, expected.aha) and not found.insertion_confidence.any()
+
+
+def test_noise_is_read_about_the_usual_place():
+    p = lv_phantom(cap=0)
+    for usual in ((90.0, 210.0), (150.0, 270.0)):
+        off = []
+        for seed in range(8):
+            noise = np.random.default_rng(seed).normal(size=p.image.shape)
+            found = partition(p.cavity, p.myocardium, noise, p.spacing, standard_deg=usual).insertions_deg
+            off.append(wrap(found - np.array(usual)).mean())
+        assert abs(np.mean(off)) < 15
+
+
+def level_matrix(right, down):
+    matrix = np.eye(4)
+    matrix[:3, 0], matrix[:3, 1], matrix[:3, 2] = right, down, np.cross(right, down)
+    return matrix
+
+
+def test_a_pose_that_is_not_known_or_not_true_says_nothing():
+    assert usual_insertions_deg(np.diag([-1.4, -1.4, 10.0, 1.0])) is None  # axial: 59 degrees from a short axis
+    right, down = SEPTUM_TO_LATERAL, np.cross(APEX_TO_BASE, SEPTUM_TO_LATERAL)
+    assert usual_insertions_deg(level_matrix(right, down), orientation_known=False) is None
+    assert usual_insertions_deg(level_matrix(right, down)) is not None
 
 
 def test_without_a_ventricle_there_is_no_partition():

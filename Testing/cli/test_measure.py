@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -72,23 +73,37 @@ def test_the_choices_stand_beside_every_number(files, tmp_path, capsys) -> None:
     assert "SD" in entry["core_rule"]
     printed = capsys.readouterr().out
     assert (
-        "4 SD" in printed
-        and "remote region" in printed
-        and "landmark" in printed
-        and "slices none displaced" in printed
+        "4 SD" in printed and "remote region" in printed and "landmark" in printed and "no slice displaced" in printed
     )
     with (tmp_path / "t.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 17 and {row["n_sd"] for row in rows} == {"4"}
+    assert len(rows) == 18 and {row["n_sd"] for row in rows} == {"4"}
     assert {row["remote_region"] for row in rows} == {entry["remote"]} and rows[0]["aha_mode"] == report["aha"]
-    assert sum(float(row["scar_ml"]) for row in rows) == pytest.approx(entry["scar"]["ml"], abs=0.02)
+    *segments, whole = rows
+    assert (whole["aha_segment"], whole["name"]) == ("all", "whole LV")
+    for column, ml in (
+        ("scar_ml", entry["scar"]["ml"]),
+        ("core_without_mvo_ml", entry["core_ml"]),
+        ("grey_zone_ml", entry["grey_ml"]),
+        ("mvo_ml", entry["mvo_ml"]),
+        ("rest_ml", entry["rest_ml"]),
+        ("myocardium_ml", report["myocardium_ml"]),
+    ):
+        assert sum(float(row[column] or 0) for row in segments) == pytest.approx(ml, abs=0.02)
+        assert float(whole[column]) == pytest.approx(ml, abs=0.001)
+    assert f"core {entry['core_ml']:.2f} + grey zone {entry['grey_ml']:.2f} + MVO" in printed
+    for name in ("mean", "sd"):
+        values = [value for value in entry[f"remote_{name}"] if value is not None]
+        assert len(values) == 10 and len(set(values)) == 1  # one threshold for the stack: one mean and SD
 
 
 def test_remote_and_the_maximums_region_are_the_readers_to_set(files, patient, tmp_path) -> None:
     rule = ("--method", "n_sd", "--contrast", "magnitude", "-q")
     found = measure(files, tmp_path / "a.json", *rule)["methods"]["n_sd"]
     by_segment = measure(files, tmp_path / "b.json", *rule, "--remote-segments", "5,11")["methods"]["n_sd"]
-    assert by_segment["remote"] == "remote region drawn by the reader" != found["remote"]
+    assert by_segment["remote"].startswith("remote region segments 5, 11, chosen by the reader")
+    assert len({level for level in by_segment["remote_mean"] if level is not None}) == 6 + 1  # the apical ones share
+    assert any("lies in 6 of 10 slices: the other 4" in warning for warning in by_segment["warnings"])
     assert by_segment["thresholds"] != found["thresholds"]
     region = patient.labels == 3
     file = tmp_path / "region.nii.gz"
@@ -102,6 +117,7 @@ def test_remote_and_the_maximums_region_are_the_readers_to_set(files, patient, t
     whole = measure(files, tmp_path / "d.json", *half)["methods"]["fwhm"]
     inside = measure(files, tmp_path / "e.json", *half, "--fwhm-region", str(file))["methods"]["fwhm"]
     assert "in the region drawn by the reader" in inside["method"] and "region" not in whole["method"]
+    assert whole["remote"] == "not used" and "remote region found automatically" in whole["core_rule"]
 
 
 def test_a_displaced_slice_is_said_and_put_in_line_where_asked(files, patient, tmp_path, capsys) -> None:
@@ -119,7 +135,8 @@ def test_a_displaced_slice_is_said_and_put_in_line_where_asked(files, patient, t
     slice_number = len(shifted) // 2 + 1
     assert said["slice_shifts"]["displaced_slices_from_apex"] == [slice_number]
     assert not said["slice_shifts"]["corrected"]
-    assert "--correct-shifts moves them" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert told.err.count("--correct-shifts moves them") == 1 and "slices displaced" not in told.out
     done = measure(moved, tmp_path / "c.json", "--method", "manual", "--correct-shifts")
     assert done["slice_shifts"]["corrected"] and any("moved in line" in note for note in done["notes"])
     assert done["methods"]["manual"]["scar"] == before["methods"]["manual"]["scar"]
@@ -138,12 +155,105 @@ def test_insertions_that_are_no_pair_are_refused(files, words, capsys) -> None:
     assert "--insertions" in capsys.readouterr().err
 
 
+def test_insertions_of_some_slices_come_from_a_file(files, tmp_path) -> None:
+    free = measure(files, tmp_path / "free.json", "-q")["insertions"]["anterior_inferior_deg"]
+    table = tmp_path / "given.csv"
+    table.write_text("Slice;Anterior;Inferior\n4;131;247\n7;119;;\n")
+    report = measure(files, tmp_path / "m.json", "-q", "--insertions", str(table))["insertions"]
+    assert report["anterior_inferior_deg"][3] == [131, 247] != free[3]
+    assert report["anterior_inferior_deg"][6][0] == 119
+    assert report["anterior_inferior_deg"][8] != [131, 247]
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("slice,anterior\n1,120\n", "columns slice, anterior, inferior"),
+        ("slice,anterior,inferior\n11,120,240\n", "numbered 1 (apex) to 10"),
+        ("slice,anterior,inferior\n2,x,240\n", "line 2"),
+        ("slice,anterior,inferior\n2,120,240\n2,121,240\n", "twice"),
+        ("slice,anterior,inferior\n", "names no slice"),
+    ],
+)
+def test_a_file_of_insertions_that_cannot_be_used_is_refused(files, tmp_path, lines, says, capsys) -> None:
+    table = tmp_path / "given.csv"
+    table.write_text(lines)
+    inputs = ["--lge", str(files["lge"]), "--labels", str(files["labels"])]
+    assert main(["measure", *inputs, "--insertions", str(table)]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_what_each_slice_says_and_what_is_used_of_the_insertions_are_both_told(files, tmp_path) -> None:
+    told = measure(files, tmp_path / "m.json", "-q")["insertions"]
+    assert len(told["found_in_each_slice_deg"]) == len(told["anterior_inferior_deg"]) == 10
+    assert told["found_in_each_slice_deg"] != told["anterior_inferior_deg"]
+    assert told["mean_step_between_slices_as_found_deg"] != told["mean_step_between_slices_deg"]
+
+
+def test_slices_left_out_count_in_nothing(files, patient, tmp_path, capsys) -> None:
+    table = tmp_path / "t.csv"
+    options = ("--method", "n_sd", "--contrast", "magnitude", "--leave-out-slices", "9,2", "--table", str(table))
+    report = measure(files, tmp_path / "m.json", *options)
+    kept = patient.labels.copy()
+    kept[[1, 8]] = 0
+    entry = report["methods"]["n_sd"]
+    assert report["slices_left_out_from_apex"] == [2, 9]
+    assert report["myocardium_ml"] == pytest.approx((kept >= 2).sum() * patient.stack.voxel_ml)
+    assert sum(row["myocardium_ml"] for row in entry["segments"]) == pytest.approx(report["myocardium_ml"])
+    assert [k for k, level in enumerate(entry["thresholds"]) if level is None] == [1, 8]
+    assert [k for k, level in enumerate(entry["remote_mean"]) if level is None] == [1, 8]
+    assert "slices 2, 9 from the apex left out" in entry["method"] and entry["method"] in table.read_text()
+    assert "slices 2, 9 left out of everything" in capsys.readouterr().out
+    manual = measure(files, tmp_path / "n.json", "--leave-out-slices", "2,9")["methods"]["manual"]
+    assert manual["scar"]["ml"] == pytest.approx((kept == 3).sum() * patient.stack.voxel_ml)
+
+
+def test_doubts_are_printed_once_each_whatever_is_asked(files, patient, tmp_path, capsys) -> None:
+    flat = SimpleITK.ReadImage(str(files["lge"]))
+    noise = np.random.default_rng(0).normal(70, 5, flat.GetSize()[::-1])
+    even = SimpleITK.GetImageFromArray(noise.astype(np.float32))
+    even.CopyInformation(flat)
+    SimpleITK.WriteImage(even, str(tmp_path / "even.nii.gz"))
+    images = {"lge": tmp_path / "even.nii.gz", "labels": files["labels"]}
+    for options in (("-q",), ("-q", "--method", "otsu"), ("-v", "--method", "all", "--contrast", "magnitude")):
+        report = measure(images, tmp_path / "m.json", *options)
+        told = capsys.readouterr()
+        lines = [line for line in told.err.splitlines() if line.startswith("warning: ")]
+        assert any("RV insertions are uncertain" in line for line in lines)
+        assert len(lines) == len(set(lines)) and set(report["warnings"]) == {line[9:] for line in lines}
+        assert "RV insertions are uncertain" not in told.out
+    assert "threshold lies within" in " ".join(report["warnings"])
+
+
+def test_a_remote_region_in_scar_is_told_with_its_numbers(files, patient, tmp_path, capsys) -> None:
+    base = ("-q", "--method", "n_sd", "--contrast", "magnitude")
+    rows = measure(files, tmp_path / "a.json", *base)["methods"]["n_sd"]["segments"]
+    capsys.readouterr()
+    worst = max((row for row in rows if row["imaged"]), key=lambda row: row["scar_percent"])["number"]
+    measure(files, tmp_path / "b.json", *base, "--remote-segments", str(worst))
+    told = capsys.readouterr().err
+    assert f"The remote region (segments {worst}, chosen by the reader) does not look like healthy" in told
+    assert "times as large" in told and "is drawn as scar in the labels" in told
+    best = min((row for row in rows[:6]), key=lambda row: row["scar_percent"])["number"]
+    measure(files, tmp_path / "c.json", *base, "--remote-segments", f"{best},{best + 6}")
+    told = capsys.readouterr().err
+    assert "does not look like healthy" not in told and "is drawn as scar" not in told
+
+
 @pytest.mark.parametrize("mode", ["fixed", "landmark"])
 def test_pictures_of_one_rule_are_written(files, tmp_path, mode) -> None:
     pictures = tmp_path / "eye.png", tmp_path / "map.svg"
     options = ["--bullseye", str(pictures[0]), "--polar-map", str(pictures[1]), "--aha", mode, "--segments", "16"]
-    measure(files, tmp_path / "m.json", "-q", *options)
-    assert pictures[0].read_bytes().startswith(b"\x89PNG") and b"<svg" in pictures[1].read_bytes()
+    two = tmp_path / "again.svg", tmp_path / "all.svg"
+    options += ["--picture", str(two[0]), "--montage", str(two[1]), "--table", str(tmp_path / "t.csv")]
+    report = measure(files, tmp_path / "m.json", "-q", *options, "--method", "ewa", "--contrast", "magnitude")
+    assert pictures[0].read_bytes().startswith(b"\x89PNG")
+    for picture in (pictures[1], *two):
+        text = re.sub(r"\s+", " ", picture.read_text())
+        assert "<svg" in text and "expectation" in text and "16 segments" in text and mode in text
+        assert "darkest" in text
+    assert len(report["methods"]["ewa"]["segments"]) == 16
+    assert "Apex" not in (tmp_path / "t.csv").read_text()
 
 
 @pytest.mark.parametrize(
@@ -153,7 +263,14 @@ def test_pictures_of_one_rule_are_written(files, tmp_path, mode) -> None:
         (["--bullseye", "no/such/eye.png"], "its folder"),
         (["--polar-map", "m.png", "--method", "all"], "one rule"),
         (["--remote", "nothing.nii.gz", "--method", "n_sd"], "not found"),
-        (["--remote-segments", "17.5", "--method", "n_sd", "--n-sd", "3"], "no voxel in the myocardium"),
+        (["--remote-segments", "17.5", "--method", "n_sd", "--n-sd", "3"], "no segment 17.5; choose from 1 to 17"),
+        (["--remote-segments", "2,99", "--method", "n_sd", "--n-sd", "3"], "no segment 99; choose from 1 to 17"),
+        (["--montage", "m.png", "--method", "all"], "one rule"),
+        (["--montage", "m.tif"], ".png, .svg or .pdf"),
+        (["--leave-out-slices", "3,12"], "no slice 12; choose from 1 to 10"),
+        (["--leave-out-slices", "1,2,3,4,5,6,7,8,9,10"], "outside the slices left out"),
+        (["--insertions", "nothing.csv"], "cannot be read"),
+        (["--method", "fwhm"], "--contrast"),
         (["--table", "t.txt"], ".csv or .md"),
         (["--bullseye", "eye.png", "--json", "no/m.json"], "its folder"),
         (["--picture", "eye.png", "--polar-map", "m.gif"], ".png, .svg or .pdf"),
@@ -212,6 +329,9 @@ def test_rules_are_held_against_the_experts_of_a_folder(cases, tmp_path, capsys,
         (["--method", "manual"], "choose --method"),
         (["--method", "all", "--remote", "x.nii"], "--remote belongs"),
         (["--method", "all", "--correct-shifts"], "--correct-shifts belongs"),
+        (["--method", "all", "--montage", "m.png"], "--montage belongs"),
+        (["--method", "all", "--leave-out-slices", "1"], "--leave-out-slices belongs"),
+        (["--method", "fwhm"], "--contrast"),
         (["--method", "all", "--smallest-island-ml", "1"], "--smallest-island-ml belongs"),
         (["--method", "all", "--aha", "landmark"], "--aha belongs"),
         (["--method", "all", "--segments", "16"], "--segments belongs"),
@@ -222,6 +342,15 @@ def test_rules_are_held_against_the_experts_of_a_folder(cases, tmp_path, capsys,
 def test_what_a_folder_of_cases_cannot_use_is_refused(cases, options, says, capsys) -> None:
     assert main(["measure", "--cases", str(cases), *options]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_rule_that_the_cases_do_not_allow_is_left_out_and_said(cases, tmp_path, capsys) -> None:
+    out = tmp_path / "c.json"
+    assert main(["measure", "--cases", str(cases), "--method", "all", "-q", "--json", str(out)]) == 0
+    names = [rule["name"] for rule in json.loads(out.read_text())["rules"]]
+    assert sorted(names) == sorted(name for name, _, _ in RULES if name != "FWHM")
+    told = capsys.readouterr().err
+    assert told.count("FWHM left out") == 1 and "--contrast" in told
 
 
 @pytest.mark.parametrize("method", ["otsu", "ewa"])

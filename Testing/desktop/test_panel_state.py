@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ScarSegECGLib.case import Burden, EcgFeatures, EcgFindings, Subject
+from ScarSegECGLib.case import SCAR, Burden, EcgFeatures, EcgFindings, Subject
+from ScarSegECGLib.measure.scar_parts import scar_parts
 from ScarSegECGPanel.state import fromDict, toDict
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
@@ -44,6 +45,20 @@ def test_a_scene_of_an_earlier_version_opens_without_them() -> None:
     del saved["mvo"], saved["ecg_findings"]
     again, _ = fromDict(json.loads(json.dumps(saved)), result.stack.storage.to_stored(result.stack.voxels))
     assert again.mvo is None and again.ecg_findings is None
+
+
+def test_what_the_scar_is_made_of_is_there_again_in_old_scenes_too() -> None:
+    result = make_result()
+    stack, anatomy, scar = result.stack, result.anatomy, result.labels == SCAR
+    parts = scar_parts(stack, anatomy.cavity, anatomy.myocardium, scar)
+    saved = toDict(replace(result, parts=parts), "unknown")
+    for row in saved["segments"]:
+        del row["mvo_ml"], row["core_ml"], row["grey_ml"], row["rest_ml"]
+    again, _ = fromDict(json.loads(json.dumps(saved)), stack.storage.to_stored(stack.voxels))
+    assert again.parts is not None and np.array_equal(again.parts.labels, parts.labels)
+    assert (again.parts.core, again.parts.grey, again.parts.rule) == (parts.core, parts.grey, parts.rule)
+    assert sum(island.ml for island in again.patterns) == pytest.approx(scar.sum() * stack.voxel_ml)
+    assert [row.mvo_ml for row in again.segments] == [None] * 17
 
 
 def test_whose_ecg_it_is_is_not_kept() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from example_results import PICTURES, make_result
 
-from ScarSegECGLib.case import Burden, EcgUse, TimeGap
+from ScarSegECGLib.case import Burden, EcgUse, IslandPattern, ScarParts, TimeGap
 from ScarSegECGLib.export.accuracy import accuracy_line
 from ScarSegECGLib.export.report import report_html, with_order
 
@@ -176,6 +176,108 @@ def test_what_a_reader_corrected_comes_before_what_the_network_said():
     headline = Page(html).text.split("Scar volume, ml")[1].split("LV myocardium (scar")[0]
     assert headline.split()[:6] == ["Corrected", "by", "hand", "8.4", "6.5", "8.0"]
     assert "Before, image only 11.5 9.0 11.0" in headline and "added" not in headline
+
+
+def table_of(page: str, title: str) -> str:
+    """The words of the table under a heading."""
+    return Page(page.split(f"<h2>{title}</h2>")[1].split("<h2>")[0].split("</div>")[0] + "</div>").text
+
+
+def test_the_headings_of_the_segments_say_which_scar_and_per_cent_of_what():
+    result = make_result()
+
+    def told(**changes) -> str:
+        return table_of(report_html(replace(result, **changes), PICTURES, NOW), "AHA segments")
+
+    heard = told()
+    for words in (
+        "network, threshold 0.5; with ECG (investigational)",
+        "Scar image only, % of segment volume",
+        "Scar with ECG, % of segment volume",
+        "Scar with ECG, ml",
+        "MVO in it, ml",
+        "Transmurality with ECG, mean / max, % of wall thickness",
+        "ECG alone, % of segment",
+    ):
+        assert words in heard, words
+    assert heard.index("Scar image only") < heard.index("Scar with ECG")
+    by_hand = told(method="network, p > 0.5, corrected by hand")
+    assert "Scar by hand, ml" in by_hand and "with ECG" not in by_hand and "before the correction" in by_hand
+    for alone in (told(method="remote mean + 3 SD"), told(ecg_use=EcgUse(0.0, "ECG not used", TimeGap(None)))):
+        assert "; image only" in alone and "Scar, % of segment volume" in alone
+        assert "with ECG" not in alone and "Scar image only" not in alone
+
+
+def test_sixteen_segments_are_sixteen():
+    result = make_result()
+    sixteen = replace(result, anatomy=replace(result.anatomy, mode="landmark, 16 segments"))
+    told = table_of(report_html(sixteen, PICTURES, NOW), "AHA segments")
+    assert "16 apical lateral" in told and "17 apex" not in told and "not imaged" not in told
+
+
+def test_a_maximum_on_little_scar_is_marked():
+    result = make_result()
+    little = replace(result.segments[3], scar_ml=0.49, transmurality_mean_percent=7.0, transmurality_max_percent=100.0)
+    rows = (*result.segments[:3], little, *result.segments[4:])
+    told = table_of(report_html(replace(result, segments=rows), PICTURES, NOW), "AHA segments")
+    assert "7 / 100*" in told and "rests on less than 0.5 ml of scar" in told
+    assert "25 / 38 " in told  # 1.4 ml
+
+
+def test_what_the_scar_is_made_of_adds_up_and_says_what_could_not_be_told():
+    result = make_result()
+    whole = result.scar
+
+    def burden(share: float) -> Burden:
+        return Burden(share * whole.ml, share * whole.grams, share * whole.percent_of_lv)
+
+    labels = np.zeros(result.labels.shape, np.uint8)
+    parts = ScarParts(labels, burden(0.1), burden(0.6), None, burden(0.3), "core above half", "grey zone not told")
+    page = report_html(replace(result, parts=parts, mvo=parts.mvo), PICTURES, NOW)
+    told = table_of(page, "What the scar is made of")
+    assert "Core above half. Grey zone not told." in told and "Grey zone not determinable" in told
+    for name, share in (("Core, without MVO", 0.6), ("Below the grey zone's limit", 0.3), ("MVO", 0.1)):
+        one = burden(share)
+        assert f"{name} {one.grams:.1f} {one.percent_of_lv:.1f} {one.ml:.1f}" in told
+    assert f"Together: the scar {whole.grams:.1f} {whole.percent_of_lv:.1f} {whole.ml:.1f}" in told
+    unknown = ScarParts(labels, burden(0.1), remark="choose the contrast")
+    told = table_of(report_html(replace(result, parts=unknown), PICTURES, NOW), "What the scar is made of")
+    assert "Choose the contrast." in told and "MVO" in told and "Core" not in told
+    assert "What the scar is made of" not in report_html(result, PICTURES, NOW)  # nobody looked
+
+
+def test_the_smallest_islands_are_counted_but_not_listed():
+    islands = tuple(
+        IslandPattern(n, "mid-wall", (0.1, 0.6, 0.2), False, "non-ischaemic pattern", ml=1 / n, slices=(n, n + 1))
+        for n in range(1, 12)
+    )
+    told = table_of(
+        report_html(replace(make_result(), patterns=islands), PICTURES, NOW), "Where in the wall the scar lies"
+    )
+    assert "1 mid-wall 1.0 2 to 3 10 / 60 / 20 no non-ischaemic pattern" in told
+    assert told.count("mid-wall") == 8 and "3 smaller ones, 0.3 ml, are not listed" in told
+
+
+def test_scar_as_little_as_in_hearts_without_infarct_is_said_beside_the_figure():
+    folder = resources.files("ScarSegECGLib") / "weights"
+    digest = hashlib.sha256((folder / "scarseg.safetensors").read_bytes()).hexdigest()
+    rows = list(csv.DictReader((folder / "cross_validation.csv").read_text().splitlines()))
+    most = max(float(row["scar_ml"]) for row in rows if row["pathological"] != "1")
+    as_little = sum(float(row["scar_ml"]) <= most for row in rows if row["pathological"] == "1")
+
+    def headline(ml: float, **changes) -> str:
+        scar = Burden(ml, ml * 1.05, 1.0)
+        told = {"scar": scar, "scar_image_only": scar, "weights_sha256": digest, "method": "network, p > 0.5"} | changes
+        return page_of(**told).text.split("What was used")[0]
+
+    assert f"({most:.1f} ml) lies within what these networks found in hearts without infarct" in headline(most)
+    assert f"up to {most:.1f} ml in" in headline(most) and f"; {as_little} of " in headline(most)
+    words = "found in hearts without infarct"
+    assert words not in headline(most + 0.01) and words not in headline(0.0)
+    assert words not in headline(most, method="network, p > 0.5, corrected by hand")
+    assert words not in headline(most, method="remote mean + 3 SD")
+    assert words not in headline(most, weights_sha256="0" * 64)
+    assert words in headline(most + 5, scar_image_only=Burden(most, most, 1.0))  # the images alone are the figure
 
 
 def test_mvo_stands_with_the_scar():

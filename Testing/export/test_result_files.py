@@ -169,7 +169,7 @@ def test_the_table_has_one_line_per_segment_and_plain_numbers(tmp_path):
     assert float(second["scar_percent_of_segment"]) == 25.0
     assert float(second["scar_g"]) == pytest.approx(0.055 * 25 * 1.05, abs=5e-4)
     assert second["transmurality_bin_percent"] == "26-50 %"
-    assert second["scar_method"] == "network, threshold 0.5"
+    assert second["scar_method"] == "network, threshold 0.5; with ECG (investigational)"
     assert second["aha_mode"] == "fixed 60 degrees, 17 segments"
     assert rows[16]["imaged"] == "no" and rows[16]["scar_percent_of_segment"] == ""
     assert "nan" not in text.lower() and "None" not in text

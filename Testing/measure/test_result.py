@@ -13,7 +13,9 @@ from measure_phantoms import annulus
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import SCAR, EcgUse, LgeStack, ScarResult, Storage, TimeGap
-from ScarSegECGLib.measure.result import counted, measured_again
+from ScarSegECGLib.lge.slice_shift import SliceShifts, native_result
+from ScarSegECGLib.measure.result import counted, described, measured_again, scar_shown
+from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML, rests_on_little, territory_table
 
 NO_ECG = EcgUse(0.0, "ECG not used: none was given", TimeGap(None))
 
@@ -63,8 +65,16 @@ def test_every_figure_follows_an_edit_and_none_of_it_lies_outside_the_wall(slice
         here = inside & (got.anatomy.aha == line.number)
         assert line.scar_ml == pytest.approx(here.sum() * got.stack.voxel_ml)
         if line.imaged:
-            assert 0 <= (line.transmurality_mean_percent or 0.0) <= 100
+            assert 0 <= (line.transmurality_mean_percent or 0.0) <= (line.transmurality_max_percent or 0.0) <= 100
             assert (line.transmurality_max_percent == 0) == (not here.any())
+
+
+def test_the_deepest_stretch_is_never_less_deep_than_the_mean():
+    """One voxel of scar at a segment's border, which no fitted line bounds."""
+    rows = _with(_edited(0, 88, 99, 12, True)).segments
+    seen = [row for row in rows if row.scar_ml > 0]
+    assert min(row.scar_ml for row in seen) < 0.01
+    assert all(0 < (row.transmurality_mean_percent or 0) <= (row.transmurality_max_percent or 0) for row in seen)
 
 
 def test_the_same_scar_gives_the_same_figures_and_the_dark_middle_is_its_mvo():
@@ -90,6 +100,70 @@ def test_warnings_follow_the_masks_and_keep_what_is_said_of_the_input():
     assert warnings(scar, doubt="Too much.") == ("Two patients?", "Too much.")
     unsure = replace(CASE.anatomy, notes=("RV insertions are uncertain (confidence 0.05): check them.",))
     assert warnings(scar, unsure) == ("Two patients?", *unsure.notes)
+
+
+def test_the_parts_are_measured_with_the_scar_and_per_segment():
+    told_apart = replace(CASE, stack=replace(CASE.stack, contrast="psir"))
+    scar = _edited(4, 98, 126, 8, False)
+    got = measured_again(told_apart, CASE.anatomy, scar, scar, "manual", "unknown")
+    parts = got.parts
+    assert parts is not None and parts.mvo == got.mvo and parts.core and parts.grey and parts.rest
+    assert np.array_equal(parts.labels > 0, got.labels == SCAR)
+    for name, burden in {"mvo": parts.mvo, "core": parts.core, "grey": parts.grey, "rest": parts.rest}.items():
+        told = [getattr(row, f"{name}_ml") for row in got.segments]
+        assert sum(ml for ml in told if ml is not None) == pytest.approx(burden.ml), name
+        assert [ml is None for ml in told] == [not row.imaged for row in got.segments]
+    assert [island.number for island in got.patterns] == list(range(1, len(got.patterns) + 1))
+    assert sum(island.ml for island in got.patterns) == pytest.approx(got.scar.ml)
+    assert got.patterns[0].slices == (0, 9)
+
+
+def test_territories_are_sums_of_their_segments():
+    rows = territory_table(CASE.segments)
+    assert [row.name for row in rows] == sorted({row.territory for row in CASE.segments})
+    assert sum(row.scar_ml for row in rows) == pytest.approx(CASE.scar.ml)
+    assert sum(row.myocardium_ml for row in rows) == pytest.approx(CASE.myocardium_ml)
+    for row in rows:
+        mine = [line for line in CASE.segments if line.number in row.segments]
+        assert mine and {line.territory for line in mine} == {row.name} and all(line.imaged for line in mine)
+        assert row.scar_percent == pytest.approx(100 * row.scar_ml / row.myocardium_ml)
+        assert row.scar_percent_image_only == pytest.approx(row.scar_percent)  # the same scar
+        assert row.scar_grams == pytest.approx(1.05 * row.scar_ml)
+    unseen = tuple(replace(line, imaged=False) for line in CASE.segments)
+    assert {(row.segments, row.scar_percent, row.scar_ml) for row in territory_table(unseen)} == {((), None, 0)}
+
+
+def test_a_maximum_that_rests_on_little_scar_is_told():
+    row = next(line for line in CASE.segments if line.transmurality_max_percent)
+    assert rests_on_little(replace(row, scar_ml=LITTLE_SCAR_ML - 0.01))
+    assert not rests_on_little(replace(row, scar_ml=LITTLE_SCAR_ML))
+    assert not rests_on_little(replace(row, scar_ml=0.0, transmurality_max_percent=0.0))
+    assert not rests_on_little(replace(row, scar_ml=0.0, transmurality_max_percent=None))
+
+
+@pytest.mark.parametrize(
+    ("method", "amplitude", "shown", "whole"),
+    [
+        ("network, p > 0.5", 0.4, "with ECG (investigational)", "network, p > 0.5; with ECG (investigational)"),
+        ("network, p > 0.5", 0.0, "image only", "network, p > 0.5; image only"),
+        ("network, image only, p > 0.5", 0.4, "image only", "network, image only, p > 0.5"),
+        ("remote mean + 3 SD", 0.4, "image only", "remote mean + 3 SD; image only"),
+        ("network, corrected by hand", 0.4, "corrected by hand", "network, corrected by hand"),
+    ],
+)
+def test_which_scar_it_is_is_said_once(method, amplitude, shown, whole):
+    use = replace(NO_ECG, amplitude=amplitude)
+    assert (scar_shown(method, use), described(method, use)) == (shown, whole)
+
+
+def test_the_parts_go_back_to_where_the_slices_were_acquired():
+    pixels = np.zeros((10, 2), int)
+    pixels[4] = (3, -5)
+    shifts = SliceShifts(pixels * 0.9, np.ones(10), pixels)
+    native = native_result(CASE, CASE.stack, shifts)
+    assert native.parts is not None
+    assert np.array_equal(native.parts.labels > 0, native.labels == SCAR)
+    assert not np.array_equal(native.labels, CASE.labels)
 
 
 @pytest.mark.usefixtures("as_users_run_it")

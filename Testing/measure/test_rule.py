@@ -96,3 +96,58 @@ def test_a_grey_zone_without_room_is_unknown_not_zero(infarct) -> None:
     assert f"in {lost} of {lost} slices" in measured.grey_remark
     known = measure_contours(replace(stack, voxels=image), labels, anatomy, "manual")
     assert known.grey_ml is not None and known.grey_remark == ""
+
+
+def ring_with_core(radius: int = 4):
+    """A wall with one bright ring in the middle of it, closed, and the dark core that the ring encloses."""
+    p = annulus(pixel=1.0, slices=3, inner=15.0, outer=40.0)
+    _, rows, columns = p.cavity.shape
+    y, x = np.ogrid[:rows, :columns]
+    away = np.hypot(y - rows // 2, x - columns // 2 - 27)
+    plane = (away <= radius + 1) & (away > radius - 1)
+    core = np.zeros(p.cavity.shape, bool)
+    core[1] = away <= radius - 1
+    image = np.random.default_rng(0).normal(20, 2, p.cavity.shape)
+    image[p.cavity] = 120
+    image[1][plane] = 200
+    return p, core, plane, image.astype(np.float32)
+
+
+def test_an_island_counts_with_the_mvo_that_it_alone_encloses() -> None:
+    p, core, plane, image = ring_with_core()
+    voxel_ml = float(np.prod(p.spacing)) / 1000
+    ring_ml, whole_ml = plane.sum() * voxel_ml, (plane.sum() + core.sum()) * voxel_ml
+    assert ring_ml < 0.5 < whole_ml
+    words = {"n_sd": 6, "contrast": "magnitude"}
+    found = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", smallest_island_ml=0.5, **words)
+    assert found.mask.sum() * voxel_ml == pytest.approx(whole_ml) and np.array_equal(found.mvo, core)
+    above = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", smallest_island_ml=whole_ml + 0.01, **words)
+    assert not above.mask.any() and not above.mvo.any()
+
+
+def test_specks_do_not_become_an_island_by_the_gap_between_them() -> None:
+    p, _, _, image = ring_with_core()
+    image = np.where(p.cavity, 120, 20 + np.random.default_rng(1).normal(0, 2, image.shape)).astype(np.float32)
+    _, rows, columns = image.shape
+    for column in (24, 26):
+        image[1, rows // 2 : rows // 2 + 3, columns // 2 + column] = 200
+    found = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=6, contrast="magnitude")
+    assert found.mvo.sum() > 0 and found.mask.sum() > 6
+    least = float(np.prod(p.spacing)) / 1000 * 3.5  # more than one speck, less than the two together
+    alone = scar_by_rule(
+        *(image, p.cavity, p.myocardium, p.spacing, "n_sd"), n_sd=6, contrast="magnitude", smallest_island_ml=least
+    )
+    assert not alone.mask.any()
+
+
+def test_without_scar_its_parts_are_none_of_it(infarct) -> None:
+    p, _, image = infarct
+    matrix = np.diag([p.spacing[2], p.spacing[1], p.spacing[0], 1.0])
+    stack = LgeStack(image, matrix, Storage(), matrix, contrast="magnitude")
+    labels = (p.cavity + 2 * p.myocardium).astype(np.uint8)
+    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=(120.0, 240.0))
+    measured = measure_contours(stack, labels, anatomy, "manual")
+    assert (measured.core_ml, measured.grey_ml, measured.rest_ml, measured.mvo_ml) == (0, 0, 0, 0)
+    assert measured.core_rule and measured.grey_remark == ""
+    unknown = measure_contours(replace(stack, contrast="unknown"), labels, anatomy, "manual")
+    assert (unknown.core_ml, unknown.grey_ml, unknown.rest_ml, unknown.mvo_ml) == (None, None, None, 0)

@@ -14,7 +14,8 @@ from ScarSegECGLib.case import LgeStack, Storage
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.compare import compare_methods
 from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.measure.remote import remote_myocardium
+from ScarSegECGLib.measure.remote import remote_doubts, remote_myocardium
+from ScarSegECGLib.measure.rule import scar_by_rule
 from ScarSegECGLib.measure.threshold import METHODS, mixture_threshold, otsu_threshold, segment_scar
 
 
@@ -91,6 +92,98 @@ def test_fwhm_of_a_region_uses_its_maximum():
     image[:, :, :] = np.where(p.aha == 4, 100, image)
     found = segment_scar(image, p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=p.aha == 4)
     assert found.thresholds[0] == pytest.approx(50)
+
+
+@pytest.mark.parametrize("contrast", ["magnitude", "psir"])
+@pytest.mark.parametrize("per", ["slice", "stack"])
+def test_fwhm_of_a_region_in_one_slice_judges_all_slices(contrast, per):
+    p = annulus(depth=(0.0, 0.7))
+    image = _image(p, noise=2)
+    image[2][p.scar[2]] += 20  # the region's slice is the brightest
+    region = p.scar.copy()
+    region[[0, 1, 3]] = False
+    words = {"per": per, "contrast": contrast}
+    found = segment_scar(image, p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=region, **words)
+    foot = remote_myocardium(image, p.cavity, p.myocardium, p.spacing, per=per).mean * (contrast == "psir")
+    assert found.thresholds == pytest.approx((foot + image[region].max()) / 2)
+    assert found.mask.any(axis=(1, 2)).all() and _dice(found.mask, p.scar) > 0.98
+    assert ("in 1 of 4 slices (the other 3 take its pooled maximum)" in found.method) == (per == "slice")
+    told = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=region, **words)
+    assert ("The region of FWHM lies in 1 of 4 slices" in told.warning) == (per == "slice")
+    every = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=p.scar, **words)
+    assert every.warning == "" and "pooled" not in every.method
+
+
+def test_a_few_voxels_of_a_drawn_region_are_enough_for_their_slice():
+    p = annulus(depth=(0.0, 0.7))
+    image = _image(p, noise=0) * np.array([1, 2, 4, 8], dtype=np.float32)[:, None, None]
+    region = np.zeros_like(p.scar)
+    for z in range(4):
+        region[z][tuple(np.argwhere(p.scar[z])[:3].T)] = True
+    found = segment_scar(image, p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=region)
+    assert found.thresholds == pytest.approx([80, 160, 320, 640])
+
+
+@pytest.mark.parametrize("where", ["cavity", "nowhere"])
+def test_a_region_of_fwhm_outside_the_wall_is_refused(where):
+    p = annulus()
+    region = p.cavity if where == "cavity" else np.zeros_like(p.cavity)
+    with pytest.raises(InputError, match="region of FWHM has no voxel"):
+        segment_scar(_image(p), p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=region)
+
+
+def test_half_of_the_maximum_of_a_magnitude_image_needs_no_remote_region():
+    p = annulus()
+    inputs = _image(p), p.cavity, p.myocardium, p.spacing
+    named = [segment_scar(*inputs, "fwhm", contrast=contrast, remote=p.aha == 4) for contrast in ("magnitude", "psir")]
+    assert named[0].remote == "not used" and "drawn by the reader" in named[1].remote
+    assert named[0].described == named[0].method
+
+
+def test_slices_without_a_remote_region_are_counted_and_warned_of():
+    p = annulus(depth=(0.0, 0.7), start_deg=20, stop_deg=150)
+    image = _image(p) * np.array([1, 2, 0.5, 1], dtype=np.float32)[:, None, None]
+    region = p.aha == 4
+    region[[0, 1, 3]] = False
+    found = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3, remote=region)
+    assert "in 1 of 4 slices (the other 3 take its pooled mean and SD)" in found.remote
+    assert "lies in 1 of 4 slices: the other 3 are judged by its pooled mean and SD" in found.warning
+    assert len(set(found.thresholds)) == 1
+    whole = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3, remote=p.aha == 4)
+    assert whole.warning == "" and whole.remote == "remote region drawn by the reader"
+    at_once = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3, remote=region, per="stack")
+    assert "of 4 slices" not in at_once.remote + at_once.warning
+
+
+def test_a_remote_region_found_before_says_the_same_and_has_a_name():
+    p = annulus()
+    inputs = _image(p), p.cavity, p.myocardium, p.spacing
+    region = p.aha == 4
+    region[0] = False
+    before = remote_myocardium(*inputs, region, name="segments 4, 10")
+    assert before.description.startswith("remote region segments 4, 10, in 3 of 4 slices") and before.chosen
+    again = remote_myocardium(*inputs, before)
+    assert again.description == before.description and again.mean == pytest.approx(before.mean)
+    part = before[1:, :, :]
+    assert part.chosen and part.source == before.source
+    later = remote_myocardium(*(a[1:] for a in inputs[:3]), p.spacing, part)
+    assert later.description == "remote region segments 4, 10"
+
+
+def test_a_remote_region_in_scar_is_doubted_and_one_in_healthy_wall_is_not():
+    p = annulus(depth=(0.0, 0.5), start_deg=60, stop_deg=120)
+    inputs = _image(p), p.cavity, p.myocardium, p.spacing
+    for segment, doubted in ((1, True), (3, False), (4, False), (6, False)):
+        chosen = remote_myocardium(*inputs, p.aha == segment, name=f"segments {segment}")
+        said = remote_doubts(*inputs, chosen, drawn_scar=p.scar)
+        assert any("does not look like healthy myocardium" in sentence for sentence in said) == doubted
+        assert any("is drawn as scar in the labels" in sentence for sentence in said) == doubted
+        assert all(f"(segments {segment})" in sentence for sentence in said)
+    found = scar_by_rule(*inputs, "n_sd", n_sd=5, remote=p.aha == 1)
+    assert "does not look like healthy" in found.warning and found.mask.sum() < 0.1 * p.scar.sum()
+    automatic = remote_myocardium(*inputs)
+    assert remote_doubts(*inputs, automatic, drawn_scar=p.scar) == ()
+    assert "automatically" in remote_doubts(*inputs, automatic, drawn_scar=automatic.mask)[0]
 
 
 def test_one_threshold_for_the_stack_against_one_per_slice():

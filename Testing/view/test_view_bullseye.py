@@ -16,14 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ScarSegECGLib.case import RESEARCH_USE
+from ScarSegECGLib.case import RESEARCH_USE, SegmentRow
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS
+from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
 from ScarSegECGLib.view.aha_plot import TERRITORIES, span
 from ScarSegECGLib.view.bullseye import RADIUS, WIDTH, Bins, bullseye, segment_at
+from ScarSegECGLib.view.ecg_rim import RIM, RIM_STEPS, mark, rim_pitch
 from ScarSegECGLib.view.paint_matplotlib import to_png, to_svg
-from ScarSegECGLib.view.palette import NOT_IMAGED, colour_of
-from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Wedge, label_box
+from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of, contrast
+from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Wedge, label_box, moved
+from ScarSegECGLib.view.transmurality import transmurality_bullseye
 
 VALUES = [0, 12, 45, 78, 100, 3, 8, 33, 64, 91, 55, 0, 2, 25, 70, 18, 100]
 MARKS = [*["agree", "disagree", "ecg cannot tell"] * 5, "agree", None]
@@ -120,7 +122,14 @@ def test_labels_stay_in_their_wedge_and_never_meet(values: list[float | None]) -
 
 def test_words_say_what_is_not_there() -> None:
     texts = {label.text for label in full().labels}
-    assert {"not imaged", "rim: ECG estimate", "agree", "disagree", "ECG cannot tell", "usual territory"} <= texts
+    assert {
+        "not imaged",
+        "rim: ECG estimate, no finding, %",
+        "agree",
+        "disagree",
+        "ECG cannot tell",
+        "usual territory",
+    } <= texts
     assert {"anterior", "inferior", "septal", "lateral", "%", "LAD", "RCA", "LCX"} <= texts
     assert "not imaged" not in {label.text for label in bullseye(VALUES).labels}
     assert "no value" in {label.text for label in bullseye([None, *VALUES[1:]]).labels}
@@ -146,12 +155,133 @@ def test_bins_follow_their_upper_limits() -> None:
     assert set(bins.words) <= {label.text for label in drawing.labels}
 
 
-def test_rim_shows_the_second_value() -> None:
-    drawing = bullseye([0.0] * 17, outer_ring=[100.0, *[0.0] * 16])
-    rim = [w for w in drawing.hits if w.key == 1][-1]
-    assert isinstance(rim, Wedge)
-    assert rim.fill == colour_of(100, 0, 100)
-    assert rim.outer == RADIUS
+def rim_strokes(drawing: Drawing) -> np.ndarray:
+    """Middles of the strokes of the rim itself, as angles; the legend's left out."""
+    x, y = centre(drawing)
+    ends = np.concatenate([s.ends for s in drawing.shapes if isinstance(s, Lines) and s.stroke.colour == ECG_STROKE])
+    away = ends.mean(axis=1) - (x, y)
+    return np.degrees(np.arctan2(*away[np.hypot(*away.T) < RADIUS].T[::-1])) % 360
+
+
+def test_the_rim_is_white_with_the_more_strokes_the_more_scar_the_ecg_speaks_of() -> None:
+    said = [0.0, 20.0, 45.0, 70.0, 100.0, None, *[0.0] * 11]
+    drawing = bullseye([50.0] * 17, outer_ring=said)
+    rims = {w.key: w for w in drawing.hits if isinstance(w, Wedge) and w.outer - w.inner == pytest.approx(RIM)}
+    assert set(rims) == set(range(1, 18))
+    assert {rims[key].fill for key in rims if key != 6} == {WHITE}
+    assert rims[6].fill == NO_VALUE
+    turns = rim_strokes(drawing)
+    counts = [int(((turns - start) % 360 < 60).sum()) for start in (60, 120, 180, 240, 300, 0)]
+    assert counts[0] == counts[5] == 0
+    assert 0 < counts[1] < counts[2] < counts[3] < counts[4]
+    assert len(turns) == sum(counts)
+
+
+def test_no_estimate_of_the_ecg_looks_like_a_finding_of_the_image() -> None:
+    """However sure the ECG is, a heart without scar on the image shows no colour of the scar's scale, nor in grey."""
+    drawing = bullseye([0.0] * 17, outer_ring=[100.0] * 17)
+    x, y = centre(drawing)
+    scale = 900 / WIDTH
+    pixels = np.asarray(Image.open(io.BytesIO(to_png(drawing, width_px=900))).convert("RGB")) / 255
+    across, up = np.meshgrid((np.arange(900) + 0.5) / scale, drawing.height - (np.arange(len(pixels)) + 0.5) / scale)
+    away = np.hypot(across - x, up - y)
+    rim = pixels[(away > RADIUS - RIM + 0.2) & (away < RADIUS - 0.3)]
+    assert (rim[:, 0] <= rim[:, 2] + 0.03).all(), "redder than blue: the scar's hue"
+    assert rim.mean() > 0.6, "as dark as half a segment of scar"
+
+
+def test_the_rims_legend_is_what_is_painted() -> None:
+    drawing = bullseye([0.0] * 17, outer_ring=[0.0, 20.0, 45.0, 70.0, 100.0, *[0.0] * 12])
+    x, y = centre(drawing)
+    for number, (words, top, pitch) in enumerate(RIM_STEPS, start=1):
+        label = next(one for one in drawing.labels if one.text == words and one.y < y - RADIUS)
+        near = [
+            s for s in drawing.shapes if isinstance(s, Lines) and s.stroke.colour == ECG_STROKE
+            and abs(s.ends[..., 1].mean() - label.y) < 1 and 0 < label.x - s.ends[..., 0].max() < 3.5
+        ]  # fmt: skip
+        assert len(near) == (1 if pitch else 0), words
+        assert rim_pitch(top) == pitch
+        if pitch:
+            turns = np.sort(rim_strokes(drawing)[(rim_strokes(drawing) - span(number)[1]) % 360 < 60])
+            painted = np.radians(np.diff(turns).min()) * RADIUS
+            shown = 4.4 / len(near[0].ends)  # the swatch is 4.4 mm wide
+            assert shown == pytest.approx(painted, rel=0.55)
+
+
+def test_the_marks_say_what_they_judge_and_do_not_look_alike() -> None:
+    texts = {label.text for label in bullseye(VALUES, agreement=MARKS, agreement_title="ECG against X:").labels}
+    assert {"ECG against X:", "agree", "disagree", "ECG cannot tell"} <= texts
+    assert "ECG against X:" not in {label.text for label in bullseye(VALUES, agreement_title="ECG against X:").labels}
+    dark = {}
+    for verdict in ("agree", "disagree"):
+        shapes = tuple(moved(shape, 2.0, 2.0) for shape in mark(verdict, BLACK, WHITE))
+        png = to_png(Drawing(4.0, 4.0, shapes), width_px=round(4 * 300 / WIDTH))
+        dark[verdict] = 1 - np.asarray(Image.open(io.BytesIO(png)).convert("L")) / 255.0
+    # At 300 pixels for a bullseye, in grey: the cross is a disc, twice as black as the tick.
+    assert dark["disagree"].sum() > 1.6 * dark["agree"].sum()
+    assert np.abs(dark["disagree"] - dark["agree"]).mean() > 0.15
+
+
+def test_signs_stand_behind_the_value_and_in_the_legend() -> None:
+    words = (("*", "little scar"), ("#", "never seen"))
+    drawing = bullseye([7.0, None, *[1.0] * 15], signs=["*", "*", *[""] * 15], sign_words=words)
+    texts = [label.text for label in drawing.labels]
+    assert "7*" in texts and "–" in texts and "–*" not in texts
+    assert "little scar" in texts and "never seen" not in texts
+    with pytest.raises(InputError, match="signs"):
+        bullseye(VALUES, signs=["*"])
+
+
+def row(number: int, mean: float | None, most: float | None, scar_ml: float) -> SegmentRow:
+    return SegmentRow(number, "", "", number < 17, 9.0, scar_ml, 100 * scar_ml / 9, None, mean, most, "")
+
+
+def test_the_transmurality_bullseye_has_the_bins_of_the_table_and_marks_what_rests_on_little() -> None:
+    rows = [row(n, 3.2 * n, min(100.0, 6.1 * n), 0.4 if n == 15 else 1.0) for n in range(1, 18)]
+    rows[7] = row(8, 25.4, 50.3, 1.0)  # printed as 25 and 50: the bins' own upper limits
+    for maximum in (False, True):
+        drawing = transmurality_bullseye(rows, "landmark, 17 segments", "by hand", maximum=maximum)
+        texts = {label.text for label in drawing.labels}
+        names = [name for name, _ in TRANSMURALITY_BINS]
+        for one in rows[:16]:
+            value = one.transmurality_max_percent if maximum else one.transmurality_mean_percent
+            assert value is not None
+            wedge = next(w for w in drawing.hits if isinstance(w, Wedge) and w.key == one.number)
+            assert wedge.fill == colour_of(names.index(transmurality_bin(value)), 0, 4)
+        assert {"LAD", "RCA", "LCX", "by hand", *names} <= texts
+        assert ("92*" in texts) is maximum
+        said = " ".join(label.text for label in drawing.labels)
+        assert "% of the wall's thickness" in said
+        assert ("rests on less than" in said) is maximum
+        assert overlaps(drawing) == []
+    sixteen = transmurality_bullseye(rows, "landmark, 16 segments", "")
+    assert {w.key for w in sixteen.hits} == set(range(1, 17))
+
+
+@pytest.mark.parametrize("territories", [False, True])
+def test_caption_axis_and_legend_are_wrapped_and_never_meet(territories: bool) -> None:
+    words = "remote mean + 5 SD, one threshold per slice, contrast psir, enclosed MVO counted in, islands out\n" * 2
+    axis = "% of the wall's thickness, mean over the whole segment, wall without scar included"
+    signs = ["▪*"] * 17
+    drawing = bullseye(
+        [100.0] * 17, title="Scar " * 12, subtitle=words, axis=axis, outer_ring=VALUES, agreement=MARKS,
+        agreement_title="ECG against the image-only scar:", signs=signs, territories=territories,
+        sign_words=(("▪", "MVO in the segment"), ("*", "rests on less than 0.5 ml of scar")),
+    )  # fmt: skip
+    assert overlaps(drawing) == []
+    for label in drawing.labels:
+        left, bottom, right, top = label_box(label)
+        assert left >= 0 and right <= drawing.width and bottom >= 0 and top <= drawing.height
+    assert min(label.size for label in drawing.labels if "100" not in label.text) * 300 / WIDTH >= 9.0
+
+
+def test_territories_can_be_seen_between_dark_segments() -> None:
+    plain = [s for s in bullseye([100.0] * 17).shapes if isinstance(s, Lines)]
+    lines = [s for s in bullseye([100.0] * 17, territories=True).shapes if isinstance(s, Lines) and s not in plain]
+    light, dark = lines[:2]
+    assert contrast(light.stroke.colour, colour_of(100, 0, 100)) > 4.5
+    assert light.stroke.width > dark.stroke.width + 0.5
+    assert (light.ends == dark.ends).all()
 
 
 def test_spans_and_territories_hold_each_segment_once() -> None:

@@ -20,7 +20,7 @@ from ScarSegECGLib.view.paint_matplotlib import save, to_png
 from ScarSegECGLib.view.panels import levels, sheet_for
 from ScarSegECGLib.view.pictures import bullseye_png, pictures
 from ScarSegECGLib.view.polar_map import RADIUS, polar_map
-from ScarSegECGLib.view.shapes import Drawing, Polygon, Polyline, RasterImage, key_at, label_box
+from ScarSegECGLib.view.shapes import Drawing, Lines, Polygon, Polyline, RasterImage, key_at, label_box
 
 SPACING = (8.0, 1.5, 1.25)
 
@@ -99,6 +99,8 @@ def test_outlines_lie_where_the_labels_are() -> None:
     middle = np.array([(panel.box[0] + panel.box[2]) / 2, (panel.box[1] + panel.box[3]) / 2])
     mine = [s for s in drawing.shapes if isinstance(s, Polyline) and s.closed and panel.contains(s.at).all()]
     radii = {s.stroke.colour: np.hypot(*(s.at - middle).T) / scale for s in mine}
+    dashed = [s for s in drawing.shapes if isinstance(s, Lines) and panel.contains(s.ends.reshape(-1, 2)).all()]
+    radii |= {s.stroke.colour: np.hypot(*(s.ends.reshape(-1, 2) - middle).T) / scale for s in dashed}
     outer = 20 + 12 * 8 / 9
     assert radii[palette.MYOCARDIUM].mean() == pytest.approx(outer, abs=0.8)
     assert radii[palette.CAVITY].mean() == pytest.approx(outer - 9, abs=0.8)

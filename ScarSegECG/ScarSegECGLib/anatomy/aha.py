@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.axis import fit_long_axis, full_circle, lv_centres, slice_shifts
-from ScarSegECGLib.anatomy.insertion import insertion_points
+from ScarSegECGLib.anatomy.insertion import ARC_LIMITS_DEG, STANDARD_DEG, insertion_points
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, bounding_box, direction_deg, trace_border
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy
@@ -18,9 +18,9 @@ Mode = Literal["fixed", "landmark"]
 NO_RING = -1
 MODE_TEXT = {"fixed": "fixed 60 degrees", "landmark": "landmark"}
 UNCERTAIN = "RV insertions are uncertain"
-UNSURE = 0.15  # confidence, of a slice or the stack's median, below which the reader is asked to check
+ASSUMED_ORIENTATION = "The file has no orientation: right ventricle on the image left and anterior wall up are assumed."
+UNSURE = 0.5  # confidence, of a slice or the stack's median, below which the reader is asked to check
 SHIFTED_MM = 8.0
-ARC_DEG = (40.0, 200.0)  # a septum narrower or wider than this is a mistake
 
 
 def partition(
@@ -33,6 +33,7 @@ def partition(
     mode: Mode = "fixed",
     segments: Literal[16, 17] = 17,
     orientation_known: bool = True,
+    standard_deg: tuple[float, float] | None = None,
 ) -> Anatomy:
     """Divide the LV myocardium into the AHA segments.
 
@@ -52,11 +53,14 @@ def partition(
     spacing : (slice, row, column) mm
     insertions_deg : array, shape (2,) or (slice, 2), optional
         Anterior and inferior insertion as given by the reader, degrees in the bullseye's frame, for the stack or per
-        slice (NaN rows: found).
+        slice; NaN where it is not given and has to be found, of one of the two as well. All NaN: nothing is given.
     mode : {"fixed", "landmark"}
     segments : {17, 16}
     orientation_known : bool
         False adds a note that the canonical orientation was assumed.
+    standard_deg : (anterior, inferior), optional
+        Where the two usually lie in this image, from :func:`usual_place.usual_insertions_deg`: taken where the image
+        shows nothing. None: 120 and 240 degrees, as the AHA plot has them.
 
     Returns
     -------
@@ -73,6 +77,7 @@ def partition(
     Cerqueira MD et al. Circulation 2002;105:539-42.
     """
     given = _checked(cavity, myocardium, image, spacing, insertions_deg, mode, segments)
+    usual = STANDARD_DEG if standard_deg is None else standard_deg
     cavity, myocardium = np.asarray(cavity, bool), np.asarray(myocardium, bool)
     cavity = cavity & ~myocardium
     printed = f"{MODE_TEXT[mode]}, {segments} segments"
@@ -86,12 +91,16 @@ def partition(
     centres = lv_centres(blood, muscle, spacing)
     border = trace_border(muscle, centres, spacing)
     seen = None if image is None else np.asarray(image)[inside]
-    points = insertion_points(seen, blood, border, centres, spacing, given)
+    points = insertion_points(seen, blood, border, centres, spacing, given, usual)
     rings, notes = slice_rings(blood, muscle, centres, spacing, segments)
 
     labels = np.zeros(cavity.shape, np.uint8)
     labels[inside] = _label(muscle, rings, centres, points.degrees, spacing, mode)
-    notes += _remarks(points.confidence, image is not None, given, orientation_known, centres, spacing)
+    if not orientation_known:
+        notes += (ASSUMED_ORIENTATION,)
+    lv: Mask = np.asarray(np.isfinite(centres).all(axis=1))
+    notes += insertion_remarks(points.confidence, given, lv, mode, usual if image is None else None)
+    notes += _shift_remarks(centres, spacing)
     present = np.bincount(labels[inside].ravel(), minlength=18)[1:18] > 0
     if segments == 17 and not present[16]:
         notes += ("Segment 17 is not imaged: the stack ends within the cavity.",)
@@ -105,13 +114,18 @@ def partition(
         mode=printed,
         imaged=tuple(bool(p) for p in present),
         notes=notes,
+        insertions_raw_deg=points.raw,
     )
 
 
 def slice_rings(
     cavity: Mask, myocardium: Mask, centres_mm: Floats, spacing: Spacing, segments: int = 17
 ) -> tuple[NDArray[np.int8], tuple[str, ...]]:
-    """Ring of each slice (basal 0, mid 1, apical 2, cap 3, -1 without LV), shape (slice,), and remarks."""
+    """Ring of each slice (basal 0, mid 1, apical 2, cap 3, -1 without LV), shape (slice,), and remarks.
+
+    Thirds and cap are those of Cerqueira et al. (Circulation 2002;105:539-42); where a remainder of slices and open
+    slices go is this project's own rule.
+    """
     n = len(cavity)
     rings = np.full(n, NO_RING, np.int8)
     has_cavity = cavity.any(axis=(1, 2))
@@ -195,35 +209,67 @@ def _crop(lv: Mask, spacing: Spacing, margin_mm: float = 16.0) -> tuple[slice, s
     return slice(None), grown[0], grown[1]
 
 
-def _remarks(
-    confidence: Floats,
-    has_image: bool,
-    given: NDArray | None,
-    orientation_known: bool,
-    centres_mm: Floats,
-    spacing: Spacing,
+def insertion_remarks(
+    confidence: Floats, given: NDArray | None, lv: Mask, mode: Mode, assumed_deg: tuple[float, float] | None
 ) -> tuple[str, ...]:
+    """What the reader has to know of the insertions; slices are counted from 1 at the apex.
+
+    Parameters
+    ----------
+    confidence : float64 array, shape (slice,)
+    given : float64 array, shape (slice, 2), or None
+        NaN where nothing was given.
+    lv : bool array, shape (slice,)
+        Slices with an LV.
+    mode : {"fixed", "landmark"}
+        In fixed mode the anterior insertion alone counts.
+    assumed_deg : (anterior, inferior) or None
+        Where they were put for want of an image.
+    """
+    known = np.zeros((len(lv), 2), bool) if given is None else np.isfinite(given) & lv[:, None]
     notes: list[str] = []
-    if not orientation_known:
-        notes.append("The file has no orientation: right ventricle on the image left and anterior wall up are assumed.")
-    lv = np.isfinite(centres_mm).all(axis=1)
-    sure = float(np.median(confidence[lv]))
-    if given is not None:
-        notes.append("RV insertions given by the reader are used.")
-    elif not has_image:
-        notes.append("RV insertions are assumed at 120 and 240 degrees: no image was given.")
-    elif sure < UNSURE:
+    ways: tuple[tuple[str, Mask], ...] = (
+        ("", np.asarray(known.all(axis=1))),
+        (" (the anterior one alone)", np.asarray(known[:, 0] & ~known[:, 1])),
+        (" (the inferior one alone)", np.asarray(known[:, 1] & ~known[:, 0])),
+    )
+    for which, here in ways:
+        if here.any():
+            where = "" if here[lv].all() else f" on slices, counted from the apex: {_numbers(here)}"
+            notes.append(f"RV insertions given by the reader are used{which}{where}.")
+    settled = known[:, 0] if mode == "fixed" else known.all(axis=1)
+    left: Mask = np.asarray(lv & ~settled)
+    if not left.any():
+        return tuple(notes)
+    if assumed_deg is not None:
+        if known.any():
+            notes.append(f"{UNCERTAIN} on slices, counted from the apex: {_numbers(left)}; no image was given.")
+        else:
+            anterior, inferior = assumed_deg
+            notes.append(f"RV insertions are assumed at {anterior:.0f} and {inferior:.0f} degrees: no image was given.")
+        return tuple(notes)
+    sure = float(np.median(confidence[left]))
+    poor: Mask = np.asarray(left & (confidence < UNSURE))
+    if sure < UNSURE and not known.any():
         notes.append(f"{UNCERTAIN} (confidence {sure:.2f}): check them on the image.")
-    elif (poor := np.flatnonzero(lv & (confidence < UNSURE))).size:
-        named = ", ".join(str(k + 1) for k in poor)
-        notes.append(f"{UNCERTAIN} on slices, counted from the apex: {named}; check them on the image.")
-    if lv.sum() >= 4:
-        shift = np.linalg.norm(slice_shifts(centres_mm, fit_long_axis(centres_mm, spacing), spacing), axis=1)
-        far = np.flatnonzero(np.nan_to_num(shift) > SHIFTED_MM)
-        if far.size:
-            named = ", ".join(f"{k + 1} ({shift[k]:.0f} mm)" for k in far)
-            notes.append(f"Slices off the long axis, counted from the apex: {named}.")
+    elif poor.any():
+        notes.append(f"{UNCERTAIN} on slices, counted from the apex: {_numbers(poor)}; check them on the image.")
     return tuple(notes)
+
+
+def _numbers(slices: Mask) -> str:
+    return ", ".join(str(k + 1) for k in np.flatnonzero(slices))
+
+
+def _shift_remarks(centres_mm: Floats, spacing: Spacing) -> tuple[str, ...]:
+    if np.isfinite(centres_mm).all(axis=1).sum() < 4:
+        return ()
+    shift = np.linalg.norm(slice_shifts(centres_mm, fit_long_axis(centres_mm, spacing), spacing), axis=1)
+    far = np.flatnonzero(np.nan_to_num(shift) > SHIFTED_MM)
+    if not far.size:
+        return ()
+    named = ", ".join(f"{k + 1} ({shift[k]:.0f} mm)" for k in far)
+    return (f"Slices off the long axis, counted from the apex: {named}.",)
 
 
 def _no_anatomy(cavity: Mask, myocardium: Mask, printed: str) -> Anatomy:
@@ -264,10 +310,13 @@ def _checked(
     given = np.asarray(insertions_deg, float)
     if given.shape not in ((2,), (len(cavity), 2)):
         raise InputError("Give RV insertions as two angles for the stack, or two for each slice.")
+    given = np.broadcast_to(given, (len(cavity), 2))
+    if not np.isfinite(given).any():
+        return None
     arc = (given[..., 1] - given[..., 0]) % 360.0
-    if np.any(np.isfinite(arc) & ((arc < ARC_DEG[0]) | (arc > ARC_DEG[1]))):
+    if np.any(np.isfinite(arc) & ((arc < ARC_LIMITS_DEG[0]) | (arc > ARC_LIMITS_DEG[1]))):
         raise InputError(
-            f"RV insertions must enclose a septum of {ARC_DEG[0]:.0f} to {ARC_DEG[1]:.0f} degrees, counter-clockwise "
-            "from the anterior to the inferior one: move them, or swap the two."
+            f"RV insertions must enclose a septum of {ARC_LIMITS_DEG[0]:.0f} to {ARC_LIMITS_DEG[1]:.0f} degrees, "
+            "counter-clockwise from the anterior to the inferior one: move them, or swap the two."
         )
     return given

@@ -120,7 +120,7 @@ def circle_coverage(myocardium: Mask, centres_mm: Floats, spacing: Spacing) -> F
 def full_circle(cavity: Mask, myocardium: Mask, centres_mm: Floats, spacing: Spacing) -> Mask:
     """Slices whose cavity the myocardium surrounds (at least 95 % of directions), shape (slice,).
 
-    A slice without a cavity is none: it belongs to the cap.
+    A slice without a cavity is none: it belongs to the cap. The share of directions is this project's own rule.
     """
     covered = circle_coverage(myocardium, centres_mm, spacing) >= FULL_CIRCLE
     return np.asarray(covered & cavity.any(axis=(1, 2)))

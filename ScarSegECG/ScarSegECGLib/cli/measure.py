@@ -12,22 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.anatomy.insertion import neighbour_spread_deg
+from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
 from ScarSegECGLib.case import Anatomy, LabelArray, LgeStack
+from ScarSegECGLib.cli.division import add_division, insertions_of
 from ScarSegECGLib.cli.lge import add_choice
 from ScarSegECGLib.cli.measure_cases import compare
+from ScarSegECGLib.cli.measure_inputs import hint, segments_mask, spans, without_slices
 from ScarSegECGLib.cli.measure_pictures import draw
+from ScarSegECGLib.cli.measure_report import doubts, method_line, patient_report, shift_line
 from ScarSegECGLib.cli.method_table import SEGMENT_COLUMNS, check_table, segment_rows, write_table
 from ScarSegECGLib.cli.outputs import check_files, check_pictures
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.lge.choose_series import TAKEN
+from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.lge.slice_shift import SliceShifts, corrected, estimate_shifts, move, native_anatomy
+from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, move, native_anatomy
 from ScarSegECGLib.measure.compare import RULES
 from ScarSegECGLib.measure.contours import MANUAL, METHODS, ContourMeasures, contours_of, measure_contours
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
+from ScarSegECGLib.measure.remote import remote_myocardium
 
 ALL = "all"
 
@@ -63,7 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "darkest 60 degree sector of each slice",
     )
     remote.add_argument(
-        "--remote-segments", metavar="N,N", help="AHA segments taken for remote myocardium, such as 5,11"
+        "--remote-segments",
+        metavar="N,N",
+        help="AHA segments in which you see no scar, taken for remote myocardium; one of each third, such as 6,12,16",
     )
     rule.add_argument(
         "--fwhm-region",
@@ -75,17 +82,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--smallest-island-ml",
         type=float,
         metavar="ML",
-        help=f"smaller islands of a rule's scar are left out (default {SMALLEST_ISLAND_ML:g}, as in segment; 0: none); "
-        "with --cases all count",
+        help="smaller islands of a rule's scar, each with the MVO it encloses, are left out (default "
+        f"{SMALLEST_ISLAND_ML:g}, as in segment; 0: none); with --cases all count",
     )
-    wall = parser.add_argument_group("the AHA segments")
-    wall.add_argument("--aha", choices=("fixed", "landmark"), default="fixed", help="how sectors are placed")
-    wall.add_argument("--segments", type=int, choices=(16, 17), default=17, help="with or without the apex")
+    wall = add_division(parser)
     wall.add_argument(
-        "--insertions",
-        metavar="DEG,DEG",
-        help="anterior and inferior RV insertion, degrees counter-clockwise from the image right, such as 120,240; "
-        "default: found in the image",
+        "--leave-out-slices",
+        metavar="N,N",
+        help="slices that count in nothing, from 1 at the apex; the thirds run from the first to the last that stays",
     )
     wall.add_argument(
         "--correct-shifts",
@@ -93,7 +97,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="move slices displaced between breath-holds in line before measuring; results lie on the input's pixels",
     )
     parser.add_argument(
-        "--bullseye", "--picture", type=Path, metavar="OUT", help="picture of the segments (.png, .svg, .pdf)"
+        "--bullseye",
+        "--picture",
+        type=Path,
+        action="append",
+        metavar="OUT",
+        help="picture of the segments (.png, .svg, .pdf); may be given more than once",
+    )
+    parser.add_argument(
+        "--montage", type=Path, metavar="OUT", help="picture of all slices with contours, scar, MVO and RV insertions"
     )
     parser.add_argument("--polar-map", type=Path, metavar="OUT", help="picture of the transmurality at every angle")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for everything that was measured")
@@ -106,10 +118,10 @@ def run(args: argparse.Namespace) -> int:
     """Measure one patient by one rule or by all, or hold the rules against the experts of many."""
     if args.table:
         check_table(args.table)
-    check_pictures(args.bullseye, args.polar_map)
+    check_pictures(*(args.bullseye or ()), args.polar_map, args.montage)
     check_files(args.json)
-    if (args.bullseye or args.polar_map) and args.method == ALL:
-        raise InputError("--bullseye and --polar-map show one rule: choose one with --method")
+    if (args.bullseye or args.polar_map or args.montage) and args.method == ALL and not args.cases:
+        raise InputError("--bullseye, --polar-map and --montage show one rule: choose one with --method")
     _refuse_what_has_no_effect(args)
     return compare(args) if args.cases else _measure(args)
 
@@ -137,15 +149,16 @@ def _measure(args: argparse.Namespace) -> int:
         if note.startswith(TAKEN):
             print(f"warning: {note}", file=sys.stderr)
     if args.contrast:
-        acquired = dataclasses.replace(acquired, contrast=args.contrast)
+        acquired = with_contrast(acquired, args.contrast)
     # without a threshold from remote myocardium it is for core and grey zone alone
     only_zones = args.method in (MANUAL, "otsu", "mixture") and acquired.contrast == "unknown"
     if only_zones and (args.remote or args.remote_segments):
         raise InputError(f"--remote has no effect with --method {args.method} unless --contrast is known: add it")
-    drawn = read_labels(args.labels, acquired)
+    drawn, left_out = without_slices(read_labels(args.labels, acquired), args.leave_out_slices)
     cavity, wall = contours_of(drawn)
     if not (cavity.any() and wall.any()):
-        raise InputError("The labels hold no LV cavity (1) with myocardium (2): give contours of both.")
+        where = "outside the slices left out " if left_out else ""
+        raise InputError(f"The labels hold no LV cavity (1) with myocardium (2) {where}: give contours of both.")
     shifts = estimate_shifts(cavity, wall, acquired.spacing)
     masks = {
         name: read_labels(path, acquired) > 0
@@ -160,43 +173,46 @@ def _measure(args: argparse.Namespace) -> int:
         *contours_of(labels),
         stack.voxels,
         stack.spacing,
-        insertions_deg=_numbers(args.insertions, "--insertions", 2) if args.insertions else None,
+        insertions_deg=insertions_of(args.insertions, len(labels)) if args.insertions else None,
         mode=args.aha,
         segments=args.segments,
         orientation_known=stack.orientation_known,
+        standard_deg=usual_insertions_deg(stack.ijk_to_ras, stack.orientation_known),
     )
-    if args.remote_segments:
-        masks["remote"] = np.isin(anatomy.aha, _numbers(args.remote_segments, "--remote-segments"))
-    measured = _by_rules(args, stack, labels, anatomy, masks)
+    measured = _by_rules(args, stack, labels, anatomy, masks, left_out)
+    report: dict = {}
+    if args.json:
+        report = patient_report(stack, anatomy, measured, shifts, corrected=args.correct_shifts, left_out=left_out)
     if args.correct_shifts:
         anatomy = native_anatomy(anatomy, shifts, stack.spacing)
         measured = {
-            name: dataclasses.replace(entry, mask=move(entry.mask, -shifts.pixels)) for name, entry in measured.items()
+            name: dataclasses.replace(entry, mask=move(entry.mask, -shifts.pixels), mvo=move(entry.mvo, -shifts.pixels))
+            for name, entry in measured.items()
         }
+    warnings = doubts(stack, anatomy, measured, None if args.correct_shifts else shifts)
+    draw(next(iter(measured.values())), anatomy, acquired, args.bullseye or (), args.polar_map, args.montage)
     notes = [*stack.notes, *anatomy.notes]
-    if args.bullseye or args.polar_map:
-        draw(next(iter(measured.values())), anatomy, acquired, args.bullseye, args.polar_map)
     if args.json:
-        report = _report(stack, anatomy, measured, shifts, args.correct_shifts)
-        write_text(args.json, json.dumps(report | {"notes": notes}, indent=1, allow_nan=False) + "\n")
+        told = report | {"notes": notes, "warnings": warnings}
+        write_text(args.json, json.dumps(told, indent=1, allow_nan=False) + "\n")
     if args.table:
         write_table(args.table, SEGMENT_COLUMNS, segment_rows(measured))
     if not args.quiet:
         print(f"myocardium {wall.sum() * stack.voxel_ml:.2f} ml, cavity {cavity.sum() * stack.voxel_ml:.2f} ml")
+        if left_out:
+            print(f"slices {spans(left_out)} left out of everything, counted from the apex")
         print(f"AHA partition: {anatomy.mode}")
-        done = "moved in line" if args.correct_shifts else "left where they are; --correct-shifts moves them"
-        print(f"slices {shifts.sentence()}" + (f": {done}" if shifts.moved.any() else ""))
+        if args.correct_shifts or not shifts.moved.any():  # else it is a warning
+            print(shift_line(shifts))
         for name, entry in measured.items():
-            print(_line(name, entry))
-    for name, entry in measured.items():
-        if entry.warning:
-            print(f"warning: {name}: {entry.warning}", file=sys.stderr)  # whatever -q says
-    for name, entry in measured.items():
-        if entry.warning:
-            print(f"warning: {name}: {entry.warning}", file=sys.stderr)
+            print(method_line(name, entry))
+    for doubt in warnings:
+        if not doubt.startswith(TAKEN):  # said before the work
+            print(f"warning: {doubt}", file=sys.stderr)  # whatever -q says
     if args.verbose:
         for note in notes:
-            print(f"note: {note}")
+            if note not in warnings:
+                print(f"note: {note}")
         for name, entry in measured.items():
             if entry.grey_remark:
                 print(f"note: {name}: {entry.grey_remark}")
@@ -209,8 +225,13 @@ def _by_rules(
     labels: LabelArray,
     anatomy: Anatomy,
     masks: dict[str, NDArray[np.bool_]],
+    left_out: tuple[int, ...],
 ) -> dict[str, ContourMeasures]:
     """What each chosen rule measures, by its name; of "all", those that cannot be used are left out and named."""
+    given, name = masks.get("remote"), "drawn by the reader"
+    if args.remote_segments:
+        given, name = segments_mask(anatomy.aha, args.remote_segments)
+    remote = remote_myocardium(stack.voxels, *contours_of(labels), stack.spacing, given, name=name)
     chosen: list[tuple[str, str, float | None]] = [(args.method, args.method, args.n_sd)]
     if args.method == ALL:
         several = [(f"n_sd_{n:g}", "n_sd", n) for _, rule, n in RULES if rule == "n_sd"]
@@ -222,77 +243,25 @@ def _by_rules(
     measured: dict[str, ContourMeasures] = {}
     for name, method, n_sd in chosen:
         try:
-            measured[name] = measure_contours(
+            found = measure_contours(
                 stack,
                 labels,
                 anatomy,
                 method,
                 n_sd=n_sd,
                 per=args.per,
-                remote=masks.get("remote"),
+                remote=remote,
                 fwhm_region=masks.get("fwhm_region"),
                 smallest_island_ml=SMALLEST_ISLAND_ML if args.smallest_island_ml is None else args.smallest_island_ml,
             )
         except InputError as error:
             if args.method != ALL:
-                raise
-            print(f"scarsegecg measure: {name} left out: {error}", file=sys.stderr)
+                raise InputError(f"{error}{hint(error)}") from None
+            print(f"warning: {name} left out: {error}{hint(error)}", file=sys.stderr)
+            continue
+        if left_out:
+            found = dataclasses.replace(
+                found, method=f"{found.method}, slices {spans(left_out)} from the apex left out"
+            )
+        measured[name] = found
     return measured
-
-
-def _report(
-    stack: LgeStack,
-    anatomy: Anatomy,
-    measured: dict[str, ContourMeasures],
-    shifts: SliceShifts,
-    moved: bool,
-) -> dict:
-    spread = neighbour_spread_deg(anatomy.insertions_deg)
-    return {
-        "contrast": stack.contrast,
-        "aha": anatomy.mode,
-        "insertions": {
-            "anterior_inferior_deg": [_known(pair) for pair in anatomy.insertions_deg],
-            "confidence": [round(float(value), 3) for value in anatomy.insertion_confidence],
-            "mean_step_between_slices_deg": _known(spread),
-        },
-        "slice_shifts": {
-            "row_column_mm": [_known(pair) for pair in shifts.mm],
-            "confidence": [round(float(value), 3) for value in shifts.confidence],
-            "displaced_slices_from_apex": [int(k) + 1 for k in np.flatnonzero(shifts.moved)],
-            "corrected": moved,
-        },
-        "myocardium_ml": float(anatomy.myocardium.sum()) * stack.voxel_ml,
-        "cavity_ml": float(anatomy.cavity.sum()) * stack.voxel_ml,
-        "methods": {name: as_json(entry) for name, entry in measured.items()},
-    }
-
-
-def as_json(measured: ContourMeasures) -> dict:
-    """Everything but the mask."""
-    named = {field.name: getattr(measured, field.name) for field in dataclasses.fields(measured)}
-    named.pop("mask")
-    for key in ("patterns", "segments"):
-        named[key] = [dataclasses.asdict(entry) for entry in named[key]]
-    return named | {"scar": dataclasses.asdict(measured.scar)}
-
-
-def _known(values: NDArray[np.float64]) -> list[float] | None:
-    return [round(float(value), 2) for value in values] if np.isfinite(values).all() else None
-
-
-def _line(name: str, measured: ContourMeasures) -> str:
-    scar = measured.scar
-    said = f"{measured.method}; remote region {measured.remote.removeprefix('remote region ')}"
-    mvo = f"MVO {measured.mvo_ml:.2f} ml in it; " if measured.mvo_ml else ""
-    return f"{name:<8}{scar.ml:>8.2f} ml{scar.grams:>8.2f} g{scar.percent_of_lv:>7.1f} %   {mvo}{said}"
-
-
-def _numbers(text: str, option: str, count: int | None = None) -> NDArray[np.float64]:
-    try:
-        values = np.array([float(part) for part in text.split(",")])
-    except ValueError:
-        values = np.empty(0)
-    if not values.size or (count is not None and values.size != count) or not np.isfinite(values).all():
-        raise InputError(f"{option} {text}: give numbers with commas between them, such as the help shows")
-    return values

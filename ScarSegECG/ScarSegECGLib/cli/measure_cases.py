@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 
 import numpy as np
 from tqdm import tqdm
 
+from ScarSegECGLib.cli.measure_inputs import hint
 from ScarSegECGLib.cli.method_table import SCORE_COLUMNS, as_plain, score_rows, write_table
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
@@ -26,6 +28,8 @@ _OF_ONE_PATIENT = (
     "image",
     "bullseye",
     "polar_map",
+    "montage",
+    "leave_out_slices",
     "smallest_island_ml",
 )
 _DEFAULTS_OF_ONE_PATIENT = {"aha": "fixed", "segments": 17, "correct_shifts": False}
@@ -46,7 +50,15 @@ def compare(args: argparse.Namespace) -> int:
         raise InputError("--method all has 2 to 6 SD among its rules: leave --n-sd out with --cases")
     folders = case_folders(args.cases)
     loaded = (load_case(folder) for folder in tqdm(folders, desc="measure", unit="case", disable=args.quiet))
-    scores = compare_methods(loaded, rules=rules, contrast=args.contrast, per=args.per)
+
+    def tell(name: str, error: InputError) -> None:
+        print(f"warning: {name} left out: {error}{hint(error)}", file=sys.stderr)
+
+    several = tell if args.method == "all" else None
+    try:
+        scores = compare_methods(loaded, rules=rules, contrast=args.contrast, per=args.per, left_out=several)
+    except InputError as error:
+        raise InputError(f"{error}{hint(error)}") from None
     rows = score_rows(scores)
     if args.table:
         write_table(args.table, SCORE_COLUMNS, rows)

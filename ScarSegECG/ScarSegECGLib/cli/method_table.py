@@ -28,6 +28,10 @@ SEGMENT_COLUMNS = (
     "transmurality_max_percent",
     "transmurality_bin_percent",
     "wall_thickness_mm",
+    "core_without_mvo_ml",
+    "grey_zone_ml",
+    "mvo_ml",
+    "rest_ml",
     "scar_method",
     "n_sd",
     "one_threshold_per",
@@ -77,22 +81,13 @@ def score_rows(scores: Sequence[MethodScore]) -> list[list[str]]:
 
 
 def segment_rows(measured: Mapping[str, ContourMeasures]) -> list[list[str]]:
-    """Cells under :data:`SEGMENT_COLUMNS`: the rules one after the other, each with what was chosen beside it."""
-    return [
-        [
-            rule,
-            str(row.number),
-            row.name,
-            row.territory,
-            "yes" if row.imaged else "no",
-            f"{row.myocardium_ml:.3f}",
-            f"{row.scar_ml:.3f}",
-            *(
-                "" if value is None else f"{value:.2f}"
-                for value in (row.scar_percent, row.transmurality_mean_percent, row.transmurality_max_percent)
-            ),
-            f"{row.transmurality_bin} %" if row.transmurality_bin else "",
-            "" if row.wall_thickness_mm is None else f"{row.wall_thickness_mm:.2f}",
+    """Cells under :data:`SEGMENT_COLUMNS`: the rules one after the other, each with what was chosen beside it.
+
+    The last row of each rule is the whole LV, with "all" for a segment's number.
+    """
+    rows = []
+    for rule, entry in measured.items():
+        chosen = [
             entry.method,
             "" if entry.n_sd is None else f"{entry.n_sd:g}",
             entry.per,
@@ -100,9 +95,30 @@ def segment_rows(measured: Mapping[str, ContourMeasures]) -> list[list[str]]:
             entry.remote,
             entry.aha_mode,
         ]
-        for rule, entry in measured.items()
-        for row in entry.segments
-    ]
+        rows += [
+            [
+                rule,
+                str(row.number),
+                row.name,
+                row.territory,
+                "yes" if row.imaged else "no",
+                f"{row.myocardium_ml:.3f}",
+                f"{row.scar_ml:.3f}",
+                _or_empty(row.scar_percent),
+                _or_empty(row.transmurality_mean_percent),
+                _or_empty(row.transmurality_max_percent),
+                f"{row.transmurality_bin} %" if row.transmurality_bin else "",
+                _or_empty(row.wall_thickness_mm),
+                *(_or_empty(ml, 3) for ml in (row.core_ml, row.grey_ml, row.mvo_ml, row.rest_ml)),
+                *chosen,
+            ]
+            for row in entry.segments
+        ]
+        wall_ml = sum(row.myocardium_ml for row in entry.segments)
+        whole = [f"{wall_ml:.3f}", f"{entry.scar.ml:.3f}", f"{entry.scar.percent_of_lv:.2f}"]
+        parts = [_or_empty(ml, 3) for ml in (entry.core_ml, entry.grey_ml, entry.mvo_ml, entry.rest_ml)]
+        rows.append([rule, "all", "whole LV", "", "", *whole, "", "", "", "", *parts, *chosen])
+    return rows
 
 
 def as_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -135,6 +151,10 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]
     writer.writerow(columns)
     writer.writerows(rows)
     write_text(path, text.getvalue())
+
+
+def _or_empty(value: float | None, digits: int = 2) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def _cell(value: float, digits: int, sign: str = "") -> str:

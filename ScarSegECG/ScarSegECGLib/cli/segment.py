@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ScarSegECGLib.case import LgeStack, ScarResult, Subject, TimeGap
+from ScarSegECGLib.cli.division import add_division, insertions_of
 from ScarSegECGLib.cli.export import export_beside
 from ScarSegECGLib.cli.lge import add_choice
 from ScarSegECGLib.cli.progress import progress_bar
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=METHODS, default=NETWORK, help="how scar is told from myocardium")
     parser.add_argument("--n-sd", type=float, metavar="N", help="for n_sd: 2 to 6 (default 3 on magnitude images)")
     parser.add_argument("--contrast", choices=("magnitude", "psir"), help="default: what the file says")
+    add_division(parser)
     parser.add_argument(
         "--correct-shifts", action="store_true", help="put slices displaced between breath-holds in line first"
     )
@@ -123,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
         stack = read_lge(args.lge, series=args.series, image=args.image)
         if args.contrast:
             stack = with_contrast(stack, args.contrast)
+        insertions = insertions_of(args.insertions, len(stack.voxels)) if args.insertions else None
         patient = _patient(stack) if args.show_patient else None
         ecg = None if args.no_ecg or args.ecg is None else read_ecg(args.ecg)
         gap = gap_of_case(
@@ -147,6 +150,9 @@ def run(args: argparse.Namespace) -> int:
             n_sd=args.n_sd,
             why_no_ecg=why_no_ecg,
             correct_shifts=args.correct_shifts,
+            insertions_deg=insertions,
+            aha_mode=args.aha,
+            aha_segments=args.segments,
             female=args.sex == "female" if args.sex else imaged.female,
             age=imaged.age if args.age is None else args.age,
             doubts=doubts,

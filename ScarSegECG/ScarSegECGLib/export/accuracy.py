@@ -32,8 +32,8 @@ def accuracy_line(weights_sha256: str | None) -> str:
     """
     if not weights_sha256:
         return ""
-    digest, table = _shipped()
-    if weights_sha256.lower() != digest or not table:
+    table = _table_of(weights_sha256)
+    if not table:
         return f"Accuracy of these weights: see their own card. {SCOPE}"
     infarct = [row for row in table if row["pathological"] == "1"]
     without = [row for row in table if row["pathological"] != "1"]
@@ -46,6 +46,36 @@ def accuracy_line(weights_sha256: str | None) -> str:
         f"volumes {_signed(mean - spread)} to {_signed(mean + spread)} ml off; in {len(without)} without infarct up to "
         f"{max(false, default=math.nan):.1f} ml of false scar. {SCOPE}"
     )
+
+
+def within_false_scar(ml: float, weights_sha256: str | None) -> str:
+    """That this much scar is no more than what these networks found in hearts without infarct; "" where it is more.
+
+    Parameters
+    ----------
+    ml : float
+        The whole scar that the networks found.
+    weights_sha256 : str or None
+        Of the weights that made the result; "" is said too for weights other than the shipped ones.
+    """
+    table = _table_of(weights_sha256)
+    false = [float(row["scar_ml"]) for row in table if row["pathological"] != "1"]
+    infarct = [float(row["scar_ml"]) for row in table if row["pathological"] == "1"]
+    most = max(false, default=0.0)
+    if not 0 < ml <= most:
+        return ""
+    as_little = sum(found <= most for found in infarct)
+    return (
+        f"The whole scar ({ml:.1f} ml) lies within what these networks found in hearts without infarct, up to "
+        f"{most:.1f} ml in {len(false)} cross-validated patients; {as_little} of {len(infarct)} patients with infarct "
+        "had no more. It may be no scar: look at the images."
+    )
+
+
+def _table_of(weights_sha256: str | None) -> tuple[dict[str, str], ...]:
+    """The cross-validation of the shipped weights, if these are they."""
+    digest, table = _shipped()
+    return table if weights_sha256 and weights_sha256.lower() == digest else ()
 
 
 def _signed(value: float) -> str:

@@ -10,20 +10,29 @@ from datetime import datetime, timezone
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, RESEARCH_USE, Burden, ScarResult, SegmentRow
 from ScarSegECGLib.export.accuracy import accuracy_line
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.report_page import PAGE
-from ScarSegECGLib.export.result_json import software_versions
+from ScarSegECGLib.export.result_json import as_json, software_versions
+from ScarSegECGLib.export.result_tables import (
+    UNKNOWN,
+    VERDICTS,
+    Table,
+    parts_table,
+    pattern_table,
+    segment_table,
+    territory_table,
+)
 from ScarSegECGLib.export.text import finite, number, without_paths
 from ScarSegECGLib.measure.agreement import ECG_IS_NO_FINDING
-from ScarSegECGLib.measure.result import BY_HAND, ecg_in
+from ScarSegECGLib.measure.result import BY_HAND, described, ecg_in
 
 FILE_NAME = "report.html"
 
-_UNKNOWN = "–"
-_VERDICTS = {None: _UNKNOWN, "agree": "agree", "disagree": "disagree", "ecg cannot tell": "ECG cannot tell"}
+_PAGE = Template(PAGE)
 # A page shrinks the picture to its own width, which differs from browser to browser.
 _ECG_SCALE = (
     "Fitted to this page, not 25 mm/s and 10 mm/mV: count squares, 0.04 s and 0.1 mV each. The file ecg.png is to "
@@ -66,14 +75,15 @@ def report_html(
     ----------
     result : ScarResult
     pictures : mapping of str to bytes
-        PNG files under "bullseye.png", "ecg.png" (absent without an ECG) and "montage.png"; for one that is absent
-        the report says so.
+        PNG files under "bullseye.png", "ecg.png" (absent without an ECG), "montage.png" and "transmurality.png"; for
+        one that is absent the report says so.
     created : datetime
         When the report is written, with its time zone.
     patient : Patient, optional
         Shown only when given; else there are blanks to fill in by hand.
     """
-    return Template(PAGE).substitute(
+    content = as_json(result, created)
+    return _PAGE.substitute(
         blanks=_blanks(patient),
         purpose=escape(RESEARCH_USE),
         method=_text(result.method).rstrip("."),
@@ -81,14 +91,14 @@ def report_html(
         accuracy=escape(accuracy_line(result.weights_sha256 if result.method.startswith("network") else "")),
         density=f"Mass at {MYOCARDIAL_DENSITY_G_PER_ML:g} g/ml.",
         headline=_headline(result),
-        left_ventricle=_left_ventricle(result),
+        left_ventricle=_remark(content["scar"]["remark"]) + _left_ventricle(result),
         used=_items(_used(result)),
         warnings=_warnings(result.warnings),
         bullseye=_figure(
             pictures.get("bullseye.png"),
             "bullseye",
             "AHA bullseye of the scar",
-            f"{result.method.rstrip('.')}; {result.anatomy.mode}.",
+            f"{described(result.method.rstrip('.'), result.ecg_use)}; {result.anatomy.mode}.",
         ),
         ecg=_ecg(result, pictures.get("ecg.png")),
         montage=_figure(
@@ -97,7 +107,15 @@ def report_html(
             "LGE slices with the segmentation",
             f"{result.method.rstrip('.')}. {_weight(result)}.",
         ),
-        segments="".join(_segment(row) for row in result.segments),
+        segment_table=_html_table(segment_table(content), "segments"),
+        scar_tables=_scar_tables(content),
+        transmurality=_figure(
+            pictures.get("transmurality.png"),
+            "transmurality",
+            "AHA bullseye of the mean transmurality",
+            "Mean over the segment's whole wall, scar-free wall included, in the usual bins; heavy lines: usual "
+            "coronary territories.",
+        ),
         reasons=_items(_reasons(result.segments)),
         limits=_items(LIMITS),
         notes=_notes(result),
@@ -108,9 +126,9 @@ def report_html(
 def _blanks(patient: Patient | None) -> str:
     if patient is None:
         return "<span>Patient:</span><span>MRI date:</span><span>Read by:</span>"
-    who = f"{patient.name}, ID {patient.identifier or _UNKNOWN}, born {patient.birth_date or _UNKNOWN}"
+    who = f"{patient.name}, ID {patient.identifier or UNKNOWN}, born {patient.birth_date or UNKNOWN}"
     return (
-        f"<span>Patient: {escape(who)}</span><span>MRI date: {escape(patient.study_date or _UNKNOWN)}</span>"
+        f"<span>Patient: {escape(who)}</span><span>MRI date: {escape(patient.study_date or UNKNOWN)}</span>"
         "<span>Read by:</span>"
     )
 
@@ -146,7 +164,7 @@ def burden_names(method: str, counts: bool, added: float) -> tuple[tuple[str, st
         return (("Image only", ALONE),)
     if "image only" in method:
         return (("Image only", WITH_ECG),)
-    return ("Image only", ALONE), (f"With ECG (investigational): {number(added, 1, _UNKNOWN)} ml added", WITH_ECG)
+    return ("Image only", ALONE), (f"With ECG (investigational): {number(added, 1, UNKNOWN)} ml added", WITH_ECG)
 
 
 def added_ml(result: ScarResult) -> float:
@@ -157,9 +175,9 @@ def added_ml(result: ScarResult) -> float:
 
 def _burden_row(name: str, burden: Burden, style: str) -> str:
     values = (
-        number(burden.grams, 1, _UNKNOWN),
-        number(burden.percent_of_lv, 1, _UNKNOWN),
-        number(burden.ml, 1, _UNKNOWN),
+        number(burden.grams, 1, UNKNOWN),
+        number(burden.percent_of_lv, 1, UNKNOWN),
+        number(burden.ml, 1, UNKNOWN),
     )
     cells = "".join(f'<td class="n {style}">{value}</td>' for value in values)
     return f'<tr><th scope="row">{name}</th>{cells}</tr>'
@@ -168,8 +186,8 @@ def _burden_row(name: str, burden: Burden, style: str) -> str:
 def _left_ventricle(result: ScarResult) -> str:
     grams = result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML
     return (
-        f"LV myocardium (scar included) {number(result.myocardium_ml, 1, _UNKNOWN)} ml, "
-        f"{number(grams, 1, _UNKNOWN)} g; LV cavity {number(result.cavity_ml, 1, _UNKNOWN)} ml."
+        f"LV myocardium (scar included) {number(result.myocardium_ml, 1, UNKNOWN)} ml, "
+        f"{number(grams, 1, UNKNOWN)} g; LV cavity {number(result.cavity_ml, 1, UNKNOWN)} ml."
     )
 
 
@@ -178,7 +196,7 @@ def ecg_share(amplitude: float | None, counts: bool, added: float) -> str:
     if not counts:
         return "Image only"
     came_of_it = f", {number(added, 1)} ml of scar added" if math.isfinite(added) else ""
-    return f"ECG: weight by time and conduction {number(amplitude, 2, _UNKNOWN)} of 1{came_of_it}"
+    return f"ECG: weight by time and conduction {number(amplitude, 2, UNKNOWN)} of 1{came_of_it}"
 
 
 def with_order(reason: str, days: float | None) -> tuple[str, ...]:
@@ -250,27 +268,44 @@ def _figure(picture: bytes | None, style: str, description: str, caption: str) -
     )
 
 
-def _segment(row: SegmentRow) -> str:
-    numeric = (
-        number(row.myocardium_ml, 1),
-        number(row.wall_thickness_mm, 1, _UNKNOWN),
-        number(row.scar_ml, 1),
-        number(row.scar_percent, 0, _UNKNOWN),
-        number(row.scar_percent_image_only, 0, _UNKNOWN),
-        f"{number(row.transmurality_mean_percent, 0, _UNKNOWN)} / {number(row.transmurality_max_percent, 0, _UNKNOWN)}",
-        _text(row.transmurality_bin or _UNKNOWN),
+def _scar_tables(content: dict[str, Any]) -> str:
+    """What the scar is made of, whose territory it lies in and where in the wall: what is known of it."""
+    tables = {
+        "What the scar is made of": parts_table(content),
+        "Usual coronary territories": territory_table(content),
+        "Where in the wall the scar lies": pattern_table(content),
+    }
+    return "".join(
+        f'<section class="together"><h2>{title}</h2>{_html_table(table, "segments")}</section>'
+        for title, table in tables.items()
+        if table is not None
     )
-    names = (
-        f'<td class="n">{int(row.number)}</td><td class="whole">{_text(row.name)}</td>'
-        f'<td class="whole">{_text(row.territory)}</td>'
+
+
+def _html_table(table: Table, style: str) -> str:
+    styles = [
+        " ".join(name for name, wanted in (("n", right), ("whole", whole)) if wanted)
+        for right, whole in zip(table.right, table.whole, strict=True)
+    ]
+    head = "".join(
+        f'<th class="n">{_text(name)}</th>' if right else f"<th>{_text(name)}</th>"
+        for name, right in zip(table.head, table.right, strict=True)
     )
-    ecg = f'<td class="n">{number(row.ecg_percent if row.imaged else None, 0, _UNKNOWN)}</td>'
-    verdict = f'<td class="whole">{_VERDICTS[row.agreement]}</td>'
-    if row.imaged:
-        cells = "".join(f'<td class="n whole">{value}</td>' for value in numeric)
-    else:
-        cells = f'<td colspan="{len(numeric)}">not imaged</td>'
-    return f"<tr>{names}{cells}{ecg}{verdict}</tr>"
+    body = "".join(
+        "<tr>"
+        + "".join(f'<td class="{style}">{_text(cell)}</td>' for cell, style in zip(row, styles, strict=True))
+        + "</tr>"
+        for row in table.rows
+    )
+    return (
+        f'<div class="together"><table class="{style}"><caption>{_text(table.caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _remark(doubt: str | None) -> str:
+    """What speaks against the whole scar, beside its figures."""
+    return f"<strong>{_text(doubt)}</strong><br>" if doubt else ""
 
 
 def _reasons(rows: Iterable[SegmentRow]) -> Iterable[str]:
@@ -278,7 +313,7 @@ def _reasons(rows: Iterable[SegmentRow]) -> Iterable[str]:
     segments: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.agreement and row.agreement_reason:
-            key = (_VERDICTS[row.agreement], _FIGURES.sub("", row.agreement_reason).rstrip("."))
+            key = (VERDICTS[row.agreement], _FIGURES.sub("", row.agreement_reason).rstrip("."))
             segments.setdefault(key, []).append(str(row.number))
     for (verdict, reason), numbers in segments.items():
         yield f"{verdict[0].upper()}{verdict[1:]}, segment{'s' * (len(numbers) > 1)} {', '.join(numbers)}: {reason}."
@@ -297,7 +332,7 @@ def _versions(result: ScarResult, created: datetime) -> str:
         "Network weights (SHA-256)": result.weights_sha256 or "no network",
         "LGE input (SHA-256)": result.stack.sha256 or "array in memory",
         "ECG input (SHA-256)": (result.ecg.sha256 if result.ecg else "") or "none",
-        "Time": ", ".join(f"{stage} {number(seconds, 1, _UNKNOWN)} s" for stage, seconds in result.timings.items()),
+        "Time": ", ".join(f"{stage} {number(seconds, 1, UNKNOWN)} s" for stage, seconds in result.timings.items()),
     }
     return "".join(f"<dt>{name}</dt><dd><code>{_text(value)}</code></dd>" for name, value in pairs.items() if value)
 

@@ -33,24 +33,35 @@ tbody th { border-bottom: .4pt solid #aaa; white-space: nowrap; }
 td.n, th.n { text-align: right; }
 tr { break-inside: avoid; }
 thead { display: table-header-group; }
+.headline thead th { font-size: 9.2pt; white-space: nowrap; }
 .headline td { font-size: 12.5pt; }
 .headline td.first { font-size: 17pt; font-weight: 700; line-height: 1.15; }
-.segments { font-size: 7.8pt; line-height: 1.25; }
-.segments th, .segments td { padding: .7mm 1mm; overflow-wrap: normal; }
+.segments { font-size: 7.4pt; line-height: 1.25; }
+.segments th, .segments td { padding: .6mm .7mm; overflow-wrap: normal; }
+/* "ECG cannot tell" on one line: a row of three lines would fill a page with 17 of them. */
+.segments td:last-child { min-width: 21mm; }
 .segments .whole { white-space: nowrap; }
 .reasons { margin-top: 2mm; }
 .total { margin-top: 1mm; font-size: 9pt; }
 .box { border: 1pt solid #111; border-left-width: 4pt; padding: 2mm 3mm; margin: 4mm 0 0; break-inside: avoid; }
 .box h2 { margin: 0 0 1mm; }
-.box.warn { border-color: #a33b00; }
+.box.warn { border-color: #a33b00; break-inside: auto; }
+.box li { break-inside: avoid; }
 figure { margin: 0; break-inside: avoid; }
 figure img { display: block; max-width: 100%; margin: 0 auto; object-fit: contain; }
-.bullseye img { max-height: 108mm; }
-.ecg img { max-height: 108mm; }
+/* The bullseye stands beside what was used and what to mind, so that page 1 holds the finding whole. */
+.beside { float: right; width: 80mm; margin: 4mm 0 3mm 6mm; break-inside: avoid; }
+.beside h2 { margin-top: 0; }
+.facts .box { display: flow-root; }
+.facts section { clear: right; }
+.bullseye img { max-height: 132mm; }
+@media (max-width: 150mm) { .beside { float: none; width: auto; margin: 4mm 0 0; } }
+.ecg img { max-height: 88mm; }
+.transmurality img { max-height: 118mm; }
 .montage img { max-height: 225mm; }
 figcaption { font-size: 8.5pt; color: #333; margin-top: 1mm; }
 .absent { border: .5pt dashed #777; padding: 3mm; }
-.page { break-before: page; }
+.after { clear: both; }
 .together { break-inside: avoid; }
 .small { font-size: 7.8pt; color: #222; line-height: 1.3; }
 .small dt { font-weight: 600; float: left; clear: left; width: 44mm; }
@@ -77,32 +88,31 @@ figcaption { font-size: 8.5pt; color: #333; margin-top: 1mm; }
 <p class="total">$left_ventricle</p>
 <p class="total">$accuracy</p>
 
+<div class="beside"><h2>Bullseye</h2>
+$bullseye
+</div>
+<div class="facts">
 <div class="box"><h2>What was used</h2><ul>$used</ul></div>
 $warnings
+</div>
 
-<h2>Bullseye</h2>
-$bullseye
-
-<section class="page">
+<section class="together after">
 <h2>ECG</h2>
 $ecg
-<h2>AHA segments</h2>
-<table class="segments">
-<caption>Scar: $method. Segments: $mode. "Image only" is the same method without the ECG; "ECG alone" is the estimate
-from the ECG without the image, which is no finding. Mean transmurality is that of the segment, scar-free wall included;
-the bin is the mean's.</caption>
-<thead><tr>
-<th class="n">No.</th><th>Segment</th><th>Usual territory</th><th class="n">Wall, ml</th><th class="n">Wall, mm</th>
-<th class="n">Scar, ml</th><th class="n">Scar, %</th><th class="n">Image only, %</th>
-<th class="n">Transmurality mean / max, %</th><th class="n">Bin, %</th><th class="n">ECG alone, %</th>
-<th>ECG against image</th>
-</tr></thead>
-<tbody>$segments</tbody>
-</table>
-<ul class="small reasons">$reasons</ul>
 </section>
 
-<section class="page">
+<section>
+<h2>AHA segments</h2>
+$segment_table
+<ul class="small reasons">$reasons</ul>
+</section>
+$scar_tables
+<section class="together">
+<h2>Transmurality</h2>
+$transmurality
+</section>
+
+<section class="together">
 <h2>LGE images with the segmentation</h2>
 $montage
 </section>

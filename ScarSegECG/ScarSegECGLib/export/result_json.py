@@ -21,13 +21,18 @@ from ScarSegECGLib.case import (
     RESEARCH_USE,
     Burden,
     EcgFindings,
+    IslandPattern,
+    ScarParts,
     ScarResult,
     SegmentRow,
 )
+from ScarSegECGLib.export.accuracy import within_false_scar
 from ScarSegECGLib.export.atomic import MARKER
 from ScarSegECGLib.export.text import RESULT_KIND, finite, without_paths
+from ScarSegECGLib.measure.result import BY_HAND, scar_shown
+from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 
 def write_result_json(result: ScarResult, folder: Path) -> None:
@@ -63,6 +68,7 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
         "software": software_versions(),
         "method": {
             "scar": without_paths(result.method),
+            "scar_shown": scar_shown(result.method, result.ecg_use),
             "aha": without_paths(anatomy.mode),
             "weights_sha256": _digest(result.weights_sha256),
             "myocardial_density_g_per_ml": MYOCARDIAL_DENSITY_G_PER_ML,
@@ -91,8 +97,12 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
             "with_ecg": _burden(result.scar),
             "image_only": _burden(result.scar_image_only),
             "mvo": _burden(result.mvo) if result.mvo else None,
+            "parts": parts_json(result.parts) if result.parts else None,
+            "remark": _scar_remark(result),
         },
         "segments": [_segment(row) for row in result.segments],
+        "territories": [territory_json(row) for row in territory_table(result.segments)],
+        "patterns": [pattern_json(island) for island in result.patterns],
         "warnings": _sentences(result.warnings),
         "notes": {
             "lge": _sentences(result.stack.notes),
@@ -156,6 +166,49 @@ def _burden(burden: Burden) -> dict[str, float | None]:
     }
 
 
+def parts_json(parts: ScarParts) -> dict[str, Any]:
+    """The scar's parts, which add up to it."""
+    named = {"core": parts.core, "grey_zone": parts.grey, "below_grey_zone": parts.rest, "mvo": parts.mvo}
+    return {
+        **{name: _burden(burden) if burden else None for name, burden in named.items()},
+        "rule": parts.rule or None,
+        "remark": parts.remark or None,
+    }
+
+
+def territory_json(row: TerritoryRow) -> dict[str, Any]:
+    """One usual coronary territory."""
+    return {
+        "usual_territory": row.name,
+        "aha_segments": list(row.segments),
+        "myocardium_ml": finite(row.myocardium_ml),
+        "scar_ml": finite(row.scar_ml),
+        "scar_g": finite(row.scar_grams),
+        "scar_percent": finite(row.scar_percent),
+        "scar_percent_image_only": finite(row.scar_percent_image_only),
+    }
+
+
+def pattern_json(island: IslandPattern) -> dict[str, Any]:
+    """One connected piece of scar; slices count from 1 at the apical end, as on the montage."""
+    return {
+        "island": int(island.number),
+        "pattern": island.pattern,
+        "ml": finite(island.ml),
+        "slices_from_apex": [int(k) + 1 for k in island.slices],
+        "coverage_inner_middle_outer": [finite(share) for share in island.coverage],
+        "touches_endocardium": bool(island.touches_endocardium),
+        "remark": island.remark or None,
+    }
+
+
+def _scar_remark(result: ScarResult) -> str | None:
+    """What speaks against the whole of a network's scar; a reader's correction answers it."""
+    if not result.method.startswith("network") or BY_HAND in result.method:
+        return None
+    return within_false_scar(result.scar_image_only.ml, result.weights_sha256) or None
+
+
 def _segment(row: SegmentRow) -> dict[str, Any]:
     return {
         "aha_segment": int(row.number),
@@ -166,8 +219,13 @@ def _segment(row: SegmentRow) -> dict[str, Any]:
         "scar_ml": finite(row.scar_ml),
         "scar_percent": finite(row.scar_percent),
         "scar_percent_image_only": finite(row.scar_percent_image_only),
+        "mvo_ml": finite(row.mvo_ml),
+        "core_ml": finite(row.core_ml),
+        "grey_zone_ml": finite(row.grey_ml),
+        "below_grey_zone_ml": finite(row.rest_ml),
         "transmurality_mean_percent": finite(row.transmurality_mean_percent),
         "transmurality_max_percent": finite(row.transmurality_max_percent),
+        "transmurality_max_on_little_scar": rests_on_little(row),
         "transmurality_bin": row.transmurality_bin or None,
         "wall_thickness_mm": finite(row.wall_thickness_mm),
         "ecg_scar_percent": finite(row.ecg_percent),

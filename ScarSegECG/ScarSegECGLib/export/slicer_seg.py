@@ -9,8 +9,8 @@ import numpy as np
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, STRUCTURE_COLOURS, ScarResult
 from ScarSegECGLib.export.grid import stored_image, write_checked
+from ScarSegECGLib.export.nifti import labels_with_mvo
 from ScarSegECGLib.measure.contours import MVO
-from ScarSegECGLib.measure.mvo import mvo_within
 
 FILE_NAME = "segmentation.seg.nrrd"
 
@@ -84,14 +84,8 @@ def write_slicer_segmentation(result: ScarResult, folder: Path) -> None:
     OSError
         The file could not be written whole.
     """
-    labels = result.labels.astype(np.uint8)
-    styles: tuple[SegmentStyle, ...] = SEGMENTS
-    if result.mvo and result.mvo.ml > 0:
-        anatomy, scar = result.anatomy, labels == SCAR
-        dark = mvo_within(result.stack.voxels, anatomy.cavity, anatomy.myocardium, result.stack.spacing, scar)
-        if dark.any():
-            labels = np.where(dark, np.uint8(MVO), labels)
-            styles = (*SEGMENTS[:2], _SCAR_BESIDE_MVO, _MVO)
+    labels = labels_with_mvo(result)
+    styles = (*SEGMENTS[:2], _SCAR_BESIDE_MVO, _MVO) if np.any(labels == MVO) else SEGMENTS
     image = stored_image(labels, result.stack)
     extent = " ".join(f"0 {size - 1}" for size in image.GetSize())
     header = {

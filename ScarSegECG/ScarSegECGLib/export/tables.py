@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, SCAR, ScarResult, SegmentRow
+from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult, SegmentRow
 from ScarSegECGLib.export.text import number, without_paths
-from ScarSegECGLib.measure.mvo import mvo_within
+from ScarSegECGLib.measure.result import described
+from ScarSegECGLib.measure.segments import rests_on_little
 
 FILE_NAME = "segments.csv"
 
@@ -23,10 +21,14 @@ COLUMNS = (
     "scar_ml",
     "scar_g",
     "mvo_ml",
+    "core_ml",
+    "grey_zone_ml",
+    "below_grey_zone_ml",
     "scar_percent_of_segment",
     "scar_percent_of_segment_image_only",
     "transmurality_mean_percent",
     "transmurality_max_percent",
+    "transmurality_max_on_little_scar",
     "transmurality_bin_percent",
     "wall_thickness_mm",
     "ecg_scar_percent_of_segment",
@@ -41,28 +43,21 @@ def write_segments(result: ScarResult, folder: Path) -> None:
     """Write ``segments.csv``: one line per AHA segment in the order of the result, UTF-8, decimal point.
 
     The columns are :data:`COLUMNS`, each with its unit in its name; an empty cell is "not imaged" or "not known".
-    ``mvo_ml`` is the part of ``scar_ml`` that is microvascular obstruction.
-    ``scar_percent_of_segment`` is scar volume over the segment's myocardium (scar included), with the ECG;
-    ``..._image_only`` is the same without it; ``ecg_scar_percent_of_segment`` is the estimate from the ECG alone.
+    ``scar_method`` says which scar it is: "with ECG (investigational)", "image only" or "corrected by hand".
+    ``scar_percent_of_segment`` is its volume over the segment's myocardium (scar included); ``..._image_only`` is the
+    same without the ECG, and the one column that ``scar_method`` does not speak of; transmurality is per cent of the
+    wall's thickness. ``mvo_ml``, ``core_ml``, ``grey_zone_ml`` and ``below_grey_zone_ml`` add up to ``scar_ml`` where
+    all are known. ``transmurality_max_on_little_scar`` is "yes" where the maximum rests on less than 0.5 ml.
+    ``ecg_scar_percent_of_segment`` is the estimate from the ECG alone.
     The bin carries a percent sign so that a spreadsheet does not read "1-25" as a date.
     """
     with (folder / FILE_NAME).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        mvo_ml = _mvo_ml(result)
-        writer.writerows(_line(row, result, mvo_ml) for row in result.segments)
+        writer.writerows(_line(row, result) for row in result.segments)
 
 
-def _mvo_ml(result: ScarResult) -> NDArray[np.float64] | None:
-    """MVO of segment 0 (outside) .. 17, ml; ``None`` where it was not looked for."""
-    if result.mvo is None:
-        return None
-    anatomy, stack = result.anatomy, result.stack
-    dark = mvo_within(stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing, result.labels == SCAR)
-    return np.bincount(anatomy.aha[dark], minlength=18).astype(np.float64) * stack.voxel_ml
-
-
-def _line(row: SegmentRow, result: ScarResult, mvo_ml: NDArray[np.float64] | None) -> list[str]:
+def _line(row: SegmentRow, result: ScarResult) -> list[str]:
     return [
         str(row.number),
         _cell(row.name),
@@ -71,17 +66,18 @@ def _line(row: SegmentRow, result: ScarResult, mvo_ml: NDArray[np.float64] | Non
         number(row.myocardium_ml, 3),
         number(row.scar_ml, 3),
         number(row.scar_ml * MYOCARDIAL_DENSITY_G_PER_ML, 3),
-        "" if mvo_ml is None or not row.imaged else number(float(mvo_ml[row.number]), 3),
+        *(number(part, 3) for part in (row.mvo_ml, row.core_ml, row.grey_ml, row.rest_ml)),
         number(row.scar_percent, 2),
         number(row.scar_percent_image_only, 2),
         number(row.transmurality_mean_percent, 2),
         number(row.transmurality_max_percent, 2),
+        ("yes" if rests_on_little(row) else "no") if row.imaged else "",
         _with_percent_sign(row.transmurality_bin),
         number(row.wall_thickness_mm, 2),
         number(row.ecg_percent, 2),
         row.agreement or "",
         _cell(row.agreement_reason),
-        _cell(result.method),
+        _cell(described(result.method, result.ecg_use)),
         _cell(result.anatomy.mode),
     ]
 

@@ -14,13 +14,14 @@ from ScarSegECGLib.export.result_json import write_result_json
 from ScarSegECGLib.export.slicer_seg import write_slicer_segmentation
 from ScarSegECGLib.export.tables import write_segments
 
-PICTURES = ("bullseye.png", "ecg.png", "montage.png")
+PICTURES = ("bullseye.png", "ecg.png", "montage.png", "transmurality.png")
 FILES = (
     *PICTURES,
     "aha17.nii.gz",
     "labels.nii.gz",
     "report.html",
     "result.json",
+    "scar_parts.nii.gz",
     "scar_probability.nii.gz",
     "scar_probability_image_only.nii.gz",
     "segmentation.seg.nrrd",
@@ -40,7 +41,7 @@ def write_result(
 ) -> Path:
     """Write everything about one result into the folder ``out``.
 
-    The folder holds ``report.html``, ``result.json``, ``segments.csv``, ``segmentation.seg.nrrd``, the four NIfTI
+    The folder holds ``report.html``, ``result.json``, ``segments.csv``, ``segmentation.seg.nrrd``, the NIfTI
     images of :func:`~ScarSegECGLib.export.nifti.write_nifti`, and the pictures.
 
     Parameters

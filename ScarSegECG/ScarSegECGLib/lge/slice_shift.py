@@ -184,8 +184,10 @@ def native_result(result: ScarResult, stack: LgeStack, shifts: SliceShifts) -> S
     shifts : SliceShifts
     """
     back = -shifts.pixels
+    parts = result.parts and replace(result.parts, labels=move(result.parts.labels, back))
     return replace(
         result,
+        parts=parts,
         stack=replace(stack, notes=result.stack.notes),
         anatomy=native_anatomy(result.anatomy, shifts, stack.spacing),
         labels=move(result.labels, back),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Contrast
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import overlap
+from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.threshold import Per, segment_scar
 
 RULES: tuple[tuple[str, str, float | None], ...] = (
@@ -74,6 +76,7 @@ def compare_methods(
     per: Per = "slice",
     resamples: int = 5000,
     seed: int = 0,
+    left_out: Callable[[str, InputError], None] | None = None,
 ) -> tuple[MethodScore, ...]:
     """Dice and bias of every rule against the expert, best first, each with its paired distance to the best.
 
@@ -89,6 +92,9 @@ def compare_methods(
     resamples : int
         Of the bootstrap over cases.
     seed : int
+    left_out : callable, optional
+        Told the name of a rule that a case does not allow, and why, which is then left out for all of them; without it
+        the error is raised.
 
     Returns
     -------
@@ -121,9 +127,23 @@ def compare_methods(
         cavity, wall, expert = case.cavity, case.myocardium, case.scar
         size, spacing = np.count_nonzero(wall), case.stack.spacing
         with_scar.append(bool(expert.any()))
-        for name, method, n_sd in rules:
+        healthy = remote_myocardium(case.stack.voxels, cavity, wall, spacing)
+        for name, method, n_sd in [rule for rule in rules if rule[0] in dice]:
             kind = contrast or case.stack.contrast
-            found = segment_scar(case.stack.voxels, cavity, wall, spacing, method, n_sd=n_sd, per=per, contrast=kind)
+            try:
+                found = segment_scar(
+                    *(case.stack.voxels, cavity, wall, spacing, method),
+                    n_sd=n_sd,
+                    per=per,
+                    remote=healthy,
+                    contrast=kind,
+                )
+            except InputError as error:
+                if left_out is None:
+                    raise
+                left_out(name, error)
+                dice.pop(name)
+                continue
             described[name] = found.described
             dice[name].append(overlap(found.mask, expert, spacing, distance=False).dice)
             bias[name].append(100.0 * (np.count_nonzero(found.mask) - np.count_nonzero(expert)) / size)

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Anatomy, Burden, LabelArray, LgeStack, SegmentRow
+from ScarSegECGLib.case import (
+    CAVITY,
+    MYOCARDIUM,
+    PART_CORE,
+    PART_GREY,
+    PART_MVO,
+    PART_REST,
+    SCAR,
+    Anatomy,
+    Burden,
+    IslandPattern,
+    LabelArray,
+    LgeStack,
+    ScarParts,
+    SegmentRow,
+)
 from ScarSegECGLib.measure.burden import burden
 from ScarSegECGLib.measure.cropping import heart_box
-from ScarSegECGLib.measure.grey_zone import grey_zone
+from ScarSegECGLib.measure.grey_zone import GreyZone, grey_zone
 from ScarSegECGLib.measure.mvo import mvo_within
-from ScarSegECGLib.measure.pattern import IslandPattern, island_patterns
-from ScarSegECGLib.measure.remote import remote_myocardium
-from ScarSegECGLib.measure.rule import scar_by_rule
+from ScarSegECGLib.measure.pattern import island_patterns
+from ScarSegECGLib.measure.remote import Region, remote_doubts, remote_myocardium
+from ScarSegECGLib.measure.rule import per_slice, scar_by_rule
 from ScarSegECGLib.measure.segments import segment_table
 from ScarSegECGLib.measure.threshold import METHODS as RULES
 from ScarSegECGLib.measure.threshold import NOT_USED, Per
@@ -49,7 +65,7 @@ class ContourMeasures:
         Drawn, or of a rule's scar the part no brighter than remote mean + 2 SD that brighter scar encloses.
     core_ml, grey_ml : float or None
         Core and grey zone inside the scar, both without MVO; ``None`` where the image's contrast is unknown, and for a
-        grey zone that no slice leaves room for.
+        grey zone that no slice leaves room for. 0 where there is no scar.
     grey_remark : str
         In how many slices the grey zone could not be told; "" where it could in all.
     rest_ml : float or None
@@ -60,9 +76,13 @@ class ContourMeasures:
         Scar in % of the wall of each *usual* coronary territory; ``None`` where not imaged.
     patterns : tuple of IslandPattern
     segments : tuple of SegmentRow
-    mask : bool array, shape (slice, row, column)
-    warning : str
-        Why a rule's scar is not to be believed; "" where nothing speaks against it.
+        16 or 17, as the wall was divided.
+    mask, mvo : bool arrays, shape (slice, row, column)
+        The scar, MVO counted in, and the MVO alone.
+    remote_mean, remote_sd : tuple of float or None, length = slices
+        Of the remote region; ``None`` where a slice has no myocardium.
+    warnings : tuple of str
+        What speaks against the scar, or against the remote region that it or its core rests on, a sentence each.
     """
 
     method: str
@@ -83,7 +103,15 @@ class ContourMeasures:
     patterns: tuple[IslandPattern, ...]
     segments: tuple[SegmentRow, ...]
     mask: NDArray[np.bool_]
-    warning: str = ""
+    mvo: NDArray[np.bool_]
+    remote_mean: tuple[float | None, ...] = ()
+    remote_sd: tuple[float | None, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """All warnings in one line; "" where there is none."""
+        return " ".join(self.warnings)
 
 
 def contours_of(labels: LabelArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -99,7 +127,7 @@ def measure_contours(
     *,
     n_sd: float | None = None,
     per: Per = "slice",
-    remote: NDArray[np.bool_] | None = None,
+    remote: Region = None,
     fwhm_region: NDArray[np.bool_] | None = None,
     smallest_island_ml: float = 0.0,
 ) -> ContourMeasures:
@@ -116,8 +144,8 @@ def measure_contours(
         For "n_sd".
     per : {"slice", "stack"}
         One threshold per slice, or one for all.
-    remote : bool array, shape (slice, row, column), optional
-        Remote myocardium as the reader sets it; found automatically when absent.
+    remote : bool array, shape (slice, row, column), or Remote, optional
+        Remote myocardium as the reader sets it, or found before; found automatically when absent.
     fwhm_region : bool array, same shape, optional
         Where "fwhm" looks for the maximum; the whole myocardium when absent.
     smallest_island_ml : float
@@ -132,12 +160,13 @@ def measure_contours(
     box = heart_box((labels > 0) & (labels <= MVO), margin=8)
     image, near = stack.voxels[box], labels[box]
     cavity, wall = contours_of(near)
-    drawn, peak = (None if region is None else region[box] for region in (remote, fwhm_region))
+    drawn, peak = None if remote is None else remote[box], None if fwhm_region is None else fwhm_region[box]
     spacing, voxel_ml, contrast = stack.spacing, stack.voxel_ml, stack.contrast
     healthy = remote_myocardium(image, cavity, wall, spacing, drawn)
     levels: tuple[float | None, ...] = ()
     number: float | None = None
-    warning = ""
+    warnings: tuple[str, ...] = ()
+    statistics = per_slice(healthy.mean), per_slice(healthy.sd)
     if method == MANUAL:
         mvo = near == MVO
         scar, printed, where = (near == SCAR) | mvo, "manual contours", NOT_USED
@@ -155,25 +184,24 @@ def measure_contours(
             fwhm_region=peak,
             smallest_island_ml=smallest_island_ml,
         )
-        scar, printed, where, warning = found.mask, found.method, found.remote, found.warning
+        scar, printed, where, warnings = found.mask, found.method, found.remote, found.warnings
         mvo = mvo_within(image, cavity, wall, spacing, scar, healthy)  # whatever the rule's own limit
         number = found.n_sd
-        levels = (None,) * box[0].start + found.thresholds + (None,) * (len(labels) - box[0].stop)
-    core_ml: float | None = None
-    grey_ml: float | None = None
-    rest_ml: float | None = None
-    core_rule = grey_remark = ""
-    if contrast != "unknown" and scar.any():
+        levels = _of_all_slices(found.thresholds, box[0].start, len(labels))
+        statistics = found.remote_mean, found.remote_sd
+    zones: GreyZone | None = None
+    if contrast != "unknown":
         zones = grey_zone(image, cavity, wall, spacing, scar=scar, contrast=contrast, remote=healthy)
-        core, grey = zones.core & ~mvo, zones.grey & ~mvo
-        core_ml, grey_remark = float(core.sum() * voxel_ml), zones.remark
-        grey_ml = float(grey.sum() * voxel_ml) if zones.told_apart.any() else None
-        rest_ml = float((scar & ~(core | grey | mvo)).sum() * voxel_ml)
-        core_rule = f"{zones.method}; {zones.remote}"
+    if zones or where != NOT_USED:
+        shared = per if where != NOT_USED else "slice"
+        doubts = remote_doubts(image, cavity, wall, spacing, healthy, per=shared, drawn_scar=near >= SCAR)
+        warnings = tuple(dict.fromkeys(warnings + doubts))
     own = replace(anatomy, cavity=anatomy.cavity[box], myocardium=anatomy.myocardium[box], aha=anatomy.aha[box])
-    table = segment_table(own, scar, scar, spacing, SEGMENT_NAMES, TERRITORIES)
-    mask = np.zeros(labels.shape, bool)
-    mask[box] = scar
+    parts = _parts(scar, mvo, zones, wall, voxel_ml)
+    table = segment_table(own, scar, scar, spacing, SEGMENT_NAMES, TERRITORIES, parts=parts)
+    table = table[:16] if "16 segments" in anatomy.mode else table
+    mask, dark = np.zeros(labels.shape, bool), np.zeros(labels.shape, bool)
+    mask[box], dark[box] = scar, mvo
     return ContourMeasures(
         method=printed,
         remote=where,
@@ -183,18 +211,53 @@ def measure_contours(
         aha_mode=anatomy.mode,
         thresholds=levels,
         scar=burden(scar, wall, voxel_ml),
-        mvo_ml=float(mvo.sum() * voxel_ml),
-        core_ml=core_ml,
-        grey_ml=grey_ml,
-        grey_remark=grey_remark,
-        rest_ml=rest_ml,
-        core_rule=core_rule,
+        mvo_ml=parts.mvo.ml,
+        core_ml=parts.core.ml if parts.core else None,
+        grey_ml=parts.grey.ml if parts.grey else None,
+        grey_remark=parts.remark,
+        rest_ml=parts.rest.ml if parts.rest else None,
+        core_rule=parts.rule,
         territories={name: _share(table, name) for name in sorted(set(TERRITORIES))},
         patterns=island_patterns(scar, cavity, wall, spacing),
         segments=table,
         mask=mask,
-        warning=warning,
+        mvo=dark,
+        remote_mean=_of_all_slices(statistics[0], box[0].start, len(labels)),
+        remote_sd=_of_all_slices(statistics[1], box[0].start, len(labels)),
+        warnings=warnings,
     )
+
+
+def _parts(
+    scar: NDArray[np.bool_],
+    mvo: NDArray[np.bool_],
+    zones: GreyZone | None,
+    wall: NDArray[np.bool_],
+    voxel_ml: float,
+) -> ScarParts:
+    """What the scar is made of; all zero where there is none and the contrast is known."""
+    labels = np.zeros(scar.shape, np.uint8)
+    if zones is not None:
+        labels[scar], labels[zones.core], labels[zones.grey] = PART_REST, PART_CORE, PART_GREY
+    labels[mvo] = PART_MVO
+    share = {kind: burden(labels == kind, wall, voxel_ml) for kind in (PART_CORE, PART_GREY, PART_REST, PART_MVO)}
+    if zones is None:
+        return ScarParts(labels, share[PART_MVO])
+    room = bool(zones.told_apart.any()) or not zones.scarred.any()
+    return ScarParts(
+        labels=labels,
+        mvo=share[PART_MVO],
+        core=share[PART_CORE],
+        grey=share[PART_GREY] if room else None,
+        rest=share[PART_REST],
+        rule=f"{zones.method}; {zones.remote}",
+        remark=zones.remark,
+    )
+
+
+def _of_all_slices(values: Sequence[float | None], first: int, count: int) -> tuple[float | None, ...]:
+    """Values of the heart's slices as those of the whole stack."""
+    return (None,) * first + tuple(values) + (None,) * (count - first - len(values))
 
 
 def _share(table: tuple[SegmentRow, ...], territory: str) -> float | None:

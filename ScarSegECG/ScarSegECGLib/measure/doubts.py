@@ -6,14 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import UNCERTAIN
-from ScarSegECGLib.case import Anatomy
-from ScarSegECGLib.measure.islands import scar_islands
+from ScarSegECGLib.case import Anatomy, IslandPattern
 from ScarSegECGLib.measure.pattern import island_patterns
 
 _WIDER_APEX = 1.5
 
 
-def mask_doubts(anatomy: Anatomy, scar: NDArray[np.bool_], spacing: tuple[float, float, float]) -> tuple[str, ...]:
+def mask_doubts(
+    anatomy: Anatomy,
+    scar: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+    patterns: tuple[IslandPattern, ...] | None = None,
+) -> tuple[str, ...]:
     """Doubts about the contours, their division and the scar, a sentence each.
 
     Parameters
@@ -22,6 +26,8 @@ def mask_doubts(anatomy: Anatomy, scar: NDArray[np.bool_], spacing: tuple[float,
     scar : bool array, shape (slice, row, column)
         Inside the wall.
     spacing : (slice, row, column) mm
+    patterns : tuple of IslandPattern, optional
+        Of this scar, where they were measured already.
     """
     said = []
     area = anatomy.cavity.sum(axis=(1, 2))
@@ -30,11 +36,12 @@ def mask_doubts(anatomy: Anatomy, scar: NDArray[np.bool_], spacing: tuple[float,
     if half and area[lv[:half]].mean() > _WIDER_APEX * area[lv[-half:]].mean():
         said.append("The cavity is larger at the apical end: check that the slices run from apex to base.")
     said += [note for note in anatomy.notes if UNCERTAIN in note]
-    volumes = {island.number: island.ml for island in scar_islands(scar, anatomy.cavity, spacing)[1]}
+    if patterns is None:
+        patterns = island_patterns(scar, anatomy.cavity, anatomy.myocardium, spacing)
     kinds: dict[tuple[str, str], list[float]] = {}
-    for found in island_patterns(scar, anatomy.cavity, anatomy.myocardium, spacing):
+    for found in patterns:
         if found.remark:
-            kinds.setdefault((found.pattern, found.remark), []).append(volumes[found.number])
+            kinds.setdefault((found.pattern, found.remark), []).append(found.ml)
     for (pattern, remark), ml in kinds.items():
         said.append(f"{len(ml)} {pattern} scar island(s), {sum(ml):.1f} ml: {remark}.")
     return tuple(said)

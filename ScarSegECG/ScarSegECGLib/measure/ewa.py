@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from ScarSegECGLib.measure.islands import drop_small_islands
 from ScarSegECGLib.measure.mvo import fill_mvo
+from ScarSegECGLib.measure.neighbours import shrunk
 from ScarSegECGLib.measure.remote import Remote
 from ScarSegECGLib.measure.transmurality import wall_depth
 
@@ -70,12 +71,14 @@ def ewa(
     zero, scale = _scale(image, cavity, myocardium, healthy, per)
     relative = np.clip((image - zero[:, None, None]) / scale[:, None, None], -0.5, 2.5).astype(np.float32)
     wall = myocardium.astype(np.float32)
-    weight = np.where(_border(myocardium), np.float32(BORDER_WEIGHT), wall)
+    # the border is what shares a side with something else
+    weight = np.where(myocardium & ~shrunk(myocardium), np.float32(BORDER_WEIGHT), wall)
     at = np.flatnonzero(myocardium)
     smooth, neighbourhood = (_blurring(image.shape, mm, spacing) for mm in (SMOOTHING_MM, NEIGHBOUR_MM))
     values = (_blur(relative * weight, smooth) / np.maximum(_blur(weight, smooth), 1e-4)).ravel()[at]
     around = np.maximum(_blur(wall, neighbourhood).ravel()[at], 1e-4)
-    prior = SUBENDOCARDIAL_PULL * (NEUTRAL_DEPTH - wall_depth(cavity, myocardium, spacing).ravel()[at])
+    depth = wall_depth(cavity, myocardium, spacing).ravel()[at].astype(np.float32)
+    prior = SUBENDOCARDIAL_PULL * (NEUTRAL_DEPTH - depth)
 
     noise = healthy.sd[~np.isnan(healthy.sd)] / scale[~np.isnan(healthy.sd)]
     least = max(LEAST_CONTRAST, LEAST_CONTRAST_SD * float(np.median(noise))) if noise.size else LEAST_CONTRAST
@@ -122,13 +125,6 @@ def _scale(
     inside = image[cavity | myocardium]
     least = _LEAST_BLOOD_CONTRAST * max(float(np.ptp(inside)), 1e-6)
     return zero, np.maximum(blood - zero, least)
-
-
-def _border(myocardium: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Wall voxels that share a side with something else in their slice."""
-    cross = ndimage.generate_binary_structure(3, 1)
-    cross[0] = cross[2] = False
-    return myocardium & ~ndimage.binary_erosion(myocardium, cross)
 
 
 def _blurring(

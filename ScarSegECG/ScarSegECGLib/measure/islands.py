@@ -99,6 +99,7 @@ def drop_small_islands(
     *,
     minimum_ml: float = 0.0,
     share_of_largest: float = 0.0,
+    enclosed: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bool_]:
     """The scar without islands below a volume, or below a share of the largest island.
 
@@ -111,6 +112,9 @@ def drop_small_islands(
         An island of exactly this volume stays.
     share_of_largest : float
         0..1.
+    enclosed : bool array, same shape, optional
+        MVO, which belongs to the infarct round it: each piece counts in the volume of the island that it touches, and
+        of none where it touches several, because a gap between specks would else join them to an infarct.
 
     Raises
     ------
@@ -124,10 +128,25 @@ def drop_small_islands(
         return scar.copy()
     size = np.bincount(labels.ravel())
     size[0] = 0
+    if enclosed is not None and enclosed.any():
+        size = size + _enclosed_by_one(labels, count, enclosed & ~scar)
     voxel_ml = float(np.prod(spacing)) / 1000.0 if spacing is not None else 1.0
     keep = (size * voxel_ml >= minimum_ml * (1 - 1e-9)) & (size >= share_of_largest * size.max())
     keep[0] = False
     return keep[labels]
+
+
+def _enclosed_by_one(labels: NDArray[np.integer], count: int, enclosed: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Voxels of ``enclosed`` that belong to each island, 0..count: of pieces that touch one island and no other."""
+    pieces, number = ndimage.label(enclosed, _FULL)
+    belonging = np.zeros(count + 1, dtype=np.intp)
+    for k, box in enumerate(ndimage.find_objects(pieces, number), start=1):
+        near = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box)
+        piece = pieces[near] == k
+        touched = np.unique(labels[near][ndimage.binary_dilation(piece, _FULL)])
+        if len(touched := touched[touched > 0]) == 1:
+            belonging[touched[0]] += np.count_nonzero(piece)
+    return belonging
 
 
 def _next_to_cavity(cavity: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ScarSegECGLib.measure.cropping import heart_box
-from ScarSegECGLib.measure.remote import Region, remote_myocardium
+from ScarSegECGLib.measure.neighbours import grown, shrunk
+from ScarSegECGLib.measure.remote import Region, remote_myocardium, slice_centres
 
 BRIDGE_MM = 3.0
 """Widest gap in the bright rim that is closed before looking for what it encloses (twice the in-plane pixel)."""
@@ -19,7 +20,8 @@ BRIGHT_SD = 2.0
 """Scar above remote mean + 2 SD is bright, as in the grey zone's rule."""
 
 _SECTORS = 72
-_DISC = ndimage.generate_binary_structure(2, 1)[None]
+_IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
+_IN_PLANE[1] = ndimage.generate_binary_structure(2, 1)
 
 
 def fill_mvo(
@@ -54,12 +56,9 @@ def fill_mvo(
     bright, wall, blood = (a[box] for a in (scar & myocardium, myocardium, cavity))
     if bright.size:
         reach = max(round(BRIDGE_MM / 2 / min(spacing[1:])), 1)
-        rim = ndimage.binary_closing(bright, _DISC, iterations=reach) & wall
-        across = np.zeros((3, 3, 3), dtype=bool)
-        across[1] = _DISC[0]
-        filled = np.stack([ndimage.binary_fill_holes(one) for one in rim | blood])
-        dark = (filled | rim) & wall & ~bright
-        labels, count = ndimage.label(dark, across)
+        rim = shrunk(grown(bright, reach), reach) & wall
+        dark = (_enclosed(rim | blood) | rim) & wall & ~bright
+        labels, count = ndimage.label(dark, _IN_PLANE)
         if count:
             dark &= ~_encircling(labels, count, blood)[labels]
         mvo[box] = dark
@@ -100,16 +99,27 @@ def mvo_within(
     return mvo
 
 
+def _enclosed(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What cannot reach the edge of its slice without crossing ``solid``."""
+    pieces, count = ndimage.label(~solid, _IN_PLANE)
+    outside = np.zeros(count + 1, dtype=bool)
+    outside[0] = True  # which is the solid itself
+    for edge in (pieces[:, 0], pieces[:, -1], pieces[:, :, 0], pieces[:, :, -1]):
+        outside[edge] = True
+    return ~outside[pieces]
+
+
 def _encircling(labels: NDArray[np.integer], count: int, cavity: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """For label 0..count: does the island go round the cavity of its slice?"""
-    z, r, c = np.nonzero(labels)
-    area = np.maximum(cavity.sum(axis=(1, 2)), 1)
-    row = cavity.sum(axis=2) @ np.arange(cavity.shape[1]) / area
-    column = cavity.sum(axis=1) @ np.arange(cavity.shape[2]) / area
+    round_it = np.zeros(count + 1, dtype=bool)
+    large = np.bincount(labels.ravel(), minlength=count + 1) >= ENCIRCLING_DEGREES / 360.0 * _SECTORS
+    large[0] = False
+    if not large.any():  # too few voxels to lie in so many sectors
+        return round_it
+    z, r, c = np.nonzero(large[labels])
+    row, column = np.nan_to_num(slice_centres(cavity, cavity, (1.0, 1.0, 1.0))).T
     angle = np.arctan2(r - row[z], c - column[z])
     sector = np.minimum(((angle + np.pi) / (2 * np.pi) * _SECTORS).astype(int), _SECTORS - 1)
     hit = np.zeros((count + 1, _SECTORS), dtype=bool)
     hit[labels[z, r, c], sector] = True
-    round_it = hit.mean(axis=1) * 360.0 >= ENCIRCLING_DEGREES
-    round_it[0] = False
-    return round_it
+    return hit.mean(axis=1) * 360.0 >= ENCIRCLING_DEGREES

@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.case import IslandPattern, Pattern
 from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.islands import scar_islands
 from ScarSegECGLib.measure.remote import slice_centres
 from ScarSegECGLib.measure.transmurality import wall_depth
 
-Pattern = Literal["subendocardial", "mid-wall", "epicardial", "transmural"]
-
 _SECTORS = 72
 _FILLED = 0.5  # a third of the wall counts as scarred from here
 _SPARED = 0.25  # and as spared up to here
 _OUTWARD = 0.1  # ischaemic scar is fullest inside; coverages this near to each other are alike
-
-
-@dataclass(frozen=True)
-class IslandPattern:
-    """Pattern of one island.
-
-    Attributes
-    ----------
-    number : int
-        As in :func:`ScarSegECGLib.measure.islands.scar_islands`.
-    pattern : str
-    coverage : tuple of three float
-        Share of the inner, middle and outer third of the wall that is scar, over the sectors the island spans.
-    touches_endocardium : bool
-    remark : str
-        What speaks against ischaemic scar, empty where nothing does.
-    """
-
-    number: int
-    pattern: Pattern
-    coverage: tuple[float, float, float]
-    touches_endocardium: bool
-    remark: str = ""
 
 
 def island_patterns(
@@ -93,8 +66,11 @@ def island_patterns(
         inner, middle, outer = (float(v) for v in hit / np.maximum(total, 1))
         pattern = _classify(inner, middle, outer)
         coverage = (inner, middle, outer)
-        remark = _remark(pattern, coverage, island.touches_endocardium)
-        patterns.append(IslandPattern(island.number, pattern, coverage, island.touches_endocardium, remark))
+        touches = island.touches_endocardium
+        remark = _remark(pattern, coverage, touches)
+        patterns.append(
+            IslandPattern(island.number, pattern, coverage, touches, remark, ml=island.ml, slices=island.slices)
+        )
     return tuple(patterns)
 
 

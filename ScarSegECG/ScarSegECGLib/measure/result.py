@@ -15,7 +15,8 @@ from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.burden import burden
 from ScarSegECGLib.measure.contours import TERRITORIES
 from ScarSegECGLib.measure.doubts import mask_doubts
-from ScarSegECGLib.measure.mvo import mvo_within
+from ScarSegECGLib.measure.pattern import island_patterns
+from ScarSegECGLib.measure.scar_parts import scar_parts
 from ScarSegECGLib.measure.segments import segment_percent, segment_table
 
 Mask = NDArray[np.bool_]
@@ -26,6 +27,19 @@ BY_HAND = ", corrected by hand"
 def ecg_in(method: str, use: EcgUse) -> bool:
     """Whether the ECG had a part in the scar that was made so: in a network's, not in a rule's or an image-only one."""
     return use.amplitude > 0 and method.startswith("network") and "image only" not in method
+
+
+def scar_shown(method: str, use: EcgUse) -> str:
+    """Which scar a result's segments, parts and pictures hold: what the ECG added counted in, or the images' alone."""
+    if BY_HAND in method:
+        return BY_HAND.removeprefix(", ")
+    return "with ECG (investigational)" if ecg_in(method, use) else "image only"
+
+
+def described(method: str, use: EcgUse) -> str:
+    """The method and which scar it is, as printed beside a figure; nothing is said twice."""
+    shown = scar_shown(method, use)
+    return method if shown in method else f"{method}; {shown}"
 
 
 def corrected_by_hand(method: str) -> str:
@@ -75,19 +89,22 @@ def counted(
     percent = [None if np.isnan(p) else float(p) for p in segment_percent(anatomy.aha, seen & wall)]
     agreement = agreement_table(percent, ecg_percent, conduction, use.amplitude > 0, why_not_used=use.reason)
     known = bool(wall.any())
-    mvo = mvo_within(stack.voxels, anatomy.cavity, wall, stack.spacing, scar)
+    parts = scar_parts(stack, anatomy.cavity, wall, scar)
+    patterns = island_patterns(scar, anatomy.cavity, wall, stack.spacing)
     return {
         "labels": labels,
         "cavity_ml": float(anatomy.cavity.sum()) * stack.voxel_ml,
         "myocardium_ml": float(wall.sum()) * stack.voxel_ml,
         "scar": burden(scar, wall, stack.voxel_ml) if known else NOTHING,
         "scar_image_only": burden(image_only, wall, stack.voxel_ml) if known else NOTHING,
-        "mvo": burden(mvo, wall, stack.voxel_ml) if known else NOTHING,
+        "mvo": parts.mvo,
+        "parts": parts,
+        "patterns": patterns,
         "segments": segment_table(
-            anatomy, scar, image_only, stack.spacing, SEGMENT_NAMES, TERRITORIES, ecg_percent, agreement
+            anatomy, scar, image_only, stack.spacing, SEGMENT_NAMES, TERRITORIES, ecg_percent, agreement, parts
         ),
         "input_warnings": input_warnings,
-        "warnings": (*input_warnings, *filter(None, [doubt]), *mask_doubts(anatomy, scar, stack.spacing)),
+        "warnings": (*input_warnings, *filter(None, [doubt]), *mask_doubts(anatomy, scar, stack.spacing, patterns)),
     }
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import Contrast
 from ScarSegECGLib.measure.islands import drop_small_islands
 from ScarSegECGLib.measure.mvo import fill_mvo
-from ScarSegECGLib.measure.remote import Region, remote_myocardium
-from ScarSegECGLib.measure.threshold import NOT_USED, Per, segment_scar
+from ScarSegECGLib.measure.remote import Region, remote_doubts, remote_myocardium
+from ScarSegECGLib.measure.threshold import NOT_USED, Per, segment_scar, without_region
 
 MOST_SCAR_PERCENT = 60.0
 MOST_REMOTE_SCAR_PERCENT = 5.0
@@ -33,8 +33,10 @@ class RuleScar:
     thresholds : tuple of float or None, length = slices
     n_sd : float or None
         Of the n-SD rule alone.
-    warning : str
-        Why the scar is not to be believed; "" where nothing speaks against it.
+    warnings : tuple of str
+        Why the scar is not to be believed, a sentence each; empty where nothing speaks against it.
+    remote_mean, remote_sd : tuple of float or None, length = slices
+        Of the remote region, whether the rule uses it or not; ``None`` where a slice has no myocardium.
     """
 
     mask: NDArray[np.bool_]
@@ -43,7 +45,14 @@ class RuleScar:
     remote: str
     thresholds: tuple[float | None, ...]
     n_sd: float | None
-    warning: str
+    warnings: tuple[str, ...] = ()
+    remote_mean: tuple[float | None, ...] = ()
+    remote_sd: tuple[float | None, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """All warnings in one line; "" where there is none."""
+        return " ".join(self.warnings)
 
     @property
     def described(self) -> str:
@@ -68,7 +77,8 @@ def scar_by_rule(
     """Threshold, leave small islands out, count the MVO in that the rest encloses, and look whether it can be.
 
     Parameters and errors are those of :func:`ScarSegECGLib.measure.threshold.segment_scar`, and
-    ``smallest_island_ml``: islands of bright scar below it are left out.
+    ``smallest_island_ml``: islands of scar below it are left out, each counted with the MVO that it alone encloses,
+    because both are one infarct.
     """
     found = segment_scar(
         image,
@@ -82,8 +92,7 @@ def scar_by_rule(
         contrast=contrast,
         fwhm_region=fwhm_region,
     )
-    bright = drop_small_islands(found.mask, spacing, minimum_ml=smallest_island_ml)
-    mask, mvo = fill_mvo(bright, myocardium, cavity, spacing)
+    mask, mvo = _whole_islands(found.mask, cavity, myocardium, spacing, smallest_island_ml)
     printed = found.method
     if method != "ewa":  # which says so itself
         printed += ", enclosed MVO counted in"
@@ -106,7 +115,49 @@ def scar_by_rule(
         said.append(
             f"the limit is below remote mean + {LEAST_SD_ABOVE_REMOTE:g} SD in {low} of {int(known.sum())} slices"
         )
-    warning = ""
+    warnings: list[str] = []
     if said:
-        warning = f"The threshold lies within healthy myocardium ({'; '.join(said)}): check contrast and remote region."
-    return RuleScar(mask, mvo, printed, found.remote, found.thresholds, found.n_sd, warning)
+        warnings.append(
+            f"The threshold lies within healthy myocardium ({'; '.join(said)}): check contrast and remote region."
+        )
+    if found.remote != NOT_USED:
+        warnings += remote_doubts(image, cavity, myocardium, spacing, healthy, per=per)
+    if method == "fwhm" and fwhm_region is not None and per == "slice":
+        lent, shown = int(without_region(myocardium, fwhm_region).sum()), int(myocardium.any(axis=(1, 2)).sum())
+        if lent:
+            warnings.append(
+                f"The region of FWHM lies in {shown - lent} of {shown} slices: the other {lent} take its pooled "
+                "maximum, which is right only where all slices share one intensity scale."
+            )
+    return RuleScar(
+        mask,
+        mvo,
+        printed,
+        found.remote,
+        found.thresholds,
+        found.n_sd,
+        tuple(warnings),
+        per_slice(healthy.mean),
+        per_slice(healthy.sd),
+    )
+
+
+def _whole_islands(
+    bright: NDArray[np.bool_],
+    cavity: NDArray[np.bool_],
+    myocardium: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+    smallest_ml: float,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The scar with its MVO, and the MVO; small islands are out, unless what one of them alone encloses fills it up."""
+    kept = drop_small_islands(bright, spacing, minimum_ml=smallest_ml)
+    if (small := bright & ~kept).any():
+        dark = fill_mvo(small, myocardium, cavity, spacing)[1] & ~kept
+        if dark.any():
+            kept = kept | drop_small_islands(small, spacing, minimum_ml=smallest_ml, enclosed=dark)
+    return fill_mvo(kept, myocardium, cavity, spacing)
+
+
+def per_slice(values: NDArray[np.floating]) -> tuple[float | None, ...]:
+    """Plain numbers, ``None`` for NaN."""
+    return tuple(None if np.isnan(value) else float(value) for value in values)

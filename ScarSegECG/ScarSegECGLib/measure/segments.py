@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import Agreement, Anatomy, SegmentRow
-from ScarSegECGLib.measure.cropping import heart_box
+from ScarSegECGLib.case import (
+    MYOCARDIAL_DENSITY_G_PER_ML,
+    PART_CORE,
+    PART_GREY,
+    PART_MVO,
+    PART_REST,
+    Agreement,
+    Anatomy,
+    ScarParts,
+    SegmentRow,
+)
+from ScarSegECGLib.measure.cropping import Box, heart_box
 from ScarSegECGLib.measure.transmurality import segment_transmurality
+
+LITTLE_SCAR_ML = 0.5
+"""A segment's maximum that rests on less scar than this is marked: a few voxels more or less move it far. The number is
+this project's own."""
+
+
+@dataclass(frozen=True)
+class TerritoryRow:
+    """The segments of one usual coronary territory together; percentages of its imaged wall, ``None`` without any."""
+
+    name: str
+    segments: tuple[int, ...]
+    myocardium_ml: float
+    scar_ml: float
+    scar_grams: float
+    scar_percent: float | None
+    scar_percent_image_only: float | None
 
 
 def segment_percent(aha: NDArray[np.uint8], mask: NDArray[np.bool_], segments: int = 17) -> NDArray[np.float64]:
@@ -39,6 +67,7 @@ def segment_table(
     territories: Sequence[str],
     ecg_percent: Sequence[float | None] | None = None,
     agreement: Sequence[tuple[Agreement | None, str]] | None = None,
+    parts: ScarParts | None = None,
 ) -> tuple[SegmentRow, ...]:
     """One row per AHA segment.
 
@@ -54,6 +83,8 @@ def segment_table(
         Scar per segment from the ECG alone, 0..100.
     agreement : sequence of (verdict, reason), length 17, optional
         As :func:`ScarSegECGLib.measure.agreement.agreement_table` gives it.
+    parts : ScarParts, optional
+        Of ``scar``.
 
     Returns
     -------
@@ -82,7 +113,10 @@ def segment_table(
     scar_ml = np.bincount(aha[hit], minlength=count + 1)[1 : count + 1] * voxel_ml
     percent = segment_percent(aha, hit, count)
     percent_image_only = segment_percent(aha, image_only, count)
+    of_part = _part_ml(aha, parts, box, count, voxel_ml)
     across = segment_transmurality(hit, cavity, wall, aha, stack_spacing, count)
+    # A fitted border can miss a voxel or two that the mean counts.
+    highest = np.fmax(across.max_percent, across.mean_percent)
     rows = []
     for i in range(count):
         imaged = bool(anatomy.imaged[i] and wall_ml[i] > 0)
@@ -98,15 +132,66 @@ def segment_table(
                 scar_percent=_known(percent[i], imaged),
                 scar_percent_image_only=_known(percent_image_only[i], imaged),
                 transmurality_mean_percent=_known(across.mean_percent[i], imaged),
-                transmurality_max_percent=_known(across.max_percent[i], imaged),
+                transmurality_max_percent=_known(highest[i], imaged),
                 transmurality_bin=across.bins[i] if imaged else "",
                 wall_thickness_mm=_known(across.thickness_mm[i], imaged),
                 ecg_percent=None if ecg_percent is None else ecg_percent[i],
                 agreement=verdict,
                 agreement_reason=reason,
+                **{name: float(ml[i]) if imaged else None for name, ml in of_part.items()},
             )
         )
     return tuple(rows)
+
+
+def _part_ml(
+    aha: NDArray[np.uint8], parts: ScarParts | None, box: Box, count: int, voxel_ml: float
+) -> dict[str, NDArray[np.float64]]:
+    """Volume of every known part in segments 1..count, by the name of its field."""
+    if parts is None:
+        return {}
+    held = parts.labels[box]
+    known = {
+        "mvo_ml": (PART_MVO, parts.mvo),
+        "core_ml": (PART_CORE, parts.core),
+        "grey_ml": (PART_GREY, parts.grey),
+        "rest_ml": (PART_REST, parts.rest),
+    }
+    at = np.nonzero(held)
+    each = np.bincount(aha[at] * np.intp(5) + held[at], minlength=5 * (count + 1)).reshape(-1, 5)[1 : count + 1]
+    return {
+        name: (each[:, kind] * voxel_ml).astype(np.float64)
+        for name, (kind, burden) in known.items()
+        if burden is not None
+    }
+
+
+def territory_table(rows: Iterable[SegmentRow]) -> tuple[TerritoryRow, ...]:
+    """Sums over the imaged segments of each usual coronary territory, in the order of the names."""
+    members: dict[str, list[SegmentRow]] = {}
+    for row in rows:
+        members.setdefault(row.territory, []).append(row)
+    return tuple(_territory(name, [row for row in members[name] if row.imaged]) for name in sorted(members))
+
+
+def _territory(name: str, rows: list[SegmentRow]) -> TerritoryRow:
+    wall, scar = sum(row.myocardium_ml for row in rows), sum(row.scar_ml for row in rows)
+    alone = [row.scar_percent_image_only for row in rows]
+    alone_ml = sum(row.myocardium_ml * share / 100 for row, share in zip(rows, alone, strict=True) if share is not None)
+    return TerritoryRow(
+        name=name,
+        segments=tuple(row.number for row in rows),
+        myocardium_ml=wall,
+        scar_ml=scar,
+        scar_grams=scar * MYOCARDIAL_DENSITY_G_PER_ML,
+        scar_percent=100 * scar / wall if wall else None,
+        scar_percent_image_only=100 * alone_ml / wall if wall and None not in alone else None,
+    )
+
+
+def rests_on_little(row: SegmentRow) -> bool:
+    """Whether the maximum of the transmurality rests on less than :data:`LITTLE_SCAR_ML` of scar."""
+    return bool(row.transmurality_max_percent) and row.scar_ml < LITTLE_SCAR_ML
 
 
 def _known(value: float, imaged: bool) -> float | None:

@@ -104,7 +104,8 @@ def segment_scar(
         Remote myocardium drawn by the reader, or found before; found automatically when absent.
     contrast : {"magnitude", "psir", "unknown"}
     fwhm_region : bool array, optional
-        Where "fwhm" looks for the maximum; the whole myocardium when absent.
+        Where "fwhm" looks for the maximum; the whole myocardium when absent. Slices it leaves empty take the maximum
+        of all its voxels.
 
     Raises
     ------
@@ -129,9 +130,10 @@ def segment_scar(
         if method == "n_sd":
             levels[box[0]], name = healthy.mean + count_sd * healthy.sd, f"remote mean + {count_sd:g} SD"
         elif method == "fwhm":
-            peak = wall if fwhm_region is None else wall & fwhm_region[box]
-            levels[box[0]], name = _fwhm(inside, peak, healthy, contrast, per)
-            name += " in the region drawn by the reader" if fwhm_region is not None else ""
+            levels[box[0]], name = _fwhm(
+                inside, wall, None if fwhm_region is None else fwhm_region[box], healthy, contrast, per
+            )
+            where = NOT_USED if contrast == "magnitude" else where  # half of the maximum is half of a number
         else:
             rule = otsu_threshold if method == "otsu" else mixture_threshold
             levels[box[0]] = _each(inside, wall, rule, per)
@@ -201,30 +203,57 @@ def _number_of_sd(n_sd: float | None, contrast: Contrast) -> float:
 
 
 def _fwhm(
-    image: NDArray[np.floating], region: NDArray[np.bool_], healthy: Remote, contrast: Contrast, per: Per
+    image: NDArray[np.floating],
+    wall: NDArray[np.bool_],
+    drawn: NDArray[np.bool_] | None,
+    healthy: Remote,
+    contrast: Contrast,
+    per: Per,
 ) -> tuple[NDArray[np.float64], str]:
     if contrast == "unknown":
-        raise InputError("contrast unknown: FWHM needs to know whether the image is magnitude or PSIR")
-    peak = _each(image, region, lambda values: float(values.max()), per)
+        raise InputError("contrast unknown: FWHM needs to know whether the image is magnitude or PSIR; say which it is")
+    region = wall if drawn is None else wall & drawn
+    if not region.any():
+        raise InputError("the region of FWHM has no voxel in the myocardium: draw it inside the wall, in the scar")
+    # a reader's few voxels are as good as many, the whole wall's are not
+    peak = _each(image, wall, _highest, per, region, _FEWEST_VOXELS if drawn is None else 1)
+    name = " in the region drawn by the reader" if drawn is not None else ""
+    if drawn is not None and per == "slice" and (lent := int(without_region(wall, drawn).sum())):
+        shown = int(wall.any(axis=(1, 2)).sum())
+        name += f", in {shown - lent} of {shown} slices (the other {lent} take its pooled maximum)"
     if contrast == "magnitude":
-        return 0.5 * peak, "FWHM (half of the maximum)"
-    return 0.5 * (healthy.mean + peak), "FWHM (half-way from remote mean to the maximum)"
+        return 0.5 * peak, f"FWHM (half of the maximum){name}"
+    return 0.5 * (healthy.mean + peak), f"FWHM (half-way from remote mean to the maximum){name}"
+
+
+def _highest(values: NDArray[np.floating]) -> float:
+    return float(values.max())
+
+
+def without_region(myocardium: NDArray[np.bool_], region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which slices have myocardium and none of it in ``region``, shape (slice,)."""
+    return np.asarray(myocardium.any(axis=(1, 2)) & ~(myocardium & region).any(axis=(1, 2)))
 
 
 def _each(
     image: NDArray[np.floating],
-    region: NDArray[np.bool_],
+    wall: NDArray[np.bool_],
     rule: Callable[[NDArray[np.floating]], float],
     per: Per,
+    region: NDArray[np.bool_] | None = None,
+    fewest: int = _FEWEST_VOXELS,
 ) -> NDArray[np.float64]:
-    """The rule's level per slice; slices with fewer than 10 voxels take the level of the whole stack."""
+    """The rule's level in every slice with wall, from ``region``; slices with fewer voxels take the stack's level."""
+    where = wall if region is None else region
     levels = np.full(len(image), np.nan)
-    if not region.any():
+    if not where.any():
         return levels
-    pooled = rule(image[region])
-    for z in np.flatnonzero(region.any(axis=(1, 2))):
-        alone = per == "slice" and np.count_nonzero(region[z]) >= _FEWEST_VOXELS
-        levels[z] = rule(image[z][region[z]]) if alone else pooled
+    shown = wall.any(axis=(1, 2))
+    alone = (np.count_nonzero(where, axis=(1, 2)) >= fewest) & (per == "slice")
+    if (shown & ~alone).any():
+        levels[shown & ~alone] = rule(image[where])
+    for z in np.flatnonzero(shown & alone):
+        levels[z] = rule(image[z][where[z]])
     return levels
 
 

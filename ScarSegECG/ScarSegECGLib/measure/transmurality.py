@@ -21,8 +21,8 @@ from ScarSegECGLib.measure.peak_transmurality import highest_transmurality
 from ScarSegECGLib.measure.remote import slice_centres
 
 CHORDS = 144
-WINDOW_MM = 12.0
-"""Length of wall over which the place of a maximum is looked for: a row of 1.4 mm voxels is 13 % of the wall."""
+MEAN_PIXELS = 0.3
+"""Pixels of wall by which voxels counted for a mean may be too many (the greatest on walls known on paper)."""
 TRANSMURALITY_BINS = (("0", 0.0), ("1-25", 25.0), ("26-50", 50.0), ("51-75", 75.0), ("76-100", 100.0))
 """The usual five bins, each up to and with its percentage (Kim et al. 2000, N Engl J Med 343:1445)."""
 _SAMPLES = 49
@@ -62,8 +62,8 @@ class WallChords:
 class SegmentTransmurality:
     """Transmurality and wall thickness of segments 1..n; arrays of shape (n,), NaN where a segment has no wall.
 
-    ``mean_percent`` averages over the whole segment, scar-free wall included; ``max_percent`` is the depth where
-    the scar is deepest (see :func:`segment_transmurality`); ``bins`` names the mean's bin.
+    ``mean_percent`` averages over the whole segment, scar-free wall included; ``max_percent`` is the share
+    of the 4 mm of wall that hold the most scar (see :func:`segment_transmurality`); ``bins`` names the mean's bin.
     """
 
     mean_percent: NDArray[np.float64]
@@ -202,12 +202,13 @@ def segment_transmurality(
 ) -> SegmentTransmurality:
     """Mean and maximum transmurality, its bin, and wall thickness of every segment.
 
-    The mean is the share of the chords' length that is scar, over all wall of the segment. The maximum is the depth
-    of the scar over the stretch of wall where it is deepest: the places whose share of 12 mm of wall cannot, with
-    this pixel, be told from the segment's highest one (it differs by less than 0.45 pixel of wall), in all slices of
-    the segment, never across its border. So it is what a reader sees as "the most transmural part", not one row of
-    voxels; :func:`~ScarSegECGLib.measure.peak_transmurality.highest_transmurality` tells how it is measured, which
-    is this project's own rule on published methods.
+    The mean is the share of the chords' length that is scar, over all wall of the segment. The maximum is the
+    greatest share of the wall that is scar over any 4 mm of wall within the segment, in any of its slices: scar of
+    even depth counts in full wherever it lies if it is 4 mm wide or wider, narrower scar with its part of 4 mm. Where
+    the whole segment holds even scar, the mean, which counts voxels, may lie above the maximum, which does not, by
+    at most 0.3 pixels of wall, and never where all wall is scar.
+    :mod:`ScarSegECGLib.measure.peak_transmurality` tells how it is kept free of the pixels' ups and downs, which is
+    this project's own rule on published methods.
 
     Parameters
     ----------
@@ -225,15 +226,15 @@ def segment_transmurality(
     flat, arc = label.ravel(), np.where(label > 0, chords.arc_mm, 0.0)
     total = np.bincount(flat, arc.ravel(), segments + 1)
     thick = np.bincount(flat, (arc * chords.thickness_mm).ravel(), segments + 1) / np.where(total > 0, total, np.nan)
-    highest = 100 * highest_transmurality(
-        scar & myocardium, cavity, myocardium, aha, spacing, _local_share(chords, label), label, segments
-    )
+    highest = 100 * highest_transmurality(scar, cavity, myocardium, aha, spacing, segments)
 
     at = np.nonzero((aha > 0) & myocardium)
     segment, weight = aha[at], _share_of_wall(at, chords, spacing)
     whole = np.bincount(segment, weight, segments + 1)
     mean = 100 * np.bincount(segment, weight * scar[at], segments + 1) / np.where(whole > 0, whole, np.nan)
-    highest = np.where(np.isnan(mean), np.nan, highest)
+    # Below the mean only by what counting voxels may have put it too high, which is nothing where all wall is scar.
+    doubt = np.minimum(100 * MEAN_PIXELS * 0.5 * (spacing[1] + spacing[2]) / thick, 100 - mean)
+    highest = np.where(np.isnan(mean), np.nan, np.fmax(highest, mean - doubt))
     bins = tuple(transmurality_bin(value) for value in mean[1:])
     return SegmentTransmurality(mean[1:], highest[1:], thick[1:], bins)
 
@@ -321,16 +322,3 @@ def _share_of_wall(
     offset = (rows - middle_row[one]) * normal_row[one] + (columns - middle_column[one]) * normal_column[one]
     widening = np.clip(1 + chords.curvature.ravel()[one] * offset, 0.2, 5.0)
     return 1.0 / (widening * np.maximum(chords.thickness_mm.ravel()[one], spacing[1]))
-
-
-def _local_share(chords: WallChords, label: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Scar share of 12 mm of wall about each chord, never across a segment's border."""
-    spacing = np.maximum(chords.arc_mm.mean(axis=1), 1e-6)
-    reach = np.minimum(np.rint(WINDOW_MM / 2 / spacing), CHORDS // 12).astype(int)[:, None]
-    scar, wall = chords.scar_mm.copy(), chords.thickness_mm.copy()
-    for shift in range(1, int(reach.max(initial=0)) + 1):
-        for signed in (shift, -shift):
-            same = (np.roll(label, signed, axis=1) == label) & (shift <= reach)
-            scar += np.where(same, np.roll(chords.scar_mm, signed, axis=1), 0.0)
-            wall += np.where(same, np.roll(chords.thickness_mm, signed, axis=1), 0.0)
-    return scar / np.maximum(wall, 1e-9)

@@ -106,6 +106,9 @@ training, on the held-out patients of all folds; so was that the ECG only ever a
 segment, about the estimate's mean error) was not tuned. An infarct's extent told by the expert himself (the last line)
 is more than an ECG can know, and stays below the 0.03 that was hoped for on degraded images.
 
+The branches were trained on segments whose RV insertions an earlier finder had placed (turned by up to 15 degrees at
+random); simulated ECGs and all figures here are by the present one. With the earlier one every Dice was within 0.001.
+
 """
 
 

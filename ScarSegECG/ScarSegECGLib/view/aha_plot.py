@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ScarSegECGLib.view.palette import INK, MUTED
-from ScarSegECGLib.view.shapes import Box, Label, Lines, Polyline, Shape, Stroke, Wedge, points
+from ScarSegECGLib.view.palette import INK, MUTED, WHITE
+from ScarSegECGLib.view.shapes import Box, Label, Lines, Polygon, Shape, Stroke, Wedge
 
 TERRITORIES = {"LAD": (1, 2, 7, 8, 13, 14, 17), "RCA": (3, 4, 9, 10, 15), "LCX": (5, 6, 11, 12, 16)}
 """Usual coronary territories (Cerqueira et al. 2002); about a quarter of infarcted segments disagree."""
@@ -63,16 +64,19 @@ def territory_marks(count: int, x: float, y: float, edges: tuple[float, ...]) ->
         ring, start, end = span(number)
         turns = (np.arange(start, end, step) / step).astype(int) % grid.shape[1]
         grid[ring, turns] = owner
-    stroke = Stroke(INK, 0.75)
-    shapes: list[Shape] = []
+    lines: list[NDArray[np.float64]] = []
     for ring, row in enumerate(grid):
         inner = edges[ring - 1] if ring else 0.0
         for i in range(len(row)):
             if ring and row[i] != row[i - 1]:
                 edge = Wedge(x, y, inner, edges[ring], i * step, i * step)
-                shapes.append(Polyline(points([edge.arc(inner)[0], edge.arc(edges[ring])[0]]), stroke))
+                lines.append(np.array([[edge.arc(inner)[0], edge.arc(edges[ring])[0]]]))
             if ring and grid[ring - 1, i] not in ("", row[i]):
-                shapes.append(Polyline(Wedge(x, y, 0, inner, i * step, (i + 1) * step).arc(inner), stroke))
+                arc = Wedge(x, y, 0, inner, i * step, (i + 1) * step).arc(inner)
+                lines.append(np.stack([arc[:-1], arc[1:]], axis=1))
+    # A white edge, for the border runs between dark segments too.
+    ends = np.concatenate(lines)
+    shapes: list[Shape] = [Lines(ends, stroke) for stroke in (Stroke(WHITE, 1.5), Stroke(INK, 0.75))]
     for owner, angle in _TERRITORY_AT.items():
         turn = np.radians(angle)
         align: Literal["left", "right"] = "right" if np.cos(turn) < 0 else "left"
@@ -81,12 +85,15 @@ def territory_marks(count: int, x: float, y: float, edges: tuple[float, ...]) ->
     return tuple(shapes)
 
 
-def hatch(region: Wedge, spacing: float, avoid: tuple[Box, ...], stroke: Stroke) -> Lines:
-    """Diagonal hatch inside a wedge, leaving out boxes (its label)."""
-    reach, step = region.outer * 1.5, 0.12
+def hatch(region: Wedge | Polygon, spacing: float, avoid: tuple[Box, ...], stroke: Stroke) -> Lines:
+    """Diagonal hatch inside an area, leaving out boxes (its label)."""
+    rings = np.vstack(region.rings() if isinstance(region, Wedge) else region.rings)
+    low, high = rings.min(axis=0), rings.max(axis=0)
+    (x, y), reach, step = (low + high) / 2, float(np.hypot(*(high - low))) / 2, 0.12
     along = np.arange(-reach, reach, step)
-    offsets = np.arange(-reach, reach, spacing)[:, None]
-    at = np.stack([region.x + (along - offsets) * np.sqrt(0.5), region.y + (along + offsets) * np.sqrt(0.5)], axis=-1)
+    # Lines through the middle, so that an island narrower than the spacing gets one.
+    offsets = spacing * np.arange(-int(reach / spacing), int(reach / spacing) + 1)[:, None]
+    at = np.stack([x + (along - offsets) * np.sqrt(0.5), y + (along + offsets) * np.sqrt(0.5)], axis=-1)
     inside = region.contains(at)
     for left, bottom, right, top in avoid:
         inside &= ~np.all((at > (left, bottom)) & (at < (right, top)), axis=-1)

@@ -11,7 +11,18 @@ import numpy as np
 from ScarSegECGLib.case import Agreement
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view.aha_plot import hatch, orientation_words, segment_wedge, territory_marks
-from ScarSegECGLib.view.legend import PURPOSE_ROOM, Key, colour_bar, flow, key_rows, purpose_line, stepped_bar
+from ScarSegECGLib.view.ecg_rim import RIM, mark, mark_keys, rim_band, rim_keys, rim_lines
+from ScarSegECGLib.view.legend import (
+    AXIS_LEADING,
+    PURPOSE_ROOM,
+    Key,
+    axis_lines,
+    colour_bar,
+    flow,
+    key_rows,
+    purpose_line,
+    stepped_bar,
+)
 from ScarSegECGLib.view.palette import (
     HATCH,
     INK,
@@ -39,6 +50,7 @@ from ScarSegECGLib.view.shapes import (
     points,
     text_width,
     wrap,
+    wrapped,
 )
 
 WIDTH = 90.0
@@ -46,7 +58,7 @@ RADIUS = 36.0
 _X = WIDTH / 2
 _EDGES = (RADIUS * 0.2, RADIUS * 0.465, RADIUS * 0.735, RADIUS)
 _NUMBER, _VALUE, _TITLE, _SUBTITLE = 2.9, 3.9, 3.9, 3.2
-_RIM = 1.5
+_HALF_MARK = 1.6
 _BORDER = Stroke(WHITE, 0.45)
 _EDGE = Stroke(RULE, 0.25)
 
@@ -81,12 +93,16 @@ def bullseye(
     title: str = "",
     subtitle: str = "",
     unit: str = "%",
+    axis: str = "",
     vmin: float = 0.0,
     vmax: float = 100.0,
     imaged: Sequence[bool] | None = None,
     outer_ring: Sequence[float | None] | None = None,
-    outer_ring_title: str = "rim: ECG estimate",
+    outer_ring_title: str = "rim: ECG estimate, no finding, %",
     agreement: Sequence[Agreement | None] | None = None,
+    agreement_title: str = "ECG against image:",
+    signs: Sequence[str] | None = None,
+    sign_words: Sequence[tuple[str, str]] = (),
     territories: bool = False,
     bins: Bins | None = None,
     selected: int | None = None,
@@ -99,20 +115,28 @@ def bullseye(
         Segment 1 first; ``None`` or NaN where nothing is known. 16 leave the apical cap out.
     title : str
     subtitle : str
-        Smaller, below the title: how the values were found.
+        Smaller, below the title: how the values were found; each of its lines is wrapped.
     unit : str
-        Printed beside the colour bar.
+        Printed beside the colour bar; "" for none.
+    axis : str
+        Below the colour bar: of what the values are a part.
     vmin, vmax : float
         Ends of the colour scale.
     imaged : sequence of bool, optional
         ``False`` hatches a segment and says "not imaged".
     outer_ring : sequence of numbers or None, optional
-        A second value per segment (the ECG's estimate) on the same scale, drawn as a rim along the outer edge of
-        the segment's own wedge, so that no segment is left out.
+        The ECG's estimate per segment, 0..100 %, drawn as a rim along the outer edge of the segment's own wedge, so
+        that no segment is left out. It has strokes instead of the colours of the scale: it is no finding.
     outer_ring_title : str
         What the rim is.
     agreement : sequence of {"agree", "disagree", "ecg cannot tell"} or None, optional
         Marked beside each segment's number.
+    agreement_title : str
+        What the marks judge; stands before them in the legend.
+    signs : sequence of str, optional
+        A sign or two printed after each segment's value; "" for none.
+    sign_words : sequence of (sign, words)
+        The legend of the signs; those that do not occur are left out.
     territories : bool
         Outline and name the usual coronary territories.
     bins : Bins, optional
@@ -131,17 +155,31 @@ def bullseye(
         When the sequences do not fit each other or the scale is empty.
     """
     count = len(values)
-    _check(count, imaged, outer_ring, agreement, vmin, vmax)
+    _check(count, imaged, outer_ring, agreement, signs, vmin, vmax)
     reached = [True] * count if imaged is None else list(imaged)[:count]
     known = [_number(v) if ok else None for v, ok in zip(values, reached, strict=True)]
     rim = None if outer_ring is None else [_number(v) for v in outer_ring]
     marks: list[Agreement | None] = [None] * count if agreement is None else list(agreement)
+    behind = [""] * count if signs is None else [s if v is not None else "" for s, v in zip(signs, known, strict=True)]
     scale = _Scale(vmin, vmax, bins)
 
-    rows = flow(_keys(known, reached, rim, marks, territories, outer_ring_title), WIDTH - 6.0)
+    rows = [] if rim is None else list(rim_keys(outer_ring_title))
+    rows += flow(
+        [
+            *mark_keys({m for m, ok in zip(marks, reached, strict=True) if ok}, agreement_title),
+            *(
+                Key((Label(0.0, 0.0, sign, 3.4, INK, bold=True),), 2.4, f"{words}")
+                for sign, words in sign_words
+                if any(sign in shown for shown in behind)
+            ),
+            *_keys(known, reached, rim, territories),
+        ],
+        WIDTH - 6.0,
+    )
     lines = [Label(_X, 0.0, text, _TITLE, INK, bold=True) for text in wrap(title, WIDTH - 6.0, _TITLE, bold=True)]
-    lines += [Label(_X, 0.0, text, _SUBTITLE, MUTED) for text in wrap(subtitle, WIDTH - 6.0, _SUBTITLE)]
-    bar_y = 7.6 + PURPOSE_ROOM + 4.8 * len(rows)
+    lines += [Label(_X, 0.0, text, _SUBTITLE, MUTED) for text in wrapped(subtitle, WIDTH - 6.0, _SUBTITLE)]
+    below = axis_lines(axis, WIDTH - 6.0)
+    bar_y = 7.6 + PURPOSE_ROOM + 4.8 * len(rows) + AXIS_LEADING * len(below)
     y = bar_y + 10.5 + RADIUS
     height = y + RADIUS + 6.8 + (1.2 + 5.0 * len(lines) if lines else 0.0)
 
@@ -152,7 +190,10 @@ def bullseye(
         if not reached[i]:
             shapes += _not_imaged(wedge)
         else:
-            shapes += _segment(wedge, known[i], None if rim is None else (rim[i],), marks[i], scale)
+            shapes += _segment(wedge, known[i], None if rim is None else (rim[i],), marks[i], behind[i], scale)
+    if rim is not None:
+        seen = [i for i in range(count) if reached[i]]
+        shapes += rim_lines([segment_wedge(i + 1, _X, y, _EDGES) for i in seen], [rim[i] for i in seen])
     shapes.append(Wedge(_X, y, 0.0, RADIUS, 0.0, 360.0, stroke=_EDGE))
     if count == 16:
         shapes.append(Wedge(_X, y, 0.0, _EDGES[0], 0.0, 360.0, WHITE, stroke=_EDGE))
@@ -168,10 +209,15 @@ def bullseye(
     else:
         fills = [scale.step(i) for i in range(len(bins.upper))]
         shapes += stepped_bar((11.0, bar_y, WIDTH - 11.0, bar_y + 3.2), fills, bins.words, unit)
-    shapes += key_rows(rows, _X, bar_y - 7.4)
+    shapes += [replace(line, x=_X, y=bar_y - 7.0 - AXIS_LEADING * i) for i, line in enumerate(below)]
+    shapes += key_rows(rows, _X, bar_y - 7.4 - AXIS_LEADING * len(below))
     shapes.append(purpose_line(_X))
     return Drawing(
-        WIDTH, height, tuple(shapes), "segment", ", ".join(filter(None, (title, subtitle))) or "AHA bullseye"
+        WIDTH,
+        height,
+        tuple(shapes),
+        "segment",
+        ", ".join(filter(None, (title, *subtitle.split("\n")))) or "AHA bullseye",
     )
 
 
@@ -185,6 +231,7 @@ def _check(
     imaged: Sequence[bool] | None,
     rim: Sequence[float | None] | None,
     marks: Sequence[Agreement | None] | None,
+    signs: Sequence[str] | None,
     vmin: float,
     vmax: float,
 ) -> None:
@@ -192,7 +239,7 @@ def _check(
         raise InputError(f"A bullseye needs 16 or 17 values, one per AHA segment, not {count}")
     if imaged is not None and len(imaged) not in (count, 17):
         raise InputError(f"'imaged' has {len(imaged)} entries for {count} segments: give one per segment")
-    for name, given in (("outer_ring", rim), ("agreement", marks)):
+    for name, given in (("outer_ring", rim), ("agreement", marks), ("signs", signs)):
         if given is not None and len(given) != count:
             raise InputError(f"'{name}' has {len(given)} entries for {count} segments: give one per segment")
     if not vmax > vmin:
@@ -226,10 +273,10 @@ def _lines(size: float, digits: int, number: int, marked: bool) -> tuple[tuple[f
     """Left, right and outer edge (mm) of the two lines of text in a wedge, figures being 0.73 em high."""
     half = text_width("0" * digits, size, bold=True) / 2
     upper = text_width(str(number), _NUMBER) / 2
-    right = upper - 1.5 + 2.9 if marked else upper
+    right = upper - _HALF_MARK + 3.2 if marked else upper
     top = _number_y(size) + 0.365 * _NUMBER
     low = _value_y() - 0.365 * size
-    return (-half, half, low), (-half, half, low + 0.73 * size), (-upper - (1.5 if marked else 0.0), right, top)
+    return (-half, half, low), (-half, half, low + 0.73 * size), (-upper - (_HALF_MARK if marked else 0.0), right, top)
 
 
 def _number_y(size: float) -> float:
@@ -251,59 +298,41 @@ def _not_imaged(wedge: Wedge) -> list[Shape]:
 
 
 def _segment(
-    wedge: Wedge, value: float | None, rim: tuple[float | None] | None, mark: Agreement | None, scale: _Scale
+    wedge: Wedge,
+    value: float | None,
+    rim: tuple[float | None] | None,
+    verdict: Agreement | None,
+    sign: str,
+    scale: _Scale,
 ) -> list[Shape]:
     fill = NO_VALUE if value is None else scale.colour(value)
     ink = text_on(fill)
     shapes: list[Shape] = [replace(wedge, fill=fill, stroke=_BORDER)]
     depth = 0.0
     if rim is not None:
-        depth = _RIM
-        band = NO_VALUE if rim[0] is None else scale.colour(rim[0])
-        outer = replace(wedge, inner=wedge.outer - depth, fill=band, stroke=_BORDER)
-        shapes.append(outer)
-    text = "–" if value is None else f"{value:.0f}"
-    x, y, size = _place(wedge.key, len(text), depth, mark is not None)
+        depth = RIM
+        shapes.append(rim_band(wedge, rim[0], _BORDER))
+    text = "–" if value is None else f"{value:.0f}{sign}"
+    x, y, size = _place(wedge.key, len(text), depth, verdict is not None)
     x, y = wedge.x + x, wedge.y + y
     shapes.append(Label(x, y + _value_y(), text, size, ink, bold=True))
     number = Label(x, y + _number_y(size), str(wedge.key), _NUMBER, ink)
-    if mark is not None:
+    if verdict is not None:
         # Number and mark share the upper line, centred together.
-        number = replace(number, x=x - 1.5)
+        number = replace(number, x=x - _HALF_MARK)
         width = text_width(number.text, _NUMBER)
-        shapes += [moved(s, number.x + width / 2 + 1.6, number.y) for s in _mark(mark, ink)]
+        shapes += [moved(s, number.x + width / 2 + 1.8, number.y) for s in mark(verdict, ink, fill)]
     return [*shapes, number]
-
-
-def _mark(mark: Agreement, colour: Colour) -> tuple[Shape, ...]:
-    """Tick, cross or question mark round (0, 0), about 2 mm."""
-    stroke = Stroke(colour, 0.42)
-    if mark == "agree":
-        return (Polyline(points([(-0.95, 0.0), (-0.3, -0.75), (1.0, 0.95)]), stroke),)
-    if mark == "disagree":
-        cross = [(-0.85, -0.85), (0.85, 0.85)], [(-0.85, 0.85), (0.85, -0.85)]
-        return tuple(Polyline(points(line), stroke) for line in cross)
-    return (Label(0.0, 0.0, "?", _NUMBER, colour),)
 
 
 def _keys(
     known: Sequence[float | None],
     reached: Sequence[bool],
     rim: Sequence[float | None] | None,
-    marks: Sequence[Agreement | None],
     territories: bool,
-    rim_title: str,
 ) -> list[Key]:
     keys: list[Key] = []
     swatch = (-1.9, -1.3, 1.9, 1.3)
-    if rim is not None:
-        arc = Wedge(0.0, -6.0, 4.4, 7.4, 72.0, 108.0, NO_VALUE)
-        keys.append(Key((arc, replace(arc, inner=6.5, fill=SELECTED)), 4.6, rim_title))
-    keys += [
-        Key(_mark(mark, INK), 2.2, mark.replace("ecg", "ECG"))
-        for mark in ("agree", "disagree", "ecg cannot tell")
-        if mark in marks
-    ]
     if not all(reached):
         square = box_polygon(swatch, fill=NOT_IMAGED, stroke=_EDGE)
         lines = [Polyline(points([(x - 0.9, -1.2), (x + 0.9, 1.2)]), Stroke(HATCH, 0.22)) for x in (-0.9, 0.1, 1.0)]

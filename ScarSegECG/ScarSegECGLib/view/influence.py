@@ -8,9 +8,20 @@ import numpy as np
 
 from ScarSegECGLib.case import Anatomy, FloatArray, LgeStack
 from ScarSegECGLib.view.legend import Key, colour_bar
-from ScarSegECGLib.view.palette import CAVITY, DIVERGING_ANCHORS, MUTED, MYOCARDIUM, colours_of
+from ScarSegECGLib.view.palette import CAVITY, DIVERGING_ANCHORS, IMAGE_GREY, MUTED, MYOCARDIUM, colours_of
 from ScarSegECGLib.view.panels import LINE, Frame, lv_outlines
-from ScarSegECGLib.view.shapes import Box, Label, Polyline, RasterImage, Shape, Stroke, points
+from ScarSegECGLib.view.shapes import (
+    Box,
+    Label,
+    Lines,
+    Polyline,
+    RasterImage,
+    Shape,
+    Stroke,
+    box_polygon,
+    points,
+    text_width,
+)
 from ScarSegECGLib.view.sheet import Painter
 
 _LEAST_LIMIT = 0.05
@@ -37,9 +48,10 @@ def influence_painter(stack: LgeStack, anatomy: Anatomy, change: FloatArray, lim
     return paint
 
 
-def influence_bar(x: float, top: float, limit: float) -> tuple[Shape, ...]:
-    """The change's colour bar, centred on ``x``."""
-    box = (x - 25.0, top - 3.0, x + 25.0, top)
+def influence_bar(x: float, top: float, limit: float, room: float) -> tuple[Shape, ...]:
+    """The change's colour bar, centred on ``x``, with its words in a width of ``room`` mm."""
+    half = min(25.0, room / 2 - 1.6 - text_width("more scar", 3.0))
+    box = (x - half, top - 3.0, x + half, top)
     bar = colour_bar(box, (-limit, 0.0, limit), -limit, limit, "", anchors=DIVERGING_ANCHORS)
     less = Label(box[0] - 1.6, top - 1.5, "less scar", 3.0, MUTED, "right")
     more = Label(box[2] + 1.6, top - 1.5, "more scar", 3.0, MUTED, "left")
@@ -49,7 +61,13 @@ def influence_bar(x: float, top: float, limit: float) -> tuple[Shape, ...]:
 def outline_keys() -> list[Key]:
     """Legend of the LV's outlines."""
     line = points([(-2.0, 0.0), (2.0, 0.0)])
+    broken = [[(x, 0.0), (x + 0.7, 0.0)] for x in (-1.9, -0.35, 1.2)]
     return [
-        Key((Polyline(line, Stroke(CAVITY, 1.6 * LINE)),), 4.0, "endocardium"),
-        Key((Polyline(line, Stroke(MYOCARDIUM, 1.6 * LINE)),), 4.0, "epicardium"),
+        Key(on_image(Polyline(line, Stroke(CAVITY, 1.3 * LINE))), 5.0, "endocardium"),
+        Key(on_image(Lines(np.array(broken), Stroke(MYOCARDIUM, 1.5 * LINE))), 5.0, "epicardium"),
     ]
+
+
+def on_image(*sample: Shape) -> tuple[Shape, ...]:
+    """A legend's sample as it is seen on an image: on dark grey."""
+    return box_polygon((-2.5, -1.5, 2.5, 1.5), fill=IMAGE_GREY), *sample

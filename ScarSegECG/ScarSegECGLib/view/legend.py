@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ScarSegECGLib.case import RESEARCH_USE
-from ScarSegECGLib.view.palette import MUTED, RULE, SCAR_ANCHORS, Colour, ramp
-from ScarSegECGLib.view.shapes import Box, Label, RasterImage, Shape, Stroke, box_polygon, moved, text_width
+from ScarSegECGLib.view.palette import INK, MUTED, RULE, SCAR_ANCHORS, Colour, ramp
+from ScarSegECGLib.view.shapes import Box, Label, RasterImage, Shape, Stroke, box_polygon, moved, text_width, wrap
 
 PURPOSE_ROOM = 3.0
 """Millimetres a picture leaves free at its foot for :func:`purpose_line`."""
@@ -39,21 +39,24 @@ def colour_bar(
     anchors: tuple[str, ...] = SCAR_ANCHORS,
     size: float = 3.0,
 ) -> tuple[Shape, ...]:
-    """A horizontal colour bar over ``box``; the ticks' numbers stand below it, the unit to its right."""
+    """A horizontal colour bar over ``box``; the ticks' numbers stand below it, the unit, if any, to its right."""
     left, bottom, right, top = box
     pixels = np.rint(ramp(anchors)[None] * 255).astype(np.uint8)
     shapes: list[Shape] = [RasterImage(box, pixels), box_polygon(box, stroke=Stroke(RULE, 0.2))]
     for value in ticks:
         x = left + (value - vmin) / (vmax - vmin) * (right - left)
         shapes.append(Label(x, bottom - 0.85 * size, tick_text(value), size, MUTED))
-    shapes.append(Label(right + 1.6, (bottom + top) / 2, unit, size, MUTED, "left"))
-    return tuple(shapes)
+    return (*shapes, *_unit(box, unit, size))
+
+
+def _unit(box: Box, unit: str, size: float) -> tuple[Label, ...]:
+    return (Label(box[2] + 1.6, (box[1] + box[3]) / 2, unit, size, MUTED, "left"),) if unit else ()
 
 
 def stepped_bar(
     box: Box, fills: Sequence[Colour], words: Sequence[str], unit: str, size: float = 3.0
 ) -> tuple[Shape, ...]:
-    """A bar of equal steps; each step's words stand below it, the unit to the bar's right."""
+    """A bar of equal steps; each step's words stand below it, the unit, if any, to the bar's right."""
     left, bottom, right, top = box
     step = (right - left) / len(fills)
     shapes: list[Shape] = []
@@ -61,8 +64,15 @@ def stepped_bar(
         x = left + i * step
         shapes.append(box_polygon((x, bottom, x + step, top), fill=fill, stroke=Stroke(RULE, 0.2)))
         shapes.append(Label(x + step / 2, bottom - 0.85 * size, text, size, MUTED))
-    shapes.append(Label(right + 1.6, (bottom + top) / 2, unit, size, MUTED, "left"))
-    return tuple(shapes)
+    return (*shapes, *_unit(box, unit, size))
+
+
+AXIS_LEADING = 4.4
+
+
+def axis_lines(text: str, width: float, size: float = 3.0) -> list[Label]:
+    """What a colour bar's numbers are, with their denominator; the lines' places are the caller's to set."""
+    return [Label(0.0, 0.0, line, size, INK) for line in wrap(text, width, size)]
 
 
 def flow(keys: Sequence[Key], width: float, size: float = 3.0, gap: float = 4.0) -> list[list[Key]]:

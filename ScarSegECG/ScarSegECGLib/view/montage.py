@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.anatomy.aha import UNSURE
 from ScarSegECGLib.case import SCAR, Anatomy, FloatArray, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.contours import MVO
 from ScarSegECGLib.view import palette
-from ScarSegECGLib.view.influence import influence_bar, influence_painter, outline_keys, scale_end
+from ScarSegECGLib.view.aha_plot import hatch
+from ScarSegECGLib.view.influence import influence_bar, influence_painter, on_image, outline_keys, scale_end
 from ScarSegECGLib.view.legend import Key
 from ScarSegECGLib.view.palette import INK, WHITE
-from ScarSegECGLib.view.panels import LINE, Frame, loops_on_paper, lv_outlines
+from ScarSegECGLib.view.panels import LINE, PAGE_WIDTH, Frame, loops_on_paper, lv_outlines
 from ScarSegECGLib.view.shapes import (
     Box,
     Drawing,
@@ -31,7 +35,9 @@ from ScarSegECGLib.view.sheet import Painter, slice_sheet
 
 _SCAR_ALPHA = 0.38
 _MARK_SIZE = 1.7
-_UNSURE = 0.3
+SMALLEST_LETTER = 2.2
+"""Em of the smallest letters of a montage, mm."""
+_LEAST_PAGE = 62.0
 
 
 def montage(
@@ -44,7 +50,10 @@ def montage(
     with_raw: bool = True,
     aha_borders: bool = False,
     title: str = "",
+    subtitle: str = "",
     field_mm: float = 120.0,
+    mvo: NDArray[np.bool_] | None = None,
+    page_width: float = PAGE_WIDTH,
 ) -> Drawing:
     """Lay out all slices.
 
@@ -52,7 +61,7 @@ def montage(
     ----------
     stack : LgeStack
     labels : uint8 array, shape (slice, row, column)
-        0 background, 1 LV cavity, 2 myocardium without scar, 3 scar.
+        0 background, 1 LV cavity, 2 myocardium without scar, 3 scar, 4 MVO (drawn as a part of the scar).
     anatomy : Anatomy
         On the same grid.
     probability : float array, same shape, optional
@@ -64,8 +73,14 @@ def montage(
     aha_borders : bool
         Draw and number the AHA segments.
     title : str
+    subtitle : str
+        Smaller, below the title: how the scar was found; each of its lines is wrapped.
     field_mm : float
         Side of the square shown, centred on the LV.
+    mvo : bool array, same shape, optional
+        Microvascular obstruction, hatched within the scar; that of the labels when absent.
+    page_width : float
+        Width for the panels, mm; at least 60. See :func:`width_for` for a picture of few pixels.
 
     Returns
     -------
@@ -75,19 +90,26 @@ def montage(
     Raises
     ------
     InputError
-        When the arrays are not on one grid.
+        When the arrays are not on one grid, or the page is too narrow.
     """
-    for name, array in (("segmentation", labels), ("probability", probability), ("influence", influence)):
+    if page_width < _LEAST_PAGE:
+        raise InputError(f"A montage {page_width:.0f} mm wide cannot be read: give at least {_LEAST_PAGE:.0f} mm")
+    named = ("segmentation", labels), ("probability", probability), ("influence", influence), ("MVO", mvo)
+    for name, array in named:
         if array is not None and array.shape != stack.voxels.shape:
             raise InputError(f"The {name} is {array.shape}, the image {stack.voxels.shape}: they must share one grid")
+
+    dark = labels == MVO if mvo is None else mvo
+    scar = (labels == SCAR) | (labels == MVO)
 
     def overlay(frame: Frame, index: int, box: Box) -> Sequence[Shape]:
         plane = stack.voxels[index]
         shapes: list[Shape] = [frame.grey(plane, box, index + 1)]
-        shapes += _scar(labels[index] == SCAR, None if probability is None else probability[index], frame, box)
+        shapes += _scar(scar[index], None if probability is None else probability[index], frame, box)
         if aha_borders:
             shapes += _segments(anatomy, frame, index, box)
-        return [*shapes, *lv_outlines(anatomy, frame, index, box), *_insertions(anatomy, frame, index, box)]
+        shapes += [*_mvo(dark[index], frame, box), *lv_outlines(anatomy, frame, index, box)]
+        return [*shapes, *_insertions(anatomy, frame, index, box)]
 
     painters: list[tuple[str, Painter]] = [("scar and outlines", overlay)]
     if with_raw:
@@ -98,16 +120,46 @@ def montage(
         painters.append(("change by the ECG", influence_painter(stack, anatomy, influence, end)))
 
         def bar(x: float, top: float) -> Sequence[Shape]:
-            return influence_bar(x, top, end)
+            return influence_bar(x, top, end, page_width)
 
-    return slice_sheet(stack, anatomy, painters, _keys(anatomy), title=title, field_mm=field_mm, bar=bar)
+    return slice_sheet(
+        stack,
+        anatomy,
+        painters,
+        _keys(anatomy, bool(dark.any())),
+        title=title,
+        subtitle=subtitle,
+        field_mm=field_mm,
+        page_width=page_width,
+        bar=bar,
+    )
+
+
+def width_for(width_px: int) -> float:
+    """The ``page_width`` at which the smallest letters of a montage of so many pixels across are 9 pixels high.
+
+    Raises
+    ------
+    InputError
+        Below 270 pixels, which no montage can be read at.
+    """
+    width = min(width_px * SMALLEST_LETTER / 9.0 - 4.0, PAGE_WIDTH)
+    if width < _LEAST_PAGE:
+        least = int(np.ceil((_LEAST_PAGE + 4.0) * 9.0 / SMALLEST_LETTER))
+        raise InputError(f"A montage of {width_px} pixels across cannot be read: give at least {least}")
+    return width
 
 
 def _scar(mask: NDArray[np.bool_], probability: NDArray | None, frame: Frame, box: Box) -> list[Shape]:
     loops = loops_on_paper(mask, frame, box)
     if not loops:
         return []
-    edges: list[Shape] = [Polyline(loop, Stroke(palette.SCAR, LINE), closed=True) for loop in loops]
+    # The dark edge parts scar from blood where print or eye has no colours.
+    edges: list[Shape] = [
+        Polyline(loop, stroke, closed=True)
+        for stroke in (Stroke(INK, 2.2 * LINE), Stroke(palette.SCAR, LINE))
+        for loop in loops
+    ]
     if probability is None:
         return [Polygon(loops, palette.SCAR, _SCAR_ALPHA), *edges]
     inside = frame.crop(mask.astype(np.float32), order=1) >= 0.5
@@ -115,6 +167,20 @@ def _scar(mask: NDArray[np.bool_], probability: NDArray | None, frame: Frame, bo
     alpha = np.where(inside, 0.12 + 0.48 * sure, 0.0)
     rgba = np.dstack([np.broadcast_to(palette.SCAR, (*alpha.shape, 3)), alpha])
     return [RasterImage(box, np.rint(rgba * 255).astype(np.uint8)), *edges]
+
+
+def _mvo(mask: NDArray[np.bool_], frame: Frame, box: Box) -> list[Shape]:
+    # Voxel by voxel: these islands are so small that a smoothed outline would lose a third of them.
+    loops = loops_on_paper(mask, frame, box, smoothing=0.0)
+    return _hatched(Polygon(loops)) if loops else []
+
+
+def _hatched(area: Polygon) -> list[Shape]:
+    """MVO: white hatch on dark, in a white line with a dark edge; seen in grey as in colour."""
+    edges = [
+        Polyline(loop, stroke, closed=True) for stroke in (Stroke(INK, 0.5), Stroke(WHITE, 0.22)) for loop in area.rings
+    ]
+    return [replace(area, fill=INK, alpha=0.55), hatch(area, 0.75, (), Stroke(WHITE, 0.18)), *edges]
 
 
 def _ray(anatomy: Anatomy, frame: Frame, index: int, degrees: float, box: Box) -> tuple[Points, NDArray[np.float64]]:
@@ -136,7 +202,7 @@ def _insertions(anatomy: Anatomy, frame: Frame, index: int, box: Box) -> list[Sh
     shapes: list[Shape] = []
     if not np.isfinite(anatomy.centres_mm[index]).all():
         return shapes
-    sure = bool(anatomy.insertion_confidence[index] >= _UNSURE)
+    sure = bool(anatomy.insertion_confidence[index] >= UNSURE)
     for up, degrees in zip((True, False), anatomy.insertions_deg[index], strict=True):
         ends, _ = _ray(anatomy, frame, index, degrees, box) if np.isfinite(degrees) else (points([]), None)
         if len(ends):
@@ -194,13 +260,17 @@ def _border_angles(plane: NDArray, centre: NDArray[np.float64], spacing: tuple[f
     return [_circular_mean(np.array(at) * spacing - centre) for at in found.values()]
 
 
-def _keys(anatomy: Anatomy) -> list[Key]:
-    swatch = box_polygon((-1.9, -1.2, 1.9, 1.2), fill=palette.SCAR, alpha=0.6, stroke=Stroke(palette.SCAR, LINE))
-    keys = [*outline_keys(), Key((swatch,), 4.0, "scar")]
+def _keys(anatomy: Anatomy, with_mvo: bool) -> list[Key]:
+    edge = box_polygon((-1.8, -1.0, 1.8, 1.0), stroke=Stroke(INK, 2.2 * LINE))
+    swatch = replace(edge, fill=palette.SCAR, alpha=_SCAR_ALPHA, stroke=None)
+    scar = on_image(swatch, edge, replace(edge, stroke=Stroke(palette.SCAR, LINE)))
+    keys = [*outline_keys(), Key(scar, 5.0, "scar")]
+    if with_mvo:
+        keys.append(Key(on_image(swatch, *_hatched(box_polygon((-1.5, -0.8, 1.5, 0.8)))), 5.0, "MVO, part of the scar"))
     if np.isfinite(anatomy.insertions_deg).any():
         for up, words in ((True, "anterior RV insertion"), (False, "inferior RV insertion")):
-            keys.append(Key(_triangle(up, True, np.zeros(2)), _MARK_SIZE, words))
+            keys.append(Key(on_image(*_triangle(up, True, np.zeros(2))), 5.0, words))
         known = np.isfinite(anatomy.insertions_deg).any(axis=1)
-        if (anatomy.insertion_confidence[known] < _UNSURE).any():
-            keys.append(Key(_triangle(True, False, np.zeros(2)), _MARK_SIZE, "hollow: uncertain"))
+        if (anatomy.insertion_confidence[known] < UNSURE).any():
+            keys.append(Key(on_image(*_triangle(True, False, np.zeros(2))), 5.0, "hollow: uncertain"))
     return keys

@@ -97,7 +97,7 @@ def _artists(shape: Shape, mm: Transform) -> list[PathPatch | Line2D | LineColle
             return [line]
         case Lines():
             lines = LineCollection(list(shape.ends), colors=[shape.stroke.colour], transform=mm)
-            lines.set(linewidth=shape.stroke.width / MM_PER_POINT, alpha=shape.stroke.alpha)
+            lines.set(linewidth=shape.stroke.width / MM_PER_POINT, alpha=shape.stroke.alpha, capstyle="projecting")
             return [lines]
         case Label():
             return list(_text(shape, mm))

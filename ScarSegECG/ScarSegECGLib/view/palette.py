@@ -36,6 +36,10 @@ NOT_IMAGED = rgb("#eceef0")
 HATCH = rgb("#9aa3ab")
 NO_VALUE = rgb("#dde1e4")
 SELECTED = rgb("#0b6fb8")
+# The ECG's estimate is no finding of the image: grey-blue strokes on white, never a colour of the scar ramp.
+ECG_STROKE = rgb("#47586d")
+# What the keys of marks drawn on an image lie on, so that a white mark is seen in the legend too.
+IMAGE_GREY = rgb("#2a2f34")
 
 PAPER_FINE = rgb("#f8d9d8")
 PAPER_BOLD = rgb("#eca9a8")

@@ -11,12 +11,14 @@ from scipy.ndimage import map_coordinates
 from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.view.contours import outlines
 from ScarSegECGLib.view.palette import BLACK, CAVITY, INK, MYOCARDIUM, WHITE
-from ScarSegECGLib.view.shapes import Box, Label, Points, Polyline, RasterImage, Shape, Stroke, points
+from ScarSegECGLib.view.shapes import Box, Label, Points, Polyline, RasterImage, Shape, Stroke, dashes, points
 
 PAGE_WIDTH, PAGE_HEIGHT = 190.0, 250.0
 CAPTION = 4.8
 _PAIR_GAP, _PANEL_GAP, _ROW_GAP = 3.0, 0.5, 1.2
 _PIXELS = 288
+_SCREEN_PANEL = 46.0
+_NAMED_PANEL = 24.0
 LINE = 0.32
 _WORD = 2.4
 LEVELS = {range(1, 7): "basal", range(7, 13): "mid", range(13, 17): "apical", range(17, 18): "apex"}
@@ -59,13 +61,18 @@ class Sheet:
         return x, y - self.panel, x + self.panel, y
 
 
-def sheet_for(slices: int, per_slice: int, largest: float = 62.0) -> Sheet:
-    """The sheet with the largest panels that fits an A4 page with its heading and legend."""
+def sheet_for(slices: int, per_slice: int, largest: float = 62.0, width: float = PAGE_WIDTH) -> Sheet:
+    """The sheet with the largest panels that fits an A4 page with its heading and legend.
+
+    A sheet narrower than that page (``width``, mm) is for a screen: it may be as long as it needs, its panels being as
+    large as they would be on paper where there is room for that.
+    """
+    height, largest = (PAGE_HEIGHT, largest) if width >= PAGE_WIDTH else (np.inf, min(largest, _SCREEN_PANEL))
 
     def panel(columns: int) -> float:
         rows = -(-slices // columns)
-        across = (PAGE_WIDTH - (columns - 1) * _PAIR_GAP) / columns - (per_slice - 1) * _PANEL_GAP
-        return min(across / per_slice, (PAGE_HEIGHT + _ROW_GAP) / rows - CAPTION - _ROW_GAP, largest)
+        across = (width - (columns - 1) * _PAIR_GAP) / columns - (per_slice - 1) * _PANEL_GAP
+        return min(across / per_slice, (height + _ROW_GAP) / rows - CAPTION - _ROW_GAP, largest)
 
     columns = max(range(1, slices + 1), key=lambda c: (round(panel(c), 6), c))
     return Sheet(slices, per_slice, columns, panel(columns))
@@ -129,7 +136,7 @@ def levels(anatomy: Anatomy) -> tuple[str, ...]:
 
 
 def orientation_marks(frame: Frame, box: Box) -> tuple[Shape, ...]:
-    """The four walls' names and a 10 mm bar inside a panel."""
+    """The four walls' names, where the panel has room for them, and a 10 mm bar."""
     left, bottom, right, top = box
     x, y, off = (left + right) / 2, (bottom + top) / 2, _WORD * 0.75
     names = (
@@ -141,7 +148,7 @@ def orientation_marks(frame: Frame, box: Box) -> tuple[Shape, ...]:
     start, length = left + 1.6, 10.0 * frame.scale(box)
     bar = points([(start, bottom + 1.6), (start + length, bottom + 1.6)])
     return (
-        *names,
+        *(names if right - left >= _NAMED_PANEL else ()),
         Polyline(bar, Stroke(BLACK, 0.9)),
         Polyline(bar, Stroke(WHITE, 0.5)),
         Label(start, bottom + 3.6, "10 mm", 2.2, WHITE, "left", halo=BLACK),
@@ -153,20 +160,17 @@ def caption(index: int, level: str, box: Box) -> Label:
     return Label(box[0], box[3] + CAPTION * 0.42, f"{index + 1}  {level}", 3.0, INK, "left")
 
 
-def loops_on_paper(mask: NDArray[np.bool_], frame: Frame, box: Box) -> tuple[Points, ...]:
+def loops_on_paper(mask: NDArray[np.bool_], frame: Frame, box: Box, smoothing: float = 1.2) -> tuple[Points, ...]:
     """A mask's outlines in paper coordinates; those that leave the panel run along its edge."""
     left, bottom, right, top = box
-    placed = (frame.place(loop, box) for loop in outlines(mask))
+    placed = (frame.place(loop, box) for loop in outlines(mask, smoothing))
     return tuple(points(np.clip(loop, (left, bottom), (right, top))) for loop in placed)
 
 
 def lv_outlines(anatomy: Anatomy, frame: Frame, index: int, box: Box, alpha: float = 1.0) -> tuple[Shape, ...]:
-    """Endocardium and epicardium of one slice."""
+    """Endocardium (an unbroken line) and epicardium (dashed) of one slice."""
     cavity = anatomy.cavity[index]
     endo, epi = loops_on_paper(cavity, frame, box), loops_on_paper(cavity | anatomy.myocardium[index], frame, box)
-    strokes = Stroke(CAVITY, LINE, alpha), Stroke(MYOCARDIUM, LINE, alpha)
-    return tuple(
-        Polyline(loop, stroke, closed=True)
-        for loops, stroke in zip((endo, epi), strokes, strict=True)
-        for loop in loops
-    )
+    # Told apart by the kind of line, because in grey and to colour-blind eyes the colours are alike.
+    inner = tuple(Polyline(loop, Stroke(CAVITY, LINE, alpha), closed=True) for loop in endo)
+    return (*inner, *(dashes(loop, Stroke(MYOCARDIUM, LINE * 1.15, alpha)) for loop in epi))

@@ -10,7 +10,16 @@ from numpy.typing import ArrayLike
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view.aha_plot import orientation_words
-from ScarSegECGLib.view.legend import PURPOSE_ROOM, Key, colour_bar, flow, key_rows, purpose_line
+from ScarSegECGLib.view.legend import (
+    AXIS_LEADING,
+    PURPOSE_ROOM,
+    Key,
+    axis_lines,
+    colour_bar,
+    flow,
+    key_rows,
+    purpose_line,
+)
 from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RULE, WHITE, colours_of
 from ScarSegECGLib.view.shapes import (
     Drawing,
@@ -23,6 +32,7 @@ from ScarSegECGLib.view.shapes import (
     box_polygon,
     points,
     wrap,
+    wrapped,
 )
 
 WIDTH = 90.0
@@ -38,6 +48,7 @@ def polar_map(
     title: str = "",
     subtitle: str = "",
     unit: str = "%",
+    axis: str = "",
     vmin: float = 0.0,
     vmax: float = 100.0,
     levels: Sequence[str] | None = None,
@@ -51,8 +62,11 @@ def polar_map(
         (0 = lateral, counter-clockwise, anterior up). NaN where nothing is known.
     title : str
     subtitle : str
-        Smaller, below the title: how the values were found, which slices the rings are.
+        Smaller, below the title: how the values were found, which slices the rings are; each line is wrapped.
     unit : str
+        Beside the colour bar; "" for none.
+    axis : str
+        Below the colour bar: of what the values are a part.
     vmin, vmax : float
         Ends of the colour scale.
     levels : sequence of str, optional
@@ -74,11 +88,12 @@ def polar_map(
     if levels is not None and len(levels) != len(table):
         raise InputError(f"{len(levels)} levels for {len(table)} slices: give one per slice")
     heading = [Label(WIDTH / 2, 0.0, text, 3.9, INK, bold=True) for text in wrap(title, WIDTH - 6.0, 3.9, bold=True)]
-    heading += [Label(WIDTH / 2, 0.0, text, 3.2, MUTED) for text in wrap(subtitle, WIDTH - 6.0, 3.2)]
+    heading += [Label(WIDTH / 2, 0.0, text, 3.2, MUTED) for text in wrapped(subtitle, WIDTH - 6.0, 3.2)]
+    below = axis_lines(axis, WIDTH - 6.0)
     missing = bool(np.isnan(table).any())
     keys = [Key((box_polygon((-1.9, -1.3, 1.9, 1.3), fill=NO_VALUE, stroke=Stroke(RULE, 0.25)),), 4.0, "no value")]
     rows = flow(keys if missing else [], WIDTH - 6.0)
-    bar_y = 7.6 + PURPOSE_ROOM + 4.8 * len(rows)
+    bar_y = 7.6 + PURPOSE_ROOM + 4.8 * len(rows) + AXIS_LEADING * len(below)
     x, y = WIDTH / 2, bar_y + 10.5 + RADIUS
     height = y + RADIUS + 6.8 + (1.2 + 5.0 * len(heading) if heading else 0.0)
     edges = np.linspace(_HOLE, RADIUS, len(table) + 1)
@@ -97,9 +112,12 @@ def polar_map(
     shapes += [replace(line, y=height - 3.8 - 5.0 * i) for i, line in enumerate(heading)]
     ticks = [vmin + (vmax - vmin) * k / 4 for k in range(5)]
     shapes += colour_bar((16.0, bar_y, WIDTH - 16.0, bar_y + 3.2), ticks, vmin, vmax, unit)
-    shapes += key_rows(rows, x, bar_y - 7.4)
+    shapes += [replace(line, x=x, y=bar_y - 7.0 - AXIS_LEADING * i) for i, line in enumerate(below)]
+    shapes += key_rows(rows, x, bar_y - 7.4 - AXIS_LEADING * len(below))
     shapes.append(purpose_line(x))
-    return Drawing(WIDTH, height, tuple(shapes), "slice", ", ".join(filter(None, (title, subtitle))) or "Polar map")
+    return Drawing(
+        WIDTH, height, tuple(shapes), "slice", ", ".join(filter(None, (title, *subtitle.split("\n")))) or "Polar map"
+    )
 
 
 def _pixels(table: np.ndarray, vmin: float, vmax: float) -> np.ndarray:

@@ -110,7 +110,7 @@ class Polyline:
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """Many separate straight lines of one kind: ``ends`` has shape (n, 2, 2)."""
+    """Many separate straight lines of one kind, half a width longer at both ends: ``ends`` has shape (n, 2, 2)."""
 
     ends: NDArray[np.float64]
     stroke: Stroke
@@ -223,15 +223,30 @@ def label_box(label: Label) -> Box:
 
 
 def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """Break text into lines that fit ``width`` mm; a limit such as "p > 0.5" stays in one piece."""
+    """Break text into lines that fit ``width`` mm; a limit such as "p > 0.5" and "30 %" stay in one piece."""
     lines: list[str] = []
-    for word in filter(None, re.split(r"(?<!>)\s+(?!>)", text.strip())):
+    for word in filter(None, re.split(r"(?<!>)\s+(?![>%])", text.strip())):
         joined = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(joined, size, bold) <= width:
             lines[-1] = joined
         else:
             lines.append(word)
     return lines
+
+
+def dashes(loop: Points, stroke: Stroke, on: float = 0.8, off: float = 1.1) -> Lines:
+    """A closed loop as straight dashes of about ``on`` mm, ``off`` mm apart; a line's ends add half its width."""
+    ring = np.vstack([loop, loop[:1]])
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
+    count = max(1, round(along[-1] / (on + off)))
+    begin = np.arange(count) * along[-1] / count
+    ends = np.stack([begin, begin + along[-1] / count * on / (on + off)], axis=1)
+    return Lines(np.stack([np.interp(ends, along, ring[:, i]) for i in (0, 1)], axis=-1), stroke)
+
+
+def wrapped(text: str, width: float, size: float, bold: bool = False) -> list[str]:
+    """As :func:`wrap`, each line of ``text`` on its own."""
+    return [line for part in text.split("\n") for line in wrap(part, width, size, bold)]
 
 
 def moved(shape: Shape, dx: float, dy: float) -> Shape:

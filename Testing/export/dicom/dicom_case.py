@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from lge_series import write_series
 from PIL import Image
 
 from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES
 from ScarSegECGLib.case import (
     CAVITY,
     MYOCARDIUM,
@@ -29,7 +31,9 @@ from ScarSegECGLib.export.dicom.findings import Findings, read_findings
 from ScarSegECGLib.export.dicom.source import Source, read_source
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.measure.contours import MANUAL, measure_contours
+from ScarSegECGLib.measure.contours import MANUAL, TERRITORIES, measure_contours
+from ScarSegECGLib.measure.scar_parts import scar_parts
+from ScarSegECGLib.measure.segments import segment_table
 
 SHAPE = (10, 96, 84)
 WEIGHTS = "c3" * 32
@@ -55,6 +59,7 @@ def made_up_stack(contrast: Contrast = "magnitude") -> LgeStack:
     level = np.where(inside, 230.0, level)  # paler scar
     dark = (labels == SCAR) & (np.abs(row - 40) < 2) & (np.abs(column - 32) < 2)
     level = np.where(dark, 90.0, level)  # dark core
+    level = np.where((labels == SCAR) & (column < 22), 150.0, level)  # as dark as remote, at the outer border
     voxels = (level + rng.normal(0, 12, SHAPE)).round()
     if contrast == "psir":
         voxels -= 300
@@ -94,9 +99,20 @@ def made_up_result(
     wall = labels >= MYOCARDIUM
     anatomy = partition(labels == CAVITY, wall, stack.voxels, stack.spacing)
     measured = measure_contours(stack, labels, anatomy, MANUAL)
-    rows = tuple(
-        replace(row, ecg_percent=4.5, agreement="disagree", agreement_reason="made up") if with_ecg else row
-        for row in measured.segments
+    scar = labels == SCAR
+    parts = scar_parts(stack, anatomy.cavity, wall, scar)
+    said = [4.5] * 17 if with_ecg else None
+    verdicts = [("disagree", "made up")] * 17 if with_ecg else None
+    rows = segment_table(
+        anatomy,
+        scar,
+        scar,
+        stack.spacing,
+        SEGMENT_NAMES,
+        TERRITORIES,
+        said,
+        verdicts,
+        parts,  # type: ignore[arg-type]
     )
     rng = np.random.default_rng(9)
     probability = np.where(wall, rng.random(SHAPE, dtype=np.float32), 0).astype(np.float32)
@@ -120,7 +136,9 @@ def made_up_result(
         method="network, p > 0.5",
         weights_sha256=WEIGHTS,
         warnings=("A made-up result.",),
-        mvo=Burden(1.23, 1.29, 0.87),
+        mvo=parts.mvo,
+        parts=parts,
+        patterns=measured.patterns,
     )
 
 
@@ -161,3 +179,14 @@ def moved_by_place(labels: LabelArray, of: LgeStack, to: LgeStack) -> LabelArray
     place = np.c_[index[:, ::-1], np.ones(len(index))] @ to.ijk_to_ras.T
     there = np.rint(np.linalg.solve(of.ijk_to_ras, place.T)[:3]).astype(int)[::-1]
     return labels[tuple(there)].reshape(to.voxels.shape)
+
+
+def as_written_before(content: dict[str, Any]) -> dict[str, Any]:
+    """``result.json`` as schema 1.1 had it."""
+    old = {key: value for key, value in content.items() if key not in ("territories", "patterns")}
+    old["schema_version"] = "1.1"
+    old["method"] = {key: value for key, value in content["method"].items() if key != "scar_shown"}
+    old["scar"] = {key: value for key, value in content["scar"].items() if key not in ("parts", "remark")}
+    since = ("mvo_ml", "core_ml", "grey_zone_ml", "below_grey_zone_ml", "transmurality_max_on_little_scar")
+    old["segments"] = [{key: value for key, value in row.items() if key not in since} for row in content["segments"]]
+    return old

@@ -39,7 +39,7 @@ def test_mvo_is_a_segment_beside_the_rest_of_the_scar(tmp_path) -> None:
 
 
 def test_no_mvo_no_segment(tmp_path) -> None:
-    result = replace(made_up_result(made_up_stack(), made_up_labels()), mvo=Burden(0.0, 0.0, 0.0))
+    result = replace(made_up_result(made_up_stack(), made_up_labels()), mvo=Burden(0.0, 0.0, 0.0), parts=None)
     write_slicer_segmentation(result, tmp_path)
     labels, header = nrrd.read(str(tmp_path / FILE_NAME))
     assert names(header) == {"LV cavity": "1", "Myocardium": "2", "Scar": "3"}
@@ -52,7 +52,7 @@ def test_the_dicom_objects_hold_the_same_mvo(case: DicomCase) -> None:
     wall = findings.labels >= 2
     dark = mvo_within(findings.stack.voxels, findings.labels == 1, wall, findings.stack.spacing, scar)
     assert findings.parts is not None and dark.any()
-    assert np.array_equal(dark, findings.parts.labels == MVO)
+    assert np.array_equal(dark, findings.parts == MVO)
 
 
 def test_the_table_says_how_much_mvo_each_segment_holds(tmp_path) -> None:
@@ -65,6 +65,7 @@ def test_the_table_says_how_much_mvo_each_segment_holds(tmp_path) -> None:
     said = [float(row["mvo_ml"]) if row["mvo_ml"] else 0.0 for row in rows]
     assert sum(said) == pytest.approx(dark.sum() * result.stack.voxel_ml, abs=0.01) and sum(said) > 0
     assert all(mvo <= float(row["scar_ml"]) + 1e-3 for mvo, row in zip(said, rows, strict=True))
-    write_segments(replace(result, mvo=None), tmp_path)
+    unknown = tuple(replace(row, mvo_ml=None) for row in result.segments)
+    write_segments(replace(result, mvo=None, segments=unknown), tmp_path)
     with (tmp_path / "segments.csv").open(encoding="utf-8") as file:
         assert {row["mvo_ml"] for row in csv.DictReader(file)} == {""}

@@ -9,8 +9,16 @@ from highdicom.sr import CodedConcept
 
 from ScarSegECGLib import __version__
 from ScarSegECGLib.anatomy.segments import CID_3717_CODES, RING_SEGMENTS, SEGMENT_NAMES
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, STRUCTURE_COLOURS
-from ScarSegECGLib.measure.contours import MVO
+from ScarSegECGLib.case import (
+    CAVITY,
+    MYOCARDIUM,
+    PART_CORE,
+    PART_GREY,
+    PART_MVO,
+    PART_REST,
+    SCAR,
+    STRUCTURE_COLOURS,
+)
 
 PRIVATE_SCHEME = "99SCARSEG"
 
@@ -41,6 +49,7 @@ BLOOD = _sct("87612001", "Blood")
 SCAR_TISSUE = _sct("12402003", "Scar tissue")
 SCAR_CORE = _own("SCARCORE", "Core of myocardial scar without MVO")
 GREY_ZONE = _own("GREYZONE", "Grey zone of myocardial scar")
+BELOW_GREY_ZONE = _own("BELOWGREY", "Myocardial scar below the limit of the grey zone, not enclosed")
 MICROVASCULAR_OBSTRUCTION = _own("MVO", "Microvascular obstruction")
 
 # What is found in an AHA segment
@@ -53,9 +62,13 @@ MYOCARDIAL_FINDING = _own("WALLFINDING", "Finding in the myocardial segment")
 VOLUME = _sct("118565006", "Volume")
 MASS = _sct("118538004", "Mass")
 SCAR_VOLUME = _own("SCARVOL", "Volume of scar in the segment")
+MVO_VOLUME = _own("MVOVOL", "Volume of MVO in the segment, a part of its scar")
+PERCENT_OF_TERRITORY = _own("PCTTERR", "Scar as percentage of the usual territory")
+PERCENT_OF_TERRITORY_IMAGE_ONLY = _own("PCTTERRIMG", "Scar as percentage of the usual territory, without the ECG")
 PERCENT_OF_LV = _own("PCTLV", "Scar as percentage of LV myocardium")
 CORE_PERCENT_OF_LV = _own("PCTLVCORE", "Core of scar as percentage of LV myocardium")
 GREY_PERCENT_OF_LV = _own("PCTLVGREY", "Grey zone of scar as percentage of LV myocardium")
+BELOW_PERCENT_OF_LV = _own("PCTLVBELOW", "Scar below grey zone limit as percentage of LV myocardium")
 MVO_PERCENT_OF_LV = _own("PCTLVMVO", "MVO as percentage of LV myocardium")
 PERCENT_OF_SEGMENT = _own("PCTSEG", "Scar as percentage of the segment")
 PERCENT_IMAGE_ONLY = _own("PCTSEGIMG", "Scar as percentage of the segment, without the ECG")
@@ -74,6 +87,13 @@ ECG_DISAGREES = _own("ECGDISAGREE", "ECG disagrees with the image")
 ECG_CANNOT_TELL = _own("ECGCANNOTTELL", "ECG cannot tell")
 ECG_COUNTED = _own("ECGCOUNTED", "ECG was used")
 ECG_NOT_COUNTED = _own("ECGNOTUSED", "ECG was not used")
+PATTERN = _own("PATTERN", "Place of the scar in the wall")
+PATTERNS = {
+    "subendocardial": _own("SUBENDO", "Subendocardial"),
+    "mid-wall": _own("MIDWALL", "Mid-wall"),
+    "epicardial": _own("EPICARD", "Epicardial"),
+    "transmural": _own("TRANSMURAL", "Transmural"),
+}
 COMMENT = _dcm("121106", "Comment")
 VERDICTS = {"agree": ECG_AGREES, "disagree": ECG_DISAGREES, "ecg cannot tell": ECG_CANNOT_TELL}
 COVERAGE = _own("COVERAGE", "Coverage of the segment by the stack")
@@ -94,7 +114,10 @@ MRI_PROCEDURE = _sct("241620005", "Cardiac MRI")
 
 @dataclass(frozen=True)
 class Structure:
-    """One class of a label map: its name in viewers, its codes and its colour (red, green, blue in 0..1)."""
+    """One class of a label map: its name in viewers, its codes and its colour (red, green, blue in 0..1).
+
+    ``key`` is its name in ``result.json``, "" where it has none.
+    """
 
     label: int
     name: str
@@ -102,20 +125,34 @@ class Structure:
     kind: CodedConcept
     region: CodedConcept | None
     colour: tuple[float, float, float]
+    key: str = ""
 
 
-CORE, GREY = 1, 2
 STRUCTURES = (
     Structure(CAVITY, "LV cavity", TISSUE, BLOOD, LEFT_VENTRICLE, STRUCTURE_COLOURS[CAVITY]),
     Structure(MYOCARDIUM, "Myocardium", ANATOMY, LV_MYOCARDIUM, None, STRUCTURE_COLOURS[MYOCARDIUM]),
     Structure(SCAR, "Scar", TISSUE, SCAR_TISSUE, LV_MYOCARDIUM, STRUCTURE_COLOURS[SCAR]),
 )
 SCAR_PARTS = (
-    Structure(CORE, "Scar core", MORPHOLOGY, SCAR_CORE, LV_MYOCARDIUM, (0.835, 0.369, 0.0)),
-    Structure(GREY, "Scar grey zone", MORPHOLOGY, GREY_ZONE, LV_MYOCARDIUM, (0.941, 0.894, 0.259)),
-    Structure(MVO, "MVO", MORPHOLOGY, MICROVASCULAR_OBSTRUCTION, LV_MYOCARDIUM, (0.0, 0.447, 0.698)),
+    Structure(PART_CORE, "Scar core", MORPHOLOGY, SCAR_CORE, LV_MYOCARDIUM, (0.835, 0.369, 0.0), "core"),
+    Structure(PART_GREY, "Scar grey zone", MORPHOLOGY, GREY_ZONE, LV_MYOCARDIUM, (0.941, 0.894, 0.259), "grey_zone"),
+    Structure(
+        PART_REST,
+        "Scar below grey zone",
+        MORPHOLOGY,
+        BELOW_GREY_ZONE,
+        LV_MYOCARDIUM,
+        (0.8, 0.475, 0.655),
+        "below_grey_zone",
+    ),
+    Structure(PART_MVO, "MVO", MORPHOLOGY, MICROVASCULAR_OBSTRUCTION, LV_MYOCARDIUM, (0.0, 0.447, 0.698), "mvo"),
 )
-PARTS_OF_LV = {CORE: CORE_PERCENT_OF_LV, GREY: GREY_PERCENT_OF_LV, MVO: MVO_PERCENT_OF_LV}
+PARTS_OF_LV = {
+    PART_CORE: CORE_PERCENT_OF_LV,
+    PART_GREY: GREY_PERCENT_OF_LV,
+    PART_REST: BELOW_PERCENT_OF_LV,
+    PART_MVO: MVO_PERCENT_OF_LV,
+}
 # One hue per ring, lighter and darker by turns, so that neighbours are told apart without relying on hue alone.
 _RING_COLOURS = ((0.337, 0.706, 0.914), (0.0, 0.620, 0.451), (0.902, 0.624, 0.0), (0.800, 0.475, 0.655))
 

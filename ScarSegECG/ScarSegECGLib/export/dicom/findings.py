@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ScarSegECGLib.case import SCAR, FloatArray, LabelArray, LgeStack
+from ScarSegECGLib.case import SCAR, EcgUse, FloatArray, LabelArray, LgeStack, TimeGap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER, is_previous_result
-from ScarSegECGLib.export.dicom.codes import CORE, GREY
-from ScarSegECGLib.export.result_json import SCHEMA_VERSION
+from ScarSegECGLib.export.dicom import codes
+from ScarSegECGLib.export.result_json import SCHEMA_VERSION, parts_json
 from ScarSegECGLib.lge.itk_image import load
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.measure.contours import MVO, contours_of
-from ScarSegECGLib.measure.grey_zone import grey_zone
-from ScarSegECGLib.measure.mvo import fill_mvo
+from ScarSegECGLib.measure.result import scar_shown
+from ScarSegECGLib.measure.scar_parts import scar_parts
 
 PICTURES = ("bullseye.png", "ecg.png", "montage.png")
 _LARGEST_PICTURE_BYTES = 64 * 2**20
 _SAME_VOLUME = 0.005
+_READABLE = ("1.1", SCHEMA_VERSION)
+_DO_NOT_FIT = (
+    "The label images and the numbers of the result do not fit each other; was one of them edited? Segment the case "
+    "again, or measure the edited labels."
+)
 _DAMAGED = "The result folder is incomplete or damaged: segment the case again."
-
-
-@dataclass(frozen=True)
-class ScarParts:
-    """The scar split by brightness, disjoint.
-
-    ``labels`` is uint8, shape (slice, row, column): 1 core, 2 grey zone, 4 MVO, 0 elsewhere; scar voxels darker than
-    the grey zone's lower limit have none. ``method`` is the rule as printed.
-    """
-
-    labels: LabelArray
-    method: str
 
 
 @dataclass(frozen=True)
@@ -49,11 +42,10 @@ class Findings:
         1 LV cavity, 2 myocardium without scar, 3 scar (MVO in); AHA segments 1..17.
     probability, probability_image_only : float32 arrays, same shape
         Of scar, 0..1, with and without the ECG.
-    parts : ScarParts or None
-        ``None`` where there is no scar, or where core and grey zone cannot be told (unknown contrast, no remote
-        myocardium).
+    parts : uint8 array, same shape, or None
+        1 core, 2 grey zone, 3 below the grey zone's limit, 4 MVO, 0 elsewhere; ``None`` where nobody looked.
     content : dict
-        ``result.json``.
+        ``result.json``; what an older one lacks is filled in.
     pictures : dict of str to bytes
         PNG files of :data:`PICTURES` that are there.
     warnings : tuple of str
@@ -65,7 +57,7 @@ class Findings:
     aha: LabelArray
     probability: FloatArray
     probability_image_only: FloatArray
-    parts: ScarParts | None
+    parts: LabelArray | None
     content: dict[str, Any]
     pictures: dict[str, bytes] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -94,7 +86,7 @@ def read_findings(folder: Path, stack: LgeStack) -> Findings:
     if not is_previous_result(folder):
         raise InputError(f"The folder holds no result ({MARKER}): give a folder that scarsegecg segment wrote.")
     content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-    if content.get("schema_version") != SCHEMA_VERSION:
+    if content.get("schema_version") not in _READABLE:
         raise InputError("The result was written by another version of ScarSegECG: segment the case again.")
     try:
         if not content["geometry"]["orientation_known"]:
@@ -103,7 +95,6 @@ def read_findings(folder: Path, stack: LgeStack) -> Findings:
                 "segment the DICOM series itself."
             )
         same_input = content["inputs"]["lge_sha256"] == stack.sha256.lower()
-        contrast = content["geometry"]["contrast"]
         said_ml = float(content["scar"]["with_ecg"]["ml"])
         _ = (content["ecg"]["present"], content["ecg"]["amplitude"], content["segments"])
         labels = _labels(folder / "labels.nii.gz", stack)
@@ -118,10 +109,13 @@ def read_findings(folder: Path, stack: LgeStack) -> Findings:
     if labels.max(initial=0) > MVO or aha.max(initial=0) > 17:
         raise InputError(_DAMAGED)
     if abs(float((labels >= SCAR).sum()) * stack.voxel_ml - said_ml) > _SAME_VOLUME * max(said_ml, 1.0):
-        raise InputError(
-            "The label image and the numbers of the result do not fit each other; was one of them edited? Segment the "
-            "case again, or measure the edited labels."
-        )
+        raise InputError(_DO_NOT_FIT)
+    try:
+        parts = _parts(folder, content, stack, labels)
+    except InputError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, OSError):
+        raise InputError(_DAMAGED) from None
     warnings: tuple[str, ...] = ()
     if not same_input:
         warnings = (
@@ -134,33 +128,46 @@ def read_findings(folder: Path, stack: LgeStack) -> Findings:
         aha=aha,
         probability=probability,
         probability_image_only=image_only,
-        parts=scar_parts(stack, labels, contrast),
+        parts=parts,
         content=content,
         pictures=pictures,
         warnings=warnings,
     )
 
 
-def scar_parts(stack: LgeStack, labels: LabelArray, contrast: str) -> ScarParts | None:
-    """Split the scar into core, grey zone and MVO; ``None`` where that cannot be done.
+def _parts(folder: Path, content: dict[str, Any], stack: LgeStack, labels: LabelArray) -> LabelArray | None:
+    """The scar's parts as the folder holds them; of one written before they were kept, measured now.
 
-    MVO is what the labels call so (4), and scar voxels darker than the grey zone's limit that bright scar encloses,
-    alone or together with the cavity.
+    What such a folder's numbers lack is filled in.
     """
-    scar = labels >= SCAR
-    if contrast not in ("magnitude", "psir") or not scar.any():
-        return None
+    if content["schema_version"] == SCHEMA_VERSION:
+        if content["scar"]["parts"] is None:
+            return None
+        kept = _labels(folder / "scar_parts.nii.gz", stack)
+        said = (content["scar"]["parts"][part.key] for part in codes.SCAR_PARTS)
+        found = (float((kept == part.label).sum()) * stack.voxel_ml for part in codes.SCAR_PARTS)
+        if (kept > 0)[labels < SCAR].any() or not all(
+            _fits(ml, burden) for ml, burden in zip(found, said, strict=True)
+        ):
+            raise InputError(_DO_NOT_FIT)
+        return kept
+    contrast = content["geometry"]["contrast"]
     cavity, wall = contours_of(labels)
-    kind = "psir" if contrast == "psir" else "magnitude"
-    try:
-        zones = grey_zone(stack.voxels, cavity, wall, stack.spacing, scar=scar, contrast=kind)  # type: ignore[arg-type]
-    except InputError:
-        return None
-    enclosed = fill_mvo(zones.core | zones.grey, wall, cavity, stack.spacing)[1]
-    mvo = (labels == MVO) | (enclosed & scar)
-    parts = np.zeros(labels.shape, np.uint8)
-    parts[zones.core], parts[zones.grey], parts[mvo] = CORE, GREY, MVO
-    return ScarParts(parts, f"{zones.method}; remote: {zones.remote}; MVO: dark scar enclosed by bright scar")
+    as_said = replace(stack, contrast=contrast if contrast in ("magnitude", "psir") else "unknown")
+    measured = scar_parts(as_said, cavity, wall, labels >= SCAR, drawn_mvo=labels == MVO)
+    use = EcgUse(float(content["ecg"]["amplitude"] or 0.0), "", TimeGap(None))
+    content["method"].setdefault("scar_shown", scar_shown(content["method"]["scar"], use))
+    content["scar"] |= {"parts": parts_json(measured), "remark": None}
+    content |= {"territories": [], "patterns": []}
+    for row in content["segments"]:
+        row |= dict.fromkeys(("mvo_ml", "core_ml", "grey_zone_ml", "below_grey_zone_ml"))
+        row["transmurality_max_on_little_scar"] = False
+    return measured.labels
+
+
+def _fits(ml: float, burden: dict[str, Any] | None) -> bool:
+    said = float(burden["ml"]) if burden is not None else 0.0
+    return abs(ml - said) <= _SAME_VOLUME * max(said, 1.0)
 
 
 def _labels(path: Path, stack: LgeStack) -> LabelArray:

@@ -91,7 +91,7 @@ def parameters(findings: Findings) -> dict[str, str]:
         "lge_sha256": content["inputs"]["lge_sha256"] or "unknown",
         "ecg_sha256": content["inputs"]["ecg_sha256"] or "none",
         "ecg": ecg["reason"],
-        "core_and_grey_zone": findings.parts.method if findings.parts else "not told apart",
+        "core_and_grey_zone": (content["scar"]["parts"] or {}).get("rule") or "not told apart",
         "purpose": RESEARCH_USE,
     }
     return {name: _one_line(value) for name, value in given.items()}

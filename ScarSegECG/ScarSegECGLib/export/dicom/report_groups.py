@@ -8,11 +8,12 @@ from typing import Any
 
 from highdicom.sr import CodedConcept
 
-from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, RESEARCH_USE
+from ScarSegECGLib.case import RESEARCH_USE
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.text import finite
 from ScarSegECGLib.measure.agreement import ECG_IS_NO_FINDING
+from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML
 
 SCAR_FLOOR_PERCENT, SCAR_FLOOR_ML = 1.0, 0.1
 """Scar below both in a segment is a border's spill-over, not a finding."""
@@ -49,14 +50,17 @@ MAIN, AHA, PARTS = "segmentation", "aha17", "scar_parts"
 
 
 def groups(findings: Findings) -> tuple[Group, ...]:
-    """Left ventricle, scar with and without the ECG, its parts, the 17 segments, and the ECG's part."""
+    """Left ventricle, scar without and with the ECG, its parts, the 17 segments, territories, islands, the ECG."""
     content = findings.content
+    doubt = (content["scar"]["remark"],) if content["scar"]["remark"] else ()
     return (
         *_ventricle(content),
-        replace(_burden(SCAR, content["scar"]["with_ecg"], (MAIN, 3)), comments=_remarks(findings)),
-        _burden(ALONE, content["scar"]["image_only"], None),
-        *_parts(findings),
-        *(_aha(row) for row in content["segments"]),
+        replace(_burden(ALONE, content["scar"]["image_only"], None), comments=doubt),
+        replace(_burden(SCAR, content["scar"]["with_ecg"], (MAIN, 3)), comments=(*_remarks(findings), *doubt)),
+        *_parts(content),
+        *(_aha(row, doubt) for row in content["segments"]),
+        *(_territory(row, content) for row in content["territories"]),
+        *(_island(island) for island in content["patterns"]),
         _ecg(content["ecg"], findings.ecg_counts),
     )
 
@@ -89,39 +93,71 @@ def _burden(title: str, burden: dict[str, Any], segment: tuple[str, int] | None)
     return Group(title, codes.SCAR_TISSUE, codes.LV_MYOCARDIUM, values, segment=segment)
 
 
-def _parts(findings: Findings) -> Iterator[Group]:
-    """Core, grey zone and MVO, each with its share of the LV wall; nothing where they cannot be told apart.
+def _parts(content: dict[str, Any]) -> Iterator[Group]:
+    """Core, grey zone, what lies below it, and MVO, each with its share of the LV wall.
 
-    A grey zone without a voxel is left out too: its two limits left no room, which says nothing of the tissue.
+    A part that could not be told is left out, and what holds no scar too. A grey zone without a voxel is left out as
+    well: its two limits left no room, which says nothing of the tissue.
     """
-    if findings.parts is None:
+    parts = content["scar"]["parts"]
+    if parts is None:
         return
-    wall_ml = findings.content["left_ventricle"]["myocardium_ml"]
+    comments = tuple(f"{text[0].upper()}{text[1:]}." for text in (parts["rule"], parts["remark"]) if text)
     for part in codes.SCAR_PARTS:
-        ml = float((findings.parts.labels == part.label).sum()) * findings.stack.voxel_ml
-        if part.label == codes.GREY and ml == 0:
+        burden = parts[part.key]
+        if burden is None or not finite(burden["ml"]):
             continue
         values = _values(
-            (codes.VOLUME, ml, codes.MILLILITRE),
-            (codes.MASS, ml * MYOCARDIAL_DENSITY_G_PER_ML, codes.GRAM),
-            (codes.PARTS_OF_LV[part.label], 100 * ml / wall_ml if wall_ml else None, codes.PERCENT),
+            (codes.VOLUME, burden["ml"], codes.MILLILITRE),
+            (codes.MASS, burden["g"], codes.GRAM),
+            (codes.PARTS_OF_LV[part.label], burden["percent_of_lv"], codes.PERCENT),
         )
-        yield Group(part.name, part.kind, codes.LV_MYOCARDIUM, values, segment=(PARTS, part.label))
+        yield Group(part.name, part.kind, codes.LV_MYOCARDIUM, values, segment=(PARTS, part.label), comments=comments)
 
 
-def _aha(row: dict[str, Any]) -> Group:
+def _territory(row: dict[str, Any], content: dict[str, Any]) -> Group:
+    """The segments of one usual coronary territory together."""
+    values = _values(
+        (codes.VOLUME, row["myocardium_ml"], codes.MILLILITRE),
+        (codes.SCAR_VOLUME, row["scar_ml"], codes.MILLILITRE),
+        (codes.PERCENT_OF_TERRITORY_IMAGE_ONLY, row["scar_percent_image_only"], codes.PERCENT),
+        (codes.PERCENT_OF_TERRITORY, row["scar_percent"], codes.PERCENT),
+    )
+    which = ", ".join(str(number) for number in row["aha_segments"]) or "none imaged"
+    comment = f"Usual territory, segments {which}; scar {content['method']['scar_shown']}."
+    title = f"Usual territory {row['usual_territory']}"
+    return Group(title, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, values, comments=(comment,))
+
+
+def _island(island: dict[str, Any]) -> Group:
+    """One connected piece of scar and where in the wall it lies."""
+    first, last = island["slices_from_apex"]
+    where = f"Slices {first} to {last}" if last > first else f"Slice {first}"
+    comments = (f"{where} from the apex.", *([f"Remark: {island['remark']}."] if island["remark"] else []))
+    return Group(
+        f"Scar island {island['island']}",
+        codes.SCAR_TISSUE,
+        codes.LV_MYOCARDIUM,
+        _values((codes.VOLUME, island["ml"], codes.MILLILITRE)),
+        ((codes.PATTERN, codes.PATTERNS[island["pattern"]]),),
+        comments=comments,
+    )
+
+
+def _aha(row: dict[str, Any], doubt: tuple[str, ...] = ()) -> Group:
     number = int(row["aha_segment"])
     structure = codes.AHA_SEGMENTS[number - 1]
     estimate = (codes.PERCENT_ECG_ONLY, row["ecg_scar_percent"], codes.PERCENT)
-    comments = (ECG_IS_NO_FINDING,) if finite(row["ecg_scar_percent"]) is not None else ()
+    comments: tuple[str, ...] = (ECG_IS_NO_FINDING,) if finite(row["ecg_scar_percent"]) is not None else ()
     if not row["imaged"]:
         answers = ((codes.COVERAGE, codes.NOT_IMAGED),)
         return Group(structure.name, codes.LV_MYOCARDIUM, structure.kind, _values(estimate), answers, comments=comments)
     values = _values(
         (codes.VOLUME, row["myocardium_ml"], codes.MILLILITRE),
+        (codes.PERCENT_IMAGE_ONLY, row["scar_percent_image_only"], codes.PERCENT),
         (codes.SCAR_VOLUME, row["scar_ml"], codes.MILLILITRE),
         (codes.PERCENT_OF_SEGMENT, row["scar_percent"], codes.PERCENT),
-        (codes.PERCENT_IMAGE_ONLY, row["scar_percent_image_only"], codes.PERCENT),
+        (codes.MVO_VOLUME, row["mvo_ml"], codes.MILLILITRE),
         (codes.TRANSMURALITY_MEAN, row["transmurality_mean_percent"], codes.PERCENT),
         (codes.TRANSMURALITY_MAXIMUM, row["transmurality_max_percent"], codes.PERCENT),
         (codes.WALL_THICKNESS, row["wall_thickness_mm"], codes.MILLIMETRE),
@@ -131,6 +167,9 @@ def _aha(row: dict[str, Any]) -> Group:
     found = ((codes.MYOCARDIAL_FINDING, codes.SCARRED if seen else codes.NO_SCAR),)
     verdict = codes.VERDICTS.get(row["ecg_agreement"])
     said = ((codes.ECG_VERDICT, verdict),) if verdict else ()
+    comments += doubt if seen else ()
+    if row["transmurality_max_on_little_scar"]:
+        comments = (*comments, f"The maximum transmurality rests on less than {LITTLE_SCAR_ML:g} ml of scar.")
     if verdict and row["ecg_agreement_reason"]:
         comments = (*comments, str(row["ecg_agreement_reason"]))
     return Group(

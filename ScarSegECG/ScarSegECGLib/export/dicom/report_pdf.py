@@ -6,24 +6,30 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, RESEARCH_USE
+from ScarSegECGLib.case import RESEARCH_USE
 from ScarSegECGLib.export.accuracy import accuracy_line
-from ScarSegECGLib.export.dicom.codes import CORE, GREY
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.dicom.pdf_pages import Pages
 from ScarSegECGLib.export.dicom.secondary_capture import picture, true_width_mm
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.report import ALONE, LIMITS, WITH_ECG, burden_names, ecg_share, with_order
+from ScarSegECGLib.export.result_tables import (
+    UNKNOWN,
+    Table,
+    parts_table,
+    pattern_table,
+    segment_table,
+    territory_table,
+)
 from ScarSegECGLib.export.text import finite, number
 from ScarSegECGLib.measure.result import BY_HAND
 
 TITLE = "ScarSegECG: myocardial scar in LGE MRI"
 _TRUE_SIZE = "True to scale when printed at 100 %, without fitting to the page."
 _SCALED = "25 mm/s and 10 mm/mV drawn at {percent:.0f} %: count squares, 0.04 s and 0.1 mV each."
-_UNKNOWN = "–"
+_ROW_MM, _MOST_MM = 6.0, 70.0
 _VENTRICLE = ("myocardium_ml", "myocardium_g", "cavity_ml")
 _CONTRASTS = {"magnitude": "magnitude", "psir": "phase-sensitive (PSIR)", "unknown": "of unknown reconstruction"}
-_VERDICTS = {None: _UNKNOWN, "agree": "agree", "disagree": "disagree", "ecg cannot tell": "ECG cannot tell"}
 
 
 def report_pdf(findings: Findings, *, patient: Patient | None = None, verified_by: str | None = None) -> bytes:
@@ -49,8 +55,10 @@ def report_pdf(findings: Findings, *, patient: Patient | None = None, verified_b
         f"Method: {content['method']['scar']}. Mass at {content['method']['myocardial_density_g_per_ml']:g} g/ml."
     )
     pages.table(_burden(findings), (60, 35, 50, 35), 10.0, "lrrr")
+    if content["scar"]["remark"]:
+        pages.text(content["scar"]["remark"], 9.0, bold=True)
     ventricle = content["left_ventricle"]
-    wall_ml, wall_g, cavity_ml = (number(ventricle[key], 1, _UNKNOWN) for key in _VENTRICLE)
+    wall_ml, wall_g, cavity_ml = (number(ventricle[key], 1, UNKNOWN) for key in _VENTRICLE)
     pages.text(f"LV myocardium (scar included) {wall_ml} ml, {wall_g} g; LV cavity {cavity_ml} ml.")
     accuracy = accuracy_line(
         content["method"]["weights_sha256"] if content["method"]["scar"].startswith("network") else ""
@@ -70,13 +78,10 @@ def report_pdf(findings: Findings, *, patient: Patient | None = None, verified_b
         share = pages.sheet(picture(ecg), true_width_mm(ecg))
         pages.note(_TRUE_SIZE if share == 1.0 else _SCALED.format(percent=100 * share))
     pages.new_page()
-    pages.heading("AHA segments")
-    pages.text(
-        f"Scar: {content['method']['scar']}. Segments: {content['method']['aha']}. Mean transmurality is that of the "
-        "segment, scar-free wall included. The ECG's estimate is no finding.",
-        7.5,
-    )
-    pages.table(*_segments(content["segments"]))
+    _table(pages, "AHA segments", segment_table(content), 6.5)
+    _table(pages, "What the scar is made of", parts_table(content))
+    _table(pages, "Usual coronary territories", territory_table(content))
+    _table(pages, "Where in the wall the scar lies", pattern_table(content))
     if "montage.png" in findings.pictures:
         pages.new_page()
         pages.heading("LGE images with the segmentation")
@@ -104,8 +109,8 @@ def _burden(findings: Findings) -> list[list[str]]:
     head = ["", "Scar mass, g", "% of LV myocardium", "Scar volume, ml"]
     names = burden_names(findings.content["method"]["scar"], findings.ecg_counts, _added(findings.content))
     rows = [head, *([name, *_three(scar[which])] for name, which in names)]
-    rows += [[name, *values] for name, values in _parts(findings)]
-    return rows
+    mvo = scar["mvo"]
+    return [*rows, ["MVO, within the scar", *_three(mvo)]] if mvo else rows
 
 
 def _added(content: dict[str, Any]) -> float:
@@ -118,25 +123,17 @@ def _added(content: dict[str, Any]) -> float:
     return together - alone
 
 
-def _parts(findings: Findings) -> Iterable[tuple[str, list[str]]]:
-    """MVO, core and grey zone within the scar, as grams, % of the LV and ml."""
-    mvo = findings.content["scar"].get("mvo")
-    if mvo:
-        yield "MVO, within the scar", _three(mvo)
-    if findings.parts is None:
+def _table(pages: Pages, title: str, table: Table | None, size: float = 7.5) -> None:
+    if table is None:
         return
-    wall_ml = findings.content["left_ventricle"]["myocardium_ml"]
-    for label, name in ((CORE, "Core without MVO"), (GREY, "Grey zone")):
-        ml = float((findings.parts.labels == label).sum()) * findings.stack.voxel_ml
-        if ml == 0:  # no room between its two limits says nothing of the tissue
-            yield name, ["not determinable", "", ""]
-        else:
-            share = number(100 * ml / wall_ml if wall_ml else None, 1, _UNKNOWN)
-            yield name, [number(ml * MYOCARDIAL_DENSITY_G_PER_ML, 1), share, number(ml, 1)]
+    pages.heading(title, keep=min(20.0 + _ROW_MM * len(table.rows), _MOST_MM))  # a short table stays on one page
+    pages.text(table.caption, 7.5)
+    align = "".join("r" if right else "l" for right in table.right)
+    pages.table([table.head, *table.rows], table.widths, size, align)
 
 
 def _three(burden: dict[str, Any]) -> list[str]:
-    return [number(burden[key], 1, _UNKNOWN) for key in ("g", "percent_of_lv", "ml")]
+    return [number(burden[key], 1, UNKNOWN) for key in ("g", "percent_of_lv", "ml")]
 
 
 def _used(findings: Findings) -> Iterable[str]:
@@ -156,38 +153,6 @@ def _used(findings: Findings) -> Iterable[str]:
         f"{row:.2f} x {column:.2f} mm."
     )
     yield f"Scar: {content['method']['scar'].rstrip('.')}. AHA segments: {content['method']['aha'].rstrip('.')}."
-    if findings.parts:
-        yield f"Core, grey zone and MVO: {findings.parts.method}."
-
-
-def _segments(rows: list[dict[str, Any]]) -> tuple[list[list[str]], tuple[float, ...], float, str]:
-    head = [
-        "No.",
-        "Segment",
-        "Usual territory",
-        "Wall, ml",
-        "Wall, mm",
-        "Scar, ml",
-        "Scar, %",
-        "Image only, %",
-        "Transmurality mean / max, %",
-        "Bin of mean, %",
-        "ECG alone, %",
-        "ECG against image",
-    ]
-    lines = [head]
-    for row in rows:
-        measured = [*[_UNKNOWN] * 5, "not imaged", ""]
-        if row["imaged"]:
-            keys = ("myocardium_ml", "wall_thickness_mm", "scar_ml", "scar_percent", "scar_percent_image_only")
-            values = [number(row[key], 1 if "percent" not in key else 0, _UNKNOWN) for key in keys]
-            depth = [number(row[f"transmurality_{name}_percent"], 0, _UNKNOWN) for name in ("mean", "max")]
-            measured = [*values, " / ".join(depth), row["transmurality_bin"] or _UNKNOWN]
-        name = [str(row["aha_segment"]), row["name"], row["usual_territory"]]
-        estimate = row["ecg_scar_percent"] if row["imaged"] else None
-        ecg = [number(estimate, 0, _UNKNOWN), _VERDICTS[row["ecg_agreement"]]]
-        lines.append([*name, *measured, *ecg])
-    return lines, (8, 28, 15, 12, 12, 12, 12, 13, 26, 14, 13, 23), 6.8, "rllrrrrrrrrl"
 
 
 def _versions(content: dict[str, Any]) -> Iterable[list[str]]:

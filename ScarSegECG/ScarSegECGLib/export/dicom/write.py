@@ -131,7 +131,7 @@ def _segmentations(findings: Findings, source: Source, keep: _Keep, labelmap: bo
         (AHA, "aha17.dcm", findings.aha, codes.AHA_SEGMENTS),
     ]
     if findings.parts is not None:
-        wanted.append((PARTS, "scar_parts.dcm", findings.parts.labels, codes.SCAR_PARTS))
+        wanted.append((PARTS, "scar_parts.dcm", findings.parts, codes.SCAR_PARTS))
     made = {}
     for key, name, labels, structures in wanted:
         numbers = {structure.label: number for number, structure in numbered(labels, structures).items()}

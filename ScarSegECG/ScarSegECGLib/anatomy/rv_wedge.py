@@ -1,0 +1,222 @@
+"""Where the right ventricle's blood ends beside the septum: evidence from each slice's own pixels.
+
+The RV blood pool lies beside the septum, on LGE about as bright as the LV's blood. In polar coordinates about the LV
+it is a wedge that stands on the epicardium: tens of mm deep beside the middle of the septum, thinner and thinner
+towards its corners, the anterior and the inferior insertion, where the RV's thin wall and the fat of the grooves come
+down to the epicardium. Two things speak for a corner: how well a wedge that ends there, its depth never growing
+outwards, holds blood and is bordered by something else; and how much the brightness just outside the epicardium
+changes there. Both are this project's own rules; their weights were set on readings by hand of EMIDEC's images (Lalande
+et al., Data 2020;5:89), as Testing/anatomy/README.md tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
+
+from ScarSegECGLib.anatomy.polar import Border, Floats, Mask, Spacing, ray_points, sample_image, wrap
+
+ARC_DEG = 110.0  # the septum's width seen from the LV centre
+SEPTUM_SD_DEG = 30.0  # hearts lie flat or upright: spread of the septum's middle about its usual place
+SEARCH_DEG = (6.0, 105.0)  # an insertion lies so far from the septum's middle
+
+WALL_MM = 3  # so far beyond the blood's end something else is expected
+DEEPEST_MM = 14  # deeper is no better
+LEAST_MM = 4  # a wedge is at least so deep at its end
+RING_MM = np.arange(1.0, DEEPEST_MM + WALL_MM + 0.5)  # outside the epicardium; 1 mm apart, so that a count is a length
+NEAR = slice(0, 12)  # the ring's part from which its range and its blood are taken
+SEED_DEG = 35.0  # half width of the stretch about the septum's middle where the RV's blood lies if any is shown
+POOL_TOLERANCE = 0.1  # of the ring's 10..90 % range, by which RV and LV blood may differ in that stretch
+POOL_WIDTH, BLOOD_WIDTH = 0.15, 0.18  # of the same range, one standard deviation of LV and of RV blood
+DEPTH_SCALE_MM = 14.0  # what lies nearer to the epicardium counts more
+WALL_WEIGHT = 0.7  # of what lies beyond the wedge against what lies in it
+DEEPENING_COST = 2.0  # of the wedge growing deeper outwards, per mm
+FOLLOW, FOLLOW_RANGE = 0.15, 0.35  # coil shading: share by which the blood's value follows per ray, and its bound
+FOLLOW_DEPTH, FOLLOW_WEIGHT = slice(1, 8), np.exp(-np.arange(7) / 4.0)
+STEP_RAYS, STEP_MM, STEP_CAP = 3, 8, 0.4  # the change of brightness: rays to either side, depth, bound of a deviation
+
+BEYOND_DEG = 30.0  # so far beyond an insertion the tissue is compared with the blood within
+
+WEDGE_WEIGHT = 0.35  # a ray with blood to the greatest depth is worth 1
+STEP_WEIGHT = 8.0
+
+
+@dataclass(frozen=True)
+class WedgeEvidence:
+    """What each slice shows of the RV.
+
+    Attributes
+    ----------
+    scores : float64 array, shape (slice, 2, candidate)
+        How strongly a slice speaks for each place of its anterior and its inferior insertion: the logarithm of a
+        likelihood but for a constant; candidates as in :func:`search_deg`.
+    middle_deg : float
+        The septum's middle from which candidates count: clockwise the anterior, counter-clockwise the inferior ones.
+    likeness : float64 array, shape (slice, ray)
+        How much the tissue outside the epicardium looks like the RV's blood, 0..1; the septum's middle in the mid.
+    """
+
+    scores: Floats
+    middle_deg: float
+    likeness: Floats
+
+    def contrast(self, half_deg: Floats) -> Floats:
+        """How much more the tissue within two insertions looks like blood than the next 30 degrees beyond each.
+
+        ``half_deg`` and the result have shape (slice, 2): degrees from the septum's middle, and -1..1.
+        """
+        n_rays = self.likeness.shape[1]
+        step = 360.0 / n_rays
+        gathered = np.pad(np.cumsum(self.likeness, axis=1), ((0, 0), (1, 0)))
+        rays = np.rint(half_deg / step).astype(int)
+        first, last = n_rays // 2 - rays[:, 0], n_rays // 2 + rays[:, 1]
+        beyond = int(round(BEYOND_DEG / step))
+        k = np.arange(len(gathered))
+        within = (gathered[k, last] - gathered[k, first]) / (last - first)
+        before, after = np.maximum(first - beyond, 0), np.minimum(last + beyond, n_rays)
+        anterior = (gathered[k, first] - gathered[k, before]) / np.maximum(first - before, 1)
+        inferior = (gathered[k, after] - gathered[k, last]) / np.maximum(after - last, 1)
+        return np.asarray(within[:, None] - np.stack([anterior, inferior], axis=1))
+
+
+def search_deg(step_deg: float) -> Floats:
+    """Candidates for an insertion's distance from the septum's middle, degrees, shape (candidate,)."""
+    rays = np.arange(round(SEARCH_DEG[0] / step_deg), round(SEARCH_DEG[1] / step_deg) + 1)
+    return np.asarray(rays * step_deg, np.float64)
+
+
+def wedge_evidence(
+    image: NDArray,
+    cavity: Mask,
+    border: Border,
+    centres_mm: Floats,
+    spacing: Spacing,
+    usual_middle_deg: float,
+    middle_deg: float | None = None,
+) -> WedgeEvidence:
+    """Look for the RV's blood beside the septum, slice by slice.
+
+    The slices share only one thing, on which side of the LV the RV lies (the septum's middle, from the whole stack).
+
+    Parameters
+    ----------
+    image : array, shape (slice, row, column)
+        LGE, any scale; each slice is judged by itself.
+    cavity : bool array, same shape
+    border : Border
+        From :func:`polar.trace_border`; of slices in which the rays meet myocardium.
+    centres_mm : float64 array, shape (slice, 2)
+    spacing : (slice, row, column) mm
+    usual_middle_deg : float
+        Where the septum's middle usually lies, degrees in the bullseye's frame.
+    middle_deg : float, optional
+        Where it does lie, if that is known.
+    """
+    step = 360.0 / len(border.angles)
+    radii = _epicardium(border)[:, :, None] + RING_MM
+    ring = sample_image(image, *ray_points(centres_mm, border.angles, radii, spacing))
+    span = _range(ring[:, :, NEAR])
+    pool = np.array([np.median(image[k][cavity[k]]) if cavity[k].any() else np.nan for k in range(len(image))])
+    has_pool = np.isfinite(pool)
+    if middle_deg is None:
+        turn = round(float(wrap(usual_middle_deg - 180.0)) / step)
+        if has_pool.any():
+            unlike = (ring[has_pool, :, NEAR] - pool[has_pool, None, None]) / (POOL_WIDTH * span[has_pool, None, None])
+            turn = _septum_turn(np.nan_to_num(np.exp(-0.5 * unlike**2)), step, usual_middle_deg)
+    else:
+        turn = round(float(wrap(middle_deg - 180.0)) / step)
+    ring = np.roll(ring, -turn, axis=1)  # the septum's middle is at 180 degrees now
+    seed = np.abs(border.angles - 180.0) <= SEED_DEG
+    blood = _median(ring[:, seed, NEAR])
+    blood = np.where(has_pool, np.clip(blood, pool - POOL_TOLERANCE * span, pool + POOL_TOLERANCE * span), blood)
+
+    # rays outwards from the septum's middle, the two sides as if they were slices
+    unlike = ((ring - blood[:, None, None]) / span[:, None, None]).astype(float)
+    half = ring.shape[1] // 2
+    outwards = np.concatenate([unlike[:, half - 1 :: -1], unlike[:, half:]])
+    reach = np.rint(search_deg(step) / step).astype(int)
+    wedge = _wedge_scores(outwards[:, : reach[-1]])[:, reach - 1].reshape(2, len(ring), -1)
+    change = _brightness_steps(outwards, reach).reshape(2, len(ring), -1)
+    scores = np.moveaxis(WEDGE_WEIGHT * wedge + STEP_WEIGHT * change, 0, 1)
+    like = np.nan_to_num(np.exp(-0.5 * (unlike[:, :, NEAR] / BLOOD_WIDTH) ** 2)).mean(axis=2)
+    return WedgeEvidence(scores, 180.0 + turn * step, like)
+
+
+def _epicardium(border: Border) -> Floats:
+    """Outer radius without gaps (the slice's median) and without single-voxel steps, mm, shape (slice, ray)."""
+    outer = np.where(np.isnan(border.outer), np.nanmedian(border.outer, axis=1, keepdims=True), border.outer)
+    return np.asarray(gaussian_filter1d(outer, 1.5, axis=1, mode="wrap"))
+
+
+def _median(values: Floats) -> Floats:
+    """Median over all but the first axis without the NaN beyond the image; 0 where all is beyond."""
+    return np.array([np.median(known) if (known := v[np.isfinite(v)]).size else 0.0 for v in values])
+
+
+def _range(ring: Floats) -> Floats:
+    """10..90 % range of each slice's ring, shape (slice,)."""
+    ranges = np.empty(len(ring))
+    for k, values in enumerate(ring):
+        known = np.sort(values[np.isfinite(values)])
+        ranges[k] = known[int(0.9 * (known.size - 1))] - known[int(0.1 * (known.size - 1))] if known.size else 0.0
+    return ranges + 1e-6
+
+
+def _septum_turn(like: Floats, step: float, usual_middle_deg: float) -> int:
+    """By how many rays the stack's septum lies counter-clockwise of 180 degrees."""
+    blood = like.mean(axis=(0, 2)) - 0.5
+    width = int(round(ARC_DEG / step)) | 1
+    inside = uniform_filter1d(blood, width, mode="wrap") * ARC_DEG / 3.0
+    middle = (np.arange(like.shape[1]) + 0.5) * step
+    best = middle[np.argmax(inside - 0.5 * (wrap(middle - usual_middle_deg) / SEPTUM_SD_DEG) ** 2)]
+    return int(round(float(wrap(best - 180.0)) / step))
+
+
+def _wedge_scores(unlike: Floats) -> Floats:
+    """Score of the best wedge of blood that ends after each ray, shape as ``unlike`` without its depth.
+
+    ``unlike`` is the deviation from blood over the ring's range, shape (side, ray outwards, depth), NaN beyond the
+    image. Blood counts for a wedge and other tissue against it, the reverse just beyond its depth; a ray without RV is
+    worth 0. The best depths are found by dynamic programming. The value expected of blood follows what was met, within
+    bounds: the coil's sensitivity falls slowly along the septum.
+    """
+    beyond_image = np.isnan(unlike)
+    values = np.where(beyond_image, 0.0, unlike)
+    weight = np.exp(-np.arange(values.shape[2]) / DEPTH_SCALE_MM)
+    weight /= weight[:DEEPEST_MM].sum()
+    expected = np.zeros(len(values))
+    best = np.zeros((len(values), DEEPEST_MM))
+    gathered = np.zeros((len(values), values.shape[2] + 1))
+    scores = np.empty(values.shape[:2])
+    for ray in range(values.shape[1]):
+        like = np.exp(-0.5 * ((values[:, ray] - expected[:, None]) / BLOOD_WIDTH) ** 2)
+        like[beyond_image[:, ray]] = 0.0
+        np.cumsum((2.0 * like - 1.0) * weight, axis=1, out=gathered[:, 1:])
+        inside = gathered[:, : DEEPEST_MM + 1]
+        to_depth = (1.0 + WALL_WEIGHT) * inside - WALL_WEIGHT * gathered[:, WALL_MM:]
+        if ray:
+            deeper = np.maximum.accumulate(best[:, ::-1], axis=1)[:, ::-1]
+            deeper[:, 1:] = np.maximum(deeper[:, 1:], best[:, :-1] - DEEPENING_COST)
+            best = deeper
+        best = best + to_depth[:, 1:] - to_depth[:, :1]
+        scores[:, ray] = best[:, LEAST_MM - 1 :].max(axis=1)
+        blood = like[:, FOLLOW_DEPTH] * FOLLOW_WEIGHT
+        met = ((values[:, ray, FOLLOW_DEPTH] - expected[:, None]) * blood).sum(axis=1) / FOLLOW_WEIGHT.sum()
+        expected = np.clip(expected + FOLLOW * met, -FOLLOW_RANGE, FOLLOW_RANGE)
+    return scores
+
+
+def _brightness_steps(unlike: Floats, reach: NDArray[np.intp]) -> Floats:
+    """Change of brightness across each candidate edge, of the ring's range, shape (side, candidate).
+
+    Whether the blood ends at dark wall, bright fat or lung does not matter.
+    """
+    near = np.nan_to_num(np.clip(unlike[:, :, :STEP_MM], -STEP_CAP, STEP_CAP), nan=-STEP_CAP).mean(axis=2)
+    gathered = np.pad(np.cumsum(near, axis=1), ((0, 0), (1, 0)))
+    from_ray = np.maximum(reach - STEP_RAYS, 0)
+    within = (gathered[:, reach] - gathered[:, from_ray]) / (reach - from_ray)
+    after = (gathered[:, reach + STEP_RAYS] - gathered[:, reach]) / STEP_RAYS
+    return np.abs(within - after)

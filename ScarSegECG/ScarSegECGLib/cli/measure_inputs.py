@@ -1,0 +1,87 @@
+"""What a reader types for ``scarsegecg measure``: slices (1 is the apex), segments, angles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import LabelArray
+from ScarSegECGLib.errors import InputError
+
+
+def hint(error: InputError) -> str:
+    """The option that puts an error right which no option's name is in; "" where none does."""
+    return " (--contrast says it)" if "contrast unknown" in str(error) else ""
+
+
+def numbers(text: str, option: str, count: int | None = None) -> NDArray[np.float64]:
+    """Numbers with commas between them.
+
+    Raises
+    ------
+    InputError
+        Something else, or not ``count`` of them.
+    """
+    try:
+        values = np.array([float(part) for part in text.split(",")])
+    except ValueError:
+        values = np.empty(0)
+    if not values.size or (count is not None and values.size != count) or not np.isfinite(values).all():
+        raise InputError(f"{option} {text}: give numbers with commas between them, such as the help shows")
+    return values
+
+
+def spans(values: Iterable[int]) -> str:
+    """Whole numbers in words: "1 to 6, 8, 9"."""
+    runs: list[list[int]] = []
+    for value in sorted(set(values)):
+        if runs and value == runs[-1][1] + 1:
+            runs[-1][1] = value
+        else:
+            runs.append([value, value])
+    said = [
+        f"{first} to {last}" if last > first + 1 else ", ".join(map(str, sorted({first, last}))) for first, last in runs
+    ]
+    return ", ".join(said)
+
+
+def without_slices(labels: LabelArray, text: str | None) -> tuple[LabelArray, tuple[int, ...]]:
+    """The labels with nothing in the slices that the reader leaves out, and the numbers of these slices.
+
+    Raises
+    ------
+    InputError
+        Slices that the stack does not have.
+    """
+    if text is None:
+        return labels, ()
+    asked = numbers(text, "--leave-out-slices")
+    known = range(1, len(labels) + 1)
+    for value in asked:
+        if value not in known:
+            raise InputError(f"--leave-out-slices {text}: there is no slice {value:g}; choose from {spans(known)}")
+    left_out = tuple(sorted({int(value) for value in asked}))
+    kept = labels.copy()
+    kept[[number - 1 for number in left_out]] = 0
+    return kept, left_out
+
+
+def segments_mask(aha: NDArray[np.uint8], text: str) -> tuple[NDArray[np.bool_], str]:
+    """The wall of the AHA segments that are named, and how they are printed.
+
+    Raises
+    ------
+    InputError
+        Segments that these contours do not have.
+    """
+    asked = numbers(text, "--remote-segments")
+    known = [int(number) for number in np.unique(aha) if number]
+    for value in asked:
+        if value not in known:
+            raise InputError(
+                f"--remote-segments {text}: these contours have no segment {value:g}; choose from {spans(known)}"
+            )
+    chosen = sorted({int(value) for value in asked})
+    return np.isin(aha, chosen), f"segments {', '.join(map(str, chosen))}, chosen by the reader"

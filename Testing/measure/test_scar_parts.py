@@ -1,0 +1,84 @@
+"""What a scar is made of: core, grey zone, MVO and the rest, which add up to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from measure_phantoms import annulus
+
+from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, LgeStack, ScarParts, Storage
+from ScarSegECGLib.measure.mvo import mvo_within
+from ScarSegECGLib.measure.scar_parts import CONTRAST_UNKNOWN, scar_parts
+
+P = annulus(slices=6)
+
+
+def stack(contrast="magnitude", seed: int = 0, scar_level: float = 100.0) -> LgeStack:
+    """Bright scar, half of it paler, with a dark middle and a dark corner that nothing encloses."""
+    image = np.random.default_rng(seed).normal(0, 4, P.scar.shape) + 40 * P.myocardium + 100 * P.cavity
+    z, row, column = np.nonzero(P.scar)
+    image[z, row, column] += np.where(column < np.median(column), scar_level, 0.35 * scar_level)
+    matrix = np.diag([*P.spacing[::-1], 1.0])
+    return LgeStack(image.astype(np.float32), matrix, Storage(), matrix, contrast=contrast)
+
+
+def ml(parts: ScarParts, kind: int) -> float:
+    return float((parts.labels == kind).sum()) * stack().voxel_ml
+
+
+@given(st.integers(0, 50), st.sampled_from(["magnitude", "psir"]), st.floats(20, 200))
+@settings(max_examples=15, deadline=None)
+def test_the_parts_add_up_to_the_scar_and_fill_it(seed, contrast, level) -> None:
+    image = stack(contrast, seed, level)
+    got = scar_parts(image, P.cavity, P.myocardium, P.scar)
+    assert np.array_equal(got.labels > 0, P.scar)
+    assert got.core and got.rest
+    together = got.core.ml + got.rest.ml + got.mvo.ml + (got.grey.ml if got.grey else 0.0)
+    assert together == pytest.approx(P.scar.sum() * image.voxel_ml)
+    burdens = {PART_CORE: got.core, PART_GREY: got.grey, PART_REST: got.rest, PART_MVO: got.mvo}
+    for kind, burden in burdens.items():
+        assert ml(got, kind) == pytest.approx(burden.ml if burden else 0.0)
+        if burden:
+            assert burden.grams == pytest.approx(1.05 * burden.ml)
+            assert burden.percent_of_lv == pytest.approx(100 * (got.labels == kind).sum() / P.myocardium.sum())
+    assert "remote region found automatically" in got.rule and contrast in got.rule
+    assert (got.grey is None) == (got.remark != "" and not (got.labels == PART_GREY).any() and "6 of 6" in got.remark)
+
+
+def test_mvo_is_the_one_found_everywhere() -> None:
+    image = stack()
+    dark = P.scar & (np.random.default_rng(1).random(P.scar.shape) < 0.02)
+    image = replace(image, voxels=np.where(dark, np.float32(38), image.voxels))
+    got = scar_parts(image, P.cavity, P.myocardium, P.scar)
+    found = mvo_within(image.voxels, P.cavity, P.myocardium, P.spacing, P.scar)
+    assert found.any() and np.array_equal(got.labels == PART_MVO, found)
+
+
+def test_drawn_mvo_counts_and_only_in_the_scar() -> None:
+    drawn = P.cavity | (P.scar & (np.arange(len(P.scar)) == 2)[:, None, None])
+    got = scar_parts(stack(), P.cavity, P.myocardium, P.scar, drawn_mvo=drawn)
+    assert np.array_equal((got.labels == PART_MVO)[2], P.scar[2]) and not got.labels[P.cavity].any()
+
+
+def test_unknown_contrast_is_said_and_mvo_still_found() -> None:
+    got = scar_parts(stack("unknown"), P.cavity, P.myocardium, P.scar)
+    assert (got.core, got.grey, got.rest, got.rule) == (None, None, None, "") and got.remark == CONTRAST_UNKNOWN
+    assert set(np.unique(got.labels)) <= {0, PART_MVO} and got.mvo.ml == pytest.approx(ml(got, PART_MVO))
+
+
+@pytest.mark.parametrize("wall", [P.myocardium, P.myocardium & False], ids=["no scar", "no wall"])
+def test_no_scar_is_nought_and_no_riddle(wall) -> None:
+    got = scar_parts(stack(), P.cavity, wall, P.scar & False)
+    assert not got.labels.any() and got.remark == ""
+    assert got.core and got.grey and got.rest and got.core.ml == got.grey.ml == got.rest.ml == got.mvo.ml == 0
+
+
+def test_a_grey_zone_without_room_is_not_nought() -> None:
+    """Scar so pale that half its maximum lies below remote + 2 SD."""
+    image = stack(scar_level=12.0)
+    got = scar_parts(image, P.cavity, P.myocardium, P.scar)
+    assert got.grey is None and "not determinable" in got.remark and got.rest and got.rest.ml > 0

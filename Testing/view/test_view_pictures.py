@@ -1,0 +1,275 @@
+"""Pictures of a result and of a measurement: they say how they came about, show MVO, and stay legible in grey."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_view_montage import panels, patient, result
+from vtkmodules.util.numpy_support import vtk_to_numpy
+
+from ScarSegECGLib.case import PART_MVO, Anatomy, Burden, EcgUse, LgeStack, TimeGap
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.contours import measure_contours
+from ScarSegECGLib.measure.mvo import mvo_within
+from ScarSegECGLib.measure.result import counted
+from ScarSegECGLib.view import palette
+from ScarSegECGLib.view.captions import MVO_SIGN, how
+from ScarSegECGLib.view.measured import measured_bullseye, measured_montage, measured_polar_map, measured_transmurality
+from ScarSegECGLib.view.montage import montage, width_for
+from ScarSegECGLib.view.paint_matplotlib import to_png
+from ScarSegECGLib.view.paint_vtk import drawing_to_vtk_polydata
+from ScarSegECGLib.view.pictures import montage_png, result_bullseye, result_montage, result_transmurality
+from ScarSegECGLib.view.shapes import Drawing, Lines, Polygon, Polyline, label_box, wrap
+
+MODE = "landmark, 17 segments"
+
+
+def infarct_with_mvo() -> tuple[LgeStack, np.ndarray, Anatomy]:
+    """The synthetic ring; a dark core lies in the middle of the bright scar of its basal half."""
+    stack, labels, anatomy = patient(9)
+    rng = np.random.default_rng(5)
+    voxels = stack.voxels + rng.normal(0, 4, stack.voxels.shape).astype(np.float32)
+    for k in range(4, 9):
+        at = np.argwhere(labels[k] == 3)
+        row, column = at.mean(axis=0)
+        rows, columns = np.mgrid[: labels.shape[1], : labels.shape[2]]
+        core = (labels[k] == 3) & (abs(rows - row) <= 1) & (abs(columns - column) <= 3)
+        voxels[k][core] = 45.0
+    return replace(stack, voxels=voxels, contrast="magnitude"), labels, replace(anatomy, mode=MODE)
+
+
+def with_mvo():
+    stack, labels, anatomy = infarct_with_mvo()
+    scar = labels == 3
+    figures = counted(stack, anatomy, scar, scar, scar, EcgUse(0.0, "no ECG", TimeGap(None)), "unknown", None)
+    return replace(result(), stack=stack, anatomy=anatomy, method="network, p > 0.5", **figures)
+
+
+def text_of(drawing: Drawing) -> str:
+    return " ".join(label.text for label in drawing.labels)
+
+
+def hatched(drawing: Drawing, fill: palette.Colour = palette.INK) -> list[Polygon]:
+    """The dark grounds of MVO (or what else is filled so), those of the legend left out."""
+    found = [s for s in drawing.shapes if isinstance(s, Polygon) and s.fill == fill and s.alpha < 1]
+    low = min(panel.box[1] for panel in panels(drawing))
+    return [s for s in found if min(ring[:, 1].min() for ring in s.rings) > low]
+
+
+def test_every_voxel_of_mvo_is_hatched_and_no_other() -> None:
+    case = with_mvo()
+    stack, anatomy = case.stack, case.anatomy
+    mvo = mvo_within(stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing, case.labels == 3)
+    assert case.mvo is not None and case.mvo.ml == pytest.approx(mvo.sum() * stack.voxel_ml)
+    assert mvo.sum() > 50
+    drawing = result_montage(case)
+    grounds = hatched(drawing)
+    right = {p.key: p for p in panels(drawing)}  # the later panel of a slice is the overlay
+    for k in np.flatnonzero(anatomy.myocardium.any(axis=(1, 2))):
+        panel = right[k + 1]
+        scale = (panel.box[2] - panel.box[0]) / 120.0
+        middle = np.array([(panel.box[0] + panel.box[2]) / 2, (panel.box[1] + panel.box[3]) / 2])
+        wall = np.argwhere(anatomy.myocardium[k])
+        mm = wall * stack.spacing[1:] - (84.0, 75.0)
+        at = middle + scale * np.column_stack([mm[:, 1], -mm[:, 0]])
+        drawn = np.zeros(len(at), bool)
+        for ground in grounds:
+            drawn |= ground.contains(at)
+        assert (drawn == mvo[k][tuple(wall.T)]).all(), f"slice {k + 1}"
+    assert "MVO, part of the scar" in text_of(drawing)
+    assert f"{case.mvo.ml:.1f} ml of it MVO" in text_of(drawing)
+    for one in (replace(case, parts=None), replace(case, mvo=Burden(0.0, 0.0, 0.0))):
+        assert len(hatched(result_montage(one))) == (len(grounds) if one.mvo == case.mvo else 0)
+    assert "MVO" not in text_of(result_montage(result()))
+
+
+def test_drawn_mvo_is_part_of_the_scar_and_hatched() -> None:
+    stack, labels, anatomy = patient(5)
+    labels[3][(labels[3] == 3) & (np.arange(labels.shape[2]) < 76)] = 4
+    drawing = montage(stack, labels, anatomy, with_raw=False)
+    assert len(hatched(drawing)) == 1
+    plain = montage(stack, np.where(labels == 4, 3, labels).astype(np.uint8), anatomy, with_raw=False)
+    tints = [[s.rings for s in hatched(one, palette.SCAR)] for one in (drawing, plain)]
+    assert len(tints[0]) == len(tints[1]) > 0
+    for with_core, without in zip(*tints, strict=True):
+        assert all(np.array_equal(one, other) for one, other in zip(with_core, without, strict=True))
+    with pytest.raises(InputError, match="MVO"):
+        montage(stack, labels, anatomy, mvo=np.zeros((1, 2, 2), bool))
+
+
+def test_segments_with_mvo_get_a_sign_on_the_bullseye() -> None:
+    case = with_mvo()
+    assert case.parts is not None
+    inside = np.unique(case.anatomy.aha[case.parts.labels == PART_MVO])
+    drawing = result_bullseye(case)
+    shown = [label.text for label in drawing.labels if label.text.endswith(MVO_SIGN) and len(label.text) > 1]
+    assert len(shown) == len(inside) > 0
+    assert "MVO in the segment" in text_of(drawing)
+    assert "MVO" not in text_of(result_bullseye(result()))
+
+
+@pytest.mark.parametrize("heard", [0.0, 0.6])
+def test_every_picture_of_a_result_names_method_ecg_and_aha_mode(heard: float) -> None:
+    case = replace(with_mvo(), ecg_use=EcgUse(heard, "used", TimeGap(3.0)))
+    for drawing in (
+        result_bullseye(case),
+        result_transmurality(case),
+        result_transmurality(case, maximum=True),
+        result_montage(case),
+        result_montage(case, page_width=width_for(300)),
+    ):
+        said = text_of(drawing)
+        assert "network, p > 0.5" in said
+        assert ("with ECG (investigational)" if heard else "image only") in said
+        assert MODE in said
+    rule = replace(case, method="remote mean + 5 SD; remote region drawn by the reader")
+    assert "Remote region drawn by the reader" in [label.text for label in result_bullseye(rule).labels]
+
+
+@pytest.mark.parametrize("mode", ["fixed 60 degrees, 17 segments", "landmark, 16 segments"])
+def test_every_picture_of_a_measurement_names_rule_remote_region_and_aha_mode(mode: str) -> None:
+    stack, labels, anatomy = infarct_with_mvo()
+    anatomy = replace(anatomy, mode=mode)
+    measured = measure_contours(stack, labels, anatomy, "n_sd", n_sd=4)
+    drawings = (
+        measured_bullseye(measured, anatomy, mvo=measured.mvo, voxel_ml=stack.voxel_ml),
+        measured_transmurality(measured),
+        measured_polar_map(measured, anatomy, stack.spacing),
+        measured_montage(measured, anatomy, stack, mvo=measured.mvo),
+    )
+    for drawing in drawings:
+        said = text_of(drawing)
+        assert all(words in said for words in (measured.method.split(",")[0], "region found automatically", mode))
+    assert "% of the segment's volume" in text_of(drawings[0])
+    assert "% of the wall's thickness" in text_of(drawings[1])
+    assert "% of the wall's thickness" in text_of(drawings[2])
+    assert MVO_SIGN in text_of(drawings[0])
+    assert len(hatched(drawings[3])) > 0
+    assert {w.key for w in drawings[0].hits} == set(range(1, 17 if "16" in mode else 18))
+
+
+def test_a_caption_leaves_out_what_is_not_known() -> None:
+    assert how("network", "") == "network"
+    assert how("otsu", "", "not used") == how("otsu", "", "not used").strip()
+    assert how("3 SD; remote region drawn by the reader", "m, 17 segments") == (
+        "3 SD\nRemote region drawn by the reader\nAHA segments: m, 17 segments"
+    )
+
+
+def test_the_marks_judge_the_scar_that_is_named() -> None:
+    case = with_mvo()
+    rows = tuple(replace(row, ecg_percent=20.0, agreement="agree") for row in case.segments)
+    case = replace(case, segments=rows, ecg_use=EcgUse(1.0, "used", TimeGap(3.0)))
+    assert "ECG against the image-only scar:" in text_of(result_bullseye(case))
+    by_hand = replace(case, method=case.method + ", corrected by hand")
+    assert "ECG against the corrected scar:" in text_of(result_bullseye(by_hand))
+
+
+@pytest.mark.parametrize("slices", [3, 9, 16])
+@pytest.mark.parametrize("influence", [False, True])
+def test_a_montage_300_pixels_wide_has_fewer_columns_and_letters_that_can_be_read(slices: int, influence: bool) -> None:
+    stack, labels, anatomy = patient(slices)
+    change = np.where(labels == 3, 0.2, 0).astype(np.float32) if influence else None
+    words = how("network 70 % + intensity rule EWA 30 %, p > 0.5; with ECG (investigational)", MODE)
+    drawing = montage(stack, labels, anatomy, influence=change, aha_borders=True, title="Scar 7.8 ml, 8.6 % of the LV",
+                      subtitle=words, page_width=width_for(300))  # fmt: skip
+    assert min(label.size for label in drawing.labels) * 300 / drawing.width >= 9.0
+    boxes = np.array([p.box for p in panels(drawing)])
+    assert (boxes[:, 2] - boxes[:, 0]).min() * 300 / drawing.width >= (80 if influence else 120)
+    assert (boxes[:, :2] >= 0).all() and (boxes[:, 2:] <= (drawing.width, drawing.height)).all()
+    texts = [(label.text, np.array(label_box(label)) + (0.1, 0.35, -0.1, -0.35)) for label in drawing.labels]
+    assert ("septal" in text_of(drawing)) is not influence, "too small a panel for the walls' names"
+    assert "septum left" in text_of(drawing)
+    outside = [(t, b) for t, b in texts if not any((b[:2] > p[:2]).all() and (b[2:] < p[2:]).all() for p in boxes)]
+    for (one, a), (other, b) in itertools.combinations(outside, 2):
+        assert not ((a[:2] < b[2:]).all() and (b[:2] < a[2:]).all()), (one, other)
+    for text, box in outside:
+        assert box[0] >= 0 and box[2] <= drawing.width, text
+
+
+def test_a_montage_is_as_wide_as_its_pixels_allow_and_says_when_there_are_too_few() -> None:
+    assert width_for(2000) == width_for(900) == 190.0
+    assert width_for(300) < width_for(500) < 190.0
+    with pytest.raises(InputError, match=r"give at least 27\d") as refused:
+        width_for(200)
+    assert "\n" not in str(refused.value)
+    assert width_for(int(str(refused.value).split()[-1])) >= 62.0
+    with pytest.raises(InputError, match="at least"):
+        montage(*patient(3), page_width=30.0)
+    picture = Image.open(io.BytesIO(montage_png(result(), width_px=300)))
+    assert picture.width == 300
+
+
+def grey(drawing: Drawing, dpi: float = 150.0) -> np.ndarray:
+    """Luminance as a monochrome printer has it, 0..1, rows from the top."""
+    rgb = np.asarray(Image.open(io.BytesIO(to_png(drawing, dpi=dpi))).convert("RGB")) / 255
+    return rgb @ (0.2126, 0.7152, 0.0722)
+
+
+def test_outlines_differ_by_their_line_and_scar_by_a_dark_edge() -> None:
+    stack, labels, anatomy = patient(5)
+    drawing = montage(stack, labels, anatomy, with_raw=False)
+    kinds = {
+        colour: {type(s) for s in drawing.shapes if isinstance(s, Polyline | Lines) and s.stroke.colour == colour}
+        for colour in (palette.CAVITY, palette.MYOCARDIUM, palette.SCAR)
+    }
+    assert kinds == {palette.CAVITY: {Polyline}, palette.MYOCARDIUM: {Lines}, palette.SCAR: {Polyline}}
+    edges = [s for s in drawing.shapes if isinstance(s, Polyline) and s.closed]
+    for scar in (s for s in edges if s.stroke.colour == palette.SCAR):
+        under = [s for s in edges if s.stroke.colour == palette.INK and np.array_equal(s.at, scar.at)]
+        assert len(under) == 1 and under[0].stroke.width > 2 * scar.stroke.width
+
+
+def test_scar_beside_blood_of_its_own_brightness_is_seen_in_grey() -> None:
+    """The dark edge, not the colour, parts the two on a monochrome printer."""
+    stack, labels, anatomy = patient(2)
+    stack = replace(stack, voxels=np.where(labels > 0, 200.0, 0.0).astype(np.float32))
+    drawing = montage(stack, labels, anatomy, with_raw=False)
+    panel = panels(drawing)[-1]
+    shades, scale = grey(drawing), 150 / 25.4
+    x, y = (panel.box[0] + panel.box[2]) / 2, (panel.box[1] + panel.box[3]) / 2
+    column = shades[
+        round((drawing.height - y) * scale) : round((drawing.height - panel.box[1]) * scale), round(x * scale)
+    ]
+    inside = column[: int(26 * (panel.box[2] - panel.box[0]) / 120 * scale)]
+    assert inside.min() < 0.55 * np.median(inside)
+
+
+def test_the_keys_are_seen_on_white_paper_and_differ_in_grey() -> None:
+    stack, labels, anatomy = patient(5)
+    drawing = montage(stack, labels, anatomy, mvo=labels == 3)
+    shades, scale = grey(drawing, 300.0), 300 / 25.4
+    seen = {}
+    for words in ("endocardium", "epicardium", "scar", "MVO, part of the scar", "anterior RV insertion",
+                  "inferior RV insertion", "hollow: uncertain"):  # fmt: skip
+        label = next(one for one in drawing.labels if one.text == words)
+        left, right = (round((label.x - off) * scale) for off in (5.8, 1.2))
+        top, bottom = (round((drawing.height - label.y + off) * scale) for off in (-1.3, 1.3))
+        seen[words] = shades[top : top + 30, left : left + 54]
+        assert np.ptp(seen[words]) > 0.25, words
+        assert bottom > top and right > left
+    for (one, a), (other, b) in itertools.combinations(seen.items(), 2):
+        assert np.abs(a - b).mean() > 0.01, (one, other)
+
+
+def test_both_painters_get_every_shape_of_every_picture() -> None:
+    case = with_mvo()
+    rows = tuple(replace(row, ecg_percent=60.0, agreement="disagree") for row in case.segments)
+    case = replace(case, segments=rows, ecg_use=EcgUse(1.0, "used", TimeGap(3.0)))
+    for drawing in (result_bullseye(case, territories=True), result_montage(case), result_transmurality(case)):
+        cells = drawing_to_vtk_polydata(drawing).GetCellData()
+        kept = set(vtk_to_numpy(cells.GetArray("shape")))
+        missing = [type(s).__name__ for i, s in enumerate(drawing.shapes) if i not in kept]
+        assert set(missing) <= {"Label"}
+        colours = vtk_to_numpy(cells.GetArray("colour"))
+        if any(isinstance(s, Lines) and s.stroke.colour == palette.ECG_STROKE for s in drawing.shapes):
+            assert (colours == [*np.rint(np.array(palette.ECG_STROKE) * 255), 255]).all(axis=1).any()
+
+
+def test_a_number_keeps_its_per_cent_sign() -> None:
+    assert wrap("rule EWA 30 % of it", 22.0, 3.2) == ["rule EWA", "30 % of it"]
