@@ -145,7 +145,7 @@ def test_no_scar_is_a_number_not_a_gap():
 
 
 def test_missing_pictures_are_said_and_others_than_png_refused():
-    assert page_of({}).text.count("no picture was made") == 3
+    assert page_of({}).text.count("no picture was made") == 4
     with pytest.raises(ValueError, match="not a PNG"):
         page_of({"montage.png": b"<svg onload='x'/>"})
 

@@ -232,7 +232,7 @@ def result() -> ScarResult:
 
 def test_pictures_of_a_result() -> None:
     painted = pictures(result())
-    assert set(painted) == {"bullseye.png", "montage.png"}
+    assert set(painted) == {"bullseye.png", "montage.png", "transmurality.png"}
     for png in (*painted.values(), bullseye_png(result())):
         pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
         assert min(pixels.shape[:2]) > 300

@@ -57,7 +57,7 @@ figure img { display: block; max-width: 100%; margin: 0 auto; object-fit: contai
 .bullseye img { max-height: 132mm; }
 @media (max-width: 150mm) { .beside { float: none; width: auto; margin: 4mm 0 0; } }
 .ecg img { max-height: 88mm; }
-.transmurality img { max-height: 118mm; }
+.transmurality img { max-height: 100mm; }
 .montage img { max-height: 225mm; }
 figcaption { font-size: 8.5pt; color: #333; margin-top: 1mm; }
 .absent { border: .5pt dashed #777; padding: 3mm; }
