@@ -108,6 +108,7 @@ def test_no_ecg_ever_erases_scar_that_the_image_shows(session, patient, alone, w
     assert (result.scar_probability[kept] >= alone.scar_probability[kept]).all()
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 def test_the_ecg_adds_at_most_a_fifth_of_the_time(patient) -> None:
     """Processor time of one thread, the best of three: what else the machine does takes no part."""
     shipped, threads = Session.load(device="cpu"), torch.get_num_threads()

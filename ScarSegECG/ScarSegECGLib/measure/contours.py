@@ -12,17 +12,12 @@ from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
 from ScarSegECGLib.case import (
     CAVITY,
     MYOCARDIUM,
-    PART_CORE,
-    PART_GREY,
-    PART_MVO,
-    PART_REST,
     SCAR,
     Anatomy,
     Burden,
     IslandPattern,
     LabelArray,
     LgeStack,
-    ScarParts,
     SegmentRow,
 )
 from ScarSegECGLib.measure.burden import burden
@@ -32,6 +27,7 @@ from ScarSegECGLib.measure.mvo import mvo_within
 from ScarSegECGLib.measure.pattern import island_patterns
 from ScarSegECGLib.measure.remote import Region, remote_doubts, remote_myocardium
 from ScarSegECGLib.measure.rule import per_slice, scar_by_rule
+from ScarSegECGLib.measure.scar_parts import parts_of
 from ScarSegECGLib.measure.segments import segment_table
 from ScarSegECGLib.measure.threshold import METHODS as RULES
 from ScarSegECGLib.measure.threshold import NOT_USED, Per
@@ -197,7 +193,7 @@ def measure_contours(
         doubts = remote_doubts(image, cavity, wall, spacing, healthy, per=shared, drawn_scar=near >= SCAR)
         warnings = tuple(dict.fromkeys(warnings + doubts))
     own = replace(anatomy, cavity=anatomy.cavity[box], myocardium=anatomy.myocardium[box], aha=anatomy.aha[box])
-    parts = _parts(scar, mvo, zones, wall, voxel_ml)
+    parts = parts_of(scar, mvo, zones, voxel_ml, int(np.count_nonzero(wall)), contrast)
     table = segment_table(own, scar, scar, spacing, SEGMENT_NAMES, TERRITORIES, parts=parts)
     table = table[:16] if "16 segments" in anatomy.mode else table
     mask, dark = np.zeros(labels.shape, bool), np.zeros(labels.shape, bool)
@@ -225,33 +221,6 @@ def measure_contours(
         remote_mean=_of_all_slices(statistics[0], box[0].start, len(labels)),
         remote_sd=_of_all_slices(statistics[1], box[0].start, len(labels)),
         warnings=warnings,
-    )
-
-
-def _parts(
-    scar: NDArray[np.bool_],
-    mvo: NDArray[np.bool_],
-    zones: GreyZone | None,
-    wall: NDArray[np.bool_],
-    voxel_ml: float,
-) -> ScarParts:
-    """What the scar is made of; all zero where there is none and the contrast is known."""
-    labels = np.zeros(scar.shape, np.uint8)
-    if zones is not None:
-        labels[scar], labels[zones.core], labels[zones.grey] = PART_REST, PART_CORE, PART_GREY
-    labels[mvo] = PART_MVO
-    share = {kind: burden(labels == kind, wall, voxel_ml) for kind in (PART_CORE, PART_GREY, PART_REST, PART_MVO)}
-    if zones is None:
-        return ScarParts(labels, share[PART_MVO])
-    room = bool(zones.told_apart.any()) or not zones.scarred.any()
-    return ScarParts(
-        labels=labels,
-        mvo=share[PART_MVO],
-        core=share[PART_CORE],
-        grey=share[PART_GREY] if room else None,
-        rest=share[PART_REST],
-        rule=f"{zones.method}; {zones.remote}",
-        remark=zones.remark,
     )
 
 

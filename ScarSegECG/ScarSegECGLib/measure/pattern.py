@@ -49,23 +49,26 @@ def island_patterns(
         return ()
     box = heart_box(cavity | myocardium)
     labels, blood, wall = labels[box], cavity[box], myocardium[box]
-    third = np.minimum((wall_depth(blood, wall, spacing) * 3).astype(int), 2)
+    thirds = np.minimum((wall_depth(blood, wall, spacing) * 3).astype(int), 2)
     z, r, c = np.nonzero(wall)
     centre = slice_centres(blood, wall, spacing)[z]
     angle = np.arctan2(r * spacing[1] - centre[:, 0], c * spacing[2] - centre[:, 1])
     sector = np.minimum(((angle + np.pi) / (2 * np.pi) * _SECTORS).astype(int), _SECTORS - 1)
     column = z * _SECTORS + sector
     size = len(wall) * _SECTORS
-    number, layer = labels[z, r, c], third[z, r, c]
+    number, layer = labels[z, r, c], thirds[z, r, c]
+    of_wall = np.bincount(3 * column + layer, minlength=3 * size).reshape(size, 3)
+    mine = number > 0
+    own, spanned = np.divmod(np.unique(number[mine] * size + column[mine]), size)  # each island's sectors, once each
+    count = len(islands) + 1
+    total = np.stack([np.bincount(own, of_wall[spanned, third], count) for third in range(3)], axis=1)
+    hit = np.bincount(3 * number[mine] + layer[mine], minlength=3 * count).reshape(count, 3)
+    coverages = hit / np.maximum(total, 1)
     patterns = []
     for island in islands:
-        mine = number == island.number
-        spanned = (np.bincount(column[mine], minlength=size) > 0)[column]
-        total = np.bincount(layer[spanned], minlength=3)
-        hit = np.bincount(layer[mine], minlength=3)
-        inner, middle, outer = (float(v) for v in hit / np.maximum(total, 1))
-        pattern = _classify(inner, middle, outer)
+        inner, middle, outer = coverages[island.number].tolist()
         coverage = (inner, middle, outer)
+        pattern = _classify(inner, middle, outer)
         touches = island.touches_endocardium
         remark = _remark(pattern, coverage, touches)
         patterns.append(
