@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lv_phantom import CENTRE_MM, lv_phantom
 
-from ScarSegECGLib.anatomy.aha import partition, slice_rings
+from ScarSegECGLib.anatomy.aha import UNCERTAIN, partition, slice_rings
 from ScarSegECGLib.anatomy.axis import full_circle, lv_centres
 from ScarSegECGLib.anatomy.insertion import insertions_from_rv
 from ScarSegECGLib.anatomy.polar import direction_deg, trace_border, wrap
@@ -57,7 +57,7 @@ def test_standard_angles_are_those_of_the_plot():
 )
 def test_every_myocardial_voxel_has_one_label(slices, cap, mode, segments, anterior, arc):
     p = lv_phantom(slices=slices + cap, cap=cap, spacing=(8.0, 3.0, 3.0))
-    given_deg = np.array([anterior, anterior + arc])
+    given_deg = np.array([anterior, anterior + arc]) % 360
     anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode, segments=segments)
     assert np.array_equal(anatomy.aha > 0, p.myocardium)
     assert anatomy.aha.max() <= segments
@@ -73,7 +73,7 @@ def test_every_myocardial_voxel_has_one_label(slices, cap, mode, segments, anter
 def test_labels_turn_with_the_anatomy(turn, arc, mode):
     def labels_at(shift):
         p = lv_phantom(slices=6, cap=0, spacing=(8.0, 1.5, 1.5))
-        given_deg = np.array([120.0, 120.0 + arc]) + shift
+        given_deg = (np.array([120.0, 120.0 + arc]) + shift) % 360
         anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode)
         angle = (np.arange(0, 360, 7.0) + 0.37 + shift) % 360
         rows = np.rint((CENTRE_MM[0] - 20.5 * np.sin(np.radians(angle))) / 1.5).astype(int)
@@ -117,7 +117,7 @@ def test_open_basal_slices_are_basal_and_do_not_change_the_thirds():
 @given(st.floats(0, 360))
 def test_landmark_and_fixed_agree_at_120_degrees(anterior):
     p = lv_phantom(slices=6, cap=1, spacing=(8.0, 2.0, 2.0))
-    given_deg = np.array([anterior, anterior + 120.0])
+    given_deg = np.array([anterior, anterior + 120.0]) % 360
     both = [
         partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode).aha
         for mode in ("fixed", "landmark")
@@ -163,6 +163,38 @@ def test_insertions_given_for_one_slice_leave_the_doubt_about_the_others():
     assert "1, 2, 3, 4, 6, 7, 8, 9;" in doubt
     every = partition(p.cavity, p.myocardium, noise, p.spacing, insertions_deg=np.array([120.0, 240.0])).notes
     assert "RV insertions given by the reader are used." in every and not any("uncertain" in n for n in every)
+
+
+def test_an_entry_that_the_image_contradicts_is_said():
+    p = lv_phantom(cap=0)
+    rows = np.full((9, 2), np.nan)
+    rows[4] = (20.0, 140.0)
+    said = [
+        n for n in partition(p.cavity, p.myocardium, p.image, p.spacing, insertions_deg=rows).notes if "over 45" in n
+    ]
+    assert len(said) == 1 and "counted from the apex: 5; those given" in said[0] and UNCERTAIN in said[0]
+    rows[4] = (100.0, 220.0)
+    for image in (p.image, None, np.random.default_rng(3).normal(size=p.image.shape)):
+        notes = partition(p.cavity, p.myocardium, image, p.spacing, insertions_deg=rows).notes
+        assert not any("over 45" in n for n in notes)
+    whole = partition(p.cavity, p.myocardium, p.image, p.spacing, insertions_deg=np.array([20.0, 140.0]))
+    assert (
+        any("1, 2, 3, 4, 5, 6, 7, 8, 9; those given" in n for n in whole.notes)
+        and (whole.insertions_deg == (20, 140)).all()
+    )
+
+
+def test_an_entry_for_a_slice_without_an_lv_is_said():
+    p = lv_phantom(cap=0)
+    p.cavity[-1], p.myocardium[-1] = False, False
+    rows = np.full((9, 2), np.nan)
+    rows[8, 0] = 120.0
+    for given_deg, lost in ((rows, True), ((120.0, 240.0), False), (np.tile([120.0, 240.0], (9, 1)), False)):
+        notes = partition(p.cavity, p.myocardium, p.image, p.spacing, insertions_deg=np.array(given_deg)).notes
+        assert any("not used on slices without a contour" in n and "apex: 9;" in n for n in notes) == lost
+    rows[4] = (120.0, 240.0)
+    notes = partition(p.cavity, p.myocardium, p.image, p.spacing, insertions_deg=rows).notes
+    assert sum("without a contour" in n for n in notes) == 1
 
 
 def test_one_insertion_of_two_is_used():
@@ -255,6 +287,9 @@ def test_without_a_ventricle_there_is_no_partition():
         ({"segments": 18}, "segments"),
         ({"insertions_deg": np.array([1.0, 2.0, 3.0])}, "two angles"),
         ({"insertions_deg": np.array([240.0, 120.0])}, "swap"),
+        ({"insertions_deg": np.array([1e308, 120.0])}, "from -360 to 360 degrees"),
+        ({"insertions_deg": np.array([-361.0, np.nan])}, "from -360 to 360 degrees"),
+        ({"insertions_deg": np.array([np.nan, np.inf])}, "from -360 to 360 degrees"),
         ({"myocardium": np.zeros((2, 3, 4), bool)}, "equal size"),
     ],
 )

@@ -61,6 +61,37 @@ def test_what_the_reader_gives_stays_and_pulls_its_unsure_neighbours():
     assert got.confidence[5] < 0.5 < got.confidence[7]
 
 
+@pytest.mark.parametrize(
+    "entries", [{4: (20, 140)}, {4: (300, 60)}, {1: (20, 140), 8: (240, 350)}, {4: (20, np.nan)}, {4: (70, 240)}]
+)
+def test_an_entry_far_from_what_the_image_shows_does_not_turn_the_others(entries):
+    p = lv_phantom(anterior_deg=125.0, inferior_deg=235.0)
+    border, centres = geometry(p)
+    free = insertion_points(p.image, p.cavity, border, centres, p.spacing)
+    rows = np.full((9, 2), np.nan)
+    for k, pair in entries.items():
+        rows[k] = pair
+    got = insertion_points(p.image, p.cavity, border, centres, p.spacing, rows)
+    typed = np.isfinite(rows)
+    assert (got.degrees[typed] == rows[typed]).all()
+    others = ~typed.any(axis=1)
+    assert np.abs(wrap(got.degrees - free.degrees))[others].max() < 3
+    assert np.abs(got.confidence - free.confidence)[others].max() < 0.1
+    assert (got.disputed == (typed & (np.abs(wrap(rows - free.degrees)) > 45))).all() and got.disputed.any()
+    assert not free.disputed.any()
+
+
+def test_an_entry_turns_a_stack_that_shows_nothing():
+    p = lv_phantom()
+    border, centres = geometry(p)
+    rows = np.full((9, 2), np.nan)
+    rows[4] = (30, 140)
+    noise = np.random.default_rng(1).normal(size=p.image.shape)
+    for image in (noise, None):
+        got = insertion_points(image, p.cavity, border, centres, p.spacing, rows)
+        assert not got.disputed.any() and np.abs(wrap(got.degrees - (30, 140))).max() < 45
+
+
 def test_one_given_insertion_is_used_and_the_other_found():
     p = lv_phantom()
     border, centres = geometry(p)

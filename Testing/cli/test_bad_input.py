@@ -126,6 +126,7 @@ def test_dates_thirty_years_apart(capfd, tmp_path, stack, record):
         (["--n-sd", "5", "--method", "otsu"], "--n-sd has no effect with --method otsu"),
         (["--ecg-date", "2024-01-01"], "--ecg-date has no effect without an ECG"),
         (["--event-between"], "--event-between has no effect without an ECG"),
+        (["--insertions", ""], "--insertions: give a .csv file or DEG,DEG"),
     ],
 )
 def test_options_without_effect(capfd, tmp_path, stack, options, says):

@@ -46,5 +46,7 @@ def test_what_cannot_be_read_or_written(capfd, record, tmp_path):
     assert main(["ecg", str(tmp_path / "none.xml")]) == 2
     assert main(["ecg", str(record), "--picture", str(tmp_path / "paper.gif")]) == 2
     assert main(["ecg", str(record), "--picture", str(tmp_path / "none" / "paper.png")]) == 2
+    assert main(["ecg", str(record), "--picture", str(tmp_path / "x.svg"), "--json", str(tmp_path / "x.svg")]) == 2
     lines = capfd.readouterr().err.strip().splitlines()
-    assert len(lines) == 3 and str(tmp_path) not in "".join(lines)
+    assert "asked for twice" in lines[3]
+    assert len(lines) == 4 and str(tmp_path) not in "".join(lines)

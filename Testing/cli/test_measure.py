@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 from pathlib import Path
 
@@ -148,11 +149,12 @@ def test_given_insertions_are_used_as_they_are(files, tmp_path) -> None:
     assert report["insertions"]["mean_step_between_slices_deg"] == [0, 0]
 
 
-@pytest.mark.parametrize("words", ["120", "a,b", "1,2,3", "nan,4"])
+@pytest.mark.parametrize("words", ["120", "a,b", "1,2,3", "nan,4", "", "/home/Doe_J/ins.txt"])
 def test_insertions_that_are_no_pair_are_refused(files, words, capsys) -> None:
     inputs = ["--lge", str(files["lge"]), "--labels", str(files["labels"])]
     assert main(["measure", *inputs, "--insertions", words]) == 2
-    assert "--insertions" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--insertions: give a .csv file or DEG,DEG" in said and "Doe" not in said
 
 
 def test_insertions_of_some_slices_come_from_a_file(files, tmp_path) -> None:
@@ -173,6 +175,11 @@ def test_insertions_of_some_slices_come_from_a_file(files, tmp_path) -> None:
         ("slice,anterior,inferior\n2,x,240\n", "line 2"),
         ("slice,anterior,inferior\n2,120,240\n2,121,240\n", "twice"),
         ("slice,anterior,inferior\n", "names no slice"),
+        ("slice,anterior,inferior\n\n\n2,120,240\n\n2,x,240\n", "line 6"),
+        ("slice,anterior,inferior\n2,1e308,240\n", "line 2 of the CSV file"),
+        (f"slice,anterior,inferior\n2,120,{'1' * 140_000}\n", "no table (field larger"),
+        (f"slice,anterior,{'r' * 140_000}\n2,120,240\n", "no table (field larger"),
+        ("slice,anterior,inferior\n" + " " * 1_000_000, "too large"),
     ],
 )
 def test_a_file_of_insertions_that_cannot_be_used_is_refused(files, tmp_path, lines, says, capsys) -> None:
@@ -181,6 +188,43 @@ def test_a_file_of_insertions_that_cannot_be_used_is_refused(files, tmp_path, li
     inputs = ["--lge", str(files["lge"]), "--labels", str(files["labels"])]
     assert main(["measure", *inputs, "--insertions", str(table)]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_what_is_no_file_is_not_read_for_insertions(files, tmp_path, kind, capsys) -> None:
+    table = tmp_path / "given.csv"
+    if kind == "fifo":
+        os.mkfifo(table)
+    elif kind == "device":
+        table.symlink_to("/dev/zero")
+    else:
+        table.mkdir()
+    inputs = ["--lge", str(files["lge"]), "--labels", str(files["labels"])]
+    assert main(["measure", *inputs, "--insertions", str(table)]) == 2
+    assert "the CSV file cannot be read" in capsys.readouterr().err
+
+
+def test_insertions_of_slices_that_do_not_count_are_told(files, tmp_path, capsys) -> None:
+    table = tmp_path / "given.csv"
+    table.write_text("slice,anterior,inferior\n2,125,240\n")
+    report = measure(
+        files, tmp_path / "m.json", "-q", "--leave-out-slices", "2", "--insertions", str(table), "--method", "manual"
+    )
+    told = [line for line in report["warnings"] if "without a contour of the LV, counted from the apex: 2;" in line]
+    assert len(told) == 1 and f"warning: {told[0]}" in capsys.readouterr().err
+
+
+def test_a_typing_error_in_one_slice_is_told_and_turns_no_other(files, tmp_path, capsys) -> None:
+    free = measure(files, tmp_path / "free.json", "-q")["insertions"]
+    assert np.median(free["confidence"]) > 0.5
+    table = tmp_path / "given.csv"
+    table.write_text("slice,anterior,inferior\n5,20,140\n")
+    report = measure(files, tmp_path / "m.json", "-q", "--insertions", str(table))
+    now = report["insertions"]["anterior_inferior_deg"]
+    assert now.pop(4) == [20, 140]
+    usual = [pair for k, pair in enumerate(free["anterior_inferior_deg"]) if k != 4]
+    assert np.abs(np.subtract(now, usual)).max() < 3
+    assert "counted from the apex: 5; those given lie over 45 degrees from where" in capsys.readouterr().err
 
 
 def test_what_each_slice_says_and_what_is_used_of_the_insertions_are_both_told(files, tmp_path) -> None:
@@ -269,7 +313,13 @@ def test_pictures_of_one_rule_are_written(files, tmp_path, mode) -> None:
         (["--montage", "m.tif"], ".png, .svg or .pdf"),
         (["--leave-out-slices", "3,12"], "no slice 12; choose from 1 to 10"),
         (["--leave-out-slices", "1,2,3,4,5,6,7,8,9,10"], "outside the slices left out"),
+        (["--leave-out-slices", "Doe_J"], "measure: --leave-out-slices: give numbers"),
         (["--insertions", "nothing.csv"], "cannot be read"),
+        (["--insertions", "1e308,240"], "--insertions: angles are degrees from -360 to 360"),
+        (["--montage", "m.png", "--bullseye", "./m.png"], "m.png: is asked for twice"),
+        (["--bullseye", "m.png", "--picture", "m.png"], "m.png: is asked for twice"),
+        (["--polar-map", "m.svg", "--montage", "m.svg"], "m.svg: is asked for twice"),
+        (["--json", "x.csv", "--table", "x.csv"], "x.csv: is asked for twice"),
         (["--method", "fwhm"], "--contrast"),
         (["--table", "t.txt"], ".csv or .md"),
         (["--bullseye", "eye.png", "--json", "no/m.json"], "its folder"),
@@ -281,7 +331,9 @@ def test_pictures_of_one_rule_are_written(files, tmp_path, mode) -> None:
         (["--fwhm-region", "r.nii", "--method", "otsu"], "--fwhm-region has no effect"),
         (["--smallest-island-ml", "1"], "--smallest-island-ml has no effect"),
         (["--smallest-island-ml", "-3", "--method", "ewa"], "0 or more"),
-        (["--remote-segments", "5"], "--remote has no effect with --method manual unless --contrast"),
+        (["--remote-segments", "5"], "--remote-segments has no effect with --method manual unless --contrast"),
+        (["--remote-segments", "", "--method", "n_sd", "--contrast", "magnitude"], "--remote-segments: give numbers"),
+        (["--remote", "m.nii"], "--remote has no effect with --method manual unless --contrast"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(files, options, says, capsys, monkeypatch, tmp_path) -> None:
@@ -289,7 +341,7 @@ def test_what_cannot_be_done_is_said_in_one_line(files, options, says, capsys, m
     inputs = ["--lge", str(files["lge"]), "--labels", str(files["labels"])]
     assert main(["measure", *inputs, "-q", *options]) == 2
     said = capsys.readouterr().err
-    assert says in said and said.count("\n") == 1
+    assert says in said and said.count("\n") == 1 and " :" not in said
     assert not list(tmp_path.iterdir())
 
 

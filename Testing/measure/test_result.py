@@ -91,7 +91,9 @@ def test_warnings_follow_the_masks_and_keep_what_is_said_of_the_input():
     outside[3:6] = (np.hypot(r - 126, c - 92) < 4) & (CASE.anatomy.aha[3:6] > 0) & (c < 92)
     scar = CASE.labels == SCAR
 
-    def warnings(mask: np.ndarray, anatomy=CASE.anatomy, doubt="") -> tuple[str, ...]:
+    quiet = replace(CASE.anatomy, notes=())
+
+    def warnings(mask: np.ndarray, anatomy=quiet, doubt="") -> tuple[str, ...]:
         return measured_again(told, anatomy, mask, scar, "manual", "unknown", doubt).warnings
 
     assert warnings(scar) == ("Two patients?",)
@@ -100,6 +102,10 @@ def test_warnings_follow_the_masks_and_keep_what_is_said_of_the_input():
     assert warnings(scar, doubt="Too much.") == ("Two patients?", "Too much.")
     unsure = replace(CASE.anatomy, notes=("RV insertions are uncertain (confidence 0.05): check them.",))
     assert warnings(scar, unsure) == ("Two patients?", *unsure.notes)
+    harmless = replace(CASE.anatomy, notes=("Segment 17 is not imaged: the stack ends within the cavity.",))
+    assert warnings(scar, harmless) == ("Two patients?",)
+    few = replace(CASE.anatomy, notes=("Only 2 slice(s) between apex and base: not every third is imaged.",))
+    assert warnings(scar, few)[1:] == few.notes
 
 
 def test_the_parts_are_measured_with_the_scar_and_per_segment():

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.axis import fit_long_axis, full_circle, lv_centres, slice_shifts
-from ScarSegECGLib.anatomy.insertion import ARC_LIMITS_DEG, STANDARD_DEG, insertion_points
+from ScarSegECGLib.anatomy.insertion import ARC_LIMITS_DEG, DISPUTED_DEG, STANDARD_DEG, UNSURE, insertion_points
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, bounding_box, direction_deg, trace_border
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy
@@ -19,7 +19,7 @@ NO_RING = -1
 MODE_TEXT = {"fixed": "fixed 60 degrees", "landmark": "landmark"}
 UNCERTAIN = "RV insertions are uncertain"
 ASSUMED_ORIENTATION = "The file has no orientation: right ventricle on the image left and anterior wall up are assumed."
-UNSURE = 0.5  # confidence, of a slice or the stack's median, below which the reader is asked to check
+MOST_TURNED_DEG = 360.0  # a given angle beyond one turn either way is a typing error
 SHIFTED_MM = 8.0
 
 
@@ -99,6 +99,9 @@ def partition(
     if not orientation_known:
         notes += (ASSUMED_ORIENTATION,)
     lv: Mask = np.asarray(np.isfinite(centres).all(axis=1))
+    if given is not None and not np.array_equal(given, np.broadcast_to(given[0], given.shape), equal_nan=True):
+        notes += _unused_remarks(given, lv)
+    notes += _dispute_remarks(points.disputed)
     notes += insertion_remarks(points.confidence, given, lv, mode, usual if image is None else None)
     notes += _shift_remarks(centres, spacing)
     present = np.bincount(labels[inside].ravel(), minlength=18)[1:18] > 0
@@ -257,6 +260,24 @@ def insertion_remarks(
     return tuple(notes)
 
 
+def _unused_remarks(given: Floats, lv: Mask) -> tuple[str, ...]:
+    unused: Mask = np.asarray(np.isfinite(given).any(axis=1) & ~lv)
+    if not unused.any():
+        return ()
+    where = f"counted from the apex: {_numbers(unused)}"
+    return (f"Given RV insertions are not used on slices without a contour of the LV, {where}; check the numbers.",)
+
+
+def _dispute_remarks(disputed: Mask) -> tuple[str, ...]:
+    if not disputed.any():
+        return ()
+    where = f"on slices, counted from the apex: {_numbers(np.asarray(disputed.any(axis=1)))}"
+    return (
+        f"{UNCERTAIN} {where}; those given lie over {DISPUTED_DEG:.0f} degrees from where the image shows them. They "
+        "are used there and turn no other slice: check them.",
+    )
+
+
 def _numbers(slices: Mask) -> str:
     return ", ".join(str(k + 1) for k in np.flatnonzero(slices))
 
@@ -311,6 +332,8 @@ def _checked(
     if given.shape not in ((2,), (len(cavity), 2)):
         raise InputError("Give RV insertions as two angles for the stack, or two for each slice.")
     given = np.broadcast_to(given, (len(cavity), 2))
+    if (np.abs(given) > MOST_TURNED_DEG).any():
+        raise InputError(f"RV insertions are angles from {-MOST_TURNED_DEG:.0f} to {MOST_TURNED_DEG:.0f} degrees.")
     if not np.isfinite(given).any():
         return None
     arc = (given[..., 1] - given[..., 0]) % 360.0

@@ -16,6 +16,8 @@ from ScarSegECGLib.anatomy.rv_wedge import ARC_DEG, search_deg, wedge_evidence
 
 STANDARD_DEG = (120.0, 240.0)  # AHA plot: the septum is segments 2 and 3
 ARC_LIMITS_DEG = (40.0, 200.0)  # a septum narrower or wider than this is a mistake
+UNSURE = 0.5  # confidence, of a slice or the stack's median, below which the reader is asked to check
+DISPUTED_DEG = 45.0  # an insertion given farther from where a sure image shows it is heard in its own slice alone
 GIVEN_SD_DEG = 3.0  # of an insertion given by the reader, in what it says of the others
 PRIOR_WITHIN = 0.6  # probability of an error below 20 degrees that the prior by itself gives
 SURE_CONTRAST = 0.3  # from which the contrast leaves no doubt
@@ -35,11 +37,14 @@ class Insertions:
         Each slice's own finding, before slices were joined; NaN where there was none.
     confidence : float64 array, shape (slice,)
         0 = from orientation alone .. 1 = sure, or both given by the reader.
+    disputed : bool array, shape (slice, 2)
+        Given, but far from where the image by itself shows it, of which it is sure: used, and told to no other slice.
     """
 
     degrees: Floats
     raw: Floats
     confidence: Floats
+    disputed: Mask
 
 
 def insertion_points(
@@ -65,7 +70,8 @@ def insertion_points(
     centres_mm : float64 array, shape (slice, 2)
     spacing : (slice, row, column) mm
     given_deg : array, shape (2,) for the stack or (slice, 2) with NaN for what is not given, optional
-        A slice may have one of the two: the other is found, no nearer or farther than septa are wide.
+        A slice may have one of the two: the other is found, no nearer or farther than septa are wide. What is given
+        turns the other slices too, unless an image that is sure of itself shows it over 45 degrees away.
     usual_deg : (anterior, inferior)
         Where the two usually lie in this image, degrees in the bullseye's frame.
 
@@ -80,20 +86,26 @@ def insertion_points(
     if given_deg is not None:
         given[has_lv] = np.broadcast_to(np.asarray(given_deg, float) % 360.0, (n, 2))[has_lv]
     known = np.isfinite(given)
+    disputed = np.zeros((n, 2), bool)
+    if image is not None and known.any():
+        found = insertion_points(image, cavity, border, centres_mm, spacing, usual_deg=usual_deg)
+        if np.median(found.confidence[has_lv]) >= UNSURE:
+            disputed = np.asarray(np.abs(wrap(given - found.degrees)) > DISPUTED_DEG)
+    heard = known & ~disputed
     degrees, raw, confidence = np.full((n, 2), np.nan), np.full((n, 2), np.nan), np.zeros(n)
     if known[has_lv].all():
         degrees[has_lv], confidence[has_lv] = given[has_lv], 1.0
-        return Insertions(degrees, raw, confidence)
+        return Insertions(degrees, raw, confidence, disputed)
     shown = np.zeros(n, bool)
     if image is not None:
         shown = has_lv & (border.hit.mean(axis=1) > 0.5) & (np.ptp(image, axis=(1, 2)) > 0)
     if not (shown.any() or known.any()):
         degrees[has_lv] = np.array(usual_deg) % 360.0
-        return Insertions(degrees, raw, confidence)
+        return Insertions(degrees, raw, confidence, disputed)
 
     half = search_deg(360.0 / len(border.angles))
     evidence = np.zeros((n, 2, len(half)))
-    middle = _middle(given) if known.any() else None
+    middle = _middle(np.where(heard, given, np.nan)) if heard.any() else None
     wedge = None
     if image is not None and shown.any():
         traced = Border(border.angles, border.inner[shown], border.outer[shown], border.hit[shown])
@@ -106,8 +118,8 @@ def insertion_points(
     alone, alone_within = each_slice_alone(evidence[has_lv], half)
     raw[has_lv] = (middle + SIDE * alone) % 360.0
     raw[~shown] = np.nan
-    k, side = np.nonzero(known)
-    place = np.clip(SIDE[side] * wrap(given[known] - middle), half[0], half[-1])
+    k, side = np.nonzero(heard)
+    place = np.clip(SIDE[side] * wrap(given[heard] - middle), half[0], half[-1])
     evidence[k, side] = -0.5 * ((half - place[:, None]) / GIVEN_SD_DEG) ** 2
 
     joined, within = join_slices(evidence[has_lv], half, np.asarray(np.flatnonzero(has_lv) * spacing[0], float))
@@ -123,7 +135,7 @@ def insertion_points(
         astray = known[:, one] & ~known[:, 1 - one] & ((arc < ARC_LIMITS_DEG[0]) | (arc > ARC_LIMITS_DEG[1]))
         degrees[astray, 1 - one] = (degrees[astray, one] - SIDE[one] * ARC_DEG) % 360.0
         confidence[astray] = 0.0
-    return Insertions(degrees, raw, confidence)
+    return Insertions(degrees, raw, confidence, disputed)
 
 
 def _certainty(within: Floats, alone_within: Floats, moved_deg: Floats, contrast: Floats) -> Floats:

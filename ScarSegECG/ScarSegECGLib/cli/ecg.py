@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read, say what was understood, measure, draw."""
     check_pictures(args.picture)
-    check_files(args.json)
+    check_files(args.json, args.picture)
     ecg, format_name = read_ecg_and_format(args.path)
     understood = preview(ecg, format_name)
     female = None if args.sex is None else args.sex == "female"

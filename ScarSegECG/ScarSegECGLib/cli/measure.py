@@ -118,8 +118,9 @@ def run(args: argparse.Namespace) -> int:
     """Measure one patient by one rule or by all, or hold the rules against the experts of many."""
     if args.table:
         check_table(args.table)
-    check_pictures(*(args.bullseye or ()), args.polar_map, args.montage)
-    check_files(args.json)
+    pictures = *(args.bullseye or ()), args.polar_map, args.montage
+    check_pictures(*pictures)
+    check_files(args.json, args.table, *pictures)
     if (args.bullseye or args.polar_map or args.montage) and args.method == ALL and not args.cases:
         raise InputError("--bullseye, --polar-map and --montage show one rule: choose one with --method")
     _refuse_what_has_no_effect(args)
@@ -152,13 +153,14 @@ def _measure(args: argparse.Namespace) -> int:
         acquired = with_contrast(acquired, args.contrast)
     # without a threshold from remote myocardium it is for core and grey zone alone
     only_zones = args.method in (MANUAL, "otsu", "mixture") and acquired.contrast == "unknown"
-    if only_zones and (args.remote or args.remote_segments):
-        raise InputError(f"--remote has no effect with --method {args.method} unless --contrast is known: add it")
+    for option, given in (("--remote", args.remote), ("--remote-segments", args.remote_segments)):
+        if only_zones and given is not None:
+            raise InputError(f"{option} has no effect with --method {args.method} unless --contrast is known: add it")
     drawn, left_out = without_slices(read_labels(args.labels, acquired), args.leave_out_slices)
     cavity, wall = contours_of(drawn)
     if not (cavity.any() and wall.any()):
-        where = "outside the slices left out " if left_out else ""
-        raise InputError(f"The labels hold no LV cavity (1) with myocardium (2) {where}: give contours of both.")
+        where = " outside the slices left out" if left_out else ""
+        raise InputError(f"The labels hold no LV cavity (1) with myocardium (2){where}: give contours of both.")
     shifts = estimate_shifts(cavity, wall, acquired.spacing)
     masks = {
         name: read_labels(path, acquired) > 0
@@ -173,7 +175,7 @@ def _measure(args: argparse.Namespace) -> int:
         *contours_of(labels),
         stack.voxels,
         stack.spacing,
-        insertions_deg=insertions_of(args.insertions, len(labels)) if args.insertions else None,
+        insertions_deg=insertions_of(args.insertions, len(labels)) if args.insertions is not None else None,
         mode=args.aha,
         segments=args.segments,
         orientation_known=stack.orientation_known,
@@ -229,7 +231,7 @@ def _by_rules(
 ) -> dict[str, ContourMeasures]:
     """What each chosen rule measures, by its name; of "all", those that cannot be used are left out and named."""
     given, name = masks.get("remote"), "drawn by the reader"
-    if args.remote_segments:
+    if args.remote_segments is not None:
         given, name = segments_mask(anatomy.aha, args.remote_segments)
     remote = remote_myocardium(stack.voxels, *contours_of(labels), stack.spacing, given, name=name)
     chosen: list[tuple[str, str, float | None]] = [(args.method, args.method, args.n_sd)]

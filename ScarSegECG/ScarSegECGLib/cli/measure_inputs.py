@@ -16,20 +16,23 @@ def hint(error: InputError) -> str:
     return " (--contrast says it)" if "contrast unknown" in str(error) else ""
 
 
-def numbers(text: str, option: str, count: int | None = None) -> NDArray[np.float64]:
+NUMBERS = "numbers with commas between them, such as the help shows"
+
+
+def numbers(text: str, option: str, count: int | None = None, wanted: str = NUMBERS) -> NDArray[np.float64]:
     """Numbers with commas between them.
 
     Raises
     ------
     InputError
-        Something else, or not ``count`` of them.
+        Something else, or not ``count`` of them; what was typed is not repeated, for it may be a path.
     """
     try:
         values = np.array([float(part) for part in text.split(",")])
     except ValueError:
         values = np.empty(0)
     if not values.size or (count is not None and values.size != count) or not np.isfinite(values).all():
-        raise InputError(f"{option} {text}: give numbers with commas between them, such as the help shows")
+        raise InputError(f"{option}: give {wanted}")
     return values
 
 

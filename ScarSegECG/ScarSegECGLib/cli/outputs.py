@@ -17,8 +17,9 @@ def check_files(*paths: Path | None) -> None:
     Raises
     ------
     InputError
-        A folder's name, or a folder that does not exist or is not the user's to write.
+        A folder's name, or a folder that does not exist or is not the user's to write; one file for two things.
     """
+    asked: set[Path] = set()
     for path in paths:
         if path is None:
             continue
@@ -29,6 +30,9 @@ def check_files(*paths: Path | None) -> None:
             raise InputError(f"{path.name}: its folder does not exist; make it first")
         if not os.access(folder, os.W_OK):
             raise InputError(f"{path.name}: no permission to write its folder; choose another one")
+        if path.resolve() in asked:
+            raise InputError(f"{path.name}: is asked for twice; give each output a file of its own")
+        asked.add(path.resolve())
 
 
 def check_pictures(*paths: Path | None) -> None:

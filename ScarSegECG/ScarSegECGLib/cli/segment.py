@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
         stack = read_lge(args.lge, series=args.series, image=args.image)
         if args.contrast:
             stack = with_contrast(stack, args.contrast)
-        insertions = insertions_of(args.insertions, len(stack.voxels)) if args.insertions else None
+        insertions = insertions_of(args.insertions, len(stack.voxels)) if args.insertions is not None else None
         patient = _patient(stack) if args.show_patient else None
         ecg = None if args.no_ecg or args.ecg is None else read_ecg(args.ecg)
         gap = gap_of_case(

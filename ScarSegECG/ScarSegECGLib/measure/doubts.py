@@ -5,11 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.aha import UNCERTAIN
 from ScarSegECGLib.case import Anatomy, IslandPattern
 from ScarSegECGLib.measure.pattern import island_patterns
 
 _WIDER_APEX = 1.5
+# What the division notes and no figure suffers from, or what is said of the input already.
+_NO_DOUBT = (
+    "RV insertions given by the reader",
+    "Segment 17 is not imaged",
+    "The file has no orientation",
+    "Slices off the long axis",
+)
 
 
 def mask_doubts(
@@ -35,7 +41,7 @@ def mask_doubts(
     half = len(lv) // 2
     if half and area[lv[:half]].mean() > _WIDER_APEX * area[lv[-half:]].mean():
         said.append("The cavity is larger at the apical end: check that the slices run from apex to base.")
-    said += [note for note in anatomy.notes if UNCERTAIN in note]
+    said += [note for note in anatomy.notes if not note.startswith(_NO_DOUBT)]
     if patterns is None:
         patterns = island_patterns(scar, anatomy.cavity, anatomy.myocardium, spacing)
     kinds: dict[tuple[str, str], list[float]] = {}

@@ -80,7 +80,7 @@ def montage(
     mvo : bool array, same shape, optional
         Microvascular obstruction, hatched within the scar; that of the labels when absent.
     page_width : float
-        Width for the panels, mm; at least 60. See :func:`width_for` for a picture of few pixels.
+        Width for the panels, mm; at least 62. See :func:`width_for` for a picture of few pixels.
 
     Returns
     -------
