@@ -288,6 +288,11 @@ class Anatomy:
     notes: tuple[str, ...] = ()
     insertions_raw_deg: NDArray[np.float64] | None = None
 
+    @property
+    def segments(self) -> int:
+        """How many AHA segments the wall is divided into, 16 or 17; ``mode`` says it."""
+        return 16 if "16 segments" in self.mode else 17
+
 
 @dataclass(frozen=True)
 class Burden:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 IMAGES = frozenset({"labels", "probability", "alone", "cavity", "myocardium", "aha"})
-OTHERS = frozenset({"centres", "insertions", "confidence", "millivolts", "leads"})
+OTHERS = frozenset({"centres", "insertions", "raw_insertions", "confidence", "millivolts", "leads"})
 _LARGEST_OTHER = 12 * 60 * 4000  # values: twelve leads, as long as an ECG is read, at the highest rate
 _HEADER = 1024
 

@@ -18,7 +18,7 @@ from ScarSegECGPanel.run import ProgressCallback
 from ScarSegECGPanel.segments import holdsResult, isWhole, readSegments, writeSegments
 from ScarSegECGPanel.study import Study
 
-METHOD = "ScarSegECG.method"
+METHOD, DOUBT = "ScarSegECG.method", "ScarSegECG.doubt"
 VOLUME, SEGMENTATION, TABLE, POINTS = "volume", "segmentation", "table", "points"
 OUTPUTS = {SEGMENTATION: "outputSegmentation", TABLE: "outputTable", POINTS: "insertionPoints"}
 
@@ -228,11 +228,12 @@ class CaseWork:
         self.noteMethod(parameterNode)
 
     def noteMethod(self, parameterNode) -> None:
-        """What changes with every step: how the scar came about, and which nodes hold the case."""
+        """What changes with every step: how the scar came about, what speaks against it, and which nodes hold it."""
         node = parameterNode.resultText
         if node is None or self.study is None:
             return
         node.SetAttribute(METHOD, self.study.method)
+        node.SetAttribute(DOUBT, self.study.doubt or None)
         for role, name in OUTPUTS.items():
             held = getattr(parameterNode, name)
             node.SetNodeReferenceID(role, held.GetID() if held else None)
@@ -262,7 +263,7 @@ class CaseWork:
         masks = readSegments(study.segmented.stack, volume, segmentation) if segmentation else None
         if masks is None:
             return False
-        study.resume(masks.toBits(), node.GetAttribute(METHOD) or study.method)
+        study.resume(masks.toBits(), node.GetAttribute(METHOD) or study.method, node.GetAttribute(DOUBT) or "")
         self.study, self.written = study, study.masks
         return True
 

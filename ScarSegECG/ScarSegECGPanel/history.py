@@ -12,16 +12,31 @@ MOST_STEPS = 500
 
 @dataclass(frozen=True)
 class Step:
-    """What changed: the exclusive-or of before and after, compressed, and how the scar came about before and after."""
+    """What changed: the exclusive-or of before and after, compressed, and how the scar came about before and after.
+
+    The doubts say why a rule's scar is not to be believed, "" where nothing does; each belongs to its method.
+    """
 
     name: str
     change: bytes
     methodBefore: str
     methodAfter: str
+    doubtBefore: str = ""
+    doubtAfter: str = ""
 
     @classmethod
-    def between(cls, name: str, before: Bits, after: Bits, methodBefore: str, methodAfter: str) -> "Step":
-        return cls(name, zlib.compress((before ^ after).tobytes(), 1), methodBefore, methodAfter)
+    def between(
+        cls,
+        name: str,
+        before: Bits,
+        after: Bits,
+        methodBefore: str,
+        methodAfter: str,
+        doubtBefore: str = "",
+        doubtAfter: str = "",
+    ) -> "Step":
+        change = zlib.compress((before ^ after).tobytes(), 1)
+        return cls(name, change, methodBefore, methodAfter, doubtBefore, doubtAfter)
 
     def applied(self, bits: Bits) -> Bits:
         """Forwards and backwards are the same operation."""

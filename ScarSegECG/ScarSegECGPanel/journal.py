@@ -44,6 +44,8 @@ class Journal:
                 "change": base64.b64encode(step.change).decode(),
                 "before": step.methodBefore,
                 "after": step.methodAfter,
+                "doubtBefore": step.doubtBefore,
+                "doubtAfter": step.doubtAfter,
             }
         )
 
@@ -102,8 +104,19 @@ def read(path: Path) -> Recovered | None:
         at += _HEAD.size + length
     if not records:
         return None
-    steps = tuple(Step(r["name"], base64.b64decode(r["change"]), r["before"], r["after"]) for r in records[1:])
-    return Recovered(path, records[0], steps)
+    return Recovered(path, records[0], tuple(_step(record) for record in records[1:]))
+
+
+def _step(record: dict[str, Any]) -> Step:
+    """Journals of an earlier version hold no doubts."""
+    return Step(
+        record["name"],
+        base64.b64decode(record["change"]),
+        record["before"],
+        record["after"],
+        record.get("doubtBefore", ""),
+        record.get("doubtAfter", ""),
+    )
 
 
 def _alive(process: int) -> bool:

@@ -53,7 +53,8 @@ def writeTable(result: ScarResult, tableNode) -> None:
         _("Reason"): [row.agreement_reason for row in rows],
     }
     wasModified = tableNode.StartModify()
-    if [tableNode.GetColumnName(i) for i in range(tableNode.GetNumberOfColumns())] == list(columns):
+    titles = [tableNode.GetColumnName(i) for i in range(tableNode.GetNumberOfColumns())]
+    if titles == list(columns) and tableNode.GetNumberOfRows() == len(rows):
         _changeCells(tableNode, columns)
     else:
         tableNode.RemoveAllColumns()

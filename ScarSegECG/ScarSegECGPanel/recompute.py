@@ -71,6 +71,13 @@ def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule) -> tuple[Ma
     return drop_small_islands(mask, stack.spacing, minimum_ml=rule.smallestMl), printed, ""
 
 
+def imageOnly(result: ScarResult) -> Mask:
+    """The scar that the image alone gives."""
+    if result.ecg_use.amplitude == 0:
+        return result.labels == SCAR
+    return scarByRule(result, result.anatomy, ScarRule(IMAGE_ONLY))[0]
+
+
 def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:
     """The partition of edited contours.
 

@@ -27,9 +27,12 @@ from ScarSegECGLib.case import (
     Storage,
     TimeGap,
 )
+from ScarSegECGLib.measure.doubts import mask_doubts
 from ScarSegECGLib.measure.pattern import island_patterns
+from ScarSegECGLib.measure.result import counted
 from ScarSegECGLib.measure.scar_parts import scar_parts
 from ScarSegECGPanel.arrays import packed, unpacked
+from ScarSegECGPanel.recompute import imageOnly
 
 VERSION = 1
 
@@ -53,6 +56,8 @@ def toDict(result: ScarResult, conduction: str) -> dict[str, Any]:
         "insertions": anatomy.insertions_deg,
         "confidence": anatomy.insertion_confidence,
     }
+    if anatomy.insertions_raw_deg is not None:
+        arrays["raw_insertions"] = anatomy.insertions_raw_deg
     if ecg is not None:
         arrays |= {"millivolts": ecg.millivolts, "leads": ecg.lead_mask}
     return {
@@ -158,6 +163,7 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
             mode=saved["anatomy"]["mode"],
             imaged=tuple(saved["anatomy"]["imaged"]),
             notes=tuple(saved["anatomy"]["notes"]),
+            insertions_raw_deg=arrays.get("raw_insertions"),
         ),
         labels=arrays["labels"],
         scar_probability=arrays["probability"],
@@ -170,19 +176,33 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
         method=saved["method"],
         weights_sha256=saved["weights_sha256"],
         warnings=tuple(saved["warnings"]),
-        input_warnings=tuple(saved.get("input_warnings", saved["warnings"])),
+        input_warnings=tuple(saved.get("input_warnings", ())),
         timings=saved["timings"],
         ecg_findings=_toFindings(saved.get("ecg_findings")),
         mvo=Burden(**saved["mvo"]) if saved.get("mvo") else None,
     )
     cavity, wall, scar = result.anatomy.cavity, result.anatomy.myocardium, result.labels == SCAR
-    # What the scar is made of follows from the images; a scene of an earlier version has it from then on.
-    result = dataclasses.replace(
-        result,
-        parts=scar_parts(stack, cavity, wall, scar),
-        patterns=island_patterns(scar, cavity, wall, stack.spacing),
-    )
-    return result, saved["conduction"]
+    # What the scar is made of follows from the images.
+    patterns = island_patterns(scar, cavity, wall, stack.spacing)
+    result = dataclasses.replace(result, parts=scar_parts(stack, cavity, wall, scar), patterns=patterns)
+    return _asMeasuredNow(result, saved), saved["conduction"]
+
+
+def _asMeasuredNow(result: ScarResult, saved: dict[str, Any]) -> ScarResult:
+    """What a scene of an earlier version lacks, made from what it has; one of this version as it is."""
+    stack, anatomy, scar, use = result.stack, result.anatomy, result.labels == SCAR, result.ecg_use
+    if "input_warnings" not in saved:
+        ofMasks = mask_doubts(anatomy, scar, stack.spacing, result.patterns)
+        told = tuple(line for line in result.warnings if line not in ofMasks)
+        result = dataclasses.replace(result, input_warnings=told)
+    if all("mvo_ml" in row for row in saved["segments"]):
+        return result
+    # Its table has no parts of the scar, and its highest transmurality is of another rule.
+    alone = imageOnly(result)
+    said = [row.ecg_percent for row in result.segments]
+    percent = said if any(value is not None for value in said) else None
+    figures = counted(stack, anatomy, scar, alone, alone, use, saved["conduction"], percent, result.input_warnings)
+    return dataclasses.replace(result, **figures)
 
 
 _PER_LEAD = ("q_ms", "q_mv", "r_ms", "r_mv", "s_ms", "s_mv")

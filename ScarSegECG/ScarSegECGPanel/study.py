@@ -67,11 +67,8 @@ class Study:
     @property
     def imageOnly(self) -> Mask:
         """What the image alone gives, for the column beside."""
-        if self.segmented.ecg_use.amplitude == 0:
-            return self.segmented.labels == SCAR
         if self._imageOnly is None:
-            rule = ScarRule(recompute.IMAGE_ONLY)
-            self._imageOnly = recompute.scarByRule(self.segmented, self.segmented.anatomy, rule)[0]
+            self._imageOnly = recompute.imageOnly(self.segmented)
         return self._imageOnly
 
     @property
@@ -79,18 +76,22 @@ class Study:
         """What was last computed; accepting a segment and reverting a slice go back to it."""
         return self._proposal if self._proposal is not None else self.segmented.labels == SCAR
 
-    def change(self, name: str, bits: Bits, *, byHand: bool, method: str | None = None) -> bool:
-        """Make a step; False where nothing changes."""
-        if np.array_equal(bits, self.bits) and (method is None or method == self.method):
+    def change(self, name: str, bits: Bits, *, byHand: bool, method: str | None = None, doubt: str = "") -> bool:
+        """Make a step; False where nothing changes.
+
+        The doubt is the method's: without a new method both stay, as a correction does not mend the rule.
+        """
+        if method is None:
+            method, doubt = self.method, self.doubt
+        if np.array_equal(bits, self.bits) and (method, doubt) == (self.method, self.doubt):
             return False
         from ScarSegECGLib.measure.result import corrected_by_hand
 
-        after = method if method is not None else self.method
         if byHand:
-            after = corrected_by_hand(after)
-        step = Step.between(name, self.bits, bits, self.method, after)
+            method = corrected_by_hand(method)
+        step = Step.between(name, self.bits, bits, self.method, method, self.doubt, doubt)
         self.history.push(step)
-        self._set(bits, after)
+        self._set(bits, method, doubt)
         if self.journal:
             self.journal.append(step)
         return True
@@ -104,9 +105,9 @@ class Study:
         self._proposal, self._imageOnly, self._anatomy, self._result = None, None, None, None
         self.change(name, self._segmentedBits(), byHand=False, method=result.method)
 
-    def resume(self, bits: Bits, method: str) -> None:
+    def resume(self, bits: Bits, method: str, doubt: str = "") -> None:
         """Go on from masks that a scene holds."""
-        self._set(bits, method)
+        self._set(bits, method, doubt)
 
     def applyRule(self, rule: ScarRule, name: str) -> bool:
         """Take the scar that a rule finds.
@@ -117,10 +118,7 @@ class Study:
             The rule cannot be used on these images.
         """
         self._proposal, printed, doubt = recompute.scarByRule(self.segmented, self.anatomy, rule)
-        changed = self.change(name, withScar(self.bits, self._proposal), byHand=False, method=printed)
-        if doubt != self.doubt:
-            self.doubt, self._result = doubt, None
-        return changed
+        return self.change(name, withScar(self.bits, self._proposal), byHand=False, method=printed, doubt=doubt)
 
     def divide(self, aha: AhaRule) -> None:
         """Divide the wall anew.
@@ -157,15 +155,18 @@ class Study:
         return self._step(step, forward=True) if step else ""
 
     def _step(self, step: Step, *, forward: bool) -> str:
-        before, after = self.method, step.methodAfter if forward else step.methodBefore
-        self._set(step.applied(self.bits), after)
+        method = step.methodAfter if forward else step.methodBefore
+        doubt = step.doubtAfter if forward else step.doubtBefore
+        name = f"{'Redo' if forward else 'Undo'}: {step.name}"
+        taken = Step(name, step.change, self.method, method, self.doubt, doubt)
+        self._set(step.applied(self.bits), method, doubt)
         if self.journal:
-            self.journal.append(Step(f"{'Redo' if forward else 'Undo'}: {step.name}", step.change, before, after))
+            self.journal.append(taken)
         return step.name
 
-    def _set(self, bits: Bits, method: str) -> None:
+    def _set(self, bits: Bits, method: str, doubt: str) -> None:
         contours = (bits ^ self.bits) & 3
-        self.bits, self.method, self._result, self.doubt = bits, method, None, ""
+        self.bits, self.method, self._result, self.doubt = bits, method, None, doubt
         if contours.any():
             self._anatomy = None
 
@@ -185,7 +186,7 @@ class Study:
         self.end(remove=True)
         start = dict(self._saved())
         step = Step.between("", self._segmentedBits(), self.bits, "", "")
-        start["now"] = {"method": self.method, "step": step.change.hex()}
+        start["now"] = {"method": self.method, "doubt": self.doubt, "step": step.change.hex()}
         self.journal = Journal(folder, start)
 
     def end(self, *, remove: bool) -> None:
@@ -208,8 +209,8 @@ class Study:
         study = cls(*state.fromDict(recovered.start, storedVoxels))
         now = recovered.start["now"]
         sofar = Step("", bytes.fromhex(now["step"]), "", "")
-        study._set(sofar.applied(study.bits), now["method"])
+        study._set(sofar.applied(study.bits), now["method"], now.get("doubt", ""))
         for step in recovered.steps:
             study.history.push(step)
-            study._set(step.applied(study.bits), step.methodAfter)
+            study._set(step.applied(study.bits), step.methodAfter, step.doubtAfter)
         return study

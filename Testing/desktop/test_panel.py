@@ -335,6 +335,9 @@ def test_insertion_points_are_dragged(desk, segmented_once) -> None:
     panel.ui.ahaSegmentsComboBox.currentIndex = 1
     settle(0.1)
     assert "16 segments" in study.anatomy.mode
+    for index, rows in ((1, 16), (0, 17)):
+        panel.ui.ahaSegmentsComboBox.currentIndex = index
+        case.waitFor(lambda rows=rows: parameters.outputTable.GetNumberOfRows() == rows, 10)
     panel.ui.findInsertionsButton.click()
     np.testing.assert_allclose(study.anatomy.insertions_deg, old.insertions_deg, atol=1e-6)
 
@@ -416,6 +419,34 @@ def test_scene_is_saved_and_loaded(desk, tmp_path: Path) -> None:
     assert panel.results.paper.drawing is not None
     settle()
     np.testing.assert_array_equal(back.bits, bits)  # nothing was recomputed over the reader's work
+    assert desk.said == []
+
+
+def test_what_speaks_against_a_rule_is_in_the_scene(desk, tmp_path: Path, segmented_once) -> None:
+    """The doubt about a rule's scar is saved and loaded with that scar."""
+    import slicer
+
+    _case, panel = segmented_once(desk)
+    study = panel.logic.study
+    said = "The threshold lies within healthy myocardium (100 % of the LV would be scar; all of it): check contrast."
+    study.change("A rule", study.bits, byHand=False, method="Otsu, 4 bins; remote: none", doubt=said)
+    panel.showMasks()
+    doubt, warnings = study.doubt, study.result.warnings
+    assert doubt == said and doubt in warnings
+    assert doubt in panel.ui.scarLabel.text
+    path = str(tmp_path / "case.mrb")
+    assert slicer.mrmlScene.WriteToMRB(path)
+    slicer.mrmlScene.Clear()
+    settle()
+    slicer.mrmlScene.ReadFromMRB(path)
+    settle(0.5)
+    back = panel.logic.study
+    assert back is not None and back is not study, panel.ui.statusLabel.text
+    assert (back.method, back.doubt, back.result.warnings) == (study.method, doubt, warnings)
+    assert doubt in panel.ui.summaryLabel.text and doubt in panel.ui.scarLabel.text
+    back.resume(back.bits, back.method)
+    panel.onCaseChanged()
+    assert panel.parameterNode.resultText.GetAttribute("ScarSegECG.doubt") is None
     assert desk.said == []
 
 

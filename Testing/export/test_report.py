@@ -208,13 +208,6 @@ def test_the_headings_of_the_segments_say_which_scar_and_per_cent_of_what():
         assert "with ECG" not in alone and "Scar image only" not in alone
 
 
-def test_sixteen_segments_are_sixteen():
-    result = make_result()
-    sixteen = replace(result, anatomy=replace(result.anatomy, mode="landmark, 16 segments"))
-    told = table_of(report_html(sixteen, PICTURES, NOW), "AHA segments")
-    assert "16 apical lateral" in told and "17 apex" not in told and "not imaged" not in told
-
-
 def test_a_maximum_on_little_scar_is_marked():
     result = make_result()
     little = replace(result.segments[3], scar_ml=0.49, transmurality_mean_percent=7.0, transmurality_max_percent=100.0)

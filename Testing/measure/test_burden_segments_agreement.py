@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,6 +80,16 @@ def test_segment_table_agrees_with_paper():
     assert plain[0].ecg_percent is None and plain[0].agreement is None
     with pytest.raises(ValueError, match="names"):
         segment_table(_anatomy(p), p.scar, less, p.spacing, NAMES[:3], TERRITORIES)
+
+
+def test_sixteen_segments_have_sixteen_rows_whatever_the_lists_hold():
+    p = annulus(depth=(0.0, 0.5))
+    agreement = agreement_table([20.0] * 17, [30.0] * 17, "normal", True)
+    given = p.scar, p.scar, p.spacing, NAMES, TERRITORIES, [30.0] * 17, agreement
+    whole = _anatomy(p)
+    rows = segment_table(replace(whole, mode="landmark, 16 segments"), *given)
+    assert [row.number for row in rows] == list(range(1, 17))
+    assert rows == segment_table(whole, *given)[:16]
 
 
 def test_permuting_the_labels_permutes_the_table():

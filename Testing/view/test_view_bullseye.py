@@ -240,7 +240,7 @@ def test_the_transmurality_bullseye_has_the_bins_of_the_table_and_marks_what_res
     rows = [row(n, 3.2 * n, min(100.0, 6.1 * n), 0.4 if n == 15 else 1.0) for n in range(1, 18)]
     rows[7] = row(8, 25.4, 50.3, 1.0)  # printed as 25 and 50: the bins' own upper limits
     for maximum in (False, True):
-        drawing = transmurality_bullseye(rows, "landmark, 17 segments", "by hand", maximum=maximum)
+        drawing = transmurality_bullseye(rows, "by hand", maximum=maximum)
         texts = {label.text for label in drawing.labels}
         names = [name for name, _ in TRANSMURALITY_BINS]
         for one in rows[:16]:
@@ -254,7 +254,7 @@ def test_the_transmurality_bullseye_has_the_bins_of_the_table_and_marks_what_res
         assert "% of the wall's thickness" in said
         assert ("rests on less than" in said) is maximum
         assert overlaps(drawing) == []
-    sixteen = transmurality_bullseye(rows, "landmark, 16 segments", "")
+    sixteen = transmurality_bullseye(rows[:16], "")
     assert {w.key for w in sixteen.hits} == set(range(1, 17))
 
 

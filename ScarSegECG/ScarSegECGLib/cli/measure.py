@@ -108,6 +108,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--montage", type=Path, metavar="OUT", help="picture of all slices with contours, scar, MVO and RV insertions"
     )
     parser.add_argument("--polar-map", type=Path, metavar="OUT", help="picture of the transmurality at every angle")
+    parser.add_argument(
+        "--transmurality", type=Path, metavar="OUT", help="bullseye of the mean transmurality in the usual bins"
+    )
+    parser.add_argument(
+        "--transmurality-max", type=Path, metavar="OUT", help="bullseye of the maximum transmurality in the usual bins"
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for everything that was measured")
     parser.add_argument(
         "--table", type=Path, metavar="OUT", help="CSV or Markdown: the segments, or with --cases the rules compared"
@@ -118,11 +124,11 @@ def run(args: argparse.Namespace) -> int:
     """Measure one patient by one rule or by all, or hold the rules against the experts of many."""
     if args.table:
         check_table(args.table)
-    pictures = *(args.bullseye or ()), args.polar_map, args.montage
+    pictures = *(args.bullseye or ()), args.polar_map, args.montage, args.transmurality, args.transmurality_max
     check_pictures(*pictures)
     check_files(args.json, args.table, *pictures)
-    if (args.bullseye or args.polar_map or args.montage) and args.method == ALL and not args.cases:
-        raise InputError("--bullseye, --polar-map and --montage show one rule: choose one with --method")
+    if any(pictures) and args.method == ALL and not args.cases:
+        raise InputError("pictures such as --bullseye and --montage show one rule: choose one with --method")
     _refuse_what_has_no_effect(args)
     return compare(args) if args.cases else _measure(args)
 
@@ -192,7 +198,16 @@ def _measure(args: argparse.Namespace) -> int:
             for name, entry in measured.items()
         }
     warnings = doubts(stack, anatomy, measured, None if args.correct_shifts else shifts)
-    draw(next(iter(measured.values())), anatomy, acquired, args.bullseye or (), args.polar_map, args.montage)
+    draw(
+        next(iter(measured.values())),
+        anatomy,
+        acquired,
+        args.bullseye or (),
+        args.polar_map,
+        args.montage,
+        args.transmurality,
+        args.transmurality_max,
+    )
     notes = [*stack.notes, *anatomy.notes]
     if args.json:
         told = report | {"notes": notes, "warnings": warnings}

@@ -106,7 +106,7 @@ def pattern_table(content: dict[str, Any]) -> Table | None:
     if any(row["remark"] for row in islands[:_MOST_ISLANDS]):
         columns += (Column("Remark", 56, lambda row: row["remark"] or "", right=False, whole=False),)
     left = len(islands) - _MOST_ISLANDS
-    more = f" {left} smaller ones, {sum(row['ml'] for row in islands[_MOST_ISLANDS:]):.1f} ml, are not listed."
+    more = f" {left} smaller ones, {sum(row['ml'] or 0.0 for row in islands[_MOST_ISLANDS:]):.1f} ml, are not listed."
     caption = f"Connected pieces of the scar {content['method']['scar_shown']}.{more if left > 0 else ''}"
     return _table(caption, columns, islands[:_MOST_ISLANDS])
 
@@ -142,10 +142,7 @@ def segment_table(content: dict[str, Any]) -> Table:
         "transmurality is of the wall's thickness, averaged along the wall, scar-free wall included, and the bin is "
         f"that mean's. {_LITTLE} The maximum rests on less than {LITTLE_SCAR_ML:g} ml of scar. {ECG_IS_NO_FINDING}"
     )
-    rows = content["segments"]
-    if "16 segments" in content["method"]["aha"]:  # which knows no 17th
-        rows = [row for row in rows if row["aha_segment"] <= 16]
-    return _table(caption, columns, rows)
+    return _table(caption, columns, content["segments"])
 
 
 def _table(caption: str, columns: tuple[Column, ...], rows: Iterable[dict[str, Any]]) -> Table:
@@ -196,7 +193,8 @@ def _slices(row: dict[str, Any]) -> str:
 
 
 def _coverage(row: dict[str, Any]) -> str:
-    return " / ".join(number(100 * share, 0) for share in row["coverage_inner_middle_outer"])
+    shares = row["coverage_inner_middle_outer"]
+    return " / ".join(UNKNOWN if share is None else number(100 * share, 0) for share in shares)
 
 
 def _estimate(row: dict[str, Any]) -> str:

@@ -195,7 +195,6 @@ def measure_contours(
     own = replace(anatomy, cavity=anatomy.cavity[box], myocardium=anatomy.myocardium[box], aha=anatomy.aha[box])
     parts = parts_of(scar, mvo, zones, voxel_ml, int(np.count_nonzero(wall)), contrast)
     table = segment_table(own, scar, scar, spacing, SEGMENT_NAMES, TERRITORIES, parts=parts)
-    table = table[:16] if "16 segments" in anatomy.mode else table
     mask, dark = np.zeros(labels.shape, bool), np.zeros(labels.shape, bool)
     mask[box], dark[box] = scar, mvo
     return ContourMeasures(

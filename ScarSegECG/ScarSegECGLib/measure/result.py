@@ -135,6 +135,7 @@ def measured_again(
         As in :func:`counted`.
     """
     said = [row.ecg_percent for row in result.segments]
+    said += [None] * (len(anatomy.imaged) - len(said))  # 16 segments have no apex
     ecg_percent = said if any(value is not None for value in said) else None
     figures = counted(
         result.stack,

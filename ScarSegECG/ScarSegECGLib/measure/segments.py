@@ -69,7 +69,7 @@ def segment_table(
     agreement: Sequence[tuple[Agreement | None, str]] | None = None,
     parts: ScarParts | None = None,
 ) -> tuple[SegmentRow, ...]:
-    """One row per AHA segment.
+    """One row per AHA segment: 16 where the wall was divided into 16.
 
     Parameters
     ----------
@@ -78,7 +78,8 @@ def segment_table(
         With and without the ECG; only their part inside the myocardium counts.
     stack_spacing : (slice, row, column) mm
     names, territories : sequences of str, length 17
-        In AHA order; the territory is the usual one.
+        In AHA order; the territory is the usual one. Of 16 segments, the 17th entry of these and the following
+        sequences is not looked at.
     ecg_percent : sequence of float or None, length 17, optional
         Scar per segment from the ECG alone, 0..100.
     agreement : sequence of (verdict, reason), length 17, optional
@@ -89,7 +90,7 @@ def segment_table(
     Returns
     -------
     tuple of SegmentRow
-        Percentages are ``None`` for segments that are not imaged or hold no wall; with 16 segments, 17 is such a one.
+        Percentages are ``None`` for segments that are not imaged or hold no wall.
 
     Raises
     ------
@@ -118,7 +119,7 @@ def segment_table(
     # A fitted border can miss what the mean counts, up to 0.3 pixels of wall: no reader sees a maximum below the mean.
     highest = np.fmax(across.max_percent, across.mean_percent)
     rows = []
-    for i in range(count):
+    for i in range(anatomy.segments):
         imaged = bool(anatomy.imaged[i] and wall_ml[i] > 0)
         verdict, reason = agreement[i] if agreement is not None else (None, "")
         rows.append(

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML
 from ScarSegECGLib.measure.threshold import NOT_USED
 
 PERCENT_OF_SEGMENT = "scar, % of the segment's volume"
 MEAN_OF_WALL = "% of the wall's thickness, mean over the whole segment, wall without scar included"
-MOST_OF_WALL = "% of the wall's thickness, where the segment's scar reaches deepest"
+MOST_OF_WALL = "% of the wall's thickness, over the segment's 4 mm of wall with the most scar"
 PERCENT_OF_WALL = "scar, % of the wall's thickness at that place"
 
 MVO_SIGN, SMALL_SIGN = "▪", "*"
@@ -41,24 +38,6 @@ def how(method: str, mode: str, remote: str = "", *more: str) -> str:
     return "\n".join(f"{line[0].upper()}{line[1:]}" if i else line for i, line in enumerate(filter(None, lines)))
 
 
-def shown_rows(rows: Sequence[SegmentRow], mode: str) -> list[SegmentRow]:
-    """The rows that a bullseye of this mode has: the 17th only where there are 17 segments."""
-    ordered = sorted(rows, key=lambda row: row.number)
-    return ordered[:16] if "16 segments" in mode else ordered
-
-
-def mvo_signs(mvo: NDArray[np.bool_] | None, aha: NDArray[np.uint8], voxel_ml: float, count: int = 17) -> list[str]:
-    """A sign for every segment that has MVO in it, "" for the others.
-
-    Parameters
-    ----------
-    mvo : bool array, shape (slice, row, column), or None
-    aha : uint8 array, same shape
-    voxel_ml : float
-    count : int
-        16 or 17.
-    """
-    if mvo is None:
-        return [""] * count
-    ml = np.bincount(aha[mvo], minlength=18)[1 : count + 1] * voxel_ml
-    return [MVO_SIGN if one >= LEAST_MVO_ML else "" for one in ml]
+def mvo_signs(rows: Sequence[SegmentRow]) -> list[str]:
+    """A sign for every segment that has MVO in it, "" for the others."""
+    return [MVO_SIGN if (row.mvo_ml or 0.0) >= LEAST_MVO_ML else "" for row in rows]

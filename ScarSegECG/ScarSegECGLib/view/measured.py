@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.segments import RING_NAMES
 from ScarSegECGLib.anatomy.soft import rings_of
@@ -18,36 +17,16 @@ from ScarSegECGLib.view.captions import (
     SIGN_WORDS,
     how,
     mvo_signs,
-    shown_rows,
 )
 from ScarSegECGLib.view.montage import montage
-from ScarSegECGLib.view.panels import PAGE_WIDTH
 from ScarSegECGLib.view.polar_map import polar_map
 from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.view.transmurality import transmurality_bullseye
 
 
-def measured_bullseye(
-    measured: ContourMeasures,
-    anatomy: Anatomy,
-    *,
-    mvo: NDArray[np.bool_] | None = None,
-    voxel_ml: float = 0.0,
-    territories: bool = False,
-) -> Drawing:
-    """Scar per segment.
-
-    Parameters
-    ----------
-    measured : ContourMeasures
-    anatomy : Anatomy
-        The partition it was measured with.
-    mvo : bool array, shape (slice, row, column), optional
-        With ``voxel_ml``: marks the segments that have MVO in them.
-    territories : bool
-        Outline and name the usual coronary territories.
-    """
-    rows = shown_rows(measured.segments, measured.aha_mode)
+def measured_bullseye(measured: ContourMeasures) -> Drawing:
+    """Scar per segment, those that have MVO in them marked."""
+    rows = measured.segments
     return bullseye(
         [row.scar_percent for row in rows],
         title="Scar per segment",
@@ -55,17 +34,14 @@ def measured_bullseye(
         unit="",
         axis=PERCENT_OF_SEGMENT,
         imaged=[row.imaged for row in rows],
-        signs=mvo_signs(mvo, anatomy.aha, voxel_ml, len(rows)),
+        signs=mvo_signs(rows),
         sign_words=SIGN_WORDS,
-        territories=territories,
     )
 
 
-def measured_transmurality(measured: ContourMeasures, *, maximum: bool = False, territories: bool = True) -> Drawing:
+def measured_transmurality(measured: ContourMeasures, *, maximum: bool = False) -> Drawing:
     """Mean or maximum transmurality per segment in the usual bins; see :func:`transmurality_bullseye`."""
-    return transmurality_bullseye(
-        measured.segments, measured.aha_mode, _how(measured), maximum=maximum, territories=territories
-    )
+    return transmurality_bullseye(measured.segments, _how(measured), maximum=maximum)
 
 
 def measured_polar_map(measured: ContourMeasures, anatomy: Anatomy, spacing: tuple[float, float, float]) -> Drawing:
@@ -88,15 +64,8 @@ def measured_polar_map(measured: ContourMeasures, anatomy: Anatomy, spacing: tup
     )
 
 
-def measured_montage(
-    measured: ContourMeasures,
-    anatomy: Anatomy,
-    stack: LgeStack,
-    *,
-    mvo: NDArray[np.bool_] | None = None,
-    page_width: float = PAGE_WIDTH,
-) -> Drawing:
-    """All slices with outlines, scar, MVO where it is given, AHA borders and RV insertions.
+def measured_montage(measured: ContourMeasures, anatomy: Anatomy, stack: LgeStack) -> Drawing:
+    """All slices with outlines, scar, MVO, AHA borders and RV insertions.
 
     Parameters
     ----------
@@ -104,21 +73,14 @@ def measured_montage(
     anatomy : Anatomy
     stack : LgeStack
         All on one grid.
-    mvo : bool array, shape (slice, row, column), optional
-        As drawn, or of :func:`ScarSegECGLib.measure.mvo.mvo_within`; only what lies in the scar is shown.
-    page_width : float
-        As in :func:`~ScarSegECGLib.view.montage.montage`.
     """
     labels = np.where(measured.mask, SCAR, anatomy.myocardium * np.uint8(2) + anatomy.cavity).astype(np.uint8)
-    if mvo is not None:
-        labels[measured.mask & mvo] = MVO
+    labels[measured.mvo] = MVO
     scar = measured.scar
     title = f"Scar {scar.ml:.1f} ml, {scar.percent_of_lv:.1f} % of the LV myocardium"
     if measured.mvo_ml >= LEAST_MVO_ML:
         title += f", {measured.mvo_ml:.1f} ml of it MVO"
-    return montage(
-        stack, labels, anatomy, aha_borders=True, title=title, subtitle=_how(measured), page_width=page_width
-    )
+    return montage(stack, labels, anatomy, aha_borders=True, title=title, subtitle=_how(measured))
 
 
 def _how(measured: ContourMeasures, *more: str) -> str:

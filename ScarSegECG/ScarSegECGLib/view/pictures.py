@@ -10,7 +10,7 @@ from ScarSegECGLib.ecg.findings import findings_lines
 from ScarSegECGLib.measure.mvo import mvo_within
 from ScarSegECGLib.measure.result import BY_HAND, described
 from ScarSegECGLib.view.bullseye import bullseye
-from ScarSegECGLib.view.captions import LEAST_MVO_ML, PERCENT_OF_SEGMENT, SIGN_WORDS, how, mvo_signs, shown_rows
+from ScarSegECGLib.view.captions import LEAST_MVO_ML, PERCENT_OF_SEGMENT, SIGN_WORDS, how, mvo_signs
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.montage import montage, width_for
 from ScarSegECGLib.view.paint_matplotlib import to_png
@@ -62,7 +62,7 @@ def montage_png(result: ScarResult, *, width_px: int = 1100) -> bytes:
 
 def result_bullseye(result: ScarResult, *, selected: int | None = None, territories: bool = False) -> Drawing:
     """Lay out the scar per segment, with the ECG's estimate as rim and its agreement where they are known."""
-    rows = shown_rows(result.segments, result.anatomy.mode)
+    rows = result.segments
     heard = result.ecg_use.amplitude > 0
     ecg = [row.ecg_percent if heard else None for row in rows]
     agreement = [row.agreement if heard else None for row in rows]
@@ -77,25 +77,16 @@ def result_bullseye(result: ScarResult, *, selected: int | None = None, territor
         outer_ring=ecg if any(value is not None for value in ecg) else None,
         agreement=agreement if any(agreement) else None,
         agreement_title=f"ECG against the {judged} scar:",
-        signs=mvo_signs(result_mvo(result), result.anatomy.aha, result.stack.voxel_ml, len(rows)),
+        signs=mvo_signs(rows),
         sign_words=SIGN_WORDS,
         territories=territories,
         selected=selected,
     )
 
 
-def result_transmurality(
-    result: ScarResult, *, maximum: bool = False, selected: int | None = None, territories: bool = True
-) -> Drawing:
-    """Lay out the mean or maximum transmurality per segment in its bins, usual territories outlined."""
-    return transmurality_bullseye(
-        result.segments,
-        result.anatomy.mode,
-        result_how(result),
-        maximum=maximum,
-        selected=selected,
-        territories=territories,
-    )
+def result_transmurality(result: ScarResult) -> Drawing:
+    """Lay out the mean transmurality per segment in its bins, usual territories outlined."""
+    return transmurality_bullseye(result.segments, result_how(result))
 
 
 def result_how(result: ScarResult) -> str:

@@ -8,52 +8,37 @@ from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.measure.segments import rests_on_little
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS
 from ScarSegECGLib.view.bullseye import Bins, bullseye
-from ScarSegECGLib.view.captions import MEAN_OF_WALL, MOST_OF_WALL, SIGN_WORDS, SMALL_SIGN, shown_rows
+from ScarSegECGLib.view.captions import MEAN_OF_WALL, MOST_OF_WALL, SIGN_WORDS, SMALL_SIGN
 from ScarSegECGLib.view.shapes import Drawing
 
 BINS = Bins(tuple(top for _, top in TRANSMURALITY_BINS), tuple(name for name, _ in TRANSMURALITY_BINS))
 
 
-def transmurality_bullseye(
-    rows: Sequence[SegmentRow],
-    mode: str,
-    subtitle: str,
-    *,
-    maximum: bool = False,
-    territories: bool = True,
-    selected: int | None = None,
-) -> Drawing:
-    """Lay out the mean or the maximum transmurality per segment.
+def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum: bool = False) -> Drawing:
+    """Lay out the mean or the maximum transmurality per segment, usual coronary territories outlined.
 
     Colours follow the bins of Kim et al. 2000 and the figures as printed, rounded. A maximum that rests on little
     scar gets an asterisk, as in the table.
 
     Parameters
     ----------
-    rows : sequence of SegmentRow
-    mode : str
-        AHA mode as printed: 16 segments leave the cap out.
+    rows : sequence of 17 or 16 SegmentRow
+        In AHA order.
     subtitle : str
         How the scar was found.
     maximum : bool
         The maximum in place of the mean.
-    territories : bool
-        Outline and name the usual coronary territories.
-    selected : int, optional
-        Segment to outline.
     """
-    shown = shown_rows(rows, mode)
-    values = [row.transmurality_max_percent if maximum else row.transmurality_mean_percent for row in shown]
+    values = [row.transmurality_max_percent if maximum else row.transmurality_mean_percent for row in rows]
     return bullseye(
         [None if value is None else float(round(value)) for value in values],
         title="Maximum transmurality" if maximum else "Mean transmurality",
         subtitle=subtitle,
         unit="",
         axis=MOST_OF_WALL if maximum else MEAN_OF_WALL,
-        imaged=[row.imaged for row in shown],
+        imaged=[row.imaged for row in rows],
         bins=BINS,
-        signs=[SMALL_SIGN if maximum and rests_on_little(row) else "" for row in shown],
+        signs=[SMALL_SIGN if maximum and rests_on_little(row) else "" for row in rows],
         sign_words=SIGN_WORDS,
-        territories=territories,
-        selected=selected,
+        territories=True,
     )

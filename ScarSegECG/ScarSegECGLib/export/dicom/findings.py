@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ScarSegECGLib.case import SCAR, EcgUse, FloatArray, LabelArray, LgeStack, TimeGap
+from ScarSegECGLib.case import PART_MVO, SCAR, EcgUse, FloatArray, LabelArray, LgeStack, TimeGap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER, is_previous_result
 from ScarSegECGLib.export.dicom import codes
-from ScarSegECGLib.export.result_json import SCHEMA_VERSION, parts_json
+from ScarSegECGLib.export.result_json import SCHEMA_VERSION, parts_json, result_schema
+from ScarSegECGLib.export.schema_check import fits
 from ScarSegECGLib.lge.itk_image import load
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.measure.contours import MVO, contours_of
@@ -88,6 +89,7 @@ def read_findings(folder: Path, stack: LgeStack) -> Findings:
     content = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     if content.get("schema_version") not in _READABLE:
         raise InputError("The result was written by another version of ScarSegECG: segment the case again.")
+    content = _complete(content)
     try:
         if not content["geometry"]["orientation_known"]:
             raise InputError(
@@ -95,8 +97,6 @@ def read_findings(folder: Path, stack: LgeStack) -> Findings:
                 "segment the DICOM series itself."
             )
         same_input = content["inputs"]["lge_sha256"] == stack.sha256.lower()
-        said_ml = float(content["scar"]["with_ecg"]["ml"])
-        _ = (content["ecg"]["present"], content["ecg"]["amplitude"], content["segments"])
         labels = _labels(folder / "labels.nii.gz", stack)
         aha = _labels(folder / "aha17.nii.gz", stack)
         probability, image_only = (
@@ -104,17 +104,12 @@ def read_findings(folder: Path, stack: LgeStack) -> Findings:
             for name in ("scar_probability.nii.gz", "scar_probability_image_only.nii.gz")
         )
         pictures = {name: _picture(folder / name) for name in PICTURES if (folder / name).is_file()}
-    except (KeyError, TypeError, OSError):
-        raise InputError(_DAMAGED) from None
-    if labels.max(initial=0) > MVO or aha.max(initial=0) > 17:
-        raise InputError(_DAMAGED)
-    if abs(float((labels >= SCAR).sum()) * stack.voxel_ml - said_ml) > _SAME_VOLUME * max(said_ml, 1.0):
-        raise InputError(_DO_NOT_FIT)
-    try:
+        if labels.max(initial=0) > MVO or aha.max(initial=0) > 17:
+            raise InputError(_DAMAGED)
+        if not _same_ml(float((labels >= SCAR).sum()) * stack.voxel_ml, content["scar"]["with_ecg"]):
+            raise InputError(_DO_NOT_FIT)
         parts = _parts(folder, content, stack, labels)
-    except InputError:
-        raise
-    except (KeyError, TypeError, AttributeError, ValueError, OSError):
+    except OSError:
         raise InputError(_DAMAGED) from None
     warnings: tuple[str, ...] = ()
     if not same_input:
@@ -135,38 +130,61 @@ def read_findings(folder: Path, stack: LgeStack) -> Findings:
     )
 
 
-def _parts(folder: Path, content: dict[str, Any], stack: LgeStack, labels: LabelArray) -> LabelArray | None:
-    """The scar's parts as the folder holds them; of one written before they were kept, measured now.
+def _complete(content: dict[str, Any]) -> dict[str, Any]:
+    """The content, what an older one lacks filled in; it is as :func:`result_schema` says.
 
-    What such a folder's numbers lack is filled in.
+    Raises
+    ------
+    InputError
+        It is not.
     """
+    if content["schema_version"] != SCHEMA_VERSION:
+        try:
+            content = _filled(content)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise InputError(_DAMAGED) from None
+    if not fits(content | {"schema_version": SCHEMA_VERSION}, result_schema()):
+        raise InputError(_DAMAGED)
+    return content
+
+
+def _filled(content: dict[str, Any]) -> dict[str, Any]:
+    """What was written before parts, territories and patterns were kept, with a place for them."""
+    use = EcgUse(float(content["ecg"]["amplitude"] or 0.0), "", TimeGap(None))
+    since = dict.fromkeys(("mvo_ml", "core_ml", "grey_zone_ml", "below_grey_zone_ml"))
+    return content | {
+        "method": {"scar_shown": scar_shown(content["method"]["scar"], use)} | content["method"],
+        "scar": {"mvo": None} | content["scar"] | {"parts": None, "remark": None},
+        "segments": [row | since | {"transmurality_max_on_little_scar": False} for row in content["segments"]],
+        "territories": [],
+        "patterns": [],
+    }
+
+
+def _parts(folder: Path, content: dict[str, Any], stack: LgeStack, labels: LabelArray) -> LabelArray | None:
+    """The scar's parts as the folder holds them; of one written before they were kept, measured now, numbers too."""
     if content["schema_version"] == SCHEMA_VERSION:
         if content["scar"]["parts"] is None:
             return None
         kept = _labels(folder / "scar_parts.nii.gz", stack)
         said = (content["scar"]["parts"][part.key] for part in codes.SCAR_PARTS)
         found = (float((kept == part.label).sum()) * stack.voxel_ml for part in codes.SCAR_PARTS)
-        if (kept > 0)[labels < SCAR].any() or not all(
-            _fits(ml, burden) for ml, burden in zip(found, said, strict=True)
-        ):
+        same_mvo = np.array_equal(kept == PART_MVO, labels == MVO)
+        same_ml = all(_same_ml(ml, burden) for ml, burden in zip(found, said, strict=True))
+        if (kept > 0)[labels < SCAR].any() or not (same_mvo and same_ml):
             raise InputError(_DO_NOT_FIT)
         return kept
     contrast = content["geometry"]["contrast"]
     cavity, wall = contours_of(labels)
     as_said = replace(stack, contrast=contrast if contrast in ("magnitude", "psir") else "unknown")
     measured = scar_parts(as_said, cavity, wall, labels >= SCAR, drawn_mvo=labels == MVO)
-    use = EcgUse(float(content["ecg"]["amplitude"] or 0.0), "", TimeGap(None))
-    content["method"].setdefault("scar_shown", scar_shown(content["method"]["scar"], use))
-    content["scar"] |= {"parts": parts_json(measured), "remark": None}
-    content |= {"territories": [], "patterns": []}
-    for row in content["segments"]:
-        row |= dict.fromkeys(("mvo_ml", "core_ml", "grey_zone_ml", "below_grey_zone_ml"))
-        row["transmurality_max_on_little_scar"] = False
+    parts = parts_json(measured)
+    content["scar"] |= {"parts": parts, "mvo": content["scar"]["mvo"] or parts["mvo"]}
     return measured.labels
 
 
-def _fits(ml: float, burden: dict[str, Any] | None) -> bool:
-    said = float(burden["ml"]) if burden is not None else 0.0
+def _same_ml(ml: float, burden: dict[str, Any] | None) -> bool:
+    said = float(burden["ml"] or 0.0) if burden is not None else 0.0
     return abs(ml - said) <= _SAME_VOLUME * max(said, 1.0)
 
 
