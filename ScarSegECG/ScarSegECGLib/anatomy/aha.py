@@ -194,9 +194,12 @@ def _label(
         (six, SIX_ORDER, (ring == BASAL) | (ring == MID)),
         (four, FOUR_ORDER, ring == APICAL),
     ):
-        turned = (angle[chosen] - starts[k[chosen], 0]) % 360.0
-        limits = starts[k[chosen], 1:] - starts[k[chosen], :1]
-        number[chosen] = np.array(order, np.uint8)[(turned[:, None] >= limits).sum(axis=1)]
+        of = k[chosen]
+        turned = (angle[chosen] - starts[of, 0]) % 360.0
+        # one table of all slices' limits, each slice's own 360 degrees after the one before
+        limits = (np.nan_to_num(starts[:, 1:] - starts[:, :1]) + 360.0 * np.arange(len(starts))[:, None]).ravel()
+        passed = np.searchsorted(limits, turned + 360.0 * of, side="right") - len(order[1:]) * of
+        number[chosen] = np.array(order, np.uint8)[passed]
     number[ring == MID] += 6
     labels = np.zeros(myocardium.shape, np.uint8)
     labels[k, i, j] = number
