@@ -172,12 +172,20 @@ def test_the_parts_go_back_to_where_the_slices_were_acquired():
     assert not np.array_equal(native.labels, CASE.labels)
 
 
-@pytest.mark.usefixtures("as_users_run_it")
-def test_an_edit_of_one_slice_is_measured_in_less_than_30_ms_of_processor_time():
+def fastest_edit() -> float:
+    """Processor time of measuring the case again after an edit of one slice, s; the best of 30."""
     scar = _edited(4, 98, 126, 8, False)
     times = []
-    for _ in range(15):
+    for _ in range(30):
         start = time.process_time()
         _with(scar)
         times.append(time.process_time() - start)
-    assert min(times) < 0.030, times
+    return min(times)
+
+
+def test_an_edit_of_one_slice_is_measured_in_less_than_30_ms_of_processor_time(seconds_printed):
+    assert 0 < seconds_printed(__file__) < 0.030
+
+
+if __name__ == "__main__":
+    print(fastest_edit())
