@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,17 +29,8 @@ def shared_data() -> Path:
 
 
 @pytest.fixture
-def as_users_run_it() -> Iterator[None]:
-    """Without the tracing that measures the tests' coverage, which takes a third of the time of what is timed."""
-    tracing = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(tracing)
-
-
-@pytest.fixture
-def seconds_printed() -> Callable[..., float]:
-    """Run a test's file as a program of one thread and take the seconds that it prints.
+def printed_number() -> Callable[..., float]:
+    """Run a test's file as a program of one thread and take the number that it prints.
 
     Coverage and two thousand tests before it slow the tests' own process by a quarter.
     """
