@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
@@ -134,6 +135,172 @@ def test_importing_a_module_loads_no_network() -> None:
         [sys.executable, "-c", code], cwd=MODULE, capture_output=True, text=True, check=True, timeout=60
     )
     assert result.stdout.strip() == "set()"
+
+
+# A fact is a type, a sentence is for people
+
+
+# How a name tells that it holds words made for people.
+_FOR_PEOPLE = re.compile(
+    r"(^|_)(notes?|warnings?|reasons?|said|remarks?|doubts?|messages?|sentences?|words|told|described|why(_\w+)?|method"
+    r"|mode|remote|conduction|explanation)$"
+)
+_LOOKS_INTO = {
+    "startswith",
+    "endswith",
+    "removeprefix",
+    "removesuffix",
+    "find",
+    "index",
+    "partition",
+    "replace",
+    "count",
+}
+# What is not ours to make a type of, as "file: expression".
+DECIDED_BY_TEXT = {
+    "ScarSegECGLib/lge/dicom_tags.py: 'PHASE SENSITIVE' in text": "what scanners write into their headers",
+    "ScarSegECGLib/lge/dicom_files.py: 'MR Image' in UID(kind).name": "the standard's own names of its storage classes",
+    "ScarSegECGLib/lge/itk_image.py: 'orthonormal' in str(error)": "ITK raises one class for everything",
+    "ScarSegECGLib/lge/nrrd.py: 'space directions' in fields": "the name of a field of the format",
+    "ScarSegECGLib/lge/nrrd_header.py: key == 'data file'": "the name of a field of the format",
+}
+NOT_OURS = {"ScarSegECGPanel/packages.py": "reads what pip and PyTorch print, which have no codes"}
+# By room, what is still to go: numbers that may only fall.
+DECISIONS_LEFT = {
+    "ScarSegECGPanel": 1, "anatomy": 1, "case": 1, "cli": 7, "ecg": 6, "export": 14, "lge": 2, "measure": 8,
+    "network": 2, "pipeline": 1, "training": 3, "view": 3,
+}  # fmt: skip
+
+
+def _holds(node: ast.expr) -> str:
+    """The name of what an expression holds, "str" for an error's text; "" where it has none."""
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Name) and node.func.id == "str" and "error" in ast.unparse(node):
+            return "str"
+        return _holds(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+    if isinstance(node, ast.Subscript):
+        return _holds(node.value)
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _for_people(node: ast.expr) -> bool:
+    name = _holds(node)
+    return name == "str" or _FOR_PEOPLE.search(name.lower()) is not None
+
+
+def _words(node: ast.expr | None, at_least: int) -> bool:
+    """Whether a constant is text of several words."""
+    value = node.value if isinstance(node, ast.Constant) else None
+    return isinstance(value, str) and len(re.findall(r"[^\W\d_]{2,}", value)) >= at_least and " " in value
+
+
+def _decided_by_text(tree: ast.Module) -> Iterator[ast.expr]:
+    """Comparisons and calls that look into text made for people."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            for left, operator, right in zip(sides, node.ops, sides[1:], strict=False):
+                if isinstance(operator, (ast.In, ast.NotIn)):
+                    a_set = isinstance(right, (ast.Tuple, ast.List, ast.Set, ast.Dict))
+                    named = isinstance(right, ast.Name | ast.Call) and _for_people(right) and not _plural(right)
+                    text = isinstance(left, ast.Constant) and isinstance(left.value, str)
+                    if not a_set and (_words(left, 2) or named or (text and _for_people(right))):
+                        yield node
+                elif isinstance(operator, (ast.Eq, ast.NotEq)) and (_words(left, 2) or _words(right, 2)):
+                    yield node
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            sought = _words(node.args[0] if node.args else None, 2)
+            if node.func.attr in _LOOKS_INTO and (sought or _for_people(node.func.value)):
+                yield node
+
+
+def _plural(node: ast.expr) -> bool:
+    return _holds(node).endswith("s")
+
+
+def _by_room(found: list[str]) -> dict[str, int]:
+    """Counts by the room of "ScarSegECGLib/room/file.py: what" or of a file that stands alone."""
+    return dict(Counter(_room(line) for line in found))
+
+
+def _room(line: str) -> str:
+    parts = line.partition(":")[0].split("/")
+    return parts[1].removesuffix(".py") if parts[0] == LIBRARY.name else parts[0].removesuffix(".py")
+
+
+def _more_than(found: list[str], allowed: dict[str, int]) -> list[str]:
+    """What was found in rooms that hold more than they may."""
+    counts = _by_room(found)
+    return [line for line in found if counts[_room(line)] > allowed.get(_room(line), 0)]
+
+
+def test_nothing_is_decided_by_looking_into_a_sentence() -> None:
+    """A sentence may be reworded or translated without changing a result: decide by an enum or a field instead."""
+    found = [
+        f"{name}: {ast.unparse(node)}"
+        for path in _python_files(MODULE)
+        if (name := path.relative_to(MODULE).as_posix()) not in NOT_OURS
+        for node in _decided_by_text(_tree(path))
+    ]
+    assert set(DECIDED_BY_TEXT) <= set(found), "an exception that is none any more"
+    assert _more_than([line for line in found if line not in DECIDED_BY_TEXT], DECISIONS_LEFT) == []
+
+
+# Texts that are no prose about results, though they stand outside wording.py and report/.
+NO_PROSE = {
+    "cli/__init__.py": "the help",
+    "ecg/formats.py": "which kinds of files are no ECG: a part of a refusal",
+    "ecg/selvester.py": "the criteria of the QRS score as they were published",
+    "export/atomic.py": "why a folder cannot be written",
+    "export/dicom/codes.py": "meanings of codes, which are written into DICOM as they are",
+    "lge/series_kind.py": "patterns of series names, and why a series was taken or not: shown by scarsegecg lge",
+    "pacs/archive.py": "an archive's failures",
+    "pacs/connection.py": "an archive's failures",
+}
+TELLERS = {"wording.py", "report", "training"}  # training writes cards and tables of its own
+PROSE_LEFT = {
+    "anatomy": 23, "case": 1, "cli": 47, "ecg": 44, "export": 85, "lge": 34, "measure": 46, "network": 20,
+    "pipeline": 9, "view": 21,
+}  # fmt: skip
+
+
+def _prose(tree: ast.Module) -> Iterator[str]:
+    """Texts of four words and more that are neither docstring, refusal nor help."""
+    passed: set[int] = set()
+    for node in ast.walk(tree):
+        called = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.Raise) or called.endswith("Error") or called in _HELP:
+            passed |= {id(inner) for inner in ast.walk(node)}
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            passed.add(id(node.value))
+        elif isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
+            passed |= {id(inner) for inner in ast.walk(node.annotation)}
+    for node in ast.walk(tree):
+        if id(node) in passed:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            passed |= {id(inner) for inner in ast.walk(node)}
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        else:
+            continue
+        pattern = "(?" in text or "\\b" in text
+        if not pattern and len(re.findall(r"\b[^\W\d_]{2,}\b", text)) >= 4 and " " in text:
+            yield text
+
+
+_HELP = {"add_argument", "add_parser", "ArgumentParser", "add_argument_group", "add_mutually_exclusive_group", "tell"}
+
+
+def test_what_is_said_of_a_result_is_worded_in_one_place() -> None:
+    found = [
+        f"{LIBRARY.name}/{name}: {text[:80]}"
+        for path in _python_files(LIBRARY)
+        if (name := path.relative_to(LIBRARY).as_posix()) not in NO_PROSE and name.split("/")[0] not in TELLERS
+        for text in _prose(_tree(path))
+    ]
+    assert _more_than(found, PROSE_LEFT) == []
 
 
 # Security
