@@ -1,6 +1,7 @@
 # make demo   a simulated patient, from image and ECG to report, in ./demo-output
 # make test   lint, types and every test, with the library's coverage
 # make test-pacs   the round trip through a real archive (Orthanc) alone; make test includes it
+# make bench  how long a case, an edit, a stroke in the panel ... take here, beside their targets
 # make fuzz   5,000 broken ECG files and 5,000 broken DICOM sets; a fixed part of them is in make test
 # make lint   ruff and mypy alone
 # make clean  remove what was built (the virtual environment stays: make distclean)
@@ -13,7 +14,7 @@ LOG := $(VENV)/install.log
 FOR_TESTS := .[test,desktop-test]
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-pacs fuzz lint clean distclean
+.PHONY: demo test test-pacs bench fuzz lint clean distclean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/scarsegecg demo
@@ -27,6 +28,10 @@ test: lint
 # Orthanc is started in a network namespace of its own and stopped by its process id; without it the test says so.
 test-pacs: $(VENV)/.installed-test
 	@$(PY) -m pytest Testing/pacs -s -rs
+
+bench: $(VENV)/.installed-test
+	@$(VENV)/bin/scarsegecg bench
+	@$(PY) -m pytest -q -s Testing/desktop/test_panel.py -k "stroke_reaches or window_stays_alive"
 
 fuzz: $(VENV)/.installed-test
 	$(PY) Testing/fuzz/run_fuzz.py ecg --count 5000

@@ -6,7 +6,6 @@ Random weights say nothing about medicine; they show that what must hold does so
 from __future__ import annotations
 
 import dataclasses
-import time
 from pathlib import Path
 
 import numpy as np
@@ -106,24 +105,3 @@ def test_no_ecg_ever_erases_scar_that_the_image_shows(session, patient, alone, w
     assert shown.any() and (result.labels[shown] == SCAR).all()
     kept = alone.scar_probability > 0.5
     assert (result.scar_probability[kept] >= alone.scar_probability[kept]).all()
-
-
-def what_the_ecg_adds() -> float:
-    """Processor time of a case with its ECG over that of the images alone, in turns; the best of six each."""
-    torch.set_num_threads(1)
-    shipped, case = Session.load(device="cpu"), phantom_patient()
-    times: dict[bool, list[float]] = {True: [], False: []}
-    for heard in (True, False) * 7:
-        begin = time.process_time()
-        result = segment(case.stack, case.ecg if heard else None, TimeGap(0.0 if heard else None), shipped)
-        times[heard].append(time.process_time() - begin)
-        assert (result.ecg_use.amplitude > 0.9) == heard
-    return min(times[True][1:]) / min(times[False][1:])
-
-
-def test_the_ecg_adds_at_most_a_fifth_of_the_time(printed_number) -> None:
-    assert 1.0 < printed_number(__file__) <= 1.2
-
-
-if __name__ == "__main__":
-    print(what_the_ecg_adds())

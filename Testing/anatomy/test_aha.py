@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -331,14 +329,3 @@ def test_a_template_of_other_rules_is_matched_but_for_its_borders(shared_data):
     for template_third, our_third in zip(thirds, ours, strict=True):
         assert np.array_equal(template_third, our_third + 2)
     assert closed.sum() == 45 and not closed[thirds[1][-1] + 15]
-
-
-def test_ten_slices_of_256_take_at_most_30_ms():
-    p = lv_phantom(slices=10, spacing=(10.0, 0.75, 0.75))
-    assert p.cavity.shape == (10, 256, 256)
-    best = np.inf
-    for _ in range(8):
-        start = time.process_time()
-        partition(p.cavity, p.myocardium, p.image, p.spacing)
-        best = min(best, time.process_time() - start)
-    assert best <= 0.030

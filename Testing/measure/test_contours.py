@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from measure_phantoms import annulus
@@ -14,7 +10,6 @@ from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import LgeStack, Storage
 from ScarSegECGLib.measure import remote
 from ScarSegECGLib.measure.contours import METHODS, measure_contours
-from ScarSegECGLib.measure.transmurality import _depth_of
 
 INSERTIONS = np.array([120.0, 240.0])
 
@@ -109,28 +104,3 @@ def test_a_heart_at_the_images_edge_is_measured_alike():
 def _extent(p):
     heart = (p.cavity | p.myocardium).any(axis=0)
     return heart.any(axis=1), heart.any(axis=0)
-
-
-def fastest(method: str) -> float:
-    """Processor time of partition and all measures, s; the best of 30. The wall is nulled, as in LGE it is."""
-    stack, labels, p = _patient()
-    stack = replace(stack, voxels=stack.voxels - np.float32(70) * p.myocardium)
-    times = []
-    for _ in range(30):
-        _depth_of.cache_clear()  # every patient is measured for the first time
-        begin = time.process_time()
-        anatomy = partition(p.cavity, p.myocardium, stack.voxels, stack.spacing)
-        measure_contours(stack, labels, anatomy, method)
-        times.append(time.process_time() - begin)
-    return min(times)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_partition_and_all_measures_take_less_than_50_ms_of_processor_time(method, printed_number):
-    stack, labels, _ = _patient()
-    assert labels.shape[0] == 10 and min(labels.shape[1:]) >= 240
-    assert 0 < printed_number(__file__, method) < 0.050
-
-
-if __name__ == "__main__":
-    print(fastest(sys.argv[1]))

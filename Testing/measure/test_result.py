@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -170,22 +169,3 @@ def test_the_parts_go_back_to_where_the_slices_were_acquired():
     assert native.parts is not None
     assert np.array_equal(native.parts.labels > 0, native.labels == SCAR)
     assert not np.array_equal(native.labels, CASE.labels)
-
-
-def fastest_edit() -> float:
-    """Processor time of measuring the case again after an edit of one slice, s; the best of 30."""
-    scar = _edited(4, 98, 126, 8, False)
-    times = []
-    for _ in range(30):
-        start = time.process_time()
-        _with(scar)
-        times.append(time.process_time() - start)
-    return min(times)
-
-
-def test_an_edit_of_one_slice_is_measured_in_less_than_30_ms_of_processor_time(printed_number):
-    assert 0 < printed_number(__file__) < 0.030
-
-
-if __name__ == "__main__":
-    print(fastest_edit())

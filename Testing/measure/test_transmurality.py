@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -200,14 +198,3 @@ def test_depth_runs_from_endocardium_to_epicardium():
     right = (x > 22.4) & (x < 32.6)
     assert np.allclose(row[right], (x[right] - 22) / 11, atol=0.03)
     assert (depth[~p.myocardium[0]] == 0).all()
-
-
-def test_ten_slices_take_less_than_30_ms_of_processor_time():
-    p = annulus(slices=10)
-    _measure(p)
-    times = []
-    for _ in range(7):
-        begin = time.process_time()
-        _measure(p)
-        times.append(time.process_time() - begin)
-    assert min(times) < 0.030

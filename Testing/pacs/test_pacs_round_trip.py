@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).resolve().parent
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
-LIMIT_S = 60.0
 
 
 def namespace() -> list[str]:
@@ -30,26 +27,17 @@ def namespace() -> list[str]:
 
 
 def test_from_archive_to_archive(tmp_path: Path) -> None:
-    start, used = time.perf_counter(), _processor_seconds()
     done = subprocess.run(
         [*namespace(), sys.executable, str(HERE / "round_trip.py"), str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=600,
     )
-    seconds, used = time.perf_counter() - start, _processor_seconds() - used
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     laps = json.loads(done.stdout.splitlines()[-1])
-    print(laps, f"{seconds:.1f} s in all, {used:.1f} s of it at work")
+    print(laps)
     said = done.stdout + done.stderr
     for secret in ("not-a-secret", "PHANTOM-1", "Made Up", "Traceback", "19500101"):
         assert secret not in said, secret
     assert "who you are (401)" in done.stderr
     assert "(404)" in done.stderr or "no such study" in done.stderr
-    # On a machine that is busy with other things the clock says nothing about this trip.
-    assert min(seconds, used) < LIMIT_S, laps
-
-
-def _processor_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime

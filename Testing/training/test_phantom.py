@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from functools import cache
 from pathlib import Path
 
@@ -146,12 +145,6 @@ def test_dates_and_gap() -> None:
 def test_other_grids() -> None:
     patient = phantom_patient(0, slices=7, slice_mm=11.0, size=192, pixel_mm=1.8)
     assert patient.labels.shape == (7, 192, 192) and (patient.labels == SCAR).any()
-
-
-def test_speed() -> None:
-    start = time.process_time()
-    phantom_patient(9)
-    assert time.process_time() - start < 3.0
 
 
 def test_an_unknown_infarct_is_said_in_one_line() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -335,24 +334,6 @@ def test_the_rule_stands_below_the_title_and_does_not_break_it() -> None:
     assert title.y - rule.y == pytest.approx(5.0) and rule.size < title.size
     assert drawing.height == pytest.approx(plain.height + 5.0)
     assert overlaps(bullseye(VALUES, title="Scar per segment", subtitle="a rule in many words, " * 6)) == []
-
-
-def fastest_picture() -> float:
-    """Processor time of one picture for the report, s; the best of eight."""
-    times = []
-    for _ in range(8):
-        begin = time.process_time()
-        to_png(full(), dpi=150)
-        times.append(time.process_time() - begin)
-    return min(times)
-
-
-def test_a_picture_for_the_report_takes_less_than_50_ms_of_processor_time(printed_number) -> None:
-    assert 0 < printed_number(__file__) < 0.050
-
-
-if __name__ == "__main__":
-    print(fastest_picture())
 
 
 @pytest.mark.parametrize("drawing", [full(), bullseye(VALUES)])
