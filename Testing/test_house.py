@@ -249,6 +249,7 @@ def test_nothing_is_decided_by_looking_into_a_sentence() -> None:
 # Texts that are no prose about results, though they stand outside wording.py and report/.
 NO_PROSE = {
     "cli/__init__.py": "the help",
+    "cli/bench.py": "names of what was timed",
     "ecg/formats.py": "which kinds of files are no ECG: a part of a refusal",
     "ecg/selvester.py": "the criteria of the QRS score as they were published",
     "export/atomic.py": "why a folder cannot be written",
