@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export import atomic
 from ScarSegECGLib.export.atomic import is_previous_result, staged_folder, write_text
 from ScarSegECGLib.export.text import RESULT_KIND
 
@@ -107,6 +109,7 @@ def test_other_files_need_overwrite_and_stay(tmp_path):
 def test_other_files_come_back_if_the_last_rename_fails(tmp_path, monkeypatch):
     fill(tmp_path / "out", "old")
     (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    monkeypatch.setattr(atomic, "_exchanged_at_once", lambda one, other: False)
     rename = Path.rename
 
     def staged_fails(self, target):
@@ -188,6 +191,7 @@ def test_a_full_disk_is_said_in_one_line_without_the_path(tmp_path):
 
 def test_the_previous_result_comes_back_if_the_last_rename_fails(tmp_path, monkeypatch):
     fill(tmp_path / "out", "old")
+    monkeypatch.setattr(atomic, "_exchanged_at_once", lambda one, other: False)
     rename, calls = Path.rename, []
 
     def second_fails(self, target):
@@ -205,8 +209,12 @@ def test_the_previous_result_comes_back_if_the_last_rename_fails(tmp_path, monke
 
 def test_leftovers_of_the_previous_result_are_reported_not_hidden(tmp_path, monkeypatch):
     fill(tmp_path / "out", "old")
-    monkeypatch.setattr("ScarSegECGLib.export.atomic.shutil.rmtree", lambda *_, **__: None)
-    with pytest.warns(UserWarning, match="could not be removed"):
+
+    def in_use(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "in use")
+
+    monkeypatch.setattr(atomic.shutil, "rmtree", in_use)
+    with pytest.warns(atomic.LeftBehind, match="could be removed: look into .scarsegecg-"):
         fill(tmp_path / "out", overwrite=True)
     assert (tmp_path / "out/new.txt").exists()
 
@@ -216,3 +224,50 @@ def test_paths_with_dots_end_where_the_shell_would_put_them(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path / "work")
     fill(Path("../work/./out"))
     assert names(tmp_path / "work") == ["out", "out/new.txt", "out/result.json"]
+
+
+def test_an_exchange_that_may_not_be_is_said_and_undone(tmp_path, monkeypatch):
+    fill(tmp_path / "out", "old")
+
+    def refused(one, other):
+        raise PermissionError(errno.EACCES, "in use")
+
+    monkeypatch.setattr(atomic, "_exchanged_at_once", refused)
+    with pytest.raises(InputError, match="No permission"):
+        fill(tmp_path / "out", overwrite=True)
+    assert names(tmp_path) == ["out", "out/old.txt", "out/result.json"]
+
+
+def test_a_file_behind_a_link_is_replaced_and_a_pipe_is_not(tmp_path):
+    (tmp_path / "a.json").write_text("old")
+    (tmp_path / "link").symlink_to("a.json")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "a.json").read_text() == "new"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="a pipe or a device"):
+        write_text(tmp_path / "pipe", "new")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_files_are_their_owners_alone_or_as_open_as_they_were(tmp_path):
+    before = os.umask(0)
+    try:
+        write_text(tmp_path / "a.json", "{}")
+        (tmp_path / "b.json").touch(0o644)
+        write_text(tmp_path / "b.json", "{}")
+        fill(tmp_path / "new")
+        (tmp_path / "shared").mkdir(0o750)
+        fill(tmp_path / "shared")
+    finally:
+        os.umask(before)
+    found = {path.relative_to(tmp_path).as_posix(): oct(path.stat().st_mode & 0o777) for path in tmp_path.rglob("*")}
+    assert found == {
+        "a.json": "0o600",
+        "b.json": "0o644",
+        "new": "0o700",
+        "new/new.txt": "0o600",
+        "new/result.json": "0o600",
+        "shared": "0o750",
+        "shared/new.txt": "0o640",
+        "shared/result.json": "0o640",
+    }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.atomic import whole_file
 from ScarSegECGLib.view.paint_matplotlib import FORMATS, save
 from ScarSegECGLib.view.shapes import Drawing
 
@@ -25,6 +25,8 @@ def check_files(*paths: Path | None) -> None:
             continue
         if path.is_dir() or not path.name:
             raise InputError(f"{path.name or path}: is a folder; give a file's name")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path.name}: is a pipe or a device; give a file's name")
         folder = path.absolute().parent
         if not folder.is_dir():
             raise InputError(f"{path.name}: its folder does not exist; make it first")
@@ -57,11 +59,5 @@ def save_picture(drawing: Drawing, path: Path) -> None:
     InputError
         The file cannot be written.
     """
-    partial = path.with_name(f".scarsegecg-{secrets.token_hex(8)}{path.suffix}")
-    try:
+    with whole_file(path) as partial:
         save(drawing, partial)
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"{path.name}: the picture cannot be written ({error.strerror}); check its folder") from None
-    finally:
-        partial.unlink(missing_ok=True)

@@ -1,25 +1,41 @@
-"""A result folder that appears whole or not at all."""
+"""A result folder, or a file, that appears whole or not at all, whatever ends the program on the way."""
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
 import secrets
 import shutil
 import stat
+import sys
+import time
 import warnings
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.text import RESULT_KIND
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 MARKER = "result.json"
 
 _OTHER_FOLDER = "choose another folder"
 _LARGEST_MARKER_BYTES = 16 * 2**20
+_OURS = ".scarsegecg-"
+_LONG_AGO_S = 86400.0  # where a system has no locks, what is older is nobody's any more
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+class LeftBehind(UserWarning):
+    """Something of ours lies beside the output that should not; the text names it."""
 
 
 @contextmanager
@@ -29,8 +45,10 @@ def staged_folder(
     """Yield a fresh folder beside ``out`` that becomes ``out`` when the block ends well.
 
     Missing parents of ``out`` are made. If the block raises or is interrupted, the fresh folder (and any parent that
-    was made for it) is removed and ``out`` is as it was. Messages name no path, because a folder is often named after
-    a patient. A folder that did not exist before is its owner's alone to read; one that did keeps its permissions.
+    was made for it) is removed and ``out`` is as it was. A program that is killed leaves ``out`` as it was or as it
+    was to be, and what it leaves beside it is named at the next run (:class:`LeftBehind`). Messages name no path,
+    because a folder is often named after a patient. A folder that did not exist before, and its files, are its owner's
+    alone to read; in one that did, files are as open as the folder.
 
     Parameters
     ----------
@@ -39,7 +57,7 @@ def staged_folder(
     overwrite : bool
         Replace a previous result, at the moment of success and not before. Files that are not the result's stay.
     own : names
-        What a previous result may hold and is to go with it.
+        What a previous result may hold and is to go with it: names, paths such as "dicom/report.dcm", or patterns.
     previous : callable
         Whether a folder holds such a previous result; :func:`is_previous_result` when absent.
 
@@ -53,20 +71,25 @@ def staged_folder(
     previous = previous or is_previous_result
     _refuse_unless_free(out, overwrite, previous)
     parents = _missing_parents(out)
-    staged = out.parent / f".scarsegecg-{secrets.token_hex(8)}"
+    staged = out.parent / f"{_OURS}{secrets.token_hex(8)}"
     try:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
+            _tell_of_stale(out.parent)
             staged.mkdir(mode=0o700)  # what is in it names the patient
-            yield staged
-            _refuse_unless_free(out, overwrite, previous)  # it may have changed while the result was being written
-            _publish(staged, out, own if previous(out) else ())
+            with _held(staged):
+                yield staged
+                _refuse_unless_free(out, overwrite, previous)  # it may have changed while the result was being written
+                going = _going(staged, own if previous(out) else ())
+                replaced = _publish(staged, out, going)
         except OSError as error:
             raise InputError(_in_words(error)) from None
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)
         _remove_if_empty(parents)
         raise
+    if replaced:
+        _put_away(staged, out, going)  # what was there now has this name
 
 
 def check_output(out: Path, overwrite: bool, previous: Callable[[Path], bool] | None = None) -> None:
@@ -80,23 +103,41 @@ def check_output(out: Path, overwrite: bool, previous: Callable[[Path], bool] | 
     _refuse_unless_free(Path(os.path.normpath(Path.cwd() / out)), overwrite, previous or is_previous_result)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all.
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield the name of a fresh file beside ``path`` that takes its place when the block ends well.
+
+    A file that did not exist before is its owner's alone to read; one that did keeps its permissions. Of a link, the
+    file that it leads to is replaced.
 
     Raises
     ------
     InputError
-        The file cannot be written, or is a folder.
+        The file cannot be written, or is a folder, a pipe or a device.
     """
     if path.is_dir() or not path.name:
         raise InputError("The output is a folder, not a file: give a file's name.")
-    partial = path.with_name(f".scarsegecg-{secrets.token_hex(8)}")
+    if path.exists() and not path.is_file():
+        raise InputError("The output is a pipe or a device, not a file: give a file's name.")
+    path = path.resolve()
+    partial = path.with_name(f"{_OURS}{secrets.token_hex(8)}{path.suffix}")
     try:
-        partial.write_text(text, encoding="utf-8")
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield partial
+        partial.chmod(mode)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise InputError(_in_words(error)) from None
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all; as :func:`whole_file`."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def is_previous_result(folder: Path) -> bool:
@@ -120,6 +161,8 @@ def _refuse_unless_free(out: Path, overwrite: bool, is_previous: Callable[[Path]
             raise InputError("The output folder is a link to another place: give the folder itself.")
         if not out.exists():
             return
+        if os.path.ismount(out):
+            raise InputError("The output folder is a disk's or a container's own: give a folder inside it.")
         if not out.is_dir():
             raise InputError(f"The output is a file, not a folder: {_OTHER_FOLDER}.")
         if not any(out.iterdir()):
@@ -139,37 +182,146 @@ def _refuse_unless_free(out: Path, overwrite: bool, is_previous: Callable[[Path]
         raise InputError(_in_words(error)) from None
 
 
-def _publish(staged: Path, out: Path, own: Collection[str]) -> None:
-    """Put ``staged`` in the place of ``out``; a previous result goes only once the new one stands.
+def _going(staged: Path, own: Collection[str]) -> frozenset[str]:
+    """Names and patterns of what makes room: a previous result's files, and what has the name of a new one."""
+    return frozenset({*own, *(path.relative_to(staged).as_posix() for path in staged.rglob("*") if not path.is_dir())})
 
-    Everything else that lay in ``out`` is moved along, and moved back should the last step fail.
-    """
+
+def _goes(path: Path, out: Path, going: Collection[str]) -> bool:
+    """Whether something below ``out`` makes room: a file of that name, or a folder that holds such and nothing else."""
+    if path.is_dir() and not path.is_symlink():
+        inside = list(path.iterdir())
+        return bool(inside) and all(_goes(inner, out, going) for inner in inside)
+    return any(fnmatch(path.relative_to(out).as_posix(), name) for name in going)
+
+
+def _publish(staged: Path, out: Path, going: Collection[str]) -> bool:
+    """Put ``staged`` in the place of ``out``, in one step where the system can; ``True``: they changed places."""
+    mode = stat.S_IMODE(out.stat().st_mode) if out.exists() else 0o700
+    for path in staged.rglob("*"):  # who made the folder has said who may look into it
+        path.chmod(mode | 0o700 if path.is_dir() else mode & 0o666 | 0o600)
     if not out.exists():
         staged.rename(out)
-        return
-    # Windows cannot rename onto an existing folder, even an empty one: move the old one aside on every system.
-    aside = out.parent / f".scarsegecg-{secrets.token_hex(8)}"
-    leaving = {path.name for path in staged.iterdir()} | set(own)
-    staged.chmod(stat.S_IMODE(out.stat().st_mode))  # who made the folder has said who may look into it
-    out.rename(aside)
-    moved: list[str] = []
+        return False
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if _goes(Path(folder, name), out, going)]
+
+    # What else lies there has two names, here and there, at the moment of the exchange.
+    shutil.copytree(out, staged, symlinks=True, ignore=left_out, copy_function=_second_name, dirs_exist_ok=True)
+    _exchange(staged, out)
+    return True
+
+
+def _put_away(before: Path, out: Path, going: Collection[str]) -> None:
+    """Remove the folder that ``out`` was; what came into it or was saved anew in the last moment goes to ``out``."""
     try:
-        for guest in [path for path in aside.iterdir() if path.name not in leaving]:
-            guest.rename(staged / guest.name)
-            moved.append(guest.name)
-        staged.rename(out)
-    except BaseException:
-        for name in moved:
-            (staged / name).rename(aside / name)
-        aside.rename(out)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-    if aside.exists():
+        for path in [path for path in before.rglob("*") if path.is_symlink() or not path.is_dir()]:
+            if not _goes(path, before, going):
+                home = out / path.relative_to(before)
+                home.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(home)  # nothing happens where both are one file
+        shutil.rmtree(before)
+    except OSError:
         warnings.warn(
-            f"The new result is in place, but parts of the previous one could not be removed: delete {aside.name} "
+            f"The new result is in place, but not all of the previous one could be removed: look into {before.name} "
             "beside the output folder.",
+            LeftBehind,
             stacklevel=4,
         )
+
+
+def _second_name(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a disk without links, or a file of somebody else's
+        shutil.copy2(source, target)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Let two folders change names: in one step where the system can, else in two that are undone together."""
+    if _exchanged_at_once(one, other):
+        return
+    aside = one.with_name(f"{_OURS}{secrets.token_hex(8)}")
+    other.rename(aside)
+    try:
+        one.rename(other)
+    except BaseException:
+        aside.rename(other)
+        raise
+    aside.rename(one)
+
+
+def _exchanged_at_once(one: Path, other: Path) -> bool:
+    """Linux: renameat2(RENAME_EXCHANGE); macOS: renamex_np(RENAME_SWAP). ``False``: not here, nothing was done.
+
+    Raises
+    ------
+    OSError
+        The system can, and may not.
+    """
+    names = os.fsencode(one), os.fsencode(other)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "darwin":
+            failed = library.renamex_np(*names, 2)
+        else:
+            here = -100  # AT_FDCWD
+            failed = library.renameat2(here, names[0], here, names[1], 2)
+    except (AttributeError, OSError, TypeError):  # another system, or an old one
+        return False
+    if not failed:
+        return True
+    number = ctypes.get_errno()
+    if number in _FORBIDDEN:
+        raise OSError(number, os.strerror(number))
+    return False
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Mark a folder as in use until the block, or the program, ends."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a disk without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _tell_of_stale(parent: Path) -> None:
+    """Name what an earlier run left here when it was killed."""
+    names = sorted(path.name for path in parent.glob(_OURS + "*") if _is_stale(path))
+    if names:
+        warnings.warn(
+            f"An earlier run was killed and left {', '.join(names[:5])}{' ...' if names[5:] else ''} beside the output "
+            "folder: look into it and delete it.",
+            LeftBehind,
+            stacklevel=4,
+        )
+
+
+def _is_stale(path: Path) -> bool:
+    try:
+        seen = path.lstat()
+        if hasattr(os, "getuid") and seen.st_uid != os.getuid():
+            return False
+        if fcntl is None or not stat.S_ISDIR(seen.st_mode):
+            return time.time() - seen.st_mtime > _LONG_AGO_S
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _missing_parents(out: Path) -> list[Path]:
@@ -194,7 +346,7 @@ def _in_words(error: OSError) -> str:
     """One line for the user; never the path, which may hold a patient's name."""
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return "The disk is full: free some space or choose a folder on another disk."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in _FORBIDDEN:
         return (
             "No permission to write the output folder: choose a folder that is yours, and close programs that have "
             "it open."

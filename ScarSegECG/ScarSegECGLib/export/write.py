@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.export.atomic import staged_folder
+from ScarSegECGLib.export.dicom.write import FILES as DICOM_FILES
 from ScarSegECGLib.export.nifti import write_nifti
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.report import write_report
@@ -71,7 +72,7 @@ def write_result(
     unknown = set(pictures) - set(PICTURES)
     if unknown:
         raise ValueError(f"unknown pictures: {sorted(unknown)}")
-    with staged_folder(out, overwrite, (*FILES, DICOM_FOLDER)) as folder:
+    with staged_folder(out, overwrite, (*FILES, *(f"{DICOM_FOLDER}/{name}" for name in DICOM_FILES))) as folder:
         write_nifti(result, folder)
         write_slicer_segmentation(result, folder)
         write_segments(result, folder)
