@@ -317,14 +317,10 @@ class CaseWork:
 @functools.cache
 def _warmPictures(heard: bool) -> None:
     """Let the bullseye find where its figures fit, once, so that the main thread need not: it takes a second."""
-    from ScarSegECGLib.view import ecg_paper, paint_vtk, pictures  # noqa: F401  (matplotlib comes with them)
-    from ScarSegECGLib.view.bullseye import bullseye
+    from ScarSegECGLib.view import ecg_paper, paint, pictures  # noqa: F401  (matplotlib comes with them)
+    from ScarSegECGLib.view.bullseye import SegmentValue, bullseye
 
     for value in (5.0, 50.0):
-        values = [value] * 17
-        if heard:
-            bullseye(values, outer_ring=values, agreement=["agree"] * 17)
-            bullseye(values, agreement=["agree"] * 17)
-        else:
-            bullseye(values)
-    bullseye([None] * 17)
+        bullseye([SegmentValue(value, ecg=value if heard else None, agreement="agree" if heard else None)] * 17)
+        bullseye([SegmentValue(value, agreement="agree" if heard else None)] * 17)
+    bullseye([SegmentValue(None)] * 17)

@@ -95,19 +95,9 @@ class ResultsSection(Section):
         self.panel.views.ecg(drawing)
 
     def _ecgDrawing(self):
-        from ScarSegECGLib.view.bullseye import bullseye
+        from ScarSegECGLib.view.pictures import ecg_bullseye
 
-        result = self.study.result
-        said = [row.ecg_percent for row in result.segments]
-        known = any(value is not None for value in said)
-        return bullseye(
-            said,
-            title="From the ECG alone" if known else "From the ECG: no estimate",
-            subtitle="an estimate learned from simulated scars, no finding" if known else "",
-            imaged=[row.imaged for row in result.segments],
-            agreement=[row.agreement for row in result.segments] if known else None,
-            selected=self.selected,
-        )
+        return ecg_bullseye(self.study.result, selected=self.selected)
 
     def onWedge(self, number: int) -> None:
         """A segment of a bullseye was clicked."""

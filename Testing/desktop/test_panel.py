@@ -278,7 +278,7 @@ def test_a_click_on_a_wedge(desk, segmented_once) -> None:
     study, parameters = panel.logic.study, panel.parameterNode
     number = int(np.bincount(study.anatomy.aha[study.masks.scar])[1:].argmax()) + 1
     view = panel.results.image
-    wedge = next(shape for shape in view.drawing.hits if shape.key == number)
+    wedge = next(shape for shape in view.drawing.wedges if shape.key == number)
     width, height = 380, 420
     panel.ui.imageView.renderWindow().SetSize(width, height)
     panel.results.showImage()

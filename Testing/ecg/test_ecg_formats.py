@@ -366,7 +366,7 @@ def test_pdf_is_refused(tmp_path, ecg, options, words):
 def test_our_own_printed_paper_is_refused_in_words(tmp_path, ecg):
     """It prints 2.5 s per lead, one column after the other."""
     from ScarSegECGLib.view.ecg_paper import ecg_paper
-    from ScarSegECGLib.view.paint_matplotlib import save
+    from ScarSegECGLib.view.paint import save
 
     with pytest.raises(InputError, match="export the ECG as DICOM or XML"):
         read_ecg(save(ecg_paper(ecg), tmp_path / "paper.pdf"))

@@ -12,8 +12,8 @@ import wfdb
 
 from ScarSegECGLib.case import LEADS, RESEARCH_USE, Ecg
 from ScarSegECGLib.view.ecg_paper import ecg_paper
-from ScarSegECGLib.view.paint_matplotlib import save, to_pdf
-from ScarSegECGLib.view.shapes import Drawing, Lines, Polyline, key_at, label_box
+from ScarSegECGLib.view.paint import save
+from ScarSegECGLib.view.shapes import Drawing, Lines, Polyline, label_box
 
 RATE = 500.0
 
@@ -121,13 +121,6 @@ def test_any_length_fits_the_page(seconds: float) -> None:
     assert short == (seconds < 10)
 
 
-def test_click_names_the_lead() -> None:
-    drawing = ecg_paper(synthetic())
-    for label in drawing.labels:
-        if label.text in LEADS:
-            assert key_at(label.x + 3.0, label.y - 4.0, drawing) == LEADS.index(label.text) + 1
-
-
 def test_files_are_true_to_size(tmp_path: Path) -> None:
     from PIL import Image
 
@@ -135,7 +128,7 @@ def test_files_are_true_to_size(tmp_path: Path) -> None:
     with Image.open(save(drawing, tmp_path / "ecg.png", dpi=100)) as picture:
         assert picture.size == (round(297 / 25.4 * 100), round(210 / 25.4 * 100)) or picture.size == (1169, 826)
         assert picture.info["dpi"] == pytest.approx((100, 100), abs=0.1)
-    box = to_pdf(drawing).split(b"/MediaBox [", 1)[1].split(b"]", 1)[0].split()
+    box = save(drawing, tmp_path / "ecg.pdf").read_bytes().split(b"/MediaBox [", 1)[1].split(b"]", 1)[0].split()
     assert [float(v) * 25.4 / 72 for v in box[2:]] == pytest.approx([297.0, 210.0], abs=0.05)
 
 

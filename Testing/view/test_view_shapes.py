@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import text_to_path
 
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.contours import outlines
@@ -17,7 +15,6 @@ from ScarSegECGLib.view.shapes import (
     Polygon,
     Wedge,
     box_polygon,
-    key_at,
     label_box,
     moved,
     points,
@@ -42,25 +39,15 @@ def test_polygon_hole_is_outside() -> None:
     assert ring.contains([(1, 1), (5, 5), (11, 5)]).tolist() == [True, False, False]
 
 
-def test_topmost_region_answers() -> None:
-    low, high = box_polygon((0, 0, 10, 10), key=1), box_polygon((5, 5, 10, 10), key=2)
+def test_topmost_segment_answers() -> None:
+    low, high = Wedge(0, 0, 0, 9, 0, 360, key=1), Wedge(0, 0, 4, 9, 0, 90, key=2)
     drawing = Drawing(10, 10, (low, high))
-    assert (key_at(2, 2, drawing), key_at(7, 7, drawing), key_at(12, 2, drawing)) == (1, 2, None)
+    assert (drawing.segment_at(2, 2), drawing.segment_at(5, 5), drawing.segment_at(12, 2)) == (1, 2, None)
 
 
 def test_moved_shifts_every_kind() -> None:
     assert moved(Wedge(0, 0, 1, 2, 0, 90), 3, 4).contains((4.0, 5.0))
     assert label_box(moved(Label(0, 0, "x"), 3, 4))[0] == pytest.approx(label_box(Label(0, 0, "x"))[0] + 3)
-
-
-@pytest.mark.parametrize(
-    "text", ["100", "anterior RV insertion", "ECG cannot tell", "MWmw@%", "Scar 12.3 ml, 4 %", "76–100"]
-)
-@pytest.mark.parametrize("bold", [False, True])
-def test_text_width_is_never_too_small_nor_far_off(text: str, bold: bool) -> None:
-    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal", size=3.0)
-    true, _, _ = text_to_path.get_text_width_height_descent(text, font, False)
-    assert true <= text_width(text, 3.0, bold) <= 1.25 * true
 
 
 def test_a_limit_is_not_broken() -> None:
@@ -76,17 +63,26 @@ def test_wrapped_lines_fit() -> None:
     assert wrap("", 30.0, 3.0) == []
 
 
+# OKLab (Ottosson 2020): lightness and two colour axes as eyes see them.
+TO_LMS = np.array([[0.4122214708, 0.5363325363, 0.0514459929],
+                   [0.2119034982, 0.6806995451, 0.1073969566],
+                   [0.0883024619, 0.2817188376, 0.6299787005]])  # fmt: skip
+TO_LAB = np.array([[0.2104542553, 0.7936177850, -0.0040720468],
+                   [1.9779984951, -2.4285922050, 0.4505937099],
+                   [0.0259040371, 0.7827717662, -0.8086757660]])  # fmt: skip
+
+
+def oklab(colours) -> np.ndarray:
+    srgb = np.asarray(colours, float)
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return np.cbrt(linear @ TO_LMS.T) @ TO_LAB.T
+
+
 def test_scar_ramp_starts_light_and_darkens_evenly() -> None:
-    lightness = palette.oklab(palette.ramp())[:, 0]
+    lightness = oklab(palette.ramp())[:, 0]
     assert lightness[0] > 0.96
     assert lightness[-1] < 0.30
     assert (np.diff(lightness) < 0).all()
-
-
-def test_diverging_ramp_is_lightest_in_the_middle() -> None:
-    lightness = palette.oklab(palette.ramp(palette.DIVERGING_ANCHORS))[:, 0]
-    assert abs(int(lightness.argmax()) - 127.5) < 3
-    assert abs(lightness[0] - lightness[-1]) < 0.12
 
 
 @given(st.floats(0, 100))
@@ -97,7 +93,7 @@ def test_text_reads_on_every_value(value: float) -> None:
 
 def test_segment_colours_differ_for_colour_blind_eyes() -> None:
     """Lightness or the blue-yellow axis (b), which red-green blindness keeps, tells the three apart."""
-    lab = palette.oklab([palette.CAVITY, palette.MYOCARDIUM, palette.SCAR])[:, [0, 2]]
+    lab = oklab([palette.CAVITY, palette.MYOCARDIUM, palette.SCAR])[:, [0, 2]]
     gaps = [np.linalg.norm(lab[i] - lab[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
     assert min(gaps) > 0.08
 

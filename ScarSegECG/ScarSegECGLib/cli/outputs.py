@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import whole_file
-from ScarSegECGLib.view.paint_matplotlib import FORMATS, save
+from ScarSegECGLib.view.paint import FORMATS, save
 from ScarSegECGLib.view.shapes import Drawing
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML
 from ScarSegECGLib.measure.threshold import NOT_USED
@@ -38,6 +36,6 @@ def how(method: str, mode: str, remote: str = "", *more: str) -> str:
     return "\n".join(f"{line[0].upper()}{line[1:]}" if i else line for i, line in enumerate(filter(None, lines)))
 
 
-def mvo_signs(rows: Sequence[SegmentRow]) -> list[str]:
-    """A sign for every segment that has MVO in it, "" for the others."""
-    return [MVO_SIGN if (row.mvo_ml or 0.0) >= LEAST_MVO_ML else "" for row in rows]
+def mvo_sign(row: SegmentRow) -> str:
+    """The sign of a segment that has MVO in it, "" for the others."""
+    return MVO_SIGN if (row.mvo_ml or 0.0) >= LEAST_MVO_ML else ""

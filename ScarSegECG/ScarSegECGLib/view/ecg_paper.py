@@ -70,8 +70,7 @@ def ecg_paper(
     Returns
     -------
     Drawing
-        297 mm wide, at least 210 mm high; printed at 100 % it is to scale. ``hit_kind`` "lead", 1..12 in the order
-        of :data:`ScarSegECGLib.case.LEADS`.
+        297 mm wide, at least 210 mm high; printed at 100 % it is to scale.
     """
     seconds = ecg.millivolts.shape[1] / ecg.rate
     running = seconds >= 4 * _COLUMN_S - 1.0 / ecg.rate
@@ -100,11 +99,11 @@ def ecg_paper(
         baseline = grid_bottom + float(np.floor(top - spare / 2 - up - grid_bottom))
         shapes += _calibration(baseline)
         for trace in row:
-            shapes += _painted(trace, baseline, (trace.left, baseline - down, trace.left + trace.width, baseline + up))
+            shapes += _painted(trace, baseline)
         top -= up + down + spare
     shapes += _text(head, foot, height, foot_height)
     shapes.append(purpose_line(WIDTH / 2, _TEXT))
-    return Drawing(WIDTH, height, tuple(shapes), "lead", title)
+    return Drawing(WIDTH, height, tuple(shapes), title)
 
 
 def _piece(ecg: Ecg, lead: str, start: float, length: float) -> FloatArray | None:
@@ -176,9 +175,8 @@ def _calibration(baseline: float) -> list[Shape]:
     return [Polyline(points(pulse), _TRACE)]
 
 
-def _painted(trace: _Trace, baseline: float, box: Box) -> list[Shape]:
-    key = LEADS.index(trace.lead) + 1
-    shapes: list[Shape] = [box_polygon(box, key=key)]
+def _painted(trace: _Trace, baseline: float) -> list[Shape]:
+    shapes: list[Shape] = []
     if trace.left > _TRACE_LEFT:
         shapes.append(Polyline(points([(trace.left, baseline - 2.5), (trace.left, baseline + 2.5)]), Stroke(INK, 0.25)))
     name = Label(trace.left + 1.5, baseline + _label_height(trace), trace.lead, _LABEL, INK, "left", True, halo=WHITE)

@@ -58,7 +58,7 @@ def _strokes(wedge: Wedge, pitch: float) -> NDArray[np.float64]:
     return np.stack([way * inner, way * outer], axis=1) + (wedge.x, wedge.y)
 
 
-def rim_keys(title: str) -> tuple[list[Key], list[Key]]:
+def rim_keys() -> tuple[list[Key], list[Key]]:
     """Two rows of the legend: what the rim is, and its steps as they are painted."""
     arc = Wedge(0.0, -6.0, 4.4, 7.4, 72.0, 108.0, NO_VALUE)
     sample: tuple[Shape, ...] = (arc, rim_band(arc, 60.0, Stroke(WHITE, 0.2)), *rim_lines([arc], [60.0]))
@@ -69,7 +69,7 @@ def rim_keys(title: str) -> tuple[list[Key], list[Key]]:
         ends = np.stack([np.stack([x, np.full(count, level)], axis=-1) for level in (-0.55, 0.55)], axis=1)
         box = box_polygon(_SWATCH, fill=WHITE, stroke=Stroke(RULE, 0.22))
         steps.append(Key((box, Lines(ends, _STROKE)) if count else (box,), 4.4, words))
-    return [Key(sample, 4.6, title)], steps
+    return [Key(sample, 4.6, "rim: ECG estimate, no finding, %")], steps
 
 
 def mark(verdict: Agreement, ink: Colour, paper: Colour) -> tuple[Shape, ...]:

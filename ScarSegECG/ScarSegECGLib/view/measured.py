@@ -9,14 +9,14 @@ from ScarSegECGLib.anatomy.soft import rings_of
 from ScarSegECGLib.case import SCAR, Anatomy, LgeStack
 from ScarSegECGLib.measure.contours import MVO, ContourMeasures
 from ScarSegECGLib.measure.polar_transmurality import transmurality_map
-from ScarSegECGLib.view.bullseye import bullseye
+from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
 from ScarSegECGLib.view.captions import (
     LEAST_MVO_ML,
     PERCENT_OF_SEGMENT,
     PERCENT_OF_WALL,
     SIGN_WORDS,
     how,
-    mvo_signs,
+    mvo_sign,
 )
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.polar_map import polar_map
@@ -26,17 +26,8 @@ from ScarSegECGLib.view.transmurality import transmurality_bullseye
 
 def measured_bullseye(measured: ContourMeasures) -> Drawing:
     """Scar per segment, those that have MVO in them marked."""
-    rows = measured.segments
-    return bullseye(
-        [row.scar_percent for row in rows],
-        title="Scar per segment",
-        subtitle=_how(measured),
-        unit="",
-        axis=PERCENT_OF_SEGMENT,
-        imaged=[row.imaged for row in rows],
-        signs=mvo_signs(rows),
-        sign_words=SIGN_WORDS,
-    )
+    rows = [SegmentValue(row.scar_percent, row.imaged, sign=mvo_sign(row)) for row in measured.segments]
+    return bullseye(rows, BullseyeStyle("Scar per segment", _how(measured), PERCENT_OF_SEGMENT, sign_words=SIGN_WORDS))
 
 
 def measured_transmurality(measured: ContourMeasures, *, maximum: bool = False) -> Drawing:
@@ -59,9 +50,7 @@ def measured_polar_map(measured: ContourMeasures, anatomy: Anatomy, spacing: tup
     percent = transmurality_map(measured.mask, anatomy, spacing)[shown]
     first, last = np.flatnonzero(shown)[[0, -1]] + 1
     rings = f"Rings: slices {first} (apex) to {last} (base)"
-    return polar_map(
-        percent, title="Transmurality", subtitle=_how(measured, rings), unit="", axis=PERCENT_OF_WALL, levels=levels
-    )
+    return polar_map(percent, levels, title="Transmurality", subtitle=_how(measured, rings), axis=PERCENT_OF_WALL)
 
 
 def measured_montage(measured: ContourMeasures, anatomy: Anatomy, stack: LgeStack) -> Drawing:
@@ -80,7 +69,7 @@ def measured_montage(measured: ContourMeasures, anatomy: Anatomy, stack: LgeStac
     title = f"Scar {scar.ml:.1f} ml, {scar.percent_of_lv:.1f} % of the LV myocardium"
     if measured.mvo_ml >= LEAST_MVO_ML:
         title += f", {measured.mvo_ml:.1f} ml of it MVO"
-    return montage(stack, labels, anatomy, aha_borders=True, title=title, subtitle=_how(measured))
+    return montage(stack, labels, anatomy, title=title, subtitle=_how(measured))
 
 
 def _how(measured: ContourMeasures, *more: str) -> str:

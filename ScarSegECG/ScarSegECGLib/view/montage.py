@@ -9,29 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import UNSURE
-from ScarSegECGLib.case import SCAR, Anatomy, FloatArray, LabelArray, LgeStack
+from ScarSegECGLib.case import SCAR, Anatomy, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.contours import MVO
 from ScarSegECGLib.view import palette
-from ScarSegECGLib.view.aha_plot import hatch
-from ScarSegECGLib.view.influence import influence_bar, influence_painter, on_image, outline_keys, scale_end
+from ScarSegECGLib.view.disc import hatch
 from ScarSegECGLib.view.legend import Key
-from ScarSegECGLib.view.palette import INK, WHITE
-from ScarSegECGLib.view.panels import LINE, PAGE_WIDTH, Frame, loops_on_paper, lv_outlines
+from ScarSegECGLib.view.palette import CAVITY, IMAGE_GREY, INK, MYOCARDIUM, WHITE
+from ScarSegECGLib.view.panels import FIELD_MM, LINE, PAGE_WIDTH, Frame, loops_on_paper, lv_outlines, slice_sheet
 from ScarSegECGLib.view.shapes import (
     Box,
     Drawing,
     Label,
+    Lines,
     Points,
     Polygon,
     Polyline,
-    RasterImage,
     Shape,
     Stroke,
     box_polygon,
     points,
 )
-from ScarSegECGLib.view.sheet import Painter, slice_sheet
 
 _SCAR_ALPHA = 0.38
 _MARK_SIZE = 1.7
@@ -45,14 +43,9 @@ def montage(
     labels: LabelArray,
     anatomy: Anatomy,
     *,
-    probability: FloatArray | None = None,
-    influence: FloatArray | None = None,
     with_raw: bool = True,
-    aha_borders: bool = False,
     title: str = "",
     subtitle: str = "",
-    field_mm: float = 120.0,
-    mvo: NDArray[np.bool_] | None = None,
     page_width: float = PAGE_WIDTH,
 ) -> Drawing:
     """Lay out all slices.
@@ -63,29 +56,19 @@ def montage(
     labels : uint8 array, shape (slice, row, column)
         0 background, 1 LV cavity, 2 myocardium without scar, 3 scar, 4 MVO (drawn as a part of the scar).
     anatomy : Anatomy
-        On the same grid.
-    probability : float array, same shape, optional
-        Scar probability: the scar's tint is the stronger the surer the network is; its outline stays the label's.
-    influence : float array, same shape, optional
-        Probability with the ECG minus without: adds a third panel per slice.
+        On the same grid; its segments, where there are any, are drawn and numbered.
     with_raw : bool
         Show the plain image to the left of each overlay.
-    aha_borders : bool
-        Draw and number the AHA segments.
     title : str
     subtitle : str
         Smaller, below the title: how the scar was found; each of its lines is wrapped.
-    field_mm : float
-        Side of the square shown, centred on the LV.
-    mvo : bool array, same shape, optional
-        Microvascular obstruction, hatched within the scar; that of the labels when absent.
     page_width : float
         Width for the panels, mm; at least 62. See :func:`width_for` for a picture of few pixels.
 
     Returns
     -------
     Drawing
-        At most 194 mm wide, on an A4 page; ``hit_kind`` "slice", 1 = apex.
+        At most 194 mm wide, on an A4 page.
 
     Raises
     ------
@@ -94,44 +77,39 @@ def montage(
     """
     if page_width < _LEAST_PAGE:
         raise InputError(f"A montage {page_width:.0f} mm wide cannot be read: give at least {_LEAST_PAGE:.0f} mm")
-    named = ("segmentation", labels), ("probability", probability), ("influence", influence), ("MVO", mvo)
-    for name, array in named:
-        if array is not None and array.shape != stack.voxels.shape:
+    for name, array in (("segmentation", labels), ("anatomy", anatomy.aha)):
+        if array.shape != stack.voxels.shape:
             raise InputError(f"The {name} is {array.shape}, the image {stack.voxels.shape}: they must share one grid")
+    dark, scar = labels == MVO, labels >= SCAR
 
-    dark = labels == MVO if mvo is None else mvo
-    scar = (labels == SCAR) | (labels == MVO)
+    def image(frame: Frame, index: int, box: Box) -> Sequence[Shape]:
+        return [frame.grey(stack.voxels[index], box)]
 
     def overlay(frame: Frame, index: int, box: Box) -> Sequence[Shape]:
-        plane = stack.voxels[index]
-        shapes: list[Shape] = [frame.grey(plane, box, index + 1)]
-        shapes += _scar(scar[index], None if probability is None else probability[index], frame, box)
-        if aha_borders:
-            shapes += _segments(anatomy, frame, index, box)
-        shapes += [*_mvo(dark[index], frame, box), *lv_outlines(anatomy, frame, index, box)]
-        return [*shapes, *_insertions(anatomy, frame, index, box)]
+        return [
+            *image(frame, index, box),
+            *_scar(scar[index], frame, box),
+            *_segments(anatomy, frame, index, box),
+            *_mvo(dark[index], frame, box),
+            *lv_outlines(anatomy, frame, index, box),
+            *_insertions(anatomy, frame, index, box),
+        ]
 
-    painters: list[tuple[str, Painter]] = [("scar and outlines", overlay)]
-    if with_raw:
-        painters.insert(0, ("image", lambda frame, i, box: [frame.grey(stack.voxels[i], box, i + 1)]))
-    bar = None
-    if influence is not None:
-        end = scale_end(influence)
-        painters.append(("change by the ECG", influence_painter(stack, anatomy, influence, end)))
-
-        def bar(x: float, top: float) -> Sequence[Shape]:
-            return influence_bar(x, top, end, page_width)
-
+    side = "anterior up, septum left"
+    if not stack.orientation_known:
+        side = f"orientation assumed: {side}"
+    elif any("may not hold the true pose" in note for note in stack.notes):
+        side = f"orientation unconfirmed: {side}"
+    panels = "image | scar and outlines" if with_raw else "scar and outlines"
     return slice_sheet(
         stack,
         anatomy,
-        painters,
+        [image, overlay] if with_raw else [overlay],
         _keys(anatomy, bool(dark.any())),
+        f"Slice 1 is the apex; {side}. Panels: {panels}.",
         title=title,
         subtitle=subtitle,
-        field_mm=field_mm,
         page_width=page_width,
-        bar=bar,
     )
 
 
@@ -150,23 +128,17 @@ def width_for(width_px: int) -> float:
     return width
 
 
-def _scar(mask: NDArray[np.bool_], probability: NDArray | None, frame: Frame, box: Box) -> list[Shape]:
+def _scar(mask: NDArray[np.bool_], frame: Frame, box: Box) -> list[Shape]:
     loops = loops_on_paper(mask, frame, box)
     if not loops:
         return []
     # The dark edge parts scar from blood where print or eye has no colours.
-    edges: list[Shape] = [
+    edges = [
         Polyline(loop, stroke, closed=True)
         for stroke in (Stroke(INK, 2.2 * LINE), Stroke(palette.SCAR, LINE))
         for loop in loops
     ]
-    if probability is None:
-        return [Polygon(loops, palette.SCAR, _SCAR_ALPHA), *edges]
-    inside = frame.crop(mask.astype(np.float32), order=1) >= 0.5
-    sure = np.clip(frame.crop(probability, order=1), 0.0, 1.0)
-    alpha = np.where(inside, 0.12 + 0.48 * sure, 0.0)
-    rgba = np.dstack([np.broadcast_to(palette.SCAR, (*alpha.shape, 3)), alpha])
-    return [RasterImage(box, np.rint(rgba * 255).astype(np.uint8)), *edges]
+    return [Polygon(loops, palette.SCAR, _SCAR_ALPHA), *edges]
 
 
 def _mvo(mask: NDArray[np.bool_], frame: Frame, box: Box) -> list[Shape]:
@@ -185,7 +157,7 @@ def _hatched(area: Polygon) -> list[Shape]:
 
 def _ray(anatomy: Anatomy, frame: Frame, index: int, degrees: float, box: Box) -> tuple[Points, NDArray[np.float64]]:
     """Paper points and distance (mm) of a ray's first and last voxel of myocardium, seen from the slice's centre."""
-    away = np.arange(0.0, frame.field, 0.25)
+    away = np.arange(0.0, FIELD_MM, 0.25)
     turn = np.radians(degrees)
     row_column = (anatomy.centres_mm[index] + np.outer(away, (-np.sin(turn), np.cos(turn)))) / frame.spacing
     at = np.rint(row_column).astype(int)
@@ -260,17 +232,27 @@ def _border_angles(plane: NDArray, centre: NDArray[np.float64], spacing: tuple[f
     return [_circular_mean(np.array(at) * spacing - centre) for at in found.values()]
 
 
+def _on_image(*sample: Shape) -> tuple[Shape, ...]:
+    """A legend's sample as it is seen on an image: on dark grey."""
+    return box_polygon((-2.5, -1.5, 2.5, 1.5), fill=IMAGE_GREY), *sample
+
+
 def _keys(anatomy: Anatomy, with_mvo: bool) -> list[Key]:
+    line = points([(-2.0, 0.0), (2.0, 0.0)])
+    broken = np.array([[(x, 0.0), (x + 0.7, 0.0)] for x in (-1.9, -0.35, 1.2)])
     edge = box_polygon((-1.8, -1.0, 1.8, 1.0), stroke=Stroke(INK, 2.2 * LINE))
     swatch = replace(edge, fill=palette.SCAR, alpha=_SCAR_ALPHA, stroke=None)
-    scar = on_image(swatch, edge, replace(edge, stroke=Stroke(palette.SCAR, LINE)))
-    keys = [*outline_keys(), Key(scar, 5.0, "scar")]
+    samples: list[tuple[str, tuple[Shape, ...]]] = [
+        ("endocardium", (Polyline(line, Stroke(CAVITY, 1.3 * LINE)),)),
+        ("epicardium", (Lines(broken, Stroke(MYOCARDIUM, 1.5 * LINE)),)),
+        ("scar", (swatch, edge, replace(edge, stroke=Stroke(palette.SCAR, LINE)))),
+    ]
     if with_mvo:
-        keys.append(Key(on_image(swatch, *_hatched(box_polygon((-1.5, -0.8, 1.5, 0.8)))), 5.0, "MVO, part of the scar"))
-    if np.isfinite(anatomy.insertions_deg).any():
-        for up, words in ((True, "anterior RV insertion"), (False, "inferior RV insertion")):
-            keys.append(Key(on_image(*_triangle(up, True, np.zeros(2))), 5.0, words))
-        known = np.isfinite(anatomy.insertions_deg).any(axis=1)
+        samples.append(("MVO, part of the scar", (swatch, *_hatched(box_polygon((-1.5, -0.8, 1.5, 0.8))))))
+    known = np.isfinite(anatomy.insertions_deg).any(axis=1)
+    if known.any():
+        samples.append(("anterior RV insertion", _triangle(True, True, np.zeros(2))))
+        samples.append(("inferior RV insertion", _triangle(False, True, np.zeros(2))))
         if (anatomy.insertion_confidence[known] < UNSURE).any():
-            keys.append(Key(on_image(*_triangle(True, False, np.zeros(2))), 5.0, "hollow: uncertain"))
-    return keys
+            samples.append(("hollow: uncertain", _triangle(True, False, np.zeros(2))))
+    return [Key(_on_image(*sample), 5.0, words) for words, sample in samples]

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ScarSegECGLib.case import PART_MVO, SCAR, ScarResult
+from ScarSegECGLib.case import PART_MVO, ScarResult
 from ScarSegECGLib.ecg.findings import findings_lines
-from ScarSegECGLib.measure.mvo import mvo_within
+from ScarSegECGLib.measure.contours import MVO
 from ScarSegECGLib.measure.result import BY_HAND, described
-from ScarSegECGLib.view.bullseye import bullseye
-from ScarSegECGLib.view.captions import LEAST_MVO_ML, PERCENT_OF_SEGMENT, SIGN_WORDS, how, mvo_signs
+from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
+from ScarSegECGLib.view.captions import LEAST_MVO_ML, PERCENT_OF_SEGMENT, SIGN_WORDS, how, mvo_sign
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.montage import montage, width_for
-from ScarSegECGLib.view.paint_matplotlib import to_png
+from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.panels import PAGE_WIDTH
 from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.view.transmurality import transmurality_bullseye
@@ -62,26 +59,43 @@ def montage_png(result: ScarResult, *, width_px: int = 1100) -> bytes:
 
 def result_bullseye(result: ScarResult, *, selected: int | None = None, territories: bool = False) -> Drawing:
     """Lay out the scar per segment, with the ECG's estimate as rim and its agreement where they are known."""
-    rows = result.segments
     heard = result.ecg_use.amplitude > 0
-    ecg = [row.ecg_percent if heard else None for row in rows]
-    agreement = [row.agreement if heard else None for row in rows]
     judged = "corrected" if BY_HAND in result.method else "image-only"
-    return bullseye(
-        [row.scar_percent for row in rows],
+    segments = [
+        SegmentValue(
+            row.scar_percent,
+            row.imaged,
+            row.ecg_percent if heard else None,
+            row.agreement if heard else None,
+            mvo_sign(row),
+        )
+        for row in result.segments
+    ]
+    style = BullseyeStyle(
         title="Scar per segment",
         subtitle=result_how(result),
-        unit="",
         axis=PERCENT_OF_SEGMENT,
-        imaged=[row.imaged for row in rows],
-        outer_ring=ecg if any(value is not None for value in ecg) else None,
-        agreement=agreement if any(agreement) else None,
         agreement_title=f"ECG against the {judged} scar:",
-        signs=mvo_signs(rows),
         sign_words=SIGN_WORDS,
         territories=territories,
         selected=selected,
     )
+    return bullseye(segments, style)
+
+
+def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
+    """Lay out what the ECG alone says of each segment."""
+    known = any(row.ecg_percent is not None for row in result.segments)
+    style = BullseyeStyle(
+        title="From the ECG alone" if known else "From the ECG: no estimate",
+        subtitle="an estimate learned from simulated scars, no finding" if known else "",
+        axis="% of the segment",
+        selected=selected,
+    )
+    rows = [
+        SegmentValue(row.ecg_percent, row.imaged, agreement=row.agreement if known else None) for row in result.segments
+    ]
+    return bullseye(rows, style)
 
 
 def result_transmurality(result: ScarResult) -> Drawing:
@@ -95,32 +109,14 @@ def result_how(result: ScarResult) -> str:
     return how(described(result.method, result.ecg_use) if ours else result.method, result.anatomy.mode)
 
 
-def result_mvo(result: ScarResult) -> NDArray[np.bool_] | None:
-    """Where the result's MVO lies, shape (slice, row, column); ``None`` where there is none."""
-    if result.mvo is None or result.mvo.ml <= 0:
-        return None
+def result_montage(result: ScarResult, *, page_width: float = PAGE_WIDTH) -> Drawing:
+    """Lay out all slices with outlines, scar and MVO."""
+    labels = result.labels.copy()
     if result.parts is not None:
-        return result.parts.labels == PART_MVO
-    stack, anatomy = result.stack, result.anatomy
-    return mvo_within(stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing, result.labels == SCAR)
-
-
-def result_montage(
-    result: ScarResult, *, influence: bool = False, aha_borders: bool = True, page_width: float = PAGE_WIDTH
-) -> Drawing:
-    """Lay out all slices with outlines, scar and MVO; with the change the ECG made where that is asked for."""
-    change = result.scar_probability - result.scar_probability_image_only if influence else None
+        labels[result.parts.labels == PART_MVO] = MVO
     title = f"Scar {result.scar.ml:.1f} ml, {result.scar.percent_of_lv:.1f} % of the LV myocardium"
     if result.mvo is not None and result.mvo.ml >= LEAST_MVO_ML:
         title += f", {result.mvo.ml:.1f} ml of it MVO"
     return montage(
-        result.stack,
-        result.labels,
-        result.anatomy,
-        influence=change,
-        aha_borders=aha_borders,
-        title=title,
-        subtitle=result_how(result),
-        mvo=result_mvo(result),
-        page_width=page_width,
+        result.stack, labels, result.anatomy, title=title, subtitle=result_how(result), page_width=page_width
     )

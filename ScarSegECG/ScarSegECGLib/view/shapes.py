@@ -1,4 +1,4 @@
-"""The plain shapes every picture is laid out in, before any painter touches it.
+"""The plain shapes every picture is laid out in, before it is painted.
 
 Lengths are mm, x to the right and y up, from the drawing's lower left corner. Angles are degrees,
 counter-clockwise, 0 = right. Later shapes lie on top of earlier ones.
@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
+from matplotlib.font_manager import FontProperties
+from matplotlib.path import Path as MplPath
+from matplotlib.textpath import text_to_path
 from numpy.typing import ArrayLike, NDArray
 
-from ScarSegECGLib.view.palette import INK, WHITE, Colour
+from ScarSegECGLib.view.palette import INK, Colour
 
 Points = NDArray[np.float64]
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 
-MM_PER_POINT = 25.4 / 72.0
+FONT = "DejaVu Sans"
 
 
 def points(values: ArrayLike) -> Points:
@@ -42,7 +46,7 @@ class Stroke:
 class Wedge:
     """Part of a ring between two radii and two angles; ``end - start`` of 360 is the whole ring.
 
-    ``key`` is what a click on it means (a segment's number); 0 is nothing.
+    ``key`` is the AHA segment a click on it means; 0 is none.
     """
 
     x: float
@@ -68,6 +72,7 @@ class Wedge:
         turn = np.radians(np.linspace(self.start, self.end, max(2, int(np.ceil((self.end - self.start) / step)) + 1)))
         return points(np.column_stack([self.x + radius * np.cos(turn), self.y + radius * np.sin(turn)]))
 
+    @property
     def rings(self) -> tuple[Points, ...]:
         """The outline: one loop, or two for a whole ring with a hole."""
         if self.end - self.start < 360.0:
@@ -85,17 +90,13 @@ class Polygon:
     fill: Colour | None = None
     alpha: float = 1.0
     stroke: Stroke | None = None
-    key: int = 0
 
     def contains(self, at: ArrayLike) -> NDArray[np.bool_]:
         """Whether each point of (..., 2) lies inside, by the even-odd rule."""
-        x, y = np.moveaxis(np.asarray(at, dtype=np.float64)[..., None, :], -1, 0)
-        inside = np.zeros(np.shape(x)[:-1], dtype=bool)
+        at = np.asarray(at, dtype=np.float64)
+        inside = np.zeros(at.shape[:-1], dtype=bool)
         for ring in self.rings:
-            (x0, y0), (x1, y1) = ring.T, np.roll(ring, -1, axis=0).T
-            crosses = (y0 <= y) != (y1 <= y)
-            rise = np.where(y1 == y0, 1.0, y1 - y0)
-            inside ^= np.sum(crosses & (x < x0 + (y - y0) * (x1 - x0) / rise), axis=-1) % 2 == 1
+            inside ^= MplPath(ring).contains_points(at.reshape(-1, 2)).reshape(inside.shape)
         return inside
 
 
@@ -137,76 +138,53 @@ class RasterImage:
 
     box: Box
     pixels: NDArray[np.uint8]
-    smooth: bool = True
-    key: int = 0
-
-    def contains(self, at: ArrayLike) -> NDArray[np.bool_]:
-        """Whether each point of (..., 2) lies in the box."""
-        x, y = np.moveaxis(np.asarray(at, dtype=np.float64), -1, 0)
-        left, bottom, right, top = self.box
-        return (x >= left) & (x < right) & (y >= bottom) & (y < top)
 
 
 Shape = Wedge | Polygon | Polyline | Lines | Label | RasterImage
-Region = Wedge | Polygon | RasterImage
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """One picture: its size (mm), its shapes in painting order, and what a click on it means.
-
-    Attributes
-    ----------
-    width, height : float
-        mm.
-    shapes : tuple of Shape
-    hit_kind : str
-        What the keys count: "segment" (1..17), "slice" (1 = apex), "lead" (1..12) or "".
-    title : str
-        For a file's metadata and a screen reader.
-    """
+    """One picture: its size (mm), its shapes in painting order, and a title for metadata and screen readers."""
 
     width: float
     height: float
     shapes: tuple[Shape, ...]
-    hit_kind: str = ""
     title: str = ""
-    background: Colour = WHITE
 
     @property
-    def hits(self) -> tuple[Region, ...]:
-        """The regions that answer a click, in painting order."""
-        return tuple(s for s in self.shapes if isinstance(s, Region) and s.key)
+    def wedges(self) -> tuple[Wedge, ...]:
+        """The AHA segments that answer a click."""
+        return tuple(s for s in self.shapes if isinstance(s, Wedge) and s.key)
 
     @property
     def labels(self) -> tuple[Label, ...]:
         """All text."""
         return tuple(s for s in self.shapes if isinstance(s, Label))
 
-
-def key_at(x: float, y: float, drawing: Drawing) -> int | None:
-    """Key of the topmost region at a point (mm), ``None`` where there is none."""
-    for region in reversed(drawing.hits):
-        if region.contains((x, y)):
-            return region.key
-    return None
+    def segment_at(self, x: float, y: float) -> int | None:
+        """AHA segment drawn at a point (mm), ``None`` where there is none."""
+        return next((wedge.key for wedge in reversed(self.wedges) if wedge.contains((x, y))), None)
 
 
-def box_polygon(box: Box, **style: object) -> Polygon:
+def box_polygon(box: Box, **style: Any) -> Polygon:
     """A rectangle."""
     left, bottom, right, top = box
-    return Polygon((points([(left, bottom), (right, bottom), (right, top), (left, top)]),), **style)  # type: ignore[arg-type]
+    return Polygon((points([(left, bottom), (right, bottom), (right, top), (left, top)]),), **style)
 
 
-# Advance widths of DejaVu Sans, em, by kind of character; rounded up, so that a box is never too small.
-_ADVANCE = {c: em for em, kind in ((0.34, "iIjl.,:;|'!·"), (0.42, 'frt()[]/ -"'), (0.86, "wGOQ–≥≤±→"), (1.0, "mMW@%—"))
-            for c in kind}  # fmt: skip
+@lru_cache(maxsize=4096)
+def glyphs(text: str, bold: bool) -> tuple[MplPath, float]:
+    """Outlines of a line of text at an em of 1, and its width. Outlines are drawn several times faster than text."""
+    font = FontProperties(family=FONT, weight="bold" if bold else "normal", size=1.0)
+    vertices, codes = text_to_path.get_text_path(font, text, ismath=False)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, False)
+    return MplPath(np.reshape(vertices, (-1, 2)) / text_to_path.FONT_SCALE, codes), float(width)
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Width a line of text needs, mm: an estimate from the font's proportions, on the safe side."""
-    em = sum(_ADVANCE.get(c, 0.73 if c.isupper() else 0.64) for c in text)
-    return em * size * (1.12 if bold else 1.0)
+    """Width of a line of text, mm."""
+    return glyphs(text, bold)[1] * size
 
 
 def label_box(label: Label) -> Box:
@@ -223,14 +201,20 @@ def label_box(label: Label) -> Box:
 
 
 def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """Break text into lines that fit ``width`` mm; a limit such as "p > 0.5" and "30 %" stay in one piece."""
+    """Break text into lines that fit ``width`` mm; its own line breaks stay.
+
+    A limit such as "p > 0.5" and "30 %" stay in one piece.
+    """
     lines: list[str] = []
-    for word in filter(None, re.split(r"(?<!>)\s+(?![>%])", text.strip())):
-        joined = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(joined, size, bold) <= width:
-            lines[-1] = joined
-        else:
-            lines.append(word)
+    for part in text.split("\n"):
+        line = ""
+        for word in filter(None, re.split(r"(?<!>)\s+(?![>%])", part.strip())):
+            joined = f"{line} {word}".strip()
+            if line and text_width(joined, size, bold) > width:
+                lines.append(line)
+                joined = word
+            line = joined
+        lines += [line] if line else []
     return lines
 
 
@@ -242,11 +226,6 @@ def dashes(loop: Points, stroke: Stroke, on: float = 0.8, off: float = 1.1) -> L
     begin = np.arange(count) * along[-1] / count
     ends = np.stack([begin, begin + along[-1] / count * on / (on + off)], axis=1)
     return Lines(np.stack([np.interp(ends, along, ring[:, i]) for i in (0, 1)], axis=-1), stroke)
-
-
-def wrapped(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """As :func:`wrap`, each line of ``text`` on its own."""
-    return [line for part in text.split("\n") for line in wrap(part, width, size, bold)]
 
 
 def moved(shape: Shape, dx: float, dy: float) -> Shape:

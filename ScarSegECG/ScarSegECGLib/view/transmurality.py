@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.measure.segments import rests_on_little
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS
-from ScarSegECGLib.view.bullseye import Bins, bullseye
+from ScarSegECGLib.view.bullseye import Bins, BullseyeStyle, SegmentValue, bullseye
 from ScarSegECGLib.view.captions import MEAN_OF_WALL, MOST_OF_WALL, SIGN_WORDS, SMALL_SIGN
 from ScarSegECGLib.view.shapes import Drawing
 
@@ -29,16 +29,18 @@ def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum
     maximum : bool
         The maximum in place of the mean.
     """
-    values = [row.transmurality_max_percent if maximum else row.transmurality_mean_percent for row in rows]
-    return bullseye(
-        [None if value is None else float(round(value)) for value in values],
+
+    def shown(row: SegmentRow) -> SegmentValue:
+        value = row.transmurality_max_percent if maximum else row.transmurality_mean_percent
+        sign = SMALL_SIGN if maximum and rests_on_little(row) else ""
+        return SegmentValue(None if value is None else float(round(value)), row.imaged, sign=sign)
+
+    style = BullseyeStyle(
         title="Maximum transmurality" if maximum else "Mean transmurality",
         subtitle=subtitle,
-        unit="",
         axis=MOST_OF_WALL if maximum else MEAN_OF_WALL,
-        imaged=[row.imaged for row in rows],
         bins=BINS,
-        signs=[SMALL_SIGN if maximum and rests_on_little(row) else "" for row in rows],
         sign_words=SIGN_WORDS,
         territories=True,
     )
+    return bullseye([shown(row) for row in rows], style)

@@ -1,19 +1,24 @@
-"""Where the AHA segments lie on a plot, and the marks that every such plot shares."""
+"""The disc of every polar picture: where the AHA segments lie on it, and what stands round it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.view.legend import LEADING, PURPOSE_ROOM, SMALL, Key, colour_bar, heading, key_rows, purpose_line
 from ScarSegECGLib.view.palette import INK, MUTED, WHITE
-from ScarSegECGLib.view.shapes import Box, Label, Lines, Polygon, Shape, Stroke, Wedge
+from ScarSegECGLib.view.shapes import Box, Drawing, Label, Lines, Polygon, Shape, Stroke, Wedge, wrap
 
+WIDTH, RADIUS = 90.0, 36.0
 TERRITORIES = {"LAD": (1, 2, 7, 8, 13, 14, 17), "RCA": (3, 4, 9, 10, 15), "LCX": (5, 6, 11, 12, 16)}
 """Usual coronary territories (Cerqueira et al. 2002); about a quarter of infarcted segments disagree."""
 _TERRITORY_AT = {"LAD": 132.0, "RCA": 228.0, "LCX": 312.0}
 _WORD_SIZE = 3.2
+_AXIS_LEADING, _HEAD_LEADING = 4.4, 5.0
 
 
 def span(number: int) -> tuple[int, float, float]:
@@ -44,9 +49,51 @@ def segment_wedge(number: int, x: float, y: float, edges: tuple[float, ...]) -> 
     return Wedge(x, y, edges[ring - 1] if ring else 0.0, edges[ring], start, end, key=number)
 
 
-def orientation_words(x: float, y: float, radius: float) -> tuple[Label, ...]:
-    """The four walls, round a disc."""
-    off = radius + 3.4
+def disc_drawing(
+    paint: Callable[[float, float], Iterable[Shape]],
+    rows: Sequence[Sequence[Key]],
+    *,
+    title: str,
+    subtitle: str,
+    axis: str,
+    bar: Callable[[float], Iterable[Shape]] | None = None,
+) -> Drawing:
+    """Set a disc under its title and above its colour bar and legend, on a sheet of 90 mm.
+
+    Parameters
+    ----------
+    paint : callable
+        Gives the disc's shapes, round the centre it is told (mm).
+    rows : rows of Key
+        The legend.
+    title, subtitle : str
+        Wrapped; the subtitle says how the values were found.
+    axis : str
+        Below the colour bar: of what the values are a part.
+    bar : callable, optional
+        Gives the bar with its lower edge where it is told (mm); by default a smooth one from 0 to 100.
+    """
+    x, words = WIDTH / 2, WIDTH - 6.0
+    below = wrap(axis, words, SMALL)
+    bar_y = 7.6 + PURPOSE_ROOM + LEADING * len(rows) + _AXIS_LEADING * len(below)
+    y = bar_y + 10.5 + RADIUS
+    head = heading(title, subtitle, x, 0.0, words, _HEAD_LEADING)
+    height = y + RADIUS + 6.8 + (1.2 + _HEAD_LEADING * len(head) if head else 0.0)
+    smooth: Box = (16.0, bar_y, WIDTH - 16.0, bar_y + 3.2)
+    shapes = (
+        *paint(x, y),
+        *_orientation_words(x, y),
+        *(replace(line, y=line.y + height - 3.8) for line in head),
+        *(bar(bar_y) if bar else colour_bar(smooth)),
+        *(Label(x, bar_y - 7.0 - _AXIS_LEADING * i, line, SMALL, INK) for i, line in enumerate(below)),
+        *key_rows(rows, x, bar_y - 7.4 - _AXIS_LEADING * len(below)),
+        purpose_line(x),
+    )
+    return Drawing(WIDTH, height, shapes, ", ".join(filter(None, (title, *subtitle.split("\n")))))
+
+
+def _orientation_words(x: float, y: float) -> tuple[Label, ...]:
+    off = RADIUS + 3.4
     return (
         Label(x, y + off, "anterior", _WORD_SIZE, MUTED),
         Label(x, y - off, "inferior", _WORD_SIZE, MUTED),
@@ -87,7 +134,7 @@ def territory_marks(count: int, x: float, y: float, edges: tuple[float, ...]) ->
 
 def hatch(region: Wedge | Polygon, spacing: float, avoid: tuple[Box, ...], stroke: Stroke) -> Lines:
     """Diagonal hatch inside an area, leaving out boxes (its label)."""
-    rings = np.vstack(region.rings() if isinstance(region, Wedge) else region.rings)
+    rings = np.vstack(region.rings)
     low, high = rings.min(axis=0), rings.max(axis=0)
     (x, y), reach, step = (low + high) / 2, float(np.hypot(*(high - low))) / 2, 0.12
     along = np.arange(-reach, reach, step)
