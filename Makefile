@@ -12,6 +12,8 @@ PY := $(VENV)/bin/python
 LOG := $(VENV)/install.log
 # Named here, because a comma inside $(call ...) would end its argument.
 FOR_TESTS := .[test,desktop-test]
+# Processes that share the tests.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() or 1, 8))')
 
 .DELETE_ON_ERROR:
 .PHONY: demo test test-pacs bench fuzz lint clean distclean
@@ -21,7 +23,7 @@ demo: $(VENV)/.installed
 
 test: lint
 	@start=$$SECONDS; \
-	$(PY) -m pytest --cov --cov-report=term --durations=10 || { code=$$?; \
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term --durations=10 || { code=$$?; \
 	  test $$code -ne 5 || echo "make test: no test was found, which counts as a failure"; exit $$code; }; \
 	echo "make test: passed in $$((SECONDS - start)) s"
 

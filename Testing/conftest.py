@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# The suite runs in one process a core (`make test`). Threads of one's own would wait for each other's cores; programs
+# that tests start inherit this.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 # A change is judged on the same examples twice; elsewhere every run draws new ones. No test asserts a time.
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
