@@ -11,27 +11,38 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.facts import (
+    Agreement,
+    AhaMode,
+    Conduction,
+    Confidence,
+    Contrast,
+    Division,
+    Fact,
+    GapProblem,
+    Method,
+    PartsRule,
+    Pattern,
+    ScarRemark,
+    Shown,
+)
+
 FloatArray = NDArray[np.float32]
 LabelArray = NDArray[np.uint8]
 
-# Stands in every file and on every picture.
-RESEARCH_USE = "For research use; not a medical device."
 BACKGROUND, CAVITY, MYOCARDIUM, SCAR = 0, 1, 2, 3
 # Red, green, blue in 0..1: the same in every picture and in Slicer, told apart by colour-blind eyes.
 STRUCTURE_COLOURS = {CAVITY: (0.847, 0.416, 0.357), MYOCARDIUM: (0.247, 0.612, 0.612), SCAR: (0.949, 0.690, 0.180)}
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 MYOCARDIAL_DENSITY_G_PER_ML = 1.05
 
-Contrast = Literal["magnitude", "psir", "unknown"]
-Conduction = Literal["normal", "rbbb", "lbbb", "lafb", "lvh", "paced", "unknown"]
-Agreement = Literal["agree", "disagree", "ecg cannot tell"]
-Pattern = Literal["subendocardial", "mid-wall", "epicardial", "transmural"]
 # What a scar is made of, in :attr:`ScarParts.labels`; MVO is 4 in every label map.
 PART_CORE, PART_GREY, PART_REST, PART_MVO = 1, 2, 3, 4
 
@@ -84,14 +95,14 @@ class LgeStack:
         The file's own matrix, for (column, row, slice) of the file's array.
     acquired : datetime or None
         When the images were taken, if the file says.
-    contrast : {"magnitude", "psir", "unknown"}
+    contrast : Contrast
         Magnitude or phase-sensitive inversion recovery.
     orientation_known : bool
         False where the file has no orientation and the canonical one was assumed.
     sha256 : str
         Hash of the input's bytes, hexadecimal; "" for an array handed over in memory.
-    notes : tuple of str
-        What was assumed or noticed while reading, in sentences for the reader.
+    notes : tuple of Fact
+        What was assumed or noticed while reading (:class:`ScarSegECGLib.facts.LgeNote`).
     sources : tuple of SourceSlice
         The DICOM image behind each slice, in *stored* slice order; empty for other formats.
     """
@@ -101,10 +112,10 @@ class LgeStack:
     storage: Storage
     stored_ijk_to_ras: NDArray[np.float64]
     acquired: datetime | None = None
-    contrast: Contrast = "unknown"
+    contrast: Contrast = Contrast.UNKNOWN
     orientation_known: bool = True
     sha256: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     sources: tuple[SourceSlice, ...] = ()
 
     @cached_property
@@ -229,25 +240,29 @@ class TimeGap:
     """Signed time between the two acquisitions.
 
     ``days`` = ECG date - MRI date, ``None`` if a date is missing or not to be trusted; negative = ECG first.
-    ``event_between``: the user says an infarct or a revascularisation lies between the two. ``impossible`` says what
-    is wrong with dates that cannot be (in the future, over 20 years apart).
+    ``event_between``: the user says an infarct or a revascularisation lies between the two. ``problem``: why the days
+    are not known, or cannot be (in the future, over 20 years apart).
     """
 
     days: float | None
     event_between: bool = False
-    why_unknown: str = ""
-    impossible: str = ""
+    problem: GapProblem | None = None
+
+    @property
+    def impossible(self) -> bool:
+        """Whether there are dates and they cannot be true."""
+        return self.problem in (GapProblem.ECG_IN_FUTURE, GapProblem.MRI_IN_FUTURE, GapProblem.TOO_FAR_APART)
 
 
 @dataclass(frozen=True)
 class EcgUse:
-    """How much the ECG counted in one result, and the sentence that says so.
+    """How much the ECG counted in one result, and why (:class:`ScarSegECGLib.facts.EcgReason`).
 
     ``amplitude`` in [0, 1]; exactly 0 means that the result is the image-only one, bit for bit.
     """
 
     amplitude: float
-    reason: str
+    reasons: tuple[Fact, ...]
     gap: TimeGap
 
 
@@ -268,11 +283,12 @@ class Anatomy:
         frame (0 = image right = lateral, counter-clockwise, 90 = up = anterior); NaN where there is none.
     insertion_confidence : float64 array, shape (slice,)
         0 (a guess from orientation alone) .. 1.
-    mode : str
-        "fixed 60 degrees" or "landmark", 16 or 17 segments: as printed.
+    division : Division
+        Fixed or landmark mode, 16 or 17 segments.
     imaged : tuple of bool, length 17
         Which segments the stack reaches.
-    notes : tuple of str
+    notes : tuple of Fact
+        :class:`ScarSegECGLib.facts.AnatomyNote`.
     insertions_raw_deg : float64 array, shape (slice, 2), or None
         As ``insertions_deg``, but each slice's own finding, before slices were joined; NaN where there was none.
     """
@@ -283,15 +299,20 @@ class Anatomy:
     centres_mm: NDArray[np.float64]
     insertions_deg: NDArray[np.float64]
     insertion_confidence: NDArray[np.float64]
-    mode: str
+    division: Division
     imaged: tuple[bool, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     insertions_raw_deg: NDArray[np.float64] | None = None
 
     @property
+    def mode(self) -> AhaMode:
+        """Fixed or landmark."""
+        return self.division.mode
+
+    @property
     def segments(self) -> int:
-        """How many AHA segments the wall is divided into, 16 or 17; ``mode`` says it."""
-        return 16 if "16 segments" in self.mode else 17
+        """How many AHA segments the wall is divided into, 16 or 17."""
+        return self.division.segments
 
 
 @dataclass(frozen=True)
@@ -301,6 +322,18 @@ class Burden:
     ml: float
     grams: float
     percent_of_lv: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Between which volumes a patient's scar lies: (low, high) in ml and in % of the LV.
+
+    ``level``, 0..1, is the share of such intervals that hold the true volume.
+    """
+
+    ml: tuple[float, float]
+    percent_of_lv: tuple[float, float]
+    level: float
 
 
 @dataclass(frozen=True)
@@ -317,10 +350,10 @@ class ScarParts:
     core, grey, rest : Burden or None
         Core and grey zone without MVO, and what is darker than the grey zone's lower limit but not enclosed. ``None``
         where the image's contrast is unknown; ``grey`` also where no slice with scar leaves room for it.
-    rule : str
-        How they were told apart, with the remote region, as printed; "" where they were not.
-    remark : str
-        Why they were not, or in how many slices the grey zone could not be told.
+    rule : PartsRule or None
+        How they were told apart; ``None`` where they were not.
+    remark : Fact or None
+        Why they were not, or in how many slices the grey zone could not be told (:class:`PartsRemark`).
     """
 
     labels: LabelArray
@@ -328,8 +361,8 @@ class ScarParts:
     core: Burden | None = None
     grey: Burden | None = None
     rest: Burden | None = None
-    rule: str = ""
-    remark: str = ""
+    rule: PartsRule | None = None
+    remark: Fact | None = None
 
 
 @dataclass(frozen=True)
@@ -340,12 +373,12 @@ class IslandPattern:
     ----------
     number : int
         As in :func:`ScarSegECGLib.measure.islands.scar_islands`: the largest is 1.
-    pattern : str
+    pattern : Pattern
     coverage : tuple of three float
         Share of the inner, middle and outer third of the wall that is scar, over the sectors the island spans.
     touches_endocardium : bool
-    remark : str
-        What speaks against ischaemic scar, empty where nothing does.
+    remark : ScarRemark or None
+        What speaks against ischaemic scar.
     ml : float
     slices : tuple of int
         First and last slice, 0 at the apical end.
@@ -355,7 +388,7 @@ class IslandPattern:
     pattern: Pattern
     coverage: tuple[float, float, float]
     touches_endocardium: bool
-    remark: str = ""
+    remark: ScarRemark | None = None
     ml: float = 0.0
     slices: tuple[int, int] = (0, 0)
 
@@ -382,22 +415,23 @@ class SegmentRow:
     wall_thickness_mm: float | None = None
     ecg_percent: float | None = None
     agreement: Agreement | None = None
-    agreement_reason: str = ""
+    agreement_reason: Fact | None = None
     mvo_ml: float | None = None
     core_ml: float | None = None
     grey_ml: float | None = None
     rest_ml: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ScarResult:
-    """One patient's result, canonical storage throughout.
+    """One patient's result, canonical storage throughout; printing it tells it in three lines.
 
     ``labels`` is uint8: 0 background, 1 LV cavity, 2 myocardium without scar, 3 scar. The probabilities are float32
     in [0, 1], 0 outside the network's field of view. ``timings`` are seconds per stage. ``ecg_findings`` is ``None``
     without an ECG or where it could not be measured. ``mvo`` is microvascular obstruction, a part of ``scar``.
     ``warnings`` is all that the reader has to know; ``input_warnings`` the part of it that no correction changes.
     ``parts`` and ``patterns`` (largest island first) are of ``scar``; ``parts`` is ``None`` where nobody looked.
+    ``interval`` and ``confidence`` are of the network's scar, ``None`` where nobody judged it.
     """
 
     stack: LgeStack
@@ -412,12 +446,41 @@ class ScarResult:
     scar: Burden
     scar_image_only: Burden
     segments: tuple[SegmentRow, ...]
-    method: str
+    method: Method
     weights_sha256: str = ""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Fact, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
     ecg_findings: EcgFindings | None = None
     mvo: Burden | None = None
-    input_warnings: tuple[str, ...] = ()
+    input_warnings: tuple[Fact, ...] = ()
     parts: ScarParts | None = None
     patterns: tuple[IslandPattern, ...] = ()
+    interval: Interval | None = None
+    confidence: Confidence | None = None
+
+    @property
+    def shown(self) -> Shown:
+        """Which scar ``labels``, ``segments`` and ``parts`` hold."""
+        return shown(self.method, self.ecg_use)
+
+    def __repr__(self) -> str:
+        from ScarSegECGLib.wording import result_lines
+
+        return "\n".join(result_lines(self))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
+
+    def table(self) -> list[dict[str, Any]]:
+        """The AHA segments as rows by column name, ready for ``pandas.DataFrame``; words and numbers alone."""
+        return [
+            {name: value for name, value in vars(row).items() if name != "agreement_reason"} for row in self.segments
+        ]
+
+
+def shown(method: Method, use: EcgUse) -> Shown:
+    """Which scar was made so: with what the ECG added, by the images alone, or corrected by hand."""
+    if method.corrected:
+        return Shown.BY_HAND
+    heard = use.amplitude > 0 and method.by_network and not method.image_only
+    return Shown.WITH_ECG if heard else Shown.IMAGE_ONLY

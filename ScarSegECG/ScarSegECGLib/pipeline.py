@@ -11,14 +11,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.aha import Mode, partition
+from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
 from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
 from ScarSegECGLib.case import (
     SCAR,
     Anatomy,
-    Conduction,
     Ecg,
     EcgUse,
     FloatArray,
@@ -31,11 +30,21 @@ from ScarSegECGLib.case import (
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.contrast import UNMARKED
+from ScarSegECGLib.facts import (
+    AhaMode,
+    Conduction,
+    Contrast,
+    Doubt,
+    EcgReason,
+    Fact,
+    LgeNote,
+    Method,
+    ScarSource,
+)
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
 from ScarSegECGLib.measure.ecg_extent import both_movements, movement_to_extent, never_erasing
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
-from ScarSegECGLib.measure.result import corrected_by_hand, counted, measured_again
+from ScarSegECGLib.measure.result import counted, measured_again
 from ScarSegECGLib.measure.rule import scar_by_rule
 from ScarSegECGLib.measure.scar_probability import EWA_SHARE, SCAR_ABOVE, bright_wall, scar_probability
 from ScarSegECGLib.measure.threshold import METHODS as RULES
@@ -43,11 +52,10 @@ from ScarSegECGLib.network.amplitude import decide
 from ScarSegECGLib.network.locate import NOT_FOUND
 from ScarSegECGLib.network.session import ImageEvidence, Session
 
-NETWORK = "network"
+NETWORK = ScarSource.NETWORK
 METHODS = (NETWORK, *RULES)
 # What the reader of files noted that puts walls and segments in doubt: a wrong side is a wrong territory.
-_DOUBTS = ("header may not hold the true pose", "slice direction is not clear", UNMARKED)
-NONE_SHIFTED = "Slices displaced between breath-holds were looked for: none displaced, none moved."
+_DOUBTS = (LgeNote.POSE_DOUBTFUL, LgeNote.SLICE_AXIS_UNCLEAR, LgeNote.CONTRAST_UNMARKED)
 
 Progress = Callable[[float, str], None]
 
@@ -75,14 +83,14 @@ def segment(
     *,
     method: str = NETWORK,
     n_sd: float | None = None,
-    why_no_ecg: str = "no ECG was given",
+    why_no_ecg: Fact = Fact(EcgReason.NOT_GIVEN),
     correct_shifts: bool = False,
     insertions_deg: NDArray | None = None,
-    aha_mode: Mode = "fixed",
+    aha_mode: AhaMode = AhaMode.FIXED,
     aha_segments: Literal[16, 17] = 17,
     female: bool | None = None,
     age: float | None = None,
-    doubts: tuple[str, ...] = (),
+    doubts: tuple[Fact, ...] = (),
     progress: Progress = lambda fraction, text: None,
 ) -> ScarResult:
     """Find the myocardium, divide it, segment the scar with and without the ECG, and measure it.
@@ -99,8 +107,8 @@ def segment(
         "network", or a threshold rule inside the predicted contours (the ECG then has no part in it).
     n_sd : float, optional
         For method "n_sd": standard deviations above remote myocardium.
-    why_no_ecg : str
-        The reason printed when ``ecg`` is None.
+    why_no_ecg : Fact
+        The reason told when ``ecg`` is None.
     correct_shifts : bool
         Put slices displaced between breath-holds back in line before segmenting; results return to where the slices
         are in the file.
@@ -112,7 +120,7 @@ def segment(
         The patient's sex, for ECG criteria that depend on it; what the ECG file says when absent.
     age : float, optional
         Years, likewise.
-    doubts : tuple of str
+    doubts : tuple of Fact
         What was noticed before, such as that ECG and images may be of two patients: the first warnings.
     progress : callable
         Called with the fraction done and the stage's name; may raise to cancel.
@@ -174,7 +182,7 @@ def segment(
             movement = never_erasing(both_movements(said.movement, extents, use.amplitude), alone)
             together = scar_probability(evidence.scar_logit + movement, wall, bright, anatomy.myocardium)
             ecg_percent = said.segment_percent
-        scar_alone, printed, doubtful = _scar(alone, stack, anatomy, method, n_sd)
+        scar_alone, told, doubtful = _scar(alone, stack, anatomy, method, n_sd)
         scar = scar_alone if together is alone else _scar(together, stack, anatomy, method, n_sd)[0]
     with clock.stage("measure", 0.9):
         if (aha_mode, aha_segments) != ("fixed", 17):
@@ -182,9 +190,9 @@ def segment(
         said_percent = None if ecg_percent is None else [float(p) for p in ecg_percent]
         warnings = (*doubts, *_input_warnings(stack, method))
         if shifts.moved.any():
-            warnings += (f"Slices {shifts.sentence()}; correcting slice shifts (--correct-shifts) puts them in line.",)
+            warnings += (shifts.fact(Doubt.SLICES_DISPLACED),)
         elif correct_shifts:
-            stack = dataclasses.replace(stack, notes=(*stack.notes, NONE_SHIFTED))
+            stack = dataclasses.replace(stack, notes=(*stack.notes, Fact(LgeNote.NO_SHIFTS)))
         figures = counted(
             stack, anatomy, scar, scar_alone, scar_alone, use, _conduction(beat), said_percent, warnings, doubtful
         )
@@ -195,7 +203,7 @@ def segment(
         anatomy=anatomy,
         scar_probability=together,
         scar_probability_image_only=alone,
-        method=printed,
+        method=told,
         weights_sha256=session.weights_sha256,
         timings=clock.seconds,
         ecg_findings=ecg_findings(beat, age=age, female=female) if beat is not None else None,
@@ -213,7 +221,7 @@ def remeasure(result: ScarResult, labels: LabelArray, *, conduction: Conduction 
     result : ScarResult
     labels : uint8 array, shape (slice, row, column)
         Scar is 3; scar outside the wall does not count.
-    conduction : str, optional
+    conduction : Conduction, optional
         Of the ECG, where it is known; else the ECG is measured for it, which takes a fifth of a second.
     """
     anatomy, scar = result.anatomy, labels == SCAR
@@ -221,7 +229,7 @@ def remeasure(result: ScarResult, labels: LabelArray, *, conduction: Conduction 
         conduction = result.ecg_findings.features.conduction
     elif conduction is None:
         conduction = _conduction(_beat(result.ecg)[0])
-    again = measured_again(result, anatomy, scar, scar, corrected_by_hand(result.method), conduction)
+    again = measured_again(result, anatomy, scar, scar, dataclasses.replace(result.method, corrected=True), conduction)
     kept = tuple(
         dataclasses.replace(row, scar_percent_image_only=before.scar_percent_image_only)
         for row, before in zip(again.segments, result.segments, strict=True)
@@ -229,18 +237,18 @@ def remeasure(result: ScarResult, labels: LabelArray, *, conduction: Conduction 
     return dataclasses.replace(again, scar_image_only=result.scar_image_only, segments=kept)
 
 
-def _beat(ecg: Ecg | None, female: bool | None = None) -> tuple[MedianBeat | None, str]:
+def _beat(ecg: Ecg | None, female: bool | None = None) -> tuple[MedianBeat | None, Fact | None]:
     """The median beat, or the reason why there is none: an ECG that cannot be measured leaves the image alone."""
     if ecg is None:
-        return None, ""
+        return None, None
     try:
-        return median_beat(ecg, female=female), ""
+        return median_beat(ecg, female=female), None
     except InputError as error:
-        return None, str(error)
+        return None, Fact(EcgReason.UNREADABLE, error=str(error))
 
 
 def _conduction(beat: MedianBeat | None) -> Conduction:
-    return beat.features.conduction if beat else "unknown"
+    return beat.features.conduction if beat else Conduction.UNKNOWN
 
 
 def _anatomy(stack: LgeStack, evidence: ImageEvidence, insertions_deg: NDArray | None) -> Anatomy:
@@ -256,7 +264,7 @@ def _divided(
     cavity: NDArray[np.bool_],
     wall: NDArray[np.bool_],
     insertions_deg: NDArray | None,
-    mode: Mode = "fixed",
+    mode: AhaMode = AhaMode.FIXED,
     segments: Literal[16, 17] = 17,
 ) -> Anatomy:
     return partition(
@@ -279,10 +287,10 @@ def _decide(
     anatomy: Anatomy,
     session: Session,
     method: str,
-    why_no_ecg: str,
+    why_no_ecg: Fact,
 ) -> EcgUse:
     if ecg is not None and method != NETWORK:
-        return EcgUse(0.0, f"ECG not used: method {method} looks at the image alone", gap)
+        return EcgUse(0.0, (Fact(EcgReason.RULE, source=ScarSource(method)),), gap)
     return decide(
         ecg,
         beat.features if beat else None,
@@ -296,12 +304,11 @@ def _decide(
 
 def _scar(
     probability: FloatArray, stack: LgeStack, anatomy: Anatomy, method: str, n_sd: float | None
-) -> tuple[NDArray[np.bool_], str, str]:
-    """The scar mask by the chosen method, the method as it is printed, and why the mask is not to be believed."""
+) -> tuple[NDArray[np.bool_], Method, tuple[Fact, ...]]:
+    """The scar mask by the chosen method, that method, and why the mask is not to be believed."""
     if method == NETWORK:
         mask = drop_small_islands(probability > SCAR_ABOVE, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML)
-        share = 100 * EWA_SHARE
-        return mask, f"network {100 - share:.0f} % + intensity rule EWA {share:.0f} %, p > {SCAR_ABOVE:g}", ""
+        return mask, Method(above=SCAR_ABOVE, ewa_share=EWA_SHARE), ()
     found = scar_by_rule(
         stack.voxels,
         anatomy.cavity,
@@ -312,15 +319,13 @@ def _scar(
         contrast=stack.contrast,
         smallest_island_ml=SMALLEST_ISLAND_ML,
     )
-    return found.mask, found.described, found.warning
+    return found.mask, found.method, found.warnings
 
 
-def _input_warnings(stack: LgeStack, method: str) -> tuple[str, ...]:
+def _input_warnings(stack: LgeStack, method: str) -> tuple[Fact, ...]:
     """What the reader has to know of the images before trusting any figure."""
-    said = []
-    if not stack.orientation_known:
-        said.append("The file has no orientation: first slice = apex, right ventricle on the image left are assumed.")
-    said += [note for note in stack.notes if any(doubt in note for doubt in _DOUBTS)]
-    if stack.contrast == "unknown" and method != NETWORK:  # the networks see both alike
-        said.append("The files do not say whether the images are magnitude or PSIR: choose the contrast.")
+    said = [] if stack.orientation_known else [Fact(Doubt.NO_ORIENTATION)]
+    said += [note for note in stack.notes if note.code in _DOUBTS]
+    if stack.contrast == Contrast.UNKNOWN and method != NETWORK:  # the networks see both alike
+        said.append(Fact(Doubt.CONTRAST_UNKNOWN))
     return tuple(said)

@@ -6,6 +6,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.wording import all_words, words
 from ScarSegECGPanel.insertions import anglesOf, placePoints
 from ScarSegECGPanel.nodes import volumeLike
 from ScarSegECGPanel.recompute import AHA_MODES, AhaRule
@@ -54,7 +55,7 @@ class AnatomySection(Section):
             self.ui.anatomyLabel.text = ""
             return
         anatomy = self.study.anatomy
-        lines = [_("AHA: {mode}.").format(mode=anatomy.mode), *anatomy.notes]
+        lines = [_("AHA: {mode}.").format(mode=words(anatomy.division, _)), *all_words(anatomy.notes, _)]
         self.ui.anatomyLabel.text = "\n".join(lines)
         self._showRange()
         if self.parameters.insertionPoints is None or self._points is None:

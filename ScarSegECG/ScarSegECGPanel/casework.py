@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from slicer.i18n import tr as _
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Conduction, EcgReason, Fact, Shown, from_plain, to_plain
+from ScarSegECGLib.wording import ECG_IS_NO_FINDING, all_words, words
 from ScarSegECGPanel.dicom import contrastFromDicom, subjectFromDicom
 from ScarSegECGPanel.masks import Masks
 from ScarSegECGPanel.nodes import CONTRASTS, RESULT_NODE, stackFromVolume, writeTable
@@ -37,7 +40,7 @@ class CaseWork:
 
     # Computing
 
-    def work(self, parameterNode) -> Callable[[ProgressCallback], tuple[ScarResult, str]]:
+    def work(self, parameterNode) -> Callable[[ProgressCallback], tuple[ScarResult, Conduction]]:
         """Read all that is in MRML now; what is returned computes without it: the result and the conduction class.
 
         Raises
@@ -50,11 +53,11 @@ class CaseWork:
         contrast = CONTRASTS[parameterNode.contrast] or contrastFromDicom(volume)
         stack = stackFromVolume(volume, self._date(parameterNode.mriDate), contrast)
         imaged = subjectFromDicom(volume)
-        whyNoEcg = "no ECG was given" if parameterNode.useEcg else "the ECG was switched off"
+        whyNoEcg = Fact(EcgReason.NOT_GIVEN if parameterNode.useEcg else EcgReason.SWITCHED_OFF)
         device, correctShifts = parameterNode.device, parameterNode.correctShifts
         self._applied = self._inputs(parameterNode)
 
-        def work(progress: ProgressCallback) -> tuple[ScarResult, str]:
+        def work(progress: ProgressCallback) -> tuple[ScarResult, Conduction]:
             progress(0.0, _("Reading the ECG"))
             ecg = readEcg()
             gap = gapOf(ecg)
@@ -78,7 +81,7 @@ class CaseWork:
             progress(0.97, _("Pictures"))
             _warmPictures(result.ecg_use.amplitude > 0)
             found = result.ecg_findings
-            return result, found.features.conduction if found else "unknown"
+            return result, found.features.conduction if found else Conduction.UNKNOWN
 
         return work
 
@@ -98,12 +101,12 @@ class CaseWork:
             try:
                 features = median_beat(ecg).features
             except InputError as error:
-                return f"ECG not used: {error}"
+                return words(Fact(EcgReason.UNREADABLE, error=str(error)), _)
             use = decide(
                 ecg, features, gap, session.time_weight, anatomy_known=True, network_trained=session.ecg_trained
             )
             days = "" if gap.days is None else _("ECG {days:+.0f} days from the MRI. ").format(days=gap.days)
-            return f"{days}{use.reason}."
+            return f"{days}{words(use, _)}."
 
         return work
 
@@ -162,18 +165,15 @@ class CaseWork:
 
     def summary(self, result: ScarResult) -> str:
         """What was found, by which method, how much the ECG counted, and what was noted about the images."""
-        from ScarSegECGLib.measure.agreement import ECG_IS_NO_FINDING
-        from ScarSegECGLib.measure.result import BY_HAND, ecg_in
 
         def burden(name: str, scar) -> str:
             figures = _("{name} {ml:.1f} ml, {grams:.1f} g, {percent:.1f} % of the LV.")
             return figures.format(name=name, ml=scar.ml, grams=scar.grams, percent=scar.percent_of_lv)
 
         alone = burden(_("Scar, images alone:"), result.scar_image_only)
-        heard = ecg_in(result.method, result.ecg_use)
-        if BY_HAND in result.method:
+        if result.shown is Shown.BY_HAND:
             scar = [burden(_("Scar, corrected by hand:"), result.scar), alone]
-        elif heard and result.scar != result.scar_image_only:
+        elif result.shown is Shown.WITH_ECG and result.scar != result.scar_image_only:
             scar = [alone, burden(_("With ECG (investigational):"), result.scar)]
         else:
             scar = [burden(_("Scar:"), result.scar)]
@@ -181,17 +181,18 @@ class CaseWork:
             scar.append(burden(_("MVO, within the scar:"), result.mvo))
         lines = [
             *scar,
-            _("Method: {method}.").format(method=result.method),
-            result.ecg_use.reason,
-            *([ECG_IS_NO_FINDING] if any(row.ecg_percent is not None for row in result.segments) else []),
-            *result.warnings,
-            *result.stack.notes,
+            *([words(result.confidence, _)] if result.confidence else []),
+            *([words(result.interval, _)] if result.interval else []),
+            _("Method: {method}.").format(method=words(result.method, _)),
+            words(result.ecg_use, _),
+            *([_(ECG_IS_NO_FINDING)] if any(row.ecg_percent is not None for row in result.segments) else []),
+            *all_words((*result.warnings, *result.stack.notes), _),
         ]
         return "\n".join(line for line in lines if line)
 
     # The case and its nodes
 
-    def takeResult(self, result: ScarResult, conduction: str, parameterNode, volumeNode) -> Study:
+    def takeResult(self, result: ScarResult, conduction: Conduction, parameterNode, volumeNode) -> Study:
         """A new segmentation of that volume: a step of its case if there is one, else a new case."""
         if self.study and self._volumeId == volumeNode.GetID():
             self.study.resegmented(result, conduction, _("Apply"))
@@ -232,8 +233,8 @@ class CaseWork:
         node = parameterNode.resultText
         if node is None or self.study is None:
             return
-        node.SetAttribute(METHOD, self.study.method)
-        node.SetAttribute(DOUBT, self.study.doubt or None)
+        node.SetAttribute(METHOD, json.dumps(to_plain(self.study.method)))
+        node.SetAttribute(DOUBT, json.dumps(to_plain(self.study.doubt)) if self.study.doubt else None)
         for role, name in OUTPUTS.items():
             held = getattr(parameterNode, name)
             node.SetNodeReferenceID(role, held.GetID() if held else None)
@@ -257,13 +258,14 @@ class CaseWork:
             return False
         try:
             study = Study.fromText(node.GetText(), slicer.util.arrayFromVolume(volume))
+            method, doubt = (_fromAttribute(node, name) for name in (METHOD, DOUBT))
         except Exception:  # whatever a scene from elsewhere may hold
             return False  # of another version, or the images were changed since
         segmentation = parameterNode.outputSegmentation
         masks = readSegments(study.segmented.stack, volume, segmentation) if segmentation else None
         if masks is None:
             return False
-        study.resume(masks.toBits(), node.GetAttribute(METHOD) or study.method, node.GetAttribute(DOUBT) or "")
+        study.resume(masks.toBits(), method or study.method, doubt or ())
         self.study, self.written = study, study.masks
         return True
 
@@ -312,6 +314,11 @@ class CaseWork:
 
     def _inputs(self, p) -> tuple:
         return (p.ecgPath, p.mriDate, p.ecgDate, p.eventBetween, p.useEcg, p.correctShifts)
+
+
+def _fromAttribute(node, name: str):
+    """A fact that a node keeps, or None."""
+    return from_plain(json.loads(node.GetAttribute(name) or "null"))
 
 
 @functools.cache

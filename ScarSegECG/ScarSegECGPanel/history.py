@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ScarSegECGLib.facts import Fact, Method
 from ScarSegECGPanel.masks import Bits
 
 MOST_STEPS = 500
@@ -14,15 +15,16 @@ MOST_STEPS = 500
 class Step:
     """What changed: the exclusive-or of before and after, compressed, and how the scar came about before and after.
 
-    The doubts say why a rule's scar is not to be believed, "" where nothing does; each belongs to its method.
+    The doubts say why a rule's scar is not to be believed; each belongs to its method. Between the start of a journal
+    and the present there is no method.
     """
 
     name: str
     change: bytes
-    methodBefore: str
-    methodAfter: str
-    doubtBefore: str = ""
-    doubtAfter: str = ""
+    methodBefore: Method | None = None
+    methodAfter: Method | None = None
+    doubtBefore: tuple[Fact, ...] = ()
+    doubtAfter: tuple[Fact, ...] = ()
 
     @classmethod
     def between(
@@ -30,10 +32,10 @@ class Step:
         name: str,
         before: Bits,
         after: Bits,
-        methodBefore: str,
-        methodAfter: str,
-        doubtBefore: str = "",
-        doubtAfter: str = "",
+        methodBefore: Method | None = None,
+        methodAfter: Method | None = None,
+        doubtBefore: tuple[Fact, ...] = (),
+        doubtAfter: tuple[Fact, ...] = (),
     ) -> "Step":
         change = zlib.compress((before ^ after).tobytes(), 1)
         return cls(name, change, methodBefore, methodAfter, doubtBefore, doubtAfter)

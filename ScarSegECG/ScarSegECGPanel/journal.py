@@ -16,10 +16,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ScarSegECGLib.facts import from_plain, to_plain
 from ScarSegECGPanel.history import Step
 
 SUFFIX = ".scarsegecg-journal"
-MAGIC = b"SSEJ1\n"
+MAGIC = b"SSEJ2\n"
 _HEAD = struct.Struct("<II")
 _LARGEST = 1 << 28
 
@@ -42,10 +43,10 @@ class Journal:
             {
                 "name": step.name,
                 "change": base64.b64encode(step.change).decode(),
-                "before": step.methodBefore,
-                "after": step.methodAfter,
-                "doubtBefore": step.doubtBefore,
-                "doubtAfter": step.doubtAfter,
+                "before": to_plain(step.methodBefore),
+                "after": to_plain(step.methodAfter),
+                "doubtBefore": to_plain(step.doubtBefore),
+                "doubtAfter": to_plain(step.doubtAfter),
             }
         )
 
@@ -104,19 +105,15 @@ def read(path: Path) -> Recovered | None:
         at += _HEAD.size + length
     if not records:
         return None
-    return Recovered(path, records[0], tuple(_step(record) for record in records[1:]))
+    try:
+        return Recovered(path, records[0], tuple(_step(record) for record in records[1:]))
+    except (KeyError, ValueError):  # of another version
+        return None
 
 
 def _step(record: dict[str, Any]) -> Step:
-    """Journals of an earlier version hold no doubts."""
-    return Step(
-        record["name"],
-        base64.b64decode(record["change"]),
-        record["before"],
-        record["after"],
-        record.get("doubtBefore", ""),
-        record.get("doubtAfter", ""),
-    )
+    said = (from_plain(record[name]) for name in ("before", "after", "doubtBefore", "doubtAfter"))
+    return Step(record["name"], base64.b64decode(record["change"]), *said)
 
 
 def _alive(process: int) -> bool:

@@ -8,6 +8,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.case import LgeStack, ScarResult
+from ScarSegECGLib.wording import agreement_reason, words
 
 CONTRASTS = {"Automatic": "", "Magnitude": "magnitude", "PSIR": "psir"}
 RESULT_NODE = "ScarSegECG result"
@@ -43,14 +44,14 @@ def writeTable(result: ScarResult, tableNode) -> None:
         _("Segment"): [str(row.number) for row in rows],
         _("Scar %"): [number(row.scar_percent, 1) for row in rows],
         _("ECG: scar %"): [number(row.ecg_percent, 1) for row in rows],
-        _("ECG against image"): [row.agreement or "" for row in rows],
+        _("ECG against image"): [words(row.agreement, _) for row in rows],
         _("Scar %, image only"): [number(row.scar_percent_image_only, 1) for row in rows],
         _("Scar ml"): [number(row.scar_ml, 2) if row.imaged else "" for row in rows],
         _("Transmurality %, mean"): [number(row.transmurality_mean_percent, 0) for row in rows],
         _("Transmurality %, max"): [number(row.transmurality_max_percent, 0) for row in rows],
         _("Name"): [row.name for row in rows],
         _("Usual territory"): [row.territory for row in rows],
-        _("Reason"): [row.agreement_reason for row in rows],
+        _("Reason"): [agreement_reason(row.agreement_reason, _) for row in rows],
     }
     wasModified = tableNode.StartModify()
     titles = [tableNode.GetColumnName(i) for i in range(tableNode.GetNumberOfColumns())]
@@ -64,7 +65,7 @@ def writeTable(result: ScarResult, tableNode) -> None:
             for value in values:
                 column.InsertNextValue(value)
             tableNode.AddColumn(column)
-    tableNode.SetAttribute("ScarSegECG.method", result.method)
+    tableNode.SetAttribute("ScarSegECG.method", words(result.method))
     tableNode.EndModify(wasModified)
 
 

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import SCAR, Anatomy, LgeStack, ScarResult
+from ScarSegECGLib.facts import AhaMode, Fact, Method
 from ScarSegECGPanel.masks import Mask, Masks
 
 # What the panel calls a method, and the library's name of the rule ("" for the network).
 WITH_ECG, IMAGE_ONLY = "Network with ECG", "Network, image only"
 RULES = {"n SD": "n_sd", "FWHM": "fwhm", "Otsu": "otsu", "Mixture": "mixture", "EWA": "ewa"}
 METHODS = [WITH_ECG, IMAGE_ONLY, *RULES]
-AHA_MODES = {"From anterior insertion": "fixed", "Between both insertions": "landmark"}
+AHA_MODES = {"From anterior insertion": AhaMode.FIXED, "Between both insertions": AhaMode.LANDMARK}
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,15 @@ class AhaRule:
     """How the wall is divided; ``insertions`` is [slice, 2] in degrees, NaN where they are to be found."""
 
     segments: int = 17
-    mode: str = "fixed"
+    mode: AhaMode = AhaMode.FIXED
     insertions: NDArray[np.float64] | None = None
 
     def isDefault(self) -> bool:
-        return self.segments == 17 and self.mode == "fixed" and self.insertions is None
+        return self.segments == 17 and self.mode == AhaMode.FIXED and self.insertions is None
 
 
-def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule) -> tuple[Mask, str, str]:
-    """The scar, the method as it is printed, and why the scar is not to be believed ("" where nothing says so).
+def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule) -> tuple[Mask, Method, tuple[Fact, ...]]:
+    """The scar, its method, and why the scar is not to be believed.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule) -> tuple[Ma
 
     stack = result.stack
     if rule == ScarRule() and anatomy is result.anatomy:
-        return result.labels == SCAR, result.method, ""
+        return result.labels == SCAR, result.method, ()
     if rule.method in RULES:
         found = scar_by_rule(
             stack.voxels,
@@ -62,13 +63,12 @@ def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule) -> tuple[Ma
             contrast=stack.contrast,
             smallest_island_ml=rule.smallestMl,
         )
-        return found.mask, found.described, found.warning
+        return found.mask, found.method, found.warnings
     alone = rule.method == IMAGE_ONLY
     probability = result.scar_probability_image_only if alone else result.scar_probability
     mask = (probability > rule.probability) & anatomy.myocardium
-    network = result.method.partition(",")[0]  # what made the probabilities
-    printed = f"{network}{', image only' if alone else ''}, p > {rule.probability:g}"
-    return drop_small_islands(mask, stack.spacing, minimum_ml=rule.smallestMl), printed, ""
+    method = Method(above=rule.probability, ewa_share=result.method.ewa_share, image_only=alone)
+    return drop_small_islands(mask, stack.spacing, minimum_ml=rule.smallestMl), method, ()
 
 
 def imageOnly(result: ScarResult) -> Mask:
@@ -95,7 +95,7 @@ def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:
         stack.voxels,
         stack.spacing,
         insertions_deg=aha.insertions,
-        mode="landmark" if aha.mode == "landmark" else "fixed",
+        mode=aha.mode,
         segments=16 if aha.segments == 16 else 17,
         orientation_known=stack.orientation_known,
         standard_deg=usual_insertions_deg(stack.ijk_to_ras, stack.orientation_known),

@@ -4,6 +4,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from ScarSegECGLib.wording import words
 from ScarSegECGPanel.drawing import DrawingView
 from ScarSegECGPanel.nodes import volumeLike, writeTable
 from ScarSegECGPanel.section import Section
@@ -128,7 +129,7 @@ class ResultsSection(Section):
         change = result.scar_probability - result.scar_probability_image_only
         largest = float(np.abs(change).max())
         if largest == 0:
-            self.panel.say(_("The ECG changed nothing: {reason}").format(reason=result.ecg_use.reason))
+            self.panel.say(_("The ECG changed nothing: {reason}").format(reason=words(result.ecg_use, _)))
             return
         volume, stored = self.parameters.inputVolume, result.stack.storage.to_stored(change)
         node = volumeLike(volume, stored, "ECG influence", self.parameters.influenceVolume)

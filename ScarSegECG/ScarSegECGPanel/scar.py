@@ -4,6 +4,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.wording import all_words
 from ScarSegECGPanel.recompute import METHODS, RULES, ScarRule
 from ScarSegECGPanel.section import Section
 
@@ -32,8 +33,8 @@ class ScarSection(Section):
             self._timer.start(SETTLED_MS)
 
     def onStudy(self) -> None:
-        said = (self.study.method, self.study.doubt) if self.study else ()
-        self.ui.scarLabel.text = "\n".join(line for line in said if line)
+        said = (self.study.method, *self.study.doubt) if self.study else ()
+        self.ui.scarLabel.text = "\n".join(all_words(said, _))
 
     def release(self) -> None:
         self._timer.stop()

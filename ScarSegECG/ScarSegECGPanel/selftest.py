@@ -12,6 +12,7 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
+from ScarSegECGLib.wording import words
 from ScarSegECGPanel.masks import Masks
 from ScarSegECGPanel.nodes import stackFromVolume
 from ScarSegECGPanel.recompute import IMAGE_ONLY, WITH_ECG
@@ -142,7 +143,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.assertIsNotNone(panel.results.ecg.drawing)
         self.assertIsNotNone(panel.results.paper.drawing)
         self.assertIn("ml", panel.ui.summaryLabel.text)
-        self.assertIn(study.segmented.ecg_use.reason, panel.ui.summaryLabel.text)
+        self.assertIn(words(study.segmented.ecg_use), panel.ui.summaryLabel.text)
 
     def test_cancel_leaves_the_scene_as_it_was(self) -> None:
         if not self.packagesAreThere():

@@ -21,20 +21,19 @@ from ScarSegECGLib.case import (
     EcgFeatures,
     EcgFindings,
     EcgUse,
+    Interval,
     LgeStack,
     ScarResult,
     SegmentRow,
     Storage,
     TimeGap,
 )
-from ScarSegECGLib.measure.doubts import mask_doubts
+from ScarSegECGLib.facts import Conduction, Contrast, from_plain, to_plain
 from ScarSegECGLib.measure.pattern import island_patterns
-from ScarSegECGLib.measure.result import counted
 from ScarSegECGLib.measure.scar_parts import scar_parts
 from ScarSegECGPanel.arrays import packed, unpacked
-from ScarSegECGPanel.recompute import imageOnly
 
-VERSION = 1
+VERSION = 2
 
 
 def digestOf(voxels: NDArray) -> str:
@@ -42,7 +41,7 @@ def digestOf(voxels: NDArray) -> str:
     return hashlib.sha256(np.ascontiguousarray(voxels, np.float32).tobytes()).hexdigest()
 
 
-def toDict(result: ScarResult, conduction: str) -> dict[str, Any]:
+def toDict(result: ScarResult, conduction: Conduction) -> dict[str, Any]:
     """Everything but the images."""
     stack, ecg, anatomy = result.stack, result.ecg, result.anatomy
     arrays: dict[str, NDArray] = {
@@ -63,7 +62,7 @@ def toDict(result: ScarResult, conduction: str) -> dict[str, Any]:
     return {
         "version": VERSION,
         "image": digestOf(stack.voxels),
-        "conduction": conduction,
+        "conduction": str(conduction),
         "arrays": packed(arrays),
         "stack": {
             "axes": stack.storage.axes,
@@ -71,10 +70,10 @@ def toDict(result: ScarResult, conduction: str) -> dict[str, Any]:
             "ijk_to_ras": stack.ijk_to_ras.tolist(),
             "stored_ijk_to_ras": stack.stored_ijk_to_ras.tolist(),
             "acquired": _fromDate(stack.acquired),
-            "contrast": stack.contrast,
+            "contrast": str(stack.contrast),
             "orientation_known": stack.orientation_known,
             "sha256": stack.sha256,
-            "notes": stack.notes,
+            "notes": to_plain(stack.notes),
         },
         "ecg": None
         if ecg is None
@@ -86,24 +85,36 @@ def toDict(result: ScarResult, conduction: str) -> dict[str, Any]:
             "sha256": ecg.sha256,
             "notes": ecg.notes,
         },
-        "use": {**dataclasses.asdict(result.ecg_use), "gap": dataclasses.asdict(result.ecg_use.gap)},
-        "anatomy": {"mode": anatomy.mode, "imaged": anatomy.imaged, "notes": anatomy.notes},
+        "use": {
+            "amplitude": result.ecg_use.amplitude,
+            "reasons": to_plain(result.ecg_use.reasons),
+            "days": result.ecg_use.gap.days,
+            "event_between": result.ecg_use.gap.event_between,
+            "problem": to_plain(result.ecg_use.gap.problem),
+        },
+        "anatomy": {
+            "division": to_plain(anatomy.division),
+            "imaged": anatomy.imaged,
+            "notes": to_plain(anatomy.notes),
+        },
         "scar": dataclasses.asdict(result.scar),
         "scar_image_only": dataclasses.asdict(result.scar_image_only),
         "mvo": dataclasses.asdict(result.mvo) if result.mvo else None,
         "ecg_findings": _fromFindings(result.ecg_findings),
-        "segments": [dataclasses.asdict(row) for row in result.segments],
+        "segments": [{name: to_plain(value) for name, value in vars(row).items()} for row in result.segments],
         "cavity_ml": result.cavity_ml,
         "myocardium_ml": result.myocardium_ml,
-        "method": result.method,
+        "method": to_plain(result.method),
         "weights_sha256": result.weights_sha256,
-        "warnings": result.warnings,
-        "input_warnings": result.input_warnings,
+        "warnings": to_plain(result.warnings),
+        "input_warnings": to_plain(result.input_warnings),
+        "interval": dataclasses.asdict(result.interval) if result.interval else None,
+        "confidence": to_plain(result.confidence),
         "timings": result.timings,
     }
 
 
-def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, str]:
+def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, Conduction]:
     """The result and the ECG's conduction class.
 
     Parameters
@@ -129,10 +140,10 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
         storage=storage,
         stored_ijk_to_ras=np.array(kept["stored_ijk_to_ras"]),
         acquired=_toDate(kept["acquired"]),
-        contrast=kept["contrast"],
+        contrast=Contrast(kept["contrast"]),
         orientation_known=kept["orientation_known"],
         sha256=kept["sha256"],
-        notes=tuple(kept["notes"]),
+        notes=from_plain(kept["notes"]),
     )
     arrays = unpacked(saved["arrays"], voxels.shape)
     ecg = None
@@ -149,10 +160,11 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
             notes=tuple(meta["notes"]),
         )
     use = saved["use"]
+    gap = TimeGap(use["days"], use["event_between"], from_plain(use["problem"]))
     result = ScarResult(
         stack=stack,
         ecg=ecg,
-        ecg_use=EcgUse(use["amplitude"], use["reason"], TimeGap(**use["gap"])),
+        ecg_use=EcgUse(use["amplitude"], from_plain(use["reasons"]), gap),
         anatomy=Anatomy(
             cavity=arrays["cavity"],
             myocardium=arrays["myocardium"],
@@ -160,9 +172,9 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
             centres_mm=arrays["centres"],
             insertions_deg=arrays["insertions"],
             insertion_confidence=arrays["confidence"],
-            mode=saved["anatomy"]["mode"],
+            division=from_plain(saved["anatomy"]["division"]),
             imaged=tuple(saved["anatomy"]["imaged"]),
-            notes=tuple(saved["anatomy"]["notes"]),
+            notes=from_plain(saved["anatomy"]["notes"]),
             insertions_raw_deg=arrays.get("raw_insertions"),
         ),
         labels=arrays["labels"],
@@ -172,37 +184,22 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
         myocardium_ml=saved["myocardium_ml"],
         scar=Burden(**saved["scar"]),
         scar_image_only=Burden(**saved["scar_image_only"]),
-        segments=tuple(SegmentRow(**row) for row in saved["segments"]),
-        method=saved["method"],
+        segments=tuple(SegmentRow(**{k: from_plain(v) for k, v in row.items()}) for row in saved["segments"]),
+        method=from_plain(saved["method"]),
         weights_sha256=saved["weights_sha256"],
-        warnings=tuple(saved["warnings"]),
-        input_warnings=tuple(saved.get("input_warnings", ())),
+        warnings=from_plain(saved["warnings"]),
+        input_warnings=from_plain(saved["input_warnings"]),
         timings=saved["timings"],
         ecg_findings=_toFindings(saved.get("ecg_findings")),
         mvo=Burden(**saved["mvo"]) if saved.get("mvo") else None,
+        interval=_toInterval(saved["interval"]),
+        confidence=from_plain(saved["confidence"]),
     )
     cavity, wall, scar = result.anatomy.cavity, result.anatomy.myocardium, result.labels == SCAR
     # What the scar is made of follows from the images.
     patterns = island_patterns(scar, cavity, wall, stack.spacing)
     result = dataclasses.replace(result, parts=scar_parts(stack, cavity, wall, scar), patterns=patterns)
-    return _asMeasuredNow(result, saved), saved["conduction"]
-
-
-def _asMeasuredNow(result: ScarResult, saved: dict[str, Any]) -> ScarResult:
-    """What a scene of an earlier version lacks, made from what it has; one of this version as it is."""
-    stack, anatomy, scar, use = result.stack, result.anatomy, result.labels == SCAR, result.ecg_use
-    if "input_warnings" not in saved:
-        ofMasks = mask_doubts(anatomy, scar, stack.spacing, result.patterns)
-        told = tuple(line for line in result.warnings if line not in ofMasks)
-        result = dataclasses.replace(result, input_warnings=told)
-    if all("mvo_ml" in row for row in saved["segments"]):
-        return result
-    # Its table has no parts of the scar, and its highest transmurality is of another rule.
-    alone = imageOnly(result)
-    said = [row.ecg_percent for row in result.segments]
-    percent = said if any(value is not None for value in said) else None
-    figures = counted(stack, anatomy, scar, alone, alone, use, saved["conduction"], percent, result.input_warnings)
-    return dataclasses.replace(result, **figures)
+    return result, Conduction(saved["conduction"])
 
 
 _PER_LEAD = ("q_ms", "q_mv", "r_ms", "r_mv", "s_ms", "s_mv")
@@ -212,6 +209,7 @@ def _fromFindings(found: EcgFindings | None) -> dict[str, Any] | None:
     if found is None:
         return None
     saved = dataclasses.asdict(found)
+    saved["features"]["conduction"] = str(found.features.conduction)
     for name in _PER_LEAD:
         saved["features"][name] = getattr(found.features, name).tolist()
     return saved
@@ -225,6 +223,7 @@ def _toFindings(saved: dict[str, Any] | None) -> EcgFindings | None:
         features[name] = np.array(features[name], np.float32)
         if features[name].shape != (len(LEADS),):
             raise ValueError("the ECG's waves are not those of 12 leads")
+    features["conduction"] = Conduction(features["conduction"])
     leads = saved["q_waves"]
     told = {**saved, "q_waves": None if leads is None else tuple(leads)}
     try:
@@ -232,6 +231,10 @@ def _toFindings(saved: dict[str, Any] | None) -> EcgFindings | None:
         return EcgFindings(**told)
     except TypeError:
         raise ValueError("the ECG's findings are not as they were written") from None
+
+
+def _toInterval(saved: dict[str, Any] | None) -> Interval | None:
+    return Interval(tuple(saved["ml"]), tuple(saved["percent_of_lv"]), saved["level"]) if saved else None
 
 
 def _fromDate(date: datetime | None) -> str:

@@ -1,5 +1,6 @@
 """The case at hand: what was segmented, what has been made of it since, and the way back."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ScarSegECGLib.case import SCAR, Anatomy, ScarResult
+from ScarSegECGLib.facts import Conduction, Fact, Method, from_plain, to_plain
 from ScarSegECGLib.measure.result import measured_again
 from ScarSegECGPanel import edits, recompute, state
 from ScarSegECGPanel.history import History, Step
@@ -18,16 +20,16 @@ from ScarSegECGPanel.recompute import AhaRule, ScarRule
 class Study:
     """Masks in canonical order, their history, and the measured result.
 
-    >>> study = Study(result, "normal")
+    >>> study = Study(result, Conduction.NORMAL)
     >>> study.change("Remove island", withScar(study.bits, scar), byHand=True)
     >>> study.result.scar.ml
     >>> study.undo()
     """
 
-    def __init__(self, segmented: ScarResult, conduction: str = "unknown", method: str = "") -> None:
+    def __init__(self, segmented: ScarResult, conduction: Conduction = Conduction.UNKNOWN) -> None:
         self.segmented = segmented
         self.conduction = conduction
-        self.method = method or segmented.method
+        self.method = segmented.method
         self.bits: Bits = self._segmentedBits()
         self.history = History()
         self.journal: Journal | None = None
@@ -35,7 +37,7 @@ class Study:
         self.aha = AhaRule()
         self._anatomy: Anatomy | None = segmented.anatomy
         self._result: ScarResult | None = segmented
-        self.doubt = ""  # why a rule's scar is not to be believed
+        self.doubt: tuple[Fact, ...] = ()  # why a rule's scar is not to be believed
         self._proposal: Mask | None = None
         self._imageOnly: Mask | None = None
 
@@ -76,7 +78,9 @@ class Study:
         """What was last computed; accepting a segment and reverting a slice go back to it."""
         return self._proposal if self._proposal is not None else self.segmented.labels == SCAR
 
-    def change(self, name: str, bits: Bits, *, byHand: bool, method: str | None = None, doubt: str = "") -> bool:
+    def change(
+        self, name: str, bits: Bits, *, byHand: bool, method: Method | None = None, doubt: tuple[Fact, ...] = ()
+    ) -> bool:
         """Make a step; False where nothing changes.
 
         The doubt is the method's: without a new method both stay, as a correction does not mend the rule.
@@ -85,10 +89,8 @@ class Study:
             method, doubt = self.method, self.doubt
         if np.array_equal(bits, self.bits) and (method, doubt) == (self.method, self.doubt):
             return False
-        from ScarSegECGLib.measure.result import corrected_by_hand
-
         if byHand:
-            method = corrected_by_hand(method)
+            method = dataclasses.replace(method, corrected=True)
         step = Step.between(name, self.bits, bits, self.method, method, self.doubt, doubt)
         self.history.push(step)
         self._set(bits, method, doubt)
@@ -96,7 +98,7 @@ class Study:
             self.journal.append(step)
         return True
 
-    def resegmented(self, result: ScarResult, conduction: str, name: str) -> None:
+    def resegmented(self, result: ScarResult, conduction: Conduction, name: str) -> None:
         """Another segmentation of the same images, as a step that can be undone."""
         before = self.segmented
         if before.stack.voxels.shape != result.stack.voxels.shape:
@@ -105,7 +107,7 @@ class Study:
         self._proposal, self._imageOnly, self._anatomy, self._result = None, None, None, None
         self.change(name, self._segmentedBits(), byHand=False, method=result.method)
 
-    def resume(self, bits: Bits, method: str, doubt: str = "") -> None:
+    def resume(self, bits: Bits, method: Method, doubt: tuple[Fact, ...] = ()) -> None:
         """Go on from masks that a scene holds."""
         self._set(bits, method, doubt)
 
@@ -164,7 +166,7 @@ class Study:
             self.journal.append(taken)
         return step.name
 
-    def _set(self, bits: Bits, method: str, doubt: str) -> None:
+    def _set(self, bits: Bits, method: Method, doubt: tuple[Fact, ...]) -> None:
         contours = (bits ^ self.bits) & 3
         self.bits, self.method, self._result, self.doubt = bits, method, None, doubt
         if contours.any():
@@ -185,8 +187,12 @@ class Study:
         """Start a journal from the present state."""
         self.end(remove=True)
         start = dict(self._saved())
-        step = Step.between("", self._segmentedBits(), self.bits, "", "")
-        start["now"] = {"method": self.method, "doubt": self.doubt, "step": step.change.hex()}
+        step = Step.between("", self._segmentedBits(), self.bits)
+        start["now"] = {
+            "method": to_plain(self.method),
+            "doubt": to_plain(self.doubt),
+            "step": step.change.hex(),
+        }
         self.journal = Journal(folder, start)
 
     def end(self, *, remove: bool) -> None:
@@ -208,8 +214,8 @@ class Study:
         """The study as it was when the process ended, its steps undoable."""
         study = cls(*state.fromDict(recovered.start, storedVoxels))
         now = recovered.start["now"]
-        sofar = Step("", bytes.fromhex(now["step"]), "", "")
-        study._set(sofar.applied(study.bits), now["method"], now.get("doubt", ""))
+        sofar = Step("", bytes.fromhex(now["step"]))
+        study._set(sofar.applied(study.bits), from_plain(now["method"]), from_plain(now["doubt"]))
         for step in recovered.steps:
             study.history.push(step)
             study._set(step.applied(study.bits), step.methodAfter, step.doubtAfter)

@@ -175,7 +175,7 @@ def test_the_list_of_slicer_classes_covers_the_form() -> None:
 
 
 def test_the_form_says_what_the_module_is_for() -> None:
-    from ScarSegECGLib.case import RESEARCH_USE
+    from ScarSegECGLib.wording import RESEARCH_USE
 
     (label,) = [w for w in FORM.iter("widget") if w.get("name") == "purposeLabel"]
     assert next(p for p in label if p.get("name") == "text").findtext("string") == RESEARCH_USE

@@ -123,7 +123,7 @@ def make_result(
         centres_mm=np.full((SHAPE[0], 2), 12.0),
         insertions_deg=np.full((SHAPE[0], 2), np.nan),
         insertion_confidence=np.zeros(SHAPE[0]),
-        mode="fixed 60 degrees, 17 segments",
+        division=Division(),
         imaged=(True,) * 16 + (False,),
     )
     ml = float((labels == SCAR).sum()) * stack.voxel_ml

@@ -27,7 +27,7 @@ def _anatomy(p):
         centres_mm=np.zeros((n, 2)),
         insertions_deg=np.full((n, 2), np.nan),
         insertion_confidence=np.zeros(n),
-        mode="fixed 60 degrees, 17 segments",
+        division=Division(),
         imaged=(True,) * 6 + (False,) * 11,
     )
 

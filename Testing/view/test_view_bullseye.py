@@ -14,7 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ScarSegECGLib.case import RESEARCH_USE, SegmentRow
+from ScarSegECGLib.case import SegmentRow
+from ScarSegECGLib.wording import RESEARCH_USE
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
 from ScarSegECGLib.view.bullseye import Bins, BullseyeStyle, SegmentValue

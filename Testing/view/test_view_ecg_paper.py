@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import wfdb
 
-from ScarSegECGLib.case import LEADS, RESEARCH_USE, Ecg
+from ScarSegECGLib.case import LEADS, Ecg
+from ScarSegECGLib.wording import RESEARCH_USE
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.paint import save
 from ScarSegECGLib.view.shapes import Drawing, Lines, Polyline, label_box

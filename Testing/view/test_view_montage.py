@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ScarSegECGLib.case import RESEARCH_USE, Anatomy, Burden, EcgUse, LgeStack, ScarResult, SegmentRow, Storage, TimeGap
+from ScarSegECGLib.case import Anatomy, Burden, EcgUse, LgeStack, ScarResult, SegmentRow, Storage, TimeGap
+from ScarSegECGLib.wording import RESEARCH_USE
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.montage import montage

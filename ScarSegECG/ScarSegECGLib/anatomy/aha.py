@@ -13,12 +13,9 @@ from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, bounding_box, dir
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import AhaMode, AnatomyNote, Division, Fact
 
-Mode = Literal["fixed", "landmark"]
 NO_RING = -1
-MODE_TEXT = {"fixed": "fixed 60 degrees", "landmark": "landmark"}
-UNCERTAIN = "RV insertions are uncertain"
-ASSUMED_ORIENTATION = "The file has no orientation: right ventricle on the image left and anterior wall up are assumed."
 MOST_TURNED_DEG = 360.0  # a given angle beyond one turn either way is a typing error
 SHIFTED_MM = 8.0
 
@@ -30,7 +27,7 @@ def partition(
     spacing: Spacing,
     *,
     insertions_deg: NDArray | None = None,
-    mode: Mode = "fixed",
+    mode: AhaMode = AhaMode.FIXED,
     segments: Literal[16, 17] = 17,
     orientation_known: bool = True,
     standard_deg: tuple[float, float] | None = None,
@@ -80,9 +77,9 @@ def partition(
     usual = STANDARD_DEG if standard_deg is None else standard_deg
     cavity, myocardium = np.asarray(cavity, bool), np.asarray(myocardium, bool)
     cavity = cavity & ~myocardium
-    printed = f"{MODE_TEXT[mode]}, {segments} segments"
+    division = Division(AhaMode(mode), segments)
     if not (cavity.any() and myocardium.any()):
-        return _no_anatomy(cavity, myocardium, printed)
+        return _no_anatomy(cavity, myocardium, division)
 
     # everything below sees only the LV's own part of the image, and enough around it to hold the RV
     inside = _crop(cavity | myocardium, spacing)
@@ -97,7 +94,7 @@ def partition(
     labels = np.zeros(cavity.shape, np.uint8)
     labels[inside] = _label(muscle, rings, centres, points.degrees, spacing, mode)
     if not orientation_known:
-        notes += (ASSUMED_ORIENTATION,)
+        notes += (Fact(AnatomyNote.ORIENTATION_ASSUMED),)
     lv: Mask = np.asarray(np.isfinite(centres).all(axis=1))
     if given is not None and not np.array_equal(given, np.broadcast_to(given[0], given.shape), equal_nan=True):
         notes += _unused_remarks(given, lv)
@@ -106,7 +103,7 @@ def partition(
     notes += _shift_remarks(centres, spacing)
     present = np.bincount(labels[inside].ravel(), minlength=18)[1:18] > 0
     if segments == 17 and not present[16]:
-        notes += ("Segment 17 is not imaged: the stack ends within the cavity.",)
+        notes += (Fact(AnatomyNote.NO_APEX),)
     return Anatomy(
         cavity=cavity,
         myocardium=myocardium,
@@ -114,7 +111,7 @@ def partition(
         centres_mm=centres + origin_mm,
         insertions_deg=points.degrees,
         insertion_confidence=points.confidence,
-        mode=printed,
+        division=division,
         imaged=tuple(bool(p) for p in present),
         notes=notes,
         insertions_raw_deg=points.raw,
@@ -123,7 +120,7 @@ def partition(
 
 def slice_rings(
     cavity: Mask, myocardium: Mask, centres_mm: Floats, spacing: Spacing, segments: int = 17
-) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+) -> tuple[NDArray[np.int8], tuple[Fact, ...]]:
     """Ring of each slice (basal 0, mid 1, apical 2, cap 3, -1 without LV), shape (slice,), and remarks.
 
     Thirds and cap are those of Cerqueira et al. (Circulation 2002;105:539-42); where a remainder of slices and open
@@ -134,14 +131,14 @@ def slice_rings(
     has_cavity = cavity.any(axis=(1, 2))
     has_lv = has_cavity | myocardium.any(axis=(1, 2))
     closed = np.flatnonzero(full_circle(cavity, myocardium, centres_mm, spacing))
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     if not closed.size:
         closed = np.flatnonzero(has_cavity)
-        notes += ("No slice has myocardium all around the cavity: thirds are taken over all slices with a cavity.",)
+        notes += (Fact(AnatomyNote.NOT_SURROUNDED),)
     first, last = int(closed[0]), int(closed[-1])
     count = last - first + 1
     if count < 3:
-        notes += (f"Only {count} slice(s) between apex and base: not every third is imaged.",)
+        notes += (Fact(AnatomyNote.FEW_SLICES, count=count),)
     third, rest = divmod(count, 3)
     mid_from = first + third
     basal_from = mid_from + third + (rest > 0)
@@ -155,7 +152,7 @@ def slice_rings(
     return rings, notes
 
 
-def sector_starts(insertions_deg: Floats, mode: Mode) -> tuple[Floats, Floats]:
+def sector_starts(insertions_deg: Floats, mode: AhaMode) -> tuple[Floats, Floats]:
     """Where each sector begins, degrees, counter-clockwise to the next one's beginning.
 
     Parameters
@@ -171,7 +168,7 @@ def sector_starts(insertions_deg: Floats, mode: Mode) -> tuple[Floats, Floats]:
         Of segments 14, 15, 16, 13.
     """
     anterior, inferior = insertions_deg[:, 0], insertions_deg[:, 1]
-    septum = np.full(len(anterior), 120.0) if mode == "fixed" else (inferior - anterior) % 360.0
+    septum = np.full(len(anterior), 120.0) if mode == AhaMode.FIXED else (inferior - anterior) % 360.0
     free = 360.0 - septum
     steps = np.stack([0 * free, septum / 2, septum, septum + free / 4, septum + free / 2, septum + 0.75 * free], axis=1)
     middle = anterior + septum / 2
@@ -183,7 +180,7 @@ FOUR_ORDER = (14, 15, 16, 13)
 
 
 def _label(
-    myocardium: Mask, rings: NDArray, centres_mm: Floats, insertions_deg: Floats, spacing: Spacing, mode: Mode
+    myocardium: Mask, rings: NDArray, centres_mm: Floats, insertions_deg: Floats, spacing: Spacing, mode: AhaMode
 ) -> NDArray[np.uint8]:
     k, i, j = np.nonzero(myocardium)
     angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - centres_mm[k])
@@ -216,8 +213,8 @@ def _crop(lv: Mask, spacing: Spacing, margin_mm: float = 16.0) -> tuple[slice, s
 
 
 def insertion_remarks(
-    confidence: Floats, given: NDArray | None, lv: Mask, mode: Mode, assumed_deg: tuple[float, float] | None
-) -> tuple[str, ...]:
+    confidence: Floats, given: NDArray | None, lv: Mask, mode: AhaMode, assumed_deg: tuple[float, float] | None
+) -> tuple[Fact, ...]:
     """What the reader has to know of the insertions; slices are counted from 1 at the apex.
 
     Parameters
@@ -233,70 +230,62 @@ def insertion_remarks(
         Where they were put for want of an image.
     """
     known = np.zeros((len(lv), 2), bool) if given is None else np.isfinite(given) & lv[:, None]
-    notes: list[str] = []
+    notes: list[Fact] = []
     ways: tuple[tuple[str, Mask], ...] = (
         ("", np.asarray(known.all(axis=1))),
-        (" (the anterior one alone)", np.asarray(known[:, 0] & ~known[:, 1])),
-        (" (the inferior one alone)", np.asarray(known[:, 1] & ~known[:, 0])),
+        ("anterior", np.asarray(known[:, 0] & ~known[:, 1])),
+        ("inferior", np.asarray(known[:, 1] & ~known[:, 0])),
     )
     for which, here in ways:
         if here.any():
-            where = "" if here[lv].all() else f" on slices, counted from the apex: {_numbers(here)}"
-            notes.append(f"RV insertions given by the reader are used{which}{where}.")
-    settled = known[:, 0] if mode == "fixed" else known.all(axis=1)
+            slices = () if here[lv].all() else _numbers(here)
+            notes.append(Fact(AnatomyNote.INSERTIONS_GIVEN, which=which, slices=slices))
+    settled = known[:, 0] if mode == AhaMode.FIXED else known.all(axis=1)
     left: Mask = np.asarray(lv & ~settled)
     if not left.any():
         return tuple(notes)
     if assumed_deg is not None:
         if known.any():
-            notes.append(f"{UNCERTAIN} on slices, counted from the apex: {_numbers(left)}; no image was given.")
+            notes.append(Fact(AnatomyNote.INSERTIONS_UNCERTAIN, slices=_numbers(left), no_image=True))
         else:
             anterior, inferior = assumed_deg
-            notes.append(f"RV insertions are assumed at {anterior:.0f} and {inferior:.0f} degrees: no image was given.")
+            notes.append(Fact(AnatomyNote.INSERTIONS_ASSUMED, anterior=anterior, inferior=inferior))
         return tuple(notes)
     sure = float(np.median(confidence[left]))
     poor: Mask = np.asarray(left & (confidence < UNSURE))
     if sure < UNSURE and not known.any():
-        notes.append(f"{UNCERTAIN} (confidence {sure:.2f}): check them on the image.")
+        notes.append(Fact(AnatomyNote.INSERTIONS_UNCERTAIN, slices=(), confidence=sure))
     elif poor.any():
-        notes.append(f"{UNCERTAIN} on slices, counted from the apex: {_numbers(poor)}; check them on the image.")
+        notes.append(Fact(AnatomyNote.INSERTIONS_UNCERTAIN, slices=_numbers(poor)))
     return tuple(notes)
 
 
-def _unused_remarks(given: Floats, lv: Mask) -> tuple[str, ...]:
+def _unused_remarks(given: Floats, lv: Mask) -> tuple[Fact, ...]:
     unused: Mask = np.asarray(np.isfinite(given).any(axis=1) & ~lv)
-    if not unused.any():
-        return ()
-    where = f"counted from the apex: {_numbers(unused)}"
-    return (f"Given RV insertions are not used on slices without a contour of the LV, {where}; check the numbers.",)
+    return (Fact(AnatomyNote.INSERTIONS_UNUSED, slices=_numbers(unused)),) if unused.any() else ()
 
 
-def _dispute_remarks(disputed: Mask) -> tuple[str, ...]:
-    if not disputed.any():
-        return ()
-    where = f"on slices, counted from the apex: {_numbers(np.asarray(disputed.any(axis=1)))}"
-    return (
-        f"{UNCERTAIN} {where}; those given lie over {DISPUTED_DEG:.0f} degrees from where the image shows them. They "
-        "are used there and turn no other slice: check them.",
-    )
+def _dispute_remarks(disputed: Mask) -> tuple[Fact, ...]:
+    slices = _numbers(np.asarray(disputed.any(axis=1)))
+    return (Fact(AnatomyNote.INSERTIONS_DISPUTED, slices=slices, degrees=DISPUTED_DEG),) if slices else ()
 
 
-def _numbers(slices: Mask) -> str:
-    return ", ".join(str(k + 1) for k in np.flatnonzero(slices))
+def _numbers(slices: Mask) -> tuple[int, ...]:
+    """Slices as a reader counts them, from 1 at the apex."""
+    return tuple(int(k) + 1 for k in np.flatnonzero(slices))
 
 
-def _shift_remarks(centres_mm: Floats, spacing: Spacing) -> tuple[str, ...]:
+def _shift_remarks(centres_mm: Floats, spacing: Spacing) -> tuple[Fact, ...]:
     if np.isfinite(centres_mm).all(axis=1).sum() < 4:
         return ()
     shift = np.linalg.norm(slice_shifts(centres_mm, fit_long_axis(centres_mm, spacing), spacing), axis=1)
-    far = np.flatnonzero(np.nan_to_num(shift) > SHIFTED_MM)
-    if not far.size:
+    far = np.nan_to_num(shift) > SHIFTED_MM
+    if not far.any():
         return ()
-    named = ", ".join(f"{k + 1} ({shift[k]:.0f} mm)" for k in far)
-    return (f"Slices off the long axis, counted from the apex: {named}.",)
+    return (Fact(AnatomyNote.OFF_AXIS, slices=_numbers(far), mm=tuple(float(mm) for mm in shift[far])),)
 
 
-def _no_anatomy(cavity: Mask, myocardium: Mask, printed: str) -> Anatomy:
+def _no_anatomy(cavity: Mask, myocardium: Mask, division: Division) -> Anatomy:
     n = len(cavity)
     return Anatomy(
         cavity=cavity,
@@ -305,9 +294,9 @@ def _no_anatomy(cavity: Mask, myocardium: Mask, printed: str) -> Anatomy:
         centres_mm=np.full((n, 2), np.nan),
         insertions_deg=np.full((n, 2), np.nan),
         insertion_confidence=np.zeros(n),
-        mode=printed,
+        division=division,
         imaged=(False,) * 17,
-        notes=("No left ventricle with cavity and myocardium: there is no AHA partition.",),
+        notes=(Fact(AnatomyNote.NO_LV),),
     )
 
 
@@ -327,7 +316,7 @@ def _checked(
         raise InputError("Image and masks differ in size: give the masks on the image's own grid.")
     if len(spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in spacing):
         raise InputError("Voxel spacing must be three positive lengths in mm (slice, row, column).")
-    if mode not in MODE_TEXT or segments not in (16, 17):
+    if mode not in tuple(AhaMode) or segments not in (16, 17):
         raise InputError("Choose mode 'fixed' or 'landmark' and 16 or 17 segments.")
     if insertions_deg is None:
         return None

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from ScarSegECGLib.anatomy.aha import FOUR_ORDER, NO_RING, SIX_ORDER, Mode, sector_starts
+from ScarSegECGLib.anatomy.aha import FOUR_ORDER, NO_RING, SIX_ORDER, sector_starts
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy
@@ -47,7 +47,6 @@ def soft_prior(
     """
     n, rows, columns = anatomy.aha.shape
     prior = np.zeros((n, 17, rows, columns), np.float32)
-    mode: Mode = "landmark" if anatomy.mode.startswith("landmark") else "fixed"
     known = np.isfinite(anatomy.insertions_deg).all(axis=1) & np.isfinite(anatomy.centres_mm).all(axis=1)
     labelled: Mask = anatomy.aha > 0
     labelled[~known] = False
@@ -55,7 +54,7 @@ def soft_prior(
     if not k.size:
         return prior
     angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - anatomy.centres_mm[k])
-    six, four = sector_starts(anatomy.insertions_deg + rotate_deg, mode)
+    six, four = sector_starts(anatomy.insertions_deg + rotate_deg, anatomy.mode)
     in_six = _sectors(angle, six[k], sigma_deg)[:, np.argsort(SIX_ORDER)]
     in_four = _sectors(angle, four[k], sigma_deg)[:, np.argsort(FOUR_ORDER)]
     ring = _ring_weights(rings_of(anatomy), sigma_slice, shift_slices)[k]

@@ -23,6 +23,7 @@ from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
 from ScarSegECGLib.training.phantom import WHAT_PHANTOM, phantom_patient, write_phantom
 from ScarSegECGLib.view.pictures import pictures
+from ScarSegECGLib.wording import words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,6 +91,6 @@ def run(args: argparse.Namespace) -> int:
         print(beside_truth(result, read_labels(files["labels"], stack)))
         for name, scar in (("images alone", result.scar_image_only), ("with ECG (investigational)", result.scar)):
             print(f"scar {scar.grams:.1f} g = {scar.percent_of_lv:.1f} % of LV, {name}")
-        print(result.ecg_use.reason)
+        print(words(result.ecg_use))
         print(f"open {folder / 'report.html'}; the input is in {home}")
     return 0

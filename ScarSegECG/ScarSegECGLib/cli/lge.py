@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.lge.choose_series import choose
 from ScarSegECGLib.lge.shown_text import shown_uid
 from ScarSegECGLib.lge.study import ImageSet, list_series
+from ScarSegECGLib.wording import words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """List every series; an asterisk marks the one that would be read."""
     sets = list_series(args.path)
     chosen: ImageSet | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     refusal = ""
     try:
         chosen, notes = choose(sets, series=args.series, image=args.image)
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
             ambiguous = any(numbers.count(n) > 1 for n in images.series_numbers)
             print(_line(images, "*" if images is chosen else "", args.verbose or ambiguous))
         for note in notes:
-            print(note)
+            print(words(note))
     if refusal:
         raise InputError(refusal)
     if chosen is not None and chosen.unfit:

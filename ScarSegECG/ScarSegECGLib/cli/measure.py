@@ -17,14 +17,14 @@ from ScarSegECGLib.case import Anatomy, LabelArray, LgeStack
 from ScarSegECGLib.cli.division import add_division, insertions_of
 from ScarSegECGLib.cli.lge import add_choice
 from ScarSegECGLib.cli.measure_cases import compare
-from ScarSegECGLib.cli.measure_inputs import hint, segments_mask, spans, without_slices
+from ScarSegECGLib.cli.measure_inputs import hint, segments_mask, without_slices
 from ScarSegECGLib.cli.measure_pictures import draw
 from ScarSegECGLib.cli.measure_report import doubts, method_line, patient_report, shift_line
 from ScarSegECGLib.cli.method_table import SEGMENT_COLUMNS, check_table, segment_rows, write_table
 from ScarSegECGLib.cli.outputs import check_files, check_pictures
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
-from ScarSegECGLib.lge.choose_series import TAKEN
+from ScarSegECGLib.facts import LgeNote, RemoteRegion, RemoteSource, has
 from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.lge.read import read_lge
@@ -33,6 +33,7 @@ from ScarSegECGLib.measure.compare import RULES
 from ScarSegECGLib.measure.contours import MANUAL, METHODS, ContourMeasures, contours_of, measure_contours
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.remote import remote_myocardium
+from ScarSegECGLib.wording import all_words, spans, words
 
 ALL = "all"
 
@@ -153,8 +154,8 @@ def _measure(args: argparse.Namespace) -> int:
         raise InputError("--labels is missing: give the contours of --lge")
     acquired = read_lge(args.lge, series=args.series, image=args.image)
     for note in acquired.notes:
-        if note.startswith(TAKEN):
-            print(f"warning: {note}", file=sys.stderr)
+        if has((note,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):
+            print(f"warning: {words(note)}", file=sys.stderr)
     if args.contrast:
         acquired = with_contrast(acquired, args.contrast)
     # without a threshold from remote myocardium it is for core and grey zone alone
@@ -210,7 +211,7 @@ def _measure(args: argparse.Namespace) -> int:
     )
     notes = [*stack.notes, *anatomy.notes]
     if args.json:
-        told = report | {"notes": notes, "warnings": warnings}
+        told = report | {"notes": list(all_words(notes)), "warnings": [told for told, _ in warnings]}
         write_text(args.json, json.dumps(told, indent=1, allow_nan=False) + "\n")
     if args.table:
         write_table(args.table, SEGMENT_COLUMNS, segment_rows(measured))
@@ -218,21 +219,21 @@ def _measure(args: argparse.Namespace) -> int:
         print(f"myocardium {wall.sum() * stack.voxel_ml:.2f} ml, cavity {cavity.sum() * stack.voxel_ml:.2f} ml")
         if left_out:
             print(f"slices {spans(left_out)} left out of everything, counted from the apex")
-        print(f"AHA partition: {anatomy.mode}")
+        print(f"AHA partition: {words(anatomy.division)}")
         if args.correct_shifts or not shifts.moved.any():  # else it is a warning
             print(shift_line(shifts))
         for name, entry in measured.items():
             print(method_line(name, entry))
-    for doubt in warnings:
-        if not doubt.startswith(TAKEN):  # said before the work
-            print(f"warning: {doubt}", file=sys.stderr)  # whatever -q says
+    for told, fact in warnings:
+        if not has((fact,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):  # said before the work
+            print(f"warning: {told}", file=sys.stderr)  # whatever -q says
     if args.verbose:
         for note in notes:
-            if note not in warnings:
-                print(f"note: {note}")
+            if all(note != fact for _, fact in warnings):
+                print(f"note: {words(note)}")
         for name, entry in measured.items():
             if entry.grey_remark:
-                print(f"note: {name}: {entry.grey_remark}")
+                print(f"note: {name}: {words(entry.grey_remark)}")
     return 0
 
 
@@ -245,10 +246,10 @@ def _by_rules(
     left_out: tuple[int, ...],
 ) -> dict[str, ContourMeasures]:
     """What each chosen rule measures, by its name; of "all", those that cannot be used are left out and named."""
-    given, name = masks.get("remote"), "drawn by the reader"
+    given, region = masks.get("remote"), RemoteRegion(RemoteSource.DRAWN)
     if args.remote_segments is not None:
-        given, name = segments_mask(anatomy.aha, args.remote_segments)
-    remote = remote_myocardium(stack.voxels, *contours_of(labels), stack.spacing, given, name=name)
+        given, region = segments_mask(anatomy.aha, args.remote_segments)
+    remote = remote_myocardium(stack.voxels, *contours_of(labels), stack.spacing, given, of=region)
     chosen: list[tuple[str, str, float | None]] = [(args.method, args.method, args.n_sd)]
     if args.method == ALL:
         several = [(f"n_sd_{n:g}", "n_sd", n) for _, rule, n in RULES if rule == "n_sd"]
@@ -277,8 +278,6 @@ def _by_rules(
             print(f"warning: {name} left out: {error}{hint(error)}", file=sys.stderr)
             continue
         if left_out:
-            found = dataclasses.replace(
-                found, method=f"{found.method}, slices {spans(left_out)} from the apex left out"
-            )
+            found = dataclasses.replace(found, method=dataclasses.replace(found.method, without_slices=left_out))
         measured[name] = found
     return measured

@@ -17,6 +17,7 @@ from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.measure.compare import RULES, MethodScore, compare_methods
 from ScarSegECGLib.measure.contours import MANUAL
 from ScarSegECGLib.measure.expert import case_folders, load_case
+from ScarSegECGLib.wording import words
 
 _OF_ONE_PATIENT = (
     "labels",
@@ -82,8 +83,9 @@ def _scores_as_json(scores: tuple[MethodScore, ...], cases: list[str]) -> dict:
             {
                 field.name: plain(value) if isinstance(value := getattr(score, field.name), float) else value
                 for field in dataclasses.fields(score)
+                if field.name != "method"
             }
-            | {"behind_best": [plain(value) for value in score.behind_best]}
+            | {"described": words(score.method), "behind_best": [plain(value) for value in score.behind_best]}
             for score in scores
         ],
     }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LabelArray
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import RemoteRegion, RemoteSource
+from ScarSegECGLib.wording import spans
 
 
 def hint(error: InputError) -> str:
@@ -36,20 +36,6 @@ def numbers(text: str, option: str, count: int | None = None, wanted: str = NUMB
     return values
 
 
-def spans(values: Iterable[int]) -> str:
-    """Whole numbers in words: "1 to 6, 8, 9"."""
-    runs: list[list[int]] = []
-    for value in sorted(set(values)):
-        if runs and value == runs[-1][1] + 1:
-            runs[-1][1] = value
-        else:
-            runs.append([value, value])
-    said = [
-        f"{first} to {last}" if last > first + 1 else ", ".join(map(str, sorted({first, last}))) for first, last in runs
-    ]
-    return ", ".join(said)
-
-
 def without_slices(labels: LabelArray, text: str | None) -> tuple[LabelArray, tuple[int, ...]]:
     """The labels with nothing in the slices that the reader leaves out, and the numbers of these slices.
 
@@ -71,8 +57,8 @@ def without_slices(labels: LabelArray, text: str | None) -> tuple[LabelArray, tu
     return kept, left_out
 
 
-def segments_mask(aha: NDArray[np.uint8], text: str) -> tuple[NDArray[np.bool_], str]:
-    """The wall of the AHA segments that are named, and how they are printed.
+def segments_mask(aha: NDArray[np.uint8], text: str) -> tuple[NDArray[np.bool_], RemoteRegion]:
+    """The wall of the AHA segments that are named, and what is said of them.
 
     Raises
     ------
@@ -87,4 +73,4 @@ def segments_mask(aha: NDArray[np.uint8], text: str) -> tuple[NDArray[np.bool_],
                 f"--remote-segments {text}: these contours have no segment {value:g}; choose from {spans(known)}"
             )
     chosen = sorted({int(value) for value in asked})
-    return np.isin(aha, chosen), f"segments {', '.join(map(str, chosen))}, chosen by the reader"
+    return np.isin(aha, chosen), RemoteRegion(RemoteSource.SEGMENTS, tuple(chosen))

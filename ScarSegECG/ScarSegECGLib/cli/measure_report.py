@@ -10,19 +10,22 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.insertion import neighbour_spread_deg
 from ScarSegECGLib.case import Anatomy, LgeStack
-from ScarSegECGLib.lge.choose_series import TAKEN
-from ScarSegECGLib.lge.contrast import UNMARKED
-from ScarSegECGLib.lge.orientation import SLICE_AXIS_UNCLEAR
+from ScarSegECGLib.facts import AnatomyNote, Doubt, Fact, LgeNote
 from ScarSegECGLib.lge.slice_shift import SliceShifts
 from ScarSegECGLib.measure.contours import ContourMeasures
 from ScarSegECGLib.measure.doubts import mask_doubts
-from ScarSegECGLib.measure.threshold import NOT_USED
+from ScarSegECGLib.wording import all_words, rule_words, words
 
 # What was noticed of files that puts a figure in doubt, and what of the anatomy that does not.
-_OF_FILES = ("header may not hold the true pose", "orientation matrix (sform)", SLICE_AXIS_UNCLEAR, UNMARKED, TAKEN)
-_HARMLESS: tuple[str, ...] = ("RV insertions given by the reader", "Segment 17 is not imaged")
-
-_DISPLACED = "left where they are; --correct-shifts moves them"
+_OF_FILES = (
+    LgeNote.POSE_DOUBTFUL,
+    LgeNote.SCALE_DIFFERS,
+    LgeNote.SLICE_AXIS_UNCLEAR,
+    LgeNote.CONTRAST_UNMARKED,
+    LgeNote.TAKEN,
+    LgeNote.TAKEN_AS_ASKED,
+)
+_HARMLESS: tuple[AnatomyNote, ...] = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX)
 
 
 def patient_report(
@@ -40,7 +43,7 @@ def patient_report(
         own = np.full((len(stack.voxels), 2), np.nan)
     return {
         "contrast": stack.contrast,
-        "aha": anatomy.mode,
+        "aha": words(anatomy.division),
         "slices_left_out_from_apex": list(left_out),
         "insertions": {
             "anterior_inferior_deg": [_known(pair) for pair in anatomy.insertions_deg],
@@ -63,19 +66,36 @@ def patient_report(
 
 def as_json(measured: ContourMeasures) -> dict:
     """Everything but the masks."""
-    named = {field.name: getattr(measured, field.name) for field in dataclasses.fields(measured)}
-    for mask in ("mask", "mvo"):
-        named.pop(mask)
-    for key in ("patterns", "segments"):
-        named[key] = [dataclasses.asdict(entry) for entry in named[key]]
-    return named | {"scar": dataclasses.asdict(measured.scar), "warning": measured.warning}
+    said = {field.name: getattr(measured, field.name) for field in dataclasses.fields(measured)}
+    for name in ("mask", "mvo", "division"):
+        said.pop(name)
+    method, warnings = measured.method, all_words(measured.warnings)
+    return said | {
+        "scar": dataclasses.asdict(measured.scar),
+        "method": rule_words(method),
+        "remote": remote_words(measured),
+        "n_sd": method.n_sd,
+        "per": method.per,
+        "aha_mode": words(measured.division),
+        "grey_remark": words(measured.grey_remark),
+        "core_rule": words(measured.core_rule),
+        "patterns": [dataclasses.asdict(island) | {"remark": words(island.remark)} for island in measured.patterns],
+        "segments": [vars(row) | {"agreement_reason": words(row.agreement_reason)} for row in measured.segments],
+        "warnings": list(warnings),
+        "warning": " ".join(warnings),
+    }
+
+
+def remote_words(measured: ContourMeasures) -> str:
+    """Where the rule's remote myocardium was taken."""
+    return words(measured.method.remote) if measured.method.remote else "not used"
 
 
 def method_line(name: str, measured: ContourMeasures) -> str:
     """One rule's result: how much, what it consists of, and how it was found."""
-    scar = measured.scar
-    said = [_parts(measured), measured.method, f"remote region {measured.remote.removeprefix('remote region ')}"]
-    if measured.remote != NOT_USED:
+    scar, region = measured.scar, measured.method.remote
+    said = [_parts(measured), rule_words(measured.method), words(region) if region else "remote region not used"]
+    if region:
         said.append(f"remote {_range('mean', measured.remote_mean)}, {_range('SD', measured.remote_sd)}")
     text = "; ".join(filter(None, said))
     return f"{name:<8}{scar.ml:>8.2f} ml{scar.grams:>8.2f} g{scar.percent_of_lv:>7.1f} %   {text}"
@@ -85,33 +105,35 @@ def shift_line(shifts: SliceShifts) -> str:
     """Which slices were moved in line, or that none is displaced."""
     if not shifts.moved.any():
         return "no slice displaced against the others"
-    return f"slices {shifts.sentence()}: moved in line"
+    return words(shifts.fact(LgeNote.SHIFTS_CORRECTED))
 
 
 def doubts(
     stack: LgeStack, anatomy: Anatomy, measured: Mapping[str, ContourMeasures], displaced: SliceShifts | None = None
-) -> list[str]:
+) -> list[tuple[str, Fact]]:
     """What speaks against files, contours, their division and the scar, each once; with the rules it speaks against.
 
     Patterns that speak against ischaemic scar are told of a single rule alone. ``displaced`` are shifts that were left
     as they are.
     """
-    said = [note for note in stack.notes if any(doubt in note for doubt in _OF_FILES)]
+    said = [note for note in stack.notes if note.code in _OF_FILES]
     harmless = _HARMLESS
     if displaced is not None and displaced.moved.any():
-        said.append(f"Slices {displaced.sentence()}: {_DISPLACED}.")
-        harmless += ("Slices off the long axis",)  # said by the line before
-    said += [note for note in anatomy.notes if not note.startswith(harmless)]
+        said.append(displaced.fact(Doubt.SLICES_DISPLACED))
+        harmless += (AnatomyNote.OFF_AXIS,)  # said by the line before
+    said += [note for note in anatomy.notes if note.code not in harmless]
     alone = next(iter(measured.values())) if len(measured) == 1 else None
     scar = alone.mask if alone else np.zeros(anatomy.myocardium.shape, bool)
     said += mask_doubts(anatomy, scar, stack.spacing, alone.patterns if alone else ())
-    against: dict[str, list[str]] = {}
+    against: dict[Fact, list[str]] = {}
     for name, entry in measured.items():
-        for sentence in entry.warnings:
-            against.setdefault(sentence, []).append(name)
-    for sentence, names in against.items():
-        said.append(sentence if len(names) == len(measured) else f"{', '.join(names)}: {sentence}")
-    return list(dict.fromkeys(said))
+        for fact in entry.warnings:
+            against.setdefault(fact, []).append(name)
+    told = {words(fact): fact for fact in said}
+    for fact, names in against.items():
+        rules = "" if len(names) == len(measured) else f"{', '.join(names)}: "
+        told[rules + words(fact)] = fact
+    return list(told.items())
 
 
 def _parts(measured: ContourMeasures) -> str:

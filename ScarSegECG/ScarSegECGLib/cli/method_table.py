@@ -8,11 +8,13 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ScarSegECGLib.cli.measure_report import remote_words
 from ScarSegECGLib.cli.outputs import check_files
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.measure.compare import MethodScore
 from ScarSegECGLib.measure.contours import ContourMeasures
+from ScarSegECGLib.wording import rule_words, words
 
 KINDS = (".csv", ".md")
 SEGMENT_COLUMNS = (
@@ -74,7 +76,7 @@ def score_rows(scores: Sequence[MethodScore]) -> list[list[str]]:
                 f"{_cell(score.mean_bias, 1, '+')} ({_cell(score.sd_bias, 1)})",
                 "best" if score is scores[0] else f"{_cell(gap, 3)} [{_cell(low, 3)}, {_cell(high, 3)}]",
                 _cell(score.false_scar, 1),
-                score.described,
+                words(score.method),
             ]
         )
     return rows
@@ -88,12 +90,12 @@ def segment_rows(measured: Mapping[str, ContourMeasures]) -> list[list[str]]:
     rows = []
     for rule, entry in measured.items():
         chosen = [
-            entry.method,
-            "" if entry.n_sd is None else f"{entry.n_sd:g}",
-            entry.per,
-            entry.contrast,
-            entry.remote,
-            entry.aha_mode,
+            rule_words(entry.method),
+            "" if entry.method.n_sd is None else f"{entry.method.n_sd:g}",
+            entry.method.per,
+            str(entry.contrast),
+            remote_words(entry),
+            words(entry.division),
         ]
         rows += [
             [

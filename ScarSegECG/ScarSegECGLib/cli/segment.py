@@ -19,13 +19,14 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.lge.choose_series import TAKEN
+from ScarSegECGLib.facts import EcgReason, Fact, GapProblem, LgeNote, has
 from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import METHODS, NETWORK, segment
 from ScarSegECGLib.view.pictures import pictures
+from ScarSegECGLib.wording import all_words, words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,10 +76,12 @@ def summary(result: ScarResult) -> str:
     return "\n".join(
         [
             *lines,
-            f"method: {result.method}",
-            result.ecg_use.reason,
+            f"method: {words(result.method)}",
+            words(result.ecg_use),
             f"LV cavity {result.cavity_ml:.1f} ml, myocardium {result.myocardium_ml:.1f} ml",
-            f"AHA partition: {result.anatomy.mode}",
+            f"AHA partition: {words(result.anatomy.division)}",
+            *([f"volume of the scar: {words(result.interval)}"] if result.interval else []),
+            *([words(result.confidence)] if result.confidence else []),
         ]
     )
 
@@ -108,10 +111,18 @@ def _typed(date: str | None) -> datetime | None:
     return parse_date(date) if date and date.strip() else None
 
 
+_DATE_OPTIONS = {
+    GapProblem.NO_ECG_DATE: "--ecg-date",
+    GapProblem.NO_MRI_DATE: "--mri-date",
+    GapProblem.NO_DATES: "--ecg-date and --mri-date",
+    GapProblem.ECG_DATE_NOT_TRUSTED: "--ecg-date",
+}
+
+
 def _missing_dates(gap: TimeGap) -> str:
     """Which date would make the ECG count in full, and how it is given; "" where none is missing."""
-    options = [f"--{name.lower()}-date" for name in ("ECG", "MRI") if gap.days is None and name in gap.why_unknown]
-    return f"{gap.why_unknown}: give {' and '.join(options)}, or the ECG counts less" if options else ""
+    option = _DATE_OPTIONS.get(gap.problem) if gap.problem else None
+    return f"{words(gap.problem)}: give {option}, or the ECG counts less" if option else ""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -140,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
         imaged = subject_of_dicom(source.images[0]) if source else Subject()
         doubts = (DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else ()
         session = Session.load(args.weights, args.device)
-        why_no_ecg = "--no-ecg was given" if args.no_ecg else "no ECG was given"
+        why_no_ecg = Fact(EcgReason.SWITCHED_OFF if args.no_ecg else EcgReason.NOT_GIVEN)
         result = segment(
             stack,
             ecg,
@@ -183,12 +194,12 @@ def run(args: argparse.Namespace) -> int:
             print(line)
         print(f"written to {folder}; open report.html first", flush=True)
     late = _missing_dates(gap) if result.ecg_use.amplitude > 0 else ""
-    taken = [note for note in result.stack.notes if note.startswith(TAKEN)]
-    for warning in (*taken, *filter(None, [late]), *result.warnings, *refused):
+    taken = all_words(note for note in result.stack.notes if has((note,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED))
+    for warning in (*taken, *filter(None, [late]), *all_words(result.warnings), *refused):
         print(f"warning: {warning}", file=sys.stderr)  # whatever -q says
     if args.verbose:
         for note in (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes):
-            print(f"note: {note}")
+            print(f"note: {words(note)}")
         for stage, seconds in result.timings.items():
             print(f"{stage}: {seconds:.2f} s")
     return 0

@@ -72,18 +72,18 @@ def classify_conduction(
         "unknown" where the QRS is 120 ms or more without either block's pattern, or could not be measured.
     """
     if spiked >= SPIKED_BEATS or PACED_STATEMENT in notes:
-        return "paced"
+        return Conduction.PACED
     if qrs_ms is None:
-        return "unknown"
+        return Conduction.UNKNOWN
     if is_lbbb(millivolts, lead_mask, waves, qrs_ms, offset, female=female):
-        return "lbbb"
+        return Conduction.LBBB
     if is_rbbb(waves, qrs_ms, offset):
         return "rbbb"
     if qrs_ms < BLOCK_MS and is_lafb(waves, axis_deg):
         return "lafb"
     if qrs_ms >= BLOCK_MS:
-        return "unknown"
-    return "lvh" if is_lvh(waves, female=female) else "normal"
+        return Conduction.UNKNOWN
+    return Conduction.LVH if is_lvh(waves, female=female) else Conduction.NORMAL
 
 
 def is_lbbb(

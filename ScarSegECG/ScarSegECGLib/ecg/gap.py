@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from ScarSegECGLib.case import Ecg, TimeGap
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import GapProblem
+from ScarSegECGLib.wording import words
 
 FARTHEST = timedelta(days=20 * 365.25)
 # Clocks of two machines, and local time against UTC.
@@ -52,13 +54,13 @@ def time_gap(
     now : datetime
         What a date in the future is told by.
     """
-    missing = [name for name, date in (("ECG", ecg_date), ("MRI", mri_date)) if date is None]
     if ecg_date is None or mri_date is None:
-        return TimeGap(None, event_between, f"{' and '.join(missing)} date missing")
+        missing = GapProblem.NO_ECG_DATE if mri_date else GapProblem.NO_MRI_DATE if ecg_date else GapProblem.NO_DATES
+        return TimeGap(None, event_between, missing)
     if not ecg_date_trusted:
-        return TimeGap(None, event_between, "the ECG's dates were removed or modified")
+        return TimeGap(None, event_between, GapProblem.ECG_DATE_NOT_TRUSTED)
     days = (_plain(ecg_date) - _plain(mri_date)) / timedelta(days=1)
-    return TimeGap(days, event_between, impossible=impossible(ecg_date, mri_date, now=now) or "")
+    return TimeGap(days, event_between, impossible(ecg_date, mri_date, now=now))
 
 
 def gap_of_case(
@@ -82,17 +84,17 @@ def gap_of_case(
     trusted = typed_ecg_date is not None or ecg is None or ecg.date_trusted
     wrong = impossible(ecg_date, mri_date, now=now)
     if wrong and (typed_ecg_date or typed_mri_date):
-        raise InputError(f"The dates cannot be right: {wrong}. Check the MRI date and the ECG date.")
+        raise InputError(f"The dates cannot be right: {words(wrong)}. Check the MRI date and the ECG date.")
     return time_gap(ecg_date, mri_date, ecg_date_trusted=trusted, event_between=event_between, now=now)
 
 
-def impossible(ecg_date: datetime | None, mri_date: datetime | None, *, now: datetime) -> str | None:
+def impossible(ecg_date: datetime | None, mri_date: datetime | None, *, now: datetime) -> GapProblem | None:
     """What cannot be true of the dates (in the future, over 20 years apart), or None; a missing date is not wrong."""
-    for name, date in (("ECG", ecg_date), ("MRI", mri_date)):
+    for future, date in ((GapProblem.ECG_IN_FUTURE, ecg_date), (GapProblem.MRI_IN_FUTURE, mri_date)):
         if date is not None and _plain(date) > _plain(now) + CLOCK_TOLERANCE:
-            return f"the {name} date lies in the future"
+            return future
     if ecg_date is not None and mri_date is not None and abs(_plain(ecg_date) - _plain(mri_date)) > FARTHEST:
-        return "ECG and MRI are over 20 years apart"
+        return GapProblem.TOO_FAR_APART
     return None
 
 

@@ -15,8 +15,9 @@ from datetime import date, datetime
 from typing import Any
 
 from ScarSegECGLib.case import Subject
+from ScarSegECGLib.facts import Doubt, Fact
 
-DIFFERENT_PATIENTS = "ECG and MRI carry different patient identifiers: make sure that both are of one patient."
+DIFFERENT_PATIENTS = Fact(Doubt.DIFFERENT_PATIENTS)
 _SALT = secrets.token_bytes(32)
 _OLDEST = 120.0
 _DAYS_PER = {"D": 1.0, "W": 7.0, "M": 30.44, "Y": 365.25}

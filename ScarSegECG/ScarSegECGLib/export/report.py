@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import math
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from html import escape
@@ -12,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, RESEARCH_USE, Burden, ScarResult, SegmentRow
+from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, Burden, ScarResult, SegmentRow
 from ScarSegECGLib.export.accuracy import accuracy_line
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.report_page import PAGE
@@ -27,8 +26,8 @@ from ScarSegECGLib.export.result_tables import (
     territory_table,
 )
 from ScarSegECGLib.export.text import finite, number, without_paths
-from ScarSegECGLib.measure.agreement import ECG_IS_NO_FINDING
-from ScarSegECGLib.measure.result import BY_HAND, described, ecg_in
+from ScarSegECGLib.facts import Shown
+from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, agreement_reason, all_words, described, words
 
 FILE_NAME = "report.html"
 
@@ -38,7 +37,6 @@ _ECG_SCALE = (
     "Fitted to this page, not 25 mm/s and 10 mm/mV: count squares, 0.04 s and 0.1 mV each. The file ecg.png is to "
     "scale when printed at 100 %."
 )
-_FIGURES = re.compile(r": image \d+ %, ECG \d+ %")
 WITH_ECG, ALONE = "with_ecg", "image_only"  # as in result.json
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -86,26 +84,26 @@ def report_html(
     return _PAGE.substitute(
         blanks=_blanks(patient),
         purpose=escape(RESEARCH_USE),
-        method=_text(result.method).rstrip("."),
-        mode=_text(result.anatomy.mode).rstrip("."),
-        accuracy=escape(accuracy_line(result.weights_sha256 if result.method.startswith("network") else "")),
+        method=_text(words(result.method)),
+        mode=_text(words(result.anatomy.division)),
+        accuracy=escape(accuracy_line(result.weights_sha256 if result.method.by_network else "")),
         density=f"Mass at {MYOCARDIAL_DENSITY_G_PER_ML:g} g/ml.",
         headline=_headline(result),
         left_ventricle=_remark(content["scar"]["remark"]) + _left_ventricle(result),
         used=_items(_used(result)),
-        warnings=_warnings(result.warnings),
+        warnings=_warnings(all_words(result.warnings)),
         bullseye=_figure(
             pictures.get("bullseye.png"),
             "bullseye",
             "AHA bullseye of the scar",
-            f"{described(result.method.rstrip('.'), result.ecg_use)}; {result.anatomy.mode}.",
+            f"{described(result.method, result.shown)}; {words(result.anatomy.division)}.",
         ),
         ecg=_ecg(result, pictures.get("ecg.png")),
         montage=_figure(
             pictures.get("montage.png"),
             "montage",
             "LGE slices with the segmentation",
-            f"{result.method.rstrip('.')}. {_weight(result)}.",
+            f"{words(result.method)}. {_weight(result)}.",
         ),
         segment_table=_html_table(segment_table(content), "segments"),
         scar_tables=_scar_tables(content),
@@ -139,13 +137,13 @@ def ecg_counts(result: ScarResult) -> bool:
 
 
 def _headline(result: ScarResult) -> str:
-    names = burden_names(result.method, ecg_counts(result), added_ml(result))
+    names = burden_names(words(result.method), ecg_counts(result), added_ml(result))
     rows = "".join(
         _burden_row(name, result.scar if which == WITH_ECG else result.scar_image_only, "" if place else "first")
         for place, (name, which) in enumerate(names)
     )
     if not ecg_counts(result):
-        reason = _text(result.ecg_use.reason).rstrip(".")
+        reason = _text(words(result.ecg_use)).rstrip(".")
         unused = f"not used: the image-only result stands ({reason})"
         rows += f'<tr><th scope="row">With ECG</th><td colspan="3">{unused}</td></tr>'
     return rows + (_burden_row("MVO, within the scar", result.mvo, "") if result.mvo else "")
@@ -156,7 +154,7 @@ def burden_names(method: str, counts: bool, added: float) -> tuple[tuple[str, st
 
     The images alone come before what the ECG adds, and what a reader corrected before both.
     """
-    if BY_HAND in method:
+    if words(Shown.BY_HAND) in method:
         return ("Corrected by hand", WITH_ECG), ("Before, image only", ALONE)
     if not method.startswith("network"):
         return (("Scar", WITH_ECG),)
@@ -169,8 +167,7 @@ def burden_names(method: str, counts: bool, added: float) -> tuple[tuple[str, st
 
 def added_ml(result: ScarResult) -> float:
     """What the ECG added to the images' scar; NaN for scar of a rule or a reader."""
-    heard = ecg_in(result.method, result.ecg_use) and BY_HAND not in result.method
-    return result.scar.ml - result.scar_image_only.ml if heard else math.nan
+    return result.scar.ml - result.scar_image_only.ml if result.shown is Shown.WITH_ECG else math.nan
 
 
 def _burden_row(name: str, burden: Burden, style: str) -> str:
@@ -221,18 +218,17 @@ def _weight(result: ScarResult) -> str:
 def _used(result: ScarResult) -> Iterable[str]:
     stack, use = result.stack, result.ecg_use
     days = finite(use.gap.days) if result.ecg is not None else None
-    for sentence in with_order(use.reason.rstrip("."), days):
+    for sentence in with_order(words(use).rstrip("."), days):
         yield f"{sentence}."
     yield f"{_weight(result)}."
     if result.ecg is not None and days is None:
-        why = f": {use.gap.why_unknown.rstrip('.')}" if use.gap.why_unknown else ""
+        why = f": {words(use.gap.problem)}" if use.gap.problem else ""
         yield f"Time between ECG and MRI unknown{why}."
     if use.gap.event_between:
         yield "The user says that an infarct or a revascularisation lies between ECG and MRI."
-    contrast = {"magnitude": "magnitude", "psir": "phase-sensitive (PSIR)", "unknown": "of unknown reconstruction"}
     slice_, row, column = stack.spacing
     yield (
-        f"LGE stack {contrast[stack.contrast]}, {stack.voxels.shape[0]} slices, {number(slice_, 1)} mm apart, pixels "
+        f"LGE stack {words(stack.contrast)}, {stack.voxels.shape[0]} slices, {number(slice_, 1)} mm apart, pixels "
         f"{number(row, 2)} x {number(column, 2)} mm."
     )
     if not stack.orientation_known:
@@ -240,7 +236,7 @@ def _used(result: ScarResult) -> Iterable[str]:
             "The file has no orientation: the usual one was assumed, so left and right, and the AHA segments, may be "
             "wrong."
         )
-    yield f"Scar: {result.method.rstrip('.')}. AHA segments: {result.anatomy.mode.rstrip('.')}."
+    yield f"Scar: {words(result.method)}. AHA segments: {words(result.anatomy.division)}."
 
 
 def _warnings(warnings: tuple[str, ...]) -> str:
@@ -252,7 +248,7 @@ def _warnings(warnings: tuple[str, ...]) -> str:
 def _ecg(result: ScarResult, picture: bytes | None) -> str:
     if result.ecg is None:
         return '<p class="absent">No ECG: the result rests on the images alone.</p>'
-    caption = f"{result.ecg_use.reason.rstrip('.')}. {_weight(result)}. {_ECG_SCALE}"
+    caption = f"{words(result.ecg_use).rstrip('.')}. {_weight(result)}. {_ECG_SCALE}"
     return _figure(picture, "ecg", "ECG of the patient", caption)
 
 
@@ -313,7 +309,7 @@ def _reasons(rows: Iterable[SegmentRow]) -> Iterable[str]:
     segments: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.agreement and row.agreement_reason:
-            key = (VERDICTS[row.agreement], _FIGURES.sub("", row.agreement_reason).rstrip("."))
+            key = (VERDICTS[row.agreement], agreement_reason(row.agreement_reason, figures=False))
             segments.setdefault(key, []).append(str(row.number))
     for (verdict, reason), numbers in segments.items():
         yield f"{verdict[0].upper()}{verdict[1:]}, segment{'s' * (len(numbers) > 1)} {', '.join(numbers)}: {reason}."
@@ -321,7 +317,7 @@ def _reasons(rows: Iterable[SegmentRow]) -> Iterable[str]:
 
 def _notes(result: ScarResult) -> str:
     notes = (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes)
-    return f'<h2>Notes</h2><ul class="small">{_items(notes)}</ul>' if notes else ""
+    return f'<h2>Notes</h2><ul class="small">{_items(all_words(notes))}</ul>' if notes else ""
 
 
 def _versions(result: ScarResult, created: datetime) -> str:

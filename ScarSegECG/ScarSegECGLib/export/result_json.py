@@ -18,19 +18,20 @@ from ScarSegECGLib import __version__
 from ScarSegECGLib.case import (
     LEADS,
     MYOCARDIAL_DENSITY_G_PER_ML,
-    RESEARCH_USE,
     Burden,
     EcgFindings,
     IslandPattern,
     ScarParts,
     ScarResult,
     SegmentRow,
+    TimeGap,
 )
 from ScarSegECGLib.export.accuracy import within_false_scar
 from ScarSegECGLib.export.atomic import MARKER
 from ScarSegECGLib.export.text import RESULT_KIND, finite, without_paths
-from ScarSegECGLib.measure.result import BY_HAND, scar_shown
+from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
+from ScarSegECGLib.wording import RESEARCH_USE, agreement_reason, all_words, words
 
 SCHEMA_VERSION = "1.2"
 
@@ -67,9 +68,9 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
         "research_use": RESEARCH_USE,
         "software": software_versions(),
         "method": {
-            "scar": without_paths(result.method),
-            "scar_shown": scar_shown(result.method, result.ecg_use),
-            "aha": without_paths(anatomy.mode),
+            "scar": without_paths(words(result.method)),
+            "scar_shown": words(result.shown),
+            "aha": words(anatomy.division),
             "weights_sha256": _digest(result.weights_sha256),
             "myocardial_density_g_per_ml": MYOCARDIAL_DENSITY_G_PER_ML,
         },
@@ -82,9 +83,11 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
             "present": ecg is not None,
             "leads": [lead for lead, there in zip(LEADS, ecg.lead_mask, strict=True) if there] if ecg else [],
             "amplitude": finite(result.ecg_use.amplitude),
-            "reason": without_paths(result.ecg_use.reason),
+            "reason": without_paths(words(result.ecg_use)),
             "gap_days": finite(result.ecg_use.gap.days),
-            "gap_unknown_because": without_paths(result.ecg_use.gap.why_unknown) or None,
+            "gap_unknown_because": words(result.ecg_use.gap.problem)
+            if result.ecg_use.gap.days is None and result.ecg_use.gap.problem
+            else None,
             "event_between": bool(result.ecg_use.gap.event_between),
             "findings": _ecg_findings(result.ecg_findings),
         },
@@ -136,8 +139,12 @@ def _geometry(result: ScarResult) -> dict[str, Any]:
         "spacing_mm_slice_row_column": [finite(step) for step in (slice_, row, column)],
         "ijk_to_ras_mm": [[finite(value) for value in line] for line in matrix],
         "orientation_known": bool(stack.orientation_known),
-        "contrast": stack.contrast,
+        "contrast": str(stack.contrast),
     }
+
+
+def _gap_unknown(gap: TimeGap) -> str | None:
+    return words(gap.problem) if gap.days is None and gap.problem else None
 
 
 def _ecg_findings(found: EcgFindings | None) -> dict[str, Any] | None:
@@ -149,7 +156,7 @@ def _ecg_findings(found: EcgFindings | None) -> dict[str, Any] | None:
         **{name: finite(getattr(measured, name)) for name in numbers},
         "irregular": bool(measured.irregular),
         "from_device": list(measured.from_device),
-        "conduction": measured.conduction,
+        "conduction": str(measured.conduction),
         "q_waves": None if found.q_waves is None else list(found.q_waves),
         "q_waves_remark": found.q_waves_remark or None,
         "qrs_score_points": found.score_points,
@@ -171,8 +178,8 @@ def parts_json(parts: ScarParts) -> dict[str, Any]:
     named = {"core": parts.core, "grey_zone": parts.grey, "below_grey_zone": parts.rest, "mvo": parts.mvo}
     return {
         **{name: _burden(burden) if burden else None for name, burden in named.items()},
-        "rule": parts.rule or None,
-        "remark": parts.remark or None,
+        "rule": words(parts.rule) or None,
+        "remark": words(parts.remark) or None,
     }
 
 
@@ -193,18 +200,18 @@ def pattern_json(island: IslandPattern) -> dict[str, Any]:
     """One connected piece of scar; slices count from 1 at the apical end, as on the montage."""
     return {
         "island": int(island.number),
-        "pattern": island.pattern,
+        "pattern": str(island.pattern),
         "ml": finite(island.ml),
         "slices_from_apex": [int(k) + 1 for k in island.slices],
         "coverage_inner_middle_outer": [finite(share) for share in island.coverage],
         "touches_endocardium": bool(island.touches_endocardium),
-        "remark": island.remark or None,
+        "remark": words(island.remark) or None,
     }
 
 
 def _scar_remark(result: ScarResult) -> str | None:
     """What speaks against the whole of a network's scar; a reader's correction answers it."""
-    if not result.method.startswith("network") or BY_HAND in result.method:
+    if not result.method.by_network or result.method.corrected:
         return None
     return within_false_scar(result.scar_image_only.ml, result.weights_sha256) or None
 
@@ -229,13 +236,13 @@ def _segment(row: SegmentRow) -> dict[str, Any]:
         "transmurality_bin": row.transmurality_bin or None,
         "wall_thickness_mm": finite(row.wall_thickness_mm),
         "ecg_scar_percent": finite(row.ecg_percent),
-        "ecg_agreement": row.agreement,
-        "ecg_agreement_reason": without_paths(row.agreement_reason) or None,
+        "ecg_agreement": str(row.agreement) if row.agreement else None,
+        "ecg_agreement_reason": without_paths(agreement_reason(row.agreement_reason)) or None,
     }
 
 
-def _sentences(sentences: Iterable[str]) -> list[str]:
-    return [without_paths(sentence) for sentence in sentences]
+def _sentences(facts: Iterable[Fact | str]) -> list[str]:
+    return [without_paths(sentence) for sentence in all_words(facts)]
 
 
 def _digest(sha256: str) -> str | None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ScarSegECGLib.export.text import number
-from ScarSegECGLib.measure.agreement import ECG_IS_NO_FINDING
 from ScarSegECGLib.measure.scar_parts import CORE, GREY, MVO, REST
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML
+from ScarSegECGLib.wording import ECG_IS_NO_FINDING
 
 UNKNOWN = "–"
 VERDICTS = {None: UNKNOWN, "agree": "agree", "disagree": "disagree", "ecg cannot tell": "ECG cannot tell"}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult, SegmentRow
 from ScarSegECGLib.export.text import number, without_paths
-from ScarSegECGLib.measure.result import described
 from ScarSegECGLib.measure.segments import rests_on_little
+from ScarSegECGLib.wording import agreement_reason, described, words
 
 FILE_NAME = "segments.csv"
 
@@ -75,10 +75,10 @@ def _line(row: SegmentRow, result: ScarResult) -> list[str]:
         _with_percent_sign(row.transmurality_bin),
         number(row.wall_thickness_mm, 2),
         number(row.ecg_percent, 2),
-        row.agreement or "",
-        _cell(row.agreement_reason),
-        _cell(described(result.method, result.ecg_use)),
-        _cell(result.anatomy.mode),
+        str(row.agreement or ""),
+        _cell(agreement_reason(row.agreement_reason)),
+        _cell(described(result.method, result.shown)),
+        _cell(words(result.anatomy.division)),
     ]
 
 

@@ -12,18 +12,17 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from ScarSegECGLib.case import Contrast
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Contrast, Fact, LgeNote
 from ScarSegECGLib.lge.study import ImageSet
 
 COMPLETE = 0.7
-TAKEN = "Taken from the study: "
 _LIST = "`scarsegecg lge` lists them"
 
 
 def choose(
     sets: Sequence[ImageSet], *, series: str | None = None, image: Contrast | None = None
-) -> tuple[ImageSet, tuple[str, ...]]:
+) -> tuple[ImageSet, tuple[Fact, ...]]:
     """The set to read, and notes on what was chosen and what else there was.
 
     Parameters
@@ -52,7 +51,7 @@ def choose(
     return chosen, (_said(chosen, fitting, sets),) if len(sets) > 1 else ()
 
 
-def _asked_for(sets: Sequence[ImageSet], series: str, image: Contrast | None) -> tuple[ImageSet, tuple[str, ...]]:
+def _asked_for(sets: Sequence[ImageSet], series: str, image: Contrast | None) -> tuple[ImageSet, tuple[Fact, ...]]:
     wanted = [s for s in sets if series in (*s.series_uids, *s.series_numbers)]
     if not wanted:
         there = list(dict.fromkeys(n for s in sets for n in s.series_numbers if n))
@@ -65,7 +64,7 @@ def _asked_for(sets: Sequence[ImageSet], series: str, image: Contrast | None) ->
             chosen = _best(of_verdict)
             return chosen, (_said(chosen, of_verdict, sets),) if len(of_verdict) > 1 else ()
     chosen = _best(wanted)
-    return chosen, (f"{TAKEN}{chosen.name}, as asked for, although it was taken for {chosen.taken_for}.",)
+    return chosen, (Fact(LgeNote.TAKEN_AS_ASKED, name=chosen.name, taken_for=chosen.taken_for),)
 
 
 def _of_kind(sets: Sequence[ImageSet], image: Contrast) -> list[ImageSet]:
@@ -109,19 +108,18 @@ def _rank(images: ImageSet, longest_mm: float) -> tuple[object, ...]:
     )
 
 
-def _said(chosen: ImageSet, fitting: Sequence[ImageSet], sets: Sequence[ImageSet]) -> str:
-    """One note: what was taken, why, and what else would have done."""
-    others = [s for s in fitting if s is not chosen]
-    why = f"{chosen.taken_for}, {chosen.kind}, {chosen.slices} slices"
-    if chosen.verdict == "possible":
-        why += "; nothing says that it is LGE, but it is the only short-axis stack that is nothing else: check it"
-    text = f"{TAKEN}{chosen.name} of {len(sets)} sets of images ({why})."
-    if others:
-        listed = "; ".join(
-            f"{s.name}, {s.kind}, {s.slices} slices" + (", not readable" if s.unfit else "") for s in others[:6]
-        )
-        text += f" Also there, not taken: {listed}{'; ...' * (len(others) > 6)}."
-    return text
+def _said(chosen: ImageSet, fitting: Sequence[ImageSet], sets: Sequence[ImageSet]) -> Fact:
+    """What was taken, why, and what else would have done."""
+    return Fact(
+        LgeNote.TAKEN,
+        name=chosen.name,
+        sets=len(sets),
+        taken_for=chosen.taken_for,
+        kind=str(chosen.kind),
+        slices=chosen.slices,
+        only_possible=chosen.verdict == "possible",
+        others=tuple((s.name, str(s.kind), s.slices, bool(s.unfit)) for s in fitting if s is not chosen),
+    )
 
 
 def _none_fits(sets: Sequence[ImageSet]) -> str:

@@ -6,12 +6,11 @@ import dataclasses
 
 from pydicom.dataset import Dataset
 
-from ScarSegECGLib.case import Contrast, LgeStack
+from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.facts import Contrast, Fact, LgeNote
 from ScarSegECGLib.lge.dicom_tags import GE_RAW_DATA_TYPE, image_types
 
-UNMARKED = (
-    "The files do not say whether the images are magnitude or PSIR: taken for magnitude; say which they are if not."
-)
+UNMARKED = Fact(LgeNote.CONTRAST_UNMARKED)
 
 
 def says_magnitude(header: Dataset) -> bool:
@@ -22,4 +21,5 @@ def says_magnitude(header: Dataset) -> bool:
 
 def with_contrast(stack: LgeStack, contrast: Contrast) -> LgeStack:
     """The stack with the contrast that somebody states."""
-    return dataclasses.replace(stack, contrast=contrast, notes=tuple(note for note in stack.notes if note != UNMARKED))
+    notes = tuple(note for note in stack.notes if note != UNMARKED)
+    return dataclasses.replace(stack, contrast=Contrast(contrast), notes=notes)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pydicom.dataset import FileDataset
 from pydicom.pixels import pixel_array
 
-from ScarSegECGLib.case import Contrast, LgeStack, SourceSlice
+from ScarSegECGLib.case import LgeStack, SourceSlice
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Contrast, Fact
 from ScarSegECGLib.lge.choose_series import choose
 from ScarSegECGLib.lge.contrast import UNMARKED, says_magnitude
 from ScarSegECGLib.lge.dicom_files import DAMAGED, read_dataset
@@ -60,14 +61,14 @@ def read_dicom(path: Path, *, series: str | None = None, image: Contrast | None 
         return read_set(chosen, notes)
 
 
-def read_set(images: ImageSet, notes: tuple[str, ...] = ()) -> LgeStack:
+def read_set(images: ImageSet, notes: tuple[Fact, ...] = ()) -> LgeStack:
     """Read one set of images as a stack.
 
     Parameters
     ----------
     images : ImageSet
         Of a study that is still opened.
-    notes : tuple of str
+    notes : tuple of Fact
         To stand before the stack's own.
 
     Raises
@@ -81,9 +82,9 @@ def read_set(images: ImageSet, notes: tuple[str, ...] = ()) -> LgeStack:
     voxels, hashes = _voxels(frames)
     signed = bool((voxels < 0).any())
     when, date_notes = acquired(headers)
-    contrast: Contrast = "psir" if signed or images.kind == "psir" else "magnitude"
+    contrast = Contrast.PSIR if signed or images.kind == "psir" else Contrast.MAGNITUDE
     single = frames[0].number is None
-    if contrast == "magnitude" and single and not all(map(says_magnitude, headers)):
+    if contrast is Contrast.MAGNITUDE and single and not all(map(says_magnitude, headers)):
         date_notes += (UNMARKED,)
     stack = canonical(
         voxels,

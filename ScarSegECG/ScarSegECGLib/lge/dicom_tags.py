@@ -9,30 +9,27 @@ from typing import Literal
 
 from pydicom.dataset import Dataset
 
+from ScarSegECGLib.facts import Fact, LgeNote
+
 Kind = Literal["magnitude", "psir", "phase"]
 
 GE_RAW_DATA_TYPE = 0x0043102F
 _EARLIEST_YEAR = 1980  # the first human cardiac MR images; older dates are placeholders of anonymisers
 _STAMP = re.compile(r"(\d{8})(\d{2})?(\d{2})?(\d{2})?")
-_MODIFIED_NOTE = "The image's dates were removed or modified by de-identification: they were not used."
-_IMPLAUSIBLE_NOTE = "The image's date is not plausible: it was not used."
-_DISAGREE_NOTE = (
-    "The image's header gives two acquisition dates that differ: the one with the time was used. Check the MRI date."
-)
 # PS3.16 CID 7050: basic profile, retain full dates, retain modified dates.
 _BASIC_PROFILE, _FULL_DATES, _MODIFIED_DATES = "113100", "113106", "113107"
 _PHASE_SENSITIVE_TYPES = frozenset({"PSIR", "PS", "CR", "CR_IR", "R", "R_IR", "REAL"})
 _PHASE_TYPES = frozenset({"P", "PHASE", "PHASE MAP", "PHASE_MAP", "PHASE CONTRAST", "I", "IMAGINARY", "VELOCITY"})
 
 
-def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[str, ...]]:
+def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[Fact, ...]]:
     """When the images were taken, the earliest of all slices, and what the reader should know about it.
 
     AcquisitionDateTime comes first, then AcquisitionDate, ContentDate and StudyDate, each with its time. The
     scanner's local time is kept without its zone. Dates that de-identification removed or changed are not used.
     """
     if not all(dates_trusted(d) for d in datasets):
-        return None, (_MODIFIED_NOTE,)
+        return None, (Fact(LgeNote.DATES_REMOVED),)
     for date, time in (
         ("AcquisitionDateTime", None),
         ("AcquisitionDate", "AcquisitionTime"),
@@ -44,7 +41,7 @@ def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[str, .
         if moments:
             first = min(moments)
             if first.year < _EARLIEST_YEAR or first > datetime.now() + timedelta(days=1):
-                return None, (_IMPLAUSIBLE_NOTE,)
+                return None, (Fact(LgeNote.DATE_IMPLAUSIBLE),)
             return first, _disagreement(datasets, first)
     return None, ()
 
@@ -64,11 +61,11 @@ def dates_trusted(dataset: Dataset) -> bool:
     return stated == "UNMODIFIED" or _BASIC_PROFILE not in codes or _FULL_DATES in codes
 
 
-def _disagreement(datasets: Sequence[Dataset], used: datetime) -> tuple[str, ...]:
+def _disagreement(datasets: Sequence[Dataset], used: datetime) -> tuple[Fact, ...]:
     """A note where the acquisition date given twice is two dates: something shifted one of them."""
     days = [m for d in datasets if (m := _moment(str(d.get("AcquisitionDate") or ""))) is not None]
     if days and min(abs((day - used).days) for day in days) > 1:
-        return (_DISAGREE_NOTE,)
+        return (Fact(LgeNote.DATES_DISAGREE),)
     return ()
 
 

@@ -96,7 +96,7 @@ def load(
 
 def contrast_of_values(voxels: NDArray) -> Contrast:
     """Signed values are phase-sensitive; values alone cannot tell a magnitude image."""
-    return "psir" if bool((voxels < 0).any()) else "unknown"
+    return Contrast.PSIR if bool((voxels < 0).any()) else Contrast.UNKNOWN
 
 
 @contextmanager

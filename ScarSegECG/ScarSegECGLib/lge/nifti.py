@@ -7,16 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_geometry
 from ScarSegECGLib.lge.hashing import sha256_of_file
 from ScarSegECGLib.lge.itk_image import contrast_of_values, load
 from ScarSegECGLib.lge.orientation import canonical
 
 _SCALE_TOLERANCE = 0.02
-_SCALE_NOTE = (
-    "The voxel size in the orientation matrix (sform) differs from the one in pixdim: pixdim's was used. "
-    "Check the lengths if the file came from another tool."
-)
 
 
 def read_nifti(path: Path) -> LgeStack:
@@ -37,13 +34,13 @@ def read_nifti(path: Path) -> LgeStack:
     InputError
     """
     voxels, ijk_to_ras, fields = load(path)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     if int(fields.get("sform_code", "0")) > 0:
         sform = np.array([[float(x) for x in fields[f"srow_{row}"].split()] for row in "xyz"])
         check_geometry(np.vstack([sform, [0.0, 0.0, 0.0, 1.0]]))  # ITK falls back to the qform in silence
         pixdim = np.array([float(fields[f"pixdim[{axis}]"]) for axis in (1, 2, 3)])
         if np.any(np.abs(np.linalg.norm(sform[:, :3], axis=0) - pixdim) > _SCALE_TOLERANCE * pixdim):
-            notes = (_SCALE_NOTE,)
+            notes = (Fact(LgeNote.SCALE_DIFFERS),)
     known = int(fields.get("sform_code", "0")) > 0 or int(fields.get("qform_code", "0")) > 0
     return canonical(
         voxels,

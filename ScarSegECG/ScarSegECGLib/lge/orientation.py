@@ -19,8 +19,9 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import Contrast, LgeStack, Storage
+from ScarSegECGLib.case import LgeStack, Storage
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Contrast, Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_geometry, check_three_dimensional
 
 # Patient space, RAS, of unit length.
@@ -34,19 +35,6 @@ SHORT_AXIS_LIMIT_DEG = 45.0
 # long axis. Real two- and four-chamber views lie 74 to 87 degrees from it.
 LONG_AXIS_VIEW_DEG = 68.0
 
-ASSUMED = (
-    "The file has no orientation: it was assumed that the first slice is the apex, the right ventricle is on the "
-    "image left and the anterior wall is up. Check this before using segment numbers."
-)
-SLICE_AXIS_UNCLEAR = (
-    "The slice direction is not clear from the voxel sizes: the axis closest to the usual long axis of the left "
-    "ventricle was taken."
-)
-FAR_FROM_SHORT_AXIS = (
-    "The slice direction in the file's header is {angle:.0f} degrees from that of usual short-axis slices, so the "
-    "header may not hold the true pose. Check that the right ventricle is on the image left and the anterior wall up."
-)
-
 
 def canonical(
     voxels_stored: NDArray,
@@ -54,9 +42,9 @@ def canonical(
     *,
     orientation_known: bool = True,
     acquired: datetime | None = None,
-    contrast: Contrast = "unknown",
+    contrast: Contrast = Contrast.UNKNOWN,
     sha256: str = "",
-    notes: tuple[str, ...] = (),
+    notes: tuple[Fact, ...] = (),
 ) -> LgeStack:
     """Turn a stored array into a stack in canonical storage.
 
@@ -91,7 +79,7 @@ def canonical(
     directions = vectors / spacing[:, None]
 
     slice_axis, clear = _slice_axis(directions, spacing, orientation_known)
-    more_notes: list[str] = [] if clear else [SLICE_AXIS_UNCLEAR]
+    more_notes = [] if clear else [Fact(LgeNote.SLICE_AXIS_UNCLEAR)]
     if orientation_known:
         storage = _anatomical_storage(directions, slice_axis)
         angle = short_axis_angle_deg(directions[slice_axis])
@@ -101,18 +89,18 @@ def canonical(
                 "give the short-axis LGE stack."
             )
         if angle > SHORT_AXIS_LIMIT_DEG:
-            more_notes.append(FAR_FROM_SHORT_AXIS.format(angle=angle))
+            more_notes.append(Fact(LgeNote.POSE_DOUBTFUL, angle=angle))
     else:
         row, column = (axis for axis in range(3) if axis != slice_axis)
         storage = Storage((slice_axis, row, column))
-        more_notes.append(ASSUMED)
+        more_notes.append(Fact(LgeNote.ORIENTATION_ASSUMED))
     return LgeStack(
         voxels=storage.to_canonical(np.asarray(voxels_stored, dtype=np.float32)),
         ijk_to_ras=_canonical_matrix(stored, storage, shape),
         storage=storage,
         stored_ijk_to_ras=stored,
         acquired=acquired,
-        contrast=contrast,
+        contrast=Contrast(contrast),
         orientation_known=orientation_known,
         sha256=sha256,
         notes=(*notes, *more_notes),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Anatomy, LgeStack, ScarResult
+from ScarSegECGLib.facts import Code, Fact, LgeNote
 
 Floats = NDArray[np.float64]
 
@@ -48,13 +49,15 @@ class SliceShifts:
         """Which slices are moved, shape (slice,)."""
         return np.asarray(self.pixels.any(axis=1))
 
-    def sentence(self) -> str:
-        """What was found, for the reader; slices are counted from the apex, from 1."""
-        named = [
-            f"{k + 1} ({np.linalg.norm(self.mm[k]):.0f} mm, confidence {self.confidence[k]:.2f})"
-            for k in np.flatnonzero(self.moved)
-        ]
-        return f"displaced against the others, counted from the apex: {', '.join(named)}" if named else "none displaced"
+    def fact(self, code: Code) -> Fact:
+        """The displaced slices, counted from 1 at the apex, as parameters of a fact."""
+        slices = np.flatnonzero(self.moved)
+        return Fact(
+            code,
+            slices=tuple(int(k) + 1 for k in slices),
+            mm=tuple(float(np.linalg.norm(self.mm[k])) for k in slices),
+            confidence=tuple(float(self.confidence[k]) for k in slices),
+        )
 
 
 def estimate_shifts(
@@ -153,11 +156,11 @@ def move(voxels: NDArray, pixels: NDArray[np.integer]) -> NDArray:
 
 
 def corrected(stack: LgeStack, shifts: SliceShifts) -> LgeStack:
-    """The stack with displaced slices moved back in line, on the same grid, and a note that says which."""
+    """The stack with displaced slices moved back in line, on the same grid, with a note."""
     if not shifts.moved.any():
         return stack
-    note = f"Slices were moved in line before measuring: {shifts.sentence()}; results lie on the images as acquired."
-    return replace(stack, voxels=move(stack.voxels, shifts.pixels), notes=(*stack.notes, note))
+    notes = (*stack.notes, shifts.fact(LgeNote.SHIFTS_CORRECTED))
+    return replace(stack, voxels=move(stack.voxels, shifts.pixels), notes=notes)
 
 
 def native_anatomy(anatomy: Anatomy, shifts: SliceShifts, spacing: tuple[float, float, float]) -> Anatomy:

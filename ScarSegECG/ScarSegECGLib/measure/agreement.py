@@ -9,13 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ScarSegECGLib.case import Agreement, Conduction
-
-ECG_IS_NO_FINDING = (
-    "The ECG estimate per segment was learned from simulated scars alone and sees scar in ECGs of healthy people too: "
-    "it is no finding."
-)
-"""Said wherever an estimate or a verdict stands."""
+from ScarSegECGLib.facts import Agreement, AgreementReason, Conduction, Fact
 
 RELIABLE_SEGMENTS = frozenset({1, 2, 7, 8, 9})
 """Basal and mid anterior and septal wall. Left out: 3, which ECG criteria count with the inferior wall (ISHNE lead
@@ -31,18 +25,10 @@ LV, one whole segment, so that smaller scar may leave no sign."""
 ALIKE_PERCENT = 40.0
 """Extents further apart than this do not agree, though there is scar on both."""
 
-_SILENT: dict[str, str] = {
-    "lbbb": "left bundle branch block hides infarct signs",
-    "paced": "paced rhythm hides infarct signs",
-    "unknown": "QRS wide or not measured, of no known pattern",
-}
-_CAUTION: dict[str, str] = {
-    "rbbb": "right bundle branch block",
-    "lafb": "left anterior fascicular block",
-    "lvh": "voltage criteria of LV hypertrophy",
-}
+_SILENT = (Conduction.LBBB, Conduction.PACED, Conduction.UNKNOWN)
+_CAUTION = (Conduction.RBBB, Conduction.LAFB, Conduction.LVH)
 
-Verdict = tuple[Agreement | None, str]
+Verdict = tuple[Agreement | None, Fact | None]
 
 
 def agreement_table(
@@ -51,7 +37,7 @@ def agreement_table(
     conduction: Conduction,
     ecg_used: bool,
     *,
-    why_not_used: str = "",
+    why_not_used: tuple[Fact, ...] = (),
 ) -> tuple[Verdict, ...]:
     """Agree, disagree or "ecg cannot tell" for every segment, with the reason.
 
@@ -61,11 +47,11 @@ def agreement_table(
         Scar in each segment on the image, 0..100; ``None`` where not imaged.
     ecg_percent : sequence of float or None, or None
         The same as estimated from the ECG alone; ``None`` where there is no estimate.
-    conduction : str
+    conduction : Conduction
     ecg_used : bool
         False where the ECG did not count (missing, too old, paced ...).
-    why_not_used : str
-        Printed as the reason.
+    why_not_used : tuple of Fact
+        The reason where it did not (:class:`ScarSegECGLib.facts.EcgReason`).
 
     Returns
     -------
@@ -80,37 +66,37 @@ def agreement_table(
     ecg = [None] * len(image_percent) if ecg_percent is None else list(ecg_percent)
     if len(ecg) != len(image_percent):
         raise ValueError(f"{len(image_percent)} image segments but {len(ecg)} ECG segments")
+    conduction, silent = Conduction(conduction), Agreement.CANNOT_TELL
     verdicts: list[Verdict] = []
     for number, (image, estimate) in enumerate(zip(image_percent, ecg, strict=True), start=1):
         if image is None:
-            verdicts.append((None, "segment not imaged"))
+            verdicts.append((None, Fact(AgreementReason.NOT_IMAGED)))
         elif not ecg_used:
-            verdicts.append(("ecg cannot tell", why_not_used or "ECG not used"))
+            verdicts.append((silent, Fact(AgreementReason.ECG_NOT_USED, use=why_not_used)))
         elif conduction in _SILENT:
-            verdicts.append(("ecg cannot tell", _SILENT[conduction]))
+            verdicts.append((silent, Fact(AgreementReason.SILENT, conduction=conduction)))
         elif estimate is None:
-            verdicts.append(("ecg cannot tell", "no ECG estimate for this segment"))
+            verdicts.append((silent, Fact(AgreementReason.NO_ESTIMATE)))
         else:
-            verdict, reason = _weigh(number, image, estimate)
-            caution = f"; caution: {_CAUTION[conduction]}" if conduction in _CAUTION else ""
-            verdicts.append((verdict, reason + caution))
+            verdict, why = _weigh(number, image, estimate)
+            caution = conduction if conduction in _CAUTION else None
+            verdicts.append((verdict, Fact(why, image=image, ecg=estimate, caution=caution)))
     return tuple(verdicts)
 
 
-def _weigh(number: int, image: float, ecg: float) -> tuple[Agreement, str]:
+def _weigh(number: int, image: float, ecg: float) -> tuple[Agreement, AgreementReason]:
     """One imaged segment with an ECG estimate and readable conduction."""
     seen, said = image >= IMAGE_POSITIVE_PERCENT, ecg >= ECG_POSITIVE_PERCENT
-    figures = f"image {image:.0f} %, ECG {ecg:.0f} %"
     if number not in RELIABLE_SEGMENTS:
-        return "ecg cannot tell", f"the ECG localises scar poorly in this wall: {figures}"
+        return Agreement.CANNOT_TELL, AgreementReason.POOR_WALL
     if not seen and not said:
-        return "agree", f"no scar on either: {figures}"
+        return Agreement.AGREE, AgreementReason.NONE_ON_EITHER
     if seen and said:
         if abs(image - ecg) <= ALIKE_PERCENT:
-            return "agree", f"scar on both: {figures}"
-        return "ecg cannot tell", f"scar on both, but of very different extent: {figures}"
+            return Agreement.AGREE, AgreementReason.ON_BOTH
+        return Agreement.CANNOT_TELL, AgreementReason.EXTENTS_DIFFER
     if said:
-        return "disagree", f"the ECG suggests scar that the image does not show: {figures}"
+        return Agreement.DISAGREE, AgreementReason.ECG_ALONE
     if image < ECG_POSITIVE_PERCENT:
-        return "ecg cannot tell", f"scar this small may leave no ECG sign: {figures}"
-    return "disagree", f"the image shows scar without ECG sign: {figures}; a normal ECG does not rule it out"
+        return Agreement.CANNOT_TELL, AgreementReason.TOO_SMALL
+    return Agreement.DISAGREE, AgreementReason.IMAGE_ALONE

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import Contrast
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Contrast, Method
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.remote import remote_myocardium
@@ -48,8 +48,8 @@ class MethodScore:
         % of the LV, over the cases with expert scar; NaN without any.
     false_scar : float
         Mean scar found in cases without expert scar, % of the LV; NaN without any such.
-    described : str
-        The rule with its parameters and its remote region, as printed.
+    method : Method
+        The rule with its parameters and its remote region.
     behind_best : tuple of three float
         Mean difference in Dice to the best rule, paired by case, and its 95 % bootstrap interval (best minus this
         one); zeros for the best itself.
@@ -64,7 +64,7 @@ class MethodScore:
     mean_bias: float
     sd_bias: float
     false_scar: float
-    described: str
+    method: Method
     behind_best: tuple[float, float, float]
 
 
@@ -121,7 +121,7 @@ def compare_methods(
     """
     dice: dict[str, list[float | None]] = {name: [] for name, _, _ in rules}
     bias: dict[str, list[float]] = {name: [] for name, _, _ in rules}
-    described: dict[str, str] = {}
+    told: dict[str, Method] = {}
     with_scar = []
     for case in cases:
         cavity, wall, expert = case.cavity, case.myocardium, case.scar
@@ -144,7 +144,7 @@ def compare_methods(
                 left_out(name, error)
                 dice.pop(name)
                 continue
-            described[name] = found.described
+            told[name] = found.method
             dice[name].append(overlap(found.mask, expert, spacing, distance=False).dice)
             bias[name].append(100.0 * (np.count_nonzero(found.mask) - np.count_nonzero(expert)) / size)
     if not with_scar:
@@ -170,7 +170,7 @@ def compare_methods(
                 mean_bias=_mean(off[scarred]),
                 sd_bias=float(off[scarred].std()) if scarred.any() else float("nan"),
                 false_scar=_mean(off[~scarred]),
-                described=described[name],
+                method=told[name],
                 behind_best=(_mean(gap), float(interval[0]), float(interval[1])),
             )
         )

@@ -20,6 +20,7 @@ from ScarSegECGLib.case import (
     LgeStack,
     SegmentRow,
 )
+from ScarSegECGLib.facts import Contrast, Division, Fact, Method, PartsRule, ScarSource
 from ScarSegECGLib.measure.burden import burden
 from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.grey_zone import GreyZone, grey_zone
@@ -30,9 +31,9 @@ from ScarSegECGLib.measure.rule import per_slice, scar_by_rule
 from ScarSegECGLib.measure.scar_parts import parts_of
 from ScarSegECGLib.measure.segments import segment_table
 from ScarSegECGLib.measure.threshold import METHODS as RULES
-from ScarSegECGLib.measure.threshold import NOT_USED, Per
+from ScarSegECGLib.measure.threshold import Per
 
-MANUAL = "manual"
+MANUAL = ScarSource.MANUAL
 METHODS = (MANUAL, *RULES)
 MVO = 4
 TERRITORIES = tuple(usual_territory(number) for number in range(1, 18))
@@ -44,14 +45,11 @@ class ContourMeasures:
 
     Attributes
     ----------
-    method, remote : str
-        As printed: the rule with its parameters, and where remote myocardium was taken.
-    n_sd : float or None
-        Standard deviations above remote, of the n-SD rule alone.
-    per : {"slice", "stack", ""}
-        What shares one threshold (or scale); "" for manual contours.
-    contrast : {"magnitude", "psir", "unknown"}
-    aha_mode : str
+    method : Method
+        The rule with its parameters, and where remote myocardium was taken if it uses one.
+    contrast : Contrast
+        Of the images.
+    division : Division
         How the wall was divided.
     thresholds : tuple of float or None, length = slices
         As :class:`ScarSegECGLib.measure.threshold.ScarMask` has them; empty for manual contours.
@@ -62,12 +60,12 @@ class ContourMeasures:
     core_ml, grey_ml : float or None
         Core and grey zone inside the scar, both without MVO; ``None`` where the image's contrast is unknown, and for a
         grey zone that no slice leaves room for. 0 where there is no scar.
-    grey_remark : str
-        In how many slices the grey zone could not be told; "" where it could in all.
+    grey_remark : Fact or None
+        In how many slices the grey zone could not be told.
     rest_ml : float or None
         Scar that is none of core, grey zone and MVO: darker than the grey zone's limit, but not enclosed.
-    core_rule : str
-        How core and grey zone were told apart; "" where they were not.
+    core_rule : PartsRule or None
+        How core and grey zone were told apart; ``None`` where they were not.
     territories : dict
         Scar in % of the wall of each *usual* coronary territory; ``None`` where not imaged.
     patterns : tuple of IslandPattern
@@ -77,24 +75,21 @@ class ContourMeasures:
         The scar, MVO counted in, and the MVO alone.
     remote_mean, remote_sd : tuple of float or None, length = slices
         Of the remote region; ``None`` where a slice has no myocardium.
-    warnings : tuple of str
-        What speaks against the scar, or against the remote region that it or its core rests on, a sentence each.
+    warnings : tuple of Fact
+        What speaks against the scar, or against the remote region that it or its core rests on.
     """
 
-    method: str
-    remote: str
-    n_sd: float | None
-    per: str
-    contrast: str
-    aha_mode: str
+    method: Method
+    contrast: Contrast
+    division: Division
     thresholds: tuple[float | None, ...]
     scar: Burden
     mvo_ml: float
     core_ml: float | None
     grey_ml: float | None
-    grey_remark: str
+    grey_remark: Fact | None
     rest_ml: float | None
-    core_rule: str
+    core_rule: PartsRule | None
     territories: dict[str, float | None]
     patterns: tuple[IslandPattern, ...]
     segments: tuple[SegmentRow, ...]
@@ -102,12 +97,7 @@ class ContourMeasures:
     mvo: NDArray[np.bool_]
     remote_mean: tuple[float | None, ...] = ()
     remote_sd: tuple[float | None, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def warning(self) -> str:
-        """All warnings in one line; "" where there is none."""
-        return " ".join(self.warnings)
+    warnings: tuple[Fact, ...] = ()
 
 
 def contours_of(labels: LabelArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -160,12 +150,11 @@ def measure_contours(
     spacing, voxel_ml, contrast = stack.spacing, stack.voxel_ml, stack.contrast
     healthy = remote_myocardium(image, cavity, wall, spacing, drawn)
     levels: tuple[float | None, ...] = ()
-    number: float | None = None
-    warnings: tuple[str, ...] = ()
+    told, warnings = Method(ScarSource.MANUAL, contrast=contrast), ()
     statistics = per_slice(healthy.mean), per_slice(healthy.sd)
     if method == MANUAL:
         mvo = near == MVO
-        scar, printed, where = (near == SCAR) | mvo, "manual contours", NOT_USED
+        scar = (near == SCAR) | mvo
     else:
         found = scar_by_rule(
             image,
@@ -180,16 +169,15 @@ def measure_contours(
             fwhm_region=peak,
             smallest_island_ml=smallest_island_ml,
         )
-        scar, printed, where, warnings = found.mask, found.method, found.remote, found.warnings
+        scar, told, warnings = found.mask, found.method, found.warnings
         mvo = mvo_within(image, cavity, wall, spacing, scar, healthy)  # whatever the rule's own limit
-        number = found.n_sd
         levels = _of_all_slices(found.thresholds, box[0].start, len(labels))
         statistics = found.remote_mean, found.remote_sd
     zones: GreyZone | None = None
-    if contrast != "unknown":
+    if contrast != Contrast.UNKNOWN:
         zones = grey_zone(image, cavity, wall, spacing, scar=scar, contrast=contrast, remote=healthy)
-    if zones or where != NOT_USED:
-        shared = per if where != NOT_USED else "slice"
+    if zones or told.remote is not None:
+        shared = per if told.remote is not None else "slice"
         doubts = remote_doubts(image, cavity, wall, spacing, healthy, per=shared, drawn_scar=near >= SCAR)
         warnings = tuple(dict.fromkeys(warnings + doubts))
     own = replace(anatomy, cavity=anatomy.cavity[box], myocardium=anatomy.myocardium[box], aha=anatomy.aha[box])
@@ -198,12 +186,9 @@ def measure_contours(
     mask, dark = np.zeros(labels.shape, bool), np.zeros(labels.shape, bool)
     mask[box], dark[box] = scar, mvo
     return ContourMeasures(
-        method=printed,
-        remote=where,
-        n_sd=number,
-        per="" if method == MANUAL else per,
+        method=told,
         contrast=contrast,
-        aha_mode=anatomy.mode,
+        division=anatomy.division,
         thresholds=levels,
         scar=burden(scar, wall, voxel_ml),
         mvo_ml=parts.mvo.ml,

@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Anatomy, IslandPattern
+from ScarSegECGLib.facts import AnatomyNote, Doubt, Fact, Pattern, ScarRemark
 from ScarSegECGLib.measure.pattern import island_patterns
 
 _WIDER_APEX = 1.5
 # What the division notes and no figure suffers from, or what is said of the input already.
-_NO_DOUBT = (
-    "RV insertions given by the reader",
-    "Segment 17 is not imaged",
-    "The file has no orientation",
-    "Slices off the long axis",
+NO_DOUBT = (
+    AnatomyNote.INSERTIONS_GIVEN,
+    AnatomyNote.NO_APEX,
+    AnatomyNote.ORIENTATION_ASSUMED,
+    AnatomyNote.OFF_AXIS,
 )
 
 
@@ -23,8 +24,8 @@ def mask_doubts(
     scar: NDArray[np.bool_],
     spacing: tuple[float, float, float],
     patterns: tuple[IslandPattern, ...] | None = None,
-) -> tuple[str, ...]:
-    """Doubts about the contours, their division and the scar, a sentence each.
+) -> tuple[Fact, ...]:
+    """Doubts about the contours, their division and the scar.
 
     Parameters
     ----------
@@ -40,14 +41,14 @@ def mask_doubts(
     lv = np.flatnonzero(area)
     half = len(lv) // 2
     if half and area[lv[:half]].mean() > _WIDER_APEX * area[lv[-half:]].mean():
-        said.append("The cavity is larger at the apical end: check that the slices run from apex to base.")
-    said += [note for note in anatomy.notes if not note.startswith(_NO_DOUBT)]
+        said.append(Fact(Doubt.WIDER_APEX))
+    said += [note for note in anatomy.notes if note.code not in NO_DOUBT]
     if patterns is None:
         patterns = island_patterns(scar, anatomy.cavity, anatomy.myocardium, spacing)
-    kinds: dict[tuple[str, str], list[float]] = {}
+    kinds: dict[tuple[Pattern, ScarRemark], list[float]] = {}
     for found in patterns:
         if found.remark:
             kinds.setdefault((found.pattern, found.remark), []).append(found.ml)
     for (pattern, remark), ml in kinds.items():
-        said.append(f"{len(ml)} {pattern} scar island(s), {sum(ml):.1f} ml: {remark}.")
+        said.append(Fact(Doubt.UNUSUAL_SCAR, pattern=pattern, remark=remark, count=len(ml), ml=sum(ml)))
     return tuple(said)

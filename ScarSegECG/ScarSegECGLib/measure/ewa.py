@@ -42,7 +42,7 @@ def ewa(
     healthy: Remote,
     *,
     per: str = "slice",
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], str]:
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Scar from intensity, neighbourhood and wall depth together.
 
     Intensities are put on a scale where remote myocardium (median) is 0 and blood (median) is 1, per slice or once for
@@ -65,9 +65,7 @@ def ewa(
     mask : bool array, same shape
     levels : float64 array, shape (slice,)
         Intensity at which intensity alone is undecided; NaN without myocardium.
-    name : str
     """
-    name = "expectation maximisation with neighbour, depth and partial-volume weights (MVO counted)"
     zero, scale = _scale(image, cavity, myocardium, healthy, per)
     relative = np.clip((image - zero[:, None, None]) / scale[:, None, None], -0.5, 2.5).astype(np.float32)
     wall = myocardium.astype(np.float32)
@@ -99,7 +97,7 @@ def ewa(
     scar, _ = fill_mvo(scar, myocardium, cavity, spacing)
     scar = drop_small_islands(scar, share_of_largest=SMALLEST_ISLAND)
     levels = zero + (dark + HALFWAY * (bright - dark)) * scale
-    return scar, np.where(myocardium.any(axis=(1, 2)), levels, np.nan), name
+    return scar, np.where(myocardium.any(axis=(1, 2)), levels, np.nan)
 
 
 def _scale(

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import Contrast
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Contrast, Fact, PartsRemark, PartsRule
 from ScarSegECGLib.measure.remote import Region, remote_myocardium
 
 
 @dataclass(frozen=True)
 class GreyZone:
-    """Core and grey zone, bool arrays of shape (slice, row, column), disjoint; ``method`` and ``remote`` as printed.
+    """Core and grey zone, bool arrays of shape (slice, row, column), disjoint, and how they were told.
 
     ``told_apart``, bool, shape (slice,): where there is scar and room for a grey zone. Elsewhere the core's limit lies
     below the grey zone's, and no grey voxel does not mean that there is no grey zone. ``scarred``: where there is scar.
@@ -22,18 +22,15 @@ class GreyZone:
 
     core: NDArray[np.bool_]
     grey: NDArray[np.bool_]
-    method: str
-    remote: str
+    rule: PartsRule
     told_apart: NDArray[np.bool_]
     scarred: NDArray[np.bool_]
 
     @property
-    def remark(self) -> str:
-        """In how many slices the grey zone could not be told; "" where it could in all."""
+    def remark(self) -> Fact | None:
+        """In how many slices the grey zone could not be told."""
         lost, among = int((self.scarred & ~self.told_apart).sum()), int(self.scarred.sum())
-        if not lost:
-            return ""
-        return f"grey zone not determinable (half maximum below the lower limit) in {lost} of {among} slices with scar"
+        return Fact(PartsRemark.NO_ROOM, lost=lost, among=among) if lost else None
 
 
 def grey_zone(
@@ -44,7 +41,7 @@ def grey_zone(
     *,
     scar: NDArray[np.bool_] | None = None,
     mvo: NDArray[np.bool_] | None = None,
-    contrast: Contrast = "magnitude",
+    contrast: Contrast = Contrast.MAGNITUDE,
     core_fraction: float = 0.5,
     n_sd: float = 2.0,
     remote: Region = None,
@@ -95,12 +92,8 @@ def grey_zone(
     grey = region & (image > grey_level[:, None, None]) & ~core
     if mvo is not None:
         core, grey = core | (mvo & myocardium), grey & ~mvo
-    above = "the maximum" if contrast == "magnitude" else "the way from remote mean to the maximum"
-    method = (
-        f"core above {100 * core_fraction:g} % of {above}, grey zone from remote mean + {n_sd:g} SD to the core, "
-        f"per slice, contrast {contrast}"
-    )
+    rule = PartsRule(Contrast(contrast), healthy.region, core_fraction, n_sd)
     scarred = np.asarray(region.any(axis=(1, 2)))
     with np.errstate(invalid="ignore"):
         told_apart = np.asarray(scarred & (core_level > grey_level))
-    return GreyZone(core, grey, method, healthy.description, told_apart, scarred)
+    return GreyZone(core, grey, rule, told_apart, scarred)

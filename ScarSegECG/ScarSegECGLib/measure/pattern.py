@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import IslandPattern, Pattern
+from ScarSegECGLib.case import IslandPattern
+from ScarSegECGLib.facts import Pattern, ScarRemark
 from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.islands import scar_islands
 from ScarSegECGLib.measure.remote import slice_centres
@@ -77,19 +78,19 @@ def island_patterns(
     return tuple(patterns)
 
 
-def _remark(pattern: Pattern, coverage: tuple[float, float, float], touches_endocardium: bool) -> str:
-    if pattern not in ("subendocardial", "transmural"):
-        return "non-ischaemic pattern or false positive"
+def _remark(pattern: Pattern, coverage: tuple[float, float, float], touches_endocardium: bool) -> ScarRemark | None:
+    if pattern not in (Pattern.SUBENDOCARDIAL, Pattern.TRANSMURAL):
+        return ScarRemark.NON_ISCHAEMIC
     if coverage[2] > coverage[0] + _OUTWARD:
-        return "fuller outside than inside, which is no ischaemic wavefront"
-    return "" if touches_endocardium else "nowhere touches the endocardium: non-ischaemic pattern or false positive"
+        return ScarRemark.FULLER_OUTSIDE
+    return None if touches_endocardium else ScarRemark.OFF_ENDOCARDIUM
 
 
 def _classify(inner: float, middle: float, outer: float) -> Pattern:
     if min(inner, middle, outer) >= _FILLED:
-        return "transmural"
+        return Pattern.TRANSMURAL
     if inner <= _SPARED and outer > middle:
-        return "epicardial"
+        return Pattern.EPICARDIAL
     if inner <= _SPARED or inner < 0.5 * middle:
-        return "mid-wall"
-    return "subendocardial"
+        return Pattern.MID_WALL
+    return Pattern.SUBENDOCARDIAL

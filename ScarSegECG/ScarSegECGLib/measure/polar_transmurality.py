@@ -9,6 +9,7 @@ from ScarSegECGLib.anatomy.polar import direction_deg
 from ScarSegECGLib.anatomy.segments import APICAL, CAP
 from ScarSegECGLib.anatomy.soft import rings_of
 from ScarSegECGLib.case import Anatomy
+from ScarSegECGLib.facts import AhaMode
 from ScarSegECGLib.measure.transmurality import wall_chords
 
 BINS = 72
@@ -42,7 +43,7 @@ def transmurality_map(
     chords = wall_chords(scar, anatomy.cavity, anatomy.myocardium, spacing)
     anterior, inferior = anatomy.insertions_deg.T
     turned = (direction_deg(chords.middle_mm - anatomy.centres_mm[:, None]) - anterior[:, None]) % 360.0
-    if anatomy.mode.startswith("landmark"):
+    if anatomy.mode == AhaMode.LANDMARK:
         septum = ((inferior - anterior) % 360.0)[:, None]
         free = _SEPTUM + (turned - septum) * (360.0 - _SEPTUM) / (360.0 - septum)
         stretched = np.where(turned < septum, turned * _SEPTUM / septum, free)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Doubt, Fact, RemoteRegion, RemoteSource
 
 SECTOR_DEGREES = 60.0
 """One sixth of the wall: as wide as an AHA segment, so that a dark no-reflow core is too small to pass for remote."""
@@ -34,12 +35,8 @@ class Remote:
     mean, sd : float64 arrays, shape (slice,)
         Mean and standard deviation of the intensity; NaN where a slice has no remote voxel.
     median : float64 array, shape (slice,)
-    description : str
-        As printed.
-    source : str
-        The description without the slices that share one mean and SD.
-    chosen : bool
-        By the reader, not automatically.
+    region : RemoteRegion
+        Where it was taken from.
     per : {"slice", "stack", ""}
         What shares one mean and SD; "" where they are to be made anew.
     """
@@ -48,10 +45,13 @@ class Remote:
     mean: NDArray[np.float64]
     sd: NDArray[np.float64]
     median: NDArray[np.float64]
-    description: str
-    source: str = ""
-    chosen: bool = False
+    region: RemoteRegion = RemoteRegion()
     per: str = ""
+
+    @property
+    def chosen(self) -> bool:
+        """By the reader, not automatically."""
+        return self.region.source is not RemoteSource.AUTOMATIC
 
     def __getitem__(self, box: tuple[slice, slice, slice]) -> Remote:
         """The same region as part of the stack sees it; ``box`` may cut nothing of it off in the plane."""
@@ -79,7 +79,7 @@ def remote_myocardium(
     given: Region = None,
     *,
     per: str = "slice",
-    name: str = "drawn by the reader",
+    of: RemoteRegion = RemoteRegion(RemoteSource.DRAWN),
 ) -> Remote:
     """Remote myocardium per slice and its intensity statistics.
 
@@ -98,8 +98,8 @@ def remote_myocardium(
         something else is to share them.
     per : {"slice", "stack"}
         "stack" pools the statistics of every slice.
-    name : str
-        What a given mask is, as printed behind "remote region".
+    of : RemoteRegion
+        What a given mask is.
 
     Raises
     ------
@@ -115,16 +115,13 @@ def remote_myocardium(
     if isinstance(given, Remote):
         if given.per == per and np.array_equal(np.isfinite(given.mean), shown):
             return given
-        mask, source, chosen = given.mask, given.source or given.description, given.chosen
+        mask, region = given.mask, given.region
     elif given is not None:
-        mask = given & myocardium
+        mask, region = given & myocardium, of
         if not mask.any():
             raise InputError("the remote region has no voxel in the myocardium: draw it inside the wall")
-        source, chosen = f"remote region {name}", True
     else:
-        mask = _darkest_sectors(image, cavity, myocardium, spacing)
-        source = f"remote region found automatically: darkest {SECTOR_DEGREES:.0f} degree sector of each slice"
-        chosen = False
+        mask, region = _darkest_sectors(image, cavity, myocardium, spacing), RemoteRegion()
     count = len(image)
     mean, sd, median = (np.full(count, np.nan) for _ in range(3))
     held: NDArray[np.bool_] = np.asarray(mask.any(axis=(1, 2)))
@@ -133,11 +130,10 @@ def remote_myocardium(
         for z in np.flatnonzero(shown):
             alone = per == "slice" and held[z]
             mean[z], sd[z], median[z] = _statistics(image[z][mask[z]]) if alone or pooled is None else pooled
-    described = source
-    if chosen and per == "slice" and (borrowing := int((shown & ~held).sum())):
-        described += f", in {int((shown & held).sum())} of {int(shown.sum())} slices"
-        described += f" (the other {borrowing} take its pooled mean and SD)"
-    return Remote(mask, mean, sd, median, described, source, chosen, per)
+    region = replace(region, held=0, shown=0)
+    if region.source is not RemoteSource.AUTOMATIC and per == "slice":
+        region = replace(region, held=int((shown & held).sum()), shown=int(shown.sum()))
+    return Remote(mask, mean, sd, median, region, per)
 
 
 def remote_doubts(
@@ -149,8 +145,8 @@ def remote_doubts(
     *,
     per: str = "slice",
     drawn_scar: NDArray[np.bool_] | None = None,
-) -> tuple[str, ...]:
-    """What speaks against a remote region, a sentence each, with its numbers.
+) -> tuple[Fact, ...]:
+    """What speaks against a remote region, with its numbers.
 
     Parameters
     ----------
@@ -165,8 +161,8 @@ def remote_doubts(
     drawn_scar : bool array, same shape, optional
         Scar that somebody drew, where there is any.
     """
-    said: list[str] = []
-    named = (remote.source or remote.description).removeprefix("remote region ")
+    said: list[Fact] = []
+    region = replace(remote.region, held=0, shown=0)
     if remote.chosen:
         own = remote_myocardium(image, cavity, myocardium, spacing, remote)
         dark = remote_myocardium(image, cavity, myocardium, spacing)
@@ -176,27 +172,23 @@ def remote_doubts(
         above = float(np.median((own.mean[both] - dark.mean[both]) / least)) if both.any() else 0.0
         wider = float(np.median(own.sd[both] / least)) if both.any() else 0.0
         if above > BRIGHTER_SD or wider > WIDER:
-            mean, other, sd, its = (np.median(v[both]) for v in (own.mean, dark.mean, own.sd, dark.sd))
+            mean, dark_mean, sd, dark_sd = (float(np.median(v[both])) for v in (own.mean, dark.mean, own.sd, dark.sd))
             said.append(
-                f"The remote region ({named}) does not look like healthy myocardium: its mean is {mean:.4g} and its SD "
-                f"{sd:.3g}, those of the darkest {SECTOR_DEGREES:.0f} degrees of the same slices {other:.4g} and "
-                f"{its:.3g} (mean {above:.1f} SD higher, SD {wider:.1f} times as large, median of {int(both.sum())} "
-                "slices). Scar in it hides scar elsewhere: choose myocardium without enhancement."
+                Fact(
+                    Doubt.REMOTE_ENHANCED,
+                    region=region,
+                    **{"mean": mean, "sd": sd, "dark_mean": dark_mean, "dark_sd": dark_sd},
+                    **{"above": above, "wider": wider, "slices": int(both.sum())},
+                )
             )
-        if per == "slice" and (borrowing := int((shown & ~held).sum())):
-            said.append(
-                f"The remote region ({named}) lies in {int((shown & held).sum())} of {int(shown.sum())} slices: the "
-                f"other {borrowing} are judged by its pooled mean and SD, right only where all slices share one "
-                "intensity scale (the darkest sectors' means run from "
-                f"{np.nanmin(dark.mean):.4g} to {np.nanmax(dark.mean):.4g})."
-            )
+        if per == "slice" and (shown & ~held).any():
+            low, high = float(np.nanmin(dark.mean)), float(np.nanmax(dark.mean))
+            lies_in = {"held": int((shown & held).sum()), "shown": int(shown.sum())}
+            said.append(Fact(Doubt.REMOTE_LENT, region=region, **lies_in, low=low, high=high))
     if drawn_scar is not None and remote.mask.any():
         share = 100 * np.count_nonzero(remote.mask & drawn_scar) / np.count_nonzero(remote.mask)
         if share > MOST_DRAWN_PERCENT:
-            said.append(
-                f"{share:.0f} % of the remote region ({named}) is drawn as scar in the labels: choose remote "
-                "myocardium without scar."
-            )
+            said.append(Fact(Doubt.REMOTE_IN_SCAR, region=region, percent=float(share)))
     return tuple(said)
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Anatomy, Burden, Conduction, EcgUse, LgeStack, ScarResult
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Anatomy, Burden, EcgUse, LgeStack, ScarResult
+from ScarSegECGLib.facts import Conduction, Fact, Method
 from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.burden import burden
 from ScarSegECGLib.measure.contours import TERRITORIES
@@ -21,30 +22,6 @@ from ScarSegECGLib.measure.segments import segment_percent, segment_table
 
 Mask = NDArray[np.bool_]
 NOTHING = Burden(0.0, 0.0, 0.0)
-BY_HAND = ", corrected by hand"
-
-
-def ecg_in(method: str, use: EcgUse) -> bool:
-    """Whether the ECG had a part in the scar that was made so: in a network's, not in a rule's or an image-only one."""
-    return use.amplitude > 0 and method.startswith("network") and "image only" not in method
-
-
-def scar_shown(method: str, use: EcgUse) -> str:
-    """Which scar a result's segments, parts and pictures hold: what the ECG added counted in, or the images' alone."""
-    if BY_HAND in method:
-        return BY_HAND.removeprefix(", ")
-    return "with ECG (investigational)" if ecg_in(method, use) else "image only"
-
-
-def described(method: str, use: EcgUse) -> str:
-    """The method and which scar it is, as printed beside a figure; nothing is said twice."""
-    shown = scar_shown(method, use)
-    return method if shown in method else f"{method}; {shown}"
-
-
-def corrected_by_hand(method: str) -> str:
-    """The method as printed after a reader's correction; said once, however many corrections there were."""
-    return method if method.endswith(BY_HAND) else method + BY_HAND
 
 
 def counted(
@@ -56,8 +33,8 @@ def counted(
     use: EcgUse,
     conduction: Conduction,
     ecg_percent: Sequence[float | None] | None,
-    input_warnings: tuple[str, ...] = (),
-    doubt: str = "",
+    input_warnings: tuple[Fact, ...] = (),
+    doubts: tuple[Fact, ...] = (),
 ) -> dict[str, Any]:
     """The fields of a :class:`ScarResult` that follow from masks.
 
@@ -75,10 +52,10 @@ def counted(
         Of the ECG; "unknown" without one.
     ecg_percent : sequence of float or None, length 17, or None
         Scar per segment from the ECG alone, 0..100.
-    input_warnings : tuple of str
+    input_warnings : tuple of Fact
         What no mask changes; it comes first.
-    doubt : str
-        Why the scar of a rule is not to be believed; "" where nothing says so.
+    doubts : tuple of Fact
+        Why the scar of a rule is not to be believed.
     """
     wall = anatomy.myocardium
     scar, image_only = scar & wall, image_only & wall
@@ -87,7 +64,7 @@ def counted(
     labels[wall] = MYOCARDIUM
     labels[scar] = SCAR
     percent = [None if np.isnan(p) else float(p) for p in segment_percent(anatomy.aha, seen & wall)]
-    agreement = agreement_table(percent, ecg_percent, conduction, use.amplitude > 0, why_not_used=use.reason)
+    agreement = agreement_table(percent, ecg_percent, conduction, use.amplitude > 0, why_not_used=use.reasons)
     known = bool(wall.any())
     parts = scar_parts(stack, anatomy.cavity, wall, scar)
     patterns = island_patterns(scar, anatomy.cavity, wall, stack.spacing)
@@ -104,7 +81,7 @@ def counted(
             anatomy, scar, image_only, stack.spacing, SEGMENT_NAMES, TERRITORIES, ecg_percent, agreement, parts
         ),
         "input_warnings": input_warnings,
-        "warnings": (*input_warnings, *filter(None, [doubt]), *mask_doubts(anatomy, scar, stack.spacing, patterns)),
+        "warnings": (*input_warnings, *doubts, *mask_doubts(anatomy, scar, stack.spacing, patterns)),
     }
 
 
@@ -113,9 +90,9 @@ def measured_again(
     anatomy: Anatomy,
     scar: Mask,
     image_only: Mask,
-    method: str,
+    method: Method,
     conduction: Conduction,
-    doubt: str = "",
+    doubts: tuple[Fact, ...] = (),
 ) -> ScarResult:
     """The case measured again with this anatomy and this scar; what the ECG itself says stays.
 
@@ -127,11 +104,10 @@ def measured_again(
     result : ScarResult
     anatomy : Anatomy
     scar, image_only : bool arrays, shape (slice, row, column)
-    method : str
-        As it is printed.
-    conduction : str
+    method : Method
+    conduction : Conduction
         Of the ECG; "unknown" without one.
-    doubt : str
+    doubts : tuple of Fact
         As in :func:`counted`.
     """
     said = [row.ecg_percent for row in result.segments]
@@ -147,6 +123,6 @@ def measured_again(
         conduction,
         ecg_percent,
         result.input_warnings,
-        doubt,
+        doubts,
     )
     return replace(result, anatomy=anatomy, method=method, **figures)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import Contrast
+from ScarSegECGLib.facts import Contrast, Doubt, Fact, Method, ScarSource
 from ScarSegECGLib.measure.islands import drop_small_islands
 from ScarSegECGLib.measure.mvo import fill_mvo
 from ScarSegECGLib.measure.remote import Region, remote_doubts, remote_myocardium
-from ScarSegECGLib.measure.threshold import NOT_USED, Per, segment_scar, without_region
+from ScarSegECGLib.measure.threshold import Per, segment_scar
 
 MOST_SCAR_PERCENT = 60.0
 MOST_REMOTE_SCAR_PERCENT = 5.0
@@ -28,36 +28,21 @@ class RuleScar:
     ----------
     mask, mvo : bool arrays, shape (slice, row, column)
         The scar with the enclosed MVO, and the MVO alone.
-    method, remote : str
-        As printed: the rule with its parameters, and where remote myocardium was taken.
+    method : Method
     thresholds : tuple of float or None, length = slices
-    n_sd : float or None
-        Of the n-SD rule alone.
-    warnings : tuple of str
-        Why the scar is not to be believed, a sentence each; empty where nothing speaks against it.
+    warnings : tuple of Fact
+        Why the scar is not to be believed; empty where nothing speaks against it.
     remote_mean, remote_sd : tuple of float or None, length = slices
         Of the remote region, whether the rule uses it or not; ``None`` where a slice has no myocardium.
     """
 
     mask: NDArray[np.bool_]
     mvo: NDArray[np.bool_]
-    method: str
-    remote: str
+    method: Method
     thresholds: tuple[float | None, ...]
-    n_sd: float | None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Fact, ...] = ()
     remote_mean: tuple[float | None, ...] = ()
     remote_sd: tuple[float | None, ...] = ()
-
-    @property
-    def warning(self) -> str:
-        """All warnings in one line; "" where there is none."""
-        return " ".join(self.warnings)
-
-    @property
-    def described(self) -> str:
-        """The rule and where its remote myocardium was taken, in one sentence."""
-        return self.method if self.remote == NOT_USED else f"{self.method}; {self.remote}"
 
 
 def scar_by_rule(
@@ -70,7 +55,7 @@ def scar_by_rule(
     n_sd: float | None = None,
     per: Per = "slice",
     remote: Region = None,
-    contrast: Contrast = "magnitude",
+    contrast: Contrast = Contrast.MAGNITUDE,
     fwhm_region: NDArray[np.bool_] | None = None,
     smallest_island_ml: float = 0.0,
 ) -> RuleScar:
@@ -93,53 +78,33 @@ def scar_by_rule(
         fwhm_region=fwhm_region,
     )
     mask, mvo = _whole_islands(found.mask, cavity, myocardium, spacing, smallest_island_ml)
-    printed = found.method
-    if method != "ewa":  # which says so itself
-        printed += ", enclosed MVO counted in"
-    if smallest_island_ml:
-        printed += f", islands below {smallest_island_ml:g} ml left out"
+    told = replace(
+        found.method,
+        encloses_mvo=found.method.source is not ScarSource.EWA,  # which says so itself
+        smallest_island_ml=smallest_island_ml,
+    )
     healthy = remote_myocardium(image, cavity, myocardium, spacing, remote, per=per)
     limits = healthy.mean + LEAST_SD_ABOVE_REMOTE * healthy.sd
     levels = np.array([np.nan if level is None else level for level in found.thresholds])
     known = np.isfinite(levels) & np.isfinite(limits)
     # Equality is 2 SD itself; a tenth of a percent is arithmetic.
     low = int((levels[known] < limits[known] - 1e-3 * np.abs(limits[known])).sum())
-    said = []
     share = 100 * float(mask.sum()) / max(int(myocardium.sum()), 1)
-    if share > MOST_SCAR_PERCENT:
-        said.append(f"{share:.0f} % of the LV would be scar")
     inside = 100 * float((mask & healthy.mask).sum()) / max(int(healthy.mask.sum()), 1)
-    if inside > MOST_REMOTE_SCAR_PERCENT:
-        said.append(f"{inside:.0f} % of the remote region itself would be")
-    if low > 0.5 * int(known.sum()):
-        said.append(
-            f"the limit is below remote mean + {LEAST_SD_ABOVE_REMOTE:g} SD in {low} of {int(known.sum())} slices"
-        )
-    warnings: list[str] = []
-    if said:
-        warnings.append(
-            f"The threshold lies within healthy myocardium ({'; '.join(said)}): check contrast and remote region."
-        )
-    if found.remote != NOT_USED:
-        warnings += remote_doubts(image, cavity, myocardium, spacing, healthy, per=per)
-    if method == "fwhm" and fwhm_region is not None and per == "slice":
-        lent, shown = int(without_region(myocardium, fwhm_region).sum()), int(myocardium.any(axis=(1, 2)).sum())
-        if lent:
-            warnings.append(
-                f"The region of FWHM lies in {shown - lent} of {shown} slices: the other {lent} take its pooled "
-                "maximum, which is right only where all slices share one intensity scale."
-            )
-    return RuleScar(
-        mask,
-        mvo,
-        printed,
-        found.remote,
-        found.thresholds,
-        found.n_sd,
-        tuple(warnings),
-        per_slice(healthy.mean),
-        per_slice(healthy.sd),
+    doubted = Fact(
+        Doubt.THRESHOLD_LOW,
+        scar_percent=share if share > MOST_SCAR_PERCENT else 0.0,
+        remote_percent=inside if inside > MOST_REMOTE_SCAR_PERCENT else 0.0,
+        low=low if low > 0.5 * int(known.sum()) else 0,
+        slices=int(known.sum()),
     )
+    warnings = [doubted] if doubted["scar_percent"] or doubted["remote_percent"] or doubted["low"] else []
+    if told.remote is not None:
+        warnings += remote_doubts(image, cavity, myocardium, spacing, healthy, per=per)
+    if told.peak_slices is not None and told.peak_slices[0] < told.peak_slices[1]:
+        held, shown = told.peak_slices
+        warnings.append(Fact(Doubt.FWHM_REGION_LENT, held=held, shown=shown))
+    return RuleScar(mask, mvo, told, found.thresholds, tuple(warnings), per_slice(healthy.mean), per_slice(healthy.sd))
 
 
 def _whole_islands(

@@ -14,10 +14,10 @@ from ScarSegECGLib.case import (
     PART_MVO,
     PART_REST,
     Burden,
-    Contrast,
     LgeStack,
     ScarParts,
 )
+from ScarSegECGLib.facts import Contrast, Fact, PartsRemark
 from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.grey_zone import GreyZone, grey_zone
 from ScarSegECGLib.measure.mvo import mvo_within
@@ -25,11 +25,6 @@ from ScarSegECGLib.measure.remote import Region, remote_myocardium
 
 CORE, GREY, REST, MVO = "Core, without MVO", "Grey zone", "Below the grey zone's limit", "MVO"
 """Their names, as printed; in this order they add up to the scar."""
-
-CONTRAST_UNKNOWN = (
-    "core and grey zone not told apart: the files do not say whether the images are magnitude or PSIR, choose the "
-    "contrast"
-)
 
 
 def scar_parts(
@@ -107,7 +102,7 @@ def parts_of(
         return Burden(ml, ml * MYOCARDIAL_DENSITY_G_PER_ML, percent)
 
     if zones is None and contrast == "unknown":
-        return ScarParts(labels, share(PART_MVO), remark=CONTRAST_UNKNOWN if scar.any() else "")
+        return ScarParts(labels, share(PART_MVO), remark=Fact(PartsRemark.CONTRAST_UNKNOWN) if scar.any() else None)
     room = zones is None or bool(zones.told_apart.any() or not zones.scarred.any())
     return ScarParts(
         labels=labels,
@@ -115,6 +110,6 @@ def parts_of(
         core=share(PART_CORE),
         grey=share(PART_GREY) if room else None,
         rest=share(PART_REST),
-        rule=f"{zones.method}; {zones.remote}" if zones else "",
-        remark=zones.remark if zones else "",
+        rule=zones.rule if zones else None,
+        remark=zones.remark if zones else None,
     )

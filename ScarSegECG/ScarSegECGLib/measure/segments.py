@@ -14,11 +14,11 @@ from ScarSegECGLib.case import (
     PART_GREY,
     PART_MVO,
     PART_REST,
-    Agreement,
     Anatomy,
     ScarParts,
     SegmentRow,
 )
+from ScarSegECGLib.measure.agreement import Verdict
 from ScarSegECGLib.measure.cropping import Box, heart_box
 from ScarSegECGLib.measure.transmurality import segment_transmurality
 
@@ -66,7 +66,7 @@ def segment_table(
     names: Sequence[str],
     territories: Sequence[str],
     ecg_percent: Sequence[float | None] | None = None,
-    agreement: Sequence[tuple[Agreement | None, str]] | None = None,
+    agreement: Sequence[Verdict] | None = None,
     parts: ScarParts | None = None,
 ) -> tuple[SegmentRow, ...]:
     """One row per AHA segment: 16 where the wall was divided into 16.
@@ -121,7 +121,7 @@ def segment_table(
     rows = []
     for i in range(anatomy.segments):
         imaged = bool(anatomy.imaged[i] and wall_ml[i] > 0)
-        verdict, reason = agreement[i] if agreement is not None else (None, "")
+        verdict, reason = agreement[i] if agreement is not None else (None, None)
         rows.append(
             SegmentRow(
                 number=i + 1,

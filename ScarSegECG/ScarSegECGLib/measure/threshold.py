@@ -10,26 +10,24 @@ Kopic et al. 2025 (J Cardiovasc Magn Reson, PMC12780287) advise against FWHM on 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import Contrast
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Contrast, Method, ScarSource
 from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.ewa import ewa
 from ScarSegECGLib.measure.remote import Region, Remote, remote_myocardium
 
-METHODS = ("n_sd", "fwhm", "otsu", "mixture", "ewa")
+METHODS = (ScarSource.N_SD, ScarSource.FWHM, ScarSource.OTSU, ScarSource.MIXTURE, ScarSource.EWA)
 Per = Literal["slice", "stack"]
 
 DEFAULT_N_SD: dict[str, float] = {"magnitude": 3.0}
 """3 SD lay closest to experts on magnitude images in Engblom et al. 2016 (PMC4855857). There is no such agreement for
 PSIR images, so that n must be named for them (3 SD had the least bias on EMIDEC, see :func:`compare_methods`)."""
-
-NOT_USED = "not used"
 
 _FEWEST_VOXELS = 10
 _BINS = 256
@@ -42,27 +40,16 @@ class ScarMask:
     Attributes
     ----------
     mask : bool array, shape (slice, row, column)
-    method : str
-        The rule with its parameters, as printed beside every number.
+    method : Method
+        The rule with its parameters and, where it uses one, its remote region.
     thresholds : tuple of float or None, length = slices
         Intensity above which a voxel counts as scar; ``None`` where a slice has no myocardium. For "ewa" the level at
         which intensity alone decides.
-    remote : str
-        Where remote myocardium was taken from; "not used" for rules without it.
-    n_sd : float or None
-        Of the n-SD rule; ``None`` for the others.
     """
 
     mask: NDArray[np.bool_]
-    method: str
+    method: Method
     thresholds: tuple[float | None, ...]
-    remote: str
-    n_sd: float | None = None
-
-    @property
-    def described(self) -> str:
-        """The rule and where its remote myocardium was taken, in one sentence."""
-        return self.method if self.remote == NOT_USED else f"{self.method}; {self.remote}"
 
 
 def segment_scar(
@@ -75,7 +62,7 @@ def segment_scar(
     n_sd: float | None = None,
     per: Per = "slice",
     remote: Region = None,
-    contrast: Contrast = "magnitude",
+    contrast: Contrast = Contrast.MAGNITUDE,
     fwhm_region: NDArray[np.bool_] | None = None,
 ) -> ScarMask:
     """Segment scar inside the myocardium by one of the recognised rules.
@@ -119,30 +106,32 @@ def segment_scar(
     region = None if remote is None else remote[box]
     levels = np.full(len(image), np.nan)
     mask = np.zeros(myocardium.shape, dtype=bool)
-    where = NOT_USED
-    count_sd = _number_of_sd(n_sd, contrast) if method == "n_sd" else 0.0
-    if method in ("n_sd", "fwhm", "ewa"):
+    source, contrast = ScarSource(method), Contrast(contrast)
+    count_sd = _number_of_sd(n_sd, contrast) if source is ScarSource.N_SD else None
+    told = Method(source, n_sd=count_sd, per=per, contrast=contrast)
+    if source in (ScarSource.N_SD, ScarSource.FWHM, ScarSource.EWA):
         healthy = remote_myocardium(inside, blood, wall, spacing, region, per=per)
-        where = healthy.description
-    if method == "ewa":
-        found, levels[box[0]], name = ewa(inside, blood, wall, spacing, healthy, per=per)
+        # half of the maximum is half of a number
+        if source is not ScarSource.FWHM or contrast is not Contrast.MAGNITUDE:
+            told = replace(told, remote=healthy.region)
+    if source is ScarSource.EWA:
+        found, levels[box[0]] = ewa(inside, blood, wall, spacing, healthy, per=per)
     else:
-        if method == "n_sd":
-            levels[box[0]], name = healthy.mean + count_sd * healthy.sd, f"remote mean + {count_sd:g} SD"
-        elif method == "fwhm":
-            levels[box[0]], name = _fwhm(
-                inside, wall, None if fwhm_region is None else fwhm_region[box], healthy, contrast, per
-            )
-            where = NOT_USED if contrast == "magnitude" else where  # half of the maximum is half of a number
+        if count_sd is not None:
+            levels[box[0]] = healthy.mean + count_sd * healthy.sd
+        elif source is ScarSource.FWHM:
+            drawn = None if fwhm_region is None else fwhm_region[box]
+            levels[box[0]] = _fwhm(inside, wall, drawn, healthy, contrast, per)
+            if drawn is not None:
+                shown = int(wall.any(axis=(1, 2)).sum())
+                lent = int(without_region(wall, drawn).sum()) if per == "slice" else 0
+                told = replace(told, peak_slices=(shown - lent, shown))
         else:
-            rule = otsu_threshold if method == "otsu" else mixture_threshold
+            rule = otsu_threshold if source is ScarSource.OTSU else mixture_threshold
             levels[box[0]] = _each(inside, wall, rule, per)
-            name = "Otsu" if method == "otsu" else "two-Gaussian mixture"
         found = wall & (inside > levels[box[0]][:, None, None])
     mask[box] = found
-    text = f"{name}, one {'scale' if method == 'ewa' else 'threshold'} per {per}, contrast {contrast}"
-    thresholds = tuple(None if np.isnan(level) else float(level) for level in levels)
-    return ScarMask(mask, text, thresholds, where, count_sd if method == "n_sd" else None)
+    return ScarMask(mask, told, tuple(None if np.isnan(level) else float(level) for level in levels))
 
 
 def otsu_threshold(values: NDArray[np.floating]) -> float:
@@ -209,21 +198,16 @@ def _fwhm(
     healthy: Remote,
     contrast: Contrast,
     per: Per,
-) -> tuple[NDArray[np.float64], str]:
-    if contrast == "unknown":
+) -> NDArray[np.float64]:
+    if contrast == Contrast.UNKNOWN:
         raise InputError("contrast unknown: FWHM needs to know whether the image is magnitude or PSIR; say which it is")
     region = wall if drawn is None else wall & drawn
     if not region.any():
         raise InputError("the region of FWHM has no voxel in the myocardium: draw it inside the wall, in the scar")
     # a reader's few voxels are as good as many, the whole wall's are not
     peak = _each(image, wall, _highest, per, region, _FEWEST_VOXELS if drawn is None else 1)
-    name = " in the region drawn by the reader" if drawn is not None else ""
-    if drawn is not None and per == "slice" and (lent := int(without_region(wall, drawn).sum())):
-        shown = int(wall.any(axis=(1, 2)).sum())
-        name += f", in {shown - lent} of {shown} slices (the other {lent} take its pooled maximum)"
-    if contrast == "magnitude":
-        return 0.5 * peak, f"FWHM (half of the maximum){name}"
-    return 0.5 * (healthy.mean + peak), f"FWHM (half-way from remote mean to the maximum){name}"
+    foot = 0.0 if contrast == Contrast.MAGNITUDE else healthy.mean
+    return np.asarray(0.5 * (foot + peak))
 
 
 def _highest(values: NDArray[np.floating]) -> float:

@@ -1,4 +1,4 @@
-"""How much the ECG may count: the behaviour table, one row after another, each with its sentence."""
+"""How much the ECG may count: the behaviour table, one row after another, each with its reason."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ScarSegECGLib.case import Ecg, EcgFeatures, EcgUse, TimeGap
 from ScarSegECGLib.ecg.q_waves import perhaps_preexcited
+from ScarSegECGLib.facts import Conduction, EcgReason, Fact, Hindrance
 
 FEWEST_LEADS = 8
 LEAST_AMPLITUDE = 0.05
@@ -15,25 +16,24 @@ FAST_RATE_BPM = 150.0
 DEFECT_QUALITY = 0.3
 
 
-def conduction_quality(features: EcgFeatures) -> tuple[float, str]:
+def conduction_quality(features: EcgFeatures) -> tuple[float, Fact | None]:
     """What is left of the ECG's word under a conduction defect: 1, 0.3 or 0, and the reason.
 
     A short PR with a broad QRS is taken for pre-excitation, whose delta wave imitates Q waves (AHA/ACCF/HRS
     recommendations part III, Circulation 2009; 119: e235); a wide QRS of no known pattern counts like LBBB.
     """
     rate, pr, qrs = features.rate_bpm, features.pr_ms, features.qrs_ms
-    if features.conduction == "paced":
-        return 0.0, "paced rhythm hides infarction"
+    if features.conduction == Conduction.PACED:
+        return 0.0, Fact(Hindrance.PACED)
     if rate is not None and rate >= FAST_RATE_BPM:
-        return 0.0, f"rate {rate:.0f}/min is too fast to read infarction"
+        return 0.0, Fact(Hindrance.FAST, rate=rate)
     if perhaps_preexcited(features):
-        return 0.0, f"PR {pr:.0f} ms with QRS {qrs:.0f} ms: pre-excitation is not excluded"
-    if features.conduction == "lbbb":
-        return DEFECT_QUALITY, "left bundle branch block hides infarction"
-    if features.conduction == "unknown":
-        wide = "the QRS could not be measured" if qrs is None else f"QRS {qrs:.0f} ms of no known pattern"
-        return DEFECT_QUALITY, f"{wide} may hide or imitate infarction"
-    return 1.0, ""
+        return 0.0, Fact(Hindrance.PREEXCITED, pr=pr, qrs=qrs)
+    if features.conduction == Conduction.LBBB:
+        return DEFECT_QUALITY, Fact(Hindrance.LBBB)
+    if features.conduction == Conduction.UNKNOWN:
+        return DEFECT_QUALITY, Fact(Hindrance.NOT_MEASURED) if qrs is None else Fact(Hindrance.WIDE, qrs=qrs)
+    return 1.0, None
 
 
 def decide(
@@ -44,7 +44,7 @@ def decide(
     *,
     anatomy_known: bool,
     network_trained: bool,
-    why_no_ecg: str = "no ECG was given",
+    why_no_ecg: Fact = Fact(EcgReason.NOT_GIVEN),
 ) -> EcgUse:
     """Decide the amplitude of one case.
 
@@ -62,42 +62,37 @@ def decide(
     EcgUse whose amplitude is exactly 0 wherever the ECG is not to count.
     """
 
-    def unused(reason: str) -> EcgUse:
-        return EcgUse(0.0, reason, gap)
+    def unused(reason: EcgReason, **parameters: object) -> EcgUse:
+        return EcgUse(0.0, (Fact(reason, **parameters),), gap)
 
     if ecg is None or features is None:
-        return unused(f"ECG not used: {why_no_ecg}")
+        return EcgUse(0.0, (why_no_ecg,), gap)
     leads = int(ecg.lead_mask.sum())
     if leads < FEWEST_LEADS:
-        return unused(f"ECG not used: only {leads} leads, at least {FEWEST_LEADS} are needed")
+        return unused(EcgReason.FEW_LEADS, leads=leads, needed=FEWEST_LEADS)
     if gap.event_between:
-        return unused("ECG not used: Event between ECG and MRI")
+        return unused(EcgReason.EVENT_BETWEEN)
     if gap.impossible:
-        return unused(f"ECG not used: Check dates, {gap.impossible}")
+        return unused(EcgReason.CHECK_DATES, problem=gap.problem)
     if not anatomy_known:
-        return unused("ECG not used: AHA prior unavailable")
+        return unused(EcgReason.NO_AHA)
     if not network_trained:
-        return unused("ECG not used: the ECG network of these weights is not trained; the result is image only")
+        return unused(EcgReason.UNTRAINED)
 
-    said = []
+    cautions = []
     if gap.days is None:
         amplitude = min(weight(UNKNOWN_DATE_COUNTS_AS_DAYS), weight(-UNKNOWN_DATE_COUNTS_AS_DAYS))
-        # the date that is missing is the one to name: with a known ECG date it is the MRI's
-        missing = gap.why_unknown.removesuffix(" missing") if gap.why_unknown.endswith("date missing") else "ECG date"
-        said.append(f"{missing} unknown: reduced weight")
+        cautions.append(Fact(EcgReason.DATE_UNKNOWN, problem=gap.problem))
     else:
         amplitude = weight(gap.days)
         if gap.days > LATE_ECG_DAYS:
-            said.append("ECG later than MRI: may show newer disease")
+            cautions.append(Fact(EcgReason.LATER_THAN_MRI))
     quality, why = conduction_quality(features)
     if quality == 0:
-        return unused(f"ECG not used: {why}")
+        return unused(EcgReason.HINDERED, why=why)
     if why:
-        said.append(f"ECG counts less: {why}")
+        cautions.append(Fact(EcgReason.COUNTS_LESS, why=why))
     amplitude *= quality
     if amplitude < LEAST_AMPLITUDE:
-        when = "at an unknown time" if gap.days is None else f"{abs(gap.days):.0f} days"
-        return unused(f"ECG {when} from MRI: not used")
-    when = "at an unknown time" if gap.days is None else f"{abs(gap.days):.0f} days from MRI"
-    said.insert(0, f"ECG {when} used with weight {amplitude:.2f}")
-    return EcgUse(amplitude, "; ".join(said), gap)
+        return unused(EcgReason.TOO_FAR, days=gap.days)
+    return EcgUse(amplitude, (Fact(EcgReason.USED, days=gap.days, weight=amplitude), *cautions), gap)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.facts import Fact, LgeNote
 
 # Each strength is drawn evenly from its range, once per stack.
 CONTRAST = (0.5, 0.8)  # what is left of the range about the heart's mean: inversion time off the null point
@@ -116,5 +117,5 @@ def degrade(stack: LgeStack, seed: int) -> LgeStack:
         noise = rng.standard_normal((2, *image.shape)) * strength.noise * (high - low)
         image = np.hypot(image + noise[0], noise[1])  # magnitude images: Rician (Gudbjartsson and Patz 1995)
         out[k] = np.where(plane > 0, image, 0.0)  # what the scanner or the file's padding left black stays black
-    note = "Image quality was taken away on purpose: contrast, noise, blur, motion, perhaps a missing slice."
-    return replace(stack, voxels=out.astype(np.float32), sha256="", notes=(*stack.notes, note))
+    notes = (*stack.notes, Fact(LgeNote.DEGRADED))
+    return replace(stack, voxels=out.astype(np.float32), sha256="", notes=notes)

@@ -15,6 +15,7 @@ from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import Overlap, overlap
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
+from ScarSegECGLib.wording import words
 
 STRUCTURES = ("cavity", "myocardium", "scar")
 _METRICS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
@@ -69,7 +70,7 @@ def evaluate_case(
     start = time.perf_counter()
     try:
         result = segment(case.stack, ecg, gap or TimeGap(None), session)
-        labels, said = result.labels, result.ecg_use.reason
+        labels, said = result.labels, words(result.ecg_use)
     except InputError as error:
         labels, said = np.zeros_like(case.labels), str(error)
     seconds = time.perf_counter() - start

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import CAVITY, LEADS, MYOCARDIUM, SCAR, Ecg, FloatArray, LabelArray, LgeStack, Storage
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.training.ecg_simulation.simulate import simulate_ecg
 from ScarSegECGLib.training.phantom_chest import chest, smooth_noise
 from ScarSegECGLib.training.phantom_heart import INFARCTS, HeartShape, Infarct, heart_slice
@@ -122,7 +123,7 @@ def phantom_patient(
         stored_ijk_to_ras=matrix,
         acquired=mri_date,
         contrast=contrast,
-        notes=("Phantom: a made-up image, not acquired from a person.",),
+        notes=(Fact(LgeNote.SIMULATED),),
     )
     ecg = simulate_ecg(fraction, conduction=conduction, rng=np.random.default_rng([seed, 1]), acquired=ecg_date)
     scar = {number: float(fraction[number - 1]) for number in range(1, 18)}

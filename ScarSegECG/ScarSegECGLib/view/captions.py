@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ScarSegECGLib.case import SegmentRow
+from ScarSegECGLib.facts import Division, Method, Shown
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML
-from ScarSegECGLib.measure.threshold import NOT_USED
+from ScarSegECGLib.wording import rule_words, words
 
 PERCENT_OF_SEGMENT = "scar, % of the segment's volume"
 MEAN_OF_WALL = "% of the wall's thickness, mean over the whole segment, wall without scar included"
@@ -20,19 +21,22 @@ LEAST_MVO_ML = 0.05
 """Less MVO in a segment prints as 0.0 ml and gets no sign."""
 
 
-def how(method: str, mode: str, remote: str = "", *more: str) -> str:
+def how(method: Method, division: Division, shown: Shown | None = None, *more: str) -> str:
     """The lines below a title: the method, the remote region where it has one, the AHA mode, and what else is given.
 
     Parameters
     ----------
-    method, mode, remote : str
-        As printed in a result; "" leaves the line out. A method that names its remote region is cut there.
+    method : Method
+    division : Division
+    shown : Shown, optional
+        Which scar it is, where the method does not say so itself.
     more : str
         Further lines.
     """
-    rule, _, named = method.partition("; remote ")
-    region = f"remote {named}" if named else "" if remote == NOT_USED else remote
-    lines = (rule, region, f"AHA segments: {mode}" if mode else "", *more)
+    rule = rule_words(method)
+    if shown is not None and method.by_network and not method.corrected and not method.image_only:
+        rule = f"{rule}; {words(shown)}"
+    lines = (rule, words(method.remote), f"AHA segments: {words(division)}", *more)
     return "\n".join(f"{line[0].upper()}{line[1:]}" if i else line for i, line in enumerate(filter(None, lines)))
 
 

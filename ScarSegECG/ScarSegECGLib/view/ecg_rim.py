@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import Agreement
+from ScarSegECGLib.facts import Agreement
 from ScarSegECGLib.view.legend import Key
 from ScarSegECGLib.view.palette import ECG_STROKE, INK, NO_VALUE, RULE, WHITE, Colour
 from ScarSegECGLib.view.shapes import Label, Lines, Polygon, Polyline, Shape, Stroke, Wedge, box_polygon, points
+from ScarSegECGLib.wording import words
 
 RIM = 1.5
 """Depth of the rim, mm."""
@@ -63,20 +64,20 @@ def rim_keys() -> tuple[list[Key], list[Key]]:
     arc = Wedge(0.0, -6.0, 4.4, 7.4, 72.0, 108.0, NO_VALUE)
     sample: tuple[Shape, ...] = (arc, rim_band(arc, 60.0, Stroke(WHITE, 0.2)), *rim_lines([arc], [60.0]))
     steps = []
-    for words, _, pitch in RIM_STEPS:
+    for range_, _, pitch in RIM_STEPS:
         count = round((_SWATCH[2] - _SWATCH[0]) / pitch) if pitch else 0
         x = _SWATCH[0] + (np.arange(count) + 0.5) * (_SWATCH[2] - _SWATCH[0]) / max(count, 1)
         ends = np.stack([np.stack([x, np.full(count, level)], axis=-1) for level in (-0.55, 0.55)], axis=1)
         box = box_polygon(_SWATCH, fill=WHITE, stroke=Stroke(RULE, 0.22))
-        steps.append(Key((box, Lines(ends, _STROKE)) if count else (box,), 4.4, words))
+        steps.append(Key((box, Lines(ends, _STROKE)) if count else (box,), 4.4, range_))
     return [Key(sample, 4.6, "rim: ECG estimate, no finding, %")], steps
 
 
 def mark(verdict: Agreement, ink: Colour, paper: Colour) -> tuple[Shape, ...]:
     """A verdict's sign round (0, 0), 2.4 mm wide: a tick; a cross in a dark disc; a question mark."""
-    if verdict == "agree":
+    if verdict == Agreement.AGREE:
         return (Polyline(points([(-1.1, -0.05), (-0.4, -0.85), (1.1, 1.05)]), Stroke(ink, 0.5)),)
-    if verdict == "disagree":
+    if verdict == Agreement.DISAGREE:
         turn = np.radians(np.arange(0, 360, 15))
         disc = Polygon((points(1.3 * np.stack([np.cos(turn), np.sin(turn)], axis=-1)),), ink)
         strokes = [(-0.6, -0.6), (0.6, 0.6)], [(-0.6, 0.6), (0.6, -0.6)]
@@ -86,6 +87,6 @@ def mark(verdict: Agreement, ink: Colour, paper: Colour) -> tuple[Shape, ...]:
 
 def mark_keys(verdicts: set[Agreement | None], title: str) -> list[Key]:
     """The legend of the signs that occur, after the words that say what was held against what."""
-    shown: list[Agreement] = [v for v in ("agree", "disagree", "ecg cannot tell") if v in verdicts]
-    keys = [Key(mark(verdict, INK, WHITE), 2.6, verdict.replace("ecg", "ECG")) for verdict in shown]
+    shown = [verdict for verdict in Agreement if verdict in verdicts]
+    keys = [Key(mark(verdict, INK, WHITE), 2.6, words(verdict)) for verdict in shown]
     return [Key((), -1.0, title), *keys] if keys and title else keys

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ScarSegECGLib.case import RESEARCH_USE
 from ScarSegECGLib.view.palette import INK, MUTED, RULE, Colour, ramp
 from ScarSegECGLib.view.shapes import Box, Label, RasterImage, Shape, Stroke, box_polygon, moved, text_width, wrap
+from ScarSegECGLib.wording import RESEARCH_USE
 
 PURPOSE_ROOM = 3.0
 """Millimetres a picture leaves free at its foot for :func:`purpose_line`."""

@@ -73,4 +73,4 @@ def measured_montage(measured: ContourMeasures, anatomy: Anatomy, stack: LgeStac
 
 
 def _how(measured: ContourMeasures, *more: str) -> str:
-    return how(measured.method, measured.aha_mode, measured.remote, *more)
+    return how(measured.method, measured.division, None, *more)

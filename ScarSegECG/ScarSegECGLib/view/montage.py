@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ScarSegECGLib.anatomy.aha import UNSURE
 from ScarSegECGLib.case import SCAR, Anatomy, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import LgeNote, has
 from ScarSegECGLib.measure.contours import MVO
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.disc import hatch
@@ -98,7 +99,7 @@ def montage(
     side = "anterior up, septum left"
     if not stack.orientation_known:
         side = f"orientation assumed: {side}"
-    elif any("may not hold the true pose" in note for note in stack.notes):
+    elif has(stack.notes, LgeNote.POSE_DOUBTFUL):
         side = f"orientation unconfirmed: {side}"
     panels = "image | scar and outlines" if with_raw else "scar and outlines"
     return slice_sheet(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ScarSegECGLib.case import PART_MVO, ScarResult
 from ScarSegECGLib.ecg.findings import findings_lines
 from ScarSegECGLib.measure.contours import MVO
-from ScarSegECGLib.measure.result import BY_HAND, described
 from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
 from ScarSegECGLib.view.captions import LEAST_MVO_ML, PERCENT_OF_SEGMENT, SIGN_WORDS, how, mvo_sign
 from ScarSegECGLib.view.ecg_paper import ecg_paper
@@ -14,6 +13,7 @@ from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.panels import PAGE_WIDTH
 from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.view.transmurality import transmurality_bullseye
+from ScarSegECGLib.wording import words
 
 
 def pictures(result: ScarResult, *, dpi: float = 150.0) -> dict[str, bytes]:
@@ -38,7 +38,7 @@ def pictures(result: ScarResult, *, dpi: float = 150.0) -> dict[str, bytes]:
 def ecg_lines(result: ScarResult) -> list[str]:
     """What was found in the ECG and how much it counted, as it stands above the traces."""
     found = findings_lines(result.ecg_findings) if result.ecg_findings else []
-    return [line for line in (*found, result.ecg_use.reason) if line]
+    return [line for line in (*found, words(result.ecg_use)) if line]
 
 
 def bullseye_png(result: ScarResult, *, width_px: int = 600) -> bytes:
@@ -60,7 +60,7 @@ def montage_png(result: ScarResult, *, width_px: int = 1100) -> bytes:
 def result_bullseye(result: ScarResult, *, selected: int | None = None, territories: bool = False) -> Drawing:
     """Lay out the scar per segment, with the ECG's estimate as rim and its agreement where they are known."""
     heard = result.ecg_use.amplitude > 0
-    judged = "corrected" if BY_HAND in result.method else "image-only"
+    judged = "corrected" if result.method.corrected else "image-only"
     segments = [
         SegmentValue(
             row.scar_percent,
@@ -105,8 +105,7 @@ def result_transmurality(result: ScarResult) -> Drawing:
 
 def result_how(result: ScarResult) -> str:
     """The method, its remote region, whether the ECG took part in what is shown, and the AHA mode; line by line."""
-    ours = result.method.startswith("network")  # a rule looks at the images alone
-    return how(described(result.method, result.ecg_use) if ours else result.method, result.anatomy.mode)
+    return how(result.method, result.anatomy.division, result.shown)
 
 
 def result_montage(result: ScarResult, *, page_width: float = PAGE_WIDTH) -> Drawing:

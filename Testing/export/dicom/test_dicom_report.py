@@ -17,7 +17,7 @@ from ScarSegECGLib.export.dicom.read_back import check_report
 from ScarSegECGLib.export.dicom.report_groups import groups
 from ScarSegECGLib.export.dicom.structured_report import person_name
 from ScarSegECGLib.export.dicom.write import write_dicom
-from ScarSegECGLib.measure.agreement import ECG_IS_NO_FINDING
+from ScarSegECGLib.wording import ECG_IS_NO_FINDING
 
 
 @pytest.fixture(scope="module")

@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ScarSegECGLib.case import PART_MVO, SCAR, EcgUse, FloatArray, LabelArray, LgeStack, TimeGap
+from ScarSegECGLib.case import PART_MVO, SCAR, FloatArray, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER, is_previous_result
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.result_json import SCHEMA_VERSION, parts_json, result_schema
 from ScarSegECGLib.export.schema_check import fits
+from ScarSegECGLib.facts import Contrast, Shown
 from ScarSegECGLib.lge.itk_image import load
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.measure.contours import MVO, contours_of
-from ScarSegECGLib.measure.result import scar_shown
 from ScarSegECGLib.measure.scar_parts import scar_parts
+from ScarSegECGLib.wording import words
 
 PICTURES = ("bullseye.png", "ecg.png", "montage.png")
 _LARGEST_PICTURE_BYTES = 64 * 2**20
@@ -150,10 +151,12 @@ def _complete(content: dict[str, Any]) -> dict[str, Any]:
 
 def _filled(content: dict[str, Any]) -> dict[str, Any]:
     """What was written before parts, territories and patterns were kept, with a place for them."""
-    use = EcgUse(float(content["ecg"]["amplitude"] or 0.0), "", TimeGap(None))
+    said, heard = content["method"]["scar"], bool(content["ecg"]["amplitude"])
+    which = Shown.WITH_ECG if heard and said.startswith("network") and "image only" not in said else Shown.IMAGE_ONLY
+    which = Shown.BY_HAND if words(Shown.BY_HAND) in said else which
     since = dict.fromkeys(("mvo_ml", "core_ml", "grey_zone_ml", "below_grey_zone_ml"))
     return content | {
-        "method": {"scar_shown": scar_shown(content["method"]["scar"], use)} | content["method"],
+        "method": {"scar_shown": words(which)} | content["method"],
         "scar": {"mvo": None} | content["scar"] | {"parts": None, "remark": None},
         "segments": [row | since | {"transmurality_max_on_little_scar": False} for row in content["segments"]],
         "territories": [],
@@ -176,7 +179,7 @@ def _parts(folder: Path, content: dict[str, Any], stack: LgeStack, labels: Label
         return kept
     contrast = content["geometry"]["contrast"]
     cavity, wall = contours_of(labels)
-    as_said = replace(stack, contrast=contrast if contrast in ("magnitude", "psir") else "unknown")
+    as_said = replace(stack, contrast=Contrast(contrast) if contrast in tuple(Contrast) else Contrast.UNKNOWN)
     measured = scar_parts(as_said, cavity, wall, labels >= SCAR, drawn_mvo=labels == MVO)
     parts = parts_json(measured)
     content["scar"] |= {"parts": parts, "mvo": content["scar"]["mvo"] or parts["mvo"]}

@@ -9,11 +9,11 @@ from highdicom import UID, AlgorithmIdentificationSequence, ContentQualification
 from highdicom.sr import AlgorithmIdentification
 
 from ScarSegECGLib import __version__
-from ScarSegECGLib.case import RESEARCH_USE
 from ScarSegECGLib.export.dicom.codes import ARTIFICIAL_INTELLIGENCE, HISTOGRAM_ANALYSIS, private_scheme
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.dicom.source import Source
 from ScarSegECGLib.export.text import without_paths
+from ScarSegECGLib.wording import RESEARCH_USE
 
 MAKER = "ScarSegECG"
 CREATOR = "ScarSegECG^"

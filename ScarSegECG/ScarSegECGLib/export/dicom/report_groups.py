@@ -8,12 +8,11 @@ from typing import Any
 
 from highdicom.sr import CodedConcept
 
-from ScarSegECGLib.case import RESEARCH_USE
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.text import finite
-from ScarSegECGLib.measure.agreement import ECG_IS_NO_FINDING
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML
+from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE
 
 SCAR_FLOOR_PERCENT, SCAR_FLOOR_ML = 1.0, 0.1
 """Scar below both in a segment is a border's spill-over, not a finding."""

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ScarSegECGLib.case import RESEARCH_USE
 from ScarSegECGLib.export.accuracy import accuracy_line
 from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.dicom.pdf_pages import Pages
@@ -22,14 +21,14 @@ from ScarSegECGLib.export.result_tables import (
     territory_table,
 )
 from ScarSegECGLib.export.text import finite, number
-from ScarSegECGLib.measure.result import BY_HAND
+from ScarSegECGLib.facts import Contrast, Shown
+from ScarSegECGLib.wording import RESEARCH_USE, words
 
 TITLE = "ScarSegECG: myocardial scar in LGE MRI"
 _TRUE_SIZE = "True to scale when printed at 100 %, without fitting to the page."
 _SCALED = "25 mm/s and 10 mm/mV drawn at {percent:.0f} %: count squares, 0.04 s and 0.1 mV each."
 _ROW_MM, _MOST_MM = 6.0, 70.0
 _VENTRICLE = ("myocardium_ml", "myocardium_g", "cavity_ml")
-_CONTRASTS = {"magnitude": "magnitude", "psir": "phase-sensitive (PSIR)", "unknown": "of unknown reconstruction"}
 
 
 def report_pdf(findings: Findings, *, patient: Patient | None = None, verified_by: str | None = None) -> bytes:
@@ -117,7 +116,7 @@ def _added(content: dict[str, Any]) -> float:
     """What the ECG added, ml; NaN for scar of a rule or a reader, and where a figure is absent."""
     method = content["method"]["scar"]
     alone, together = (finite(content["scar"][which]["ml"]) for which in (ALONE, WITH_ECG))
-    others = BY_HAND in method or "image only" in method or not method.startswith("network")
+    others = words(Shown.BY_HAND) in method or "image only" in method or not method.startswith("network")
     if others or alone is None or together is None:
         return math.nan
     return together - alone
@@ -149,7 +148,7 @@ def _used(findings: Findings) -> Iterable[str]:
     slice_mm, row, column = findings.stack.spacing
     count = len(findings.stack.voxels)
     yield (
-        f"LGE stack {_CONTRASTS[geometry['contrast']]}, {count} slices, {slice_mm:.1f} mm apart, pixels "
+        f"LGE stack {words(Contrast(geometry['contrast']))}, {count} slices, {slice_mm:.1f} mm apart, pixels "
         f"{row:.2f} x {column:.2f} mm."
     )
     yield f"Scar: {content['method']['scar'].rstrip('.')}. AHA segments: {content['method']['aha'].rstrip('.')}."

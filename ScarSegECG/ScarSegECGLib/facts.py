@@ -1,0 +1,393 @@
+"""Every fact a program decides by: words of closed lists, and codes with their numbers. How they are told to a reader
+is :mod:`ScarSegECGLib.wording`'s, so that words can be changed and translated without changing a result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+
+class Word(str, Enum):
+    """One of a closed list; equal to, and written into files as, its value."""
+
+    __str__ = str.__str__
+    __format__ = str.__format__
+
+
+class Contrast(Word):
+    """What the pixels of an LGE image show."""
+
+    MAGNITUDE = "magnitude"
+    PSIR = "psir"
+    UNKNOWN = "unknown"
+
+
+class Conduction(Word):
+    """Class of an ECG's conduction; "normal" means no block, pacing or LVH voltage found, not a normal ECG."""
+
+    NORMAL = "normal"
+    RBBB = "rbbb"
+    LBBB = "lbbb"
+    LAFB = "lafb"
+    LVH = "lvh"
+    PACED = "paced"
+    UNKNOWN = "unknown"
+
+
+class Agreement(Word):
+    """The ECG held against the image in one segment."""
+
+    AGREE = "agree"
+    DISAGREE = "disagree"
+    CANNOT_TELL = "ecg cannot tell"
+
+
+class Pattern(Word):
+    """Where in the wall an island of scar lies."""
+
+    SUBENDOCARDIAL = "subendocardial"
+    MID_WALL = "mid-wall"
+    EPICARDIAL = "epicardial"
+    TRANSMURAL = "transmural"
+
+
+class AhaMode(Word):
+    """Sectors of 60 degrees from the anterior RV insertion, or the septum halved between both insertions."""
+
+    FIXED = "fixed"
+    LANDMARK = "landmark"
+
+
+class ScarSource(Word):
+    """What tells scar from myocardium: the networks, a rule, or somebody's contours."""
+
+    NETWORK = "network"
+    N_SD = "n_sd"
+    FWHM = "fwhm"
+    OTSU = "otsu"
+    MIXTURE = "mixture"
+    EWA = "ewa"
+    MANUAL = "manual"
+
+
+class Shown(Word):
+    """Which scar a result's segments, parts and pictures hold."""
+
+    WITH_ECG = "with_ecg"
+    IMAGE_ONLY = "image_only"
+    BY_HAND = "by_hand"
+
+
+class RemoteSource(Word):
+    """Where remote myocardium was taken from."""
+
+    AUTOMATIC = "automatic"
+    DRAWN = "drawn"
+    SEGMENTS = "segments"
+
+
+class Grade(Word):
+    """Whether a result can be relied on, as far as the program can tell."""
+
+    GOOD = "good"
+    CHECK = "check"
+    DO_NOT_USE = "do_not_use"
+
+
+class Code(Enum):
+    """What a :class:`Fact` is about; equal to itself alone."""
+
+
+class GapProblem(Code):
+    """Why the time between ECG and MRI is not known, or cannot be."""
+
+    NO_ECG_DATE = "no_ecg_date"
+    NO_MRI_DATE = "no_mri_date"
+    NO_DATES = "no_dates"
+    ECG_DATE_NOT_TRUSTED = "ecg_date_not_trusted"
+    ECG_IN_FUTURE = "ecg_in_future"
+    MRI_IN_FUTURE = "mri_in_future"
+    TOO_FAR_APART = "too_far_apart"
+
+
+class EcgReason(Code):
+    """Why the ECG counted or not; parameters in brackets."""
+
+    USED = "used"  # (days or None, weight)
+    DATE_UNKNOWN = "date_unknown"  # (problem): counts less
+    LATER_THAN_MRI = "later_than_mri"
+    COUNTS_LESS = "counts_less"  # (why: a Fact of Hindrance)
+    NOT_GIVEN = "not_given"
+    SWITCHED_OFF = "switched_off"
+    UNREADABLE = "unreadable"  # (error)
+    FEW_LEADS = "few_leads"  # (leads, needed)
+    EVENT_BETWEEN = "event_between"
+    CHECK_DATES = "check_dates"  # (problem)
+    NO_AHA = "no_aha"
+    UNTRAINED = "untrained"
+    RULE = "rule"  # (source): a threshold rule looks at the image alone
+    HINDERED = "hindered"  # (why)
+    TOO_FAR = "too_far"  # (days or None)
+
+
+class Hindrance(Code):
+    """What keeps an ECG from showing infarction."""
+
+    PACED = "paced"
+    FAST = "fast"  # (rate)
+    PREEXCITED = "preexcited"  # (pr, qrs)
+    LBBB = "lbbb"
+    WIDE = "wide"  # (qrs)
+    NOT_MEASURED = "not_measured"
+
+
+class AgreementReason(Code):
+    """Why the ECG agrees with the image or not; where weighed, with image and ecg (%) and caution (a Conduction)."""
+
+    NOT_IMAGED = "not_imaged"
+    ECG_NOT_USED = "ecg_not_used"  # (use: tuple of Facts)
+    SILENT = "silent"  # (conduction)
+    NO_ESTIMATE = "no_estimate"
+    POOR_WALL = "poor_wall"
+    NONE_ON_EITHER = "none_on_either"
+    ON_BOTH = "on_both"
+    EXTENTS_DIFFER = "extents_differ"
+    ECG_ALONE = "ecg_alone"
+    TOO_SMALL = "too_small"
+    IMAGE_ALONE = "image_alone"
+
+
+class LgeNote(Code):
+    """What was assumed or noticed while reading images."""
+
+    CONTRAST_UNMARKED = "contrast_unmarked"
+    ORIENTATION_ASSUMED = "orientation_assumed"
+    SLICE_AXIS_UNCLEAR = "slice_axis_unclear"
+    POSE_DOUBTFUL = "pose_doubtful"  # (angle)
+    SCALE_DIFFERS = "scale_differs"
+    DATES_REMOVED = "dates_removed"
+    DATE_IMPLAUSIBLE = "date_implausible"
+    DATES_DISAGREE = "dates_disagree"
+    TAKEN = (
+        "taken"  # (name, sets, taken_for, kind, slices, only_possible, others: tuple of (name, kind, slices, unfit))
+    )
+    TAKEN_AS_ASKED = "taken_as_asked"  # (name, taken_for)
+    SHIFTS_CORRECTED = "shifts_corrected"  # (slices, mm, confidence)
+    NO_SHIFTS = "no_shifts"
+    SIMULATED = "simulated"
+    DEGRADED = "degraded"
+
+
+class AnatomyNote(Code):
+    """What the reader has to know of the LV's division; slices are counted from 1 at the apex."""
+
+    NO_LV = "no_lv"
+    ORIENTATION_ASSUMED = "orientation_assumed"
+    NOT_SURROUNDED = "not_surrounded"
+    FEW_SLICES = "few_slices"  # (count)
+    NO_APEX = "no_apex"
+    OFF_AXIS = "off_axis"  # (slices, mm)
+    INSERTIONS_GIVEN = "insertions_given"  # (which: "", "anterior" or "inferior"; slices: () for all)
+    INSERTIONS_UNUSED = "insertions_unused"  # (slices)
+    INSERTIONS_DISPUTED = "insertions_disputed"  # (slices, degrees)
+    INSERTIONS_ASSUMED = "insertions_assumed"  # (anterior, inferior)
+    INSERTIONS_UNCERTAIN = "insertions_uncertain"  # (slices or () and confidence, no_image)
+
+
+class Doubt(Code):
+    """What speaks against contours, a threshold, remote myocardium, or a scar."""
+
+    DIFFERENT_PATIENTS = "different_patients"
+    NO_ORIENTATION = "no_orientation"
+    CONTRAST_UNKNOWN = "contrast_unknown"
+    SLICES_DISPLACED = "slices_displaced"  # (slices, mm, confidence)
+    WIDER_APEX = "wider_apex"
+    UNUSUAL_SCAR = "unusual_scar"  # (pattern, remark, count, ml)
+    THRESHOLD_LOW = "threshold_low"  # (scar_percent, remote_percent: 0 where not doubted; low, slices)
+    FWHM_REGION_LENT = "fwhm_region_lent"  # (held, shown)
+    REMOTE_ENHANCED = "remote_enhanced"  # (region, mean, sd, dark_mean, dark_sd, above, wider, slices)
+    REMOTE_LENT = "remote_lent"  # (region, held, shown, low, high)
+    REMOTE_IN_SCAR = "remote_in_scar"  # (region, percent)
+    MAY_BE_NO_SCAR = "may_be_no_scar"  # (ml, most, without, as_little, infarct)
+
+
+class ScarRemark(Code):
+    """What speaks against ischaemic scar in one island."""
+
+    NON_ISCHAEMIC = "non_ischaemic"
+    FULLER_OUTSIDE = "fuller_outside"
+    OFF_ENDOCARDIUM = "off_endocardium"
+
+
+class PartsRemark(Code):
+    """Why core and grey zone were not, or not everywhere, told apart."""
+
+    CONTRAST_UNKNOWN = "contrast_unknown"
+    NO_ROOM = "no_room"  # (lost, among): slices
+
+
+class ConfidenceReason(Code):
+    """Why a result is graded as it is."""
+
+    NETWORKS_DISAGREE = "networks_disagree"  # (percent)
+    WIDE_INTERVAL = "wide_interval"  # (low, high): ml
+    UNLIKE_TRAINING = "unlike_training"
+    ANATOMY_IMPLAUSIBLE = "anatomy_implausible"
+    FEW_SLICES_SEEN = "few_slices_seen"  # (slices)
+    LITTLE_SCAR = "little_scar"  # (ml)
+
+
+@dataclass(frozen=True, init=False)
+class Fact:
+    """A code and its parameters: ``Fact(Doubt.REMOTE_LENT, held=3, ...)["held"]``. Parameters are numbers, text from a
+    file, other facts, or tuples of these.
+    """
+
+    code: Code
+    parameters: tuple[tuple[str, Any], ...]
+
+    def __init__(self, code: Code, **parameters: Any) -> None:
+        object.__setattr__(self, "code", code)
+        object.__setattr__(self, "parameters", tuple(sorted(parameters.items())))
+
+    def __getitem__(self, name: str) -> Any:
+        return dict(self.parameters)[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """One parameter, or ``default`` where this fact has none of that name."""
+        return dict(self.parameters).get(name, default)
+
+
+def has(facts: tuple[Any, ...], *codes: Code) -> bool:
+    """Whether a fact of one of these codes is among them."""
+    return any(isinstance(fact, Fact) and fact.code in codes for fact in facts)
+
+
+@dataclass(frozen=True)
+class RemoteRegion:
+    """Where remote myocardium was taken: ``segments`` are AHA numbers chosen by the reader. Of ``shown`` slices with
+    myocardium ``held`` hold some of a region the reader chose; the others take its pooled mean and SD.
+    """
+
+    source: RemoteSource = RemoteSource.AUTOMATIC
+    segments: tuple[int, ...] = ()
+    held: int = 0
+    shown: int = 0
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a scar came about.
+
+    Attributes
+    ----------
+    source : ScarSource
+    above : float
+        Probability above which a voxel is scar, of the networks.
+    ewa_share : float
+        Share of the intensity rule EWA in the networks' probability, 0..1.
+    image_only : bool
+        The networks' probability without the ECG, because the reader chose so.
+    n_sd, per, contrast, remote
+        Of a rule: standard deviations above remote, what shares one threshold ("slice" or "stack"), the image's
+        contrast, and the remote region where the rule uses one.
+    smallest_island_ml : float
+        Smaller islands were left out.
+    peak_slices : (held, shown) or None
+        Of FWHM whose maximum a reader's region gives: in how many of the slices with myocardium it lies, where each
+        slice has a threshold of its own; the others take its pooled maximum.
+    encloses_mvo : bool
+        Dark voxels enclosed by a rule's scar were counted in.
+    without_slices : tuple of int
+        Slices the reader left out of everything, from 1 at the apex.
+    corrected : bool
+        A reader changed it by hand.
+    """
+
+    source: ScarSource = ScarSource.NETWORK
+    above: float = 0.5
+    ewa_share: float = 0.0
+    image_only: bool = False
+    n_sd: float | None = None
+    per: str = ""
+    contrast: Contrast = Contrast.UNKNOWN
+    remote: RemoteRegion | None = None
+    smallest_island_ml: float = 0.0
+    peak_slices: tuple[int, int] | None = None
+    encloses_mvo: bool = False
+    without_slices: tuple[int, ...] = ()
+    corrected: bool = False
+
+    @property
+    def by_network(self) -> bool:
+        """Whether the networks made it (a reader may have corrected it)."""
+        return self.source is ScarSource.NETWORK
+
+
+@dataclass(frozen=True)
+class Division:
+    """How the wall was divided into AHA segments."""
+
+    mode: AhaMode = AhaMode.FIXED
+    segments: int = 17
+
+
+@dataclass(frozen=True)
+class PartsRule:
+    """How core and grey zone were told apart: above ``core_fraction`` of the maximum (on PSIR of the way to it from the
+    remote mean), and from the remote mean + ``n_sd`` SD.
+    """
+
+    contrast: Contrast
+    remote: RemoteRegion
+    core_fraction: float = 0.5
+    n_sd: float = 2.0
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How far a result can be relied on, and why."""
+
+    grade: Grade
+    reasons: tuple[Fact, ...] = ()
+
+
+_WORDS = {cls.__name__: cls for cls in (*Word.__subclasses__(), *Code.__subclasses__())}
+_RECORDS = {cls.__name__: cls for cls in (Fact, RemoteRegion, Method, Division, PartsRule, Confidence)}
+
+
+def to_plain(value: Any) -> Any:
+    """A fact, or a tuple of facts, as what JSON holds."""
+    if isinstance(value, (Word, Code)):
+        return {"word": type(value).__name__, "is": value.value}
+    if isinstance(value, Fact):
+        return {"record": "Fact", "code": to_plain(value.code), "of": {k: to_plain(v) for k, v in value.parameters}}
+    if is_dataclass(value):
+        of = {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+        return {"record": type(value).__name__, "of": of}
+    if isinstance(value, (tuple, list)):
+        return [to_plain(entry) for entry in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+def from_plain(kept: Any) -> Any:
+    """What :func:`to_plain` wrote, lists as tuples.
+
+    Raises
+    ------
+    ValueError
+        A word or record that is not known here.
+    """
+    if isinstance(kept, list):
+        return tuple(from_plain(entry) for entry in kept)
+    if not isinstance(kept, dict):
+        return kept
+    try:
+        if "word" in kept:
+            return _WORDS[kept["word"]](kept["is"])
+        of = {name: from_plain(value) for name, value in kept["of"].items()}
+        return Fact(from_plain(kept["code"]), **of) if kept["record"] == "Fact" else _RECORDS[kept["record"]](**of)
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("facts of another version") from None

@@ -1,0 +1,516 @@
+"""Every sentence that is said of a result, made from its facts; nothing is ever decided by one.
+
+:func:`words` tells any fact of :mod:`ScarSegECGLib.facts`. The panel gives its own ``tr`` (a gettext function), which
+is handed whole sentences with the places of their numbers in braces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import singledispatch
+from typing import Any
+
+from ScarSegECGLib.case import Burden, EcgUse, Interval, ScarResult
+from ScarSegECGLib.facts import (
+    Agreement,
+    AgreementReason,
+    AhaMode,
+    AnatomyNote,
+    Code,
+    Conduction,
+    Confidence,
+    ConfidenceReason,
+    Contrast,
+    Division,
+    Doubt,
+    EcgReason,
+    Fact,
+    GapProblem,
+    Grade,
+    Hindrance,
+    LgeNote,
+    Method,
+    PartsRemark,
+    PartsRule,
+    RemoteRegion,
+    RemoteSource,
+    ScarRemark,
+    ScarSource,
+    Shown,
+    Word,
+)
+
+Translate = Callable[[str], str]
+
+RESEARCH_USE = "For research use; not a medical device."
+INVESTIGATIONAL = "with ECG (investigational)"
+ECG_IS_NO_FINDING = (
+    "The ECG estimate per segment was learned from simulated scars alone and sees scar in ECGs of healthy people too: "
+    "it is no finding."
+)
+"""Said wherever an estimate or a verdict of the ECG stands."""
+
+_FROM_APEX = "counted from the apex"
+_UNCERTAIN = "RV insertions are uncertain"
+_ORIENTATION = "right ventricle on the image left and anterior wall up are assumed."
+
+_TEXTS: dict[Word | Code, str] = {
+    Contrast.MAGNITUDE: "magnitude",
+    Contrast.PSIR: "phase-sensitive (PSIR)",
+    Contrast.UNKNOWN: "of unknown reconstruction",
+    Conduction.NORMAL: "normal",
+    Conduction.RBBB: "right bundle branch block",
+    Conduction.LBBB: "left bundle branch block",
+    Conduction.LAFB: "left anterior fascicular block",
+    Conduction.LVH: "voltage criteria of LV hypertrophy",
+    Conduction.PACED: "paced",
+    Conduction.UNKNOWN: "unknown",
+    Agreement.AGREE: "agree",
+    Agreement.DISAGREE: "disagree",
+    Agreement.CANNOT_TELL: "ECG cannot tell",
+    Shown.WITH_ECG: INVESTIGATIONAL,
+    Shown.IMAGE_ONLY: "image only",
+    Shown.BY_HAND: "corrected by hand",
+    Grade.GOOD: "nothing speaks against the result",
+    Grade.CHECK: "check the result on the images",
+    Grade.DO_NOT_USE: "do not use the result",
+    ScarSource.OTSU: "Otsu",
+    ScarSource.MIXTURE: "two-Gaussian mixture",
+    ScarSource.EWA: "expectation maximisation with neighbour, depth and partial-volume weights (MVO counted)",
+    ScarSource.MANUAL: "manual contours",
+    # time between ECG and MRI
+    GapProblem.NO_ECG_DATE: "ECG date missing",
+    GapProblem.NO_MRI_DATE: "MRI date missing",
+    GapProblem.NO_DATES: "ECG and MRI date missing",
+    GapProblem.ECG_DATE_NOT_TRUSTED: "the ECG's dates were removed or modified",
+    GapProblem.ECG_IN_FUTURE: "the ECG date lies in the future",
+    GapProblem.MRI_IN_FUTURE: "the MRI date lies in the future",
+    GapProblem.TOO_FAR_APART: "ECG and MRI are over 20 years apart",
+    # why the ECG counted or not
+    EcgReason.LATER_THAN_MRI: "ECG later than MRI: may show newer disease",
+    EcgReason.COUNTS_LESS: "ECG counts less: {why}",
+    EcgReason.NOT_GIVEN: "ECG not used: no ECG was given",
+    EcgReason.SWITCHED_OFF: "ECG not used: it was switched off",
+    EcgReason.UNREADABLE: "ECG not used: {error}",
+    EcgReason.FEW_LEADS: "ECG not used: only {leads} leads, at least {needed} are needed",
+    EcgReason.EVENT_BETWEEN: "ECG not used: Event between ECG and MRI",
+    EcgReason.CHECK_DATES: "ECG not used: Check dates, {problem}",
+    EcgReason.NO_AHA: "ECG not used: AHA prior unavailable",
+    EcgReason.UNTRAINED: "ECG not used: the ECG network of these weights is not trained; the result is image only",
+    EcgReason.RULE: "ECG not used: method {source} looks at the image alone",
+    EcgReason.HINDERED: "ECG not used: {why}",
+    Hindrance.PACED: "paced rhythm hides infarction",
+    Hindrance.FAST: "rate {rate:.0f}/min is too fast to read infarction",
+    Hindrance.PREEXCITED: "PR {pr:.0f} ms with QRS {qrs:.0f} ms: pre-excitation is not excluded",
+    Hindrance.LBBB: "left bundle branch block hides infarction",
+    Hindrance.WIDE: "QRS {qrs:.0f} ms of no known pattern may hide or imitate infarction",
+    Hindrance.NOT_MEASURED: "a QRS that could not be measured may hide or imitate infarction",
+    # ECG against image
+    AgreementReason.NOT_IMAGED: "segment not imaged",
+    AgreementReason.NO_ESTIMATE: "no ECG estimate for this segment",
+    AgreementReason.POOR_WALL: "the ECG localises scar poorly in this wall",
+    AgreementReason.NONE_ON_EITHER: "no scar on either",
+    AgreementReason.ON_BOTH: "scar on both",
+    AgreementReason.EXTENTS_DIFFER: "scar on both, but of very different extent",
+    AgreementReason.ECG_ALONE: "the ECG suggests scar that the image does not show",
+    AgreementReason.TOO_SMALL: "scar this small may leave no ECG sign",
+    AgreementReason.IMAGE_ALONE: "the image shows scar without ECG sign",
+    # images
+    LgeNote.CONTRAST_UNMARKED: "The files do not say whether the images are magnitude or PSIR: taken for magnitude; say "
+    "which they are if not.",
+    LgeNote.ORIENTATION_ASSUMED: "The file has no orientation: it was assumed that the first slice is the apex, the "
+    "right ventricle is on the image left and the anterior wall is up. Check this before using segment numbers.",
+    LgeNote.SLICE_AXIS_UNCLEAR: "The slice direction is not clear from the voxel sizes: the axis closest to the usual "
+    "long axis of the left ventricle was taken.",
+    LgeNote.POSE_DOUBTFUL: "The slice direction in the file's header is {angle:.0f} degrees from that of usual "
+    "short-axis slices, so the header may not hold the true pose. Check that the right ventricle is on the image left "
+    "and the anterior wall up.",
+    LgeNote.SCALE_DIFFERS: "The voxel size in the orientation matrix (sform) differs from the one in pixdim: pixdim's "
+    "was used. Check the lengths if the file came from another tool.",
+    LgeNote.DATES_REMOVED: "The image's dates were removed or modified by de-identification: they were not used.",
+    LgeNote.DATE_IMPLAUSIBLE: "The image's date is not plausible: it was not used.",
+    LgeNote.DATES_DISAGREE: "The image's header gives two acquisition dates that differ: the one with the time was "
+    "used. Check the MRI date.",
+    LgeNote.TAKEN_AS_ASKED: "Taken from the study: {name}, as asked for, although it was taken for {taken_for}.",
+    LgeNote.SHIFTS_CORRECTED: "Slices were moved in line before measuring: displaced against the others, counted from "
+    "the apex: {displaced}; results lie on the images as acquired.",
+    LgeNote.NO_SHIFTS: "Slices displaced between breath-holds were looked for: none displaced, none moved.",
+    LgeNote.SIMULATED: "Phantom: a made-up image, not acquired from a person.",
+    LgeNote.DEGRADED: "Image quality was taken away on purpose: contrast, noise, blur, motion, perhaps a missing slice.",
+    # division
+    AnatomyNote.NO_LV: "No left ventricle with cavity and myocardium: there is no AHA partition.",
+    AnatomyNote.ORIENTATION_ASSUMED: f"The file has no orientation: {_ORIENTATION}",
+    AnatomyNote.NOT_SURROUNDED: "No slice has myocardium all around the cavity: thirds are taken over all slices with a "
+    "cavity.",
+    AnatomyNote.FEW_SLICES: "Only {count} slice(s) between apex and base: not every third is imaged.",
+    AnatomyNote.NO_APEX: "Segment 17 is not imaged: the stack ends within the cavity.",
+    AnatomyNote.OFF_AXIS: "Slices off the long axis, counted from the apex: {displaced}.",
+    AnatomyNote.INSERTIONS_UNUSED: "Given RV insertions are not used on slices without a contour of the LV, counted from "
+    "the apex: {slices}; check the numbers.",
+    AnatomyNote.INSERTIONS_DISPUTED: "RV insertions are uncertain on slices, counted from the apex: {slices}; those "
+    "given lie over {degrees:.0f} degrees from where the image shows them. They are used there and turn no other "
+    "slice: check them.",
+    AnatomyNote.INSERTIONS_ASSUMED: "RV insertions are assumed at {anterior:.0f} and {inferior:.0f} degrees: no image "
+    "was given.",
+    # contours, thresholds, scar
+    Doubt.DIFFERENT_PATIENTS: "ECG and MRI carry different patient identifiers: make sure that both are of one patient.",
+    Doubt.NO_ORIENTATION: "The file has no orientation: first slice = apex, right ventricle on the image left are "
+    "assumed.",
+    Doubt.CONTRAST_UNKNOWN: "The files do not say whether the images are magnitude or PSIR: choose the contrast.",
+    Doubt.SLICES_DISPLACED: "Slices displaced against the others, counted from the apex: {displaced}; correcting slice "
+    "shifts (--correct-shifts) puts them in line.",
+    Doubt.WIDER_APEX: "The cavity is larger at the apical end: check that the slices run from apex to base.",
+    Doubt.UNUSUAL_SCAR: "{count} {pattern} scar island(s), {ml:.1f} ml: {remark}.",
+    Doubt.FWHM_REGION_LENT: "The region of FWHM lies in {held} of {shown} slices: the other {lent} take its pooled "
+    "maximum, which is right only where all slices share one intensity scale.",
+    Doubt.REMOTE_ENHANCED: "The remote region ({region}) does not look like healthy myocardium: its mean is {mean:.4g} "
+    "and its SD {sd:.3g}, those of the darkest 60 degrees of the same slices {dark_mean:.4g} and {dark_sd:.3g} (mean "
+    "{above:.1f} SD higher, SD {wider:.1f} times as large, median of {slices} slices). Scar in it hides scar elsewhere: "
+    "choose myocardium without enhancement.",
+    Doubt.REMOTE_LENT: "The remote region ({region}) lies in {held} of {shown} slices: the other {lent} are judged by "
+    "its pooled mean and SD, right only where all slices share one intensity scale (the darkest sectors' means run from "
+    "{low:.4g} to {high:.4g}).",
+    Doubt.REMOTE_IN_SCAR: "{percent:.0f} % of the remote region ({region}) is drawn as scar in the labels: choose remote "
+    "myocardium without scar.",
+    Doubt.MAY_BE_NO_SCAR: "The whole scar ({ml:.1f} ml) lies within what these networks found in hearts without infarct, "
+    "up to {most:.1f} ml in {without} cross-validated patients; {as_little} of {infarct} patients with infarct had no "
+    "more. It may be no scar: look at the images.",
+    ScarRemark.NON_ISCHAEMIC: "non-ischaemic pattern or false positive",
+    ScarRemark.FULLER_OUTSIDE: "fuller outside than inside, which is no ischaemic wavefront",
+    ScarRemark.OFF_ENDOCARDIUM: "nowhere touches the endocardium: non-ischaemic pattern or false positive",
+    PartsRemark.CONTRAST_UNKNOWN: "core and grey zone not told apart: the files do not say whether the images are "
+    "magnitude or PSIR, choose the contrast",
+    PartsRemark.NO_ROOM: "grey zone not determinable (half maximum below the lower limit) in {lost} of {among} slices "
+    "with scar",
+    # how far a result can be relied on
+    ConfidenceReason.NETWORKS_DISAGREE: "the networks disagree on {percent:.0f} % of the scar",
+    ConfidenceReason.WIDE_INTERVAL: "the scar's volume is uncertain, {low:.1f} to {high:.1f} ml",
+    ConfidenceReason.UNLIKE_TRAINING: "the images are unlike those the networks learned from",
+    ConfidenceReason.ANATOMY_IMPLAUSIBLE: "the contours found are no plausible left ventricle",
+    ConfidenceReason.FEW_SLICES_SEEN: "only {slices} slices show the left ventricle",
+    ConfidenceReason.LITTLE_SCAR: "{ml:.1f} ml of scar is as little as was found in hearts without infarct",
+}
+
+
+def _as_is(text: str) -> str:
+    return text
+
+
+@singledispatch
+def words(fact: Any, tr: Translate = _as_is) -> str:
+    """A fact in words.
+
+    Parameters
+    ----------
+    fact : any of :mod:`ScarSegECGLib.facts`, EcgUse, Burden, Interval, or None (which is "")
+        Text, such as a file's own, is returned as it is.
+    tr : callable
+        Translates a sentence whose numbers are still in braces.
+
+    Raises
+    ------
+    TypeError
+        There are no words for it.
+    """
+    if fact is None:
+        return ""
+    if isinstance(fact, str):
+        return fact
+    raise TypeError(f"no words for {type(fact).__name__}")
+
+
+def all_words(facts: Iterable[Any], tr: Translate = _as_is) -> tuple[str, ...]:
+    """Facts in words, each once, in their order."""
+    return tuple(dict.fromkeys(words(fact, tr) for fact in facts))
+
+
+@words.register(Word)
+@words.register(Code)
+def _(fact: Word | Code, tr: Translate = _as_is) -> str:
+    return tr(_TEXTS[fact]) if fact in _TEXTS or isinstance(fact, Code) else str(fact)
+
+
+@words.register
+def _(fact: Fact, tr: Translate = _as_is) -> str:
+    told = _SPECIAL.get(fact.code)
+    if told is not None:
+        return told(fact, tr)
+    values = {name: _value(value, tr) for name, value in fact.parameters}
+    if "slices" in values and "mm" in values:
+        values["displaced"] = _displaced(fact)
+    if "held" in values and "shown" in values:
+        values["lent"] = fact["shown"] - fact["held"]
+    return tr(_TEXTS[fact.code]).format(**values)
+
+
+def _value(value: Any, tr: Translate) -> Any:
+    """A parameter as a sentence takes it: numbers as they are, the rest in words."""
+    if isinstance(value, tuple):
+        return ", ".join(str(_value(entry, tr)) for entry in value)
+    if isinstance(value, RemoteRegion):
+        return _region(value, tr)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else words(value, tr)
+
+
+def _displaced(fact: Fact) -> str:
+    """Slices with how far they lie off: "1 (6 mm, confidence 0.97), 4 (5 mm, ...)"."""
+    sure = fact.get("confidence") or (None,) * len(fact["slices"])
+    return ", ".join(
+        f"{number} ({mm:.0f} mm{'' if of is None else f', confidence {of:.2f}'})"
+        for number, mm, of in zip(fact["slices"], fact["mm"], sure, strict=True)
+    )
+
+
+# The ECG
+
+
+@words.register
+def _(use: EcgUse, tr: Translate = _as_is) -> str:
+    return "; ".join(words(reason, tr) for reason in use.reasons)
+
+
+def _used(fact: Fact, tr: Translate) -> str:
+    if fact["days"] is None:
+        return tr("ECG at an unknown time used with weight {weight:.2f}").format(weight=fact["weight"])
+    days, weight = abs(fact["days"]), fact["weight"]
+    return tr("ECG {days:.0f} days from MRI used with weight {weight:.2f}").format(days=days, weight=weight)
+
+
+def _too_far(fact: Fact, tr: Translate) -> str:
+    if fact["days"] is None:
+        return tr("ECG at an unknown time from MRI: not used")
+    return tr("ECG {days:.0f} days from MRI: not used").format(days=abs(fact["days"]))
+
+
+def _date_unknown(fact: Fact, tr: Translate) -> str:
+    """The date that is missing is the one to name: with a known ECG date it is the MRI's."""
+    named = {
+        GapProblem.NO_MRI_DATE: "MRI date unknown: reduced weight",
+        GapProblem.NO_DATES: "ECG and MRI date unknown: reduced weight",
+    }
+    return tr(named.get(fact["problem"], "ECG date unknown: reduced weight"))
+
+
+_SILENT = {
+    Conduction.LBBB: "left bundle branch block hides infarct signs",
+    Conduction.PACED: "paced rhythm hides infarct signs",
+    Conduction.UNKNOWN: "QRS wide or not measured, of no known pattern",
+}
+
+
+def agreement_reason(fact: Fact | None, tr: Translate = _as_is, *, figures: bool = True) -> str:
+    """Why the ECG agrees with the image in one segment, with or without the figures of both."""
+    if fact is None:
+        return ""
+    if fact.code is AgreementReason.ECG_NOT_USED:
+        return "; ".join(words(reason, tr) for reason in fact["use"])
+    if fact.code is AgreementReason.SILENT:
+        return tr(_SILENT[fact["conduction"]])
+    text = tr(_TEXTS[fact.code])
+    if fact.get("image") is not None and figures:
+        text += tr(": image {image:.0f} %, ECG {ecg:.0f} %").format(image=fact["image"], ecg=fact["ecg"])
+    if fact.code is AgreementReason.IMAGE_ALONE:
+        text += tr("; a normal ECG does not rule it out")
+    if fact.get("caution") is not None:
+        text += tr("; caution: {caution}").format(caution=words(fact["caution"], tr))
+    return text
+
+
+# Images and their division
+
+
+def _taken(fact: Fact, tr: Translate) -> str:
+    """What was taken from a study, why, and what else would have done."""
+    why = "{taken_for}, {kind}, {slices} slices"
+    if fact["only_possible"]:
+        why += "; nothing says that it is LGE, but it is the only short-axis stack that is nothing else: check it"
+    values = {name: _value(value, tr) for name, value in fact.parameters if name != "others"}
+    text = tr(f"Taken from the study: {{name}} of {{sets}} sets of images ({why}).").format(**values)
+    if fact["others"]:
+        listed = "; ".join(
+            f"{name}, {kind}, {slices} slices" + (", not readable" if unfit else "")
+            for name, kind, slices, unfit in fact["others"][:6]
+        )
+        text += f" Also there, not taken: {listed}{'; ...' * (len(fact['others']) > 6)}."
+    return text
+
+
+def _insertions_given(fact: Fact, tr: Translate) -> str:
+    which = {"": "", "anterior": " (the anterior one alone)", "inferior": " (the inferior one alone)"}[fact["which"]]
+    where = f" on slices, {_FROM_APEX}: {_value(fact['slices'], tr)}" if fact["slices"] else ""
+    return tr(f"RV insertions given by the reader are used{which}{{where}}.").format(where=where)
+
+
+def _insertions_uncertain(fact: Fact, tr: Translate) -> str:
+    if not fact["slices"]:
+        text = tr(f"{_UNCERTAIN} (confidence {{confidence:.2f}}): check them on the image.")
+        return text.format(confidence=fact["confidence"])
+    rest = "no image was given." if fact.get("no_image") else "check them on the image."
+    return tr(f"{_UNCERTAIN} on slices, {_FROM_APEX}: {{slices}}; {rest}").format(slices=_value(fact["slices"], tr))
+
+
+@words.register
+def _(division: Division, tr: Translate = _as_is) -> str:
+    named = {AhaMode.FIXED: "fixed 60 degrees", AhaMode.LANDMARK: "landmark"}[division.mode]
+    return tr(f"{named}, {{segments}} segments").format(segments=division.segments)
+
+
+# How scar was found
+
+
+def _threshold_low(fact: Fact, tr: Translate) -> str:
+    said = []
+    if fact["scar_percent"]:
+        said.append(tr("{percent:.0f} % of the LV would be scar").format(percent=fact["scar_percent"]))
+    if fact["remote_percent"]:
+        percent = fact["remote_percent"]
+        said.append(tr("{percent:.0f} % of the remote region itself would be").format(percent=percent))
+    if fact["low"]:
+        text = tr("the limit is below remote mean + 2 SD in {low} of {slices} slices")
+        said.append(text.format(low=fact["low"], slices=fact["slices"]))
+    text = tr("The threshold lies within healthy myocardium ({said}): check contrast and remote region.")
+    return text.format(said="; ".join(said))
+
+
+def _region(region: RemoteRegion, tr: Translate) -> str:
+    """Whose the remote region is, without the slices that borrow."""
+    if region.source is RemoteSource.AUTOMATIC:
+        return tr("found automatically: darkest 60 degree sector of each slice")
+    if region.source is RemoteSource.SEGMENTS:
+        return tr("segments {segments}, chosen by the reader").format(segments=", ".join(map(str, region.segments)))
+    return tr("drawn by the reader")
+
+
+@words.register
+def _(region: RemoteRegion, tr: Translate = _as_is) -> str:
+    text = tr("remote region {region}").format(region=_region(region, tr))
+    if region.held < region.shown:
+        more = tr(", in {held} of {shown} slices (the other {lent} take its pooled mean and SD)")
+        text += more.format(held=region.held, shown=region.shown, lent=region.shown - region.held)
+    return text
+
+
+def rule_words(method: Method, tr: Translate = _as_is) -> str:
+    """The method and its parameters without its remote region."""
+    if method.source is ScarSource.NETWORK:
+        share = round(100 * method.ewa_share)
+        text = tr("network")
+        if share:
+            text = tr("network {ours} % + intensity rule EWA {share} %").format(ours=100 - share, share=share)
+        text += tr(", image only") if method.image_only else ""
+        text += f", p > {method.above:g}"
+    elif method.source is ScarSource.MANUAL:
+        text = words(method.source, tr)
+    else:
+        text = _threshold(method, tr)
+    if method.without_slices:
+        slices = spans(method.without_slices)
+        text += tr(", slices {slices} from the apex left out").format(slices=slices)
+    return text + (tr(", corrected by hand") if method.corrected else "")
+
+
+def _threshold(method: Method, tr: Translate) -> str:
+    psir = method.contrast is Contrast.PSIR
+    if method.source is ScarSource.N_SD:
+        text = tr("remote mean + {n_sd:g} SD").format(n_sd=method.n_sd)
+    elif method.source is ScarSource.FWHM:
+        half = "half-way from remote mean to the maximum" if psir else "half of the maximum"
+        text = tr(f"FWHM ({half})")
+        if method.peak_slices:
+            held, shown = method.peak_slices
+            text += tr(" in the region drawn by the reader")
+            if held < shown:
+                more = tr(", in {held} of {shown} slices (the other {lent} take its pooled maximum)")
+                text += more.format(held=held, shown=shown, lent=shown - held)
+    else:
+        text = words(method.source, tr)
+    one = "scale" if method.source is ScarSource.EWA else "threshold"
+    text += tr(f", one {one} per {{per}}, contrast {{contrast}}").format(per=method.per, contrast=str(method.contrast))
+    text += tr(", enclosed MVO counted in") if method.encloses_mvo else ""
+    if method.smallest_island_ml:
+        text += tr(", islands below {ml:g} ml left out").format(ml=method.smallest_island_ml)
+    return text
+
+
+@words.register
+def _(method: Method, tr: Translate = _as_is) -> str:
+    text = rule_words(method, tr)
+    return f"{text}; {words(method.remote, tr)}" if method.remote else text
+
+
+@words.register
+def _(rule: PartsRule, tr: Translate = _as_is) -> str:
+    above = "the maximum" if rule.contrast is Contrast.MAGNITUDE else "the way from remote mean to the maximum"
+    text = tr(
+        f"core above {{share:g}} % of {above}, grey zone from remote mean + {{n_sd:g}} SD to the core, per slice, "
+        "contrast {contrast}; {remote}"
+    )
+    share, remote = 100 * rule.core_fraction, words(rule.remote, tr)
+    return text.format(share=share, n_sd=rule.n_sd, contrast=str(rule.contrast), remote=remote)
+
+
+def described(method: Method, shown: Shown, tr: Translate = _as_is) -> str:
+    """The method and which scar it is, as it stands beside a figure; nothing is said twice."""
+    said_already = method.corrected or (method.image_only and shown is Shown.IMAGE_ONLY)
+    return words(method, tr) if said_already else f"{words(method, tr)}; {words(shown, tr)}"
+
+
+# Figures
+
+
+@words.register
+def _(burden: Burden, tr: Translate = _as_is) -> str:
+    text = tr("{grams:.1f} g ({ml:.1f} ml, {percent:.1f} % of LV)")
+    return text.format(grams=burden.grams, ml=burden.ml, percent=burden.percent_of_lv)
+
+
+@words.register
+def _(interval: Interval, tr: Translate = _as_is) -> str:
+    text = tr("{low:.1f} to {high:.1f} ml, {least:.1f} to {most:.1f} % of LV ({level:.0f} % of such intervals hold it)")
+    low, high = interval.ml
+    least, most = interval.percent_of_lv
+    return text.format(low=low, high=high, least=least, most=most, level=100 * interval.level)
+
+
+@words.register
+def _(confidence: Confidence, tr: Translate = _as_is) -> str:
+    reasons = "; ".join(words(reason, tr) for reason in confidence.reasons)
+    return words(confidence.grade, tr) + (f": {reasons}" if reasons else "")
+
+
+def result_lines(result: ScarResult, tr: Translate = _as_is) -> tuple[str, ...]:
+    """A result in three lines: the scar by the images alone, how it was found, and how the ECG counted."""
+    scar = tr("scar {burden}, images alone").format(burden=words(result.scar_image_only, tr))
+    if result.shown is not Shown.IMAGE_ONLY:
+        scar += tr("; {burden} {shown}").format(burden=words(result.scar, tr), shown=words(result.shown, tr))
+    if result.interval is not None:
+        scar += f"; {words(result.interval, tr)}"
+    how = f"{words(result.method, tr)}; AHA: {words(result.anatomy.division, tr)}"
+    if result.confidence is not None:
+        how += f"; {words(result.confidence, tr)}"
+    return scar, how, words(result.ecg_use, tr)
+
+
+def spans(values: Iterable[int]) -> str:
+    """Whole numbers in words: "1 to 6, 8, 9"."""
+    runs: list[list[int]] = []
+    for value in sorted(set(values)):
+        if runs and value == runs[-1][1] + 1:
+            runs[-1][1] = value
+        else:
+            runs.append([value, value])
+    return ", ".join(
+        f"{first} to {last}" if last > first + 1 else ", ".join(map(str, sorted({first, last}))) for first, last in runs
+    )
+
+
+_SPECIAL: dict[Code, Callable[[Fact, Translate], str]] = {
+    EcgReason.USED: _used,
+    EcgReason.TOO_FAR: _too_far,
+    EcgReason.DATE_UNKNOWN: _date_unknown,
+    **dict.fromkeys(AgreementReason, agreement_reason),
+    LgeNote.TAKEN: _taken,
+    AnatomyNote.INSERTIONS_GIVEN: _insertions_given,
+    AnatomyNote.INSERTIONS_UNCERTAIN: _insertions_uncertain,
+    Doubt.THRESHOLD_LOW: _threshold_low,
+}
