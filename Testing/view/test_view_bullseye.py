@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ScarSegECGLib.case import SegmentRow
-from ScarSegECGLib.wording import RESEARCH_USE
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
 from ScarSegECGLib.view.bullseye import Bins, BullseyeStyle, SegmentValue
@@ -26,6 +25,7 @@ from ScarSegECGLib.view.paint import FORMATS, draw, save, to_pixels, to_png
 from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of, contrast
 from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Wedge, label_box, moved
 from ScarSegECGLib.view.transmurality import transmurality_bullseye
+from ScarSegECGLib.wording import RESEARCH_USE
 
 VALUES = [0, 12, 45, 78, 100, 3, 8, 33, 64, 91, 55, 0, 2, 25, 70, 18, 100]
 MARKS = [*["agree", "disagree", "ecg cannot tell"] * 5, "agree", None]

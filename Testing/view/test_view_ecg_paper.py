@@ -11,10 +11,10 @@ import pytest
 import wfdb
 
 from ScarSegECGLib.case import LEADS, Ecg
-from ScarSegECGLib.wording import RESEARCH_USE
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.paint import save
 from ScarSegECGLib.view.shapes import Drawing, Lines, Polyline, label_box
+from ScarSegECGLib.wording import RESEARCH_USE
 
 RATE = 500.0
 

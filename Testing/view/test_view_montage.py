@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from ScarSegECGLib.case import Anatomy, Burden, EcgUse, LgeStack, ScarResult, SegmentRow, Storage, TimeGap
-from ScarSegECGLib.wording import RESEARCH_USE
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.montage import montage
@@ -21,6 +20,7 @@ from ScarSegECGLib.view.panels import levels, sheet_for
 from ScarSegECGLib.view.pictures import bullseye_png, pictures
 from ScarSegECGLib.view.polar_map import polar_map
 from ScarSegECGLib.view.shapes import Drawing, Lines, Polygon, Polyline, RasterImage, Stroke, label_box
+from ScarSegECGLib.wording import RESEARCH_USE
 
 SPACING = (8.0, 1.5, 1.25)
 
