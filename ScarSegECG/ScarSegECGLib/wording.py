@@ -300,8 +300,8 @@ _SILENT = {
 
 def agreement_reason(fact: Fact | None, tr: Translate = _as_is, *, figures: bool = True) -> str:
     """Why the ECG agrees with the image in one segment, with or without the figures of both."""
-    if fact is None:
-        return ""
+    if not isinstance(fact, Fact):
+        return words(fact, tr)
     if fact.code is AgreementReason.ECG_NOT_USED:
         return "; ".join(words(reason, tr) for reason in fact["use"])
     if fact.code is AgreementReason.SILENT:

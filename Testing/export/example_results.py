@@ -25,6 +25,18 @@ from ScarSegECGLib.case import (
     Storage,
     TimeGap,
 )
+from ScarSegECGLib.facts import (
+    Agreement,
+    AgreementReason,
+    Contrast,
+    Division,
+    Doubt,
+    EcgReason,
+    Fact,
+    GapProblem,
+    LgeNote,
+    Method,
+)
 
 SHAPE = (5, 18, 22)
 SPACING_COLUMN_ROW_SLICE = (1.25, 1.5, 8.0)
@@ -111,9 +123,9 @@ def make_result(
         ijk_to_ras=canonical,
         storage=storage,
         stored_ijk_to_ras=stored_pose(canonical, storage),
-        contrast="psir",
+        contrast=Contrast.PSIR,
         sha256="a1" * 32,
-        notes=("Slices ordered from apex to base.",),
+        notes=(Fact(LgeNote.SLICE_AXIS_UNCLEAR),),
     )
     wall = labels >= MYOCARDIUM
     anatomy = Anatomy(
@@ -129,13 +141,15 @@ def make_result(
     ml = float((labels == SCAR).sum()) * stack.voxel_ml
     myocardium_ml = float(wall.sum()) * stack.voxel_ml
     burden = Burden(ml, ml * MYOCARDIAL_DENSITY_G_PER_ML, 100 * ml / myocardium_ml)
-    gap = TimeGap(-41.0) if with_ecg else TimeGap(None, why_unknown="no ECG")
+    gap = TimeGap(-41.0) if with_ecg else TimeGap(None, problem=GapProblem.NO_ECG_DATE)
     result = ScarResult(
         stack=stack,
         ecg=Ecg(np.zeros((12, 5000), np.float32), np.ones(12, bool), 500.0, sha256="b2" * 32) if with_ecg else None,
         ecg_use=EcgUse(
             amplitude if with_ecg else 0.0,
-            "ECG used: 41 days before the MRI" if with_ecg and amplitude else "ECG not used: none was given",
+            (Fact(EcgReason.USED, days=-41.0, weight=amplitude),)
+            if with_ecg and amplitude
+            else (Fact(EcgReason.NOT_GIVEN),),
             gap,
         ),
         anatomy=anatomy,
@@ -147,9 +161,9 @@ def make_result(
         scar=burden,
         scar_image_only=replace(burden, percent_of_lv=burden.percent_of_lv * 0.9),
         segments=tuple(segment_row(number, scar, with_ecg) for number in range(1, 18)),
-        method="network, threshold 0.5",
+        method=Method(),
         weights_sha256="c3" * 32,
-        warnings=("The stack does not reach the apex.",),
+        warnings=(Fact(Doubt.WIDER_APEX),),
         timings={"anatomy": 1.25, "network": 3.5},
     )
     return replace(result, **changes)
@@ -173,6 +187,6 @@ def segment_row(number: int, scar: bool = True, with_ecg: bool = True) -> Segmen
         transmurality_bin=("0", "1-25", "26-50", "26-50", "51-75")[number % 5] if imaged else "",
         wall_thickness_mm=8.4 if imaged else None,
         ecg_percent=8.0 if with_ecg else None,
-        agreement=("agree", "disagree", "ecg cannot tell")[number % 3] if with_ecg else None,  # type: ignore[arg-type]
-        agreement_reason="lateral wall: the ECG localises poorly" if with_ecg and number % 3 == 2 else "",
+        agreement=tuple(Agreement)[number % 3] if with_ecg else None,
+        agreement_reason=Fact(AgreementReason.POOR_WALL) if with_ecg and number % 3 == 2 else None,
     )

@@ -10,6 +10,7 @@ from measure_phantoms import annulus
 
 from ScarSegECGLib.case import Anatomy
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Division
 from ScarSegECGLib.measure.agreement import RELIABLE_SEGMENTS, agreement_table
 from ScarSegECGLib.measure.burden import burden
 from ScarSegECGLib.measure.segments import segment_percent, segment_table

@@ -30,6 +30,7 @@ from ScarSegECGLib.case import (
 from ScarSegECGLib.export.dicom.findings import Findings, read_findings
 from ScarSegECGLib.export.dicom.source import Source, read_source
 from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.facts import Agreement, AgreementReason, Doubt, EcgReason, Fact, GapProblem, Method
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.contours import MANUAL, TERRITORIES, measure_contours
 from ScarSegECGLib.measure.scar_parts import scar_parts
@@ -102,7 +103,7 @@ def made_up_result(
     scar = labels == SCAR
     parts = scar_parts(stack, anatomy.cavity, wall, scar)
     said = [4.5] * 17 if with_ecg else None
-    verdicts = [("disagree", "made up")] * 17 if with_ecg else None
+    verdicts = [(Agreement.DISAGREE, Fact(AgreementReason.ECG_ALONE))] * 17 if with_ecg else None
     rows = segment_table(
         anatomy,
         scar,
@@ -117,13 +118,13 @@ def made_up_result(
     rng = np.random.default_rng(9)
     probability = np.where(wall, rng.random(SHAPE, dtype=np.float32), 0).astype(np.float32)
     counted = amplitude if with_ecg else 0.0
-    reason = "ECG used: 41 days before the MRI" if counted else "ECG not used: none was given"
-    gap = TimeGap(-41.0) if with_ecg else TimeGap(None, why_unknown="no ECG")
+    reason = Fact(EcgReason.USED, days=-41.0, weight=counted) if counted else Fact(EcgReason.NOT_GIVEN)
+    gap = TimeGap(-41.0) if with_ecg else TimeGap(None, problem=GapProblem.NO_ECG_DATE)
     wall_ml = float(wall.sum()) * stack.voxel_ml
     return ScarResult(
         stack=stack,
         ecg=Ecg(np.zeros((12, 5000), np.float32), np.ones(12, bool), 500.0, sha256="b2" * 32) if with_ecg else None,
-        ecg_use=EcgUse(counted, reason, gap),
+        ecg_use=EcgUse(counted, (reason,), gap),
         anatomy=anatomy,
         labels=labels,
         scar_probability=probability,
@@ -133,9 +134,9 @@ def made_up_result(
         scar=measured.scar,
         scar_image_only=Burden(measured.scar.ml * 0.9, measured.scar.grams * 0.9, measured.scar.percent_of_lv * 0.9),
         segments=rows,
-        method="network, p > 0.5",
+        method=Method(),
         weights_sha256=WEIGHTS,
-        warnings=("A made-up result.",),
+        warnings=(Fact(Doubt.WIDER_APEX),),
         mvo=parts.mvo,
         parts=parts,
         patterns=measured.patterns,
