@@ -32,11 +32,11 @@ from ScarSegECGPanel import selftest
 from ScarSegECGPanel.anatomy import AnatomySection
 from ScarSegECGPanel.apply import ApplySection
 from ScarSegECGPanel.casework import CaseWork
-from ScarSegECGPanel.correct import CorrectSection
+from ScarSegECGPanel.correct import CorrectSection, takeEditorNode
 from ScarSegECGPanel.dicom import mriDateFromDicom
 from ScarSegECGPanel.export import ExportSection
 from ScarSegECGPanel.inputs import InputsSection
-from ScarSegECGPanel.layout import LayoutSection
+from ScarSegECGPanel.layout import LayoutSection, registerLayout
 from ScarSegECGPanel.nodes import CONTRASTS
 from ScarSegECGPanel.packages import PackagesSection
 from ScarSegECGPanel.recompute import AHA_MODES, METHODS
@@ -68,7 +68,12 @@ class ScarSegECG(ScriptedLoadableModule):
             "A re-implementation from the abstract of arXiv 2511.14702 (Ramzan et al. 2025). The networks were trained "
             "on EMIDEC (Lalande et al., Data 2020, 5(4):89); their use is bound to its CC BY-NC-SA 4.0 licence."
         )
-        slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", onStartup)
+
+
+def onStartup() -> None:
+    registerLayout()
+    registerSampleData()
 
 
 def registerSampleData() -> None:
@@ -138,6 +143,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/ScarSegECG.ui"))
         self.layout.addWidget(uiWidget)
         self.ui = slicer.util.childWidgetVariables(uiWidget)
+        takeEditorNode(self.ui.segmentEditorWidget)
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = ScarSegECGLogic()
 
@@ -215,11 +221,13 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.results.clear()
 
     def onSceneEndClose(self, caller=None, event=None) -> None:
+        takeEditorNode(self.ui.segmentEditorWidget)
         self.say("")
         if self.parent.isEntered:
             self.initializeParameterNode()
 
     def onSceneEndImport(self, caller=None, event=None) -> None:
+        takeEditorNode(self.ui.segmentEditorWidget)
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -254,9 +262,9 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.removeObserver(self.parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
         self.parameterNode = parameterNode
         if parameterNode:
+            self.inputs.follow()  # before the widgets: each says at once that it has changed
             self._guiTag = parameterNode.connectGui(self.ui)
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
-            self.inputs.follow()
             self.resumeCase()
             self.updatePanel()
 

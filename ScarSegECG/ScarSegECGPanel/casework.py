@@ -241,7 +241,7 @@ class CaseWork:
 
     def resumeCase(self, parameterNode) -> bool:
         """The chosen volume's case, from this session or from the scene; whether one was read from the scene."""
-        if self.study and self.followsOtherVolume(parameterNode):
+        if self._volumeId and self.followsOtherVolume(parameterNode):
             self.changeVolume(parameterNode)
         if self.study and not self.caseIsWhole(parameterNode):
             self.dropCase()  # its nodes were deleted while another module was open

@@ -21,7 +21,6 @@ class CorrectSection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel)
-        self.editorNode = None
         self._segmentation = None
         self._clickTags: list[tuple] = []
         self._timer = qt.QTimer()
@@ -52,12 +51,10 @@ class CorrectSection(Section):
     # The embedded editor
 
     def enter(self) -> None:
-        self.ui.segmentEditorWidget.setupViewObservations()
         self.ui.segmentEditorWidget.installKeyboardShortcuts()
 
     def exit(self) -> None:
-        self.ui.segmentEditorWidget.setActiveEffect(None)
-        self.ui.segmentEditorWidget.removeViewObservations()
+        self.ui.segmentEditorWidget.setActiveEffect(None)  # which ends its view observations
         self.ui.segmentEditorWidget.uninstallKeyboardShortcuts()
         self.ui.addIslandButton.checked = False
         self.ui.removeIslandButton.checked = False
@@ -80,6 +77,8 @@ class CorrectSection(Section):
         segmentation = node.GetSegmentation() if node else None
         if segmentation is self._segmentation:
             return
+        if segmentation is None:
+            self.ui.correctLabel.text = ""
         event = slicer.vtkSegmentation.SourceRepresentationModified
         removed = slicer.vtkSegmentation.SegmentRemoved
         if self._segmentation:
@@ -92,22 +91,15 @@ class CorrectSection(Section):
             self._giveToEditor(node)
 
     def _giveToEditor(self, node) -> None:
-        scene, editor = slicer.mrmlScene, self.ui.segmentEditorWidget
-        self.editorNode = scene.GetSingletonNode(EDITOR_TAG, "vtkMRMLSegmentEditorNode")
-        if self.editorNode is None:
-            self.editorNode = slicer.vtkMRMLSegmentEditorNode()
-            self.editorNode.SetSingletonTag(EDITOR_TAG)
-            self.editorNode = scene.AddNode(self.editorNode)
-        editor.setMRMLSegmentEditorNode(self.editorNode)
+        editor = self.ui.segmentEditorWidget
+        takeEditorNode(editor)
         editor.setSegmentationNode(node)
         editor.setSourceVolumeNode(self.parameters.inputVolume)
         self.edit(SCAR)
 
     def edit(self, label: int) -> None:
         """Draw one of the three; scar only inside the wall, and none ever takes voxels from another segment."""
-        if self.editorNode is None:
-            return
-        segmentation, node = slicer.vtkMRMLSegmentationNode, self.editorNode
+        segmentation, node = slicer.vtkMRMLSegmentationNode, self.ui.segmentEditorWidget.mrmlSegmentEditorNode()
         node.SetOverwriteMode(node.OverwriteNone)
         if label == SCAR:
             node.SetMaskSegmentID(IDENTIFIERS[MYOCARDIUM])
@@ -228,12 +220,23 @@ class CorrectSection(Section):
     # Leaving
 
     def release(self) -> None:
+        """The editor keeps its node: without one it crashes at the next change of layout."""
         self._timer.stop()
         self._observe(None)
         self._unhearClicks()
         editor = self.ui.segmentEditorWidget
         editor.setActiveEffect(None)
         editor.setSegmentationNode(None)
-        editor.setSourceVolumeNode(None)
-        editor.setMRMLSegmentEditorNode(None)
-        self.editorNode = None
+        editor.removeViewObservations()
+        self.ui.correctLabel.text = ""
+
+
+def takeEditorNode(editor) -> None:
+    """Give the editor its node in the scene, made if there is none; it needs one at every moment it can be seen."""
+    scene = slicer.mrmlScene
+    node = scene.GetSingletonNode(EDITOR_TAG, "vtkMRMLSegmentEditorNode")
+    if node is None:
+        node = slicer.vtkMRMLSegmentEditorNode()
+        node.SetSingletonTag(EDITOR_TAG)
+        node = scene.AddNode(node)
+    editor.setMRMLSegmentEditorNode(node)

@@ -36,15 +36,39 @@ DESCRIPTION = f"""
 """
 
 
+def registerLayout() -> dict:
+    """Make layout and views known to the application; the registered view factories by tag, {} without a window.
+
+    At its start, because a scene that was saved in this layout is shown in it, or blank, before anybody opens the
+    module. The application keeps a factory for good, so it has to outlive a reload of this module.
+    """
+    manager = slicer.app.layoutManager()
+    if manager is None:
+        return {}
+    layoutNode = manager.layoutLogic().GetLayoutNode()
+    if not layoutNode.IsLayoutDescription(LAYOUT_ID):
+        layoutNode.AddLayoutDescription(LAYOUT_ID, DESCRIPTION)
+    factories = vars(slicer).setdefault("scarSegEcgViewFactories", {})
+    for tag in (BULLSEYE_TAG, ECG_TAG):
+        if tag not in factories:
+            import ctk
+
+            factory = slicer.qSlicerSingletonViewFactory()
+            factory.setTagName(tag)
+            factory.setWidget(ctk.ctkVTKRenderView())
+            manager.registerViewFactory(factory)
+            factories[tag] = factory
+    return factories
+
+
 class LayoutSection(Section):
-    """Registers the layout once per application and fills its views."""
+    """Fills the layout's own views."""
 
     def __init__(self, panel) -> None:
         super().__init__(panel)
-        self._views: dict[str, DrawingView] = {}
-        # The application keeps a registered factory for good, so it has to outlive a reload of this module.
-        self._factories: dict = vars(slicer).setdefault("scarSegEcgViewFactories", {})
         self._before: int | None = None
+        onKey = {BULLSEYE_TAG: panel.results.onWedge}
+        self._views = {tag: DrawingView(f.widget(), onKey.get(tag)) for tag, f in registerLayout().items()}
         self.whenClicked(self.ui.layoutButton, self.onLayoutButton)
 
     @property
@@ -62,10 +86,13 @@ class LayoutSection(Section):
         manager = self.manager
         if manager is None:
             return
-        self._register(manager)
+        layoutNode = manager.layoutLogic().GetLayoutNode()
         if manager.layout != LAYOUT_ID:
             self._before = manager.layout
-            manager.setLayout(LAYOUT_ID)
+        elif not all(factory.widget().visible for factory in registerLayout().values()):
+            # It is chosen and yet not there, as its description came after the scene: choosing it again does nothing.
+            layoutNode.SetViewArrangement(layoutNode.SlicerLayoutConventionalView)
+        manager.setLayout(LAYOUT_ID)
         volume = self.parameters.inputVolume if self.parameters else None
         if volume is None:
             return
@@ -93,23 +120,6 @@ class LayoutSection(Section):
         if scale < 1:
             node.SetFieldOfView(width * scale, height * scale, depth)
 
-    def _register(self, manager) -> None:
-        layoutNode = manager.layoutLogic().GetLayoutNode()
-        if not layoutNode.IsLayoutDescription(LAYOUT_ID):
-            layoutNode.AddLayoutDescription(LAYOUT_ID, DESCRIPTION)
-        for tag, onKey in ((BULLSEYE_TAG, self.panel.results.onWedge), (ECG_TAG, None)):
-            factory = self._factories.get(tag)
-            if factory is None:
-                import ctk
-
-                factory = slicer.qSlicerSingletonViewFactory()
-                factory.setTagName(tag)
-                factory.setWidget(ctk.ctkVTKRenderView())
-                manager.registerViewFactory(factory)
-                self._factories[tag] = factory
-            if tag not in self._views:
-                self._views[tag] = DrawingView(factory.widget(), onKey)
-
     def bullseyes(self, image, ecg) -> None:
         if BULLSEYE_TAG in self._views:
             self._views[BULLSEYE_TAG].show(beside(image, ecg))
@@ -123,6 +133,10 @@ class LayoutSection(Section):
         else:
             view.show(drawing)
 
+    def clear(self) -> None:
+        for view in self._views.values():
+            view.clear()
+
     def leave(self) -> None:
         """Back to the layout that was there before."""
         manager = self.manager
@@ -131,7 +145,7 @@ class LayoutSection(Section):
         self._before = None
 
     def cleanup(self) -> None:
+        self.clear()
         for view in self._views.values():
-            view.clear()
             view.release()
         self._views = {}

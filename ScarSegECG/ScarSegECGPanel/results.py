@@ -48,6 +48,7 @@ class ResultsSection(Section):
     def clear(self) -> None:
         for view in (self.image, self.ecg, self.paper):
             view.clear()
+        self.panel.views.clear()
         self.ui.summaryLabel.text = ""
         self.ui.tableView.setMRMLTableNode(None)
         self.selected, self._fitted = None, False

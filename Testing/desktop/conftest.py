@@ -29,6 +29,7 @@ def desk(tmp_path: Path, made_once: dict, monkeypatch: pytest.MonkeyPatch) -> It
         from PySide6 import QtWidgets  # noqa: F401
     except ImportError as error:
         pytest.skip(f"needs PySide6 (pip install '.[desktop-test]'; {APT}): {error}")
+    from standin_qt import CRASHES as crashes
     from standin_slicer import desktop
 
     from ScarSegECGLib.training import phantom
@@ -39,6 +40,7 @@ def desk(tmp_path: Path, made_once: dict, monkeypatch: pytest.MonkeyPatch) -> It
     with desktop(tmp_path) as made:
         monkeypatch.setattr(type(made.panel.logic), "networks", made_once["sessions"])
         yield made
+        assert crashes == [], "Slicer would have died"
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from PySide6 import QtCore, QtWidgets
 from standin_slicer import Desktop, desktop
+from standin_widgets import PAINTED
 
 PANEL_WIDTH = 400
 SCREEN = (1920, 1080)
@@ -119,6 +120,7 @@ def grab_layout(desk: Desktop, path: Path) -> None:
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    PAINTED["views"] = True
     with tempfile.TemporaryDirectory(prefix="simulated-") as temporary, desktop(Path(temporary)) as desk:
         segmented(desk)
         desk.panel.parameterNode.showInsertions = True

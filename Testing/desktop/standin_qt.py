@@ -19,6 +19,13 @@ from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 API: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "slicer_api.json").read_text(encoding="utf-8"))
 _reading: set[tuple[int, str]] = set()
 QT_MODULES = (QtWidgets, QtGui, QtCore)
+CRASHES: list[str] = []  # what would have ended Slicer
+
+
+def segfault(what: str) -> None:
+    """Slicer would have died here; the fixture fails the test, also where Qt swallows the exception."""
+    CRASHES.append(what)
+    raise RuntimeError(f"SIGSEGV in Slicer: {what}")
 
 
 @cache
@@ -49,6 +56,17 @@ def qt_class(name: str) -> type:
         if hasattr(module, name):
             return getattr(module, name)
     raise AttributeError(f"Qt has no {name}")
+
+
+class Strict:
+    """A stand-in object that offers no name which Slicer's class does not."""
+
+    _slicerClass = ""
+
+    def __getattribute__(self, name: str) -> Any:
+        if not name.startswith("_") and name not in offered(type(self)._slicerClass) | {"connect", "disconnect"}:
+            raise AttributeError(f"{type(self)._slicerClass} has no attribute '{name}' in Slicer")
+        return super().__getattribute__(name)
 
 
 class PythonQtObject:

@@ -16,25 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import standin_editor
 import standin_parameters
 import standin_views
 import standin_widgets
 from PySide6 import QtCore, QtWidgets
-from standin_qt import QtNamespace, offered, python_qt
+from standin_qt import CRASHES, QtNamespace, Strict, python_qt
 
 MODULE_FOLDER = Path(__file__).resolve().parents[2] / "ScarSegECG"
 OURS = ("ScarSegECG", "ScarSegECGPanel")
-
-
-class Strict:
-    """A stand-in object that offers no name which Slicer's class does not."""
-
-    _slicerClass = ""
-
-    def __getattribute__(self, name: str) -> Any:
-        if not name.startswith("_") and name not in offered(type(self)._slicerClass) | {"connect", "testingEnabled"}:
-            raise AttributeError(f"{type(self)._slicerClass} has no attribute '{name}' in Slicer")
-        return super().__getattribute__(name)
 
 
 class Database(Strict):
@@ -94,12 +84,18 @@ class Application(Strict):
         self._layoutManager = standin_views.LayoutManager()
         self._database = Database()
         self._modules = ModuleManager()
+        self._startup: list[Any] = []
         self.temporaryPath = str(folder)
         self.slicerUserSettingsFilePath = str(folder / "settings" / "Slicer.ini")
 
     def connect(self, signal: str, slot: Any) -> bool:
         assert signal == "startupCompleted()"
+        self._startup.append(slot)
         return True
+
+    def _startupCompleted(self) -> None:
+        for slot in self._startup:
+            slot()
 
     def processEvents(self) -> None:
         QtWidgets.QApplication.processEvents()
@@ -114,15 +110,12 @@ class Application(Strict):
     def dicomDatabase(self) -> Any:
         return self._database
 
-    def testingEnabled(self) -> bool:
-        return True
-
     def setOverrideCursor(self, cursor: Any) -> None: ...
 
     def restoreOverrideCursor(self) -> None: ...
 
 
-class ModuleParent:
+class ModuleParent(types.SimpleNamespace):
     """What a module's class gets as parent."""
 
     def __init__(self, path: str) -> None:
@@ -227,6 +220,16 @@ class Packaging(types.ModuleType):
         self.missing -= set(requirements)
 
 
+class SampleData:
+    """SampleDataLogic: keeps what modules register, by sample name."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, dict[str, Any]] = {}
+
+    def registerCustomSampleDataSource(self, **source: Any) -> None:
+        self.sources[source["sampleName"]] = source
+
+
 class Desktop:
     """Slicer with the module's panel open in it.
 
@@ -240,13 +243,16 @@ class Desktop:
         self.asked: list[str] = []
         self.answer = True
         self.packaging = Packaging()
+        self.sampleData = SampleData()
         self._library: dict[str, types.ModuleType] | None = None
 
     def open(self) -> None:
         """Make the module's widget and enter it."""
         import slicer
 
-        importlib.import_module("ScarSegECG")
+        module = importlib.import_module("ScarSegECG")
+        module.ScarSegECG(ModuleParent(str(MODULE_FOLDER / "ScarSegECG.py")))
+        slicer.app._startupCompleted()
         self.parent = ModuleWidget()
         self.parent._values["desktop"] = self
         QtWidgets.QWidget.setWindowTitle(self.parent, "ScarSegECG")
@@ -320,7 +326,9 @@ def desktop(folder: Path) -> Iterator[Desktop]:
 
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     application.setStyle("Fusion")
+    CRASHES.clear()
     made = Desktop(folder)
+    made.mainWindow = python_qt("QMainWindow")()
     scene = slicer.vtkMRMLScene()
     cache = slicer.vtkCacheManager()
     cache.SetRemoteCacheDirectory(str(folder))
@@ -340,6 +348,7 @@ def desktop(folder: Path) -> Iterator[Desktop]:
             ("volumes", "vtkSlicerVolumesLogic"),
             ("markups", "vtkSlicerMarkupsLogic"),
             ("tables", "vtkSlicerTablesLogic"),
+            ("cameras", "vtkSlicerCamerasModuleLogic"),
         )
     }
     colours = slicer.vtkMRMLColorLogic()
@@ -377,6 +386,7 @@ def desktop(folder: Path) -> Iterator[Desktop]:
         "qt": qt,
         "ctk": ctk,
         "slicer.packaging": made.packaging,
+        "SampleData": _module("SampleData", SampleDataLogic=made.sampleData),
         "slicer.i18n": _module("slicer.i18n", tr=lambda text: text, translate=lambda context, text: text),
         "slicer.parameterNodeWrapper": _module("slicer.parameterNodeWrapper", **standin_parameters.EXPORTED),
         "slicer.ScriptedLoadableModule": _module(
@@ -399,7 +409,7 @@ def desktop(folder: Path) -> Iterator[Desktop]:
         (slicer.util, "infoDisplay"): tell,
         (slicer.util, "warningDisplay"): tell,
         (slicer.util, "confirmOkCancelDisplay"): ask,
-        (slicer.util, "mainWindow"): lambda: None,
+        (slicer.util, "mainWindow"): lambda: made.mainWindow,
         (slicer.util, "getModuleWidget"): lambda name: made.panel,
         (slicer.util, "setSliceViewerLayers"): standin_views.set_layers,
         (slicer.util, "findChildren"): _find_children,
@@ -416,6 +426,7 @@ def desktop(folder: Path) -> Iterator[Desktop]:
         made.open()
         yield made
         made.close()
+        made.mainWindow.deleteLater()
     finally:
         slicer.app.layoutManager()._follow(None)
         vars(slicer).pop("scarSegEcgViewFactories", None)
@@ -443,4 +454,4 @@ def _module(name: str, **content: Any) -> types.ModuleType:
     return module
 
 
-assert python_qt("QPushButton")
+assert python_qt("QPushButton") and standin_editor.EFFECTS

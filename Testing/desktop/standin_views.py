@@ -8,22 +8,14 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from defusedxml import ElementTree
 from PySide6 import QtCore, QtGui, QtWidgets
-from standin_qt import PythonQtObject, offered
+from standin_qt import PythonQtObject, Strict
 from standin_widgets import ctkVTKRenderView
 
 NAMES = ("Red", "Yellow", "Green")
+CONVENTIONAL = 2
 
 
-class _Strict:
-    _slicerClass = ""
-
-    def __getattribute__(self, name: str) -> Any:
-        if not name.startswith("_") and name not in offered(type(self)._slicerClass):
-            raise AttributeError(f"{type(self)._slicerClass} has no attribute '{name}' in Slicer")
-        return super().__getattribute__(name)
-
-
-class SliceView(_Strict):
+class SliceView(Strict):
     _slicerClass = "qMRMLSliceView"
 
     def __init__(self) -> None:
@@ -35,17 +27,25 @@ class SliceView(_Strict):
         return self._interactor
 
 
-class SliceController(_Strict):
+class SliceController(Strict):
     _slicerClass = "qMRMLSliceControllerWidget"
 
-    def fitSliceToBackground(self) -> None: ...
+    def fitSliceToBackground(self) -> None:
+        import slicer
+
+        scene, logic = slicer.mrmlScene, slicer.vtkMRMLSliceLogic()
+        logic.SetMRMLScene(scene)
+        logic.SetSliceNode(scene.GetNodeByID(f"vtkMRMLSliceNode{self._name}"))
+        logic.SetSliceCompositeNode(scene.GetNodeByID(f"vtkMRMLSliceCompositeNode{self._name}"))
+        logic.FitSliceToBackground(True)
 
 
-class SliceWidget(_Strict):
+class SliceWidget(Strict):
     _slicerClass = "qMRMLSliceWidget"
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self._view, self._controller = SliceView(), SliceController()
+        self._controller._name = name
 
     def sliceView(self) -> Any:
         return self._view
@@ -54,7 +54,7 @@ class SliceWidget(_Strict):
         return self._controller
 
 
-class qSlicerSingletonViewFactory(_Strict):
+class qSlicerSingletonViewFactory(Strict):
     _slicerClass = "qSlicerSingletonViewFactory"
 
     def __init__(self) -> None:
@@ -74,8 +74,12 @@ class qSlicerSingletonViewFactory(_Strict):
         return self._widget
 
 
-class LayoutManager(_Strict):
-    """``slicer.app.layoutManager()``."""
+class LayoutManager(Strict):
+    """``slicer.app.layoutManager()`` over the real layout node, after qMRMLLayoutManager.cxx of 5.12.
+
+    A layout is shown when the layout node changes and only then: one whose description or view factories are
+    registered later stays blank, and ``setLayout`` of the current layout does nothing.
+    """
 
     _slicerClass = "qSlicerLayoutManager"
 
@@ -84,41 +88,100 @@ class LayoutManager(_Strict):
 
         self._logic = slicer.vtkMRMLLayoutLogic()
         self._factories: dict[str, Any] = {}
-        self._slices = {name: SliceWidget() for name in NAMES}
-        self._window: QtWidgets.QWidget | None = None
-        self.layout = 3
+        self._slices = {name: SliceWidget(name) for name in NAMES}
+        self._slots: list[Any] = []
+        self._shown: tuple[int, str] = (0, "")  # what the window shows: the layout's number, 0 for nothing
+        self._window = QtWidgets.QStackedWidget()
+        self._tags: list[tuple[Any, int]] = []
 
     def _follow(self, scene: Any) -> None:
+        for subject, tag in self._tags:
+            subject.RemoveObserver(tag)
+        self._tags = []
         self._logic.SetMRMLScene(scene)
         self._scene = scene
         if scene is None:
+            self._empty()
+            self._window.deleteLater()
             return
-        for name in NAMES:
-            self._add_views(name)
-        scene.AddObserver("EndCloseEvent", lambda caller, event: [self._add_views(name) for name in NAMES])
+        self._complete()
+        node = self._logic.GetLayoutNode()
+        for subject, event, slot in (
+            (scene, "EndCloseEvent", self._closed),
+            (scene, "EndImportEvent", self._complete),
+            (node, "ModifiedEvent", self._changed),
+        ):
+            self._tags.append((subject, subject.AddObserver(event, slot)))
+        self._changed()
 
-    def _add_views(self, name: str) -> None:
+    def _closed(self, *_ignored: Any) -> None:
+        """The views' nodes are made anew and the layout is set up again."""
+        self._complete()
+        self._shown = (0, "")
+        self._changed()
+
+    def _complete(self, *_ignored: Any) -> None:
+        """What slice logics and the cameras' displayable manager add to the scene."""
         import slicer
 
-        if self._scene.GetNodeByID(f"vtkMRMLSliceNode{name}") is None:
-            node = slicer.vtkMRMLSliceNode()
-            node.SetSingletonTag(name)
-            node.SetLayoutName(name)
-            node.SetName(name)
-            self._scene.AddNode(node)
-        if self._scene.GetNodeByID(f"vtkMRMLSliceCompositeNode{name}") is None:
-            composite = slicer.vtkMRMLSliceCompositeNode()
-            composite.SetSingletonTag(name)
-            composite.SetLayoutName(name)
-            self._scene.AddNode(composite)
+        for name in NAMES:
+            if self._scene.GetNodeByID(f"vtkMRMLSliceNode{name}") is None:
+                node = slicer.vtkMRMLSliceNode()
+                node.SetSingletonTag(name)
+                node.SetLayoutName(name)
+                node.SetName(name)
+                self._scene.AddNode(node)
+            if self._scene.GetNodeByID(f"vtkMRMLSliceCompositeNode{name}") is None:
+                composite = slicer.vtkMRMLSliceCompositeNode()
+                composite.SetSingletonTag(name)
+                composite.SetLayoutName(name)
+                self._scene.AddNode(composite)
+        if self._scene.GetFirstNodeByClass("vtkMRMLCameraNode") is None:
+            camera = self._scene.AddNewNodeByClass("vtkMRMLCameraNode")
+            camera.SetLayoutName("1")
+
+    def _changed(self, *_ignored: Any) -> None:
+        node = self._logic.GetLayoutNode()
+        now = (node.GetViewArrangement(), node.GetCurrentLayoutDescription() or "")
+        if now == self._shown:
+            return
+        self._shown = now
+        self._empty()
+        if now[1]:
+            views = {tag: factory.widget() for tag, factory in self._factories.items()}
+            self._window.addWidget(build(now[1], views))
+        self._window.show()
+        for slot in list(self._slots):
+            slot(now[0])
+
+    def _empty(self) -> None:
+        for factory in self._factories.values():
+            QtWidgets.QWidget.setParent(factory.widget(), None)
+        while self._window.count():
+            shown = self._window.widget(0)
+            self._window.removeWidget(shown)
+            shown.deleteLater()
+
+    def connect(self, signal: str, slot: Any) -> bool:
+        assert signal == "layoutChanged(int)"
+        self._slots.append(slot)
+        return True
+
+    def disconnect(self, signal: str, slot: Any) -> bool:
+        self._slots.remove(slot)
+        return True
 
     def layoutLogic(self) -> Any:
         return self._logic
 
+    @property
+    def layout(self) -> int:
+        return self._logic.GetLayoutNode().GetViewArrangement()
+
     def setLayout(self, number: int) -> None:
-        assert self._logic.GetLayoutNode().IsLayoutDescription(number), f"layout {number} is not described"
-        self._logic.GetLayoutNode().SetViewArrangement(number)
-        self.layout = number
+        node = self._logic.GetLayoutNode()
+        if number != node.GetViewArrangement():
+            node.SetViewArrangement(number if node.IsLayoutDescription(number) else CONVENTIONAL)
 
     def sliceWidget(self, name: str) -> Any:
         return self._slices.get(name)
@@ -131,7 +194,7 @@ class LayoutManager(_Strict):
         self._factories[factory.tagName()] = factory
 
 
-def set_layers(background: Any = None, **_others: Any) -> None:
+def set_layers(background: Any = None, fit: bool = False, **_others: Any) -> None:
     """``slicer.util.setSliceViewerLayers``."""
     import slicer
 
@@ -139,6 +202,8 @@ def set_layers(background: Any = None, **_others: Any) -> None:
         composite = slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceCompositeNode{name}")
         if composite:
             composite.SetBackgroundVolumeID(background.GetID() if background else None)
+            if fit:
+                slicer.app.layoutManager().sliceWidget(name).sliceController().fitSliceToBackground()
 
 
 def build(description: str, views: dict[str, QtWidgets.QWidget]) -> QtWidgets.QWidget:
@@ -147,15 +212,15 @@ def build(description: str, views: dict[str, QtWidgets.QWidget]) -> QtWidgets.QW
 
 
 def _item(element: Element, views: dict[str, QtWidgets.QWidget]) -> QtWidgets.QWidget:
-    if element.tag == "view":
-        return views[element.get("class", "") + element.get("singletontag", "")]
     if element.tag != "layout":
-        return views[element.tag]
+        tag = element.get("class", "") + element.get("singletontag", "") if element.tag == "view" else element.tag
+        return views.get(tag) or QtWidgets.QWidget()  # a view that nobody has registered stays empty
     split = QtWidgets.QSplitter(QtCore.Qt.Horizontal if element.get("type") == "horizontal" else QtCore.Qt.Vertical)
     sizes = []
     for item in element:
-        split.addWidget(_item(item[0], views))
-        sizes.append(int(item.get("splitSize", "500")))
+        if len(item):
+            split.addWidget(_item(item[0], views))
+            sizes.append(int(item.get("splitSize", "500")))
     split.setSizes(sizes)
     return split
 

@@ -9,6 +9,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from shiboken6 import isValid
 from standin_qt import API, PythonQtObject, QtNamespace, chain, properties, qt_class
 
+PAINTED = {"views": False}  # whether render views are rendered: for pictures; tests look at what was given to them
 TYPES = {"bool": bool, "int": int, "double": float, "QString": str}
 
 
@@ -278,9 +279,9 @@ class ctkSliderWidget:
         self.value = value
 
 
-@slicer_widget(renderEnabled=True, orientationWidgetVisible=False)
+@slicer_widget(renderEnabled=True, orientationWidgetVisible=True)
 class ctkVTKRenderView:
-    """A real VTK window, off the screen; what it rendered is painted."""
+    """A real VTK window, off the screen; what it rendered is painted. As in CTK it shows an XYZ marker at first."""
 
     def _build(self) -> None:
         import vtk
@@ -310,7 +311,11 @@ class ctkVTKRenderView:
         if not isValid(self):
             return
         self._scheduled = False
-        if not QtWidgets.QWidget.isVisible(self) or self._window.GetRenderers().GetNumberOfItems() == 0:
+        if (
+            not PAINTED["views"]
+            or not QtWidgets.QWidget.isVisible(self)
+            or self._window.GetRenderers().GetNumberOfItems() == 0
+        ):
             return
         size = QtWidgets.QWidget.size(self)
         self._window.SetSize(max(size.width(), 1), max(size.height(), 1))
@@ -348,23 +353,37 @@ class ctkVTKRenderView:
 
 
 class _TableModel(QtCore.QAbstractTableModel):
+    """As qMRMLTableModel: without UseColumnTitleAsColumnHeader the headers are letters, the names an ordinary row."""
+
     def __init__(self, node: Any) -> None:
         super().__init__()
         self.node = node
 
+    @property
+    def _titled(self) -> bool:
+        return self.node.GetUseColumnTitleAsColumnHeader()
+
     def rowCount(self, parent: Any = None) -> int:
-        return self.node.GetNumberOfRows() if self.node else 0
+        return self.node.GetNumberOfRows() + (not self._titled) if self.node else 0
 
     def columnCount(self, parent: Any = None) -> int:
         return self.node.GetNumberOfColumns() if self.node else 0
 
     def data(self, index: Any, role: int = 0) -> Any:
-        return self.node.GetCellText(index.row(), index.column()) if role == QtCore.Qt.DisplayRole else None
+        if role != QtCore.Qt.DisplayRole:
+            return None
+        row = index.row() - (not self._titled)
+        return self.node.GetColumnName(index.column()) if row < 0 else self.node.GetCellText(row, index.column())
 
     def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:
         if self.node and role == QtCore.Qt.DisplayRole and orientation == QtCore.Qt.Horizontal:
-            return self.node.GetColumnName(section)
+            return self.node.GetColumnTitle(self.node.GetColumnName(section)) if self._titled else chr(65 + section)
         return None
+
+    def flags(self, index: Any) -> Any:
+        """qMRMLTableModel's items can be edited unless the node is locked."""
+        flags = super().flags(index)
+        return flags if self.node.GetLocked() else flags | QtCore.Qt.ItemIsEditable
 
 
 @slicer_widget()
@@ -390,101 +409,5 @@ class qMRMLTableView:
         return self._node
 
 
-@slicer_widget(undoEnabled=True, maximumNumberOfUndoStates=30)
-class qMRMLSegmentEditorWidget:
-    """Buttons of the real effects' names over the real editor node; :meth:`_stroke` is what an effect does."""
-
-    segmentationNodeChanged = QtCore.Signal(object)
-    sourceVolumeNodeChanged = QtCore.Signal(object)
-    currentSegmentIDChanged = QtCore.Signal(str)
-    EFFECTS = ("Threshold", "Paint", "Draw", "Erase", "Islands", "Scissors", "Smoothing", "Margin", "Hollow")
-
-    def _build(self) -> None:
-        self._node, self._scene, self._effect = None, None, ""
-        self._observing, self._shortcuts, self._order = False, False, []
-        self._grid = QtWidgets.QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(2)
-        self._buttons: dict[str, QtWidgets.QToolButton] = {}
-
-    def _arrange(self) -> None:
-        for button in self._buttons.values():
-            button.deleteLater()
-        self._buttons = {}
-        for index, name in enumerate(self._order):
-            button = QtWidgets.QToolButton(self)
-            button.setText(name)
-            button.setCheckable(True)
-            button.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Fixed)
-            button.clicked.connect(lambda _checked=False, effect=name: self.setActiveEffectByName(effect))
-            self._grid.addWidget(button, index // 4, index % 4)
-            self._buttons[name] = button
-
-    def setMRMLScene(self, scene: Any) -> None:
-        self._scene = scene
-
-    def setEffectNameOrder(self, names: Any) -> None:
-        self._order = [name for name in names if name in type(self).EFFECTS]
-        self._arrange()
-
-    def effectNameOrder(self) -> Any:
-        return list(self._order)
-
-    def availableEffectNames(self) -> Any:
-        return list(type(self).EFFECTS)
-
-    def setMRMLSegmentEditorNode(self, node: Any) -> None:
-        self._node = node
-
-    def mrmlSegmentEditorNode(self) -> Any:
-        return self._node
-
-    def setSegmentationNode(self, node: Any) -> None:
-        if self._node:
-            self._node.SetAndObserveSegmentationNode(node)
-
-    def segmentationNode(self) -> Any:
-        return self._node.GetSegmentationNode() if self._node else None
-
-    def setSourceVolumeNode(self, node: Any) -> None:
-        if self._node:
-            self._node.SetAndObserveSourceVolumeNode(node)
-
-    def sourceVolumeNode(self) -> Any:
-        return self._node.GetSourceVolumeNode() if self._node else None
-
-    def setCurrentSegmentID(self, name: str) -> None:
-        self._node.SetSelectedSegmentID(name)
-        self.currentSegmentIDChanged.emit(name)
-
-    def currentSegmentID(self) -> str:
-        return self._node.GetSelectedSegmentID() if self._node else ""
-
-    def setActiveEffectByName(self, name: str) -> None:
-        self._effect = name
-        for key, button in self._buttons.items():
-            button.setChecked(key == name)
-
-    def setActiveEffect(self, effect: Any) -> None:
-        self.setActiveEffectByName(effect.name if effect else "")
-
-    def activeEffect(self) -> Any:
-        return None
-
-    def setupViewObservations(self) -> None:
-        self._observing = True
-
-    def removeViewObservations(self) -> None:
-        self._observing = False
-
-    def installKeyboardShortcuts(self, parent: Any = None) -> None:
-        self._shortcuts = True
-
-    def uninstallKeyboardShortcuts(self) -> None:
-        self._shortcuts = False
-
-    def updateWidgetFromMRML(self) -> None: ...
-
-
-for _name in ("qMRMLWidget", "qMRMLNodeComboBox", "qMRMLSegmentEditorWidget"):
+for _name in ("qMRMLWidget", "qMRMLNodeComboBox"):
     assert _name in API
