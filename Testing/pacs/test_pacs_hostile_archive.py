@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import shutil
+import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import keyring
 import pytest
+import requests
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.pacs import archive, session
+from ScarSegECGLib.pacs import archive, patience, session
 from ScarSegECGLib.pacs.archive import find_series, find_studies, pull, push
 from ScarSegECGLib.pacs.connection import connect
 
@@ -42,8 +45,19 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 class Seen(list):
     """Requests: method, path, headers, body. ``answer`` is status, headers, pieces of the body; ``at`` by path."""
 
-    at: dict[str, tuple[int, dict[str, str], list[bytes]]] = {}
-    answer: tuple[int, dict[str, str], list[bytes]] = (200, {"Content-Type": JSON}, [b"[]"])
+    answer: tuple[int, dict[str, str], Iterable[bytes]] = (200, {"Content-Type": JSON}, [b"[]"])
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at: dict[str, tuple[int, dict[str, str], Iterable[bytes]]] = {}
+
+    def announce(self, study: str, **counts: int) -> None:
+        """Let the archive say that the study has so many objects in each series."""
+        answer = [
+            {"0020000E": {"vr": "UI", "Value": [uid]}, "00201209": {"vr": "IS", "Value": [count]}}
+            for uid, count in counts.items()
+        ]
+        self.at[f"/dw/studies/{study}/series"] = (200, {"Content-Type": JSON}, [json.dumps(answer).encode()])
 
 
 @contextmanager
@@ -54,7 +68,7 @@ def server(tls: tuple[Path, Path] | None = None) -> Iterator[tuple[str, Seen]]:
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             seen.append((self.command, self.path, dict(self.headers), body))
-            status, headers, pieces = seen.at.get(self.path, seen.answer)
+            status, headers, pieces = seen.at.get(self.path.partition("?")[0], seen.answer)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -186,12 +200,20 @@ def test_an_endless_list_is_not_read_to_its_end(monkeypatch) -> None:
             find_series(connect(url), "1.2.3")
 
 
-@pytest.mark.parametrize("kind", ['multipart/related; type="application/dicom"; boundary=abc', "multipart/related"])
-def test_an_endless_object_is_not_read_to_its_end(monkeypatch, tmp_path, kind) -> None:
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ('multipart/related; type="application/dicom"; boundary=abc', "far larger"),
+        ("multipart/related", "names no boundary"),
+        ("application/dicom", "far larger"),
+    ],
+)
+def test_an_endless_object_is_not_read_to_its_end(monkeypatch, tmp_path, kind, says) -> None:
     monkeypatch.setattr(session, "LARGEST_OBJECT", 2**20)
     with server() as (url, seen):
+        seen.announce("1.2.3", **{"1.2.4": 1})
         seen.answer = (200, {"Content-Type": kind}, [b"--abc\r\n\r\n", *[bytes(2**16)] * 400])
-        with pytest.raises(InputError, match="far larger"):
+        with pytest.raises(InputError, match=says):
             pull(connect(url), "1.2.3", [], tmp_path)
 
 
@@ -219,10 +241,12 @@ def test_many_objects_are_more_than_one_may_be(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(session, "LARGEST_OBJECT", 50_000)
     study = generate_uid()
     with server() as (url, seen):
-        seen.answer = (200, {"Content-Type": "multipart/related; boundary=abc"}, multipart(*of_study(study, 8)))
+        objects = of_study(study, 8)
+        seen.announce(study, **{str(d.SeriesInstanceUID): 1 for d in objects})
+        seen.answer = (200, {"Content-Type": "multipart/related; boundary=abc"}, multipart(*objects))
         client = connect(url)
         client.set_chunk_size(7000)  # so that boundaries fall between pieces
-        assert pull(client, study, [], tmp_path) == 8
+        assert pull(client, study, [], tmp_path).count == 8
         monkeypatch.setattr(archive, "MOST_OBJECTS", 7)
         with pytest.raises(InputError, match="over 7 images"):
             pull(client, study, [], tmp_path)
@@ -232,6 +256,7 @@ def test_deflated_objects_are_not_inflated(tmp_path) -> None:
     study = generate_uid()
     pieces = [p.replace(b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.1.99") for p in multipart(*of_study(study, 1))]
     with server() as (url, seen):
+        seen.announce(study, **{"1.2.4": 1})
         seen.answer = (200, {"Content-Type": "multipart/related; boundary=abc"}, pieces)
         with pytest.raises(InputError, match="deflated"):
             pull(connect(url), study, [], tmp_path)
@@ -249,6 +274,160 @@ def test_a_tower_of_brackets_is_an_answer_in_words() -> None:
         seen.answer = (200, {"Content-Type": JSON}, [b"[" * 100_000])
         with pytest.raises(InputError):
             find_studies(connect(url), {}, 50)
+
+
+# ---------------------------------------------------------------- broken off, late, busy, or no answer at all
+
+
+MULTIPART = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=abc'}
+
+
+def pulled(tmp_path: Path, answer: tuple[int, dict[str, str], Iterable[bytes]], count: int = 2) -> str:
+    """What is said of a pull that is answered so; the announcement is in order."""
+    with server() as (url, seen):
+        seen.announce("1.2.3", **{"1.2.4": count})
+        seen.answer = answer
+        with pytest.raises(InputError) as caught:
+            pull(connect(url), "1.2.3", [], tmp_path)
+    return str(caught.value)
+
+
+def objects(count: int = 2) -> list[Dataset]:
+    made = of_study("1.2.3", count)
+    for dataset in made:
+        dataset.SeriesInstanceUID = "1.2.4"
+    return made
+
+
+def test_no_closing_boundary(tmp_path) -> None:
+    assert "breaks off" in pulled(tmp_path, (200, MULTIPART, multipart(*objects())[:-1]))
+
+
+def test_an_object_that_breaks_off(tmp_path) -> None:
+    pieces = multipart(*objects())
+    assert "cut off" in pulled(tmp_path, (200, MULTIPART, [pieces[0], pieces[1][:-5000], pieces[2]]))
+
+
+def test_less_than_the_length_that_was_said(tmp_path) -> None:
+    whole = b"".join(multipart(*objects()))
+    said = pulled(tmp_path, (200, MULTIPART | {"Content-Length": str(len(whole))}, [whole[:-9000]]))
+    assert "breaks off" in said
+
+
+@pytest.mark.parametrize(
+    "body",
+    [f"\r\n--abc\r\n{part}--abc--".encode() for part in ("\r\nno DICOM\r\n", "\r\n\r\n", "x\r\n", "")] + [b""],
+)
+def test_parts_that_are_no_objects(tmp_path, body) -> None:
+    assert pulled(tmp_path, (200, MULTIPART, [body]))
+
+
+@pytest.mark.parametrize("kind", [JSON, "text/html", "application/dicom+xml", "", "application/dicom"])
+def test_another_kind_of_answer(tmp_path, kind) -> None:
+    assert pulled(tmp_path, (200, {"Content-Type": kind} if kind else {}, [b"{}"]))
+
+
+@pytest.mark.parametrize("value", ['"Infinity"', "1e999", '"x"', "[1]", "null", "-5", '"12345678901234567890"'])
+def test_a_count_that_is_none(value) -> None:
+    answer = '[{"0020000D": {"vr": "UI", "Value": ["1.2"]}, "00201208": {"vr": "IS", "Value": [COUNT]}}]'
+    with server() as (url, seen):
+        seen.answer = (200, {"Content-Type": JSON}, [answer.replace("COUNT", value).encode()])
+        with contextlib.suppress(InputError):  # nothing else may come of it
+            find_studies(connect(url), {}, 1)
+
+
+@pytest.mark.parametrize("status", [429, 503, 504])
+def test_a_busy_archive_is_asked_again_when_it_says_so(monkeypatch, status) -> None:
+    waited: list[float] = []
+    with server() as (url, seen):
+        seen.answer = (status, {"Retry-After": "7", "Content-Length": "0"}, [])
+
+        def sleep(seconds: float) -> None:
+            waited.append(seconds)
+            if len(waited) == 2:
+                seen.answer = (200, {"Content-Type": JSON}, [b"[]"])
+
+        monkeypatch.setattr(session, "sleep", sleep)
+        assert find_studies(connect(url), {}, 1) == ()
+        assert waited == [7.0, 7.0] and len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("after", "says", "tries"), [("3600", "in 3600 s", 1), ("0", "in 0 s", 3), ("soon", "later", 3)]
+)
+def test_an_archive_that_stays_busy(monkeypatch, after, says, tries) -> None:
+    monkeypatch.setattr(session, "sleep", lambda seconds: None)
+    with server() as (url, seen):
+        seen.answer = (503, {"Retry-After": after, "Content-Length": "0"}, [])
+        with pytest.raises(InputError, match=rf"busy \(503\): try again {says}"):
+            find_studies(connect(url), {}, 1)
+        assert len(seen) == tries
+
+
+def test_an_archive_that_names_a_date(monkeypatch) -> None:
+    answer = requests.Response()
+    answer.headers["Retry-After"] = "Wed, 21 Oct 2015 07:28:00 GMT"
+    assert patience.asked_to_wait_s(answer) == 0.0
+    answer.headers["Retry-After"] = "Wed, 21 Oct 9999999 07:28:00 GMT"
+    assert patience.asked_to_wait_s(answer) is None
+
+
+pause = threading.Event().wait
+
+
+def drip(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """One byte after the other, each soon enough for a limit between two of them."""
+    for piece in pieces:
+        for k in range(len(piece)):
+            pause(0.02)
+            yield piece[k : k + 1]
+
+
+@pytest.mark.parametrize("kind", [MULTIPART, {"Content-Type": JSON}])
+def test_a_slow_drip_ends(monkeypatch, tmp_path, kind) -> None:
+    monkeypatch.setattr(patience, "LONGEST_S", 0.3)
+    with server() as (url, seen):
+        seen.announce("1.2.3", **{"1.2.4": 1})
+        seen.answer = (200, kind, drip([b"\r\n--abc\r\n\r\n", b" " * 10**6]))
+        with pytest.raises(InputError, match="in time"):
+            if kind is MULTIPART:
+                pull(connect(url), "1.2.3", [], tmp_path)
+            else:
+                find_studies(connect(url), {}, 1)
+
+
+def test_a_slow_drip_of_headers_ends(monkeypatch) -> None:
+    monkeypatch.setattr(patience, "LONGEST_S", 0.3)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(2**16)
+            for byte in b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 10**5:
+                connection.send(bytes([byte]))
+                pause(0.02)
+
+    threading.Thread(target=answer, daemon=True).start()
+    with listening, pytest.raises(InputError, match="in time"):
+        find_studies(connect(f"http://127.0.0.1:{listening.getsockname()[1]}"), {}, 1)
+
+
+def test_what_is_heard_gives_more_time(monkeypatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(patience, "monotonic", lambda: now)
+    watch = patience.Watch()
+    watch.start(carried=10 * patience.SLOWEST)
+    for now, heard, late in (
+        (305.0, 0, False),
+        (308.0, 100 * patience.SLOWEST, False),
+        (409.0, 0, False),
+        (411.0, 0, True),
+    ):
+        watch.heard(heard)
+        watch._ring()
+        assert watch.late is late, now
+    watch.stop()
 
 
 # ---------------------------------------------------------------- what is shown

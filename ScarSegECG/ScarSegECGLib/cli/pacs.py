@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from tqdm import tqdm
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder
 from ScarSegECGLib.pacs.archive import Found, find_series, find_studies, pull, push
 from ScarSegECGLib.pacs.connection import connect
 
+_PULLED = ("series[0-9][0-9][0-9]/image*.dcm",)
 URL, CA = "SCARSEGECG_PACS_URL", "SCARSEGECG_PACS_CA"
 
 
@@ -30,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     get.add_argument("--study", required=True, metavar="UID")
     get.add_argument("--series", action="append", default=[], metavar="UID", help="may be given more than once")
     get.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the images")
-    get.add_argument("--overwrite", action="store_true", help="write into a folder that holds other files")
+    get.add_argument("--overwrite", action="store_true", help="replace an earlier pull in DIR; other files in it stay")
     put = jobs.add_parser("push", help="store DICOM files, fetch each again and compare")
     put.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     for job in (find, get, put):
@@ -52,18 +58,38 @@ def run(args: argparse.Namespace) -> int:
         for line in _table(found, args.show_patient):
             print(line)
     elif args.job == "pull":
-        check_output(args.out, overwrite=args.overwrite)
-        with staged_folder(args.out, args.overwrite) as folder:
-            count = pull(client, args.study, args.series, folder)
+        check_output(args.out, args.overwrite, _is_pull)
+        with staged_folder(args.out, args.overwrite, _PULLED, _is_pull) as folder, _objects("pull", args.quiet) as tell:
+            pulled = pull(client, args.study, args.series, folder, tell)
         if not args.quiet:
-            print(f"{count} DICOM files written to {args.out}")
+            print(f"{pulled.count} DICOM files written to {args.out}")
+        if not pulled.counted:
+            print("warning: the archive does not say how many objects there are: compare by yourself", file=sys.stderr)
     else:
-        pushed = push(client, args.paths)
+        with _objects("push", args.quiet) as tell:
+            pushed = push(client, args.paths, tell)
         if not args.quiet:
             print(f"{pushed.count} DICOM objects stored, fetched again and compared")
         if pushed.changed:
-            print(f"warning: the archive changed {', '.join(pushed.changed)}")
+            print(f"warning: the archive changed {', '.join(pushed.changed)}", file=sys.stderr)
     return 0
+
+
+def _is_pull(folder: Path) -> bool:
+    """Whether a folder holds what an earlier pull wrote."""
+    return (folder / "series001" / "image00001.dcm").is_file()
+
+
+@contextmanager
+def _objects(title: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar that counts objects."""
+    with tqdm(desc=title, unit="object", disable=quiet) as bar:
+
+        def tell(done: int, of: int) -> None:
+            bar.total = max(done, of)
+            bar.update(done - bar.n)
+
+        yield tell
 
 
 def _filters(args: argparse.Namespace) -> dict[str, str]:

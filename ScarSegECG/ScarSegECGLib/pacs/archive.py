@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pydicom
 from dicomweb_client import DICOMwebClient
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import quiet
 from ScarSegECGLib.lge.shown_text import printable, shown_uid, without_patient
 from ScarSegECGLib.pacs.connection import in_words
+from ScarSegECGLib.pacs.whole import PATIENT, Change, Owner, changes, check_whole
+
+Tell = Callable[[int, int], object]
 
 # As it is stored, without a conversion on the way.
 _AS_STORED = (("application/dicom", "*"),)
 _PREAMBLE = 132
 MOST_OBJECTS = 20000  # as of an archive's files
-_WHO = ("PatientName", "PatientID", "PatientBirthDate")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _FIELDS = (
     "StudyDescription",
@@ -44,6 +44,14 @@ class Found:
     instances: int
     number: str = ""
     patient: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """How many objects came, and whether the archive had said how many there are."""
+
+    count: int
+    counted: bool
 
 
 @dataclass(frozen=True)
@@ -82,8 +90,10 @@ def find_series(client: DICOMwebClient, study: str) -> tuple[Found, ...]:
     return tuple(sorted(series, key=lambda found: (len(found.number), found.number)))
 
 
-def pull(client: DICOMwebClient, study: str, series: Sequence[str], folder: Path) -> int:
-    """Write a study, or some of its series, as files; returns how many.
+def pull(
+    client: DICOMwebClient, study: str, series: Sequence[str], folder: Path, tell: Tell = lambda done, of: None
+) -> Pulled:
+    """Write a study, or some of its series, as files.
 
     Every series gets a folder of its own; names are numbers, so that they tell nothing.
 
@@ -95,99 +105,150 @@ def pull(client: DICOMwebClient, study: str, series: Sequence[str], folder: Path
         UIDs; all series where there are none.
     folder : Path
         An existing, staged folder.
+    tell : callable
+        Called with how many objects have come, and how many the archive announced.
 
     Raises
     ------
     InputError
-        Nothing there, or the archive sent something else.
+        Nothing there; or the archive sent something else, less than it announced, an object that is cut off, two
+        contents under one UID, or images of two patients.
     """
-    uid = _uid(study)
-    numbers: dict[str, int] = {}
-    counts: dict[str, int] = defaultdict(int)
-    seen: set[str] = set()
-    with in_words():
-        for dataset in _instances(client, uid, [_uid(one) for one in series]):
-            own = str(dataset.get("SeriesInstanceUID", ""))
-            if dataset.get("StudyInstanceUID") != uid or (series and own not in series):
-                raise InputError("The archive sent images of another study than the one asked for: nothing was kept.")
-            if dataset.SOPInstanceUID in seen:
-                continue
-            seen.add(dataset.SOPInstanceUID)
-            if len(seen) > MOST_OBJECTS:
-                raise InputError(f"The archive sends over {MOST_OBJECTS} images: pull the series one by one.")
-            number = numbers.setdefault(own, len(numbers) + 1)
-            counts[own] += 1
-            place = folder / f"series{number:03d}"
-            place.mkdir(exist_ok=True)
-            dataset.save_as(place / f"image{counts[own]:05d}.dcm", enforce_file_format=True)
-    if not seen:
+    uid, asked = _uid(study), [_uid(one) for one in series]
+    announced = {found.uid: found.instances for found in find_series(client, uid) if not asked or found.uid in asked}
+    if not announced:
         raise InputError("The archive holds no such study or series: look it up with scarsegecg pacs find.")
-    return len(seen)
+    paths: dict[str, Path] = {}
+    counts: dict[str, int] = dict.fromkeys(announced, 0)
+    owner: Owner | None = None
+    for dataset in _each_in_words(_instances(client, uid, asked)):
+        with in_words():
+            check_whole(dataset)
+            own, name = str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)
+            if dataset.StudyInstanceUID != uid or (asked and own not in asked):
+                raise InputError("The archive sent images of another study than the one asked for: nothing was kept.")
+            owner = Owner.of(dataset) if owner is None else owner.joined(Owner.of(dataset))
+            if owner is None:
+                raise InputError(
+                    "The study holds images of two patients (identifier, name or date of birth differ): nothing was "
+                    "kept; have it put right in the archive, or pull one patient's series with --series."
+                )
+            if name in paths:
+                if changes(pydicom.dcmread(paths[name]), dataset):
+                    raise InputError("The archive sent two contents under one UID: nothing was kept.")
+                continue
+            counts[own] = counts.get(own, 0) + 1
+            number = list(counts).index(own) + 1
+            place = folder / f"series{number:03d}"
+            paths[name] = place / f"image{counts[own]:05d}.dcm"
+            if len(paths) > MOST_OBJECTS:
+                raise InputError(f"The archive sends over {MOST_OBJECTS} images: pull the series one by one.")
+            place.mkdir(exist_ok=True)
+            dataset.save_as(paths[name], enforce_file_format=True)
+        tell(len(paths), sum(announced.values()))
+    if short := sum(max(0, count - counts[own]) for own, count in announced.items()):
+        raise InputError(
+            f"The archive announced {sum(announced.values())} objects and sent {short} fewer: nothing was kept; try "
+            "again."
+        )
+    if not paths:
+        raise InputError("The archive holds no such study or series: look it up with scarsegecg pacs find.")
+    return Pulled(len(paths), counted=all(announced.values()))
 
 
-def push(client: DICOMwebClient, paths: Iterable[Path]) -> Pushed:
-    """Store every DICOM file of the paths, then fetch each again and compare.
+def push(client: DICOMwebClient, paths: Iterable[Path], tell: Tell = lambda done, of: None) -> Pushed:
+    """Store every DICOM file of the paths, one after the other; fetch each again and compare.
 
     Raises
     ------
     InputError
-        No DICOM files, or the archive did not keep all of them.
+        No DICOM files, or the archive did not keep one, gave back another one, or filed it under another patient.
     """
     with quiet():
-        datasets = [dataset for path in paths for dataset in _read(path)]
-    if not datasets:
+        files = _files(paths)
+    if not files:
         raise InputError("There is no DICOM file to push: give the folder that scarsegecg export wrote.")
-    sent = {str(dataset.SOPInstanceUID): dataset for dataset in datasets}
+    changed: set[str] = set()
+    for done, file in enumerate(files):
+        try:
+            changed |= _push_one(client, file)
+        except InputError as error:
+            left = f" {done} of {len(files)} objects were stored and compared before." if done else ""
+            raise InputError(f"{error}{left}") from None
+        tell(done + 1, len(files))
+    return Pushed(len(files), tuple(sorted(changed)))
+
+
+def _push_one(client: DICOMwebClient, file: Path) -> set[str]:
+    """Store and compare; returns the attributes of its own that the archive changed."""
+    sent = pydicom.dcmread(file)
     with in_words():
-        answer = client.store_instances(list(sent.values()))
+        answer = client.store_instances([sent])
         kept = {str(item.ReferencedSOPInstanceUID) for item in answer.get("ReferencedSOPSequence", [])}
-        if missing := len(set(sent) - kept):
-            raise InputError(
-                f"The archive did not keep {missing} of {len(sent)} objects: ask its administrator which it takes."
-            )
-        changed: set[str] = set()
-        for dataset in sent.values():
-            back = client.retrieve_instance(
-                dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.SOPInstanceUID, media_types=_AS_STORED
-            )
-            changed |= set(_differences(dataset, back))
-    if changed & {"PixelData", "FloatPixelData", "EncapsulatedDocument", "ContentSequence"}:
-        raise InputError("What the archive gives back is not what was sent: do not rely on it, ask its administrator.")
-    return Pushed(len(sent), tuple(sorted(changed)))
+        if sent.SOPInstanceUID not in kept:
+            raise InputError("The archive did not keep an object: ask its administrator which it takes.")
+        back = client.retrieve_instance(
+            sent.StudyInstanceUID, sent.SeriesInstanceUID, sent.SOPInstanceUID, media_types=_AS_STORED
+        )
+        check_whole(back)
+        found = changes(sent, back)
+    of = {kind: sorted(keyword for keyword, change in found.items() if change is kind) for kind in Change}
+    if of[Change.CONTENT]:
+        raise InputError(
+            f"What the archive gives back is not what was sent ({', '.join(of[Change.CONTENT])}): do not rely on it, "
+            "ask its administrator."
+        )
+    if of[Change.PATIENT]:
+        raise InputError(
+            f"The archive filed an object under another patient ({', '.join(of[Change.PATIENT])} changed): have it put "
+            "right there."
+        )
+    return set(of[Change.FILING])
 
 
-def _instances(client: DICOMwebClient, study: str, series: Sequence[str]) -> Iterable[Dataset]:
+def _instances(client: DICOMwebClient, study: str, series: Sequence[str]) -> Iterator[Dataset]:
     if not series:
         yield from client.iter_study(study, media_types=_AS_STORED)
     for one in series:
         yield from client.iter_series(study, one, media_types=_AS_STORED)
 
 
-def _read(path: Path) -> Iterable[Dataset]:
-    """The DICOM files of a folder, or one file; whatever else lies there is left alone."""
-    if not path.exists():
-        raise InputError("What was to be pushed was not found: check the path.")
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    for file in files:
-        with file.open("rb") as stream:
-            if stream.read(_PREAMBLE)[128:] != b"DICM":
-                continue
-        try:
-            dataset = pydicom.dcmread(file)
-            complete = all(
-                dataset.get(name) for name in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
-            )
-        except (InvalidDicomError, EOFError, ValueError, AttributeError, NotImplementedError):
-            complete = False
-        if not complete:
-            raise InputError("A DICOM file to be pushed is damaged: write it again.")
+def _each_in_words(datasets: Iterator[Dataset]) -> Iterator[Dataset]:
+    """The same, with what goes wrong on their way in words; what goes wrong with the taker is not touched."""
+    while True:
+        with in_words():
+            dataset = next(datasets, None)
+        if dataset is None:
+            return
         yield dataset
 
 
-def _differences(sent: Dataset, back: Dataset) -> Iterable[str]:
-    for tag in set(sent.keys()) | set(back.keys()):
-        if tag not in sent or tag not in back or sent[tag].value != back[tag].value:
-            yield pydicom.datadict.keyword_for_tag(tag) or str(tag)
+def _files(paths: Iterable[Path]) -> list[Path]:
+    """The DICOM files of folders, or single ones; whatever else lies there is left alone.
+
+    Raises
+    ------
+    InputError
+        A path that is not there, a file that is damaged, or two contents under one UID.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise InputError("What was to be pushed was not found: check the path.")
+        for file in sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]:
+            with file.open("rb") as stream:
+                if stream.read(_PREAMBLE)[128:] != b"DICM":
+                    continue
+            try:
+                dataset = pydicom.dcmread(file)
+                check_whole(dataset)
+                first = found.setdefault(str(dataset.SOPInstanceUID), file)
+                same = first == file or not changes(pydicom.dcmread(first), dataset)
+            except Exception:  # whatever a parser raises on it
+                raise InputError("A DICOM file to be pushed is damaged: write it again.") from None
+            if not same:
+                raise InputError("Two of the files to be pushed carry one SOP Instance UID: export them again.")
+    return list(found.values())
 
 
 def _study(answer: Dataset) -> Found:
@@ -198,7 +259,7 @@ def _study(answer: Dataset) -> Found:
         description=_description(answer, "StudyDescription"),
         modalities=printable(modalities if isinstance(modalities, str) else "/".join(map(str, modalities))),
         instances=int(answer.get("NumberOfStudyRelatedInstances") or 0),
-        patient=", ".join(part for name in _WHO if (part := _text(answer, name))),
+        patient=", ".join(part for name in PATIENT if (part := _text(answer, name))),
     )
 
 
@@ -219,7 +280,7 @@ def _text(answer: Dataset, keyword: str) -> str:
 
 
 def _description(answer: Dataset, keyword: str) -> str:
-    name, identifier, born = (_text(answer, who) for who in _WHO)
+    identifier, name, born = (_text(answer, who) for who in PATIENT)
     return without_patient(str(answer.get(keyword) or ""), name, identifier, born)
 
 

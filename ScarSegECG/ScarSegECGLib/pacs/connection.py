@@ -11,12 +11,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dicomweb_client import DICOMwebClient
+from requests.exceptions import ChunkedEncodingError, HTTPError, JSONDecodeError, RequestException, SSLError, Timeout
 from requests.exceptions import ConnectionError as NoConnection
-from requests.exceptions import HTTPError, RequestException, SSLError, Timeout
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.pacs.credentials import credentials
-from ScarSegECGLib.pacs.session import MISDIRECTED, NOT_ACCEPTABLE, GuardedSession
+from ScarSegECGLib.pacs.patience import asked_to_wait_s
+from ScarSegECGLib.pacs.session import BUSY, LARGEST_OBJECT, MISDIRECTED, NOT_ACCEPTABLE, GuardedSession
 
 _CONNECT_S, _READ_S = 10.0, 120.0
 _TALKERS = ("dicomweb_client", "urllib3", "requests", "keyring", "pydicom")
@@ -56,7 +57,8 @@ def connect(url: str, ca: Path | None = None) -> DICOMwebClient:
     session.auth = credentials(url)
     session.trust_env = encrypted  # nothing that is not encrypted goes through a proxy
     client = DICOMwebClient(url.rstrip("/"), session=session, timeout=(_CONNECT_S, _READ_S), permissive_uid=False)
-    client.set_http_retry_params(max_attempts=3)
+    client.set_http_retry_params(retry=False)  # the session's own heeds Retry-After
+    client.set_chunk_size(LARGEST_OBJECT)  # what is sent has a length; what comes is read in smaller pieces
     return client
 
 
@@ -89,6 +91,8 @@ def check_address(url: str) -> bool:
 def in_words() -> Iterator[None]:
     """Turn what goes wrong on the way into one line without address, UID or credentials, and keep libraries quiet.
 
+    The one place for whatever the libraries of HTTP, JSON and DICOM raise. What the disk raises goes through.
+
     Raises
     ------
     InputError
@@ -101,27 +105,41 @@ def in_words() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except SSLError:
-        raise InputError(
-            "The archive's certificate cannot be verified: give its certificates with --ca, or ask its administrator."
-        ) from None
-    except Timeout:
-        raise InputError("The archive does not answer in time: try again, or ask its administrator.") from None
-    except NoConnection:
-        raise InputError("The archive cannot be reached: check the address and the network.") from None
-    except HTTPError as error:
-        status = error.response.status_code if error.response is not None else 0
-        said = _IN_WORDS.get(status, f"The archive answered with an error ({status}): try again later.")
-        raise InputError(said.format(user="SCARSEGECG_PACS_USER", password="SCARSEGECG_PACS_PASSWORD")) from None
-    except RequestException as error:
-        raise InputError(f"The archive could not be asked ({type(error).__name__}): check the address.") from None
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, NotImplementedError, RecursionError):
+    except RequestException as error:
+        raise InputError(_of_the_way(error)) from None
+    except OSError:
+        raise
+    except Exception:  # the answer is somebody else's: a parser may raise anything on it
         raise InputError("The archive's answer cannot be understood: check that the address is DICOMweb's.") from None
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+
+
+def _of_the_way(error: RequestException) -> str:
+    """What became of a request."""
+    if isinstance(error, SSLError):
+        return (
+            "The archive's certificate cannot be verified: give its certificates with --ca, or ask its administrator."
+        )
+    if isinstance(error, Timeout):
+        return "The archive does not answer in time: try again, or ask its administrator."
+    if isinstance(error, ChunkedEncodingError):
+        return "The archive's answer breaks off before its end: nothing of it was kept; try again."
+    if isinstance(error, NoConnection):
+        return "The archive cannot be reached: check the address and the network."
+    if isinstance(error, JSONDecodeError):
+        return "The archive's answer cannot be understood: check that the address is DICOMweb's."
+    if not isinstance(error, HTTPError) or error.response is None:
+        return f"The archive could not be asked ({type(error).__name__}): check the address."
+    status = error.response.status_code
+    if status in BUSY:
+        wait = asked_to_wait_s(error.response)
+        return f"The archive is busy ({status}): try again {'later' if wait is None else f'in {wait:.0f} s'}."
+    said = _IN_WORDS.get(status, f"The archive answered with an error ({status}): try again later.")
+    return said.format(user="SCARSEGECG_PACS_USER", password="SCARSEGECG_PACS_PASSWORD")
 
 
 def _is_this_machine(host: str) -> bool:
