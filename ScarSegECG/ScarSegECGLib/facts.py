@@ -167,6 +167,12 @@ class LgeNote(Code):
     SLICE_AXIS_UNCLEAR = "slice_axis_unclear"
     POSE_DOUBTFUL = "pose_doubtful"  # (angle)
     SCALE_DIFFERS = "scale_differs"
+    FORMS_DISAGREE = "forms_disagree"  # (axes: degrees, offset: mm): sform and qform
+    CONTRAST_FROM_VALUES = "contrast_from_values"  # (percent): of the pixels that are negative
+    CONTRAST_DISPUTED = "contrast_disputed"  # (percent): negative, and the header says magnitude
+    DECIMAL_COMMAS = "decimal_commas"
+    LABELS_BY_NAME = "labels_by_name"  # (meant: tuple of (value, class))
+    LABELS_ODD = "labels_odd"  # (why: NoHeart)
     DATES_REMOVED = "dates_removed"
     DATE_IMPLAUSIBLE = "date_implausible"
     DATES_DISAGREE = "dates_disagree"
@@ -178,6 +184,28 @@ class LgeNote(Code):
     NO_SHIFTS = "no_shifts"
     SIMULATED = "simulated"
     DEGRADED = "degraded"
+
+
+LGE_DOUBTS = (  # notes of reading that put a figure in doubt
+    LgeNote.POSE_DOUBTFUL,
+    LgeNote.SCALE_DIFFERS,
+    LgeNote.FORMS_DISAGREE,
+    LgeNote.SLICE_AXIS_UNCLEAR,
+    LgeNote.CONTRAST_UNMARKED,
+    LgeNote.CONTRAST_FROM_VALUES,
+    LgeNote.CONTRAST_DISPUTED,
+    LgeNote.DECIMAL_COMMAS,
+)
+
+
+class NoHeart(Code):
+    """Why labels are not those of a left ventricle in short axis."""
+
+    NO_RING = "no_ring"
+    MOSTLY_SCAR = "mostly_scar"
+    OPEN_CAVITY = "open_cavity"
+    MIDDLE_NOT_CAVITY = "middle_not_cavity"
+    SCAR_OUTSIDE = "scar_outside"
 
 
 class AnatomyNote(Code):

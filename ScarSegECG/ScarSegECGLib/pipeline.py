@@ -31,6 +31,7 @@ from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import (
+    LGE_DOUBTS,
     AhaMode,
     Conduction,
     Contrast,
@@ -55,7 +56,6 @@ from ScarSegECGLib.network.session import ImageEvidence, Session
 NETWORK = ScarSource.NETWORK
 METHODS = (NETWORK, *RULES)
 # What the reader of files noted that puts walls and segments in doubt: a wrong side is a wrong territory.
-_DOUBTS = (LgeNote.POSE_DOUBTFUL, LgeNote.SLICE_AXIS_UNCLEAR, LgeNote.CONTRAST_UNMARKED)
 
 Progress = Callable[[float, str], None]
 
@@ -325,7 +325,7 @@ def _scar(
 def _input_warnings(stack: LgeStack, method: str) -> tuple[Fact, ...]:
     """What the reader has to know of the images before trusting any figure."""
     said = [] if stack.orientation_known else [Fact(Doubt.NO_ORIENTATION)]
-    said += [note for note in stack.notes if note.code in _DOUBTS]
+    said += [note for note in stack.notes if note.code in LGE_DOUBTS]
     if stack.contrast == Contrast.UNKNOWN and method != NETWORK:  # the networks see both alike
         said.append(Fact(Doubt.CONTRAST_UNKNOWN))
     return tuple(said)

@@ -30,6 +30,7 @@ from ScarSegECGLib.facts import (
     Hindrance,
     LgeNote,
     Method,
+    NoHeart,
     PartsRemark,
     PartsRule,
     RemoteRegion,
@@ -127,6 +128,22 @@ _TEXTS: dict[Word | Code, str] = {
     "and the anterior wall up.",
     LgeNote.SCALE_DIFFERS: "The voxel size in the orientation matrix (sform) differs from the one in pixdim: pixdim's "
     "was used. Check the lengths if the file came from another tool.",
+    LgeNote.FORMS_DISAGREE: "The file says in two ways how it lies in the patient, and they do not agree (sform and qform, "
+    "{axes:.0f} degrees and {offset:.0f} mm apart): the sform was used. If it is the wrong one the heart is mirrored, "
+    "turned or shifted: check where the right ventricle and the anterior wall lie.",
+    LgeNote.CONTRAST_FROM_VALUES: "The files do not say whether the images are magnitude or PSIR: taken for PSIR, because "
+    "{percent:.0f} % of the pixels are negative.",
+    LgeNote.CONTRAST_DISPUTED: "The header says magnitude, but {percent:.0f} % of the pixels are negative, as in PSIR: "
+    "taken for magnitude; say which they are if not.",
+    LgeNote.DECIMAL_COMMAS: "Numbers of the DICOM header are written with decimal commas, which the standard does not "
+    "allow: they were read as decimal points.",
+    LgeNote.LABELS_ODD: "The labels, read as 1 cavity, 2 myocardium, 3 scar, 4 MVO, do not look like a left ventricle "
+    "({why}): check what the values mean (--label-map says it).",
+    NoHeart.NO_RING: "there is no cavity with myocardium",
+    NoHeart.MOSTLY_SCAR: "most of the wall would be scar",
+    NoHeart.OPEN_CAVITY: "the myocardium does not enclose the cavity",
+    NoHeart.MIDDLE_NOT_CAVITY: "the middle of the ventricle would not be cavity",
+    NoHeart.SCAR_OUTSIDE: "the scar would lie outside the wall",
     LgeNote.DATES_REMOVED: "The image's dates were removed or modified by de-identification: they were not used.",
     LgeNote.DATE_IMPLAUSIBLE: "The image's date is not plausible: it was not used.",
     LgeNote.DATES_DISAGREE: "The image's header gives two acquisition dates that differ: the one with the time was "
@@ -491,6 +508,12 @@ def result_lines(result: ScarResult, tr: Translate = _as_is) -> tuple[str, ...]:
     return scar, how, words(result.ecg_use, tr)
 
 
+def _labels_by_name(fact: Fact, tr: Translate) -> str:
+    """Which value of a label map was read as which class."""
+    meant = ", ".join(f"{value} {name}" for value, name in fact["meant"])
+    return tr("The labels were read by the names of their segments: {meant}.").format(meant=meant)
+
+
 def spans(values: Iterable[int]) -> str:
     """Whole numbers in words: "1 to 6, 8, 9"."""
     runs: list[list[int]] = []
@@ -510,6 +533,7 @@ _SPECIAL: dict[Code, Callable[[Fact, Translate], str]] = {
     EcgReason.DATE_UNKNOWN: _date_unknown,
     **dict.fromkeys(AgreementReason, agreement_reason),
     LgeNote.TAKEN: _taken,
+    LgeNote.LABELS_BY_NAME: _labels_by_name,
     AnatomyNote.INSERTIONS_GIVEN: _insertions_given,
     AnatomyNote.INSERTIONS_UNCERTAIN: _insertions_uncertain,
     Doubt.THRESHOLD_LOW: _threshold_low,

@@ -17,7 +17,8 @@ RESULT_NODE = "ScarSegECG result"
 def stackFromVolume(volumeNode, acquired: datetime | None = None, contrast: str = "") -> LgeStack:
     """The node's voxels and geometry as the library has them; a copy, so a worker may keep it.
 
-    ``contrast`` is "magnitude", "psir", or "" for what the values say: negative ones are those of a PSIR image.
+    ``contrast`` is "magnitude", "psir", or "" for what the values say: a real share of negative ones is
+    that of a PSIR image.
 
     Raises
     ------
@@ -25,7 +26,7 @@ def stackFromVolume(volumeNode, acquired: datetime | None = None, contrast: str 
         The volume is no LGE short-axis stack that can be used.
     """
     from ScarSegECGLib.lge.checks import check_stack
-    from ScarSegECGLib.lge.itk_image import contrast_of_values
+    from ScarSegECGLib.lge.contrast import contrast_of_values
     from ScarSegECGLib.lge.orientation import canonical
 
     matrix = vtk.vtkMatrix4x4()

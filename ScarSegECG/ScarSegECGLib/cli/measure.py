@@ -26,7 +26,8 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.facts import LgeNote, RemoteRegion, RemoteSource, has
 from ScarSegECGLib.lge.contrast import with_contrast
-from ScarSegECGLib.lge.labels import read_labels
+from ScarSegECGLib.lge.label_meaning import parse_label_map
+from ScarSegECGLib.lge.labels import read_contours, read_mask
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, move, native_anatomy
 from ScarSegECGLib.measure.compare import RULES
@@ -50,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_choice(parser)
     parser.add_argument("--labels", type=Path, metavar="PATH", help="1 cavity, 2 myocardium, 3 scar, 4 MVO; same grid")
+    parser.add_argument(
+        "--label-map",
+        metavar="N=CLASS,...",
+        help="what the labels' values mean, such as 1=scar,2=myocardium,3=cavity (none, cavity, myocardium, scar, mvo)",
+    )
     rule = parser.add_argument_group("the rule")
     rule.add_argument("--method", choices=(*METHODS, ALL), default=MANUAL, help="default: the scar of the labels")
     rule.add_argument("--n-sd", type=float, metavar="N", help="for n_sd: 2 to 6 (default 3 on magnitude images)")
@@ -163,17 +169,18 @@ def _measure(args: argparse.Namespace) -> int:
     for option, given in (("--remote", args.remote), ("--remote-segments", args.remote_segments)):
         if only_zones and given is not None:
             raise InputError(f"{option} has no effect with --method {args.method} unless --contrast is known: add it")
-    drawn, left_out = without_slices(read_labels(args.labels, acquired), args.leave_out_slices)
+    contours, of_labels = read_contours(args.labels, acquired, args.label_map and parse_label_map(args.label_map))
+    drawn, left_out = without_slices(contours, args.leave_out_slices)
     cavity, wall = contours_of(drawn)
     if not (cavity.any() and wall.any()):
         where = " outside the slices left out" if left_out else ""
         raise InputError(f"The labels hold no LV cavity (1) with myocardium (2){where}: give contours of both.")
     shifts = estimate_shifts(cavity, wall, acquired.spacing)
-    masks = {
-        name: read_labels(path, acquired) > 0
-        for name, path in (("remote", args.remote), ("fwhm_region", args.fwhm_region))
-        if path is not None
-    }
+    masks = {}
+    for name, path in (("remote", args.remote), ("fwhm_region", args.fwhm_region)):
+        if path is not None:
+            masks[name], of_mask = read_mask(path, acquired)
+            of_labels = (*of_labels, *of_mask)
     stack, labels = acquired, drawn
     if args.correct_shifts:
         stack, labels = corrected(acquired, shifts), move(drawn, shifts.pixels)
@@ -199,6 +206,7 @@ def _measure(args: argparse.Namespace) -> int:
             for name, entry in measured.items()
         }
     warnings = doubts(stack, anatomy, measured, None if args.correct_shifts else shifts)
+    warnings = list(dict.fromkeys((*of_labels, *warnings)))
     draw(
         next(iter(measured.values())),
         anatomy,

@@ -14,6 +14,7 @@ from ScarSegECGLib.cli.measure_inputs import hint
 from ScarSegECGLib.cli.method_table import SCORE_COLUMNS, as_plain, score_rows, write_table
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.lge.label_meaning import parse_label_map
 from ScarSegECGLib.measure.compare import RULES, MethodScore, compare_methods
 from ScarSegECGLib.measure.contours import MANUAL
 from ScarSegECGLib.measure.expert import case_folders, load_case
@@ -50,7 +51,8 @@ def compare(args: argparse.Namespace) -> int:
     if args.method == "all" and args.n_sd is not None:
         raise InputError("--method all has 2 to 6 SD among its rules: leave --n-sd out with --cases")
     folders = case_folders(args.cases)
-    loaded = (load_case(folder) for folder in tqdm(folders, desc="measure", unit="case", disable=args.quiet))
+    label_map = args.label_map and parse_label_map(args.label_map)
+    loaded = (load_case(folder, label_map) for folder in tqdm(folders, desc="measure", unit="case", disable=args.quiet))
 
     def tell(name: str, error: InputError) -> None:
         print(f"warning: {name} left out: {error}{hint(error)}", file=sys.stderr)

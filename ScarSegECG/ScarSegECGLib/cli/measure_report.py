@@ -10,21 +10,14 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.insertion import neighbour_spread_deg
 from ScarSegECGLib.case import Anatomy, LgeStack
-from ScarSegECGLib.facts import AnatomyNote, Doubt, Fact, LgeNote
+from ScarSegECGLib.facts import LGE_DOUBTS, AnatomyNote, Doubt, Fact, LgeNote
 from ScarSegECGLib.lge.slice_shift import SliceShifts
 from ScarSegECGLib.measure.contours import ContourMeasures
 from ScarSegECGLib.measure.doubts import mask_doubts
 from ScarSegECGLib.wording import all_words, rule_words, words
 
 # What was noticed of files that puts a figure in doubt, and what of the anatomy that does not.
-_OF_FILES = (
-    LgeNote.POSE_DOUBTFUL,
-    LgeNote.SCALE_DIFFERS,
-    LgeNote.SLICE_AXIS_UNCLEAR,
-    LgeNote.CONTRAST_UNMARKED,
-    LgeNote.TAKEN,
-    LgeNote.TAKEN_AS_ASKED,
-)
+_OF_FILES = (*LGE_DOUBTS, LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED)
 _HARMLESS: tuple[AnatomyNote, ...] = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX)
 
 

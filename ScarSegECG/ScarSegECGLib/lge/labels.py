@@ -1,46 +1,126 @@
-"""Read a label map that lies on the grid of a stack."""
+"""Read label maps, contours and masks that lie on the grid of a stack, whatever their axes' order and extent."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.itk_image import load
+from ScarSegECGLib.facts import Fact, LgeNote, has
+from ScarSegECGLib.lge.label_meaning import LabelMap, meaning_of
+from ScarSegECGLib.lge.read import read_volume
+from ScarSegECGLib.lge.volume_file import Volume
 
-_LARGEST_LABEL = 255
+_MAX_LAYERS = 32
+_LARGEST_LABEL = 65535
 _SAME_PLACE_MM = 0.5
+_NO_LABELS = "The label file does not hold whole numbers from 0 to {most}: give a label map."
 
 
 def read_labels(path: Path, stack: LgeStack) -> LabelArray:
-    """Read labels (NIfTI or NRRD) and bring them to the stack's canonical storage.
+    """Label values (0 to 255) of a NIfTI or NRRD file as they are, in the stack's canonical storage.
 
     Raises
     ------
     InputError
         Missing or unreadable file, another grid than the stack's, or values that are no labels.
     """
+    layers, _ = _on_the_grid(path, stack)
+    if len(layers) > 1 or layers.max(initial=0) > 255:
+        raise InputError(_NO_LABELS.format(most=255))
+    return layers[0].astype(np.uint8)
+
+
+def read_mask(path: Path, stack: LgeStack) -> tuple[NDArray[np.bool_], tuple[Fact, ...]]:
+    """Where a label file holds anything, shape (slice, row, column), canonical storage; and what was noticed.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_labels`.
+    """
+    layers, volume = _on_the_grid(path, stack)
+    return layers.any(axis=0), volume.notes
+
+
+def read_contours(
+    path: Path, stack: LgeStack, label_map: LabelMap | None = None
+) -> tuple[LabelArray, tuple[Fact, ...]]:
+    """The LV's contours: 0 background, 1 cavity, 2 myocardium, 3 scar, 4 MVO; and what the reader should know of them.
+
+    Parameters
+    ----------
+    path : Path
+        NIfTI or NRRD. A Slicer segmentation is read by the names of its segments, where these tell.
+    stack : LgeStack
+    label_map : dict, optional
+        What each value means; without it, and without names, values are taken as above and held against anatomy.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_labels`; values that mean nothing here, or that no heart has: the message names the label set
+        that would fit.
+    """
+    layers, volume = _on_the_grid(path, stack)
+    labels, notes = meaning_of(layers, volume.segments, label_map)
+    return labels, (*volume.notes, *notes)
+
+
+def _on_the_grid(path: Path, stack: LgeStack) -> tuple[NDArray[np.int32], Volume]:
+    """Values of each layer, shape (layer, slice, row, column), and the file that holds them."""
     if not path.is_file():
         raise InputError("The label file was not found: check the path.")
-    expected = stack.storage.to_stored(stack.voxels).shape
+    expected = tuple(int(n) for n in np.array(stack.voxels.shape)[np.argsort(stack.storage.axes)])
 
-    def same_grid(shape: tuple[int, ...]) -> None:
-        if shape != expected:
+    def fits(shape: tuple[int, ...]) -> None:
+        small = all(n <= m for n, m in zip(sorted(shape[:3]), sorted(expected), strict=True))
+        if not small or shape[3:] > (_MAX_LAYERS,):
             raise InputError(f"The labels have {shape} voxels, the image {expected}: give labels on the image's grid.")
 
     try:
-        voxels, matrix, _ = load(path, same_grid)
+        volume = read_volume(path, fits, detached=False)
     except OSError:
         raise InputError("The label file cannot be read: check that you may open it.") from None
-    corners = np.array(
-        [[i, j, k, 1] for i in (0, voxels.shape[2]) for j in (0, voxels.shape[1]) for k in (0, voxels.shape[0])]
-    )
-    apart = np.abs((matrix - stack.stored_ijk_to_ras) @ corners.T).max()
-    if apart > _SAME_PLACE_MM:
-        raise InputError(f"The labels lie up to {apart:.1f} mm off the image: give labels on the image's grid.")
-    whole = np.rint(voxels)
-    if whole.min() < 0 or whole.max() > _LARGEST_LABEL or not np.allclose(whole, voxels, atol=1e-3):
-        raise InputError("The label file does not hold whole numbers from 0 to 255: give a label map.")
-    return stack.storage.to_canonical(whole.astype(np.uint8))
+    layers = volume.voxels if volume.voxels.ndim == 4 else volume.voxels[None]
+    whole = layers if layers.dtype.kind in "iu" else np.rint(layers)
+    wrong = whole is not layers and not np.allclose(whole, layers, atol=1e-3)
+    if wrong or whole.min() < 0 or whole.max() > _LARGEST_LABEL:
+        raise InputError(_NO_LABELS.format(most=_LARGEST_LABEL))
+    placed = _placed(whole.astype(np.int32), expected, volume, stack)
+    return np.stack([stack.storage.to_canonical(layer) for layer in placed]), volume
+
+
+def _placed(layers: NDArray, expected: tuple[int, ...], volume: Volume, stack: LgeStack) -> NDArray:
+    """Layers turned by whole axes and set into the image's own grid, in which they may cover a part alone.
+
+    Raises
+    ------
+    InputError
+        They lie between the image's voxels, or beyond it.
+    """
+    step = np.linalg.inv(stack.stored_ijk_to_ras) @ volume.ijk_to_ras  # (column, row, slice) of labels to image
+    near = np.rint(step)
+    last = np.array(layers.shape[:0:-1]) - 1
+    corners = np.array([[*corner, 1] for corner in np.ndindex(2, 2, 2)]).T * [[last[0]], [last[1]], [last[2]], [1]]
+    off = float(np.abs(stack.stored_ijk_to_ras @ (step - near) @ corners).max())
+    ends = np.sort((near @ corners)[:3, [0, -1]], axis=1)
+    whole_axes = np.array_equal(np.abs(near[:3, :3]) @ np.ones(3), np.ones(3))
+    if off > _SAME_PLACE_MM or not whole_axes or ends.min() < 0 or (ends[:, 1] >= expected[::-1]).any():
+        off = max(off, float(np.abs((volume.ijk_to_ras - stack.stored_ijk_to_ras) @ corners).max()))
+        one = "" if volume.orientation_known == stack.orientation_known else ", of which one alone has an orientation"
+        doubtful = has(volume.notes, LgeNote.FORMS_DISAGREE)
+        told = " The labels' sform and qform do not agree: mend the one that is wrong." if doubtful else ""
+        raise InputError(
+            f"The labels lie up to {off:.1f} mm off the image{one}: give labels on the image's grid.{told}"
+        )
+    source = np.abs(near[:3, :3]).argmax(axis=1)  # which axis of the labels runs along each of the image's
+    turned = layers.transpose(0, *(3 - source[axis] for axis in (2, 1, 0)))
+    flips = [near[axis, source[axis]] < 0 for axis in (2, 1, 0)]
+    turned = turned[(slice(None), *(slice(None, None, -1 if flip else 1) for flip in flips))]
+    placed = np.zeros((len(layers), *expected), layers.dtype)
+    placed[(slice(None), *(slice(int(ends[axis, 0]), int(ends[axis, 1]) + 1) for axis in (2, 1, 0)))] = turned
+    return placed

@@ -1,52 +1,219 @@
-"""Read a NIfTI-1 file (.nii, .nii.gz)."""
+"""Read a NIfTI file (.nii, .nii.gz): every number of the header is weighed before voxels are read.
+
+A header may say twice how the image lies in the patient, by the sform and by the qform, and its voxel size twice.
+Where two statements differ the reader is told which was used: the sform, as most tools do, with pixdim's sizes.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_geometry
-from ScarSegECGLib.lge.hashing import sha256_of_file
-from ScarSegECGLib.lge.itk_image import contrast_of_values, load
-from ScarSegECGLib.lge.orientation import canonical
+from ScarSegECGLib.lge.volume_file import (
+    COLOUR,
+    GZIP_MAGIC,
+    Accept,
+    Volume,
+    intact,
+    opened,
+    refuse_header,
+    voxels_from,
+    weigh,
+)
 
-_SCALE_TOLERANCE = 0.02
+if TYPE_CHECKING:
+    from nibabel.nifti1 import Nifti1Header
+
+HEADER_BYTES = 348
+_SECOND_BYTES = 540
+_SAME_SIZE, _SAME_AXES_DEG, _SAME_PLACE_MM = 0.02, 1.0, 1.0
+_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown, metre, mm, micron
+_COLOUR_TYPES = frozenset({128, 2304})
+_COMPLEX_TYPES = frozenset({32, 1792, 2048})
+_CUT_OFF_GZIP = "The compressed image is cut off or damaged: copy or export it again."
+_CUT_OFF = "The NIfTI file is cut off or damaged: copy or export it again."
 
 
-def read_nifti(path: Path) -> LgeStack:
-    """Read one NIfTI-1 file.
+def looks_like_nifti(start: bytes) -> bool:
+    """Whether the first 348 bytes of the (unpacked) file are a NIfTI header, of any version, byte order or kind."""
+    return start[344:348] in (b"n+1\0", b"ni1\0") or start[4:8] in (b"n+2\0", b"ni2\0")
 
-    Parameters
-    ----------
-    path : Path
-        Compressed or not, whatever its name.
 
-    Returns
-    -------
-    LgeStack
-        ``contrast`` is "psir" if there are negative values, else "unknown"; there is no date.
+def unpacked_start(path: Path, count: int = HEADER_BYTES) -> bytes:
+    """First bytes of a file, unpacked where it is a gzip file.
 
     Raises
     ------
     InputError
     """
-    voxels, ijk_to_ras, fields = load(path)
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        with intact(_CUT_OFF_GZIP), opened(file, packed) as stream:
+            return stream.read(count)
+
+
+def read_nifti(path: Path, accept: Accept | None = None) -> Volume:
+    """Read one NIfTI file, compressed or not, whatever its name.
+
+    Parameters
+    ----------
+    path : Path
+    accept : callable, optional
+        As :func:`~ScarSegECGLib.lge.volume_file.weigh` has it.
+
+    Raises
+    ------
+    InputError
+    """
+    header = _header(unpacked_start(path, _SECOND_BYTES))
+    shape = _shape(header)
+    slope, inter = _scaling(header)
+    matrix, known, notes = _matrix(header)
+    dtype = header.get_data_dtype()
+    weigh(shape[::-1], dtype, path, accept)
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        with intact(_CUT_OFF), opened(file, packed) as stream:
+            stream.seek(int(header["vox_offset"]))
+            voxels = voxels_from(stream, shape[::-1], dtype)
+    if (slope, inter) != (1.0, 0.0):
+        voxels = voxels.astype(np.float32)
+        voxels *= slope
+        voxels += inter
+    return Volume(voxels, matrix, known, notes, files=(path,))
+
+
+def _header(start: bytes) -> Nifti1Header:
+    """nibabel's view of a header whose sizes, offset and number format can be true."""
+    from nibabel.nifti1 import Nifti1Header
+    from nibabel.nifti2 import Nifti2Header
+    from nibabel.spatialimages import HeaderDataError
+
+    second = start[4:8] in (b"n+2\0", b"ni2\0")
+    length = _SECOND_BYTES if second else HEADER_BYTES
+    if len(start) < length:
+        raise InputError(_CUT_OFF)
+    if not looks_like_nifti(start):
+        raise InputError("The file is neither NIfTI nor NRRD: export it as one of these.")
+    if (start[4:8] if second else start[344:348]).startswith(b"ni"):
+        raise InputError("The image is a pair of files (.hdr and .img), which is not read: convert it to one .nii.gz.")
+    order = next((code for code in "<>" if int.from_bytes(start[:4], _ORDER[code]) == length), None)
+    if order is None:
+        refuse_header("NIfTI", "it does not say its own length")
+    header = (Nifti2Header if second else Nifti1Header)(start[:length], endianness=order, check=False)
+    offset = float(header["vox_offset"])
+    if not length + 4 <= offset < 2**31 or offset % 1:
+        refuse_header("NIfTI", "it does not say where the voxels begin")
+    kind = int(header["datatype"])
+    if kind in _COLOUR_TYPES:
+        raise InputError(COLOUR)
+    if kind in _COMPLEX_TYPES:
+        raise InputError("The image holds complex numbers: export the magnitude or the PSIR image.")
+    try:
+        dtype = header.get_data_dtype()
+    except (KeyError, HeaderDataError):
+        dtype = None
+    if dtype is None or dtype.kind not in "iuf" or dtype.itemsize > 8:
+        raise InputError("The NIfTI file's number format is not supported: save it as 16-bit integers or floats.")
+    if int(header["bitpix"]) not in (0, 8 * dtype.itemsize):
+        refuse_header("NIfTI", "two statements of the number format that differ")
+    return header
+
+
+_ORDER = {"<": "little", ">": "big"}
+
+
+def _shape(header: Nifti1Header) -> tuple[int, ...]:
+    dimensions, *sizes = (int(n) for n in header["dim"])
+    if not 1 <= dimensions <= 7 or min(sizes[:dimensions]) < 1:
+        refuse_header("NIfTI", "its sizes make no sense")
+    shape = tuple(sizes[:dimensions])
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) == 5 and shape[3] == 1:
+        raise InputError(COLOUR)
+    return shape
+
+
+def _scaling(header: Nifti1Header) -> tuple[float, float]:
+    """Slope and intercept; a slope of 0 or NaN means that the voxels are not scaled, and says nothing of an intercept.
+
+    Raises
+    ------
+    InputError
+    """
+    slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
+    if slope == 0 or np.isnan(slope):
+        return 1.0, 0.0
+    if not (np.isfinite(slope) and np.isfinite(inter)) or max(abs(slope), abs(inter)) > 1e12 or abs(slope) < 1e-12:
+        refuse_header("NIfTI", "its intensity scale is not a number of use")
+    return slope, inter
+
+
+def _matrix(header: Nifti1Header) -> tuple[NDArray[np.float64], bool, tuple[Fact, ...]]:
+    """Index to RAS, mm; whether the file says so; and what of its statements does not agree.
+
+    Raises
+    ------
+    InputError
+    """
+    unit = _MM.get(int(header["xyzt_units"]) & 7)
+    sizes = np.array(header["pixdim"][1:4], np.float64)
+    has_sform, has_qform = int(header["sform_code"]) != 0, int(header["qform_code"]) != 0
+    if unit is None or not np.isfinite(sizes).all() or sizes.min() < 0 or (sizes.min() == 0 and not has_sform):
+        refuse_header("NIfTI", "its voxel size is missing or not a number")
+    sform = np.array(header.get_sform(), np.float64) if has_sform else None
+    qform = _qform(header, sizes) if has_qform and sizes.all() else None
     notes: tuple[Fact, ...] = ()
-    if int(fields.get("sform_code", "0")) > 0:
-        sform = np.array([[float(x) for x in fields[f"srow_{row}"].split()] for row in "xyz"])
-        check_geometry(np.vstack([sform, [0.0, 0.0, 0.0, 1.0]]))  # ITK falls back to the qform in silence
-        pixdim = np.array([float(fields[f"pixdim[{axis}]"]) for axis in (1, 2, 3)])
-        if np.any(np.abs(np.linalg.norm(sform[:, :3], axis=0) - pixdim) > _SCALE_TOLERANCE * pixdim):
+    if sform is not None:
+        check_geometry(sform)  # also where a sound qform stands beside it
+        lengths = np.linalg.norm(sform[:3, :3], axis=0)
+        if sizes.all() and np.any(np.abs(lengths - sizes) > _SAME_SIZE * sizes):
+            sform[:3, :3] *= sizes / lengths
             notes = (Fact(LgeNote.SCALE_DIFFERS),)
-    known = int(fields.get("sform_code", "0")) > 0 or int(fields.get("qform_code", "0")) > 0
-    return canonical(
-        voxels,
-        ijk_to_ras,
-        orientation_known=known,
-        contrast=contrast_of_values(voxels),
-        sha256=sha256_of_file(path),
-        notes=notes,
-    )
+    if sform is not None and qform is not None:
+        notes += _disagreement(sform, qform, unit)
+    form = sform if sform is not None else qform
+    matrix = np.diag([-sizes[0], -sizes[1], sizes[2], 1.0]) if form is None else form
+    matrix[:3] *= unit
+    return matrix, form is not None, notes
+
+
+def _qform(header: Nifti1Header, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The qform's matrix; nibabel computes the quaternion.
+
+    Raises
+    ------
+    InputError
+    """
+    from nibabel.quaternions import quat2mat
+
+    turn = float(header["pixdim"][0])
+    try:
+        axes = quat2mat(header.get_qform_quaternion())
+    except ValueError:
+        axes = np.full((3, 3), np.nan)
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes * sizes * [1, 1, -1 if turn == -1 else 1]
+    matrix[:3, 3] = [float(header[f"qoffset_{axis}"]) for axis in "xyz"]
+    if turn not in (-1, 0, 1) or not np.isfinite(matrix).all():
+        refuse_header("NIfTI", "its qform holds what are no numbers of a rotation")
+    check_geometry(matrix)
+    return matrix
+
+
+def _disagreement(sform: NDArray[np.float64], qform: NDArray[np.float64], unit: float) -> tuple[Fact, ...]:
+    first, second = (m[:3, :3] / np.linalg.norm(m[:3, :3], axis=0) for m in (sform, qform))
+    axes = float(np.degrees(np.arccos(np.clip((first * second).sum(axis=0).min(), -1, 1))))
+    offset = float(np.linalg.norm(sform[:3, 3] - qform[:3, 3])) * unit
+    if axes <= _SAME_AXES_DEG and offset <= _SAME_PLACE_MM:
+        return ()
+    return (Fact(LgeNote.FORMS_DISAGREE, axes=axes, offset=offset),)

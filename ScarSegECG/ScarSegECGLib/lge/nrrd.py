@@ -1,65 +1,253 @@
-"""Read a NRRD file (.nrrd, or .nhdr with one data file beside it)."""
+"""Read a NRRD file (.nrrd, .seg.nrrd, or .nhdr with one data file beside it).
+
+The text header is read strictly and bounded, as other readers take more for an end of line or a number than the format
+allows; voxels are raw or gzip and are read by numpy, so that no native parser sees the file.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from ScarSegECGLib.case import LgeStack
+import numpy as np
+from numpy.typing import NDArray
+
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import check_three_dimensional
-from ScarSegECGLib.lge.hashing import sha256_of_file, sha256_of_files
-from ScarSegECGLib.lge.itk_image import contrast_of_values, load
-from ScarSegECGLib.lge.nrrd_header import data_file, nrrd_fields
-from ScarSegECGLib.lge.orientation import canonical
-
-_PATIENT_SPACES = frozenset(
-    {
-        "ras",
-        "las",
-        "lps",
-        "right-anterior-superior",
-        "left-anterior-superior",
-        "left-posterior-superior",
-    }
+from ScarSegECGLib.lge.volume_file import (
+    COLOUR,
+    Accept,
+    NamedSegment,
+    Volume,
+    intact,
+    opened,
+    refuse_header,
+    voxels_from,
+    weigh,
 )
+
+NRRD_MAGIC = b"NRRD000"
+_HEADER_LIMIT = 2**16
+_MAX_SEGMENTS = 256
+# A line ends at LF or CR LF and nowhere else; what other readers may take for an end of line or text is not allowed.
+_DOUBTFUL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+_DAMAGED_HEADER = "The NRRD header is damaged, too long or has no end: save the stack as one .nrrd file again."
+_DAMAGED = "The NRRD file is damaged or incomplete: copy or export it again."
+_NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
+_WHOLE = re.compile(r"\d{1,12}", re.ASCII)
+_SPACES = {  # to RAS
+    **dict.fromkeys(("ras", "right-anterior-superior"), (1, 1, 1)),
+    **dict.fromkeys(("las", "left-anterior-superior"), (-1, 1, 1)),
+    **dict.fromkeys(("lps", "left-posterior-superior"), (-1, -1, 1)),
+}
+_NO_PATIENT_SPACE = (-1, -1, 1)
+_MM = {"": 1.0, "mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001}
+_TYPES = {
+    **dict.fromkeys(("signed char", "int8", "int8_t"), "i1"),
+    **dict.fromkeys(("uchar", "unsigned char", "uint8", "uint8_t"), "u1"),
+    **dict.fromkeys(("short", "short int", "signed short", "signed short int", "int16", "int16_t"), "i2"),
+    **dict.fromkeys(("ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"), "u2"),
+    **dict.fromkeys(("int", "signed int", "int32", "int32_t"), "i4"),
+    **dict.fromkeys(("uint", "unsigned int", "uint32", "uint32_t"), "u4"),
+    **dict.fromkeys(("longlong", "long long", "long long int", "signed long long", "int64", "int64_t"), "i8"),
+    **dict.fromkeys(("ulonglong", "unsigned long long", "unsigned long long int", "uint64", "uint64_t"), "u8"),
+    **{"float": "f4", "double": "f8"},
+}
 _COLOUR_KINDS = ("color", "vector", "complex", "matrix", "quaternion", "normal", "gradient")
 
 
-def read_nrrd(path: Path) -> LgeStack:
+@dataclass(frozen=True)
+class _Header:
+    """Fields, names in lower case, the free "key:=value" pairs, and where the data after the header begin."""
+
+    fields: dict[str, str]
+    pairs: dict[str, str]
+    end: int
+
+
+def read_nrrd(path: Path, accept: Accept | None = None, *, detached: bool = True) -> Volume:
     """Read one NRRD file.
 
     Parameters
     ----------
     path : Path
         With the data inside, or a header that names one data file in its own folder.
-
-    Returns
-    -------
-    LgeStack
-        ``contrast`` is "psir" if there are negative values, else "unknown"; there is no date.
+    accept : callable, optional
+        As :func:`~ScarSegECGLib.lge.volume_file.weigh` has it; with it, layers of segments are read too.
+    detached : bool
+        Whether the header may name a data file.
 
     Raises
     ------
     InputError
     """
-    fields = nrrd_fields(path)
-    dimension = fields.get("dimension", "")
-    if not dimension.isdigit():
-        raise InputError("The NRRD header is damaged (no dimension): export the stack again.")
-    if any(word in fields.get("kinds", "").lower() for word in _COLOUR_KINDS):
-        raise InputError("The image is in colour or holds vectors: export the LGE stack as grey values.")
-    check_three_dimensional((1,) * int(dimension[:2]))
-    data = data_file(path, fields)
-    if data:
-        path = path.resolve()  # ITK looks beside the name it is given, not beside what a link leads to
-        if not path.name.lower().endswith((".nhdr", ".nrrd")):
-            raise InputError("The file's name does not show what it is: rename it to end in .nhdr.")
-    voxels, ijk_to_ras, _ = load(path, detached=True)
-    known = fields.get("space", "").lower() in _PATIENT_SPACES and "space directions" in fields
-    return canonical(
-        voxels,
-        ijk_to_ras,
-        orientation_known=known,
-        contrast=contrast_of_values(voxels),
-        sha256=sha256_of_files([path, data]) if data else sha256_of_file(path),
-    )
+    header = _header(path)
+    fields = header.fields
+    shape, vectors = _axes(fields, layers=accept is not None)
+    dtype, packed = _stored(fields)
+    data = _data_file(path, fields)
+    if data is not None and not detached:
+        raise InputError("The NRRD file keeps its voxels in another file: save it as one .nrrd file.")
+    weigh(shape, dtype, data or path, accept)
+    matrix, known = _matrix(fields, vectors)
+    with (data or path).open("rb") as file, intact(_DAMAGED):
+        file.seek(0 if data else header.end)
+        with opened(file, packed) as stream:
+            voxels = voxels_from(stream, shape, dtype)
+    if len(shape) == 4:
+        voxels = np.moveaxis(voxels, -1, 0)
+        voxels = voxels[0] if len(voxels) == 1 else voxels
+    return Volume(voxels, matrix, known, segments=_segments(header.pairs), files=(path, data) if data else (path,))
+
+
+def _header(path: Path) -> _Header:
+    with path.open("rb") as stream:
+        start = stream.read(_HEADER_LIMIT + 1)
+    found = re.search(rb"\r?\n\r?\n", start)
+    if found is None and len(start) > _HEADER_LIMIT:
+        raise InputError(_DAMAGED_HEADER)
+    text = start[: found.start() if found else None].replace(b"\r\n", b"\n")
+    if _DOUBTFUL.search(text):
+        raise InputError(_DAMAGED_HEADER)
+    fields: dict[str, str] = {}
+    pairs: dict[str, str] = {}
+    for line in text.decode("utf-8", "replace").split("\n")[1:]:
+        name, colon, value = line.partition(":")
+        if not colon or line.startswith("#"):
+            continue
+        if value.startswith("="):
+            key, target = name.strip(), pairs
+            value = value[1:]
+        else:
+            key, target = re.sub(r"[ \t]+", " ", name.strip(" \t").lower()), fields
+            key = {"datafile": "data file", "byteskip": "byte skip", "lineskip": "line skip"}.get(key, key)
+        if key in target:
+            raise InputError(_DAMAGED_HEADER)
+        target[key] = value.strip(" \t")
+    return _Header(fields, pairs, found.end() if found else len(start))
+
+
+def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], list[list[float] | None]]:
+    """The array's shape, slowest axis first, and the three axes' vectors (or distances alone), fastest first.
+
+    A fourth, fastest axis without a direction holds layers of segments; of an image it may have one entry alone.
+    """
+    if not re.fullmatch(r"\d{1,2}", fields.get("dimension", ""), re.ASCII):
+        refuse_header("NRRD", "no dimension")
+    dimension = int(fields["dimension"])
+    sizes = fields.get("sizes", "").split()
+    if len(sizes) != dimension or not all(_WHOLE.fullmatch(size) and int(size) > 0 for size in sizes):
+        refuse_header("NRRD", "its sizes make no sense")
+    shape = tuple(int(size) for size in sizes)
+    kinds = fields.get("kinds", "").lower()
+    if any(word in kinds for word in _COLOUR_KINDS) and not layers:
+        raise InputError(COLOUR)
+    both = "space directions" in fields and "spacings" in fields
+    if "space directions" in fields:
+        vectors = _vectors(fields["space directions"])
+    else:
+        vectors = [None if size.lower() == "nan" else [_number(size)] for size in fields.get("spacings", "").split()]
+        vectors = vectors or [[1.0]] * dimension
+    if both or len(vectors) != dimension:
+        refuse_header("NRRD", "it does not say once how far apart the voxels are")
+    if dimension == 4 and vectors[0] is None and (layers or shape[0] == 1):
+        vectors = vectors[1:]
+        shape = shape if layers else shape[1:]
+    else:
+        check_three_dimensional(shape if dimension != 3 else shape[::-1])
+    if any(vector is None for vector in vectors):
+        refuse_header("NRRD", "an axis without a length")
+    return shape[::-1], vectors
+
+
+def _vectors(text: str) -> list[list[float] | None]:
+    parts = re.findall(r"none|\([^()]*\)", text)
+    if re.sub(r"none|\([^()]*\)|\s", "", text):
+        refuse_header("NRRD", "its directions are no numbers")
+    vectors = [None if part == "none" else [_number(x) for x in part[1:-1].split(",")] for part in parts]
+    if any(vector is not None and len(vector) != 3 for vector in vectors):
+        refuse_header("NRRD", "its directions are not those of three dimensions")
+    return vectors
+
+
+def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text.strip()):
+        refuse_header("NRRD", "a position or voxel size is not a number")
+    return float(text)
+
+
+def _stored(fields: dict[str, str]) -> tuple[np.dtype, bool]:
+    """Number format, and whether the data are packed by gzip."""
+    encoding = fields.get("encoding", "").lower()
+    if encoding not in ("raw", "gzip", "gz"):
+        raise InputError("The NRRD file's voxels are neither raw nor gzip: save it again in one of these encodings.")
+    if any(fields.get(key, "0") != "0" for key in ("byte skip", "line skip")):
+        raise InputError("The NRRD header skips a part of the data: save the stack as one .nrrd file again.")
+    kind = _TYPES.get(fields.get("type", "").lower())
+    if kind is None:
+        raise InputError("The NRRD file's number format is not supported: save it as 16-bit integers or floats.")
+    endian = fields.get("endian", "").lower()
+    if endian not in ("little", "big") and not (kind[1] == "1" and not endian):
+        refuse_header("NRRD", "it does not say its byte order")
+    return np.dtype((">" if endian == "big" else "<") + kind), encoding != "raw"
+
+
+def _matrix(fields: dict[str, str], vectors: list[list[float] | None]) -> tuple[NDArray[np.float64], bool]:
+    """Index to RAS, mm, and whether the header says how the voxels lie in the patient."""
+    space = fields.get("space", "").lower()
+    known = space in _SPACES and "space directions" in fields
+    matrix = np.eye(4)
+    if all(len(vector or ()) == 3 for vector in vectors):
+        matrix[:3, :3] = np.array(vectors, np.float64).T
+    else:
+        matrix[:3, :3] = np.diag([vector[0] for vector in vectors if vector])
+    origin = fields.get("space origin")
+    if origin is not None:
+        found = _vectors(origin)
+        if len(found) != 1 or found[0] is None:
+            refuse_header("NRRD", "its origin is not a point")
+        matrix[:3, 3] = found[0]
+    units = {unit.strip().lower() for unit in re.findall(r'"([^"]*)"', fields.get("space units", ""))} or {""}
+    if len(units) != 1 or not units <= set(_MM):
+        refuse_header("NRRD", "its unit of length is not one that is known")
+    matrix[:3] *= _MM[units.pop()]
+    matrix[:3] *= np.array(_SPACES.get(space, _NO_PATIENT_SPACE))[:, None]
+    return matrix, known
+
+
+def _data_file(path: Path, fields: dict[str, str]) -> Path | None:
+    """The one detached data file, which must lie in the header's folder, links followed; None where there is none."""
+    name = fields.get("data file")
+    if name is None:
+        return None
+    if name.startswith("LIST") or "%" in name:
+        raise InputError("The NRRD header names several data files: save the stack as one .nrrd file.")
+    folder = path.resolve().parent
+    data = (folder / name).resolve()
+    if data.parent != folder:
+        raise InputError("The NRRD header points to a data file outside its own folder: save it as one .nrrd file.")
+    if not data.is_file():
+        raise InputError("The data file named in the NRRD header is missing: put it beside the header.")
+    return data
+
+
+def _segments(pairs: dict[str, str]) -> tuple[NamedSegment, ...]:
+    """What Slicer says of each segment: its name, value and layer.
+
+    Raises
+    ------
+    InputError
+        A segment whose value is missing or no number, or one value of one layer that has two names.
+    """
+    found = []
+    for k in range(_MAX_SEGMENTS):
+        if f"Segment{k}_Name" not in pairs and f"Segment{k}_LabelValue" not in pairs:
+            continue
+        value, layer = pairs.get(f"Segment{k}_LabelValue", ""), pairs.get(f"Segment{k}_Layer", "0")
+        if not _WHOLE.fullmatch(value) or not _WHOLE.fullmatch(layer):
+            refuse_header("NRRD", "a segment without a value")
+        found.append(NamedSegment(pairs.get(f"Segment{k}_Name", ""), int(value), int(layer)))
+    if len({(segment.value, segment.layer) for segment in found}) < len(found):
+        refuse_header("NRRD", "two segments with one value")
+    return tuple(found)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import stat
-import zlib
 from pathlib import Path
 
 from ScarSegECGLib.case import Contrast, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.archive import looks_like_zip
 from ScarSegECGLib.lge.checks import check_stack
+from ScarSegECGLib.lge.contrast import contrast_of_values
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom
 from ScarSegECGLib.lge.dicom_series import read_dicom
-from ScarSegECGLib.lge.nifti import read_nifti
-from ScarSegECGLib.lge.nifti_bytes import GZIP_MAGIC, HEADER_BYTES, looks_like_nifti
-from ScarSegECGLib.lge.nrrd import read_nrrd
-from ScarSegECGLib.lge.nrrd_header import NRRD_MAGIC
+from ScarSegECGLib.lge.hashing import sha256_of_files
+from ScarSegECGLib.lge.nifti import HEADER_BYTES, looks_like_nifti, read_nifti, unpacked_start
+from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd
+from ScarSegECGLib.lge.orientation import canonical
+from ScarSegECGLib.lge.volume_file import Accept, Volume
 
 _READ = "NIfTI, NRRD or DICOM"
 
@@ -28,7 +28,7 @@ def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: 
     Parameters
     ----------
     path : path-like
-        A NIfTI-1 file (.nii, .nii.gz), a NRRD file (.nrrd, .nhdr), a folder or zip archive with DICOM images of one
+        A NIfTI file (.nii, .nii.gz), a NRRD file (.nrrd, .nhdr), a folder or zip archive with DICOM images of one
         series or of a whole study, a DICOMDIR, or one multi-frame DICOM file. The content decides, not the name.
         Among several series the short-axis LGE is looked for; a note says what was taken and what else there was.
     series : str, optional
@@ -39,6 +39,8 @@ def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: 
     Returns
     -------
     LgeStack
+        Of a NIfTI or NRRD file, ``contrast`` is "psir" if a real share of the values is negative, else "unknown", and
+        there is no date.
 
     Raises
     ------
@@ -61,6 +63,27 @@ def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: 
     return check_stack(stack)
 
 
+def read_volume(path: Path, accept: Accept | None = None, *, detached: bool = True) -> Volume:
+    """Read a NIfTI or NRRD file; the content decides which, not the name.
+
+    Parameters
+    ----------
+    path : Path
+    accept : callable, optional
+        As :func:`~ScarSegECGLib.lge.volume_file.weigh` has it.
+    detached : bool
+        Whether a NRRD header may name a data file, which must lie beside it.
+
+    Raises
+    ------
+    InputError
+        Neither of them, damaged, or with numbers that cannot be true.
+    """
+    with path.open("rb") as stream:
+        is_nrrd = stream.read(len(NRRD_MAGIC)) == NRRD_MAGIC
+    return read_nrrd(path, accept, detached=detached) if is_nrrd else read_nifti(path, accept)
+
+
 def _read(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
     if path.is_dir():
         return read_dicom(path, series=series, image=image)
@@ -72,20 +95,16 @@ def _read(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
         return read_dicom(path, series=series, image=image)
     if series is not None or image is not None:
         raise InputError("A series or image can be chosen in DICOM only, and this is another format: leave it out.")
-    if start.startswith(NRRD_MAGIC):
-        return read_nrrd(path)
-    if start.startswith(GZIP_MAGIC):
-        start = _unzipped_start(path)
-    if looks_like_nifti(start):
-        return read_nifti(path)
-    if path.name.lower().endswith((".nii", ".nii.gz")) and len(start) < HEADER_BYTES:
-        raise InputError("The NIfTI file is cut off or damaged: copy or export it again.")
-    raise InputError(f"The file is not an image that can be read: give {_READ}.")
-
-
-def _unzipped_start(path: Path) -> bytes:
-    try:
-        with gzip.open(path, "rb") as stream:
-            return stream.read(HEADER_BYTES)
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise InputError("The compressed image is cut off or damaged: copy or export it again.") from None
+    if not start.startswith(NRRD_MAGIC) and not looks_like_nifti(start := unpacked_start(path)):
+        if path.name.lower().endswith((".nii", ".nii.gz")) and len(start) < HEADER_BYTES:
+            raise InputError("The NIfTI file is cut off or damaged: copy or export it again.")
+        raise InputError(f"The file is not an image that can be read: give {_READ}.")
+    volume = read_volume(path)
+    return canonical(
+        volume.voxels,
+        volume.ijk_to_ras,
+        orientation_known=volume.orientation_known,
+        contrast=contrast_of_values(volume.voxels),
+        sha256=sha256_of_files(volume.files),
+        notes=volume.notes,
+    )

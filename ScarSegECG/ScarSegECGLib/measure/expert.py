@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.labels import read_labels
+from ScarSegECGLib.lge.label_meaning import LabelMap
+from ScarSegECGLib.lge.labels import read_contours
 from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.measure.contours import MVO
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,15 @@ def case_folders(cases: Path) -> list[Path]:
     return folders
 
 
-def load_case(folder: Path) -> ExpertCase:
+def load_case(folder: Path, label_map: LabelMap | None = None) -> ExpertCase:
     """Read the image and the expert labels of one case folder, canonical storage.
+
+    ``label_map`` says what the labels' values mean where they are not 1 cavity, 2 myocardium, 3 infarct, 4 MVO.
 
     Raises
     ------
-    InputError : unreadable files, other labels than 0..4, or labels on another grid than the image.
+    InputError : unreadable files, labels of another meaning, or on another grid than the image.
     """
     stack = read_lge(folder / f"{folder.name}_img.nii.gz")
-    labels = read_labels(folder / f"{folder.name}_seg.nii.gz", stack)
-    if labels.max() > MVO:
-        raise InputError(f"{folder.name}: expert labels hold values above 4; expected 0 background to 4 MVO")
+    labels, _ = read_contours(folder / f"{folder.name}_seg.nii.gz", stack, label_map)
     return ExpertCase(folder.name, stack, labels)

@@ -16,8 +16,8 @@ from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.result_json import SCHEMA_VERSION, parts_json, result_schema
 from ScarSegECGLib.export.schema_check import fits
 from ScarSegECGLib.facts import Contrast, Shown
-from ScarSegECGLib.lge.itk_image import load
 from ScarSegECGLib.lge.labels import read_labels
+from ScarSegECGLib.lge.read import read_volume
 from ScarSegECGLib.measure.contours import MVO, contours_of
 from ScarSegECGLib.measure.scar_parts import scar_parts
 from ScarSegECGLib.wording import words
@@ -205,7 +205,7 @@ def _probability(path: Path, stack: LgeStack) -> FloatArray:
         if shape != stack.storage.to_stored(stack.voxels).shape:
             raise InputError(_DAMAGED)
 
-    voxels = load(path, same_grid)[0]
+    voxels = read_volume(path, same_grid).voxels
     return stack.storage.to_canonical(voxels.astype(np.float32))
 
 
