@@ -18,6 +18,7 @@ MAX_SLICE_MM = 25.0
 SPACING_TOLERANCE = 0.10
 ORIENTATION_TOLERANCE_DEG = 1.0
 OFF_LINE_MM = 1.0
+FARTHEST_MM = 1e5  # of any scanner's table
 
 
 def check_three_dimensional(shape: tuple[int, ...]) -> None:
@@ -61,8 +62,10 @@ def check_geometry(ijk_to_ras: NDArray[np.float64]) -> None:
     InputError
     """
     axes = ijk_to_ras[:3, :3]
+    if not np.isfinite(ijk_to_ras).all() or np.abs(ijk_to_ras).max() > FARTHEST_MM:
+        raise InputError("The image's position or voxel size is missing or not a number: export the stack again.")
     lengths = np.linalg.norm(axes, axis=0)
-    if not np.isfinite(ijk_to_ras).all() or lengths.min() <= 0:
+    if lengths.min() <= 0:
         raise InputError("The image's position or voxel size is missing or not a number: export the stack again.")
     unit = axes / lengths
     cosines = np.abs((unit.T @ unit)[np.triu_indices(3, 1)])

@@ -114,7 +114,8 @@ def _numbered(layers: NDArray[np.int32], present: Sequence[tuple[int, int]]) -> 
     if ours and wrong is None:
         return labels, ()
     for name, candidate in _candidates(values):
-        if not _no_heart(_painted(layers, {(0, value): candidate[value] for value in values})):
+        found = _painted(layers, {(0, value): candidate[value] for value in values})
+        if (found >= SCAR).sum() <= (found == MYOCARDIUM).sum() and not _no_heart(found):
             said = ",".join(f"{value}={_CALLED[candidate[value]]}" for value in values)
             like = f" (as in {name})" if name else ""
             raise InputError(
@@ -130,14 +131,15 @@ def _numbered(layers: NDArray[np.int32], present: Sequence[tuple[int, int]]) -> 
 
 
 def _candidates(values: Sequence[int]) -> Iterator[tuple[str, LabelMap]]:
-    """Label sets that have a meaning for every value: those of challenges, then every order of the classes."""
-    for name, label_map in _CHALLENGES.items():
-        if set(values) <= set(label_map):
-            yield name, label_map
-    kinds = {2: (CAVITY, MYOCARDIUM), 3: (CAVITY, MYOCARDIUM, SCAR), 4: (CAVITY, MYOCARDIUM, SCAR, MVO)}
-    for classes in (kinds.get(len(values)), (CAVITY, MYOCARDIUM, SCAR, BACKGROUND) if len(values) == 4 else None):
-        for order in permutations(classes or ()):
-            yield "", dict(zip(values, order, strict=True))
+    """Label sets that have a meaning for every value: a challenge's own numbers, every order of our classes, and sets
+    that leave one of the small numbers to the right ventricle.
+    """
+    challenges = [(name, label_map) for name, label_map in _CHALLENGES.items() if set(values) <= set(label_map)]
+    yield from (told for told in challenges if max(told[1]) > MVO)
+    kinds = {2: "12", 3: "123", 4: "1234 1230"}.get(len(values), "")
+    for order in (order for classes in kinds.split() for order in permutations(map(int, classes))):
+        yield "", dict(zip(values, order, strict=True))
+    yield from (told for told in challenges if max(told[1]) <= MVO)
 
 
 def _no_heart(labels: LabelArray) -> Fact | None:

@@ -34,6 +34,7 @@ HEADER_BYTES = 348
 _SECOND_BYTES = 540
 _SAME_SIZE, _SAME_AXES_DEG, _SAME_PLACE_MM = 0.02, 1.0, 1.0
 _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown, metre, mm, micron
+_LAST_CODE = 5
 _COLOUR_TYPES = frozenset({128, 2304})
 _COMPLEX_TYPES = frozenset({32, 1792, 2048})
 _CUT_OFF_GZIP = "The compressed image is cut off or damaged: copy or export it again."
@@ -167,7 +168,10 @@ def _matrix(header: Nifti1Header) -> tuple[NDArray[np.float64], bool, tuple[Fact
     """
     unit = _MM.get(int(header["xyzt_units"]) & 7)
     sizes = np.array(header["pixdim"][1:4], np.float64)
-    has_sform, has_qform = int(header["sform_code"]) != 0, int(header["qform_code"]) != 0
+    codes = [int(header[f"{form}_code"]) for form in ("sform", "qform")]
+    if not all(0 <= code <= _LAST_CODE for code in codes):
+        refuse_header("NIfTI", "a code of its orientation is not known")
+    has_sform, has_qform = map(bool, codes)
     if unit is None or not np.isfinite(sizes).all() or sizes.min() < 0 or (sizes.min() == 0 and not has_sform):
         refuse_header("NIfTI", "its voxel size is missing or not a number")
     sform = np.array(header.get_sform(), np.float64) if has_sform else None
