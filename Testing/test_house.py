@@ -160,9 +160,7 @@ _LOOKS_INTO = {
 DECIDED_BY_TEXT = {
     "ScarSegECGLib/lge/dicom_tags.py: 'PHASE SENSITIVE' in text": "what scanners write into their headers",
     "ScarSegECGLib/lge/dicom_files.py: 'MR Image' in UID(kind).name": "the standard's own names of its storage classes",
-    "ScarSegECGLib/lge/itk_image.py: 'orthonormal' in str(error)": "ITK raises one class for everything",
     "ScarSegECGLib/lge/nrrd.py: 'space directions' in fields": "the name of a field of the format",
-    "ScarSegECGLib/lge/nrrd_header.py: key == 'data file'": "the name of a field of the format",
 }
 NOT_OURS = {"ScarSegECGPanel/packages.py": "reads what pip and PyTorch print, which have no codes"}
 # By room, what is still to go: numbers that may only fall.

@@ -195,6 +195,8 @@ LGE_DOUBTS = (  # notes of reading that put a figure in doubt
     LgeNote.CONTRAST_FROM_VALUES,
     LgeNote.CONTRAST_DISPUTED,
     LgeNote.DECIMAL_COMMAS,
+    LgeNote.LABELS_BY_NAME,
+    LgeNote.LABELS_ODD,
 )
 
 

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import LgeNote, has
 from ScarSegECGLib.lge.label_meaning import parse_label_map
 from ScarSegECGLib.lge.labels import read_contours, read_labels, read_mask
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.expert import case_folders, load_case
+from ScarSegECGLib.wording import words
 
 SHAPE = (7, 64, 60)
 LPS = {"space": "left-posterior-superior", "space directions": np.diag([1.5, 1.5, 8.0]), "space origin": [1, 2, 3]}
@@ -89,7 +91,7 @@ def test_names_say_what_the_values_mean(stack, written, names) -> None:
     path = written(with_values({1: 3, 2: 2, 3: 1, 4: 4}), named(dict(enumerate(names, 1))))
     labels, notes = read_contours(path, stack)
     np.testing.assert_array_equal(stack.storage.to_stored(labels), heart())
-    assert any("1 scar, 2 myocardium, 3 cavity, 4 mvo" in note for note in notes)
+    assert words(notes[0]).endswith("1 scar, 2 myocardium, 3 cavity, 4 mvo.")
 
 
 def test_right_ventricle_and_empty_segments_do_not_count(stack, written) -> None:
@@ -180,7 +182,7 @@ def test_what_no_label_set_explains_is_told(stack, written) -> None:
     labels = np.where(heart() == 1, 1, 0).astype(np.uint8)
     labels[0, :8, :8] = 2
     _, notes = read_contours(written(labels), stack)
-    assert any("do not look like a left ventricle" in note for note in notes)
+    assert [note.code for note in notes] == [LgeNote.LABELS_ODD]
 
 
 def test_every_expert_of_emidec_passes(shared_data) -> None:
@@ -231,7 +233,7 @@ def test_forms_of_labels_are_held_against_each_other(shared_data) -> None:
     right, quiet = read_contours(case / "labels_agreeing.nii.gz", stack)
     labels, notes = read_contours(case / "labels.nii.gz", stack)
     np.testing.assert_array_equal(labels, right)
-    assert quiet == () and any("sform and qform" in note for note in notes)
+    assert quiet == () and has(notes, LgeNote.FORMS_DISAGREE)
     mask, of_mask = read_mask(case / "labels.nii.gz", stack)
     np.testing.assert_array_equal(mask, right > 0)
     assert of_mask == notes

@@ -50,7 +50,7 @@ def test_labels_that_are_cut_off_are_refused(tmp_path, stack, capfd, name, kept)
     assert read_labels(path, stack).min() > 0
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * kept)])
-    with pytest.raises(InputError, match="cut off or damaged|damaged or incomplete"):
+    with pytest.raises(InputError, match="cut off or damaged"):
         read_labels(path, stack)
     assert capfd.readouterr().err == ""
 

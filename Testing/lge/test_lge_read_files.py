@@ -185,7 +185,7 @@ def test_truncated_nrrd(tmp_path, picture, refused) -> None:
     for encoding, data in (("raw", picture.tobytes()), ("gzip", gzip.compress(picture.tobytes()))):
         path = tmp_path / f"{encoding}.nrrd"
         path.write_bytes(nrrd_text("spacings: 1.5 1.5 8", f"encoding: {encoding}") + data[: len(data) // 2])
-        refused(path, "damaged or incomplete")
+        refused(path, "cut off or damaged")
     (tmp_path / "bad.nrrd").write_bytes(b"NRRD0004\nnonsense\n")
     refused(tmp_path / "bad.nrrd", "damaged")
 

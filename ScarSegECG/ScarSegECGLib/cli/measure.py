@@ -181,6 +181,7 @@ def _measure(args: argparse.Namespace) -> int:
         if path is not None:
             masks[name], of_mask = read_mask(path, acquired)
             of_labels = (*of_labels, *of_mask)
+    acquired = dataclasses.replace(acquired, notes=tuple(dict.fromkeys((*acquired.notes, *of_labels))))
     stack, labels = acquired, drawn
     if args.correct_shifts:
         stack, labels = corrected(acquired, shifts), move(drawn, shifts.pixels)
@@ -206,7 +207,6 @@ def _measure(args: argparse.Namespace) -> int:
             for name, entry in measured.items()
         }
     warnings = doubts(stack, anatomy, measured, None if args.correct_shifts else shifts)
-    warnings = list(dict.fromkeys((*of_labels, *warnings)))
     draw(
         next(iter(measured.values())),
         anatomy,

@@ -17,7 +17,6 @@ from ScarSegECGLib.lge.volume_file import Volume
 _MAX_LAYERS = 32
 _LARGEST_LABEL = 65535
 _SAME_PLACE_MM = 0.5
-_NO_LABELS = "The label file does not hold whole numbers from 0 to {most}: give a label map."
 
 
 def read_labels(path: Path, stack: LgeStack) -> LabelArray:
@@ -29,8 +28,9 @@ def read_labels(path: Path, stack: LgeStack) -> LabelArray:
         Missing or unreadable file, another grid than the stack's, or values that are no labels.
     """
     layers, _ = _on_the_grid(path, stack)
-    if len(layers) > 1 or layers.max(initial=0) > 255:
-        raise InputError(_NO_LABELS.format(most=255))
+    if len(layers) > 1:
+        raise InputError("The label file holds segments that overlap: save them as one label map.")
+    _check_values(layers, 255)
     return layers[0].astype(np.uint8)
 
 
@@ -86,12 +86,16 @@ def _on_the_grid(path: Path, stack: LgeStack) -> tuple[NDArray[np.int32], Volume
     except OSError:
         raise InputError("The label file cannot be read: check that you may open it.") from None
     layers = volume.voxels if volume.voxels.ndim == 4 else volume.voxels[None]
+    _check_values(layers, _LARGEST_LABEL)
     whole = layers if layers.dtype.kind in "iu" else np.rint(layers)
-    wrong = whole is not layers and not np.allclose(whole, layers, atol=1e-3)
-    if wrong or whole.min() < 0 or whole.max() > _LARGEST_LABEL:
-        raise InputError(_NO_LABELS.format(most=_LARGEST_LABEL))
     placed = _placed(whole.astype(np.int32), expected, volume, stack)
     return np.stack([stack.storage.to_canonical(layer) for layer in placed]), volume
+
+
+def _check_values(layers: NDArray, most: int) -> None:
+    whole = layers.dtype.kind in "iu" or np.allclose(np.rint(layers), layers, atol=1e-3)
+    if not whole or layers.min() < -0.5 or layers.max() > most + 0.5:
+        raise InputError(f"The label file does not hold whole numbers from 0 to {most}: give a label map.")
 
 
 def _placed(layers: NDArray, expected: tuple[int, ...], volume: Volume, stack: LgeStack) -> NDArray:
@@ -111,11 +115,10 @@ def _placed(layers: NDArray, expected: tuple[int, ...], volume: Volume, stack: L
     whole_axes = np.array_equal(np.abs(near[:3, :3]) @ np.ones(3), np.ones(3))
     if off > _SAME_PLACE_MM or not whole_axes or ends.min() < 0 or (ends[:, 1] >= expected[::-1]).any():
         off = max(off, float(np.abs((volume.ijk_to_ras - stack.stored_ijk_to_ras) @ corners).max()))
-        one = "" if volume.orientation_known == stack.orientation_known else ", of which one alone has an orientation"
-        doubtful = has(volume.notes, LgeNote.FORMS_DISAGREE)
-        told = " The labels' sform and qform do not agree: mend the one that is wrong." if doubtful else ""
+        one = "" if volume.orientation_known == stack.orientation_known else " (one without orientation)"
+        mend = ": mend its sform or qform" if has(volume.notes, LgeNote.FORMS_DISAGREE) else ""
         raise InputError(
-            f"The labels lie up to {off:.1f} mm off the image{one}: give labels on the image's grid.{told}"
+            f"The labels lie up to {off:.1f} mm off the image{one}: give labels on the image's grid{mend}."
         )
     source = np.abs(near[:3, :3]).argmax(axis=1)  # which axis of the labels runs along each of the image's
     turned = layers.transpose(0, *(3 - source[axis] for axis in (2, 1, 0)))

@@ -17,12 +17,13 @@ from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_geometry
 from ScarSegECGLib.lge.volume_file import (
     COLOUR,
+    CUT_OFF,
     GZIP_MAGIC,
     Accept,
+    HeaderError,
     Volume,
     intact,
     opened,
-    refuse_header,
     voxels_from,
     weigh,
 )
@@ -37,8 +38,6 @@ _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown, metre, mm, micron
 _LAST_CODE = 5
 _COLOUR_TYPES = frozenset({128, 2304})
 _COMPLEX_TYPES = frozenset({32, 1792, 2048})
-_CUT_OFF_GZIP = "The compressed image is cut off or damaged: copy or export it again."
-_CUT_OFF = "The NIfTI file is cut off or damaged: copy or export it again."
 
 
 def looks_like_nifti(start: bytes) -> bool:
@@ -56,7 +55,7 @@ def unpacked_start(path: Path, count: int = HEADER_BYTES) -> bytes:
     with path.open("rb") as file:
         packed = file.read(2) == GZIP_MAGIC
         file.seek(0)
-        with intact(_CUT_OFF_GZIP), opened(file, packed) as stream:
+        with intact(CUT_OFF), opened(file, packed) as stream:
             return stream.read(count)
 
 
@@ -82,7 +81,7 @@ def read_nifti(path: Path, accept: Accept | None = None) -> Volume:
     with path.open("rb") as file:
         packed = file.read(2) == GZIP_MAGIC
         file.seek(0)
-        with intact(_CUT_OFF), opened(file, packed) as stream:
+        with intact(CUT_OFF), opened(file, packed) as stream:
             stream.seek(int(header["vox_offset"]))
             voxels = voxels_from(stream, shape[::-1], dtype)
     if (slope, inter) != (1.0, 0.0):
@@ -101,18 +100,18 @@ def _header(start: bytes) -> Nifti1Header:
     second = start[4:8] in (b"n+2\0", b"ni2\0")
     length = _SECOND_BYTES if second else HEADER_BYTES
     if len(start) < length:
-        raise InputError(_CUT_OFF)
+        raise InputError(CUT_OFF)
     if not looks_like_nifti(start):
         raise InputError("The file is neither NIfTI nor NRRD: export it as one of these.")
     if (start[4:8] if second else start[344:348]).startswith(b"ni"):
         raise InputError("The image is a pair of files (.hdr and .img), which is not read: convert it to one .nii.gz.")
     order = next((code for code in "<>" if int.from_bytes(start[:4], _ORDER[code]) == length), None)
     if order is None:
-        refuse_header("NIfTI", "it does not say its own length")
+        raise HeaderError("NIfTI", "it does not say its own length")
     header = (Nifti2Header if second else Nifti1Header)(start[:length], endianness=order, check=False)
     offset = float(header["vox_offset"])
     if not length + 4 <= offset < 2**31 or offset % 1:
-        refuse_header("NIfTI", "it does not say where the voxels begin")
+        raise HeaderError("NIfTI", "it does not say where the voxels begin")
     kind = int(header["datatype"])
     if kind in _COLOUR_TYPES:
         raise InputError(COLOUR)
@@ -125,7 +124,7 @@ def _header(start: bytes) -> Nifti1Header:
     if dtype is None or dtype.kind not in "iuf" or dtype.itemsize > 8:
         raise InputError("The NIfTI file's number format is not supported: save it as 16-bit integers or floats.")
     if int(header["bitpix"]) not in (0, 8 * dtype.itemsize):
-        refuse_header("NIfTI", "two statements of the number format that differ")
+        raise HeaderError("NIfTI", "two statements of the number format that differ")
     return header
 
 
@@ -135,7 +134,7 @@ _ORDER = {"<": "little", ">": "big"}
 def _shape(header: Nifti1Header) -> tuple[int, ...]:
     dimensions, *sizes = (int(n) for n in header["dim"])
     if not 1 <= dimensions <= 7 or min(sizes[:dimensions]) < 1:
-        refuse_header("NIfTI", "its sizes make no sense")
+        raise HeaderError("NIfTI", "its sizes make no sense")
     shape = tuple(sizes[:dimensions])
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -155,7 +154,7 @@ def _scaling(header: Nifti1Header) -> tuple[float, float]:
     if slope == 0 or np.isnan(slope):
         return 1.0, 0.0
     if not (np.isfinite(slope) and np.isfinite(inter)) or max(abs(slope), abs(inter)) > 1e12 or abs(slope) < 1e-12:
-        refuse_header("NIfTI", "its intensity scale is not a number of use")
+        raise HeaderError("NIfTI", "its intensity scale is not a number of use")
     return slope, inter
 
 
@@ -170,10 +169,10 @@ def _matrix(header: Nifti1Header) -> tuple[NDArray[np.float64], bool, tuple[Fact
     sizes = np.array(header["pixdim"][1:4], np.float64)
     codes = [int(header[f"{form}_code"]) for form in ("sform", "qform")]
     if not all(0 <= code <= _LAST_CODE for code in codes):
-        refuse_header("NIfTI", "a code of its orientation is not known")
+        raise HeaderError("NIfTI", "a code of its orientation is not known")
     has_sform, has_qform = map(bool, codes)
     if unit is None or not np.isfinite(sizes).all() or sizes.min() < 0 or (sizes.min() == 0 and not has_sform):
-        refuse_header("NIfTI", "its voxel size is missing or not a number")
+        raise HeaderError("NIfTI", "its voxel size is missing or not a number")
     sform = np.array(header.get_sform(), np.float64) if has_sform else None
     qform = _qform(header, sizes) if has_qform and sizes.all() else None
     notes: tuple[Fact, ...] = ()
@@ -209,7 +208,7 @@ def _qform(header: Nifti1Header, sizes: NDArray[np.float64]) -> NDArray[np.float
     matrix[:3, :3] = axes * sizes * [1, 1, -1 if turn == -1 else 1]
     matrix[:3, 3] = [float(header[f"qoffset_{axis}"]) for axis in "xyz"]
     if turn not in (-1, 0, 1) or not np.isfinite(matrix).all():
-        refuse_header("NIfTI", "its qform holds what are no numbers of a rotation")
+        raise HeaderError("NIfTI", "its qform holds what are no numbers of a rotation")
     check_geometry(matrix)
     return matrix
 

@@ -17,12 +17,13 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import check_three_dimensional
 from ScarSegECGLib.lge.volume_file import (
     COLOUR,
+    CUT_OFF,
     Accept,
+    HeaderError,
     NamedSegment,
     Volume,
     intact,
     opened,
-    refuse_header,
     voxels_from,
     weigh,
 )
@@ -32,8 +33,6 @@ _HEADER_LIMIT = 2**16
 _MAX_SEGMENTS = 256
 # A line ends at LF or CR LF and nowhere else; what other readers may take for an end of line or text is not allowed.
 _DOUBTFUL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
-_DAMAGED_HEADER = "The NRRD header is damaged, too long or has no end: save the stack as one .nrrd file again."
-_DAMAGED = "The NRRD file is damaged or incomplete: copy or export it again."
 _NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,12}", re.ASCII)
 _SPACES = {  # to RAS
@@ -50,8 +49,8 @@ _TYPES = {
     **dict.fromkeys(("ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"), "u2"),
     **dict.fromkeys(("int", "signed int", "int32", "int32_t"), "i4"),
     **dict.fromkeys(("uint", "unsigned int", "uint32", "uint32_t"), "u4"),
-    **dict.fromkeys(("longlong", "long long", "long long int", "signed long long", "int64", "int64_t"), "i8"),
-    **dict.fromkeys(("ulonglong", "unsigned long long", "unsigned long long int", "uint64", "uint64_t"), "u8"),
+    **dict.fromkeys(("longlong", "long long", "long long int", "int64", "int64_t"), "i8"),
+    **dict.fromkeys(("ulonglong", "unsigned long long", "uint64", "uint64_t"), "u8"),
     **{"float": "f4", "double": "f8"},
 }
 _COLOUR_KINDS = ("color", "vector", "complex", "matrix", "quaternion", "normal", "gradient")
@@ -91,7 +90,7 @@ def read_nrrd(path: Path, accept: Accept | None = None, *, detached: bool = True
         raise InputError("The NRRD file keeps its voxels in another file: save it as one .nrrd file.")
     weigh(shape, dtype, data or path, accept)
     matrix, known = _matrix(fields, vectors)
-    with (data or path).open("rb") as file, intact(_DAMAGED):
+    with (data or path).open("rb") as file, intact(CUT_OFF):
         file.seek(0 if data else header.end)
         with opened(file, packed) as stream:
             voxels = voxels_from(stream, shape, dtype)
@@ -106,10 +105,10 @@ def _header(path: Path) -> _Header:
         start = stream.read(_HEADER_LIMIT + 1)
     found = re.search(rb"\r?\n\r?\n", start)
     if found is None and len(start) > _HEADER_LIMIT:
-        raise InputError(_DAMAGED_HEADER)
+        raise HeaderError("NRRD", "too long, without an end, or with characters that are no text")
     text = start[: found.start() if found else None].replace(b"\r\n", b"\n")
     if _DOUBTFUL.search(text):
-        raise InputError(_DAMAGED_HEADER)
+        raise HeaderError("NRRD", "too long, without an end, or with characters that are no text")
     fields: dict[str, str] = {}
     pairs: dict[str, str] = {}
     for line in text.decode("utf-8", "replace").split("\n")[1:]:
@@ -123,7 +122,7 @@ def _header(path: Path) -> _Header:
             key, target = re.sub(r"[ \t]+", " ", name.strip(" \t").lower()), fields
             key = {"datafile": "data file", "byteskip": "byte skip", "lineskip": "line skip"}.get(key, key)
         if key in target:
-            raise InputError(_DAMAGED_HEADER)
+            raise HeaderError("NRRD", "a field stands in it twice")
         target[key] = value.strip(" \t")
     return _Header(fields, pairs, found.end() if found else len(start))
 
@@ -134,11 +133,11 @@ def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], lis
     A fourth, fastest axis without a direction holds layers of segments; of an image it may have one entry alone.
     """
     if not re.fullmatch(r"\d{1,2}", fields.get("dimension", ""), re.ASCII):
-        refuse_header("NRRD", "no dimension")
+        raise HeaderError("NRRD", "no dimension")
     dimension = int(fields["dimension"])
     sizes = fields.get("sizes", "").split()
     if len(sizes) != dimension or not all(_WHOLE.fullmatch(size) and int(size) > 0 for size in sizes):
-        refuse_header("NRRD", "its sizes make no sense")
+        raise HeaderError("NRRD", "its sizes make no sense")
     shape = tuple(int(size) for size in sizes)
     kinds = fields.get("kinds", "").lower()
     if any(word in kinds for word in _COLOUR_KINDS) and not layers:
@@ -150,30 +149,30 @@ def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], lis
         vectors = [None if size.lower() == "nan" else [_number(size)] for size in fields.get("spacings", "").split()]
         vectors = vectors or [[1.0]] * dimension
     if both or len(vectors) != dimension:
-        refuse_header("NRRD", "it does not say once how far apart the voxels are")
+        raise HeaderError("NRRD", "it does not say once how far apart the voxels are")
     if dimension == 4 and vectors[0] is None and (layers or shape[0] == 1):
         vectors = vectors[1:]
         shape = shape if layers else shape[1:]
     else:
         check_three_dimensional(shape if dimension != 3 else shape[::-1])
     if any(vector is None for vector in vectors):
-        refuse_header("NRRD", "an axis without a length")
+        raise HeaderError("NRRD", "an axis without a length")
     return shape[::-1], vectors
 
 
 def _vectors(text: str) -> list[list[float] | None]:
     parts = re.findall(r"none|\([^()]*\)", text)
     if re.sub(r"none|\([^()]*\)|\s", "", text):
-        refuse_header("NRRD", "its directions are no numbers")
+        raise HeaderError("NRRD", "its directions are no numbers")
     vectors = [None if part == "none" else [_number(x) for x in part[1:-1].split(",")] for part in parts]
     if any(vector is not None and len(vector) != 3 for vector in vectors):
-        refuse_header("NRRD", "its directions are not those of three dimensions")
+        raise HeaderError("NRRD", "its directions are not those of three dimensions")
     return vectors
 
 
 def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text.strip()):
-        refuse_header("NRRD", "a position or voxel size is not a number")
+        raise HeaderError("NRRD", "a position or voxel size is not a number")
     return float(text)
 
 
@@ -189,7 +188,7 @@ def _stored(fields: dict[str, str]) -> tuple[np.dtype, bool]:
         raise InputError("The NRRD file's number format is not supported: save it as 16-bit integers or floats.")
     endian = fields.get("endian", "").lower()
     if endian not in ("little", "big") and not (kind[1] == "1" and not endian):
-        refuse_header("NRRD", "it does not say its byte order")
+        raise HeaderError("NRRD", "it does not say its byte order")
     return np.dtype((">" if endian == "big" else "<") + kind), encoding != "raw"
 
 
@@ -206,11 +205,11 @@ def _matrix(fields: dict[str, str], vectors: list[list[float] | None]) -> tuple[
     if origin is not None:
         found = _vectors(origin)
         if len(found) != 1 or found[0] is None:
-            refuse_header("NRRD", "its origin is not a point")
+            raise HeaderError("NRRD", "its origin is not a point")
         matrix[:3, 3] = found[0]
     units = {unit.strip().lower() for unit in re.findall(r'"([^"]*)"', fields.get("space units", ""))} or {""}
     if len(units) != 1 or not units <= set(_MM):
-        refuse_header("NRRD", "its unit of length is not one that is known")
+        raise HeaderError("NRRD", "its unit of length is not one that is known")
     matrix[:3] *= _MM[units.pop()]
     matrix[:3] *= np.array(_SPACES.get(space, _NO_PATIENT_SPACE))[:, None]
     return matrix, known
@@ -246,8 +245,8 @@ def _segments(pairs: dict[str, str]) -> tuple[NamedSegment, ...]:
             continue
         value, layer = pairs.get(f"Segment{k}_LabelValue", ""), pairs.get(f"Segment{k}_Layer", "0")
         if not _WHOLE.fullmatch(value) or not _WHOLE.fullmatch(layer):
-            refuse_header("NRRD", "a segment without a value")
+            raise HeaderError("NRRD", "a segment without a value")
         found.append(NamedSegment(pairs.get(f"Segment{k}_Name", ""), int(value), int(layer)))
     if len({(segment.value, segment.layer) for segment in found}) < len(found):
-        refuse_header("NRRD", "two segments with one value")
+        raise HeaderError("NRRD", "two segments with one value")
     return tuple(found)

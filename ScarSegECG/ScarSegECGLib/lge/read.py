@@ -17,9 +17,7 @@ from ScarSegECGLib.lge.hashing import sha256_of_files
 from ScarSegECGLib.lge.nifti import HEADER_BYTES, looks_like_nifti, read_nifti, unpacked_start
 from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd
 from ScarSegECGLib.lge.orientation import canonical
-from ScarSegECGLib.lge.volume_file import Accept, Volume
-
-_READ = "NIfTI, NRRD or DICOM"
+from ScarSegECGLib.lge.volume_file import CUT_OFF, Accept, Volume
 
 
 def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: Contrast | None = None) -> LgeStack:
@@ -97,8 +95,8 @@ def _read(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
         raise InputError("A series or image can be chosen in DICOM only, and this is another format: leave it out.")
     if not start.startswith(NRRD_MAGIC) and not looks_like_nifti(start := unpacked_start(path)):
         if path.name.lower().endswith((".nii", ".nii.gz")) and len(start) < HEADER_BYTES:
-            raise InputError("The NIfTI file is cut off or damaged: copy or export it again.")
-        raise InputError(f"The file is not an image that can be read: give {_READ}.")
+            raise InputError(CUT_OFF)
+        raise InputError("The file is not an image that can be read: give NIfTI, NRRD or DICOM.")
     volume = read_volume(path)
     return canonical(
         volume.voxels,

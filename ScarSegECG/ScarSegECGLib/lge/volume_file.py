@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,17 @@ from ScarSegECGLib.lge.archive import MAX_RATIO, RATIO_MATTERS_MEMBER_BYTES
 from ScarSegECGLib.lge.checks import check_geometry, check_three_dimensional
 
 GZIP_MAGIC = b"\x1f\x8b"
+CUT_OFF = "The image file is cut off or damaged: copy or export it again."
 COLOUR = "The image is in colour or holds vectors: export the LGE stack as grey values."
 _BLOCK = 2**22
 Accept = Callable[[tuple[int, ...]], None]
+
+
+class HeaderError(InputError):
+    """A NIfTI or NRRD header that cannot be true; ``wrong`` says what in it."""
+
+    def __init__(self, what: str, wrong: str) -> None:
+        super().__init__(f"The {what} header is damaged ({wrong}): export the stack again.")
 
 
 @dataclass(frozen=True)
@@ -123,13 +131,3 @@ def intact(damaged: str) -> Iterator[None]:
 def opened(file: BinaryIO, packed: bool) -> AbstractContextManager[BinaryIO]:
     """A file from where it stands, unpacked while it is read."""
     return gzip.GzipFile(fileobj=file) if packed else file  # type: ignore[return-value]
-
-
-def refuse_header(what: str, wrong: str) -> NoReturn:
-    """The one line for a header that cannot be true.
-
-    Raises
-    ------
-    InputError
-    """
-    raise InputError(f"The {what} header is damaged ({wrong}): export the stack again.")
