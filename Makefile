@@ -3,6 +3,7 @@
 # make test-pacs   the round trip through a real archive (Orthanc) alone; make test includes it
 # make bench  how long a case, an edit, a stroke in the panel ... take here, beside their targets
 # make fuzz   5,000 broken ECG files and 5,000 broken DICOM sets; a fixed part of them is in make test
+# make docs   the pages of docs/ as HTML, in docs/_build
 # make lint   ruff and mypy alone
 # make clean  remove what was built (the virtual environment stays: make distclean)
 SHELL := /bin/bash
@@ -11,12 +12,12 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LOG := $(VENV)/install.log
 # Named here, because a comma inside $(call ...) would end its argument.
-FOR_TESTS := .[test,desktop-test]
+FOR_TESTS := .[test,desktop-test,docs]
 # Processes that share the tests.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() or 1, 8))')
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-pacs bench fuzz lint clean distclean
+.PHONY: demo test test-pacs bench docs fuzz lint clean distclean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/scarsegecg demo
@@ -35,6 +36,9 @@ bench: $(VENV)/.installed-test
 	@$(VENV)/bin/scarsegecg bench
 	@$(PY) -m pytest -q -s Testing/desktop/test_panel.py -k "stroke_reaches or window_stays_alive"
 
+docs: $(VENV)/.installed-test
+	@$(PY) -m sphinx --fail-on-warning --keep-going -q docs docs/_build/html && echo "docs/_build/html/index.html"
+
 fuzz: $(VENV)/.installed-test
 	$(PY) Testing/fuzz/run_fuzz.py ecg --count 5000
 	$(PY) Testing/fuzz/run_fuzz.py dicom --count 5000
@@ -45,7 +49,7 @@ lint: $(VENV)/.installed-test
 	@echo "mypy"; $(PY) -m mypy --no-error-summary
 
 clean:
-	rm -rf build dist demo-output htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist demo-output docs/_build docs/generated htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf ScarSegECG/*.egg-info
 	find ScarSegECG Testing -name __pycache__ -type d -prune -exec rm -rf {} +
 

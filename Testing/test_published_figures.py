@@ -6,6 +6,8 @@ import hashlib
 import re
 from pathlib import Path
 
+import pytest
+
 from ScarSegECGLib.network.weights import FOLDER, SHIPPED, SHIPPED_SHA256, read_weights
 from ScarSegECGLib.training.card import ablation_figures, figures, model_card, read_table
 
@@ -19,20 +21,25 @@ def test_the_table_holds_every_patient_once() -> None:
     assert {row["fold"] for row in rows} == {"0", "1", "2", "3", "4"}
 
 
-def test_readme_quotes_the_table() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    quoted = re.search(r"<!-- figures:[^>]*-->\n(.*?)\n<!-- /figures -->", readme, re.DOTALL)
-    assert quoted is not None
-    assert quoted.group(1).strip() == figures(read_table(FOLDER / "cross_validation.csv"))
+# Tables between markers, and what they must be.
+TABLES = {
+    "figures": lambda: figures(read_table(FOLDER / "cross_validation.csv")),
+    "ablation": lambda: ablation_figures(read_table(FOLDER / "ablation.csv")),
+    "remedies": lambda: ablation_figures(read_table(FOLDER / "remedies.csv")),
+}
 
 
-def test_readme_quotes_the_ablation() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for table in ("ablation", "remedies"):
-        quoted = re.search(rf"<!-- {table}:[^>]*-->\n(.*?)\n<!-- /{table} -->", readme, re.DOTALL)
-        assert quoted is not None
-        assert quoted.group(1).strip() == ablation_figures(read_table(FOLDER / f"{table}.csv"))
-        assert "semi-synthetic" in quoted.group(1).lower()
+@pytest.mark.parametrize("table", TABLES)
+def test_readme_and_pages_quote_the_tables(table: str) -> None:
+    quoted = [
+        text.strip()
+        for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+        for text in re.findall(
+            rf"<!-- {table}:[^>]*-->\n(.*?)\n<!-- /{table} -->", page.read_text(encoding="utf-8"), re.DOTALL
+        )
+    ]
+    assert quoted and set(quoted) == {TABLES[table]()}
+    assert table == "figures" or "semi-synthetic" in quoted[0].lower()
 
 
 def test_the_card_quotes_the_table() -> None:

@@ -26,6 +26,12 @@ VERBS = {
     "ablate": "train the ECG branch on semi-synthetic pairs and table what each part adds, on held-out patients",
     "bench": "time every stage of one case",
 }
+# Packages that a plain installation leaves out, by the extra that brings them.
+EXTRAS = {
+    "pacs": ("dicomweb_client", "keyring", "requests", "urllib3"),
+    "cohort": ("dask", "distributed", "pyarrow"),
+    "train": ("monai",),
+}
 
 
 def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser:
@@ -76,11 +82,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name}: stopped; nothing was left half-written", file=sys.stderr)
         return 130
     except Exception as error:
+        if extra := _extra_that_brings(error):
+            print(f"{name}: this needs more packages: pip install 'scarsegecg[{extra}]'", file=sys.stderr)
+            return 2
         if {"-v", "--verbose"} & set(given):
             raise
         # The error's own text may quote a path or a header: only its kind is shown.
         print(f"{name}: internal error ({type(error).__name__}); run again with -v for details", file=sys.stderr)
         return 1
+
+
+def _extra_that_brings(error: Exception) -> str | None:
+    """The extra whose package was not found, if that is what went wrong."""
+    missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    return next((extra for extra, packages in EXTRAS.items() if missing in packages), None)
 
 
 @contextmanager

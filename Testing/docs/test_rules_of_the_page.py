@@ -1,4 +1,4 @@
-"""README's figures of the intensity rules are those that ``scarsegecg measure --cases`` finds, read as it says."""
+"""The rules' figures in docs/measuring.md are those that ``scarsegecg measure --cases`` finds, read as it says."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from ScarSegECGLib.measure.compare import MethodScore, compare_methods
 from ScarSegECGLib.measure.expert import case_folders, load_case
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def paragraph() -> str:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"^Inside expert contours of the 45 .*?\n(?=\n)", readme, re.DOTALL | re.MULTILINE)
+    page = (ROOT / "docs" / "measuring.md").read_text(encoding="utf-8")
+    found = re.search(r"^Inside expert contours of the 45 .*?\n(?=\n)", page, re.DOTALL | re.MULTILINE)
     assert found is not None
     return " ".join(found.group().split())
 
@@ -27,11 +27,11 @@ def scores(shared_data: Path) -> dict[str, MethodScore]:
     return {score.name: score for score in compare_methods(map(load_case, folders), contrast="psir")}
 
 
-def test_readme_says_how_the_images_were_read(paragraph: str) -> None:
+def test_the_page_says_how_the_images_were_read(paragraph: str) -> None:
     assert "`--contrast psir`" in paragraph
 
 
-def test_readme_quotes_the_rules(paragraph: str, scores: dict[str, MethodScore]) -> None:
+def test_the_page_quotes_the_rules(paragraph: str, scores: dict[str, MethodScore]) -> None:
     dice, bias = re.search(r"mean Dice ([^;]*);", paragraph), re.search(r"Bias: ([^.]*(?:\.\d[^.]*)*)\. ", paragraph)
     assert dice is not None and bias is not None
     quoted = re.findall(r"(\w[\w ]*?) (\d\.\d\d)\b", dice.group(1))
@@ -44,7 +44,7 @@ def test_readme_quotes_the_rules(paragraph: str, scores: dict[str, MethodScore])
         assert f"{scores[name].mean_bias:+.{digits}f}" == value, name
 
 
-def test_readme_quotes_the_lead_and_the_false_scar(paragraph: str, scores: dict[str, MethodScore]) -> None:
+def test_the_page_quotes_the_lead_and_the_false_scar(paragraph: str, scores: dict[str, MethodScore]) -> None:
     ahead = re.search(r"interval above (\d\.\d\d)", paragraph)
     false = re.search(r"EWA finds (\d\.\d) % of the LV in patients without infarct", paragraph)
     assert ahead is not None and false is not None

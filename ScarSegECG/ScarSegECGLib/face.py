@@ -1,0 +1,207 @@
+"""The public face: read, segment, measure, draw, export; each is a few lines over the rooms.
+
+Names of this file come from the package itself: ``from ScarSegECGLib import segment``.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ScarSegECGLib.case import Ecg, LgeStack, ScarResult, Subject
+from ScarSegECGLib.cli.export import export_beside
+from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
+from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
+from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.facts import Contrast
+from ScarSegECGLib.lge.contrast import with_contrast
+from ScarSegECGLib.lge.dicom_source import find_source
+from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.measure.contours import ContourMeasures, measure_contours
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.pipeline import segment as segment_case
+from ScarSegECGLib.view.paint import draw
+from ScarSegECGLib.view.pictures import pictures, result_bullseye
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["bullseye", "export", "measure", "read_ecg", "read_lge", "segment"]
+
+Date = datetime | str | None
+
+
+@lru_cache(maxsize=2)
+def _session(weights: Path | None, device: str) -> Session:
+    """The networks, loaded once."""
+    return Session.load(weights, device)
+
+
+def _date(given: Date) -> datetime | None:
+    return parse_date(given) if isinstance(given, str) else given
+
+
+def segment(
+    stack: LgeStack,
+    ecg: Ecg | None = None,
+    *,
+    mri_date: Date = None,
+    ecg_date: Date = None,
+    event_between: bool = False,
+    contrast: str | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    **options: Any,
+) -> ScarResult:
+    """Find the myocardium, divide it, segment the scar with and without the ECG, and measure it.
+
+    Parameters
+    ----------
+    stack : LgeStack
+        From :func:`read_lge`.
+    ecg : Ecg, optional
+        From :func:`read_ecg`; without it the result is the images' alone.
+    mri_date, ecg_date : datetime or str, optional
+        YYYY-MM-DD[THH:MM], where the files do not state them truthfully.
+    event_between : bool
+        An infarct or a revascularisation lies between the two dates: the ECG is not used.
+    contrast : {"magnitude", "psir"}, optional
+        Where the file does not say; rules need it, the networks do not.
+    weights : path-like, optional
+        Made by ``scarsegecg train``; default: the shipped ones.
+    device : str
+        "auto", "cpu" or "cuda[:N]".
+    **options
+        As :func:`ScarSegECGLib.pipeline.segment` has them: ``method``, ``n_sd``, ``correct_shifts``,
+        ``insertions_deg``, ``aha_mode``, ``aha_segments``, ``female``, ``age``, ``progress``.
+
+    Returns
+    -------
+    ScarResult
+        Printing it tells it in three lines, a notebook shows it, ``result.table()`` is ready for pandas.
+
+    Raises
+    ------
+    InputError
+        One line that says what is to be put right.
+
+    Examples
+    --------
+    >>> result = segment(read_lge("lge.nii.gz"), read_ecg("ecg.hea"), mri_date="2024-03-14")  # doctest: +SKIP
+    >>> print(result)  # doctest: +SKIP
+    """
+    if contrast is not None:
+        stack = with_contrast(stack, Contrast(contrast))
+    gap = gap_of_case(
+        ecg,
+        stack.acquired,
+        typed_ecg_date=_date(ecg_date),
+        typed_mri_date=_date(mri_date),
+        event_between=event_between,
+        now=datetime.now(),
+    )
+    source = find_source(stack)
+    imaged = subject_of_dicom(source.images[0]) if source else Subject()
+    if ecg is not None and differ(imaged, ecg.subject):
+        options["doubts"] = (DIFFERENT_PATIENTS, *options.get("doubts", ()))
+    patient = {"female": imaged.female, "age": imaged.age}
+    session = _session(Path(weights) if weights is not None else None, device)
+    return segment_case(stack, ecg, gap, session, **(patient | options))
+
+
+def measure(
+    result: ScarResult, method: str = "fwhm", *, contrast: str | None = None, **options: Any
+) -> ContourMeasures:
+    """Measure scar by a rule inside the contours of a result.
+
+    Parameters
+    ----------
+    result : ScarResult
+        Its cavity, wall and segments are used; its scar only by "manual".
+    method : {"fwhm", "n_sd", "otsu", "mixture", "ewa", "manual"}
+    contrast : {"magnitude", "psir"}, optional
+        Where the file did not say.
+    **options
+        As :func:`ScarSegECGLib.measure.contours.measure_contours` has them: ``n_sd``, ``per``, ``remote``,
+        ``fwhm_region``, ``smallest_island_ml``.
+
+    Returns
+    -------
+    ContourMeasures
+        ``scar`` (ml, g, % of the LV), ``segments``, ``mask`` and what the rule rested on.
+
+    Raises
+    ------
+    InputError
+        Unknown contrast, or a rule that cannot be used.
+
+    Examples
+    --------
+    >>> measure(result, "n_sd", n_sd=5).scar.percent_of_lv  # doctest: +SKIP
+    """
+    stack = result.stack if contrast is None else with_contrast(result.stack, Contrast(contrast))
+    options = {"smallest_island_ml": SMALLEST_ISLAND_ML} | options
+    return measure_contours(stack, result.labels, result.anatomy, method, **options)
+
+
+def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:
+    """Draw the scar per segment.
+
+    Parameters
+    ----------
+    result : ScarResult
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a figure of its own when absent.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> bullseye(result).figure.savefig("eye.png")  # doctest: +SKIP
+    """
+    drawing = result_bullseye(result)
+    if ax is None:
+        from matplotlib import pyplot
+
+        ax = pyplot.figure(figsize=(drawing.width / 25.4, drawing.height / 25.4)).add_axes((0, 0, 1, 1))
+    return draw(drawing, ax)
+
+
+def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Write report, masks, tables, pictures and, for DICOM images, DICOM objects into one folder.
+
+    Parameters
+    ----------
+    result : ScarResult
+    folder : path-like
+        Appears whole or not at all.
+    overwrite : bool
+        Replace an earlier result there; other files stay.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be used.
+
+    Examples
+    --------
+    >>> export(result, "result")  # doctest: +SKIP
+    """
+
+    def beside(staged: Path) -> None:
+        if result.stack.sources:
+            export_beside(staged, result.stack, show_patient=False)
+
+    return write_result(result, pictures(result), Path(folder), overwrite=overwrite, beside=beside)
