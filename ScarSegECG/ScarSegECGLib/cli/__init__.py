@@ -8,9 +8,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from typing import NoReturn
 
 from ScarSegECGLib import __version__
+from ScarSegECGLib.cli.terminal import heard, why_unheard
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.shown_text import printable
 
 # Verbs are imported when they are called: `scarsegecg --help` does not wait for torch.
 VERBS = {
@@ -33,10 +36,13 @@ EXTRAS = {
     "train": ("monai",),
 }
 
+WRITERS = ("segment", "export", "demo", "cohort", "evaluate", "train")
+"""Verbs whose result is in files: it stands even where nothing can be printed."""
+
 
 def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser:
     """The parser of the whole command, or of some of its verbs."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="scarsegecg",
         description="Myocardial scar in LGE MRI with the help of the 12-lead ECG. Research use; not a medical device.",
     )
@@ -67,6 +73,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     called = [verb for verb in VERBS if verb in given[:1]]
     name = " ".join(["scarsegecg", *called])
+    with heard() as out:
+        code = _run(given, called, name)
+    if out.failed is None or code:
+        return code
+    said = why_unheard(out.failed)
+    if not said:
+        return 0
+    with heard():
+        print(f"{name}: {said}", file=sys.stderr)
+    return 0 if called[0] in WRITERS else 2
+
+
+def _run(given: list[str], called: list[str], name: str) -> int:
     try:
         with _loading(bool(called) and not {"-h", "--help", "-q", "--quiet"} & set(given)):
             parser = build_parser(called)  # imports the verb, which takes seconds
@@ -76,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _tidy_end():
             return args.run(args)
     except InputError as error:
-        print(f"{name}: {error}", file=sys.stderr)
+        print(f"{name}: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{name}: stopped; nothing was left half-written", file=sys.stderr)
@@ -96,6 +115,13 @@ def _extra_that_brings(error: Exception) -> str | None:
     """The extra whose package was not found, if that is what went wrong."""
     missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
     return next((extra for extra, packages in EXTRAS.items() if missing in packages), None)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an option in one line, whatever was typed."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
 
 
 @contextmanager
