@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from tqdm import tqdm
-
+from ScarSegECGLib.cli.progress import progress_bar
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder
 from ScarSegECGLib.pacs.archive import Found, find_series, find_studies, pull, push
@@ -59,15 +56,20 @@ def run(args: argparse.Namespace) -> int:
             print(line)
     elif args.job == "pull":
         check_output(args.out, args.overwrite, _is_pull)
-        with staged_folder(args.out, args.overwrite, _PULLED, _is_pull) as folder, _objects("pull", args.quiet) as tell:
-            pulled = pull(client, args.study, args.series, folder, tell)
+        with (
+            staged_folder(args.out, args.overwrite, _PULLED, _is_pull) as folder,
+            progress_bar("pull", args.quiet) as tell,
+        ):
+            pulled = pull(
+                client, args.study, args.series, folder, lambda done, of: tell(done / max(done, of), f"{done} objects")
+            )
         if not args.quiet:
             print(f"{pulled.count} DICOM files written to {args.out}")
         if not pulled.counted:
             print("warning: the archive does not say how many objects there are: compare by yourself", file=sys.stderr)
     else:
-        with _objects("push", args.quiet) as tell:
-            pushed = push(client, args.paths, tell)
+        with progress_bar("push", args.quiet) as tell:
+            pushed = push(client, args.paths, lambda done, of: tell(done / of, f"{done} objects"))
         if not args.quiet:
             print(f"{pushed.count} DICOM objects stored, fetched again and compared")
         if pushed.changed:
@@ -78,18 +80,6 @@ def run(args: argparse.Namespace) -> int:
 def _is_pull(folder: Path) -> bool:
     """Whether a folder holds what an earlier pull wrote."""
     return (folder / "series001" / "image00001.dcm").is_file()
-
-
-@contextmanager
-def _objects(title: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar that counts objects."""
-    with tqdm(desc=title, unit="object", disable=quiet) as bar:
-
-        def tell(done: int, of: int) -> None:
-            bar.total = max(done, of)
-            bar.update(done - bar.n)
-
-        yield tell
 
 
 def _filters(args: argparse.Namespace) -> dict[str, str]:

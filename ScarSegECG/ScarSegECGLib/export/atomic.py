@@ -137,7 +137,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all; as :func:`whole_file`."""
     with whole_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # a name may be no UTF-8
 
 
 def is_previous_result(folder: Path) -> bool:
