@@ -245,6 +245,8 @@ def test_nothing_is_decided_by_looking_into_a_sentence() -> None:
 NO_PROSE = {
     "cli/__init__.py": "the help",
     "cli/pacs.py": "what became of a transfer",
+    "cli/terminal.py": "what became of the print",
+    "cli/progress.py": "the bar",
     "cli/bench.py": "names of what was timed",
     "ecg/formats.py": "which kinds of files are no ECG: a part of a refusal",
     "ecg/selvester.py": "the criteria of the QRS score as they were published",
