@@ -10,15 +10,18 @@ import pytest
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, ScarResult, Subject, TimeGap
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
+from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import AhaMode, Conduction, Contrast, Division, EcgReason, Fact, LgeNote
 from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.slice_shift import move
 from ScarSegECGLib.measure.contours import measure_contours
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import METHODS, NONE_SHIFTED, remeasure, segment
+from ScarSegECGLib.pipeline import METHODS, remeasure, segment
 from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient
+from ScarSegECGLib.wording import all_words, words
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +70,7 @@ def test_probability_and_labels_agree(result: ScarResult) -> None:
 def test_the_ecg_that_counts_is_named_and_the_image_only_result_kept(session, patient, result, image_only) -> None:
     assert session.ecg_trained
     assert result.ecg_use.amplitude > 0.5
-    assert "3 days from MRI" in result.ecg_use.reason
+    assert "3 days from MRI" in words(result.ecg_use)
     assert np.array_equal(result.scar_probability_image_only, image_only.scar_probability)
     assert result.scar_image_only == image_only.scar
     assert not np.array_equal(result.scar_probability, image_only.scar_probability)
@@ -77,7 +80,7 @@ def test_the_ecg_that_counts_is_named_and_the_image_only_result_kept(session, pa
     assert image_only.ecg_findings is None
     assert not ((result.labels != SCAR) & (image_only.labels == SCAR)).any()
     assert result.mvo is not None and result.mvo.ml <= result.scar.ml
-    assert "no ECG was given" in image_only.ecg_use.reason
+    assert "no ECG was given" in words(image_only.ecg_use)
     assert all(row.ecg_percent is None for row in image_only.segments)
 
 
@@ -113,7 +116,7 @@ def test_an_ecg_that_cannot_be_measured_leaves_the_image_alone(session, patient,
     noise = np.random.default_rng(0).normal(0, 1e-4, (12, 5000)).astype(np.float32)
     again = segment(patient.stack, Ecg(noise, np.ones(12, bool), 500.0), TimeGap(0.0), session)
     assert again.ecg_use.amplitude == 0.0
-    assert again.ecg_use.reason.startswith("ECG not used")
+    assert again.ecg_use.reasons[0].code is EcgReason.UNREADABLE
     assert np.array_equal(again.labels, image_only.labels)
     assert np.array_equal(again.scar_probability, image_only.scar_probability)
 
@@ -122,16 +125,16 @@ def test_an_ecg_that_cannot_be_measured_leaves_the_image_alone(session, patient,
 def test_threshold_rules_work_in_the_predicted_contours(session, patient, result, method) -> None:
     ruled = segment(patient.stack, patient.ecg, TimeGap(0.0), session, method=method)
     assert np.array_equal(ruled.anatomy.myocardium, result.anatomy.myocardium)
-    assert "looks at the image alone" in ruled.ecg_use.reason
+    assert ruled.ecg_use.reasons[0].code is EcgReason.RULE
     assert ruled.method != result.method
 
 
 def test_the_wall_is_divided_as_asked_and_the_scar_stays(session, patient, result) -> None:
     """The networks see the fixed 17 segments whatever the reader wants to read."""
-    asked = segment(patient.stack, patient.ecg, TimeGap(3.0), session, aha_mode="landmark", aha_segments=16)
+    asked = segment(patient.stack, patient.ecg, TimeGap(3.0), session, aha_mode=AhaMode.LANDMARK, aha_segments=16)
     assert np.array_equal(asked.scar_probability, result.scar_probability)
     assert asked.scar == result.scar and asked.ecg_use == result.ecg_use
-    assert asked.anatomy.mode == "landmark, 16 segments" and not asked.anatomy.imaged[16]
+    assert asked.anatomy.division == Division(AhaMode.LANDMARK, 16) and not asked.anatomy.imaged[16]
     assert not np.array_equal(asked.anatomy.aha, result.anatomy.aha)
 
 
@@ -156,13 +159,13 @@ def test_a_correction_is_measured_and_named(result: ScarResult) -> None:
     corrected = remeasure(result, labels)
     assert corrected.scar.ml == pytest.approx(result.scar.ml - removed * result.stack.voxel_ml)
     assert corrected.scar_image_only == result.scar_image_only
-    assert "corrected by hand" in corrected.method
+    assert corrected.method.corrected and "corrected by hand" in words(corrected.method)
     assert np.array_equal(corrected.labels, labels)
 
 
 def test_corrected_twice_is_said_once(result: ScarResult) -> None:
     once = remeasure(result, result.labels)
-    assert once.method == f"{result.method}, corrected by hand"
+    assert words(once.method) == f"{words(result.method)}, corrected by hand"
     assert remeasure(once, once.labels).method == once.method
 
 
@@ -174,13 +177,13 @@ def test_the_ecg_is_held_against_the_corrected_scar(result: ScarResult) -> None:
         for row, before in zip(rows, result.segments, strict=True):
             assert row.ecg_percent == before.ecg_percent
             assert row.scar_percent_image_only == before.scar_percent_image_only
-            assert not row.imaged or f"image {percent} %" in row.agreement_reason
+            assert not row.imaged or f"image {percent} %" in words(row.agreement_reason)
     verdicts = [[row.agreement for row in remeasure(result, labels).segments] for labels in (full, none)]
     assert verdicts[0] != verdicts[1]
 
 
 def test_a_paced_ecg_stays_silent_after_a_correction(result: ScarResult) -> None:
-    rows = remeasure(result, result.labels, conduction="paced").segments
+    rows = remeasure(result, result.labels, conduction=Conduction.PACED).segments
     assert {row.agreement for row in rows if row.imaged} == {"ecg cannot tell"}
 
 
@@ -217,11 +220,11 @@ def test_a_slice_displaced_by_breathing_is_named_and_can_be_put_in_line(session,
     pixels[middle, 1] = shift
     displaced = dataclasses.replace(patient.stack, voxels=move(patient.stack.voxels, pixels))
     left = segment(displaced, None, TimeGap(None), session)
-    assert any(f"{middle + 1} (" in said and "--correct-shifts" in said for said in left.warnings)
+    assert any(f"{middle + 1} (" in said and "--correct-shifts" in said for said in all_words(left.warnings))
     mended = segment(displaced, None, TimeGap(None), session, correct_shifts=True)
-    assert not any("--correct-shifts" in said for said in mended.warnings)
-    assert any("moved in line" in note for note in mended.stack.notes)
-    assert NONE_SHIFTED not in mended.stack.notes
+    assert not any("--correct-shifts" in said for said in all_words(mended.warnings))
+    assert any("moved in line" in note for note in all_words(mended.stack.notes))
+    assert Fact(LgeNote.NO_SHIFTS) not in mended.stack.notes
     assert np.array_equal(mended.stack.voxels, displaced.voxels)
     truth = move(patient.labels, pixels)
     again = overlap(mended.labels >= MYOCARDIUM, truth >= MYOCARDIUM, displaced.spacing, distance=False).dice
@@ -231,7 +234,7 @@ def test_a_slice_displaced_by_breathing_is_named_and_can_be_put_in_line(session,
 
 def test_looking_for_displaced_slices_in_vain_is_said_and_changes_nothing(session, patient, image_only) -> None:
     looked = segment(patient.stack, None, TimeGap(None), session, correct_shifts=True)
-    assert looked.stack.notes == (*patient.stack.notes, NONE_SHIFTED)
+    assert looked.stack.notes == (*patient.stack.notes, Fact(LgeNote.NO_SHIFTS))
     assert np.array_equal(looked.labels, image_only.labels)
     assert looked.segments == image_only.segments
 
@@ -242,24 +245,24 @@ def test_a_rule_gives_what_measure_gives(session, patient, image_only) -> None:
     contours = (anatomy.cavity + 2 * anatomy.myocardium).astype(np.uint8)
     measured = measure_contours(patient.stack, contours, anatomy, "n_sd", n_sd=4, smallest_island_ml=SMALLEST_ISLAND_ML)
     assert np.array_equal(ruled.labels == SCAR, measured.mask)
-    assert ruled.method == f"{measured.method}; {measured.remote}"
+    assert ruled.method == measured.method
 
 
 def test_a_threshold_in_healthy_wall_is_warned_of(session, patient) -> None:
     lifted = dataclasses.replace(
-        patient.stack, voxels=patient.stack.voxels + 5 * patient.stack.voxels.max(), contrast="magnitude"
+        patient.stack, voxels=patient.stack.voxels + 5 * patient.stack.voxels.max(), contrast=Contrast.MAGNITUDE
     )
     ruled = segment(lifted, None, TimeGap(None), session, method="fwhm")
-    assert any("within healthy myocardium" in warning for warning in ruled.warnings)
+    assert any("within healthy myocardium" in warning for warning in all_words(ruled.warnings))
 
 
 def test_sex_age_and_doubts_reach_the_result(session, patient, result) -> None:
     ecg = dataclasses.replace(patient.ecg, subject=Subject("", True, 80.0))
-    again = segment(patient.stack, ecg, TimeGap(3.0), session, doubts=("Two patients?",))
+    again = segment(patient.stack, ecg, TimeGap(3.0), session, doubts=(DIFFERENT_PATIENTS,))
     beat = median_beat(ecg, female=True)
     assert again.ecg_findings is not None
     assert again.ecg_findings.score_points == ecg_findings(beat, age=80.0, female=True).score_points
     typed = segment(patient.stack, ecg, TimeGap(3.0), session, female=False, age=30.0)
     expected = ecg_findings(median_beat(ecg, female=False), age=30.0, female=False)
     assert typed.ecg_findings is not None and typed.ecg_findings.score_points == expected.score_points
-    assert again.warnings == ("Two patients?", *result.warnings)
+    assert again.warnings == (DIFFERENT_PATIENTS, *result.warnings)

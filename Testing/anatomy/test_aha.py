@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lv_phantom import CENTRE_MM, lv_phantom
 
-from ScarSegECGLib.anatomy.aha import UNCERTAIN, partition, slice_rings
+from ScarSegECGLib.anatomy.aha import partition, slice_rings
 from ScarSegECGLib.anatomy.axis import full_circle, lv_centres
 from ScarSegECGLib.anatomy.insertion import insertions_from_rv
 from ScarSegECGLib.anatomy.polar import direction_deg, trace_border, wrap
@@ -14,8 +14,13 @@ from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
 from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.orientation import ANTERIOR_TO_INFERIOR, APEX_TO_BASE, SEPTUM_TO_LATERAL
+from ScarSegECGLib.wording import all_words, words
 
 STANDARD = np.array([120.0, 240.0])
+
+
+def _said(*masks, **options) -> tuple[str, ...]:
+    return all_words(partition(*masks, **options).notes)
 
 
 def voxel_angles(p):
@@ -143,7 +148,7 @@ def test_slices_whose_insertions_are_uncertain_are_named():
     image = p.image.copy()
     image[0] = np.random.default_rng(3).normal(size=image.shape[1:])
     image[1] = image[2] = 0.5
-    notes = [n for n in partition(p.cavity, p.myocardium, image, p.spacing).notes if "uncertain" in n]
+    notes = [n for n in _said(p.cavity, p.myocardium, image, p.spacing) if "uncertain" in n]
     assert len(notes) == 1 and "1, 2" in notes[0] and "9" not in notes[0]
 
 
@@ -152,14 +157,16 @@ def test_insertions_given_for_one_slice_leave_the_doubt_about_the_others():
     noise = np.random.default_rng(3).normal(size=p.image.shape)
     rows = np.full((len(noise), 2), np.nan)
     nothing = partition(p.cavity, p.myocardium, noise, p.spacing, insertions_deg=rows)
-    assert any("uncertain" in n for n in nothing.notes) and not any("given" in n for n in nothing.notes)
-    assert nothing.notes == partition(p.cavity, p.myocardium, noise, p.spacing).notes
+    assert any("uncertain" in n for n in all_words(nothing.notes)) and not any(
+        "given" in n for n in all_words(nothing.notes)
+    )
+    assert all_words(nothing.notes) == _said(p.cavity, p.myocardium, noise, p.spacing)
     rows[4] = (120.0, 240.0)
-    one = partition(p.cavity, p.myocardium, noise, p.spacing, insertions_deg=rows).notes
+    one = _said(p.cavity, p.myocardium, noise, p.spacing, insertions_deg=rows)
     used, doubt = (next(n for n in one if word in n) for word in ("given by the reader", "uncertain"))
     assert used == "RV insertions given by the reader are used on slices, counted from the apex: 5."
     assert "1, 2, 3, 4, 6, 7, 8, 9;" in doubt
-    every = partition(p.cavity, p.myocardium, noise, p.spacing, insertions_deg=np.array([120.0, 240.0])).notes
+    every = _said(p.cavity, p.myocardium, noise, p.spacing, insertions_deg=np.array([120.0, 240.0]))
     assert "RV insertions given by the reader are used." in every and not any("uncertain" in n for n in every)
 
 
@@ -167,17 +174,15 @@ def test_an_entry_that_the_image_contradicts_is_said():
     p = lv_phantom(cap=0)
     rows = np.full((9, 2), np.nan)
     rows[4] = (20.0, 140.0)
-    said = [
-        n for n in partition(p.cavity, p.myocardium, p.image, p.spacing, insertions_deg=rows).notes if "over 45" in n
-    ]
-    assert len(said) == 1 and "counted from the apex: 5; those given" in said[0] and UNCERTAIN in said[0]
+    said = [n for n in _said(p.cavity, p.myocardium, p.image, p.spacing, insertions_deg=rows) if "over 45" in n]
+    assert len(said) == 1 and "counted from the apex: 5; those given" in said[0] and "are uncertain" in said[0]
     rows[4] = (100.0, 220.0)
     for image in (p.image, None, np.random.default_rng(3).normal(size=p.image.shape)):
-        notes = partition(p.cavity, p.myocardium, image, p.spacing, insertions_deg=rows).notes
+        notes = _said(p.cavity, p.myocardium, image, p.spacing, insertions_deg=rows)
         assert not any("over 45" in n for n in notes)
     whole = partition(p.cavity, p.myocardium, p.image, p.spacing, insertions_deg=np.array([20.0, 140.0]))
     assert (
-        any("1, 2, 3, 4, 5, 6, 7, 8, 9; those given" in n for n in whole.notes)
+        any("1, 2, 3, 4, 5, 6, 7, 8, 9; those given" in n for n in all_words(whole.notes))
         and (whole.insertions_deg == (20, 140)).all()
     )
 
@@ -188,10 +193,10 @@ def test_an_entry_for_a_slice_without_an_lv_is_said():
     rows = np.full((9, 2), np.nan)
     rows[8, 0] = 120.0
     for given_deg, lost in ((rows, True), ((120.0, 240.0), False), (np.tile([120.0, 240.0], (9, 1)), False)):
-        notes = partition(p.cavity, p.myocardium, p.image, p.spacing, insertions_deg=np.array(given_deg)).notes
+        notes = _said(p.cavity, p.myocardium, p.image, p.spacing, insertions_deg=np.array(given_deg))
         assert any("not used on slices without a contour" in n and "apex: 9;" in n for n in notes) == lost
     rows[4] = (120.0, 240.0)
-    notes = partition(p.cavity, p.myocardium, p.image, p.spacing, insertions_deg=rows).notes
+    notes = _said(p.cavity, p.myocardium, p.image, p.spacing, insertions_deg=rows)
     assert sum("without a contour" in n for n in notes) == 1
 
 
@@ -200,12 +205,12 @@ def test_one_insertion_of_two_is_used():
     noise = np.random.default_rng(3).normal(size=p.image.shape)
     fixed = partition(p.cavity, p.myocardium, noise, p.spacing, insertions_deg=np.array([150.0, np.nan]))
     assert (fixed.insertions_deg[:, 0] == 150).all() and np.isfinite(fixed.insertions_deg).all()
-    assert "RV insertions given by the reader are used (the anterior one alone)." in fixed.notes
-    assert not any("uncertain" in n for n in fixed.notes)  # six times 60 degrees need no more
+    assert "RV insertions given by the reader are used (the anterior one alone)." in all_words(fixed.notes)
+    assert not any("uncertain" in n for n in all_words(fixed.notes))  # six times 60 degrees need no more
     landmark = partition(
         p.cavity, p.myocardium, noise, p.spacing, insertions_deg=np.array([150.0, np.nan]), mode="landmark"
     )
-    assert any("uncertain" in n for n in landmark.notes)
+    assert any("uncertain" in n for n in all_words(landmark.notes))
     arc = np.diff(landmark.insertions_deg, axis=1) % 360
     assert (arc > 40).all() and (arc < 200).all()
 
@@ -273,7 +278,7 @@ def test_without_a_ventricle_there_is_no_partition():
     nothing = np.zeros((4, 20, 20), bool)
     anatomy = partition(nothing, nothing, None, (8.0, 1.0, 1.0))
     assert not anatomy.aha.any() and not any(anatomy.imaged) and np.isnan(anatomy.insertions_deg).all()
-    assert "No left ventricle" in anatomy.notes[0]
+    assert "No left ventricle" in words(anatomy.notes[0])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ScarSegECGLib.ecg.gap import impossible, parse_date, time_gap
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import GapProblem
 
 NOW = datetime(2025, 6, 1)
 MRI = datetime(2024, 3, 10)
@@ -18,7 +19,7 @@ MRI = datetime(2024, 3, 10)
 @given(st.integers(-7000, 400))
 def test_sign_is_ecg_minus_mri(days):
     gap = time_gap(MRI + timedelta(days=days), MRI, now=NOW)
-    assert gap.days == days and gap.impossible == "" and gap.why_unknown == ""
+    assert gap.days == days and gap.problem is None and not gap.impossible
 
 
 def test_hours_count_and_time_zones_do_not_break_it():
@@ -26,21 +27,28 @@ def test_hours_count_and_time_zones_do_not_break_it():
     assert time_gap(ecg, MRI, now=NOW).days == 0.5
 
 
-@pytest.mark.parametrize(("ecg", "mri", "named"), [(None, MRI, "ECG"), (MRI, None, "MRI"), (None, None, "ECG and MRI")])
+@pytest.mark.parametrize(
+    ("ecg", "mri", "named"),
+    [
+        (None, MRI, GapProblem.NO_ECG_DATE),
+        (MRI, None, GapProblem.NO_MRI_DATE),
+        (None, None, GapProblem.NO_DATES),
+    ],
+)
 def test_missing_dates(ecg, mri, named):
     gap = time_gap(ecg, mri, event_between=True, now=NOW)
-    assert gap.days is None and gap.why_unknown == f"{named} date missing" and gap.event_between
+    assert gap.days is None and gap.problem is named and gap.event_between
 
 
 def test_untrusted_date():
     gap = time_gap(MRI, MRI, ecg_date_trusted=False, now=NOW)
-    assert gap.days is None and "removed or modified" in gap.why_unknown
+    assert gap.days is None and gap.problem is GapProblem.ECG_DATE_NOT_TRUSTED and not gap.impossible
 
 
 def test_impossible_dates():
-    assert "ECG date lies in the future" in impossible(NOW + timedelta(days=3), MRI, now=NOW)
-    assert "MRI date lies in the future" in impossible(None, NOW + timedelta(days=3), now=NOW)
-    assert "20 years" in impossible(MRI - timedelta(days=21 * 366), MRI, now=NOW)
+    assert impossible(NOW + timedelta(days=3), MRI, now=NOW) is GapProblem.ECG_IN_FUTURE
+    assert impossible(None, NOW + timedelta(days=3), now=NOW) is GapProblem.MRI_IN_FUTURE
+    assert impossible(MRI - timedelta(days=21 * 366), MRI, now=NOW) is GapProblem.TOO_FAR_APART
     assert impossible(MRI, MRI, now=NOW) is None and impossible(None, None, now=NOW) is None
     assert impossible(NOW + timedelta(hours=10), MRI, now=NOW) is None
     gap = time_gap(MRI - timedelta(days=21 * 366), MRI, now=NOW)

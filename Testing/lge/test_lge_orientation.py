@@ -21,6 +21,7 @@ from ScarSegECGLib.lge.orientation import (
     canonical,
     short_axis_angle_deg,
 )
+from ScarSegECGLib.wording import all_words, words
 
 REORDERINGS = list(itertools.product(itertools.permutations(range(3)), itertools.product((False, True), repeat=3)))
 
@@ -142,7 +143,7 @@ def test_equal_spacing_takes_the_axis_nearest_the_long_axis_and_says_so() -> Non
     for order in REORDERINGS:
         stack = canonical(*reordered(voxels, matrix, *order))
         np.testing.assert_array_equal(stack.voxels, voxels)
-        assert any("not clear" in note for note in stack.notes)
+        assert any("not clear" in note for note in all_words(stack.notes))
 
 
 def test_no_orientation_is_assumed_and_said() -> None:
@@ -152,7 +153,7 @@ def test_no_orientation_is_assumed_and_said() -> None:
     assert not stack.orientation_known
     np.testing.assert_array_equal(stack.voxels, np.moveaxis(voxels, 2, 0))
     assert stack.spacing == (9.0, 1.5, 1.5)
-    assert "assumed" in stack.notes[-1] and "apex" in stack.notes[-1]
+    assert "assumed" in words(stack.notes[-1]) and "apex" in words(stack.notes[-1])
 
 
 def test_shear_over_two_degrees_is_refused() -> None:

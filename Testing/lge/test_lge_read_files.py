@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from ScarSegECGLib.case import Storage
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.wording import all_words
 
 SIGNED = np.random.default_rng(3).integers(-500, 500, size=(6, 40, 36)).astype(np.int16)
 
@@ -55,7 +56,7 @@ def test_nifti_matrix_is_ras_and_flips_are_undone(tmp_path, picture, write_nifti
 def test_nifti_without_orientation_is_read_as_stored_with_a_note(tmp_path, picture, write_nifti) -> None:
     stack = read_lge(write_nifti(tmp_path / "a.nii", picture, sform_code=0))
     assert not stack.orientation_known
-    assert any("assumed" in note for note in stack.notes)
+    assert any("assumed" in note for note in all_words(stack.notes))
     np.testing.assert_array_equal(stack.voxels, picture)
     assert stack.spacing == pytest.approx((8.0, 1.5, 1.5))
 
@@ -101,7 +102,7 @@ def test_nrrd_without_a_patient_space_is_read_as_stored_with_a_note(tmp_path, pi
     path = tmp_path / "a.nrrd"
     path.write_bytes(nrrd_text(*lines, "encoding: raw") + picture.tobytes())
     stack = read_lge(path)
-    assert not stack.orientation_known and any("assumed" in note for note in stack.notes)
+    assert not stack.orientation_known and any("assumed" in note for note in all_words(stack.notes))
     np.testing.assert_array_equal(stack.voxels, picture)
     assert stack.spacing == pytest.approx((8.0, 1.5, 1.5))
 
@@ -118,7 +119,7 @@ def test_every_emidec_file_comes_out_as_it_is_stored(shared_data) -> None:
         np.testing.assert_array_equal(stack.voxels, sitk.GetArrayFromImage(sitk.ReadImage(str(path))))
         assert stack.storage == Storage()
         assert stack.orientation_known
-        assert any("true pose" in note for note in stack.notes)  # the header's axes are the scanner's
+        assert any("true pose" in note for note in all_words(stack.notes))  # the header's axes are the scanner's
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_native_files_keep_their_true_lengths(shared_data, capfd, case, shape, s
     stack = read_lge(path)
     assert stack.voxels.shape == shape
     assert stack.spacing == pytest.approx(spacing, rel=1e-6)  # their sform says 1 mm each way, pixdim is right
-    assert any("pixdim" in note for note in stack.notes)
+    assert any("pixdim" in note for note in all_words(stack.notes))
     assert stack.storage == Storage()
     assert capfd.readouterr().err == ""
 

@@ -20,6 +20,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_source import find_source, planes
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.lge.study import list_series
+from ScarSegECGLib.wording import words
 
 MAGNITUDE, PSIR = ("ORIGINAL", "PRIMARY", "M", "ND"), ("DERIVED", "PRIMARY", "PSIR", "ND")
 HIDDEN = ("SECRET", "1.2.826")
@@ -200,7 +201,7 @@ def test_long_axis_slices_within_the_series(tmp_path, picture) -> None:
     )
     stack = read_lge(tmp_path / "s")
     _lies_right(stack, picture, Pose())
-    assert "of 2 sets" in stack.notes[0]
+    assert "of 2 sets" in words(stack.notes[0])
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def test_what_is_not_lge(tmp_path, picture, text, values, taken_for) -> None:
         read_lge(tmp_path / "s")
     if "ImageType" not in values:
         stack = read_lge(tmp_path / "s", series="3")  # the user's word counts, and is recorded
-        assert "as asked for, although" in stack.notes[0]
+        assert "as asked for, although" in words(stack.notes[0])
 
 
 @pytest.mark.parametrize(
@@ -294,7 +295,7 @@ def test_the_latest_complete_stack_is_taken(tmp_path, picture) -> None:
     stack = read_lge(tmp_path / "s")
     _lies_right(stack, picture + 6, Pose())
     assert stack.acquired == datetime(2021, 4, 5, 10, 25)
-    assert "series 5" in stack.notes[0] and "series 7" in stack.notes[0]
+    assert "series 5" in words(stack.notes[0]) and "series 7" in words(stack.notes[0])
     _lies_right(read_lge(tmp_path / "s", series="5"), picture + 5, Pose())
     uid = next(s.series_uids[0] for s in list_series(tmp_path / "s") if s.series_numbers == ("7",))
     assert len(read_lge(tmp_path / "s", series=uid).voxels) == 3
@@ -320,7 +321,7 @@ def test_an_unnamed_stack_beside_cine_is_taken_with_a_word(tmp_path, picture) ->
     study = Study()
     write_lge(tmp_path / "s", picture, study=study, number=5, text="heart")
     write_lge(tmp_path / "s", picture, study=study, number=6, text="cine")
-    assert "nothing says that it is LGE" in read_lge(tmp_path / "s").notes[0]
+    assert "nothing says that it is LGE" in words(read_lge(tmp_path / "s").notes[0])
 
 
 @pytest.mark.parametrize(
@@ -357,7 +358,7 @@ def test_two_acquisition_dates_that_differ_are_said(tmp_path, picture) -> None:
     write_lge(tmp_path / "s", picture, change=change)
     stack = read_lge(tmp_path / "s")
     assert stack.acquired == datetime(2024, 7, 4, 10, 45, 13)
-    assert "differ" in stack.notes[0]
+    assert "differ" in words(stack.notes[0])
 
 
 # ---------------------------------------------------------------- the images behind a stack

@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ScarSegECGLib.case import Anatomy, Burden, EcgUse, LgeStack, ScarResult, Storage, TimeGap
+from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.slice_shift import (
     corrected,
     estimate_shifts,
     move,
     native_result,
 )
+from ScarSegECGLib.wording import words
 
 SPACING = (8.0, 1.4, 1.4)
 
@@ -34,7 +36,7 @@ def _ventricle(shifts_mm: dict[int, tuple[float, float]], slices: int = 9, bend_
 
 def _stack(voxels: np.ndarray) -> LgeStack:
     matrix = np.diag([SPACING[2], SPACING[1], SPACING[0], 1.0])
-    return LgeStack(voxels.astype(np.float32), matrix, Storage(), matrix, notes=("read",))
+    return LgeStack(voxels.astype(np.float32), matrix, Storage(), matrix, notes=(Fact(LgeNote.SIMULATED),))
 
 
 @pytest.mark.parametrize("bend_mm", [0.0, 5.0])
@@ -92,7 +94,7 @@ def test_the_corrected_stack_keeps_its_grid_and_intensities_and_says_what_was_do
     true_cavity, _ = _ventricle({})
     assert (straight.voxels[4] == 100.0).sum() == cavity[4].sum()
     assert (true_cavity[4] & (straight.voxels[4] == 100.0)).sum() > 0.9 * true_cavity[4].sum()
-    assert "5 (13 mm" in straight.notes[-1] and "as acquired" in straight.notes[-1]
+    assert "5 (13 mm" in words(straight.notes[-1]) and "as acquired" in words(straight.notes[-1])
     unmoved = estimate_shifts(true_cavity, _ventricle({})[1], SPACING)
     assert corrected(stack, unmoved) is stack
 
@@ -112,7 +114,7 @@ def test_results_lie_on_the_images_as_acquired():
     found = ScarResult(
         stack=straight,
         ecg=None,
-        ecg_use=EcgUse(0.0, "", TimeGap(None)),
+        ecg_use=EcgUse(0.0, (), TimeGap(None)),
         anatomy=anatomy,
         labels=labels,
         scar_probability=muscle.astype(np.float32),

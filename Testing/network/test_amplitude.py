@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ScarSegECGLib.case import Ecg, EcgFeatures, TimeGap
+from ScarSegECGLib.facts import EcgReason, Fact, GapProblem
 from ScarSegECGLib.network.amplitude import decide
 from ScarSegECGLib.network.time_weight import TimeWeight
+from ScarSegECGLib.wording import words
 
 _ZEROS = np.zeros(12, np.float32)
 FEATURES = EcgFeatures(70.0, 90.0, 160.0, 380.0, 400.0, 30.0, "normal", *[_ZEROS] * 6)
@@ -37,12 +39,12 @@ def test_same_day_ecg_counts_fully() -> None:
     ("changes", "gap", "says"),
     [
         (
-            {"ecg": None, "features": None, "why_no_ecg": "no ECG was given"},
+            {"ecg": None, "features": None, "why_no_ecg": Fact(EcgReason.NOT_GIVEN)},
             TimeGap(0.0),
             "ECG not used: no ECG was given",
         ),
         ({}, TimeGap(0.0, event_between=True), "Event between ECG and MRI"),
-        ({}, TimeGap(None, impossible="the ECG lies in the future"), "Check dates"),
+        ({}, TimeGap(None, problem=GapProblem.ECG_IN_FUTURE), "Check dates"),
         ({}, TimeGap(-5 * 365.0), "ECG 1825 days from MRI: not used"),
         ({"anatomy_known": False}, TimeGap(0.0), "AHA prior unavailable"),
         ({"network_trained": False}, TimeGap(0.0), "not trained"),
@@ -54,40 +56,40 @@ def test_same_day_ecg_counts_fully() -> None:
 def test_rows_that_switch_the_ecg_off(changes: dict, gap: TimeGap, says: str) -> None:
     decided = use(gap, **changes)
     assert decided.amplitude == 0.0
-    assert says in decided.reason
+    assert says in words(decided)
 
 
 def test_seven_leads_are_too_few() -> None:
     mask = np.arange(12) < 7
     decided = use(TimeGap(0.0), ecg=dataclasses.replace(ECG, lead_mask=mask))
     assert decided.amplitude == 0.0
-    assert "7 leads" in decided.reason
+    assert "7 leads" in words(decided)
 
 
 def test_unknown_date_counts_at_most_like_a_year() -> None:
     decided = use(TimeGap(None))
     assert 0 < decided.amplitude <= min(weight(365.0), weight(-365.0))
-    assert "ECG date unknown: reduced weight" in decided.reason
+    assert "ECG date unknown: reduced weight" in words(decided)
 
 
 @pytest.mark.parametrize(
     ("why", "said"),
     [
-        ("ECG date missing", "ECG date unknown"),
-        ("MRI date missing", "; MRI date unknown"),
-        ("ECG and MRI date missing", "ECG and MRI date unknown"),
-        ("the ECG's dates were removed or modified", "ECG date unknown"),
+        (GapProblem.NO_ECG_DATE, "ECG date unknown"),
+        (GapProblem.NO_MRI_DATE, "; MRI date unknown"),
+        (GapProblem.NO_DATES, "ECG and MRI date unknown"),
+        (GapProblem.ECG_DATE_NOT_TRUSTED, "ECG date unknown"),
     ],
 )
-def test_the_date_that_is_missing_is_the_one_that_is_named(why: str, said: str) -> None:
-    assert f"{said}: reduced weight" in use(TimeGap(None, why_unknown=why)).reason
+def test_the_date_that_is_missing_is_the_one_that_is_named(why: GapProblem, said: str) -> None:
+    assert f"{said}: reduced weight" in words(use(TimeGap(None, problem=why)))
 
 
 def test_later_ecg_fades_faster_and_is_named() -> None:
     later, earlier = use(TimeGap(90.0)), use(TimeGap(-90.0))
     assert later.amplitude < earlier.amplitude
-    assert "ECG later than MRI: may show newer disease" in later.reason
-    assert "later than MRI" not in use(TimeGap(20.0)).reason
+    assert "ECG later than MRI: may show newer disease" in words(later)
+    assert "later than MRI" not in words(use(TimeGap(20.0)))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_later_ecg_fades_faster_and_is_named() -> None:
 def test_a_wide_qrs_that_is_no_right_bundle_branch_block_leaves_a_third(conduction, qrs_ms, says) -> None:
     decided = use(TimeGap(0.0), features=dataclasses.replace(FEATURES, conduction=conduction, qrs_ms=qrs_ms))
     assert decided.amplitude == pytest.approx(0.3)
-    assert says in decided.reason
+    assert says in words(decided)
 
 
 @given(st.floats(0, 7300), st.floats(0, 7300), st.booleans())

@@ -8,6 +8,7 @@ import pytest
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.training.degrade import degrade, drawn_strength, ghosts
 from ScarSegECGLib.training.phantom import phantom_patient
+from ScarSegECGLib.wording import words
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def test_one_seed_gives_one_stack_on_the_same_grid(stack: LgeStack) -> None:
     assert np.array_equal(first.voxels, again.voxels) and not np.array_equal(first.voxels, other.voxels)
     assert first.voxels.shape == stack.voxels.shape and first.voxels.dtype == np.float32
     assert np.array_equal(first.ijk_to_ras, stack.ijk_to_ras)
-    assert "on purpose" in first.notes[-1]
+    assert "on purpose" in words(first.notes[-1])
 
 
 def test_contrast_falls_and_noise_rises(stack: LgeStack) -> None:

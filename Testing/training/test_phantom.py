@@ -16,6 +16,7 @@ from ScarSegECGLib.case import CAVITY, LEADS, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient, write_phantom
 from ScarSegECGLib.training.phantom_heart import INFARCTS
+from ScarSegECGLib.wording import words
 
 
 @cache
@@ -42,7 +43,7 @@ def test_the_stack_is_canonical_and_oblique(patient: PhantomPatient) -> None:
     lateral, down, to_base = axes.T
     assert lateral[0] < -0.4 and down[2] < -0.5, "lateral is the patient's left, down is inferior"
     assert to_base[0] > 0.3 and to_base[1] < -0.3 and to_base[2] > 0.3, "the base is right, posterior, superior"
-    assert "made-up" in stack.notes[0]
+    assert "made-up" in words(stack.notes[0])
 
 
 def test_contrast_is_that_of_late_enhancement(patient: PhantomPatient) -> None:
