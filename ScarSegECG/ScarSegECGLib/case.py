@@ -38,13 +38,15 @@ FloatArray = NDArray[np.float32]
 LabelArray = NDArray[np.uint8]
 
 BACKGROUND, CAVITY, MYOCARDIUM, SCAR = 0, 1, 2, 3
+# Microvascular obstruction, a part of the scar: in label maps that tell it, and in :attr:`ScarParts.labels`.
+MVO = 4
 # Red, green, blue in 0..1: the same in every picture and in Slicer, told apart by colour-blind eyes.
 STRUCTURE_COLOURS = {CAVITY: (0.847, 0.416, 0.357), MYOCARDIUM: (0.247, 0.612, 0.612), SCAR: (0.949, 0.690, 0.180)}
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 MYOCARDIAL_DENSITY_G_PER_ML = 1.05
 
-# What a scar is made of, in :attr:`ScarParts.labels`; MVO is 4 in every label map.
-PART_CORE, PART_GREY, PART_REST, PART_MVO = 1, 2, 3, 4
+# What a scar is made of, in :attr:`ScarParts.labels`.
+PART_CORE, PART_GREY, PART_REST, PART_MVO = 1, 2, 3, MVO
 
 
 @dataclass(frozen=True)
@@ -322,6 +324,17 @@ class Burden:
     ml: float
     grams: float
     percent_of_lv: float
+
+
+def burden_of(scar_voxels: int, wall_voxels: int, voxel_ml: float) -> Burden:
+    """Volume, mass (1.05 g/ml) and share of the wall; all 0 where there is no wall.
+
+    References
+    ----------
+    Schulz-Menger J et al. J Cardiovasc Magn Reson 2020;22:19 (volume by summing slices; mass = volume x 1.05 g/ml).
+    """
+    ml = scar_voxels * voxel_ml
+    return Burden(ml, ml * MYOCARDIAL_DENSITY_G_PER_ML, 100.0 * scar_voxels / wall_voxels if wall_voxels else 0.0)
 
 
 @dataclass(frozen=True)

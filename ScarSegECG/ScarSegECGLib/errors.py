@@ -8,3 +8,7 @@ class InputError(ValueError):
     name, identifier or date of birth. The command prints it on stderr and exits with code 2; the Slicer
     panel shows it in a box.
     """
+
+
+class NoLeftVentricle(InputError):
+    """The images show no left ventricle that could be segmented."""

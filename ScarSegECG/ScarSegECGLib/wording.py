@@ -50,6 +50,8 @@ ECG_IS_NO_FINDING = (
     "it is no finding."
 )
 """Said wherever an estimate or a verdict of the ECG stands."""
+CORE, GREY, REST, MVO = "Core, without MVO", "Grey zone", "Below the grey zone's limit", "MVO"
+"""The parts of a scar; in this order they add up to it."""
 
 _FROM_APEX = "counted from the apex"
 _UNCERTAIN = "RV insertions are uncertain"

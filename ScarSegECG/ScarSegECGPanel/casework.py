@@ -64,19 +64,21 @@ class CaseWork:
             progress(0.01, _("Loading the network"))
             session = self._session(device)
             from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ
-            from ScarSegECGLib.pipeline import segment
+            from ScarSegECGLib.pipeline import SegmentOptions, segment
 
             result = segment(
                 stack,
                 ecg,
                 gap,
                 session,
-                why_no_ecg=whyNoEcg,
-                correct_shifts=correctShifts,
-                female=imaged.female,
-                age=imaged.age,
-                doubts=(DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else (),
-                progress=progress,
+                SegmentOptions(
+                    why_no_ecg=whyNoEcg,
+                    correct_shifts=correctShifts,
+                    female=imaged.female,
+                    age=imaged.age,
+                    doubts=(DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else (),
+                ),
+                progress,
             )
             progress(0.97, _("Pictures"))
             _warmPictures(result.ecg_use.amplitude > 0)

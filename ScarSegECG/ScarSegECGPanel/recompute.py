@@ -1,12 +1,13 @@
 """Results that follow from a segmented case without the networks: another rule, another partition, edited masks."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import SCAR, Anatomy, LgeStack, ScarResult
-from ScarSegECGLib.facts import AhaMode, Fact, Method
+from ScarSegECGLib.facts import AhaMode, Division
 from ScarSegECGPanel.masks import Mask, Masks
 
 # What the panel calls a method, and the library's name of the rule ("" for the network).
@@ -38,44 +39,35 @@ class AhaRule:
         return self.segments == 17 and self.mode == AhaMode.FIXED and self.insertions is None
 
 
-def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule) -> tuple[Mask, Method, tuple[Fact, ...]]:
-    """The scar, its method, and why the scar is not to be believed.
+def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule):
+    """The scar with its method and with what speaks against it: a library's FoundScar.
 
     Raises
     ------
     InputError
         The rule cannot be used on these images.
     """
-    from ScarSegECGLib.measure.islands import drop_small_islands
-    from ScarSegECGLib.measure.rule import scar_by_rule
+    from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
+    from ScarSegECGLib.pipeline import network_scar
 
     stack = result.stack
     if rule == ScarRule() and anatomy is result.anatomy:
-        return result.labels == SCAR, result.method, ()
+        return FoundScar(result.labels == SCAR, result.method)
     if rule.method in RULES:
-        found = scar_by_rule(
-            stack.voxels,
-            anatomy.cavity,
-            anatomy.myocardium,
-            stack.spacing,
-            RULES[rule.method],
-            n_sd=rule.nSd if rule.method == "n SD" else None,
-            contrast=stack.contrast,
-            smallest_island_ml=rule.smallestMl,
-        )
-        return found.mask, found.method, found.warnings
+        nSd = rule.nSd if rule.method == "n SD" else None
+        chosen = ThresholdRule(RULES[rule.method], nSd, smallest_island_ml=rule.smallestMl)
+        return find_scar(stack, anatomy.cavity, anatomy.myocardium, chosen)
     alone = rule.method == IMAGE_ONLY
     probability = result.scar_probability_image_only if alone else result.scar_probability
-    mask = (probability > rule.probability) & anatomy.myocardium
-    method = Method(above=rule.probability, ewa_share=result.method.ewa_share, image_only=alone)
-    return drop_small_islands(mask, stack.spacing, minimum_ml=rule.smallestMl), method, ()
+    method = dataclasses.replace(result.method, above=rule.probability, image_only=alone, corrected=False)
+    return network_scar(probability * anatomy.myocardium, stack.spacing, method, rule.smallestMl)
 
 
 def imageOnly(result: ScarResult) -> Mask:
     """The scar that the image alone gives."""
     if result.ecg_use.amplitude == 0:
         return result.labels == SCAR
-    return scarByRule(result, result.anatomy, ScarRule(IMAGE_ONLY))[0]
+    return scarByRule(result, result.anatomy, ScarRule(IMAGE_ONLY)).mask
 
 
 def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:
@@ -86,17 +78,6 @@ def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:
     InputError
         Insertions that cannot be.
     """
-    from ScarSegECGLib.anatomy.aha import partition
-    from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
+    from ScarSegECGLib.anatomy.aha import divide
 
-    return partition(
-        masks.cavity & ~masks.wall,
-        masks.wall,
-        stack.voxels,
-        stack.spacing,
-        insertions_deg=aha.insertions,
-        mode=aha.mode,
-        segments=16 if aha.segments == 16 else 17,
-        orientation_known=stack.orientation_known,
-        standard_deg=usual_insertions_deg(stack.ijk_to_ras, stack.orientation_known),
-    )
+    return divide(stack, masks.cavity, masks.wall, aha.insertions, Division(aha.mode, aha.segments))

@@ -29,8 +29,8 @@ from ScarSegECGLib.case import (
     TimeGap,
 )
 from ScarSegECGLib.facts import Conduction, Contrast, from_plain, to_plain
-from ScarSegECGLib.measure.pattern import island_patterns
-from ScarSegECGLib.measure.scar_parts import scar_parts
+from ScarSegECGLib.measure.islands import island_patterns
+from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGPanel.arrays import packed, unpacked
 
 VERSION = 2

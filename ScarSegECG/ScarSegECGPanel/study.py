@@ -10,6 +10,7 @@ import numpy as np
 from ScarSegECGLib.case import SCAR, Anatomy, ScarResult
 from ScarSegECGLib.facts import Conduction, Fact, Method, from_plain, to_plain
 from ScarSegECGLib.measure.result import measured_again
+from ScarSegECGLib.measure.rules import FoundScar
 from ScarSegECGPanel import edits, recompute, state
 from ScarSegECGPanel.history import History, Step
 from ScarSegECGPanel.journal import Journal, Recovered
@@ -58,11 +59,9 @@ class Study:
             self._result = measured_again(
                 self.segmented,
                 self.anatomy,
-                self.masks.scar,
+                FoundScar(self.masks.scar, self.method, warnings=self.doubt),
                 self.imageOnly,
-                self.method,
                 self.conduction,
-                self.doubt,
             )
         return self._result
 
@@ -119,8 +118,9 @@ class Study:
         InputError
             The rule cannot be used on these images.
         """
-        self._proposal, printed, doubt = recompute.scarByRule(self.segmented, self.anatomy, rule)
-        return self.change(name, withScar(self.bits, self._proposal), byHand=False, method=printed, doubt=doubt)
+        found = recompute.scarByRule(self.segmented, self.anatomy, rule)
+        self._proposal, bits = found.mask, withScar(self.bits, found.mask)
+        return self.change(name, bits, byHand=False, method=found.method, doubt=found.warnings)
 
     def divide(self, aha: AhaRule) -> None:
         """Divide the wall anew.

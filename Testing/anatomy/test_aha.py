@@ -46,7 +46,7 @@ def test_standard_angles_are_those_of_the_plot():
         *[[7, 8, 9, 10, 11, 12]] * 3,
         *[[1, 2, 3, 4, 5, 6]] * 3,
     ]
-    assert all(anatomy.imaged) and anatomy.mode == "fixed 60 degrees, 17 segments"
+    assert all(anatomy.imaged) and words(anatomy.division) == "fixed 60 degrees, 17 segments"
 
 
 @settings(max_examples=20, deadline=None)
@@ -137,7 +137,7 @@ def test_landmark_mode_halves_the_septum_and_quarters_the_free_wall():
 
 def test_notes_say_what_was_assumed():
     p = lv_phantom(cap=0)
-    notes = " ".join(partition(p.cavity, p.myocardium, None, p.spacing, orientation_known=False).notes)
+    notes = " ".join(_said(p.cavity, p.myocardium, None, p.spacing, orientation_known=False))
     assert "no orientation" in notes and "120 and 240" in notes and "Segment 17 is not imaged" in notes
     sure = partition(p.cavity, p.myocardium, p.image, p.spacing)
     assert "RV insertions" not in " ".join(sure.notes) and sure.insertion_confidence.min() > 0.5

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +9,8 @@ from ScarSegECGLib.anatomy.axis import fit_long_axis, full_circle, lv_centres, s
 from ScarSegECGLib.anatomy.insertion import ARC_LIMITS_DEG, DISPUTED_DEG, STANDARD_DEG, UNSURE, insertion_points
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, bounding_box, direction_deg, trace_border
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
-from ScarSegECGLib.case import Anatomy
+from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
+from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, AnatomyNote, Division, Fact
 
@@ -27,8 +26,7 @@ def partition(
     spacing: Spacing,
     *,
     insertions_deg: NDArray | None = None,
-    mode: AhaMode = AhaMode.FIXED,
-    segments: Literal[16, 17] = 17,
+    division: Division = Division(),  # noqa: B008 (frozen)
     orientation_known: bool = True,
     standard_deg: tuple[float, float] | None = None,
 ) -> Anatomy:
@@ -51,8 +49,8 @@ def partition(
     insertions_deg : array, shape (2,) or (slice, 2), optional
         Anterior and inferior insertion as given by the reader, degrees in the bullseye's frame, for the stack or per
         slice; NaN where it is not given and has to be found, of one of the two as well. All NaN: nothing is given.
-    mode : {"fixed", "landmark"}
-    segments : {17, 16}
+    division : Division
+        Fixed or landmark mode, 17 or 16 segments.
     orientation_known : bool
         False adds a note that the canonical orientation was assumed.
     standard_deg : (anterior, inferior), optional
@@ -73,11 +71,11 @@ def partition(
     ----------
     Cerqueira MD et al. Circulation 2002;105:539-42.
     """
-    given = _checked(cavity, myocardium, image, spacing, insertions_deg, mode, segments)
+    given = _checked(cavity, myocardium, image, spacing, insertions_deg, division)
+    mode, segments = AhaMode(division.mode), division.segments
     usual = STANDARD_DEG if standard_deg is None else standard_deg
     cavity, myocardium = np.asarray(cavity, bool), np.asarray(myocardium, bool)
     cavity = cavity & ~myocardium
-    division = Division(AhaMode(mode), segments)
     if not (cavity.any() and myocardium.any()):
         return _no_anatomy(cavity, myocardium, division)
 
@@ -115,6 +113,26 @@ def partition(
         imaged=tuple(bool(p) for p in present),
         notes=notes,
         insertions_raw_deg=points.raw,
+    )
+
+
+def divide(
+    stack: LgeStack,
+    cavity: Mask,
+    myocardium: Mask,
+    insertions_deg: NDArray | None = None,
+    division: Division = Division(),  # noqa: B008 (frozen)
+) -> Anatomy:
+    """:func:`partition` of contours on a stack, its images and pose looked at."""
+    return partition(
+        cavity & ~myocardium,
+        myocardium,
+        stack.voxels,
+        stack.spacing,
+        insertions_deg=insertions_deg,
+        division=division,
+        orientation_known=stack.orientation_known,
+        standard_deg=usual_insertions_deg(stack.ijk_to_ras, stack.orientation_known),
     )
 
 
@@ -306,8 +324,7 @@ def _checked(
     image: NDArray | None,
     spacing: Spacing,
     insertions_deg: NDArray | None,
-    mode: str,
-    segments: int,
+    division: Division,
 ) -> NDArray | None:
     """Refuse what cannot be used; the given insertions as an array."""
     if np.ndim(cavity) != 3 or np.shape(cavity) != np.shape(myocardium):
@@ -316,7 +333,7 @@ def _checked(
         raise InputError("Image and masks differ in size: give the masks on the image's own grid.")
     if len(spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in spacing):
         raise InputError("Voxel spacing must be three positive lengths in mm (slice, row, column).")
-    if mode not in tuple(AhaMode) or segments not in (16, 17):
+    if division.mode not in tuple(AhaMode) or division.segments not in (16, 17):
         raise InputError("Choose mode 'fixed' or 'landmark' and 16 or 17 segments.")
     if insertions_deg is None:
         return None

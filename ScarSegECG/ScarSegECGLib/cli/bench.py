@@ -28,8 +28,10 @@ from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.facts import Contrast
 from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.measure.contours import METHODS, measure_contours
+from ScarSegECGLib.measure.measurements import measure
+from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import remeasure, segment
 from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
@@ -98,7 +100,7 @@ def _edited(result: ScarResult) -> np.ndarray:
 def _figures(result: ScarResult, case_seconds: float, session: Session, repeat: int) -> list[Figure]:
     """What the project promises to be quick, measured on this case."""
     stack, anatomy, labels = result.stack, result.anatomy, result.labels
-    known = stack if stack.contrast != "unknown" else dataclasses.replace(stack, contrast="magnitude")
+    known = stack if stack.contrast != "unknown" else dataclasses.replace(stack, contrast=Contrast.MAGNITUDE)
     edited = _edited(result)
     alone = _fastest(lambda: segment(stack, None, TimeGap(None), session), repeat)
 
@@ -116,8 +118,9 @@ def _figures(result: ScarResult, case_seconds: float, session: Session, repeat: 
         Figure("bullseye as a picture", _fastest(lambda: bullseye_png(result), repeat), 0.050),
         Figure("AHA segments from contours", _fastest(divided, repeat), 0.030),
     ]
-    for method in METHODS:
-        measured = partial(measure_contours, known, labels, anatomy, method)
+    ways = {"manual": labels == SCAR, **{rule: ThresholdRule(rule) for rule in RULES}}
+    for method, way in ways.items():
+        measured = partial(measure, known, anatomy, way)
         figures.append(Figure(f"all measures by {method}", _fastest(measured, repeat), 0.050))
     if (ecg := result.ecg) is not None:
         figures.append(Figure("ECG measured", _fastest(lambda: median_beat(ecg), repeat), 0.100))

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
+from ScarSegECGLib.anatomy.aha import divide
 from ScarSegECGLib.case import Anatomy, LabelArray, LgeStack
 from ScarSegECGLib.cli.division import add_division, insertions_of
 from ScarSegECGLib.cli.lge import add_choice
@@ -24,19 +23,21 @@ from ScarSegECGLib.cli.method_table import SEGMENT_COLUMNS, check_table, segment
 from ScarSegECGLib.cli.outputs import check_files, check_pictures
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
-from ScarSegECGLib.facts import LgeNote, RemoteRegion, RemoteSource, has
+from ScarSegECGLib.facts import AhaMode, Division, LgeNote, RemoteRegion, RemoteSource, ScarSource, has
 from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.label_meaning import parse_label_map
 from ScarSegECGLib.lge.labels import read_contours, read_mask
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, move, native_anatomy
-from ScarSegECGLib.measure.compare import RULES
-from ScarSegECGLib.measure.contours import MANUAL, METHODS, ContourMeasures, contours_of, measure_contours
+from ScarSegECGLib.measure.compare import RULES as COMPARED
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
+from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions, contours_of, drawn_scar, measure
 from ScarSegECGLib.measure.remote import remote_myocardium
+from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.wording import all_words, spans, words
 
-ALL = "all"
+ALL, MANUAL = "all", ScarSource.MANUAL
+METHODS = (MANUAL, *RULES)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="ML",
         help="smaller islands of a rule's scar, each with the MVO it encloses, are left out (default "
-        f"{SMALLEST_ISLAND_ML:g}, as in segment; 0: none); with --cases all count",
+        f"{SMALLEST_ISLAND_ML:g}, as in segment; 0: none)",
     )
     wall = add_division(parser)
     wall.add_argument(
@@ -186,16 +187,8 @@ def _measure(args: argparse.Namespace) -> int:
     if args.correct_shifts:
         stack, labels = corrected(acquired, shifts), move(drawn, shifts.pixels)
         masks = {name: move(mask, shifts.pixels) for name, mask in masks.items()}
-    anatomy = partition(
-        *contours_of(labels),
-        stack.voxels,
-        stack.spacing,
-        insertions_deg=insertions_of(args.insertions, len(labels)) if args.insertions is not None else None,
-        mode=args.aha,
-        segments=args.segments,
-        orientation_known=stack.orientation_known,
-        standard_deg=usual_insertions_deg(stack.ijk_to_ras, stack.orientation_known),
-    )
+    given = insertions_of(args.insertions, len(labels)) if args.insertions is not None else None
+    anatomy = divide(stack, *contours_of(labels), given, Division(AhaMode(args.aha), args.segments))
     measured = _by_rules(args, stack, labels, anatomy, masks, left_out)
     report: dict = {}
     if args.json:
@@ -203,7 +196,11 @@ def _measure(args: argparse.Namespace) -> int:
     if args.correct_shifts:
         anatomy = native_anatomy(anatomy, shifts, stack.spacing)
         measured = {
-            name: dataclasses.replace(entry, mask=move(entry.mask, -shifts.pixels), mvo=move(entry.mvo, -shifts.pixels))
+            name: dataclasses.replace(
+                entry,
+                labels=move(entry.labels, -shifts.pixels),
+                parts=dataclasses.replace(entry.parts, labels=move(entry.parts.labels, -shifts.pixels)),
+            )
             for name, entry in measured.items()
         }
     warnings = doubts(stack, anatomy, measured, None if args.correct_shifts else shifts)
@@ -240,9 +237,14 @@ def _measure(args: argparse.Namespace) -> int:
             if all(note != fact for _, fact in warnings):
                 print(f"note: {words(note)}")
         for name, entry in measured.items():
-            if entry.grey_remark:
-                print(f"note: {name}: {words(entry.grey_remark)}")
+            if entry.parts.remark:
+                print(f"note: {name}: {words(entry.parts.remark)}")
     return 0
+
+
+def smallest_island(args: argparse.Namespace) -> float:
+    """Below which volume islands of a rule do not count, ml."""
+    return SMALLEST_ISLAND_ML if args.smallest_island_ml is None else args.smallest_island_ml
 
 
 def _by_rules(
@@ -252,7 +254,7 @@ def _by_rules(
     anatomy: Anatomy,
     masks: dict[str, NDArray[np.bool_]],
     left_out: tuple[int, ...],
-) -> dict[str, ContourMeasures]:
+) -> dict[str, Measurements]:
     """What each chosen rule measures, by its name; of "all", those that cannot be used are left out and named."""
     given, region = masks.get("remote"), RemoteRegion(RemoteSource.DRAWN)
     if args.remote_segments is not None:
@@ -260,26 +262,21 @@ def _by_rules(
     remote = remote_myocardium(stack.voxels, *contours_of(labels), stack.spacing, given, of=region)
     chosen: list[tuple[str, str, float | None]] = [(args.method, args.method, args.n_sd)]
     if args.method == ALL:
-        several = [(f"n_sd_{n:g}", "n_sd", n) for _, rule, n in RULES if rule == "n_sd"]
+        several = [(f"n_sd_{n:g}", "n_sd", n) for _, rule, n in COMPARED if rule == "n_sd"]
         one = [("n_sd", "n_sd", args.n_sd)]
         chosen = []
         for method in METHODS:
             plain: list[tuple[str, str, float | None]] = [(method, method, None)]
             chosen += plain if method != "n_sd" else one if args.n_sd is not None else several
-    measured: dict[str, ContourMeasures] = {}
+    scar, options = drawn_scar(labels)
+    measured: dict[str, Measurements] = {}
     for name, method, n_sd in chosen:
         try:
-            found = measure_contours(
-                stack,
-                labels,
-                anatomy,
-                method,
-                n_sd=n_sd,
-                per=args.per,
-                remote=remote,
-                fwhm_region=masks.get("fwhm_region"),
-                smallest_island_ml=SMALLEST_ISLAND_ML if args.smallest_island_ml is None else args.smallest_island_ml,
-            )
+            if method == MANUAL:
+                found = measure(stack, anatomy, scar, dataclasses.replace(options, remote=remote))
+            else:
+                rule = ThresholdRule(method, n_sd, args.per, remote, masks.get("fwhm_region"), smallest_island(args))
+                found = measure(stack, anatomy, rule, MeasureOptions(remote, drawn_scar=options.drawn_scar))
         except InputError as error:
             if args.method != ALL:
                 raise InputError(f"{error}{hint(error)}") from None

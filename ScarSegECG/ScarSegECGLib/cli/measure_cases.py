@@ -14,9 +14,9 @@ from ScarSegECGLib.cli.measure_inputs import hint
 from ScarSegECGLib.cli.method_table import SCORE_COLUMNS, as_plain, score_rows, write_table
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.facts import ScarSource
 from ScarSegECGLib.lge.label_meaning import parse_label_map
 from ScarSegECGLib.measure.compare import RULES, MethodScore, compare_methods
-from ScarSegECGLib.measure.contours import MANUAL
 from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.wording import words
 
@@ -32,7 +32,6 @@ _OF_ONE_PATIENT = (
     "polar_map",
     "montage",
     "leave_out_slices",
-    "smallest_island_ml",
 )
 _DEFAULTS_OF_ONE_PATIENT = {"aha": "fixed", "segments": 17, "correct_shifts": False}
 
@@ -45,7 +44,7 @@ def compare(args: argparse.Namespace) -> int:
     for name, usual in _DEFAULTS_OF_ONE_PATIENT.items():
         if getattr(args, name) != usual:
             raise InputError(f"--{name.replace('_', '-')} belongs to one patient: leave it out with --cases")
-    if args.method == MANUAL:
+    if args.method == ScarSource.MANUAL:
         raise InputError("--cases compares rules with the manual contours: choose --method all, or one rule")
     rules = RULES if args.method == "all" else ((args.method, args.method, args.n_sd),)
     if args.method == "all" and args.n_sd is not None:
@@ -58,8 +57,11 @@ def compare(args: argparse.Namespace) -> int:
         print(f"warning: {name} left out: {error}{hint(error)}", file=sys.stderr)
 
     several = tell if args.method == "all" else None
+    options = {"per": args.per}
+    if args.smallest_island_ml is not None:
+        options["smallest_island_ml"] = args.smallest_island_ml
     try:
-        scores = compare_methods(loaded, rules=rules, contrast=args.contrast, per=args.per, left_out=several)
+        scores = compare_methods(loaded, rules=rules, contrast=args.contrast, left_out=several, **options)
     except InputError as error:
         raise InputError(f"{error}{hint(error)}") from None
     rows = score_rows(scores)

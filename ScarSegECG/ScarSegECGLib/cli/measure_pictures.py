@@ -7,12 +7,12 @@ from pathlib import Path
 
 from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.cli.outputs import save_picture
-from ScarSegECGLib.measure.contours import ContourMeasures
+from ScarSegECGLib.measure.measurements import Measurements
 from ScarSegECGLib.view.measured import measured_bullseye, measured_montage, measured_polar_map, measured_transmurality
 
 
 def draw(
-    measured: ContourMeasures,
+    measured: Measurements,
     anatomy: Anatomy,
     stack: LgeStack,
     bullseyes: Sequence[Path] = (),

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.insertion import neighbour_spread_deg
-from ScarSegECGLib.case import Anatomy, LgeStack
+from ScarSegECGLib.case import Anatomy, Burden, LgeStack, ScarParts
 from ScarSegECGLib.facts import LGE_DOUBTS, AnatomyNote, Doubt, Fact, LgeNote
 from ScarSegECGLib.lge.slice_shift import SliceShifts
-from ScarSegECGLib.measure.contours import ContourMeasures
-from ScarSegECGLib.measure.doubts import mask_doubts
+from ScarSegECGLib.measure.measurements import Measurements, contour_doubts
 from ScarSegECGLib.wording import all_words, rule_words, words
 
 # What was noticed of files that puts a figure in doubt, and what of the anatomy that does not.
@@ -24,7 +23,7 @@ _HARMLESS: tuple[AnatomyNote, ...] = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.
 def patient_report(
     stack: LgeStack,
     anatomy: Anatomy,
-    measured: Mapping[str, ContourMeasures],
+    measured: Mapping[str, Measurements],
     shifts: SliceShifts,
     *,
     corrected: bool,
@@ -57,21 +56,25 @@ def patient_report(
     }
 
 
-def as_json(measured: ContourMeasures) -> dict:
+def as_json(measured: Measurements) -> dict:
     """Everything but the masks."""
-    said = {field.name: getattr(measured, field.name) for field in dataclasses.fields(measured)}
-    for name in ("mask", "mvo", "division"):
-        said.pop(name)
-    method, warnings = measured.method, all_words(measured.warnings)
-    return said | {
+    method, parts, warnings = measured.method, measured.parts, all_words(measured.warnings)
+    statistics = measured.remote
+    return {
+        "contrast": str(measured.contrast),
+        "thresholds": list(measured.thresholds),
+        "territories": measured.territories,
+        "remote_mean": [] if statistics is None else per_slice(statistics.mean),
+        "remote_sd": [] if statistics is None else per_slice(statistics.sd),
+        **{f"{name}_ml": part.ml if part else None for name, part in named_parts(parts).items()},
         "scar": dataclasses.asdict(measured.scar),
         "method": rule_words(method),
         "remote": remote_words(measured),
         "n_sd": method.n_sd,
         "per": method.per,
         "aha_mode": words(measured.division),
-        "grey_remark": words(measured.grey_remark),
-        "core_rule": words(measured.core_rule),
+        "grey_remark": words(parts.remark),
+        "core_rule": words(parts.rule),
         "patterns": [dataclasses.asdict(island) | {"remark": words(island.remark)} for island in measured.patterns],
         "segments": [vars(row) | {"agreement_reason": words(row.agreement_reason)} for row in measured.segments],
         "warnings": list(warnings),
@@ -79,17 +82,27 @@ def as_json(measured: ContourMeasures) -> dict:
     }
 
 
-def remote_words(measured: ContourMeasures) -> str:
+def named_parts(parts: ScarParts) -> dict[str, Burden | None]:
+    """Core, grey zone, what lies below it, and MVO, by the names of a row's fields; ``None`` where not known."""
+    return {"core": parts.core, "grey": parts.grey, "rest": parts.rest, "mvo": parts.mvo}
+
+
+def per_slice(values: NDArray[np.float64]) -> list[float | None]:
+    """Plain numbers, ``None`` for NaN."""
+    return [None if np.isnan(value) else float(value) for value in values]
+
+
+def remote_words(measured: Measurements) -> str:
     """Where the rule's remote myocardium was taken."""
     return words(measured.method.remote) if measured.method.remote else "not used"
 
 
-def method_line(name: str, measured: ContourMeasures) -> str:
+def method_line(name: str, measured: Measurements) -> str:
     """One rule's result: how much, what it consists of, and how it was found."""
     scar, region = measured.scar, measured.method.remote
     said = [_parts(measured), rule_words(measured.method), words(region) if region else "remote region not used"]
-    if region:
-        said.append(f"remote {_range('mean', measured.remote_mean)}, {_range('SD', measured.remote_sd)}")
+    if region and measured.remote is not None:
+        said.append(f"remote {_range('mean', measured.remote.mean)}, {_range('SD', measured.remote.sd)}")
     text = "; ".join(filter(None, said))
     return f"{name:<8}{scar.ml:>8.2f} ml{scar.grams:>8.2f} g{scar.percent_of_lv:>7.1f} %   {text}"
 
@@ -102,7 +115,7 @@ def shift_line(shifts: SliceShifts) -> str:
 
 
 def doubts(
-    stack: LgeStack, anatomy: Anatomy, measured: Mapping[str, ContourMeasures], displaced: SliceShifts | None = None
+    stack: LgeStack, anatomy: Anatomy, measured: Mapping[str, Measurements], displaced: SliceShifts | None = None
 ) -> list[tuple[str, Fact]]:
     """What speaks against files, contours, their division and the scar, each once; with the rules it speaks against.
 
@@ -115,9 +128,7 @@ def doubts(
         said.append(displaced.fact(Doubt.SLICES_DISPLACED))
         harmless += (AnatomyNote.OFF_AXIS,)  # said by the line before
     said += [note for note in anatomy.notes if note.code not in harmless]
-    alone = next(iter(measured.values())) if len(measured) == 1 else None
-    scar = alone.mask if alone else np.zeros(anatomy.myocardium.shape, bool)
-    said += mask_doubts(anatomy, scar, stack.spacing, alone.patterns if alone else ())
+    said += next(iter(measured.values())).doubts if len(measured) == 1 else contour_doubts(anatomy)
     against: dict[Fact, list[str]] = {}
     for name, entry in measured.items():
         for fact in entry.warnings:
@@ -129,22 +140,22 @@ def doubts(
     return list(told.items())
 
 
-def _parts(measured: ContourMeasures) -> str:
+def _parts(measured: Measurements) -> str:
     """What the scar consists of, "" where it cannot be told or there is none."""
+    core, grey, rest, mvo = (part.ml if part else None for part in named_parts(measured.parts).values())
     if not measured.scar.ml:
         return ""
-    if measured.core_ml is None:
-        mvo = f"MVO {measured.mvo_ml:.2f} ml in it, " if measured.mvo_ml else ""
-        return f"{mvo}core and grey zone not told apart (contrast unknown)"
-    grey = "grey zone not determinable" if measured.grey_ml is None else f"grey zone {measured.grey_ml:.2f}"
-    return f"core {measured.core_ml:.2f} + {grey} + MVO {measured.mvo_ml:.2f} + rest {measured.rest_ml or 0.0:.2f} ml"
+    if core is None:
+        return f"{f'MVO {mvo:.2f} ml in it, ' if mvo else ''}core and grey zone not told apart (contrast unknown)"
+    zone = "grey zone not determinable" if grey is None else f"grey zone {grey:.2f}"
+    return f"core {core:.2f} + {zone} + MVO {mvo:.2f} + rest {rest or 0.0:.2f} ml"
 
 
-def _range(what: str, values: Iterable[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
+def _range(what: str, values: NDArray[np.float64]) -> str:
+    known = values[np.isfinite(values)]
+    if not known.size:
         return f"{what} unknown"
-    low, high = f"{min(known):.4g}", f"{max(known):.4g}"
+    low, high = f"{known.min():.4g}", f"{known.max():.4g}"
     return f"{what} {low}" if low == high else f"{what} {low} to {high}"
 
 

@@ -8,12 +8,12 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ScarSegECGLib.cli.measure_report import remote_words
+from ScarSegECGLib.cli.measure_report import named_parts, remote_words
 from ScarSegECGLib.cli.outputs import check_files
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.measure.compare import MethodScore
-from ScarSegECGLib.measure.contours import ContourMeasures
+from ScarSegECGLib.measure.measurements import Measurements
 from ScarSegECGLib.wording import rule_words, words
 
 KINDS = (".csv", ".md")
@@ -82,7 +82,7 @@ def score_rows(scores: Sequence[MethodScore]) -> list[list[str]]:
     return rows
 
 
-def segment_rows(measured: Mapping[str, ContourMeasures]) -> list[list[str]]:
+def segment_rows(measured: Mapping[str, Measurements]) -> list[list[str]]:
     """Cells under :data:`SEGMENT_COLUMNS`: the rules one after the other, each with what was chosen beside it.
 
     The last row of each rule is the whole LV, with "all" for a segment's number.
@@ -116,9 +116,10 @@ def segment_rows(measured: Mapping[str, ContourMeasures]) -> list[list[str]]:
             ]
             for row in entry.segments
         ]
+        named = named_parts(entry.parts)
         wall_ml = sum(row.myocardium_ml for row in entry.segments)
         whole = [f"{wall_ml:.3f}", f"{entry.scar.ml:.3f}", f"{entry.scar.percent_of_lv:.2f}"]
-        parts = [_or_empty(ml, 3) for ml in (entry.core_ml, entry.grey_ml, entry.mvo_ml, entry.rest_ml)]
+        parts = [_or_empty(part and part.ml, 3) for part in (named["core"], named["grey"], named["mvo"], named["rest"])]
         rows.append([rule, "all", "whole LV", "", "", *whole, "", "", "", "", *parts, *chosen])
     return rows
 

@@ -19,14 +19,17 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
 from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.facts import EcgReason, Fact, GapProblem, LgeNote, has
+from ScarSegECGLib.facts import AhaMode, Division, EcgReason, Fact, GapProblem, LgeNote, ScarSource, has
 from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import METHODS, NETWORK, segment
+from ScarSegECGLib.pipeline import SegmentOptions, segment
 from ScarSegECGLib.view.pictures import pictures
 from ScarSegECGLib.wording import all_words, words
+
+NETWORK = ScarSource.NETWORK
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--age", type=float, metavar="YEARS", help="for the QRS score; default: what the files say")
     parser.add_argument("--no-ecg", action="store_true", help="leave the ECG out, even if --ecg is given")
-    parser.add_argument("--method", choices=METHODS, default=NETWORK, help="how scar is told from myocardium")
+    parser.add_argument("--method", choices=(NETWORK, *RULES), default=NETWORK, help="how scar is told from myocardium")
     parser.add_argument("--n-sd", type=float, metavar="N", help="for n_sd: 2 to 6 (default 3 on magnitude images)")
     parser.add_argument("--contrast", choices=("magnitude", "psir"), help="default: what the file says")
     add_division(parser)
@@ -152,21 +155,22 @@ def run(args: argparse.Namespace) -> int:
         doubts = (DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else ()
         session = Session.load(args.weights, args.device)
         why_no_ecg = Fact(EcgReason.SWITCHED_OFF if args.no_ecg else EcgReason.NOT_GIVEN)
+        options = SegmentOptions(
+            rule=None if args.method == NETWORK else ThresholdRule(args.method, args.n_sd),
+            why_no_ecg=why_no_ecg,
+            correct_shifts=args.correct_shifts,
+            insertions_deg=insertions,
+            division=Division(AhaMode(args.aha), args.segments),
+            female=args.sex == "female" if args.sex else imaged.female,
+            age=imaged.age if args.age is None else args.age,
+            doubts=doubts,
+        )
         result = segment(
             stack,
             ecg,
             gap,
             session,
-            method=args.method,
-            n_sd=args.n_sd,
-            why_no_ecg=why_no_ecg,
-            correct_shifts=args.correct_shifts,
-            insertions_deg=insertions,
-            aha_mode=args.aha,
-            aha_segments=args.segments,
-            female=args.sex == "female" if args.sex else imaged.female,
-            age=imaged.age if args.age is None else args.age,
-            doubts=doubts,
+            options,
             progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text),
         )
         tell(0.8, "pictures and files")

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import PART_MVO, LabelArray, ScarResult
+from ScarSegECGLib.case import MVO, PART_MVO, LabelArray, ScarResult
 from ScarSegECGLib.export.grid import stored_image, write_checked
-from ScarSegECGLib.measure.contours import MVO
 
 
 def write_nifti(result: ScarResult, folder: Path) -> None:

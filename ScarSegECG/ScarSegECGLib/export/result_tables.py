@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ScarSegECGLib.export.text import number
-from ScarSegECGLib.measure.scar_parts import CORE, GREY, MVO, REST
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML
-from ScarSegECGLib.wording import ECG_IS_NO_FINDING
+from ScarSegECGLib.wording import CORE, ECG_IS_NO_FINDING, GREY, MVO, REST
 
 UNKNOWN = "–"
 VERDICTS = {None: UNKNOWN, "agree": "agree", "disagree": "disagree", "ecg cannot tell": "ECG cannot tell"}

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, STRUCTURE_COLOURS, ScarResult
+from ScarSegECGLib.case import CAVITY, MVO, MYOCARDIUM, SCAR, STRUCTURE_COLOURS, ScarResult
 from ScarSegECGLib.export.grid import stored_image, write_checked
 from ScarSegECGLib.export.nifti import labels_with_mvo
-from ScarSegECGLib.measure.contours import MVO
 
 FILE_NAME = "segmentation.seg.nrrd"
 

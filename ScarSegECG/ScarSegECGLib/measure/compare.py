@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Method
 from ScarSegECGLib.measure.expert import ExpertCase
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.remote import remote_myocardium
-from ScarSegECGLib.measure.threshold import Per, segment_scar
+from ScarSegECGLib.measure.rules import Per, ThresholdRule, find_scar
 
 RULES: tuple[tuple[str, str, float | None], ...] = (
     ("EWA", "ewa", None),
@@ -74,6 +75,7 @@ def compare_methods(
     rules: Sequence[tuple[str, str, float | None]] = RULES,
     contrast: Contrast | None = None,
     per: Per = "slice",
+    smallest_island_ml: float = SMALLEST_ISLAND_ML,
     resamples: int = 5000,
     seed: int = 0,
     left_out: Callable[[str, InputError], None] | None = None,
@@ -89,6 +91,8 @@ def compare_methods(
         What the images are, where the files do not say; each stack's own by default.
     per : {"slice", "stack"}
         One threshold per slice, or one for all.
+    smallest_island_ml : float
+        Smaller islands of a rule are left out, as everywhere.
     resamples : int
         Of the bootstrap over cases.
     seed : int
@@ -103,7 +107,7 @@ def compare_methods(
     Raises
     ------
     InputError
-        As :func:`ScarSegECGLib.measure.threshold.segment_scar`.
+        As :func:`ScarSegECGLib.measure.rules.find_scar`.
 
     Notes
     -----
@@ -125,19 +129,14 @@ def compare_methods(
     with_scar = []
     for case in cases:
         cavity, wall, expert = case.cavity, case.myocardium, case.scar
-        size, spacing = np.count_nonzero(wall), case.stack.spacing
+        stack = case.stack if contrast is None else replace(case.stack, contrast=contrast)
+        size, spacing = np.count_nonzero(wall), stack.spacing
         with_scar.append(bool(expert.any()))
-        healthy = remote_myocardium(case.stack.voxels, cavity, wall, spacing)
+        healthy = remote_myocardium(stack.voxels, cavity, wall, spacing)
         for name, method, n_sd in [rule for rule in rules if rule[0] in dice]:
-            kind = contrast or case.stack.contrast
+            rule = ThresholdRule(method, n_sd, per, healthy, smallest_island_ml=smallest_island_ml)
             try:
-                found = segment_scar(
-                    *(case.stack.voxels, cavity, wall, spacing, method),
-                    n_sd=n_sd,
-                    per=per,
-                    remote=healthy,
-                    contrast=kind,
-                )
+                found = find_scar(stack, cavity, wall, rule)
             except InputError as error:
                 if left_out is None:
                     raise

@@ -1,14 +1,16 @@
-"""Islands of scar: the smallest that counts, and whether each reaches the endocardium."""
+"""Islands of scar: the smallest that counts, and where in the wall each lies."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ScarSegECGLib.case import IslandPattern
+from ScarSegECGLib.facts import Pattern, ScarRemark
 from ScarSegECGLib.measure.cropping import heart_box
+from ScarSegECGLib.measure.remote import slice_centres
+from ScarSegECGLib.measure.transmurality import wall_depth
 
 SMALLEST_ISLAND_ML = 0.1
 """Islands below this volume do not count, whichever rule or network found them; what a reader drew always does."""
@@ -16,81 +18,101 @@ SMALLEST_ISLAND_ML = 0.1
 _FULL = np.ones((3, 3, 3), dtype=bool)
 _IN_PLANE = _FULL.copy()
 _IN_PLANE[[0, 2]] = False
+_SECTORS = 72
+_FILLED = 0.5  # a third of the wall counts as scarred from here
+_SPARED = 0.25  # and as spared up to here
+_OUTWARD = 0.1  # ischaemic scar is fullest inside; coverages this near to each other are alike
 
 
-@dataclass(frozen=True)
-class Island:
-    """One connected piece of scar.
-
-    Attributes
-    ----------
-    number : int
-        Its value in the label array, from 1, largest first.
-    voxels : int
-    ml : float
-    touches_endocardium : bool
-        False flags a non-ischaemic pattern or a false positive; the island itself is never deleted for it.
-    slices : tuple of int
-        First and last slice.
-    """
-
-    number: int
-    voxels: int
-    ml: float
-    touches_endocardium: bool
-    slices: tuple[int, int]
+def scar_islands(scar: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Connected pieces of scar (26 neighbours), numbered from 1 by falling size; 0 outside. Shape as given."""
+    found, count = ndimage.label(scar, _FULL)
+    order = np.argsort(-np.bincount(found.ravel(), minlength=count + 1)[1:], kind="stable")
+    rank = np.zeros(count + 1, dtype=np.int32)
+    rank[order + 1] = np.arange(1, count + 1)
+    return rank[found]
 
 
-def scar_islands(
-    scar: NDArray[np.bool_], cavity: NDArray[np.bool_], spacing: tuple[float, float, float]
-) -> tuple[NDArray[np.int32], tuple[Island, ...]]:
-    """Connected pieces of scar (26 neighbours), largest first, each with its endocardial contact flag.
+def island_patterns(
+    scar: NDArray[np.bool_],
+    cavity: NDArray[np.bool_],
+    myocardium: NDArray[np.bool_],
+    spacing: tuple[float, float, float],
+) -> tuple[IslandPattern, ...]:
+    """Pattern of every island of scar in the wall, the largest first.
 
-    An island touches the endocardium where one of its voxels is next to the cavity in the same slice (8 neighbours),
-    or, in a slice without cavity (the apical cap), straight below the cavity of a neighbouring slice.
+    Each slice is cut into 5 degree sectors; over the sectors an island spans, the share of scar in the inner, middle
+    and outer third of the wall (by relative depth) decides. All thirds at least half scarred is transmural; inner
+    third nearly free with the outer third the fullest is epicardial; inner third nearly free otherwise, or far
+    emptier than the middle one, is mid-wall; everything else is subendocardial. An island touches the endocardium where
+    one of its voxels is next to the cavity in the same slice (8 neighbours), or, in a slice without cavity (the apical
+    cap), straight below the cavity of a neighbouring slice.
 
     Parameters
     ----------
-    scar, cavity : bool arrays, shape (slice, row, column)
+    scar, cavity, myocardium : bool arrays, shape (slice, row, column)
     spacing : (slice, row, column) mm
-
-    Returns
-    -------
-    labels : int32 array, same shape
-        0 outside, island number inside.
-    islands : tuple of Island
 
     References
     ----------
-    Mahrholdt H et al. Eur Heart J 2005;26:1461-74 (ischaemic scar reaches the endocardium).
+    Mahrholdt H et al. Eur Heart J 2005;26:1461-74 (what the patterns mean, and that ischaemic scar reaches the
+    endocardium). The limits in numbers are this project's own.
     """
-    labels = np.zeros(scar.shape, dtype=np.int32)
-    if not scar.any():
-        return labels, ()
-    box = heart_box(scar | cavity, margin=1)
-    found, count = ndimage.label(scar[box], _FULL)
-    size = np.bincount(found.ravel(), minlength=count + 1)[1:]
-    order = np.argsort(-size, kind="stable")
-    rank = np.zeros(count + 1, dtype=np.int32)
-    rank[order + 1] = np.arange(1, count + 1)
-    found = rank[found]
-    touching = np.zeros(count + 1, dtype=bool)
-    touching[found[_next_to_cavity(cavity[box])]] = True
-    voxel_ml = float(np.prod(spacing)) / 1000.0
-    first = box[0].start
-    spans = ndimage.find_objects(found)
-    islands = tuple(
-        Island(
-            number=k,
-            voxels=int(size[order[k - 1]]),
-            ml=float(size[order[k - 1]] * voxel_ml),
-            touches_endocardium=bool(touching[k]),
-            slices=(first + spans[k - 1][0].start, first + spans[k - 1][0].stop - 1),
+    if not (scar & myocardium).any():
+        return ()
+    box = heart_box(cavity | myocardium)
+    blood, wall = cavity[box], myocardium[box]
+    labels = scar_islands(scar[box] & wall)
+    count = int(labels.max()) + 1
+    touching = np.bincount(labels[_next_to_cavity(blood)], minlength=count) > 0
+    thirds = np.minimum((wall_depth(blood, wall, spacing) * 3).astype(int), 2)
+    z, r, c = np.nonzero(wall)
+    centre = slice_centres(blood, wall, spacing)[z]
+    angle = np.arctan2(r * spacing[1] - centre[:, 0], c * spacing[2] - centre[:, 1])
+    sector = np.minimum(((angle + np.pi) / (2 * np.pi) * _SECTORS).astype(int), _SECTORS - 1)
+    column, size = z * _SECTORS + sector, len(wall) * _SECTORS
+    number, layer = labels[z, r, c], thirds[z, r, c]
+    of_wall = np.bincount(3 * column + layer, minlength=3 * size).reshape(size, 3)
+    mine = number > 0
+    own, spanned = np.divmod(np.unique(number[mine] * size + column[mine]), size)  # each island's sectors, once each
+    total = np.stack([np.bincount(own, of_wall[spanned, third], count) for third in range(3)], axis=1)
+    hit = np.bincount(3 * number[mine] + layer[mine], minlength=3 * count).reshape(count, 3)
+    coverages = hit / np.maximum(total, 1)
+    ml = np.bincount(number, minlength=count) * float(np.prod(spacing)) / 1000.0
+    patterns = []
+    for island in range(1, count):
+        inner, middle, outer = coverage = tuple(coverages[island].tolist())
+        pattern, there = _classify(inner, middle, outer), z[number == island] + box[0].start
+        patterns.append(
+            IslandPattern(
+                number=island,
+                pattern=pattern,
+                coverage=coverage,
+                touches_endocardium=bool(touching[island]),
+                remark=_remark(pattern, coverage, bool(touching[island])),
+                ml=float(ml[island]),
+                slices=(int(there.min()), int(there.max())),
+            )
         )
-        for k in range(1, count + 1)
-    )
-    labels[box] = found
-    return labels, islands
+    return tuple(patterns)
+
+
+def _remark(pattern: Pattern, coverage: tuple[float, float, float], touches_endocardium: bool) -> ScarRemark | None:
+    if pattern not in (Pattern.SUBENDOCARDIAL, Pattern.TRANSMURAL):
+        return ScarRemark.NON_ISCHAEMIC
+    if coverage[2] > coverage[0] + _OUTWARD:
+        return ScarRemark.FULLER_OUTSIDE
+    return None if touches_endocardium else ScarRemark.OFF_ENDOCARDIUM
+
+
+def _classify(inner: float, middle: float, outer: float) -> Pattern:
+    if min(inner, middle, outer) >= _FILLED:
+        return Pattern.TRANSMURAL
+    if inner <= _SPARED and outer > middle:
+        return Pattern.EPICARDIAL
+    if inner <= _SPARED or inner < 0.5 * middle:
+        return Pattern.MID_WALL
+    return Pattern.SUBENDOCARDIAL
 
 
 def drop_small_islands(

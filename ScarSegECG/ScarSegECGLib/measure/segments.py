@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
 from ScarSegECGLib.case import (
     MYOCARDIAL_DENSITY_G_PER_ML,
     PART_CORE,
@@ -18,7 +19,6 @@ from ScarSegECGLib.case import (
     ScarParts,
     SegmentRow,
 )
-from ScarSegECGLib.measure.agreement import Verdict
 from ScarSegECGLib.measure.cropping import Box, heart_box
 from ScarSegECGLib.measure.transmurality import segment_transmurality
 
@@ -59,86 +59,46 @@ def segment_percent(aha: NDArray[np.uint8], mask: NDArray[np.bool_], segments: i
 
 
 def segment_table(
-    anatomy: Anatomy,
-    scar: NDArray[np.bool_],
-    scar_image_only: NDArray[np.bool_],
-    stack_spacing: tuple[float, float, float],
-    names: Sequence[str],
-    territories: Sequence[str],
-    ecg_percent: Sequence[float | None] | None = None,
-    agreement: Sequence[Verdict] | None = None,
-    parts: ScarParts | None = None,
+    anatomy: Anatomy, scar: NDArray[np.bool_], spacing: tuple[float, float, float], parts: ScarParts | None = None
 ) -> tuple[SegmentRow, ...]:
-    """One row per AHA segment: 16 where the wall was divided into 16.
+    """One row per AHA segment, 16 or 17; percentages are ``None`` for segments that are not imaged or hold no wall.
 
     Parameters
     ----------
     anatomy : Anatomy
-    scar, scar_image_only : bool arrays, shape (slice, row, column)
-        With and without the ECG; only their part inside the myocardium counts.
-    stack_spacing : (slice, row, column) mm
-    names, territories : sequences of str, length 17
-        In AHA order; the territory is the usual one. Of 16 segments, the 17th entry of these and the following
-        sequences is not looked at.
-    ecg_percent : sequence of float or None, length 17, optional
-        Scar per segment from the ECG alone, 0..100.
-    agreement : sequence of (verdict, reason), length 17, optional
-        As :func:`ScarSegECGLib.measure.agreement.agreement_table` gives it.
+    scar : bool array, shape (slice, row, column)
+        Only its part inside the myocardium counts.
+    spacing : (slice, row, column) mm
     parts : ScarParts, optional
-        Of ``scar``.
-
-    Returns
-    -------
-    tuple of SegmentRow
-        Percentages are ``None`` for segments that are not imaged or hold no wall.
-
-    Raises
-    ------
-    ValueError
-        A sequence has not the length of ``anatomy.imaged``.
+        Of the same scar.
     """
     count = len(anatomy.imaged)
-    for what, given in (
-        ("names", names),
-        ("territories", territories),
-        ("ecg_percent", ecg_percent),
-        ("agreement", agreement),
-    ):
-        if given is not None and len(given) != count:
-            raise ValueError(f"{what} has {len(given)} entries for {count} segments")
     box = heart_box(anatomy.cavity | anatomy.myocardium)
     aha, cavity, wall = anatomy.aha[box], anatomy.cavity[box], anatomy.myocardium[box]
-    hit, image_only = scar[box] & wall, scar_image_only[box] & wall
-    voxel_ml = float(np.prod(stack_spacing)) / 1000.0
-    wall_ml = np.bincount(aha.ravel(), minlength=count + 1)[1 : count + 1] * voxel_ml
-    scar_ml = np.bincount(aha[hit], minlength=count + 1)[1 : count + 1] * voxel_ml
+    hit, voxel_ml = scar[box] & wall, float(np.prod(spacing)) / 1000.0
+    wall_ml, scar_ml = (np.bincount(aha[mask], minlength=count + 1)[1 : count + 1] * voxel_ml for mask in (wall, hit))
     percent = segment_percent(aha, hit, count)
-    percent_image_only = segment_percent(aha, image_only, count)
     of_part = _part_ml(aha, parts, box, count, voxel_ml)
-    across = segment_transmurality(hit, cavity, wall, aha, stack_spacing, count)
+    across = segment_transmurality(hit, cavity, wall, aha, spacing, count)
     # A fitted border can miss what the mean counts, up to 0.3 pixels of wall: no reader sees a maximum below the mean.
     highest = np.fmax(across.max_percent, across.mean_percent)
     rows = []
     for i in range(anatomy.segments):
         imaged = bool(anatomy.imaged[i] and wall_ml[i] > 0)
-        verdict, reason = agreement[i] if agreement is not None else (None, None)
         rows.append(
             SegmentRow(
                 number=i + 1,
-                name=names[i],
-                territory=territories[i],
+                name=SEGMENT_NAMES[i],
+                territory=usual_territory(i + 1),
                 imaged=imaged,
                 myocardium_ml=float(wall_ml[i]),
                 scar_ml=float(scar_ml[i]),
                 scar_percent=_known(percent[i], imaged),
-                scar_percent_image_only=_known(percent_image_only[i], imaged),
+                scar_percent_image_only=_known(percent[i], imaged),
                 transmurality_mean_percent=_known(across.mean_percent[i], imaged),
                 transmurality_max_percent=_known(highest[i], imaged),
                 transmurality_bin=across.bins[i] if imaged else "",
                 wall_thickness_mm=_known(across.thickness_mm[i], imaged),
-                ecg_percent=None if ecg_percent is None else ecg_percent[i],
-                agreement=verdict,
-                agreement_reason=reason,
                 **{name: float(ml[i]) if imaged else None for name, ml in of_part.items()},
             )
         )

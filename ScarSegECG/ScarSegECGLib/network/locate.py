@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.errors import NoLeftVentricle
 
 NOT_FOUND = "no left ventricle found; check that this is a short-axis LGE stack of the heart"
 _SMALLEST_LV_ML = 10.0
@@ -42,7 +42,7 @@ def offsets_of_lv(probability: NDArray[np.float32], pixel_mm: float, slice_mm: f
     likely = likely * near
     mass = likely.sum(axis=(1, 2))
     if mass.sum() * pixel_mm**2 * slice_mm / 1000 < _SMALLEST_LV_ML:
-        raise InputError(NOT_FOUND)
+        raise NoLeftVentricle(NOT_FOUND)
 
     seen = mass > 0
     index = np.flatnonzero(seen)

@@ -6,8 +6,8 @@ import numpy as np
 
 from ScarSegECGLib.anatomy.segments import RING_NAMES
 from ScarSegECGLib.anatomy.soft import rings_of
-from ScarSegECGLib.case import SCAR, Anatomy, LgeStack
-from ScarSegECGLib.measure.contours import MVO, ContourMeasures
+from ScarSegECGLib.case import MVO, SCAR, Anatomy, LgeStack
+from ScarSegECGLib.measure.measurements import Measurements
 from ScarSegECGLib.measure.polar_transmurality import transmurality_map
 from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
 from ScarSegECGLib.view.captions import (
@@ -24,23 +24,23 @@ from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.view.transmurality import transmurality_bullseye
 
 
-def measured_bullseye(measured: ContourMeasures) -> Drawing:
+def measured_bullseye(measured: Measurements) -> Drawing:
     """Scar per segment, those that have MVO in them marked."""
     rows = [SegmentValue(row.scar_percent, row.imaged, sign=mvo_sign(row)) for row in measured.segments]
     return bullseye(rows, BullseyeStyle("Scar per segment", _how(measured), PERCENT_OF_SEGMENT, sign_words=SIGN_WORDS))
 
 
-def measured_transmurality(measured: ContourMeasures, *, maximum: bool = False) -> Drawing:
+def measured_transmurality(measured: Measurements, *, maximum: bool = False) -> Drawing:
     """Mean or maximum transmurality per segment in the usual bins; see :func:`transmurality_bullseye`."""
     return transmurality_bullseye(measured.segments, _how(measured), maximum=maximum)
 
 
-def measured_polar_map(measured: ContourMeasures, anatomy: Anatomy, spacing: tuple[float, float, float]) -> Drawing:
+def measured_polar_map(measured: Measurements, anatomy: Anatomy, spacing: tuple[float, float, float]) -> Drawing:
     """Transmurality at every angle of every slice that has myocardium.
 
     Parameters
     ----------
-    measured : ContourMeasures
+    measured : Measurements
     anatomy : Anatomy
         On the grid of ``measured.mask``.
     spacing : (slice, row, column) mm
@@ -53,12 +53,12 @@ def measured_polar_map(measured: ContourMeasures, anatomy: Anatomy, spacing: tup
     return polar_map(percent, levels, title="Transmurality", subtitle=_how(measured, rings), axis=PERCENT_OF_WALL)
 
 
-def measured_montage(measured: ContourMeasures, anatomy: Anatomy, stack: LgeStack) -> Drawing:
+def measured_montage(measured: Measurements, anatomy: Anatomy, stack: LgeStack) -> Drawing:
     """All slices with outlines, scar, MVO, AHA borders and RV insertions.
 
     Parameters
     ----------
-    measured : ContourMeasures
+    measured : Measurements
     anatomy : Anatomy
     stack : LgeStack
         All on one grid.
@@ -67,10 +67,10 @@ def measured_montage(measured: ContourMeasures, anatomy: Anatomy, stack: LgeStac
     labels[measured.mvo] = MVO
     scar = measured.scar
     title = f"Scar {scar.ml:.1f} ml, {scar.percent_of_lv:.1f} % of the LV myocardium"
-    if measured.mvo_ml >= LEAST_MVO_ML:
-        title += f", {measured.mvo_ml:.1f} ml of it MVO"
+    if measured.parts.mvo.ml >= LEAST_MVO_ML:
+        title += f", {measured.parts.mvo.ml:.1f} ml of it MVO"
     return montage(stack, labels, anatomy, title=title, subtitle=_how(measured))
 
 
-def _how(measured: ContourMeasures, *more: str) -> str:
+def _how(measured: Measurements, *more: str) -> str:
     return how(measured.method, measured.division, None, *more)

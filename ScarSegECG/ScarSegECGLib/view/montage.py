@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import UNSURE
-from ScarSegECGLib.case import SCAR, Anatomy, LabelArray, LgeStack
+from ScarSegECGLib.case import MVO, SCAR, Anatomy, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import LgeNote, has
-from ScarSegECGLib.measure.contours import MVO
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.disc import hatch
 from ScarSegECGLib.view.legend import Key

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ScarSegECGLib.case import PART_MVO, ScarResult
+from ScarSegECGLib.case import MVO, PART_MVO, ScarResult
 from ScarSegECGLib.ecg.findings import findings_lines
-from ScarSegECGLib.measure.contours import MVO
 from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
 from ScarSegECGLib.view.captions import LEAST_MVO_ML, PERCENT_OF_SEGMENT, SIGN_WORDS, how, mvo_sign
 from ScarSegECGLib.view.ecg_paper import ecg_paper

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ScarSegECGLib.case import PART_MVO, SCAR, FloatArray, LabelArray, LgeStack
+from ScarSegECGLib.case import MVO, PART_MVO, SCAR, FloatArray, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER, is_previous_result
 from ScarSegECGLib.export.dicom import codes
@@ -18,8 +18,8 @@ from ScarSegECGLib.export.schema_check import fits
 from ScarSegECGLib.facts import Contrast, Shown
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.lge.read import read_volume
-from ScarSegECGLib.measure.contours import MVO, contours_of
-from ScarSegECGLib.measure.scar_parts import scar_parts
+from ScarSegECGLib.measure.measurements import contours_of
+from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.wording import words
 
 PICTURES = ("bullseye.png", "ecg.png", "montage.png")
@@ -180,7 +180,7 @@ def _parts(folder: Path, content: dict[str, Any], stack: LgeStack, labels: Label
     contrast = content["geometry"]["contrast"]
     cavity, wall = contours_of(labels)
     as_said = replace(stack, contrast=Contrast(contrast) if contrast in tuple(Contrast) else Contrast.UNKNOWN)
-    measured = scar_parts(as_said, cavity, wall, labels >= SCAR, drawn_mvo=labels == MVO)
+    measured = scar_parts(as_said, cavity, wall, labels >= SCAR, mvo=labels == MVO)
     parts = parts_json(measured)
     content["scar"] |= {"parts": parts, "mvo": content["scar"]["mvo"] or parts["mvo"]}
     return measured.labels

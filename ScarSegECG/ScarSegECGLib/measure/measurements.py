@@ -1,0 +1,221 @@
+"""One way to measure a scar, whoever or whatever found it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import (
+    CAVITY,
+    MVO,
+    MYOCARDIUM,
+    PART_MVO,
+    SCAR,
+    Anatomy,
+    Burden,
+    IslandPattern,
+    LabelArray,
+    LgeStack,
+    ScarParts,
+    SegmentRow,
+    burden_of,
+)
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import AnatomyNote, Contrast, Division, Doubt, Fact, Method, Pattern, ScarRemark, ScarSource
+from ScarSegECGLib.measure.islands import island_patterns
+from ScarSegECGLib.measure.parts import scar_parts
+from ScarSegECGLib.measure.remote import Region, Remote, remote_doubts, remote_myocardium
+from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
+from ScarSegECGLib.measure.segments import segment_table, territory_table
+
+Mask = NDArray[np.bool_]
+
+# What the division notes and no figure suffers from, or what is said of the input already.
+HARMLESS = (
+    AnatomyNote.INSERTIONS_GIVEN,
+    AnatomyNote.NO_APEX,
+    AnatomyNote.ORIENTATION_ASSUMED,
+    AnatomyNote.OFF_AXIS,
+)
+_WIDER_APEX = 1.5
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """What a reader drew beside the scar; every field may be absent.
+
+    Attributes
+    ----------
+    remote : bool array, shape (slice, row, column), or Remote
+        Remote myocardium for core, grey zone and MVO; found automatically when absent.
+    mvo : bool array, same shape
+        MVO, taken as it is; looked for in the scar when absent.
+    drawn_scar : bool array, same shape
+        Scar that a remote region should not lie in.
+    """
+
+    remote: Region = None
+    mvo: Mask | None = None
+    drawn_scar: Mask | None = None
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What is measured of one scar inside one patient's contours.
+
+    Attributes
+    ----------
+    method : Method
+    contrast : Contrast
+    division : Division
+        How the wall was divided.
+    labels : uint8 array, shape (slice, row, column)
+        0 background, 1 LV cavity, 2 myocardium without scar, 3 scar (MVO in).
+    cavity_ml, myocardium_ml : float
+    scar : Burden
+        MVO counted in.
+    parts : ScarParts
+    patterns : tuple of IslandPattern
+    segments : tuple of SegmentRow
+        16 or 17, as the wall was divided.
+    thresholds : tuple of float or None, length = slices
+        Of a rule; empty for any other scar.
+    remote : Remote or None
+        The region that rule or parts rest on; ``None`` where nothing does.
+    warnings : tuple of Fact
+        What speaks against the threshold or the remote region.
+    doubts : tuple of Fact
+        What speaks against the contours, their division, and the scar's islands.
+    """
+
+    method: Method
+    contrast: Contrast
+    division: Division
+    labels: LabelArray
+    cavity_ml: float
+    myocardium_ml: float
+    scar: Burden
+    parts: ScarParts
+    patterns: tuple[IslandPattern, ...]
+    segments: tuple[SegmentRow, ...]
+    thresholds: tuple[float | None, ...] = ()
+    remote: Remote | None = None
+    warnings: tuple[Fact, ...] = ()
+    doubts: tuple[Fact, ...] = ()
+
+    @property
+    def mask(self) -> Mask:
+        """The scar, MVO in."""
+        return self.labels == SCAR
+
+    @property
+    def mvo(self) -> Mask:
+        """The MVO alone."""
+        return self.parts.labels == PART_MVO
+
+    @property
+    def territories(self) -> dict[str, float | None]:
+        """Scar in % of the wall of each *usual* coronary territory; ``None`` where not imaged."""
+        return {row.name: row.scar_percent for row in territory_table(self.segments)}
+
+
+def contours_of(labels: LabelArray) -> tuple[Mask, Mask]:
+    """Cavity and myocardium (scar and MVO in) of a label map: 1 cavity, 2 myocardium, 3 scar, 4 MVO."""
+    return labels == CAVITY, (labels >= MYOCARDIUM) & (labels <= MVO)
+
+
+def drawn_scar(labels: LabelArray) -> tuple[Mask, MeasureOptions]:
+    """The scar (MVO in) of a reader's label map, and how it is to be measured."""
+    scar = (labels == SCAR) | (labels == MVO)
+    return scar, MeasureOptions(mvo=labels == MVO, drawn_scar=scar)
+
+
+def measure(
+    stack: LgeStack,
+    contours: Anatomy,
+    scar: Mask | FoundScar | ThresholdRule,
+    options: MeasureOptions = MeasureOptions(),
+) -> Measurements:
+    """Measure a scar inside contours: the network's, a rule's or a reader's, all alike.
+
+    Parameters
+    ----------
+    stack : LgeStack
+    contours : Anatomy
+        Cavity, wall and AHA segments, from :func:`ScarSegECGLib.anatomy.aha.partition`.
+    scar : bool array, shape (slice, row, column), FoundScar, or ThresholdRule
+        A mask counts as drawn by a reader; a rule is looked for inside the contours. What lies outside the wall does
+        not count.
+    options : MeasureOptions
+
+    Raises
+    ------
+    InputError
+        Masks that do not fit the stack, or a rule that cannot be used on it.
+
+    Examples
+    --------
+    >>> measure(stack, result.anatomy, ThresholdRule("n_sd", n_sd=5)).scar.grams
+    """
+    cavity, wall = contours.cavity, contours.myocardium
+    if isinstance(scar, ThresholdRule):
+        scar = find_scar(stack, cavity, wall, scar)
+    elif not isinstance(scar, FoundScar):
+        scar = FoundScar(scar, Method(ScarSource.MANUAL, contrast=Contrast(stack.contrast)))
+    if scar.mask.shape != wall.shape or wall.shape != stack.voxels.shape:
+        raise InputError(f"scar of shape {scar.mask.shape} does not fit the images of shape {stack.voxels.shape}")
+    held, remote = scar.mask & wall, None
+    if wall.any():
+        remote = remote_myocardium(stack.voxels, cavity, wall, stack.spacing, options.remote)
+    parts = scar_parts(stack, cavity, wall, held, mvo=options.mvo, remote=remote)
+    warnings, seen = scar.warnings, scar.remote or remote
+    if seen is not None and (parts.rule or scar.method.remote):
+        per = scar.method.per if scar.method.remote else "slice"
+        doubted = remote_doubts(stack.voxels, cavity, wall, stack.spacing, seen, per=per, drawn_scar=options.drawn_scar)
+        warnings = tuple(dict.fromkeys(warnings + doubted))
+    labels = np.zeros(wall.shape, np.uint8)
+    labels[cavity], labels[wall], labels[held] = CAVITY, MYOCARDIUM, SCAR
+    patterns = island_patterns(held, cavity, wall, stack.spacing)
+    voxels = int(np.count_nonzero(wall))
+    return Measurements(
+        method=scar.method,
+        contrast=Contrast(stack.contrast),
+        division=contours.division,
+        labels=labels,
+        cavity_ml=float(cavity.sum()) * stack.voxel_ml,
+        myocardium_ml=voxels * stack.voxel_ml,
+        scar=burden_of(int(np.count_nonzero(held)), voxels, stack.voxel_ml),
+        parts=parts,
+        patterns=patterns,
+        segments=segment_table(contours, held, stack.spacing, parts),
+        thresholds=scar.thresholds,
+        remote=seen,
+        warnings=warnings,
+        doubts=(*contour_doubts(contours), *_unusual(patterns)),
+    )
+
+
+def contour_doubts(contours: Anatomy) -> tuple[Fact, ...]:
+    """What speaks against contours and their division, however they were made."""
+    area = contours.cavity.sum(axis=(1, 2))
+    lv = np.flatnonzero(area)
+    half = len(lv) // 2
+    wider = half and area[lv[:half]].mean() > _WIDER_APEX * area[lv[-half:]].mean()
+    return (
+        *((Fact(Doubt.WIDER_APEX),) if wider else ()),
+        *(note for note in contours.notes if note.code not in HARMLESS),
+    )
+
+
+def _unusual(patterns: tuple[IslandPattern, ...]) -> tuple[Fact, ...]:
+    """Islands that are no ischaemic scar, those of one kind together."""
+    kinds: dict[tuple[Pattern, ScarRemark], list[float]] = {}
+    for island in patterns:
+        if island.remark:
+            kinds.setdefault((island.pattern, island.remark), []).append(island.ml)
+    return tuple(
+        Fact(Doubt.UNUSUAL_SCAR, pattern=pattern, remark=remark, count=len(ml), ml=sum(ml))
+        for (pattern, remark), ml in kinds.items()
+    )

@@ -1,0 +1,91 @@
+"""What a scar is made of: core, grey zone, MVO, and what is darker than the grey zone's limit but not enclosed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, Burden, LgeStack, ScarParts, burden_of
+from ScarSegECGLib.facts import Contrast, Fact, PartsRemark, PartsRule
+from ScarSegECGLib.measure.mvo import mvo_within
+from ScarSegECGLib.measure.remote import Region, Remote, remote_myocardium
+
+Mask = NDArray[np.bool_]
+
+CORE_FRACTION, GREY_SD = 0.5, 2.0
+
+
+def scar_parts(
+    stack: LgeStack, cavity: Mask, myocardium: Mask, scar: Mask, *, mvo: Mask | None = None, remote: Region = None
+) -> ScarParts:
+    """Tell the parts of a scar apart, however it was found.
+
+    The core lies above half of the slice's brightest scar (in a PSIR image, whose zero is not the number 0, half way to
+    it from the remote mean), after Schmidt et al. 2007 (Circulation 115:2006); the grey zone from remote mean + 2 SD up
+    to the core, after Yan et al. 2006 (Circulation 114:32). MVO is dark and enclosed:
+    :func:`ScarSegECGLib.measure.mvo.mvo_within`.
+
+    Parameters
+    ----------
+    stack : LgeStack
+    cavity, myocardium, scar : bool arrays, shape (slice, row, column)
+        Scar outside the wall does not count.
+    mvo : bool array, same shape, optional
+        MVO as a reader drew it, taken as it is; looked for when absent.
+    remote : bool array or Remote, optional
+        Remote myocardium as the reader sets it, or found before; found automatically when absent.
+    """
+    held = scar & myocardium
+    labels = np.zeros(held.shape, np.uint8)
+    wall, known = int(np.count_nonzero(myocardium)), stack.contrast != Contrast.UNKNOWN
+    rule = remark = None
+    if wall and (known or (held.any() and mvo is None)):
+        healthy = remote_myocardium(stack.voxels, cavity, myocardium, stack.spacing, remote)
+        if mvo is None:
+            mvo = mvo_within(stack.voxels, cavity, myocardium, stack.spacing, held, healthy)
+        if known:
+            rule = PartsRule(Contrast(stack.contrast), healthy.region, CORE_FRACTION, GREY_SD)
+            remark = _by_brightness(stack, held, healthy, labels)
+    if mvo is not None:
+        labels[mvo & held] = PART_MVO
+    if not known and held.any():
+        remark = Fact(PartsRemark.CONTRAST_UNKNOWN)
+    count = np.bincount(labels.ravel(), minlength=5)
+
+    def part(kind: int) -> Burden:
+        return burden_of(int(count[kind]), wall, stack.voxel_ml)
+
+    if not known:
+        return ScarParts(labels, part(PART_MVO), remark=remark)
+    no_room = remark is not None and remark["lost"] == remark["among"]
+    return ScarParts(
+        labels=labels,
+        mvo=part(PART_MVO),
+        core=part(PART_CORE),
+        grey=None if no_room else part(PART_GREY),
+        rest=part(PART_REST),
+        rule=rule,
+        remark=remark,
+    )
+
+
+def _by_brightness(stack: LgeStack, scar: Mask, healthy: Remote, labels: NDArray[np.uint8]) -> Fact | None:
+    """Write core, grey zone and rest into ``labels``; in how many slices the grey zone could not be told.
+
+    A slice whose core limit lies below the grey zone's has no room for one, and no grey voxel there does not mean that
+    there is no grey zone.
+    """
+    slices = np.flatnonzero(scar.any(axis=(1, 2)))
+    if not slices.size:
+        return None
+    held, image = scar[slices], stack.voxels[slices]
+    peak = np.where(held, image, -np.inf).max(axis=(1, 2))
+    mean, sd = healthy.mean[slices], healthy.sd[slices]
+    foot = np.zeros(len(slices)) if stack.contrast == Contrast.MAGNITUDE else mean
+    with np.errstate(invalid="ignore"):
+        core_level, grey_level = foot + CORE_FRACTION * (peak - foot), mean + GREY_SD * sd
+        grey = held & (image > grey_level[:, None, None])
+        core = held & (image > np.fmax(core_level, grey_level)[:, None, None])
+        lost = int((~(core_level > grey_level)).sum())
+    labels[slices] = np.where(core, PART_CORE, np.where(grey, PART_GREY, np.where(held, PART_REST, 0)))
+    return Fact(PartsRemark.NO_ROOM, lost=lost, among=len(slices)) if lost else None

@@ -1,0 +1,313 @@
+"""Scar by the recognised intensity rules inside given contours: enclosed MVO counted in, small islands out.
+
+Magnitude and phase-sensitive (PSIR) images are read differently. A magnitude image has a true zero, so "half of the
+maximum" means half of the number; a PSIR image has signed values or an arbitrary offset, so it means half-way between
+remote myocardium and the maximum. The noise of nulled myocardium is one-sided and compressed in a magnitude image but
+not in a PSIR image, so the number of standard deviations has no common default either.
+Kopic et al. 2025 (J Cardiovasc Magn Reson, PMC12780287) advise against FWHM on PSIR images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Contrast, Doubt, Fact, Method, ScarSource
+from ScarSegECGLib.measure.cropping import heart_box
+from ScarSegECGLib.measure.ewa import ewa
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
+from ScarSegECGLib.measure.mvo import fill_mvo
+from ScarSegECGLib.measure.remote import Region, Remote, remote_doubts, remote_myocardium
+
+Mask = NDArray[np.bool_]
+Per = Literal["slice", "stack"]
+
+RULES = (ScarSource.N_SD, ScarSource.FWHM, ScarSource.OTSU, ScarSource.MIXTURE, ScarSource.EWA)
+DEFAULT_N_SD = {Contrast.MAGNITUDE: 3.0}
+"""3 SD lay closest to experts on magnitude images in Engblom et al. 2016 (PMC4855857). There is no such agreement for
+PSIR images, so that n must be named for them (3 SD had the least bias on EMIDEC, see :func:`compare_methods`)."""
+
+MOST_SCAR_PERCENT = 60.0
+MOST_REMOTE_SCAR_PERCENT = 5.0
+LEAST_SD_ABOVE_REMOTE = 2.0
+"""A rule that calls more of the wall, or more of the remote region, scar than this, or whose limit lies lower than this
+in most slices, has not told scar from healthy myocardium. The numbers are this project's own."""
+
+_FEWEST_VOXELS = 10
+_BINS = 256
+
+
+@dataclass(frozen=True)
+class ThresholdRule:
+    """A recognised rule and its parameters.
+
+    Attributes
+    ----------
+    source : one of :data:`RULES`, or its name
+        * ``n_sd``: above remote mean + n standard deviations; Kim et al. 1999 (Circulation 100:1992) with n = 2,
+          Bondarenko et al. 2005 (J Cardiovasc Magn Reson 7:481) with n = 2 to 6.
+        * ``fwhm``: above half of the maximum (magnitude) or half-way from remote mean to the maximum (PSIR);
+          Amado et al. 2004 (J Am Coll Cardiol 44:2383).
+        * ``otsu``: greatest variance between two classes, Otsu 1979 (IEEE Trans SMC 9:62).
+        * ``mixture``: crossing of two Gaussians fitted by expectation maximisation; Dempster et al. 1977
+          (J R Stat Soc B 39:1).
+        * ``ewa``: :func:`ScarSegECGLib.measure.ewa.ewa`.
+    n_sd : float, optional
+        2 to 6; when absent :data:`DEFAULT_N_SD`, which only magnitude images have.
+    per : {"slice", "stack"}
+        One threshold per slice, or one for all. Use "slice" where every slice has its own intensity scale.
+    remote : bool array, shape (slice, row, column), or Remote, optional
+        Remote myocardium drawn by the reader, or found before; found automatically when absent.
+    peak_region : bool array, same shape, optional
+        Where "fwhm" looks for the maximum; the whole myocardium when absent. Slices it leaves empty take the maximum
+        of all its voxels.
+    smallest_island_ml : float
+        Smaller islands are left out, each counted with the MVO that it alone encloses, because both are one infarct.
+    """
+
+    source: ScarSource | str
+    n_sd: float | None = None
+    per: Per = "slice"
+    remote: Region = None
+    peak_region: Mask | None = None
+    smallest_island_ml: float = SMALLEST_ISLAND_ML
+
+
+@dataclass(frozen=True)
+class FoundScar:
+    """Scar and how it was found.
+
+    Attributes
+    ----------
+    mask : bool array, shape (slice, row, column)
+    method : Method
+    thresholds : tuple of float or None, length = slices
+        Of a rule: intensity above which a voxel counts as scar; ``None`` where a slice has no myocardium. For "ewa"
+        the level at which intensity alone decides.
+    warnings : tuple of Fact
+        Why the scar is not to be believed; empty where nothing speaks against it.
+    remote : Remote or None
+        Remote myocardium as the rule saw it.
+    """
+
+    mask: Mask
+    method: Method
+    thresholds: tuple[float | None, ...] = ()
+    warnings: tuple[Fact, ...] = ()
+    remote: Remote | None = None
+
+
+def find_scar(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRule) -> FoundScar:
+    """Scar inside the myocardium by one rule, and whether it can be.
+
+    Parameters
+    ----------
+    stack : LgeStack
+    cavity, myocardium : bool arrays, shape (slice, row, column)
+        The contours; the myocardium holds the scar.
+    rule : ThresholdRule
+
+    Raises
+    ------
+    InputError
+        Unknown rule, ``n_sd`` out of range, shapes that differ, a rule that needs the contrast while it is unknown,
+        or a reader's region outside the myocardium.
+    """
+    image, spacing = stack.voxels, stack.spacing
+    _check(image, cavity, myocardium, rule)
+    box = heart_box(cavity | myocardium, margin=8)
+    healthy = remote_myocardium(image, cavity, myocardium, spacing, rule.remote, per=rule.per)
+    found, levels, method = _bright(stack, cavity, myocardium, rule, healthy)
+    mask = np.zeros(myocardium.shape, bool)
+    mask[box] = _whole_islands(found[box], cavity[box], myocardium[box], spacing, rule.smallest_island_ml)
+    method = replace(
+        method,
+        encloses_mvo=method.source is not ScarSource.EWA,  # which says so itself
+        smallest_island_ml=rule.smallest_island_ml,
+    )
+    warnings = _too_low(mask, myocardium, healthy, levels)
+    if method.remote is not None:
+        warnings += remote_doubts(image, cavity, myocardium, spacing, healthy, per=rule.per)
+    if method.peak_slices is not None and method.peak_slices[0] < method.peak_slices[1]:
+        held, shown = method.peak_slices
+        warnings += (Fact(Doubt.FWHM_REGION_LENT, held=held, shown=shown),)
+    thresholds = tuple(None if np.isnan(level) else float(level) for level in levels)
+    return FoundScar(mask, method, thresholds, warnings, healthy)
+
+
+def _bright(
+    stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRule, healthy: Remote
+) -> tuple[Mask, NDArray[np.float64], Method]:
+    """What lies above the rule's limits, the limits by slice, and the rule as it was used."""
+    image, contrast, source = stack.voxels, Contrast(stack.contrast), ScarSource(rule.source)
+    method = Method(source, per=rule.per, contrast=contrast)
+    if source is ScarSource.EWA:
+        box = heart_box(cavity | myocardium)
+        mask, levels = np.zeros(myocardium.shape, bool), np.full(len(image), np.nan)
+        mask[box], levels[box[0]] = ewa(
+            image[box], cavity[box], myocardium[box], stack.spacing, healthy[box], per=rule.per
+        )
+        return mask, levels, replace(method, remote=healthy.region)
+    if source is ScarSource.N_SD:
+        n_sd = _number_of_sd(rule.n_sd, contrast)
+        levels = healthy.mean + n_sd * healthy.sd
+        method = replace(method, n_sd=n_sd, remote=healthy.region)
+    elif source is ScarSource.FWHM:
+        levels = _half_maximum(image, myocardium, rule, healthy, contrast)
+        if contrast is Contrast.PSIR:  # half of the maximum is half of a number
+            method = replace(method, remote=healthy.region)
+        if rule.peak_region is not None:
+            shown = myocardium.any(axis=(1, 2))
+            lent = shown & ~(myocardium & rule.peak_region).any(axis=(1, 2)) & (rule.per == "slice")
+            method = replace(method, peak_slices=(int((shown & ~lent).sum()), int(shown.sum())))
+    else:
+        limit = otsu_threshold if source is ScarSource.OTSU else mixture_threshold
+        levels = _each(image, myocardium, limit, rule.per)
+    return np.asarray(myocardium & (image > levels[:, None, None])), np.asarray(levels), method
+
+
+def _half_maximum(
+    image: NDArray[np.floating], wall: Mask, rule: ThresholdRule, healthy: Remote, contrast: Contrast
+) -> NDArray[np.float64]:
+    if contrast is Contrast.UNKNOWN:
+        raise InputError("contrast unknown: FWHM needs to know whether the image is magnitude or PSIR; say which it is")
+    drawn = rule.peak_region
+    region = wall if drawn is None else wall & drawn
+    if not region.any():
+        raise InputError("the region of FWHM has no voxel in the myocardium: draw it inside the wall, in the scar")
+    # a reader's few voxels are as good as many, the whole wall's are not
+    fewest = _FEWEST_VOXELS if drawn is None else 1
+    peak = _each(image, wall, lambda values: float(values.max()), rule.per, region, fewest)
+    foot = 0.0 if contrast is Contrast.MAGNITUDE else healthy.mean
+    return np.asarray(0.5 * (foot + peak))
+
+
+def _whole_islands(
+    bright: Mask, cavity: Mask, myocardium: Mask, spacing: tuple[float, float, float], smallest_ml: float
+) -> Mask:
+    """The scar with its MVO; small islands are out, unless what one of them alone encloses fills it up."""
+    kept = drop_small_islands(bright, spacing, minimum_ml=smallest_ml)
+    if (small := bright & ~kept).any():
+        dark = fill_mvo(small, myocardium, cavity, spacing)[1] & ~kept
+        if dark.any():
+            kept = kept | drop_small_islands(small, spacing, minimum_ml=smallest_ml, enclosed=dark)
+    return fill_mvo(kept, myocardium, cavity, spacing)[0]
+
+
+def _too_low(mask: Mask, myocardium: Mask, healthy: Remote, levels: NDArray[np.float64]) -> tuple[Fact, ...]:
+    """Whether the limit lies within healthy myocardium."""
+    limits = healthy.mean + LEAST_SD_ABOVE_REMOTE * healthy.sd
+    known = np.isfinite(levels) & np.isfinite(limits)
+    # Equality is 2 SD itself; a tenth of a percent is arithmetic.
+    low, slices = int((levels[known] < limits[known] - 1e-3 * np.abs(limits[known])).sum()), int(known.sum())
+    share = 100 * float(mask.sum()) / max(int(myocardium.sum()), 1)
+    inside = 100 * float((mask & healthy.mask).sum()) / max(int(healthy.mask.sum()), 1)
+    if share <= MOST_SCAR_PERCENT and inside <= MOST_REMOTE_SCAR_PERCENT and low <= 0.5 * slices:
+        return ()
+    return (
+        Fact(
+            Doubt.THRESHOLD_LOW,
+            scar_percent=share if share > MOST_SCAR_PERCENT else 0.0,
+            remote_percent=inside if inside > MOST_REMOTE_SCAR_PERCENT else 0.0,
+            low=low if low > 0.5 * slices else 0,
+            slices=slices,
+        ),
+    )
+
+
+def otsu_threshold(values: NDArray[np.floating]) -> float:
+    """Otsu's threshold of a sample, on 256 bins; the midpoint of the plateau where several are equally good."""
+    lowest, highest = float(values.min()), float(values.max())
+    if highest <= lowest:
+        return highest
+    count, edges = np.histogram(values, bins=_BINS, range=(lowest, highest))
+    centres = (edges[:-1] + edges[1:]) / 2
+    weight = np.cumsum(count)[:-1] / count.sum()
+    partial = np.cumsum(count * centres)[:-1] / count.sum()
+    total = (count * centres).sum() / count.sum()
+    between = (total * weight - partial) ** 2 / np.maximum(weight * (1 - weight), 1e-12)
+    best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
+    return float(edges[1:-1][best].mean())
+
+
+def mixture_threshold(values: NDArray[np.floating], iterations: int = 100) -> float:
+    """Where two Gaussians fitted by expectation maximisation are equally likely, between their means.
+
+    Begins with the halves below and above Otsu's threshold. Where the two do not cross between their means the
+    midpoint is taken.
+    """
+    data = np.asarray(values, dtype=float)
+    spread = data.std()
+    if spread == 0:
+        return float(data[0])
+    high = (data > otsu_threshold(data)).astype(float)
+    floor = (0.05 * spread) ** 2
+    mean, variance, weight = np.zeros(2), np.ones(2), np.full(2, 0.5)
+    for _ in range(iterations):
+        share = np.stack([1 - high, high])
+        total = np.maximum(share.sum(axis=1), 1e-9)
+        before = mean
+        mean = share @ data / total
+        variance = np.maximum((share * (data - mean[:, None]) ** 2).sum(axis=1) / total, floor)
+        weight = total / total.sum()
+        if np.abs(mean - before).max() < 1e-4 * spread:
+            break
+        log = np.log(weight)[:, None] - 0.5 * np.log(variance)[:, None]
+        log = log - (data - mean[:, None]) ** 2 / (2 * variance[:, None])
+        high = 1 / (1 + np.exp(np.clip(log[0] - log[1], -50, 50)))
+    steps = np.linspace(mean[0], mean[1], 513)
+    score = np.log(weight)[:, None] - 0.5 * np.log(variance)[:, None]
+    score = score - (steps - mean[:, None]) ** 2 / (2 * variance[:, None])
+    above = np.flatnonzero(score[1] > score[0])
+    return float(steps[above[0]]) if above.size and above[0] > 0 else float(mean.mean())
+
+
+def _number_of_sd(n_sd: float | None, contrast: Contrast) -> float:
+    if n_sd is None:
+        if contrast not in DEFAULT_N_SD:
+            raise InputError(f"the n-SD rule has no default for contrast {contrast}: give the number of SD, 2 to 6")
+        return DEFAULT_N_SD[contrast]
+    if not 2 <= n_sd <= 6:
+        raise InputError(f"n_sd is {n_sd:g}: give a number from 2 to 6")
+    return n_sd
+
+
+def _each(
+    image: NDArray[np.floating],
+    wall: NDArray[np.bool_],
+    rule: Callable[[NDArray[np.floating]], float],
+    per: Per,
+    region: NDArray[np.bool_] | None = None,
+    fewest: int = _FEWEST_VOXELS,
+) -> NDArray[np.float64]:
+    """The rule's level in every slice with wall, from ``region``; slices with fewer voxels take the stack's level."""
+    where = wall if region is None else region
+    levels = np.full(len(image), np.nan)
+    if not where.any():
+        return levels
+    shown = wall.any(axis=(1, 2))
+    alone = (np.count_nonzero(where, axis=(1, 2)) >= fewest) & (per == "slice")
+    if (shown & ~alone).any():
+        levels[shown & ~alone] = rule(image[where])
+    for z in np.flatnonzero(shown & alone):
+        levels[z] = rule(image[z][where[z]])
+    return levels
+
+
+def _check(image: NDArray, cavity: Mask, myocardium: Mask, rule: ThresholdRule) -> None:
+    if rule.source not in RULES:
+        raise InputError(f"unknown method {rule.source!r}: choose one of {', '.join(RULES)}")
+    if rule.per not in ("slice", "stack"):
+        raise InputError(f"per is {rule.per!r}: choose slice or stack")
+    drawn = rule.remote.mask if isinstance(rule.remote, Remote) else rule.remote
+    for other in (cavity, myocardium, drawn, rule.peak_region):
+        if other is not None and other.shape != image.shape:
+            raise InputError(f"a mask of shape {other.shape} does not fit the image of shape {image.shape}")
+    if not myocardium.any():
+        raise InputError("no myocardium: draw or segment the wall before looking for scar in it")
