@@ -15,11 +15,11 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, Conduction, Contrast, Division, EcgReason, Fact, LgeNote
 from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.slice_shift import move
-from ScarSegECGLib.measure.contours import measure_contours
-from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
+from ScarSegECGLib.measure.measurements import measure
 from ScarSegECGLib.measure.overlap import overlap
+from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import METHODS, remeasure, segment
+from ScarSegECGLib.pipeline import SegmentOptions, remeasure, segment
 from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient
 from ScarSegECGLib.wording import all_words, words
 
@@ -121,9 +121,9 @@ def test_an_ecg_that_cannot_be_measured_leaves_the_image_alone(session, patient,
     assert np.array_equal(again.scar_probability, image_only.scar_probability)
 
 
-@pytest.mark.parametrize("method", [method for method in METHODS if method not in ("network", "n_sd", "fwhm")])
+@pytest.mark.parametrize("method", [rule for rule in RULES if rule not in ("n_sd", "fwhm")])
 def test_threshold_rules_work_in_the_predicted_contours(session, patient, result, method) -> None:
-    ruled = segment(patient.stack, patient.ecg, TimeGap(0.0), session, method=method)
+    ruled = segment(patient.stack, patient.ecg, TimeGap(0.0), session, SegmentOptions(ThresholdRule(method)))
     assert np.array_equal(ruled.anatomy.myocardium, result.anatomy.myocardium)
     assert ruled.ecg_use.reasons[0].code is EcgReason.RULE
     assert ruled.method != result.method
@@ -131,7 +131,9 @@ def test_threshold_rules_work_in_the_predicted_contours(session, patient, result
 
 def test_the_wall_is_divided_as_asked_and_the_scar_stays(session, patient, result) -> None:
     """The networks see the fixed 17 segments whatever the reader wants to read."""
-    asked = segment(patient.stack, patient.ecg, TimeGap(3.0), session, aha_mode=AhaMode.LANDMARK, aha_segments=16)
+    asked = segment(
+        patient.stack, patient.ecg, TimeGap(3.0), session, SegmentOptions(division=Division(AhaMode.LANDMARK, 16))
+    )
     assert np.array_equal(asked.scar_probability, result.scar_probability)
     assert asked.scar == result.scar and asked.ecg_use == result.ecg_use
     assert asked.anatomy.division == Division(AhaMode.LANDMARK, 16) and not asked.anatomy.imaged[16]
@@ -140,15 +142,15 @@ def test_the_wall_is_divided_as_asked_and_the_scar_stays(session, patient, resul
 
 def test_insertions_that_are_given_divide_the_wall(session, patient, result) -> None:
     given = np.array([150.0, 270.0])
-    asked = segment(patient.stack, None, TimeGap(None), session, insertions_deg=given)
+    asked = segment(patient.stack, None, TimeGap(None), session, SegmentOptions(insertions_deg=given))
     there = np.isfinite(asked.anatomy.centres_mm).all(axis=1)
     assert np.allclose(asked.anatomy.insertions_deg[there], given)
     assert (asked.anatomy.insertion_confidence[there] == 1).all()
 
 
 def test_an_unknown_method_is_refused(session, patient) -> None:
-    with pytest.raises(InputError, match="not known"):
-        segment(patient.stack, None, TimeGap(None), session, method="magic")
+    with pytest.raises(InputError, match="unknown method"):
+        segment(patient.stack, None, TimeGap(None), session, SegmentOptions(ThresholdRule("magic")))
 
 
 def test_a_correction_is_measured_and_named(result: ScarResult) -> None:
@@ -221,7 +223,7 @@ def test_a_slice_displaced_by_breathing_is_named_and_can_be_put_in_line(session,
     displaced = dataclasses.replace(patient.stack, voxels=move(patient.stack.voxels, pixels))
     left = segment(displaced, None, TimeGap(None), session)
     assert any(f"{middle + 1} (" in said and "--correct-shifts" in said for said in all_words(left.warnings))
-    mended = segment(displaced, None, TimeGap(None), session, correct_shifts=True)
+    mended = segment(displaced, None, TimeGap(None), session, SegmentOptions(correct_shifts=True))
     assert not any("--correct-shifts" in said for said in all_words(mended.warnings))
     assert any("moved in line" in note for note in all_words(mended.stack.notes))
     assert Fact(LgeNote.NO_SHIFTS) not in mended.stack.notes
@@ -233,17 +235,16 @@ def test_a_slice_displaced_by_breathing_is_named_and_can_be_put_in_line(session,
 
 
 def test_looking_for_displaced_slices_in_vain_is_said_and_changes_nothing(session, patient, image_only) -> None:
-    looked = segment(patient.stack, None, TimeGap(None), session, correct_shifts=True)
+    looked = segment(patient.stack, None, TimeGap(None), session, SegmentOptions(correct_shifts=True))
     assert looked.stack.notes == (*patient.stack.notes, Fact(LgeNote.NO_SHIFTS))
     assert np.array_equal(looked.labels, image_only.labels)
     assert looked.segments == image_only.segments
 
 
 def test_a_rule_gives_what_measure_gives(session, patient, image_only) -> None:
-    ruled = segment(patient.stack, None, TimeGap(None), session, method="n_sd", n_sd=4)
+    ruled = segment(patient.stack, None, TimeGap(None), session, SegmentOptions(ThresholdRule("n_sd", n_sd=4)))
     anatomy = ruled.anatomy
-    contours = (anatomy.cavity + 2 * anatomy.myocardium).astype(np.uint8)
-    measured = measure_contours(patient.stack, contours, anatomy, "n_sd", n_sd=4, smallest_island_ml=SMALLEST_ISLAND_ML)
+    measured = measure(patient.stack, anatomy, ThresholdRule("n_sd", n_sd=4))
     assert np.array_equal(ruled.labels == SCAR, measured.mask)
     assert ruled.method == measured.method
 
@@ -252,17 +253,17 @@ def test_a_threshold_in_healthy_wall_is_warned_of(session, patient) -> None:
     lifted = dataclasses.replace(
         patient.stack, voxels=patient.stack.voxels + 5 * patient.stack.voxels.max(), contrast=Contrast.MAGNITUDE
     )
-    ruled = segment(lifted, None, TimeGap(None), session, method="fwhm")
+    ruled = segment(lifted, None, TimeGap(None), session, SegmentOptions(ThresholdRule("fwhm")))
     assert any("within healthy myocardium" in warning for warning in all_words(ruled.warnings))
 
 
 def test_sex_age_and_doubts_reach_the_result(session, patient, result) -> None:
     ecg = dataclasses.replace(patient.ecg, subject=Subject("", True, 80.0))
-    again = segment(patient.stack, ecg, TimeGap(3.0), session, doubts=(DIFFERENT_PATIENTS,))
+    again = segment(patient.stack, ecg, TimeGap(3.0), session, SegmentOptions(doubts=(DIFFERENT_PATIENTS,)))
     beat = median_beat(ecg, female=True)
     assert again.ecg_findings is not None
     assert again.ecg_findings.score_points == ecg_findings(beat, age=80.0, female=True).score_points
-    typed = segment(patient.stack, ecg, TimeGap(3.0), session, female=False, age=30.0)
+    typed = segment(patient.stack, ecg, TimeGap(3.0), session, SegmentOptions(female=False, age=30.0))
     expected = ecg_findings(median_beat(ecg, female=False), age=30.0, female=False)
     assert typed.ecg_findings is not None and typed.ecg_findings.score_points == expected.score_points
     assert again.warnings == (DIFFERENT_PATIENTS, *result.warnings)

@@ -13,10 +13,13 @@ from ScarSegECGLib.anatomy.polar import direction_deg, trace_border, wrap
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
 from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import AhaMode, Division
 from ScarSegECGLib.lge.orientation import ANTERIOR_TO_INFERIOR, APEX_TO_BASE, SEPTUM_TO_LATERAL
 from ScarSegECGLib.wording import all_words, words
 
 STANDARD = np.array([120.0, 240.0])
+
+LANDMARK = Division(AhaMode.LANDMARK)
 
 
 def _said(*masks, **options) -> tuple[str, ...]:
@@ -61,7 +64,9 @@ def test_standard_angles_are_those_of_the_plot():
 def test_every_myocardial_voxel_has_one_label(slices, cap, mode, segments, anterior, arc):
     p = lv_phantom(slices=slices + cap, cap=cap, spacing=(8.0, 3.0, 3.0))
     given_deg = np.array([anterior, anterior + arc]) % 360
-    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode, segments=segments)
+    anatomy = partition(
+        p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, division=Division(AhaMode(mode), segments)
+    )
     assert np.array_equal(anatomy.aha > 0, p.myocardium)
     assert anatomy.aha.max() <= segments
     assert anatomy.imaged[16] == (cap > 0 and segments == 17)
@@ -77,7 +82,9 @@ def test_labels_turn_with_the_anatomy(turn, arc, mode):
     def labels_at(shift):
         p = lv_phantom(slices=6, cap=0, spacing=(8.0, 1.5, 1.5))
         given_deg = (np.array([120.0, 120.0 + arc]) + shift) % 360
-        anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode)
+        anatomy = partition(
+            p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, division=Division(AhaMode(mode))
+        )
         angle = (np.arange(0, 360, 7.0) + 0.37 + shift) % 360
         rows = np.rint((CENTRE_MM[0] - 20.5 * np.sin(np.radians(angle))) / 1.5).astype(int)
         columns = np.rint((CENTRE_MM[1] + 20.5 * np.cos(np.radians(angle))) / 1.5).astype(int)
@@ -122,7 +129,9 @@ def test_landmark_and_fixed_agree_at_120_degrees(anterior):
     p = lv_phantom(slices=6, cap=1, spacing=(8.0, 2.0, 2.0))
     given_deg = np.array([anterior, anterior + 120.0]) % 360
     both = [
-        partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode).aha
+        partition(
+            p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, division=Division(AhaMode(mode))
+        ).aha
         for mode in ("fixed", "landmark")
     ]
     assert (both[0] != both[1]).sum() <= 1e-3 * p.myocardium.sum()  # rounding on a border
@@ -130,7 +139,14 @@ def test_landmark_and_fixed_agree_at_120_degrees(anterior):
 
 def test_landmark_mode_halves_the_septum_and_quarters_the_free_wall():
     p = lv_phantom(slices=6, cap=0)
-    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array([130, 210]), mode="landmark")
+    anatomy = partition(
+        p.cavity,
+        p.myocardium,
+        None,
+        p.spacing,
+        insertions_deg=np.array([130, 210]),
+        division=LANDMARK,
+    )
     share = np.bincount(anatomy.aha[-1].ravel(), minlength=18)[1:7] / p.myocardium[-1].sum() * 360
     assert share == pytest.approx((70, 40, 40, 70, 70, 70), abs=2.5)
 
@@ -208,7 +224,12 @@ def test_one_insertion_of_two_is_used():
     assert "RV insertions given by the reader are used (the anterior one alone)." in all_words(fixed.notes)
     assert not any("uncertain" in n for n in all_words(fixed.notes))  # six times 60 degrees need no more
     landmark = partition(
-        p.cavity, p.myocardium, noise, p.spacing, insertions_deg=np.array([150.0, np.nan]), mode="landmark"
+        p.cavity,
+        p.myocardium,
+        noise,
+        p.spacing,
+        insertions_deg=np.array([150.0, np.nan]),
+        division=LANDMARK,
     )
     assert any("uncertain" in n for n in all_words(landmark.notes))
     arc = np.diff(landmark.insertions_deg, axis=1) % 360
@@ -286,8 +307,8 @@ def test_without_a_ventricle_there_is_no_partition():
     [
         ({"image": np.zeros((2, 3, 4))}, "differ in size"),
         ({"spacing": (8.0, 0.0, 1.0)}, "spacing"),
-        ({"mode": "thirds"}, "mode"),
-        ({"segments": 18}, "segments"),
+        ({"division": Division("thirds")}, "mode"),
+        ({"division": Division(segments=18)}, "segments"),
         ({"insertions_deg": np.array([1.0, 2.0, 3.0])}, "two angles"),
         ({"insertions_deg": np.array([240.0, 120.0])}, "swap"),
         ({"insertions_deg": np.array([1e308, 120.0])}, "from -360 to 360 degrees"),
@@ -317,7 +338,7 @@ def test_a_template_of_other_rules_is_matched_but_for_its_borders(shared_data):
     centres = lv_centres(cavity, myocardium, spacing)
     border = trace_border(myocardium, centres, spacing)
     found = insertions_from_rv(myocardium, rv, centres, border, spacing)
-    anatomy = partition(cavity, myocardium, None, spacing, insertions_deg=found, mode="landmark")
+    anatomy = partition(cavity, myocardium, None, spacing, insertions_deg=found, division=LANDMARK)
     ends = (6.5, 12.5, 16.5)
     same_ring = myocardium & (np.searchsorted(ends, anatomy.aha) == np.searchsorted(ends, labels))
     assert (anatomy.aha == labels)[myocardium].mean() >= 0.78

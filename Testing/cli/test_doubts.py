@@ -37,8 +37,8 @@ def told(tmp_path, monkeypatch):
 
         seen: dict = {}
 
-        def stop(stack, *_args, **words):
-            seen.update(words, notes=stack.notes)
+        def stop(stack, _ecg, _gap, _session, options, **_words):
+            seen.update(vars(options), notes=stack.notes)
             raise Stopped("stopped here")
 
         write_series(tmp_path / "series", phantom_patient(0).stack, change=change)

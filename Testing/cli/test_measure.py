@@ -13,9 +13,9 @@ import pytest
 import SimpleITK
 
 from ScarSegECGLib.cli import main
+from ScarSegECGLib.cli.measure import METHODS
 from ScarSegECGLib.lge.slice_shift import move
 from ScarSegECGLib.measure.compare import RULES
-from ScarSegECGLib.measure.contours import METHODS
 from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient, write_phantom
 
 
@@ -384,7 +384,6 @@ def test_rules_are_held_against_the_experts_of_a_folder(cases, tmp_path, capsys,
         (["--method", "all", "--montage", "m.png"], "--montage belongs"),
         (["--method", "all", "--leave-out-slices", "1"], "--leave-out-slices belongs"),
         (["--method", "fwhm"], "--contrast"),
-        (["--method", "all", "--smallest-island-ml", "1"], "--smallest-island-ml belongs"),
         (["--method", "all", "--aha", "landmark"], "--aha belongs"),
         (["--method", "all", "--segments", "16"], "--segments belongs"),
         (["--method", "otsu", "--n-sd", "3"], "--n-sd has no effect"),

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ScarSegECGLib.case import LgeStack, Storage
+from ScarSegECGLib.facts import Contrast
+from ScarSegECGLib.measure.rules import ThresholdRule, find_scar
+from ScarSegECGLib.wording import all_words, rule_words, words
 
 
 @dataclass(frozen=True)
@@ -146,3 +152,31 @@ def scarred_wall(
     number = (((angle - turn) // 60) % 6).astype(int) + 1 + third[:, None, None]
     aha = np.where(muscle, np.where((z < 0)[:, None, None], 19, number), 0).astype(np.uint8)
     return Phantom(cavity, muscle, scar, aha, (slice_mm, pixel, pixel)), (1, 7, 13) if cone else (1,)
+
+
+def stack_of(image: NDArray, spacing: tuple[float, float, float], contrast: str = "magnitude") -> LgeStack:
+    """An image as a stack whose slices lie straight."""
+    matrix = np.diag([*spacing[::-1], 1.0])
+    return LgeStack(image.astype(np.float32), matrix, Storage(), matrix, contrast=Contrast(contrast))
+
+
+def by_rule(
+    image: NDArray,
+    cavity: NDArray,
+    myocardium: NDArray,
+    spacing: tuple[float, float, float],
+    source: str,
+    contrast: str = "magnitude",
+    smallest_island_ml: float = 0.0,
+    **rule,
+) -> SimpleNamespace:
+    """What a rule finds, with its method, remote region and warnings in words; no island is too small."""
+    chosen = ThresholdRule(source, smallest_island_ml=smallest_island_ml, **rule)
+    found = find_scar(stack_of(image, spacing, contrast), cavity, myocardium, chosen)
+    return SimpleNamespace(
+        mask=found.mask,
+        thresholds=found.thresholds,
+        method=rule_words(found.method),
+        remote=words(found.method.remote),
+        warning=" ".join(all_words(found.warnings)),
+    )

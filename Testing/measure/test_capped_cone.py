@@ -7,17 +7,16 @@ import pytest
 from measure_phantoms import capped_cone
 
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.measure.burden import burden
+from ScarSegECGLib.case import burden_of
 from ScarSegECGLib.measure.segments import segment_table
 
 INSERTIONS = np.array([120.0, 240.0])
-NAMES = ("",) * 17
 
 
-def _table(cone, mode="fixed"):
+def _table(cone):
     p = cone.phantom
-    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=INSERTIONS, mode=mode)
-    return anatomy, segment_table(anatomy, p.scar, p.scar, p.spacing, NAMES, NAMES)
+    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=INSERTIONS)
+    return anatomy, segment_table(anatomy, p.scar, p.spacing)
 
 
 CENTRES = np.random.default_rng(0).uniform(-0.5, 0.5, (8, 2))
@@ -31,7 +30,7 @@ def test_ml_and_percent_are_within_2_percent_at_clinical_resolution(depth):
         cone = capped_cone(depth=depth, centre=centre)
         p = cone.phantom
         voxel_ml = float(np.prod(p.spacing)) / 1000
-        got = burden(p.scar, p.myocardium, voxel_ml)
+        got = burden_of(p.scar.sum(), p.myocardium.sum(), voxel_ml)
         wall.append(p.myocardium.sum() * voxel_ml / cone.wall_ml - 1)
         ml.append(got.ml / cone.scar_ml - 1)
         percent.append(got.percent_of_lv / (100 * cone.scar_ml / cone.wall_ml) - 1)

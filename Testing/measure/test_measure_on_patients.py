@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ScarSegECGLib.measure.burden import burden
+from ScarSegECGLib.case import burden_of
 from ScarSegECGLib.measure.compare import RULES, compare_methods
 from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.measure.mvo import fill_mvo
@@ -31,10 +31,10 @@ def test_native_infarct_patient_to_the_digit(shared_data):
     labels, spacing = _read(shared_data / "emidec_native" / "P100" / "P100_seg.nii.gz")
     voxel_ml = float(np.prod(spacing)) / 1000
     wall = labels >= 2
-    infarct = burden(labels >= 3, wall, voxel_ml)
+    infarct = burden_of((labels >= 3).sum(), wall.sum(), voxel_ml)
     assert round(wall.sum() * voxel_ml, 2) == 134.12
     assert round(infarct.ml, 2) == 18.72
-    assert round(burden(labels == 4, wall, voxel_ml).ml, 2) == 0.75
+    assert round(burden_of((labels == 4).sum(), wall.sum(), voxel_ml).ml, 2) == 0.75
     assert infarct.percent_of_lv == pytest.approx(100 * 18.7154 / 134.1187, abs=0.01)
 
 

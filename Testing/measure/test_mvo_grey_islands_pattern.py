@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from measure_phantoms import annulus
+from measure_phantoms import annulus, stack_of
 
-from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.measure.grey_zone import grey_zone
-from ScarSegECGLib.measure.islands import drop_small_islands, scar_islands
+from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO
+from ScarSegECGLib.facts import ScarRemark
+from ScarSegECGLib.measure.islands import drop_small_islands, island_patterns, scar_islands
 from ScarSegECGLib.measure.mvo import fill_mvo
-from ScarSegECGLib.measure.pattern import island_patterns
+from ScarSegECGLib.measure.parts import scar_parts
+from ScarSegECGLib.wording import words
 
 
 def _sector(start, stop, low, high, **words):
@@ -57,42 +58,37 @@ def _grey_image(contrast):
 @pytest.mark.parametrize("contrast", ["magnitude", "psir"])
 def test_core_and_grey_zone_are_disjoint_and_where_they_belong(contrast):
     p, rim, image = _grey_image(contrast)
-    zones = grey_zone(image, p.cavity, p.myocardium, p.spacing, scar=p.scar, contrast=contrast)
-    assert (zones.core == (p.scar & ~rim)).all()
-    assert (zones.grey == rim).all()
-    assert contrast in zones.method and "2 SD" in zones.method
-    mvo = rim
-    with_mvo = grey_zone(image, p.cavity, p.myocardium, p.spacing, scar=p.scar, contrast=contrast, mvo=mvo)
-    assert with_mvo.core[mvo].all() and not with_mvo.grey.any()
-
-
-def test_grey_zone_refuses_what_it_cannot_know():
-    p, _, image = _grey_image("magnitude")
-    with pytest.raises(InputError, match="contrast"):
-        grey_zone(image, p.cavity, p.myocardium, p.spacing, contrast="unknown")
-    with pytest.raises(InputError, match="fraction"):
-        grey_zone(image, p.cavity, p.myocardium, p.spacing, core_fraction=1.5)
+    stack, none = stack_of(image, p.spacing, contrast), p.scar & False
+    got = scar_parts(stack, p.cavity, p.myocardium, p.scar, mvo=none)
+    assert ((got.labels == PART_CORE) == (p.scar & ~rim)).all()
+    assert ((got.labels == PART_GREY) == rim).all()
+    assert contrast in words(got.rule) and "2 SD" in words(got.rule)
+    drawn = scar_parts(stack, p.cavity, p.myocardium, p.scar, mvo=rim)
+    assert (drawn.labels[rim] == PART_MVO).all() and not (drawn.labels == PART_GREY).any()
 
 
 def test_islands_are_counted_measured_and_flagged():
     touching = _sector(30, 90, 0.0, 0.5)
     outer = _sector(200, 230, 0.6, 1.01).scar
     outer[2:] = False
-    labels, islands = scar_islands(touching.scar | outer, touching.cavity, touching.spacing)
+    scar = touching.scar | outer
+    islands = island_patterns(scar, touching.cavity, touching.myocardium, touching.spacing)
+    labels = scar_islands(scar)
     assert [i.touches_endocardium for i in islands] == [True, False]
     assert islands[0].ml == pytest.approx(touching.scar.sum() * 8 * 1.4**2 / 1000)
     assert islands[1].slices == (0, 1)
-    assert (labels == 1).sum() == islands[0].voxels and ((labels == 2) == outer).all()
-    assert scar_islands(outer & False, touching.cavity, touching.spacing)[1] == ()
+    assert ((labels == 1) == touching.scar).all() and ((labels == 2) == outer).all()
+    assert not scar_islands(outer & False).any()
 
 
 def test_scar_in_the_cap_touches_the_cavity_above_it():
     p = _sector(0, 359.99, 0.0, 1.01)
-    cavity, scar = p.cavity.copy(), p.scar & False
+    cavity, wall, scar = p.cavity.copy(), p.myocardium.copy(), p.scar & False
+    wall[0] |= cavity[0]
     cavity[0] = False
     middle = tuple(n // 2 for n in cavity.shape[1:])
     scar[(0, *middle)] = True
-    assert scar_islands(scar, cavity, p.spacing)[1][0].touches_endocardium
+    assert island_patterns(scar, cavity, wall, p.spacing)[0].touches_endocardium
 
 
 def test_the_smallest_island_that_counts():
@@ -140,6 +136,6 @@ def test_scar_fuller_outside_than_inside_is_no_ischaemic_wavefront():
     spared = _sector(40, 80, 0.0, 0.3).scar  # half of the inner third
     (found,) = island_patterns(p.scar & ~spared, p.cavity, p.myocardium, p.spacing)
     assert found.pattern == "transmural" and found.coverage[2] > found.coverage[0] + 0.1
-    assert "outside" in found.remark
+    assert found.remark is ScarRemark.FULLER_OUTSIDE
     (whole,) = island_patterns(p.scar, p.cavity, p.myocardium, p.spacing)
-    assert whole.remark == ""
+    assert whole.remark is None

@@ -10,13 +10,15 @@ from measure_phantoms import annulus
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.polar import wrap
+from ScarSegECGLib.facts import AhaMode, Division
 from ScarSegECGLib.measure.polar_transmurality import BINS, transmurality_map
 
 MIDDLE = (np.arange(BINS) + 0.5) * 360 / BINS
+LANDMARK = Division(AhaMode.LANDMARK)
 
 
-def _map(p, insertions, mode="fixed"):
-    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array(insertions), mode=mode)
+def _map(p, insertions):
+    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array(insertions))
     return transmurality_map(p.scar, anatomy, p.spacing), anatomy
 
 
@@ -40,7 +42,12 @@ def test_landmark_mode_puts_scar_of_a_segment_between_its_borders():
     for number, plot in ((8, 150.0), (11, 330.0), (14, 180.0), (2, 150.0)):
         p = annulus(slices=6)
         anatomy = partition(
-            p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array([140.0, 230.0]), mode="landmark"
+            p.cavity,
+            p.myocardium,
+            None,
+            p.spacing,
+            insertions_deg=np.array([140.0, 230.0]),
+            division=LANDMARK,
         )
         scar = anatomy.aha == number
         table = transmurality_map(scar, anatomy, p.spacing)

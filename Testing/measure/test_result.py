@@ -8,15 +8,32 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measure_phantoms import annulus
+from measure_phantoms import annulus, stack_of
 
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.case import SCAR, EcgUse, LgeStack, ScarResult, Storage, TimeGap
+from ScarSegECGLib.case import SCAR, EcgUse, ScarResult, TimeGap
+from ScarSegECGLib.facts import (
+    AnatomyNote,
+    Conduction,
+    Contrast,
+    Doubt,
+    EcgReason,
+    Fact,
+    Method,
+    Pattern,
+    ScarRemark,
+    ScarSource,
+    Shown,
+)
 from ScarSegECGLib.lge.slice_shift import SliceShifts, native_result
-from ScarSegECGLib.measure.result import counted, described, measured_again, scar_shown
+from ScarSegECGLib.measure.result import figures, measured_again
+from ScarSegECGLib.measure.rules import FoundScar
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML, rests_on_little, territory_table
+from ScarSegECGLib.wording import described
 
-NO_ECG = EcgUse(0.0, "ECG not used: none was given", TimeGap(None))
+NO_ECG = EcgUse(0.0, (Fact(EcgReason.NOT_GIVEN),), TimeGap(None))
+MANUAL = Method(ScarSource.MANUAL)
+TWO = Fact(Doubt.DIFFERENT_PATIENTS)
 
 
 def _case() -> ScarResult:
@@ -27,19 +44,25 @@ def _case() -> ScarResult:
     image += np.random.default_rng(0).normal(0, 8, image.shape)
     row, column = np.mgrid[: image.shape[1], : image.shape[2]] - 0.5 * np.array(image.shape[1:])[:, None, None]
     image[np.broadcast_to(np.hypot(row * 0.9 + 25.5, column * 0.9) < 2, image.shape)] = 100.0
-    matrix = np.diag([p.spacing[2], p.spacing[1], p.spacing[0], 1.0])
-    stack = LgeStack(image.astype(np.float32), matrix, Storage(), matrix, contrast="magnitude")
+    stack = stack_of(image, p.spacing)
     anatomy = partition(cavity, wall, None, stack.spacing)
-    figures = counted(stack, anatomy, scar, scar, scar, NO_ECG, "unknown", None)
-    labels, chance = figures.pop("labels"), scar.astype(np.float32)
-    return ScarResult(stack, None, NO_ECG, anatomy, labels, chance, chance, method="", **figures)
+    measured = figures(stack, anatomy, FoundScar(scar, MANUAL), scar, scar, NO_ECG)
+    chance = scar.astype(np.float32)
+    return ScarResult(
+        stack, None, NO_ECG, anatomy, scar_probability=chance, scar_probability_image_only=chance, **measured
+    )
 
 
 CASE = _case()
 
 
+def _again(case, anatomy, scar, *doubts) -> ScarResult:
+    found = FoundScar(scar, MANUAL, warnings=doubts)
+    return measured_again(case, anatomy, found, CASE.labels == SCAR, Conduction.UNKNOWN)
+
+
 def _with(scar: np.ndarray) -> ScarResult:
-    return measured_again(CASE, CASE.anatomy, scar, CASE.labels == SCAR, "manual", "unknown")
+    return _again(CASE, CASE.anatomy, scar)
 
 
 def _edited(slice_: int, row: int, column: int, radius: int, draw: bool) -> np.ndarray:
@@ -78,13 +101,13 @@ def test_the_deepest_stretch_is_never_less_deep_than_the_mean():
 
 def test_the_same_scar_gives_the_same_figures_and_the_dark_middle_is_its_mvo():
     again = _with(CASE.labels == SCAR)
-    assert replace(again, method=CASE.method, labels=CASE.labels).segments == CASE.segments
+    assert again.segments == CASE.segments
     assert (again.scar, again.mvo, again.cavity_ml) == (CASE.scar, CASE.mvo, CASE.cavity_ml)
     assert CASE.mvo is not None and CASE.mvo.ml == pytest.approx(10 * 8 * np.pi * 4 / 1000, rel=0.15)
 
 
 def test_warnings_follow_the_masks_and_keep_what_is_said_of_the_input():
-    told = replace(CASE, input_warnings=("Two patients?",), warnings=("Two patients?", *CASE.warnings))
+    told = replace(CASE, input_warnings=(TWO,), warnings=(TWO, *CASE.warnings))
     r, c = np.ogrid[: CASE.labels.shape[1], : CASE.labels.shape[2]]
     outside = np.zeros(CASE.labels.shape, bool)
     outside[3:6] = (np.hypot(r - 126, c - 92) < 4) & (CASE.anatomy.aha[3:6] > 0) & (c < 92)
@@ -92,25 +115,27 @@ def test_warnings_follow_the_masks_and_keep_what_is_said_of_the_input():
 
     quiet = replace(CASE.anatomy, notes=())
 
-    def warnings(mask: np.ndarray, anatomy=quiet, doubt="") -> tuple[str, ...]:
-        return measured_again(told, anatomy, mask, scar, "manual", "unknown", doubt).warnings
+    def warnings(mask: np.ndarray, anatomy=quiet, *doubts: Fact) -> tuple[Fact, ...]:
+        return _again(told, anatomy, mask, *doubts).warnings
 
-    assert warnings(scar) == ("Two patients?",)
+    assert warnings(scar) == (TWO,)
     (island,) = warnings(scar | outside)[1:]
-    assert island.startswith("1 epicardial scar island(s)") and "non-ischaemic" in island
-    assert warnings(scar, doubt="Too much.") == ("Two patients?", "Too much.")
-    unsure = replace(CASE.anatomy, notes=("RV insertions are uncertain (confidence 0.05): check them.",))
-    assert warnings(scar, unsure) == ("Two patients?", *unsure.notes)
-    harmless = replace(CASE.anatomy, notes=("Segment 17 is not imaged: the stack ends within the cavity.",))
-    assert warnings(scar, harmless) == ("Two patients?",)
-    few = replace(CASE.anatomy, notes=("Only 2 slice(s) between apex and base: not every third is imaged.",))
+    assert island.code is Doubt.UNUSUAL_SCAR and island["count"] == 1
+    assert (island["pattern"], island["remark"]) == (Pattern.EPICARDIAL, ScarRemark.NON_ISCHAEMIC)
+    low = Fact(Doubt.THRESHOLD_LOW, scar_percent=70.0, remote_percent=0.0, low=0, slices=10)
+    assert warnings(scar, quiet, low) == (TWO, low)
+    unsure = replace(CASE.anatomy, notes=(Fact(AnatomyNote.INSERTIONS_UNCERTAIN, slices=(), confidence=0.05),))
+    assert warnings(scar, unsure) == (TWO, *unsure.notes)
+    harmless = replace(CASE.anatomy, notes=(Fact(AnatomyNote.NO_APEX),))
+    assert warnings(scar, harmless) == (TWO,)
+    few = replace(CASE.anatomy, notes=(Fact(AnatomyNote.FEW_SLICES, count=2),))
     assert warnings(scar, few)[1:] == few.notes
 
 
 def test_the_parts_are_measured_with_the_scar_and_per_segment():
-    told_apart = replace(CASE, stack=replace(CASE.stack, contrast="psir"))
+    told_apart = replace(CASE, stack=replace(CASE.stack, contrast=Contrast.PSIR))
     scar = _edited(4, 98, 126, 8, False)
-    got = measured_again(told_apart, CASE.anatomy, scar, scar, "manual", "unknown")
+    got = _again(told_apart, CASE.anatomy, scar)
     parts = got.parts
     assert parts is not None and parts.mvo == got.mvo and parts.core and parts.grey and parts.rest
     assert np.array_equal(parts.labels > 0, got.labels == SCAR)
@@ -149,16 +174,17 @@ def test_a_maximum_that_rests_on_little_scar_is_told():
 @pytest.mark.parametrize(
     ("method", "amplitude", "shown", "whole"),
     [
-        ("network, p > 0.5", 0.4, "with ECG (investigational)", "network, p > 0.5; with ECG (investigational)"),
-        ("network, p > 0.5", 0.0, "image only", "network, p > 0.5; image only"),
-        ("network, image only, p > 0.5", 0.4, "image only", "network, image only, p > 0.5"),
-        ("remote mean + 3 SD", 0.4, "image only", "remote mean + 3 SD; image only"),
-        ("network, corrected by hand", 0.4, "corrected by hand", "network, corrected by hand"),
+        (Method(), 0.4, Shown.WITH_ECG, "network, p > 0.5; with ECG (investigational)"),
+        (Method(), 0.0, Shown.IMAGE_ONLY, "network, p > 0.5; image only"),
+        (Method(image_only=True), 0.4, Shown.IMAGE_ONLY, "network, image only, p > 0.5"),
+        (MANUAL, 0.4, Shown.IMAGE_ONLY, "manual contours; image only"),
+        (Method(corrected=True), 0.4, Shown.BY_HAND, "network, p > 0.5, corrected by hand"),
     ],
 )
 def test_which_scar_it_is_is_said_once(method, amplitude, shown, whole):
-    use = replace(NO_ECG, amplitude=amplitude)
-    assert (scar_shown(method, use), described(method, use)) == (shown, whole)
+    case = replace(CASE, method=method, ecg_use=replace(NO_ECG, amplitude=amplitude))
+    assert case.shown is shown and described(method, case.shown) == whole
+    assert len(repr(case).splitlines()) == 3 and case.table()[0]["number"] == 1
 
 
 def test_the_parts_go_back_to_where_the_slices_were_acquired():

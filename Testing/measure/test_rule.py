@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from measure_phantoms import annulus
+from measure_phantoms import annulus, by_rule, stack_of
 
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.case import LgeStack, Storage
-from ScarSegECGLib.measure.contours import measure_contours
-from ScarSegECGLib.measure.grey_zone import grey_zone
+from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO
+from ScarSegECGLib.facts import Contrast
+from ScarSegECGLib.measure.measurements import MeasureOptions, measure
 from ScarSegECGLib.measure.mvo import mvo_within
-from ScarSegECGLib.measure.rule import scar_by_rule
+from ScarSegECGLib.measure.parts import scar_parts
+from ScarSegECGLib.measure.rules import ThresholdRule, find_scar
 
 
 def sector(start, stop, low, high):
@@ -33,38 +34,42 @@ def infarct():
 
 def test_the_rule_counts_enclosed_mvo_in_and_says_so(infarct) -> None:
     p, core, image = infarct
-    found = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=5)
-    assert (found.mvo & core).sum() > 0.95 * core.sum()
+    found = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=5)
+    assert (found.mask & core).sum() > 0.95 * core.sum()
     assert found.mask[p.scar].mean() > 0.98
-    assert "enclosed MVO counted in" in found.described and "darkest" in found.described
+    assert "enclosed MVO counted in" in found.method and "darkest" in found.remote
     assert found.warning == ""
+
+
+def _anatomy(p):
+    return partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
+
+
+def _parts_ml(measured):
+    parts = measured.parts
+    return tuple(part and part.ml for part in (parts.core, parts.grey, parts.rest, parts.mvo))
 
 
 def test_measure_and_the_rule_give_one_number(infarct) -> None:
     p, _, image = infarct
-    matrix = np.diag([p.spacing[2], p.spacing[1], p.spacing[0], 1.0])
-    stack = LgeStack(image, matrix, Storage(), matrix, contrast="magnitude")
-    labels = (p.cavity + 2 * p.myocardium).astype(np.uint8)
-    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=(120.0, 240.0))
-    measured = measure_contours(stack, labels, anatomy, "n_sd", n_sd=5, smallest_island_ml=0.1)
-    found = scar_by_rule(
-        stack.voxels, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=5, smallest_island_ml=0.1, contrast="magnitude"
-    )
+    stack = stack_of(image, p.spacing)
+    rule = ThresholdRule("n_sd", n_sd=5)
+    measured, found = measure(stack, _anatomy(p), rule), find_scar(stack, p.cavity, p.myocardium, rule)
     assert np.array_equal(found.mask, measured.mask)
-    assert (found.method, found.remote) == (measured.method, measured.remote)
+    assert found.method == measured.method
+    assert measure(stack, _anatomy(p), found).scar == measured.scar
     dark = mvo_within(stack.voxels, p.cavity, p.myocardium, p.spacing, found.mask)
-    assert measured.mvo_ml == pytest.approx(dark.sum() * stack.voxel_ml) and measured.mvo_ml > 0
-    parts = (measured.core_ml, measured.grey_ml, measured.mvo_ml, measured.rest_ml)
-    assert sum(parts) == pytest.approx(measured.scar.ml)
+    assert measured.parts.mvo.ml == pytest.approx(dark.sum() * stack.voxel_ml) and measured.parts.mvo.ml > 0
+    assert sum(_parts_ml(measured)) == pytest.approx(measured.scar.ml)
 
 
 def test_a_limit_in_healthy_myocardium_is_warned_of(infarct) -> None:
     p, _, image = infarct
     signed = image + 1000  # a PSIR-like offset, read as magnitude: half of the maximum lies below all of the wall
-    found = scar_by_rule(signed, p.cavity, p.myocardium, p.spacing, "fwhm", contrast="magnitude")
+    found = by_rule(signed, p.cavity, p.myocardium, p.spacing, "fwhm", contrast="magnitude")
     assert found.mask.sum() == p.myocardium.sum()
     assert "100 % of the LV" in found.warning and "remote" in found.warning and "contrast" in found.warning
-    right = scar_by_rule(signed, p.cavity, p.myocardium, p.spacing, "fwhm", contrast="psir")
+    right = by_rule(signed, p.cavity, p.myocardium, p.spacing, "fwhm", contrast="psir")
     assert right.warning == ""
 
 
@@ -75,8 +80,8 @@ def test_mvo_of_a_scar_from_anywhere(infarct) -> None:
     assert not mvo_within(image, p.cavity, p.myocardium, p.spacing, p.scar & ~core)[core].any()
     assert not mvo_within(image, p.cavity, p.myocardium, p.spacing, p.scar & False).any()
     # What the DICOM objects call MVO: dark scar that core and grey zone enclose.
-    zones = grey_zone(image, p.cavity, p.myocardium, p.spacing, scar=p.scar, contrast="magnitude")
-    assert not (found & (zones.core | zones.grey)).any()
+    parts = scar_parts(stack_of(image, p.spacing), p.cavity, p.myocardium, p.scar).labels
+    assert (parts[found] == PART_MVO).all() and not np.isin(parts[found], (PART_CORE, PART_GREY)).any()
 
 
 def test_a_grey_zone_without_room_is_unknown_not_zero(infarct) -> None:
@@ -84,18 +89,16 @@ def test_a_grey_zone_without_room_is_unknown_not_zero(infarct) -> None:
     noisy = image.copy()
     noisy[p.myocardium & ~p.scar] = np.random.default_rng(1).normal(100, 30, (p.myocardium & ~p.scar).sum())
     noisy[p.scar] = 170  # half of it lies below remote + 2 SD
-    matrix = np.diag([p.spacing[2], p.spacing[1], p.spacing[0], 1.0])
-    stack = LgeStack(noisy.astype(np.float32), matrix, Storage(), matrix, contrast="magnitude")
-    labels = (p.cavity + 2 * p.myocardium + p.scar).astype(np.uint8)
-    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=(120.0, 240.0))
-    zones = grey_zone(stack.voxels, p.cavity, p.myocardium, p.spacing, scar=p.scar)
-    assert not zones.told_apart[zones.scarred].any()
-    measured = measure_contours(stack, labels, anatomy, "manual")
-    assert measured.grey_ml is None and measured.core_ml is not None
-    lost = int(zones.scarred.sum())
-    assert f"in {lost} of {lost} slices" in measured.grey_remark
-    known = measure_contours(replace(stack, voxels=image), labels, anatomy, "manual")
-    assert known.grey_ml is not None and known.grey_remark == ""
+    stack, manual = stack_of(noisy, p.spacing), MeasureOptions(mvo=p.scar & False)
+    measured = measure(stack, _anatomy(p), p.scar, manual)
+    assert measured.parts.grey is None and measured.parts.core is not None
+    lost = int(p.scar.any(axis=(1, 2)).sum())
+    assert measured.parts.remark is not None and (measured.parts.remark["lost"], measured.parts.remark["among"]) == (
+        lost,
+        lost,
+    )
+    known = measure(replace(stack, voxels=image), _anatomy(p), p.scar, manual)
+    assert known.parts.grey is not None and known.parts.remark is None
 
 
 def ring_with_core(radius: int = 4):
@@ -119,10 +122,10 @@ def test_an_island_counts_with_the_mvo_that_it_alone_encloses() -> None:
     ring_ml, whole_ml = plane.sum() * voxel_ml, (plane.sum() + core.sum()) * voxel_ml
     assert ring_ml < 0.5 < whole_ml
     words = {"n_sd": 6, "contrast": "magnitude"}
-    found = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", smallest_island_ml=0.5, **words)
-    assert found.mask.sum() * voxel_ml == pytest.approx(whole_ml) and np.array_equal(found.mvo, core)
-    above = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", smallest_island_ml=whole_ml + 0.01, **words)
-    assert not above.mask.any() and not above.mvo.any()
+    found = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", smallest_island_ml=0.5, **words)
+    assert found.mask.sum() * voxel_ml == pytest.approx(whole_ml) and found.mask[core].all()
+    above = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", smallest_island_ml=whole_ml + 0.01, **words)
+    assert not above.mask.any()
 
 
 def test_specks_do_not_become_an_island_by_the_gap_between_them() -> None:
@@ -131,10 +134,10 @@ def test_specks_do_not_become_an_island_by_the_gap_between_them() -> None:
     _, rows, columns = image.shape
     for column in (24, 26):
         image[1, rows // 2 : rows // 2 + 3, columns // 2 + column] = 200
-    found = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=6, contrast="magnitude")
-    assert found.mvo.sum() > 0 and found.mask.sum() > 6
+    found = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=6, contrast="magnitude")
+    assert found.mask.sum() > 6
     least = float(np.prod(p.spacing)) / 1000 * 3.5  # more than one speck, less than the two together
-    alone = scar_by_rule(
+    alone = by_rule(
         *(image, p.cavity, p.myocardium, p.spacing, "n_sd"), n_sd=6, contrast="magnitude", smallest_island_ml=least
     )
     assert not alone.mask.any()
@@ -142,12 +145,9 @@ def test_specks_do_not_become_an_island_by_the_gap_between_them() -> None:
 
 def test_without_scar_its_parts_are_none_of_it(infarct) -> None:
     p, _, image = infarct
-    matrix = np.diag([p.spacing[2], p.spacing[1], p.spacing[0], 1.0])
-    stack = LgeStack(image, matrix, Storage(), matrix, contrast="magnitude")
-    labels = (p.cavity + 2 * p.myocardium).astype(np.uint8)
-    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=(120.0, 240.0))
-    measured = measure_contours(stack, labels, anatomy, "manual")
-    assert (measured.core_ml, measured.grey_ml, measured.rest_ml, measured.mvo_ml) == (0, 0, 0, 0)
-    assert measured.core_rule and measured.grey_remark == ""
-    unknown = measure_contours(replace(stack, contrast="unknown"), labels, anatomy, "manual")
-    assert (unknown.core_ml, unknown.grey_ml, unknown.rest_ml, unknown.mvo_ml) == (None, None, None, 0)
+    stack, nothing = stack_of(image, p.spacing), p.scar & False
+    measured = measure(stack, _anatomy(p), nothing)
+    assert _parts_ml(measured) == (0, 0, 0, 0)
+    assert measured.parts.rule is not None and measured.parts.remark is None
+    unknown = measure(replace(stack, contrast=Contrast.UNKNOWN), _anatomy(p), nothing)
+    assert _parts_ml(unknown) == (None, None, None, 0)

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from measure_phantoms import annulus
 
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, LgeStack, ScarParts, Storage
+from ScarSegECGLib.facts import Contrast, Fact, PartsRemark
 from ScarSegECGLib.measure.mvo import mvo_within
-from ScarSegECGLib.measure.scar_parts import CONTRAST_UNKNOWN, scar_parts
+from ScarSegECGLib.measure.parts import scar_parts
+from ScarSegECGLib.wording import words
 
 P = annulus(slices=6)
 
@@ -23,7 +25,7 @@ def stack(contrast="magnitude", seed: int = 0, scar_level: float = 100.0) -> Lge
     z, row, column = np.nonzero(P.scar)
     image[z, row, column] += np.where(column < np.median(column), scar_level, 0.35 * scar_level)
     matrix = np.diag([*P.spacing[::-1], 1.0])
-    return LgeStack(image.astype(np.float32), matrix, Storage(), matrix, contrast=contrast)
+    return LgeStack(image.astype(np.float32), matrix, Storage(), matrix, contrast=Contrast(contrast))
 
 
 def ml(parts: ScarParts, kind: int) -> float:
@@ -45,8 +47,9 @@ def test_the_parts_add_up_to_the_scar_and_fill_it(seed, contrast, level) -> None
         if burden:
             assert burden.grams == pytest.approx(1.05 * burden.ml)
             assert burden.percent_of_lv == pytest.approx(100 * (got.labels == kind).sum() / P.myocardium.sum())
-    assert "remote region found automatically" in got.rule and contrast in got.rule
-    assert (got.grey is None) == (got.remark != "" and not (got.labels == PART_GREY).any() and "6 of 6" in got.remark)
+    assert "remote region found automatically" in words(got.rule) and contrast in words(got.rule)
+    assert (got.grey is None) == (got.remark is not None and got.remark["lost"] == 6)
+    assert got.grey is not None or not (got.labels == PART_GREY).any()
 
 
 def test_mvo_is_the_one_found_everywhere() -> None:
@@ -60,20 +63,21 @@ def test_mvo_is_the_one_found_everywhere() -> None:
 
 def test_drawn_mvo_counts_and_only_in_the_scar() -> None:
     drawn = P.cavity | (P.scar & (np.arange(len(P.scar)) == 2)[:, None, None])
-    got = scar_parts(stack(), P.cavity, P.myocardium, P.scar, drawn_mvo=drawn)
+    got = scar_parts(stack(), P.cavity, P.myocardium, P.scar, mvo=drawn)
     assert np.array_equal((got.labels == PART_MVO)[2], P.scar[2]) and not got.labels[P.cavity].any()
 
 
 def test_unknown_contrast_is_said_and_mvo_still_found() -> None:
     got = scar_parts(stack("unknown"), P.cavity, P.myocardium, P.scar)
-    assert (got.core, got.grey, got.rest, got.rule) == (None, None, None, "") and got.remark == CONTRAST_UNKNOWN
+    assert (got.core, got.grey, got.rest, got.rule) == (None, None, None, None)
+    assert got.remark == Fact(PartsRemark.CONTRAST_UNKNOWN)
     assert set(np.unique(got.labels)) <= {0, PART_MVO} and got.mvo.ml == pytest.approx(ml(got, PART_MVO))
 
 
 @pytest.mark.parametrize("wall", [P.myocardium, P.myocardium & False], ids=["no scar", "no wall"])
 def test_no_scar_is_nought_and_no_riddle(wall) -> None:
     got = scar_parts(stack(), P.cavity, wall, P.scar & False)
-    assert not got.labels.any() and got.remark == ""
+    assert not got.labels.any() and got.remark is None
     assert got.core and got.grey and got.rest and got.core.ml == got.grey.ml == got.rest.ml == got.mvo.ml == 0
 
 
@@ -81,4 +85,4 @@ def test_a_grey_zone_without_room_is_not_nought() -> None:
     """Scar so pale that half its maximum lies below remote + 2 SD."""
     image = stack(scar_level=12.0)
     got = scar_parts(image, P.cavity, P.myocardium, P.scar)
-    assert got.grey is None and "not determinable" in got.remark and got.rest and got.rest.ml > 0
+    assert got.grey is None and "not determinable" in words(got.remark) and got.rest and got.rest.ml > 0

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measure_phantoms import Phantom, annulus
+from measure_phantoms import Phantom, annulus, by_rule, stack_of
 
-from ScarSegECGLib.case import LgeStack, Storage
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import RemoteRegion, RemoteSource
 from ScarSegECGLib.measure.compare import compare_methods
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.remote import remote_doubts, remote_myocardium
-from ScarSegECGLib.measure.rule import scar_by_rule
-from ScarSegECGLib.measure.threshold import METHODS, mixture_threshold, otsu_threshold, segment_scar
+from ScarSegECGLib.measure.rules import RULES, mixture_threshold, otsu_threshold
+from ScarSegECGLib.wording import all_words, words
 
 
 def _image(p: Phantom, remote=50.0, scar=160.0, blood=140.0, noise=8.0, offset=0.0, seed=0):
@@ -30,10 +30,10 @@ def _dice(a, b):
     return 2 * np.count_nonzero(a & b) / (np.count_nonzero(a) + np.count_nonzero(b))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", RULES)
 def test_every_rule_finds_a_clear_scar(method):
     p = annulus(depth=(0.0, 0.7), start_deg=20, stop_deg=150)
-    found = segment_scar(_image(p), p.cavity, p.myocardium, p.spacing, method, n_sd=4)
+    found = by_rule(_image(p), p.cavity, p.myocardium, p.spacing, method, n_sd=4)
     assert _dice(found.mask, p.scar) > 0.9
     assert not (found.mask & ~p.myocardium).any()
     assert found.mask.dtype == bool and len(found.thresholds) == len(p.scar)
@@ -41,22 +41,22 @@ def test_every_rule_finds_a_clear_scar(method):
     assert "contrast magnitude" in found.method and "per slice" in found.method
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", RULES)
 @given(gain=st.floats(0.2, 30), seed=st.integers(0, 9))
 @settings(max_examples=6, deadline=None)
 def test_brightness_scale_does_not_matter(method, gain, seed):
     p = annulus(slices=2, depth=(0.0, 0.7))
     image = _image(p, seed=seed)
-    one = segment_scar(image, p.cavity, p.myocardium, p.spacing, method, n_sd=3).mask
-    two = segment_scar((image * gain).astype(np.float32), p.cavity, p.myocardium, p.spacing, method, n_sd=3).mask
+    one = by_rule(image, p.cavity, p.myocardium, p.spacing, method, n_sd=3).mask
+    two = by_rule((image * gain).astype(np.float32), p.cavity, p.myocardium, p.spacing, method, n_sd=3).mask
     assert np.count_nonzero(one != two) <= 0.005 * np.count_nonzero(p.myocardium)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", RULES)
 def test_an_offset_does_not_matter_in_a_psir_image(method):
     p = annulus(depth=(0.0, 0.7))
-    plain = segment_scar(_image(p), p.cavity, p.myocardium, p.spacing, method, n_sd=3, contrast="psir").mask
-    moved = segment_scar(_image(p, offset=-2000), p.cavity, p.myocardium, p.spacing, method, n_sd=3, contrast="psir")
+    plain = by_rule(_image(p), p.cavity, p.myocardium, p.spacing, method, n_sd=3, contrast="psir").mask
+    moved = by_rule(_image(p, offset=-2000), p.cavity, p.myocardium, p.spacing, method, n_sd=3, contrast="psir")
     assert np.count_nonzero(plain != moved.mask) <= 0.005 * np.count_nonzero(p.myocardium)
 
 
@@ -64,23 +64,23 @@ def test_magnitude_and_psir_never_share_a_default():
     p = annulus()
     image = _image(p, offset=300)
     inputs = image, p.cavity, p.myocardium, p.spacing
-    halves = [segment_scar(*inputs, "fwhm", contrast=c) for c in ("magnitude", "psir")]
+    halves = [by_rule(*inputs, "fwhm", contrast=c) for c in ("magnitude", "psir")]
     assert halves[0].thresholds != halves[1].thresholds
     assert "half of the maximum" in halves[0].method and "half-way from remote" in halves[1].method
-    assert "3 SD" in segment_scar(*inputs, "n_sd", contrast="magnitude").method
+    assert "3 SD" in by_rule(*inputs, "n_sd", contrast="magnitude").method
     for contrast in ("psir", "unknown"):
         with pytest.raises(InputError, match="no default"):
-            segment_scar(*inputs, "n_sd", contrast=contrast)
-        assert "4 SD" in segment_scar(*inputs, "n_sd", n_sd=4, contrast=contrast).method
+            by_rule(*inputs, "n_sd", contrast=contrast)
+        assert "4 SD" in by_rule(*inputs, "n_sd", n_sd=4, contrast=contrast).method
     with pytest.raises(InputError, match="contrast unknown"):
-        segment_scar(*inputs, "fwhm", contrast="unknown")
+        by_rule(*inputs, "fwhm", contrast="unknown")
 
 
 def test_n_sd_is_mean_plus_n_standard_deviations_of_the_readers_region():
     p = annulus()
     image = _image(p)
     region = p.myocardium & (p.aha == 4)
-    found = segment_scar(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=5, remote=region)
+    found = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=5, remote=region)
     values = image[1][region[1]].astype(float)
     assert found.thresholds[1] == pytest.approx(values.mean() + 5 * values.std(), rel=1e-6)
     assert "reader" in found.remote
@@ -90,7 +90,7 @@ def test_fwhm_of_a_region_uses_its_maximum():
     p = annulus()
     image = _image(p, noise=0)
     image[:, :, :] = np.where(p.aha == 4, 100, image)
-    found = segment_scar(image, p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=p.aha == 4)
+    found = by_rule(image, p.cavity, p.myocardium, p.spacing, "fwhm", peak_region=p.aha == 4)
     assert found.thresholds[0] == pytest.approx(50)
 
 
@@ -103,14 +103,14 @@ def test_fwhm_of_a_region_in_one_slice_judges_all_slices(contrast, per):
     region = p.scar.copy()
     region[[0, 1, 3]] = False
     words = {"per": per, "contrast": contrast}
-    found = segment_scar(image, p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=region, **words)
+    found = by_rule(image, p.cavity, p.myocardium, p.spacing, "fwhm", peak_region=region, **words)
     foot = remote_myocardium(image, p.cavity, p.myocardium, p.spacing, per=per).mean * (contrast == "psir")
     assert found.thresholds == pytest.approx((foot + image[region].max()) / 2)
     assert found.mask.any(axis=(1, 2)).all() and _dice(found.mask, p.scar) > 0.98
     assert ("in 1 of 4 slices (the other 3 take its pooled maximum)" in found.method) == (per == "slice")
-    told = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=region, **words)
+    told = by_rule(image, p.cavity, p.myocardium, p.spacing, "fwhm", peak_region=region, **words)
     assert ("The region of FWHM lies in 1 of 4 slices" in told.warning) == (per == "slice")
-    every = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=p.scar, **words)
+    every = by_rule(image, p.cavity, p.myocardium, p.spacing, "fwhm", peak_region=p.scar, **words)
     assert every.warning == "" and "pooled" not in every.method
 
 
@@ -120,7 +120,7 @@ def test_a_few_voxels_of_a_drawn_region_are_enough_for_their_slice():
     region = np.zeros_like(p.scar)
     for z in range(4):
         region[z][tuple(np.argwhere(p.scar[z])[:3].T)] = True
-    found = segment_scar(image, p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=region)
+    found = by_rule(image, p.cavity, p.myocardium, p.spacing, "fwhm", peak_region=region)
     assert found.thresholds == pytest.approx([80, 160, 320, 640])
 
 
@@ -129,15 +129,14 @@ def test_a_region_of_fwhm_outside_the_wall_is_refused(where):
     p = annulus()
     region = p.cavity if where == "cavity" else np.zeros_like(p.cavity)
     with pytest.raises(InputError, match="region of FWHM has no voxel"):
-        segment_scar(_image(p), p.cavity, p.myocardium, p.spacing, "fwhm", fwhm_region=region)
+        by_rule(_image(p), p.cavity, p.myocardium, p.spacing, "fwhm", peak_region=region)
 
 
 def test_half_of_the_maximum_of_a_magnitude_image_needs_no_remote_region():
     p = annulus()
     inputs = _image(p), p.cavity, p.myocardium, p.spacing
-    named = [segment_scar(*inputs, "fwhm", contrast=contrast, remote=p.aha == 4) for contrast in ("magnitude", "psir")]
-    assert named[0].remote == "not used" and "drawn by the reader" in named[1].remote
-    assert named[0].described == named[0].method
+    named = [by_rule(*inputs, "fwhm", contrast=contrast, remote=p.aha == 4) for contrast in ("magnitude", "psir")]
+    assert named[0].remote == "" and "drawn by the reader" in named[1].remote
 
 
 def test_slices_without_a_remote_region_are_counted_and_warned_of():
@@ -145,13 +144,13 @@ def test_slices_without_a_remote_region_are_counted_and_warned_of():
     image = _image(p) * np.array([1, 2, 0.5, 1], dtype=np.float32)[:, None, None]
     region = p.aha == 4
     region[[0, 1, 3]] = False
-    found = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3, remote=region)
+    found = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3, remote=region)
     assert "in 1 of 4 slices (the other 3 take its pooled mean and SD)" in found.remote
     assert "lies in 1 of 4 slices: the other 3 are judged by its pooled mean and SD" in found.warning
     assert len(set(found.thresholds)) == 1
-    whole = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3, remote=p.aha == 4)
+    whole = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3, remote=p.aha == 4)
     assert whole.warning == "" and whole.remote == "remote region drawn by the reader"
-    at_once = scar_by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3, remote=region, per="stack")
+    at_once = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3, remote=region, per="stack")
     assert "of 4 slices" not in at_once.remote + at_once.warning
 
 
@@ -160,37 +159,41 @@ def test_a_remote_region_found_before_says_the_same_and_has_a_name():
     inputs = _image(p), p.cavity, p.myocardium, p.spacing
     region = p.aha == 4
     region[0] = False
-    before = remote_myocardium(*inputs, region, name="segments 4, 10")
-    assert before.description.startswith("remote region segments 4, 10, in 3 of 4 slices") and before.chosen
+    named = RemoteRegion(RemoteSource.SEGMENTS, (4, 10))
+    before = remote_myocardium(*inputs, region, of=named)
+    assert before.region == replace(named, held=3, shown=4) and before.chosen
+    assert words(before.region).startswith("remote region segments 4, 10, chosen by the reader, in 3 of 4 slices")
     again = remote_myocardium(*inputs, before)
-    assert again.description == before.description and again.mean == pytest.approx(before.mean)
+    assert again.region == before.region and again.mean == pytest.approx(before.mean)
     part = before[1:, :, :]
-    assert part.chosen and part.source == before.source
+    assert part.chosen
     later = remote_myocardium(*(a[1:] for a in inputs[:3]), p.spacing, part)
-    assert later.description == "remote region segments 4, 10"
+    assert words(later.region) == "remote region segments 4, 10, chosen by the reader"
 
 
 def test_a_remote_region_in_scar_is_doubted_and_one_in_healthy_wall_is_not():
     p = annulus(depth=(0.0, 0.5), start_deg=60, stop_deg=120)
     inputs = _image(p), p.cavity, p.myocardium, p.spacing
     for segment, doubted in ((1, True), (3, False), (4, False), (6, False)):
-        chosen = remote_myocardium(*inputs, p.aha == segment, name=f"segments {segment}")
-        said = remote_doubts(*inputs, chosen, drawn_scar=p.scar)
+        named = RemoteRegion(RemoteSource.SEGMENTS, (segment,))
+        chosen = remote_myocardium(*inputs, p.aha == segment, of=named)
+        said = all_words(remote_doubts(*inputs, chosen, drawn_scar=p.scar))
         assert any("does not look like healthy myocardium" in sentence for sentence in said) == doubted
         assert any("is drawn as scar in the labels" in sentence for sentence in said) == doubted
-        assert all(f"(segments {segment})" in sentence for sentence in said)
-    found = scar_by_rule(*inputs, "n_sd", n_sd=5, remote=p.aha == 1)
+        assert all(f"(segments {segment}, chosen" in sentence for sentence in said)
+    found = by_rule(*inputs, "n_sd", n_sd=5, remote=p.aha == 1)
     assert "does not look like healthy" in found.warning and found.mask.sum() < 0.1 * p.scar.sum()
     automatic = remote_myocardium(*inputs)
     assert remote_doubts(*inputs, automatic, drawn_scar=p.scar) == ()
-    assert "automatically" in remote_doubts(*inputs, automatic, drawn_scar=automatic.mask)[0]
+    (doubt,) = remote_doubts(*inputs, automatic, drawn_scar=automatic.mask)
+    assert "automatically" in words(doubt)
 
 
 def test_one_threshold_for_the_stack_against_one_per_slice():
     p = annulus(depth=(0.0, 0.7))
     image = _image(p) * np.array([1, 2, 4, 8], dtype=np.float32)[:, None, None]
-    each = segment_scar(image, p.cavity, p.myocardium, p.spacing, "otsu")
-    one = segment_scar(image, p.cavity, p.myocardium, p.spacing, "otsu", per="stack")
+    each = by_rule(image, p.cavity, p.myocardium, p.spacing, "otsu")
+    one = by_rule(image, p.cavity, p.myocardium, p.spacing, "otsu", per="stack")
     assert len(set(one.thresholds)) == 1
     assert _dice(each.mask, p.scar) > 0.95 > _dice(one.mask, p.scar)
 
@@ -207,16 +210,16 @@ def test_slices_without_wall_have_no_threshold_and_no_scar():
     p = annulus()
     wall, cavity = p.myocardium.copy(), p.cavity.copy()
     wall[0] = cavity[0] = False
-    for method in METHODS:
-        found = segment_scar(_image(p), cavity, wall, p.spacing, method, n_sd=3)
+    for method in RULES:
+        found = by_rule(_image(p), cavity, wall, p.spacing, method, n_sd=3)
         assert found.thresholds[0] is None and found.thresholds[1] is not None
         assert not found.mask[0].any()
 
 
 def test_a_wall_without_any_cavity_still_works():
     p = annulus(inner=0.0, outer=12.0, depth=(0.0, 1.01))
-    for method in METHODS:
-        found = segment_scar(_image(p), p.cavity, p.myocardium, p.spacing, method, n_sd=3)
+    for method in RULES:
+        found = by_rule(_image(p), p.cavity, p.myocardium, p.spacing, method, n_sd=3)
         assert not (found.mask & ~p.myocardium).any()
         assert all(level is not None and np.isfinite(level) for level in found.thresholds)
 
@@ -224,18 +227,18 @@ def test_a_wall_without_any_cavity_still_works():
 def test_bad_requests_are_refused_in_one_line():
     p = annulus(slices=1)
     image = _image(p)
-    for words in (
-        {"method": "magic"},
-        {"method": "n_sd", "n_sd": 9},
-        {"method": "otsu", "per": "patient"},
-        {"method": "n_sd", "remote": p.cavity},
-        {"method": "n_sd", "remote": p.cavity[:, :-1]},
+    for asked in (
+        {"source": "magic"},
+        {"source": "n_sd", "n_sd": 9},
+        {"source": "otsu", "per": "patient"},
+        {"source": "n_sd", "remote": p.cavity},
+        {"source": "n_sd", "remote": p.cavity[:, :-1]},
     ):
         with pytest.raises(InputError) as caught:
-            segment_scar(image, p.cavity, p.myocardium, p.spacing, **words)
+            by_rule(image, p.cavity, p.myocardium, p.spacing, **asked)
         assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="no myocardium"):
-        segment_scar(image, p.cavity, p.cavity & False, p.spacing, "otsu")
+        by_rule(image, p.cavity, p.cavity & False, p.spacing, "otsu")
 
 
 def test_otsu_and_mixture_split_two_known_populations():
@@ -254,16 +257,14 @@ def test_ewa_counts_the_dark_core_and_ignores_blood_in_the_border():
     image[core] = 55
     rim = p.myocardium & np.roll(p.cavity, 1, axis=2)
     image[rim & ~p.scar] = 110
-    ours = segment_scar(image, p.cavity, p.myocardium, p.spacing, "ewa")
-    simple = segment_scar(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3)
+    ours = by_rule(image, p.cavity, p.myocardium, p.spacing, "ewa")
+    simple = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=3)
     assert _dice(ours.mask, p.scar) > 0.9 > _dice(simple.mask, p.scar)
     assert ours.mask[core].mean() > 0.95
 
 
 def _case(p, image) -> ExpertCase:
-    matrix = np.diag([p.spacing[2], p.spacing[1], p.spacing[0], 1.0])
-    labels = (p.cavity + 2 * p.myocardium + p.scar).astype(np.uint8)
-    return ExpertCase("", LgeStack(image.astype(np.float32), matrix, Storage(), matrix, contrast="magnitude"), labels)
+    return ExpertCase("", stack_of(image, p.spacing), (p.cavity + 2 * p.myocardium + p.scar).astype(np.uint8))
 
 
 def test_comparison_orders_the_rules_and_pairs_them_by_case():
@@ -283,6 +284,6 @@ def test_comparison_orders_the_rules_and_pairs_them_by_case():
     assert best.mean_dice == pytest.approx(np.mean([d for d in best.dice[:4] if d is not None]))
     assert best.scarred == 4 and best.false_scar > 0
     assert all(s.mean_bias == pytest.approx(np.mean(s.bias_percent_lv[:4])) for s in scores)
-    assert all("contrast magnitude" in s.described for s in scores)
-    assert "3 SD" in next(s.described for s in scores if s.name == "3 SD")
+    assert all("contrast magnitude" in words(s.method) for s in scores)
+    assert "3 SD" in next(words(s.method) for s in scores if s.name == "3 SD")
     assert compare_methods([]) == ()
