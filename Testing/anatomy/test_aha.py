@@ -156,7 +156,7 @@ def test_notes_say_what_was_assumed():
     notes = " ".join(_said(p.cavity, p.myocardium, None, p.spacing, orientation_known=False))
     assert "no orientation" in notes and "120 and 240" in notes and "Segment 17 is not imaged" in notes
     sure = partition(p.cavity, p.myocardium, p.image, p.spacing)
-    assert "RV insertions" not in " ".join(sure.notes) and sure.insertion_confidence.min() > 0.5
+    assert "RV insertions" not in " ".join(all_words(sure.notes)) and sure.insertion_confidence.min() > 0.5
 
 
 def test_slices_whose_insertions_are_uncertain_are_named():
