@@ -12,8 +12,11 @@ from typing import Any
 class Word(str, Enum):
     """One of a closed list; equal to, and written into files as, its value."""
 
-    __str__ = str.__str__
-    __format__ = str.__format__
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, how: str) -> str:
+        return format(str(self.value), how)
 
 
 class Contrast(Word):

@@ -30,7 +30,18 @@ from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError, NoLeftVentricle
-from ScarSegECGLib.facts import LGE_DOUBTS, Conduction, Contrast, Division, Doubt, EcgReason, Fact, LgeNote, Method, ScarSource
+from ScarSegECGLib.facts import (
+    LGE_DOUBTS,
+    Conduction,
+    Contrast,
+    Division,
+    Doubt,
+    EcgReason,
+    Fact,
+    LgeNote,
+    Method,
+    ScarSource,
+)
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
 from ScarSegECGLib.measure.ecg_extent import both_movements, movement_to_extent, never_erasing
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
@@ -40,7 +51,6 @@ from ScarSegECGLib.measure.scar_probability import EWA_SHARE, SCAR_ABOVE, bright
 from ScarSegECGLib.network.amplitude import decide
 from ScarSegECGLib.network.locate import NOT_FOUND
 from ScarSegECGLib.network.session import ImageEvidence, Session
-
 
 Progress = Callable[[float, str], None]
 

@@ -57,30 +57,46 @@ _FROM_APEX = "counted from the apex"
 _UNCERTAIN = "RV insertions are uncertain"
 _ORIENTATION = "right ventricle on the image left and anterior wall up are assumed."
 
-_TEXTS: dict[Word | Code, str] = {
-    Contrast.MAGNITUDE: "magnitude",
-    Contrast.PSIR: "phase-sensitive (PSIR)",
-    Contrast.UNKNOWN: "of unknown reconstruction",
-    Conduction.NORMAL: "normal",
-    Conduction.RBBB: "right bundle branch block",
-    Conduction.LBBB: "left bundle branch block",
-    Conduction.LAFB: "left anterior fascicular block",
-    Conduction.LVH: "voltage criteria of LV hypertrophy",
-    Conduction.PACED: "paced",
-    Conduction.UNKNOWN: "unknown",
-    Agreement.AGREE: "agree",
-    Agreement.DISAGREE: "disagree",
-    Agreement.CANNOT_TELL: "ECG cannot tell",
-    Shown.WITH_ECG: INVESTIGATIONAL,
-    Shown.IMAGE_ONLY: "image only",
-    Shown.BY_HAND: "corrected by hand",
-    Grade.GOOD: "nothing speaks against the result",
-    Grade.CHECK: "check the result on the images",
-    Grade.DO_NOT_USE: "do not use the result",
-    ScarSource.OTSU: "Otsu",
-    ScarSource.MIXTURE: "two-Gaussian mixture",
-    ScarSource.EWA: "expectation maximisation with neighbour, depth and partial-volume weights (MVO counted)",
-    ScarSource.MANUAL: "manual contours",
+# Words of two lists may be equal as text, so that each list has its own.
+_WORDS: dict[type[Word], dict[Any, str]] = {
+    Contrast: {
+        Contrast.MAGNITUDE: "magnitude",
+        Contrast.PSIR: "phase-sensitive (PSIR)",
+        Contrast.UNKNOWN: "of unknown reconstruction",
+    },
+    Conduction: {
+        Conduction.NORMAL: "normal",
+        Conduction.RBBB: "right bundle branch block",
+        Conduction.LBBB: "left bundle branch block",
+        Conduction.LAFB: "left anterior fascicular block",
+        Conduction.LVH: "voltage criteria of LV hypertrophy",
+        Conduction.PACED: "paced",
+        Conduction.UNKNOWN: "unknown",
+    },
+    Agreement: {
+        Agreement.AGREE: "agree",
+        Agreement.DISAGREE: "disagree",
+        Agreement.CANNOT_TELL: "ECG cannot tell",
+    },
+    Shown: {
+        Shown.WITH_ECG: INVESTIGATIONAL,
+        Shown.IMAGE_ONLY: "image only",
+        Shown.BY_HAND: "corrected by hand",
+    },
+    Grade: {
+        Grade.GOOD: "nothing speaks against the result",
+        Grade.CHECK: "check the result on the images",
+        Grade.DO_NOT_USE: "do not use the result",
+    },
+    ScarSource: {
+        ScarSource.OTSU: "Otsu",
+        ScarSource.MIXTURE: "two-Gaussian mixture",
+        ScarSource.EWA: "expectation maximisation with neighbour, depth and partial-volume weights (MVO counted)",
+        ScarSource.MANUAL: "manual contours",
+    },
+}
+
+_TEXTS: dict[Code, str] = {
     # time between ECG and MRI
     GapProblem.NO_ECG_DATE: "ECG date missing",
     GapProblem.NO_MRI_DATE: "MRI date missing",
@@ -246,7 +262,7 @@ def all_words(facts: Iterable[Any], tr: Translate = _as_is) -> tuple[str, ...]:
 @words.register(Word)
 @words.register(Code)
 def _(fact: Word | Code, tr: Translate = _as_is) -> str:
-    return tr(_TEXTS[fact]) if fact in _TEXTS or isinstance(fact, Code) else str(fact)
+    return tr(_TEXTS[fact] if isinstance(fact, Code) else _WORDS.get(type(fact), {}).get(fact, str(fact)))
 
 
 @words.register

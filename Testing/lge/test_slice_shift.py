@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ScarSegECGLib.case import Anatomy, Burden, EcgUse, LgeStack, ScarResult, Storage, TimeGap
-from ScarSegECGLib.facts import Fact, LgeNote
+from ScarSegECGLib.facts import Fact, LgeNote, Method
 from ScarSegECGLib.lge.slice_shift import (
     corrected,
     estimate_shifts,
@@ -123,7 +123,7 @@ def test_results_lie_on_the_images_as_acquired():
         scar=nothing,
         scar_image_only=nothing,
         segments=(),
-        method="",
+        method=Method(),
     )
     back = native_result(found, stack, shifts)
     assert np.array_equal(back.labels, cavity.astype(np.uint8) + 2 * wall)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import CAVITY, MVO, MYOCARDIUM, SCAR, LabelArray, LgeStack
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.label_meaning import LabelMap
 from ScarSegECGLib.lge.labels import read_contours
