@@ -11,19 +11,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ScarSegECGLib.case import Ecg, LgeStack, ScarResult, Subject
+from ScarSegECGLib.case import SCAR, Ecg, LgeStack, ScarResult, Subject
 from ScarSegECGLib.cli.export import export_beside
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.facts import Contrast
+from ScarSegECGLib.facts import Contrast, ScarSource
 from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.measure.contours import ContourMeasures, measure_contours
-from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
+from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions
+from ScarSegECGLib.measure.measurements import measure as measure_scar
+from ScarSegECGLib.measure.rules import ThresholdRule
 from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.pipeline import SegmentOptions
 from ScarSegECGLib.pipeline import segment as segment_case
 from ScarSegECGLib.view.paint import draw
 from ScarSegECGLib.view.pictures import pictures, result_bullseye
@@ -56,6 +58,8 @@ def segment(
     contrast: str | None = None,
     weights: str | os.PathLike[str] | None = None,
     device: str = "auto",
+    method: str = "network",
+    n_sd: float | None = None,
     **options: Any,
 ) -> ScarResult:
     """Find the myocardium, divide it, segment the scar with and without the ECG, and measure it.
@@ -76,9 +80,11 @@ def segment(
         Made by ``scarsegecg train``; default: the shipped ones.
     device : str
         "auto", "cpu" or "cuda[:N]".
+    method, n_sd
+        A threshold rule in place of the networks' scar: "n_sd" (with ``n_sd``), "fwhm", "otsu", "mixture", "ewa".
     **options
-        As :func:`ScarSegECGLib.pipeline.segment` has them: ``method``, ``n_sd``, ``correct_shifts``,
-        ``insertions_deg``, ``aha_mode``, ``aha_segments``, ``female``, ``age``, ``progress``.
+        As :class:`ScarSegECGLib.pipeline.SegmentOptions` has them: ``correct_shifts``, ``insertions_deg``,
+        ``division``, ``female``, ``age``.
 
     Returns
     -------
@@ -110,13 +116,12 @@ def segment(
     if ecg is not None and differ(imaged, ecg.subject):
         options["doubts"] = (DIFFERENT_PATIENTS, *options.get("doubts", ()))
     patient = {"female": imaged.female, "age": imaged.age}
+    rule = None if method == ScarSource.NETWORK else ThresholdRule(method, n_sd)
     session = _session(Path(weights) if weights is not None else None, device)
-    return segment_case(stack, ecg, gap, session, **(patient | options))
+    return segment_case(stack, ecg, gap, session, SegmentOptions(rule, **(patient | options)))
 
 
-def measure(
-    result: ScarResult, method: str = "fwhm", *, contrast: str | None = None, **options: Any
-) -> ContourMeasures:
+def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = None, **options: Any) -> Measurements:
     """Measure scar by a rule inside the contours of a result.
 
     Parameters
@@ -127,12 +132,12 @@ def measure(
     contrast : {"magnitude", "psir"}, optional
         Where the file did not say.
     **options
-        As :func:`ScarSegECGLib.measure.contours.measure_contours` has them: ``n_sd``, ``per``, ``remote``,
-        ``fwhm_region``, ``smallest_island_ml``.
+        As :class:`ScarSegECGLib.measure.rules.ThresholdRule` has them: ``n_sd``, ``per``, ``remote``,
+        ``peak_region``, ``smallest_island_ml``.
 
     Returns
     -------
-    ContourMeasures
+    Measurements
         ``scar`` (ml, g, % of the LV), ``segments``, ``mask`` and what the rule rested on.
 
     Raises
@@ -145,8 +150,9 @@ def measure(
     >>> measure(result, "n_sd", n_sd=5).scar.percent_of_lv  # doctest: +SKIP
     """
     stack = result.stack if contrast is None else with_contrast(result.stack, Contrast(contrast))
-    options = {"smallest_island_ml": SMALLEST_ISLAND_ML} | options
-    return measure_contours(stack, result.labels, result.anatomy, method, **options)
+    if method == ScarSource.MANUAL:
+        return measure_scar(stack, result.anatomy, result.labels == SCAR, MeasureOptions(**options))
+    return measure_scar(stack, result.anatomy, ThresholdRule(method, **options))
 
 
 def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,9 +99,10 @@ def segment_table(
                 transmurality_max_percent=_known(highest[i], imaged),
                 transmurality_bin=across.bins[i] if imaged else "",
                 wall_thickness_mm=_known(across.thickness_mm[i], imaged),
-                **{name: float(ml[i]) if imaged else None for name, ml in of_part.items()},
             )
         )
+        if imaged:
+            rows[-1] = replace(rows[-1], **{name: float(ml[i]) for name, ml in of_part.items()})
     return tuple(rows)
 
 
