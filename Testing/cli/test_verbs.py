@@ -65,7 +65,7 @@ def test_quiet_hides_no_warning(files, tmp_path, capfd) -> None:
 def test_demo_compares_with_the_truth(tmp_path, capsys) -> None:
     assert main(["demo", "--out", str(tmp_path / "demo")]) == 0
     printed = capsys.readouterr().out
-    assert "truth" in printed
+    assert "truth" in printed and "missed of the true scar: " in printed
     assert (tmp_path / "demo" / "result" / "report.html").is_file()
     assert main(["demo", "-q", "--out", str(tmp_path / "demo")]) == 0
 

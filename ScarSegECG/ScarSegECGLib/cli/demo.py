@@ -57,6 +57,23 @@ def beside_truth(result: ScarResult, truth: np.ndarray) -> str:
     return "\n".join(rows)
 
 
+def missed(result: ScarResult, truth: np.ndarray) -> str:
+    """Where the true scar went that was not found, and how much was called scar that is none."""
+    true, called = truth >= SCAR, result.labels == SCAR
+    if not true.any():
+        return f"there is no scar in truth; {called.sum() * result.stack.voxel_ml:.1f} ml were called scar"
+    lost = {
+        "in the wall, not called": result.labels == MYOCARDIUM,
+        "called cavity": result.labels == CAVITY,
+        "outside the contours": result.labels == 0,
+    }
+    parts = [f"{100 * (true & place).sum() / true.sum():.0f} % {name}" for name, place in lost.items()]
+    wrong = (
+        f"; {100 * (called & ~true).sum() / called.sum():.0f} % of what was called scar is none" if called.any() else ""
+    )
+    return f"missed of the true scar: {', '.join(parts)}{wrong}"
+
+
 def _is_phantom(folder: Path) -> bool:
     """Whether a folder holds a phantom patient of an earlier demo."""
     try:
@@ -88,7 +105,9 @@ def run(args: argparse.Namespace) -> int:
         folder = write_result(result, pictures(result), results, overwrite=earlier)
     if not args.quiet:
         print("A simulated patient (phantom LGE and simulated ECG), segmented as a real one would be:")
-        print(beside_truth(result, read_labels(files["labels"], stack)))
+        truth = read_labels(files["labels"], stack)
+        print(beside_truth(result, truth))
+        print(missed(result, truth))
         for name, scar in (("images alone", result.scar_image_only), ("with ECG (investigational)", result.scar)):
             print(f"scar {scar.grams:.1f} g = {scar.percent_of_lv:.1f} % of LV, {name}")
         print(words(result.ecg_use))
