@@ -255,6 +255,7 @@ NO_PROSE = {
     "cli/terminal.py": "what became of the print",
     "cli/progress.py": "the bar",
     "cli/bench.py": "names of what was timed",
+    "cli/demo.py": "a simulated patient beside its truth",
     "ecg/formats.py": "which kinds of files are no ECG: a part of a refusal",
     "ecg/selvester.py": "the criteria of the QRS score as they were published",
     "export/atomic.py": "why a folder cannot be written",
