@@ -211,6 +211,8 @@ class Ecg:
         As in :class:`LgeStack`.
     subject : Subject
         Whose it is; compared with the images', and never written.
+    stated_paced : bool
+        The file itself states ventricular pacing.
     """
 
     millivolts: FloatArray
@@ -222,6 +224,7 @@ class Ecg:
     sha256: str = ""
     notes: tuple[str, ...] = ()
     subject: Subject = Subject()
+    stated_paced: bool = False
 
 
 @dataclass(frozen=True)

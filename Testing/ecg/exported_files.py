@@ -13,10 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import edfio
-import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from ScarSegECGLib.case import LEADS, Ecg
 
@@ -217,49 +214,6 @@ def write_csv(
     rows = [delimiter.join(f"{value:.5f}".replace(".", decimal) for value in row) for row in table]
     lines = [text.format(rate=ecg.rate) for text in statements] + [delimiter.join(names)] + rows
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
-
-
-def write_pdf(
-    path: Path,
-    ecg: Ecg,
-    *,
-    printed: str = "25 mm/s  10 mm/mV",
-    size: float = 1.0,
-    grid: bool = True,
-    columns: int = 1,
-    names: bool = True,
-    as_image: bool = False,
-) -> Path:
-    """Twelve leads drawn to scale on one page, a lead below the other, or in columns one after the other."""
-    seconds = ecg.millivolts.shape[1] / ecg.rate
-    rows = 12 // columns
-    width, height = 40 + seconds * 25, 30 + rows * 25
-    figure = Figure(figsize=(width * size / 25.4, height * size / 25.4))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(0, height))
-    axes.axis("off")
-    if grid:
-        for x in np.arange(0, width, 1.0 if size > 0.5 else 5.0):
-            axes.plot([x, x], [0, height], color="0.9", linewidth=0.2)
-    piece = ecg.millivolts.shape[1] // columns
-    for k, lead in enumerate(LEADS):
-        column, row = divmod(k, rows)
-        part = slice(column * piece, (column + 1) * piece)
-        base = height - 25 - row * 25
-        time = np.arange(part.start, part.stop) / ecg.rate
-        axes.plot(20 + time * 25, base + np.asarray(ecg.millivolts[k, part]) * 10, color="0", linewidth=0.5)
-        if names:
-            axes.text(20 + time[0] * 25 - 8 * (columns == 1), base + 4, lead, fontsize=9 * size)
-    axes.text(20, 3, f"{PATIENT}  {printed}", fontsize=9 * size)
-    if as_image:
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        pixels = np.asarray(canvas.buffer_rgba())[..., :3]
-        figure = Figure(figsize=(8, 6))
-        figure.add_axes((0, 0, 1, 1)).imshow(pixels)
-    with matplotlib.rc_context({"path.simplify": False}):  # or points that hardly bend a line are left out
-        figure.savefig(path, format="pdf", metadata={"CreationDate": None})
     return path
 
 

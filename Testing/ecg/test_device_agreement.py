@@ -23,6 +23,7 @@ from ScarSegECGLib.ecg.checks import check_signals
 from ScarSegECGLib.ecg.leads import assemble
 from ScarSegECGLib.ecg.median_beat import median_beat, representative_beat
 from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.ecg.recording import Channel
 
 
 def aecg(path: Path) -> tuple[dict[str, np.ndarray], float, float]:
@@ -71,7 +72,7 @@ def with_device(shared_data) -> dict[str, tuple[Ecg, float]]:
     found = {}
     for name, parse in FILES:
         signals, rate, qrs = parse(shared_data / "ecg" / name)
-        millivolts, mask, _ = check_signals(*assemble(signals)[:2], rate)
+        millivolts, mask, _ = check_signals(*assemble(Channel(*each) for each in signals.items())[:2], rate)
         found[name] = (Ecg(millivolts, mask, rate), qrs)
     dicom = read_ecg(shared_data / "ecg" / "formats" / "dicom" / "waveform_ecg.dcm")
     found["dicom"] = (replace(dicom, device_ms={}), dicom.device_ms["qrs"])

@@ -83,7 +83,7 @@ def test_saturated_leads_are_masked_or_refused(good):
 def test_einthoven_and_swapped_arms_and_noise_are_noted(good):
     mislabelled = good[0].copy()
     mislabelled[[1, 2]] = good[0][[2, 1]]
-    assert any("differ from II" in note for note in check_signals(mislabelled, *good[1:])[2])
+    assert any("contradict each other" in note for note in check_signals(mislabelled, *good[1:])[2])
     swapped = good[0].copy()  # LA and RA: I upside down, II and III change places, aVR and aVL too
     swapped[0], swapped[[1, 2]], swapped[[3, 4]] = -good[0][0], good[0][[2, 1]], good[0][[4, 3]]
     notes = check_signals(swapped, *good[1:])[2]

@@ -198,7 +198,7 @@ def test_missing_empty_folder_and_unknown(tmp_path):
     with pytest.raises(InputError, match="no known ECG format"):
         read_ecg(tmp_path / "noise.bin")
     (tmp_path / "report.pdf").write_bytes(b"%PDF-1.7 " + b"x" * 300)
-    with pytest.raises(InputError, match="damaged PDF"):
+    with pytest.raises(InputError, match="a PDF, from which no ECG is read"):
         read_ecg(tmp_path / "report.pdf")
 
 

@@ -14,7 +14,6 @@ import re
 import struct
 import sys
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,7 +28,6 @@ import exported_files as exported  # noqa: E402
 from ecg_files import dicom_ecg, multiplex_group, save, write_wfdb  # noqa: E402
 from synthetic_ecg import synthetic_ecg  # noqa: E402
 
-from ScarSegECGLib.case import Ecg  # noqa: E402
 from ScarSegECGLib.ecg.median_beat import median_beat  # noqa: E402
 from ScarSegECGLib.ecg.preview import preview  # noqa: E402
 from ScarSegECGLib.ecg.read import read_ecg_and_format  # noqa: E402
@@ -54,7 +52,6 @@ def seeds() -> dict[str, Seed]:
     """The files to start from, by name; the samples are left out where they are not at hand."""
     found: dict[str, Seed] = {}
     ecg = synthetic_ecg(seconds=4.0)[0]
-    short = Ecg(np.ascontiguousarray(ecg.millivolts[:, :1500]), ecg.lead_mask, ecg.rate)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for kind, write in (
@@ -65,9 +62,8 @@ def seeds() -> dict[str, Seed]:
             ("edf.edf", exported.write_edf),
             ("ishne.ecg", exported.write_ishne),
             ("csv.csv", exported.write_csv),
-            ("pdf.pdf", exported.write_pdf),
         ):
-            written = write(folder / kind, short if kind == "pdf.pdf" else ecg)
+            written = write(folder / kind, ecg)
             found[f"generated {kind}"] = ((kind, written.read_bytes()),)
         dataset = dicom_ecg(multiplex_group(ecg))
         dataset.PatientName = dataset.PatientID = MARK
@@ -267,36 +263,6 @@ def lying_sizes(folder: Path, random: np.random.Generator) -> Path:
     return _written(path, struct.pack("<5i", 30, 12, huge & 0x7FFFFFFF, 0, 4) + path.read_bytes()[20:])
 
 
-def pdf_bomb(folder: Path, random: np.random.Generator) -> Path:
-    """Streams that unpack to gigabytes, that call each other, or draw without end."""
-    kind = int(random.integers(4))
-    filters, extra = b"/Filter /FlateDecode", b""
-    if kind == 0:
-        content = zlib.compress(b"0 0 m 1 1 l S\n" * int(random.integers(100_000, 2_500_000)), 1)
-    elif kind == 1:
-        content = zlib.compress(zlib.compress(b" " * 50_000_000, 9), 9)
-        filters = b"/Filter [/FlateDecode /FlateDecode]"
-    elif kind == 2:
-        content = zlib.compress(b"/F0 Do " * 10)
-    else:
-        content = zlib.compress(b"q " * 1_000_000)
-    forms = b""
-    for k in range(8):
-        body = b"/F%d Do " % (k + 1) * 10
-        forms += (
-            b"%d 0 obj\n<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F%d %d 0 R >> >>"
-            b" /Length %d >>\nstream\n%s\nendstream\nendobj\n" % (10 + k, k + 1, 11 + k, len(body), body)
-        )
-    extra = (
-        b"1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
-        b"2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n"
-        b"3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 400] /Contents 4 0 R"
-        b" /Resources << /XObject << /F0 10 0 R >> >> >>\nendobj\n"
-        b"4 0 obj\n<< /Length %d %s >>\nstream\n%s\nendstream\nendobj\n" % (len(content), filters, content)
-    )
-    return _written(folder / "bomb.pdf", b"%PDF-1.4\n" + extra + forms + b"trailer\n<< /Root 1 0 R >>\n%%EOF\n")
-
-
 def odd_table(folder: Path, random: np.random.Generator) -> Path:
     """Tables whose statements, names or cells are not what they should be."""
     ecg = synthetic_ecg(seconds=4.0)[0]
@@ -316,7 +282,7 @@ def odd_table(folder: Path, random: np.random.Generator) -> Path:
     return path
 
 
-HOSTILE = (entity_bomb, deep_xml, lzw_bomb, header_elsewhere, lying_sizes, pdf_bomb, odd_table)
+HOSTILE = (entity_bomb, deep_xml, lzw_bomb, header_elsewhere, lying_sizes, odd_table)
 
 
 def cases(seed: int, count: int) -> Iterator[tuple[str, Callable[[Path], object]]]:

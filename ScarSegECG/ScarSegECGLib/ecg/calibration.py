@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ScarSegECGLib.ecg.leads import canonical_name
-from ScarSegECGLib.ecg.recording import Recording
+from ScarSegECGLib.ecg.leads import lead_name
+from ScarSegECGLib.ecg.recording import Channel
 
 # In a heart's signal aVR opposes I and II: only a pulse lifts all leads alike.
 ALIKE_MV, LOWEST_MV, SHORTEST_S = 0.03, 0.3, 0.04
@@ -16,19 +16,18 @@ EDGE_S = 2.0
 USUAL_MV = (0.5, 1.0, 2.0)
 
 
-def trim_calibration(recording: Recording) -> Recording:
+def trim_calibration(channels: tuple[Channel, ...], rate: float) -> tuple[tuple[Channel, ...], tuple[str, ...]]:
     """Cut off a calibration pulse that lies in the first or last 2 s, with the standstill around it.
 
     A pulse is where all standard leads stand within 0.03 mV of each other, 0.3 mV or more off zero, for 40 ms or
     more. What is left is cut to whole seconds, because the signal before the pulse fades out (in Philips' files 11 s
     are stored, of which 10 s are the recording). A note says what was cut and how high the pulse was.
     """
-    labels = [label for label in recording.signals if canonical_name(label) is not None]
-    sizes = {recording.signals[label].size for label in labels}
-    if len(labels) < FEWEST_LEADS or len(sizes) != 1:
-        return recording
-    leads = np.stack([recording.signals[label] for label in labels])
-    samples, rate = leads.shape[1], recording.rate
+    known = [channel.millivolts for channel in channels if lead_name(channel.label) is not None]
+    if len(known) < FEWEST_LEADS or len({signal.size for signal in known}) != 1:
+        return channels, ()
+    leads = np.stack(known)
+    samples = leads.shape[1]
     alike = np.ptp(leads, axis=0) <= ALIKE_MV
     level = np.median(leads, axis=0)
     edge = round(EDGE_S * rate)
@@ -39,7 +38,7 @@ def trim_calibration(recording: Recording) -> Recording:
         if last - first >= SHORTEST_S * rate and (last <= edge or first >= samples - edge)
     ]
     if not pulses:
-        return recording
+        return channels, ()
     begin, end = 0, samples
     still = _runs(alike)
     for first, last in pulses:
@@ -56,11 +55,7 @@ def trim_calibration(recording: Recording) -> Recording:
     notes = [f"A calibration pulse of {height:.2g} mV was cut off, with what lies beyond {(end - begin) / rate:g} s."]
     if min(abs(height - usual) / usual for usual in USUAL_MV) > 0.05:
         notes.append(f"The calibration pulse measures {height:.2g} mV, not 1 mV: amplitudes may be wrong.")
-    return replace(
-        recording,
-        signals={label: signal[begin:end] for label, signal in recording.signals.items()},
-        notes=(*recording.notes, *notes),
-    )
+    return tuple(replace(channel, millivolts=channel.millivolts[begin:end]) for channel in channels), tuple(notes)
 
 
 def _runs(where: np.ndarray) -> list[tuple[int, int]]:

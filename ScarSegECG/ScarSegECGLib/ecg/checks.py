@@ -44,7 +44,7 @@ def check_rate(rate: float) -> None:
 
 
 def check_signals(
-    millivolts: NDArray, lead_mask: NDArray[np.bool_], rate: float
+    millivolts: NDArray, lead_mask: NDArray[np.bool_], rate: float, *, names: tuple[str, ...] = ()
 ) -> tuple[FloatArray, NDArray[np.bool_], tuple[str, ...]]:
     """Apply every gate to assembled leads.
 
@@ -53,6 +53,8 @@ def check_signals(
     millivolts : array, shape (12, samples)
     lead_mask : bool array, shape (12,)
     rate : float
+    names : tuple of str
+        What was noticed of the leads' names, told where there are too few leads.
 
     Returns
     -------
@@ -70,8 +72,9 @@ def check_signals(
     """
     check_rate(rate)
     if lead_mask.sum() < FEWEST_LEADS:
+        odd = next((f" {note}" for note in names if note.startswith("Labels")), "")
         raise InputError(
-            f"The ECG has {int(lead_mask.sum())} of the 12 standard leads; at least {FEWEST_LEADS} are needed."
+            f"The ECG has {int(lead_mask.sum())} of the 12 standard leads; at least {FEWEST_LEADS} are needed.{odd}"
         )
     seconds = millivolts.shape[1] / rate
     if seconds < SHORTEST_S:
@@ -168,7 +171,7 @@ def _remarks(millivolts: NDArray, mask: NDArray[np.bool_], rate: float) -> tuple
     notes = []
     error = einthoven_error(millivolts, mask)
     if error is not None and error > EINTHOVEN_TOLERANCE:
-        notes.append(f"Leads I + III differ from II by {100 * error:.0f} %: limb leads may be mislabelled.")
+        notes.append(f"The limb leads contradict each other by {100 * error:.0f} %: they may be mislabelled.")
     if arms_swapped(millivolts, mask, rate):
         notes.append("Lead I is inverted and aVR upright: the arm electrodes may have been swapped.")
     noisy = mask & (noise_level(millivolts, rate) > NOISY_MV)

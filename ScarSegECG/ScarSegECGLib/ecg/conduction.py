@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, Conduction
-from ScarSegECGLib.ecg.recording import PACED_STATEMENT
 from ScarSegECGLib.ecg.waves import MS_PER_SAMPLE, ONSET, Wave, q_r_s
 
 Waves = Mapping[str, Sequence[Wave]]
@@ -44,7 +43,7 @@ def classify_conduction(
     offset: int,
     axis_deg: float | None,
     spiked: float = 0.0,
-    notes: Sequence[str] = (),
+    stated_paced: bool = False,
     female: bool | None = None,
 ) -> Conduction:
     """Paced, LBBB, RBBB, LAFB, LVH, normal or unknown, in this order of precedence.
@@ -61,7 +60,7 @@ def classify_conduction(
         Last sample of the QRS.
     spiked : float
         Share of beats with a pacemaker spike at the QRS onset.
-    notes : sequence of str
+    stated_paced : bool
     female : bool, optional
         Where it is not known, the LBBB limit is the lower one (women's, so that LBBB is not missed) and the Cornell
         limit the higher one (men's).
@@ -71,7 +70,7 @@ def classify_conduction(
     str
         "unknown" where the QRS is 120 ms or more without either block's pattern, or could not be measured.
     """
-    if spiked >= SPIKED_BEATS or PACED_STATEMENT in notes:
+    if spiked >= SPIKED_BEATS or stated_paced:
         return Conduction.PACED
     if qrs_ms is None:
         return Conduction.UNKNOWN

@@ -24,14 +24,15 @@ import numpy as np
 
 from ScarSegECGLib.ecg.checks import check_rate
 from ScarSegECGLib.ecg.gap import parse_date
-from ScarSegECGLib.ecg.leads import LONGEST_LABEL, canonical_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Recording, require_size
+from ScarSegECGLib.ecg.leads import LONGEST_LABEL, lead_name
+from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Channel, Recording, require_size
 from ScarSegECGLib.errors import InputError
 
 LARGEST_TABLE, LARGEST_SIDECAR = 16_000_000, 100_000
 MOST_COLUMNS = 64
 HOW = "begin the file with lines '# rate_hz: 500' and '# unit: mV' (or uV)"
 _STATED = re.compile(r"#\s*(rate_hz|unit|date)\s*[:=]\s*(\S.*)", re.IGNORECASE)
+_OWN_UNIT = re.compile(r"[\[(/]\s*([mµμun]?v)\s*[\])]?\s*$", re.IGNORECASE)
 _TIME = re.compile(r"(time|t)[\s\[(_]*(ms|s|sec|seconds)?\s*[\])]?", re.IGNORECASE)
 
 
@@ -76,18 +77,11 @@ def read_csv(path: Path) -> Recording:
     if first is None or delimiter is None:
         raise InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
     stated = _sidecar(path) | _statements(lines[:first])
-    rate, scale = _rate(path, stated), _scale(path, stated)
+    rate = _rate(path, stated)
     names = [name.strip().strip('"') for name in lines[first].split(delimiter)]
     if len(names) > MOST_COLUMNS:
         raise InputError(f"The ECG file has {len(names)} columns: this is no 12-lead ECG.")
-    columns: dict[str, int] = {}
-    for k, label in enumerate(names):
-        lead = canonical_name(label)
-        if lead in columns:
-            raise InputError(f"The ECG file has lead {lead} in two columns: keep one.")
-        if lead is not None:
-            columns[lead] = k
-    if not columns:
+    if all(lead_name(name) is None for name in names):
         raise InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
     most = round(LONGEST_S * rate)
     rows = [line for line in lines[first + 1 :] if line.strip()]
@@ -95,7 +89,10 @@ def read_csv(path: Path) -> Recording:
     _check_times(path, names, values, rate)
     date = stated.get("date")
     return Recording(
-        signals={lead: values[:, k] * scale for lead, k in columns.items()},
+        channels=tuple(
+            Channel(name, values[:, k] * (_scale(name, stated) if lead_name(name) else 1.0))
+            for k, name in enumerate(names)
+        ),
         rate=rate,
         acquired=None if date is None else _date(date),
         notes=(f"Only the first {LONGEST_S:g} s were read.",) if len(rows) > most else (),
@@ -137,13 +134,18 @@ def _rate(path: Path, stated: dict[str, str]) -> float:
     return float(match.group(1))
 
 
-def _scale(path: Path, stated: dict[str, str]) -> float:
-    if "unit" not in stated:
+def _scale(name: str, stated: dict[str, str]) -> float:
+    """What makes mV of a column: its own unit ("I [mV]") or the table's, which must agree."""
+    own = _OWN_UNIT.search(name)
+    units = {text.strip().lower() for text in (own and own.group(1), stated.get("unit")) if text}
+    if not units:
         raise InputError(f"The ECG file does not state its unit: {HOW}.")
-    scale = MILLIVOLTS.get(stated["unit"].lower())
-    if scale is None:
+    scales = {MILLIVOLTS.get(unit) for unit in units}
+    if None in scales:
         raise InputError(f"The unit that the ECG file states is not a voltage: {HOW}.")
-    return scale
+    if len(scales) > 1:
+        raise InputError("The ECG file states one unit for the table and another in the columns' names: correct one.")
+    return float(scales.pop() or 1.0)
 
 
 def _date(text: str) -> datetime:

@@ -15,15 +15,23 @@ import numpy as np
 from ecgdatakit.exceptions import UnsupportedFormatError
 from ecgdatakit.models import ECGRecord
 from ecgdatakit.parsing import FileParser
-from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Subject
 from ScarSegECGLib.ecg.checks import check_rate
-from ScarSegECGLib.ecg.leads import canonical_name
+from ScarSegECGLib.ecg.leads import lead_name
 from ScarSegECGLib.ecg.packed_sizes import require_scp_bounds, require_sierra_bounds
-from ScarSegECGLib.ecg.recording import LONGEST_S, PACED_STATEMENT, Recording, plausible_measures, require_size
-from ScarSegECGLib.ecg.recording import states_pacing as text_states_pacing
+from ScarSegECGLib.ecg.parts import Part, the_ecg
+from ScarSegECGLib.ecg.recording import (
+    Channel,
+    Recording,
+    plausible_measures,
+    require_size,
+    scaled,
+    states_pacing,
+    stored_date,
+)
 from ScarSegECGLib.ecg.subject import subject, years_between
+from ScarSegECGLib.ecg.xml_parts import xml_parts
 from ScarSegECGLib.errors import InputError
 
 # By the parser's name for each format: the usual name and, for those that are not XML, the most bytes.
@@ -70,27 +78,27 @@ def read_device_export(path: Path, kind: str) -> Recording:
         warnings.simplefilter("ignore")
         try:
             record = FileParser.parse(path)
+            parts = xml_parts(path, kind) if kind in ("hl7_aecg", "ge_muse_xml") else [_part(record)]
         except UnsupportedFormatError:
             raise InputError(
                 f"The ECG file is of a version or kind of {name} that is not read: export it anew."
             ) from None
+        except InputError:
+            raise
         except Exception:
             raise InputError(f"The ECG file is damaged or incomplete for {name}: export the ECG again.") from None
     if record.source_format != kind:
         raise InputError(f"The ECG file is damaged or incomplete for {name}: export the ECG again.")
-    rate = _rate(record)
-    signals = _signals(record, rate)
-    longest = max((signal.size for signal in signals.values()), default=0)
-    most = round(LONGEST_S * rate)
-    notes = [PACED_STATEMENT] if any(text_states_pacing(text) for text in _statements(record)) else []
-    if longest > most:
-        notes.append(f"Only the first {LONGEST_S:g} s were read.")
+    for part in parts:
+        check_rate(part.rate)
+    ecg, notes = the_ecg(parts)
     return Recording(
-        signals={label: signal[:most] for label, signal in signals.items()},
-        rate=rate,
+        channels=ecg.channels,
+        rate=ecg.rate,
         acquired=_acquired(record),
         device_ms=_device_measurements(record),
-        notes=tuple(notes),
+        stated_paced=any(states_pacing(text) for text in _statements(record)),
+        notes=notes,
         format=f"{name} {version}" if (version := _version(record)) else name,
         subject=_subject(record),
     )
@@ -104,31 +112,25 @@ def _subject(record: ECGRecord) -> Subject:
     return subject(whose.patient_id, whose.sex, age)
 
 
-def _signals(record: ECGRecord, rate: float) -> dict[str, NDArray[np.float64]]:
-    """The standard leads, mV."""
-    signals: dict[str, NDArray[np.float64]] = {}
-    for lead in record.leads:
-        name = canonical_name(lead.label)
-        if name is None or name in signals:
-            continue
-        if lead.is_raw or lead.units != "mV":
-            raise InputError(f"Lead {name} has no calibration in volts: export the ECG with its units.")
-        if abs(lead.sampling_rate - rate) > 1 or lead.annotations.get("start_sample", "1") != "1":
-            raise InputError(f"Lead {name} was not recorded together with the others: export simultaneous leads.")
-        signals[name] = np.asarray(lead.samples, dtype=np.float64)
-    return signals
-
-
-def _rate(record: ECGRecord) -> float:
-    """Samples per second, where the file has it before the parser's rounding to a whole number."""
+def _part(record: ECGRecord) -> Part:
+    """The channels of a format that holds one recording, mV."""
     if not record.leads:
         raise InputError("The file holds no ECG leads: export the ECG with its signals.")
-    meta = record.raw_metadata
-    exact = (meta.get("rhythm_time") or {}).get("sampling_rate_exact")
-    interval_us = meta.get("rhythm_sample_interval_us")
-    rate = float(exact or (1e6 / interval_us if interval_us else record.leads[0].sampling_rate))
-    check_rate(rate)
-    return rate
+    interval_us = record.raw_metadata.get("rhythm_sample_interval_us")
+    rate = float(1e6 / interval_us if interval_us else record.leads[0].sampling_rate)
+    channels = []
+    for stored in record.leads:
+        lead = lead_name(stored.label)
+        samples = np.asarray(stored.samples, dtype=np.float64)
+        start = (float(stored.annotations.get("start_sample", 1)) - 1) / rate
+        if lead is not None:
+            if abs(stored.sampling_rate - rate) > 1:
+                raise InputError("The leads have different sampling rates: export all leads at one rate.")
+            samples = scaled(lead.name, samples, None if stored.is_raw else 1.0, stored.units or "mV")
+            if record.source_format == "ishne_holter":  # the format's mark for a sample that was not taken
+                samples[np.isclose(samples, -32768 * stored.adc_resolution * 1e-6)] = np.nan
+        channels.append(Channel(stored.label, samples, start))
+    return Part(tuple(channels), rate)
 
 
 def _acquired(record: ECGRecord) -> datetime | None:
@@ -136,16 +138,9 @@ def _acquired(record: ECGRecord) -> datetime | None:
     if record.recording.date is not None:
         return record.recording.date.replace(tzinfo=None)
     meta = record.raw_metadata
-    for text, layout, length in (
-        (meta.get("acquisition_date"), "%m-%d-%Y", 10),
-        (meta.get("acquisition_date"), "%Y-%m-%d", 10),
-        (meta.get("effective_time"), "%Y%m%d", 8),
-    ):
-        try:
-            return datetime.strptime(str(text)[:length], layout)
-        except ValueError:
-            continue
-    return None
+    # MUSE writes the month first, where a dot does not say otherwise.
+    found, _ = stored_date(str(meta.get("acquisition_date") or ""), month_first=True)
+    return found or stored_date(str(meta.get("effective_time") or "")[:8])[0]
 
 
 def _device_measurements(record: ECGRecord) -> dict[str, float]:

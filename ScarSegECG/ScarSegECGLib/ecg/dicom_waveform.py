@@ -9,20 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DT
 from pydicom.waveforms import multiplex_array
 
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.checks import check_rate
-from ScarSegECGLib.ecg.leads import canonical_name
+from ScarSegECGLib.ecg.leads import LeadName, lead_name
+from ScarSegECGLib.ecg.parts import Part, the_ecg
 from ScarSegECGLib.ecg.recording import (
     LONGEST_S,
-    MILLIVOLTS,
-    PACED_STATEMENT,
+    Channel,
     Recording,
     plausible_measures,
     require_size,
+    scaled,
     states_pacing,
 )
 from ScarSegECGLib.ecg.subject import subject_of_dicom
@@ -33,30 +35,20 @@ from ScarSegECGLib.lge.dicom_tags import dates_trusted
 # 12-Lead, General, Ambulatory and General 32-bit ECG Waveform Storage.
 ECG_CLASSES = {f"1.2.840.10008.5.1.4.1.1.9.1.{n}" for n in (1, 2, 3, 4)}
 LARGEST_FILE = 128_000_000
+MOST_GROUPS = 64
 # Deflated Explicit VR Little Endian: a megabyte can unpack to a gigabyte, and pydicom sets no bound.
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 
-# The last number of a lead code is the same in SCP-ECG (5.6.3-9-n) and MDC (2:n).
-_LEAD_NUMBERS = dict(zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), LEADS, strict=True))
+# The last number of a lead code is the same in SCP-ECG (5.6.3-9-n) and MDC (2:n); 65 is -aVR.
+_LEAD_NUMBERS = {n: LeadName(lead) for n, lead in zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), LEADS, strict=True)}
+_LEAD_NUMBERS[65] = LeadName("aVR", inverted=True)
 _LEAD_CODES = {"SCPECG": re.compile(r"5\.6\.3-9-(\d+)"), "MDC": re.compile(r"2:(\d+)")}
 _MEASURES = {
-    "qrs duration": "qrs",
-    "pr interval": "pr",
-    "qt interval": "qt",
-    "qtc interval": "qtc",
-    "qrs axis": "axis",
-}
-_MEASURE_CODES = {
-    "5.13.5-9": "qrs duration",
-    "5.13.5-7": "pr interval",
-    "5.13.5-11": "qt interval",
-    "5.10.2.5-5": "qtc interval",
-    "5.10.3-13": "qrs axis",
-    "2:16156": "qrs duration",
-    "2:15872": "pr interval",
-    "2:16160": "qt interval",
-    "2:15876": "qtc interval",
-    "2:16132": "qrs axis",
+    "qrs": ("qrs duration", "5.13.5-9", "2:16156"),
+    "pr": ("pr interval", "5.13.5-7", "2:15872"),
+    "qt": ("qt interval", "5.13.5-11", "2:16160"),
+    "qtc": ("qtc interval", "5.10.2.5-5", "2:15876"),
+    "axis": ("qrs axis", "5.10.3-13", "2:16132"),
 }
 
 
@@ -75,7 +67,7 @@ def read_dicom_ecg(path: Path) -> Recording:
     Raises
     ------
     InputError
-        Not DICOM, not an ECG, truncated, or without a calibrated lead.
+        Not DICOM, not an ECG, truncated, without a calibrated lead, or with leads of different times.
     """
     require_size(path, LARGEST_FILE, "the DICOM file")
     with path.open("rb") as stream:
@@ -93,90 +85,108 @@ def read_dicom_ecg(path: Path) -> Recording:
 
 
 def _recording(path: Path) -> Recording:
-    try:
-        with DicomFile(path).open() as stream:  # bounded: no length is believed, nothing is inflated unseen
-            dataset = pydicom.dcmread(stream, force=True)
-        kind = str(dataset.get("SOPClassUID", ""))
-        groups = list(dataset.get("WaveformSequence") or [])
-    except InputError:
-        raise
-    except Exception as error:  # pydicom raises many kinds on damaged files
-        raise InputError("The ECG file cannot be read as DICOM: copy it again from its source.") from error
+    with DicomFile(path).open() as stream:  # bounded: no length is believed, nothing is inflated unseen
+        dataset = pydicom.dcmread(stream, force=True)
+    kind = str(dataset.get("SOPClassUID", ""))
+    groups = list(dataset.get("WaveformSequence") or [])
     if kind not in ECG_CLASSES:
         name = pydicom.uid.UID(kind).name
         known = name if kind and name != kind else "another kind of file"
         raise InputError(f"The file is not an ECG but {known}: choose the ECG file.")
-    if not groups:
+    if not groups or len(groups) > MOST_GROUPS:
         raise InputError("The ECG file holds no waveform: export the ECG with its signals.")
+    rhythm = [k for k, group in enumerate(groups) if not _is_median(group)]
     try:
-        index = max(range(len(groups)), key=lambda k: _rhythm_rank(groups[k]))
-        group = groups[index]
-        rate = float(group.get("SamplingFrequency") or 0)
-        check_rate(rate)
-        signals = _signals(dataset, index, rate)
+        parts = [_part(dataset, k) for k in rhythm or range(len(groups))]
     except InputError:
         raise
     except Exception as error:
         raise InputError("The waveform of the ECG file is damaged or truncated: copy it again.") from error
-    notes = [PACED_STATEMENT] if _states_pacing(dataset) else []
-    if float(group.NumberOfWaveformSamples) > LONGEST_S * rate:
-        notes.append(f"Only the first {LONGEST_S:g} s were read.")
+    ecg, notes = the_ecg(parts)
+    check_rate(ecg.rate)
     return Recording(
-        signals=signals,
-        rate=rate,
+        channels=ecg.channels,
+        rate=ecg.rate,
         acquired=_acquired(dataset),
         date_trusted=dates_trusted(dataset),
         device_ms=_device_measurements(dataset),
-        notes=tuple(notes),
+        stated_paced=_states_pacing(dataset),
+        notes=notes,
         format="DICOM ECG waveform",
         subject=subject_of_dicom(dataset),
     )
 
 
-def _rhythm_rank(group: Dataset) -> tuple[bool, bool, float]:
-    """Order of multiplex groups: no median beat, original, longest."""
+def _is_median(group: Dataset) -> bool:
     label = str(group.get("MultiplexGroupLabel") or "").upper()
-    seconds = float(group.get("NumberOfWaveformSamples") or 0) / max(float(group.get("SamplingFrequency") or 0), 1e-9)
-    median = any(word in label for word in ("MEDIAN", "AVERAGE", "REPRESENTATIVE", "TEMPLATE"))
-    return not median, str(group.get("WaveformOriginality") or "").upper() == "ORIGINAL", seconds
+    return any(word in label for word in ("MEDIAN", "AVERAGE", "REPRESENTATIVE", "TEMPLATE"))
 
 
-def _signals(dataset: Dataset, index: int, rate: float) -> dict[str, np.ndarray]:
-    """Calibrated standard leads of one multiplex group, mV. Channels without a sensitivity cannot be used."""
+def _part(dataset: Dataset, index: int) -> Part:
+    """One multiplex group: its channels, mV, with NaN where a sample is padding."""
     group = dataset.WaveformSequence[index]
-    stored = (
-        int(group.NumberOfWaveformSamples) * int(group.NumberOfWaveformChannels) * int(group.WaveformBitsAllocated) // 8
-    )
+    rate = float(group.get("SamplingFrequency") or 0)
+    check_rate(rate)
+    bits = int(group.WaveformBitsAllocated)
+    stored = int(group.NumberOfWaveformSamples) * int(group.NumberOfWaveformChannels) * bits // 8
     if len(group.WaveformData) < stored:
         raise ValueError("waveform data are shorter than stated")
-    values = multiplex_array(dataset, index, as_raw=False)[: round(LONGEST_S * rate)]
-    signals: dict[str, np.ndarray] = {}
-    for column, channel in enumerate(group.ChannelDefinitionSequence):
-        name = lead_name(channel)
-        if name is None or name in signals:
-            continue
-        if channel.get("ChannelSensitivity") is None or not channel.get("ChannelSensitivityUnitsSequence"):
-            raise InputError(f"Lead {name} has no calibration: export the ECG with its channel sensitivity.")
-        unit = str(channel.ChannelSensitivityUnitsSequence[0].get("CodeValue") or "").strip().lower()
-        if unit not in MILLIVOLTS:
-            raise InputError(f"The unit of lead {name} is not a voltage: this is not a calibrated ECG.")
-        signals[name] = np.asarray(values[:, column], dtype=np.float64) * MILLIVOLTS[unit]
-    return signals
+    values = multiplex_array(dataset, index, as_raw=True)[: round(LONGEST_S * rate) + 1]
+    little = dataset.original_encoding[1] is not False
+    if not little and bits > 8:  # pydicom leaves the bytes of samples as they are
+        values = values.byteswap()
+    padding = group.get("WaveformPaddingValue")
+    if isinstance(padding, bytes) and len(padding) >= values.itemsize:
+        order = "little" if little else "big"
+        signed = np.issubdtype(values.dtype, np.signedinteger)
+        padding = int.from_bytes(padding[: values.itemsize], order, signed=signed)  # type: ignore[arg-type]
+    missing = values == padding if isinstance(padding, int) else np.zeros(values.shape, dtype=bool)
+    offset = group.get("MultiplexGroupTimeOffset")
+    channels = tuple(
+        _channel(channel, np.asarray(values[:, k]), missing[:, k], rate)
+        for k, channel in enumerate(group.ChannelDefinitionSequence)
+    )
+    return Part(channels, rate, None if offset is None else float(offset) / 1000)
 
 
-def lead_name(channel: Dataset) -> str | None:
-    """A channel's lead by its source code (SCP-ECG or MDC), else by the code's meaning or the channel's label."""
+def _channel(channel: Dataset, values: NDArray, missing: NDArray[np.bool_], rate: float) -> Channel:
+    label = channel_label(channel)
+    lead = lead_name(label)
+    if lead is None:
+        return Channel(label, np.asarray(values, dtype=np.float64))
+    gain = channel.get("ChannelSensitivity")
+    units = channel.get("ChannelSensitivityUnitsSequence") or [Dataset()]
+    correction = channel.get("ChannelSensitivityCorrectionFactor")
+    millivolts = scaled(
+        lead.name,
+        values,
+        None if gain is None or not units[0] else float(gain) * (1.0 if correction is None else float(correction)),
+        str(units[0].get("CodeValue") or ""),
+        baseline=float(channel.get("ChannelBaseline") or 0.0),
+    )
+    skew = float(channel.get("ChannelTimeSkew") or 0.0) or float(channel.get("ChannelSampleSkew") or 0.0) / rate
+    return Channel(label, np.where(missing, np.nan, millivolts), skew)
+
+
+def channel_label(channel: Dataset) -> str:
+    """What a channel's source code (SCP-ECG or MDC), the code's meaning and the channel's label call it.
+
+    Where they name different leads it is none of them; a meaning or label with a minus turns what a code leaves plain.
+    """
+    told: list[LeadName] = []
+    texts = []
     for source in channel.get("ChannelSourceSequence") or []:
         pattern = _LEAD_CODES.get(str(source.get("CodingSchemeDesignator") or "").upper())
         match = pattern.fullmatch(str(source.get("CodeValue") or "").strip()) if pattern else None
-        if match is not None:
-            return _LEAD_NUMBERS.get(int(match.group(1)))
-        name = canonical_name(str(source.get("CodeMeaning") or "")) or canonical_name(
-            str(source.get("CodeValue") or "")
-        )
-        if name is not None:
-            return name
-    return canonical_name(str(channel.get("ChannelLabel") or ""))
+        if match is not None and (coded := _LEAD_NUMBERS.get(int(match.group(1)))) is not None:
+            told.append(coded)
+        texts += [str(source.get("CodeMeaning") or ""), str(source.get("CodeValue") or "")]
+    texts.append(str(channel.get("ChannelLabel") or ""))
+    told += [lead for text in texts if (lead := lead_name(text)) is not None]
+    names = {lead.name for lead in told}
+    if len(names) != 1:
+        return next((text for text in texts if text), "") if not names else " or ".join(sorted(names))
+    return ("-" if any(lead.inverted for lead in told) else "") + names.pop()
 
 
 def _acquired(dataset: Dataset) -> datetime | None:
@@ -192,9 +202,8 @@ def _device_measurements(dataset: Dataset) -> dict[str, float]:
     found: dict[str, float] = {}
     for note in dataset.get("WaveformAnnotationSequence") or []:
         for concept in note.get("ConceptNameCodeSequence") or []:
-            code = str(concept.get("CodeValue") or "").strip()
-            meaning = _MEASURE_CODES.get(code, str(concept.get("CodeMeaning") or "").strip().lower())
-            name = _MEASURES.get(meaning, "")
+            told = {str(concept.get("CodeValue") or "").strip(), str(concept.get("CodeMeaning") or "").strip().lower()}
+            name = next((name for name, known in _MEASURES.items() if told & set(known)), "")
             value = note.get("NumericValue")
             if not name or name in found or value is None:
                 continue

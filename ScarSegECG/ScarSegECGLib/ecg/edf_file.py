@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 import warnings
 from datetime import datetime
 from pathlib import Path
@@ -9,15 +11,14 @@ from pathlib import Path
 import edfio
 import numpy as np
 from edfio import AnonymizedDateError
-from numpy.typing import NDArray
 
 from ScarSegECGLib.ecg.checks import check_rate
-from ScarSegECGLib.ecg.leads import canonical_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Recording, require_size
+from ScarSegECGLib.ecg.leads import lead_name
+from ScarSegECGLib.ecg.recording import LONGEST_S, Channel, Recording, require_size, scaled
 from ScarSegECGLib.errors import InputError
 
 MOST_SIGNALS = 128
-LARGEST_FILE = 512_000_000
+LARGEST_FILE, LARGEST_IN_MEMORY = 512_000_000, 128_000_000
 
 
 def looks_like_edf(start: bytes) -> bool:
@@ -59,13 +60,13 @@ def read_edf(path: Path) -> Recording:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            edf = edfio.read_edf(path, lazy_load_data=True)
+            edf = edfio.read_edf(_plain(path, 256 * (signals + 1)), lazy_load_data=True)
             if records > edf.num_data_records:
                 raise InputError("The ECG file is truncated: copy or export it again.")
             if edf.reserved.startswith("EDF+D") and not edf.is_continuous:
                 raise InputError("The ECG file is interrupted (EDF+D): export one uninterrupted recording.")
             rate, found = _signals(edf)
-            acquired, notes = _acquired(edf)
+            acquired, trusted, notes = _acquired(edf, header[168:176])
             longer = edf.duration > LONGEST_S
         except InputError:
             raise
@@ -74,17 +75,34 @@ def read_edf(path: Path) -> Recording:
     if longer:
         notes = (*notes, f"Only the first {LONGEST_S:g} s were read.")
     plus = edf.reserved.startswith("EDF+")
-    return Recording(signals=found, rate=rate, acquired=acquired, notes=notes, format="EDF+" if plus else "EDF")
+    return Recording(
+        channels=found,
+        rate=rate,
+        acquired=acquired,
+        date_trusted=trusted,
+        notes=notes,
+        format="EDF+" if plus else "EDF",
+    )
 
 
-def _signals(edf: edfio.Edf) -> tuple[float, dict[str, NDArray[np.float64]]]:
-    """Rate and standard leads in mV."""
-    leads: dict[str, edfio.EdfSignal] = {}
-    for signal in edf.signals:
-        name = canonical_name(signal.label)
-        if name is not None:
-            leads.setdefault(name, signal)
-    rates = {float(signal.sampling_frequency) for signal in leads.values()}
+def _plain(path: Path, header: int) -> Path | bytes:
+    """The file, or a copy in memory whose header is ASCII: many write umlauts and the micro sign into it."""
+    with path.open("rb") as stream:
+        head = stream.read(header)
+        if head.isascii():
+            return path
+        require_size(path, LARGEST_IN_MEMORY, "the EDF file, whose header is not ASCII,")
+        text = re.sub(r"Âµ|Î¼|Âμ", "u\0", head.decode("latin-1")).replace("µ", "u")
+        # Letters keep their base, so that each stays one byte; a unit stays at its field's beginning.
+        text = "".join(unicodedata.normalize("NFD", letter)[0] for letter in text)
+        text = re.sub(r"u\0(V *)", r"u\1 ", text).replace("\0", " ")
+        return text.encode("ascii", "replace") + stream.read()
+
+
+def _signals(edf: edfio.Edf) -> tuple[float, tuple[Channel, ...]]:
+    """Rate and all channels of the standard leads' rate; others without samples, for their names."""
+    leads = [signal for signal in edf.signals if lead_name(signal.label) is not None]
+    rates = {float(signal.sampling_frequency) for signal in leads}
     if len(rates) > 1:
         raise InputError("The leads have different sampling rates: export all leads at one rate.")
     if not rates:
@@ -92,21 +110,30 @@ def _signals(edf: edfio.Edf) -> tuple[float, dict[str, NDArray[np.float64]]]:
     rate = rates.pop()
     check_rate(rate)
     seconds = min(LONGEST_S, edf.duration)
-    found = {}
-    for name, signal in leads.items():
-        scale = MILLIVOLTS.get(signal.physical_dimension.strip().lower())
-        if scale is None:
-            raise InputError(f"The unit of lead {name} is not a voltage: export the ECG in mV or uV.")
-        if len(set(signal.digital_range)) < 2 or len(set(signal.physical_range)) < 2:
-            raise InputError(f"Lead {name} has no calibration: export the ECG again.")
-        found[name] = signal.get_data_slice(0, seconds) * scale
-    return rate, found
+    found = []
+    for signal in leads:
+        low, high = signal.physical_range
+        flat = len(set(signal.digital_range)) < 2 or not np.isfinite([low, high]).all()
+        values = np.zeros(0) if flat else signal.get_data_slice(0, seconds)
+        found.append(
+            Channel(
+                signal.label,
+                scaled(signal.label, values, 0.0 if flat or low == high else 1.0, signal.physical_dimension),
+            )
+        )
+    others = (Channel(signal.label, np.zeros(0)) for signal in edf.signals if lead_name(signal.label) is None)
+    return rate, (*found, *others)
 
 
-def _acquired(edf: edfio.Edf) -> tuple[datetime | None, tuple[str, ...]]:
+def _acquired(edf: edfio.Edf, stored: bytes) -> tuple[datetime | None, bool, tuple[str, ...]]:
+    """The start, and whether it can be trusted: not where EDF+'s own field and the header name different days."""
     try:
-        return edf.startdatetime.replace(microsecond=0), ()
+        found = edf.startdatetime.replace(microsecond=0)
     except AnonymizedDateError:
-        return None, ()
+        return None, True, ()
     except ValueError:
-        return None, ("The stored date is not a date.",)
+        return None, True, ("The stored date is not a date.",)
+    own = stored.decode("latin-1")
+    if own != "01.01.85" and re.fullmatch(r"\d\d\.\d\d\.\d\d", own) and own != f"{found:%d.%m.%y}":
+        return found, False, ("The two start dates in the EDF header differ.",)
+    return found, True, ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def measure_features(
     rr_s: float | None,
     spiked: float = 0.0,
     device_ms: Mapping[str, float] | None = None,
-    notes: Sequence[str] = (),
+    stated_paced: bool = False,
     female: bool | None = None,
     irregular: bool = False,
 ) -> EcgFeatures:
@@ -56,8 +56,8 @@ def measure_features(
         Share of beats with a pacemaker spike at the QRS onset.
     device_ms : mapping
         As in :class:`ScarSegECGLib.case.Ecg`.
-    notes : sequence of str
-        The recording's notes; one may say that the device states a paced rhythm.
+    stated_paced : bool
+        Whether the file states a paced rhythm.
     female : bool, optional
     irregular : bool
         Whether the beats' distances vary as in atrial fibrillation.
@@ -94,7 +94,7 @@ def measure_features(
         offset=offset,
         axis_deg=values["axis"],
         spiked=spiked,
-        notes=notes,
+        stated_paced=stated_paced,
         female=female,
     )
     return EcgFeatures(

@@ -30,13 +30,11 @@ def told_by_content(start: bytes) -> str:
     Returns
     -------
     str
-        "dicom", "pdf", "edf", "ishne_holter", "scp_ecg", "xml", "wfdb header", "csv", "old dicom" (without its
+        "dicom", "edf", "ishne_holter", "scp_ecg", "xml", "wfdb header", "csv", "old dicom" (without its
         preamble) or "".
     """
     if start[128:132] == b"DICM":
         return "dicom"
-    if b"%PDF-" in start[:1024]:
-        return "pdf"
     if looks_like_edf(start):
         return "edf"
     if start.startswith(b"ISHNE1.0"):
@@ -54,6 +52,11 @@ def told_by_content(start: bytes) -> str:
 
 def other_kind(start: bytes) -> str:
     """What a file is that is not read, in words; "" where that is unknown."""
+    if b"%PDF-" in start[:1024]:
+        return (
+            "a PDF, from which no ECG is read: let the cart or its archive export the signals (DICOM 12-lead ECG, HL7 "
+            "aECG, MUSE or Philips XML, SCP-ECG)"
+        )
     return next((words for starts, words in _OTHERS if start.startswith(starts)), "")
 
 

@@ -1,110 +1,244 @@
-"""Lead names, their order, and the limb leads that follow from two others."""
+"""What a file calls a lead, and what one lead says of another."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, FloatArray
+from ScarSegECGLib.ecg.recording import Channel
 
 # Electrode noise and rounding stay well under this share of the limb leads' amplitude.
 EINTHOVEN_TOLERANCE = 0.15
-
-_BY_KEY = {name.upper(): name for name in LEADS} | {f"C{n}": f"V{n}" for n in range(1, 7)}
+UPSIDE_DOWN = -0.9
 LONGEST_LABEL = 64
-_PREFIX = re.compile(r"^(MDC[_ ]?)?(E[CK]G[_ :]?)?(LEAD[_ :]?|CHANNEL[_ :]?)?")
 
-# Each limb lead as (lead, weight) pairs, from any two of I, II, III.
-_EINTHOVEN = {"I": ("II", "III"), "II": ("I", "III"), "III": ("I", "II")}
-_AUGMENTED = {"aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0.5, 1.0)}
+_ROMAN = {"I": "I", "II": "II", "III": "III", "1": "I", "2": "II", "3": "III"}
+_BY_KEY = {name.upper(): name for name in LEADS} | {f"C{n}": f"V{n}" for n in range(1, 7)}
+_BY_KEY |= {f"V0{n}": f"V{n}" for n in range(1, 7)} | {f"D{key}": name for key, name in _ROMAN.items()}
+# The difference of two limb electrodes, the second one subtracted.
+_ELECTRODES = {("LA", "RA"): "I", ("LL", "RA"): "II", ("LF", "RA"): "II", ("LL", "LA"): "III", ("LF", "LA"): "III"}
+_PREFIX = re.compile(
+    r"^(CH(ANNEL)?[ _]?\d{0,2}[ :._]+|\d{1,2}[ :._]+)?(MDC[_ ]?)?(E[CK]G[_ :.]*)?"
+    r"((LEADS?|CHANNEL|ABLEITUNG|ABL\.?|D[EÉ]RIVATION|DERIVA[CÇ](I[OÓ]N|[AÃ]O)|DERIVAZIONE|AFLEIDING|AVLEDNING|ОТВЕДЕНИЕ)"
+    r"[_ :.]*)?"
+)
+_SUFFIX = re.compile(
+    r"([ _/,]+(IN )?(MV|UV|ΜV|NV|V)|[-_ ](REF|WCT|AVG|CM)|[-_ ]+(RHYTHM|FILTERED|FILT|RAW)|誘導|导联|導聯)$"
+)
+_NEGATIVE = re.compile(r"(^|[ _(\[])(MINUS|NEG(ATIVE?|ATIV)?|INV(ERTED|ERSE|ERTIERT|ERTIDO)?)\.?(?=$|[ _)\]])|NEG$")
+_COPY = re.compile(r"_\d$")  # what a parser puts behind a name that stands twice
+# What may be quoted of a label: a lead's letters and figures. Known other channels need no word.
+_LIKE_A_LEAD = re.compile(r"((LEAD|E[CK]G|ABLEITUNG|ABL\.?)[ _]*)?[IVXARLFDC0-9 +_./()-]{1,8}")
+_OTHER = re.compile(r"-?V([XYZ]|[3-9]R|[789])|[XYZ]|[0-9. ]*|CAL|C|A|D|R")
+
+# Each limb lead as weights of (I, II): Einthoven and Goldberger.
+_OF_ONE_AND_TWO = {
+    "I": (1.0, 0.0),
+    "II": (0.0, 1.0),
+    "III": (-1.0, 1.0),
+    "aVR": (-0.5, -0.5),
+    "aVL": (1.0, -0.5),
+    "aVF": (-0.5, 1.0),
+}
+
+
+@dataclass(frozen=True)
+class LeadName:
+    """A standard lead, and whether it is stored with its sign turned."""
+
+    name: str
+    inverted: bool = False
+
+
+def lead_name(label: str) -> LeadName | None:
+    """Which standard lead a label means; None for any other channel.
+
+    Case, blanks, a leading "Lead", "ECG", "Ableitung" or "MDC_ECG_LEAD_", a unit, a reference and a remark in brackets
+    do not matter: "Lead I (Einthoven)", "DI", "I [mV]", "I-Ref", "MDC_ECG_LEAD_I" are all "I". C1 to C6 are V1 to V6
+    (IEC); LA-RA, LL-RA and LL-LA are I, II, III. A minus before or behind the name, or a word for it, turns the sign
+    ("-aVR", "aVR(-)", "aVR neg"); a minus between two leads ("I-II") makes it another channel.
+    """
+    text = unicodedata.normalize("NFKC", str(label))
+    if len(text) > LONGEST_LABEL:
+        return None
+    text = re.sub(r"[\u2010-\u2015\u2212\ufe63]", "-", text).replace("\0", "").replace("μ", "µ").upper().strip(" _.:*")
+    remarks = re.findall(r"[(\[]([^)\]]*)[)\]]", text)
+    turned = sum(remark.strip() in ("-", "-1") or bool(_NEGATIVE.search(remark)) for remark in remarks)
+    text = re.sub(r"[(\[][^)\]]*[)\]]", " ", text).strip(" _.:")
+    text = re.sub(r"^-1 ?\*|\* ?-1$", "-", text)
+    text, words = _NEGATIVE.subn(" ", text)
+    text = text.strip(" _.:")
+    if text.startswith("-"):
+        text, words = text[1:].strip(" _."), words + 1
+    text = _PREFIX.sub("", text, count=1).strip(" _.:")
+    for _ in range(2):
+        text = _SUFFIX.sub("", text).strip(" _.:")
+    if text.startswith("-") or text.endswith("-"):
+        text, words = text.strip("-").strip(" _."), words + 1
+    inverted = bool((turned + words) % 2)
+    pair = tuple(part.strip() for part in text.split("-"))
+    if len(pair) == 2:
+        name = _ELECTRODES.get(pair) or _ELECTRODES.get(pair[::-1])  # type: ignore[arg-type]
+        return None if name is None else LeadName(name, inverted != (pair not in _ELECTRODES))
+    name = _BY_KEY.get(_key(text)) or _BY_KEY.get(_key(_COPY.sub("", text)))
+    return None if name is None else LeadName(name, inverted)
+
+
+def _key(text: str) -> str:
+    """Without blanks, but for those between two names ("I II" is no III)."""
+    return "" if re.fullmatch(r"I+[\s_.]+I+", text) else re.sub(r"[\s_.]", "", text)
 
 
 def canonical_name(label: str) -> str | None:
-    """The lead's name as in :data:`ScarSegECGLib.case.LEADS`, or None where the label is no standard lead.
-
-    Case, spaces, a leading "Lead" or "MDC_ECG_LEAD_" and a remark in brackets do not matter:
-    "Lead I (Einthoven)", "i", "MDC_ECG_LEAD_I" are all "I". The IEC names C1-C6 are V1-V6.
-    """
-    label = str(label)
-    if len(label) > LONGEST_LABEL:
-        return None
-    text = re.sub(r"\(.*?\)", "", label).replace("\0", "").strip().upper()
-    if text.startswith("-"):  # an inverted lead, such as -aVR of the Cabrera order, is another lead
-        return None
-    text = _PREFIX.sub("", text.replace("-", "_"), count=1)
-    return _BY_KEY.get(re.sub(r"[\s_.]", "", text))
+    """The lead's name as in :data:`ScarSegECGLib.case.LEADS` where the label means it as it is, else None."""
+    found = lead_name(label)
+    return None if found is None or found.inverted else found.name
 
 
-def assemble(signals: Mapping[str, NDArray]) -> tuple[FloatArray, NDArray[np.bool_], tuple[str, ...]]:
-    """Put named signals into canonical order and derive the limb leads that are missing.
+def names_of(labels: Iterable[str]) -> set[str]:
+    """The standard leads that follow from channels of these labels, turned or derived where need be."""
+    found = {lead.name for label in labels if (lead := lead_name(label)) is not None}
+    return found | set(_OF_ONE_AND_TWO) if len(found & set(_OF_ONE_AND_TWO)) >= 2 else found
+
+
+def not_understood(labels: Iterable[str]) -> tuple[str, ...]:
+    """Labels that look like leads' and mean none that is known; a longer text, which may name a person, is not told."""
+    plain = (str(label).strip(" \0") for label in labels)
+    return tuple(
+        label
+        for label in plain
+        if lead_name(label) is None and _LIKE_A_LEAD.fullmatch(label.upper()) and not _OTHER.fullmatch(label.upper())
+    )
+
+
+def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_], tuple[str, ...]]:
+    """Put channels into canonical order, and compare or derive what follows from others.
 
     Parameters
     ----------
-    signals : mapping of label to array, shape (samples,)
-        mV, all of one length; labels as the file spells them, others than the 12 leads are ignored. Where a
-        label occurs in two spellings the first counts.
+    channels : iterable of Channel
+        mV, all of one length; labels as the file spells them, others than the 12 leads are ignored.
 
     Returns
     -------
     millivolts : float32 array, shape (12, samples)
     lead_mask : bool array, shape (12,)
     notes : tuple of str
-        Which leads were derived. Einthoven: II = I + III. Goldberger: aVR = -(I + II)/2, aVL = I - II/2,
-        aVF = II - I/2.
+        Leads that were turned, left out because they stand twice and differ, derived, or replaced because they
+        contradict the others; labels not understood. Einthoven: II = I + III. Goldberger: aVR = -(I + II)/2,
+        aVL = I - II/2, aVF = II - I/2.
     """
+    channels = tuple(channels)
     found: dict[str, NDArray] = {}
-    for label, signal in signals.items():
-        name = canonical_name(label)
-        if name is not None and name not in found:
-            found[name] = np.asarray(signal, dtype=np.float64)
-    derived = []
-    for name, (first, second) in _EINTHOVEN.items():
-        if name not in found and first in found and second in found:
-            found[name] = _from_einthoven(name, found[first], found[second])
-            derived.append(name)
-    for name, (of_i, of_ii) in _AUGMENTED.items():
-        if name not in found and "I" in found and "II" in found:
-            found[name] = of_i * found["I"] + of_ii * found["II"]
-            derived.append(name)
+    turned, twice, unlike = [], [], []
+    for plain in (True, False):
+        for channel in channels:
+            lead = lead_name(channel.label)
+            if lead is None or lead.inverted is plain:
+                continue
+            signal = np.asarray(channel.millivolts, dtype=np.float64) * (1 if plain else -1)
+            if lead.name not in found:
+                found[lead.name] = signal
+                turned += [lead.name] if lead.inverted else []
+            elif not _same(found[lead.name], signal):
+                unlike.append(lead.name)
+            elif plain:
+                twice.append(lead.name)
+    for name in set(unlike):
+        del found[name]
+    contradicting = _contradicting(found)
+    for name in contradicting:
+        del found[name]
+    derived = _derive(found)
     samples = max((signal.size for signal in found.values()), default=0)
     millivolts = np.zeros((len(LEADS), samples), dtype=np.float32)
-    mask = np.zeros(len(LEADS), dtype=bool)
-    for row, name in enumerate(LEADS):
+    mask = np.array([name in found for name in LEADS])
+    for row in np.flatnonzero(mask):
+        millivolts[row] = found[LEADS[row]]
+    notes = [f"Lead {name} is stored inverted and was turned." for name in turned if name in found]
+    notes += [f"Lead {name} stands twice, with the same signal." for name in twice]
+    notes += [f"Lead {name} stands twice with different signals and was left out." for name in dict.fromkeys(unlike)]
+    notes += [f"Lead {name} contradicts I and II (upside down) and was derived from them." for name in contradicting]
+    new = [name for name in derived if name not in contradicting]
+    if new:
+        notes.append(f"Leads {', '.join(new)} were derived from the recorded limb leads.")
+    odd = not_understood(channel.label for channel in channels)
+    if odd and not mask.all():
+        notes.append(f"Labels that were not understood: {', '.join(odd[:12])}.")
+    return millivolts, mask, tuple(notes)
+
+
+def _same(one: NDArray, other: NDArray) -> bool:
+    """Whether two signals of a name are one recording: alike to a tenth of its spread, offset apart."""
+    if one.size != other.size:
+        return False
+    both = np.isfinite(one) & np.isfinite(other)
+    if both.sum() < 2:
+        return True
+    rest = one[both] - other[both]
+    return _spread(rest) <= 0.1 * max(_spread(one[both]), _spread(other[both]), 1e-9)
+
+
+def _derive(found: dict[str, NDArray]) -> list[str]:
+    """Add the limb leads that follow from two others; any two of the six make I and II."""
+    names = [name for name in _OF_ONE_AND_TWO if name in found]
+    if len(names) < 2:
+        return []
+    first, second = names[0], names[1]
+    weights = np.array([_OF_ONE_AND_TWO[first], _OF_ONE_AND_TWO[second]])
+    one, two = np.linalg.solve(weights, np.stack([found[first], found[second]]))
+    derived = []
+    for name, (of_one, of_two) in _OF_ONE_AND_TWO.items():
+        if name not in found:
+            found[name] = of_one * one + of_two * two
+            derived.append(name)
+    return derived
+
+
+def _contradicting(found: dict[str, NDArray]) -> list[str]:
+    """The limb lead that is its own mirror image by what I and II say."""
+    if "I" not in found or "II" not in found:
+        return []
+    wrong = []
+    for name in ("III", "aVR", "aVL", "aVF"):
         if name in found:
-            millivolts[row] = found[name]
-            mask[row] = True
-    notes = (f"Leads {', '.join(derived)} were derived from the recorded limb leads.",) if derived else ()
-    return millivolts, mask, notes
-
-
-def _from_einthoven(name: str, first: NDArray, second: NDArray) -> NDArray:
-    """I = II - III, II = I + III, III = II - I."""
-    if name == "II":
-        return first + second
-    return first - second if name == "I" else second - first
+            of_one, of_two = _OF_ONE_AND_TWO[name]
+            expected = of_one * found["I"] + of_two * found["II"]
+            both = np.isfinite(expected) & np.isfinite(found[name])
+            one, other = expected[both], found[name][both]
+            moves = both.sum() > 2 and min(np.std(one), np.std(other)) > 1e-6
+            if moves and np.corrcoef(one, other)[0, 1] < UPSIDE_DOWN:
+                wrong.append(name)
+    return wrong if len(wrong) == 1 else []  # of several, I or II may be the wrong one
 
 
 def einthoven_error(millivolts: NDArray, lead_mask: NDArray[np.bool_]) -> float | None:
-    """How far I + III is from II, as a share of the limb leads' amplitude; None where one is missing.
+    """How far I + III is from II, or an augmented lead from what I and II say, as a share of the limb leads' amplitude.
 
-    The spread (1st to 99th percentile) of the residual over the greatest spread of the three leads, so that a constant
-    offset does not count.
+    The spread (1st to 99th percentile) of the greatest residual over the greatest spread of I, II, III, so that a
+    constant offset does not count; None where I or II is missing.
 
     Parameters
     ----------
     millivolts : array, shape (12, samples)
     lead_mask : bool array, shape (12,)
     """
-    if not lead_mask[:3].all():
+    if not lead_mask[:2].all():
         return None
-    one, two, three = np.asarray(millivolts[:3], dtype=np.float64)
+    limb = np.asarray(millivolts[:6], dtype=np.float64)
+    weights = np.array(list(_OF_ONE_AND_TWO.values()))
+    residuals = limb - weights @ limb[:2]
+    there = np.asarray(lead_mask[:6])
+    size = max(_spread(row) for row in limb[:3][there[:3]])
+    return max(_spread(row) for row in residuals[there]) / size if size > 0 else None
 
-    def spread(signal: NDArray) -> float:
-        low, high = np.percentile(signal, (1, 99))
-        return float(high - low)
 
-    size = max(spread(one), spread(two), spread(three))
-    return spread(one + three - two) / size if size > 0 else None
+def _spread(signal: NDArray) -> float:
+    low, high = np.percentile(signal, (1, 99))
+    return float(high - low)

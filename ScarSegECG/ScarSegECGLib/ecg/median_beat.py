@@ -77,7 +77,7 @@ def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
         rr_s=beat.rr_s,
         spiked=beat.spiked,
         device_ms=ecg.device_ms,
-        notes=ecg.notes,
+        stated_paced=ecg.stated_paced,
         female=female,
         irregular=beat.irregular,
     )

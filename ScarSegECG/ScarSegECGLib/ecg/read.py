@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from ScarSegECGLib.ecg.device_export import read_device_export
 from ScarSegECGLib.ecg.dicom_waveform import read_dicom_ecg
 from ScarSegECGLib.ecg.edf_file import read_edf
 from ScarSegECGLib.ecg.formats import START, other_kind, told_by_content
-from ScarSegECGLib.ecg.leads import assemble, canonical_name
-from ScarSegECGLib.ecg.pdf_paper import read_pdf
+from ScarSegECGLib.ecg.leads import assemble
+from ScarSegECGLib.ecg.parts import recorded_together
 from ScarSegECGLib.ecg.recording import Recording, is_placeholder
 from ScarSegECGLib.ecg.wfdb_record import header_of, read_wfdb
 from ScarSegECGLib.ecg.xml_guard import xml_root_name
@@ -34,7 +33,7 @@ def read_ecg(path: str | PathLike[str]) -> Ecg:
     ----------
     path : path
         A WFDB record (by its header, any signal file or its bare name), DICOM ECG, HL7 aECG, GE MUSE or Philips
-        Sierra XML, SCP-ECG, EDF, ISHNE, a CSV table that states its rate and unit, or a PDF with drawn traces.
+        Sierra XML, SCP-ECG, EDF, ISHNE, or a CSV table that states its rate and unit.
 
     Returns
     -------
@@ -51,26 +50,27 @@ def read_ecg(path: str | PathLike[str]) -> Ecg:
 
 def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
     """As :func:`read_ecg`, with the usual name of the format that was found."""
-    path = Path(path)
     try:
-        recording, files = _read_recording(path)
+        recording, files = _read_recording(Path(path))
     except OSError:
         raise InputError("The ECG file cannot be read: check its name, its permissions and the disk.") from None
-    recording = _with_honest_date(trim_calibration(recording))
-    if len({signal.size for label, signal in recording.signals.items() if canonical_name(label) is not None}) > 1:
-        raise InputError("The ECG's leads have different lengths: export leads recorded together.")
-    millivolts, mask, derived = assemble(recording.signals)
-    millivolts, mask, remarks = check_signals(millivolts, mask, recording.rate)
+    channels, pulse = trim_calibration(recording.channels, recording.rate)
+    channels, window = recorded_together(channels, recording.rate)
+    millivolts, mask, found = assemble(channels)
+    millivolts, mask, remarks = check_signals(millivolts, mask, recording.rate, names=found)
+    placeholder = recording.acquired is not None and is_placeholder(recording.acquired)
+    dated = (f"The stored date {recording.acquired:%Y-%m-%d} stands for a missing one.",) if placeholder else ()
     ecg = Ecg(
         millivolts=millivolts,
         lead_mask=mask,
         rate=recording.rate,
         acquired=recording.acquired,
-        date_trusted=recording.date_trusted,
+        date_trusted=recording.date_trusted and not placeholder,
         device_ms=recording.device_ms,
         sha256=sha256_of(files),
-        notes=(*recording.notes, *derived, *remarks),
+        notes=(*recording.notes, *dated, *pulse, *window, *found, *remarks),
         subject=recording.subject,
+        stated_paced=recording.stated_paced,
     )
     return ecg, recording.format
 
@@ -83,14 +83,6 @@ def sha256_of(paths: Iterable[Path]) -> str:
             while block := stream.read(2**20):
                 digest.update(block)
     return digest.hexdigest()
-
-
-def _with_honest_date(recording: Recording) -> Recording:
-    """The recording, with a date that only stands for a missing one marked as not to be trusted."""
-    if recording.acquired is None or not is_placeholder(recording.acquired):
-        return recording
-    note = f"The stored date {recording.acquired:%Y-%m-%d} stands for a missing one."
-    return replace(recording, date_trusted=False, notes=(*recording.notes, note))
 
 
 def _read_recording(path: Path) -> tuple[Recording, tuple[Path, ...]]:
@@ -108,7 +100,7 @@ def _read_recording(path: Path) -> tuple[Recording, tuple[Path, ...]]:
         return read_wfdb(path)
     if path.suffix.lower() == ".hea":
         raise InputError("The .hea file is not a WFDB header: copy the record again.")
-    if kind in ("dicom", "edf", "ishne_holter", "scp_ecg", "xml", "pdf", "csv"):
+    if kind in ("dicom", "edf", "ishne_holter", "scp_ecg", "xml", "csv"):
         return _read_one(path, kind), (path,)
     if header is not None:
         return read_wfdb(header)
@@ -130,8 +122,6 @@ def _read_one(path: Path, kind: str) -> Recording:
         return read_edf(path)
     if kind == "csv":
         return read_csv(path)
-    if kind == "pdf":
-        return read_pdf(path)
     if kind != "xml":
         return read_device_export(path, kind)
     root = _XML_ROOTS.get(xml_root_name(path).lower())

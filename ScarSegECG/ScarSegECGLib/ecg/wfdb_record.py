@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -10,8 +14,8 @@ import numpy as np
 import wfdb
 
 from ScarSegECGLib.ecg.checks import check_rate, require_file
-from ScarSegECGLib.ecg.leads import canonical_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, PACED_STATEMENT, Recording, require_size
+from ScarSegECGLib.ecg.leads import lead_name
+from ScarSegECGLib.ecg.recording import LONGEST_S, Channel, Recording, require_size, scaled, stored_date
 from ScarSegECGLib.errors import InputError
 
 LARGEST_HEADER, LONGEST_LINE = 64_000, 1000
@@ -22,8 +26,10 @@ LARGEST_RECORD_LEADS = 64
 _RECORD_LINE = re.compile(r"^\S+[ \t]+\d+([ \t]+[\d.]+(e[+-]?\d+)?(/\S+)?([ \t]+\d+.*)?)?$", re.IGNORECASE)
 # What a header may name: a file beside it. No folder, URL, drive or chained file system.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
-_ECG_DATE = re.compile(r"^\s*ECG date:\s*(\d{1,2})/(\d{1,2})/(\d{4})\s*$", re.IGNORECASE | re.MULTILINE)
+_ECG_DATE = re.compile(r"ECG date:\s*(\d{1,2}/\d{1,2}/\d{4})\s*$", re.IGNORECASE)
 _BYTES_PER_SAMPLE = {"80": 1, "16": 2, "61": 2, "160": 2, "212": 1.5, "310": 4 / 3, "311": 4 / 3, "24": 3, "32": 4}
+# What may follow the number of samples, as wfdb reads it: time, then day/month/year.
+_WFDB_TIME = re.compile(r"\d{1,2}(:\d{1,2}){0,2}(\.\d+)?([ \t]+\d{1,2}/\d{1,2}/\d{4})?")
 # SNOMED CT: pacing rhythm, ventricular pacing pattern.
 _PACED_CODES = {"10370003", "251266004"}
 
@@ -69,9 +75,64 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
         raise InputError("The WFDB header is too large for that of an ECG: copy the record again.")
     if "::" in str(header.resolve()):
         raise InputError("The folder of the WFDB record has '::' in its name, which cannot be read: move the record.")
-    stem = str(header.resolve().with_suffix(""))
+    lines, comments = _lines(header)
+    acquired, notes = _date(lines[0].split(maxsplit=4) if lines else [], comments)
+    with _readable(header, lines) as stem:
+        fields = _fields(stem)
+        signals = _signal_files(header, fields.file_name)
+        _require_calibrated(lines[1:], fields)
+        _require_whole(fields, signals)
+        length, most = fields.sig_len, round(LONGEST_S * float(fields.fs))
+        if stem.parent != header.resolve().parent:
+            for path in dict.fromkeys(signals):
+                shutil.copyfile(path, stem.parent / path.name)
+        try:
+            record = wfdb.rdrecord(str(stem), sampto=most if length and length > most else None, pn_dir=None)
+        except Exception as error:
+            raise InputError("The signals of the WFDB record cannot be read: copy the record again.") from error
+    if record.p_signal is None or not len(record.p_signal):
+        raise InputError("The signals of the WFDB record are empty: copy the record again.")
+    if length and length > most:
+        notes = (*notes, f"Only the first {LONGEST_S:g} s were read.")
+    recording = Recording(
+        channels=tuple(
+            Channel(label or "", _millivolts(label or "", record.p_signal[:most, k], unit or "mV"))
+            for k, (label, unit) in enumerate(zip(record.sig_name, record.units, strict=True))
+        ),
+        rate=float(record.fs),
+        acquired=acquired,
+        stated_paced=_states_pacing(comments),
+        notes=notes,
+        format="WFDB",
+    )
+    return recording, (header, *dict.fromkeys(signals))
+
+
+def _lines(header: Path) -> tuple[list[str], list[str]]:
+    """The header's lines and its remarks."""
+    lines = [line.strip() for line in header.read_bytes().decode("utf-8", errors="replace").splitlines()]
+    remarks = [line.strip(" \t#") for line in lines if line.startswith("#")]
+    return [line for line in lines if line and not line.startswith("#")], remarks
+
+
+@contextmanager
+def _readable(header: Path, lines: list[str]) -> Iterator[Path]:
+    """The record's path without ending; of a copy without date and remarks where wfdb cannot read the record line."""
+    tokens = lines[0].split(maxsplit=4) if lines else []
+    if len(tokens) < 5 or _WFDB_TIME.fullmatch(tokens[4]):
+        yield header.resolve().with_suffix("")
+        return
+    with tempfile.TemporaryDirectory(prefix="scarsegecg-") as folder:
+        stem = Path(folder) / "record"
+        first = " ".join(["record" + "".join(tokens[0].partition("/")[1:]), *tokens[1:4]])
+        stem.with_suffix(".hea").write_text("\n".join([first, *lines[1:]]) + "\n", encoding="utf-8")
+        yield stem
+
+
+def _fields(stem: Path) -> wfdb.Record:
+    """The header's fields; InputError where they cannot be those of one ECG recording."""
     try:
-        fields = wfdb.rdheader(stem)
+        fields = wfdb.rdheader(str(stem))
     except Exception as error:  # wfdb raises whatever its parser stumbles on
         raise InputError("The WFDB header cannot be read: copy the record again.") from error
     if isinstance(fields, wfdb.MultiRecord):
@@ -81,27 +142,17 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
         raise InputError("The WFDB header names no signals: give the record that holds the ECG.")
     if fields.n_sig > LARGEST_RECORD_LEADS:
         raise InputError(f"The WFDB header names {fields.n_sig} signals: this is no 12-lead ECG.")
-    signals = _signal_files(header, fields.file_name)
-    _require_whole(header, fields, signals)
-    length = fields.sig_len
-    most = round(LONGEST_S * float(fields.fs))
-    try:
-        record = wfdb.rdrecord(stem, sampto=most if length is not None and length > most else None, pn_dir=None)
-    except Exception as error:
-        raise InputError("The signals of the WFDB record cannot be read: copy the record again.") from error
-    if record.p_signal is None or not len(record.p_signal):
-        raise InputError("The signals of the WFDB record are empty: copy the record again.")
-    notes = [f"Only the first {LONGEST_S:g} s were read."] if length is not None and length > most else []
-    if _states_pacing(record.comments or []):
-        notes.append(PACED_STATEMENT)
-    recording = Recording(
-        signals=_in_millivolts(record),
-        rate=float(record.fs),
-        acquired=_date(record),
-        notes=tuple(notes),
-        format="WFDB",
-    )
-    return recording, (header, *dict.fromkeys(signals))
+    return fields
+
+
+def _require_calibrated(lines: list[str], fields: wfdb.Record) -> None:
+    """Raise InputError for a lead without a gain or with one of 0, for which wfdb silently takes 200 per unit."""
+    for line, label in zip(lines, fields.sig_name, strict=False):
+        lead = lead_name(label or "")
+        tokens = line.split()
+        gain = re.match(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", tokens[2], re.IGNORECASE) if len(tokens) > 2 else None
+        if lead is not None:
+            scaled(lead.name, np.zeros(0), float(gain.group()) if gain else None, "mV")
 
 
 def _has_long_line(header: Path) -> bool:
@@ -128,7 +179,7 @@ def _signal_files(header: Path, names: list[str]) -> list[Path]:
     return files
 
 
-def _require_whole(header: Path, fields: wfdb.Record, files: list[Path]) -> None:
+def _require_whole(fields: wfdb.Record, files: list[Path]) -> None:
     """Raise InputError where a signal file is shorter than its header says, or of a length that it does not say."""
     if fields.sig_len is None:
         if sum(path.stat().st_size for path in set(files)) > LARGEST_UNCOUNTED:
@@ -148,31 +199,20 @@ def _require_whole(header: Path, fields: wfdb.Record, files: list[Path]) -> None
             )
 
 
-def _in_millivolts(record: wfdb.Record) -> dict[str, np.ndarray]:
-    """The standard leads of the record, mV; others (Frank leads, pressures) are left out."""
-    signals: dict[str, np.ndarray] = {}
-    for column, (label, unit) in enumerate(zip(record.sig_name, record.units, strict=True)):
-        if canonical_name(label or "") is None or label in signals:
-            continue
-        scale = MILLIVOLTS.get(str(unit or "mV").strip().lower())
-        if scale is None:
-            raise InputError(f"The unit of lead {canonical_name(label)} is not a voltage: this is not an ECG in mV.")
-        signals[label] = record.p_signal[: round(LONGEST_S * record.fs), column].astype(np.float64) * scale
-    return signals
+def _millivolts(label: str, values: np.ndarray, unit: str) -> np.ndarray:
+    """A lead's signal, mV; another channel's (Frank leads, pressures) as it is."""
+    lead = lead_name(label)
+    return values if lead is None else scaled(lead.name, values, 1.0, str(unit))
 
 
-def _date(record: wfdb.Record) -> datetime | None:
-    """The header's own date, or the one in PTB's comment, which has the day first; never today's."""
-    if record.base_date is not None:
-        return datetime.combine(record.base_date, record.base_time or datetime.min.time())
-    match = _ECG_DATE.search("\n".join(record.comments or []))
-    if match is None:
-        return None
-    day, month, year = (int(part) for part in match.groups())
-    try:
-        return datetime(year, month, day)
-    except ValueError:
-        return None
+def _date(tokens: list[str], comments: list[str]) -> tuple[datetime | None, tuple[str, ...]]:
+    """The record line's own date, or the one in PTB's remark, which has the day first; never today's."""
+    written = tokens[4] if len(tokens) > 4 else ""
+    remark = next((match for comment in comments if (match := _ECG_DATE.match(comment))), None)
+    found, _ = stored_date(written or (remark.group(1) if remark else ""), month_first=False)
+    if found is None and re.search(r"\d{4}|/", written):
+        return None, ("The date in the WFDB header is not understood: the ECG's date is unknown.",)
+    return found, ()
 
 
 def _states_pacing(comments: list[str]) -> bool:
