@@ -170,10 +170,10 @@ class EcgFindings:
 
     features: EcgFeatures
     q_waves: tuple[str, ...] | None
-    q_waves_remark: str
+    q_waves_remark: Fact | None
     score_points: int | None
     score_percent_of_lv: float | None
-    score_remark: str
+    score_remark: Fact | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -207,8 +207,10 @@ class Ecg:
         False where the file says its dates were removed or modified.
     device_ms : dict
         The device's own measurements, ms, by name: "qrs", "pr", "qt", "qtc"; "axis" in degrees.
-    sha256, notes
+    sha256 : str
         As in :class:`LgeStack`.
+    notes : tuple of Fact
+        What was assumed or noticed while reading (:class:`ScarSegECGLib.facts.EcgNote`).
     subject : Subject
         Whose it is; compared with the images', and never written.
     stated_paced : bool
@@ -222,7 +224,7 @@ class Ecg:
     date_trusted: bool = True
     device_ms: dict[str, float] = field(default_factory=dict)
     sha256: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     subject: Subject = Subject()
     stated_paced: bool = False
 

@@ -28,14 +28,21 @@ class Contrast(Word):
 
 
 class Conduction(Word):
-    """Class of an ECG's conduction; "normal" means no block, pacing or LVH voltage found, not a normal ECG."""
+    """Class of an ECG's conduction; "normal" means no block, pacing or LVH voltage found, not a normal ECG.
+
+    LBBB is that of the strict criteria, LBBB_USUAL what only the usual ones call so.
+    """
 
     NORMAL = "normal"
     RBBB = "rbbb"
     LBBB = "lbbb"
+    LBBB_USUAL = "lbbb_usual"
     LAFB = "lafb"
     LVH = "lvh"
     PACED = "paced"
+    PACED_SUSPECTED = "paced_suspected"
+    PREEXCITED_SUSPECTED = "preexcited_suspected"
+    TACHYCARDIA = "tachycardia"
     UNKNOWN = "unknown"
 
 
@@ -139,11 +146,30 @@ class Hindrance(Code):
     """What keeps an ECG from showing infarction."""
 
     PACED = "paced"
+    PACED_SUSPECTED = "paced_suspected"
     FAST = "fast"  # (rate)
+    TACHYCARDIA = "tachycardia"  # (rate, qrs or None, axis or None)
     PREEXCITED = "preexcited"  # (pr, qrs)
     LBBB = "lbbb"
+    LBBB_USUAL = "lbbb_usual"
     WIDE = "wide"  # (qrs)
     NOT_MEASURED = "not_measured"
+
+
+class QWaveRemark(Code):
+    """Why Q waves were not judged, or what weakens them."""
+
+    SILENT = "silent"  # (conduction)
+    R_WAVE = "r_wave"
+    LVH = "lvh"
+
+
+class ScoreRemark(Code):
+    """Why the QRS score does not hold, or what weakens it."""
+
+    SILENT = "silent"  # (conduction)
+    FAST = "fast"
+    WEAKENED = "weakened"  # (conduction or None, missing: leads)
 
 
 class AgreementReason(Code):
@@ -160,6 +186,32 @@ class AgreementReason(Code):
     ECG_ALONE = "ecg_alone"
     TOO_SMALL = "too_small"
     IMAGE_ALONE = "image_alone"
+
+
+class EcgNote(Code):
+    """What was assumed or noticed while reading an ECG; ``leads`` and ``labels`` are tuples of text."""
+
+    CUT = "cut"  # (seconds): the first so many were read
+    SEVERAL_PARTS = "several_parts"  # (parts)
+    SKEW = "skew"  # (ms)
+    WINDOW = "window"  # (stored, used): seconds
+    PARTIAL = "partial"  # (leads)
+    PULSE_CUT = "pulse_cut"  # (mv, seconds)
+    PULSE_UNUSUAL = "pulse_unusual"  # (mv)
+    TURNED = "turned"  # (leads): stored inverted
+    TWICE = "twice"  # (leads): alike
+    TWICE_UNLIKE = "twice_unlike"  # (leads): left out
+    MIRRORED = "mirrored"  # (leads): upside down by what I and II say, derived instead
+    DERIVED = "derived"  # (leads)
+    NOT_UNDERSTOOD = "not_understood"  # (labels)
+    FLAT = "flat"  # (leads)
+    SATURATED = "saturated"  # (leads)
+    LIMBS_CONTRADICT = "limbs_contradict"  # (percent)
+    ARMS_SWAPPED = "arms_swapped"
+    NOISY = "noisy"  # (leads)
+    DATE_UNREADABLE = "date_unreadable"
+    DATES_DIFFER = "dates_differ"
+    DATE_PLACEHOLDER = "date_placeholder"  # (date)
 
 
 class LgeNote(Code):

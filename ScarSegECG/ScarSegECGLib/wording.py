@@ -23,6 +23,7 @@ from ScarSegECGLib.facts import (
     Contrast,
     Division,
     Doubt,
+    EcgNote,
     EcgReason,
     Fact,
     GapProblem,
@@ -33,10 +34,12 @@ from ScarSegECGLib.facts import (
     NoHeart,
     PartsRemark,
     PartsRule,
+    QWaveRemark,
     RemoteRegion,
     RemoteSource,
     ScarRemark,
     ScarSource,
+    ScoreRemark,
     Shown,
     Word,
 )
@@ -68,6 +71,10 @@ _WORDS: dict[type[Word], dict[Any, str]] = {
         Conduction.NORMAL: "normal",
         Conduction.RBBB: "right bundle branch block",
         Conduction.LBBB: "left bundle branch block",
+        Conduction.LBBB_USUAL: "left bundle branch block by the usual criteria",
+        Conduction.PACED_SUSPECTED: "paced rhythm suspected",
+        Conduction.PREEXCITED_SUSPECTED: "pre-excitation suspected",
+        Conduction.TACHYCARDIA: "tachycardia that may be ventricular",
         Conduction.LAFB: "left anterior fascicular block",
         Conduction.LVH: "voltage criteria of LV hypertrophy",
         Conduction.PACED: "paced",
@@ -120,8 +127,11 @@ _TEXTS: dict[Code, str] = {
     EcgReason.HINDERED: "ECG not used: {why}",
     Hindrance.PACED: "paced rhythm hides infarction",
     Hindrance.FAST: "rate {rate:.0f}/min is too fast to read infarction",
-    Hindrance.PREEXCITED: "PR {pr:.0f} ms with QRS {qrs:.0f} ms: pre-excitation is not excluded",
+    Hindrance.PREEXCITED: "PR {pr:.0f} ms with QRS {qrs:.0f} ms: pre-excitation is suspected",
     Hindrance.LBBB: "left bundle branch block hides infarction",
+    Hindrance.LBBB_USUAL: "left bundle branch block by the usual criteria hides infarction",
+    Hindrance.PACED_SUSPECTED: "paced rhythm is suspected, which hides infarction",
+    Hindrance.TACHYCARDIA: "rate {rate:.0f}/min with a wide QRS or a superior axis may be ventricular",
     Hindrance.WIDE: "QRS {qrs:.0f} ms of no known pattern may hide or imitate infarction",
     Hindrance.NOT_MEASURED: "a QRS that could not be measured may hide or imitate infarction",
     # ECG against image
@@ -135,6 +145,30 @@ _TEXTS: dict[Code, str] = {
     AgreementReason.TOO_SMALL: "scar this small may leave no ECG sign",
     AgreementReason.IMAGE_ALONE: "the image shows scar without ECG sign",
     # images
+    QWaveRemark.R_WAVE: "R wave counted, T wave not judged",
+    QWaveRemark.LVH: "LVH voltage: Q waves are weak evidence",
+    ScoreRemark.FAST: "The QRS score does not hold at 150 beats per minute or more.",
+    EcgNote.CUT: "Only the first {seconds:g} s were read.",
+    EcgNote.SEVERAL_PARTS: "Of {parts} recordings in the file, the one with most of the 12 leads was read.",
+    EcgNote.SKEW: "Leads stored up to {ms:.0f} ms apart were laid over each other.",
+    EcgNote.WINDOW: "Of {stored:.1f} s those {used:.1f} s were used in which all leads exist.",
+    EcgNote.PARTIAL: "Recorded for a part of the time only and left out: {leads}.",
+    EcgNote.PULSE_CUT: "A calibration pulse of {mv:.2g} mV was cut off, with what lies beyond {seconds:g} s.",
+    EcgNote.PULSE_UNUSUAL: "The calibration pulse measures {mv:.2g} mV, not 1 mV: amplitudes may be wrong.",
+    EcgNote.TURNED: "Stored inverted, and turned: {leads}.",
+    EcgNote.TWICE: "Stored twice, with the same signal: {leads}.",
+    EcgNote.TWICE_UNLIKE: "Stored twice with different signals, and left out: {leads}.",
+    EcgNote.MIRRORED: "Upside down by what leads I and II say, and derived from these: {leads}.",
+    EcgNote.DERIVED: "Derived from the recorded limb leads: {leads}.",
+    EcgNote.NOT_UNDERSTOOD: "Labels of leads that were not understood: {labels}.",
+    EcgNote.FLAT: "Flat, and left out: {leads}.",
+    EcgNote.SATURATED: "Saturated (clipped), and left out: {leads}.",
+    EcgNote.LIMBS_CONTRADICT: "The limb leads contradict each other by {percent:.0f} %: they may be mislabelled.",
+    EcgNote.ARMS_SWAPPED: "Lead I is inverted and aVR upright: the arm electrodes may have been swapped.",
+    EcgNote.NOISY: "Noisy: {leads}.",
+    EcgNote.DATE_UNREADABLE: "The date in the ECG file is not understood: the ECG's date is unknown.",
+    EcgNote.DATES_DIFFER: "The ECG file gives two dates that differ: the ECG's date is not trusted.",
+    EcgNote.DATE_PLACEHOLDER: "The stored date {date} stands for a missing one.",
     LgeNote.CONTRAST_UNMARKED: "The files do not say whether the images are magnitude or PSIR: taken for magnitude; say "
     "which they are if not.",
     LgeNote.ORIENTATION_ASSUMED: "The file has no orientation: it was assumed that the first slice is the apex, the "
@@ -328,9 +362,33 @@ def _date_unknown(fact: Fact, tr: Translate) -> str:
 
 _SILENT = {
     Conduction.LBBB: "left bundle branch block hides infarct signs",
+    Conduction.LBBB_USUAL: "left bundle branch block (usual criteria) hides infarct signs",
     Conduction.PACED: "paced rhythm hides infarct signs",
+    Conduction.PACED_SUSPECTED: "paced rhythm suspected, which hides infarct signs",
+    Conduction.PREEXCITED_SUSPECTED: "pre-excitation suspected, which imitates infarct signs",
+    Conduction.TACHYCARDIA: "tachycardia that may be ventricular hides infarct signs",
     Conduction.UNKNOWN: "QRS wide or not measured, of no known pattern",
 }
+
+
+def _q_waves_silent(fact: Fact, tr: Translate) -> str:
+    return tr("not judged: {why}").format(why=tr(_SILENT[fact["conduction"]]))
+
+
+def _score_silent(fact: Fact, tr: Translate) -> str:
+    return tr("The QRS score for normal conduction does not hold: {why}.").format(why=tr(_SILENT[fact["conduction"]]))
+
+
+def _score_weakened(fact: Fact, tr: Translate) -> str:
+    said = []
+    if fact["conduction"] is not None:
+        kind = words(fact["conduction"], tr)
+        said.append(tr("Criteria for normal conduction were used; this ECG's class: {kind}.").format(kind=kind))
+    if fact["conduction"] is Conduction.RBBB:
+        said.append(tr("R waves in V1 and V2 were left out."))
+    if fact["missing"]:
+        said.append(tr("Missing leads scored nothing: {leads}.").format(leads=", ".join(fact["missing"])))
+    return " ".join(said)
 
 
 def agreement_reason(fact: Fact | None, tr: Translate = _as_is, *, figures: bool = True) -> str:
@@ -546,6 +604,9 @@ def spans(values: Iterable[int]) -> str:
 
 
 _SPECIAL: dict[Code, Callable[[Fact, Translate], str]] = {
+    QWaveRemark.SILENT: _q_waves_silent,
+    ScoreRemark.SILENT: _score_silent,
+    ScoreRemark.WEAKENED: _score_weakened,
     EcgReason.USED: _used,
     EcgReason.TOO_FAR: _too_far,
     EcgReason.DATE_UNKNOWN: _date_unknown,

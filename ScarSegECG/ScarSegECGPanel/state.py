@@ -83,7 +83,8 @@ def toDict(result: ScarResult, conduction: Conduction) -> dict[str, Any]:
             "date_trusted": ecg.date_trusted,
             "device_ms": ecg.device_ms,
             "sha256": ecg.sha256,
-            "notes": ecg.notes,
+            "notes": to_plain(ecg.notes),
+            "stated_paced": ecg.stated_paced,
         },
         "use": {
             "amplitude": result.ecg_use.amplitude,
@@ -157,7 +158,8 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> tuple[ScarResult, 
             date_trusted=meta["date_trusted"],
             device_ms=meta["device_ms"],
             sha256=meta["sha256"],
-            notes=tuple(meta["notes"]),
+            notes=from_plain(meta["notes"]),
+            stated_paced=meta["stated_paced"],
         )
     use = saved["use"]
     gap = TimeGap(use["days"], use["event_between"], from_plain(use["problem"]))
@@ -212,6 +214,8 @@ def _fromFindings(found: EcgFindings | None) -> dict[str, Any] | None:
     saved["features"]["conduction"] = str(found.features.conduction)
     for name in _PER_LEAD:
         saved["features"][name] = getattr(found.features, name).tolist()
+    for name in ("q_waves_remark", "score_remark"):
+        saved[name] = to_plain(getattr(found, name))
     return saved
 
 
@@ -226,6 +230,7 @@ def _toFindings(saved: dict[str, Any] | None) -> EcgFindings | None:
     features["conduction"] = Conduction(features["conduction"])
     leads = saved["q_waves"]
     told = {**saved, "q_waves": None if leads is None else tuple(leads)}
+    told |= {name: from_plain(saved[name]) for name in ("q_waves_remark", "score_remark")}
     try:
         told["features"] = EcgFeatures(**{**features, "from_device": tuple(features["from_device"])})
         return EcgFindings(**told)

@@ -9,6 +9,7 @@ from synthetic_ecg import synthetic_ecg
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.checks import check_signals
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote, Fact, has
 
 V1, V6 = LEADS.index("V1"), LEADS.index("V6")
 
@@ -63,7 +64,7 @@ def test_some_flat_leads_are_masked(good):
     good[0][[V1, V6]] = 0.2
     millivolts, mask, notes = check_signals(*good)
     assert mask.sum() == 10 and not mask[V1] and not millivolts[V1].any()
-    assert "V1, V6 is flat" in notes[0]
+    assert notes[0] == Fact(EcgNote.FLAT, leads=("V1", "V6"))
 
 
 def test_mostly_flat(good):
@@ -75,7 +76,7 @@ def test_saturated_leads_are_masked_or_refused(good):
     clipped = good[0].copy()
     clipped[V6] = np.minimum(good[0][V6], np.quantile(good[0][V6], 0.93))
     millivolts, mask, notes = check_signals(clipped, *good[1:])
-    assert not mask[V6] and mask.sum() == 11 and "saturated" in notes[0]
+    assert not mask[V6] and mask.sum() == 11 and has(notes, EcgNote.SATURATED)
     clipped = np.clip(good[0], *np.quantile(good[0], (0.05, 0.92), axis=1, keepdims=True))
     refused(clipped, *good[1:], "saturated")
 
@@ -83,11 +84,11 @@ def test_saturated_leads_are_masked_or_refused(good):
 def test_einthoven_and_swapped_arms_and_noise_are_noted(good):
     mislabelled = good[0].copy()
     mislabelled[[1, 2]] = good[0][[2, 1]]
-    assert any("contradict each other" in note for note in check_signals(mislabelled, *good[1:])[2])
+    assert has(check_signals(mislabelled, *good[1:])[2], EcgNote.LIMBS_CONTRADICT)
     swapped = good[0].copy()  # LA and RA: I upside down, II and III change places, aVR and aVL too
     swapped[0], swapped[[1, 2]], swapped[[3, 4]] = -good[0][0], good[0][[2, 1]], good[0][[4, 3]]
     notes = check_signals(swapped, *good[1:])[2]
-    assert any("swapped" in note for note in notes) and not any("differ" in note for note in notes)
+    assert has(notes, EcgNote.ARMS_SWAPPED) and not has(notes, EcgNote.LIMBS_CONTRADICT)
     noisy = good[0].copy()
     noisy[V1] += np.random.default_rng(0).normal(0, 0.1, noisy.shape[1])
-    assert any("V1 is noisy" in note for note in check_signals(noisy, *good[1:])[2])
+    assert Fact(EcgNote.NOISY, leads=("V1",)) in check_signals(noisy, *good[1:])[2]

@@ -32,10 +32,11 @@ from test_device_agreement import muse as muse_by_hand
 from ScarSegECGLib.case import LEADS, Ecg
 from ScarSegECGLib.ecg.leads import assemble, einthoven_error
 from ScarSegECGLib.ecg.median_beat import median_beat
-from ScarSegECGLib.ecg.preview import date_state, measurement_lines, preview
 from ScarSegECGLib.ecg.read import read_ecg, read_ecg_and_format
 from ScarSegECGLib.ecg.recording import Channel
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote, has
+from ScarSegECGLib.report.ecg import date_line, file_lines, measurement_lines
 
 SUBJECT = {"qrs": 120, "pr": 148, "qt": 420, "qtc": 443, "axis": -61}
 # File, format, date, device measurements; all have 12 leads, 10 s, 500 Hz.
@@ -180,7 +181,7 @@ def test_written_files_come_back(tmp_path, ecg, write, kind, when, step):
     assert found == kind and read.acquired == when
     assert read.lead_mask.all() and read.rate == ecg.rate
     np.testing.assert_allclose(read.millivolts, ecg.millivolts, atol=step)
-    assert PATIENT not in repr((read.notes, read.device_ms, preview(read, found)))
+    assert PATIENT not in repr((read.notes, read.device_ms, file_lines(read, found)))
 
 
 def test_cinc_record_by_its_matrix(tmp_path, ecg):
@@ -217,23 +218,23 @@ def test_scp_intervals_are_those_between_the_devices_marks(tmp_path, ecg):
 def test_dates_only_where_they_are_stored(tmp_path, ecg, write, options, expected):
     read = read_ecg(write(tmp_path / "a", ecg, **options))
     assert read.acquired == expected
-    assert expected is not None or "none stored" in date_state(read)
+    assert expected is not None or "none stored" in date_line(read)
 
 
 @pytest.mark.parametrize("day", [date(1985, 1, 1), date(1900, 1, 1), date(1970, 1, 1)])
 def test_a_placeholder_for_a_date_is_not_trusted(tmp_path, ecg, day):
     path = write_muse(tmp_path / "a", ecg, date=f"{day:%m-%d-%Y}")
     read = read_ecg(path)
-    assert not read.date_trusted and "gap to the MRI is unknown" in date_state(read)
-    assert str(day) in date_state(read) and str(day) not in date_state(read, anonymous=True)
+    assert not read.date_trusted and "gap to the MRI is unknown" in date_line(read)
+    assert str(day) in date_line(read) and has(read.notes, EcgNote.DATE_PLACEHOLDER)
 
 
 def test_calibration_pulse(tmp_path, ecg):
     with_pulse = read_ecg(write_sierra(tmp_path / "a", ecg))
     without = read_ecg(write_sierra(tmp_path / "b", ecg, pulse=False))
     np.testing.assert_array_equal(with_pulse.millivolts, without.millivolts)
-    assert any("calibration pulse of 1 mV" in note for note in with_pulse.notes)
-    assert not any("calibration" in note for note in without.notes)
+    assert has(with_pulse.notes, EcgNote.PULSE_CUT) and not has(with_pulse.notes, EcgNote.PULSE_UNUSUAL)
+    assert not has(without.notes, EcgNote.PULSE_CUT)
 
 
 def test_calibration_pulse_of_wrong_height_before_the_recording(tmp_path, ecg):
@@ -242,7 +243,8 @@ def test_calibration_pulse_of_wrong_height_before_the_recording(tmp_path, ecg):
     later = replace(ecg, millivolts=np.hstack([head, ecg.millivolts]))
     read = read_ecg(write_csv(tmp_path / "a.csv", later))
     np.testing.assert_allclose(read.millivolts, ecg.millivolts[:, : read.millivolts.shape[1]], atol=1e-5)
-    assert any("measures 1.3 mV, not 1 mV" in note for note in read.notes)
+    (pulse,) = (note for note in read.notes if has((note,), EcgNote.PULSE_UNUSUAL))
+    assert pulse["mv"] == pytest.approx(1.3, abs=1e-4)
 
 
 # EDF

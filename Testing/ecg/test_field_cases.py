@@ -21,6 +21,7 @@ from ScarSegECGLib.ecg.parts import NOT_TOGETHER
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.recording import Channel, stored_date
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote, Fact, has
 
 TOGETHER = re.escape(NOT_TOGETHER)
 
@@ -49,7 +50,7 @@ def test_05_an_inverted_avr_is_turned(shared_data, name):
     ecg = read_ecg(shared_data / "field_cases" / "05-inverted-avr" / name)
     one, two, _, right = ecg.millivolts[:4]
     assert np.corrcoef(right, -(one + two) / 2)[0, 1] > 0.99
-    assert "Lead aVR is stored inverted and was turned." in ecg.notes
+    assert Fact(EcgNote.TURNED, leads=("aVR",)) in ecg.notes
 
 
 def test_06_the_group_with_most_leads_is_the_ecg(shared_data):
@@ -74,7 +75,7 @@ def test_07_leads_one_after_the_other(shared_data, name):
 def test_10_dates_of_the_record_line(shared_data, name, when):
     ecg = read_ecg(shared_data / "field_cases" / "10-wfdb-date" / f"{name}.hea")
     assert ecg.acquired == when and ecg.lead_mask.all()
-    assert (when is None) is any("not understood" in note for note in ecg.notes)
+    assert (when is None) is has(ecg.notes, EcgNote.DATE_UNREADABLE)
 
 
 @pytest.mark.parametrize("name", ["rec.hea", "de_brackets.csv"])
@@ -136,7 +137,7 @@ def limbs(ecg: Ecg) -> dict[str, np.ndarray]:
 def test_any_two_limb_leads_give_the_others(ecg, kept):
     leads = {name: signal for name, signal in limbs(ecg).items() if name in kept or name.startswith("V")}
     millivolts, mask, notes = assemble(Channel(name, signal) for name, signal in leads.items())
-    assert mask.all() and "were derived" in notes[0]
+    assert mask.all() and has(notes, EcgNote.DERIVED)
     np.testing.assert_allclose(millivolts, ecg.millivolts, atol=1e-5)
 
 
@@ -145,18 +146,18 @@ def test_a_mislabelled_avr_is_found_by_the_other_leads(ecg):
     leads = limbs(ecg) | {"aVR": -limbs(ecg)["aVR"]}
     millivolts, mask, notes = assemble(Channel(name, signal) for name, signal in leads.items())
     np.testing.assert_allclose(millivolts, ecg.millivolts, atol=1e-5)
-    assert mask.all() and any("aVR contradicts I and II" in note for note in notes)
+    assert mask.all() and notes == (Fact(EcgNote.MIRRORED, leads=("aVR",)),)
 
 
 def test_a_label_that_stands_twice(ecg):
     same = [*limbs(ecg).items(), ("II", limbs(ecg)["II"] + 0.001)]
     millivolts, mask, notes = assemble(Channel(*each) for each in same)
     np.testing.assert_allclose(millivolts, ecg.millivolts, atol=1e-5)
-    assert mask.all() and any("II stands twice, with the same signal" in note for note in notes)
+    assert mask.all() and notes == (Fact(EcgNote.TWICE, leads=("II",)),)
     other = [*limbs(ecg).items(), ("V2", limbs(ecg)["V3"])]
     millivolts, mask, notes = assemble(Channel(*each) for each in other)
     assert not mask[LEADS.index("V2")] and mask.sum() == 11
-    assert any("V2 stands twice with different signals" in note for note in notes)
+    assert notes == (Fact(EcgNote.TWICE_UNLIKE, leads=("V2",)),)
 
 
 RENAMED = {"aVR": "-aVR"}
@@ -192,7 +193,7 @@ def inverted_file(kind: str, folder: Path, ecg: Ecg) -> Path:
 def test_inverted_avr_in_every_format(tmp_path, ecg, kind):
     read = read_ecg(inverted_file(kind, tmp_path, ecg))
     like(read, ecg)
-    assert any("inverted" in note for note in read.notes)
+    assert has(read.notes, EcgNote.TURNED)
 
 
 # Gains that calibrate nothing

@@ -19,6 +19,7 @@ from ScarSegECGLib.ecg.leads import einthoven_error
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote, has
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def test_wfdb_microvolts_and_eight_leads(tmp_path, ecg):
     eight = Ecg(ecg.millivolts[rows], np.ones(8, bool), ecg.rate)
     read = read_ecg(write_wfdb(tmp_path, eight, labels=labels, gain="1(0)/uV"))
     np.testing.assert_allclose(read.millivolts, ecg.millivolts, atol=3e-3)
-    assert any("derived" in note for note in read.notes)
+    assert has(read.notes, EcgNote.DERIVED)
 
 
 def test_paced_by_snomed_code(tmp_path, ecg):

@@ -29,8 +29,8 @@ from ecg_files import dicom_ecg, multiplex_group, save, write_wfdb  # noqa: E402
 from synthetic_ecg import synthetic_ecg  # noqa: E402
 
 from ScarSegECGLib.ecg.median_beat import median_beat  # noqa: E402
-from ScarSegECGLib.ecg.preview import preview  # noqa: E402
 from ScarSegECGLib.ecg.read import read_ecg_and_format  # noqa: E402
+from ScarSegECGLib.report.ecg import file_lines  # noqa: E402
 
 MARK = exported.PATIENT
 # One seed is one or more files; the first is the one that is read.
@@ -43,7 +43,7 @@ def read(path: Path) -> object:
     ecg, name = read_ecg_and_format(path)
     if not np.isfinite(ecg.millivolts).all() or ecg.lead_mask.sum() < 8:
         raise AssertionError("an ECG came through that has missing values or leads")
-    preview(ecg, name).lines()
+    file_lines(ecg, name)
     return median_beat(ecg)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 
+from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.cli.outputs import check_files, check_pictures, save_picture
-from ScarSegECGLib.ecg.findings import ecg_findings, findings_lines, judged_lines
+from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
-from ScarSegECGLib.ecg.preview import measurement_lines, preview
 from ScarSegECGLib.ecg.read import read_ecg_and_format
 from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.report.ecg import date_line, file_lines, findings_lines, judged_lines, measurement_lines
 from ScarSegECGLib.view.ecg_paper import ecg_paper
+from ScarSegECGLib.wording import all_words, words
 
 _MEASURED = ("rate_bpm", "qrs_ms", "axis_deg", "pr_ms", "qt_ms", "qtc_ms", "conduction", "irregular", "from_device")
 
@@ -32,7 +33,6 @@ def run(args: argparse.Namespace) -> int:
     check_pictures(args.picture)
     check_files(args.json, args.picture)
     ecg, format_name = read_ecg_and_format(args.path)
-    understood = preview(ecg, format_name)
     female = None if args.sex is None else args.sex == "female"
     found = ecg_findings(median_beat(ecg, female=female), age=args.age, female=female)
     features = found.features
@@ -41,12 +41,24 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         measured = {name: getattr(features, name) for name in _MEASURED} | {
             "q_waves": found.q_waves,
-            "q_waves_remark": found.q_waves_remark or None,
+            "q_waves_remark": words(found.q_waves_remark) or None,
             "qrs_score_points": found.score_points,
             "qrs_score_percent_of_lv": found.score_percent_of_lv,
-            "qrs_score_remark": found.score_remark or None,
+            "qrs_score_remark": words(found.score_remark) or None,
         }
-        write_text(args.json, json.dumps(asdict(understood) | {"measured": measured}, indent=1, allow_nan=False) + "\n")
+        there = [name for name, ok in zip(LEADS, ecg.lead_mask, strict=True) if ok]
+        understood = {
+            "format": format_name,
+            "leads": there,
+            "missing": [name for name in LEADS if name not in there],
+            "rate": ecg.rate,
+            "seconds": ecg.millivolts.shape[1] / ecg.rate,
+            "date": date_line(ecg),
+            "device": ecg.device_ms,
+            "notes": all_words(ecg.notes),
+            "measured": measured,
+        }
+        write_text(args.json, json.dumps(understood, indent=1, allow_nan=False) + "\n")
     if not args.quiet:
-        print("\n".join([*understood.lines(), "", *measurement_lines(features), *judged_lines(found)]))
+        print("\n".join([*file_lines(ecg, format_name), "", *measurement_lines(features), *judged_lines(found)]))
     return 0

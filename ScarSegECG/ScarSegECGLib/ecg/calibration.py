@@ -8,6 +8,7 @@ import numpy as np
 
 from ScarSegECGLib.ecg.leads import lead_name
 from ScarSegECGLib.ecg.recording import Channel
+from ScarSegECGLib.facts import EcgNote, Fact
 
 # In a heart's signal aVR opposes I and II: only a pulse lifts all leads alike.
 ALIKE_MV, LOWEST_MV, SHORTEST_S = 0.03, 0.3, 0.04
@@ -16,7 +17,7 @@ EDGE_S = 2.0
 USUAL_MV = (0.5, 1.0, 2.0)
 
 
-def trim_calibration(channels: tuple[Channel, ...], rate: float) -> tuple[tuple[Channel, ...], tuple[str, ...]]:
+def trim_calibration(channels: tuple[Channel, ...], rate: float) -> tuple[tuple[Channel, ...], tuple[Fact, ...]]:
     """Cut off a calibration pulse that lies in the first or last 2 s, with the standstill around it.
 
     A pulse is where all standard leads stand within 0.03 mV of each other, 0.3 mV or more off zero, for 40 ms or
@@ -52,9 +53,9 @@ def trim_calibration(channels: tuple[Channel, ...], rate: float) -> tuple[tuple[
         # The fading end is behind the recording; before it, what follows the pulse is the recording itself.
         end = begin + round(whole * rate)
     height = float(np.median(np.abs(level[pulses[0][0] : pulses[0][1]])))
-    notes = [f"A calibration pulse of {height:.2g} mV was cut off, with what lies beyond {(end - begin) / rate:g} s."]
+    notes = [Fact(EcgNote.PULSE_CUT, mv=height, seconds=(end - begin) / rate)]
     if min(abs(height - usual) / usual for usual in USUAL_MV) > 0.05:
-        notes.append(f"The calibration pulse measures {height:.2g} mV, not 1 mV: amplitudes may be wrong.")
+        notes.append(Fact(EcgNote.PULSE_UNUSUAL, mv=height))
     return tuple(replace(channel, millivolts=channel.millivolts[begin:end]) for channel in channels), tuple(notes)
 
 

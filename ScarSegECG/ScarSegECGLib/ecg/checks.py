@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import LEADS, FloatArray
 from ScarSegECGLib.ecg.leads import EINTHOVEN_TOLERANCE, einthoven_error
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote, Fact, has
+from ScarSegECGLib.wording import words
 
 FEWEST_LEADS = 8
 LOWEST_RATE, HIGHEST_RATE = 100.0, 4000.0
@@ -44,8 +46,8 @@ def check_rate(rate: float) -> None:
 
 
 def check_signals(
-    millivolts: NDArray, lead_mask: NDArray[np.bool_], rate: float, *, names: tuple[str, ...] = ()
-) -> tuple[FloatArray, NDArray[np.bool_], tuple[str, ...]]:
+    millivolts: NDArray, lead_mask: NDArray[np.bool_], rate: float, *, names: tuple[Fact, ...] = ()
+) -> tuple[FloatArray, NDArray[np.bool_], tuple[Fact, ...]]:
     """Apply every gate to assembled leads.
 
     Parameters
@@ -53,7 +55,7 @@ def check_signals(
     millivolts : array, shape (12, samples)
     lead_mask : bool array, shape (12,)
     rate : float
-    names : tuple of str
+    names : tuple of Fact
         What was noticed of the leads' names, told where there are too few leads.
 
     Returns
@@ -62,7 +64,7 @@ def check_signals(
         Leads that cannot be used are zero.
     lead_mask : bool array, shape (12,)
         Without flat and saturated leads.
-    notes : tuple of str
+    notes : tuple of Fact
         Flat or saturated leads, Einthoven's law violated, arm leads perhaps swapped, noise.
 
     Raises
@@ -72,7 +74,7 @@ def check_signals(
     """
     check_rate(rate)
     if lead_mask.sum() < FEWEST_LEADS:
-        odd = next((f" {note}" for note in names if note.startswith("Labels")), "")
+        odd = "".join(f" {words(note)}" for note in names if has((note,), EcgNote.NOT_UNDERSTOOD))
         raise InputError(
             f"The ECG has {int(lead_mask.sum())} of the 12 standard leads; at least {FEWEST_LEADS} are needed.{odd}"
         )
@@ -106,9 +108,9 @@ def check_signals(
             f"Only {int(mask.sum())} ECG leads are usable ({'; '.join(why)}); at least {FEWEST_LEADS} are needed."
         )
     if flat.any():
-        notes.append(f"Lead {_named(flat)} is flat and was left out.")
+        notes.append(Fact(EcgNote.FLAT, leads=_names(flat)))
     if saturated.any():
-        notes.append(f"Lead {_named(saturated)} is saturated (clipped) and was left out.")
+        notes.append(Fact(EcgNote.SATURATED, leads=_names(saturated)))
     cleaned = np.where(mask[:, None], millivolts, 0).astype(np.float32)
     return cleaned, mask, (*notes, *_remarks(cleaned, mask, rate))
 
@@ -167,16 +169,16 @@ def noise_level(millivolts: NDArray, rate: float) -> NDArray[np.float64]:
     return 1.4826 * np.median(np.abs(bend), axis=1).astype(np.float64)
 
 
-def _remarks(millivolts: NDArray, mask: NDArray[np.bool_], rate: float) -> tuple[str, ...]:
+def _remarks(millivolts: NDArray, mask: NDArray[np.bool_], rate: float) -> tuple[Fact, ...]:
     notes = []
     error = einthoven_error(millivolts, mask)
     if error is not None and error > EINTHOVEN_TOLERANCE:
-        notes.append(f"The limb leads contradict each other by {100 * error:.0f} %: they may be mislabelled.")
+        notes.append(Fact(EcgNote.LIMBS_CONTRADICT, percent=100 * error))
     if arms_swapped(millivolts, mask, rate):
-        notes.append("Lead I is inverted and aVR upright: the arm electrodes may have been swapped.")
+        notes.append(Fact(EcgNote.ARMS_SWAPPED))
     noisy = mask & (noise_level(millivolts, rate) > NOISY_MV)
     if noisy.any():
-        notes.append(f"Lead {_named(noisy)} is noisy.")
+        notes.append(Fact(EcgNote.NOISY, leads=_names(noisy)))
     return tuple(notes)
 
 
@@ -187,5 +189,9 @@ def _in_windows(millivolts: NDArray, rate: float) -> NDArray:
     return np.asarray(millivolts)[:, : count * length].reshape(len(millivolts), count, length)
 
 
+def _names(rows: NDArray[np.bool_]) -> tuple[str, ...]:
+    return tuple(name for name, chosen in zip(LEADS, rows, strict=True) if chosen)
+
+
 def _named(rows: NDArray[np.bool_]) -> str:
-    return ", ".join(name for name, chosen in zip(LEADS, rows, strict=True) if chosen)
+    return ", ".join(_names(rows))

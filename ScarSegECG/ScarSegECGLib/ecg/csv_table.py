@@ -27,6 +27,7 @@ from ScarSegECGLib.ecg.gap import parse_date
 from ScarSegECGLib.ecg.leads import LONGEST_LABEL, lead_name
 from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Channel, Recording, require_size
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote, Fact
 
 LARGEST_TABLE, LARGEST_SIDECAR = 16_000_000, 100_000
 MOST_COLUMNS = 64
@@ -95,7 +96,7 @@ def read_csv(path: Path) -> Recording:
         ),
         rate=rate,
         acquired=None if date is None else _date(date),
-        notes=(f"Only the first {LONGEST_S:g} s were read.",) if len(rows) > most else (),
+        notes=(Fact(EcgNote.CUT, seconds=LONGEST_S),) if len(rows) > most else (),
         format="CSV table",
     )
 

@@ -16,6 +16,7 @@ from ScarSegECGLib.ecg.checks import check_rate
 from ScarSegECGLib.ecg.leads import lead_name
 from ScarSegECGLib.ecg.recording import LONGEST_S, Channel, Recording, require_size, scaled
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote, Fact
 
 MOST_SIGNALS = 128
 LARGEST_FILE, LARGEST_IN_MEMORY = 512_000_000, 128_000_000
@@ -73,7 +74,7 @@ def read_edf(path: Path) -> Recording:
         except Exception:
             raise damaged from None
     if longer:
-        notes = (*notes, f"Only the first {LONGEST_S:g} s were read.")
+        notes = (*notes, Fact(EcgNote.CUT, seconds=LONGEST_S))
     plus = edf.reserved.startswith("EDF+")
     return Recording(
         channels=found,
@@ -125,15 +126,15 @@ def _signals(edf: edfio.Edf) -> tuple[float, tuple[Channel, ...]]:
     return rate, (*found, *others)
 
 
-def _acquired(edf: edfio.Edf, stored: bytes) -> tuple[datetime | None, bool, tuple[str, ...]]:
+def _acquired(edf: edfio.Edf, stored: bytes) -> tuple[datetime | None, bool, tuple[Fact, ...]]:
     """The start, and whether it can be trusted: not where EDF+'s own field and the header name different days."""
     try:
         found = edf.startdatetime.replace(microsecond=0)
     except AnonymizedDateError:
         return None, True, ()
     except ValueError:
-        return None, True, ("The stored date is not a date.",)
+        return None, True, (Fact(EcgNote.DATE_UNREADABLE),)
     own = stored.decode("latin-1")
     if own != "01.01.85" and re.fullmatch(r"\d\d\.\d\d\.\d\d", own) and own != f"{found:%d.%m.%y}":
-        return found, False, ("The two start dates in the EDF header differ.",)
+        return found, False, (Fact(EcgNote.DATES_DIFFER),)
     return found, True, ()

@@ -93,6 +93,8 @@ def measure_features(
         qrs_ms=values["qrs"],
         offset=offset,
         axis_deg=values["axis"],
+        pr_ms=values["pr"],
+        rate_bpm=60.0 / rr_s if rr_s else None,
         spiked=spiked,
         stated_paced=stated_paced,
         female=female,

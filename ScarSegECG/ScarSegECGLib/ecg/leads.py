@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, FloatArray
 from ScarSegECGLib.ecg.recording import Channel
+from ScarSegECGLib.facts import EcgNote, Fact
 
 # Electrode noise and rounding stay well under this share of the limb leads' amplitude.
 EINTHOVEN_TOLERANCE = 0.15
@@ -117,7 +118,7 @@ def not_understood(labels: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_], tuple[str, ...]]:
+def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_], tuple[Fact, ...]]:
     """Put channels into canonical order, and compare or derive what follows from others.
 
     Parameters
@@ -129,7 +130,7 @@ def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_]
     -------
     millivolts : float32 array, shape (12, samples)
     lead_mask : bool array, shape (12,)
-    notes : tuple of str
+    notes : tuple of Fact
         Leads that were turned, left out because they stand twice and differ, derived, or replaced because they
         contradict the others; labels not understood. Einthoven: II = I + III. Goldberger: aVR = -(I + II)/2,
         aVL = I - II/2, aVF = II - I/2.
@@ -161,16 +162,17 @@ def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_]
     mask = np.array([name in found for name in LEADS])
     for row in np.flatnonzero(mask):
         millivolts[row] = found[LEADS[row]]
-    notes = [f"Lead {name} is stored inverted and was turned." for name in turned if name in found]
-    notes += [f"Lead {name} stands twice, with the same signal." for name in twice]
-    notes += [f"Lead {name} stands twice with different signals and was left out." for name in dict.fromkeys(unlike)]
-    notes += [f"Lead {name} contradicts I and II (upside down) and was derived from them." for name in contradicting]
-    new = [name for name in derived if name not in contradicting]
-    if new:
-        notes.append(f"Leads {', '.join(new)} were derived from the recorded limb leads.")
-    odd = not_understood(channel.label for channel in channels)
+    odd = not_understood(channel.label for channel in channels)[:12]
+    noticed = {
+        EcgNote.TURNED: [name for name in turned if name in found],
+        EcgNote.TWICE: twice,
+        EcgNote.TWICE_UNLIKE: unlike,
+        EcgNote.MIRRORED: contradicting,
+        EcgNote.DERIVED: [name for name in derived if name not in contradicting],
+    }
+    notes = [Fact(code, leads=tuple(dict.fromkeys(names))) for code, names in noticed.items() if names]
     if odd and not mask.all():
-        notes.append(f"Labels that were not understood: {', '.join(odd[:12])}.")
+        notes.append(Fact(EcgNote.NOT_UNDERSTOOD, labels=odd))
     return millivolts, mask, tuple(notes)
 
 

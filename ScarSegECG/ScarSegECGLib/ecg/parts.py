@@ -16,6 +16,7 @@ from ScarSegECGLib.ecg.beats import qrs_energy
 from ScarSegECGLib.ecg.leads import lead_name, names_of
 from ScarSegECGLib.ecg.recording import LONGEST_S, Channel
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote, Fact
 
 NOT_TOGETHER = (
     "The ECG's leads were not recorded together (as in the 3 x 4 layout of a print): export simultaneous leads of 10 s."
@@ -36,7 +37,7 @@ class Part:
     start_s: float | None = None
 
 
-def the_ecg(parts: Sequence[Part]) -> tuple[Part, tuple[str, ...]]:
+def the_ecg(parts: Sequence[Part]) -> tuple[Part, tuple[Fact, ...]]:
     """The part with most standard leads, then the longest, with those that were recorded at the same time.
 
     Raises
@@ -57,15 +58,15 @@ def the_ecg(parts: Sequence[Part]) -> tuple[Part, tuple[str, ...]]:
     if len(_leads(best)) < FEWEST_LEADS <= len(together):
         raise InputError(NOT_TOGETHER)
     if len(held) > 1:
-        notes.append(f"Of {len(held)} recordings in the file, the one with most of the 12 leads was read.")
+        notes.append(Fact(EcgNote.SEVERAL_PARTS, parts=len(held)))
     if any(channel.millivolts.size > round(LONGEST_S * best.rate) for channel in best.channels):
-        notes.append(f"Only the first {LONGEST_S:g} s were read.")
+        notes.append(Fact(EcgNote.CUT, seconds=LONGEST_S))
         most = round(LONGEST_S * best.rate)
         best = replace(best, channels=tuple(replace(c, millivolts=c.millivolts[:most]) for c in best.channels))
     return best, tuple(notes)
 
 
-def recorded_together(channels: Iterable[Channel], rate: float) -> tuple[tuple[Channel, ...], tuple[str, ...]]:
+def recorded_together(channels: Iterable[Channel], rate: float) -> tuple[tuple[Channel, ...], tuple[Fact, ...]]:
     """The standard leads over the time in which they all were recorded.
 
     Times before and after a lead's own recording are those without a value (NaN) and those in which it keeps one value
@@ -107,12 +108,10 @@ def recorded_together(channels: Iterable[Channel], rate: float) -> tuple[tuple[C
     begin, end = max(span[0] for span in inside), min(span[1] for span in inside)
     notes = list(moved)
     if (begin, end) != (0, samples):
-        notes.append(
-            f"Of {samples / rate:.1f} s those {(end - begin) / rate:.1f} s were used in which all leads exist."
-        )
-    left = [lead.name for c in known if c not in kept and (lead := lead_name(c.label)) is not None]
+        notes.append(Fact(EcgNote.WINDOW, stored=samples / rate, used=(end - begin) / rate))
+    left = tuple(lead.name for c in known if c not in kept and (lead := lead_name(c.label)) is not None)
     if left:
-        notes.append(f"Lead {', '.join(left)} was recorded for a part of the time only and was left out.")
+        notes.append(Fact(EcgNote.PARTIAL, leads=left))
     return (*(replace(c, millivolts=c.millivolts[begin:end]) for c in kept), *other), tuple(notes)
 
 
@@ -156,7 +155,7 @@ def _energy(part: Part, samples: int) -> NDArray[np.float64]:
     return energy - energy.mean()
 
 
-def _without_skew(channels: list[Channel], rate: float) -> tuple[list[Channel], tuple[str, ...]]:
+def _without_skew(channels: list[Channel], rate: float) -> tuple[list[Channel], tuple[Fact, ...]]:
     """Channels whose first samples were taken within 50 ms, laid over each other."""
     starts = np.array([channel.start_s for channel in channels])
     if not starts.size or np.ptp(starts) < 0.5 / rate:
@@ -169,7 +168,7 @@ def _without_skew(channels: list[Channel], rate: float) -> tuple[list[Channel], 
         replace(channel, millivolts=channel.millivolts[drop : drop + size], start_s=0.0)
         for channel, drop in zip(channels, late, strict=True)
     ]
-    return moved, (f"Leads stored up to {1000 * np.ptp(starts):.0f} ms apart were laid over each other.",)
+    return moved, (Fact(EcgNote.SKEW, ms=1000 * float(np.ptp(starts))),)
 
 
 def _span(signal: NDArray, standstill: int) -> tuple[int, int] | None:

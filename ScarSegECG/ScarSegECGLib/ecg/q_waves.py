@@ -7,30 +7,16 @@ also asks for a concordant T wave, which is not measured here.
 from __future__ import annotations
 
 from ScarSegECGLib.case import LEADS, EcgFeatures
+from ScarSegECGLib.ecg.conduction import SEEN_MV, SILENT
+from ScarSegECGLib.facts import Conduction, Fact, QWaveRemark
 
 SEPTAL_Q_MS = 20.0
-SEEN_MV = 0.05  # half a millimetre on paper: less is no Q wave to a reader
 Q_MS, Q_MV = 30.0, 0.1
 R_MS = 40.0
 _NEIGHBOURS = (("I", "aVL"), ("II", "aVF"), ("V3", "V4"), ("V4", "V5"), ("V5", "V6"))
-PREEXCITED_PR_MS, PREEXCITED_QRS_MS = 120.0, 110.0
-_HIDDEN = {
-    "lbbb": "not judged in LBBB",
-    "paced": "not judged in paced rhythm",
-    "unknown": "not judged: QRS wide or not measured, of no known pattern",
-}
 
 
-def perhaps_preexcited(features: EcgFeatures) -> bool:
-    """Whether a wide QRS after a short PR may begin with a delta wave, which imitates a Q wave.
-
-    Limits: AHA/ACCF/HRS recommendations part III, Circulation 2009; 119: e235.
-    """
-    pr, qrs = features.pr_ms, features.qrs_ms
-    return pr is not None and qrs is not None and pr < PREEXCITED_PR_MS and qrs >= PREEXCITED_QRS_MS
-
-
-def pathological_q_waves(features: EcgFeatures) -> tuple[tuple[str, ...] | None, str]:
+def pathological_q_waves(features: EcgFeatures) -> tuple[tuple[str, ...] | None, Fact | None]:
     """Leads with a pathological Q wave, or R wave in V1 and V2; ``None`` where they cannot be judged; and a remark.
 
     V2 and V3: a Q over 20 ms, or QS. I, II, aVL, aVF, V4 to V6: a Q of 30 ms or more and 0.1 mV deep or more, or QS, in
@@ -42,26 +28,25 @@ def pathological_q_waves(features: EcgFeatures) -> tuple[tuple[str, ...] | None,
 
     Returns
     -------
-    (tuple of str or None, str)
+    (tuple of str or None, Fact or None)
         In the order of :data:`ScarSegECGLib.case.LEADS`.
     """
-    if features.conduction in _HIDDEN:
-        return None, _HIDDEN[features.conduction]
-    if perhaps_preexcited(features):
-        return None, "not judged: pre-excitation not excluded"
+    conduction = Conduction(features.conduction)
+    if conduction in SILENT:
+        return None, Fact(QWaveRemark.SILENT, conduction=conduction)
     deep = {name for name in ("I", "II", "aVL", "aVF", "V4", "V5", "V6") if _deep(features, name)}
     septal = {name for name in ("V2", "V3") if _septal(features, name)}
     found = set(septal)
     for one, other in _NEIGHBOURS:
         if {one, other} <= deep | septal:
             found |= {one, other}
-    remark = ""
-    if features.conduction in ("normal", "lvh"):
+    remark = None
+    if conduction in (Conduction.NORMAL, Conduction.LVH):
         tall = {name for name in ("V1", "V2") if _tall_r(features, name)}
-        remark = "R wave counted, T wave not judged" if tall - found else ""
+        remark = Fact(QWaveRemark.R_WAVE) if tall - found else None
         found |= tall
-    if features.conduction == "lvh":
-        remark = "LVH voltage: Q waves are weak evidence"
+    if conduction == Conduction.LVH:
+        remark = Fact(QWaveRemark.LVH)
     return tuple(name for name in LEADS if name in found), remark
 
 

@@ -21,6 +21,7 @@ from ScarSegECGLib.ecg.recording import Recording, is_placeholder
 from ScarSegECGLib.ecg.wfdb_record import header_of, read_wfdb
 from ScarSegECGLib.ecg.xml_guard import xml_root_name
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote, Fact
 
 READABLE = "DICOM, WFDB, HL7 aECG, MUSE or Philips XML, SCP-ECG, EDF, ISHNE or CSV"
 _XML_ROOTS = {"annotatedecg": "hl7_aecg", "restingecg": "ge_muse_xml", "restingecgdata": "sierra_xml"}
@@ -59,7 +60,7 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
     millivolts, mask, found = assemble(channels)
     millivolts, mask, remarks = check_signals(millivolts, mask, recording.rate, names=found)
     placeholder = recording.acquired is not None and is_placeholder(recording.acquired)
-    dated = (f"The stored date {recording.acquired:%Y-%m-%d} stands for a missing one.",) if placeholder else ()
+    dated = (Fact(EcgNote.DATE_PLACEHOLDER, date=f"{recording.acquired:%Y-%m-%d}"),) if placeholder else ()
     ecg = Ecg(
         millivolts=millivolts,
         lead_mask=mask,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Subject
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Fact
 
 LONGEST_S = 60.0
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
@@ -57,7 +58,7 @@ class Recording:
     date_trusted: bool = True
     device_ms: dict[str, float] = field(default_factory=dict)
     stated_paced: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     format: str = ""
     subject: Subject = Subject()
 

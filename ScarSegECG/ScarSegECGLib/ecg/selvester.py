@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
-from ScarSegECGLib.ecg.conduction import WORDS
+from ScarSegECGLib.ecg.conduction import SILENT
+from ScarSegECGLib.facts import Conduction, Fact, ScoreRemark
 
 PERCENT_PER_POINT = 3.0
 FASTEST_BPM = 150.0
@@ -72,8 +73,8 @@ class QrsScore:
         % of each AHA segment, 0..100, by angular overlap of the walls: a soft prior, never truth.
     rows : tuple of ScoredRow
     usable : bool
-        False in paced rhythm, in left bundle branch block and from 150 beats per minute on.
-    remark : str
+        False in paced, pre-excited and ventricular rhythm, in left bundle branch block and from 150 beats a minute on.
+    remark : Fact or None
         Why it is not usable, or what weakens it (another criteria set applies, leads missing).
     """
 
@@ -83,7 +84,7 @@ class QrsScore:
     per_segment: NDArray[np.float64]
     rows: tuple[ScoredRow, ...]
     usable: bool = True
-    remark: str = ""
+    remark: Fact | None = None
 
 
 def _walls(**percent: float) -> tuple[float, ...]:
@@ -251,14 +252,13 @@ def qrs_score(
     )
 
 
-def _why_unusable(features: EcgFeatures) -> str:
-    if features.conduction == "paced":
-        return "The QRS score does not hold in paced rhythm."
-    if features.conduction == "lbbb":
-        return "The QRS score for normal conduction does not hold in LBBB, whose own criteria are not used here."
+def _why_unusable(features: EcgFeatures) -> Fact | None:
+    conduction = Conduction(features.conduction)
+    if conduction in SILENT and conduction != Conduction.UNKNOWN:
+        return Fact(ScoreRemark.SILENT, conduction=conduction)
     if features.rate_bpm is not None and features.rate_bpm >= FASTEST_BPM:
-        return "The QRS score does not hold at 150 beats per minute or more."
-    return ""
+        return Fact(ScoreRemark.FAST)
+    return None
 
 
 def _rows(features: EcgFeatures) -> tuple[Row, ...]:
@@ -268,17 +268,14 @@ def _rows(features: EcgFeatures) -> tuple[Row, ...]:
     return tuple(row for row in ROWS if row.lead not in ("V1", "V2") or row.group == "anterior")
 
 
-def _remark(features: EcgFeatures, beat: MedianBeat) -> str:
-    remarks = []
-    if features.conduction != "normal":
-        words = WORDS[features.conduction].partition(" (")[0].partition(":")[0]
-        remarks.append(f"Criteria for normal conduction were used; this ECG's class: {words}.")
-    if features.conduction == "rbbb":
-        remarks.append("R waves in V1 and V2 were left out.")
-    missing = [name for name, there in zip(LEADS, beat.lead_mask, strict=True) if not there]
-    if missing:
-        remarks.append(f"Missing leads scored nothing: {', '.join(missing)}.")
-    return " ".join(remarks)
+def _remark(features: EcgFeatures, beat: MedianBeat) -> Fact | None:
+    conduction = Conduction(features.conduction)
+    missing = tuple(name for name, there in zip(LEADS, beat.lead_mask, strict=True) if not there)
+    if conduction == Conduction.NORMAL and not missing:
+        return None
+    return Fact(
+        ScoreRemark.WEAKENED, conduction=None if conduction == Conduction.NORMAL else conduction, missing=missing
+    )
 
 
 def _waves(features: EcgFeatures, lead: str, *, milliseconds: float, millivolts: float) -> Waves | None:

@@ -16,7 +16,9 @@ import wfdb
 from ScarSegECGLib.ecg.checks import check_rate, require_file
 from ScarSegECGLib.ecg.leads import lead_name
 from ScarSegECGLib.ecg.recording import LONGEST_S, Channel, Recording, require_size, scaled, stored_date
+from ScarSegECGLib.ecg.snomed import PACED, codes_in
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote, Fact
 
 LARGEST_HEADER, LONGEST_LINE = 64_000, 1000
 LARGEST_SIGNAL_FILE = 512_000_000
@@ -30,8 +32,6 @@ _ECG_DATE = re.compile(r"ECG date:\s*(\d{1,2}/\d{1,2}/\d{4})\s*$", re.IGNORECASE
 _BYTES_PER_SAMPLE = {"80": 1, "16": 2, "61": 2, "160": 2, "212": 1.5, "310": 4 / 3, "311": 4 / 3, "24": 3, "32": 4}
 # What may follow the number of samples, as wfdb reads it: time, then day/month/year.
 _WFDB_TIME = re.compile(r"\d{1,2}(:\d{1,2}){0,2}(\.\d+)?([ \t]+\d{1,2}/\d{1,2}/\d{4})?")
-# SNOMED CT: pacing rhythm, ventricular pacing pattern.
-_PACED_CODES = {"10370003", "251266004"}
 
 
 def looks_like_header(start: bytes) -> bool:
@@ -93,7 +93,7 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
     if record.p_signal is None or not len(record.p_signal):
         raise InputError("The signals of the WFDB record are empty: copy the record again.")
     if length and length > most:
-        notes = (*notes, f"Only the first {LONGEST_S:g} s were read.")
+        notes = (*notes, Fact(EcgNote.CUT, seconds=LONGEST_S))
     recording = Recording(
         channels=tuple(
             Channel(label or "", _millivolts(label or "", record.p_signal[:most, k], unit or "mV"))
@@ -101,7 +101,7 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
         ),
         rate=float(record.fs),
         acquired=acquired,
-        stated_paced=_states_pacing(comments),
+        stated_paced=bool(codes_in(comments) & PACED),
         notes=notes,
         format="WFDB",
     )
@@ -205,16 +205,11 @@ def _millivolts(label: str, values: np.ndarray, unit: str) -> np.ndarray:
     return values if lead is None else scaled(lead.name, values, 1.0, str(unit))
 
 
-def _date(tokens: list[str], comments: list[str]) -> tuple[datetime | None, tuple[str, ...]]:
+def _date(tokens: list[str], comments: list[str]) -> tuple[datetime | None, tuple[Fact, ...]]:
     """The record line's own date, or the one in PTB's remark, which has the day first; never today's."""
     written = tokens[4] if len(tokens) > 4 else ""
     remark = next((match for comment in comments if (match := _ECG_DATE.match(comment))), None)
     found, _ = stored_date(written or (remark.group(1) if remark else ""), month_first=False)
     if found is None and re.search(r"\d{4}|/", written):
-        return None, ("The date in the WFDB header is not understood: the ECG's date is unknown.",)
+        return None, (Fact(EcgNote.DATE_UNREADABLE),)
     return found, ()
-
-
-def _states_pacing(comments: list[str]) -> bool:
-    codes = [comment.partition(":")[2] for comment in comments if comment.lower().startswith("dx:")]
-    return any(code.strip() in _PACED_CODES for line in codes for code in line.split(","))

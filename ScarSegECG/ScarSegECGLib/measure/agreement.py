@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ScarSegECGLib.ecg.conduction import SILENT
 from ScarSegECGLib.facts import Agreement, AgreementReason, Conduction, Fact
+from ScarSegECGLib.measure.ecg_limits import NORMAL_LIMIT_PERCENT
 
 RELIABLE_SEGMENTS = frozenset({1, 2, 7, 8, 9})
 """Basal and mid anterior and septal wall. Left out: 3, which ECG criteria count with the inferior wall (ISHNE lead
@@ -18,14 +20,9 @@ map), the lateral and inferior wall, and the apex. The QRS score did not follow 
 IMAGE_POSITIVE_PERCENT = 10.0
 """Scar in less of a segment than this counts as none on the image."""
 
-ECG_POSITIVE_PERCENT = 25.0
-"""An estimate below this counts as none: it is found in ECGs of healthy people too, and Q waves need about 6 % of the
-LV, one whole segment, so that smaller scar may leave no sign."""
-
 ALIKE_PERCENT = 40.0
 """Extents further apart than this do not agree, though there is scar on both."""
 
-_SILENT = (Conduction.LBBB, Conduction.PACED, Conduction.UNKNOWN)
 _CAUTION = (Conduction.RBBB, Conduction.LAFB, Conduction.LVH)
 
 Verdict = tuple[Agreement | None, Fact | None]
@@ -73,7 +70,7 @@ def agreement_table(
             verdicts.append((None, Fact(AgreementReason.NOT_IMAGED)))
         elif not ecg_used:
             verdicts.append((silent, Fact(AgreementReason.ECG_NOT_USED, use=why_not_used)))
-        elif conduction in _SILENT:
+        elif conduction in SILENT:
             verdicts.append((silent, Fact(AgreementReason.SILENT, conduction=conduction)))
         elif estimate is None:
             verdicts.append((silent, Fact(AgreementReason.NO_ESTIMATE)))
@@ -85,8 +82,9 @@ def agreement_table(
 
 
 def _weigh(number: int, image: float, ecg: float) -> tuple[Agreement, AgreementReason]:
-    """One imaged segment with an ECG estimate and readable conduction."""
-    seen, said = image >= IMAGE_POSITIVE_PERCENT, ecg >= ECG_POSITIVE_PERCENT
+    """One imaged segment with an ECG estimate and readable conduction; the ECG says scar above the normal limit."""
+    limit = NORMAL_LIMIT_PERCENT[number - 1]
+    seen, said = image >= IMAGE_POSITIVE_PERCENT, ecg > limit
     if number not in RELIABLE_SEGMENTS:
         return Agreement.CANNOT_TELL, AgreementReason.POOR_WALL
     if not seen and not said:
@@ -97,6 +95,6 @@ def _weigh(number: int, image: float, ecg: float) -> tuple[Agreement, AgreementR
         return Agreement.CANNOT_TELL, AgreementReason.EXTENTS_DIFFER
     if said:
         return Agreement.DISAGREE, AgreementReason.ECG_ALONE
-    if image < ECG_POSITIVE_PERCENT:
+    if image < limit:
         return Agreement.CANNOT_TELL, AgreementReason.TOO_SMALL
     return Agreement.DISAGREE, AgreementReason.IMAGE_ALONE

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ScarSegECGLib.case import Ecg, EcgFeatures, EcgUse, TimeGap
-from ScarSegECGLib.ecg.q_waves import perhaps_preexcited
 from ScarSegECGLib.facts import Conduction, EcgReason, Fact, Hindrance
 
 FEWEST_LEADS = 8
@@ -19,19 +18,24 @@ DEFECT_QUALITY = 0.3
 def conduction_quality(features: EcgFeatures) -> tuple[float, Fact | None]:
     """What is left of the ECG's word under a conduction defect: 1, 0.3 or 0, and the reason.
 
-    A short PR with a broad QRS is taken for pre-excitation, whose delta wave imitates Q waves (AHA/ACCF/HRS
-    recommendations part III, Circulation 2009; 119: e235); a wide QRS of no known pattern counts like LBBB.
+    What is only suspected (paced without spikes, pre-excited, a tachycardia that may be ventricular) counts as if it
+    were so: the ECG's word would be wrong, and without it the result is the image's. A wide QRS of no known pattern
+    counts like LBBB.
     """
-    rate, pr, qrs = features.rate_bpm, features.pr_ms, features.qrs_ms
-    if features.conduction == Conduction.PACED:
+    rate, qrs, conduction = features.rate_bpm, features.qrs_ms, Conduction(features.conduction)
+    if conduction == Conduction.PACED:
         return 0.0, Fact(Hindrance.PACED)
     if rate is not None and rate >= FAST_RATE_BPM:
         return 0.0, Fact(Hindrance.FAST, rate=rate)
-    if perhaps_preexcited(features):
-        return 0.0, Fact(Hindrance.PREEXCITED, pr=pr, qrs=qrs)
-    if features.conduction == Conduction.LBBB:
-        return DEFECT_QUALITY, Fact(Hindrance.LBBB)
-    if features.conduction == Conduction.UNKNOWN:
+    if conduction == Conduction.TACHYCARDIA:
+        return 0.0, Fact(Hindrance.TACHYCARDIA, rate=rate)
+    if conduction == Conduction.PREEXCITED_SUSPECTED:
+        return 0.0, Fact(Hindrance.PREEXCITED, pr=features.pr_ms, qrs=qrs)
+    if conduction == Conduction.PACED_SUSPECTED:
+        return 0.0, Fact(Hindrance.PACED_SUSPECTED)
+    if conduction in (Conduction.LBBB, Conduction.LBBB_USUAL):
+        return DEFECT_QUALITY, Fact(Hindrance.LBBB if conduction == Conduction.LBBB else Hindrance.LBBB_USUAL)
+    if conduction == Conduction.UNKNOWN:
         return DEFECT_QUALITY, Fact(Hindrance.NOT_MEASURED) if qrs is None else Fact(Hindrance.WIDE, qrs=qrs)
     return 1.0, None
 

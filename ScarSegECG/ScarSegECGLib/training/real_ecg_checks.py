@@ -18,6 +18,7 @@ from ScarSegECGLib.ecg.features import measure_features
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.selvester import qrs_score
+from ScarSegECGLib.ecg.snomed import SINUS_ONLY, diagnoses
 from ScarSegECGLib.ecg.waves import ONSET, RATE, SAMPLES
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder, feature_table
@@ -31,7 +32,7 @@ PLACES = {
     "postero": (5, 11, 4, 10),
     "later": (5, 6, 11, 12, 16),
 }
-NORMAL_CODES = {"426783006", "426177001", "427084000"}  # sinus rhythm, slow or fast: nothing else was noted
+NORMAL_CODES = SINUS_ONLY
 # The part of the LV each segment is taken to be: all alike but the cap.
 SHARE = np.array([1.0] * 16 + [0.5]) / 16.5
 
@@ -70,12 +71,6 @@ def _score_percent(beat: MedianBeat) -> float:
 def _comments(header: Path) -> list[str]:
     text = header.read_text(encoding="latin-1").splitlines()
     return [row.lstrip("# ").strip() for row in text if row.startswith("#")]
-
-
-def diagnoses(header: Path) -> set[str]:
-    """SNOMED codes of a CinC 2021 record's header."""
-    codes = next((c.split(":", 1)[1] for c in _comments(header) if c.startswith("Dx:")), "")
-    return set(codes.replace(" ", "").split(",")) - {""}
 
 
 def check_ptb(folder: Path, encoder: EcgEncoder) -> list[RealCheck]:

@@ -17,29 +17,12 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.median_beat import representative_beat
 from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.ecg.snomed import BLOCK, INFARCT, SINUS_ONLY, diagnoses
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET
-from ScarSegECGLib.training.real_ecg_checks import NORMAL_CODES, diagnoses
 
-# SNOMED codes of records that cannot stand for a heart without scar: infarct, ischaemia, poor R progression, Q waves,
-# block and pacing.
-LEFT_OUT = {
-    "164865005",
-    "164867002",
-    "54329005",
-    "57054005",
-    "164861001",
-    "426434006",
-    "425419005",
-    "365413008",
-    "164917005",
-    "59118001",
-    "713427006",
-    "164909002",
-    "733534002",
-    "698252002",
-    "10370003",
-}
+# Records that cannot stand for a heart without scar.
+LEFT_OUT = INFARCT | BLOCK | {"10370003"}
 # How one person is made several (chosen): gain, turn in the frontal plane, chest electrodes off their places.
 GAIN, TURN_DEG, MISPLACED = 0.15, 15.0, 0.3
 _CHEST = slice(LEADS.index("V1"), LEADS.index("V6") + 1)
@@ -64,7 +47,7 @@ def real_hearts(folder: Path) -> RealHearts:
     beats, rates = [], []
     for header in sorted(folder.glob("*.hea")):
         codes = diagnoses(header)
-        if not codes or codes <= NORMAL_CODES or codes & LEFT_OUT:
+        if not codes or codes <= SINUS_ONLY or codes & LEFT_OUT:
             continue
         try:
             beat = representative_beat(read_ecg(header))

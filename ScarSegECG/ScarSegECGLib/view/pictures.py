@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ScarSegECGLib.case import MVO, PART_MVO, ScarResult
-from ScarSegECGLib.ecg.findings import findings_lines
+from ScarSegECGLib.report.ecg import findings_lines
 from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
 from ScarSegECGLib.view.captions import LEAST_MVO_ML, PERCENT_OF_SEGMENT, SIGN_WORDS, how, mvo_sign
 from ScarSegECGLib.view.ecg_paper import ecg_paper
