@@ -25,7 +25,7 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "ScarSegECG"
 LIBRARY = MODULE / "ScarSegECGLib"
-ROOMS = ("lge", "ecg", "anatomy", "network", "measure", "view", "export")  # data flows from left to right
+ROOMS = ("lge", "ecg", "anatomy", "network", "measure", "report", "view", "export")  # data flows from left to right
 SHARED = {"case", "errors", "facts", "wording"}
 PAINTERS = {"view", "export"}  # they take results and know nothing of how these came about
 MAX_LINES = 400

@@ -145,6 +145,8 @@ _TEXTS: dict[Code, str] = {
     AgreementReason.TOO_SMALL: "scar this small may leave no ECG sign",
     AgreementReason.IMAGE_ALONE: "the image shows scar without ECG sign",
     # images
+    QWaveRemark.SILENT: "not judged: {conduction}",
+    ScoreRemark.SILENT: "The QRS score for normal conduction does not hold: {conduction}.",
     QWaveRemark.R_WAVE: "R wave counted, T wave not judged",
     QWaveRemark.LVH: "LVH voltage: Q waves are weak evidence",
     ScoreRemark.FAST: "The QRS score does not hold at 150 beats per minute or more.",
@@ -369,14 +371,6 @@ _SILENT = {
     Conduction.TACHYCARDIA: "tachycardia that may be ventricular hides infarct signs",
     Conduction.UNKNOWN: "QRS wide or not measured, of no known pattern",
 }
-
-
-def _q_waves_silent(fact: Fact, tr: Translate) -> str:
-    return tr("not judged: {why}").format(why=tr(_SILENT[fact["conduction"]]))
-
-
-def _score_silent(fact: Fact, tr: Translate) -> str:
-    return tr("The QRS score for normal conduction does not hold: {why}.").format(why=tr(_SILENT[fact["conduction"]]))
 
 
 def _score_weakened(fact: Fact, tr: Translate) -> str:
@@ -604,8 +598,6 @@ def spans(values: Iterable[int]) -> str:
 
 
 _SPECIAL: dict[Code, Callable[[Fact, Translate], str]] = {
-    QWaveRemark.SILENT: _q_waves_silent,
-    ScoreRemark.SILENT: _score_silent,
     ScoreRemark.WEAKENED: _score_weakened,
     EcgReason.USED: _used,
     EcgReason.TOO_FAR: _too_far,

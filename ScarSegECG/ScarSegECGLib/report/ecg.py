@@ -115,5 +115,10 @@ def judged_lines(found: EcgFindings) -> list[str]:
 
 def findings_lines(found: EcgFindings) -> list[str]:
     """All findings in a few lines, as they stand on the ECG's page."""
-    rate, qrs, axis, pr, qt, qtc, conduction = (" ".join(line.split()) for line in measurement_lines(found.features))
-    return [", ".join((rate, pr, qrs, axis)), f"{qt}, {qtc}", conduction.replace(" ", ": ", 1), *judged_lines(found)]
+    rate, qrs, axis, pr, qt, qtc, _ = (" ".join(line.split()) for line in measurement_lines(found.features))
+    return [
+        ", ".join((rate, pr, qrs, axis)),
+        f"{qt}, {qtc}",
+        f"conduction: {_CLASSES[Conduction(found.features.conduction)]}",
+        *judged_lines(found),
+    ]
