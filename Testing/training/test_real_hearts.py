@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.case import LEADS
+from ScarSegECGLib.ecg.snomed import SINUS_ONLY as NORMAL_CODES
+from ScarSegECGLib.ecg.snomed import diagnoses
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET
 from ScarSegECGLib.training.ecg_stage_one import REAL_SHARE, simulate_inputs
-from ScarSegECGLib.training.real_ecg_checks import NORMAL_CODES, diagnoses
 from ScarSegECGLib.training.real_hearts import RealHearts, real_hearts, varied
 
 

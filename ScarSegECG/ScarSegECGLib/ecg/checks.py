@@ -46,7 +46,7 @@ def check_rate(rate: float) -> None:
 
 
 def check_signals(
-    millivolts: NDArray, lead_mask: NDArray[np.bool_], rate: float, *, names: tuple[Fact, ...] = ()
+    millivolts: NDArray, lead_mask: NDArray[np.bool_], rate: float, *, noticed: tuple[Fact, ...] = ()
 ) -> tuple[FloatArray, NDArray[np.bool_], tuple[Fact, ...]]:
     """Apply every gate to assembled leads.
 
@@ -55,7 +55,7 @@ def check_signals(
     millivolts : array, shape (12, samples)
     lead_mask : bool array, shape (12,)
     rate : float
-    names : tuple of Fact
+    noticed : tuple of Fact
         What was noticed of the leads' names, told where there are too few leads.
 
     Returns
@@ -74,7 +74,7 @@ def check_signals(
     """
     check_rate(rate)
     if lead_mask.sum() < FEWEST_LEADS:
-        odd = "".join(f" {words(note)}" for note in names if has((note,), EcgNote.NOT_UNDERSTOOD))
+        odd = "".join(f" {words(note)}" for note in noticed if has((note,), EcgNote.NOT_UNDERSTOOD))
         raise InputError(
             f"The ECG has {int(lead_mask.sum())} of the 12 standard leads; at least {FEWEST_LEADS} are needed.{odd}"
         )

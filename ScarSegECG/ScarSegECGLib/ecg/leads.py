@@ -85,7 +85,7 @@ def lead_name(label: str) -> LeadName | None:
     inverted = bool((turned + words) % 2)
     pair = tuple(part.strip() for part in text.split("-"))
     if len(pair) == 2:
-        name = _ELECTRODES.get(pair) or _ELECTRODES.get(pair[::-1])  # type: ignore[arg-type]
+        name = _ELECTRODES.get(pair) or _ELECTRODES.get(pair[::-1])
         return None if name is None else LeadName(name, inverted != (pair not in _ELECTRODES))
     name = _BY_KEY.get(_key(text)) or _BY_KEY.get(_key(_COPY.sub("", text)))
     return None if name is None else LeadName(name, inverted)
@@ -207,7 +207,7 @@ def _contradicting(found: dict[str, NDArray]) -> list[str]:
     """The limb lead that is its own mirror image by what I and II say."""
     if "I" not in found or "II" not in found:
         return []
-    wrong = []
+    wrong: list[str] = []
     for name in ("III", "aVR", "aVL", "aVF"):
         if name in found:
             of_one, of_two = _OF_ONE_AND_TWO[name]

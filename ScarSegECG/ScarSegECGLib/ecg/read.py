@@ -58,7 +58,7 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
     channels, pulse = trim_calibration(recording.channels, recording.rate)
     channels, window = recorded_together(channels, recording.rate)
     millivolts, mask, found = assemble(channels)
-    millivolts, mask, remarks = check_signals(millivolts, mask, recording.rate, names=found)
+    millivolts, mask, remarks = check_signals(millivolts, mask, recording.rate, noticed=found)
     placeholder = recording.acquired is not None and is_placeholder(recording.acquired)
     dated = (Fact(EcgNote.DATE_PLACEHOLDER, date=f"{recording.acquired:%Y-%m-%d}"),) if placeholder else ()
     ecg = Ecg(
