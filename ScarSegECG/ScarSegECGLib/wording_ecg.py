@@ -1,4 +1,4 @@
-"""What is said of an ECG as such: of its file, of its Q waves and of its QRS score. Part of :mod:`ScarSegECGLib.wording`."""
+"""What is said of an ECG: of its file, its Q waves and its QRS score. Part of :mod:`ScarSegECGLib.wording`."""
 
 from __future__ import annotations
 
