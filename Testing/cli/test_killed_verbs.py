@@ -6,6 +6,7 @@ With ``python Testing/cli/test_killed_verbs.py FOLDER`` the runs are killed in e
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -23,13 +24,13 @@ from lge_series import write_series  # noqa: E402
 
 from kill_points import killed_at_every_call, watched_at_every_call  # noqa: E402
 from ScarSegECGLib.cli import main  # noqa: E402
-from ScarSegECGLib.export.dicom.write import FILES as OBJECTS  # noqa: E402
+from ScarSegECGLib.export.text import RESULT_KIND  # noqa: E402
 from ScarSegECGLib.export.write import FILES  # noqa: E402
 from ScarSegECGLib.training.phantom import phantom_patient  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL of POSIX")
 
-GUEST = "the reader's"
+GUEST, STALE = "the reader's", "scar_probability_image_only.dcm"  # what a result without ECG has not
 IMAGES = tuple(name for name in FILES if not name.startswith(("ecg", "scar_probability_image")))
 ALWAYS = ("segmentation.dcm", "aha17.dcm", "report.dcm", "report_pdf.dcm", "bullseye.dcm")
 
@@ -38,28 +39,33 @@ def run(*arguments: object) -> None:
     assert main([str(argument) for argument in arguments]) == 0
 
 
-def with_guests(folder: Path) -> None:
-    """Files of the reader's in a result: one beside it and one in its sub-folder, and a mark of its age."""
-    (folder / "notes.txt").write_text(GUEST)
-    (folder / "sub").mkdir()
-    (folder / "sub" / "notes.txt").write_text(GUEST)
+def earlier(folder: Path, *names: str) -> None:
+    """What stands for an earlier result, with files of the reader's beside it and in a sub-folder."""
+    for name in (*names, "notes.txt", "sub/notes.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(GUEST if name.endswith("notes.txt") else "old")
 
 
-def whole(folder: Path, names: tuple[str, ...], old: dict[str, bytes]) -> str:
-    """Whether a folder holds the old result or the new one, after looking that it is that one alone."""
+def whole(folder: Path, names: tuple[str, ...], old: tuple[str, ...]) -> str:
+    """Whether a folder holds the earlier result or the new one, after looking that it is that one alone."""
     assert (folder / "notes.txt").read_text() == (folder / "sub" / "notes.txt").read_text() == GUEST
-    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    ours = {name: content for name, content in found.items() if not name.endswith("notes.txt")}
-    if ours == old:
+    found = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    ours = {name: size for name, size in found.items() if not name.endswith("notes.txt")}
+    if set(ours) == set(old):
         return "old"
-    assert set(names) <= set(ours) and all(ours.values()) and not set(ours) & (set(old) - set(names) - set(OBJECTS))
+    assert set(names) <= set(ours) and all(ours.values()) and not [name for name in ours if name.endswith(STALE)]
     return "new"
 
 
-def jobs(home: Path) -> dict[str, tuple[Path, tuple[str, ...], Callable[[], None]]]:
-    """For each verb: its output folder, what it always holds, and the run; makes what they need."""
+def jobs(home: Path) -> dict[str, tuple[Path, tuple[str, ...], tuple[str, ...], Callable[[], None]]]:
+    """For each verb: its output folder, what it always holds, what it held before, and the run."""
     images, result, signed = home / "images", home / "result", home / "signed"
     write_series(images, phantom_patient(0).stack, turn=(False, True, False))
+    before = ("result.json", "report.html", f"dicom/{STALE}")
+    earlier(result, *before)
+    (result / "result.json").write_text(json.dumps({"kind": RESULT_KIND}))
+    exported = ("segmentation.dcm", "report.dcm", "report_pdf.dcm", STALE)
+    earlier(signed, *exported)
 
     def segment() -> None:
         run("segment", "-q", "--lge", images, "--no-ecg", "--device", "cpu", "--out", result, "--overwrite")
@@ -67,42 +73,26 @@ def jobs(home: Path) -> dict[str, tuple[Path, tuple[str, ...], Callable[[], None
     def export() -> None:
         run("export", "-q", result, "--dicom", images, "--out", signed, "--overwrite", "--verified-by", "Reader^Ann")
 
-    segment()
-    export()
-    with_guests(result)
-    with_guests(signed)
-    (result / "dicom" / "scar_probability_image_only.dcm").write_bytes(b"of an earlier run")
-    (signed / "scar_probability_image_only.dcm").write_bytes(b"of an earlier run")
-    return {"segment": (result, IMAGES, segment), "export": (signed, ALWAYS, export)}
+    return {"segment": (result, IMAGES, before, segment), "export": (signed, ALWAYS, exported, export)}
 
 
 def test_what_a_kill_would_leave(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    for folder, names, job in jobs(home).values():
-        old = {
-            path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in folder.rglob("*")
-            if path.is_file() and path.name != "notes.txt"
-        }
+    for folder, names, old, job in jobs(home).values():
         seen: list[str] = []
         with watched_at_every_call(home, lambda f=folder, n=names, o=old, s=seen: s.append(whole(f, n, o))) as calls:
             job()
         assert len(calls) > 50
         assert seen == sorted(seen, key=("old", "new").index) and set(seen) == {"old", "new"}
-        assert not (folder / "scar_probability_image_only.dcm").exists()
+        assert whole(folder, names, old) == "new"
         assert not [path for path in home.iterdir() if path.name.startswith(".scarsegecg-")]
 
 
 def kill_in_earnest(home: Path) -> None:
     """The same with SIGKILL, one run for each call."""
-    for verb, (folder, names, job) in jobs(home).items():
+    for verb, (folder, names, old, job) in jobs(home).items():
         before = home / "before"
         shutil.copytree(folder, before)
-        old = {
-            path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in folder.rglob("*")
-            if path.is_file() and path.name != "notes.txt"
-        }
 
         def prepare(folder: Path = folder, before: Path = before) -> None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -111,12 +101,9 @@ def kill_in_earnest(home: Path) -> None:
                 shutil.rmtree(stale)
 
         count = killed_at_every_call(
-            job,
-            home,
-            prepare=prepare,
-            check=lambda f=folder, n=names, o=old: print(whole(f, n, o), end=" ", flush=True),
+            job, home, prepare=prepare, check=lambda f=folder, n=names, o=old: print(whole(f, n, o), flush=True)
         )
-        print(f"\n{verb}: killed at {count} calls, whole each time")
+        print(f"{verb}: killed at {count} calls, whole each time")
         shutil.rmtree(before)
 
 

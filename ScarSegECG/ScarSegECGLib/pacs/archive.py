@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
@@ -118,6 +119,8 @@ def pull(
     announced = {found.uid: found.instances for found in find_series(client, uid) if not asked or found.uid in asked}
     if not announced:
         raise InputError("The archive holds no such study or series: look it up with scarsegecg pacs find.")
+    if sum(announced.values()) > MOST_OBJECTS:
+        raise InputError(f"The archive announces over {MOST_OBJECTS} objects: pull the series one by one.")
     paths: dict[str, Path] = {}
     counts: dict[str, int] = dict.fromkeys(announced, 0)
     owner: Owner | None = None
@@ -143,8 +146,10 @@ def pull(
             paths[name] = place / f"image{counts[own]:05d}.dcm"
             if len(paths) > MOST_OBJECTS:
                 raise InputError(f"The archive sends over {MOST_OBJECTS} images: pull the series one by one.")
-            place.mkdir(exist_ok=True)
-            dataset.save_as(paths[name], enforce_file_format=True)
+            content = BytesIO()
+            dataset.save_as(content, enforce_file_format=True)
+        place.mkdir(exist_ok=True)
+        paths[name].write_bytes(content.getbuffer())
         tell(len(paths), sum(announced.values()))
     if short := sum(max(0, count - counts[own]) for own, count in announced.items()):
         raise InputError(
@@ -269,7 +274,7 @@ def _series(answer: Dataset) -> Found:
         date=_text(answer, "SeriesDate"),
         description=_description(answer, "SeriesDescription"),
         modalities=_text(answer, "Modality"),
-        instances=int(answer.get("NumberOfSeriesRelatedInstances") or 0),
+        instances=max(0, int(answer.get("NumberOfSeriesRelatedInstances") or 0)),
         number=_text(answer, "SeriesNumber"),
     )
 

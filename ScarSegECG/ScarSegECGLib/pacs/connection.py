@@ -91,7 +91,7 @@ def check_address(url: str) -> bool:
 def in_words() -> Iterator[None]:
     """Turn what goes wrong on the way into one line without address, UID or credentials, and keep libraries quiet.
 
-    The one place for whatever the libraries of HTTP, JSON and DICOM raise. What the disk raises goes through.
+    The one place for whatever the libraries of HTTP, JSON and DICOM raise; the user's own disk is touched outside it.
 
     Raises
     ------
@@ -109,9 +109,7 @@ def in_words() -> Iterator[None]:
         raise
     except RequestException as error:
         raise InputError(_of_the_way(error)) from None
-    except OSError:
-        raise
-    except Exception:  # the answer is somebody else's: a parser may raise anything on it
+    except Exception:  # the answer is somebody else's: a parser may raise anything on it, OSError too
         raise InputError("The archive's answer cannot be understood: check that the address is DICOMweb's.") from None
     finally:
         for logger, level in zip(loggers, before, strict=True):

@@ -36,6 +36,7 @@ _CONTENT = (
     "VerifyingObserverSequence",
     "RealWorldValueMappingSequence",
 )
+_SIZE = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated")
 
 
 class Change(Enum):
@@ -121,7 +122,7 @@ def _meaning(tag: BaseTag, keyword: str, *, added: bool) -> Change:
 def _same_pixels(sent: Dataset, back: Dataset) -> bool:
     """Whether an archive that stores in another transfer syntax gives back the same numbers."""
     syntaxes = {dataset.file_meta.get("TransferSyntaxUID") for dataset in (sent, back) if hasattr(dataset, "file_meta")}
-    if len(syntaxes) != 2:
+    if len(syntaxes) != 2 or any(sent.get(keyword) != back.get(keyword) for keyword in _SIZE):
         return False
     try:
         return bool(np.array_equal(sent.pixel_array, back.pixel_array))
