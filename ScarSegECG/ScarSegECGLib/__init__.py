@@ -10,9 +10,15 @@ Examples
 >>> export(result, "result")  # doctest: +SKIP
 """
 
+import os
 from importlib import import_module
 from types import ModuleType
 from typing import Any
+
+# Idle threads of torch's OpenMP wait instead of spinning: on a busy machine spinning ones made a case take ten times as
+# long. Read when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("KMP_BLOCKTIME", "0")
 
 __version__ = "0.2.0"
 __all__ = ["bullseye", "export", "measure", "read_ecg", "read_lge", "segment"]

@@ -355,6 +355,20 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Signs:
+    """What is seen of one case without knowing the truth.
+
+    ``scar_ml`` as found; ``peak`` the highest probability of scar, 0..1, over a neighbourhood of 0.1 ml;
+    ``spread_ml`` by how much the networks' views differ; ``blur`` how undecided the borders are, 0 (sharp) to 1.
+    """
+
+    scar_ml: float
+    peak: float
+    spread_ml: float
+    blur: float
+
+
+@dataclass(frozen=True)
 class ScarParts:
     """The scar told apart by brightness; core, grey zone, rest and MVO add up to it.
 
@@ -449,7 +463,8 @@ class ScarResult:
     without an ECG or where it could not be measured. ``mvo`` is microvascular obstruction, a part of ``scar``.
     ``warnings`` is all that the reader has to know; ``input_warnings`` the part of it that no correction changes.
     ``parts`` and ``patterns`` (largest island first) are of ``scar``; ``parts`` is ``None`` where nobody looked.
-    ``interval`` and ``confidence`` are of the network's scar, ``None`` where nobody judged it.
+    ``interval``, ``confidence`` and the ``signs`` they follow from are of the network's image-only scar, ``None`` where
+    nobody judged it.
     """
 
     stack: LgeStack
@@ -475,6 +490,7 @@ class ScarResult:
     patterns: tuple[IslandPattern, ...] = ()
     interval: Interval | None = None
     confidence: Confidence | None = None
+    signs: Signs | None = None
 
     @property
     def shown(self) -> Shown:

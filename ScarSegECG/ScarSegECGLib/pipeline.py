@@ -20,10 +20,12 @@ from ScarSegECGLib.case import (
     Ecg,
     EcgUse,
     FloatArray,
+    Interval,
     LabelArray,
     LgeStack,
     MedianBeat,
     ScarResult,
+    Signs,
     TimeGap,
 )
 from ScarSegECGLib.ecg.findings import ecg_findings
@@ -33,6 +35,7 @@ from ScarSegECGLib.errors import InputError, NoLeftVentricle
 from ScarSegECGLib.facts import (
     LGE_DOUBTS,
     Conduction,
+    Confidence,
     Contrast,
     Division,
     Doubt,
@@ -43,11 +46,11 @@ from ScarSegECGLib.facts import (
     ScarSource,
 )
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
-from ScarSegECGLib.measure.ecg_extent import both_movements, movement_to_extent, never_erasing
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.measure.result import figures, measured_again
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
-from ScarSegECGLib.measure.scar_probability import EWA_SHARE, SCAR_ABOVE, bright_wall, scar_probability
+from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE, never_erasing, scar_probability
+from ScarSegECGLib.measure.trust import Trust, judged, signs
 from ScarSegECGLib.network.amplitude import decide
 from ScarSegECGLib.network.locate import NOT_FOUND
 from ScarSegECGLib.network.session import ImageEvidence, Session
@@ -156,11 +159,15 @@ def segment(
         measured = figures(
             stack, anatomy, scar, scar_alone.mask, scar_alone.mask, use, _conduction(beat), ecg_percent, warnings
         )
+        seen, interval, confidence = _judged(evidence, anatomy, alone, stack, session)
     return ScarResult(
         stack=stack,
         ecg=ecg,
         ecg_use=use,
         anatomy=anatomy,
+        signs=seen,
+        interval=interval,
+        confidence=confidence,
         scar_probability=together,
         scar_probability_image_only=alone,
         weights_sha256=session.weights_sha256,
@@ -205,23 +212,33 @@ def _probabilities(
     session: Session,
 ) -> tuple[FloatArray, FloatArray, list[float] | None]:
     """Scar probability by the images alone and with the ECG, and the ECG's own estimate per segment, 0..100."""
-    wall = evidence.anatomy[:, 2]
-    bright = bright_wall(stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing)
-    alone = scar_probability(evidence.scar_logit, wall, bright, anatomy.myocardium)
+    alone = scar_probability(evidence.scar_logit, evidence.wall, anatomy.myocardium)
     if beat is None or use.amplitude == 0:
         return alone, alone, None
     prior = soft_prior(anatomy, stack.spacing)
-    said = session.read_ecg(stack, evidence, beat, prior, use)
-    extents = movement_to_extent(evidence.scar_logit, wall, bright, anatomy.aha, prior, said.segment_percent / 100)
-    movement = never_erasing(both_movements(said.movement, extents, use.amplitude), alone)
-    together = scar_probability(evidence.scar_logit + movement, wall, bright, anatomy.myocardium)
+    said = session.fuse(stack, evidence, session.listen(beat), prior, use.amplitude)
+    moved = evidence.scar_logit + never_erasing(said.movement, alone)
+    together = scar_probability(moved, evidence.wall, anatomy.myocardium)
     return alone, together, [float(percent) for percent in said.segment_percent]
+
+
+def _judged(
+    evidence: ImageEvidence, anatomy: Anatomy, alone: FloatArray, stack: LgeStack, session: Session
+) -> tuple[Signs, Interval | None, Confidence | None]:
+    """How far the networks' image-only scar can be relied on, where these weights know."""
+    scar = network_scar(alone, stack.spacing, Method(above=SCAR_ABOVE)).mask
+    seen = signs(alone, scar, evidence.disagreement, evidence.wall, anatomy, stack.voxel_ml)
+    trust = Trust.from_settings(session.settings)
+    if trust is None:
+        return seen, None, None
+    interval = trust.interval(seen, float(anatomy.myocardium.sum()) * stack.voxel_ml)
+    return seen, interval, judged(seen, trust, anatomy, stack.voxel_ml)
 
 
 def _scar(probability: FloatArray, stack: LgeStack, anatomy: Anatomy, rule: ThresholdRule | None) -> FoundScar:
     if rule is not None:
         return find_scar(stack, anatomy.cavity, anatomy.myocardium, rule)
-    return network_scar(probability, stack.spacing, Method(above=SCAR_ABOVE, ewa_share=EWA_SHARE))
+    return network_scar(probability, stack.spacing, Method(above=SCAR_ABOVE))
 
 
 def network_scar(
@@ -250,8 +267,7 @@ def _conduction(beat: MedianBeat | None) -> Conduction:
 
 
 def _anatomy(stack: LgeStack, evidence: ImageEvidence, insertions_deg: NDArray | None) -> Anatomy:
-    classes = evidence.anatomy.argmax(axis=1)
-    cavity, wall = clean(classes == 1, classes == 2)
+    cavity, wall = clean(evidence.classes == 1, evidence.classes == 2)
     if not is_left_ventricle(cavity, wall, stack.spacing):
         raise NoLeftVentricle(NOT_FOUND)
     return divide(stack, cavity, wall, insertions_deg)

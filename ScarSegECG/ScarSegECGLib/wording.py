@@ -228,12 +228,13 @@ _TEXTS: dict[Code, str] = {
     PartsRemark.NO_ROOM: "grey zone not determinable (half maximum below the lower limit) in {lost} of {among} slices "
     "with scar",
     # how far a result can be relied on
-    ConfidenceReason.NETWORKS_DISAGREE: "the networks disagree on {percent:.0f} % of the scar",
+    ConfidenceReason.NETWORKS_DISAGREE: "two looks at the same images differ by {ml:.1f} ml of scar",
+    ConfidenceReason.BORDERS_UNCERTAIN: "the borders of the wall are hard to see",
     ConfidenceReason.WIDE_INTERVAL: "the scar's volume is uncertain, {low:.1f} to {high:.1f} ml",
     ConfidenceReason.UNLIKE_TRAINING: "the images are unlike those the networks learned from",
-    ConfidenceReason.ANATOMY_IMPLAUSIBLE: "the contours found are no plausible left ventricle",
+    ConfidenceReason.ANATOMY_IMPLAUSIBLE: "a left ventricle of {ml:.0f} ml, wall and cavity, is not plausible",
     ConfidenceReason.FEW_SLICES_SEEN: "only {slices} slices show the left ventricle",
-    ConfidenceReason.LITTLE_SCAR: "{ml:.1f} ml of scar is as little as was found in hearts without infarct",
+    ConfidenceReason.LITTLE_SCAR: "{ml:.1f} ml of scar is below what the tool can tell from none",
 }
 
 

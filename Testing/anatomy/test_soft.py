@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lv_phantom import lv_phantom
 
+from ScarSegECGLib.anatomy import soft
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.anatomy.soft import rings_of, soft_prior
+from ScarSegECGLib.anatomy.soft import rings_of
 
 
 def anatomy_of(mode="fixed", segments=17, insertions=(130.0, 245.0)):
@@ -18,6 +19,11 @@ def anatomy_of(mode="fixed", segments=17, insertions=(130.0, 245.0)):
     return partition(
         p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode, segments=segments
     ), p.spacing
+
+
+def soft_prior(anatomy, spacing, *sigma, **jitter):
+    """On whole slices."""
+    return soft.soft_prior(anatomy, spacing, *sigma, **jitter).whole(anatomy.aha.shape[1:])
 
 
 @settings(max_examples=15, deadline=None)

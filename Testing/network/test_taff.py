@@ -1,149 +1,171 @@
-"""The contract of the ECG branch: on a network whose every weight is awake, and on the shipped ones once trained."""
+"""The contract of the ECG: on a branch whose every weight is awake, and on the shipped one."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
-from ScarSegECGLib.network.ecg_branch import EcgBranch, deep, new_branch
-from ScarSegECGLib.network.taff import LOGIT_DOWN, LOGIT_UP, bounded
-from ScarSegECGLib.network.wall_view import level_shapes, view_wall
+from ScarSegECGLib.network.polar_grid import polar_area
+from ScarSegECGLib.network.stack_net import CHANNELS, StackNet, without_wrap
+from ScarSegECGLib.network.taff import LOGIT_DOWN, LOGIT_UP, SITES, EcgBranch, EcgWord, bounded, extents, needed_shift
 from ScarSegECGLib.network.weights import read_weights
 
-CHANNELS = (8, 8, 12, 16, 20)
-SIZE = 64
+SLICES, ANGLES, RADII = 3, 96, 64
+WALL = slice(20, 30)
+LEFT, RIGHT = slice(0, 48), slice(48, 96)  # angles of segment 4 and of segment 10
 
 
-def awake_branch() -> EcgBranch:
+@dataclass(frozen=True)
+class Networks:
+    stage_two: StackNet
+    branch: EcgBranch
+
+
+def awake() -> Networks:
     torch.manual_seed(0)
-    branch = EcgBranch(CHANNELS, token_size=8, encoder_width=8).eval()
-    for parameter in branch.guide.parameters():  # TAFF starts at zero: wake it up
-        torch.nn.init.normal_(parameter, std=0.5)
-    return branch
+    stage_two, branch = StackNet(8).eval(), EcgBranch(8, token_size=6, encoder_width=8).eval()
+    for parameter in (*branch.taff.parameters(), *stage_two.head.parameters()):  # both start at zero: wake them up
+        torch.nn.init.normal_(parameter, std=0.15)
+    return Networks(stage_two, branch)
 
 
-def shipped_branches() -> list[EcgBranch]:
-    """The branches of the shipped weights; none while their ECG network is not trained."""
+def shipped() -> Networks:
     weights = read_weights()
-    branches = []
-    for index in range(weights.settings["members"] if weights.settings["ecg_trained"] else 0):
-        branch = new_branch(weights.settings["channels"], weights.settings)
-        branch.load_state_dict(weights.part(f"ecg{index}."), assign=True)
-        branches.append(branch.eval())
-    return branches
+    channels = weights.settings["stack_channels"]
+    stage_two = StackNet(channels)
+    stage_two.load_state_dict(weights.part("stack."))
+    branch = EcgBranch(channels, weights.settings["token_size"], weights.settings["encoder_width"])
+    branch.load_state_dict(weights.part("ecg."))
+    return Networks(stage_two.eval(), branch.eval())
 
 
-BRANCHES = {"awake": awake_branch()} | {f"shipped {k}": branch for k, branch in enumerate(shipped_branches())}
+NETWORKS = {"awake": awake, "shipped": shipped}
 
 
-@pytest.fixture(scope="module", params=sorted(BRANCHES))
-def branch(request: pytest.FixtureRequest) -> EcgBranch:
-    return BRANCHES[request.param]
+@pytest.fixture(scope="module", params=sorted(NETWORKS))
+def networks(request: pytest.FixtureRequest) -> Networks:
+    return NETWORKS[request.param]()
 
 
-@pytest.fixture(scope="module")
-def case(branch: EcgBranch) -> dict[str, object]:
-    """Two slices; two segments, 3 in the left and 9 in the right half, nothing in the lower half."""
-    rng = torch.Generator().manual_seed(1)
-    channels = [narrow.in_channels for narrow in branch.guide.narrow]
-    features = [
-        torch.randn(2, c, SIZE // s, SIZE // s, generator=rng) for c, s in zip(channels, (4, 8, 16), strict=True)
-    ]
-    prior = torch.zeros(2, 17, SIZE, SIZE)
-    prior[:, 3, : SIZE // 2, : SIZE // 2] = 1
-    prior[:, 9, : SIZE // 2, SIZE // 2 :] = 1
-    tokens = torch.randn(2, 17, branch.encoder.token_size, generator=rng) * 3
-    logit = torch.randn(2, 1, SIZE, SIZE, generator=rng) * 2
-    return {"features": features, "tokens": tokens, "prior": prior, "logit": logit}
+def prior_of_two_segments() -> Tensor:
+    prior = torch.zeros(SLICES, 17, ANGLES, RADII)
+    prior[:, 3, LEFT, WALL] = 1
+    prior[:, 9, RIGHT, WALL] = 1
+    return prior
 
 
-def move(branch: EcgBranch, case: dict, amplitude: float, days: float = 0.0, **changes) -> torch.Tensor:
-    given_ = case | changes
+def seen_stack() -> Tensor:
+    """A ring of wall of middling brightness, in which stage 1 thinks scar a little unlikely."""
+    torch.manual_seed(3)
+    seen = torch.zeros(SLICES, CHANNELS, ANGLES, RADII)
+    seen[:, 0] = torch.randn(SLICES, ANGLES, RADII) * 0.1
+    likely = torch.full((SLICES, 3, ANGLES, RADII), 0.02)
+    likely[:, 1, :, :20] = likely[:, 2, :, 20:30] = likely[:, 0, :, 30:] = 0.96
+    seen[:, 1:4] = likely.log() / 4 + 0.5
+    seen[:, 4] = -1.5 / 3
+    seen[:, 5, :, :20], seen[:, 5, :, WALL] = 1.0, 0.5
+    seen[:, 6, :, WALL] = torch.linspace(0.05, 0.95, 10)
+    return seen
+
+
+def moved(networks: Networks, word: EcgWord, prior: Tensor | None = None) -> Tensor:
+    """Movement at full amplitude [K, A, R]."""
+    prior = prior_of_two_segments() if prior is None else prior
+    seen, first = seen_stack(), torch.arange(SLICES) == 0
     with torch.no_grad():
-        return branch(
-            given_["features"],
-            view_wall(given_["prior"], given_["logit"], level_shapes(given_["features"])),
-            given_["tokens"],
-            torch.full((2,), amplitude),
-            torch.full((2,), days),
-            torch.ones(2),
-        )
+        features = networks.stage_two.features(seen, first, SITES[0])
+        output = networks.stage_two.finish(features, seen, first, SITES[0])
+        return networks.branch.taff(networks.stage_two, seen, first, features, output, word, prior)
 
 
-def test_no_amplitude_no_movement_bit_for_bit(branch: EcgBranch, case: dict) -> None:
-    assert torch.equal(move(branch, case, 0.0), torch.zeros(2, 1, SIZE, SIZE))
+def word_of(networks: Networks, seed: int = 1, size: float = 1.0) -> EcgWord:
+    rng = torch.Generator().manual_seed(seed)
+    tokens = torch.randn(17, networks.branch.encoder.token_size, generator=rng) * size
+    return EcgWord(tokens, torch.rand(17, generator=rng))
 
 
-def test_a_fresh_branch_changes_nothing(branch: EcgBranch, case: dict) -> None:
-    channels = [8, 8, *(narrow.in_channels for narrow in branch.guide.narrow)]
-    fresh = EcgBranch(channels, branch.encoder.token_size, encoder_width=8).eval()
-    assert torch.equal(move(fresh, case, 1.0), torch.zeros(2, 1, SIZE, SIZE))
+def test_a_fresh_taff_only_follows_what_the_ecg_lacks_or_has_more_than_the_image(networks: Networks) -> None:
+    fresh = EcgBranch(networks.stage_two.head.in_channels, networks.branch.encoder.token_size, 8).eval()
+    more = EcgWord(word_of(networks).tokens, torch.full((17,), 0.9))
+    assert float(moved(Networks(networks.stage_two, fresh), more).min()) >= 0
 
 
-def test_no_geometry_no_movement(branch: EcgBranch, case: dict) -> None:
-    nowhere = torch.zeros_like(case["prior"])
-    assert torch.equal(move(branch, case, 1.0, prior=nowhere), torch.zeros(2, 1, SIZE, SIZE))
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_the_needed_shift_rises_with_the_extent_and_is_nought_near_the_images_own(a: float, b: float) -> None:
+    rng = torch.Generator().manual_seed(4)
+    logit, wall = torch.randn(SLICES, ANGLES, RADII, generator=rng), torch.full((SLICES, ANGLES, RADII), 0.95)
+    prior = prior_of_two_segments()
+    low, high = (needed_shift(logit, wall, prior, torch.full((17,), e)) for e in sorted((a, b)))
+    assert bool((low <= high + 1e-6).all())
+    own = float((logit[:, LEFT, WALL] > torch.logit(torch.tensor(0.5 / 0.95))).float().mean())
+    assert float(needed_shift(logit, wall, prior, torch.full((17,), own))[3]) == 0.0
+    assert float(low[0]) == 0.0
 
 
-def test_nothing_moves_outside_the_myocardium(branch: EcgBranch, case: dict) -> None:
-    moved = move(branch, case, 1.0)
-    assert float(moved[:, :, : SIZE // 2].abs().max()) > 0.05
-    assert float(moved[:, :, SIZE // 2 :].abs().max()) == 0.0
+def test_no_geometry_no_movement(networks: Networks) -> None:
+    still = moved(networks, word_of(networks), torch.zeros(SLICES, 17, ANGLES, RADII))
+    assert torch.equal(still, torch.zeros(SLICES, ANGLES, RADII))
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.floats(0, 1), st.floats(-4000, 4000), st.integers(0, 10))
-def test_movement_stays_within_its_bounds(
-    branch: EcgBranch, case: dict, amplitude: float, days: float, seed: int
-) -> None:
-    tokens = torch.randn(2, 17, branch.encoder.token_size, generator=torch.Generator().manual_seed(seed)) * 50
-    moved = move(branch, case, amplitude, days, tokens=tokens)
-    assert float(moved.min()) >= LOGIT_DOWN * amplitude - 1e-6
-    assert float(moved.max()) <= LOGIT_UP * amplitude + 1e-6
+def test_nothing_moves_outside_the_myocardium(networks: Networks) -> None:
+    out = moved(networks, word_of(networks, size=3.0))
+    assert float(out[:, :, WALL].abs().max()) > 0.02
+    outside = out.clone()
+    outside[:, :, WALL] = 0
+    assert float(outside.abs().max()) == 0.0
 
 
-def test_greatest_effect_shrinks_with_the_gap(branch: EcgBranch, case: dict) -> None:
-    """The bound is amplitude times (-1, 2), and the amplitude never grows with the gap."""
-    days = torch.tensor([0.0, -30.0, -120.0, -365.0, -900.0])
-    weights = branch.time(days)
-    assert bool((weights.diff() < 0).all())
+@settings(max_examples=8)
+@given(st.integers(0, 1000), st.floats(0.1, 50.0))
+def test_movement_stays_within_its_bounds(networks: Networks, seed: int, size: float) -> None:
+    out = moved(networks, word_of(networks, seed, size))
+    assert float(out.min()) >= LOGIT_DOWN and float(out.max()) <= LOGIT_UP
 
 
-def test_permuted_segments_take_the_effect_with_them(branch: EcgBranch, case: dict) -> None:
+def test_the_effect_never_grows_with_the_gap(networks: Networks) -> None:
+    """The movement is the amplitude times what the ECG says, and the amplitude never grows with the gap."""
+    for sign in (-1.0, 1.0):
+        days = sign * torch.tensor([0.0, 7.0, 30.0, 120.0, 365.0, 900.0])
+        with torch.no_grad():
+            weights = networks.branch.time(days)
+        assert float(weights[0]) == pytest.approx(1.0, abs=1e-6)
+        assert bool((weights.diff() < 0).all())
+
+
+def test_permuted_segments_take_the_effect_with_them(networks: Networks) -> None:
     order = torch.randperm(17, generator=torch.Generator().manual_seed(2))
-    straight = move(branch, case, 1.0)
-    permuted = move(branch, case, 1.0, tokens=case["tokens"][:, order], prior=case["prior"][:, order])
-    assert torch.allclose(straight, permuted, atol=1e-5)
-    swapped_tokens = move(branch, case, 1.0, tokens=case["tokens"][:, order])
-    assert not torch.allclose(straight, swapped_tokens, atol=1e-2)
+    word, prior = word_of(networks, size=2.0), prior_of_two_segments()
+    straight = moved(networks, word)
+    permuted = EcgWord(word.tokens[order], word.extent[order])
+    assert torch.allclose(straight, moved(networks, permuted, prior[:, order]), atol=1e-5)
+    assert not torch.allclose(straight, moved(networks, permuted), atol=1e-3)
 
 
-def test_one_segments_token_moves_that_segment_most(branch: EcgBranch, case: dict) -> None:
-    """Coarse features blur a border a little, and the heart's mean reaches all; the segment itself moves more."""
-    changed = case["tokens"].clone()
-    changed[:, 3] += 2.0
-    moved = (move(branch, case, 1.0, tokens=changed) - move(branch, case, 1.0)).abs()
-    half = SIZE // 2
-    assert float(moved[:, :, :half, : half - 8].mean()) > float(moved[:, :, :half, half + 8 :].mean())
-
-
-def test_any_grid_will_do(branch: EcgBranch, case: dict) -> None:
-    """An unrolled slice of 128 angles and 64 radii, as well as a square one."""
-    wide = {key: torch.cat([case[key], case[key]], dim=2) for key in ("prior", "logit")}
-    wide["features"] = [torch.cat([level, level], dim=2) for level in case["features"]]
-    moved = move(branch, case, 1.0, **wide)
-    assert moved.shape == (2, 1, 2 * SIZE, SIZE) and float(moved.abs().max()) > 0
-
-
-def test_a_branch_is_small_enough_to_ship_one_per_member() -> None:
-    branch = EcgBranch((24, 48, 80, 112, 144))
-    assert 2 * sum(tensor.numel() for tensor in branch.state_dict().values()) <= 600_000, "bytes in half precision"
-    assert len(deep((24, 48, 80, 112, 144))) == 3
+def test_more_scar_in_the_ecg_means_more_scar_there() -> None:
+    """Of the shipped weights, with and without tokens: a sign error between the ECG and the pixels fails here."""
+    networks = shipped()
+    for tokens in (torch.zeros(17, networks.branch.encoder.token_size), word_of(networks).tokens * 0.3):
+        for segment, here, elsewhere in ((3, LEFT, RIGHT), (9, RIGHT, LEFT)):
+            little, much = torch.full((17,), 0.05), torch.full((17,), 0.05)
+            much[segment] = 0.8
+            more = moved(networks, EcgWord(tokens, much)) - moved(networks, EcgWord(tokens, little))
+            assert float(more[:, here, WALL].mean()) > 0.05
+            assert float(more[:, here, WALL].mean()) > 2 * float(more[:, elsewhere, WALL].mean())
 
 
 def test_squeeze_has_slope_one_at_zero_and_the_stated_limits() -> None:
-    raw = torch.tensor([-100.0, -1e-3, 0.0, 1e-3, 100.0])
-    squeezed = bounded(raw)
+    squeezed = bounded(torch.tensor([-100.0, -1e-3, 0.0, 1e-3, 100.0]))
     assert squeezed.tolist() == pytest.approx([-1.0, -1e-3, 0.0, 1e-3, 2.0], abs=1e-6)
+
+
+def test_extents_weigh_grid_points_by_what_they_cover() -> None:
+    prior = prior_of_two_segments()
+    probability = torch.zeros(SLICES, ANGLES, RADII)
+    probability[:, LEFT, WALL] = 0.25
+    share = extents(probability, prior, without_wrap(polar_area()))
+    assert share[3] == pytest.approx(0.25) and share[9] == 0 and share[0] == 0

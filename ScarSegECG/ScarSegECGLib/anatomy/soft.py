@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
@@ -14,6 +16,26 @@ from ScarSegECGLib.case import Anatomy
 NO_BLUR = 1e-3  # degrees or slices: below it the borders are sharp
 
 
+@dataclass(frozen=True)
+class SoftPrior:
+    """Probability of each AHA segment, float32 ``values`` [slice, 17, row, column], of the part of the slices with
+    myocardium; ``corner`` is its first (row, column). A large image has a hundred times as many voxels outside.
+    """
+
+    values: NDArray[np.float32]
+    corner: tuple[int, int]
+
+    def whole(self, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """On whole slices of ``shape`` (rows, columns)."""
+        n, segments, rows, columns = self.values.shape
+        out = np.zeros((n, segments, *shape), np.float32)
+        rows, columns = min(rows, shape[0] - self.corner[0]), min(columns, shape[1] - self.corner[1])
+        out[:, :, self.corner[0] : self.corner[0] + rows, self.corner[1] : self.corner[1] + columns] = self.values[
+            :, :, :rows, :columns
+        ]
+        return out
+
+
 def soft_prior(
     anatomy: Anatomy,
     spacing: Spacing,
@@ -22,7 +44,7 @@ def soft_prior(
     *,
     rotate_deg: float = 0.0,
     shift_slices: int = 0,
-) -> NDArray[np.float32]:
+) -> SoftPrior:
     """Probability of each AHA segment for every myocardial voxel.
 
     Borders between sectors are blurred by a Gaussian in angle, borders between rings by one along the slices.
@@ -41,29 +63,30 @@ def soft_prior(
 
     Returns
     -------
-    float32 array, shape (slice, 17, row, column)
+    SoftPrior
         Sums to 1 over the segments inside the labelled myocardium and is 0 elsewhere: outside, and wherever the
         geometry is unknown.
     """
-    n, rows, columns = anatomy.aha.shape
-    prior = np.zeros((n, 17, rows, columns), np.float32)
+    n = len(anatomy.aha)
     known = np.isfinite(anatomy.insertions_deg).all(axis=1) & np.isfinite(anatomy.centres_mm).all(axis=1)
     labelled: Mask = anatomy.aha > 0
     labelled[~known] = False
     k, i, j = np.nonzero(labelled)
     if not k.size:
-        return prior
+        return SoftPrior(np.zeros((n, 17, 1, 1), np.float32), (0, 0))
     angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - anatomy.centres_mm[k])
     six, four = sector_starts(anatomy.insertions_deg + rotate_deg, anatomy.mode)
     in_six = _sectors(angle, six[k], sigma_deg)[:, np.argsort(SIX_ORDER)]
     in_four = _sectors(angle, four[k], sigma_deg)[:, np.argsort(FOUR_ORDER)]
     ring = _ring_weights(rings_of(anatomy), sigma_slice, shift_slices)[k]
-    voxel = (i * columns + j).astype(np.intp)
+    corner = (max(0, int(i.min()) - 1), max(0, int(j.min()) - 1))  # with a border of 0
+    rows, columns = int(i.max()) + 2 - corner[0], int(j.max()) + 2 - corner[1]
+    voxel = ((i - corner[0]) * columns + j - corner[1]).astype(np.intp)
     parts = [ring[:, BASAL, None] * in_six, ring[:, MID, None] * in_six, ring[:, APICAL, None] * in_four, ring[:, CAP:]]
-    flat = prior.reshape(n, 17, rows * columns)
+    flat = np.zeros((n, 17, rows * columns), np.float32)
     for segment, weight in enumerate(np.concatenate(parts, axis=1).T):
         flat[k, segment, voxel] = weight
-    return prior
+    return SoftPrior(flat.reshape(n, 17, rows, columns), corner)
 
 
 def rings_of(anatomy: Anatomy) -> NDArray[np.int8]:

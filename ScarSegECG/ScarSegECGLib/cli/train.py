@@ -3,77 +3,233 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
-import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ScarSegECGLib.case import Ecg, TimeGap
+from ScarSegECGLib.cli.evaluate import find_ecg
+from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
-from ScarSegECGLib.measure.expert import case_folders, load_case
+from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
+from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.device import choose_device
-from ScarSegECGLib.network.weights import read_weights
+from ScarSegECGLib.network.ecg_encoder import EcgEncoder
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.network.weights import Weights, read_weights
+from ScarSegECGLib.training import ablation
 from ScarSegECGLib.training.card import model_card, read_table
-from ScarSegECGLib.training.cross_validate import Run, assemble, cross_validate, write_table
+from ScarSegECGLib.training.cross_validate import (
+    Plan,
+    assemble,
+    evaluate_fold,
+    expert_fractions,
+    fuse_held_out,
+    look_at_held_out,
+    train_ecg,
+    train_images,
+    train_stack,
+    trusted,
+    write_tables,
+)
+from ScarSegECGLib.training.ecg_features import steady_noise
+from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_bank
+from ScarSegECGLib.training.ecg_stage_one import EncoderRecipe, train_encoder
 from ScarSegECGLib.training.evaluate import summarise
+from ScarSegECGLib.training.folds import patient_folds, read_folds
+from ScarSegECGLib.training.image_stage import Run
+from ScarSegECGLib.training.pairs import OwnEcg, make_pairs
+from ScarSegECGLib.training.real_hearts import real_hearts
 from ScarSegECGLib.training.recipe import Recipe, training_device
+from ScarSegECGLib.training.stack_training import StackRecipe
+from ScarSegECGLib.training.taff_training import TaffRecipe
+
+SHIPPED = "shipped"
+TEST_SEED, PAIR_SEED = 90_000, 7_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--cases", required=True, type=Path, metavar="DIR", help="holds Case_*/Case_*_{img,seg}.nii.gz")
     parser.add_argument(
-        "--out",
-        "--run",
+        "--cases",
         required=True,
         type=Path,
-        metavar="RUN",
-        help="folder of this training; resumed if it exists; the tables that ablate wrote into its folder ablation go "
-        "into the card",
+        action="append",
+        metavar="DIR",
+        help="holds Case_*/Case_*_{img,seg}.nii.gz; a case's own ecg.* and dates.json make a real pair of it, the "
+        "others get simulated ECGs; may be given several times",
+    )
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="RUN", help="folder of this training; taken up again if it exists"
     )
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="patient-level folds (default 5)")
+    parser.add_argument("--folds-file", type=Path, metavar="CSV", help="folds fixed in a table with case,fold")
     parser.add_argument(
-        "--only-fold", "--only-folds", type=int, metavar="K", help="train and evaluate this fold alone, from 0"
+        "--from",
+        dest="start",
+        metavar="shipped|FILE",
+        help="fine-tune these weights instead of training from nothing: quicker, and better on few patients",
     )
-    parser.add_argument("--epochs", type=int, metavar="N", help="of the scar network (default: as the shipped weights)")
+    parser.add_argument(
+        "--ecgs", type=Path, metavar="DIR", help="WFDB records whose noise goes into simulated ECGs (else simulated)"
+    )
+    parser.add_argument("--epochs", type=int, metavar="N", help="of stage 1 (default: as the shipped weights)")
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="of stage 2 and of TAFF (default: as the shipped weights)"
+    )
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks are trained")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Train every fold, evaluate it on its held-out patients, and put the folds together."""
-    folders = case_folders(args.cases)
-    if args.folds < 2 or args.folds > len(folders):
-        raise InputError(f"--folds {args.folds}: must be from 2 to the number of patients ({len(folders)})")
-    if args.only_fold is not None and not 0 <= args.only_fold < args.folds:
-        raise InputError(f"--only-fold {args.only_fold}: must be from 0 to {args.folds - 1}")
-    cases = [load_case(folder) for folder in tqdm(folders, desc="reading", unit="case", disable=args.quiet)]
-    recipe = Recipe() if args.epochs is None else Recipe(scar_epochs=args.epochs)
-    job = Run(args.out, training_device(choose_device(args.device)), recipe, args.quiet)
-    args.out.mkdir(parents=True, exist_ok=True)
+def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]]:
+    folders = sorted((f for cases in args.cases for f in case_folders(cases)), key=lambda folder: folder.name)
+    names = [folder.name for folder in folders]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise InputError(f"{min(twice)}: stands in two of the folders given; every patient may be there once")
+    cases, own = [], {}
+    for number, folder in enumerate(tqdm(folders, desc="reading", unit="case", disable=args.quiet)):
+        cases.append(load_case(folder))
+        ecg, gap = find_ecg(folder)
+        if ecg is not None:
+            own[number] = own_ecg(folder.name, ecg, gap)
+    return cases, own
+
+
+def own_ecg(name: str, ecg: Ecg, gap: TimeGap) -> OwnEcg:
+    """A real pair's ECG as training reads it.
+
+    Raises
+    ------
+    InputError
+        It cannot be measured, or its dates are not known: a pair without a gap teaches nothing of time.
+    """
+    if gap.days is None or gap.event_between:
+        raise InputError(f"{name}: its ECG has no known gap to the MRI; give both dates in dates.json, or take it away")
     try:
-        figures = cross_validate(cases, job, folds=args.folds, only=args.only_fold)
+        beat = median_beat(ecg)
+    except InputError as error:
+        raise InputError(f"{name}: its ECG cannot be measured: {error}") from error
+    return OwnEcg(beat, conduction_quality(beat.features)[0], gap.days)
+
+
+def _start(wish: str | None) -> Weights | None:
+    return None if wish is None else read_weights(None if wish == SHIPPED else Path(wish))
+
+
+def _encoder(start: Weights | None, noise: NDArray, args: argparse.Namespace, plan: Plan) -> EcgEncoder:
+    if start is not None and start.settings.get("ecg_trained"):
+        encoder = EcgEncoder(start.settings["token_size"], start.settings["encoder_width"])
+        encoder.load_state_dict(start.part("ecg.encoder."))
+        return encoder.eval()
+    hearts = None if args.ecgs is None else real_hearts(args.ecgs)
+    return train_encoder(EncoderRecipe(), noise, hearts, args.out / "encoder", device=plan.run.device, quiet=args.quiet)
+
+
+def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | None) -> Plan:
+    names = [case.name for case in cases]
+    if args.folds_file is not None:
+        folds = read_folds(args.folds_file, names)
+    elif 2 <= args.folds <= len(cases):
+        folds = patient_folds(names, [case.scar_ml for case in cases], args.folds)
+    else:
+        raise InputError(f"--folds {args.folds}: must be from 2 to the number of patients ({len(cases)})")
+    recipe = Recipe()
+    if args.epochs is not None:
+        recipe = replace(recipe, scar_epochs=args.epochs, tuning_epochs=args.epochs, locator_epochs=args.epochs)
+    stack, taff = StackRecipe(), TaffRecipe()
+    if args.steps is not None:
+        stack, taff = replace(stack, steps=args.steps), replace(taff, steps=args.steps)
+    run = Run(args.out, training_device(choose_device(args.device)), recipe, args.quiet, start)
+    return Plan(cases, folds, run, stack, taff)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train stage 1, stage 2 and TAFF of every fold and of all patients, and write the figures of held-out patients."""
+    start = _start(args.start)
+    cases, own = _load(args)
+    plan = _plan(args, cases, start)
+    noise = synthetic_bank() if args.ecgs is None else noise_bank(args.ecgs)
+    args.out.mkdir(parents=True, exist_ok=True)
+    if not args.quiet:
+        print(f"pairs of image and ECG: {len(own)} real, {len(cases) - len(own)} patients with simulated ECGs")
+    try:
+        digest, summary = _train(args, plan, own, steady_noise(noise), start)
     except KeyboardInterrupt:
         if not args.quiet:
             print("stopped; the same command takes the training up again at its last checkpoint")
         raise
-    summary = summarise([row for _, row in figures])
-    if args.only_fold is None:
-        write_table(args.out / "cross_validation.csv", figures)
-        write_text(args.out / "cross_validation.json", json.dumps(summary, indent=1) + "\n")
-        weights = [args.out / f"fold{fold}" / "weights.safetensors" for fold in range(args.folds)]
-        digest = assemble(cases, weights, job, args.out / "scarseg.safetensors")
-        settings = read_weights(args.out / "scarseg.safetensors").settings
-        tables = {}
-        for name in ("ablation", "remedies"):
-            table = args.out / "ablation" / f"{name}.csv"
-            tables[name] = read_table(table) if table.is_file() and settings["ecg_trained"] else []
-        card = model_card(read_table(args.out / "cross_validation.csv"), settings, digest, **tables)
-        write_text(args.out / "MODEL_CARD.md", card)
-        if settings["ecg_trained"] and not tables["ablation"]:
-            print("warning: the card has no ablation: write it with ablate --out RUN/ablation", file=sys.stderr)
-        if not args.quiet:
-            print(f"weights: {args.out / 'scarseg.safetensors'} sha256 {digest}")
     if not args.quiet:
         print(json.dumps(summary, indent=1))
+        print(f"weights: {args.out / 'scarseg.safetensors'} sha256 {digest}")
     return 0
+
+
+def _train(
+    args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: NDArray, start: Weights | None
+) -> tuple[str, dict]:
+    groups = range(len(plan.groups))
+    for group in groups:
+        train_images(plan, group)
+    bank = look_at_held_out(plan)
+    for group in groups:
+        train_stack(plan, group, bank)
+    fractions = expert_fractions(plan.cases)
+    encoder = _encoder(start, noise, args, plan)
+    pairs = make_pairs(
+        list(fractions), noise, PAIR_SEED, own=own, file=args.out / "pairs.safetensors", quiet=args.quiet
+    )
+    fused = fuse_held_out(plan, bank, fractions)
+    full = [train_ecg(plan, group, bank, fused, encoder, pairs) for group in groups]
+    bar = tqdm(total=len(plan.cases), desc="held-out patients", unit="patient", disable=args.quiet)
+    rows = [
+        (fold, row)
+        for fold in range(len(plan.folds))
+        for row in evaluate_fold(plan, fold, full[fold], lambda name: bar.update() and None)
+    ]
+    bar.close()
+    told, trust, _ = trusted(rows)
+    summary = summarise([row for _, row in told])
+    write_tables(args.out, told)
+    write_text(args.out / "cross_validation.json", json.dumps(summary, indent=1) + "\n")
+    lines = _ablation(args, plan, own, noise, fractions, full)
+    digest = assemble(plan, full[-1], trust, args.out / "scarseg.safetensors")
+    settings = read_weights(args.out / "scarseg.safetensors").settings
+    real = (len(own), len(plan.cases) - len(own))
+    card = model_card(read_table(args.out / "cross_validation.csv"), settings, digest, lines, real)
+    write_text(args.out / "MODEL_CARD.md", card)
+    return digest, summary
+
+
+def _ablation(
+    args: argparse.Namespace,
+    plan: Plan,
+    own: dict[int, OwnEcg],
+    noise: NDArray,
+    fractions: NDArray[np.float64],
+    full: list[Path],
+) -> list[dict[str, str]]:
+    path = args.out / "ablation.csv"
+    if path.is_file():
+        return read_table(path)
+    ecgs = ablation.held_out_ecgs(fractions, noise, TEST_SEED, own, quiet=args.quiet)
+    found = []
+    bar = tqdm(total=len(plan.cases), desc="what the ECG adds", unit="patient", disable=args.quiet)
+    for fold, names in enumerate(plan.folds):
+        session = Session.load(full[fold], str(plan.run.device))
+        numbers = [number for number, case in enumerate(plan.cases) if case.name in names]
+        found += ablation.outcomes(plan.cases, numbers, session, ecgs, progress=lambda name: bar.update() and None)
+    bar.close()
+    lines = ablation.table(found)
+    partial = path.with_suffix(".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    partial.replace(path)
+    return lines

@@ -75,7 +75,7 @@ class EcgEncoder(nn.Module):
         )
         self.tokens = nn.Linear(4 * width, SEGMENTS * (token_size - 1))
         self.scar = nn.Linear(4 * width, SEGMENTS)
-        self.token_size = token_size
+        self.token_size, self.width = token_size, width
 
     def forward(self, beat: Tensor, lead_mask: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
         """``beat`` [B, 12, 300] mV, ``lead_mask`` [B, 12], ``table`` [B, TABLE_SIZE] (:func:`feature_table`)."""

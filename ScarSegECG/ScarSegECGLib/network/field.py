@@ -10,6 +10,7 @@ from torch.nn import functional as F
 PIXEL_MM = 1.25
 LOCATOR_PIXEL_MM = 2.5
 FIELD_PIXELS = 160
+LEAST_FIELD_MM = 240.0  # the locator's field is not smaller: a crop to the heart lies in black, as in training
 
 
 def _reading_grid(size: tuple[int, int], index_of_first: Tensor, step: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -33,6 +34,7 @@ def cut_field(
     size: int = FIELD_PIXELS,
     pixel_mm: float = PIXEL_MM,
     mode: str = "bilinear",
+    outside: str = "zeros",
 ) -> Tensor:
     """Read a square field around a centre from every slice.
 
@@ -43,16 +45,17 @@ def cut_field(
     centres_mm : array [K, 2], (row, column) in mm = index * spacing
     size, pixel_mm : the field's pixels and their distance
     mode : "bilinear" or "nearest"
+    outside : "zeros", or "border" where the image's edge goes on beyond it
 
     Returns
     -------
-    float tensor [K, size, size], or [K, channels, size, size]; 0 outside the image.
+    float tensor [K, size, size], or [K, channels, size, size].
     """
     planes = images if images.ndim == 4 else images[:, None]
     distance = torch.tensor(spacing, dtype=torch.float64)
     first = (torch.as_tensor(centres_mm, dtype=torch.float64) - (size - 1) / 2 * pixel_mm) / distance
     grid = _reading_grid((size, size), first, pixel_mm / distance, (planes.shape[2], planes.shape[3]))
-    read = F.grid_sample(planes.float(), grid, mode=mode, align_corners=False)
+    read = F.grid_sample(planes.float(), grid, mode=mode, padding_mode=outside, align_corners=False)
     return read if images.ndim == 4 else read[:, 0]
 
 
@@ -62,7 +65,7 @@ def whole_slices(images: Tensor, spacing: tuple[float, float]) -> Tensor:
     Read at half the pixel size and averaged, so that fine texture does not alias.
     """
     shape = (images.shape[1], images.shape[2])
-    largest = max(shape[0] * spacing[0], shape[1] * spacing[1])
+    largest = max(shape[0] * spacing[0], shape[1] * spacing[1], LEAST_FIELD_MM)
     size = 16 * int(-(-largest // (16 * LOCATOR_PIXEL_MM)))
     middle = torch.tensor([[(n - 1) / 2 * d for n, d in zip(shape, spacing, strict=True)]]).expand(len(images), 2)
     fine = cut_field(images, spacing, middle.numpy(), size=2 * size, pixel_mm=LOCATOR_PIXEL_MM / 2)

@@ -52,7 +52,14 @@ def read_at(images: Tensor, points: Tensor, mode: str = "bilinear") -> Tensor:
     return F.grid_sample(images.float(), unit.flip(-1).float(), mode=mode, padding_mode="border", align_corners=False)
 
 
-def cut_polar(images: Tensor, spacing: tuple[float, float], centres_mm: NDArray, *, mirror: bool = False) -> Tensor:
+def cut_polar(
+    images: Tensor,
+    spacing: tuple[float, float],
+    centres_mm: NDArray,
+    *,
+    mirror: bool = False,
+    corner: tuple[int, int] = (0, 0),
+) -> Tensor:
     """Unroll every slice about its centre.
 
     Parameters
@@ -60,6 +67,7 @@ def cut_polar(images: Tensor, spacing: tuple[float, float], centres_mm: NDArray,
     images : float tensor [K, C, R, S]
     spacing : (row, column) pixel distance, mm
     centres_mm : [K, 2], (row, column) in mm = index * spacing
+    corner : index (row, column) of the images' first pixel, where they are a part of a slice
 
     Returns
     -------
@@ -67,7 +75,7 @@ def cut_polar(images: Tensor, spacing: tuple[float, float], centres_mm: NDArray,
     """
     centres = torch.as_tensor(centres_mm, dtype=torch.float64).view(-1, 1, 1, 2)
     points = (centres + polar_offsets_mm(mirror)) / torch.tensor(spacing, dtype=torch.float64)
-    return read_at(images, points)
+    return read_at(images, points - torch.tensor(corner, dtype=torch.float64))
 
 
 def unmirror(polar: Tensor) -> Tensor:

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ScarSegECGLib.case import EcgUse, FloatArray, LgeStack, MedianBeat
+from ScarSegECGLib.anatomy.soft import SoftPrior
+from ScarSegECGLib.case import FloatArray, LabelArray, LgeStack, MedianBeat
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.normalise import heart_disc, normalise
 from ScarSegECGLib.network.device import Network, choose_device, place
-from ScarSegECGLib.network.ecg_branch import EcgBranch, deep, new_branch
 from ScarSegECGLib.network.ecg_encoder import feature_table
 from ScarSegECGLib.network.field import (
     FIELD_PIXELS,
@@ -26,33 +25,47 @@ from ScarSegECGLib.network.field import (
     whole_slices,
     with_neighbours,
 )
+from ScarSegECGLib.network.intensity import heart_disc, levelled
 from ScarSegECGLib.network.locate import follow_neighbours, offsets_of_lv
 from ScarSegECGLib.network.polar_grid import centres_of_mass, cut_polar, put_back_polar, unmirror
+from ScarSegECGLib.network.stack_net import (
+    StackBlock,
+    StackNet,
+    StackOutput,
+    stack_input,
+    stage_one_output,
+    with_wrap,
+    without_wrap,
+)
+from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
 from ScarSegECGLib.network.unet import ConvBlock, LocatorUNet, ScarUNet
-from ScarSegECGLib.network.wall_view import level_shapes, view_wall
 from ScarSegECGLib.network.weights import FOREIGN, SHIPPED, SHIPPED_SHA256, Weights, read_weights
 
 MOST_MEMBERS = 16
 MOST_MOVES = 3
+SLICES_AT_ONCE = 24
 CLOSE_MM = 1.5
 LEAST_LV_MM2 = 100.0  # a slice in which less is seen has its centre from its neighbours
-# Beyond the unrolled grid: surely background, and a scar logit that no wall multiplies.
-_OUTSIDE = torch.tensor([0.0, 0.0, 0.0])
 
 
 @dataclass(frozen=True)
 class ImageEvidence:
-    """What the networks see in the images, on the stack's own grid.
+    """What the networks see in the images.
 
-    ``anatomy`` are probabilities [K, 3, R, C] of background, cavity, wall; ``scar_logit`` [K, R, C] is the logit of
-    scar given wall; ``centres_mm`` [K, 2] are the LV's centres (row, column), mm, about which the slices were unrolled.
-    ``features`` are every member's deep features of the unrolled slices, for the ECG branch.
+    On the stack's own grid [K, R, C]: ``classes`` uint8, the likeliest of 0 background, 1 cavity, 2 wall; ``wall`` its
+    probability; ``scar_logit`` of scar given wall; ``disagreement``, by how much the networks' views differ on the
+    probability of scar. ``centres_mm`` [K, 2] are the LV's centres (row, column), about which the slices were
+    unrolled. Unrolled, for the ECG: what stage 2 read (``seen``), its ``features`` before TAFF and its ``output``.
     """
 
-    anatomy: FloatArray
+    classes: LabelArray
+    wall: FloatArray
     scar_logit: FloatArray
+    disagreement: FloatArray
     centres_mm: NDArray[np.float64]
-    features: tuple[list[Tensor], ...] = ()
+    seen: Tensor
+    features: Tensor
+    output: StackOutput
 
 
 @dataclass(frozen=True)
@@ -65,13 +78,21 @@ class EcgEvidence:
 
 def _fold_batch_norm(network: Network) -> Network:
     """Merge every batch norm into the convolution before it: same function, a fifth less time."""
-    for block in [module for module in network.modules() if isinstance(module, ConvBlock)]:
-        for index in range(len(block) - 1):
-            convolution, norm = block[index], block[index + 1]
-            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                block[index] = fuse_conv_bn_eval(convolution, norm)
-                block[index + 1] = nn.Identity()
+    for block in list(network.modules()):
+        if isinstance(block, StackBlock):
+            block.fold()
+        elif isinstance(block, ConvBlock):
+            for index in range(len(block) - 1):
+                convolution, norm = block[index], block[index + 1]
+                if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    block[index] = fuse_conv_bn_eval(convolution, norm)
+                    block[index + 1] = nn.Identity()
     return network
+
+
+def _first_of(seen: Tensor) -> Tensor:
+    """The mark of a single stack's beginning, bool [K]."""
+    return torch.arange(len(seen), device=seen.device) == 0
 
 
 def _ready(network: Network, weights: Weights, prefix: str, device: torch.device) -> Network:
@@ -80,7 +101,7 @@ def _ready(network: Network, weights: Weights, prefix: str, device: torch.device
 
 
 class Session:
-    """The locator and the ensemble of scar networks, on one device.
+    """The locator, stage 1, stage 2 and the ECG's branch, on one device.
 
     >>> session = Session.load(device="cpu")            # doctest: +SKIP
     >>> evidence = session.see(stack)                   # doctest: +SKIP
@@ -95,12 +116,15 @@ class Session:
             members = [ScarUNet(self.settings["channels"]) for _ in range(self.settings["members"])]
         self._locator = _ready(locator, weights, "locator.", device)
         self._members = [_ready(member, weights, f"member{index}.", device) for index, member in enumerate(members)]
-        self._branches: list[EcgBranch] = []
+        channels = self.settings.get("stack_channels", 0)
+        with torch.device("meta"):
+            stack_net = StackNet(channels or 1)
+        self._stack = _ready(stack_net, weights, "stack.", device) if channels else None
+        self._ecg: EcgBranch | None = None
         if self.ecg_trained:
-            self._branches = [
-                _ready(new_branch(self.settings["channels"], self.settings), weights, f"ecg{index}.", device)
-                for index in range(self.settings["members"])
-            ]
+            with torch.device("meta"):
+                branch = EcgBranch(channels, self.settings["token_size"], self.settings["encoder_width"])
+            self._ecg = _ready(branch, weights, "ecg.", device)
 
     @classmethod
     def load(cls, weights: Path | None = None, device: str = "auto") -> Session:
@@ -128,56 +152,82 @@ class Session:
 
     @torch.inference_mode()
     def locate(self, stack: LgeStack) -> NDArray[np.float64]:
-        """LV centre of every slice, [K, 2] (row, column) mm; InputError where there is no left ventricle."""
-        spacing = stack.spacing[1:]
-        whole = whole_slices(torch.from_numpy(stack.voxels), spacing)
-        slices = torch.from_numpy(normalise(whole.numpy()))[:, None]
-        logit = self._locator(slices.to(self.device, memory_format=torch.channels_last))
-        probability = logit.sigmoid()[:, 0].cpu().numpy()
-        offsets = offsets_of_lv(probability, LOCATOR_PIXEL_MM, stack.spacing[0])
-        middle = (np.array(stack.voxels.shape[1:]) - 1) / 2 * np.array(spacing)
-        return self._centred(stack, middle + offsets)
+        """Where the locator sees the LV's centre in every slice, [K, 2] (row, column) mm; it is coarse.
 
-    def _centred(self, stack: LgeStack, centres: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Move each slice's centre into the middle of the LV that the first member sees: the locator is coarse."""
-        for _ in range(MOST_MOVES):
-            anatomy = self._members[0](self._unrolled(stack, centres)).anatomy
-            ventricle = 1 - anatomy.float().softmax(dim=1)[:, 0].cpu()
-            offsets, seen_mm2 = centres_of_mass(ventricle)
+        Raises
+        ------
+        InputError : no left ventricle.
+        """
+        spacing = stack.spacing[1:]
+        logit = self._run(self._locator, levelled(whole_slices(torch.from_numpy(stack.voxels), spacing)[:, None]))
+        offsets = offsets_of_lv(logit.sigmoid()[:, 0].cpu().numpy(), LOCATOR_PIXEL_MM, stack.spacing[0])
+        middle = (np.array(stack.voxels.shape[1:]) - 1) / 2 * np.array(spacing)
+        return middle + offsets
+
+    def _run(self, network: nn.Module, slices: Tensor) -> Tensor:
+        """Logits [K, C, H, W] of many slices, some at a time: memory stays that of a small stack."""
+        parts = []
+        for part in slices.split(SLICES_AT_ONCE):
+            output = network(part.to(self.device).contiguous(memory_format=torch.channels_last))
+            parts.append(output if isinstance(output, Tensor) else torch.cat([output.anatomy, output.scar], dim=1))
+        return torch.cat(parts)
+
+    def _say(self, member: nn.Module, slices: Tensor) -> Tensor:
+        """Probabilities of background, cavity and wall, and the logit of scar, [K, 4, ROWS, RADII]."""
+        logits = self._run(member, slices)
+        return torch.cat([logits[:, :3].softmax(dim=1), logits[:, 3:]], dim=1)
+
+    def _centred(self, stack: LgeStack) -> tuple[NDArray[np.float64], Tensor, Tensor]:
+        """Centres in the middle of the LV that the first member sees, the slices unrolled about them, what it says."""
+        centres = self.locate(stack)
+        for moves in range(MOST_MOVES + 1):
+            slices = self._unrolled(stack, centres)
+            said = self._say(self._members[0], slices)
+            offsets, seen_mm2 = centres_of_mass(1 - said[:, 0].cpu())
             moved = follow_neighbours(centres + offsets.numpy(), seen_mm2.numpy() > LEAST_LV_MM2, centres)
-            furthest = np.abs(moved - centres).max()
-            centres = moved
-            if furthest < CLOSE_MM:
+            if moves == MOST_MOVES or np.abs(moved - centres).max() < CLOSE_MM:
                 break
-        return centres
+            centres = moved
+        return centres, slices, said
 
     def _unrolled(self, stack: LgeStack, centres: NDArray[np.float64], mirror: bool = False) -> Tensor:
         """What the scar networks look at: [K, 3, ROWS, RADII], every slice between its neighbours, normalised."""
         middle = centres.mean(axis=0)
-        field = cut_field(torch.from_numpy(stack.voxels), stack.spacing[1:], np.tile(middle, (len(centres), 1)))
-        slices = with_neighbours(torch.from_numpy(normalise(field.numpy(), heart_disc(FIELD_PIXELS, PIXEL_MM))))
+        field = cut_field(
+            torch.from_numpy(stack.voxels),
+            stack.spacing[1:],
+            np.tile(middle, (len(centres), 1)),
+            outside="border",
+        )
         in_field = centres - middle + (FIELD_PIXELS - 1) / 2 * PIXEL_MM
-        polar = cut_polar(slices, (PIXEL_MM, PIXEL_MM), in_field, mirror=mirror)
-        return polar.to(self.device).contiguous(memory_format=torch.channels_last)
+        polar = cut_polar(with_neighbours(field), (PIXEL_MM, PIXEL_MM), in_field, mirror=mirror)
+        return levelled(polar, heart_disc())
 
-    def _ensemble(
-        self, stack: LgeStack, centres: NDArray[np.float64], progress: Callable[[float], None]
-    ) -> tuple[Tensor, Tensor, tuple[list[Tensor], ...]]:
-        """Mean anatomy probabilities and mean scar logit over the members, each seeing the slices and their mirror."""
-        anatomy, scar, features = [], [], []
-        views = (False, True) if self.settings.get("mirror", True) else (False,)
-        for turn, mirror in enumerate(views):
-            slices = self._unrolled(stack, centres, mirror)
-            for index, member in enumerate(self._members):
-                output = member(slices)
-                both = torch.cat([output.anatomy.softmax(dim=1), output.scar], dim=1)
-                both = unmirror(both) if mirror else both
-                anatomy.append(both[:, :3])
-                scar.append(both[:, 3:])
-                if not mirror:
-                    features.append(deep(output.features))
-                progress((turn * len(self._members) + index + 1) / (len(views) * len(self._members)))
-        return torch.stack(anatomy).mean(dim=0), torch.stack(scar).mean(dim=0), tuple(features)
+    @torch.inference_mode()
+    def first_look(self, stack: LgeStack) -> tuple[NDArray[np.float64], Tensor]:
+        """The LV's centres [K, 2] mm, and what stage 2 is to read [K, CHANNELS, A, R].
+
+        Raises
+        ------
+        InputError : no left ventricle found.
+        """
+        centres, seen, _ = self._look(stack, lambda _: None)
+        return centres, seen.cpu()
+
+    def _look(self, stack: LgeStack, progress: Callable[[float], None]) -> tuple[NDArray[np.float64], Tensor, Tensor]:
+        """Centres, what stage 2 is to read, and by how much the views' probabilities of scar differ [K, 1, A, R]."""
+        centres, slices, said = self._centred(stack)
+        views = [said, *(self._say(member, slices) for member in self._members[1:])]
+        progress(0.5)
+        if self.settings.get("mirror", True):
+            mirrored = self._unrolled(stack, centres, mirror=True)
+            views += [unmirror(self._say(member, mirrored)) for member in self._members]
+        progress(1.0)
+        both = without_wrap(torch.stack(views))
+        mean = both.mean(dim=0)
+        scar = both[:, :, 2:3] * both[:, :, 3:].sigmoid()
+        image = without_wrap(slices[:, 1]).to(mean.device)
+        return centres, stack_input(image, mean[:, :3], mean[:, 3]), scar.std(dim=0, correction=0)
 
     @torch.inference_mode()
     def see(self, stack: LgeStack, progress: Callable[[float], None] = lambda _: None) -> ImageEvidence:
@@ -187,47 +237,86 @@ class Session:
         ------
         InputError : no left ventricle found.
         """
-        spacing, shape = stack.spacing[1:], stack.voxels.shape[1:]
-        centres = self.locate(stack)
-        anatomy, scar, features = self._ensemble(stack, centres, progress)
-        both = torch.cat([anatomy[:, 1:], scar], dim=1).cpu()
-        native = put_back_polar(both, shape, spacing, centres, _OUTSIDE).numpy()
-        lv = native[:, :2]
-        background = 1 - lv.sum(axis=1, keepdims=True)
-        return ImageEvidence(np.concatenate([background, lv], axis=1), native[:, 2], centres, features)
+        centres, seen, spread = self._look(stack, progress)
+        return self.second_look(stack, centres, seen, spread)
+
+    @torch.inference_mode()
+    def second_look(
+        self, stack: LgeStack, centres: NDArray[np.float64], seen: Tensor, spread: Tensor | None = None
+    ) -> ImageEvidence:
+        """Stage 2 on what :meth:`first_look` saw; ``spread`` [K, 1, A, R] of stage 1's views, if it is known."""
+        seen = seen.to(self.device).float().contiguous(memory_format=torch.channels_last)
+        spread = torch.zeros_like(seen[:, :1]) if spread is None else spread
+        first = _first_of(seen)
+        if self._stack is None:  # weights of a training that is not through yet
+            output, features = stage_one_output(seen), seen[:, :0]
+        else:
+            features = self._stack.features(seen, first, SITES[0])
+            output = self._stack.finish(features, seen, first, SITES[0])
+        cavity, wall = output.anatomy.softmax(dim=1)[:, 1:].unbind(dim=1)
+        # One map after another: the grid of a large stack is hundreds of times the unrolled one.
+        blood, muscle = self._native(cavity, stack, centres), self._native(wall, stack, centres)
+        classes = np.where(muscle > blood, 2, 1).astype(np.uint8)
+        classes[1 - blood - muscle >= np.maximum(blood, muscle)] = 0
+        return ImageEvidence(
+            classes,
+            muscle,
+            self._native(output.scar[:, 0], stack, centres),
+            self._native(spread[:, 0], stack, centres),
+            centres,
+            seen,
+            features,
+            output,
+        )
+
+    @staticmethod
+    def _native(unrolled: Tensor, stack: LgeStack, centres: NDArray[np.float64]) -> FloatArray:
+        """An unrolled map [K, A, R] on the stack's own grid [K, rows, columns]; 0 beyond the radii."""
+        shape = (stack.voxels.shape[1], stack.voxels.shape[2])
+        rolled = with_wrap(unrolled[:, None].float().cpu())
+        return put_back_polar(rolled, shape, stack.spacing[1:], centres, torch.zeros(1)).numpy()[:, 0]
 
     @torch.inference_mode()
     def time_weight(self, gap_days: float) -> float:
-        """The learned weight of an ECG taken ``gap_days`` from the image (signed), in (0, 1]; mean of the members."""
-        gap = torch.tensor([gap_days], dtype=torch.float32, device=self.device)
-        return float(torch.stack([branch.time(gap) for branch in self._branches]).mean())
+        """The learned weight of an ECG taken ``gap_days`` from the image (signed), in (0, 1]."""
+        if self._ecg is None:
+            raise ValueError("these weights hold no ECG branch")
+        return float(self._ecg.time(torch.tensor([gap_days], dtype=torch.float32, device=self.device)))
+
+    def listen(self, beat: MedianBeat) -> EcgWord:
+        """What the ECG says by itself: tokens, and its estimate of every segment's scar."""
+        arrays = (beat.millivolts, beat.lead_mask, feature_table(beat.features))
+        return self.listen_to(*(torch.from_numpy(array) for array in arrays))
 
     @torch.inference_mode()
-    def read_ecg(
-        self, stack: LgeStack, evidence: ImageEvidence, beat: MedianBeat, prior: FloatArray, use: EcgUse
+    def listen_to(self, beat: Tensor, leads: Tensor, table: Tensor) -> EcgWord:
+        """The same of ``beat`` [12, 300] mV, ``leads`` [12] and ``table`` (``ecg_encoder.feature_table``)."""
+        if self._ecg is None:
+            raise ValueError("these weights hold no ECG branch")
+        return self._ecg.listen(*(part.to(self.device) for part in (beat, leads, table)))
+
+    @property
+    def token_size(self) -> int:
+        """Numbers in one segment's tokens."""
+        return int(self.settings.get("token_size", 0))
+
+    @torch.inference_mode()
+    def fuse(
+        self, stack: LgeStack, evidence: ImageEvidence, word: EcgWord, prior: SoftPrior, amplitude: float
     ) -> EcgEvidence:
-        """Let the ECG speak, with the amplitude that was decided.
+        """Let the ECG move the scar logit, with the amplitude that was decided.
 
         Parameters
         ----------
-        prior : [K, 17, R, C], the soft AHA partition of the predicted myocardium
+        prior : SoftPrior of the predicted myocardium
+        amplitude : 0 to 1; ``network.amplitude.decide``
         """
-        spacing, shape = stack.spacing[1:], stack.voxels.shape[1:]
-        unrolled = cut_polar(torch.from_numpy(prior), spacing, evidence.centres_mm).to(self.device)
-        logit = cut_polar(torch.from_numpy(evidence.scar_logit[:, None]), spacing, evidence.centres_mm).to(self.device)
-        signal = torch.from_numpy(beat.millivolts)[None].to(self.device)
-        leads = torch.from_numpy(beat.lead_mask)[None].to(self.device)
-        table = torch.from_numpy(feature_table(beat.features))[None].to(self.device)
-        view = view_wall(unrolled, logit, level_shapes(evidence.features[0]))
-        count = torch.ones(len(unrolled), device=self.device)
-        gap = count * (use.gap.days or 0.0)
-        known = count * float(use.gap.days is not None)
-        movements, percents = [], []
-        for branch, features in zip(self._branches, evidence.features, strict=True):
-            tokens, scar = branch.encoder(signal, leads, table)
-            tokens = tokens.expand(len(unrolled), -1, -1)
-            movements.append(branch(features, view, tokens, count * use.amplitude, gap, known))
-            percents.append(100 * scar[0].sigmoid())
-        movement = torch.stack(movements).mean(dim=0).cpu()
-        native = put_back_polar(movement, shape, spacing, evidence.centres_mm, torch.zeros(1))[:, 0]
-        return EcgEvidence(native.numpy(), torch.stack(percents).mean(dim=0).cpu().numpy())
+        if self._ecg is None or self._stack is None:
+            raise ValueError("these weights hold no ECG branch")
+        values = torch.from_numpy(prior.values)
+        unrolled = cut_polar(values, stack.spacing[1:], evidence.centres_mm, corner=prior.corner)
+        carried = without_wrap(unrolled).to(self.device)
+        first = _first_of(evidence.seen)
+        moved = self._ecg.taff(self._stack, evidence.seen, first, evidence.features, evidence.output, word, carried)
+        native = self._native(amplitude * moved, stack, evidence.centres_mm)
+        return EcgEvidence(native, 100 * word.extent.cpu().numpy())

@@ -1,57 +1,44 @@
-"""Temporal Aware Feature Fusion: how the ECG reaches the image's features.
+"""Temporal Aware Feature Fusion: the only way by which the ECG reaches the pixels.
 
 Re-implemented from the abstract of arXiv 2511.14702 (Ramzan et al. 2025), whose equations are not public to us; this
-is not claimed to reproduce that paper. The form is residual FiLM (Perez et al., AAAI 2018), zero at the start of
-training, inside the myocardium only.
+is not claimed to reproduce that paper. The form is residual FiLM (Perez et al., AAAI 2018) on stage 2's features,
+inside the myocardium, zero at the start of training. Time acts through the amplitude alone, which falls with the gap by
+construction: so that an older ECG can never do more than a newer one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from ScarSegECGLib.network.segment_word import SegmentWord
-from ScarSegECGLib.network.time_weight import TIME_FEATURES
-from ScarSegECGLib.network.wall_view import WallView
+from ScarSegECGLib.network.ecg_encoder import EcgEncoder
+from ScarSegECGLib.network.polar_grid import polar_area
+from ScarSegECGLib.network.stack_net import StackNet, StackOutput, without_wrap
+from ScarSegECGLib.network.time_weight import TimeWeight
 
 LOGIT_DOWN, LOGIT_UP = -1.0, 2.0
+SITES = (4, 5)  # blocks of stage 2 before which the ECG is fused
+MARGIN = 0.08  # of a segment, about the ECG's mean error: what lies closer to the image's own extent is no disagreement
+_TRACE = 1e-3
 
 
-class Taff(nn.Module):
-    """One level's fusion: ``F' = F + A * sigmoid(gate(F, M, t)) * m * (tanh(gamma) * F + beta)``.
-
-    ``M(x) = sum_k p_k(x) Z_k`` carries segment tokens to pixels through the AHA prior. The layer that makes gamma and
-    beta starts at zero, so a fresh module changes nothing.
-    """
+class Fusion(nn.Module):
+    """One site: ``F' = F + sigmoid(gate(F, M)) * m * (tanh(gamma) * F + beta)``, gamma and beta made from M."""
 
     def __init__(self, channels: int, token_size: int) -> None:
         super().__init__()
-        context = token_size + TIME_FEATURES
-        self.gate = nn.Conv2d(channels + context, 1, 1)
+        self.gate = nn.Conv2d(channels + token_size, 1, 1)
         last = nn.Conv2d(2 * token_size, 2 * channels, 1, bias=False)
         nn.init.zeros_(last.weight)
-        self.film = nn.Sequential(nn.Conv2d(context, 2 * token_size, 1), nn.SiLU(), last)
+        self.film = nn.Sequential(nn.Conv2d(token_size, 2 * token_size, 1), nn.SiLU(), last)
 
-    def forward(
-        self, features: Tensor, tokens: Tensor, prior: Tensor, wall: Tensor, amplitude: Tensor, time: Tensor
-    ) -> Tensor:
-        """Fuse.
-
-        Parameters
-        ----------
-        features [B, C, h, w]; tokens [B, 17, D]; prior [B, 17, h, w]; wall [B, 1, h, w] in [0, 1];
-        amplitude [B] in [0, 1]; time [B, TIME_FEATURES]
-        """
-        carried = torch.einsum("bkhw,bkd->bdhw", prior, tokens)
-        when = time[:, :, None, None].expand(-1, -1, *features.shape[-2:])
-        context = torch.cat([carried, when], dim=1)
-        gamma, beta = self.film(context).chunk(2, dim=1)
-        gate = torch.sigmoid(self.gate(torch.cat([features, context], dim=1)))
-        strength = amplitude[:, None, None, None] * wall
-        return features + strength * gate * (torch.tanh(gamma) * features + beta)
+    def forward(self, features: Tensor, carried: Tensor, wall: Tensor) -> Tensor:
+        """``features`` [K, C, A, R], ``carried`` M [K, D, A, R], ``wall`` m [K, 1, A, R] in [0, 1]."""
+        gamma, beta = self.film(carried).chunk(2, dim=1)
+        gate = torch.sigmoid(self.gate(torch.cat([features, carried], dim=1)))
+        return features + wall * gate * (torch.tanh(gamma) * features + beta)
 
 
 def bounded(raw: Tensor) -> Tensor:
@@ -59,50 +46,118 @@ def bounded(raw: Tensor) -> Tensor:
     return torch.where(raw > 0, LOGIT_UP * torch.tanh(raw / LOGIT_UP), -LOGIT_DOWN * torch.tanh(raw / -LOGIT_DOWN))
 
 
-class EcgGuide(nn.Module):
-    """From the image network's view and the ECG's segment tokens to a movement of the scar logit.
+def extents(probability: Tensor, prior: Tensor, area: Tensor) -> Tensor:
+    """Share of scar in every segment of one stack, [17]; 0 where a segment is not imaged.
 
-    TAFF changes the features of the coarsest levels; one light decoder reads the features with and without the change
-    and the difference, with that of :class:`SegmentWord`, is the movement, so that the image network itself is
-    computed once and stays as it is. The movement is bounded by ``amplitude * (-1, +2)``: its greatest possible size
-    never grows with the time gap, because the amplitude never does. All is done pixel by pixel or by pooling, so that
-    the grid may be square or polar.
+    Parameters
+    ----------
+    probability : [K, A, R], of scar
+    prior : [K, 17, A, R]
+    area : [A, R], what a grid point covers
+    """
+    weight = prior * area
+    return torch.einsum("kar,ksar->s", probability, weight) / weight.sum(dim=(0, 2, 3)).clamp(min=_TRACE)
+
+
+def needed_shift(alone: Tensor, wall: Tensor, prior: Tensor, extent: Tensor, margin: float = MARGIN) -> Tensor:
+    """By how much each segment's scar logit would have to move for its share of scar to come near an extent, [17].
+
+    Parameters
+    ----------
+    alone, wall : [K, A, R], stage 2's logit of scar given wall and its probability of wall
+    prior : [K, 17, A, R]
+    extent : [17], share of scar asked for; within ``margin`` of the image's own nothing needs to move
+
+    Returns
+    -------
+    [17] within (-1, +2); rises with ``extent``; 0 where a segment is not imaged.
+    """
+    shown = (0.5 / wall.clamp(min=1e-6)).clamp(1e-6, 1 - 1e-6)  # scar is shown where wall x sigmoid(logit) > 1/2
+    missing = torch.logit(shown) - alone
+    shifts = extent.new_zeros(len(extent))
+    segment = torch.where(prior.sum(dim=1) > 0.5, prior.argmax(dim=1), -1)
+    for number in segment.unique().tolist():
+        if number < 0:
+            continue
+        here = missing[segment == number]
+        own = (here < 0).float().mean()
+        wanted = own.clamp(float(extent[number] - margin), float(extent[number] + margin)).clamp(0, 1)
+        if wanted != own:
+            shifts[number] = here.quantile(wanted).clamp(LOGIT_DOWN, LOGIT_UP)
+    return shifts
+
+
+class EcgWord(NamedTuple):
+    """What an ECG says: learned ``tokens`` [17, T] and its estimate of every segment's scar ``extent`` [17], 0..1."""
+
+    tokens: Tensor
+    extent: Tensor
+
+
+class Taff(nn.Module):
+    """From the ECG's word and stage 2's features of one stack to a movement of the scar logit.
+
+    The word of every segment is its tokens, the ECG's extent, the image's own, their difference, and the shift of the
+    logit that would bring the one near the other; the same small network reads it for all segments, and the AHA prior
+    carries it to the pixels: ``M(x) = sum_k p_k(x) Z_k``. The features are fused before the last blocks, and the last
+    layer itself follows a learned share of the needed shift. The movement is the difference of the scar logit with and
+    without the fusion.
     """
 
-    def __init__(
-        self, feature_channels: Sequence[int], token_size: int = 16, width: int = 24, *, word: bool = False
-    ) -> None:
+    def __init__(self, channels: int, token_size: int = 16, width: int = 16) -> None:
         super().__init__()
-        self.fuse = nn.ModuleList(Taff(channels, token_size) for channels in feature_channels)
-        self.narrow = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in feature_channels)
-        self.read = nn.Sequential(nn.Conv2d(width, width, 1), nn.SiLU(), nn.Conv2d(width, 1, 1))
-        self.word = SegmentWord(token_size, width) if word else None
-
-    def _decode(self, features: Sequence[Tensor]) -> Tensor:
-        finest = features[0].shape[-2:]
-        total = sum(
-            F.interpolate(narrow(f), size=finest, mode="bilinear", align_corners=False)
-            for narrow, f in zip(self.narrow, features, strict=True)
-        )
-        return self.read(total)
+        self.word = nn.Sequential(nn.Linear(token_size + 4, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
+        self.fuse = nn.ModuleList(Fusion(channels, width) for _ in SITES)
+        self.follow = nn.Linear(width, 1)
+        nn.init.zeros_(self.follow.weight)
+        nn.init.ones_(self.follow.bias)
 
     def forward(
-        self, features: Sequence[Tensor], view: WallView, tokens: Tensor, amplitude: Tensor, time: Tensor
+        self,
+        stage_two: StackNet,
+        seen: Tensor,
+        first: Tensor,
+        features: Tensor,
+        output: StackOutput,
+        word: EcgWord,
+        prior: Tensor,
     ) -> Tensor:
-        """Movement of the scar logit [B, 1, H, W].
+        """Movement [K, A, R] at full amplitude, in (-1, +2), 0 outside the prior.
 
         Parameters
         ----------
-        features : the image network's features from the third finest level to the coarsest, fine to coarse
-        view : of the same slices, with a coarse prior for each of these levels
-        tokens : [B, 17, D]; amplitude : [B]; time : [B, TIME_FEATURES]
+        seen, first : as stage 2 reads them
+        features : [K, C, A, R], stage 2's before the first site
+        output : stage 2's own
+        prior : [K, 17, A, R]
         """
-        fused = [
-            fuse(level, tokens, prior, wall, amplitude, time)
-            for level, fuse, (prior, wall) in zip(features, self.fuse, view.coarse, strict=True)
-        ]
-        raw = self._decode(fused) - self._decode(features)
-        raw = F.interpolate(raw, size=view.prior.shape[-2:], mode="bilinear", align_corners=False)
-        if self.word is not None:
-            raw = raw + self.word(view, tokens, time)
-        return amplitude[:, None, None, None] * view.inside * bounded(raw)
+        alone, muscle = output.scar[:, 0], output.anatomy.softmax(dim=1)[:, 2]
+        own = extents(muscle * alone.sigmoid(), prior, without_wrap(polar_area()).to(prior.device))
+        shift = needed_shift(alone, muscle, prior, word.extent)
+        said = [word.extent, own, word.extent - own, shift]
+        words = self.word(torch.cat([word.tokens, torch.stack(said, dim=1)], dim=1))
+        carried = torch.einsum("ksar,sd->kdar", prior, words)
+        wall = prior.sum(dim=1, keepdim=True).clamp(0, 1)
+        x, at = features, SITES[0]
+        for site, fuse in zip(SITES, self.fuse, strict=True):
+            for block in stage_two.blocks[at:site]:
+                x = block(x, first)
+            x, at = fuse(x, carried, wall), site
+        together = stage_two.finish(x, seen, first, at).scar[:, 0]
+        followed = torch.einsum("ksar,s->kar", prior, shift * self.follow(words)[:, 0].sigmoid())
+        return bounded(together - alone + followed) * wall[:, 0]
+
+
+class EcgBranch(nn.Module):
+    """Everything that knows the ECG: the encoder, the time weight and TAFF."""
+
+    def __init__(self, channels: int, token_size: int = 16, encoder_width: int = 20) -> None:
+        super().__init__()
+        self.encoder = EcgEncoder(token_size, encoder_width)
+        self.time = TimeWeight()
+        self.taff = Taff(channels, token_size)
+
+    def listen(self, beat: Tensor, leads: Tensor, table: Tensor) -> EcgWord:
+        """The word of one ECG: ``beat`` [12, 300] mV, ``leads`` [12], ``table`` (``ecg_encoder.feature_table``)."""
+        tokens, scar = self.encoder(beat[None], leads[None], table[None])
+        return EcgWord(tokens[0], scar[0].sigmoid())

@@ -1,4 +1,4 @@
-"""How much an ECG counts by the time between it and the image, and how that time is told to the network."""
+"""How much an ECG counts by the time between it and the image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 DAYS_PER_YEAR = 365.0
-TIME_SCALES_DAYS = (7.0, 30.0, 120.0, 365.0, 1825.0)
 
 
 class TimeWeight(nn.Module):
@@ -33,19 +32,3 @@ class TimeWeight(nn.Module):
         alpha = torch.where(gap_days > 0, before + extra, before)
         years = gap_days.abs() / DAYS_PER_YEAR
         return (1 + torch.exp(-self.c)) / (1 + torch.exp((alpha * years - self.c).clamp(max=60)))
-
-
-def time_embedding(gap_days: Tensor, known: Tensor) -> Tensor:
-    """Describe a signed gap to the network: [B], [B] -> [B, 2 * scales + 1].
-
-    Saturating ramps at a week, a month, a season, a year and five years, before and after, and "known"; all zero where
-    the gap is not known.
-    """
-    scales = gap_days.new_tensor(TIME_SCALES_DAYS)
-    before = 1 - torch.exp(-(-gap_days).clamp(min=0)[:, None] / scales)
-    after = 1 - torch.exp(-gap_days.clamp(min=0)[:, None] / scales)
-    known = known.to(before)[:, None]
-    return torch.cat([before * known, after * known, known], dim=1)
-
-
-TIME_FEATURES = 2 * len(TIME_SCALES_DAYS) + 1

@@ -83,7 +83,7 @@ class UNet(nn.Module):
 class ScarUNet(nn.Module):
     """Cavity, wall and scar of one slice from the slice and its two neighbours.
 
-    Input [B, 3, H, W]: the slices k-1, k, k+1, normalised (``lge.normalise``), 1.25 mm pixels, canonical storage.
+    Input [B, 3, H, W]: the slices k-1, k, k+1, unrolled and levelled (``network.intensity``).
     """
 
     def __init__(self, channels: Sequence[int], dropout: float = 0.1) -> None:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ScarSegECGLib.network.intensity import levelled
+
 
 @dataclass(frozen=True)
 class AugmentPlan:
@@ -17,7 +19,9 @@ class AugmentPlan:
     ``offsets`` [H, W, 2] are the places (row, column), in pixels about the LV's centre, that the network's grid reads;
     ``shift`` pixels that centre may lie elsewhere, a fifth of the time ``far_shift``; ``rotate`` degrees either way;
     ``scale`` the largest zoom in or out and ``stretch`` that of one axis; ``bend`` pixels of smooth deformation;
-    ``neighbour_shift`` pixels of breath-hold shift between the slices of one input.
+    ``neighbour_shift`` pixels of breath-hold shift between the slices of one input. ``levelled_where``: see
+    :func:`ScarSegECGLib.network.intensity.levelled`. ``crop_pixels``: smallest and largest side of a crop about the LV
+    (None: whole images), ``crop_off_pixels`` off its middle.
     """
 
     offsets: Tensor
@@ -29,8 +33,14 @@ class AugmentPlan:
     bend: float = 2.0
     neighbour_shift: float = 2.0
     mirror: bool = True
+    levelled_where: Tensor | None = None
+    crop_pixels: tuple[float, float] | None = None
+    crop_off_pixels: float = 6.0
 
 
+CURVE, CURVE_SD, CURVED = 5, 0.45, 0.7  # pieces of another scanner's curve, their spread, share of images
+MOST_NOISE = 0.08
+CROPPED = 0.3  # share of whole slices that are cropped
 FAR = 0.2  # share of slices whose centre is moved by ``far_shift``
 
 
@@ -103,22 +113,73 @@ def _coil_shading(places: Tensor, rng: torch.Generator) -> Tensor:
     return torch.exp(_smooth_field(coarse, 20, places))
 
 
-def _recolour(images: Tensor, places: Tensor, rng: torch.Generator) -> Tensor:
-    """Contrast, brightness, gamma, shading, blur, and noise; intensities around [-0.5, 0.5]."""
+def _other_scanner(unit: Tensor, rng: torch.Generator) -> Tensor:
+    """Intensities [B, C, H, W] from 0 to 1 (brighter ones allowed) through a random rising curve, one per image."""
+    steps = torch.exp(torch.randn(len(unit), CURVE, generator=rng) * CURVE_SD)
+    tilt = torch.randn(len(unit), 1, generator=rng) * CURVE_SD
+    steps = steps * torch.exp(tilt * torch.linspace(-1.5, 1.5, CURVE))
+    steps = torch.where(torch.rand(len(unit), 1, generator=rng) < CURVED, steps, torch.ones_like(steps))
+    knots = F.pad((steps / steps.sum(dim=1, keepdim=True)).cumsum(dim=1), (1, 0))
+    at = (unit * CURVE).clamp(0, 1.5 * CURVE)
+    below = at.floor().clamp(max=CURVE - 1).long()
+    flat = below.flatten(1)
+    low, high = knots.gather(1, flat).view_as(unit), knots.gather(1, flat + 1).view_as(unit)
+    return low + (high - low) * (at - below)
+
+
+def _rician(unit: Tensor, rng: torch.Generator) -> Tensor:
+    """Noise of a magnitude image: a complex Gaussian's modulus."""
+    count = len(unit)
+    level = _uniform(count, 0, MOST_NOISE, rng) * _sometimes(count, 0.4, rng)
+    noise = torch.randn(2, *unit.shape, generator=rng) * level.view(-1, 1, 1, 1)
+    return torch.hypot(unit + noise[0], noise[1])
+
+
+def _recolour(images: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Generator) -> Tensor:
+    """Another scanner's curve, shading, blur and noise; then levelled as at inference, and moved a little off that."""
     count, channels = images.shape[:2]
-    positive = (images + 0.5).clamp(0, 1.5) * _coil_shading(places, rng)
-    gamma = torch.exp(_uniform(count, -0.3, 0.3, rng) * _sometimes(count, 0.5, rng)).view(-1, 1, 1, 1)
-    positive = positive.clamp(min=1e-4) ** gamma
-    gain = torch.exp(torch.randn(count, channels, 1, 1, generator=rng) * 0.07)
-    offset = torch.randn(count, channels, 1, 1, generator=rng) * 0.04
-    changed = positive * gain + offset - 0.5
-    changed = _blur(changed, _uniform(count, 0, 1, rng) * _sometimes(count, 0.3, rng))
-    noise_level = _uniform(count, 0, 0.05, rng) * _sometimes(count, 0.3, rng)
-    noise = torch.randn(changed.shape, generator=rng)
-    return (changed + noise * noise_level.view(-1, 1, 1, 1)).clamp(-1, 1)
+    unit = (images + 0.5).clamp(0, 1.5)
+    black = unit == 0
+    unit = _other_scanner(unit * _coil_shading(places, rng), rng)
+    unit = _blur(unit, _uniform(count, 0, 1, rng) * _sometimes(count, 0.4, rng))
+    unit = torch.where(black, unit, _rician(unit, rng).clamp(min=1e-4))
+    level = levelled(unit, plan.levelled_where) + 0.5
+    gamma = torch.exp(torch.randn(count, 1, 1, 1, generator=rng) * 0.15)
+    gain = torch.exp(torch.randn(count, channels, 1, 1, generator=rng) * 0.05)
+    offset = torch.randn(count, channels, 1, 1, generator=rng) * 0.03
+    return (level.clamp(min=1e-4) ** gamma * gain + offset - 0.5).clamp(-1, 1)
 
 
-def _hide_neighbours(images: Tensor, rng: torch.Generator, probability: float = 0.1) -> Tensor:
+def _coarser(images: Tensor, rng: torch.Generator) -> Tensor:
+    """A third of the images as if acquired with larger pixels, up to 2.2 times."""
+    size = images.shape[-1]
+    images = images.clone()
+    for part in torch.arange(len(images)).chunk(3)[:1]:
+        factor = float(_uniform(1, 1.2, 2.2, rng))
+        small = F.interpolate(images[part], size=round(size / factor), mode="bilinear", antialias=True)
+        images[part] = F.interpolate(small, size=size, mode="bilinear")
+    return images
+
+
+def _cropped(images: Tensor, labels: Tensor, plan: AugmentPlan, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Some images as if exported cropped to the heart: a box about the LV, in black."""
+    if plan.crop_pixels is None:
+        return images, labels
+    count, size = len(images), images.shape[-1]
+    ventricle = (labels > 0).float()
+    axis = torch.arange(size).float()
+    mass = ventricle.sum(dim=(1, 2))
+    middle = torch.stack([ventricle.sum(dim=2) @ axis, ventricle.sum(dim=1) @ axis], dim=1)
+    middle = torch.where(mass[:, None] > 0, middle / mass.clamp(min=1)[:, None], (size - 1) / 2)
+    middle = middle + torch.randn(count, 2, generator=rng) * plan.crop_off_pixels
+    half = _uniform(2 * count, plan.crop_pixels[0] / 2, plan.crop_pixels[1] / 2, rng).view(count, 2)
+    rows, columns = ((axis - middle[:, d : d + 1]).abs() <= half[:, d : d + 1] for d in (0, 1))
+    whole = torch.rand(count, generator=rng) >= CROPPED
+    inside = (rows[:, :, None] & columns[:, None, :]) | whole[:, None, None]
+    return torch.where(inside[:, None], images, -0.5), labels * inside
+
+
+def _hide_neighbours(images: Tensor, rng: torch.Generator, probability: float = 0.25) -> Tensor:
     """Now and then replace a neighbour by the slice itself, as at the ends of a stack or beside a gap."""
     middle = images.shape[1] // 2
     images = images.clone()
@@ -145,5 +206,9 @@ def augment(
     images [B, C, H, W] and labels [B, H, W], for H, W of ``plan.offsets``.
     """
     places = _places(len(images), images.shape[-1], centres, plan, rng)
-    warped, read_labels = _warp(images, labels, places, plan, rng)
-    return _recolour(_hide_neighbours(warped, rng), places, rng), read_labels
+    order = torch.randperm(len(images), generator=rng)
+    coarse = torch.empty_like(images)
+    coarse[order] = _coarser(images[order], rng)
+    warped, read_labels = _warp(coarse, labels, places, plan, rng)
+    warped, read_labels = _cropped(warped, read_labels, plan, rng)
+    return _recolour(_hide_neighbours(warped, rng), places, plan, rng), read_labels

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ScarSegECGLib.case import SCAR
-from ScarSegECGLib.lge.normalise import heart_disc, normalise
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field, whole_slices, with_neighbours
+from ScarSegECGLib.training.slice_scale import heart_disc, normalise
 
 
 def _centres(labels: NDArray, spacing: tuple[float, float]) -> NDArray[np.float64]:

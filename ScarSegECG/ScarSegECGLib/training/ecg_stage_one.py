@@ -96,7 +96,7 @@ def simulate_inputs(
 
 
 def simulated_ecgs(
-    count: int, noise: np.ndarray, hearts: RealHearts, seed: int, folder: Path, quiet: bool = False
+    count: int, noise: np.ndarray, hearts: RealHearts | None, seed: int, folder: Path, quiet: bool = False
 ) -> SimulatedEcgs:
     """ECGs of random scars, kept in ``folder`` chunk by chunk, so that a stopped run goes on."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ def encoder_loss(network: nn.Module, ecgs: SimulatedEcgs, batch: int, rng: torch
 def train_encoder(
     recipe: EncoderRecipe,
     noise: np.ndarray,
-    hearts: RealHearts,
+    hearts: RealHearts | None,
     folder: Path,
     *,
     device: torch.device,

@@ -67,7 +67,7 @@ def fit(
     optimiser = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
     checkpoint = Checkpoint(folder, asdict(schedule), "steps_done", network, average, optimiser)
     done, history = checkpoint.take_up(device)
-    precision = fast_precision(device) if device.type == "cuda" else torch.float32
+    precision = fast_precision(device)
     bar = tqdm(total=schedule.steps, initial=done, desc=title, unit="step", disable=quiet, mininterval=2)
     rng, total = reseed(schedule.seed, done), 0.0
     network.train()

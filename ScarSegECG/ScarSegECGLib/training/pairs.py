@@ -1,12 +1,12 @@
-"""Semi-synthetic pairs: real images and expert scars, with ECGs simulated from those scars.
+"""Pairs of image and ECG: the patient's own ECG where there is one, else simulated ones.
 
-No patient here has both an image and an ECG. An ECG is simulated from the scar that the expert drew, segment by
-segment, after ageing it by the time between the two dates; everything made from such pairs is called semi-synthetic.
+An ECG is simulated from the scar that the expert drew, segment by segment, after ageing it by the time between the two
+dates; everything made from such pairs is called semi-synthetic. A patient with an ECG of his own has that one alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, MedianBeat
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.segments import segment_percent
+from ScarSegECGLib.network.ecg_encoder import feature_table
 from ScarSegECGLib.training.ecg_features import EcgInputs
 from ScarSegECGLib.training.ecg_simulation.ageing import INFARCT_AGE_DAYS, aged_scar_for_ecg
 from ScarSegECGLib.training.ecg_stage_one import simulate_inputs
@@ -60,6 +61,15 @@ def drawn_infarct_age(gap_days: float, rng: np.random.Generator) -> float:
 
 
 @dataclass(frozen=True)
+class OwnEcg:
+    """A patient's own ECG: its median ``beat``, what its conduction leaves of its word, and the gap, days."""
+
+    beat: MedianBeat
+    quality: float
+    gap_days: float
+
+
+@dataclass(frozen=True)
 class Pairs:
     """ECGs of many patients: inputs, and per ECG the ``patient`` [N], ``gap_days`` [N] and the ``scar`` [N, 17] that it
     was simulated from (the patient's own after ageing).
@@ -80,6 +90,7 @@ def make_pairs(
     noise: NDArray,
     seed: int,
     *,
+    own: Mapping[int, OwnEcg] | None = None,
     ecgs: int = ECGS_PER_PATIENT,
     gap_days: float | None = None,
     longest_days: float = LONGEST_DAYS,
@@ -92,7 +103,8 @@ def make_pairs(
     ----------
     fractions : one array (17,) per patient
     noise : from ``ecg_features.steady_noise``
-    ecgs : ECGs per patient, each with another torso, heart position, conduction, rate, noise and gap
+    own : real ECGs by the patient's number; these patients get no simulated one
+    ecgs : simulated ECGs per patient, each with another torso, heart position, conduction, rate, noise and gap
     gap_days : the same gap for all; None draws it (:func:`drawn_gap`)
     file : where the pairs are kept and taken up again
     """
@@ -100,6 +112,9 @@ def make_pairs(
         return _unpacked(load_file(file))
     parts = []
     for patient, fraction in enumerate(tqdm(fractions, desc="semi-synthetic pairs", unit="patient", disable=quiet)):
+        if own and patient in own:
+            parts.append(_real(own[patient], patient))
+            continue
         rng = np.random.default_rng([seed, patient])
         gaps = [drawn_gap(rng, longest_days) if gap_days is None else gap_days for _ in range(ecgs)]
         scar = np.stack(
@@ -122,6 +137,20 @@ def make_pairs(
         file.parent.mkdir(parents=True, exist_ok=True)
         save_file(whole, file)
     return _unpacked(whole)
+
+
+def _real(own: OwnEcg, patient: int) -> dict[str, Tensor]:
+    """A patient's own ECG; the scar it shows is not known to anybody and stands as NaN."""
+    features = own.beat.features
+    return {
+        "beat": torch.from_numpy(own.beat.millivolts[None]).half(),
+        "leads": torch.from_numpy(own.beat.lead_mask[None]).float(),
+        "table": torch.from_numpy(feature_table(features)[None]),
+        "quality": torch.tensor([own.quality]),
+        "patient": torch.tensor([patient]),
+        "gap_days": torch.tensor([own.gap_days]),
+        "scar": torch.full((1, 17), float("nan")),
+    }
 
 
 def _unpacked(tensors: dict[str, Tensor]) -> Pairs:

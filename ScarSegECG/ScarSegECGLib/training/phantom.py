@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+import nibabel
 import numpy as np
-import SimpleITK as sitk
 import wfdb
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import CAVITY, LEADS, MYOCARDIUM, SCAR, Ecg, FloatArray, LabelArray, LgeStack, Storage
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import Fact, LgeNote
+from ScarSegECGLib.facts import Contrast, Fact, LgeNote
 from ScarSegECGLib.training.ecg_simulation.simulate import simulate_ecg
 from ScarSegECGLib.training.phantom_chest import chest, smooth_noise
 from ScarSegECGLib.training.phantom_heart import INFARCTS, HeartShape, Infarct, heart_slice
@@ -122,7 +122,7 @@ def phantom_patient(
         storage=Storage(),
         stored_ijk_to_ras=matrix,
         acquired=mri_date,
-        contrast=contrast,
+        contrast=Contrast(contrast),
         notes=(Fact(LgeNote.SIMULATED),),
     )
     ecg = simulate_ecg(fraction, conduction=conduction, rng=np.random.default_rng([seed, 1]), acquired=ecg_date)
@@ -182,7 +182,7 @@ def write_phantom(folder: Path, patient: PhantomPatient) -> dict[str, Path]:
     }
     intensities = np.clip(np.rint(patient.stack.voxels), -32768, 32767).astype(np.int16)
     for name, voxels in (("lge", intensities), ("labels", patient.labels)):
-        sitk.WriteImage(_itk(voxels, patient.stack.ijk_to_ras), str(paths[name]), useCompression=True)
+        nibabel.save(nibabel.Nifti1Image(voxels.transpose(2, 1, 0), patient.stack.ijk_to_ras), paths[name])
     wfdb.wrsamp(
         "ecg",
         fs=patient.ecg.rate,
@@ -209,14 +209,3 @@ def write_phantom(folder: Path, patient: PhantomPatient) -> dict[str, Path]:
     }
     paths["truth"].write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return paths
-
-
-def _itk(voxels: NDArray, ijk_to_ras: NDArray) -> sitk.Image:
-    """A SimpleITK image (LPS) of a canonical array and its RAS matrix."""
-    image = sitk.GetImageFromArray(voxels)
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ ijk_to_ras
-    spacing = np.linalg.norm(lps[:3, :3], axis=0)
-    image.SetSpacing(spacing.tolist())
-    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
-    image.SetOrigin(lps[:3, 3].tolist())
-    return image

@@ -14,7 +14,7 @@ Field = NDArray[np.float32]
 SIGNAL = {
     "blood": 660.0,
     "myocardium": 205.0,
-    "scar": 770.0,
+    "scar": 880.0,
     "mvo": 230.0,
     "rv wall": 380.0,
     "fat": 1020.0,

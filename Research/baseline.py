@@ -23,7 +23,6 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from ScarSegECGLib.case import SCAR, LgeStack
-from ScarSegECGLib.lge.normalise import heart_disc, normalise
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.network.device import place
@@ -31,6 +30,7 @@ from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
 from ScarSegECGLib.training.dataset import fine_slices
+from ScarSegECGLib.training.slice_scale import heart_disc, normalise
 from ScarSegECGLib.training.train import fast_precision
 
 NAME = "DynUNet with nnU-Net's 2D plan"

@@ -1,0 +1,170 @@
+"""Held-out patients as other hospitals would send them.
+
+    python Research/stress.py --cases DIR --run RUN --folds-file CSV --out CSV
+
+Every fold's held-out patients, changed, through the networks of that fold, which never saw them: real images, changed
+on purpose. Scar Dice over infarct patients; differences to the unchanged images are paired.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from tqdm import tqdm
+
+from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.training.ablation import bootstrap
+from ScarSegECGLib.training.degrade import degrade
+from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
+from ScarSegECGLib.training.folds import read_folds
+from ScarSegECGLib.training.stack_bank import every_second_slice
+
+HEART_MM = 45.0
+Change = Callable[[ExpertCase, int], ExpertCase]
+
+
+def _heart(case: ExpertCase) -> NDArray[np.bool_]:
+    """Pixels within 45 mm of the LV's centre, [row, column]."""
+    rows, columns = np.indices(case.labels.shape[1:])
+    centre = np.argwhere(case.labels > 0)[:, 1:].mean(axis=0)
+    step = case.stack.spacing
+    return np.hypot((rows - centre[0]) * step[1], (columns - centre[1]) * step[2]) <= HEART_MM
+
+
+def median_at(level: float) -> Change:
+    """A gamma per slice that brings the median of the heart to ``level`` of the 1-99 % range."""
+
+    def change(case: ExpertCase, _: int) -> ExpertCase:
+        near = _heart(case)
+        out = np.zeros(case.stack.voxels.shape, np.float32)
+        for k, plane in enumerate(case.stack.voxels):
+            low, high = np.percentile(plane[near & (plane != 0)] if (plane[near] != 0).any() else plane, (1, 99))
+            unit = np.clip((plane - low) / max(high - low, 1e-6), 0, 1.5)
+            middle = np.clip(np.median(unit[near]), 0.02, 0.98)
+            out[k] = np.where(plane != 0, 1000 * unit ** (np.log(level) / np.log(middle)), 0)
+        return replace(case, stack=replace(case.stack, voxels=out, sha256=""))
+
+    return change
+
+
+def cropped_to(mm: float) -> Change:
+    """A square of ``mm`` about the LV, off its centre by up to 10 mm."""
+
+    def change(case: ExpertCase, seed: int) -> ExpertCase:
+        off = np.random.default_rng(seed).uniform(-10, 10, 2)
+        centre = np.argwhere(case.labels > 0)[:, 1:].mean(axis=0)
+        step = np.array(case.stack.spacing[1:])
+        low = np.maximum(0, np.round(centre + (off - mm / 2) / step)).astype(int)
+        high = np.minimum(case.labels.shape[1:], np.round(centre + (off + mm / 2) / step)).astype(int)
+        box = (slice(None), slice(low[0], high[0]), slice(low[1], high[1]))
+        affine = case.stack.ijk_to_ras.copy()
+        affine[:3, 3] += affine[:3, 0] * low[1] + affine[:3, 1] * low[0]
+        return ExpertCase(case.name, _with(case.stack, case.stack.voxels[box], affine), case.labels[box].copy())
+
+    return change
+
+
+def resampled_to(mm: float) -> Change:
+    """Pixels of ``mm`` in the slice."""
+
+    def change(case: ExpertCase, _: int) -> ExpertCase:
+        step = np.array(case.stack.spacing[1:])
+        zoom = (1.0, *(step / mm))
+        blur = (0.0, *(0.4 * np.maximum(0, mm / step - 1)))
+        voxels = ndimage.zoom(
+            ndimage.gaussian_filter(case.stack.voxels, blur), zoom, order=1, grid_mode=True, mode="grid-constant"
+        )
+        labels = ndimage.zoom(case.labels, zoom, order=0, grid_mode=True, mode="grid-constant")
+        affine = case.stack.ijk_to_ras.copy()
+        real = step * np.array(case.labels.shape[1:]) / np.array(labels.shape[1:])
+        affine[:3, 0] *= real[1] / step[1]
+        affine[:3, 1] *= real[0] / step[0]
+        return ExpertCase(case.name, _with(case.stack, voxels.astype(np.float32), affine), labels)
+
+    return change
+
+
+def _with(stack: LgeStack, voxels: NDArray, affine: NDArray) -> LgeStack:
+    return replace(stack, voxels=np.ascontiguousarray(voxels), ijk_to_ras=affine, stored_ijk_to_ras=affine, sha256="")
+
+
+CHANGES: dict[str, Change] = {
+    "as they are": lambda case, _: case,
+    "median at 0.15": median_at(0.15),
+    "median at 0.25": median_at(0.25),
+    "median at 0.70": median_at(0.70),
+    "cropped to 130 mm": cropped_to(130),
+    "cropped to 150 mm": cropped_to(150),
+    "pixels of 0.7 mm": resampled_to(0.7),
+    "pixels of 2 mm": resampled_to(2.0),
+    "every second slice": lambda case, seed: every_second_slice(case, seed % 2),
+    "degraded": lambda case, seed: replace(case, stack=degrade(case.stack, 77_000 + seed)),
+}
+
+
+def line(name: str, figures: list[CaseFigures], plain: list[CaseFigures]) -> dict[str, str]:
+    """One line of the table."""
+    scar = {row.case: row.scar.dice or 0.0 for row in figures if row.pathological}
+    base = {row.case: row.scar.dice or 0.0 for row in plain if row.pathological}
+    paired = bootstrap(np.array([scar[case] - base[case] for case in scar if case in base]))
+
+    def mean(structure: str) -> str:
+        return f"{np.mean([getattr(row, structure).dice or 0.0 for row in figures]):.3f}"
+
+    return {
+        "images": name,
+        "patients": str(len(figures)),
+        "lv_missed": str(sum(row.use is None for row in figures)),
+        "cavity": mean("cavity"),
+        "myocardium": mean("myocardium"),
+        "scar_infarct": f"{np.mean(list(scar.values())):.3f}",
+        "difference": paired.text(sign="+"),
+        "normals_under_2_ml": f"{np.mean([row.scar_ml < 2 for row in figures if not row.pathological]):.2f}",
+    }
+
+
+def main() -> None:
+    """Try every change on every held-out patient and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", required=True, type=Path, action="append", metavar="DIR")
+    parser.add_argument("--run", required=True, type=Path, help="folder of scarsegecg train")
+    parser.add_argument("--folds-file", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path, help="CSV")
+    parser.add_argument("--weights", default="image.safetensors", help="of each fold")
+    parser.add_argument("--only", nargs="*", default=list(CHANGES), choices=list(CHANGES))
+    args = parser.parse_args()
+    folders = sorted((f for cases in args.cases for f in case_folders(cases)), key=lambda folder: folder.name)
+    cases = [load_case(folder) for folder in folders]
+    folds = read_folds(args.folds_file, [case.name for case in cases])
+    found: dict[str, list[CaseFigures]] = {name: [] for name in args.only}
+    bar = tqdm(total=len(cases) * len(args.only), unit="stack")
+    for fold, names in enumerate(folds):
+        session = Session.load(args.run / f"fold{fold}" / args.weights, "cpu")
+        for number, case in enumerate(cases):
+            if case.name not in names:
+                continue
+            for name in args.only:
+                changed = CHANGES[name](case, number)
+                found[name].append(evaluate_case(changed, session))
+                bar.update()
+    bar.close()
+    lines = [line(name, rows, found[args.only[0]]) for name, rows in found.items()]
+    with args.out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    for row in lines:
+        print("  ".join(f"{key} {value}" for key, value in row.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""What was tried for borders and scar, one thing at a time, on patients the networks had not seen.
+
+    python Research/tried.py --cases DIR --run RUN --former FILE --folds-file CSV --out CSV
+
+``FILE`` holds the networks that the run started from, with ``member_trained_on`` beside them. Every row is on the same
+patients; differences are to the tuned stage 1 with its mirror image, paired, with a 95 % bootstrap interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ScarSegECGLib.anatomy.lv import clean
+from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
+from ScarSegECGLib.measure.overlap import overlap
+from ScarSegECGLib.network.polar_grid import put_back_polar, unmirror
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.network.stack_net import with_wrap, without_wrap
+from ScarSegECGLib.network.unet import ScarUNet
+from ScarSegECGLib.network.weights import Weights, read_weights
+from ScarSegECGLib.training.ablation import bootstrap
+from ScarSegECGLib.training.folds import read_folds
+
+BASE = "stage 1 tuned for any scanner, with its mirror image"
+JITTER_MM = ((3.0, 0.0), (-3.0, 0.0), (0.0, 3.0), (0.0, -3.0))
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Maps [K, 3, R, C] (cavity, wall, wall x scar) of one stack by every way of looking at it."""
+
+    plain: NDArray
+    mirrored: NDArray
+    jittered: NDArray
+    former: NDArray
+    stack: NDArray
+
+
+@torch.inference_mode()
+def look(session: Session, network: torch.nn.Module, stack: LgeStack, centres: NDArray, mirror: bool) -> NDArray:
+    """One network's maps about these centres."""
+    said = session._say(network, session._unrolled(stack, centres, mirror))
+    said = without_wrap(unmirror(said) if mirror else said)
+    maps = torch.cat([said[:, 1:3], said[:, 2:3] * said[:, 3:].sigmoid()], dim=1)
+    shape = (stack.voxels.shape[1], stack.voxels.shape[2])
+    return put_back_polar(with_wrap(maps), shape, stack.spacing[1:], centres, torch.zeros(3)).numpy()
+
+
+def looks(case: ExpertCase, session: Session, former: torch.nn.Module) -> Looks:
+    """Every way of looking at one stack."""
+    stack = case.stack
+    with torch.inference_mode():
+        centres, _, _ = session._centred(stack)
+    mine = session._members[0]
+    jittered = [look(session, mine, stack, centres + np.array(off), n % 2 == 1) for n, off in enumerate(JITTER_MM)]
+    evidence = session.see(stack)
+    scar = evidence.wall / (1 + np.exp(-evidence.scar_logit))
+    both = [look(session, former, stack, centres, mirror) for mirror in (False, True)]
+    maps = np.stack([evidence.classes == 1, evidence.classes == 2, scar], axis=1).astype(np.float32)
+    return Looks(
+        look(session, mine, stack, centres, False),
+        look(session, mine, stack, centres, True),
+        np.mean(jittered, axis=0),
+        np.mean(both, axis=0),
+        maps,
+    )
+
+
+ROWS: dict[str, Callable[[Looks], NDArray]] = {
+    "former networks (one member of the fold, with its mirror image)": lambda of: of.former,
+    "stage 1 tuned, one look": lambda of: of.plain,
+    BASE: lambda of: (of.plain + of.mirrored) / 2,
+    "+ four looks about shifted centres": lambda of: (of.plain + of.mirrored + 4 * of.jittered) / 6,
+    "+ the former network as a second member": lambda of: (of.plain + of.mirrored + 2 * of.former) / 4,
+    "+ stage 2 over the stack (shipped)": lambda of: of.stack,
+}
+
+
+def figures(maps: NDArray, case: ExpertCase) -> tuple[float, float, float | None, float]:
+    """Dice of cavity, wall and scar, and the scar found, ml."""
+    cavity, wall = maps[:, 0], maps[:, 1]
+    classes = np.where(wall > cavity, 2, 1)
+    classes[1 - cavity - wall >= np.maximum(cavity, wall)] = 0
+    blood, muscle = clean(classes == 1, classes == 2)
+    scar = muscle & (maps[:, 2] > 0.5)
+    dice = [
+        overlap(found, truth, case.stack.spacing, distance=False).dice
+        for found, truth in ((blood, case.cavity), (muscle, case.myocardium), (scar, case.scar))
+    ]
+    return dice[0] or 0.0, dice[1] or 0.0, dice[2], float(scar.sum()) * case.stack.voxel_ml
+
+
+def unseen_member(weights: Weights, held_out: list[str]) -> torch.nn.Module:
+    """The member of the former networks that has seen none of these patients."""
+    for index, seen in enumerate(weights.settings["member_trained_on"]):
+        if not set(seen) & set(held_out):
+            network = ScarUNet(weights.settings["channels"])
+            network.load_state_dict(weights.part(f"member{index}."))
+            return network.eval()
+    raise InputError("every former network has seen patients of this fold")
+
+
+def main() -> None:
+    """Look at every held-out patient in every way, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", required=True, type=Path, action="append", metavar="DIR")
+    parser.add_argument("--run", required=True, type=Path, help="folder of scarsegecg train")
+    parser.add_argument("--former", required=True, type=Path, help="weights it started from")
+    parser.add_argument("--folds-file", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path, help="CSV")
+    args = parser.parse_args()
+    folders = sorted((f for cases in args.cases for f in case_folders(cases)), key=lambda folder: folder.name)
+    cases = [load_case(folder) for folder in folders]
+    folds = read_folds(args.folds_file, [case.name for case in cases])
+    former = read_weights(args.former)
+    found: dict[str, dict[str, tuple]] = {row: {} for row in ROWS}
+    bar = tqdm(total=len(cases), unit="patient")
+    for fold, names in enumerate(folds):
+        session = Session.load(args.run / f"fold{fold}" / "image.safetensors", "cpu")
+        member = unseen_member(former, names)
+        for case in (case for case in cases if case.name in names):
+            seen = looks(case, session, member)
+            for row, maps in ROWS.items():
+                found[row][case.name] = figures(maps(seen), case)
+            bar.update()
+    bar.close()
+    scarred = [case.name for case in cases if case.scar.any()]
+    normal = [case.name for case in cases if not case.scar.any()]
+    lines = []
+    for row, of in found.items():
+        difference = bootstrap(np.array([of[name][2] - found[BASE][name][2] for name in scarred]))
+        lines.append(
+            {
+                "tried": row,
+                "cavity": f"{np.mean([v[0] for v in of.values()]):.3f}",
+                "myocardium": f"{np.mean([v[1] for v in of.values()]):.3f}",
+                "scar_infarct": f"{np.mean([of[name][2] for name in scarred]):.3f}",
+                "difference": "" if row == BASE else difference.text(sign="+"),
+                "false_scar_ml": f"{np.mean([of[name][3] for name in normal]):.2f}",
+            }
+        )
+    with args.out.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(lines[0]))
+        writer.writeheader()
+        writer.writerows(lines)
+    for line in lines:
+        print("  ".join(f"{key} {value}" for key, value in line.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Stage 2: one look at the whole unrolled stack, which corrects what stage 1 said of each slice by itself.
+
+Reads the image, its contrast on the scale of wall and blood, stage 1's probabilities and the depth in the wall, and
+sees the slices above and below. Residual: zero at the start of training, so that it begins as stage 1's own answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ScarSegECGLib.network.polar_grid import ANGLES, WRAP
+
+CHANNELS = 9  # of what it reads: see stack_input
+LOGIT_REACH, LOGIT_SCALE, LOG_SCALE = 6.0, 3.0, 4.0
+DARK_WALL = 0.25  # quantile of the wall that is taken for healthy
+FEWEST_PIXELS = 20
+DILATIONS = (1, 2, 4, 1, 2, 4)
+
+
+class StackOutput(NamedTuple):
+    """``anatomy`` logits [K, 3, A, R] of background, cavity, wall; ``scar`` logit [K, 1, A, R] of scar given wall."""
+
+    anatomy: Tensor
+    scar: Tensor
+
+
+def without_wrap(polar: Tensor) -> Tensor:
+    """Drop the repeated angles: [..., ROWS, RADII] -> [..., ANGLES, RADII]."""
+    return polar[..., WRAP : WRAP + ANGLES, :]
+
+
+def with_wrap(core: Tensor) -> Tensor:
+    """Repeat the angles at either end: [..., ANGLES, RADII] -> [..., ROWS, RADII]."""
+    return torch.cat([core[..., -WRAP:, :], core, core[..., :WRAP, :]], dim=-2)
+
+
+def _of_each_slice(image: Tensor, mask: Tensor, quantile: float, otherwise: float) -> Tensor:
+    """A quantile of the masked pixels of every slice, [K]; slices that show few take the others' median."""
+    values = image.flatten(1).masked_fill(~mask.flatten(1), math.nan)
+    level = values.nanquantile(quantile, dim=1)
+    enough = (mask.flatten(1).sum(dim=1) >= FEWEST_PIXELS) & level.isfinite()
+    usual = level[enough].median() if enough.any() else image.new_tensor(otherwise)
+    return torch.where(enough, level, usual)
+
+
+def contrast(image: Tensor, anatomy: Tensor) -> Tensor:
+    """Intensity on the scale every rule of thumb uses: 0 is dark wall, 1 is blood, [K, A, R] within [-1, 3]."""
+    dark = _of_each_slice(image, anatomy[:, 2] > 0.5, DARK_WALL, -0.2)
+    blood = _of_each_slice(image, anatomy[:, 1] > 0.5, 0.5, 0.2)
+    return ((image - dark[:, None, None]) / (blood - dark).clamp(min=0.1)[:, None, None]).clamp(-1, 3)
+
+
+def stack_input(image: Tensor, anatomy: Tensor, scar: Tensor) -> Tensor:
+    """What stage 2 reads of a stack, [K, CHANNELS, A, R].
+
+    Parameters
+    ----------
+    image : [K, A, R], levelled
+    anatomy : [K, 3, A, R], stage 1's probabilities of background, cavity, wall
+    scar : [K, A, R], stage 1's logit of scar given wall
+    """
+    wall = anatomy[:, 2]
+    across = wall.sum(dim=-1, keepdim=True)
+    depth = (wall.cumsum(dim=-1) - 0.5 * wall) / across.clamp(min=0.5)
+    seen = (across.mean(dim=(1, 2)) > 0.5).float()
+    place = ((seen.cumsum(0) - 0.5) / seen.sum().clamp(min=1)).clamp(0, 1) - 0.5
+    radius = torch.linspace(-0.5, 0.5, image.shape[-1], device=image.device)
+    channels = [
+        image,
+        *(anatomy.clamp(min=1e-4).log() / LOG_SCALE + 0.5).unbind(dim=1),
+        scar.clamp(-LOGIT_REACH, LOGIT_REACH) / LOGIT_SCALE,
+        contrast(image, anatomy),
+        depth * wall,
+        place.view(-1, 1, 1).expand_as(image),
+        radius.expand_as(image),
+    ]
+    return torch.stack(channels, dim=1)
+
+
+def stage_one_output(seen: Tensor) -> StackOutput:
+    """Stage 1's own answer, read back from what stage 2 sees."""
+    return StackOutput((seen[:, 1:4].float() - 0.5) * LOG_SCALE, seen[:, 4:5].float() * LOGIT_SCALE)
+
+
+def neighbours(features: Tensor, first: Tensor) -> Tensor:
+    """Every slice's features between those of the slices below and above, [K, 3C, A, R]; ends see themselves.
+
+    ``first`` bool [K] marks where a stack begins, so that several may lie in one batch.
+    """
+    index = torch.arange(len(features), device=features.device)
+    last = torch.roll(first, -1)
+    last[-1] = True
+    below = torch.where(first, index, index - 1)
+    above = torch.where(last, index, index + 1)
+    return torch.cat([features[below], features, features[above]], dim=1)
+
+
+class StackBlock(nn.Module):
+    """A 3x3 convolution in the slice (a circle in angle), then one across three slices, added to the input."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.within = nn.Conv2d(channels, channels, 3, dilation=dilation, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(channels)
+        self.across = nn.Conv2d(3 * channels, channels, 1, bias=False)
+        self.norm_across: nn.Module = nn.BatchNorm2d(channels)
+
+    def fold(self) -> None:
+        """Merge the batch norms into the convolutions before them, for inference."""
+        if isinstance(self.norm, nn.BatchNorm2d) and isinstance(self.norm_across, nn.BatchNorm2d):
+            self.within = fuse_conv_bn_eval(self.within, self.norm)
+            self.across = fuse_conv_bn_eval(self.across, self.norm_across)
+            self.norm, self.norm_across = nn.Identity(), nn.Identity()
+
+    def forward(self, features: Tensor, first: Tensor) -> Tensor:
+        by = self.dilation
+        around = F.pad(F.pad(features, (0, 0, by, by), mode="circular"), (by, by, 0, 0), mode="replicate")
+        x = F.relu(self.norm(self.within(around)))
+        return F.relu(features + self.norm_across(self.across(neighbours(x, first))))
+
+
+class StackNet(nn.Module):
+    """Corrects stage 1's borders and scar with the context of the stack; see :func:`stack_input`."""
+
+    def __init__(self, channels: int = 24, dilations: Sequence[int] = DILATIONS) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(CHANNELS, channels, 1), nn.ReLU())
+        self.blocks = nn.ModuleList(StackBlock(channels, dilation) for dilation in dilations)
+        self.head = nn.Conv2d(channels, 4, 1)
+        nn.init.zeros_(self.head.weight)
+        if self.head.bias is not None:
+            nn.init.zeros_(self.head.bias)
+
+    def features(self, seen: Tensor, first: Tensor, stop: int) -> Tensor:
+        """Features before block ``stop``, [K, C, A, R]."""
+        x = self.stem(seen)
+        for block in self.blocks[:stop]:
+            x = block(x, first)
+        return x
+
+    def finish(self, features: Tensor, seen: Tensor, first: Tensor, start: int) -> StackOutput:
+        """From the features before block ``start`` to the corrected logits."""
+        for block in self.blocks[start:]:
+            features = block(features, first)
+        before, change = stage_one_output(seen), self.head(features).float()
+        return StackOutput(before.anatomy + change[:, :3], before.scar + change[:, 3:])
+
+    def forward(self, seen: Tensor, first: Tensor) -> StackOutput:
+        """``seen`` [K, CHANNELS, A, R]; ``first`` bool [K], where a stack begins."""
+        return self.finish(self.features(seen, first, 0), seen, first, 0)
