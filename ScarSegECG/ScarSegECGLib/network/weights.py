@@ -16,7 +16,7 @@ from ScarSegECGLib.errors import InputError
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SHIPPED = FOLDER / "scarseg.safetensors"
-SHIPPED_SHA256 = "d64df101c86a3d8e2c40e0ce717ebbb137539a2f2d14f826898ea972917744a9"
+SHIPPED_SHA256 = "c170db0d113938ad3005eff2777b69f222cf0fee69c9fac89a70638e474214b0"
 FOREIGN = "{name}: not weights of ScarSegECG; use a file made by scarsegecg train"
 _SETTINGS_KEY = "scarsegecg"
 
