@@ -212,6 +212,7 @@ class EcgNote(Code):
     DATE_UNREADABLE = "date_unreadable"
     DATES_DIFFER = "dates_differ"
     DATE_PLACEHOLDER = "date_placeholder"  # (date)
+    SIMULATED = "simulated"
 
 
 class LgeNote(Code):

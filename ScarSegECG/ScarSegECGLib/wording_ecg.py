@@ -31,4 +31,5 @@ ECG_TEXTS: dict[Code, str] = {
     EcgNote.DATE_UNREADABLE: "The date in the ECG file is not understood: the ECG's date is unknown.",
     EcgNote.DATES_DIFFER: "The ECG file gives two dates that differ: the ECG's date is not trusted.",
     EcgNote.DATE_PLACEHOLDER: "The stored date {date} stands for a missing one.",
+    EcgNote.SIMULATED: "Simulated ECG: computed from a known scar, not recorded from a person.",
 }

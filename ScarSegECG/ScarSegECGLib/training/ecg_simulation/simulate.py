@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, Ecg
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote, Fact
 from ScarSegECGLib.training.ecg_simulation import conduction as excitation
 from ScarSegECGLib.training.ecg_simulation.dipoles import (
     MILLIVOLTS,
@@ -177,7 +178,7 @@ def simulate_ecg(
         lead_mask=np.ones(len(LEADS), dtype=np.bool_),
         rate=float(fs),
         acquired=acquired,
-        notes=("Simulated ECG: computed from a known scar, not recorded from a person.",),
+        notes=(Fact(EcgNote.SIMULATED),),
     )
 
 
