@@ -6,7 +6,6 @@ first run.
 """
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import slicer
@@ -43,11 +42,10 @@ from ScarSegECGPanel.recompute import AHA_MODES, METHODS
 from ScarSegECGPanel.recover import RecoverSection, journalFolder
 from ScarSegECGPanel.reload import importedAnew
 from ScarSegECGPanel.results import WEDGE_CLICKS, ResultsSection
+from ScarSegECGPanel.sample import loadPhantomPatient, registerSampleData
 from ScarSegECGPanel.scar import ScarSection
-from ScarSegECGPanel.segments import changeSegments, prepareSegments
+from ScarSegECGPanel.segments import changeSegments
 from ScarSegECGPanel.shortcuts import Shortcuts
-
-PHANTOM_NAME = "ScarSegECG simulated patient"
 
 
 class ScarSegECG(ScriptedLoadableModule):
@@ -73,22 +71,7 @@ class ScarSegECG(ScriptedLoadableModule):
 
 def onStartup() -> None:
     registerLayout()
-    registerSampleData()
-
-
-def registerSampleData() -> None:
-    """Offer the simulated patient in the Sample Data module; it is made on the spot, nothing is downloaded."""
-    import SampleData
-
-    SampleData.SampleDataLogic.registerCustomSampleDataSource(
-        category="ScarSegECG",
-        sampleName=PHANTOM_NAME,
-        uris="",
-        fileNames="",
-        nodeNames=PHANTOM_NAME,
-        thumbnailFileName=str(Path(__file__).parent / "Resources" / "Icons" / "ScarSegECG.png"),
-        customDownloader=lambda source: ScarSegECGLogic().loadPhantomPatient(),
-    )
+    registerSampleData(lambda: ScarSegECGLogic().loadPhantomPatient())
 
 
 @parameterNodeWrapper
@@ -173,9 +156,11 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # The module is entered, left, reloaded; the scene is closed and loaded
 
     def enter(self) -> None:
+        """A run goes on while another module is open; its case is taken up where it is."""
         self.recover.look()
-        self.initializeParameterNode()
-        self.correct.enter()
+        if not self.apply.busy:
+            self.initializeParameterNode()
+        self.views.enter()
         self.shortcuts.install()
 
     def exit(self) -> None:
@@ -188,7 +173,6 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def cleanup(self) -> None:
         self.shortcuts.remove()
         self.setParameterNode(None)
-        self.results.cleanup()
         self.views.cleanup()
         self.logic.dropCases()
         self.removeObservers()
@@ -271,23 +255,44 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def resumeCase(self) -> None:
         """The case that belongs to the chosen images, from this session or from the scene."""
         with self.writing():
-            resumed = self.logic.resumeCase(self.parameterNode)
-        if resumed:
-            self.anatomy.restored()
-        self.scar.follow()
+            work = self.logic.resumeCase(self.parameterNode)
         self.showCase()
-        if self.logic.study:
+        if work:
+            self.apply.start(work, self._opened, self._notOpened, _("Opening the case..."))
+        elif self.logic.study:
             self.results.showPaper()
             self.logic.study.begin(journalFolder())
+
+    def _opened(self, study) -> list:
+        """What is left to do for a case that was read from the scene; the views stay as the scene has them."""
+        parameters = self.parameterNode
+        with self.writing():
+            if not self.logic.takeOpened(study, parameters):
+                self.say(_("A segment of the case in this scene is missing: press Apply."))
+                return []
+        return [
+            self.anatomy.restored,
+            parameters.outputSegmentation.CreateClosedSurfaceRepresentation,  # which no scene file holds
+            *self.apply.showPieces()[1:],
+            lambda: self.say(""),
+        ]
+
+    def _notOpened(self, run) -> None:
+        self.say(
+            _("The case in this scene is of another version or of other images: press Apply.") if run.error else ""
+        )
 
     def updatePanel(self, caller=None, event=None) -> None:
         if not self.parameterNode or self._writing:
             return
         if self.logic.followsOtherVolume(self.parameterNode):
-            self.correct.release()
-            self.anatomy.release()
-            self.logic.changeVolume(self.parameterNode)
+            for section in (self.apply, self.correct, self.anatomy):
+                section.release()
+            with self.writing():
+                self.logic.changeVolume(self.parameterNode)
+            self.say("")
             self.resumeCase()
+            self.views.showStack()
         for section in self.sections:
             section.update()
         if self.logic.study and self.logic.inputsChanged(self.parameterNode):
@@ -315,24 +320,12 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def say(self, text: str) -> None:
         self.ui.statusLabel.text = text
 
-    def onSegmented(self) -> None:
-        """A segmentation has just come in; the results show it already."""
+    def onCaseTaken(self) -> None:
+        """A case has just come in; the results show it already, and the tools to correct it come to hand."""
         for section in (self.scar, self.correct, self.export):
             section.onStudy()
+        self.ui.correctCollapsibleButton.collapsed = False
         self.logic.study.begin(journalFolder())
-
-    def takeStudy(self, study) -> None:
-        """A case from elsewhere, onto the chosen images."""
-        with self.writing():
-            self.logic.takeStudy(study, self.parameterNode)
-            prepareSegments(self.parameterNode.inputVolume, self.logic.outputSegmentation(self.parameterNode))
-            self.writeMasks()
-            self.logic.saveResult(self.parameterNode)
-        self.views.show()
-        self.showCase()
-        self.onSegmented()
-        self.results.showEcg()
-        self.results.showPaper()
 
     def showMasks(self) -> None:
         """The panel has changed the masks: the scene and everything shown follow."""
@@ -350,8 +343,10 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The masks or their division have changed."""
         with self.writing():
             self.logic.written = self.logic.study.masks
-            self.logic.noteMethod(self.parameterNode)
+            self.logic.noteOrigin(self.parameterNode)
             self.showCase()
+        if self.logic.study.journal and not self.logic.study.kept:
+            self.say(_("The last corrections could not be kept against a crash: is the disk full? Save the scene."))
 
     def showCase(self) -> None:
         for section in (self.results, self.scar, self.correct, self.anatomy, self.export):
@@ -365,7 +360,7 @@ class ScarSegECGLogic(CaseWork, ScriptedLoadableModuleLogic):
     >>> parameterNode = logic.getParameterNode()
     >>> logic.loadPhantomPatient(parameterNode)
     >>> result = logic.segment(parameterNode)       # waits; the panel works in a thread instead
-    >>> print(logic.summary(result))
+    >>> print(result)
     """
 
     def __init__(self, parent=None) -> None:
@@ -376,25 +371,8 @@ class ScarSegECGLogic(CaseWork, ScriptedLoadableModuleLogic):
         return ScarSegECGParameterNode(super().getParameterNode())
 
     def loadPhantomPatient(self, parameterNode=None):
-        """Make the simulated patient's LGE stack and ECG and choose both as inputs; returns the volume node.
-
-        The files go to a folder of their own among Slicer's temporary files: the ECG is then read like any other.
-        """
-        from ScarSegECGLib.lge.read import read_lge
-        from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
-
-        patient = phantom_patient()
-        files = write_phantom(Path(slicer.util.tempDirectory("ScarSegECG")), patient)
-        stack = read_lge(files["lge"])
-        stored = stack.storage.to_stored(stack.voxels)
-        volumeNode = slicer.util.addVolumeFromArray(stored, stack.stored_ijk_to_ras, PHANTOM_NAME)
-        parameterNode = parameterNode or self.getParameterNode()
-        parameterNode.inputVolume = volumeNode
-        parameterNode.mriDate = patient.mri_date.strftime("%Y-%m-%d")
-        parameterNode.ecgPath = str(files["ecg"])
-        parameterNode.ecgDate = ""
-        parameterNode.eventBetween = False
-        return volumeNode
+        """Make the simulated patient's LGE stack and ECG and choose both as inputs; returns the volume node."""
+        return loadPhantomPatient(parameterNode or self.getParameterNode())
 
 
 class ScarSegECGTest(selftest.SelfTest):

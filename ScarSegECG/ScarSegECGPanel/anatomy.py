@@ -3,17 +3,19 @@
 import numpy as np
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.wording import all_words, words
-from ScarSegECGPanel.insertions import anglesOf, placePoints
+from ScarSegECGPanel.insertions import anglesOf, nearPoint, placePoints
 from ScarSegECGPanel.nodes import volumeLike
 from ScarSegECGPanel.recompute import AHA_MODES, AhaRule
 from ScarSegECGPanel.section import Section
-from ScarSegECGPanel.slices import currentSlice
+from ScarSegECGPanel.slices import VIEWS, currentSlice
 
 MOVED_DEG = 1.0
+BEFORE_EDITOR = 2.0  # the segment editor hears presses at priority 1
 GIVEN = "ScarSegECG.givenSlices"
 
 
@@ -25,6 +27,11 @@ class AnatomySection(Section):
         self._points = None
         self._placed: np.ndarray | None = None
         self._aligned = False
+        self._presses: list[tuple] = []  # interactor and tag
+        self._laidDown = ""  # the tool that a press on a point has interrupted
+        self._resume = qt.QTimer()
+        self._resume.setSingleShot(True)
+        self._resume.connect("timeout()", self.onDragEnded)
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self.onDragged)
@@ -37,6 +44,7 @@ class AnatomySection(Section):
         points = self.parameters.insertionPoints
         if points and points.GetDisplayNode():
             points.GetDisplayNode().SetVisibility(self.parameters.showInsertions)
+        self._guardPoints(bool(points and self.parameters.showInsertions))
         if self.study:
             chosen = self._chosen(self.study.aha.insertions)
             if (chosen.segments, chosen.mode) != (self.study.aha.segments, self.study.aha.mode):
@@ -91,6 +99,41 @@ class AnatomySection(Section):
         self._points = node
         if node:
             self.panel.addObserver(node, event, self.onPointMoved)
+
+    def _guardPoints(self, on: bool) -> None:
+        """A press on a point belongs to the point: the editor's active tool would take it first, and paint there."""
+        manager = slicer.app.layoutManager()
+        if on == bool(self._presses) or manager is None:
+            return
+        for interactor, tag in self._presses:
+            interactor.RemoveObserver(tag)
+        self._presses = []
+        for name in VIEWS if on else ():
+            widget = manager.sliceWidget(name)
+            if widget is None:
+                continue
+            interactor = widget.sliceView().interactor()
+            for event, slot in (
+                (vtk.vtkCommand.LeftButtonPressEvent, lambda caller, event, name=name: self.onPress(name)),
+                (vtk.vtkCommand.LeftButtonReleaseEvent, lambda caller, event: self.onRelease()),
+            ):
+                self._presses.append((interactor, interactor.AddObserver(event, slot, BEFORE_EDITOR)))
+
+    def onPress(self, viewName: str) -> None:
+        editor = self.ui.segmentEditorWidget
+        effect = editor.activeEffect()
+        if effect and self._points and nearPoint(self._points, viewName):
+            self._laidDown = effect.name
+            editor.setActiveEffect(None)
+
+    def onRelease(self) -> None:
+        if self._laidDown:
+            self._resume.start(0)  # after the point has heard of it
+
+    def onDragEnded(self) -> None:
+        name, self._laidDown = self._laidDown, ""
+        if name and self.study:
+            self.ui.segmentEditorWidget.setActiveEffectByName(name)
 
     def onPointMoved(self, caller=None, event=None) -> None:
         self._timer.start(80)
@@ -171,7 +214,7 @@ class AnatomySection(Section):
         if self._busy or not self.study:
             return
         first, last = self.ui.apexSpinBox.value - 1, self.ui.baseSpinBox.value - 1
-        if first < last and self.study.keepSlices(first, last):
+        if first < last and self.study.keepSlices(first, last, _("Apex and base")):
             self.panel.showMasks()
             self._placePoints()
         else:
@@ -208,5 +251,6 @@ class AnatomySection(Section):
 
     def release(self) -> None:
         self._timer.stop()
+        self._guardPoints(False)
         self._follow(None)
         self._placed, self._aligned = None, False

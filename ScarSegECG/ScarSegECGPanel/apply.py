@@ -1,4 +1,4 @@
-"""Apply: the segmentation in a worker thread, and its result into the scene piece by piece."""
+"""Apply, and what else takes long: computed in a worker thread, its result into the scene piece by piece."""
 
 import traceback
 from collections.abc import Callable
@@ -12,8 +12,10 @@ from ScarSegECGPanel.memory import neededBytes, tooLittle
 from ScarSegECGPanel.run import Run
 from ScarSegECGPanel.section import Section
 from ScarSegECGPanel.segments import changeSegments, prepareSegments
+from ScarSegECGPanel.study import Study
 
 POLL_MS = 10
+Pieces = list[Callable[[], None]]
 
 
 class ApplySection(Section):
@@ -22,8 +24,9 @@ class ApplySection(Section):
     def __init__(self, panel) -> None:
         super().__init__(panel)
         self.run: Run | None = None
-        self._inputs: tuple | None = None
-        self._left: list[Callable[[], None]] = []
+        self._left: Pieces = []
+        self._volume, self._take, self._fail = None, None, None
+        self._pace = 0.0  # seconds a voxel of the last Apply of this session; before it no time can be told
         self._timer = qt.QTimer()
         self._timer.setInterval(POLL_MS)
         self._timer.connect("timeout()", self.onTick)
@@ -40,7 +43,7 @@ class ApplySection(Section):
         self.ui.applyButton.enabled = ready and not self.busy
         self.ui.applyButton.toolTip = _("Segment the scar.") if ready else _("Choose an LGE stack first.")
         self.ui.cancelButton.enabled = self.run is not None
-        self.ui.sampleButton.enabled = not self.busy
+        self.ui.sampleButton.enabled = self.ui.inputSelector.enabled = not self.busy
         self.ui.progressBar.visible = self.busy
 
     def release(self) -> None:
@@ -48,7 +51,22 @@ class ApplySection(Section):
         if self.run:
             self.run.cancel()
         self._timer.stop()
-        self.run, self._inputs, self._left = None, None, []
+        self.run, self._volume, self._left = None, None, []
+
+    def start(
+        self,
+        work: Callable,
+        take: Callable[[Study], Pieces],
+        fail: Callable[[Run], None],
+        text: str,
+    ) -> None:
+        """Compute a case of the chosen volume beside the panel; then do the pieces that ``take`` makes of it."""
+        self.run, self._take, self._fail = Run(work), take, fail
+        self._volume = self.parameters.inputVolume
+        self.ui.progressBar.value = 0
+        self.panel.say(text)
+        self._timer.start()
+        self.update()
 
     def onApply(self) -> None:
         parameters = self.parameters
@@ -64,17 +82,7 @@ class ApplySection(Section):
         lack = tooLittle(neededBytes(parameters.inputVolume))
         if lack and not slicer.util.confirmOkCancelDisplay(lack, windowTitle="ScarSegECG"):
             return
-        try:
-            self.run = Run(self.panel.logic.work(parameters))
-        except InputError as error:
-            self.panel.say(str(error))
-            slicer.util.errorDisplay(str(error))
-            return
-        self._inputs = (parameters, parameters.inputVolume)
-        self.ui.progressBar.value = 0
-        self.panel.say(_("Running..."))
-        self._timer.start()
-        self.update()
+        self.start(self.panel.logic.work(parameters), self._applied, self._tellFailure, _("Running..."))
 
     def onCancel(self) -> None:
         if self.run:
@@ -94,26 +102,26 @@ class ApplySection(Section):
     def _tellProgress(self) -> None:
         fraction, text = self.run.progress
         self.ui.progressBar.value = round(100 * fraction)
-        seconds = self.run.remainingSeconds
-        if text and seconds is not None:
-            text = _("{stage}, about {seconds:.0f} s left").format(stage=text, seconds=max(seconds, 1))
+        left = self._pace * _voxels(self._volume) - self.run.seconds if self._fail == self._tellFailure else 0
+        if text and left >= 1:
+            text = _("{stage}, about {seconds:.0f} s left").format(stage=text, seconds=left)
         if text:
             self.panel.say(text)
 
     def _over(self) -> None:
-        run, (parameters, volumeNode) = self.run, self._inputs
-        self.run, self._inputs = None, None
-        if run.result is None:
-            self.release()
-            if self.parameters:
-                self.update()
-            self._tellFailure(run)
-        elif not slicer.mrmlScene.IsNodePresent(volumeNode):
-            self.release()
+        run, volumeNode = self.run, self._volume
+        self.run, self._volume = None, None
+        there = slicer.mrmlScene.IsNodePresent(volumeNode) and self.parameters.inputVolume is volumeNode
+        if run.result is not None and there:
+            self._left = [*self._take(run.result), self._finish]
+            return
+        self.release()
+        if self.parameters:
             self.update()
-            self.panel.say(_("The LGE stack was removed during the run: nothing was written."))
+        if run.result is None:
+            self._fail(run)
         else:
-            self._left = self._pieces(run.result, parameters, volumeNode)
+            self.panel.say(_("The LGE stack was removed or changed during the run: nothing was written."))
 
     def _tellFailure(self, run: Run) -> None:
         if run.error is None:
@@ -127,50 +135,54 @@ class ApplySection(Section):
             details = "".join(traceback.format_exception(run.error))
             slicer.util.errorDisplay(named or _("The segmentation failed."), detailedText=details)
 
-    def _pieces(self, done, parameters, volumeNode) -> list[Callable[[], None]]:
-        logic, panel = self.panel.logic, self.panel
-        state: dict = {}
-        seconds = sum(done[0].timings.values())
+    def _applied(self, made: Study) -> Pieces:
+        logic, panel, parameters = self.panel.logic, self.panel, self.parameters
+        volumeNode = parameters.inputVolume
+        seconds = sum(made.segmented.timings.values())
+        self._pace = seconds / _voxels(volumeNode)
 
         def take() -> None:
-            state["study"] = logic.takeResult(*done, parameters, volumeNode)
-            logic.written = state["study"].masks
+            logic.written = logic.takeSegmented(made, parameters, volumeNode).masks
 
-        def prepare() -> None:
-            node = logic.outputSegmentation(parameters, volumeNode)
-            prepareSegments(volumeNode, node)
+        return [
+            take,
+            *self.segmentPieces(),
+            lambda: logic.saveResult(parameters),
+            panel.scar.applyChosenRule,
+            *self.showPieces(),
+            lambda: panel.say(_("Segmented in {seconds:.0f} s.").format(seconds=seconds)),
+        ]
+
+    def segmentPieces(self) -> Pieces:
+        """Write the case's masks into the scene."""
+        logic, parameters = self.panel.logic, self.parameters
 
         def write(name: str) -> Callable[[], None]:
             def one() -> None:
-                study = state["study"]
+                study = logic.study
                 changeSegments(study.masks, None, study.segmented.stack, parameters.outputSegmentation, only=name)
 
             return one
 
-        def rule() -> None:
-            panel.scar.applyChosenRule()
-
         return [
-            take,
-            prepare,
-            write("wall"),
-            write("scar"),
-            write("cavity"),
-            lambda: logic.saveResult(parameters),
-            rule,
-            panel.views.show,
+            lambda: prepareSegments(parameters.inputVolume, logic.outputSegmentation(parameters)),
+            *map(write, ("wall", "scar", "cavity")),
+        ]
+
+    def showPieces(self) -> Pieces:
+        """Show a case that has just come in."""
+        panel = self.panel
+        return [
+            panel.views.showWhenEntered,
             panel.results.showTable,
-            panel.results.showImage,
-            panel.results.showEcg,
+            panel.results.showBullseyes,
             panel.results.showPaper,
             panel.anatomy.onStudy,
-            panel.onSegmented,
-            lambda: panel.say(_("Segmented in {seconds:.0f} s: see Results.").format(seconds=seconds)),
+            panel.onCaseTaken,
         ]
 
     def _onePiece(self) -> None:
         piece = self._left.pop(0)
-        done = 100 if not self._left else 100 - len(self._left)
         try:
             with self.panel.writing():
                 piece()
@@ -180,6 +192,14 @@ class ApplySection(Section):
             slicer.util.errorDisplay(
                 _("The result could not be shown."), detailedText="".join(traceback.format_exception(error))
             )
-        self.ui.progressBar.value = done
-        if not self._left and self.parameters:
+        self.ui.progressBar.value = 100 - len(self._left)
+
+    def _finish(self) -> None:
+        self._left = []
+        if self.parameters:
             self.update()
+
+
+def _voxels(volumeNode) -> int:
+    columns, rows, slices = volumeNode.GetImageData().GetDimensions()
+    return columns * rows * slices

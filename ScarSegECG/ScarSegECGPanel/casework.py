@@ -1,29 +1,42 @@
 """From the parameter node to a segmented case and back into the scene; main thread, except what ``work`` returns."""
 
-import functools
 import importlib.util
 import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import Conduction, EcgReason, Fact, Shown, from_plain, to_plain
-from ScarSegECGLib.wording import ECG_IS_NO_FINDING, all_words, words
+from ScarSegECGLib.facts import EcgReason, Fact
+from ScarSegECGLib.wording import words
 from ScarSegECGPanel.dicom import contrastFromDicom, subjectFromDicom
+from ScarSegECGPanel.history import Origin
 from ScarSegECGPanel.masks import Masks
-from ScarSegECGPanel.nodes import CONTRASTS, RESULT_NODE, stackFromVolume, writeTable
-from ScarSegECGPanel.run import ProgressCallback
+from ScarSegECGPanel.nodes import CONTRASTS, RESULT_NODE, stackReader, writeTable
+from ScarSegECGPanel.run import ProgressCallback, loadTorch
 from ScarSegECGPanel.segments import holdsResult, isWhole, readSegments, writeSegments
 from ScarSegECGPanel.study import Study
 
-METHOD, DOUBT = "ScarSegECG.method", "ScarSegECG.doubt"
+ORIGIN = "ScarSegECG.origin"
 VOLUME, SEGMENTATION, TABLE, POINTS = "volume", "segmentation", "table", "points"
 OUTPUTS = {SEGMENTATION: "outputSegmentation", TABLE: "outputTable", POINTS: "insertionPoints"}
+Work = Callable[[ProgressCallback], Study]
+
+
+def stageInWords(stage: str) -> str:
+    """What the pipeline is at, for the reader."""
+    return {
+        "networks": _("Finding the heart, its wall and the scar"),
+        "anatomy": _("Dividing the wall into AHA segments"),
+        "ECG": _("Weighing the ECG"),
+        "scar": _("Telling scar from healthy wall"),
+        "measure": _("Measuring the scar"),
+    }.get(stage, _("Segmenting"))
 
 
 class CaseWork:
@@ -40,28 +53,21 @@ class CaseWork:
 
     # Computing
 
-    def work(self, parameterNode) -> Callable[[ProgressCallback], tuple[ScarResult, Conduction]]:
-        """Read all that is in MRML now; what is returned computes without it: the result and the conduction class.
-
-        Raises
-        ------
-        InputError
-            A date is not a date, or the volume is no stack.
-        """
-        readEcg, gapOf = self._ecgReaders(parameterNode)
+    def work(self, parameterNode) -> Work:
+        """Read all that is in MRML now; what is returned computes without it, and raises InputError."""
+        readEcg = self._ecgReader(parameterNode)
         volume = parameterNode.inputVolume
         contrast = CONTRASTS[parameterNode.contrast] or contrastFromDicom(volume)
-        stack = stackFromVolume(volume, self._date(parameterNode.mriDate), contrast)
-        imaged = subjectFromDicom(volume)
-        whyNoEcg = Fact(EcgReason.NOT_GIVEN if parameterNode.useEcg else EcgReason.SWITCHED_OFF)
+        readStack, imaged = stackReader(volume), subjectFromDicom(volume)
+        mriDate, useEcg = parameterNode.mriDate, parameterNode.useEcg
         device, correctShifts = parameterNode.device, parameterNode.correctShifts
         self._applied = self._inputs(parameterNode)
 
-        def work(progress: ProgressCallback) -> tuple[ScarResult, Conduction]:
+        def work(progress: ProgressCallback) -> Study:
             progress(0.0, _("Reading the ECG"))
-            ecg = readEcg()
-            gap = gapOf(ecg)
-            progress(0.01, _("Loading the network"))
+            stack = readStack(_date(mriDate), contrast)
+            ecg, gap = readEcg()
+            progress(0.01, _("Loading the networks"))
             session = self._session(device)
             from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ
             from ScarSegECGLib.pipeline import SegmentOptions, segment
@@ -72,34 +78,30 @@ class CaseWork:
                 gap,
                 session,
                 SegmentOptions(
-                    why_no_ecg=whyNoEcg,
+                    why_no_ecg=Fact(EcgReason.NOT_GIVEN if useEcg else EcgReason.SWITCHED_OFF),
                     correct_shifts=correctShifts,
                     female=imaged.female,
                     age=imaged.age,
                     doubts=(DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else (),
                 ),
-                progress,
+                lambda fraction, stage: progress(0.02 + 0.95 * fraction, stageInWords(stage)),
             )
-            progress(0.97, _("Pictures"))
-            _warmPictures(result.ecg_use.amplitude > 0)
-            found = result.ecg_findings
-            return result, found.features.conduction if found else Conduction.UNKNOWN
+            progress(0.97, _("Painting the bullseyes"))
+            return _prepared(Study(result))
 
         return work
 
     def previewWork(self, parameterNode) -> Callable[[ProgressCallback], str]:
         """How much the ECG would count, as a sentence."""
-        readEcg, gapOf = self._ecgReaders(parameterNode)
-        device = parameterNode.device
+        readEcg, device = self._ecgReader(parameterNode), parameterNode.device
 
         def work(progress: ProgressCallback) -> str:
             from ScarSegECGLib.ecg.median_beat import median_beat
             from ScarSegECGLib.network.amplitude import decide
 
-            ecg = readEcg()
-            gap = gapOf(ecg)
-            session = self._session(device)
+            ecg, gap = readEcg()
             progress(0.5, "")
+            session = self._session(device)
             try:
                 features = median_beat(ecg).features
             except InputError as error:
@@ -107,49 +109,43 @@ class CaseWork:
             use = decide(
                 ecg, features, gap, session.time_weight, anatomy_known=True, network_trained=session.ecg_trained
             )
-            days = "" if gap.days is None else _("ECG {days:+.0f} days from the MRI. ").format(days=gap.days)
-            return f"{days}{words(use, _)}."
+            return f"{words(use, _)}."
 
         return work
 
     def segment(self, parameterNode) -> ScarResult:
         """Segment and write the result into the scene; waits until it is done."""
         volumeNode = parameterNode.inputVolume
-        result, conduction = self.work(parameterNode)(lambda fraction, text: None)
-        study = self.takeResult(result, conduction, parameterNode, volumeNode)
+        made = self.work(parameterNode)(lambda fraction, text: None)
+        study = self.takeSegmented(made, parameterNode, volumeNode)
         node = self.outputSegmentation(parameterNode)
         writeSegments(study.masks, study.segmented.stack, volumeNode, node)
         self.written = study.masks
-        if not parameterNode.outputTable:
-            name = f"{volumeNode.GetName()} AHA segments"
-            parameterNode.outputTable = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-        writeTable(result, parameterNode.outputTable)
+        writeTable(study.result, self.outputTable(parameterNode))
         self.saveResult(parameterNode)
-        return result
+        return study.result
 
     def _session(self, device: str):
+        loadTorch()
         from ScarSegECGLib.network.session import Session
 
         if device not in self.networks:
             self.networks[device] = Session.load(device=device)
         return self.networks[device]
 
-    def _ecgReaders(self, parameterNode) -> tuple[Callable, Callable]:
-        mriDate, ecgDate = self._date(parameterNode.mriDate), self._date(parameterNode.ecgDate)
+    def _ecgReader(self, parameterNode) -> Callable:
+        """A function without arguments that gives the ECG and the time gap; it raises InputError."""
+        mri, typed = parameterNode.mriDate, parameterNode.ecgDate
         path = parameterNode.ecgPath if parameterNode.useEcg else ""
         eventBetween = parameterNode.eventBetween
 
-        def readEcg():
-            if not path:
-                return None
+        def read():
+            from ScarSegECGLib.ecg.gap import gap_of_case
             from ScarSegECGLib.ecg.read import read_ecg
 
-            return read_ecg(Path(path))
-
-        def gapOf(ecg):
-            from ScarSegECGLib.ecg.gap import gap_of_case
-
-            return gap_of_case(
+            mriDate, ecgDate = _date(mri), _date(typed)
+            ecg = read_ecg(Path(path)) if path else None
+            return ecg, gap_of_case(
                 ecg,
                 mriDate,
                 typed_ecg_date=ecgDate,
@@ -158,48 +154,16 @@ class CaseWork:
                 now=datetime.now(),
             )
 
-        return readEcg, gapOf
-
-    def _date(self, text: str) -> datetime | None:
-        from ScarSegECGLib.ecg.gap import parse_date
-
-        return parse_date(text) if text.strip() else None
-
-    def summary(self, result: ScarResult) -> str:
-        """What was found, by which method, how much the ECG counted, and what was noted about the images."""
-
-        def burden(name: str, scar) -> str:
-            figures = _("{name} {ml:.1f} ml, {grams:.1f} g, {percent:.1f} % of the LV.")
-            return figures.format(name=name, ml=scar.ml, grams=scar.grams, percent=scar.percent_of_lv)
-
-        alone = burden(_("Scar, images alone:"), result.scar_image_only)
-        if result.shown is Shown.BY_HAND:
-            scar = [burden(_("Scar, corrected by hand:"), result.scar), alone]
-        elif result.shown is Shown.WITH_ECG and result.scar != result.scar_image_only:
-            scar = [alone, burden(_("With ECG (investigational):"), result.scar)]
-        else:
-            scar = [burden(_("Scar:"), result.scar)]
-        if result.mvo:
-            scar.append(burden(_("MVO, within the scar:"), result.mvo))
-        lines = [
-            *scar,
-            *([words(result.confidence, _)] if result.confidence else []),
-            *([words(result.interval, _)] if result.interval else []),
-            _("Method: {method}.").format(method=words(result.method, _)),
-            words(result.ecg_use, _),
-            *([_(ECG_IS_NO_FINDING)] if any(row.ecg_percent is not None for row in result.segments) else []),
-            *all_words((*result.warnings, *result.stack.notes), _),
-        ]
-        return "\n".join(line for line in lines if line)
+        return read
 
     # The case and its nodes
 
-    def takeResult(self, result: ScarResult, conduction: Conduction, parameterNode, volumeNode) -> Study:
+    def takeSegmented(self, made: Study, parameterNode, volumeNode) -> Study:
         """A new segmentation of that volume: a step of its case if there is one, else a new case."""
         if self.study and self._volumeId == volumeNode.GetID():
-            self.study.resegmented(result, conduction, _("Apply"))
+            self.study.resegmented(made, _("Apply"))
         else:
-            self.takeStudy(Study(result, conduction), parameterNode)
+            self.takeStudy(made, parameterNode)
         return self.study
 
     def takeStudy(self, study: Study, parameterNode) -> None:
@@ -207,12 +171,20 @@ class CaseWork:
             self.study.end(remove=True)
         self.study, self._volumeId, self.written = study, parameterNode.inputVolume.GetID(), None
 
-    def outputSegmentation(self, parameterNode, volumeNode=None):
+    def outputSegmentation(self, parameterNode):
         """The chosen segmentation node, made if none is."""
-        if not parameterNode.outputSegmentation:
-            name = f"{(volumeNode or parameterNode.inputVolume).GetName()} scar"
-            parameterNode.outputSegmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-        return parameterNode.outputSegmentation
+        return self._output(parameterNode, "outputSegmentation", "vtkMRMLSegmentationNode", _("{volume} scar"))
+
+    def outputTable(self, parameterNode):
+        """The table of the AHA segments, made if there is none."""
+        return self._output(parameterNode, "outputTable", "vtkMRMLTableNode", _("{volume} AHA segments"))
+
+    def _output(self, parameterNode, parameter: str, kind: str, name: str):
+        if not getattr(parameterNode, parameter):
+            volume = parameterNode.inputVolume.GetName() if parameterNode.inputVolume else "LGE"
+            node = slicer.mrmlScene.AddNewNodeByClass(kind, name.format(volume=volume))
+            setattr(parameterNode, parameter, node)
+        return getattr(parameterNode, parameter)
 
     def wouldReplace(self, parameterNode) -> bool:
         """Whether Apply would overwrite segments that no Undo brings back."""
@@ -228,21 +200,20 @@ class CaseWork:
             parameterNode.resultText = node
         node.SetText(self.study.toText())
         node.SetNodeReferenceID(VOLUME, parameterNode.inputVolume.GetID())
-        self.noteMethod(parameterNode)
+        self.noteOrigin(parameterNode)
 
-    def noteMethod(self, parameterNode) -> None:
-        """What changes with every step: how the scar came about, what speaks against it, and which nodes hold it."""
+    def noteOrigin(self, parameterNode) -> None:
+        """What changes with every step: how the scar came about, and which nodes hold it."""
         node = parameterNode.resultText
         if node is None or self.study is None:
             return
-        node.SetAttribute(METHOD, json.dumps(to_plain(self.study.method)))
-        node.SetAttribute(DOUBT, json.dumps(to_plain(self.study.doubt)) if self.study.doubt else None)
+        node.SetAttribute(ORIGIN, json.dumps(self.study.origin.toPlain()))
         for role, name in OUTPUTS.items():
             held = getattr(parameterNode, name)
             node.SetNodeReferenceID(role, held.GetID() if held else None)
 
-    def resumeCase(self, parameterNode) -> bool:
-        """The chosen volume's case, from this session or from the scene; whether one was read from the scene."""
+    def resumeCase(self, parameterNode) -> Work | None:
+        """Take up the chosen volume's case: one of this session at once, one of the scene by the work returned."""
         if self._volumeId and self.followsOtherVolume(parameterNode):
             self.changeVolume(parameterNode)
         if self.study and not self.caseIsWhole(parameterNode):
@@ -250,24 +221,31 @@ class CaseWork:
         volume = parameterNode.inputVolume
         self._volumeId = volume.GetID() if volume else ""
         if self.study or not volume:
-            return False
+            return None
         self.study = self._parked.pop(self._volumeId, None)
         if self.study:
             self.written = self.study.masks
-            return False
+            return None
         node = parameterNode.resultText
         if node is None or not node.GetText() or importlib.util.find_spec("matplotlib") is None:
-            return False
-        try:
-            study = Study.fromText(node.GetText(), slicer.util.arrayFromVolume(volume))
-            method, doubt = (_fromAttribute(node, name) for name in (METHOD, DOUBT))
-        except Exception:  # whatever a scene from elsewhere may hold
-            return False  # of another version, or the images were changed since
-        segmentation = parameterNode.outputSegmentation
-        masks = readSegments(study.segmented.stack, volume, segmentation) if segmentation else None
+            return None
+        text, voxels = node.GetText(), np.array(slicer.util.arrayFromVolume(volume))
+
+        def work(progress: ProgressCallback) -> Study:
+            progress(0.1, _("Opening the case"))
+            return _prepared(Study.fromText(text, voxels))
+
+        return work
+
+    def takeOpened(self, study: Study, parameterNode) -> bool:
+        """A case that was read from the scene, with the masks that the scene holds; False where one is gone."""
+        segmentation, node = parameterNode.outputSegmentation, parameterNode.resultText
+        stack, volume = study.segmented.stack, parameterNode.inputVolume
+        masks = readSegments(stack, volume, segmentation) if segmentation and node else None
         if masks is None:
             return False
-        study.resume(masks.toBits(), method or study.method, doubt or ())
+        kept = json.loads(node.GetAttribute(ORIGIN) or "null")
+        study.resume(masks.toBits(), Origin.fromPlain(kept) if kept else study.origin)
         self.study, self.written = study, study.masks
         return True
 
@@ -282,14 +260,8 @@ class CaseWork:
             self._parked[self._volumeId] = self.study
         self.study, self.written, self._applied = None, None, None
         volume = parameterNode.inputVolume
-        node = next(
-            (
-                text
-                for text in slicer.util.getNodesByClass("vtkMRMLTextNode")
-                if volume and text.GetNodeReferenceID(VOLUME) == volume.GetID()
-            ),
-            None,
-        )
+        texts = slicer.util.getNodesByClass("vtkMRMLTextNode") if volume else []
+        node = next((text for text in texts if text.GetNodeReferenceID(VOLUME) == volume.GetID()), None)
         parameterNode.resultText = node
         for role, name in OUTPUTS.items():
             setattr(parameterNode, name, node.GetNodeReference(role) if node else None)
@@ -318,18 +290,19 @@ class CaseWork:
         return (p.ecgPath, p.mriDate, p.ecgDate, p.eventBetween, p.useEcg, p.correctShifts)
 
 
-def _fromAttribute(node, name: str):
-    """A fact that a node keeps, or None."""
-    return from_plain(json.loads(node.GetAttribute(name) or "null"))
+def _date(text: str) -> datetime | None:
+    from ScarSegECGLib.ecg.gap import parse_date
+
+    return parse_date(text) if text.strip() else None
 
 
-@functools.cache
-def _warmPictures(heard: bool) -> None:
-    """Let the bullseye find where its figures fit, once, so that the main thread need not: it takes a second."""
-    from ScarSegECGLib.view import ecg_paper, paint, pictures  # noqa: F401  (matplotlib comes with them)
-    from ScarSegECGLib.view.bullseye import SegmentValue, bullseye
+def _prepared(study: Study) -> Study:
+    """What the main thread would wait for: the text that the scene keeps, the figures, and letters set once."""
+    from ScarSegECGLib.view.paint import to_pixels
+    from ScarSegECGPanel.results import bullseyes, paper
 
-    for value in (5.0, 50.0):
-        bullseye([SegmentValue(value, ecg=value if heard else None, agreement="agree" if heard else None)] * 17)
-        bullseye([SegmentValue(value, agreement="agree" if heard else None)] * 17)
-    bullseye([SegmentValue(None)] * 17)
+    study.saved()
+    for drawing in (bullseyes(study), paper(study)):
+        if drawing is not None:
+            to_pixels(drawing, 600)
+    return study

@@ -50,12 +50,8 @@ class CorrectSection(Section):
 
     # The embedded editor
 
-    def enter(self) -> None:
-        self.ui.segmentEditorWidget.installKeyboardShortcuts()
-
     def exit(self) -> None:
         self.ui.segmentEditorWidget.setActiveEffect(None)  # which ends its view observations
-        self.ui.segmentEditorWidget.uninstallKeyboardShortcuts()
         self.ui.addIslandButton.checked = False
         self.ui.removeIslandButton.checked = False
 
@@ -130,7 +126,7 @@ class CorrectSection(Section):
             self.panel.onNodesGone()
             return
         name = self.ui.segmentEditorWidget.currentSegmentID() or IDENTIFIERS[SCAR]
-        if self.study.change(_("Draw {segment}").format(segment=name), read.toBits(), byHand=True):
+        if self.study.change(_("Draw {segment}").format(segment=name), read.toBits()):
             self.panel.onCaseChanged()
 
     # One-click tools
@@ -181,11 +177,11 @@ class CorrectSection(Section):
             scar = edits.removeIsland(masks.scar, voxel)
         self._take(_("Add island") if add else _("Remove island"), scar)
 
-    def setSegment(self, number: int, *, accept: bool) -> None:
-        """One AHA segment as proposed, or without scar."""
+    def setSegment(self, number: int, *, accept: bool) -> bool:
+        """One AHA segment as proposed, or without scar; False where it is so already."""
         aha, proposal = self.study.anatomy.aha, self.study.proposal if accept else None
         name = _("Accept segment {n}") if accept else _("Clear segment {n}")
-        self._take(name.format(n=number), edits.setSegment(self.study.masks.scar, aha, number, proposal))
+        return self._take(name.format(n=number), edits.setSegment(self.study.masks.scar, aha, number, proposal))
 
     def onCopy(self, step: int) -> None:
         if not self.study:
@@ -205,9 +201,11 @@ class CorrectSection(Section):
             scar = edits.revertSlice(self.study.masks.scar, self.study.proposal, here)
             self._take(_("Revert slice {n}").format(n=here + 1), scar)
 
-    def _take(self, name: str, scar) -> None:
-        if self.study.change(name, withScar(self.study.bits, scar), byHand=True):
+    def _take(self, name: str, scar) -> bool:
+        changed = self.study.change(name, withScar(self.study.bits, scar))
+        if changed:
             self.panel.showMasks()
+        return changed
 
     def onUndo(self) -> None:
         if self.study and self.study.undo():

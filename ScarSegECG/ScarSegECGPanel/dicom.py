@@ -5,6 +5,8 @@ from datetime import datetime
 
 import slicer
 
+from ScarSegECGLib.facts import Contrast
+
 DATES_REMOVED = "0028,0303"
 SUBJECT = {
     "PatientID": "0010,0020",
@@ -52,13 +54,13 @@ def mriDateFromDicom(volumeNode) -> str:
     return date.strftime("%Y-%m-%d") if date else ""
 
 
-def contrastFromDicom(volumeNode) -> str:
-    """ "psir" or "magnitude" where the image type says so."""
+def contrastFromDicom(volumeNode) -> Contrast | None:
+    """Where the image type says so."""
     uids, db = instanceUids(volumeNode), database()
-    kinds = db.instanceValue(uids[0], "0008,0008").upper().split("\\") if uids and db else []
-    if "PSIR" in kinds or "R" in kinds:
-        return "psir"
-    return "magnitude" if "M" in kinds or "MAGNITUDE" in kinds else ""
+    kinds = set(db.instanceValue(uids[0], "0008,0008").upper().split("\\")) if uids and db else set()
+    if kinds & {"PSIR", "R"}:
+        return Contrast.PSIR
+    return Contrast.MAGNITUDE if kinds & {"M", "MAGNITUDE"} else None
 
 
 def subjectFromDicom(volumeNode):

@@ -1,9 +1,12 @@
 """A clickable picture of the library in one of Slicer's render views."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk
+
+from ScarSegECGLib.wording import RESEARCH_USE
 
 
 class DrawingView:
@@ -58,7 +61,7 @@ class DrawingView:
         """As if the mouse had been pressed there, pixels from the lower left."""
         if self.drawing is None or not self._onKey:
             return
-        scale, left, bottom = self._place()
+        scale, left, bottom = self.place()
         number = self.drawing.segment_at((x - left) / scale, (y - bottom) / scale) if scale > 0 else None
         if number is not None:
             self._onKey(number)
@@ -66,7 +69,7 @@ class DrawingView:
     def _clicked(self, caller=None, event=None) -> None:
         self.click(*self._interactor.GetEventPosition())
 
-    def _place(self) -> tuple[float, int, int]:
+    def place(self) -> tuple[float, int, int]:
         """Pixels per mm, and where the drawing's lower left corner lies: as large as fits, in the middle."""
         width, height = self._window.GetSize()
         scale = min(width / self.drawing.width, height / self.drawing.height)
@@ -81,7 +84,7 @@ class DrawingView:
         if self._painted == wanted:
             return
         self._painted = wanted
-        scale, left, bottom = self._place() if self.drawing is not None else (0.0, 0, 0)
+        scale, left, bottom = self.place() if self.drawing is not None else (0.0, 0, 0)
         width = round(scale * self.drawing.width) if self.drawing is not None else 0
         self._actor.SetVisibility(width > 0)
         if width <= 0:  # nothing to show, or a view that has no size before it is first shown
@@ -104,3 +107,11 @@ def beside(left, right, gap: float = 4.0):
     shapes = [moved(shape, 0.0, height - left.height) for shape in left.shapes]
     shapes += [moved(shape, left.width + gap, height - right.height) for shape in right.shapes]
     return Drawing(left.width + gap + right.width, height, tuple(shapes), left.title)
+
+
+def onScreen(drawing):
+    """Without the line that every page carries by itself: the panel says it, once."""
+    from ScarSegECGLib.view.shapes import Label
+
+    kept = tuple(shape for shape in drawing.shapes if not (isinstance(shape, Label) and shape.text == RESEARCH_USE))
+    return replace(drawing, shapes=kept)

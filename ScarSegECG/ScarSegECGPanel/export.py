@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from ScarSegECGLib.errors import InputError
 from ScarSegECGPanel.dicom import database, sourceFiles
 from ScarSegECGPanel.dicom_objects import send, writeObjects
+from ScarSegECGPanel.packages import DICOMWEB
 from ScarSegECGPanel.run import Run
 from ScarSegECGPanel.section import Section
 
@@ -74,6 +75,8 @@ class ExportSection(Section):
         url = self.ui.webEdit.text.strip()
         if not url:
             self._say(_("Give the server's DICOMweb address, beginning with https://."))
+            return
+        if not self.panel.packages.ready(DICOMWEB):
             return
         from ScarSegECGLib.pacs.connection import check_address
 

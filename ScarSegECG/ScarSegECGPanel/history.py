@@ -2,50 +2,64 @@
 
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ScarSegECGLib.facts import Fact, Method
+from ScarSegECGLib.facts import Fact, Method, from_plain, to_plain
 from ScarSegECGPanel.masks import Bits
+from ScarSegECGPanel.recompute import ScarRule
 
 MOST_STEPS = 500
 
 
 @dataclass(frozen=True)
-class Step:
-    """What changed: the exclusive-or of before and after, compressed, and how the scar came about before and after.
+class Origin:
+    """How the scar at hand came about.
 
-    The doubts say why a rule's scar is not to be believed; each belongs to its method. Between the start of a journal
-    and the present there is no method.
+    ``doubt`` says why a rule's scar is not to be believed; ``rule`` is what was chosen in the panel, so that what is
+    chosen and what is shown agree also after an undo.
     """
+
+    method: Method = Method()
+    doubt: tuple[Fact, ...] = ()
+    rule: ScarRule = ScarRule()
+
+    def toPlain(self) -> list:
+        return [to_plain(self.method), to_plain(self.doubt), list(vars(self.rule).values())]
+
+    @classmethod
+    def fromPlain(cls, kept: Any) -> "Origin":
+        """ValueError or TypeError where it is none."""
+        method, doubt, rule = kept
+        made = cls(from_plain(method), from_plain(doubt), ScarRule(*rule))
+        if not isinstance(made.method, Method) or any(type(fact) is not Fact for fact in made.doubt):
+            raise ValueError("no origin of a scar")
+        return made
+
+
+SEGMENTED = Origin()
+
+
+@dataclass(frozen=True)
+class Step:
+    """What changed: the exclusive-or of before and after, compressed, and how the scar came about before and after."""
 
     name: str
     change: bytes
-    methodBefore: Method | None = None
-    methodAfter: Method | None = None
-    doubtBefore: tuple[Fact, ...] = ()
-    doubtAfter: tuple[Fact, ...] = ()
+    before: Origin = SEGMENTED
+    after: Origin = SEGMENTED
 
     @classmethod
-    def between(
-        cls,
-        name: str,
-        before: Bits,
-        after: Bits,
-        methodBefore: Method | None = None,
-        methodAfter: Method | None = None,
-        doubtBefore: tuple[Fact, ...] = (),
-        doubtAfter: tuple[Fact, ...] = (),
-    ) -> "Step":
-        change = zlib.compress((before ^ after).tobytes(), 1)
-        return cls(name, change, methodBefore, methodAfter, doubtBefore, doubtAfter)
+    def between(cls, name: str, old: Bits, new: Bits, before: Origin = SEGMENTED, after: Origin = SEGMENTED) -> "Step":
+        return cls(name, zlib.compress((old ^ new).tobytes(), 1), before, after)
 
     def applied(self, bits: Bits) -> Bits:
-        """Forwards and backwards are the same operation."""
-        change = np.frombuffer(zlib.decompress(self.change), np.uint8)
-        if change.size != bits.size:
+        """Forwards and backwards are the same operation; no more is unpacked than the image has."""
+        unpacked = zlib.decompressobj().decompress(self.change, bits.size + 1)
+        if len(unpacked) != bits.size:
             raise ValueError("a step of another image")
-        return bits ^ change.reshape(bits.shape)
+        return bits ^ np.frombuffer(unpacked, np.uint8).reshape(bits.shape)
 
 
 class History:
@@ -59,6 +73,11 @@ class History:
         self._done.append(step)
         del self._done[:-MOST_STEPS]
         self._undone.clear()
+
+    @property
+    def steps(self) -> tuple[list[Step], int]:
+        """All steps from the first, and how many of them are taken back."""
+        return [*self._done, *reversed(self._undone)], len(self._undone)
 
     @property
     def undoName(self) -> str:

@@ -22,6 +22,7 @@ class InputsSection(Section):
     def __init__(self, panel) -> None:
         super().__init__(panel)
         self._inputId = ""
+        self._given: dict[str, tuple] = {}  # what was given with the images of this session, by their node's identifier
         self._asked: tuple = ()
         self._preview: Run | None = None
         self._previewFor: tuple = ()
@@ -55,13 +56,18 @@ class InputsSection(Section):
         self._preview = None
 
     def onInputChanged(self, node) -> None:
-        """Another patient's images: what was said about the last one's dates no longer holds."""
-        newId = node.GetID() if node else ""
-        if not self.parameters or newId == self._inputId:
+        """Another patient's images: the ECG and the dates of the former one are put aside with his."""
+        newId, p = node.GetID() if node else "", self.parameters
+        if not p or newId == self._inputId:
             return
+        self._given[self._inputId] = (p.mriDate, p.ecgPath, p.ecgDate, p.eventBetween)
+        first = not self._inputId  # an ECG that was chosen before any images is theirs
         self._inputId = newId
-        self.parameters.mriDate = mriDateFromDicom(node) if node else ""
-        self.parameters.eventBetween = False
+        new = (mriDateFromDicom(node) if node else "", p.ecgPath if first else "", p.ecgDate if first else "", False)
+        wasModified = p.StartModify()
+        p.inputVolume = node  # with the rest: else the form would be set back to the former one by the dates' change
+        p.mriDate, p.ecgPath, p.ecgDate, p.eventBetween = self._given.get(newId, new)
+        p.EndModify(wasModified)
 
     def onEcgPathChanged(self, path: str) -> None:
         if not self.parameters or path == self.parameters.ecgPath:
@@ -123,12 +129,7 @@ class InputsSection(Section):
         return self.panel.packages.explain(done.error) or _("How much the ECG counts could not be found out.")
 
     def _start(self) -> None:
-        try:
-            work = self.panel.logic.previewWork(self.parameters)
-        except InputError as error:
-            self.ui.gapLabel.text = str(error)
-            return
         self.ui.gapLabel.text = _("Reading the ECG...")
-        self._preview = Run(work)
+        self._preview = Run(self.panel.logic.previewWork(self.parameters))
         self._previewFor = self._asked
         self._timer.start(POLL_MS)

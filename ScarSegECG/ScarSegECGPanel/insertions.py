@@ -1,13 +1,15 @@
 """RV insertion points as markups: two per slice, A anterior and I inferior, on the epicardium."""
 
 import numpy as np
+import slicer
 
 from ScarSegECGLib.case import Anatomy, LgeStack
-from ScarSegECGPanel.slices import fromWorld, toWorld
+from ScarSegECGPanel.slices import fromWorld, sliceNode, toWorld
 
 NAMES = ("A", "I")
 OUTSIDE_MM = 2.0
 HALF_WIDTH_DEG = 6.0
+NEAR_PIXELS = 10
 
 
 def placePoints(node, volumeNode, stack: LgeStack, anatomy: Anatomy) -> None:
@@ -35,6 +37,21 @@ def anglesOf(node, volumeNode, stack: LgeStack, anatomy: Anatomy) -> np.ndarray:
         down, right = np.array([row, column]) * stack.spacing[1:] - anatomy.centres_mm[index]
         angles[index, NAMES.index(label[0])] = np.degrees(np.arctan2(-down, right)) % 360.0
     return angles
+
+
+def nearPoint(node, viewName: str) -> bool:
+    """Whether the cursor is on one of the points, as near as a press takes hold of it."""
+    cursor, point = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
+    crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+    view = sliceNode(viewName)
+    if not crosshair or not view or not crosshair.GetCursorPositionRAS(cursor):
+        return False
+    mm = view.GetFieldOfView()[0] / max(view.GetDimensions()[0], 1)
+    for index in range(node.GetNumberOfControlPoints()):
+        node.GetNthControlPointPositionWorld(index, point)
+        if np.linalg.norm(np.subtract(point, cursor)) < NEAR_PIXELS * mm:
+            return True
+    return False
 
 
 def _onEpicardium(stack: LgeStack, anatomy: Anatomy, index: int, angle: float) -> tuple[float, float]:

@@ -1,76 +1,105 @@
 """What has been corrected, on disk as it happens, so that a crash costs one stroke at most.
 
 A journal is one file of records in a folder that only the user can read; its name is random and neither name nor
-content holds a patient's name or identifier. The first record is the state from which the steps start. Each record
-carries its length and a checksum: reading stops at the first one that is not whole.
+content holds a patient's name or identifier. The first record is the state from which the moves start. Each record
+carries its length, its number and a checksum over itself and all before it: reading stops at the first that is not
+whole or not the next. Whoever writes a journal holds a lock on it; one without is left behind.
 """
 
 import base64
+import contextlib
 import json
 import os
 import secrets
+import stat
 import struct
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ScarSegECGLib.facts import from_plain, to_plain
-from ScarSegECGPanel.history import Step
+from ScarSegECGPanel.history import Origin, Step
 
 SUFFIX = ".scarsegecg-journal"
-MAGIC = b"SSEJ2\n"
-_HEAD = struct.Struct("<II")
-_LARGEST = 1 << 28
+MAGIC = b"SSEJ3\n"
+UNDO, REDO = "undo", "redo"
+Move = Step | str  # a step, UNDO or REDO
+_HEAD = struct.Struct("<III")
+_LARGEST = 1 << 29  # bytes: no journal is read that is longer
+_MOST = 50  # journals looked into, the newest first
+_BINARY, _NOT_FOLLOWED = getattr(os, "O_BINARY", 0), getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Journal:
-    """One case's journal, open for appending."""
+    """One case's journal, open for appending.
 
-    def __init__(self, folder: Path, start: dict[str, Any]) -> None:
+    On a full disk nothing is written by half: the file ends with its last whole record, and what could not be written
+    waits and is written first as soon as there is room.
+    """
+
+    def __init__(self, folder: Path, start: dict[str, Any], moves: Iterable[Move] = ()) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
         self.path = folder / f"{secrets.token_hex(12)}{SUFFIX}"
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        self._file = os.fdopen(descriptor, "wb")
-        self._file.write(MAGIC)
-        self._write({**start, "pid": os.getpid(), "begun": datetime.now().isoformat(timespec="seconds")})
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+        self._whole, self._number, self._chain = 0, 0, 0
+        begun = datetime.now().isoformat(timespec="seconds")
+        self._waiting = [MAGIC, *map(_content, ({**start, "begun": begun}, *map(_record, moves)))]
+        try:
+            _lock(self._descriptor)
+        except OSError:
+            self.close(remove=True)
+            raise
+        self._flush()
 
-    def append(self, step: Step) -> None:
-        """On the disk when this returns."""
-        self._write(
-            {
-                "name": step.name,
-                "change": base64.b64encode(step.change).decode(),
-                "before": to_plain(step.methodBefore),
-                "after": to_plain(step.methodAfter),
-                "doubtBefore": to_plain(step.doubtBefore),
-                "doubtAfter": to_plain(step.doubtAfter),
-            }
-        )
+    def append(self, move: Move) -> bool:
+        """Whether all so far is on the disk when this returns."""
+        self._waiting.append(_content(_record(move)))
+        return self._flush()
 
-    def _write(self, record: dict[str, Any]) -> None:
-        content = json.dumps(record).encode()
-        self._file.write(_HEAD.pack(len(content), zlib.crc32(content)) + content)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+    @property
+    def whole(self) -> bool:
+        """Whether everything is on the disk."""
+        return not self._waiting
+
+    def _flush(self) -> bool:
+        """Write what waits behind what is whole; nothing of it where not all of it can be written."""
+        end, number, chain = self._whole, self._number, self._chain
+        try:
+            os.lseek(self._descriptor, self._whole, os.SEEK_SET)
+            for content in self._waiting:
+                if content != MAGIC:
+                    chain = _chained(chain, number, content)
+                    content = _HEAD.pack(len(content), number, chain) + content
+                    number += 1
+                _write(self._descriptor, content)
+                end += len(content)
+            os.fsync(self._descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._whole)
+            return False
+        self._whole, self._number, self._chain, self._waiting = end, number, chain, []
+        return True
 
     def close(self, *, remove: bool) -> None:
         """End it; a journal whose case was ended in the ordinary way is removed."""
-        if not self._file.closed:
-            self._file.close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
         if remove:
             self.path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """What a journal holds."""
+    """What a journal holds: the state it began with, and steps, ``UNDO`` and ``REDO`` in their order."""
 
     path: Path
     start: dict[str, Any]
-    steps: tuple[Step, ...]
+    moves: tuple[Move, ...]
 
     @property
     def begun(self) -> str:
@@ -78,62 +107,92 @@ class Recovered:
 
 
 def leftBehind(folder: Path) -> list[Recovered]:
-    """Journals of processes that are gone, newest first; unreadable ones are passed over."""
-    found = []
-    for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda p: p.stat().st_mtime, reverse=True):
-        recovered = read(path)
-        if recovered and recovered.steps and not _alive(int(recovered.start.get("pid", 0))):
-            found.append(recovered)
-    return found
+    """Journals of processes that are gone, newest first; what is none, or of another version, is passed over."""
+    with os.scandir(folder) as entries:
+        aged = [(entry.stat(follow_symlinks=False).st_mtime, entry.path) for entry in entries if _isNamedSo(entry)]
+    found = (read(Path(path)) for _time, path in sorted(aged, reverse=True)[:_MOST])
+    return [recovered for recovered in found if recovered and recovered.moves]
+
+
+def _isNamedSo(entry: os.DirEntry) -> bool:
+    return entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False)
 
 
 def read(path: Path) -> Recovered | None:
-    """The journal as far as it is whole; None where not even its start is."""
+    """The journal as far as it is whole; None where not even its start is, or somebody still writes it."""
     try:
-        content = path.read_bytes()
-    except OSError:
+        content = _bytes(path)
+        if content is None or not content.startswith(MAGIC):
+            return None
+        start, *moves = _records(content)
+        return Recovered(path, start, tuple(_move(record) for record in moves))
+    except Exception:  # whatever a file may hold: one odd journal hides no good one
         return None
-    if not content.startswith(MAGIC):
-        return None
-    records, at = [], len(MAGIC)
+
+
+def _bytes(path: Path) -> bytes | None:
+    """A regular file's bytes; None of anything else, of what is too long, and of what is locked."""
+    descriptor = os.open(path, os.O_RDWR | _BINARY | _NOT_FOLLOWED)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            return None
+        _lock(descriptor)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            return file.read(_LARGEST)
+    finally:
+        os.close(descriptor)
+
+
+def _records(content: bytes) -> Iterator[dict[str, Any]]:
+    at, number, chain = len(MAGIC), 0, 0
     while at + _HEAD.size <= len(content):
-        length, checksum = _HEAD.unpack_from(content, at)
+        length, said, checksum = _HEAD.unpack_from(content, at)
         piece = content[at + _HEAD.size : at + _HEAD.size + length]
-        if length > _LARGEST or len(piece) < length or zlib.crc32(piece) != checksum:
-            break
-        records.append(json.loads(piece))
-        at += _HEAD.size + length
-    if not records:
-        return None
-    try:
-        return Recovered(path, records[0], tuple(_step(record) for record in records[1:]))
-    except (KeyError, ValueError):  # of another version
-        return None
+        chain = _chained(chain, number, piece)
+        if len(piece) < length or said != number or checksum != chain:
+            return
+        yield json.loads(piece)
+        at, number = at + _HEAD.size + length, number + 1
 
 
-def _step(record: dict[str, Any]) -> Step:
-    said = (from_plain(record[name]) for name in ("before", "after", "doubtBefore", "doubtAfter"))
-    return Step(record["name"], base64.b64decode(record["change"]), *said)
+def _write(descriptor: int, content: bytes) -> None:
+    at = 0
+    while at < len(content):
+        at += os.write(descriptor, content[at:])
 
 
-def _alive(process: int) -> bool:
-    """Whether that process still runs; this one counts as gone only once its journal is closed."""
-    if process == os.getpid():
-        return True
+def _record(move: Move) -> dict[str, Any]:
+    if not isinstance(move, Step):
+        return {"move": move}
+    change = base64.b64encode(move.change).decode()
+    return {"name": move.name, "change": change, "before": move.before.toPlain(), "after": move.after.toPlain()}
+
+
+def _content(record: dict[str, Any]) -> bytes:
+    return json.dumps(record).encode()
+
+
+def _chained(chain: int, number: int, content: bytes) -> int:
+    return zlib.crc32(content, zlib.crc32(struct.pack("<II", chain, number)))
+
+
+def _move(record: dict[str, Any]) -> Move:
+    if "move" in record:
+        return {UNDO: UNDO, REDO: REDO}[record["move"]]
+    origins = (Origin.fromPlain(record[name]) for name in ("before", "after"))
+    return Step(str(record["name"]), base64.b64decode(record["change"]), *origins)
+
+
+def _lock(descriptor: int) -> None:
+    """Hold the file until it is closed or the process is gone; OSError where another process, or journal, does."""
     if os.name == "nt":
-        import ctypes
+        import msvcrt
 
-        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, process)
-        if not handle:
-            return False
-        code = ctypes.c_ulong()
-        ctypes.windll.kernel32.GetExitCodeProcess(handle, ctypes.byref(code))
-        ctypes.windll.kernel32.CloseHandle(handle)
-        return code.value == 259
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return process > 0
+        os.lseek(descriptor, 0x7FFFFFF0, os.SEEK_SET)  # far behind the content: Windows keeps others from reading it
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,12 +1,16 @@
 """The layout "ScarSegECG": the short axis large, below it the 3D view, beside it both bullseyes and the ECG."""
 
+import numpy as np
 import slicer
 
-from ScarSegECGPanel.drawing import DrawingView, beside
+from ScarSegECGLib.errors import InputError
+from ScarSegECGPanel.drawing import DrawingView
+from ScarSegECGPanel.nodes import brighten, voxelsAndMatrix
 from ScarSegECGPanel.section import Section
-from ScarSegECGPanel.slices import MAIN_VIEW, currentSlice, sliceNode, toWorld, turnToShortAxis
+from ScarSegECGPanel.slices import currentSlice, sliceNode, toWorld, turnToShortAxis
 
 LAYOUT_ID = 25117
+SEPTUM = (2, 3, 8, 9, 14)
 BULLSEYE_TAG, ECG_TAG = "scarsegecgbullseyes", "scarsegecgpaper"
 DESCRIPTION = f"""
 <layout type="horizontal" split="true">
@@ -55,35 +59,38 @@ def registerLayout() -> dict:
 
             factory = slicer.qSlicerSingletonViewFactory()
             factory.setTagName(tag)
-            factory.setWidget(ctk.ctkVTKRenderView())
+            widget = ctk.ctkVTKRenderView()
+            widget.orientationWidgetVisible = False  # CTK's marker of axes: these are no views of a space
+            factory.setWidget(widget)
             manager.registerViewFactory(factory)
             factories[tag] = factory
     return factories
 
 
 class LayoutSection(Section):
-    """Fills the layout's own views."""
+    """Fills the layout's views: the stack, both bullseyes, the ECG, and the heart in 3D."""
 
     def __init__(self, panel) -> None:
         super().__init__(panel)
         self._before: int | None = None
-        onKey = {BULLSEYE_TAG: panel.results.onWedge}
-        self._views = {tag: DrawingView(f.widget(), onKey.get(tag)) for tag, f in registerLayout().items()}
-        self.whenClicked(self.ui.layoutButton, self.onLayoutButton)
+        self._due = False  # a run ended while another module was open
+        onKey = {BULLSEYE_TAG: lambda number: self.panel.results.onWedge(number)}
+        self.drawn = {tag: DrawingView(f.widget(), onKey.get(tag)) for tag, f in registerLayout().items()}
+        self.whenClicked(self.ui.layoutButton, self.show)
 
-    @property
-    def manager(self):
-        """Slicer's layout manager, None without a main window."""
-        return slicer.app.layoutManager()
+    def showWhenEntered(self) -> None:
+        """Never under the hands of somebody who works in another module."""
+        self._due = not self.panel.parent.isEntered
+        if not self._due:
+            self.show()
 
-    def onLayoutButton(self) -> None:
-        self.show()
-        self.panel.results.onStudy()
-        self.panel.results.showPaper()
+    def enter(self) -> None:
+        if self._due:
+            self.showWhenEntered()
 
     def show(self) -> None:
         """Switch to the layout, with the stack in its views."""
-        manager = self.manager
+        manager = slicer.app.layoutManager()
         if manager is None:
             return
         layoutNode = manager.layoutLogic().GetLayoutNode()
@@ -93,16 +100,28 @@ class LayoutSection(Section):
             # It is chosen and yet not there, as its description came after the scene: choosing it again does nothing.
             layoutNode.SetViewArrangement(layoutNode.SlicerLayoutConventionalView)
         manager.setLayout(LAYOUT_ID)
+        self.showStack()
+
+    def showStack(self) -> None:
+        """The chosen stack in the slice views, turned and bright as a reader knows it; the heart, where it is known."""
         volume = self.parameters.inputVolume if self.parameters else None
-        if volume is None:
+        if slicer.app.layoutManager() is None or volume is None:
             return
-        slicer.util.setSliceViewerLayers(background=volume)
+        slicer.util.setSliceViewerLayers(background=volume, fit=True)
+        brighten(volume)
         if self.study:
-            turnToShortAxis(volume, self.study.segmented.stack)
-            sliceWidget = manager.sliceWidget(MAIN_VIEW)
-            if sliceWidget:
-                sliceWidget.sliceController().fitSliceToBackground()
-                self._zoom()
+            stack = self.study.segmented.stack
+        else:
+            from ScarSegECGLib.lge.orientation import canonical
+
+            try:
+                stack = canonical(*voxelsAndMatrix(volume))
+            except InputError:  # not a short-axis stack: Apply will say why
+                return
+        turnToShortAxis(volume, stack)
+        if self.study:
+            self._zoom()
+            self.look3d()
 
     def _zoom(self) -> None:
         """The heart, not the chest."""
@@ -120,32 +139,58 @@ class LayoutSection(Section):
         if scale < 1:
             node.SetFieldOfView(width * scale, height * scale, depth)
 
-    def bullseyes(self, image, ecg) -> None:
-        if BULLSEYE_TAG in self._views:
-            self._views[BULLSEYE_TAG].show(beside(image, ecg))
+    def look3d(self) -> None:
+        """The left ventricle fills the 3D view as a cardiologist thinks of it: the septum in view, apex down left."""
+        view = slicer.mrmlScene.GetSingletonNode("1", "vtkMRMLViewNode")
+        anatomy, volume = self.study.anatomy, self.parameters.inputVolume
+        camera = slicer.modules.cameras.logic().GetViewActiveCameraNode(view) if view else None
+        slices = anatomy.myocardium.any(axis=(1, 2)).nonzero()[0]
+        septum = np.argwhere(np.isin(anatomy.aha, SEPTUM))
+        if camera is None or len(slices) < 2 or not len(septum):
+            return
+        view.SetBoxVisible(False)
+        view.SetAxisLabelsVisible(False)
+        stack = self.study.segmented.stack
+
+        def world(place) -> np.ndarray:
+            return toWorld(volume, stack, place[1], place[2], place[0])
+
+        wall = np.argwhere(anatomy.myocardium)
+        middle = world(wall.mean(axis=0))
+        toApex = world([slices[0], *wall[:, 1:].mean(axis=0)]) - world([slices[-1], *wall[:, 1:].mean(axis=0)])
+        toApex /= np.linalg.norm(toApex)
+        outward = world(septum.mean(axis=0)) - middle
+        outward -= (outward @ toApex) * toApex
+        outward /= np.linalg.norm(outward)
+        up = -(toApex + np.cross(outward, toApex)) / np.sqrt(2)
+        corners = [world(place) for place in (wall.min(axis=0), wall.max(axis=0))]
+        distance = 1.25 * (np.linalg.norm(corners[1] - corners[0]) / 2) / np.sin(np.radians(camera.GetViewAngle() / 2))
+        camera.SetFocalPoint(*middle)
+        camera.SetPosition(*(middle + distance * outward))
+        camera.SetViewUp(*up)
+        camera.ResetClippingRange()
+
+    def bullseyes(self, drawing) -> None:
+        if BULLSEYE_TAG in self.drawn:
+            self.drawn[BULLSEYE_TAG].show(drawing)
 
     def ecg(self, drawing) -> None:
-        view = self._views.get(ECG_TAG)
-        if view is None:
-            return
-        if drawing is None:
-            view.clear()
-        else:
-            view.show(drawing)
+        if ECG_TAG in self.drawn:
+            self.drawn[ECG_TAG].show(drawing)
 
     def clear(self) -> None:
-        for view in self._views.values():
+        for view in self.drawn.values():
             view.clear()
 
     def leave(self) -> None:
         """Back to the layout that was there before."""
-        manager = self.manager
+        manager = slicer.app.layoutManager()
         if manager is not None and self._before is not None and manager.layout == LAYOUT_ID:
             manager.setLayout(self._before)
         self._before = None
 
     def cleanup(self) -> None:
         self.clear()
-        for view in self._views.values():
+        for view in self.drawn.values():
             view.release()
-        self._views = {}
+        self.drawn = {}

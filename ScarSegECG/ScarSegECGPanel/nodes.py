@@ -1,5 +1,6 @@
 """MRML nodes as the library's arrays, and the library's results as MRML nodes; main thread only."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import numpy as np
@@ -8,32 +9,49 @@ import vtk
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.case import LgeStack, ScarResult
+from ScarSegECGLib.facts import Contrast
 from ScarSegECGLib.wording import agreement_reason, words
 
-CONTRASTS = {"Automatic": "", "Magnitude": "magnitude", "PSIR": "psir"}
+CONTRASTS = {"Automatic": None, "Magnitude": Contrast.MAGNITUDE, "PSIR": Contrast.PSIR}
 RESULT_NODE = "ScarSegECG result"
 
 
-def stackFromVolume(volumeNode, acquired: datetime | None = None, contrast: str = "") -> LgeStack:
-    """The node's voxels and geometry as the library has them; a copy, so a worker may keep it.
-
-    ``contrast`` is "magnitude", "psir", or "" for what the values say: a real share of negative ones is
-    that of a PSIR image.
-
-    Raises
-    ------
-    InputError
-        The volume is no LGE short-axis stack that can be used.
-    """
-    from ScarSegECGLib.lge.checks import check_stack
-    from ScarSegECGLib.lge.contrast import contrast_of_values
-    from ScarSegECGLib.lge.orientation import canonical
-
+def voxelsAndMatrix(volumeNode) -> tuple[np.ndarray, np.ndarray]:
+    """A copy of the node's voxels, and its matrix to RAS."""
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)
     voxels = np.array(slicer.util.arrayFromVolume(volumeNode), dtype=np.float32)
-    contrast = contrast or contrast_of_values(voxels)
-    return check_stack(canonical(voxels, slicer.util.arrayFromVTKMatrix(matrix), acquired=acquired, contrast=contrast))
+    return voxels, slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def brighten(volumeNode) -> None:
+    """Window and level as LGE is read, from all but the extremes of its values; what somebody has set stays."""
+    if not volumeNode.GetDisplayNode():
+        volumeNode.CreateDefaultDisplayNodes()
+    display = volumeNode.GetDisplayNode()
+    if display.GetAutoWindowLevel():
+        low, high = np.percentile(slicer.util.arrayFromVolume(volumeNode), (1, 99.5))
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevelMinMax(float(low), float(max(high, low + 1e-6)))
+
+
+def stackReader(volumeNode) -> Callable[..., LgeStack]:
+    """Copy the node's voxels and geometry now; what is returned makes the library's stack of them, in any thread.
+
+    It takes the date and the contrast, None for what the values say, and raises InputError where the volume is no LGE
+    short-axis stack that can be used.
+    """
+    voxels, ijkToRas = voxelsAndMatrix(volumeNode)
+
+    def read(acquired: datetime | None = None, contrast: Contrast | None = None) -> LgeStack:
+        from ScarSegECGLib.lge.checks import check_stack
+        from ScarSegECGLib.lge.contrast import contrast_of_values
+        from ScarSegECGLib.lge.orientation import canonical
+
+        known = contrast or contrast_of_values(voxels)
+        return check_stack(canonical(voxels, ijkToRas, acquired=acquired, contrast=known))
+
+    return read
 
 
 def writeTable(result: ScarResult, tableNode) -> None:
@@ -66,6 +84,9 @@ def writeTable(result: ScarResult, tableNode) -> None:
             for value in values:
                 column.InsertNextValue(value)
             tableNode.AddColumn(column)
+            tableNode.SetColumnTitle(title, title)
+    tableNode.SetUseColumnTitleAsColumnHeader(True)  # else the titles are a row under "A, B, C"
+    tableNode.SetLocked(True)
     tableNode.SetAttribute("ScarSegECG.method", words(result.method))
     tableNode.EndModify(wasModified)
 

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import platform
 import shutil
 import sys
 from pathlib import Path
@@ -11,16 +12,12 @@ from slicer.i18n import tr as _
 
 from ScarSegECGPanel.section import Section
 
+INFERENCE, DICOMWEB = "requirements.txt", "requirements-dicomweb.txt"
+SLICERS_OWN = ("numpy", "scipy", "simpleitk", "vtk", "pydicom", "requests", "dicomweb-client")
+DECLINED = "user declined package installation"  # what slicer.packaging's RuntimeError says
 LONGEST_WINDOWS_PATH = 120  # of Slicer's own folder; PyTorch's files lie up to 140 characters deeper
 NO_NETWORK = ("getaddrinfo", "connection", "temporary failure in name", "max retries", "proxy", "timed out", "network")
 TOO_LONG = ("filename or extension is too long", "no such file or directory: 'c:", "path too long", "winerror 206")
-
-
-def missing(requirements: str) -> list[str]:
-    """Requirements that are not met, by slicer.packaging."""
-    from slicer.packaging import load_requirements, pip_check
-
-    return [str(one) for one in load_requirements(requirements) if not pip_check(one)]
 
 
 def brokenTorch() -> str:
@@ -53,7 +50,7 @@ def unusedGpu() -> str:
 def named(error: BaseException) -> str:
     """What an installation or import error means and what to do; "" where it is none that is known."""
     text = f"{error} {getattr(error, 'output', '') or ''}".lower()
-    if isinstance(error, RuntimeError) and "declined" in text:
+    if isinstance(error, Declined) or (isinstance(error, RuntimeError) and DECLINED in text):
         return _("The packages were not installed, as you chose. Without them nothing can be segmented.")
     if sys.platform == "win32" and (len(sys.prefix) > LONGEST_WINDOWS_PATH or any(w in text for w in TOO_LONG)):
         return _("Slicer's folder has too long a path for Windows: install Slicer into a short one such as C:/Slicer.")
@@ -62,19 +59,100 @@ def named(error: BaseException) -> str:
     if any(word in text for word in NO_NETWORK):
         return _(
             "The package index cannot be reached. On a computer without internet give a folder with the wheels under "
-            "Python packages."
+            "Advanced."
         )
     if "permission" in text or "access is denied" in text:
         return _("Slicer's folder cannot be written: install Slicer where you may write, or ask who installed it.")
     if isinstance(error, (ImportError, OSError)) and "torch" in text:
         return _("PyTorch does not load: restart Slicer; if that does not help, remove torch and install it again.")
     if isinstance(error, ImportError):
-        return _("A Python package does not load ({name}): open Python packages and press Check and install.").format(
+        return _("A Python package does not load ({name}): press Check and install under Advanced.").format(
             name=getattr(error, "name", None) or "unknown"
         )
     if "out of memory" in text:
-        return _("The GPU has too little memory: choose cpu under Compute on.")
+        return _("The GPU has too little memory: choose cpu under Compute on, Advanced.")
     return ""
+
+
+def ensure(requirements: str, wheels: str = "") -> None:
+    """See to it that the packages of a requirements file are there, asking before anything is installed.
+
+    Nothing that is there is replaced: all of it is handed to pip as constraints. PyTorch comes through the extension
+    PyTorch where there is one, which takes the build that fits the GPU. ``wheels`` is a folder of wheels for computers
+    without internet.
+
+    Raises
+    ------
+    RuntimeError
+        It cannot be, or the user declined; whatever pip raises.
+    """
+    try:
+        from slicer.packaging import load_requirements, pip_check, pip_ensure, pip_install
+    except ImportError:
+        raise RuntimeError(_("ScarSegECG needs Slicer 5.12 or newer.")) from None
+    half = brokenTorch()
+    if half:
+        raise RuntimeError(half)
+    wanted = [one for one in load_requirements(requirements) if not pip_check(one)]
+    old = [one.name for one in wanted if one.name.lower() in SLICERS_OWN and _version(one.name)]
+    if old:
+        raise RuntimeError(_("This Slicer's own {names} is too old: update Slicer.").format(names=", ".join(old)))
+    torch = next((one for one in wanted if one.name == "torch"), None)
+    if torch and sys.platform == "darwin" and platform.machine() == "x86_64":
+        raise RuntimeError(
+            _(
+                "PyTorch is no longer built for Intel Macs. On a Mac with Apple silicon install the Slicer for Apple "
+                "silicon; else use Windows or Linux."
+            )
+        )
+    if wheels and not Path(wheels).is_dir():
+        raise RuntimeError(_("The offline folder was not found."))
+    if torch and not wheels and _torchByExtension(torch):
+        wanted.remove(torch)
+    if not wanted:
+        return
+    constraints = Path(slicer.util.tempDirectory("ScarSegECG")) / "constraints.txt"
+    constraints.write_text("\n".join(_present({one.name.lower() for one in wanted})), encoding="utf-8")
+    if not wheels:
+        pip_ensure(wanted, constraints=constraints, requester="ScarSegECG")
+    elif slicer.util.confirmOkCancelDisplay(
+        _("{count} Python packages will be installed from the offline folder.").format(count=len(wanted)),
+        windowTitle="ScarSegECG",
+        detailedText="\n".join(map(str, wanted)),
+    ):
+        names = [str(one) for one in wanted]
+        pip_install(["--no-index", "-f", wheels, *names], constraints=constraints, requester="ScarSegECG")
+    else:
+        raise Declined
+
+
+class Declined(RuntimeError):
+    """The user wants no packages."""
+
+
+def _torchByExtension(torch) -> bool:
+    """Whether the extension PyTorch is there and has installed it."""
+    try:
+        from PyTorchUtils import PyTorchUtilsLogic
+    except ImportError:
+        return False
+    made = PyTorchUtilsLogic().installTorch(askConfirmation=True, torchVersionRequirement=str(torch.specifier))
+    if made is None:
+        raise Declined
+    return True
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _present(wanted: set[str]) -> list[str]:
+    """Every installed package in its present version but those that are to be changed."""
+    named = {(found.metadata["Name"] or ""): found.version for found in importlib.metadata.distributions()}
+    return sorted(f"{name}=={version}" for name, version in named.items() if name and name.lower() not in wanted)
 
 
 class PackagesSection(Section):
@@ -82,26 +160,26 @@ class PackagesSection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel)
-        self._checked = False
+        self._checked: set[str] = set()
         self.whenClicked(self.ui.packagesButton, self.onCheck)
 
-    def ready(self) -> bool:
+    def ready(self, requirements: str = INFERENCE) -> bool:
         """Whether the packages are there; asks and installs them if not."""
-        if self._checked:
+        if requirements in self._checked:
             return True
         try:
-            self._ensure()
+            ensure(self.panel.resourcePath(requirements), self.ui.wheelPathEdit.currentPath)
         except Exception as error:  # declined, offline or failed: pip's own log has been shown
-            reason = named(error) or str(error)
+            reason = self.explain(error) or str(error)
             self.ui.packagesLabel.text = reason
-            self.ui.packagesCollapsibleButton.collapsed = False
+            self.ui.advancedCollapsibleButton.collapsed = False
             self.panel.say(_("The Python packages ScarSegECG needs are missing: {reason}").format(reason=reason))
             return False
-        self._checked = True
+        self._checked.add(requirements)
         return True
 
     def onCheck(self) -> None:
-        self._checked = False
+        self._checked.clear()
         if self.ready():
             lines = [_("All packages are there."), brokenTorch(), unusedGpu()]
             self.ui.packagesLabel.text = "\n".join(line for line in lines if line)
@@ -109,28 +187,3 @@ class PackagesSection(Section):
     def explain(self, error: BaseException) -> str:
         """A failed run in words, where it is the packages' fault."""
         return named(error)
-
-    def _ensure(self) -> None:
-        try:
-            from slicer.packaging import load_requirements, pip_ensure, pip_install
-        except ImportError:
-            raise RuntimeError(_("ScarSegECG needs Slicer 5.12 or newer.")) from None
-        half = brokenTorch()
-        if half:
-            raise RuntimeError(half)
-        requirements = self.panel.resourcePath("requirements.txt")
-        folder = self.ui.wheelPathEdit.currentPath
-        if not folder:
-            pip_ensure(load_requirements(requirements), requester="ScarSegECG")
-            return
-        if not Path(folder).is_dir():
-            raise RuntimeError(_("The offline folder was not found."))
-        wanted = missing(requirements)
-        if wanted and slicer.util.confirmOkCancelDisplay(
-            _("{count} Python packages will be installed from the offline folder.").format(count=len(wanted)),
-            windowTitle="ScarSegECG",
-            detailedText="\n".join(wanted),
-        ):
-            pip_install(["--no-index", "-f", folder, *wanted], requester="ScarSegECG")
-        elif wanted:
-            raise RuntimeError("User declined package installation")

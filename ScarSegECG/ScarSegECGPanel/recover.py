@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from ScarSegECGPanel.journal import Recovered, leftBehind
+from ScarSegECGPanel.run import Run
 from ScarSegECGPanel.section import Section
 from ScarSegECGPanel.study import Study
 
@@ -34,20 +36,36 @@ class RecoverSection(Section):
             self.ui.recoverLabel.text = _(
                 "Slicer ended before the corrections begun at {when} were saved: {count} steps. Load the same LGE "
                 "stack, choose it below and press Restore."
-            ).format(when=self._found.begun, count=len(self._found.steps))
+            ).format(when=self._found.begun, count=len(self._found.moves))
 
     def onRecover(self) -> None:
         volume = self.parameters.inputVolume if self.parameters else None
-        if not self._found or volume is None or not self.panel.packages.ready():
+        found, apply = self._found, self.panel.apply
+        if not found or volume is None or apply.busy or not self.panel.packages.ready():
             return
-        try:
-            study = Study.fromJournal(self._found, slicer.util.arrayFromVolume(volume))
-        except Exception:  # whatever a file may hold
-            self.ui.recoverLabel.text = _("The corrections are of another LGE stack than the chosen one.")
-            return
-        self.panel.takeStudy(study)
-        self.panel.say(_("Restored: {count} steps, which can be undone.").format(count=len(self._found.steps)))
-        self.onDiscard()
+        voxels = np.array(slicer.util.arrayFromVolume(volume))
+        apply.start(lambda progress: Study.fromJournal(found, voxels), self._take, self._fail, _("Restoring..."))
+
+    def _take(self, study: Study) -> list:
+        logic, panel, parameters, count = self.panel.logic, self.panel, self.parameters, len(self._found.moves)
+
+        def take() -> None:
+            logic.takeStudy(study, parameters)
+            logic.written = study.masks
+
+        return [
+            take,
+            *panel.apply.segmentPieces(),
+            lambda: logic.saveResult(parameters),
+            *panel.apply.showPieces(),
+            self.onDiscard,
+            lambda: panel.say(_("Restored: {count} steps, which can be undone.").format(count=count)),
+        ]
+
+    def _fail(self, run: Run) -> None:
+        """Whatever a file may hold."""
+        self.panel.say("")
+        self.ui.recoverLabel.text = _("The corrections are of another LGE stack than the chosen one.")
 
     def onDiscard(self) -> None:
         if self._found:

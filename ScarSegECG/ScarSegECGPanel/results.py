@@ -1,29 +1,46 @@
-"""Results: both bullseyes, the table, the ECG on paper, what the ECG changed; all follow every stroke."""
+"""Results: three lines, the table, both bullseyes and the ECG in the layout; all follow every stroke."""
 
 import numpy as np
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
-from ScarSegECGLib.wording import words
-from ScarSegECGPanel.drawing import DrawingView
+from ScarSegECGLib.wording import ECG_IS_NO_FINDING, all_words, result_lines, words
+from ScarSegECGPanel.drawing import beside, onScreen
 from ScarSegECGPanel.nodes import volumeLike, writeTable
 from ScarSegECGPanel.section import Section
 from ScarSegECGPanel.slices import VIEWS, goTo
 
-DIVERGING = "vtkMRMLColorTableNodeFileDivergingBlueRed.txt"
 ROW_PIXELS = 22
 WEDGE_SHOW, WEDGE_ACCEPT, WEDGE_CLEAR = "Show its slice", "Accept the proposal there", "Clear it"
 WEDGE_CLICKS = [WEDGE_SHOW, WEDGE_ACCEPT, WEDGE_CLEAR]
+LESS, MORE = (0.13, 0.40, 0.67), (0.70, 0.09, 0.17)  # blue and red that colour-blind eyes tell apart
+COLOURS = 256
+
+
+def bullseyes(study, selected: int | None = None, territories: bool = False):
+    """Scar per segment, and beside it what the ECG says."""
+    from ScarSegECGLib.view.pictures import ecg_bullseye, result_bullseye
+
+    result = study.result
+    image = result_bullseye(result, selected=selected, territories=territories)
+    return onScreen(beside(image, ecg_bullseye(result, selected=selected)))
+
+
+def paper(study):
+    """The ECG on its paper, None without one."""
+    from ScarSegECGLib.view.ecg_paper import ecg_paper
+    from ScarSegECGLib.view.pictures import ecg_lines
+
+    ecg = study.segmented.ecg
+    return None if ecg is None else onScreen(ecg_paper(ecg, median_features=ecg_lines(study.segmented)))
 
 
 class ResultsSection(Section):
-    """Paints the case as it stands; the layout's own views show the same."""
+    """Shows the case as it stands."""
 
     def __init__(self, panel) -> None:
         super().__init__(panel)
-        self.image = DrawingView(self.ui.imageView, self.onWedge)
-        self.ecg = DrawingView(self.ui.ecgBullseyeView, self.onWedge)
-        self.paper = DrawingView(self.ui.paperView)
         self.selected: int | None = None
         self._shownInfluence = False
         self._territories = False
@@ -33,7 +50,7 @@ class ResultsSection(Section):
 
     def update(self) -> None:
         if self.study and self._territories != self.parameters.territories:
-            self.showImage()
+            self.showBullseyes()
         if self._shownInfluence != self.parameters.showInfluence:
             self.showInfluence()
 
@@ -43,67 +60,50 @@ class ResultsSection(Section):
             self.clear()
             return
         self.showTable()
-        self.showImage()
+        self.showBullseyes()
 
     def clear(self) -> None:
-        for view in (self.image, self.ecg, self.paper):
-            view.clear()
         self.panel.views.clear()
-        self.ui.summaryLabel.text = ""
+        self.ui.summaryLabel.text = self.ui.summaryLabel.toolTip = ""
         self.ui.tableView.setMRMLTableNode(None)
         self.selected, self._fitted = None, False
 
     def showTable(self) -> None:
         if self.study is None:
             return
-        result, parameters = self.study.result, self.parameters
-        if not parameters.outputTable:
-            name = parameters.inputVolume.GetName() if parameters.inputVolume else "LGE"
-            parameters.outputTable = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", f"{name} AHA segments")
-        writeTable(result, parameters.outputTable)
-        if self.ui.tableView.mrmlTableNode() is not parameters.outputTable:
-            self.ui.tableView.setMRMLTableNode(parameters.outputTable)
+        table = self.panel.logic.outputTable(self.parameters)
+        writeTable(self.study.result, table)
+        if self.ui.tableView.mrmlTableNode() is not table:
+            self.ui.tableView.setMRMLTableNode(table)
         if not self._fitted:
             self.ui.tableView.resizeColumnsToContents()
             self._fitted = True
-        self.ui.summaryLabel.text = self.panel.logic.summary(result)
+        self.showLines()
 
-    def showImage(self) -> None:
-        if self.study is None:
-            return
-        from ScarSegECGLib.view.pictures import result_bullseye
+    def showLines(self) -> None:
+        """The result in three lines; what else there is to know of it is shown when the mouse rests on them."""
+        result = self.study.result
+        estimated = any(row.ecg_percent is not None for row in result.segments)
+        burdens = [] if result.mvo is None else [_("MVO, within the scar: {mvo}").format(mvo=words(result.mvo, _))]
+        notes = all_words((*result.warnings, *result.stack.notes), _)
+        lines = list(result_lines(result, _))
+        if notes:
+            lines[-1] += _(" \u2013 to note: {count}, rest the mouse here").format(count=len(notes))
+        self.ui.summaryLabel.text = "\n".join(lines)
+        self.ui.summaryLabel.toolTip = "\n".join([*burdens, *notes, *([_(ECG_IS_NO_FINDING)] if estimated else [])])
 
-        self._territories = self.parameters.territories
-        drawing = result_bullseye(self.study.result, selected=self.selected, territories=self._territories)
-        self.image.show(drawing)
-        self.panel.views.bullseyes(drawing, self._ecgDrawing())
-
-    def showEcg(self) -> None:
+    def showBullseyes(self) -> None:
         if self.study:
-            self.ecg.show(self._ecgDrawing())
+            self._territories = self.parameters.territories
+            self.panel.views.bullseyes(bullseyes(self.study, self.selected, self._territories))
 
     def showPaper(self) -> None:
-        if self.study is None:
-            return
-        if self.study.segmented.ecg is None:
-            self.paper.clear()
-            self.panel.views.ecg(None)
-            return
-        from ScarSegECGLib.view.ecg_paper import ecg_paper
-        from ScarSegECGLib.view.pictures import ecg_lines
-
-        drawing = ecg_paper(self.study.segmented.ecg, median_features=ecg_lines(self.study.segmented))
-        self.paper.show(drawing)
-        self.panel.views.ecg(drawing)
-
-    def _ecgDrawing(self):
-        from ScarSegECGLib.view.pictures import ecg_bullseye
-
-        return ecg_bullseye(self.study.result, selected=self.selected)
+        if self.study:
+            self.panel.views.ecg(paper(self.study))
 
     def onWedge(self, number: int) -> None:
         """A segment of a bullseye was clicked."""
-        if self.study is None:
+        if self.study is None or not self.parameters:
             return
         inside = self.study.anatomy.aha == number
         if not inside.any():
@@ -113,13 +113,16 @@ class ResultsSection(Section):
         if action == WEDGE_SHOW:
             index = int(inside.sum(axis=(1, 2)).argmax())
             goTo(self.parameters.inputVolume, self.study.segmented.stack, index)
-        else:
-            self.panel.correct.setSegment(number, accept=action == WEDGE_ACCEPT)
-        self.showImage()
-        self.showEcg()
+            self.showBullseyes()
+        elif not self.panel.correct.setSegment(number, accept=action == WEDGE_ACCEPT):
+            already = (
+                _("Segment {n} is as it was proposed.") if action == WEDGE_ACCEPT else _("No scar in segment {n}.")
+            )
+            self.panel.say(already.format(n=number))
+            self.showBullseyes()
 
     def showInfluence(self) -> None:
-        """The change of probability over the slices, or off again."""
+        """The change of probability over the slices, or off again; where nothing changed the image is left alone."""
         wanted = bool(self.parameters.showInfluence and self.study)
         self._shownInfluence = self.parameters.showInfluence
         if not wanted:
@@ -137,9 +140,9 @@ class ResultsSection(Section):
         self.parameters.influenceVolume = node
         display = node.GetDisplayNode()
         display.SetAutoWindowLevel(False)
+        display.SetInterpolate(False)
         display.SetWindowLevelMinMax(-largest, largest)
-        if slicer.mrmlScene.GetNodeByID(DIVERGING):
-            display.SetAndObserveColorNodeID(DIVERGING)
+        display.SetAndObserveColorNodeID(_influenceColours().GetID())
         self._foreground(node)
 
     def _foreground(self, node) -> None:
@@ -147,11 +150,27 @@ class ResultsSection(Section):
             composite = slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceCompositeNode{name}")
             if composite:
                 composite.SetForegroundVolumeID(node.GetID() if node else None)
-                composite.SetForegroundOpacity(0.5 if node else 0.0)
+                composite.SetForegroundOpacity(1.0 if node else 0.0)
 
     def release(self) -> None:
         self._shownInfluence = False
 
-    def cleanup(self) -> None:
-        for view in (self.image, self.ecg, self.paper):
-            view.release()
+
+def _influenceColours():
+    """From blue over nothing to red: the more the ECG changed, the less of the image shows through."""
+    name = "ScarSegECG ECG influence"
+    node = slicer.mrmlScene.GetFirstNodeByName(name)
+    if node is None:
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", name)
+        node.SetTypeToUser()
+        node.SetNumberOfColors(COLOURS)
+        node.SetHideFromEditors(True)
+        node.SetSaveWithScene(False)
+        table = vtk.vtkLookupTable()
+        table.SetNumberOfTableValues(COLOURS)
+        for at in range(COLOURS):
+            far = (at - (COLOURS - 1) / 2) / ((COLOURS - 1) / 2)
+            opacity = 0.0 if abs(far) < 0.02 else min(1.0, 0.25 + abs(far))
+            table.SetTableValue(at, *(MORE if far > 0 else LESS), opacity)
+        node.SetAndObserveLookupTable(table)
+    return node

@@ -1,14 +1,21 @@
 """A computation beside the panel: a worker thread that a timer looks at."""
 
+import contextlib
+import ctypes
+import importlib.util
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 ProgressCallback = Callable[[float, str], None]
 
-# Inside Slicer the main thread keeps Python's lock while Qt waits for events, so a worker gets on only while the
-# main thread waits for it in Python: the poll gives it this long at a time, which the window does not feel.
+# A worker gets on only while it holds Python's lock. Whether the main thread lets go of it while Qt waits for events
+# depends on how an application was built, so each poll also waits this long for the worker, in Python, where the lock
+# is let go of for certain: too short for the window to be felt, and enough for the worker wherever it is all it gets.
 GIVEN_SECONDS = 0.04
 
 
@@ -52,10 +59,9 @@ class Run:
         return self._cancelled.is_set()
 
     @property
-    def remainingSeconds(self) -> float | None:
-        """By the pace so far; None while that says nothing yet."""
-        fraction, elapsed = self.progress[0], time.monotonic() - self._began
-        return elapsed * (1 - fraction) / fraction if fraction >= 0.1 else None
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self._began
 
     def cancel(self) -> None:
         """Ask the worker to stop; it does at its next sign of progress."""
@@ -79,3 +85,21 @@ class Run:
         if self._cancelled.is_set():
             raise RunCancelled
         self.progress = (fraction, text)
+
+
+def loadTorch() -> None:
+    """Bring PyTorch's own libraries into memory without holding Python's lock; for a worker, before it imports torch.
+
+    Python holds its lock while an import loads a library, and these take a second the first time, during which the
+    window would stand still. The system's loader, called as any C function is, lets go of the lock. Where that cannot
+    be done, the import does it all.
+    """
+    found = None if "torch" in sys.modules else importlib.util.find_spec("torch")
+    if found is None or found.origin is None or os.name == "nt":  # on Windows torch itself loads them in this way
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        load = ctypes.CDLL(None).dlopen
+        load.argtypes, load.restype = [ctypes.c_char_p, ctypes.c_int], ctypes.c_void_p
+        for name in ("c10", "torch_cpu", "torch_python"):
+            for path in sorted((Path(found.origin).parent / "lib").glob(f"lib{name}.*")):
+                load(os.fsencode(path), os.RTLD_LAZY | os.RTLD_GLOBAL)

@@ -1,10 +1,9 @@
-"""Scar: which rule tells it from myocardium, and how strictly; the sliders act at once."""
+"""Scar: which rule tells it from myocardium, and how strictly; choice and sliders act at once."""
 
 import qt
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.wording import all_words
 from ScarSegECGPanel.recompute import METHODS, RULES, ScarRule
 from ScarSegECGPanel.section import Section
 
@@ -12,11 +11,10 @@ SETTLED_MS = 30
 
 
 class ScarSection(Section):
-    """Applies the chosen rule to the case at hand when method or sliders move."""
+    """Applies the chosen rule to the case at hand; what is chosen is always what is shown."""
 
     def __init__(self, panel) -> None:
         super().__init__(panel)
-        self._applied = ScarRule()
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self.onSettled)
@@ -29,42 +27,43 @@ class ScarSection(Section):
         isRule = self.parameters.method in RULES
         self.ui.probabilitySlider.enabled = not isRule
         self.ui.nSdSlider.enabled = self.parameters.method == "n SD"
-        if self.study and self.chosen() != self._applied:
+        if self.study and self.chosen() != self.study.origin.rule:
             self._timer.start(SETTLED_MS)
 
     def onStudy(self) -> None:
-        said = (self.study.method, *self.study.doubt) if self.study else ()
-        self.ui.scarLabel.text = "\n".join(all_words(said, _))
+        """The history carries the choice: after an undo, a restore or a refused rule it is shown again."""
+        if not self.study or self._timer.active or not self.parameters:
+            return
+        rule, p = self.study.origin.rule, self.parameters
+        if rule == self.chosen():
+            return
+        with self.panel.writing():
+            wasModified = p.StartModify()
+            p.method, p.probability, p.nSd, p.smallestIsland = rule.method, rule.probability, rule.nSd, rule.smallestMl
+            p.EndModify(wasModified)
 
     def release(self) -> None:
         self._timer.stop()
 
-    def follow(self) -> None:
-        """The present choice is what the case at hand was made with."""
-        self._applied = self.chosen()
-
     def applyChosenRule(self) -> None:
-        """After a segmentation: what the network gives by itself is taken; any other choice is applied to it."""
-        self._applied = ScarRule()
-        if self.chosen() != self._applied:
+        """After a segmentation, which is the network's own: any other choice is applied to it."""
+        if self.chosen() != self.study.origin.rule:
             self.onSettled()
 
     def onSettled(self) -> None:
         if not self.parameters or not self.study:
             return
         rule = self.chosen()
-        name = _("Scar: {method}").format(method=rule.method)
         try:
-            changed = self.study.applyRule(rule, name)
+            changed = self.study.applyRule(rule, _("Scar: {method}").format(method=rule.method))
         except InputError as error:
-            self._applied = rule
-            self.ui.scarLabel.text = str(error)
-            return
-        self._applied = rule
-        if changed:
-            self.panel.showMasks()
+            self.panel.say(str(error))
+        else:
+            if changed:
+                self.panel.showMasks()
         self.onStudy()
 
     def nextMethod(self) -> None:
-        at = METHODS.index(self.parameters.method)
-        self.parameters.method = METHODS[(at + 1) % len(METHODS)]
+        if self.parameters:
+            at = METHODS.index(self.parameters.method)
+            self.parameters.method = METHODS[(at + 1) % len(METHODS)]

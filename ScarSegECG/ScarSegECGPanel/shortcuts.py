@@ -1,13 +1,18 @@
-"""Keys, while the module is open: slices, brush, method, undo, islands."""
+"""Keys, while the module is open: slices, tools, brush, method, undo, islands.
+
+All of them are set here: the segment editor's own set has ".", "," and the undo keys too, and Qt activates neither of
+two shortcuts with one key.
+"""
 
 from collections.abc import Callable
 
 import qt
 import slicer
 
+from ScarSegECGPanel.correct import EFFECTS
 from ScarSegECGPanel.slices import currentSlice, goTo
 
-BRUSH = "BrushAbsoluteDiameter"
+BRUSH, RELATIVE = "BrushAbsoluteDiameter", "BrushDiameterIsRelative"
 LARGER = 1.25
 
 
@@ -19,6 +24,7 @@ class Shortcuts:
         self._shortcuts: list = []
 
     def install(self) -> None:
+        self.remove()
         parent = slicer.util.mainWindow() or self.panel.parent
         for key, action in self.actions().items():
             shortcut = qt.QShortcut(parent)
@@ -35,10 +41,11 @@ class Shortcuts:
 
     def actions(self) -> dict[str, Callable[[], None]]:
         """Key -> what it does."""
-        correct = self.panel.correct
+        correct, editor = self.panel.correct, self.panel.ui.segmentEditorWidget
         return {
             "Ctrl+Z": correct.onUndo,
             "Ctrl+Y": correct.onRedo,
+            "Ctrl+Shift+Z": correct.onRedo,
             ".": lambda: self.step(+1),
             ",": lambda: self.step(-1),
             "M": self.panel.scar.nextMethod,
@@ -46,6 +53,8 @@ class Shortcuts:
             "-": lambda: self.brush(1 / LARGER),
             "A": lambda: correct.islandAtCursor(add=True),
             "X": lambda: correct.islandAtCursor(add=False),
+            "Esc": lambda: editor.setActiveEffect(None),
+            **{str(at + 1): lambda name=name: self.tool(name) for at, name in enumerate(EFFECTS)},
         }
 
     def step(self, by: int) -> None:
@@ -55,8 +64,16 @@ class Shortcuts:
             stack = study.segmented.stack
             goTo(parameters.inputVolume, stack, currentSlice(parameters.inputVolume, stack) + by)
 
+    def tool(self, name: str) -> None:
+        """Take up a tool of the editor, or lay it down."""
+        editor = self.panel.ui.segmentEditorWidget
+        active = editor.activeEffect()
+        if self.panel.logic.study:
+            editor.setActiveEffectByName("" if active and active.name == name else name)
+
     def brush(self, factor: float) -> None:
+        """Its diameter is a parameter that Paint and Erase share."""
         effect = self.panel.ui.segmentEditorWidget.activeEffect()
-        if effect and effect.parameterDefined(BRUSH):
-            effect.setCommonParameter("BrushDiameterIsRelative", 0)
+        if effect and effect.commonParameterDefined(BRUSH):
+            effect.setCommonParameter(RELATIVE, 0)
             effect.setCommonParameter(BRUSH, effect.doubleParameter(BRUSH) * factor)

@@ -8,43 +8,52 @@ from typing import Any
 import numpy as np
 
 from ScarSegECGLib.case import SCAR, Anatomy, ScarResult
-from ScarSegECGLib.facts import Conduction, Fact, Method, from_plain, to_plain
-from ScarSegECGLib.measure.result import measured_again
-from ScarSegECGLib.measure.rules import FoundScar
+from ScarSegECGLib.facts import Conduction, Fact, Method
 from ScarSegECGPanel import edits, recompute, state
-from ScarSegECGPanel.history import History, Step
-from ScarSegECGPanel.journal import Journal, Recovered
+from ScarSegECGPanel.history import History, Origin, Step
+from ScarSegECGPanel.journal import REDO, UNDO, Journal, Recovered
 from ScarSegECGPanel.masks import Bits, Mask, Masks, withScar
 from ScarSegECGPanel.recompute import AhaRule, ScarRule
 
 
 class Study:
-    """Masks in canonical order, their history, and the measured result.
+    """Masks in canonical order, their history, and the measured result; it touches neither Qt nor MRML.
 
-    >>> study = Study(result, Conduction.NORMAL)
-    >>> study.change("Remove island", withScar(study.bits, scar), byHand=True)
+    >>> study = Study(result)
+    >>> study.change("Remove island", withScar(study.bits, scar))
     >>> study.result.scar.ml
     >>> study.undo()
     """
 
-    def __init__(self, segmented: ScarResult, conduction: Conduction = Conduction.UNKNOWN) -> None:
-        self.segmented = segmented
-        self.conduction = conduction
-        self.method = segmented.method
-        self.bits: Bits = self._segmentedBits()
+    def __init__(self, segmented: ScarResult) -> None:
         self.history = History()
         self.journal: Journal | None = None
-        self._kept: tuple[ScarResult, dict[str, Any]] | None = None
         self.aha = AhaRule()
+        self._take(segmented)
+        self.origin = Origin(segmented.method)
+        self.bits: Bits = self._segmentedBits()
+        self._result = segmented
+
+    def _take(self, segmented: ScarResult) -> None:
+        self.segmented = segmented
+        self._saved: dict[str, Any] | None = None
         self._anatomy: Anatomy | None = segmented.anatomy
-        self._result: ScarResult | None = segmented
-        self.doubt: tuple[Fact, ...] = ()  # why a rule's scar is not to be believed
-        self._proposal: Mask | None = None
+        self._result: ScarResult | None = None
+        self._proposals: dict[ScarRule, Mask] = {ScarRule(): segmented.labels == SCAR}
         self._imageOnly: Mask | None = None
 
     @property
     def masks(self) -> Masks:
         return Masks.fromBits(self.bits)
+
+    @property
+    def method(self) -> Method:
+        return self.origin.method
+
+    @property
+    def doubt(self) -> tuple[Fact, ...]:
+        """Why a rule's scar is not to be believed."""
+        return self.origin.doubt
 
     @property
     def anatomy(self) -> Anatomy:
@@ -56,13 +65,13 @@ class Study:
     def result(self) -> ScarResult:
         """The case as it stands, measured."""
         if self._result is None:
-            self._result = measured_again(
-                self.segmented,
-                self.anatomy,
-                FoundScar(self.masks.scar, self.method, warnings=self.doubt),
-                self.imageOnly,
-                self.conduction,
-            )
+            from ScarSegECGLib.measure.result import measured_again
+            from ScarSegECGLib.measure.rules import FoundScar
+
+            found = self.segmented.ecg_findings
+            conduction = found.features.conduction if found else Conduction.UNKNOWN
+            scar = FoundScar(self.masks.scar, self.method, warnings=self.doubt)
+            self._result = measured_again(self.segmented, self.anatomy, scar, self.imageOnly, conduction)
         return self._result
 
     @property
@@ -74,41 +83,37 @@ class Study:
 
     @property
     def proposal(self) -> Mask:
-        """What was last computed; accepting a segment and reverting a slice go back to it."""
-        return self._proposal if self._proposal is not None else self.segmented.labels == SCAR
+        """What the chosen method found; accepting a segment and reverting a slice go back to it."""
+        rule = self.origin.rule
+        if rule not in self._proposals:  # chosen in a session that has ended
+            self._proposals[rule] = recompute.scarByRule(self.segmented, self.anatomy, rule).mask
+        return self._proposals[rule]
 
-    def change(
-        self, name: str, bits: Bits, *, byHand: bool, method: Method | None = None, doubt: tuple[Fact, ...] = ()
-    ) -> bool:
-        """Make a step; False where nothing changes.
-
-        The doubt is the method's: without a new method both stay, as a correction does not mend the rule.
-        """
-        if method is None:
-            method, doubt = self.method, self.doubt
-        if np.array_equal(bits, self.bits) and (method, doubt) == (self.method, self.doubt):
+    def change(self, name: str, bits: Bits, origin: Origin | None = None) -> bool:
+        """Make a step; False where nothing changes. Without an origin it is a correction by hand."""
+        if origin is None:
+            if np.array_equal(bits, self.bits):
+                return False
+            origin = dataclasses.replace(self.origin, method=dataclasses.replace(self.method, corrected=True))
+        elif np.array_equal(bits, self.bits) and origin == self.origin:
             return False
-        if byHand:
-            method = dataclasses.replace(method, corrected=True)
-        step = Step.between(name, self.bits, bits, self.method, method, self.doubt, doubt)
+        step = Step.between(name, self.bits, bits, self.origin, origin)
         self.history.push(step)
-        self._set(bits, method, doubt)
-        if self.journal:
-            self.journal.append(step)
+        self._set(bits, origin)
+        self._note(step)
         return True
 
-    def resegmented(self, result: ScarResult, conduction: Conduction, name: str) -> None:
+    def resegmented(self, other: "Study", name: str) -> None:
         """Another segmentation of the same images, as a step that can be undone."""
-        before = self.segmented
-        if before.stack.voxels.shape != result.stack.voxels.shape:
+        if self.segmented.stack.voxels.shape != other.segmented.stack.voxels.shape:
             raise ValueError("a result of other images")
-        self.segmented, self.conduction = result, conduction
-        self._proposal, self._imageOnly, self._anatomy, self._result = None, None, None, None
-        self.change(name, self._segmentedBits(), byHand=False, method=result.method)
+        self._take(other.segmented)
+        self._saved = other._saved
+        self.change(name, self._segmentedBits(), other.origin)
 
-    def resume(self, bits: Bits, method: Method, doubt: tuple[Fact, ...] = ()) -> None:
+    def resume(self, bits: Bits, origin: Origin) -> None:
         """Go on from masks that a scene holds."""
-        self._set(bits, method, doubt)
+        self._set(bits, origin)
 
     def applyRule(self, rule: ScarRule, name: str) -> bool:
         """Take the scar that a rule finds.
@@ -119,8 +124,8 @@ class Study:
             The rule cannot be used on these images.
         """
         found = recompute.scarByRule(self.segmented, self.anatomy, rule)
-        self._proposal, bits = found.mask, withScar(self.bits, found.mask)
-        return self.change(name, bits, byHand=False, method=found.method, doubt=found.warnings)
+        self._proposals[rule] = found.mask
+        return self.change(name, withScar(self.bits, found.mask), Origin(found.method, found.warnings, rule))
 
     def divide(self, aha: AhaRule) -> None:
         """Divide the wall anew.
@@ -133,67 +138,67 @@ class Study:
         anatomy = recompute.anatomyOf(self.segmented.stack, self.masks, aha)
         self.aha, self._anatomy, self._result = aha, anatomy, None
 
-    def keepSlices(self, first: int, last: int) -> bool:
+    def keepSlices(self, first: int, last: int, name: str) -> bool:
         """Leave out what lies beyond the apex and base slices; what was segmented there comes back with them."""
-        whole, now = Masks.fromBits(self._wholeBits()), self.masks
-        lost = now.wall.any(axis=(1, 2)) | now.cavity.any(axis=(1, 2))
-        inside = np.zeros(len(lost), bool)
-        inside[first : last + 1] = True
-        back = (inside & ~lost)[:, None, None]
-        bits = np.where(back, whole.toBits(), self.bits)
-        return self.change("Apex and base", edits.keepSlices(bits, first, last), byHand=True)
+        anatomy, now = self.segmented.anatomy, self.masks
+        whole = Masks(anatomy.cavity, anatomy.myocardium, self.proposal).toBits()
+        lost = ~(now.wall.any(axis=(1, 2)) | now.cavity.any(axis=(1, 2)))
+        lost[:first], lost[last + 1 :] = False, False
+        return self.change(name, edits.keepSlices(np.where(lost[:, None, None], whole, self.bits), first, last))
 
-    def _wholeBits(self) -> Bits:
-        anatomy = self.segmented.anatomy
-        return Masks(anatomy.cavity, anatomy.myocardium, self.proposal).toBits()
-
-    def undo(self) -> str:
-        """Take back one step; its name, "" if there was none."""
+    def undo(self) -> bool:
+        """Take back one step; whether there was one."""
         step = self.history.undo()
-        return self._step(step, forward=False) if step else ""
+        if step:
+            self._set(step.applied(self.bits), step.before)
+            self._note(UNDO)
+        return step is not None
 
-    def redo(self) -> str:
+    def redo(self) -> bool:
         step = self.history.redo()
-        return self._step(step, forward=True) if step else ""
+        if step:
+            self._set(step.applied(self.bits), step.after)
+            self._note(REDO)
+        return step is not None
 
-    def _step(self, step: Step, *, forward: bool) -> str:
-        method = step.methodAfter if forward else step.methodBefore
-        doubt = step.doubtAfter if forward else step.doubtBefore
-        name = f"{'Redo' if forward else 'Undo'}: {step.name}"
-        taken = Step(name, step.change, self.method, method, self.doubt, doubt)
-        self._set(step.applied(self.bits), method, doubt)
+    def _note(self, move: Step | str) -> None:
         if self.journal:
-            self.journal.append(taken)
-        return step.name
+            self.journal.append(move)
 
-    def _set(self, bits: Bits, method: Method, doubt: tuple[Fact, ...]) -> None:
+    def _set(self, bits: Bits, origin: Origin) -> None:
         contours = (bits ^ self.bits) & 3
-        self.bits, self.method, self._result, self.doubt = bits, method, None, doubt
+        self.bits, self.origin, self._result = bits, origin, None
         if contours.any():
             self._anatomy = None
 
     # What outlives the process
 
-    def toText(self) -> str:
-        return json.dumps(self._saved())
-
-    def _saved(self) -> dict[str, Any]:
+    def saved(self) -> dict[str, Any]:
         """The segmentation as it is kept; made once, as it does not change with the corrections."""
-        if self._kept is None or self._kept[0] is not self.segmented:
-            self._kept = (self.segmented, state.toDict(self.segmented, self.conduction))
-        return self._kept[1]
+        if self._saved is None:
+            self._saved = state.toDict(self.segmented)
+        return self._saved
+
+    def toText(self) -> str:
+        return json.dumps(self.saved())
 
     def begin(self, folder: Path) -> None:
-        """Start a journal from the present state."""
+        """Start a journal of all steps so far and to come; without room for one the case goes on all the same."""
         self.end(remove=True)
-        start = dict(self._saved())
-        step = Step.between("", self._segmentedBits(), self.bits)
-        start["now"] = {
-            "method": to_plain(self.method),
-            "doubt": to_plain(self.doubt),
-            "step": step.change.hex(),
-        }
-        self.journal = Journal(folder, start)
+        steps, undone = self.history.steps
+        bits, origin = self.bits, self.origin
+        for step in reversed(steps[: len(steps) - undone]):
+            bits, origin = step.applied(bits), step.before
+        start = {"origin": origin.toPlain(), "step": Step.between("", self._segmentedBits(), bits).change.hex()}
+        try:
+            self.journal = Journal(folder, {**self.saved(), "now": start}, [*steps, *[UNDO] * undone])
+        except OSError:
+            self.journal = None
+
+    @property
+    def kept(self) -> bool:
+        """Whether all corrections would outlive a crash."""
+        return self.journal is not None and self.journal.whole
 
     def end(self, *, remove: bool) -> None:
         if self.journal:
@@ -207,16 +212,20 @@ class Study:
     @classmethod
     def fromText(cls, text: str, storedVoxels: Any) -> "Study":
         """The study a scene holds; ValueError where it is of other images or another version."""
-        return cls(*state.fromDict(json.loads(text), storedVoxels))
+        return cls(state.fromDict(json.loads(text), storedVoxels))
 
     @classmethod
     def fromJournal(cls, recovered: Recovered, storedVoxels: Any) -> "Study":
-        """The study as it was when the process ended, its steps undoable."""
-        study = cls(*state.fromDict(recovered.start, storedVoxels))
+        """The study as it was when the process ended, its steps undoable under their own names."""
+        study = cls(state.fromDict(recovered.start, storedVoxels))
         now = recovered.start["now"]
-        sofar = Step("", bytes.fromhex(now["step"]))
-        study._set(sofar.applied(study.bits), from_plain(now["method"]), from_plain(now["doubt"]))
-        for step in recovered.steps:
-            study.history.push(step)
-            study._set(step.applied(study.bits), step.methodAfter, step.doubtAfter)
+        study._set(Step("", bytes.fromhex(now["step"])).applied(study.bits), Origin.fromPlain(now["origin"]))
+        for move in recovered.moves:
+            if isinstance(move, Step):
+                study.history.push(move)
+                study._set(move.applied(study.bits), move.after)
+            elif move == UNDO:
+                study.undo()
+            else:
+                study.redo()
         return study

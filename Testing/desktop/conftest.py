@@ -66,6 +66,8 @@ def segmented_once(segmented_phantom):
             kept["text"], kept["voxels"] = study.toText(), slicer.util.arrayFromVolume(volume).copy()
             kept["ecg"] = study.segmented.ecg
         else:
+            from panel_tools import hand_over
+
             from ScarSegECGPanel.study import Study
 
             panel = desk.panel
@@ -73,7 +75,7 @@ def segmented_once(segmented_phantom):
             panel.parameterNode.device = "cpu"
             voxels = slicer.util.arrayFromVolume(panel.parameterNode.inputVolume)
             panel.logic._applied = panel.logic._inputs(panel.parameterNode)
-            panel.takeStudy(Study.fromText(kept["text"], voxels))
+            hand_over(panel, Study.fromText(kept["text"], voxels))
         slicer.app.processEvents()
         return case, panel
 

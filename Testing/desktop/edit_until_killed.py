@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
+from panel_tools import hand_over, wait_until
 from standin_slicer import Desktop, desktop
 
 
@@ -19,15 +19,17 @@ def result_of(desk: Desktop):
     import slicer
 
     from ScarSegECGLib.case import SCAR, Burden, EcgUse, ScarResult, SegmentRow, TimeGap
+    from ScarSegECGLib.facts import Conduction, EcgReason, Fact, Method
     from ScarSegECGLib.measure.result import measured_again
+    from ScarSegECGLib.measure.rules import FoundScar
     from ScarSegECGPanel import recompute
     from ScarSegECGPanel.masks import Masks
-    from ScarSegECGPanel.nodes import stackFromVolume
+    from ScarSegECGPanel.nodes import stackReader
 
     voxels = np.random.default_rng(0).normal(100, 10, (6, 64, 64)).astype(np.float32)
     volume = slicer.util.addVolumeFromArray(voxels, np.diag([1.4, -1.4, -8, 1.0]), "made up")
     desk.panel.parameterNode.inputVolume = volume
-    stack = stackFromVolume(volume)
+    stack = stackReader(volume)()
     row, column = np.mgrid[:64, :64]
     radius = np.hypot(row - 32, column - 32)
     cavity, wall = np.zeros(voxels.shape, bool), np.zeros(voxels.shape, bool)
@@ -35,21 +37,22 @@ def result_of(desk: Desktop):
     masks = Masks(cavity, wall, wall & (column > 44))
     anatomy = recompute.anatomyOf(stack, masks, recompute.AhaRule())
     probability = (0.9 * masks.scar).astype(np.float32)
-    use, none = EcgUse(0.0, "ECG not used: no ECG was given", TimeGap(None)), Burden(0, 0, 0)
-    labels, notes = masks.scar * np.uint8(SCAR), "made up"
-    bare = ScarResult(stack, None, use, anatomy, labels, probability, probability, 0.0, 0.0, none, none, (), notes)
+    use, none = EcgUse(0.0, (Fact(EcgReason.NOT_GIVEN),), TimeGap(None)), Burden(0, 0, 0)
+    labels = masks.scar * np.uint8(SCAR)
     segments = tuple(
         SegmentRow(n, f"segment {n}", "LAD", n < 17, 4.0, 0.0, 0.0, 0.0, None, None, "") for n in range(1, 18)
     )
-    bare = dataclasses.replace(bare, segments=segments)
-    return measured_again(bare, anatomy, masks.scar, masks.scar, notes, "unknown")
+    bare = ScarResult(
+        stack, None, use, anatomy, labels, probability, probability, 0.0, 0.0, none, none, segments, Method()
+    )
+    return measured_again(bare, anatomy, FoundScar(masks.scar, Method()), masks.scar, Conduction.UNKNOWN)
 
 
 def edit(folder: Path) -> None:
     from ScarSegECGPanel.study import Study
 
     with desktop(folder) as desk:
-        desk.panel.takeStudy(Study(result_of(desk)))
+        hand_over(desk.panel, Study(result_of(desk)))
         case = desk.module.ScarSegECGTest()
         study = desk.panel.logic.study
         for number in range(1, 1000):
@@ -72,9 +75,11 @@ def recover(folder: Path) -> None:
         wrong = slicer.util.addVolumeFromArray(np.zeros((6, 64, 64), np.float32), np.diag([1, 1, 8, 1]), "wrong")
         desk.panel.parameterNode.inputVolume = wrong
         desk.panel.ui.recoverButton.click()
+        wait_until(lambda: not desk.panel.apply.busy)
         assert "another LGE stack" in desk.panel.ui.recoverLabel.text
         result_of(desk)  # the same images
         desk.panel.ui.recoverButton.click()
+        wait_until(lambda: desk.panel.logic.study is not None and not desk.panel.apply.busy)
         study = desk.panel.logic.study
         states = [study.bits.copy()]
         while study.undo():

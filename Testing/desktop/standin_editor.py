@@ -83,8 +83,11 @@ class qMRMLSegmentEditorWidget:
 
         if scene is not None and self._scene is None:
             slicer.app.layoutManager().connect("layoutChanged(int)", self._layoutChanged)
+            scene.AddObserver(scene.EndCloseEvent, self._setDefaults)  # the node was reset with the scene
         elif scene is None and self._scene is not None:
             slicer.app.layoutManager().disconnect("layoutChanged(int)", self._layoutChanged)
+            self.setMRMLSegmentEditorNode(None)
+            self.removeViewObservations()
         self._scene = scene
 
     def setEffectNameOrder(self, names: Any) -> None:
@@ -108,9 +111,13 @@ class qMRMLSegmentEditorWidget:
         if node is None:
             return  # and the effects, the observations and the shown effect stay as they were
         self._tag = node.AddObserver("ModifiedEvent", self._update)
-        for name, value in ((BRUSH_MM, "5"), (RELATIVE, "1")):
-            if not node.GetAttribute(name):
-                node.SetAttribute(name, value)
+        self._setDefaults()
+
+    def _setDefaults(self, *_ignored: Any) -> None:
+        """initializeParameterSetNode."""
+        for name, value in ((BRUSH_MM, "5"), (RELATIVE, "1")) if self._node else ():
+            if not self._node.GetAttribute(name):
+                self._node.SetAttribute(name, value)
         self._update()
 
     def mrmlSegmentEditorNode(self) -> Any:

@@ -20,6 +20,7 @@ import standin_editor
 import standin_parameters
 import standin_views
 import standin_widgets
+from packaging.requirements import Requirement
 from PySide6 import QtCore, QtWidgets
 from standin_qt import CRASHES, QtNamespace, Strict, python_qt
 
@@ -186,10 +187,6 @@ class ScriptedTest(unittest.TestCase):
         logging.info(message)
 
 
-class Requirement(str):
-    """As much of a requirement as the panel sees."""
-
-
 class Packaging(types.ModuleType):
     """``slicer.packaging``: what is missing can be set, what is installed is noted."""
 
@@ -198,26 +195,28 @@ class Packaging(types.ModuleType):
         self.missing: set[str] = set()
         self.installed: list[Any] = []
         self.fails: Exception | None = None
+        self.constraints: list[str] = []
 
-    def load_requirements(self, path: str) -> list[Requirement]:
+    def load_requirements(self, path: Any) -> list[Requirement]:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
         return [Requirement(line) for line in lines if line and not line.startswith("#")]
 
     def pip_check(self, requirement: Any) -> bool:
         return str(requirement) not in self.missing
 
-    def pip_ensure(self, requirements: Any, requester: str | None = None) -> None:
+    def pip_ensure(self, requirements: Any, constraints: Any = None, requester: str | None = None) -> None:
         wanted = [str(r) for r in requirements if not self.pip_check(r)]
+        self._install(wanted, wanted, constraints)
+
+    def pip_install(self, requirements: Any, constraints: Any = None, requester: str | None = None) -> None:
+        self._install(list(requirements), [list(requirements)], constraints)
+
+    def _install(self, wanted: list[str], noted: list, constraints: Any) -> None:
         if wanted and self.fails:
             raise self.fails
-        self.installed += wanted
+        self.installed += noted
+        self.constraints = Path(constraints).read_text(encoding="utf-8").splitlines()
         self.missing -= set(wanted)
-
-    def pip_install(self, requirements: Any, requester: str | None = None) -> None:
-        if self.fails:
-            raise self.fails
-        self.installed.append(list(requirements))
-        self.missing -= set(requirements)
 
 
 class SampleData:
@@ -443,9 +442,12 @@ def desktop(folder: Path) -> Iterator[Desktop]:
         sys.path.remove(str(MODULE_FOLDER))
 
 
-def _find_children(widget: Any = None, **_criteria: str) -> list[Any]:
-    """All descendants, as slicer.util gives them without a criterion."""
-    return QtCore.QObject.findChildren(widget, QtWidgets.QWidget)
+def _find_children(widget: Any = None, className: str = "", **_criteria: str) -> list[Any]:
+    """All descendants, or those of one class."""
+    if not className:
+        return QtCore.QObject.findChildren(widget, QtWidgets.QWidget)
+    named = QtCore.QObject.findChildren(widget, QtCore.QObject)
+    return [child for child in named if type(child).__name__ == className and child.parent() is not None]
 
 
 def _module(name: str, **content: Any) -> types.ModuleType:

@@ -107,8 +107,8 @@ class LayoutManager(Strict):
         self._complete()
         node = self._logic.GetLayoutNode()
         for subject, event, slot in (
-            (scene, "EndCloseEvent", self._closed),
-            (scene, "EndImportEvent", self._complete),
+            (scene, scene.EndCloseEvent, self._closed),
+            (scene, scene.EndImportEvent, self._complete),
             (node, "ModifiedEvent", self._changed),
         ):
             self._tags.append((subject, subject.AddObserver(event, slot)))

@@ -11,23 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from panel_tools import case_of, settle, wait_until
 
 HERE = Path(__file__).resolve().parent
 
 
-def case_of(desk):
-    case = desk.module.ScarSegECGTest()
-    case.setUp()
-    return case
+def bullseyes(panel):
+    """What the layout's view shows."""
+    from ScarSegECGPanel.layout import BULLSEYE_TAG
 
-
-def settle(seconds: float = 0.2) -> None:
-    import slicer
-
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        slicer.app.processEvents()
-        time.sleep(0.002)
+    return panel.views.drawn[BULLSEYE_TAG].drawing
 
 
 def observers(panel) -> int:
@@ -42,7 +35,7 @@ def test_a_stroke_reaches_bullseye_and_table(desk) -> None:
     took = []
     for _repeat in range(5):
         k, i, j = case.wallPlace()
-        before = panel.results.image.drawing
+        before = bullseyes(panel)
         cells = [panel.parameterNode.outputTable.GetCellText(row, 5) for row in range(17)]
         stack, masks = panel.logic.study.segmented.stack, panel.logic.study.masks
         scar = masks.scar.copy()
@@ -57,7 +50,7 @@ def test_a_stroke_reaches_bullseye_and_table(desk) -> None:
         logic.SetBinaryLabelmapToSegment(
             image, panel.parameterNode.outputSegmentation, IDENTIFIERS[3], logic.MODE_REPLACE
         )
-        while panel.results.image.drawing is before:
+        while bullseyes(panel) is before:
             slicer.app.processEvents()
         took.append((time.thread_time() - cpu, time.perf_counter() - start))
         assert cells != [panel.parameterNode.outputTable.GetCellText(row, 5) for row in range(17)]
@@ -124,6 +117,7 @@ def test_reload_imports_panel_and_library_anew(desk, segmented_once, monkeypatch
         assert sys.modules[name] is not before[name], name
     new = desk.panel
     assert new is not old and type(new) is sys.modules["ScarSegECG"].ScarSegECGWidget
+    wait_until(lambda: new.logic.study)
     study = new.logic.study
     assert type(study) is sys.modules["ScarSegECGPanel.study"].Study
     assert type(study.segmented) is sys.modules["ScarSegECGLib.case"].ScarResult
@@ -157,7 +151,7 @@ def test_reload_leaves_nothing_behind(desk) -> None:
     assert observers(old) == 0
     assert old.logic.study is None
     new = desk.panel
-    assert new.logic.study is not None, "the case is in the scene"
+    wait_until(lambda: new.logic.study is not None and not new.apply.busy)  # the case is in the scene
     assert new.parameterNode.inputVolume is not None
     slicer.mrmlScene.Clear()
     settle()
@@ -209,7 +203,7 @@ def test_a_second_volume_has_its_own_case(desk, segmented_once) -> None:
     assert panel.logic.study is None
     assert panel.parameterNode.outputSegmentation is None
     assert panel.ui.summaryLabel.text == ""
-    assert panel.ui.mriDateEdit.text == ""
+    assert panel.ui.mriDateEdit.text == panel.parameterNode.ecgPath == ""
     panel.ui.inputSelector.setCurrentNode(first)
     settle()
     assert panel.logic.study is study
@@ -241,6 +235,7 @@ def test_what_the_ecg_will_count_is_said_before_apply(desk) -> None:
     desk.panel.ui.mriDateEdit.text = "sometime"
     case.waitFor(lambda: "not understood" in desk.panel.ui.gapLabel.text, 10)
     desk.panel.ui.applyButton.click()
+    case.waitFor(lambda: not desk.panel.apply.busy)
     assert "not understood" in desk.panel.ui.statusLabel.text
     assert desk.panel.logic.study is None
     assert len(desk.said) == 1
@@ -271,22 +266,19 @@ def test_one_click_tools(desk, segmented_once) -> None:
 
 
 def test_a_click_on_a_wedge(desk, segmented_once) -> None:
+    from ScarSegECGPanel.layout import BULLSEYE_TAG
     from ScarSegECGPanel.results import WEDGE_ACCEPT, WEDGE_CLEAR
     from ScarSegECGPanel.slices import currentSlice
 
     _case, panel = segmented_once(desk)
     study, parameters = panel.logic.study, panel.parameterNode
     number = int(np.bincount(study.anatomy.aha[study.masks.scar])[1:].argmax()) + 1
-    view = panel.results.image
-    wedge = next(shape for shape in view.drawing.wedges if shape.key == number)
-    width, height = 380, 420
-    panel.ui.imageView.renderWindow().SetSize(width, height)
-    panel.results.showImage()
-    view = panel.results.image
-    scale = min(width / view.drawing.width, height / view.drawing.height)
-    turn, radius = np.radians((wedge.start + wedge.end) / 2), (wedge.inner + wedge.outer) / 2
-    at = np.array([wedge.x + radius * np.cos(turn), wedge.y + radius * np.sin(turn)]) * scale
-    at += (np.array([width, height]) - np.array([view.drawing.width, view.drawing.height]) * scale) / 2
+    view = panel.views.drawn[BULLSEYE_TAG]
+    view._window.SetSize(760, 420)
+    scale, left, bottom = view.place()
+    places = [(x, y) for x in range(int(view.drawing.width)) for y in range(int(view.drawing.height))]
+    x, y = next(place for place in places if view.drawing.segment_at(*place) == number)
+    at = (left + scale * x, bottom + scale * y)
     view.click(*at)
     shown = currentSlice(parameters.inputVolume, study.segmented.stack)
     assert (study.anatomy.aha[shown] == number).any()
@@ -297,6 +289,8 @@ def test_a_click_on_a_wedge(desk, segmented_once) -> None:
     parameters.wedgeClick = WEDGE_ACCEPT
     view.click(*at)
     np.testing.assert_array_equal(study.bits, before)
+    view.click(*at)
+    assert "is as it was proposed" in panel.ui.statusLabel.text  # and not silence
 
 
 def test_insertion_points_are_dragged(desk, segmented_once) -> None:
@@ -401,7 +395,7 @@ def test_scene_is_saved_and_loaded(desk, tmp_path: Path) -> None:
     settle()
     assert panel.logic.study is None
     slicer.mrmlScene.ReadFromMRB(path)
-    settle(0.5)
+    wait_until(lambda: panel.logic.study is not None and not panel.apply.busy)
     parameters, back = panel.parameterNode, panel.logic.study
     assert back is not None, panel.ui.statusLabel.text
     np.testing.assert_array_equal(back.bits, bits)
@@ -414,37 +408,38 @@ def test_scene_is_saved_and_loaded(desk, tmp_path: Path) -> None:
     assert parameters.ahaMode == study_mode(desk)
     assert parameters.insertionPoints.GetNumberOfControlPoints() > 10
     assert panel.ui.summaryLabel.text == text
-    assert panel.results.paper.drawing is not None
+    assert all(view.drawing for view in panel.views.drawn.values())
     settle()
     np.testing.assert_array_equal(back.bits, bits)  # nothing was recomputed over the reader's work
     assert desk.said == []
 
 
 def test_what_speaks_against_a_rule_is_in_the_scene(desk, tmp_path: Path, segmented_once) -> None:
-    """The doubt about a rule's scar is saved and loaded with that scar."""
+    """The doubt about a rule's scar, and what was chosen, are saved and loaded with that scar."""
     import slicer
+
+    from ScarSegECGLib.facts import Doubt, Fact, Method, ScarSource
+    from ScarSegECGPanel.history import Origin
+    from ScarSegECGPanel.recompute import ScarRule
 
     _case, panel = segmented_once(desk)
     study = panel.logic.study
-    said = "The threshold lies within healthy myocardium (100 % of the LV would be scar; all of it): check contrast."
-    study.change("A rule", study.bits, byHand=False, method="Otsu, 4 bins; remote: none", doubt=said)
+    origin = Origin(Method(ScarSource.OTSU), (Fact(Doubt.NO_ORIENTATION),), ScarRule("Otsu", 0.4))
+    study.change("A rule", study.bits, origin)
     panel.showMasks()
-    doubt, warnings = study.doubt, study.result.warnings
-    assert doubt == said and doubt in warnings
-    assert doubt in panel.ui.scarLabel.text
+    warnings = study.result.warnings
+    assert origin.doubt[0] in warnings
+    assert (panel.parameterNode.method, panel.parameterNode.probability) == ("Otsu", 0.4)
     path = str(tmp_path / "case.mrb")
     assert slicer.mrmlScene.WriteToMRB(path)
     slicer.mrmlScene.Clear()
     settle()
     slicer.mrmlScene.ReadFromMRB(path)
-    settle(0.5)
+    wait_until(lambda: panel.logic.study is not None and not panel.apply.busy)
     back = panel.logic.study
-    assert back is not None and back is not study, panel.ui.statusLabel.text
-    assert (back.method, back.doubt, back.result.warnings) == (study.method, doubt, warnings)
-    assert doubt in panel.ui.summaryLabel.text and doubt in panel.ui.scarLabel.text
-    back.resume(back.bits, back.method)
-    panel.onCaseChanged()
-    assert panel.parameterNode.resultText.GetAttribute("ScarSegECG.doubt") is None
+    assert back is not study
+    assert (back.origin, back.result.warnings) == (origin, warnings)
+    assert panel.ui.methodComboBox.currentText == "Otsu"
     assert desk.said == []
 
 
@@ -556,27 +551,3 @@ def test_a_killed_process_loses_one_stroke_at_most(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all strokes are back" in done.stdout
-
-
-def test_journal_ends_where_it_was_cut(tmp_path: Path) -> None:
-    from ScarSegECGPanel.history import Step
-    from ScarSegECGPanel.journal import Journal, read
-
-    journal = Journal(tmp_path / "private", {"what": "start"})
-    bits = [np.zeros((3, 4, 5), np.uint8)]
-    for value in range(1, 6):
-        bits.append(bits[-1].copy())
-        bits[-1].flat[value * 7] = value
-        journal.append(Step.between(f"stroke {value}", bits[-2], bits[-1], "a", "b"))
-    journal.close(remove=False)
-    assert journal.path.stat().st_mode & 0o077 == 0 or os.name == "nt"
-    content = journal.path.read_bytes()
-    journal.path.write_bytes(content[:-3])
-    recovered = read(journal.path)
-    assert [step.name for step in recovered.steps] == [f"stroke {n}" for n in range(1, 5)]
-    state = bits[0]
-    for step in recovered.steps:
-        state = step.applied(state)
-    np.testing.assert_array_equal(state, bits[4])
-    journal.path.write_bytes(b"nonsense")
-    assert read(journal.path) is None

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from panel_tools import hand_over
+
+from ScarSegECGLib.facts import Contrast
 
 HELPERS = Path(__file__).resolve().parents[1] / "export" / "dicom"
 
@@ -23,7 +26,7 @@ def loaded(desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from dicom_case import made_up_labels, made_up_result, made_up_stack, moved_by_place
     from lge_series import write_series
 
-    from ScarSegECGPanel.nodes import stackFromVolume
+    from ScarSegECGPanel.nodes import stackReader
     from ScarSegECGPanel.study import Study
 
     written = made_up_stack()
@@ -37,9 +40,9 @@ def loaded(desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         instances[f"uid{number}"] = (str(file), {"0008,0008": "ORIGINAL\\PRIMARY\\M"})
     volume.SetAttribute("DICOM.instanceUIDs", " ".join(instances))
     desk.panel.parameterNode.inputVolume = volume
-    stack = stackFromVolume(volume, contrast="magnitude")
+    stack = stackReader(volume)(contrast=Contrast.MAGNITUDE)
     labels = moved_by_place(made_up_labels(), written, stack)
-    desk.panel.takeStudy(Study(made_up_result(stack, labels), "normal"))
+    hand_over(desk.panel, Study(made_up_result(stack, labels)))
     return desk.panel
 
 

@@ -18,9 +18,9 @@ def displaced_patient(desk):
     panel.parameterNode.device = "cpu"
     panel.parameterNode.useEcg = False
     volume = panel.parameterNode.inputVolume
-    from ScarSegECGPanel.nodes import stackFromVolume
+    from ScarSegECGPanel.nodes import stackReader
 
-    stack = stackFromVolume(volume)
+    stack = stackReader(volume)()
     moved = len(stack.voxels) // 2
     voxels = stack.voxels.copy()
     voxels[moved] = np.roll(voxels[moved], SHIFT, axis=1)
@@ -45,7 +45,7 @@ def test_a_displaced_slice_is_corrected_where_asked_and_said(desk) -> None:
     study = panel.logic.study
     assert study is not None, panel.ui.statusLabel.text
     assert any("moved in line" in note and f"{moved + 1} (" in note for note in study.segmented.stack.notes)
-    assert "moved in line" in panel.ui.summaryLabel.text
+    assert "moved in line" in panel.ui.summaryLabel.toolTip
     np.testing.assert_array_equal(case.shown().toBits(), study.bits)
     # The contour is where the slice was acquired: off its neighbours by the displacement.
     columns = [float(np.argwhere(cavity)[:, 1].mean()) for cavity in study.masks.cavity[moved - 1 : moved + 2]]
@@ -65,6 +65,6 @@ def test_left_as_it_is_the_displacement_is_still_said(desk) -> None:
     case, panel, moved = displaced_patient(desk)
     panel.ui.applyButton.click()
     case.waitFor(lambda: not panel.apply.busy)
-    assert f"{moved + 1} (" in panel.ui.summaryLabel.text
-    assert "correcting slice shifts" in panel.ui.summaryLabel.text
+    assert f"{moved + 1} (" in panel.ui.summaryLabel.toolTip
+    assert "correcting slice shifts" in panel.ui.summaryLabel.toolTip
     assert not any("moved in line" in note for note in panel.logic.study.segmented.stack.notes)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ScarSegECGLib.case import SCAR, Burden, EcgFeatures, EcgFindings, ScarResult, Subject
-from ScarSegECGLib.measure.doubts import mask_doubts
+from ScarSegECGLib.case import SCAR, Burden, EcgFeatures, EcgFindings, Interval, ScarResult, Subject
+from ScarSegECGLib.facts import Conduction, Confidence, ConfidenceReason, Doubt, Fact, Grade, Method, has
+from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.result import measured_again
-from ScarSegECGLib.measure.scar_parts import scar_parts
+from ScarSegECGLib.measure.rules import FoundScar
 from ScarSegECGPanel import journal, recompute
+from ScarSegECGPanel.history import Origin, Step
 from ScarSegECGPanel.masks import withScar
 from ScarSegECGPanel.recompute import ScarRule
 from ScarSegECGPanel.state import fromDict, toDict
@@ -23,42 +25,56 @@ from ScarSegECGPanel.study import Study
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
 from example_results import make_result
 
+OTSU = ScarRule("Otsu")
+
 
 def findings() -> EcgFindings:
     per_lead = [np.arange(12, dtype=np.float32) + k for k in range(6)]
     per_lead[0][3] = np.nan
     features = EcgFeatures(
-        70.0, 150.0, None, 400.0, 432.0, 40.0, "rbbb", *per_lead, from_device=("qt",), irregular=True
+        70.0, 150.0, None, 400.0, 432.0, 40.0, Conduction.RBBB, *per_lead, from_device=("qt",), irregular=True
     )
     return EcgFindings(features, ("II", "aVF"), "", 3, 9.0, "a remark")
 
 
-def test_mvo_and_ecg_findings_come_back() -> None:
-    result = replace(make_result(), mvo=Burden(1.0, 1.05, 0.8), ecg_findings=findings())
-    stored = result.stack.storage.to_stored(result.stack.voxels)
-    again, conduction = fromDict(json.loads(json.dumps(toDict(result, "rbbb"))), stored)
-    assert conduction == "rbbb" and again.mvo == result.mvo
-    told, expected = again.ecg_findings, result.ecg_findings
-    assert told is not None and expected is not None
-    assert np.array_equal(told.features.q_ms, expected.features.q_ms, equal_nan=True)
-    assert told.features.from_device == ("qt",) and told.features.irregular
-    assert (told.q_waves, told.score_points, told.score_remark) == (("II", "aVF"), 3, "a remark")
+def stored(result: ScarResult) -> np.ndarray:
+    return result.stack.storage.to_stored(result.stack.voxels)
 
 
-def test_a_scene_of_an_earlier_version_opens_without_them() -> None:
-    result = make_result()
-    saved = toDict(result, "unknown")
-    del saved["mvo"], saved["ecg_findings"]
-    again, _ = fromDict(json.loads(json.dumps(saved)), result.stack.storage.to_stored(result.stack.voxels))
-    assert again.mvo is None and again.ecg_findings is None
+def there_and_back(result: ScarResult) -> ScarResult:
+    return fromDict(json.loads(json.dumps(toDict(result))), stored(result))
 
 
-def test_what_the_scar_is_made_of_is_there_again_in_old_scenes_too() -> None:
+def same(one: object, other: object) -> bool:
+    if isinstance(one, np.ndarray):
+        return isinstance(other, np.ndarray) and one.dtype == other.dtype and np.array_equal(one, other, equal_nan=True)
+    if hasattr(one, "__dataclass_fields__"):
+        return type(one) is type(other) and all(
+            same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one)
+        )
+    return one == other and type(one) is type(other)
+
+
+def test_every_field_comes_back() -> None:
+    made = measured()
+    result = replace(
+        made,
+        ecg=replace(made.ecg, subject=Subject(), device_ms={"qrs": 98.0}),
+        ecg_findings=findings(),
+        interval=Interval((1.0, 9.0), (1.0, 8.5), 0.9),
+        confidence=Confidence(Grade.CHECK, (Fact(ConfidenceReason.WIDE_INTERVAL, low=1.0, high=9.0),)),
+    )
+    again = there_and_back(result)
+    assert [
+        field.name for field in fields(result) if not same(getattr(result, field.name), getattr(again, field.name))
+    ] == []
+
+
+def test_what_the_scar_is_made_of_follows_from_the_images() -> None:
     result = make_result()
     stack, anatomy, scar = result.stack, result.anatomy, result.labels == SCAR
     parts = scar_parts(stack, anatomy.cavity, anatomy.myocardium, scar)
-    saved = toDict(replace(result, parts=parts), "unknown")
-    again, _ = fromDict(json.loads(json.dumps(saved)), stack.storage.to_stored(stack.voxels))
+    again = there_and_back(replace(result, parts=None, patterns=()))
     assert again.parts is not None and np.array_equal(again.parts.labels, parts.labels)
     assert (again.parts.core, again.parts.grey, again.parts.rule) == (parts.core, parts.grey, parts.rule)
     assert sum(island.ml for island in again.patterns) == pytest.approx(scar.sum() * stack.voxel_ml)
@@ -66,85 +82,79 @@ def test_what_the_scar_is_made_of_is_there_again_in_old_scenes_too() -> None:
 
 def measured(scar: np.ndarray | None = None) -> ScarResult:
     """A result whose every figure is counted from its masks."""
-    made = make_result(input_warnings=("Of the input.",))
+    made = make_result()
     alone = recompute.imageOnly(made)
     scar = made.labels == SCAR if scar is None else scar
-    return measured_again(made, made.anatomy, scar, alone, made.method, "rbbb")
+    return measured_again(made, made.anatomy, FoundScar(scar, made.method), alone, Conduction.RBBB)
 
 
-def test_the_table_of_an_older_scene_is_made_anew() -> None:
-    result = measured()
-    assert result.scar.ml > 0 and result.ecg_use.amplitude > 0
-    saved = toDict(result, "rbbb")
-    for row in saved["segments"]:
-        del row["mvo_ml"], row["core_ml"], row["grey_ml"], row["rest_ml"]
-        row["transmurality_max_percent"] = 1.0  # as an older rule had it
-    again, _ = fromDict(json.loads(json.dumps(saved)), result.stack.storage.to_stored(result.stack.voxels))
-    # The agreement is with what the images alone show, as at the segmentation.
-    alone = recompute.imageOnly(result)
-    seen = measured_again(result, result.anatomy, alone, alone, result.method, "rbbb").segments
-    expected = [
-        replace(row, agreement=of.agreement, agreement_reason=of.agreement_reason)
-        for row, of in zip(result.segments, seen, strict=True)
-    ]
-    assert list(again.segments) == expected
-    assert any(row.mvo_ml is not None for row in again.segments)
-    assert again.warnings == result.warnings and again.input_warnings == ("Of the input.",)
+@pytest.mark.parametrize("version", [0, 1, 2, None, "3"])
+def test_another_version_is_refused(version: object) -> None:
+    result = make_result()
+    with pytest.raises(ValueError, match="version"):
+        fromDict(toDict(result) | {"version": version}, stored(result))
 
 
-def test_the_table_of_a_present_scene_is_kept() -> None:
-    result = make_result()  # its table's figures are made up
-    again, _ = fromDict(toDict(result, "rbbb"), result.stack.storage.to_stored(result.stack.voxels))
-    assert again.segments == result.segments
+def test_other_images_are_refused() -> None:
+    result = make_result()
+    with pytest.raises(ValueError, match="not the ones"):
+        fromDict(toDict(result), stored(result) + 1)
 
 
-def epicardial() -> np.ndarray:
-    """Scar in the outer part of the wall alone."""
-    labels = make_result().labels
-    _, row, column = np.indices(labels.shape)
-    outer = np.hypot(row - 8, (column - 9) * 0.9) > 4.5
-    return (labels >= 2) & outer & (row < 8) & (column < 10)
+HOSTILE = {
+    "no result": lambda kept: kept.pop("result"),
+    "a field too many": lambda kept: kept["result"].update(more=1),
+    "a field too few": lambda kept: kept["result"].pop("scar"),
+    "another type": lambda kept: kept["result"].update(cavity_ml="much"),
+    "a list for a record": lambda kept: kept["result"].update(scar=[1, 2, 3]),
+    "an unknown word": lambda kept: kept["result"]["stack"].update(contrast={"word": "Contrast", "is": "negative"}),
+    "a word of another list": lambda kept: kept["result"]["stack"].update(contrast={"word": "Grade", "is": "good"}),
+    "an array that is not there": lambda kept: kept["result"].update(labels="array99"),
+    "an array of another shape": lambda kept: kept["result"].update(labels=kept["result"]["anatomy"]["centres_mm"]),
+    "waves of other leads": lambda kept: kept["result"]["ecg_findings"]["features"].update(
+        q_ms=kept["result"]["labels"]
+    ),
+    "segments that are none": lambda kept: kept["result"].update(segments=[None]),
+    "axes that are none": lambda kept: kept["result"]["stack"]["storage"].update(axes=[0, 0, 7]),
+    "text": lambda kept: kept.update(result="result"),
+}
 
 
-def test_an_older_scene_says_of_masks_only_what_holds() -> None:
-    result = measured(epicardial())
-    doubts = mask_doubts(result.anatomy, result.labels == SCAR, result.stack.spacing)
-    assert doubts and result.warnings == ("Of the input.", *doubts)
-    saved = toDict(result, "rbbb")
-    del saved["input_warnings"]
-    stored = result.stack.storage.to_stored(result.stack.voxels)
-    study = Study(*fromDict(json.loads(json.dumps(saved)), stored))
-    assert study.segmented.input_warnings == ("Of the input.",)
-    part = study.masks.scar & (np.indices(study.bits.shape)[0] != 1)
-    study.change("Less", withScar(study.bits, part), byHand=True)
-    assert [line for line in study.result.warnings if line in doubts] == []
-    study.undo()
-    assert study.result.warnings == result.warnings, "each line once"
-    study.change("Remove", withScar(study.bits, np.zeros_like(part)), byHand=True)
-    assert study.result.warnings == ("Of the input.",)
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_what_is_no_result_is_refused(kind: str) -> None:
+    result = replace(make_result(), ecg_findings=findings())
+    kept = json.loads(json.dumps(toDict(result)))
+    HOSTILE[kind](kept)
+    with pytest.raises((ValueError, KeyError)):
+        fromDict(kept, stored(result))
 
 
-def doubted() -> tuple[Study, str]:
+def test_whose_ecg_it_is_is_not_kept() -> None:
+    result = make_result()
+    known = replace(result, ecg=replace(result.ecg, subject=Subject("0123456789abcdef", True, 63.0)))
+    assert "0123456789abcdef" not in json.dumps(toDict(known))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_insertions_before_slices_were_joined_come_back(known: bool) -> None:
+    result = make_result()
+    raw = np.arange(10.0).reshape(5, 2) if known else None
+    again = there_and_back(replace(result, anatomy=replace(result.anatomy, insertions_raw_deg=raw)))
+    if raw is None:
+        assert again.anatomy.insertions_raw_deg is None
+    else:
+        np.testing.assert_array_equal(again.anatomy.insertions_raw_deg, raw)
+
+
+# A rule's doubt and the choice in the panel go with the scar
+
+
+def doubted() -> tuple[Study, tuple[Fact, ...]]:
     """A case with a rule's scar, of noise, and what is said against it."""
     study = Study(measured())
-    assert study.applyRule(ScarRule("Otsu"), "Scar: Otsu")
-    assert "within healthy myocardium" in study.doubt and study.doubt in study.result.warnings
+    assert study.applyRule(OTSU, "Scar: Otsu")
+    assert has(study.doubt, Doubt.THRESHOLD_LOW) and has(study.result.warnings, Doubt.THRESHOLD_LOW)
     return study, study.doubt
-
-
-def test_what_speaks_against_a_rule_goes_and_comes_with_its_scar() -> None:
-    study, doubt = doubted()
-    otsu = study.method
-    study.undo()
-    assert doubt not in study.result.warnings and study.doubt == ""
-    study.redo()
-    assert study.method == otsu and doubt in study.result.warnings
-    study.change("One voxel less", withScar(study.bits, study.masks.scar & ~first(study.masks.scar)), byHand=True)
-    assert otsu in study.method and doubt in study.result.warnings, "the rest is the rule's still"
-    assert study.applyRule(ScarRule(), "Scar: network")
-    assert doubt not in study.result.warnings
-    study.undo()
-    assert doubt in study.result.warnings
 
 
 def first(mask: np.ndarray) -> np.ndarray:
@@ -153,79 +163,95 @@ def first(mask: np.ndarray) -> np.ndarray:
     return only
 
 
+def test_what_speaks_against_a_rule_goes_and_comes_with_its_scar() -> None:
+    study, _doubt = doubted()
+    otsu = study.origin
+    study.undo()
+    assert not has(study.result.warnings, Doubt.THRESHOLD_LOW) and study.origin.rule == ScarRule()
+    study.redo()
+    assert study.origin == otsu and has(study.result.warnings, Doubt.THRESHOLD_LOW)
+    study.change("One voxel less", withScar(study.bits, study.masks.scar & ~first(study.masks.scar)))
+    assert study.method == replace(otsu.method, corrected=True), "the rest is the rule's still"
+    assert study.origin.rule == OTSU and has(study.result.warnings, Doubt.THRESHOLD_LOW)
+    assert study.applyRule(ScarRule(), "Scar: network")
+    assert not has(study.result.warnings, Doubt.THRESHOLD_LOW)
+    study.undo()
+    assert has(study.result.warnings, Doubt.THRESHOLD_LOW)
+
+
+def test_the_proposal_is_that_of_the_method_at_hand() -> None:
+    study = Study(measured())
+    network = study.proposal
+    study.applyRule(OTSU, "Scar: Otsu")
+    otsu = study.proposal
+    assert not np.array_equal(network, otsu)
+    study.undo()
+    assert np.array_equal(study.proposal, network)
+    study.redo()
+    assert np.array_equal(study.proposal, otsu)
+
+
 @pytest.mark.parametrize("begun", ["before the rule", "with the rule", "after an undo"])
 def test_what_speaks_against_a_rule_is_in_the_journal(tmp_path: Path, begun: str) -> None:
-    study, doubt = doubted()
-    stack = study.segmented.stack
+    study, _doubt = doubted()
     if begun != "with the rule":
         study.undo()
     study.begin(tmp_path)
     if begun == "before the rule":
-        study.applyRule(ScarRule("Otsu"), "Scar: Otsu")
+        study.applyRule(OTSU, "Scar: Otsu")
     if begun == "after an undo":
         study.redo()
+    again = restored(study, tmp_path)
+    assert again.origin == study.origin and again.result.warnings == study.result.warnings
+    again.undo()
+    assert again.origin == Origin(again.segmented.method)
+    again.redo()
+    assert has(again.result.warnings, Doubt.THRESHOLD_LOW)
+
+
+def restored(study: Study, folder: Path) -> Study:
     study.end(remove=False)
-    (path,) = tmp_path.iterdir()
+    (path,) = folder.iterdir()
     recovered = journal.read(path)
     assert recovered is not None
-    again = Study.fromJournal(recovered, stack.storage.to_stored(stack.voxels))
-    assert again.result.warnings == study.result.warnings and doubt in again.result.warnings
-    if recovered.steps:
-        again.undo()
-        assert doubt not in again.result.warnings
-        again.redo()
-        assert doubt in again.result.warnings
+    return Study.fromJournal(recovered, stored(study.segmented))
 
 
-def test_a_journal_of_an_earlier_version_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = journal.Journal._write
-
-    def asBefore(self, record) -> None:
-        record = {key: value for key, value in record.items() if not key.startswith("doubt")}
-        if "now" in record:
-            record["now"] = {key: value for key, value in record["now"].items() if key != "doubt"}
-        write(self, record)
-
-    monkeypatch.setattr(journal.Journal, "_write", asBefore)
+def test_undo_and_redo_are_restored_under_their_own_names(tmp_path: Path) -> None:
+    """Not as "Undo: Redo: Clear segment 7"."""
     study = Study(measured())
-    stack = study.segmented.stack
     study.begin(tmp_path)
-    study.applyRule(ScarRule("Otsu"), "Scar: Otsu")
-    study.end(remove=False)
-    (path,) = tmp_path.iterdir()
-    recovered = journal.read(path)
-    assert recovered is not None
-    again = Study.fromJournal(recovered, stack.storage.to_stored(stack.voxels))
-    assert again.method == study.method and np.array_equal(again.bits, study.bits)
+    study.change("Clear segment 7", withScar(study.bits, study.masks.scar & ~first(study.masks.scar)))
+    for move in (study.undo, study.redo, study.undo):
+        assert move()
+    again = restored(study, tmp_path)
+    assert (again.history.undoName, again.history.redoName) == ("", "Clear segment 7")
+    assert np.array_equal(again.bits, study.bits)
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_insertions_before_slices_were_joined_come_back(known: bool) -> None:
-    result = make_result()
-    raw = np.arange(10.0).reshape(5, 2) if known else None
-    result = replace(result, anatomy=replace(result.anatomy, insertions_raw_deg=raw))
-    again, _ = fromDict(toDict(result, "rbbb"), result.stack.storage.to_stored(result.stack.voxels))
-    if raw is None:
-        assert again.anatomy.insertions_raw_deg is None
-    else:
-        np.testing.assert_array_equal(again.anatomy.insertions_raw_deg, raw)
+def test_a_correction_that_changes_nothing_is_no_step() -> None:
+    study = Study(measured())
+    assert not study.change("Nothing", study.bits)
+    assert study.history.undoName == "" and study.method == study.segmented.method
 
 
-def test_whose_ecg_it_is_is_not_kept() -> None:
-    result = make_result()
-    known = replace(result, ecg=replace(result.ecg, subject=Subject("0123456789abcdef", True, 63.0)))
-    assert "0123456789abcdef" not in json.dumps(toDict(known, "normal"))
+def test_a_step_unpacks_no_more_than_its_image() -> None:
+    import zlib
+
+    bomb = Step("bomb", zlib.compress(bytes(2**27)))
+    with pytest.raises(ValueError, match="another image"):
+        bomb.applied(np.zeros((4, 5, 6), np.uint8))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"features": {"q_ms": [1.0]}}, {"more": 1}, {"features": {"more": 1}}],
-    ids=["11 leads too few", "a field too many", "a measurement too many"],
-)
-def test_findings_that_were_not_written_so_are_refused(change) -> None:
-    result = replace(make_result(), ecg_findings=findings())
-    saved = toDict(result, "rbbb")
-    kept = saved["ecg_findings"]
-    saved["ecg_findings"] = kept | change | {"features": kept["features"] | change.get("features", {})}
-    with pytest.raises(ValueError):
-        fromDict(saved, result.stack.storage.to_stored(result.stack.voxels))
+def test_an_origin_that_is_none_is_refused() -> None:
+    kept = Origin(Method(), (Fact(Doubt.NO_ORIENTATION),), OTSU).toPlain()
+    assert Origin.fromPlain(json.loads(json.dumps(kept))) == Origin(Method(), (Fact(Doubt.NO_ORIENTATION),), OTSU)
+    for wrong in (None, [], [1, [], []], [kept[0], ["text"], kept[2]], kept + [1]):
+        with pytest.raises((ValueError, TypeError)):
+            Origin.fromPlain(wrong)
+
+
+def test_a_shown_burden_is_not_the_files_own() -> None:
+    """Figures are read as they were written, not counted anew; only what follows from the images is."""
+    result = replace(make_result(), mvo=Burden(1.0, 1.05, 0.8))
+    assert there_and_back(result).mvo == result.mvo

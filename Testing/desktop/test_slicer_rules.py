@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from test_panel import settle
+from panel_tools import blank_volume, settle, shown, wait_until
 
 
 def test_a_layout_change_without_a_case(desk) -> None:
@@ -66,23 +65,11 @@ def test_dates_survive_the_opening_of_a_scene(desk, tmp_path, segmented_once) ->
     slicer.mrmlScene.Clear()
     settle()
     slicer.mrmlScene.ReadFromMRB(path)
-    settle(0.5)
+    wait_until(lambda: panel.logic.study)
     p = panel.parameterNode
     assert (p.mriDate, p.ecgDate, p.eventBetween) == (kept, "2024-03-20", True)
     assert panel.ui.mriDateEdit.text == kept
     assert panel.ui.eventBetweenCheckBox.checked
-
-
-def shown(desk) -> list[int]:
-    """How many shapes each of the layout's own views shows."""
-    return [len(view.drawing.shapes) if view.drawing else 0 for view in desk.panel.views._views.values()]
-
-
-def blank_volume(name: str = "other"):
-    import slicer
-
-    voxels = np.random.default_rng(0).normal(100, 10, (9, 64, 64)).astype(np.float32)
-    return slicer.util.addVolumeFromArray(voxels, np.diag([1.4, 1.4, 8, 1]), name)
 
 
 @pytest.mark.parametrize("how", ["scene closed", "another volume", "segmentation removed", "no volume"])
@@ -187,5 +174,4 @@ def test_reload_keeps_the_layouts_pictures_alive(desk, segmented_once) -> None:
     _case, panel = segmented_once(desk)
     panel.views.show()
     desk.reload()
-    settle(0.5)
-    assert min(shown(desk)) > 10
+    wait_until(lambda: min(shown(desk)) > 10)

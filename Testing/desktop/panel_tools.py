@@ -1,0 +1,61 @@
+"""What tests of the panel have in common."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+
+def settle(seconds: float = 0.2) -> None:
+    """Let Qt work for so long."""
+    import slicer
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        slicer.app.processEvents()
+        time.sleep(0.002)
+
+
+def wait_until(condition: Any, seconds: float = 120.0) -> None:
+    """Let Qt work until something has happened."""
+    import slicer
+
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it has not happened"
+        slicer.app.processEvents()
+        time.sleep(0.002)
+
+
+def case_of(desk: Any) -> Any:
+    """The self-test's tools on an empty scene."""
+    case = desk.module.ScarSegECGTest()
+    case.setUp()
+    return case
+
+
+def hand_over(panel: Any, study: Any) -> None:
+    """A case onto the chosen images, as a restored one comes in."""
+    logic, parameters = panel.logic, panel.parameterNode
+    logic.takeStudy(study, parameters)
+    logic.written = study.masks
+    pieces = [*panel.apply.segmentPieces(), lambda: logic.saveResult(parameters), *panel.apply.showPieces()]
+    for piece in pieces:
+        with panel.writing():
+            piece()
+    panel.updatePanel()
+
+
+def blank_volume(name: str = "other") -> Any:
+    """A stack of noise."""
+    import slicer
+
+    voxels = np.random.default_rng(0).normal(100, 10, (9, 64, 64)).astype(np.float32)
+    return slicer.util.addVolumeFromArray(voxels, np.diag([1.4, 1.4, 8, 1]), name)
+
+
+def shown(desk: Any) -> list[int]:
+    """How many shapes each of the layout's own views shows."""
+    return [len(view.drawing.shapes) if view.drawing else 0 for view in desk.panel.views.drawn.values()]
