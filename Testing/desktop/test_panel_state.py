@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.case import SCAR, Burden, EcgFeatures, EcgFindings, Interval, ScarResult, Subject
-from ScarSegECGLib.facts import Conduction, Confidence, ConfidenceReason, Doubt, Fact, Grade, Method, has
+from ScarSegECGLib.facts import Conduction, Confidence, ConfidenceReason, Doubt, EcgNote, Fact, Grade, Method, has
 from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.result import measured_again
 from ScarSegECGLib.measure.rules import FoundScar
@@ -34,7 +34,7 @@ def findings() -> EcgFindings:
     features = EcgFeatures(
         70.0, 150.0, None, 400.0, 432.0, 40.0, Conduction.RBBB, *per_lead, from_device=("qt",), irregular=True
     )
-    return EcgFindings(features, ("II", "aVF"), "", 3, 9.0, "a remark")
+    return EcgFindings(features, ("II", "aVF"), None, 3, 9.0, Fact(EcgNote.SKEW, ms=3.0))
 
 
 def stored(result: ScarResult) -> np.ndarray:
