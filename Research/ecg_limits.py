@@ -56,13 +56,11 @@ def encoder_digest(weights: Path | None) -> str:
 
 def limits(normals: NDArray) -> NDArray[np.float64]:
     """Upper limit of a further normal in each segment, %; ``normals`` is (records, 17)."""
-    n = len(normals)
-    reach = student.ppf(LEVEL, n - 1) * np.sqrt(1 + 1 / n) * normals.std(axis=0, ddof=1)
-    found = np.maximum(LEAST_PERCENT, normals.mean(axis=0) + reach)
+    n, spread = len(normals), normals.std(axis=0, ddof=1)
     for ring in RING_SEGMENTS:
         rows = np.array(ring) - 1
-        found[rows] = np.maximum(found[rows], np.median(found[rows]))
-    return found
+        spread[rows] = np.maximum(spread[rows], np.median(spread[rows]))
+    return np.maximum(LEAST_PERCENT, normals.mean(axis=0) + student.ppf(LEVEL, n - 1) * np.sqrt(1 + 1 / n) * spread)
 
 
 def share_positive(estimates: NDArray, limit: NDArray) -> str:
@@ -114,8 +112,8 @@ def table(ecgs: Path, session: Session, weights: Path | None) -> dict:
         "about": "Upper normal limit of the ECG's scar estimate per AHA segment, % of the segment; made by "
         "Research/ecg_limits.py from real ECGs of sinus rhythm without any other diagnosis (CinC Challenge 2021, "
         "CC BY 4.0), none of which the encoder had learned from. One-sided prediction limit of a further normal at "
-        f"{100 * LEVEL:g} %, at least {LEAST_PERCENT:g} % and at least the median of its ring. Level and rule were "
-        "chosen with all records in view.",
+        f"{100 * LEVEL:g} %, at least {LEAST_PERCENT:g} %; a segment's spread is at least the median of its "
+        "ring's. Level and rule were chosen with all records in view.",
         "encoder_sha256": encoder_digest(weights),
         "limit_percent": limit.tolist(),
         "calibrated_on": calibrate,

@@ -75,6 +75,12 @@ def test_q_waves_are_not_judged_where_they_mean_nothing(conduction) -> None:
     assert words(why) in lines(features(conduction, V2=QS))
 
 
+def test_pre_excitation_imitates_q_waves() -> None:
+    short = replace(features(II=Q, aVF=Q), pr_ms=100.0, qrs_ms=115.0)
+    assert pathological_q_waves(short)[0] is None
+    assert pathological_q_waves(replace(short, qrs_ms=90.0))[0] == ("II", "aVF")
+
+
 def test_right_bundle_branch_block_makes_no_posterior_infarct() -> None:
     tall = {"V1": (0, 0, 60, 1.1, 0, 0), "V2": (0, 0, 60, 1.6, 20, 0.5)}
     assert pathological_q_waves(features("rbbb", **tall))[0] == ()

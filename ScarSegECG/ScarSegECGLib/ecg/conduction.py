@@ -133,10 +133,17 @@ def is_preexcited(millivolts: NDArray, lead_mask: NDArray[np.bool_], qrs_ms: flo
     """
     if pr_ms is None or pr_ms > LONGEST_DELTA_PR_MS:
         return False
+    if short_and_wide(pr_ms, qrs_ms):
+        return True
     slow = slow_onset_ms(millivolts, lead_mask, qrs_ms)
     if pr_ms < PREEXCITED_PR_MS:
-        return qrs_ms >= PREEXCITED_QRS_MS or slow >= DELTA_MS
+        return slow >= DELTA_MS
     return qrs_ms >= PREEXCITED_QRS_MS and slow >= SURE_DELTA_MS
+
+
+def short_and_wide(pr_ms: float | None, qrs_ms: float | None) -> bool:
+    """Whether a wide QRS follows a short PR: the figures alone, of a device's measurements too."""
+    return pr_ms is not None and qrs_ms is not None and pr_ms < PREEXCITED_PR_MS and qrs_ms >= PREEXCITED_QRS_MS
 
 
 def slow_onset_ms(millivolts: NDArray, lead_mask: NDArray[np.bool_], qrs_ms: float) -> float:

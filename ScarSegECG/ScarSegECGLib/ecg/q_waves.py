@@ -7,7 +7,7 @@ also asks for a concordant T wave, which is not measured here.
 from __future__ import annotations
 
 from ScarSegECGLib.case import LEADS, EcgFeatures
-from ScarSegECGLib.ecg.conduction import SEEN_MV, SILENT
+from ScarSegECGLib.ecg.conduction import SEEN_MV, SILENT, short_and_wide
 from ScarSegECGLib.facts import Conduction, Fact, QWaveRemark
 
 SEPTAL_Q_MS = 20.0
@@ -32,6 +32,8 @@ def pathological_q_waves(features: EcgFeatures) -> tuple[tuple[str, ...] | None,
         In the order of :data:`ScarSegECGLib.case.LEADS`.
     """
     conduction = Conduction(features.conduction)
+    if short_and_wide(features.pr_ms, features.qrs_ms):
+        conduction = Conduction.PREEXCITED_SUSPECTED
     if conduction in SILENT:
         return None, Fact(QWaveRemark.SILENT, conduction=conduction)
     deep = {name for name in ("I", "II", "aVL", "aVF", "V4", "V5", "V6") if _deep(features, name)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ScarSegECGLib.case import Ecg, EcgFeatures, EcgUse, TimeGap
+from ScarSegECGLib.ecg.conduction import short_and_wide
 from ScarSegECGLib.facts import Conduction, EcgReason, Fact, Hindrance
 
 FEWEST_LEADS = 8
@@ -29,7 +30,7 @@ def conduction_quality(features: EcgFeatures) -> tuple[float, Fact | None]:
         return 0.0, Fact(Hindrance.FAST, rate=rate)
     if conduction == Conduction.TACHYCARDIA:
         return 0.0, Fact(Hindrance.TACHYCARDIA, rate=rate)
-    if conduction == Conduction.PREEXCITED_SUSPECTED:
+    if conduction == Conduction.PREEXCITED_SUSPECTED or short_and_wide(features.pr_ms, qrs):
         return 0.0, Fact(Hindrance.PREEXCITED, pr=features.pr_ms, qrs=qrs)
     if conduction == Conduction.PACED_SUSPECTED:
         return 0.0, Fact(Hindrance.PACED_SUSPECTED)
