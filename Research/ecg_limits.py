@@ -4,10 +4,10 @@
 
 From real ECGs (CinC Challenge 2021) of sinus rhythm and nothing else, which the encoder has not learned from. Records
 of an even number calibrate, those of an odd number are only reported on. A segment's limit is the one-sided 97.5 %
-prediction limit of a further normal (Student's t, as for a reference interval); at least 25 %, because Q waves need
-about one whole segment of scar and smaller estimates were taken for none from the beginning; and at least the median of
-its ring, because few people show few positions of the heart. Level and ring rule were chosen with all records in view:
-what "each_by_the_limits_of_all_others" says is the fairer figure.
+prediction limit of a further normal (Student's t, as for a reference interval), and at least 25 %, because Q waves need
+about one whole segment of scar and smaller estimates were taken for none from the beginning. A segment's spread counts
+as at least the median spread of its ring, because few people show few positions of the heart. Level and ring rule were
+chosen with all records in view: what "each_by_the_limits_of_all_others" says is the fairer figure.
 """
 
 from __future__ import annotations
