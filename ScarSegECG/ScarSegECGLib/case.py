@@ -44,6 +44,8 @@ MVO = 4
 STRUCTURE_COLOURS = {CAVITY: (0.847, 0.416, 0.357), MYOCARDIUM: (0.247, 0.612, 0.612), SCAR: (0.949, 0.690, 0.180)}
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 MYOCARDIAL_DENSITY_G_PER_ML = 1.05
+# Between patient space as Slicer (RAS) and as DICOM and ITK (LPS) have it; its own inverse.
+RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 # What a scar is made of, in :attr:`ScarParts.labels`.
 PART_CORE, PART_GREY, PART_REST, PART_MVO = 1, 2, 3, MVO

@@ -12,7 +12,7 @@ from functools import cache
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import divide
-from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
+from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
 from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.case import (
     SCAR,
@@ -268,8 +268,8 @@ def _conduction(beat: MedianBeat | None) -> Conduction:
 
 def _anatomy(stack: LgeStack, evidence: ImageEvidence, insertions_deg: NDArray | None) -> Anatomy:
     cavity, wall = clean(evidence.classes == 1, evidence.classes == 2)
-    if not is_left_ventricle(cavity, wall, stack.spacing):
-        raise NoLeftVentricle(NOT_FOUND)
+    if why := why_no_left_ventricle(cavity, wall, stack.spacing):
+        raise NoLeftVentricle(f"{NOT_FOUND} ({why})")
     return divide(stack, cavity, wall, insertions_deg)
 
 

@@ -233,10 +233,10 @@ class AnatomySection(Section):
             return
         from scipy.ndimage import shift
 
-        from ScarSegECGLib.anatomy.axis import fit_long_axis, slice_shifts
+        from ScarSegECGLib.anatomy.axis import off_long_axis
 
         stack, centres = self.study.segmented.stack, self.study.anatomy.centres_mm
-        off = np.nan_to_num(slice_shifts(centres, fit_long_axis(centres, stack.spacing), stack.spacing))
+        off = np.nan_to_num(off_long_axis(centres, stack.spacing))
         voxels = [
             shift(plane, -by / stack.spacing[1:], order=1, mode="nearest")
             for plane, by in zip(stack.voxels, off, strict=True)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lv_phantom import CENTRE_MM, lv_phantom
+from rv_label import insertions_from_rv
 
 from ScarSegECGLib.anatomy.aha import partition, slice_rings
 from ScarSegECGLib.anatomy.axis import full_circle, lv_centres
-from ScarSegECGLib.anatomy.insertion import insertions_from_rv
 from ScarSegECGLib.anatomy.polar import direction_deg, trace_border, wrap
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
 from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg

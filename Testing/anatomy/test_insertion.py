@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lv_phantom import lv_phantom
+from rv_label import insertions_from_rv
 
 from ScarSegECGLib.anatomy.aha import UNSURE
 from ScarSegECGLib.anatomy.along_axis import join_slices
 from ScarSegECGLib.anatomy.axis import lv_centres
-from ScarSegECGLib.anatomy.insertion import insertion_points, insertions_from_rv, neighbour_spread_deg
+from ScarSegECGLib.anatomy.insertion import insertion_points, neighbour_spread_deg
 from ScarSegECGLib.anatomy.polar import trace_border, wrap
 
 

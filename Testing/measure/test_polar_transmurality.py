@@ -11,7 +11,8 @@ from measure_phantoms import annulus
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.polar import wrap
 from ScarSegECGLib.facts import AhaMode, Division
-from ScarSegECGLib.measure.polar_transmurality import BINS, transmurality_map
+from ScarSegECGLib.measure.transmurality import MAP_BINS as BINS
+from ScarSegECGLib.measure.transmurality import transmurality_map
 
 MIDDLE = (np.arange(BINS) + 0.5) * 360 / BINS
 LANDMARK = Division(AhaMode.LANDMARK)

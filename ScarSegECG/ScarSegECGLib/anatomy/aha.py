@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.axis import fit_long_axis, full_circle, lv_centres, slice_shifts
+from ScarSegECGLib.anatomy.axis import full_circle, lv_centres, off_long_axis
 from ScarSegECGLib.anatomy.insertion import ARC_LIMITS_DEG, DISPUTED_DEG, STANDARD_DEG, UNSURE, insertion_points
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, bounding_box, direction_deg, trace_border
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg, heart_box, trace_border
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
 from ScarSegECGLib.case import Anatomy, LgeStack
@@ -17,6 +17,7 @@ from ScarSegECGLib.facts import AhaMode, AnatomyNote, Division, Fact
 NO_RING = -1
 MOST_TURNED_DEG = 360.0  # a given angle beyond one turn either way is a typing error
 SHIFTED_MM = 8.0
+MARGIN_MM = 16.0  # round the LV, enough to hold the RV's part that is looked at
 
 
 def partition(
@@ -80,7 +81,8 @@ def partition(
         return _no_anatomy(cavity, myocardium, division)
 
     # everything below sees only the LV's own part of the image, and enough around it to hold the RV
-    inside = _crop(cavity | myocardium, spacing)
+    box = heart_box(cavity | myocardium, tuple(int(np.ceil(MARGIN_MM / pixel)) for pixel in spacing[1:]))
+    inside = (slice(None), *box[1:])
     origin_mm = np.array([inside[1].start, inside[2].start]) * np.array(spacing[1:])
     blood, muscle = cavity[inside], myocardium[inside]
     centres = lv_centres(blood, muscle, spacing)
@@ -221,15 +223,6 @@ def _label(
     return labels
 
 
-def _crop(lv: Mask, spacing: Spacing, margin_mm: float = 16.0) -> tuple[slice, slice, slice]:
-    _, rows, columns = bounding_box(lv)
-    grown = []
-    for part, pixel, size in zip((rows, columns), spacing[1:], lv.shape[1:], strict=True):
-        margin = int(np.ceil(margin_mm / pixel))
-        grown.append(slice(max(part.start - margin, 0), min(part.stop + margin, size)))
-    return slice(None), grown[0], grown[1]
-
-
 def insertion_remarks(
     confidence: Floats, given: NDArray | None, lv: Mask, mode: AhaMode, assumed_deg: tuple[float, float] | None
 ) -> tuple[Fact, ...]:
@@ -296,7 +289,7 @@ def _numbers(slices: Mask) -> tuple[int, ...]:
 def _shift_remarks(centres_mm: Floats, spacing: Spacing) -> tuple[Fact, ...]:
     if np.isfinite(centres_mm).all(axis=1).sum() < 4:
         return ()
-    shift = np.linalg.norm(slice_shifts(centres_mm, fit_long_axis(centres_mm, spacing), spacing), axis=1)
+    shift = np.linalg.norm(off_long_axis(centres_mm, spacing), axis=1)
     far = np.nan_to_num(shift) > SHIFTED_MM
     if not far.any():
         return ()

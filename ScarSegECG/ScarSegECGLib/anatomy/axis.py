@@ -1,36 +1,14 @@
-"""LV centre per slice, the straight long axis through the centres, and which slices the myocardium closes."""
+"""LV centre per slice, how far it lies off the straight long axis, and which slices the myocardium closes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
-from ScarSegECGLib.anatomy.polar import Border, Floats, Mask, Spacing, bounding_box, trace_border
+from ScarSegECGLib.anatomy.polar import Border, Floats, Mask, Spacing, heart_box, trace_border
 
 COVERAGE_BINS = 72
 FULL_CIRCLE = 0.95
-
-
-@dataclass(frozen=True)
-class LongAxis:
-    """A straight line through the LV: ``origin_mm`` (row, column) at slice 0, ``slope`` in mm per mm towards the base.
-
-    ``tilt_deg`` is its angle to the slices' normal.
-    """
-
-    origin_mm: Floats
-    slope: Floats
-
-    @property
-    def tilt_deg(self) -> float:
-        return float(np.degrees(np.arctan(np.linalg.norm(self.slope))))
-
-    def at(self, slice_mm: NDArray | float) -> Floats:
-        """(row mm, column mm) where the axis passes the plane(s) ``slice_mm`` = index * slice spacing."""
-        return self.origin_mm + np.asarray(slice_mm, float)[..., None] * self.slope
 
 
 def lv_centres(cavity: Mask, myocardium: Mask, spacing: Spacing) -> Floats:
@@ -50,7 +28,7 @@ def lv_centres(cavity: Mask, myocardium: Mask, spacing: Spacing) -> Floats:
     centres = np.full((n, 2), np.nan)
     in_plane = np.array(spacing[1:])
     if cavity.any():
-        box = bounding_box(cavity)
+        box = heart_box(cavity, 0)
         k, i, j = np.nonzero(cavity[box])
         k = k + box[0].start
         count = np.bincount(k, minlength=n)
@@ -73,42 +51,25 @@ def _hull_centroid(points: Floats) -> Floats:
     return np.asarray(((first + second) * cross[:, None]).sum(axis=0) / (3.0 * cross.sum()))
 
 
-def fit_long_axis(centres_mm: Floats, spacing: Spacing) -> LongAxis:
-    """Straight long axis by the Theil-Sen estimator: up to 29 % of the slices may be displaced without moving it.
+def off_long_axis(centres_mm: Floats, spacing: Spacing) -> Floats:
+    """How far each slice's LV centre lies from the straight long axis, (row mm, column mm), shape (slice, 2).
 
-    Parameters
-    ----------
-    centres_mm : float64 array, shape (slice, 2)
-        From :func:`lv_centres`; NaN rows are left out.
-    spacing : (slice, row, column) mm
-
-    Raises
-    ------
-    ValueError
-        No slice has a centre. One slice alone gives an upright axis through it.
+    The axis is the Theil-Sen estimator's: up to 29 % of the slices may be displaced without moving it. An estimate of
+    displacement between breath-holds; a curved ventricle shows up in it too, so a shift of a few mm is no proof. NaN
+    where ``centres_mm``, from :func:`lv_centres`, has it.
 
     References
     ----------
     Sen PK. J Am Stat Assoc 1968;63:1379-89.
     """
     known = np.flatnonzero(np.isfinite(centres_mm).all(axis=1))
-    if not known.size:
-        raise ValueError("no slice has an LV centre")
-    height, points = known * spacing[0], centres_mm[known]
+    height, points = np.arange(len(centres_mm))[:, None] * spacing[0], centres_mm[known]
     a, b = np.triu_indices(len(known), 1)
     slope = np.zeros(2)
     if a.size:
-        slope = np.median((points[b] - points[a]) / (height[b] - height[a])[:, None], axis=0)
-    return LongAxis(np.median(points - height[:, None] * slope, axis=0), slope)
-
-
-def slice_shifts(centres_mm: Floats, axis: LongAxis, spacing: Spacing) -> Floats:
-    """How far each slice's LV centre lies from the long axis, (row mm, column mm), shape (slice, 2), NaN as given.
-
-    An estimate of displacement between breath-holds; a curved ventricle shows up in it too, so a shift of a few mm is
-    no proof.
-    """
-    return np.asarray(centres_mm - axis.at(np.arange(len(centres_mm)) * spacing[0]))
+        slope = np.median((points[b] - points[a]) / (height[known[b]] - height[known[a]]), axis=0)
+    origin = np.median(points - height[known] * slope, axis=0) if known.size else slope
+    return np.asarray(centres_mm - origin - height * slope)
 
 
 def circle_coverage(myocardium: Mask, centres_mm: Floats, spacing: Spacing) -> Floats:

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import ndimage
 
 from ScarSegECGLib.anatomy.axis import circle_coverage, lv_centres
-from ScarSegECGLib.anatomy.polar import Mask, Spacing, bounding_box
+from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box
 
 VOLUME_ML = (20.0, 600.0)  # cavity and myocardium together
 LEAST_ENCLOSED = 0.6
 LEAST_SLICES = 3
-
-
-@dataclass(frozen=True)
-class LvCheck:
-    """What the sanity check measured; ``reason`` is empty where the masks pass.
-
-    ``volume_ml`` is cavity and myocardium together, ``enclosed`` the mean part (0..1) of directions in which the
-    cavity's slices see myocardium, ``slices`` how many slices show both.
-    """
-
-    volume_ml: float
-    enclosed: float
-    slices: int
-    reason: str
 
 
 def clean(cavity: Mask, myocardium: Mask) -> tuple[Mask, Mask]:
@@ -51,7 +35,7 @@ def clean(cavity: Mask, myocardium: Mask) -> tuple[Mask, Mask]:
     both = cavity | myocardium
     if not both.any():
         return cavity, myocardium.copy()
-    box = bounding_box(both)
+    box = heart_box(both, 0)
     lv = np.stack([_largest(plane) for plane in _largest(both[box])])
     blood = cavity[box] & lv
     filled_blood = np.stack([ndimage.binary_fill_holes(plane) for plane in blood])
@@ -71,34 +55,26 @@ def _largest(mask: Mask) -> Mask:
     return np.asarray(labels == sizes.argmax())
 
 
-def check_left_ventricle(cavity: Mask, myocardium: Mask, spacing: Spacing) -> LvCheck:
-    """Measure whether masks can be a left ventricle: size, cavity surrounded by myocardium, number of slices.
+def why_no_left_ventricle(cavity: Mask, myocardium: Mask, spacing: Spacing) -> str:
+    """Why masks, shape (slice, row, column), cannot be a left ventricle; "" where they can.
 
-    Parameters
-    ----------
-    cavity, myocardium : bool arrays, shape (slice, row, column)
-    spacing : (slice, row, column) mm
+    Looked at are size, cavity surrounded by myocardium, and number of slices.
     """
     volume = float(np.count_nonzero(cavity | myocardium) * np.prod(spacing) / 1000.0)
-    with_both = cavity.any(axis=(1, 2)) & myocardium.any(axis=(1, 2))
-    slices = int(with_both.sum())
-    enclosed = 0.0
-    if cavity.any():
-        coverage = circle_coverage(myocardium, lv_centres(cavity, myocardium, spacing), spacing)
-        enclosed = float(coverage[cavity.any(axis=(1, 2))].mean())
+    seen = cavity.any(axis=(1, 2))
+    slices = int((seen & myocardium.any(axis=(1, 2))).sum())
     if volume < VOLUME_ML[0]:
-        reason = f"only {volume:.0f} ml were found; a left ventricle has at least {VOLUME_ML[0]:.0f} ml"
-    elif volume > VOLUME_ML[1]:
-        reason = f"{volume:.0f} ml were found; a left ventricle has at most {VOLUME_ML[1]:.0f} ml"
-    elif slices < LEAST_SLICES:
-        reason = f"cavity and myocardium lie together on {slices} slice(s); {LEAST_SLICES} are needed"
-    elif enclosed < LEAST_ENCLOSED:
-        reason = f"myocardium surrounds only {100 * enclosed:.0f} % of the cavity"
-    else:
-        reason = ""
-    return LvCheck(volume, enclosed, slices, reason)
+        return f"only {volume:.0f} ml were found; a left ventricle has at least {VOLUME_ML[0]:.0f} ml"
+    if volume > VOLUME_ML[1]:
+        return f"{volume:.0f} ml were found; a left ventricle has at most {VOLUME_ML[1]:.0f} ml"
+    if slices < LEAST_SLICES:
+        return f"cavity and myocardium lie together on {slices} slice(s); {LEAST_SLICES} are needed"
+    enclosed = float(circle_coverage(myocardium, lv_centres(cavity, myocardium, spacing), spacing)[seen].mean())
+    if enclosed < LEAST_ENCLOSED:
+        return f"myocardium surrounds only {100 * enclosed:.0f} % of the cavity"
+    return ""
 
 
 def is_left_ventricle(cavity: Mask, myocardium: Mask, spacing: Spacing) -> bool:
-    """Whether :func:`check_left_ventricle` finds nothing wrong."""
-    return not check_left_ventricle(cavity, myocardium, spacing).reason
+    """Whether :func:`why_no_left_ventricle` finds nothing wrong."""
+    return not why_no_left_ventricle(cavity, myocardium, spacing)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Spacing = tuple[float, float, float]
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Box = tuple[slice, slice, slice]
 
 N_RAYS = 120
 RAY_STEP_MM = 0.5
@@ -38,14 +39,20 @@ def wrap(degrees: NDArray | float) -> Floats:
     return np.asarray((np.asarray(degrees, float) + 180.0) % 360.0 - 180.0)
 
 
-def bounding_box(mask: Mask) -> tuple[slice, slice, slice]:
-    """Smallest box that holds the mask; raises ValueError for an empty one."""
-    across = ((1, 2), (0, 2), (0, 1))
-    found = [np.flatnonzero(mask.any(axis=axes)) for axes in across]
-    if not found[0].size:
-        raise ValueError("the mask is empty")
-    k, i, j = (slice(int(line[0]), int(line[-1]) + 1) for line in found)
-    return k, i, j
+def heart_box(mask: Mask, margin: int | tuple[int, int] = 3) -> Box:
+    """Smallest box that holds ``mask``, widened in-plane by ``margin`` pixels (rows, columns); empty for an empty mask.
+
+    Every measure works inside it, because most of a slice is not heart.
+    """
+    rows, columns = (margin, margin) if isinstance(margin, int) else margin
+    box = []
+    for axes, widen in (((1, 2), 0), ((0, 2), rows), ((0, 1), columns)):
+        hit = np.flatnonzero(mask.any(axis=axes))
+        if hit.size == 0:
+            return slice(0, 0), slice(0, 0), slice(0, 0)
+        size = mask.shape[len(box)]
+        box.append(slice(max(int(hit[0]) - widen, 0), min(int(hit[-1]) + 1 + widen, size)))
+    return box[0], box[1], box[2]
 
 
 def direction_deg(offset_mm: NDArray) -> Floats:
@@ -87,7 +94,7 @@ def trace_border(myocardium: Mask, centres_mm: Floats, spacing: Spacing, n_rays:
     use = np.flatnonzero(np.isfinite(centres_mm).all(axis=1) & myocardium.any(axis=(1, 2)))
     if not use.size:
         return Border(angles, inner, outer, hit)
-    _, rows, columns = bounding_box(myocardium)
+    _, rows, columns = heart_box(myocardium, 0)
     corners = np.array([(r, c) for r in (rows.start, rows.stop) for c in (columns.start, columns.stop)])
     reach = np.linalg.norm(corners * np.array(spacing[1:]) - centres_mm[use, None], axis=2).max()
     radii = np.arange(0.0, reach + RAY_STEP_MM, RAY_STEP_MM)

@@ -8,10 +8,9 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.case import RAS_LPS, LgeStack
 from ScarSegECGLib.errors import InputError
 
-_RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # Single-precision file headers leave errors near 1e-7 in the cosines; 1e-4 is 0.006 degrees.
 _ORTHONORMAL_TOLERANCE = 1e-4
 _NOT_WHOLE = "an image file was not written whole; is the disk full?"
@@ -39,7 +38,7 @@ def stored_image(canonical: NDArray, stack: LgeStack) -> sitk.Image:
     """
     if canonical.shape != stack.voxels.shape:
         raise ValueError(f"array of shape {canonical.shape} on a stack of shape {stack.voxels.shape}")
-    lps = _RAS_TO_LPS @ stack.stored_ijk_to_ras
+    lps = RAS_LPS @ stack.stored_ijk_to_ras
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     direction = lps[:3, :3] / spacing
     if not np.allclose(direction.T @ direction, np.eye(3), atol=_ORTHONORMAL_TOLERANCE):

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from ScarSegECGLib.case import RAS_LPS
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import MAX_VOXELS, MIN_SLICES, check_same_orientation, slice_step
 from ScarSegECGLib.lge.orientation import SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
 from ScarSegECGLib.lge.series_kind import vector
 
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _NO_PLACE = "The DICOM images do not say where they lie in the patient: export the original series."
 
 
@@ -65,7 +65,7 @@ def stack_pose(headers: Sequence[Dataset]) -> StackPose:
     lps = np.eye(4)
     lps[:3, :3] = np.column_stack([along_row * column_mm, along_column * row_mm, step])
     lps[:3, 3] = positions[order[0]]
-    return StackPose(order, _LPS_TO_RAS @ lps)
+    return StackPose(order, RAS_LPS @ lps)
 
 
 def angle_deg(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -90,7 +90,7 @@ def _check_pixels(headers: Sequence[Dataset]) -> None:
 
 
 def _check_short_axis(normal_lps: NDArray[np.float64]) -> None:
-    angle = short_axis_angle_deg(_LPS_TO_RAS[:3, :3] @ normal_lps)
+    angle = short_axis_angle_deg(RAS_LPS[:3, :3] @ normal_lps)
     if angle > SHORT_AXIS_LIMIT_DEG:
         raise InputError(
             f"The slices do not look like a short-axis stack ({angle:.0f} degrees from the usual direction, at most "

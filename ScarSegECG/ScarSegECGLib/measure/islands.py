@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ScarSegECGLib.anatomy.polar import heart_box
 from ScarSegECGLib.case import IslandPattern
 from ScarSegECGLib.facts import Pattern, ScarRemark
-from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.remote import slice_centres
 from ScarSegECGLib.measure.transmurality import wall_depth
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.measure.cropping import heart_box
+from ScarSegECGLib.anatomy.polar import heart_box
 from ScarSegECGLib.measure.neighbours import grown, shrunk
 from ScarSegECGLib.measure.remote import Region, remote_myocardium, slice_centres
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.measure.cropping import Box
+from ScarSegECGLib.anatomy.polar import heart_box
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,9 @@ def hausdorff95(
     """
     if not first.any() or not second.any():
         return None
-    box = _box(first | second)
+    box = heart_box(first | second, 0)
     surfaces = [mask[box] & ~ndimage.binary_erosion(mask[box]) for mask in (first, second)]
     reach = [ndimage.distance_transform_edt(~surface, sampling=spacing) for surface in surfaces]
     there = np.percentile(reach[1][surfaces[0]], 95)
     back = np.percentile(reach[0][surfaces[1]], 95)
     return float(max(there, back))
-
-
-def _box(mask: NDArray[np.bool_]) -> Box:
-    """Tight box, which loses no surface: outside the array and outside the mask are the same to an erosion."""
-    spans = [np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis))) for axis in range(3)]
-    row, column, depth = (slice(int(s[0]), int(s[-1]) + 1) for s in spans)
-    return row, column, depth

@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.anatomy.polar import heart_box
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Doubt, Fact, Method, ScarSource
-from ScarSegECGLib.measure.cropping import heart_box
 from ScarSegECGLib.measure.ewa import ewa
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.measure.mvo import fill_mvo

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.anatomy.polar import Box, heart_box
 from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
 from ScarSegECGLib.case import (
     MYOCARDIAL_DENSITY_G_PER_ML,
@@ -19,7 +20,6 @@ from ScarSegECGLib.case import (
     ScarParts,
     SegmentRow,
 )
-from ScarSegECGLib.measure.cropping import Box, heart_box
 from ScarSegECGLib.measure.transmurality import segment_transmurality
 
 LITTLE_SCAR_ML = 0.5

@@ -16,11 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.measure.cropping import heart_box
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg, heart_box, sample_image
+from ScarSegECGLib.anatomy.segments import APICAL, CAP
+from ScarSegECGLib.anatomy.soft import rings_of
+from ScarSegECGLib.case import Anatomy
+from ScarSegECGLib.facts import AhaMode
 from ScarSegECGLib.measure.peak_transmurality import highest_transmurality
 from ScarSegECGLib.measure.remote import slice_centres
 
 CHORDS = 144
+MAP_BINS = 72
 MEAN_PIXELS = 0.3
 """Pixels of wall by which voxels counted for a mean may be too many (the greatest on walls known on paper)."""
 TRANSMURALITY_BINS = (("0", 0.0), ("1-25", 25.0), ("26-50", 50.0), ("51-75", 75.0), ("76-100", 100.0))
@@ -28,34 +33,25 @@ TRANSMURALITY_BINS = (("0", 0.0), ("1-25", 25.0), ("26-50", 50.0), ("51-75", 75.
 _SAMPLES = 49
 _WEDGES = 72
 _HARMONICS = 8
+_ANTERIOR, _SEPTUM = 120.0, 120.0  # where the plot has the anterior insertion, and how wide its septum is
 
 
 @dataclass(frozen=True)
 class WallChords:
     """Chords across the wall of every slice, :data:`CHORDS` per slice, in order of angle.
 
-    Attributes
-    ----------
-    thickness_mm : float64 array, shape (slice, chord)
-        0 where there is no wall.
-    scar_mm : float64 array, same shape
-        Length of the chord inside scar.
-    arc_mm : float64 array, same shape
-        Length of mid-wall each chord stands for.
-    middle_mm : float64 array, shape (slice, chord, 2)
-        Where the chord crosses the middle of the wall, (row, column) index times spacing; NaN in slices without LV.
-    normal : float64 array, shape (slice, chord, 2)
-        Outward unit vector along the chord, in mm.
-    curvature : float64 array, shape (slice, chord)
-        Of the middle of the wall, 1/mm; positive where it bulges outwards.
+    Arrays of shape (slice, chord): ``thickness_mm``, 0 where there is no wall; ``scar_mm``, the chord's length inside
+    scar; ``arc_mm``, the length of mid-wall it stands for; ``curvature`` of the middle of the wall, 1/mm, positive
+    where it bulges outwards. Of shape (slice, chord, 2): ``middle_mm``, where the chord crosses the middle of the wall, (row,
+    column) index times spacing, and ``normal``, the outward unit vector along it; NaN in slices without LV.
     """
 
-    thickness_mm: NDArray[np.float64]
-    scar_mm: NDArray[np.float64]
-    arc_mm: NDArray[np.float64]
-    middle_mm: NDArray[np.float64]
-    normal: NDArray[np.float64]
-    curvature: NDArray[np.float64]
+    thickness_mm: Floats
+    scar_mm: Floats
+    arc_mm: Floats
+    middle_mm: Floats
+    normal: Floats
+    curvature: Floats
 
 
 @dataclass(frozen=True)
@@ -66,15 +62,13 @@ class SegmentTransmurality:
     of the 4 mm of wall that hold the most scar (see :func:`segment_transmurality`); ``bins`` names the mean's bin.
     """
 
-    mean_percent: NDArray[np.float64]
-    max_percent: NDArray[np.float64]
-    thickness_mm: NDArray[np.float64]
+    mean_percent: Floats
+    max_percent: Floats
+    thickness_mm: Floats
     bins: tuple[str, ...]
 
 
-def wall_depth(
-    cavity: NDArray[np.bool_], myocardium: NDArray[np.bool_], spacing: tuple[float, float, float]
-) -> NDArray[np.float32]:
+def wall_depth(cavity: Mask, myocardium: Mask, spacing: Spacing) -> NDArray[np.float32]:
     """Relative depth in the wall: 0 at the endocardium, 1 at the epicardium; 0 outside the myocardium.
 
     Distances are in-plane, from voxel centres to the border between voxels (half a pixel nearer than the next voxel's
@@ -88,9 +82,7 @@ def wall_depth(
 
 
 @lru_cache(maxsize=2)
-def _depth_of(
-    cavity: bytes, myocardium: bytes, shape: tuple[int, int, int], spacing: tuple[float, float, float]
-) -> NDArray[np.float32]:
+def _depth_of(cavity: bytes, myocardium: bytes, shape: tuple[int, int, int], spacing: Spacing) -> NDArray[np.float32]:
     """Depth in the walls last asked for: a rule, the islands' patterns and the next edit of scar want the same one."""
     blood, wall = (np.frombuffer(mask, dtype=bool).reshape(shape) for mask in (cavity, myocardium))
     depth = np.zeros(shape, dtype=np.float32)
@@ -112,9 +104,7 @@ def _depth_of(
     return depth
 
 
-def _distance(
-    inside: NDArray[np.bool_], at: tuple[NDArray[np.intp], ...], in_plane: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _distance(inside: Mask, at: tuple[NDArray[np.intp], ...], in_plane: Floats) -> Floats:
     """From the voxels ``at`` to the nearest one outside, mm, without the rest of the plane, which costs more."""
     row, column = ndimage.distance_transform_edt(
         inside, sampling=in_plane, return_distances=False, return_indices=True
@@ -122,22 +112,10 @@ def _distance(
     return np.hypot((row - at[0]) * in_plane[0], (column - at[1]) * in_plane[1])
 
 
-def wall_chords(
-    scar: NDArray[np.bool_],
-    cavity: NDArray[np.bool_],
-    myocardium: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
-) -> WallChords:
+def wall_chords(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing) -> WallChords:
     """Wall thickness and scar length along chords perpendicular to the middle of the wall.
 
-    Parameters
-    ----------
-    scar, cavity, myocardium : bool arrays, shape (slice, row, column)
-    spacing : (slice, row, column) mm
-
-    Returns
-    -------
-    WallChords
+    ``scar``, ``cavity``, ``myocardium`` have shape (slice, row, column); ``spacing`` is (slice, row, column) mm.
     """
     count = len(myocardium)
     thickness, length, arc, curvature = (np.zeros((count, CHORDS)) for _ in range(4))
@@ -157,8 +135,7 @@ def wall_chords(
     angle = 2 * np.pi * np.arange(CHORDS) / CHORDS
     direction = np.stack([np.sin(angle), np.cos(angle)], axis=-1)
     point = centre[:, None, :] + radius[..., None] * direction
-    ahead, behind = np.roll(point, -1, axis=1), np.roll(point, 1, axis=1)
-    tangent = ahead - behind
+    tangent = np.roll(point, -1, axis=1) - np.roll(point, 1, axis=1)
     step = np.linalg.norm(tangent, axis=-1, keepdims=True)
     normal = np.stack([tangent[..., 1], -tangent[..., 0]], axis=-1) / np.maximum(step, 1e-9)
     normal *= np.where((normal * direction).sum(axis=-1, keepdims=True) < 0, -1.0, 1.0)
@@ -166,18 +143,13 @@ def wall_chords(
     half = 0.65 * (outer - inner) + 2.0 * in_plane.max()
     fraction = np.linspace(-1.0, 1.0, _SAMPLES)
     # The chord ends at the LV centre at the latest: beyond it lies the opposite wall.
-    reach = np.where(fraction < 0, np.minimum(half, radius)[..., None], half[..., None])
-    offset = reach * fraction
-    row, column = (
-        ((point[..., k, None] + offset * normal[..., k, None]) / in_plane[k]).astype(np.float32) for k in (0, 1)
-    )
-    wall_at, scar_at = _bilinear(wall, hit, row, column)
-    present = wall_at > 1e-6
-    mid = _SAMPLES // 2
+    offset = np.where(fraction < 0, np.minimum(half, radius)[..., None], half[..., None]) * fraction
+    row, column = ((point[..., k, None] + offset * normal[..., k, None]) / in_plane[k] for k in (0, 1))
+    wall_at, scar_at = (np.nan_to_num(sample_image(mask, row, column)) for mask in (wall, hit))
+    present, mid = wall_at > 1e-6, _SAMPLES // 2
     outward = np.logical_and.accumulate(present[..., mid:], axis=-1)
     inward = np.logical_and.accumulate(present[..., mid::-1], axis=-1)[..., ::-1]
-    run = np.concatenate([inward[..., :-1], outward], axis=-1)
-    width = np.gradient(offset, axis=-1) * run
+    width = np.gradient(offset, axis=-1) * np.concatenate([inward[..., :-1], outward], axis=-1)
 
     at = box[0].start + used
     thickness[at] = (wall_at * width).sum(axis=-1)
@@ -193,12 +165,7 @@ def wall_chords(
 
 
 def segment_transmurality(
-    scar: NDArray[np.bool_],
-    cavity: NDArray[np.bool_],
-    myocardium: NDArray[np.bool_],
-    aha: NDArray[np.uint8],
-    spacing: tuple[float, float, float],
-    segments: int = 17,
+    scar: Mask, cavity: Mask, myocardium: Mask, aha: NDArray[np.uint8], spacing: Spacing, segments: int = 17
 ) -> SegmentTransmurality:
     """Mean and maximum transmurality, its bin, and wall thickness of every segment.
 
@@ -216,10 +183,6 @@ def segment_transmurality(
     aha : uint8 array, same shape
         0 outside, 1..segments inside the myocardium.
     spacing : (slice, row, column) mm
-
-    Returns
-    -------
-    SegmentTransmurality
     """
     chords = wall_chords(scar, cavity, myocardium, spacing)
     label = _label_at(aha, chords, spacing)
@@ -246,9 +209,38 @@ def transmurality_bin(percent: float) -> str:
     return next((name for name, top in TRANSMURALITY_BINS if round(percent) <= top), TRANSMURALITY_BINS[-1][0])
 
 
-def _radii(
-    cavity: NDArray[np.bool_], wall: NDArray[np.bool_], centre: NDArray[np.float64], in_plane: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing, bins: int = MAP_BINS) -> Floats:
+    """Share of the wall that is scar along the chords of each slice, % by angle: what the polar map shows.
+
+    Each slice is turned so that its anterior RV insertion lies where the bullseye has it. Where the wall was divided in
+    landmark mode, septum and free wall of basal and mid slices are stretched to the plot's, and apical slices have the
+    septum's middle where the plot has it, so that the map's borders are those of the segments.
+
+    Returns
+    -------
+    float64 array, shape (slice, bins)
+        0..100, bin ``i`` from ``i * 360 / bins`` degrees of the bullseye's frame; NaN where no chord meets a wall.
+    """
+    chords = wall_chords(scar, anatomy.cavity, anatomy.myocardium, spacing)
+    anterior, inferior = anatomy.insertions_deg.T
+    turned = (direction_deg(chords.middle_mm - anatomy.centres_mm[:, None]) - anterior[:, None]) % 360.0
+    if anatomy.mode == AhaMode.LANDMARK:
+        septum = ((inferior - anterior) % 360.0)[:, None]
+        free = _SEPTUM + (turned - septum) * (360.0 - _SEPTUM) / (360.0 - septum)
+        stretched = np.where(turned < septum, turned * _SEPTUM / septum, free)
+        four = np.isin(rings_of(anatomy), (APICAL, CAP))[:, None]  # four equal sectors about the septum's middle
+        turned = np.where(four, (turned + (_SEPTUM - septum) / 2.0) % 360.0, stretched)
+    slice_, chord = np.nonzero((chords.thickness_mm > 0) & np.isfinite(turned))
+    angle = (turned[slice_, chord] + _ANTERIOR) % 360.0
+    key = slice_ * bins + np.minimum((angle / 360.0 * bins).astype(int), bins - 1)
+    wall, hit = (np.bincount(key, mm[slice_, chord], len(scar) * bins) for mm in (chords.thickness_mm, chords.scar_mm))
+    share = (100.0 * hit / np.where(wall > 0, wall, np.nan)).reshape(-1, bins)
+    # Single bins that no chord happened to fall in take the mean of their two neighbours.
+    beside = 0.5 * (np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1))
+    return np.clip(np.where(np.isnan(share), beside, share), 0.0, 100.0)
+
+
+def _radii(cavity: Mask, wall: Mask, centre: Floats, in_plane: Floats) -> tuple[Floats, Floats]:
     """Endo- and epicardial radius at every chord's angle, mm, from the area inside each angular wedge.
 
     Areas make the radii finer than a pixel; keeping eight harmonics removes the pixel noise that would tilt normals.
@@ -268,34 +260,15 @@ def _radii(
     return inner, np.maximum(outer, inner)
 
 
-def _bilinear(
-    wall: NDArray[np.bool_], scar: NDArray[np.bool_], row: NDArray[np.float32], column: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Both masks at (slice, chord, sample) indices: one gather of 4 neighbours serves the two."""
-    both = np.pad(wall.astype(np.float32) + 1j * scar.astype(np.float32), ((0, 0), (1, 2), (1, 2)))
-    flat, (rows, columns) = both.astype(np.complex64).ravel(), both.shape[1:]
-    row, column = np.clip(row + 1, 0, rows - 2), np.clip(column + 1, 0, columns - 2)
-    r, c = row.astype(np.int32), column.astype(np.int32)
-    fr, fc = row - r.astype(np.float32), column - c.astype(np.float32)
-    base = (np.arange(len(wall), dtype=np.int32) * rows * columns)[:, None, None] + r * columns + c
-    top = flat[base] * (1 - fc) + flat[base + 1] * fc
-    bottom = flat[base + columns] * (1 - fc) + flat[base + columns + 1] * fc
-    value = top * (1 - fr) + bottom * fr
-    return value.real, value.imag
-
-
-def _label_at(aha: NDArray[np.uint8], chords: WallChords, spacing: tuple[float, float, float]) -> NDArray[np.intp]:
+def _label_at(aha: NDArray[np.uint8], chords: WallChords, spacing: Spacing) -> NDArray[np.intp]:
     """The AHA segment each chord crosses, 0 where there is no wall."""
-    at = np.nan_to_num(chords.middle_mm) / np.array(spacing[1:])
-    row = np.clip(np.rint(at[..., 0]).astype(int), 0, aha.shape[1] - 1)
-    column = np.clip(np.rint(at[..., 1]).astype(int), 0, aha.shape[2] - 1)
+    at = np.rint(np.nan_to_num(chords.middle_mm) / np.array(spacing[1:])).astype(int)
+    row, column = (np.clip(at[..., k], 0, aha.shape[k + 1] - 1) for k in (0, 1))
     label = aha[np.arange(len(aha))[:, None], row, column].astype(np.intp)
     return np.where(chords.thickness_mm > 0, label, 0)
 
 
-def _share_of_wall(
-    at: tuple[NDArray[np.intp], ...], chords: WallChords, spacing: tuple[float, float, float]
-) -> NDArray[np.float64]:
+def _share_of_wall(at: tuple[NDArray[np.intp], ...], chords: WallChords, spacing: Spacing) -> Floats:
     """How much each voxel counts in a mean over the wall: its share of a chord times the mid-wall it stands for.
 
     Outer voxels lie on a longer circle than inner ones, so that equal areas are unequal shares of the chords:
@@ -306,9 +279,8 @@ def _share_of_wall(
     centre = chords.middle_mm.mean(axis=1)
     away = chords.middle_mm[:, 0] - centre
     begin = np.arctan2(away[:, 0], away[:, 1])
-    turn = CHORDS / (2 * np.pi)
     angle = np.arctan2(rows - centre[z, 0], columns - centre[z, 1]) - begin[z]
-    chord, first = np.rint(angle * turn).astype(int) % CHORDS, z * CHORDS
+    chord, first = np.rint(angle * (CHORDS / (2 * np.pi))).astype(int) % CHORDS, z * CHORDS
     middle_row, middle_column, normal_row, normal_column = (
         np.ascontiguousarray(part[..., k]).ravel() for part in (chords.middle_mm, chords.normal) for k in (0, 1)
     )

@@ -8,7 +8,7 @@ from ScarSegECGLib.anatomy.segments import RING_NAMES
 from ScarSegECGLib.anatomy.soft import rings_of
 from ScarSegECGLib.case import MVO, SCAR, Anatomy, LgeStack
 from ScarSegECGLib.measure.measurements import Measurements
-from ScarSegECGLib.measure.polar_transmurality import transmurality_map
+from ScarSegECGLib.measure.transmurality import transmurality_map
 from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
 from ScarSegECGLib.view.captions import (
     LEAST_MVO_ML,

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import LgeStack
-
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+from ScarSegECGLib.case import RAS_LPS, LgeStack
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def place(
     lps = np.array(position, float) + corners @ np.array(
         [along_column * float(spacing[0]), along_row * float(spacing[1])]
     )
-    ras = _LPS_TO_RAS @ np.column_stack([lps, np.ones(4)]).T
+    ras = RAS_LPS @ np.column_stack([lps, np.ones(4)]).T
     column, row, slice_ = np.linalg.solve(stack.ijk_to_ras, ras)[:3]
     number = round(float(slice_.mean()))
     transposed = abs(row[2] - row[0]) < abs(row[1] - row[0])
