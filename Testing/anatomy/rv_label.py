@@ -1,4 +1,4 @@
-"""Insertions from an RV label, which no patient's images come with: the ends of the arc over which it touches the LV."""
+"""Insertions from an RV label, which no images come with: the ends of the arc over which it touches the LV."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ class WallChords:
 
     Arrays of shape (slice, chord): ``thickness_mm``, 0 where there is no wall; ``scar_mm``, the chord's length inside
     scar; ``arc_mm``, the length of mid-wall it stands for; ``curvature`` of the middle of the wall, 1/mm, positive
-    where it bulges outwards. Of shape (slice, chord, 2): ``middle_mm``, where the chord crosses the middle of the wall, (row,
-    column) index times spacing, and ``normal``, the outward unit vector along it; NaN in slices without LV.
+    where it bulges outwards. Of shape (slice, chord, 2): ``middle_mm``, where the chord crosses the middle of the wall,
+    (row, column) index times spacing, and ``normal``, the outward unit vector along it; NaN in slices without LV.
     """
 
     thickness_mm: Floats
