@@ -32,28 +32,12 @@ RULES: tuple[tuple[str, str, float | None], ...] = (
 
 @dataclass(frozen=True)
 class MethodScore:
-    """One rule's result over the cases.
+    """One rule's result over the cases, of which ``scarred`` hold expert scar.
 
-    Attributes
-    ----------
-    name : str
-    dice : tuple of float or None, one per case
-        ``None`` where neither rule nor expert found scar.
-    bias_percent_lv : tuple of float, one per case
-        Scar of the rule minus scar of the expert, % of the LV.
-    scarred : int
-        Cases with expert scar.
-    mean_dice, sd_dice : float
-        Over the cases with expert scar; NaN without any.
-    mean_bias, sd_bias : float
-        % of the LV, over the cases with expert scar; NaN without any.
-    false_scar : float
-        Mean scar found in cases without expert scar, % of the LV; NaN without any such.
-    method : Method
-        The rule with its parameters and its remote region.
-    behind_best : tuple of three float
-        Mean difference in Dice to the best rule, paired by case, and its 95 % bootstrap interval (best minus this
-        one); zeros for the best itself.
+    ``dice`` (``None`` where neither rule nor expert found scar) and ``bias_percent_lv`` (scar of the rule minus scar of
+    the expert, % of the LV) are case by case; means and SD are over the cases with expert scar. ``false_scar`` is the
+    mean in the others, % of the LV. NaN stands for no case. ``behind_best``: mean difference in Dice to the best rule,
+    paired by case, and its 95 % bootstrap interval (best minus this one); zeros for the best itself.
     """
 
     name: str
@@ -89,13 +73,10 @@ def compare_methods(
     rules : sequence of (name, method, n_sd)
     contrast : {"magnitude", "psir"}, optional
         What the images are, where the files do not say; each stack's own by default.
-    per : {"slice", "stack"}
-        One threshold per slice, or one for all.
-    smallest_island_ml : float
-        Smaller islands of a rule are left out, as everywhere.
-    resamples : int
+    per, smallest_island_ml
+        As :class:`ScarSegECGLib.measure.rules.ThresholdRule` has them.
+    resamples, seed : int
         Of the bootstrap over cases.
-    seed : int
     left_out : callable, optional
         Told the name of a rule that a case does not allow, and why, which is then left out for all of them; without it
         the error is raised.
@@ -113,11 +94,7 @@ def compare_methods(
     -----
     On EMIDEC (acute infarction, one centre, intensities scaled per slice, inside the expert's contours) the constants
     of EWA were chosen on 22 of the 45 infarct patients at hand, drawn by random, and one of them also on the 22
-    patients without infarct. Mean Dice on the other 23: EWA 0.733, FWHM 0.625, 3 SD 0.599, Otsu 0.583, mixture 0.579,
-    2 SD 0.571, 5 SD 0.442; EWA is ahead of each with a paired 95 % interval above 0.06. In patients without infarct
-    every rule still finds some: EWA 5.8 % of the LV, FWHM 6.5, 3 SD 6.0, 2 SD 15, Otsu 38. None of them decides
-    whether there is scar at all. The two native files have nulled myocardium near the middle of their range, as
-    phase-sensitive images do: take contrast "psir" for them.
+    patients without infarct; figures are in the documentation. None of the rules decides whether there is scar at all.
 
     References
     ----------

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing
 from ScarSegECGLib.measure.islands import drop_small_islands
 from ScarSegECGLib.measure.mvo import fill_mvo
 from ScarSegECGLib.measure.neighbours import shrunk
@@ -36,13 +37,13 @@ _LEAST_BLOOD_CONTRAST = 0.02  # of the stack's intensity range; keeps a slice wi
 
 def ewa(
     image: NDArray[np.floating],
-    cavity: NDArray[np.bool_],
-    myocardium: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
+    cavity: Mask,
+    myocardium: Mask,
+    spacing: Spacing,
     healthy: Remote,
     *,
     per: str = "slice",
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+) -> tuple[Mask, Floats]:
     """Scar from intensity, neighbourhood and wall depth together.
 
     Intensities are put on a scale where remote myocardium (median) is 0 and blood (median) is 1, per slice or once for
@@ -101,12 +102,8 @@ def ewa(
 
 
 def _scale(
-    image: NDArray[np.floating],
-    cavity: NDArray[np.bool_],
-    myocardium: NDArray[np.bool_],
-    healthy: Remote,
-    per: str,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    image: NDArray[np.floating], cavity: Mask, myocardium: Mask, healthy: Remote, per: str
+) -> tuple[Floats, Floats]:
     """Intensity of remote myocardium per slice and how much brighter blood is.
 
     Slices without a cavity take the other slices' blood; a stack without any takes the wall's brightest tenth.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import heart_box
+from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box
 from ScarSegECGLib.case import IslandPattern
 from ScarSegECGLib.facts import Pattern, ScarRemark
 from ScarSegECGLib.measure.remote import slice_centres
@@ -24,7 +24,7 @@ _SPARED = 0.25  # and as spared up to here
 _OUTWARD = 0.1  # ischaemic scar is fullest inside; coverages this near to each other are alike
 
 
-def scar_islands(scar: NDArray[np.bool_]) -> NDArray[np.int32]:
+def scar_islands(scar: Mask) -> NDArray[np.int32]:
     """Connected pieces of scar (26 neighbours), numbered from 1 by falling size; 0 outside. Shape as given."""
     found, count = ndimage.label(scar, _FULL)
     order = np.argsort(-np.bincount(found.ravel(), minlength=count + 1)[1:], kind="stable")
@@ -33,12 +33,7 @@ def scar_islands(scar: NDArray[np.bool_]) -> NDArray[np.int32]:
     return rank[found]
 
 
-def island_patterns(
-    scar: NDArray[np.bool_],
-    cavity: NDArray[np.bool_],
-    myocardium: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
-) -> tuple[IslandPattern, ...]:
+def island_patterns(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing) -> tuple[IslandPattern, ...]:
     """Pattern of every island of scar in the wall, the largest first.
 
     Each slice is cut into 5 degree sectors; over the sectors an island spans, the share of scar in the inner, middle
@@ -97,7 +92,7 @@ def island_patterns(
     return tuple(patterns)
 
 
-def _remark(pattern: Pattern, coverage: tuple[float, float, float], touches_endocardium: bool) -> ScarRemark | None:
+def _remark(pattern: Pattern, coverage: Spacing, touches_endocardium: bool) -> ScarRemark | None:
     if pattern not in (Pattern.SUBENDOCARDIAL, Pattern.TRANSMURAL):
         return ScarRemark.NON_ISCHAEMIC
     if coverage[2] > coverage[0] + _OUTWARD:
@@ -116,13 +111,13 @@ def _classify(inner: float, middle: float, outer: float) -> Pattern:
 
 
 def drop_small_islands(
-    scar: NDArray[np.bool_],
-    spacing: tuple[float, float, float] | None = None,
+    scar: Mask,
+    spacing: Spacing | None = None,
     *,
     minimum_ml: float = 0.0,
     share_of_largest: float = 0.0,
-    enclosed: NDArray[np.bool_] | None = None,
-) -> NDArray[np.bool_]:
+    enclosed: Mask | None = None,
+) -> Mask:
     """The scar without islands below a volume, or below a share of the largest island.
 
     Parameters
@@ -158,7 +153,7 @@ def drop_small_islands(
     return keep[labels]
 
 
-def _enclosed_by_one(labels: NDArray[np.integer], count: int, enclosed: NDArray[np.bool_]) -> NDArray[np.intp]:
+def _enclosed_by_one(labels: NDArray[np.integer], count: int, enclosed: Mask) -> NDArray[np.intp]:
     """Voxels of ``enclosed`` that belong to each island, 0..count: of pieces that touch one island and no other."""
     pieces, number = ndimage.label(enclosed, _FULL)
     belonging = np.zeros(count + 1, dtype=np.intp)
@@ -171,7 +166,7 @@ def _enclosed_by_one(labels: NDArray[np.integer], count: int, enclosed: NDArray[
     return belonging
 
 
-def _next_to_cavity(cavity: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _next_to_cavity(cavity: Mask) -> Mask:
     """Voxels in contact with the cavity."""
     near = ndimage.binary_dilation(cavity, _IN_PLANE)
     without = np.count_nonzero(cavity, axis=(1, 2)) == 0

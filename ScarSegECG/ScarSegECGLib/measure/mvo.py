@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import heart_box
+from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box
 from ScarSegECGLib.measure.neighbours import grown, shrunk
 from ScarSegECGLib.measure.remote import Region, remote_myocardium, slice_centres
 
@@ -24,12 +24,7 @@ _IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
 _IN_PLANE[1] = ndimage.generate_binary_structure(2, 1)
 
 
-def fill_mvo(
-    scar: NDArray[np.bool_],
-    myocardium: NDArray[np.bool_],
-    cavity: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def fill_mvo(scar: Mask, myocardium: Mask, cavity: Mask, spacing: Spacing) -> tuple[Mask, Mask]:
     """Add to the scar the dark islands it encloses, alone or together with the cavity.
 
     Works slice by slice: gaps up to 3 mm in the bright rim are bridged, then every part of the wall that can no
@@ -66,13 +61,8 @@ def fill_mvo(
 
 
 def mvo_within(
-    image: NDArray[np.floating],
-    cavity: NDArray[np.bool_],
-    myocardium: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
-    scar: NDArray[np.bool_],
-    remote: Region = None,
-) -> NDArray[np.bool_]:
+    image: NDArray[np.floating], cavity: Mask, myocardium: Mask, spacing: Spacing, scar: Mask, remote: Region = None
+) -> Mask:
     """The part of a scar that is MVO: no brighter than remote mean + 2 SD, and enclosed by scar that is.
 
     Parameters
@@ -99,7 +89,7 @@ def mvo_within(
     return mvo
 
 
-def _enclosed(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _enclosed(solid: Mask) -> Mask:
     """What cannot reach the edge of its slice without crossing ``solid``."""
     pieces, count = ndimage.label(~solid, _IN_PLANE)
     outside = np.zeros(count + 1, dtype=bool)
@@ -109,7 +99,7 @@ def _enclosed(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return ~outside[pieces]
 
 
-def _encircling(labels: NDArray[np.integer], count: int, cavity: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _encircling(labels: NDArray[np.integer], count: int, cavity: Mask) -> Mask:
     """For label 0..count: does the island go round the cavity of its slice?"""
     round_it = np.zeros(count + 1, dtype=bool)
     large = np.bincount(labels.ravel(), minlength=count + 1) >= ENCIRCLING_DEGREES / 360.0 * _SECTORS

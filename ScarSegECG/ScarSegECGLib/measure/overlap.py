@@ -9,28 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import heart_box
+from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box
 
 
 @dataclass(frozen=True)
 class Overlap:
     """Agreement of a prediction with the truth.
 
-    Attributes
-    ----------
-    dice : float or None
-        ``None`` if both are empty, 0 if one is.
-    precision : float or None
-        Share of the prediction that is true; ``None`` if nothing is predicted.
-    sensitivity : float or None
-        Share of the truth that is found; ``None`` if there is none.
-    volume_error_ml : float
-        Prediction - truth.
-    hd95_mm : float or None
-        ``None`` if either is empty.
+    ``dice`` is ``None`` if both are empty and 0 if one is; ``precision`` the share of the prediction that is true,
+    ``None`` if nothing is predicted; ``sensitivity`` the share of the truth that is found, ``None`` if there is none;
+    ``volume_error_ml`` prediction - truth; ``hd95_mm`` ``None`` if either is empty.
     """
 
     dice: float | None
@@ -40,13 +30,7 @@ class Overlap:
     hd95_mm: float | None
 
 
-def overlap(
-    predicted: NDArray[np.bool_],
-    truth: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
-    *,
-    distance: bool = True,
-) -> Overlap:
+def overlap(predicted: Mask, truth: Mask, spacing: Spacing, *, distance: bool = True) -> Overlap:
     """Dice, precision, sensitivity, volume error and 95th percentile Hausdorff distance of two masks.
 
     Parameters
@@ -78,9 +62,7 @@ def overlap(
     )
 
 
-def hausdorff95(
-    first: NDArray[np.bool_], second: NDArray[np.bool_], spacing: tuple[float, float, float]
-) -> float | None:
+def hausdorff95(first: Mask, second: Mask, spacing: Spacing) -> float | None:
     """95th percentile Hausdorff distance between the surfaces of two masks, mm, in 3D with the true spacing.
 
     The surface is the set of voxels with a face neighbour outside the mask; the greater of the two directed 95th

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Doubt, Fact, RemoteRegion, RemoteSource
 
@@ -41,10 +42,10 @@ class Remote:
         What shares one mean and SD; "" where they are to be made anew.
     """
 
-    mask: NDArray[np.bool_]
-    mean: NDArray[np.float64]
-    sd: NDArray[np.float64]
-    median: NDArray[np.float64]
+    mask: Mask
+    mean: Floats
+    sd: Floats
+    median: Floats
     region: RemoteRegion = RemoteRegion()
     per: str = ""
 
@@ -67,15 +68,15 @@ class Remote:
         )
 
 
-Region: TypeAlias = "NDArray[np.bool_] | Remote | None"
+Region: TypeAlias = "Mask | Remote | None"
 """Remote myocardium as a rule is told it: drawn by the reader, found before, or to be found."""
 
 
 def remote_myocardium(
     image: NDArray[np.floating],
-    cavity: NDArray[np.bool_],
-    myocardium: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
+    cavity: Mask,
+    myocardium: Mask,
+    spacing: Spacing,
     given: Region = None,
     *,
     per: str = "slice",
@@ -124,7 +125,7 @@ def remote_myocardium(
         mask, region = _darkest_sectors(image, cavity, myocardium, spacing), RemoteRegion()
     count = len(image)
     mean, sd, median = (np.full(count, np.nan) for _ in range(3))
-    held: NDArray[np.bool_] = np.asarray(mask.any(axis=(1, 2)))
+    held: Mask = np.asarray(mask.any(axis=(1, 2)))
     if held.any():
         pooled = _statistics(image[mask]) if per == "stack" or (shown & ~held).any() else None
         for z in np.flatnonzero(shown):
@@ -138,13 +139,13 @@ def remote_myocardium(
 
 def remote_doubts(
     image: NDArray[np.floating],
-    cavity: NDArray[np.bool_],
-    myocardium: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
+    cavity: Mask,
+    myocardium: Mask,
+    spacing: Spacing,
     remote: Remote,
     *,
     per: str = "slice",
-    drawn_scar: NDArray[np.bool_] | None = None,
+    drawn_scar: Mask | None = None,
 ) -> tuple[Fact, ...]:
     """What speaks against a remote region, with its numbers.
 
@@ -192,15 +193,13 @@ def remote_doubts(
     return tuple(said)
 
 
-def _statistics(values: NDArray[np.floating]) -> tuple[float, float, float]:
+def _statistics(values: NDArray[np.floating]) -> Spacing:
     """Mean, standard deviation and median."""
     exact = values.astype(float)
     return float(exact.mean()), float(exact.std()), float(np.median(exact))
 
 
-def slice_centres(
-    cavity: NDArray[np.bool_], myocardium: NDArray[np.bool_], spacing: tuple[float, float, float]
-) -> NDArray[np.float64]:
+def slice_centres(cavity: Mask, myocardium: Mask, spacing: Spacing) -> Floats:
     """Centre of the cavity per slice (of the myocardium where the slice has no cavity), (row mm, column mm).
 
     Returns
@@ -220,12 +219,7 @@ def slice_centres(
     return np.stack([row, column], axis=1)
 
 
-def _darkest_sectors(
-    image: NDArray[np.floating],
-    cavity: NDArray[np.bool_],
-    myocardium: NDArray[np.bool_],
-    spacing: tuple[float, float, float],
-) -> NDArray[np.bool_]:
+def _darkest_sectors(image: NDArray[np.floating], cavity: Mask, myocardium: Mask, spacing: Spacing) -> Mask:
     """The darkest contiguous sector of every slice's wall."""
     z, r, c = np.nonzero(myocardium)
     centres = slice_centres(cavity, myocardium, spacing)[z]
@@ -243,7 +237,7 @@ def _darkest_sectors(
     return mask
 
 
-def _windows(per_bin: NDArray, width: int) -> NDArray[np.float64]:
+def _windows(per_bin: NDArray, width: int) -> Floats:
     """Circular running sums over ``width`` bins, beginning at each bin, of flat bins; shape (slice, bin)."""
     bins = per_bin.reshape(-1, _BINS).astype(float)
     total = np.cumsum(np.concatenate([np.zeros((len(bins), 1)), bins, bins[:, : width - 1]], axis=1), axis=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.polar import Box, heart_box
+from ScarSegECGLib.anatomy.polar import Box, Floats, Mask, Spacing, heart_box
 from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
 from ScarSegECGLib.case import (
     MYOCARDIAL_DENSITY_G_PER_ML,
@@ -40,7 +40,7 @@ class TerritoryRow:
     scar_percent_image_only: float | None
 
 
-def segment_percent(aha: NDArray[np.uint8], mask: NDArray[np.bool_], segments: int = 17) -> NDArray[np.float64]:
+def segment_percent(aha: NDArray[np.uint8], mask: Mask, segments: int = 17) -> Floats:
     """Share of each segment's wall inside ``mask``, 0..100; NaN where a segment has no wall.
 
     Parameters
@@ -59,7 +59,7 @@ def segment_percent(aha: NDArray[np.uint8], mask: NDArray[np.bool_], segments: i
 
 
 def segment_table(
-    anatomy: Anatomy, scar: NDArray[np.bool_], spacing: tuple[float, float, float], parts: ScarParts | None = None
+    anatomy: Anatomy, scar: Mask, spacing: Spacing, parts: ScarParts | None = None
 ) -> tuple[SegmentRow, ...]:
     """One row per AHA segment, 16 or 17; percentages are ``None`` for segments that are not imaged or hold no wall.
 
@@ -108,7 +108,7 @@ def segment_table(
 
 def _part_ml(
     aha: NDArray[np.uint8], parts: ScarParts | None, box: Box, count: int, voxel_ml: float
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[str, Floats]:
     """Volume of every known part in segments 1..count, by the name of its field."""
     if parts is None:
         return {}
