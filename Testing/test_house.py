@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "ScarSegECG"
 LIBRARY = MODULE / "ScarSegECGLib"
 ROOMS = ("lge", "ecg", "anatomy", "network", "measure", "report", "view", "export")  # data flows from left to right
-SHARED = {"case", "errors", "facts", "wording", "wording_ecg"}
+SHARED = {"case", "errors", "facts", "wording", "wording_ecg", "wording_texts"}
 PAINTERS = {"view", "export"}  # they take results and know nothing of how these came about
 MAX_LINES = 400
 # Still longer, up to 600.
@@ -34,7 +34,6 @@ LONGER = {
     "ScarSegECG/ScarSegECG.py",
     "ScarSegECG/ScarSegECGLib/case.py",
     "ScarSegECG/ScarSegECGLib/facts.py",
-    "ScarSegECG/ScarSegECGLib/wording.py",
 }
 
 
@@ -266,7 +265,13 @@ NO_PROSE = {
     "pacs/session.py": "an archive's failures",
     "pacs/whole.py": "an archive's failures",
 }
-TELLERS = {"wording.py", "wording_ecg.py", "report", "training"}  # training writes cards and tables of its own
+TELLERS = {
+    "wording.py",
+    "wording_ecg.py",
+    "wording_texts.py",
+    "report",
+    "training",
+}  # training writes cards and tables of its own
 PROSE_LEFT = {
     "anatomy": 4, "cli": 36, "ecg": 40, "export": 85, "lge": 19, "measure": 2, "network": 2, "view": 23,
 }  # fmt: skip

@@ -1,0 +1,209 @@
+"""The sentences of every fact, with the places of their numbers in braces. Part of :mod:`ScarSegECGLib.wording`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ScarSegECGLib.facts import (
+    Agreement,
+    AgreementReason,
+    AnatomyNote,
+    Code,
+    Conduction,
+    ConfidenceReason,
+    Contrast,
+    Doubt,
+    EcgReason,
+    GapProblem,
+    Grade,
+    Hindrance,
+    LgeNote,
+    NoHeart,
+    PartsRemark,
+    ScarRemark,
+    ScarSource,
+    Shown,
+    Word,
+)
+from ScarSegECGLib.wording_ecg import ECG_TEXTS
+
+_ORIENTATION = "right ventricle on the image left and anterior wall up are assumed."
+INVESTIGATIONAL = "with ECG (investigational)"
+
+# Words of two lists may be equal as text, so that each list has its own.
+WORDS: dict[type[Word], dict[Any, str]] = {
+    Contrast: {
+        Contrast.MAGNITUDE: "magnitude",
+        Contrast.PSIR: "phase-sensitive (PSIR)",
+        Contrast.UNKNOWN: "of unknown reconstruction",
+    },
+    Conduction: {
+        Conduction.NORMAL: "normal",
+        Conduction.RBBB: "right bundle branch block",
+        Conduction.LBBB: "left bundle branch block",
+        Conduction.LBBB_USUAL: "left bundle branch block by the usual criteria",
+        Conduction.PACED_SUSPECTED: "paced rhythm suspected",
+        Conduction.PREEXCITED_SUSPECTED: "pre-excitation suspected",
+        Conduction.TACHYCARDIA: "tachycardia that may be ventricular",
+        Conduction.LAFB: "left anterior fascicular block",
+        Conduction.LVH: "voltage criteria of LV hypertrophy",
+        Conduction.PACED: "paced",
+        Conduction.UNKNOWN: "unknown",
+    },
+    Agreement: {
+        Agreement.AGREE: "agree",
+        Agreement.DISAGREE: "disagree",
+        Agreement.CANNOT_TELL: "ECG cannot tell",
+    },
+    Shown: {
+        Shown.WITH_ECG: INVESTIGATIONAL,
+        Shown.IMAGE_ONLY: "image only",
+        Shown.BY_HAND: "corrected by hand",
+    },
+    Grade: {
+        Grade.GOOD: "nothing speaks against the result",
+        Grade.CHECK: "check the result on the images",
+        Grade.DO_NOT_USE: "do not use the result",
+    },
+    ScarSource: {
+        ScarSource.OTSU: "Otsu",
+        ScarSource.MIXTURE: "two-Gaussian mixture",
+        ScarSource.EWA: "expectation maximisation with neighbour, depth and partial-volume weights (MVO counted)",
+        ScarSource.MANUAL: "manual contours",
+    },
+}
+
+TEXTS: dict[Code, str] = {
+    **ECG_TEXTS,
+    # time between ECG and MRI
+    GapProblem.NO_ECG_DATE: "ECG date missing",
+    GapProblem.NO_MRI_DATE: "MRI date missing",
+    GapProblem.NO_DATES: "ECG and MRI date missing",
+    GapProblem.ECG_DATE_NOT_TRUSTED: "the ECG's dates were removed or modified",
+    GapProblem.ECG_IN_FUTURE: "the ECG date lies in the future",
+    GapProblem.MRI_IN_FUTURE: "the MRI date lies in the future",
+    GapProblem.TOO_FAR_APART: "ECG and MRI are over 20 years apart",
+    # why the ECG counted or not
+    EcgReason.LATER_THAN_MRI: "ECG later than MRI: may show newer disease",
+    EcgReason.COUNTS_LESS: "ECG counts less: {why}",
+    EcgReason.NOT_GIVEN: "ECG not used: no ECG was given",
+    EcgReason.SWITCHED_OFF: "ECG not used: it was switched off",
+    EcgReason.UNREADABLE: "ECG not used: {error}",
+    EcgReason.FEW_LEADS: "ECG not used: only {leads} leads, at least {needed} are needed",
+    EcgReason.EVENT_BETWEEN: "ECG not used: Event between ECG and MRI",
+    EcgReason.CHECK_DATES: "ECG not used: Check dates, {problem}",
+    EcgReason.NO_AHA: "ECG not used: AHA prior unavailable",
+    EcgReason.UNTRAINED: "ECG not used: the ECG network of these weights is not trained; the result is image only",
+    EcgReason.RULE: "ECG not used: method {source} looks at the image alone",
+    EcgReason.HINDERED: "ECG not used: {why}",
+    Hindrance.PACED: "paced rhythm hides infarction",
+    Hindrance.FAST: "rate {rate:.0f}/min is too fast to read infarction",
+    Hindrance.PREEXCITED: "PR {pr:.0f} ms with QRS {qrs:.0f} ms: pre-excitation is suspected",
+    Hindrance.LBBB: "left bundle branch block hides infarction",
+    Hindrance.LBBB_USUAL: "left bundle branch block by the usual criteria hides infarction",
+    Hindrance.PACED_SUSPECTED: "paced rhythm is suspected, which hides infarction",
+    Hindrance.TACHYCARDIA: "rate {rate:.0f}/min with a wide QRS or a superior axis may be ventricular",
+    Hindrance.WIDE: "QRS {qrs:.0f} ms of no known pattern may hide or imitate infarction",
+    Hindrance.NOT_MEASURED: "a QRS that could not be measured may hide or imitate infarction",
+    # ECG against image
+    AgreementReason.NOT_IMAGED: "segment not imaged",
+    AgreementReason.NO_ESTIMATE: "no ECG estimate for this segment",
+    AgreementReason.POOR_WALL: "the ECG localises scar poorly in this wall",
+    AgreementReason.NONE_ON_EITHER: "no scar on either",
+    AgreementReason.ON_BOTH: "scar on both",
+    AgreementReason.EXTENTS_DIFFER: "scar on both, but of very different extent",
+    AgreementReason.ECG_ALONE: "the ECG suggests scar that the image does not show",
+    AgreementReason.TOO_SMALL: "scar this small may leave no ECG sign",
+    AgreementReason.IMAGE_ALONE: "the image shows scar without ECG sign",
+    # images
+    LgeNote.CONTRAST_UNMARKED: "The files do not say whether the images are magnitude or PSIR: taken for magnitude; say "
+    "which they are if not.",
+    LgeNote.ORIENTATION_ASSUMED: "The file has no orientation: it was assumed that the first slice is the apex, the "
+    "right ventricle is on the image left and the anterior wall is up. Check this before using segment numbers.",
+    LgeNote.SLICE_AXIS_UNCLEAR: "The slice direction is not clear from the voxel sizes: the axis closest to the usual "
+    "long axis of the left ventricle was taken.",
+    LgeNote.POSE_DOUBTFUL: "The slice direction in the file's header is {angle:.0f} degrees from that of usual "
+    "short-axis slices, so the header may not hold the true pose. Check that the right ventricle is on the image left "
+    "and the anterior wall up.",
+    LgeNote.SCALE_DIFFERS: "The voxel size in the orientation matrix (sform) differs from the one in pixdim: pixdim's "
+    "was used. Check the lengths if the file came from another tool.",
+    LgeNote.FORMS_DISAGREE: "The file says in two ways how it lies in the patient, and they do not agree (sform and qform, "
+    "{axes:.0f} degrees and {offset:.0f} mm apart): the sform was used. If it is the wrong one the heart is mirrored, "
+    "turned or shifted: check where the right ventricle and the anterior wall lie.",
+    LgeNote.CONTRAST_FROM_VALUES: "The files do not say whether the images are magnitude or PSIR: taken for PSIR, because "
+    "{percent:.0f} % of the pixels are negative.",
+    LgeNote.CONTRAST_DISPUTED: "The header says magnitude, but {percent:.0f} % of the pixels are negative, as in PSIR: "
+    "taken for magnitude; say which they are if not.",
+    LgeNote.DECIMAL_COMMAS: "Numbers of the DICOM header are written with decimal commas, which the standard does not "
+    "allow: they were read as decimal points.",
+    LgeNote.LABELS_ODD: "The labels, read as 1 cavity, 2 myocardium, 3 scar, 4 MVO, do not look like a left ventricle "
+    "({why}): check what the values mean (--label-map says it).",
+    NoHeart.NO_RING: "there is no cavity with myocardium",
+    NoHeart.MOSTLY_SCAR: "most of the wall would be scar",
+    NoHeart.OPEN_CAVITY: "the myocardium does not enclose the cavity",
+    NoHeart.MIDDLE_NOT_CAVITY: "the middle of the ventricle would not be cavity",
+    NoHeart.SCAR_OUTSIDE: "the scar would lie outside the wall",
+    LgeNote.DATES_REMOVED: "The image's dates were removed or modified by de-identification: they were not used.",
+    LgeNote.DATE_IMPLAUSIBLE: "The image's date is not plausible: it was not used.",
+    LgeNote.DATES_DISAGREE: "The image's header gives two acquisition dates that differ: the one with the time was "
+    "used. Check the MRI date.",
+    LgeNote.TAKEN_AS_ASKED: "Taken from the study: {name}, as asked for, although it was taken for {taken_for}.",
+    LgeNote.SHIFTS_CORRECTED: "Slices were moved in line before measuring: displaced against the others, counted from "
+    "the apex: {displaced}; results lie on the images as acquired.",
+    LgeNote.NO_SHIFTS: "Slices displaced between breath-holds were looked for: none displaced, none moved.",
+    LgeNote.SIMULATED: "Phantom: a made-up image, not acquired from a person.",
+    LgeNote.DEGRADED: "Image quality was taken away on purpose: contrast, noise, blur, motion, perhaps a missing slice.",
+    # division
+    AnatomyNote.NO_LV: "No left ventricle with cavity and myocardium: there is no AHA partition.",
+    AnatomyNote.ORIENTATION_ASSUMED: f"The file has no orientation: {_ORIENTATION}",
+    AnatomyNote.NOT_SURROUNDED: "No slice has myocardium all around the cavity: thirds are taken over all slices with a "
+    "cavity.",
+    AnatomyNote.FEW_SLICES: "Only {count} slice(s) between apex and base: not every third is imaged.",
+    AnatomyNote.NO_APEX: "Segment 17 is not imaged: the stack ends within the cavity.",
+    AnatomyNote.OFF_AXIS: "Slices off the long axis, counted from the apex: {displaced}.",
+    AnatomyNote.INSERTIONS_UNUSED: "Given RV insertions are not used on slices without a contour of the LV, counted from "
+    "the apex: {slices}; check the numbers.",
+    AnatomyNote.INSERTIONS_DISPUTED: "RV insertions are uncertain on slices, counted from the apex: {slices}; those "
+    "given lie over {degrees:.0f} degrees from where the image shows them. They are used there and turn no other "
+    "slice: check them.",
+    AnatomyNote.INSERTIONS_ASSUMED: "RV insertions are assumed at {anterior:.0f} and {inferior:.0f} degrees: no image "
+    "was given.",
+    # contours, thresholds, scar
+    Doubt.DIFFERENT_PATIENTS: "ECG and MRI carry different patient identifiers: make sure that both are of one patient.",
+    Doubt.NO_ORIENTATION: "The file has no orientation: first slice = apex, right ventricle on the image left are "
+    "assumed.",
+    Doubt.CONTRAST_UNKNOWN: "The files do not say whether the images are magnitude or PSIR: choose the contrast.",
+    Doubt.SLICES_DISPLACED: "Slices displaced against the others, counted from the apex: {displaced}; correcting slice "
+    "shifts (--correct-shifts) puts them in line.",
+    Doubt.WIDER_APEX: "The cavity is larger at the apical end: check that the slices run from apex to base.",
+    Doubt.UNUSUAL_SCAR: "{count} {pattern} scar island(s), {ml:.1f} ml: {remark}.",
+    Doubt.FWHM_REGION_LENT: "The region of FWHM lies in {held} of {shown} slices: the other {lent} take its pooled "
+    "maximum, which is right only where all slices share one intensity scale.",
+    Doubt.REMOTE_ENHANCED: "The remote region ({region}) does not look like healthy myocardium: its mean is {mean:.4g} "
+    "and its SD {sd:.3g}, those of the darkest 60 degrees of the same slices {dark_mean:.4g} and {dark_sd:.3g} (mean "
+    "{above:.1f} SD higher, SD {wider:.1f} times as large, median of {slices} slices). Scar in it hides scar elsewhere: "
+    "choose myocardium without enhancement.",
+    Doubt.REMOTE_LENT: "The remote region ({region}) lies in {held} of {shown} slices: the other {lent} are judged by "
+    "its pooled mean and SD, right only where all slices share one intensity scale (the darkest sectors' means run from "
+    "{low:.4g} to {high:.4g}).",
+    Doubt.REMOTE_IN_SCAR: "{percent:.0f} % of the remote region ({region}) is drawn as scar in the labels: choose remote "
+    "myocardium without scar.",
+    Doubt.MAY_BE_NO_SCAR: "The whole scar ({ml:.1f} ml) lies within what these networks found in hearts without infarct, "
+    "up to {most:.1f} ml in {without} cross-validated patients; {as_little} of {infarct} patients with infarct had no "
+    "more. It may be no scar: look at the images.",
+    ScarRemark.NON_ISCHAEMIC: "non-ischaemic pattern or false positive",
+    ScarRemark.FULLER_OUTSIDE: "fuller outside than inside, which is no ischaemic wavefront",
+    ScarRemark.OFF_ENDOCARDIUM: "nowhere touches the endocardium: non-ischaemic pattern or false positive",
+    PartsRemark.CONTRAST_UNKNOWN: "core and grey zone not told apart: the files do not say whether the images are "
+    "magnitude or PSIR, choose the contrast",
+    PartsRemark.NO_ROOM: "grey zone not determinable (half maximum below the lower limit) in {lost} of {among} slices "
+    "with scar",
+    # how far a result can be relied on
+    ConfidenceReason.NETWORKS_DISAGREE: "two looks at the same images differ by {ml:.1f} ml of scar",
+    ConfidenceReason.BORDERS_UNCERTAIN: "the borders of the wall are hard to see",
+    ConfidenceReason.WIDE_INTERVAL: "the scar's volume is uncertain, {low:.1f} to {high:.1f} ml",
+    ConfidenceReason.UNLIKE_TRAINING: "the images are unlike those the networks learned from",
+    ConfidenceReason.ANATOMY_IMPLAUSIBLE: "a left ventricle of {ml:.0f} ml, wall and cavity, is not plausible",
+    ConfidenceReason.FEW_SLICES_SEEN: "only {slices} slices show the left ventricle",
+    ConfidenceReason.LITTLE_SCAR: "{ml:.1f} ml of scar is below what the tool can tell from none",
+}
