@@ -265,13 +265,8 @@ NO_PROSE = {
     "pacs/session.py": "an archive's failures",
     "pacs/whole.py": "an archive's failures",
 }
-TELLERS = {
-    "wording.py",
-    "wording_ecg.py",
-    "wording_texts.py",
-    "report",
-    "training",
-}  # training writes cards and tables of its own
+# Training writes cards and tables of its own.
+TELLERS = {"wording.py", "wording_ecg.py", "wording_texts.py", "report", "training"}
 PROSE_LEFT = {
     "anatomy": 4, "cli": 36, "ecg": 40, "export": 85, "lge": 19, "measure": 2, "network": 2, "view": 23,
 }  # fmt: skip
