@@ -250,9 +250,16 @@ def test_nothing_is_decided_by_looking_into_a_sentence() -> None:
 # Texts that are no prose about results, though they stand outside wording.py and report/.
 NO_PROSE = {
     "cli/__init__.py": "the help",
+    "cli/cohort.py": "what became of a cohort's cases",
     "cli/pacs.py": "what became of a transfer",
     "cli/terminal.py": "what became of the print",
     "cli/progress.py": "the bar",
+    "cohort/discover.py": "what is in doubt about files: remarks in the manifest",
+    "cohort/engine.py": "why there is no cluster",
+    "cohort/group_pictures.py": "axes of pictures",
+    "cohort/manifest.py": "mistakes in a table",
+    "cohort/review.py": "mistakes in a table",
+    "cohort/run.py": "why a case has no result",
     "cli/bench.py": "names of what was timed",
     "cli/demo.py": "a simulated patient beside its truth",
     "ecg/formats.py": "which kinds of files are no ECG: a part of a refusal",

@@ -18,6 +18,7 @@ from ScarSegECGLib.lge.shown_text import printable
 # Verbs are imported when they are called: `scarsegecg --help` does not wait for torch.
 VERBS = {
     "segment": "segment the scar of one patient and write masks, bullseye, tables and report",
+    "cohort": "segment many patients: manifest, tables for statistics, and a page to review them on",
     "measure": "measure the scar inside contours that are already there, by one rule or by all",
     "export": "write a result as DICOM objects beside the images it was made from",
     "pacs": "find, pull and push studies of an image archive over DICOMweb",

@@ -1,0 +1,162 @@
+"""How results agree with experts' masks: per case, and over the cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.case import SCAR, ScarResult
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.labels import read_labels
+from ScarSegECGLib.measure.contours import MVO
+from ScarSegECGLib.measure.expert import ExpertCase
+from ScarSegECGLib.measure.segments import segment_percent
+from ScarSegECGLib.training.evaluate import STRUCTURES, compare
+
+SCARRED_FROM_PERCENT = 5.0
+"""Of its volume: with less a segment counts as free of scar, by expert and program alike. This project's own choice."""
+
+
+def against_expert(result: ScarResult, expert: Path) -> dict[str, Any]:
+    """One result beside an expert's labels (0 background, 1 cavity, 2 myocardium, 3 infarct, 4 MVO).
+
+    Returns
+    -------
+    dict
+        Overlap of "cavity", "myocardium" and "scar" (Dice, precision, sensitivity, volume error ml, HD95 mm), the
+        volumes ``true_scar_ml`` and ``scar_ml``, ``true_percent_of_lv``, and ``segments``: per cent of each segment
+        that the expert calls scar, in the expert's own wall divided by the result's insertions.
+
+    Raises
+    ------
+    InputError
+        Labels that cannot be read, lie on another grid, or hold other values.
+    """
+    stack = result.stack
+    labels = read_labels(expert, stack)
+    if labels.max() > MVO:
+        raise InputError("The expert's labels hold values above 4; expected 0 background to 4 MVO")
+    truth = ExpertCase("", stack, labels)
+    if not truth.myocardium.any():
+        raise InputError("The expert's labels hold no myocardium (2): give cavity and wall as well as the infarct")
+    walls = partition(
+        truth.cavity,
+        truth.myocardium,
+        stack.voxels,
+        stack.spacing,
+        insertions_deg=_known(result.anatomy.insertions_deg),
+        orientation_known=stack.orientation_known,
+        segments=16 if result.anatomy.segments == 16 else 17,
+    )
+    percent = segment_percent(walls.aha, truth.scar, result.anatomy.segments)
+    wall_ml = float(truth.myocardium.sum()) * stack.voxel_ml
+    return {
+        **{name: asdict(found) for name, found in compare(result.labels, labels, stack.spacing).items()},
+        "pathological": bool(truth.scar.any()),
+        "true_scar_ml": truth.scar_ml,
+        "scar_ml": float((result.labels == SCAR).sum()) * stack.voxel_ml,
+        "true_percent_of_lv": 100 * truth.scar_ml / wall_ml,
+        "segments": [None if np.isnan(share) else float(share) for share in percent],
+    }
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Result minus expert over the cases (Bland and Altman, Lancet 1986; 1: 307)."""
+
+    count: int
+    bias: float
+    lower: float
+    upper: float
+
+
+def bland_altman(found: ArrayLike, expected: ArrayLike) -> Difference | None:
+    """Bias and 95 % limits of agreement (bias +- 1.96 SD); ``None`` with fewer than three pairs."""
+    apart = np.asarray(found, float) - np.asarray(expected, float)
+    if len(apart) < 3:
+        return None
+    spread = 1.96 * float(apart.std(ddof=1))
+    bias = float(apart.mean())
+    return Difference(len(apart), bias, bias - spread, bias + spread)
+
+
+def summary(experts: Sequence[dict[str, Any]], shares: Sequence[Sequence[float | None]]) -> dict[str, Any]:
+    """The cohort's figures.
+
+    Parameters
+    ----------
+    experts : sequence of dict
+        As :func:`against_expert` makes them.
+    shares : sequence of sequence of float or None
+        The same cases' per cent of scar per segment, by the program.
+
+    Returns
+    -------
+    dict
+        Means over patients by structure; the scar's Dice by both conventions: ``infarct_patients`` (those with scar by
+        the expert) and ``challenge`` (all; nothing found where nothing is counts 1, a missed or an invented scar 0);
+        Bland-Altman of scar in ml and of its share of the LV; sensitivity and specificity per segment and over all.
+    """
+    pathological = [one for one in experts if one["pathological"]]
+    volumes = [one["scar_ml"] for one in experts], [one["true_scar_ml"] for one in experts]
+    difference = bland_altman(*volumes)
+    return {
+        "patients": len(experts),
+        "with_infarct": len(pathological),
+        **{name: _means(experts if name != "scar" else pathological, name) for name in STRUCTURES},
+        "scar_dice": {
+            "infarct_patients": _mean([one["scar"]["dice"] for one in pathological]),
+            "challenge": _mean([1.0 if one["scar"]["dice"] is None else one["scar"]["dice"] for one in experts]),
+        },
+        "scar_ml": asdict(difference) if difference else None,
+        **_by_segment([one["segments"] for one in experts], shares),
+    }
+
+
+def _by_segment(expected: Sequence[Sequence[float | None]], found: Sequence[Sequence[float | None]]) -> dict[str, Any]:
+    rows, total = [], np.zeros(4, int)
+    for k in range(max((len(one) for one in expected), default=0)):
+        counts = np.zeros(4, int)  # both, expert alone, program alone, neither
+        for truth, ours in zip(expected, found, strict=True):
+            pair = (truth[k], ours[k]) if k < len(truth) and k < len(ours) else ()
+            scarred = [share >= SCARRED_FROM_PERCENT for share in pair if share is not None]
+            if len(scarred) == 2:
+                counts[2 * (not scarred[0]) + (not scarred[1])] += 1
+        total += counts
+        rows.append({"aha_segment": k + 1, **_rates(counts)})
+    return {"segments": rows, "all_segments": _rates(total)}
+
+
+def _rates(counts: np.ndarray) -> dict[str, float | int | None]:
+    both, missed, invented, neither = (int(n) for n in counts)
+    return {
+        "scarred": both + missed,
+        "free": invented + neither,
+        "sensitivity": both / (both + missed) if both + missed else None,
+        "specificity": neither / (invented + neither) if invented + neither else None,
+    }
+
+
+def _means(experts: Sequence[dict[str, Any]], name: str) -> dict[str, float | None]:
+    keys = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
+    return {key: _mean([one[name][key] for one in experts]) for key in keys}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _known(insertions_deg: np.ndarray) -> np.ndarray | None:
+    """The result's insertions, joined over the slices, for a wall that reaches further than the result's."""
+    there = insertions_deg[np.isfinite(insertions_deg).all(axis=1)]
+    if not len(there):
+        return None
+    turn = np.exp(1j * np.radians(there)).mean(axis=0)
+    return np.degrees(np.angle(turn)) % 360

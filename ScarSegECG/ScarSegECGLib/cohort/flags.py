@@ -1,0 +1,179 @@
+"""What a reader should look at first: facts found by the program, each a flag of one patient."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import SCAR, Ecg, ScarResult, SegmentRow, Subject
+from ScarSegECGLib.export.accuracy import within_false_scar
+from ScarSegECGLib.facts import Agreement, Doubt, Grade, has
+from ScarSegECGLib.lge.slice_shift import estimate_shifts
+
+FEWEST_LV_SLICES = 5
+UNSURE_BORDERS = 0.75
+"""Expected Dice of the scar under its own probabilities below which its borders are called uncertain; this project's
+own choice."""
+MOST_DISAGREEING = 2
+"""Segments in which ECG and image may disagree before the patient is flagged."""
+UNSURE_INSERTIONS = 0.5
+
+
+class Weight(Enum):
+    """How much a flag says about the result as a whole."""
+
+    ALARM = "alarm"  # the figures are probably wrong, or another patient's
+    CHECK = "check"  # look before using them
+    NOTE = "note"  # to know
+
+
+class Flag(Enum):
+    """The flags; what they are called stands in ``page/flags.json``."""
+
+    NO_RESULT = "no_result"
+    LV_MISSED = "lv_missed"
+    DO_NOT_USE = "do_not_use"
+    LOW_CONFIDENCE = "low_confidence"
+    OTHER_PATIENTS_ECG = "other_patients_ecg"
+    SHIFTED_SLICES = "shifted_slices"
+    SAME_IMAGES = "same_images"
+    SAME_ECG = "same_ecg"
+    SEX_OR_AGE_DIFFER = "sex_or_age_differ"
+    ECG_DISAGREES = "ecg_disagrees"
+    BORDERS_UNCERTAIN = "borders_uncertain"
+    MAY_BE_NO_SCAR = "may_be_no_scar"
+    NOT_ISCHAEMIC = "not_ischaemic"
+    FEW_SLICES = "few_slices"
+    ORIENTATION_ASSUMED = "orientation_assumed"
+    DATES_IMPOSSIBLE = "dates_impossible"
+    DATE_MISSING = "date_missing"
+    INSERTIONS_UNSURE = "insertions_unsure"
+    NO_ECG = "no_ecg"
+    ECG_NOT_USED = "ecg_not_used"
+
+    @property
+    def weight(self) -> Weight:
+        """Of this flag."""
+        return Weight.ALARM if self in _ALARMS else Weight.NOTE if self in _MINOR else Weight.CHECK
+
+
+_ALARMS = {
+    Flag.NO_RESULT,
+    Flag.LV_MISSED,
+    Flag.DO_NOT_USE,
+    Flag.OTHER_PATIENTS_ECG,
+    Flag.SHIFTED_SLICES,
+    Flag.SAME_IMAGES,
+    Flag.SAME_ECG,
+    Flag.SEX_OR_AGE_DIFFER,
+}
+_MINOR = {Flag.DATE_MISSING, Flag.INSERTIONS_UNSURE, Flag.NO_ECG, Flag.ECG_NOT_USED}
+
+
+def flags_of(
+    result: ScarResult, imaged: Subject, typed_female: bool | None, typed_age: float | None
+) -> tuple[Flag, ...]:
+    """The flags of one result.
+
+    Parameters
+    ----------
+    result : ScarResult
+    imaged : Subject
+        Whom the images are of, as far as they say.
+    typed_female, typed_age
+        As the manifest says; ``None`` where it does not.
+    """
+    ecg, gap = result.ecg, result.ecg_use.gap
+    found = {
+        Flag.OTHER_PATIENTS_ECG: has(result.warnings, Doubt.DIFFERENT_PATIENTS),
+        Flag.SEX_OR_AGE_DIFFER: ecg is not None and _other_person(ecg, imaged, typed_female, typed_age),
+        Flag.LV_MISSED: missed_slices(result) > 0,
+        Flag.SHIFTED_SLICES: has(result.warnings, Doubt.SLICES_DISPLACED),
+        Flag.DO_NOT_USE: result.confidence is not None and result.confidence.grade is Grade.DO_NOT_USE,
+        Flag.LOW_CONFIDENCE: result.confidence is not None and result.confidence.grade is Grade.CHECK,
+        Flag.ECG_DISAGREES: disagreeing(result.segments) > MOST_DISAGREEING,
+        Flag.BORDERS_UNCERTAIN: (sure := border_confidence(result)) is not None and sure < UNSURE_BORDERS,
+        Flag.MAY_BE_NO_SCAR: result.method.by_network
+        and bool(within_false_scar(result.scar_image_only.ml, result.weights_sha256)),
+        Flag.NOT_ISCHAEMIC: bool(result.patterns) and not result.patterns[0].touches_endocardium,
+        Flag.FEW_SLICES: int(_lv_slices(result).sum()) < FEWEST_LV_SLICES,
+        Flag.ORIENTATION_ASSUMED: not result.stack.orientation_known,
+        Flag.DATES_IMPOSSIBLE: bool(gap.impossible),
+        Flag.DATE_MISSING: ecg is not None and gap.days is None and not gap.impossible,
+        Flag.INSERTIONS_UNSURE: _insertions(result) < UNSURE_INSERTIONS,
+        Flag.NO_ECG: ecg is None,
+        Flag.ECG_NOT_USED: ecg is not None and result.ecg_use.amplitude == 0,
+    }
+    return tuple(flag for flag, there in found.items() if there)
+
+
+def shared_inputs(hashes: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[Flag, ...]]:
+    """Cases that have the same images or the same ECG as another one: a mix-up that no single case shows.
+
+    Parameters
+    ----------
+    hashes : mapping of case to mapping of "lge" and "ecg" to content hash
+    """
+    shared: dict[str, list[Flag]] = defaultdict(list)
+    for what, flag in (("lge", Flag.SAME_IMAGES), ("ecg", Flag.SAME_ECG)):
+        holders: dict[str, list[str]] = defaultdict(list)
+        for case, own in hashes.items():
+            if own.get(what):
+                holders[own[what]].append(case)
+        for cases in holders.values():
+            for case in cases if len(cases) > 1 else ():
+                shared[case].append(flag)
+    return {case: tuple(found) for case, found in shared.items()}
+
+
+def border_confidence(result: ScarResult) -> float | None:
+    """Expected Dice of the networks' scar, were its probabilities true, 0..1; ``None`` without scar, and for a rule's.
+
+    For a mask M and probabilities p it is 2 sum(p in M) / (|M| + sum(p)), to first order.
+    """
+    mask = result.labels == SCAR
+    total = float(mask.sum()) + float(result.scar_probability[result.anatomy.myocardium].sum())
+    return 2 * float(result.scar_probability[mask].sum()) / total if mask.any() and result.method.by_network else None
+
+
+def displaced_slices(result: ScarResult) -> tuple[int, ...]:
+    """Slices that stand beside the line through the others, counted from 1 at the apex."""
+    anatomy = result.anatomy
+    moved = estimate_shifts(anatomy.cavity, anatomy.myocardium, result.stack.spacing).moved
+    return tuple(int(k) + 1 for k in np.flatnonzero(moved))
+
+
+def missed_slices(result: ScarResult) -> int:
+    """Slices without myocardium between two that have some."""
+    there = np.flatnonzero(_lv_slices(result))
+    return int(there[-1] - there[0] + 1 - len(there)) if len(there) else 0
+
+
+def disagreeing(rows: Iterable[SegmentRow]) -> int:
+    """Segments in which ECG and image disagree."""
+    return sum(row.agreement is Agreement.DISAGREE for row in rows)
+
+
+def _lv_slices(result: ScarResult) -> NDArray[np.bool_]:
+    return np.asarray(result.anatomy.myocardium.any(axis=(1, 2)))
+
+
+def _insertions(result: ScarResult) -> float:
+    """Median confidence of the slices that have an LV."""
+    return float(np.median(result.anatomy.insertion_confidence[_lv_slices(result)]))
+
+
+def failed_flags(no_left_ventricle: bool) -> tuple[Flag, ...]:
+    """The flags of a case without a result."""
+    return (Flag.NO_RESULT, *([Flag.LV_MISSED] if no_left_ventricle else []))
+
+
+def _other_person(ecg: Ecg, imaged: Subject, female: bool | None, age: float | None) -> bool:
+    """Whether the ECG's file says another sex, or an age over ten years off, than images or manifest say."""
+    sexes = {sex for sex in (ecg.subject.female, imaged.female, female) if sex is not None}
+    ages = [years for years in (ecg.subject.age, imaged.age, age) if years is not None]
+    return len(sexes) > 1 or (len(ages) > 1 and max(ages) - min(ages) > 10)

@@ -1,0 +1,204 @@
+"""One case in a worker: read, segment, compare with the expert, write the folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ScarSegECGLib.case import Ecg, LgeStack, ScarResult, Subject
+from ScarSegECGLib.cohort.agreement import against_expert
+from ScarSegECGLib.cohort.flags import border_confidence, disagreeing, displaced_slices, flags_of
+from ScarSegECGLib.cohort.inputs import InputState, state_of
+from ScarSegECGLib.cohort.interval import interval_of
+from ScarSegECGLib.cohort.manifest import CohortCase
+from ScarSegECGLib.cohort.options import Networks, Task
+from ScarSegECGLib.cohort.records import CASES, RECORD, CaseRecord, as_text, record_of
+from ScarSegECGLib.ecg.gap import gap_of_case
+from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.lge.dicom_source import find_source
+from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.pipeline import segment
+from ScarSegECGLib.report.viewer.data import scar_of_images_alone, thumbnail, viewer_data
+from ScarSegECGLib.view.pictures import pictures
+
+VIEW, THUMBNAIL = "view.js", "thumb.png"
+_session: Session | None = None
+_refused: InputError | None = None
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Loads the networks once in a worker; one thread each, because the cases are what runs side by side."""
+
+    networks: Networks
+
+    def __call__(self) -> None:
+        """A refusal is kept and told for every case, so that a worker without weights does not die of it."""
+        global _session, _refused
+        torch.set_num_threads(1)
+        try:
+            _session, _refused = _load(self.networks), None
+        except InputError as error:
+            _session, _refused = None, error
+
+
+def do_case(task: Task) -> CaseRecord:
+    """Make one case's folder, unless it stands already as it would become.
+
+    Raises
+    ------
+    InputError
+        Something about the case is to be put right; there is no folder then.
+    """
+    if _refused is not None:
+        raise _refused
+    before = record_of(task.out, task.case.name)
+    if before is not None and before.is_of(task.case, task.options_digest, task.networks.sha256):
+        return before  # done by a worker that died before it could say so
+    start = time.perf_counter()
+    try:
+        return _done(task, start)
+    finally:
+        _give_back_memory()
+
+
+def _done(task: Task, start: float) -> CaseRecord:
+    case, options = task.case, task.options
+    inputs = _inputs(case)
+    stack = read_lge(case.lge)
+    ecg = read_ecg(case.ecg) if case.ecg is not None and options.use_ecg else None
+    imaged = _imaged(stack)
+    result = _segmented(task, stack, ecg, imaged)
+    expert = against_expert(result, case.expert) if case.expert is not None else None
+    if _inputs(case) != inputs:
+        raise InputError("a file of the case changed while it was read; run again")
+    record = CaseRecord(
+        name=case.name,
+        options=task.options_digest,
+        weights=task.networks.sha256,
+        inputs=inputs,
+        flags=flags_of(result, imaged, case.female, case.age),
+        facts=_facts(result, imaged, case),
+        expert=expert,
+    )
+    finished: list[CaseRecord] = []
+
+    def beside(folder: Path) -> None:
+        alone = scar_of_images_alone(result) if result.ecg_use.amplitude > 0 else None
+        (folder / VIEW).write_text(_script(case.name, viewer_data(result, alone)), encoding="utf-8")
+        (folder / THUMBNAIL).write_bytes(thumbnail(result))
+        if options.dicom and stack.sources:
+            _add_dicom(folder, result)
+        told = CaseRecord(**vars(record) | {"seconds": time.perf_counter() - start})
+        (folder / RECORD).write_text(as_text(told), encoding="utf-8")
+        finished.append(told)
+
+    write_result(result, pictures(result), task.out / CASES / case.name, overwrite=True, beside=beside)
+    return finished[0]
+
+
+def _segmented(task: Task, stack: LgeStack, ecg: Ecg | None, imaged: Subject) -> ScarResult:
+    case, options = task.case, task.options
+    gap = gap_of_case(
+        ecg,
+        stack.acquired,
+        typed_ecg_date=case.ecg_date if ecg else None,
+        typed_mri_date=case.mri_date,
+        event_between=case.event_between,
+        now=datetime.now(),
+    )
+    doubts = (DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else ()
+    return segment(
+        stack,
+        ecg,
+        gap,
+        _loaded(task.networks),
+        method=options.method,
+        n_sd=options.n_sd,
+        correct_shifts=options.correct_shifts,
+        aha_mode=options.aha,
+        aha_segments=options.segments,
+        female=imaged.female if case.female is None else case.female,
+        age=imaged.age if case.age is None else case.age,
+        doubts=doubts,
+    )
+
+
+def _facts(result: ScarResult, imaged: Subject, case: CohortCase) -> dict[str, Any]:
+    """What the tables hold beside ``result.json``; sex and age as the manifest, the images or the ECG say."""
+    subjects = [imaged, *([result.ecg.subject] if result.ecg else [])]
+    female = next((sex for sex in (case.female, *(one.female for one in subjects)) if sex is not None), None)
+    age = next((years for years in (case.age, *(one.age for one in subjects)) if years is not None), None)
+    interval = interval_of(result)
+    lv = np.asarray(result.anatomy.myocardium.any(axis=(1, 2)))
+    return {
+        "female": female,
+        "age": None if age is None else round(float(age), 1),
+        "slices": len(lv),
+        "lv_slices": int(lv.sum()),
+        "displaced_slices": list(displaced_slices(result)),
+        "disagreeing_segments": disagreeing(result.segments),
+        "interval": asdict(interval) if interval else None,
+        "confidence": result.confidence.grade.value if result.confidence else None,
+        "border_confidence": border_confidence(result),
+        "insertion_confidence": float(result.anatomy.insertion_confidence[lv].mean()),
+        "segments_with_ecg_estimate": sum(row.ecg_percent is not None for row in result.segments),
+    }
+
+
+def _inputs(case: CohortCase) -> dict[str, InputState]:
+    states = {"lge": state_of(case.lge), "ecg": state_of(case.ecg), "expert": state_of(case.expert)}
+    return {name: state for name, state in states.items() if state is not None}
+
+
+def _imaged(stack: LgeStack) -> Subject:
+    source = find_source(stack)
+    return subject_of_dicom(source.images[0]) if source else Subject()
+
+
+def _script(name: str, data: dict[str, Any]) -> str:
+    """A file that a page can load from the disk, where it may not read JSON."""
+    told = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return f"SCARSEGECG_VIEWS[{json.dumps(name)}]={told};\n"
+
+
+def _add_dicom(folder: Path, result: ScarResult) -> None:
+    from ScarSegECGLib.cli.export import export_beside
+
+    export_beside(folder, result.stack, show_patient=False)
+
+
+def _loaded(networks: Networks) -> Session:
+    global _session
+    if _session is None:
+        _session = _load(networks)
+    return _session
+
+
+def _load(networks: Networks) -> Session:
+    session = Session.load(networks.weights, networks.device)
+    if networks.sha256 and session.weights_sha256 != networks.sha256:
+        raise InputError("a worker has other weights than this machine; install the same ones")
+    return session
+
+
+def _give_back_memory() -> None:
+    """To the system, so that a worker is as large after thousands of cases as after the first."""
+    gc.collect()
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):  # not glibc
+        return

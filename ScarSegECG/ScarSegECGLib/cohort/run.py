@@ -1,0 +1,269 @@
+"""A cohort from its manifest to tables, pictures and the page; again, only what is missing, failed or changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ScarSegECGLib.cohort.agreement import SCARRED_FROM_PERCENT, summary
+from ScarSegECGLib.cohort.engine import Crew, Outcome, Trouble, run_jobs
+from ScarSegECGLib.cohort.flags import Flag, failed_flags
+from ScarSegECGLib.cohort.group_pictures import drawn, write_group_pictures
+from ScarSegECGLib.cohort.manifest import CohortCase
+from ScarSegECGLib.cohort.options import CohortOptions, Networks, Task, digest
+from ScarSegECGLib.cohort.page import write_page
+from ScarSegECGLib.cohort.records import (
+    CASES,
+    COHORT,
+    KIND,
+    CaseRecord,
+    at_work,
+    cohort_id,
+    forget_failure,
+    is_cohort,
+    record_of,
+    write_failure,
+)
+from ScarSegECGLib.cohort.review import reviews_of
+from ScarSegECGLib.cohort.tables import Patient, patients_of, write_tables
+from ScarSegECGLib.errors import InputError, NoLeftVentricle
+from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.export.result_json import software_versions
+
+AGREEMENT, PROVENANCE = "agreement.json", "provenance.json"
+LEAST_FREE_BYTES = 64 * 2**20
+Work = Callable[[Task], CaseRecord]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run came to: cases with a result, those that were done now, and the outcomes without one."""
+
+    cases: int
+    done_now: int
+    already: int
+    failed: tuple[Outcome, ...]
+    flagged: int
+    agreement: dict[str, Any] | None
+
+
+def run_cohort(
+    cases: Sequence[CohortCase],
+    out: Path,
+    options: CohortOptions,
+    networks: Networks,
+    crew: Crew,
+    *,
+    overwrite: bool = False,
+    begun: Callable[[int, int], None] = lambda todo, total: None,
+    told: Callable[[Outcome], None] = lambda outcome: None,
+    work: Work | None = None,
+) -> Finished:
+    """Do what is to be done and write tables, pictures and page over all cases of the manifest.
+
+    Parameters
+    ----------
+    cases : sequence of CohortCase
+    out : Path
+        A new or empty folder, or that of an earlier run of this cohort.
+    options, networks, crew
+        ``networks.sha256`` names the weights.
+    overwrite : bool
+        Take a folder that holds another cohort.
+    begun : callable
+        Called with how many cases are to be done, and how many there are.
+    told : callable
+        Called with each outcome as it comes.
+    work : function, optional
+        Makes one case's folder; :func:`ScarSegECGLib.cohort.job.do_case` when absent.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be used, the disk is full, or as :func:`ScarSegECGLib.cohort.engine.run_jobs` says.
+    """
+    _make(out)
+    with at_work(out):
+        tasks = [Task(case, options, digest(case, options), networks, out) for case in cases]
+        earlier = {case.name: record_of(out, case.name) for case in cases}
+        _refuse_another_cohort(cases, earlier, out, overwrite)
+        if not is_cohort(out) or overwrite:
+            write_text(out / COHORT, json.dumps({"kind": KIND, "id": secrets.token_hex(8)}) + "\n")
+        _clear_what_was_left(out)
+        todo = [task for task in tasks if not _is_done(task, earlier[task.case.name])]
+        begun(len(todo), len(tasks))
+        failed = []
+        try:
+            for outcome in _outcomes(work, todo, crew, networks):
+                if outcome.trouble is None:
+                    forget_failure(out, outcome.name)
+                else:
+                    failed.append(outcome)
+                    _keep_failure(out, outcome, next(task for task in todo if task.case.name == outcome.name))
+                told(outcome)
+                if outcome.trouble and shutil.disk_usage(out).free < LEAST_FREE_BYTES:
+                    raise InputError(
+                        "the disk is full; finished cases are whole, and the same command takes up the rest"
+                    )
+        finally:
+            _clear_what_was_left(out)
+        patients = write_outputs(out, [case.name for case in cases], options, networks, redraw=bool(todo))
+    return Finished(
+        cases=sum(patient.result is not None for patient in patients),
+        done_now=len(todo) - len(failed),
+        already=len(tasks) - len(todo),
+        failed=tuple(failed),
+        flagged=sum(patient.alarms > 0 for patient in patients),
+        agreement=_agreement(patients),
+    )
+
+
+def write_outputs(
+    out: Path,
+    names: Sequence[str],
+    options: CohortOptions | None = None,
+    networks: Networks | None = None,
+    *,
+    redraw: bool = False,
+) -> list[Patient]:
+    """Tables, agreement, group pictures, provenance and page from what lies in the cases' folders.
+
+    Without options the provenance stays as it is; without ``redraw`` so do the group pictures, where there are any.
+    """
+    patients = patients_of(out, names, reviews_of(out))
+    try:
+        write_tables(out, patients)
+        agreement = _agreement(patients)
+        if agreement is not None:
+            write_text(out / AGREEMENT, json.dumps(agreement, indent=1, allow_nan=False) + "\n")
+        pictures = (() if redraw else drawn(out)) or write_group_pictures(out, patients)
+        if options is not None and networks is not None:
+            write_text(out / PROVENANCE, json.dumps(_provenance(patients, options, networks), indent=1) + "\n")
+        write_page(out, patients, pictures, cohort_id(out))
+    except OSError as error:
+        raise InputError(f"the tables cannot be written ({error.strerror}); the cases are whole, run again") from None
+    return patients
+
+
+def names_of(out: Path) -> list[str]:
+    """The cases of the last run, in its order.
+
+    Raises
+    ------
+    InputError
+        The folder is no cohort's, or its run did not come to its tables.
+    """
+    import csv
+
+    if not is_cohort(out):
+        raise InputError(f"{out.name}: no folder of `scarsegecg cohort run`")
+    try:
+        with (out / "patients.csv").open(encoding="utf-8", newline="") as table:
+            return [row["case"] for row in csv.DictReader(table)]
+    except (OSError, KeyError):
+        raise InputError(f"{out.name}: its run did not come to an end; call `scarsegecg cohort run` again") from None
+
+
+def _make(out: Path) -> None:
+    try:
+        if out.exists() and not out.is_dir():
+            raise InputError("The output is a file, not a folder: choose another folder.")
+        if out.is_dir() and any(out.iterdir()) and not is_cohort(out) and not (out / ".lock").exists():
+            raise InputError("The output folder holds other files: choose another folder.")
+        out.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (out / CASES).mkdir(exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InputError(f"The output folder cannot be made ({error.strerror}): choose another folder.") from None
+
+
+def _outcomes(work: Work | None, todo: Sequence[Task], crew: Crew, networks: Networks) -> Iterator[Outcome[CaseRecord]]:
+    """The pipeline and its networks, which take seconds to load, are asked for only where there is something to do."""
+    if not todo:
+        return
+    if work is None:
+        from ScarSegECGLib.cohort.job import Prepare, do_case
+
+        work, crew = do_case, replace(crew, prepare=Prepare(networks))
+    yield from run_jobs(work, [(task.case.name, task) for task in todo], crew)
+
+
+def _is_done(task: Task, record: CaseRecord | None) -> bool:
+    return record is not None and record.is_of(task.case, task.options_digest, task.networks.sha256)
+
+
+def _refuse_another_cohort(
+    cases: Sequence[CohortCase], earlier: dict[str, CaseRecord | None], out: Path, overwrite: bool
+) -> None:
+    """A folder whose finished cases have, every one, another name or other images than the manifest's."""
+    finished = {path.name for path in (out / CASES).iterdir() if not path.name.startswith(".")}
+    if overwrite or not finished:
+        return
+    from ScarSegECGLib.cohort.inputs import is_still
+
+    known = ((case, earlier[case.name]) for case in cases)
+    if not any(record is not None and is_still(case.lge, record.inputs.get("lge")) for case, record in known):
+        raise InputError(
+            f"The output folder holds {len(finished)} cases, none of them of this manifest: choose another folder, or "
+            "add --overwrite."
+        )
+
+
+def _clear_what_was_left(out: Path) -> None:
+    """Half-written folders of workers that were killed; the lock says that nobody is at work in them."""
+    for left in (out / CASES).glob(".scarsegecg-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _keep_failure(out: Path, outcome: Outcome, task: Task) -> None:
+    words = {
+        Trouble.REFUSED: outcome.words,
+        Trouble.FAULT: f"internal error ({outcome.error})",
+        Trouble.KILLED: "two workers died with this case: too large for their memory, or a fault in a library",
+    }[outcome.trouble or Trouble.FAULT]
+    shutil.rmtree(out / CASES / task.case.name, ignore_errors=True)  # it was made from other input or options
+    write_failure(
+        out,
+        CaseRecord(
+            name=outcome.name,
+            options=task.options_digest,
+            weights=task.networks.sha256,
+            inputs={},
+            flags=failed_flags(outcome.error == NoLeftVentricle.__name__),
+            seconds=outcome.seconds,
+            trouble=outcome.trouble.value if outcome.trouble else "",
+            words=words,
+        ),
+    )
+
+
+def _agreement(patients: Sequence[Patient]) -> dict[str, Any] | None:
+    judged = [patient for patient in patients if patient.result and patient.record and patient.record.expert]
+    if not judged:
+        return None
+    shares = [[row["scar_percent_image_only"] for row in patient.result["segments"]] for patient in judged]  # type: ignore[index]
+    told = summary([patient.record.expert for patient in judged], shares)  # type: ignore[union-attr, misc]
+    return {"scarred_from_percent_of_segment": SCARRED_FROM_PERCENT, **told}
+
+
+def _provenance(patients: Sequence[Patient], options: CohortOptions, networks: Networks) -> dict[str, Any]:
+    listed = hashlib.sha256(repr([patient.case for patient in patients]).encode()).hexdigest()
+    made_by = sorted({patient.result["software"]["scarsegecg"] for patient in patients if patient.result})
+    return {
+        "kind": KIND,
+        "written_utc": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "software": software_versions(),
+        "results_made_by_scarsegecg": made_by,
+        "weights_sha256": networks.sha256,
+        "options": asdict(options),
+        "cases": len(patients),
+        "cases_without_result": sum(patient.result is None for patient in patients),
+        "flags": {flag.value: sum(flag in patient.flags for patient in patients) for flag in Flag},
+        "case_list_sha256": listed,
+    }
