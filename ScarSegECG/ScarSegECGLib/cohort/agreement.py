@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.case import SCAR, ScarResult
+from ScarSegECGLib.case import MVO, SCAR, ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.labels import read_labels
-from ScarSegECGLib.measure.contours import MVO
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.segments import segment_percent
 from ScarSegECGLib.training.evaluate import STRUCTURES, compare
@@ -52,7 +51,7 @@ def against_expert(result: ScarResult, expert: Path) -> dict[str, Any]:
         stack.spacing,
         insertions_deg=_known(result.anatomy.insertions_deg),
         orientation_known=stack.orientation_known,
-        segments=16 if result.anatomy.segments == 16 else 17,
+        division=result.anatomy.division,
     )
     percent = segment_percent(walls.aha, truth.scar, result.anatomy.segments)
     wall_ml = float(truth.myocardium.sum()) * stack.voxel_ml

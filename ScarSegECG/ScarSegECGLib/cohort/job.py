@@ -27,10 +27,12 @@ from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.facts import Division, EcgReason, Fact, ScarSource
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.measure.rules import ThresholdRule
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import segment
+from ScarSegECGLib.pipeline import SegmentOptions, segment
 from ScarSegECGLib.report.viewer.data import scar_of_images_alone, thumbnail, viewer_data
 from ScarSegECGLib.view.pictures import pictures
 
@@ -126,14 +128,15 @@ def _segmented(task: Task, stack: LgeStack, ecg: Ecg | None, imaged: Subject) ->
         ecg,
         gap,
         _loaded(task.networks),
-        method=options.method,
-        n_sd=options.n_sd,
-        correct_shifts=options.correct_shifts,
-        aha_mode=options.aha,
-        aha_segments=options.segments,
-        female=imaged.female if case.female is None else case.female,
-        age=imaged.age if case.age is None else case.age,
-        doubts=doubts,
+        SegmentOptions(
+            rule=None if options.method is ScarSource.NETWORK else ThresholdRule(options.method, options.n_sd),
+            why_no_ecg=Fact(EcgReason.NOT_GIVEN if options.use_ecg else EcgReason.SWITCHED_OFF),
+            correct_shifts=options.correct_shifts,
+            division=Division(options.aha, options.segments),
+            female=imaged.female if case.female is None else case.female,
+            age=imaged.age if case.age is None else case.age,
+            doubts=doubts,
+        ),
     )
 
 
