@@ -33,7 +33,7 @@ VERBS = {
 # Packages that a plain installation leaves out, by the extra that brings them.
 EXTRAS = {
     "pacs": ("dicomweb_client", "keyring", "requests", "urllib3"),
-    "cohort": ("dask", "distributed", "pyarrow"),
+    "cohort": ("cryptography", "dask", "distributed", "locket", "psutil", "pyarrow"),
     "train": ("monai",),
 }
 

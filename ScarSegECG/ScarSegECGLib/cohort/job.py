@@ -33,8 +33,8 @@ from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.rules import ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, segment
-from ScarSegECGLib.report.viewer.data import scar_of_images_alone, thumbnail, viewer_data
 from ScarSegECGLib.view.pictures import pictures
+from ScarSegECGLib.view.viewer.data import scar_of_images_alone, thumbnail, viewer_data
 
 VIEW, THUMBNAIL = "view.js", "thumb.png"
 _session: Session | None = None
