@@ -373,8 +373,6 @@ class Method:
     source : ScarSource
     above : float
         Probability above which a voxel is scar, of the networks.
-    ewa_share : float
-        Share of the intensity rule EWA in the networks' probability, 0..1.
     image_only : bool
         The networks' probability without the ECG, because the reader chose so.
     n_sd, per, contrast, remote
@@ -395,7 +393,6 @@ class Method:
 
     source: ScarSource = ScarSource.NETWORK
     above: float = 0.5
-    ewa_share: float = 0.0
     image_only: bool = False
     n_sd: float | None = None
     per: str = ""

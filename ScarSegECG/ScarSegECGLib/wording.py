@@ -268,10 +268,7 @@ def _(region: RemoteRegion, tr: Translate = _as_is) -> str:
 def rule_words(method: Method, tr: Translate = _as_is) -> str:
     """The method and its parameters without its remote region."""
     if method.source is ScarSource.NETWORK:
-        share = round(100 * method.ewa_share)
         text = tr("network")
-        if share:
-            text = tr("network {ours} % + intensity rule EWA {share} %").format(ours=100 - share, share=share)
         text += tr(", image only") if method.image_only else ""
         text += f", p > {method.above:g}"
     elif method.source is ScarSource.MANUAL:
@@ -358,10 +355,11 @@ def result_lines(result: ScarResult, tr: Translate = _as_is) -> tuple[str, ...]:
     scar = tr("scar {burden}, images alone").format(burden=words(result.scar_image_only, tr))
     if result.shown is not Shown.IMAGE_ONLY:
         scar += tr("; {burden} {shown}").format(burden=words(result.scar, tr), shown=words(result.shown, tr))
-    if result.interval is not None:
+    judged = result.method.by_network and not result.method.corrected
+    if result.interval is not None and judged:
         scar += f"; {words(result.interval, tr)}"
     how = f"{words(result.method, tr)}; AHA: {words(result.anatomy.division, tr)}"
-    if result.confidence is not None:
+    if result.confidence is not None and judged:
         how += f"; {words(result.confidence, tr)}"
     return scar, how, words(result.ecg_use, tr)
 

@@ -175,17 +175,8 @@ def slice_rings(
 def sector_starts(insertions_deg: Floats, mode: AhaMode) -> tuple[Floats, Floats]:
     """Where each sector begins, degrees, counter-clockwise to the next one's beginning.
 
-    Parameters
-    ----------
-    insertions_deg : float64 array, shape (slice, 2)
-    mode : {"fixed", "landmark"}
-
-    Returns
-    -------
-    six : float64 array, shape (slice, 6)
-        Of segments 2, 3, 4, 5, 6, 1 (8, 9, 10, 11, 12, 7 likewise), ascending from the anterior insertion.
-    four : float64 array, shape (slice, 4)
-        Of segments 14, 15, 16, 13.
+    Returned are the six sectors of segments 2, 3, 4, 5, 6, 1 (8, 9, 10, 11, 12, 7 likewise), shape (slice, 6),
+    ascending from the anterior insertion, and the four of segments 14, 15, 16, 13, shape (slice, 4).
     """
     anterior, inferior = insertions_deg[:, 0], insertions_deg[:, 1]
     septum = np.full(len(anterior), 120.0) if mode == AhaMode.FIXED else (inferior - anterior) % 360.0
@@ -226,19 +217,10 @@ def _label(
 def insertion_remarks(
     confidence: Floats, given: NDArray | None, lv: Mask, mode: AhaMode, assumed_deg: tuple[float, float] | None
 ) -> tuple[Fact, ...]:
-    """What the reader has to know of the insertions; slices are counted from 1 at the apex.
+    """What the reader has to know of the insertions of slices with an LV; slices are counted from 1 at the apex.
 
-    Parameters
-    ----------
-    confidence : float64 array, shape (slice,)
-    given : float64 array, shape (slice, 2), or None
-        NaN where nothing was given.
-    lv : bool array, shape (slice,)
-        Slices with an LV.
-    mode : {"fixed", "landmark"}
-        In fixed mode the anterior insertion alone counts.
-    assumed_deg : (anterior, inferior) or None
-        Where they were put for want of an image.
+    ``given`` is NaN where nothing was given; in fixed mode the anterior insertion alone counts; ``assumed_deg`` is
+    where both were put for want of an image.
     """
     known = np.zeros((len(lv), 2), bool) if given is None else np.isfinite(given) & lv[:, None]
     notes: list[Fact] = []

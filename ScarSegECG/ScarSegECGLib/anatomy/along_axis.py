@@ -28,21 +28,10 @@ WITHIN_DEG = 20.0  # the confidence is that of an error smaller than this
 def join_slices(evidence: Floats, half_deg: Floats, slice_mm: Floats) -> tuple[Floats, Floats]:
     """Both insertions of every slice from the evidence of all.
 
-    Parameters
-    ----------
-    evidence : float64 array, shape (slice, 2, candidate)
-        Logarithm of a likelihood but for a constant; zeros where a slice says nothing.
-    half_deg : float64 array, shape (candidate,)
-        The candidates' distance from the septum's middle, ascending.
-    slice_mm : float64 array, shape (slice,)
-        Place along the long axis, ascending towards the base.
-
-    Returns
-    -------
-    half : float64 array, shape (slice, 2)
-        Median of each insertion's posterior, degrees from the septum's middle.
-    within : float64 array, shape (slice, 2)
-        Posterior probability of an error smaller than 20 degrees.
+    ``evidence``, shape (slice, 2, candidate), is the logarithm of a likelihood but for a constant, zeros where a slice
+    says nothing; ``half_deg`` the candidates' distance from the septum's middle and ``slice_mm`` the slices' place
+    along the long axis, both ascending. Returned, both of shape (slice, 2): the median of each insertion's posterior,
+    degrees from the septum's middle, and the posterior probability of an error smaller than 20 degrees.
     """
     gaps = np.diff(slice_mm) / 10.0
     counts = np.minimum(np.median(gaps), 1.0) if gaps.size else 1.0  # thin slices show the same thing again and again

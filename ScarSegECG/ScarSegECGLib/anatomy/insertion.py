@@ -29,16 +29,10 @@ SIDE = np.array([-1.0, 1.0])  # the anterior insertion lies clockwise of the sep
 class Insertions:
     """Anterior and inferior insertion of every slice, degrees in the bullseye's frame.
 
-    Attributes
-    ----------
-    degrees : float64 array, shape (slice, 2)
-        What the partition uses.
-    raw : float64 array, shape (slice, 2)
-        Each slice's own finding, before slices were joined; NaN where there was none.
-    confidence : float64 array, shape (slice,)
-        0 = from orientation alone .. 1 = sure, or both given by the reader.
-    disputed : bool array, shape (slice, 2)
-        Given, but far from where the image by itself shows it, of which it is sure: used, and told to no other slice.
+    ``degrees``, shape (slice, 2), is what the partition uses, ``raw`` each slice's own finding before slices were
+    joined (NaN where there was none), ``confidence``, shape (slice,), 0 (from orientation alone) to 1 (sure, or both
+    given by the reader). ``disputed``, shape (slice, 2): given, but far from where the image by itself shows it, of
+    which it is sure; used, and told to no other slice.
     """
 
     degrees: Floats

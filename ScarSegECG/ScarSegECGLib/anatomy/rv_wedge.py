@@ -48,15 +48,10 @@ STEP_WEIGHT = 8.0
 class WedgeEvidence:
     """What each slice shows of the RV.
 
-    Attributes
-    ----------
-    scores : float64 array, shape (slice, 2, candidate)
-        How strongly a slice speaks for each place of its anterior and its inferior insertion: the logarithm of a
-        likelihood but for a constant; candidates as in :func:`search_deg`.
-    middle_deg : float
-        The septum's middle from which candidates count: clockwise the anterior, counter-clockwise the inferior ones.
-    likeness : float64 array, shape (slice, ray)
-        How much the tissue outside the epicardium looks like the RV's blood, 0..1; the septum's middle in the mid.
+    ``scores``, shape (slice, 2, candidate), say how strongly a slice speaks for each place of its anterior and its
+    inferior insertion: the logarithm of a likelihood but for a constant; candidates (:func:`search_deg`) count from the
+    septum's middle ``middle_deg``, the anterior ones clockwise. ``likeness``, shape (slice, ray), is how much the
+    tissue outside the epicardium looks like the RV's blood, 0..1; the septum's middle in the mid.
     """
 
     scores: Floats
@@ -99,21 +94,9 @@ def wedge_evidence(
 ) -> WedgeEvidence:
     """Look for the RV's blood beside the septum, slice by slice.
 
-    The slices share only one thing, on which side of the LV the RV lies (the septum's middle, from the whole stack).
-
-    Parameters
-    ----------
-    image : array, shape (slice, row, column)
-        LGE, any scale; each slice is judged by itself.
-    cavity : bool array, same shape
-    border : Border
-        From :func:`polar.trace_border`; of slices in which the rays meet myocardium.
-    centres_mm : float64 array, shape (slice, 2)
-    spacing : (slice, row, column) mm
-    usual_middle_deg : float
-        Where the septum's middle usually lies, degrees in the bullseye's frame.
-    middle_deg : float, optional
-        Where it does lie, if that is known.
+    The slices share only one thing, on which side of the LV the RV lies (the septum's middle, from the whole stack):
+    ``usual_middle_deg`` is where it usually lies, degrees in the bullseye's frame, ``middle_deg`` where it does lie, if
+    that is known. ``image`` is [slice, row, column], any scale; ``border`` is of slices whose rays meet myocardium.
     """
     step = 360.0 / len(border.angles)
     radii = _epicardium(border)[:, :, None] + RING_MM
