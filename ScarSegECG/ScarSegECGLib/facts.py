@@ -473,5 +473,5 @@ def from_plain(kept: Any) -> Any:
             return _WORDS[kept["word"]](kept["is"])
         of = {name: from_plain(value) for name, value in kept["of"].items()}
         return Fact(from_plain(kept["code"]), **of) if kept["record"] == "Fact" else _RECORDS[kept["record"]](**of)
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise ValueError("facts of another version") from None

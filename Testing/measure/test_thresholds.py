@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from measure_phantoms import Phantom, annulus, by_rule, stack_of
 
+from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import RemoteRegion, RemoteSource
+from ScarSegECGLib.measure.compare import RULES as COMPARED
 from ScarSegECGLib.measure.compare import compare_methods
 from ScarSegECGLib.measure.expert import ExpertCase
+from ScarSegECGLib.measure.measurements import measure
 from ScarSegECGLib.measure.remote import remote_doubts, remote_myocardium
-from ScarSegECGLib.measure.rules import RULES, mixture_threshold, otsu_threshold
+from ScarSegECGLib.measure.rules import RULES, ThresholdRule, mixture_threshold, otsu_threshold
 from ScarSegECGLib.wording import all_words, words
 
 
@@ -288,3 +291,19 @@ def test_comparison_orders_the_rules_and_pairs_them_by_case():
     assert all("contrast magnitude" in words(s.method) for s in scores)
     assert "3 SD" in next(words(s.method) for s in scores if s.name == "3 SD")
     assert compare_methods([]) == ()
+
+
+def test_the_comparison_measures_what_measure_measures():
+    """One patient's scar by a rule is the same number held against an expert and told of the patient."""
+    p = annulus(depth=(0.0, 0.7), start_deg=20, stop_deg=150)
+    image = _image(p, noise=14)
+    image[annulus(depth=(0.2, 0.5), start_deg=60, stop_deg=100).scar] = 50  # dark and enclosed
+    case = _case(p, image)
+    anatomy = partition(case.cavity, case.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
+    for score in compare_methods([case], resamples=10):
+        rule = next(ThresholdRule(source, n_sd) for name, source, n_sd in COMPARED if name == score.name)
+        measured = measure(case.stack, anatomy, rule)
+        assert measured.method == score.method
+        expert = 100 * case.scar.sum() / case.myocardium.sum()
+        assert score.bias_percent_lv == pytest.approx((measured.scar.percent_of_lv - expert,))
+        assert score.dice == pytest.approx((_dice(measured.mask, case.scar),))
