@@ -76,9 +76,7 @@ def test_a_translation_sees_whole_sentences_with_the_places_of_their_numbers() -
 
     def tr(text: str) -> str:
         seen.append(text)
-        return {"ECG {days:.0f} days from MRI: not used": "EKG {days:.0f} Tage vor dem MRT: nicht verwendet"}.get(
-            text, text
-        )
+        return german.get(text, text)
 
     use = EcgUse(0.0, (Fact(EcgReason.TOO_FAR, days=-900.0),), TimeGap(-900.0))
     assert words(use, tr) == "EKG 900 Tage vor dem MRT: nicht verwendet" and seen
