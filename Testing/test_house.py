@@ -27,7 +27,7 @@ MODULE = ROOT / "ScarSegECG"
 LIBRARY = MODULE / "ScarSegECGLib"
 ROOMS = ("lge", "ecg", "anatomy", "network", "measure", "report", "view", "export")  # data flows from left to right
 SHARED = {"case", "case_ecg", "errors", "facts", "wording", "wording_ecg", "wording_texts"}
-PAINTERS = {"view", "export"}  # they take results and know nothing of how these came about
+TELLERS_OF_RESULTS = {"report", "view", "export"}  # they take results and know nothing of how these came about
 MAX_LINES = 400
 # Still longer, up to 600.
 LONGER = {
@@ -112,8 +112,8 @@ def _allowed(room: str) -> set[str]:
     if room in SHARED:
         return SHARED
     upstream = set(ROOMS[: ROOMS.index(room) + 1]) | SHARED
-    if room in PAINTERS:
-        upstream -= {"network", *(PAINTERS - {room})}
+    if room in TELLERS_OF_RESULTS:
+        upstream -= {"network", *({"view"} - {room})}  # pictures are handed over
     return upstream
 
 

@@ -206,8 +206,10 @@ def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: boo
     >>> export(result, "result")  # doctest: +SKIP
     """
 
+    painted = pictures(result)
+
     def beside(staged: Path) -> None:
         if result.stack.sources:
-            export_beside(staged, result.stack, show_patient=False)
+            export_beside(result, painted, staged, show_patient=False)
 
-    return write_result(result, pictures(result), Path(folder), overwrite=overwrite, beside=beside)
+    return write_result(result, painted, Path(folder), overwrite=overwrite, beside=beside)

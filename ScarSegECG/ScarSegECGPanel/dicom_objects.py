@@ -28,14 +28,12 @@ def writeObjects(
     InputError
         The files are not those images, or cannot be written about.
     """
-    from ScarSegECGLib.export.dicom.findings import read_findings
     from ScarSegECGLib.export.dicom.source import read_source
     from ScarSegECGLib.export.dicom.write import write_dicom
-    from ScarSegECGLib.export.write import write_result
     from ScarSegECGLib.lge.read import read_lge
     from ScarSegECGLib.view.pictures import pictures
 
-    images, findings, objects = folder / "images", folder / "result", folder / "objects"
+    images, objects = folder / "images", folder / "objects"
     images.mkdir(parents=True)
     objects.mkdir()
     progress(0.1, "reading the images")
@@ -45,11 +43,11 @@ def writeObjects(
     same = stack.voxels.shape == result.stack.voxels.shape
     if not same or not np.allclose(stack.ijk_to_ras, result.stack.ijk_to_ras, atol=CLOSE_MM):
         raise InputError("The DICOM images are not on the segmented volume's grid: load the series again and re-apply.")
-    progress(0.3, "pictures and tables")
+    progress(0.3, "pictures")
     placed = dataclasses.replace(result, stack=stack)
-    write_result(placed, pictures(placed), findings, overwrite=False)
+    painted = pictures(placed)
     progress(0.6, "DICOM objects")
-    names = write_dicom(read_findings(findings, stack), read_source(stack), objects)
+    names = write_dicom(placed, painted, read_source(stack), objects)
     return [objects / name for name in names]
 
 

@@ -56,7 +56,7 @@ def stackReader(volumeNode) -> Callable[..., LgeStack]:
 
 def writeTable(result: ScarResult, tableNode) -> None:
     """One row per AHA segment; an empty cell is "not imaged" or "not known"."""
-    from ScarSegECGLib.export.text import number
+    from ScarSegECGLib.report.numbers import number
 
     rows = result.segments
     columns = {

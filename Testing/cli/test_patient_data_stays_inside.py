@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pydicom
+import pypdfium2
 import pytest
 from pydicom.dataset import FileDataset
 
@@ -128,10 +129,9 @@ def test_marks_stay_inside_the_dicom_objects(marked, tmp_path, temporary, capfd,
 
 
 def _text_of(pdf: bytes) -> str:
-    import pypdfium2
-
     document = pypdfium2.PdfDocument(pdf)
-    return "\n".join(page.get_textpage().get_text_range() for page in document) + str(document.get_metadata_dict())
+    texts = [page.get_textpage().get_text_range() for page in document]
+    return "\n".join(texts) + str(document.get_metadata_dict())
 
 
 def test_the_report_shows_the_patient_only_when_asked(marked, tmp_path, temporary, capfd) -> None:

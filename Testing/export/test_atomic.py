@@ -11,8 +11,7 @@ import pytest
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export import atomic
-from ScarSegECGLib.export.atomic import is_previous_result, staged_folder, write_text
-from ScarSegECGLib.export.text import RESULT_KIND
+from ScarSegECGLib.export.atomic import RESULT_KIND, is_previous_result, staged_folder, write_text
 
 OWN = ("result.json", "old.txt", "new.txt")
 

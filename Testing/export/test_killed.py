@@ -11,8 +11,7 @@ import pytest
 
 from kill_points import killed_at_every_call
 from ScarSegECGLib.export import atomic
-from ScarSegECGLib.export.atomic import LeftBehind, staged_folder, write_text
-from ScarSegECGLib.export.text import RESULT_KIND
+from ScarSegECGLib.export.atomic import RESULT_KIND, LeftBehind, staged_folder, write_text
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="SIGKILL and forks of POSIX")
 

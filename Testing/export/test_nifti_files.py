@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -15,7 +16,8 @@ from scipy.spatial import cKDTree
 
 from ScarSegECGLib.case import Storage
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.grid import stored_image, write_checked
+from ScarSegECGLib.export import grid
+from ScarSegECGLib.export.grid import stored, write_nifti_image
 from ScarSegECGLib.export.nifti import write_nifti
 
 STORAGES = st.builds(
@@ -80,25 +82,41 @@ def test_a_slanted_stack_is_refused_not_straightened():
     result = make_result()
     object.__setattr__(result.stack, "stored_ijk_to_ras", slanted)
     with pytest.raises(InputError, match="not perpendicular"):
-        stored_image(result.labels, result.stack)
+        stored(result.labels, result.stack)
 
 
 def test_an_array_of_another_shape_is_refused():
     result = make_result()
     with pytest.raises(ValueError, match="shape"):
-        stored_image(result.labels[1:], result.stack)
-    assert stored_image(result.labels, result.stack).GetSize() == SHAPE[::-1]
+        stored(result.labels[1:], result.stack)
+    assert stored(result.labels, result.stack).shape == SHAPE
 
 
-@pytest.mark.parametrize("name", ["a.nii.gz", "a.nrrd"])
-def test_a_truncated_image_is_noticed(tmp_path, name):
+def test_both_forms_of_the_pose_are_written_and_say_the_same(tmp_path):
+    result = make_result(Storage((1, 2, 0), (False, True, False)))
+    write_nifti(result, tmp_path)
+    image = nibabel.load(tmp_path / "labels.nii.gz")
+    for matrix, code in (image.get_sform(coded=True), image.get_qform(coded=True)):
+        assert code == 1
+        np.testing.assert_allclose(matrix, result.stack.stored_ijk_to_ras, atol=1e-3)
+    assert image.header.get_xyzt_units()[0] == "mm"
+
+
+def test_a_full_disk_is_noticed(tmp_path):
     resource = pytest.importorskip("resource", reason="limits on file size need POSIX")
-    image = sitk.GetImageFromArray(np.random.default_rng(0).random((8, 64, 64)))
+    result = make_result()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-        with pytest.raises(OSError, match="not written whole"):
-            write_checked(image, str(tmp_path / name))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
+        with pytest.raises(OSError):
+            write_nifti_image(result.scar_probability, result.stack, tmp_path / "a.nii.gz")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    write_checked(image, str(tmp_path / name))
+    write_nifti_image(result.scar_probability, result.stack, tmp_path / "a.nii.gz")
+
+
+def test_a_file_that_holds_something_else_is_noticed(tmp_path, monkeypatch):
+    result = make_result()
+    monkeypatch.setattr(grid.Path, "write_bytes", lambda path, content: path.open("wb").write(content[:-9]))
+    with pytest.raises(OSError, match="not written whole"):
+        write_nifti_image(result.labels, result.stack, tmp_path / "a.nii.gz")

@@ -14,11 +14,34 @@ import numpy as np
 import pytest
 from example_results import PICTURES, make_result
 
-from ScarSegECGLib.case import Burden, EcgUse, IslandPattern, ScarParts, TimeGap
-from ScarSegECGLib.export.accuracy import accuracy_line
-from ScarSegECGLib.export.report import report_html, with_order
+from ScarSegECGLib.case import Burden, EcgUse, Interval, IslandPattern, ScarParts, TimeGap
+from ScarSegECGLib.facts import (
+    Agreement,
+    AgreementReason,
+    Confidence,
+    ConfidenceReason,
+    Contrast,
+    Doubt,
+    EcgReason,
+    Fact,
+    GapProblem,
+    Grade,
+    Method,
+    PartsRemark,
+    PartsRule,
+    Pattern,
+    RemoteRegion,
+    ScarRemark,
+    ScarSource,
+)
+from ScarSegECGLib.report.accuracy import accuracy_line
+from ScarSegECGLib.report.html import as_html
+from ScarSegECGLib.report.present import headline, present, summary
+from ScarSegECGLib.wording import words
 
 NOW = datetime(2031, 2, 3, 4, 5, tzinfo=timezone.utc)
+RULE = Method(ScarSource.N_SD, n_sd=3.0, per="slice", contrast=Contrast.PSIR)
+UNUSED = EcgUse(0.0, (Fact(EcgReason.NOT_GIVEN),), TimeGap(None))
 HOSTILE = "<script>alert(1)</script><img src=x onerror='go()'>\" & ${method} $method {0} %s"
 
 
@@ -51,6 +74,10 @@ class Page(HTMLParser):
             self.words.append(data)
 
 
+def report_html(result, pictures, created) -> str:
+    return as_html(present(result, pictures, created))
+
+
 def page_of(pictures=PICTURES, **changes) -> Page:
     return Page(report_html(make_result(**changes), pictures, NOW))
 
@@ -70,16 +97,15 @@ def test_the_page_is_self_contained_and_fetches_nothing():
 
 
 def test_hostile_text_stays_text():
-    result = make_result(
-        warnings=(HOSTILE,), method=HOSTILE, ecg_use=EcgUse(0.5, HOSTILE, TimeGap(None, why_unknown=HOSTILE))
-    )
+    reason = Fact(EcgReason.UNREADABLE, error=HOSTILE)
+    result = make_result(warnings=(reason,), ecg_use=EcgUse(0.5, (reason,), TimeGap(None)))
+    taken = Fact(AgreementReason.ECG_NOT_USED, use=(reason,))
     result = replace(
         result,
-        stack=replace(result.stack, notes=(HOSTILE,), sha256=HOSTILE),
-        anatomy=replace(result.anatomy, mode=HOSTILE),
+        stack=replace(result.stack, notes=(reason,), sha256=HOSTILE),
         timings={HOSTILE: 1.0},
         segments=tuple(
-            replace(row, name=HOSTILE, territory=HOSTILE, transmurality_bin=HOSTILE, agreement_reason=HOSTILE)
+            replace(row, name=HOSTILE, territory=HOSTILE, transmurality_bin=HOSTILE, agreement_reason=taken)
             for row in result.segments
         ),
     )
@@ -94,12 +120,12 @@ def test_both_burdens_stand_beside_the_method_and_the_weight():
     result = make_result()
     for burden in (result.scar, result.scar_image_only):
         assert f"{burden.grams:.1f}" in text and f"{burden.percent_of_lv:.1f}" in text
-    assert "Method: network, threshold 0.5." in text
-    assert "ECG used: 41 days before the MRI. ECG: weight by time and conduction 0.83 of 1," in text
-    assert text.count("41 days before the MRI") == 2  # once in the box, once below the ECG
+    assert text.count("network, p > 0.5") == 1, "the method is said once"
+    assert text.count("fixed 60 degrees, 17 segments") == 1
+    assert "The ECG's weight by time and conduction is 0.83 of 1;" in text
+    assert text.count("41 days before the MRI") == 1
     assert text.count("For research use; not a medical device.") == 2
-    assert "fixed 60 degrees, 17 segments" in text
-    assert "The stack does not reach the apex." in text
+    assert words(Fact(Doubt.WIDER_APEX)) in text
     for digest in ("a1" * 32, "b2" * 32, "c3" * 32):
         assert digest in text
 
@@ -109,20 +135,27 @@ def test_an_unused_ecg_is_said_at_the_headline(changes):
     pictures = PICTURES if changes.get("with_ecg", True) else {k: v for k, v in PICTURES.items() if k != "ecg.png"}
     page = page_of(pictures, **changes)
     headline = page.text.split("What was used")[0]
-    assert "not used: the image-only result stands (ECG not used: none was given)" in headline
-    assert headline.count("Image only") == 1
+    assert "With ECG: the image-only result stands. ECG not used: no ECG was given." in headline
+    assert headline.count("Image only") == 2  # the first line and its table
     if "with_ecg" in changes:
         assert "No ECG: the result rests on the images alone." in page.text
         assert sum(tag == "img" for tag, _ in page.tags) == 2
 
 
 @pytest.mark.parametrize(
-    ("days", "words"),
-    [(-41.0, "41 days before"), (12.0, "12 days after"), (0.2, "same day"), (None, "unknown: de-identified")],
+    ("days", "said"),
+    [
+        (-41.0, "ECG 41 days before the MRI."),
+        (12.0, "ECG 12 days after the MRI."),
+        (0.2, "ECG and MRI on the same day."),
+        (-1825.0, "ECG 1825 days (5.0 years) before the MRI."),
+        (None, "unknown: the ECG's dates were removed or modified"),
+    ],
 )
-def test_the_gap_is_said_with_its_direction(days, words):
-    gap = TimeGap(days, why_unknown="" if days is not None else "de-identified")
-    assert words in page_of(ecg_use=EcgUse(0.5, "ECG used", gap)).text
+def test_the_gap_is_said_once_with_its_direction_and_in_years(days, said):
+    gap = TimeGap(days, problem=None if days is not None else GapProblem.ECG_DATE_NOT_TRUSTED)
+    use = EcgUse(0.5, (Fact(EcgReason.USED, days=days, weight=0.5),), gap)
+    assert page_of(ecg_use=use).text.count(said) == 1
 
 
 def test_segments_that_were_not_imaged_say_so_and_carry_no_number():
@@ -134,8 +167,9 @@ def test_segments_that_were_not_imaged_say_so_and_carry_no_number():
 
 def test_each_reason_of_the_ecg_is_given_once_with_its_segments():
     text = page_of().text
-    assert text.count("lateral wall: the ECG localises poorly") == 1
-    assert "ECG cannot tell, segments 2, 5, 8, 11, 14, 17: lateral wall: the ECG localises poorly." in text
+    reason = words(Fact(AgreementReason.POOR_WALL))
+    assert text.count(reason) == 1
+    assert f"ECG cannot tell, segments 2, 5, 8, 11, 14, 17: {reason}." in text
 
 
 def test_no_scar_is_a_number_not_a_gap():
@@ -164,15 +198,14 @@ def test_assumed_orientation_is_said():
 def test_the_images_alone_come_first_and_bold():
     result = replace(make_result(), scar_image_only=Burden(11.0, 11.5, 9.0), scar=Burden(12.5, 13.1, 10.2))
     html = report_html(result, PICTURES, NOW)
-    headline = html.split('<table class="headline">')[1].split("</table>")[0]
-    assert headline.index("Image only") < headline.index("With ECG (investigational): 1.5 ml added")
-    first, second = headline.split("With ECG")
-    assert first.count('class="n first"') == 3 and "first" not in second
+    table = html.split('<table class="large">')[1].split("</table>")[0]
+    assert table.index("Image only") < table.index("With ECG (investigational): 1.5 ml added")
+    assert ".large tr:first-child td { font-weight: 700; }" in html
 
 
 def test_what_a_reader_corrected_comes_before_what_the_network_said():
     result = replace(make_result(), scar_image_only=Burden(11.0, 11.5, 9.0), scar=Burden(8.0, 8.4, 6.5))
-    html = report_html(replace(result, method="network, p > 0.5, corrected by hand"), PICTURES, NOW)
+    html = report_html(replace(result, method=Method(corrected=True)), PICTURES, NOW)
     headline = Page(html).text.split("Scar volume, ml")[1].split("LV myocardium (scar")[0]
     assert headline.split()[:6] == ["Corrected", "by", "hand", "8.4", "6.5", "8.0"]
     assert "Before, image only 11.5 9.0 11.0" in headline and "added" not in headline
@@ -180,7 +213,7 @@ def test_what_a_reader_corrected_comes_before_what_the_network_said():
 
 def table_of(page: str, title: str) -> str:
     """The words of the table under a heading."""
-    return Page(page.split(f"<h2>{title}</h2>")[1].split("<h2>")[0].split("</div>")[0] + "</div>").text
+    return Page(page.split(f"<h2>{title}</h2>")[1].split("</section>")[0]).text
 
 
 def test_the_headings_of_the_segments_say_which_scar_and_per_cent_of_what():
@@ -190,8 +223,7 @@ def test_the_headings_of_the_segments_say_which_scar_and_per_cent_of_what():
         return table_of(report_html(replace(result, **changes), PICTURES, NOW), "AHA segments")
 
     heard = told()
-    for words in (
-        "network, threshold 0.5; with ECG (investigational)",
+    for heading in (
         "Scar image only, % of segment volume",
         "Scar with ECG, % of segment volume",
         "Scar with ECG, ml",
@@ -199,12 +231,12 @@ def test_the_headings_of_the_segments_say_which_scar_and_per_cent_of_what():
         "Transmurality with ECG, mean / max, % of wall thickness",
         "ECG alone, % of segment",
     ):
-        assert words in heard, words
+        assert heading in heard, heading
     assert heard.index("Scar image only") < heard.index("Scar with ECG")
-    by_hand = told(method="network, p > 0.5, corrected by hand")
+    by_hand = told(method=Method(corrected=True))
     assert "Scar by hand, ml" in by_hand and "with ECG" not in by_hand and "before the correction" in by_hand
-    for alone in (told(method="remote mean + 3 SD"), told(ecg_use=EcgUse(0.0, "ECG not used", TimeGap(None)))):
-        assert "; image only" in alone and "Scar, % of segment volume" in alone
+    for alone in (told(method=RULE), told(ecg_use=UNUSED)):
+        assert "Scar, % of segment volume" in alone
         assert "with ECG" not in alone and "Scar image only" not in alone
 
 
@@ -225,29 +257,32 @@ def test_what_the_scar_is_made_of_adds_up_and_says_what_could_not_be_told():
         return Burden(share * whole.ml, share * whole.grams, share * whole.percent_of_lv)
 
     labels = np.zeros(result.labels.shape, np.uint8)
-    parts = ScarParts(labels, burden(0.1), burden(0.6), None, burden(0.3), "core above half", "grey zone not told")
+    rule, remark = PartsRule(Contrast.PSIR, RemoteRegion()), Fact(PartsRemark.NO_ROOM, lost=4, among=4)
+    parts = ScarParts(labels, burden(0.1), burden(0.6), None, burden(0.3), rule, remark)
     page = report_html(replace(result, parts=parts, mvo=parts.mvo), PICTURES, NOW)
     told = table_of(page, "What the scar is made of")
-    assert "Core above half. Grey zone not told." in told and "Grey zone not determinable" in told
+    assert words(rule)[1:] in told and words(remark)[1:] in told and "Grey zone not determinable" in told
     for name, share in (("Core, without MVO", 0.6), ("Below the grey zone's limit", 0.3), ("MVO", 0.1)):
         one = burden(share)
         assert f"{name} {one.grams:.1f} {one.percent_of_lv:.1f} {one.ml:.1f}" in told
     assert f"Together: the scar {whole.grams:.1f} {whole.percent_of_lv:.1f} {whole.ml:.1f}" in told
-    unknown = ScarParts(labels, burden(0.1), remark="choose the contrast")
+    unknown = ScarParts(labels, burden(0.1), remark=Fact(PartsRemark.CONTRAST_UNKNOWN))
     told = table_of(report_html(replace(result, parts=unknown), PICTURES, NOW), "What the scar is made of")
-    assert "Choose the contrast." in told and "MVO" in told and "Core" not in told
+    assert "choose the contrast." in told and "MVO" in told and "Core," not in told
     assert "What the scar is made of" not in report_html(result, PICTURES, NOW)  # nobody looked
 
 
 def test_the_smallest_islands_are_counted_but_not_listed():
     islands = tuple(
-        IslandPattern(n, "mid-wall", (0.1, 0.6, 0.2), False, "non-ischaemic pattern", ml=1 / n, slices=(n, n + 1))
+        IslandPattern(
+            n, Pattern.MID_WALL, (0.1, 0.6, 0.2), False, ScarRemark.NON_ISCHAEMIC, ml=1 / n, slices=(n, n + 1)
+        )
         for n in range(1, 12)
     )
     told = table_of(
         report_html(replace(make_result(), patterns=islands), PICTURES, NOW), "Where in the wall the scar lies"
     )
-    assert "1 mid-wall 1.0 2 to 3 10 / 60 / 20 no non-ischaemic pattern" in told
+    assert "1 mid-wall 1.0 2 to 3 10 / 60 / 20 no non-ischaemic pattern or false positive" in told
     assert told.count("mid-wall") == 8 and "3 smaller ones, 0.3 ml, are not listed" in told
 
 
@@ -260,17 +295,17 @@ def test_scar_as_little_as_in_hearts_without_infarct_is_said_beside_the_figure()
 
     def headline(ml: float, **changes) -> str:
         scar = Burden(ml, ml * 1.05, 1.0)
-        told = {"scar": scar, "scar_image_only": scar, "weights_sha256": digest, "method": "network, p > 0.5"} | changes
+        told = {"scar": scar, "scar_image_only": scar, "weights_sha256": digest, "method": Method()} | changes
         return page_of(**told).text.split("What was used")[0]
 
     assert f"({most:.1f} ml) lies within what these networks found in hearts without infarct" in headline(most)
     assert f"up to {most:.1f} ml in" in headline(most) and f"; {as_little} of " in headline(most)
-    words = "found in hearts without infarct"
-    assert words not in headline(most + 0.01) and words not in headline(0.0)
-    assert words not in headline(most, method="network, p > 0.5, corrected by hand")
-    assert words not in headline(most, method="remote mean + 3 SD")
-    assert words not in headline(most, weights_sha256="0" * 64)
-    assert words in headline(most + 5, scar_image_only=Burden(most, most, 1.0))  # the images alone are the figure
+    doubt = "found in hearts without infarct"
+    assert doubt not in headline(most + 0.01) and doubt not in headline(0.0)
+    assert doubt not in headline(most, method=Method(corrected=True))
+    assert doubt not in headline(most, method=RULE)
+    assert doubt not in headline(most, weights_sha256="0" * 64)
+    assert doubt in headline(most + 5, scar_image_only=Burden(most, most, 1.0))  # the images alone are the figure
 
 
 def test_mvo_stands_with_the_scar():
@@ -293,20 +328,31 @@ def test_accuracy_is_read_from_the_shipped_table():
     assert f"up to {worst:.1f} ml of false scar" in line and "one centre" in line
     assert line in page_of(weights_sha256=digest).text.replace("\n", " ")
     assert "Dice" not in accuracy_line("0" * 64) and accuracy_line("") == ""
-    assert "Cross-validated" not in page_of(weights_sha256=digest, method="remote mean + 3 SD").text
-
-
-def test_a_long_gap_is_said_in_years_and_once():
-    (said,) = with_order("ECG 1825 days from MRI: not used", -1825.0)
-    assert said == "ECG 1825 days (5.0 years) before the MRI: not used"
-    assert with_order("ECG not used: paced", 3.0) == ("ECG not used: paced", "ECG 3 days after the MRI")
+    assert "Cross-validated" not in page_of(weights_sha256=digest, method=RULE).text
 
 
 def test_reasons_that_differ_in_figures_alone_are_one():
     result = make_result()
     rows = tuple(
-        replace(row, agreement="ecg cannot tell", agreement_reason=f"poor in this wall: image {row.number} %, ECG 3 %")
+        replace(
+            row,
+            agreement=Agreement.CANNOT_TELL,
+            agreement_reason=Fact(AgreementReason.POOR_WALL, image=float(row.number), ecg=3.0, caution=None),
+        )
         for row in result.segments
     )
     text = Page(report_html(replace(result, segments=rows), PICTURES, NOW)).text
-    assert text.count("poor in this wall") == 1
+    assert text.count(words(AgreementReason.POOR_WALL)) == 1
+
+
+def test_interval_and_confidence_stand_in_the_first_line_of_every_teller():
+    result = make_result(
+        interval=Interval((1.25, 3.75), (2.0, 6.0), 0.9),
+        confidence=Confidence(Grade.CHECK, (Fact(ConfidenceReason.LITTLE_SCAR, ml=2.0),)),
+    )
+    told = headline(result)
+    assert "1.2 to 3.8 ml" in told and "90 %" in told and "check the result on the images: 2.0 ml of scar" in told
+    assert summary(result)[0] == told
+    lead = re.search(r'<p class="lead">(.*?)</p>', report_html(result, PICTURES, NOW))
+    assert lead and lead.group(1) == f"{told}."
+    assert "to 3.8 ml" not in headline(replace(result, method=Method(corrected=True))), "it is the network's interval"

@@ -19,9 +19,11 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export import write as writing
 from ScarSegECGLib.export.atomic import is_previous_result
 from ScarSegECGLib.export.result_json import as_json, result_schema
-from ScarSegECGLib.export.tables import COLUMNS, write_segments
-from ScarSegECGLib.export.text import number, without_paths
+from ScarSegECGLib.export.tables import write_segments
 from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.facts import AgreementReason, EcgReason, Fact, GapProblem
+from ScarSegECGLib.report.numbers import number
+from ScarSegECGLib.report.private import without_paths
 
 NOW = datetime(2031, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=1)))
 FILES = {
@@ -59,7 +61,7 @@ def test_everything_is_written_and_replaced_only_on_request(tmp_path, validator)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-@pytest.mark.parametrize("step", ["write_nifti", "write_slicer_segmentation", "write_report", "write_result_json"])
+@pytest.mark.parametrize("step", ["write_nifti", "write_slicer_segmentation", "as_html", "write_result_json"])
 def test_a_failure_in_the_middle_leaves_nothing(tmp_path, monkeypatch, step):
     def fail(*_):
         raise RuntimeError("in the middle")
@@ -86,7 +88,7 @@ VARIANTS = {
         "scar": True,
         "cavity_ml": float("nan"),
         "scar_image_only": Burden(float("nan"), float("nan"), float("nan")),
-        "ecg_use": EcgUse(0.4, "ECG date unknown: reduced weight", TimeGap(float("nan"), why_unknown="no date")),
+        "ecg_use": EcgUse(0.4, (Fact(EcgReason.DATE_UNKNOWN, problem=GapProblem.NO_DATES),), TimeGap(float("nan"))),
         "weights_sha256": "",
         "timings": {"network": float("inf"), "numpy": np.float32(1.5)},
     },
@@ -163,13 +165,13 @@ def test_the_table_has_one_line_per_segment_and_plain_numbers(tmp_path):
     write_segments(result, tmp_path)
     text = (tmp_path / "segments.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
-    assert tuple(rows[0]) == COLUMNS and len(rows) == 17
+    assert len(rows) == 17
     assert [row["aha_segment"] for row in rows] == [str(n) for n in range(1, 18)]
     second = rows[1]
     assert float(second["scar_percent_of_segment"]) == 25.0
     assert float(second["scar_g"]) == pytest.approx(0.055 * 25 * 1.05, abs=5e-4)
     assert second["transmurality_bin_percent"] == "26-50 %"
-    assert second["scar_method"] == "network, threshold 0.5; with ECG (investigational)"
+    assert second["scar_method"] == "network, p > 0.5; with ECG (investigational)"
     assert second["aha_mode"] == "fixed 60 degrees, 17 segments"
     assert rows[16]["imaged"] == "no" and rows[16]["scar_percent_of_segment"] == ""
     assert "nan" not in text.lower() and "None" not in text
@@ -177,27 +179,29 @@ def test_the_table_has_one_line_per_segment_and_plain_numbers(tmp_path):
 
 def test_the_table_holds_no_formula_and_no_line_break(tmp_path):
     result = make_result()
-    hostile = replace(result.segments[0], agreement_reason='=HYPERLINK("x")\nsecond line, "quoted"', territory="@SUM")
+    reason = Fact(
+        AgreementReason.ECG_NOT_USED, use=(Fact(EcgReason.UNREADABLE, error='HYPERLINK("x")\nsecond line, "quoted"'),)
+    )
+    hostile = replace(result.segments[0], name="=1+1", agreement_reason=reason, territory="@SUM")
     write_segments(replace(result, segments=(hostile, *result.segments[1:])), tmp_path)
     rows = list(csv.DictReader((tmp_path / "segments.csv").read_text(encoding="utf-8").splitlines()))
-    assert rows[0]["ecg_agreement_reason"] == '\'=HYPERLINK("x") second line, "quoted"'
+    assert rows[0]["ecg_agreement_reason"] == 'ECG not used: HYPERLINK("x") second line, "quoted"'
+    assert rows[0]["name"] == "'=1+1"
     assert rows[0]["usual_territory"] == "'@SUM"
     assert len(rows) == 17
 
 
 def test_no_name_and_no_path_reaches_any_file(tmp_path):
     leak = "Read from /home/jo/DOE JOHN/DOE_lge.nii.gz and C:\\scans\\DOE^JOHN\\ecg 1.xml, see DOE.dcm."
-    result = make_result(
-        warnings=(leak,),
-        method=f"network ({leak})",
-        ecg_use=EcgUse(0.5, leak, TimeGap(None, why_unknown=leak)),
-    )
+    reason = Fact(EcgReason.UNREADABLE, error=leak)
+    result = make_result(warnings=(reason,), ecg_use=EcgUse(0.5, (reason,), TimeGap(None)))
+    not_used = Fact(AgreementReason.ECG_NOT_USED, use=(reason,))
     result = replace(
         result,
-        stack=replace(result.stack, notes=(leak,)),
+        stack=replace(result.stack, notes=(reason,)),
         ecg=replace(result.ecg, notes=(leak,)),
-        anatomy=replace(result.anatomy, mode=leak, notes=(leak,)),
-        segments=(replace(result.segments[0], agreement_reason=leak), *result.segments[1:]),
+        anatomy=replace(result.anatomy, notes=(reason,)),
+        segments=(replace(result.segments[0], agreement_reason=not_used), *result.segments[1:]),
     )
     out = write_result(result, PICTURES, tmp_path / "DOE", overwrite=False)
     for path in out.iterdir():

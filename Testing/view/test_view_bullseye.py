@@ -16,6 +16,7 @@ from PIL import Image
 
 from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Agreement
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
 from ScarSegECGLib.view.bullseye import Bins, BullseyeStyle, SegmentValue
 from ScarSegECGLib.view.bullseye import bullseye as lay_out
@@ -28,7 +29,7 @@ from ScarSegECGLib.view.transmurality import transmurality_bullseye
 from ScarSegECGLib.wording import RESEARCH_USE
 
 VALUES = [0, 12, 45, 78, 100, 3, 8, 33, 64, 91, 55, 0, 2, 25, 70, 18, 100]
-MARKS = [*["agree", "disagree", "ecg cannot tell"] * 5, "agree", None]
+MARKS = [*list(Agreement) * 5, Agreement.AGREE, None]
 
 
 def bullseye(values, imaged=None, outer_ring=None, agreement=None, signs=None, **style) -> Drawing:
@@ -221,13 +222,13 @@ def test_the_marks_say_what_they_judge_and_do_not_look_alike() -> None:
     assert {"ECG against X:", "agree", "disagree", "ECG cannot tell"} <= texts
     assert "ECG against X:" not in {label.text for label in bullseye(VALUES, agreement_title="ECG against X:").labels}
     dark = {}
-    for verdict in ("agree", "disagree"):
+    for verdict in (Agreement.AGREE, Agreement.DISAGREE):
         shapes = tuple(moved(shape, 2.0, 2.0) for shape in mark(verdict, BLACK, WHITE))
         png = to_png(Drawing(4.0, 4.0, shapes), width_px=round(4 * 300 / WIDTH))
         dark[verdict] = 1 - np.asarray(Image.open(io.BytesIO(png)).convert("L")) / 255.0
     # At 300 pixels for a bullseye, in grey: the cross is a disc, twice as black as the tick.
-    assert dark["disagree"].sum() > 1.6 * dark["agree"].sum()
-    assert np.abs(dark["disagree"] - dark["agree"]).mean() > 0.15
+    assert dark[Agreement.DISAGREE].sum() > 1.6 * dark[Agreement.AGREE].sum()
+    assert np.abs(dark[Agreement.DISAGREE] - dark[Agreement.AGREE]).mean() > 0.15
 
 
 def test_signs_stand_behind_the_value_and_in_the_legend() -> None:

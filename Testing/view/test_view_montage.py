@@ -13,6 +13,7 @@ from PIL import Image
 
 from ScarSegECGLib.case import Anatomy, Burden, EcgUse, LgeStack, ScarResult, SegmentRow, Storage, TimeGap
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Division, EcgReason, Fact, LgeNote, Method
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import save, to_png
@@ -48,7 +49,7 @@ def patient(slices: int = 9, shape: tuple[int, int] = (120, 130)) -> tuple[LgeSt
     stack = LgeStack(voxels, matrix, Storage(), matrix)
     confidence = np.linspace(0, 1, slices)
     imaged = (*[True] * 16, False)
-    anatomy = Anatomy(labels == 1, labels >= 2, aha, centres, insertions, confidence, "fixed 60 degrees", imaged)
+    anatomy = Anatomy(labels == 1, labels >= 2, aha, centres, insertions, confidence, Division(), imaged)
     return stack, labels, anatomy
 
 
@@ -184,9 +185,9 @@ def result() -> ScarResult:
     )
     probability = (labels == 3).astype(np.float32)
     burden = Burden(8.0, 8.4, 9.0)
-    use = EcgUse(0.0, "ECG not used: none given", TimeGap(None))
+    use = EcgUse(0.0, (Fact(EcgReason.NOT_GIVEN),), TimeGap(None))
     return ScarResult(
-        stack, None, use, anatomy, labels, probability, probability, 90.0, 95.0, burden, burden, rows, "test"
+        stack, None, use, anatomy, labels, probability, probability, 90.0, 95.0, burden, burden, rows, Method()
     )
 
 
@@ -209,7 +210,7 @@ def test_real_case_with_the_expert_mask(shared_data: Path, tmp_path: Path) -> No
     centres = np.array([np.argwhere(p).mean(axis=0) * stack.spacing[1:] for p in labels > 0])
     bare = np.full(centres.shape, np.nan)
     anatomy = Anatomy(
-        labels == 1, labels >= 2, np.zeros_like(labels), centres, bare, np.zeros(len(centres)), "", (True,) * 17
+        labels == 1, labels >= 2, np.zeros_like(labels), centres, bare, np.zeros(len(centres)), Division(), (True,) * 17
     )
     drawing = montage(stack, labels, anatomy)
     assert any("orientation assumed" in label.text for label in drawing.labels)
@@ -238,7 +239,7 @@ def test_every_sheet_and_map_says_what_it_is_for() -> None:
 
 def test_an_orientation_in_doubt_is_said_under_the_slices() -> None:
     stack, labels, anatomy = patient(3)
-    doubtful = replace(stack, notes=("The header may not hold the true pose.",))
+    doubtful = replace(stack, notes=(Fact(LgeNote.POSE_DOUBTFUL, angle=59.0),))
     said = " ".join(label.text for label in montage(doubtful, labels, anatomy).labels)
     assert "orientation unconfirmed" in said
     assert "unconfirmed" not in " ".join(label.text for label in montage(stack, labels, anatomy).labels)

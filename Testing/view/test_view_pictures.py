@@ -13,9 +13,23 @@ from test_view_montage import panels, patient, result
 
 from ScarSegECGLib.case import PART_MVO, Anatomy, EcgUse, LgeStack, TimeGap
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.measure.contours import measure_contours
+from ScarSegECGLib.facts import (
+    Agreement,
+    AhaMode,
+    Contrast,
+    Division,
+    EcgReason,
+    Fact,
+    Method,
+    RemoteRegion,
+    RemoteSource,
+    ScarSource,
+    Shown,
+)
+from ScarSegECGLib.measure.measurements import measure
 from ScarSegECGLib.measure.mvo import mvo_within
-from ScarSegECGLib.measure.result import counted
+from ScarSegECGLib.measure.result import figures
+from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.captions import MVO_SIGN, how, mvo_sign
 from ScarSegECGLib.view.measured import measured_bullseye, measured_montage, measured_polar_map, measured_transmurality
@@ -23,8 +37,10 @@ from ScarSegECGLib.view.montage import montage, width_for
 from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.pictures import montage_png, result_bullseye, result_montage, result_transmurality
 from ScarSegECGLib.view.shapes import Drawing, Lines, Polygon, Polyline, label_box, wrap
+from ScarSegECGLib.wording import words
 
 MODE = "landmark, 17 segments"
+USED = (Fact(EcgReason.USED, days=3.0, weight=0.6),)
 
 
 def infarct_with_mvo() -> tuple[LgeStack, np.ndarray, Anatomy]:
@@ -38,14 +54,20 @@ def infarct_with_mvo() -> tuple[LgeStack, np.ndarray, Anatomy]:
         rows, columns = np.mgrid[: labels.shape[1], : labels.shape[2]]
         core = (labels[k] == 3) & (abs(rows - row) <= 1) & (abs(columns - column) <= 3)
         voxels[k][core] = 45.0
-    return replace(stack, voxels=voxels, contrast="magnitude"), labels, replace(anatomy, mode=MODE)
+    return (
+        replace(stack, voxels=voxels, contrast=Contrast.MAGNITUDE),
+        labels,
+        replace(anatomy, division=Division(AhaMode.LANDMARK)),
+    )
 
 
 def with_mvo():
     stack, labels, anatomy = infarct_with_mvo()
     scar = labels == 3
-    figures = counted(stack, anatomy, scar, scar, scar, EcgUse(0.0, "no ECG", TimeGap(None)), "unknown", None)
-    return replace(result(), stack=stack, anatomy=anatomy, method="network, p > 0.5", **figures)
+    use = EcgUse(0.0, (Fact(EcgReason.NOT_GIVEN),), TimeGap(None))
+    return replace(
+        result(), stack=stack, anatomy=anatomy, **figures(stack, anatomy, FoundScar(scar, Method()), scar, scar, use)
+    )
 
 
 def text_of(drawing: Drawing) -> str:
@@ -113,7 +135,7 @@ def test_segments_with_mvo_get_a_sign_on_the_bullseye() -> None:
 
 @pytest.mark.parametrize("heard", [0.0, 0.6])
 def test_every_picture_of_a_result_names_method_ecg_and_aha_mode(heard: float) -> None:
-    case = replace(with_mvo(), ecg_use=EcgUse(heard, "used", TimeGap(3.0)))
+    case = replace(with_mvo(), ecg_use=EcgUse(heard, USED, TimeGap(3.0)))
     for drawing in (
         result_bullseye(case),
         result_transmurality(case),
@@ -124,15 +146,16 @@ def test_every_picture_of_a_result_names_method_ecg_and_aha_mode(heard: float) -
         assert "network, p > 0.5" in said
         assert ("with ECG (investigational)" if heard else "image only") in said
         assert MODE in said
-    rule = replace(case, method="remote mean + 5 SD; remote region drawn by the reader")
+    rule = replace(case, method=Method(ScarSource.N_SD, n_sd=5, remote=RemoteRegion(RemoteSource.DRAWN)))
     assert "Remote region drawn by the reader" in [label.text for label in result_bullseye(rule).labels]
 
 
-@pytest.mark.parametrize("mode", ["fixed 60 degrees, 17 segments", "landmark, 16 segments"])
-def test_every_picture_of_a_measurement_names_rule_remote_region_and_aha_mode(mode: str) -> None:
-    stack, labels, anatomy = infarct_with_mvo()
-    anatomy = replace(anatomy, mode=mode)
-    measured = measure_contours(stack, labels, anatomy, "n_sd", n_sd=4)
+@pytest.mark.parametrize("division", [Division(), Division(AhaMode.LANDMARK, 16)])
+def test_every_picture_of_a_measurement_names_rule_remote_region_and_aha_mode(division: Division) -> None:
+    stack, _, anatomy = infarct_with_mvo()
+    imaged = anatomy.imaged[: division.segments]
+    anatomy = replace(anatomy, division=division, imaged=imaged)
+    measured = measure(stack, anatomy, ThresholdRule(ScarSource.N_SD, 4))
     drawings = (
         measured_bullseye(measured),
         measured_transmurality(measured),
@@ -141,39 +164,38 @@ def test_every_picture_of_a_measurement_names_rule_remote_region_and_aha_mode(mo
     )
     for drawing in drawings:
         said = text_of(drawing)
-        assert all(words in said for words in (measured.method.split(",")[0], "region found automatically", mode))
+        assert all(text in said for text in ("remote mean + 4 SD", "region found automatically", words(division)))
     assert "% of the segment's volume" in text_of(drawings[0])
     assert "% of the wall's thickness" in text_of(drawings[1])
     assert "% of the wall's thickness" in text_of(drawings[2])
     assert MVO_SIGN in text_of(drawings[0])
     assert len(hatched(drawings[3])) > 0
     for drawing in drawings[:2]:
-        assert {w.key for w in drawing.wedges} == set(range(1, 17 if "16" in mode else 18))
+        assert {w.key for w in drawing.wedges} == set(range(1, division.segments + 1))
 
 
 def test_a_caption_leaves_out_what_is_not_known() -> None:
-    assert how("network", "") == "network"
-    assert how("otsu", "", "not used") == how("otsu", "", "not used").strip()
-    assert how("3 SD; remote region drawn by the reader", "m, 17 segments") == (
-        "3 SD\nRemote region drawn by the reader\nAHA segments: m, 17 segments"
+    assert how(Method(ScarSource.MANUAL), Division()) == (
+        "manual contours\nAHA segments: fixed 60 degrees, 17 segments"
     )
+    assert how(Method(image_only=True), Division(), Shown.IMAGE_ONLY).startswith("network, image only, p > 0.5\n")
 
 
 def test_the_marks_judge_the_scar_that_is_named() -> None:
     case = with_mvo()
-    rows = tuple(replace(row, ecg_percent=20.0, agreement="agree") for row in case.segments)
-    case = replace(case, segments=rows, ecg_use=EcgUse(1.0, "used", TimeGap(3.0)))
+    rows = tuple(replace(row, ecg_percent=20.0, agreement=Agreement.AGREE) for row in case.segments)
+    case = replace(case, segments=rows, ecg_use=EcgUse(1.0, USED, TimeGap(3.0)))
     assert "ECG against the image-only scar:" in text_of(result_bullseye(case))
-    by_hand = replace(case, method=case.method + ", corrected by hand")
+    by_hand = replace(case, method=Method(corrected=True))
     assert "ECG against the corrected scar:" in text_of(result_bullseye(by_hand))
 
 
 @pytest.mark.parametrize("slices", [3, 9, 16])
 def test_a_montage_300_pixels_wide_has_fewer_columns_and_letters_that_can_be_read(slices: int) -> None:
     stack, labels, anatomy = patient(slices)
-    words = how("network 70 % + intensity rule EWA 30 %, p > 0.5; with ECG (investigational)", MODE)
+    said = how(Method(ewa_share=0.3), Division(AhaMode.LANDMARK), Shown.WITH_ECG)
     drawing = montage(stack, labels, anatomy, title="Scar 7.8 ml, 8.6 % of the LV",
-                      subtitle=words, page_width=width_for(300))  # fmt: skip
+                      subtitle=said, page_width=width_for(300))  # fmt: skip
     assert min(label.size for label in drawing.labels) * 300 / drawing.width >= 9.0
     boxes = np.array([p.box for p in panels(drawing)])
     assert (boxes[:, 2] - boxes[:, 0]).min() * 300 / drawing.width >= 120
@@ -241,13 +263,13 @@ def test_the_keys_are_seen_on_white_paper_and_differ_in_grey() -> None:
     drawing = montage(stack, np.where(labels == 3, 4, labels), anatomy)
     shades, scale = grey(drawing, 300.0), 300 / 25.4
     seen = {}
-    for words in ("endocardium", "epicardium", "scar", "MVO, part of the scar", "anterior RV insertion",
+    for name in ("endocardium", "epicardium", "scar", "MVO, part of the scar", "anterior RV insertion",
                   "inferior RV insertion", "hollow: uncertain"):  # fmt: skip
-        label = next(one for one in drawing.labels if one.text == words)
+        label = next(one for one in drawing.labels if one.text == name)
         left, right = (round((label.x - off) * scale) for off in (5.8, 1.2))
         top, bottom = (round((drawing.height - label.y + off) * scale) for off in (-1.3, 1.3))
-        seen[words] = shades[top : top + 30, left : left + 54]
-        assert np.ptp(seen[words]) > 0.25, words
+        seen[name] = shades[top : top + 30, left : left + 54]
+        assert np.ptp(seen[name]) > 0.25, name
         assert bottom > top and right > left
     for (one, a), (other, b) in itertools.combinations(seen.items(), 2):
         assert np.abs(a - b).mean() > 0.01, (one, other)

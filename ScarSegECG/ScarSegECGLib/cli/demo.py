@@ -21,9 +21,9 @@ from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
+from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.training.phantom import WHAT_PHANTOM, phantom_patient, write_phantom
 from ScarSegECGLib.view.pictures import pictures
-from ScarSegECGLib.wording import words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,8 +108,6 @@ def run(args: argparse.Namespace) -> int:
         truth = read_labels(files["labels"], stack)
         print(beside_truth(result, truth))
         print(missed(result, truth))
-        for name, scar in (("images alone", result.scar_image_only), ("with ECG (investigational)", result.scar)):
-            print(f"scar {scar.grams:.1f} g = {scar.percent_of_lv:.1f} % of LV, {name}")
-        print(words(result.ecg_use))
+        print("\n".join(summary(result)))
         print(f"open {folder / 'report.html'}; the input is in {home}")
     return 0

@@ -5,18 +5,24 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.cli.lge import add_choice
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder
-from ScarSegECGLib.export.dicom.findings import read_findings
 from ScarSegECGLib.export.dicom.source import read_source
 from ScarSegECGLib.export.dicom.structured_report import person_name
 from ScarSegECGLib.export.dicom.write import FILES, write_dicom
+from ScarSegECGLib.export.result_folder import read_pictures, read_result
 from ScarSegECGLib.export.write import DICOM_FOLDER
 from ScarSegECGLib.lge.read import read_lge
+
+_OTHER_FILE = (
+    "The result was made from another file than these images; both lie on the same grid. Make sure that they are the "
+    "same patient's."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,24 +51,26 @@ def run(args: argparse.Namespace) -> int:
     signed = person_name(args.verified_by) if args.verified_by is not None else None
     stack = read_lge(args.dicom, series=args.series, image=args.image)
     source = read_source(stack)
-    findings = read_findings(args.result, stack)
+    result, pictures = read_result(args.result, stack), read_pictures(args.result)
     # The objects carry the patient of these images: a result of somebody else's would become theirs.
-    if findings.content["inputs"]["lge_sha256"] != stack.sha256.lower() and not args.other_file:
+    other_file = result.stack.sha256.lower() != stack.sha256.lower()
+    if other_file and not args.other_file:
         raise InputError(
             "The result was made from another file than these images. Make sure that both are the same patient's, then "
             "add --other-file."
         )
     with staged_folder(args.out, args.overwrite, FILES, _is_export) as folder:
         names = write_dicom(
-            findings,
+            result,
+            pictures,
             source,
             folder,
             labelmap=args.labelmap,
             verified_by=signed,
             show_patient=args.show_patient,
         )
-    for warning in findings.warnings:
-        print(f"warning: {warning}", file=sys.stderr)  # whatever -q says
+    if other_file:
+        print(f"warning: {_OTHER_FILE}", file=sys.stderr)  # whatever -q says
     if not args.quiet:
         state = "FINAL, VERIFIED" if signed else "PRELIMINARY, UNVERIFIED"
         print(f"{len(names)} DICOM objects written to {args.out} and read back; the report is {state}")
@@ -77,8 +85,8 @@ def _is_export(folder: Path) -> bool:
     return all((folder / name).is_file() for name in ("segmentation.dcm", "report.dcm", "report_pdf.dcm"))
 
 
-def export_beside(result: Path, stack: LgeStack, *, show_patient: bool) -> str:
-    """Write the DICOM objects of a result that is being written, into a folder of its own in it.
+def export_beside(result: ScarResult, pictures: Mapping[str, bytes], out: Path, *, show_patient: bool) -> str:
+    """Write the DICOM objects of a result into a folder of their own in ``out``, where it is being written.
 
     Returns what the user is told.
 
@@ -87,12 +95,11 @@ def export_beside(result: Path, stack: LgeStack, *, show_patient: bool) -> str:
     InputError
         The images cannot carry DICOM objects; nothing is left in the result, which stands without them.
     """
-    folder = result / DICOM_FOLDER
+    folder = out / DICOM_FOLDER
     try:
-        source = read_source(stack)
-        findings = read_findings(result, stack)
+        source = read_source(result.stack)
         folder.mkdir()
-        names = write_dicom(findings, source, folder, show_patient=show_patient)
+        names = write_dicom(result, pictures, source, folder, show_patient=show_patient)
     except InputError:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -7,7 +7,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from ScarSegECGLib.case import LgeStack, ScarResult, Subject, TimeGap
+from ScarSegECGLib.case import LgeStack, Subject, TimeGap
 from ScarSegECGLib.cli.division import add_division, insertions_of
 from ScarSegECGLib.cli.export import export_beside
 from ScarSegECGLib.cli.lge import add_choice
@@ -17,7 +17,6 @@ from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
-from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.facts import AhaMode, Division, EcgReason, Fact, GapProblem, LgeNote, ScarSource, has
 from ScarSegECGLib.lge.contrast import with_contrast
@@ -26,6 +25,8 @@ from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, segment
+from ScarSegECGLib.report.patient import Patient
+from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.view.pictures import pictures
 from ScarSegECGLib.wording import all_words, words
 
@@ -62,30 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
     parser.add_argument(
         "--show-patient", action="store_true", help="show in the report who the patient is (DICOM images only)"
-    )
-
-
-def summary(result: ScarResult) -> str:
-    """The result in a few lines for the shell: the images alone first."""
-    alone, together = result.scar_image_only, result.scar
-    lines = [f"scar {alone.grams:.1f} g ({alone.ml:.1f} ml, {alone.percent_of_lv:.1f} % of LV), images alone"]
-    if result.ecg_use.amplitude > 0:
-        lines.append(
-            f"with ECG (investigational) {together.grams:.1f} g ({together.ml:.1f} ml, "
-            f"{together.percent_of_lv:.1f} % of LV): {together.ml - alone.ml:.1f} ml added"
-        )
-    if result.mvo:
-        lines.append(f"MVO {result.mvo.ml:.1f} ml ({result.mvo.percent_of_lv:.1f} % of LV), within the scar")
-    return "\n".join(
-        [
-            *lines,
-            f"method: {words(result.method)}",
-            words(result.ecg_use),
-            f"LV cavity {result.cavity_ml:.1f} ml, myocardium {result.myocardium_ml:.1f} ml",
-            f"AHA partition: {words(result.anatomy.division)}",
-            *([f"volume of the scar: {words(result.interval)}"] if result.interval else []),
-            *([words(result.confidence)] if result.confidence else []),
-        ]
     )
 
 
@@ -174,26 +151,20 @@ def run(args: argparse.Namespace) -> int:
             progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text),
         )
         tell(0.8, "pictures and files")
+        painted = pictures(result)
         said: list[str] = []
         refused: list[str] = []
 
         def add_dicom(staged: Path) -> None:
             if stack.sources:
                 try:
-                    said.append(export_beside(staged, result.stack, show_patient=args.show_patient))
+                    said.append(export_beside(result, painted, staged, show_patient=args.show_patient))
                 except InputError as error:
                     refused.append(f"no DICOM objects were written: {error}")
 
-        folder = write_result(
-            result,
-            pictures(result),
-            args.out,
-            overwrite=args.overwrite,
-            patient=patient,
-            beside=add_dicom,
-        )
+        folder = write_result(result, painted, args.out, overwrite=args.overwrite, patient=patient, beside=add_dicom)
     if not args.quiet:
-        print(summary(result))
+        print("\n".join(summary(result)))
         for line in said:
             print(line)
         print(f"written to {folder}; open report.html first", flush=True)

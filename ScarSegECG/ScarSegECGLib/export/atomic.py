@@ -18,7 +18,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.text import RESULT_KIND
 
 try:
     import fcntl
@@ -26,6 +25,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 MARKER = "result.json"
+RESULT_KIND = "ScarSegECG result"
 
 _OTHER_FOLDER = "choose another folder"
 _LARGEST_MARKER_BYTES = 16 * 2**20

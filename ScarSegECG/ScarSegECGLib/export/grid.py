@@ -1,11 +1,14 @@
-"""A canonical array as an image on the input's own grid."""
+"""A canonical array as an image file on the input's own grid."""
 
 from __future__ import annotations
 
 import errno
+import gzip
+from collections.abc import Mapping
+from pathlib import Path
 
+import nibabel
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import RAS_LPS, LgeStack
@@ -13,65 +16,78 @@ from ScarSegECGLib.errors import InputError
 
 # Single-precision file headers leave errors near 1e-7 in the cosines; 1e-4 is 0.006 degrees.
 _ORTHONORMAL_TOLERANCE = 1e-4
-_NOT_WHOLE = "an image file was not written whole; is the disk full?"
+_NRRD_TYPES = {"u1": "uint8", "f4": "float"}
 
 
-def stored_image(canonical: NDArray, stack: LgeStack) -> sitk.Image:
-    """Image whose voxel order, spacing and pose are those of the file the stack was read from.
-
-    Parameters
-    ----------
-    canonical : array, shape (slice, row, column)
-        In the stack's canonical storage.
-    stack : LgeStack
-        The way back to the file's order, and the file's matrix (RAS, mm).
-
-    Returns
-    -------
-    SimpleITK.Image
-        In LPS, mm, as ITK has it. A left-handed direction matrix stays left-handed.
+def stored(canonical: NDArray, stack: LgeStack) -> NDArray:
+    """The array in the voxel order of the file the stack was read from, shape (slice, row, column) of that file.
 
     Raises
     ------
     InputError
-        The axes of the stack are not perpendicular, which neither NIfTI through ITK nor Slicer's segmentations carry.
+        The axes of the stack are not perpendicular, which neither NIfTI's quaternion nor Slicer's segmentations carry.
     """
     if canonical.shape != stack.voxels.shape:
         raise ValueError(f"array of shape {canonical.shape} on a stack of shape {stack.voxels.shape}")
-    lps = RAS_LPS @ stack.stored_ijk_to_ras
-    spacing = np.linalg.norm(lps[:3, :3], axis=0)
-    direction = lps[:3, :3] / spacing
+    steps = stack.stored_ijk_to_ras[:3, :3]
+    direction = steps / np.linalg.norm(steps, axis=0)
     if not np.allclose(direction.T @ direction, np.eye(3), atol=_ORTHONORMAL_TOLERANCE):
         raise InputError(
             "The image's axes are not perpendicular: resample it to a regular grid first (in Slicer: harden its "
             "transform, then Resample Scalar Volume)."
         )
-    image = sitk.GetImageFromArray(stack.storage.to_stored(canonical))
-    image.SetSpacing(spacing.tolist())
-    image.SetDirection(direction.ravel().tolist())
-    image.SetOrigin(lps[:3, 3].tolist())
-    return image
+    return stack.storage.to_stored(canonical)
 
 
-def write_checked(image: sitk.Image, path: str) -> None:
-    """Write an image and read it back; ITK reports neither a full disk nor a changed pose when it writes NIfTI.
+def write_nifti_image(canonical: NDArray, stack: LgeStack, path: Path) -> None:
+    """Write a .nii.gz whose sform and qform both are the file's own matrix; a left-handed one stays left-handed.
 
     Raises
     ------
+    InputError
+        As :func:`stored`.
     OSError
-        The file does not hold what was to be written.
+        The file could not be written whole.
     """
-    try:
-        sitk.WriteImage(image, path, True)
-        written = sitk.ReadImage(path)
-    except RuntimeError:
-        raise OSError(errno.EIO, _NOT_WHOLE) from None
-    same_voxels = np.array_equal(sitk.GetArrayViewFromImage(image), sitk.GetArrayViewFromImage(written))
-    if not (same_voxels and np.allclose(_corners(image), _corners(written), atol=1e-3)):
-        raise OSError(errno.EIO, _NOT_WHOLE)
+    image = nibabel.Nifti1Image(stored(canonical, stack).T, stack.stored_ijk_to_ras)
+    image.set_sform(stack.stored_ijk_to_ras, 1)
+    image.set_qform(stack.stored_ijk_to_ras, 1)
+    image.header.set_xyzt_units("mm")
+    _write_whole(path, gzip.compress(image.to_bytes(), 6, mtime=0))
 
 
-def _corners(image: sitk.Image) -> NDArray[np.float64]:
-    """Patient positions (LPS, mm) of the first voxel and of the last one along each axis."""
-    ends = np.vstack([np.zeros(3, int), np.diag(np.array(image.GetSize()) - 1)])
-    return np.array([image.TransformIndexToPhysicalPoint(end.tolist()) for end in ends])
+def write_nrrd_image(canonical: NDArray, stack: LgeStack, path: Path, fields: Mapping[str, str]) -> None:
+    """Write a NRRD in LPS, packed by gzip, with further fields in its header.
+
+    Raises
+    ------
+    InputError, OSError
+        As :func:`write_nifti_image`.
+    """
+    voxels = stored(canonical, stack)
+    lps = RAS_LPS @ stack.stored_ijk_to_ras
+
+    def vector(values: NDArray) -> str:
+        return "(" + ",".join(f"{value:.17g}" for value in values) + ")"
+
+    header = {
+        "type: ": _NRRD_TYPES[voxels.dtype.str[1:]],
+        "dimension: ": "3",
+        "space: ": "left-posterior-superior",
+        "sizes: ": " ".join(map(str, voxels.shape[::-1])),
+        "space directions: ": " ".join(vector(lps[:3, axis]) for axis in range(3)),
+        "kinds: ": "domain domain domain",
+        "endian: ": "little",
+        "encoding: ": "gzip",
+        "space origin: ": vector(lps[:3, 3]),
+        **{f"{name}:=": value for name, value in fields.items()},
+    }
+    head = "NRRD0005\n" + "".join(f"{name}{value}\n" for name, value in header.items()) + "\n"
+    data = voxels.astype(voxels.dtype.newbyteorder("<"), copy=False).tobytes()
+    _write_whole(path, head.encode() + gzip.compress(data, 6, mtime=0))
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    if path.read_bytes() != content:
+        raise OSError(errno.EIO, "an image file was not written whole; is the disk full?")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import MVO, PART_MVO, LabelArray, ScarResult
-from ScarSegECGLib.export.grid import stored_image, write_checked
+from ScarSegECGLib.export.grid import write_nifti_image
 
 
 def write_nifti(result: ScarResult, folder: Path) -> None:
@@ -36,7 +36,7 @@ def write_nifti(result: ScarResult, folder: Path) -> None:
     if result.parts is not None:
         images["scar_parts"] = result.parts.labels.astype(np.uint8)
     for name, voxels in images.items():
-        write_checked(stored_image(voxels, result.stack), str(folder / f"{name}.nii.gz"))
+        write_nifti_image(voxels, result.stack, folder / f"{name}.nii.gz")
 
 
 def labels_with_mvo(result: ScarResult) -> LabelArray:

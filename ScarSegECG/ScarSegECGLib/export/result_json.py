@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
-import sys
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib import resources
@@ -12,34 +10,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 
-from ScarSegECGLib import __version__
 from ScarSegECGLib.case import (
     LEADS,
     MYOCARDIAL_DENSITY_G_PER_ML,
     Burden,
     EcgFindings,
+    Interval,
     IslandPattern,
     ScarParts,
     ScarResult,
     SegmentRow,
-    TimeGap,
 )
-from ScarSegECGLib.export.accuracy import within_false_scar
-from ScarSegECGLib.export.atomic import MARKER
-from ScarSegECGLib.export.text import RESULT_KIND, finite, without_paths
-from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.export.atomic import MARKER, RESULT_KIND
+from ScarSegECGLib.facts import Confidence, to_plain
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
+from ScarSegECGLib.report.accuracy import doubt_of
+from ScarSegECGLib.report.numbers import finite
+from ScarSegECGLib.report.present import software_versions
+from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.wording import RESEARCH_USE, agreement_reason, all_words, words
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "2.0"
 
 
-def write_result_json(result: ScarResult, folder: Path) -> None:
+def write_result_json(result: ScarResult, folder: Path, created: datetime) -> None:
     """Write ``result.json``, UTF-8, as :func:`result_schema` describes it."""
-    content = as_json(result, datetime.now(timezone.utc))
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(as_json(result, created), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8")
 
 
@@ -60,7 +57,7 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
     created : datetime
         When the result is written, with its time zone.
     """
-    anatomy, ecg = result.anatomy, result.ecg
+    anatomy, ecg, gap = result.anatomy, result.ecg, result.ecg_use.gap
     return {
         "kind": RESULT_KIND,
         "schema_version": SCHEMA_VERSION,
@@ -69,7 +66,7 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
         "software": software_versions(),
         "method": {
             "scar": without_paths(words(result.method)),
-            "scar_shown": words(result.shown),
+            "scar_shown": str(result.shown),
             "aha": words(anatomy.division),
             "weights_sha256": _digest(result.weights_sha256),
             "myocardial_density_g_per_ml": MYOCARDIAL_DENSITY_G_PER_ML,
@@ -84,11 +81,9 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
             "leads": [lead for lead, there in zip(LEADS, ecg.lead_mask, strict=True) if there] if ecg else [],
             "amplitude": finite(result.ecg_use.amplitude),
             "reason": without_paths(words(result.ecg_use)),
-            "gap_days": finite(result.ecg_use.gap.days),
-            "gap_unknown_because": words(result.ecg_use.gap.problem)
-            if result.ecg_use.gap.days is None and result.ecg_use.gap.problem
-            else None,
-            "event_between": bool(result.ecg_use.gap.event_between),
+            "gap_days": finite(gap.days),
+            "gap_unknown_because": words(gap.problem) if gap.days is None and gap.problem else None,
+            "event_between": bool(gap.event_between),
             "findings": _ecg_findings(result.ecg_findings),
         },
         "left_ventricle": {
@@ -97,13 +92,15 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
             "myocardium_g": finite(result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML),
         },
         "scar": {
-            "with_ecg": _burden(result.scar),
-            "image_only": _burden(result.scar_image_only),
-            "mvo": _burden(result.mvo) if result.mvo else None,
+            "with_ecg": burden_json(result.scar),
+            "image_only": burden_json(result.scar_image_only),
+            "mvo": burden_json(result.mvo),
+            "interval": _interval(result.interval),
             "parts": parts_json(result.parts) if result.parts else None,
-            "remark": _scar_remark(result),
+            "remark": words(doubt_of(result)) or None,
         },
-        "segments": [_segment(row) for row in result.segments],
+        "confidence": _confidence(result.confidence),
+        "segments": [segment_json(row) for row in result.segments],
         "territories": [territory_json(row) for row in territory_table(result.segments)],
         "patterns": [pattern_json(island) for island in result.patterns],
         "warnings": _sentences(result.warnings),
@@ -112,19 +109,32 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
             "ecg": _sentences(ecg.notes if ecg else ()),
             "anatomy": _sentences(anatomy.notes),
         },
+        "facts": {name: _without_paths(to_plain(fact)) for name, fact in _facts(result).items()},
         "timings_s": {stage: finite(seconds) for stage, seconds in result.timings.items()},
     }
 
 
-def software_versions() -> dict[str, str | None]:
-    """Versions of what computed; null for what was not loaded in this process."""
-    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in ("torch", "monai")}
+def _facts(result: ScarResult) -> dict[str, Any]:
+    """What the sentences were made from, so that a result can be read again."""
+    parts, gap = result.parts, result.ecg_use.gap
     return {
-        "scarsegecg": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "simpleitk": sitk.Version.VersionString(),
-        **{name: str(version) if version else None for name, version in loaded.items()},
+        "method": result.method,
+        "division": result.anatomy.division,
+        "contrast": result.stack.contrast,
+        "ecg_reasons": result.ecg_use.reasons,
+        "gap_problem": gap.problem,
+        "parts_rule": parts.rule if parts else None,
+        "parts_remark": parts.remark if parts else None,
+        "agreement": tuple(row.agreement for row in result.segments),
+        "agreement_reasons": tuple(row.agreement_reason for row in result.segments),
+        "patterns": tuple(island.pattern for island in result.patterns),
+        "pattern_remarks": tuple(island.remark for island in result.patterns),
+        "warnings": result.warnings,
+        "input_warnings": result.input_warnings,
+        "notes_lge": result.stack.notes,
+        "notes_ecg": result.ecg.notes if result.ecg else (),
+        "notes_anatomy": result.anatomy.notes,
+        "confidence": result.confidence,
     }
 
 
@@ -143,10 +153,6 @@ def _geometry(result: ScarResult) -> dict[str, Any]:
     }
 
 
-def _gap_unknown(gap: TimeGap) -> str | None:
-    return words(gap.problem) if gap.days is None and gap.problem else None
-
-
 def _ecg_findings(found: EcgFindings | None) -> dict[str, Any] | None:
     if found is None:
         return None
@@ -158,26 +164,41 @@ def _ecg_findings(found: EcgFindings | None) -> dict[str, Any] | None:
         "from_device": list(measured.from_device),
         "conduction": str(measured.conduction),
         "q_waves": None if found.q_waves is None else list(found.q_waves),
-        "q_waves_remark": found.q_waves_remark or None,
+        "q_waves_remark": words(found.q_waves_remark) or None,
         "qrs_score_points": found.score_points,
         "qrs_score_percent_of_lv": finite(found.score_percent_of_lv),
-        "qrs_score_remark": found.score_remark or None,
+        "qrs_score_remark": words(found.score_remark) or None,
     }
 
 
-def _burden(burden: Burden) -> dict[str, float | None]:
+def burden_json(burden: Burden | None) -> dict[str, float | None] | None:
+    """How much; ``None`` where it is not known."""
+    if burden is None:
+        return None
+    return {"ml": finite(burden.ml), "g": finite(burden.grams), "percent_of_lv": finite(burden.percent_of_lv)}
+
+
+def _interval(interval: Interval | None) -> dict[str, Any] | None:
+    if interval is None:
+        return None
     return {
-        "ml": finite(burden.ml),
-        "g": finite(burden.grams),
-        "percent_of_lv": finite(burden.percent_of_lv),
+        "ml": [finite(end) for end in interval.ml],
+        "percent_of_lv": [finite(end) for end in interval.percent_of_lv],
+        "level": finite(interval.level),
     }
+
+
+def _confidence(confidence: Confidence | None) -> dict[str, Any] | None:
+    if confidence is None:
+        return None
+    return {"grade": str(confidence.grade), "reasons": _sentences(confidence.reasons)}
 
 
 def parts_json(parts: ScarParts) -> dict[str, Any]:
     """The scar's parts, which add up to it."""
     named = {"core": parts.core, "grey_zone": parts.grey, "below_grey_zone": parts.rest, "mvo": parts.mvo}
     return {
-        **{name: _burden(burden) if burden else None for name, burden in named.items()},
+        **{name: burden_json(burden) for name, burden in named.items()},
         "rule": words(parts.rule) or None,
         "remark": words(parts.remark) or None,
     }
@@ -209,14 +230,8 @@ def pattern_json(island: IslandPattern) -> dict[str, Any]:
     }
 
 
-def _scar_remark(result: ScarResult) -> str | None:
-    """What speaks against the whole of a network's scar; a reader's correction answers it."""
-    if not result.method.by_network or result.method.corrected:
-        return None
-    return within_false_scar(result.scar_image_only.ml, result.weights_sha256) or None
-
-
-def _segment(row: SegmentRow) -> dict[str, Any]:
+def segment_json(row: SegmentRow) -> dict[str, Any]:
+    """One AHA segment."""
     return {
         "aha_segment": int(row.number),
         "name": row.name,
@@ -241,8 +256,17 @@ def _segment(row: SegmentRow) -> dict[str, Any]:
     }
 
 
-def _sentences(facts: Iterable[Fact | str]) -> list[str]:
+def _sentences(facts: Iterable[Any]) -> list[str]:
     return [without_paths(sentence) for sentence in all_words(facts)]
+
+
+def _without_paths(plain: Any) -> Any:
+    """Facts as JSON holds them, their texts without a file's name."""
+    if isinstance(plain, dict):
+        return {name: _without_paths(value) for name, value in plain.items()}
+    if isinstance(plain, list):
+        return [_without_paths(value) for value in plain]
+    return without_paths(plain) if isinstance(plain, str) else plain
 
 
 def _digest(sha256: str) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ScarSegECGLib.case import CAVITY, MVO, MYOCARDIUM, SCAR, STRUCTURE_COLOURS, ScarResult
-from ScarSegECGLib.export.grid import stored_image, write_checked
+from ScarSegECGLib.export.grid import stored, write_nrrd_image
 from ScarSegECGLib.export.nifti import labels_with_mvo
 
 FILE_NAME = "segmentation.seg.nrrd"
@@ -85,8 +85,7 @@ def write_slicer_segmentation(result: ScarResult, folder: Path) -> None:
     """
     labels = labels_with_mvo(result)
     styles = (*SEGMENTS[:2], _SCAR_BESIDE_MVO, _MVO) if np.any(labels == MVO) else SEGMENTS
-    image = stored_image(labels, result.stack)
-    extent = " ".join(f"0 {size - 1}" for size in image.GetSize())
+    extent = " ".join(f"0 {size - 1}" for size in stored(labels, result.stack).shape[::-1])
     header = {
         "Segmentation_MasterRepresentation": _REPRESENTATION,
         "Segmentation_ContainedRepresentationNames": f"{_REPRESENTATION}|",
@@ -106,6 +105,4 @@ def write_slicer_segmentation(result: ScarResult, folder: Path) -> None:
             "Tags": f"TerminologyEntry:{style.terminology()}|",
         }
         header |= {f"Segment{index}_{field}": value for field, value in fields.items()}
-    for field, value in header.items():
-        image.SetMetaData(field, value)
-    write_checked(image, str(folder / FILE_NAME))
+    write_nrrd_image(labels, result.stack, folder / FILE_NAME, header)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.export.atomic import staged_folder
 from ScarSegECGLib.export.dicom.write import FILES as DICOM_FILES
 from ScarSegECGLib.export.nifti import write_nifti
-from ScarSegECGLib.export.patient import Patient
-from ScarSegECGLib.export.report import write_report
 from ScarSegECGLib.export.result_json import write_result_json
 from ScarSegECGLib.export.slicer_seg import write_slicer_segmentation
 from ScarSegECGLib.export.tables import write_segments
+from ScarSegECGLib.report.html import FILE_NAME, as_html
+from ScarSegECGLib.report.patient import Patient
+from ScarSegECGLib.report.present import present
 
 PICTURES = ("bullseye.png", "ecg.png", "montage.png", "transmurality.png")
 FILES = (
@@ -78,7 +80,9 @@ def write_result(
         write_segments(result, folder)
         for name, png in pictures.items():
             (folder / name).write_bytes(png)
-        write_report(result, pictures, folder, patient)
-        write_result_json(result, folder)
+        created = datetime.now(timezone.utc)
+        page = as_html(present(result, pictures, created, patient=patient))
+        (folder / FILE_NAME).write_text(page, encoding="utf-8")
+        write_result_json(result, folder, created)
         beside(folder)
     return out

@@ -27,7 +27,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> DicomCase:
 def objects(case: DicomCase, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with every object of the case."""
     folder = tmp_path_factory.mktemp("objects")
-    write_dicom(case.findings, case.source, folder)
+    write_dicom(case.result, case.pictures, case.source, folder)
     return folder
 
 

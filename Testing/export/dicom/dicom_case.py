@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from lge_series import write_series
 from PIL import Image
 
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES
 from ScarSegECGLib.case import (
     CAVITY,
     MYOCARDIUM,
@@ -27,17 +27,16 @@ from ScarSegECGLib.case import (
     Storage,
     TimeGap,
 )
-from ScarSegECGLib.export.dicom.findings import Findings, read_findings
 from ScarSegECGLib.export.dicom.source import Source, read_source
+from ScarSegECGLib.export.result_json import as_json
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.facts import Agreement, AgreementReason, Doubt, EcgReason, Fact, GapProblem, Method
 from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.measure.contours import MANUAL, TERRITORIES, measure_contours
-from ScarSegECGLib.measure.scar_parts import scar_parts
-from ScarSegECGLib.measure.segments import segment_table
+from ScarSegECGLib.measure.measurements import measure
 
 SHAPE = (10, 96, 84)
 WEIGHTS = "c3" * 32
+NOW = datetime(2031, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 
 def picture() -> bytes:
@@ -99,21 +98,11 @@ def made_up_result(
     """The result that a reader's contours give; ECG figures are made up."""
     wall = labels >= MYOCARDIUM
     anatomy = partition(labels == CAVITY, wall, stack.voxels, stack.spacing)
-    measured = measure_contours(stack, labels, anatomy, MANUAL)
-    scar = labels == SCAR
-    parts = scar_parts(stack, anatomy.cavity, wall, scar)
-    said = [4.5] * 17 if with_ecg else None
-    verdicts = [(Agreement.DISAGREE, Fact(AgreementReason.ECG_ALONE))] * 17 if with_ecg else None
-    rows = segment_table(
-        anatomy,
-        scar,
-        scar,
-        stack.spacing,
-        SEGMENT_NAMES,
-        TERRITORIES,
-        said,
-        verdicts,
-        parts,  # type: ignore[arg-type]
+    measured = measure(stack, anatomy, labels == SCAR)
+    said = {"ecg_percent": 4.5, "agreement": Agreement.DISAGREE, "agreement_reason": Fact(AgreementReason.ECG_ALONE)}
+    rows = tuple(
+        replace(row, scar_percent_image_only=row.scar_percent, **(said if with_ecg else {}))
+        for row in measured.segments
     )
     rng = np.random.default_rng(9)
     probability = np.where(wall, rng.random(SHAPE, dtype=np.float32), 0).astype(np.float32)
@@ -137,21 +126,27 @@ def made_up_result(
         method=Method(),
         weights_sha256=WEIGHTS,
         warnings=(Fact(Doubt.WIDER_APEX),),
-        mvo=parts.mvo,
-        parts=parts,
+        mvo=measured.parts.mvo,
+        parts=measured.parts,
         patterns=measured.patterns,
     )
 
 
 @dataclass(frozen=True)
 class DicomCase:
-    """A series, a result folder made from it, and both as the library reads them."""
+    """A series, a result of it, and the folder that was written of it."""
 
     series: Path
     folder: Path
     stack: LgeStack
     source: Source
-    findings: Findings
+    result: ScarResult
+    pictures: dict[str, bytes]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The result as ``result.json`` has it."""
+        return as_json(self.result, NOW)
 
 
 def make_case(
@@ -162,7 +157,7 @@ def make_case(
     with_ecg: bool = True,
     **series: object,
 ) -> DicomCase:
-    """Write series and result under ``root`` and read them back."""
+    """Write series and result under ``root``."""
     written = made_up_stack(contrast)
     write_series(root / "series", written, **series)  # type: ignore[arg-type]
     stack = read_lge(root / "series")
@@ -171,7 +166,7 @@ def make_case(
     result = made_up_result(stack, moved_by_place(labels, written, stack), with_ecg=with_ecg)
     pictures = {name: picture() for name in ("bullseye.png", "montage.png", *(["ecg.png"] if with_ecg else []))}
     folder = write_result(result, pictures, root / "result", overwrite=False)
-    return DicomCase(root / "series", folder, stack, read_source(stack), read_findings(folder, stack))
+    return DicomCase(root / "series", folder, stack, read_source(stack), result, pictures)
 
 
 def moved_by_place(labels: LabelArray, of: LgeStack, to: LgeStack) -> LabelArray:
@@ -180,14 +175,3 @@ def moved_by_place(labels: LabelArray, of: LgeStack, to: LgeStack) -> LabelArray
     place = np.c_[index[:, ::-1], np.ones(len(index))] @ to.ijk_to_ras.T
     there = np.rint(np.linalg.solve(of.ijk_to_ras, place.T)[:3]).astype(int)[::-1]
     return labels[tuple(there)].reshape(to.voxels.shape)
-
-
-def as_written_before(content: dict[str, Any]) -> dict[str, Any]:
-    """``result.json`` as schema 1.1 had it."""
-    old = {key: value for key, value in content.items() if key not in ("territories", "patterns")}
-    old["schema_version"] = "1.1"
-    old["method"] = {key: value for key, value in content["method"].items() if key != "scar_shown"}
-    old["scar"] = {key: value for key, value in content["scar"].items() if key not in ("parts", "remark")}
-    since = ("mvo_ml", "core_ml", "grey_zone_ml", "below_grey_zone_ml", "transmurality_max_on_little_scar")
-    old["segments"] = [{key: value for key, value in row.items() if key not in since} for row in content["segments"]]
-    return old

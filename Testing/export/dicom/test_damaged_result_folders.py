@@ -8,14 +8,13 @@ import struct
 import zlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 from dicom_case import DicomCase
 from PIL import Image
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.dicom.findings import read_findings
-from ScarSegECGLib.export.dicom.secondary_capture import picture, true_width_mm
+from ScarSegECGLib.export.result_folder import read_result
+from ScarSegECGLib.report.images import on_white
 
 
 @pytest.mark.parametrize(
@@ -27,7 +26,7 @@ def test_an_image_that_is_cut_off_is_refused(case: DicomCase, tmp_path: Path, na
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: int(len(whole) * kept)])
     with pytest.raises(InputError, match="cut off or damaged"):
-        read_findings(folder, case.stack)
+        read_result(folder, case.stack)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -42,21 +41,22 @@ def png(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(("width", "height"), [(12000, 7000), (2**25 + 1, 1), (20000, 20000)])
-@pytest.mark.parametrize("read", [picture, true_width_mm])
-def test_a_picture_that_unpacks_to_much_is_refused_unread(monkeypatch, width: int, height: int, read) -> None:
+def test_a_picture_that_unpacks_to_much_is_refused_unread(monkeypatch, width: int, height: int) -> None:
     def unpack(*_arguments: object) -> None:
         raise AssertionError("its pixels were read")
 
     monkeypatch.setattr(Image.Image, "convert", unpack)
     with pytest.raises(InputError, match="too large|damaged"):
-        read(png(width, height))
+        on_white(png(width, height))
 
 
 def test_usual_and_damaged_pictures() -> None:
     buffer = io.BytesIO()
     Image.new("RGBA", (30, 20), (255, 0, 0, 128)).save(buffer, "PNG", dpi=(150, 150))
-    assert picture(buffer.getvalue()).shape == (20, 30, 3)
-    assert np.isclose(true_width_mm(buffer.getvalue()), 30 / 150 * 25.4, rtol=0.01)
+    flat = on_white(buffer.getvalue())
+    assert (flat.size, flat.mode) == ((30, 20), "RGB")
+    assert flat.info["dpi"][0] == pytest.approx(150, abs=0.1)
+    assert flat.getpixel((3, 3)) == pytest.approx((255, 127, 127), abs=1)
     for content in (b"", b"no picture", buffer.getvalue()[:60]):
         with pytest.raises(InputError, match="damaged"):
-            picture(content)
+            on_white(content)

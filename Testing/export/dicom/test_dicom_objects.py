@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-import pdfplumber
 import pydicom
 import pytest
 import SimpleITK as sitk
-from dicom_case import DicomCase, make_case
+from dicom_case import NOW, DicomCase, make_case
+from matplotlib import get_data_path
+from pdf_reading import opened, text_of
 
 from ScarSegECGLib.export.dicom.encapsulated_pdf import document
-from ScarSegECGLib.export.dicom.pdf_pages import MARGIN, WIDTH, wrapped
 from ScarSegECGLib.export.dicom.read_back import check_document, check_map, check_picture
-from ScarSegECGLib.export.dicom.secondary_capture import picture
 from ScarSegECGLib.export.dicom.write import FILES, write_dicom
-
-
-def text_of(pdf: bytes) -> str:
-    with pdfplumber.open(io.BytesIO(pdf)) as pages:
-        return "\n".join(page.extract_text() for page in pages.pages)
+from ScarSegECGLib.report import images
+from ScarSegECGLib.report.images import on_white
+from ScarSegECGLib.report.patient import Patient
+from ScarSegECGLib.report.pdf import as_pdf
+from ScarSegECGLib.report.present import present
 
 
 def test_every_object_is_there(objects) -> None:
@@ -31,15 +31,15 @@ def test_every_object_is_there(objects) -> None:
 def test_dcmqi_gives_back_every_probability(case: DicomCase, objects, dcmqi, on_stack, tmp_path, name) -> None:
     dcmqi("paramap2itkimage", "--inputDICOM", objects / f"{name}.dcm", "--outputDirectory", tmp_path, "-t", "nrrd")
     (file,) = tmp_path.glob("*.nrrd")
-    expected = case.findings.probability if name == "scar_probability" else case.findings.probability_image_only
+    expected = case.result.scar_probability if name == "scar_probability" else case.result.scar_probability_image_only
     assert expected.any()
     assert sitk.ReadImage(str(file)).GetSize()[2] == len(expected)
     assert np.array_equal(on_stack(file, case.stack).astype(np.float32), expected)
 
 
 def test_a_changed_probability_is_noticed(case: DicomCase, objects) -> None:
-    check_map(objects / "scar_probability.dcm", case.findings.probability, case.stack)
-    other = case.findings.probability.copy()
+    check_map(objects / "scar_probability.dcm", case.result.scar_probability, case.stack)
+    other = case.result.scar_probability.copy()
     other[4, 40, 40] += 0.001
     with pytest.raises(OSError, match="did not read back"):
         check_map(objects / "scar_probability.dcm", other, case.stack)
@@ -73,16 +73,16 @@ def test_patient_and_study_are_the_images(case: DicomCase, objects) -> None:
 
 def test_the_pdf_holds_the_report(case: DicomCase, objects) -> None:
     wrapped_pdf = pydicom.dcmread(objects / "report_pdf.dcm")
-    said = " ".join(text_of(document(wrapped_pdf)).split())
-    scar = case.findings.content["scar"]
+    said = text_of(document(wrapped_pdf))
+    scar = case.content["scar"]
     for burden in (scar["with_ecg"], scar["image_only"], scar["mvo"]):
         assert f"{burden['g']:.1f} {burden['percent_of_lv']:.1f} {burden['ml']:.1f}" in said
     for words in (
         "For research use; not a medical device.",
         "Preliminary: not verified by a reader.",
-        "ECG used: 41 days before the MRI.",
+        "ECG 41 days before the MRI.",
         "MVO, within the scar",
-        "A made-up result.",
+        "The cavity is larger at the apical end",
         "12 Mid anterolateral",
         "Limits",
         "c3" * 32,
@@ -94,7 +94,7 @@ def test_the_pdf_holds_the_report(case: DicomCase, objects) -> None:
 
 def test_the_pdf_names_the_patient_only_when_asked(case: DicomCase, objects, tmp_path) -> None:
     silent = text_of(document(pydicom.dcmread(objects / "report_pdf.dcm")))
-    write_dicom(case.findings, case.source, tmp_path, show_patient=True, verified_by="Curie^Marie")
+    write_dicom(case.result, case.pictures, case.source, tmp_path, show_patient=True, verified_by="Curie^Marie")
     named = pydicom.dcmread(tmp_path / "report_pdf.dcm")
     said = text_of(document(named))
     for word in ("Made Up", "PHANTOM-1", "1950-01-01"):
@@ -105,26 +105,18 @@ def test_the_pdf_names_the_patient_only_when_asked(case: DicomCase, objects, tmp
 
 
 def test_the_pdf_stays_on_the_paper(case: DicomCase, objects) -> None:
-    with pdfplumber.open(io.BytesIO(document(pydicom.dcmread(objects / "report_pdf.dcm")))) as pdf:
-        assert len(pdf.pages) >= 3
-        sheets = [page for page in pdf.pages if page.width > page.height]
+    with opened(document(pydicom.dcmread(objects / "report_pdf.dcm"))) as pages:
+        assert len(pages) >= 3
+        sheets = [page for page in pages if page.width > page.height]
         assert [(round(page.width), round(page.height)) for page in sheets] == [(842, 595)]  # see test_pdf_scale
-        for page in (page for page in pdf.pages if page not in sheets):
+        for page in (page for page in pages if page not in sheets):
             assert (round(page.width), round(page.height)) == (595, 842)
-            for word in page.extract_words():
-                assert word["x0"] > 36
-                assert word["x1"] < page.width - 36
-                assert word["bottom"] < page.height - 25
-
-
-def test_long_words_are_broken_to_fit() -> None:
-    lines = wrapped("short " + "x" * 300 + " end", WIDTH - 2 * MARGIN, 9.0)
-    assert len(lines) > 2
-    assert "".join(lines).replace(" ", "") == "short" + "x" * 300 + "end"
+            for letter, (left, bottom, right, _) in page.letters:
+                assert not letter.strip() or (left > 36 and right < page.width - 36 and bottom > 22), letter
 
 
 def test_the_picture_is_the_bullseye(case: DicomCase, objects) -> None:
-    pixels = picture(case.findings.pictures["bullseye.png"])
+    pixels = np.asarray(on_white(case.pictures["bullseye.png"]))
     check_picture(objects / "bullseye.dcm", pixels)
     captured = pydicom.dcmread(objects / "bullseye.dcm")
     assert captured.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7"
@@ -138,13 +130,44 @@ def test_a_changed_pdf_is_noticed(objects) -> None:
         check_document(objects / "report_pdf.dcm", b"%PDF-1.4 other")
 
 
-def test_names_in_other_scripts_survive(tmp_path) -> None:
-    def japanese(k: int, dataset: pydicom.Dataset) -> None:
-        dataset.SpecificCharacterSet = "ISO_IR 192"
-        dataset.PatientName = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+KANJI, HANGUL = "Yamada^Tarou=山田^太郎=やまだ^たろう", "Hong^Gildong=洪^吉洞=홍^길동"
 
-    case = make_case(tmp_path, change=japanese)
+
+@pytest.mark.parametrize(
+    ("charset", "name"),
+    [
+        ("ISO_IR 192", KANJI),
+        (["", "ISO 2022 IR 87"], KANJI),
+        (["", "ISO 2022 IR 149"], HANGUL),
+        ("ISO_IR 100", "Müller^Jörg"),
+        ("GB18030", "Wang^XiaoDong=王^小东"),
+    ],
+    ids=["UTF-8", "IR 87", "IR 149", "Latin 1", "GB18030"],
+)
+def test_names_in_other_scripts_survive_as_utf_8(tmp_path, charset, name) -> None:
+    def named(k: int, dataset: pydicom.Dataset) -> None:
+        dataset.SpecificCharacterSet = charset
+        dataset.PatientName = name
+
+    case = make_case(tmp_path, change=named)
     (tmp_path / "out").mkdir()
-    write_dicom(case.findings, case.source, tmp_path / "out")
-    for path in (tmp_path / "out").iterdir():
-        assert pydicom.dcmread(path).PatientName.ideographic == "山田^太郎"
+    names = write_dicom(case.result, case.pictures, case.source, tmp_path / "out")
+    assert len(names) == len(FILES)
+    for file in names:
+        written = pydicom.dcmread(tmp_path / "out" / file)
+        assert written.SpecificCharacterSet == "ISO_IR 192"
+        assert str(written.PatientName) == name, file
+
+
+def test_a_name_without_a_font_is_drawn_or_said(case: DicomCase, monkeypatch) -> None:
+    """No empty boxes: the letters as a picture where a font has them, else a sentence."""
+    report = present(case.result, {}, NOW, patient=Patient("王, 小東", "0815", "1951-02-03", "2024-03-01"))
+    monkeypatch.setattr(images, "_font_for", lambda text: None)
+    said = text_of(as_pdf(report))
+    assert "Patient name not printed" in said and "DICOM header" in said and "0815" in said
+    font = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    monkeypatch.setattr(images, "_font_for", lambda text: font)
+    with opened(as_pdf(report)) as pages:
+        assert "see below" in pages[0].words and len(pages[0].images) == 1
+    for plain in ("Müller, Jörg", "Дворжак, Антон", "Παπαδοπούλου, Ελένη"):
+        assert plain in text_of(as_pdf(replace(report, patient=Patient(plain, "1", "", ""))))

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from dicom_case import WEIGHTS, DicomCase, as_written_before, make_case
+from dicom_case import WEIGHTS, DicomCase, made_up_labels, made_up_result, made_up_stack
 
+from ScarSegECGLib.case import Interval
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
-from ScarSegECGLib.export.dicom.findings import read_findings
+from ScarSegECGLib.export.dicom.groups import groups
 from ScarSegECGLib.export.dicom.read_back import check_report
-from ScarSegECGLib.export.dicom.report_groups import groups
 from ScarSegECGLib.export.dicom.structured_report import person_name
 from ScarSegECGLib.export.dicom.write import write_dicom
+from ScarSegECGLib.facts import Confidence, ConfidenceReason, Contrast, Fact, Grade, Method
+from ScarSegECGLib.report.present import headline
 from ScarSegECGLib.wording import ECG_IS_NO_FINDING
 
 
@@ -41,7 +43,7 @@ def values(group: dict) -> dict[str, tuple[float, str]]:
 
 def test_dcmqi_gives_back_every_measurement(case: DicomCase, read) -> None:
     found = by_title(read)
-    expected = groups(case.findings)
+    expected = groups(case.result)
     assert len(found) == len(expected) == len(read["Measurements"])
     count = 0
     for group in expected:
@@ -53,7 +55,7 @@ def test_dcmqi_gives_back_every_measurement(case: DicomCase, read) -> None:
 
 
 def test_numbers_are_those_of_the_result(case: DicomCase, read) -> None:
-    content, found = case.findings.content, by_title(read)
+    content, found = case.content, by_title(read)
     for title, burden in (("Scar", "with_ecg"), ("Scar, image only", "image_only")):
         for code, key in (("118565006", "ml"), ("118538004", "g"), ("PCTLV", "percent_of_lv")):
             assert values(found[title])[code][0] == round(content["scar"][burden][key], 1)
@@ -76,14 +78,14 @@ def test_parts_add_up_to_the_scar(case: DicomCase, read) -> None:
 
 
 def test_each_part_has_its_share_under_its_own_name(case: DicomCase, read) -> None:
-    found, wall = by_title(read), case.findings.content["left_ventricle"]["myocardium_ml"]
+    found, wall = by_title(read), case.content["left_ventricle"]["myocardium_ml"]
     for title, label, code in (
         ("Scar core", 1, "PCTLVCORE"),
         ("Scar grey zone", 2, "PCTLVGREY"),
         ("Scar below grey zone", 3, "PCTLVBELOW"),
         ("MVO", 4, "PCTLVMVO"),
     ):
-        ml = (case.findings.parts == label).sum() * case.stack.voxel_ml
+        ml = (case.result.parts.labels == label).sum() * case.stack.voxel_ml
         said = values(found[title])
         assert said[code] == (round(100 * ml / wall, 1), "%")
         assert "PCTLV" not in said
@@ -116,20 +118,19 @@ def test_no_ecg_figure_without_its_warning(objects) -> None:
 
 def test_the_warnings_stand_with_the_scar(case: DicomCase, objects) -> None:
     said = [text for group in coded_groups(objects) for text in comments(group)]
-    assert case.findings.content["warnings"] and set(case.findings.content["warnings"]) <= set(said)
+    assert case.content["warnings"] and set(case.content["warnings"]) <= set(said)
     assert "For research use; not a medical device." in said
     assert any("With the ECG (investigational)" in text and "Scar, image only" in text for text in said)
 
 
 def test_absence_of_scar_is_not_called_normal(case: DicomCase, objects) -> None:
     assert b"122112" not in (objects / "report.dcm").read_bytes()
-    rows = [dict(row) for row in case.findings.content["segments"]]
-    rows[0] |= {"scar_ml": 0.012, "scar_percent": 0.2}
-    rows[1] |= {"scar_ml": 0.09, "scar_percent": 2.0}
-    rows[2] |= {"scar_ml": 0.11, "scar_percent": 0.9}
-    rows[3] |= {"scar_ml": 0.0, "scar_percent": 0.0}
-    content = case.findings.content | {"segments": rows}
-    told = groups(replace(case.findings, content=content))
+    amounts = ((0.012, 0.2), (0.09, 2.0), (0.11, 0.9), (0.0, 0.0))
+    rows = [
+        replace(row, scar_ml=ml, scar_percent=percent)
+        for row, (ml, percent) in zip(case.result.segments, amounts, strict=False)
+    ]
+    told = groups(replace(case.result, segments=(*rows, *case.result.segments[4:])))
     aha = [group for group in told if group.segment and group.segment[0] == "aha17"][:4]
     answers = [dict(group.answers)[codes.MYOCARDIAL_FINDING] for group in aha]
     assert answers == [codes.NO_SCAR, codes.SCARRED, codes.SCARRED, codes.NO_SCAR]
@@ -171,7 +172,7 @@ def test_weights_method_and_ecg_are_named(objects, read) -> None:
         return found
 
     named = dict(line.split("=", 1) for line in parameters(pydicom.dcmread(objects / "report.dcm")))
-    assert named["ecg"] == "ECG used: 41 days before the MRI"
+    assert named["ecg"] == "ECG 41 days from MRI used with weight 0.83"
     assert named["scar"] == "network, p > 0.5"
     assert "research use" in named["purpose"]
 
@@ -185,7 +186,7 @@ def test_unsigned_is_preliminary_and_unverified(objects) -> None:
 
 
 def test_signed_is_final_and_verified(case, tmp_path, validate) -> None:
-    write_dicom(case.findings, case.source, tmp_path, verified_by="Müller^Eva")
+    write_dicom(case.result, case.pictures, case.source, tmp_path, verified_by="Müller^Eva")
     report = pydicom.dcmread(tmp_path / "report.dcm")
     assert (report.PreliminaryFlag, report.VerificationFlag) == ("FINAL", "VERIFIED")
     (observer,) = report.VerifyingObserverSequence
@@ -196,9 +197,9 @@ def test_signed_is_final_and_verified(case, tmp_path, validate) -> None:
 
 
 def test_what_is_not_imaged_has_no_number(case, objects) -> None:
-    missing = [row["aha_segment"] for row in case.findings.content["segments"] if not row["imaged"]]
+    missing = [row["aha_segment"] for row in case.content["segments"] if not row["imaged"]]
     assert missing == [17]
-    group = next(g for g in groups(case.findings) if g.title == codes.AHA_SEGMENTS[16].name)
+    group = next(g for g in groups(case.result) if g.title == codes.AHA_SEGMENTS[16].name)
     assert [value.name.value for value in group.values] == ["PCTSEGECG"]
     assert group.answers == ((codes.COVERAGE, codes.NOT_IMAGED),)
     assert group.segment is None
@@ -206,7 +207,7 @@ def test_what_is_not_imaged_has_no_number(case, objects) -> None:
 
 def test_a_changed_number_is_noticed(case, objects, tmp_path) -> None:
     report = pydicom.dcmread(objects / "report.dcm")
-    said = groups(case.findings)
+    said = groups(case.result)
     check_report(objects / "report.dcm", said)
 
     def first_number(item: pydicom.Dataset) -> pydicom.Dataset | None:
@@ -223,17 +224,29 @@ def test_a_changed_number_is_noticed(case, objects, tmp_path) -> None:
         check_report(tmp_path / "report.dcm", said)
 
 
-def test_unknown_contrast_leaves_core_and_grey_zone_out(tmp_path) -> None:
-    case = make_case(tmp_path)
-    path = case.folder / "result.json"
-    content = as_written_before(json.loads(path.read_text()))
-    content["geometry"]["contrast"] = "unknown"
-    path.write_text(json.dumps(content))
-    findings = read_findings(case.folder, case.stack)
-    titles = {group.title for group in groups(findings)}
+def test_unknown_contrast_leaves_core_and_grey_zone_out() -> None:
+    result = made_up_result(made_up_stack(Contrast.UNKNOWN), made_up_labels())
+    told = groups(result)
+    titles = {group.title for group in told}
     assert not titles & {"Scar core", "Scar grey zone", "Scar below grey zone"}
-    assert "MVO" in titles  # which needs no contrast
-    assert "magnitude or PSIR" in findings.content["scar"]["parts"]["remark"]
+    (mvo,) = (group for group in told if group.title == "MVO")  # which needs no contrast
+    assert any("magnitude or PSIR" in comment for comment in mvo.comments)
+
+
+def test_the_headline_with_its_interval_stands_with_the_primary_figure(case) -> None:
+    trusted = replace(
+        case.result,
+        interval=Interval((4.04, 9.96), (3.0, 8.0), 0.9),
+        confidence=Confidence(Grade.CHECK, (Fact(ConfidenceReason.UNLIKE_TRAINING),)),
+    )
+    for result, primary in ((trusted, "Scar, image only"), (replace(trusted, method=Method(image_only=True)), "Scar")):
+        told = {group.title: group for group in groups(result)}
+        ends = {v.name.value: v.value for v in told[primary].values}
+        assert (ends["LOWEREND"], ends["UPPEREND"]) == (4.0, 10.0)
+        assert told[primary].comments[0] == f"{headline(result)}."
+        assert "unlike those the networks learned from" in told[primary].comments[0]
+    by_hand = {group.title: group for group in groups(replace(trusted, method=Method(corrected=True)))}
+    assert not any(v.name.value == "LOWEREND" for group in by_hand.values() for v in group.values)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom
@@ -12,6 +13,7 @@ import pydicom
 import pytest
 from dicom_case import DicomCase, made_up_labels, make_case
 from lge_series import TURNS
+from pydicom.sr.codedict import codes as standard
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
@@ -24,9 +26,7 @@ NAME = "segmentation.dcm"
 
 
 def written(case: DicomCase, folder: Path, *, labelmap: bool = False) -> Path:
-    made = segmentation(
-        case.findings.labels, codes.STRUCTURES, case.findings, case.source, SERIES[NAME], labelmap=labelmap
-    )
+    made = segmentation(case.result.labels, codes.STRUCTURES, case.result, case.source, SERIES[NAME], labelmap=labelmap)
     made.save_as(folder / NAME)
     return folder / NAME
 
@@ -43,7 +43,7 @@ def test_every_voxel_comes_back_through_dcmqi(tmp_path, dcmqi, on_stack, turn, l
         found = on_stack(tmp_path / f"q-{number}.nrrd", case.stack)
         for segment in group:
             structure = next(s for s in codes.STRUCTURES if s.name == segment["SegmentLabel"])
-            wrong += int(((found == segment["labelID"]) != (case.findings.labels == structure.label)).sum())
+            wrong += int(((found == segment["labelID"]) != (case.result.labels == structure.label)).sum())
             names.append(structure.name)
     assert names == ["LV cavity", "Myocardium", "Scar"]
     assert wrong == 0
@@ -76,28 +76,52 @@ def test_codes_names_and_creator(objects) -> None:
     assert seg.CodingSchemeIdentificationSequence[0].CodingSchemeDesignator == "99SCARSEG"
 
 
+# DICOM PS3.16, CID 3717, in the order of the AHA's numbers (Cerqueira et al. 2002).
+CID_3717 = (
+    "264850008", "396482007", "396646008", "264846001", "396652009", "396654005",
+    "264848000", "396647004", "396649001", "264847005", "396655006", "396656007",
+    "264844003", "264845002", "264849008", "264853005", "128564006",
+)  # fmt: skip
+
+
+def test_the_codes_of_the_aha_segments_are_those_of_pydicoms_table() -> None:
+    """Value, meaning and number of each segment, the wall found in the meaning and not by our own names."""
+    table = {code.value: code for code in (getattr(standard.cid3717, name) for name in standard.cid3717.dir())}
+    assert len(table) == 17 and set(table) == set(CID_3717)
+    walls = {1: "anterior", 2: "anteroseptal", 3: "inferoseptal", 4: "inferior", 5: "inferolateral", 6: "anterolateral"}
+    apical = {13: "anterior", 14: "septal", 15: "inferior", 16: "lateral"}
+    for structure in codes.AHA_SEGMENTS:
+        number, kind = structure.label, structure.kind
+        assert (kind.meaning, kind.scheme_designator) == (table[kind.value].meaning, "SCT")
+        assert kind.value == CID_3717[number - 1]
+        wall = apical.get(number) or walls.get((number - 1) % 6 + 1)
+        level = "basal" if number < 7 else "mid" if number < 13 else "apical"
+        words = "Apex of left ventricle" if number == 17 else f"left ventricle {level} {wall} segment"
+        assert table[kind.value].meaning == words
+
+
 def test_aha_segments_are_the_standard_codes_in_order(case, objects, on_stack, dcmqi, tmp_path) -> None:
     seg = pydicom.dcmread(objects / "aha17.dcm")
-    there = [n for n in range(1, 18) if (case.findings.aha == n).any()]
+    there = [n for n in range(1, 18) if (case.result.anatomy.aha == n).any()]
     assert [int(s.SegmentNumber) for s in seg.SegmentSequence] == list(range(1, len(there) + 1))
     values = [s.SegmentedPropertyTypeCodeSequence[0].CodeValue for s in seg.SegmentSequence]
-    assert values == [codes.CID_3717_CODES[n - 1] for n in there]
+    assert values == [CID_3717[n - 1] for n in there]
     dcmqi(
         "segimage2itkimage", "--inputDICOM", objects / "aha17.dcm", "--outputDirectory", tmp_path, "--prefix", "a",
         "-t", "nrrd",
     )  # fmt: skip
     for number, aha in enumerate(there, 1):
         found = on_stack(tmp_path / f"a-{number}.nrrd", case.stack) > 0
-        assert np.array_equal(found, case.findings.aha == aha), aha
+        assert np.array_equal(found, case.result.anatomy.aha == aha), aha
 
 
 @pytest.mark.parametrize("empty", [CAVITY, MYOCARDIUM, SCAR])
 def test_an_empty_class_takes_no_number_and_no_name(case, tmp_path, empty) -> None:
-    labels = np.where(case.findings.labels == empty, 0, case.findings.labels)
+    labels = np.where(case.result.labels == empty, 0, case.result.labels)
     numbers = {s.label: n for n, s in numbered(labels, codes.STRUCTURES).items()}
     assert list(numbers.values()) == [1, 2]
     assert empty not in numbers
-    made = segmentation(labels, codes.STRUCTURES, case.findings, case.source, SERIES[NAME])
+    made = segmentation(labels, codes.STRUCTURES, case.result, case.source, SERIES[NAME])
     made.save_as(tmp_path / NAME)
     check_segmentation(tmp_path / NAME, labels, numbers, case.stack)
 
@@ -107,8 +131,8 @@ def test_an_empty_class_takes_no_number_and_no_name(case, tmp_path, empty) -> No
 def test_slicer_shows_the_right_names_with_the_right_voxels(
     case, tmp_path, dcmqi, slicer_segments, empty, labelmap
 ) -> None:
-    labels = np.where(case.findings.labels == (empty or 255), 0, case.findings.labels)
-    made = segmentation(labels, codes.STRUCTURES, case.findings, case.source, SERIES[NAME], labelmap=labelmap)
+    labels = np.where(case.result.labels == (empty or 255), 0, case.result.labels)
+    made = segmentation(labels, codes.STRUCTURES, case.result, case.source, SERIES[NAME], labelmap=labelmap)
     made.save_as(tmp_path / NAME)
     dcmqi(
         "segimage2itkimage", "--inputDICOM", tmp_path / NAME, "--outputDirectory", tmp_path, "--prefix", "q",
@@ -123,10 +147,10 @@ def test_slicer_shows_the_right_names_with_the_right_voxels(
 
 def test_one_slice_of_scar_is_placed(case, tmp_path, dcmqi, on_stack) -> None:
     """A sparse segment, one frame only, is where readers that guess the slice distance go wrong."""
-    labels = np.zeros_like(case.findings.labels)
-    k = int(np.argmax((case.findings.labels == SCAR).sum(axis=(1, 2))))
-    labels[k] = np.where(case.findings.labels[k] == SCAR, SCAR, 0)
-    made = segmentation(labels, codes.STRUCTURES, case.findings, case.source, SERIES[NAME])
+    labels = np.zeros_like(case.result.labels)
+    k = int(np.argmax((case.result.labels == SCAR).sum(axis=(1, 2))))
+    labels[k] = np.where(case.result.labels[k] == SCAR, SCAR, 0)
+    made = segmentation(labels, codes.STRUCTURES, case.result, case.source, SERIES[NAME])
     made.save_as(tmp_path / NAME)
     dcmqi("segimage2itkimage", "--inputDICOM", tmp_path / NAME, "--outputDirectory", tmp_path, "--prefix", "q",
           "-t", "nrrd")  # fmt: skip
@@ -141,7 +165,7 @@ def test_without_scar_and_ecg_too(tmp_path, validate) -> None:
     case = make_case(tmp_path, labels=made_up_labels(scar=False), with_ecg=False)
     out = tmp_path / "out"
     out.mkdir()
-    names = write_dicom(case.findings, case.source, out)
+    names = write_dicom(case.result, case.pictures, case.source, out)
     assert "scar_parts.dcm" not in names
     assert "scar_probability_image_only.dcm" not in names
     assert [s.SegmentLabel for s in pydicom.dcmread(out / NAME).SegmentSequence] == ["LV cavity", "Myocardium"]
@@ -165,17 +189,17 @@ def test_labelmap_is_read_strictly_by_pydicom(case, tmp_path) -> None:
 
 def test_nothing_segmented_is_said(tmp_path) -> None:
     case = make_case(tmp_path)
-    empty = case.findings.__class__(**{**vars(case.findings), "labels": np.zeros_like(case.findings.labels)})
+    empty = replace(case.result, labels=np.zeros_like(case.result.labels))
     with pytest.raises(InputError, match="Nothing is segmented"):
-        write_dicom(empty, case.source, tmp_path)
+        write_dicom(empty, {}, case.source, tmp_path)
 
 
 @pytest.mark.parametrize("labelmap", [False, True], ids=["binary", "labelmap"])
 def test_one_changed_voxel_is_noticed(case, tmp_path, labelmap) -> None:
     path = written(case, tmp_path, labelmap=labelmap)
-    numbers = {s.label: n for n, s in numbered(case.findings.labels, codes.STRUCTURES).items()}
-    check_segmentation(path, case.findings.labels, numbers, case.stack)
-    labels = case.findings.labels.copy()
+    numbers = {s.label: n for n, s in numbered(case.result.labels, codes.STRUCTURES).items()}
+    check_segmentation(path, case.result.labels, numbers, case.stack)
+    labels = case.result.labels.copy()
     labels[4, 10, 10] = CAVITY
     with pytest.raises(OSError, match="did not read back"):
         check_segmentation(path, labels, numbers, case.stack)
@@ -184,10 +208,10 @@ def test_one_changed_voxel_is_noticed(case, tmp_path, labelmap) -> None:
 @pytest.mark.parametrize("shift", [(0, 0, 8.0), (1.4, 0, 0), (0.7, 0, 0)])
 def test_a_shifted_frame_is_noticed(case, tmp_path, shift) -> None:
     path = written(case, tmp_path)
-    numbers = {s.label: n for n, s in numbered(case.findings.labels, codes.STRUCTURES).items()}
+    numbers = {s.label: n for n, s in numbered(case.result.labels, codes.STRUCTURES).items()}
     seg = pydicom.dcmread(path)
     plane = seg.PerFrameFunctionalGroupsSequence[3].PlanePositionSequence[0]
     plane.ImagePositionPatient = [float(a) + b for a, b in zip(plane.ImagePositionPatient, shift, strict=True)]
     seg.save_as(path)
     with pytest.raises(OSError, match="did not read back"):
-        check_segmentation(path, case.findings.labels, numbers, case.stack)
+        check_segmentation(path, case.result.labels, numbers, case.stack)

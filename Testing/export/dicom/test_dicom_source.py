@@ -14,11 +14,10 @@ from lge_series import TURNS, write_series
 from pydicom.uid import generate_uid
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.dicom.findings import read_findings
 from ScarSegECGLib.export.dicom.placement import place
 from ScarSegECGLib.export.dicom.source import read_source
 from ScarSegECGLib.export.dicom.write import write_dicom
-from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.export.result_folder import read_result
 from ScarSegECGLib.lge.read import read_lge
 
 
@@ -63,20 +62,18 @@ def test_a_multi_frame_image_is_a_source_too(tmp_path, dcmqi, on_stack) -> None:
         )
         assert np.array_equal(frame, source.first.pixel_array[own])
     result = made_up_result(stack, made_up_labels()[:: _direction(stack, written)])
-    folder = write_result(result, {"bullseye.png": picture()}, tmp_path / "result", overwrite=False)
-    findings = read_findings(folder, stack)
     (tmp_path / "out").mkdir()
-    write_dicom(findings, source, tmp_path / "out")
+    write_dicom(result, {"bullseye.png": picture()}, source, tmp_path / "out")
     dcmqi(
         "segimage2itkimage", "--inputDICOM", tmp_path / "out" / "segmentation.dcm", "--outputDirectory", tmp_path,
         "--prefix", "q", "-t", "nrrd",
     )  # fmt: skip
-    assert np.array_equal(on_stack(tmp_path / "q-3.nrrd", stack) > 0, findings.labels == 3)
+    assert np.array_equal(on_stack(tmp_path / "q-3.nrrd", stack) > 0, result.labels == 3)
     out = tmp_path / "map"
     out.mkdir()
     dcmqi("paramap2itkimage", "--inputDICOM", tmp_path / "out" / "scar_probability.dcm", "--outputDirectory", out,
           "-t", "nrrd")  # fmt: skip
-    assert np.array_equal(on_stack(next(out.glob("*.nrrd")), stack).astype(np.float32), findings.probability)
+    assert np.array_equal(on_stack(next(out.glob("*.nrrd")), stack).astype(np.float32), result.scar_probability)
     seg = pydicom.dcmread(tmp_path / "out" / "segmentation.dcm")
     at = [g.PlanePositionSequence[0].ImagePositionPatient for g in source.first.PerFrameFunctionalGroupsSequence]
     for group in seg.PerFrameFunctionalGroupsSequence:
@@ -146,7 +143,7 @@ def test_poor_headers_are_carried_on(tmp_path, validate) -> None:
 
     case = make_case(tmp_path, change=spoil)
     (tmp_path / "out").mkdir()
-    write_dicom(case.findings, case.source, tmp_path / "out")
+    write_dicom(case.result, case.pictures, case.source, tmp_path / "out")
     assert pydicom.dcmread(tmp_path / "out" / "segmentation.dcm").PatientName == "No Carets Here"
     validate(tmp_path / "out" / "segmentation.dcm", tmp_path / "out" / "report.dcm")
 
@@ -158,11 +155,10 @@ def test_a_result_of_another_place_is_refused(tmp_path) -> None:
     matrix[:3, 3] += 20.0
     write_series(tmp_path / "other", dataclasses.replace(moved, ijk_to_ras=matrix))
     with pytest.raises(InputError, match="off the image"):
-        read_findings(case.folder, read_lge(tmp_path / "other"))
+        read_result(case.folder, read_lge(tmp_path / "other"))
 
 
-def test_a_result_of_other_bytes_is_said(tmp_path, case) -> None:
-    assert case.findings.warnings == ()
+def test_a_result_of_other_bytes_can_be_told(tmp_path, case) -> None:
     path = tmp_path / "result"
     path.mkdir()
     for file in case.folder.iterdir():
@@ -170,8 +166,7 @@ def test_a_result_of_other_bytes_is_said(tmp_path, case) -> None:
     content = json.loads((path / "result.json").read_text())
     content["inputs"]["lge_sha256"] = "00" * 32
     (path / "result.json").write_text(json.dumps(content))
-    (said,) = read_findings(path, case.stack).warnings
-    assert "another file" in said
+    assert read_result(path, case.stack).stack.sha256 == "00" * 32 != case.stack.sha256
 
 
 @pytest.mark.parametrize("spoil", ["no json", "no labels", "cut", "other version", "no orientation", "stale"])
@@ -196,5 +191,5 @@ def test_a_damaged_result_is_refused(tmp_path, case, spoil) -> None:
     if spoil != "no json":
         (path / "result.json").write_text(json.dumps(content))
     with pytest.raises(InputError) as error:
-        read_findings(path, case.stack)
+        read_result(path, case.stack)
     assert str(tmp_path) not in str(error.value)

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from dicom_case import DicomCase, made_up_labels, made_up_result, made_up_stack
 
-from ScarSegECGLib.case import SCAR, Burden
+from ScarSegECGLib.case import MVO, SCAR, Burden
 from ScarSegECGLib.export.slicer_seg import FILE_NAME, write_slicer_segmentation
 from ScarSegECGLib.export.tables import write_segments
-from ScarSegECGLib.measure.contours import MVO
 from ScarSegECGLib.measure.mvo import mvo_within
 
 
@@ -47,12 +46,11 @@ def test_no_mvo_no_segment(tmp_path) -> None:
 
 
 def test_the_dicom_objects_hold_the_same_mvo(case: DicomCase) -> None:
-    findings = case.findings
-    scar = findings.labels == SCAR
-    wall = findings.labels >= 2
-    dark = mvo_within(findings.stack.voxels, findings.labels == 1, wall, findings.stack.spacing, scar)
-    assert findings.parts is not None and dark.any()
-    assert np.array_equal(dark, findings.parts == MVO)
+    result = case.result
+    scar, wall = result.labels == SCAR, result.labels >= 2
+    dark = mvo_within(result.stack.voxels, result.labels == 1, wall, result.stack.spacing, scar)
+    assert result.parts is not None and dark.any()
+    assert np.array_equal(dark, result.parts.labels == MVO)
 
 
 def test_the_table_says_how_much_mvo_each_segment_holds(tmp_path) -> None:

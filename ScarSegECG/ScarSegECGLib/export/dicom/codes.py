@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
 from highdicom.sr import CodedConcept
+from pydicom.sr.codedict import codes as standard
 
 from ScarSegECGLib import __version__
-from ScarSegECGLib.anatomy.segments import CID_3717_CODES, RING_SEGMENTS, SEGMENT_NAMES
+from ScarSegECGLib.anatomy.segments import RING_SEGMENTS, SEGMENT_NAMES
 from ScarSegECGLib.case import (
     CAVITY,
     MYOCARDIUM,
@@ -19,6 +20,7 @@ from ScarSegECGLib.case import (
     SCAR,
     STRUCTURE_COLOURS,
 )
+from ScarSegECGLib.facts import Agreement, Pattern
 
 PRIVATE_SCHEME = "99SCARSEG"
 
@@ -89,13 +91,17 @@ ECG_COUNTED = _own("ECGCOUNTED", "ECG was used")
 ECG_NOT_COUNTED = _own("ECGNOTUSED", "ECG was not used")
 PATTERN = _own("PATTERN", "Place of the scar in the wall")
 PATTERNS = {
-    "subendocardial": _own("SUBENDO", "Subendocardial"),
-    "mid-wall": _own("MIDWALL", "Mid-wall"),
-    "epicardial": _own("EPICARD", "Epicardial"),
-    "transmural": _own("TRANSMURAL", "Transmural"),
+    Pattern.SUBENDOCARDIAL: _own("SUBENDO", "Subendocardial"),
+    Pattern.MID_WALL: _own("MIDWALL", "Mid-wall"),
+    Pattern.EPICARDIAL: _own("EPICARD", "Epicardial"),
+    Pattern.TRANSMURAL: _own("TRANSMURAL", "Transmural"),
 }
 COMMENT = _dcm("121106", "Comment")
-VERDICTS = {"agree": ECG_AGREES, "disagree": ECG_DISAGREES, "ecg cannot tell": ECG_CANNOT_TELL}
+VERDICTS = {
+    Agreement.AGREE: ECG_AGREES,
+    Agreement.DISAGREE: ECG_DISAGREES,
+    Agreement.CANNOT_TELL: ECG_CANNOT_TELL,
+}
 COVERAGE = _own("COVERAGE", "Coverage of the segment by the stack")
 NOT_IMAGED = _own("NOTIMAGED", "Segment is not imaged")
 
@@ -105,6 +111,8 @@ PERCENT = _unit("%", "%")
 MILLIMETRE = _unit("mm", "mm")
 DAY = _unit("d", "d")
 UNITY = _unit("1", "no units")
+LOWER_END = _own("LOWEREND", "Lower end of the interval of the scar's volume")
+UPPER_END = _own("UPPEREND", "Upper end of the interval of the scar's volume")
 
 # How it was made
 ARTIFICIAL_INTELLIGENCE = _dcm("123110", "Artificial Intelligence")
@@ -114,10 +122,7 @@ MRI_PROCEDURE = _sct("241620005", "Cardiac MRI")
 
 @dataclass(frozen=True)
 class Structure:
-    """One class of a label map: its name in viewers, its codes and its colour (red, green, blue in 0..1).
-
-    ``key`` is its name in ``result.json``, "" where it has none.
-    """
+    """One class of a label map: its name in viewers, its codes and its colour (red, green, blue in 0..1)."""
 
     label: int
     name: str
@@ -125,7 +130,6 @@ class Structure:
     kind: CodedConcept
     region: CodedConcept | None
     colour: tuple[float, float, float]
-    key: str = ""
 
 
 STRUCTURES = (
@@ -134,18 +138,10 @@ STRUCTURES = (
     Structure(SCAR, "Scar", TISSUE, SCAR_TISSUE, LV_MYOCARDIUM, STRUCTURE_COLOURS[SCAR]),
 )
 SCAR_PARTS = (
-    Structure(PART_CORE, "Scar core", MORPHOLOGY, SCAR_CORE, LV_MYOCARDIUM, (0.835, 0.369, 0.0), "core"),
-    Structure(PART_GREY, "Scar grey zone", MORPHOLOGY, GREY_ZONE, LV_MYOCARDIUM, (0.941, 0.894, 0.259), "grey_zone"),
-    Structure(
-        PART_REST,
-        "Scar below grey zone",
-        MORPHOLOGY,
-        BELOW_GREY_ZONE,
-        LV_MYOCARDIUM,
-        (0.8, 0.475, 0.655),
-        "below_grey_zone",
-    ),
-    Structure(PART_MVO, "MVO", MORPHOLOGY, MICROVASCULAR_OBSTRUCTION, LV_MYOCARDIUM, (0.0, 0.447, 0.698), "mvo"),
+    Structure(PART_CORE, "Scar core", MORPHOLOGY, SCAR_CORE, LV_MYOCARDIUM, (0.835, 0.369, 0.0)),
+    Structure(PART_GREY, "Scar grey zone", MORPHOLOGY, GREY_ZONE, LV_MYOCARDIUM, (0.941, 0.894, 0.259)),
+    Structure(PART_REST, "Scar below grey zone", MORPHOLOGY, BELOW_GREY_ZONE, LV_MYOCARDIUM, (0.8, 0.475, 0.655)),
+    Structure(PART_MVO, "MVO", MORPHOLOGY, MICROVASCULAR_OBSTRUCTION, LV_MYOCARDIUM, (0.0, 0.447, 0.698)),
 )
 PARTS_OF_LV = {
     PART_CORE: CORE_PERCENT_OF_LV,
@@ -157,8 +153,10 @@ PARTS_OF_LV = {
 _RING_COLOURS = ((0.337, 0.706, 0.914), (0.0, 0.620, 0.451), (0.902, 0.624, 0.0), (0.800, 0.475, 0.655))
 
 
-def _aha_meaning(number: int) -> str:
-    return "Apex of left ventricle" if number == 17 else f"left ventricle {SEGMENT_NAMES[number - 1].lower()} segment"
+def _aha_code(name: str) -> CodedConcept:
+    """The segment's code in CID 3717, by the keyword of pydicom's table."""
+    keyword = "ApexOfLeftVentricle" if name == "Apex" else f"LeftVentricle{name.title().replace(' ', '')}Segment"
+    return CodedConcept.from_code(getattr(standard.cid3717, keyword))
 
 
 def _aha_colour(number: int) -> tuple[float, float, float]:
@@ -168,10 +166,9 @@ def _aha_colour(number: int) -> tuple[float, float, float]:
     return shade * red, shade * green, shade * blue
 
 
-AHA_CODES = tuple(_sct(code, _aha_meaning(number)) for number, code in enumerate(CID_3717_CODES, 1))
 AHA_SEGMENTS = tuple(
-    Structure(n, f"AHA {n} {SEGMENT_NAMES[n - 1].lower()}", ANATOMY, AHA_CODES[n - 1], None, _aha_colour(n))
-    for n in range(1, 18)
+    Structure(number, f"AHA {number} {name.lower()}", ANATOMY, _aha_code(name), None, _aha_colour(number))
+    for number, name in enumerate(SEGMENT_NAMES, 1)
 )
 
 

@@ -9,14 +9,16 @@ from highdicom import UID, AlgorithmIdentificationSequence, ContentQualification
 from highdicom.sr import AlgorithmIdentification
 
 from ScarSegECGLib import __version__
+from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.export.dicom.codes import ARTIFICIAL_INTELLIGENCE, HISTOGRAM_ANALYSIS, private_scheme
-from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.dicom.source import Source
-from ScarSegECGLib.export.text import without_paths
-from ScarSegECGLib.wording import RESEARCH_USE
+from ScarSegECGLib.report.private import without_paths
+from ScarSegECGLib.wording import RESEARCH_USE, words
 
 MAKER = "ScarSegECG"
 CREATOR = "ScarSegECG^"
+UTF_8 = "ISO_IR 192"
+"""The character set of every object, whatever that of the images is."""
 _FIRST_SERIES_NUMBER = 9100
 
 
@@ -76,54 +78,45 @@ def patient_and_study(source: Source) -> dict[str, Any]:
         "study_date": first.StudyDate or None,
         "study_time": first.StudyTime or None,
         "referring_physician_name": first.ReferringPhysicianName,
-        "specific_character_set": first.get("SpecificCharacterSet"),
+        "specific_character_set": UTF_8,
     }
 
 
-def parameters(findings: Findings) -> dict[str, str]:
+def parameters(result: ScarResult) -> dict[str, str]:
     """What the result depends on: weights, inputs, rules, and the ECG's part."""
-    content = findings.content
-    method, ecg = content["method"], content["ecg"]
     given = {
-        "weights_sha256": method["weights_sha256"] or "none",
-        "scar": method["scar"],
-        "aha": method["aha"],
-        "lge_sha256": content["inputs"]["lge_sha256"] or "unknown",
-        "ecg_sha256": content["inputs"]["ecg_sha256"] or "none",
-        "ecg": ecg["reason"],
-        "core_and_grey_zone": (content["scar"]["parts"] or {}).get("rule") or "not told apart",
+        "weights_sha256": result.weights_sha256 or "none",
+        "scar": words(result.method),
+        "aha": words(result.anatomy.division),
+        "lge_sha256": result.stack.sha256 or "unknown",
+        "ecg_sha256": (result.ecg.sha256 if result.ecg else "") or "none",
+        "ecg": words(result.ecg_use),
+        "core_and_grey_zone": (words(result.parts.rule) if result.parts else "") or "not told apart",
         "purpose": RESEARCH_USE,
     }
     return {name: _one_line(value) for name, value in given.items()}
 
 
-def algorithm_sequence(findings: Findings) -> AlgorithmIdentificationSequence:
+def algorithm_sequence(result: ScarResult) -> AlgorithmIdentificationSequence:
     """The algorithm as images name it."""
-    network = bool(findings.content["method"]["weights_sha256"])
     return AlgorithmIdentificationSequence(
         name=MAKER,
-        family=ARTIFICIAL_INTELLIGENCE if network else HISTOGRAM_ANALYSIS,
+        family=ARTIFICIAL_INTELLIGENCE if result.weights_sha256 else HISTOGRAM_ANALYSIS,
         version=__version__,
         source=MAKER,
-        parameters=parameters(findings),
+        parameters=parameters(result),
     )
 
 
-def algorithm_items(findings: Findings, *, whole: bool) -> AlgorithmIdentification:
+def algorithm_items(result: ScarResult, *, whole: bool) -> AlgorithmIdentification:
     """The algorithm as reports name it (TID 4019): with every parameter, or with the weights' hash alone."""
-    given = parameters(findings)
+    given = parameters(result)
     names = tuple(given) if whole else ("weights_sha256",)
     return AlgorithmIdentification(
         name=MAKER, version=__version__, parameters=[f"{name}={given[name]}" for name in names]
     )
 
 
-def was_corrected(findings: Findings) -> bool:
-    """Whether a reader changed the network's scar."""
-    return "corrected by hand" in findings.content["method"]["scar"]
-
-
 def _one_line(text: str) -> str:
-    """Without a backslash, which separates values in DICOM, and in the characters every character set has."""
-    plain = without_paths(" ".join(str(text).split())).replace("\\", "/")
-    return plain.encode("ascii", "replace").decode("ascii")
+    """Without a backslash, which separates values in DICOM."""
+    return without_paths(" ".join(text.split())).replace("\\", "/")

@@ -9,16 +9,14 @@ import numpy as np
 from highdicom.color import CIELabColor
 from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentationTypeValues, SegmentDescription
 
-from ScarSegECGLib.case import LabelArray
+from ScarSegECGLib.case import LabelArray, ScarResult
 from ScarSegECGLib.export.dicom.codes import Structure
-from ScarSegECGLib.export.dicom.findings import Findings
 from ScarSegECGLib.export.dicom.maker import (
     MAKER,
     Series,
     algorithm_sequence,
     common,
     image_content,
-    was_corrected,
 )
 from ScarSegECGLib.export.dicom.source import Source
 
@@ -26,7 +24,7 @@ from ScarSegECGLib.export.dicom.source import Source
 def segmentation(
     labels: LabelArray,
     structures: Sequence[Structure],
-    findings: Findings,
+    result: ScarResult,
     source: Source,
     series: Series,
     *,
@@ -41,7 +39,7 @@ def segmentation(
     labels : uint8 array, shape (slice, row, column)
         Canonical storage; each structure is where its ``label`` is.
     structures : sequence of Structure
-    findings : Findings
+    result : ScarResult
         Names the algorithm.
     source : Source
         The images referred to, frame by frame.
@@ -53,8 +51,8 @@ def segmentation(
     numbers = np.zeros(256, np.uint8)
     for number, structure in present.items():
         numbers[structure.label] = number
-    algorithm = algorithm_sequence(findings)
-    kind = SegmentAlgorithmTypeValues.SEMIAUTOMATIC if was_corrected(findings) else SegmentAlgorithmTypeValues.AUTOMATIC
+    algorithm = algorithm_sequence(result)
+    kind = SegmentAlgorithmTypeValues["SEMIAUTOMATIC" if result.method.corrected else "AUTOMATIC"]
     return Segmentation(
         source_images=source.images,
         plane_positions=source.positions,

@@ -29,11 +29,11 @@ from highdicom.sr import (
 )
 from pydicom.sr.codedict import codes as standard
 
+from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
-from ScarSegECGLib.export.dicom.findings import Findings
-from ScarSegECGLib.export.dicom.maker import MAKER, Series, algorithm_items, common
-from ScarSegECGLib.export.dicom.report_groups import SCAR, Group, groups
+from ScarSegECGLib.export.dicom.groups import SCAR, Group, groups
+from ScarSegECGLib.export.dicom.maker import MAKER, UTF_8, Series, algorithm_items, common
 from ScarSegECGLib.export.dicom.source import Source
 
 
@@ -55,7 +55,7 @@ _ORGANISATION_UNKNOWN = "not stated"
 
 
 def structured_report(
-    findings: Findings,
+    result: ScarResult,
     segmentations: Mapping[str, Segments],
     source: Source,
     series: Series,
@@ -66,9 +66,9 @@ def structured_report(
 
     Parameters
     ----------
-    findings : Findings
+    result : ScarResult
     segmentations : mapping of str to Segments
-        By the keys of :mod:`~ScarSegECGLib.export.dicom.report_groups`; a group whose segment is not in them, because
+        By the keys of :mod:`~ScarSegECGLib.export.dicom.groups`; a group whose segment is not in them, because
         it has no voxel, refers to no segment.
     source : Source
     series : Series
@@ -93,18 +93,14 @@ def structured_report(
             observer_type=standard.DCM.Person,
             observer_identifying_attributes=PersonObserverIdentifyingAttributes(name=verified_by),
         )
-    said = groups(findings)
     report = MeasurementReport(
         observation_context=ObservationContext(
             observer_person_context=person,
             observer_device_context=device,
         ),
         procedure_reported=codes.MRI_PROCEDURE,
-        imaging_measurements=[_group(group, findings, segmentations, source) for group in said],
+        imaging_measurements=[_group(group, result, segmentations, source) for group in groups(result)],
     )
-    arguments = common(source, series)
-    if not all(text.isascii() for text in (verified_by or "", *(text for group in said for text in group.comments))):
-        arguments["specific_character_set"] = "ISO_IR 192"
     return ComprehensiveSR(
         evidence=[*source.images, *(written.segmentation for written in segmentations.values())],
         content=report[0],
@@ -113,7 +109,8 @@ def structured_report(
         is_verified=verified_by is not None,
         verifying_observer_name=verified_by,
         verifying_organization=(source.first.get("InstitutionName") or _ORGANISATION_UNKNOWN) if verified_by else None,
-        **arguments,
+        specific_character_set=UTF_8,
+        **common(source, series),
     )
 
 
@@ -135,14 +132,14 @@ def person_name(name: str) -> str:
 
 
 def _group(
-    group: Group, findings: Findings, segmentations: Mapping[str, Segments], source: Source
+    group: Group, result: ScarResult, segmentations: Mapping[str, Segments], source: Source
 ) -> MeasurementsAndQualitativeEvaluations | VolumetricROIMeasurementsAndQualitativeEvaluations:
     arguments: dict[str, Any] = {
         "finding_type": group.finding,
         "finding_sites": [FindingSite(group.site)] if group.site is not None else None,
         "measurements": [Measurement(name=v.name, value=v.value, unit=v.unit, algorithm_id=None) for v in group.values],
         "qualitative_evaluations": [QualitativeEvaluation(name=name, value=value) for name, value in group.answers],
-        "algorithm_id": algorithm_items(findings, whole=group.title == SCAR),
+        "algorithm_id": algorithm_items(result, whole=group.title == SCAR),
     }
     found = _segment(group, segmentations)
     if found is None:

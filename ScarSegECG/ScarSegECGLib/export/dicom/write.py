@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from pydicom.dataset import Dataset
 
+from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.encapsulated_pdf import encapsulated_pdf
-from ScarSegECGLib.export.dicom.findings import Findings
-from ScarSegECGLib.export.dicom.maker import Series
+from ScarSegECGLib.export.dicom.groups import AHA, MAIN, PARTS, groups
+from ScarSegECGLib.export.dicom.maker import UTF_8, Series
 from ScarSegECGLib.export.dicom.parametric_map import parametric_map
 from ScarSegECGLib.export.dicom.read_back import (
     check_document,
@@ -21,14 +24,15 @@ from ScarSegECGLib.export.dicom.read_back import (
     check_report,
     check_segmentation,
 )
-from ScarSegECGLib.export.dicom.report_groups import AHA, MAIN, PARTS, groups
-from ScarSegECGLib.export.dicom.report_pdf import TITLE, report_pdf
-from ScarSegECGLib.export.dicom.secondary_capture import picture, secondary_capture
+from ScarSegECGLib.export.dicom.secondary_capture import secondary_capture
 from ScarSegECGLib.export.dicom.segmentation import numbered, segmentation
 from ScarSegECGLib.export.dicom.source import Source
 from ScarSegECGLib.export.dicom.structured_report import Segments, structured_report
-from ScarSegECGLib.export.patient import Patient
 from ScarSegECGLib.lge.dicom_files import quiet
+from ScarSegECGLib.report.images import on_white
+from ScarSegECGLib.report.patient import Patient
+from ScarSegECGLib.report.pdf import as_pdf
+from ScarSegECGLib.report.present import ecg_counts, present
 
 SERIES = {
     "segmentation.dcm": Series(1, "ScarSegECG LV and scar"),
@@ -47,7 +51,8 @@ _Keep = Callable[[str, Dataset, _Check], None]
 
 
 def write_dicom(
-    findings: Findings,
+    result: ScarResult,
+    pictures: Mapping[str, bytes],
     source: Source,
     folder: Path,
     *,
@@ -59,7 +64,9 @@ def write_dicom(
 
     Parameters
     ----------
-    findings : Findings
+    result : ScarResult
+    pictures : mapping of str to bytes
+        PNG files by their names, as :func:`~ScarSegECGLib.report.present.present` takes them.
     source : Source
         The images the result was made from.
     folder : Path
@@ -83,18 +90,21 @@ def write_dicom(
     OSError
         A file did not read back as it was meant.
     """
-    if not findings.labels.any():
+    if not result.labels.any():
         raise InputError("Nothing is segmented in the result: there is nothing to write as DICOM.")
     written: list[str] = []
 
     def keep(name: str, dataset: Dataset, check: _Check) -> None:
+        dataset.SpecificCharacterSet = UTF_8
         dataset.save_as(folder / name, enforce_file_format=True)
         check(folder / name)
         written.append(name)
 
     try:
         with quiet():
-            _write_all(findings, source, keep, labelmap, verified_by, show_patient)
+            segmentations = _segmentations(result, source, keep, labelmap)
+            _maps(result, source, keep)
+            _documents(result, pictures, segmentations, source, keep, verified_by, show_patient)
     except (InputError, OSError):
         raise
     except Exception as error:  # highdicom and pydicom raise whatever an odd header makes them stumble over
@@ -105,50 +115,60 @@ def write_dicom(
     return tuple(written)
 
 
-def _write_all(
-    findings: Findings, source: Source, keep: _Keep, labelmap: bool, verified_by: str | None, show_patient: bool
-) -> None:
-    segmentations = _segmentations(findings, source, keep, labelmap)
-    _maps(findings, source, keep)
-    said = groups(findings)
-    report = structured_report(findings, segmentations, source, SERIES["report.dcm"], verified_by=verified_by)
-    keep("report.dcm", report, partial(check_report, groups=said))
-    patient = Patient.of_image(source.first) if show_patient else None
-    pdf = report_pdf(findings, patient=patient, verified_by=verified_by)
-    wrapped = encapsulated_pdf(
-        pdf, TITLE, source, SERIES["report_pdf.dcm"], names_patient=show_patient, verified=verified_by is not None
-    )
-    keep("report_pdf.dcm", wrapped, partial(check_document, pdf=pdf))
-    if "bullseye.png" in findings.pictures:
-        png = findings.pictures["bullseye.png"]
-        captured = secondary_capture(png, source, SERIES["bullseye.dcm"])
-        keep("bullseye.dcm", captured, partial(check_picture, pixels=picture(png)))
-
-
-def _segmentations(findings: Findings, source: Source, keep: _Keep, labelmap: bool) -> dict[str, Segments]:
+def _segmentations(result: ScarResult, source: Source, keep: _Keep, labelmap: bool) -> dict[str, Segments]:
     wanted = [
-        (MAIN, "segmentation.dcm", findings.labels, codes.STRUCTURES),
-        (AHA, "aha17.dcm", findings.aha, codes.AHA_SEGMENTS),
+        (MAIN, "segmentation.dcm", result.labels, codes.STRUCTURES),
+        (AHA, "aha17.dcm", result.anatomy.aha, codes.AHA_SEGMENTS),
     ]
-    if findings.parts is not None:
-        wanted.append((PARTS, "scar_parts.dcm", findings.parts, codes.SCAR_PARTS))
+    if result.parts is not None:
+        wanted.append((PARTS, "scar_parts.dcm", result.parts.labels, codes.SCAR_PARTS))
     made = {}
     for key, name, labels, structures in wanted:
         numbers = {structure.label: number for number, structure in numbered(labels, structures).items()}
         if not numbers:
             continue
-        seg = segmentation(labels, structures, findings, source, SERIES[name], labelmap=labelmap)
-        keep(name, seg, partial(check_segmentation, labels=labels, numbers=numbers, stack=findings.stack))
+        seg = segmentation(labels, structures, result, source, SERIES[name], labelmap=labelmap)
+        keep(name, seg, partial(check_segmentation, labels=labels, numbers=numbers, stack=result.stack))
         made[key] = Segments(seg, numbers)
     return made
 
 
-def _maps(findings: Findings, source: Source, keep: _Keep) -> None:
+def _maps(result: ScarResult, source: Source, keep: _Keep) -> None:
     """The probability, and the one without the ECG where the ECG changed it."""
-    wanted = [("scar_probability.dcm", findings.probability, codes.SCAR_PROBABILITY)]
-    if findings.ecg_counts:
+    wanted = [("scar_probability.dcm", result.scar_probability, codes.SCAR_PROBABILITY)]
+    if ecg_counts(result):
         image_only = "scar_probability_image_only.dcm"
-        wanted.append((image_only, findings.probability_image_only, codes.SCAR_PROBABILITY_IMAGE_ONLY))
+        wanted.append((image_only, result.scar_probability_image_only, codes.SCAR_PROBABILITY_IMAGE_ONLY))
     for name, values, quantity in wanted:
         made = parametric_map(values, quantity, source, SERIES[name])
-        keep(name, made, partial(check_map, values=values, stack=findings.stack))
+        keep(name, made, partial(check_map, values=values, stack=result.stack))
+
+
+def _documents(
+    result: ScarResult,
+    pictures: Mapping[str, bytes],
+    segmentations: Mapping[str, Segments],
+    source: Source,
+    keep: _Keep,
+    verified_by: str | None,
+    show_patient: bool,
+) -> None:
+    """The structured report, the report for people, and the bullseye."""
+    said = structured_report(result, segmentations, source, SERIES["report.dcm"], verified_by=verified_by)
+    keep("report.dcm", said, partial(check_report, groups=groups(result)))
+    patient = Patient.of_image(source.first) if show_patient else None
+    report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
+    pdf = as_pdf(report)
+    wrapped = encapsulated_pdf(
+        pdf,
+        report.title,
+        source,
+        SERIES["report_pdf.dcm"],
+        names_patient=show_patient,
+        verified=verified_by is not None,
+    )
+    keep("report_pdf.dcm", wrapped, partial(check_document, pdf=pdf))
+    if "bullseye.png" in pictures:
+        pixels = np.asarray(on_white(pictures["bullseye.png"]))
+        captured = secondary_capture(pixels, source, SERIES["bullseye.dcm"])
+        keep("bullseye.dcm", captured, partial(check_picture, pixels=pixels))

@@ -9,6 +9,9 @@ import statistics
 from functools import cache
 from importlib import resources
 
+from ScarSegECGLib.case import ScarResult
+from ScarSegECGLib.facts import Doubt, Fact
+
 _WEIGHTS, _TABLE = "scarseg.safetensors", "cross_validation.csv"
 _LIMITS_OF_AGREEMENT = 1.96  # Bland and Altman, Lancet 1986; 1: 307
 SCOPE = (
@@ -48,28 +51,19 @@ def accuracy_line(weights_sha256: str | None) -> str:
     )
 
 
-def within_false_scar(ml: float, weights_sha256: str | None) -> str:
-    """That this much scar is no more than what these networks found in hearts without infarct; "" where it is more.
+def doubt_of(result: ScarResult) -> Fact | None:
+    """That the whole scar is no more than what these networks found in hearts without infarct.
 
-    Parameters
-    ----------
-    ml : float
-        The whole scar that the networks found.
-    weights_sha256 : str or None
-        Of the weights that made the result; "" is said too for weights other than the shipped ones.
+    ``None`` where it is more, for other weights than the shipped ones, for a rule's scar, and for one that a reader
+    corrected, which answers it.
     """
-    table = _table_of(weights_sha256)
-    false = [float(row["scar_ml"]) for row in table if row["pathological"] != "1"]
-    infarct = [float(row["scar_ml"]) for row in table if row["pathological"] == "1"]
-    most = max(false, default=0.0)
+    table = _table_of(result.weights_sha256) if result.method.by_network and not result.method.corrected else ()
+    false, infarct = ([float(row["scar_ml"]) for row in table if row["pathological"] == kind] for kind in "01")
+    ml, most = result.scar_image_only.ml, max(false, default=0.0)
     if not 0 < ml <= most:
-        return ""
+        return None
     as_little = sum(found <= most for found in infarct)
-    return (
-        f"The whole scar ({ml:.1f} ml) lies within what these networks found in hearts without infarct, up to "
-        f"{most:.1f} ml in {len(false)} cross-validated patients; {as_little} of {len(infarct)} patients with infarct "
-        "had no more. It may be no scar: look at the images."
-    )
+    return Fact(Doubt.MAY_BE_NO_SCAR, ml=ml, most=most, without=len(false), as_little=as_little, infarct=len(infarct))
 
 
 def _table_of(weights_sha256: str | None) -> tuple[dict[str, str], ...]:

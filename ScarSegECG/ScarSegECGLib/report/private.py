@@ -1,11 +1,8 @@
-"""Words and numbers as every written file has them."""
+"""Sentences without what may name a patient."""
 
 from __future__ import annotations
 
-import math
 import re
-
-RESULT_KIND = "ScarSegECG result"
 
 _FILE_ENDINGS = r"(?:nii(?:\.gz)?|nrrd|nhdr|mh[ad]|img|hdr|dcm|ima|hea|mat|dat|xml|scp|edf|ecg|json|csv|txt|zip)"
 _LAST_PART = rf"(?:[^\\/\n:;'\"]*?\.{_FILE_ENDINGS}\b|[^\s\\/:;,'\"]*)"
@@ -23,16 +20,3 @@ _PATH = re.compile(
 def without_paths(sentence: str) -> str:
     """The sentence with every path or file name replaced by "[file]": such names often hold a patient's name."""
     return _PATH.sub("[file]", sentence)
-
-
-def finite(value: float | None) -> float | None:
-    """``value`` as a plain float; None for None, NaN and infinities."""
-    return float(value) if value is not None and math.isfinite(value) else None
-
-
-def number(value: float | None, decimals: int, unknown: str = "") -> str:
-    """``value`` with a decimal point and so many decimals; ``unknown`` where there is no finite value."""
-    known = finite(value)
-    if known is None:
-        return unknown
-    return f"{round(known, decimals) + 0.0:.{decimals}f}"  # + 0.0 turns -0.0 into 0.0

@@ -1,0 +1,96 @@
+"""A report as one HTML file that prints on A4: pictures inside, no script, nothing fetched, all text escaped."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from functools import cache
+from html import escape
+from importlib import resources
+from string import Template
+
+from ScarSegECGLib.report.blocks import UNKNOWN, Block, Items, Pairs, Picture, Report, Section, Table, Text
+
+FILE_NAME = "report.html"
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def as_html(report: Report) -> str:
+    """The whole document."""
+    return Template(_shipped("page.html")).substitute(
+        style=page_css(),
+        title=escape(report.title),
+        purpose=escape(report.purpose),
+        blanks=_blanks(report),
+        sections="\n".join(section_html(section) for section in report.sections),
+    )
+
+
+def page_css() -> str:
+    """The style of :func:`section_html`, for other pages that hold some of a report's sections."""
+    return _shipped("page.css")
+
+
+def section_html(section: Section) -> str:
+    """One section with its heading."""
+    style = f"{section.key} box" if section.boxed else section.key
+    blocks = "\n".join(_block(block) for block in section.blocks)
+    return f'<section class="{style}"><h2>{escape(section.title)}</h2>\n{blocks}</section>'
+
+
+def _blanks(report: Report) -> str:
+    """Who the patient is where that is to be shown, else lines to fill in by hand."""
+    patient = report.patient
+    who = when = ""
+    if patient is not None:
+        who = f" {patient.name}, ID {patient.identifier or UNKNOWN}, born {patient.birth_date or UNKNOWN}"
+        when = f" {patient.study_date or UNKNOWN}"
+    return "".join(f"<span>{escape(text)}</span>" for text in (f"Patient:{who}", f"MRI date:{when}", "Read by:"))
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Text():
+            return f'<p class="{block.kind}">{escape(block.text)}</p>'
+        case Items():
+            items = "".join(f"<li>{escape(sentence)}</li>" for sentence in block.sentences)
+            return f'<ul class="small">{items}</ul>' if block.small else f"<ul>{items}</ul>"
+        case Pairs():
+            listed = "".join(f"<dt>{escape(n)}</dt><dd><code>{escape(v)}</code></dd>" for n, v in block.pairs if v)
+            return f'<dl class="small">{listed}</dl>'
+        case Picture():
+            return _picture(block)
+        case Table():
+            return _table(block)
+
+
+def _picture(picture: Picture) -> str:
+    if picture.png is None:
+        return f'<p class="absent">{escape(picture.description)}: no picture was made.</p>'
+    if not picture.png.startswith(_PNG_SIGNATURE):
+        raise ValueError(f"{picture.description}: the picture is not a PNG")
+    data = base64.b64encode(picture.png).decode("ascii")
+    caption = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
+    image = f'<img alt="{escape(picture.description)}" src="data:image/png;base64,{data}">'
+    return f"<figure>{image}{caption}</figure>"
+
+
+def _table(table: Table) -> str:
+    styles = [
+        " ".join(name for name, wanted in (("n", right), ("whole", whole)) if wanted)
+        for right, whole in zip(table.right, table.whole, strict=True)
+    ]
+
+    def cells(tag: str, row: Iterable[str]) -> str:
+        return "".join(f'<{tag} class="{s}">{escape(text)}</{tag}>' for text, s in zip(row, styles, strict=True))
+
+    rows = "".join(f"<tr>{cells('td', row)}</tr>" for row in table.rows)
+    caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
+    size = "large" if table.large else "fine"
+    head = f"<thead><tr>{cells('th', table.head)}</tr></thead>"
+    return f'<table class="{size}">{caption}{head}<tbody>{rows}</tbody></table>'
+
+
+@cache
+def _shipped(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")

@@ -1,0 +1,232 @@
+"""A result as it is told to people: headline, sections and tables, made once and rendered by page, print and panel."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+
+import numpy as np
+
+from ScarSegECGLib import __version__
+from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult
+from ScarSegECGLib.facts import Fact, Shown
+from ScarSegECGLib.report.accuracy import accuracy_line, doubt_of
+from ScarSegECGLib.report.blocks import UNKNOWN, Items, Pairs, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.numbers import finite, number
+from ScarSegECGLib.report.patient import Patient
+from ScarSegECGLib.report.private import without_paths
+from ScarSegECGLib.report.tables import (
+    added_ml,
+    burden_table,
+    burdens,
+    parts_table,
+    patterns_table,
+    segments_table,
+    sentence,
+    territories_table,
+)
+from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, agreement_reason, all_words, words
+
+TITLE = "ScarSegECG: myocardial scar in LGE MRI"
+ECG_SCALE = (
+    "Fitted to this page, not 25 mm/s and 10 mm/mV: count squares, 0.04 s and 0.1 mV each. The file ecg.png is to "
+    "scale when printed at 100 %."
+)
+LIMITS = (
+    "The network's segmentation has to be checked by a reader against the images before anything rests on it.",
+    "The method re-implements a published idea from its abstract; the published accuracy does not apply here. What "
+    "the network was trained and tested on, and with what result, is in the card shipped with its weights.",
+    f"{ECG_IS_NO_FINDING} It may add scar to what the image shows and never removes any. How fast its weight falls "
+    "with time is this project's own choice, not taken from follow-up studies.",
+    "A human reader of the ECG localises anterior and septal infarcts well, inferior, lateral and apical ones poorly, "
+    "and none in left bundle branch block or paced rhythm.",
+    "The intensity rule expects scar to begin at the endocardium: epicardial and mid-wall scar, as after myocarditis, "
+    "can be missed.",
+    "Coronary territories are the usual ones; about a quarter of infarcted segments disagree.",
+    "Volumes hold for the imaged slices alone; thick slices blur small scars and the apex. The cavity's volume is that "
+    "of the LGE images' heart phase, not the end-diastolic one.",
+)
+
+
+def present(
+    result: ScarResult,
+    pictures: Mapping[str, bytes],
+    created: datetime,
+    *,
+    patient: Patient | None = None,
+    signed_by: str | None = None,
+) -> Report:
+    """Tell a result.
+
+    Parameters
+    ----------
+    result : ScarResult
+    pictures : mapping of str to bytes
+        PNG files under "bullseye.png", "ecg.png" (absent without an ECG), "montage.png" and "transmurality.png"; for
+        one that is absent the report says so.
+    created : datetime
+        When it is told, with its time zone.
+    patient : Patient, optional
+        Shown only when given.
+    signed_by : str, optional
+        The reader who verified it, ``Family^Given``.
+    """
+    tables = {
+        "What the scar is made of": parts_table(result),
+        "Usual coronary territories": territories_table(result),
+        "Where in the wall the scar lies": patterns_table(result),
+    }
+    warnings = _plain(result.warnings)
+    notes = _plain((*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes))
+    picture = pictures.get
+    sections = (
+        Section("burden", "Scar burden", (*_burden(result),)),
+        Section("bullseye", "Bullseye", (Picture(picture("bullseye.png"), "AHA bullseye of the scar"),)),
+        Section("used", "What was used", (Items(tuple(_used(result))),), boxed=True),
+        *([Section("warnings", "Warnings", (Items(warnings),), boxed=True)] if warnings else []),
+        Section("ecg", "ECG", (_ecg(result, picture("ecg.png")),)),
+        Section("segments", "AHA segments", (segments_table(result), Items(tuple(_reasons(result)), small=True))),
+        *(Section("table", title, (table,)) for title, table in tables.items() if table is not None),
+        Section(
+            "montage",
+            "LGE images with the segmentation",
+            (Picture(picture("montage.png"), "LGE slices with the segmentation"),),
+        ),
+        Section(
+            "transmurality",
+            "Transmurality",
+            (Picture(picture("transmurality.png"), "AHA bullseye of the mean transmurality"),),
+        ),
+        Section("limits", "Limits", (Items(LIMITS, small=True),)),
+        *([Section("notes", "Notes", (Items(notes, small=True),))] if notes else []),
+        Section("versions", "Versions and hashes", (Pairs(tuple(_versions(result, created))),)),
+    )
+    return Report(TITLE, RESEARCH_USE, sections, patient, signed_by)
+
+
+def headline(result: ScarResult) -> str:
+    """The figure that everything else explains, with its interval and what speaks for or against it, in a line."""
+    name, scar = burdens(result)[0]
+    text = f"{name}: {words(scar)}"
+    if result.interval is not None and not result.method.corrected:
+        text += f"; {words(result.interval)}"
+    if result.confidence is not None:
+        text += f"; {words(result.confidence)}"
+    return without_paths(text)
+
+
+def summary(result: ScarResult) -> tuple[str, ...]:
+    """A result in a few lines, for a terminal or a panel: the headline first."""
+    lines = [headline(result)]
+    if result.shown is Shown.WITH_ECG:
+        lines.append(f"{words(result.shown)}: {words(result.scar)}; {number(added_ml(result), 1)} ml added")
+    if result.mvo and result.mvo.ml > 0:
+        lines.append(f"MVO {words(result.mvo)}, within the scar")
+    lines += [
+        f"LV cavity {number(result.cavity_ml, 1)} ml, myocardium {number(result.myocardium_ml, 1)} ml",
+        f"method: {words(result.method)}; AHA segments: {words(result.anatomy.division)}",
+        words(result.ecg_use),
+    ]
+    return tuple(without_paths(line) for line in lines)
+
+
+def ecg_counts(result: ScarResult) -> bool:
+    """Whether the ECG had any part in the result."""
+    return result.ecg is not None and result.ecg_use.amplitude > 0
+
+
+def software_versions() -> dict[str, str | None]:
+    """Versions of what computed; ``None`` for what was not loaded in this process."""
+    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in ("torch",)}
+    return {
+        "scarsegecg": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        **{name: str(version) if version else None for name, version in loaded.items()},
+    }
+
+
+def _burden(result: ScarResult) -> Iterator[Text | Table]:
+    yield Text(f"{headline(result)}.", "lead")
+    yield burden_table(result)
+    doubt = doubt_of(result)
+    if doubt:
+        yield Text(words(doubt), "strong")
+    if not ecg_counts(result):
+        yield Text(f"With ECG: the image-only result stands. {sentence(words(result.ecg_use))}.")
+    grams = result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML
+    yield Text(
+        f"LV myocardium (scar included) {number(result.myocardium_ml, 1, UNKNOWN)} ml, {number(grams, 1, UNKNOWN)} g; "
+        f"LV cavity {number(result.cavity_ml, 1, UNKNOWN)} ml. Mass at {MYOCARDIAL_DENSITY_G_PER_ML:g} g/ml."
+    )
+    accuracy = accuracy_line(result.weights_sha256 if result.method.by_network else "")
+    if accuracy:
+        yield Text(accuracy, "small")
+
+
+def _used(result: ScarResult) -> Iterator[str]:
+    stack, use = result.stack, result.ecg_use
+    yield f"Scar: {without_paths(words(result.method))}."
+    yield f"AHA segments: {words(result.anatomy.division)}."
+    yield f"{sentence(without_paths(words(use)))}."
+    added = added_ml(result)
+    if added is not None:
+        yield f"The ECG's weight by time and conduction is {use.amplitude:.2f} of 1; {added:.1f} ml of scar added."
+    days = finite(use.gap.days) if result.ecg is not None else None
+    if days is not None:
+        yield f"{_order(days)}."
+    elif result.ecg is not None:
+        yield f"Time between ECG and MRI unknown{f': {words(use.gap.problem)}' if use.gap.problem else ''}."
+    if use.gap.event_between:
+        yield "The user says that an infarct or a revascularisation lies between ECG and MRI."
+    slice_, row, column = stack.spacing
+    yield (
+        f"LGE stack {words(stack.contrast)}, {stack.voxels.shape[0]} slices, {number(slice_, 1)} mm apart, pixels "
+        f"{number(row, 2)} x {number(column, 2)} mm."
+    )
+    if not stack.orientation_known:
+        yield (
+            "The file has no orientation: the usual one was assumed, so left and right, and the AHA segments, may be "
+            "wrong."
+        )
+
+
+def _order(days: float) -> str:
+    """Which came first, in years too where they lie far apart."""
+    if abs(days) < 1:
+        return "ECG and MRI on the same day"
+    years = f" ({abs(days) / 365.25:.1f} years)" if abs(days) >= 365 else ""
+    return f"ECG {abs(days):.0f} days{years} {'before' if days < 0 else 'after'} the MRI"
+
+
+def _ecg(result: ScarResult, picture: bytes | None) -> Text | Picture:
+    if result.ecg is None:
+        return Text("No ECG: the result rests on the images alone.")
+    return Picture(picture, "ECG of the patient", ECG_SCALE)
+
+
+def _reasons(result: ScarResult) -> Iterator[str]:
+    """The reasons of the ECG's verdicts, each once, with the segments it is for; their figures are the table's."""
+    segments: dict[tuple[str, str], list[str]] = {}
+    for row in result.segments:
+        if row.agreement and row.agreement_reason:
+            reason = without_paths(agreement_reason(row.agreement_reason, figures=False)).rstrip(".")
+            segments.setdefault((sentence(words(row.agreement)), reason), []).append(str(row.number))
+    for (verdict, reason), numbers in segments.items():
+        yield f"{verdict}, segment{'s' * (len(numbers) > 1)} {', '.join(numbers)}: {reason}."
+
+
+def _plain(facts: tuple[Fact, ...]) -> tuple[str, ...]:
+    return tuple(without_paths(text) for text in all_words(facts))
+
+
+def _versions(result: ScarResult, created: datetime) -> Iterator[tuple[str, str]]:
+    yield "Written", created.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    yield "Software", ", ".join(f"{name} {version}" for name, version in software_versions().items() if version)
+    yield "Network weights (SHA-256)", result.weights_sha256 or "no network"
+    yield "LGE input (SHA-256)", result.stack.sha256 or "array in memory"
+    yield "ECG input (SHA-256)", (result.ecg.sha256 if result.ecg else "") or "none"
+    if result.timings:
+        yield "Time", ", ".join(f"{stage} {number(seconds, 1)} s" for stage, seconds in result.timings.items())
