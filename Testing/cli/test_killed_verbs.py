@@ -24,7 +24,7 @@ from lge_series import write_series  # noqa: E402
 
 from kill_points import killed_at_every_call, watched_at_every_call  # noqa: E402
 from ScarSegECGLib.cli import main  # noqa: E402
-from ScarSegECGLib.export.text import RESULT_KIND  # noqa: E402
+from ScarSegECGLib.export.atomic import RESULT_KIND  # noqa: E402
 from ScarSegECGLib.export.write import FILES  # noqa: E402
 from ScarSegECGLib.training.phantom import phantom_patient  # noqa: E402
 

@@ -22,9 +22,9 @@ from ScarSegECGLib.export.atomic import MARKER
 from ScarSegECGLib.lge.archive import looks_like_zip
 from ScarSegECGLib.lge.choose_series import choose
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom, quiet, read_dataset
-from ScarSegECGLib.lge.itk_image import load
 from ScarSegECGLib.lge.nifti_bytes import GZIP_MAGIC
 from ScarSegECGLib.lge.nrrd_header import NRRD_MAGIC
+from ScarSegECGLib.lge.read import read_volume
 from ScarSegECGLib.lge.study import opened_study
 
 MOST_FILES, DEEPEST = 500_000, 12
@@ -199,7 +199,7 @@ def _ecg(path: Path, found: Found) -> None:
 
 def _volume(path: Path, found: Found) -> None:
     """An image or a label map: whole numbers of few kinds, most of them 0, are labels."""
-    voxels, _, _ = load(path, lambda shape: None)
+    voxels = read_volume(path, lambda shape: None).voxels
     if voxels.ndim != 3 or min(voxels.shape) < 2:
         return
     few = np.unique(voxels[:: max(1, len(voxels) // 8)])

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import SCAR, Ecg, ScarResult, SegmentRow, Subject
-from ScarSegECGLib.export.accuracy import within_false_scar
 from ScarSegECGLib.facts import Agreement, Doubt, Grade, has
 from ScarSegECGLib.lge.slice_shift import estimate_shifts
+from ScarSegECGLib.report.accuracy import doubt_of
 
 FEWEST_LV_SLICES = 5
 UNSURE_BORDERS = 0.75
@@ -97,8 +97,7 @@ def flags_of(
         Flag.LOW_CONFIDENCE: result.confidence is not None and result.confidence.grade is Grade.CHECK,
         Flag.ECG_DISAGREES: disagreeing(result.segments) > MOST_DISAGREEING,
         Flag.BORDERS_UNCERTAIN: (sure := border_confidence(result)) is not None and sure < UNSURE_BORDERS,
-        Flag.MAY_BE_NO_SCAR: result.method.by_network
-        and bool(within_false_scar(result.scar_image_only.ml, result.weights_sha256)),
+        Flag.MAY_BE_NO_SCAR: doubt_of(result) is not None,
         Flag.NOT_ISCHAEMIC: bool(result.patterns) and not result.patterns[0].touches_endocardium,
         Flag.FEW_SLICES: int(_lv_slices(result).sum()) < FEWEST_LV_SLICES,
         Flag.ORIENTATION_ASSUMED: not result.stack.orientation_known,

@@ -35,7 +35,7 @@ from ScarSegECGLib.cohort.review import reviews_of
 from ScarSegECGLib.cohort.tables import Patient, patients_of, write_tables
 from ScarSegECGLib.errors import InputError, NoLeftVentricle
 from ScarSegECGLib.export.atomic import write_text
-from ScarSegECGLib.export.result_json import software_versions
+from ScarSegECGLib.report.present import software_versions
 
 AGREEMENT, PROVENANCE = "agreement.json", "provenance.json"
 LEAST_FREE_BYTES = 64 * 2**20
