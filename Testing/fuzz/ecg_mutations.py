@@ -28,6 +28,7 @@ import exported_files as exported  # noqa: E402
 from ecg_files import dicom_ecg, multiplex_group, save, write_wfdb  # noqa: E402
 from synthetic_ecg import synthetic_ecg  # noqa: E402
 
+from ScarSegECGLib.case import LEADS  # noqa: E402
 from ScarSegECGLib.ecg.median_beat import median_beat  # noqa: E402
 from ScarSegECGLib.ecg.read import read_ecg_and_format  # noqa: E402
 from ScarSegECGLib.report.ecg import file_lines  # noqa: E402
@@ -282,7 +283,98 @@ def odd_table(folder: Path, random: np.random.Generator) -> Path:
     return path
 
 
-HOSTILE = (entity_bomb, deep_xml, lzw_bomb, header_elsewhere, lying_sizes, odd_table)
+def xml_counts(folder: Path, random: np.random.Generator) -> Path:
+    """Counts of channels, samples and seconds in XML at and beyond any limit."""
+    ecg = synthetic_ecg(seconds=4.0)[0]
+    write, encoding = [
+        (exported.write_sierra, "utf-16"),
+        (exported.write_muse, "latin-1"),
+        (exported.write_aecg, "utf-8"),
+    ][int(random.integers(3))]
+    path = write(folder / "counts.xml", ecg)
+    text = path.read_bytes().decode(encoding)
+    counts = list(re.finditer(r"(?<=[\">])\d{1,6}(\.\d+)?(?=[\"<])", text))
+    match = counts[int(random.integers(len(counts)))]
+    odd = ["999999999", "4294967296", "-1", "0", "1e308", "inf", "nan", "9" * 300, "1_0", "²", "0x7fffffff", "1e-308"]
+    text = text[: match.start()] + odd[int(random.integers(len(odd)))] + text[match.end() :]
+    return _written(path, text.encode(encoding))
+
+
+def odd_names(folder: Path, random: np.random.Generator) -> Path:
+    """Leads named as nobody expects: signs, brackets, other scripts, twice the same, a patient's name."""
+    ecg = synthetic_ecg(seconds=4.0)[0]
+    odd = [
+        "-aVR",
+        "aVR(-)",
+        "I-II",
+        "DI",
+        "\u2160",
+        "II",
+        "V1",
+        "(",
+        "[mV]",
+        "-",
+        "\u2212",
+        "--I",
+        "I" * 63,
+        MARK,
+        "\u202e",
+        "",
+    ]
+    names = list(LEADS)
+    for _ in range(int(random.integers(1, 6))):
+        names[int(random.integers(12))] = odd[int(random.integers(len(odd)))]
+    if random.random() < 0.5:
+        return write_wfdb(folder, ecg, labels=tuple(name or "x" for name in names))
+    path = exported.write_csv(folder / "names.csv", ecg)
+    first, second, _, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([first, second, ",".join(names), *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def odd_gains(folder: Path, random: np.random.Generator) -> Path:
+    """Gains, offsets and rates that are 0, negative, infinite or no number."""
+    ecg = synthetic_ecg(seconds=4.0)[0]
+    odd = ["0", "-1", "1e308", "-1e308", "1e-308", "nan", "inf", "-inf", "", "1,5", "1e"][int(random.integers(11))]
+    kind = int(random.integers(4))
+    if kind == 0:
+        return write_wfdb(folder, ecg, gain=f"{odd}/mV")
+    if kind == 1:
+        group = multiplex_group(ecg)
+        channel = group.ChannelDefinitionSequence[int(random.integers(12))]
+        names = ("ChannelSensitivity", "ChannelSensitivityCorrectionFactor", "ChannelBaseline", "ChannelTimeSkew")
+        name = names[int(random.integers(4))]
+        setattr(channel, name, "7")
+        path = save(dicom_ecg(group), folder / "a.dcm")
+        tag = struct.pack("<HH", channel[name].tag.group, channel[name].tag.element) + b"DS"
+        text = (odd[:4] or " ").encode().ljust(len(odd[:4] or " ") + len(odd[:4] or " ") % 2)
+        data = path.read_bytes().replace(tag + b"\x02\x007 ", tag + struct.pack("<H", len(text)) + text)
+        return _written(path, data)
+    if kind == 2:
+        path = exported.write_edf(folder / "a.edf", ecg)
+        data = bytearray(path.read_bytes())
+        signals = int(data[252:256])
+        where = 256 + [104, 112, 120, 128][int(random.integers(4))] * signals + 8 * int(random.integers(12))
+        data[where : where + 8] = odd[:8].ljust(8).encode()
+        return _written(path, bytes(data))
+    path = exported.write_aecg(folder / "a.xml", ecg)
+    text = path.read_text()
+    old = ['scale value="2.5"', 'origin value="0"', 'increment value="'][int(random.integers(3))]
+    new = old.replace("2.5", odd).replace('"0"', f'"{odd}"') if "increment" not in old else f'increment value="{odd}'
+    return _written(path, text.replace(old, new, 1 + int(random.integers(12))).encode())
+
+
+HOSTILE = (
+    entity_bomb,
+    deep_xml,
+    lzw_bomb,
+    header_elsewhere,
+    lying_sizes,
+    odd_table,
+    xml_counts,
+    odd_names,
+    odd_gains,
+)
 
 
 def cases(seed: int, count: int) -> Iterator[tuple[str, Callable[[Path], object]]]:

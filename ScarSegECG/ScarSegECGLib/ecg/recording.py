@@ -16,6 +16,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 
 LONGEST_S = 60.0
+BEYOND_ANY_MV = 1e6
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
 # What a heart can have: devices write 0 or 29999 for "not measured".
 MEASURE_RANGES = {"qrs": (40, 300), "pr": (50, 600), "qt": (150, 900), "qtc": (150, 900), "axis": (-180, 360)}
@@ -85,7 +86,9 @@ def scaled(name: str, stored: NDArray, gain: float | None, unit: str, *, baselin
     factor = MILLIVOLTS.get(unit.strip().lower())
     if factor is None:
         raise InputError(f"The unit of lead {name} is not a voltage: this is not a calibrated ECG.")
-    return (np.asarray(stored, dtype=np.float64) * gain + baseline) * factor
+    with np.errstate(all="ignore"):
+        millivolts = (np.asarray(stored, dtype=np.float64) * gain + baseline) * factor
+    return np.clip(millivolts, -BEYOND_ANY_MV, BEYOND_ANY_MV)  # what nobody measures stays a number, and is refused
 
 
 def plausible_measures(found: Mapping[str, float | None]) -> dict[str, float]:

@@ -87,7 +87,8 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
             for path in dict.fromkeys(signals):
                 shutil.copyfile(path, stem.parent / path.name)
         try:
-            record = wfdb.rdrecord(str(stem), sampto=most if length and length > most else None, pn_dir=None)
+            with np.errstate(all="ignore"):
+                record = wfdb.rdrecord(str(stem), sampto=most if length and length > most else None, pn_dir=None)
         except Exception as error:
             raise InputError("The signals of the WFDB record cannot be read: copy the record again.") from error
     if record.p_signal is None or not len(record.p_signal):

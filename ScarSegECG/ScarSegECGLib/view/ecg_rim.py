@@ -1,7 +1,7 @@
 """What the ECG alone says, beside the image's finding and never in its colours.
 
-The estimate is a narrow white rim with grey-blue strokes, the denser the more scar the ECG speaks of; the verdicts are
-signs beside the segments' numbers.
+What the estimate is above the normal limit (``measure.ecg_limits``) is a narrow white rim with grey-blue
+strokes, the denser the more; the verdicts are signs beside the segments' numbers.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def rim_keys() -> tuple[list[Key], list[Key]]:
         ends = np.stack([np.stack([x, np.full(count, level)], axis=-1) for level in (-0.55, 0.55)], axis=1)
         box = box_polygon(_SWATCH, fill=WHITE, stroke=Stroke(RULE, 0.22))
         steps.append(Key((box, Lines(ends, _STROKE)) if count else (box,), 4.4, range_))
-    return [Key(sample, 4.6, "rim: ECG estimate, no finding, %")], steps
+    return [Key(sample, 4.6, "rim: ECG above normal limit, no finding, %")], steps
 
 
 def mark(verdict: Agreement, ink: Colour, paper: Colour) -> tuple[Shape, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ScarSegECGLib.case import MVO, PART_MVO, ScarResult
+from ScarSegECGLib.measure.ecg_limits import excess
 from ScarSegECGLib.report.ecg import findings_lines
 from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
 from ScarSegECGLib.view.captions import LEAST_MVO_ML, PERCENT_OF_SEGMENT, SIGN_WORDS, how, mvo_sign
@@ -64,7 +65,7 @@ def result_bullseye(result: ScarResult, *, selected: int | None = None, territor
         SegmentValue(
             row.scar_percent,
             row.imaged,
-            row.ecg_percent if heard else None,
+            excess(row.number, row.ecg_percent) if heard else None,
             row.agreement if heard else None,
             mvo_sign(row),
         )
@@ -83,16 +84,19 @@ def result_bullseye(result: ScarResult, *, selected: int | None = None, territor
 
 
 def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
-    """Lay out what the ECG alone says of each segment."""
+    """Lay out what the ECG alone says of each segment, above what it says of people without scar."""
     known = any(row.ecg_percent is not None for row in result.segments)
     style = BullseyeStyle(
         title="From the ECG alone" if known else "From the ECG: no estimate",
-        subtitle="an estimate learned from simulated scars, no finding" if known else "",
-        axis="% of the segment",
+        subtitle="learned from simulated scars, no finding; what people without scar show too is left out"
+        if known
+        else "",
+        axis="% of the segment above the normal limit",
         selected=selected,
     )
     rows = [
-        SegmentValue(row.ecg_percent, row.imaged, agreement=row.agreement if known else None) for row in result.segments
+        SegmentValue(excess(row.number, row.ecg_percent), row.imaged, agreement=row.agreement if known else None)
+        for row in result.segments
     ]
     return bullseye(rows, style)
 
