@@ -105,7 +105,7 @@ def labelled(folder: Path, *, even: bool) -> dict[str, tuple[frozenset[str], Con
 
 @pytest.mark.parametrize("even", [True, False])
 def test_labelled_records(shared_data, even) -> None:
-    """Of records without RBBB in their labels none is suspected of anything or has a wide QRS; the RBBB of either half is named."""
+    """Without RBBB in the labels no record is suspected of anything or wide; the RBBB of either half is named."""
     records = labelled(shared_data, even=even)
     assert len(records) == 25
     free = [kind for codes, kind in records.values() if not codes & RBBB_CODES]
