@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from enum import Enum
 
 from ScarSegECGLib.ecg.csv_table import looks_like_table
 from ScarSegECGLib.ecg.edf_file import looks_like_edf
@@ -24,30 +25,37 @@ _OTHERS = (
 )
 
 
-def told_by_content(start: bytes) -> str:
-    """The format by a file's first 4096 bytes, or "" where they say nothing.
+class Kind(Enum):
+    """What a file's content says it is; OLD_DICOM has no preamble, UNKNOWN is anything else."""
 
-    Returns
-    -------
-    str
-        "dicom", "edf", "ishne_holter", "scp_ecg", "xml", "wfdb header", "csv", "old dicom" (without its
-        preamble) or "".
-    """
+    DICOM = "dicom"
+    OLD_DICOM = "old_dicom"
+    WFDB_HEADER = "wfdb_header"
+    EDF = "edf"
+    ISHNE = "ishne_holter"
+    SCP = "scp_ecg"
+    XML = "xml"
+    CSV = "csv"
+    UNKNOWN = ""
+
+
+def told_by_content(start: bytes) -> Kind:
+    """The format by a file's first 4096 bytes."""
     if start[128:132] == b"DICM":
-        return "dicom"
+        return Kind.DICOM
     if looks_like_edf(start):
-        return "edf"
+        return Kind.EDF
     if start.startswith(b"ISHNE1.0"):
-        return "ishne_holter"
+        return Kind.ISHNE
     if _looks_like_scp(start):
-        return "scp_ecg"
+        return Kind.SCP
     if _looks_like_xml(start):
-        return "xml"
+        return Kind.XML
     if looks_like_header(start):
-        return "wfdb header"
+        return Kind.WFDB_HEADER
     if looks_like_table(start):
-        return "csv"
-    return "old dicom" if start[:2] in (b"\x08\0", b"\x02\0") else ""
+        return Kind.CSV
+    return Kind.OLD_DICOM if start[:2] in (b"\x08\0", b"\x02\0") else Kind.UNKNOWN
 
 
 def other_kind(start: bytes) -> str:

@@ -14,7 +14,7 @@ from ScarSegECGLib.ecg.csv_table import read_csv
 from ScarSegECGLib.ecg.device_export import read_device_export
 from ScarSegECGLib.ecg.dicom_waveform import read_dicom_ecg
 from ScarSegECGLib.ecg.edf_file import read_edf
-from ScarSegECGLib.ecg.formats import START, other_kind, told_by_content
+from ScarSegECGLib.ecg.formats import START, Kind, other_kind, told_by_content
 from ScarSegECGLib.ecg.leads import assemble
 from ScarSegECGLib.ecg.parts import recorded_together
 from ScarSegECGLib.ecg.recording import Recording, is_placeholder
@@ -95,19 +95,19 @@ def _read_recording(path: Path) -> tuple[Recording, tuple[Path, ...]]:
     with path.open("rb") as stream:
         start = stream.read(START)
     kind = told_by_content(start)
-    if kind == "wfdb header" and path.suffix.lower() != ".hea":
+    if kind is Kind.WFDB_HEADER and path.suffix.lower() != ".hea":
         raise InputError("The file is a WFDB header under another name: let it end in .hea.")
-    if kind == "wfdb header":
+    if kind is Kind.WFDB_HEADER:
         return read_wfdb(path)
     if path.suffix.lower() == ".hea":
         raise InputError("The .hea file is not a WFDB header: copy the record again.")
-    if kind in ("dicom", "edf", "ishne_holter", "scp_ecg", "xml", "csv"):
+    if kind not in (Kind.WFDB_HEADER, Kind.OLD_DICOM, Kind.UNKNOWN):
         return _read_one(path, kind), (path,)
     if header is not None:
         return read_wfdb(header)
     if path.suffix.lower() in {".dat", ".mat"}:
         raise InputError("The WFDB header (.hea) is missing: put it beside the signal file.")
-    if kind == "old dicom":
+    if kind is Kind.OLD_DICOM:
         return _read_one(path, kind), (path,)
     words = other_kind(start)
     if words:
@@ -115,16 +115,16 @@ def _read_recording(path: Path) -> tuple[Recording, tuple[Path, ...]]:
     raise InputError(f"The ECG file is of no known ECG format: export the ECG as {READABLE}.")
 
 
-def _read_one(path: Path, kind: str) -> Recording:
+def _read_one(path: Path, kind: Kind) -> Recording:
     """The recording of a format that is one file."""
-    if kind in ("dicom", "old dicom"):
+    if kind in (Kind.DICOM, Kind.OLD_DICOM):
         return read_dicom_ecg(path)
-    if kind == "edf":
+    if kind is Kind.EDF:
         return read_edf(path)
-    if kind == "csv":
+    if kind is Kind.CSV:
         return read_csv(path)
-    if kind != "xml":
-        return read_device_export(path, kind)
+    if kind is not Kind.XML:
+        return read_device_export(path, kind.value)
     root = _XML_ROOTS.get(xml_root_name(path).lower())
     if root is None:
         raise InputError("The ECG file is XML but no HL7 aECG, GE MUSE or Philips Sierra ECG: export one of these.")

@@ -91,7 +91,7 @@ def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
         subtitle="learned from simulated scars, no finding; what people without scar show too is left out"
         if known
         else "",
-        axis="% of the segment above the normal limit",
+        axis="% above normal limit",
         selected=selected,
     )
     rows = [
