@@ -60,7 +60,7 @@ class ScarSegECG(ScriptedLoadableModule):
         self.parent.helpText = _(
             "Finds myocardial scar in late gadolinium enhanced (LGE) short-axis MRI with the help of the 12-lead ECG "
             "and measures it in the 17 AHA segments. For research use, not a medical device. See the "
-            '<a href="https://github.com/ScarSegECG/ScarSegECG">documentation</a>.'
+            '<a href="https://github.com/ScarSegECG/SlicerScarSegECG">documentation</a>.'
         )
         self.parent.acknowledgementText = _(
             "A re-implementation from the abstract of arXiv 2511.14702 (Ramzan et al. 2025). The networks were trained "

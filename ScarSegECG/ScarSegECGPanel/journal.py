@@ -125,7 +125,7 @@ def read(path: Path) -> Recovered | None:
         if content is None or not content.startswith(MAGIC):
             return None
         start, *moves = _records(content)
-        return Recovered(path, start, tuple(_move(record) for record in moves))
+        return Recovered(path, {**start}, tuple(_move(record) for record in moves))
     except Exception:  # whatever a file may hold: one odd journal hides no good one
         return None
 

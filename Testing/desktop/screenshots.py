@@ -45,12 +45,16 @@ def segmented(desk: Desktop) -> None:
     settle()
 
 
-def grab_panel(desk: Desktop, path: Path, only: tuple[str, ...] = ()) -> None:
-    """The panel, 400 pixels wide, as long as it is; ``only`` names the sections that stay open."""
-    ui = desk.panel.ui
-    for name in dir(ui):
+def fold(desk: Desktop, *open_sections: str) -> None:
+    """Only these sections are open."""
+    for name in dir(desk.panel.ui):
         if name.endswith("CollapsibleButton"):
-            getattr(ui, name).collapsed = bool(only) and name not in only
+            getattr(desk.panel.ui, name).collapsed = name not in open_sections
+
+
+def grab_panel(desk: Desktop, path: Path, *open_sections: str) -> None:
+    """The panel, as wide as Slicer makes it and as long as it is."""
+    fold(desk, *open_sections)
     parent = desk.parent
     QtWidgets.QWidget.setFixedWidth(parent, PANEL_WIDTH)
     QtWidgets.QWidget.show(parent)
@@ -64,15 +68,12 @@ def grab_panel(desk: Desktop, path: Path, only: tuple[str, ...] = ()) -> None:
 
 def grab_layout(desk: Desktop, path: Path) -> None:
     """Panel and layout on a full screen."""
-    import numpy as np
     import slicer
     import standin_render
     import standin_views
 
-    ui, panel = desk.panel.ui, desk.panel
-    for name in dir(ui):
-        if name.endswith("CollapsibleButton"):
-            getattr(ui, name).collapsed = name not in ("correctCollapsibleButton", "resultsCollapsibleButton")
+    panel = desk.panel
+    fold(desk, "correctCollapsibleButton", "resultsCollapsibleButton")
     manager = slicer.app.layoutManager()
     red, three = QtWidgets.QLabel(), QtWidgets.QLabel()
     views: dict[str, Any] = {tag: factory.widget() for tag, factory in manager._factories.items()}
@@ -101,13 +102,8 @@ def grab_layout(desk: Desktop, path: Path) -> None:
             standin_render.slice_view(scene, desk.applicationLogic, "Red", red.width(), red.height())
         )
     )
-    stack, masks = panel.logic.study.segmented.stack, panel.logic.study.masks
-    middle = np.append(np.argwhere(masks.wall).mean(axis=0)[::-1], 1.0)
-    focus = (stack.ijk_to_ras @ middle)[:3]
-    direction = np.array([-0.5, 0.8, 0.35])
-    picture = standin_render.three_d_view(
-        scene, desk.applicationLogic, three.width(), three.height(), direction / np.linalg.norm(direction), focus
-    )
+    camera = slicer.modules.cameras.logic().GetViewActiveCameraNode(scene.GetSingletonNode("1", "vtkMRMLViewNode"))
+    picture = standin_render.three_d_view(scene, desk.applicationLogic, three.width(), three.height(), camera)
     three.setPixmap(standin_views.pixmap_of(picture))
     scroll.verticalScrollBar().setValue(0)
     settle(0.6)
@@ -125,8 +121,9 @@ def main(folder: Path) -> None:
         segmented(desk)
         desk.panel.parameterNode.showInsertions = True
         settle(1.5)
-        grab_panel(desk, folder / "panel.png", ("inputsCollapsibleButton", "scarCollapsibleButton"))
-        grab_panel(desk, folder / "panel_results.png", ("correctCollapsibleButton", "resultsCollapsibleButton"))
+        grab_panel(desk, folder / "panel.png", "correctCollapsibleButton")
+        others = ("results", "anatomy", "export", "advanced")
+        grab_panel(desk, folder / "panel_sections.png", *(f"{name}CollapsibleButton" for name in others))
         grab_layout(desk, folder / "layout.png")
     QtCore.QCoreApplication.processEvents()
 

@@ -47,8 +47,8 @@ def slice_view(scene: Any, application: Any, name: str, width: int, height: int)
     return picture
 
 
-def three_d_view(scene: Any, application: Any, width: int, height: int, direction: Any, focus: Any) -> np.ndarray:
-    """The segments as surfaces, seen from ``direction``."""
+def three_d_view(scene: Any, application: Any, width: int, height: int, looking: Any) -> np.ndarray:
+    """The segments as surfaces, seen as the camera node ``looking`` has it."""
     import slicer
     import vtk
 
@@ -61,10 +61,10 @@ def three_d_view(scene: Any, application: Any, width: int, height: int, directio
     interactor = vtk.vtkGenericRenderWindowInteractor()
     interactor.SetRenderWindow(window)
     camera = renderer.GetActiveCamera()
-    camera.SetFocalPoint(*focus)
-    camera.SetPosition(*(np.asarray(focus) + 320.0 * np.asarray(direction)))
-    camera.SetViewUp(0, 0, 1)
-    camera.SetViewAngle(20)
+    camera.SetFocalPoint(looking.GetFocalPoint())
+    camera.SetPosition(looking.GetPosition())
+    camera.SetViewUp(looking.GetViewUp())
+    camera.SetViewAngle(looking.GetViewAngle())
     renderer.ResetCameraClippingRange()
     factory = slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance()
     picture = _with_managers(factory, MANAGERS_3D, application, renderer, view, window)

@@ -166,6 +166,22 @@ def test_odd_files_hide_no_good_one(tmp_path: Path) -> None:
     path = written(tmp_path)
     for name, content in odd_contents().items():
         (tmp_path / f"{name}{journal.SUFFIX}").write_bytes(content)
+    for name, start in {
+        "list": b"[1]",
+        "pairs": b'["ab"]',
+        "number": b"7",
+        "text": b'"text"',
+        "nothing": b"null",
+    }.items():
+        step = json.dumps({"move": "undo"}).encode()
+        first = journal._chained(0, 0, start)
+        (tmp_path / f"start is {name}{journal.SUFFIX}").write_bytes(
+            journal.MAGIC
+            + journal._HEAD.pack(len(start), 0, first)
+            + start
+            + journal._HEAD.pack(len(step), 1, journal._chained(first, 1, step))
+            + step
+        )
     (tmp_path / f"folder{journal.SUFFIX}").mkdir()
     (tmp_path / f"gone{journal.SUFFIX}").symlink_to(tmp_path / "nowhere")
     if hasattr(os, "mkfifo"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from panel_tools import blank_volume, settle, shown, wait_until
+from panel_tools import blank_volume, case_of, settle, shown, wait_until
 
 
 def test_a_layout_change_without_a_case(desk) -> None:
@@ -175,3 +176,430 @@ def test_reload_keeps_the_layouts_pictures_alive(desk, segmented_once) -> None:
     panel.views.show()
     desk.reload()
     wait_until(lambda: min(shown(desk)) > 10)
+
+
+# Keys, views, table, choice
+
+
+@pytest.fixture
+def window(desk):
+    """The main window, shown and active, so that keys reach its shortcuts."""
+    from PySide6 import QtTest, QtWidgets
+
+    QtWidgets.QWidget.show(desk.mainWindow)
+    QtWidgets.QWidget.activateWindow(desk.mainWindow)
+    QtTest.QTest.qWaitForWindowActive(desk.mainWindow, 2000)
+
+    def press(key: str) -> None:
+        from PySide6 import QtCore, QtGui
+
+        combination = QtGui.QKeySequence(key)[0]
+        QtTest.QTest.keyClick(desk.mainWindow, combination.key(), combination.keyboardModifiers())
+        QtCore.QCoreApplication.processEvents()
+
+    return press
+
+
+def test_keys_reach_the_panel(desk, segmented_once, window) -> None:
+    """QShortcut: of two with one key Qt activates neither, and qMRMLSegmentEditorWidget has "." "," and Ctrl+Z too."""
+    from ScarSegECGPanel.slices import currentSlice, goTo
+
+    case, panel = segmented_once(desk)
+    stack, volume, study = panel.logic.study.segmented.stack, panel.parameterNode.inputVolume, panel.logic.study
+    goTo(volume, stack, 4)
+    window(".")
+    assert currentSlice(volume, stack) == 5
+    window(",")
+    assert currentSlice(volume, stack) == 4
+    before = study.bits.copy()
+    k, i, j = case.wallPlace()
+    case.paint(i, j, slice_=k)
+    after = study.bits.copy()
+    window("Ctrl+Z")
+    np.testing.assert_array_equal(study.bits, before)
+    window("Ctrl+Y")
+    np.testing.assert_array_equal(study.bits, after)
+    window("2")
+    assert panel.ui.segmentEditorWidget.activeEffect().name == "Draw"
+    window("Esc")
+    assert panel.ui.segmentEditorWidget.activeEffect() is None
+
+
+@pytest.mark.parametrize("tool", ["Paint", "Erase"])
+def test_plus_and_minus_change_the_brush(desk, segmented_once, window, tool: str) -> None:
+    """qSlicerSegmentEditorPaintEffect keeps its diameter as a common parameter: parameterDefined does not know it."""
+    _case, panel = segmented_once(desk)
+    editor = panel.ui.segmentEditorWidget
+    editor.setActiveEffectByName(tool)
+    before = editor.activeEffect().doubleParameter("BrushAbsoluteDiameter")
+    window("+")
+    larger = editor.activeEffect().doubleParameter("BrushAbsoluteDiameter")
+    assert larger > before
+    window("-")
+    assert editor.activeEffect().doubleParameter("BrushAbsoluteDiameter") == pytest.approx(before)
+
+
+def backgrounds() -> set[str]:
+    import slicer
+
+    found = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    return {node.GetBackgroundVolumeID() for node in found}
+
+
+def test_the_chosen_stack_is_shown_at_once(desk) -> None:
+    """vtkMRMLSliceCompositeNode: nobody but the module puts a volume it made, or chose, into the slice views."""
+    import slicer
+
+    from ScarSegECGPanel.slices import sliceNode
+
+    panel = desk.panel
+    panel.ui.sampleButton.click()
+    settle()
+    first = panel.parameterNode.inputVolume
+    assert backgrounds() == {first.GetID()}
+    display = first.GetDisplayNode()
+    assert not display.GetAutoWindowLevel()
+    values = slicer.util.arrayFromVolume(first)
+    assert values.min() < display.GetWindowLevelMin() < np.median(values) < display.GetWindowLevelMax() <= values.max()
+    matrix = slicer.util.arrayFromVTKMatrix(sliceNode().GetSliceToRAS())
+    ijk = slicer.util.arrayFromVTKMatrix(ijk_to_ras(first))
+    normal = ijk[:3, 2] / np.linalg.norm(ijk[:3, 2])
+    assert abs(matrix[:3, 2] @ normal) == pytest.approx(1, abs=1e-3)  # a short-axis view
+    other = blank_volume()
+    panel.ui.inputSelector.setCurrentNode(other)
+    settle()
+    assert backgrounds() == {other.GetID()}
+
+
+def ijk_to_ras(volume):
+    import vtk
+
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    return matrix
+
+
+def test_the_pictures_carry_no_marker_of_axes(desk) -> None:
+    """ctkVTKRenderView shows an orientation marker unless told not to; it lay over the legend."""
+    import slicer
+
+    factories = slicer.app.layoutManager()._factories
+    assert len(factories) == 2
+    assert not any(factory.widget().orientationWidgetVisible for factory in factories.values())
+
+
+def test_the_heart_in_3d_is_seen_as_a_cardiologist_thinks_of_it(desk, segmented_once) -> None:
+    """vtkMRMLViewNode shows box and letters, and its camera looks at the origin, unless told otherwise."""
+    import slicer
+
+    from ScarSegECGPanel.slices import toWorld
+
+    _case, panel = segmented_once(desk)
+    panel.views.show()
+    view = slicer.mrmlScene.GetSingletonNode("1", "vtkMRMLViewNode")
+    assert not view.GetBoxVisible() and not view.GetAxisLabelsVisible()
+    camera = slicer.modules.cameras.logic().GetViewActiveCameraNode(view)
+    eye, focus, up = (np.array(value()) for value in (camera.GetPosition, camera.GetFocalPoint, camera.GetViewUp))
+    study, volume = panel.logic.study, panel.parameterNode.inputVolume
+    stack, anatomy = study.segmented.stack, study.anatomy
+    forward = (focus - eye) / np.linalg.norm(focus - eye)
+    right = np.cross(forward, up)
+
+    def on_screen(mask) -> np.ndarray:
+        slice_, row, column = np.argwhere(mask).mean(axis=0)
+        offset = toWorld(volume, stack, row, column, slice_) - focus
+        return np.array([offset @ right, offset @ up, -(offset @ forward)])
+
+    apex = np.zeros_like(anatomy.myocardium)
+    first = anatomy.myocardium.any(axis=(1, 2)).nonzero()[0][0]
+    apex[first] = anatomy.myocardium[first]
+    assert (on_screen(apex)[:2] < -10).all()  # down on the left
+    assert on_screen(np.isin(anatomy.aha, (2, 3, 8, 9)))[2] > 10  # the septum towards the reader
+    half = np.tan(np.radians(camera.GetViewAngle() / 2)) * np.linalg.norm(focus - eye)
+    places = np.argwhere(anatomy.myocardium)
+    world = np.array([toWorld(volume, stack, row, column, slice_) for slice_, row, column in places[::50]]) - focus
+    reach = np.abs(np.c_[world @ right, world @ up]).max()
+    assert 0.4 * half < reach < half  # it fills the view, and nothing is cut off
+
+
+def test_an_opened_scene_has_its_surfaces(desk, segmented_once, tmp_path) -> None:
+    """vtkMRMLSegmentationStorageNode writes labelmaps alone."""
+    import slicer
+
+    _case, panel = segmented_once(desk)
+    path = str(tmp_path / "case.mrb")
+    assert slicer.mrmlScene.WriteToMRB(path)
+    slicer.mrmlScene.Clear()
+    settle()
+    slicer.mrmlScene.ReadFromMRB(path)
+    wait_until(lambda: panel.logic.study and not panel.apply.busy)
+    name = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    assert panel.parameterNode.outputSegmentation.GetSegmentation().ContainsRepresentation(name)
+
+
+def test_the_table_has_titles_and_cannot_be_edited(desk, segmented_once) -> None:
+    """qMRMLTableModel: without UseColumnTitleAsColumnHeader the titles are a row under A, B, C."""
+    from PySide6 import QtCore
+
+    _case, panel = segmented_once(desk)
+    model = panel.ui.tableView._model
+    titles = [model.headerData(at, QtCore.Qt.Horizontal, QtCore.Qt.DisplayRole) for at in range(model.columnCount())]
+    assert titles[:2] == ["Segment", "Scar %"]
+    assert model.rowCount() == 17
+    assert model.data(model.index(0, 0), QtCore.Qt.DisplayRole) == "1"
+    assert not model.flags(model.index(0, 1)) & QtCore.Qt.ItemIsEditable
+
+
+def chosen(panel) -> tuple:
+    p, ui = panel.parameterNode, panel.ui
+    assert (ui.methodComboBox.currentText, ui.probabilitySlider.value) == (p.method, pytest.approx(p.probability))
+    return p.method, p.probability
+
+
+def test_what_is_chosen_is_what_is_shown(desk, segmented_once) -> None:
+    """A wrapped parameter node keeps a choice until somebody sets it back; no undo of ours did."""
+    _case, panel = segmented_once(desk)
+    study = panel.logic.study
+    panel.ui.probabilitySlider.value = 0.2
+    wait_until(lambda: study.origin.rule.probability == 0.2)
+    panel.parameterNode.method = "Otsu"
+    wait_until(lambda: study.origin.rule.method == "Otsu")
+    panel.ui.undoButton.click()
+    settle()
+    assert chosen(panel) == ("Network with ECG", 0.2)
+    panel.ui.undoButton.click()
+    settle()
+    assert chosen(panel) == ("Network with ECG", 0.5)
+    panel.ui.redoButton.click()
+    panel.ui.redoButton.click()
+    settle()
+    assert chosen(panel) == ("Otsu", 0.2)
+    assert study.origin.rule.method == "Otsu"
+
+
+def test_a_refused_rule_is_not_left_chosen(desk, segmented_once, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from ScarSegECGLib.errors import InputError
+
+    _case, panel = segmented_once(desk)
+    before = panel.logic.study.bits.copy()
+
+    def refuse(*_ignored) -> None:
+        raise InputError("FWHM needs to know the contrast")
+
+    monkeypatch.setattr(sys.modules["ScarSegECGPanel.recompute"], "scarByRule", refuse)
+    panel.parameterNode.method = "FWHM"
+    wait_until(lambda: "needs to know" in panel.ui.statusLabel.text)
+    settle()
+    assert chosen(panel) == ("Network with ECG", 0.5)
+    np.testing.assert_array_equal(panel.logic.study.bits, before)
+
+
+def test_dragging_a_point_with_paint_active_paints_nothing(desk, segmented_once) -> None:
+    """qMRMLSegmentEditorWidget hears a press at priority 1 and its effect keeps it from everybody else."""
+    import slicer
+
+    _case, panel = segmented_once(desk)
+    panel.ui.showInsertionsCheckBox.checked = True
+    editor, node, study = panel.ui.segmentEditorWidget, panel.parameterNode.insertionPoints, panel.logic.study
+    editor.setActiveEffectByName("Paint")
+    interactor = slicer.app.layoutManager().sliceWidget("Red").sliceView().interactor()
+    crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+    heard: list[str] = []
+    interactor.AddObserver("LeftButtonPressEvent", lambda caller, event: heard.append(event), 0.0)  # as markups do
+    place = [0.0, 0.0, 0.0]
+    node.GetNthControlPointPositionWorld(4, place)
+    crosshair.SetCursorPositionRAS(place)
+    before = study.bits.copy()
+    interactor.InvokeEvent("LeftButtonPressEvent")
+    settle(0.1)
+    np.testing.assert_array_equal(study.bits, before)
+    assert heard == ["LeftButtonPressEvent"]
+    interactor.InvokeEvent("LeftButtonReleaseEvent")
+    wait_until(lambda: editor.activeEffect() is not None)
+    assert editor.activeEffect().name == "Paint"
+
+
+def test_paint_still_paints_beside_the_points(desk, segmented_once) -> None:
+    import slicer
+
+    from ScarSegECGPanel.slices import toWorld
+
+    case, panel = segmented_once(desk)
+    panel.ui.showInsertionsCheckBox.checked = True
+    study, volume = panel.logic.study, panel.parameterNode.inputVolume
+    panel.ui.segmentEditorWidget.setActiveEffectByName("Paint")
+    slice_, row, column = case.wallPlace()
+    slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCursorPositionRAS(
+        toWorld(volume, study.segmented.stack, row, column, slice_).tolist()
+    )
+    interactor = slicer.app.layoutManager().sliceWidget("Red").sliceView().interactor()
+    interactor.InvokeEvent("LeftButtonPressEvent")
+    wait_until(lambda: study.masks.scar[slice_, row, column])
+
+
+def test_progress_is_said_in_words_and_never_counts_up(desk) -> None:
+    """What the pipeline calls its stages is for programs; and a first run's end is not known."""
+    import sys
+
+    casework = sys.modules["ScarSegECGPanel.casework"]
+    for stage in ("networks", "anatomy", "ECG", "scar", "measure", "something new"):
+        assert len(casework.stageInWords(stage).split()) >= 1 and casework.stageInWords(stage) != stage
+    case = case_of(desk)
+    panel = case.panel
+    panel.ui.sampleButton.click()
+    apply, said = panel.apply, []
+    apply._volume = panel.parameterNode.inputVolume
+    apply._fail = apply._tellFailure
+
+    class Running:
+        progress, seconds = (0.5, "Measuring"), 0.0
+
+    apply.run = running = Running()
+    apply._tellProgress()
+    assert panel.ui.statusLabel.text == "Measuring"
+    columns, rows, slices = apply._volume.GetImageData().GetDimensions()
+    apply._pace = 20.0 / (columns * rows * slices)
+    for running.seconds in (1.0, 5.0, 12.0, 19.5, 30.0):
+        apply._tellProgress()
+        said.append(panel.ui.statusLabel.text)
+    apply.run = None
+    assert said == [
+        *(f"Measuring, about {left} s left" for left in (19, 15, 8)),
+        "Measuring",
+        "Measuring",
+    ]
+
+
+def test_what_the_ecg_changed_leaves_the_rest_of_the_image_alone(desk, segmented_once) -> None:
+    """vtkMRMLSliceLogic blends a foreground of opacity 0.5 over every pixel, whatever its value."""
+    import slicer
+    import standin_render
+
+    _case, panel = segmented_once(desk)
+    panel.views.show()
+    size = (300, 300)
+    plain = standin_render.slice_view(slicer.mrmlScene, desk.applicationLogic, "Red", *size).astype(int)
+    panel.ui.influenceCheckBox.checked = True
+    settle()
+    over = standin_render.slice_view(slicer.mrmlScene, desk.applicationLogic, "Red", *size).astype(int)
+    changed = np.abs(over - plain).max(axis=2) > 2
+    assert 0.001 < changed.mean() < 0.3
+    assert not changed[:30].any() and not changed[-30:].any()
+    panel.ui.influenceCheckBox.checked = False
+    settle()
+    off = standin_render.slice_view(slicer.mrmlScene, desk.applicationLogic, "Red", *size).astype(int)
+    np.testing.assert_array_equal(off, plain)
+
+
+def test_the_simulated_patient_takes_every_rule(desk, segmented_once) -> None:
+    """Its own tutorial's FWHM was refused: contrast "unknown"."""
+    from ScarSegECGPanel.recompute import METHODS
+
+    _case, panel = segmented_once(desk)
+    assert panel.parameterNode.contrast == "Magnitude"
+    study = panel.logic.study
+    for method in METHODS[1:]:
+        panel.parameterNode.method = method
+        wait_until(lambda method=method: study.origin.rule.method == method)
+    assert desk.said == []
+
+
+def test_a_run_that_ends_elsewhere_leaves_the_layout_alone(desk, segmented_once) -> None:
+    """qSlicerModuleManager lets another module be chosen at any time."""
+    import slicer
+
+    from ScarSegECGPanel.layout import LAYOUT_ID
+
+    _case, panel = segmented_once(desk)
+    manager = slicer.app.layoutManager()
+    manager.setLayout(3)
+    desk.parent._values["entered"] = False
+    panel.views.showWhenEntered()
+    assert manager.layout == 3
+    desk.parent._values["entered"] = True
+    panel.enter()
+    assert manager.layout == LAYOUT_ID
+
+
+def test_coming_back_during_a_run_lets_it_go_on(desk, segmented_once) -> None:
+    import threading
+
+    _case, panel = segmented_once(desk)
+    gate = threading.Event()
+
+    def work(progress):
+        gate.wait(60)
+        return panel.logic.study
+
+    panel.apply.start(work, lambda study: [], lambda run: None, "at work")
+    run = panel.apply.run
+    desk.exit()
+    desk.enter()
+    assert panel.apply.run is run and not run.cancelled
+    gate.set()
+    wait_until(lambda: not panel.apply.busy)
+
+
+def test_sample_data_asks_for_the_packages_first(desk) -> None:
+    """SampleDataLogic calls what was registered, and prints a traceback of whatever it raises."""
+    (source,) = desk.sampleData.sources.values()
+    desk.packaging.missing = {"wfdb>=4.1.2"}
+    desk.packaging.fails = RuntimeError("User declined package installation")
+    assert source["customDownloader"](source) is None
+    assert len(desk.said) == 1 and "declined" in desk.said[0]
+    desk.packaging.fails = None
+    assert source["customDownloader"](source).GetName() == "ScarSegECG simulated patient"
+    assert desk.packaging.installed == ["wfdb>=4.1.2"]
+
+
+def test_nothing_heavy_is_loaded_in_the_main_thread(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window stands still while its thread imports PyTorch, loads networks, or sets letters for the first time."""
+    import threading
+
+    from ScarSegECGLib import pipeline
+    from ScarSegECGLib.network import session
+    from ScarSegECGLib.view import paint
+
+    main, where = threading.main_thread(), {}
+
+    def noted(name: str, function):
+        def call(*args, **kwargs):
+            where.setdefault(name, threading.current_thread())
+            return function(*args, **kwargs)
+
+        return call
+
+    monkeypatch.setattr(session.Session, "load", noted("networks", session.Session.load))
+    monkeypatch.setattr(pipeline, "segment", noted("pipeline", pipeline.segment))
+    monkeypatch.setattr(paint, "to_pixels", noted("letters", paint.to_pixels))
+    case = case_of(desk)
+    case.panel.logic.networks.clear()
+    case.applied()
+    assert set(where) == {"networks", "pipeline", "letters"}
+    assert main not in where.values()
+
+
+def test_opening_a_case_does_not_hold_up_the_window(desk, segmented_once, tmp_path, monkeypatch) -> None:
+    import sys
+    import threading
+
+    import slicer
+
+    _case, panel = segmented_once(desk)
+    path = str(tmp_path / "case.mrb")
+    assert slicer.mrmlScene.WriteToMRB(path)
+    slicer.mrmlScene.Clear()
+    state, where = sys.modules["ScarSegECGPanel.state"], []
+    read = state.fromDict
+
+    def noted(*args):
+        where.append(threading.current_thread())
+        return read(*args)
+
+    monkeypatch.setattr(state, "fromDict", noted)
+    slicer.mrmlScene.ReadFromMRB(path)
+    assert panel.logic.study is None and panel.apply.busy  # it is opened beside the window
+    wait_until(lambda: panel.logic.study and not panel.apply.busy)
+    assert len(where) == 1 and where[0] is not threading.main_thread()
