@@ -193,7 +193,7 @@ def test_every_control_that_the_tutorial_names_is_there() -> None:
 
 def test_the_keys_that_the_tutorial_names_are_there(desk) -> None:
     told = TUTORIAL.split("\nKeys:")[1].split("\n\n")[0]
-    named = {key for key in re.findall(r"`([^`]+)`", told)}
+    named = set(re.findall(r"`([^`]+)`", told))
     actions = desk.panel.shortcuts.actions()
     assert named <= set(actions)
     assert len([key for key in actions if key.isdigit()]) == 7
