@@ -351,16 +351,16 @@ def _(confidence: Confidence, tr: Translate = _as_is) -> str:
 
 
 def result_lines(result: ScarResult, tr: Translate = _as_is) -> tuple[str, ...]:
-    """A result in three lines: the scar by the images alone, how it was found, and how the ECG counted."""
+    """A result in three lines: the scar and how sure it is, how it was found, and how the ECG counted."""
     scar = tr("scar {burden}, images alone").format(burden=words(result.scar_image_only, tr))
     if result.shown is not Shown.IMAGE_ONLY:
         scar += tr("; {burden} {shown}").format(burden=words(result.scar, tr), shown=words(result.shown, tr))
     judged = result.method.by_network and not result.method.corrected
     if result.interval is not None and judged:
         scar += f"; {words(result.interval, tr)}"
-    how = f"{words(result.method, tr)}; AHA: {words(result.anatomy.division, tr)}"
     if result.confidence is not None and judged:
-        how += f"; {words(result.confidence, tr)}"
+        scar += f"; {words(result.confidence, tr)}"
+    how = f"{words(result.method, tr)}; AHA: {words(result.anatomy.division, tr)}"
     return scar, how, words(result.ecg_use, tr)
 
 

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import slicer
-from slicer.i18n import tr as _
 
-from ScarSegECGPanel.packages import INFERENCE, ensure
+from ScarSegECGPanel.packages import INFERENCE, ensure, named
 
 PHANTOM_NAME = "ScarSegECG simulated patient"
 RESOURCES = Path(__file__).parents[1] / "Resources"
@@ -16,9 +15,12 @@ def registerSampleData(load) -> None:
     import SampleData
 
     def download(source):
-        with slicer.util.tryWithErrorDisplay(_("The simulated patient could not be made."), waitCursor=True):
+        try:
             ensure(str(RESOURCES / INFERENCE))
-            return load()
+        except Exception as error:  # declined, offline or failed: pip's own log has been shown
+            slicer.util.errorDisplay(named(error) or str(error))
+            return None
+        return load()
 
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category="ScarSegECG",

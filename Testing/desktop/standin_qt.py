@@ -64,7 +64,11 @@ class Strict:
     _slicerClass = ""
 
     def __getattribute__(self, name: str) -> Any:
-        if not name.startswith("_") and name not in offered(type(self)._slicerClass) | {"connect", "disconnect"}:
+        if not name.startswith("_") and name not in offered(type(self)._slicerClass) | {
+            "connect",
+            "disconnect",
+            "testingEnabled",
+        }:
             raise AttributeError(f"{type(self)._slicerClass} has no attribute '{name}' in Slicer")
         return super().__getattribute__(name)
 

@@ -111,6 +111,9 @@ class Application(Strict):
     def dicomDatabase(self) -> Any:
         return self._database
 
+    def testingEnabled(self) -> bool:
+        return True
+
     def setOverrideCursor(self, cursor: Any) -> None: ...
 
     def restoreOverrideCursor(self) -> None: ...

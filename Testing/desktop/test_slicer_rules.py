@@ -548,7 +548,7 @@ def test_sample_data_asks_for_the_packages_first(desk) -> None:
     desk.packaging.missing = {"wfdb>=4.1.2"}
     desk.packaging.fails = RuntimeError("User declined package installation")
     assert source["customDownloader"](source) is None
-    assert len(desk.said) == 1 and "declined" in desk.said[0]
+    assert len(desk.said) == 1 and "as you chose" in desk.said[0]
     desk.packaging.fails = None
     assert source["customDownloader"](source).GetName() == "ScarSegECG simulated patient"
     assert desk.packaging.installed == ["wfdb>=4.1.2"]
