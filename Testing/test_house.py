@@ -494,7 +494,7 @@ def test_everything_imported_is_declared() -> None:
         )
         for name in _imports(path):
             top = name.split(".")[0]
-            ours = top.startswith("ScarSegECG") or top in sys.stdlib_module_names or top == "pdfminer"  # goes with PDFs
+            ours = top.startswith("ScarSegECG") or top in sys.stdlib_module_names
             if ours or (not inside and top in SLICERS_OWN):
                 continue
             if not {distribution.lower() for distribution in carried.get(top, [top])} & declared:

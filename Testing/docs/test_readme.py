@@ -70,23 +70,24 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_readmes_commands_run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def runnable() -> list[list[str]]:
+    """README's commands that need no archive; they run in its order, in one folder."""
+    return [words for words in commands(ROOT / "README.md") if words[0] not in AN_ARCHIVE]
+
+
+@pytest.mark.parametrize("words", runnable(), ids=" ".join)
+def test_readmes_command_runs(home: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.chdir(home)
-    ran = []
-    for words in commands(ROOT / "README.md"):
-        if words[0] in AN_ARCHIVE:
-            continue
-        if "ecg.xml" in words:  # the simulated ECG is no cart's XML
-            words[words.index("ecg.xml")] = "ecg.hea"
-        out = Path(words[words.index("--out") + 1]) if "--out" in words else None
-        if out is not None and out.exists():
-            shutil.rmtree(out)  # README's doors are three ways, not one after the other
-        assert main(words) == 0, f"scarsegecg {shlex.join(words)}: {capsys.readouterr().err}"
-        ran.append(words[0])
-        made = [Path(words[words.index(option) + 1]) for option in ("--out", "--table") if option in words]
-        assert all(path.exists() for path in made)
-    assert {"demo", "segment", "measure", "export"} <= set(ran)
-    assert (home / "demo-output" / "result" / "report.html").is_file() and (home / "signed" / "report.dcm").is_file()
+    words = ["ecg.hea" if word == "ecg.xml" else word for word in words]  # the simulated ECG is no cart's XML
+    made = [Path(words[words.index(option) + 1]) for option in ("--out", "--table") if option in words]
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)  # README's doors are three ways, not one after the other
+    assert main(words) == 0, capsys.readouterr().err
+    assert all(path.exists() for path in (made or [Path("demo-output/result/report.html")]))
+
+
+def test_readme_shows_the_way_through() -> None:
+    assert {"demo", "segment", "measure", "export"} <= {words[0] for words in runnable()}
 
 
 def test_readmes_python_runs(home: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
