@@ -118,7 +118,10 @@ def _figures(result: ScarResult, case_seconds: float, session: Session, repeat: 
         Figure("bullseye as a picture", _fastest(lambda: bullseye_png(result), repeat), 0.050),
         Figure("AHA segments from contours", _fastest(divided, repeat), 0.030),
     ]
-    ways: dict[str, np.ndarray | ThresholdRule] = {"manual": labels == SCAR, **{rule: ThresholdRule(rule) for rule in RULES}}
+    ways: dict[str, np.ndarray | ThresholdRule] = {
+        "manual": labels == SCAR,
+        **{rule: ThresholdRule(rule) for rule in RULES},
+    }
     for method, way in ways.items():
         measured = partial(measure, known, anatomy, way)
         figures.append(Figure(f"all measures by {method}", _fastest(measured, repeat), 0.050))
