@@ -460,7 +460,7 @@ def test_slicer_installs_what_the_library_declares() -> None:
     declared, resources = _declared("pacs"), MODULE / "Resources"
     files = (resources / "requirements.txt", resources / "requirements-dicomweb.txt")
     in_slicer = _requirements([line for file in files for line in file.read_text(encoding="utf-8").splitlines()])
-    slicers_own = {"numpy", "pillow", "requests", "scipy", "simpleitk", "urllib3"}
+    slicers_own = {"numpy", "pillow", "requests", "scipy", "urllib3"}
     assert set(declared) - set(in_slicer) - {"pdfplumber", "tqdm"} == slicers_own
     assert {name: str(r) for name, r in in_slicer.items()} == {name: str(declared[name]) for name in in_slicer}
 
