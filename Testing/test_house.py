@@ -250,7 +250,13 @@ def test_nothing_is_decided_by_looking_into_a_sentence() -> None:
 NO_PROSE = {
     "cli/__init__.py": "the help",
     "cli/cohort.py": "what became of a cohort's cases",
+    "cli/division.py": "what an option wants",
+    "cli/evaluate.py": "figures of many cases against experts",
+    "cli/export.py": "where the objects were written",
+    "cli/measure_cases.py": "figures of many cases against experts",
+    "cli/measure_inputs.py": "what an option wants",
     "cli/pacs.py": "what became of a transfer",
+    "cli/train.py": "how a training goes",
     "cli/terminal.py": "what became of the print",
     "cli/progress.py": "the bar",
     "cohort/discover.py": "what is in doubt about files: remarks in the manifest",

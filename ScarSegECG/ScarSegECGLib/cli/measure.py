@@ -17,10 +17,7 @@ from ScarSegECGLib.cli.division import add_division, insertions_of
 from ScarSegECGLib.cli.lge import add_choice
 from ScarSegECGLib.cli.measure_cases import compare
 from ScarSegECGLib.cli.measure_inputs import hint, segments_mask, without_slices
-from ScarSegECGLib.cli.measure_pictures import draw
-from ScarSegECGLib.cli.measure_report import doubts, method_line, patient_report, shift_line
-from ScarSegECGLib.cli.method_table import SEGMENT_COLUMNS, check_table, segment_rows, write_table
-from ScarSegECGLib.cli.outputs import check_files, check_pictures
+from ScarSegECGLib.cli.outputs import check_files, check_pictures, check_table, save_picture, write_table
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.facts import AhaMode, Division, LgeNote, RemoteRegion, RemoteSource, ScarSource, has
@@ -34,7 +31,10 @@ from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions, contours_of, drawn_scar, measure
 from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
-from ScarSegECGLib.wording import all_words, spans, words
+from ScarSegECGLib.report.measured import doubts, patient_report, printed
+from ScarSegECGLib.report.rule_tables import SEGMENT_COLUMNS, segment_rows
+from ScarSegECGLib.view.measured import measured_bullseye, measured_montage, measured_polar_map, measured_transmurality
+from ScarSegECGLib.wording import all_words, words
 
 ALL, MANUAL = "all", ScarSource.MANUAL
 METHODS = (MANUAL, *RULES)
@@ -174,8 +174,8 @@ def _measure(args: argparse.Namespace) -> int:
     drawn, left_out = without_slices(contours, args.leave_out_slices)
     cavity, wall = contours_of(drawn)
     if not (cavity.any() and wall.any()):
-        where = " outside the slices left out" if left_out else ""
-        raise InputError(f"The labels hold no LV cavity (1) with myocardium (2){where}: give contours of both.")
+        rest = " in the slices that stay" if left_out else ""
+        raise InputError(f"The labels hold no LV cavity (1) with myocardium (2){rest}: give contours of both.")
     shifts = estimate_shifts(cavity, wall, acquired.spacing)
     masks = {}
     for name, path in (("remote", args.remote), ("fwhm_region", args.fwhm_region)):
@@ -204,16 +204,7 @@ def _measure(args: argparse.Namespace) -> int:
             for name, entry in measured.items()
         }
     warnings = doubts(stack, anatomy, measured, None if args.correct_shifts else shifts)
-    draw(
-        next(iter(measured.values())),
-        anatomy,
-        acquired,
-        args.bullseye or (),
-        args.polar_map,
-        args.montage,
-        args.transmurality,
-        args.transmurality_max,
-    )
+    _draw(args, next(iter(measured.values())), anatomy, acquired)
     notes = [*stack.notes, *anatomy.notes]
     if args.json:
         told = report | {"notes": list(all_words(notes)), "warnings": [told for told, _ in warnings]}
@@ -221,14 +212,8 @@ def _measure(args: argparse.Namespace) -> int:
     if args.table:
         write_table(args.table, SEGMENT_COLUMNS, segment_rows(measured))
     if not args.quiet:
-        print(f"myocardium {wall.sum() * stack.voxel_ml:.2f} ml, cavity {cavity.sum() * stack.voxel_ml:.2f} ml")
-        if left_out:
-            print(f"slices {spans(left_out)} left out of everything, counted from the apex")
-        print(f"AHA partition: {words(anatomy.division)}")
-        if args.correct_shifts or not shifts.moved.any():  # else it is a warning
-            print(shift_line(shifts))
-        for name, entry in measured.items():
-            print(method_line(name, entry))
+        told_of = shifts if args.correct_shifts or not shifts.moved.any() else None  # else it is a warning
+        print("\n".join(printed(anatomy, stack.voxel_ml, measured, told_of, left_out)))
     for told, fact in warnings:
         if not has((fact,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):  # said before the work
             print(f"warning: {told}", file=sys.stderr)  # whatever -q says
@@ -240,6 +225,20 @@ def _measure(args: argparse.Namespace) -> int:
             if entry.parts.remark:
                 print(f"note: {name}: {words(entry.parts.remark)}")
     return 0
+
+
+def _draw(args: argparse.Namespace, measured: Measurements, anatomy: Anatomy, stack: LgeStack) -> None:
+    """Write the pictures that are asked for, each with its rule, remote region and AHA mode in words."""
+    for path in args.bullseye or ():
+        save_picture(measured_bullseye(measured), path)
+    if args.polar_map:
+        save_picture(measured_polar_map(measured, anatomy, stack.spacing), args.polar_map)
+    if args.montage:
+        save_picture(measured_montage(measured, anatomy, stack), args.montage)
+    if args.transmurality:
+        save_picture(measured_transmurality(measured), args.transmurality)
+    if args.transmurality_max:
+        save_picture(measured_transmurality(measured, maximum=True), args.transmurality_max)
 
 
 def smallest_island(args: argparse.Namespace) -> float:

@@ -11,13 +11,14 @@ import numpy as np
 from tqdm import tqdm
 
 from ScarSegECGLib.cli.measure_inputs import hint
-from ScarSegECGLib.cli.method_table import SCORE_COLUMNS, as_plain, score_rows, write_table
+from ScarSegECGLib.cli.outputs import write_table
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.facts import ScarSource
 from ScarSegECGLib.lge.label_meaning import parse_label_map
 from ScarSegECGLib.measure.compare import RULES, MethodScore, compare_methods
 from ScarSegECGLib.measure.expert import case_folders, load_case
+from ScarSegECGLib.report.rule_tables import SCORE_COLUMNS, as_plain, score_rows
 from ScarSegECGLib.wording import words
 
 _OF_ONE_PATIENT = (

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LabelArray
-from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.errors import ContrastUnknown, InputError
 from ScarSegECGLib.facts import RemoteRegion, RemoteSource
 from ScarSegECGLib.wording import spans
 
 
 def hint(error: InputError) -> str:
     """The option that puts an error right which no option's name is in; "" where none does."""
-    return " (--contrast says it)" if "contrast unknown" in str(error) else ""
+    return " (--contrast says it)" if isinstance(error, ContrastUnknown) else ""
 
 
 NUMBERS = "numbers with commas between them, such as the help shows"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.atomic import whole_file
+from ScarSegECGLib.export.atomic import whole_file, write_text
+from ScarSegECGLib.report.rule_tables import as_markdown
 from ScarSegECGLib.view.paint import FORMATS, save
 from ScarSegECGLib.view.shapes import Drawing
 
@@ -49,6 +53,38 @@ def check_pictures(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and path.suffix.lower().lstrip(".") not in FORMATS:
             raise InputError(f"A picture cannot be written as '{path.suffix}': use .png, .svg or .pdf")
+
+
+def check_table(path: Path) -> None:
+    """Say before any work is done that a table cannot be written so.
+
+    Raises
+    ------
+    InputError
+        Neither .csv nor .md, or as :func:`check_files`.
+    """
+    if path.suffix.lower() not in (".csv", ".md"):
+        raise InputError(f"A table cannot be written as '{path.suffix}': use .csv or .md")
+    check_files(path)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write CSV (UTF-8, decimal point) or Markdown, by the suffix.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_table`, or the file cannot be written.
+    """
+    check_table(path)
+    if path.suffix.lower() == ".md":
+        write_text(path, as_markdown(columns, rows))
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def save_picture(drawing: Drawing, path: Path) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.polar import heart_box
 from ScarSegECGLib.case import LgeStack
-from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.errors import ContrastUnknown, InputError
 from ScarSegECGLib.facts import Contrast, Doubt, Fact, Method, ScarSource
 from ScarSegECGLib.measure.ewa import ewa
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
@@ -176,7 +176,7 @@ def _half_maximum(
     image: NDArray[np.floating], wall: Mask, rule: ThresholdRule, healthy: Remote, contrast: Contrast
 ) -> NDArray[np.float64]:
     if contrast is Contrast.UNKNOWN:
-        raise InputError("contrast unknown: FWHM needs to know whether the image is magnitude or PSIR; say which it is")
+        raise ContrastUnknown("contrast unknown: FWHM needs to know whether the image is magnitude or PSIR; say which it is")
     drawn = rule.peak_region
     region = wall if drawn is None else wall & drawn
     if not region.any():

@@ -1,4 +1,4 @@
-"""What ``scarsegecg measure`` says of one patient: the JSON, the printed lines and the doubts."""
+"""What is told of scar measured inside given contours, by one rule or several: JSON, printed lines and doubts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ScarSegECGLib.case import Anatomy, Burden, LgeStack, ScarParts
 from ScarSegECGLib.facts import LGE_DOUBTS, AnatomyNote, Doubt, Fact, LgeNote
 from ScarSegECGLib.lge.slice_shift import SliceShifts
 from ScarSegECGLib.measure.measurements import Measurements, contour_doubts
-from ScarSegECGLib.wording import all_words, rule_words, words
+from ScarSegECGLib.wording import all_words, rule_words, spans, words
 
 # What was noticed of files that puts a figure in doubt, and what of the anatomy that does not.
 _OF_FILES = (*LGE_DOUBTS, LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED)
@@ -95,6 +95,27 @@ def per_slice(values: NDArray[np.float64]) -> list[float | None]:
 def remote_words(measured: Measurements) -> str:
     """Where the rule's remote myocardium was taken."""
     return words(measured.method.remote) if measured.method.remote else "not used"
+
+
+def printed(
+    anatomy: Anatomy,
+    voxel_ml: float,
+    measured: Mapping[str, Measurements],
+    shifts: SliceShifts | None,
+    left_out: tuple[int, ...] = (),
+) -> list[str]:
+    """What a reader sees of it in a shell: the contours, how they were divided, and a line for each rule.
+
+    ``shifts`` are those to be told of: corrected, or none found.
+    """
+    wall, cavity = (float(mask.sum()) * voxel_ml for mask in (anatomy.myocardium, anatomy.cavity))
+    return [
+        f"myocardium {wall:.2f} ml, cavity {cavity:.2f} ml",
+        *([f"slices {spans(left_out)} left out of everything, counted from the apex"] if left_out else []),
+        f"AHA partition: {words(anatomy.division)}",
+        *([] if shifts is None else [shift_line(shifts)]),
+        *(method_line(name, entry) for name, entry in measured.items()),
+    ]
 
 
 def method_line(name: str, measured: Measurements) -> str:

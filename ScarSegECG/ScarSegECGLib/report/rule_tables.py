@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from ScarSegECGLib.cli.measure_report import named_parts, remote_words
-from ScarSegECGLib.cli.outputs import check_files
-from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.measure.compare import MethodScore
 from ScarSegECGLib.measure.measurements import Measurements
+from ScarSegECGLib.report.measured import named_parts, remote_words
 from ScarSegECGLib.wording import rule_words, words
 
-KINDS = (".csv", ".md")
 SEGMENT_COLUMNS = (
     "rule",
     "aha_segment",
@@ -49,19 +42,6 @@ SCORE_COLUMNS = (
     "Scar where the expert saw none, % LV",
     "As printed",
 )
-
-
-def check_table(path: Path) -> None:
-    """Say before any work is done that a table cannot be written so.
-
-    Raises
-    ------
-    InputError
-        Neither .csv nor .md, or as :func:`~ScarSegECGLib.cli.outputs.check_files`.
-    """
-    if path.suffix.lower() not in KINDS:
-        raise InputError(f"A table cannot be written as '{path.suffix}': use .csv or .md")
-    check_files(path)
 
 
 def score_rows(scores: Sequence[MethodScore]) -> list[list[str]]:
@@ -135,25 +115,6 @@ def as_plain(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [list(columns), *(list(row) for row in rows)]
     wide = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(line, wide, strict=True)).rstrip() for line in lines)
-
-
-def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write CSV (UTF-8, decimal point) or Markdown, by the suffix.
-
-    Raises
-    ------
-    InputError
-        As :func:`check_table`, or the file cannot be written.
-    """
-    check_table(path)
-    if path.suffix.lower() == ".md":
-        write_text(path, as_markdown(columns, rows))
-        return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
 
 
 def _or_empty(value: float | None, digits: int = 2) -> str:
