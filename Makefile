@@ -42,6 +42,8 @@ docs: $(VENV)/.installed-test
 fuzz: $(VENV)/.installed-test
 	$(PY) Testing/fuzz/run_fuzz.py ecg --count 5000
 	$(PY) Testing/fuzz/run_fuzz.py dicom --count 5000
+	$(PY) Testing/fuzz/run_fuzz.py pacs --count 2000
+	$(PY) Testing/fuzz/run_fuzz.py journal --count 2000
 
 lint: $(VENV)/.installed-test
 	@echo "ruff check"; $(PY) -m ruff check --quiet .

@@ -176,7 +176,9 @@ def _half_maximum(
     image: NDArray[np.floating], wall: Mask, rule: ThresholdRule, healthy: Remote, contrast: Contrast
 ) -> NDArray[np.float64]:
     if contrast is Contrast.UNKNOWN:
-        raise ContrastUnknown("contrast unknown: FWHM needs to know whether the image is magnitude or PSIR; say which it is")
+        raise ContrastUnknown(
+            "contrast unknown: FWHM needs to know whether the image is magnitude or PSIR; say which it is"
+        )
     drawn = rule.peak_region
     region = wall if drawn is None else wall & drawn
     if not region.any():
