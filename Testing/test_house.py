@@ -215,7 +215,7 @@ def _decided_by_text(tree: ast.Module) -> Iterator[ast.expr]:
 
 
 def _plural(node: ast.expr) -> bool:
-    return _holds(node).endswith("s")
+    return _holds(node).lower().endswith("s")
 
 
 def _by_room(found: list[str]) -> dict[str, int]:
@@ -248,6 +248,7 @@ def test_nothing_is_decided_by_looking_into_a_sentence() -> None:
 
 # Texts that are no prose about results, though they stand outside wording.py and report/.
 NO_PROSE = {
+    "anatomy/lv.py": "why there is no left ventricle: a refusal",
     "cli/__init__.py": "the help",
     "cli/cohort.py": "what became of a cohort's cases",
     "cli/division.py": "what an option wants",
@@ -269,8 +270,15 @@ NO_PROSE = {
     "cli/demo.py": "a simulated patient beside its truth",
     "ecg/formats.py": "which kinds of files are no ECG: a part of a refusal",
     "ecg/selvester.py": "the criteria of the QRS score as they were published",
+    "ecg/dicom_waveform.py": "why an ECG is refused",
+    "ecg/edf_file.py": "why an ECG is refused",
+    "ecg/parts.py": "why an ECG is refused",
     "export/atomic.py": "why a folder cannot be written",
     "export/dicom/codes.py": "meanings of codes, which are written into DICOM as they are",
+    "lge/choose_series.py": "why no series was taken: a refusal",
+    "lge/labels.py": "why labels are refused",
+    "lge/study.py": "why a series is refused: shown by scarsegecg lge",
+    "lge/volume_file.py": "why a file is refused",
     "lge/series_kind.py": "patterns of series names, and why a series was taken or not: shown by scarsegecg lge",
     "pacs/archive.py": "an archive's failures",
     "pacs/connection.py": "an archive's failures",
@@ -287,14 +295,21 @@ PROSE_LEFT = {
 def _prose(tree: ast.Module) -> Iterator[str]:
     """Texts of four words and more that are neither docstring, refusal nor help."""
     passed: set[int] = set()
+    refused: set[str] = set()
     for node in ast.walk(tree):
         called = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
         if isinstance(node, ast.Raise) or called.endswith("Error") or called in _HELP:
             passed |= {id(inner) for inner in ast.walk(node)}
+            refused |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             passed.add(id(node.value))
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias":
+            passed |= {id(inner) for inner in ast.walk(node)}
         elif isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
             passed |= {id(inner) for inner in ast.walk(node.annotation)}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and {ast.unparse(target) for target in node.targets} <= refused:
+            passed |= {id(inner) for inner in ast.walk(node)}
     for node in ast.walk(tree):
         if id(node) in passed:
             continue
@@ -305,7 +320,7 @@ def _prose(tree: ast.Module) -> Iterator[str]:
             text = node.value
         else:
             continue
-        pattern = "(?" in text or "\\b" in text
+        pattern = any(sign in text for sign in ("(?", "\\b", ")?", "]*"))
         if not pattern and len(re.findall(r"\b[^\W\d_]{2,}\b", text)) >= 4 and " " in text:
             yield text
 

@@ -60,7 +60,7 @@ class Said(io.TextIOBase):
         if self.stream is not None and self.failed is None:
             self._try(lambda stream: stream.flush())
 
-    def _try(self, act) -> None:  # type: ignore[no-untyped-def]
+    def _try(self, act) -> None:
         try:
             act(self.stream)
         except (OSError, ValueError) as error:  # ValueError: it was closed
@@ -88,7 +88,7 @@ def heard() -> Iterator[Said]:
     out, err = Said(sys.stdout), Said(sys.stderr)
     tell = warnings.showwarning
 
-    def show(message, category, *place, **more) -> None:  # type: ignore[no-untyped-def]
+    def show(message, category, *place, **more) -> None:
         if issubclass(category, LeftBehind):
             print(f"warning: {message}", file=err)
         else:

@@ -91,7 +91,7 @@ class Watch:
                 super().init_poolmanager(*arguments, **settings)  # type: ignore[arg-type]
                 self.poolmanager.pool_classes_by_scheme = pools
 
-            def proxy_manager_for(self, proxy: str, **settings: object):  # type: ignore[no-untyped-def]
+            def proxy_manager_for(self, proxy: str, **settings: object):
                 manager = super().proxy_manager_for(proxy, **settings)
                 manager.pool_classes_by_scheme = pools
                 return manager

@@ -54,12 +54,12 @@ class GuardedSession(requests.Session):
         # Asked for piece by piece, or too long an answer would be read whole before it is looked at.
         return settings | {"stream": True} | ({} if self._ca is None else {"verify": self._ca})
 
-    def send(self, request: requests.PreparedRequest, **settings: object) -> requests.Response:  # type: ignore[override]
+    def send(self, request: requests.PreparedRequest, **settings: object) -> requests.Response:
         """Send, and once more where a busy archive asks for it."""
         for wait in (1.0, 2.0, None):
-            self._watch.start(len(request.body or b""))
+            self._watch.start(int(request.headers.get("Content-Length") or 0))
             with self._in_time():
-                response = super().send(request, **settings)  # type: ignore[arg-type]
+                response = super().send(request, **settings)
             asked = asked_to_wait_s(response)
             wait = wait if wait is None or asked is None else asked
             if response.status_code not in BUSY or wait is None or wait > LONGEST_WAIT_S:
