@@ -77,7 +77,9 @@ def jobs(home: Path) -> dict[str, tuple[Path, tuple[str, ...], tuple[str, ...], 
 
 
 def test_what_a_kill_would_leave(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+    home = tmp_path / os.fsdecode(
+        b"M\xfcller" if sys.platform == "linux" else b"home"
+    )  # what is no UTF-8 is a name too
     for folder, names, old, job in jobs(home).values():
         seen: list[str] = []
         with watched_at_every_call(home, lambda f=folder, n=names, o=old, s=seen: s.append(whole(f, n, o))) as calls:
