@@ -39,7 +39,7 @@ def write_pairs(folder: Path, count: int, with_ecg: int) -> Path:
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_pairs(tmp_path_factory.mktemp("hospital"), 4, 3)
+    return write_pairs(tmp_path_factory.mktemp("hospital"), 3, 2)
 
 
 def test_a_hospital_trains_on_its_own_pairs_and_a_stopped_run_goes_on(
@@ -58,17 +58,17 @@ def test_a_hospital_trains_on_its_own_pairs_and_a_stopped_run_goes_on(
 
     monkeypatch.setattr("ScarSegECGLib.cli.train.train_ecg", cross_validate.train_ecg)
     assert main([option for option in command if option != "-q"]) == 0
-    assert "3 real, 1 patients with simulated ECGs" in capsys.readouterr().out
+    assert "2 real, 1 patients with simulated ECGs" in capsys.readouterr().out
     assert all(file.stat().st_mtime_ns == time for file, time in kept.items() if file.name == "image.safetensors")
 
     with (out / "cross_validation.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["case"] for row in rows] == [f"Case_{n:03d}" for n in range(4)]
+    assert [row["case"] for row in rows] == [f"Case_{n:03d}" for n in range(3)]
     assert {row["fold"] for row in rows} == {"0", "1"}
     with (out / "ablation.csv").open(newline="") as file:
         assert {row["row"] for row in csv.DictReader(file)} >= {"image only", "+ TAFF", "+ TAFF, gap 5 years"}
     card = (out / "MODEL_CARD.md").read_text()
-    assert "Pairs of image and ECG: 3 real, 1 semi-synthetic" in card
+    assert "Pairs of image and ECG: 2 real, 1 semi-synthetic" in card
     assert "challenge" in card and "infarct patients" in card
     session = Session.load(out / "scarseg.safetensors", "cpu")
     assert session.ecg_trained and session.settings["trust"]["level"] == 0.8

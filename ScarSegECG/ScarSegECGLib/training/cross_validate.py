@@ -18,6 +18,7 @@ from tqdm import tqdm
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
 from ScarSegECGLib.anatomy.soft import soft_prior
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.trust import Trust
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
@@ -140,7 +141,10 @@ def fuse_held_out(
             for seen in bank[case.name]
             if str(seen.version) in priors
         ]
-    return {name: stacks for name, stacks in kept.items() if stacks}
+    found = {name: stacks for name, stacks in kept.items() if stacks}
+    if len(found) < len(plan.folds):
+        raise InputError(f"a left ventricle was found in {len(found)} of {len(plan.cases)} patients; train for longer")
+    return found
 
 
 def _jittered_prior(session: Session, stack, seen: SeenStack, rng: np.random.Generator) -> NDArray | None:

@@ -53,14 +53,26 @@ def settings_of(recipe: Recipe, trained_on: Sequence[str], held_out: Sequence[st
     }
 
 
-def _train_locator(cases: Sequence[ExpertCase], run: Run, folder: Path, title: str) -> nn.Module:
+def _train_locator(
+    cases: Sequence[ExpertCase], held_out: Sequence[str], run: Run, folder: Path, title: str
+) -> nn.Module:
+    """From nothing, or from the start weights' locator where they hold one."""
     recipe = run.recipe
+    tuned = run.start is not None and bool(run.start.part("locator."))
+
+    def make() -> nn.Module:
+        network = recipe.locator_network()
+        if run.start is not None and tuned:
+            unseen_member(run.start, held_out)
+            network.load_state_dict(run.start.part("locator."))
+        return network
+
     return train_network(
-        recipe.locator_network,
+        make,
         locator_loss,
         coarse_slices(cases),
         recipe.locator_plan,
-        recipe.locator_schedule,
+        recipe.locator_schedule(tuned),
         folder,
         device=run.device,
         title=title,
@@ -68,21 +80,25 @@ def _train_locator(cases: Sequence[ExpertCase], run: Run, folder: Path, title: s
     )
 
 
-def started(run: Run, held_out: Sequence[str]) -> ScarUNet:
-    """A fresh scar network, or the member of the start weights that has seen none of the held-out patients.
+def unseen_member(start: Weights, held_out: Sequence[str]) -> int:
+    """The number of a network of the start weights that has seen none of the held-out patients.
 
     Raises
     ------
-    InputError : every member of the start weights has seen some of them.
+    InputError : every one has seen some of them.
     """
-    network = run.recipe.scar_network()
-    if run.start is None:
-        return network
-    for member, seen in enumerate(run.start.settings["member_trained_on"]):
+    for member, seen in enumerate(start.settings["member_trained_on"]):
         if not set(seen) & set(held_out):
-            network.load_state_dict(run.start.part(f"member{member}."))
-            return network
+            return member
     raise InputError("--from: every network there has seen patients that are held out here; their figures would lie")
+
+
+def started(run: Run, held_out: Sequence[str]) -> ScarUNet:
+    """A fresh stage 1, or that of the start weights which has seen none of the held-out patients."""
+    network = run.recipe.scar_network()
+    if run.start is not None:
+        network.load_state_dict(run.start.part(f"member{unseen_member(run.start, held_out)}."))
+    return network
 
 
 def _train_network(
@@ -112,7 +128,7 @@ def train_stage_one(cases: Sequence[ExpertCase], held_out: Sequence[str], run: R
     if weights.is_file():
         return weights
     seen = [case for case in cases if case.name not in held_out]
-    tensors = half_precision(_train_locator(seen, run, folder / "locator", f"{title}, locator"), "locator.")
+    tensors = half_precision(_train_locator(seen, held_out, run, folder / "locator", f"{title}, locator"), "locator.")
     network = _train_network(seen, held_out, run, folder / "scar0", f"{title}, stage 1")
     tensors |= half_precision(network, "member0.")
     write_weights(weights, tensors, settings_of(run.recipe, [case.name for case in seen], held_out))

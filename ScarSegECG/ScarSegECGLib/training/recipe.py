@@ -67,9 +67,10 @@ class Recipe:
             return Schedule(self.tuning_epochs, self.batch, learning_rate=1e-3, average=0.995, checkpoint_every=1)
         return Schedule(epochs=self.scar_epochs, batch=self.batch, average=0.998)
 
-    @property
-    def locator_schedule(self) -> Schedule:
-        """Of the locator."""
+    def locator_schedule(self, tuned: bool) -> Schedule:
+        """Of the locator; ``tuned``: it starts from trained weights."""
+        if tuned:
+            return Schedule(self.tuning_epochs, self.batch, learning_rate=5e-4, average=0.99, checkpoint_every=2)
         return Schedule(epochs=self.locator_epochs, batch=self.batch, average=0.99, checkpoint_every=2)
 
 
