@@ -24,6 +24,7 @@ from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
 from ScarSegECGLib.measure.overlap import overlap
+from ScarSegECGLib.measure.scar_probability import scar_probability
 from ScarSegECGLib.network.polar_grid import put_back_polar, unmirror
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.stack_net import with_wrap, without_wrap
@@ -54,7 +55,8 @@ def look(session: Session, network: torch.nn.Module, stack: LgeStack, centres: N
     said = without_wrap(unmirror(said) if mirror else said)
     maps = torch.cat([said[:, 1:3], said[:, 2:3] * said[:, 3:].sigmoid()], dim=1)
     shape = (stack.voxels.shape[1], stack.voxels.shape[2])
-    return put_back_polar(with_wrap(maps), shape, stack.spacing[1:], centres, torch.zeros(3)).numpy()
+    box = (slice(0, shape[0]), slice(0, shape[1]))
+    return put_back_polar(with_wrap(maps), box, stack.spacing[1:], centres, torch.zeros(3)).numpy()
 
 
 def looks(case: ExpertCase, session: Session, former: torch.nn.Module) -> Looks:
@@ -65,7 +67,7 @@ def looks(case: ExpertCase, session: Session, former: torch.nn.Module) -> Looks:
     mine = session._members[0]
     jittered = [look(session, mine, stack, centres + np.array(off), n % 2 == 1) for n, off in enumerate(JITTER_MM)]
     evidence = session.see(stack)
-    scar = evidence.wall / (1 + np.exp(-evidence.scar_logit))
+    scar = scar_probability(evidence.scar_logit, evidence.wall, evidence.classes == 2, evidence.box)
     both = [look(session, former, stack, centres, mirror) for mirror in (False, True)]
     maps = np.stack([evidence.classes == 1, evidence.classes == 2, scar], axis=1).astype(np.float32)
     return Looks(

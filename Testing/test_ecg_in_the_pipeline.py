@@ -108,8 +108,10 @@ def test_more_scar_in_a_wall_of_the_ecg_means_more_scar_in_that_wall(session, pa
         session.fuse(patient.stack, evidence, EcgWord(silent, extent), prior, 1.0).movement
         for extent in (without, with_scar)
     ]
-    here = np.isin(alone.anatomy.aha, WALLS[wall])
-    elsewhere = (alone.anatomy.aha > 0) & ~here
+    rows, columns = evidence.box
+    aha = alone.anatomy.aha[:, rows, columns]
+    here = np.isin(aha, WALLS[wall])
+    elsewhere = (aha > 0) & ~here
     more = moved[1] - moved[0]
     assert more[here].mean() > 0.2
     assert more[here].mean() > 3 * abs(more[elsewhere].mean())

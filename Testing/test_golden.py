@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-import golden
 import numpy as np
 import pytest
 
+import golden
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, TimeGap
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.session import Session

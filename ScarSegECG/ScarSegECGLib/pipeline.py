@@ -212,13 +212,14 @@ def _probabilities(
     session: Session,
 ) -> tuple[FloatArray, FloatArray, list[float] | None]:
     """Scar probability by the images alone and with the ECG, and the ECG's own estimate per segment, 0..100."""
-    alone = scar_probability(evidence.scar_logit, evidence.wall, anatomy.myocardium)
+    alone = scar_probability(evidence.scar_logit, evidence.wall, anatomy.myocardium, evidence.box)
     if beat is None or use.amplitude == 0:
         return alone, alone, None
     prior = soft_prior(anatomy, stack.spacing)
     said = session.fuse(stack, evidence, session.listen(beat), prior, use.amplitude)
-    moved = evidence.scar_logit + never_erasing(said.movement, alone)
-    together = scar_probability(moved, evidence.wall, anatomy.myocardium)
+    rows, columns = evidence.box
+    moved = evidence.scar_logit + never_erasing(said.movement, alone[:, rows, columns])
+    together = scar_probability(moved, evidence.wall, anatomy.myocardium, evidence.box)
     return alone, together, [float(percent) for percent in said.segment_percent]
 
 
@@ -227,7 +228,7 @@ def _judged(
 ) -> tuple[Signs, Interval | None, Confidence | None]:
     """How far the networks' image-only scar can be relied on, where these weights know."""
     scar = network_scar(alone, stack.spacing, Method(above=SCAR_ABOVE)).mask
-    seen = signs(alone, scar, evidence.disagreement, evidence.wall, anatomy, stack.voxel_ml)
+    seen = signs(alone, scar, evidence.disagreement, evidence.wall, evidence.box, anatomy, stack.voxel_ml)
     trust = Trust.from_settings(session.settings)
     if trust is None:
         return seen, None, None

@@ -17,6 +17,7 @@ from ScarSegECGLib.network.polar_grid import (
     ROWS,
     WRAP,
     centres_of_mass,
+    circles_box,
     cut_polar,
     polar_area,
     put_back_polar,
@@ -42,12 +43,18 @@ def test_there_and_back(row_mm: float, column_mm: float, mirror: bool) -> None:
     polar = cut_polar(image, SPACING, centres, mirror=mirror)
     assert polar.shape == (1, 1, ROWS, RADII)
     polar = unmirror(polar) if mirror else polar
-    back = put_back_polar(polar, SHAPE, SPACING, centres, torch.tensor([-9.0]))
+    back = put_back_polar(polar, (slice(0, SHAPE[0]), slice(0, SHAPE[1])), SPACING, centres, torch.tensor([-9.0]))
     rows, columns = torch.meshgrid(torch.arange(SHAPE[0]), torch.arange(SHAPE[1]), indexing="ij")
     radius = torch.hypot(rows * SPACING[0] - row_mm, columns * SPACING[1] - column_mm)
     inside = (radius < (RADII - 1) * RADIUS_STEP_MM)[None, None]
     assert float((back - image)[inside].abs().max()) < 0.02
     assert bool((back[(radius > RADII * RADIUS_STEP_MM + 1)[None, None]] == -9).all())
+    rows_of, columns_of = box = circles_box(SHAPE, SPACING, centres)
+    part = put_back_polar(polar, box, SPACING, centres, torch.tensor([-9.0]))
+    assert torch.equal(part, back[:, :, rows_of, columns_of])
+    rest = back.clone()
+    rest[:, :, rows_of, columns_of] = -9
+    assert bool((rest == -9).all())
 
 
 def test_the_circle_goes_on_at_the_ends() -> None:

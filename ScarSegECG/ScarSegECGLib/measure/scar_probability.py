@@ -12,18 +12,27 @@ SCAR_ABOVE = 0.5
 
 
 def scar_probability(
-    logit: NDArray[np.floating], wall: NDArray[np.floating], myocardium: NDArray[np.bool_]
+    logit: NDArray[np.floating],
+    wall: NDArray[np.floating],
+    myocardium: NDArray[np.bool_],
+    box: tuple[slice, slice],
 ) -> FloatArray:
     """Probability of scar: that the voxel is wall, times that the wall is scar there; exactly 0 outside the wall.
 
     Parameters
     ----------
-    logit : [slice, row, column], the networks' logit of scar given wall, moved by the ECG or not
-    wall : same shape, the networks' probability of wall
-    myocardium : same shape, the predicted wall
+    logit, wall : [slice, r, c], the networks' logit of scar given wall, moved by the ECG or not, and the
+        probability of wall
+    myocardium : [slice, row, column], the predicted wall
+    box : rows and columns of the slices that ``logit`` and ``wall`` are of
+
+    Returns
+    -------
+    float32 [slice, row, column]
     """
     probability = np.zeros(myocardium.shape, np.float32)
-    probability[myocardium] = wall[myocardium] * expit(logit[myocardium])
+    inside = myocardium[:, box[0], box[1]]
+    probability[:, box[0], box[1]][inside] = wall[inside] * expit(logit[inside])
     return probability
 
 

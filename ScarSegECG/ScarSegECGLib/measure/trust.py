@@ -25,6 +25,7 @@ def signs(
     scar: NDArray[np.bool_],
     disagreement: FloatArray,
     wall: FloatArray,
+    box: tuple[slice, slice],
     anatomy: Anatomy,
     voxel_ml: float,
 ) -> Signs:
@@ -34,19 +35,21 @@ def signs(
     ----------
     probability : [slice, row, column], of scar
     scar : same shape, as shown
-    disagreement : same shape, standard deviation of the views' probability of scar
+    disagreement : [slice, r, c], standard deviation of the views' probability of scar
     wall : same shape, probability of wall
+    box : rows and columns that these two are of
     anatomy : Anatomy
     voxel_ml : volume of a voxel
     """
-    lv = anatomy.myocardium | anatomy.cavity
+    muscle = anatomy.myocardium[:, box[0], box[1]]
+    lv = muscle | anatomy.cavity[:, box[0], box[1]]
     inside = probability[anatomy.myocardium]
     some = max(1, round(0.1 / voxel_ml))
     peak = float(np.partition(inside, -some)[-some:].mean()) if inside.size >= some else 0.0
     return Signs(
         float(scar.sum()) * voxel_ml,
         peak,
-        float(disagreement[anatomy.myocardium].sum()) * voxel_ml,
+        float(disagreement[muscle].sum()) * voxel_ml,
         float(4 * (wall[lv] * (1 - wall[lv])).mean()) if lv.any() else 1.0,
     )
 

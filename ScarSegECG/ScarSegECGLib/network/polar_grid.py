@@ -85,27 +85,37 @@ def unmirror(polar: Tensor) -> Tensor:
     return torch.cat([core[..., -WRAP:, :], core, core[..., :WRAP, :]], dim=-2)
 
 
-def put_back_polar(
-    polar: Tensor, shape: tuple[int, int], spacing: tuple[float, float], centres_mm: NDArray, outside: Tensor
-) -> Tensor:
-    """Inverse of :func:`cut_polar`: [K, C, ROWS, RADII] -> [K, C, *shape], linear; ``outside`` [C] beyond the radii."""
+def circles_box(shape: tuple[int, int], spacing: tuple[float, float], centres_mm: NDArray) -> tuple[slice, slice]:
+    """The rows and columns of the slices that hold all unrolled circles: an eighth of a usual image."""
     distance = torch.tensor(spacing, dtype=torch.float64)
     centres = torch.as_tensor(centres_mm, dtype=torch.float64)
-    # The radii reach an eighth of a usual image: only the box that holds all circles is read.
     first = ((centres.amin(dim=0) - REACH_MM) / distance).floor().clamp(min=0).long().tolist()
     last = ((centres.amax(dim=0) + REACH_MM) / distance).ceil().long().tolist()
-    box = [torch.arange(low, max(low, min(high + 1, size))) for low, high, size in zip(first, last, shape, strict=True)]
-    places = torch.stack(torch.meshgrid(*box, indexing="ij"), dim=-1) * distance
+    rows, columns = (
+        slice(min(low, size - 1), max(low + 1, min(high + 1, size)))
+        for low, high, size in zip(first, last, shape, strict=True)
+    )
+    return rows, columns
+
+
+def put_back_polar(
+    polar: Tensor, box: tuple[slice, slice], spacing: tuple[float, float], centres_mm: NDArray, outside: Tensor
+) -> Tensor:
+    """Inverse of :func:`cut_polar` within a box of the slices: [K, C, ROWS, RADII] -> [K, C, rows, columns], linear.
+
+    ``outside`` [C] stands beyond the radii.
+    """
+    distance = torch.tensor(spacing, dtype=torch.float64)
+    centres = torch.as_tensor(centres_mm, dtype=torch.float64)
+    lines = [torch.arange(part.start, part.stop) for part in box]
+    places = torch.stack(torch.meshgrid(*lines, indexing="ij"), dim=-1) * distance
     away = (places - centres.view(-1, 1, 1, 2)).float()
     radius = torch.linalg.vector_norm(away, dim=-1)
     turn = torch.atan2(away[..., 0], away[..., 1]) % (2 * math.pi)
     row = turn * (ANGLES / (2 * math.pi)) + WRAP
     column = (radius / RADIUS_STEP_MM - 0.5).clamp(min=0)
     read = read_at(polar, torch.stack([row, column], dim=-1))
-    out = outside.to(read).view(1, -1, 1, 1).repeat(len(polar), 1, *shape)
-    rows, columns = (slice(int(low), int(low) + len(line)) for low, line in zip(first, box, strict=True))
-    out[:, :, rows, columns] = torch.where((radius > REACH_MM)[:, None], out[:, :, rows, columns], read)
-    return out
+    return torch.where((radius > REACH_MM)[:, None], outside.to(read).view(1, -1, 1, 1), read)
 
 
 def centres_of_mass(probability: Tensor) -> tuple[Tensor, Tensor]:

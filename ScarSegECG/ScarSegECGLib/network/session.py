@@ -27,7 +27,7 @@ from ScarSegECGLib.network.field import (
 )
 from ScarSegECGLib.network.intensity import heart_disc, levelled
 from ScarSegECGLib.network.locate import follow_neighbours, offsets_of_lv
-from ScarSegECGLib.network.polar_grid import centres_of_mass, cut_polar, put_back_polar, unmirror
+from ScarSegECGLib.network.polar_grid import centres_of_mass, circles_box, cut_polar, put_back_polar, unmirror
 from ScarSegECGLib.network.stack_net import (
     StackBlock,
     StackNet,
@@ -52,13 +52,15 @@ LEAST_LV_MM2 = 100.0  # a slice in which less is seen has its centre from its ne
 class ImageEvidence:
     """What the networks see in the images.
 
-    On the stack's own grid [K, R, C]: ``classes`` uint8, the likeliest of 0 background, 1 cavity, 2 wall; ``wall`` its
-    probability; ``scar_logit`` of scar given wall; ``disagreement``, by how much the networks' views differ on the
-    probability of scar. ``centres_mm`` [K, 2] are the LV's centres (row, column), about which the slices were
-    unrolled. Unrolled, for the ECG: what stage 2 read (``seen``), its ``features`` before TAFF and its ``output``.
+    On the stack's own grid: ``classes`` uint8 [K, R, C], the likeliest of 0 background, 1 cavity, 2 wall. Of the
+    ``box`` of rows and columns beyond which nothing is looked at, [K, r, c]: ``wall``, its probability; ``scar_logit``
+    of scar given wall; ``disagreement``, by how much the networks' views differ on the probability of scar.
+    ``centres_mm`` [K, 2] are the LV's centres (row, column), about which the slices were unrolled. Unrolled, for the
+    ECG: what stage 2 read (``seen``), its ``features`` before TAFF and its ``output``.
     """
 
     classes: LabelArray
+    box: tuple[slice, slice]
     wall: FloatArray
     scar_logit: FloatArray
     disagreement: FloatArray
@@ -70,7 +72,7 @@ class ImageEvidence:
 
 @dataclass(frozen=True)
 class EcgEvidence:
-    """What the ECG adds: ``movement`` [K, R, C] of the scar logit, and the ECG's own ``segment_percent`` [17]."""
+    """What the ECG adds: ``movement`` [K, r, c] of the scar logit in the evidence's box, and the ECG's own ``segment_percent`` [17]."""
 
     movement: FloatArray
     segment_percent: FloatArray
@@ -254,27 +256,21 @@ class Session:
             features = self._stack.features(seen, first, SITES[0])
             output = self._stack.finish(features, seen, first, SITES[0])
         cavity, wall = output.anatomy.softmax(dim=1)[:, 1:].unbind(dim=1)
-        # One map after another: the grid of a large stack is hundreds of times the unrolled one.
-        blood, muscle = self._native(cavity, stack, centres), self._native(wall, stack, centres)
-        classes = np.where(muscle > blood, 2, 1).astype(np.uint8)
-        classes[1 - blood - muscle >= np.maximum(blood, muscle)] = 0
-        return ImageEvidence(
-            classes,
-            muscle,
-            self._native(output.scar[:, 0], stack, centres),
-            self._native(spread[:, 0], stack, centres),
-            centres,
-            seen,
-            features,
-            output,
-        )
+        shape = (stack.voxels.shape[1], stack.voxels.shape[2])
+        box = circles_box(shape, stack.spacing[1:], centres)
+        maps = torch.stack([cavity, wall, output.scar[:, 0], spread[:, 0]], dim=1)
+        blood, muscle, scar, differ = self._native(maps, box, stack, centres).transpose(1, 0, 2, 3)
+        classes = np.zeros((len(maps), *shape), np.uint8)
+        classes[:, box[0], box[1]] = np.where(1 - blood - muscle >= np.maximum(blood, muscle), 0, 1 + (muscle > blood))
+        return ImageEvidence(classes, box, muscle, scar, differ, centres, seen, features, output)
 
     @staticmethod
-    def _native(unrolled: Tensor, stack: LgeStack, centres: NDArray[np.float64]) -> FloatArray:
-        """An unrolled map [K, A, R] on the stack's own grid [K, rows, columns]; 0 beyond the radii."""
-        shape = (stack.voxels.shape[1], stack.voxels.shape[2])
-        rolled = with_wrap(unrolled[:, None].float().cpu())
-        return put_back_polar(rolled, shape, stack.spacing[1:], centres, torch.zeros(1)).numpy()[:, 0]
+    def _native(
+        unrolled: Tensor, box: tuple[slice, slice], stack: LgeStack, centres: NDArray[np.float64]
+    ) -> FloatArray:
+        """Unrolled maps [K, C, A, R] in a box of the stack's own grid, [K, C, r, c]; 0 beyond the radii."""
+        rolled = with_wrap(unrolled.float().cpu())
+        return put_back_polar(rolled, box, stack.spacing[1:], centres, torch.zeros(unrolled.shape[1])).numpy()
 
     @torch.inference_mode()
     def time_weight(self, gap_days: float) -> float:
@@ -318,5 +314,5 @@ class Session:
         carried = without_wrap(unrolled).to(self.device)
         first = _first_of(evidence.seen)
         moved = self._ecg.taff(self._stack, evidence.seen, first, evidence.features, evidence.output, word, carried)
-        native = self._native(amplitude * moved, stack, evidence.centres_mm)
+        native = self._native(amplitude * moved[:, None], evidence.box, stack, evidence.centres_mm)[:, 0]
         return EcgEvidence(native, 100 * word.extent.cpu().numpy())

@@ -16,7 +16,7 @@ from ScarSegECGLib.errors import InputError
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SHIPPED = FOLDER / "scarseg.safetensors"
-SHIPPED_SHA256 = "c170db0d113938ad3005eff2777b69f222cf0fee69c9fac89a70638e474214b0"
+SHIPPED_SHA256 = "989d4f9ef2d4f1c73bc369d0ef2225bce5c49fc4f9765d823174869eee6e039e"
 FOREIGN = "{name}: not weights of ScarSegECG; use a file made by scarsegecg train"
 _SETTINGS_KEY = "scarsegecg"
 

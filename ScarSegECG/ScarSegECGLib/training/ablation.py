@@ -93,7 +93,7 @@ def _see(stack: LgeStack, session: Session) -> _Seen | None:
     if not is_left_ventricle(cavity, wall, stack.spacing):
         return None
     anatomy = partition(cavity, wall, stack.voxels, stack.spacing, orientation_known=stack.orientation_known)
-    alone = scar_probability(evidence.scar_logit, evidence.wall, wall)
+    alone = scar_probability(evidence.scar_logit, evidence.wall, wall, evidence.box)
     return _Seen(stack, evidence, anatomy, soft_prior(anatomy, stack.spacing), alone)
 
 
@@ -123,8 +123,9 @@ def _masks(row: Row, seen: _Seen, session: Session, ecgs: HeldOutEcgs, patient: 
         probability = seen.alone
         if word is not None and amplitude > 0:
             moved = session.fuse(seen.stack, seen.evidence, word, seen.prior, amplitude).movement
-            logit = seen.evidence.scar_logit + never_erasing(moved, seen.alone)
-            probability = scar_probability(logit, seen.evidence.wall, seen.anatomy.myocardium)
+            rows, columns = box = seen.evidence.box
+            logit = seen.evidence.scar_logit + never_erasing(moved, seen.alone[:, rows, columns])
+            probability = scar_probability(logit, seen.evidence.wall, seen.anatomy.myocardium, box)
         yield drop_small_islands(probability > SCAR_ABOVE, seen.stack.spacing, minimum_ml=SMALLEST_ISLAND_ML)
 
 
