@@ -21,6 +21,7 @@ SURE = 0.95  # confidence from which a slice is moved
 LEAST_MM = 3.0  # two pixels: below it a displacement cannot be told from how contours are drawn
 NOISE_MM = 1.0  # a cavity's centre moves so much by drawing alone (SD along one direction), at the least
 FEWEST_SLICES = 5  # with fewer a line through the others says nothing about one
+LEAST_SHARE = 0.15  # of the usual cavity: what is left of it in the apical cap has its centre anywhere
 CURVED_FROM = 7  # slices from which the line may bend
 _TUKEY = 4.685  # biweight's limit in SD: 95 % as good as least squares where nothing is displaced
 _ITERATIONS = 30
@@ -33,7 +34,7 @@ class SliceShifts:
     Attributes
     ----------
     mm : float64 array, shape (slice, 2)
-        Displacement (row mm, column mm) of the slice; NaN where it shows no cavity or too few slices do.
+        Displacement (row mm, column mm) of the slice; NaN where it shows (almost) no cavity or too few slices do.
     confidence : float64 array, shape (slice,)
         0..1: how seldom even the farthest slice of an undisplaced stack lies that far off; 0 where nothing is known.
     pixels : int array, shape (slice, 2)
@@ -87,7 +88,8 @@ def estimate_shifts(
     count = len(cavity)
     mm, confidence = np.full((count, 2), np.nan), np.zeros(count)
     pixels = np.zeros((count, 2), np.intp)
-    known = np.flatnonzero(cavity.any(axis=(1, 2)))
+    area = np.count_nonzero(cavity, axis=(1, 2))
+    known = np.flatnonzero(area > (LEAST_SHARE * np.median(area[area > 0]) if area.any() else 0))
     if known.size < FEWEST_SLICES:
         return SliceShifts(mm, confidence, pixels)
     in_plane = np.array(spacing[1:])

@@ -72,7 +72,8 @@ class ImageEvidence:
 
 @dataclass(frozen=True)
 class EcgEvidence:
-    """What the ECG adds: ``movement`` [K, r, c] of the scar logit in the evidence's box, and the ECG's own ``segment_percent`` [17]."""
+    """What the ECG adds: ``movement`` [K, r, c] of the scar logit in the evidence's box, and its own estimate,
+    ``segment_percent`` [17]."""
 
     movement: FloatArray
     segment_percent: FloatArray
