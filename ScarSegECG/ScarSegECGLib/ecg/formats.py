@@ -38,6 +38,9 @@ class Kind(Enum):
     CSV = "csv"
     UNKNOWN = ""
 
+    def __bool__(self) -> bool:
+        return self is not Kind.UNKNOWN
+
 
 def told_by_content(start: bytes) -> Kind:
     """The format by a file's first 4096 bytes."""
