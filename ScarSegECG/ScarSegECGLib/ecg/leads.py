@@ -25,14 +25,16 @@ _BY_KEY |= {f"V0{n}": f"V{n}" for n in range(1, 7)} | {f"D{key}": name for key, 
 # The difference of two limb electrodes, the second one subtracted.
 _ELECTRODES = {("LA", "RA"): "I", ("LL", "RA"): "II", ("LF", "RA"): "II", ("LL", "LA"): "III", ("LF", "LA"): "III"}
 _PREFIX = re.compile(
-    r"^(CH(ANNEL)?[ _]?\d{0,2}[ :._]+|\d{1,2}[ :._]+)?(MDC[_ ]?)?(E[CK]G[_ :.]*)?"
-    r"((LEADS?|CHANNEL|ABLEITUNG|ABL\.?|D[EÉ]RIVATION|DERIVA[CÇ](I[OÓ]N|[AÃ]O)|DERIVAZIONE|AFLEIDING|AVLEDNING|ОТВЕДЕНИЕ)"
-    r"[_ :.]*)?"
+    r"^(CH(ANNEL)?[ _]?\d{0,2}[ :._]+|\d{1,2}[ :._]+)?(MDC[-_ ]?)?(E[CK]G(-(?=[A-Z])|[_ :.]*))?"
+    r"((LEADS?|CHANNEL|[A-ZÄÖÜ]*ABLEITUNG|ABL\.?|D[EÉ]RIVATION|DERIVA[CÇ](I[OÓ]N|[AÃ]O)|DERIVAZIONE|AFLEIDING|AVLEDNING|ОТВЕДЕНИЕ)"
+    r"(-(?=[A-Z])|[_ :.]*))?"
 )
 _SUFFIX = re.compile(
-    r"([ _/,]+(IN )?(MV|UV|ΜV|NV|V)|[-_ ](REF|WCT|AVG|CM)|[-_ ]+(RHYTHM|FILTERED|FILT|RAW)|誘導|导联|導聯)$"
+    r"([ _/,]+(IN )?(MV|UV|ΜV|NV|V)|[-_ ]+(REF|WCT|AVG|CM|RHYTHM|LONGO?|LANG|LARGO|FILTERED|FILT|RAW)|誘導|导联|導聯)$"
 )
-_NEGATIVE = re.compile(r"(^|[ _(\[])(MINUS|NEG(ATIVE?|ATIV)?|INV(ERTED|ERSE|ERTIERT|ERTIDO)?)\.?(?=$|[ _)\]])|NEG$")
+_NEGATIVE = re.compile(
+    r"(^|[-_ (\[]+)(MINUS|NEG(ATIVE?|ATIV)?|INV(ERTED|ERSE|ERTIERT|ERTIDO)?)\.?([-_ )\]]+|$)|(?<=[A-Z0-9])NEG$"
+)
 _COPY = re.compile(r"_\d$")  # what a parser puts behind a name that stands twice
 # What may be quoted of a label: a lead's letters and figures. Known other channels need no word.
 _LIKE_A_LEAD = re.compile(r"((LEAD|E[CK]G|ABLEITUNG|ABL\.?)[ _]*)?[IVXARLFDC0-9 +_./()-]{1,8}")
