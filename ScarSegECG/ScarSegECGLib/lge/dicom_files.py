@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import re
+import stat
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pydicom
-from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
@@ -28,6 +29,11 @@ _DEFLATED = "A DICOM file is stored deflated, which is not read: export it as Ex
 _START_BYTES = 256
 _MAX_READS = 200_000  # a header of nothing but tiny elements would keep the reader busy for minutes
 _NUMERIC = frozenset({"US", "IS", "DS", "FD", "FL", "UL"})
+_GROUPS = {  # sequences that hold decimal strings of each frame, and what lies in them
+    tag_for_keyword(f"{name}Sequence")
+    for name in ("SharedFunctionalGroups", "PerFrameFunctionalGroups", "PlanePosition", "PlaneOrientation",
+                 "PixelMeasures", "PixelValueTransformation")
+}  # fmt: skip
 _FILE_ID = re.compile(r"[\w.\- ]{1,64}", re.ASCII)
 
 
@@ -103,7 +109,7 @@ def _vr(start: bytes) -> bool:
 def files_in(path: Path) -> Iterator[tuple[DicomFile, ...]]:
     """The files of a folder, a zip archive or a DICOMDIR, or the one file given.
 
-    Sub-folders are searched six deep; links that lead outside the folder are ignored. An archive is read in memory.
+    Sub-folders are searched six deep; links are not followed. An archive is read in memory.
     A DICOMDIR gives the images it lists, which must lie inside its folder.
 
     Raises
@@ -126,29 +132,29 @@ def files_in(path: Path) -> Iterator[tuple[DicomFile, ...]]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Regular files down to ``MAX_DEPTH`` sub-folders that truly lie inside ``folder``, in a fixed order."""
-    root = folder.resolve()
-    seen: set[Path] = set()
-    for parent, folders, names in os.walk(root):
-        depth = len(Path(parent).relative_to(root).parts)
+    """Regular files down to ``MAX_DEPTH`` sub-folders, in a fixed order; links are not followed.
+
+    Raises
+    ------
+    InputError
+        A sub-folder that may not be read: slices of the stack may lie in it.
+    """
+
+    def refuse(_error: OSError) -> None:
+        raise InputError("A sub-folder may not be read: check that you may open it, or give the LGE series' folder.")
+
+    root, count = str(folder.resolve()), 0
+    for parent, folders, names in os.walk(root, onerror=refuse):
+        depth = parent[len(root) :].count(os.sep)
         folders[:] = sorted(folders) if depth < MAX_DEPTH else []
         for name in sorted(names):
-            path = _resolved(Path(parent) / name)
-            if name.upper() == "DICOMDIR" or path is None or path in seen or not path.is_relative_to(root):
+            path = f"{parent}{os.sep}{name}"
+            if name.upper() == "DICOMDIR" or not stat.S_ISREG(os.lstat(path).st_mode):
                 continue
-            if not path.is_file():
-                continue
-            seen.add(path)
-            if len(seen) > MAX_FILES:
+            count += 1
+            if count > MAX_FILES:
                 raise InputError(f"The folder holds over {MAX_FILES} files: choose the folder of the LGE series.")
-            yield path
-
-
-def _resolved(path: Path) -> Path | None:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):  # links in a circle
-        return None
+            yield Path(path)
 
 
 def _listed_in_dicomdir(file: DicomFile) -> list[Path] | None:
@@ -174,6 +180,13 @@ def _listed_in_dicomdir(file: DicomFile) -> list[Path] | None:
     return list(found)
 
 
+def _resolved(path: Path) -> Path | None:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        return None
+
+
 def _listed(parts: tuple[str, ...], root: Path) -> Path:
     """A file named by a DICOMDIR, which must truly lie in the DICOMDIR's own folder."""
     allowed = parts and all(_FILE_ID.fullmatch(part) and part not in (".", "..") for part in parts)
@@ -194,7 +207,9 @@ def _parts(file_id: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def read_dataset(file: DicomFile, *, pixels: bool) -> FileDataset:
-    """The data set of a file, with or without its pixel data.
+    """The data set of a file, its texts decoded, with or without its pixel data.
+
+    Whatever character set the file uses, the data set says and holds Unicode, so that everything can be copied on.
 
     Raises
     ------
@@ -204,6 +219,10 @@ def read_dataset(file: DicomFile, *, pixels: bool) -> FileDataset:
         with file.open() as stream:
             dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels)
         dataset.buffer = None  # closed by now; pydicom would warn whenever the data set is copied
+        mend_commas(dataset)
+        if dataset.get("SpecificCharacterSet"):
+            dataset.decode()
+            dataset.SpecificCharacterSet = "ISO_IR 192"
         return dataset
     except (InputError, OSError, MemoryError):
         raise
@@ -211,8 +230,25 @@ def read_dataset(file: DicomFile, *, pixels: bool) -> FileDataset:
         raise InputError(DAMAGED) from None
 
 
-def read_header(file: DicomFile, tags: Sequence[int]) -> Dataset | None:
-    """The wanted elements of an MR image's header, each checked to be readable; ``None`` for anything else.
+def mend_commas(dataset: Dataset) -> bool:
+    """Turn decimal commas into points, which is all that they can be in a decimal string; True where there were any."""
+    mended = False
+    for tag in list(dataset.keys()):
+        raw = dataset.get_item(tag)
+        kind = raw.VR or (dictionary_VR(tag) if dictionary_has_tag(tag) else "")
+        if kind == "DS" and isinstance(raw.value, bytes) and b"," in raw.value:
+            dataset[tag] = raw._replace(value=raw.value.replace(b",", b"."))  # type: ignore[union-attr]
+            mended = True
+        elif kind == "SQ" and tag in _GROUPS:
+            for item in dataset[tag].value:
+                mended |= mend_commas(item)
+    return mended
+
+
+def read_header(file: DicomFile, tags: Sequence[int]) -> tuple[Dataset, bool] | None:
+    """The wanted elements of an MR image's header, each checked to be readable, and whether commas were mended in it.
+
+    ``None`` for anything else.
 
     An element whose value is nonsense is left out as if it were missing.
 
@@ -233,11 +269,12 @@ def read_header(file: DicomFile, tags: Sequence[int]) -> Dataset | None:
             damaged = start[128:132] == b"DICM" and not is_index
         else:
             damaged = "Modality" not in header and "MR Image" in UID(kind).name
+        mended = mend_commas(header)
         clean = _without_nonsense(header)
         is_image = bool(kind) and clean.get("Modality") == "MR" and "Spectroscopy" not in UID(kind).name
         if damaged or (is_image and not (clean.get("Rows") and clean.get("Columns"))):
             raise InputError(DAMAGED)
-        return clean if is_image else None
+        return (clean, mended) if is_image else None
     except (InputError, OSError, MemoryError):
         raise
     except Exception:

@@ -44,10 +44,13 @@ def stack_pose(headers: Sequence[Dataset]) -> StackPose:
     """
     if len(headers) < MIN_SLICES:
         raise InputError(f"The series has {len(headers)} slice(s): at least {MIN_SLICES} short-axis slices are needed.")
+    _check_one_patient(headers)
     _check_pixels(headers)
-    orientations = _numbers(headers, "ImageOrientationPatient", 6)
-    positions = _numbers(headers, "ImagePositionPatient", 3)
-    spacings = _numbers(headers, "PixelSpacing", 2)
+    orientations = _numbers(headers, "ImageOrientationPatient", 6, _NO_PLACE)
+    positions = _numbers(headers, "ImagePositionPatient", 3, _NO_PLACE)
+    spacings = _numbers(headers, "PixelSpacing", 2, _NO_SPACING)
+    if spacings.min() <= 0:
+        raise InputError(_NO_SPACING)
     if np.linalg.norm(np.cross(orientations[:, :3], orientations[:, 3:]), axis=1).min() < 0.5:
         raise InputError(_NO_PLACE)
     check_same_orientation(orientations)
@@ -68,25 +71,41 @@ def stack_pose(headers: Sequence[Dataset]) -> StackPose:
     return StackPose(order, RAS_LPS @ lps)
 
 
-def angle_deg(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Larger of the angles between the row and between the column directions of two image orientations, degrees."""
-    pairs = np.stack([first, second]).reshape(2, 2, 3)
-    lengths = np.linalg.norm(pairs, axis=2, keepdims=True)
-    if lengths.min() < 1e-6:
-        return 180.0
-    cosines = np.prod(pairs / lengths, axis=0).sum(axis=1)
-    return float(np.degrees(np.arccos(np.clip(cosines.min(), -1.0, 1.0))))
+def angles_deg(first: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Larger of the angles between the row and between the column directions of one image orientation and others.
+
+    ``first`` has shape (6,), ``others`` (n, 6); degrees, shape (n,).
+    """
+    one, many = first.reshape(1, 2, 3), others.reshape(-1, 2, 3)
+    lengths = np.linalg.norm(one, axis=2) * np.linalg.norm(many, axis=2)
+    cosines = (one * many).sum(axis=2) / np.where(lengths < 1e-12, np.inf, lengths)
+    return np.degrees(np.arccos(np.clip(cosines.min(axis=1), -1.0, 1.0)))
+
+
+def _check_one_patient(headers: Sequence[Dataset]) -> None:
+    """Refuse images that name several patients; what an image leaves empty speaks against none."""
+    for keyword in ("PatientID", "PatientName", "PatientBirthDate"):
+        written = (str(h.get(keyword) or "").partition("=")[0].strip(" ^\0").casefold() for h in headers)
+        if len(set(filter(None, written))) > 1:
+            raise InputError(
+                "The images are of several patients (identifier, name or date of birth differ): give one patient's "
+                "series."
+            )
 
 
 def _check_pixels(headers: Sequence[Dataset]) -> None:
-    if any(int(h.get("SamplesPerPixel") or 1) != 1 for h in headers):
+    shown = {str(h.get("PhotometricInterpretation") or "") for h in headers}
+    if any(int(h.get("SamplesPerPixel") or 1) != 1 for h in headers) or not shown <= {"", *_GREY}:
         raise InputError("The images are in colour (a screenshot or a map): choose the LGE series in grey values.")
-    if any(str(h.get("PhotometricInterpretation", "")) == "MONOCHROME1" for h in headers):
+    if "MONOCHROME1" in shown:
         raise InputError("The images are stored inverted (MONOCHROME1): export the original LGE series.")
     if sum(int(h.Rows) * int(h.Columns) for h in headers) > MAX_VOXELS:
         raise InputError(
             f"The image has over {MAX_VOXELS // 10**6} million voxels: export the LGE short-axis stack only."
         )
+    bits = {(h.get("BitsAllocated"), h.get("BitsStored"), h.get("HighBit")) for h in headers}
+    if any(None not in told and not (told[1] <= told[0] and told[2] == told[1] - 1) for told in bits):
+        raise InputError("The images contradict themselves on how many bits a pixel has: export the series again.")
 
 
 def _check_short_axis(normal_lps: NDArray[np.float64]) -> None:
@@ -98,8 +117,8 @@ def _check_short_axis(normal_lps: NDArray[np.float64]) -> None:
         )
 
 
-def _numbers(headers: Sequence[Dataset], keyword: str, count: int) -> NDArray[np.float64]:
+def _numbers(headers: Sequence[Dataset], keyword: str, count: int, missing: str) -> NDArray[np.float64]:
     rows = [vector(header, keyword, count) for header in headers]
     if any(row is None for row in rows):
-        raise InputError(_NO_PLACE)
+        raise InputError(missing)
     return np.array(rows, dtype=np.float64)

@@ -13,14 +13,13 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import MIN_SLICES, ORIENTATION_TOLERANCE_DEG
 from ScarSegECGLib.lge.dicom_files import DicomFile, files_in, quiet, read_header
-from ScarSegECGLib.lge.dicom_geometry import angle_deg, stack_pose
+from ScarSegECGLib.lge.dicom_geometry import angles_deg, stack_pose
 from ScarSegECGLib.lge.dicom_tags import GE_RAW_DATA_TYPE, Kind, acquired, image_kind
 from ScarSegECGLib.lge.enhanced_mr import frame_headers
 from ScarSegECGLib.lge.hashing import sha256_of_bytes
@@ -37,21 +36,26 @@ _TAGS = (
     *("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "FrameOfReferenceUID", "ComplexImageComponent"),
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames"),
     *("SamplesPerPixel", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept", "EchoTime"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
     *("InversionTime", "TriggerTime", "CardiacNumberOfImages", "TemporalPositionIdentifier"),
     *("ContrastBolusAgent", "ContrastBolusVolume", "ContrastBolusAgentSequence"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
+_MOST_ORIENTATIONS = 500
 _NO_IMAGES = "The {what} holds no DICOM MR images: choose the folder of the LGE series."
 _NOT_MR = "The file is not an MR image in DICOM: choose the LGE series."
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One single-frame image, or one frame (counted from 1) of a multi-frame image, with its header."""
+    """One single-frame image, or one frame (from 1) of a multi-frame image, with its header, and whether decimal
+    commas were mended in it.
+    """
 
     file: DicomFile
     number: int | None
     header: Dataset
+    mended: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,13 +173,14 @@ def frames_of(files: Iterable[DicomFile]) -> list[Frame]:
     tags = [*(tag for keyword in _TAGS if (tag := tag_for_keyword(keyword)) is not None), GE_RAW_DATA_TYPE]
     frames = []
     for file in files:
-        header = read_header(file, tags)
-        if header is None:
+        found = read_header(file, tags)
+        if found is None:
             continue
+        header, mended = found
         if "PerFrameFunctionalGroupsSequence" in header or _count(header) > 1:
-            frames += [Frame(file, k, flat) for k, flat in enumerate(frame_headers(header), start=1)]
+            frames += [Frame(file, k, flat, mended) for k, flat in enumerate(frame_headers(header), start=1)]
         else:
-            frames.append(Frame(file, None, header))
+            frames.append(Frame(file, None, header, mended))
     return frames
 
 
@@ -221,20 +226,20 @@ def _parts(series: list[Frame]) -> Iterator[tuple[list[Frame], Kind]]:
 
 def _by_orientation(frames: list[Frame]) -> list[list[Frame]]:
     """Frames of one orientation together, the largest number of positions first."""
-    clusters: list[tuple[NDArray[np.float64], list[Frame]]] = []
-    rest = []
-    for frame in frames:
-        pose = vector(frame.header, "ImageOrientationPatient", 6)
-        if pose is None:
-            rest.append(frame)
-            continue
-        for reference, members in clusters:
-            if angle_deg(reference, pose) <= ORIENTATION_TOLERANCE_DEG:
-                members.append(frame)
-                break
-        else:
-            clusters.append((pose, [frame]))
-    found = sorted((members for _, members in clusters), key=lambda m: -len(_places(m)))
+    poses = [vector(frame.header, "ImageOrientationPatient", 6) for frame in frames]
+    rest = [frame for frame, pose in zip(frames, poses, strict=True) if pose is None]
+    left = [(frame, pose) for frame, pose in zip(frames, poses, strict=True) if pose is not None]
+    clusters = []
+    while left:
+        near = angles_deg(left[0][1], np.array([pose for _, pose in left])) <= ORIENTATION_TOLERANCE_DEG
+        near[0] = True
+        clusters.append([frame for (frame, _), here in zip(left, near, strict=True) if here])
+        left = [pair for pair, here in zip(left, near, strict=True) if not here]
+        if len(clusters) > _MOST_ORIENTATIONS:
+            raise InputError(
+                f"The images of a series have over {_MOST_ORIENTATIONS} orientations: give the LGE short-axis series."
+            )
+    found = sorted(clusters, key=lambda members: -len(_places(members)))
     return [*found, rest] if rest else found
 
 
