@@ -199,7 +199,7 @@ def _taken(fact: Fact, tr: Translate) -> str:
     why = "{taken_for}, {kind}, {slices} slices"
     if fact["only_possible"]:
         why += "; nothing says that it is LGE, but it is the only short-axis stack that is nothing else: check it"
-    values = {name: _value(value, tr) for name, value in fact.parameters if name != "others"}
+    values = {name: _value(value, tr) for name, value in fact.parameters if name not in ("others", "only_possible")}
     text = tr(f"Taken from the study: {{name}} of {{sets}} sets of images ({why}).").format(**values)
     if fact["others"]:
         listed = "; ".join(

@@ -88,7 +88,7 @@ def test_rescale_is_applied_per_slice(tmp_path, picture, write_series) -> None:
     write_series(tmp_path / "s", change=change)
     stack = read_lge(tmp_path / "s")
     np.testing.assert_allclose(stack.voxels, picture * (0.5 + np.arange(6))[:, None, None] - 3, rtol=1e-6)
-    assert stack.contrast == "psir"  # signed values
+    assert stack.contrast == "magnitude"  # the header says so, and three voxels below zero say nothing
 
 
 @pytest.mark.parametrize(
@@ -298,9 +298,10 @@ def test_not_an_mr_image(tmp_path, write_series, refused) -> None:
 @pytest.mark.parametrize("keyword", ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])
 def test_no_place_in_the_patient(tmp_path, write_series, refused, keyword) -> None:
     write_series(tmp_path / "a", change=lambda _k, d: delattr(d, keyword))
-    refused(tmp_path / "a", "where they lie")
+    said = "pixel spacing" if keyword == "PixelSpacing" else "where they lie"
+    refused(tmp_path / "a", said)
     write_series(tmp_path / "b", change=setting(**{keyword: None}))
-    refused(tmp_path / "b", "where they lie")
+    refused(tmp_path / "b", said)
 
 
 def test_colour_and_inverted(tmp_path, write_series, refused) -> None:
@@ -330,7 +331,7 @@ def test_constant_and_absurd_spacing(tmp_path, picture, write_series, refused) -
     write_series(tmp_path / "p", change=setting(PixelSpacing=[0.1, 0.1]))
     refused(tmp_path / "p", "pixel size")
     write_series(tmp_path / "z", change=setting(PixelSpacing=[0, 0]))
-    refused(tmp_path / "z", "voxel size")
+    refused(tmp_path / "z", "pixel spacing")
 
 
 @pytest.mark.parametrize("kept", [140, 300, 700, -3000, -1])

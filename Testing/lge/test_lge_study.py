@@ -96,7 +96,7 @@ def test_psir_and_magnitude_are_offered_separately(tmp_path, p100, pose, one_ser
     expected = p100.astype(float) - (2048 if image != "magnitude" else 0)
     _lies_right(stack, expected, pose)
     assert stack.contrast == (image or "psir")
-    (note,) = stack.notes
+    note = words(*stack.notes)
     assert note.startswith("Taken from the study") and (image or "psir") in note
     assert ("magnitude, 7 slices" in note.partition("Also there")[2]) == (image is None)
 
@@ -173,7 +173,7 @@ def test_the_lge_is_found_among_the_cine(tmp_path, cine, p100, pose, form) -> No
     stack = read_lge(path)
     _lies_right(stack, p100, pose)
     assert stack.contrast == "magnitude"
-    (note,) = stack.notes
+    note = words(*stack.notes)
     assert "series 40 of 12 sets" in note and "Also there" not in note
     source = find_source(stack)
     assert source is not None and len(source.datasets) == len(p100)
