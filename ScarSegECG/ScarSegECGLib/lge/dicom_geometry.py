@@ -103,8 +103,8 @@ def _check_pixels(headers: Sequence[Dataset]) -> None:
         raise InputError(
             f"The image has over {MAX_VOXELS // 10**6} million voxels: export the LGE short-axis stack only."
         )
-    bits = {(h.get("BitsAllocated"), h.get("BitsStored"), h.get("HighBit")) for h in headers}
-    if any(None not in told and not (told[1] <= told[0] and told[2] == told[1] - 1) for told in bits):
+    pixels = {(h.get("BitsAllocated"), h.get("BitsStored"), h.get("HighBit")) for h in headers}
+    if any(None not in bits and not (bits[1] <= bits[0] and bits[2] == bits[1] - 1) for bits in pixels):
         raise InputError("The images contradict themselves on how many bits a pixel has: export the series again.")
 
 

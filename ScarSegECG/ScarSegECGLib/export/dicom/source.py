@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import highdicom
+from highdicom.spatial import get_series_volume_positions
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, TM
@@ -129,12 +130,18 @@ def _check_regular(images: tuple[Dataset, ...], stack: LgeStack) -> None:
         if len(images) == 1:
             highdicom.Image.from_dataset(images[0], copy=False).get_volume(rtol=_UNEVEN)
             return
-        highdicom.get_volume_from_series(images, rtol=_UNEVEN, orientation_tol=1e-4)
+        # of several series too: some scanners make one of every breath-hold
+        spacing, _ = get_series_volume_positions(images, rtol=_UNEVEN, orientation_tol=1e-4)
+        even = spacing is not None
     except Exception:  # highdicom's reasons are for programmers; its readers are many and so are its exceptions
+        even = False
+    if not even:
         raise InputError(
             "The DICOM images are not one stack of parallel slices, evenly spaced to 1 %: no DICOM segmentation can "
             "be placed on them."
-        ) from None
+        )
+    if len({image.FrameOfReferenceUID for image in images}) > 1:
+        raise InputError("The DICOM images do not share one frame of reference: export the series of one examination.")
     for k, image in enumerate(images):
         lies = place((int(image.Rows), int(image.Columns)), *_pose(image, None), stack)
         if lies.slice != k or lies.off > _OFF_GRID_VOXELS:
