@@ -27,7 +27,7 @@ def parametric_map(probability: FloatArray, quantity: CodedConcept, source: Sour
     series : Series
     """
     written = ParametricMap(
-        source_images=source.images,
+        source_images=source.as_one_series,
         plane_positions=source.positions,
         pixel_array=source.frames(probability),
         contains_recognizable_visual_features=False,
@@ -47,6 +47,7 @@ def parametric_map(probability: FloatArray, quantity: CodedConcept, source: Sour
         **common(source, series),
         **image_content("SCARPROBABILITY", series.description),
     )
+    source.refer(written)
     _add_frame_anatomy(written)
     _sort_frames(written)
     return written

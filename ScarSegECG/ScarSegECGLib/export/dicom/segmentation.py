@@ -53,8 +53,8 @@ def segmentation(
         numbers[structure.label] = number
     algorithm = algorithm_sequence(result)
     kind = SegmentAlgorithmTypeValues["SEMIAUTOMATIC" if result.method.corrected else "AUTOMATIC"]
-    return Segmentation(
-        source_images=source.images,
+    written = Segmentation(
+        source_images=source.as_one_series,
         plane_positions=source.positions,
         pixel_array=source.frames(numbers[labels]),
         segmentation_type=SegmentationTypeValues.LABELMAP if labelmap else SegmentationTypeValues.BINARY,
@@ -76,6 +76,8 @@ def segmentation(
         **common(source, series),
         **image_content("SCARSEGECG", series.description),
     )
+    source.refer(written)
+    return written
 
 
 def numbered(labels: LabelArray, structures: Sequence[Structure]) -> dict[int, Structure]:

@@ -59,9 +59,37 @@ class Source:
         """An image that stands for all where patient and study are copied."""
         return self.images[0]
 
+    @property
+    def as_one_series(self) -> tuple[Dataset, ...]:
+        """The images as highdicom takes them, which knows one series alone; :meth:`refer` puts the true ones back."""
+        return tuple(_in_series(image, self.first.SeriesInstanceUID) for image in self.images)
+
+    def refer(self, made: Dataset) -> None:
+        """Let an object made from :attr:`as_one_series` name the series that each image is truly of."""
+        series = {image.SOPInstanceUID: image.SeriesInstanceUID for image in self.images}
+        named: dict[str, list[Dataset]] = {}
+        for item in made.ReferencedSeriesSequence:
+            for instance in item.ReferencedInstanceSequence:
+                named.setdefault(series[instance.ReferencedSOPInstanceUID], []).append(instance)
+        made.ReferencedSeriesSequence = []
+        for uid, instances in named.items():
+            item = Dataset()
+            item.SeriesInstanceUID, item.ReferencedInstanceSequence = uid, instances
+            made.ReferencedSeriesSequence.append(item)
+
     def frames(self, canonical: NDArray) -> NDArray:
         """A canonical array with the images' own rows and columns, slice by slice."""
         return planes(canonical, self.stack)
+
+
+def _in_series(image: Dataset, uid: str) -> Dataset:
+    if image.SeriesInstanceUID == uid:
+        return image
+    other = Dataset()
+    other.update(image)
+    other.file_meta = image.file_meta
+    other.SeriesInstanceUID = uid
+    return other
 
 
 def read_source(stack: LgeStack) -> Source:
