@@ -15,6 +15,8 @@ from ScarSegECGLib.lge.checks import MAX_VOXELS, MIN_SLICES, check_same_orientat
 from ScarSegECGLib.lge.orientation import SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
 from ScarSegECGLib.lge.series_kind import vector
 
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+_NO_SPACING = "The DICOM images' pixel spacing is missing, not positive or no number: export the original series."
 _NO_PLACE = "The DICOM images do not say where they lie in the patient: export the original series."
 
 

@@ -88,7 +88,7 @@ def _in_series(image: Dataset, uid: str) -> Dataset:
     other = Dataset()
     other.update(image)
     other.file_meta = image.file_meta
-    other.SeriesInstanceUID = uid
+    other.add_new("SeriesInstanceUID", "UI", uid)  # a new element: the old one stays the image's
     return other
 
 
