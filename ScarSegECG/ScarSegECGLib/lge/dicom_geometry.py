@@ -16,7 +16,6 @@ from ScarSegECGLib.lge.orientation import SHORT_AXIS_LIMIT_DEG, short_axis_angle
 from ScarSegECGLib.lge.series_kind import vector
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
-_NO_SPACING = "The DICOM images' pixel spacing is missing, not positive or no number: export the original series."
 _NO_PLACE = "The DICOM images do not say where they lie in the patient: export the original series."
 
 
@@ -48,12 +47,13 @@ def stack_pose(headers: Sequence[Dataset]) -> StackPose:
         raise InputError(f"The series has {len(headers)} slice(s): at least {MIN_SLICES} short-axis slices are needed.")
     _check_one_patient(headers)
     _check_pixels(headers)
-    orientations = _numbers(headers, "ImageOrientationPatient", 6, _NO_PLACE)
-    positions = _numbers(headers, "ImagePositionPatient", 3, _NO_PLACE)
-    spacings = _numbers(headers, "PixelSpacing", 2, _NO_SPACING)
-    if spacings.min() <= 0:
-        raise InputError(_NO_SPACING)
-    if np.linalg.norm(np.cross(orientations[:, :3], orientations[:, 3:]), axis=1).min() < 0.5:
+    orientations = _numbers(headers, "ImageOrientationPatient", 6)
+    positions = _numbers(headers, "ImagePositionPatient", 3)
+    spacings = _numbers(headers, "PixelSpacing", 2)
+    if not (spacings > 0).all():
+        raise InputError("The DICOM images' pixel spacing is missing, not positive or no number: export them again.")
+    upright = np.linalg.norm(np.cross(orientations[:, :3], orientations[:, 3:]), axis=1) >= 0.5
+    if not upright.all() or np.isnan(positions).any():
         raise InputError(_NO_PLACE)
     check_same_orientation(orientations)
     if len({(h.Rows, h.Columns) for h in headers}) > 1 or np.ptp(spacings, axis=0).max() > 1e-3:
@@ -119,8 +119,7 @@ def _check_short_axis(normal_lps: NDArray[np.float64]) -> None:
         )
 
 
-def _numbers(headers: Sequence[Dataset], keyword: str, count: int, missing: str) -> NDArray[np.float64]:
+def _numbers(headers: Sequence[Dataset], keyword: str, count: int) -> NDArray[np.float64]:
+    """One row of numbers an image; NaN where they are missing or no numbers."""
     rows = [vector(header, keyword, count) for header in headers]
-    if any(row is None for row in rows):
-        raise InputError(missing)
-    return np.array(rows, dtype=np.float64)
+    return np.array([np.full(count, np.nan) if row is None else row for row in rows], dtype=np.float64)
