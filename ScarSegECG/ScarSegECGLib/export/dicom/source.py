@@ -141,8 +141,6 @@ def _complete(image: Dataset) -> None:
         if keyword not in image:
             setattr(image, keyword, "")
     # Names in whatever script: read by the image's own character set, written by the one that has every letter.
-    image.decode()
-    image.SpecificCharacterSet = "ISO_IR 192"
     if image.PatientSex not in ("M", "F", "O", ""):
         image.PatientSex = ""
     for keyword, kind in (("PatientBirthDate", DA), ("StudyDate", DA), ("StudyTime", TM)):
