@@ -140,7 +140,6 @@ def _complete(image: Dataset) -> None:
     for keyword in _MAY_BE_EMPTY:
         if keyword not in image:
             setattr(image, keyword, "")
-    # Names in whatever script: read by the image's own character set, written by the one that has every letter.
     if image.PatientSex not in ("M", "F", "O", ""):
         image.PatientSex = ""
     for keyword, kind in (("PatientBirthDate", DA), ("StudyDate", DA), ("StudyTime", TM)):
