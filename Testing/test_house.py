@@ -256,6 +256,7 @@ NO_PROSE = {
     "cli/measure_inputs.py": "what an option wants",
     "cli/pacs.py": "what became of a transfer",
     "cli/train.py": "how a training goes",
+    "cli/segment.py": "what an option wants, and where the result was written",
     "cli/terminal.py": "what became of the print",
     "cli/progress.py": "the bar",
     "cohort/discover.py": "what is in doubt about files: remarks in the manifest",
@@ -273,6 +274,8 @@ NO_PROSE = {
     "ecg/parts.py": "why an ECG is refused",
     "export/atomic.py": "why a folder cannot be written",
     "export/dicom/codes.py": "meanings of codes, which are written into DICOM as they are",
+    "export/dicom/write.py": "names of DICOM series",
+    "export/slicer_seg.py": "names that Slicer gives its terminologies",
     "lge/choose_series.py": "why no series was taken: a refusal",
     "lge/labels.py": "why labels are refused",
     "lge/study.py": "why a series is refused: shown by scarsegecg lge",
@@ -285,7 +288,7 @@ NO_PROSE = {
 }
 # Training writes cards and tables of its own.
 TELLERS = {"wording.py", "wording_ecg.py", "wording_texts.py", "report", "training"}
-PROSE_LEFT = {"cli": 6, "export": 11, "view": 23}
+PROSE_LEFT: dict[str, int] = {}
 
 
 def _prose(tree: ast.Module) -> Iterator[str]:

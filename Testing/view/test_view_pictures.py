@@ -30,8 +30,8 @@ from ScarSegECGLib.measure.measurements import measure
 from ScarSegECGLib.measure.mvo import mvo_within
 from ScarSegECGLib.measure.result import figures
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule
+from ScarSegECGLib.report.captions import MVO_SIGN, how, mvo_sign
 from ScarSegECGLib.view import palette
-from ScarSegECGLib.view.captions import MVO_SIGN, how, mvo_sign
 from ScarSegECGLib.view.measured import measured_bullseye, measured_montage, measured_polar_map, measured_transmurality
 from ScarSegECGLib.view.montage import montage, width_for
 from ScarSegECGLib.view.paint import to_png

@@ -174,8 +174,9 @@ def _measure(args: argparse.Namespace) -> int:
     drawn, left_out = without_slices(contours, args.leave_out_slices)
     cavity, wall = contours_of(drawn)
     if not (cavity.any() and wall.any()):
-        rest = " outside the slices left out" if left_out else ""
-        raise InputError(f"The labels hold no LV cavity (1) with myocardium (2){rest}: give contours of both.")
+        if left_out:
+            raise InputError("The labels hold no LV cavity (1) with myocardium (2) outside the slices left out.")
+        raise InputError("The labels hold no LV cavity (1) with myocardium (2): give contours of both.")
     shifts = estimate_shifts(cavity, wall, acquired.spacing)
     masks = {}
     for name, path in (("remote", args.remote), ("fwhm_region", args.fwhm_region)):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ScarSegECGLib.case import LEADS, Ecg, FloatArray
+from ScarSegECGLib.report.captions import NOT_TRUSTED, ecg_scale
 from ScarSegECGLib.view.legend import PURPOSE_ROOM, purpose_line
 from ScarSegECGLib.view.palette import INK, MUTED, PAPER_BOLD, PAPER_FINE, WHITE
 from ScarSegECGLib.view.shapes import (
@@ -205,7 +206,7 @@ def _heading(ecg: Ecg, features: Sequence[str], anonymous: bool, title: str) -> 
     """Title with date on the left, the measured features on the right."""
     date = "" if anonymous or ecg.acquired is None else f"recorded {ecg.acquired:%Y-%m-%d %H:%M}"
     if date and not ecg.date_trusted:
-        date += " (date not to be trusted)"
+        date += NOT_TRUSTED
     left = [title] + ([date] if date else [])
     right = [part for line in features for part in wrap(line, 130.0, _TEXT)]
     return left, right
@@ -217,8 +218,7 @@ def _lines_used(head: tuple[list[str], list[str]]) -> int:
 
 def _footer(ecg: Ecg, seconds: float, running: bool) -> list[str]:
     shown = min(seconds, 4 * _COLUMN_S)
-    first = f"25 mm/s   10 mm/mV   {ecg.rate:g} Hz   first {shown:.4g} s of {seconds:.4g} s, each lead about its median"
-    lines = [first if running else first + ", each column starts at 0 s"]
+    lines = [ecg_scale(ecg.rate, shown, seconds, running)]
     missing = [name for name, ok in zip(LEADS, ecg.lead_mask, strict=True) if not ok]
     if missing:
         lines.append("Leads not recorded: " + ", ".join(missing))

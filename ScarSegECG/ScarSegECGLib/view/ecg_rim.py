@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.facts import Agreement
+from ScarSegECGLib.report.captions import RIM as RIM_WORDS
 from ScarSegECGLib.view.legend import Key
 from ScarSegECGLib.view.palette import ECG_STROKE, INK, NO_VALUE, RULE, WHITE, Colour
 from ScarSegECGLib.view.shapes import Label, Lines, Polygon, Polyline, Shape, Stroke, Wedge, box_polygon, points
@@ -70,7 +71,7 @@ def rim_keys() -> tuple[list[Key], list[Key]]:
         ends = np.stack([np.stack([x, np.full(count, level)], axis=-1) for level in (-0.55, 0.55)], axis=1)
         box = box_polygon(_SWATCH, fill=WHITE, stroke=Stroke(RULE, 0.22))
         steps.append(Key((box, Lines(ends, _STROKE)) if count else (box,), 4.4, range_))
-    return [Key(sample, 4.6, "rim: ECG above normal limit, no finding, %")], steps
+    return [Key(sample, 4.6, RIM_WORDS)], steps
 
 
 def mark(verdict: Agreement, ink: Colour, paper: Colour) -> tuple[Shape, ...]:

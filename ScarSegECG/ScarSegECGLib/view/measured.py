@@ -9,15 +9,16 @@ from ScarSegECGLib.anatomy.soft import rings_of
 from ScarSegECGLib.case import MVO, SCAR, Anatomy, LgeStack
 from ScarSegECGLib.measure.measurements import Measurements
 from ScarSegECGLib.measure.transmurality import transmurality_map
-from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
-from ScarSegECGLib.view.captions import (
-    LEAST_MVO_ML,
+from ScarSegECGLib.report.captions import (
     PERCENT_OF_SEGMENT,
     PERCENT_OF_WALL,
     SIGN_WORDS,
     how,
     mvo_sign,
+    rings_line,
+    scar_title,
 )
+from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.polar_map import polar_map
 from ScarSegECGLib.view.shapes import Drawing
@@ -49,7 +50,7 @@ def measured_polar_map(measured: Measurements, anatomy: Anatomy, spacing: tuple[
     levels = [RING_NAMES[ring].lower() if ring >= 0 else "" for ring in rings_of(anatomy)[shown]]
     percent = transmurality_map(measured.mask, anatomy, spacing)[shown]
     first, last = np.flatnonzero(shown)[[0, -1]] + 1
-    rings = f"Rings: slices {first} (apex) to {last} (base)"
+    rings = rings_line(int(first), int(last))
     return polar_map(percent, levels, title="Transmurality", subtitle=_how(measured, rings), axis=PERCENT_OF_WALL)
 
 
@@ -65,10 +66,7 @@ def measured_montage(measured: Measurements, anatomy: Anatomy, stack: LgeStack) 
     """
     labels = np.where(measured.mask, SCAR, anatomy.myocardium * np.uint8(2) + anatomy.cavity).astype(np.uint8)
     labels[measured.mvo] = MVO
-    scar = measured.scar
-    title = f"Scar {scar.ml:.1f} ml, {scar.percent_of_lv:.1f} % of the LV myocardium"
-    if measured.parts.mvo.ml >= LEAST_MVO_ML:
-        title += f", {measured.parts.mvo.ml:.1f} ml of it MVO"
+    title = scar_title(measured.scar, measured.parts.mvo)
     return montage(stack, labels, anatomy, title=title, subtitle=_how(measured))
 
 

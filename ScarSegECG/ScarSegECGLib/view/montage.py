@@ -12,6 +12,7 @@ from ScarSegECGLib.anatomy.aha import UNSURE
 from ScarSegECGLib.case import MVO, SCAR, Anatomy, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import LgeNote, has
+from ScarSegECGLib.report.captions import MVO_IN_SCAR, SIDES, slices_line
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.disc import hatch
 from ScarSegECGLib.view.legend import Key
@@ -95,18 +96,17 @@ def montage(
             *_insertions(anatomy, frame, index, box),
         ]
 
-    side = "anterior up, septum left"
+    side = SIDES
     if not stack.orientation_known:
         side = f"orientation assumed: {side}"
     elif has(stack.notes, LgeNote.POSE_DOUBTFUL):
         side = f"orientation unconfirmed: {side}"
-    panels = "image | scar and outlines" if with_raw else "scar and outlines"
     return slice_sheet(
         stack,
         anatomy,
         [image, overlay] if with_raw else [overlay],
         _keys(anatomy, bool(dark.any())),
-        f"Slice 1 is the apex; {side}. Panels: {panels}.",
+        slices_line(side, with_raw),
         title=title,
         subtitle=subtitle,
         page_width=page_width,
@@ -248,7 +248,7 @@ def _keys(anatomy: Anatomy, with_mvo: bool) -> list[Key]:
         ("scar", (swatch, edge, replace(edge, stroke=Stroke(palette.SCAR, LINE)))),
     ]
     if with_mvo:
-        samples.append(("MVO, part of the scar", (swatch, *_hatched(box_polygon((-1.5, -0.8, 1.5, 0.8))))))
+        samples.append((MVO_IN_SCAR, (swatch, *_hatched(box_polygon((-1.5, -0.8, 1.5, 0.8))))))
     known = np.isfinite(anatomy.insertions_deg).any(axis=1)
     if known.any():
         samples.append(("anterior RV insertion", _triangle(True, True, np.zeros(2))))

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from ScarSegECGLib.case import MVO, PART_MVO, ScarResult
 from ScarSegECGLib.measure.ecg_limits import excess
+from ScarSegECGLib.report.captions import (
+    ECG_ALONE,
+    ECG_ESTIMATE,
+    ECG_SILENT,
+    PERCENT_OF_SEGMENT,
+    SIGN_WORDS,
+    how,
+    mvo_sign,
+    scar_title,
+    verdicts_title,
+)
 from ScarSegECGLib.report.ecg import findings_lines
 from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
-from ScarSegECGLib.view.captions import LEAST_MVO_ML, PERCENT_OF_SEGMENT, SIGN_WORDS, how, mvo_sign
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.montage import montage, width_for
 from ScarSegECGLib.view.paint import to_png
@@ -75,7 +85,7 @@ def result_bullseye(result: ScarResult, *, selected: int | None = None, territor
         title="Scar per segment",
         subtitle=result_how(result),
         axis=PERCENT_OF_SEGMENT,
-        agreement_title=f"ECG against the {judged} scar:",
+        agreement_title=verdicts_title(judged),
         sign_words=SIGN_WORDS,
         territories=territories,
         selected=selected,
@@ -87,10 +97,8 @@ def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
     """Lay out what the ECG alone says of each segment, above what it says of people without scar."""
     known = any(row.ecg_percent is not None for row in result.segments)
     style = BullseyeStyle(
-        title="From the ECG alone" if known else "From the ECG: no estimate",
-        subtitle="learned from simulated scars, no finding; what people without scar show too is left out"
-        if known
-        else "",
+        title=ECG_ALONE if known else ECG_SILENT,
+        subtitle=ECG_ESTIMATE if known else "",
         axis="% above normal limit",
         selected=selected,
     )
@@ -116,9 +124,7 @@ def result_montage(result: ScarResult, *, page_width: float = PAGE_WIDTH) -> Dra
     labels = result.labels.copy()
     if result.parts is not None:
         labels[result.parts.labels == PART_MVO] = MVO
-    title = f"Scar {result.scar.ml:.1f} ml, {result.scar.percent_of_lv:.1f} % of the LV myocardium"
-    if result.mvo is not None and result.mvo.ml >= LEAST_MVO_ML:
-        title += f", {result.mvo.ml:.1f} ml of it MVO"
+    title = scar_title(result.scar, result.mvo)
     return montage(
         result.stack, labels, result.anatomy, title=title, subtitle=result_how(result), page_width=page_width
     )

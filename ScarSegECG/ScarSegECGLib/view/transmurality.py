@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.measure.segments import rests_on_little
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS
+from ScarSegECGLib.report.captions import MEAN_OF_WALL, MOST_OF_WALL, SIGN_WORDS, SMALL_SIGN
 from ScarSegECGLib.view.bullseye import Bins, BullseyeStyle, SegmentValue, bullseye
-from ScarSegECGLib.view.captions import MEAN_OF_WALL, MOST_OF_WALL, SIGN_WORDS, SMALL_SIGN
 from ScarSegECGLib.view.shapes import Drawing
 
 BINS = Bins(tuple(top for _, top in TRANSMURALITY_BINS), tuple(name for name, _ in TRANSMURALITY_BINS))

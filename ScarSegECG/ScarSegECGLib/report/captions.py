@@ -1,0 +1,80 @@
+"""Words in and around pictures, which travel without their report: titles, scales, keys, how the numbers came about."""
+
+from __future__ import annotations
+
+from ScarSegECGLib.case import Burden, SegmentRow
+from ScarSegECGLib.facts import Division, Method, Shown
+from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML
+from ScarSegECGLib.wording import rule_words, words
+
+PERCENT_OF_SEGMENT = "scar, % of the segment's volume"
+MEAN_OF_WALL = "% of the wall's thickness, mean over the whole segment, wall without scar included"
+MOST_OF_WALL = "% of the wall's thickness, over the segment's 4 mm of wall with the most scar"
+PERCENT_OF_WALL = "scar, % of the wall's thickness at that place"
+
+MVO_SIGN, SMALL_SIGN = "▪", "*"
+SIGN_WORDS = (
+    (MVO_SIGN, "MVO in the segment"),
+    (SMALL_SIGN, f"rests on less than {LITTLE_SCAR_ML:g} ml of scar"),
+)
+LEAST_MVO_ML = 0.05
+"""Less MVO in a segment prints as 0.0 ml and gets no sign."""
+RIM = "rim: ECG above normal limit, no finding, %"
+MVO_IN_SCAR = "MVO, part of the scar"
+SIDES = "anterior up, septum left"
+ECG_ALONE, ECG_SILENT = "From the ECG alone", "From the ECG: no estimate"
+ECG_ESTIMATE = "learned from simulated scars, no finding; what people without scar show too is left out"
+NOT_TRUSTED = " (date not to be trusted)"
+
+
+def scar_title(scar: Burden, mvo: Burden | None) -> str:
+    """How much scar a picture of all slices shows, and how much of it is MVO."""
+    title = f"Scar {scar.ml:.1f} ml, {scar.percent_of_lv:.1f} % of the LV myocardium"
+    return f"{title}, {mvo.ml:.1f} ml of it MVO" if mvo is not None and mvo.ml >= LEAST_MVO_ML else title
+
+
+def slices_line(sides: str, with_raw: bool) -> str:
+    """How the slices of a sheet stand, and what its panels are."""
+    return f"Slice 1 is the apex; {sides}. Panels: {'image | scar and outlines' if with_raw else 'scar and outlines'}."
+
+
+def rings_line(first: int, last: int) -> str:
+    """Which slices the rings of a polar map are, from the apex."""
+    return f"Rings: slices {first} (apex) to {last} (base)"
+
+
+def verdicts_title(judged: str) -> str:
+    """Over the signs of agreement on a bullseye."""
+    return f"ECG against the {judged} scar:"
+
+
+def ecg_scale(rate_hz: float, shown_s: float, length_s: float, running: bool) -> str:
+    """What an ECG on paper shows of its recording; ``running``: all leads at one time."""
+    first = (
+        f"25 mm/s   10 mm/mV   {rate_hz:g} Hz   first {shown_s:.4g} s of {length_s:.4g} s, each lead about its median"
+    )
+    return first if running else f"{first}, each column starts at 0 s"
+
+
+def how(method: Method, division: Division, shown: Shown | None = None, *more: str) -> str:
+    """The lines below a title: the method, the remote region where it has one, the AHA mode, and what else is given.
+
+    Parameters
+    ----------
+    method : Method
+    division : Division
+    shown : Shown, optional
+        Which scar it is, where the method does not say so itself.
+    more : str
+        Further lines.
+    """
+    rule = rule_words(method)
+    if shown is not None and method.by_network and not method.corrected and not method.image_only:
+        rule = f"{rule}; {words(shown)}"
+    lines = (rule, words(method.remote), f"AHA segments: {words(division)}", *more)
+    return "\n".join(f"{line[0].upper()}{line[1:]}" if i else line for i, line in enumerate(filter(None, lines)))
+
+
+def mvo_sign(row: SegmentRow) -> str:
+    """The sign of a segment that has MVO in it, "" for the others."""
+    return MVO_SIGN if (row.mvo_ml or 0.0) >= LEAST_MVO_ML else ""
