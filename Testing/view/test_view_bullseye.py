@@ -134,7 +134,7 @@ def test_words_say_what_is_not_there() -> None:
     texts = {label.text for label in full().labels}
     assert {
         "not imaged",
-        "rim: ECG estimate, no finding, %",
+        "rim: ECG above normal limit, no finding, %",
         "agree",
         "disagree",
         "ECG cannot tell",
