@@ -81,7 +81,8 @@ def partition(
         return _no_anatomy(cavity, myocardium, division)
 
     # everything below sees only the LV's own part of the image, and enough around it to hold the RV
-    box = heart_box(cavity | myocardium, tuple(int(np.ceil(MARGIN_MM / pixel)) for pixel in spacing[1:]))
+    rows, columns = (int(np.ceil(MARGIN_MM / pixel)) for pixel in spacing[1:])
+    box = heart_box(cavity | myocardium, (rows, columns))
     inside = (slice(None), *box[1:])
     origin_mm = np.array([inside[1].start, inside[2].start]) * np.array(spacing[1:])
     blood, muscle = cavity[inside], myocardium[inside]

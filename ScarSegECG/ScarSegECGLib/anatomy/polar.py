@@ -45,7 +45,7 @@ def heart_box(mask: Mask, margin: int | tuple[int, int] = 3) -> Box:
     Every measure works inside it, because most of a slice is not heart.
     """
     rows, columns = (margin, margin) if isinstance(margin, int) else margin
-    box = []
+    box: list[slice] = []
     for axes, widen in (((1, 2), 0), ((0, 2), rows), ((0, 1), columns)):
         hit = np.flatnonzero(mask.any(axis=axes))
         if hit.size == 0:

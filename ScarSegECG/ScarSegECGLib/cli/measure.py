@@ -215,9 +215,9 @@ def _measure(args: argparse.Namespace) -> int:
     if not args.quiet:
         told_of = shifts if args.correct_shifts or not shifts.moved.any() else None  # else it is a warning
         print("\n".join(printed(anatomy, stack.voxel_ml, measured, told_of, left_out)))
-    for told, fact in warnings:
+    for line, fact in warnings:
         if not has((fact,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):  # said before the work
-            print(f"warning: {told}", file=sys.stderr)  # whatever -q says
+            print(f"warning: {line}", file=sys.stderr)  # whatever -q says
     if args.verbose:
         for note in notes:
             if all(note != fact for _, fact in warnings):
@@ -262,12 +262,11 @@ def _by_rules(
     remote = remote_myocardium(stack.voxels, *contours_of(labels), stack.spacing, given, of=region)
     chosen: list[tuple[str, str, float | None]] = [(args.method, args.method, args.n_sd)]
     if args.method == ALL:
-        several = [(f"n_sd_{n:g}", "n_sd", n) for _, rule, n in COMPARED if rule == "n_sd"]
-        one = [("n_sd", "n_sd", args.n_sd)]
-        chosen = []
-        for method in METHODS:
-            plain: list[tuple[str, str, float | None]] = [(method, method, None)]
-            chosen += plain if method != "n_sd" else one if args.n_sd is not None else several
+        several = [(f"n_sd_{n:g}", rule, n) for _, rule, n in COMPARED if n is not None and args.n_sd is None]
+        several = several or [("n_sd", "n_sd", args.n_sd)]
+        at = METHODS.index(ScarSource.N_SD)
+        before, after = ([(str(m), str(m), None) for m in part] for part in (METHODS[:at], METHODS[at + 1 :]))
+        chosen = [*before, *several, *after]
     scar, options = drawn_scar(labels)
     measured: dict[str, Measurements] = {}
     for name, method, n_sd in chosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,7 @@ def segment_table(
     rows = []
     for i in range(anatomy.segments):
         imaged = bool(anatomy.imaged[i] and wall_ml[i] > 0)
+        part = {name: float(ml[i]) for name, ml in of_part.items()} if imaged else {}
         rows.append(
             SegmentRow(
                 number=i + 1,
@@ -99,25 +100,27 @@ def segment_table(
                 transmurality_max_percent=_known(highest[i], imaged),
                 transmurality_bin=across.bins[i] if imaged else "",
                 wall_thickness_mm=_known(across.thickness_mm[i], imaged),
+                mvo_ml=part.get("mvo"),
+                core_ml=part.get("core"),
+                grey_ml=part.get("grey"),
+                rest_ml=part.get("rest"),
             )
         )
-        if imaged:
-            rows[-1] = replace(rows[-1], **{name: float(ml[i]) for name, ml in of_part.items()})
     return tuple(rows)
 
 
 def _part_ml(
     aha: NDArray[np.uint8], parts: ScarParts | None, box: Box, count: int, voxel_ml: float
 ) -> dict[str, Floats]:
-    """Volume of every known part in segments 1..count, by the name of its field."""
+    """Volume of every known part in segments 1..count, by its name."""
     if parts is None:
         return {}
     held = parts.labels[box]
     known = {
-        "mvo_ml": (PART_MVO, parts.mvo),
-        "core_ml": (PART_CORE, parts.core),
-        "grey_ml": (PART_GREY, parts.grey),
-        "rest_ml": (PART_REST, parts.rest),
+        "mvo": (PART_MVO, parts.mvo),
+        "core": (PART_CORE, parts.core),
+        "grey": (PART_GREY, parts.grey),
+        "rest": (PART_REST, parts.rest),
     }
     at = np.nonzero(held)
     each = np.bincount(aha[at] * np.intp(5) + held[at], minlength=5 * (count + 1)).reshape(-1, 5)[1 : count + 1]

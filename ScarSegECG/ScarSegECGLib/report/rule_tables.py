@@ -99,7 +99,8 @@ def segment_rows(measured: Mapping[str, Measurements]) -> list[list[str]]:
         named = named_parts(entry.parts)
         wall_ml = sum(row.myocardium_ml for row in entry.segments)
         whole = [f"{wall_ml:.3f}", f"{entry.scar.ml:.3f}", f"{entry.scar.percent_of_lv:.2f}"]
-        parts = [_or_empty(part and part.ml, 3) for part in (named["core"], named["grey"], named["mvo"], named["rest"])]
+        ordered = (named["core"], named["grey"], named["mvo"], named["rest"])
+        parts = [_or_empty(part.ml if part else None, 3) for part in ordered]
         rows.append([rule, "all", "whole LV", "", "", *whole, "", "", "", "", *parts, *chosen])
     return rows
 
