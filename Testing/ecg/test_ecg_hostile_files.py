@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ScarSegECGLib.ecg.leads import canonical_name
+from ScarSegECGLib.ecg.leads import LeadName, lead_name
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 
@@ -41,8 +41,8 @@ def test_a_column_of_times_is_still_known(tmp_path, name) -> None:
 
 
 def test_a_long_label_is_no_lead() -> None:
-    assert canonical_name("Lead I (" + "Einthoven " * 5 + ")") == "I"
-    assert canonical_name("I" + " " * 64) is None
+    assert lead_name("Lead I (" + "Einthoven " * 5 + ")") == LeadName("I")
+    assert lead_name("I" + " " * 64) is None
 
 
 # ---------------------------------------------------------------- WFDB

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.leads import EINTHOVEN_TOLERANCE, assemble, canonical_name, einthoven_error
+from ScarSegECGLib.ecg.leads import EINTHOVEN_TOLERANCE, LeadName, assemble, einthoven_error, lead_name
 from ScarSegECGLib.ecg.recording import Channel
 from ScarSegECGLib.facts import EcgNote, Fact
 
@@ -36,12 +36,13 @@ from ScarSegECGLib.facts import EcgNote, Fact
     ],
 )
 def test_names(label, name):
-    assert canonical_name(label) == name
+    assert lead_name(label) == (LeadName(name) if name else None)
 
 
 @pytest.mark.parametrize("label", ["", "vx", "vy", "vz", "V7", "-aVR", "IV", "Lead", "V3R", "RESP", "MDC_ECG_LEAD_V4R"])
 def test_other_labels_are_no_standard_lead(label):
-    assert canonical_name(label) is None
+    found = lead_name(label)
+    assert found is None or found.inverted
 
 
 def channels(leads: dict[str, np.ndarray]) -> list[Channel]:

@@ -98,12 +98,6 @@ def _key(text: str) -> str:
     return "" if re.fullmatch(r"I+[\s_.]+I+", text) else re.sub(r"[\s_.]", "", text)
 
 
-def canonical_name(label: str) -> str | None:
-    """The lead's name as in :data:`ScarSegECGLib.case.LEADS` where the label means it as it is, else None."""
-    found = lead_name(label)
-    return None if found is None or found.inverted else found.name
-
-
 def names_of(labels: Iterable[str]) -> set[str]:
     """The standard leads that follow from channels of these labels, turned or derived where need be."""
     found = {lead.name for label in labels if (lead := lead_name(label)) is not None}
