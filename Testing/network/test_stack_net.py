@@ -8,8 +8,8 @@ from ScarSegECGLib.network.polar_grid import ANGLES, RADII
 from ScarSegECGLib.network.stack_net import (
     CHANNELS,
     StackNet,
+    beside,
     contrast,
-    neighbours,
     stack_input,
     stage_one_output,
     with_wrap,
@@ -70,8 +70,9 @@ def test_stacks_in_one_batch_do_not_see_each_other() -> None:
         together = network(torch.cat([one, other]), first)
         alone = network(other, first[3:])
     assert torch.allclose(together.scar[3:], alone.scar, atol=1e-4)
-    beside = neighbours(torch.arange(7.0).view(7, 1, 1, 1), first)[:, :, 0, 0]
-    assert beside.tolist() == [[0, 0, 1], [0, 1, 2], [1, 2, 2], [3, 3, 4], [3, 4, 5], [4, 5, 6], [5, 6, 6]]
+    below, above = beside(first)
+    assert below.tolist() == [0, 0, 1, 3, 3, 4, 5]
+    assert above.tolist() == [1, 2, 2, 4, 5, 6, 6]
 
 
 def test_folded_batch_norms_change_nothing() -> None:

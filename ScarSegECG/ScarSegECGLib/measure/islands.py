@@ -140,17 +140,21 @@ def drop_small_islands(
     """
     if minimum_ml and spacing is None:
         raise ValueError("minimum_ml needs the spacing")
-    labels, count = ndimage.label(scar, _FULL)
-    if count == 0:
-        return scar.copy()
+    kept = scar.copy()
+    if not scar.any():
+        return kept
+    box = heart_box(scar if enclosed is None else scar | enclosed)
+    near = scar[box]
+    labels, count = ndimage.label(near, _FULL)
     size = np.bincount(labels.ravel())
     size[0] = 0
     if enclosed is not None and enclosed.any():
-        size = size + _enclosed_by_one(labels, count, enclosed & ~scar)
+        size = size + _enclosed_by_one(labels, count, enclosed[box] & ~near)
     voxel_ml = float(np.prod(spacing)) / 1000.0 if spacing is not None else 1.0
     keep = (size * voxel_ml >= minimum_ml * (1 - 1e-9)) & (size >= share_of_largest * size.max())
     keep[0] = False
-    return keep[labels]
+    kept[box] = keep[labels]
+    return kept
 
 
 def _enclosed_by_one(labels: NDArray[np.integer], count: int, enclosed: Mask) -> NDArray[np.intp]:

@@ -270,8 +270,12 @@ class Session:
         unrolled: Tensor, box: tuple[slice, slice], stack: LgeStack, centres: NDArray[np.float64]
     ) -> FloatArray:
         """Unrolled maps [K, C, A, R] in a box of the stack's own grid, [K, C, r, c]; 0 beyond the radii."""
-        rolled = with_wrap(unrolled.float().cpu())
-        return put_back_polar(rolled, box, stack.spacing[1:], centres, torch.zeros(unrolled.shape[1])).numpy()
+        rolled, nothing = with_wrap(unrolled.float().cpu()), torch.zeros(unrolled.shape[1])
+        parts = [
+            put_back_polar(part, box, stack.spacing[1:], centres[first : first + len(part)], nothing).numpy()
+            for first, part in zip(range(0, len(rolled), SLICES_AT_ONCE), rolled.split(SLICES_AT_ONCE), strict=True)
+        ]
+        return np.concatenate(parts)
 
     @torch.inference_mode()
     def time_weight(self, gap_days: float) -> float:

@@ -89,17 +89,15 @@ def stage_one_output(seen: Tensor) -> StackOutput:
     return StackOutput((seen[:, 1:4].float() - 0.5) * LOG_SCALE, seen[:, 4:5].float() * LOGIT_SCALE)
 
 
-def neighbours(features: Tensor, first: Tensor) -> Tensor:
-    """Every slice's features between those of the slices below and above, [K, 3C, A, R]; ends see themselves.
+def beside(first: Tensor) -> tuple[Tensor, Tensor]:
+    """Index of the slice below and above every slice, [K] each; ends have themselves.
 
     ``first`` bool [K] marks where a stack begins, so that several may lie in one batch.
     """
-    index = torch.arange(len(features), device=features.device)
+    index = torch.arange(len(first), device=first.device)
     last = torch.roll(first, -1)
     last[-1] = True
-    below = torch.where(first, index, index - 1)
-    above = torch.where(last, index, index + 1)
-    return torch.cat([features[below], features, features[above]], dim=1)
+    return torch.where(first, index, index - 1), torch.where(last, index, index + 1)
 
 
 class StackBlock(nn.Module):
@@ -124,7 +122,11 @@ class StackBlock(nn.Module):
         by = self.dilation
         around = F.pad(F.pad(features, (0, 0, by, by), mode="circular"), (by, by, 0, 0), mode="replicate")
         x = F.relu(self.norm(self.within(around)))
-        return F.relu(features + self.norm_across(self.across(neighbours(x, first))))
+        below, above = beside(first)
+        lower, own, upper = self.across.weight.chunk(3, dim=1)
+        mixed = F.conv2d(x, own, self.across.bias)
+        mixed = mixed + F.conv2d(x[below], lower) + F.conv2d(x[above], upper)
+        return F.relu(features + self.norm_across(mixed))
 
 
 class StackNet(nn.Module):
