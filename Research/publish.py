@@ -41,8 +41,10 @@ def quoted() -> dict[str, str]:
 def with_quotes(text: str, blocks: Mapping[str, str]) -> str:
     """The text with every marked block written anew."""
     for name, block in blocks.items():
-        pattern = rf"(<!-- {name}:[^>]*-->\n).*?(\n<!-- /{name} -->)"
-        text = re.sub(pattern, lambda mark, block=block: mark.group(1) + block + mark.group(2), text, flags=re.DOTALL)
+        pattern = rf"(<!-- {name}:[^>]*-->\n).*?(<!-- /{name} -->)"
+        text = re.sub(
+            pattern, lambda mark, block=block: mark.group(1) + block + "\n" + mark.group(2), text, flags=re.DOTALL
+        )
     return text
 
 
