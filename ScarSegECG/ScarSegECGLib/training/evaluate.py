@@ -110,6 +110,12 @@ def _slices(labels: LabelArray, truth: LabelArray, voxel_ml: float) -> tuple[Sli
     )
 
 
+def compare(labels: LabelArray, truth: LabelArray, spacing: tuple[float, float, float]) -> dict[str, Overlap]:
+    """Overlap of cavity, myocardium (scar and MVO in) and scar (MVO in); both arrays [slice, row, column]."""
+    found, expected = _masks(labels), _masks(truth)
+    return {name: overlap(found[name], expected[name], spacing) for name in STRUCTURES}
+
+
 def evaluate_case(
     case: ExpertCase, session: Session, ecg: Ecg | None = None, gap: TimeGap | None = None
 ) -> CaseFigures:
@@ -135,7 +141,7 @@ def evaluate_case(
         pathological=bool(expected["scar"].any()),
         true_scar_ml=case.scar_ml,
         scar_ml=float(found["scar"].sum()) * case.stack.voxel_ml,
-        **{name: overlap(found[name], expected[name], case.stack.spacing) for name in STRUCTURES},
+        **compare(labels, case.labels, case.stack.spacing),
         scar_voxels=(
             int((found["scar"] & expected["scar"]).sum()),
             int(found["scar"].sum()),
