@@ -127,7 +127,7 @@ def _none_fits(sets: Sequence[ImageSet]) -> str:
     number = len({uid for s in sets for uid in s.series_uids})
     if number == 1 and len(sets) == 1:
         (only,) = sets
-        if only.unfit and only.taken_for.startswith(("LGE", "possible LGE", "long axis", "not short axis")):
+        if only.unfit and only.may_be_lge:
             return only.unfit
         return (
             f"The series is not a short-axis LGE stack but was taken for {only.taken_for} "

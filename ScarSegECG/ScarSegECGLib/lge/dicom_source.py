@@ -57,10 +57,12 @@ def find_source(stack: LgeStack, *, pixels: bool = False) -> DicomSource | None:
     Raises
     ------
     InputError
-        A source file is gone or has changed since it was read.
+        A source file is gone or has changed since it was read, or several images carry one SOP Instance UID.
     """
     if not stack.sources or stack.storage.axes[0] != 0:
         return None
+    if len({(source.sop_instance_uid, source.frame) for source in stack.sources}) < len(stack.sources):
+        raise InputError("Several images carry one SOP Instance UID, so nothing can refer to them: export them again.")
     read: dict[tuple[Path, str], Dataset] = {}
     with quiet():
         for path in dict.fromkeys(source.path for source in stack.sources):

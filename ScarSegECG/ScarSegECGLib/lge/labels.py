@@ -43,7 +43,7 @@ def read_mask(path: Path, stack: LgeStack) -> tuple[NDArray[np.bool_], tuple[Fac
         As :func:`read_labels`.
     """
     layers, volume = _on_the_grid(path, stack)
-    return layers.any(axis=0), volume.notes
+    return np.asarray(layers.any(axis=0)), volume.notes
 
 
 def read_contours(

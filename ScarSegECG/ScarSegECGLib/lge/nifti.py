@@ -6,6 +6,7 @@ Where two statements differ the reader is told which was used: the sform, as mos
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,7 +106,7 @@ def _header(start: bytes) -> Nifti1Header:
         raise InputError("The file is neither NIfTI nor NRRD: export it as one of these.")
     if (start[4:8] if second else start[344:348]).startswith(b"ni"):
         raise InputError("The image is a pair of files (.hdr and .img), which is not read: convert it to one .nii.gz.")
-    order = next((code for code in "<>" if int.from_bytes(start[:4], _ORDER[code]) == length), None)
+    order = {struct.pack("<i", length): "<", struct.pack(">i", length): ">"}.get(start[:4])
     if order is None:
         raise HeaderError("NIfTI", "it does not say its own length")
     header = (Nifti2Header if second else Nifti1Header)(start[:length], endianness=order, check=False)
@@ -126,9 +127,6 @@ def _header(start: bytes) -> Nifti1Header:
     if int(header["bitpix"]) not in (0, 8 * dtype.itemsize):
         raise HeaderError("NIfTI", "two statements of the number format that differ")
     return header
-
-
-_ORDER = {"<": "little", ">": "big"}
 
 
 def _shape(header: Nifti1Header) -> tuple[int, ...]:

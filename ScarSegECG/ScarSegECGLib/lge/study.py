@@ -76,6 +76,8 @@ class ImageSet:
         In words: "LGE short axis", "cine", "LGE long axis", "localiser", ...
     reasons : tuple of str
         Why; none quotes the header.
+    may_be_lge : bool
+        Whether the headers' words and numbers speak for LGE, or at least not against it, wherever the slices lie.
     unfit : str
         What keeps the set from being read as a stack, as the error would say it; "" if nothing does.
     slices : int
@@ -95,6 +97,7 @@ class ImageSet:
     verdict: Verdict
     taken_for: str
     reasons: tuple[str, ...]
+    may_be_lge: bool
     unfit: str
     slices: int
     extent_mm: float
@@ -264,6 +267,7 @@ def _image_set(frames: list[Frame], kind: Kind) -> ImageSet:
         verdict=verdict,
         taken_for=taken_for,
         reasons=reasons,
+        may_be_lge=judged.verdict != "other",
         unfit=unfit,
         slices=places,
         extent_mm=extent,
@@ -283,8 +287,7 @@ def _with_geometry(
         view = "long axis" if angle > LONG_AXIS_VIEW_DEG else "not short axis"
         if judged.verdict == "other":
             return "other", judged.name, (*judged.reasons, f"{view}, {away}")
-        name = f"LGE {view}" if judged.verdict == "lge" else "long axis" if view == "long axis" else "not short axis"
-        return "other", name, (away, *judged.reasons)
+        return "other", f"LGE {view}" if judged.verdict == "lge" else view, (away, *judged.reasons)
     if judged.verdict == "other":
         return "other", judged.name, judged.reasons
     if places < MIN_SLICES:
@@ -295,7 +298,7 @@ def _with_geometry(
 
 def _joined(sets: list[ImageSet]) -> list[ImageSet]:
     """Series of one or two slices each, as some scanners make of every breath-hold, put together to stacks."""
-    few = [s for s in sets if s.taken_for.endswith("too few slices") and s.angle_deg is not None]
+    few = [s for s in sets if s.may_be_lge and s.slices < MIN_SLICES and (s.angle_deg or 90.0) <= SHORT_AXIS_LIMIT_DEG]
     joined = []
     for group in _grouped(few, _belonging):
         for cluster in _by_orientation([f for s in group for f in s.frames]):
