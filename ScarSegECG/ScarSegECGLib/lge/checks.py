@@ -18,6 +18,7 @@ MAX_SLICE_MM = 25.0
 SPACING_TOLERANCE = 0.10
 ORIENTATION_TOLERANCE_DEG = 1.0
 OFF_LINE_MM = 1.0
+SMALL_FIELD_MM = 170.0  # with this much around the LV it was found in every cropped patient
 FARTHEST_MM = 1e5  # of any scanner's table
 
 
@@ -107,6 +108,14 @@ def check_stack(stack: LgeStack) -> LgeStack:
             f"The slices are {slice_mm:.3g} mm apart, more than {MAX_SLICE_MM:g} mm: correct the file's spacing."
         )
     return stack
+
+
+def small_field(stack: LgeStack) -> str:
+    """What a stack cropped close to the heart is to be told where no heart was found in it; "" for a wider one."""
+    height, width = (size * mm for size, mm in zip(stack.voxels.shape[1:], stack.spacing[1:], strict=True))
+    if min(height, width) >= SMALL_FIELD_MM:
+        return ""
+    return f"; the field of view of {height:.0f} x {width:.0f} mm is small: give {SMALL_FIELD_MM:.0f} mm a side"
 
 
 def check_same_orientation(orientations: NDArray[np.float64]) -> None:

@@ -1,0 +1,16 @@
+"""A stack that shows too little is told how much it has to show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ScarSegECGLib.lge.checks import small_field
+from ScarSegECGLib.lge.orientation import canonical
+
+
+@pytest.mark.parametrize(("pixels", "said"), [(64, "90 x 90 mm"), (121, "169 x 169 mm"), (122, "")])
+def test_the_field_of_view_is_named_where_it_is_small(pixels, said) -> None:
+    voxels = np.random.default_rng(0).integers(0, 900, (5, pixels, pixels)).astype(np.int16)
+    stack = canonical(voxels, np.diag([-1.4, -1.4, 8.0, 1.0]))
+    assert small_field(stack) == (f"; the field of view of {said} is small: give 170 mm a side" if said else "")
