@@ -45,7 +45,7 @@ from ScarSegECGLib.facts import (
     Method,
     ScarSource,
 )
-from ScarSegECGLib.lge.checks import small_field
+from ScarSegECGLib.lge.checks import refuse_without_ventricle
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.measure.result import figures, measured_again
@@ -136,7 +136,7 @@ def segment(
         try:
             evidence = session.see(stack, lambda done: progress(0.6 * done, "networks"))
         except NoLeftVentricle as error:
-            raise NoLeftVentricle(f"{error}{small_field(stack)}") from None
+            refuse_without_ventricle(stack, str(error))
     with clock.stage("anatomy", 0.6):
         anatomy = _anatomy(stack, evidence, options.insertions_deg)
         shifts = estimate_shifts(anatomy.cavity, anatomy.myocardium, stack.spacing)
@@ -274,7 +274,7 @@ def _conduction(beat: MedianBeat | None) -> Conduction:
 def _anatomy(stack: LgeStack, evidence: ImageEvidence, insertions_deg: NDArray | None) -> Anatomy:
     cavity, wall = clean(evidence.classes == 1, evidence.classes == 2)
     if why := why_no_left_ventricle(cavity, wall, stack.spacing):
-        raise NoLeftVentricle(f"{NOT_FOUND} ({why}){small_field(stack)}")
+        refuse_without_ventricle(stack, f"{NOT_FOUND} ({why})")
     return divide(stack, cavity, wall, insertions_deg)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ScarSegECGLib.lge.checks import small_field
+from ScarSegECGLib.errors import NoLeftVentricle
+from ScarSegECGLib.lge.checks import refuse_without_ventricle
 from ScarSegECGLib.lge.orientation import canonical
 
 
@@ -13,4 +14,7 @@ from ScarSegECGLib.lge.orientation import canonical
 def test_the_field_of_view_is_named_where_it_is_small(pixels, said) -> None:
     voxels = np.random.default_rng(0).integers(0, 900, (5, pixels, pixels)).astype(np.int16)
     stack = canonical(voxels, np.diag([-1.4, -1.4, 8.0, 1.0]))
-    assert small_field(stack) == (f"; the field of view of {said} is small: give 170 mm a side" if said else "")
+    with pytest.raises(NoLeftVentricle) as caught:
+        refuse_without_ventricle(stack, "none found")
+    more = f"; the field of view of {said} is small: give 170 mm a side" if said else ""
+    assert str(caught.value) == f"none found{more}"

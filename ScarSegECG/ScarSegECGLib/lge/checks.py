@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LgeStack
-from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.errors import InputError, NoLeftVentricle
 from ScarSegECGLib.lge.archive import MAX_RATIO, RATIO_MATTERS_MEMBER_BYTES
 
 MIN_SLICES = 3
@@ -110,12 +112,19 @@ def check_stack(stack: LgeStack) -> LgeStack:
     return stack
 
 
-def small_field(stack: LgeStack) -> str:
-    """What a stack cropped close to the heart is to be told where no heart was found in it; "" for a wider one."""
+def refuse_without_ventricle(stack: LgeStack, why: str) -> NoReturn:
+    """Say that no left ventricle was found, and of a stack cropped close to the heart how much it has to show.
+
+    Raises
+    ------
+    NoLeftVentricle
+    """
     height, width = (size * mm for size, mm in zip(stack.voxels.shape[1:], stack.spacing[1:], strict=True))
     if min(height, width) >= SMALL_FIELD_MM:
-        return ""
-    return f"; the field of view of {height:.0f} x {width:.0f} mm is small: give {SMALL_FIELD_MM:.0f} mm a side"
+        raise NoLeftVentricle(why)
+    raise NoLeftVentricle(
+        f"{why}; the field of view of {height:.0f} x {width:.0f} mm is small: give {SMALL_FIELD_MM:.0f} mm a side"
+    )
 
 
 def check_same_orientation(orientations: NDArray[np.float64]) -> None:

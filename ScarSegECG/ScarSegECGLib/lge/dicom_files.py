@@ -237,7 +237,7 @@ def mend_commas(dataset: Dataset) -> bool:
         raw = dataset.get_item(tag)
         kind = raw.VR or (dictionary_VR(tag) if dictionary_has_tag(tag) else "")
         if kind == "DS" and isinstance(raw.value, bytes) and b"," in raw.value:
-            dataset[tag] = raw._replace(value=raw.value.replace(b",", b"."))  # type: ignore[union-attr]
+            dataset[tag] = raw._replace(value=raw.value.replace(b",", b"."))  # type: ignore[attr-defined]
             mended = True
         elif kind == "SQ" and tag in _GROUPS:
             for item in dataset[tag].value:
