@@ -46,7 +46,7 @@ def aha_segments() -> str:
     """Number, name, code of CID 3717 and usual territory of the 17 segments."""
     usual = {number: name for name, numbers in USUAL_TERRITORIES.items() for number in numbers}
     rows = [
-        (number, name, f"`{codes.AHA_CODES[number - 1].value}`", usual[number])
+        (number, name, f"`{codes.AHA_SEGMENTS[number - 1].kind.value}`", usual[number])
         for number, name in enumerate(SEGMENT_NAMES, 1)
     ]
     return _table(("segment", "name", "SNOMED CT", "usual territory"), rows)

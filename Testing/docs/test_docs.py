@@ -73,7 +73,7 @@ def _names(target: Path, pages: dict[Path, _Page]) -> set[str]:
 @pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *DOCS.glob("*.md")], ids=lambda page: page.name)
 def test_every_link_to_a_file_of_the_repository_leads_somewhere(page: Path) -> None:
     links = [urlsplit(link) for link in LINK.findall(page.read_text(encoding="utf-8"))]
-    own = "https://github.com/ScarSegECG/ScarSegECG/blob/main/"
+    own = "https://github.com/ScarSegECG/SlicerScarSegECG/blob/main/"
     paths = [page.parent / link.path for link in links if not link.scheme and link.path]
     paths += [ROOT / link.geturl().removeprefix(own) for link in links if link.geturl().startswith(own)]
     assert [str(path) for path in paths if not path.exists()] == []
