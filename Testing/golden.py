@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.case import ScarResult, TimeGap
+from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
 from ScarSegECGLib.training.phantom import phantom_patient
@@ -28,6 +30,18 @@ def figures(result: ScarResult) -> dict:
     }
 
 
+def movement(session: Session) -> list[float]:
+    """Mean movement of the scar logit in every segment that is imaged, at full amplitude, by the simulated ECG."""
+    patient = phantom_patient(0)
+    alone = segment(patient.stack, None, TimeGap(None), session)
+    evidence = session.see(patient.stack)
+    word = session.listen(median_beat(patient.ecg))
+    moved = session.fuse(patient.stack, evidence, word, soft_prior(alone.anatomy, patient.stack.spacing), 1.0).movement
+    rows, columns = evidence.box
+    aha = alone.anatomy.aha[:, rows, columns]
+    return [round(float(moved[aha == number].mean()), 4) for number in range(1, 17)]
+
+
 def told(session: Session) -> dict[str, dict]:
     """The simulated patient with the ECG of the third day, and by the images alone."""
     patient = phantom_patient(0)
@@ -38,5 +52,6 @@ def told(session: Session) -> dict[str, dict]:
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(told(Session.load(device="cpu")), indent=1) + "\n", encoding="utf-8")
+    shipped = Session.load(device="cpu")
+    FILE.write_text(json.dumps(told(shipped) | {"movement": movement(shipped)}, indent=1) + "\n", encoding="utf-8")
     print(FILE.read_text(encoding="utf-8"))
