@@ -193,7 +193,7 @@ def test_the_marks_judge_the_scar_that_is_named() -> None:
 @pytest.mark.parametrize("slices", [3, 9, 16])
 def test_a_montage_300_pixels_wide_has_fewer_columns_and_letters_that_can_be_read(slices: int) -> None:
     stack, labels, anatomy = patient(slices)
-    said = how(Method(ewa_share=0.3), Division(AhaMode.LANDMARK), Shown.WITH_ECG)
+    said = how(Method(), Division(AhaMode.LANDMARK), Shown.WITH_ECG)
     drawing = montage(stack, labels, anatomy, title="Scar 7.8 ml, 8.6 % of the LV",
                       subtitle=said, page_width=width_for(300))  # fmt: skip
     assert min(label.size for label in drawing.labels) * 300 / drawing.width >= 9.0

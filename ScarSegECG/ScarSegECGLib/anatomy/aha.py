@@ -180,7 +180,11 @@ def sector_starts(insertions_deg: Floats, mode: AhaMode) -> tuple[Floats, Floats
     ascending from the anterior insertion, and the four of segments 14, 15, 16, 13, shape (slice, 4).
     """
     anterior, inferior = insertions_deg[:, 0], insertions_deg[:, 1]
-    septum = np.full(len(anterior), 120.0) if mode == AhaMode.FIXED else (inferior - anterior) % 360.0
+    septum = (
+        np.full(len(anterior), STANDARD_DEG[1] - STANDARD_DEG[0])
+        if mode == AhaMode.FIXED
+        else (inferior - anterior) % 360.0
+    )
     free = 360.0 - septum
     steps = np.stack([0 * free, septum / 2, septum, septum + free / 4, septum + free / 2, septum + 0.75 * free], axis=1)
     middle = anterior + septum / 2

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ScarSegECGLib.anatomy.insertion import STANDARD_DEG
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg, heart_box, sample_image
 from ScarSegECGLib.anatomy.segments import APICAL, CAP
 from ScarSegECGLib.anatomy.soft import rings_of
@@ -33,7 +34,7 @@ TRANSMURALITY_BINS = (("0", 0.0), ("1-25", 25.0), ("26-50", 50.0), ("51-75", 75.
 _SAMPLES = 49
 _WEDGES = 72
 _HARMONICS = 8
-_ANTERIOR, _SEPTUM = 120.0, 120.0  # where the plot has the anterior insertion, and how wide its septum is
+_ANTERIOR, _SEPTUM = STANDARD_DEG[0], STANDARD_DEG[1] - STANDARD_DEG[0]  # of the plot
 
 
 @dataclass(frozen=True)
