@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.polar_grid import polar_area
-from ScarSegECGLib.network.stack_net import StackNet, StackOutput, without_wrap
+from ScarSegECGLib.network.stack_net import DILATIONS, StackNet, StackOutput, without_wrap
 from ScarSegECGLib.network.time_weight import TimeWeight
 
 LOGIT_DOWN, LOGIT_UP = -1.0, 2.0
 SITES = (4, 5)  # blocks of stage 2 before which the ECG is fused
 MARGIN = 0.08  # of a segment, about the ECG's mean error: what lies closer to the image's own extent is no disagreement
+REACH = sum(DILATIONS[SITES[0] :])  # grid points that the blocks after the first site see to either side
 _TRACE = 1e-3
 
 
@@ -72,13 +73,12 @@ def needed_shift(alone: Tensor, wall: Tensor, prior: Tensor, extent: Tensor, mar
     -------
     [17] within (-1, +2); rises with ``extent``; 0 where a segment is not imaged.
     """
-    shown = (0.5 / wall.clamp(min=1e-6)).clamp(1e-6, 1 - 1e-6)  # scar is shown where wall x sigmoid(logit) > 1/2
-    missing = torch.logit(shown) - alone
+    inside = prior.sum(dim=1) > 0.5
+    shown = (0.5 / wall[inside].clamp(min=1e-6)).clamp(1e-6, 1 - 1e-6)  # scar is where wall x sigmoid(logit) > 1/2
+    missing = torch.logit(shown) - alone[inside]
+    segment = prior.movedim(1, -1)[inside].argmax(dim=1)
     shifts = extent.new_zeros(len(extent))
-    segment = torch.where(prior.sum(dim=1) > 0.5, prior.argmax(dim=1), -1)
     for number in segment.unique().tolist():
-        if number < 0:
-            continue
         here = missing[segment == number]
         own = (here < 0).float().mean()
         wanted = own.clamp(float(extent[number] - margin), float(extent[number] + margin)).clamp(0, 1)
@@ -131,8 +131,15 @@ class Taff(nn.Module):
         output : stage 2's own
         prior : [K, 17, A, R]
         """
-        alone, muscle = output.scar[:, 0], output.anatomy.softmax(dim=1)[:, 2]
-        own = extents(muscle * alone.sigmoid(), prior, without_wrap(polar_area()).to(prior.device))
+        rings = torch.nonzero(prior.sum(dim=(0, 1, 2)) > 0)[:, 0]
+        moved = torch.zeros_like(output.scar[:, 0])
+        if not len(rings):
+            return moved
+        # The wall is a third of the radii, and nothing beyond the last blocks' reach of it is seen in it.
+        near = slice(max(0, int(rings[0]) - REACH), int(rings[-1]) + 1 + REACH)
+        seen, features, prior = seen[..., near], features[..., near], prior[..., near]
+        alone, muscle = output.scar[:, 0, :, near], output.anatomy[..., near].softmax(dim=1)[:, 2]
+        own = extents(muscle * alone.sigmoid(), prior, without_wrap(polar_area())[:, near].to(prior.device))
         shift = needed_shift(alone, muscle, prior, word.extent)
         said = [word.extent, own, word.extent - own, shift]
         words = self.word(torch.cat([word.tokens, torch.stack(said, dim=1)], dim=1))
@@ -145,7 +152,8 @@ class Taff(nn.Module):
             x, at = fuse(x, carried, wall), site
         together = stage_two.finish(x, seen, first, at).scar[:, 0]
         followed = torch.einsum("ksar,s->kar", prior, shift * self.follow(words)[:, 0].sigmoid())
-        return bounded(together - alone + followed) * wall[:, 0]
+        moved[..., near] = bounded(together - alone + followed) * wall[:, 0]
+        return moved
 
 
 class EcgBranch(nn.Module):
