@@ -298,7 +298,8 @@ def _with_geometry(
 
 def _joined(sets: list[ImageSet]) -> list[ImageSet]:
     """Series of one or two slices each, as some scanners make of every breath-hold, put together to stacks."""
-    few = [s for s in sets if s.may_be_lge and s.slices < MIN_SLICES and (s.angle_deg or 90.0) <= SHORT_AXIS_LIMIT_DEG]
+    angled = [s for s in sets if s.angle_deg is not None and s.angle_deg <= SHORT_AXIS_LIMIT_DEG]
+    few = [s for s in angled if s.may_be_lge and s.slices < MIN_SLICES]
     joined = []
     for group in _grouped(few, _belonging):
         for cluster in _by_orientation([f for s in group for f in s.frames]):

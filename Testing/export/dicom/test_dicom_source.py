@@ -42,6 +42,15 @@ def test_placement_undoes_every_turn(tmp_path, turn) -> None:
         assert np.array_equal(lies.canonical(image.pixel_array), stack.voxels[k])
 
 
+def test_images_with_one_uid_are_no_source(tmp_path) -> None:
+    def change(_k: int, dataset: pydicom.Dataset) -> None:
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+
+    write_series(tmp_path / "series", made_up_stack(), change=change)
+    with pytest.raises(InputError, match="carry one SOP Instance UID"):
+        read_source(read_lge(tmp_path / "series"))
+
+
 def test_a_multi_frame_image_is_a_source_too(tmp_path, dcmqi, on_stack) -> None:
     written = made_up_stack()
     paths = write_series(tmp_path / "slices", written)

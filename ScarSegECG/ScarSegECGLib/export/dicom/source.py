@@ -106,6 +106,11 @@ def read_source(stack: LgeStack) -> Source:
             raise InputError(_NOT_DICOM)
         for image in found.images:
             _complete(image)
+        if len({image.SOPInstanceUID for image in found.images}) < len(found.images):
+            raise InputError(
+                "Several of the DICOM images carry one SOP Instance UID, so nothing can refer to one of them: export "
+                "the original series."
+            )
         _check_regular(found.images, stack)
         if found.frames[0] is None:
             return Source(stack, found.images)
