@@ -38,7 +38,7 @@ def test_an_unknown_identifier_differs_from_none(other) -> None:
 
 def test_nothing_gives_the_identifier_away() -> None:
     told = subject("ZZMARKID", "F", 44)
-    assert "ZZMARK" not in repr(told) and "ZZMARK" not in told.digest and "ZZMARK" not in DIFFERENT_PATIENTS
+    assert "ZZMARK" not in repr(told) and "ZZMARK" not in told.digest and "ZZMARK" not in repr(DIFFERENT_PATIENTS)
     assert repr(told).startswith("<")
     # Another process draws another salt: a digest that leaks tells nothing.
     code = "from ScarSegECGLib.ecg.subject import subject; print(subject('ZZMARKID').digest)"

@@ -6,7 +6,7 @@ import pytest
 from ecg_mutations import HOSTILE, cases
 from run_fuzz import judge
 
-SEED, COUNT = 20, 70
+SEED, COUNT = 20, 90
 # Cases that once failed, by seed and number (see :func:`ecg_mutations.cases`).
 ONCE_FAILED = ["1/59 ", "20/136 "]
 
