@@ -1,4 +1,6 @@
-"""The image-only baseline: nnU-Net's 2D plan as a DynUNet.
+"""The image-only baseline: nnU-Net's 2D plan as a DynUNet (``pip install .[train]`` brings MONAI).
+
+    python Research/baseline.py --cases DIR --run RUN --folds-file CSV
 
 nnU-Net chooses its network from the data by published rules (Isensee et al., Nat Methods 2021;18:203). What stands in
 for it is MONAI's DynUNet with the plan that those rules give and nnU-Net's optimiser, trained for as many seconds as
@@ -7,6 +9,7 @@ asked; the table says so. nnU-Net itself (extra ``benchmark``) wants a GPU and a
 
 from __future__ import annotations
 
+import argparse
 import math
 import time
 from collections.abc import Sequence
@@ -23,13 +26,15 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from ScarSegECGLib.case import SCAR, LgeStack
-from ScarSegECGLib.measure.expert import ExpertCase
+from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
+from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.device import place
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
 from ScarSegECGLib.training.dataset import fine_slices
+from ScarSegECGLib.training.folds import read_folds
 from ScarSegECGLib.training.slice_scale import heart_disc, normalise
 from ScarSegECGLib.training.train import fast_precision
 
@@ -157,3 +162,31 @@ def _native(field: Tensor, stack: LgeStack, centres: NDArray[np.float64]) -> NDA
     places = torch.stack([columns, rows], dim=-1)[None] - torch.as_tensor(centres).flip(-1).view(-1, 1, 1, 2)
     grid = (places / (FIELD_PIXELS * PIXEL_MM / 2)).float()
     return F.grid_sample(field[:, None], grid, align_corners=False)[:, 0].numpy()
+
+
+def main() -> None:
+    """Train fold by fold, segment the held-out patients, print the mean Dice of scar over infarct patients."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", required=True, type=Path, action="append", metavar="DIR")
+    parser.add_argument(
+        "--run", required=True, type=Path, help="folder of scarsegecg train, whose locators find the LV"
+    )
+    parser.add_argument("--folds-file", required=True, type=Path)
+    parser.add_argument("--seconds", type=float, default=900, help="of training per fold")
+    args = parser.parse_args()
+    folders = sorted((f for cases in args.cases for f in case_folders(cases)), key=lambda folder: folder.name)
+    cases = [load_case(folder) for folder in folders]
+    dice = []
+    for fold, names in enumerate(read_folds(args.folds_file, [case.name for case in cases])):
+        session = Session.load(args.run / f"fold{fold}" / "weights.safetensors", "cpu")
+        seen = [case for case in cases if case.name not in names]
+        file = args.run / f"fold{fold}" / "baseline.safetensors"
+        net = train_baseline(seen, args.seconds, file, device=torch.device("cpu"))
+        for case in (case for case in cases if case.name in names and case.scar.any()):
+            found = segment_baseline(net, case.stack, session)
+            dice.append(overlap(found, case.scar, case.stack.spacing, distance=False).dice or 0.0)
+    print(f"{NAME}: scar Dice {np.mean(dice):.3f} over {len(dice)} infarct patients")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from ScarSegECGLib.ecg.snomed import SINUS_ONLY, diagnoses
 from ScarSegECGLib.ecg.waves import ONSET, RATE, SAMPLES
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder, feature_table
+from ScarSegECGLib.network.weights import read_weights
 
 SCAR_FROM = 0.25  # a segment counts as scarred from this estimated fraction on (fixed beforehand)
 # Segments of the places named in PTB's headers, by the usual correspondence of leads and walls (project's facts, 6).
@@ -242,7 +244,7 @@ def as_markdown(checks: Sequence[RealCheck]) -> str:
     for check in checks:
         if "normal" in check.source:
             continue
-        figures = ", ".join(f"{name} {value:.2f}" for name, value in check.figures.items())
+        figures = ", ".join(f"{name} {value:.2f}" for name, value in check.figures.items() if np.isfinite(value))
         lines.append(f"| {check.source} | {check.record} | {check.known} | {check.said} | {figures} |")
     normals = [check.figures for check in checks if "normal" in check.source]
     if normals:
@@ -255,3 +257,20 @@ def as_markdown(checks: Sequence[RealCheck]) -> str:
             f"some segment above {SCAR_FROM:.2f} in {int((largest >= SCAR_FROM).sum())} of them.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Check the shipped encoder, or another one, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ecgs", required=True, type=Path, help="holds ptb, cinc2007_case1, cinc2021")
+    parser.add_argument("--weights", type=Path, help="weights made by train; default: shipped")
+    parser.add_argument("--out", required=True, type=Path, help="Markdown")
+    args = parser.parse_args()
+    weights = read_weights(args.weights)
+    encoder = EcgEncoder(weights.settings["token_size"], weights.settings["encoder_width"]).eval()
+    encoder.load_state_dict(weights.part("ecg.encoder."))
+    args.out.write_text(as_markdown(all_checks(args.ecgs, encoder)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -477,7 +477,7 @@ def test_every_direct_dependency_is_pinned_within_its_bounds() -> None:
 
 
 # What each extra's packages may be imported by; everything else needs what a plain installation brings.
-ROOMS_OF_EXTRAS = {"pacs": ("pacs",), "cohort": ("cohort",), "train": ("training",)}
+ROOMS_OF_EXTRAS = {"pacs": ("pacs",), "cohort": ("cohort",)}
 # By what carries the module: Slicer itself.
 SLICERS_OWN = {"PyTorchUtils", "DICOMLib", "SampleData", "ctk", "qt", "slicer", "vtk"}
 

@@ -203,17 +203,6 @@ def test_a_case_in_this_very_folder_is_named(capfd, tmp_path, monkeypatch):
     assert f"{tmp_path.name}: holds no case" in refuse(capfd, "evaluate", "--cases", ".", "--json", "a.json")
 
 
-def test_ablation_without_a_training_is_refused_before_anything_is_read(capfd, tmp_path):
-    (tmp_path / "ecg" / "cinc2021").mkdir(parents=True)
-    case = tmp_path / "Case_1"
-    case.mkdir()
-    for kind in ("img", "seg"):
-        (case / f"Case_1_{kind}.nii.gz").write_bytes(b"x")
-    options = ("--cases", tmp_path, "--run", tmp_path / "none", "--out", tmp_path / "out", "--ecgs", tmp_path / "ecg")
-    assert "weights.safetensors is missing" in refuse(capfd, "ablate", "-q", *options)
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.parametrize(
     ("names", "dates", "says"),
     [

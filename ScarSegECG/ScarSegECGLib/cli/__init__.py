@@ -26,15 +26,13 @@ VERBS = {
     "lge": "list the series of a DICOM study, what each was taken for and why",
     "demo": "segment the embedded phantom patient and compare with its known truth",
     "evaluate": "segment a folder of cases with expert masks and write how well they agree",
-    "train": "train the networks by patient-level cross-validation and assemble the weights",
-    "ablate": "train the ECG branch on semi-synthetic pairs and table what each part adds, on held-out patients",
+    "train": "train or fine-tune on your own cases and pairs, cross-validated by patient, and assemble the weights",
     "bench": "time every stage of one case",
 }
 # Packages that a plain installation leaves out, by the extra that brings them.
 EXTRAS = {
     "pacs": ("dicomweb_client", "keyring", "requests", "urllib3"),
     "cohort": ("cryptography", "dask", "distributed", "locket", "psutil", "pyarrow"),
-    "train": ("monai",),
 }
 
 WRITERS = ("segment", "export", "demo", "cohort", "evaluate", "train")
