@@ -49,6 +49,7 @@ lint: $(VENV)/.installed-test
 	@echo "ruff check"; $(PY) -m ruff check --quiet .
 	@echo "ruff format --check"; $(PY) -m ruff format --quiet --check .
 	@echo "mypy"; $(PY) -m mypy --no-error-summary
+	@$(PY) Testing/line_counts.py
 
 clean:
 	rm -rf build dist demo-output docs/_build docs/generated htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
