@@ -28,5 +28,5 @@ def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = nbformat.read(NOTEBOOK, as_version=4)
     run = nbformat.read(NOTEBOOK, as_version=4)
     nbclient.NotebookClient(run, timeout=600, kernel_name="python3").execute()
-    assert outputs(run) == outputs(shown), "execute docs/example.ipynb again: python -m nbclient... see CONTRIBUTING.md"
+    assert outputs(run) == outputs(shown), "jupyter execute --inplace docs/example.ipynb"
     assert any("image/png" in kinds for kinds in outputs(run))
