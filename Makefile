@@ -2,7 +2,7 @@
 # make test   lint, types and every test, with the library's coverage
 # make test-pacs   the round trip through a real archive (Orthanc) alone; make test includes it
 # make bench  how long a case, an edit, a stroke in the panel ... take here, beside their targets
-# make fuzz   5,000 broken ECG files and 5,000 broken DICOM sets; a fixed part of them is in make test
+# make fuzz   broken ECGs, DICOM sets, NIfTI, NRRD and label files, archives and journals by the thousand; a part is in make test
 # make docs   the pages of docs/ as HTML, in docs/_build
 # make lint   ruff and mypy alone
 # make clean  remove what was built (the virtual environment stays: make distclean)
@@ -42,6 +42,7 @@ docs: $(VENV)/.installed-test
 fuzz: $(VENV)/.installed-test
 	$(PY) Testing/fuzz/run_fuzz.py ecg --count 5000
 	$(PY) Testing/fuzz/run_fuzz.py dicom --count 5000
+	$(PY) Testing/fuzz/run_fuzz.py volume --count 10000
 	$(PY) Testing/fuzz/run_fuzz.py pacs --count 2000
 	$(PY) Testing/fuzz/run_fuzz.py journal --count 2000
 
