@@ -1,6 +1,6 @@
 """Give the readers broken files by the thousand: ``python Testing/fuzz/run_fuzz.py ecg --count 5000 --seed 1``.
 
-What is mutated stands in a module beside this one, ``<name>_mutations.py`` (``ecg``, ``dicom``, ``volume``), which offers::
+What is mutated stands in a module beside this one, ``<name>_mutations.py`` (``ecg``, ``volume`` ...), which offers::
 
     def cases(seed: int, count: int) -> Iterable[tuple[str, Callable[[Path], object]]]:
         '''Yield exactly ``count`` cases, the same ones for the same seed.'''
