@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from ScarSegECGLib.anatomy.aha import partition
@@ -65,6 +65,16 @@ class Plan:
         """The fold that holds a patient out."""
         return next(index for index, names in enumerate(self.folds) if name in names)
 
+    def trained(self, prefix: str) -> dict[str, Tensor]:
+        """Stage 2 ("stack.") or the ECG's branch ("ecg.") of the start weights; nothing where they hold none that fits.
+
+        That they have seen no held-out patient was found with stage 1.
+        """
+        start = self.run.start
+        if start is None or start.settings.get("stack_channels") != self.stack.channels:
+            return {}
+        return start.part(prefix)
+
     def seen_by(self, group: int) -> list[str]:
         """Names of the patients a group trains on."""
         return [case.name for case in self.cases if case.name not in self.groups[group]]
@@ -102,6 +112,7 @@ def train_stack(plan: Plan, group: int, bank: dict[str, list[SeenStack]]) -> Pat
         folder / "stack",
         device=plan.run.device,
         title=f"{plan.title(group)}, stage 2",
+        start=plan.trained("stack."),
         quiet=plan.run.quiet,
     )
     tensors = {k: v.half() if v.is_floating_point() else v for k, v in stage_one.tensors.items()}
@@ -189,6 +200,7 @@ def train_ecg(
         folder / "taff",
         device=plan.run.device,
         title=f"{plan.title(group)}, TAFF",
+        start=plan.trained("ecg."),
         quiet=plan.run.quiet,
     )
     tensors = {k: v.half() if v.is_floating_point() else v for k, v in image.tensors.items()}

@@ -15,6 +15,8 @@ from ScarSegECGLib.training.fit import Steps, fit
 from ScarSegECGLib.training.losses import image_loss
 from ScarSegECGLib.training.stack_bank import SeenStack
 
+TUNED = 0.3  # of the learning rate, from trained weights
+
 
 @dataclass(frozen=True)
 class StackRecipe:
@@ -60,20 +62,33 @@ def train_stack_net(
     *,
     device: torch.device,
     title: str,
+    start: Mapping[str, Tensor] | None = None,
     quiet: bool = False,
 ) -> StackNet:
-    """Train on these patients, or take up again where ``folder`` left off."""
+    """Train on these patients, from ``start`` if given, or take up again where ``folder`` left off."""
     area = without_wrap(polar_area())
 
     def loss(network: StackNet, rng: torch.Generator) -> Tensor:
         seen, truth, first = drawn(bank, names, recipe, rng)
         return image_loss(network(seen.to(device), first.to(device)), truth.to(device), area)
 
-    return fit(
+    def make() -> StackNet:
         # Not channels last: in bfloat16 oneDNN's weight gradients of dilated convolutions come out as NaN (torch 2.13).
-        lambda: StackNet(recipe.channels),
+        network = StackNet(recipe.channels)
+        if start:
+            network.load_state_dict(start)
+        return network
+
+    return fit(
+        make,
         loss,
-        Steps(recipe.steps, recipe.learning_rate, average=0.99, seed=recipe.seed, checkpoint_every=50),
+        Steps(
+            recipe.steps,
+            recipe.learning_rate * (TUNED if start else 1.0),
+            average=0.99,
+            seed=recipe.seed,
+            checkpoint_every=50,
+        ),
         folder,
         device=device,
         title=title,

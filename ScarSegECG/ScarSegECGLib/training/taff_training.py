@@ -26,6 +26,7 @@ from ScarSegECGLib.training.ecg_features import EcgInputs
 from ScarSegECGLib.training.fit import Steps, fit
 from ScarSegECGLib.training.pairs import Pairs
 from ScarSegECGLib.training.stack_bank import SeenStack
+from ScarSegECGLib.training.stack_training import TUNED
 
 UNKNOWN_DATE = 0.15
 MISMATCH = 0.1  # pairs with another patient's ECG: mixed-up files, and what a simulation does not know (chosen)
@@ -124,9 +125,10 @@ def train_taff(
     *,
     device: torch.device,
     title: str,
+    start: Mapping[str, Tensor] | None = None,
     quiet: bool = False,
 ) -> EcgBranch:
-    """Train the branch for one stage 2 on these patients, or take it up again where ``folder`` left off."""
+    """Train the branch for one stage 2 on these patients, from ``start`` if given, or take it up where it was left."""
     stage_two = stage_two.eval().requires_grad_(False)
     embedded = embed(encoder, pairs.inputs)
     area = without_wrap(polar_area())
@@ -134,6 +136,8 @@ def train_taff(
     def make() -> EcgBranch:
         branch = EcgBranch(stage_two.head.in_channels, encoder.token_size, encoder.width)
         branch.encoder.load_state_dict(encoder.state_dict())
+        if start:
+            branch.load_state_dict(start)
         return branch
 
     def loss(branch: EcgBranch, rng: torch.Generator) -> Tensor:
@@ -164,7 +168,13 @@ def train_taff(
     return fit(
         make,
         loss,
-        Steps(recipe.steps, recipe.learning_rate, average=0.98, seed=recipe.seed, checkpoint_every=50),
+        Steps(
+            recipe.steps,
+            recipe.learning_rate * (TUNED if start else 1.0),
+            average=0.98,
+            seed=recipe.seed,
+            checkpoint_every=50,
+        ),
         folder,
         device=device,
         title=title,
