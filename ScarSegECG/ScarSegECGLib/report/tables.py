@@ -150,7 +150,7 @@ def segments_table(result: ScarResult) -> Table:
 
 def sentence(text: str) -> str:
     """With a capital and without the full stop."""
-    return f"{text[0].upper()}{text[1:].rstrip('.')}"
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}"
 
 
 def _image_only(heading: str, width: float, result: ScarResult) -> tuple[Column, ...]:
