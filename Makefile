@@ -2,6 +2,7 @@
 # make test   lint, types and every test, with the library's coverage
 # make test-pacs   the round trip through a real archive (Orthanc) alone; make test includes it
 # make bench  how long a case, an edit, a stroke in the panel ... take here, beside their targets
+# make bench-cohort   200 simulated patients on two workers, and 1,000 rows in a browser, beside their targets
 # make fuzz   broken ECGs, DICOM sets, NIfTI, NRRD and label files, archives and journals by the thousand; a part is in make test
 # make docs   the pages of docs/ as HTML, in docs/_build
 # make lint   ruff and mypy alone
@@ -17,7 +18,7 @@ FOR_TESTS := .[test,desktop-test,docs]
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() or 1, 8))')
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-pacs bench docs fuzz lint clean distclean
+.PHONY: demo test test-pacs bench bench-cohort docs fuzz lint clean distclean
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/scarsegecg demo
@@ -35,6 +36,9 @@ test-pacs: $(VENV)/.installed-test
 bench: $(VENV)/.installed-test
 	@$(VENV)/bin/scarsegecg bench
 	@$(PY) -m pytest -q -s Testing/desktop/test_panel.py -k "stroke_reaches or window_stays_alive"
+
+bench-cohort: $(VENV)/.installed-test
+	@$(PY) Testing/cohort/bench_cohort.py
 
 docs: $(VENV)/.installed-test
 	@$(PY) -m sphinx --fail-on-warning --keep-going -q docs docs/_build/html && echo "docs/_build/html/index.html"

@@ -85,7 +85,7 @@ def facts() -> dict[str, Any]:
         "disagreeing_segments": 0,
         "interval": {"ml": [0.0, 9.0], "percent_of_lv": [0.0, 9.0], "level": 0.8},
         "confidence": None,
-        "border_confidence": 0.9,
+        "doubts": [],
         "insertion_confidence": 0.8,
         "segments_with_ecg_estimate": 17,
     }

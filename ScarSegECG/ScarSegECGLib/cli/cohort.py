@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
+from ScarSegECGLib.cli.crew import add_crew, case_bar, crew_of, tell_trouble
 from ScarSegECGLib.cli.outputs import check_files
 from ScarSegECGLib.cohort.discover import look_through, manifest_rows
-from ScarSegECGLib.cohort.engine import Crew, Outcome
 from ScarSegECGLib.cohort.manifest import COLUMNS, read_manifest, write_manifest
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, ScarSource
 
 METHODS = tuple(source.value for source in ScarSource if source is not ScarSource.MANUAL)
-_SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,66 +60,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for job in (init, run_, review):
         for short, long in (("-q", "--quiet"), ("-v", "--verbose")):  # as before the job's name
             job.add_argument(short, long, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-
-
-def add_crew(parser: argparse.ArgumentParser) -> None:
-    """The options that say who does the work."""
-    parser.add_argument("--workers", type=int, metavar="N", help="processes; default: by cores and memory")
-    parser.add_argument("--memory", metavar="SIZE", help="limit of each worker, such as 4GB; default: an equal share")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="an existing Dask scheduler, such as tcp://host:8786")
-
-
-def crew_of(args: argparse.Namespace) -> Crew:
-    """Who was asked to do the work.
-
-    Raises
-    ------
-    InputError
-        Options that contradict each other or are no numbers.
-    """
-    if args.scheduler and (args.workers is not None or args.memory is not None):
-        raise InputError("--workers and --memory are of a local cluster: leave them out with --scheduler")
-    if args.workers is not None and not 1 <= args.workers <= 1024:
-        raise InputError("--workers must be 1 to 1024")
-    memory = None
-    if args.memory is not None:
-        found = _SIZE.fullmatch(args.memory.strip())
-        if found is None:
-            raise InputError("--memory is a number with its unit, such as 4GB")
-        unit = 2**20 if found[2].lower().startswith("m") else 2**30
-        memory = int(float(found[1].replace(",", ".")) * unit)
-        if memory < 2**29:
-            raise InputError("--memory must be at least 512MB")
-    return Crew(args.workers, args.scheduler, memory)
-
-
-@contextmanager
-def case_bar(title: str, quiet: bool) -> Iterator[Callable[[int, int], tqdm]]:
-    """A bar of cases with the remaining time; the yielded function starts it with the cases done and all of them."""
-    bars: list[tqdm] = []
-
-    def begin(todo: int, total: int) -> tqdm:
-        bar = tqdm(total=total, initial=total - todo, desc=title, unit="case", disable=quiet or not todo, smoothing=0.1)
-        bars.append(bar)
-        return bar
-
-    try:
-        yield begin
-    finally:
-        for bar in bars:
-            bar.close()
-
-
-def tell_trouble(outcome: Outcome, bar: tqdm | None) -> None:
-    """A case's trouble as it happens, whatever -q says."""
-    if outcome.trouble is not None:
-        words = outcome.words or {"killed": "two workers died with it"}.get(
-            outcome.trouble.value, f"internal error ({outcome.error})"
-        )
-        line = f"warning: {outcome.name}: {words}"
-        tqdm.write(line, file=sys.stderr) if bar is not None else print(line, file=sys.stderr)
-    if bar is not None:
-        bar.update(1)
 
 
 def run(args: argparse.Namespace) -> int:

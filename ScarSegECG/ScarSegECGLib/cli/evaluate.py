@@ -5,20 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ScarSegECGLib.case import Ecg, TimeGap
+from ScarSegECGLib.cli.crew import add_crew, done_in_order
 from ScarSegECGLib.cli.outputs import check_files
+from ScarSegECGLib.cohort.job import Prepare, session_of
+from ScarSegECGLib.cohort.options import Networks, weights_sha256
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.measure.expert import case_folders, load_case
-from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.training.evaluate import as_json, evaluate_case
+from ScarSegECGLib.training.evaluate import CaseFigures, as_json, evaluate_case
 
 DATES = '{"mri": DATE, "ecg": DATE, "event_between": true or false}, each where it is known'
 
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", required=True, type=Path, metavar="OUT", help="file for the figures")
     parser.add_argument("--no-ecg", action="store_true", help="leave the ECGs out")
+    add_crew(parser)
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
 
@@ -79,6 +81,19 @@ def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
     return ecg, gap
 
 
+@dataclass(frozen=True)
+class _Evaluation:
+    folder: Path
+    use_ecg: bool
+    networks: Networks
+
+
+def _evaluated(one: _Evaluation) -> CaseFigures:
+    """One case, in whatever process."""
+    ecg, gap = find_ecg(one.folder) if one.use_ecg else (None, TimeGap(None))
+    return evaluate_case(load_case(one.folder), session_of(one.networks), ecg, gap)
+
+
 def _line(name: str, figures: dict) -> str:
     def mean(metric: str) -> str:
         value = figures[metric]["mean"]
@@ -91,11 +106,11 @@ def run(args: argparse.Namespace) -> int:
     """Segment every case and compare."""
     folders = case_folders(args.cases)
     check_files(args.json)
-    session = Session.load(args.weights, args.device)
-    figures = []
-    for folder in tqdm(folders, desc="evaluate", unit="case", disable=args.quiet):
-        ecg, gap = (None, TimeGap(None)) if args.no_ecg else find_ecg(folder)
-        figures.append(evaluate_case(load_case(folder), session, ecg, gap))
+    weights = args.weights.absolute() if args.weights else None
+    networks = Networks(weights, args.device, weights_sha256(weights))
+    session = session_of(networks)
+    jobs = [(folder.name, _Evaluation(folder.absolute(), not args.no_ecg, networks)) for folder in folders]
+    figures = done_in_order(args, "evaluate", _evaluated, jobs, Prepare(networks))
     report = as_json(figures)
     seen = set(session.settings.get("trained_on", [])) & {row.case for row in figures}
     report["trained_on_these_cases"] = sorted(seen)

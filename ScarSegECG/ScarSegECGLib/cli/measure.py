@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import divide
 from ScarSegECGLib.case import Anatomy, LabelArray, LgeStack
+from ScarSegECGLib.cli.crew import add_crew, crew_of
 from ScarSegECGLib.cli.division import add_division, insertions_of
 from ScarSegECGLib.cli.lge import add_choice
 from ScarSegECGLib.cli.measure_cases import compare
 from ScarSegECGLib.cli.measure_inputs import hint, segments_mask, without_slices
 from ScarSegECGLib.cli.outputs import check_files, check_pictures, check_table, save_picture, write_table
+from ScarSegECGLib.cohort.engine import Crew
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.facts import AhaMode, Division, LgeNote, RemoteRegion, RemoteSource, ScarSource, has
@@ -50,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="in place of one patient, a folder of Case_*/Case_*_{img,seg}.nii.gz: hold the rules against the experts",
     )
+    add_crew(parser)
     add_choice(parser)
     parser.add_argument("--labels", type=Path, metavar="PATH", help="1 cavity, 2 myocardium, 3 scar, 4 MVO; same grid")
     parser.add_argument(
@@ -138,6 +141,8 @@ def run(args: argparse.Namespace) -> int:
     if any(pictures) and args.method == ALL and not args.cases:
         raise InputError("pictures such as --bullseye and --montage show one rule: choose one with --method")
     _refuse_what_has_no_effect(args)
+    if not args.cases and crew_of(args) != Crew():
+        raise InputError("--workers, --memory and --scheduler are for many cases: give --cases")
     return compare(args) if args.cases else _measure(args)
 
 

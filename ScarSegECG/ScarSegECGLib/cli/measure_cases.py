@@ -6,18 +6,21 @@ import argparse
 import dataclasses
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from ScarSegECGLib.cli.crew import done_in_order
 from ScarSegECGLib.cli.measure_inputs import hint
 from ScarSegECGLib.cli.outputs import write_table
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
-from ScarSegECGLib.facts import ScarSource
-from ScarSegECGLib.lge.label_meaning import parse_label_map
-from ScarSegECGLib.measure.compare import RULES, MethodScore, compare_methods
+from ScarSegECGLib.facts import Contrast, ScarSource
+from ScarSegECGLib.lge.label_meaning import LabelMap, parse_label_map
+from ScarSegECGLib.measure.compare import RULES, CaseScores, MethodScore, case_scores, combined
 from ScarSegECGLib.measure.expert import case_folders, load_case
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
+from ScarSegECGLib.measure.rules import Per
 from ScarSegECGLib.report.rule_tables import SCORE_COLUMNS, as_plain, score_rows
 from ScarSegECGLib.wording import words
 
@@ -37,6 +40,27 @@ _OF_ONE_PATIENT = (
 _DEFAULTS_OF_ONE_PATIENT = {"aha": "fixed", "segments": 17, "correct_shifts": False}
 
 
+@dataclasses.dataclass(frozen=True)
+class _Rules:
+    rules: tuple[tuple[str, str, float | None], ...]
+    contrast: Contrast | None
+    per: Per
+    smallest_island_ml: float
+    label_map: LabelMap | None
+    strict: bool
+
+
+def _measured(job: tuple[Path, _Rules]) -> CaseScores:
+    """One case, in whatever process; where a single rule was asked for, what it does not allow is refused."""
+    folder, asked = job
+    case = load_case(folder, asked.label_map)
+    found = case_scores(case, asked.rules, asked.contrast, asked.per, asked.smallest_island_ml)
+    if asked.strict and found.errors:
+        error = next(iter(found.errors.values()))
+        raise InputError(f"{error}{hint(error)}")
+    return found
+
+
 def compare(args: argparse.Namespace) -> int:
     """Read every case, compare, print and write the table."""
     for name in _OF_ONE_PATIENT:
@@ -52,19 +76,16 @@ def compare(args: argparse.Namespace) -> int:
         raise InputError("--method all has 2 to 6 SD among its rules: leave --n-sd out with --cases")
     folders = case_folders(args.cases)
     label_map = args.label_map and parse_label_map(args.label_map)
-    loaded = (load_case(folder, label_map) for folder in tqdm(folders, desc="measure", unit="case", disable=args.quiet))
 
     def tell(name: str, error: InputError) -> None:
         print(f"warning: {name} left out: {error}{hint(error)}", file=sys.stderr)
 
     several = tell if args.method == "all" else None
-    options = {"per": args.per}
-    if args.smallest_island_ml is not None:
-        options["smallest_island_ml"] = args.smallest_island_ml
-    try:
-        scores = compare_methods(loaded, rules=rules, contrast=args.contrast, left_out=several, **options)
-    except InputError as error:
-        raise InputError(f"{error}{hint(error)}") from None
+    smallest = SMALLEST_ISLAND_ML if args.smallest_island_ml is None else args.smallest_island_ml
+    options = _Rules(tuple(rules), args.contrast, args.per, smallest, label_map, strict=several is None)
+    jobs = [(folder.name, (folder.absolute(), options)) for folder in folders]
+    found = done_in_order(args, "measure", _measured, jobs)
+    scores = combined(found, [name for name, _, _ in rules], left_out=several)
     rows = score_rows(scores)
     if args.table:
         write_table(args.table, SCORE_COLUMNS, rows)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+from ScarSegECGLib.cli.crew import add_crew, case_bar, crew_of, tell_trouble
 from ScarSegECGLib.cli.progress import progress_bar
+from ScarSegECGLib.cohort.engine import Crew, run_here, run_jobs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder
 from ScarSegECGLib.pacs.archive import Found, find_series, find_studies, pull, push
@@ -30,7 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     find.add_argument("--limit", type=int, default=50, metavar="N", help="the most that are listed (default 50)")
     find.add_argument("--show-patient", action="store_true", help="list who the patients are")
     get = jobs.add_parser("pull", help="fetch a study, or some of its series")
-    get.add_argument("--study", required=True, metavar="UID")
+    studies = get.add_mutually_exclusive_group(required=True)
+    studies.add_argument("--study", metavar="UID")
+    studies.add_argument(
+        "--studies", type=Path, metavar="FILE", help="a UID a line: each into DIR/study0001 ...; again: what is missing"
+    )
+    add_crew(get)
     get.add_argument("--series", action="append", default=[], metavar="UID", help="may be given more than once")
     get.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the images")
     get.add_argument("--overwrite", action="store_true", help="replace an earlier pull in DIR; other files in it stay")
@@ -54,7 +63,11 @@ def run(args: argparse.Namespace) -> int:
         found = find_series(client, args.study) if args.study else find_studies(client, _filters(args), args.limit)
         for line in _table(found, args.show_patient):
             print(line)
+    elif args.job == "pull" and args.studies:
+        return pull_studies(args, url, ca)
     elif args.job == "pull":
+        if crew_of(args) != Crew():
+            raise InputError("--workers, --memory and --scheduler are for many studies: give --studies")
         check_output(args.out, args.overwrite, _is_pull)
         with (
             staged_folder(args.out, args.overwrite, _PULLED, _is_pull) as folder,
@@ -75,6 +88,65 @@ def run(args: argparse.Namespace) -> int:
         if pushed.changed:
             print(f"warning: the archive changed {', '.join(pushed.changed)}", file=sys.stderr)
     return 0
+
+
+@dataclass(frozen=True)
+class _Study:
+    uid: str
+    out: Path
+    url: str
+    ca: Path | None
+
+
+def _pulled(study: _Study) -> int:
+    """One study into a folder of its own, in whatever process; how many files."""
+    with staged_folder(study.out, False, _PULLED, _is_pull) as folder:
+        return pull(connect(study.url, study.ca), study.uid, [], folder).count
+
+
+def pull_studies(args: argparse.Namespace, url: str, ca: Path | None) -> int:
+    """Fetch every study of a list that is not there yet; what cannot be fetched is told and the others are.
+
+    Raises
+    ------
+    InputError
+        The list cannot be read, or holds something else than UIDs.
+    """
+    if args.series:
+        raise InputError("--series belongs to one study: leave it out with --studies")
+    uids = _listed_uids(args.studies)
+    args.out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folders = {uid: args.out.absolute() / f"study{place:04d}" for place, uid in enumerate(uids, 1)}
+    todo = [
+        (f"study{uids.index(uid) + 1:04d}", _Study(uid, out, url, ca))
+        for uid, out in folders.items()
+        if not _is_pull(out)
+    ]
+    crew = crew_of(args)
+    outcomes = run_here(_pulled, todo) if crew == Crew() else run_jobs(_pulled, todo, crew)
+    lost = 0
+    with case_bar("pull", args.quiet) as begin:
+        bar = begin(len(todo), len(uids))
+        for outcome in outcomes:
+            lost += outcome.trouble is not None
+            tell_trouble(outcome, bar)
+    if not args.quiet:
+        print(f"{len(uids) - lost} of {len(uids)} studies in {args.out}, in the list's order")
+    if lost:
+        raise InputError(f"{lost} studies are missing: see above; the same command tries them again")
+    return 0
+
+
+def _listed_uids(path: Path) -> list[str]:
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{path.name}: cannot be read; give a text file with a study UID a line") from None
+    uids = list(dict.fromkeys(line for line in lines if line))
+    wrong = [number for number, line in enumerate(lines, 1) if line and not re.fullmatch(r"[0-9.]{1,64}", line)]
+    if wrong or not uids:
+        raise InputError(f"{path.name}: " + (f"line {wrong[0]} is no UID" if wrong else "holds no UID"))
+    return uids
 
 
 def _is_pull(folder: Path) -> bool:

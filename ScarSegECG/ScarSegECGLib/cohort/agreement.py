@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.case import MVO, SCAR, ScarResult
+from ScarSegECGLib.case import CAVITY, MVO, MYOCARDIUM, SCAR, ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.measure.expert import ExpertCase
+from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.segments import segment_percent
-from ScarSegECGLib.training.evaluate import STRUCTURES, compare
+from ScarSegECGLib.training.evaluate import STRUCTURES
 
 SCARRED_FROM_PERCENT = 5.0
 """Of its volume: with less a segment counts as free of scar, by expert and program alike. This project's own choice."""
@@ -56,7 +57,14 @@ def against_expert(result: ScarResult, expert: Path) -> dict[str, Any]:
     percent = segment_percent(walls.aha, truth.scar, result.anatomy.segments)
     wall_ml = float(truth.myocardium.sum()) * stack.voxel_ml
     return {
-        **{name: asdict(found) for name, found in compare(result.labels, labels, stack.spacing).items()},
+        **{
+            name: asdict(overlap(ours, theirs, stack.spacing))
+            for name, ours, theirs in (
+                ("cavity", result.labels == CAVITY, truth.cavity),
+                ("myocardium", result.labels >= MYOCARDIUM, truth.myocardium),
+                ("scar", result.labels >= SCAR, truth.scar),
+            )
+        },
         "pathological": bool(truth.scar.any()),
         "true_scar_ml": truth.scar_ml,
         "scar_ml": float((result.labels == SCAR).sum()) * stack.voxel_ml,

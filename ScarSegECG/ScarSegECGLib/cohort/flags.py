@@ -9,15 +9,12 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import SCAR, Ecg, ScarResult, SegmentRow, Subject
-from ScarSegECGLib.facts import Agreement, Doubt, Grade, has
+from ScarSegECGLib.case import Ecg, ScarResult, SegmentRow, Subject
+from ScarSegECGLib.facts import Agreement, ConfidenceReason, Doubt, Grade, has
 from ScarSegECGLib.lge.slice_shift import estimate_shifts
 from ScarSegECGLib.report.accuracy import doubt_of
 
 FEWEST_LV_SLICES = 5
-UNSURE_BORDERS = 0.75
-"""Expected Dice of the scar under its own probabilities below which its borders are called uncertain; this project's
-own choice."""
 MOST_DISAGREEING = 2
 """Segments in which ECG and image may disagree before the patient is flagged."""
 UNSURE_INSERTIONS = 0.5
@@ -87,16 +84,17 @@ def flags_of(
     typed_female, typed_age
         As the manifest says; ``None`` where it does not.
     """
-    ecg, gap = result.ecg, result.ecg_use.gap
+    ecg, gap, confidence = result.ecg, result.ecg_use.gap, result.confidence
+    grade, doubts = (confidence.grade, confidence.reasons) if confidence else (None, ())
     found = {
         Flag.OTHER_PATIENTS_ECG: has(result.warnings, Doubt.DIFFERENT_PATIENTS),
         Flag.SEX_OR_AGE_DIFFER: ecg is not None and _other_person(ecg, imaged, typed_female, typed_age),
         Flag.LV_MISSED: missed_slices(result) > 0,
         Flag.SHIFTED_SLICES: has(result.warnings, Doubt.SLICES_DISPLACED),
-        Flag.DO_NOT_USE: result.confidence is not None and result.confidence.grade is Grade.DO_NOT_USE,
-        Flag.LOW_CONFIDENCE: result.confidence is not None and result.confidence.grade is Grade.CHECK,
+        Flag.DO_NOT_USE: grade is Grade.DO_NOT_USE,
+        Flag.LOW_CONFIDENCE: grade is Grade.CHECK,
         Flag.ECG_DISAGREES: disagreeing(result.segments) > MOST_DISAGREEING,
-        Flag.BORDERS_UNCERTAIN: (sure := border_confidence(result)) is not None and sure < UNSURE_BORDERS,
+        Flag.BORDERS_UNCERTAIN: has(doubts, ConfidenceReason.BORDERS_UNCERTAIN),
         Flag.MAY_BE_NO_SCAR: doubt_of(result) is not None,
         Flag.NOT_ISCHAEMIC: bool(result.patterns) and not result.patterns[0].touches_endocardium,
         Flag.FEW_SLICES: int(_lv_slices(result).sum()) < FEWEST_LV_SLICES,
@@ -127,16 +125,6 @@ def shared_inputs(hashes: Mapping[str, Mapping[str, str]]) -> dict[str, tuple[Fl
             for case in cases if len(cases) > 1 else ():
                 shared[case].append(flag)
     return {case: tuple(found) for case, found in shared.items()}
-
-
-def border_confidence(result: ScarResult) -> float | None:
-    """Expected Dice of the networks' scar, were its probabilities true, 0..1; ``None`` without scar, and for a rule's.
-
-    For a mask M and probabilities p it is 2 sum(p in M) / (|M| + sum(p)), to first order.
-    """
-    mask = result.labels == SCAR
-    total = float(mask.sum()) + float(result.scar_probability[result.anatomy.myocardium].sum())
-    return 2 * float(result.scar_probability[mask].sum()) / total if mask.any() and result.method.by_network else None
 
 
 def displaced_slices(result: ScarResult) -> tuple[int, ...]:

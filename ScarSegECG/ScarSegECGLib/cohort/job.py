@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
+import os
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -12,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from ScarSegECGLib.case import Ecg, LgeStack, ScarResult, Subject
 from ScarSegECGLib.cohort.agreement import against_expert
-from ScarSegECGLib.cohort.flags import border_confidence, disagreeing, displaced_slices, flags_of
+from ScarSegECGLib.cohort.flags import disagreeing, displaced_slices, flags_of
 from ScarSegECGLib.cohort.inputs import InputState, state_of
-from ScarSegECGLib.cohort.interval import interval_of
 from ScarSegECGLib.cohort.manifest import CohortCase
 from ScarSegECGLib.cohort.options import Networks, Task
 from ScarSegECGLib.cohort.records import CASES, RECORD, CaseRecord, as_text, record_of
@@ -35,6 +36,7 @@ from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, segment
 from ScarSegECGLib.view.pictures import pictures
 from ScarSegECGLib.view.viewer.data import scar_of_images_alone, thumbnail, viewer_data
+from ScarSegECGLib.wording import words
 
 VIEW, THUMBNAIL = "view.js", "thumb.png"
 _session: Session | None = None
@@ -79,6 +81,7 @@ def do_case(task: Task) -> CaseRecord:
 
 def _done(task: Task, start: float) -> CaseRecord:
     case, options = task.case, task.options
+    memory = {"worker": os.getpid(), "memory_mb": round(psutil.Process().memory_info().rss / 2**20, 1)}  # before it
     inputs = _inputs(case)
     stack = read_lge(case.lge)
     ecg = read_ecg(case.ecg) if case.ecg is not None and options.use_ecg else None
@@ -93,7 +96,7 @@ def _done(task: Task, start: float) -> CaseRecord:
         weights=task.networks.sha256,
         inputs=inputs,
         flags=flags_of(result, imaged, case.female, case.age),
-        facts=_facts(result, imaged, case),
+        facts=_facts(result, imaged, case) | memory,
         expert=expert,
     )
     finished: list[CaseRecord] = []
@@ -127,7 +130,7 @@ def _segmented(task: Task, stack: LgeStack, ecg: Ecg | None, imaged: Subject) ->
         stack,
         ecg,
         gap,
-        _loaded(task.networks),
+        session_of(task.networks),
         SegmentOptions(
             rule=None if options.method is ScarSource.NETWORK else ThresholdRule(options.method, options.n_sd),
             why_no_ecg=Fact(EcgReason.NOT_GIVEN if options.use_ecg else EcgReason.SWITCHED_OFF),
@@ -145,7 +148,7 @@ def _facts(result: ScarResult, imaged: Subject, case: CohortCase) -> dict[str, A
     subjects = [imaged, *([result.ecg.subject] if result.ecg else [])]
     female = next((sex for sex in (case.female, *(one.female for one in subjects)) if sex is not None), None)
     age = next((years for years in (case.age, *(one.age for one in subjects)) if years is not None), None)
-    interval = interval_of(result)
+    interval, confidence = result.interval, result.confidence
     lv = np.asarray(result.anatomy.myocardium.any(axis=(1, 2)))
     return {
         "female": female,
@@ -155,8 +158,8 @@ def _facts(result: ScarResult, imaged: Subject, case: CohortCase) -> dict[str, A
         "displaced_slices": list(displaced_slices(result)),
         "disagreeing_segments": disagreeing(result.segments),
         "interval": asdict(interval) if interval else None,
-        "confidence": result.confidence.grade.value if result.confidence else None,
-        "border_confidence": border_confidence(result),
+        "confidence": confidence.grade.value if confidence else None,
+        "doubts": [words(reason) for reason in confidence.reasons] if confidence else [],
         "insertion_confidence": float(result.anatomy.insertion_confidence[lv].mean()),
         "segments_with_ecg_estimate": sum(row.ecg_percent is not None for row in result.segments),
     }
@@ -184,7 +187,8 @@ def _add_dicom(folder: Path, result: ScarResult) -> None:
     export_beside(folder, result.stack, show_patient=False)
 
 
-def _loaded(networks: Networks) -> Session:
+def session_of(networks: Networks) -> Session:
+    """This worker's networks, loaded once."""
     global _session
     if _session is None:
         _session = _load(networks)

@@ -100,29 +100,67 @@ def compare_methods(
     ----------
     Dice LR. Ecology 1945;26:297-302. Efron B, Tibshirani R. Stat Sci 1986;1:54-75 (bootstrap interval).
     """
-    dice: dict[str, list[float | None]] = {name: [] for name, _, _ in rules}
-    bias: dict[str, list[float]] = {name: [] for name, _, _ in rules}
-    told: dict[str, Method] = {}
-    with_scar = []
+    found = []
     for case in cases:
-        cavity, wall, expert = case.cavity, case.myocardium, case.scar
-        stack = case.stack if contrast is None else replace(case.stack, contrast=contrast)
-        size, spacing = np.count_nonzero(wall), stack.spacing
-        with_scar.append(bool(expert.any()))
-        healthy = remote_myocardium(stack.voxels, cavity, wall, spacing)
-        for name, method, n_sd in [rule for rule in rules if rule[0] in dice]:
-            rule = ThresholdRule(method, n_sd, per, healthy, smallest_island_ml=smallest_island_ml)
-            try:
-                found = find_scar(stack, cavity, wall, rule)
-            except InputError as error:
-                if left_out is None:
-                    raise
-                left_out(name, error)
-                dice.pop(name)
-                continue
-            told[name] = found.method
-            dice[name].append(overlap(found.mask, expert, spacing, distance=False).dice)
-            bias[name].append(100.0 * (np.count_nonzero(found.mask) - np.count_nonzero(expert)) / size)
+        found.append(case_scores(case, rules, contrast, per, smallest_island_ml))
+        if left_out is None and found[-1].errors:
+            raise next(iter(found[-1].errors.values()))
+    return combined(found, [name for name, _, _ in rules], resamples=resamples, seed=seed, left_out=left_out)
+
+
+@dataclass(frozen=True)
+class CaseScores:
+    """Every rule's Dice, bias (% of the LV) and method in one case, by name; ``errors`` of rules it does not allow."""
+
+    scarred: bool
+    scores: dict[str, tuple[float | None, float, Method]]
+    errors: dict[str, InputError]
+
+
+def case_scores(
+    case: ExpertCase,
+    rules: Sequence[tuple[str, str, float | None]] = RULES,
+    contrast: Contrast | None = None,
+    per: Per = "slice",
+    smallest_island_ml: float = SMALLEST_ISLAND_ML,
+) -> CaseScores:
+    """Hold every rule against the expert of one case; parameters as of :func:`compare_methods`."""
+    cavity, wall, expert = case.cavity, case.myocardium, case.scar
+    stack = case.stack if contrast is None else replace(case.stack, contrast=contrast)
+    size, spacing = np.count_nonzero(wall), stack.spacing
+    healthy = remote_myocardium(stack.voxels, cavity, wall, spacing)
+    scores: dict[str, tuple[float | None, float, Method]] = {}
+    errors: dict[str, InputError] = {}
+    for name, method, n_sd in rules:
+        rule = ThresholdRule(method, n_sd, per, healthy, smallest_island_ml=smallest_island_ml)
+        try:
+            found = find_scar(stack, cavity, wall, rule)
+        except InputError as error:
+            errors[name] = error
+            continue
+        bias = 100.0 * (np.count_nonzero(found.mask) - np.count_nonzero(expert)) / size
+        scores[name] = (overlap(found.mask, expert, spacing, distance=False).dice, bias, found.method)
+    return CaseScores(bool(expert.any()), scores, errors)
+
+
+def combined(
+    cases: Sequence[CaseScores],
+    names: Sequence[str],
+    *,
+    resamples: int = 5000,
+    seed: int = 0,
+    left_out: Callable[[str, InputError], None] | None = None,
+) -> tuple[MethodScore, ...]:
+    """The cases' scores together; parameters as of :func:`compare_methods`."""
+    lost = {name: case.errors[name] for case in reversed(cases) for name in names if name in case.errors}
+    for name in names:
+        if name in lost and left_out is not None:
+            left_out(name, lost[name])
+    kept = [name for name in names if name not in lost]
+    with_scar = [case.scarred for case in cases]
+    dice = {name: [case.scores[name][0] for case in cases] for name in kept}
+    bias = {name: [case.scores[name][1] for case in cases] for name in kept}
+    told = {name: case.scores[name][2] for name in kept for case in cases[-1:]}
     if not with_scar:
         return ()
     scarred = np.array(with_scar, dtype=bool)

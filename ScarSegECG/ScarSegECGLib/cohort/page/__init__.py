@@ -80,7 +80,7 @@ def _row(patient: Patient) -> dict[str, Any]:
         "interval_percent": interval["percent_of_lv"],
         "level": interval["level"],
         "with_ecg_ml": scar["with_ecg"]["ml"] if ecg["amplitude"] else None,
-        "sure": facts["border_confidence"],
+        "doubts": facts["doubts"],
         "ecg": ecg["present"],
         "ecg_weight": ecg["amplitude"],
         "gap": ecg["gap_days"],

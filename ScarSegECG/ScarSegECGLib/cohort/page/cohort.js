@@ -157,7 +157,7 @@ window.SCARSEGECG_VIEWS = {};
       ? `With ECG (investigational) ${number(row.with_ecg_ml, 1)} ml; weight ${number(row.ecg_weight, 2)}${row.gap === null ? "" : `, ECG ${Math.abs(row.gap).toFixed(0)} days ${row.gap < 0 ? "before" : "after"} the MRI`}.`
       : row.ecg ? "The ECG was not used." : "No ECG.";
     const expert = row.expert_ml === null || row.expert_ml === undefined ? "" : ` Expert ${number(row.expert_ml, 1)} ml, Dice ${number(row.dice, 2)}.`;
-    const sure = row.sure === null || row.sure === undefined ? "" : ` Confidence in the scar's borders ${number(row.sure, 2)} of 1.`;
+    const sure = row.doubts.length ? ` ${row.doubts.join(" ")}` : "";
     return [make("h2", { text: row.case }), figures, make("p", { class: "figures", text: ecg + expert + sure }), flags];
   }
 

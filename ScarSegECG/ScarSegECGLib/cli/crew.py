@@ -1,0 +1,110 @@
+"""Who works on many cases, how far they are, and what becomes of each: for every verb that takes more than one."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from ScarSegECGLib.cohort.engine import Crew, Outcome, Trouble, run_here, run_jobs
+from ScarSegECGLib.errors import InputError
+
+_SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
+Argument = TypeVar("Argument")
+Value = TypeVar("Value")
+
+
+def add_crew(parser: argparse.ArgumentParser) -> None:
+    """The options that say who does the work."""
+    parser.add_argument("--workers", type=int, metavar="N", help="processes; default: by cores and memory")
+    parser.add_argument("--memory", metavar="SIZE", help="limit of each worker, such as 4GB; default: an equal share")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="an existing Dask scheduler, such as tcp://host:8786")
+
+
+def crew_of(args: argparse.Namespace) -> Crew:
+    """Who was asked to do the work.
+
+    Raises
+    ------
+    InputError
+        Options that contradict each other or are no numbers.
+    """
+    if args.scheduler and (args.workers is not None or args.memory is not None):
+        raise InputError("--workers and --memory are of a local cluster: leave them out with --scheduler")
+    if args.workers is not None and not 1 <= args.workers <= 1024:
+        raise InputError("--workers must be 1 to 1024")
+    memory = None
+    if args.memory is not None:
+        found = _SIZE.fullmatch(args.memory.strip())
+        if found is None:
+            raise InputError("--memory is a number with its unit, such as 4GB")
+        unit = 2**20 if found[2].lower().startswith("m") else 2**30
+        memory = int(float(found[1].replace(",", ".")) * unit)
+        if memory < 2**29:
+            raise InputError("--memory must be at least 512MB")
+    return Crew(args.workers, args.scheduler, memory)
+
+
+@contextmanager
+def case_bar(title: str, quiet: bool) -> Iterator[Callable[[int, int], tqdm]]:
+    """A bar of cases with the remaining time; the yielded function starts it with the cases done and all of them."""
+    bars: list[tqdm] = []
+
+    def begin(todo: int, total: int) -> tqdm:
+        bar = tqdm(total=total, initial=total - todo, desc=title, unit="case", disable=quiet or not todo, smoothing=0.1)
+        bars.append(bar)
+        return bar
+
+    try:
+        yield begin
+    finally:
+        for bar in bars:
+            bar.close()
+
+
+def tell_trouble(outcome: Outcome, bar: tqdm | None) -> None:
+    """A case's trouble as it happens, whatever -q says."""
+    if outcome.trouble is not None:
+        words = outcome.words or {"killed": "two workers died with it"}.get(
+            outcome.trouble.value, f"internal error ({outcome.error})"
+        )
+        line = f"warning: {outcome.name}: {words}"
+        tqdm.write(line, file=sys.stderr) if bar is not None else print(line, file=sys.stderr)
+    if bar is not None:
+        bar.update(1)
+
+
+def done_in_order(
+    args: argparse.Namespace,
+    title: str,
+    work: Callable[[Argument], Value],
+    jobs: Sequence[tuple[str, Argument]],
+    prepare: Callable[[], object] | None = None,
+) -> list[Value]:
+    """The values of all cases in their order: in this process, or with --workers or --scheduler on Dask.
+
+    Raises
+    ------
+    InputError
+        What was wrong with a case, beginning with its name; the first that is told.
+    """
+    crew = crew_of(args)
+    outcomes = run_here(work, jobs, prepare) if crew == Crew() else run_jobs(work, jobs, replace(crew, prepare=prepare))
+    found: dict[str, Value] = {}
+    with case_bar(title, args.quiet) as begin:
+        bar = begin(len(jobs), len(jobs))
+        for outcome in outcomes:
+            if outcome.trouble is Trouble.REFUSED:
+                raise InputError(outcome.words)
+            if outcome.trouble is not None:
+                raise RuntimeError(f"{outcome.name}: {outcome.trouble.value} {outcome.error}")
+            assert outcome.value is not None
+            found[outcome.name] = outcome.value
+            bar.update(1)
+    return [found[name] for name, _ in jobs]
