@@ -22,8 +22,8 @@ from ScarSegECGLib.export.atomic import MARKER
 from ScarSegECGLib.lge.archive import looks_like_zip
 from ScarSegECGLib.lge.choose_series import choose
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom, quiet, read_dataset
-from ScarSegECGLib.lge.nifti_bytes import GZIP_MAGIC
-from ScarSegECGLib.lge.nrrd_header import NRRD_MAGIC
+from ScarSegECGLib.lge.nifti import looks_like_nifti, unpacked_start
+from ScarSegECGLib.lge.nrrd import NRRD_MAGIC
 from ScarSegECGLib.lge.read import read_volume
 from ScarSegECGLib.lge.study import opened_study
 
@@ -186,7 +186,7 @@ def _sort(path: Path, found: Found, studies: dict[str, list[Path]]) -> None:
             studies[str(header.get("StudyInstanceUID", ""))].append(path)
     elif looks_like_zip(start):
         found.images.append(_judged(FoundImages(path, path.parent)))
-    elif start.startswith((NRRD_MAGIC, GZIP_MAGIC)) or start[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c"):
+    elif start.startswith(NRRD_MAGIC) or looks_like_nifti(unpacked_start(path)):
         _volume(path, found)
     elif told_by_content(start):
         _ecg(path, found)

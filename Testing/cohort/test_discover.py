@@ -1,0 +1,95 @@
+"""What ``cohort init`` finds in folders, and how it pairs it."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ScarSegECGLib.case import Ecg, Subject
+from ScarSegECGLib.cohort import discover
+from ScarSegECGLib.cohort.discover import Found, FoundEcg, FoundImages, look_through, manifest_rows
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of one small simulated patient."""
+    home = tmp_path_factory.mktemp("patient")
+    write_phantom(home, phantom_patient(0, slices=3, size=64, pixel_mm=3.0))
+    return home
+
+
+def test_stacks_ecgs_and_masks_are_told_by_content(patient: Path, tmp_path: Path) -> None:
+    for name in ("Doe_John", "Roe_Jane"):
+        shutil.copytree(patient, tmp_path / "study" / name)
+    (tmp_path / "study" / "notes.txt").write_text("not an ECG, not an image")
+    (tmp_path / "study" / "broken.nii").write_bytes(b"\x5c\x01\0\0" + b"\0" * 400)
+    done = tmp_path / "study" / "results"
+    shutil.copytree(patient, done)
+    (done / "result.json").write_text("{}")
+    found = look_through(tmp_path / "study")
+    assert (len(found.images), len(found.ecgs), len(found.masks), found.unread) == (2, 2, 2, 1)
+    one, two = manifest_rows(found, tmp_path)
+    assert one == {
+        "case": "case001",
+        "lge": "study/Doe_John/lge.nii.gz",
+        "ecg": "study/Doe_John/ecg.hea",
+        "expert": "study/Doe_John/truth_labels.nii.gz",
+        "mri_date": "",
+        "ecg_date": "2024-03-17",
+        "sex": "",
+        "age": "",
+        "remark": "MRI date missing",
+    }
+    assert two["case"] == "case002" and two["ecg"] == "study/Roe_Jane/ecg.hea"
+    assert [row["case"] for row in manifest_rows(found, tmp_path, names_of_folders=True)] == ["Doe_John", "Roe_Jane"]
+
+
+def _images(name: str, digest: str = "", day: int = 10) -> FoundImages:
+    return FoundImages(Path(f"/d/{name}"), Path(f"/d/{name}"), Subject(digest), datetime(2024, 3, day), (3, 9, 9))
+
+
+def test_identifiers_pair_before_folders_and_the_nearest_in_time_is_taken() -> None:
+    ecgs = [
+        FoundEcg(Path("/d/x/1.xml"), Subject("A"), datetime(2023, 1, 1)),
+        FoundEcg(Path("/d/x/2.xml"), Subject("A"), datetime(2024, 3, 12)),
+        FoundEcg(Path("/d/two/3.xml"), Subject("C"), datetime(2024, 3, 1)),  # lies with B, and is not B's
+        FoundEcg(Path("/d/two/4.xml"), Subject(""), None),
+    ]
+    rows = manifest_rows(Found([_images("one", "A"), _images("two", "B")], ecgs), Path("/d"))
+    assert [row.get("ecg") for row in rows] == ["x/2.xml", "two/4.xml", "two/3.xml"]
+    assert rows[0]["remark"] == "2 ECGs: the nearest in time is taken"
+    assert "ECG date missing" in rows[1]["remark"]
+    assert "lge" not in rows[2] and rows[2]["remark"] == "no images found for this ECG"
+    assert not any("A" in cell or "B" in cell for row in rows for name, cell in row.items() if name != "remark")
+
+
+def test_two_label_maps_are_not_guessed() -> None:
+    found = Found(
+        [FoundImages(Path("/d/a.nii"), Path("/d"), shape=(3, 9, 9))],
+        masks=[(Path("/d/x.nii"), (3, 9, 9)), (Path("/d/y.nii"), (3, 9, 9)), (Path("/d/z.nii"), (4, 9, 9))],
+    )
+    (row,) = manifest_rows(found, Path("/d"))
+    assert "expert" not in row and "2 label maps" in row["remark"]
+
+
+def test_a_folder_that_is_none_or_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        look_through(tmp_path / "none")
+    for k in range(3):
+        (tmp_path / f"{k}.txt").touch()
+    monkeypatch.setattr(discover, "MOST_FILES", 2)
+    with pytest.raises(InputError, match="more than 2 files"):
+        look_through(tmp_path)
+
+
+def test_an_ecg_whose_date_is_not_true_gives_none(patient: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    untrue = Ecg(np.zeros((12, 9), np.float32), np.ones(12, bool), 500.0, datetime(1900, 1, 1), date_trusted=False)
+    monkeypatch.setattr(discover, "read_ecg", lambda path: untrue)
+    (row,) = manifest_rows(look_through(patient), patient)
+    assert row["ecg_date"] == ""
