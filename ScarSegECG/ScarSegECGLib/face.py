@@ -29,6 +29,7 @@ from ScarSegECGLib.pipeline import SegmentOptions
 from ScarSegECGLib.pipeline import segment as segment_case
 from ScarSegECGLib.view.paint import draw
 from ScarSegECGLib.view.pictures import pictures, result_bullseye
+from ScarSegECGLib.view.viewer.block import result_viewer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -212,4 +213,4 @@ def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: boo
         if result.stack.sources:
             export_beside(result, painted, staged, show_patient=False)
 
-    return write_result(result, painted, Path(folder), overwrite=overwrite, beside=beside)
+    return write_result(result, painted, Path(folder), overwrite=overwrite, viewer=result_viewer(result), beside=beside)

@@ -28,6 +28,7 @@ from ScarSegECGLib.pipeline import SegmentOptions, segment
 from ScarSegECGLib.report.patient import Patient
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.view.pictures import pictures
+from ScarSegECGLib.view.viewer.block import result_viewer
 from ScarSegECGLib.wording import all_words, words
 
 NETWORK = ScarSource.NETWORK
@@ -162,7 +163,15 @@ def run(args: argparse.Namespace) -> int:
                 except InputError as error:
                     refused.append(f"no DICOM objects were written: {error}")
 
-        folder = write_result(result, painted, args.out, overwrite=args.overwrite, patient=patient, beside=add_dicom)
+        folder = write_result(
+            result,
+            painted,
+            args.out,
+            overwrite=args.overwrite,
+            patient=patient,
+            viewer=result_viewer(result),
+            beside=add_dicom,
+        )
     if not args.quiet:
         print("\n".join(summary(result)))
         for line in said:

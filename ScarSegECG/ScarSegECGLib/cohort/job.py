@@ -7,7 +7,8 @@ import gc
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ from ScarSegECGLib.measure.rules import ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, segment
 from ScarSegECGLib.view.pictures import pictures
-from ScarSegECGLib.view.viewer.data import scar_of_images_alone, thumbnail, viewer_data
+from ScarSegECGLib.view.viewer.block import viewer_block
+from ScarSegECGLib.view.viewer.data import result_data, thumbnail
 from ScarSegECGLib.wording import words
 
 VIEW, THUMBNAIL = "view.js", "thumb.png"
@@ -102,16 +104,17 @@ def _done(task: Task, start: float) -> CaseRecord:
     finished: list[CaseRecord] = []
 
     def beside(folder: Path) -> None:
-        alone = scar_of_images_alone(result) if result.ecg_use.amplitude > 0 else None
-        (folder / VIEW).write_text(_script(case.name, viewer_data(result, alone)), encoding="utf-8")
+        (folder / VIEW).write_text(_script(case.name, data), encoding="utf-8")
         (folder / THUMBNAIL).write_bytes(thumbnail(result))
-        if options.dicom and stack.sources:
-            _add_dicom(folder, result)
-        told = CaseRecord(**vars(record) | {"seconds": time.perf_counter() - start})
+        refused = _refused_dicom(result, painted, folder) if options.dicom and stack.sources else ""
+        facts = record.facts | {"no_dicom_because": refused}
+        told = replace(record, facts=facts, seconds=time.perf_counter() - start)
         (folder / RECORD).write_text(as_text(told), encoding="utf-8")
         finished.append(told)
 
-    write_result(result, pictures(result), task.out / CASES / case.name, overwrite=True, beside=beside)
+    painted, data = pictures(result), result_data(result)
+    out = task.out / CASES / case.name
+    write_result(result, painted, out, overwrite=True, viewer=viewer_block(data), beside=beside)
     return finished[0]
 
 
@@ -181,10 +184,15 @@ def _script(name: str, data: dict[str, Any]) -> str:
     return f"SCARSEGECG_VIEWS[{json.dumps(name)}]={told};\n"
 
 
-def _add_dicom(folder: Path, result: ScarResult) -> None:
+def _refused_dicom(result: ScarResult, painted: Mapping[str, bytes], folder: Path) -> str:
+    """Add DICOM objects; "" or why the images carry none, without which the result stands."""
     from ScarSegECGLib.cli.export import export_beside
 
-    export_beside(folder, result.stack, show_patient=False)
+    try:
+        export_beside(result, painted, folder, show_patient=False)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def session_of(networks: Networks) -> Session:

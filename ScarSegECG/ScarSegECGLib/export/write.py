@@ -40,6 +40,7 @@ def write_result(
     *,
     overwrite: bool,
     patient: Patient | None = None,
+    viewer: tuple[str, str] = ("", ""),
     beside: Callable[[Path], object] = lambda folder: None,
 ) -> Path:
     """Write everything about one result into the folder ``out``.
@@ -58,6 +59,8 @@ def write_result(
         Replace a previous result in ``out``; other files in it stay.
     patient : Patient, optional
         Shown in the report only when given.
+    viewer : (HTML, hash of its script)
+        What the report shows on a screen alone; :func:`ScarSegECGLib.view.viewer.block.result_viewer` makes it.
     beside : callable
         Called with the folder once all of this lies in it, to add to it before it appears as ``out``.
 
@@ -81,7 +84,7 @@ def write_result(
         for name, png in pictures.items():
             (folder / name).write_bytes(png)
         created = datetime.now(timezone.utc)
-        page = as_html(present(result, pictures, created, patient=patient))
+        page = as_html(present(result, pictures, created, patient=patient), *viewer)
         (folder / FILE_NAME).write_text(page, encoding="utf-8")
         write_result_json(result, folder, created)
         beside(folder)

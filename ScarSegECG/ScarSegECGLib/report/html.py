@@ -1,4 +1,6 @@
-"""A report as one HTML file that prints on A4: pictures inside, no script, nothing fetched, all text escaped."""
+"""A report as one HTML file that prints on A4: pictures inside, nothing fetched, all text escaped, no script but one
+that is handed over.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,24 @@ FILE_NAME = "report.html"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def as_html(report: Report) -> str:
-    """The whole document."""
+def as_html(report: Report, viewer: str = "", script: str = "") -> str:
+    """The whole document.
+
+    Parameters
+    ----------
+    report : Report
+    viewer : str
+        HTML of what is on a screen alone, such as :func:`ScarSegECGLib.view.viewer.block.viewer_block` makes.
+    script : str
+        The hash of the one script that it may run, as a content security policy names it.
+    """
     return Template(_shipped("page.html")).substitute(
         style=page_css(),
         title=escape(report.title),
         purpose=escape(report.purpose),
         blanks=_blanks(report),
+        viewer=viewer,
+        script=f"script-src {script}; " if script else "",
         sections="\n".join(section_html(section) for section in report.sections),
     )
 

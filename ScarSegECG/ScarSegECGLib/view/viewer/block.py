@@ -7,11 +7,18 @@ import hashlib
 import json
 from typing import Any
 
-from ScarSegECGLib.view.viewer.data import viewer_file
+from ScarSegECGLib.case import ScarResult
+from ScarSegECGLib.view.viewer.data import result_data, viewer_file
 
 
-def viewer_block(data: dict[str, Any]) -> str:
-    """HTML for a page that allows :func:`script_hash` and inline styles; hidden in print.
+def result_viewer(result: ScarResult) -> tuple[str, str]:
+    """:func:`viewer_block` of a result."""
+    return viewer_block(result_data(result))
+
+
+def viewer_block(data: dict[str, Any]) -> tuple[str, str]:
+    """HTML for a page that allows inline styles and one script, and the hash by which a content security policy names
+    that script. Hidden in print.
 
     Parameters
     ----------
@@ -19,18 +26,14 @@ def viewer_block(data: dict[str, Any]) -> str:
         As :func:`ScarSegECGLib.view.viewer.data.viewer_data` gives it.
     """
     told = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return (
+    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode("ascii")
+    html = (
         f"<style>{viewer_file('viewer.css')}</style>"
-        '<div class="viewer" id="scar-viewer"></div>'
+        '<section class="viewer"><h2>Slices to walk through</h2><div id="scar-viewer"></div></section>'
         f'<script type="application/json" id="scar-viewer-data">{told}</script>'
         f"<script>{_script()}</script>"
     )
-
-
-def script_hash() -> str:
-    """The script's hash as a content security policy names it."""
-    digest = base64.b64encode(hashlib.sha256(_script().encode()).digest()).decode("ascii")
-    return f"'sha256-{digest}'"
+    return html, f"'sha256-{digest}'"
 
 
 def _script() -> str:

@@ -76,10 +76,12 @@ def viewer_data(result: ScarResult, scar_image_only: NDArray[np.bool_] | None = 
     }
 
 
-def scar_of_images_alone(result: ScarResult) -> NDArray[np.bool_]:
-    """The network's scar without the ECG, as the pipeline tells it."""
+def result_data(result: ScarResult) -> dict[str, Any]:
+    """:func:`viewer_data` with the networks' scar of the images alone, as the pipeline tells it."""
+    if result.ecg_use.amplitude == 0:
+        return viewer_data(result)
     mask = result.scar_probability_image_only > result.method.above
-    return drop_small_islands(mask, result.stack.spacing, minimum_ml=SMALLEST_ISLAND_ML)
+    return viewer_data(result, drop_small_islands(mask, result.stack.spacing, minimum_ml=SMALLEST_ISLAND_ML))
 
 
 def viewer_file(name: str) -> str:
