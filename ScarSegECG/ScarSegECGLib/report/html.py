@@ -28,14 +28,15 @@ def as_html(report: Report, viewer: str = "", script: str = "") -> str:
     script : str
         The hash of the one script that it may run, as a content security policy names it.
     """
+    parts = [section_html(section) for section in report.sections]
+    place = next((k for k, section in enumerate(report.sections) if section.key == "table"), len(parts))
     return Template(_shipped("page.html")).substitute(
         style=page_css(),
         title=escape(report.title),
         purpose=escape(report.purpose),
         blanks=_blanks(report),
-        viewer=viewer,
         script=f"script-src {script}; " if script else "",
-        sections="\n".join(section_html(section) for section in report.sections),
+        sections="\n".join([*parts[:place], viewer, *parts[place:]]),
     )
 
 
