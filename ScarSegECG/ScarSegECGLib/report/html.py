@@ -29,7 +29,7 @@ def as_html(report: Report, viewer: str = "", script: str = "") -> str:
         The hash of the one script that it may run, as a content security policy names it.
     """
     parts = [section_html(section) for section in report.sections]
-    place = next((k for k, section in enumerate(report.sections) if section.key == "table"), len(parts))
+    place = next((k for k, section in enumerate(report.sections) if section.key == "segments"), len(parts))
     return Template(_shipped("page.html")).substitute(
         style=page_css(),
         title=escape(report.title),

@@ -44,7 +44,7 @@ window.SCARSEGECG_VIEWS = {};
     { key: "expert_ml", head: "expert, ml", right: true, wide: true, needed: some("expert_ml"), value: (row) => row.expert_ml, cell: (row) => document.createTextNode(number(row.expert_ml, 1)) },
     { key: "dice", head: "Dice", right: true, needed: some("expert_ml"), value: (row) => row.dice, cell: (row) => document.createTextNode(number(row.dice, 2)) },
     { key: "confidence", head: "Confidence", value: (row) => ({ bad: 2, check: 1, good: 0 })[confidence(row)], cell: (row) => make("span", { class: "conf", text: CONFIDENCE[confidence(row)] }) },
-    { key: "flags", head: "Flags", value: (row) => 1000 * row.alarms + 10 * row.checks + row.flags.length / 100, cell: (row) => make("span", {}, ...row.flags.map(flag), row.done ? null : make("span", { class: "why", text: ` ${row.why}` })) },
+    { key: "flags", head: "Flags", value: (row) => 1000 * row.alarms + 10 * row.checks + row.flags.length / 100, cell: (row) => make("span", { title: row.why || null }, ...row.flags.map(flag)) },
     { key: "review", head: "Review", value: (row) => review(row).decision || "", cell: (row) => make("span", { class: "decision", text: DECISIONS[review(row).decision] || "" }) },
   ].filter((column) => column.needed !== false);
 
