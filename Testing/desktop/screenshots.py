@@ -121,6 +121,9 @@ def main(folder: Path) -> None:
         segmented(desk)
         desk.panel.parameterNode.showInsertions = True
         settle(1.5)
+        shown = desk.panel.ui.ecgPathEdit._edit
+        shown.blockSignals(True)
+        shown.setText(Path(desk.panel.parameterNode.ecgPath).name)  # not where this machine keeps it
         grab_panel(desk, folder / "panel.png", "correctCollapsibleButton")
         others = ("results", "anatomy", "export", "advanced")
         grab_panel(desk, folder / "panel_sections.png", *(f"{name}CollapsibleButton" for name in others))
