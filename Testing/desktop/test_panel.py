@@ -27,8 +27,39 @@ def observers(panel) -> int:
     return len(panel.Observations)
 
 
+def test_the_window_stays_alive_during_apply(desk) -> None:
+    """A timer of 5 ms goes on firing in the main thread; `make bench` prints its longest wait (target 200 ms)."""
+    import qt
+
+    case = case_of(desk)
+    panel = desk.panel
+    panel.ui.sampleButton.click()
+    panel.parameterNode.device = "cpu"
+    gaps, late, last = [], [], [time.thread_time(), time.perf_counter()]
+
+    def tick() -> None:
+        now, clock = time.thread_time(), time.perf_counter()
+        gaps.append(now - last[0])
+        late.append(clock - last[1])
+        last[:] = [now, clock]
+
+    timer = qt.QTimer()
+    timer.setInterval(5)
+    timer.connect("timeout()", tick)
+    timer.start()
+    panel.ui.applyButton.click()
+    case.waitFor(lambda: not panel.apply.busy)
+    settle(0.1)
+    timer.stop()
+    print(
+        f"main thread: longest work at a stretch {1000 * max(gaps):.0f} ms of CPU, longest wait between two ticks "
+        f"{1000 * max(late):.0f} ms on the clock (target 100), {len(gaps)} ticks"
+    )
+    assert len(gaps) > 20
+
+
 def test_a_stroke_reaches_bullseye_and_table(desk) -> None:
-    """From the scene's event to the new drawing and table; `make bench` prints how long that takes (target 200 ms)."""
+    """From the scene's event to the new drawing and table; `make bench` prints how long that takes (target 100 ms)."""
     case = case_of(desk)
     panel = case.applied()
     settle(0.5)
@@ -55,37 +86,7 @@ def test_a_stroke_reaches_bullseye_and_table(desk) -> None:
         took.append((time.thread_time() - cpu, time.perf_counter() - start))
         assert cells != [panel.parameterNode.outputTable.GetCellText(row, 5) for row in range(17)]
     cpu, wall = np.median(took, axis=0)
-    print(f"stroke to bullseye and table: {1000 * cpu:.0f} ms of CPU, {1000 * wall:.0f} ms on the clock (target 200)")
-
-
-def test_the_window_stays_alive_during_apply(desk) -> None:
-    """A timer of 5 ms goes on firing in the main thread; `make bench` prints its longest wait (target 100 ms)."""
-    import qt
-
-    case = case_of(desk)
-    case.applied()  # PyTorch and VTK's fonts are loaded
-    panel = desk.panel
-    gaps, late, last = [], [], [time.thread_time(), time.perf_counter()]
-
-    def tick() -> None:
-        now, clock = time.thread_time(), time.perf_counter()
-        gaps.append(now - last[0])
-        late.append(clock - last[1])
-        last[:] = [now, clock]
-
-    timer = qt.QTimer()
-    timer.setInterval(5)
-    timer.connect("timeout()", tick)
-    timer.start()
-    panel.ui.applyButton.click()
-    case.waitFor(lambda: not panel.apply.busy)
-    settle(0.1)
-    timer.stop()
-    print(
-        f"main thread: longest work at a stretch {1000 * max(gaps):.0f} ms of CPU, longest wait between two ticks "
-        f"{1000 * max(late):.0f} ms on the clock (target 100), {len(gaps)} ticks"
-    )
-    assert len(gaps) > 20
+    print(f"stroke to bullseye and table: {1000 * cpu:.0f} ms of CPU, {1000 * wall:.0f} ms on the clock (target 100)")
 
 
 def test_scene_close_empties_the_panel(desk) -> None:
@@ -112,7 +113,7 @@ def test_reload_imports_panel_and_library_anew(desk, segmented_once, monkeypatch
     names = ("ScarSegECG", "ScarSegECGPanel.study", "ScarSegECGLib.case", "ScarSegECGLib.view.bullseye")
     before = {name: sys.modules[name] for name in names}
     desk.reload()
-    settle()
+    wait_until(lambda: desk.panel.logic.study is not None and not desk.panel.apply.busy)
     for name in names:
         assert sys.modules[name] is not before[name], name
     new = desk.panel
@@ -326,7 +327,7 @@ def test_insertion_points_are_dragged(desk, segmented_once) -> None:
     np.testing.assert_allclose(study.anatomy.insertions_deg[known], np.tile(now[index], (known.sum(), 1)), atol=1e-6)
     panel.ui.ahaSegmentsComboBox.currentIndex = 1
     settle(0.1)
-    assert "16 segments" in study.anatomy.mode
+    assert study.anatomy.segments == 16
     for index, rows in ((1, 16), (0, 17)):
         panel.ui.ahaSegmentsComboBox.currentIndex = index
         case.waitFor(lambda rows=rows: parameters.outputTable.GetNumberOfRows() == rows, 10)
