@@ -35,13 +35,13 @@ def test_the_window_stays_alive_during_apply(desk) -> None:
     panel = desk.panel
     panel.ui.sampleButton.click()
     panel.parameterNode.device = "cpu"
-    gaps, late, last = [], [], [time.thread_time(), time.perf_counter()]
+    gaps, late, last = [], [], [time.thread_time(), time.perf_counter(), time.process_time()]
 
     def tick() -> None:
-        now, clock = time.thread_time(), time.perf_counter()
+        now, clock, all_threads = time.thread_time(), time.perf_counter(), time.process_time()
         gaps.append(now - last[0])
-        late.append(clock - last[1])
-        last[:] = [now, clock]
+        late.append((all_threads - last[2], clock - last[1]))
+        last[:] = [now, clock, all_threads]
 
     timer = qt.QTimer()
     timer.setInterval(5)
@@ -52,8 +52,9 @@ def test_the_window_stays_alive_during_apply(desk) -> None:
     settle(0.1)
     timer.stop()
     print(
-        f"main thread: longest work at a stretch {1000 * max(gaps):.0f} ms of CPU, longest wait between two ticks "
-        f"{1000 * max(late):.0f} ms on the clock (target 100), {len(gaps)} ticks"
+        f"main thread: longest work at a stretch {1000 * max(gaps):.0f} ms of CPU; longest wait between two ticks "
+        f"{1000 * max(wait for _cpu, wait in late):.0f} ms on the clock, and {1000 * max(late)[0]:.0f} ms of CPU of all "
+        f"threads, which is what it is on an idle machine (target 200); {len(gaps)} ticks"
     )
     assert len(gaps) > 20
 
