@@ -119,6 +119,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.parameterNode = None
         self.sections: list = []
         self._guiTag = None
+        self._afterOpening = ""
         self._writing = 0
 
     def setup(self) -> None:
@@ -197,7 +198,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if entered:
             panel.enter()
         if hadNetworks:
-            panel.say(_("Reloaded. The networks were let go: the next Apply loads them again."))
+            panel.sayOnceOpened(_("Reloaded. The networks were let go: the next Apply loads them again."))
 
     def onSceneStartClose(self, caller=None, event=None) -> None:
         self.setParameterNode(None)
@@ -274,7 +275,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.anatomy.restored,
             parameters.outputSegmentation.CreateClosedSurfaceRepresentation,  # which no scene file holds
             *self.apply.showPieces()[1:],
-            lambda: self.say(""),
+            lambda: self.say(self._afterOpening),
         ]
 
     def _notOpened(self, run) -> None:
@@ -316,6 +317,11 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     @property
     def running(self) -> bool:
         return self.apply.busy
+
+    def sayOnceOpened(self, text: str) -> None:
+        """Now, and again when the scene's case, which is being opened, is there."""
+        self._afterOpening = text
+        self.say(text)
 
     def say(self, text: str) -> None:
         self.ui.statusLabel.text = text

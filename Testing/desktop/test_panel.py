@@ -53,7 +53,7 @@ def test_the_window_stays_alive_during_apply(desk) -> None:
     timer.stop()
     print(
         f"main thread: longest work at a stretch {1000 * max(gaps):.0f} ms of CPU; longest wait between two ticks "
-        f"{1000 * max(wait for _cpu, wait in late):.0f} ms on the clock, and {1000 * max(late)[0]:.0f} ms of CPU of all "
+        f"{1000 * max(wait for _cpu, wait in late):.0f} ms on the clock, {1000 * max(late)[0]:.0f} ms of CPU of all "
         f"threads, which is what it is on an idle machine (target 200); {len(gaps)} ticks"
     )
     assert len(gaps) > 20
