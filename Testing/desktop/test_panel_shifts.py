@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ScarSegECGLib.facts import LgeNote, has
+
 SHIFT = 9  # pixels
 
 
@@ -44,7 +46,8 @@ def test_a_displaced_slice_is_corrected_where_asked_and_said(desk) -> None:
     case.waitFor(lambda: not panel.apply.busy)
     study = panel.logic.study
     assert study is not None, panel.ui.statusLabel.text
-    assert any("moved in line" in note and f"{moved + 1} (" in note for note in study.segmented.stack.notes)
+    (told,) = [note for note in study.segmented.stack.notes if note.code is LgeNote.SHIFTS_CORRECTED]
+    assert told["slices"] == (moved + 1,)
     assert "moved in line" in panel.ui.summaryLabel.toolTip
     np.testing.assert_array_equal(case.shown().toBits(), study.bits)
     # The contour is where the slice was acquired: off its neighbours by the displacement.
@@ -67,4 +70,4 @@ def test_left_as_it_is_the_displacement_is_still_said(desk) -> None:
     case.waitFor(lambda: not panel.apply.busy)
     assert f"{moved + 1} (" in panel.ui.summaryLabel.toolTip
     assert "correcting slice shifts" in panel.ui.summaryLabel.toolTip
-    assert not any("moved in line" in note for note in panel.logic.study.segmented.stack.notes)
+    assert not has(panel.logic.study.segmented.stack.notes, LgeNote.SHIFTS_CORRECTED)
