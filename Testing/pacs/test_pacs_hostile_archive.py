@@ -248,7 +248,7 @@ def test_many_objects_are_more_than_one_may_be(monkeypatch, tmp_path) -> None:
         client.set_chunk_size(7000)  # so that boundaries fall between pieces
         assert pull(client, study, [], tmp_path).count == 8
         monkeypatch.setattr(archive, "MOST_OBJECTS", 7)
-        with pytest.raises(InputError, match="over 7 images"):
+        with pytest.raises(InputError, match="announces over 7 objects"):
             pull(client, study, [], tmp_path)
 
 
