@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, JPEGLosslessSV1
 
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, LgeNote, has
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
@@ -292,3 +293,10 @@ def test_field_cases(shared_data, tmp_path) -> None:
     assert source.images[0].PatientName == "Yamada^Tarou=山田^太郎=やまだ^たろう"
     assert source.images[0].SpecificCharacterSet == "ISO_IR 192"
     assert len(read_lge(cases / "09-series-per-slice" / "lge.zip").voxels) == 10
+
+
+def test_images_of_one_uid_cannot_be_referred_to(tmp_path, write_series) -> None:
+    write_series(tmp_path / "s", change=lambda _k, d: setattr(d, "SOPInstanceUID", "1.2.3.4"))
+    stack = read_lge(tmp_path / "s")  # can be measured all the same
+    with pytest.raises(InputError, match="carry one SOP Instance UID"):
+        find_source(stack)
