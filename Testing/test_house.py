@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
@@ -137,6 +139,13 @@ def test_importing_a_module_loads_no_network() -> None:
         [sys.executable, "-c", code], cwd=MODULE, capture_output=True, text=True, check=True, timeout=60
     )
     assert result.stdout.strip() == "set()"
+
+
+def test_every_module_can_be_imported() -> None:
+    """What one room takes away, another may still ask for."""
+    for module in pkgutil.walk_packages([str(LIBRARY)], "ScarSegECGLib."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
 
 # A fact is a type, a sentence is for people
