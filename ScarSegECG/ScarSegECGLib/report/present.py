@@ -42,8 +42,8 @@ LIMITS = (
     "with time is this project's own choice, not taken from follow-up studies.",
     "A human reader of the ECG localises anterior and septal infarcts well, inferior, lateral and apical ones poorly, "
     "and none in left bundle branch block or paced rhythm.",
-    "The intensity rule expects scar to begin at the endocardium: epicardial and mid-wall scar, as after myocarditis, "
-    "can be missed.",
+    "The networks learned from acute infarcts, which begin at the endocardium: epicardial and mid-wall scar, as after "
+    "myocarditis, can be missed.",
     "Coronary territories are the usual ones; about a quarter of infarcted segments disagree.",
     "Volumes hold for the imaged slices alone; thick slices blur small scars and the apex. The cavity's volume is that "
     "of the LGE images' heart phase, not the end-diastolic one.",

@@ -77,7 +77,7 @@ def draw(drawing: Drawing, ax: Axes) -> Axes:
     """Paint into matplotlib axes, whose frame goes and whose units become the drawing's mm."""
     ax.set(xlim=(0, drawing.width), ylim=(0, drawing.height), aspect="equal")
     ax.set_axis_off()
-    inches = ax.get_position().size * ax.figure.get_size_inches()
+    inches = np.asarray(ax.bbox.size) / ax.figure.dpi
     share = min(inches * 25.4 / (drawing.width, drawing.height))  # lines grow and shrink with the picture
     for artist in _artists(drawing, ax.transData, float(share)):
         ax.add_artist(artist)

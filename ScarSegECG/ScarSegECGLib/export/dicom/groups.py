@@ -79,7 +79,7 @@ def groups(result: ScarResult) -> tuple[Group, ...]:
 
 def _remarks(result: ScarResult) -> tuple[str, ...]:
     """What the report for people says beside the same numbers."""
-    whose = ()
+    whose: tuple[str, ...] = ()
     if result.shown is Shown.WITH_ECG:
         whose = (remarks.with_ecg(ALONE),)
     return RESEARCH_USE, *whose, *(without_paths(text) for text in all_words(result.warnings))
