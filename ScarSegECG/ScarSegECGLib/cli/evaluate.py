@@ -120,6 +120,14 @@ def run(args: argparse.Namespace) -> int:
         summary = report["summary"]
         for name in ("cavity", "myocardium", "scar"):
             print(_line(name, summary[name]))
+        challenge, coverage = summary["scar_challenge"]["mean"], summary["interval_coverage"]
+        if challenge is not None:
+            print(f"scar        challenge Dice {challenge:5.3f}")
+        for size, dice in summary["scar_by_size"].items():
+            if dice["mean"] is not None:
+                print(f"scar        {size}: Dice {dice['mean']:5.3f}")
+        if coverage is not None:
+            print(f"intervals   {100 * coverage:.0f} % hold the expert's volume")
         normals = summary["normals"]
         if normals["count"]:
             print(f"normals     {normals['count']}, false scar {normals['false_scar_ml']['mean']:.2f} ml on average")

@@ -27,9 +27,13 @@ NEEDED_PER_WORKER = 2 * 2**30
 """Memory that a worker with loaded networks and one large stack may need, bytes."""
 SECONDS_TO_CONNECT = 10.0
 SECONDS_FOR_A_WORKER = 60.0
+SECONDS_WITHOUT_WORKERS = 300.0
+SECONDS_BETWEEN_LOOKS = 10.0
+POLL_S = 0.05
 DEATHS = 2
 """Workers that a case may kill before it is left."""
 _INSTALL = "many cases at once need Dask: pip install 'scarsegecg[cohort]'"
+_NOBODY = "no worker is left; finished cases are whole, and the same command takes up the rest"
 _LOST = "the scheduler went away; every finished case is whole, and the same command takes up the rest"
 
 
@@ -119,10 +123,28 @@ def run_jobs(
             for name, argument in jobs
         }
         try:
-            for future, result in as_completed(list(futures), with_results=True, raise_errors=False):
-                yield _outcome(futures.pop(future), result)
+            done = as_completed(list(futures), with_results=True, raise_errors=False)
+            news = looked = time.monotonic()
+            while futures:
+                for future, result in done.next_batch(block=False):
+                    yield _outcome(futures.pop(future), result)
+                    news = time.monotonic()
+                time.sleep(POLL_S)
+                if time.monotonic() - max(news, looked) > SECONDS_BETWEEN_LOOKS:
+                    looked = time.monotonic()
+                    news = looked if _has_workers(client) else news
+                    if looked - news > SECONDS_WITHOUT_WORKERS:
+                        raise InputError(_NOBODY)
         finally:
             _quietly(lambda: client.cancel(list(futures), force=True))
+
+
+def _has_workers(client: Any) -> bool:
+    """Whether anybody is there to work; a scheduler that is gone cancels what it had, which is told elsewhere."""
+    try:
+        return bool(client.nthreads())
+    except Exception:
+        return True
 
 
 def _guarded_work(work: Callable[[Any], Any], name: str, argument: Any) -> Outcome:
@@ -161,6 +183,7 @@ def _client(crew: Crew, jobs: int) -> Iterator[Any]:
     settings = {
         "distributed.scheduler.allowed-failures": DEATHS - 1,
         "distributed.scheduler.worker-saturation": 1.0,  # a case waits at the scheduler, not at a worker that may die
+        "distributed.deploy.lost-worker-timeout": "1h",  # else one that takes long to start again is given up
         "distributed.scheduler.worker-ttl": "1h",  # a worker that says nothing works; one that died is told otherwise
         "distributed.admin.tick.limit": "1h",  # a network holds the interpreter; nobody needs to hear of it
         "distributed.worker.daemon": True,
