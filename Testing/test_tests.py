@@ -8,6 +8,10 @@ from pathlib import Path
 TESTING = Path(__file__).resolve().parent
 CLOCKS = {"perf_counter", "perf_counter_ns", "process_time", "thread_time", "monotonic", "time", "time_ns", "timeit"}
 READS_A_CLOCK = {
+    "cohort/bench_cohort.py": "prints how fast a cohort goes",
+    "cohort/cheap.py": "waits",
+    "cohort/test_killed.py": "waits until a run has come so far that it can be killed",
+    "desktop/panel_tools.py": "waits for events",
     "desktop/screenshots.py": "waits until the window is drawn",
     "desktop/test_panel.py": "waits for events, and prints two figures for `make bench`",
     "desktop/test_panel_dicom.py": "waits for an export",
@@ -28,3 +32,9 @@ def test_no_test_asserts_a_time() -> None:
     """A time says nothing on a busy machine: `scarsegecg bench` and `make bench` print them beside their targets."""
     readers = {path.relative_to(TESTING).as_posix() for path in TESTING.rglob("*.py") if _reads_a_clock(path)}
     assert readers - set(READS_A_CLOCK) == set()
+
+
+def test_no_two_test_files_have_one_name() -> None:
+    """pytest knows a file without a package by its name alone, and stops at the second."""
+    names = [path.name for path in TESTING.rglob("test_*.py")]
+    assert [name for name in sorted(set(names)) if names.count(name) > 1] == []

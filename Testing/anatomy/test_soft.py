@@ -11,14 +11,14 @@ from lv_phantom import lv_phantom
 from ScarSegECGLib.anatomy import soft
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.soft import rings_of
+from ScarSegECGLib.facts import AhaMode, Division
 
 
 def anatomy_of(mode="fixed", segments=17, insertions=(130.0, 245.0)):
     p = lv_phantom(slices=8, cap=1, spacing=(8.0, 2.5, 2.0))
     given_deg = np.array(insertions)
-    return partition(
-        p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, mode=mode, segments=segments
-    ), p.spacing
+    division = Division(AhaMode(mode), segments)
+    return partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, division=division), p.spacing
 
 
 def soft_prior(anatomy, spacing, *sigma, **jitter):

@@ -18,6 +18,7 @@ import wfdb
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.cli.evaluate import find_ecg
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
 
 def _nifti(path: Path, voxels: np.ndarray) -> Path:
@@ -231,9 +232,11 @@ def test_an_event_between_is_read_from_the_dates_of_a_case(tmp_path, record):
 
 def test_fold_that_does_not_exist(capfd, tmp_path):
     case = tmp_path / "Case_1"
-    case.mkdir()
-    for kind in ("img", "seg"):
-        (case / f"Case_1_{kind}.nii.gz").write_bytes(b"x")
+    files = write_phantom(case, phantom_patient(0))
+    files["lge"].rename(case / "Case_1_img.nii.gz")
+    files["labels"].rename(case / "Case_1_seg.nii.gz")
+    for part in (".hea", ".dat"):
+        files["ecg"].with_suffix(part).unlink()
     assert "--folds" in refuse(capfd, "train", "-q", "--cases", tmp_path, "--out", tmp_path / "run")
 
 

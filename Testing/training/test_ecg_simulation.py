@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import LEADS, MedianBeat
 from ScarSegECGLib.ecg.selvester import qrs_score
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import EcgNote
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, measure
 from ScarSegECGLib.training.ecg_simulation.ageing import aged_scar_for_ecg, non_diagnostic, relative_mass
 from ScarSegECGLib.training.ecg_simulation.conduction import CONDUCTIONS, activation_ms
@@ -288,7 +289,7 @@ def test_the_heart_has_17_segments_of_sensible_place() -> None:
 
 def test_a_record_has_its_rate_and_says_that_it_is_simulated() -> None:
     ecg = simulate_ecg(NONE, rate_bpm=60.0)
-    assert ecg.millivolts.shape == (12, 5000) and ecg.rate == 500.0 and "imulated" in ecg.notes[0]
+    assert ecg.millivolts.shape == (12, 5000) and ecg.rate == 500.0 and ecg.notes[0].code == EcgNote.SIMULATED
     v5 = ecg.millivolts[LEADS.index("V5")]
     beats = np.flatnonzero((v5[1:-1] > 1.0) & (v5[1:-1] >= v5[:-2]) & (v5[1:-1] > v5[2:]))
     assert 9 <= len(beats) <= 11 and np.allclose(np.diff(beats), 500, atol=3)
