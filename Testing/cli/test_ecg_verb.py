@@ -30,7 +30,7 @@ def test_preview_measurements_and_picture(capfd, record, tmp_path):
     assert main(["ecg", str(record), "--picture", str(picture), "--json", str(out)]) == 0
     printed = capfd.readouterr().out
     assert "format    WFDB" in printed and "10.0 s at 500 Hz" in printed and "none stored" in printed
-    assert "derived" in printed and "QRS" in printed and "conduction" in printed
+    assert "Derived from" in printed and "QRS" in printed and "conduction" in printed
     assert str(tmp_path) not in printed
     assert picture.read_bytes().startswith(b"\x89PNG")
     told = json.loads(out.read_text())

@@ -92,6 +92,8 @@ def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise InputError(f"{min(twice)}: stands in two of the folders given; every patient may be there once")
+    if args.folds_file is None and not 2 <= args.folds <= len(folders):  # said before hundreds of files are read
+        raise InputError(f"--folds {args.folds}: must be from 2 to the number of patients ({len(folders)})")
     cases, own = [], {}
     for number, folder in enumerate(tqdm(folders, desc="reading", unit="case", disable=args.quiet)):
         cases.append(load_case(folder))
@@ -135,10 +137,8 @@ def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | No
     names = [case.name for case in cases]
     if args.folds_file is not None:
         folds = read_folds(args.folds_file, names)
-    elif 2 <= args.folds <= len(cases):
-        folds = patient_folds(names, [case.scar_ml for case in cases], args.folds)
     else:
-        raise InputError(f"--folds {args.folds}: must be from 2 to the number of patients ({len(cases)})")
+        folds = patient_folds(names, [case.scar_ml for case in cases], args.folds)
     recipe = Recipe()
     if args.epochs is not None:
         recipe = replace(recipe, scar_epochs=args.epochs, tuning_epochs=args.epochs, locator_epochs=args.epochs)
