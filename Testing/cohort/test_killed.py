@@ -143,12 +143,14 @@ def _cluster() -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"tcp://127.0.0.1:{port}"
-    dask = ("-m", "distributed.cli")
     quiet = ("--no-dashboard",)
     scheduler = ("-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, *quiet)
     worker = ("-m", "distributed.cli.dask_worker", address, "--nthreads", 1, "--memory-limit", "1GiB", *quiet)
-    del dask
-    with _started(*scheduler) as first, _started(*worker) as second, _started(*worker) as third:
+    with (
+        _started(*scheduler) as first,
+        _started(*worker, seconds=0.4) as second,
+        _started(*worker, seconds=0.4) as third,
+    ):
         yield address, [first, second, third]
 
 

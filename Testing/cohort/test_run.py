@@ -74,12 +74,16 @@ def test_what_fails_is_in_the_table_with_its_reason_and_no_path(tmp_path: Path) 
             assert str(tmp_path).encode() not in file.read_bytes(), file
 
 
-def test_a_failed_case_leaves_no_result_of_other_options(tmp_path: Path) -> None:
+def test_after_a_failure_an_earlier_result_stays_and_does_not_count(tmp_path: Path) -> None:
     cases, out = write_cases(tmp_path / "data", 2), tmp_path / "out"
+    before = cases[0].lge.read_text()
     _run(cases, out)
     cases[0].lge.write_text("no lv")
     _run(cases, out)
-    assert [p.name for p in (out / CASES).iterdir()] == ["case0001"] and _table(out)[0]["status"] == "no result"
+    assert (out / CASES / "case0000" / "result.json").is_file() and _table(out)[0]["status"] == "no result"
+    cases[0].lge.write_text(before)
+    assert _run(cases, out).already == 2
+    assert _table(out)[0]["status"] == "done"
 
 
 def test_csv_and_parquet_hold_the_same_and_the_dictionary_names_every_column(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import os
 import secrets
 import time
 import traceback
-from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,7 +126,7 @@ def run_jobs(
             news = looked = time.monotonic()
             while futures:
                 for future, result in done.next_batch(block=False):
-                    yield _outcome(futures.pop(future), result)
+                    yield _outcome(futures.pop(future), future, result)
                     news = time.monotonic()
                 time.sleep(POLL_S)
                 if time.monotonic() - max(news, looked) > SECONDS_BETWEEN_LOOKS:
@@ -160,17 +159,17 @@ def _guarded_work(work: Callable[[Any], Any], name: str, argument: Any) -> Outco
     return Outcome(name, value, seconds=time.perf_counter() - start)
 
 
-def _outcome(name: str, result: Any) -> Outcome:
+def _outcome(name: str, future: Any, result: Any) -> Outcome:
     """What Dask gathered: our own outcome, or why there is none as exception or (class, exception, traceback)."""
     from distributed.scheduler import KilledWorker
 
     if isinstance(result, Outcome):
         return result
+    if future.status in ("cancelled", "lost"):  # not by us
+        raise InputError(_LOST)
     error = result[1] if isinstance(result, tuple) else result
     if isinstance(error, KilledWorker):
         return Outcome(name, None, Trouble.KILLED, KilledWorker.__name__)
-    if isinstance(error, CancelledError):
-        raise InputError(_LOST)
     return Outcome(name, None, Trouble.FAULT, type(error).__name__)
 
 
@@ -235,7 +234,7 @@ def _plugin(prepare: Callable[[], object]) -> Any:
 
 def _joined(address: str, client: Any) -> Any:
     try:
-        return client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+        return client(address, timeout=SECONDS_TO_CONNECT)
     except (OSError, ValueError, TimeoutError):
         raise InputError(f"no Dask scheduler answers at {address[:80]}; check the address and that it runs") from None
 

@@ -99,6 +99,10 @@ def run_cohort(
         _clear_what_was_left(out)
         todo = [task for task in tasks if not _is_done(task, earlier[task.case.name])]
         begun(len(todo), len(tasks))
+        waiting = {task.case.name for task in todo}
+        for case in cases:
+            if case.name not in waiting:  # what failed since was of other input or options
+                forget_failure(out, case.name)
         failed = []
         try:
             for outcome in _outcomes(work, todo, crew, networks):
@@ -227,7 +231,6 @@ def _keep_failure(out: Path, outcome: Outcome, task: Task) -> None:
         Trouble.FAULT: f"internal error ({outcome.error})",
         Trouble.KILLED: "two workers died with this case: too large for their memory, or a fault in a library",
     }[outcome.trouble or Trouble.FAULT]
-    shutil.rmtree(out / CASES / task.case.name, ignore_errors=True)  # it was made from other input or options
     write_failure(
         out,
         CaseRecord(

@@ -62,8 +62,11 @@ def columns() -> tuple[Column, ...]:
 
 
 def patients_of(out: Path, names: Sequence[str], reviews: Mapping[str, Mapping[str, str]]) -> list[Patient]:
-    """Every case of the manifest, in its order, with what is kept of it."""
-    records = {name: record_of(out, name) or failure_of(out, name) for name in names}
+    """Every case of the manifest, in its order, with what is kept of it.
+
+    Where its last try failed, a result of other input or options that lies there still does not count.
+    """
+    records = {name: failure_of(out, name) or record_of(out, name) for name in names}
     hashes = {
         name: {what: state.sha256 for what, state in record.inputs.items()}
         for name, record in records.items()
