@@ -11,7 +11,6 @@ import SimpleITK as sitk
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.export.write import FILES
-from ScarSegECGLib.training import recipe
 from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
 
@@ -117,31 +116,3 @@ def test_bench_reports_what_is_documented(tmp_path) -> None:
     assert all(set(stage) == {"name", "seconds"} for stage in report["stages"])
     named = sum(stage["seconds"] for stage in report["stages"])
     assert named == pytest.approx(report["case_seconds"], rel=0.1)
-
-
-def test_train_folds_and_assembles(tmp_path, capsys, monkeypatch) -> None:
-    for number in range(2):
-        name = f"Case_P{number}"
-        folder = tmp_path / "cases" / name
-        folder.mkdir(parents=True)
-        made = write_phantom(tmp_path / name, phantom_patient(number, slices=6, slice_mm=12.0, size=128, pixel_mm=2.2))
-        (folder / f"{name}_img.nii.gz").write_bytes(made["lge"].read_bytes())
-        (folder / f"{name}_seg.nii.gz").write_bytes(made["labels"].read_bytes())
-    small = {"scar_channels": (4, 4, 4, 4, 4), "locator_channels": (4, 4, 4, 4, 4), "locator_epochs": 1, "batch": 4}
-    monkeypatch.setattr(recipe.Recipe, "__init__", _defaults(recipe.Recipe, small))
-    # Networks this small find no ventricle; the run itself is what is tried here.
-    out = tmp_path / "run"
-    code = main(["train", "-q", "--cases", str(tmp_path / "cases"), "--out", str(out), "--folds", "2", "--epochs", "1"])
-    assert code == 0
-    assert (out / "cross_validation.csv").is_file()
-    assert (out / "scarseg.safetensors").is_file()
-    assert (out / "MODEL_CARD.md").is_file()
-
-
-def _defaults(recipe_class, small):
-    original = recipe_class.__init__
-
-    def init(self, **given):
-        original(self, **(small | given))
-
-    return init
