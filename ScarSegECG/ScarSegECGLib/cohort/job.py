@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 
 from ScarSegECGLib.case import Ecg, LgeStack, ScarResult, Subject
@@ -83,6 +82,8 @@ def do_case(task: Task) -> CaseRecord:
 
 def _done(task: Task, start: float) -> CaseRecord:
     case, options = task.case, task.options
+    import psutil  # of the extra: evaluate, which a plain installation has, imports this module too
+
     memory = {"worker": os.getpid(), "memory_mb": round(psutil.Process().memory_info().rss / 2**20, 1)}  # before it
     inputs = _inputs(case)
     stack = read_lge(case.lge)
