@@ -29,6 +29,11 @@ def _environment(seconds: float) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{LIBRARY}{os.pathsep}{HERE}", SECONDS: str(seconds)}
 
 
+def _hears_ctrl_c() -> None:
+    """A shell's background jobs are deaf to SIGINT, and so is what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def _started(*command: object, seconds: float = 0.1) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
@@ -37,6 +42,7 @@ def _started(*command: object, seconds: float = 0.1) -> Iterator[subprocess.Pope
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_hears_ctrl_c,
     )
     try:
         yield process
