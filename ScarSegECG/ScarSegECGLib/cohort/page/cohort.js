@@ -34,6 +34,16 @@ window.SCARSEGECG_VIEWS = {};
     return make("span", { class: `flag ${weights[name]}`, title: words.flags[name][1], text: words.flags[name][0] });
   }
 
+  // A picture is loaded when its row comes near the screen: a thousand at once would take seconds.
+  const seen = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting) {
+        target.src = target.dataset.src;
+        seen.unobserve(target);
+      }
+    }
+  }, { root: $("scroll"), rootMargin: "400px" });
+
   const some = (key) => rows.some((row) => row[key] !== null && row[key] !== undefined);
   const COLUMNS = [
     { key: "picture", head: "", cell: picture },
@@ -54,7 +64,9 @@ window.SCARSEGECG_VIEWS = {};
 
   function picture(row) {
     if (!row.done) return make("div", { class: "none-img", text: "?" });
-    return make("img", { src: `${folder(row)}/thumb.png`, alt: "", loading: "lazy", width: 48, height: 48 });
+    const image = make("img", { alt: "", width: 48, height: 48, "data-src": `${folder(row)}/thumb.png` });
+    seen.observe(image);
+    return image;
   }
 
   function heads() {
