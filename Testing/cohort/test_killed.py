@@ -135,9 +135,7 @@ def test_ctrl_c_leaves_everything_to_be_taken_up(tmp_path: Path) -> None:
         _until_cases(process, 5)
         process.send_signal(signal.SIGINT)
         process.wait(timeout=PATIENCE_S)
-        output = process.stdout.read() if process.stdout else ""
-        # A signal that falls into one of the interpreter's deaf moments is lost: the run then goes on to its end.
-        assert process.returncode != 0 or f"finished {COUNT}" in output
+        assert process.returncode != 0
     assert not [p for p in (tmp_path / "out" / "cases").iterdir() if p.name.startswith(".")]
     now, before = _finish(tmp_path)
     assert before >= 5 and now + before == COUNT

@@ -352,7 +352,7 @@ def test_interval_and_confidence_stand_in_the_first_line_of_every_teller():
     )
     told = headline(result)
     assert "1.2 to 3.8 ml" in told and "90 %" in told and "check the result on the images: 2.0 ml of scar" in told
-    assert told in summary(result)[0]
+    assert summary(result)[0] == f"scar: {told}"
     lead = re.search(r'<p class="lead">(.*?)</p>', report_html(result, PICTURES, NOW))
     assert lead and lead.group(1) == f"{told}."
     assert "to 3.8 ml" not in headline(replace(result, method=Method(corrected=True))), "it is the network's interval"

@@ -158,8 +158,8 @@ def train_taff(
                 word, weight = told(branch, one.expert), torch.ones(1)
             moved, alone, wall = movement(branch, stage_two, one, word)
             value = value + scar_loss(alone + weight * moved, alone, wall, one.stack.truth, area) / recipe.stacks
-        start = TimeWeight()
-        drift = (branch.time.rates - start.rates).square().sum() + (branch.time.c - start.c).square()
+        published = TimeWeight()
+        drift = (branch.time.rates - published.rates).square().sum() + (branch.time.c - published.c).square()
         return value + TIME_PRIOR * drift
 
     def learning(branch: EcgBranch) -> list[torch.nn.Parameter]:
