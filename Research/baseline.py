@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from ScarSegECGLib.case import SCAR, LgeStack
-from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
+from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.device import place
@@ -174,8 +174,7 @@ def main() -> None:
     parser.add_argument("--folds-file", required=True, type=Path)
     parser.add_argument("--seconds", type=float, default=900, help="of training per fold")
     args = parser.parse_args()
-    folders = sorted((f for cases in args.cases for f in case_folders(cases)), key=lambda folder: folder.name)
-    cases = [load_case(folder) for folder in folders]
+    cases = [load_case(folder) for folder in patient_folders(args.cases)]
     dice = []
     for fold, names in enumerate(read_folds(args.folds_file, [case.name for case in cases])):
         session = Session.load(args.run / f"fold{fold}" / "weights.safetensors", "cpu")

@@ -20,7 +20,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from ScarSegECGLib.case import LgeStack
-from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
+from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.training.ablation import bootstrap
 from ScarSegECGLib.training.degrade import degrade
@@ -142,8 +142,7 @@ def main() -> None:
     parser.add_argument("--weights", default="image.safetensors", help="of each fold")
     parser.add_argument("--only", nargs="*", default=list(CHANGES), choices=list(CHANGES))
     args = parser.parse_args()
-    folders = sorted((f for cases in args.cases for f in case_folders(cases)), key=lambda folder: folder.name)
-    cases = [load_case(folder) for folder in folders]
+    cases = [load_case(folder) for folder in patient_folders(args.cases)]
     folds = read_folds(args.folds_file, [case.name for case in cases])
     found: dict[str, list[CaseFigures]] = {name: [] for name in args.only}
     bar = tqdm(total=len(cases) * len(args.only), unit="stack")

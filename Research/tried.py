@@ -22,7 +22,7 @@ from tqdm import tqdm
 from ScarSegECGLib.anatomy.lv import clean
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
+from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.scar_probability import scar_probability
 from ScarSegECGLib.network.polar_grid import put_back_polar, unmirror
@@ -122,8 +122,7 @@ def main() -> None:
     parser.add_argument("--folds-file", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path, help="CSV")
     args = parser.parse_args()
-    folders = sorted((f for cases in args.cases for f in case_folders(cases)), key=lambda folder: folder.name)
-    cases = [load_case(folder) for folder in folders]
+    cases = [load_case(folder) for folder in patient_folders(args.cases)]
     folds = read_folds(args.folds_file, [case.name for case in cases])
     former = read_weights(args.former)
     found: dict[str, dict[str, tuple]] = {row: {} for row in ROWS}

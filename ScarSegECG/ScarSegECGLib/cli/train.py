@@ -17,7 +17,7 @@ from ScarSegECGLib.cli.evaluate import find_ecg
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
-from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
+from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
 from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
@@ -87,11 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]]:
-    folders = sorted((f for cases in args.cases for f in case_folders(cases)), key=lambda folder: folder.name)
-    names = [folder.name for folder in folders]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise InputError(f"{min(twice)}: stands in two of the folders given; every patient may be there once")
+    folders = patient_folders(args.cases)
     if args.folds_file is None and not 2 <= args.folds <= len(folders):  # said before hundreds of files are read
         raise InputError(f"--folds {args.folds}: must be from 2 to the number of patients ({len(folders)})")
     cases, own = [], {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +65,20 @@ def case_folders(cases: Path) -> list[Path]:
                 raise InputError(
                     f"{folder.name}: {folder.name}_{kind}.nii.gz is missing; add it or take the folder away"
                 )
+    return folders
+
+
+def patient_folders(places: Sequence[Path]) -> list[Path]:
+    """Case folders of several places, by name.
+
+    Raises
+    ------
+    InputError : as :func:`case_folders`; a name stands in two of them, since every patient may be there once.
+    """
+    folders = sorted((folder for cases in places for folder in case_folders(cases)), key=lambda folder: folder.name)
+    for one, other in pairwise(folders):
+        if one.name == other.name:
+            raise InputError(f"{one.name}: stands in two of the folders given; every patient may be there once")
     return folders
 
 

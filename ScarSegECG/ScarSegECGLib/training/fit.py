@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from ScarSegECGLib.training.checkpoint import Checkpoint, reseed
 from ScarSegECGLib.training.train import fast_precision, follow, learning_rate_factor
 
 Network = TypeVar("Network", bound=nn.Module)
+TUNED = 0.3  # of the learning rate, from trained weights
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Steps:
     average: float = 0.99
     seed: int = 0
     checkpoint_every: int = 250
+
+    def tuned(self) -> Steps:
+        """The same from trained weights: smaller steps."""
+        return replace(self, learning_rate=TUNED * self.learning_rate)
 
 
 def fit(

@@ -15,8 +15,6 @@ from ScarSegECGLib.training.fit import Steps, fit
 from ScarSegECGLib.training.losses import image_loss
 from ScarSegECGLib.training.stack_bank import SeenStack
 
-TUNED = 0.3  # of the learning rate, from trained weights
-
 
 @dataclass(frozen=True)
 class StackRecipe:
@@ -79,16 +77,11 @@ def train_stack_net(
             network.load_state_dict(start)
         return network
 
+    schedule = Steps(recipe.steps, recipe.learning_rate, average=0.99, seed=recipe.seed, checkpoint_every=50)
     return fit(
         make,
         loss,
-        Steps(
-            recipe.steps,
-            recipe.learning_rate * (TUNED if start else 1.0),
-            average=0.99,
-            seed=recipe.seed,
-            checkpoint_every=50,
-        ),
+        schedule.tuned() if start else schedule,
         folder,
         device=device,
         title=title,

@@ -26,7 +26,6 @@ from ScarSegECGLib.training.ecg_features import EcgInputs
 from ScarSegECGLib.training.fit import Steps, fit
 from ScarSegECGLib.training.pairs import Pairs
 from ScarSegECGLib.training.stack_bank import SeenStack
-from ScarSegECGLib.training.stack_training import TUNED
 
 UNKNOWN_DATE = 0.15
 MISMATCH = 0.1  # pairs with another patient's ECG: mixed-up files, and what a simulation does not know (chosen)
@@ -165,16 +164,11 @@ def train_taff(
     def learning(branch: EcgBranch) -> list[torch.nn.Parameter]:
         return [*branch.taff.parameters(), *branch.time.parameters(), *branch.encoder.tokens.parameters()]
 
+    schedule = Steps(recipe.steps, recipe.learning_rate, average=0.98, seed=recipe.seed, checkpoint_every=50)
     return fit(
         make,
         loss,
-        Steps(
-            recipe.steps,
-            recipe.learning_rate * (TUNED if start else 1.0),
-            average=0.98,
-            seed=recipe.seed,
-            checkpoint_every=50,
-        ),
+        schedule.tuned() if start else schedule,
         folder,
         device=device,
         title=title,
