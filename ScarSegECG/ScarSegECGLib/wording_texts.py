@@ -61,7 +61,7 @@ WORDS: dict[type[Word], dict[Any, str]] = {
         Shown.BY_HAND: "corrected by hand",
     },
     Grade: {
-        Grade.GOOD: "nothing speaks against the result",
+        Grade.GOOD: "the networks show no doubt",
         Grade.CHECK: "check the result on the images",
         Grade.DO_NOT_USE: "do not use the result",
     },
