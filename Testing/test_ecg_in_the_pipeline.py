@@ -11,7 +11,7 @@ import torch
 from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.case import LEADS, SCAR, Ecg, ScarResult, TimeGap
 from ScarSegECGLib.ecg.median_beat import median_beat
-from ScarSegECGLib.facts import EcgReason, GapProblem
+from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.taff import LOGIT_DOWN, LOGIT_UP, EcgWord
 from ScarSegECGLib.pipeline import segment

@@ -10,25 +10,22 @@ from ScarSegECGLib import facts
 from ScarSegECGLib.case import Burden, EcgUse, Interval, TimeGap
 from ScarSegECGLib.facts import (
     Code,
-    Conduction,
     Confidence,
     ConfidenceReason,
     Contrast,
     Doubt,
-    EcgReason,
     Fact,
     Grade,
-    Hindrance,
     Method,
     PartsRule,
     RemoteRegion,
     RemoteSource,
     ScarSource,
     Word,
-    from_plain,
     has,
-    to_plain,
 )
+from ScarSegECGLib.facts_ecg import Conduction, EcgReason, Hindrance
+from ScarSegECGLib.facts_json import from_plain, to_plain
 from ScarSegECGLib.wording import _SPECIAL, TEXTS, all_words, rule_words, spans, words
 
 REGION = RemoteRegion(RemoteSource.SEGMENTS, (4, 10), held=3, shown=4)

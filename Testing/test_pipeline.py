@@ -12,7 +12,8 @@ from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import AhaMode, Conduction, Contrast, Division, EcgReason, Fact, LgeNote
+from ScarSegECGLib.facts import AhaMode, Contrast, Division, Fact, LgeNote
+from ScarSegECGLib.facts_ecg import Conduction, EcgReason
 from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.slice_shift import move
 from ScarSegECGLib.measure.measurements import measure

@@ -27,7 +27,6 @@ from ScarSegECGLib.case_ecg import MedianBeat as MedianBeat
 from ScarSegECGLib.case_ecg import Subject as Subject
 from ScarSegECGLib.case_ecg import TimeGap as TimeGap
 from ScarSegECGLib.facts import (
-    Agreement,
     AhaMode,
     Confidence,
     Contrast,
@@ -39,6 +38,7 @@ from ScarSegECGLib.facts import (
     ScarRemark,
     Shown,
 )
+from ScarSegECGLib.facts_ecg import Agreement
 
 FloatArray = NDArray[np.float32]
 LabelArray = NDArray[np.uint8]

@@ -11,7 +11,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.facts import Conduction, Fact, GapProblem
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import Conduction, GapProblem
 
 FloatArray = NDArray[np.float32]
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")

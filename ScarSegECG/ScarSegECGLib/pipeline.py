@@ -32,19 +32,8 @@ from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError, NoLeftVentricle
-from ScarSegECGLib.facts import (
-    LGE_DOUBTS,
-    Conduction,
-    Confidence,
-    Contrast,
-    Division,
-    Doubt,
-    EcgReason,
-    Fact,
-    LgeNote,
-    Method,
-    ScarSource,
-)
+from ScarSegECGLib.facts import LGE_DOUBTS, Confidence, Contrast, Division, Doubt, Fact, LgeNote, Method, ScarSource
+from ScarSegECGLib.facts_ecg import Conduction, EcgReason
 from ScarSegECGLib.lge.checks import refuse_without_ventricle
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands

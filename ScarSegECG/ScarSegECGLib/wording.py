@@ -12,28 +12,24 @@ from typing import Any
 
 from ScarSegECGLib.case import Burden, EcgUse, Interval, ScarResult
 from ScarSegECGLib.facts import (
-    AgreementReason,
     AhaMode,
     AnatomyNote,
     Code,
-    Conduction,
     Confidence,
     Contrast,
     Division,
     Doubt,
-    EcgReason,
     Fact,
-    GapProblem,
     LgeNote,
     Method,
     PartsRule,
     RemoteRegion,
     RemoteSource,
     ScarSource,
-    ScoreRemark,
     Shown,
     Word,
 )
+from ScarSegECGLib.facts_ecg import AgreementReason, Conduction, EcgReason, GapProblem, ScoreRemark
 from ScarSegECGLib.wording_texts import TEXTS, WORDS
 
 Translate = Callable[[str], str]

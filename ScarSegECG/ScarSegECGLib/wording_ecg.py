@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ScarSegECGLib.facts import Code, EcgNote, QWaveRemark, ScoreRemark
+from ScarSegECGLib.facts import Code
+from ScarSegECGLib.facts_ecg import EcgNote, QWaveRemark, ScoreRemark
 
 ECG_TEXTS: dict[Code, str] = {
     QWaveRemark.SILENT: "not judged: {conduction}",

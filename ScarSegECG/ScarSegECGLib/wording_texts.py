@@ -5,18 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ScarSegECGLib.facts import (
-    Agreement,
-    AgreementReason,
     AnatomyNote,
     Code,
-    Conduction,
     ConfidenceReason,
     Contrast,
     Doubt,
-    EcgReason,
-    GapProblem,
     Grade,
-    Hindrance,
     LgeNote,
     NoHeart,
     PartsRemark,
@@ -25,6 +19,7 @@ from ScarSegECGLib.facts import (
     Shown,
     Word,
 )
+from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, Conduction, EcgReason, GapProblem, Hindrance
 from ScarSegECGLib.wording_ecg import ECG_TEXTS
 
 _ORIENTATION = "right ventricle on the image left and anterior wall up are assumed."

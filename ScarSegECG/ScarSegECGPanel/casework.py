@@ -12,7 +12,8 @@ from slicer.i18n import tr as _
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgReason, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.wording import words
 from ScarSegECGPanel.dicom import contrastFromDicom, subjectFromDicom
 from ScarSegECGPanel.history import Origin

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ScarSegECGLib.facts import Fact, Method, from_plain, to_plain
+from ScarSegECGLib.facts import Fact, Method
+from ScarSegECGLib.facts_json import from_plain, to_plain
 from ScarSegECGPanel.masks import Bits
 from ScarSegECGPanel.recompute import ScarRule
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, SCAR, EcgFeatures, ScarResult, Subject
-from ScarSegECGLib.facts import Code, Confidence, Division, Fact, Method, PartsRule, Word, from_plain, to_plain
+from ScarSegECGLib.facts import Code, Confidence, Division, Fact, Method, PartsRule, Word
+from ScarSegECGLib.facts_json import from_plain, to_plain
 from ScarSegECGPanel.arrays import packed, unpacked
 
 VERSION = 3

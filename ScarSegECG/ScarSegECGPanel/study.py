@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ScarSegECGLib.case import SCAR, Anatomy, ScarResult
-from ScarSegECGLib.facts import Conduction, Fact, Method
+from ScarSegECGLib.facts import Fact, Method
+from ScarSegECGLib.facts_ecg import Conduction
 from ScarSegECGPanel import edits, recompute, state
 from ScarSegECGPanel.history import History, Origin, Step
 from ScarSegECGPanel.journal import REDO, UNDO, Journal, Recovered

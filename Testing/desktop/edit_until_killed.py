@@ -19,7 +19,8 @@ def result_of(desk: Desktop):
     import slicer
 
     from ScarSegECGLib.case import SCAR, Burden, EcgUse, ScarResult, SegmentRow, TimeGap
-    from ScarSegECGLib.facts import Conduction, EcgReason, Fact, Method
+    from ScarSegECGLib.facts import Fact, Method
+    from ScarSegECGLib.facts_ecg import Conduction, EcgReason
     from ScarSegECGLib.measure.result import measured_again
     from ScarSegECGLib.measure.rules import FoundScar
     from ScarSegECGPanel import recompute

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.case import SCAR, Burden, EcgFeatures, EcgFindings, Interval, ScarResult, Subject
-from ScarSegECGLib.facts import Conduction, Confidence, ConfidenceReason, Doubt, EcgNote, Fact, Grade, Method, has
+from ScarSegECGLib.facts import Confidence, ConfidenceReason, Doubt, Fact, Grade, Method, has
+from ScarSegECGLib.facts_ecg import Conduction, EcgNote
 from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.result import measured_again
 from ScarSegECGLib.measure.rules import FoundScar

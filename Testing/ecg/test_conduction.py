@@ -13,7 +13,7 @@ from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.snomed import RBBB as RBBB_CODES
 from ScarSegECGLib.ecg.snomed import SINUS_ONLY, codes_in, diagnoses
-from ScarSegECGLib.facts import Conduction, Hindrance
+from ScarSegECGLib.facts_ecg import Conduction, Hindrance
 from ScarSegECGLib.network.amplitude import conduction_quality
 
 # A slow, smooth R to the left without a notch, as a recorder's filter leaves of LBBB.

@@ -9,7 +9,8 @@ from synthetic_ecg import synthetic_ecg
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.checks import check_signals
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote, Fact, has
+from ScarSegECGLib.facts import Fact, has
+from ScarSegECGLib.facts_ecg import EcgNote
 
 V1, V6 = LEADS.index("V1"), LEADS.index("V6")
 

@@ -12,7 +12,8 @@ from ScarSegECGLib.ecg.conduction import SILENT, is_rbbb
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.q_waves import pathological_q_waves
 from ScarSegECGLib.ecg.waves import Wave
-from ScarSegECGLib.facts import Conduction, Fact, QWaveRemark, ScoreRemark
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import Conduction, QWaveRemark, ScoreRemark
 from ScarSegECGLib.report.ecg import findings_lines, measurement_lines
 from ScarSegECGLib.wording import words
 

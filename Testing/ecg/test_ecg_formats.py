@@ -35,7 +35,8 @@ from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg, read_ecg_and_format
 from ScarSegECGLib.ecg.recording import Channel
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote, has
+from ScarSegECGLib.facts import has
+from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.report.ecg import date_line, file_lines, measurement_lines
 
 SUBJECT = {"qrs": 120, "pr": 148, "qt": 420, "qtc": 443, "axis": -61}

@@ -21,7 +21,8 @@ from ScarSegECGLib.ecg.parts import NOT_TOGETHER
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.recording import Channel, stored_date
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote, Fact, has
+from ScarSegECGLib.facts import Fact, has
+from ScarSegECGLib.facts_ecg import EcgNote
 
 TOGETHER = re.escape(NOT_TOGETHER)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ScarSegECGLib.ecg.gap import impossible, parse_date, time_gap
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import GapProblem
+from ScarSegECGLib.facts_ecg import GapProblem
 
 NOW = datetime(2025, 6, 1)
 MRI = datetime(2024, 3, 10)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.leads import EINTHOVEN_TOLERANCE, LeadName, assemble, einthoven_error, lead_name
 from ScarSegECGLib.ecg.recording import Channel
-from ScarSegECGLib.facts import EcgNote, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgNote
 
 
 @pytest.mark.parametrize(

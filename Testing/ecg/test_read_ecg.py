@@ -19,7 +19,8 @@ from ScarSegECGLib.ecg.leads import einthoven_error
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote, has
+from ScarSegECGLib.facts import has
+from ScarSegECGLib.facts_ecg import EcgNote
 
 
 @pytest.fixture(scope="module")

@@ -25,18 +25,8 @@ from ScarSegECGLib.case import (
     Storage,
     TimeGap,
 )
-from ScarSegECGLib.facts import (
-    Agreement,
-    AgreementReason,
-    Contrast,
-    Division,
-    Doubt,
-    EcgReason,
-    Fact,
-    GapProblem,
-    LgeNote,
-    Method,
-)
+from ScarSegECGLib.facts import Contrast, Division, Doubt, Fact, LgeNote, Method
+from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, EcgReason, GapProblem
 
 SHAPE = (5, 18, 22)
 SPACING_COLUMN_ROW_SLICE = (1.25, 1.5, 8.0)

@@ -16,15 +16,11 @@ from example_results import PICTURES, make_result
 
 from ScarSegECGLib.case import Burden, EcgUse, Interval, IslandPattern, ScarParts, TimeGap
 from ScarSegECGLib.facts import (
-    Agreement,
-    AgreementReason,
     Confidence,
     ConfidenceReason,
     Contrast,
     Doubt,
-    EcgReason,
     Fact,
-    GapProblem,
     Grade,
     Method,
     PartsRemark,
@@ -34,6 +30,7 @@ from ScarSegECGLib.facts import (
     ScarRemark,
     ScarSource,
 )
+from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, EcgReason, GapProblem
 from ScarSegECGLib.report.accuracy import accuracy_line
 from ScarSegECGLib.report.html import as_html
 from ScarSegECGLib.report.present import headline, present, summary

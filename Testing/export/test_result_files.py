@@ -21,7 +21,8 @@ from ScarSegECGLib.export.atomic import is_previous_result
 from ScarSegECGLib.export.result_json import as_json, result_schema
 from ScarSegECGLib.export.tables import write_segments
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.facts import AgreementReason, EcgReason, Fact, GapProblem
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import AgreementReason, EcgReason, GapProblem
 from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.report.private import without_paths
 

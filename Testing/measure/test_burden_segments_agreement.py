@@ -9,7 +9,8 @@ import pytest
 from measure_phantoms import annulus
 
 from ScarSegECGLib.case import Anatomy, Burden, burden_of
-from ScarSegECGLib.facts import AgreementReason, AhaMode, Division, EcgReason, Fact
+from ScarSegECGLib.facts import AhaMode, Division, Fact
+from ScarSegECGLib.facts_ecg import AgreementReason, EcgReason
 from ScarSegECGLib.measure.agreement import RELIABLE_SEGMENTS, agreement_table
 from ScarSegECGLib.measure.segments import segment_percent, segment_table
 from ScarSegECGLib.wording import words

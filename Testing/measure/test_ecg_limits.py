@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.ecg.snomed import SINUS_ONLY, diagnoses
-from ScarSegECGLib.facts import Agreement, AgreementReason
+from ScarSegECGLib.facts_ecg import Agreement, AgreementReason
 from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.ecg_limits import NORMAL_LIMIT_PERCENT, TABLE, excess
 

@@ -12,19 +12,8 @@ from measure_phantoms import annulus, stack_of
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import SCAR, EcgUse, ScarResult, TimeGap
-from ScarSegECGLib.facts import (
-    AnatomyNote,
-    Conduction,
-    Contrast,
-    Doubt,
-    EcgReason,
-    Fact,
-    Method,
-    Pattern,
-    ScarRemark,
-    ScarSource,
-    Shown,
-)
+from ScarSegECGLib.facts import AnatomyNote, Contrast, Doubt, Fact, Method, Pattern, ScarRemark, ScarSource, Shown
+from ScarSegECGLib.facts_ecg import Conduction, EcgReason
 from ScarSegECGLib.lge.slice_shift import SliceShifts, native_result
 from ScarSegECGLib.measure.result import figures, measured_again
 from ScarSegECGLib.measure.rules import FoundScar

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ScarSegECGLib.case import Ecg, EcgFeatures, TimeGap
-from ScarSegECGLib.facts import EcgReason, Fact, GapProblem
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
 from ScarSegECGLib.network.amplitude import decide
 from ScarSegECGLib.network.time_weight import TimeWeight
 from ScarSegECGLib.wording import words

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import LEADS, MedianBeat
 from ScarSegECGLib.ecg.selvester import qrs_score
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote
+from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, measure
 from ScarSegECGLib.training.ecg_simulation.ageing import aged_scar_for_ecg, non_diagnostic, relative_mass
 from ScarSegECGLib.training.ecg_simulation.conduction import CONDUCTIONS, activation_ms

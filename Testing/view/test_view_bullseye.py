@@ -16,7 +16,7 @@ from PIL import Image
 
 from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import Agreement
+from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
 from ScarSegECGLib.view.bullseye import Bins, BullseyeStyle, SegmentValue
 from ScarSegECGLib.view.bullseye import bullseye as lay_out

@@ -13,7 +13,8 @@ from PIL import Image
 
 from ScarSegECGLib.case import Anatomy, Burden, EcgUse, LgeStack, ScarResult, SegmentRow, Storage, TimeGap
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import Division, EcgReason, Fact, LgeNote, Method
+from ScarSegECGLib.facts import Division, Fact, LgeNote, Method
+from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import save, to_png

@@ -13,19 +13,8 @@ from test_view_montage import panels, patient, result
 
 from ScarSegECGLib.case import PART_MVO, Anatomy, EcgUse, LgeStack, TimeGap
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import (
-    Agreement,
-    AhaMode,
-    Contrast,
-    Division,
-    EcgReason,
-    Fact,
-    Method,
-    RemoteRegion,
-    RemoteSource,
-    ScarSource,
-    Shown,
-)
+from ScarSegECGLib.facts import AhaMode, Contrast, Division, Fact, Method, RemoteRegion, RemoteSource, ScarSource, Shown
+from ScarSegECGLib.facts_ecg import Agreement, EcgReason
 from ScarSegECGLib.measure.measurements import measure
 from ScarSegECGLib.measure.mvo import mvo_within
 from ScarSegECGLib.measure.result import figures

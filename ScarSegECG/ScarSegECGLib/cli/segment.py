@@ -18,7 +18,8 @@ from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dic
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.facts import AhaMode, Division, EcgReason, Fact, GapProblem, LgeNote, ScarSource, has
+from ScarSegECGLib.facts import AhaMode, Division, Fact, LgeNote, ScarSource, has
+from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
 from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Ecg, ScarResult, SegmentRow, Subject
-from ScarSegECGLib.facts import Agreement, ConfidenceReason, Doubt, Grade, has
+from ScarSegECGLib.facts import ConfidenceReason, Doubt, Grade, has
+from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.lge.slice_shift import estimate_shifts
 from ScarSegECGLib.report.accuracy import doubt_of
 

@@ -28,7 +28,8 @@ from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.facts import Division, EcgReason, Fact, ScarSource
+from ScarSegECGLib.facts import Division, Fact, ScarSource
+from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.rules import ThresholdRule

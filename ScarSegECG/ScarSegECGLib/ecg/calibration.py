@@ -8,7 +8,8 @@ import numpy as np
 
 from ScarSegECGLib.ecg.leads import lead_name
 from ScarSegECGLib.ecg.recording import Channel
-from ScarSegECGLib.facts import EcgNote, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgNote
 
 # In a heart's signal aVR opposes I and II: only a pulse lifts all leads alike.
 ALIKE_MV, LOWEST_MV, SHORTEST_S = 0.03, 0.3, 0.04

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import LEADS, FloatArray
 from ScarSegECGLib.ecg.leads import EINTHOVEN_TOLERANCE, einthoven_error
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote, Fact, has
+from ScarSegECGLib.facts import Fact, has
+from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.wording import words
 
 FEWEST_LEADS = 8

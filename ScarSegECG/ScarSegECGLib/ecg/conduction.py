@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.delineation import spatial_velocity
 from ScarSegECGLib.ecg.waves import MS_PER_SAMPLE, ONSET, RATE, Wave, q_r_s
-from ScarSegECGLib.facts import Conduction
+from ScarSegECGLib.facts_ecg import Conduction
 
 Waves = Mapping[str, Sequence[Wave]]
 

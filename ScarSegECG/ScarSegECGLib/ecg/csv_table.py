@@ -27,7 +27,8 @@ from ScarSegECGLib.ecg.gap import parse_date
 from ScarSegECGLib.ecg.leads import LONGEST_LABEL, lead_name
 from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Channel, Recording, require_size
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgNote
 
 LARGEST_TABLE, LARGEST_SIDECAR = 16_000_000, 100_000
 MOST_COLUMNS = 64

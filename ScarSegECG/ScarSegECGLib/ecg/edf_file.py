@@ -16,7 +16,8 @@ from ScarSegECGLib.ecg.checks import check_rate
 from ScarSegECGLib.ecg.leads import lead_name
 from ScarSegECGLib.ecg.recording import LONGEST_S, Channel, Recording, require_size, scaled
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgNote
 
 MOST_SIGNALS = 128
 LARGEST_FILE, LARGEST_IN_MEMORY = 512_000_000, 128_000_000

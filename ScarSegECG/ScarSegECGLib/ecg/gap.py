@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ScarSegECGLib.case import Ecg, TimeGap
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import GapProblem
+from ScarSegECGLib.facts_ecg import GapProblem
 from ScarSegECGLib.wording import words
 
 FARTHEST = timedelta(days=20 * 365.25)

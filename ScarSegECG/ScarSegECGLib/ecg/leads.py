@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, FloatArray
 from ScarSegECGLib.ecg.recording import Channel
-from ScarSegECGLib.facts import EcgNote, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgNote
 
 # Electrode noise and rounding stay well under this share of the limb leads' amplitude.
 EINTHOVEN_TOLERANCE = 0.15

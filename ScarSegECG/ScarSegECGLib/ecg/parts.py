@@ -16,7 +16,8 @@ from ScarSegECGLib.ecg.beats import qrs_energy
 from ScarSegECGLib.ecg.leads import lead_name, names_of
 from ScarSegECGLib.ecg.recording import LONGEST_S, Channel
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgNote
 
 NOT_TOGETHER = (
     "The ECG's leads were not recorded together (as in the 3 x 4 layout of a print): export simultaneous leads of 10 s."

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ScarSegECGLib.case import LEADS, EcgFeatures
 from ScarSegECGLib.ecg.conduction import SEEN_MV, SILENT, short_and_wide
-from ScarSegECGLib.facts import Conduction, Fact, QWaveRemark
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import Conduction, QWaveRemark
 
 SEPTAL_Q_MS = 20.0
 Q_MS, Q_MV = 30.0, 0.1

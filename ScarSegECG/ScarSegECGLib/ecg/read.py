@@ -21,7 +21,8 @@ from ScarSegECGLib.ecg.recording import Recording, is_placeholder
 from ScarSegECGLib.ecg.wfdb_record import header_of, read_wfdb
 from ScarSegECGLib.ecg.xml_guard import xml_root_name
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgNote
 
 READABLE = "DICOM, WFDB, HL7 aECG, MUSE or Philips XML, SCP-ECG, EDF, ISHNE or CSV"
 _XML_ROOTS = {"annotatedecg": "hl7_aecg", "restingecg": "ge_muse_xml", "restingecgdata": "sierra_xml"}

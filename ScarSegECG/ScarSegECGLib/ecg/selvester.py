@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
 from ScarSegECGLib.ecg.conduction import SILENT
-from ScarSegECGLib.facts import Conduction, Fact, ScoreRemark
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import Conduction, ScoreRemark
 
 PERCENT_PER_POINT = 3.0
 FASTEST_BPM = 150.0

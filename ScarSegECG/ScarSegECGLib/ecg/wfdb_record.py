@@ -18,7 +18,8 @@ from ScarSegECGLib.ecg.leads import lead_name
 from ScarSegECGLib.ecg.recording import LONGEST_S, Channel, Recording, require_size, scaled, stored_date
 from ScarSegECGLib.ecg.snomed import PACED, codes_in
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgNote
 
 LARGEST_HEADER, LONGEST_LINE = 64_000, 1000
 LARGEST_SIGNAL_FILE = 512_000_000

@@ -38,18 +38,9 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER, is_previous_result
 from ScarSegECGLib.export.result_json import SCHEMA_VERSION
 from ScarSegECGLib.export.write import PICTURES
-from ScarSegECGLib.facts import (
-    Agreement,
-    Confidence,
-    Contrast,
-    Division,
-    Fact,
-    GapProblem,
-    Method,
-    PartsRule,
-    Pattern,
-    from_plain,
-)
+from ScarSegECGLib.facts import Confidence, Contrast, Division, Fact, Method, PartsRule, Pattern
+from ScarSegECGLib.facts_ecg import Agreement, GapProblem
+from ScarSegECGLib.facts_json import from_plain
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.lge.read import read_volume
 from ScarSegECGLib.wording import words

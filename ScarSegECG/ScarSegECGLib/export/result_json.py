@@ -23,7 +23,8 @@ from ScarSegECGLib.case import (
     SegmentRow,
 )
 from ScarSegECGLib.export.atomic import MARKER, RESULT_KIND
-from ScarSegECGLib.facts import Confidence, to_plain
+from ScarSegECGLib.facts import Confidence
+from ScarSegECGLib.facts_json import to_plain
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
 from ScarSegECGLib.report.accuracy import doubt_of
 from ScarSegECGLib.report.numbers import finite

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ScarSegECGLib.ecg.conduction import SILENT
-from ScarSegECGLib.facts import Agreement, AgreementReason, Conduction, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, Conduction
 from ScarSegECGLib.measure.ecg_limits import NORMAL_LIMIT_PERCENT
 
 RELIABLE_SEGMENTS = frozenset({1, 2, 7, 8, 9})

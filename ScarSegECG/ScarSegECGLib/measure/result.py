@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Anatomy, EcgUse, LgeStack, ScarResult, burden_of
-from ScarSegECGLib.facts import Conduction, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import Conduction
 from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.measurements import measure
 from ScarSegECGLib.measure.rules import FoundScar

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from ScarSegECGLib.case import Ecg, EcgFeatures, EcgUse, TimeGap
 from ScarSegECGLib.ecg.conduction import short_and_wide
-from ScarSegECGLib.facts import Conduction, EcgReason, Fact, Hindrance
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import Conduction, EcgReason, Hindrance
 
 FEWEST_LEADS = 8
 LEAST_AMPLITUDE = 0.05

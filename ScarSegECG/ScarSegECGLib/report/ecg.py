@@ -7,7 +7,7 @@ import numpy as np
 from ScarSegECGLib.case import LEADS, Ecg, EcgFeatures, EcgFindings
 from ScarSegECGLib.ecg.conduction import BLOCK_MS
 from ScarSegECGLib.ecg.delineation import P_SEARCH_S
-from ScarSegECGLib.facts import Conduction
+from ScarSegECGLib.facts_ecg import Conduction
 from ScarSegECGLib.wording import all_words, words
 
 SLOW_BPM, FAST_BPM = 60.0, 100.0  # where Bazett holds

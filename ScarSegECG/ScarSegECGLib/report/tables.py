@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ScarSegECGLib.case import Burden, IslandPattern, ScarResult, SegmentRow
-from ScarSegECGLib.facts import Agreement, Shown
+from ScarSegECGLib.facts import Shown
+from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML, TerritoryRow, rests_on_little, territory_table
 from ScarSegECGLib.report.blocks import UNKNOWN, Column, Table, table_of
 from ScarSegECGLib.report.numbers import number

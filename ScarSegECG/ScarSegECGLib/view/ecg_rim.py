@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.facts import Agreement
+from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.report.captions import RIM as RIM_WORDS
 from ScarSegECGLib.view.legend import Key
 from ScarSegECGLib.view.palette import ECG_STROKE, INK, NO_VALUE, RULE, WHITE, Colour

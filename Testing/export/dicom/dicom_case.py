@@ -30,7 +30,8 @@ from ScarSegECGLib.case import (
 from ScarSegECGLib.export.dicom.source import Source, read_source
 from ScarSegECGLib.export.result_json import as_json
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.facts import Agreement, AgreementReason, Doubt, EcgReason, Fact, GapProblem, Method
+from ScarSegECGLib.facts import Doubt, Fact, Method
+from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, EcgReason, GapProblem
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.measurements import measure
 

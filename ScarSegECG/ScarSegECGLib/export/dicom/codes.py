@@ -20,7 +20,8 @@ from ScarSegECGLib.case import (
     SCAR,
     STRUCTURE_COLOURS,
 )
-from ScarSegECGLib.facts import Agreement, Pattern
+from ScarSegECGLib.facts import Pattern
+from ScarSegECGLib.facts_ecg import Agreement
 
 PRIVATE_SCHEME = "99SCARSEG"
 

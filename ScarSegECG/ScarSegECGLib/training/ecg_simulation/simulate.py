@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, Ecg
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import EcgNote, Fact
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.training.ecg_simulation import conduction as excitation
 from ScarSegECGLib.training.ecg_simulation.dipoles import (
     MILLIVOLTS,
