@@ -96,7 +96,7 @@ class Ecg:
     sha256 : str
         As in :class:`LgeStack`.
     notes : tuple of Fact
-        What was assumed or noticed while reading (:class:`ScarSegECGLib.facts.EcgNote`).
+        What was assumed or noticed while reading (:class:`ScarSegECGLib.facts_ecg.EcgNote`).
     subject : Subject
         Whose it is; compared with the images', and never written.
     stated_paced : bool
@@ -149,7 +149,7 @@ class TimeGap:
 
 @dataclass(frozen=True)
 class EcgUse:
-    """How much the ECG counted in one result, and why (:class:`ScarSegECGLib.facts.EcgReason`).
+    """How much the ECG counted in one result, and why (:class:`ScarSegECGLib.facts_ecg.EcgReason`).
 
     ``amplitude`` in [0, 1]; exactly 0 means that the result is the image-only one, bit for bit.
     """

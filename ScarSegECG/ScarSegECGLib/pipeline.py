@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import divide
@@ -152,7 +153,8 @@ def segment(
         measured = figures(
             stack, anatomy, scar, scar_alone.mask, scar_alone.mask, use, _conduction(beat), ecg_percent, warnings
         )
-        seen, interval, confidence = _judged(evidence, anatomy, alone, stack, session)
+        network_mask = scar_alone.mask if options.rule is None else _scar(alone, stack, anatomy, None).mask
+        seen, interval, confidence = _judged(evidence, anatomy, alone, network_mask, stack, session)
     return ScarResult(
         stack=stack,
         ecg=ecg,
@@ -217,10 +219,14 @@ def _probabilities(
 
 
 def _judged(
-    evidence: ImageEvidence, anatomy: Anatomy, alone: FloatArray, stack: LgeStack, session: Session
+    evidence: ImageEvidence,
+    anatomy: Anatomy,
+    alone: FloatArray,
+    scar: NDArray[np.bool_],
+    stack: LgeStack,
+    session: Session,
 ) -> tuple[Signs, Interval | None, Confidence | None]:
     """How far the networks' image-only scar can be relied on, where these weights know."""
-    scar = network_scar(alone, stack.spacing, Method(above=SCAR_ABOVE)).mask
     seen = signs(alone, scar, evidence.disagreement, evidence.wall, evidence.box, anatomy, stack.voxel_ml)
     trust = Trust.from_settings(session.settings)
     if trust is None:

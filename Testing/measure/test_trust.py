@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ScarSegECGLib.case import Signs
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.trust import Trust
 from ScarSegECGLib.training.trust_fit import Judged, as_settings, challenge_dice, fit_trust, nested
 
@@ -64,9 +65,19 @@ def test_the_challenge_counts_every_patient() -> None:
     assert challenge_dice(Judged(seen, 9.0, 0.6, 0), present=False) == 0
 
 
-def test_settings_bring_the_fit_back_and_foreign_ones_are_refused() -> None:
+def test_settings_bring_the_fit_back() -> None:
     trust = fit_trust(patients())
     assert Trust.from_settings({"trust": as_settings(trust)}) == trust
     assert Trust.from_settings({}) is None
-    with pytest.raises(ValueError, match="three weights"):
-        Trust.from_settings({"trust": as_settings(trust) | {"scale": [1.0]}})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"scale": [1.0]}, {"presence": None}, {"quantile": "much"}, {"level": float("nan")}, {"most_blur": [1, 2]}],
+    ids=str,
+)
+def test_foreign_settings_are_refused_in_one_line(change: dict) -> None:
+    with pytest.raises(InputError, match="train them again"):
+        Trust.from_settings({"trust": as_settings(fit_trust(patients())) | change})
+    with pytest.raises(InputError, match="train them again"):
+        Trust.from_settings({"trust": ["three", "words", "only"]})

@@ -49,7 +49,7 @@ def agreement_table(
     ecg_used : bool
         False where the ECG did not count (missing, too old, paced ...).
     why_not_used : tuple of Fact
-        The reason where it did not (:class:`ScarSegECGLib.facts.EcgReason`).
+        The reason where it did not (:class:`ScarSegECGLib.facts_ecg.EcgReason`).
 
     Returns
     -------

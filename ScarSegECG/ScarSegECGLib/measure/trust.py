@@ -6,13 +6,14 @@ The numbers are fitted on patients the networks had not seen (``training.trust_f
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Anatomy, FloatArray, Interval, Signs
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Confidence, ConfidenceReason, Fact, Grade
 
 LV_ML = (40.0, 500.0)  # cavity and wall together; hearts outside it were in no training data
@@ -54,6 +55,18 @@ def signs(
     )
 
 
+def _finite(value: float) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(number)
+    return number
+
+
+def _three_weights(values: Iterable[float]) -> tuple[float, float, float]:
+    one, two, three = (_finite(value) for value in values)
+    return one, two, three
+
+
 @dataclass(frozen=True)
 class Trust:
     """Fitted on held-out patients.
@@ -74,15 +87,22 @@ class Trust:
 
     @classmethod
     def from_settings(cls, settings: Mapping) -> Trust | None:
-        """As it stands in a weights file; None where it has none."""
+        """As it stands in a weights file; None where it has none.
+
+        Raises
+        ------
+        InputError
+            It stands there in another form.
+        """
         held = settings.get("trust")
         if not held:
             return None
-        presence, scale = (tuple(float(w) for w in held[key]) for key in ("presence", "scale"))
-        if len(presence) != 3 or len(scale) != 3:
-            raise ValueError("three weights each of presence and scale are expected")
-        names = ("present_above", "quantile", "level", "most_blur", "most_spread")
-        return cls(presence=presence, scale=scale, **{name: float(held[name]) for name in names})
+        try:
+            presence, scale = (_three_weights(held[key]) for key in ("presence", "scale"))
+            names = ("present_above", "quantile", "level", "most_blur", "most_spread")
+            return cls(presence=presence, scale=scale, **{name: _finite(held[name]) for name in names})
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError("the weights do not say as expected how far to rely on them; train them again") from error
 
     def chance_of_scar(self, seen: Signs) -> float:
         """Probability that there is any scar, 0..1."""
