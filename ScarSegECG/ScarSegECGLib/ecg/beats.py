@@ -115,7 +115,7 @@ def _correlations(pieces: NDArray, template: NDArray) -> NDArray[np.float64]:
     """Correlation over leads and time of every (beat, lead, shift, time) piece with the template; (beat, shift)."""
     flat = template - template.mean(axis=1, keepdims=True)
     # The template has mean 0 in every lead, so the pieces' means drop out of the product.
-    product = np.einsum("blst,lt->bs", pieces, flat, optimize=True)
+    product = np.einsum("blst,lt->bs", pieces, flat)
     energy = np.einsum("blst,blst->bs", pieces, pieces) - np.sum(pieces.mean(axis=3) ** 2, axis=1) * pieces.shape[3]
     return product / np.sqrt(np.maximum(energy * np.sum(flat**2), 1e-18))
 

@@ -37,9 +37,13 @@ class Fusion(nn.Module):
 
     def forward(self, features: Tensor, carried: Tensor, wall: Tensor) -> Tensor:
         """``features`` [K, C, A, R], ``carried`` M [K, D, A, R], ``wall`` m [K, 1, A, R] in [0, 1]."""
-        gamma, beta = self.film(carried).chunk(2, dim=1)
-        gate = torch.sigmoid(self.gate(torch.cat([features, carried], dim=1)))
-        return features + wall * gate * (torch.tanh(gamma) * features + beta)
+        inside = wall[:, 0] > 0  # a quarter of the points; the others stay as they are
+        here, told, share = (part.movedim(1, -1)[inside].T[None, ..., None] for part in (features, carried, wall))
+        gamma, beta = self.film(told).chunk(2, dim=1)
+        gate = torch.sigmoid(self.gate(torch.cat([here, told], dim=1)))
+        fused = features.movedim(1, -1).clone()
+        fused[inside] = (here + share * gate * (torch.tanh(gamma) * here + beta))[0, ..., 0].T
+        return fused.movedim(-1, 1)
 
 
 def bounded(raw: Tensor) -> Tensor:
