@@ -7,9 +7,11 @@ import torch
 from ScarSegECGLib.network.polar_grid import ANGLES, RADII
 from ScarSegECGLib.network.stack_net import (
     CHANNELS,
+    SLICES_AT_ONCE,
     StackNet,
     beside,
     contrast,
+    some_slices_at_a_time,
     stack_input,
     stage_one_output,
     with_wrap,
@@ -95,3 +97,16 @@ def test_the_repeated_angles_come_and_go() -> None:
     core = torch.randn(2, 1, ANGLES, RADII)
     assert torch.equal(without_wrap(with_wrap(core)), core)
     assert torch.equal(with_wrap(core)[:, :, 0], core[:, :, -16])
+
+
+def test_a_long_stack_in_parts_gives_what_the_whole_gives() -> None:
+    count = 2 * SLICES_AT_ONCE + 3
+    seen, first = stack_input(*_stage_one(count)), torch.arange(count) == 0
+    network = _awake()
+    with torch.no_grad():
+        whole = network(seen, first).scar
+        parts = some_slices_at_a_time(lambda *part: network(*part).scar, len(network.blocks), seen, first)
+    assert torch.allclose(parts, whole, atol=1e-5)
+    with torch.no_grad():
+        too_few = some_slices_at_a_time(lambda *part: network(*part).scar, 1, seen, first)
+    assert not torch.allclose(too_few, whole, atol=1e-5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
@@ -33,6 +32,7 @@ from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.rules import ThresholdRule
+from ScarSegECGLib.network.device import give_back_memory
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, segment
 from ScarSegECGLib.view.pictures import pictures
@@ -78,7 +78,8 @@ def do_case(task: Task) -> CaseRecord:
     try:
         return _done(task, start)
     finally:
-        _give_back_memory()
+        gc.collect()
+        give_back_memory()  # a worker is as large after thousands of cases as after the first
 
 
 def _done(task: Task, start: float) -> CaseRecord:
@@ -210,12 +211,3 @@ def _load(networks: Networks) -> Session:
     if networks.sha256 and session.weights_sha256 != networks.sha256:
         raise InputError("a worker has other weights than this machine; install the same ones")
     return session
-
-
-def _give_back_memory() -> None:
-    """To the system, so that a worker is as large after thousands of cases as after the first."""
-    gc.collect()
-    try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    except (OSError, AttributeError):  # not glibc
-        return

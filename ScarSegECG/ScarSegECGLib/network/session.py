@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ScarSegECGLib.anatomy.soft import SoftPrior
 from ScarSegECGLib.case import FloatArray, LabelArray, LgeStack, MedianBeat
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.network.device import Network, choose_device, place
+from ScarSegECGLib.network.device import Network, choose_device, give_back_memory, place
 from ScarSegECGLib.network.ecg_encoder import feature_table
 from ScarSegECGLib.network.field import (
     FIELD_PIXELS,
@@ -29,9 +29,11 @@ from ScarSegECGLib.network.intensity import heart_disc, levelled
 from ScarSegECGLib.network.locate import follow_neighbours, offsets_of_lv
 from ScarSegECGLib.network.polar_grid import centres_of_mass, circles_box, cut_polar, put_back_polar, unmirror
 from ScarSegECGLib.network.stack_net import (
+    SLICES_AT_ONCE,
     StackBlock,
     StackNet,
     StackOutput,
+    some_slices_at_a_time,
     stack_input,
     stage_one_output,
     with_wrap,
@@ -43,7 +45,6 @@ from ScarSegECGLib.network.weights import FOREIGN, SHIPPED, SHIPPED_SHA256, Weig
 
 MOST_MEMBERS = 16
 MOST_MOVES = 3
-SLICES_AT_ONCE = 24
 CLOSE_MM = 1.5
 LEAST_LV_MM2 = 100.0  # a slice in which less is seen has its centre from its neighbours
 
@@ -241,7 +242,10 @@ class Session:
         InputError : no left ventricle found.
         """
         centres, seen, spread = self._look(stack, progress)
-        return self.second_look(stack, centres, seen, spread)
+        evidence = self.second_look(stack, centres, seen, spread)
+        if len(seen) > SLICES_AT_ONCE:
+            give_back_memory()
+        return evidence
 
     @torch.inference_mode()
     def second_look(
@@ -254,8 +258,12 @@ class Session:
         if self._stack is None:  # weights of a training that is not through yet
             output, features = stage_one_output(seen), seen[:, :0]
         else:
-            features = self._stack.features(seen, first, SITES[0])
-            output = self._stack.finish(features, seen, first, SITES[0])
+            net, site = self._stack, SITES[0]
+            features = some_slices_at_a_time(lambda *part: net.features(*part, site), site, seen, first)
+            logits = some_slices_at_a_time(
+                lambda *part: torch.cat(net.finish(*part, site), dim=1), len(net.blocks) - site, features, seen, first
+            )
+            output = StackOutput(logits[:, :3], logits[:, 3:])
         cavity, wall = output.anatomy.softmax(dim=1)[:, 1:].unbind(dim=1)
         shape = (stack.voxels.shape[1], stack.voxels.shape[2])
         box = circles_box(shape, stack.spacing[1:], centres)

@@ -7,7 +7,7 @@ sees the slices above and below. Residual: zero at the start of training, so tha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,6 +22,7 @@ LOGIT_REACH, LOGIT_SCALE, LOG_SCALE = 6.0, 3.0, 4.0
 DARK_WALL = 0.25  # quantile of the wall that is taken for healthy
 FEWEST_PIXELS = 20
 DILATIONS = (1, 2, 4, 1, 2, 4)
+SLICES_AT_ONCE = 24
 
 
 class StackOutput(NamedTuple):
@@ -98,6 +99,22 @@ def beside(first: Tensor) -> tuple[Tensor, Tensor]:
     last = torch.roll(first, -1)
     last[-1] = True
     return torch.where(first, index, index - 1), torch.where(last, index, index + 1)
+
+
+def some_slices_at_a_time(work: Callable[..., Tensor], blocks: int, *stack: Tensor) -> Tensor:
+    """Do ``work`` on parts of one stack's tensors [K, ...], so that memory stays that of a small stack.
+
+    Every part comes with as many slices beside it as the ``blocks`` in ``work`` see; what these give is dropped.
+    """
+    count = len(stack[0])
+    if count <= SLICES_AT_ONCE:
+        return work(*stack)
+    done = []
+    for start in range(0, count, SLICES_AT_ONCE):
+        low, stop = max(0, start - blocks), min(count, start + SLICES_AT_ONCE)
+        part = work(*(tensor[low : stop + blocks] for tensor in stack))
+        done.append(part[start - low : stop - low])
+    return torch.cat(done)
 
 
 class StackBlock(nn.Module):

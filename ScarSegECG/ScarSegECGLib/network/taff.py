@@ -15,7 +15,13 @@ from torch import Tensor, nn
 
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.polar_grid import polar_area
-from ScarSegECGLib.network.stack_net import DILATIONS, StackNet, StackOutput, without_wrap
+from ScarSegECGLib.network.stack_net import (
+    DILATIONS,
+    StackNet,
+    StackOutput,
+    some_slices_at_a_time,
+    without_wrap,
+)
 from ScarSegECGLib.network.time_weight import TimeWeight
 
 LOGIT_DOWN, LOGIT_UP = -1.0, 2.0
@@ -147,14 +153,18 @@ class Taff(nn.Module):
         shift = needed_shift(alone, muscle, prior, word.extent)
         said = [word.extent, own, word.extent - own, shift]
         words = self.word(torch.cat([word.tokens, torch.stack(said, dim=1)], dim=1))
-        carried = torch.einsum("ksar,sd->kdar", prior, words)
         wall = prior.sum(dim=1, keepdim=True).clamp(0, 1)
-        x, at = features, SITES[0]
-        for site, fuse in zip(SITES, self.fuse, strict=True):
-            for block in stage_two.blocks[at:site]:
-                x = block(x, first)
-            x, at = fuse(x, carried, wall), site
-        together = stage_two.finish(x, seen, first, at).scar[:, 0]
+
+        def fused(x: Tensor, seen: Tensor, first: Tensor, prior: Tensor, wall: Tensor) -> Tensor:
+            carried, at = torch.einsum("ksar,sd->kdar", prior, words), SITES[0]
+            for site, fuse in zip(SITES, self.fuse, strict=True):
+                for block in stage_two.blocks[at:site]:
+                    x = block(x, first)
+                x, at = fuse(x, carried, wall), site
+            return stage_two.finish(x, seen, first, at).scar[:, 0]
+
+        blocks = len(stage_two.blocks) - SITES[0]
+        together = some_slices_at_a_time(fused, blocks, features, seen, first, prior, wall)
         followed = torch.einsum("ksar,s->kar", prior, shift * self.follow(words)[:, 0].sigmoid())
         moved[..., near] = bounded(together - alone + followed) * wall[:, 0]
         return moved
