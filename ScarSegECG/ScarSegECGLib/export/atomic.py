@@ -39,7 +39,8 @@ _IN_WORDS = {
     ),
     **dict.fromkeys(
         _FORBIDDEN,
-        "No permission to write the output folder: choose a folder that is yours, and close programs that have it open.",
+        "No permission to write the output folder: choose a folder that is yours, and close programs that have it "
+        "open.",
     ),
     **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), f"The output folder would lie inside a file: {_OTHER_FOLDER}."),
     errno.ENAMETOOLONG: "The output folder's name is too long: choose a shorter one.",
@@ -114,7 +115,7 @@ def staged_folder(
 
 
 def check_output(out: Path, overwrite: bool, previous: Callable[[Path], bool] = is_previous_result) -> None:
-    """Insist that a result can go to ``out``: it is absent, an empty folder, or with ``overwrite`` not another program's.
+    """Insist that a result can go to ``out``: it is absent, empty, or with ``overwrite`` not another program's.
 
     Raises
     ------
