@@ -10,30 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ScarSegECGLib.case import (
-    CAVITY,
-    LEADS,
-    MVO,
-    MYOCARDIUM,
-    PART_CORE,
-    PART_GREY,
-    PART_MVO,
-    PART_REST,
-    SCAR,
-    Anatomy,
-    Burden,
-    Ecg,
-    EcgUse,
-    FloatArray,
-    Interval,
-    IslandPattern,
-    LabelArray,
-    LgeStack,
-    ScarParts,
-    ScarResult,
-    SegmentRow,
-    TimeGap,
-)
+from ScarSegECGLib import case
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER, is_previous_result
 from ScarSegECGLib.export.result_json import FACTS, SCHEMA_VERSION, from_json
@@ -54,7 +31,7 @@ _DO_NOT_FIT = (
 _DAMAGED = "The result folder is incomplete or damaged: segment the case again."
 
 
-def read_result(folder: Path, stack: LgeStack) -> ScarResult:
+def read_result(folder: Path, stack: case.LgeStack) -> case.ScarResult:
     """Read a result that was made from ``stack``, or from a copy of it on the same grid.
 
     The numbers are those of ``result.json``, the masks and probabilities those of the images beside it; the result's
@@ -101,20 +78,25 @@ def read_pictures(folder: Path) -> dict[str, bytes]:
         raise InputError(_DAMAGED) from None
 
 
-def _result(folder: Path, stack: LgeStack, content: dict[str, Any]) -> ScarResult:
+def _result(folder: Path, stack: case.LgeStack, content: dict[str, Any]) -> case.ScarResult:
     facts = _facts(content["facts"])
-    labels, aha = (_labels(folder / f"{name}.nii.gz", stack) for name in ("labels", "aha17"))
-    if labels.max(initial=0) > MVO or aha.max(initial=0) > 17:
-        raise InputError(_DAMAGED)
     scar, ecg, ventricle = content["scar"], content["ecg"], content["left_ventricle"]
-    burden = from_json(Burden, scar["with_ecg"])
-    if not _same_ml(labels >= SCAR, stack, burden):
+    images = ["labels", "aha17", "scar_probability", "scar_probability_image_only"]
+    if scar["parts"] is not None:
+        images.append("scar_parts")
+    if not all((folder / f"{name}.nii.gz").is_file() for name in images):
+        raise InputError(_DAMAGED)
+    labels, aha = (read_labels(folder / f"{name}.nii.gz", stack) for name in ("labels", "aha17"))
+    if labels.max(initial=0) > case.MVO or aha.max(initial=0) > 17:
+        raise InputError(_DAMAGED)
+    burden = from_json(case.Burden, scar["with_ecg"])
+    if not _same_ml(labels >= case.SCAR, stack, burden):
         raise InputError(_DO_NOT_FIT)
     rows = _segments(content["segments"], facts)
     nowhere = np.full((len(stack.voxels), 2), np.nan)
     imaged = tuple(row.imaged for row in rows) + (False,) * (17 - len(rows))
     days = from_json(float | None, ecg["gap_days"])
-    return ScarResult(
+    return case.ScarResult(
         stack=replace(
             stack,
             sha256=from_json(str, content["inputs"]["lge_sha256"]),
@@ -122,32 +104,32 @@ def _result(folder: Path, stack: LgeStack, content: dict[str, Any]) -> ScarResul
             notes=facts["notes_lge"],
         ),
         ecg=_ecg(content, facts) if ecg["present"] else None,
-        ecg_use=EcgUse(
+        ecg_use=case.EcgUse(
             from_json(float, ecg["amplitude"]),
             facts["ecg_reasons"],
-            TimeGap(days, bool(ecg["event_between"]), facts["gap_problem"]),
+            case.TimeGap(days, bool(ecg["event_between"]), facts["gap_problem"]),
         ),
-        anatomy=Anatomy(
-            labels == CAVITY, labels >= MYOCARDIUM, aha, nowhere, nowhere, np.zeros(len(stack.voxels)),
+        anatomy=case.Anatomy(
+            labels == case.CAVITY, labels >= case.MYOCARDIUM, aha, nowhere, nowhere, np.zeros(len(stack.voxels)),
             facts["division"], imaged, facts["notes_anatomy"],
         ),
-        labels=np.minimum(labels, SCAR),
+        labels=np.minimum(labels, case.SCAR),
         scar_probability=_probability(folder / "scar_probability.nii.gz", stack),
         scar_probability_image_only=_probability(folder / "scar_probability_image_only.nii.gz", stack),
         cavity_ml=from_json(float, ventricle["cavity_ml"]),
         myocardium_ml=from_json(float, ventricle["myocardium_ml"]),
         scar=burden,
-        scar_image_only=from_json(Burden, scar["image_only"]),
+        scar_image_only=from_json(case.Burden, scar["image_only"]),
         segments=rows,
         method=facts["method"],
         weights_sha256=from_json(str, content["method"]["weights_sha256"]),
         warnings=facts["warnings"],
         timings={str(stage): from_json(float, seconds) for stage, seconds in content["timings_s"].items()},
-        mvo=from_json(Burden | None, scar["mvo"]),
+        mvo=from_json(case.Burden | None, scar["mvo"]),
         input_warnings=facts["input_warnings"],
         parts=_parts(folder, stack, labels, scar["parts"], facts),
         patterns=tuple(_patterns(content["patterns"], facts)),
-        interval=from_json(Interval | None, scar["interval"]),
+        interval=from_json(case.Interval | None, scar["interval"]),
         confidence=facts["confidence"],
     )  # fmt: skip
 
@@ -165,53 +147,46 @@ def _facts(kept: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parts(
-    folder: Path, stack: LgeStack, labels: LabelArray, kept: dict[str, Any] | None, facts: dict[str, Any]
-) -> ScarParts | None:
+    folder: Path, stack: case.LgeStack, labels: case.LabelArray, kept: dict[str, Any] | None, facts: dict[str, Any]
+) -> case.ScarParts | None:
     if kept is None:
         return None
-    voxels = _labels(folder / "scar_parts.nii.gz", stack)
-    parts = from_json(ScarParts, kept, labels=voxels, rule=facts["parts_rule"], remark=facts["parts_remark"])
-    said = {PART_CORE: parts.core, PART_GREY: parts.grey, PART_REST: parts.rest, PART_MVO: parts.mvo}
-    same_ml = all(_same_ml(voxels == label, stack, burden) for label, burden in said.items())
-    if (voxels > 0)[labels < SCAR].any() or not (same_ml and np.array_equal(voxels == PART_MVO, labels == MVO)):
+    voxels = read_labels(folder / "scar_parts.nii.gz", stack)
+    parts = from_json(case.ScarParts, kept, labels=voxels, rule=facts["parts_rule"], remark=facts["parts_remark"])
+    told = (parts.core, parts.grey, parts.rest, parts.mvo)
+    labelled = zip((case.PART_CORE, case.PART_GREY, case.PART_REST, case.PART_MVO), told, strict=True)
+    same_ml = all(_same_ml(voxels == label, stack, burden) for label, burden in labelled)
+    same_mvo = np.array_equal(voxels == case.PART_MVO, labels == case.MVO)
+    if not (same_ml and same_mvo) or voxels[labels < case.SCAR].any():
         raise InputError(_DO_NOT_FIT)
     return parts
 
 
-def _segments(kept: list[dict[str, Any]], facts: dict[str, Any]) -> tuple[SegmentRow, ...]:
+def _segments(kept: list[dict[str, Any]], facts: dict[str, Any]) -> tuple[case.SegmentRow, ...]:
     if [row["aha_segment"] for row in kept] != list(range(1, len(kept) + 1)) or len(kept) not in (16, 17):
         raise ValueError("segments")
     verdicts = (None if verdict is None else Agreement(verdict) for verdict in facts["agreement"])
     return tuple(
-        from_json(SegmentRow, row, agreement=verdict, agreement_reason=reason)
+        from_json(case.SegmentRow, row, agreement=verdict, agreement_reason=reason)
         for row, verdict, reason in zip(kept, verdicts, facts["agreement_reasons"], strict=True)
     )
 
 
-def _patterns(kept: list[dict[str, Any]], facts: dict[str, Any]) -> Iterator[IslandPattern]:
+def _patterns(kept: list[dict[str, Any]], facts: dict[str, Any]) -> Iterator[case.IslandPattern]:
     for row, pattern, remark in zip(kept, facts["patterns"], facts["pattern_remarks"], strict=True):
         first, last = from_json(tuple[int, int], row["slices_from_apex"])
         slices = first - 1, last - 1
-        yield from_json(IslandPattern, row, pattern=Pattern(pattern), remark=remark, slices=slices)
+        yield from_json(case.IslandPattern, row, pattern=Pattern(pattern), remark=remark, slices=slices)
 
 
-def _ecg(content: dict[str, Any], facts: dict[str, Any]) -> Ecg:
+def _ecg(content: dict[str, Any], facts: dict[str, Any]) -> case.Ecg:
     """What is known of the ECG without its trace."""
-    there = np.array([lead in content["ecg"]["leads"] for lead in LEADS])
+    there = np.array([lead in content["ecg"]["leads"] for lead in case.LEADS])
     sha256 = from_json(str, content["inputs"]["ecg_sha256"])
-    return Ecg(np.zeros((len(LEADS), 0), np.float32), there, 1.0, sha256=sha256, notes=facts["notes_ecg"])
+    return case.Ecg(np.zeros((len(case.LEADS), 0), np.float32), there, 1.0, sha256=sha256, notes=facts["notes_ecg"])
 
 
-def _labels(path: Path, stack: LgeStack) -> LabelArray:
-    if not path.is_file():
-        raise InputError(_DAMAGED)
-    return read_labels(path, stack)
-
-
-def _probability(path: Path, stack: LgeStack) -> FloatArray:
-    if not path.is_file():
-        raise InputError(_DAMAGED)
-
+def _probability(path: Path, stack: case.LgeStack) -> case.FloatArray:
     def same_grid(shape: tuple[int, ...]) -> None:
         if shape != stack.storage.to_stored(stack.voxels).shape:
             raise InputError(_DAMAGED)
@@ -223,6 +198,6 @@ def _no_number(constant: str) -> float:
     raise ValueError(constant)
 
 
-def _same_ml(mask: np.ndarray, stack: LgeStack, burden: Burden | None) -> bool:
+def _same_ml(mask: np.ndarray, stack: case.LgeStack, burden: case.Burden | None) -> bool:
     said = burden.ml if burden is not None else 0.0
     return abs(float(mask.sum()) * stack.voxel_ml - said) <= _SAME_VOLUME * max(said, 1.0)

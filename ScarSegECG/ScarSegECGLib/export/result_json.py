@@ -13,19 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from ScarSegECGLib.case import (
-    LEADS,
-    MYOCARDIAL_DENSITY_G_PER_ML,
-    Burden,
-    EcgFeatures,
-    EcgFindings,
-    Interval,
-    IslandPattern,
-    LgeStack,
-    ScarParts,
-    ScarResult,
-    SegmentRow,
-)
+from ScarSegECGLib import case
 from ScarSegECGLib.export.atomic import MARKER, RESULT_KIND
 from ScarSegECGLib.facts import Confidence, Contrast, Division, Fact, Method, PartsRule
 from ScarSegECGLib.facts_ecg import GapProblem
@@ -46,9 +34,9 @@ def _same(*names: str) -> dict[str, str]:
 
 # By the name in JSON: an attribute, or a function of the record for what is written and not read.
 NAMES: Mapping[type, Mapping[str, str | Callable[[Any], Any]]] = {
-    Burden: {"ml": "ml", "g": "grams", "percent_of_lv": "percent_of_lv"},
-    Interval: _same("ml", "percent_of_lv", "level"),
-    ScarParts: {
+    case.Burden: {"ml": "ml", "g": "grams", "percent_of_lv": "percent_of_lv"},
+    case.Interval: _same("ml", "percent_of_lv", "level"),
+    case.ScarParts: {
         "core": "core",
         "grey_zone": "grey",
         "below_grey_zone": "rest",
@@ -56,7 +44,7 @@ NAMES: Mapping[type, Mapping[str, str | Callable[[Any], Any]]] = {
         "rule": lambda parts: words(parts.rule),
         "remark": lambda parts: words(parts.remark),
     },
-    IslandPattern: {
+    case.IslandPattern: {
         "island": "number",
         "pattern": lambda island: island.pattern,
         "ml": "ml",
@@ -65,7 +53,7 @@ NAMES: Mapping[type, Mapping[str, str | Callable[[Any], Any]]] = {
         "touches_endocardium": "touches_endocardium",
         "remark": lambda island: words(island.remark),
     },
-    SegmentRow: {
+    case.SegmentRow: {
         "aha_segment": "number",
         "name": "name",
         "usual_territory": "territory",
@@ -86,10 +74,10 @@ NAMES: Mapping[type, Mapping[str, str | Callable[[Any], Any]]] = {
         "scar_g": "scar_grams",
         **_same("scar_percent", "scar_percent_image_only"),
     },
-    EcgFeatures: _same(
+    case.EcgFeatures: _same(
         *("rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg", "irregular", "from_device", "conduction")
     ),
-    EcgFindings: {
+    case.EcgFindings: {
         "q_waves": "q_waves",
         "q_waves_remark": lambda found: words(found.q_waves_remark),
         "qrs_score_points": "score_points",
@@ -98,7 +86,7 @@ NAMES: Mapping[type, Mapping[str, str | Callable[[Any], Any]]] = {
     },
 }
 # What the sentences were made from, so that a result can be read again: its type, and where it stands.
-FACTS: Mapping[str, tuple[Any, Callable[[ScarResult], Any]]] = {
+FACTS: Mapping[str, tuple[Any, Callable[[case.ScarResult], Any]]] = {
     "method": (Method, lambda result: result.method),
     "division": (Division, lambda result: result.anatomy.division),
     "contrast": (Contrast, lambda result: result.stack.contrast),
@@ -119,7 +107,7 @@ FACTS: Mapping[str, tuple[Any, Callable[[ScarResult], Any]]] = {
 }
 
 
-def write_result_json(result: ScarResult, folder: Path, created: datetime) -> None:
+def write_result_json(result: case.ScarResult, folder: Path, created: datetime) -> None:
     """Write ``result.json``, UTF-8, as :func:`result_schema` describes it."""
     text = json.dumps(as_json(result, created), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8")
@@ -130,7 +118,7 @@ def result_schema() -> dict[str, Any]:
     return json.loads((resources.files(__package__) / "result.schema.json").read_text(encoding="utf-8"))
 
 
-def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
+def as_json(result: case.ScarResult, created: datetime) -> dict[str, Any]:
     """The content of ``result.json``.
 
     Holds no patient name, no acquisition date (the gap in days stands for both) and no path or file name; the inputs
@@ -149,7 +137,7 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
             "scar_shown": str(result.shown),
             "aha": words(anatomy.division),
             "weights_sha256": to_json(result.weights_sha256.lower()),
-            "myocardial_density_g_per_ml": MYOCARDIAL_DENSITY_G_PER_ML,
+            "myocardial_density_g_per_ml": case.MYOCARDIAL_DENSITY_G_PER_ML,
         },
         "inputs": {
             "lge_sha256": to_json(result.stack.sha256.lower()),
@@ -158,7 +146,7 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
         "geometry": _geometry(result.stack),
         "ecg": {
             "present": ecg is not None,
-            "leads": [lead for lead, there in zip(LEADS, ecg.lead_mask, strict=True) if there] if ecg else [],
+            "leads": [lead for lead, there in zip(case.LEADS, ecg.lead_mask, strict=True) if there] if ecg else [],
             "amplitude": finite(result.ecg_use.amplitude),
             "reason": without_paths(words(result.ecg_use)),
             "gap_days": finite(gap.days),
@@ -169,7 +157,7 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
         "left_ventricle": {
             "cavity_ml": finite(result.cavity_ml),
             "myocardium_ml": finite(result.myocardium_ml),
-            "myocardium_g": finite(result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML),
+            "myocardium_g": finite(result.myocardium_ml * case.MYOCARDIAL_DENSITY_G_PER_ML),
         },
         "scar": {
             "with_ecg": to_json(result.scar),
@@ -194,7 +182,7 @@ def as_json(result: ScarResult, created: datetime) -> dict[str, Any]:
     }
 
 
-def _geometry(stack: LgeStack) -> dict[str, Any]:
+def _geometry(stack: case.LgeStack) -> dict[str, Any]:
     # Turning an empty view costs nothing and gives the file's own shape.
     shape = stack.storage.to_stored(np.empty(stack.voxels.shape, bool)).shape
     column, row, slice_ = np.linalg.norm(stack.stored_ijk_to_ras[:3, :3], axis=0)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pydicom
 from dicomweb_client import DICOMwebClient
 from pydicom.dataset import Dataset
+from pydicom.misc import is_dicom
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import quiet
@@ -22,7 +23,6 @@ Tell = Callable[[int, int], object]
 
 # As it is stored, without a conversion on the way.
 _AS_STORED = (("application/dicom", "*"),)
-_PREAMBLE = 132
 MOST_OBJECTS = 20000  # as of an archive's files
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _STUDY_FIELDS = (
@@ -112,7 +112,7 @@ def pull(
     paths: dict[str, Path] = {}
     counts: dict[str, int] = dict.fromkeys(announced, 0)
     owner: dict[str, str] = {}
-    for dataset in _each_in_words(_instances(client, uid, asked)) if announced else ():
+    for dataset in _sent(client, uid, asked) if announced else ():
         with in_words():
             check_whole(dataset)
             own, name = str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)
@@ -197,21 +197,20 @@ def _push_one(client: DICOMwebClient, file: Path) -> list[str]:
     return filing
 
 
-def _instances(client: DICOMwebClient, study: str, series: Sequence[str]) -> Iterator[Dataset]:
-    if not series:
-        yield from client.iter_study(study, media_types=_AS_STORED)
-    for one in series:
-        yield from client.iter_series(study, one, media_types=_AS_STORED)
-
-
-def _each_in_words(datasets: Iterator[Dataset]) -> Iterator[Dataset]:
-    """The same, with what goes wrong on their way in words; what goes wrong with the taker is not touched."""
-    while True:
+def _sent(client: DICOMwebClient, study: str, series: Sequence[str]) -> Iterator[Dataset]:
+    """What the archive sends; what goes wrong on the way comes in words, what goes wrong with the taker as it is."""
+    for one in series or ("",):
         with in_words():
-            dataset = next(datasets, None)
-        if dataset is None:
-            return
-        yield dataset
+            if one:
+                coming = client.iter_series(study, one, media_types=_AS_STORED)
+            else:
+                coming = client.iter_study(study, media_types=_AS_STORED)
+        while True:
+            with in_words():
+                dataset = next(coming, None)
+            if dataset is None:
+                break
+            yield dataset
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -227,9 +226,8 @@ def _files(paths: Iterable[Path]) -> list[Path]:
         if not path.exists():
             raise InputError("What was to be pushed was not found: check the path.")
         for file in sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]:
-            with file.open("rb") as stream:
-                if stream.read(_PREAMBLE)[128:] != b"DICM":
-                    continue
+            if not is_dicom(file):
+                continue
             try:
                 dataset = pydicom.dcmread(file)
                 check_whole(dataset)

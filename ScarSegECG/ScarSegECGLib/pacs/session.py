@@ -7,8 +7,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import monotonic, sleep
 from urllib.parse import urljoin, urlsplit
@@ -17,6 +15,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException, Timeout
 from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from ScarSegECGLib.errors import InputError
 
@@ -193,15 +193,10 @@ class GuardedSession(requests.Session):
 
 def retry_after_s(response: requests.Response) -> float | None:
     """Seconds that the answer's Retry-After names, as a number or a date; ``None`` where it names none."""
-    said = response.headers.get("Retry-After", "").strip()
-    if said.isascii() and said.isdigit():
-        return float(said[:9])
     try:
-        then = parsedate_to_datetime(said)
-    except (ValueError, TypeError, OverflowError):
+        return Retry().parse_retry_after(response.headers.get("Retry-After", "")[:40])
+    except (InvalidHeader, ValueError, OverflowError):
         return None
-    then = then if then.tzinfo else then.replace(tzinfo=timezone.utc)
-    return max(0.0, (then - datetime.now(timezone.utc)).total_seconds())
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

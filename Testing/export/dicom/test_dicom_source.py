@@ -15,7 +15,7 @@ from lge_series import TURNS, write_series
 from pydicom.uid import generate_uid
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.dicom.source import corners_on, read_source
+from ScarSegECGLib.export.dicom.source import places_on, read_source
 from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.result_folder import read_result
 from ScarSegECGLib.lge.read import read_lge
@@ -36,13 +36,11 @@ def test_each_pixel_lies_where_its_own_header_says(tmp_path, turn) -> None:
     stack = read_lge(tmp_path / "series")
     for k, image in enumerate(read_source(stack).images):
         pose = image.ImagePositionPatient, image.ImageOrientationPatient, image.PixelSpacing
-        to_lps = PixelToReferenceTransformer(*pose).affine
-        corners = corners_on(stack, to_lps, (image.Columns, image.Rows, 1))
-        whole = np.rint(corners).astype(int)
-        assert np.abs(corners - whole).max() < 1e-3
-        assert set(whole[:, 0]) == {k}
-        at_corners = [image.pixel_array[row, column] for column in (0, -1) for row in (0, 0, -1, -1)]
-        assert np.array_equal(at_corners, stack.voxels[tuple(whole.T)])
+        corners = np.array([[0, 0, 0], [0, image.Rows - 1, 0], [image.Columns - 1, 0, 0]]).T
+        places, off = places_on(stack, PixelToReferenceTransformer(*pose).affine, corners)
+        assert off < 1e-3
+        assert set(places[0]) == {k}
+        assert np.array_equal(image.pixel_array[[0, -1, 0], [0, 0, -1]], stack.voxels[tuple(places)])
 
 
 def test_images_with_one_uid_are_no_source(tmp_path) -> None:

@@ -14,6 +14,7 @@ from highdicom.color import CIELabColor
 from highdicom.pm import ParametricMap, RealWorldValueMapping
 from highdicom.sc import SCImage
 from highdicom.seg import Segmentation, SegmentDescription
+from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
@@ -169,9 +170,8 @@ def parametric_map(probability: FloatArray, quantity: Code, source: Source, seri
     )
     source.refer(written)
     # The standard wants the frames' anatomy, and some readers stop without it.
-    anatomy, region = Dataset(), Dataset()
-    region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning, _ = codes.LEFT_VENTRICLE
-    anatomy.FrameLaterality, anatomy.AnatomicRegionSequence = "U", [region]
+    anatomy = Dataset()
+    anatomy.FrameLaterality, anatomy.AnatomicRegionSequence = "U", [CodedConcept.from_code(codes.LEFT_VENTRICLE)]
     written.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [anatomy]
     _sort_frames(written)
     return written
@@ -209,11 +209,7 @@ def encapsulated_pdf(
     wrapped.DocumentTitle = title
     wrapped.ConceptNameCodeSequence = []
     wrapped.VerificationFlag = "VERIFIED" if verified else "UNVERIFIED"
-    wrapped.SourceInstanceSequence = []
-    for image in source.images:
-        reference = Dataset()
-        reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
-        wrapped.SourceInstanceSequence.append(reference)
+    wrapped.SourceInstanceSequence = highdicom.ReferencedImageSequence(source.images)
     wrapped.MIMETypeOfEncapsulatedDocument = "application/pdf"
     wrapped.EncapsulatedDocumentLength = len(pdf)
     wrapped.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)

@@ -15,11 +15,11 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ScarSegECGLib.case import RAS_LPS, LabelArray, LgeStack
+from ScarSegECGLib.case import LabelArray, LgeStack
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.groups import Group
 from ScarSegECGLib.export.dicom.objects import document
-from ScarSegECGLib.export.dicom.source import corners_on
+from ScarSegECGLib.export.dicom.source import places_on
 
 # More than what the images themselves may be off (see source.py), less than what would move a voxel.
 _OFF_GRID_VOXELS = 0.06
@@ -72,18 +72,11 @@ def check_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
     """The volume's voxels on the stack's grid, 0 where it has none; that both grids are one is insisted on."""
-    corners = corners_on(stack, volume.affine, volume.spatial_shape)
-    whole = np.rint(corners).astype(int)
-    low, high = whole.min(axis=0), whole.max(axis=0)
-    on_grid = np.abs(corners - whole).max() < _OFF_GRID_VOXELS
-    _insist(on_grid and (low >= 0).all() and (high < stack.voxels.shape).all())
-    # One step along each of the volume's axes, in the stack's (slice, row, column).
-    step = np.rint(np.linalg.inv(stack.ijk_to_ras) @ RAS_LPS @ volume.affine)[2::-1, :3].astype(int)
-    order = np.abs(step).argmax(axis=1)
-    _insist(sorted(order) == [0, 1, 2] and (np.abs(step).sum(axis=1) == 1).all())
-    turned = volume.array.transpose(order)[tuple(slice(None, None, int(row.sum())) for row in step)]
-    found = np.zeros(stack.voxels.shape, turned.dtype)
-    found[tuple(slice(first, last + 1) for first, last in zip(low, high, strict=True))] = turned
+    places, off = places_on(stack, volume.affine, np.indices(volume.spatial_shape).reshape(3, -1))
+    inside = (places >= 0).all() and (places.max(axis=1) < stack.voxels.shape).all()
+    _insist(off < _OFF_GRID_VOXELS and inside)
+    found = np.zeros(stack.voxels.shape, volume.array.dtype)
+    found[tuple(places)] = volume.array.ravel()
     return found
 
 

@@ -100,14 +100,15 @@ def read_source(stack: LgeStack) -> Source:
         return Source(stack, found.images, [_position(image, frame or 1) for image, frame in places])
 
 
-def corners_on(stack: LgeStack, to_lps: NDArray, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Where the corners of an array lie on the stack's grid, as fractions of (slice, row, column), shape (8, 3).
+def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArray[np.int64], float]:
+    """Where voxels lie on the stack's grid: (slice, row, column), shape (3, n), and by how much the worst is beside it.
 
-    ``to_lps`` takes the array's indices to patient space, LPS, mm.
+    ``indices``, shape (3, n), are of an array that the 4x4 ``to_lps`` takes to patient space, LPS, mm.
     """
-    corners = np.array([(*corner, 1) for corner in product(*((0, size - 1) for size in shape))])
-    column_row_slice = np.linalg.inv(stack.ijk_to_ras) @ RAS_LPS @ to_lps @ corners.T
-    return column_row_slice[2::-1].T
+    voxels = np.vstack([indices, np.ones(indices.shape[1])])
+    found = (np.linalg.inv(stack.ijk_to_ras) @ RAS_LPS @ to_lps @ voxels)[2::-1]
+    whole = np.rint(found).astype(int)
+    return whole, float(np.abs(found - whole).max())
 
 
 def _position(image: Dataset, frame: int) -> highdicom.PlanePositionSequence:
@@ -156,11 +157,9 @@ def _check_regular(images: tuple[Dataset, ...], stack: LgeStack) -> None:
     rows, columns = stack.voxels.shape[1:]
     for k, image in enumerate(images):
         pose = image.ImagePositionPatient, image.ImageOrientationPatient, image.PixelSpacing
-        to_lps = PixelToReferenceTransformer(*pose).affine
-        found = corners_on(stack, to_lps, (image.Columns, image.Rows, 1))
-        meant = set(product((k,), (0, rows - 1), (0, columns - 1)))
-        whole = np.rint(found).astype(int)
-        if np.abs(found - whole).max() > _OFF_GRID_VOXELS or {tuple(corner) for corner in whole} != meant:
+        corners = np.array([*product((0, image.Columns - 1), (0, image.Rows - 1), (0,))]).T
+        places, off = places_on(stack, PixelToReferenceTransformer(*pose).affine, corners)
+        if off > _OFF_GRID_VOXELS or {*zip(*places, strict=True)} != {*product((k,), (0, rows - 1), (0, columns - 1))}:
             raise InputError(
                 "The DICOM images are shifted against each other, so no DICOM segmentation can be placed on them: "
                 "resample the stack onto a regular grid, or give the series that was segmented."

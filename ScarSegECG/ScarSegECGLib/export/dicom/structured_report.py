@@ -92,7 +92,7 @@ def _group(group: Group, result: ScarResult, segments: Segments, source: Source)
         ),
     }
     written: Any
-    if group.segment in segments:
+    if group.segment is not None and group.segment in segments:
         segmentation, number = segments[group.segment]
         described = segmentation.get_segment_description(number)
         written = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(

@@ -13,16 +13,9 @@ from pydicom.dataset import Dataset
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.dicom import codes, read_back
+from ScarSegECGLib.export.dicom import codes, objects, read_back
 from ScarSegECGLib.export.dicom.groups import AHA, MAIN, PARTS, groups
-from ScarSegECGLib.export.dicom.objects import (
-    Series,
-    encapsulated_pdf,
-    numbered,
-    parametric_map,
-    secondary_capture,
-    segmentation,
-)
+from ScarSegECGLib.export.dicom.objects import Series
 from ScarSegECGLib.export.dicom.source import Source
 from ScarSegECGLib.export.dicom.structured_report import structured_report
 from ScarSegECGLib.lge.dicom_files import quiet
@@ -124,9 +117,9 @@ def _objects(
         label_maps[PARTS] = result.parts.labels, codes.SCAR_PARTS
     segments: dict[tuple[str, int], tuple[Segmentation, int]] = {}
     for key, (labels, structures) in label_maps.items():
-        name, numbers = f"{key}.dcm", numbered(labels, structures)
+        name, numbers = f"{key}.dcm", objects.numbered(labels, structures)
         if numbers:
-            made = segmentation(labels, structures, result, source, SERIES[name], labelmap=labelmap)
+            made = objects.segmentation(labels, structures, result, source, SERIES[name], labelmap=labelmap)
             segments |= {(key, label): (made, number) for label, number in numbers.items()}
             yield name, made, partial(read_back.check_segmentation, labels=labels, numbers=numbers, stack=stack)
 
@@ -136,7 +129,7 @@ def _objects(
         maps["scar_probability_image_only.dcm"] = image_only
     for name, (values, quantity) in maps.items():
         check = partial(read_back.check_map, values=values, stack=stack)
-        yield name, parametric_map(values, quantity, source, SERIES[name]), check
+        yield name, objects.parametric_map(values, quantity, source, SERIES[name]), check
 
     said = structured_report(result, segments, source, SERIES["report.dcm"], verified_by=verified_by)
     yield "report.dcm", said, partial(read_back.check_report, groups=groups(result))
@@ -144,10 +137,10 @@ def _objects(
     patient = Patient.of_image(source.first) if show_patient else None
     report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
     pdf, series, verified = as_pdf(report), SERIES["report_pdf.dcm"], verified_by is not None
-    wrapped = encapsulated_pdf(pdf, report.title, source, series, names_patient=show_patient, verified=verified)
+    wrapped = objects.encapsulated_pdf(pdf, report.title, source, series, names_patient=show_patient, verified=verified)
     yield "report_pdf.dcm", wrapped, partial(read_back.check_document, pdf=pdf)
 
     if "bullseye.png" in pictures:
         pixels = np.asarray(on_white(pictures["bullseye.png"]))
-        captured = secondary_capture(pixels, source, SERIES["bullseye.dcm"])
+        captured = objects.secondary_capture(pixels, source, SERIES["bullseye.dcm"])
         yield "bullseye.dcm", captured, partial(read_back.check_picture, pixels=pixels)
