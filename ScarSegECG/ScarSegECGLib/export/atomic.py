@@ -67,22 +67,18 @@ def is_previous_result(folder: Path) -> bool:
 def staged_folder(
     out: Path, overwrite: bool, own: Collection[str] = (), previous: Callable[[Path], bool] = is_previous_result
 ) -> Iterator[Path]:
-    """Yield a fresh folder beside ``out`` that becomes ``out`` when the block ends well.
+    """Yield a fresh folder beside ``out`` that becomes ``out`` when the block ends well; its missing parents are made.
 
-    Missing parents of ``out`` are made. If the block raises or is interrupted, the fresh folder (and any parent that
-    was made for it) is removed and ``out`` is as it was. A program that is killed leaves ``out`` as it was or as it
+    If the block raises or is interrupted, all is as it was. A program that is killed leaves ``out`` as it was or as it
     was to be, and what it leaves beside it is named at the next run (:class:`LeftBehind`). A folder that did not exist
     before, and its files, are its owner's alone to read; in one that did, files are as open as the folder.
 
     Parameters
     ----------
-    out : Path
-    overwrite : bool
-        Replace a previous result, at the moment of success and not before. Files that are not the result's stay.
+    out, overwrite, previous : Path, bool, callable
+        As :func:`check_output` has them; a previous result is replaced at the moment of success and not before.
     own : names
         What a previous result may hold and is to go with it: names, paths such as "dicom/report.dcm", or patterns.
-    previous : callable
-        Whether a folder holds such a previous result.
 
     Raises
     ------
@@ -116,6 +112,8 @@ def staged_folder(
 
 def check_output(out: Path, overwrite: bool, previous: Callable[[Path], bool] = is_previous_result) -> None:
     """Insist that a result can go to ``out``: it is absent, empty, or with ``overwrite`` not another program's.
+
+    ``previous`` says whether a folder holds a previous result, which is replaced; files that are not the result's stay.
 
     Raises
     ------
@@ -151,12 +149,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield the name of a fresh file beside ``path`` that takes its place when the block ends well.
 
     A file that did not exist before is its owner's alone to read; one that did keeps its permissions. Of a link, the
-    file that it leads to is replaced.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written, or is a folder, a pipe or a device.
+    file that it leads to is replaced. InputError: the file cannot be written, or is a folder, a pipe or a device.
     """
     if path.is_dir() or not path.name:
         raise InputError("The output is a folder, not a file: give a file's name.")

@@ -217,8 +217,8 @@ def to_json(value: Any) -> Any:
         return [to_json(entry) for entry in value]
     if isinstance(value, str):
         return str(value) or None
-    if isinstance(value, bool):
-        return value
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
     return int(value) if isinstance(value, Integral) else finite(value)
 
 

@@ -84,19 +84,10 @@ def find_series(client: DICOMwebClient, study: str) -> tuple[Found, ...]:
 def pull(
     client: DICOMwebClient, study: str, series: Sequence[str], folder: Path, tell: Tell = lambda done, of: None
 ) -> Pulled:
-    """Write a study, or those of its series that are named, as files.
+    """Write a study, or those of its series that are named, into an existing, staged folder.
 
-    Every series gets a folder of its own; names are numbers, so that they tell nothing.
-
-    Parameters
-    ----------
-    client : DICOMwebClient
-    study, series : str, sequence of str
-        UIDs.
-    folder : Path
-        An existing, staged folder.
-    tell : callable
-        Called with how many objects have come, and how many the archive announced.
+    Every series gets a folder of its own; names are numbers, so that they tell nothing. ``tell`` hears how many objects
+    have come, and how many the archive announced.
 
     Raises
     ------

@@ -79,12 +79,12 @@ def check_address(url: str) -> bool:
     InputError
         An address that is none, carries credentials or is not encrypted.
     """
-    parts = urlsplit(url)
     try:
-        port_is_a_number = parts.port is None or parts.port > 0
+        parts = urlsplit(url)
+        of_the_web = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        port_is_a_number = False
-    if parts.scheme not in ("https", "http") or not parts.hostname or not port_is_a_number:
+        of_the_web = False
+    if not of_the_web:
         raise InputError("The archive's address is not a web address: give the root of DICOMweb, https://...")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InputError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -53,7 +52,7 @@ def check_report(path: Path, groups: tuple[Group, ...]) -> None:
     """Insist on every number, coded answer and comment of a structured report; OSError."""
     expected: Counter = Counter()
     for group in groups:
-        expected.update((v.name.value, v.unit.value, _digits(v.value)) for v in group.values)
+        expected.update((v.name.value, v.unit.value, f"{v.value:.4f}") for v in group.values)
         expected.update((name.value, answer.value, "") for name, answer in group.answers)
         expected.update((codes.COMMENT.value, comment, "") for comment in group.comments)
     asked = {name.value for group in groups for name, _ in group.answers}
@@ -86,16 +85,12 @@ def _said(item: Dataset, asked: set[str]) -> Iterator[tuple[str, str, str]]:
         if child.ValueType == "NUM":
             measured = child.MeasuredValueSequence[0]
             unit = measured.MeasurementUnitsCodeSequence[0].CodeValue
-            yield name, unit, _digits(float(measured.NumericValue))
+            yield name, unit, f"{float(measured.NumericValue):.4f}"
         elif child.ValueType == "CODE" and name in asked:
             yield name, child.ConceptCodeSequence[0].CodeValue, ""
         elif child.ValueType == "TEXT" and name == codes.COMMENT.value:
             yield name, child.TextValue, ""
         yield from _said(child, asked)
-
-
-def _digits(value: float) -> str:
-    return f"{value:.4f}" if math.isfinite(value) else "nan"
 
 
 @contextmanager

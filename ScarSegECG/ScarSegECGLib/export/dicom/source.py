@@ -157,9 +157,10 @@ def _check_regular(images: tuple[Dataset, ...], stack: LgeStack) -> None:
     rows, columns = stack.voxels.shape[1:]
     for k, image in enumerate(images):
         pose = image.ImagePositionPatient, image.ImageOrientationPatient, image.PixelSpacing
-        corners = np.array([*product((0, image.Columns - 1), (0, image.Rows - 1), (0,))]).T
+        corners = np.array(list(product((0, image.Columns - 1), (0, image.Rows - 1), (0,)))).T
         places, off = places_on(stack, PixelToReferenceTransformer(*pose).affine, corners)
-        if off > _OFF_GRID_VOXELS or {*zip(*places, strict=True)} != {*product((k,), (0, rows - 1), (0, columns - 1))}:
+        of_the_slice = set(product((k,), (0, rows - 1), (0, columns - 1)))
+        if off > _OFF_GRID_VOXELS or set(zip(*places, strict=True)) != of_the_slice:
             raise InputError(
                 "The DICOM images are shifted against each other, so no DICOM segmentation can be placed on them: "
                 "resample the stack onto a regular grid, or give the series that was segmented."

@@ -24,7 +24,6 @@ Segments = Mapping[tuple[str, int], tuple[Segmentation, int]]
 
 # The same device in every report, whatever machine it ran on.
 _DEVICE_UID = f"2.25.{uuid.uuid5(uuid.NAMESPACE_DNS, 'scarsegecg').int}"
-_ORGANISATION_UNKNOWN = "not stated"
 
 
 def structured_report(
@@ -44,7 +43,7 @@ def structured_report(
     person = organisation = None
     if verified_by is not None:
         verified_by = person_name(verified_by)
-        organisation = source.first.get("InstitutionName") or _ORGANISATION_UNKNOWN
+        organisation = source.first.get("InstitutionName") or "not stated"
         person = sr.ObserverContext(
             observer_type=standard.DCM.Person,
             observer_identifying_attributes=sr.PersonObserverIdentifyingAttributes(name=verified_by),

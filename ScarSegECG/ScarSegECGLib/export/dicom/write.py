@@ -36,9 +36,6 @@ SERIES = {
 }
 FILES = tuple(SERIES)
 
-_Made = tuple[str, Dataset, Callable[[Path], None]]
-"""A file's name, what goes into it, and how it is compared with what was meant."""
-
 
 def write_dicom(
     result: ScarResult,
@@ -50,7 +47,9 @@ def write_dicom(
     verified_by: str | None = None,
     show_patient: bool = False,
 ) -> tuple[str, ...]:
-    """Write every object into an existing folder and compare it with what was meant.
+    """Write every object into an existing folder, compare it with what was meant, and return the files' names.
+
+    What has no voxel or no picture is left out.
 
     Parameters
     ----------
@@ -66,11 +65,6 @@ def write_dicom(
         Who signs the report, ``Family^Given``.
     show_patient : bool
         Print who the patient is on the PDF's pages; the DICOM headers always say it.
-
-    Returns
-    -------
-    tuple of str
-        Names of the files, of :data:`FILES`; what has no voxel or no picture is left out.
 
     Raises
     ------
@@ -106,13 +100,13 @@ def _objects(
     labelmap: bool,
     verified_by: str | None,
     show_patient: bool,
-) -> Iterator[_Made]:
-    """Segmentations, maps of the probability, the structured report, the report for people, and the bullseye."""
+) -> Iterator[tuple[str, Dataset, Callable[[Path], None]]]:
+    """Segmentations, maps of the probability, structured report, report for people and bullseye.
+
+    Each is a file's name, what goes into it, and how it is compared with what was meant.
+    """
     stack = result.stack
-    label_maps = {
-        MAIN: (result.labels, codes.STRUCTURES),
-        AHA: (result.anatomy.aha, codes.AHA_SEGMENTS),
-    }
+    label_maps = {MAIN: (result.labels, codes.STRUCTURES), AHA: (result.anatomy.aha, codes.AHA_SEGMENTS)}
     if result.parts is not None:
         label_maps[PARTS] = result.parts.labels, codes.SCAR_PARTS
     segments: dict[tuple[str, int], tuple[Segmentation, int]] = {}
