@@ -38,19 +38,17 @@ class Change(Enum):
 
 def owner_of(dataset: Dataset) -> dict[str, str]:
     """Whose an object is: identifier, name and date of birth as far as they are said, spelling set aside."""
-    said = {keyword: unicodedata.normalize("NFKC", str(dataset.get(keyword) or "")) for keyword in PATIENT}
-    first = {keyword: text.partition("=")[0] for keyword, text in said.items()}  # of a name's spellings
-    plain = {keyword: " ".join(text.replace("^", " ").casefold().split()) for keyword, text in first.items()}
-    return {keyword: text for keyword, text in plain.items() if text}
+    owner: dict[str, str] = {}
+    for keyword in PATIENT:
+        text = unicodedata.normalize("NFKC", str(dataset.get(keyword) or ""))
+        plain = text.partition("=")[0].replace("^", " ").casefold().split()  # of a name's spellings the first
+        if plain:
+            owner[keyword] = " ".join(plain)
+    return owner
 
 
 def check_whole(dataset: Dataset) -> None:
-    """Say that an object was cut off on its way, or lacks what tells one object from another.
-
-    Raises
-    ------
-    InputError
-    """
+    """Raise InputError where an object was cut off on its way, or lacks what tells one object from another."""
     if not all(dataset.get(keyword) for keyword in _NEEDED):
         raise InputError("An object does not say which it is (UIDs are missing): ask the archive's administrator.")
     for tag in dataset.keys():  # noqa: SIM118  (items are not to be parsed)

@@ -71,11 +71,13 @@ def check_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
     """The volume's voxels on the stack's grid, 0 where it has none; that both grids are one is insisted on."""
-    places, off = places_on(stack, volume.affine, np.indices(volume.spatial_shape).reshape(3, -1))
-    inside = (places >= 0).all() and (places.max(axis=1) < stack.voxels.shape).all()
-    _insist(off < _OFF_GRID_VOXELS and inside)
     found = np.zeros(stack.voxels.shape, volume.array.dtype)
-    found[tuple(places)] = volume.array.ravel()
+    row_column = np.indices(volume.spatial_shape[1:]).reshape(2, -1)
+    for k, plane in enumerate(volume.array):
+        places, off = places_on(stack, volume.affine, np.insert(row_column, 0, k, axis=0))
+        inside = (places >= 0).all() and (places.max(axis=1) < stack.voxels.shape).all()
+        _insist(off < _OFF_GRID_VOXELS and inside)
+        found[tuple(places)] = plane.ravel()
     return found
 
 
