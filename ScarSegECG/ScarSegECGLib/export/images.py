@@ -52,13 +52,15 @@ def stored(canonical: NDArray, stack: LgeStack) -> NDArray:
 
 
 def write_nifti(result: ScarResult, folder: Path) -> None:
-    """Write five images with the voxel order and the pose of the input.
+    """Write five images with the voxel order of the input, whose matrix is their sform and their qform.
 
     ``labels.nii.gz`` (uint8: 0 background, 1 LV cavity, 2 myocardium without scar, 3 scar without MVO, 4 MVO, which
     belongs to the scar), ``aha17.nii.gz`` (uint8: 0 outside, 1..17 in the myocardium, scar included),
     ``scar_parts.nii.gz`` (uint8: 1 core, 2 grey zone, 3 below the grey zone's limit, 4 MVO; left out where the parts
     were not looked for), ``scar_probability.nii.gz`` and ``scar_probability_image_only.nii.gz`` (float32, 0..1, with
-    and without the ECG). Raises as :func:`write_nifti_image`.
+    and without the ECG). A left-handed input stays left-handed.
+
+    Raises InputError as :func:`stored`, OSError where a file could not be written whole.
     """
     images: dict[str, NDArray] = {
         "labels": _labels_with_mvo(result),
@@ -68,20 +70,13 @@ def write_nifti(result: ScarResult, folder: Path) -> None:
     }
     if result.parts is not None:
         images["scar_parts"] = result.parts.labels.astype(np.uint8)
+    pose = result.stack.stored_ijk_to_ras
     for name, voxels in images.items():
-        write_nifti_image(voxels, result.stack, folder / f"{name}.nii.gz")
-
-
-def write_nifti_image(canonical: NDArray, stack: LgeStack, path: Path) -> None:
-    """Write a .nii.gz whose sform and qform both are the file's own matrix; a left-handed one stays left-handed.
-
-    Raises InputError as :func:`stored`, OSError where the file could not be written whole.
-    """
-    image = nibabel.Nifti1Image(stored(canonical, stack).T, stack.stored_ijk_to_ras)
-    image.set_sform(stack.stored_ijk_to_ras, 1)
-    image.set_qform(stack.stored_ijk_to_ras, 1)
-    image.header.set_xyzt_units("mm")
-    _write_whole(path, gzip.compress(image.to_bytes(), 6, mtime=0))
+        image = nibabel.Nifti1Image(stored(voxels, result.stack).T, pose)
+        image.set_sform(pose, 1)
+        image.set_qform(pose, 1)
+        image.header.set_xyzt_units("mm")
+        _write_whole(folder / f"{name}.nii.gz", gzip.compress(image.to_bytes(), 6, mtime=0))
 
 
 def write_slicer_segmentation(result: ScarResult, folder: Path) -> None:
@@ -89,7 +84,7 @@ def write_slicer_segmentation(result: ScarResult, folder: Path) -> None:
 
     One layer, because the classes do not overlap; a class without a voxel is left out. The header fields are those
     that Slicer's segmentation storage node reads. All segments of a layer share the first one's extent there, so each
-    is given the whole grid's. Raises as :func:`write_nifti_image`.
+    is given the whole grid's. Raises as :func:`write_nifti`.
     """
     labels = stored(_labels_with_mvo(result), result.stack)
     lps = RAS_LPS @ result.stack.stored_ijk_to_ras
