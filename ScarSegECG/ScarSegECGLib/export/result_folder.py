@@ -46,7 +46,8 @@ def read_result(folder: Path, stack: case.LgeStack) -> case.ScarResult:
     if not is_previous_result(folder):
         raise InputError(f"The folder holds no result ({MARKER}): give a folder that scarsegecg segment wrote.")
     try:
-        content = json.loads((folder / MARKER).read_text(encoding="utf-8"), parse_constant=_no_number)
+        # NaN and infinities are not whole numbers, which is a ValueError.
+        content = json.loads((folder / MARKER).read_text(encoding="utf-8"), parse_constant=int)
         if content.get("schema_version") != SCHEMA_VERSION:
             raise InputError("The result was written by another version of ScarSegECG: segment the case again.")
         if content["geometry"]["orientation_known"] is not True:
@@ -192,10 +193,6 @@ def _probability(path: Path, stack: case.LgeStack) -> case.FloatArray:
             raise InputError(_DAMAGED)
 
     return stack.storage.to_canonical(read_volume(path, same_grid).voxels.astype(np.float32))
-
-
-def _no_number(constant: str) -> float:
-    raise ValueError(constant)
 
 
 def _same_ml(mask: np.ndarray, stack: case.LgeStack, burden: case.Burden | None) -> bool:

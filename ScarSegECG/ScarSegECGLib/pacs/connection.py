@@ -91,7 +91,7 @@ def check_address(url: str) -> bool:
             "The archive's address holds more than an address: leave user, password and query out (the README says "
             "where credentials go)."
         )
-    if parts.scheme == "http" and not _is_this_machine(parts.hostname):
+    if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
         raise InputError("The archive's address is not encrypted: use https (http is for this very machine only).")
     return parts.scheme == "https"
 

@@ -75,7 +75,7 @@ def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
     row_column = np.indices(volume.spatial_shape[1:]).reshape(2, -1)
     for k, plane in enumerate(volume.array):
         places, off = places_on(stack, volume.affine, np.insert(row_column, 0, k, axis=0))
-        inside = (places >= 0).all() and (places.max(axis=1) < stack.voxels.shape).all()
+        inside = bool((places >= 0).all() and (places.max(axis=1) < stack.voxels.shape).all())
         _insist(off < _OFF_GRID_VOXELS and inside)
         found[tuple(places)] = plane.ravel()
     return found
