@@ -262,7 +262,7 @@ NO_PROSE = {
     "export/atomic.py": "why a folder cannot be written",
     "export/dicom/codes.py": "meanings of codes, which are written into DICOM as they are",
     "export/dicom/write.py": "names of DICOM series",
-    "export/slicer_seg.py": "names that Slicer gives its terminologies",
+    "export/images.py": "names that Slicer gives its terminologies",
     "lge/choose_series.py": "why no series was taken: a refusal",
     "lge/labels.py": "why labels are refused",
     "lge/study.py": "why a series is refused: shown by scarsegecg lge",

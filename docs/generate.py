@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from highdicom.sr import CodedConcept
+from pydicom.sr.coding import Code
 
 from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, USUAL_TERRITORIES
 from ScarSegECGLib.cli import VERBS
@@ -24,10 +24,11 @@ def verbs() -> str:
     return "\n".join(sections)
 
 
-def coded() -> dict[str, CodedConcept]:
+def coded() -> dict[str, Code]:
     """Every code that a result may be written with, by its name in the code."""
-    named = {name: value for name, value in vars(codes).items() if isinstance(value, CodedConcept)}
-    return named | {f"PATTERN {name}": value for name, value in codes.PATTERNS.items()}
+    named = {name: value for name, value in vars(codes).items() if isinstance(value, Code)}
+    of_tables = {"PATTERN": codes.PATTERNS, "VERDICT": codes.VERDICTS, "PART": codes.PARTS_OF_LV}
+    return named | {f"{kind} {name}": value for kind, table in of_tables.items() for name, value in table.items()}
 
 
 def private_codes() -> str:

@@ -29,18 +29,18 @@ def isWhole(segmentationNode) -> bool:
 
 def prepareSegments(volumeNode, segmentationNode) -> None:
     """The three segments, named, coloured and coded, on the volume's grid; new ones are empty."""
-    from ScarSegECGLib.export.slicer_seg import SEGMENTS
+    from ScarSegECGLib.export.images import SEGMENTS, terminology
 
     segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     segmentation = segmentationNode.GetSegmentation()
-    for style in SEGMENTS:
-        if not segmentation.GetSegment(style.identifier):
+    for identifier, style in SEGMENTS.items():
+        if not segmentation.GetSegment(identifier):
             segment = slicer.vtkSegment()
             segment.SetName(style.name)
             segment.SetColor(*style.colour)
-            segment.SetTag(segment.GetTerminologyEntryTagName(), style.terminology())
-            segmentation.AddSegment(segment, style.identifier)
+            segment.SetTag(segment.GetTerminologyEntryTagName(), terminology(style))
+            segmentation.AddSegment(segment, identifier)
     if not segmentationNode.GetDisplayNode():
         segmentationNode.CreateDefaultDisplayNodes()
         display = segmentationNode.GetDisplayNode()

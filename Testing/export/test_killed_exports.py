@@ -121,15 +121,15 @@ def test_what_came_in_the_last_moment_is_kept(tmp_path: Path, monkeypatch: pytes
     out = tmp_path / "out"
     fill(out, "old")
     (out / "notes.txt").write_text("first")
-    exchange = atomic._exchange
+    exchange = atomic._exchanged_at_once
 
-    def saved_meanwhile(one: Path, other: Path) -> None:
+    def saved_meanwhile(one: Path, other: Path) -> bool:
         (out / "later.txt").write_text("later")
         (out / "draft").write_text("second")
         (out / "draft").replace(out / "notes.txt")  # as editors save
-        exchange(one, other)
+        return exchange(one, other)
 
-    monkeypatch.setattr(atomic, "_exchange", saved_meanwhile)
+    monkeypatch.setattr(atomic, "_exchanged_at_once", saved_meanwhile)
     fill(out, "new")
     assert whole(out) == "new"
     assert (out / "later.txt").read_text() == "later" and (out / "notes.txt").read_text() == "second"

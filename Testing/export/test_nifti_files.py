@@ -16,9 +16,8 @@ from scipy.spatial import cKDTree
 
 from ScarSegECGLib.case import Storage
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export import grid
-from ScarSegECGLib.export.grid import stored, write_nifti_image
-from ScarSegECGLib.export.nifti import write_nifti
+from ScarSegECGLib.export import images
+from ScarSegECGLib.export.images import stored, write_nifti
 
 STORAGES = st.builds(
     Storage,
@@ -109,14 +108,14 @@ def test_a_full_disk_is_noticed(tmp_path):
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
         with pytest.raises(OSError):
-            write_nifti_image(result.scar_probability, result.stack, tmp_path / "a.nii.gz")
+            write_nifti(result, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    write_nifti_image(result.scar_probability, result.stack, tmp_path / "a.nii.gz")
+    write_nifti(result, tmp_path)
 
 
 def test_a_file_that_holds_something_else_is_noticed(tmp_path, monkeypatch):
     result = make_result()
-    monkeypatch.setattr(grid.Path, "write_bytes", lambda path, content: path.open("wb").write(content[:-9]))
+    monkeypatch.setattr(images.Path, "write_bytes", lambda path, content: path.open("wb").write(content[:-9]))
     with pytest.raises(OSError, match="not written whole"):
-        write_nifti_image(result.labels, result.stack, tmp_path / "a.nii.gz")
+        write_nifti(result, tmp_path)

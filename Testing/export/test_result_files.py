@@ -19,8 +19,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export import write as writing
 from ScarSegECGLib.export.atomic import is_previous_result
 from ScarSegECGLib.export.result_json import as_json, result_schema
-from ScarSegECGLib.export.tables import write_segments
-from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.export.write import write_result, write_segments
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import AgreementReason, EcgReason, GapProblem
 from ScarSegECGLib.report.numbers import number

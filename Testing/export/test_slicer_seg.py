@@ -8,7 +8,7 @@ import pytest
 from example_results import labels_example, make_result, world_points
 
 from ScarSegECGLib.case import Storage
-from ScarSegECGLib.export.slicer_seg import FILE_NAME, SEGMENTS, write_slicer_segmentation
+from ScarSegECGLib.export.images import SEGMENTATION, SEGMENTS, write_slicer_segmentation
 
 STORAGES = {
     "canonical": Storage(),
@@ -61,13 +61,13 @@ def _matrix_of(image) -> np.ndarray:
 def test_slicer_shows_named_coloured_segments_in_the_right_place(tmp_path, slicer, storage):
     result = make_result(storage)
     write_slicer_segmentation(result, tmp_path)
-    _scene, node = load(slicer, tmp_path / FILE_NAME)
+    _scene, node = load(slicer, tmp_path / SEGMENTATION)
     segmentation = node.GetSegmentation()
     assert segmentation.GetNumberOfSegments() == 3
     assert segmentation.GetNumberOfLayers() == 1
-    for index, style in enumerate(SEGMENTS):
+    for index, (identifier, style) in enumerate(SEGMENTS.items()):
         segment = segmentation.GetNthSegment(index)
-        assert segmentation.GetNthSegmentID(index) == style.identifier
+        assert segmentation.GetNthSegmentID(index) == identifier
         assert segment.GetName() == style.name
         assert segment.GetLabelValue() == style.label
         assert segment.GetColor() == pytest.approx(style.colour)
@@ -79,7 +79,7 @@ def test_slicer_shows_named_coloured_segments_in_the_right_place(tmp_path, slice
 
 def test_slicer_reads_the_codes(tmp_path, slicer):
     write_slicer_segmentation(make_result(), tmp_path)
-    _scene, node = load(slicer, tmp_path / FILE_NAME)
+    _scene, node = load(slicer, tmp_path / SEGMENTATION)
     entries = [_tag(node.GetSegmentation().GetNthSegment(index)) for index in range(3)]
     codes = [(entry.split("~")[2], entry.split("~")[5]) for entry in entries]
     assert codes == [
@@ -100,7 +100,7 @@ def _tag(segment) -> str:
 
 def test_empty_classes_are_left_out(tmp_path, slicer):
     write_slicer_segmentation(make_result(scar=False), tmp_path)
-    _scene, node = load(slicer, tmp_path / FILE_NAME)
+    _scene, node = load(slicer, tmp_path / SEGMENTATION)
     segmentation = node.GetSegmentation()
     assert [segmentation.GetNthSegment(i).GetName() for i in range(segmentation.GetNumberOfSegments())] == [
         "LV cavity",
@@ -112,21 +112,21 @@ def test_segments_stay_numbered_without_a_gap_when_the_first_class_is_empty(tmp_
     labels = labels_example()
     labels[labels == 1] = 0
     write_slicer_segmentation(make_result(labels=labels), tmp_path)
-    _scene, node = load(slicer, tmp_path / FILE_NAME)
+    _scene, node = load(slicer, tmp_path / SEGMENTATION)
     segment = node.GetSegmentation().GetNthSegment(1)
     assert (segment.GetName(), segment.GetLabelValue()) == ("Scar", 3)
 
 
 def test_nothing_found_opens_as_an_empty_segmentation(tmp_path, slicer):
     write_slicer_segmentation(make_result(labels=np.zeros_like(labels_example())), tmp_path)
-    _scene, node = load(slicer, tmp_path / FILE_NAME)
+    _scene, node = load(slicer, tmp_path / SEGMENTATION)
     assert node.GetSegmentation().GetNumberOfSegments() == 0
 
 
 def test_the_header_is_what_slicer_documents(tmp_path):
     result = make_result(STORAGES["permuted"])
     write_slicer_segmentation(result, tmp_path)
-    voxels, header = nrrd.read(str(tmp_path / FILE_NAME), index_order="C")
+    voxels, header = nrrd.read(str(tmp_path / SEGMENTATION), index_order="C")
     assert header["space"] == "left-posterior-superior"
     assert header["Segmentation_MasterRepresentation"] == "Binary labelmap"
     assert header["Segment2_ID"] == "Scar"

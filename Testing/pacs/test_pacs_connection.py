@@ -18,8 +18,7 @@ from keyring.errors import NoKeyringError
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.pacs.archive import find_studies
-from ScarSegECGLib.pacs.connection import connect, in_words
-from ScarSegECGLib.pacs.credentials import BearerToken, credentials
+from ScarSegECGLib.pacs.connection import BearerToken, connect, credentials, in_words
 
 SECRET = "ZZSECRETWORD"
 

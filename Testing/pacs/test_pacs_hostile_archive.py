@@ -23,7 +23,7 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, ge
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.pacs import archive, patience, session
+from ScarSegECGLib.pacs import archive, session
 from ScarSegECGLib.pacs.archive import find_series, find_studies, pull, push
 from ScarSegECGLib.pacs.connection import connect
 
@@ -367,9 +367,9 @@ def test_an_archive_that_stays_busy(monkeypatch, after, says, tries) -> None:
 def test_an_archive_that_names_a_date(monkeypatch) -> None:
     answer = requests.Response()
     answer.headers["Retry-After"] = "Wed, 21 Oct 2015 07:28:00 GMT"
-    assert patience.asked_to_wait_s(answer) == 0.0
+    assert session.retry_after_s(answer) == 0.0
     answer.headers["Retry-After"] = "Wed, 21 Oct 9999999 07:28:00 GMT"
-    assert patience.asked_to_wait_s(answer) is None
+    assert session.retry_after_s(answer) is None
 
 
 pause = threading.Event().wait
@@ -385,7 +385,7 @@ def drip(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("kind", [MULTIPART, {"Content-Type": JSON}])
 def test_a_slow_drip_ends(monkeypatch, tmp_path, kind) -> None:
-    monkeypatch.setattr(patience, "LONGEST_S", 0.3)
+    monkeypatch.setattr(session, "LONGEST_S", 0.3)
     with server() as (url, seen):
         seen.announce("1.2.3", **{"1.2.4": 1})
         seen.answer = (200, kind, drip([b"\r\n--abc\r\n\r\n", b" " * 10**6]))
@@ -397,7 +397,7 @@ def test_a_slow_drip_ends(monkeypatch, tmp_path, kind) -> None:
 
 
 def test_a_slow_drip_of_headers_ends(monkeypatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_S", 0.3)
+    monkeypatch.setattr(session, "LONGEST_S", 0.3)
     listening = socket.create_server(("127.0.0.1", 0))
 
     def answer() -> None:
@@ -415,12 +415,12 @@ def test_a_slow_drip_of_headers_ends(monkeypatch) -> None:
 
 def test_what_is_heard_gives_more_time(monkeypatch) -> None:
     now = 0.0
-    monkeypatch.setattr(patience, "monotonic", lambda: now)
-    watch = patience.Watch()
-    watch.start(carried=10 * patience.SLOWEST)
+    monkeypatch.setattr(session, "monotonic", lambda: now)
+    watch = session.Watch()
+    watch.start(carried=10 * session.SLOWEST)
     for now, heard, late in (
         (305.0, 0, False),
-        (308.0, 100 * patience.SLOWEST, False),
+        (308.0, 100 * session.SLOWEST, False),
         (409.0, 0, False),
         (411.0, 0, True),
     ):

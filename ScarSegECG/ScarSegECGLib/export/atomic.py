@@ -27,117 +27,28 @@ except ImportError:  # Windows
 MARKER = "result.json"
 RESULT_KIND = "ScarSegECG result"
 
-_OTHER_FOLDER = "choose another folder"
 _LARGEST_MARKER_BYTES = 16 * 2**20
 _OURS = ".scarsegecg-"
 _LONG_AGO_S = 86400.0  # where a system has no locks, what is older is nobody's any more
+_OTHER_FOLDER = "choose another folder"
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_IN_WORDS = {
+    **dict.fromkeys(
+        (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)),
+        "The disk is full: free some space or choose a folder on another disk.",
+    ),
+    **dict.fromkeys(
+        _FORBIDDEN,
+        "No permission to write the output folder: choose a folder that is yours, and close programs that have it "
+        "open.",
+    ),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), f"The output folder would lie inside a file: {_OTHER_FOLDER}."),
+    errno.ENAMETOOLONG: "The output folder's name is too long: choose a shorter one.",
+}
 
 
 class LeftBehind(UserWarning):
     """Something of ours lies beside the output that should not; the text names it."""
-
-
-@contextmanager
-def staged_folder(
-    out: Path, overwrite: bool, own: Collection[str] = (), previous: Callable[[Path], bool] | None = None
-) -> Iterator[Path]:
-    """Yield a fresh folder beside ``out`` that becomes ``out`` when the block ends well.
-
-    Missing parents of ``out`` are made. If the block raises or is interrupted, the fresh folder (and any parent that
-    was made for it) is removed and ``out`` is as it was. A program that is killed leaves ``out`` as it was or as it
-    was to be, and what it leaves beside it is named at the next run (:class:`LeftBehind`). Messages name no path,
-    because a folder is often named after a patient. A folder that did not exist before, and its files, are its owner's
-    alone to read; in one that did, files are as open as the folder.
-
-    Parameters
-    ----------
-    out : Path
-        The folder to make. It may exist if it is empty, or, with ``overwrite``, if it holds something.
-    overwrite : bool
-        Replace a previous result, at the moment of success and not before. Files that are not the result's stay.
-    own : names
-        What a previous result may hold and is to go with it: names, paths such as "dicom/report.dcm", or patterns.
-    previous : callable
-        Whether a folder holds such a previous result; :func:`is_previous_result` when absent.
-
-    Raises
-    ------
-    InputError
-        ``out`` cannot be used (a file, a link, other people's content, no permission), or the disk cannot take the
-        result.
-    """
-    out = Path(os.path.normpath(Path.cwd() / out))  # not resolve(): a link must be seen as one
-    previous = previous or is_previous_result
-    _refuse_unless_free(out, overwrite, previous)
-    parents = _missing_parents(out)
-    staged = out.parent / f"{_OURS}{secrets.token_hex(8)}"
-    try:
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            _tell_of_stale(out.parent)
-            staged.mkdir(mode=0o700)  # what is in it names the patient
-            with _held(staged):
-                yield staged
-                _refuse_unless_free(out, overwrite, previous)  # it may have changed while the result was being written
-                going = _going(staged, own if previous(out) else ())
-                replaced = _publish(staged, out, going)
-        except OSError as error:
-            raise InputError(_in_words(error)) from None
-    except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
-        _remove_if_empty(parents)
-        raise
-    if replaced:
-        _put_away(staged, out, going)  # what was there now has this name
-
-
-def check_output(out: Path, overwrite: bool, previous: Callable[[Path], bool] | None = None) -> None:
-    """Say before any work is done that a result could not be written to ``out``.
-
-    Raises
-    ------
-    InputError
-        As :func:`staged_folder` would raise it.
-    """
-    _refuse_unless_free(Path(os.path.normpath(Path.cwd() / out)), overwrite, previous or is_previous_result)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Yield the name of a fresh file beside ``path`` that takes its place when the block ends well.
-
-    A file that did not exist before is its owner's alone to read; one that did keeps its permissions. Of a link, the
-    file that it leads to is replaced.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written, or is a folder, a pipe or a device.
-    """
-    if path.is_dir() or not path.name:
-        raise InputError("The output is a folder, not a file: give a file's name.")
-    if path.exists() and not path.is_file():
-        raise InputError("The output is a pipe or a device, not a file: give a file's name.")
-    path = path.resolve()
-    partial = path.with_name(f"{_OURS}{secrets.token_hex(8)}{path.suffix}")
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        yield partial
-        partial.chmod(mode)
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(_in_words(error)) from None
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all; as :func:`whole_file`."""
-    with whole_file(path) as partial:
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # a name may be no UTF-8
 
 
 def is_previous_result(folder: Path) -> bool:
@@ -152,9 +63,65 @@ def is_previous_result(folder: Path) -> bool:
     return isinstance(content, dict) and content.get("kind") == RESULT_KIND
 
 
-def _refuse_unless_free(out: Path, overwrite: bool, is_previous: Callable[[Path], bool]) -> None:
-    """Raise InputError unless ``out`` is absent, an empty folder, or a previous result that may be replaced."""
+@contextmanager
+def staged_folder(
+    out: Path, overwrite: bool, own: Collection[str] = (), previous: Callable[[Path], bool] = is_previous_result
+) -> Iterator[Path]:
+    """Yield a fresh folder beside ``out`` that becomes ``out`` when the block ends well; its missing parents are made.
+
+    If the block raises or is interrupted, all is as it was. A program that is killed leaves ``out`` as it was or as it
+    was to be, and what it leaves beside it is named at the next run (:class:`LeftBehind`). A folder that did not exist
+    before, and its files, are its owner's alone to read; in one that did, files are as open as the folder.
+
+    Parameters
+    ----------
+    out, overwrite, previous : Path, bool, callable
+        As :func:`check_output` has them; a previous result is replaced at the moment of success and not before.
+    own : names
+        What a previous result may hold and is to go with it: names, paths such as "dicom/report.dcm", or patterns.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_output`; or the disk cannot take the result.
+    """
+    check_output(out, overwrite, previous)
+    out = _without_dots(out)
+    missing = [parent for parent in out.parents if not parent.exists()]  # deepest first
+    staged = _fresh_name(out.parent)
     try:
+        with _os_errors_in_words():
+            out.parent.mkdir(parents=True, exist_ok=True)
+            _tell_of_stale(out.parent)
+            staged.mkdir(mode=0o700)  # what is in it names the patient
+            with _held(staged):
+                yield staged
+                check_output(out, overwrite, previous)  # it may have changed while the result was being written
+                new = (path.relative_to(staged).as_posix() for path in staged.rglob("*") if not path.is_dir())
+                going = frozenset({*new, *(own if previous(out) else ())})
+                replaced = _publish(staged, out, going)
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)
+        with suppress(OSError):
+            for parent in missing:
+                parent.rmdir()
+        raise
+    if replaced:
+        _put_away(staged, out, going)  # what was there now has this name
+
+
+def check_output(out: Path, overwrite: bool, previous: Callable[[Path], bool] = is_previous_result) -> None:
+    """Insist that a result can go to ``out``: it is absent, empty, or with ``overwrite`` not another program's.
+
+    ``previous`` says whether a folder holds a previous result, which is replaced; files that are not the result's stay.
+
+    Raises
+    ------
+    InputError
+        It cannot; the message names no path, because a folder is often named after a patient.
+    """
+    out = _without_dots(out)
+    with _os_errors_in_words():
         if not out.name:
             raise InputError(f"The output cannot be the top of a disk: {_OTHER_FOLDER}.")
         if out.is_symlink() or getattr(out, "is_junction", bool)():
@@ -167,24 +134,63 @@ def _refuse_unless_free(out: Path, overwrite: bool, is_previous: Callable[[Path]
             raise InputError(f"The output is a file, not a folder: {_OTHER_FOLDER}.")
         if not any(out.iterdir()):
             return
-        previous = is_previous(out)
-        if not overwrite and previous:
-            raise InputError(
-                f"The output folder already holds a result: add --overwrite to replace it, or {_OTHER_FOLDER}."
-            )
+        replaces = previous(out)
         if not overwrite:
-            raise InputError(
-                f"The output folder holds other files: add --overwrite to write beside them, or {_OTHER_FOLDER}."
-            )
-        if not (previous or is_previous_result(out)) and (out / MARKER).exists():
+            held = "already holds a result: add --overwrite to replace it"
+            if not replaces:
+                held = "holds other files: add --overwrite to write beside them"
+            raise InputError(f"The output folder {held}, or {_OTHER_FOLDER}.")
+        if not (replaces or is_previous_result(out)) and (out / MARKER).exists():
             raise InputError(f"The output folder holds a {MARKER} of another program: {_OTHER_FOLDER}.")
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield the name of a fresh file beside ``path`` that takes its place when the block ends well.
+
+    A file that did not exist before is its owner's alone to read; one that did keeps its permissions. Of a link, the
+    file that it leads to is replaced. InputError: the file cannot be written, or is a folder, a pipe or a device.
+    """
+    if path.is_dir() or not path.name:
+        raise InputError("The output is a folder, not a file: give a file's name.")
+    if path.exists() and not path.is_file():
+        raise InputError("The output is a pipe or a device, not a file: give a file's name.")
+    path = path.resolve()
+    partial = _fresh_name(path.parent, path.suffix)
+    try:
+        with _os_errors_in_words():
+            mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600
+            os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            yield partial
+            partial.chmod(mode)
+            partial.replace(path)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all; as :func:`whole_file`."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # a name may be no UTF-8
+
+
+@contextmanager
+def _os_errors_in_words() -> Iterator[None]:
+    """One line for the user; never the path, which may hold a patient's name."""
+    try:
+        yield
     except OSError as error:
-        raise InputError(_in_words(error)) from None
+        other = f"The result could not be written ({error.strerror or type(error).__name__}): {_OTHER_FOLDER}."
+        raise InputError(_IN_WORDS.get(error.errno or 0, other)) from None
 
 
-def _going(staged: Path, own: Collection[str]) -> frozenset[str]:
-    """Names and patterns of what makes room: a previous result's files, and what has the name of a new one."""
-    return frozenset({*own, *(path.relative_to(staged).as_posix() for path in staged.rglob("*") if not path.is_dir())})
+def _without_dots(out: Path) -> Path:
+    return Path(os.path.normpath(Path.cwd() / out))  # not resolve(): a link must be seen as one
+
+
+def _fresh_name(folder: Path, suffix: str = "") -> Path:
+    return folder / f"{_OURS}{secrets.token_hex(8)}{suffix}"
 
 
 def _goes(path: Path, out: Path, going: Collection[str]) -> bool:
@@ -209,7 +215,15 @@ def _publish(staged: Path, out: Path, going: Collection[str]) -> bool:
 
     # What else lies there has two names, here and there, at the moment of the exchange.
     shutil.copytree(out, staged, symlinks=True, ignore=left_out, copy_function=_second_name, dirs_exist_ok=True)
-    _exchange(staged, out)
+    if not _exchanged_at_once(staged, out):
+        aside = _fresh_name(out.parent)
+        out.rename(aside)
+        try:
+            staged.rename(out)
+        except BaseException:
+            aside.rename(out)
+            raise
+        aside.rename(staged)
     return True
 
 
@@ -238,27 +252,10 @@ def _second_name(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _exchange(one: Path, other: Path) -> None:
-    """Let two folders change names: in one step where the system can, else in two that are undone together."""
-    if _exchanged_at_once(one, other):
-        return
-    aside = one.with_name(f"{_OURS}{secrets.token_hex(8)}")
-    other.rename(aside)
-    try:
-        one.rename(other)
-    except BaseException:
-        aside.rename(other)
-        raise
-    aside.rename(one)
-
-
 def _exchanged_at_once(one: Path, other: Path) -> bool:
     """Linux: renameat2(RENAME_EXCHANGE); macOS: renamex_np(RENAME_SWAP). ``False``: not here, nothing was done.
 
-    Raises
-    ------
-    OSError
-        The system can, and may not.
+    Raises OSError where the system can, and may not.
     """
     names = os.fsencode(one), os.fsencode(other)
     try:
@@ -270,12 +267,10 @@ def _exchanged_at_once(one: Path, other: Path) -> bool:
             failed = library.renameat2(here, names[0], here, names[1], 2)
     except (AttributeError, OSError, TypeError):  # another system, or an old one
         return False
-    if not failed:
-        return True
     number = ctypes.get_errno()
-    if number in _FORBIDDEN:
+    if failed and number in _FORBIDDEN:
         raise OSError(number, os.strerror(number))
-    return False
+    return not failed
 
 
 @contextmanager
@@ -306,6 +301,7 @@ def _tell_of_stale(parent: Path) -> None:
 
 
 def _is_stale(path: Path) -> bool:
+    """Whether nobody holds it any more."""
     try:
         seen = path.lstat()
         if hasattr(os, "getuid") and seen.st_uid != os.getuid():
@@ -313,46 +309,10 @@ def _is_stale(path: Path) -> bool:
         if fcntl is None or not stat.S_ISDIR(seen.st_mode):
             return time.time() - seen.st_mtime > _LONG_AGO_S
         descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
-
-
-def _missing_parents(out: Path) -> list[Path]:
-    """The parents of ``out`` that do not exist yet, deepest first."""
-    missing = []
-    for parent in out.parents:
-        if parent.exists():
-            break
-        missing.append(parent)
-    return missing
-
-
-def _remove_if_empty(folders: list[Path]) -> None:
-    for folder in folders:
         try:
-            folder.rmdir()
-        except OSError:
-            return
-
-
-def _in_words(error: OSError) -> str:
-    """One line for the user; never the path, which may hold a patient's name."""
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return "The disk is full: free some space or choose a folder on another disk."
-    if error.errno in _FORBIDDEN:
-        return (
-            "No permission to write the output folder: choose a folder that is yours, and close programs that have "
-            "it open."
-        )
-    if error.errno in (errno.ENOTDIR, errno.EEXIST):
-        return f"The output folder would lie inside a file: {_OTHER_FOLDER}."
-    if error.errno == errno.ENAMETOOLONG:
-        return "The output folder's name is too long: choose a shorter one."
-    return f"The result could not be written ({error.strerror or type(error).__name__}): {_OTHER_FOLDER}."
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    return True

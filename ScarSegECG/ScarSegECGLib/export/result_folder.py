@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ScarSegECGLib.case import (
-    CAVITY,
-    LEADS,
-    MVO,
-    MYOCARDIUM,
-    PART_CORE,
-    PART_GREY,
-    PART_MVO,
-    PART_REST,
-    SCAR,
-    Anatomy,
-    Burden,
-    Ecg,
-    EcgUse,
-    FloatArray,
-    Interval,
-    IslandPattern,
-    LabelArray,
-    LgeStack,
-    ScarParts,
-    ScarResult,
-    SegmentRow,
-    TimeGap,
-)
+from ScarSegECGLib import case
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER, is_previous_result
-from ScarSegECGLib.export.result_json import SCHEMA_VERSION
+from ScarSegECGLib.export.result_json import FACTS, SCHEMA_VERSION, from_json
 from ScarSegECGLib.export.write import PICTURES
-from ScarSegECGLib.facts import Confidence, Contrast, Division, Fact, Method, PartsRule, Pattern
-from ScarSegECGLib.facts_ecg import Agreement, GapProblem
+from ScarSegECGLib.facts import Pattern
+from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.facts_json import from_plain
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.lge.read import read_volume
@@ -51,32 +28,15 @@ _DO_NOT_FIT = (
     "The label images and the numbers of the result do not fit each other; was one of them edited? Segment the case "
     "again, or measure the edited labels."
 )
-_KINDS: dict[str, Any] = {
-    "method": Method,
-    "division": Division,
-    "contrast": Contrast,
-    "gap_problem": GapProblem | None,
-    "parts_rule": PartsRule | None,
-    "parts_remark": Fact | None,
-    "confidence": Confidence | None,
-    **dict.fromkeys(("ecg_reasons", "agreement", "agreement_reasons", "patterns", "pattern_remarks"), tuple),
-    **dict.fromkeys(("warnings", "input_warnings", "notes_lge", "notes_ecg", "notes_anatomy"), tuple),
-}
 _DAMAGED = "The result folder is incomplete or damaged: segment the case again."
 
 
-def read_result(folder: Path, stack: LgeStack) -> ScarResult:
+def read_result(folder: Path, stack: case.LgeStack) -> case.ScarResult:
     """Read a result that was made from ``stack``, or from a copy of it on the same grid.
 
-    The numbers are those of ``result.json``, the masks and probabilities those of the images beside it. What no file
-    holds is left empty: the ECG's own trace and findings, and where the LV's centres and insertions are.
-
-    Parameters
-    ----------
-    folder : Path
-        What :func:`~ScarSegECGLib.export.write.write_result` wrote.
-    stack : LgeStack
-        The images. The result's ``stack.sha256`` is that of the images it was made from.
+    The numbers are those of ``result.json``, the masks and probabilities those of the images beside it; the result's
+    ``stack.sha256`` is that of the images it was made from. What no file holds is left empty: the ECG's own trace and
+    findings, and where the LV's centres and insertions are.
 
     Raises
     ------
@@ -86,7 +46,8 @@ def read_result(folder: Path, stack: LgeStack) -> ScarResult:
     if not is_previous_result(folder):
         raise InputError(f"The folder holds no result ({MARKER}): give a folder that scarsegecg segment wrote.")
     try:
-        content = json.loads((folder / MARKER).read_text(encoding="utf-8"), parse_constant=_no_number)
+        # NaN and infinities are not whole numbers, which is a ValueError.
+        content = json.loads((folder / MARKER).read_text(encoding="utf-8"), parse_constant=int)
         if content.get("schema_version") != SCHEMA_VERSION:
             raise InputError("The result was written by another version of ScarSegECG: segment the case again.")
         if content["geometry"]["orientation_known"] is not True:
@@ -118,54 +79,58 @@ def read_pictures(folder: Path) -> dict[str, bytes]:
         raise InputError(_DAMAGED) from None
 
 
-def _result(folder: Path, stack: LgeStack, content: dict[str, Any]) -> ScarResult:
+def _result(folder: Path, stack: case.LgeStack, content: dict[str, Any]) -> case.ScarResult:
     facts = _facts(content["facts"])
-    labels, aha = (_labels(folder / f"{name}.nii.gz", stack) for name in ("labels", "aha17"))
-    if labels.max(initial=0) > MVO or aha.max(initial=0) > 17:
+    scar, ecg, ventricle = content["scar"], content["ecg"], content["left_ventricle"]
+    images = ["labels", "aha17", "scar_probability", "scar_probability_image_only"]
+    if scar["parts"] is not None:
+        images.append("scar_parts")
+    if not all((folder / f"{name}.nii.gz").is_file() for name in images):
         raise InputError(_DAMAGED)
-    scar = content["scar"]
-    parts = _parts(folder, stack, labels, scar, facts)
-    together = _burden(scar["with_ecg"])
-    if not _same_ml(labels >= SCAR, stack, together):
+    labels, aha = (read_labels(folder / f"{name}.nii.gz", stack) for name in ("labels", "aha17"))
+    if labels.max(initial=0) > case.MVO or aha.max(initial=0) > 17:
+        raise InputError(_DAMAGED)
+    burden = from_json(case.Burden, scar["with_ecg"])
+    if not _same_ml(labels >= case.SCAR, stack, burden):
         raise InputError(_DO_NOT_FIT)
     rows = _segments(content["segments"], facts)
     nowhere = np.full((len(stack.voxels), 2), np.nan)
     imaged = tuple(row.imaged for row in rows) + (False,) * (17 - len(rows))
-    ecg, gap = content["ecg"], content["ecg"]["gap_days"]
-    return ScarResult(
+    days = from_json(float | None, ecg["gap_days"])
+    return case.ScarResult(
         stack=replace(
             stack,
-            sha256=_text(content["inputs"]["lge_sha256"]),
+            sha256=from_json(str, content["inputs"]["lge_sha256"]),
             contrast=facts["contrast"],
             notes=facts["notes_lge"],
         ),
         ecg=_ecg(content, facts) if ecg["present"] else None,
-        ecg_use=EcgUse(
-            _number(ecg["amplitude"]),
+        ecg_use=case.EcgUse(
+            from_json(float, ecg["amplitude"]),
             facts["ecg_reasons"],
-            TimeGap(None if gap is None else _number(gap), bool(ecg["event_between"]), facts["gap_problem"]),
+            case.TimeGap(days, bool(ecg["event_between"]), facts["gap_problem"]),
         ),
-        anatomy=Anatomy(
-            labels == CAVITY, labels >= MYOCARDIUM, aha, nowhere, nowhere, np.zeros(len(stack.voxels)),
+        anatomy=case.Anatomy(
+            labels == case.CAVITY, labels >= case.MYOCARDIUM, aha, nowhere, nowhere, np.zeros(len(stack.voxels)),
             facts["division"], imaged, facts["notes_anatomy"],
         ),
-        labels=np.minimum(labels, SCAR),
+        labels=np.minimum(labels, case.SCAR),
         scar_probability=_probability(folder / "scar_probability.nii.gz", stack),
         scar_probability_image_only=_probability(folder / "scar_probability_image_only.nii.gz", stack),
-        cavity_ml=_number(content["left_ventricle"]["cavity_ml"]),
-        myocardium_ml=_number(content["left_ventricle"]["myocardium_ml"]),
-        scar=together,
-        scar_image_only=_burden(scar["image_only"]),
+        cavity_ml=from_json(float, ventricle["cavity_ml"]),
+        myocardium_ml=from_json(float, ventricle["myocardium_ml"]),
+        scar=burden,
+        scar_image_only=from_json(case.Burden, scar["image_only"]),
         segments=rows,
         method=facts["method"],
-        weights_sha256=_text(content["method"]["weights_sha256"]),
+        weights_sha256=from_json(str, content["method"]["weights_sha256"]),
         warnings=facts["warnings"],
-        timings={str(stage): _number(seconds) for stage, seconds in content["timings_s"].items()},
-        mvo=_known(scar["mvo"], _burden),
+        timings={str(stage): from_json(float, seconds) for stage, seconds in content["timings_s"].items()},
+        mvo=from_json(case.Burden | None, scar["mvo"]),
         input_warnings=facts["input_warnings"],
-        parts=parts,
-        patterns=_patterns(content["patterns"], facts),
-        interval=_known(scar["interval"], _interval),
+        parts=_parts(folder, stack, labels, scar["parts"], facts),
+        patterns=tuple(_patterns(content["patterns"], facts)),
+        interval=from_json(case.Interval | None, scar["interval"]),
         confidence=facts["confidence"],
     )  # fmt: skip
 
@@ -173,7 +138,7 @@ def _result(folder: Path, stack: LgeStack, content: dict[str, Any]) -> ScarResul
 def _facts(kept: dict[str, Any]) -> dict[str, Any]:
     """The facts, of the right kinds and all of them ones that can be told."""
     facts = {name: from_plain(plain) for name, plain in kept.items()}
-    for name, kind in _KINDS.items():
+    for name, (kind, _) in FACTS.items():
         if not isinstance(facts[name], kind):
             raise TypeError(name)
     for fact in facts.values():
@@ -183,78 +148,46 @@ def _facts(kept: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parts(
-    folder: Path, stack: LgeStack, labels: LabelArray, scar: dict[str, Any], facts: dict[str, Any]
-) -> ScarParts | None:
-    if scar["parts"] is None:
+    folder: Path, stack: case.LgeStack, labels: case.LabelArray, kept: dict[str, Any] | None, facts: dict[str, Any]
+) -> case.ScarParts | None:
+    if kept is None:
         return None
-    kept = _labels(folder / "scar_parts.nii.gz", stack)
-    core, grey, rest = (_known(scar["parts"][name], _burden) for name in ("core", "grey_zone", "below_grey_zone"))
-    mvo = _burden(scar["parts"]["mvo"])
-    said = {PART_CORE: core, PART_GREY: grey, PART_REST: rest, PART_MVO: mvo}
-    same_ml = all(_same_ml(kept == label, stack, burden) for label, burden in said.items())
-    if (kept > 0)[labels < SCAR].any() or not (same_ml and np.array_equal(kept == PART_MVO, labels == MVO)):
+    voxels = read_labels(folder / "scar_parts.nii.gz", stack)
+    parts = from_json(case.ScarParts, kept, labels=voxels, rule=facts["parts_rule"], remark=facts["parts_remark"])
+    told = (parts.core, parts.grey, parts.rest, parts.mvo)
+    labelled = zip((case.PART_CORE, case.PART_GREY, case.PART_REST, case.PART_MVO), told, strict=True)
+    same_ml = all(_same_ml(voxels == label, stack, burden) for label, burden in labelled)
+    same_mvo = np.array_equal(voxels == case.PART_MVO, labels == case.MVO)
+    if not (same_ml and same_mvo) or voxels[labels < case.SCAR].any():
         raise InputError(_DO_NOT_FIT)
-    return ScarParts(kept, mvo, core, grey, rest, facts["parts_rule"], facts["parts_remark"])
+    return parts
 
 
-def _segments(kept: list[dict[str, Any]], facts: dict[str, Any]) -> tuple[SegmentRow, ...]:
+def _segments(kept: list[dict[str, Any]], facts: dict[str, Any]) -> tuple[case.SegmentRow, ...]:
     if [row["aha_segment"] for row in kept] != list(range(1, len(kept) + 1)) or len(kept) not in (16, 17):
         raise ValueError("segments")
-    verdicts = zip(kept, facts["agreement"], facts["agreement_reasons"], strict=True)
+    verdicts = (None if verdict is None else Agreement(verdict) for verdict in facts["agreement"])
     return tuple(
-        SegmentRow(
-            number=row["aha_segment"],
-            name=_text(row["name"]),
-            territory=_text(row["usual_territory"]),
-            imaged=bool(row["imaged"]),
-            myocardium_ml=_number(row["myocardium_ml"]),
-            scar_ml=_number(row["scar_ml"]),
-            scar_percent=_known(row["scar_percent"]),
-            scar_percent_image_only=_known(row["scar_percent_image_only"]),
-            transmurality_mean_percent=_known(row["transmurality_mean_percent"]),
-            transmurality_max_percent=_known(row["transmurality_max_percent"]),
-            transmurality_bin=_text(row["transmurality_bin"]),
-            wall_thickness_mm=_known(row["wall_thickness_mm"]),
-            ecg_percent=_known(row["ecg_scar_percent"]),
-            agreement=_known(agreement, Agreement),
-            agreement_reason=reason,
-            mvo_ml=_known(row["mvo_ml"]),
-            core_ml=_known(row["core_ml"]),
-            grey_ml=_known(row["grey_zone_ml"]),
-            rest_ml=_known(row["below_grey_zone_ml"]),
-        )
-        for row, agreement, reason in verdicts
+        from_json(case.SegmentRow, row, agreement=verdict, agreement_reason=reason)
+        for row, verdict, reason in zip(kept, verdicts, facts["agreement_reasons"], strict=True)
     )
 
 
-def _patterns(kept: list[dict[str, Any]], facts: dict[str, Any]) -> tuple[IslandPattern, ...]:
-    islands = []
+def _patterns(kept: list[dict[str, Any]], facts: dict[str, Any]) -> Iterator[case.IslandPattern]:
     for row, pattern, remark in zip(kept, facts["patterns"], facts["pattern_remarks"], strict=True):
-        inner, middle, outer = (_number(share) for share in row["coverage_inner_middle_outer"])
-        first, last = (int(_number(number)) - 1 for number in row["slices_from_apex"])
-        number, touches, ml = int(_number(row["island"])), bool(row["touches_endocardium"]), _number(row["ml"])
-        coverage = (inner, middle, outer)
-        islands.append(IslandPattern(number, Pattern(pattern), coverage, touches, remark, ml, (first, last)))
-    return tuple(islands)
+        first, last = from_json(tuple[int, int], row["slices_from_apex"])
+        slices = first - 1, last - 1
+        yield from_json(case.IslandPattern, row, pattern=Pattern(pattern), remark=remark, slices=slices)
 
 
-def _ecg(content: dict[str, Any], facts: dict[str, Any]) -> Ecg:
+def _ecg(content: dict[str, Any], facts: dict[str, Any]) -> case.Ecg:
     """What is known of the ECG without its trace."""
-    there = np.array([lead in content["ecg"]["leads"] for lead in LEADS])
-    sha256 = _text(content["inputs"]["ecg_sha256"])
-    return Ecg(np.zeros((len(LEADS), 0), np.float32), there, 1.0, sha256=sha256, notes=facts["notes_ecg"])
+    there = np.array([lead in content["ecg"]["leads"] for lead in case.LEADS])
+    sha256 = from_json(str, content["inputs"]["ecg_sha256"])
+    return case.Ecg(np.zeros((len(case.LEADS), 0), np.float32), there, 1.0, sha256=sha256, notes=facts["notes_ecg"])
 
 
-def _labels(path: Path, stack: LgeStack) -> LabelArray:
-    if not path.is_file():
-        raise InputError(_DAMAGED)
-    return read_labels(path, stack)
-
-
-def _probability(path: Path, stack: LgeStack) -> FloatArray:
-    if not path.is_file():
-        raise InputError(_DAMAGED)
-
+def _probability(path: Path, stack: case.LgeStack) -> case.FloatArray:
     def same_grid(shape: tuple[int, ...]) -> None:
         if shape != stack.storage.to_stored(stack.voxels).shape:
             raise InputError(_DAMAGED)
@@ -262,36 +195,6 @@ def _probability(path: Path, stack: LgeStack) -> FloatArray:
     return stack.storage.to_canonical(read_volume(path, same_grid).voxels.astype(np.float32))
 
 
-def _burden(kept: dict[str, Any]) -> Burden:
-    return Burden(*(_number(kept[name]) for name in ("ml", "g", "percent_of_lv")))
-
-
-def _interval(kept: dict[str, Any]) -> Interval:
-    ml, percent = ((_number(low), _number(high)) for low, high in (kept["ml"], kept["percent_of_lv"]))
-    return Interval(ml, percent, _number(kept["level"]))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str | None):
-        raise TypeError("no text")
-    return value or ""
-
-
-def _number(value: Any) -> float:
-    """A finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("no number")
-    return float(value)
-
-
-def _known(value: Any, read: Any = _number) -> Any:
-    return None if value is None else read(value)
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(text)
-
-
-def _same_ml(mask: np.ndarray, stack: LgeStack, burden: Burden | None) -> bool:
+def _same_ml(mask: np.ndarray, stack: case.LgeStack, burden: case.Burden | None) -> bool:
     said = burden.ml if burden is not None else 0.0
     return abs(float(mask.sum()) * stack.voxel_ml - said) <= _SAME_VOLUME * max(said, 1.0)

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ScarSegECGLib.case import ScarResult
+from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult, SegmentRow
 from ScarSegECGLib.export.atomic import staged_folder
 from ScarSegECGLib.export.dicom.write import FILES as DICOM_FILES
-from ScarSegECGLib.export.nifti import write_nifti
+from ScarSegECGLib.export.images import write_nifti, write_slicer_segmentation
 from ScarSegECGLib.export.result_json import write_result_json
-from ScarSegECGLib.export.slicer_seg import write_slicer_segmentation
-from ScarSegECGLib.export.tables import write_segments
+from ScarSegECGLib.measure.segments import rests_on_little
 from ScarSegECGLib.report.html import FILE_NAME, as_html
+from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.report.patient import Patient
 from ScarSegECGLib.report.present import present
+from ScarSegECGLib.report.private import without_paths
+from ScarSegECGLib.wording import agreement_reason, described, words
 
 PICTURES = ("bullseye.png", "ecg.png", "montage.png", "transmurality.png")
 FILES = (
     *PICTURES,
-    "aha17.nii.gz",
-    "labels.nii.gz",
-    "report.html",
-    "result.json",
-    "scar_parts.nii.gz",
-    "scar_probability.nii.gz",
-    "scar_probability_image_only.nii.gz",
-    "segmentation.seg.nrrd",
-    "segments.csv",
+    *("report.html", "result.json", "segmentation.seg.nrrd", "segments.csv"),
+    *("aha17.nii.gz", "labels.nii.gz", "scar_parts.nii.gz"),
+    *("scar_probability.nii.gz", "scar_probability_image_only.nii.gz"),
 )
 DICOM_FOLDER = "dicom"
 
@@ -43,10 +40,7 @@ def write_result(
     viewer: tuple[str, str] = ("", ""),
     beside: Callable[[Path], object] = lambda folder: None,
 ) -> Path:
-    """Write everything about one result into the folder ``out``.
-
-    The folder holds ``report.html``, ``result.json``, ``segments.csv``, ``segmentation.seg.nrrd``, the NIfTI
-    images of :func:`~ScarSegECGLib.export.nifti.write_nifti`, and the pictures.
+    """Write everything about one result into the folder ``out``, which appears whole or not at all, and return it.
 
     Parameters
     ----------
@@ -54,7 +48,6 @@ def write_result(
     pictures : mapping of str to bytes
         PNG files under names of :data:`PICTURES`; "ecg.png" is absent where there is no ECG.
     out : Path
-        The folder to make; nothing in it changes unless all could be written.
     overwrite : bool
         Replace a previous result in ``out``; other files in it stay.
     patient : Patient, optional
@@ -63,11 +56,6 @@ def write_result(
         What the report shows on a screen alone; :func:`ScarSegECGLib.view.viewer.block.result_viewer` makes it.
     beside : callable
         Called with the folder once all of this lies in it, to add to it before it appears as ``out``.
-
-    Returns
-    -------
-    Path
-        ``out``.
 
     Raises
     ------
@@ -89,3 +77,61 @@ def write_result(
         write_result_json(result, folder, created)
         beside(folder)
     return out
+
+
+def write_segments(result: ScarResult, folder: Path) -> None:
+    """Write ``segments.csv``: one line per AHA segment in the order of the result, UTF-8, decimal point.
+
+    The columns have their units in their names; an empty cell is "not imaged" or "not known". ``scar_method`` says
+    which scar it is: "with ECG (investigational)", "image only" or "corrected by hand".
+    ``scar_percent_of_segment`` is its volume over the segment's myocardium (scar included); ``..._image_only`` is the
+    same without the ECG, and the one column that ``scar_method`` does not speak of; transmurality is per cent of the
+    wall's thickness. ``mvo_ml``, ``core_ml``, ``grey_zone_ml`` and ``below_grey_zone_ml`` add up to ``scar_ml`` where
+    all are known. ``transmurality_max_on_little_scar`` is "yes" where the maximum rests on less than 0.5 ml.
+    ``ecg_scar_percent_of_segment`` is the estimate from the ECG alone.
+    The bin carries a percent sign so that a spreadsheet does not read "1-25" as a date.
+    """
+    lines = [_line(row, result) for row in result.segments]
+    with (folder / "segments.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+
+
+def _line(row: SegmentRow, result: ScarResult) -> dict[str, str]:
+    depth = row.transmurality_bin.strip()
+    return {
+        "aha_segment": str(row.number),
+        "name": _cell(row.name),
+        "usual_territory": _cell(row.territory),
+        "imaged": _yes(row.imaged),
+        "myocardium_ml": number(row.myocardium_ml, 3),
+        "scar_ml": number(row.scar_ml, 3),
+        "scar_g": number(row.scar_ml * MYOCARDIAL_DENSITY_G_PER_ML, 3),
+        "mvo_ml": number(row.mvo_ml, 3),
+        "core_ml": number(row.core_ml, 3),
+        "grey_zone_ml": number(row.grey_ml, 3),
+        "below_grey_zone_ml": number(row.rest_ml, 3),
+        "scar_percent_of_segment": number(row.scar_percent, 2),
+        "scar_percent_of_segment_image_only": number(row.scar_percent_image_only, 2),
+        "transmurality_mean_percent": number(row.transmurality_mean_percent, 2),
+        "transmurality_max_percent": number(row.transmurality_max_percent, 2),
+        "transmurality_max_on_little_scar": _yes(rests_on_little(row)) if row.imaged else "",
+        "transmurality_bin_percent": f"{depth} %" if depth[-1:].isdigit() else depth,
+        "wall_thickness_mm": number(row.wall_thickness_mm, 2),
+        "ecg_scar_percent_of_segment": number(row.ecg_percent, 2),
+        "ecg_agreement": str(row.agreement or ""),
+        "ecg_agreement_reason": _cell(agreement_reason(row.agreement_reason)),
+        "scar_method": _cell(described(result.method, result.shown)),
+        "aha_mode": _cell(words(result.anatomy.division)),
+    }
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
+
+
+def _cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    clean = " ".join(without_paths(text).split())
+    return f"'{clean}" if clean[:1] in ("=", "+", "-", "@") else clean

@@ -11,27 +11,25 @@ from pathlib import Path
 import pydicom
 from dicomweb_client import DICOMwebClient
 from pydicom.dataset import Dataset
+from pydicom.misc import is_dicom
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import quiet
 from ScarSegECGLib.lge.shown_text import printable, shown_uid, without_patient
 from ScarSegECGLib.pacs.connection import in_words
-from ScarSegECGLib.pacs.whole import PATIENT, Change, Owner, changes, check_whole
+from ScarSegECGLib.pacs.whole import PATIENT, Change, changes, check_whole, owner_of
 
 Tell = Callable[[int, int], object]
 
 # As it is stored, without a conversion on the way.
 _AS_STORED = (("application/dicom", "*"),)
-_PREAMBLE = 132
 MOST_OBJECTS = 20000  # as of an archive's files
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
-_FIELDS = (
-    "StudyDescription",
-    "ModalitiesInStudy",
-    "NumberOfStudyRelatedSeries",
-    "NumberOfStudyRelatedInstances",
-    "PatientBirthDate",
+_STUDY_FIELDS = (
+    *("StudyDescription", "ModalitiesInStudy", "PatientBirthDate"),
+    *("NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"),
 )
+_SERIES_FIELDS = ("SeriesDescription", "NumberOfSeriesRelatedInstances", "SeriesDate")
 
 
 @dataclass(frozen=True)
@@ -64,19 +62,13 @@ class Pushed:
 
 
 def find_studies(client: DICOMwebClient, filters: Mapping[str, str], limit: int) -> tuple[Found, ...]:
-    """Studies that match, newest first.
+    """Studies that match, newest first, at most ``limit``.
 
-    Parameters
-    ----------
-    client : DICOMwebClient
-    filters : mapping of str to str
-        DICOM keyword and what it must match; ``*`` and date ranges as DICOM has them.
-    limit : int
-        The most that are asked for.
+    ``filters`` are DICOM keywords and what they must match; ``*`` and date ranges as DICOM has them.
     """
     with in_words():
-        answers = client.search_for_studies(search_filters=dict(filters), limit=limit, fields=list(_FIELDS))
-        studies = [_study(Dataset.from_json(answer)) for answer in answers[:limit]]
+        answers = client.search_for_studies(search_filters=dict(filters), limit=limit, fields=list(_STUDY_FIELDS))
+        studies = [_found(Dataset.from_json(answer), "Study") for answer in answers[:limit]]
     return tuple(sorted(studies, key=lambda study: study.date, reverse=True))
 
 
@@ -84,30 +76,18 @@ def find_series(client: DICOMwebClient, study: str) -> tuple[Found, ...]:
     """Series of a study, by their number."""
     uid = _uid(study)
     with in_words():
-        answers = client.search_for_series(
-            uid, fields=["SeriesDescription", "NumberOfSeriesRelatedInstances", "SeriesDate"]
-        )
-        series = [_series(Dataset.from_json(answer)) for answer in answers]
+        answers = client.search_for_series(uid, fields=list(_SERIES_FIELDS))
+        series = [_found(Dataset.from_json(answer), "Series") for answer in answers]
     return tuple(sorted(series, key=lambda found: (len(found.number), found.number)))
 
 
 def pull(
     client: DICOMwebClient, study: str, series: Sequence[str], folder: Path, tell: Tell = lambda done, of: None
 ) -> Pulled:
-    """Write a study, or some of its series, as files.
+    """Write a study, or those of its series that are named, into an existing, staged folder.
 
-    Every series gets a folder of its own; names are numbers, so that they tell nothing.
-
-    Parameters
-    ----------
-    client : DICOMwebClient
-    study : str
-    series : sequence of str
-        UIDs; all series where there are none.
-    folder : Path
-        An existing, staged folder.
-    tell : callable
-        Called with how many objects have come, and how many the archive announced.
+    Every series gets a folder of its own; names are numbers, so that they tell nothing. ``tell`` hears how many objects
+    have come, and how many the archive announced.
 
     Raises
     ------
@@ -117,44 +97,41 @@ def pull(
     """
     uid, asked = _uid(study), [_uid(one) for one in series]
     announced = {found.uid: found.instances for found in find_series(client, uid) if not asked or found.uid in asked}
-    if not announced:
-        raise InputError("The archive holds no such study or series: look it up with scarsegecg pacs find.")
-    if sum(announced.values()) > MOST_OBJECTS:
+    expected = sum(announced.values())
+    if expected > MOST_OBJECTS:
         raise InputError(f"The archive announces over {MOST_OBJECTS} objects: pull the series one by one.")
     paths: dict[str, Path] = {}
     counts: dict[str, int] = dict.fromkeys(announced, 0)
-    owner: Owner | None = None
-    for dataset in _each_in_words(_instances(client, uid, asked)):
+    owner: dict[str, str] = {}
+    for dataset in _sent(client, uid, asked) if announced else ():
         with in_words():
             check_whole(dataset)
             own, name = str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)
             if dataset.StudyInstanceUID != uid or (asked and own not in asked):
                 raise InputError("The archive sent images of another study than the one asked for: nothing was kept.")
-            owner = Owner.of(dataset) if owner is None else owner.joined(Owner.of(dataset))
-            if owner is None:
-                raise InputError(
-                    "The study holds images of two patients (identifier, name or date of birth differ): nothing was "
-                    "kept; have it put right in the archive, or pull one patient's series with --series."
-                )
+            for keyword, said in owner_of(dataset).items():
+                if owner.setdefault(keyword, said) != said:
+                    raise InputError(
+                        "The study holds images of two patients (identifier, name or date of birth differ): nothing "
+                        "was kept; have it put right in the archive, or pull one patient's series with --series."
+                    )
             if name in paths:
                 if changes(pydicom.dcmread(paths[name]), dataset):
                     raise InputError("The archive sent two contents under one UID: nothing was kept.")
                 continue
-            counts[own] = counts.get(own, 0) + 1
-            number = list(counts).index(own) + 1
-            place = folder / f"series{number:03d}"
-            paths[name] = place / f"image{counts[own]:05d}.dcm"
-            if len(paths) > MOST_OBJECTS:
+            if len(paths) == MOST_OBJECTS:
                 raise InputError(f"The archive sends over {MOST_OBJECTS} images: pull the series one by one.")
+            counts[own] = counts.get(own, 0) + 1
+            place = folder / f"series{list(counts).index(own) + 1:03d}"
+            paths[name] = place / f"image{counts[own]:05d}.dcm"
             content = BytesIO()
             dataset.save_as(content, enforce_file_format=True)
         place.mkdir(exist_ok=True)
         paths[name].write_bytes(content.getbuffer())
-        tell(len(paths), sum(announced.values()))
+        tell(len(paths), expected)
     if short := sum(max(0, count - counts[own]) for own, count in announced.items()):
         raise InputError(
-            f"The archive announced {sum(announced.values())} objects and sent {short} fewer: nothing was kept; try "
-            "again."
+            f"The archive announced {expected} objects and sent {short} fewer: nothing was kept; try again."
         )
     if not paths:
         raise InputError("The archive holds no such study or series: look it up with scarsegecg pacs find.")
@@ -176,7 +153,7 @@ def push(client: DICOMwebClient, paths: Iterable[Path], tell: Tell = lambda done
     changed: set[str] = set()
     for done, file in enumerate(files):
         try:
-            changed |= _push_one(client, file)
+            changed.update(_push_one(client, file))
         except InputError as error:
             left = f" {done} of {len(files)} objects were stored and compared before." if done else ""
             raise InputError(f"{error}{left}") from None
@@ -184,7 +161,7 @@ def push(client: DICOMwebClient, paths: Iterable[Path], tell: Tell = lambda done
     return Pushed(len(files), tuple(sorted(changed)))
 
 
-def _push_one(client: DICOMwebClient, file: Path) -> set[str]:
+def _push_one(client: DICOMwebClient, file: Path) -> list[str]:
     """Store and compare; returns the attributes of its own that the archive changed."""
     sent = pydicom.dcmread(file)
     with in_words():
@@ -197,35 +174,34 @@ def _push_one(client: DICOMwebClient, file: Path) -> set[str]:
         )
         check_whole(back)
         found = changes(sent, back)
-    of = {kind: sorted(keyword for keyword, change in found.items() if change is kind) for kind in Change}
-    if of[Change.CONTENT]:
+    content, patient, filing = (sorted(keyword for keyword in found if found[keyword] is kind) for kind in Change)
+    if content:
         raise InputError(
-            f"What the archive gives back is not what was sent ({', '.join(of[Change.CONTENT])}): do not rely on it, "
-            "ask its administrator."
+            f"What the archive gives back is not what was sent ({', '.join(content)}): do not rely on it, ask its "
+            "administrator."
         )
-    if of[Change.PATIENT]:
+    if patient:
         raise InputError(
-            f"The archive filed an object under another patient ({', '.join(of[Change.PATIENT])} changed): have it put "
-            "right there."
+            f"The archive filed an object under another patient ({', '.join(patient)} changed): have it put right "
+            "there."
         )
-    return set(of[Change.FILING])
+    return filing
 
 
-def _instances(client: DICOMwebClient, study: str, series: Sequence[str]) -> Iterator[Dataset]:
-    if not series:
-        yield from client.iter_study(study, media_types=_AS_STORED)
-    for one in series:
-        yield from client.iter_series(study, one, media_types=_AS_STORED)
-
-
-def _each_in_words(datasets: Iterator[Dataset]) -> Iterator[Dataset]:
-    """The same, with what goes wrong on their way in words; what goes wrong with the taker is not touched."""
-    while True:
+def _sent(client: DICOMwebClient, study: str, series: Sequence[str]) -> Iterator[Dataset]:
+    """What the archive sends; what goes wrong on the way comes in words, what goes wrong with the taker as it is."""
+    for one in series or ("",):
         with in_words():
-            dataset = next(datasets, None)
-        if dataset is None:
-            return
-        yield dataset
+            if one:
+                coming = client.iter_series(study, one, media_types=_AS_STORED)
+            else:
+                coming = client.iter_study(study, media_types=_AS_STORED)
+        while True:
+            with in_words():
+                dataset = next(coming, None)
+            if dataset is None:
+                break
+            yield dataset
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:
@@ -241,9 +217,8 @@ def _files(paths: Iterable[Path]) -> list[Path]:
         if not path.exists():
             raise InputError("What was to be pushed was not found: check the path.")
         for file in sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]:
-            with file.open("rb") as stream:
-                if stream.read(_PREAMBLE)[128:] != b"DICM":
-                    continue
+            if not is_dicom(file):
+                continue
             try:
                 dataset = pydicom.dcmread(file)
                 check_whole(dataset)
@@ -256,37 +231,25 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-def _study(answer: Dataset) -> Found:
-    modalities = answer.get("ModalitiesInStudy") or ""
+def _found(answer: Dataset, level: str) -> Found:
+    """A study or a series, of which DICOM's keywords speak as "Study" and "Series"."""
+    of_study = level == "Study"
+    identifier, name, born = patient = [_text(answer, keyword) for keyword in PATIENT]
+    modalities = answer.get("ModalitiesInStudy" if of_study else "Modality") or ""
     return Found(
-        uid=shown_uid(str(answer.get("StudyInstanceUID") or "")),
-        date=_text(answer, "StudyDate"),
-        description=_description(answer, "StudyDescription"),
+        uid=shown_uid(str(answer.get(f"{level}InstanceUID") or "")),
+        date=_text(answer, f"{level}Date"),
+        description=without_patient(str(answer.get(f"{level}Description") or ""), name, identifier, born),
         modalities=printable(modalities if isinstance(modalities, str) else "/".join(map(str, modalities))),
-        instances=int(answer.get("NumberOfStudyRelatedInstances") or 0),
-        patient=", ".join(part for name in PATIENT if (part := _text(answer, name))),
-    )
-
-
-def _series(answer: Dataset) -> Found:
-    return Found(
-        uid=shown_uid(str(answer.get("SeriesInstanceUID") or "")),
-        date=_text(answer, "SeriesDate"),
-        description=_description(answer, "SeriesDescription"),
-        modalities=_text(answer, "Modality"),
-        instances=max(0, int(answer.get("NumberOfSeriesRelatedInstances") or 0)),
-        number=_text(answer, "SeriesNumber"),
+        instances=max(0, int(answer.get(f"NumberOf{level}RelatedInstances") or 0)),
+        number="" if of_study else _text(answer, "SeriesNumber"),
+        patient=", ".join(filter(None, patient)) if of_study else "",
     )
 
 
 def _text(answer: Dataset, keyword: str) -> str:
     value = answer.get(keyword)
     return "" if value is None else printable(str(value))
-
-
-def _description(answer: Dataset, keyword: str) -> str:
-    identifier, name, born = (_text(answer, who) for who in PATIENT)
-    return without_patient(str(answer.get(keyword) or ""), name, identifier, born)
 
 
 def _uid(text: str) -> str:

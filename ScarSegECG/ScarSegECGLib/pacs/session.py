@@ -1,40 +1,114 @@
-"""An HTTP session that stays with its archive: no way elsewhere, no other certificates, no endless answers."""
+"""An HTTP session that stays with its archive: no way elsewhere, no other certificates, no endless or late answers."""
 
 from __future__ import annotations
 
 import re
+import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException, Timeout
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.pacs.patience import LONGEST_WAIT_S, Watch, asked_to_wait_s
 
 LARGEST_JSON = 16 * 2**20
 LARGEST_ANSWER = 16 * 2**30  # as of an archive's files
 LARGEST_OBJECT = 2**30
-_DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax, which may unpack to anything
+LONGEST_S = 300.0
+"""A request and its answer altogether, and what is added for what they carry (:data:`SLOWEST`)."""
+SLOWEST = 20_000
+"""Bytes per second, on average; a time limit between two bytes alone is met by a byte a minute for ever."""
+LONGEST_WAIT_S = 60.0
 NOT_ACCEPTABLE, MISDIRECTED = 406, 421
 BUSY = (429, 503, 504)
+_DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax, which may unpack to anything
 _PIECE = 2**16
-_INCOMPLETE = "The archive's answer breaks off before its end: nothing of it was kept; try again."
 _PORTS = {"https": 443, "http": 80}
+
+
+class Watch(HTTPAdapter):
+    """Connects a session, and cuts the connection of a request that takes too long, whatever it waits for.
+
+    ``late`` says whether that has happened to the last request.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late = False
+        self._socket: socket.socket | None = None
+        self._until = 0.0
+        self._timer: threading.Timer | None = None
+
+    def start(self, carried: int) -> None:
+        """Begin the time of a request with so many bytes."""
+        self.stop()
+        self.late = False
+        self._until = monotonic() + LONGEST_S + carried / SLOWEST
+        self._arm()
+
+    def heard(self, count: int) -> None:
+        """Add the time of so many bytes of an answer."""
+        self._until += count / SLOWEST
+
+    def stop(self) -> None:
+        """End the time: the answer is complete, or nobody waits for it any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @contextmanager
+    def in_time(self) -> Iterator[None]:
+        """Whatever comes of a connection that was cut is a time-out."""
+        try:
+            yield
+        except (RequestException, OSError):
+            if self.late:
+                raise Timeout from None
+            raise
+        if self.late:
+            raise Timeout
+
+    def _arm(self) -> None:
+        self._timer = threading.Timer(max(0.0, self._until - monotonic()), self._ring)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _ring(self) -> None:
+        if monotonic() < self._until:
+            self._arm()
+            return
+        self.late = True
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def get_connection_with_tls_context(self, *arguments, **settings) -> HTTPConnectionPool:
+        """The pool of connections, through a proxy too, each of which makes its socket known here."""
+        pool = super().get_connection_with_tls_context(*arguments, **settings)
+        watch = self
+
+        class Watched(type(pool).ConnectionCls):  # type: ignore[misc]
+            def connect(self) -> None:
+                super().connect()
+                watch._socket = self.sock
+
+        pool.ConnectionCls = Watched
+        return pool
 
 
 class GuardedSession(requests.Session):
     """Follows a redirect only to the same host, port and scheme, and reads answers within bounds of size and time.
 
-    An archive that is busy (429, 503, 504) is asked again when it says so, if that is soon.
-
-    Parameters
-    ----------
-    ca : Path, optional
-        Certificates (PEM) to trust instead of all others, those of the environment too.
+    An archive that is busy (429, 503, 504) is asked again when it says so, if that is soon. ``ca``: certificates (PEM)
+    to trust instead of all others, those of the environment too.
     """
 
     def __init__(self, ca: Path | None = None) -> None:
@@ -42,7 +116,7 @@ class GuardedSession(requests.Session):
         self._ca = None if ca is None else str(ca)
         self._watch = Watch()
         for scheme in _PORTS:
-            self.mount(f"{scheme}://", self._watch.adapter())
+            self.mount(f"{scheme}://", self._watch)
         # What is packed may unpack to anything; the images' own compression is another matter. XML is not asked for.
         self.headers.update({"Accept-Encoding": "identity", "Accept": "application/dicom+json"})
         self.hooks["response"] += [_stay, self._bounded]
@@ -58,28 +132,16 @@ class GuardedSession(requests.Session):
         """Send, and once more where a busy archive asks for it."""
         for wait in (1.0, 2.0, None):
             self._watch.start(int(request.headers.get("Content-Length") or 0))
-            with self._in_time():
+            with self._watch.in_time():
                 response = super().send(request, **settings)
-            asked = asked_to_wait_s(response)
+            asked = retry_after_s(response)
             wait = wait if wait is None or asked is None else asked
             if response.status_code not in BUSY or wait is None or wait > LONGEST_WAIT_S:
-                return response
+                break
             response.close()
             self._watch.stop()
             sleep(wait)
-        raise AssertionError("the last try returns")
-
-    @contextmanager
-    def _in_time(self) -> Iterator[None]:
-        """Whatever comes of a connection that was cut is a time-out."""
-        try:
-            yield
-        except (RequestException, OSError):
-            if self._watch.late:
-                raise Timeout from None
-            raise
-        if self._watch.late:
-            raise Timeout
+        return response
 
     def _bounded(self, response: requests.Response, **_keys: object) -> None:
         """Let an answer be read only up to its kind's size, and be complete."""
@@ -102,7 +164,7 @@ class GuardedSession(requests.Session):
             complete = False
             reading = pieces(min(chunk_size or _PIECE, _PIECE))
             while True:
-                with self._in_time():
+                with self._watch.in_time():
                     piece = next(reading, b"")
                 if not piece:
                     break
@@ -124,9 +186,17 @@ class GuardedSession(requests.Session):
                 yield piece
             self._watch.stop()
             if multipart and response.ok and not complete:
-                raise InputError(_INCOMPLETE)
+                raise InputError("The archive's answer breaks off before its end: nothing of it was kept; try again.")
 
         response.iter_content = counted  # type: ignore[method-assign, assignment]
+
+
+def retry_after_s(response: requests.Response) -> float | None:
+    """Seconds that the answer's Retry-After names, as a number or a date; ``None`` where it names none."""
+    try:
+        return Retry().parse_retry_after(response.headers.get("Retry-After", "")[:40])
+    except (InvalidHeader, ValueError, OverflowError):
+        return None
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

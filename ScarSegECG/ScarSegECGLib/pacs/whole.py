@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -22,19 +21,9 @@ _UNDEFINED = 0xFFFFFFFF
 _FILED = ("StudyID", "ImageComments", "InstanceNumber", "SeriesNumber", "AcquisitionNumber")
 _GROUPS = (0x0020, 0x0028, 0x0042, 0x0062, 0x5200, 0x7FE0)  # place, pixels, documents, segments, frames
 _CONTENT = (
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "Modality",
-    "ReferencedSeriesSequence",
-    "ReferencedImageSequence",
-    "SliceThickness",
-    "SpacingBetweenSlices",
-    "ContentSequence",
-    "ConceptNameCodeSequence",
-    "CompletionFlag",
-    "VerificationFlag",
-    "VerifyingObserverSequence",
-    "RealWorldValueMappingSequence",
+    *("SOPClassUID", "SOPInstanceUID", "Modality", "ReferencedSeriesSequence", "ReferencedImageSequence"),
+    *("SliceThickness", "SpacingBetweenSlices", "ContentSequence", "ConceptNameCodeSequence"),
+    *("CompletionFlag", "VerificationFlag", "VerifyingObserverSequence", "RealWorldValueMappingSequence"),
 )
 _SIZE = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated")
 
@@ -47,41 +36,19 @@ class Change(Enum):
     FILING = "how the archive files it"
 
 
-@dataclass(frozen=True)
-class Owner:
+def owner_of(dataset: Dataset) -> dict[str, str]:
     """Whose an object is: identifier, name and date of birth as far as they are said, spelling set aside."""
-
-    identifier: str
-    name: str
-    born: str
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> Owner:
-        """Of a data set's patient module."""
-        return cls(*(_plain(str(dataset.get(keyword) or "")) for keyword in PATIENT))
-
-    def joined(self, other: Owner) -> Owner | None:
-        """What both say together; ``None`` where they speak of two persons."""
-        pairs = tuple(
-            zip((self.identifier, self.name, self.born), (other.identifier, other.name, other.born), strict=True)
-        )
-        if any(mine and theirs and mine != theirs for mine, theirs in pairs):
-            return None
-        return Owner(*(mine or theirs for mine, theirs in pairs))
-
-
-def _plain(text: str) -> str:
-    first = unicodedata.normalize("NFKC", text).partition("=")[0]  # of a name's spellings the first
-    return " ".join(first.replace("^", " ").casefold().split())
+    owner: dict[str, str] = {}
+    for keyword in PATIENT:
+        text = unicodedata.normalize("NFKC", str(dataset.get(keyword) or ""))
+        plain = text.partition("=")[0].replace("^", " ").casefold().split()  # of a name's spellings the first
+        if plain:
+            owner[keyword] = " ".join(plain)
+    return owner
 
 
 def check_whole(dataset: Dataset) -> None:
-    """Say that an object was cut off on its way, or lacks what tells one object from another.
-
-    Raises
-    ------
-    InputError
-    """
+    """Raise InputError where an object was cut off on its way, or lacks what tells one object from another."""
     if not all(dataset.get(keyword) for keyword in _NEEDED):
         raise InputError("An object does not say which it is (UIDs are missing): ask the archive's administrator.")
     for tag in dataset.keys():  # noqa: SIM118  (items are not to be parsed)
@@ -115,7 +82,7 @@ def _meaning(tag: BaseTag, keyword: str, *, added: bool) -> Change:
     if keyword in (*PATIENT, "PatientSex") and not (added and keyword == "PatientSex"):
         return Change.PATIENT
     of_content = keyword in _CONTENT or (tag.group in _GROUPS and keyword not in _FILED)
-    counts = tag.group == 0x0020 and tag.elem >= 0x1000 and tag.elem < 0x1210  # "NumberOf...Related..."
+    counts = tag.group == 0x0020 and 0x1000 <= tag.elem < 0x1210  # "NumberOf...Related..."
     return Change.CONTENT if of_content and not counts else Change.FILING
 
 

@@ -13,7 +13,7 @@ from dicom_case import NOW, DicomCase, make_case
 from matplotlib import get_data_path
 from pdf_reading import opened, text_of
 
-from ScarSegECGLib.export.dicom.encapsulated_pdf import document
+from ScarSegECGLib.export.dicom.objects import document
 from ScarSegECGLib.export.dicom.read_back import check_document, check_map, check_picture
 from ScarSegECGLib.export.dicom.write import FILES, write_dicom
 from ScarSegECGLib.report import images

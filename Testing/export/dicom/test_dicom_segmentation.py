@@ -18,8 +18,8 @@ from pydicom.sr.codedict import codes as standard
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
+from ScarSegECGLib.export.dicom.objects import numbered, segmentation
 from ScarSegECGLib.export.dicom.read_back import check_segmentation
-from ScarSegECGLib.export.dicom.segmentation import numbered, segmentation
 from ScarSegECGLib.export.dicom.write import SERIES, write_dicom
 
 NAME = "segmentation.dcm"
@@ -118,7 +118,7 @@ def test_aha_segments_are_the_standard_codes_in_order(case, objects, on_stack, d
 @pytest.mark.parametrize("empty", [CAVITY, MYOCARDIUM, SCAR])
 def test_an_empty_class_takes_no_number_and_no_name(case, tmp_path, empty) -> None:
     labels = np.where(case.result.labels == empty, 0, case.result.labels)
-    numbers = {s.label: n for n, s in numbered(labels, codes.STRUCTURES).items()}
+    numbers = numbered(labels, codes.STRUCTURES)
     assert list(numbers.values()) == [1, 2]
     assert empty not in numbers
     made = segmentation(labels, codes.STRUCTURES, case.result, case.source, SERIES[NAME])
@@ -197,7 +197,7 @@ def test_nothing_segmented_is_said(tmp_path) -> None:
 @pytest.mark.parametrize("labelmap", [False, True], ids=["binary", "labelmap"])
 def test_one_changed_voxel_is_noticed(case, tmp_path, labelmap) -> None:
     path = written(case, tmp_path, labelmap=labelmap)
-    numbers = {s.label: n for n, s in numbered(case.result.labels, codes.STRUCTURES).items()}
+    numbers = numbered(case.result.labels, codes.STRUCTURES)
     check_segmentation(path, case.result.labels, numbers, case.stack)
     labels = case.result.labels.copy()
     labels[4, 10, 10] = CAVITY
@@ -208,7 +208,7 @@ def test_one_changed_voxel_is_noticed(case, tmp_path, labelmap) -> None:
 @pytest.mark.parametrize("shift", [(0, 0, 8.0), (1.4, 0, 0), (0.7, 0, 0)])
 def test_a_shifted_frame_is_noticed(case, tmp_path, shift) -> None:
     path = written(case, tmp_path)
-    numbers = {s.label: n for n, s in numbered(case.result.labels, codes.STRUCTURES).items()}
+    numbers = numbered(case.result.labels, codes.STRUCTURES)
     seg = pydicom.dcmread(path)
     plane = seg.PerFrameFunctionalGroupsSequence[3].PlanePositionSequence[0]
     plane.ImagePositionPatient = [float(a) + b for a, b in zip(plane.ImagePositionPatient, shift, strict=True)]

@@ -10,12 +10,12 @@ import pydicom
 import pytest
 from dicom_case import made_up_labels, made_up_result, made_up_stack, make_case, picture
 from highdicom.legacy import LegacyConvertedEnhancedMRImage
+from highdicom.spatial import PixelToReferenceTransformer
 from lge_series import TURNS, write_series
 from pydicom.uid import generate_uid
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.dicom.placement import place
-from ScarSegECGLib.export.dicom.source import read_source
+from ScarSegECGLib.export.dicom.source import places_on, read_source
 from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.result_folder import read_result
 from ScarSegECGLib.lge.read import read_lge
@@ -31,15 +31,16 @@ def test_frames_carry_the_images_own_pixels(tmp_path, turn) -> None:
 
 
 @pytest.mark.parametrize("turn", TURNS.values(), ids=TURNS.keys())
-def test_placement_undoes_every_turn(tmp_path, turn) -> None:
+def test_each_pixel_lies_where_its_own_header_says(tmp_path, turn) -> None:
     write_series(tmp_path / "series", made_up_stack(), turn=turn)
     stack = read_lge(tmp_path / "series")
     for k, image in enumerate(read_source(stack).images):
-        shape = image.pixel_array.shape
-        lies = place(shape, image.ImagePositionPatient, image.ImageOrientationPatient, image.PixelSpacing, stack)
-        assert lies.slice == k
-        assert lies.off < 1e-3
-        assert np.array_equal(lies.canonical(image.pixel_array), stack.voxels[k])
+        pose = image.ImagePositionPatient, image.ImageOrientationPatient, image.PixelSpacing
+        corners = np.array([[0, 0, 0], [0, image.Rows - 1, 0], [image.Columns - 1, 0, 0]]).T
+        places, off = places_on(stack, PixelToReferenceTransformer(*pose).affine, corners)
+        assert off < 1e-3
+        assert set(places[0]) == {k}
+        assert np.array_equal(image.pixel_array[[0, -1, 0], [0, 0, -1]], stack.voxels[tuple(places)])
 
 
 def test_images_with_one_uid_are_no_source(tmp_path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from dicom_case import DicomCase, made_up_labels, made_up_result, made_up_stack
 
 from ScarSegECGLib.case import MVO, SCAR, Burden
-from ScarSegECGLib.export.slicer_seg import FILE_NAME, write_slicer_segmentation
-from ScarSegECGLib.export.tables import write_segments
+from ScarSegECGLib.export.images import SEGMENTATION, write_slicer_segmentation
+from ScarSegECGLib.export.write import write_segments
 from ScarSegECGLib.measure.mvo import mvo_within
 
 
@@ -25,7 +25,7 @@ def names(header: dict) -> dict[str, str]:
 def test_mvo_is_a_segment_beside_the_rest_of_the_scar(tmp_path) -> None:
     result = made_up_result(made_up_stack(), made_up_labels())
     write_slicer_segmentation(result, tmp_path)
-    labels, header = nrrd.read(str(tmp_path / FILE_NAME))
+    labels, header = nrrd.read(str(tmp_path / SEGMENTATION))
     assert names(header) == {
         "LV cavity": "1",
         "Myocardium": "2",
@@ -40,7 +40,7 @@ def test_mvo_is_a_segment_beside_the_rest_of_the_scar(tmp_path) -> None:
 def test_no_mvo_no_segment(tmp_path) -> None:
     result = replace(made_up_result(made_up_stack(), made_up_labels()), mvo=Burden(0.0, 0.0, 0.0), parts=None)
     write_slicer_segmentation(result, tmp_path)
-    labels, header = nrrd.read(str(tmp_path / FILE_NAME))
+    labels, header = nrrd.read(str(tmp_path / SEGMENTATION))
     assert names(header) == {"LV cavity": "1", "Myocardium": "2", "Scar": "3"}
     assert labels.max() == SCAR
 

@@ -19,7 +19,7 @@ from pdf_reading import text_of
 
 from ScarSegECGLib.case import Burden, Interval, ScarResult
 from ScarSegECGLib.export.dicom import codes
-from ScarSegECGLib.export.dicom.encapsulated_pdf import document
+from ScarSegECGLib.export.dicom.objects import document
 from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.facts import Confidence, ConfidenceReason, Fact, Grade, Method, Shown

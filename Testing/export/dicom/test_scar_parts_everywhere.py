@@ -18,9 +18,9 @@ from ScarSegECGLib.case import SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom import groups as grouping
-from ScarSegECGLib.export.dicom.encapsulated_pdf import document
 from ScarSegECGLib.export.dicom.groups import groups
-from ScarSegECGLib.export.nifti import write_nifti
+from ScarSegECGLib.export.dicom.objects import document
+from ScarSegECGLib.export.images import write_nifti
 from ScarSegECGLib.export.result_folder import read_result
 from ScarSegECGLib.facts import Doubt, Fact
 from ScarSegECGLib.lge.labels import read_labels

@@ -90,7 +90,7 @@ def test_a_result_read_again_is_the_one_that_was_written(case: DicomCase) -> Non
 
 def test_whatever_is_read_can_be_told(case: DicomCase, monkeypatch) -> None:
     """One value of the content exchanged: it is refused, or every page and group can be made of it."""
-    images = {name: getattr(result_folder, name) for name in ("_labels", "_probability")}
+    images = {name: getattr(result_folder, name) for name in ("read_labels", "_probability")}
     kept: dict[str, Any] = {}
     for name, read in images.items():
         monkeypatch.setattr(

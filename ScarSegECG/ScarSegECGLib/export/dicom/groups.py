@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from highdicom.sr import CodedConcept
+from pydicom.sr.coding import Code
 
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, Burden, IslandPattern, ScarParts, ScarResult, SegmentRow
 from ScarSegECGLib.export.dicom import codes
@@ -27,9 +27,9 @@ SCAR_FLOOR_PERCENT, SCAR_FLOOR_ML = 1.0, 0.1
 class Value:
     """One number: what, how much, in which unit."""
 
-    name: CodedConcept
+    name: Code
     value: float
-    unit: CodedConcept
+    unit: Code
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Group:
     """
 
     title: str
-    finding: CodedConcept
-    site: CodedConcept | None
+    finding: Code
+    site: Code | None
     values: tuple[Value, ...]
-    answers: tuple[tuple[CodedConcept, CodedConcept], ...] = ()
+    answers: tuple[tuple[Code, Code], ...] = ()
     segment: tuple[str, int] | None = None
     comments: tuple[str, ...] = ()
 
@@ -55,41 +55,16 @@ MAIN, AHA, PARTS = "segmentation", "aha17", "scar_parts"
 
 def groups(result: ScarResult) -> tuple[Group, ...]:
     """Left ventricle, scar without and with the ECG, its parts, the 17 segments, territories, islands, the ECG."""
-    fact = doubt_of(result)
-    doubt = (words(fact),) if fact else ()
-    primary = ALONE if result.shown is Shown.WITH_ECG else SCAR
-    by_title = {
-        ALONE: replace(_burden(ALONE, result.scar_image_only, None), comments=doubt),
-        SCAR: replace(_burden(SCAR, result.scar, (MAIN, 3)), comments=(*_remarks(result), *doubt)),
-    }
-    first = by_title[primary]
-    by_title[primary] = replace(
-        first, values=(*first.values, *_interval(result)), comments=(f"{headline(result)}.", *first.comments)
-    )
+    doubt = tuple(filter(None, [words(doubt_of(result))]))
     return (
         *_ventricle(result),
-        *by_title.values(),
+        *_scar(result, doubt),
         *(_parts(result.parts) if result.parts else ()),
         *(_aha(row, doubt) for row in result.segments),
-        *(_territory(row, result) for row in territory_table(result.segments)),
+        *(_territory(row, result.shown) for row in territory_table(result.segments)),
         *(_island(island) for island in result.patterns),
         _ecg(result),
     )
-
-
-def _remarks(result: ScarResult) -> tuple[str, ...]:
-    """What the report for people says beside the same numbers."""
-    whose: tuple[str, ...] = ()
-    if result.shown is Shown.WITH_ECG:
-        whose = (remarks.with_ecg(ALONE),)
-    return RESEARCH_USE, *whose, *(without_paths(text) for text in all_words(result.warnings))
-
-
-def _interval(result: ScarResult) -> tuple[Value, ...]:
-    if result.interval is None or result.method.corrected:
-        return ()
-    low, high = result.interval.ml
-    return _values((codes.LOWER_END, low, codes.MILLILITRE), (codes.UPPER_END, high, codes.MILLILITRE))
 
 
 def _ventricle(result: ScarResult) -> Iterator[Group]:
@@ -102,13 +77,30 @@ def _ventricle(result: ScarResult) -> Iterator[Group]:
     yield Group(remarks.WALL, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, wall)
 
 
-def _burden(title: str, burden: Burden, segment: tuple[str, int] | None) -> Group:
-    return Group(
-        title, codes.SCAR_TISSUE, codes.LV_MYOCARDIUM, _three(burden, codes.PERCENT_OF_LV), segment=segment
-    )  # fmt: skip
+def _scar(result: ScarResult, doubt: tuple[str, ...]) -> Iterator[Group]:
+    """Both scars, the primary one with headline and interval, and what the report for people says beside them."""
+    with_ecg = result.shown is Shown.WITH_ECG
+    whose = (remarks.with_ecg(ALONE),) if with_ecg else ()
+    warnings = (without_paths(text) for text in all_words(result.warnings))
+    for title, burden, segment, comments, primary in (
+        (ALONE, result.scar_image_only, None, doubt, with_ecg),
+        (SCAR, result.scar, (MAIN, 3), (RESEARCH_USE, *whose, *warnings, *doubt), not with_ecg),
+    ):
+        values = _three(burden, codes.PERCENT_OF_LV)
+        if primary:
+            comments = (f"{headline(result)}.", *comments)
+            values += _interval(result)
+        yield Group(title, codes.SCAR_TISSUE, codes.LV_MYOCARDIUM, values, segment=segment, comments=comments)
 
 
-def _three(burden: Burden, share: CodedConcept) -> tuple[Value, ...]:
+def _interval(result: ScarResult) -> tuple[Value, ...]:
+    if result.interval is None or result.method.corrected:
+        return ()
+    low, high = result.interval.ml
+    return _values((codes.LOWER_END, low, codes.MILLILITRE), (codes.UPPER_END, high, codes.MILLILITRE))
+
+
+def _three(burden: Burden, share: Code) -> tuple[Value, ...]:
     return _values(
         (codes.VOLUME, burden.ml, codes.MILLILITRE),
         (codes.MASS, burden.grams, codes.GRAM),
@@ -125,45 +117,15 @@ def _parts(parts: ScarParts) -> Iterator[Group]:
     comments = tuple(f"{sentence(text)}." for text in (words(parts.rule), words(parts.remark)) if text)
     for part, burden in zip(codes.SCAR_PARTS, (parts.core, parts.grey, parts.rest, parts.mvo), strict=True):
         if burden is not None and burden.ml:
-            values = _three(burden, codes.PARTS_OF_LV[part.label])
-            segment = (PARTS, part.label)
+            values, segment = _three(burden, codes.PARTS_OF_LV[part.label]), (PARTS, part.label)
             yield Group(part.name, part.kind, codes.LV_MYOCARDIUM, values, segment=segment, comments=comments)
-
-
-def _territory(row: TerritoryRow, result: ScarResult) -> Group:
-    """The segments of one usual coronary territory together."""
-    values = _values(
-        (codes.VOLUME, row.myocardium_ml, codes.MILLILITRE),
-        (codes.SCAR_VOLUME, row.scar_ml, codes.MILLILITRE),
-        (codes.PERCENT_OF_TERRITORY_IMAGE_ONLY, row.scar_percent_image_only, codes.PERCENT),
-        (codes.PERCENT_OF_TERRITORY, row.scar_percent, codes.PERCENT),
-    )
-    which = ", ".join(str(number) for number in row.segments) or "none imaged"
-    comment = remarks.territory(which, result.shown)
-    title = f"Usual territory {row.name}"
-    return Group(title, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, values, comments=(comment,))
-
-
-def _island(island: IslandPattern) -> Group:
-    """One connected piece of scar and where in the wall it lies."""
-    first, last = (k + 1 for k in island.slices)
-    where = f"Slices {first} to {last}" if last > first else f"Slice {first}"
-    remark = [f"Remark: {words(island.remark)}."] if island.remark else []
-    return Group(
-        f"Scar island {island.number}",
-        codes.SCAR_TISSUE,
-        codes.LV_MYOCARDIUM,
-        _values((codes.VOLUME, island.ml, codes.MILLILITRE)),
-        ((codes.PATTERN, codes.PATTERNS[island.pattern]),),
-        comments=(f"{where} from the apex.", *remark),
-    )
 
 
 def _aha(row: SegmentRow, doubt: tuple[str, ...]) -> Group:
     structure = codes.AHA_SEGMENTS[row.number - 1]
     estimate = (codes.PERCENT_ECG_ONLY, row.ecg_percent, codes.PERCENT)
     comments: tuple[str, ...] = (ECG_IS_NO_FINDING,) if finite(row.ecg_percent) is not None else ()
-    answers: tuple[tuple[CodedConcept, CodedConcept], ...] = ((codes.COVERAGE, codes.NOT_IMAGED),)
+    answers: tuple[tuple[Code, Code], ...] = ((codes.COVERAGE, codes.NOT_IMAGED),)
     if not row.imaged:
         return Group(structure.name, codes.LV_MYOCARDIUM, structure.kind, _values(estimate), answers, None, comments)
     values = _values(
@@ -189,6 +151,30 @@ def _aha(row: SegmentRow, doubt: tuple[str, ...]) -> Group:
     return Group(structure.name, codes.LV_MYOCARDIUM, structure.kind, values, answers, site, comments)
 
 
+def _territory(row: TerritoryRow, shown: Shown) -> Group:
+    """The segments of one usual coronary territory together."""
+    values = _values(
+        (codes.VOLUME, row.myocardium_ml, codes.MILLILITRE),
+        (codes.SCAR_VOLUME, row.scar_ml, codes.MILLILITRE),
+        (codes.PERCENT_OF_TERRITORY_IMAGE_ONLY, row.scar_percent_image_only, codes.PERCENT),
+        (codes.PERCENT_OF_TERRITORY, row.scar_percent, codes.PERCENT),
+    )
+    comment = remarks.territory(", ".join(map(str, row.segments)) or "none imaged", shown)
+    title = f"Usual territory {row.name}"
+    return Group(title, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, values, comments=(comment,))
+
+
+def _island(island: IslandPattern) -> Group:
+    """One connected piece of scar and where in the wall it lies."""
+    first, last = (k + 1 for k in island.slices)
+    where = f"Slices {first} to {last}" if last > first else f"Slice {first}"
+    remark = [f"Remark: {words(island.remark)}."] if island.remark else []
+    volume = _values((codes.VOLUME, island.ml, codes.MILLILITRE))
+    answers = ((codes.PATTERN, codes.PATTERNS[island.pattern]),)
+    title, comments = f"Scar island {island.number}", (f"{where} from the apex.", *remark)
+    return Group(title, codes.SCAR_TISSUE, codes.LV_MYOCARDIUM, volume, answers, comments=comments)
+
+
 def _ecg(result: ScarResult) -> Group:
     use = result.ecg_use
     values = _values((codes.ECG_GAP, use.gap.days, codes.DAY), (codes.ECG_AMPLITUDE, use.amplitude, codes.UNITY))
@@ -196,7 +182,7 @@ def _ecg(result: ScarResult) -> Group:
     return Group("ECG", codes.ECG_USE, None, values, answers)
 
 
-def _values(*given: tuple[CodedConcept, float | None, CodedConcept]) -> tuple[Value, ...]:
+def _values(*given: tuple[Code, float | None, Code]) -> tuple[Value, ...]:
     """What is known; an absent number is left out, never written as 0. One decimal, two for the ECG's weight."""
     known = ((name, finite(value), unit) for name, value, unit in given)
     return tuple(

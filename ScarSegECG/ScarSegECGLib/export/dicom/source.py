@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import highdicom
-from highdicom.spatial import get_series_volume_positions
+import numpy as np
+from highdicom.spatial import PixelToReferenceTransformer, get_series_volume_positions
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, TM
 
-from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.case import RAS_LPS, LgeStack
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.dicom.placement import place
 from ScarSegECGLib.lge.dicom_files import quiet
 from ScarSegECGLib.lge.dicom_source import find_source, planes
 
-_NOT_DICOM = "The images are not DICOM: give the folder of the DICOM series that was segmented."
 # Uneven slices are squashed by readers that know one slice distance only: at 1 % over 12 slices of 8 mm the outermost
 # voxel is less than 1 mm off.
 _UNEVEN = 0.01
@@ -25,29 +24,17 @@ _UNEVEN = 0.01
 _OFF_GRID_VOXELS = 0.05
 # What the objects copy, and the standard lets be empty.
 _MAY_BE_EMPTY = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "ReferringPhysicianName",
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "ReferringPhysicianName"),
+    *("AccessionNumber", "StudyID", "StudyDate", "StudyTime"),
 )
 
 
 @dataclass(frozen=True)
 class Source:
-    """The images behind a stack.
+    """The images behind a stack: one per canonical slice, or a multi-frame image alone.
 
-    Attributes
-    ----------
-    stack : LgeStack
-    images : tuple of pydicom.Dataset
-        One per canonical slice, or a multi-frame image alone.
-    positions : list of PlanePositionSequence or None
-        Of each canonical slice, for a multi-frame image, whose own frames may stand in another order.
+    ``positions`` are those of each canonical slice in a multi-frame image, whose own frames may stand in another order;
+    else ``None``.
     """
 
     stack: LgeStack
@@ -103,45 +90,40 @@ def read_source(stack: LgeStack) -> Source:
     with quiet():
         found = find_source(stack, pixels=True)
         if found is None:
-            raise InputError(_NOT_DICOM)
+            raise InputError("The images are not DICOM: give the folder of the DICOM series that was segmented.")
         for image in found.images:
             _complete(image)
-        if len({image.SOPInstanceUID for image in found.images}) < len(found.images):
-            raise InputError(
-                "Several of the DICOM images carry one SOP Instance UID, so nothing can refer to one of them: export "
-                "the original series."
-            )
         _check_regular(found.images, stack)
         if found.frames[0] is None:
             return Source(stack, found.images)
-        poses = [_pose(image, frame) for image, frame in zip(found.datasets, found.frames, strict=True)]
-        return Source(
-            stack, found.images, [highdicom.PlanePositionSequence("PATIENT", position) for position, _, _ in poses]
-        )
+        places = zip(found.datasets, found.frames, strict=True)
+        return Source(stack, found.images, [_position(image, frame or 1) for image, frame in places])
 
 
-def _pose(image: Dataset, frame: int | None) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
-    """Position, orientation and pixel spacing of an image or of one frame of it."""
-    if frame is None:
-        return image.ImagePositionPatient, image.ImageOrientationPatient, image.PixelSpacing
+def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArray[np.int64], float]:
+    """Where voxels lie on the stack's grid: (slice, row, column), shape (3, n), and by how much the worst is beside it.
+
+    ``indices``, shape (3, n), are of an array that the 4x4 ``to_lps`` takes to patient space, LPS, mm.
+    """
+    voxels = np.vstack([indices, np.ones(indices.shape[1])])
+    found = (np.linalg.inv(stack.ijk_to_ras) @ RAS_LPS @ to_lps @ voxels)[2::-1]
+    whole = np.rint(found).astype(int)
+    return whole, float(np.abs(found - whole).max())
+
+
+def _position(image: Dataset, frame: int) -> highdicom.PlanePositionSequence:
     groups = image.PerFrameFunctionalGroupsSequence[frame - 1], image.SharedFunctionalGroupsSequence[0]
-
-    def of(keyword: str) -> Dataset:
-        return next(group[keyword][0] for group in groups if keyword in group)
-
-    orientation = of("PlaneOrientationSequence").ImageOrientationPatient
-    spacing = of("PixelMeasuresSequence").PixelSpacing
-    return of("PlanePositionSequence").ImagePositionPatient, orientation, spacing
+    plane = next(group.PlanePositionSequence[0] for group in groups if "PlanePositionSequence" in group)
+    return highdicom.PlanePositionSequence("PATIENT", plane.ImagePositionPatient)
 
 
 def _complete(image: Dataset) -> None:
     """Fill in, empty, what older files leave out, and drop values that the standard does not know."""
-    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
-        if not image.get(keyword):
-            raise InputError(
-                "The DICOM images lack a study, a series or a frame of reference, so nothing can refer to them: "
-                "export the original series."
-            )
+    if not all(image.get(keyword) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")):
+        raise InputError(
+            "The DICOM images lack a study, a series or a frame of reference, so nothing can refer to them: export the "
+            "original series."
+        )
     for keyword in _MAY_BE_EMPTY:
         if keyword not in image:
             setattr(image, keyword, "")
@@ -172,9 +154,13 @@ def _check_regular(images: tuple[Dataset, ...], stack: LgeStack) -> None:
         )
     if len({image.FrameOfReferenceUID for image in images}) > 1:
         raise InputError("The DICOM images do not share one frame of reference: export the series of one examination.")
+    rows, columns = stack.voxels.shape[1:]
     for k, image in enumerate(images):
-        lies = place((int(image.Rows), int(image.Columns)), *_pose(image, None), stack)
-        if lies.slice != k or lies.off > _OFF_GRID_VOXELS:
+        pose = image.ImagePositionPatient, image.ImageOrientationPatient, image.PixelSpacing
+        corners = np.array(list(product((0, image.Columns - 1), (0, image.Rows - 1), (0,)))).T
+        places, off = places_on(stack, PixelToReferenceTransformer(*pose).affine, corners)
+        of_the_slice = set(product((k,), (0, rows - 1), (0, columns - 1)))
+        if off > _OFF_GRID_VOXELS or set(zip(*places, strict=True)) != of_the_slice:
             raise InputError(
                 "The DICOM images are shifted against each other, so no DICOM segmentation can be placed on them: "
                 "resample the stack onto a regular grid, or give the series that was segmented."

@@ -1,0 +1,239 @@
+"""Segmentation, parametric map, PDF and picture as DICOM objects in the images' study, and who made them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import highdicom
+import numpy as np
+from highdicom import UID, AlgorithmIdentificationSequence, SOPClass
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from highdicom.color import CIELabColor
+from highdicom.pm import ParametricMap, RealWorldValueMapping
+from highdicom.sc import SCImage
+from highdicom.seg import Segmentation, SegmentDescription
+from highdicom.sr import CodedConcept
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian
+
+from ScarSegECGLib import __version__
+from ScarSegECGLib.case import FloatArray, LabelArray, ScarResult
+from ScarSegECGLib.export.dicom import codes
+from ScarSegECGLib.export.dicom.codes import Structure
+from ScarSegECGLib.export.dicom.source import Source
+from ScarSegECGLib.report.private import without_paths
+from ScarSegECGLib.wording import RESEARCH_USE, words
+
+MAKER = "ScarSegECG"
+_FIRST_SERIES_NUMBER = 9100
+
+
+@dataclass(frozen=True)
+class Series:
+    """One object's place: its number among ours, and how a viewer lists it."""
+
+    number: int
+    description: str
+
+
+def common(series: Series) -> dict[str, Any]:
+    """Arguments that every highdicom constructor takes: a new series, and the maker."""
+    private = CodingSchemeIdentificationItem(
+        designator=codes.PRIVATE_SCHEME,
+        name="ScarSegECG private codes",
+        version=__version__,
+        responsible_organization="ScarSegECG contributors",
+    )
+    return {
+        "series_instance_uid": UID(),
+        "series_number": _FIRST_SERIES_NUMBER + series.number,
+        "sop_instance_uid": UID(),
+        "instance_number": 1,
+        "manufacturer": MAKER,
+        "series_description": series.description,
+        "coding_schemes": [private],
+        "manufacturer_model_name": MAKER,
+        "software_versions": __version__,
+        # Software has no serial number, and the machine's own would tell where it ran.
+        "device_serial_number": __version__,
+    }
+
+
+def _voxels(source: Source, canonical: NDArray, series: Series, label: str) -> dict[str, Any]:
+    """Arguments of an object that holds voxels."""
+    return {
+        "source_images": source.as_one_series,
+        "plane_positions": source.positions,
+        "pixel_array": source.frames(canonical),
+        "content_label": label,
+        "content_description": series.description,
+        "content_creator_name": f"{MAKER}^",
+        "content_qualification": "RESEARCH",
+        **common(series),
+    }
+
+
+def parameters(result: ScarResult) -> dict[str, str]:
+    """What the result depends on: weights, inputs, rules, and the ECG's part."""
+    given = {
+        "weights_sha256": result.weights_sha256 or "none",
+        "scar": words(result.method),
+        "aha": words(result.anatomy.division),
+        "lge_sha256": result.stack.sha256 or "unknown",
+        "ecg_sha256": (result.ecg.sha256 if result.ecg else "") or "none",
+        "ecg": words(result.ecg_use),
+        "core_and_grey_zone": (words(result.parts.rule) if result.parts else "") or "not told apart",
+        "purpose": RESEARCH_USE,
+    }
+    # A backslash separates values in DICOM.
+    return {name: without_paths(" ".join(text.split())).replace("\\", "/") for name, text in given.items()}
+
+
+def numbered(labels: LabelArray, structures: Sequence[Structure]) -> dict[int, int]:
+    """Segment number, from 1 and without a gap, of the label of every structure that has a voxel."""
+    there = set(np.unique(labels).tolist())
+    present = [structure.label for structure in structures if structure.label in there]
+    return {label: number for number, label in enumerate(present, 1)}
+
+
+def segmentation(
+    labels: LabelArray,
+    structures: Sequence[Structure],
+    result: ScarResult,
+    source: Source,
+    series: Series,
+    *,
+    labelmap: bool = False,
+) -> Segmentation:
+    """A segmentation of the structures that have a voxel, disjoint, with the numbers of :func:`numbered`.
+
+    A described segment without a voxel makes readers give its name to the next one. ``labels`` is uint8, shape (slice,
+    row, column), canonical storage; ``result`` names the algorithm; ``labelmap`` is the newer LABELMAP type instead of
+    BINARY, which many viewers do not read yet.
+    """
+    numbers = numbered(labels, structures)
+    number_of = np.zeros(256, np.uint8)
+    number_of[list(numbers)] = list(numbers.values())
+    algorithm = AlgorithmIdentificationSequence(
+        name=MAKER,
+        family=codes.ARTIFICIAL_INTELLIGENCE if result.weights_sha256 else codes.HISTOGRAM_ANALYSIS,
+        version=__version__,
+        source=MAKER,
+        parameters=parameters(result),
+    )
+    written = Segmentation(
+        segmentation_type="LABELMAP" if labelmap else "BINARY",
+        segment_descriptions=[
+            SegmentDescription(
+                segment_number=numbers[structure.label],
+                segment_label=structure.name,
+                segmented_property_category=structure.category,
+                segmented_property_type=structure.kind,
+                algorithm_type="SEMIAUTOMATIC" if result.method.corrected else "AUTOMATIC",
+                algorithm_identification=algorithm,
+                tracking_uid=UID(),
+                tracking_id=f"{MAKER} {structure.name}",
+                anatomic_regions=[structure.region] if structure.region else None,
+                display_color=CIELabColor.from_rgb(*(round(255 * part) for part in structure.colour)),
+            )
+            for structure in structures
+            if structure.label in numbers
+        ],
+        **_voxels(source, number_of[labels], series, "SCARSEGECG"),
+    )
+    source.refer(written)
+    return written
+
+
+def parametric_map(probability: FloatArray, quantity: Code, source: Source, series: Series) -> ParametricMap:
+    """A map of 32-bit floats, 0..1, shape (slice, row, column) in canonical storage, a frame per slice."""
+    written = ParametricMap(
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=[
+            RealWorldValueMapping(
+                lut_label="PROBABILITY",
+                lut_explanation="Probability of scar",
+                unit=codes.UNITY,
+                value_range=(0.0, 1.0),
+                slope=1.0,
+                intercept=0.0,
+                quantity_definition=quantity,
+            )
+        ],
+        voi_lut_transformations=[highdicom.VOILUTTransformation(window_center=0.5, window_width=1.0)],
+        derived_pixel_contrast="QUANTITY",
+        **_voxels(source, probability, series, "SCARPROBABILITY"),
+    )
+    source.refer(written)
+    # The standard wants the frames' anatomy, and some readers stop without it.
+    anatomy = Dataset()
+    anatomy.FrameLaterality, anatomy.AnatomicRegionSequence = "U", [CodedConcept.from_code(codes.LEFT_VENTRICLE)]
+    written.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [anatomy]
+    _sort_frames(written)
+    return written
+
+
+def _sort_frames(written: Dataset) -> None:
+    """Frames along row direction x column direction.
+
+    Some readers take that for granted, whatever position each frame states, and show the stack upside down otherwise.
+    """
+    orientation = written.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0].ImageOrientationPatient
+    normal = np.cross(*np.array(orientation, float).reshape(2, 3))
+    groups = written.PerFrameFunctionalGroupsSequence
+    order = np.argsort([np.array(group.PlanePositionSequence[0].ImagePositionPatient) @ normal for group in groups])
+    frames = np.frombuffer(written.FloatPixelData, "<f4").reshape(len(groups), -1)
+    written.FloatPixelData = frames[order].tobytes()
+    written.PerFrameFunctionalGroupsSequence = [groups[k] for k in order]
+
+
+def encapsulated_pdf(
+    pdf: bytes, title: str, source: Source, series: Series, *, names_patient: bool, verified: bool
+) -> SOPClass:
+    """Wrap a PDF; ``names_patient`` says whether its pages show who the patient is, ``verified`` whether one signed."""
+    wrapped = SOPClass(
+        study_instance_uid=source.first.StudyInstanceUID,
+        sop_class_uid=EncapsulatedPDFStorage,
+        modality="DOC",
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        **common(series),
+    )
+    wrapped.copy_patient_and_study_information(source.first)
+    wrapped.ConversionType = "WSD"
+    wrapped.AcquisitionDateTime = ""
+    wrapped.BurnedInAnnotation = "YES" if names_patient else "NO"
+    wrapped.DocumentTitle = title
+    wrapped.ConceptNameCodeSequence = []
+    wrapped.VerificationFlag = "VERIFIED" if verified else "UNVERIFIED"
+    wrapped.SourceInstanceSequence = highdicom.ReferencedImageSequence(source.images)
+    wrapped.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    wrapped.EncapsulatedDocumentLength = len(pdf)
+    wrapped.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
+    return wrapped
+
+
+def document(wrapped: Dataset) -> bytes:
+    """The PDF inside, without the byte that makes its length even."""
+    return bytes(wrapped.EncapsulatedDocument)[: int(wrapped.EncapsulatedDocumentLength)]
+
+
+def secondary_capture(pixels: NDArray[np.uint8], source: Source, series: Series) -> SCImage:
+    """An RGB picture, shape (row, column, 3), in the patient's study; nothing that names the patient is drawn in it."""
+    captured = SCImage(
+        pixel_array=pixels,
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "F"),
+        study_instance_uid=source.first.StudyInstanceUID,
+        **common(series),
+    )
+    captured.PatientOrientation = []  # a plot is not a plane of the patient
+    captured.BodyPartExamined = "HEART"
+    captured.BurnedInAnnotation = "NO"
+    captured.copy_patient_and_study_information(source.first)
+    return captured
