@@ -29,7 +29,7 @@ from ScarSegECGLib.pipeline import SegmentOptions
 from ScarSegECGLib.pipeline import segment as segment_case
 from ScarSegECGLib.view.paint import draw
 from ScarSegECGLib.view.pictures import pictures, result_bullseye
-from ScarSegECGLib.view.viewer.block import result_viewer
+from ScarSegECGLib.view.viewer import result_viewer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

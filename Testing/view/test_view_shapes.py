@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from label_boxes import label_box
 
 from ScarSegECGLib.view import palette
-from ScarSegECGLib.view.contours import outlines
+from ScarSegECGLib.view.panels import outlines
 from ScarSegECGLib.view.shapes import (
     Drawing,
     Label,
     Polygon,
     Wedge,
     box_polygon,
-    label_box,
     moved,
     points,
     text_width,
@@ -79,7 +79,7 @@ def oklab(colours) -> np.ndarray:
 
 
 def test_scar_ramp_starts_light_and_darkens_evenly() -> None:
-    lightness = oklab(palette.ramp())[:, 0]
+    lightness = oklab(palette.RAMP)[:, 0]
     assert lightness[0] > 0.96
     assert lightness[-1] < 0.30
     assert (np.diff(lightness) < 0).all()

@@ -24,7 +24,7 @@ from ScarSegECGLib.pipeline import segment
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.training.phantom import WHAT_PHANTOM, phantom_patient, write_phantom
 from ScarSegECGLib.view.pictures import pictures
-from ScarSegECGLib.view.viewer.block import result_viewer
+from ScarSegECGLib.view.viewer import result_viewer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

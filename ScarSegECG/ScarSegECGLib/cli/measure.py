@@ -35,7 +35,7 @@ from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.report.measured import doubts, patient_report, printed
 from ScarSegECGLib.report.rule_tables import SEGMENT_COLUMNS, segment_rows
-from ScarSegECGLib.view.measured import measured_bullseye, measured_montage, measured_polar_map, measured_transmurality
+from ScarSegECGLib.view.pictures import measured_bullseye, measured_montage, measured_polar_map, measured_transmurality
 from ScarSegECGLib.wording import all_words, words
 
 ALL, MANUAL = "all", ScarSource.MANUAL

@@ -29,7 +29,7 @@ from ScarSegECGLib.pipeline import SegmentOptions, segment
 from ScarSegECGLib.report.patient import Patient
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.view.pictures import pictures
-from ScarSegECGLib.view.viewer.block import result_viewer
+from ScarSegECGLib.view.viewer import result_viewer
 from ScarSegECGLib.wording import all_words, words
 
 NETWORK = ScarSource.NETWORK

@@ -7,6 +7,7 @@ from ScarSegECGLib.facts import Division, Method, Shown
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML
 from ScarSegECGLib.wording import rule_words, words
 
+SCAR_PER_SEGMENT = "Scar per segment"
 PERCENT_OF_SEGMENT = "scar, % of the segment's volume"
 MEAN_OF_WALL = "% of the wall's thickness, mean over the whole segment, wall without scar included"
 MOST_OF_WALL = "% of the wall's thickness, over the segment's 4 mm of wall with the most scar"
@@ -24,7 +25,6 @@ MVO_IN_SCAR = "MVO, part of the scar"
 SIDES = "anterior up, septum left"
 ECG_ALONE, ECG_SILENT = "From the ECG alone", "From the ECG: no estimate"
 ECG_ESTIMATE = "learned from simulated scars, no finding; what people without scar show too is left out"
-NOT_TRUSTED = " (date not to be trusted)"
 
 
 def scar_title(scar: Burden, mvo: Burden | None) -> str:
@@ -33,9 +33,9 @@ def scar_title(scar: Burden, mvo: Burden | None) -> str:
     return f"{title}, {mvo.ml:.1f} ml of it MVO" if mvo is not None and mvo.ml >= LEAST_MVO_ML else title
 
 
-def slices_line(sides: str, with_raw: bool) -> str:
+def slices_line(sides: str) -> str:
     """How the slices of a sheet stand, and what its panels are."""
-    return f"Slice 1 is the apex; {sides}. Panels: {'image | scar and outlines' if with_raw else 'scar and outlines'}."
+    return f"Slice 1 is the apex; {sides}. Panels: image | scar and outlines."
 
 
 def rings_line(first: int, last: int) -> str:
@@ -56,8 +56,8 @@ def ecg_scale(rate_hz: float, shown_s: float, length_s: float, running: bool) ->
     return first if running else f"{first}, each column starts at 0 s"
 
 
-def how(method: Method, division: Division, shown: Shown | None = None, *more: str) -> str:
-    """The lines below a title: the method, the remote region where it has one, the AHA mode, and what else is given.
+def how(method: Method, division: Division, shown: Shown | None = None) -> str:
+    """The lines below a title: the method, the remote region where it has one, and the AHA mode.
 
     Parameters
     ----------
@@ -65,13 +65,11 @@ def how(method: Method, division: Division, shown: Shown | None = None, *more: s
     division : Division
     shown : Shown, optional
         Which scar it is, where the method does not say so itself.
-    more : str
-        Further lines.
     """
     rule = rule_words(method)
     if shown is not None and method.by_network and not method.corrected and not method.image_only:
         rule = f"{rule}; {words(shown)}"
-    lines = (rule, words(method.remote), f"AHA segments: {words(division)}", *more)
+    lines = (rule, words(method.remote), f"AHA segments: {words(division)}")
     return "\n".join(f"{line[0].upper()}{line[1:]}" if i else line for i, line in enumerate(filter(None, lines)))
 
 

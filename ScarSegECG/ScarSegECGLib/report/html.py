@@ -24,7 +24,7 @@ def as_html(report: Report, viewer: str = "", script: str = "") -> str:
     ----------
     report : Report
     viewer : str
-        HTML of what is on a screen alone, such as :func:`ScarSegECGLib.view.viewer.block.viewer_block` makes.
+        HTML of what is on a screen alone, such as :func:`ScarSegECGLib.view.viewer.viewer_block` makes.
     script : str
         The hash of the one script that it may run, as a content security policy names it.
     """

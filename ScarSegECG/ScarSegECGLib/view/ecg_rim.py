@@ -6,7 +6,7 @@ strokes, the denser the more; the verdicts are signs beside the segments' number
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.report.captions import RIM as RIM_WORDS
-from ScarSegECGLib.view.legend import Key
 from ScarSegECGLib.view.palette import ECG_STROKE, INK, NO_VALUE, RULE, WHITE, Colour
-from ScarSegECGLib.view.shapes import Label, Lines, Polygon, Polyline, Shape, Stroke, Wedge, box_polygon, points
+from ScarSegECGLib.view.shapes import Label, Lines, Polygon, Polyline, Shape, Stroke, Wedge, around, box_polygon, points
+from ScarSegECGLib.view.sheet import Key
 from ScarSegECGLib.wording import words
 
 RIM = 1.5
 """Depth of the rim, mm."""
 RIM_STEPS = (("0", 0.0, 0.0), ("1-25", 25.0, 3.0), ("26-50", 50.0, 1.5), ("51-75", 75.0, 0.9), ("76-100", 100.0, 0.55))
 """Words, upper limit (%) and distance of the strokes (mm; 0 = none) of each step."""
-_STROKE = Stroke(ECG_STROKE, 0.26)
-_SWATCH = (-2.2, -RIM / 2, 2.2, RIM / 2)
+_STROKE, _HAIR = Stroke(ECG_STROKE, 0.26), Stroke(RULE, 0.22)
+_SWATCH = 4.4
 
 
 def rim_pitch(percent: float) -> float:
@@ -37,40 +37,36 @@ def rim_band(wedge: Wedge, percent: float | None, border: Stroke) -> Wedge:
     return replace(wedge, inner=wedge.outer - RIM, fill=NO_VALUE if percent is None else WHITE, stroke=border)
 
 
-def rim_lines(wedges: Sequence[Wedge], percents: Sequence[float | None]) -> list[Lines]:
+def rim_lines(rims: Sequence[tuple[Wedge, float | None]]) -> Iterator[Lines]:
     """The hairlines that part the rims from their segments, and the strokes: one shape each, quickly painted."""
-    arcs = [wedge.arc(wedge.outer - RIM) for wedge in wedges]
-    hairs = [np.stack([arc[:-1], arc[1:]], axis=1) for arc in arcs]
-    strokes = [
-        _strokes(wedge, rim_pitch(percent))
-        for wedge, percent in zip(wedges, percents, strict=True)
-        if percent is not None and rim_pitch(percent)
-    ]
-    kinds = (hairs, Stroke(RULE, 0.22)), (strokes, _STROKE)
-    return [Lines(np.concatenate(ends), stroke) for ends, stroke in kinds if ends]
+    arcs = [wedge.arc(wedge.outer - RIM) for wedge, _ in rims]
+    yield Lines(np.concatenate([np.stack([arc[:-1], arc[1:]], axis=1) for arc in arcs]), _HAIR)
+    strokes = [_strokes(wedge, rim_pitch(percent)) for wedge, percent in rims if percent is not None]
+    if any(map(len, strokes)):
+        yield Lines(np.concatenate(strokes), _STROKE)
 
 
 def _strokes(wedge: Wedge, pitch: float) -> NDArray[np.float64]:
     """Ends of short radial lines, evenly over the wedge."""
-    inner, outer = wedge.outer - RIM + 0.15, wedge.outer - 0.25
     span = wedge.end - wedge.start
-    count = max(1, round(np.radians(span) * wedge.outer / pitch))
-    turn = np.radians(wedge.start + (np.arange(count) + 0.5) * span / count)
-    way = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
-    return np.stack([way * inner, way * outer], axis=1) + (wedge.x, wedge.y)
+    count = max(1, round(np.radians(span) * wedge.outer / pitch)) if pitch else 0
+    turns = wedge.start + (np.arange(count) + 0.5) * span / max(count, 1)
+    return np.stack(
+        [around(r, turns, wedge.x, wedge.y) for r in (wedge.outer - RIM + 0.15, wedge.outer - 0.25)], axis=1
+    )
 
 
 def rim_keys() -> tuple[list[Key], list[Key]]:
-    """Two rows of the legend: what the rim is, and its steps as they are painted."""
+    """Two lines of the legend: what the rim is, and its steps as they are painted."""
     arc = Wedge(0.0, -6.0, 4.4, 7.4, 72.0, 108.0, NO_VALUE)
-    sample: tuple[Shape, ...] = (arc, rim_band(arc, 60.0, Stroke(WHITE, 0.2)), *rim_lines([arc], [60.0]))
+    sample: tuple[Shape, ...] = (arc, rim_band(arc, 60.0, Stroke(WHITE, 0.2)), *rim_lines([(arc, 60.0)]))
+    box = box_polygon((-_SWATCH / 2, -RIM / 2, _SWATCH / 2, RIM / 2), fill=WHITE, stroke=_HAIR)
     steps = []
     for range_, _, pitch in RIM_STEPS:
-        count = round((_SWATCH[2] - _SWATCH[0]) / pitch) if pitch else 0
-        x = _SWATCH[0] + (np.arange(count) + 0.5) * (_SWATCH[2] - _SWATCH[0]) / max(count, 1)
-        ends = np.stack([np.stack([x, np.full(count, level)], axis=-1) for level in (-0.55, 0.55)], axis=1)
-        box = box_polygon(_SWATCH, fill=WHITE, stroke=Stroke(RULE, 0.22))
-        steps.append(Key((box, Lines(ends, _STROKE)) if count else (box,), 4.4, range_))
+        count = round(_SWATCH / pitch) if pitch else 0
+        across = ((np.arange(count) + 0.5) / max(count, 1) - 0.5) * _SWATCH
+        ends = np.stack([np.column_stack([across, np.full(count, up)]) for up in (-0.55, 0.55)], axis=1)
+        steps.append(Key((box, Lines(ends, _STROKE)) if count else (box,), _SWATCH, range_))
     return [Key(sample, 4.6, RIM_WORDS)], steps
 
 
@@ -79,8 +75,7 @@ def mark(verdict: Agreement, ink: Colour, paper: Colour) -> tuple[Shape, ...]:
     if verdict == Agreement.AGREE:
         return (Polyline(points([(-1.1, -0.05), (-0.4, -0.85), (1.1, 1.05)]), Stroke(ink, 0.5)),)
     if verdict == Agreement.DISAGREE:
-        turn = np.radians(np.arange(0, 360, 15))
-        disc = Polygon((points(1.3 * np.stack([np.cos(turn), np.sin(turn)], axis=-1)),), ink)
+        disc = Polygon((points(around(1.3, np.arange(0, 360, 15))),), ink)
         strokes = [(-0.6, -0.6), (0.6, 0.6)], [(-0.6, 0.6), (0.6, -0.6)]
         return (disc, *(Polyline(points(line), Stroke(paper, 0.42)) for line in strokes))
     return (Label(0.0, 0.0, "?", 2.9, ink),)
@@ -88,6 +83,5 @@ def mark(verdict: Agreement, ink: Colour, paper: Colour) -> tuple[Shape, ...]:
 
 def mark_keys(verdicts: set[Agreement | None], title: str) -> list[Key]:
     """The legend of the signs that occur, after the words that say what was held against what."""
-    shown = [verdict for verdict in Agreement if verdict in verdicts]
-    keys = [Key(mark(verdict, INK, WHITE), 2.6, words(verdict)) for verdict in shown]
+    keys = [Key(mark(verdict, INK, WHITE), 2.6, words(verdict)) for verdict in Agreement if verdict in verdicts]
     return [Key((), -1.0, title), *keys] if keys and title else keys
