@@ -34,7 +34,7 @@ from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions, con
 from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.report.measured import doubts, patient_report, printed
-from ScarSegECGLib.report.rule_tables import SEGMENT_COLUMNS, segment_rows
+from ScarSegECGLib.report.rule_tables import segment_rows
 from ScarSegECGLib.view.pictures import measured_bullseye, measured_montage, measured_polar_map, measured_transmurality
 from ScarSegECGLib.wording import all_words, words
 
@@ -216,7 +216,7 @@ def _measure(args: argparse.Namespace) -> int:
         told = report | {"notes": list(all_words(notes)), "warnings": [told for told, _ in warnings]}
         write_text(args.json, json.dumps(told, indent=1, allow_nan=False) + "\n")
     if args.table:
-        write_table(args.table, SEGMENT_COLUMNS, segment_rows(measured))
+        write_table(args.table, *segment_rows(measured))
     if not args.quiet:
         told_of = shifts if args.correct_shifts or not shifts.moved.any() else None  # else it is a warning
         print("\n".join(printed(anatomy, stack.voxel_ml, measured, told_of, left_out)))

@@ -44,18 +44,27 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table and what has to be said of it; ``right`` and ``whole`` tell of each column what it holds.
+class Column:
+    """One column: its heading with the unit and what a per cent is of, its width (parts of the whole), a row's text.
 
-    ``widths`` are parts of the whole. ``large`` is the one that is read first.
+    ``measured`` says that a segment which is not imaged has none; ``whole`` that the text stays on one line.
     """
 
+    heading: str
+    width: float
+    cell: Callable[[Any], str] = str
+    right: bool = True
+    measured: bool = True
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and what has to be said of it; ``large`` is the one that is read first."""
+
     caption: str
-    head: tuple[str, ...]
+    columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
-    right: tuple[bool, ...]
-    whole: tuple[bool, ...]
-    widths: tuple[float, ...]
     large: bool = False
 
 
@@ -85,41 +94,14 @@ class Report:
     patient: Patient | None = None
     signed_by: str | None = None
 
-    def section(self, key: str) -> Section:
-        """The section of a key."""
-        return next(section for section in self.sections if section.key == key)
 
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its heading with the unit and what a per cent is of, its width (parts of the whole), its text.
-
-    ``measured`` says that a segment which is not imaged has none; ``whole`` that the text stays on one line.
-    """
-
-    heading: str
-    width: float
-    cell: Callable[[Any], str]
-    right: bool = True
-    measured: bool = True
-    whole: bool = True
-
-
-def table_of(caption: str, columns: Sequence[Column], rows: Iterable[Any], *, large: bool = False) -> Table:
+def table_of(caption: str, columns: Sequence[Column], rows: Iterable[Any]) -> Table:
     """A table with a line per row; of a segment that is not imaged the widest measured cell says so."""
-    widest = max((one for one in columns if one.measured), key=lambda one: one.width)
+    widest = max((column for column in columns if column.measured), key=lambda column: column.width)
 
     def cell(column: Column, row: Any) -> str:
         if getattr(row, "imaged", True) or not column.measured:
             return column.cell(row)
         return "not imaged" if column is widest else ""
 
-    return Table(
-        caption=caption,
-        head=tuple(column.heading for column in columns),
-        rows=tuple(tuple(cell(column, row) for column in columns) for row in rows),
-        right=tuple(column.right for column in columns),
-        whole=tuple(column.whole for column in columns),
-        widths=tuple(column.width for column in columns),
-        large=large,
-    )
+    return Table(caption, tuple(columns), tuple(tuple(cell(column, row) for column in columns) for row in rows))

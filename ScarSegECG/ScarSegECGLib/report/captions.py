@@ -1,4 +1,4 @@
-"""Words in and around pictures, which travel without their report: titles, scales, keys, how the numbers came about."""
+"""Words beside numbers and pictures that travel without their report: titles, scales, keys, how they came about."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ LEAST_MVO_ML = 0.05
 RIM = "rim: ECG above normal limit, no finding, %"
 MVO_IN_SCAR = "MVO, part of the scar"
 SIDES = "anterior up, septum left"
+WALL = "LV myocardium, scar included"
+LITTLE_SCAR = f"The maximum transmurality rests on less than {LITTLE_SCAR_ML:g} ml of scar."
 ECG_ALONE, ECG_SILENT = "From the ECG alone", "From the ECG: no estimate"
 ECG_ESTIMATE = "learned from simulated scars, no finding; what people without scar show too is left out"
 
@@ -50,10 +52,9 @@ def verdicts_title(judged: str) -> str:
 
 def ecg_scale(rate_hz: float, shown_s: float, length_s: float, running: bool) -> str:
     """What an ECG on paper shows of its recording; ``running``: all leads at one time."""
-    first = (
-        f"25 mm/s   10 mm/mV   {rate_hz:g} Hz   first {shown_s:.4g} s of {length_s:.4g} s, each lead about its median"
-    )
-    return first if running else f"{first}, each column starts at 0 s"
+    shown = f"first {shown_s:.4g} s of {length_s:.4g} s, each lead about its median"
+    columns = "" if running else ", each column starts at 0 s"
+    return f"25 mm/s   10 mm/mV   {rate_hz:g} Hz   {shown}{columns}"
 
 
 def how(method: Method, division: Division, shown: Shown | None = None) -> str:
@@ -76,3 +77,13 @@ def how(method: Method, division: Division, shown: Shown | None = None) -> str:
 def mvo_sign(row: SegmentRow) -> str:
     """The sign of a segment that has MVO in it, "" for the others."""
     return MVO_SIGN if (row.mvo_ml or 0.0) >= LEAST_MVO_ML else ""
+
+
+def with_ecg(primary: str) -> str:
+    """That the figures are not the primary ones."""
+    return f"With the ECG (investigational); the primary figures are those of '{primary}'."
+
+
+def territory(segments: str, shown: Shown) -> str:
+    """Which segments a usual territory has, and of which scar its figures are."""
+    return f"Usual territory, segments {segments}; scar {words(shown)}."

@@ -13,6 +13,8 @@ from ScarSegECGLib.errors import InputError
 _MOST_PIXELS = 2**25
 _DPI, _POINTS = 300, 10
 _LONGEST = 200
+# Hebrew, Arabic, and the scripts of India and south-east Asia.
+_JOINING = ((0x0590, 0x08FF), (0x0900, 0x109F), (0x1780, 0x17FF))
 
 
 def on_white(png: bytes) -> Image.Image:
@@ -39,10 +41,7 @@ def on_white(png: bytes) -> Image.Image:
 def name_picture(text: str) -> Image.Image | None:
     """The text in black on white, 10 points high, ``info["dpi"]`` set.
 
-    Returns
-    -------
-    PIL.Image.Image or None
-        ``None`` where no font of this computer has all letters, or where Pillow cannot join them as the script asks.
+    ``None`` where no font of this computer has all letters, or where Pillow cannot join them as the script asks.
     """
     text = " ".join(text.split())[:_LONGEST]
     path = _font_for(text)
@@ -57,17 +56,14 @@ def name_picture(text: str) -> Image.Image | None:
 
 
 def joins(text: str) -> bool:
-    """Whether letters join or run from the right: Hebrew, Arabic, and the scripts of India and south-east Asia."""
-    joining = ((0x0590, 0x08FF), (0x0900, 0x109F), (0x1780, 0x17FF))
-    return any(first <= ord(letter) <= last for letter in text for first, last in joining)
+    """Whether letters join or run from the right."""
+    return any(first <= ord(letter) <= last for letter in text for first, last in _JOINING)
 
 
 def _font_for(text: str) -> Path | None:
     """A font file that has every letter; fonts that stand for all scripts with boxes (LastResort) are left out."""
     wanted = {ord(letter) for letter in text if not letter.isspace()}
-    for name in sorted(findSystemFonts()):
-        if "LastResort" in name:
-            continue
+    for name in sorted(name for name in findSystemFonts() if "LastResort" not in name):
         try:
             if wanted <= get_font(name).get_charmap().keys():
                 return Path(name)

@@ -39,15 +39,15 @@ def patient_report(
         "slices_left_out_from_apex": list(left_out),
         "insertions": {
             "anterior_inferior_deg": [_known(pair) for pair in anatomy.insertions_deg],
-            "confidence": [round(float(value), 3) for value in anatomy.insertion_confidence],
+            "confidence": np.round(np.asarray(anatomy.insertion_confidence, float), 3).tolist(),
             "mean_step_between_slices_deg": _known(neighbour_spread_deg(anatomy.insertions_deg)),
             "found_in_each_slice_deg": [_known(pair) for pair in own],
             "mean_step_between_slices_as_found_deg": _known(neighbour_spread_deg(own)),
         },
         "slice_shifts": {
             "row_column_mm": [_known(pair) for pair in shifts.mm],
-            "confidence": [round(float(value), 3) for value in shifts.confidence],
-            "displaced_slices_from_apex": [int(k) + 1 for k in np.flatnonzero(shifts.moved)],
+            "confidence": np.round(np.asarray(shifts.confidence, float), 3).tolist(),
+            "displaced_slices_from_apex": (np.flatnonzero(shifts.moved) + 1).tolist(),
             "corrected": corrected,
         },
         "myocardium_ml": float(anatomy.myocardium.sum()) * stack.voxel_ml,
@@ -59,13 +59,13 @@ def patient_report(
 def as_json(measured: Measurements) -> dict:
     """Everything but the masks."""
     method, parts, warnings = measured.method, measured.parts, all_words(measured.warnings)
-    statistics = measured.remote
+    remote = measured.remote
     return {
         "contrast": str(measured.contrast),
         "thresholds": list(measured.thresholds),
         "territories": measured.territories,
-        "remote_mean": [] if statistics is None else per_slice(statistics.mean),
-        "remote_sd": [] if statistics is None else per_slice(statistics.sd),
+        "remote_mean": [] if remote is None else _per_slice(remote.mean),
+        "remote_sd": [] if remote is None else _per_slice(remote.sd),
         **{f"{name}_ml": part.ml if part else None for name, part in named_parts(parts).items()},
         "scar": dataclasses.asdict(measured.scar),
         "method": rule_words(method),
@@ -87,14 +87,9 @@ def named_parts(parts: ScarParts) -> dict[str, Burden | None]:
     return {"core": parts.core, "grey": parts.grey, "rest": parts.rest, "mvo": parts.mvo}
 
 
-def per_slice(values: NDArray[np.float64]) -> list[float | None]:
-    """Plain numbers, ``None`` for NaN."""
-    return [None if np.isnan(value) else float(value) for value in values]
-
-
 def remote_words(measured: Measurements) -> str:
     """Where the rule's remote myocardium was taken."""
-    return words(measured.method.remote) if measured.method.remote else "not used"
+    return words(measured.method.remote) or "not used"
 
 
 def printed(
@@ -109,30 +104,24 @@ def printed(
     ``shifts`` are those to be told of: corrected, or none found.
     """
     wall, cavity = (float(mask.sum()) * voxel_ml for mask in (anatomy.myocardium, anatomy.cavity))
-    return [
-        f"myocardium {wall:.2f} ml, cavity {cavity:.2f} ml",
-        *([f"slices {spans(left_out)} left out of everything, counted from the apex"] if left_out else []),
-        f"AHA partition: {words(anatomy.division)}",
-        *([] if shifts is None else [shift_line(shifts)]),
-        *(method_line(name, entry) for name, entry in measured.items()),
-    ]
+    lines = [f"myocardium {wall:.2f} ml, cavity {cavity:.2f} ml"]
+    if left_out:
+        lines.append(f"slices {spans(left_out)} left out of everything, counted from the apex")
+    lines.append(f"AHA partition: {words(anatomy.division)}")
+    if shifts is not None:
+        moved = shifts.moved.any()
+        lines.append(words(shifts.fact(LgeNote.SHIFTS_CORRECTED)) if moved else "no slice displaced against the others")
+    return [*lines, *(_rule_line(name, entry) for name, entry in measured.items())]
 
 
-def method_line(name: str, measured: Measurements) -> str:
+def _rule_line(name: str, measured: Measurements) -> str:
     """One rule's result: how much, what it consists of, and how it was found."""
     scar, region = measured.scar, measured.method.remote
-    said = [_parts(measured), rule_words(measured.method), words(region) if region else "remote region not used"]
+    said = [_parts(measured), rule_words(measured.method), words(region) or "remote region not used"]
     if region and measured.remote is not None:
         said.append(f"remote {_range('mean', measured.remote.mean)}, {_range('SD', measured.remote.sd)}")
     text = "; ".join(filter(None, said))
     return f"{name:<8}{scar.ml:>8.2f} ml{scar.grams:>8.2f} g{scar.percent_of_lv:>7.1f} %   {text}"
-
-
-def shift_line(shifts: SliceShifts) -> str:
-    """Which slices were moved in line, or that none is displaced."""
-    if not shifts.moved.any():
-        return "no slice displaced against the others"
-    return words(shifts.fact(LgeNote.SHIFTS_CORRECTED))
 
 
 def doubts(
@@ -150,12 +139,9 @@ def doubts(
         harmless += (AnatomyNote.OFF_AXIS,)  # said by the line before
     said += [note for note in anatomy.notes if note.code not in harmless]
     said += next(iter(measured.values())).doubts if len(measured) == 1 else contour_doubts(anatomy)
-    against: dict[Fact, list[str]] = {}
-    for name, entry in measured.items():
-        for fact in entry.warnings:
-            against.setdefault(fact, []).append(name)
     told = {words(fact): fact for fact in said}
-    for fact, names in against.items():
+    for fact in dict.fromkeys(fact for entry in measured.values() for fact in entry.warnings):
+        names = [name for name, entry in measured.items() if fact in entry.warnings]
         rules = "" if len(names) == len(measured) else f"{', '.join(names)}: "
         told[rules + words(fact)] = fact
     return list(told.items())
@@ -178,6 +164,10 @@ def _range(what: str, values: NDArray[np.float64]) -> str:
         return f"{what} unknown"
     low, high = f"{known.min():.4g}", f"{known.max():.4g}"
     return f"{what} {low}" if low == high else f"{what} {low} to {high}"
+
+
+def _per_slice(values: NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def _known(values: NDArray[np.float64]) -> list[float] | None:

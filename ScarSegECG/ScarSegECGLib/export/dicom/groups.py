@@ -11,7 +11,7 @@ from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, Burden, IslandPatter
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
-from ScarSegECGLib.report import remarks
+from ScarSegECGLib.report import captions
 from ScarSegECGLib.report.accuracy import doubt_of
 from ScarSegECGLib.report.numbers import finite
 from ScarSegECGLib.report.present import ecg_counts, headline
@@ -81,7 +81,7 @@ def _remarks(result: ScarResult) -> tuple[str, ...]:
     """What the report for people says beside the same numbers."""
     whose: tuple[str, ...] = ()
     if result.shown is Shown.WITH_ECG:
-        whose = (remarks.with_ecg(ALONE),)
+        whose = (captions.with_ecg(ALONE),)
     return RESEARCH_USE, *whose, *(without_paths(text) for text in all_words(result.warnings))
 
 
@@ -99,7 +99,7 @@ def _ventricle(result: ScarResult) -> Iterator[Group]:
         (codes.VOLUME, result.myocardium_ml, codes.MILLILITRE),
         (codes.MASS, result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML, codes.GRAM),
     )
-    yield Group(remarks.WALL, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, wall)
+    yield Group(captions.WALL, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, wall)
 
 
 def _burden(title: str, burden: Burden, segment: tuple[str, int] | None) -> Group:
@@ -139,7 +139,7 @@ def _territory(row: TerritoryRow, result: ScarResult) -> Group:
         (codes.PERCENT_OF_TERRITORY, row.scar_percent, codes.PERCENT),
     )
     which = ", ".join(str(number) for number in row.segments) or "none imaged"
-    comment = remarks.territory(which, result.shown)
+    comment = captions.territory(which, result.shown)
     title = f"Usual territory {row.name}"
     return Group(title, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, values, comments=(comment,))
 
@@ -181,7 +181,7 @@ def _aha(row: SegmentRow, doubt: tuple[str, ...]) -> Group:
     answers = ((codes.MYOCARDIAL_FINDING, codes.SCARRED if seen else codes.NO_SCAR),)
     comments += doubt if seen else ()
     if rests_on_little(row):
-        comments += (remarks.LITTLE_SCAR,)
+        comments += (captions.LITTLE_SCAR,)
     if row.agreement:
         answers += ((codes.ECG_VERDICT, codes.VERDICTS[row.agreement]),)
         comments += tuple(filter(None, [without_paths(agreement_reason(row.agreement_reason))]))
