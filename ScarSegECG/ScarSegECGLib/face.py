@@ -28,7 +28,7 @@ from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions
 from ScarSegECGLib.pipeline import segment as segment_case
 from ScarSegECGLib.view.paint import draw
-from ScarSegECGLib.view.pictures import pictures, result_bullseye
+from ScarSegECGLib.view.pictures import pictures, scar_bullseye
 from ScarSegECGLib.view.viewer import result_viewer
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:
     --------
     >>> bullseye(result).figure.savefig("eye.png")  # doctest: +SKIP
     """
-    drawing = result_bullseye(result)
+    drawing = scar_bullseye(result)
     if ax is None:
         from matplotlib import pyplot
 

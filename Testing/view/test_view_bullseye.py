@@ -20,10 +20,9 @@ from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
-from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue
+from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SegmentValue, mark, rim_pitch
 from ScarSegECGLib.view.bullseye import bullseye as lay_out
 from ScarSegECGLib.view.disc import RADIUS, WIDTH, span
-from ScarSegECGLib.view.ecg_rim import RIM, RIM_STEPS, mark, rim_pitch
 from ScarSegECGLib.view.paint import FORMATS, draw, save, to_pixels, to_png
 from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of, contrast
 from ScarSegECGLib.view.pictures import transmurality_bullseye
@@ -40,7 +39,7 @@ def bullseye(values, imaged=None, outer_ring=None, agreement=None, signs=None, *
         [filler] * len(values) if given is None else list(given)[: len(values)]
         for given, filler in ((imaged, True), (outer_ring, None), (agreement, None), (signs, ""))
     ]
-    return lay_out([SegmentValue(*one) for one in zip(values, *lists, strict=True)], BullseyeStyle(**style))
+    return lay_out([SegmentValue(*one) for one in zip(values, *lists, strict=True)], **style)
 
 
 def full(values: list[float | None] = VALUES) -> Drawing:

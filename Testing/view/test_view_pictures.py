@@ -23,15 +23,15 @@ from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.pictures import (
-    measured_bullseye,
+    how_of,
     measured_montage,
     measured_polar_map,
-    measured_transmurality,
-    result_bullseye,
     result_montage,
-    result_transmurality,
+    scar_bullseye,
+    transmurality_bullseye,
 )
-from ScarSegECGLib.view.shapes import Drawing, Lines, Polygon, Polyline, wrap
+from ScarSegECGLib.view.shapes import Drawing, Lines, Polygon, Polyline
+from ScarSegECGLib.view.text import wrap
 from ScarSegECGLib.wording import words
 
 MODE = "landmark, 17 segments"
@@ -120,26 +120,26 @@ def test_segments_with_mvo_get_a_sign_on_the_bullseye() -> None:
     case = with_mvo()
     assert case.parts is not None
     inside = np.unique(case.anatomy.aha[case.parts.labels == PART_MVO])
-    drawing = result_bullseye(case)
+    drawing = scar_bullseye(case)
     shown = [label.text for label in drawing.labels if label.text.endswith(MVO_SIGN) and len(label.text) > 1]
     assert len(shown) == len(inside) > 0
     assert "MVO in the segment" in text_of(drawing)
-    assert "MVO" not in text_of(result_bullseye(result()))
+    assert "MVO" not in text_of(scar_bullseye(result()))
     assert [mvo_sign(replace(case.segments[0], mvo_ml=ml)) for ml in (None, 0.0, 0.04, 0.05)] == ["", "", "", MVO_SIGN]
     without = replace(case, segments=tuple(replace(row, mvo_ml=0.0) for row in case.segments))
-    assert MVO_SIGN not in text_of(result_bullseye(without)), "the rows say it, nothing is counted again"
+    assert MVO_SIGN not in text_of(scar_bullseye(without)), "the rows say it, nothing is counted again"
 
 
 @pytest.mark.parametrize("heard", [0.0, 0.6])
 def test_every_picture_of_a_result_names_method_ecg_and_aha_mode(heard: float) -> None:
     case = replace(with_mvo(), ecg_use=EcgUse(heard, USED, TimeGap(3.0)))
-    for drawing in (result_bullseye(case), result_transmurality(case), result_montage(case)):
+    for drawing in (scar_bullseye(case), transmurality_bullseye(case.segments, how_of(case)), result_montage(case)):
         said = text_of(drawing)
         assert "network, p > 0.5" in said
         assert ("with ECG (investigational)" if heard else "image only") in said
         assert MODE in said
     rule = replace(case, method=Method(ScarSource.N_SD, n_sd=5, remote=RemoteRegion(RemoteSource.DRAWN)))
-    assert "Remote region drawn by the reader" in [label.text for label in result_bullseye(rule).labels]
+    assert "Remote region drawn by the reader" in [label.text for label in scar_bullseye(rule).labels]
 
 
 @pytest.mark.parametrize("division", [Division(), Division(AhaMode.LANDMARK, 16)])
@@ -149,8 +149,8 @@ def test_every_picture_of_a_measurement_names_rule_remote_region_and_aha_mode(di
     anatomy = replace(anatomy, division=division, imaged=imaged)
     measured = measure(stack, anatomy, ThresholdRule(ScarSource.N_SD, 4))
     drawings = (
-        measured_bullseye(measured),
-        measured_transmurality(measured),
+        scar_bullseye(measured),
+        transmurality_bullseye(measured.segments, how_of(measured)),
         measured_polar_map(measured, anatomy, stack.spacing),
         measured_montage(measured, anatomy, stack),
     )
@@ -177,9 +177,9 @@ def test_the_marks_judge_the_scar_that_is_named() -> None:
     case = with_mvo()
     rows = tuple(replace(row, ecg_percent=20.0, agreement=Agreement.AGREE) for row in case.segments)
     case = replace(case, segments=rows, ecg_use=EcgUse(1.0, USED, TimeGap(3.0)))
-    assert "ECG against the image-only scar:" in text_of(result_bullseye(case))
+    assert "ECG against the image-only scar:" in text_of(scar_bullseye(case))
     by_hand = replace(case, method=Method(corrected=True))
-    assert "ECG against the corrected scar:" in text_of(result_bullseye(by_hand))
+    assert "ECG against the corrected scar:" in text_of(scar_bullseye(by_hand))
 
 
 def grey(drawing: Drawing, dpi: float = 150.0) -> np.ndarray:

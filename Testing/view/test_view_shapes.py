@@ -10,17 +10,8 @@ from label_boxes import label_box
 
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.panels import outlines
-from ScarSegECGLib.view.shapes import (
-    Drawing,
-    Label,
-    Polygon,
-    Wedge,
-    box_polygon,
-    moved,
-    points,
-    text_width,
-    wrap,
-)
+from ScarSegECGLib.view.shapes import Drawing, Label, Polygon, Wedge, box_polygon, moved, points
+from ScarSegECGLib.view.text import text_width, wrap
 
 
 @given(st.floats(0, 350), st.floats(5, 360), st.floats(0, 0.999), st.floats(0.01, 0.99))

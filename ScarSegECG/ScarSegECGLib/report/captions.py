@@ -7,7 +7,6 @@ from ScarSegECGLib.facts import Division, Method, Shown
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML
 from ScarSegECGLib.wording import rule_words, words
 
-SCAR_PER_SEGMENT = "Scar per segment"
 PERCENT_OF_SEGMENT = "scar, % of the segment's volume"
 MEAN_OF_WALL = "% of the wall's thickness, mean over the whole segment, wall without scar included"
 MOST_OF_WALL = "% of the wall's thickness, over the segment's 4 mm of wall with the most scar"
@@ -20,6 +19,11 @@ SIGN_WORDS = (
 )
 LEAST_MVO_ML = 0.05
 """Less MVO in a segment prints as 0.0 ml and gets no sign."""
+SLICES = "Slice 1 is the apex; {sides}. Panels: image | scar and outlines."
+RINGS = "Rings: slices {first} (apex) to {last} (base)"
+VERDICTS = "ECG against the {judged} scar:"
+WITH_ECG = "With the ECG (investigational); the primary figures are those of '{primary}'."
+TERRITORY = "Usual territory, segments {segments}; scar {shown}."
 RIM = "rim: ECG above normal limit, no finding, %"
 MVO_IN_SCAR = "MVO, part of the scar"
 SIDES = "anterior up, septum left"
@@ -35,21 +39,6 @@ def scar_title(scar: Burden, mvo: Burden | None) -> str:
     return f"{title}, {mvo.ml:.1f} ml of it MVO" if mvo is not None and mvo.ml >= LEAST_MVO_ML else title
 
 
-def slices_line(sides: str) -> str:
-    """How the slices of a sheet stand, and what its panels are."""
-    return f"Slice 1 is the apex; {sides}. Panels: image | scar and outlines."
-
-
-def rings_line(first: int, last: int) -> str:
-    """Which slices the rings of a polar map are, from the apex."""
-    return f"Rings: slices {first} (apex) to {last} (base)"
-
-
-def verdicts_title(judged: str) -> str:
-    """Over the signs of agreement on a bullseye."""
-    return f"ECG against the {judged} scar:"
-
-
 def ecg_scale(rate_hz: float, shown_s: float, length_s: float, running: bool) -> str:
     """What an ECG on paper shows of its recording; ``running``: all leads at one time."""
     shown = f"first {shown_s:.4g} s of {length_s:.4g} s, each lead about its median"
@@ -60,12 +49,7 @@ def ecg_scale(rate_hz: float, shown_s: float, length_s: float, running: bool) ->
 def how(method: Method, division: Division, shown: Shown | None = None) -> str:
     """The lines below a title: the method, the remote region where it has one, and the AHA mode.
 
-    Parameters
-    ----------
-    method : Method
-    division : Division
-    shown : Shown, optional
-        Which scar it is, where the method does not say so itself.
+    ``shown`` says which scar it is, where the method does not say so itself.
     """
     rule = rule_words(method)
     if shown is not None and method.by_network and not method.corrected and not method.image_only:
@@ -77,13 +61,3 @@ def how(method: Method, division: Division, shown: Shown | None = None) -> str:
 def mvo_sign(row: SegmentRow) -> str:
     """The sign of a segment that has MVO in it, "" for the others."""
     return MVO_SIGN if (row.mvo_ml or 0.0) >= LEAST_MVO_ML else ""
-
-
-def with_ecg(primary: str) -> str:
-    """That the figures are not the primary ones."""
-    return f"With the ECG (investigational); the primary figures are those of '{primary}'."
-
-
-def territory(segments: str, shown: Shown) -> str:
-    """Which segments a usual territory has, and of which scar its figures are."""
-    return f"Usual territory, segments {segments}; scar {words(shown)}."

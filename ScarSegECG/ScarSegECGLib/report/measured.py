@@ -1,18 +1,20 @@
-"""What is told of scar measured inside given contours, by one rule or several: JSON, printed lines and doubts."""
+"""What is told of scar measured inside given contours, by one rule or several: JSON, lines, doubts and tables."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.insertion import neighbour_spread_deg
-from ScarSegECGLib.case import Anatomy, Burden, LgeStack, ScarParts
+from ScarSegECGLib.case import Anatomy, LgeStack, ScarParts, SegmentRow
 from ScarSegECGLib.facts import LGE_DOUBTS, AnatomyNote, Doubt, Fact, LgeNote
 from ScarSegECGLib.lge.slice_shift import SliceShifts
+from ScarSegECGLib.measure.compare import MethodScore
 from ScarSegECGLib.measure.measurements import Measurements, contour_doubts
+from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.wording import all_words, rule_words, spans, words
 
 # What was noticed of files that puts a figure in doubt, and what of the anatomy that does not.
@@ -66,10 +68,10 @@ def as_json(measured: Measurements) -> dict:
         "territories": measured.territories,
         "remote_mean": [] if remote is None else _per_slice(remote.mean),
         "remote_sd": [] if remote is None else _per_slice(remote.sd),
-        **{f"{name}_ml": part.ml if part else None for name, part in named_parts(parts).items()},
+        **{f"{name}_ml": ml for name, ml in _part_ml(parts).items()},
         "scar": dataclasses.asdict(measured.scar),
         "method": rule_words(method),
-        "remote": remote_words(measured),
+        "remote": _remote_words(measured),
         "n_sd": method.n_sd,
         "per": method.per,
         "aha_mode": words(measured.division),
@@ -82,12 +84,13 @@ def as_json(measured: Measurements) -> dict:
     }
 
 
-def named_parts(parts: ScarParts) -> dict[str, Burden | None]:
-    """Core, grey zone, what lies below it, and MVO, by the names of a row's fields; ``None`` where not known."""
-    return {"core": parts.core, "grey": parts.grey, "rest": parts.rest, "mvo": parts.mvo}
+def _part_ml(parts: ScarParts) -> dict[str, float | None]:
+    """Core, grey zone, what lies below it, and MVO, ml; ``None`` where not known."""
+    named = {"core": parts.core, "grey": parts.grey, "rest": parts.rest, "mvo": parts.mvo}
+    return {name: part.ml if part else None for name, part in named.items()}
 
 
-def remote_words(measured: Measurements) -> str:
+def _remote_words(measured: Measurements) -> str:
     """Where the rule's remote myocardium was taken."""
     return words(measured.method.remote) or "not used"
 
@@ -149,7 +152,7 @@ def doubts(
 
 def _parts(measured: Measurements) -> str:
     """What the scar consists of, "" where it cannot be told or there is none."""
-    core, grey, rest, mvo = (part.ml if part else None for part in named_parts(measured.parts).values())
+    core, grey, rest, mvo = _part_ml(measured.parts).values()
     if not measured.scar.ml:
         return ""
     if core is None:
@@ -172,3 +175,86 @@ def _per_slice(values: NDArray[np.float64]) -> list[float | None]:
 
 def _known(values: NDArray[np.float64]) -> list[float] | None:
     return [round(float(value), 2) for value in values] if np.isfinite(values).all() else None
+
+
+def score_rows(scores: Sequence[MethodScore]) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of rules against experts, best rule first; "-" is "not known"."""
+    rows = []
+    for score in scores:
+        sign = "+" if score.mean_bias >= 0 else ""
+        gap, low, high = (number(value, 3, "-") for value in score.behind_best)
+        rows.append({
+            "Rule": score.name,
+            "Dice, mean (SD)": f"{number(score.mean_dice, 3, '-')} ({number(score.sd_dice, 3, '-')})",
+            "Bias, % LV, mean (SD)": f"{sign}{number(score.mean_bias, 1, '-')} ({number(score.sd_bias, 1, '-')})",
+            "Dice behind the best [95 % CI, paired]": "best" if score is scores[0] else f"{gap} [{low}, {high}]",
+            "Scar where the expert saw none, % LV": number(score.false_scar, 1, "-"),
+            "As printed": words(score.method),
+        })  # fmt: skip
+    return list(rows[0]), [list(row.values()) for row in rows]
+
+
+def segment_rows(measured: Mapping[str, Measurements]) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells: the rules one after the other, each with what was chosen beside it.
+
+    The last row of each rule is the whole LV, with "all" for a segment's number.
+    """
+    rows: list[dict[str, str]] = []
+    for rule, entry in measured.items():
+        chosen = {
+            "scar_method": rule_words(entry.method),
+            "n_sd": "" if entry.method.n_sd is None else f"{entry.method.n_sd:g}",
+            "one_threshold_per": entry.method.per,
+            "contrast": str(entry.contrast),
+            "remote_region": _remote_words(entry),
+            "aha_mode": words(entry.division),
+        }
+        told = [{"rule": rule} | _segment(row) | chosen for row in entry.segments]
+        rows += [*told, dict.fromkeys(told[0], "") | {"rule": rule} | _whole(entry) | chosen]
+    return list(rows[0]), [list(row.values()) for row in rows]
+
+
+def _segment(row: SegmentRow) -> dict[str, str]:
+    return {
+        "aha_segment": str(row.number),
+        "name": row.name,
+        "usual_territory": row.territory,
+        "imaged": "yes" if row.imaged else "no",
+        "myocardium_ml": f"{row.myocardium_ml:.3f}",
+        "scar_ml": f"{row.scar_ml:.3f}",
+        "scar_percent_of_segment": number(row.scar_percent, 2),
+        "transmurality_mean_percent": number(row.transmurality_mean_percent, 2),
+        "transmurality_max_percent": number(row.transmurality_max_percent, 2),
+        "transmurality_bin_percent": f"{row.transmurality_bin} %" if row.transmurality_bin else "",
+        "wall_thickness_mm": number(row.wall_thickness_mm, 2),
+        **_part_cells(row.core_ml, row.grey_ml, row.mvo_ml, row.rest_ml),
+    }
+
+
+def _whole(entry: Measurements) -> dict[str, str]:
+    return {
+        "aha_segment": "all",
+        "name": "whole LV",
+        "myocardium_ml": f"{sum(row.myocardium_ml for row in entry.segments):.3f}",
+        "scar_ml": f"{entry.scar.ml:.3f}",
+        "scar_percent_of_segment": f"{entry.scar.percent_of_lv:.2f}",
+        **_part_cells(**_part_ml(entry.parts)),
+    }
+
+
+def _part_cells(core: float | None, grey: float | None, mvo: float | None, rest: float | None) -> dict[str, str]:
+    ml = {"core_without_mvo_ml": core, "grey_zone_ml": grey, "mvo_ml": mvo, "rest_ml": rest}
+    return {name: number(value, 3) for name, value in ml.items()}
+
+
+def as_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that GitHub and most editors show as one."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
+
+
+def as_plain(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table for the shell, in columns as wide as they need be."""
+    lines = [columns, *rows]
+    wide = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(line, wide, strict=True)).rstrip() for line in lines)

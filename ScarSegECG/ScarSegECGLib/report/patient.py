@@ -23,18 +23,15 @@ class Patient:
     def of_image(cls, image: Dataset) -> Patient:
         """What a DICOM data set says."""
         groups = [_in_order(group) for group in str(image.get("PatientName") or "").split("=")]
-        return cls(
-            name=" = ".join(dict.fromkeys(filter(None, groups))),  # in Latin letters, in the name's own script, as read
-            identifier=str(image.get("PatientID") or "").strip(),
-            birth_date=_day(image.get("PatientBirthDate")),
-            study_date=_day(image.get("StudyDate")),
-        )
+        name = " = ".join(dict.fromkeys(filter(None, groups)))  # in Latin letters, in the name's own script, as read
+        identifier = str(image.get("PatientID") or "").strip()
+        return cls(name, identifier, _day(image.get("PatientBirthDate")), _day(image.get("StudyDate")))
 
     def line(self, name: str | None = None) -> str:
         """One line for the head of a page; ``name`` stands in the place of one that cannot be printed."""
-        words = {"ID": self.identifier, "born": self.birth_date, "MRI": self.study_date}
-        who = {"Patient": self.name if name is None else name}
-        return "; ".join(f"{word} {value or 'not stated'}" for word, value in (who | words).items())
+        told = {"Patient": self.name if name is None else name, "ID": self.identifier}
+        told |= {"born": self.birth_date, "MRI": self.study_date}
+        return "; ".join(f"{word} {value or 'not stated'}" for word, value in told.items())
 
 
 def _in_order(group: str) -> str:

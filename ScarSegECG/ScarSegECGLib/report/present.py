@@ -60,10 +60,8 @@ def present(
         one that is absent the report says so.
     created : datetime
         When it is told, with its time zone.
-    patient : Patient, optional
-        Shown only when given.
-    signed_by : str, optional
-        The reader who verified it, ``Family^Given``.
+    patient, signed_by
+        As :class:`~ScarSegECGLib.report.blocks.Report` has them.
     """
 
     def picture(key: str, title: str, description: str) -> Section:

@@ -1,4 +1,8 @@
-"""The AHA bullseye: one value per segment, and what the ECG says beside it."""
+"""The AHA bullseye: one value per segment, and beside it what the ECG alone says, never in the image's colours.
+
+What the ECG's estimate is above the normal limit (``measure.ecg_limits``) is a narrow white rim with grey-blue strokes,
+the denser the more; the verdicts are signs beside the segments' numbers.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import Agreement
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts_ecg import Agreement
+from ScarSegECGLib.report import captions
+from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.disc import (
     EDGES,
     NO_VALUE_KEY,
@@ -21,57 +27,43 @@ from ScarSegECGLib.view.disc import (
     swatch,
     territory_marks,
 )
-from ScarSegECGLib.view.ecg_rim import RIM, mark, mark_keys, rim_band, rim_keys, rim_lines
-from ScarSegECGLib.view.palette import (
-    HATCH,
-    INK,
-    MUTED,
-    NO_VALUE,
-    NOT_IMAGED,
-    SELECTED,
-    WHITE,
-    Colour,
-    colour_of,
-    text_on,
-)
+from ScarSegECGLib.view.palette import Colour, colour_of, text_on
 from ScarSegECGLib.view.shapes import (
     Drawing,
     Label,
+    Lines,
+    Polygon,
     Polyline,
     Shape,
     Stroke,
     Wedge,
     around,
+    box_polygon,
     hatch,
     moved,
     points,
-    text_width,
 )
 from ScarSegECGLib.view.sheet import Key
+from ScarSegECGLib.view.text import text_width
+from ScarSegECGLib.wording import words
 
+RIM = 1.5
+"""Depth of the rim, mm."""
+RIM_STEPS = (("0", 0.0, 0.0), ("1-25", 25.0, 3.0), ("26-50", 50.0, 1.5), ("51-75", 75.0, 0.9), ("76-100", 100.0, 0.55))
+"""Words, upper limit (%) and distance of the strokes (mm; 0 = none) of each step."""
 _NUMBER, _VALUE = 2.9, 3.9
-_HALF_MARK = 1.6
-_BORDER, _HATCH = Stroke(WHITE, 0.45), Stroke(HATCH, 0.22)
-Bins = tuple[tuple[str, float], ...]
+_HALF_MARK, _RIM_SWATCH = 1.6, 4.4
+_BORDER, _HATCH = Stroke(palette.WHITE, 0.45), Stroke(palette.HATCH, 0.22)
+_STROKE, _HAIR = Stroke(palette.ECG_STROKE, 0.26), Stroke(palette.RULE, 0.22)
+Bins = Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True)
 class SegmentValue:
     """What a bullseye shows of one AHA segment.
 
-    Attributes
-    ----------
-    value : float or None
-        0..100; ``None`` or NaN where nothing is known.
-    imaged : bool
-        ``False`` hatches the segment and says "not imaged".
-    ecg : float or None
-        The ECG's estimate, 0..100: a rim along the segment's outer edge, in strokes instead of the colours of the
-        scale, for it is no finding.
-    agreement : Agreement or None
-        Marked beside the segment's number.
-    sign : str
-        A sign or two after the value.
+    ``value`` and ``ecg``, the ECG's estimate, are 0..100, ``None`` or NaN where nothing is known. A segment that is not
+    ``imaged`` is hatched. ``agreement`` is marked beside the segment's number, ``sign`` stands after its value.
     """
 
     value: float | None
@@ -81,46 +73,34 @@ class SegmentValue:
     sign: str = ""
 
 
-@dataclass(frozen=True)
-class BullseyeStyle:
-    """How a bullseye is drawn and what is said round it.
-
-    Attributes
-    ----------
-    title, subtitle : str
-        Wrapped; the subtitle says how the values were found.
-    axis : str
-        Below the colour bar: of what the values are a part.
-    agreement_title : str
-        What the marks judge; stands before them in the legend.
-    sign_words : tuple of (sign, words)
-        The legend of the signs; those that do not occur are left out.
-    bins : tuple of (words, upper limit)
-        Steps in place of the smooth scale from 0 to 100, each up to and with its limit.
-    territories : bool
-        Outline and name the usual coronary territories.
-    selected : int, optional
-        Segment to outline.
-    """
-
-    title: str = ""
-    subtitle: str = ""
-    axis: str = "%"
-    agreement_title: str = "ECG against image:"
-    sign_words: tuple[tuple[str, str], ...] = ()
-    bins: Bins = ()
-    territories: bool = False
-    selected: int | None = None
-
-
-def bullseye(segments: Sequence[SegmentValue], style: BullseyeStyle = BullseyeStyle()) -> Drawing:
+def bullseye(
+    segments: Sequence[SegmentValue],
+    *,
+    title: str = "",
+    subtitle: str = "",
+    axis: str = "%",
+    agreement_title: str = "ECG against image:",
+    sign_words: Sequence[tuple[str, str]] = (),
+    bins: Bins = (),
+    territories: bool = False,
+    selected: int | None = None,
+) -> Drawing:
     """Lay out the AHA bullseye, 90 mm wide; :meth:`Drawing.segment_at` says what is clicked.
 
     Parameters
     ----------
     segments : sequence of 17 or 16 SegmentValue
         Segment 1 first; 16 leave the apical cap out.
-    style : BullseyeStyle, optional
+    title, subtitle, axis, agreement_title : str
+        Said round it: how the values were found, of what they are a part, what the marks judge.
+    sign_words : sequence of (sign, words)
+        For the legend, which leaves out what does not occur.
+    bins : sequence of (words, upper limit)
+        Steps in place of the smooth scale from 0 to 100.
+    territories : bool
+        Outline and name the usual coronary territories.
+    selected : int, optional
+        Segment to outline.
 
     Raises
     ------
@@ -135,25 +115,32 @@ def bullseye(segments: Sequence[SegmentValue], style: BullseyeStyle = BullseyeSt
     def paint(x: float, y: float) -> Iterator[Shape]:
         wedges = [segment_wedge(number, x, y) for number in range(1, len(segments) + 1)]
         for wedge, one in zip(wedges, segments, strict=True):
-            yield from _segment(wedge, one, rim, style.bins) if one.imaged else _not_imaged(wedge)
+            yield from _segment(wedge, one, rim, bins) if one.imaged else _not_imaged(wedge)
         if rim:
-            yield from rim_lines([(wedge, one.ecg) for wedge, one in zip(wedges, segments, strict=True) if one.imaged])
+            yield from _rim_lines([(wedge, one.ecg) for wedge, one in zip(wedges, segments, strict=True) if one.imaged])
         yield circle(x, y, RADIUS)
         if len(segments) == 16:
-            yield circle(x, y, EDGES[0], fill=WHITE)
-        if style.territories:
+            yield circle(x, y, EDGES[0], fill=palette.WHITE)
+        if territories:
             yield from territory_marks(len(segments), x, y)
-        if style.selected is not None and 1 <= style.selected <= len(segments):
-            yield replace(wedges[style.selected - 1], stroke=Stroke(SELECTED, 0.9), key=0)
+        if selected is not None and 1 <= selected <= len(segments):
+            yield replace(wedges[selected - 1], stroke=Stroke(palette.SELECTED, 0.9), key=0)
 
-    return disc_sheet(
-        paint,
-        [*(rim_keys() if rim else ()), _keys(segments, style, rim)],
-        title=style.title,
-        subtitle=style.subtitle,
-        axis=style.axis,
-        steps=[(words, _colour(limit, style.bins)) for words, limit in style.bins],
-    )
+    seen = [one for one in segments if one.imaged]
+    keys = _mark_keys({one.agreement for one in seen}, agreement_title)
+    signs = "".join(one.sign for one in seen if one.value is not None)
+    keys += [_sign_key(sign, told) for sign, told in sign_words if sign in signs]
+    if len(seen) < len(segments):
+        lines = (Polyline(points([(x - 0.9, -1.2), (x + 0.9, 1.2)]), _HATCH) for x in (-0.9, 0.1, 1.0))
+        keys.append(swatch("not imaged", palette.NOT_IMAGED, *lines))
+    if any(one.value is None or (rim and one.ecg is None) for one in seen):
+        keys.append(NO_VALUE_KEY)
+    if territories:
+        border = Polyline(points([(-1.8, 0.0), (1.8, 0.0)]), Stroke(palette.INK, 0.75))
+        keys.append(Key((border,), 4.0, "usual territory"))
+    steps = [(told, _colour(limit, bins)) for told, limit in bins]
+    legend = [*(_rim_keys() if rim else ()), keys]
+    return disc_sheet(paint, legend, title=title, subtitle=subtitle, axis=axis, steps=steps)
 
 
 def _known(value: float | None) -> float | None:
@@ -162,7 +149,7 @@ def _known(value: float | None) -> float | None:
 
 def _colour(value: float | None, bins: Bins) -> Colour:
     if value is None:
-        return NO_VALUE
+        return palette.NO_VALUE
     if not bins:
         return colour_of(value, 0.0, 100.0)
     last = len(bins) - 1
@@ -197,10 +184,10 @@ def _corners(size: float, text: str, number: int, marked: bool) -> NDArray[np.fl
 
 def _not_imaged(wedge: Wedge) -> Iterator[Shape]:
     x, y, _ = _place(wedge.key, "0", 0.0, False)
-    yield replace(wedge, fill=NOT_IMAGED)
+    yield replace(wedge, fill=palette.NOT_IMAGED)
     yield hatch(wedge, 1.6, _HATCH)
     yield replace(wedge, stroke=_BORDER, key=0)
-    yield Label(wedge.x + x, wedge.y + y, str(wedge.key), _NUMBER, MUTED, halo=NOT_IMAGED)
+    yield Label(wedge.x + x, wedge.y + y, str(wedge.key), _NUMBER, palette.MUTED, halo=palette.NOT_IMAGED)
 
 
 def _segment(wedge: Wedge, one: SegmentValue, rim: bool, bins: Bins) -> Iterator[Shape]:
@@ -208,7 +195,7 @@ def _segment(wedge: Wedge, one: SegmentValue, rim: bool, bins: Bins) -> Iterator
     ink = text_on(fill)
     yield replace(wedge, fill=fill, stroke=_BORDER)
     if rim:
-        yield rim_band(wedge, one.ecg, _BORDER)
+        yield _rim_band(wedge, one.ecg)
     text, widest = "–", "0"  # figures are equally wide: noughts stand for all, so that few places are searched
     if one.value is not None:
         text = f"{one.value:.0f}{one.sign}"
@@ -224,20 +211,71 @@ def _segment(wedge: Wedge, one: SegmentValue, rim: bool, bins: Bins) -> Iterator
     yield number
 
 
-def _keys(segments: Sequence[SegmentValue], style: BullseyeStyle, rim: bool) -> list[Key]:
-    seen = [one for one in segments if one.imaged]
-    keys = mark_keys({one.agreement for one in seen}, style.agreement_title)
-    signs = "".join(one.sign for one in seen if one.value is not None)
-    keys += [
-        Key((Label(0.0, 0.0, sign, 3.4, INK, bold=True),), 2.4, words)
-        for sign, words in style.sign_words
-        if sign in signs
+def _sign_key(sign: str, told: str) -> Key:
+    return Key((Label(0.0, 0.0, sign, 3.4, palette.INK, bold=True),), 2.4, told)
+
+
+def rim_pitch(percent: float) -> float:
+    """Distance of the rim's strokes for an estimate of 0..100 %, mm; 0 is none."""
+    return next((pitch for _, top, pitch in RIM_STEPS if round(percent) <= top), RIM_STEPS[-1][2])
+
+
+def _rim_band(wedge: Wedge, percent: float | None) -> Wedge:
+    """The rim's ground along a segment's outer edge; grey where the ECG says nothing of the segment."""
+    return replace(
+        wedge, inner=wedge.outer - RIM, fill=palette.NO_VALUE if percent is None else palette.WHITE, stroke=_BORDER
+    )
+
+
+def _rim_lines(rims: Sequence[tuple[Wedge, float | None]]) -> Iterator[Lines]:
+    """The hairlines that part the rims from their segments, and the strokes: one shape each, quickly painted."""
+    arcs = [wedge.arc(wedge.outer - RIM) for wedge, _ in rims]
+    yield Lines(np.concatenate([np.stack([arc[:-1], arc[1:]], axis=1) for arc in arcs]), _HAIR)
+    strokes = [_strokes(wedge, rim_pitch(percent)) for wedge, percent in rims if percent is not None]
+    if any(map(len, strokes)):
+        yield Lines(np.concatenate(strokes), _STROKE)
+
+
+def _strokes(wedge: Wedge, pitch: float) -> NDArray[np.float64]:
+    """Ends of short radial lines, evenly over the wedge."""
+    span = wedge.end - wedge.start
+    count = max(1, round(np.radians(span) * wedge.outer / pitch)) if pitch else 0
+    turns = wedge.start + (np.arange(count) + 0.5) * span / max(count, 1)
+    return np.stack(
+        [around(r, turns, wedge.x, wedge.y) for r in (wedge.outer - RIM + 0.15, wedge.outer - 0.25)], axis=1
+    )
+
+
+def _rim_keys() -> tuple[list[Key], list[Key]]:
+    """Two lines of the legend: what the rim is, and its steps as they are painted."""
+    arc = Wedge(0.0, -6.0, 4.4, 7.4, 72.0, 108.0, palette.NO_VALUE)
+    sample: tuple[Shape, ...] = (arc, _rim_band(arc, 60.0), *_rim_lines([(arc, 60.0)]))
+    box = box_polygon((-_RIM_SWATCH / 2, -RIM / 2, _RIM_SWATCH / 2, RIM / 2), fill=palette.WHITE, stroke=_HAIR)
+    steps = []
+    for range_, _, pitch in RIM_STEPS:
+        count = round(_RIM_SWATCH / pitch) if pitch else 0
+        across = ((np.arange(count) + 0.5) / max(count, 1) - 0.5) * _RIM_SWATCH
+        ends = np.stack([np.column_stack([across, np.full(count, up)]) for up in (-0.55, 0.55)], axis=1)
+        steps.append(Key((box, Lines(ends, _STROKE)) if count else (box,), _RIM_SWATCH, range_))
+    return [Key(sample, 4.6, captions.RIM)], steps
+
+
+def mark(verdict: Agreement, ink: Colour, paper: Colour) -> tuple[Shape, ...]:
+    """A verdict's sign round (0, 0), 2.4 mm wide: a tick; a cross in a dark disc; a question mark."""
+    if verdict == Agreement.AGREE:
+        return (Polyline(points([(-1.1, -0.05), (-0.4, -0.85), (1.1, 1.05)]), Stroke(ink, 0.5)),)
+    if verdict == Agreement.DISAGREE:
+        disc = Polygon((points(around(1.3, np.arange(0, 360, 15))),), ink)
+        strokes = [(-0.6, -0.6), (0.6, 0.6)], [(-0.6, 0.6), (0.6, -0.6)]
+        return (disc, *(Polyline(points(line), Stroke(paper, 0.42)) for line in strokes))
+    return (Label(0.0, 0.0, "?", 2.9, ink),)
+
+
+def _mark_keys(verdicts: set[Agreement | None], title: str) -> list[Key]:
+    """The legend of the signs that occur, after the words that say what was held against what."""
+    keys = [
+        Key(mark(verdict, palette.INK, palette.WHITE), 2.6, words(verdict))
+        for verdict in Agreement
+        if verdict in verdicts
     ]
-    if len(seen) < len(segments):
-        lines = (Polyline(points([(x - 0.9, -1.2), (x + 0.9, 1.2)]), _HATCH) for x in (-0.9, 0.1, 1.0))
-        keys.append(swatch("not imaged", NOT_IMAGED, *lines))
-    if any(one.value is None or (rim and one.ecg is None) for one in seen):
-        keys.append(NO_VALUE_KEY)
-    if style.territories:
-        keys.append(Key((Polyline(points([(-1.8, 0.0), (1.8, 0.0)]), Stroke(INK, 0.75)),), 4.0, "usual territory"))
-    return keys
+    return [Key((), -1.0, title), *keys] if keys and title else keys

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ScarSegECGLib.anatomy.segments import USUAL_TERRITORIES
+from ScarSegECGLib.anatomy.segments import RING_SEGMENTS, USUAL_TERRITORIES
 from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour
 from ScarSegECGLib.view.shapes import Drawing, Label, Lines, RasterImage, Shape, Stroke, Wedge, around, box_polygon
 from ScarSegECGLib.view.sheet import SMALL, Key, sheet
@@ -24,21 +24,13 @@ def span(number: int) -> tuple[int, float, float]:
     """Ring (0 cap, 1 apical, 2 mid, 3 basal), start and end angle (degrees) of an AHA segment.
 
     0 = lateral (right), counter-clockwise, anterior up: segment 1 is 60..120 (Cerqueira et al. 2002).
-
-    Raises
-    ------
-    ValueError
-        For a number outside 1..17.
     """
-    if not 1 <= number <= 17:
-        raise ValueError(f"AHA segments run from 1 to 17, not {number}")
-    if number == 17:
-        return 0, 0.0, 360.0
-    if number >= 13:
-        start = 45.0 + 90.0 * (number - 13)
-        return 1, start, start + 90.0
-    start = 60.0 * (number % 6 or 6) % 360.0
-    return (3 if number <= 6 else 2), start, start + 60.0
+    for ring, numbers in enumerate(reversed(RING_SEGMENTS)):
+        if number in numbers:
+            width = 360.0 / len(numbers)
+            start = (90.0 - width / 2 + width * numbers.index(number)) % 360.0
+            return ring, start, start + width
+    raise ValueError(f"AHA segments run from 1 to 17, not {number}")
 
 
 def segment_wedge(number: int, x: float, y: float) -> Wedge:
@@ -69,18 +61,10 @@ def disc_sheet(
     axis: str,
     steps: Sequence[tuple[str, Colour]] = (),
 ) -> Drawing:
-    """Set a disc above its colour bar on a sheet of 90 mm.
+    """Set a disc, painted round the centre that ``paint`` is told (mm), above its colour bar on a sheet of 90 mm.
 
-    Parameters
-    ----------
-    paint : callable
-        Gives the disc's shapes, round the centre it is told (mm).
-    legend, title, subtitle
-        As :func:`~ScarSegECGLib.view.sheet.sheet` takes them.
-    axis : str
-        Below the colour bar: of what the values are a part.
-    steps : sequence of (words, Colour)
-        A bar of these in place of the smooth one from 0 to 100.
+    ``axis`` says below the bar of what the values are a part; ``steps`` are words and colours of a bar in place of the
+    smooth one from 0 to 100. The rest is as :func:`~ScarSegECGLib.view.sheet.sheet` takes it.
     """
     x = WIDTH / 2
 

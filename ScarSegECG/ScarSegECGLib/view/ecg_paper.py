@@ -10,21 +10,9 @@ import numpy as np
 from ScarSegECGLib.case import LEADS, Ecg, FloatArray
 from ScarSegECGLib.report.captions import ecg_scale
 from ScarSegECGLib.view.palette import INK, MUTED, PAPER_BOLD, PAPER_FINE, WHITE
-from ScarSegECGLib.view.shapes import (
-    Box,
-    Drawing,
-    Label,
-    Lines,
-    Polygon,
-    Polyline,
-    Shape,
-    Stroke,
-    box_polygon,
-    points,
-    text_width,
-    wrap,
-)
+from ScarSegECGLib.view.shapes import Box, Drawing, Label, Lines, Polygon, Polyline, Shape, Stroke, box_polygon, points
 from ScarSegECGLib.view.sheet import PURPOSE_ROOM, purpose_line
+from ScarSegECGLib.view.text import text_width, wrap
 
 MM_PER_SECOND = 25.0
 MM_PER_MV = 10.0

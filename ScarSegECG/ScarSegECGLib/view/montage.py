@@ -12,7 +12,7 @@ from ScarSegECGLib.anatomy.aha import UNSURE
 from ScarSegECGLib.case import MVO, SCAR, Anatomy, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import LgeNote, has
-from ScarSegECGLib.report.captions import MVO_IN_SCAR, SIDES, slices_line
+from ScarSegECGLib.report.captions import MVO_IN_SCAR, SIDES, SLICES
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.palette import BLACK, INK, WHITE
 from ScarSegECGLib.view.panels import CAPTION, FIELD_MM, Frame, frame_for, levels, outlines, sheet_for
@@ -29,7 +29,6 @@ from ScarSegECGLib.view.shapes import (
     Stroke,
     around,
     box_polygon,
-    dashes,
     hatch,
     points,
 )
@@ -44,26 +43,16 @@ _ENDO, _EPI = Stroke(palette.CAVITY, _LINE), Stroke(palette.MYOCARDIUM, _LINE * 
 _SCAR_EDGE = Stroke(INK, 2.2 * _LINE), Stroke(palette.SCAR, _LINE)
 
 
-def montage(
-    stack: LgeStack,
-    labels: LabelArray,
-    anatomy: Anatomy,
-    *,
-    title: str = "",
-    subtitle: str = "",
-) -> Drawing:
-    """Lay out all slices, at most 194 mm wide, on an A4 page.
+def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str = "", subtitle: str = "") -> Drawing:
+    """Lay out all slices, at most 194 mm wide, on an A4 page; ``subtitle`` says how the scar was found.
 
     Parameters
     ----------
     stack : LgeStack
     labels : uint8 array, shape (slice, row, column)
-        0 background, 1 LV cavity, 2 myocardium without scar, 3 scar, 4 MVO (drawn as a part of the scar).
+        3 is scar, 4 MVO, drawn as a part of the scar.
     anatomy : Anatomy
-        On the same grid; its segments, where there are any, are drawn and numbered.
-    title : str
-    subtitle : str
-        Smaller, below the title: how the scar was found; each of its lines is wrapped.
+        Its contours are drawn, its segments, where there are any, numbered.
 
     Raises
     ------
@@ -79,12 +68,12 @@ def montage(
     def body(bottom: float) -> Iterator[Shape]:
         corner = (width - grid.width) / 2, bottom + grid.height
         for index, level in enumerate(levels(anatomy)):
-            plain, overlaid = (grid.box(index, which, *corner) for which in (0, 1))
+            plain, overlaid = grid.boxes(index, *corner)
             grey = np.rint(frame.grey(stack.voxels[index]) * 255).astype(np.uint8)
             yield Label(plain[0], plain[3] + CAPTION * 0.42, f"{index + 1}  {level}", 3.0, INK, "left")
             yield from (RasterImage(box, grey) for box in (plain, overlaid))
             yield from _Overlay(anatomy, index, frame, overlaid).shapes(labels[index])
-        yield from _orientation_marks(grid.box(0, 0, *corner))
+        yield from _orientation_marks(grid.boxes(0, *corner)[0])
 
     side = SIDES
     if not stack.orientation_known:
@@ -96,7 +85,7 @@ def montage(
         body,
         title=title,
         subtitle=subtitle,
-        caption=slices_line(side),
+        caption=SLICES.format(sides=side),
         legend=[_keys(anatomy, bool((labels == MVO).any()))],
     )
 
@@ -124,7 +113,7 @@ class _Overlay:
         if mvo:
             yield from _mvo(Polygon(mvo))
         yield from _edges(self._loops(cavity), (_ENDO,))
-        yield from (dashes(loop, _EPI) for loop in self._loops(cavity | wall))
+        yield from (_dashes(loop, _EPI) for loop in self._loops(cavity | wall))
         if has_centre:
             yield from self._insertions()
 
@@ -188,6 +177,16 @@ def _borders(plane: NDArray) -> list[NDArray[np.float64]]:
 
 def _edges(loops: tuple[Points, ...], strokes: tuple[Stroke, ...]) -> Iterator[Polyline]:
     return (Polyline(loop, stroke, closed=True) for stroke in strokes for loop in loops)
+
+
+def _dashes(loop: Points, stroke: Stroke, on: float = 0.8, off: float = 1.1) -> Lines:
+    """A closed loop as straight dashes of about ``on`` mm, ``off`` mm apart; their ends add half a width."""
+    ring = np.vstack([loop, loop[:1]])
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
+    count = max(1, round(along[-1] / (on + off)))
+    begin = np.arange(count) * along[-1] / count
+    ends = np.stack([begin, begin + along[-1] / count * on / (on + off)], axis=1)
+    return Lines(np.stack([np.interp(ends, along, ring[:, i]) for i in (0, 1)], axis=-1), stroke)
 
 
 def _mvo(area: Polygon) -> Iterator[Shape]:

@@ -22,18 +22,8 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view.palette import Colour
-from ScarSegECGLib.view.shapes import (
-    Drawing,
-    Label,
-    Lines,
-    Polygon,
-    Polyline,
-    RasterImage,
-    Shape,
-    Stroke,
-    Wedge,
-    glyphs,
-)
+from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Polygon, Polyline, RasterImage, Shape, Stroke, Wedge
+from ScarSegECGLib.view.text import glyphs
 
 FORMATS = ("png", "svg", "pdf")
 _MM_PER_INCH, _POINTS_PER_MM = 25.4, 72.0 / 25.4
@@ -92,15 +82,11 @@ def _figure(drawing: Drawing, dpi: float) -> Figure:
 def _file(drawing: Drawing, kind: str, dpi: float) -> bytes:
     buffer = io.BytesIO()
     # Neither a date nor a random salt may enter the file: the same drawing gives the same bytes.
-    undated: dict[str, dict[str, Any]] = {
-        "png": {"metadata": {}, "pil_kwargs": {"compress_level": 3}},
-        "svg": {"metadata": {"Date": None}},
-        "pdf": {"metadata": {"CreationDate": None}},
-    }
-    options = undated[kind]
-    options["metadata"]["Title"] = drawing.title
+    undated: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    options: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if kind == "png" else {}
     with matplotlib.rc_context({"svg.hashsalt": "ScarSegECG", "svg.fonttype": "path", "pdf.fonttype": 42}):
-        _figure(drawing, dpi).savefig(buffer, format=kind, dpi=dpi, **options)
+        metadata = {"Title": drawing.title, **undated}
+        _figure(drawing, dpi).savefig(buffer, format=kind, dpi=dpi, metadata=metadata, **options)
     return buffer.getvalue()
 
 

@@ -27,44 +27,41 @@ _SMOOTH_FROM = 12
 
 @dataclass(frozen=True)
 class Sheet:
-    """Where the panels of a montage lie, two for each slice; sizes in mm."""
+    """Where the panels of a montage lie, a pair for each slice; sizes in mm."""
 
-    slices: int
     columns: int
+    rows: int
     panel: float
 
     @property
     def width(self) -> float:
         """Width of all columns."""
-        return self.columns * (self._pair + _PAIR_GAP) - _PAIR_GAP
+        return self.columns * (2 * self.panel + _PANEL_GAP + _PAIR_GAP) - _PAIR_GAP
 
     @property
     def height(self) -> float:
         """Height of all rows."""
-        return -(-self.slices // self.columns) * (self.panel + CAPTION + _ROW_GAP) - _ROW_GAP
+        return self.rows * (self.panel + CAPTION + _ROW_GAP) - _ROW_GAP
 
-    @property
-    def _pair(self) -> float:
-        return 2 * self.panel + _PANEL_GAP
-
-    def box(self, index: int, which: int, left: float, top: float) -> Box:
-        """Panel 0 or 1 of slice ``index``, the sheet's upper left corner being at (left, top)."""
+    def boxes(self, index: int, left: float, top: float) -> tuple[Box, Box]:
+        """The two panels of slice ``index``, the sheet's upper left corner being at (left, top)."""
         row, column = divmod(index, self.columns)
-        x = left + column * (self._pair + _PAIR_GAP) + which * (self.panel + _PANEL_GAP)
+        x = left + column * (2 * self.panel + _PANEL_GAP + _PAIR_GAP)
         y = top - row * (self.panel + CAPTION + _ROW_GAP) - CAPTION
-        return x, y - self.panel, x + self.panel, y
+        first, second = ((at, y - self.panel, at + self.panel, y) for at in (x, x + self.panel + _PANEL_GAP))
+        return first, second
 
 
 def sheet_for(slices: int) -> Sheet:
     """The sheet with the largest panels that fits an A4 page with its heading and legend."""
 
-    def panel(columns: int) -> float:
+    def sheet(columns: int) -> Sheet:
+        rows = -(-slices // columns)
         across = (_PAGE_WIDTH + _PAIR_GAP) / columns - _PAIR_GAP - _PANEL_GAP
-        down = (_PAGE_HEIGHT + _ROW_GAP) / -(-slices // columns) - CAPTION - _ROW_GAP
-        return min(across / 2, down, _LARGEST_PANEL)
+        down = (_PAGE_HEIGHT + _ROW_GAP) / rows - CAPTION - _ROW_GAP
+        return Sheet(columns, rows, min(across / 2, down, _LARGEST_PANEL))
 
-    columns = max(range(1, slices + 1), key=lambda c: (round(panel(c), 6), c))
-    return Sheet(slices, columns, panel(columns))
+    return max(map(sheet, range(1, slices + 1)), key=lambda one: (round(one.panel, 6), one.columns))
 
 
 @dataclass(frozen=True)
@@ -122,17 +119,7 @@ def outlines(mask: NDArray[np.bool_], smoothing: float = 1.2) -> tuple[Points, .
 
     Loops follow the half-way line between pixel centres and are smoothed along their length (``smoothing`` in
     vertices, about half a pixel each) only where they are long enough not to shrink: an island of one pixel is
-    still drawn.
-
-    Parameters
-    ----------
-    mask : bool array, shape (row, column)
-    smoothing : float
-        0 leaves the loops as they are.
-
-    Returns
-    -------
-    tuple of float64 arrays, shape (n, 2), each without a repeated end point
+    still drawn. Each has shape (n, 2), without a repeated end point.
     """
     if not mask.any():
         return ()

@@ -16,7 +16,7 @@ from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmuralit
 from ScarSegECGLib.report import captions
 from ScarSegECGLib.report.captions import SIGN_WORDS, how, mvo_sign, scar_title
 from ScarSegECGLib.report.ecg import findings_lines
-from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
+from ScarSegECGLib.view.bullseye import SegmentValue, bullseye
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import to_png
@@ -28,16 +28,12 @@ from ScarSegECGLib.wording import words
 def pictures(result: ScarResult, *, dpi: float = 150.0) -> dict[str, bytes]:
     """Paint "bullseye.png", "montage.png", "transmurality.png" and, where there is an ECG, "ecg.png".
 
-    Parameters
-    ----------
-    result : ScarResult
-    dpi : float
-        Dots per inch; all pictures carry it, so that they print at true size.
+    All carry ``dpi``, so that they print at true size.
     """
     drawings = {
-        "bullseye.png": result_bullseye(result),
+        "bullseye.png": scar_bullseye(result),
         "montage.png": result_montage(result),
-        "transmurality.png": result_transmurality(result),
+        "transmurality.png": transmurality_bullseye(result.segments, how_of(result)),
     }
     if result.ecg is not None:
         drawings["ecg.png"] = ecg_paper(result.ecg, median_features=ecg_lines(result))
@@ -52,53 +48,40 @@ def ecg_lines(result: ScarResult) -> list[str]:
 
 def bullseye_png(result: ScarResult, *, width_px: int = 600) -> bytes:
     """Paint the bullseye alone."""
-    return to_png(result_bullseye(result), width_px=width_px)
+    return to_png(scar_bullseye(result), width_px=width_px)
 
 
-def result_bullseye(result: ScarResult, *, selected: int | None = None, territories: bool = False) -> Drawing:
+def scar_bullseye(
+    told: ScarResult | Measurements, *, selected: int | None = None, territories: bool = False
+) -> Drawing:
     """Lay out the scar per segment, with the ECG's estimate as rim and its agreement where they are known."""
-    heard = result.ecg_use.amplitude > 0
-    style = BullseyeStyle(
-        title=captions.SCAR_PER_SEGMENT,
-        subtitle=_how(result),
+    heard = isinstance(told, ScarResult) and told.ecg_use.amplitude > 0
+
+    def shown(row: SegmentRow) -> SegmentValue:
+        ecg, verdict = (excess(row.number, row.ecg_percent), row.agreement) if heard else (None, None)
+        return SegmentValue(row.scar_percent, row.imaged, ecg, verdict, mvo_sign(row))
+
+    return bullseye(
+        [shown(row) for row in told.segments],
+        title="Scar per segment",
+        subtitle=how_of(told),
         axis=captions.PERCENT_OF_SEGMENT,
-        agreement_title=captions.verdicts_title("corrected" if result.method.corrected else "image-only"),
+        agreement_title=captions.VERDICTS.format(judged="corrected" if told.method.corrected else "image-only"),
         sign_words=SIGN_WORDS,
         territories=territories,
         selected=selected,
     )
-    rows = [
-        SegmentValue(
-            row.scar_percent,
-            row.imaged,
-            excess(row.number, row.ecg_percent) if heard else None,
-            row.agreement if heard else None,
-            mvo_sign(row),
-        )
-        for row in result.segments
-    ]
-    return bullseye(rows, style)
 
 
 def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
     """Lay out what the ECG alone says of each segment, above what it says of people without scar."""
     known = any(row.ecg_percent is not None for row in result.segments)
-    style = BullseyeStyle(
-        title=captions.ECG_ALONE if known else captions.ECG_SILENT,
-        subtitle=captions.ECG_ESTIMATE if known else "",
-        axis="% above normal limit",
-        selected=selected,
-    )
     rows = [
         SegmentValue(excess(row.number, row.ecg_percent), row.imaged, agreement=row.agreement if known else None)
         for row in result.segments
     ]
-    return bullseye(rows, style)
-
-
-def result_transmurality(result: ScarResult) -> Drawing:
-    """Lay out the mean transmurality per segment in its bins, usual territories outlined."""
-    return transmurality_bullseye(result.segments, _how(result))
+    title, subtitle = (captions.ECG_ALONE, captions.ECG_ESTIMATE) if known else (captions.ECG_SILENT, "")
+    return bullseye(rows, title=title, subtitle=subtitle, axis="% above normal limit", selected=selected)
 
 
 def result_montage(result: ScarResult) -> Drawing:
@@ -107,36 +90,16 @@ def result_montage(result: ScarResult) -> Drawing:
     if result.parts is not None:
         labels = np.where(result.parts.labels == PART_MVO, np.uint8(MVO), labels)
     title = scar_title(result.scar, result.mvo)
-    return montage(result.stack, labels, result.anatomy, title=title, subtitle=_how(result))
-
-
-def measured_bullseye(measured: Measurements) -> Drawing:
-    """Scar per segment, those that have MVO in them marked."""
-    rows = [SegmentValue(row.scar_percent, row.imaged, sign=mvo_sign(row)) for row in measured.segments]
-    style = BullseyeStyle(captions.SCAR_PER_SEGMENT, _how(measured), captions.PERCENT_OF_SEGMENT, sign_words=SIGN_WORDS)
-    return bullseye(rows, style)
-
-
-def measured_transmurality(measured: Measurements, *, maximum: bool = False) -> Drawing:
-    """Mean or maximum transmurality per segment in the usual bins; see :func:`transmurality_bullseye`."""
-    return transmurality_bullseye(measured.segments, _how(measured), maximum=maximum)
+    return montage(result.stack, labels, result.anatomy, title=title, subtitle=how_of(result))
 
 
 def measured_polar_map(measured: Measurements, anatomy: Anatomy, spacing: tuple[float, float, float]) -> Drawing:
-    """Transmurality at every angle of every slice that has myocardium.
-
-    Parameters
-    ----------
-    measured : Measurements
-    anatomy : Anatomy
-        On the grid of ``measured.mask``.
-    spacing : (slice, row, column) mm
-    """
+    """Transmurality at every angle of every slice that has myocardium; ``spacing`` is (slice, row, column) mm."""
     shown = anatomy.myocardium.any(axis=(1, 2))
     levels = [RING_NAMES[ring].lower() if ring >= 0 else "" for ring in rings_of(anatomy)[shown]]
     percent = transmurality_map(measured.mask, anatomy, spacing)[shown]
     first, last = (np.flatnonzero(shown)[[0, -1]] + 1).tolist()
-    subtitle = f"{_how(measured)}\n{captions.rings_line(first, last)}"
+    subtitle = f"{how_of(measured)}\n{captions.RINGS.format(first=first, last=last)}"
     return polar_map(percent, levels, title="Transmurality", subtitle=subtitle, axis=captions.PERCENT_OF_WALL)
 
 
@@ -144,23 +107,14 @@ def measured_montage(measured: Measurements, anatomy: Anatomy, stack: LgeStack) 
     """All slices with outlines, scar, MVO, AHA borders and RV insertions; all on one grid."""
     labels = np.where(measured.mvo, np.uint8(MVO), measured.labels)
     title = scar_title(measured.scar, measured.parts.mvo)
-    return montage(stack, labels, anatomy, title=title, subtitle=_how(measured))
+    return montage(stack, labels, anatomy, title=title, subtitle=how_of(measured))
 
 
 def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum: bool = False) -> Drawing:
     """Lay out the mean or the maximum transmurality per segment, usual coronary territories outlined.
 
     Colours follow the bins of Kim et al. 2000 and the figures as printed, rounded. A maximum that rests on little
-    scar gets an asterisk, as in the table.
-
-    Parameters
-    ----------
-    rows : sequence of 17 or 16 SegmentRow
-        In AHA order.
-    subtitle : str
-        How the scar was found.
-    maximum : bool
-        The maximum in place of the mean.
+    scar gets an asterisk, as in the table. ``subtitle`` says how the scar was found.
     """
 
     def shown(row: SegmentRow) -> SegmentValue:
@@ -168,7 +122,8 @@ def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum
         sign = captions.SMALL_SIGN if maximum and rests_on_little(row) else ""
         return SegmentValue(None if value is None else float(round(value)), row.imaged, sign=sign)
 
-    style = BullseyeStyle(
+    return bullseye(
+        [shown(row) for row in rows],
         title="Maximum transmurality" if maximum else "Mean transmurality",
         subtitle=subtitle,
         axis=captions.MOST_OF_WALL if maximum else captions.MEAN_OF_WALL,
@@ -176,10 +131,9 @@ def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum
         sign_words=SIGN_WORDS,
         territories=True,
     )
-    return bullseye([shown(row) for row in rows], style)
 
 
-def _how(told: ScarResult | Measurements) -> str:
+def how_of(told: ScarResult | Measurements) -> str:
     """The method, its remote region, whether the ECG took part in what is shown, and the AHA mode; line by line."""
     if isinstance(told, Measurements):
         return how(told.method, told.division)

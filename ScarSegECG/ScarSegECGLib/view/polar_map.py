@@ -30,8 +30,6 @@ def polar_map(
         bullseye's frame (0 = lateral, counter-clockwise, anterior up). NaN where nothing is known.
     levels : sequence of str, optional
         "apical", "mid" or "basal" per slice: draws the AHA borders; any other word draws none.
-    title, subtitle, axis : str
-        As in :class:`~ScarSegECGLib.view.bullseye.BullseyeStyle`.
 
     Raises
     ------

@@ -6,15 +6,11 @@ counter-clockwise, 0 = right. Later shapes lie on top of earlier ones.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path as MplPath
-from matplotlib.textpath import text_to_path
 from numpy.typing import ArrayLike, NDArray
 
 from ScarSegECGLib.view.palette import INK, Colour
@@ -22,8 +18,6 @@ from ScarSegECGLib.view.palette import INK, Colour
 Points = NDArray[np.float64]
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
-
-FONT = "DejaVu Sans"
 
 
 def points(values: ArrayLike) -> Points:
@@ -177,48 +171,6 @@ def box_polygon(box: Box, **style: Any) -> Polygon:
     """A rectangle."""
     left, bottom, right, top = box
     return Polygon((points([(left, bottom), (right, bottom), (right, top), (left, top)]),), **style)
-
-
-@lru_cache(maxsize=4096)
-def glyphs(text: str, bold: bool) -> tuple[MplPath, float]:
-    """Outlines of a line of text at an em of 1, and its width. Outlines are drawn several times faster than text."""
-    font = FontProperties(family=FONT, weight="bold" if bold else "normal", size=1.0)
-    vertices, codes = text_to_path.get_text_path(font, text, ismath=False)
-    width, _, _ = text_to_path.get_text_width_height_descent(text, font, False)
-    return MplPath(np.reshape(vertices, (-1, 2)) / text_to_path.FONT_SCALE, codes), float(width)
-
-
-def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Width of a line of text, mm."""
-    return glyphs(text, bold)[1] * size
-
-
-def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """Break text into lines that fit ``width`` mm; its own line breaks stay.
-
-    A limit such as "p > 0.5" and "30 %" stay in one piece.
-    """
-    lines: list[str] = []
-    for part in text.split("\n"):
-        line = ""
-        for word in filter(None, re.split(r"(?<!>)\s+(?![>%])", part.strip())):
-            joined = f"{line} {word}".strip()
-            if line and text_width(joined, size, bold) > width:
-                lines.append(line)
-                joined = word
-            line = joined
-        lines += [line] if line else []
-    return lines
-
-
-def dashes(loop: Points, stroke: Stroke, on: float = 0.8, off: float = 1.1) -> Lines:
-    """A closed loop as straight dashes of about ``on`` mm, ``off`` mm apart; a line's ends add half its width."""
-    ring = np.vstack([loop, loop[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
-    count = max(1, round(along[-1] / (on + off)))
-    begin = np.arange(count) * along[-1] / count
-    ends = np.stack([begin, begin + along[-1] / count * on / (on + off)], axis=1)
-    return Lines(np.stack([np.interp(ends, along, ring[:, i]) for i in (0, 1)], axis=-1), stroke)
 
 
 def hatch(region: Wedge | Polygon, spacing: float, stroke: Stroke) -> Lines:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ScarSegECGLib.view.palette import INK, MUTED
-from ScarSegECGLib.view.shapes import Drawing, Label, Shape, moved, text_width, wrap
+from ScarSegECGLib.view.shapes import Drawing, Label, Shape, moved
+from ScarSegECGLib.view.text import text_width, wrap
 from ScarSegECGLib.wording import RESEARCH_USE
 
 TITLE, SUBTITLE, SMALL = 3.9, 3.2, 3.0
@@ -41,15 +42,9 @@ def sheet(
 ) -> Drawing:
     """Set a picture between its title and its caption and legend.
 
-    Parameters
-    ----------
-    size : (width of the sheet, height of the body) mm
-    body : callable
-        Gives the picture's shapes, its lower edge being where it is told (mm).
-    title, subtitle, caption : str
-        Wrapped; the subtitle says how the values were found, the caption of what they are a part.
-    legend : sequence of groups of Key
-        Each group begins a line.
+    ``size`` is the sheet's width and the body's height (mm); ``body`` gives the picture's shapes, its lower edge being
+    where it is told. The subtitle says how the values were found, the caption of what they are a part; all are wrapped.
+    Each group of the legend begins a line.
     """
     width, middle, room = size[0], size[0] / 2, size[0] - 2 * _MARGIN
     head = [(line, TITLE, INK, True) for line in wrap(title, room, TITLE, bold=True)]

@@ -81,7 +81,7 @@ def _remarks(result: ScarResult) -> tuple[str, ...]:
     """What the report for people says beside the same numbers."""
     whose: tuple[str, ...] = ()
     if result.shown is Shown.WITH_ECG:
-        whose = (captions.with_ecg(ALONE),)
+        whose = (captions.WITH_ECG.format(primary=ALONE),)
     return RESEARCH_USE, *whose, *(without_paths(text) for text in all_words(result.warnings))
 
 
@@ -139,7 +139,7 @@ def _territory(row: TerritoryRow, result: ScarResult) -> Group:
         (codes.PERCENT_OF_TERRITORY, row.scar_percent, codes.PERCENT),
     )
     which = ", ".join(str(number) for number in row.segments) or "none imaged"
-    comment = captions.territory(which, result.shown)
+    comment = captions.TERRITORY.format(segments=which, shown=words(result.shown))
     title = f"Usual territory {row.name}"
     return Group(title, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, values, comments=(comment,))
 

@@ -27,19 +27,10 @@ _CHANGE = LinearSegmentedColormap.from_list(
     "change", ("#174a94", "#3f86cf", "#a3cbec", "#f7f7f5", "#fbbf85", "#e17d24", "#983f05")
 )
 _LEAST_END = 0.05
-# Arrow keys walk through the slices.
-_BEGIN = (
-    'const view=ScarViewer(document.getElementById("scar-viewer"),'
-    'JSON.parse(document.getElementById("scar-viewer-data").textContent));'
-    'document.addEventListener("keydown",(event)=>{if(/^(INPUT|SELECT)$/.test(event.target.tagName))return;'
-    'if(event.key==="ArrowRight")view.step(1);if(event.key==="ArrowLeft")view.step(-1);'
-    'if(event.key==="o")view.toggle("overlay");if(event.key==="e")view.toggle("ecg");'
-    'if(event.key==="i")view.toggle("influence");});'
-)
 
 
 def viewer_file(name: str) -> str:
-    """``viewer.js`` or ``viewer.css``."""
+    """A file of the viewer: ``viewer.js``, ``viewer.css``, and ``begin.js``, which starts it in a page of its own."""
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
@@ -58,7 +49,7 @@ def viewer_block(data: dict[str, Any]) -> tuple[str, str]:
         As :func:`result_data` gives it.
     """
     told = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    script = f"{viewer_file('viewer.js')}\n{_BEGIN}"
+    script = f"{viewer_file('viewer.js')}\n{viewer_file('begin.js')}"
     html = (
         f"<style>{viewer_file('viewer.css')}</style>"
         '<section class="viewer"><h2>Slices to walk through</h2><div id="scar-viewer"></div></section>'
