@@ -29,7 +29,7 @@ from ScarSegECGLib.pipeline import SegmentOptions
 from ScarSegECGLib.pipeline import segment as segment_case
 from ScarSegECGLib.view.paint import draw
 from ScarSegECGLib.view.pictures import pictures, scar_bullseye
-from ScarSegECGLib.view.viewer import result_viewer
+from ScarSegECGLib.view.viewer import result_data, viewer_block
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -213,4 +213,6 @@ def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: boo
         if result.stack.sources:
             export_beside(result, painted, staged, show_patient=False)
 
-    return write_result(result, painted, Path(folder), overwrite=overwrite, viewer=result_viewer(result), beside=beside)
+    return write_result(
+        result, painted, Path(folder), overwrite=overwrite, viewer=viewer_block(result_data(result)), beside=beside
+    )

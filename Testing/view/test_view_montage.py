@@ -17,11 +17,11 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Division, Fact, LgeNote, Method
 from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.view import palette
+from ScarSegECGLib.view.disc import polar_map
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import save, to_png
 from ScarSegECGLib.view.panels import levels, sheet_for
 from ScarSegECGLib.view.pictures import bullseye_png, pictures
-from ScarSegECGLib.view.polar_map import polar_map
 from ScarSegECGLib.view.shapes import Drawing, Lines, Polygon, Polyline, RasterImage, Stroke
 from ScarSegECGLib.wording import RESEARCH_USE
 

@@ -60,7 +60,7 @@ def write_result(
     patient : Patient, optional
         Shown in the report only when given.
     viewer : (HTML, hash of its script)
-        What the report shows on a screen alone; :func:`ScarSegECGLib.view.viewer.result_viewer` makes it.
+        What the report shows on a screen alone; :func:`ScarSegECGLib.view.viewer.viewer_block` makes it.
     beside : callable
         Called with the folder once all of this lies in it, to add to it before it appears as ``out``.
 

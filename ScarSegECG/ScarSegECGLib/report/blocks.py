@@ -36,7 +36,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG, or ``None`` where none was made; ``description`` is what stands in its place. Empty captions are none."""
+    """A PNG, or ``None`` where none was made; then ``description`` stands in its place."""
 
     png: bytes | None
     description: str

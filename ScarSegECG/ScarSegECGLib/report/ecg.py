@@ -11,14 +11,8 @@ from ScarSegECGLib.facts_ecg import Conduction
 from ScarSegECGLib.wording import all_words, words
 
 SLOW_BPM, FAST_BPM = 60.0, 100.0  # where Bazett holds
-_MEASURES = {
-    "rate": ("rate", "/min"),
-    "qrs": ("QRS", "ms"),
-    "axis": ("axis", "degrees"),
-    "pr": ("PR", "ms"),
-    "qt": ("QT", "ms"),
-    "qtc": ("QTc", "ms"),
-}
+_NAMES = {"rate": "rate", "qrs": "QRS", "axis": "axis", "pr": "PR", "qt": "QT", "qtc": "QTc"}
+_UNITS = {"rate": "/min", "axis": "degrees"}  # the others are in ms
 # "normal" alone would be read as a normal ECG.
 _CLASSES = {
     Conduction.NORMAL: "no block, pacing or LVH voltage found (rhythm, ST-T, Q waves not judged)",
@@ -39,8 +33,8 @@ def file_lines(ecg: Ecg, format_name: str) -> list[str]:
     """What was understood of the file, for the reader to confirm before it is used."""
     there = [name for name, ok in zip(LEADS, ecg.lead_mask, strict=True) if ok]
     missing = ", ".join(name for name in LEADS if name not in there)
-    stored = {_MEASURES[key]: value for key, value in ecg.device_ms.items()}
-    device = ", ".join(f"{name} {value:.0f} {unit}" for (name, unit), value in stored.items())
+    stored = ecg.device_ms.items()
+    device = ", ".join(f"{_NAMES[key]} {value:.0f} {_UNITS.get(key, 'ms')}" for key, value in stored)
     return [
         f"format    {format_name}",
         f"leads     {len(there)} of 12 ({', '.join(there)}){f'; missing: {missing}' if missing else ''}",
@@ -73,7 +67,7 @@ def measurement_lines(features: EcgFeatures) -> list[str]:
         if value is None:
             return "not measurable"
         source = "device" if key in features.from_device else how
-        return f"{value:.0f} {_MEASURES[key][1]}{f' ({source})' if source else ''}"
+        return f"{value:.0f} {_UNITS.get(key, 'ms')}{f' ({source})' if source else ''}"
 
     pr = told("pr", features.pr_ms)
     if features.pr_ms is None:

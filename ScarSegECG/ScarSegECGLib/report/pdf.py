@@ -68,20 +68,18 @@ def _story(report: Report, has_sheet: bool) -> Iterator[Flowable]:
     yield platypus.Spacer(0, 2 * mm)
     yield from _patient(report)
     yield _text(_signature(report.signed_by))
-    by_key = {section.key: section for section in report.sections}
+    beside = {one.key: one for one in report.sections if one.key == "used" or (one.key == "warnings" and _short(one))}
+    left = [flowable for section in beside.values() for flowable in _shown(section)]
     for section in report.sections:
-        if section.key == "ecg" and has_sheet:
-            yield from (platypus.NextPageTemplate("sheet"), platypus.PageBreak())
-            yield from (platypus.NextPageTemplate("upright"), platypus.PageBreak())
-        elif section.key == "used" and "bullseye" in by_key:
-            beside = [section, *(one for one in report.sections if one.key == "warnings" and _short(one))]
-            left = [flowable for one in beside for flowable in _shown(one)]
+        if section.key == "bullseye":
             style = platypus.TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)])
-            row = [left, _shown(by_key["bullseye"])]
-            yield platypus.Table([row], [_WIDTH - _BESIDE, _BESIDE], style=style)
+            yield platypus.Table([[left, _shown(section)]], [_WIDTH - _BESIDE, _BESIDE], style=style)
+        elif section.key == "ecg" and has_sheet:
+            for template in ("sheet", "upright"):
+                yield from (platypus.NextPageTemplate(template), platypus.PageBreak())
         elif section.key in _IN_ONE_PIECE:
             yield platypus.KeepTogether(_shown(section))
-        elif section.key != "bullseye" and not (section.key == "warnings" and _short(section)):
+        elif section.key not in beside:
             yield platypus.CondPageBreak(45 * mm)
             yield from _shown(section)
 

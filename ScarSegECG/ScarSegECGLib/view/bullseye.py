@@ -16,33 +16,9 @@ from numpy.typing import NDArray
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.report import captions
-from ScarSegECGLib.view import palette
-from ScarSegECGLib.view.disc import (
-    EDGES,
-    NO_VALUE_KEY,
-    RADIUS,
-    circle,
-    disc_sheet,
-    segment_wedge,
-    swatch,
-    territory_marks,
-)
+from ScarSegECGLib.view import disc, palette, shapes
 from ScarSegECGLib.view.palette import Colour, colour_of, text_on
-from ScarSegECGLib.view.shapes import (
-    Drawing,
-    Label,
-    Lines,
-    Polygon,
-    Polyline,
-    Shape,
-    Stroke,
-    Wedge,
-    around,
-    box_polygon,
-    hatch,
-    moved,
-    points,
-)
+from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Polygon, Polyline, Shape, Stroke, Wedge, points
 from ScarSegECGLib.view.sheet import Key
 from ScarSegECGLib.view.text import text_width
 from ScarSegECGLib.wording import words
@@ -113,16 +89,16 @@ def bullseye(
     rim = any(one.ecg is not None for one in segments)
 
     def paint(x: float, y: float) -> Iterator[Shape]:
-        wedges = [segment_wedge(number, x, y) for number in range(1, len(segments) + 1)]
+        wedges = [disc.segment_wedge(number, x, y) for number in range(1, len(segments) + 1)]
         for wedge, one in zip(wedges, segments, strict=True):
             yield from _segment(wedge, one, rim, bins) if one.imaged else _not_imaged(wedge)
         if rim:
             yield from _rim_lines([(wedge, one.ecg) for wedge, one in zip(wedges, segments, strict=True) if one.imaged])
-        yield circle(x, y, RADIUS)
+        yield disc.circle(x, y, disc.RADIUS)
         if len(segments) == 16:
-            yield circle(x, y, EDGES[0], fill=palette.WHITE)
+            yield disc.circle(x, y, disc.EDGES[0], fill=palette.WHITE)
         if territories:
-            yield from territory_marks(len(segments), x, y)
+            yield from disc.territory_marks(len(segments), x, y)
         if selected is not None and 1 <= selected <= len(segments):
             yield replace(wedges[selected - 1], stroke=Stroke(palette.SELECTED, 0.9), key=0)
 
@@ -132,15 +108,15 @@ def bullseye(
     keys += [_sign_key(sign, told) for sign, told in sign_words if sign in signs]
     if len(seen) < len(segments):
         lines = (Polyline(points([(x - 0.9, -1.2), (x + 0.9, 1.2)]), _HATCH) for x in (-0.9, 0.1, 1.0))
-        keys.append(swatch("not imaged", palette.NOT_IMAGED, *lines))
+        keys.append(disc.swatch("not imaged", palette.NOT_IMAGED, *lines))
     if any(one.value is None or (rim and one.ecg is None) for one in seen):
-        keys.append(NO_VALUE_KEY)
+        keys.append(disc.NO_VALUE_KEY)
     if territories:
         border = Polyline(points([(-1.8, 0.0), (1.8, 0.0)]), Stroke(palette.INK, 0.75))
         keys.append(Key((border,), 4.0, "usual territory"))
     steps = [(told, _colour(limit, bins)) for told, limit in bins]
     legend = [*(_rim_keys() if rim else ()), keys]
-    return disc_sheet(paint, legend, title=title, subtitle=subtitle, axis=axis, steps=steps)
+    return disc.disc_sheet(paint, legend, title=title, subtitle=subtitle, axis=axis, steps=steps)
 
 
 def _known(value: float | None) -> float | None:
@@ -159,11 +135,11 @@ def _colour(value: float | None, bins: Bins) -> Colour:
 @cache
 def _place(number: int, text: str, rim: float, marked: bool) -> tuple[float, float, float]:
     """Where a segment's number and value stand from the disc's centre, and the value's largest size that fits (mm)."""
-    wedge = segment_wedge(number, 0.0, 0.0)
+    wedge = disc.segment_wedge(number, 0.0, 0.0)
     room = replace(wedge, inner=wedge.inner and wedge.inner + 0.2, outer=wedge.outer - rim - 0.2)
     radii = ((room.inner + room.outer) / 2 if wedge.inner else 0.0) + np.array([0.0, -0.4, 0.4, -0.8, 0.8, -1.2, 1.2])
     turns = (wedge.start + wedge.end) / 2 + np.array(sorted(range(-24, 25, 3), key=abs))
-    spots = around(radii, turns[:, None]).reshape(-1, 2)
+    spots = shapes.around(radii, turns[:, None]).reshape(-1, 2)
     # A long number is printed small rather than not at all; three figures always fit at 2.8 mm.
     for size in np.arange(_VALUE, 0.5, -0.1).tolist():
         fits = room.contains(_corners(size, text, number, marked) + spots[:, None]).all(axis=1)
@@ -185,7 +161,7 @@ def _corners(size: float, text: str, number: int, marked: bool) -> NDArray[np.fl
 def _not_imaged(wedge: Wedge) -> Iterator[Shape]:
     x, y, _ = _place(wedge.key, "0", 0.0, False)
     yield replace(wedge, fill=palette.NOT_IMAGED)
-    yield hatch(wedge, 1.6, _HATCH)
+    yield shapes.hatch(wedge, 1.6, _HATCH)
     yield replace(wedge, stroke=_BORDER, key=0)
     yield Label(wedge.x + x, wedge.y + y, str(wedge.key), _NUMBER, palette.MUTED, halo=palette.NOT_IMAGED)
 
@@ -207,7 +183,7 @@ def _segment(wedge: Wedge, one: SegmentValue, rim: bool, bins: Bins) -> Iterator
     if one.agreement is not None:  # number and mark share the upper line, centred together
         number = replace(number, x=x - _HALF_MARK)
         beside = number.x + text_width(number.text, _NUMBER) / 2 + 1.8
-        yield from (moved(shape, beside, number.y) for shape in mark(one.agreement, ink, fill))
+        yield from (shapes.moved(shape, beside, number.y) for shape in mark(one.agreement, ink, fill))
     yield number
 
 
@@ -230,10 +206,11 @@ def _rim_band(wedge: Wedge, percent: float | None) -> Wedge:
 def _rim_lines(rims: Sequence[tuple[Wedge, float | None]]) -> Iterator[Lines]:
     """The hairlines that part the rims from their segments, and the strokes: one shape each, quickly painted."""
     arcs = [wedge.arc(wedge.outer - RIM) for wedge, _ in rims]
-    yield Lines(np.concatenate([np.stack([arc[:-1], arc[1:]], axis=1) for arc in arcs]), _HAIR)
+    hairs = [np.stack([arc[:-1], arc[1:]], axis=1) for arc in arcs]
     strokes = [_strokes(wedge, rim_pitch(percent)) for wedge, percent in rims if percent is not None]
-    if any(map(len, strokes)):
-        yield Lines(np.concatenate(strokes), _STROKE)
+    for ends, stroke in ((hairs, _HAIR), (strokes, _STROKE)):
+        if any(map(len, ends)):
+            yield Lines(np.concatenate(ends), stroke)
 
 
 def _strokes(wedge: Wedge, pitch: float) -> NDArray[np.float64]:
@@ -242,7 +219,7 @@ def _strokes(wedge: Wedge, pitch: float) -> NDArray[np.float64]:
     count = max(1, round(np.radians(span) * wedge.outer / pitch)) if pitch else 0
     turns = wedge.start + (np.arange(count) + 0.5) * span / max(count, 1)
     return np.stack(
-        [around(r, turns, wedge.x, wedge.y) for r in (wedge.outer - RIM + 0.15, wedge.outer - 0.25)], axis=1
+        [shapes.around(r, turns, wedge.x, wedge.y) for r in (wedge.outer - RIM + 0.15, wedge.outer - 0.25)], axis=1
     )
 
 
@@ -250,7 +227,7 @@ def _rim_keys() -> tuple[list[Key], list[Key]]:
     """Two lines of the legend: what the rim is, and its steps as they are painted."""
     arc = Wedge(0.0, -6.0, 4.4, 7.4, 72.0, 108.0, palette.NO_VALUE)
     sample: tuple[Shape, ...] = (arc, _rim_band(arc, 60.0), *_rim_lines([(arc, 60.0)]))
-    box = box_polygon((-_RIM_SWATCH / 2, -RIM / 2, _RIM_SWATCH / 2, RIM / 2), fill=palette.WHITE, stroke=_HAIR)
+    box = shapes.box_polygon((-_RIM_SWATCH / 2, -RIM / 2, _RIM_SWATCH / 2, RIM / 2), fill=palette.WHITE, stroke=_HAIR)
     steps = []
     for range_, _, pitch in RIM_STEPS:
         count = round(_RIM_SWATCH / pitch) if pitch else 0
@@ -265,9 +242,9 @@ def mark(verdict: Agreement, ink: Colour, paper: Colour) -> tuple[Shape, ...]:
     if verdict == Agreement.AGREE:
         return (Polyline(points([(-1.1, -0.05), (-0.4, -0.85), (1.1, 1.05)]), Stroke(ink, 0.5)),)
     if verdict == Agreement.DISAGREE:
-        disc = Polygon((points(around(1.3, np.arange(0, 360, 15))),), ink)
+        ground = Polygon((points(shapes.around(1.3, np.arange(0, 360, 15))),), ink)
         strokes = [(-0.6, -0.6), (0.6, 0.6)], [(-0.6, 0.6), (0.6, -0.6)]
-        return (disc, *(Polyline(points(line), Stroke(paper, 0.42)) for line in strokes))
+        return (ground, *(Polyline(points(line), Stroke(paper, 0.42)) for line in strokes))
     return (Label(0.0, 0.0, "?", 2.9, ink),)
 
 

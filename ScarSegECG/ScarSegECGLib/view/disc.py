@@ -1,15 +1,17 @@
-"""The disc of every polar picture: where the AHA segments lie on it, and what stands round it."""
+"""The disc of every polar picture: where the AHA segments lie on it, what stands round it, and the polar map."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS, USUAL_TERRITORIES
-from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour, colours_of
 from ScarSegECGLib.view.shapes import Drawing, Label, Lines, RasterImage, Shape, Stroke, Wedge, around, box_polygon
-from ScarSegECGLib.view.sheet import SMALL, Key, sheet
+from ScarSegECGLib.view.sheet import SMALL, Key, sheet, wall_names
 
 WIDTH, RADIUS = 90.0, 36.0
 EDGES = (RADIUS * 0.2, RADIUS * 0.465, RADIUS * 0.735, RADIUS)
@@ -18,6 +20,8 @@ RIM_LINE = Stroke(RULE, 0.25)
 _TERRITORY_AT = {"LAD": 132.0, "RCA": 228.0, "LCX": 312.0}
 _WORD_SIZE = 3.2
 _BAR_HEIGHT, _BAR_Y, _DISC_Y = 3.2, 4.4, 14.9
+_HOLE, _PIXELS, _BORDER = 5.0, 480, Stroke(INK, 0.3)  # of the polar map
+_BORDERS_DEG = {"apical": range(45, 360, 90), "mid": range(0, 360, 60), "basal": range(0, 360, 60)}
 
 
 def span(number: int) -> tuple[int, float, float]:
@@ -70,12 +74,8 @@ def disc_sheet(
 
     def body(bottom: float) -> Iterator[Shape]:
         y = bottom + _DISC_Y + RADIUS
-        off = RADIUS + 3.4
         yield from paint(x, y)
-        yield Label(x, y + off, "anterior", _WORD_SIZE, MUTED)
-        yield Label(x, y - off, "inferior", _WORD_SIZE, MUTED)
-        yield Label(x - off, y, "septal", _WORD_SIZE, MUTED, turn=90.0)
-        yield Label(x + off, y, "lateral", _WORD_SIZE, MUTED, turn=-90.0)
+        yield from wall_names(x, y, RADIUS + 3.4, _WORD_SIZE, MUTED)
         yield from _stepped_bar(bottom + _BAR_Y, steps) if steps else _smooth_bar(bottom + _BAR_Y)
 
     height = _DISC_Y + 2 * RADIUS + 6.8
@@ -121,3 +121,54 @@ def territory_marks(count: int, x: float, y: float) -> Iterator[Shape]:
         across, up = around(1.0, angle)
         at = x + (RADIUS + 1.8) * float(across), y + (RADIUS + 2.6) * float(up)
         yield Label(*at, artery, _WORD_SIZE, INK, "right" if across < 0 else "left", bold=True)
+
+
+def polar_map(
+    percent: ArrayLike, levels: Sequence[str] = (), *, title: str = "", subtitle: str = "", axis: str = "%"
+) -> Drawing:
+    """Lay out a polar map: slices are rings of equal width, the apex inside, nothing averaged over a segment.
+
+    Parameters
+    ----------
+    percent : float array, shape (slice, angle)
+        0..100, apex first. Angle bin ``i`` of ``n`` covers ``i * 360 / n .. (i + 1) * 360 / n`` degrees in the
+        bullseye's frame (0 = lateral, counter-clockwise, anterior up). NaN where nothing is known.
+    levels : sequence of str, optional
+        "apical", "mid" or "basal" per slice: draws the AHA borders; any other word draws none.
+
+    Raises
+    ------
+    InputError
+        When the array is not two-dimensional or empty.
+    """
+    table = np.asarray(percent, dtype=np.float64)
+    if table.ndim != 2 or table.size == 0:
+        raise InputError(f"A polar map needs an array of [slice, angle], not of shape {table.shape}")
+    edges = np.linspace(_HOLE, RADIUS, len(table) + 1).tolist()
+
+    def paint(x: float, y: float) -> Iterator[Shape]:
+        yield RasterImage((x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS), _pixels(table))
+        yield from (circle(x, y, edge, Stroke(WHITE, 0.12)) for edge in edges[1:-1])
+        yield circle(x, y, RADIUS)
+        yield circle(x, y, _HOLE, fill=WHITE)
+        for i, level in enumerate(levels):
+            if i and level != levels[i - 1]:
+                yield circle(x, y, edges[i], _BORDER)
+            if level in _BORDERS_DEG:
+                ends = [around(radius, _BORDERS_DEG[level], x, y) for radius in edges[i : i + 2]]
+                yield Lines(np.stack(ends, axis=1), _BORDER)
+        yield Label(x, y, "apex", 2.9)
+
+    legend = [[NO_VALUE_KEY]] if np.isnan(table).any() else []
+    return disc_sheet(paint, legend, title=title, subtitle=subtitle, axis=axis)
+
+
+def _pixels(table: NDArray) -> NDArray:
+    """The disc as RGBA pixels; transparent outside and in the hole."""
+    slices, angles = table.shape
+    at = ((np.arange(_PIXELS) + 0.5) / _PIXELS * 2 - 1) * RADIUS
+    dx, dy = np.meshgrid(at, -at)
+    ring = np.floor((np.hypot(dx, dy) - _HOLE) / (RADIUS - _HOLE) * slices).astype(int)
+    column = (np.degrees(np.arctan2(dy, dx)) % 360.0 / 360.0 * angles).astype(int)
+    colours = colours_of(table[ring.clip(0, slices - 1), column.clip(0, angles - 1)], 0.0, 100.0)
+    return np.rint(np.dstack([colours, (ring >= 0) & (ring < slices)]) * 255).astype(np.uint8)

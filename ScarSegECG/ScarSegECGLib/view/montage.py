@@ -13,30 +13,15 @@ from ScarSegECGLib.case import MVO, SCAR, Anatomy, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import LgeNote, has
 from ScarSegECGLib.report.captions import MVO_IN_SCAR, SIDES, SLICES
-from ScarSegECGLib.view import palette
+from ScarSegECGLib.view import palette, shapes
 from ScarSegECGLib.view.palette import BLACK, INK, WHITE
 from ScarSegECGLib.view.panels import CAPTION, FIELD_MM, Frame, frame_for, levels, outlines, sheet_for
-from ScarSegECGLib.view.shapes import (
-    Box,
-    Drawing,
-    Label,
-    Lines,
-    Points,
-    Polygon,
-    Polyline,
-    RasterImage,
-    Shape,
-    Stroke,
-    around,
-    box_polygon,
-    hatch,
-    points,
-)
-from ScarSegECGLib.view.sheet import Key, sheet
+from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Polygon, Polyline, RasterImage, Shape, Stroke, points
+from ScarSegECGLib.view.sheet import Key, sheet, wall_names
 
 _MARGIN, _LEAST_WIDTH, _NAMED_PANEL = 2.0, 120.0, 24.0
 _SCAR_ALPHA, _MARK_SIZE, _WORD, _LETTER = 0.38, 1.7, 2.4, 2.2
-_LINE = 0.32
+_LINE, _DASH, _GAP = 0.32, 0.8, 1.1
 # Told apart by the kind of line too, because in grey and to colour-blind eyes the colours are alike.
 _ENDO, _EPI = Stroke(palette.CAVITY, _LINE), Stroke(palette.MYOCARDIUM, _LINE * 1.15)
 # The dark edge parts scar from blood where print or eye has no colours.
@@ -72,7 +57,7 @@ def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str
             grey = np.rint(frame.grey(stack.voxels[index]) * 255).astype(np.uint8)
             yield Label(plain[0], plain[3] + CAPTION * 0.42, f"{index + 1}  {level}", 3.0, INK, "left")
             yield from (RasterImage(box, grey) for box in (plain, overlaid))
-            yield from _Overlay(anatomy, index, frame, overlaid).shapes(labels[index])
+            yield from _Overlay(anatomy, index, frame, overlaid).drawn(labels[index])
         yield from _orientation_marks(grid.boxes(0, *corner)[0])
 
     side = SIDES
@@ -80,14 +65,8 @@ def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str
         side = f"orientation assumed: {side}"
     elif has(stack.notes, LgeNote.POSE_DOUBTFUL):
         side = f"orientation unconfirmed: {side}"
-    return sheet(
-        (width, grid.height),
-        body,
-        title=title,
-        subtitle=subtitle,
-        caption=SLICES.format(sides=side),
-        legend=[_keys(anatomy, bool((labels == MVO).any()))],
-    )
+    caption, legend = SLICES.format(sides=side), [_keys(anatomy, bool((labels == MVO).any()))]
+    return sheet((width, grid.height), body, title=title, subtitle=subtitle, caption=caption, legend=legend)
 
 
 @dataclass(frozen=True)
@@ -97,9 +76,9 @@ class _Overlay:
     anatomy: Anatomy
     index: int
     frame: Frame
-    box: Box
+    box: shapes.Box
 
-    def shapes(self, labels: LabelArray) -> Iterator[Shape]:
+    def drawn(self, labels: LabelArray) -> Iterator[Shape]:
         cavity, wall = self.anatomy.cavity[self.index], self.anatomy.myocardium[self.index]
         has_centre = bool(np.isfinite(self.anatomy.centres_mm[self.index]).all())
         scar = self._loops(labels >= SCAR)
@@ -117,15 +96,15 @@ class _Overlay:
         if has_centre:
             yield from self._insertions()
 
-    def _loops(self, mask: NDArray[np.bool_], smoothing: float = 1.2) -> tuple[Points, ...]:
+    def _loops(self, mask: NDArray[np.bool_], smoothing: float = 1.2) -> tuple[shapes.Points, ...]:
         """A mask's outlines in paper coordinates; those that leave the panel run along its edge."""
         low, high = self.box[:2], self.box[2:]
         placed = (self.frame.place(loop, self.box) for loop in outlines(mask, smoothing))
         return tuple(points(np.clip(loop, low, high)) for loop in placed)
 
-    def _ray(self, degrees: float) -> Points:
+    def _ray(self, degrees: float) -> shapes.Points:
         """A ray's first and last voxel of myocardium, seen from the slice's centre; none where it meets no wall."""
-        away = np.arange(0.0, FIELD_MM, 0.25)[:, None] * around(1.0, degrees)[::-1] * (-1, 1)
+        away = np.arange(0.0, FIELD_MM, 0.25)[:, None] * shapes.around(1.0, degrees)[::-1] * (-1, 1)
         row_column = (self.anatomy.centres_mm[self.index] + away) / self.frame.spacing
         at = np.rint(row_column).astype(int)
         wall = self.anatomy.myocardium[self.index]
@@ -138,9 +117,8 @@ class _Overlay:
         """RV insertion marks just outside the epicardium; hollow where the confidence is low."""
         sure = bool(self.anatomy.insertion_confidence[self.index] >= UNSURE)
         for up, degrees in zip((True, False), self.anatomy.insertions_deg[self.index], strict=True):
-            ends = self._ray(degrees) if np.isfinite(degrees) else ()
-            if len(ends):
-                yield from _triangle(up, sure, ends[-1] + around(0.75 * _MARK_SIZE, degrees))
+            if np.isfinite(degrees) and len(ends := self._ray(degrees)):
+                yield from _triangle(up, sure, ends[-1] + shapes.around(0.75 * _MARK_SIZE, degrees))
 
     def _segments(self) -> Iterator[Shape]:
         """Borders between neighbouring AHA segments as straight radial lines, and the segments' numbers outside."""
@@ -149,7 +127,7 @@ class _Overlay:
             middle = self._direction(np.argwhere(plane == number))
             ends = self._ray(middle)
             if len(ends):
-                x, y = (ends[-1] + around(1.9, middle)).tolist()
+                x, y = (ends[-1] + shapes.around(1.9, middle)).tolist()
                 yield Label(x, y, str(number), _LETTER, WHITE, halo=BLACK)
         for at in _borders(plane):
             ends = self._ray(self._direction(at))
@@ -175,24 +153,24 @@ def _borders(plane: NDArray) -> list[NDArray[np.float64]]:
     return [np.array(at) for at in found.values()]
 
 
-def _edges(loops: tuple[Points, ...], strokes: tuple[Stroke, ...]) -> Iterator[Polyline]:
+def _edges(loops: tuple[shapes.Points, ...], strokes: tuple[Stroke, ...]) -> Iterator[Polyline]:
     return (Polyline(loop, stroke, closed=True) for stroke in strokes for loop in loops)
 
 
-def _dashes(loop: Points, stroke: Stroke, on: float = 0.8, off: float = 1.1) -> Lines:
-    """A closed loop as straight dashes of about ``on`` mm, ``off`` mm apart; their ends add half a width."""
+def _dashes(loop: shapes.Points, stroke: Stroke) -> Lines:
+    """A closed loop as straight dashes; their ends add half a width."""
     ring = np.vstack([loop, loop[:1]])
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
-    count = max(1, round(along[-1] / (on + off)))
-    begin = np.arange(count) * along[-1] / count
-    ends = np.stack([begin, begin + along[-1] / count * on / (on + off)], axis=1)
+    count = max(1, round(along[-1] / (_DASH + _GAP)))
+    begin = np.arange(count) / count
+    ends = along[-1] * np.stack([begin, begin + _DASH / (_DASH + _GAP) / count], axis=1)
     return Lines(np.stack([np.interp(ends, along, ring[:, i]) for i in (0, 1)], axis=-1), stroke)
 
 
 def _mvo(area: Polygon) -> Iterator[Shape]:
     """White hatch on dark, in a white line with a dark edge; seen in grey as in colour."""
     yield replace(area, fill=INK, alpha=0.55)
-    yield hatch(area, 0.75, Stroke(WHITE, 0.18))
+    yield shapes.hatch(area, 0.75, Stroke(WHITE, 0.18))
     yield from _edges(area.rings, (Stroke(INK, 0.5), Stroke(WHITE, 0.22)))
 
 
@@ -206,15 +184,12 @@ def _triangle(up: bool, filled: bool, at: NDArray[np.float64]) -> tuple[Polygon,
     return Polygon(corners, stroke=Stroke(INK, 0.6)), Polygon(corners, stroke=Stroke(colour, 0.28))
 
 
-def _orientation_marks(box: Box) -> Iterator[Shape]:
+def _orientation_marks(box: shapes.Box) -> Iterator[Shape]:
     """The four walls' names, where the panel has room for them, and a 10 mm bar."""
     left, bottom, right, top = box
-    x, y, off = (left + right) / 2, (bottom + top) / 2, _WORD * 0.75
     if right - left >= _NAMED_PANEL:
-        yield Label(x, top - off, "anterior", _WORD, WHITE, halo=BLACK)
-        yield Label(x, bottom + off, "inferior", _WORD, WHITE, halo=BLACK)
-        yield Label(left + off, y, "septal", _WORD, WHITE, turn=90.0, halo=BLACK)
-        yield Label(right - off, y, "lateral", _WORD, WHITE, turn=-90.0, halo=BLACK)
+        middle, off = ((left + right) / 2, (bottom + top) / 2), (right - left) / 2 - _WORD * 0.75
+        yield from wall_names(*middle, off, _WORD, WHITE, BLACK)
     start, length = left + 1.6, 10.0 * (right - left) / FIELD_MM
     bar = points([(start, bottom + 1.6), (start + length, bottom + 1.6)])
     yield from (Polyline(bar, stroke) for stroke in (Stroke(BLACK, 0.9), Stroke(WHITE, 0.5)))
@@ -223,7 +198,7 @@ def _orientation_marks(box: Box) -> Iterator[Shape]:
 
 def _keys(anatomy: Anatomy, with_mvo: bool) -> list[Key]:
     broken = np.array([[(x, 0.0), (x + 0.7, 0.0)] for x in (-1.9, -0.35, 1.2)])
-    box = box_polygon((-1.8, -1.0, 1.8, 1.0))
+    box = shapes.box_polygon((-1.8, -1.0, 1.8, 1.0))
     scar = replace(box, fill=palette.SCAR, alpha=_SCAR_ALPHA)
     samples: dict[str, tuple[Shape, ...]] = {
         "endocardium": (Polyline(points([(-2.0, 0.0), (2.0, 0.0)]), replace(_ENDO, width=1.3 * _LINE)),),
@@ -231,7 +206,7 @@ def _keys(anatomy: Anatomy, with_mvo: bool) -> list[Key]:
         "scar": (scar, *(replace(box, stroke=stroke) for stroke in _SCAR_EDGE)),
     }
     if with_mvo:
-        samples[MVO_IN_SCAR] = (scar, *_mvo(box_polygon((-1.5, -0.8, 1.5, 0.8))))
+        samples[MVO_IN_SCAR] = (scar, *_mvo(shapes.box_polygon((-1.5, -0.8, 1.5, 0.8))))
     known = np.isfinite(anatomy.insertions_deg).any(axis=1)
     if known.any():
         samples["anterior RV insertion"] = _triangle(True, True, np.zeros(2))
@@ -239,5 +214,5 @@ def _keys(anatomy: Anatomy, with_mvo: bool) -> list[Key]:
         if (anatomy.insertion_confidence[known] < UNSURE).any():
             samples["hollow: uncertain"] = _triangle(True, False, np.zeros(2))
     # On dark grey, as they are seen on an image.
-    ground = box_polygon((-2.5, -1.5, 2.5, 1.5), fill=palette.IMAGE_GREY)
+    ground = shapes.box_polygon((-2.5, -1.5, 2.5, 1.5), fill=palette.IMAGE_GREY)
     return [Key((ground, *sample), 5.0, words) for words, sample in samples.items()]

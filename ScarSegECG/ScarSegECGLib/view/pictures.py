@@ -17,10 +17,10 @@ from ScarSegECGLib.report import captions
 from ScarSegECGLib.report.captions import SIGN_WORDS, how, mvo_sign, scar_title
 from ScarSegECGLib.report.ecg import findings_lines
 from ScarSegECGLib.view.bullseye import SegmentValue, bullseye
+from ScarSegECGLib.view.disc import polar_map
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import to_png
-from ScarSegECGLib.view.polar_map import polar_map
 from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.wording import words
 

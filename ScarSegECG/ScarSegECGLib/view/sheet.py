@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ScarSegECGLib.view.palette import INK, MUTED
+from ScarSegECGLib.view.palette import INK, MUTED, Colour
 from ScarSegECGLib.view.shapes import Drawing, Label, Shape, moved
 from ScarSegECGLib.view.text import text_width, wrap
 from ScarSegECGLib.wording import RESEARCH_USE
@@ -14,6 +14,7 @@ TITLE, SUBTITLE, SMALL = 3.9, 3.2, 3.0
 PURPOSE_ROOM = 3.0
 """Millimetres a picture leaves free at its foot for :func:`purpose_line`."""
 _MARGIN, _GAP = 3.0, 4.0
+_WALLS = (("anterior", 0, 1, 0.0), ("inferior", 0, -1, 0.0), ("septal", -1, 0, 90.0), ("lateral", 1, 0, -90.0))
 _HEAD, _CAPTION, _LEGEND = 5.0, 4.4, 4.8  # from line to line
 
 
@@ -79,6 +80,14 @@ def _placed(row: Sequence[Key], middle: float, y: float) -> Iterator[Shape]:
         yield from (moved(shape, x + key.width / 2, y) for shape in key.sample)
         yield Label(x + key.width + 1.0, y, key.words, SMALL, MUTED, "left")
         x += key.room + _GAP
+
+
+def wall_names(
+    x: float, y: float, off: float, size: float, colour: Colour, halo: Colour | None = None
+) -> Iterator[Label]:
+    """The names of the four walls, ``off`` mm from the middle of a short axis."""
+    for name, across, up, turn in _WALLS:
+        yield Label(x + across * off, y + up * off, name, size, colour, turn=turn, halo=halo)
 
 
 def purpose_line(middle: float, size: float = SMALL) -> Label:

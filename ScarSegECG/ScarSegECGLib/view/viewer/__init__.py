@@ -34,19 +34,9 @@ def viewer_file(name: str) -> str:
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
-def result_viewer(result: ScarResult) -> tuple[str, str]:
-    """:func:`viewer_block` of a result."""
-    return viewer_block(result_data(result))
-
-
 def viewer_block(data: dict[str, Any]) -> tuple[str, str]:
-    """HTML for a page that allows inline styles and one script, and the hash by which a content security policy names
-    that script. Hidden in print.
-
-    Parameters
-    ----------
-    data : dict
-        As :func:`result_data` gives it.
+    """HTML that shows what :func:`result_data` gives, for a page that allows inline styles and one script, and the hash
+    by which a content security policy names that script. Hidden in print.
     """
     told = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     script = f"{viewer_file('viewer.js')}\n{viewer_file('begin.js')}"
