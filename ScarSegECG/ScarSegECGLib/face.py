@@ -206,13 +206,10 @@ def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: boo
     --------
     >>> export(result, "result")  # doctest: +SKIP
     """
-
-    painted = pictures(result)
+    painted, viewer = pictures(result), viewer_block(result_data(result))
 
     def beside(staged: Path) -> None:
         if result.stack.sources:
             export_beside(result, painted, staged, show_patient=False)
 
-    return write_result(
-        result, painted, Path(folder), overwrite=overwrite, viewer=viewer_block(result_data(result)), beside=beside
-    )
+    return write_result(result, painted, Path(folder), overwrite=overwrite, viewer=viewer, beside=beside)

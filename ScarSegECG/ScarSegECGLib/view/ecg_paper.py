@@ -31,20 +31,10 @@ _TRACE = Stroke(INK, 0.32)
 def ecg_paper(ecg: Ecg, *, median_features: Sequence[str] = ()) -> Drawing:
     """Lay out an ECG on paper: three rows of four leads, 2.5 s each, and a rhythm strip; its date is left out.
 
-    The grid is 1 mm and 5 mm; 1 s = 25 mm, 1 mV = 10 mm, always: a row takes the height its waves need, and the page
-    grows rather than shrink a wave. Waves beyond 4 mV are cut with a mark that says so. Leads that share a column are
-    simultaneous; a recording shorter than 10 s starts each column anew.
-
-    Parameters
-    ----------
-    ecg : Ecg
-    median_features : sequence of str
-        Lines of text printed above the traces (rate, QRS duration, axis ...).
-
-    Returns
-    -------
-    Drawing
-        297 mm wide, at least 210 mm high; printed at 100 % it is to scale.
+    The grid is 1 mm and 5 mm; 1 s = 25 mm, 1 mV = 10 mm, always: a row takes the height its waves need, and the page,
+    297 mm wide, grows beyond 210 mm rather than shrink a wave. Waves beyond 4 mV are cut with a mark that says so.
+    Leads that share a column are simultaneous; a recording shorter than 10 s starts each column anew.
+    ``median_features`` are lines printed above the traces (rate, QRS duration, axis ...).
     """
     seconds = ecg.millivolts.shape[1] / ecg.rate
     running = seconds >= _STRIP_S - 1.0 / ecg.rate

@@ -30,18 +30,9 @@ class Sheet:
     """Where the panels of a montage lie, a pair for each slice; sizes in mm."""
 
     columns: int
-    rows: int
     panel: float
-
-    @property
-    def width(self) -> float:
-        """Width of all columns."""
-        return self.columns * (2 * self.panel + _PANEL_GAP + _PAIR_GAP) - _PAIR_GAP
-
-    @property
-    def height(self) -> float:
-        """Height of all rows."""
-        return self.rows * (self.panel + CAPTION + _ROW_GAP) - _ROW_GAP
+    width: float
+    height: float
 
     def boxes(self, index: int, left: float, top: float) -> tuple[Box, Box]:
         """The two panels of slice ``index``, the sheet's upper left corner being at (left, top)."""
@@ -59,7 +50,9 @@ def sheet_for(slices: int) -> Sheet:
         rows = -(-slices // columns)
         across = (_PAGE_WIDTH + _PAIR_GAP) / columns - _PAIR_GAP - _PANEL_GAP
         down = (_PAGE_HEIGHT + _ROW_GAP) / rows - CAPTION - _ROW_GAP
-        return Sheet(columns, rows, min(across / 2, down, _LARGEST_PANEL))
+        panel = min(across / 2, down, _LARGEST_PANEL)
+        width = columns * (2 * panel + _PANEL_GAP + _PAIR_GAP) - _PAIR_GAP
+        return Sheet(columns, panel, width, rows * (panel + CAPTION + _ROW_GAP) - _ROW_GAP)
 
     return max(map(sheet, range(1, slices + 1)), key=lambda one: (round(one.panel, 6), one.columns))
 
