@@ -20,7 +20,7 @@ from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.disc import polar_map
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import save, to_png
-from ScarSegECGLib.view.panels import levels, sheet_for
+from ScarSegECGLib.view.panels import grid_for, levels
 from ScarSegECGLib.view.pictures import bullseye_png, pictures
 from ScarSegECGLib.view.shapes import Drawing, Lines, Polygon, Polyline, RasterImage, Stroke
 from ScarSegECGLib.wording import RESEARCH_USE
@@ -151,7 +151,7 @@ def test_arrays_off_the_grid_are_refused() -> None:
 
 def test_sheet_prefers_the_largest_panels() -> None:
     for slices in range(5, 17):
-        best = sheet_for(slices)
+        best = grid_for(slices)
         assert best.width <= 190.001
         assert best.height <= 250.001
         assert best.panel >= 27

@@ -26,7 +26,7 @@ from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, segment
-from ScarSegECGLib.report.patient import Patient
+from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.view.pictures import pictures
 from ScarSegECGLib.view.viewer import result_data, viewer_block

@@ -13,8 +13,8 @@ from ScarSegECGLib.export.nifti import write_nifti
 from ScarSegECGLib.export.result_json import write_result_json
 from ScarSegECGLib.export.slicer_seg import write_slicer_segmentation
 from ScarSegECGLib.export.tables import write_segments
+from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.html import FILE_NAME, as_html
-from ScarSegECGLib.report.patient import Patient
 from ScarSegECGLib.report.present import present
 
 PICTURES = ("bullseye.png", "ecg.png", "montage.png", "transmurality.png")

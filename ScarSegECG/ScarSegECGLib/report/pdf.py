@@ -1,4 +1,4 @@
-"""A report printed on A4 pages (PDF), the ECG to scale on a sheet laid on its side."""
+"""A report printed on A4 pages (PDF), the ECG to scale on a sheet laid on its side, and the pixels that go into it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from html import escape
 from pathlib import Path
 
 from matplotlib import get_data_path
+from matplotlib.font_manager import findSystemFonts, get_font
 from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont, features
 from reportlab import platypus, rl_config
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4, landscape
@@ -21,8 +23,8 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph
 
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.report.blocks import Block, Items, Pairs, Picture, Report, Section, Table, Text
-from ScarSegECGLib.report.images import joins, name_picture, on_white
 
 rl_config.useA85 = 0  # pictures as bytes: as text they are larger and take a second
 _MARGIN = 15 * mm
@@ -37,6 +39,11 @@ _NO_LETTERS = "name not printed: no font on this computer has its letters; see t
 _IN_ONE_PIECE = ("table", "transmurality", "montage", "limits", "versions")
 _SIZES = {"title": 16.0, "heading": 12.0, "lead": 12.0, "large": 10.0, "plain": 9.0, "strong": 9.0, "cell": 8.0,
           "small": 7.5, "fine": 6.5}  # fmt: skip
+_MOST_PIXELS = 2**25
+_DPI, _POINTS = 300, 10
+_LONGEST = 200
+# Hebrew, Arabic, and the scripts of India and south-east Asia.
+_JOINING = ((0x0590, 0x08FF), (0x0900, 0x109F), (0x1780, 0x17FF))
 
 
 def as_pdf(report: Report) -> bytes:
@@ -100,10 +107,10 @@ def _patient(report: Report) -> Iterator[Flowable]:
         yield _text("Patient: as in the DICOM header of this document.")
         return
     name = report.patient.name
-    if all(ord(letter) in pdfmetrics.getFont("Plain").face.charToGlyph for letter in name) and not joins(name):
+    if all(ord(letter) in pdfmetrics.getFont("Plain").face.charToGlyph for letter in name) and not _joins(name):
         yield _text(report.patient.line())
         return
-    drawn = name_picture(name)
+    drawn = _name_picture(name)
     yield _text(report.patient.line(_NO_LETTERS if drawn is None else "see below"))
     if drawn is not None:
         yield _image(drawn, 72 / drawn.info["dpi"][0], hAlign="LEFT")
@@ -251,3 +258,58 @@ def _numbered(foot: str) -> type[Canvas]:
             super().save()
 
     return Numbered
+
+
+def on_white(png: bytes) -> Pillow.Image:
+    """A PNG as RGB, transparency laid on white; ``info`` keeps its dots per inch.
+
+    Raises
+    ------
+    InputError
+        Damaged, or of more than 32 million pixels.
+    """
+    try:
+        with Pillow.open(io.BytesIO(png), formats=["PNG"]) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise InputError("A picture of the result is too large to be one: segment the case again.")
+            over = Pillow.new("RGBA", image.size, "white")
+            over.alpha_composite(image.convert("RGBA"))
+            flat = over.convert("RGB")
+            flat.info = dict(image.info)
+            return flat
+    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
+        raise InputError("A picture of the result is damaged: segment the case again.") from None
+
+
+def _name_picture(text: str) -> Pillow.Image | None:
+    """The text in black on white, 10 points high, ``info["dpi"]`` set.
+
+    ``None`` where no font of this computer has all letters, or where Pillow cannot join them as the script asks.
+    """
+    text = " ".join(text.split())[:_LONGEST]
+    path = _font_for(text)
+    if path is None or (_joins(text) and not features.check("raqm")):
+        return None
+    font = ImageFont.truetype(str(path), round(_POINTS * _DPI / 72))
+    left, top, right, bottom = font.getbbox(text)
+    picture = Pillow.new("RGB", (round(right - left) + 8, round(bottom - top) + 8), "white")
+    ImageDraw.Draw(picture).text((4 - left, 4 - top), text, "black", font)
+    picture.info["dpi"] = (_DPI, _DPI)
+    return picture
+
+
+def _joins(text: str) -> bool:
+    """Whether letters join or run from the right."""
+    return any(first <= ord(letter) <= last for letter in text for first, last in _JOINING)
+
+
+def _font_for(text: str) -> Path | None:
+    """A font file that has every letter; fonts that stand for all scripts with boxes (LastResort) are left out."""
+    wanted = {ord(letter) for letter in text if not letter.isspace()}
+    for name in sorted(name for name in findSystemFonts() if "LastResort" not in name):
+        try:
+            if wanted <= get_font(name).get_charmap().keys():
+                return Path(name)
+        except (OSError, RuntimeError):  # a font that FreeType does not read
+            continue
+    return None

@@ -14,9 +14,8 @@ from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult
 from ScarSegECGLib.facts import Fact, Shown
 from ScarSegECGLib.report import tables
 from ScarSegECGLib.report.accuracy import accuracy_line, doubt_of
-from ScarSegECGLib.report.blocks import UNKNOWN, Items, Pairs, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.blocks import UNKNOWN, Items, Pairs, Patient, Picture, Report, Section, Table, Text
 from ScarSegECGLib.report.numbers import finite, number
-from ScarSegECGLib.report.patient import Patient
 from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.report.tables import added_ml, burdens, sentence
 from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, agreement_reason, all_words, words

@@ -73,10 +73,8 @@ def bullseye(
         For the legend, which leaves out what does not occur.
     bins : sequence of (words, upper limit)
         Steps in place of the smooth scale from 0 to 100.
-    territories : bool
-        Outline and name the usual coronary territories.
-    selected : int, optional
-        Segment to outline.
+    territories, selected
+        Outline and name the usual coronary territories; outline this segment.
 
     Raises
     ------

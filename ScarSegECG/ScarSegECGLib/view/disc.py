@@ -16,7 +16,7 @@ from ScarSegECGLib.view.sheet import SMALL, Key, sheet, wall_names
 WIDTH, RADIUS = 90.0, 36.0
 EDGES = (RADIUS * 0.2, RADIUS * 0.465, RADIUS * 0.735, RADIUS)
 """Outer radii of cap, apical, mid and basal ring."""
-RIM_LINE = Stroke(RULE, 0.25)
+_EDGE_LINE = Stroke(RULE, 0.25)
 _TERRITORY_AT = {"LAD": 132.0, "RCA": 228.0, "LCX": 312.0}
 _WORD_SIZE = 3.2
 _BAR_HEIGHT, _BAR_Y, _DISC_Y = 3.2, 4.4, 14.9
@@ -43,14 +43,14 @@ def segment_wedge(number: int, x: float, y: float) -> Wedge:
     return Wedge(x, y, EDGES[ring - 1] if ring else 0.0, EDGES[ring], start, end, key=number)
 
 
-def circle(x: float, y: float, radius: float, stroke: Stroke = RIM_LINE, fill: Colour | None = None) -> Wedge:
+def circle(x: float, y: float, radius: float, stroke: Stroke = _EDGE_LINE, fill: Colour | None = None) -> Wedge:
     """A whole circle."""
     return Wedge(x, y, 0.0, radius, 0.0, 360.0, fill, stroke=stroke)
 
 
 def swatch(words: str, fill: Colour, *marks: Shape) -> Key:
     """A filled box in the legend."""
-    return Key((box_polygon((-1.9, -1.3, 1.9, 1.3), fill=fill, stroke=RIM_LINE), *marks), 4.0, words)
+    return Key((box_polygon((-1.9, -1.3, 1.9, 1.3), fill=fill, stroke=_EDGE_LINE), *marks), 4.0, words)
 
 
 NO_VALUE_KEY = swatch("no value", NO_VALUE)

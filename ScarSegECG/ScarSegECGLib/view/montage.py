@@ -15,7 +15,7 @@ from ScarSegECGLib.facts import LgeNote, has
 from ScarSegECGLib.report.captions import MVO_IN_SCAR, SIDES, SLICES
 from ScarSegECGLib.view import palette, shapes
 from ScarSegECGLib.view.palette import BLACK, INK, WHITE
-from ScarSegECGLib.view.panels import CAPTION, FIELD_MM, Frame, frame_for, levels, outlines, sheet_for
+from ScarSegECGLib.view.panels import CAPTION, FIELD_MM, Frame, frame_for, grid_for, levels, outlines
 from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Polygon, Polyline, RasterImage, Shape, Stroke, points
 from ScarSegECGLib.view.sheet import Key, sheet, wall_names
 
@@ -47,7 +47,7 @@ def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str
     for name, array in (("segmentation", labels), ("anatomy", anatomy.aha)):
         if array.shape != stack.voxels.shape:
             raise InputError(f"The {name} is {array.shape}, the image {stack.voxels.shape}: they must share one grid")
-    grid, frame = sheet_for(len(labels)), frame_for(stack, anatomy)
+    grid, frame = grid_for(len(labels)), frame_for(stack, anatomy)
     width = max(grid.width, _LEAST_WIDTH) + 2 * _MARGIN
 
     def body(bottom: float) -> Iterator[Shape]:

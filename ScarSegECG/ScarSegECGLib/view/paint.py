@@ -84,8 +84,8 @@ def _file(drawing: Drawing, kind: str, dpi: float) -> bytes:
     # Neither a date nor a random salt may enter the file: the same drawing gives the same bytes.
     undated: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
     options: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if kind == "png" else {}
-    with matplotlib.rc_context({"svg.hashsalt": "ScarSegECG", "svg.fonttype": "path", "pdf.fonttype": 42}):
-        metadata = {"Title": drawing.title, **undated}
+    metadata = {"Title": drawing.title, **undated}
+    with matplotlib.rc_context({"svg.hashsalt": "ScarSegECG"}):
         _figure(drawing, dpi).savefig(buffer, format=kind, dpi=dpi, metadata=metadata, **options)
     return buffer.getvalue()
 
@@ -128,8 +128,7 @@ def _painted(shape: Shape, mm: Transform, points_per_mm: float) -> Iterator[Arti
                 yield patch(path, None, Stroke(shape.halo, 0.2 * shape.size))
             yield patch(path, shape.colour, None)
         case RasterImage():
-            image = BboxImage(
-                TransformedBbox(Bbox.from_extents(*shape.box), mm), interpolation="bilinear", origin="upper"
-            )
+            box = TransformedBbox(Bbox.from_extents(*shape.box), mm)
+            image = BboxImage(box, interpolation="bilinear", origin="upper")
             image.set_data(shape.pixels)
             yield image

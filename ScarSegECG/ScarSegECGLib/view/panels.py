@@ -26,7 +26,7 @@ _SMOOTH_FROM = 12
 
 
 @dataclass(frozen=True)
-class Sheet:
+class PanelGrid:
     """Where the panels of a montage lie, a pair for each slice; sizes in mm."""
 
     columns: int
@@ -35,7 +35,7 @@ class Sheet:
     height: float
 
     def boxes(self, index: int, left: float, top: float) -> tuple[Box, Box]:
-        """The two panels of slice ``index``, the sheet's upper left corner being at (left, top)."""
+        """The two panels of slice ``index``, the grid's upper left corner being at (left, top)."""
         row, column = divmod(index, self.columns)
         x = left + column * (2 * self.panel + _PANEL_GAP + _PAIR_GAP)
         y = top - row * (self.panel + CAPTION + _ROW_GAP) - CAPTION
@@ -43,18 +43,18 @@ class Sheet:
         return first, second
 
 
-def sheet_for(slices: int) -> Sheet:
-    """The sheet with the largest panels that fits an A4 page with its heading and legend."""
+def grid_for(slices: int) -> PanelGrid:
+    """The grid with the largest panels that fits an A4 page with its heading and legend."""
 
-    def sheet(columns: int) -> Sheet:
+    def grid(columns: int) -> PanelGrid:
         rows = -(-slices // columns)
         across = (_PAGE_WIDTH + _PAIR_GAP) / columns - _PAIR_GAP - _PANEL_GAP
         down = (_PAGE_HEIGHT + _ROW_GAP) / rows - CAPTION - _ROW_GAP
         panel = min(across / 2, down, _LARGEST_PANEL)
         width = columns * (2 * panel + _PANEL_GAP + _PAIR_GAP) - _PAIR_GAP
-        return Sheet(columns, panel, width, rows * (panel + CAPTION + _ROW_GAP) - _ROW_GAP)
+        return PanelGrid(columns, panel, width, rows * (panel + CAPTION + _ROW_GAP) - _ROW_GAP)
 
-    return max(map(sheet, range(1, slices + 1)), key=lambda one: (round(one.panel, 6), one.columns))
+    return max(map(grid, range(1, slices + 1)), key=lambda one: (round(one.panel, 6), one.columns))
 
 
 @dataclass(frozen=True)
