@@ -170,12 +170,15 @@ def _flowables(block: Block, section: Section) -> Iterator[Flowable]:
 def _image(image: Pillow.Image, share: float, **options: str) -> platypus.Image:
     held = io.BytesIO()
     image.save(held, "PNG", compress_level=1)
+    held.seek(0)
     return platypus.Image(held, share * image.width, share * image.height, **options)
 
 
 def _table(table: Table) -> Iterator[Flowable]:
     """A table whose head stands on every page it runs over."""
-    size = "large" if table.large else "cell" if len(table.columns) < 9 else "fine"
+    size = "cell" if len(table.columns) < 9 else "fine"
+    if table.large:
+        size = "large"
     if table.caption:
         yield _text(table.caption, "small")
     head = [column.heading for column in table.columns]

@@ -225,13 +225,10 @@ def _rim_keys() -> tuple[list[Key], list[Key]]:
     """Two lines of the legend: what the rim is, and its steps as they are painted."""
     arc = Wedge(0.0, -6.0, 4.4, 7.4, 72.0, 108.0, palette.NO_VALUE)
     sample: tuple[Shape, ...] = (arc, _rim_band(arc, 60.0), *_rim_lines([(arc, 60.0)]))
-    box = shapes.box_polygon((-_RIM_SWATCH / 2, -RIM / 2, _RIM_SWATCH / 2, RIM / 2), fill=palette.WHITE, stroke=_HAIR)
-    steps = []
-    for range_, _, pitch in RIM_STEPS:
-        count = round(_RIM_SWATCH / pitch) if pitch else 0
-        across = ((np.arange(count) + 0.5) / max(count, 1) - 0.5) * _RIM_SWATCH
-        ends = np.stack([np.column_stack([across, np.full(count, up)]) for up in (-0.55, 0.55)], axis=1)
-        steps.append(Key((box, Lines(ends, _STROKE)) if count else (box,), _RIM_SWATCH, range_))
+    far = 1000.0  # so that a piece of the rim is straight
+    half = float(np.degrees(_RIM_SWATCH / 2 / far))
+    flat = Wedge(0.0, RIM / 2 - far, far - RIM, far, 90 - half, 90 + half, palette.WHITE, stroke=_HAIR)
+    steps = [Key((flat, *_rim_lines([(flat, top)])), _RIM_SWATCH, told) for told, top, _ in RIM_STEPS]
     return [Key(sample, 4.6, captions.RIM)], steps
 
 
