@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ScarSegECGLib.case import Burden, IslandPattern, ScarResult, SegmentRow
@@ -40,14 +40,9 @@ def burdens(result: ScarResult) -> tuple[tuple[str, Burden], ...]:
 
 def burden_table(result: ScarResult) -> Table:
     """How much scar there is, and the MVO in it."""
-    columns = (
-        Column("", 66, right=False),
-        Column("Scar mass, g", 33),
-        Column("% of LV myocardium", 48),
-        Column("Scar volume, ml", 33),
-    )
     mvo = [("MVO, within the scar", result.mvo)] if result.mvo else []
-    return Table("", columns, _burden_rows([*burdens(result), *mvo]), large=True)
+    headings = ("Scar mass, g", "% of LV myocardium", "Scar volume, ml")
+    return _burden_table("", headings, [*burdens(result), *mvo], large=True)
 
 
 def parts_table(result: ScarResult) -> Table | None:
@@ -55,19 +50,13 @@ def parts_table(result: ScarResult) -> Table | None:
     parts = result.parts
     if parts is None or result.scar.ml == 0:
         return None
-    named: list[tuple[str, Burden | None]] = [(MVO, parts.mvo)]
-    if parts.core is not None:
-        named = [
-            (CORE, parts.core),
-            (GREY, parts.grey),
-            (REST, parts.rest),
-            *named,
-            ("Together: the scar", result.scar),
-        ]
     said = [f"Of the scar {words(result.shown)}", *filter(None, (words(parts.rule), words(parts.remark)))]
     caption = ". ".join(sentence(text) for text in said) + "."
-    columns = (Column("", 60, right=False), Column("g", 35), Column("% of LV myocardium", 50), Column("ml", 35))
-    return Table(caption, columns, _burden_rows(named))
+    named: list[tuple[str, Burden | None]] = [(MVO, parts.mvo)]
+    if parts.core is not None:
+        named = [(CORE, parts.core), (GREY, parts.grey), (REST, parts.rest), *named]
+        named.append(("Together: the scar", result.scar))
+    return _burden_table(caption, ("g", "% of LV myocardium", "ml"), named)
 
 
 def territories_table(result: ScarResult) -> Table:
@@ -174,10 +163,14 @@ def _image_only(heading: str, width: float, result: ScarResult) -> tuple[Column,
     return (Column(heading, width, _figure("scar_percent_image_only", 0)),)
 
 
-def _burden_rows(named: Iterable[tuple[str, Burden | None]]) -> tuple[tuple[str, ...], ...]:
+def _burden_table(
+    caption: str, headings: Sequence[str], named: Iterable[tuple[str, Burden | None]], *, large: bool = False
+) -> Table:
     def cells(burden: Burden | None) -> tuple[str, ...]:
         if burden is None:  # no room between its two limits says nothing of the tissue
             return "not determinable", "", ""
         return tuple(number(value, 1, UNKNOWN) for value in (burden.grams, burden.percent_of_lv, burden.ml))
 
-    return tuple((name, *cells(burden)) for name, burden in named)
+    columns = [Column(heading, width) for heading, width in zip(headings, (33, 48, 33), strict=True)]
+    rows = tuple((name, *cells(burden)) for name, burden in named)
+    return Table(caption, (Column("", 66, right=False), *columns), rows, large)

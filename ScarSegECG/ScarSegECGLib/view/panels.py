@@ -9,7 +9,7 @@ from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
-from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
+from ScarSegECGLib.anatomy.segments import RING_NAMES, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.view.shapes import Box, Points, points
 
@@ -21,7 +21,6 @@ PIXELS = 288
 """Pixels of a panel's side."""
 _PAIR_GAP, _PANEL_GAP, _ROW_GAP = 3.0, 0.5, 1.2
 _PAGE_WIDTH, _PAGE_HEIGHT, _LARGEST_PANEL = 190.0, 250.0, 62.0
-_LEVELS = ("basal", "mid", "apical", "apex")
 _SMOOTH_FROM = 12
 
 
@@ -104,7 +103,7 @@ def frame_for(stack: LgeStack, anatomy: Anatomy) -> Frame:
 def levels(anatomy: Anatomy) -> tuple[str, ...]:
     """Level of each slice by its AHA segments: basal, mid, apical, apex, or "no LV" where there is none."""
     counts = np.array([[np.isin(plane, ring).sum() for ring in RING_SEGMENTS] for plane in anatomy.aha])
-    return tuple(_LEVELS[ring.argmax()] if ring.any() else "no LV" for ring in counts)
+    return tuple(RING_NAMES[ring.argmax()].lower() if ring.any() else "no LV" for ring in counts)
 
 
 def outlines(mask: NDArray[np.bool_], smoothing: float = 1.2) -> tuple[Points, ...]:
