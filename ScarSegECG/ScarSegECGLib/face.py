@@ -157,17 +157,7 @@ def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = 
 
 
 def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:
-    """Draw the scar per segment.
-
-    Parameters
-    ----------
-    result : ScarResult
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a figure of its own when absent.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    """Draw the scar per segment into axes, or into a figure of its own, and give back where it was drawn.
 
     Examples
     --------
@@ -184,18 +174,8 @@ def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:
 def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Write report, masks, tables, pictures and, for DICOM images, DICOM objects into one folder.
 
-    Parameters
-    ----------
-    result : ScarResult
-    folder : path-like
-        Appears whole or not at all.
-    overwrite : bool
-        Replace an earlier result there; other files stay.
-
-    Returns
-    -------
-    Path
-        The folder.
+    The folder appears whole or not at all and is given back; ``overwrite`` replaces an earlier result in it, while other
+    files stay.
 
     Raises
     ------
