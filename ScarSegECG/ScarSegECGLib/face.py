@@ -174,7 +174,7 @@ def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:
 def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Write report, masks, tables, pictures and, for DICOM images, DICOM objects into one folder.
 
-    The folder appears whole or not at all and is given back; ``overwrite`` replaces an earlier result in it, while other
+    The folder appears whole or not at all and is given back. ``overwrite`` replaces an earlier result in it; other
     files stay.
 
     Raises
