@@ -21,7 +21,7 @@ from ScarSegECGLib.view.disc import polar_map
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import save, to_png
 from ScarSegECGLib.view.panels import grid_for, levels
-from ScarSegECGLib.view.pictures import bullseye_png, pictures
+from ScarSegECGLib.view.pictures import pictures, scar_bullseye
 from ScarSegECGLib.view.shapes import Drawing, Lines, Polygon, Polyline, RasterImage, Stroke
 from ScarSegECGLib.wording import RESEARCH_USE
 
@@ -195,7 +195,7 @@ def result() -> ScarResult:
 def test_pictures_of_a_result() -> None:
     painted = pictures(result())
     assert set(painted) == {"bullseye.png", "montage.png", "transmurality.png"}
-    for png in (*painted.values(), bullseye_png(result())):
+    for png in (*painted.values(), to_png(scar_bullseye(result()), width_px=600)):
         pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
         assert min(pixels.shape[:2]) > 300
         assert pixels.std() > 10

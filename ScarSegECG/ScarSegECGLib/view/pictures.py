@@ -46,11 +46,6 @@ def ecg_lines(result: ScarResult) -> list[str]:
     return [line for line in (*found, words(result.ecg_use)) if line]
 
 
-def bullseye_png(result: ScarResult, *, width_px: int = 600) -> bytes:
-    """Paint the bullseye alone."""
-    return to_png(scar_bullseye(result), width_px=width_px)
-
-
 def scar_bullseye(
     told: ScarResult | Measurements, *, selected: int | None = None, territories: bool = False
 ) -> Drawing:
