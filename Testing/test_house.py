@@ -235,7 +235,7 @@ NO_PROSE = {
     "cli/__init__.py": "the help",
     "cli/cohort.py": "what became of a cohort's cases",
     "cli/crew.py": "what became of a worker",
-    "view/viewer/block.py": "HTML and script",
+    "view/viewer/__init__.py": "HTML and script",
     "cli/division.py": "what an option wants",
     "cli/evaluate.py": "figures of many cases against experts",
     "cli/export.py": "where the objects were written",

@@ -28,8 +28,8 @@ from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions
 from ScarSegECGLib.pipeline import segment as segment_case
 from ScarSegECGLib.view.paint import draw
-from ScarSegECGLib.view.pictures import pictures, result_bullseye
-from ScarSegECGLib.view.viewer.block import result_viewer
+from ScarSegECGLib.view.pictures import pictures, scar_bullseye
+from ScarSegECGLib.view.viewer import result_data, viewer_block
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,23 +157,13 @@ def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = 
 
 
 def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:
-    """Draw the scar per segment.
-
-    Parameters
-    ----------
-    result : ScarResult
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a figure of its own when absent.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    """Draw the scar per segment into axes, or into a figure of its own, and give back where it was drawn.
 
     Examples
     --------
     >>> bullseye(result).figure.savefig("eye.png")  # doctest: +SKIP
     """
-    drawing = result_bullseye(result)
+    drawing = scar_bullseye(result)
     if ax is None:
         from matplotlib import pyplot
 
@@ -184,18 +174,8 @@ def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:
 def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Write report, masks, tables, pictures and, for DICOM images, DICOM objects into one folder.
 
-    Parameters
-    ----------
-    result : ScarResult
-    folder : path-like
-        Appears whole or not at all.
-    overwrite : bool
-        Replace an earlier result there; other files stay.
-
-    Returns
-    -------
-    Path
-        The folder.
+    The folder appears whole or not at all and is given back. ``overwrite`` replaces an earlier result in it; other
+    files stay.
 
     Raises
     ------
@@ -206,11 +186,10 @@ def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: boo
     --------
     >>> export(result, "result")  # doctest: +SKIP
     """
-
-    painted = pictures(result)
+    painted, viewer = pictures(result), viewer_block(result_data(result))
 
     def beside(staged: Path) -> None:
         if result.stack.sources:
             export_beside(result, painted, staged, show_patient=False)
 
-    return write_result(result, painted, Path(folder), overwrite=overwrite, viewer=result_viewer(result), beside=beside)
+    return write_result(result, painted, Path(folder), overwrite=overwrite, viewer=viewer, beside=beside)

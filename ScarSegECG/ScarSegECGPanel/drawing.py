@@ -16,7 +16,7 @@ class DrawingView:
     many strokes in a row only the last is painted.
 
     >>> view = DrawingView(widget, onKey=lambda number: print(number))
-    >>> view.show(result_bullseye(result))
+    >>> view.show(scar_bullseye(result))
     """
 
     def __init__(self, view, onKey: Callable[[int], None] | None = None) -> None:

@@ -20,10 +20,10 @@ COLOURS = 256
 
 def bullseyes(study, selected: int | None = None, territories: bool = False):
     """Scar per segment, and beside it what the ECG says."""
-    from ScarSegECGLib.view.pictures import ecg_bullseye, result_bullseye
+    from ScarSegECGLib.view.pictures import ecg_bullseye, scar_bullseye
 
     result = study.result
-    image = result_bullseye(result, selected=selected, territories=territories)
+    image = scar_bullseye(result, selected=selected, territories=territories)
     return onScreen(beside(image, ecg_bullseye(result, selected=selected)))
 
 

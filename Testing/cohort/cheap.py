@@ -148,7 +148,7 @@ def write_result_files(folder: Path, name: str, ml: float) -> None:
 
 
 def view(ml: float) -> dict[str, Any]:
-    """What ``viewer_data`` gives, with three slices of one grey; the scar is in the second."""
+    """What ``result_data`` gives, with three slices of one grey; the scar is in the second."""
     import base64
 
     grey = "data:image/png;base64," + base64.b64encode(png(32)).decode()

@@ -10,22 +10,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from label_boxes import label_box
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ScarSegECGLib.anatomy.segments import USUAL_TERRITORIES
 from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
-from ScarSegECGLib.view.bullseye import Bins, BullseyeStyle, SegmentValue
+from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SegmentValue, mark, rim_pitch
 from ScarSegECGLib.view.bullseye import bullseye as lay_out
-from ScarSegECGLib.view.disc import RADIUS, TERRITORIES, WIDTH, span
-from ScarSegECGLib.view.ecg_rim import RIM, RIM_STEPS, mark, rim_pitch
+from ScarSegECGLib.view.disc import RADIUS, WIDTH, span
 from ScarSegECGLib.view.paint import FORMATS, draw, save, to_pixels, to_png
 from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of, contrast
-from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Wedge, label_box, moved
-from ScarSegECGLib.view.transmurality import transmurality_bullseye
+from ScarSegECGLib.view.pictures import transmurality_bullseye
+from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Wedge, moved
 from ScarSegECGLib.wording import RESEARCH_USE
 
 VALUES = [0, 12, 45, 78, 100, 3, 8, 33, 64, 91, 55, 0, 2, 25, 70, 18, 100]
@@ -38,7 +39,7 @@ def bullseye(values, imaged=None, outer_ring=None, agreement=None, signs=None, *
         [filler] * len(values) if given is None else list(given)[: len(values)]
         for given, filler in ((imaged, True), (outer_ring, None), (agreement, None), (signs, ""))
     ]
-    return lay_out([SegmentValue(*one) for one in zip(values, *lists, strict=True)], BullseyeStyle(**style))
+    return lay_out([SegmentValue(*one) for one in zip(values, *lists, strict=True)], **style)
 
 
 def full(values: list[float | None] = VALUES) -> Drawing:
@@ -157,11 +158,10 @@ def test_segment_not_imaged_is_hatched_and_has_no_value() -> None:
 
 def test_bins_follow_their_upper_limits() -> None:
     values = [0, 1, 25, 26, 50, 51, 75, 76, 100, *[0] * 8]
-    bins = Bins(tuple(top for _, top in TRANSMURALITY_BINS), tuple(name for name, _ in TRANSMURALITY_BINS))
-    drawing = bullseye(values, bins=bins)
+    drawing = bullseye(values, bins=TRANSMURALITY_BINS)
     steps = [colour_of(i, 0, 4) for i in (0, 1, 1, 2, 2, 3, 3, 4, 4)]
     assert [w.fill for w in drawing.wedges][:9] == steps
-    assert set(bins.words) <= {label.text for label in drawing.labels}
+    assert {name for name, _ in TRANSMURALITY_BINS} <= {label.text for label in drawing.labels}
 
 
 def rim_strokes(drawing: Drawing) -> np.ndarray:
@@ -292,7 +292,7 @@ def test_territories_can_be_seen_between_dark_segments() -> None:
 
 
 def test_spans_and_territories_hold_each_segment_once() -> None:
-    assert sorted(n for numbers in TERRITORIES.values() for n in numbers) == list(range(1, 18))
+    assert sorted(n for numbers in USUAL_TERRITORIES.values() for n in numbers) == list(range(1, 18))
     for ring, width in ((3, 60), (2, 60), (1, 90)):
         spans = [span(n) for n in range(1, 18) if span(n)[0] == ring]
         assert {end - start for _, start, end in spans} == {width}

@@ -6,21 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from label_boxes import label_box
 
 from ScarSegECGLib.view import palette
-from ScarSegECGLib.view.contours import outlines
-from ScarSegECGLib.view.shapes import (
-    Drawing,
-    Label,
-    Polygon,
-    Wedge,
-    box_polygon,
-    label_box,
-    moved,
-    points,
-    text_width,
-    wrap,
-)
+from ScarSegECGLib.view.panels import outlines
+from ScarSegECGLib.view.shapes import Drawing, Label, Polygon, Wedge, box_polygon, moved, points
+from ScarSegECGLib.view.text import text_width, wrap
 
 
 @given(st.floats(0, 350), st.floats(5, 360), st.floats(0, 0.999), st.floats(0.01, 0.99))
@@ -79,7 +70,7 @@ def oklab(colours) -> np.ndarray:
 
 
 def test_scar_ramp_starts_light_and_darkens_evenly() -> None:
-    lightness = oklab(palette.ramp())[:, 0]
+    lightness = oklab(palette.RAMP)[:, 0]
     assert lightness[0] > 0.96
     assert lightness[-1] < 0.30
     assert (np.diff(lightness) < 0).all()

@@ -35,7 +35,8 @@ from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import remeasure, segment
 from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
-from ScarSegECGLib.view.pictures import bullseye_png
+from ScarSegECGLib.view.paint import to_png
+from ScarSegECGLib.view.pictures import scar_bullseye
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +106,7 @@ def _figures(result: ScarResult, case_seconds: float, session: Session, repeat: 
     alone = _fastest(lambda: segment(stack, None, TimeGap(None), session), repeat)
 
     def drawn() -> object:
-        return bullseye_png(remeasure(result, edited))
+        return to_png(scar_bullseye(remeasure(result, edited)), width_px=600)
 
     def divided() -> object:
         return partition(anatomy.cavity, anatomy.myocardium, stack.voxels, stack.spacing)
@@ -115,7 +116,7 @@ def _figures(result: ScarResult, case_seconds: float, session: Session, repeat: 
         Figure("case without ECG, segmented and measured", alone, 1.0),
         Figure("edit of one slice, measured", _fastest(lambda: remeasure(result, edited), repeat), 0.030),
         Figure(EDIT, _fastest(drawn, repeat), 0.050),
-        Figure("bullseye as a picture", _fastest(lambda: bullseye_png(result), repeat), 0.050),
+        Figure("bullseye as a picture", _fastest(lambda: to_png(scar_bullseye(result), width_px=600), repeat), 0.050),
         Figure("AHA segments from contours", _fastest(divided, repeat), 0.030),
     ]
     ways: dict[str, np.ndarray | ThresholdRule] = {

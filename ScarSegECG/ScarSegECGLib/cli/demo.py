@@ -24,7 +24,7 @@ from ScarSegECGLib.pipeline import segment
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.training.phantom import WHAT_PHANTOM, phantom_patient, write_phantom
 from ScarSegECGLib.view.pictures import pictures
-from ScarSegECGLib.view.viewer.block import result_viewer
+from ScarSegECGLib.view.viewer import result_data, viewer_block
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
         gap = gap_of_case(ecg, stack.acquired, typed_mri_date=patient.mri_date, now=datetime.now())
         result = segment(stack, ecg, gap, session, progress=lambda done, text: tell(0.4 + 0.4 * done, text))
         tell(0.8, "pictures and files")
-        folder = write_result(result, pictures(result), results, overwrite=earlier, viewer=result_viewer(result))
+        viewer = viewer_block(result_data(result))
+        folder = write_result(result, pictures(result), results, overwrite=earlier, viewer=viewer)
     if not args.quiet:
         print("A simulated patient (phantom LGE and simulated ECG), segmented as a real one would be:")
         truth = read_labels(files["labels"], stack)

@@ -33,9 +33,14 @@ from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions, contours_of, drawn_scar, measure
 from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
-from ScarSegECGLib.report.measured import doubts, patient_report, printed
-from ScarSegECGLib.report.rule_tables import SEGMENT_COLUMNS, segment_rows
-from ScarSegECGLib.view.measured import measured_bullseye, measured_montage, measured_polar_map, measured_transmurality
+from ScarSegECGLib.report.measured import doubts, patient_report, printed, segment_rows
+from ScarSegECGLib.view.pictures import (
+    how_of,
+    measured_montage,
+    measured_polar_map,
+    scar_bullseye,
+    transmurality_bullseye,
+)
 from ScarSegECGLib.wording import all_words, words
 
 ALL, MANUAL = "all", ScarSource.MANUAL
@@ -216,7 +221,7 @@ def _measure(args: argparse.Namespace) -> int:
         told = report | {"notes": list(all_words(notes)), "warnings": [told for told, _ in warnings]}
         write_text(args.json, json.dumps(told, indent=1, allow_nan=False) + "\n")
     if args.table:
-        write_table(args.table, SEGMENT_COLUMNS, segment_rows(measured))
+        write_table(args.table, *segment_rows(measured))
     if not args.quiet:
         told_of = shifts if args.correct_shifts or not shifts.moved.any() else None  # else it is a warning
         print("\n".join(printed(anatomy, stack.voxel_ml, measured, told_of, left_out)))
@@ -236,15 +241,16 @@ def _measure(args: argparse.Namespace) -> int:
 def _draw(args: argparse.Namespace, measured: Measurements, anatomy: Anatomy, stack: LgeStack) -> None:
     """Write the pictures that are asked for, each with its rule, remote region and AHA mode in words."""
     for path in args.bullseye or ():
-        save_picture(measured_bullseye(measured), path)
+        save_picture(scar_bullseye(measured), path)
     if args.polar_map:
         save_picture(measured_polar_map(measured, anatomy, stack.spacing), args.polar_map)
     if args.montage:
         save_picture(measured_montage(measured, anatomy, stack), args.montage)
     if args.transmurality:
-        save_picture(measured_transmurality(measured), args.transmurality)
+        save_picture(transmurality_bullseye(measured.segments, how_of(measured)), args.transmurality)
     if args.transmurality_max:
-        save_picture(measured_transmurality(measured, maximum=True), args.transmurality_max)
+        deepest = transmurality_bullseye(measured.segments, how_of(measured), maximum=True)
+        save_picture(deepest, args.transmurality_max)
 
 
 def smallest_island(args: argparse.Namespace) -> float:

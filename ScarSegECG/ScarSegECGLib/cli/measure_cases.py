@@ -21,7 +21,7 @@ from ScarSegECGLib.measure.compare import RULES, CaseScores, MethodScore, case_s
 from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.rules import Per
-from ScarSegECGLib.report.rule_tables import SCORE_COLUMNS, as_plain, score_rows
+from ScarSegECGLib.report.measured import as_plain, score_rows
 from ScarSegECGLib.wording import words
 
 _OF_ONE_PATIENT = (
@@ -86,16 +86,16 @@ def compare(args: argparse.Namespace) -> int:
     jobs = [(folder.name, (folder.absolute(), options)) for folder in folders]
     found = done_in_order(args, "measure", _measured, jobs)
     scores = combined(found, [name for name, _, _ in rules], left_out=several)
-    rows = score_rows(scores)
+    columns, rows = score_rows(scores)
     if args.table:
-        write_table(args.table, SCORE_COLUMNS, rows)
+        write_table(args.table, columns, rows)
     if args.json:
         names = [folder.name for folder in folders]
         write_text(args.json, json.dumps(_scores_as_json(scores, names), indent=1, allow_nan=False) + "\n")
     if not args.quiet:
-        shown = len(SCORE_COLUMNS) if args.verbose else -1  # the rules in full words are long
+        shown = len(columns) if args.verbose else -1  # the rules in full words are long
         print(f"{len(folders)} cases inside the expert's contours, {scores[0].scarred} with expert scar")
-        print(as_plain(SCORE_COLUMNS[:shown], [row[:shown] for row in rows]))
+        print(as_plain(columns[:shown], [row[:shown] for row in rows]))
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import whole_file, write_text
-from ScarSegECGLib.report.rule_tables import as_markdown
+from ScarSegECGLib.report.measured import as_markdown
 from ScarSegECGLib.view.paint import FORMATS, save
 from ScarSegECGLib.view.shapes import Drawing
 

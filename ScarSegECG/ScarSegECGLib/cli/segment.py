@@ -26,10 +26,10 @@ from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, segment
-from ScarSegECGLib.report.patient import Patient
+from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.view.pictures import pictures
-from ScarSegECGLib.view.viewer.block import result_viewer
+from ScarSegECGLib.view.viewer import result_data, viewer_block
 from ScarSegECGLib.wording import all_words, words
 
 NETWORK = ScarSource.NETWORK
@@ -170,7 +170,7 @@ def run(args: argparse.Namespace) -> int:
             args.out,
             overwrite=args.overwrite,
             patient=patient,
-            viewer=result_viewer(result),
+            viewer=viewer_block(result_data(result)),
             beside=add_dicom,
         )
     if not args.quiet:

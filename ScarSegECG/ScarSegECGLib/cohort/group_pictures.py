@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.cohort.agreement import SCARRED_FROM_PERCENT, bland_altman
 from ScarSegECGLib.cohort.tables import Patient
-from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
+from ScarSegECGLib.view.bullseye import SegmentValue, bullseye
 from ScarSegECGLib.view.paint import to_png
 
 FOLDER = "group"
@@ -91,8 +91,9 @@ _AXES = {
 
 def _bullseye(figure: Callable[[Floats], float], scar: Floats, which: str) -> bytes:
     values = [float(figure(column)) if np.isfinite(column).any() else None for column in scar.T]
-    style = BullseyeStyle(_TITLES[which], f"Images alone, {len(scar)} patients", _AXES[which])
-    return to_png(bullseye([SegmentValue(value, value is not None) for value in values], style), width_px=720)
+    segments = [SegmentValue(value, value is not None) for value in values]
+    patients = f"Images alone, {len(scar)} patients"
+    return to_png(bullseye(segments, title=_TITLES[which], subtitle=patients, axis=_AXES[which]), width_px=720)
 
 
 def _walls(scar: Floats, ecg: Floats) -> bytes:

@@ -36,8 +36,7 @@ from ScarSegECGLib.network.device import give_back_memory
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, segment
 from ScarSegECGLib.view.pictures import pictures
-from ScarSegECGLib.view.viewer.block import viewer_block
-from ScarSegECGLib.view.viewer.data import result_data, thumbnail
+from ScarSegECGLib.view.viewer import result_data, thumbnail, viewer_block
 from ScarSegECGLib.wording import words
 
 VIEW, THUMBNAIL = "view.js", "thumb.png"

@@ -13,9 +13,9 @@ from ScarSegECGLib.export.dicom.write import FILES as DICOM_FILES
 from ScarSegECGLib.export.images import write_nifti, write_slicer_segmentation
 from ScarSegECGLib.export.result_json import write_result_json
 from ScarSegECGLib.measure.segments import rests_on_little
+from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.html import FILE_NAME, as_html
 from ScarSegECGLib.report.numbers import number
-from ScarSegECGLib.report.patient import Patient
 from ScarSegECGLib.report.present import present
 from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.wording import agreement_reason, described, words
@@ -53,7 +53,7 @@ def write_result(
     patient : Patient, optional
         Shown in the report only when given.
     viewer : (HTML, hash of its script)
-        What the report shows on a screen alone; :func:`ScarSegECGLib.view.viewer.block.result_viewer` makes it.
+        What the report shows on a screen alone; :func:`ScarSegECGLib.view.viewer.viewer_block` makes it.
     beside : callable
         Called with the folder once all of this lies in it, to add to it before it appears as ``out``.
 

@@ -259,9 +259,13 @@ class Session:
             output, features = stage_one_output(seen), seen[:, :0]
         else:
             net, site = self._stack, SITES[0]
-            features = some_slices_at_a_time(lambda *part: net.features(*part, site), site, seen, first)
+            features = some_slices_at_a_time(lambda seen, first: net.features(seen, first, site), site, seen, first)
             logits = some_slices_at_a_time(
-                lambda *part: torch.cat(net.finish(*part, site), dim=1), len(net.blocks) - site, features, seen, first
+                lambda x, seen, first: torch.cat(net.finish(x, seen, first, site), dim=1),
+                len(net.blocks) - site,
+                features,
+                seen,
+                first,
             )
             output = StackOutput(logits[:, :3], logits[:, 3:])
         cavity, wall = output.anatomy.softmax(dim=1)[:, 1:].unbind(dim=1)

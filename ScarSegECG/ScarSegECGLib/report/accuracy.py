@@ -23,30 +23,20 @@ SCOPE = (
 def accuracy_line(weights_sha256: str | None) -> str:
     """Accuracy and scope in one line, for the networks of these weights.
 
-    Parameters
-    ----------
-    weights_sha256 : str or None
-        Of the weights that made the result.
-
-    Returns
-    -------
-    str
-        "" where no network took part; for weights other than the shipped ones, that their accuracy is not known here.
+    "" where no network took part; for weights other than the shipped ones, that their accuracy is not known here.
     """
     if not weights_sha256:
         return ""
-    table = _table_of(weights_sha256)
-    if not table:
+    errors = _column(weights_sha256, "scar_volume_error_ml", infarct=True)
+    if not errors:
         return f"Accuracy of these weights: see their own card. {SCOPE}"
-    infarct = [row for row in table if row["pathological"] == "1"]
-    without = [row for row in table if row["pathological"] != "1"]
-    errors = [float(row["scar_volume_error_ml"]) for row in infarct]
     mean, spread = statistics.fmean(errors), _LIMITS_OF_AGREEMENT * statistics.stdev(errors)
-    dice = statistics.fmean(float(row["scar_dice"]) for row in infarct)
-    false = [float(row["scar_ml"]) for row in without]
+    low, high = (f"{value:+.0f}".replace("-", "−") for value in (mean - spread, mean + spread))
+    dice = statistics.fmean(_column(weights_sha256, "scar_dice", infarct=True))
+    false = _column(weights_sha256, "scar_ml", infarct=False)
     return (
-        f"Cross-validated against experts in {len(infarct)} patients with infarct: Dice {dice:.2f}, 95 % of the "
-        f"volumes {_signed(mean - spread)} to {_signed(mean + spread)} ml off; in {len(without)} without infarct up to "
+        f"Cross-validated against experts in {len(errors)} patients with infarct: Dice {dice:.2f}, 95 % of the "
+        f"volumes {low} to {high} ml off; in {len(false)} without infarct up to "
         f"{max(false, default=math.nan):.1f} ml of false scar. {SCOPE}"
     )
 
@@ -57,8 +47,9 @@ def doubt_of(result: ScarResult) -> Fact | None:
     ``None`` where it is more, for other weights than the shipped ones, for a rule's scar, and for one that a reader
     corrected, which answers it.
     """
-    table = _table_of(result.weights_sha256) if result.method.by_network and not result.method.corrected else ()
-    false, infarct = ([float(row["scar_ml"]) for row in table if row["pathological"] == kind] for kind in "01")
+    if not result.method.by_network or result.method.corrected:
+        return None
+    false, infarct = (_column(result.weights_sha256, "scar_ml", infarct=kind) for kind in (False, True))
     ml, most = result.scar_image_only.ml, max(false, default=0.0)
     if not 0 < ml <= most:
         return None
@@ -66,14 +57,12 @@ def doubt_of(result: ScarResult) -> Fact | None:
     return Fact(Doubt.MAY_BE_NO_SCAR, ml=ml, most=most, without=len(false), as_little=as_little, infarct=len(infarct))
 
 
-def _table_of(weights_sha256: str | None) -> tuple[dict[str, str], ...]:
-    """The cross-validation of the shipped weights, if these are they."""
+def _column(weights_sha256: str | None, name: str, *, infarct: bool) -> list[float]:
+    """A figure of the cross-validation in all patients with or without infarct; empty for other weights."""
     digest, table = _shipped()
-    return table if weights_sha256 and weights_sha256.lower() == digest else ()
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.0f}".replace("-", "−")
+    if not weights_sha256 or weights_sha256.lower() != digest:
+        return []
+    return [float(row[name]) for row in table if (row["pathological"] == "1") is infarct]
 
 
 @cache

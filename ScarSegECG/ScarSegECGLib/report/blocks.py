@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from ScarSegECGLib.report.patient import Patient
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 UNKNOWN = "–"
 
@@ -36,7 +38,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG, or ``None`` where none was made; ``description`` is what stands in its place. Empty captions are none."""
+    """A PNG, or ``None`` where none was made; then ``description`` stands in its place."""
 
     png: bytes | None
     description: str
@@ -44,18 +46,27 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table and what has to be said of it; ``right`` and ``whole`` tell of each column what it holds.
+class Column:
+    """One column: its heading with the unit and what a per cent is of, its width (parts of the whole), a row's text.
 
-    ``widths`` are parts of the whole. ``large`` is the one that is read first.
+    ``measured`` says that a segment which is not imaged has none; ``whole`` that the text stays on one line.
     """
 
+    heading: str
+    width: float
+    cell: Callable[[Any], str] = str
+    right: bool = True
+    measured: bool = True
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table and what has to be said of it; ``large`` is the one that is read first."""
+
     caption: str
-    head: tuple[str, ...]
+    columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
-    right: tuple[bool, ...]
-    whole: tuple[bool, ...]
-    widths: tuple[float, ...]
     large: bool = False
 
 
@@ -72,6 +83,30 @@ class Section:
     boxed: bool = False
 
 
+@dataclass(frozen=True, repr=False)
+class Patient:
+    """Name, identifier and dates as printed; "" where the images do not say. Never part of a log or an error."""
+
+    name: str
+    identifier: str
+    birth_date: str
+    study_date: str
+
+    @classmethod
+    def of_image(cls, image: Dataset) -> Patient:
+        """What a DICOM data set says."""
+        groups = [_in_order(group) for group in str(image.get("PatientName") or "").split("=")]
+        name = " = ".join(dict.fromkeys(filter(None, groups)))  # in Latin letters, in the name's own script, as read
+        identifier = str(image.get("PatientID") or "").strip()
+        return cls(name, identifier, _day(image.get("PatientBirthDate")), _day(image.get("StudyDate")))
+
+    def line(self, name: str | None = None) -> str:
+        """One line for the head of a page; ``name`` stands in the place of one that cannot be printed."""
+        told = {"Patient": self.name if name is None else name, "ID": self.identifier}
+        told |= {"born": self.birth_date, "MRI": self.study_date}
+        return "; ".join(f"{word} {value or 'not stated'}" for word, value in told.items())
+
+
 @dataclass(frozen=True)
 class Report:
     """One result as it is told to people.
@@ -85,41 +120,28 @@ class Report:
     patient: Patient | None = None
     signed_by: str | None = None
 
-    def section(self, key: str) -> Section:
-        """The section of a key."""
-        return next(section for section in self.sections if section.key == key)
 
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its heading with the unit and what a per cent is of, its width (parts of the whole), its text.
-
-    ``measured`` says that a segment which is not imaged has none; ``whole`` that the text stays on one line.
-    """
-
-    heading: str
-    width: float
-    cell: Callable[[Any], str]
-    right: bool = True
-    measured: bool = True
-    whole: bool = True
-
-
-def table_of(caption: str, columns: Sequence[Column], rows: Iterable[Any], *, large: bool = False) -> Table:
+def table_of(caption: str, columns: Sequence[Column], rows: Iterable[Any]) -> Table:
     """A table with a line per row; of a segment that is not imaged the widest measured cell says so."""
-    widest = max((one for one in columns if one.measured), key=lambda one: one.width)
+    widest = max((column for column in columns if column.measured), key=lambda column: column.width)
 
     def cell(column: Column, row: Any) -> str:
         if getattr(row, "imaged", True) or not column.measured:
             return column.cell(row)
         return "not imaged" if column is widest else ""
 
-    return Table(
-        caption=caption,
-        head=tuple(column.heading for column in columns),
-        rows=tuple(tuple(cell(column, row) for column in columns) for row in rows),
-        right=tuple(column.right for column in columns),
-        whole=tuple(column.whole for column in columns),
-        widths=tuple(column.width for column in columns),
-        large=large,
-    )
+    return Table(caption, tuple(columns), tuple(tuple(cell(column, row) for column in columns) for row in rows))
+
+
+def _in_order(group: str) -> str:
+    """One component group, family name first."""
+    family, *given = (" ".join(part.split()) for part in group.split("^"))
+    return ", ".join(filter(None, (family, " ".join(filter(None, given)))))
+
+
+def _day(date: object) -> str:
+    text = str(date or "").strip()
+    try:
+        return datetime.strptime(text, "%Y%m%d").strftime("%Y-%m-%d")
+    except ValueError:
+        return text

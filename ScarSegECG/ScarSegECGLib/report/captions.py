@@ -1,4 +1,4 @@
-"""Words in and around pictures, which travel without their report: titles, scales, keys, how the numbers came about."""
+"""Words beside numbers and pictures that travel without their report: titles, scales, keys, how they came about."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ SIGN_WORDS = (
 )
 LEAST_MVO_ML = 0.05
 """Less MVO in a segment prints as 0.0 ml and gets no sign."""
+SLICES = "Slice 1 is the apex; {sides}. Panels: image | scar and outlines."
+RINGS = "Rings: slices {first} (apex) to {last} (base)"
+VERDICTS = "ECG against the {judged} scar:"
+WITH_ECG = "With the ECG (investigational); the primary figures are those of '{primary}'."
+TERRITORY = "Usual territory, segments {segments}; scar {shown}."
 RIM = "rim: ECG above normal limit, no finding, %"
 MVO_IN_SCAR = "MVO, part of the scar"
 SIDES = "anterior up, septum left"
+WALL = "LV myocardium, scar included"
+LITTLE_SCAR = f"The maximum transmurality rests on less than {LITTLE_SCAR_ML:g} ml of scar."
 ECG_ALONE, ECG_SILENT = "From the ECG alone", "From the ECG: no estimate"
 ECG_ESTIMATE = "learned from simulated scars, no finding; what people without scar show too is left out"
-NOT_TRUSTED = " (date not to be trusted)"
 
 
 def scar_title(scar: Burden, mvo: Burden | None) -> str:
@@ -33,45 +39,22 @@ def scar_title(scar: Burden, mvo: Burden | None) -> str:
     return f"{title}, {mvo.ml:.1f} ml of it MVO" if mvo is not None and mvo.ml >= LEAST_MVO_ML else title
 
 
-def slices_line(sides: str, with_raw: bool) -> str:
-    """How the slices of a sheet stand, and what its panels are."""
-    return f"Slice 1 is the apex; {sides}. Panels: {'image | scar and outlines' if with_raw else 'scar and outlines'}."
-
-
-def rings_line(first: int, last: int) -> str:
-    """Which slices the rings of a polar map are, from the apex."""
-    return f"Rings: slices {first} (apex) to {last} (base)"
-
-
-def verdicts_title(judged: str) -> str:
-    """Over the signs of agreement on a bullseye."""
-    return f"ECG against the {judged} scar:"
-
-
 def ecg_scale(rate_hz: float, shown_s: float, length_s: float, running: bool) -> str:
     """What an ECG on paper shows of its recording; ``running``: all leads at one time."""
-    first = (
-        f"25 mm/s   10 mm/mV   {rate_hz:g} Hz   first {shown_s:.4g} s of {length_s:.4g} s, each lead about its median"
-    )
-    return first if running else f"{first}, each column starts at 0 s"
+    shown = f"first {shown_s:.4g} s of {length_s:.4g} s, each lead about its median"
+    columns = "" if running else ", each column starts at 0 s"
+    return f"25 mm/s   10 mm/mV   {rate_hz:g} Hz   {shown}{columns}"
 
 
-def how(method: Method, division: Division, shown: Shown | None = None, *more: str) -> str:
-    """The lines below a title: the method, the remote region where it has one, the AHA mode, and what else is given.
+def how(method: Method, division: Division, shown: Shown | None = None) -> str:
+    """The lines below a title: the method, the remote region where it has one, and the AHA mode.
 
-    Parameters
-    ----------
-    method : Method
-    division : Division
-    shown : Shown, optional
-        Which scar it is, where the method does not say so itself.
-    more : str
-        Further lines.
+    ``shown`` says which scar it is, where the method does not say so itself.
     """
     rule = rule_words(method)
     if shown is not None and method.by_network and not method.corrected and not method.image_only:
         rule = f"{rule}; {words(shown)}"
-    lines = (rule, words(method.remote), f"AHA segments: {words(division)}", *more)
+    lines = (rule, words(method.remote), f"AHA segments: {words(division)}")
     return "\n".join(f"{line[0].upper()}{line[1:]}" if i else line for i, line in enumerate(filter(None, lines)))
 
 

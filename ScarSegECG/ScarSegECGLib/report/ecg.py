@@ -11,8 +11,8 @@ from ScarSegECGLib.facts_ecg import Conduction
 from ScarSegECGLib.wording import all_words, words
 
 SLOW_BPM, FAST_BPM = 60.0, 100.0  # where Bazett holds
-_UNITS = {"qrs": "ms", "pr": "ms", "qt": "ms", "qtc": "ms", "axis": "degrees"}
-_NAMES = {"qrs": "QRS", "pr": "PR", "qt": "QT", "qtc": "QTc", "axis": "axis"}
+_NAMES = {"rate": "rate", "qrs": "QRS", "axis": "axis", "pr": "PR", "qt": "QT", "qtc": "QTc"}
+_UNITS = {"rate": "/min", "axis": "degrees"}  # the others are in ms
 # "normal" alone would be read as a normal ECG.
 _CLASSES = {
     Conduction.NORMAL: "no block, pacing or LVH voltage found (rhythm, ST-T, Q waves not judged)",
@@ -33,7 +33,8 @@ def file_lines(ecg: Ecg, format_name: str) -> list[str]:
     """What was understood of the file, for the reader to confirm before it is used."""
     there = [name for name, ok in zip(LEADS, ecg.lead_mask, strict=True) if ok]
     missing = ", ".join(name for name in LEADS if name not in there)
-    device = ", ".join(f"{_NAMES[name]} {value:.0f} {_UNITS[name]}" for name, value in ecg.device_ms.items())
+    stored = ecg.device_ms.items()
+    device = ", ".join(f"{_NAMES[key]} {value:.0f} {_UNITS.get(key, 'ms')}" for key, value in stored)
     return [
         f"format    {format_name}",
         f"leads     {len(there)} of 12 ({', '.join(there)}){f'; missing: {missing}' if missing else ''}",
@@ -62,35 +63,33 @@ def measurement_lines(features: EcgFeatures) -> list[str]:
     (AHA/ACCF/HRS recommendations part IV, Circulation 2009; 119: e241, where the limits are from too).
     """
 
-    def line(name: str, key: str, value: float | None, unit: str, how: str = "") -> str:
+    def told(key: str, value: float | None, how: str = "") -> str:
         if value is None:
-            return f"{name:<12}not measurable"
+            return "not measurable"
         source = "device" if key in features.from_device else how
-        return f"{name:<12}{value:.0f} {unit}{f' ({source})' if source else ''}"
+        return f"{value:.0f} {_UNITS.get(key, 'ms')}{f' ({source})' if source else ''}"
 
-    rate = line("rate", "rate", features.rate_bpm, "/min") + (", irregular" if features.irregular else "")
-    pr = line("PR", "pr", features.pr_ms, "ms")
+    pr = told("pr", features.pr_ms)
     if features.pr_ms is None:
-        pr = f"{'PR':<12}no P wave found within {1000 * P_SEARCH_S[-1]:.0f} ms before the QRS"
-    return [
-        rate,
-        line("QRS", "qrs", features.qrs_ms, "ms"),
-        line("axis", "axis", features.axis_deg, "degrees", "area"),
-        pr,
-        line("QT", "qt", features.qt_ms, "ms"),
-        f"{'QTc':<12}{_qtc(features)}",
-        f"{'conduction':<12}{_CLASSES[Conduction(features.conduction)]}",
-    ]
+        pr = f"no P wave found within {1000 * P_SEARCH_S[-1]:.0f} ms before the QRS"
+    lines = {
+        "rate": told("rate", features.rate_bpm) + (", irregular" if features.irregular else ""),
+        "QRS": told("qrs", features.qrs_ms),
+        "axis": told("axis", features.axis_deg, "area"),
+        "PR": pr,
+        "QT": told("qt", features.qt_ms),
+        "QTc": _qtc(features),
+        "conduction": _CLASSES[Conduction(features.conduction)],
+    }
+    return [f"{name:<12}{text}" for name, text in lines.items()]
 
 
 def _qtc(features: EcgFeatures) -> str:
     if features.qtc_ms is None:
         return "not measurable"
-    if "qtc" in features.from_device:
-        said = f"{features.qtc_ms:.0f} ms (device, formula unknown)"
-    else:
-        said = f"{features.qtc_ms:.0f} ms (Bazett)"
-        rate = features.rate_bpm
+    said = f"{features.qtc_ms:.0f} ms (device, formula unknown)"
+    if "qtc" not in features.from_device:
+        said, rate = f"{features.qtc_ms:.0f} ms (Bazett)", features.rate_bpm
         if features.qt_ms is not None and rate is not None and not SLOW_BPM <= rate <= FAST_BPM:
             said += f", {features.qt_ms / np.cbrt(60 / rate):.0f} ms (Fridericia)"
     said += "; long from 450 (men), 460 (women)"
@@ -103,11 +102,9 @@ def _qtc(features: EcgFeatures) -> str:
 
 def judged_lines(found: EcgFindings) -> list[str]:
     """Pathological Q waves and QRS score."""
-    remark = words(found.q_waves_remark)
-    q_waves = remark
+    q_waves, score = words(found.q_waves_remark), words(found.score_remark)
     if found.q_waves is not None:
-        q_waves = f"{', '.join(found.q_waves) or 'none'}{f' ({remark})' if remark else ''}"
-    score = words(found.score_remark)
+        q_waves = f"{', '.join(found.q_waves) or 'none'}{f' ({q_waves})' if q_waves else ''}"
     if found.score_points is not None:
         score = f"QRS score {found.score_points} of 32, about {found.score_percent_of_lv:.0f} % of the LV. {score}"
     return [f"pathological Q waves: {q_waves}", score.strip()]
@@ -116,9 +113,5 @@ def judged_lines(found: EcgFindings) -> list[str]:
 def findings_lines(found: EcgFindings) -> list[str]:
     """All findings in a few lines, as they stand on the ECG's page."""
     rate, qrs, axis, pr, qt, qtc, _ = (" ".join(line.split()) for line in measurement_lines(found.features))
-    return [
-        ", ".join((rate, pr, qrs, axis)),
-        f"{qt}, {qtc}",
-        f"conduction: {_CLASSES[Conduction(found.features.conduction)]}",
-        *judged_lines(found),
-    ]
+    conduction = f"conduction: {_CLASSES[Conduction(found.features.conduction)]}"
+    return [", ".join((rate, pr, qrs, axis)), f"{qt}, {qtc}", conduction, *judged_lines(found)]

@@ -5,7 +5,6 @@ that is handed over.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
 from functools import cache
 from html import escape
 from importlib import resources
@@ -24,14 +23,14 @@ def as_html(report: Report, viewer: str = "", script: str = "") -> str:
     ----------
     report : Report
     viewer : str
-        HTML of what is on a screen alone, such as :func:`ScarSegECGLib.view.viewer.block.viewer_block` makes.
+        HTML of what is on a screen alone, such as :func:`ScarSegECGLib.view.viewer.viewer_block` makes.
     script : str
         The hash of the one script that it may run, as a content security policy names it.
     """
-    parts = [section_html(section) for section in report.sections]
+    parts = [_section(section) for section in report.sections]
     place = next((k for k, section in enumerate(report.sections) if section.key == "segments"), len(parts))
     return Template(_shipped("page.html")).substitute(
-        style=page_css(),
+        style=_shipped("page.css"),
         title=escape(report.title),
         purpose=escape(report.purpose),
         blanks=_blanks(report),
@@ -40,13 +39,7 @@ def as_html(report: Report, viewer: str = "", script: str = "") -> str:
     )
 
 
-def page_css() -> str:
-    """The style of :func:`section_html`, for other pages that hold some of a report's sections."""
-    return _shipped("page.css")
-
-
-def section_html(section: Section) -> str:
-    """One section with its heading."""
+def _section(section: Section) -> str:
     style = f"{section.key} box" if section.boxed else section.key
     blocks = "\n".join(_block(block) for block in section.blocks)
     return f'<section class="{style}"><h2>{escape(section.title)}</h2>\n{blocks}</section>'
@@ -85,24 +78,21 @@ def _picture(picture: Picture) -> str:
         raise ValueError(f"{picture.description}: the picture is not a PNG")
     data = base64.b64encode(picture.png).decode("ascii")
     caption = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
-    image = f'<img alt="{escape(picture.description)}" src="data:image/png;base64,{data}">'
-    return f"<figure>{image}{caption}</figure>"
+    return f'<figure><img alt="{escape(picture.description)}" src="data:image/png;base64,{data}">{caption}</figure>'
 
 
 def _table(table: Table) -> str:
-    styles = [
-        " ".join(name for name, wanted in (("n", right), ("whole", whole)) if wanted)
-        for right, whole in zip(table.right, table.whole, strict=True)
-    ]
+    styles = [f"{'n' * column.right} {'whole' * column.whole}".strip() for column in table.columns]
 
-    def cells(tag: str, row: Iterable[str]) -> str:
-        return "".join(f'<{tag} class="{s}">{escape(text)}</{tag}>' for text, s in zip(row, styles, strict=True))
+    def line(tag: str, row: tuple[str, ...]) -> str:
+        cells = (f'<{tag} class="{s}">{escape(text)}</{tag}>' for text, s in zip(row, styles, strict=True))
+        return f"<tr>{''.join(cells)}</tr>"
 
-    rows = "".join(f"<tr>{cells('td', row)}</tr>" for row in table.rows)
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
+    head = line("th", tuple(column.heading for column in table.columns))
+    body = "".join(line("td", row) for row in table.rows)
     size = "large" if table.large else "fine"
-    head = f"<thead><tr>{cells('th', table.head)}</tr></thead>"
-    return f'<table class="{size}">{caption}{head}<tbody>{rows}</tbody></table>'
+    return f'<table class="{size}">{caption}<thead>{head}</thead><tbody>{body}</tbody></table>'
 
 
 @cache

@@ -1,18 +1,20 @@
-"""What is told of scar measured inside given contours, by one rule or several: JSON, printed lines and doubts."""
+"""What is told of scar measured inside given contours, by one rule or several: JSON, lines, doubts and tables."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.insertion import neighbour_spread_deg
-from ScarSegECGLib.case import Anatomy, Burden, LgeStack, ScarParts
+from ScarSegECGLib.case import Anatomy, LgeStack, ScarParts, SegmentRow
 from ScarSegECGLib.facts import LGE_DOUBTS, AnatomyNote, Doubt, Fact, LgeNote
 from ScarSegECGLib.lge.slice_shift import SliceShifts
+from ScarSegECGLib.measure.compare import MethodScore
 from ScarSegECGLib.measure.measurements import Measurements, contour_doubts
+from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.wording import all_words, rule_words, spans, words
 
 # What was noticed of files that puts a figure in doubt, and what of the anatomy that does not.
@@ -39,15 +41,15 @@ def patient_report(
         "slices_left_out_from_apex": list(left_out),
         "insertions": {
             "anterior_inferior_deg": [_known(pair) for pair in anatomy.insertions_deg],
-            "confidence": [round(float(value), 3) for value in anatomy.insertion_confidence],
+            "confidence": np.round(np.asarray(anatomy.insertion_confidence, float), 3).tolist(),
             "mean_step_between_slices_deg": _known(neighbour_spread_deg(anatomy.insertions_deg)),
             "found_in_each_slice_deg": [_known(pair) for pair in own],
             "mean_step_between_slices_as_found_deg": _known(neighbour_spread_deg(own)),
         },
         "slice_shifts": {
             "row_column_mm": [_known(pair) for pair in shifts.mm],
-            "confidence": [round(float(value), 3) for value in shifts.confidence],
-            "displaced_slices_from_apex": [int(k) + 1 for k in np.flatnonzero(shifts.moved)],
+            "confidence": np.round(np.asarray(shifts.confidence, float), 3).tolist(),
+            "displaced_slices_from_apex": (np.flatnonzero(shifts.moved) + 1).tolist(),
             "corrected": corrected,
         },
         "myocardium_ml": float(anatomy.myocardium.sum()) * stack.voxel_ml,
@@ -59,17 +61,17 @@ def patient_report(
 def as_json(measured: Measurements) -> dict:
     """Everything but the masks."""
     method, parts, warnings = measured.method, measured.parts, all_words(measured.warnings)
-    statistics = measured.remote
+    remote = measured.remote
     return {
         "contrast": str(measured.contrast),
         "thresholds": list(measured.thresholds),
         "territories": measured.territories,
-        "remote_mean": [] if statistics is None else per_slice(statistics.mean),
-        "remote_sd": [] if statistics is None else per_slice(statistics.sd),
-        **{f"{name}_ml": part.ml if part else None for name, part in named_parts(parts).items()},
+        "remote_mean": [] if remote is None else _per_slice(remote.mean),
+        "remote_sd": [] if remote is None else _per_slice(remote.sd),
+        **{f"{name}_ml": ml for name, ml in _part_ml(parts).items()},
         "scar": dataclasses.asdict(measured.scar),
         "method": rule_words(method),
-        "remote": remote_words(measured),
+        "remote": _remote_words(measured),
         "n_sd": method.n_sd,
         "per": method.per,
         "aha_mode": words(measured.division),
@@ -82,19 +84,15 @@ def as_json(measured: Measurements) -> dict:
     }
 
 
-def named_parts(parts: ScarParts) -> dict[str, Burden | None]:
-    """Core, grey zone, what lies below it, and MVO, by the names of a row's fields; ``None`` where not known."""
-    return {"core": parts.core, "grey": parts.grey, "rest": parts.rest, "mvo": parts.mvo}
+def _part_ml(parts: ScarParts) -> dict[str, float | None]:
+    """Core, grey zone, what lies below it, and MVO, ml; ``None`` where not known."""
+    named = {"core": parts.core, "grey": parts.grey, "rest": parts.rest, "mvo": parts.mvo}
+    return {name: part.ml if part else None for name, part in named.items()}
 
 
-def per_slice(values: NDArray[np.float64]) -> list[float | None]:
-    """Plain numbers, ``None`` for NaN."""
-    return [None if np.isnan(value) else float(value) for value in values]
-
-
-def remote_words(measured: Measurements) -> str:
+def _remote_words(measured: Measurements) -> str:
     """Where the rule's remote myocardium was taken."""
-    return words(measured.method.remote) if measured.method.remote else "not used"
+    return words(measured.method.remote) or "not used"
 
 
 def printed(
@@ -109,30 +107,24 @@ def printed(
     ``shifts`` are those to be told of: corrected, or none found.
     """
     wall, cavity = (float(mask.sum()) * voxel_ml for mask in (anatomy.myocardium, anatomy.cavity))
-    return [
-        f"myocardium {wall:.2f} ml, cavity {cavity:.2f} ml",
-        *([f"slices {spans(left_out)} left out of everything, counted from the apex"] if left_out else []),
-        f"AHA partition: {words(anatomy.division)}",
-        *([] if shifts is None else [shift_line(shifts)]),
-        *(method_line(name, entry) for name, entry in measured.items()),
-    ]
+    lines = [f"myocardium {wall:.2f} ml, cavity {cavity:.2f} ml"]
+    if left_out:
+        lines.append(f"slices {spans(left_out)} left out of everything, counted from the apex")
+    lines.append(f"AHA partition: {words(anatomy.division)}")
+    if shifts is not None:
+        moved = shifts.moved.any()
+        lines.append(words(shifts.fact(LgeNote.SHIFTS_CORRECTED)) if moved else "no slice displaced against the others")
+    return [*lines, *(_rule_line(name, entry) for name, entry in measured.items())]
 
 
-def method_line(name: str, measured: Measurements) -> str:
+def _rule_line(name: str, measured: Measurements) -> str:
     """One rule's result: how much, what it consists of, and how it was found."""
     scar, region = measured.scar, measured.method.remote
-    said = [_parts(measured), rule_words(measured.method), words(region) if region else "remote region not used"]
+    said = [_parts(measured), rule_words(measured.method), words(region) or "remote region not used"]
     if region and measured.remote is not None:
         said.append(f"remote {_range('mean', measured.remote.mean)}, {_range('SD', measured.remote.sd)}")
     text = "; ".join(filter(None, said))
     return f"{name:<8}{scar.ml:>8.2f} ml{scar.grams:>8.2f} g{scar.percent_of_lv:>7.1f} %   {text}"
-
-
-def shift_line(shifts: SliceShifts) -> str:
-    """Which slices were moved in line, or that none is displaced."""
-    if not shifts.moved.any():
-        return "no slice displaced against the others"
-    return words(shifts.fact(LgeNote.SHIFTS_CORRECTED))
 
 
 def doubts(
@@ -150,12 +142,9 @@ def doubts(
         harmless += (AnatomyNote.OFF_AXIS,)  # said by the line before
     said += [note for note in anatomy.notes if note.code not in harmless]
     said += next(iter(measured.values())).doubts if len(measured) == 1 else contour_doubts(anatomy)
-    against: dict[Fact, list[str]] = {}
-    for name, entry in measured.items():
-        for fact in entry.warnings:
-            against.setdefault(fact, []).append(name)
     told = {words(fact): fact for fact in said}
-    for fact, names in against.items():
+    for fact in dict.fromkeys(fact for entry in measured.values() for fact in entry.warnings):
+        names = [name for name, entry in measured.items() if fact in entry.warnings]
         rules = "" if len(names) == len(measured) else f"{', '.join(names)}: "
         told[rules + words(fact)] = fact
     return list(told.items())
@@ -163,7 +152,7 @@ def doubts(
 
 def _parts(measured: Measurements) -> str:
     """What the scar consists of, "" where it cannot be told or there is none."""
-    core, grey, rest, mvo = (part.ml if part else None for part in named_parts(measured.parts).values())
+    core, grey, rest, mvo = _part_ml(measured.parts).values()
     if not measured.scar.ml:
         return ""
     if core is None:
@@ -180,5 +169,92 @@ def _range(what: str, values: NDArray[np.float64]) -> str:
     return f"{what} {low}" if low == high else f"{what} {low} to {high}"
 
 
+def _per_slice(values: NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
+
+
 def _known(values: NDArray[np.float64]) -> list[float] | None:
     return [round(float(value), 2) for value in values] if np.isfinite(values).all() else None
+
+
+def score_rows(scores: Sequence[MethodScore]) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of rules against experts, best rule first; "-" is "not known"."""
+    rows = []
+    for score in scores:
+        sign = "+" if score.mean_bias >= 0 else ""
+        gap, low, high = (number(value, 3, "-") for value in score.behind_best)
+        rows.append({
+            "Rule": score.name,
+            "Dice, mean (SD)": f"{number(score.mean_dice, 3, '-')} ({number(score.sd_dice, 3, '-')})",
+            "Bias, % LV, mean (SD)": f"{sign}{number(score.mean_bias, 1, '-')} ({number(score.sd_bias, 1, '-')})",
+            "Dice behind the best [95 % CI, paired]": "best" if score is scores[0] else f"{gap} [{low}, {high}]",
+            "Scar where the expert saw none, % LV": number(score.false_scar, 1, "-"),
+            "As printed": words(score.method),
+        })  # fmt: skip
+    return list(rows[0]), [list(row.values()) for row in rows]
+
+
+def segment_rows(measured: Mapping[str, Measurements]) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells: the rules one after the other, each with what was chosen beside it.
+
+    The last row of each rule is the whole LV, with "all" for a segment's number.
+    """
+    rows: list[dict[str, str]] = []
+    for rule, entry in measured.items():
+        chosen = {
+            "scar_method": rule_words(entry.method),
+            "n_sd": "" if entry.method.n_sd is None else f"{entry.method.n_sd:g}",
+            "one_threshold_per": entry.method.per,
+            "contrast": str(entry.contrast),
+            "remote_region": _remote_words(entry),
+            "aha_mode": words(entry.division),
+        }
+        told = [{"rule": rule} | _segment(row) | chosen for row in entry.segments]
+        rows += [*told, dict.fromkeys(told[0], "") | {"rule": rule} | _whole(entry) | chosen]
+    return list(rows[0]), [list(row.values()) for row in rows]
+
+
+def _segment(row: SegmentRow) -> dict[str, str]:
+    return {
+        "aha_segment": str(row.number),
+        "name": row.name,
+        "usual_territory": row.territory,
+        "imaged": "yes" if row.imaged else "no",
+        "myocardium_ml": f"{row.myocardium_ml:.3f}",
+        "scar_ml": f"{row.scar_ml:.3f}",
+        "scar_percent_of_segment": number(row.scar_percent, 2),
+        "transmurality_mean_percent": number(row.transmurality_mean_percent, 2),
+        "transmurality_max_percent": number(row.transmurality_max_percent, 2),
+        "transmurality_bin_percent": f"{row.transmurality_bin} %" if row.transmurality_bin else "",
+        "wall_thickness_mm": number(row.wall_thickness_mm, 2),
+        **_part_cells(row.core_ml, row.grey_ml, row.mvo_ml, row.rest_ml),
+    }
+
+
+def _whole(entry: Measurements) -> dict[str, str]:
+    return {
+        "aha_segment": "all",
+        "name": "whole LV",
+        "myocardium_ml": f"{sum(row.myocardium_ml for row in entry.segments):.3f}",
+        "scar_ml": f"{entry.scar.ml:.3f}",
+        "scar_percent_of_segment": f"{entry.scar.percent_of_lv:.2f}",
+        **_part_cells(**_part_ml(entry.parts)),
+    }
+
+
+def _part_cells(core: float | None, grey: float | None, mvo: float | None, rest: float | None) -> dict[str, str]:
+    ml = {"core_without_mvo_ml": core, "grey_zone_ml": grey, "mvo_ml": mvo, "rest_ml": rest}
+    return {name: number(value, 3) for name, value in ml.items()}
+
+
+def as_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that GitHub and most editors show as one."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
+
+
+def as_plain(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table for the shell, in columns as wide as they need be."""
+    lines = [columns, *rows]
+    wide = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(f"{cell:<{w}}" for cell, w in zip(line, wide, strict=True)).rstrip() for line in lines)

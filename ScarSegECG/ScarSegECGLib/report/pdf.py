@@ -1,16 +1,18 @@
-"""A report printed on A4 pages (PDF), the ECG to scale on a sheet laid on its side."""
+"""A report printed on A4 pages (PDF), the ECG to scale on a sheet laid on its side, and the pixels that go into it."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 
 from matplotlib import get_data_path
+from matplotlib.font_manager import findSystemFonts, get_font
 from PIL import Image as Pillow
-from reportlab import rl_config
+from PIL import ImageDraw, ImageFont, features
+from reportlab import platypus, rl_config
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.styles import ParagraphStyle
@@ -19,35 +21,29 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import (
-    BaseDocTemplate,
-    CondPageBreak,
-    Flowable,
-    Frame,
-    Image,
-    KeepTogether,
-    ListFlowable,
-    NextPageTemplate,
-    PageBreak,
-    PageTemplate,
-    Paragraph,
-    Spacer,
-    TableStyle,
-)
-from reportlab.platypus import Table as Grid
+from reportlab.platypus import Flowable, Paragraph
 
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.report.blocks import Block, Items, Pairs, Picture, Report, Section, Table, Text
-from ScarSegECGLib.report.images import joins, name_picture, on_white
 
 rl_config.useA85 = 0  # pictures as bytes: as text they are larger and take a second
 _MARGIN = 15 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
+_SHEET = landscape(A4)
 _TRUE_SIZE = "True to scale when printed at 100 %, without fitting to the page."
 _SCALED = "25 mm/s and 10 mm/mV drawn at {percent:.0f} %: count squares, 0.04 s and 0.1 mV each."
 # Largest width and height of a section's picture.
 _BESIDE = 88 * mm
 _ROOM = {"bullseye": (_BESIDE - 4 * mm, 125 * mm), "transmurality": (100 * mm, 110 * mm), "montage": (_WIDTH, 245 * mm)}
 _NO_LETTERS = "name not printed: no font on this computer has its letters; see the DICOM header"
+_IN_ONE_PIECE = ("table", "transmurality", "montage", "limits", "versions")
+_SIZES = {"title": 16.0, "heading": 12.0, "lead": 12.0, "large": 10.0, "plain": 9.0, "strong": 9.0, "cell": 8.0,
+          "small": 7.5, "fine": 6.5}  # fmt: skip
+_MOST_PIXELS = 2**25
+_DPI, _POINTS = 300, 10
+_LONGEST = 200
+# Hebrew, Arabic, and the scripts of India and south-east Asia.
+_JOINING = ((0x0590, 0x08FF), (0x0900, 0x109F), (0x1780, 0x17FF))
 
 
 def as_pdf(report: Report) -> bytes:
@@ -60,35 +56,38 @@ def as_pdf(report: Report) -> bytes:
     """
     _register_fonts()
     buffer = io.BytesIO()
-    document = BaseDocTemplate(buffer, pagesize=A4, title=report.title, author="ScarSegECG", creator="ScarSegECG",
-                               producer="ScarSegECG", invariant=1)  # fmt: skip
-    upright = Frame(_MARGIN, _MARGIN, _WIDTH, A4[1] - 2 * _MARGIN, 0, 0, 0, 0)
-    sheet = landscape(A4)
-    whole = Frame(0, 0, *sheet, 0, 0, 0, 0)
-    document.addPageTemplates([PageTemplate("upright", [upright]), PageTemplate("sheet", [whole], pagesize=sheet)])
-    document.build([*_story(report)], canvasmaker=_numbered(report.purpose))
+    document = platypus.BaseDocTemplate(buffer, pagesize=A4, title=report.title, author="ScarSegECG",
+                                        creator="ScarSegECG", producer="ScarSegECG", invariant=1)  # fmt: skip
+    frame = platypus.Frame(_MARGIN, _MARGIN, _WIDTH, A4[1] - 2 * _MARGIN, 0, 0, 0, 0)
+    pages = [platypus.PageTemplate("upright", [frame])]
+    (*_, ecg) = (block for section in report.sections if section.key == "ecg" for block in section.blocks)
+    if isinstance(ecg, Picture) and ecg.png is not None:
+        draw = partial(_ecg_sheet, on_white(ecg.png))
+        pages.append(platypus.PageTemplate("sheet", [frame], onPage=draw, pagesize=_SHEET))
+    document.addPageTemplates(pages)
+    document.build([*_story(report, has_sheet=len(pages) > 1)], canvasmaker=_numbered(report.purpose))
     return buffer.getvalue()
 
 
-def _story(report: Report) -> Iterator[Flowable]:
-    yield Paragraph(escape(report.title), _style("title"))
-    yield Paragraph(escape(report.purpose), _style("strong"))
-    yield Spacer(0, 2 * mm)
+def _story(report: Report, has_sheet: bool) -> Iterator[Flowable]:
+    yield _text(report.title, "title")
+    yield _text(report.purpose, "strong")
+    yield platypus.Spacer(0, 2 * mm)
     yield from _patient(report)
-    yield Paragraph(escape(_signature(report.signed_by)), _style("plain"))
-    keys = [section.key for section in report.sections]
+    yield _text(_signature(report.signed_by))
+    beside = {one.key: one for one in report.sections if one.key == "used" or (one.key == "warnings" and _short(one))}
+    left = [flowable for section in beside.values() for flowable in _shown(section)]
     for section in report.sections:
-        picture = section.blocks[0]
-        if section.key == "ecg" and isinstance(picture, Picture) and picture.png is not None:
-            yield from _ecg_sheet(picture.png)
-        elif section.key == "used" and "bullseye" in keys:
-            beside = [section, *(one for one in report.sections if one.key == "warnings" and _short(one))]
-            left = [flowable for one in beside for flowable in _shown(one)]
-            yield _side_by_side(left, _shown(report.section("bullseye")))
-        elif section.key in ("table", "transmurality", "montage", "limits", "versions"):
-            yield KeepTogether(_shown(section))
-        elif section.key != "bullseye" and not (section.key == "warnings" and _short(section)):
-            yield CondPageBreak(45 * mm)
+        if section.key == "bullseye":
+            style = platypus.TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)])
+            yield platypus.Table([[left, _shown(section)]], [_WIDTH - _BESIDE, _BESIDE], style=style)
+        elif section.key == "ecg" and has_sheet:
+            for template in ("sheet", "upright"):
+                yield from (platypus.NextPageTemplate(template), platypus.PageBreak())
+        elif section.key in _IN_ONE_PIECE:
+            yield platypus.KeepTogether(_shown(section))
+        elif section.key not in beside:
+            yield platypus.CondPageBreak(45 * mm)
             yield from _shown(section)
 
 
@@ -97,30 +96,24 @@ def _short(section: Section) -> bool:
     return sum(len(text) + 40 for block in section.blocks if isinstance(block, Items) for text in block.sentences) < 800
 
 
-def _side_by_side(left: list[Flowable], right: list[Flowable]) -> Flowable:
-    style = TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)])
-    return Grid([[left, right]], [_WIDTH - _BESIDE, _BESIDE], style=style)
-
-
 def _shown(section: Section) -> list[Flowable]:
-    shown: list[Flowable] = [Paragraph(escape(section.title), _style("heading"))]
+    shown: list[Flowable] = [_text(section.title, "heading")]
     return shown + [flowable for block in section.blocks for flowable in _flowables(block, section)]
 
 
 def _patient(report: Report) -> Iterator[Flowable]:
     """Who the patient is; a name in letters that the print's font lacks is drawn as a picture."""
     if report.patient is None:
-        yield Paragraph("Patient: as in the DICOM header of this document.", _style("plain"))
+        yield _text("Patient: as in the DICOM header of this document.")
         return
     name = report.patient.name
-    if all(ord(letter) in pdfmetrics.getFont("Plain").face.charToGlyph for letter in name) and not joins(name):
-        yield Paragraph(escape(report.patient.line()), _style("plain"))
+    if all(ord(letter) in pdfmetrics.getFont("Plain").face.charToGlyph for letter in name) and not _joins(name):
+        yield _text(report.patient.line())
         return
-    drawn = name_picture(name)
-    yield Paragraph(escape(report.patient.line(_NO_LETTERS if drawn is None else "see below")), _style("plain"))
+    drawn = _name_picture(name)
+    yield _text(report.patient.line(_NO_LETTERS if drawn is None else "see below"))
     if drawn is not None:
-        dots = drawn.info["dpi"][0]
-        yield Image(_file(drawn), drawn.width / dots * 72, drawn.height / dots * 72, hAlign="LEFT")
+        yield _image(drawn, 72 / drawn.info["dpi"][0], hAlign="LEFT")
 
 
 def _signature(signed_by: str | None) -> str:
@@ -130,128 +123,107 @@ def _signature(signed_by: str | None) -> str:
     return f"Verified by {' '.join(f'{given} {family}'.replace('^', ' ').split())}."
 
 
-def _ecg_sheet(png: bytes) -> Iterator[Flowable]:
-    """The ECG alone on a sheet laid on its side, at its true size where it fits; what follows begins another page."""
-    image = on_white(png)
+def _ecg_sheet(image: Pillow.Image, canvas: Canvas, document: object) -> None:
+    """The ECG alone on a sheet laid on its side, at its true size where it fits, and a note along the right edge."""
     dots = image.info.get("dpi", (150.0, 150.0))[0] or 150.0
     width, height = image.width / dots * 72, image.height / dots * 72
-    across, up = landscape(A4)
+    across, up = _SHEET
     # Half a millimetre is what rounding to whole pixels may add to a picture of the sheet's own size.
     fits = width <= across + 0.5 * mm and height <= up + 0.5 * mm
     share = 1.0 if fits else min(across / width, up / height)
-    yield NextPageTemplate("sheet")
-    yield PageBreak()
-    yield _Sheet(image, share * width, share * height, _TRUE_SIZE if fits else _SCALED.format(percent=100 * share))
-    yield NextPageTemplate("upright")
-    yield PageBreak()
-
-
-class _Sheet(Flowable):
-    """A picture in the middle of the page, and a note along its right edge."""
-
-    def __init__(self, image: Pillow.Image, width: float, height: float, note: str) -> None:
-        super().__init__()
-        self._image, self._size, self._note = image, (width, height), note
-
-    def wrap(self, width: float, height: float) -> tuple[float, float]:
-        self.width, self.height = width, height
-        return width, height - 1e-3
-
-    def draw(self) -> None:
-        width, height = self._size
-        left, bottom = (self.width - width) / 2, (self.height - height) / 2
-        self.canv.drawImage(ImageReader(self._image), left, bottom, width, height)
-        self.canv.saveState()
-        self.canv.translate(self.width - 6 * mm, self.height - 9 * mm)
-        self.canv.rotate(90)
-        self.canv.setFont("Plain", 8)
-        self.canv.drawRightString(0, 0, self._note)
-        self.canv.restoreState()
+    width, height = share * width, share * height
+    canvas.drawImage(ImageReader(image), (across - width) / 2, (up - height) / 2, width, height)
+    canvas.saveState()
+    canvas.translate(across - 6 * mm, up - 9 * mm)
+    canvas.rotate(90)
+    canvas.setFont("Plain", 8)
+    canvas.drawRightString(0, 0, _TRUE_SIZE if fits else _SCALED.format(percent=100 * share))
+    canvas.restoreState()
 
 
 def _flowables(block: Block, section: Section) -> Iterator[Flowable]:
     match block:
         case Text():
-            yield Paragraph(escape(block.text), _style(block.kind))
+            yield _text(block.text, block.kind)
         case Items():
-            style = _style("small" if block.small else "plain")
+            kind = "small" if block.small else "plain"
             if block.sentences:
-                yield ListFlowable(
-                    [Paragraph(escape(sentence), style) for sentence in block.sentences],
-                    bulletType="bullet", start="•", bulletFontName="Plain", bulletFontSize=style.fontSize,
+                yield platypus.ListFlowable(
+                    [_text(sentence, kind) for sentence in block.sentences],
+                    bulletType="bullet", start="•", bulletFontName="Plain", bulletFontSize=_SIZES[kind],
                     leftIndent=4 * mm,
                 )  # fmt: skip
         case Pairs():
-            rows = [[Paragraph(escape(text), _style("small")) for text in pair] for pair in block.pairs]
-            yield Grid(rows, [38 * mm, _WIDTH - 38 * mm], style=_lines(0))
+            rows = [[_text(text, "small") for text in pair] for pair in block.pairs]
+            yield platypus.Table(rows, [38 * mm, _WIDTH - 38 * mm], style=_lines())
         case Picture():
             if block.png is None:
-                yield Paragraph(escape(f"{block.description}: no picture was made."), _style("plain"))
+                yield _text(f"{block.description}: no picture was made.")
             else:
-                yield _fitted(on_white(block.png), *_ROOM.get(section.key, (_WIDTH, 120 * mm)))
+                image = on_white(block.png)
+                width, height = _ROOM.get(section.key, (_WIDTH, 120 * mm))
+                yield _image(image, min(width / image.width, height / image.height))
         case Table():
-            yield from _grid(block)
+            yield from _table(block)
 
 
-def _fitted(image: Pillow.Image, width: float, height: float) -> Image:
-    share = min(width / image.width, height / image.height)
-    return Image(_file(image), share * image.width, share * image.height)
-
-
-def _file(image: Pillow.Image) -> io.BytesIO:
+def _image(image: Pillow.Image, share: float, **options: str) -> platypus.Image:
     held = io.BytesIO()
     image.save(held, "PNG", compress_level=1)
     held.seek(0)
-    return held
+    return platypus.Image(held, share * image.width, share * image.height, **options)
 
 
-def _grid(table: Table) -> Iterator[Flowable]:
+def _table(table: Table) -> Iterator[Flowable]:
     """A table whose head stands on every page it runs over."""
-    size = "large" if table.large else "cell" if len(table.head) < 9 else "fine"
+    size = "cell" if len(table.columns) < 9 else "fine"
+    if table.large:
+        size = "large"
     if table.caption:
-        yield Paragraph(escape(table.caption), _style("small"))
-    rows = [
-        [
-            Paragraph(escape(text), _style(size, right=right, bold=not number or (table.large and number == 1)))
-            for text, right in zip(row, table.right, strict=True)
-        ]
-        for number, row in enumerate((table.head, *table.rows))
-    ]
-    widths = [_WIDTH * width / sum(table.widths) for width in table.widths]
-    yield Grid(rows, widths, style=_lines(1), repeatRows=1, spaceBefore=1.5 * mm, spaceAfter=2 * mm)
+        yield _text(table.caption, "small")
+    head = [column.heading for column in table.columns]
+
+    def cells(texts: Iterable[str], bold: bool) -> list[Paragraph]:
+        pairs = zip(texts, table.columns, strict=True)
+        return [_text(text, size, right=column.right, bold=bold) for text, column in pairs]
+
+    rows = [cells(row, bold=table.large and number == 0) for number, row in enumerate(table.rows)]
+    parts = sum(column.width for column in table.columns)
+    widths = [_WIDTH * column.width / parts for column in table.columns]
+    heavy = ("LINEBELOW", (0, 0), (-1, 0), 0.8, colors.black)
+    yield platypus.Table([cells(head, bold=True), *rows], widths, style=_lines(heavy), repeatRows=1,
+                         spaceBefore=1.5 * mm, spaceAfter=2 * mm)  # fmt: skip
 
 
-def _lines(heads: int) -> TableStyle:
-    commands = [
-        ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("LINEBELOW", (0, 0), (-1, -1), 0.4, colors.Color(0.75, 0.75, 0.75)),
-        ("LEFTPADDING", (0, 0), (-1, -1), 1),
-        ("RIGHTPADDING", (0, 0), (-1, -1), 3),
-        ("TOPPADDING", (0, 0), (-1, -1), 1.5),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 1.5),
-    ]
-    if heads:
-        commands.append(("LINEBELOW", (0, heads - 1), (-1, heads - 1), 0.8, colors.black))
-    return TableStyle(commands)
+def _lines(*more: tuple) -> platypus.TableStyle:
+    """A hairline below each row, and little room."""
+    every = (0, 0), (-1, -1)
+    return platypus.TableStyle([
+        ("VALIGN", *every, "TOP"),
+        ("LINEBELOW", *every, 0.4, colors.Color(0.75, 0.75, 0.75)),
+        ("LEFTPADDING", *every, 1),
+        ("RIGHTPADDING", *every, 3),
+        ("TOPPADDING", *every, 1.5),
+        ("BOTTOMPADDING", *every, 1.5),
+        *more,
+    ])  # fmt: skip
 
 
-_SIZES = {"title": 16.0, "heading": 12.0, "lead": 12.0, "large": 10.0, "plain": 9.0, "strong": 9.0, "cell": 8.0,
-          "small": 7.5, "fine": 6.5}  # fmt: skip
+def _text(text: str, kind: str = "plain", *, right: bool = False, bold: bool = False) -> Paragraph:
+    return Paragraph(escape(text), _style(kind, right, bold or kind in ("title", "heading", "lead", "strong")))
 
 
 @cache
-def _style(name: str, *, right: bool = False, bold: bool = False) -> ParagraphStyle:
-    size = _SIZES[name]
-    bold = bold or name in ("title", "heading", "lead", "strong")
+def _style(kind: str, right: bool, bold: bool) -> ParagraphStyle:
     return ParagraphStyle(
-        name,
+        kind,
         fontName="Bold" if bold else "Plain",
-        fontSize=size,
-        leading=1.32 * size,
+        fontSize=_SIZES[kind],
+        leading=1.32 * _SIZES[kind],
         alignment=2 if right else 0,
-        spaceBefore=4 * mm if name == "heading" else 0,
-        spaceAfter=1.2 * mm if name not in ("cell", "fine", "large") else 0,
-        keepWithNext=name == "heading",
+        spaceBefore=4 * mm if kind == "heading" else 0,
+        spaceAfter=1.2 * mm if kind not in ("cell", "fine", "large") else 0,
+        keepWithNext=kind == "heading",
     )
 
 
@@ -279,15 +251,68 @@ def _numbered(foot: str) -> type[Canvas]:
                 self.__dict__.update(state)
                 self.setFont("Plain", 7)
                 self.setFillGray(0.35)
-                width, height = self._pagesize
-                text = f"{foot}   page {number} of {len(self._pages)}"
-                if width > height:  # a sheet's picture leaves room at its sides alone
-                    self.translate(width - 6 * mm, 11 * mm)
+                if self._pagesize == _SHEET:  # its picture leaves room at its sides alone
+                    self.translate(_SHEET[0] - 6 * mm, 11 * mm)
                     self.rotate(90)
-                    self.drawString(0, 0, text)
                 else:
-                    self.drawString(_MARGIN, _MARGIN - 6 * mm, text)
+                    self.translate(_MARGIN, _MARGIN - 6 * mm)
+                self.drawString(0, 0, f"{foot}   page {number} of {len(self._pages)}")
                 super().showPage()
             super().save()
 
     return Numbered
+
+
+def on_white(png: bytes) -> Pillow.Image:
+    """A PNG as RGB, transparency laid on white; ``info`` keeps its dots per inch.
+
+    Raises
+    ------
+    InputError
+        Damaged, or of more than 32 million pixels.
+    """
+    try:
+        with Pillow.open(io.BytesIO(png), formats=["PNG"]) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise InputError("A picture of the result is too large to be one: segment the case again.")
+            over = Pillow.new("RGBA", image.size, "white")
+            over.alpha_composite(image.convert("RGBA"))
+            flat = over.convert("RGB")
+            flat.info = dict(image.info)
+            return flat
+    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
+        raise InputError("A picture of the result is damaged: segment the case again.") from None
+
+
+def _name_picture(text: str) -> Pillow.Image | None:
+    """The text in black on white, 10 points high, ``info["dpi"]`` set.
+
+    ``None`` where no font of this computer has all letters, or where Pillow cannot join them as the script asks.
+    """
+    text = " ".join(text.split())[:_LONGEST]
+    path = _font_for(text)
+    if path is None or (_joins(text) and not features.check("raqm")):
+        return None
+    font = ImageFont.truetype(str(path), round(_POINTS * _DPI / 72))
+    left, top, right, bottom = font.getbbox(text)
+    picture = Pillow.new("RGB", (round(right - left) + 8, round(bottom - top) + 8), "white")
+    ImageDraw.Draw(picture).text((4 - left, 4 - top), text, "black", font)
+    picture.info["dpi"] = (_DPI, _DPI)
+    return picture
+
+
+def _joins(text: str) -> bool:
+    """Whether letters join or run from the right."""
+    return any(first <= ord(letter) <= last for letter in text for first, last in _JOINING)
+
+
+def _font_for(text: str) -> Path | None:
+    """A font file that has every letter; fonts that stand for all scripts with boxes (LastResort) are left out."""
+    wanted = {ord(letter) for letter in text if not letter.isspace()}
+    for name in sorted(name for name in findSystemFonts() if "LastResort" not in name):
+        try:
+            if wanted <= get_font(name).get_charmap().keys():
+                return Path(name)
+        except (OSError, RuntimeError):  # a font that FreeType does not read
+            continue
+    return None

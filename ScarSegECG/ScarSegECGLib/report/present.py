@@ -12,21 +12,12 @@ import numpy as np
 from ScarSegECGLib import __version__
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult
 from ScarSegECGLib.facts import Fact, Shown
+from ScarSegECGLib.report import tables
 from ScarSegECGLib.report.accuracy import accuracy_line, doubt_of
-from ScarSegECGLib.report.blocks import UNKNOWN, Items, Pairs, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.blocks import UNKNOWN, Items, Pairs, Patient, Picture, Report, Section, Table, Text
 from ScarSegECGLib.report.numbers import finite, number
-from ScarSegECGLib.report.patient import Patient
 from ScarSegECGLib.report.private import without_paths
-from ScarSegECGLib.report.tables import (
-    added_ml,
-    burden_table,
-    burdens,
-    parts_table,
-    patterns_table,
-    segments_table,
-    sentence,
-    territories_table,
-)
+from ScarSegECGLib.report.tables import added_ml, burdens, sentence
 from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, agreement_reason, all_words, words
 
 TITLE = "ScarSegECG: myocardial scar in LGE MRI"
@@ -68,37 +59,35 @@ def present(
         one that is absent the report says so.
     created : datetime
         When it is told, with its time zone.
-    patient : Patient, optional
-        Shown only when given.
-    signed_by : str, optional
-        The reader who verified it, ``Family^Given``.
+    patient, signed_by
+        As :class:`~ScarSegECGLib.report.blocks.Report` has them.
     """
-    tables = {
-        "What the scar is made of": parts_table(result),
-        "Usual coronary territories": territories_table(result),
-        "Where in the wall the scar lies": patterns_table(result),
+
+    def picture(key: str, title: str, description: str) -> Section:
+        return Section(key, title, (Picture(pictures.get(f"{key}.png"), description),))
+
+    more = {
+        "What the scar is made of": tables.parts_table(result),
+        "Usual coronary territories": tables.territories_table(result),
+        "Where in the wall the scar lies": tables.patterns_table(result),
     }
     warnings = _plain(result.warnings)
     notes = _plain((*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes))
-    picture = pictures.get
+    ecg: Text | Picture = Text("No ECG: the result rests on the images alone.")
+    if result.ecg is not None:
+        ecg = Picture(pictures.get("ecg.png"), "ECG of the patient", ECG_SCALE)
     sections = (
         Section("burden", "Scar burden", (*_burden(result),)),
-        Section("bullseye", "Bullseye", (Picture(picture("bullseye.png"), "AHA bullseye of the scar"),)),
+        picture("bullseye", "Bullseye", "AHA bullseye of the scar"),
         Section("used", "What was used", (Items(tuple(_used(result))),), boxed=True),
         *([Section("warnings", "Warnings", (Items(warnings),), boxed=True)] if warnings else []),
-        Section("ecg", "ECG", (_ecg(result, picture("ecg.png")),)),
-        Section("segments", "AHA segments", (segments_table(result), Items(tuple(_reasons(result)), small=True))),
-        *(Section("table", title, (table,)) for title, table in tables.items() if table is not None),
+        Section("ecg", "ECG", (ecg,)),
         Section(
-            "montage",
-            "LGE images with the segmentation",
-            (Picture(picture("montage.png"), "LGE slices with the segmentation"),),
+            "segments", "AHA segments", (tables.segments_table(result), Items(tuple(_reasons(result)), small=True))
         ),
-        Section(
-            "transmurality",
-            "Transmurality",
-            (Picture(picture("transmurality.png"), "AHA bullseye of the mean transmurality"),),
-        ),
+        *(Section("table", title, (table,)) for title, table in more.items() if table is not None),
+        picture("montage", "LGE images with the segmentation", "LGE slices with the segmentation"),
+        picture("transmurality", "Transmurality", "AHA bullseye of the mean transmurality"),
         Section("limits", "Limits", (Items(LIMITS, small=True),)),
         *([Section("notes", "Notes", (Items(notes, small=True),))] if notes else []),
         Section("versions", "Versions and hashes", (Pairs(tuple(_versions(result, created))),)),
@@ -139,18 +128,18 @@ def ecg_counts(result: ScarResult) -> bool:
 
 def software_versions() -> dict[str, str | None]:
     """Versions of what computed; ``None`` for what was not loaded in this process."""
-    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in ("torch",)}
+    torch = getattr(sys.modules.get("torch"), "__version__", None)
     return {
         "scarsegecg": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        **{name: str(version) if version else None for name, version in loaded.items()},
+        "torch": str(torch) if torch else None,
     }
 
 
 def _burden(result: ScarResult) -> Iterator[Text | Table]:
     yield Text(f"{headline(result)}.", "lead")
-    yield burden_table(result)
+    yield tables.burden_table(result)
     doubt = doubt_of(result)
     if doubt:
         yield Text(words(doubt), "strong")
@@ -199,12 +188,6 @@ def _order(days: float) -> str:
         return "ECG and MRI on the same day"
     years = f" ({abs(days) / 365.25:.1f} years)" if abs(days) >= 365 else ""
     return f"ECG {abs(days):.0f} days{years} {'before' if days < 0 else 'after'} the MRI"
-
-
-def _ecg(result: ScarResult, picture: bytes | None) -> Text | Picture:
-    if result.ecg is None:
-        return Text("No ECG: the result rests on the images alone.")
-    return Picture(picture, "ECG of the patient", ECG_SCALE)
 
 
 def _reasons(result: ScarResult) -> Iterator[str]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
 from ScarSegECGLib.case import Burden, IslandPattern, ScarResult, SegmentRow
 from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.facts_ecg import Agreement
-from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML, TerritoryRow, rests_on_little, territory_table
+from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML, rests_on_little, territory_table
 from ScarSegECGLib.report.blocks import UNKNOWN, Column, Table, table_of
+from ScarSegECGLib.report.captions import SMALL_SIGN
 from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.wording import CORE, ECG_IS_NO_FINDING, GREY, MVO, REST, words
 
 _MOST_ISLANDS = 8
-_LITTLE = "*"
 _WHOSE = {Shown.WITH_ECG: " with ECG", Shown.BY_HAND: " by hand", Shown.IMAGE_ONLY: ""}
-_BURDEN_HEADS = ("Scar mass, g", "% of LV myocardium", "Scar volume, ml")
 
 
 def added_ml(result: ScarResult) -> float | None:
@@ -38,10 +40,9 @@ def burdens(result: ScarResult) -> tuple[tuple[str, Burden], ...]:
 
 def burden_table(result: ScarResult) -> Table:
     """How much scar there is, and the MVO in it."""
-    rows = [_burden_row(name, burden) for name, burden in burdens(result)]
-    rows += [_burden_row("MVO, within the scar", result.mvo)] if result.mvo else []
-    head = ("", *_BURDEN_HEADS)
-    return Table("", head, tuple(rows), (False, True, True, True), (True,) * 4, (66, 33, 48, 33), large=True)
+    mvo = [("MVO, within the scar", result.mvo)] if result.mvo else []
+    headings = ("Scar mass, g", "% of LV myocardium", "Scar volume, ml")
+    return _burden_table("", headings, [*burdens(result), *mvo], large=True)
 
 
 def parts_table(result: ScarResult) -> Table | None:
@@ -49,31 +50,26 @@ def parts_table(result: ScarResult) -> Table | None:
     parts = result.parts
     if parts is None or result.scar.ml == 0:
         return None
-    named = ((CORE, parts.core), (GREY, parts.grey), (REST, parts.rest), (MVO, parts.mvo))
-    apart = parts.core is not None
-    rows = [_burden_row(name, burden) for name, burden in named if apart or burden is parts.mvo]
-    rows += [_burden_row("Together: the scar", result.scar)] if apart else []
     said = [f"Of the scar {words(result.shown)}", *filter(None, (words(parts.rule), words(parts.remark)))]
     caption = ". ".join(sentence(text) for text in said) + "."
-    head = ("", "g", "% of LV myocardium", "ml")
-    return Table(caption, head, tuple(rows), (False, True, True, True), (True,) * 4, (60, 35, 50, 35))
+    named: list[tuple[str, Burden | None]] = [(MVO, parts.mvo)]
+    if parts.core is not None:
+        named = [(CORE, parts.core), (GREY, parts.grey), (REST, parts.rest), *named]
+        named.append(("Together: the scar", result.scar))
+    return _burden_table(caption, ("g", "% of LV myocardium", "ml"), named)
 
 
 def territories_table(result: ScarResult) -> Table:
     """Scar per usual coronary territory."""
     whose = _WHOSE[result.shown]
-
-    def three(row: TerritoryRow) -> tuple[str, ...]:
-        return number(row.scar_ml, 1, UNKNOWN), number(row.scar_grams, 1, UNKNOWN), number(row.scar_percent, 0, UNKNOWN)
-
     columns = (
         Column("Usual territory", 28, lambda row: row.name, right=False),
         Column("AHA segments", 46, lambda row: ", ".join(map(str, row.segments)) or UNKNOWN, right=False),
-        Column("Wall, ml", 22, lambda row: number(row.myocardium_ml, 1, UNKNOWN)),
+        Column("Wall, ml", 22, _figure("myocardium_ml", 1)),
         *_image_only("Scar image only, % of territory", 32, result),
-        Column(f"Scar{whose}, ml", 24, lambda row: three(row)[0]),
-        Column(f"Scar{whose}, g", 24, lambda row: three(row)[1]),
-        Column(f"Scar{whose}, % of territory", 32, lambda row: three(row)[2]),
+        Column(f"Scar{whose}, ml", 24, _figure("scar_ml", 1)),
+        Column(f"Scar{whose}, g", 24, _figure("scar_grams", 1)),
+        Column(f"Scar{whose}, % of territory", 32, _figure("scar_percent", 0)),
     )
     caption = "Sums of segments. About a quarter of infarcted segments belong to another artery than the usual one."
     return table_of(caption, columns, territory_table(result.segments))
@@ -81,31 +77,29 @@ def territories_table(result: ScarResult) -> Table:
 
 def patterns_table(result: ScarResult) -> Table | None:
     """Where in the wall each connected piece of scar lies, the largest first; ``None`` without any."""
-    islands = result.patterns
-    if not islands:
+    listed, left = result.patterns[:_MOST_ISLANDS], result.patterns[_MOST_ISLANDS:]
+    if not listed:
         return None
 
     def slices(row: IslandPattern) -> str:
         first, last = (k + 1 for k in row.slices)
         return f"{first} to {last}" if last > first else f"{first}"
 
+    def thirds(row: IslandPattern) -> str:
+        return " / ".join(number(100 * share, 0, UNKNOWN) for share in row.coverage)
+
     columns = [
         Column("Island", 14, lambda row: str(row.number)),
         Column("Pattern", 30, lambda row: words(row.pattern), right=False),
-        Column("Scar, ml", 18, lambda row: number(row.ml, 1, UNKNOWN)),
+        Column("Scar, ml", 18, _figure("ml", 1)),
         Column("Slices from apex", 22, slices),
-        Column(
-            "Scar in inner / middle / outer third, % of it",
-            40,
-            lambda row: " / ".join(number(100 * share, 0, UNKNOWN) for share in row.coverage),
-        ),
+        Column("Scar in inner / middle / outer third, % of it", 40, thirds),
         Column("Touches the endocardium", 26, lambda row: "yes" if row.touches_endocardium else "no", right=False),
     ]
-    if any(row.remark for row in islands[:_MOST_ISLANDS]):
+    if any(row.remark for row in listed):
         columns.append(Column("Remark", 56, lambda row: words(row.remark), right=False, whole=False))
-    left = islands[_MOST_ISLANDS:]
     more = f" {len(left)} smaller ones, {sum(row.ml for row in left):.1f} ml, are not listed." if left else ""
-    return table_of(f"Connected pieces of the scar {words(result.shown)}.{more}", columns, islands[:_MOST_ISLANDS])
+    return table_of(f"Connected pieces of the scar {words(result.shown)}.{more}", columns, listed)
 
 
 def segments_table(result: ScarResult) -> Table:
@@ -114,27 +108,30 @@ def segments_table(result: ScarResult) -> Table:
 
     def depth(row: SegmentRow) -> str:
         mean, most = row.transmurality_mean_percent, row.transmurality_max_percent
-        return f"{number(mean, 0, UNKNOWN)} / {number(most, 0, UNKNOWN)}{_LITTLE if rests_on_little(row) else ''}"
+        return f"{number(mean, 0, UNKNOWN)} / {number(most, 0, UNKNOWN)}{SMALL_SIGN if rests_on_little(row) else ''}"
+
+    def estimate(row: SegmentRow) -> str:
+        return number(row.ecg_percent if row.imaged else None, 0, UNKNOWN)
+
+    def verdict(row: SegmentRow) -> str:
+        if row.agreement is Agreement.CANNOT_TELL:
+            return "cannot tell"  # the heading says that it is the ECG
+        return words(row.agreement) or UNKNOWN
 
     columns = (
         Column("No.", 8, lambda row: str(row.number), measured=False),
         Column("Segment", 27, lambda row: row.name, right=False, measured=False),
         Column("Usual territory", 16, lambda row: row.territory, right=False, measured=False),
-        Column("Wall, ml", 10, lambda row: number(row.myocardium_ml, 1, UNKNOWN)),
-        Column("Wall, mm", 10, lambda row: number(row.wall_thickness_mm, 1, UNKNOWN)),
+        Column("Wall, ml", 10, _figure("myocardium_ml", 1)),
+        Column("Wall, mm", 10, _figure("wall_thickness_mm", 1)),
         *_image_only("Scar image only, % of segment volume", 16, result),
-        Column(f"Scar{whose}, % of segment volume", 16, lambda row: number(row.scar_percent, 0, UNKNOWN)),
-        Column(f"Scar{whose}, ml", 12, lambda row: number(row.scar_ml, 1, UNKNOWN)),
-        Column("MVO in it, ml", 11, lambda row: number(row.mvo_ml, 1, UNKNOWN)),
+        Column(f"Scar{whose}, % of segment volume", 16, _figure("scar_percent", 0)),
+        Column(f"Scar{whose}, ml", 12, _figure("scar_ml", 1)),
+        Column("MVO in it, ml", 11, _figure("mvo_ml", 1)),
         Column(f"Transmurality{whose}, mean / max, % of wall thickness", 23, depth),
         Column("Bin of mean, %", 12, lambda row: row.transmurality_bin or UNKNOWN),
-        Column(
-            "ECG alone, % of segment",
-            17,
-            lambda row: number(row.ecg_percent if row.imaged else None, 0, UNKNOWN),
-            measured=False,
-        ),
-        Column("ECG against image", 18, _verdict, right=False, measured=False),
+        Column("ECG alone, % of segment", 17, estimate, measured=False),
+        Column("ECG against image", 18, verdict, right=False, measured=False),
     )
     other = {
         Shown.WITH_ECG: '"Image only" is the same method without the ECG. ',
@@ -143,7 +140,7 @@ def segments_table(result: ScarResult) -> Table:
     }[result.shown]
     caption = (
         f"{other}Scar % is of the segment's volume; transmurality is of the wall's thickness, averaged along the wall, "
-        f"scar-free wall included, and the bin is that mean's. {_LITTLE} The maximum rests on less than "
+        f"scar-free wall included, and the bin is that mean's. {SMALL_SIGN} The maximum rests on less than "
         f"{LITTLE_SCAR_ML:g} ml of scar. {ECG_IS_NO_FINDING}"
     )
     return table_of(caption, columns, result.segments)
@@ -154,19 +151,26 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}"
 
 
+def _figure(name: str, decimals: int) -> Callable[[Any], str]:
+    """The cell that tells a number of a row."""
+    return lambda row: number(getattr(row, name), decimals, UNKNOWN)
+
+
 def _image_only(heading: str, width: float, result: ScarResult) -> tuple[Column, ...]:
     """The image-only column, first, where it differs from the other one."""
     if result.shown is Shown.IMAGE_ONLY:
         return ()
-    return (Column(heading, width, lambda row: number(row.scar_percent_image_only, 0, UNKNOWN)),)
+    return (Column(heading, width, _figure("scar_percent_image_only", 0)),)
 
 
-def _burden_row(name: str, burden: Burden | None) -> tuple[str, ...]:
-    if burden is None:  # no room between its two limits says nothing of the tissue
-        return name, "not determinable", "", ""
-    return name, *(number(value, 1, UNKNOWN) for value in (burden.grams, burden.percent_of_lv, burden.ml))
+def _burden_table(
+    caption: str, headings: Sequence[str], named: Iterable[tuple[str, Burden | None]], *, large: bool = False
+) -> Table:
+    def cells(burden: Burden | None) -> tuple[str, ...]:
+        if burden is None:  # no room between its two limits says nothing of the tissue
+            return "not determinable", "", ""
+        return tuple(number(value, 1, UNKNOWN) for value in (burden.grams, burden.percent_of_lv, burden.ml))
 
-
-def _verdict(row: SegmentRow) -> str:
-    short = {None: UNKNOWN, Agreement.CANNOT_TELL: "cannot tell"}  # the heading says that it is the ECG
-    return short.get(row.agreement) or words(row.agreement)
+    columns = [Column(heading, width) for heading, width in zip(headings, (33, 48, 33), strict=True)]
+    rows = tuple((name, *cells(burden)) for name, burden in named)
+    return Table(caption, (Column("", 66, right=False), *columns), rows, large)

@@ -1,150 +1,174 @@
-"""The disc of every polar picture: where the AHA segments lie on it, and what stands round it."""
+"""The disc of every polar picture: where the AHA segments lie on it, what stands round it, and the polar map."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ScarSegECGLib.view.legend import LEADING, PURPOSE_ROOM, SMALL, Key, colour_bar, heading, key_rows, purpose_line
-from ScarSegECGLib.view.palette import INK, MUTED, WHITE
-from ScarSegECGLib.view.shapes import Box, Drawing, Label, Lines, Polygon, Shape, Stroke, Wedge, wrap
+from ScarSegECGLib.anatomy.segments import RING_SEGMENTS, USUAL_TERRITORIES
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour, colours_of
+from ScarSegECGLib.view.shapes import Drawing, Label, Lines, RasterImage, Shape, Stroke, Wedge, around, box_polygon
+from ScarSegECGLib.view.sheet import SMALL, Key, sheet, wall_names
 
 WIDTH, RADIUS = 90.0, 36.0
-TERRITORIES = {"LAD": (1, 2, 7, 8, 13, 14, 17), "RCA": (3, 4, 9, 10, 15), "LCX": (5, 6, 11, 12, 16)}
-"""Usual coronary territories (Cerqueira et al. 2002); about a quarter of infarcted segments disagree."""
+EDGES = (RADIUS * 0.2, RADIUS * 0.465, RADIUS * 0.735, RADIUS)
+"""Outer radii of cap, apical, mid and basal ring."""
+_EDGE_LINE = Stroke(RULE, 0.25)
 _TERRITORY_AT = {"LAD": 132.0, "RCA": 228.0, "LCX": 312.0}
 _WORD_SIZE = 3.2
-_AXIS_LEADING, _HEAD_LEADING = 4.4, 5.0
+_BAR_HEIGHT, _BAR_Y, _DISC_Y = 3.2, 4.4, 14.9
+_HOLE, _PIXELS, _BORDER = 5.0, 480, Stroke(INK, 0.3)  # of the polar map
+_BORDERS_DEG = {"apical": range(45, 360, 90), "mid": range(0, 360, 60), "basal": range(0, 360, 60)}
 
 
 def span(number: int) -> tuple[int, float, float]:
     """Ring (0 cap, 1 apical, 2 mid, 3 basal), start and end angle (degrees) of an AHA segment.
 
     0 = lateral (right), counter-clockwise, anterior up: segment 1 is 60..120 (Cerqueira et al. 2002).
-
-    Raises
-    ------
-    ValueError
-        For a number outside 1..17.
     """
-    if not 1 <= number <= 17:
-        raise ValueError(f"AHA segments run from 1 to 17, not {number}")
-    if number == 17:
-        return 0, 0.0, 360.0
-    if number >= 13:
-        start = 45.0 + 90.0 * (number - 13)
-        return 1, start, start + 90.0
-    ring, place = (3, number - 1) if number <= 6 else (2, number - 7)
-    start = (60.0 + 60.0 * place) % 360.0
-    return ring, start, start + 60.0
+    for ring, numbers in enumerate(reversed(RING_SEGMENTS)):
+        if number in numbers:
+            width = 360.0 / len(numbers)
+            start = (90.0 - width / 2 + width * numbers.index(number)) % 360.0
+            return ring, start, start + width
+    raise ValueError(f"AHA segments run from 1 to 17, not {number}")
 
 
-def segment_wedge(number: int, x: float, y: float, edges: tuple[float, ...]) -> Wedge:
-    """An AHA segment's place on the bullseye round (x, y); ``edges`` are the outer radii of cap .. base."""
+def segment_wedge(number: int, x: float, y: float) -> Wedge:
+    """An AHA segment's place on the disc round (x, y)."""
     ring, start, end = span(number)
-    return Wedge(x, y, edges[ring - 1] if ring else 0.0, edges[ring], start, end, key=number)
+    return Wedge(x, y, EDGES[ring - 1] if ring else 0.0, EDGES[ring], start, end, key=number)
 
 
-def disc_drawing(
+def circle(x: float, y: float, radius: float, stroke: Stroke = _EDGE_LINE, fill: Colour | None = None) -> Wedge:
+    """A whole circle."""
+    return Wedge(x, y, 0.0, radius, 0.0, 360.0, fill, stroke=stroke)
+
+
+def swatch(words: str, fill: Colour, *marks: Shape) -> Key:
+    """A filled box in the legend."""
+    return Key((box_polygon((-1.9, -1.3, 1.9, 1.3), fill=fill, stroke=_EDGE_LINE), *marks), 4.0, words)
+
+
+NO_VALUE_KEY = swatch("no value", NO_VALUE)
+
+
+def disc_sheet(
     paint: Callable[[float, float], Iterable[Shape]],
-    rows: Sequence[Sequence[Key]],
+    legend: Sequence[Sequence[Key]],
     *,
     title: str,
     subtitle: str,
     axis: str,
-    bar: Callable[[float], Iterable[Shape]] | None = None,
+    steps: Sequence[tuple[str, Colour]] = (),
 ) -> Drawing:
-    """Set a disc under its title and above its colour bar and legend, on a sheet of 90 mm.
+    """Set a disc, painted round the centre that ``paint`` is told (mm), above its colour bar on a sheet of 90 mm.
+
+    ``axis`` says below the bar of what the values are a part; ``steps`` are words and colours of a bar in place of the
+    smooth one from 0 to 100. The rest is as :func:`~ScarSegECGLib.view.sheet.sheet` takes it.
+    """
+    x = WIDTH / 2
+
+    def body(bottom: float) -> Iterator[Shape]:
+        y = bottom + _DISC_Y + RADIUS
+        yield from paint(x, y)
+        yield from wall_names(x, y, RADIUS + 3.4, _WORD_SIZE, MUTED)
+        yield from _stepped_bar(bottom + _BAR_Y, steps) if steps else _smooth_bar(bottom + _BAR_Y)
+
+    height = _DISC_Y + 2 * RADIUS + 6.8
+    return sheet((WIDTH, height), body, title=title, subtitle=subtitle, caption=axis, legend=legend)
+
+
+def _smooth_bar(y: float) -> Iterator[Shape]:
+    left, right = 16.0, WIDTH - 16.0
+    box = (left, y, right, y + _BAR_HEIGHT)
+    yield RasterImage(box, np.rint(RAMP[None] * 255).astype(np.uint8))
+    yield box_polygon(box, stroke=Stroke(RULE, 0.2))
+    for value in (0, 25, 50, 75, 100):
+        yield Label(left + value / 100 * (right - left), y - 0.85 * SMALL, f"{value}", SMALL, MUTED)
+
+
+def _stepped_bar(y: float, steps: Sequence[tuple[str, Colour]]) -> Iterator[Shape]:
+    edges = np.linspace(11.0, WIDTH - 11.0, len(steps) + 1).tolist()
+    for left, right, (words, fill) in zip(edges, edges[1:], steps, strict=False):
+        yield box_polygon((left, y, right, y + _BAR_HEIGHT), fill=fill, stroke=Stroke(RULE, 0.2))
+        yield Label((left + right) / 2, y - 0.85 * SMALL, words, SMALL, MUTED)
+
+
+def territory_marks(count: int, x: float, y: float) -> Iterator[Shape]:
+    """Borders between the usual coronary territories, and their names outside the disc."""
+    step = 15
+    owner = np.full((4, 360 // step), "", dtype=object)
+    for artery, numbers in USUAL_TERRITORIES.items():
+        for ring, start, end in (span(number) for number in numbers if number <= count):
+            owner[ring, np.arange(start, end, step).astype(int) // step % owner.shape[1]] = artery
+    lines = []
+    for ring in (1, 2, 3):
+        for i, artery in enumerate(owner[ring]):
+            inner, outer = EDGES[ring - 1], EDGES[ring]
+            if artery != owner[ring, i - 1]:
+                lines.append(np.array([[around(inner, i * step, x, y), around(outer, i * step, x, y)]]))
+            if owner[ring - 1, i] not in ("", artery):
+                arc = Wedge(x, y, 0.0, inner, i * step, (i + 1) * step).arc(inner)
+                lines.append(np.stack([arc[:-1], arc[1:]], axis=1))
+    ends = np.concatenate(lines)
+    yield Lines(ends, Stroke(WHITE, 1.5))  # the border runs between dark segments too
+    yield Lines(ends, Stroke(INK, 0.75))
+    for artery, angle in _TERRITORY_AT.items():
+        across, up = around(1.0, angle)
+        at = x + (RADIUS + 1.8) * float(across), y + (RADIUS + 2.6) * float(up)
+        yield Label(*at, artery, _WORD_SIZE, INK, "right" if across < 0 else "left", bold=True)
+
+
+def polar_map(
+    percent: ArrayLike, levels: Sequence[str] = (), *, title: str = "", subtitle: str = "", axis: str = "%"
+) -> Drawing:
+    """Lay out a polar map: slices are rings of equal width, the apex inside, nothing averaged over a segment.
 
     Parameters
     ----------
-    paint : callable
-        Gives the disc's shapes, round the centre it is told (mm).
-    rows : rows of Key
-        The legend.
-    title, subtitle : str
-        Wrapped; the subtitle says how the values were found.
-    axis : str
-        Below the colour bar: of what the values are a part.
-    bar : callable, optional
-        Gives the bar with its lower edge where it is told (mm); by default a smooth one from 0 to 100.
+    percent : float array, shape (slice, angle)
+        0..100, apex first. Angle bin ``i`` of ``n`` covers ``i * 360 / n .. (i + 1) * 360 / n`` degrees in the
+        bullseye's frame (0 = lateral, counter-clockwise, anterior up). NaN where nothing is known.
+    levels : sequence of str, optional
+        "apical", "mid" or "basal" per slice: draws the AHA borders; any other word draws none.
+
+    Raises
+    ------
+    InputError
+        When the array is not two-dimensional or empty.
     """
-    x, words = WIDTH / 2, WIDTH - 6.0
-    below = wrap(axis, words, SMALL)
-    bar_y = 7.6 + PURPOSE_ROOM + LEADING * len(rows) + _AXIS_LEADING * len(below)
-    y = bar_y + 10.5 + RADIUS
-    head = heading(title, subtitle, x, 0.0, words, _HEAD_LEADING)
-    height = y + RADIUS + 6.8 + (1.2 + _HEAD_LEADING * len(head) if head else 0.0)
-    smooth: Box = (16.0, bar_y, WIDTH - 16.0, bar_y + 3.2)
-    shapes = (
-        *paint(x, y),
-        *_orientation_words(x, y),
-        *(replace(line, y=line.y + height - 3.8) for line in head),
-        *(bar(bar_y) if bar else colour_bar(smooth)),
-        *(Label(x, bar_y - 7.0 - _AXIS_LEADING * i, line, SMALL, INK) for i, line in enumerate(below)),
-        *key_rows(rows, x, bar_y - 7.4 - _AXIS_LEADING * len(below)),
-        purpose_line(x),
-    )
-    return Drawing(WIDTH, height, shapes, ", ".join(filter(None, (title, *subtitle.split("\n")))))
+    table = np.asarray(percent, dtype=np.float64)
+    if table.ndim != 2 or table.size == 0:
+        raise InputError(f"A polar map needs an array of [slice, angle], not of shape {table.shape}")
+    edges = np.linspace(_HOLE, RADIUS, len(table) + 1).tolist()
+
+    def paint(x: float, y: float) -> Iterator[Shape]:
+        yield RasterImage((x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS), _pixels(table))
+        yield from (circle(x, y, edge, Stroke(WHITE, 0.12)) for edge in edges[1:-1])
+        yield circle(x, y, RADIUS)
+        yield circle(x, y, _HOLE, fill=WHITE)
+        for i, level in enumerate(levels):
+            if i and level != levels[i - 1]:
+                yield circle(x, y, edges[i], _BORDER)
+            if level in _BORDERS_DEG:
+                ends = [around(radius, _BORDERS_DEG[level], x, y) for radius in edges[i : i + 2]]
+                yield Lines(np.stack(ends, axis=1), _BORDER)
+        yield Label(x, y, "apex", 2.9)
+
+    legend = [[NO_VALUE_KEY]] if np.isnan(table).any() else []
+    return disc_sheet(paint, legend, title=title, subtitle=subtitle, axis=axis)
 
 
-def _orientation_words(x: float, y: float) -> tuple[Label, ...]:
-    off = RADIUS + 3.4
-    return (
-        Label(x, y + off, "anterior", _WORD_SIZE, MUTED),
-        Label(x, y - off, "inferior", _WORD_SIZE, MUTED),
-        Label(x - off, y, "septal", _WORD_SIZE, MUTED, turn=90.0),
-        Label(x + off, y, "lateral", _WORD_SIZE, MUTED, turn=-90.0),
-    )
-
-
-def territory_marks(count: int, x: float, y: float, edges: tuple[float, ...]) -> tuple[Shape, ...]:
-    """Borders between the usual coronary territories, and their names outside the disc."""
-    name = {number: owner for owner, numbers in TERRITORIES.items() for number in numbers if number <= count}
-    step = 15.0
-    grid = np.full((4, int(360 / step)), "", dtype=object)
-    for number, owner in name.items():
-        ring, start, end = span(number)
-        turns = (np.arange(start, end, step) / step).astype(int) % grid.shape[1]
-        grid[ring, turns] = owner
-    lines: list[NDArray[np.float64]] = []
-    for ring, row in enumerate(grid):
-        inner = edges[ring - 1] if ring else 0.0
-        for i in range(len(row)):
-            if ring and row[i] != row[i - 1]:
-                edge = Wedge(x, y, inner, edges[ring], i * step, i * step)
-                lines.append(np.array([[edge.arc(inner)[0], edge.arc(edges[ring])[0]]]))
-            if ring and grid[ring - 1, i] not in ("", row[i]):
-                arc = Wedge(x, y, 0, inner, i * step, (i + 1) * step).arc(inner)
-                lines.append(np.stack([arc[:-1], arc[1:]], axis=1))
-    # A white edge, for the border runs between dark segments too.
-    ends = np.concatenate(lines)
-    shapes: list[Shape] = [Lines(ends, stroke) for stroke in (Stroke(WHITE, 1.5), Stroke(INK, 0.75))]
-    for owner, angle in _TERRITORY_AT.items():
-        turn = np.radians(angle)
-        align: Literal["left", "right"] = "right" if np.cos(turn) < 0 else "left"
-        at = (x + (edges[-1] + 1.8) * np.cos(turn), y + (edges[-1] + 2.6) * np.sin(turn))
-        shapes.append(Label(float(at[0]), float(at[1]), owner, _WORD_SIZE, INK, align, bold=True))
-    return tuple(shapes)
-
-
-def hatch(region: Wedge | Polygon, spacing: float, avoid: tuple[Box, ...], stroke: Stroke) -> Lines:
-    """Diagonal hatch inside an area, leaving out boxes (its label)."""
-    rings = np.vstack(region.rings)
-    low, high = rings.min(axis=0), rings.max(axis=0)
-    (x, y), reach, step = (low + high) / 2, float(np.hypot(*(high - low))) / 2, 0.12
-    along = np.arange(-reach, reach, step)
-    # Lines through the middle, so that an island narrower than the spacing gets one.
-    offsets = spacing * np.arange(-int(reach / spacing), int(reach / spacing) + 1)[:, None]
-    at = np.stack([x + (along - offsets) * np.sqrt(0.5), y + (along + offsets) * np.sqrt(0.5)], axis=-1)
-    inside = region.contains(at)
-    for left, bottom, right, top in avoid:
-        inside &= ~np.all((at > (left, bottom)) & (at < (right, top)), axis=-1)
-    # Ends of the runs of points that lie inside, line by line.
-    steps = np.diff(np.pad(inside.astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    (line, first), (_, past) = np.nonzero(steps == 1), np.nonzero(steps == -1)
-    return Lines(np.stack([at[line, first], at[line, past - 1]], axis=1).reshape(-1, 2, 2), stroke)
+def _pixels(table: NDArray) -> NDArray:
+    """The disc as RGBA pixels; transparent outside and in the hole."""
+    slices, angles = table.shape
+    at = ((np.arange(_PIXELS) + 0.5) / _PIXELS * 2 - 1) * RADIUS
+    dx, dy = np.meshgrid(at, -at)
+    ring = np.floor((np.hypot(dx, dy) - _HOLE) / (RADIUS - _HOLE) * slices).astype(int)
+    column = (np.degrees(np.arctan2(dy, dx)) % 360.0 / 360.0 * angles).astype(int)
+    colours = colours_of(table[ring.clip(0, slices - 1), column.clip(0, angles - 1)], 0.0, 100.0)
+    return np.rint(np.dstack([colours, (ring >= 0) & (ring < slices)]) * 255).astype(np.uint8)

@@ -6,10 +6,8 @@ colour-blind eyes and on a monochrome printer.
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
-from matplotlib.colors import to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from numpy.typing import ArrayLike, NDArray
 
 from ScarSegECGLib import case
@@ -38,50 +36,33 @@ IMAGE_GREY = to_rgb("#2a2f34")
 PAPER_FINE = to_rgb("#f8d9d8")
 PAPER_BOLD = to_rgb("#eca9a8")
 
-_SCAR_ANCHORS = ("#fbf8f0", "#f8e0a4", "#f2b65a", "#dc7f38", "#ac4a31", "#702638", "#3a1033")
-
-
-@cache
-def ramp(steps: int = 256) -> NDArray[np.float64]:
-    """The scar's colours at even steps, float64 of shape (steps, 3), read-only."""
-    anchors = np.array([to_rgb(code) for code in _SCAR_ANCHORS])
-    at = np.linspace(0, len(anchors) - 1, steps)
-    colours = np.stack([np.interp(at, np.arange(len(anchors)), anchors[:, i]) for i in range(3)], axis=-1)
-    colours.setflags(write=False)
-    return colours
+_ANCHORS = ("#fbf8f0", "#f8e0a4", "#f2b65a", "#dc7f38", "#ac4a31", "#702638", "#3a1033")
+RAMP = LinearSegmentedColormap.from_list("scar", _ANCHORS)(np.arange(256))[:, :3]
+"""The scar's colours at even steps, shape (256, 3)."""
 
 
 def colours_of(values: ArrayLike, vmin: float, vmax: float) -> NDArray[np.float64]:
-    """Colour of each value on the ramp from ``vmin`` to ``vmax``, shape (..., 3).
-
-    Values outside take the end colours; NaN stays NaN.
-    """
-    at = (np.asarray(values, dtype=np.float64) - vmin) / (vmax - vmin)
-    table = ramp()
-    colours = table[np.rint(np.clip(np.nan_to_num(at), 0, 1) * (len(table) - 1)).astype(np.intp)].copy()
-    colours[np.isnan(at)] = np.nan
-    return colours
+    """Colour of each value on the ramp, shape (..., 3): the end colours beyond it, :data:`NO_VALUE` for NaN."""
+    share = np.clip((np.asarray(values, dtype=np.float64) - vmin) / (vmax - vmin), 0.0, 1.0)
+    step = np.rint(np.nan_to_num(share) * (len(RAMP) - 1)).astype(np.intp)
+    return np.where(np.isnan(share)[..., None], NO_VALUE, RAMP[step])
 
 
 def colour_of(value: float, vmin: float, vmax: float) -> Colour:
-    """One value's colour on the scar ramp."""
-    red, green, blue = colours_of(value, vmin, vmax)
-    return float(red), float(green), float(blue)
+    """One value's colour."""
+    red, green, blue = map(float, colours_of(value, vmin, vmax))
+    return red, green, blue
 
 
 def contrast(one: Colour, other: Colour) -> float:
     """Contrast ratio of two colours, 1..21 (WCAG 2.1, relative luminance)."""
 
-    def luminance(colour: Colour) -> float:
-        srgb = np.array(colour)
-        return float(
-            np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
-        )
-
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
+    srgb = np.array([one, other])
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    low, high = sorted(linear @ (0.2126, 0.7152, 0.0722))
+    return float((high + 0.05) / (low + 0.05))
 
 
 def text_on(background: Colour) -> Colour:
-    """Black or white, whichever reads better on ``background``: a contrast of 4.5 or more on any colour."""
+    """Black or white, whichever reads better: a contrast of 4.5 or more on any colour."""
     return max((BLACK, WHITE), key=lambda colour: contrast(colour, background))

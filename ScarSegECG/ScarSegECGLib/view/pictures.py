@@ -1,44 +1,39 @@
-"""The pictures of one result, as files' bytes, by the names the report knows them under."""
+"""The pictures of a result, or of what one rule says inside given contours, each with how its numbers came about."""
 
 from __future__ import annotations
 
-from ScarSegECGLib.case import MVO, PART_MVO, ScarResult
+from collections.abc import Sequence
+
+import numpy as np
+
+from ScarSegECGLib.anatomy.segments import RING_NAMES
+from ScarSegECGLib.anatomy.soft import rings_of
+from ScarSegECGLib.case import MVO, PART_MVO, Anatomy, LgeStack, ScarResult, SegmentRow
 from ScarSegECGLib.measure.ecg_limits import excess
-from ScarSegECGLib.report.captions import (
-    ECG_ALONE,
-    ECG_ESTIMATE,
-    ECG_SILENT,
-    PERCENT_OF_SEGMENT,
-    SIGN_WORDS,
-    how,
-    mvo_sign,
-    scar_title,
-    verdicts_title,
-)
+from ScarSegECGLib.measure.measurements import Measurements
+from ScarSegECGLib.measure.segments import rests_on_little
+from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_map
+from ScarSegECGLib.report import captions
+from ScarSegECGLib.report.captions import SIGN_WORDS, how, mvo_sign, scar_title
 from ScarSegECGLib.report.ecg import findings_lines
-from ScarSegECGLib.view.bullseye import BullseyeStyle, SegmentValue, bullseye
+from ScarSegECGLib.view.bullseye import SegmentValue, bullseye
+from ScarSegECGLib.view.disc import polar_map
 from ScarSegECGLib.view.ecg_paper import ecg_paper
-from ScarSegECGLib.view.montage import montage, width_for
+from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import to_png
-from ScarSegECGLib.view.panels import PAGE_WIDTH
 from ScarSegECGLib.view.shapes import Drawing
-from ScarSegECGLib.view.transmurality import transmurality_bullseye
 from ScarSegECGLib.wording import words
 
 
 def pictures(result: ScarResult, *, dpi: float = 150.0) -> dict[str, bytes]:
     """Paint "bullseye.png", "montage.png", "transmurality.png" and, where there is an ECG, "ecg.png".
 
-    Parameters
-    ----------
-    result : ScarResult
-    dpi : float
-        Dots per inch; all pictures carry it, so that they print at true size.
+    All carry ``dpi``, so that they print at true size.
     """
     drawings = {
-        "bullseye.png": result_bullseye(result),
+        "bullseye.png": scar_bullseye(result),
         "montage.png": result_montage(result),
-        "transmurality.png": result_transmurality(result),
+        "transmurality.png": transmurality_bullseye(result.segments, how_of(result)),
     }
     if result.ecg is not None:
         drawings["ecg.png"] = ecg_paper(result.ecg, median_features=ecg_lines(result))
@@ -51,80 +46,90 @@ def ecg_lines(result: ScarResult) -> list[str]:
     return [line for line in (*found, words(result.ecg_use)) if line]
 
 
-def bullseye_png(result: ScarResult, *, width_px: int = 600) -> bytes:
-    """Paint the bullseye alone."""
-    return to_png(result_bullseye(result), width_px=width_px)
-
-
-def montage_png(result: ScarResult, *, width_px: int = 1100) -> bytes:
-    """Paint the montage alone, in as few columns as its letters need to be read at that width.
-
-    Raises
-    ------
-    InputError
-        Fewer pixels than the narrowest montage needs.
-    """
-    return to_png(result_montage(result, page_width=width_for(width_px)), width_px=width_px)
-
-
-def result_bullseye(result: ScarResult, *, selected: int | None = None, territories: bool = False) -> Drawing:
+def scar_bullseye(
+    told: ScarResult | Measurements, *, selected: int | None = None, territories: bool = False
+) -> Drawing:
     """Lay out the scar per segment, with the ECG's estimate as rim and its agreement where they are known."""
-    heard = result.ecg_use.amplitude > 0
-    judged = "corrected" if result.method.corrected else "image-only"
-    segments = [
-        SegmentValue(
-            row.scar_percent,
-            row.imaged,
-            excess(row.number, row.ecg_percent) if heard else None,
-            row.agreement if heard else None,
-            mvo_sign(row),
-        )
-        for row in result.segments
-    ]
-    style = BullseyeStyle(
+    heard = isinstance(told, ScarResult) and told.ecg_use.amplitude > 0
+
+    def shown(row: SegmentRow) -> SegmentValue:
+        ecg, verdict = (excess(row.number, row.ecg_percent), row.agreement) if heard else (None, None)
+        return SegmentValue(row.scar_percent, row.imaged, ecg, verdict, mvo_sign(row))
+
+    return bullseye(
+        [shown(row) for row in told.segments],
         title="Scar per segment",
-        subtitle=result_how(result),
-        axis=PERCENT_OF_SEGMENT,
-        agreement_title=verdicts_title(judged),
+        subtitle=how_of(told),
+        axis=captions.PERCENT_OF_SEGMENT,
+        agreement_title=captions.VERDICTS.format(judged="corrected" if told.method.corrected else "image-only"),
         sign_words=SIGN_WORDS,
         territories=territories,
         selected=selected,
     )
-    return bullseye(segments, style)
 
 
 def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
     """Lay out what the ECG alone says of each segment, above what it says of people without scar."""
     known = any(row.ecg_percent is not None for row in result.segments)
-    style = BullseyeStyle(
-        title=ECG_ALONE if known else ECG_SILENT,
-        subtitle=ECG_ESTIMATE if known else "",
-        axis="% above normal limit",
-        selected=selected,
-    )
     rows = [
         SegmentValue(excess(row.number, row.ecg_percent), row.imaged, agreement=row.agreement if known else None)
         for row in result.segments
     ]
-    return bullseye(rows, style)
+    title, subtitle = (captions.ECG_ALONE, captions.ECG_ESTIMATE) if known else (captions.ECG_SILENT, "")
+    return bullseye(rows, title=title, subtitle=subtitle, axis="% above normal limit", selected=selected)
 
 
-def result_transmurality(result: ScarResult) -> Drawing:
-    """Lay out the mean transmurality per segment in its bins, usual territories outlined."""
-    return transmurality_bullseye(result.segments, result_how(result))
-
-
-def result_how(result: ScarResult) -> str:
-    """The method, its remote region, whether the ECG took part in what is shown, and the AHA mode; line by line."""
-    return how(result.method, result.anatomy.division, result.shown)
-
-
-def result_montage(result: ScarResult, *, page_width: float = PAGE_WIDTH) -> Drawing:
+def result_montage(result: ScarResult) -> Drawing:
     """Lay out all slices with outlines, scar and MVO."""
-    labels = result.labels.copy()
+    labels = result.labels
     if result.parts is not None:
-        labels[result.parts.labels == PART_MVO] = MVO
+        labels = np.where(result.parts.labels == PART_MVO, np.uint8(MVO), labels)
     title = scar_title(result.scar, result.mvo)
-    return montage(
-        result.stack, labels, result.anatomy, title=title, subtitle=result_how(result), page_width=page_width
+    return montage(result.stack, labels, result.anatomy, title=title, subtitle=how_of(result))
+
+
+def measured_polar_map(measured: Measurements, anatomy: Anatomy, spacing: tuple[float, float, float]) -> Drawing:
+    """Transmurality at every angle of every slice that has myocardium; ``spacing`` is (slice, row, column) mm."""
+    shown = anatomy.myocardium.any(axis=(1, 2))
+    levels = [RING_NAMES[ring].lower() if ring >= 0 else "" for ring in rings_of(anatomy)[shown]]
+    percent = transmurality_map(measured.mask, anatomy, spacing)[shown]
+    first, last = (np.flatnonzero(shown)[[0, -1]] + 1).tolist()
+    subtitle = f"{how_of(measured)}\n{captions.RINGS.format(first=first, last=last)}"
+    return polar_map(percent, levels, title="Transmurality", subtitle=subtitle, axis=captions.PERCENT_OF_WALL)
+
+
+def measured_montage(measured: Measurements, anatomy: Anatomy, stack: LgeStack) -> Drawing:
+    """All slices with outlines, scar, MVO, AHA borders and RV insertions; all on one grid."""
+    labels = np.where(measured.mvo, np.uint8(MVO), measured.labels)
+    title = scar_title(measured.scar, measured.parts.mvo)
+    return montage(stack, labels, anatomy, title=title, subtitle=how_of(measured))
+
+
+def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum: bool = False) -> Drawing:
+    """Lay out the mean or the maximum transmurality per segment, usual coronary territories outlined.
+
+    Colours follow the bins of Kim et al. 2000 and the figures as printed, rounded. A maximum that rests on little
+    scar gets an asterisk, as in the table. ``subtitle`` says how the scar was found.
+    """
+
+    def shown(row: SegmentRow) -> SegmentValue:
+        value = row.transmurality_max_percent if maximum else row.transmurality_mean_percent
+        sign = captions.SMALL_SIGN if maximum and rests_on_little(row) else ""
+        return SegmentValue(None if value is None else float(round(value)), row.imaged, sign=sign)
+
+    return bullseye(
+        [shown(row) for row in rows],
+        title="Maximum transmurality" if maximum else "Mean transmurality",
+        subtitle=subtitle,
+        axis=captions.MOST_OF_WALL if maximum else captions.MEAN_OF_WALL,
+        bins=TRANSMURALITY_BINS,
+        sign_words=SIGN_WORDS,
+        territories=True,
     )
+
+
+def how_of(told: ScarResult | Measurements) -> str:
+    """The method, its remote region, whether the ECG took part in what is shown, and the AHA mode; line by line."""
+    if isinstance(told, Measurements):
+        return how(told.method, told.division)
+    return how(told.method, told.anatomy.division, told.shown)

@@ -6,15 +6,11 @@ counter-clockwise, 0 = right. Later shapes lie on top of earlier ones.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path as MplPath
-from matplotlib.textpath import text_to_path
 from numpy.typing import ArrayLike, NDArray
 
 from ScarSegECGLib.view.palette import INK, Colour
@@ -23,14 +19,18 @@ Points = NDArray[np.float64]
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 
-FONT = "DejaVu Sans"
-
 
 def points(values: ArrayLike) -> Points:
     """A read-only (n, 2) array of x, y."""
     array = np.array(values, dtype=np.float64).reshape(-1, 2)
     array.setflags(write=False)
     return array
+
+
+def around(radius: ArrayLike, degrees: ArrayLike, x: float = 0.0, y: float = 0.0) -> NDArray[np.float64]:
+    """Points on a circle round (x, y), shape (..., 2)."""
+    turn = np.radians(degrees)
+    return np.stack([x + np.cos(turn) * radius, y + np.sin(turn) * radius], axis=-1)
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Wedge:
 
     def arc(self, radius: float, step: float = 3.0) -> Points:
         """Points along the wedge at one radius, from start to end."""
-        turn = np.radians(np.linspace(self.start, self.end, max(2, int(np.ceil((self.end - self.start) / step)) + 1)))
-        return points(np.column_stack([self.x + radius * np.cos(turn), self.y + radius * np.sin(turn)]))
+        count = max(2, int(np.ceil((self.end - self.start) / step)) + 1)
+        return points(around(radius, np.linspace(self.start, self.end, count), self.x, self.y))
 
     @property
     def rings(self) -> tuple[Points, ...]:
@@ -173,59 +173,19 @@ def box_polygon(box: Box, **style: Any) -> Polygon:
     return Polygon((points([(left, bottom), (right, bottom), (right, top), (left, top)]),), **style)
 
 
-@lru_cache(maxsize=4096)
-def glyphs(text: str, bold: bool) -> tuple[MplPath, float]:
-    """Outlines of a line of text at an em of 1, and its width. Outlines are drawn several times faster than text."""
-    font = FontProperties(family=FONT, weight="bold" if bold else "normal", size=1.0)
-    vertices, codes = text_to_path.get_text_path(font, text, ismath=False)
-    width, _, _ = text_to_path.get_text_width_height_descent(text, font, False)
-    return MplPath(np.reshape(vertices, (-1, 2)) / text_to_path.FONT_SCALE, codes), float(width)
-
-
-def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Width of a line of text, mm."""
-    return glyphs(text, bold)[1] * size
-
-
-def label_box(label: Label) -> Box:
-    """The upright box round a label, mm (ascender 0.76 em, descender 0.24 em, centred vertically on the anchor)."""
-    width, height = text_width(label.text, label.size, label.bold), label.size
-    left = {"left": 0.0, "center": -width / 2, "right": -width}[label.align]
-    corners = np.array(
-        [(left, -height / 2), (left + width, -height / 2), (left + width, height / 2), (left, height / 2)]
-    )
-    turn = np.radians(label.turn)
-    turned = corners @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    (x0, y0), (x1, y1) = turned.min(axis=0), turned.max(axis=0)
-    return label.x + float(x0), label.y + float(y0), label.x + float(x1), label.y + float(y1)
-
-
-def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """Break text into lines that fit ``width`` mm; its own line breaks stay.
-
-    A limit such as "p > 0.5" and "30 %" stay in one piece.
-    """
-    lines: list[str] = []
-    for part in text.split("\n"):
-        line = ""
-        for word in filter(None, re.split(r"(?<!>)\s+(?![>%])", part.strip())):
-            joined = f"{line} {word}".strip()
-            if line and text_width(joined, size, bold) > width:
-                lines.append(line)
-                joined = word
-            line = joined
-        lines += [line] if line else []
-    return lines
-
-
-def dashes(loop: Points, stroke: Stroke, on: float = 0.8, off: float = 1.1) -> Lines:
-    """A closed loop as straight dashes of about ``on`` mm, ``off`` mm apart; a line's ends add half its width."""
-    ring = np.vstack([loop, loop[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
-    count = max(1, round(along[-1] / (on + off)))
-    begin = np.arange(count) * along[-1] / count
-    ends = np.stack([begin, begin + along[-1] / count * on / (on + off)], axis=1)
-    return Lines(np.stack([np.interp(ends, along, ring[:, i]) for i in (0, 1)], axis=-1), stroke)
+def hatch(region: Wedge | Polygon, spacing: float, stroke: Stroke) -> Lines:
+    """Diagonal hatch inside an area."""
+    rings = np.vstack(region.rings)
+    low, high = rings.min(axis=0), rings.max(axis=0)
+    (x, y), reach = (low + high) / 2, float(np.hypot(*(high - low))) / 2
+    along = np.arange(-reach, reach, 0.12)
+    # Lines through the middle, so that an island narrower than the spacing gets one.
+    offsets = spacing * np.arange(-int(reach / spacing), int(reach / spacing) + 1)[:, None]
+    at = np.stack([x + (along - offsets) * np.sqrt(0.5), y + (along + offsets) * np.sqrt(0.5)], axis=-1)
+    # Ends of the runs of points that lie inside, line by line.
+    steps = np.diff(np.pad(region.contains(at).astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    (line, first), (_, past) = np.nonzero(steps == 1), np.nonzero(steps == -1)
+    return Lines(np.stack([at[line, first], at[line, past - 1]], axis=1).reshape(-1, 2, 2), stroke)
 
 
 def moved(shape: Shape, dx: float, dy: float) -> Shape:

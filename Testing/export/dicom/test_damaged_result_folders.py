@@ -14,7 +14,7 @@ from PIL import Image
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.result_folder import read_result
-from ScarSegECGLib.report.images import on_white
+from ScarSegECGLib.report.pdf import on_white
 
 
 @pytest.mark.parametrize(

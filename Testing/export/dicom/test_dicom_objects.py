@@ -16,10 +16,9 @@ from pdf_reading import opened, text_of
 from ScarSegECGLib.export.dicom.objects import document
 from ScarSegECGLib.export.dicom.read_back import check_document, check_map, check_picture
 from ScarSegECGLib.export.dicom.write import FILES, write_dicom
-from ScarSegECGLib.report import images
-from ScarSegECGLib.report.images import on_white
-from ScarSegECGLib.report.patient import Patient
-from ScarSegECGLib.report.pdf import as_pdf
+from ScarSegECGLib.report import pdf
+from ScarSegECGLib.report.blocks import Patient
+from ScarSegECGLib.report.pdf import as_pdf, on_white
 from ScarSegECGLib.report.present import present
 
 
@@ -162,11 +161,11 @@ def test_names_in_other_scripts_survive_as_utf_8(tmp_path, charset, name) -> Non
 def test_a_name_without_a_font_is_drawn_or_said(case: DicomCase, monkeypatch) -> None:
     """No empty boxes: the letters as a picture where a font has them, else a sentence."""
     report = present(case.result, {}, NOW, patient=Patient("王, 小東", "0815", "1951-02-03", "2024-03-01"))
-    monkeypatch.setattr(images, "_font_for", lambda text: None)
+    monkeypatch.setattr(pdf, "_font_for", lambda text: None)
     said = text_of(as_pdf(report))
     assert "Patient name not printed" in said and "DICOM header" in said and "0815" in said
     font = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    monkeypatch.setattr(images, "_font_for", lambda text: font)
+    monkeypatch.setattr(pdf, "_font_for", lambda text: font)
     with opened(as_pdf(report)) as pages:
         assert "see below" in pages[0].words and len(pages[0].images) == 1
     for plain in ("Müller, Jörg", "Дворжак, Антон", "Παπαδοπούλου, Ελένη"):

@@ -13,7 +13,7 @@ from ScarSegECGLib.cohort.flags import Flag, Weight
 from ScarSegECGLib.cohort.group_pictures import GroupPicture
 from ScarSegECGLib.cohort.tables import Patient
 from ScarSegECGLib.export.atomic import write_text
-from ScarSegECGLib.view.viewer.data import viewer_file
+from ScarSegECGLib.view.viewer import viewer_file
 from ScarSegECGLib.wording import RESEARCH_USE
 
 INDEX, FOLDER = "index.html", "page"

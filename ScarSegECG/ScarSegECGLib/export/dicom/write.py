@@ -19,9 +19,8 @@ from ScarSegECGLib.export.dicom.objects import Series
 from ScarSegECGLib.export.dicom.source import Source
 from ScarSegECGLib.export.dicom.structured_report import structured_report
 from ScarSegECGLib.lge.dicom_files import quiet
-from ScarSegECGLib.report.images import on_white
-from ScarSegECGLib.report.patient import Patient
-from ScarSegECGLib.report.pdf import as_pdf
+from ScarSegECGLib.report.blocks import Patient
+from ScarSegECGLib.report.pdf import as_pdf, on_white
 from ScarSegECGLib.report.present import ecg_counts, present
 
 SERIES = {

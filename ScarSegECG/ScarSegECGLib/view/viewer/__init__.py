@@ -1,1 +1,178 @@
 """A result to walk through in a browser: every slice with what was found over it, and both bullseyes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.image import imsave
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import PART_MVO, SCAR, ScarResult, SegmentRow
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
+from ScarSegECGLib.view.palette import colour_of
+from ScarSegECGLib.view.panels import FIELD_MM, PIXELS, Frame, frame_for, levels, outlines
+
+UNITS = 1000
+"""Width of a slice in the units of its outlines."""
+_SHADES = 21
+# Less scar, more scar: lightness falls alike to both sides, so that they are told apart by hue and read in grey.
+_CHANGE = LinearSegmentedColormap.from_list(
+    "change", ("#174a94", "#3f86cf", "#a3cbec", "#f7f7f5", "#fbbf85", "#e17d24", "#983f05")
+)
+_LEAST_END = 0.05
+
+
+def viewer_file(name: str) -> str:
+    """A file of the viewer: ``viewer.js``, ``viewer.css``, and ``begin.js``, which starts it in a page of its own."""
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def viewer_block(data: dict[str, Any]) -> tuple[str, str]:
+    """HTML that shows what :func:`result_data` gives, for a page that allows inline styles and one script, and the hash
+    by which a content security policy names that script. Hidden in print.
+    """
+    told = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    script = f"{viewer_file('viewer.js')}\n{viewer_file('begin.js')}"
+    html = (
+        f"<style>{viewer_file('viewer.css')}</style>"
+        '<section class="viewer"><h2>Slices to walk through</h2><div id="scar-viewer"></div></section>'
+        f'<script type="application/json" id="scar-viewer-data">{told}</script>'
+        f"<script>{script}</script>"
+    )
+    return html, f"'sha256-{_base64(hashlib.sha256(script.encode()).digest())}'"
+
+
+def result_data(result: ScarResult) -> dict[str, Any]:
+    """Slices, outlines and segments of one result.
+
+    Returns
+    -------
+    dict
+        ``units`` and ``field_mm`` of the square that is shown, centred on the LV; ``slices``, apex first, each with
+        its ``level``, its image and the ECG's ``influence`` (PNG as data URI, ``None`` where nothing changed) and SVG
+        paths of ``endo``, ``epi``, ``scar``, ``alone`` (scar without the ECG) and ``mvo``; ``segments`` with number,
+        name, per cent of scar with and without the ECG, the ECG's own estimate, verdict, mean transmurality and the
+        ``slice`` (from 1) that shows most of it; ``shades``: the colour of 0, 5, ... 100 %; ``influence_end``: the
+        change in probability at the end of its colour scale; ``first``: the slice with most scar.
+    """
+    heard = result.ecg_use.amplitude > 0
+    shades = np.linspace(0, 100, _SHADES)
+    change = result.scar_probability - result.scar_probability_image_only if heard else None
+    end = 0.0 if change is None else _scale_end(change)
+    return {
+        "units": UNITS,
+        "field_mm": FIELD_MM,
+        "with_ecg": heard,
+        "influence_end": end,
+        "slices": _slices(result, change, end),
+        "segments": [_segment(result, row, heard) for row in result.segments],
+        "shades": [to_hex(colour_of(value, 0, 100)) for value in shades],
+        "first": _fullest(result.labels == SCAR) + 1,
+    }
+
+
+def thumbnail(result: ScarResult, pixels: int = 96) -> bytes:
+    """PNG of the slice with most scar, the scar tinted."""
+    frame, scar = frame_for(result.stack, result.anatomy), result.labels == SCAR
+    k = _fullest(scar)
+    grey = frame.grey(result.stack.voxels[k])
+    inside = frame.crop(scar[k], 1) >= 0.5
+    edge = inside & ~(np.roll(inside, 2, 0) & np.roll(inside, -2, 0) & np.roll(inside, 2, 1) & np.roll(inside, -2, 1))
+    tint = np.array(colour_of(35, 0, 100), np.float32)
+    grey[inside] = 0.6 * grey[inside] + 0.4 * tint
+    grey[edge] = tint
+    margin = PIXELS // 6  # the middle two thirds: 80 mm
+    grey = grey[margin:-margin, margin:-margin]
+    step = max(1, len(grey) // pixels)
+    return _png(grey[: pixels * step, : pixels * step].reshape(pixels, step, pixels, step, 3).mean(axis=(1, 3)))
+
+
+def _fullest(scar: NDArray[np.bool_]) -> int:
+    """The slice with most scar, the middle one without any."""
+    return int(np.argmax(scar.sum(axis=(1, 2)))) if scar.any() else len(scar) // 2
+
+
+def _scale_end(change: NDArray) -> float:
+    """The largest change, rounded up to 0.05."""
+    return max(_LEAST_END, float(np.ceil(round(float(np.abs(change).max(initial=0.0)) * 20, 4)) / 20))
+
+
+def _slices(result: ScarResult, change: NDArray | None, end: float) -> list[dict[str, Any]]:
+    stack, anatomy = result.stack, result.anatomy
+    frame = frame_for(stack, anatomy)
+    layers = {
+        "endo": anatomy.cavity,
+        "epi": anatomy.cavity | anatomy.myocardium,
+        "scar": result.labels == SCAR,
+        "alone": np.zeros(result.labels.shape, bool),
+    }
+    if change is not None:
+        alone = result.scar_probability_image_only > result.method.above
+        layers["alone"] = drop_small_islands(alone, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML)
+    parts = np.zeros(result.labels.shape) if result.parts is None else result.parts.labels
+    return [
+        {
+            "level": level,
+            "grey": _uri(_png(frame.grey(stack.voxels[k]))),
+            "influence": None if change is None else _influence(frame.crop(change[k], 1) / end),
+            **{name: _path(frame, mask[k]) for name, mask in layers.items()},
+            "mvo": _path(frame, parts[k] == PART_MVO, smoothing=0.0),
+        }
+        for k, level in enumerate(levels(anatomy))
+    ]
+
+
+def _influence(share: NDArray) -> str | None:
+    """A picture of the change in parts of its scale's end, the clearer the less of it."""
+    strength = np.clip(np.abs(share), 0.0, 1.0)
+    alpha = np.where(strength > 0.02, np.sqrt(strength), 0.0)
+    if not alpha.any():
+        return None
+    return _uri(_png(np.dstack([_CHANGE((np.clip(share, -1.0, 1.0) + 1) / 2)[..., :3], alpha])))
+
+
+def _path(frame: Frame, mask: NDArray[np.bool_], smoothing: float = 1.2) -> str:
+    """The mask's outlines as an SVG path in :data:`UNITS`, y downwards."""
+    loops = []
+    for loop in outlines(mask, smoothing):
+        at = np.rint(np.clip(frame.in_field(loop) / FIELD_MM, 0, 1) * UNITS).astype(int)
+        loops.append("M" + "L".join(f"{x} {y}" for x, y in at) + "Z")
+    return "".join(loops)
+
+
+def _segment(result: ScarResult, row: SegmentRow, heard: bool) -> dict[str, Any]:
+    inside = result.anatomy.aha == row.number
+    scarred = inside & (result.labels == SCAR)
+    shown = scarred if scarred.any() else inside
+    return {
+        "number": row.number,
+        "name": row.name,
+        "imaged": row.imaged,
+        "scar": row.scar_percent,
+        "alone": row.scar_percent_image_only,
+        "ecg": row.ecg_percent if heard else None,
+        "verdict": row.agreement if heard else None,
+        "transmurality": row.transmurality_mean_percent,
+        "slice": _fullest(shown) + 1 if shown.any() else None,
+    }
+
+
+def _png(pixels: NDArray) -> bytes:
+    buffer = io.BytesIO()
+    imsave(buffer, np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8), format="png")
+    return buffer.getvalue()
+
+
+def _uri(png: bytes) -> str:
+    return f"data:image/png;base64,{_base64(png)}"
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

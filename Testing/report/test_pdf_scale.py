@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 
 import numpy as np
 import pytest
+from example_results import PICTURES, make_result
 from pdf_reading import Sheet, opened
 
 from ScarSegECGLib.case import Ecg
@@ -31,9 +32,9 @@ def spikes(height_mv: float) -> Ecg:
 
 
 @contextmanager
-def pdf_with(case, drawing: Drawing) -> Iterator[tuple[Sheet, ...]]:
-    pictures = {**case.pictures, "ecg.png": to_png(drawing, dpi=150)}
-    with opened(as_pdf(present(case.result, pictures, datetime.now(timezone.utc)))) as pages:
+def pdf_with(drawing: Drawing) -> Iterator[tuple[Sheet, ...]]:
+    pictures = {**PICTURES, "ecg.png": to_png(drawing, dpi=150)}
+    with opened(as_pdf(present(make_result(), pictures, datetime.now(timezone.utc)))) as pages:
         yield pages
 
 
@@ -42,9 +43,9 @@ def sheet_of(pages: tuple[Sheet, ...]) -> Sheet:
     return sheet
 
 
-def test_the_ecg_is_true_to_scale_on_a_sheet_of_its_own(case) -> None:
+def test_the_ecg_is_true_to_scale_on_a_sheet_of_its_own() -> None:
     drawing = ecg_paper(spikes(1.0))
-    with pdf_with(case, drawing) as pages:
+    with pdf_with(drawing) as pages:
         sheet = sheet_of(pages)
         assert (sheet.width / MM, sheet.height / MM) == (pytest.approx(297, abs=0.1), pytest.approx(210, abs=0.1))
         (((left, bottom, right, top), pixels),) = sheet.images
@@ -58,10 +59,10 @@ def test_the_ecg_is_true_to_scale_on_a_sheet_of_its_own(case) -> None:
         assert "For research use" in sheet.words
 
 
-def test_an_ecg_that_is_too_tall_says_the_scale_it_is_drawn_at(case) -> None:
+def test_an_ecg_that_is_too_tall_says_the_scale_it_is_drawn_at() -> None:
     drawing = ecg_paper(spikes(4.0))
     assert drawing.height > 210
-    with pdf_with(case, drawing) as pages:
+    with pdf_with(drawing) as pages:
         sheet = sheet_of(pages)
         (((left, bottom, right, top), _),) = sheet.images
         share = (right - left) / MM / drawing.width
@@ -74,8 +75,8 @@ def test_an_ecg_that_is_too_tall_says_the_scale_it_is_drawn_at(case) -> None:
 
 
 @pytest.mark.parametrize("height_mv", [1.0, 4.0])
-def test_nothing_is_written_over_the_ecg(case, height_mv: float) -> None:
-    with pdf_with(case, ecg_paper(spikes(height_mv))) as pages:
+def test_nothing_is_written_over_the_ecg(height_mv: float) -> None:
+    with pdf_with(ecg_paper(spikes(height_mv))) as pages:
         sheet = sheet_of(pages)
         (((left, _, right, _), _),) = sheet.images
         grid_ends = left + 286.0 / 297.0 * (right - left)
@@ -90,8 +91,8 @@ def test_nothing_is_written_over_the_ecg(case, height_mv: float) -> None:
         )
 
 
-def test_what_follows_the_sheet_stands_on_pages_that_stand(case) -> None:
-    with pdf_with(case, ecg_paper(spikes(1.0))) as pages:
+def test_what_follows_the_sheet_stands_on_pages_that_stand() -> None:
+    with pdf_with(ecg_paper(spikes(1.0))) as pages:
         at = pages.index(sheet_of(pages))
         assert "AHA segments" in pages[at + 1].words
         assert all(page.height > page.width for page in pages if page is not pages[at])
