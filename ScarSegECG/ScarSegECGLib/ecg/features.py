@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, EcgFeatures
-from ScarSegECGLib.ecg.conduction import classify_conduction
+from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction
 from ScarSegECGLib.ecg.delineation import Delineation
 from ScarSegECGLib.ecg.waves import MS_PER_SAMPLE, ONSET, q_r_s, qrs_waves
 
@@ -20,11 +20,9 @@ def frontal_axis(millivolts: NDArray, lead_mask: NDArray[np.bool_], onset: int, 
 
     aVF is taken 2/sqrt(3) times, as augmented leads are shorter than bipolar ones.
     """
-    one, foot = LEADS.index("I"), LEADS.index("aVF")
-    if not (lead_mask[one] and lead_mask[foot]):
-        return None
-    area = millivolts[[one, foot], onset : offset + 1].sum(axis=1, dtype=np.float64)
-    if np.hypot(*area) < 1e-6:
+    rows = [LEADS.index("I"), LEADS.index("aVF")]
+    area = millivolts[rows, onset : offset + 1].sum(axis=1, dtype=np.float64)
+    if not lead_mask[rows].all() or np.hypot(*area) < 1e-6:
         return None
     return float(np.degrees(np.arctan2(area[1] * 2 / np.sqrt(3), area[0])))
 
@@ -41,34 +39,13 @@ def measure_features(
     female: bool | None = None,
     irregular: bool = False,
 ) -> EcgFeatures:
-    """Measure the median beat; the device's own measurements win where the file stores them.
+    """Measure the median beat; the device's own measurements win where the file stores them; else QTc is Bazett's.
 
-    Parameters
-    ----------
-    millivolts : array, shape (12, 300)
-        The median beat, 500 Hz, QRS onset at sample 100.
-    lead_mask : bool array, shape (12,)
-    marks : Delineation
-        On the representative beat; only differences are used.
-    rr_s : float or None
-        Median distance between beats, s.
-    spiked : float
-        Share of beats with a pacemaker spike at the QRS onset.
-    device_ms : mapping
-        As in :class:`ScarSegECGLib.case.Ecg`.
-    stated_paced : bool
-        Whether the file states a paced rhythm.
-    female : bool, optional
-    irregular : bool
-        Whether the beats' distances vary as in atrial fibrillation.
-
-    Returns
-    -------
-    EcgFeatures
-        QTc after Bazett where it is computed here.
+    ``millivolts`` (12, 300) is at 500 Hz with the QRS onset at sample 100, ``lead_mask`` (12,); of ``marks``, on the
+    representative beat, only differences are used. The others are those of ``RepresentativeBeat`` and ``Ecg``.
     """
-    offset = ONSET + marks.qrs_offset - marks.qrs_onset
     width = (marks.qrs_offset - marks.qrs_onset) * MS_PER_SAMPLE
+    offset = ONSET + marks.qrs_offset - marks.qrs_onset
     values: dict[str, float | None] = {
         "qrs": width if PLAUSIBLE_QRS_MS[0] <= width <= PLAUSIBLE_QRS_MS[1] else None,
         "pr": None if marks.p_onset is None else (marks.qrs_onset - marks.p_onset) * MS_PER_SAMPLE,
@@ -76,43 +53,25 @@ def measure_features(
         "axis": frontal_axis(millivolts, lead_mask, ONSET, offset),
     }
     device = {name: float(value) for name, value in (device_ms or {}).items() if np.isfinite(value)}
-    values |= {name: device[name] for name in ("qrs", "pr", "qt", "axis") if name in device}
+    values |= device
     qt = values["qt"]
-    values["qtc"] = device.get("qtc", None if qt is None or not rr_s else qt / np.sqrt(rr_s))
+    bazett = None if qt is None or not rr_s else qt / np.sqrt(rr_s)
+    rate_bpm = 60.0 / rr_s if rr_s else None
+    waves = {LEADS[row]: qrs_waves(millivolts[row], ONSET, offset) for row in np.flatnonzero(lead_mask)}
     table = np.full((6, len(LEADS)), np.nan, dtype=np.float32)
-    waves = {}
-    for row in np.flatnonzero(lead_mask):
-        waves[LEADS[row]] = qrs_waves(millivolts[row], ONSET, offset)
-        for k, wave in enumerate(q_r_s(waves[LEADS[row]])):
-            table[2 * k, row] = 0.0 if wave is None else wave.duration_ms
-            table[2 * k + 1, row] = 0.0 if wave is None else abs(wave.peak_mv)
-    conduction = classify_conduction(
-        millivolts,
-        lead_mask,
-        waves=waves,
-        qrs_ms=values["qrs"],
-        offset=offset,
-        axis_deg=values["axis"],
-        pr_ms=values["pr"],
-        rate_bpm=60.0 / rr_s if rr_s else None,
-        spiked=spiked,
-        stated_paced=stated_paced,
-        female=female,
-    )
+    for name, found in waves.items():
+        peaks = [(0.0, 0.0) if wave is None else (wave.duration_ms, abs(wave.peak_mv)) for wave in q_r_s(found)]
+        table[:, LEADS.index(name)] = np.ravel(peaks)
+    qrs = Qrs(millivolts, lead_mask, waves, values["qrs"], offset, values["axis"], values["pr"], female)
     return EcgFeatures(
-        rate_bpm=60.0 / rr_s if rr_s else None,
-        qrs_ms=values["qrs"],
-        pr_ms=values["pr"],
-        qt_ms=qt,
-        qtc_ms=values["qtc"],
-        axis_deg=values["axis"],
-        conduction=conduction,
-        q_ms=table[0],
-        q_mv=table[1],
-        r_ms=table[2],
-        r_mv=table[3],
-        s_ms=table[4],
-        s_mv=table[5],
+        rate_bpm,
+        values["qrs"],
+        values["pr"],
+        qt,
+        device.get("qtc", bazett),
+        values["axis"],
+        classify_conduction(qrs, rate_bpm=rate_bpm, spiked=spiked, stated_paced=stated_paced),
+        *table,
         from_device=tuple(name for name in ("qrs", "pr", "qt", "qtc", "axis") if name in device),
         irregular=irregular,
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.case import LEADS, EcgFeatures
+
 RATE = 500.0
 SAMPLES = 300
 ONSET = 100
@@ -29,17 +31,9 @@ class Wave:
 
 
 def qrs_waves(lead: NDArray, onset: int, offset: int) -> tuple[Wave, ...]:
-    """The deflections of one lead between QRS onset and offset, in order of time.
+    """The deflections of one lead (mV at 500 Hz, isoelectric line at 0) from QRS onset to offset, in order of time.
 
-    A wave lasts from one crossing of the isoelectric line to the next; the crossings are interpolated between
-    samples.
-
-    Parameters
-    ----------
-    lead : array, shape (samples,)
-        mV at 500 Hz, isoelectric line at 0.
-    onset, offset : int
-        First and last sample of the QRS.
+    A wave lasts from one crossing of the isoelectric line to the next; crossings are interpolated between samples.
     """
     piece = np.asarray(lead[onset : offset + 1], dtype=np.float64)
     if piece.size < 3:
@@ -48,13 +42,12 @@ def qrs_waves(lead: NDArray, onset: int, offset: int) -> tuple[Wave, ...]:
     turns = np.flatnonzero(positive[1:] != positive[:-1])
     crossings = turns + piece[turns] / (piece[turns] - piece[turns + 1])
     edges = np.concatenate([[0.0], crossings, [piece.size - 1.0]])
-    starts = np.concatenate([[0], turns + 1])
-    stops = np.concatenate([turns + 1, [piece.size]])
+    durations = np.diff(edges) * MS_PER_SAMPLE
+    bounds = [0, *(turns + 1).tolist(), piece.size]
     least = max(LEAST_WAVE_MV, LEAST_WAVE_SHARE * float(np.ptp(piece)))
     waves = []
-    for k, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-        top = int(start) + int(np.argmax(np.abs(piece[start:stop])))
-        duration = float(edges[k + 1] - edges[k]) * MS_PER_SAMPLE
+    for start, stop, duration in zip(bounds, bounds[1:], durations.tolist(), strict=False):
+        top = start + int(np.argmax(np.abs(piece[start:stop])))
         if abs(piece[top]) >= least and duration >= LEAST_WAVE_MS:
             waves.append(Wave(float(piece[top]), duration, onset + top))
     return tuple(waves)
@@ -71,3 +64,26 @@ def q_r_s(waves: Sequence[Wave]) -> tuple[Wave | None, Wave | None, Wave | None]
     r = max((wave for wave in waves[first:] if wave.peak_mv > 0), key=lambda wave: wave.peak_mv, default=None)
     s = min((wave for wave in waves[first:] if wave.peak_mv < 0), key=lambda wave: wave.peak_mv, default=None)
     return q, r, s
+
+
+@dataclass(frozen=True)
+class LeadWaves:
+    """One lead's Q, R and S in figures: 0 where a wave is absent, NaN, which meets no criterion, for a missing lead."""
+
+    q_ms: float
+    q_mv: float
+    r_ms: float
+    r_mv: float
+    s_mv: float
+
+
+def lead_waves(features: EcgFeatures, lead: str, *, milliseconds: float = 1.0, millivolts: float = 1.0) -> LeadWaves:
+    """A lead's waves over the factors that its limits are multiplied by."""
+    row = LEADS.index(lead)
+    return LeadWaves(
+        q_ms=float(features.q_ms[row] / milliseconds),
+        q_mv=float(features.q_mv[row] / millivolts),
+        r_ms=float(features.r_ms[row] / milliseconds),
+        r_mv=float(features.r_mv[row] / millivolts),
+        s_mv=float(features.s_mv[row] / millivolts),
+    )
