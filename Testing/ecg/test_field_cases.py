@@ -16,10 +16,10 @@ from pydicom.uid import ExplicitVRBigEndian
 from synthetic_ecg import synthetic_ecg
 
 from ScarSegECGLib.case import LEADS, Ecg
-from ScarSegECGLib.ecg.leads import LeadName, assemble, lead_name, not_understood
+from ScarSegECGLib.ecg.leads import Channel, LeadName, assemble, lead_name, not_understood
 from ScarSegECGLib.ecg.parts import NOT_TOGETHER
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.recording import Channel, stored_date
+from ScarSegECGLib.ecg.recording import stored_date
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, has
 from ScarSegECGLib.facts_ecg import EcgNote

@@ -7,10 +7,9 @@ import pytest
 from synthetic_ecg import LAFB, LBBB, NARROW, RBBB, bump, synthetic_ecg
 
 from ScarSegECGLib.case import LEADS, Ecg
-from ScarSegECGLib.ecg.beats import find_beats
+from ScarSegECGLib.ecg.beats import bridge_spikes, find_beats, find_spikes
 from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction
 from ScarSegECGLib.ecg.median_beat import median_beat, representative_beat
-from ScarSegECGLib.ecg.pacing import bridge_spikes, find_spikes
 from ScarSegECGLib.ecg.waves import ONSET, q_r_s, qrs_waves
 from ScarSegECGLib.errors import InputError
 

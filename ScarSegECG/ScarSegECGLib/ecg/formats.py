@@ -11,7 +11,6 @@ from ScarSegECGLib.ecg.wfdb_record import looks_like_header
 
 START = 4096
 
-_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 # What else users have, so that the message can name it.
 _OTHERS = (
     ((b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8"), "an image, from which no ECG is read"),
@@ -44,21 +43,17 @@ class Kind(Enum):
 
 def told_by_content(start: bytes) -> Kind:
     """The format by a file's first 4096 bytes."""
-    if start[128:132] == b"DICM":
-        return Kind.DICOM
-    if looks_like_edf(start):
-        return Kind.EDF
-    if start.startswith(b"ISHNE1.0"):
-        return Kind.ISHNE
-    if _looks_like_scp(start):
-        return Kind.SCP
-    if _looks_like_xml(start):
-        return Kind.XML
-    if looks_like_header(start):
-        return Kind.WFDB_HEADER
-    if looks_like_table(start):
-        return Kind.CSV
-    return Kind.OLD_DICOM if start[:2] in (b"\x08\0", b"\x02\0") else Kind.UNKNOWN
+    signs = {
+        Kind.DICOM: start[128:132] == b"DICM",
+        Kind.EDF: looks_like_edf(start),
+        Kind.ISHNE: start.startswith(b"ISHNE1.0"),
+        Kind.SCP: _looks_like_scp(start),
+        Kind.XML: _looks_like_xml(start),
+        Kind.WFDB_HEADER: looks_like_header(start),
+        Kind.CSV: looks_like_table(start),
+        Kind.OLD_DICOM: start[:2] in (b"\x08\0", b"\x02\0"),
+    }
+    return next((kind for kind, seen in signs.items() if seen), Kind.UNKNOWN)
 
 
 def other_kind(start: bytes) -> str:
@@ -72,8 +67,8 @@ def other_kind(start: bytes) -> str:
 
 
 def _looks_like_xml(start: bytes) -> bool:
-    for mark in _BYTE_ORDER_MARKS:
-        start = start.removeprefix(mark)
+    for byte_order_mark in (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"):
+        start = start.removeprefix(byte_order_mark)
     return start.replace(b"\0", b"").lstrip().startswith(b"<")
 
 

@@ -44,18 +44,14 @@ def time_gap(
 ) -> TimeGap:
     """ECG date - MRI date in days; never raises.
 
-    Parameters
-    ----------
-    ecg_date, mri_date : datetime or None
-    ecg_date_trusted : bool
-        False where the file says that its dates were removed or modified: the gap is then unknown.
-    event_between : bool
-        An infarct or a revascularisation lies between the two dates.
-    now : datetime
-        What a date in the future is told by.
+    The gap is unknown where a date is missing, or not ``ecg_date_trusted``: the file says that its dates were removed
+    or modified. ``event_between``: an infarct or a revascularisation lies between the dates; ``now`` is what a date in
+    the future is told by.
     """
+    if ecg_date is None and mri_date is None:
+        return TimeGap(None, event_between, GapProblem.NO_DATES)
     if ecg_date is None or mri_date is None:
-        missing = GapProblem.NO_ECG_DATE if mri_date else GapProblem.NO_MRI_DATE if ecg_date else GapProblem.NO_DATES
+        missing = GapProblem.NO_ECG_DATE if ecg_date is None else GapProblem.NO_MRI_DATE
         return TimeGap(None, event_between, missing)
     if not ecg_date_trusted:
         return TimeGap(None, event_between, GapProblem.ECG_DATE_NOT_TRUSTED)

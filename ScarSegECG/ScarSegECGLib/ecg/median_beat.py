@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from scipy.signal import butter, filtfilt, iirnotch, resample_poly, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS, Ecg, MedianBeat
-from ScarSegECGLib.ecg.beats import aligned, find_beats, windows
+from ScarSegECGLib.ecg.beats import aligned, bridge_spikes, find_beats, find_spikes, windows
 from ScarSegECGLib.ecg.checks import FEWEST_LEADS
 from ScarSegECGLib.ecg.delineation import Delineation, delineate
 from ScarSegECGLib.ecg.features import measure_features
-from ScarSegECGLib.ecg.pacing import bridge_spikes, find_spikes
 from ScarSegECGLib.ecg.waves import ONSET, RATE, SAMPLES
 from ScarSegECGLib.errors import InputError
 
@@ -30,17 +29,14 @@ IRREGULAR = 0.15  # root mean square of successive differences of RR, as a share
 class RepresentativeBeat:
     """The median of the usual beats with what lies around it, at 500 Hz.
 
-    ``millivolts`` is float64, shape (12, 550), rows of missing leads zero; ``centre`` a sample inside the QRS;
-    ``rr_s`` the median distance between beats (None for a single one); ``beats`` how many were averaged;
-    ``spiked`` the share of beats with a pacemaker spike in the 100 ms around the QRS onset; ``marks`` the waves;
-    ``irregular`` whether the beats' distances vary as in atrial fibrillation.
+    ``millivolts`` is float64, shape (12, 550), rows of missing leads zero; ``rr_s`` the median distance between beats
+    (None for a single one); ``spiked`` the share of beats with a pacemaker spike in the 100 ms around the QRS onset;
+    ``marks`` the waves; ``irregular`` whether the beats' distances vary as in atrial fibrillation.
     """
 
     millivolts: NDArray[np.float64]
     lead_mask: NDArray[np.bool_]
-    centre: int
     rr_s: float | None
-    beats: int
     spiked: float
     marks: Delineation
     irregular: bool
@@ -49,11 +45,7 @@ class RepresentativeBeat:
 def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
     """The median beat of a recording in the network's form, with its features.
 
-    Parameters
-    ----------
-    ecg : Ecg
-    female : bool, optional
-        The patient's sex, for the criteria of bundle branch block and hypertrophy that depend on it.
+    ``female`` is the patient's sex, for the criteria of bundle branch block and hypertrophy that depend on it.
 
     Returns
     -------
@@ -66,10 +58,8 @@ def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
         Fewer than 8 leads, or no beat found.
     """
     beat = representative_beat(ecg)
-    first = beat.marks.qrs_onset - ONSET
     padded = np.pad(beat.millivolts, ((0, 0), (ONSET, SAMPLES)), mode="edge")
-    millivolts = padded[:, first + ONSET : first + ONSET + SAMPLES].astype(np.float32)
-    millivolts[~beat.lead_mask] = 0.0
+    millivolts = padded[:, beat.marks.qrs_onset : beat.marks.qrs_onset + SAMPLES].astype(np.float32)
     features = measure_features(
         millivolts,
         beat.lead_mask,
@@ -85,14 +75,8 @@ def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
 
 
 def representative_beat(ecg: Ecg) -> RepresentativeBeat:
-    """Find the beats, lay them on one another and take the median; see :class:`RepresentativeBeat`.
-
-    Raises
-    ------
-    InputError
-        Fewer than 8 leads, or no beat found.
-    """
-    mask = np.asarray(ecg.lead_mask, dtype=bool)
+    """Find the beats, lay them on one another and take the median; errors as those of :func:`median_beat`."""
+    mask = np.array(ecg.lead_mask, dtype=bool)
     if mask.sum() < FEWEST_LEADS:
         raise InputError(f"Only {int(mask.sum())} of 12 ECG leads are usable; at least {FEWEST_LEADS} are needed.")
     recorded = np.asarray(ecg.millivolts, dtype=np.float64)[mask]
@@ -106,27 +90,26 @@ def representative_beat(ecg: Ecg) -> RepresentativeBeat:
     before, after = round(BEFORE_S * RATE), round(AFTER_S * RATE)
     beats = _whole_beats(signals, typical, before, after)
     middle = np.median(beats, axis=0)
-    rr = float(np.median(np.diff(found))) / RATE if len(found) > 1 else None
+    distances = np.diff(found)
+    rr = float(np.median(distances)) / RATE if len(distances) else None
     # The next beat's P wave is at most some 250 ms before its QRS.
     last = None if rr is None else before + round(max(rr - 0.2, 0.6 * rr) * RATE)
     marks = delineate(middle, before, RATE, last=last)
-    irregular = _irregular(found)
+    irregular = len(distances) >= 4 and float(np.sqrt(np.mean(np.diff(distances) ** 2))) > IRREGULAR * distances.mean()
     steady = STEADY_P_IRREGULAR if irregular else STEADY_P
     if marks.p_onset is not None and _p_likeness(beats, middle, marks.p_onset, marks.qrs_onset) < steady:
         marks = replace(marks, p_onset=None)
-    level = middle[:, max(0, marks.qrs_onset - 10) : marks.qrs_onset].mean(axis=1, keepdims=True)
     millivolts = np.zeros((len(LEADS), before + after))
-    millivolts[mask] = middle - level
-    onsets = (typical - before + marks.qrs_onset) / RATE
-    spiked = _spiked(spikes / ecg.rate, onsets)
-    return RepresentativeBeat(millivolts, mask, before, rr, len(beats), spiked, marks, irregular)
+    millivolts[mask] = middle - middle[:, max(0, marks.qrs_onset - 10) : marks.qrs_onset].mean(axis=1, keepdims=True)
+    onsets_s = (typical - before + marks.qrs_onset) / RATE
+    return RepresentativeBeat(millivolts, mask, rr, _spiked(spikes / ecg.rate, onsets_s), marks, bool(irregular))
 
 
 def _at_500_hz(signals: NDArray, rate: float) -> NDArray[np.float64]:
     """Resample to 500 Hz, anti-aliased; the ends are taken from an offset of 0 so that they do not ring."""
     ratio = Fraction(RATE / rate).limit_denominator(1000)
     if ratio == 1:
-        return np.asarray(signals, dtype=np.float64)
+        return signals
     offset = np.median(signals, axis=1, keepdims=True)
     return resample_poly(signals - offset, ratio.numerator, ratio.denominator, axis=1, padtype="line")
 
@@ -168,17 +151,7 @@ def _p_likeness(beats: NDArray, middle: NDArray, p_onset: int, qrs_onset: int) -
     return float(np.median(np.sum(single * model, axis=(1, 2)) / np.maximum(size, 1e-12)))
 
 
-def _irregular(beats: NDArray[np.intp]) -> bool:
-    """Whether the rhythm is irregular, as in atrial fibrillation."""
-    distances = np.diff(beats)
-    if len(distances) < 4:
-        return False
-    return bool(np.sqrt(np.mean(np.diff(distances) ** 2)) > IRREGULAR * distances.mean())
-
-
 def _spiked(spikes_s: NDArray, onsets_s: NDArray) -> float:
     """Share of beats with a spike from 60 ms before to 40 ms after the QRS onset."""
-    if not len(spikes_s) or not len(onsets_s):
-        return 0.0
     lag = spikes_s[None, :] - onsets_s[:, None]
     return float(np.mean(np.any((lag >= -0.06) & (lag <= 0.04), axis=1)))

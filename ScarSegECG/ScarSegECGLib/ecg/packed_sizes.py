@@ -6,12 +6,10 @@ SCP-ECG declares samples and beats as numbers of up to 4 billion; Philips' XLI c
 
 from __future__ import annotations
 
-import binascii
 import struct
 from base64 import b64decode
 from pathlib import Path
-
-from defusedxml import ElementTree
+from xml.etree.ElementTree import Element
 
 from ScarSegECGLib.errors import InputError
 
@@ -34,9 +32,8 @@ def require_scp_bounds(path: Path) -> None:
             section, size, index = struct.unpack_from("<HII", data, position)
             body = data[index + 15 : index - 1 + size] if index and size else b""
             if section == 3 and body:
-                leads = body[0]
-                spans = [struct.unpack_from("<II", body, 2 + 9 * k) for k in range(leads)]
-                if leads > MOST_LEADS or any(last - first >= MOST_SAMPLES for first, last in spans):
+                spans = [struct.unpack_from("<II", body, 2 + 9 * k) for k in range(body[0])]
+                if len(spans) > MOST_LEADS or any(last - first >= MOST_SAMPLES for first, last in spans):
                     raise refused
             if section == 4 and len(body) >= 6 and struct.unpack_from("<H", body, 4)[0] > MOST_BEATS:
                 raise refused
@@ -44,31 +41,30 @@ def require_scp_bounds(path: Path) -> None:
         raise refused from None
 
 
-def require_sierra_bounds(path: Path) -> None:
+def require_sierra_bounds(root: Element) -> None:
     """Raise InputError where the waveforms of a Philips XML file would unpack to more than a resting ECG has.
 
     An XLI block is a number of chunks, one per lead: 4 bytes of length, 4 others, and codes of 10 bits (LZW) for
     bytes, two of which make a sample.
     """
-    for element in ElementTree.fromstring(path.read_bytes()).iter():
-        if element.tag.rpartition("}")[2].lower() != "parsedwaveforms":
-            continue
+    for element in root.iter("parsedwaveforms"):
         if not any(value.strip().upper() == "XLI" for value in element.attrib.values()):
             continue
         text = "".join([element.text or "", *(child.tail or "" for child in element)])
         try:
             packed = b64decode("".join(text.split()), validate=True)
-        except (binascii.Error, ValueError):
+        except ValueError:
             continue  # damaged: the parser says so
         chunks = position = 0
         while position + 8 <= len(packed):
             size = int.from_bytes(packed[position : position + 4], "little", signed=True)
-            if size <= 0 or size > len(packed) - position - 8:
+            position += 8
+            if size <= 0 or size > len(packed) - position:
                 break  # not XLI, or damaged
             chunks += 1
-            if chunks > MOST_LEADS or _unpacks_beyond(packed[position + 8 : position + 8 + size], 2 * MOST_SAMPLES):
+            if chunks > MOST_LEADS or _unpacks_beyond(packed[position : position + size], 2 * MOST_SAMPLES):
                 raise InputError("The ECG file would unpack to more than a resting ECG: refused.")
-            position += 8 + size
+            position += size
 
 
 def _unpacks_beyond(packed: bytes, most: int) -> bool:

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 
 from ScarSegECGLib.case import Ecg
-from ScarSegECGLib.ecg.calibration import trim_calibration
-from ScarSegECGLib.ecg.checks import check_signals, require_file
+from ScarSegECGLib.ecg.checks import check_signals
 from ScarSegECGLib.ecg.csv_table import read_csv
-from ScarSegECGLib.ecg.device_export import read_device_export
+from ScarSegECGLib.ecg.device_export import read_ishne, read_scp, read_xml
 from ScarSegECGLib.ecg.dicom_waveform import read_dicom_ecg
 from ScarSegECGLib.ecg.edf_file import read_edf
 from ScarSegECGLib.ecg.formats import START, Kind, other_kind, told_by_content
 from ScarSegECGLib.ecg.leads import assemble
-from ScarSegECGLib.ecg.parts import recorded_together
-from ScarSegECGLib.ecg.recording import Recording, is_placeholder
+from ScarSegECGLib.ecg.parts import longest_read, recorded_together, without_pulse
+from ScarSegECGLib.ecg.recording import Recording, is_placeholder, require_file
 from ScarSegECGLib.ecg.wfdb_record import header_of, read_wfdb
-from ScarSegECGLib.ecg.xml_guard import xml_root_name
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
 
 READABLE = "DICOM, WFDB, HL7 aECG, MUSE or Philips XML, SCP-ECG, EDF, ISHNE or CSV"
-_XML_ROOTS = {"annotatedecg": "hl7_aecg", "restingecg": "ge_muse_xml", "restingecgdata": "sierra_xml"}
+# Of a format that is one file.
+_READERS = {
+    Kind.DICOM: read_dicom_ecg,
+    Kind.OLD_DICOM: read_dicom_ecg,
+    Kind.EDF: read_edf,
+    Kind.ISHNE: read_ishne,
+    Kind.SCP: read_scp,
+    Kind.XML: read_xml,
+    Kind.CSV: read_csv,
+}
 
 
 def read_ecg(path: str | PathLike[str]) -> Ecg:
@@ -56,77 +62,55 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
         recording, files = _read_recording(Path(path))
     except OSError:
         raise InputError("The ECG file cannot be read: check its name, its permissions and the disk.") from None
-    channels, pulse = trim_calibration(recording.channels, recording.rate)
-    channels, window = recorded_together(channels, recording.rate)
+    rate, acquired = recording.rate, recording.acquired
+    placeholder = acquired is not None and is_placeholder(acquired)
+    dated = (Fact(EcgNote.DATE_PLACEHOLDER, date=f"{acquired:%Y-%m-%d}"),) if placeholder else ()
+    channels, cut = longest_read(recording.channels, rate)
+    channels, pulse = without_pulse(channels, rate)
+    channels, window = recorded_together(channels, rate)
     millivolts, mask, found = assemble(channels)
-    millivolts, mask, remarks = check_signals(millivolts, mask, recording.rate, noticed=found)
-    placeholder = recording.acquired is not None and is_placeholder(recording.acquired)
-    dated = (Fact(EcgNote.DATE_PLACEHOLDER, date=f"{recording.acquired:%Y-%m-%d}"),) if placeholder else ()
+    millivolts, mask, remarks = check_signals(millivolts, mask, rate, noticed=found)
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(2**20):
+                digest.update(block)
     ecg = Ecg(
         millivolts=millivolts,
         lead_mask=mask,
-        rate=recording.rate,
-        acquired=recording.acquired,
+        rate=rate,
+        acquired=acquired,
         date_trusted=recording.date_trusted and not placeholder,
         device_ms=recording.device_ms,
-        sha256=sha256_of(files),
-        notes=(*recording.notes, *dated, *pulse, *window, *found, *remarks),
+        sha256=digest.hexdigest(),
+        notes=(*recording.notes, *cut, *dated, *pulse, *window, *found, *remarks),
         subject=recording.subject,
         stated_paced=recording.stated_paced,
     )
     return ecg, recording.format
 
 
-def sha256_of(paths: Iterable[Path]) -> str:
-    """Hash of the files' bytes one after the other, hexadecimal, read in pieces."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
-    return digest.hexdigest()
-
-
 def _read_recording(path: Path) -> tuple[Recording, tuple[Path, ...]]:
     """The recording and the files it came from."""
-    header = header_of(path)
-    if not path.exists() and header is not None:
+    header, ending = header_of(path), path.suffix.lower()
+    if header is not None and not path.exists():
         return read_wfdb(header)
     require_file(path)
     with path.open("rb") as stream:
         start = stream.read(START)
     kind = told_by_content(start)
-    if kind is Kind.WFDB_HEADER and path.suffix.lower() != ".hea":
-        raise InputError("The file is a WFDB header under another name: let it end in .hea.")
     if kind is Kind.WFDB_HEADER:
+        if ending != ".hea":
+            raise InputError("The file is a WFDB header under another name: let it end in .hea.")
         return read_wfdb(path)
-    if path.suffix.lower() == ".hea":
+    if ending == ".hea":
         raise InputError("The .hea file is not a WFDB header: copy the record again.")
-    if kind not in (Kind.WFDB_HEADER, Kind.OLD_DICOM, Kind.UNKNOWN):
-        return _read_one(path, kind), (path,)
-    if header is not None:
-        return read_wfdb(header)
-    if path.suffix.lower() in {".dat", ".mat"}:
-        raise InputError("The WFDB header (.hea) is missing: put it beside the signal file.")
-    if kind is Kind.OLD_DICOM:
-        return _read_one(path, kind), (path,)
-    words = other_kind(start)
-    if words:
+    if kind in (Kind.OLD_DICOM, Kind.UNKNOWN):  # as signals may begin
+        if header is not None:
+            return read_wfdb(header)
+        if ending in {".dat", ".mat"}:
+            raise InputError("The WFDB header (.hea) is missing: put it beside the signal file.")
+    if kind is Kind.UNKNOWN:
+        words = other_kind(start) or f"of no known ECG format: export the ECG as {READABLE}"
         raise InputError(f"The ECG file is {words}.")
-    raise InputError(f"The ECG file is of no known ECG format: export the ECG as {READABLE}.")
-
-
-def _read_one(path: Path, kind: Kind) -> Recording:
-    """The recording of a format that is one file."""
-    if kind in (Kind.DICOM, Kind.OLD_DICOM):
-        return read_dicom_ecg(path)
-    if kind is Kind.EDF:
-        return read_edf(path)
-    if kind is Kind.CSV:
-        return read_csv(path)
-    if kind is not Kind.XML:
-        return read_device_export(path, kind.value)
-    root = _XML_ROOTS.get(xml_root_name(path).lower())
-    if root is None:
-        raise InputError("The ECG file is XML but no HL7 aECG, GE MUSE or Philips Sierra ECG: export one of these.")
-    return read_device_export(path, root)
+    return _READERS[kind](path), (path,)

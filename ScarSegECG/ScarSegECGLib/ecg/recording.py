@@ -1,9 +1,11 @@
-"""What a file-format reader hands over, before leads are ordered and gates applied."""
+"""What a file-format reader hands over, before leads are ordered and gates applied, and what all readers need."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -12,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Subject
+from ScarSegECGLib.ecg.leads import Channel, lead_name
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 
 LONGEST_S = 60.0
+LOWEST_RATE, HIGHEST_RATE = 100.0, 4000.0
 BEYOND_ANY_MV = 1e6
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
 # What a heart can have: devices write 0 or 29999 for "not measured".
@@ -25,24 +29,16 @@ _PLACEHOLDERS = {date(1900, 1, 1), date(1970, 1, 1), date(1980, 1, 1), date(1985
 _PACED = re.compile(
     r"(?<!no )(?<!atrial[ -])(?<!atrial )\b(ventricular[ -]pac|paced rhythm|pacemaker rhythm)", re.IGNORECASE
 )
+_TWO_WAYS = re.compile(r"(?P<m>\d{1,2})[-/](?P<d>\d{1,2})[-/](?P<y>\d{4})")
 _DATE_SHAPES = (
-    (re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"), False),
-    (re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})"), False),
-    (re.compile(r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})"), False),  # dots are written day first
-    (re.compile(r"(?P<d>\d{1,2})[- ](?P<name>[A-Za-z]{3})[a-z]*[- ](?P<y>\d{4})"), False),
-    (re.compile(r"(?P<one>\d{1,2})[-/](?P<two>\d{1,2})[-/](?P<y>\d{4})"), True),
+    re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"),
+    re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})"),
+    re.compile(r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})"),  # dots are written day first
+    re.compile(r"(?P<d>\d{1,2})[- ](?P<m>[A-Za-z]{3})[a-z]*[- ](?P<y>\d{4})"),
+    _TWO_WAYS,
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?")
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One stored signal: the file's own label, float64 mV (samples,), and when its first sample was taken, s."""
-
-    label: str
-    millivolts: NDArray[np.float64]
-    start_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +60,37 @@ class Recording:
     subject: Subject = Subject()
 
 
+@contextmanager
+def told_as(message: str, *passed: type[Exception]) -> Iterator[None]:
+    """One line instead of whatever a library stumbles on, but for InputError and what is ``passed``.
+
+    Libraries' warnings and errors quote values, which may be a patient's name: neither is shown.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except (InputError, *passed):
+            raise
+        except Exception:
+            raise InputError(message) from None
+
+
+def require_file(path: Path) -> None:
+    """Raise InputError where ``path`` is missing, a folder, empty or unreadable; the text names no file."""
+    if path.is_dir():
+        raise InputError("The path is a folder: choose one ECG file.")
+    if not path.is_file():
+        raise InputError("The ECG file was not found: check the path.")
+    try:
+        with path.open("rb") as stream:
+            empty = not stream.read(1)
+    except OSError as error:
+        raise InputError("The ECG file cannot be read: check its permissions.") from error
+    if empty:
+        raise InputError("The ECG file is empty: copy it again from its source.")
+
+
 def require_size(path: Path, largest: int, kind: str) -> None:
     """Raise InputError for a file of more than ``largest`` bytes, which a resting ECG of that kind never has."""
     if path.stat().st_size > largest:
@@ -73,22 +100,39 @@ def require_size(path: Path, largest: int, kind: str) -> None:
         )
 
 
-def scaled(name: str, stored: NDArray, gain: float | None, unit: str, *, baseline: float = 0.0) -> NDArray[np.float64]:
-    """Stored numbers times ``gain`` plus ``baseline``, both in ``unit``, as mV.
+def check_rate(rate: float) -> None:
+    """Raise InputError for a sampling rate that no ECG has."""
+    if not np.isfinite(rate) or rate <= 0:
+        raise InputError("The ECG's sampling rate is 0 or missing: the file is damaged or not an ECG.")
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise InputError(f"The ECG's sampling rate of {rate:g} Hz is outside {LOWEST_RATE:g} to {HIGHEST_RATE:g} Hz.")
+
+
+def calibrated(
+    label: str, stored: NDArray, gain: float | None, unit: str, *, baseline: float = 0.0, start_s: float = 0.0
+) -> Channel:
+    """A channel of stored numbers times ``gain`` plus ``baseline``, both in ``unit``; not of a lead: as it is stored.
 
     Raises
     ------
     InputError
         No gain, a gain of 0 or one that is no number (nothing was calibrated), or a unit that is no voltage.
     """
+    lead = lead_name(label)
+    values = np.asarray(stored, dtype=np.float64)
+    if lead is None:
+        return Channel(label, values, start_s)
     if not gain or not np.isfinite(gain):
-        raise InputError(f"Lead {name} has no calibration (a gain of 0 or none): export the ECG with its calibration.")
+        raise InputError(
+            f"Lead {lead.name} has no calibration (a gain of 0 or none): export the ECG with its calibration."
+        )
     factor = MILLIVOLTS.get(unit.strip().lower())
     if factor is None:
-        raise InputError(f"The unit of lead {name} is not a voltage: this is not a calibrated ECG.")
+        raise InputError(f"The unit of lead {lead.name} is not a voltage: this is not a calibrated ECG.")
     with np.errstate(all="ignore"):
-        millivolts = (np.asarray(stored, dtype=np.float64) * gain + baseline) * factor
-    return np.clip(millivolts, -BEYOND_ANY_MV, BEYOND_ANY_MV)  # what nobody measures stays a number, and is refused
+        millivolts = (values * gain + baseline) * factor
+    # What nobody measures stays a number, and is refused.
+    return Channel(label, np.clip(millivolts, -BEYOND_ANY_MV, BEYOND_ANY_MV), start_s)
 
 
 def plausible_measures(found: Mapping[str, float | None]) -> dict[str, float]:
@@ -114,27 +158,22 @@ def stored_date(text: str, *, month_first: bool | None = None) -> tuple[datetime
     """
     clock = _CLOCK.search(text)
     rest = text.replace(clock.group(), " ") if clock else text
-    hour, minute, second = (int(part or 0) for part in clock.groups()) if clock else (0, 0, 0)
-    for shape, two_ways in _DATE_SHAPES:
-        match = shape.search(rest)
-        if match is None:
-            continue
-        part = match.groupdict()
-        if two_ways:
-            one, two = int(part["one"]), int(part["two"])
-            if month_first is None and one <= 12 and two <= 12 and one != two:
+    time = [int(part or 0) for part in clock.groups()] if clock else []
+    shape, match = next(((shape, found) for shape in _DATE_SHAPES if (found := shape.search(rest))), (None, None))
+    if match is None:
+        return None, True
+    name = match["m"].lower()
+    try:
+        month, day = _MONTHS.index(name) + 1 if name.isalpha() else int(name), int(match["d"])
+        if shape is _TWO_WAYS:
+            both_months = month <= 12 and day <= 12
+            if both_months and month != day and month_first is None:
                 return None, False
-            first = month_first if one <= 12 and two <= 12 else one <= 12
-            month, day = (one, two) if first else (two, one)
-        else:
-            name = (part.get("name") or "").lower()
-            month = _MONTHS.index(name) + 1 if name in _MONTHS else int(part.get("m") or 0)
-            day = int(part["d"])
-        try:
-            return datetime(int(part["y"]), month, day, hour, minute, second), True
-        except ValueError:
-            return None, True
-    return None, True
+            if month > 12 or (both_months and not month_first):
+                month, day = day, month
+        return datetime(int(match["y"]), month, day, *time), True
+    except ValueError:
+        return None, True
 
 
 def is_placeholder(stored: datetime) -> bool:
