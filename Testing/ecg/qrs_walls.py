@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.ecg.selvester import Criterion
+from ScarSegECGLib.ecg.findings import Criterion
 
 # A twelfth of the LV, %: full scar of one wall segment.
 WALL_SEGMENT_PERCENT = 100.0 / 12.0

@@ -12,8 +12,8 @@ from qrs_walls import WALLS, per_wall, walls_of, walls_to_aha
 from synthetic_ecg import NARROW, synthetic_ecg
 
 from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
+from ScarSegECGLib.ecg.findings import CRITERIA, qrs_score
 from ScarSegECGLib.ecg.median_beat import median_beat
-from ScarSegECGLib.ecg.selvester import CRITERIA, qrs_score
 from ScarSegECGLib.wording import words
 
 

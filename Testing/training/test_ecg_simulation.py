@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, MedianBeat
-from ScarSegECGLib.ecg.selvester import qrs_score
+from ScarSegECGLib.ecg.findings import qrs_score
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, measure

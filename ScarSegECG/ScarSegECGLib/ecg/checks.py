@@ -25,29 +25,11 @@ CLIPPED_RUN_S = 0.02
 def check_signals(
     millivolts: NDArray, lead_mask: NDArray[np.bool_], rate: float, *, noticed: tuple[Fact, ...] = ()
 ) -> tuple[FloatArray, NDArray[np.bool_], tuple[Fact, ...]]:
-    """Apply every gate to assembled leads.
+    """Apply every gate to assembled leads: (12, samples), mV, and their mask (12,).
 
-    Parameters
-    ----------
-    millivolts : array, shape (12, samples)
-    lead_mask : bool array, shape (12,)
-    rate : float
-    noticed : tuple of Fact
-        What was noticed of the leads' names, told where there are too few leads.
-
-    Returns
-    -------
-    millivolts : float32 array, shape (12, samples)
-        Leads that cannot be used are zero.
-    lead_mask : bool array, shape (12,)
-        Without flat and saturated leads.
-    notes : tuple of Fact
-        Flat or saturated leads, Einthoven's law violated, arm leads perhaps swapped, noise.
-
-    Raises
-    ------
-    InputError
-        Rate, length, missing values, too few leads, all flat, saturated, implausible amplitude.
+    ``noticed`` is what was noticed of the leads' names, told where there are too few. Back come signals (float32) and
+    mask without flat and saturated leads, and notes: on these, Einthoven's law violated, arm leads perhaps swapped,
+    noise. InputError for rate, length, missing values, too few leads, all flat, saturated, implausible amplitude.
     """
     check_rate(rate)
     if lead_mask.sum() < FEWEST_LEADS:

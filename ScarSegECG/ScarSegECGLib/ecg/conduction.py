@@ -27,17 +27,7 @@ TACHYCARDIA_BPM, SUPERIOR_DEG = 120.0, -45.0
 PREEXCITED_PR_MS, PREEXCITED_QRS_MS, LONGEST_DELTA_PR_MS = 120.0, 110.0, 130.0
 DELTA_MS, SURE_DELTA_MS = 36.0, 44.0
 _BLOCKS = (Conduction.LBBB, Conduction.LBBB_USUAL, Conduction.RBBB, Conduction.LAFB)
-SILENT = frozenset(
-    {
-        Conduction.LBBB,
-        Conduction.LBBB_USUAL,
-        Conduction.PACED,
-        Conduction.PACED_SUSPECTED,
-        Conduction.PREEXCITED_SUSPECTED,
-        Conduction.TACHYCARDIA,
-        Conduction.UNKNOWN,
-    }
-)
+SILENT = frozenset(Conduction) - {Conduction.NORMAL, Conduction.RBBB, Conduction.LAFB, Conduction.LVH}
 """Classes in which an ECG shows no infarct by its Q waves."""
 
 

@@ -1,15 +1,7 @@
 """Read an ECG as a table of numbers that states its own rate and unit; nothing is guessed.
 
-::
-
-    # rate_hz: 500
-    # unit: mV
-    # date: 2024-03-01T10:15
-    I,II,V1,V2,V3,V4,V5,V6
-    0.012,0.020,...
-
-The three statements may stand in a file beside it instead, of the same name and ending in .json:
-``{"rate_hz": 500, "unit": "mV", "date": "2024-03-01"}``. The date may be left out.
+Lines ``# rate_hz: 500``, ``# unit: mV`` and, perhaps, ``# date: 2024-03-01T10:15`` stand before the names; or the same
+as ``{"rate_hz": 500, "unit": "mV"}`` in a file beside it, of the same name and ending in .json.
 """
 
 from __future__ import annotations
@@ -48,12 +40,8 @@ def looks_like_table(start: bytes) -> bool:
 def read_csv(path: Path) -> Recording:
     """Read a table with one column per lead; a column of times is only compared with the stated rate.
 
-    Columns are separated by commas, semicolons (then a comma may be the decimal point) or tabs.
-
-    Raises
-    ------
-    InputError
-        Rate or unit not stated, no lead names, a cell that is no number, times that contradict the rate.
+    Columns are separated by commas, semicolons (then a comma may be the decimal point) or tabs. InputError without
+    rate, unit or lead names, for a cell that is no number, and for times that contradict the rate.
     """
     require_size(path, LARGEST_TABLE, "a table")
     try:

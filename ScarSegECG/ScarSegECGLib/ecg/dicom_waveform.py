@@ -54,12 +54,8 @@ _MEASURES = {
 def read_dicom_ecg(path: Path) -> Recording:
     """Read the rhythm recording of one DICOM ECG; a median beat stored beside it is left alone.
 
-    ``acquired`` is AcquisitionDateTime as stored, without its time zone.
-
-    Raises
-    ------
-    InputError
-        Not DICOM, not an ECG, truncated, without a calibrated lead, or with leads of different times.
+    ``acquired`` is AcquisitionDateTime as stored, without its time zone. InputError for what is not DICOM, not an ECG,
+    truncated, without a calibrated lead, or with leads of different times.
     """
     require_size(path, LARGEST_FILE, "the DICOM file")
     with path.open("rb") as stream:

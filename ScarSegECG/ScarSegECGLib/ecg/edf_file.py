@@ -32,10 +32,8 @@ def looks_like_edf(start: bytes) -> bool:
 def read_edf(path: Path) -> Recording:
     """Read the standard leads; ``acquired`` is the start, None where EDF+ says "Startdate X".
 
-    Raises
-    ------
-    InputError
-        Damaged or truncated, interrupted (EDF+D with gaps), leads of unequal rate or without a voltage as unit.
+    InputError for what is damaged, truncated or interrupted (EDF+D with gaps), leads of unequal rate or without a
+    voltage as unit.
     """
     require_size(path, LARGEST_FILE, "the EDF file")
     with path.open("rb") as stream:

@@ -53,10 +53,7 @@ class Part:
 def the_ecg(parts: Sequence[Part]) -> tuple[Part, Notes]:
     """The part with most standard leads, then the longest, with those that were recorded at the same time.
 
-    Raises
-    ------
-    InputError
-        No part has a standard lead, or the leads are spread over parts of different times.
+    InputError where no part has a standard lead, or the leads are spread over parts of different times.
     """
     held = [replace(part, channels=_first(part.channels, part.rate, spare=1)) for part in parts]
     held = [part for part in held if leads_of(part.channels)]
@@ -122,12 +119,8 @@ def recorded_together(channels: Channels, rate: float) -> tuple[Channels, Notes]
     """The standard leads over the time in which they all were recorded.
 
     Times before and after a lead's own recording are those without a value (NaN) and those in which it keeps one value
-    for a second or longer. A few leads that cover less than the others are left out.
-
-    Raises
-    ------
-    InputError
-        Leads of different lengths, or fewer than eight that were recorded together.
+    for a second or longer. A few leads that cover less than the others are left out. InputError for leads of different
+    lengths, or fewer than eight that were recorded together.
     """
     other = tuple(channel for channel in channels if channel.lead is None)
     known, notes = _without_skew(tuple(channel for channel in channels if channel.lead is not None), rate)
@@ -219,15 +212,11 @@ def _without_skew(channels: Channels, rate: float) -> tuple[Channels, Notes]:
 def _span(signal: NDArray, standstill: int) -> tuple[int, int] | None:
     """First sample and one past the last of what was recorded; None where nothing was."""
     there = np.flatnonzero(np.isfinite(signal))
-    if not there.size:
+    begin, end = (int(there[0]), int(there[-1]) + 1) if there.size else (0, 0)
+    changes = begin + 1 + np.flatnonzero(np.diff(signal[begin:end]))
+    if not changes.size:
         return None
-    begin, end = int(there[0]), int(there[-1]) + 1
-    piece = signal[begin:end]
-    ahead, behind = np.flatnonzero(piece != piece[0]), np.flatnonzero(piece != piece[-1])
-    if not ahead.size:
-        return None
-    if ahead[0] >= standstill:
-        begin += int(ahead[0])
-    if piece.size - 1 - behind[-1] >= standstill:
-        end -= int(piece.size - 1 - behind[-1])
+    first, last = int(changes[0]), int(changes[-1])
+    begin = first if first - begin >= standstill else begin
+    end = last if end - last >= standstill else end
     return (begin, end) if end > begin else None

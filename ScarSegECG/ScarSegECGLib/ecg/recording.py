@@ -45,8 +45,8 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?")
 class Recording:
     """One rhythm recording as its file has it.
 
-    ``rate`` is in samples per second; ``format`` is the format's usual name; ``stated_paced`` says that the file itself
-    states ventricular pacing. The other fields are those of :class:`ScarSegECGLib.case.Ecg`.
+    ``rate`` is in samples per second; ``format`` is the format's usual name; ``files`` are those of a record of several
+    files. The other fields are those of :class:`ScarSegECGLib.case.Ecg`.
     """
 
     channels: tuple[Channel, ...]
@@ -58,6 +58,7 @@ class Recording:
     notes: tuple[Fact, ...] = ()
     format: str = ""
     subject: Subject = Subject()
+    files: tuple[Path, ...] = ()
 
 
 @contextmanager
@@ -111,12 +112,9 @@ def check_rate(rate: float) -> None:
 def calibrated(
     label: str, stored: NDArray, gain: float | None, unit: str, *, baseline: float = 0.0, start_s: float = 0.0
 ) -> Channel:
-    """A channel of stored numbers times ``gain`` plus ``baseline``, both in ``unit``; not of a lead: as it is stored.
+    """A lead's stored numbers times ``gain`` plus ``baseline``, both in ``unit``; another channel as it is stored.
 
-    Raises
-    ------
-    InputError
-        No gain, a gain of 0 or one that is no number (nothing was calibrated), or a unit that is no voltage.
+    InputError for no gain, a gain of 0 or one that is no number (nothing was calibrated), or a unit that is no voltage.
     """
     lead = lead_name(label)
     values = np.asarray(stored, dtype=np.float64)
@@ -148,13 +146,8 @@ def plausible_measures(found: Mapping[str, float | None]) -> dict[str, float]:
 def stored_date(text: str, *, month_first: bool | None = None) -> tuple[datetime | None, bool]:
     """A date, with its time where there is one, and whether the text could be read as one day only.
 
-    Year first, day first with dots, or a month's name mean one day. "03/04/2021" means two, unless the format says
-    which comes first (``month_first``) or one of the numbers is over 12.
-
-    Returns
-    -------
-    (datetime or None, bool)
-        None and False for a date that may mean two days; None and True where there is none.
+    Year first, day first with dots, or a month's name mean one day. "03/04/2021" means two (None and False), unless the
+    format says which comes first (``month_first``) or one of the numbers is over 12. None and True where there is none.
     """
     clock = _CLOCK.search(text)
     rest = text.replace(clock.group(), " ") if clock else text

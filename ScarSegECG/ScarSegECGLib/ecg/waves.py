@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import LEADS, EcgFeatures
-
 RATE = 500.0
 SAMPLES = 300
 ONSET = 100
@@ -64,26 +62,3 @@ def q_r_s(waves: Sequence[Wave]) -> tuple[Wave | None, Wave | None, Wave | None]
     r = max((wave for wave in waves[first:] if wave.peak_mv > 0), key=lambda wave: wave.peak_mv, default=None)
     s = min((wave for wave in waves[first:] if wave.peak_mv < 0), key=lambda wave: wave.peak_mv, default=None)
     return q, r, s
-
-
-@dataclass(frozen=True)
-class LeadWaves:
-    """One lead's Q, R and S in figures: 0 where a wave is absent, NaN, which meets no criterion, for a missing lead."""
-
-    q_ms: float
-    q_mv: float
-    r_ms: float
-    r_mv: float
-    s_mv: float
-
-
-def lead_waves(features: EcgFeatures, lead: str, *, milliseconds: float = 1.0, millivolts: float = 1.0) -> LeadWaves:
-    """A lead's waves over the factors that its limits are multiplied by."""
-    row = LEADS.index(lead)
-    return LeadWaves(
-        q_ms=float(features.q_ms[row] / milliseconds),
-        q_mv=float(features.q_mv[row] / millivolts),
-        r_ms=float(features.r_ms[row] / milliseconds),
-        r_mv=float(features.r_mv[row] / millivolts),
-        s_mv=float(features.s_mv[row] / millivolts),
-    )

@@ -57,13 +57,11 @@ def header_of(path: Path) -> Path | None:
     return next((candidate for candidate in (beside, bare) if candidate.is_file()), None)
 
 
-def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
-    """Read one record, whose signal files must lie beside its .hea file; and the header and signal files, each once.
+def read_wfdb(header: Path) -> Recording:
+    """Read one record, whose signal files must lie beside its .hea file.
 
-    Raises
-    ------
-    InputError
-        Damaged header, signal file missing, elsewhere or shorter than the header says, or unknown unit.
+    InputError for a damaged header, a signal file that is missing, elsewhere or shorter than the header says, or an
+    unknown unit.
     """
     require_file(header)
     with header.open("rb") as stream:
@@ -99,15 +97,15 @@ def read_wfdb(header: Path) -> tuple[Recording, tuple[Path, ...]]:
     if record.p_signal is None or not len(record.p_signal):
         raise InputError("The signals of the WFDB record are empty: copy the record again.")
     channels = zip(record.sig_name, record.p_signal.T, record.units, strict=True)
-    recording = Recording(
+    return Recording(
         channels=tuple(calibrated(label or "", signal, 1.0, str(unit or "mV")) for label, signal, unit in channels),
         rate=float(record.fs),
         acquired=acquired,
         stated_paced=bool(codes_in(remarks) & PACED),
         notes=notes,
         format="WFDB",
+        files=(header, *signals),
     )
-    return recording, (header, *signals)
 
 
 def _fields(stem: Path) -> wfdb.Record:

@@ -32,13 +32,9 @@ _MUSE_UNITS = {"MICROVOLT": "uV", "UV": "uV", "MILLIVOLT": "mV", "MV": "mV", "VO
 def read_bounded_xml(path: Path) -> Element:
     """The root of an XML file; elements bear their names without namespace, in lower case.
 
-    A document type may be named (GE MUSE does), but nothing may be declared in it.
-
-    Raises
-    ------
-    InputError
-        Too large, not well-formed, declaring counts that no ECG has, with entities or outside references, or nested
-        or split beyond any ECG.
+    A document type may be named (GE MUSE does), but nothing may be declared in it. InputError for what is too large,
+    not well-formed, declares counts that no ECG has, has entities or outside references, or is nested or split beyond
+    any ECG.
     """
     require_size(path, LARGEST_XML, "the XML")
     try:

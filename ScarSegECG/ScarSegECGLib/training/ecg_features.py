@@ -16,8 +16,7 @@ from torch import Tensor
 
 from ScarSegECGLib.case import LEADS, EcgFeatures
 from ScarSegECGLib.ecg.delineation import delineate
-from ScarSegECGLib.ecg.features import measure_features
-from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S
+from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S, measure_features
 from ScarSegECGLib.ecg.waves import ONSET, RATE, SAMPLES
 from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.ecg_encoder import TABLE_SIZE, feature_table
