@@ -165,7 +165,7 @@ def test_conduction_limits_follow_the_sources():
     assert classify() == "lbbb"
     assert classify(ms=135.0, female=True) == classify(ms=135.0) == "lbbb"
     assert classify(ms=135.0, female=False) == "lbbb_usual"
-    assert classify(ms=None) == "unknown"
+    assert classify(ms=np.nan) == "unknown"
     assert classify(spiked=0.6) == "paced"
 
 

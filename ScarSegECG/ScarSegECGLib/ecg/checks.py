@@ -49,9 +49,14 @@ def check_signals(
     if flat.sum() == lead_mask.sum():
         raise InputError("All ECG leads are flat: no signal was recorded.")
     usual = float(np.median(swing[lead_mask & ~flat]))
-    if not SMALLEST_QRS_MV <= usual <= LARGEST_QRS_MV:
-        likely = "microvolts or raw counts stored as mV" if usual > LARGEST_QRS_MV else "volts stored as mV, or noise"
-        raise InputError(f"ECG amplitude of {usual:.3g} mV is implausible: this looks like {likely}.")
+    if usual > LARGEST_QRS_MV:
+        raise InputError(
+            f"ECG amplitude of {usual:.3g} mV is implausible: this looks like microvolts or raw counts stored as mV."
+        )
+    if usual < SMALLEST_QRS_MV:
+        raise InputError(
+            f"ECG amplitude of {usual:.3g} mV is implausible: this looks like volts stored as mV, or noise."
+        )
     flat |= lead_mask & (swing < 0.02 * usual)
     saturated = lead_mask & ~flat & _is_saturated(millivolts, rate)
     mask = lead_mask & ~flat & ~saturated

@@ -36,14 +36,14 @@ class Qrs:
     """A QRS as the criteria read it.
 
     ``millivolts`` is the median beat (12, 300) at 500 Hz, ``lead_mask`` (12,); ``waves`` are those of each recorded
-    lead by its name, ``ms`` the duration, ``offset`` the last sample. Where ``female`` is not known, the LBBB limit is
-    the lower one (women's, so that LBBB is not missed) and the Cornell limit the higher one (men's).
+    lead by its name, ``ms`` the duration (NaN: not measured), ``offset`` the last sample. Where ``female`` is not
+    known, the LBBB limit is the lower one (women's, so that LBBB is not missed) and the Cornell limit the higher one.
     """
 
     millivolts: NDArray
     lead_mask: NDArray[np.bool_]
     waves: Mapping[str, Sequence[Wave]]
-    ms: float | None
+    ms: float
     offset: int
     axis_deg: float | None
     pr_ms: float | None = None
@@ -52,7 +52,7 @@ class Qrs:
     @property
     def wide(self) -> bool:
         """Whether it is a block's, 120 ms or more."""
-        return self.ms is not None and self.ms >= BLOCK_MS
+        return self.ms >= BLOCK_MS
 
     def of(self, *names: str) -> list[Sequence[Wave]]:
         """The waves of those of these leads that were recorded."""
@@ -78,23 +78,23 @@ def classify_conduction(
     """
     if spiked >= SPIKED_BEATS or stated_paced:
         return Conduction.PACED
+    if np.isnan(qrs.ms):
+        return Conduction.UNKNOWN
     found = _pattern(qrs)
     fast = rate_bpm is not None and rate_bpm >= TACHYCARDIA_BPM
     superior = qrs.axis_deg is not None and qrs.axis_deg <= SUPERIOR_DEG
-    if qrs.ms is not None and fast and (qrs.wide or superior) and not (qrs.pr_ms is not None and found in _BLOCKS):
+    if fast and (qrs.wide or superior) and not (qrs.pr_ms is not None and found in _BLOCKS):
         return Conduction.TACHYCARDIA
     return found
 
 
 def _pattern(qrs: Qrs) -> Conduction:
     """The class by the QRS's form, whatever the rate."""
-    if qrs.ms is None:
-        return Conduction.UNKNOWN
-    if is_preexcited(qrs, qrs.ms):
+    if is_preexcited(qrs):
         return Conduction.PREEXCITED_SUSPECTED
     if qrs.wide and looks_paced(qrs):
         return Conduction.PACED_SUSPECTED
-    if is_lbbb(qrs, qrs.ms):
+    if is_lbbb(qrs):
         return Conduction.LBBB
     if qrs.wide and is_usual_lbbb(qrs):
         return Conduction.LBBB_USUAL
@@ -105,7 +105,7 @@ def _pattern(qrs: Qrs) -> Conduction:
     return Conduction.LVH if is_lvh(qrs) else Conduction.NORMAL
 
 
-def is_preexcited(qrs: Qrs, qrs_ms: float) -> bool:
+def is_preexcited(qrs: Qrs) -> bool:
     """Whether a short PR is followed by a wide QRS, or by one that begins slowly, as a delta wave does.
 
     PR under 120 ms with a QRS of 110 ms (AHA/ACCF/HRS recommendations part III), or with an onset that takes 36 ms to
@@ -115,14 +115,14 @@ def is_preexcited(qrs: Qrs, qrs_ms: float) -> bool:
     """
     if qrs.pr_ms is None or qrs.pr_ms > LONGEST_DELTA_PR_MS:
         return False
-    if short_and_wide(qrs.pr_ms, qrs_ms):
+    if short_and_wide(qrs.pr_ms, qrs.ms):
         return True
     velocity = spatial_velocity(np.asarray(qrs.millivolts, dtype=np.float64)[qrs.lead_mask], RATE)
-    first = velocity[ONSET : ONSET + int(qrs_ms / MS_PER_SAMPLE / 2) + 1]
+    first = velocity[ONSET : ONSET + int(qrs.ms / MS_PER_SAMPLE / 2) + 1]
     onset_ms = float(np.argmax(first >= 0.5 * first.max())) * MS_PER_SAMPLE
     if qrs.pr_ms < PREEXCITED_PR_MS:
         return onset_ms >= DELTA_MS
-    return qrs_ms >= PREEXCITED_QRS_MS and onset_ms >= SURE_DELTA_MS
+    return qrs.ms >= PREEXCITED_QRS_MS and onset_ms >= SURE_DELTA_MS
 
 
 def short_and_wide(pr_ms: float | None, qrs_ms: float | None) -> bool:
@@ -157,9 +157,9 @@ def is_usual_lbbb(qrs: Qrs) -> bool:
     return _negative_in_v1(qrs) and bool(lateral) and all(lateral)
 
 
-def is_lbbb(qrs: Qrs, qrs_ms: float) -> bool:
+def is_lbbb(qrs: Qrs) -> bool:
     """Strauss: QRS of 140 ms (men) or 130 ms (women), QS or rS in V1, notching or slurring in two of six leads."""
-    if qrs_ms < (LBBB_MS_MEN if qrs.female is False else LBBB_MS_WOMEN) or not _negative_in_v1(qrs):
+    if qrs.ms < (LBBB_MS_MEN if qrs.female is False else LBBB_MS_WOMEN) or not _negative_in_v1(qrs):
         return False
     signs = {"I": 1, "aVL": 1, "V5": 1, "V6": 1, "V1": -1, "V2": -1}
     recorded = {LEADS.index(name): sign for name, sign in signs.items() if qrs.lead_mask[LEADS.index(name)]}

@@ -1,7 +1,7 @@
 """Read an ECG as a table of numbers that states its own rate and unit; nothing is guessed.
 
-Lines ``# rate_hz: 500``, ``# unit: mV`` and, perhaps, ``# date: 2024-03-01T10:15`` stand before the names; or the same
-as ``{"rate_hz": 500, "unit": "mV"}`` in a file beside it, of the same name and ending in .json.
+Lines ``# rate_hz: 500``, ``# unit: mV`` and, perhaps, ``# date: 2024-03-01T10:15`` stand before the names of the leads;
+or the same as ``{"rate_hz": 500, "unit": "mV"}`` in a file beside it, of the same name and ending in .json.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ def looks_like_table(start: bytes) -> bool:
         text = start.decode("utf-8-sig", errors="strict" if len(start) < 4096 else "ignore")
     except UnicodeDecodeError:
         return False
-    lines = text.splitlines()
-    return "\0" not in text and _delimiter(lines, _first_row(lines)) is not None
+    return "\0" not in text and _names_row(text.splitlines())[1] != ""
 
 
 def read_csv(path: Path) -> Recording:
@@ -48,10 +47,9 @@ def read_csv(path: Path) -> Recording:
         lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InputError("The ECG file is no plain text (UTF-8): save the table again.") from None
-    first = _first_row(lines)
-    delimiter = _delimiter(lines, first)
+    first, delimiter = _names_row(lines)
     unnamed = InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
-    if delimiter is None:
+    if not delimiter:
         raise unnamed
     found = (_STATED.fullmatch(line.strip().rstrip(",;\t")) for line in lines[:first])
     stated = _sidecar(path) | {match[1].lower(): match[2].strip() for match in found if match}
@@ -73,17 +71,13 @@ def read_csv(path: Path) -> Recording:
     )
 
 
-def _first_row(lines: list[str]) -> int:
-    """Where the first line stands that is no remark."""
-    rows = (k for k, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#"))
-    return next(rows, len(lines))
-
-
-def _delimiter(lines: list[str], row: int) -> str | None:
-    """What separates the columns of a header line: the one of tab, semicolon and comma that occurs most."""
-    line = lines[row] if row < len(lines) else ""
-    best = max("\t;,", key=line.count)
-    return best if best in line else None
+def _names_row(lines: list[str]) -> tuple[int, str]:
+    """Where the first line stands that is no remark, and which of tab, semicolon and comma it holds most, or ""."""
+    for row, line in enumerate(lines):
+        if line.strip() and not line.lstrip().startswith("#"):
+            best = max("\t;,", key=line.count)
+            return row, best if best in line else ""
+    return len(lines), ""
 
 
 def _sidecar(path: Path) -> dict[str, str]:

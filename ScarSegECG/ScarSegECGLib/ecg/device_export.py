@@ -1,7 +1,6 @@
 """Read what ECG carts and archives export (HL7 aECG, GE MUSE, Philips Sierra, SCP-ECG, ISHNE), through ecgdatakit.
 
-Files are bounded before the parser sees them: their size, the samples they declare, and what they unpack to, told
-without unpacking.
+Files are bounded before the parser sees them: their size, the samples they declare, and what they would unpack to.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from ecgdatakit.exceptions import UnsupportedFormatError
 from ecgdatakit.models import ECGRecord
 from ecgdatakit.parsing import FileParser
 
-from ScarSegECGLib.case import Subject
 from ScarSegECGLib.ecg.leads import Channel
 from ScarSegECGLib.ecg.parts import Part, the_ecg
 from ScarSegECGLib.ecg.recording import (
@@ -93,7 +91,7 @@ def _read(path: Path, export: Export, root: Element | None = None) -> Recording:
     ``acquired`` is without time zone, and midnight where the file has a day but no time. InputError for what is
     damaged, of an unknown version, without signals or calibration, with leads of unequal length or rate.
     """
-    damaged = f"The ECG file is damaged or incomplete for {export.name}: export the ECG again."
+    damaged = InputError(f"The ECG file is damaged or incomplete for {export.name}: export the ECG again.")
     with told_as(damaged):
         try:
             record = FileParser.parse(path)
@@ -103,13 +101,18 @@ def _read(path: Path, export: Export, root: Element | None = None) -> Recording:
             ) from None
         parts = [_part(record)] if root is None or export.parts is None else list(export.parts(root))
     if record.source_format != export.parser:
-        raise InputError(damaged)
+        raise damaged
     for part in parts:
         check_rate(part.rate)
     ecg, notes = the_ecg(parts)
-    acquired = _acquired(record)
+    acquired, whose, version = _acquired(record), record.patient, record.file_format.version
+    age = None if whose.age is None else float(whose.age)
+    if age is None and whose.birth_date and acquired:
+        age = years_between(whose.birth_date.date(), acquired.date())
     statements = [left for left, _right in record.interpretation.statements]
     statements.append(str(record.annotations.get("machine_interpretation") or ""))
+    # The version is shown where it is short and harmless enough.
+    versioned = export is SIERRA and re.fullmatch(r"[\d.]{1,10}", version)
     return Recording(
         channels=ecg.channels,
         rate=ecg.rate,
@@ -117,8 +120,8 @@ def _read(path: Path, export: Export, root: Element | None = None) -> Recording:
         device_ms=_device_measurements(record),
         stated_paced=any(states_pacing(text) for text in statements),
         notes=notes,
-        format=_name_and_version(export, record.file_format.version),
-        subject=_subject(record, acquired),
+        format=f"{export.name} {version}" if versioned else export.name,
+        subject=subject(whose.patient_id, whose.sex, age),
     )
 
 
@@ -140,14 +143,6 @@ def _part(record: ECGRecord) -> Part:
                 channel.millivolts[np.isclose(channel.millivolts, -32768 * stored.adc_resolution * 1e-6)] = np.nan
         channels.append(channel)
     return Part(tuple(channels), rate)
-
-
-def _subject(record: ECGRecord, acquired: datetime | None) -> Subject:
-    """Whose it is; the age as stated, else from the dates of birth and recording."""
-    whose = record.patient
-    born = whose.birth_date.date() if whose.birth_date else None
-    age = years_between(born, acquired.date() if acquired else None) if whose.age is None else float(whose.age)
-    return subject(whose.patient_id, whose.sex, age)
 
 
 def _acquired(record: ECGRecord) -> datetime | None:
@@ -183,11 +178,6 @@ def _device_measurements(record: ECGRecord) -> dict[str, float]:
 def _number(text: object) -> float | None:
     match = _NUMBER.match(str(text or ""))
     return float(match[1]) if match else None
-
-
-def _name_and_version(export: Export, version: str) -> str:
-    """With the version where it is short and harmless enough to be shown."""
-    return f"{export.name} {version}" if export is SIERRA and re.fullmatch(r"[\d.]{1,10}", version) else export.name
 
 
 def _require_scp_bounds(path: Path) -> None:

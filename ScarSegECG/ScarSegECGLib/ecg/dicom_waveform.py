@@ -62,7 +62,8 @@ def read_dicom_ecg(path: Path) -> Recording:
         if _DEFLATED in stream.read(4096):
             raise InputError("The file is a deflated DICOM file, which is not read: export it uncompressed.")
     # Annotations and codes are read one by one, and pydicom raises many kinds of errors on broken ones.
-    with told_as("The ECG file cannot be read as DICOM: copy it again from its source.", OSError, MemoryError):
+    unreadable = InputError("The ECG file cannot be read as DICOM: copy it again from its source.")
+    with told_as(unreadable, OSError, MemoryError):
         with DicomFile(path).open() as stream:  # bounded: no length is believed, nothing is inflated unseen
             dataset = pydicom.dcmread(stream, force=True)
         return _recording(dataset)
@@ -78,7 +79,7 @@ def _recording(dataset: Dataset) -> Recording:
     if not groups or len(groups) > MOST_GROUPS:
         raise InputError("The ECG file holds no waveform: export the ECG with its signals.")
     rhythm = [k for k, group in enumerate(groups) if not _is_median(group)]
-    with told_as("The waveform of the ECG file is damaged or truncated: copy it again."):
+    with told_as(InputError("The waveform of the ECG file is damaged or truncated: copy it again.")):
         parts = [_part(dataset, k) for k in rhythm or range(len(groups))]
     ecg, several = the_ecg(parts)
     notes = dataset.get("WaveformAnnotationSequence") or []

@@ -38,7 +38,7 @@ def read_edf(path: Path) -> Recording:
     require_size(path, LARGEST_FILE, "the EDF file")
     with path.open("rb") as stream:
         header = stream.read(256)
-    with told_as("The EDF file is damaged: copy or export it again."):
+    with told_as(InputError("The EDF file is damaged: copy or export it again.")):
         signals, records = int(header[252:256]), int(header[236:244])
         if not 0 < signals <= MOST_SIGNALS:
             raise InputError(f"The ECG file has {signals} signals: this is no 12-lead ECG.")

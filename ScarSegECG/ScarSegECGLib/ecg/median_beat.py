@@ -198,16 +198,31 @@ def measure_features(
     for name, found in waves.items():
         peaks = [(0.0, 0.0) if wave is None else (wave.duration_ms, abs(wave.peak_mv)) for wave in q_r_s(found)]
         table[:, LEADS.index(name)] = np.ravel(peaks)
-    qrs = Qrs(millivolts, lead_mask, waves, values["qrs"], offset, values["axis"], values["pr"], female)
+    qrs_ms = values["qrs"]
+    qrs = Qrs(
+        millivolts,
+        lead_mask,
+        waves,
+        ms=np.nan if qrs_ms is None else qrs_ms,
+        offset=offset,
+        axis_deg=values["axis"],
+        pr_ms=values["pr"],
+        female=female,
+    )
     return EcgFeatures(
-        rate_bpm,
-        values["qrs"],
-        values["pr"],
-        qt,
-        device.get("qtc", bazett),
-        values["axis"],
-        classify_conduction(qrs, rate_bpm=rate_bpm, spiked=spiked, stated_paced=stated_paced),
-        *table,
+        rate_bpm=rate_bpm,
+        qrs_ms=qrs_ms,
+        pr_ms=values["pr"],
+        qt_ms=qt,
+        qtc_ms=device.get("qtc", bazett),
+        axis_deg=values["axis"],
+        conduction=classify_conduction(qrs, rate_bpm=rate_bpm, spiked=spiked, stated_paced=stated_paced),
+        q_ms=table[0],
+        q_mv=table[1],
+        r_ms=table[2],
+        r_mv=table[3],
+        s_ms=table[4],
+        s_mv=table[5],
         from_device=tuple(name for name in ("qrs", "pr", "qt", "qtc", "axis") if name in device),
         irregular=irregular,
     )

@@ -1,7 +1,6 @@
 """Which of a file's parts is the ECG, whether its leads were recorded together, and from when to when.
 
-A file may hold a 12-lead recording beside a rhythm strip, leads in several groups, or the 3 x 4 layout of a print,
-whose leads follow each other. What was recorded at one time is joined; leads of different times are no ECG here.
+A file may hold a rhythm strip beside the ECG, leads in several groups, or one after the other as in a 3 x 4 print.
 """
 
 from __future__ import annotations

@@ -62,19 +62,20 @@ class Recording:
 
 
 @contextmanager
-def told_as(message: str, *passed: type[Exception]) -> Iterator[None]:
-    """One line instead of whatever a library stumbles on, but for InputError and what is ``passed``.
+def told_as(error: InputError, *passed: type[Exception]) -> Iterator[None]:
+    """Raise ``error`` for whatever a library stumbles on, but for an InputError and what is ``passed``.
 
     Libraries' warnings and errors quote values, which may be a patient's name: neither is shown.
     """
+    told_already = (InputError, *passed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             yield
-        except (InputError, *passed):
+        except told_already:
             raise
         except Exception:
-            raise InputError(message) from None
+            raise error from None
 
 
 def require_file(path: Path) -> None:
@@ -151,7 +152,7 @@ def stored_date(text: str, *, month_first: bool | None = None) -> tuple[datetime
     """
     clock = _CLOCK.search(text)
     rest = text.replace(clock.group(), " ") if clock else text
-    time = [int(part or 0) for part in clock.groups()] if clock else []
+    hour, minute, second = (int(part or 0) for part in clock.groups()) if clock else (0, 0, 0)
     shape, match = next(((shape, found) for shape in _DATE_SHAPES if (found := shape.search(rest))), (None, None))
     if match is None:
         return None, True
@@ -164,7 +165,7 @@ def stored_date(text: str, *, month_first: bool | None = None) -> tuple[datetime
                 return None, False
             if month > 12 or (both_months and not month_first):
                 month, day = day, month
-        return datetime(int(match["y"]), month, day, *time), True
+        return datetime(int(match["y"]), month, day, hour, minute, second), True
     except ValueError:
         return None, True
 

@@ -92,7 +92,7 @@ def read_wfdb(header: Path) -> Recording:
             for path in signals:
                 shutil.copyfile(path, stem.parent / path.name)
         most = round(LONGEST_S * float(fields.fs)) + 1
-        with told_as("The signals of the WFDB record cannot be read: copy the record again."):
+        with told_as(InputError("The signals of the WFDB record cannot be read: copy the record again.")):
             record = wfdb.rdrecord(str(stem), sampto=most if (fields.sig_len or 0) > most else None, pn_dir=None)
     if record.p_signal is None or not len(record.p_signal):
         raise InputError("The signals of the WFDB record are empty: copy the record again.")
@@ -110,7 +110,7 @@ def read_wfdb(header: Path) -> Recording:
 
 def _fields(stem: Path) -> wfdb.Record:
     """The header's fields; InputError where they cannot be those of one ECG recording."""
-    with told_as("The WFDB header cannot be read: copy the record again."):
+    with told_as(InputError("The WFDB header cannot be read: copy the record again.")):
         fields = wfdb.rdheader(str(stem))
     if isinstance(fields, wfdb.MultiRecord):
         raise InputError("The WFDB header joins several segments: give one segment's own header.")
