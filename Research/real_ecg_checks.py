@@ -66,7 +66,7 @@ def _named(fractions: NDArray) -> str:
 
 
 def _score_percent(beat: MedianBeat) -> float:
-    return qrs_score(beat.features, beat).percent_lv
+    return qrs_score(beat).percent_lv
 
 
 def _comments(header: Path) -> list[str]:

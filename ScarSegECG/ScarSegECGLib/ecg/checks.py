@@ -71,7 +71,9 @@ def check_signals(
         notes.append(Fact(EcgNote.LIMBS_CONTRADICT, percent=100 * error))
     if _arms_swapped(cleaned, mask, rate):
         notes.append(Fact(EcgNote.ARMS_SWAPPED))
-    noisy = mask & (_noise_level(cleaned, rate) > NOISY_MV)
+    # Between QRS complexes an ECG is straight over 8 ms: what bends there is mains and muscle.
+    noise = 1.4826 * np.median(bend(cleaned, max(1, round(0.004 * rate))), axis=1).astype(np.float64)
+    noisy = mask & (noise > NOISY_MV)
     if noisy.any():
         notes.append(Fact(EcgNote.NOISY, leads=_names(noisy)))
     return cleaned, mask, tuple(notes)
@@ -107,14 +109,6 @@ def _arms_swapped(millivolts: NDArray, lead_mask: NDArray[np.bool_], rate: float
     points_up, points_down = lead_mask & (up > 1.5 * down), lead_mask & (down > 1.5 * up)
     one, right, left_chest = LEADS.index("I"), LEADS.index("aVR"), [LEADS.index("V5"), LEADS.index("V6")]
     return bool(points_down[one] and points_up[right] and points_up[left_chest].any())
-
-
-def _noise_level(millivolts: NDArray, rate: float) -> NDArray[np.float64]:
-    """Every lead's noise, mV: the usual departure of a sample from the line between those 4 ms before and after.
-
-    Between QRS complexes an ECG is straight over 8 ms, so that mains and muscle are left.
-    """
-    return 1.4826 * np.median(bend(millivolts, max(1, round(0.004 * rate))), axis=1).astype(np.float64)
 
 
 def _in_windows(millivolts: NDArray, rate: float) -> NDArray:

@@ -131,20 +131,20 @@ def _numbers(rows: list[str], delimiter: str, columns: int) -> np.ndarray:
     """The cells as float64, shape (rows, columns); an empty cell is NaN."""
     if not rows:
         raise InputError("The ECG file has no rows of numbers: export the ECG with its signals.")
+
+    def cell(written: str) -> float:
+        return float(written) if written.strip() else np.nan
+
     text = "\n".join(rows)
     if delimiter == ";" or (delimiter == "\t" and "." not in text):
         text = text.replace(",", ".")
     try:
-        values = np.loadtxt(io.StringIO(text), delimiter=delimiter, ndmin=2, comments=None, converters=_cell)
+        values = np.loadtxt(io.StringIO(text), delimiter=delimiter, ndmin=2, comments=None, converters=cell)
     except ValueError:
         raise InputError("The ECG file holds a cell that is no number, or rows of unequal length.") from None
     if values.shape[1] != columns:
         raise InputError(f"The ECG file has rows of {values.shape[1]} cells under {columns} names: export it again.")
     return values
-
-
-def _cell(text: str) -> float:
-    return float(text) if text.strip() else np.nan
 
 
 def _check_times(names: list[str], values: np.ndarray, rate: float) -> None:

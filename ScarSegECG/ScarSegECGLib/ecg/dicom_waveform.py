@@ -42,6 +42,7 @@ _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _LEAD_NUMBERS = {n: LeadName(lead) for n, lead in zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), LEADS, strict=True)}
 _LEAD_NUMBERS[65] = LeadName("aVR", inverted=True)
 _LEAD_CODES = {"SCPECG": re.compile(r"5\.6\.3-9-(\d+)"), "MDC": re.compile(r"2:(\d+)")}
+_MEDIAN_WORDS = ("MEDIAN", "AVERAGE", "REPRESENTATIVE", "TEMPLATE")
 _MEASURES = {
     "qrs": {"qrs duration", "5.13.5-9", "2:16156"},
     "pr": {"pr interval", "5.13.5-7", "2:15872"},
@@ -78,7 +79,8 @@ def _recording(dataset: Dataset) -> Recording:
         raise InputError(f"The file is not an ECG but {known}: choose the ECG file.")
     if not groups or len(groups) > MOST_GROUPS:
         raise InputError("The ECG file holds no waveform: export the ECG with its signals.")
-    rhythm = [k for k, group in enumerate(groups) if not _is_median(group)]
+    labels = [str(group.get("MultiplexGroupLabel") or "").upper() for group in groups]
+    rhythm = [k for k, label in enumerate(labels) if not any(word in label for word in _MEDIAN_WORDS)]
     with told_as(InputError("The waveform of the ECG file is damaged or truncated: copy it again.")):
         parts = [_part(dataset, k) for k in rhythm or range(len(groups))]
     ecg, several = the_ecg(parts)
@@ -94,11 +96,6 @@ def _recording(dataset: Dataset) -> Recording:
         format="DICOM ECG waveform",
         subject=subject_of_dicom(dataset),
     )
-
-
-def _is_median(group: Dataset) -> bool:
-    label = str(group.get("MultiplexGroupLabel") or "").upper()
-    return any(word in label for word in ("MEDIAN", "AVERAGE", "REPRESENTATIVE", "TEMPLATE"))
 
 
 def _part(dataset: Dataset, index: int) -> Part:

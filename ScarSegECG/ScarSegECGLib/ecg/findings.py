@@ -50,7 +50,7 @@ def lead_waves(features: EcgFeatures, lead: str, *, milliseconds: float = 1.0, m
 def ecg_findings(beat: MedianBeat, *, age: float | None = None, female: bool | None = None) -> EcgFindings:
     """Measure one median beat for people; age in years."""
     leads, why = pathological_q_waves(beat.features)
-    score = qrs_score(beat.features, beat, age=age, female=female)
+    score = qrs_score(beat, age=age, female=female)
     return EcgFindings(
         features=beat.features,
         q_waves=leads,
@@ -75,9 +75,11 @@ def pathological_q_waves(features: EcgFeatures) -> tuple[tuple[str, ...] | None,
     if conduction in SILENT:
         return None, Fact(QWaveRemark.SILENT, conduction=conduction)
     of = {name: lead_waves(features, name) for name in LEADS}
-    septal = {name for name in ("V2", "V3") if of[name].q_mv >= SEEN_MV and of[name].q_ms > SEPTAL_Q_MS}
-    septal |= {name for name in ("V2", "V3") if _is_qs(of[name])}
-    deep = {name for name in ("I", "II", "aVL", "aVF", "V4", "V5", "V6") if _is_deep(of[name])}
+    seen = {name for name in LEADS if of[name].q_mv >= SEEN_MV}
+    qs = {name for name in seen if of[name].r_mv == 0}
+    septal = {name for name in seen if of[name].q_ms > SEPTAL_Q_MS or name in qs} & {"V2", "V3"}
+    deep = qs | {name for name in LEADS if of[name].q_ms >= Q_MS and of[name].q_mv >= Q_MV}
+    deep &= {"I", "II", "aVL", "aVF", "V4", "V5", "V6"}
     found = septal.union(*(pair for pair in _NEIGHBOURS if set(pair) <= deep | septal))
     remark = None
     if conduction in (Conduction.NORMAL, Conduction.LVH):
@@ -87,14 +89,6 @@ def pathological_q_waves(features: EcgFeatures) -> tuple[tuple[str, ...] | None,
     if conduction == Conduction.LVH:
         remark = Fact(QWaveRemark.LVH)
     return tuple(name for name in LEADS if name in found), remark
-
-
-def _is_qs(waves: LeadWaves) -> bool:
-    return waves.q_mv >= SEEN_MV and waves.r_mv == 0
-
-
-def _is_deep(waves: LeadWaves) -> bool:
-    return (waves.q_ms >= Q_MS and waves.q_mv >= Q_MV) or _is_qs(waves)
 
 
 @dataclass(frozen=True)
@@ -193,15 +187,13 @@ class QrsScore:
         return PERCENT_PER_POINT * self.points if self.usable else nan
 
 
-def qrs_score(
-    features: EcgFeatures, beat: MedianBeat, *, age: float | None = None, female: bool | None = None
-) -> QrsScore:
-    """Score one median beat, whose mask says which leads are missing.
+def qrs_score(beat: MedianBeat, *, age: float | None = None, female: bool | None = None) -> QrsScore:
+    """Score one median beat.
 
     With ``age`` (years) amplitude limits fall by 1 % per year over 55 and rise by 1 % per year under it (between 20 and
     90 years). Limits of durations and amplitudes are 10 % lower in women; men's where ``female`` is unknown.
     """
-    conduction = Conduction(features.conduction)
+    features, conduction = beat.features, Conduction(beat.features.conduction)
     if conduction in SILENT and conduction != Conduction.UNKNOWN:
         return QrsScore(usable=False, remark=Fact(ScoreRemark.SILENT, conduction=conduction))
     if features.rate_bpm is not None and features.rate_bpm >= FASTEST_BPM:

@@ -6,6 +6,7 @@ import hashlib
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from os import PathLike
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ScarSegECGLib.ecg.dicom_waveform import read_dicom_ecg
 from ScarSegECGLib.ecg.edf_file import looks_like_edf, read_edf
 from ScarSegECGLib.ecg.leads import assemble
 from ScarSegECGLib.ecg.parts import longest_read, recorded_together, without_pulse
-from ScarSegECGLib.ecg.recording import Recording, is_placeholder, require_file
+from ScarSegECGLib.ecg.recording import Recording, require_file
 from ScarSegECGLib.ecg.wfdb_record import header_of, looks_like_header, read_wfdb
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
@@ -25,6 +26,8 @@ from ScarSegECGLib.facts_ecg import EcgNote
 
 START = 4096
 READABLE = "DICOM, WFDB, HL7 aECG, MUSE or Philips XML, SCP-ECG, EDF, ISHNE or CSV"
+# Days that stand for "no date": EDF's for anonymous files, zero of clocks and of data bases.
+_PLACEHOLDERS = {date(1900, 1, 1), date(1970, 1, 1), date(1980, 1, 1), date(1985, 1, 1), date(9999, 12, 31)}
 # What else users have, so that the message can name it.
 _OTHERS = (
     ((b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8"), "an image, from which no ECG is read"),
@@ -113,7 +116,7 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
     except OSError:
         raise InputError("The ECG file cannot be read: check its name, its permissions and the disk.") from None
     rate, acquired = recording.rate, recording.acquired
-    placeholder = acquired is not None and is_placeholder(acquired)
+    placeholder = acquired is not None and (acquired.year < 1900 or acquired.date() in _PLACEHOLDERS)
     dated = (Fact(EcgNote.DATE_PLACEHOLDER, date=f"{acquired:%Y-%m-%d}"),) if placeholder else ()
     channels, cut = longest_read(recording.channels, rate)
     channels, pulse = without_pulse(channels, rate)

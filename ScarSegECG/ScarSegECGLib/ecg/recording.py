@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,6 @@ BEYOND_ANY_MV = 1e6
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
 # What a heart can have: devices write 0 or 29999 for "not measured".
 MEASURE_RANGES = {"qrs": (40, 300), "pr": (50, 600), "qt": (150, 900), "qtc": (150, 900), "axis": (-180, 360)}
-# Days that stand for "no date": EDF's for anonymous files, zero of clocks and of data bases.
-_PLACEHOLDERS = {date(1900, 1, 1), date(1970, 1, 1), date(1980, 1, 1), date(1985, 1, 1), date(9999, 12, 31)}
 _PACED = re.compile(
     r"(?<!no )(?<!atrial[ -])(?<!atrial )\b(ventricular[ -]pac|paced rhythm|pacemaker rhythm)", re.IGNORECASE
 )
@@ -168,11 +166,6 @@ def stored_date(text: str, *, month_first: bool | None = None) -> tuple[datetime
         return datetime(int(match["y"]), month, day, hour, minute, second), True
     except ValueError:
         return None, True
-
-
-def is_placeholder(stored: datetime) -> bool:
-    """Whether a stored date only stands for a missing one."""
-    return stored.date() in _PLACEHOLDERS or stored.year < 1900
 
 
 def states_pacing(text: str) -> bool:
