@@ -475,14 +475,14 @@ def test_dates_of_a_record_line(tmp_path, ecg, written, when):
 @pytest.mark.parametrize(
     ("text", "month_first", "found"),
     [
-        ("15.03.2021", None, (datetime(2021, 3, 15), True)),
-        ("03/04/2021", None, (None, False)),
-        ("03/04/2021", True, (datetime(2021, 3, 4), True)),
-        ("03/04/2021", False, (datetime(2021, 4, 3), True)),
-        ("15-03-2021", True, (datetime(2021, 3, 15), True)),
-        ("04/04/2021", None, (datetime(2021, 4, 4), True)),
-        ("31.02.2021", None, (None, True)),
-        ("", None, (None, True)),
+        ("15.03.2021", None, datetime(2021, 3, 15)),
+        ("03/04/2021", None, None),
+        ("03/04/2021", True, datetime(2021, 3, 4)),
+        ("03/04/2021", False, datetime(2021, 4, 3)),
+        ("15-03-2021", True, datetime(2021, 3, 15)),
+        ("04/04/2021", None, datetime(2021, 4, 4)),
+        ("31.02.2021", None, None),
+        ("", None, None),
     ],
 )
 def test_stored_dates(text, month_first, found):

@@ -151,8 +151,8 @@ def _acquired(record: ECGRecord) -> datetime | None:
         return record.recording.date.replace(tzinfo=None)
     meta = record.raw_metadata
     # MUSE writes the month first, where a dot does not say otherwise.
-    found, _ = stored_date(str(meta.get("acquisition_date") or ""), month_first=True)
-    return found or stored_date(str(meta.get("effective_time") or "")[:8])[0]
+    found = stored_date(str(meta.get("acquisition_date") or ""), month_first=True)
+    return found or stored_date(str(meta.get("effective_time") or "")[:8])
 
 
 def _device_measurements(record: ECGRecord) -> dict[str, float]:

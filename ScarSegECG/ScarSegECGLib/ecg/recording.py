@@ -65,7 +65,7 @@ def told_as(error: InputError, *passed: type[Exception]) -> Iterator[None]:
 
     Libraries' warnings and errors quote values, which may be a patient's name: neither is shown.
     """
-    told_already = (InputError, *passed)
+    told_already: tuple[type[Exception], ...] = (InputError, *passed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -142,30 +142,30 @@ def plausible_measures(found: Mapping[str, float | None]) -> dict[str, float]:
     return kept
 
 
-def stored_date(text: str, *, month_first: bool | None = None) -> tuple[datetime | None, bool]:
-    """A date, with its time where there is one, and whether the text could be read as one day only.
+def stored_date(text: str, *, month_first: bool | None = None) -> datetime | None:
+    """A date, with its time where there is one; None where there is none, or one that may mean two days.
 
-    Year first, day first with dots, or a month's name mean one day. "03/04/2021" means two (None and False), unless the
-    format says which comes first (``month_first``) or one of the numbers is over 12. None and True where there is none.
+    Year first, day first with dots, or a month's name mean one day. "03/04/2021" means two, unless the format says
+    which comes first (``month_first``) or one of the numbers is over 12.
     """
     clock = _CLOCK.search(text)
     rest = text.replace(clock.group(), " ") if clock else text
     hour, minute, second = (int(part or 0) for part in clock.groups()) if clock else (0, 0, 0)
     shape, match = next(((shape, found) for shape in _DATE_SHAPES if (found := shape.search(rest))), (None, None))
     if match is None:
-        return None, True
+        return None
     name = match["m"].lower()
     try:
         month, day = _MONTHS.index(name) + 1 if name.isalpha() else int(name), int(match["d"])
         if shape is _TWO_WAYS:
             both_months = month <= 12 and day <= 12
             if both_months and month != day and month_first is None:
-                return None, False
+                return None
             if month > 12 or (both_months and not month_first):
                 month, day = day, month
-        return datetime(int(match["y"]), month, day, hour, minute, second), True
+        return datetime(int(match["y"]), month, day, hour, minute, second)
     except ValueError:
-        return None, True
+        return None
 
 
 def states_pacing(text: str) -> bool:

@@ -170,6 +170,6 @@ def _require_whole(fields: wfdb.Record, files: dict[Path, list[int]]) -> None:
 def _date(written: str, remarks: list[str]) -> tuple[datetime | None, tuple[Fact, ...]]:
     """The record line's own date, or the one in PTB's remark, which has the day first; never today's."""
     remark = next((match[1] for text in remarks if (match := _ECG_DATE.match(text))), "")
-    found, _ = stored_date(written or remark, month_first=False)
+    found = stored_date(written or remark, month_first=False)
     unreadable = found is None and re.search(r"\d{4}|/", written) is not None
     return found, (Fact(EcgNote.DATE_UNREADABLE),) if unreadable else ()
