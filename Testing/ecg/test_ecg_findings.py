@@ -9,8 +9,8 @@ import pytest
 
 from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
 from ScarSegECGLib.ecg.conduction import SILENT, Qrs, is_rbbb
+from ScarSegECGLib.ecg.delineation import Wave
 from ScarSegECGLib.ecg.findings import ecg_findings, pathological_q_waves
-from ScarSegECGLib.ecg.waves import Wave
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import Conduction, QWaveRemark, ScoreRemark
 from ScarSegECGLib.report.ecg import findings_lines, measurement_lines

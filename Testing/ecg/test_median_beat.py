@@ -9,8 +9,8 @@ from synthetic_ecg import LAFB, LBBB, NARROW, RBBB, bump, synthetic_ecg
 from ScarSegECGLib.case import LEADS, Ecg
 from ScarSegECGLib.ecg.beats import bridge_spikes, find_beats, find_spikes
 from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction
+from ScarSegECGLib.ecg.delineation import ONSET, q_r_s, qrs_waves
 from ScarSegECGLib.ecg.median_beat import median_beat, representative_beat
-from ScarSegECGLib.ecg.waves import ONSET, q_r_s, qrs_waves
 from ScarSegECGLib.errors import InputError
 
 SHAPES = {"normal": (NARROW, 90), "lbbb": (LBBB, 160), "rbbb": (RBBB, 140), "lafb": (LAFB, 105)}

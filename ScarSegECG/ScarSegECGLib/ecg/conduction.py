@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.delineation import spatial_velocity
-from ScarSegECGLib.ecg.waves import MS_PER_SAMPLE, ONSET, RATE, Wave, q_r_s
+from ScarSegECGLib.ecg.delineation import MS_PER_SAMPLE, ONSET, RATE, Wave, q_r_s, spatial_velocity
 from ScarSegECGLib.facts_ecg import Conduction
 
 SPIKED_BEATS = 0.5

@@ -14,8 +14,7 @@ from ScarSegECGLib.case import LEADS, Ecg, EcgFeatures, MedianBeat
 from ScarSegECGLib.ecg.beats import aligned, bridge_spikes, find_beats, find_spikes, windows
 from ScarSegECGLib.ecg.checks import FEWEST_LEADS
 from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction
-from ScarSegECGLib.ecg.delineation import Delineation, delineate
-from ScarSegECGLib.ecg.waves import MS_PER_SAMPLE, ONSET, RATE, SAMPLES, q_r_s, qrs_waves
+from ScarSegECGLib.ecg.delineation import MS_PER_SAMPLE, ONSET, RATE, SAMPLES, Delineation, delineate, q_r_s, qrs_waves
 from ScarSegECGLib.errors import InputError
 
 BASELINE_HZ = 0.4
