@@ -14,13 +14,11 @@ from scipy.signal import resample_poly
 
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import MedianBeat
-from ScarSegECGLib.ecg.delineation import delineate
-from ScarSegECGLib.ecg.features import measure_features
-from ScarSegECGLib.ecg.median_beat import median_beat
+from ScarSegECGLib.ecg.delineation import ONSET, RATE, SAMPLES, delineate
+from ScarSegECGLib.ecg.findings import qrs_score
+from ScarSegECGLib.ecg.median_beat import measure_features, median_beat
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.selvester import qrs_score
 from ScarSegECGLib.ecg.snomed import SINUS_ONLY, diagnoses
-from ScarSegECGLib.ecg.waves import ONSET, RATE, SAMPLES
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder, feature_table
 from ScarSegECGLib.network.weights import read_weights
@@ -67,7 +65,7 @@ def _named(fractions: NDArray) -> str:
 
 
 def _score_percent(beat: MedianBeat) -> float:
-    return qrs_score(beat.features, beat).percent_lv
+    return qrs_score(beat).percent_lv
 
 
 def _comments(header: Path) -> list[str]:

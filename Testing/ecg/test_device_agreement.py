@@ -20,10 +20,9 @@ import wfdb
 
 from ScarSegECGLib.case import Ecg
 from ScarSegECGLib.ecg.checks import check_signals
-from ScarSegECGLib.ecg.leads import assemble
+from ScarSegECGLib.ecg.leads import Channel, assemble
 from ScarSegECGLib.ecg.median_beat import median_beat, representative_beat
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.recording import Channel
 
 
 def aecg(path: Path) -> tuple[dict[str, np.ndarray], float, float]:

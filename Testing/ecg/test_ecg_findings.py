@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
-from ScarSegECGLib.ecg.conduction import SILENT, is_rbbb
-from ScarSegECGLib.ecg.findings import ecg_findings
-from ScarSegECGLib.ecg.q_waves import pathological_q_waves
-from ScarSegECGLib.ecg.waves import Wave
+from ScarSegECGLib.ecg.conduction import SILENT, Qrs, is_rbbb
+from ScarSegECGLib.ecg.delineation import Wave
+from ScarSegECGLib.ecg.findings import ecg_findings, pathological_q_waves
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import Conduction, QWaveRemark, ScoreRemark
 from ScarSegECGLib.report.ecg import findings_lines, measurement_lines
@@ -138,4 +137,5 @@ def test_rbbb_needs_its_s_wave_in_both_lateral_leads(i, v6, rbbb) -> None:
     for name, s_ms in (("I", i), ("V6", v6)):
         if s_ms is not None:
             waves[name] = (wide(1.0, 40, 120), wide(-0.4, s_ms, 150))
-    assert is_rbbb(waves, 140.0, 170) == rbbb
+    qrs = Qrs(np.zeros((12, 300)), np.ones(12, bool), waves, ms=140.0, offset=170, axis_deg=None)
+    assert is_rbbb(qrs) == rbbb

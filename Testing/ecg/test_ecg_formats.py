@@ -30,10 +30,9 @@ from test_device_agreement import aecg as aecg_by_hand
 from test_device_agreement import muse as muse_by_hand
 
 from ScarSegECGLib.case import LEADS, Ecg
-from ScarSegECGLib.ecg.leads import assemble, einthoven_error
+from ScarSegECGLib.ecg.leads import Channel, assemble, einthoven_error
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg, read_ecg_and_format
-from ScarSegECGLib.ecg.recording import Channel
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import has
 from ScarSegECGLib.facts_ecg import EcgNote

@@ -16,10 +16,10 @@ from pydicom.uid import ExplicitVRBigEndian
 from synthetic_ecg import synthetic_ecg
 
 from ScarSegECGLib.case import LEADS, Ecg
-from ScarSegECGLib.ecg.leads import LeadName, assemble, lead_name, not_understood
+from ScarSegECGLib.ecg.leads import Channel, LeadName, assemble, lead_name, not_understood
 from ScarSegECGLib.ecg.parts import NOT_TOGETHER
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.recording import Channel, stored_date
+from ScarSegECGLib.ecg.recording import stored_date
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, has
 from ScarSegECGLib.facts_ecg import EcgNote
@@ -475,14 +475,14 @@ def test_dates_of_a_record_line(tmp_path, ecg, written, when):
 @pytest.mark.parametrize(
     ("text", "month_first", "found"),
     [
-        ("15.03.2021", None, (datetime(2021, 3, 15), True)),
-        ("03/04/2021", None, (None, False)),
-        ("03/04/2021", True, (datetime(2021, 3, 4), True)),
-        ("03/04/2021", False, (datetime(2021, 4, 3), True)),
-        ("15-03-2021", True, (datetime(2021, 3, 15), True)),
-        ("04/04/2021", None, (datetime(2021, 4, 4), True)),
-        ("31.02.2021", None, (None, True)),
-        ("", None, (None, True)),
+        ("15.03.2021", None, datetime(2021, 3, 15)),
+        ("03/04/2021", None, None),
+        ("03/04/2021", True, datetime(2021, 3, 4)),
+        ("03/04/2021", False, datetime(2021, 4, 3)),
+        ("15-03-2021", True, datetime(2021, 3, 15)),
+        ("04/04/2021", None, datetime(2021, 4, 4)),
+        ("31.02.2021", None, None),
+        ("", None, None),
     ],
 )
 def test_stored_dates(text, month_first, found):

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.leads import EINTHOVEN_TOLERANCE, LeadName, assemble, einthoven_error, lead_name
-from ScarSegECGLib.ecg.recording import Channel
+from ScarSegECGLib.ecg.leads import EINTHOVEN_TOLERANCE, Channel, LeadName, assemble, einthoven_error, lead_name
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
 

@@ -7,11 +7,10 @@ import pytest
 from synthetic_ecg import LAFB, LBBB, NARROW, RBBB, bump, synthetic_ecg
 
 from ScarSegECGLib.case import LEADS, Ecg
-from ScarSegECGLib.ecg.beats import find_beats
-from ScarSegECGLib.ecg.conduction import classify_conduction
+from ScarSegECGLib.ecg.beats import bridge_spikes, find_beats, find_spikes
+from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction
+from ScarSegECGLib.ecg.delineation import ONSET, q_r_s, qrs_waves
 from ScarSegECGLib.ecg.median_beat import median_beat, representative_beat
-from ScarSegECGLib.ecg.pacing import bridge_spikes, find_spikes
-from ScarSegECGLib.ecg.waves import ONSET, q_r_s, qrs_waves
 from ScarSegECGLib.errors import InputError
 
 SHAPES = {"normal": (NARROW, 90), "lbbb": (LBBB, 160), "rbbb": (RBBB, 140), "lafb": (LAFB, 105)}
@@ -159,14 +158,14 @@ def test_conduction_limits_follow_the_sources():
     offset = ONSET + marks.qrs_offset - marks.qrs_onset
     waves = {name: qrs_waves(beat.millivolts[k], ONSET, offset) for k, name in enumerate(LEADS)}
 
-    def classify(**changed):
-        given = {"waves": waves, "qrs_ms": 150.0, "offset": offset, "axis_deg": 0.0} | changed
-        return classify_conduction(beat.millivolts, beat.lead_mask, **given)
+    def classify(spiked=0.0, **changed):
+        given = {"waves": waves, "ms": 150.0, "offset": offset, "axis_deg": 0.0} | changed
+        return classify_conduction(Qrs(beat.millivolts, beat.lead_mask, **given), spiked=spiked)
 
     assert classify() == "lbbb"
-    assert classify(qrs_ms=135.0, female=True) == classify(qrs_ms=135.0) == "lbbb"
-    assert classify(qrs_ms=135.0, female=False) == "lbbb_usual"
-    assert classify(qrs_ms=None) == "unknown"
+    assert classify(ms=135.0, female=True) == classify(ms=135.0) == "lbbb"
+    assert classify(ms=135.0, female=False) == "lbbb_usual"
+    assert classify(ms=np.nan) == "unknown"
     assert classify(spiked=0.6) == "paced"
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from qrs_walls import WALLS, per_wall, walls_of, walls_to_aha
 from synthetic_ecg import NARROW, synthetic_ecg
 
 from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
+from ScarSegECGLib.ecg.findings import CRITERIA, qrs_score
 from ScarSegECGLib.ecg.median_beat import median_beat
-from ScarSegECGLib.ecg.selvester import ROWS, qrs_score, walls_to_aha
 from ScarSegECGLib.wording import words
 
 
@@ -26,17 +27,19 @@ def features(conduction="normal", rate=70.0, **leads) -> EcgFeatures:
 
 def score(given: EcgFeatures, **patient):
     mask = np.isfinite(given.q_ms)
-    return qrs_score(given, MedianBeat(np.zeros((12, 300), np.float32), mask, given), **patient)
+    return qrs_score(MedianBeat(np.zeros((12, 300), np.float32), mask, given), **patient)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.lead} {row.criterion}")
+@pytest.mark.parametrize("row", CRITERIA, ids=lambda row: f"{row.lead} {row.group} {row.points}")
 def test_every_row_gives_three_percent_per_point(row):
-    assert len(row.walls) == 12 and sum(row.walls) == 3 * row.points and min(row.walls) >= 0
+    walls = walls_of(row)
+    assert len(walls) == 12 and sum(walls) == 3 * row.points and min(walls) >= 0
+    assert len(CRITERIA) == len(WALLS)
 
 
 def test_there_are_32_points():
-    best = {(row.lead, row.group): 0 for row in ROWS}
-    for row in ROWS:
+    best = {(row.lead, row.group): 0 for row in CRITERIA}
+    for row in CRITERIA:
         best[row.lead, row.group] = max(best[row.lead, row.group], row.points)
     assert sum(best.values()) == 32
 
@@ -44,7 +47,7 @@ def test_there_are_32_points():
 def test_a_healthy_qrs_scores_nothing():
     result = score(features())
     assert result.points == 0 and result.usable and result.remark is None
-    assert not result.per_wall.any() and not result.per_segment.any()
+    assert not per_wall(result.met).any() and not walls_to_aha(per_wall(result.met)).any()
     assert score(median_beat(synthetic_ecg(NARROW)[0]).features).points == 0
 
 
@@ -72,26 +75,26 @@ def test_a_healthy_qrs_scores_nothing():
 )
 def test_thresholds(leads, points):
     result = score(features(**leads))
-    assert result.points == points == sum(row.points for row in result.rows)
-    assert result.percent_lv == pytest.approx(3 * points) == pytest.approx(result.per_wall.sum())
+    assert result.points == points == sum(row.points for row in result.met)
+    assert result.percent_lv == pytest.approx(3 * points) == pytest.approx(per_wall(result.met).sum())
 
 
 def test_an_inferior_infarct_lies_inferiorly_and_an_anteroseptal_one_anteriorly():
     q = (45, 0.6, 30, 0.5, 0, 0)
-    inferior = score(features(II=q, aVF=q)).per_segment
+    inferior = walls_to_aha(per_wall(score(features(II=q, aVF=q)).met))
     assert inferior[3] > 0 and inferior[9] > 0 and inferior[[0, 6]].max() == 0
     assert np.argmax(inferior[:6]) == 3
     qs = (80, 1.4, 0, 0, 0, 0)
-    septal = score(features(V1=qs, V2=qs, V3=qs, V4=qs)).per_segment
+    septal = walls_to_aha(per_wall(score(features(V1=qs, V2=qs, V3=qs, V4=qs)).met))
     assert septal[13] == septal[12:16].max() and septal[9] == 0
 
 
 def test_age_and_sex():
     borderline = features(V2=(0, 0, 30, 1.4, 50, 1.2), V6=(0, 0, 40, 0.57, 20, 0.15))
-    assert {row.lead for row in score(borderline).rows} == {"V6"}
-    assert "V2" in {row.lead for row in score(borderline, female=True).rows}
-    assert "V2" in {row.lead for row in score(borderline, age=70).rows}
-    assert "V6" not in {row.lead for row in score(borderline, age=70).rows}
+    assert {row.lead for row in score(borderline).met} == {"V6"}
+    assert "V2" in {row.lead for row in score(borderline, female=True).met}
+    assert "V2" in {row.lead for row in score(borderline, age=70).met}
+    assert "V6" not in {row.lead for row in score(borderline, age=70).met}
     assert score(borderline, age=55).points == score(borderline).points
 
 
@@ -99,7 +102,7 @@ def test_age_and_sex():
 def test_where_the_score_does_not_hold(given):
     result = score(given)
     assert not result.usable and result.points == 0 and np.isnan(result.percent_lv)
-    assert np.isnan(result.per_segment).all() and "does not hold" in words(result.remark)
+    assert not result.met and "does not hold" in words(result.remark)
 
 
 def test_confounders_and_missing_leads_are_said():

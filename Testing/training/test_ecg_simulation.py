@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, MedianBeat
-from ScarSegECGLib.ecg.selvester import qrs_score
+from ScarSegECGLib.ecg.findings import qrs_score
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, measure
@@ -234,7 +234,7 @@ def test_the_qrs_score_follows_the_size_of_anterior_scars() -> None:
     points = []
     for window in windows:
         beat, features = measure(window.astype(float), every, 70.0)
-        points.append(qrs_score(features, MedianBeat(beat, every, features)).points)
+        points.append(qrs_score(MedianBeat(beat, every, features)).points)
     assert np.corrcoef(points, scar.sum(axis=1))[0, 1] >= 0.6
     assert np.mean(points[:10]) <= 2.0, "hearts without scar score hardly anything"
 

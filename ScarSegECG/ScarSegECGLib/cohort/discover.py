@@ -14,8 +14,7 @@ import pydicom
 
 from ScarSegECGLib.case import Subject
 from ScarSegECGLib.cohort.manifest import case_name_mistake
-from ScarSegECGLib.ecg.formats import START, told_by_content
-from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.ecg.read import START, read_ecg, told_by_content
 from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER

@@ -9,16 +9,14 @@ here is stated at :func:`broad_or_notched`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.delineation import spatial_velocity
-from ScarSegECGLib.ecg.waves import MS_PER_SAMPLE, ONSET, RATE, Wave, q_r_s
+from ScarSegECGLib.ecg.delineation import MS_PER_SAMPLE, ONSET, RATE, Wave, q_r_s, spatial_velocity
 from ScarSegECGLib.facts_ecg import Conduction
-
-Waves = Mapping[str, Sequence[Wave]]
 
 SPIKED_BEATS = 0.5
 LBBB_MS_MEN, LBBB_MS_WOMEN = 140.0, 130.0
@@ -28,117 +26,102 @@ TACHYCARDIA_BPM, SUPERIOR_DEG = 120.0, -45.0
 PREEXCITED_PR_MS, PREEXCITED_QRS_MS, LONGEST_DELTA_PR_MS = 120.0, 110.0, 130.0
 DELTA_MS, SURE_DELTA_MS = 36.0, 44.0
 _BLOCKS = (Conduction.LBBB, Conduction.LBBB_USUAL, Conduction.RBBB, Conduction.LAFB)
-SILENT = frozenset(
-    {
-        Conduction.LBBB,
-        Conduction.LBBB_USUAL,
-        Conduction.PACED,
-        Conduction.PACED_SUSPECTED,
-        Conduction.PREEXCITED_SUSPECTED,
-        Conduction.TACHYCARDIA,
-        Conduction.UNKNOWN,
-    }
-)
+SILENT = frozenset(Conduction) - {Conduction.NORMAL, Conduction.RBBB, Conduction.LAFB, Conduction.LVH}
 """Classes in which an ECG shows no infarct by its Q waves."""
 
 
+@dataclass(frozen=True)
+class Qrs:
+    """A QRS as the criteria read it.
+
+    ``millivolts`` is the median beat (12, 300) at 500 Hz, ``lead_mask`` (12,); ``waves`` are those of each recorded
+    lead by its name, ``ms`` the duration (NaN: not measured), ``offset`` the last sample. Where ``female`` is not
+    known, the LBBB limit is the lower one (women's, so that LBBB is not missed) and the Cornell limit the higher one.
+    """
+
+    millivolts: NDArray
+    lead_mask: NDArray[np.bool_]
+    waves: Mapping[str, Sequence[Wave]]
+    ms: float
+    offset: int
+    axis_deg: float | None
+    pr_ms: float | None = None
+    female: bool | None = None
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is a block's, 120 ms or more."""
+        return self.ms >= BLOCK_MS
+
+    def of(self, *names: str) -> list[Sequence[Wave]]:
+        """The waves of those of these leads that were recorded."""
+        return [self.waves[name] for name in names if name in self.waves]
+
+    def height(self, name: str) -> float:
+        """The highest wave of a lead, mV; 0 where it has none or is missing."""
+        return max((wave.peak_mv for wave in self.waves.get(name, ())), default=0.0)
+
+    def depth(self, name: str) -> float:
+        """The deepest wave of a lead, as a positive mV."""
+        return -min((wave.peak_mv for wave in self.waves.get(name, ())), default=0.0)
+
+
 def classify_conduction(
-    millivolts: NDArray,
-    lead_mask: NDArray[np.bool_],
-    *,
-    waves: Waves,
-    qrs_ms: float | None,
-    offset: int,
-    axis_deg: float | None,
-    pr_ms: float | None = None,
-    rate_bpm: float | None = None,
-    spiked: float = 0.0,
-    stated_paced: bool = False,
-    female: bool | None = None,
+    qrs: Qrs, *, rate_bpm: float | None = None, spiked: float = 0.0, stated_paced: bool = False
 ) -> Conduction:
     """The class, in this order: paced, tachycardia, pre-excited, paced without spikes, LBBB, RBBB, LAFB, LVH.
 
-    From 120 beats a minute on a wide QRS or one whose axis points up is a tachycardia that may be ventricular, unless a
-    P wave precedes a known block.
-
-    Parameters
-    ----------
-    millivolts : array, shape (12, samples)
-        Median beat at 500 Hz, QRS onset at sample 100.
-    lead_mask : bool array, shape (12,)
-    waves : mapping
-        Lead name to its QRS waves.
-    qrs_ms, axis_deg, pr_ms, rate_bpm : float or None
-    offset : int
-        Last sample of the QRS.
-    spiked : float
-        Share of beats with a pacemaker spike at the QRS onset.
-    stated_paced : bool
-    female : bool, optional
-        Where it is not known, the LBBB limit is the lower one (women's, so that LBBB is not missed) and the Cornell
-        limit the higher one (men's).
-
-    Returns
-    -------
-    Conduction
-        UNKNOWN where the QRS is 120 ms or more without any of the patterns, or could not be measured.
+    ``spiked`` is the share of beats with a pacemaker spike at the QRS onset. From 120 beats a minute on a wide QRS or
+    one whose axis points up is a tachycardia that may be ventricular, unless a P wave precedes a known block. UNKNOWN
+    where the QRS is 120 ms or more without any of the patterns, or could not be measured.
     """
     if spiked >= SPIKED_BEATS or stated_paced:
         return Conduction.PACED
-    if qrs_ms is None:
+    if np.isnan(qrs.ms):
         return Conduction.UNKNOWN
-    found = _pattern(millivolts, lead_mask, waves, qrs_ms, offset, axis_deg, pr_ms, female)
+    found = _pattern(qrs)
     fast = rate_bpm is not None and rate_bpm >= TACHYCARDIA_BPM
-    superior = axis_deg is not None and axis_deg <= SUPERIOR_DEG
-    if fast and (qrs_ms >= BLOCK_MS or superior) and not (pr_ms is not None and found in _BLOCKS):
+    superior = qrs.axis_deg is not None and qrs.axis_deg <= SUPERIOR_DEG
+    if fast and (qrs.wide or superior) and not (qrs.pr_ms is not None and found in _BLOCKS):
         return Conduction.TACHYCARDIA
     return found
 
 
-def _pattern(
-    millivolts: NDArray,
-    lead_mask: NDArray[np.bool_],
-    waves: Waves,
-    qrs_ms: float,
-    offset: int,
-    axis_deg: float | None,
-    pr_ms: float | None,
-    female: bool | None,
-) -> Conduction:
+def _pattern(qrs: Qrs) -> Conduction:
     """The class by the QRS's form, whatever the rate."""
-    wide = qrs_ms >= BLOCK_MS
-    if is_preexcited(millivolts, lead_mask, qrs_ms, pr_ms):
+    if is_preexcited(qrs):
         return Conduction.PREEXCITED_SUSPECTED
-    if wide and looks_paced(waves, axis_deg, offset):
+    if qrs.wide and looks_paced(qrs):
         return Conduction.PACED_SUSPECTED
-    if is_lbbb(millivolts, lead_mask, waves, qrs_ms, offset, female=female):
+    if is_lbbb(qrs):
         return Conduction.LBBB
-    if wide and is_usual_lbbb(waves, offset):
+    if qrs.wide and is_usual_lbbb(qrs):
         return Conduction.LBBB_USUAL
-    if is_rbbb(waves, qrs_ms, offset):
-        return Conduction.RBBB
-    if wide:
-        return Conduction.UNKNOWN
-    if is_lafb(waves, axis_deg):
+    if qrs.wide:
+        return Conduction.RBBB if is_rbbb(qrs) else Conduction.UNKNOWN
+    if is_lafb(qrs):
         return Conduction.LAFB
-    return Conduction.LVH if is_lvh(waves, female=female) else Conduction.NORMAL
+    return Conduction.LVH if is_lvh(qrs) else Conduction.NORMAL
 
 
-def is_preexcited(millivolts: NDArray, lead_mask: NDArray[np.bool_], qrs_ms: float, pr_ms: float | None) -> bool:
+def is_preexcited(qrs: Qrs) -> bool:
     """Whether a short PR is followed by a wide QRS, or by one that begins slowly, as a delta wave does.
 
     PR under 120 ms with a QRS of 110 ms (AHA/ACCF/HRS recommendations part III), or with an onset that takes 36 ms to
-    half of the QRS's greatest spatial velocity; a PR up to 130 ms where all of that holds, the onset taking 44 ms. In 9
-    of 10 real ECGs of the project, none pre-excited, it takes 30 ms or less; the limits are this project's own.
+    half of the greatest spatial velocity in the QRS's first half; a PR up to 130 ms where all of that holds, the onset
+    taking 44 ms. In 9 of 10 real ECGs of the project, none pre-excited, it takes 30 ms or less; the limits are this
+    project's own.
     """
-    if pr_ms is None or pr_ms > LONGEST_DELTA_PR_MS:
+    if qrs.pr_ms is None or qrs.pr_ms > LONGEST_DELTA_PR_MS:
         return False
-    if short_and_wide(pr_ms, qrs_ms):
+    if short_and_wide(qrs.pr_ms, qrs.ms):
         return True
-    slow = slow_onset_ms(millivolts, lead_mask, qrs_ms)
-    if pr_ms < PREEXCITED_PR_MS:
-        return slow >= DELTA_MS
-    return qrs_ms >= PREEXCITED_QRS_MS and slow >= SURE_DELTA_MS
+    velocity = spatial_velocity(np.asarray(qrs.millivolts, dtype=np.float64)[qrs.lead_mask], RATE)
+    first = velocity[ONSET : ONSET + int(qrs.ms / MS_PER_SAMPLE / 2) + 1]
+    onset_ms = float(np.argmax(first >= 0.5 * first.max())) * MS_PER_SAMPLE
+    if qrs.pr_ms < PREEXCITED_PR_MS:
+        return onset_ms >= DELTA_MS
+    return qrs.ms >= PREEXCITED_QRS_MS and onset_ms >= SURE_DELTA_MS
 
 
 def short_and_wide(pr_ms: float | None, qrs_ms: float | None) -> bool:
@@ -146,65 +129,44 @@ def short_and_wide(pr_ms: float | None, qrs_ms: float | None) -> bool:
     return pr_ms is not None and qrs_ms is not None and pr_ms < PREEXCITED_PR_MS and qrs_ms >= PREEXCITED_QRS_MS
 
 
-def slow_onset_ms(millivolts: NDArray, lead_mask: NDArray[np.bool_], qrs_ms: float) -> float:
-    """How long a QRS takes to half of the greatest spatial velocity in its first half, ms."""
-    velocity = spatial_velocity(np.asarray(millivolts, dtype=np.float64)[lead_mask], RATE)
-    first = velocity[ONSET : ONSET + int(qrs_ms / MS_PER_SAMPLE / 2) + 1]
-    return float(np.argmax(first >= 0.5 * first.max())) * MS_PER_SAMPLE
-
-
-def looks_paced(waves: Waves, axis_deg: float | None, offset: int) -> bool:
+def looks_paced(qrs: Qrs) -> bool:
     """Whether a wide QRS looks stimulated, though no spike is seen (recorders filter them).
 
     From the right ventricle's apex: QS or rS in V1, an axis from -30 to -120 degrees, and no R in V6 (else V5) that is
     higher than its S. From both ventricles: Q or QS in I, an R in V1, and an axis of -90 degrees or beyond 150.
     """
-    if axis_deg is None or "V1" not in waves:
+    if qrs.axis_deg is None or "V1" not in qrs.waves:
         return False
-    lateral = next((waves[name] for name in ("V6", "V5") if name in waves), None)
-    if _is_negative(waves["V1"], offset):
-        return -120 <= axis_deg <= -30 and lateral is not None and not _mostly_positive(lateral)
-    upper_right = axis_deg <= -90 or axis_deg >= 150
-    return upper_right and _mostly_positive(waves["V1"]) and "I" in waves and q_r_s(waves["I"])[0] is not None
+    if _is_negative(qrs.waves["V1"], qrs.offset):
+        lateral = qrs.of("V6", "V5")[:1]
+        return -120 <= qrs.axis_deg <= -30 and bool(lateral) and not _mostly_positive(lateral[0])
+    upper_right = qrs.axis_deg <= -90 or qrs.axis_deg >= 150
+    q_in_one = any(q_r_s(lead)[0] is not None for lead in qrs.of("I"))
+    return upper_right and _mostly_positive(qrs.waves["V1"]) and q_in_one
 
 
-def is_usual_lbbb(waves: Waves, offset: int) -> bool:
+def is_usual_lbbb(qrs: Qrs) -> bool:
     """LBBB as it is usually named, of a QRS of 120 ms or more: QS or rS in V1, a broad R without q in I and V6.
 
     Broad is an R of 80 ms or more that is higher than the S; a q counts from 0.05 mV on. Of I and V6 those that were
     recorded have to, one at least (AHA/ACCF/HRS recommendations part III, less notch and peak time, which a recorder's
     filter smooths).
     """
-    if "V1" not in waves or not _is_negative(waves["V1"], offset):
-        return False
-    lateral = [waves[name] for name in ("I", "V6") if name in waves]
-    return bool(lateral) and all(_broad_r(lead) for lead in lateral)
+    lateral = [_broad_r(lead) for lead in qrs.of("I", "V6")]
+    return _negative_in_v1(qrs) and bool(lateral) and all(lateral)
 
 
-def is_lbbb(
-    millivolts: NDArray,
-    lead_mask: NDArray[np.bool_],
-    waves: Waves,
-    qrs_ms: float,
-    offset: int,
-    *,
-    female: bool | None = None,
-) -> bool:
+def is_lbbb(qrs: Qrs) -> bool:
     """Strauss: QRS of 140 ms (men) or 130 ms (women), QS or rS in V1, notching or slurring in two of six leads."""
-    if qrs_ms < (LBBB_MS_MEN if female is False else LBBB_MS_WOMEN) or "V1" not in waves:
-        return False
-    if not _is_negative(waves["V1"], offset):
+    if qrs.ms < (LBBB_MS_MEN if qrs.female is False else LBBB_MS_WOMEN) or not _negative_in_v1(qrs):
         return False
     signs = {"I": 1, "aVL": 1, "V5": 1, "V6": 1, "V1": -1, "V2": -1}
-    rows = {name: LEADS.index(name) for name in signs}
-    return (
-        sum(
-            broad_or_notched(sign * millivolts[rows[name]], offset)
-            for name, sign in signs.items()
-            if lead_mask[rows[name]]
-        )
-        >= 2
-    )
+    recorded = {LEADS.index(name): sign for name, sign in signs.items() if qrs.lead_mask[LEADS.index(name)]}
+    return sum(broad_or_notched(sign * qrs.millivolts[row], qrs.offset) for row, sign in recorded.items()) >= 2
+
+
+def _negative_in_v1(qrs: Qrs) -> bool:
+    return any(_is_negative(lead, qrs.offset) for lead in qrs.of("V1"))
 
 
 def _is_negative(lead: Sequence[Wave], offset: int) -> bool:
@@ -222,23 +184,17 @@ def _mostly_positive(lead: Sequence[Wave]) -> bool:
 
 def _broad_r(lead: Sequence[Wave]) -> bool:
     q, r, _ = q_r_s(lead)
-    return (
-        r is not None and r.duration_ms >= BROAD_R_MS and _mostly_positive(lead) and (q is None or -q.peak_mv < SEEN_MV)
-    )
+    if r is None or (q is not None and -q.peak_mv >= SEEN_MV):
+        return False
+    return r.duration_ms >= BROAD_R_MS and _mostly_positive(lead)
 
 
 def broad_or_notched(lead: NDArray, offset: int) -> bool:
-    """Whether the main positive deflection of a QRS is notched or slurred in its middle.
+    """Whether the main positive deflection of a QRS is notched or slurred in its middle; ``lead`` is turned to have it.
 
     Notched: between its first and its last peak it dips by 5 % of its height or more, each peak being at least half
     as high as the highest and later than 40 ms after the QRS onset or the dip being so. Slurred: it stays above 70 %
     of its height for 40 ms or more, where a triangle as wide as a normal QRS stays some 30 ms.
-
-    Parameters
-    ----------
-    lead : array, shape (samples,)
-        Turned so that the main deflection is positive.
-    offset : int
     """
     piece = np.asarray(lead[ONSET : offset + 1], dtype=np.float64)
     height = float(piece.max(initial=0.0))
@@ -255,16 +211,14 @@ def broad_or_notched(lead: NDArray, offset: int) -> bool:
     return bool(shoulders - piece[dip] >= 0.05 * height and dip * MS_PER_SAMPLE >= 40)
 
 
-def is_rbbb(waves: Waves, qrs_ms: float, offset: int) -> bool:
+def is_rbbb(qrs: Qrs) -> bool:
     """Complete RBBB: 120 ms, V1 or V2 ends in an R, and I and V6 have an S over 40 ms or wider than their R.
 
     Of I and V6 those that were recorded have to, one at least.
     """
-    if qrs_ms < BLOCK_MS:
-        return False
-    terminal_r = any(_ends_positive(waves[name], offset) for name in ("V1", "V2") if name in waves)
-    lateral = [_wide_s(waves[name]) for name in ("I", "V6") if name in waves]
-    return terminal_r and bool(lateral) and all(lateral)
+    terminal_r = any(_ends_positive(lead, qrs.offset) for lead in qrs.of("V1", "V2"))
+    lateral = [_wide_s(lead) for lead in qrs.of("I", "V6")]
+    return qrs.wide and terminal_r and bool(lateral) and all(lateral)
 
 
 def _ends_positive(lead: Sequence[Wave], offset: int) -> bool:
@@ -278,26 +232,17 @@ def _wide_s(lead: Sequence[Wave]) -> bool:
     return s is not None and (s.duration_ms > 40 or (r is not None and s.duration_ms > r.duration_ms))
 
 
-def is_lafb(waves: Waves, axis_deg: float | None) -> bool:
+def is_lafb(qrs: Qrs) -> bool:
     """Axis from -90 to -45 degrees, qR in aVL with 45 ms or more to the R peak; for a QRS under 120 ms only."""
-    if axis_deg is None or not -90 <= axis_deg <= -45 or "aVL" not in waves:
+    if qrs.axis_deg is None or not -90 <= qrs.axis_deg <= -45 or "aVL" not in qrs.waves:
         return False
-    q, r, s = q_r_s(waves["aVL"])
+    q, r, s = q_r_s(qrs.waves["aVL"])
     if q is None or r is None or (s is not None and -s.peak_mv > 0.1 * r.peak_mv):
         return False
     return (r.at - ONSET) * MS_PER_SAMPLE >= 45
 
 
-def is_lvh(waves: Waves, *, female: bool | None = None) -> bool:
+def is_lvh(qrs: Qrs) -> bool:
     """Sokolow-Lyon (S in V1 + R in V5 or V6 >= 3.5 mV) or Cornell (R in aVL + S in V3 > 2.8 mV, women 2.0 mV)."""
-    sokolow = _depth(waves, "V1") + max(_height(waves, "V5"), _height(waves, "V6"))
-    cornell = _height(waves, "aVL") + _depth(waves, "V3")
-    return sokolow >= 3.5 or cornell > (2.0 if female else 2.8)
-
-
-def _height(waves: Waves, name: str) -> float:
-    return max((wave.peak_mv for wave in waves.get(name, ())), default=0.0)
-
-
-def _depth(waves: Waves, name: str) -> float:
-    return -min((wave.peak_mv for wave in waves.get(name, ())), default=0.0)
+    sokolow = qrs.depth("V1") + max(qrs.height("V5"), qrs.height("V6"))
+    return sokolow >= 3.5 or qrs.height("aVL") + qrs.depth("V3") > (2.0 if qrs.female else 2.8)

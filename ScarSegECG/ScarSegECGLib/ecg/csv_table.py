@@ -1,15 +1,7 @@
 """Read an ECG as a table of numbers that states its own rate and unit; nothing is guessed.
 
-::
-
-    # rate_hz: 500
-    # unit: mV
-    # date: 2024-03-01T10:15
-    I,II,V1,V2,V3,V4,V5,V6
-    0.012,0.020,...
-
-The three statements may stand in a file beside it instead, of the same name and ending in .json:
-``{"rate_hz": 500, "unit": "mV", "date": "2024-03-01"}``. The date may be left out.
+Lines ``# rate_hz: 500``, ``# unit: mV`` and, perhaps, ``# date: 2024-03-01T10:15`` stand before the names of the leads;
+or the same as ``{"rate_hz": 500, "unit": "mV"}`` in a file beside it, of the same name and ending in .json.
 """
 
 from __future__ import annotations
@@ -22,13 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ScarSegECGLib.ecg.checks import check_rate
 from ScarSegECGLib.ecg.gap import parse_date
-from ScarSegECGLib.ecg.leads import LONGEST_LABEL, lead_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Channel, Recording, require_size
+from ScarSegECGLib.ecg.leads import LONGEST_LABEL, Channel, lead_name
+from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Recording, check_rate, require_size
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import Fact
-from ScarSegECGLib.facts_ecg import EcgNote
 
 LARGEST_TABLE, LARGEST_SIDECAR = 16_000_000, 100_000
 MOST_COLUMNS = 64
@@ -40,77 +29,55 @@ _TIME = re.compile(r"(time|t)[\s\[(_]*(ms|s|sec|seconds)?\s*[\])]?", re.IGNORECA
 
 def looks_like_table(start: bytes) -> bool:
     """Whether a file's first bytes are text whose first line, after any remarks, names or separates columns."""
-    if b"\0" in start:
-        return False
     try:
         text = start.decode("utf-8-sig", errors="strict" if len(start) < 4096 else "ignore")
     except UnicodeDecodeError:
         return False
-    for line in text.splitlines():
-        if line.strip() and not line.lstrip().startswith("#"):
-            return _delimiter(line) is not None
-    return False
+    return "\0" not in text and _names_row(text.splitlines())[1] != ""
 
 
 def read_csv(path: Path) -> Recording:
     """Read a table with one column per lead; a column of times is only compared with the stated rate.
 
-    Parameters
-    ----------
-    path : Path
-        Columns separated by commas, semicolons (then a comma may be the decimal point) or tabs.
-
-    Returns
-    -------
-    Recording
-
-    Raises
-    ------
-    InputError
-        Rate or unit not stated, no lead names, a cell that is no number, times that contradict the rate.
+    Columns are separated by commas, semicolons (then a comma may be the decimal point) or tabs. InputError without
+    rate, unit or lead names, for a cell that is no number, and for times that contradict the rate.
     """
     require_size(path, LARGEST_TABLE, "a table")
     try:
         lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InputError("The ECG file is no plain text (UTF-8): save the table again.") from None
-    first = next((k for k, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), None)
-    delimiter = None if first is None else _delimiter(lines[first])
-    if first is None or delimiter is None:
-        raise InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
-    stated = _sidecar(path) | _statements(lines[:first])
-    rate = _rate(path, stated)
+    first, delimiter = _names_row(lines)
+    unnamed = InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
+    if not delimiter:
+        raise unnamed
+    found = (_STATED.fullmatch(line.strip().rstrip(",;\t")) for line in lines[:first])
+    stated = _sidecar(path) | {match[1].lower(): match[2].strip() for match in found if match}
+    rate = _rate(stated)
     names = [name.strip().strip('"') for name in lines[first].split(delimiter)]
     if len(names) > MOST_COLUMNS:
         raise InputError(f"The ECG file has {len(names)} columns: this is no 12-lead ECG.")
     if all(lead_name(name) is None for name in names):
-        raise InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
-    most = round(LONGEST_S * rate)
-    rows = [line for line in lines[first + 1 :] if line.strip()]
-    values = _numbers(path, rows[:most], delimiter, len(names))
-    _check_times(path, names, values, rate)
-    date = stated.get("date")
+        raise unnamed
+    rows = [line for line in lines[first + 1 :] if line.strip()][: round(LONGEST_S * rate) + 1]
+    values = _numbers(rows, delimiter, len(names))
+    _check_times(names, values, rate)
+    scales = [_scale(name, stated) if lead_name(name) else 1.0 for name in names]
     return Recording(
-        channels=tuple(
-            Channel(name, values[:, k] * (_scale(name, stated) if lead_name(name) else 1.0))
-            for k, name in enumerate(names)
-        ),
+        channels=tuple(Channel(name, values[:, k] * scales[k]) for k, name in enumerate(names)),
         rate=rate,
-        acquired=None if date is None else _date(date),
-        notes=(Fact(EcgNote.CUT, seconds=LONGEST_S),) if len(rows) > most else (),
+        acquired=_date(stated.get("date")),
         format="CSV table",
     )
 
 
-def _delimiter(line: str) -> str | None:
-    """What separates the columns of a header line: the one of tab, semicolon and comma that occurs most."""
-    best = max("\t;,", key=line.count)
-    return best if line.count(best) else None
-
-
-def _statements(lines: list[str]) -> dict[str, str]:
-    found = (_STATED.fullmatch(line.strip().rstrip(",;\t")) for line in lines)
-    return {match.group(1).lower(): match.group(2).strip() for match in found if match}
+def _names_row(lines: list[str]) -> tuple[int, str]:
+    """Where the first line stands that is no remark, and which of tab, semicolon and comma it holds most, or ""."""
+    for row, line in enumerate(lines):
+        if line.strip() and not line.lstrip().startswith("#"):
+            best = max("\t;,", key=line.count)
+            return row, best if best in line else ""
+    return len(lines), ""
 
 
 def _sidecar(path: Path) -> dict[str, str]:
@@ -126,48 +93,53 @@ def _sidecar(path: Path) -> dict[str, str]:
     return {key: str(stated[key]) for key in ("rate_hz", "unit", "date") if stated.get(key) is not None}
 
 
-def _rate(path: Path, stated: dict[str, str]) -> float:
+def _rate(stated: dict[str, str]) -> float:
     if "rate_hz" not in stated:
         raise InputError(f"The ECG file does not state its sampling rate: {HOW}.")
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:Hz)?", stated["rate_hz"], re.IGNORECASE)
     if match is None:
         raise InputError(f"The sampling rate that the ECG file states is no number: {HOW}.")
-    check_rate(float(match.group(1)))
-    return float(match.group(1))
+    rate = float(match[1])
+    check_rate(rate)
+    return rate
 
 
 def _scale(name: str, stated: dict[str, str]) -> float:
     """What makes mV of a column: its own unit ("I [mV]") or the table's, which must agree."""
     own = _OWN_UNIT.search(name)
-    units = {text.strip().lower() for text in (own and own.group(1), stated.get("unit")) if text}
+    units = {text.strip().lower() for text in (own and own[1], stated.get("unit")) if text}
     if not units:
         raise InputError(f"The ECG file does not state its unit: {HOW}.")
-    scales = {MILLIVOLTS.get(unit) for unit in units}
-    if None in scales:
+    if not units <= MILLIVOLTS.keys():
         raise InputError(f"The unit that the ECG file states is not a voltage: {HOW}.")
+    scales = {MILLIVOLTS[unit] for unit in units}
     if len(scales) > 1:
         raise InputError("The ECG file states one unit for the table and another in the columns' names: correct one.")
-    return float(scales.pop() or 1.0)
+    return scales.pop()
 
 
-def _date(text: str) -> datetime:
+def _date(text: str | None) -> datetime | None:
     try:
-        return parse_date(text)
+        return None if text is None else parse_date(text)
     except InputError:
         raise InputError(
             "The date that the table states is not understood: write YYYY-MM-DD or leave it out."
         ) from None
 
 
-def _numbers(path: Path, rows: list[str], delimiter: str, columns: int) -> np.ndarray:
+def _numbers(rows: list[str], delimiter: str, columns: int) -> np.ndarray:
     """The cells as float64, shape (rows, columns); an empty cell is NaN."""
     if not rows:
         raise InputError("The ECG file has no rows of numbers: export the ECG with its signals.")
+
+    def cell(written: str) -> float:
+        return float(written) if written.strip() else np.nan
+
     text = "\n".join(rows)
     if delimiter == ";" or (delimiter == "\t" and "." not in text):
         text = text.replace(",", ".")
     try:
-        values = np.loadtxt(io.StringIO(text), delimiter=delimiter, ndmin=2, comments=None, converters=_cell)
+        values = np.loadtxt(io.StringIO(text), delimiter=delimiter, ndmin=2, comments=None, converters=cell)
     except ValueError:
         raise InputError("The ECG file holds a cell that is no number, or rows of unequal length.") from None
     if values.shape[1] != columns:
@@ -175,16 +147,12 @@ def _numbers(path: Path, rows: list[str], delimiter: str, columns: int) -> np.nd
     return values
 
 
-def _cell(text: str) -> float:
-    return float(text) if text.strip() else np.nan
-
-
-def _check_times(path: Path, names: list[str], values: np.ndarray, rate: float) -> None:
+def _check_times(names: list[str], values: np.ndarray, rate: float) -> None:
     """Raise InputError where a column of times says another rate; without a unit in its name it is seconds."""
     for k, name in enumerate(names):
         match = _TIME.fullmatch(name.strip()) if len(name) <= LONGEST_LABEL else None
         if match is None or len(values) < 3:
             continue
-        step = float(np.median(np.diff(values[:, k]))) / (1000 if (match.group(2) or "s").lower() == "ms" else 1)
+        step = float(np.median(np.diff(values[:, k]))) / (1000 if (match[2] or "s").lower() == "ms" else 1)
         if not np.isfinite(step) or abs(step * rate - 1) > 0.02:
             raise InputError(f"The times in the ECG file contradict the stated {rate:g} Hz: correct one of them.")

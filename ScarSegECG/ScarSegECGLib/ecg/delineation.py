@@ -1,13 +1,14 @@
-"""Where the waves of a representative beat begin and end.
+"""Where the waves of a representative beat begin and end, and the deflections of its QRS, lead by lead.
 
 The QRS limits are taken on the *spatial velocity*: the root of the summed squares of all leads' slopes. It falls by a
 factor of ten or more within some 10 ms at either end of a QRS, narrow or wide, so that the limits hardly depend on the
 threshold; thresholds on the amplitude (which ST deviation shifts) or on one lead (which may be isoelectric there)
-do not have this.
+do not have this. Beats are arrays (leads, samples), mV, of recorded leads only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, sosfiltfilt
 
+RATE, SAMPLES, ONSET = 500.0, 300, 100  # the network's form of the median beat
+MS_PER_SAMPLE = 1000.0 / RATE
+# A deflection counts as a wave from 20 uV and 6 ms on (Common Standards for Electrocardiography, Eur Heart J 1985;
+# 6: 815), and only where it is not noise on the scale of the lead's own QRS.
+LEAST_WAVE_MV, LEAST_WAVE_MS, LEAST_WAVE_SHARE = 0.02, 6.0, 0.02
 SMOOTHING_HZ = 40.0
 SHARE_OF_PEAK = 0.035
 LEAST_VELOCITY = 5.0  # mV/s over 12 leads: 10 uV within 8 ms in half of them
@@ -43,49 +49,28 @@ class Delineation:
 
 
 def spatial_velocity(beat: NDArray, rate: float) -> NDArray[np.float64]:
-    """Root of the summed squares of all leads' slopes after smoothing at 40 Hz.
-
-    Parameters
-    ----------
-    beat : array, shape (leads, samples)
-        mV, recorded leads only.
-    rate : float
-
-    Returns
-    -------
-    float64 array, shape (samples,)
-        mV/s.
-    """
+    """Root of the summed squares of all leads' slopes after smoothing at 40 Hz; (samples,), mV/s."""
     smoothing = butter(2, SMOOTHING_HZ, fs=rate, output="sos")
     smooth = sosfiltfilt(smoothing, beat, axis=1, padlen=min(beat.shape[1] - 1, 60))
     return np.sqrt(np.sum((np.gradient(smooth, axis=1) * rate) ** 2, axis=0))
 
 
 def delineate(beat: NDArray, centre: int, rate: float, *, last: int | None = None) -> Delineation:
-    """Find QRS onset and offset, P onset and T end.
+    """Find QRS onset and offset, P onset and T end in one beat with what lies around it.
 
-    Parameters
-    ----------
-    beat : array, shape (leads, samples)
-        mV, recorded leads only, one beat with what lies around it.
-    centre : int
-        A sample inside the QRS.
-    rate : float
-        Samples per second.
-    last : int, optional
-        Where the next beat's P wave may begin; the T wave is looked for before it.
-
-    Returns
-    -------
-    Delineation
+    ``centre`` is a sample inside the QRS; ``last`` where the next beat's P wave may begin, before which the T wave is
+    looked for.
     """
-    clean = beat[quiet_leads(beat, rate)]
-    onset, offset = qrs_limits(spatial_velocity(clean, rate), centre, rate, leads=len(clean))
+    clean = beat[_quiet_leads(beat, rate)]
+    onset, offset = _qrs_limits(spatial_velocity(clean, rate), centre, rate, leads=len(clean))
+    # The 200 ms before the QRS hold no T wave but in tachycardia; 260 ms are looked through only where they show no P.
+    found = (_p_onset_within(beat, onset, seconds, rate) for seconds in P_SEARCH_S)
+    p_onset = next((sample for sample in found if sample is not None), None)
     end = beat.shape[1] if last is None else min(last, beat.shape[1])
-    return Delineation(onset, offset, p_onset(beat, onset, rate), t_end(beat, offset, end, rate))
+    return Delineation(onset, offset, p_onset, _t_end(beat, offset, end, rate))
 
 
-def quiet_leads(beat: NDArray, rate: float) -> NDArray[np.bool_]:
+def _quiet_leads(beat: NDArray, rate: float) -> NDArray[np.bool_]:
     """Leads fit for the spatial velocity: not those whose slope at rest is over 4 times the median lead's.
 
     One lead full of mains hum would lift the noise floor of all. Shape (leads,), at least half of them true.
@@ -95,7 +80,7 @@ def quiet_leads(beat: NDArray, rate: float) -> NDArray[np.bool_]:
     return rest <= max(4 * float(np.median(quiet)), float(quiet[-1]), 0.5)
 
 
-def qrs_limits(velocity: NDArray, centre: int, rate: float, *, leads: int) -> tuple[int, int]:
+def _qrs_limits(velocity: NDArray, centre: int, rate: float, *, leads: int) -> tuple[int, int]:
     """First and last sample of the QRS around ``centre``, from its :func:`spatial_velocity`.
 
     From the fastest point outwards until the velocity stays for 8 ms (before the QRS) or 20 ms (after it) under the
@@ -140,17 +125,8 @@ def _first_component(piece: NDArray) -> NDArray[np.float64]:
     return course if course.max() >= -course.min() else -course
 
 
-def p_onset(beat: NDArray, qrs_onset: int, rate: float) -> int | None:
-    """Onset of the P wave, None where there is none (atrial fibrillation, junctional or paced rhythm).
-
-    Looked for in the 200 ms before the QRS, which holds no T wave but in tachycardia, and only then in 260 ms.
-    """
-    found = (_p_onset_within(beat, qrs_onset, seconds, rate) for seconds in P_SEARCH_S)
-    return next((onset for onset in found if onset is not None), None)
-
-
 def _p_onset_within(beat: NDArray, qrs_onset: int, seconds: float, rate: float) -> int | None:
-    """Onset of the P wave in the given time before the QRS.
+    """Onset of the P wave in the given time before the QRS; None in atrial fibrillation, junctional or paced rhythm.
 
     The P wave is the highest hump of the leads' first principal component there, over the line through both ends of
     that time (the last T wave may still be coming down). It begins where its rise, going backwards from the steepest
@@ -169,12 +145,13 @@ def _p_onset_within(beat: NDArray, qrs_onset: int, seconds: float, rate: float) 
     if course[top] < LEAST_P_MV or top < round(0.03 * rate) or top > len(course) - round(0.02 * rate):
         return None
     rise = np.gradient(course)[: top + 1]
-    steep = max(0, top - round(0.09 * rate)) + int(np.argmax(rise[max(0, top - round(0.09 * rate)) :]))
+    earliest = max(0, top - round(0.09 * rate))
+    steep = earliest + int(np.argmax(rise[earliest:]))
     slow = np.flatnonzero(rise[:steep] <= P_SLOW_SHARE * rise[steep])
     return start + int(slow[-1]) if slow.size and slow[-1] > edge else None
 
 
-def t_end(beat: NDArray, qrs_offset: int, last: int, rate: float) -> int | None:
+def _t_end(beat: NDArray, qrs_offset: int, last: int, rate: float) -> int | None:
     """End of the T wave: where its descent, after the steepest point, slows to 15 % of that.
 
     On the first principal component of the leads after the QRS. Tangents were tried and ended some 25 ms before the
@@ -192,3 +169,48 @@ def t_end(beat: NDArray, qrs_offset: int, last: int, rate: float) -> int | None:
     steep = int(np.argmax(fall))
     slow = np.flatnonzero(fall[steep:] <= SLOW_SHARE * fall[steep])
     return start + top + steep + int(slow[0]) if slow.size else None
+
+
+@dataclass(frozen=True)
+class Wave:
+    """One deflection of a QRS: its peak with sign (mV), its duration (ms) and its peak's sample in the beat."""
+
+    peak_mv: float
+    duration_ms: float
+    at: int
+
+
+def qrs_waves(lead: NDArray, onset: int, offset: int) -> tuple[Wave, ...]:
+    """The deflections of one lead (mV at 500 Hz, isoelectric line at 0) from QRS onset to offset, in order of time.
+
+    A wave lasts from one crossing of the isoelectric line to the next; crossings are interpolated between samples.
+    """
+    piece = np.asarray(lead[onset : offset + 1], dtype=np.float64)
+    if piece.size < 3:
+        return ()
+    positive = piece > 0
+    turns = np.flatnonzero(positive[1:] != positive[:-1])
+    crossings = turns + piece[turns] / (piece[turns] - piece[turns + 1])
+    edges = np.concatenate([[0.0], crossings, [piece.size - 1.0]])
+    durations = np.diff(edges) * MS_PER_SAMPLE
+    bounds = [0, *(turns + 1).tolist(), piece.size]
+    least = max(LEAST_WAVE_MV, LEAST_WAVE_SHARE * float(np.ptp(piece)))
+    waves = []
+    for start, stop, duration in zip(bounds, bounds[1:], durations.tolist(), strict=False):
+        top = start + int(np.argmax(np.abs(piece[start:stop])))
+        if abs(piece[top]) >= least and duration >= LEAST_WAVE_MS:
+            waves.append(Wave(float(piece[top]), duration, onset + top))
+    return tuple(waves)
+
+
+def q_r_s(waves: Sequence[Wave]) -> tuple[Wave | None, Wave | None, Wave | None]:
+    """Q, R and S of one lead.
+
+    Q is a negative wave before any positive one (a QS complex is a Q without R), R the highest positive wave, S the
+    deepest negative wave after the first positive one.
+    """
+    first = next((k for k, wave in enumerate(waves) if wave.peak_mv > 0), len(waves))
+    q = min(waves[:first], key=lambda wave: wave.peak_mv, default=None)
+    r = max((wave for wave in waves[first:] if wave.peak_mv > 0), key=lambda wave: wave.peak_mv, default=None)
+    s = min((wave for wave in waves[first:] if wave.peak_mv < 0), key=lambda wave: wave.peak_mv, default=None)
+    return q, r, s

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from datetime import datetime
 from pathlib import Path
 
@@ -15,17 +14,17 @@ from pydicom.valuerep import DT
 from pydicom.waveforms import multiplex_array
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.checks import check_rate
-from ScarSegECGLib.ecg.leads import LeadName, lead_name
+from ScarSegECGLib.ecg.leads import Channel, LeadName, lead_name
 from ScarSegECGLib.ecg.parts import Part, the_ecg
 from ScarSegECGLib.ecg.recording import (
     LONGEST_S,
-    Channel,
     Recording,
+    calibrated,
+    check_rate,
     plausible_measures,
     require_size,
-    scaled,
     states_pacing,
+    told_as,
 )
 from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
@@ -43,50 +42,35 @@ _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _LEAD_NUMBERS = {n: LeadName(lead) for n, lead in zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), LEADS, strict=True)}
 _LEAD_NUMBERS[65] = LeadName("aVR", inverted=True)
 _LEAD_CODES = {"SCPECG": re.compile(r"5\.6\.3-9-(\d+)"), "MDC": re.compile(r"2:(\d+)")}
+_MEDIAN_WORDS = ("MEDIAN", "AVERAGE", "REPRESENTATIVE", "TEMPLATE")
 _MEASURES = {
-    "qrs": ("qrs duration", "5.13.5-9", "2:16156"),
-    "pr": ("pr interval", "5.13.5-7", "2:15872"),
-    "qt": ("qt interval", "5.13.5-11", "2:16160"),
-    "qtc": ("qtc interval", "5.10.2.5-5", "2:15876"),
-    "axis": ("qrs axis", "5.10.3-13", "2:16132"),
+    "qrs": {"qrs duration", "5.13.5-9", "2:16156"},
+    "pr": {"pr interval", "5.13.5-7", "2:15872"},
+    "qt": {"qt interval", "5.13.5-11", "2:16160"},
+    "qtc": {"qtc interval", "5.10.2.5-5", "2:15876"},
+    "axis": {"qrs axis", "5.10.3-13", "2:16132"},
 }
 
 
 def read_dicom_ecg(path: Path) -> Recording:
     """Read the rhythm recording of one DICOM ECG; a median beat stored beside it is left alone.
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Recording
-        ``acquired`` is AcquisitionDateTime as stored, without its time zone.
-
-    Raises
-    ------
-    InputError
-        Not DICOM, not an ECG, truncated, without a calibrated lead, or with leads of different times.
+    ``acquired`` is AcquisitionDateTime as stored, without its time zone. InputError for what is not DICOM, not an ECG,
+    truncated, without a calibrated lead, or with leads of different times.
     """
     require_size(path, LARGEST_FILE, "the DICOM file")
     with path.open("rb") as stream:
         if _DEFLATED in stream.read(4096):
             raise InputError("The file is a deflated DICOM file, which is not read: export it uncompressed.")
-    # pydicom's warnings quote the values that they are about, which may be a patient's name.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return _recording(path)
-        except (InputError, OSError, MemoryError):
-            raise
-        except Exception:  # annotations and codes are read one by one, and pydicom raises many kinds on broken ones
-            raise InputError("The ECG file cannot be read as DICOM: copy it again from its source.") from None
+    # Annotations and codes are read one by one, and pydicom raises many kinds of errors on broken ones.
+    unreadable = InputError("The ECG file cannot be read as DICOM: copy it again from its source.")
+    with told_as(unreadable, OSError, MemoryError):
+        with DicomFile(path).open() as stream:  # bounded: no length is believed, nothing is inflated unseen
+            dataset = pydicom.dcmread(stream, force=True)
+        return _recording(dataset)
 
 
-def _recording(path: Path) -> Recording:
-    with DicomFile(path).open() as stream:  # bounded: no length is believed, nothing is inflated unseen
-        dataset = pydicom.dcmread(stream, force=True)
+def _recording(dataset: Dataset) -> Recording:
     kind = str(dataset.get("SOPClassUID", ""))
     groups = list(dataset.get("WaveformSequence") or [])
     if kind not in ECG_CLASSES:
@@ -95,31 +79,23 @@ def _recording(path: Path) -> Recording:
         raise InputError(f"The file is not an ECG but {known}: choose the ECG file.")
     if not groups or len(groups) > MOST_GROUPS:
         raise InputError("The ECG file holds no waveform: export the ECG with its signals.")
-    rhythm = [k for k, group in enumerate(groups) if not _is_median(group)]
-    try:
+    labels = [str(group.get("MultiplexGroupLabel") or "").upper() for group in groups]
+    rhythm = [k for k, label in enumerate(labels) if not any(word in label for word in _MEDIAN_WORDS)]
+    with told_as(InputError("The waveform of the ECG file is damaged or truncated: copy it again.")):
         parts = [_part(dataset, k) for k in rhythm or range(len(groups))]
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError("The waveform of the ECG file is damaged or truncated: copy it again.") from error
-    ecg, notes = the_ecg(parts)
-    check_rate(ecg.rate)
+    ecg, several = the_ecg(parts)
+    notes = dataset.get("WaveformAnnotationSequence") or []
     return Recording(
         channels=ecg.channels,
         rate=ecg.rate,
         acquired=_acquired(dataset),
         date_trusted=dates_trusted(dataset),
-        device_ms=_device_measurements(dataset),
-        stated_paced=_states_pacing(dataset),
-        notes=notes,
+        device_ms=_device_measurements(notes),
+        stated_paced=any(states_pacing(str(note.get("UnformattedTextValue") or "")) for note in notes),
+        notes=several,
         format="DICOM ECG waveform",
         subject=subject_of_dicom(dataset),
     )
-
-
-def _is_median(group: Dataset) -> bool:
-    label = str(group.get("MultiplexGroupLabel") or "").upper()
-    return any(word in label for word in ("MEDIAN", "AVERAGE", "REPRESENTATIVE", "TEMPLATE"))
 
 
 def _part(dataset: Dataset, index: int) -> Part:
@@ -137,13 +113,11 @@ def _part(dataset: Dataset, index: int) -> Part:
         values = values.byteswap()
     padding = group.get("WaveformPaddingValue")
     if isinstance(padding, bytes) and len(padding) >= values.itemsize:
-        order = "little" if little else "big"
-        signed = np.issubdtype(values.dtype, np.signedinteger)
-        padding = int.from_bytes(padding[: values.itemsize], order, signed=signed)  # type: ignore[arg-type]
-    missing = values == padding if isinstance(padding, int) else np.zeros(values.shape, dtype=bool)
+        padding = np.frombuffer(padding, values.dtype.newbyteorder("<" if little else ">"), count=1)[0]
+    missing = values == padding if isinstance(padding, (int, np.integer)) else np.zeros(values.shape, dtype=bool)
     offset = group.get("MultiplexGroupTimeOffset")
     channels = tuple(
-        _channel(channel, np.asarray(values[:, k]), missing[:, k], rate)
+        _channel(channel, values[:, k], missing[:, k], rate)
         for k, channel in enumerate(group.ChannelDefinitionSequence)
     )
     return Part(channels, rate, None if offset is None else float(offset) / 1000)
@@ -151,21 +125,21 @@ def _part(dataset: Dataset, index: int) -> Part:
 
 def _channel(channel: Dataset, values: NDArray, missing: NDArray[np.bool_], rate: float) -> Channel:
     label = channel_label(channel)
-    lead = lead_name(label)
-    if lead is None:
+    if lead_name(label) is None:
         return Channel(label, np.asarray(values, dtype=np.float64))
     gain = channel.get("ChannelSensitivity")
     units = channel.get("ChannelSensitivityUnitsSequence") or [Dataset()]
     correction = channel.get("ChannelSensitivityCorrectionFactor")
-    millivolts = scaled(
-        lead.name,
+    made = calibrated(
+        label,
         values,
         None if gain is None or not units[0] else float(gain) * (1.0 if correction is None else float(correction)),
         str(units[0].get("CodeValue") or ""),
         baseline=float(channel.get("ChannelBaseline") or 0.0),
+        start_s=float(channel.get("ChannelTimeSkew") or 0.0) or float(channel.get("ChannelSampleSkew") or 0.0) / rate,
     )
-    skew = float(channel.get("ChannelTimeSkew") or 0.0) or float(channel.get("ChannelSampleSkew") or 0.0) / rate
-    return Channel(label, np.where(missing, np.nan, millivolts), skew)
+    made.millivolts[missing] = np.nan
+    return made
 
 
 def channel_label(channel: Dataset) -> str:
@@ -173,20 +147,20 @@ def channel_label(channel: Dataset) -> str:
 
     Where they name different leads it is none of them; a meaning or label with a minus turns what a code leaves plain.
     """
-    told: list[LeadName] = []
+    told: list[LeadName | None] = []
     texts = []
     for source in channel.get("ChannelSourceSequence") or []:
+        value = str(source.get("CodeValue") or "")
         pattern = _LEAD_CODES.get(str(source.get("CodingSchemeDesignator") or "").upper())
-        match = pattern.fullmatch(str(source.get("CodeValue") or "").strip()) if pattern else None
-        if match is not None and (coded := _LEAD_NUMBERS.get(int(match.group(1)))) is not None:
-            told.append(coded)
-        texts += [str(source.get("CodeMeaning") or ""), str(source.get("CodeValue") or "")]
+        match = pattern.fullmatch(value.strip()) if pattern else None
+        told.append(_LEAD_NUMBERS.get(int(match[1])) if match else None)
+        texts += [str(source.get("CodeMeaning") or ""), value]
     texts.append(str(channel.get("ChannelLabel") or ""))
-    told += [lead for text in texts if (lead := lead_name(text)) is not None]
-    names = {lead.name for lead in told}
+    leads = {lead for lead in (*told, *map(lead_name, texts)) if lead is not None}
+    names = sorted({lead.name for lead in leads})
     if len(names) != 1:
-        return next((text for text in texts if text), "") if not names else " or ".join(sorted(names))
-    return ("-" if any(lead.inverted for lead in told) else "") + names.pop()
+        return " or ".join(names) or next((text for text in texts if text), "")
+    return ("-" if any(lead.inverted for lead in leads) else "") + names[0]
 
 
 def _acquired(dataset: Dataset) -> datetime | None:
@@ -197,21 +171,15 @@ def _acquired(dataset: Dataset) -> datetime | None:
         return None
 
 
-def _device_measurements(dataset: Dataset) -> dict[str, float]:
+def _device_measurements(notes: list[Dataset]) -> dict[str, float]:
     """The device's global measurements, ms and degrees; values no heart has (0 for "not measured") are left out."""
     found: dict[str, float] = {}
-    for note in dataset.get("WaveformAnnotationSequence") or []:
+    for note in notes:
+        value = note.get("NumericValue")
         for concept in note.get("ConceptNameCodeSequence") or []:
             told = {str(concept.get("CodeValue") or "").strip(), str(concept.get("CodeMeaning") or "").strip().lower()}
-            name = next((name for name, known in _MEASURES.items() if told & set(known)), "")
-            value = note.get("NumericValue")
-            if not name or name in found or value is None:
-                continue
-            number = float(value[0] if isinstance(value, (list, pydicom.multival.MultiValue)) else value)
-            found |= plausible_measures({name: number})
+            name = next((name for name, known in _MEASURES.items() if told & known), "")
+            if name and name not in found and value is not None:
+                number = float(value[0] if isinstance(value, (list, pydicom.multival.MultiValue)) else value)
+                found |= plausible_measures({name: number})
     return found
-
-
-def _states_pacing(dataset: Dataset) -> bool:
-    notes = dataset.get("WaveformAnnotationSequence") or []
-    return any(states_pacing(str(note.get("UnformattedTextValue") or "")) for note in notes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-import warnings
 from datetime import datetime
 from pathlib import Path
 
@@ -12,9 +11,8 @@ import edfio
 import numpy as np
 from edfio import AnonymizedDateError
 
-from ScarSegECGLib.ecg.checks import check_rate
-from ScarSegECGLib.ecg.leads import lead_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, Channel, Recording, require_size, scaled
+from ScarSegECGLib.ecg.leads import Channel, lead_name
+from ScarSegECGLib.ecg.recording import LONGEST_S, Recording, calibrated, check_rate, require_size, told_as
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
@@ -32,59 +30,27 @@ def looks_like_edf(start: bytes) -> bool:
 
 
 def read_edf(path: Path) -> Recording:
-    """Read the standard leads, at most their first 60 s.
+    """Read the standard leads; ``acquired`` is the start, None where EDF+ says "Startdate X".
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Recording
-        ``acquired`` is the start date and time; None where EDF+ says "Startdate X".
-
-    Raises
-    ------
-    InputError
-        Damaged or truncated, interrupted (EDF+D with gaps), leads of unequal rate or without a voltage as unit.
+    InputError for what is damaged, truncated or interrupted (EDF+D with gaps), leads of unequal rate or without a
+    voltage as unit.
     """
     require_size(path, LARGEST_FILE, "the EDF file")
     with path.open("rb") as stream:
         header = stream.read(256)
-    damaged = InputError("The EDF file is damaged: copy or export it again.")
-    try:
+    with told_as(InputError("The EDF file is damaged: copy or export it again.")):
         signals, records = int(header[252:256]), int(header[236:244])
-    except ValueError:
-        raise damaged from None
-    if not 0 < signals <= MOST_SIGNALS:
-        raise InputError(f"The ECG file has {signals} signals: this is no 12-lead ECG.")
-    # edfio's warnings and errors quote header fields, which may hold a patient's name.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            edf = edfio.read_edf(_plain(path, 256 * (signals + 1)), lazy_load_data=True)
-            if records > edf.num_data_records:
-                raise InputError("The ECG file is truncated: copy or export it again.")
-            if edf.reserved.startswith("EDF+D") and not edf.is_continuous:
-                raise InputError("The ECG file is interrupted (EDF+D): export one uninterrupted recording.")
-            rate, found = _signals(edf)
-            acquired, trusted, notes = _acquired(edf, header[168:176])
-            longer = edf.duration > LONGEST_S
-        except InputError:
-            raise
-        except Exception:
-            raise damaged from None
-    if longer:
-        notes = (*notes, Fact(EcgNote.CUT, seconds=LONGEST_S))
-    plus = edf.reserved.startswith("EDF+")
-    return Recording(
-        channels=found,
-        rate=rate,
-        acquired=acquired,
-        date_trusted=trusted,
-        notes=notes,
-        format="EDF+" if plus else "EDF",
-    )
+        if not 0 < signals <= MOST_SIGNALS:
+            raise InputError(f"The ECG file has {signals} signals: this is no 12-lead ECG.")
+        edf = edfio.read_edf(_plain(path, 256 * (signals + 1)), lazy_load_data=True)
+        if records > edf.num_data_records:
+            raise InputError("The ECG file is truncated: copy or export it again.")
+        if edf.reserved.startswith("EDF+D") and not edf.is_continuous:
+            raise InputError("The ECG file is interrupted (EDF+D): export one uninterrupted recording.")
+        rate, channels = _channels(edf)
+        acquired, trusted, notes = _acquired(edf, header[168:176])
+        plus = edf.reserved.startswith("EDF+")
+    return Recording(channels, rate, acquired, trusted, notes=notes, format="EDF+" if plus else "EDF")
 
 
 def _plain(path: Path, header: int) -> Path | bytes:
@@ -101,7 +67,7 @@ def _plain(path: Path, header: int) -> Path | bytes:
         return text.encode("ascii", "replace") + stream.read()
 
 
-def _signals(edf: edfio.Edf) -> tuple[float, tuple[Channel, ...]]:
+def _channels(edf: edfio.Edf) -> tuple[float, tuple[Channel, ...]]:
     """Rate and all channels of the standard leads' rate; others without samples, for their names."""
     leads = [signal for signal in edf.signals if lead_name(signal.label) is not None]
     rates = {float(signal.sampling_frequency) for signal in leads}
@@ -111,18 +77,13 @@ def _signals(edf: edfio.Edf) -> tuple[float, tuple[Channel, ...]]:
         raise InputError("The EDF file holds no standard ECG lead: its labels must say I, II, V1 and so on.")
     rate = rates.pop()
     check_rate(rate)
-    seconds = min(LONGEST_S, edf.duration)
+    seconds = min(LONGEST_S + 1, edf.duration)
     found = []
     for signal in leads:
         low, high = signal.physical_range
-        flat = len(set(signal.digital_range)) < 2 or not np.isfinite([low, high]).all()
+        flat = low == high or len(set(signal.digital_range)) < 2 or not np.isfinite([low, high]).all()
         values = np.zeros(0) if flat else signal.get_data_slice(0, seconds)
-        found.append(
-            Channel(
-                signal.label,
-                scaled(signal.label, values, 0.0 if flat or low == high else 1.0, signal.physical_dimension),
-            )
-        )
+        found.append(calibrated(signal.label, values, 0.0 if flat else 1.0, signal.physical_dimension))
     others = (Channel(signal.label, np.zeros(0)) for signal in edf.signals if lead_name(signal.label) is None)
     return rate, (*found, *others)
 

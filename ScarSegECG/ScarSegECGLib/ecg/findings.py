@@ -1,25 +1,56 @@
-"""What is shown of an ECG beside the image: measurements, Q waves, QRS score."""
+"""What is shown of an ECG beside the image: measurements, pathological Q waves, and the Selvester QRS score.
+
+The score tells infarct size from the QRS, the classical yardstick: 32 points, each about 3 % of the LV. Its criteria
+are those for hearts without a conduction defect or hypertrophy, after Strauss et al., J Electrocardiol 2009; 42: 85.
+"""
 
 from __future__ import annotations
 
-from ScarSegECGLib.case import EcgFindings, MedianBeat
-from ScarSegECGLib.ecg.q_waves import pathological_q_waves
-from ScarSegECGLib.ecg.selvester import qrs_score
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+
+from ScarSegECGLib.case import LEADS, EcgFeatures, EcgFindings, MedianBeat
+from ScarSegECGLib.ecg.conduction import SEEN_MV, SILENT, short_and_wide
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import Conduction, QWaveRemark, ScoreRemark
+
+SEPTAL_Q_MS = 20.0
+Q_MS, Q_MV = 30.0, 0.1
+R_MS = 40.0
+_NEIGHBOURS = (("I", "aVL"), ("II", "aVF"), ("V3", "V4"), ("V4", "V5"), ("V5", "V6"))
+PERCENT_PER_POINT = 3.0
+FASTEST_BPM = 150.0
+
+
+@dataclass(frozen=True)
+class LeadWaves:
+    """One lead's Q, R and S in figures: 0 where a wave is absent, NaN, which meets no criterion, for a missing lead."""
+
+    q_ms: float
+    q_mv: float
+    r_ms: float
+    r_mv: float
+    s_mv: float
+
+
+def lead_waves(features: EcgFeatures, lead: str, *, milliseconds: float = 1.0, millivolts: float = 1.0) -> LeadWaves:
+    """A lead's waves over the factors that its limits are multiplied by."""
+    row = LEADS.index(lead)
+    return LeadWaves(
+        q_ms=float(features.q_ms[row] / milliseconds),
+        q_mv=float(features.q_mv[row] / millivolts),
+        r_ms=float(features.r_ms[row] / milliseconds),
+        r_mv=float(features.r_mv[row] / millivolts),
+        s_mv=float(features.s_mv[row] / millivolts),
+    )
 
 
 def ecg_findings(beat: MedianBeat, *, age: float | None = None, female: bool | None = None) -> EcgFindings:
-    """Measure one median beat for people.
-
-    Parameters
-    ----------
-    beat : MedianBeat
-    age : float, optional
-        Years, for the QRS score.
-    female : bool, optional
-        Likewise.
-    """
+    """Measure one median beat for people; age in years."""
     leads, why = pathological_q_waves(beat.features)
-    score = qrs_score(beat.features, beat, age=age, female=female)
+    score = qrs_score(beat, age=age, female=female)
     return EcgFindings(
         features=beat.features,
         q_waves=leads,
@@ -28,3 +59,156 @@ def ecg_findings(beat: MedianBeat, *, age: float | None = None, female: bool | N
         score_percent_of_lv=score.percent_lv if score.usable else None,
         score_remark=score.remark,
     )
+
+
+def pathological_q_waves(features: EcgFeatures) -> tuple[tuple[str, ...] | None, Fact | None]:
+    """Leads with a pathological Q wave, or R wave in V1 and V2; ``None`` where they cannot be judged; and a remark.
+
+    V2 and V3: a Q over 20 ms, or QS. I, II, aVL, aVF, V4 to V6: a Q of 30 ms or more and 0.1 mV deep or more, or QS, in
+    two neighbouring leads. V1 and V2: an R over 40 ms and higher than the S, without a conduction defect. Source:
+    fourth universal definition of myocardial infarction, Thygesen et al., Circulation 2018; 138: e618, changes of prior
+    infarction; its R wave criterion also asks for a concordant T wave, which is not measured here.
+    """
+    conduction = Conduction(features.conduction)
+    if short_and_wide(features.pr_ms, features.qrs_ms):
+        conduction = Conduction.PREEXCITED_SUSPECTED
+    if conduction in SILENT:
+        return None, Fact(QWaveRemark.SILENT, conduction=conduction)
+    of = {name: lead_waves(features, name) for name in LEADS}
+    seen = {name for name in LEADS if of[name].q_mv >= SEEN_MV}
+    qs = {name for name in seen if of[name].r_mv == 0}
+    septal = {name for name in seen if of[name].q_ms > SEPTAL_Q_MS or name in qs} & {"V2", "V3"}
+    deep = qs | {name for name in LEADS if of[name].q_ms >= Q_MS and of[name].q_mv >= Q_MV}
+    deep &= {"I", "II", "aVL", "aVF", "V4", "V5", "V6"}
+    found = septal.union(*(pair for pair in _NEIGHBOURS if set(pair) <= deep | septal))
+    remark = None
+    if conduction in (Conduction.NORMAL, Conduction.LVH):
+        tall = {name for name in ("V1", "V2") if of[name].r_ms > R_MS and of[name].r_mv > of[name].s_mv}
+        remark = Fact(QWaveRemark.R_WAVE) if tall - found else None
+        found |= tall
+    if conduction == Conduction.LVH:
+        remark = Fact(QWaveRemark.LVH)
+    return tuple(name for name in LEADS if name in found), remark
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One row of the score, met where one of its limits is; of a lead's rows of a group only the highest counts.
+
+    Durations in ms, amplitudes in mV. A limit that is not given (NaN) is never met.
+    """
+
+    lead: str
+    group: str
+    points: int
+    any_q: bool = False
+    long_q_ms: float = nan
+    short_r_ms: float = nan
+    small_r_mv: float = nan
+    long_r_ms: float = nan
+    large_r_mv: float = nan
+    most_r_to_q: float = nan
+    most_r_to_s: float = nan
+    least_r_to_s: float = nan
+    small_q_and_s_mv: float = nan
+
+    def met(self, waves: LeadWaves) -> bool:
+        """Whether a lead's waves, corrected for age and sex, meet the criterion."""
+        q_mv, r_mv, s_mv = waves.q_mv, waves.r_mv, waves.s_mv
+        return (
+            (self.any_q and q_mv > 0)
+            or waves.q_ms >= self.long_q_ms
+            or waves.r_ms <= self.short_r_ms
+            or r_mv <= self.small_r_mv
+            or waves.r_ms >= self.long_r_ms
+            or r_mv >= self.large_r_mv
+            or (q_mv > 0 and r_mv <= self.most_r_to_q * q_mv)
+            or (s_mv > 0 and r_mv <= self.most_r_to_s * s_mv)
+            or (r_mv > 0 and r_mv >= self.least_r_to_s * s_mv)
+            or (r_mv > 0 and q_mv <= self.small_q_and_s_mv and s_mv <= self.small_q_and_s_mv)
+        )
+
+
+CRITERIA = (
+    Criterion("I", "Q", 1, long_q_ms=30),
+    Criterion("I", "R", 1, most_r_to_q=1, small_r_mv=0.2),
+    Criterion("II", "Q", 2, long_q_ms=40),
+    Criterion("II", "Q", 1, long_q_ms=30),
+    Criterion("aVL", "Q", 1, long_q_ms=30),
+    Criterion("aVL", "R", 1, most_r_to_q=1),
+    Criterion("aVF", "Q", 3, long_q_ms=50),
+    Criterion("aVF", "Q", 2, long_q_ms=40),
+    Criterion("aVF", "Q", 1, long_q_ms=30),
+    Criterion("aVF", "R", 2, most_r_to_q=1),
+    Criterion("aVF", "R", 1, most_r_to_q=2),
+    Criterion("V1", "anterior", 1, any_q=True),
+    Criterion("V1", "R/S", 1, least_r_to_s=1),
+    Criterion("V1", "R", 2, long_r_ms=50, large_r_mv=1.0),
+    Criterion("V1", "R", 1, long_r_ms=40, large_r_mv=0.7),
+    Criterion("V1", "Q and S", 1, small_q_and_s_mv=0.2),
+    Criterion("V2", "anterior", 1, any_q=True, short_r_ms=10, small_r_mv=0.1),
+    Criterion("V2", "R/S", 1, least_r_to_s=1.5),
+    Criterion("V2", "R", 2, long_r_ms=60, large_r_mv=2.0),
+    Criterion("V2", "R", 1, long_r_ms=50, large_r_mv=1.5),
+    Criterion("V2", "Q and S", 1, small_q_and_s_mv=0.3),
+    Criterion("V3", "Q or R", 2, long_q_ms=30, short_r_ms=10),
+    Criterion("V3", "Q or R", 1, long_q_ms=20, short_r_ms=20),
+    Criterion("V4", "Q", 1, long_q_ms=20),
+    Criterion("V4", "R", 2, most_r_to_q=0.5, most_r_to_s=0.5),
+    Criterion("V4", "R", 1, most_r_to_q=1, most_r_to_s=1, small_r_mv=0.5),
+    Criterion("V5", "Q", 1, long_q_ms=30),
+    Criterion("V5", "R", 2, most_r_to_q=1, most_r_to_s=1),
+    Criterion("V5", "R", 1, most_r_to_q=2, most_r_to_s=2, small_r_mv=0.6),
+    Criterion("V6", "Q", 1, long_q_ms=30),
+    Criterion("V6", "R", 2, most_r_to_q=1, most_r_to_s=1),
+    Criterion("V6", "R", 1, most_r_to_q=3, most_r_to_s=3, small_r_mv=0.6),
+)
+
+
+@dataclass(frozen=True)
+class QrsScore:
+    """The score of one ECG.
+
+    ``points`` is 0..32 and ``percent_lv`` 3 % of the LV for each; 0 and NaN where not ``usable``: in paced, pre-excited
+    and ventricular rhythm, in left bundle branch block and from 150 beats a minute on. ``met`` are the criteria that
+    counted; ``remark`` says why it is not usable, or what weakens it (another criteria set applies, leads missing).
+    """
+
+    met: tuple[Criterion, ...] = ()
+    usable: bool = True
+    remark: Fact | None = None
+
+    @property
+    def points(self) -> int:
+        return sum(criterion.points for criterion in self.met)
+
+    @property
+    def percent_lv(self) -> float:
+        return PERCENT_PER_POINT * self.points if self.usable else nan
+
+
+def qrs_score(beat: MedianBeat, *, age: float | None = None, female: bool | None = None) -> QrsScore:
+    """Score one median beat.
+
+    With ``age`` (years) amplitude limits fall by 1 % per year over 55 and rise by 1 % per year under it (between 20 and
+    90 years). Limits of durations and amplitudes are 10 % lower in women; men's where ``female`` is unknown.
+    """
+    features, conduction = beat.features, Conduction(beat.features.conduction)
+    if conduction in SILENT and conduction != Conduction.UNKNOWN:
+        return QrsScore(usable=False, remark=Fact(ScoreRemark.SILENT, conduction=conduction))
+    if features.rate_bpm is not None and features.rate_bpm >= FASTEST_BPM:
+        return QrsScore(usable=False, remark=Fact(ScoreRemark.FAST))
+    sex = 0.9 if female else 1.0
+    years = 1.0 if age is None else 1.0 - 0.01 * (float(np.clip(age, 20, 90)) - 55)
+    highest: dict[tuple[str, str], Criterion] = {}
+    for criterion in CRITERIA:
+        key = (criterion.lead, criterion.group)
+        if conduction == Conduction.RBBB and criterion.lead in ("V1", "V2") and criterion.group != "anterior":
+            continue  # the block makes the R waves
+        waves = lead_waves(features, criterion.lead, milliseconds=sex, millivolts=sex * years)
+        if criterion.met(waves) and (key not in highest or criterion.points > highest[key].points):
+            highest[key] = criterion
+    missing = tuple(name for name, there in zip(LEADS, beat.lead_mask, strict=True) if not there)
+    weakened_by = None if conduction == Conduction.NORMAL else conduction
+    remark = Fact(ScoreRemark.WEAKENED, conduction=weakened_by, missing=missing) if weakened_by or missing else None
+    return QrsScore(tuple(highest.values()), remark=remark)

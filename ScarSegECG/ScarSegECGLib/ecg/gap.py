@@ -18,12 +18,9 @@ _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?)?")
 
 
 def parse_date(text: str) -> datetime:
-    """A date as YYYY-MM-DD, with THH:MM or THH:MM:SS where the time is known.
+    """A date as YYYY-MM-DD, with THH:MM or THH:MM:SS where the time is known; else InputError.
 
-    Raises
-    ------
-    InputError
-        Anything else; 03/04/2024 may mean two days and is never guessed.
+    03/04/2024 may mean two days and is never guessed.
     """
     stripped = str(text).strip()
     try:
@@ -32,35 +29,6 @@ def parse_date(text: str) -> datetime:
         return datetime.fromisoformat(stripped)
     except ValueError:
         raise InputError(f"Date {stripped[:25]!r} is not understood: write YYYY-MM-DD or YYYY-MM-DDTHH:MM.") from None
-
-
-def time_gap(
-    ecg_date: datetime | None,
-    mri_date: datetime | None,
-    *,
-    ecg_date_trusted: bool = True,
-    event_between: bool = False,
-    now: datetime,
-) -> TimeGap:
-    """ECG date - MRI date in days; never raises.
-
-    Parameters
-    ----------
-    ecg_date, mri_date : datetime or None
-    ecg_date_trusted : bool
-        False where the file says that its dates were removed or modified: the gap is then unknown.
-    event_between : bool
-        An infarct or a revascularisation lies between the two dates.
-    now : datetime
-        What a date in the future is told by.
-    """
-    if ecg_date is None or mri_date is None:
-        missing = GapProblem.NO_ECG_DATE if mri_date else GapProblem.NO_MRI_DATE if ecg_date else GapProblem.NO_DATES
-        return TimeGap(None, event_between, missing)
-    if not ecg_date_trusted:
-        return TimeGap(None, event_between, GapProblem.ECG_DATE_NOT_TRUSTED)
-    days = (_plain(ecg_date) - _plain(mri_date)) / timedelta(days=1)
-    return TimeGap(days, event_between, impossible(ecg_date, mri_date, now=now))
 
 
 def gap_of_case(
@@ -72,20 +40,25 @@ def gap_of_case(
     event_between: bool = False,
     now: datetime,
 ) -> TimeGap:
-    """The gap of one case: dates the user typed win over those of the files.
+    """ECG date - MRI date of one case in days: dates the user typed win over those of the files.
 
-    Raises
-    ------
-    InputError
-        Typed dates that cannot be true. Those of the files alone only leave the ECG out, with a word to check them.
+    Unknown where a date is missing, or where the ECG's file says that its dates were removed or modified. An infarct or
+    a revascularisation may be ``event_between``; ``now`` is what a date in the future is told by. InputError for typed
+    dates that cannot be true; those of the files alone only leave the ECG out, with a word to check them.
     """
     ecg_date = typed_ecg_date or (ecg.acquired if ecg else None)
     mri_date = typed_mri_date or image_date
-    trusted = typed_ecg_date is not None or ecg is None or ecg.date_trusted
-    wrong = impossible(ecg_date, mri_date, now=now)
-    if wrong and (typed_ecg_date or typed_mri_date):
-        raise InputError(f"The dates cannot be right: {words(wrong)}. Check the MRI date and the ECG date.")
-    return time_gap(ecg_date, mri_date, ecg_date_trusted=trusted, event_between=event_between, now=now)
+    problem = impossible(ecg_date, mri_date, now=now)
+    if problem and (typed_ecg_date or typed_mri_date):
+        raise InputError(f"The dates cannot be right: {words(problem)}. Check the MRI date and the ECG date.")
+    if ecg_date is None and mri_date is None:
+        return TimeGap(None, event_between, GapProblem.NO_DATES)
+    if ecg_date is None or mri_date is None:
+        missing = GapProblem.NO_ECG_DATE if ecg_date is None else GapProblem.NO_MRI_DATE
+        return TimeGap(None, event_between, missing)
+    if typed_ecg_date is None and ecg is not None and not ecg.date_trusted:
+        return TimeGap(None, event_between, GapProblem.ECG_DATE_NOT_TRUSTED)
+    return TimeGap((_plain(ecg_date) - _plain(mri_date)) / timedelta(days=1), event_between, problem)
 
 
 def impossible(ecg_date: datetime | None, mri_date: datetime | None, *, now: datetime) -> GapProblem | None:

@@ -6,12 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, FloatArray
-from ScarSegECGLib.ecg.recording import Channel
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
 
@@ -41,7 +41,7 @@ _COPY = re.compile(r"_\d$")  # what a parser puts behind a name that stands twic
 _LIKE_A_LEAD = re.compile(r"((LEAD|E[CK]G|ABLEITUNG|ABL\.?)[ _]*)?[IVXARLFDC0-9 +_./()-]{1,8}")
 _OTHER = re.compile(r"-?V([XYZ]|[3-9]R|[789])|[XYZ]|[0-9. ]*|CAL|C|A|D|R")
 
-# Each limb lead as weights of (I, II): Einthoven and Goldberger.
+# Each limb lead as weights of (I, II): Einthoven (II = I + III) and Goldberger.
 _OF_ONE_AND_TWO = {
     "I": (1.0, 0.0),
     "II": (0.0, 1.0),
@@ -58,6 +58,20 @@ class LeadName:
 
     name: str
     inverted: bool = False
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One stored signal: the file's own label, float64 mV (samples,), and when its first sample was taken, s."""
+
+    label: str
+    millivolts: NDArray[np.float64]
+    start_s: float = 0.0
+
+    @cached_property
+    def lead(self) -> LeadName | None:
+        """Which standard lead it is; None for any other channel."""
+        return lead_name(self.label)
 
 
 def lead_name(label: str) -> LeadName | None:
@@ -99,9 +113,9 @@ def _key(text: str) -> str:
     return "" if re.fullmatch(r"I+[\s_.]+I+", text) else re.sub(r"[\s_.]", "", text)
 
 
-def names_of(labels: Iterable[str]) -> set[str]:
-    """The standard leads that follow from channels of these labels, turned or derived where need be."""
-    found = {lead.name for label in labels if (lead := lead_name(label)) is not None}
+def leads_of(channels: Iterable[Channel]) -> set[str]:
+    """The standard leads that follow from these channels, turned or derived where need be."""
+    found = {channel.lead.name for channel in channels if channel.lead is not None}
     return found | set(_OF_ONE_AND_TWO) if len(found & set(_OF_ONE_AND_TWO)) >= 2 else found
 
 
@@ -116,12 +130,7 @@ def not_understood(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_], tuple[Fact, ...]]:
-    """Put channels into canonical order, and compare or derive what follows from others.
-
-    Parameters
-    ----------
-    channels : iterable of Channel
-        mV, all of one length; labels as the file spells them, others than the 12 leads are ignored.
+    """Put channels of one length into canonical order, and compare or derive what follows from others.
 
     Returns
     -------
@@ -129,25 +138,23 @@ def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_]
     lead_mask : bool array, shape (12,)
     notes : tuple of Fact
         Leads that were turned, left out because they stand twice and differ, derived, or replaced because they
-        contradict the others; labels not understood. Einthoven: II = I + III. Goldberger: aVR = -(I + II)/2,
-        aVL = I - II/2, aVF = II - I/2.
+        contradict the others; labels not understood.
     """
     channels = tuple(channels)
     found: dict[str, NDArray] = {}
     turned, twice, unlike = [], [], []
-    for plain in (True, False):
-        for channel in channels:
-            lead = lead_name(channel.label)
-            if lead is None or lead.inverted is plain:
-                continue
-            signal = np.asarray(channel.millivolts, dtype=np.float64) * (1 if plain else -1)
-            if lead.name not in found:
-                found[lead.name] = signal
-                turned += [lead.name] if lead.inverted else []
-            elif not _same(found[lead.name], signal):
-                unlike.append(lead.name)
-            elif plain:
-                twice.append(lead.name)
+    for channel in sorted(channels, key=lambda channel: channel.lead is not None and channel.lead.inverted):
+        lead = channel.lead
+        if lead is None:
+            continue
+        signal = np.asarray(channel.millivolts, dtype=np.float64) * (-1 if lead.inverted else 1)
+        if lead.name not in found:
+            found[lead.name] = signal
+            turned += [lead.name] if lead.inverted else []
+        elif not _same(found[lead.name], signal):
+            unlike.append(lead.name)
+        elif not lead.inverted:
+            twice.append(lead.name)
     for name in set(unlike):
         del found[name]
     contradicting = _contradicting(found)
@@ -159,7 +166,6 @@ def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_]
     mask = np.array([name in found for name in LEADS])
     for row in np.flatnonzero(mask):
         millivolts[row] = found[LEADS[row]]
-    odd = not_understood(channel.label for channel in channels)[:12]
     noticed = {
         EcgNote.TURNED: [name for name in turned if name in found],
         EcgNote.TWICE: twice,
@@ -168,6 +174,7 @@ def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_]
         EcgNote.DERIVED: [name for name in derived if name not in contradicting],
     }
     notes = [Fact(code, leads=tuple(dict.fromkeys(names))) for code, names in noticed.items() if names]
+    odd = not_understood(channel.label for channel in channels)[:12]
     if odd and not mask.all():
         notes.append(Fact(EcgNote.NOT_UNDERSTOOD, labels=odd))
     return millivolts, mask, tuple(notes)
@@ -180,24 +187,18 @@ def _same(one: NDArray, other: NDArray) -> bool:
     both = np.isfinite(one) & np.isfinite(other)
     if both.sum() < 2:
         return True
-    rest = one[both] - other[both]
-    return _spread(rest) <= 0.1 * max(_spread(one[both]), _spread(other[both]), 1e-9)
+    return _spread((one - other)[both]) <= 0.1 * max(_spread(one[both]), _spread(other[both]), 1e-9)
 
 
 def _derive(found: dict[str, NDArray]) -> list[str]:
     """Add the limb leads that follow from two others; any two of the six make I and II."""
-    names = [name for name in _OF_ONE_AND_TWO if name in found]
+    names = [name for name in _OF_ONE_AND_TWO if name in found][:2]
     if len(names) < 2:
         return []
-    first, second = names[0], names[1]
-    weights = np.array([_OF_ONE_AND_TWO[first], _OF_ONE_AND_TWO[second]])
-    one, two = np.linalg.solve(weights, np.stack([found[first], found[second]]))
-    derived = []
-    for name, (of_one, of_two) in _OF_ONE_AND_TWO.items():
-        if name not in found:
-            found[name] = of_one * one + of_two * two
-            derived.append(name)
-    return derived
+    one, two = np.linalg.solve([_OF_ONE_AND_TWO[name] for name in names], np.stack([found[name] for name in names]))
+    derived = {name: a * one + b * two for name, (a, b) in _OF_ONE_AND_TWO.items() if name not in found}
+    found |= derived
+    return list(derived)
 
 
 def _contradicting(found: dict[str, NDArray]) -> list[str]:
@@ -205,15 +206,14 @@ def _contradicting(found: dict[str, NDArray]) -> list[str]:
     if "I" not in found or "II" not in found:
         return []
     wrong: list[str] = []
-    for name in ("III", "aVR", "aVL", "aVF"):
-        if name in found:
-            of_one, of_two = _OF_ONE_AND_TWO[name]
-            expected = of_one * found["I"] + of_two * found["II"]
-            both = np.isfinite(expected) & np.isfinite(found[name])
-            one, other = expected[both], found[name][both]
-            moves = both.sum() > 2 and min(np.std(one), np.std(other)) > 1e-6
-            if moves and np.corrcoef(one, other)[0, 1] < UPSIDE_DOWN:
-                wrong.append(name)
+    for name in found.keys() & {"III", "aVR", "aVL", "aVF"}:
+        of_one, of_two = _OF_ONE_AND_TWO[name]
+        expected = of_one * found["I"] + of_two * found["II"]
+        both = np.isfinite(expected) & np.isfinite(found[name])
+        one, other = expected[both], found[name][both]
+        moves = both.sum() > 2 and min(np.std(one), np.std(other)) > 1e-6
+        if moves and np.corrcoef(one, other)[0, 1] < UPSIDE_DOWN:
+            wrong.append(name)
     return wrong if len(wrong) == 1 else []  # of several, I or II may be the wrong one
 
 
@@ -221,18 +221,12 @@ def einthoven_error(millivolts: NDArray, lead_mask: NDArray[np.bool_]) -> float 
     """How far I + III is from II, or an augmented lead from what I and II say, as a share of the limb leads' amplitude.
 
     The spread (1st to 99th percentile) of the greatest residual over the greatest spread of I, II, III, so that a
-    constant offset does not count; None where I or II is missing.
-
-    Parameters
-    ----------
-    millivolts : array, shape (12, samples)
-    lead_mask : bool array, shape (12,)
+    constant offset does not count; None where I or II is missing. ``millivolts`` is (12, samples), the mask (12,).
     """
     if not lead_mask[:2].all():
         return None
     limb = np.asarray(millivolts[:6], dtype=np.float64)
-    weights = np.array(list(_OF_ONE_AND_TWO.values()))
-    residuals = limb - weights @ limb[:2]
+    residuals = limb - np.array(list(_OF_ONE_AND_TWO.values())) @ limb[:2]
     there = np.asarray(lead_mask[:6])
     size = max(_spread(row) for row in limb[:3][there[:3]])
     return max(_spread(row) for row in residuals[there]) / size if size > 0 else None

@@ -1,7 +1,8 @@
-"""From a whole recording to one representative beat, and to the form that the network reads."""
+"""From a whole recording to one representative beat, to the form that the network reads, and what is measured on it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -9,19 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, filtfilt, iirnotch, resample_poly, sosfiltfilt
 
-from ScarSegECGLib.case import LEADS, Ecg, MedianBeat
-from ScarSegECGLib.ecg.beats import aligned, find_beats, windows
+from ScarSegECGLib.case import LEADS, Ecg, EcgFeatures, MedianBeat
+from ScarSegECGLib.ecg.beats import aligned, bridge_spikes, find_beats, find_spikes, windows
 from ScarSegECGLib.ecg.checks import FEWEST_LEADS
-from ScarSegECGLib.ecg.delineation import Delineation, delineate
-from ScarSegECGLib.ecg.features import measure_features
-from ScarSegECGLib.ecg.pacing import bridge_spikes, find_spikes
-from ScarSegECGLib.ecg.waves import ONSET, RATE, SAMPLES
+from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction
+from ScarSegECGLib.ecg.delineation import MS_PER_SAMPLE, ONSET, RATE, SAMPLES, Delineation, delineate, q_r_s, qrs_waves
 from ScarSegECGLib.errors import InputError
 
 BASELINE_HZ = 0.4
 BEFORE_S, AFTER_S = 0.45, 0.65
 MAINS_HZ = (50.0, 60.0)
 LEAST_HUM_MV = 0.02
+PLAUSIBLE_QRS_MS = (40.0, 260.0)
 STEADY_P, STEADY_P_IRREGULAR = 0.6, 0.9
 IRREGULAR = 0.15  # root mean square of successive differences of RR, as a share of the mean RR
 
@@ -30,17 +30,14 @@ IRREGULAR = 0.15  # root mean square of successive differences of RR, as a share
 class RepresentativeBeat:
     """The median of the usual beats with what lies around it, at 500 Hz.
 
-    ``millivolts`` is float64, shape (12, 550), rows of missing leads zero; ``centre`` a sample inside the QRS;
-    ``rr_s`` the median distance between beats (None for a single one); ``beats`` how many were averaged;
-    ``spiked`` the share of beats with a pacemaker spike in the 100 ms around the QRS onset; ``marks`` the waves;
-    ``irregular`` whether the beats' distances vary as in atrial fibrillation.
+    ``millivolts`` is float64, shape (12, 550), rows of missing leads zero; ``rr_s`` the median distance between beats
+    (None for a single one); ``spiked`` the share of beats with a pacemaker spike in the 100 ms around the QRS onset;
+    ``marks`` the waves; ``irregular`` whether the beats' distances vary as in atrial fibrillation.
     """
 
     millivolts: NDArray[np.float64]
     lead_mask: NDArray[np.bool_]
-    centre: int
     rr_s: float | None
-    beats: int
     spiked: float
     marks: Delineation
     irregular: bool
@@ -49,27 +46,13 @@ class RepresentativeBeat:
 def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
     """The median beat of a recording in the network's form, with its features.
 
-    Parameters
-    ----------
-    ecg : Ecg
-    female : bool, optional
-        The patient's sex, for the criteria of bundle branch block and hypertrophy that depend on it.
-
-    Returns
-    -------
-    MedianBeat
-        float32 (12, 300) mV at 500 Hz, QRS onset at sample 100, the 20 ms before it at 0.
-
-    Raises
-    ------
-    InputError
-        Fewer than 8 leads, or no beat found.
+    float32 (12, 300), mV at 500 Hz, QRS onset at sample 100, the 20 ms before it at 0. ``female`` is the patient's sex,
+    for the criteria of bundle branch block and hypertrophy that depend on it. InputError for fewer than 8 leads, or
+    where no beat is found.
     """
     beat = representative_beat(ecg)
-    first = beat.marks.qrs_onset - ONSET
     padded = np.pad(beat.millivolts, ((0, 0), (ONSET, SAMPLES)), mode="edge")
-    millivolts = padded[:, first + ONSET : first + ONSET + SAMPLES].astype(np.float32)
-    millivolts[~beat.lead_mask] = 0.0
+    millivolts = padded[:, beat.marks.qrs_onset : beat.marks.qrs_onset + SAMPLES].astype(np.float32)
     features = measure_features(
         millivolts,
         beat.lead_mask,
@@ -85,14 +68,8 @@ def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
 
 
 def representative_beat(ecg: Ecg) -> RepresentativeBeat:
-    """Find the beats, lay them on one another and take the median; see :class:`RepresentativeBeat`.
-
-    Raises
-    ------
-    InputError
-        Fewer than 8 leads, or no beat found.
-    """
-    mask = np.asarray(ecg.lead_mask, dtype=bool)
+    """Find the beats, lay them on one another and take the median; errors as those of :func:`median_beat`."""
+    mask = np.array(ecg.lead_mask, dtype=bool)
     if mask.sum() < FEWEST_LEADS:
         raise InputError(f"Only {int(mask.sum())} of 12 ECG leads are usable; at least {FEWEST_LEADS} are needed.")
     recorded = np.asarray(ecg.millivolts, dtype=np.float64)[mask]
@@ -106,27 +83,26 @@ def representative_beat(ecg: Ecg) -> RepresentativeBeat:
     before, after = round(BEFORE_S * RATE), round(AFTER_S * RATE)
     beats = _whole_beats(signals, typical, before, after)
     middle = np.median(beats, axis=0)
-    rr = float(np.median(np.diff(found))) / RATE if len(found) > 1 else None
+    distances = np.diff(found)
+    rr = float(np.median(distances)) / RATE if len(distances) else None
     # The next beat's P wave is at most some 250 ms before its QRS.
     last = None if rr is None else before + round(max(rr - 0.2, 0.6 * rr) * RATE)
     marks = delineate(middle, before, RATE, last=last)
-    irregular = _irregular(found)
+    irregular = len(distances) >= 4 and float(np.sqrt(np.mean(np.diff(distances) ** 2))) > IRREGULAR * distances.mean()
     steady = STEADY_P_IRREGULAR if irregular else STEADY_P
     if marks.p_onset is not None and _p_likeness(beats, middle, marks.p_onset, marks.qrs_onset) < steady:
         marks = replace(marks, p_onset=None)
-    level = middle[:, max(0, marks.qrs_onset - 10) : marks.qrs_onset].mean(axis=1, keepdims=True)
     millivolts = np.zeros((len(LEADS), before + after))
-    millivolts[mask] = middle - level
-    onsets = (typical - before + marks.qrs_onset) / RATE
-    spiked = _spiked(spikes / ecg.rate, onsets)
-    return RepresentativeBeat(millivolts, mask, before, rr, len(beats), spiked, marks, irregular)
+    millivolts[mask] = middle - middle[:, max(0, marks.qrs_onset - 10) : marks.qrs_onset].mean(axis=1, keepdims=True)
+    onsets_s = (typical - before + marks.qrs_onset) / RATE
+    return RepresentativeBeat(millivolts, mask, rr, _spiked(spikes / ecg.rate, onsets_s), marks, bool(irregular))
 
 
 def _at_500_hz(signals: NDArray, rate: float) -> NDArray[np.float64]:
     """Resample to 500 Hz, anti-aliased; the ends are taken from an offset of 0 so that they do not ring."""
     ratio = Fraction(RATE / rate).limit_denominator(1000)
     if ratio == 1:
-        return np.asarray(signals, dtype=np.float64)
+        return signals
     offset = np.median(signals, axis=1, keepdims=True)
     return resample_poly(signals - offset, ratio.numerator, ratio.denominator, axis=1, padtype="line")
 
@@ -169,17 +145,84 @@ def _p_likeness(beats: NDArray, middle: NDArray, p_onset: int, qrs_onset: int) -
     return float(np.median(np.sum(single * model, axis=(1, 2)) / np.maximum(size, 1e-12)))
 
 
-def _irregular(beats: NDArray[np.intp]) -> bool:
-    """Whether the rhythm is irregular, as in atrial fibrillation."""
-    distances = np.diff(beats)
-    if len(distances) < 4:
-        return False
-    return bool(np.sqrt(np.mean(np.diff(distances) ** 2)) > IRREGULAR * distances.mean())
-
-
 def _spiked(spikes_s: NDArray, onsets_s: NDArray) -> float:
     """Share of beats with a spike from 60 ms before to 40 ms after the QRS onset."""
-    if not len(spikes_s) or not len(onsets_s):
-        return 0.0
     lag = spikes_s[None, :] - onsets_s[:, None]
     return float(np.mean(np.any((lag >= -0.06) & (lag <= 0.04), axis=1)))
+
+
+def _frontal_axis(millivolts: NDArray, lead_mask: NDArray[np.bool_], offset: int) -> float | None:
+    """Mean frontal QRS axis, degrees in (-180, 180], from the net QRS areas of I and aVF; None where one is missing.
+
+    aVF is taken 2/sqrt(3) times, as augmented leads are shorter than bipolar ones.
+    """
+    rows = [LEADS.index("I"), LEADS.index("aVF")]
+    area = millivolts[rows, ONSET : offset + 1].sum(axis=1, dtype=np.float64)
+    if not lead_mask[rows].all() or np.hypot(*area) < 1e-6:
+        return None
+    return float(np.degrees(np.arctan2(area[1] * 2 / np.sqrt(3), area[0])))
+
+
+def measure_features(
+    millivolts: NDArray,
+    lead_mask: NDArray[np.bool_],
+    *,
+    marks: Delineation,
+    rr_s: float | None,
+    spiked: float = 0.0,
+    device_ms: Mapping[str, float] | None = None,
+    stated_paced: bool = False,
+    female: bool | None = None,
+    irregular: bool = False,
+) -> EcgFeatures:
+    """Measure the median beat; the device's own measurements win where the file stores them; else QTc is Bazett's.
+
+    ``millivolts`` (12, 300) is at 500 Hz with the QRS onset at sample 100, ``lead_mask`` (12,); of ``marks``, on the
+    representative beat, only differences are used. The others are those of ``RepresentativeBeat`` and ``Ecg``.
+    """
+    width = (marks.qrs_offset - marks.qrs_onset) * MS_PER_SAMPLE
+    offset = ONSET + marks.qrs_offset - marks.qrs_onset
+    values: dict[str, float | None] = {
+        "qrs": width if PLAUSIBLE_QRS_MS[0] <= width <= PLAUSIBLE_QRS_MS[1] else None,
+        "pr": None if marks.p_onset is None else (marks.qrs_onset - marks.p_onset) * MS_PER_SAMPLE,
+        "qt": None if marks.t_end is None else (marks.t_end - marks.qrs_onset) * MS_PER_SAMPLE,
+        "axis": _frontal_axis(millivolts, lead_mask, offset),
+    }
+    device = {name: float(value) for name, value in (device_ms or {}).items() if np.isfinite(value)}
+    values |= device
+    qt = values["qt"]
+    bazett = None if qt is None or not rr_s else qt / np.sqrt(rr_s)
+    rate_bpm = 60.0 / rr_s if rr_s else None
+    waves = {LEADS[row]: qrs_waves(millivolts[row], ONSET, offset) for row in np.flatnonzero(lead_mask)}
+    table = np.full((6, len(LEADS)), np.nan, dtype=np.float32)
+    for name, found in waves.items():
+        peaks = [(0.0, 0.0) if wave is None else (wave.duration_ms, abs(wave.peak_mv)) for wave in q_r_s(found)]
+        table[:, LEADS.index(name)] = np.ravel(peaks)
+    qrs_ms = values["qrs"]
+    qrs = Qrs(
+        millivolts,
+        lead_mask,
+        waves,
+        ms=np.nan if qrs_ms is None else qrs_ms,
+        offset=offset,
+        axis_deg=values["axis"],
+        pr_ms=values["pr"],
+        female=female,
+    )
+    return EcgFeatures(
+        rate_bpm=rate_bpm,
+        qrs_ms=qrs_ms,
+        pr_ms=values["pr"],
+        qt_ms=qt,
+        qtc_ms=device.get("qtc", bazett),
+        axis_deg=values["axis"],
+        conduction=classify_conduction(qrs, rate_bpm=rate_bpm, spiked=spiked, stated_paced=stated_paced),
+        q_ms=table[0],
+        q_mv=table[1],
+        r_ms=table[2],
+        r_mv=table[3],
+        s_ms=table[4],
+        s_mv=table[5],
+        from_device=tuple(name for name in ("qrs", "pr", "qt", "qtc", "axis") if name in device),
+        irregular=irregular,
+    )

@@ -3,29 +3,88 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from os import PathLike
 from pathlib import Path
 
 from ScarSegECGLib.case import Ecg
-from ScarSegECGLib.ecg.calibration import trim_calibration
-from ScarSegECGLib.ecg.checks import check_signals, require_file
-from ScarSegECGLib.ecg.csv_table import read_csv
-from ScarSegECGLib.ecg.device_export import read_device_export
+from ScarSegECGLib.ecg.checks import check_signals
+from ScarSegECGLib.ecg.csv_table import looks_like_table, read_csv
+from ScarSegECGLib.ecg.device_export import read_ishne, read_scp, read_xml
 from ScarSegECGLib.ecg.dicom_waveform import read_dicom_ecg
-from ScarSegECGLib.ecg.edf_file import read_edf
-from ScarSegECGLib.ecg.formats import START, Kind, other_kind, told_by_content
+from ScarSegECGLib.ecg.edf_file import looks_like_edf, read_edf
 from ScarSegECGLib.ecg.leads import assemble
-from ScarSegECGLib.ecg.parts import recorded_together
-from ScarSegECGLib.ecg.recording import Recording, is_placeholder
-from ScarSegECGLib.ecg.wfdb_record import header_of, read_wfdb
-from ScarSegECGLib.ecg.xml_guard import xml_root_name
+from ScarSegECGLib.ecg.parts import longest_read, recorded_together, without_pulse
+from ScarSegECGLib.ecg.recording import Recording, require_file
+from ScarSegECGLib.ecg.wfdb_record import header_of, looks_like_header, read_wfdb
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
 
+START = 4096
 READABLE = "DICOM, WFDB, HL7 aECG, MUSE or Philips XML, SCP-ECG, EDF, ISHNE or CSV"
-_XML_ROOTS = {"annotatedecg": "hl7_aecg", "restingecg": "ge_muse_xml", "restingecgdata": "sierra_xml"}
+# Days that stand for "no date": EDF's for anonymous files, zero of clocks and of data bases.
+_PLACEHOLDERS = {date(1900, 1, 1), date(1970, 1, 1), date(1980, 1, 1), date(1985, 1, 1), date(9999, 12, 31)}
+# What else users have, so that the message can name it.
+_OTHERS = (
+    ((b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8"), "an image, from which no ECG is read"),
+    ((b"PK\x03\x04", b"7z\xbc\xaf", b"Rar!"), "an archive: unpack it first"),
+    ((b"\x1f\x8b",), "a packed file: unpack it first, unless it is an image (.nii.gz) in the ECG's place"),
+    ((b"NRRD00",), "an image (NRRD), not an ECG"),
+    ((b"\xffBIOSEMI",), "a BDF file, which is not read: export EDF+"),
+    ((b"MATLAB 5.0", b"\x89HDF"), "a MATLAB 5 or HDF5 file, which is not read: export WFDB or CSV"),
+    ((b"ISHNEANN",), "an ISHNE annotation file: choose the recording"),
+    ((b"MFER", b"@  MFR"), "an MFER file, which is not read: export DICOM or HL7 aECG"),
+)
+_PDF = (
+    "a PDF, from which no ECG is read: let the cart or its archive export the signals (DICOM 12-lead ECG, HL7 aECG, "
+    "MUSE or Philips XML, SCP-ECG)"
+)
+
+
+def _looks_like_xml(start: bytes) -> bool:
+    for byte_order_mark in (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"):
+        start = start.removeprefix(byte_order_mark)
+    return start.replace(b"\0", b"").lstrip().startswith(b"<")
+
+
+def _looks_like_scp(start: bytes) -> bool:
+    """Section 0 first, whose list of sections begins with itself at byte 7 (EN 1064)."""
+    if len(start) < 32:
+        return False
+    section, length = struct.unpack_from("<HI", start, 8)
+    pointer, index = struct.unpack_from("<H", start, 22)[0], struct.unpack_from("<I", start, 28)[0]
+    return section == 0 and length >= 26 and (length - 16) % 10 == 0 and pointer == 0 and index == 7
+
+
+@dataclass(frozen=True)
+class Format:
+    """Whether a file's first bytes are the format's, and what reads it."""
+
+    seen_in: Callable[[bytes], bool]
+    read: Callable[[Path], Recording]
+
+
+WFDB_HEADER = Format(looks_like_header, read_wfdb)
+OLD_DICOM = Format(lambda start: start.startswith((b"\x08\0", b"\x02\0")), read_dicom_ecg)  # without a preamble
+FORMATS = (
+    Format(lambda start: start[128:132] == b"DICM", read_dicom_ecg),
+    Format(looks_like_edf, read_edf),
+    Format(lambda start: start.startswith(b"ISHNE1.0"), read_ishne),
+    Format(_looks_like_scp, read_scp),
+    Format(_looks_like_xml, read_xml),
+    WFDB_HEADER,
+    Format(looks_like_table, read_csv),
+    OLD_DICOM,
+)
+
+
+def told_by_content(start: bytes) -> Format | None:
+    """The format by a file's first 4096 bytes; None for anything else."""
+    return next((known for known in FORMATS if known.seen_in(start)), None)
 
 
 def read_ecg(path: str | PathLike[str]) -> Ecg:
@@ -53,80 +112,56 @@ def read_ecg(path: str | PathLike[str]) -> Ecg:
 def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
     """As :func:`read_ecg`, with the usual name of the format that was found."""
     try:
-        recording, files = _read_recording(Path(path))
+        recording = _read_recording(Path(path))
     except OSError:
         raise InputError("The ECG file cannot be read: check its name, its permissions and the disk.") from None
-    channels, pulse = trim_calibration(recording.channels, recording.rate)
-    channels, window = recorded_together(channels, recording.rate)
+    rate, acquired = recording.rate, recording.acquired
+    placeholder = acquired is not None and (acquired.year < 1900 or acquired.date() in _PLACEHOLDERS)
+    dated = (Fact(EcgNote.DATE_PLACEHOLDER, date=f"{acquired:%Y-%m-%d}"),) if placeholder else ()
+    channels, cut = longest_read(recording.channels, rate)
+    channels, pulse = without_pulse(channels, rate)
+    channels, window = recorded_together(channels, rate)
     millivolts, mask, found = assemble(channels)
-    millivolts, mask, remarks = check_signals(millivolts, mask, recording.rate, noticed=found)
-    placeholder = recording.acquired is not None and is_placeholder(recording.acquired)
-    dated = (Fact(EcgNote.DATE_PLACEHOLDER, date=f"{recording.acquired:%Y-%m-%d}"),) if placeholder else ()
+    millivolts, mask, remarks = check_signals(millivolts, mask, rate, noticed=found)
+    digest = hashlib.sha256()
+    for file in recording.files or (Path(path),):
+        with file.open("rb") as stream:
+            while block := stream.read(2**20):
+                digest.update(block)
     ecg = Ecg(
         millivolts=millivolts,
         lead_mask=mask,
-        rate=recording.rate,
-        acquired=recording.acquired,
+        rate=rate,
+        acquired=acquired,
         date_trusted=recording.date_trusted and not placeholder,
         device_ms=recording.device_ms,
-        sha256=sha256_of(files),
-        notes=(*recording.notes, *dated, *pulse, *window, *found, *remarks),
+        sha256=digest.hexdigest(),
+        notes=(*recording.notes, *cut, *dated, *pulse, *window, *found, *remarks),
         subject=recording.subject,
         stated_paced=recording.stated_paced,
     )
     return ecg, recording.format
 
 
-def sha256_of(paths: Iterable[Path]) -> str:
-    """Hash of the files' bytes one after the other, hexadecimal, read in pieces."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
-    return digest.hexdigest()
-
-
-def _read_recording(path: Path) -> tuple[Recording, tuple[Path, ...]]:
-    """The recording and the files it came from."""
-    header = header_of(path)
-    if not path.exists() and header is not None:
+def _read_recording(path: Path) -> Recording:
+    header, ending = header_of(path), path.suffix.lower()
+    if header is not None and not path.exists():
         return read_wfdb(header)
     require_file(path)
     with path.open("rb") as stream:
         start = stream.read(START)
-    kind = told_by_content(start)
-    if kind is Kind.WFDB_HEADER and path.suffix.lower() != ".hea":
+    known = told_by_content(start)
+    if known is WFDB_HEADER and ending != ".hea":
         raise InputError("The file is a WFDB header under another name: let it end in .hea.")
-    if kind is Kind.WFDB_HEADER:
-        return read_wfdb(path)
-    if path.suffix.lower() == ".hea":
+    if known is not WFDB_HEADER and ending == ".hea":
         raise InputError("The .hea file is not a WFDB header: copy the record again.")
-    if kind not in (Kind.WFDB_HEADER, Kind.OLD_DICOM, Kind.UNKNOWN):
-        return _read_one(path, kind), (path,)
-    if header is not None:
-        return read_wfdb(header)
-    if path.suffix.lower() in {".dat", ".mat"}:
-        raise InputError("The WFDB header (.hea) is missing: put it beside the signal file.")
-    if kind is Kind.OLD_DICOM:
-        return _read_one(path, kind), (path,)
-    words = other_kind(start)
-    if words:
-        raise InputError(f"The ECG file is {words}.")
-    raise InputError(f"The ECG file is of no known ECG format: export the ECG as {READABLE}.")
-
-
-def _read_one(path: Path, kind: Kind) -> Recording:
-    """The recording of a format that is one file."""
-    if kind in (Kind.DICOM, Kind.OLD_DICOM):
-        return read_dicom_ecg(path)
-    if kind is Kind.EDF:
-        return read_edf(path)
-    if kind is Kind.CSV:
-        return read_csv(path)
-    if kind is not Kind.XML:
-        return read_device_export(path, kind.value)
-    root = _XML_ROOTS.get(xml_root_name(path).lower())
-    if root is None:
-        raise InputError("The ECG file is XML but no HL7 aECG, GE MUSE or Philips Sierra ECG: export one of these.")
-    return read_device_export(path, root)
+    if known is None or known is OLD_DICOM:  # as signals may begin
+        if header is not None:
+            return read_wfdb(header)
+        if ending in {".dat", ".mat"}:
+            raise InputError("The WFDB header (.hea) is missing: put it beside the signal file.")
+    if known is None:
+        others = (words for starts, words in _OTHERS if start.startswith(starts))
+        words = next(others, f"of no known ECG format: export the ECG as {READABLE}")
+        raise InputError(f"The ECG file is {_PDF if b'%PDF-' in start[:1024] else words}.")
+    return known.read(path)

@@ -7,18 +7,9 @@ from pathlib import Path
 
 SINUS_ONLY = frozenset({"426783006", "426177001", "427084000"})  # sinus rhythm, slow or fast: nothing else was noted
 PACED = frozenset({"10370003", "251266004"})
-INFARCT = frozenset(  # or ischaemia, Q waves, poor R progression
-    {
-        "164865005",
-        "164867002",
-        "54329005",
-        "57054005",
-        "164861001",
-        "426434006",
-        "425419005",
-        "365413008",
-        "164917005",
-    }
+# Infarct or ischaemia, Q waves, poor R progression.
+INFARCT = frozenset(
+    ["164865005", "164867002", "54329005", "57054005", "164861001", "426434006", "425419005", "365413008", "164917005"]
 )
 RBBB = frozenset({"59118001", "713427006"})
 BLOCK = RBBB | {"164909002", "733534002", "698252002"}  # LBBB, complete LBBB, other intraventricular delay

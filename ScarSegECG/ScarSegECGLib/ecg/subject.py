@@ -21,26 +21,19 @@ DIFFERENT_PATIENTS = Fact(Doubt.DIFFERENT_PATIENTS)
 _SALT = secrets.token_bytes(32)
 _OLDEST = 120.0
 _DAYS_PER = {"D": 1.0, "W": 7.0, "M": 30.44, "Y": 365.25}
+_FEMALE = {"F": True, "W": True, "M": False}
 
 
 def subject(identifier: str = "", sex: str = "", age: float | None = None) -> Subject:
     """From what a file says; what it does not say stays unknown.
 
-    Parameters
-    ----------
-    identifier : str
-        The patient's; letters and digits count, upper and lower case and leading zeros do not.
-    sex : str
-        Beginning with F, W or M.
-    age : float, optional
-        Years.
+    Of the patient's identifier letters and digits count, upper and lower case and leading zeros do not; the sex begins
+    with F, W or M; the age is in years.
     """
     plain = re.sub(r"[\W_]", "", str(identifier)).upper().lstrip("0")
     digest = hashlib.blake2b(plain.encode(), key=_SALT, digest_size=16).hexdigest() if plain else ""
-    first = str(sex).strip()[:1].upper()
-    female = True if first in ("F", "W") else False if first == "M" else None
     known = age is not None and 0 <= age <= _OLDEST
-    return Subject(digest, female, age if known else None)
+    return Subject(digest, _FEMALE.get(str(sex).strip()[:1].upper()), age if known else None)
 
 
 def subject_of_dicom(dataset: Mapping[Any, Any] | Any) -> Subject:
@@ -50,8 +43,9 @@ def subject_of_dicom(dataset: Mapping[Any, Any] | Any) -> Subject:
         warnings.simplefilter("ignore")
         text = {name: str(dataset.get(name) or "").strip() for name in names}
     stated = re.fullmatch(r"(\d{1,3})([DWMY])", text["PatientAge"].upper())
-    age = int(stated[1]) * _DAYS_PER[stated[2]] / _DAYS_PER["Y"] if stated else None
-    if age is None:
+    if stated:
+        age: float | None = int(stated[1]) * _DAYS_PER[stated[2]] / _DAYS_PER["Y"]
+    else:
         age = years_between(_day(text["PatientBirthDate"]), _day(text["StudyDate"]))
     return subject(text["PatientID"], text["PatientSex"], age)
 

@@ -15,10 +15,8 @@ from scipy.signal import butter, sosfiltfilt
 from torch import Tensor
 
 from ScarSegECGLib.case import LEADS, EcgFeatures
-from ScarSegECGLib.ecg.delineation import delineate
-from ScarSegECGLib.ecg.features import measure_features
-from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S
-from ScarSegECGLib.ecg.waves import ONSET, RATE, SAMPLES
+from ScarSegECGLib.ecg.delineation import ONSET, RATE, SAMPLES, delineate
+from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S, measure_features
 from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.ecg_encoder import TABLE_SIZE, feature_table
 
