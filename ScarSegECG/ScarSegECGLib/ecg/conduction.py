@@ -62,8 +62,8 @@ class Qrs:
         return max((wave.peak_mv for wave in self.waves.get(name, ())), default=0.0)
 
     def depth(self, name: str) -> float:
-        """The deepest wave of a lead, as a positive mV."""
-        return -min((wave.peak_mv for wave in self.waves.get(name, ())), default=0.0)
+        """The deepest wave of a lead, as a positive mV; 0 where all rise or it is missing."""
+        return -min((*(wave.peak_mv for wave in self.waves.get(name, ())), 0.0))
 
 
 def classify_conduction(
