@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.image import BboxImage
-from matplotlib.patches import PathPatch
 from matplotlib.path import Path as MplPath
 from matplotlib.transforms import Affine2D, Bbox, Transform, TransformedBbox
 from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view.palette import Colour
-from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Polygon, Polyline, RasterImage, Shape, Stroke, Wedge
+from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Polygon, Polyline, RasterImage, Stroke, Wedge
 from ScarSegECGLib.view.text import glyphs
 
 FORMATS = ("png", "svg", "pdf")
@@ -67,15 +65,13 @@ def draw(drawing: Drawing, ax: Axes) -> Axes:
     ax.set_axis_off()
     mm = np.asarray(ax.bbox.size) / ax.figure.dpi * _MM_PER_INCH
     share = float(min(mm / (drawing.width, drawing.height)))  # lines grow and shrink with the picture
-    for artist in _artists(drawing, ax.transData, share):
-        ax.add_artist(artist)
+    ax.add_artist(_Painting(drawing, ax.transData, share))
     return ax
 
 
 def _figure(drawing: Drawing, dpi: float) -> Figure:
     figure = Figure((drawing.width / _MM_PER_INCH, drawing.height / _MM_PER_INCH), dpi=dpi, facecolor="white")
-    for artist in _artists(drawing, Affine2D().scale(1 / _MM_PER_INCH) + figure.dpi_scale_trans, 1.0):
-        figure.add_artist(artist)
+    figure.add_artist(_Painting(drawing, Affine2D().scale(1 / _MM_PER_INCH) + figure.dpi_scale_trans, 1.0))
     return figure
 
 
@@ -90,45 +86,62 @@ def _file(drawing: Drawing, kind: str, dpi: float) -> bytes:
     return buffer.getvalue()
 
 
-def _artists(drawing: Drawing, mm: Transform, share: float) -> Iterator[Artist]:
-    """What matplotlib paints, in order; ``share`` is the picture's size over its true size."""
-    for order, shape in enumerate(drawing.shapes):
-        for artist in _painted(shape, mm, share * _POINTS_PER_MM):
-            artist.set_zorder(order)
-            yield artist
+class _Painting(Artist):
+    """A whole drawing as one artist, which is drawn in half the time of an artist for every shape.
 
+    ``share`` is the picture's size over its true size.
+    """
 
-def _painted(shape: Shape, mm: Transform, points_per_mm: float) -> Iterator[Artist]:
-    def patch(path: MplPath, fill: Colour | None, stroke: Stroke | None, alpha: float = 1.0) -> PathPatch:
-        face = (*fill, alpha) if fill else "none"
-        painted = PathPatch(path, transform=mm, facecolor=face, edgecolor="none", linewidth=0.0)
+    def __init__(self, drawing: Drawing, mm: Transform, share: float) -> None:
+        super().__init__()
+        self._drawing, self._mm, self._points_per_mm = drawing, mm, share * _POINTS_PER_MM
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Paint the shapes in their order."""
+        for shape in self._drawing.shapes:
+            match shape:
+                case Wedge() | Polygon():
+                    loops = [MplPath(np.vstack([ring, ring[:1]]), closed=True) for ring in shape.rings]
+                    self._path(renderer, MplPath.make_compound_path(*loops), shape.fill, shape.stroke, shape.alpha)
+                case Polyline():
+                    at = np.vstack([shape.at, shape.at[:1]]) if shape.closed else shape.at
+                    self._path(renderer, MplPath(at), stroke=shape.stroke)
+                case Lines():
+                    codes = np.tile(np.array([MplPath.MOVETO, MplPath.LINETO], MplPath.code_type), len(shape.ends))
+                    self._path(
+                        renderer, MplPath(shape.ends.reshape(-1, 2), codes), stroke=shape.stroke, cap="projecting"
+                    )
+                case Label():
+                    outlines, width = glyphs(shape.text, shape.bold)
+                    back = {"left": 0.0, "center": 0.5, "right": 1.0}[shape.align] * width
+                    place = Affine2D().translate(-back, -_MIDDLE_EM).scale(shape.size).rotate_deg(shape.turn)
+                    path = place.translate(shape.x, shape.y).transform_path(outlines)
+                    if shape.halo is not None:
+                        self._path(renderer, path, stroke=Stroke(shape.halo, 0.2 * shape.size))
+                    self._path(renderer, path, shape.colour)
+                case RasterImage():
+                    box = TransformedBbox(Bbox.from_extents(*shape.box), self._mm)
+                    image = BboxImage(box, interpolation="bilinear", origin="upper")
+                    image.set_data(shape.pixels)
+                    image.set_figure(self.get_figure())
+                    image.draw(renderer)
+
+    def _path(
+        self,
+        renderer: RendererBase,
+        path: MplPath,
+        fill: Colour | None = None,
+        stroke: Stroke | None = None,
+        alpha: float = 1.0,
+        cap: Literal["round", "projecting"] = "round",
+    ) -> None:
+        pen = renderer.new_gc()
+        pen.set_linewidth(0.0)
         if stroke is not None:
-            painted.set(joinstyle="round", capstyle="round", linewidth=stroke.width * points_per_mm)
-            painted.set_edgecolor((*stroke.colour, stroke.alpha))
-        return painted
-
-    match shape:
-        case Wedge() | Polygon():
-            if shape.fill is not None or shape.stroke is not None:
-                loops = [MplPath(np.vstack([ring, ring[:1]]), closed=True) for ring in shape.rings]
-                yield patch(MplPath.make_compound_path(*loops), shape.fill, shape.stroke, shape.alpha)
-        case Polyline():
-            at = np.vstack([shape.at, shape.at[:1]]) if shape.closed else shape.at
-            yield patch(MplPath(at), None, shape.stroke)
-        case Lines():
-            lines = LineCollection(list(shape.ends), colors=[shape.stroke.colour], transform=mm)
-            lines.set(linewidth=shape.stroke.width * points_per_mm, alpha=shape.stroke.alpha, capstyle="projecting")
-            yield lines
-        case Label():
-            outlines, width = glyphs(shape.text, shape.bold)
-            back = {"left": 0.0, "center": 0.5, "right": 1.0}[shape.align] * width
-            place = Affine2D().translate(-back, -_MIDDLE_EM).scale(shape.size).rotate_deg(shape.turn)
-            path = place.translate(shape.x, shape.y).transform_path(outlines)
-            if shape.halo is not None:
-                yield patch(path, None, Stroke(shape.halo, 0.2 * shape.size))
-            yield patch(path, shape.colour, None)
-        case RasterImage():
-            box = TransformedBbox(Bbox.from_extents(*shape.box), mm)
-            image = BboxImage(box, interpolation="bilinear", origin="upper")
-            image.set_data(shape.pixels)
-            yield image
+            pen.set_linewidth(stroke.width * self._points_per_mm)
+            pen.set_foreground((*stroke.colour, stroke.alpha), isRGBA=True)
+            pen.set_joinstyle("round")
+            pen.set_capstyle(cap)
+        if fill is not None or stroke is not None:
+            renderer.draw_path(pen, path, self._mm, (*fill, alpha) if fill else None)
+        pen.restore()
