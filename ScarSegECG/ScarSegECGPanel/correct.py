@@ -1,31 +1,37 @@
 """Correct: Slicer's segment editor kept inside the wall, one-click tools, one undo for all."""
 
-import qt
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
-from ScarSegECGPanel import edits
-from ScarSegECGPanel.masks import withScar
+from ScarSegECGPanel import masks
 from ScarSegECGPanel.section import Section
 from ScarSegECGPanel.segments import IDENTIFIERS, readSegments
-from ScarSegECGPanel.slices import VIEWS, currentSlice, goTo, voxelAt
+from ScarSegECGPanel.slices import Clicks, currentSlice, cursor, goTo, voxelAt
 
 EFFECTS = ("Paint", "Draw", "Erase", "Scissors", "Islands", "Smoothing", "Threshold")
 EDITOR_TAG = "ScarSegECG"
+BEFORE_ALL = 100.0
 
 
 class CorrectSection(Section):
     """Hears every stroke, makes it a step of the history, and has the results follow."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel)
+        clicks = {
+            "undoButton": self.onUndo,
+            "redoButton": self.onRedo,
+            "copyBaseButton": lambda: self.onCopy(+1),
+            "copyApexButton": lambda: self.onCopy(-1),
+            "revertSliceButton": self.onRevert,
+            "editScarButton": lambda: self.edit(SCAR),
+            "editWallButton": lambda: self.edit(MYOCARDIUM),
+            "editCavityButton": lambda: self.edit(CAVITY),
+        }
+        super().__init__(panel, clicks)
         self._segmentation = None
-        self._clickTags: list[tuple] = []
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.connect("timeout()", self.onEdited)
+        self._clicks = Clicks(BEFORE_ALL, {"LeftButtonPressEvent": self.onClick})
+        self._timer = self.timer(self.onEdited)
         editor = self.ui.segmentEditorWidget
         editor.segmentationNodeSelectorVisible = False
         editor.sourceVolumeNodeSelectorVisible = False
@@ -34,17 +40,6 @@ class CorrectSection(Section):
         editor.unorderedEffectsVisible = False
         editor.undoEnabled = False  # the panel's own history knows the computed steps too
         editor.setEffectNameOrder(list(EFFECTS))
-        for button, action in (
-            (self.ui.undoButton, self.onUndo),
-            (self.ui.redoButton, self.onRedo),
-            (self.ui.copyBaseButton, lambda: self.onCopy(+1)),
-            (self.ui.copyApexButton, lambda: self.onCopy(-1)),
-            (self.ui.revertSliceButton, self.onRevert),
-            (self.ui.editScarButton, lambda: self.edit(SCAR)),
-            (self.ui.editWallButton, lambda: self.edit(MYOCARDIUM)),
-            (self.ui.editCavityButton, lambda: self.edit(CAVITY)),
-        ):
-            self.whenClicked(button, action)
         self.ui.addIslandButton.connect("toggled(bool)", lambda on: self.onTool(self.ui.removeIslandButton, on))
         self.ui.removeIslandButton.connect("toggled(bool)", lambda on: self.onTool(self.ui.addIslandButton, on))
 
@@ -57,15 +52,15 @@ class CorrectSection(Section):
 
     def onStudy(self) -> None:
         """Follow the case's segmentation and say what can be undone."""
-        node = self.parameters.outputSegmentation if self.parameters and self.study else None
-        self._observe(node)
-        for button in ("undoButton", "redoButton", "copyBaseButton", "copyApexButton", "revertSliceButton"):
-            getattr(self.ui, button).enabled = self.study is not None
-        for button in ("addIslandButton", "removeIslandButton", "editScarButton", "editWallButton", "editCavityButton"):
-            getattr(self.ui, button).enabled = self.study is not None
+        self._observe(self.parameters.outputSegmentation if self.parameters and self.study else None)
+        self.enable(
+            self.study is not None, "copyBaseButton", "copyApexButton", "revertSliceButton", "addIslandButton",
+            "removeIslandButton", "editScarButton", "editWallButton", "editCavityButton",
+        )  # fmt: skip
         history = self.study.history if self.study else None
         undo, redo = (history.undoName, history.redoName) if history else ("", "")
-        self.ui.undoButton.enabled, self.ui.redoButton.enabled = bool(undo), bool(redo)
+        self.enable(bool(undo), "undoButton")
+        self.enable(bool(redo), "redoButton")
         self.ui.undoButton.text = _("Undo: {step}").format(step=undo) if undo else _("Undo")
         self.ui.redoButton.text = _("Redo: {step}").format(step=redo) if redo else _("Redo")
 
@@ -73,25 +68,23 @@ class CorrectSection(Section):
         segmentation = node.GetSegmentation() if node else None
         if segmentation is self._segmentation:
             return
-        if segmentation is None:
-            self.ui.correctLabel.text = ""
-        event = slicer.vtkSegmentation.SourceRepresentationModified
-        removed = slicer.vtkSegmentation.SegmentRemoved
-        if self._segmentation:
-            self.panel.removeObserver(self._segmentation, event, self.onSegmentationModified)
-            self.panel.removeObserver(self._segmentation, removed, self.onSegmentRemoved)
+        slots = (
+            (slicer.vtkSegmentation.SourceRepresentationModified, self.onSegmentationModified),
+            (slicer.vtkSegmentation.SegmentRemoved, self.onSegmentRemoved),
+        )
+        for event, slot in slots:
+            if self._segmentation:
+                self.panel.removeObserver(self._segmentation, event, slot)
+            if segmentation:
+                self.panel.addObserver(segmentation, event, slot)
         self._segmentation = segmentation
+        self.ui.correctLabel.text = ""
         if segmentation:
-            self.panel.addObserver(segmentation, event, self.onSegmentationModified)
-            self.panel.addObserver(segmentation, removed, self.onSegmentRemoved)
-            self._giveToEditor(node)
-
-    def _giveToEditor(self, node) -> None:
-        editor = self.ui.segmentEditorWidget
-        takeEditorNode(editor)
-        editor.setSegmentationNode(node)
-        editor.setSourceVolumeNode(self.parameters.inputVolume)
-        self.edit(SCAR)
+            editor = self.ui.segmentEditorWidget
+            takeEditorNode(editor)
+            editor.setSegmentationNode(node)
+            editor.setSourceVolumeNode(self.parameters.inputVolume)
+            self.edit(SCAR)
 
     def edit(self, label: int) -> None:
         """Draw one of the three; scar only inside the wall, and none ever takes voxels from another segment."""
@@ -120,8 +113,7 @@ class CorrectSection(Section):
         """A stroke has ended: read it, remember it, measure it, show it."""
         if not self.parameters or not self.study or not self.parameters.outputSegmentation:
             return
-        stack = self.study.segmented.stack
-        read = readSegments(stack, self.parameters.inputVolume, self.parameters.outputSegmentation)
+        read = readSegments(self.study.segmented.stack, self.parameters.outputSegmentation)
         if read is None:
             self.panel.onNodesGone()
             return
@@ -136,73 +128,54 @@ class CorrectSection(Section):
         if on:
             other.checked = False
             self.ui.segmentEditorWidget.setActiveEffect(None)
-        self._unhearClicks()
-        manager = slicer.app.layoutManager()
-        if not (self.ui.addIslandButton.checked or self.ui.removeIslandButton.checked) or manager is None:
-            return
-        for name in VIEWS:
-            widget = manager.sliceWidget(name)
-            if widget is None:
-                continue
-            interactor = widget.sliceView().interactor()
-            tag = interactor.AddObserver(vtk.vtkCommand.LeftButtonPressEvent, self._clicked, 100.0)
-            self._clickTags.append((interactor, tag))
+        self._clicks.hear(self.ui.addIslandButton.checked or self.ui.removeIslandButton.checked)
 
-    def _unhearClicks(self) -> None:
-        for interactor, tag in self._clickTags:
-            interactor.RemoveObserver(tag)
-        self._clickTags = []
-
-    def _clicked(self, caller, event) -> None:
+    def onClick(self, viewName: str) -> None:
         self.islandAtCursor(add=self.ui.addIslandButton.checked)
 
     def islandAtCursor(self, *, add: bool) -> None:
-        """Where the crosshair's cursor is, which every slice view keeps."""
-        crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
-        place = [0.0, 0.0, 0.0]
-        if crosshair and crosshair.GetCursorPositionRAS(place):
+        place = cursor()
+        if place:
             self.islandAt(place, add=add)
 
     def islandAt(self, world, *, add: bool) -> None:
         """Add or remove the island at a world position, RAS mm."""
-        if not self.study:
-            return
-        voxel = voxelAt(self.parameters.inputVolume, self.study.segmented.stack, world)
+        stack = self.study.segmented.stack if self.study else None
+        voxel = voxelAt(self.parameters.inputVolume, stack, world) if stack else None
         if voxel is None:
             return
-        masks = self.study.masks
+        now = self.study.masks
         if add:
-            scar = edits.addIsland(masks.scar, masks.wall, self.study.segmented.stack.voxels, voxel)
+            self._take(_("Add island"), masks.addIsland(now.scar, now.wall, stack.voxels, voxel))
         else:
-            scar = edits.removeIsland(masks.scar, voxel)
-        self._take(_("Add island") if add else _("Remove island"), scar)
+            self._take(_("Remove island"), masks.removeIsland(now.scar, voxel))
 
     def setSegment(self, number: int, *, accept: bool) -> bool:
         """One AHA segment as proposed, or without scar; False where it is so already."""
         aha, proposal = self.study.anatomy.aha, self.study.proposal if accept else None
         name = _("Accept segment {n}") if accept else _("Clear segment {n}")
-        return self._take(name.format(n=number), edits.setSegment(self.study.masks.scar, aha, number, proposal))
+        return self._take(name.format(n=number), masks.setSegment(self.study.masks.scar, aha, number, proposal))
 
     def onCopy(self, step: int) -> None:
+        """The scar of this slice onto the next one, as far as there is wall; what was there is replaced."""
         if not self.study:
             return
-        stack, volume, masks = self.study.segmented.stack, self.parameters.inputVolume, self.study.masks
+        stack, volume, now = self.study.segmented.stack, self.parameters.inputVolume, self.study.masks
         here = currentSlice(volume, stack)
         there = here + step
-        if 0 <= there < len(masks.scar):
-            self._take(
-                _("Copy to slice {n}").format(n=there + 1), edits.copyToSlice(masks.scar, masks.wall, here, there)
-            )
+        if 0 <= there < len(now.scar):
+            copied = masks.withSlice(now.scar, there, now.scar[here] & now.wall[there])
+            self._take(_("Copy to slice {n}").format(n=there + 1), copied)
             goTo(volume, stack, there)
 
     def onRevert(self) -> None:
         if self.study:
             here = currentSlice(self.parameters.inputVolume, self.study.segmented.stack)
-            scar = edits.revertSlice(self.study.masks.scar, self.study.proposal, here)
-            self._take(_("Revert slice {n}").format(n=here + 1), scar)
+            reverted = masks.withSlice(self.study.masks.scar, here, self.study.proposal[here])
+            self._take(_("Revert slice {n}").format(n=here + 1), reverted)
 
     def _take(self, name: str, scar) -> bool:
-        changed = self.study.change(name, withScar(self.study.bits, scar))
+        changed = self.study.change(name, masks.withScar(self.study.bits, scar))
         if changed:
             self.panel.showMasks()
         return changed
@@ -215,18 +188,15 @@ class CorrectSection(Section):
         if self.study and self.study.redo():
             self.panel.showMasks()
 
-    # Leaving
-
     def release(self) -> None:
         """The editor keeps its node: without one it crashes at the next change of layout."""
         self._timer.stop()
         self._observe(None)
-        self._unhearClicks()
+        self._clicks.hear(False)
         editor = self.ui.segmentEditorWidget
         editor.setActiveEffect(None)
         editor.setSegmentationNode(None)
         editor.removeViewObservations()
-        self.ui.correctLabel.text = ""
 
 
 def takeEditorNode(editor) -> None:

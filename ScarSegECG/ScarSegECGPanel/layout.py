@@ -1,5 +1,8 @@
 """The layout "ScarSegECG": the short axis large, below it the 3D view, beside it both bullseyes and the ECG."""
 
+import contextlib
+from pathlib import Path
+
 import numpy as np
 import slicer
 
@@ -7,37 +10,12 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGPanel.drawing import DrawingView
 from ScarSegECGPanel.nodes import brighten, voxelsAndMatrix
 from ScarSegECGPanel.section import Section
-from ScarSegECGPanel.slices import currentSlice, sliceNode, toWorld, turnToShortAxis
+from ScarSegECGPanel.slices import currentSlice, sliceNode, toWorld, turnToShortAxis, unit
 
 LAYOUT_ID = 25117
+BULLSEYE_TAG, ECG_TAG = "scarsegecgbullseyes", "scarsegecgpaper"  # the views' names in the description
 SEPTUM = (2, 3, 8, 9, 14)
-BULLSEYE_TAG, ECG_TAG = "scarsegecgbullseyes", "scarsegecgpaper"
-DESCRIPTION = f"""
-<layout type="horizontal" split="true">
- <item splitSize="500">
-  <layout type="vertical" split="true">
-   <item splitSize="660">
-    <view class="vtkMRMLSliceNode" singletontag="Red">
-     <property name="orientation" action="default">Axial</property>
-     <property name="viewlabel" action="default">R</property>
-     <property name="viewcolor" action="default">#F34A33</property>
-    </view>
-   </item>
-   <item splitSize="340">
-    <view class="vtkMRMLViewNode" singletontag="1">
-     <property name="viewlabel" action="default">1</property>
-    </view>
-   </item>
-  </layout>
- </item>
- <item splitSize="500">
-  <layout type="vertical" split="true">
-   <item splitSize="460"><{BULLSEYE_TAG}></{BULLSEYE_TAG}></item>
-   <item splitSize="540"><{ECG_TAG}></{ECG_TAG}></item>
-  </layout>
- </item>
-</layout>
-"""
+DESCRIPTION = Path(__file__).parents[1] / "Resources" / "UI" / "Layout.xml"
 
 
 def registerLayout() -> dict:
@@ -51,7 +29,7 @@ def registerLayout() -> dict:
         return {}
     layoutNode = manager.layoutLogic().GetLayoutNode()
     if not layoutNode.IsLayoutDescription(LAYOUT_ID):
-        layoutNode.AddLayoutDescription(LAYOUT_ID, DESCRIPTION)
+        layoutNode.AddLayoutDescription(LAYOUT_ID, DESCRIPTION.read_text(encoding="utf-8"))
     factories = vars(slicer).setdefault("scarSegEcgViewFactories", {})
     for tag in (BULLSEYE_TAG, ECG_TAG):
         if tag not in factories:
@@ -71,12 +49,10 @@ class LayoutSection(Section):
     """Fills the layout's views: the stack, both bullseyes, the ECG, and the heart in 3D."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel)
-        self._before: int | None = None
+        super().__init__(panel, {"layoutButton": self.show})
         self._due = False  # a run ended while another module was open
         onKey = {BULLSEYE_TAG: lambda number: self.panel.results.onWedge(number)}
         self.drawn = {tag: DrawingView(f.widget(), onKey.get(tag)) for tag, f in registerLayout().items()}
-        self.whenClicked(self.ui.layoutButton, self.show)
 
     def showWhenEntered(self) -> None:
         """Never under the hands of somebody who works in another module."""
@@ -93,11 +69,9 @@ class LayoutSection(Section):
         manager = slicer.app.layoutManager()
         if manager is None:
             return
-        layoutNode = manager.layoutLogic().GetLayoutNode()
-        if manager.layout != LAYOUT_ID:
-            self._before = manager.layout
-        elif not all(factory.widget().visible for factory in registerLayout().values()):
+        if manager.layout == LAYOUT_ID and not all(f.widget().visible for f in registerLayout().values()):
             # It is chosen and yet not there, as its description came after the scene: choosing it again does nothing.
+            layoutNode = manager.layoutLogic().GetLayoutNode()
             layoutNode.SetViewArrangement(layoutNode.SlicerLayoutConventionalView)
         manager.setLayout(LAYOUT_ID)
         self.showStack()
@@ -110,84 +84,65 @@ class LayoutSection(Section):
         slicer.util.setSliceViewerLayers(background=volume, fit=True)
         brighten(volume)
         if self.study:
-            stack = self.study.segmented.stack
-        else:
-            from ScarSegECGLib.lge.orientation import canonical
-
-            try:
-                stack = canonical(*voxelsAndMatrix(volume))
-            except InputError:  # not a short-axis stack: Apply will say why
-                return
-        turnToShortAxis(volume, stack)
-        if self.study:
+            turnToShortAxis(volume, self.study.segmented.stack)
             self._zoom()
             self.look3d()
+            return
+        from ScarSegECGLib.lge.orientation import canonical
+
+        with contextlib.suppress(InputError):  # not a short-axis stack: Apply will say why
+            turnToShortAxis(volume, canonical(*voxelsAndMatrix(volume)))
 
     def _zoom(self) -> None:
         """The heart, not the chest."""
         node, anatomy, stack = sliceNode(), self.study.anatomy, self.study.segmented.stack
-        lv = (anatomy.cavity | anatomy.myocardium).any(axis=0)
-        if node is None or not lv.any():
+        lv = np.argwhere((anatomy.cavity | anatomy.myocardium).any(axis=0))
+        if node is None or not len(lv):
             return
-        rows, columns = lv.any(axis=1).nonzero()[0], lv.any(axis=0).nonzero()[0]
-        row, column = (rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2
+        first, last = lv.min(axis=0), lv.max(axis=0)
         volume = self.parameters.inputVolume
-        node.JumpSliceByCentering(*toWorld(volume, stack, row, column, currentSlice(volume, stack)))
-        extent = 1.9 * max((rows[-1] - rows[0]) * stack.spacing[1], (columns[-1] - columns[0]) * stack.spacing[2])
+        middle = toWorld(volume, stack, *(first + last) / 2, currentSlice(volume, stack))
+        node.JumpSliceByCentering(*middle)
         width, height, depth = node.GetFieldOfView()
-        scale = extent / min(width, height)
+        scale = 1.9 * max((last - first) * stack.spacing[1:]) / min(width, height)
         if scale < 1:
             node.SetFieldOfView(width * scale, height * scale, depth)
 
     def look3d(self) -> None:
         """The left ventricle fills the 3D view as a cardiologist thinks of it: the septum in view, apex down left."""
         view = slicer.mrmlScene.GetSingletonNode("1", "vtkMRMLViewNode")
-        anatomy, volume = self.study.anatomy, self.parameters.inputVolume
+        anatomy, volume, stack = self.study.anatomy, self.parameters.inputVolume, self.study.segmented.stack
         camera = slicer.modules.cameras.logic().GetViewActiveCameraNode(view) if view else None
-        slices = anatomy.myocardium.any(axis=(1, 2)).nonzero()[0]
-        septum = np.argwhere(np.isin(anatomy.aha, SEPTUM))
-        if camera is None or len(slices) < 2 or not len(septum):
+        wall, septum = np.argwhere(anatomy.myocardium), np.argwhere(np.isin(anatomy.aha, SEPTUM))
+        if camera is None or not len(septum) or wall[0, 0] == wall[-1, 0]:
             return
         view.SetBoxVisible(False)
         view.SetAxisLabelsVisible(False)
-        stack = self.study.segmented.stack
 
-        def world(place) -> np.ndarray:
-            return toWorld(volume, stack, place[1], place[2], place[0])
+        def world(slice_: float, row: float, column: float) -> np.ndarray:
+            return toWorld(volume, stack, row, column, slice_)
 
-        wall = np.argwhere(anatomy.myocardium)
-        middle = world(wall.mean(axis=0))
-        toApex = world([slices[0], *wall[:, 1:].mean(axis=0)]) - world([slices[-1], *wall[:, 1:].mean(axis=0)])
-        toApex /= np.linalg.norm(toApex)
-        outward = world(septum.mean(axis=0)) - middle
-        outward -= (outward @ toApex) * toApex
-        outward /= np.linalg.norm(outward)
+        centre = wall.mean(axis=0)
+        middle = world(*centre)
+        toApex = unit(world(wall[0, 0], *centre[1:]) - world(wall[-1, 0], *centre[1:]))
+        outward = world(*septum.mean(axis=0)) - middle
+        outward = unit(outward - (outward @ toApex) * toApex)
         up = -(toApex + np.cross(outward, toApex)) / np.sqrt(2)
-        corners = [world(place) for place in (wall.min(axis=0), wall.max(axis=0))]
-        distance = 1.25 * (np.linalg.norm(corners[1] - corners[0]) / 2) / np.sin(np.radians(camera.GetViewAngle() / 2))
+        radius = np.linalg.norm(world(*wall.max(axis=0)) - world(*wall.min(axis=0))) / 2
+        distance = 1.25 * radius / np.sin(np.radians(camera.GetViewAngle() / 2))
         camera.SetFocalPoint(*middle)
         camera.SetPosition(*(middle + distance * outward))
         camera.SetViewUp(*up)
         camera.ResetClippingRange()
 
-    def bullseyes(self, drawing) -> None:
-        if BULLSEYE_TAG in self.drawn:
-            self.drawn[BULLSEYE_TAG].show(drawing)
-
-    def ecg(self, drawing) -> None:
-        if ECG_TAG in self.drawn:
-            self.drawn[ECG_TAG].show(drawing)
+    def draw(self, tag: str, drawing) -> None:
+        """Show a drawing of the library, or nothing, in one of the two views."""
+        if tag in self.drawn:
+            self.drawn[tag].show(drawing)
 
     def clear(self) -> None:
         for view in self.drawn.values():
-            view.clear()
-
-    def leave(self) -> None:
-        """Back to the layout that was there before."""
-        manager = slicer.app.layoutManager()
-        if manager is not None and self._before is not None and manager.layout == LAYOUT_ID:
-            manager.setLayout(self._before)
-        self._before = None
+            view.show(None)
 
     def cleanup(self) -> None:
         self.clear()

@@ -6,6 +6,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from ScarSegECGPanel.apply import Pieces
 from ScarSegECGPanel.journal import Recovered, leftBehind
 from ScarSegECGPanel.run import Run
 from ScarSegECGPanel.section import Section
@@ -21,16 +22,12 @@ class RecoverSection(Section):
     """A frame on top of the panel, shown only where there is something to restore."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel)
-        self._found: Recovered | None = None
-        self.whenClicked(self.ui.recoverButton, self.onRecover)
-        self.whenClicked(self.ui.discardButton, self.onDiscard)
+        super().__init__(panel, {"recoverButton": self.onRecover, "discardButton": self.onDiscard})
         self.look()
 
     def look(self) -> None:
         folder = journalFolder()
-        found = leftBehind(folder) if folder.is_dir() else []
-        self._found = found[0] if found else None
+        self._found: Recovered | None = next(iter(leftBehind(folder)), None) if folder.is_dir() else None
         self.ui.recoverFrame.visible = self._found is not None
         if self._found:
             self.ui.recoverLabel.text = _(
@@ -46,21 +43,16 @@ class RecoverSection(Section):
         voxels = np.array(slicer.util.arrayFromVolume(volume))
         apply.start(lambda progress: Study.fromJournal(found, voxels), self._take, self._fail, _("Restoring..."))
 
-    def _take(self, study: Study) -> list:
-        logic, panel, parameters, count = self.panel.logic, self.panel, self.parameters, len(self._found.moves)
-
-        def take() -> None:
-            logic.takeStudy(study, parameters)
-            logic.written = study.masks
-
-        return [
-            take,
-            *panel.apply.segmentPieces(),
-            lambda: logic.saveResult(parameters),
-            *panel.apply.showPieces(),
-            self.onDiscard,
-            lambda: panel.say(_("Restored: {count} steps, which can be undone.").format(count=count)),
-        ]
+    def _take(self, study: Study) -> Pieces:
+        logic, panel, count = self.panel.logic, self.panel, len(self._found.moves)
+        logic.takeStudy(study, self.parameters)
+        yield
+        yield from logic.writeCase(self.parameters)
+        panel.views.showWhenEntered()
+        yield
+        yield from panel.apply.show()
+        self.onDiscard()
+        panel.say(_("Restored: {count} steps, which can be undone.").format(count=count))
 
     def _fail(self, run: Run) -> None:
         """Whatever a file may hold."""

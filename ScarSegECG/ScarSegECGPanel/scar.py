@@ -1,6 +1,5 @@
 """Scar: which rule tells it from myocardium, and how strictly; choice and sliders act at once."""
 
-import qt
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.errors import InputError
@@ -14,19 +13,16 @@ class ScarSection(Section):
     """Applies the chosen rule to the case at hand; what is chosen is always what is shown."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel)
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.connect("timeout()", self.onSettled)
+        super().__init__(panel, {})
+        self._timer = self.timer(self.applyChosenRule)
 
     def chosen(self) -> ScarRule:
         p = self.parameters
         return ScarRule(p.method, p.probability, p.nSd, p.smallestIsland)
 
     def update(self) -> None:
-        isRule = self.parameters.method in RULES
-        self.ui.probabilitySlider.enabled = not isRule
-        self.ui.nSdSlider.enabled = self.parameters.method == "n SD"
+        self.enable(self.parameters.method not in RULES, "probabilitySlider")
+        self.enable(self.parameters.method == "n SD", "nSdSlider")
         if self.study and self.chosen() != self.study.origin.rule:
             self._timer.start(SETTLED_MS)
 
@@ -46,21 +42,15 @@ class ScarSection(Section):
         self._timer.stop()
 
     def applyChosenRule(self) -> None:
-        """After a segmentation, which is the network's own: any other choice is applied to it."""
-        if self.chosen() != self.study.origin.rule:
-            self.onSettled()
-
-    def onSettled(self) -> None:
-        if not self.parameters or not self.study:
+        """Once the choice has settled, and after a segmentation, which is the network's own."""
+        if not self.parameters or not self.study or self.chosen() == self.study.origin.rule:
             return
         rule = self.chosen()
         try:
-            changed = self.study.applyRule(rule, _("Scar: {method}").format(method=rule.method))
+            if self.study.applyRule(rule, _("Scar: {method}").format(method=rule.method)):
+                self.panel.showMasks()
         except InputError as error:
             self.panel.say(str(error))
-        else:
-            if changed:
-                self.panel.showMasks()
         self.onStudy()
 
     def nextMethod(self) -> None:

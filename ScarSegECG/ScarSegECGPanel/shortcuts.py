@@ -41,7 +41,7 @@ class Shortcuts:
 
     def actions(self) -> dict[str, Callable[[], None]]:
         """Key -> what it does."""
-        correct, editor = self.panel.correct, self.panel.ui.segmentEditorWidget
+        correct = self.panel.correct
         return {
             "Ctrl+Z": correct.onUndo,
             "Ctrl+Y": correct.onRedo,
@@ -53,7 +53,7 @@ class Shortcuts:
             "-": lambda: self.brush(1 / LARGER),
             "A": lambda: correct.islandAtCursor(add=True),
             "X": lambda: correct.islandAtCursor(add=False),
-            "Esc": lambda: editor.setActiveEffect(None),
+            "Esc": lambda: self.panel.ui.segmentEditorWidget.setActiveEffect(None),
             **{str(at + 1): lambda name=name: self.tool(name) for at, name in enumerate(EFFECTS)},
         }
 

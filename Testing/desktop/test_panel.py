@@ -296,7 +296,7 @@ def test_a_click_on_a_wedge(desk, segmented_once) -> None:
 
 
 def test_insertion_points_are_dragged(desk, segmented_once) -> None:
-    from ScarSegECGPanel.insertions import anglesOf
+    from ScarSegECGPanel.anatomy import anglesOf
 
     case, panel = segmented_once(desk)
     study, parameters = panel.logic.study, panel.parameterNode
@@ -483,8 +483,8 @@ def test_packages_are_asked_for_and_failures_named(desk) -> None:
 def test_too_little_memory_is_said_first(desk, monkeypatch: pytest.MonkeyPatch) -> None:
     case_of(desk)
     desk.panel.ui.sampleButton.click()
-    memory = sys.modules["ScarSegECGPanel.memory"]
-    monkeypatch.setattr(memory, "availableBytes", lambda: 2**20)
+    apply = sys.modules["ScarSegECGPanel.apply"]
+    monkeypatch.setattr(apply, "availableBytes", lambda: 2**20)
     desk.answer = False
     desk.panel.ui.applyButton.click()
     assert "GB of memory are needed" in desk.asked[-1]

@@ -457,12 +457,12 @@ def test_progress_is_said_in_words_and_never_counts_up(desk) -> None:
         progress, seconds = (0.5, "Measuring"), 0.0
 
     apply.run = running = Running()
-    apply._tellProgress()
+    apply._tellProgress(running)
     assert panel.ui.statusLabel.text == "Measuring"
     columns, rows, slices = apply._volume.GetImageData().GetDimensions()
     apply._pace = 20.0 / (columns * rows * slices)
     for running.seconds in (1.0, 5.0, 12.0, 19.5, 30.0):
-        apply._tellProgress()
+        apply._tellProgress(running)
         said.append(panel.ui.statusLabel.text)
     apply.run = None
     assert said == [
