@@ -24,9 +24,9 @@ from slicer.util import VTKObservationMixin
 
 from ScarSegECGPanel import selftest
 from ScarSegECGPanel.anatomy import AnatomySection
-from ScarSegECGPanel.apply import ApplySection, Pieces
+from ScarSegECGPanel.apply import ApplySection, Pieces, RecoverSection, journalFolder
 from ScarSegECGPanel.casework import CaseWork
-from ScarSegECGPanel.correct import CorrectSection, takeEditorNode
+from ScarSegECGPanel.correct import CorrectSection, ScarSection, Shortcuts, takeEditorNode
 from ScarSegECGPanel.dicom import mriDateFromDicom
 from ScarSegECGPanel.export import ExportSection
 from ScarSegECGPanel.inputs import InputsSection, loadPhantomPatient, registerSampleData
@@ -34,11 +34,8 @@ from ScarSegECGPanel.layout import LayoutSection, registerLayout
 from ScarSegECGPanel.nodes import CONTRASTS
 from ScarSegECGPanel.packages import PackagesSection
 from ScarSegECGPanel.recompute import AHA_MODES, METHODS
-from ScarSegECGPanel.recover import RecoverSection, journalFolder
 from ScarSegECGPanel.results import WEDGE_CLICKS, ResultsSection
-from ScarSegECGPanel.scar import ScarSection
 from ScarSegECGPanel.segments import changeSegments
-from ScarSegECGPanel.shortcuts import Shortcuts
 
 
 class ScarSegECG(ScriptedLoadableModule):
@@ -221,7 +218,6 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.removeObserver(self.parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
         self.parameterNode = parameterNode
         if parameterNode:
-            self.inputs.follow()  # before the widgets: each says at once that it has changed
             self._guiTag = parameterNode.connectGui(self.ui)
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
             self.resumeCase()
@@ -276,7 +272,6 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """While this lasts, changes of nodes are the panel's own."""
         before, self.isWriting = self.isWriting, True
         try:
             yield

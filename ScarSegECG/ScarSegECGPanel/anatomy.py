@@ -26,17 +26,14 @@ class AnatomySection(Section):
     """Turns points and choices into a new division of the wall."""
 
     def __init__(self, panel) -> None:
-        super().__init__(
-            panel, {"applyInsertionsButton": self.onApplyToStack, "findInsertionsButton": self.onFindAgain}
-        )
+        clicks = {"applyInsertionsButton": self.onApplyToStack, "findInsertionsButton": self.onFindAgain}
+        super().__init__(panel, clicks)
         self._points = None
         self._placed: np.ndarray | None = None
         self._aligned, self._filling = False, False
         self._laidDown = ""  # the tool that a press on a point has interrupted
         # A press on a point belongs to the point: the editor's active tool would take it first, and paint there.
-        self._clicks = Clicks(
-            BEFORE_EDITOR, {"LeftButtonPressEvent": self.onPress, "LeftButtonReleaseEvent": self.onRelease}
-        )
+        self._clicks = Clicks(BEFORE_EDITOR, self.onPress, self.onRelease)
         self._resume, self._timer = self.timer(self.onDragEnded), self.timer(self.onDragged)
         self.ui.apexSpinBox.connect("valueChanged(int)", self.onRange)
         self.ui.baseSpinBox.connect("valueChanged(int)", self.onRange)
@@ -72,7 +69,6 @@ class AnatomySection(Section):
     # Insertion points
 
     def _placePoints(self) -> None:
-        """Put the points where the division has them, and listen to them."""
         parameters = self.parameters
         if parameters.insertionPoints is None:
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("RV insertions"))
@@ -93,12 +89,10 @@ class AnatomySection(Section):
         return anglesOf(node, self.parameters.inputVolume, self.study.segmented.stack, self.study.anatomy)
 
     def _follow(self, node) -> None:
-        event = slicer.vtkMRMLMarkupsNode.PointModifiedEvent
-        if self._points:
-            self.panel.removeObserver(self._points, event, self.onPointMoved)
+        self.panel.removeObservers(self.onPointMoved)
         self._points = node
         if node:
-            self.panel.addObserver(node, event, self.onPointMoved)
+            self.panel.addObserver(node, slicer.vtkMRMLMarkupsNode.PointModifiedEvent, self.onPointMoved)
 
     def onPress(self, viewName: str) -> None:
         editor = self.ui.segmentEditorWidget
@@ -143,7 +137,6 @@ class AnatomySection(Section):
             self._divide(None)
 
     def _divide(self, insertions: np.ndarray | None) -> None:
-        """By the chosen division, with these insertions given by hand."""
         try:
             self.study.divide(AhaRule(self._division(), insertions))
         except InputError as error:
@@ -221,7 +214,6 @@ class AnatomySection(Section):
 
 
 def placePoints(node, volumeNode, stack: LgeStack, anatomy: Anatomy) -> None:
-    """Replace the node's points by those of the anatomy."""
     wasModified = node.StartModify()
     node.RemoveAllControlPoints()
     for index, column in np.argwhere(np.isfinite(anatomy.insertions_deg)).tolist():

@@ -1,12 +1,15 @@
-"""Apply, and what else takes long: computed in a worker thread, its result into the scene piece by piece."""
+"""Apply and Restore: a case is computed in a worker thread, or read from what a crash left, and put into the scene."""
 
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.errors import InputError
+from ScarSegECGPanel.journal import Recovered, leftBehind
 from ScarSegECGPanel.packages import named
 from ScarSegECGPanel.run import POLL_MS, Run
 from ScarSegECGPanel.section import Section
@@ -27,10 +30,9 @@ class ApplySection(Section):
         super().__init__(panel, {"applyButton": self.onApply, "cancelButton": self.onCancel})
         self.run: Run | None = None
         self._left: Pieces | None = None
-        self._volume, self._take, self._fail = None, None, None
         self._pace = 0.0  # seconds a voxel of the last Apply of this session; before it no time can be told
+        self._expected = 0.0  # seconds that the run will take
         self._timer = self.timer(self.onPiece, once=False)
-        self.ui.progressBar.visible = False
 
     @property
     def busy(self) -> bool:
@@ -49,14 +51,14 @@ class ApplySection(Section):
         if self.run:
             self.run.drop()
         self._timer.stop()
-        self.run, self._volume, self._left = None, None, None
+        self.run, self._left = None, None
 
-    def start(self, work: Callable, take: Callable[[Study], Pieces], fail: Callable[[Run], None], text: str) -> None:
+    def start(self, work: Callable, take: Callable, fail: Callable, text: str, expected: float = 0.0) -> None:
         """Compute a case of the chosen volume beside the panel; then do the pieces that ``take`` makes of it."""
-        self._volume, self._take, self._fail = self.parameters.inputVolume, take, fail
+        volume, self._expected = self.parameters.inputVolume, expected
         self.ui.progressBar.value = 0
         self.panel.say(text)
-        self.run = Run(work, self._over, self._tellProgress)
+        self.run = Run(work, lambda run: self._over(run, volume, take, fail), self._tellProgress)
         self.update()
 
     def onApply(self) -> None:
@@ -70,7 +72,8 @@ class ApplySection(Section):
             return
         lack = tooLittle(parameters.inputVolume)
         if not lack or _confirmed(lack):
-            self.start(self.panel.logic.work(parameters), self._applied, self._tellFailure, _("Running..."))
+            work, expected = self.panel.logic.work(parameters), self._pace * _voxels(parameters.inputVolume)
+            self.start(work, self._applied, self._tellFailure, _("Running..."), expected)
 
     def onCancel(self) -> None:
         if self.run:
@@ -80,24 +83,24 @@ class ApplySection(Section):
     def _tellProgress(self, run: Run) -> None:
         fraction, text = run.progress
         self.ui.progressBar.value = round(100 * fraction)
-        left = self._pace * _voxels(self._volume) - run.seconds if self._fail == self._tellFailure else 0
+        left = self._expected - run.seconds
         if text and left >= 1:
             text = _("{stage}, about {seconds:.0f} s left").format(stage=text, seconds=left)
         if text:
             self.panel.say(text)
 
-    def _over(self, run: Run) -> None:
-        volume, self.run = self._volume, None
+    def _over(self, run: Run, volume, take: Callable[[Study], Pieces], fail: Callable[[Run], None]) -> None:
+        self.run = None
         there = slicer.mrmlScene.IsNodePresent(volume) and self.parameters.inputVolume is volume
         if run.result is not None and there:
-            self._left = self._take(run.result)
+            self._left = take(run.result)
             self._timer.start(POLL_MS)
             return
         self.release()
         if self.parameters:
             self.update()
         if run.result is None:
-            self._fail(run)
+            fail(run)
         else:
             self.panel.say(_("The LGE stack was removed or changed during the run: nothing was written."))
 
@@ -127,7 +130,6 @@ class ApplySection(Section):
         panel.say(_("Segmented in {seconds:.0f} s.").format(seconds=seconds))
 
     def show(self) -> Pieces:
-        """Show a case that has just come in."""
         for piece in (self.panel.results.showTable, self.panel.results.showBullseyes, self.panel.results.showPaper):
             piece()
             yield
@@ -148,6 +150,57 @@ class ApplySection(Section):
             _showError(_("The result could not be shown."), error)
         if not self.busy and self.parameters:
             self.update()
+
+
+class RecoverSection(Section):
+    """A frame on top of the panel, shown only where there is something to restore."""
+
+    def __init__(self, panel) -> None:
+        super().__init__(panel, {"recoverButton": self.onRecover, "discardButton": self.onDiscard})
+        self.look()
+
+    def look(self) -> None:
+        folder = journalFolder()
+        self._found: Recovered | None = next(iter(leftBehind(folder)), None) if folder.is_dir() else None
+        self.ui.recoverFrame.visible = self._found is not None
+        if self._found:
+            self.ui.recoverLabel.text = _(
+                "Slicer ended before the corrections begun at {when} were saved: {count} steps. Load the same LGE "
+                "stack, choose it below and press Restore."
+            ).format(when=self._found.begun, count=len(self._found.moves))
+
+    def onRecover(self) -> None:
+        volume = self.parameters.inputVolume if self.parameters else None
+        found, apply = self._found, self.panel.apply
+        if not found or volume is None or apply.busy or not self.panel.packages.ready():
+            return
+        voxels = np.array(slicer.util.arrayFromVolume(volume))
+        apply.start(lambda progress: Study.fromJournal(found, voxels), self._take, self._fail, _("Restoring..."))
+
+    def _take(self, study: Study) -> Pieces:
+        logic, panel, count = self.panel.logic, self.panel, len(self._found.moves)
+        logic.takeStudy(study, self.parameters)
+        yield
+        yield from logic.writeCase(self.parameters)
+        panel.views.showWhenEntered()
+        yield
+        yield from panel.apply.show()
+        self.onDiscard()
+        panel.say(_("Restored: {count} steps, which can be undone.").format(count=count))
+
+    def _fail(self, run: Run) -> None:
+        self.panel.say("")
+        self.ui.recoverLabel.text = _("The corrections are of another LGE stack than the chosen one.")
+
+    def onDiscard(self) -> None:
+        if self._found:
+            self._found.path.unlink(missing_ok=True)
+        self.look()
+
+
+def journalFolder() -> Path:
+    """Beside Slicer's own settings, which are the user's alone."""
+    return Path(slicer.app.slicerUserSettingsFilePath).parent / "ScarSegECG"
 
 
 def _confirmed(question: str) -> bool:

@@ -15,7 +15,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.wording import words
-from ScarSegECGPanel.dicom import contrastFromDicom, subjectFromDicom
+from ScarSegECGPanel.dicom import contrastFromDicom, mriDateFromDicom, subjectFromDicom
 from ScarSegECGPanel.history import Origin
 from ScarSegECGPanel.nodes import CONTRASTS, stackReader, writeTable
 from ScarSegECGPanel.run import ProgressCallback, importing
@@ -23,13 +23,13 @@ from ScarSegECGPanel.segments import changeSegment, countSegments, prepareSegmen
 from ScarSegECGPanel.study import Study
 
 RESULT_NODE, ORIGIN, VOLUME = "ScarSegECG result", "ScarSegECG.origin", "volume"
+GIVEN = ("mriDate", "ecgPath", "ecgDate", "eventBetween")
 # What the result's node refers to, and the parameter that holds it.
 OUTPUTS = {"segmentation": "outputSegmentation", "table": "outputTable", "points": "insertionPoints"}
 Work = Callable[[ProgressCallback], Study]
 
 
 def stageInWords(stage: str) -> str:
-    """What the pipeline is at, for the reader."""
     return {
         "networks": _("Finding the heart, its wall and the scar"),
         "anatomy": _("Dividing the wall into AHA segments"),
@@ -45,10 +45,14 @@ class CaseWork:
     networks: dict = {}  # the network loaded for a device stays loaded, for every panel and script
 
     def __init__(self) -> None:
-        self.study: Study | None = None
-        self._volumeId = ""
-        self._parked: dict[str, Study] = {}
+        self._studies: dict[str, Study] = {}  # by their volume's identifier
+        self._given: dict[str, list] = {}  # ECG and dates, likewise
+        self._volumeId = ""  # of the case at hand
         self._applied: tuple | None = None  # the inputs of the last Apply
+
+    @property
+    def study(self) -> Study | None:
+        return self._studies.get(self._volumeId)
 
     def work(self, parameterNode) -> Work:
         """Read all that is in MRML now; what is returned computes without it, and raises InputError."""
@@ -136,9 +140,10 @@ class CaseWork:
             self.takeStudy(made, parameterNode)
 
     def takeStudy(self, study: Study, parameterNode) -> None:
-        if self.study and self.study is not study:
+        if self.study:
             self.study.end(remove=True)
-        self.study, self._volumeId = study, parameterNode.inputVolume.GetID()
+        self._volumeId = parameterNode.inputVolume.GetID()
+        self._studies[self._volumeId] = study
 
     def writeCase(self, parameterNode) -> Iterator[None]:
         """Write the case into the scene, so that it is saved and found again with its volume; yields between pieces."""
@@ -171,7 +176,6 @@ class CaseWork:
             node.SetNodeReferenceID(role, held.GetID() if held else None)
 
     def outputTable(self, parameterNode):
-        """The table of the AHA segments, made if there is none."""
         return _output(parameterNode, "outputTable", "vtkMRMLTableNode", _("{volume} AHA segments"))
 
     def wouldReplace(self, parameterNode) -> bool:
@@ -183,14 +187,11 @@ class CaseWork:
         """Take up the chosen volume's case: one of this session at once, one of the scene by the work returned."""
         if self._volumeId and self.followsOtherVolume(parameterNode):
             self.changeVolume(parameterNode)
+        self._volumeId = _idOf(parameterNode.inputVolume)
         if self.study and not self.caseIsWhole(parameterNode):
             self.dropCase()  # its nodes were deleted while another module was open
-        self._volumeId = _idOf(parameterNode.inputVolume)
-        if self.study or not self._volumeId:
-            return None
-        self.study = self._parked.pop(self._volumeId, None)
         text = parameterNode.resultText.GetText() if parameterNode.resultText else ""
-        if self.study or not text or importlib.util.find_spec("matplotlib") is None:
+        if self.study or not self._volumeId or not text or importlib.util.find_spec("matplotlib") is None:
             return None
         voxels = np.array(slicer.util.arrayFromVolume(parameterNode.inputVolume))
 
@@ -208,18 +209,25 @@ class CaseWork:
             return False
         kept = json.loads(node.GetAttribute(ORIGIN) or "null")
         study.resume(masks.toBits(), Origin.fromPlain(kept) if kept else study.origin)
-        study.written, self.study = masks, study
+        study.written = masks
+        self.takeStudy(study, parameterNode)
         return True
 
     def followsOtherVolume(self, parameterNode) -> bool:
         return _idOf(parameterNode.inputVolume) != self._volumeId
 
     def changeVolume(self, parameterNode) -> None:
-        """Another volume was chosen: put the present case aside and take that volume's nodes, if it has any."""
-        study, chosen = self.study, _idOf(parameterNode.inputVolume)
-        self.dropCase()
-        if study:
-            self._parked[self._volumeId] = study
+        """Another volume was chosen: put the present case, its ECG and its dates aside, and take that volume's."""
+        if self.study:
+            self.study.end(remove=True)
+        volume, chosen, before = parameterNode.inputVolume, _idOf(parameterNode.inputVolume), self._volumeId
+        self._volumeId, self._applied = chosen, None
+        self._given[before] = [getattr(parameterNode, name) for name in GIVEN]
+        # An ECG that was chosen before any images is theirs.
+        ecg = ("", "") if before else (parameterNode.ecgPath, parameterNode.ecgDate)
+        new = [mriDateFromDicom(volume) if volume else "", *ecg, False]
+        for name, value in zip(GIVEN, self._given.get(chosen, new), strict=True):
+            setattr(parameterNode, name, value)
         texts = slicer.util.getNodesByClass("vtkMRMLTextNode") if chosen else []
         node = next((text for text in texts if text.GetNodeReferenceID(VOLUME) == chosen), None)
         parameterNode.resultText = node
@@ -228,18 +236,17 @@ class CaseWork:
         parameterNode.influenceVolume = parameterNode.alignedVolume = None
 
     def caseIsWhole(self, parameterNode) -> bool:
-        """Whether images and segments of the case are still there."""
         segmentation = parameterNode.outputSegmentation
         return bool(parameterNode.inputVolume and segmentation and countSegments(segmentation) == 3)
 
     def dropCase(self) -> None:
-        if self.study:
-            self.study.end(remove=True)
-        self.study, self._applied = None, None
+        study, self._applied = self._studies.pop(self._volumeId, None), None
+        if study:
+            study.end(remove=True)
 
     def dropCases(self) -> None:
         self.dropCase()
-        self._parked, self._volumeId = {}, ""
+        self._studies, self._given, self._volumeId = {}, {}, ""
 
 
 def _idOf(node) -> str:

@@ -1,10 +1,15 @@
-"""Correct: Slicer's segment editor kept inside the wall, one-click tools, one undo for all."""
+"""What changes the scar: a rule, Slicer's editor kept inside the wall, one-click tools and keys; one undo for all."""
 
+from collections.abc import Callable
+
+import qt
 import slicer
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
+from ScarSegECGLib.errors import InputError
 from ScarSegECGPanel import masks
+from ScarSegECGPanel.recompute import METHODS, RULES, ScarRule
 from ScarSegECGPanel.section import Section
 from ScarSegECGPanel.segments import IDENTIFIERS, readSegments
 from ScarSegECGPanel.slices import Clicks, currentSlice, cursor, goTo, voxelAt
@@ -12,6 +17,59 @@ from ScarSegECGPanel.slices import Clicks, currentSlice, cursor, goTo, voxelAt
 EFFECTS = ("Paint", "Draw", "Erase", "Scissors", "Islands", "Smoothing", "Threshold")
 EDITOR_TAG = "ScarSegECG"
 BEFORE_ALL = 100.0
+SETTLED_MS = 30
+BRUSH, RELATIVE = "BrushAbsoluteDiameter", "BrushDiameterIsRelative"
+LARGER = 1.25
+
+
+class ScarSection(Section):
+    """Applies the chosen rule to the case at hand; what is chosen is always what is shown."""
+
+    def __init__(self, panel) -> None:
+        super().__init__(panel, {})
+        self._timer = self.timer(self.applyChosenRule)
+
+    def chosen(self) -> ScarRule:
+        p = self.parameters
+        return ScarRule(p.method, p.probability, p.nSd, p.smallestIsland)
+
+    def update(self) -> None:
+        self.enable(self.parameters.method not in RULES, "probabilitySlider")
+        self.enable(self.parameters.method == "n SD", "nSdSlider")
+        if self.study and self.chosen() != self.study.origin.rule:
+            self._timer.start(SETTLED_MS)
+
+    def onStudy(self) -> None:
+        """The history carries the choice: after an undo, a restore or a refused rule it is shown again."""
+        if not self.study or self._timer.active or not self.parameters:
+            return
+        rule, p = self.study.origin.rule, self.parameters
+        if rule == self.chosen():
+            return
+        with self.panel.writing():
+            wasModified = p.StartModify()
+            p.method, p.probability, p.nSd, p.smallestIsland = rule.method, rule.probability, rule.nSd, rule.smallestMl
+            p.EndModify(wasModified)
+
+    def release(self) -> None:
+        self._timer.stop()
+
+    def applyChosenRule(self) -> None:
+        """Once the choice has settled, and after a segmentation, which is the network's own."""
+        if not self.parameters or not self.study or self.chosen() == self.study.origin.rule:
+            return
+        rule = self.chosen()
+        try:
+            if self.study.applyRule(rule, _("Scar: {method}").format(method=rule.method)):
+                self.panel.showMasks()
+        except InputError as error:
+            self.panel.say(str(error))
+        self.onStudy()
+
+    def nextMethod(self) -> None:
+        if self.parameters:
+            at = METHODS.index(self.parameters.method)
+            self.parameters.method = METHODS[(at + 1) % len(METHODS)]
 
 
 class CorrectSection(Section):
@@ -30,20 +88,11 @@ class CorrectSection(Section):
         }
         super().__init__(panel, clicks)
         self._segmentation = None
-        self._clicks = Clicks(BEFORE_ALL, {"LeftButtonPressEvent": self.onClick})
+        self._clicks = Clicks(BEFORE_ALL, lambda viewName: self.islandAtCursor(add=self.ui.addIslandButton.checked))
         self._timer = self.timer(self.onEdited)
-        editor = self.ui.segmentEditorWidget
-        editor.segmentationNodeSelectorVisible = False
-        editor.sourceVolumeNodeSelectorVisible = False
-        editor.switchToSegmentationsButtonVisible = False
-        editor.addRemoveSegmentButtonsVisible = False
-        editor.unorderedEffectsVisible = False
-        editor.undoEnabled = False  # the panel's own history knows the computed steps too
-        editor.setEffectNameOrder(list(EFFECTS))
+        self.ui.segmentEditorWidget.setEffectNameOrder(list(EFFECTS))
         self.ui.addIslandButton.connect("toggled(bool)", lambda on: self.onTool(self.ui.removeIslandButton, on))
         self.ui.removeIslandButton.connect("toggled(bool)", lambda on: self.onTool(self.ui.addIslandButton, on))
-
-    # The embedded editor
 
     def exit(self) -> None:
         self.ui.segmentEditorWidget.setActiveEffect(None)  # which ends its view observations
@@ -68,19 +117,14 @@ class CorrectSection(Section):
         segmentation = node.GetSegmentation() if node else None
         if segmentation is self._segmentation:
             return
-        slots = (
-            (slicer.vtkSegmentation.SourceRepresentationModified, self.onSegmentationModified),
-            (slicer.vtkSegmentation.SegmentRemoved, self.onSegmentRemoved),
-        )
-        for event, slot in slots:
-            if self._segmentation:
-                self.panel.removeObserver(self._segmentation, event, slot)
-            if segmentation:
-                self.panel.addObserver(segmentation, event, slot)
+        self.panel.removeObservers(self.onSegmentationModified)
+        self.panel.removeObservers(self.onSegmentRemoved)
         self._segmentation = segmentation
         self.ui.correctLabel.text = ""
         if segmentation:
-            editor = self.ui.segmentEditorWidget
+            editor, events = self.ui.segmentEditorWidget, slicer.vtkSegmentation
+            self.panel.addObserver(segmentation, events.SourceRepresentationModified, self.onSegmentationModified)
+            self.panel.addObserver(segmentation, events.SegmentRemoved, self.onSegmentRemoved)
             takeEditorNode(editor)
             editor.setSegmentationNode(node)
             editor.setSourceVolumeNode(self.parameters.inputVolume)
@@ -88,18 +132,13 @@ class CorrectSection(Section):
 
     def edit(self, label: int) -> None:
         """Draw one of the three; scar only inside the wall, and none ever takes voxels from another segment."""
-        segmentation, node = slicer.vtkMRMLSegmentationNode, self.ui.segmentEditorWidget.mrmlSegmentEditorNode()
+        modes, node = slicer.vtkMRMLSegmentationNode, self.ui.segmentEditorWidget.mrmlSegmentEditorNode()
         node.SetOverwriteMode(node.OverwriteNone)
-        if label == SCAR:
-            node.SetMaskSegmentID(IDENTIFIERS[MYOCARDIUM])
-            node.SetMaskMode(segmentation.EditAllowedInsideSingleSegment)
-        else:
-            node.SetMaskMode(segmentation.EditAllowedEverywhere)
+        node.SetMaskSegmentID(IDENTIFIERS[MYOCARDIUM])
+        node.SetMaskMode(modes.EditAllowedInsideSingleSegment if label == SCAR else modes.EditAllowedEverywhere)
         self.ui.segmentEditorWidget.setCurrentSegmentID(IDENTIFIERS[label])
         names = {SCAR: _("the scar, inside the wall"), MYOCARDIUM: _("the wall"), CAVITY: _("the LV cavity")}
         self.ui.correctLabel.text = _("The editor draws {what}.").format(what=names[label])
-
-    # Strokes
 
     def onSegmentationModified(self, caller=None, event=None) -> None:
         if not self.panel.isWriting:
@@ -110,7 +149,6 @@ class CorrectSection(Section):
             self.panel.onNodesGone()
 
     def onEdited(self) -> None:
-        """A stroke has ended: read it, remember it, measure it, show it."""
         if not self.parameters or not self.study or not self.parameters.outputSegmentation:
             return
         read = readSegments(self.study.segmented.stack, self.parameters.outputSegmentation)
@@ -121,17 +159,11 @@ class CorrectSection(Section):
         if self.study.change(_("Draw {segment}").format(segment=name), read.toBits()):
             self.panel.onCaseChanged()
 
-    # One-click tools
-
     def onTool(self, other, on: bool) -> None:
-        """Clicks in the slice views belong to the tool while it is pressed."""
         if on:
             other.checked = False
             self.ui.segmentEditorWidget.setActiveEffect(None)
         self._clicks.hear(self.ui.addIslandButton.checked or self.ui.removeIslandButton.checked)
-
-    def onClick(self, viewName: str) -> None:
-        self.islandAtCursor(add=self.ui.addIslandButton.checked)
 
     def islandAtCursor(self, *, add: bool) -> None:
         place = cursor()
@@ -208,3 +240,68 @@ def takeEditorNode(editor) -> None:
         node.SetSingletonTag(EDITOR_TAG)
         node = scene.AddNode(node)
     editor.setMRMLSegmentEditorNode(node)
+
+
+class Shortcuts:
+    """Keys, made when the module is entered and gone when it is left.
+
+    All of them are set here: the segment editor's own set has ".", "," and the undo keys too, and Qt activates neither
+    of two shortcuts with one key.
+    """
+
+    def __init__(self, panel) -> None:
+        self.panel = panel
+        self._shortcuts: list = []
+
+    def install(self) -> None:
+        self.remove()
+        parent = slicer.util.mainWindow() or self.panel.parent
+        for key, action in self.actions().items():
+            shortcut = qt.QShortcut(parent)
+            shortcut.setKey(qt.QKeySequence(key))
+            shortcut.connect("activated()", action)
+            self._shortcuts.append(shortcut)
+
+    def remove(self) -> None:
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.setParent(None)
+            shortcut.deleteLater()
+        self._shortcuts = []
+
+    def actions(self) -> dict[str, Callable[[], None]]:
+        correct = self.panel.correct
+        return {
+            "Ctrl+Z": correct.onUndo,
+            "Ctrl+Y": correct.onRedo,
+            "Ctrl+Shift+Z": correct.onRedo,
+            ".": lambda: self.step(+1),
+            ",": lambda: self.step(-1),
+            "M": self.panel.scar.nextMethod,
+            "+": lambda: self.brush(LARGER),
+            "-": lambda: self.brush(1 / LARGER),
+            "A": lambda: correct.islandAtCursor(add=True),
+            "X": lambda: correct.islandAtCursor(add=False),
+            "Esc": lambda: self.panel.ui.segmentEditorWidget.setActiveEffect(None),
+            **{str(at + 1): lambda name=name: self.tool(name) for at, name in enumerate(EFFECTS)},
+        }
+
+    def step(self, by: int) -> None:
+        """The next slice towards the base, or towards the apex."""
+        study, parameters = self.panel.logic.study, self.panel.parameterNode
+        if study and parameters.inputVolume:
+            stack = study.segmented.stack
+            goTo(parameters.inputVolume, stack, currentSlice(parameters.inputVolume, stack) + by)
+
+    def tool(self, name: str) -> None:
+        editor = self.panel.ui.segmentEditorWidget
+        active = editor.activeEffect()
+        if self.panel.logic.study:
+            editor.setActiveEffectByName("" if active and active.name == name else name)
+
+    def brush(self, factor: float) -> None:
+        """Its diameter is a parameter that Paint and Erase share."""
+        effect = self.panel.ui.segmentEditorWidget.activeEffect()
+        if effect and effect.commonParameterDefined(BRUSH):
+            effect.setCommonParameter(RELATIVE, 0)
+            effect.setCommonParameter(BRUSH, effect.doubleParameter(BRUSH) * factor)

@@ -10,7 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGPanel.dicom import ecgsOfPatient, mriDateFromDicom
+from ScarSegECGPanel.dicom import ecgsOfPatient
 from ScarSegECGPanel.packages import INFERENCE, ensure, named
 from ScarSegECGPanel.run import Run
 from ScarSegECGPanel.section import Section
@@ -25,19 +25,10 @@ class InputsSection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel, {"findEcgButton": self.onFindEcg, "sampleButton": self.onSample})
-        self._inputId = ""
-        self._given: dict[str, tuple] = {}  # what was given with the images of this session, by their node's identifier
         self._asked: tuple = ()
         self._preview: Run | None = None
-        self.ui.inputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onInputChanged)
         self.ui.ecgPathEdit.connect("currentPathChanged(QString)", self.onEcgPathChanged)
         self._timer = self.timer(self.onPreview)
-
-    def follow(self) -> None:
-        """A parameter node has just been taken up."""
-        volume = self.parameters.inputVolume
-        self._inputId = volume.GetID() if volume else ""
-        self._asked = ()
 
     def update(self) -> None:
         parameters = self.parameters
@@ -51,21 +42,7 @@ class InputsSection(Section):
         self._timer.stop()
         if self._preview:
             self._preview.drop()
-        self._preview = None
-
-    def onInputChanged(self, node) -> None:
-        """Another patient's images: the ECG and the dates of the former one are put aside with his."""
-        newId, p = node.GetID() if node else "", self.parameters
-        if not p or newId == self._inputId:
-            return
-        self._given[self._inputId] = (p.mriDate, p.ecgPath, p.ecgDate, p.eventBetween)
-        first = not self._inputId  # an ECG that was chosen before any images is theirs
-        self._inputId = newId
-        new = (mriDateFromDicom(node) if node else "", p.ecgPath if first else "", p.ecgDate if first else "", False)
-        wasModified = p.StartModify()
-        p.inputVolume = node  # with the rest: else the form would be set back to the former one by the dates' change
-        p.mriDate, p.ecgPath, p.ecgDate, p.eventBetween = self._given.get(newId, new)
-        p.EndModify(wasModified)
+        self._preview, self._asked = None, ()
 
     def onEcgPathChanged(self, path: str) -> None:
         if self.parameters and path != self.parameters.ecgPath:

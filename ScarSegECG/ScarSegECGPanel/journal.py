@@ -61,7 +61,6 @@ class Journal:
 
     @property
     def whole(self) -> bool:
-        """Whether everything is on the disk."""
         return not self._waiting
 
     def _flush(self) -> bool:

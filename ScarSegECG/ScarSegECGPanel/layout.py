@@ -1,13 +1,15 @@
 """The layout "ScarSegECG": the short axis large, below it the 3D view, beside it both bullseyes and the ECG."""
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import slicer
+import vtk
+from vtk.util.numpy_support import numpy_to_vtk
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGPanel.drawing import DrawingView
 from ScarSegECGPanel.nodes import brighten, voxelsAndMatrix
 from ScarSegECGPanel.section import Section
 from ScarSegECGPanel.slices import currentSlice, sliceNode, toWorld, turnToShortAxis, unit
@@ -51,8 +53,8 @@ class LayoutSection(Section):
     def __init__(self, panel) -> None:
         super().__init__(panel, {"layoutButton": self.show})
         self._due = False  # a run ended while another module was open
-        onKey = {BULLSEYE_TAG: lambda number: self.panel.results.onWedge(number)}
-        self.drawn = {tag: DrawingView(f.widget(), onKey.get(tag)) for tag, f in registerLayout().items()}
+        views = registerLayout().items()
+        self.drawn = {tag: DrawingView(view.widget(), lambda n: self.panel.results.onWedge(n)) for tag, view in views}
 
     def showWhenEntered(self) -> None:
         """Never under the hands of somebody who works in another module."""
@@ -94,7 +96,6 @@ class LayoutSection(Section):
             turnToShortAxis(volume, canonical(*voxelsAndMatrix(volume)))
 
     def _zoom(self) -> None:
-        """The heart, not the chest."""
         node, anatomy, stack = sliceNode(), self.study.anatomy, self.study.segmented.stack
         lv = np.argwhere((anatomy.cavity | anatomy.myocardium).any(axis=0))
         if node is None or not len(lv):
@@ -136,7 +137,6 @@ class LayoutSection(Section):
         camera.ResetClippingRange()
 
     def draw(self, tag: str, drawing) -> None:
-        """Show a drawing of the library, or nothing, in one of the two views."""
         if tag in self.drawn:
             self.drawn[tag].show(drawing)
 
@@ -149,3 +149,82 @@ class LayoutSection(Section):
         for view in self.drawn.values():
             view.release()
         self.drawn = {}
+
+
+class DrawingView:
+    """A drawing of the library in a ctkVTKRenderView; ``onSegment`` is told which AHA segment is clicked.
+
+    The drawing is painted at the view's own size when the view is rendered: one that is hidden costs nothing, and of
+    many strokes in a row only the last is painted.
+    """
+
+    def __init__(self, view, onSegment: Callable[[int], None]) -> None:
+        self._view, self._onSegment = view, onSegment
+        self.drawing, self._painted = None, None
+        self._window = view.renderWindow()
+        self._renderer = self._window.GetRenderers().GetFirstRenderer()
+        if self._renderer is None:
+            self._renderer = vtk.vtkRenderer()
+            self._window.AddRenderer(self._renderer)
+        self._renderer.SetBackground(1.0, 1.0, 1.0)
+        self._mapper = vtk.vtkImageMapper()
+        self._mapper.SetColorWindow(255)
+        self._mapper.SetColorLevel(127.5)
+        self._actor = vtk.vtkActor2D()
+        self._actor.SetMapper(self._mapper)
+        self._actor.VisibilityOff()
+        self._renderer.AddViewProp(self._actor)
+        interactor = view.interactor()
+        interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())  # the drawing does not turn
+        self._tags = [
+            (self._renderer, self._renderer.AddObserver(vtk.vtkCommand.StartEvent, self._paint)),
+            (interactor, interactor.AddObserver(vtk.vtkCommand.LeftButtonPressEvent, self._clicked)),
+        ]
+
+    def show(self, drawing) -> None:
+        """Replace what is shown; None for nothing."""
+        if drawing is not self.drawing:
+            self.drawing = drawing
+            self._view.scheduleRender()
+
+    def release(self) -> None:
+        for subject, tag in self._tags:
+            subject.RemoveObserver(tag)
+        self._renderer.RemoveViewProp(self._actor)
+
+    def click(self, x: float, y: float) -> None:
+        """As if the mouse had been pressed there, pixels from the lower left."""
+        if self.drawing is None:
+            return
+        scale, left, bottom = self.place()
+        number = self.drawing.segment_at((x - left) / scale, (y - bottom) / scale) if scale > 0 else None
+        if number is not None:
+            self._onSegment(number)
+
+    def _clicked(self, interactor, event) -> None:
+        self.click(*interactor.GetEventPosition())
+
+    def place(self) -> tuple[float, int, int]:
+        """Pixels per mm, and where the drawing's lower left corner lies: as large as fits, in the middle."""
+        (width, height), drawing = self._window.GetSize(), self.drawing
+        scale = min(width / drawing.width, height / drawing.height)
+        return scale, round((width - scale * drawing.width) / 2), round((height - scale * drawing.height) / 2)
+
+    def _paint(self, caller=None, event=None) -> None:
+        wanted = (self.drawing, self._window.GetSize())
+        if self._painted == wanted:
+            return
+        self._painted = wanted
+        scale, left, bottom = self.place() if self.drawing else (0.0, 0, 0)
+        width = round(scale * self.drawing.width) if self.drawing else 0
+        self._actor.SetVisibility(width > 0)
+        if width <= 0:  # nothing to show, or a view that has no size before it is first shown
+            return
+        from ScarSegECGLib.view.paint import to_pixels
+
+        pixels = to_pixels(self.drawing, width)[::-1].copy()  # VTK's rows run upwards
+        image = vtk.vtkImageData()
+        image.SetDimensions(pixels.shape[1], pixels.shape[0], 1)
+        image.GetPointData().SetScalars(numpy_to_vtk(pixels.reshape(-1, 3), deep=True))
+        self._mapper.SetInputData(image)
+        self._actor.SetPosition(left, bottom)

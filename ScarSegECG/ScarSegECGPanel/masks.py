@@ -58,7 +58,6 @@ def addIsland(scar: Mask, wall: Mask, image: NDArray[np.floating], voxel: Voxel)
 
 
 def _piece(mask: Mask, voxel: Voxel) -> Mask:
-    """What is connected to the voxel in its slice."""
     k, i, j = voxel
     piece = np.zeros_like(mask)
     if mask[voxel]:

@@ -123,7 +123,6 @@ def ensure(requirements: str, wheels: str = "") -> None:
 
 
 def _torchByExtension(torch) -> bool:
-    """Whether the extension PyTorch is there and has installed it."""
     try:
         from PyTorchUtils import PyTorchUtilsLogic
     except ImportError:

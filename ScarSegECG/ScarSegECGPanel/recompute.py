@@ -40,17 +40,16 @@ def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule):
     from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
     from ScarSegECGLib.pipeline import network_scar
 
-    stack = result.stack
     if rule == ScarRule() and anatomy is result.anatomy:
         return FoundScar(result.labels == SCAR, result.method)
     if rule.method in RULES:
         nSd = rule.nSd if rule.method == "n SD" else None
         chosen = ThresholdRule(RULES[rule.method], nSd, smallest_island_ml=rule.smallestMl)
-        return find_scar(stack, anatomy.cavity, anatomy.myocardium, chosen)
+        return find_scar(result.stack, anatomy.cavity, anatomy.myocardium, chosen)
     alone = rule.method == IMAGE_ONLY
     probability = result.scar_probability_image_only if alone else result.scar_probability
     method = dataclasses.replace(result.method, above=rule.probability, image_only=alone, corrected=False)
-    return network_scar(probability * anatomy.myocardium, stack.spacing, method, rule.smallestMl)
+    return network_scar(probability * anatomy.myocardium, result.stack.spacing, method, rule.smallestMl)
 
 
 def imageOnly(result: ScarResult) -> Mask:

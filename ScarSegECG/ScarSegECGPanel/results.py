@@ -11,7 +11,7 @@ from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, all_words, re
 from ScarSegECGPanel.layout import BULLSEYE_TAG, ECG_TAG
 from ScarSegECGPanel.nodes import volumeLike, writeTable
 from ScarSegECGPanel.section import Section
-from ScarSegECGPanel.slices import VIEWS, goTo
+from ScarSegECGPanel.slices import goTo
 
 ROW_PIXELS = 22
 WEDGE_SHOW, WEDGE_ACCEPT, WEDGE_CLEAR = "Show its slice", "Accept the proposal there", "Clear it"
@@ -107,7 +107,6 @@ class ResultsSection(Section):
         self.panel.views.draw(ECG_TAG, paper(self.study))
 
     def onWedge(self, number: int) -> None:
-        """A segment of a bullseye was clicked."""
         if self.study is None or not self.parameters:
             return
         inside = self.study.anatomy.aha == number
@@ -126,15 +125,13 @@ class ResultsSection(Section):
             self.panel.say(already.format(n=number))
             self.showBullseyes()
 
-    # What the ECG changed
-
     def showInfluence(self) -> None:
         """The change of probability over the slices, or off again; where nothing changed the image is left alone."""
         parameters = self.parameters
         self._shownInfluence = parameters.showInfluence
         if not parameters.showInfluence or not self.study:
             if parameters.influenceVolume:
-                self._foreground(None)
+                slicer.util.setSliceViewerLayers(foreground=None, foregroundOpacity=0.0)
             return
         result = self.study.segmented
         change = result.scar_probability - result.scar_probability_image_only
@@ -150,14 +147,7 @@ class ResultsSection(Section):
         display.SetInterpolate(False)
         display.SetWindowLevelMinMax(-largest, largest)
         display.SetAndObserveColorNodeID(_influenceColours().GetID())
-        self._foreground(node)
-
-    def _foreground(self, node) -> None:
-        for name in VIEWS:
-            composite = slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceCompositeNode{name}")
-            if composite:
-                composite.SetForegroundVolumeID(node.GetID() if node else None)
-                composite.SetForegroundOpacity(1.0 if node else 0.0)
+        slicer.util.setSliceViewerLayers(foreground=node, foregroundOpacity=1.0)
 
     def release(self) -> None:
         self._shownInfluence = False

@@ -56,7 +56,6 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
         return time.monotonic() - self._began
 
     def cancel(self) -> None:
@@ -69,7 +68,6 @@ class Run:
         self._timer.stop()
 
     def wait(self, seconds: float) -> None:
-        """Wait so long at most."""
         self._thread.join(seconds)
 
     def _onTick(self) -> None:

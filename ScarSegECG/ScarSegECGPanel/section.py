@@ -20,17 +20,14 @@ class Section:
             getattr(self.ui, name).connect("clicked(bool)", lambda _checked=False, action=action: action())
 
     @property
-    def parameters(self):
-        """The parameter node, None while the panel follows none."""
+    def parameters(self):  # None while the panel follows none
         return self.panel.parameterNode
 
     @property
-    def study(self):
-        """The case at hand, None before the first Apply."""
+    def study(self):  # None before the first Apply
         return self.panel.logic.study
 
     def timer(self, action: Callable[[], None], *, once: bool = True):
-        """A timer, not yet started."""
         timer = qt.QTimer()
         timer.setSingleShot(once)
         timer.connect("timeout()", action)

@@ -14,6 +14,7 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
+from ScarSegECGPanel.correct import BRUSH
 from ScarSegECGPanel.layout import BULLSEYE_TAG, LAYOUT_ID
 from ScarSegECGPanel.masks import Masks
 from ScarSegECGPanel.nodes import stackReader
@@ -21,7 +22,6 @@ from ScarSegECGPanel.recompute import WITH_ECG
 from ScarSegECGPanel.results import WEDGE_ACCEPT
 from ScarSegECGPanel.run import Run
 from ScarSegECGPanel.segments import FIELDS, IDENTIFIERS, changeSegments, prepareSegments, readSegments
-from ScarSegECGPanel.shortcuts import BRUSH
 from ScarSegECGPanel.slices import MAIN_VIEW, currentSlice, goTo
 
 LONGEST_RUN_S = 300
@@ -61,11 +61,8 @@ class SelfTest(ScriptedLoadableModuleTest):
         print(f"ScarSegECG self-test: all passed in {time.monotonic() - began:.0f} s")
         slicer.mrmlScene.Clear()
 
-    # What the cases need
-
     @property
     def panel(self):
-        """The module's widget."""
         return slicer.util.getModuleWidget("ScarSegECG")
 
     @property
@@ -79,39 +76,28 @@ class SelfTest(ScriptedLoadableModuleTest):
             slicer.app.processEvents()
             time.sleep(0.001)
 
-    def startApply(self):
-        """The simulated patient is loaded and its segmentation begins, through the panel's own buttons."""
-        self.panel.ui.sampleButton.click()
-        self.panel.parameterNode.device = "cpu"
-        nodes = slicer.mrmlScene.GetNumberOfNodes()
-        self.panel.ui.applyButton.click()
-        return nodes
-
     def applied(self):
-        """The simulated patient, loaded and segmented."""
-        self.startApply()
+        """The simulated patient, loaded and segmented through the panel's own buttons."""
+        self.loadPatient()
+        self.panel.ui.applyButton.click()
         self.waitFor(lambda: not self.panel.apply.busy)
         self.assertIsNotNone(self.study, self.panel.ui.statusLabel.text)
         return self.panel
 
-    def paint(self, row: int, column: int, size: int = 2, on: bool = True, slice_: int | None = None) -> np.ndarray:
+    def loadPatient(self) -> None:
+        self.panel.ui.sampleButton.click()
+        self.panel.parameterNode.device = "cpu"
+
+    def paint(self, voxel: tuple[int, int, int], size: int = 2, on: bool = True) -> None:
         """As a stroke of the editor does: change the scar's voxels in the scene, inside the wall."""
-        parameters, masks, stack = self.panel.parameterNode, self.study.masks, self.study.segmented.stack
-        slice_ = int(masks.wall.sum(axis=(1, 2)).argmax()) if slice_ is None else slice_
-        brush = np.zeros_like(masks.scar)
-        brush[slice_, row - size : row + size + 1, column - size : column + size + 1] = True
-        scar = masks.wall & ((masks.scar | brush) if on else (masks.scar & ~brush))
-        stored = stack.storage.to_stored(scar).astype(np.uint8)
+        parameters, masks, (slice_, row, column) = self.panel.parameterNode, self.study.masks, voxel
+        scar = masks.scar.copy()
+        scar[slice_, row - size : row + size + 1, column - size : column + size + 1] = on
+        stored = self.study.segmented.stack.storage.to_stored(scar & masks.wall).astype(np.uint8)
         slicer.util.updateSegmentBinaryLabelmapFromArray(
             stored, parameters.outputSegmentation, IDENTIFIERS[SCAR], parameters.inputVolume
         )
         slicer.app.processEvents()
-        return scar
-
-    def paintSomewhere(self, onScar: bool = False) -> None:
-        """Add some scar, or erase some."""
-        slice_, row, column = self.wallPlace(onScar)
-        self.paint(row, column, on=not onScar, slice_=slice_)
 
     def wallPlace(self, ofScar: bool = False) -> tuple[int, int, int]:
         """(slice, row, column) of a voxel of wall, with scar or without."""
@@ -120,22 +106,18 @@ class SelfTest(ScriptedLoadableModuleTest):
         return tuple(there[len(there) // 2].tolist())
 
     def shown(self) -> Masks:
-        """What the scene holds."""
         return readSegments(self.study.segmented.stack, self.panel.parameterNode.outputSegmentation)
 
     def press(self, key: str) -> None:
-        """Do what the key does, once it is certain that nobody else has it."""
+        """Do what the key does, if nobody else has it: Qt activates neither of two shortcuts."""
         window = slicer.util.mainWindow() or self.panel.parent
         named = [shortcut.key.toString() for shortcut in slicer.util.findChildren(window, className="QShortcut")]
         self.assertEqual(named.count(key), 1, f"{key} is there {named.count(key)} times")
         self.panel.shortcuts.actions()[key]()
         slicer.app.processEvents()
 
-    def drawings(self) -> list[bool]:
-        """Whether each of the layout's own views shows something."""
-        return [view.drawing is not None for view in self.panel.views.drawn.values()]
-
-    # Without the networks
+    def drawings(self) -> list:
+        return [view.drawing for view in self.panel.views.drawn.values()]
 
     def masksLieOnTheVolume(self) -> None:
         """Each mask lands on exactly the voxels it has, though the file's slices run from base to apex."""
@@ -178,10 +160,10 @@ class SelfTest(ScriptedLoadableModuleTest):
         for button in (ui.applyButton, ui.exportButton, ui.undoButton):
             self.assertFalse(button.enabled)
 
-    # With the networks
-
     def cancelLeavesTheSceneAsItWas(self) -> None:
-        panel, before = self.panel, self.startApply()
+        self.loadPatient()
+        panel, before = self.panel, slicer.mrmlScene.GetNumberOfNodes()
+        panel.ui.applyButton.click()
         self.waitFor(lambda: panel.apply.run.progress[0] > 0.02 or panel.apply.run.finished)
         panel.ui.cancelButton.click()
         self.waitFor(lambda: not panel.apply.busy)
@@ -208,10 +190,12 @@ class SelfTest(ScriptedLoadableModuleTest):
             ui.probabilitySlider.value = 0.2
             self.waitFor(lambda: not np.array_equal(study.bits, states[-1]), 5)
 
-        def clear() -> None:
-            panel.correct.setSegment(int(study.anatomy.aha[self.wallPlace(ofScar=True)]), accept=False)
-
-        for change in (self.paintSomewhere, lower, lambda: self.paintSomewhere(onScar=True), clear):
+        for change in (
+            lambda: self.paint(self.wallPlace()),
+            lower,
+            lambda: self.paint(self.wallPlace(ofScar=True), on=False),
+            lambda: panel.correct.setSegment(int(study.anatomy.aha[self.wallPlace(ofScar=True)]), accept=False),
+        ):
             change()
             slicer.app.processEvents()
             self.assertFalse(np.array_equal(study.bits, states[-1]), "nothing changed")
@@ -236,14 +220,13 @@ class SelfTest(ScriptedLoadableModuleTest):
         np.testing.assert_array_equal(self.study.bits, before)
 
     def keysDoWhatTheySay(self) -> None:
-        """Ctrl+Z, ".", ",", "+" and "-": each is on the main window once, for Qt activates neither of two."""
         stack, volume = self.study.segmented.stack, self.panel.parameterNode.inputVolume
         goTo(volume, stack, 3)
         for key, slice_ in ((".", 4), (",", 3)):
             self.press(key)
             self.assertEqual(currentSlice(volume, stack), slice_)
         before = self.study.bits.copy()
-        self.paintSomewhere()
+        self.paint(self.wallPlace())
         self.assertFalse(np.array_equal(self.study.bits, before))
         self.press("Ctrl+Z")
         np.testing.assert_array_equal(self.study.bits, before)
@@ -272,11 +255,11 @@ class SelfTest(ScriptedLoadableModuleTest):
 
     def pointIsDraggedWithPaintActive(self) -> None:
         """A press on an insertion point is the point's, not the brush's; the tool is back afterwards."""
-        panel, before = self.panel, self.study.bits.copy()
-        panel.ui.showInsertionsCheckBox.checked = True
-        editor = panel.ui.segmentEditorWidget
+        ui, node, before = self.panel.ui, self.panel.parameterNode.insertionPoints, self.study.bits.copy()
+        ui.showInsertionsCheckBox.checked = True
+        editor = ui.segmentEditorWidget
         editor.setActiveEffectByName("Paint")
-        place = slicer.util.arrayFromMarkupsControlPoints(panel.parameterNode.insertionPoints, world=True)[0]
+        place = slicer.util.arrayFromMarkupsControlPoints(node, world=True)[0]
         slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCursorPositionRAS(place)
         interactor = slicer.app.layoutManager().sliceWidget(MAIN_VIEW).sliceView().interactor()
         interactor.InvokeEvent("LeftButtonPressEvent")
@@ -285,7 +268,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.waitFor(lambda: editor.activeEffect() is not None, 5)
         np.testing.assert_array_equal(self.shown().toBits(), before)
         editor.setActiveEffect(None)
-        panel.ui.showInsertionsCheckBox.checked = False
+        ui.showInsertionsCheckBox.checked = False
 
     def otherSegmentsAreNotTouched(self) -> None:
         node, volume = self.panel.parameterNode.outputSegmentation, self.panel.parameterNode.inputVolume
@@ -293,7 +276,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         mine[2:5, 60:200, 60:200] = 1
         node.GetSegmentation().AddEmptySegment("Mine")
         slicer.util.updateSegmentBinaryLabelmapFromArray(mine, node, "Mine", volume)
-        self.paintSomewhere()
+        self.paint(self.wallPlace())
         self.panel.ui.undoButton.click()
         self.waitFor(lambda: np.array_equal(self.shown().toBits(), self.study.bits), 5)
         found = slicer.util.arrayFromSegmentBinaryLabelmap(node, "Mine", volume)

@@ -95,10 +95,11 @@ def cursor() -> list[float] | None:
 
 
 class Clicks:
-    """What the left button does in the slice views while it is heard: event -> slot, called with the view's name."""
+    """What the left button does in the slice views while it is heard; the slots are called with the view's name."""
 
-    def __init__(self, priority: float, slots: dict[str, Callable[[str], None]]) -> None:
-        self._priority, self._slots = priority, slots
+    def __init__(self, priority: float, onPress: Callable, onRelease: Callable = lambda viewName: None) -> None:
+        self._priority = priority
+        self._slots = {"LeftButtonPressEvent": onPress, "LeftButtonReleaseEvent": onRelease}
         self._tags: list[tuple] = []  # interactor and tag
 
     def hear(self, on: bool) -> None:
@@ -108,7 +109,8 @@ class Clicks:
         for interactor, tag in self._tags:
             interactor.RemoveObserver(tag)
         self._tags = []
-        for widget, name in [(manager.sliceWidget(name), name) for name in VIEWS] if on else ():
+        for name in VIEWS if on else ():
+            widget = manager.sliceWidget(name)
             interactor = widget.sliceView().interactor() if widget else None
             for event, slot in self._slots.items() if interactor else ():
                 tag = interactor.AddObserver(event, lambda _caller, _event, s=slot, n=name: s(n), self._priority)

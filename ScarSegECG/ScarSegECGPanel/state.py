@@ -121,12 +121,11 @@ def _made(kind: Any, saved: Any, arrays: dict[str, NDArray]) -> Any:
 
 
 def _dataclass(kind: Any, saved: dict[str, Any], arrays: dict[str, NDArray]) -> Any:
-    hints = {field.name: typing.get_type_hints(kind)[field.name] for field in dataclasses.fields(kind)}
+    hints = typing.get_type_hints(kind)
     if set(saved) != set(hints) - set(LEFT_OUT):
         raise ValueError(f"not a {kind.__name__} of this version")
-    made = kind(**{
-        name: LEFT_OUT[name] if name in LEFT_OUT else _made(hint, saved[name], arrays) for name, hint in hints.items()
-    })  # fmt: skip
+    left_out = {name: LEFT_OUT[name] for name in set(hints) & set(LEFT_OUT)}
+    made = kind(**{name: _made(hints[name], held, arrays) for name, held in saved.items()}, **left_out)
     waves = [value for value in vars(made).values() if isinstance(value, np.ndarray)]
     if kind is EcgFeatures and any(wave.shape != (len(LEADS),) for wave in waves):
         raise ValueError("the ECG's waves are not those of 12 leads")

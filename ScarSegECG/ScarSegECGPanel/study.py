@@ -140,7 +140,6 @@ class Study:
         return True
 
     def resume(self, bits: Bits, origin: Origin) -> None:
-        """Go on from these masks, without a step."""
         if ((bits ^ self.bits) & (CAVITY_BIT | WALL_BIT)).any():
             self._anatomy = None
         self.bits, self.origin, self._result = bits, origin, None

@@ -173,8 +173,7 @@ def test_a_node_is_deleted_under_the_panel(desk, node: str, segmented_once) -> N
         assert panel.ui.summaryLabel.text == ""
         assert not panel.ui.undoButton.enabled
     else:
-        k, i, j = case.wallPlace()
-        case.paint(i, j, slice_=k)
+        case.paint(case.wallPlace())
         assert panel.ui.undoButton.enabled
         assert panel.parameterNode.outputTable.GetNumberOfRows() == 17
     settle()
@@ -387,8 +386,7 @@ def test_scene_is_saved_and_loaded(desk, tmp_path: Path) -> None:
     panel.ui.probabilitySlider.value = 0.35
     panel.ui.ahaModeComboBox.currentIndex = 1
     settle()
-    k, i, j = case.wallPlace()
-    case.paint(i, j, slice_=k)
+    case.paint(case.wallPlace())
     study = panel.logic.study
     bits, result, text = study.bits.copy(), study.result, panel.ui.summaryLabel.text
     path = str(tmp_path / "case.mrb")
