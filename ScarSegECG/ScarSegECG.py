@@ -307,7 +307,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             study.written = study.masks
             self.logic.noteOrigin(self.parameterNode)
             self.showCase()
-        if study.journal and not study.kept:
+        if study.journal and not study.journal.whole:
             self.say(_("The last corrections could not be kept against a crash: is the disk full? Save the scene."))
 
     def showCase(self) -> None:

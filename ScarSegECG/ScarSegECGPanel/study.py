@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ScarSegECGLib.case import SCAR, Anatomy, ScarResult
-from ScarSegECGLib.facts import Fact, Method
 from ScarSegECGLib.facts_ecg import Conduction
 from ScarSegECGPanel import recompute, state
 from ScarSegECGPanel.history import History, Origin, Step
@@ -52,14 +51,6 @@ class Study:
         return Masks.fromBits(self.bits)
 
     @property
-    def method(self) -> Method:
-        return self.origin.method
-
-    @property
-    def doubt(self) -> tuple[Fact, ...]:
-        return self.origin.doubt
-
-    @property
     def anatomy(self) -> Anatomy:
         if self._anatomy is None:
             self._anatomy = recompute.anatomyOf(self.segmented.stack, self.masks, self.aha)
@@ -76,7 +67,7 @@ class Study:
                 self._imageOnly = recompute.imageOnly(self.segmented)
             found = self.segmented.ecg_findings
             conduction = found.features.conduction if found else Conduction.UNKNOWN
-            scar = FoundScar(self.masks.scar, self.method, warnings=self.doubt)
+            scar = FoundScar(self.masks.scar, self.origin.method, warnings=self.origin.doubt)
             self._result = measured_again(self.segmented, self.anatomy, scar, self._imageOnly, conduction)
         return self._result
 
@@ -93,7 +84,7 @@ class Study:
         if np.array_equal(bits, self.bits) and origin in (None, self.origin):
             return False
         if origin is None:
-            origin = dataclasses.replace(self.origin, method=dataclasses.replace(self.method, corrected=True))
+            origin = dataclasses.replace(self.origin, method=dataclasses.replace(self.origin.method, corrected=True))
         step = Step.between(name, self.bits, bits, self.origin, origin)
         self.history.push(step)
         return self._went(step, origin, step)
@@ -167,11 +158,6 @@ class Study:
             self.journal = Journal(folder, {**self.saved(), "now": start}, [*steps, *[UNDO] * (len(steps) - done)])
         except OSError:
             self.journal = None
-
-    @property
-    def kept(self) -> bool:
-        """Whether all corrections would outlive a crash."""
-        return self.journal is not None and self.journal.whole
 
     def end(self, *, remove: bool) -> None:
         if self.journal:

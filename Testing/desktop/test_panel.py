@@ -399,7 +399,7 @@ def test_scene_is_saved_and_loaded(desk, tmp_path: Path) -> None:
     parameters, back = panel.parameterNode, panel.logic.study
     assert back is not None, panel.ui.statusLabel.text
     np.testing.assert_array_equal(back.bits, bits)
-    assert back.method == study.method
+    assert back.origin.method == study.origin.method
     assert back.result.segments == result.segments
     assert back.result.scar == result.scar
     np.testing.assert_array_equal(back.segmented.ecg.millivolts, study.segmented.ecg.millivolts)
