@@ -109,7 +109,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.parameterNode = None
         self.isWriting = False  # changes of nodes are the panel's own
         self._guiTag = None
-        self._afterOpening = ""
+        self.afterOpening = ""  # what is said once the scene's case is there
 
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
@@ -174,7 +174,8 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if entered:
             panel.enter()
         if hadNetworks:
-            panel.sayOnceOpened(_("Reloaded. The networks were let go: the next Apply loads them again."))
+            panel.afterOpening = _("Reloaded. The networks were let go: the next Apply loads them again.")
+            panel.say(panel.afterOpening)
 
     def onSceneStartClose(self, caller=None, event=None) -> None:
         self.setParameterNode(None)
@@ -246,7 +247,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameters.outputSegmentation.CreateClosedSurfaceRepresentation()  # which no scene file holds
         yield
         yield from self.apply.show()
-        self.say(self._afterOpening)
+        self.say(self.afterOpening)
 
     def _notOpened(self, run) -> None:
         text = _("The case in this scene is of another version or of other images: press Apply.")
@@ -280,11 +281,6 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def say(self, text: str) -> None:
         self.ui.statusLabel.text = text
-
-    def sayOnceOpened(self, text: str) -> None:
-        """Now, and again when the scene's case, which is being opened, is there."""
-        self._afterOpening = text
-        self.say(text)
 
     def onCaseTaken(self) -> None:
         """A case has just come in; the results show it already, and the tools to correct it come to hand."""

@@ -94,14 +94,14 @@ class AnatomySection(Section):
         if node:
             self.panel.addObserver(node, slicer.vtkMRMLMarkupsNode.PointModifiedEvent, self.onPointMoved)
 
-    def onPress(self, viewName: str) -> None:
+    def onPress(self, viewName: str, caller=None, event=None) -> None:
         editor = self.ui.segmentEditorWidget
         effect = editor.activeEffect()
         if effect and self._points and nearPoint(self._points, viewName):
             self._laidDown = effect.name
             editor.setActiveEffect(None)
 
-    def onRelease(self, viewName: str) -> None:
+    def onRelease(self, viewName: str, caller=None, event=None) -> None:
         if self._laidDown:
             self._resume.start(0)  # after the point has heard of it
 

@@ -18,6 +18,7 @@ from ScarSegECGLib.wording import words
 from ScarSegECGPanel.dicom import contrastFromDicom, mriDateFromDicom, subjectFromDicom
 from ScarSegECGPanel.history import Origin
 from ScarSegECGPanel.nodes import CONTRASTS, stackReader, writeTable
+from ScarSegECGPanel.results import bullseyes, paper
 from ScarSegECGPanel.run import ProgressCallback, importing
 from ScarSegECGPanel.segments import changeSegment, countSegments, prepareSegments, readSegments
 from ScarSegECGPanel.study import Study
@@ -285,7 +286,6 @@ def _date(text: str) -> datetime | None:
 def _prepared(study: Study) -> Study:
     """What the main thread would wait for: the text that the scene keeps, the figures, and letters set once."""
     from ScarSegECGLib.view.paint import to_pixels
-    from ScarSegECGPanel.results import bullseyes, paper
 
     study.saved()
     for drawing in (bullseyes(study), paper(study)):

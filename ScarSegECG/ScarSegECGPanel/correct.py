@@ -88,7 +88,7 @@ class CorrectSection(Section):
         }
         super().__init__(panel, clicks)
         self._segmentation = None
-        self._clicks = Clicks(BEFORE_ALL, lambda viewName: self.islandAtCursor(add=self.ui.addIslandButton.checked))
+        self._clicks = Clicks(BEFORE_ALL, lambda *_heard: self.islandAtCursor(add=self.ui.addIslandButton.checked))
         self._timer = self.timer(self.onEdited)
         self.ui.segmentEditorWidget.setEffectNameOrder(list(EFFECTS))
         self.ui.addIslandButton.connect("toggled(bool)", lambda on: self.onTool(self.ui.removeIslandButton, on))

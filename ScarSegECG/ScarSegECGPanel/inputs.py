@@ -31,9 +31,7 @@ class InputsSection(Section):
         self._timer = self.timer(self.onPreview)
 
     def update(self) -> None:
-        parameters = self.parameters
-        if self.ui.ecgPathEdit.currentPath != parameters.ecgPath:
-            self.ui.ecgPathEdit.currentPath = parameters.ecgPath
+        self.ui.ecgPathEdit.currentPath = self.parameters.ecgPath
         if self._question() != self._asked:
             self._asked = self._question()
             self._timer.start(SETTLED_MS)

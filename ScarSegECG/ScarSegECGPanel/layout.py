@@ -53,8 +53,11 @@ class LayoutSection(Section):
     def __init__(self, panel) -> None:
         super().__init__(panel, {"layoutButton": self.show})
         self._due = False  # a run ended while another module was open
-        views = registerLayout().items()
-        self.drawn = {tag: DrawingView(view.widget(), lambda n: self.panel.results.onWedge(n)) for tag, view in views}
+        factories = registerLayout()
+        self.drawn = {tag: DrawingView(factory.widget(), self.onSegment) for tag, factory in factories.items()}
+
+    def onSegment(self, number: int) -> None:
+        self.panel.results.onWedge(number)
 
     def showWhenEntered(self) -> None:
         """Never under the hands of somebody who works in another module."""
@@ -71,7 +74,7 @@ class LayoutSection(Section):
         manager = slicer.app.layoutManager()
         if manager is None:
             return
-        if manager.layout == LAYOUT_ID and not all(f.widget().visible for f in registerLayout().values()):
+        if manager.layout == LAYOUT_ID and not all(view.widget().visible for view in registerLayout().values()):
             # It is chosen and yet not there, as its description came after the scene: choosing it again does nothing.
             layoutNode = manager.layoutLogic().GetLayoutNode()
             layoutNode.SetViewArrangement(layoutNode.SlicerLayoutConventionalView)

@@ -1,6 +1,7 @@
 """The slice views: where they stand in the stack, how they are turned, and where the mouse is in them."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import slicer
@@ -95,9 +96,9 @@ def cursor() -> list[float] | None:
 
 
 class Clicks:
-    """What the left button does in the slice views while it is heard; the slots are called with the view's name."""
+    """What the left button does in the slice views while it is heard; slots get the view's name, caller and event."""
 
-    def __init__(self, priority: float, onPress: Callable, onRelease: Callable = lambda viewName: None) -> None:
+    def __init__(self, priority: float, onPress: Callable, onRelease: Callable = lambda *_heard: None) -> None:
         self._priority = priority
         self._slots = {"LeftButtonPressEvent": onPress, "LeftButtonReleaseEvent": onRelease}
         self._tags: list[tuple] = []  # interactor and tag
@@ -113,5 +114,4 @@ class Clicks:
             widget = manager.sliceWidget(name)
             interactor = widget.sliceView().interactor() if widget else None
             for event, slot in self._slots.items() if interactor else ():
-                tag = interactor.AddObserver(event, lambda _caller, _event, s=slot, n=name: s(n), self._priority)
-                self._tags.append((interactor, tag))
+                self._tags.append((interactor, interactor.AddObserver(event, partial(slot, name), self._priority)))
