@@ -359,6 +359,28 @@ def test_an_opened_scene_has_its_surfaces(desk, segmented_once, tmp_path) -> Non
     assert panel.parameterNode.outputSegmentation.GetSegmentation().ContainsRepresentation(name)
 
 
+def test_a_segment_on_another_grid_is_read_as_slicer_reads_it(desk) -> None:
+    """vtkSlicerSegmentationsModuleLogic leaves a segment on the grid it was made on."""
+    import slicer
+
+    from ScarSegECGPanel.nodes import stackReader
+    from ScarSegECGPanel.segments import IDENTIFIERS, orientedImage, prepareSegments, readSegments
+
+    volume = blank_volume()
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    prepareSegments(volume, node)
+    finer = np.diag([0.7, 0.7, 8.0, 1.0])
+    finer[:2, 3] = 4.3, 2.9
+    drawn = np.zeros((9, 90, 90), bool)
+    drawn[2:5, 5:80, 7:61] = True
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    logic.SetBinaryLabelmapToSegment(orientedImage(drawn, finer), node, IDENTIFIERS[3], logic.MODE_REPLACE)
+    stack = stackReader(volume)()
+    expected = slicer.util.arrayFromSegmentBinaryLabelmap(node, IDENTIFIERS[3], volume) > 0
+    assert expected.any()
+    np.testing.assert_array_equal(stack.storage.to_stored(readSegments(stack, node).scar), expected)
+
+
 def test_the_table_has_titles_and_cannot_be_edited(desk, segmented_once) -> None:
     """qMRMLTableModel: without UseColumnTitleAsColumnHeader the titles are a row under A, B, C."""
     from PySide6 import QtCore
