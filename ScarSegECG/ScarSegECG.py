@@ -1,22 +1,17 @@
 """The Slicer module ScarSegECG: what Slicer shows of it, its state, its panel, its logic and its self-test.
 
-Everything is computed by ``ScarSegECGLib``; the panel's sections are in ``ScarSegECGPanel``, a file for each. Only
-``case`` and ``errors`` of the library are imported at the top: the rest needs packages that Slicer installs on the
-first run.
+Everything is computed by ``ScarSegECGLib``, of which only what needs no package is imported at the top of a file: the
+rest is installed on the first run. The panel's sections are in ``ScarSegECGPanel``, a file for each.
 """
 
+import importlib
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import slicer
 import vtk
-from slicer import (
-    vtkMRMLMarkupsFiducialNode,
-    vtkMRMLScalarVolumeNode,
-    vtkMRMLSegmentationNode,
-    vtkMRMLTableNode,
-    vtkMRMLTextNode,
-)
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
@@ -29,23 +24,18 @@ from slicer.util import VTKObservationMixin
 
 from ScarSegECGPanel import selftest
 from ScarSegECGPanel.anatomy import AnatomySection
-from ScarSegECGPanel.apply import ApplySection
+from ScarSegECGPanel.apply import ApplySection, Pieces, RecoverSection, journalFolder
 from ScarSegECGPanel.casework import CaseWork
-from ScarSegECGPanel.correct import CorrectSection, takeEditorNode
+from ScarSegECGPanel.correct import CorrectSection, ScarSection, Shortcuts, takeEditorNode
 from ScarSegECGPanel.dicom import mriDateFromDicom
 from ScarSegECGPanel.export import ExportSection
-from ScarSegECGPanel.inputs import InputsSection
+from ScarSegECGPanel.inputs import InputsSection, loadPhantomPatient, registerSampleData
 from ScarSegECGPanel.layout import LayoutSection, registerLayout
 from ScarSegECGPanel.nodes import CONTRASTS
 from ScarSegECGPanel.packages import PackagesSection
 from ScarSegECGPanel.recompute import AHA_MODES, METHODS
-from ScarSegECGPanel.recover import RecoverSection, journalFolder
-from ScarSegECGPanel.reload import importedAnew
 from ScarSegECGPanel.results import WEDGE_CLICKS, ResultsSection
-from ScarSegECGPanel.sample import loadPhantomPatient, registerSampleData
-from ScarSegECGPanel.scar import ScarSection
 from ScarSegECGPanel.segments import changeSegments
-from ScarSegECGPanel.shortcuts import Shortcuts
 
 
 class ScarSegECG(ScriptedLoadableModule):
@@ -81,7 +71,7 @@ class ScarSegECGParameterNode:
     Dates are "YYYY-MM-DD"; an empty ECG date means the file's own, an empty MRI date means unknown.
     """
 
-    inputVolume: vtkMRMLScalarVolumeNode
+    inputVolume: slicer.vtkMRMLScalarVolumeNode
     contrast: Annotated[str, Choice(list(CONTRASTS))] = "Automatic"
     mriDate: str = ""
     ecgPath: str = ""
@@ -90,22 +80,22 @@ class ScarSegECGParameterNode:
     useEcg: bool = True
     correctShifts: bool = False
     device: Annotated[str, Choice(["auto", "cpu", "cuda"])] = "auto"
-    outputSegmentation: vtkMRMLSegmentationNode
-    outputTable: vtkMRMLTableNode
-    resultText: vtkMRMLTextNode
+    outputSegmentation: slicer.vtkMRMLSegmentationNode
+    outputTable: slicer.vtkMRMLTableNode
+    resultText: slicer.vtkMRMLTextNode
     showInsertions: bool = False
-    insertionPoints: vtkMRMLMarkupsFiducialNode
+    insertionPoints: slicer.vtkMRMLMarkupsFiducialNode
     ahaSegments: Annotated[str, Choice(["17", "16"])] = "17"
     ahaMode: Annotated[str, Choice(list(AHA_MODES))] = "From anterior insertion"
     alignSlices: bool = False
-    alignedVolume: vtkMRMLScalarVolumeNode
+    alignedVolume: slicer.vtkMRMLScalarVolumeNode
     method: Annotated[str, Choice(METHODS)] = METHODS[0]
     probability: Annotated[float, WithinRange(0.05, 0.95)] = 0.5
     nSd: Annotated[float, WithinRange(2.0, 6.0)] = 3.0
     smallestIsland: Annotated[float, WithinRange(0.0, 2.0)] = 0.1
     wedgeClick: Annotated[str, Choice(WEDGE_CLICKS)] = WEDGE_CLICKS[0]
     showInfluence: bool = False
-    influenceVolume: vtkMRMLScalarVolumeNode
+    influenceVolume: slicer.vtkMRMLScalarVolumeNode
     territories: bool = False
 
 
@@ -117,10 +107,9 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic: ScarSegECGLogic | None = None
         self.parameterNode = None
-        self.sections: list = []
+        self.isWriting = False  # changes of nodes are the panel's own
         self._guiTag = None
-        self._afterOpening = ""
-        self._writing = 0
+        self.afterOpening = ""  # what is said once the scene's case is there
 
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
@@ -131,41 +120,32 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = ScarSegECGLogic()
 
-        self.packages = PackagesSection(self)
-        self.inputs = InputsSection(self)
-        self.apply = ApplySection(self)
-        self.anatomy = AnatomySection(self)
-        self.scar = ScarSection(self)
-        self.correct = CorrectSection(self)
-        self.results = ResultsSection(self)
-        self.views = LayoutSection(self)
+        self.packages, self.recover, self.views = PackagesSection(self), RecoverSection(self), LayoutSection(self)
+        self.inputs, self.apply, self.anatomy = InputsSection(self), ApplySection(self), AnatomySection(self)
+        self.scar, self.correct, self.results = ScarSection(self), CorrectSection(self), ResultsSection(self)
         self.export = ExportSection(self)
-        self.recover = RecoverSection(self)
-        self.sections = [
-            self.inputs, self.apply, self.anatomy, self.scar, self.correct, self.results, self.views, self.export,
-            self.recover, self.packages,
+        self.following = [
+            self.inputs, self.apply, self.anatomy, self.scar, self.correct, self.results, self.export
         ]  # fmt: skip
         self.shortcuts = Shortcuts(self)
 
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
-        self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(scene, scene.EndCloseEvent, self.onSceneChanged)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneChanged)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodesGone)
         self.initializeParameterNode()
 
     # The module is entered, left, reloaded; the scene is closed and loaded
 
     def enter(self) -> None:
-        """A run goes on while another module is open; its case is taken up where it is."""
         self.recover.look()
-        if not self.apply.busy:
+        if not self.apply.busy:  # else the run has gone on while another module was open
             self.initializeParameterNode()
         self.views.enter()
         self.shortcuts.install()
 
     def exit(self) -> None:
-        """A run goes on while another module is open; only the panel stops following the parameter node."""
         self.shortcuts.remove()
         self.correct.exit()
         if not self.apply.busy:
@@ -179,16 +159,12 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.removeObservers()
 
     def onReload(self) -> None:
-        """Reload the panel's and the library's files too, not this one alone.
-
-        The loaded networks go with them: they are objects of the library's former code, and an edit of it would not
-        show as long as they were used. The next Apply loads them again, in well under a second.
-        """
+        """Reload the panel's and the library's files too, and the networks, which are objects of the former code."""
         hadNetworks, entered = bool(self.logic.networks), self.parent.isEntered
         if entered:
             self.exit()
         try:
-            with importedAnew():
+            with _importedAnew():
                 ScriptedLoadableModuleWidget.onReload(self)
         except BaseException:
             if entered:
@@ -198,20 +174,16 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if entered:
             panel.enter()
         if hadNetworks:
-            panel.sayOnceOpened(_("Reloaded. The networks were let go: the next Apply loads them again."))
+            panel.afterOpening = _("Reloaded. The networks were let go: the next Apply loads them again.")
+            panel.say(panel.afterOpening)
 
     def onSceneStartClose(self, caller=None, event=None) -> None:
         self.setParameterNode(None)
         self.logic.dropCases()
         self.results.clear()
-
-    def onSceneEndClose(self, caller=None, event=None) -> None:
-        takeEditorNode(self.ui.segmentEditorWidget)
         self.say("")
-        if self.parent.isEntered:
-            self.initializeParameterNode()
 
-    def onSceneEndImport(self, caller=None, event=None) -> None:
+    def onSceneChanged(self, caller=None, event=None) -> None:
         takeEditorNode(self.ui.segmentEditorWidget)
         if self.parent.isEntered:
             self.initializeParameterNode()
@@ -232,22 +204,21 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def initializeParameterNode(self) -> None:
         parameterNode = self.logic.getParameterNode()
-        if not parameterNode.inputVolume:
-            parameterNode.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
-            if parameterNode.inputVolume:
-                parameterNode.mriDate = mriDateFromDicom(parameterNode.inputVolume)
+        first = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+        if first and not parameterNode.inputVolume:
+            parameterNode.inputVolume = first
+            parameterNode.mriDate = mriDateFromDicom(first)
         self.setParameterNode(parameterNode)
 
     def setParameterNode(self, parameterNode) -> None:
         """Follow this parameter node; None stops following."""
         if self.parameterNode:
-            for section in self.sections:
+            for section in self.following:
                 section.release()
             self.parameterNode.disconnectGui(self._guiTag)
             self.removeObserver(self.parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
         self.parameterNode = parameterNode
         if parameterNode:
-            self.inputs.follow()  # before the widgets: each says at once that it has changed
             self._guiTag = parameterNode.connectGui(self.ui)
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
             self.resumeCase()
@@ -264,27 +235,26 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.results.showPaper()
             self.logic.study.begin(journalFolder())
 
-    def _opened(self, study) -> list:
+    def _opened(self, study) -> Pieces:
         """What is left to do for a case that was read from the scene; the views stay as the scene has them."""
         parameters = self.parameterNode
-        with self.writing():
-            if not self.logic.takeOpened(study, parameters):
-                self.say(_("A segment of the case in this scene is missing: press Apply."))
-                return []
-        return [
-            self.anatomy.restored,
-            parameters.outputSegmentation.CreateClosedSurfaceRepresentation,  # which no scene file holds
-            *self.apply.showPieces()[1:],
-            lambda: self.say(self._afterOpening),
-        ]
+        if not self.logic.takeOpened(study, parameters):
+            self.say(_("A segment of the case in this scene is missing: press Apply."))
+            return
+        yield
+        self.anatomy.restored()
+        yield
+        parameters.outputSegmentation.CreateClosedSurfaceRepresentation()  # which no scene file holds
+        yield
+        yield from self.apply.show()
+        self.say(self.afterOpening)
 
     def _notOpened(self, run) -> None:
-        self.say(
-            _("The case in this scene is of another version or of other images: press Apply.") if run.error else ""
-        )
+        text = _("The case in this scene is of another version or of other images: press Apply.")
+        self.say(text if run.error else "")
 
     def updatePanel(self, caller=None, event=None) -> None:
-        if not self.parameterNode or self._writing:
+        if not self.parameterNode or self.isWriting:
             return
         if self.logic.followsOtherVolume(self.parameterNode):
             for section in (self.apply, self.correct, self.anatomy):
@@ -294,7 +264,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.say("")
             self.resumeCase()
             self.views.showStack()
-        for section in self.sections:
+        for section in self.following:
             section.update()
         if self.logic.study and self.logic.inputsChanged(self.parameterNode):
             self.say(_("Inputs were changed since the last Apply: press Apply again to use them."))
@@ -302,26 +272,12 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # What sections ask of the panel
 
     @contextmanager
-    def writing(self):
-        """While this lasts, changes of nodes are the panel's own."""
-        self._writing += 1
+    def writing(self) -> Iterator[None]:
+        before, self.isWriting = self.isWriting, True
         try:
             yield
         finally:
-            self._writing -= 1
-
-    @property
-    def isWriting(self) -> bool:
-        return self._writing > 0
-
-    @property
-    def running(self) -> bool:
-        return self.apply.busy
-
-    def sayOnceOpened(self, text: str) -> None:
-        """Now, and again when the scene's case, which is being opened, is there."""
-        self._afterOpening = text
-        self.say(text)
+            self.isWriting = before
 
     def say(self, text: str) -> None:
         self.ui.statusLabel.text = text
@@ -335,28 +291,46 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def showMasks(self) -> None:
         """The panel has changed the masks: the scene and everything shown follow."""
+        study = self.logic.study
         with self.writing():
-            self.writeMasks()
+            changeSegments(study.masks, study.segmented.stack, self.parameterNode.outputSegmentation, study.written)
         self.onCaseChanged()
-
-    def writeMasks(self) -> None:
-        study, before = self.logic.study, self.logic.written
-        node = self.parameterNode.outputSegmentation
-        changeSegments(study.masks, before, study.segmented.stack, node)
-        self.logic.written = study.masks
 
     def onCaseChanged(self) -> None:
         """The masks or their division have changed."""
+        study = self.logic.study
         with self.writing():
-            self.logic.written = self.logic.study.masks
+            study.written = study.masks
             self.logic.noteOrigin(self.parameterNode)
             self.showCase()
-        if self.logic.study.journal and not self.logic.study.kept:
+        if study.journal and not study.journal.whole:
             self.say(_("The last corrections could not be kept against a crash: is the disk full? Save the scene."))
 
     def showCase(self) -> None:
         for section in (self.results, self.scar, self.correct, self.anatomy, self.export):
             section.onStudy()
+
+
+@contextmanager
+def _importedAnew() -> Iterator[None]:
+    """What is imported inside comes from the files as they are now; after an error everything is as it was before.
+
+    The modules are forgotten rather than each reloaded in its place: no order has to be kept, and what still holds
+    the former classes (a worker that is being cancelled) goes on with them unharmed.
+    """
+    before = _forgetOurs()
+    importlib.invalidate_caches()
+    try:
+        yield
+    except BaseException:
+        _forgetOurs()
+        sys.modules.update(before)
+        raise
+
+
+def _forgetOurs() -> dict:
+    ours = ("ScarSegECG", "ScarSegECGPanel", "ScarSegECGLib")
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in ours}
 
 
 class ScarSegECGLogic(CaseWork, ScriptedLoadableModuleLogic):

@@ -1,64 +1,61 @@
 """Anatomy: RV insertion points to drag, apex and base, AHA 16 or 17, slices that were shifted."""
 
 import numpy as np
-import qt
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
+from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Division
 from ScarSegECGLib.wording import all_words, words
-from ScarSegECGPanel.insertions import anglesOf, nearPoint, placePoints
 from ScarSegECGPanel.nodes import volumeLike
 from ScarSegECGPanel.recompute import AHA_MODES, AhaRule
 from ScarSegECGPanel.section import Section
-from ScarSegECGPanel.slices import VIEWS, currentSlice
+from ScarSegECGPanel.slices import Clicks, currentSlice, cursor, fromWorld, sliceNode, toWorld
 
 MOVED_DEG = 1.0
+SETTLED_MS = 80
 BEFORE_EDITOR = 2.0  # the segment editor hears presses at priority 1
 GIVEN = "ScarSegECG.givenSlices"
+# RV insertion points are markups, two per slice, A anterior and I inferior, on the epicardium.
+POINTS = ("A", "I")
+OUTSIDE_MM, HALF_WIDTH_DEG, NEAR_PIXELS = 2.0, 6.0, 10
 
 
 class AnatomySection(Section):
     """Turns points and choices into a new division of the wall."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel)
+        clicks = {"applyInsertionsButton": self.onApplyToStack, "findInsertionsButton": self.onFindAgain}
+        super().__init__(panel, clicks)
         self._points = None
         self._placed: np.ndarray | None = None
-        self._aligned = False
-        self._presses: list[tuple] = []  # interactor and tag
+        self._aligned, self._filling = False, False
         self._laidDown = ""  # the tool that a press on a point has interrupted
-        self._resume = qt.QTimer()
-        self._resume.setSingleShot(True)
-        self._resume.connect("timeout()", self.onDragEnded)
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.connect("timeout()", self.onDragged)
-        self.whenClicked(self.ui.applyInsertionsButton, self.onApplyToStack)
-        self.whenClicked(self.ui.findInsertionsButton, self.onFindAgain)
+        # A press on a point belongs to the point: the editor's active tool would take it first, and paint there.
+        self._clicks = Clicks(BEFORE_EDITOR, self.onPress, self.onRelease)
+        self._resume, self._timer = self.timer(self.onDragEnded), self.timer(self.onDragged)
         self.ui.apexSpinBox.connect("valueChanged(int)", self.onRange)
         self.ui.baseSpinBox.connect("valueChanged(int)", self.onRange)
 
     def update(self) -> None:
-        points = self.parameters.insertionPoints
+        points, shown = self.parameters.insertionPoints, self.parameters.showInsertions
         if points and points.GetDisplayNode():
-            points.GetDisplayNode().SetVisibility(self.parameters.showInsertions)
-        self._guardPoints(bool(points and self.parameters.showInsertions))
-        if self.study:
-            chosen = self._chosen(self.study.aha.insertions)
-            if (chosen.segments, chosen.mode) != (self.study.aha.segments, self.study.aha.mode):
-                self._divide(chosen)
+            points.GetDisplayNode().SetVisibility(shown)
+        self._clicks.hear(bool(points and shown))
+        if self.study and self._division() != self.study.aha.division:
+            self._divide(self.study.aha.insertions)
         if self._aligned != self.parameters.alignSlices:
             self._showAligned()
 
-    def _chosen(self, insertions) -> AhaRule:
-        return AhaRule(int(self.parameters.ahaSegments), AHA_MODES[self.parameters.ahaMode], insertions)
+    def _division(self) -> Division:
+        return Division(AHA_MODES[self.parameters.ahaMode], int(self.parameters.ahaSegments))
 
     def onStudy(self) -> None:
         ready = self.study is not None
-        for name in ("applyInsertionsButton", "findInsertionsButton", "apexSpinBox", "baseSpinBox", "alignCheckBox"):
-            getattr(self.ui, name).enabled = ready
+        self.enable(
+            ready, "applyInsertionsButton", "findInsertionsButton", "apexSpinBox", "baseSpinBox", "alignCheckBox"
+        )
         if not ready:
             self.ui.anatomyLabel.text = ""
             return
@@ -72,10 +69,8 @@ class AnatomySection(Section):
     # Insertion points
 
     def _placePoints(self) -> None:
-        """Put the points where the division has them, and listen to them."""
         parameters = self.parameters
-        node = parameters.insertionPoints
-        if node is None:
+        if parameters.insertionPoints is None:
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("RV insertions"))
             node.CreateDefaultDisplayNodes()
             display = node.GetDisplayNode()
@@ -85,48 +80,28 @@ class AnatomySection(Section):
             display.SetVisibility(parameters.showInsertions)
             parameters.insertionPoints = node
         self._follow(None)
-        stack, volume = self.study.segmented.stack, parameters.inputVolume
-        placePoints(node, volume, stack, self.study.anatomy)
-        self._placed = anglesOf(node, volume, stack, self.study.anatomy)
+        node = parameters.insertionPoints
+        placePoints(node, parameters.inputVolume, self.study.segmented.stack, self.study.anatomy)
+        self._placed = self._angles(node)
         self._follow(node)
 
+    def _angles(self, node) -> np.ndarray:
+        return anglesOf(node, self.parameters.inputVolume, self.study.segmented.stack, self.study.anatomy)
+
     def _follow(self, node) -> None:
-        if self._points is node:
-            return
-        event = slicer.vtkMRMLMarkupsNode.PointModifiedEvent
-        if self._points:
-            self.panel.removeObserver(self._points, event, self.onPointMoved)
+        self.panel.removeObservers(self.onPointMoved)
         self._points = node
         if node:
-            self.panel.addObserver(node, event, self.onPointMoved)
+            self.panel.addObserver(node, slicer.vtkMRMLMarkupsNode.PointModifiedEvent, self.onPointMoved)
 
-    def _guardPoints(self, on: bool) -> None:
-        """A press on a point belongs to the point: the editor's active tool would take it first, and paint there."""
-        manager = slicer.app.layoutManager()
-        if on == bool(self._presses) or manager is None:
-            return
-        for interactor, tag in self._presses:
-            interactor.RemoveObserver(tag)
-        self._presses = []
-        for name in VIEWS if on else ():
-            widget = manager.sliceWidget(name)
-            if widget is None:
-                continue
-            interactor = widget.sliceView().interactor()
-            for event, slot in (
-                (vtk.vtkCommand.LeftButtonPressEvent, lambda caller, event, name=name: self.onPress(name)),
-                (vtk.vtkCommand.LeftButtonReleaseEvent, lambda caller, event: self.onRelease()),
-            ):
-                self._presses.append((interactor, interactor.AddObserver(event, slot, BEFORE_EDITOR)))
-
-    def onPress(self, viewName: str) -> None:
+    def onPress(self, viewName: str, caller=None, event=None) -> None:
         editor = self.ui.segmentEditorWidget
         effect = editor.activeEffect()
         if effect and self._points and nearPoint(self._points, viewName):
             self._laidDown = effect.name
             editor.setActiveEffect(None)
 
-    def onRelease(self) -> None:
+    def onRelease(self, viewName: str, caller=None, event=None) -> None:
         if self._laidDown:
             self._resume.start(0)  # after the point has heard of it
 
@@ -136,82 +111,67 @@ class AnatomySection(Section):
             self.ui.segmentEditorWidget.setActiveEffectByName(name)
 
     def onPointMoved(self, caller=None, event=None) -> None:
-        self._timer.start(80)
+        self._timer.start(SETTLED_MS)
 
     def onDragged(self) -> None:
         """Slices whose points were moved are divided by them; the others stay as found."""
         if not self.study or not self._points or self._placed is None:
             return
-        stack, volume = self.study.segmented.stack, self.parameters.inputVolume
-        now = anglesOf(self._points, volume, stack, self.study.anatomy)
+        now, before = self._angles(self._points), self.study.aha.insertions
         off = np.abs((now - self._placed + 180) % 360 - 180)
         moved = np.nan_to_num(off).max(axis=1) > MOVED_DEG
-        if not moved.any():
-            return
-        given = self._given()
-        given[moved] = now[moved]
-        self._divide(self._chosen(given))
-
-    def _given(self) -> np.ndarray:
-        slices = self.study.segmented.stack.voxels.shape[0]
-        given = self.study.aha.insertions
-        return np.full((slices, 2), np.nan) if given is None else given.copy()
+        if moved.any():
+            given = np.full_like(now, np.nan) if before is None else before
+            self._divide(np.where(moved[:, None], now, given))
 
     def onApplyToStack(self) -> None:
         if not self.study:
             return
         here = currentSlice(self.parameters.inputVolume, self.study.segmented.stack)
-        angles = self.study.anatomy.insertions_deg[here]
-        if np.isfinite(angles).all():
-            self._divide(self._chosen(np.tile(angles, (len(self.study.anatomy.insertions_deg), 1))))
+        angles = self.study.anatomy.insertions_deg
+        if np.isfinite(angles[here]).all():
+            self._divide(np.tile(angles[here], (len(angles), 1)))
 
     def onFindAgain(self) -> None:
         if self.study:
-            self._divide(self._chosen(None))
+            self._divide(None)
 
-    def _divide(self, rule: AhaRule) -> None:
+    def _divide(self, insertions: np.ndarray | None) -> None:
         try:
-            self.study.divide(rule)
+            self.study.divide(AhaRule(self._division(), insertions))
         except InputError as error:
             self._placePoints()
             self.ui.anatomyLabel.text = str(error)
             return
         self._placePoints()
-        given = [] if rule.insertions is None else np.flatnonzero(np.isfinite(rule.insertions).all(axis=1)).tolist()
+        given = [] if insertions is None else np.flatnonzero(np.isfinite(insertions).all(axis=1)).tolist()
         self.parameters.insertionPoints.SetAttribute(GIVEN, ",".join(map(str, given)))
         self.panel.onCaseChanged()
 
     def restored(self) -> None:
         """A scene was loaded: its points stand for the slices that were given by hand."""
-        node = self.parameters.insertionPoints
+        node, insertions = self.parameters.insertionPoints, None
         given = [int(k) for k in (node.GetAttribute(GIVEN) or "").split(",") if k] if node else []
-        insertions = None
         if given:
-            stack = self.study.segmented.stack
-            now = anglesOf(node, self.parameters.inputVolume, stack, self.study.anatomy)
+            now = self._angles(node)
             insertions = np.full_like(now, np.nan)
             insertions[given] = now[given]
-        rule = self._chosen(insertions)
-        if not rule.isDefault():
-            self.study.divide(rule)
+        if given or self._division() != Division():
+            self.study.divide(AhaRule(self._division(), insertions))
 
     # Apex and base
 
     def _showRange(self) -> None:
-        whole, now = self.study.segmented.anatomy, self.study.masks
-        slices = np.flatnonzero((now.cavity | now.wall).any(axis=(1, 2)))
-        count = len(whole.aha)
-        self._busy = True
-        for box, value in (
-            (self.ui.apexSpinBox, int(slices[0]) + 1 if slices.size else 1),
-            (self.ui.baseSpinBox, int(slices[-1]) + 1 if slices.size else count),
-        ):
+        now, count = self.study.masks, len(self.study.bits)
+        slices = np.flatnonzero((now.cavity | now.wall).any(axis=(1, 2))).tolist() or [0, count - 1]
+        self._filling = True
+        for box, index in ((self.ui.apexSpinBox, slices[0]), (self.ui.baseSpinBox, slices[-1])):
             box.setRange(1, count)
-            box.value = value
-        self._busy = False
+            box.value = index + 1
+        self._filling = False
 
     def onRange(self, value: int) -> None:
-        if self._busy or not self.study:
+        if self._filling or not self.study:
             return
         first, last = self.ui.apexSpinBox.value - 1, self.ui.baseSpinBox.value - 1
         if first < last and self.study.keepSlices(first, last, _("Apex and base")):
@@ -224,12 +184,11 @@ class AnatomySection(Section):
 
     def _showAligned(self) -> None:
         """The images with the LV centres on one line, or as they are."""
-        self._aligned = self.parameters.alignSlices
+        parameters, self._aligned = self.parameters, self.parameters.alignSlices
         if not self.study:
             return
-        volume = self.parameters.inputVolume
         if not self._aligned:
-            slicer.util.setSliceViewerLayers(background=volume)
+            slicer.util.setSliceViewerLayers(background=parameters.inputVolume)
             return
         from scipy.ndimage import shift
 
@@ -237,13 +196,11 @@ class AnatomySection(Section):
 
         stack, centres = self.study.segmented.stack, self.study.anatomy.centres_mm
         off = np.nan_to_num(off_long_axis(centres, stack.spacing))
-        voxels = [
-            shift(plane, -by / stack.spacing[1:], order=1, mode="nearest")
-            for plane, by in zip(stack.voxels, off, strict=True)
-        ]
-        stored = stack.storage.to_stored(np.array(voxels, np.float32))
-        node = volumeLike(volume, stored, _("Aligned slices"), self.parameters.alignedVolume)
-        self.parameters.alignedVolume = node
+        steps = zip(stack.voxels, -off / stack.spacing[1:], strict=True)
+        moved = np.array([shift(plane, by, order=1, mode="nearest") for plane, by in steps], np.float32)
+        stored = stack.storage.to_stored(moved)
+        node = volumeLike(parameters.inputVolume, stored, _("Aligned slices"), parameters.alignedVolume)
+        parameters.alignedVolume = node
         slicer.util.setSliceViewerLayers(background=node)
         self.ui.anatomyLabel.text = _(
             "Aligned by up to {mm:.1f} mm, for viewing only: the segments stay in place."
@@ -251,6 +208,51 @@ class AnatomySection(Section):
 
     def release(self) -> None:
         self._timer.stop()
-        self._guardPoints(False)
+        self._clicks.hear(False)
         self._follow(None)
         self._placed, self._aligned = None, False
+
+
+def placePoints(node, volumeNode, stack: LgeStack, anatomy: Anatomy) -> None:
+    wasModified = node.StartModify()
+    node.RemoveAllControlPoints()
+    for index, column in np.argwhere(np.isfinite(anatomy.insertions_deg)).tolist():
+        row_column = _onEpicardium(stack, anatomy, index, anatomy.insertions_deg[index, column])
+        node.AddControlPoint(toWorld(volumeNode, stack, *row_column, index).tolist(), f"{POINTS[column]}{index + 1}")
+    node.EndModify(wasModified)
+
+
+def anglesOf(node, volumeNode, stack: LgeStack, anatomy: Anatomy) -> np.ndarray:
+    """Angles [slice, 2] of the points in the bullseye's frame, degrees; NaN where there is none."""
+    angles = np.full(anatomy.insertions_deg.shape, np.nan)
+    known = {f"{name}{k + 1}": (k, at) for k in range(len(angles)) for at, name in enumerate(POINTS)}
+    for point, world in enumerate(slicer.util.arrayFromMarkupsControlPoints(node, world=True)):
+        place = known.get(node.GetNthControlPointLabel(point))
+        if place:
+            row, column, _index = fromWorld(volumeNode, stack, world)
+            down, right = np.array([row, column]) * stack.spacing[1:] - anatomy.centres_mm[place[0]]
+            angles[place] = np.degrees(np.arctan2(-down, right)) % 360.0
+    return angles
+
+
+def nearPoint(node, viewName: str) -> bool:
+    """Whether the cursor is on one of the points, as near as a press takes hold of it."""
+    here, view = cursor(), sliceNode(viewName)
+    if not here or not view:
+        return False
+    reach = NEAR_PIXELS * view.GetFieldOfView()[0] / max(view.GetDimensions()[0], 1)
+    away = np.linalg.norm(slicer.util.arrayFromMarkupsControlPoints(node, world=True) - here, axis=1)
+    return bool((away < reach).any())
+
+
+def _onEpicardium(stack: LgeStack, anatomy: Anatomy, index: int, angle: float) -> tuple[float, float]:
+    """(row, column) just outside the wall in that direction."""
+    centre, spacing = anatomy.centres_mm[index], np.array(stack.spacing[1:])
+    offsets = np.argwhere(anatomy.myocardium[index]) * spacing - centre
+    directions = np.degrees(np.arctan2(-offsets[:, 0], offsets[:, 1]))
+    near = np.abs((directions - angle + 180) % 360 - 180) < HALF_WIDTH_DEG
+    distances = np.hypot(*(offsets[near] if near.any() else offsets).T)
+    radius = (distances.max() if distances.size else 30.0) + OUTSIDE_MM
+    turn = np.radians(angle)
+    row, column = (centre + radius * np.array([-np.sin(turn), np.cos(turn)])) / spacing
+    return float(row), float(column)

@@ -1,125 +1,106 @@
-"""Apply, and what else takes long: computed in a worker thread, its result into the scene piece by piece."""
+"""Apply and Restore: a case is computed in a worker thread, or read from what a crash left, and put into the scene."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-import qt
+import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGPanel.memory import neededBytes, tooLittle
-from ScarSegECGPanel.run import Run
+from ScarSegECGPanel.journal import Recovered, leftBehind
+from ScarSegECGPanel.packages import named
+from ScarSegECGPanel.run import POLL_MS, Run
 from ScarSegECGPanel.section import Section
-from ScarSegECGPanel.segments import changeSegments, prepareSegments
 from ScarSegECGPanel.study import Study
 
-POLL_MS = 10
-Pieces = list[Callable[[], None]]
+Pieces = Iterator[None]  # what is to be done, with a yield where the window may go on
+# Memory, rounded up from the peak of a process of its own on the CPU (5 networks): 523 MB with PyTorch and weights
+# loaded, and above that 91 MB for 10 slices of 256 x 256, 255 MB for 20 of them, 321 MB for 10 slices of 512 x 512.
+BASE_BYTES = 600 * 2**20
+BYTES_PER_VOXEL = 160
+BYTES_PER_SLICE = 12 * 2**20
 
 
 class ApplySection(Section):
     """The run that is on, and what is left to do when it is over: one piece at each tick, so that nothing freezes."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel)
+        super().__init__(panel, {"applyButton": self.onApply, "cancelButton": self.onCancel})
         self.run: Run | None = None
-        self._left: Pieces = []
-        self._volume, self._take, self._fail = None, None, None
+        self._left: Pieces | None = None
         self._pace = 0.0  # seconds a voxel of the last Apply of this session; before it no time can be told
-        self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_MS)
-        self._timer.connect("timeout()", self.onTick)
-        self.whenClicked(self.ui.applyButton, self.onApply)
-        self.whenClicked(self.ui.cancelButton, self.onCancel)
-        self.ui.progressBar.visible = False
+        self._expected = 0.0  # seconds that the run will take
+        self._timer = self.timer(self.onPiece, once=False)
 
     @property
     def busy(self) -> bool:
-        return self.run is not None or bool(self._left)
+        return self.run is not None or self._left is not None
 
     def update(self) -> None:
         ready = self.parameters.inputVolume is not None
-        self.ui.applyButton.enabled = ready and not self.busy
+        self.enable(ready and not self.busy, "applyButton")
         self.ui.applyButton.toolTip = _("Segment the scar.") if ready else _("Choose an LGE stack first.")
-        self.ui.cancelButton.enabled = self.run is not None
-        self.ui.sampleButton.enabled = self.ui.inputSelector.enabled = not self.busy
+        self.enable(self.run is not None, "cancelButton")
+        self.enable(not self.busy, "sampleButton", "inputSelector")
         self.ui.progressBar.visible = self.busy
 
     def release(self) -> None:
         """Stop; what has been computed is not written."""
         if self.run:
-            self.run.cancel()
+            self.run.drop()
         self._timer.stop()
-        self.run, self._volume, self._left = None, None, []
+        self.run, self._left = None, None
 
-    def start(
-        self,
-        work: Callable,
-        take: Callable[[Study], Pieces],
-        fail: Callable[[Run], None],
-        text: str,
-    ) -> None:
+    def start(self, work: Callable, take: Callable, fail: Callable, text: str, expected: float = 0.0) -> None:
         """Compute a case of the chosen volume beside the panel; then do the pieces that ``take`` makes of it."""
-        self.run, self._take, self._fail = Run(work), take, fail
-        self._volume = self.parameters.inputVolume
+        volume, self._expected = self.parameters.inputVolume, expected
         self.ui.progressBar.value = 0
         self.panel.say(text)
-        self._timer.start()
+        self.run = Run(work, lambda run: self._over(run, volume, take, fail), self._tellProgress)
         self.update()
 
     def onApply(self) -> None:
         parameters = self.parameters
         if self.busy or not parameters or not parameters.inputVolume:
             return
-        if self.panel.logic.wouldReplace(parameters) and not slicer.util.confirmOkCancelDisplay(
-            _("The LV cavity, myocardium and scar of this segmentation will be replaced, edits included."),
-            windowTitle="ScarSegECG",
-        ):
+        replaced = _("The LV cavity, myocardium and scar of this segmentation will be replaced, edits included.")
+        if self.panel.logic.wouldReplace(parameters) and not _confirmed(replaced):
             return
         if not self.panel.packages.ready():
             return
-        lack = tooLittle(neededBytes(parameters.inputVolume))
-        if lack and not slicer.util.confirmOkCancelDisplay(lack, windowTitle="ScarSegECG"):
-            return
-        self.start(self.panel.logic.work(parameters), self._applied, self._tellFailure, _("Running..."))
+        lack = tooLittle(parameters.inputVolume)
+        if not lack or _confirmed(lack):
+            work, expected = self.panel.logic.work(parameters), self._pace * _voxels(parameters.inputVolume)
+            self.start(work, self._applied, self._tellFailure, _("Running..."), expected)
 
     def onCancel(self) -> None:
         if self.run:
             self.run.cancel()
             self.panel.say(_("Stopping..."))
 
-    def onTick(self) -> None:
-        if self._left:
-            self._onePiece()
-        elif self.run is None:
-            self._timer.stop()
-        elif self.run.poll():
-            self._over()
-        elif not self.run.cancelled:
-            self._tellProgress()
-
-    def _tellProgress(self) -> None:
-        fraction, text = self.run.progress
+    def _tellProgress(self, run: Run) -> None:
+        fraction, text = run.progress
         self.ui.progressBar.value = round(100 * fraction)
-        left = self._pace * _voxels(self._volume) - self.run.seconds if self._fail == self._tellFailure else 0
+        left = self._expected - run.seconds
         if text and left >= 1:
             text = _("{stage}, about {seconds:.0f} s left").format(stage=text, seconds=left)
         if text:
             self.panel.say(text)
 
-    def _over(self) -> None:
-        run, volumeNode = self.run, self._volume
-        self.run, self._volume = None, None
-        there = slicer.mrmlScene.IsNodePresent(volumeNode) and self.parameters.inputVolume is volumeNode
+    def _over(self, run: Run, volume, take: Callable[[Study], Pieces], fail: Callable[[Run], None]) -> None:
+        self.run = None
+        there = slicer.mrmlScene.IsNodePresent(volume) and self.parameters.inputVolume is volume
         if run.result is not None and there:
-            self._left = [*self._take(run.result), self._finish]
+            self._left = take(run.result)
+            self._timer.start(POLL_MS)
             return
         self.release()
         if self.parameters:
             self.update()
         if run.result is None:
-            self._fail(run)
+            fail(run)
         else:
             self.panel.say(_("The LGE stack was removed or changed during the run: nothing was written."))
 
@@ -130,76 +111,129 @@ class ApplySection(Section):
             self.panel.say(str(run.error))
             slicer.util.errorDisplay(str(run.error))
         else:
-            named = self.panel.packages.explain(run.error)
-            self.panel.say(named or _("The segmentation failed."))
-            details = "".join(traceback.format_exception(run.error))
-            slicer.util.errorDisplay(named or _("The segmentation failed."), detailedText=details)
+            text = named(run.error) or _("The segmentation failed.")
+            self.panel.say(text)
+            _showError(text, run.error)
 
     def _applied(self, made: Study) -> Pieces:
         logic, panel, parameters = self.panel.logic, self.panel, self.parameters
-        volumeNode = parameters.inputVolume
         seconds = sum(made.segmented.timings.values())
-        self._pace = seconds / _voxels(volumeNode)
+        self._pace = seconds / _voxels(parameters.inputVolume)
+        logic.takeSegmented(made, parameters)
+        yield
+        yield from logic.writeCase(parameters)
+        panel.scar.applyChosenRule()
+        yield
+        panel.views.showWhenEntered()
+        yield
+        yield from self.show()
+        panel.say(_("Segmented in {seconds:.0f} s.").format(seconds=seconds))
 
-        def take() -> None:
-            logic.written = logic.takeSegmented(made, parameters, volumeNode).masks
+    def show(self) -> Pieces:
+        for piece in (self.panel.results.showTable, self.panel.results.showBullseyes, self.panel.results.showPaper):
+            piece()
+            yield
+        self.panel.anatomy.onStudy()
+        yield
+        self.panel.onCaseTaken()
+        yield
 
-        return [
-            take,
-            *self.segmentPieces(),
-            lambda: logic.saveResult(parameters),
-            panel.scar.applyChosenRule,
-            *self.showPieces(),
-            lambda: panel.say(_("Segmented in {seconds:.0f} s.").format(seconds=seconds)),
-        ]
-
-    def segmentPieces(self) -> Pieces:
-        """Write the case's masks into the scene."""
-        logic, parameters = self.panel.logic, self.parameters
-
-        def write(name: str) -> Callable[[], None]:
-            def one() -> None:
-                study = logic.study
-                changeSegments(study.masks, None, study.segmented.stack, parameters.outputSegmentation, only=name)
-
-            return one
-
-        return [
-            lambda: prepareSegments(parameters.inputVolume, logic.outputSegmentation(parameters)),
-            *map(write, ("wall", "scar", "cavity")),
-        ]
-
-    def showPieces(self) -> Pieces:
-        """Show a case that has just come in."""
-        panel = self.panel
-        return [
-            panel.views.showWhenEntered,
-            panel.results.showTable,
-            panel.results.showBullseyes,
-            panel.results.showPaper,
-            panel.anatomy.onStudy,
-            panel.onCaseTaken,
-        ]
-
-    def _onePiece(self) -> None:
-        piece = self._left.pop(0)
+    def onPiece(self) -> None:
         try:
             with self.panel.writing():
-                piece()
+                next(self._left)
+        except StopIteration:
+            self.release()
         except Exception as error:
             self.release()
             self.panel.say(_("The result could not be shown: {reason}").format(reason=error))
-            slicer.util.errorDisplay(
-                _("The result could not be shown."), detailedText="".join(traceback.format_exception(error))
-            )
-        self.ui.progressBar.value = 100 - len(self._left)
-
-    def _finish(self) -> None:
-        self._left = []
-        if self.parameters:
+            _showError(_("The result could not be shown."), error)
+        if not self.busy and self.parameters:
             self.update()
+
+
+class RecoverSection(Section):
+    """A frame on top of the panel, shown only where there is something to restore."""
+
+    def __init__(self, panel) -> None:
+        super().__init__(panel, {"recoverButton": self.onRecover, "discardButton": self.onDiscard})
+        self.look()
+
+    def look(self) -> None:
+        folder = journalFolder()
+        self._found: Recovered | None = next(iter(leftBehind(folder)), None) if folder.is_dir() else None
+        self.ui.recoverFrame.visible = self._found is not None
+        if self._found:
+            self.ui.recoverLabel.text = _(
+                "Slicer ended before the corrections begun at {when} were saved: {count} steps. Load the same LGE "
+                "stack, choose it below and press Restore."
+            ).format(when=self._found.begun, count=len(self._found.moves))
+
+    def onRecover(self) -> None:
+        volume = self.parameters.inputVolume if self.parameters else None
+        found, apply = self._found, self.panel.apply
+        if not found or volume is None or apply.busy or not self.panel.packages.ready():
+            return
+        voxels = np.array(slicer.util.arrayFromVolume(volume))
+        apply.start(lambda progress: Study.fromJournal(found, voxels), self._take, self._fail, _("Restoring..."))
+
+    def _take(self, study: Study) -> Pieces:
+        logic, panel, count = self.panel.logic, self.panel, len(self._found.moves)
+        logic.takeStudy(study, self.parameters)
+        yield
+        yield from logic.writeCase(self.parameters)
+        panel.views.showWhenEntered()
+        yield
+        yield from panel.apply.show()
+        self.onDiscard()
+        panel.say(_("Restored: {count} steps, which can be undone.").format(count=count))
+
+    def _fail(self, run: Run) -> None:
+        self.panel.say("")
+        self.ui.recoverLabel.text = _("The corrections are of another LGE stack than the chosen one.")
+
+    def onDiscard(self) -> None:
+        if self._found:
+            self._found.path.unlink(missing_ok=True)
+        self.look()
+
+
+def journalFolder() -> Path:
+    """Beside Slicer's own settings, which are the user's alone."""
+    return Path(slicer.app.slicerUserSettingsFilePath).parent / "ScarSegECG"
+
+
+def _confirmed(question: str) -> bool:
+    return slicer.util.confirmOkCancelDisplay(question, windowTitle="ScarSegECG")
+
+
+def _showError(text: str, error: Exception) -> None:
+    slicer.util.errorDisplay(text, detailedText="".join(traceback.format_exception(error)))
 
 
 def _voxels(volumeNode) -> int:
     columns, rows, slices = volumeNode.GetImageData().GetDimensions()
     return columns * rows * slices
+
+
+def availableBytes() -> int | None:
+    """Memory that is free now; None where the system does not say."""
+    if not hasattr(slicer, "vtkSystemInformation"):
+        return None
+    system = slicer.vtkSystemInformation()
+    system.RunMemoryCheck()
+    megabytes = system.GetAvailablePhysicalMemory()
+    return megabytes * 2**20 if megabytes else None
+
+
+def tooLittle(volumeNode) -> str:
+    """A sentence for the user where memory will not do for this volume; "" otherwise."""
+    slices = volumeNode.GetImageData().GetDimensions()[2]
+    needed = BASE_BYTES + BYTES_PER_VOXEL * _voxels(volumeNode) + BYTES_PER_SLICE * slices
+    available = availableBytes()
+    if available is None or needed <= available:
+        return ""
+    return _(
+        "About {needed:.1f} GB of memory are needed and {available:.1f} GB are free. Close other programs or crop the "
+        "stack to the heart (Crop Volume). Go on all the same?"
+    ).format(needed=needed / 2**30, available=available / 2**30)

@@ -1,54 +1,98 @@
-"""Correct: Slicer's segment editor kept inside the wall, one-click tools, one undo for all."""
+"""What changes the scar: a rule, Slicer's editor kept inside the wall, one-click tools and keys; one undo for all."""
+
+from collections.abc import Callable
 
 import qt
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
-from ScarSegECGPanel import edits
-from ScarSegECGPanel.masks import withScar
+from ScarSegECGLib.errors import InputError
+from ScarSegECGPanel import masks
+from ScarSegECGPanel.recompute import METHODS, RULES, ScarRule
 from ScarSegECGPanel.section import Section
 from ScarSegECGPanel.segments import IDENTIFIERS, readSegments
-from ScarSegECGPanel.slices import VIEWS, currentSlice, goTo, voxelAt
+from ScarSegECGPanel.slices import Clicks, currentSlice, cursor, goTo, voxelAt
 
 EFFECTS = ("Paint", "Draw", "Erase", "Scissors", "Islands", "Smoothing", "Threshold")
 EDITOR_TAG = "ScarSegECG"
+BEFORE_ALL = 100.0
+SETTLED_MS = 30
+BRUSH, RELATIVE = "BrushAbsoluteDiameter", "BrushDiameterIsRelative"
+LARGER = 1.25
+
+
+class ScarSection(Section):
+    """Applies the chosen rule to the case at hand; what is chosen is always what is shown."""
+
+    def __init__(self, panel) -> None:
+        super().__init__(panel, {})
+        self._timer = self.timer(self.applyChosenRule)
+
+    def chosen(self) -> ScarRule:
+        p = self.parameters
+        return ScarRule(p.method, p.probability, p.nSd, p.smallestIsland)
+
+    def update(self) -> None:
+        self.enable(self.parameters.method not in RULES, "probabilitySlider")
+        self.enable(self.parameters.method == "n SD", "nSdSlider")
+        if self.study and self.chosen() != self.study.origin.rule:
+            self._timer.start(SETTLED_MS)
+
+    def onStudy(self) -> None:
+        """The history carries the choice: after an undo, a restore or a refused rule it is shown again."""
+        if not self.study or self._timer.active or not self.parameters:
+            return
+        rule, p = self.study.origin.rule, self.parameters
+        if rule == self.chosen():
+            return
+        with self.panel.writing():
+            wasModified = p.StartModify()
+            p.method, p.probability, p.nSd, p.smallestIsland = rule.method, rule.probability, rule.nSd, rule.smallestMl
+            p.EndModify(wasModified)
+
+    def release(self) -> None:
+        self._timer.stop()
+
+    def applyChosenRule(self) -> None:
+        """Once the choice has settled, and after a segmentation, which is the network's own."""
+        if not self.parameters or not self.study or self.chosen() == self.study.origin.rule:
+            return
+        rule = self.chosen()
+        try:
+            if self.study.applyRule(rule, _("Scar: {method}").format(method=rule.method)):
+                self.panel.showMasks()
+        except InputError as error:
+            self.panel.say(str(error))
+        self.onStudy()
+
+    def nextMethod(self) -> None:
+        if self.parameters:
+            at = METHODS.index(self.parameters.method)
+            self.parameters.method = METHODS[(at + 1) % len(METHODS)]
 
 
 class CorrectSection(Section):
     """Hears every stroke, makes it a step of the history, and has the results follow."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel)
+        clicks = {
+            "undoButton": self.onUndo,
+            "redoButton": self.onRedo,
+            "copyBaseButton": lambda: self.onCopy(+1),
+            "copyApexButton": lambda: self.onCopy(-1),
+            "revertSliceButton": self.onRevert,
+            "editScarButton": lambda: self.edit(SCAR),
+            "editWallButton": lambda: self.edit(MYOCARDIUM),
+            "editCavityButton": lambda: self.edit(CAVITY),
+        }
+        super().__init__(panel, clicks)
         self._segmentation = None
-        self._clickTags: list[tuple] = []
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.connect("timeout()", self.onEdited)
-        editor = self.ui.segmentEditorWidget
-        editor.segmentationNodeSelectorVisible = False
-        editor.sourceVolumeNodeSelectorVisible = False
-        editor.switchToSegmentationsButtonVisible = False
-        editor.addRemoveSegmentButtonsVisible = False
-        editor.unorderedEffectsVisible = False
-        editor.undoEnabled = False  # the panel's own history knows the computed steps too
-        editor.setEffectNameOrder(list(EFFECTS))
-        for button, action in (
-            (self.ui.undoButton, self.onUndo),
-            (self.ui.redoButton, self.onRedo),
-            (self.ui.copyBaseButton, lambda: self.onCopy(+1)),
-            (self.ui.copyApexButton, lambda: self.onCopy(-1)),
-            (self.ui.revertSliceButton, self.onRevert),
-            (self.ui.editScarButton, lambda: self.edit(SCAR)),
-            (self.ui.editWallButton, lambda: self.edit(MYOCARDIUM)),
-            (self.ui.editCavityButton, lambda: self.edit(CAVITY)),
-        ):
-            self.whenClicked(button, action)
+        self._clicks = Clicks(BEFORE_ALL, lambda *_heard: self.islandAtCursor(add=self.ui.addIslandButton.checked))
+        self._timer = self.timer(self.onEdited)
+        self.ui.segmentEditorWidget.setEffectNameOrder(list(EFFECTS))
         self.ui.addIslandButton.connect("toggled(bool)", lambda on: self.onTool(self.ui.removeIslandButton, on))
         self.ui.removeIslandButton.connect("toggled(bool)", lambda on: self.onTool(self.ui.addIslandButton, on))
-
-    # The embedded editor
 
     def exit(self) -> None:
         self.ui.segmentEditorWidget.setActiveEffect(None)  # which ends its view observations
@@ -57,15 +101,15 @@ class CorrectSection(Section):
 
     def onStudy(self) -> None:
         """Follow the case's segmentation and say what can be undone."""
-        node = self.parameters.outputSegmentation if self.parameters and self.study else None
-        self._observe(node)
-        for button in ("undoButton", "redoButton", "copyBaseButton", "copyApexButton", "revertSliceButton"):
-            getattr(self.ui, button).enabled = self.study is not None
-        for button in ("addIslandButton", "removeIslandButton", "editScarButton", "editWallButton", "editCavityButton"):
-            getattr(self.ui, button).enabled = self.study is not None
+        self._observe(self.parameters.outputSegmentation if self.parameters and self.study else None)
+        self.enable(
+            self.study is not None, "copyBaseButton", "copyApexButton", "revertSliceButton", "addIslandButton",
+            "removeIslandButton", "editScarButton", "editWallButton", "editCavityButton",
+        )  # fmt: skip
         history = self.study.history if self.study else None
         undo, redo = (history.undoName, history.redoName) if history else ("", "")
-        self.ui.undoButton.enabled, self.ui.redoButton.enabled = bool(undo), bool(redo)
+        self.enable(bool(undo), "undoButton")
+        self.enable(bool(redo), "redoButton")
         self.ui.undoButton.text = _("Undo: {step}").format(step=undo) if undo else _("Undo")
         self.ui.redoButton.text = _("Redo: {step}").format(step=redo) if redo else _("Redo")
 
@@ -73,40 +117,28 @@ class CorrectSection(Section):
         segmentation = node.GetSegmentation() if node else None
         if segmentation is self._segmentation:
             return
-        if segmentation is None:
-            self.ui.correctLabel.text = ""
-        event = slicer.vtkSegmentation.SourceRepresentationModified
-        removed = slicer.vtkSegmentation.SegmentRemoved
-        if self._segmentation:
-            self.panel.removeObserver(self._segmentation, event, self.onSegmentationModified)
-            self.panel.removeObserver(self._segmentation, removed, self.onSegmentRemoved)
+        self.panel.removeObservers(self.onSegmentationModified)
+        self.panel.removeObservers(self.onSegmentRemoved)
         self._segmentation = segmentation
+        self.ui.correctLabel.text = ""
         if segmentation:
-            self.panel.addObserver(segmentation, event, self.onSegmentationModified)
-            self.panel.addObserver(segmentation, removed, self.onSegmentRemoved)
-            self._giveToEditor(node)
-
-    def _giveToEditor(self, node) -> None:
-        editor = self.ui.segmentEditorWidget
-        takeEditorNode(editor)
-        editor.setSegmentationNode(node)
-        editor.setSourceVolumeNode(self.parameters.inputVolume)
-        self.edit(SCAR)
+            editor, events = self.ui.segmentEditorWidget, slicer.vtkSegmentation
+            self.panel.addObserver(segmentation, events.SourceRepresentationModified, self.onSegmentationModified)
+            self.panel.addObserver(segmentation, events.SegmentRemoved, self.onSegmentRemoved)
+            takeEditorNode(editor)
+            editor.setSegmentationNode(node)
+            editor.setSourceVolumeNode(self.parameters.inputVolume)
+            self.edit(SCAR)
 
     def edit(self, label: int) -> None:
         """Draw one of the three; scar only inside the wall, and none ever takes voxels from another segment."""
-        segmentation, node = slicer.vtkMRMLSegmentationNode, self.ui.segmentEditorWidget.mrmlSegmentEditorNode()
+        modes, node = slicer.vtkMRMLSegmentationNode, self.ui.segmentEditorWidget.mrmlSegmentEditorNode()
         node.SetOverwriteMode(node.OverwriteNone)
-        if label == SCAR:
-            node.SetMaskSegmentID(IDENTIFIERS[MYOCARDIUM])
-            node.SetMaskMode(segmentation.EditAllowedInsideSingleSegment)
-        else:
-            node.SetMaskMode(segmentation.EditAllowedEverywhere)
+        node.SetMaskSegmentID(IDENTIFIERS[MYOCARDIUM])
+        node.SetMaskMode(modes.EditAllowedInsideSingleSegment if label == SCAR else modes.EditAllowedEverywhere)
         self.ui.segmentEditorWidget.setCurrentSegmentID(IDENTIFIERS[label])
         names = {SCAR: _("the scar, inside the wall"), MYOCARDIUM: _("the wall"), CAVITY: _("the LV cavity")}
         self.ui.correctLabel.text = _("The editor draws {what}.").format(what=names[label])
-
-    # Strokes
 
     def onSegmentationModified(self, caller=None, event=None) -> None:
         if not self.panel.isWriting:
@@ -117,11 +149,9 @@ class CorrectSection(Section):
             self.panel.onNodesGone()
 
     def onEdited(self) -> None:
-        """A stroke has ended: read it, remember it, measure it, show it."""
         if not self.parameters or not self.study or not self.parameters.outputSegmentation:
             return
-        stack = self.study.segmented.stack
-        read = readSegments(stack, self.parameters.inputVolume, self.parameters.outputSegmentation)
+        read = readSegments(self.study.segmented.stack, self.parameters.outputSegmentation)
         if read is None:
             self.panel.onNodesGone()
             return
@@ -129,80 +159,55 @@ class CorrectSection(Section):
         if self.study.change(_("Draw {segment}").format(segment=name), read.toBits()):
             self.panel.onCaseChanged()
 
-    # One-click tools
-
     def onTool(self, other, on: bool) -> None:
-        """Clicks in the slice views belong to the tool while it is pressed."""
         if on:
             other.checked = False
             self.ui.segmentEditorWidget.setActiveEffect(None)
-        self._unhearClicks()
-        manager = slicer.app.layoutManager()
-        if not (self.ui.addIslandButton.checked or self.ui.removeIslandButton.checked) or manager is None:
-            return
-        for name in VIEWS:
-            widget = manager.sliceWidget(name)
-            if widget is None:
-                continue
-            interactor = widget.sliceView().interactor()
-            tag = interactor.AddObserver(vtk.vtkCommand.LeftButtonPressEvent, self._clicked, 100.0)
-            self._clickTags.append((interactor, tag))
-
-    def _unhearClicks(self) -> None:
-        for interactor, tag in self._clickTags:
-            interactor.RemoveObserver(tag)
-        self._clickTags = []
-
-    def _clicked(self, caller, event) -> None:
-        self.islandAtCursor(add=self.ui.addIslandButton.checked)
+        self._clicks.hear(self.ui.addIslandButton.checked or self.ui.removeIslandButton.checked)
 
     def islandAtCursor(self, *, add: bool) -> None:
-        """Where the crosshair's cursor is, which every slice view keeps."""
-        crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
-        place = [0.0, 0.0, 0.0]
-        if crosshair and crosshair.GetCursorPositionRAS(place):
+        place = cursor()
+        if place:
             self.islandAt(place, add=add)
 
     def islandAt(self, world, *, add: bool) -> None:
         """Add or remove the island at a world position, RAS mm."""
-        if not self.study:
-            return
-        voxel = voxelAt(self.parameters.inputVolume, self.study.segmented.stack, world)
+        stack = self.study.segmented.stack if self.study else None
+        voxel = voxelAt(self.parameters.inputVolume, stack, world) if stack else None
         if voxel is None:
             return
-        masks = self.study.masks
+        now = self.study.masks
         if add:
-            scar = edits.addIsland(masks.scar, masks.wall, self.study.segmented.stack.voxels, voxel)
+            self._take(_("Add island"), masks.addIsland(now.scar, now.wall, stack.voxels, voxel))
         else:
-            scar = edits.removeIsland(masks.scar, voxel)
-        self._take(_("Add island") if add else _("Remove island"), scar)
+            self._take(_("Remove island"), masks.removeIsland(now.scar, voxel))
 
     def setSegment(self, number: int, *, accept: bool) -> bool:
         """One AHA segment as proposed, or without scar; False where it is so already."""
         aha, proposal = self.study.anatomy.aha, self.study.proposal if accept else None
         name = _("Accept segment {n}") if accept else _("Clear segment {n}")
-        return self._take(name.format(n=number), edits.setSegment(self.study.masks.scar, aha, number, proposal))
+        return self._take(name.format(n=number), masks.setSegment(self.study.masks.scar, aha, number, proposal))
 
     def onCopy(self, step: int) -> None:
+        """The scar of this slice onto the next one, as far as there is wall; what was there is replaced."""
         if not self.study:
             return
-        stack, volume, masks = self.study.segmented.stack, self.parameters.inputVolume, self.study.masks
+        stack, volume, now = self.study.segmented.stack, self.parameters.inputVolume, self.study.masks
         here = currentSlice(volume, stack)
         there = here + step
-        if 0 <= there < len(masks.scar):
-            self._take(
-                _("Copy to slice {n}").format(n=there + 1), edits.copyToSlice(masks.scar, masks.wall, here, there)
-            )
+        if 0 <= there < len(now.scar):
+            copied = masks.withSlice(now.scar, there, now.scar[here] & now.wall[there])
+            self._take(_("Copy to slice {n}").format(n=there + 1), copied)
             goTo(volume, stack, there)
 
     def onRevert(self) -> None:
         if self.study:
             here = currentSlice(self.parameters.inputVolume, self.study.segmented.stack)
-            scar = edits.revertSlice(self.study.masks.scar, self.study.proposal, here)
-            self._take(_("Revert slice {n}").format(n=here + 1), scar)
+            reverted = masks.withSlice(self.study.masks.scar, here, self.study.proposal[here])
+            self._take(_("Revert slice {n}").format(n=here + 1), reverted)
 
     def _take(self, name: str, scar) -> bool:
-        changed = self.study.change(name, withScar(self.study.bits, scar))
+        changed = self.study.change(name, masks.withScar(self.study.bits, scar))
         if changed:
             self.panel.showMasks()
         return changed
@@ -215,18 +220,15 @@ class CorrectSection(Section):
         if self.study and self.study.redo():
             self.panel.showMasks()
 
-    # Leaving
-
     def release(self) -> None:
         """The editor keeps its node: without one it crashes at the next change of layout."""
         self._timer.stop()
         self._observe(None)
-        self._unhearClicks()
+        self._clicks.hear(False)
         editor = self.ui.segmentEditorWidget
         editor.setActiveEffect(None)
         editor.setSegmentationNode(None)
         editor.removeViewObservations()
-        self.ui.correctLabel.text = ""
 
 
 def takeEditorNode(editor) -> None:
@@ -238,3 +240,68 @@ def takeEditorNode(editor) -> None:
         node.SetSingletonTag(EDITOR_TAG)
         node = scene.AddNode(node)
     editor.setMRMLSegmentEditorNode(node)
+
+
+class Shortcuts:
+    """Keys, made when the module is entered and gone when it is left.
+
+    All of them are set here: the segment editor's own set has ".", "," and the undo keys too, and Qt activates neither
+    of two shortcuts with one key.
+    """
+
+    def __init__(self, panel) -> None:
+        self.panel = panel
+        self._shortcuts: list = []
+
+    def install(self) -> None:
+        self.remove()
+        parent = slicer.util.mainWindow() or self.panel.parent
+        for key, action in self.actions().items():
+            shortcut = qt.QShortcut(parent)
+            shortcut.setKey(qt.QKeySequence(key))
+            shortcut.connect("activated()", action)
+            self._shortcuts.append(shortcut)
+
+    def remove(self) -> None:
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(False)
+            shortcut.setParent(None)
+            shortcut.deleteLater()
+        self._shortcuts = []
+
+    def actions(self) -> dict[str, Callable[[], None]]:
+        correct = self.panel.correct
+        return {
+            "Ctrl+Z": correct.onUndo,
+            "Ctrl+Y": correct.onRedo,
+            "Ctrl+Shift+Z": correct.onRedo,
+            ".": lambda: self.step(+1),
+            ",": lambda: self.step(-1),
+            "M": self.panel.scar.nextMethod,
+            "+": lambda: self.brush(LARGER),
+            "-": lambda: self.brush(1 / LARGER),
+            "A": lambda: correct.islandAtCursor(add=True),
+            "X": lambda: correct.islandAtCursor(add=False),
+            "Esc": lambda: self.panel.ui.segmentEditorWidget.setActiveEffect(None),
+            **{str(at + 1): lambda name=name: self.tool(name) for at, name in enumerate(EFFECTS)},
+        }
+
+    def step(self, by: int) -> None:
+        """The next slice towards the base, or towards the apex."""
+        study, parameters = self.panel.logic.study, self.panel.parameterNode
+        if study and parameters.inputVolume:
+            stack = study.segmented.stack
+            goTo(parameters.inputVolume, stack, currentSlice(parameters.inputVolume, stack) + by)
+
+    def tool(self, name: str) -> None:
+        editor = self.panel.ui.segmentEditorWidget
+        active = editor.activeEffect()
+        if self.panel.logic.study:
+            editor.setActiveEffectByName("" if active and active.name == name else name)
+
+    def brush(self, factor: float) -> None:
+        """Its diameter is a parameter that Paint and Erase share."""
+        effect = self.panel.ui.segmentEditorWidget.activeEffect()
+        if effect and effect.commonParameterDefined(BRUSH):
+            effect.setCommonParameter(RELATIVE, 0)
+            effect.setCommonParameter(BRUSH, effect.doubleParameter(BRUSH) * factor)

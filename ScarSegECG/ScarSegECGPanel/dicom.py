@@ -1,13 +1,12 @@
 """What Slicer's DICOM database knows about the patient of a volume: dates, ECGs, source files."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import slicer
 
 from ScarSegECGLib.facts import Contrast
 
-DATES_REMOVED = "0028,0303"
+ACQUISITION_DATE, DATES_REMOVED = "0008,0022", "0028,0303"
 SUBJECT = {
     "PatientID": "0010,0020",
     "PatientSex": "0010,0040",
@@ -21,43 +20,34 @@ ECG_CLASSES = (
 )
 
 
-@dataclass(frozen=True)
-class StoredEcg:
-    """An ECG of the same patient."""
-
-    path: str
-    date: datetime | None
-
-
 def database():
     """The open DICOM database, or None."""
     found = slicer.app.dicomDatabase()
     return found if found and found.isOpen else None
 
 
-def instanceUids(volumeNode) -> list[str]:
-    return (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split()
-
-
 def sourceFiles(volumeNode) -> list[str]:
     """The DICOM files the volume came from; empty where it was not loaded from the database."""
-    db = database()
-    return [db.fileForInstance(uid) for uid in instanceUids(volumeNode)] if db else []
+    uids, db = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split(), database()
+    return [db.fileForInstance(uid) for uid in uids] if db else []
+
+
+def _header(volumeNode, *tags: str) -> list[str]:
+    """What the first image says under these tags; "" each where there is none."""
+    uids, db = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split(), database()
+    return [db.instanceValue(uids[0], tag) if uids and db else "" for tag in tags]
 
 
 def mriDateFromDicom(volumeNode) -> str:
     """Acquisition date, "YYYY-MM-DD"; "" where there is none or the study's dates were removed or changed."""
-    uids, db = instanceUids(volumeNode), database()
-    if not uids or not db or db.instanceValue(uids[0], DATES_REMOVED) in ("REMOVED", "MODIFIED"):
-        return ""
-    date = _date(db.instanceValue(uids[0], "0008,0022") or db.instanceValue(uids[0], "0008,0021"))
+    acquired, series, removed = _header(volumeNode, ACQUISITION_DATE, "0008,0021", DATES_REMOVED)
+    date = None if removed in ("REMOVED", "MODIFIED") else _date(acquired or series)
     return date.strftime("%Y-%m-%d") if date else ""
 
 
 def contrastFromDicom(volumeNode) -> Contrast | None:
     """Where the image type says so."""
-    uids, db = instanceUids(volumeNode), database()
-    kinds = set(db.instanceValue(uids[0], "0008,0008").upper().split("\\")) if uids and db else set()
+    kinds = set(_header(volumeNode, "0008,0008")[0].upper().split("\\"))
     if kinds & {"PSIR", "R"}:
         return Contrast.PSIR
     return Contrast.MAGNITUDE if kinds & {"M", "MAGNITUDE"} else None
@@ -67,28 +57,23 @@ def subjectFromDicom(volumeNode):
     """Whose images they are, in memory alone: compared with the ECG's, and for criteria that depend on age and sex."""
     from ScarSegECGLib.ecg.subject import subject_of_dicom
 
-    uids, db = instanceUids(volumeNode), database()
-    return subject_of_dicom(
-        {name: db.instanceValue(uids[0], tag) for name, tag in SUBJECT.items()} if uids and db else {}
-    )
+    return subject_of_dicom(dict(zip(SUBJECT, _header(volumeNode, *SUBJECT.values()), strict=True)))
 
 
-def ecgsOfPatient(volumeNode) -> list[StoredEcg]:
-    """ECGs in the patient's studies, the nearest to the MRI first."""
-    uids, db = instanceUids(volumeNode), database()
-    if not uids or not db:
+def ecgsOfPatient(volumeNode) -> list[str]:
+    """Files of the ECGs in the patient's studies, the nearest to the MRI first."""
+    files, db = sourceFiles(volumeNode), database()
+    if not files:
         return []
-    series = db.seriesForFile(db.fileForInstance(uids[0]))
-    patient = db.patientForStudy(db.studyForSeries(series))
-    found = []
-    for study in db.studiesForPatient(patient):
-        for other in db.seriesForStudy(study):
-            files = db.filesForSeries(other)
-            if files and db.fileValue(files[0], "0008,0016") in ECG_CLASSES:
-                found.append(StoredEcg(files[0], _date(db.fileValue(files[0], "0008,0022"))))
-    here = _date(db.instanceValue(uids[0], "0008,0022"))
-    far = float("inf")
-    return sorted(found, key=lambda ecg: abs((ecg.date - here).days) if ecg.date and here else far)
+    here = _date(_header(volumeNode, ACQUISITION_DATE)[0])
+    found = {}
+    for study in db.studiesForPatient(db.patientForStudy(db.studyForSeries(db.seriesForFile(files[0])))):
+        for series in db.seriesForStudy(study):
+            first = next(iter(db.filesForSeries(series)), "")
+            if first and db.fileValue(first, "0008,0016") in ECG_CLASSES:
+                date = _date(db.fileValue(first, ACQUISITION_DATE))
+                found[first] = abs((date - here).days) if date and here else float("inf")
+    return sorted(found, key=found.__getitem__)
 
 
 def _date(value: str) -> datetime | None:

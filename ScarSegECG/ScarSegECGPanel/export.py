@@ -1,50 +1,42 @@
 """Export: files into a folder, DICOM objects into the database or to a server; says what was written where."""
 
+import dataclasses
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-import qt
+import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
+from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGPanel.dicom import database, sourceFiles
-from ScarSegECGPanel.dicom_objects import send, writeObjects
 from ScarSegECGPanel.packages import DICOMWEB
-from ScarSegECGPanel.run import Run
+from ScarSegECGPanel.run import ProgressCallback, Run
 from ScarSegECGPanel.section import Section
 
-POLL_MS = 10
+CLOSE_MM = 0.5
 
 
 class ExportSection(Section):
     """One export at a time, beside the panel."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel)
+        super().__init__(panel, {"exportButton": self.onFiles, "dicomButton": self.onDicom, "webButton": self.onWeb})
         self.run: Run | None = None
-        self._after = None
         self._folder: Path | None = None  # of images and objects on their way, which name the patient
-        self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_MS)
-        self._timer.connect("timeout()", self.onTick)
-        self.whenClicked(self.ui.exportButton, self.onFiles)
-        self.whenClicked(self.ui.dicomButton, self.onDicom)
-        self.whenClicked(self.ui.webButton, self.onWeb)
 
     def onStudy(self) -> None:
-        ready = self.study is not None and self.run is None
-        for button in (self.ui.exportButton, self.ui.dicomButton, self.ui.webButton):
-            button.enabled = ready
+        self.enable(self.study is not None and self.run is None, "exportButton", "dicomButton", "webButton")
 
     def onFiles(self) -> None:
-        folder = self.ui.exportPathEdit.currentPath
+        folder, result = self.ui.exportPathEdit.currentPath, self.study.result
         if not folder:
             self._say(_("Choose a folder first."))
             return
-        result = self.study.result
 
-        def work(progress):
+        def work(progress: ProgressCallback) -> Path:
             from ScarSegECGLib.export.write import write_result
             from ScarSegECGLib.view.pictures import pictures
 
@@ -85,19 +77,17 @@ class ExportSection(Section):
         except InputError as error:
             self._say(str(error))
             return
-        if not slicer.util.confirmOkCancelDisplay(
-            _(
-                "The segmentation and the report, with the patient's name as in the images, will be sent to {url}."
-            ).format(url=url),
-            windowTitle="ScarSegECG",
-        ):
-            return
-        self._objects(
-            lambda files: _("{count} objects were sent to {url}.").format(count=len(files), url=url),
-            then=lambda files: send(url, files),
-        )
+        question = _(
+            "The segmentation and the report, with the patient's name as in the images, will be sent to {url}."
+        ).format(url=url)
+        if slicer.util.confirmOkCancelDisplay(question, windowTitle="ScarSegECG"):
+            self._objects(
+                lambda files: _("{count} objects were sent to {url}.").format(count=len(files), url=url),
+                then=lambda files: send(url, files),
+            )
 
-    def _objects(self, after, then=None) -> None:
+    def _objects(self, after: Callable, then: Callable = lambda files: None) -> None:
+        """Write the objects and do ``then`` with them in the worker, ``after`` in the main thread."""
         files = sourceFiles(self.parameters.inputVolume)
         if not files:
             self._say(_("DICOM objects need the DICOM images: load the stack from Slicer's DICOM database."))
@@ -106,12 +96,11 @@ class ExportSection(Section):
         self._folder = folder
         folder.chmod(0o700)
 
-        def work(progress):
+        def work(progress: ProgressCallback) -> list[Path]:
             try:
                 written = writeObjects(result, files, folder, progress)
-                if then:
-                    progress(0.9, "sending")
-                    then(written)
+                progress(0.9, "sending")
+                then(written)
                 progress(1.0, "")
             except BaseException:  # also a cancel, after which nobody else looks
                 shutil.rmtree(folder, ignore_errors=True)
@@ -120,30 +109,23 @@ class ExportSection(Section):
 
         self._begin(work, after)
 
-    def _begin(self, work, after) -> None:
-        self.run, self._after = Run(work), after
+    def _begin(self, work: Callable, after: Callable) -> None:
+        self.run = Run(work, lambda run: self._over(run, after))
         self._say(_("Writing..."))
         self.onStudy()
-        self._timer.start()
 
-    def onTick(self) -> None:
-        if self.run is None or not self.run.poll():
-            return
-        self._timer.stop()
-        run, after, self.run = self.run, self._after, None
+    def _over(self, run: Run, after: Callable) -> None:
+        self.run = None
         try:
-            self._tell(run, after)
+            if run.error is None:
+                self._say(after(run.result))
+            elif isinstance(run.error, InputError):
+                self._say(str(run.error))
+            else:
+                self._say(_("The export failed: {reason}").format(reason=f"{type(run.error).__name__}: {run.error}"))
         finally:
             self._forget()
         self.onStudy()
-
-    def _tell(self, run: Run, after) -> None:
-        if run.error is None:
-            self._say(after(run.result))
-        elif isinstance(run.error, InputError):
-            self._say(str(run.error))
-        else:
-            self._say(_("The export failed: {reason}").format(reason=f"{type(run.error).__name__}: {run.error}"))
 
     def _forget(self) -> None:
         """Remove the copies of the patient's images and objects."""
@@ -155,8 +137,47 @@ class ExportSection(Section):
         self.ui.exportLabel.text = text
 
     def release(self) -> None:
-        self._timer.stop()
         if self.run:
-            self.run.cancel()
+            self.run.drop()
         self.run = None
         self._forget()
+
+
+def writeObjects(result: ScarResult, sources: list[str], folder: Path, progress: ProgressCallback) -> list[Path]:
+    """Write DICOM SEG and SR into ``folder`` and return their paths.
+
+    ``sources`` are the DICOM files of the stack that was segmented; InputError where they are not, or where they
+    cannot be written about.
+    """
+    from ScarSegECGLib.export.dicom.source import read_source
+    from ScarSegECGLib.export.dicom.write import write_dicom
+    from ScarSegECGLib.lge.read import read_lge
+    from ScarSegECGLib.view.pictures import pictures
+
+    images, objects = folder / "images", folder / "objects"
+    images.mkdir(parents=True)
+    objects.mkdir()
+    progress(0.1, "reading the images")
+    for index, source in enumerate(sources):
+        shutil.copyfile(source, images / f"{index:04d}.dcm")
+    stack = read_lge(images)
+    same = stack.voxels.shape == result.stack.voxels.shape
+    if not same or not np.allclose(stack.ijk_to_ras, result.stack.ijk_to_ras, atol=CLOSE_MM):
+        raise InputError("The DICOM images are not on the segmented volume's grid: load the series again and re-apply.")
+    progress(0.3, "pictures")
+    placed = dataclasses.replace(result, stack=stack)
+    painted = pictures(placed)
+    progress(0.6, "DICOM objects")
+    return [objects / name for name in write_dicom(placed, painted, read_source(stack), objects)]
+
+
+def send(url: str, files: list[Path]) -> None:
+    """Store the objects on a DICOMweb server, fetch each again and compare.
+
+    InputError where the address is not encrypted, or the server cannot be reached, refuses the objects or changes their
+    content.
+    """
+    from ScarSegECGLib.pacs.archive import push
+    from ScarSegECGLib.pacs.connection import connect
+
+    push(connect(url), files)

@@ -16,15 +16,11 @@ MOST_STEPS = 500
 
 @dataclass(frozen=True)
 class Origin:
-    """How the scar at hand came about.
-
-    ``doubt`` says why a rule's scar is not to be believed; ``rule`` is what was chosen in the panel, so that what is
-    chosen and what is shown agree also after an undo.
-    """
+    """How the scar at hand came about."""
 
     method: Method = Method()
-    doubt: tuple[Fact, ...] = ()
-    rule: ScarRule = ScarRule()
+    doubt: tuple[Fact, ...] = ()  # why a rule's scar is not to be believed
+    rule: ScarRule = ScarRule()  # chosen in the panel: what is chosen and what is shown agree also after an undo
 
     def toPlain(self) -> list:
         return [to_plain(self.method), to_plain(self.doubt), list(vars(self.rule).values())]
@@ -64,39 +60,33 @@ class Step:
 
 
 class History:
-    """Steps done and steps taken back; a new step forgets those taken back."""
+    """Steps, and how many of them are done; the others are taken back, and a new step forgets them."""
 
     def __init__(self) -> None:
-        self._done: list[Step] = []
-        self._undone: list[Step] = []
+        self.steps: list[Step] = []
+        self.done = 0
 
     def push(self, step: Step) -> None:
-        self._done.append(step)
-        del self._done[:-MOST_STEPS]
-        self._undone.clear()
-
-    @property
-    def steps(self) -> tuple[list[Step], int]:
-        """All steps from the first, and how many of them are taken back."""
-        return [*self._done, *reversed(self._undone)], len(self._undone)
+        self.steps = [*self.steps[: self.done], step][-MOST_STEPS:]
+        self.done = len(self.steps)
 
     @property
     def undoName(self) -> str:
         """Name of the step that undo takes back, "" if there is none."""
-        return self._done[-1].name if self._done else ""
+        return self.steps[self.done - 1].name if self.done else ""
 
     @property
     def redoName(self) -> str:
-        return self._undone[-1].name if self._undone else ""
+        return self.steps[self.done].name if self.done < len(self.steps) else ""
 
     def undo(self) -> Step | None:
-        if not self._done:
+        if not self.done:
             return None
-        self._undone.append(self._done.pop())
-        return self._undone[-1]
+        self.done -= 1
+        return self.steps[self.done]
 
     def redo(self) -> Step | None:
-        if not self._undone:
+        if self.done == len(self.steps):
             return None
-        self._done.append(self._undone.pop())
-        return self._done[-1]
+        self.done += 1
+        return self.steps[self.done - 1]

@@ -1,80 +1,52 @@
-"""Inputs: images, ECG, dates, and how much the ECG will count."""
+"""Inputs: images, ECG, dates, and how much the ECG will count; and the simulated patient, for which nothing is loaded.
+
+The simulated patient is offered by the panel's button and by Slicer's Sample Data.
+"""
 
 import importlib.util
 from pathlib import Path
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGPanel.dicom import ecgsOfPatient, mriDateFromDicom
+from ScarSegECGPanel.dicom import ecgsOfPatient
+from ScarSegECGPanel.packages import INFERENCE, ensure, named
 from ScarSegECGPanel.run import Run
 from ScarSegECGPanel.section import Section
 
 SETTLED_MS = 300
-POLL_MS = 60
+PHANTOM_NAME = "ScarSegECG simulated patient"
+RESOURCES = Path(__file__).parents[1] / "Resources"
 
 
 class InputsSection(Section):
     """The first section; the preview of the ECG's weight is computed beside the panel."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel)
-        self._inputId = ""
-        self._given: dict[str, tuple] = {}  # what was given with the images of this session, by their node's identifier
+        super().__init__(panel, {"findEcgButton": self.onFindEcg, "sampleButton": self.onSample})
         self._asked: tuple = ()
         self._preview: Run | None = None
-        self._previewFor: tuple = ()
-        self.ui.inputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onInputChanged)
         self.ui.ecgPathEdit.connect("currentPathChanged(QString)", self.onEcgPathChanged)
-        self.whenClicked(self.ui.findEcgButton, self.onFindEcg)
-        self.whenClicked(self.ui.sampleButton, self.onSample)
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.connect("timeout()", self.onPreview)
-
-    def follow(self) -> None:
-        """A parameter node has just been taken up."""
-        volume = self.parameters.inputVolume
-        self._inputId = volume.GetID() if volume else ""
-        self._asked = ()
+        self._timer = self.timer(self.onPreview)
 
     def update(self) -> None:
-        parameters = self.parameters
-        if self.ui.ecgPathEdit.currentPath != parameters.ecgPath:
-            self.ui.ecgPathEdit.currentPath = parameters.ecgPath
-        question = self._question()
-        if question != self._asked:
-            self._asked = question
+        self.ui.ecgPathEdit.currentPath = self.parameters.ecgPath
+        if self._question() != self._asked:
+            self._asked = self._question()
             self._timer.start(SETTLED_MS)
 
     def release(self) -> None:
         self._timer.stop()
         if self._preview:
-            self._preview.cancel()
-        self._preview = None
-
-    def onInputChanged(self, node) -> None:
-        """Another patient's images: the ECG and the dates of the former one are put aside with his."""
-        newId, p = node.GetID() if node else "", self.parameters
-        if not p or newId == self._inputId:
-            return
-        self._given[self._inputId] = (p.mriDate, p.ecgPath, p.ecgDate, p.eventBetween)
-        first = not self._inputId  # an ECG that was chosen before any images is theirs
-        self._inputId = newId
-        new = (mriDateFromDicom(node) if node else "", p.ecgPath if first else "", p.ecgDate if first else "", False)
-        wasModified = p.StartModify()
-        p.inputVolume = node  # with the rest: else the form would be set back to the former one by the dates' change
-        p.mriDate, p.ecgPath, p.ecgDate, p.eventBetween = self._given.get(newId, new)
-        p.EndModify(wasModified)
+            self._preview.drop()
+        self._preview, self._asked = None, ()
 
     def onEcgPathChanged(self, path: str) -> None:
-        if not self.parameters or path == self.parameters.ecgPath:
-            return
-        self.parameters.ecgPath = path
-        self.parameters.ecgDate = ""
-        self.parameters.eventBetween = False
+        if self.parameters and path != self.parameters.ecgPath:
+            self.parameters.ecgPath = path
+            self.parameters.ecgDate = ""
+            self.parameters.eventBetween = False
 
     def onFindEcg(self) -> None:
         volume = self.parameters.inputVolume if self.parameters else None
@@ -82,13 +54,10 @@ class InputsSection(Section):
         if not found:
             self.ui.gapLabel.text = _("The DICOM database holds no ECG of this patient.")
             return
-        self.ui.ecgPathEdit.currentPath = found[0].path
+        self.ui.ecgPathEdit.currentPath = found[0]
         if len(found) > 1:
-            slicer.util.infoDisplay(
-                _("{count} ECGs of this patient were found; the one nearest to the MRI was taken.").format(
-                    count=len(found)
-                )
-            )
+            text = _("{count} ECGs of this patient were found; the one nearest to the MRI was taken.")
+            slicer.util.infoDisplay(text.format(count=len(found)))
 
     def onSample(self) -> None:
         if not self.panel.packages.ready():
@@ -97,39 +66,78 @@ class InputsSection(Section):
             self.panel.logic.loadPhantomPatient(self.parameters)
             self.panel.say(_("This patient is simulated. Press Apply."))
 
+    # How much the ECG will count
+
     def _question(self) -> tuple:
         p = self.parameters
         return (p.ecgPath, p.mriDate, p.ecgDate, p.eventBetween, p.useEcg, p.device)
 
     def onPreview(self) -> None:
-        """Say how much the ECG would count, once it is known."""
-        if not self.parameters:
+        """Say it, or what keeps it from being known."""
+        if not self.parameters or self._preview:
             return
-        if self._preview and not self._preview.poll():
-            self._timer.start(POLL_MS)
-            return
-        done, self._preview = self._preview, None
-        if done is not None and self._previewFor == self._asked:
-            self.ui.gapLabel.text = self._said(done)
-            return
-        if not self.parameters.useEcg or not self.parameters.ecgPath:
+        path = self.parameters.ecgPath if self.parameters.useEcg else ""
+        if not path:
             self.ui.gapLabel.text = _("No ECG: the result will be that of the image alone.")
-        elif not Path(self.parameters.ecgPath).exists() and not Path(f"{self.parameters.ecgPath}.hea").exists():
+        elif not Path(path).exists() and not Path(f"{path}.hea").exists():
             self.ui.gapLabel.text = _("The ECG file was not found.")
         elif importlib.util.find_spec("torch") is None or importlib.util.find_spec("wfdb") is None:
             self.ui.gapLabel.text = _("How much the ECG counts is said once the Python packages are installed.")
-        elif self.panel.running:
+        elif self.panel.apply.busy:
             self._timer.start(SETTLED_MS)
         else:
-            self._start()
+            asked = self._asked
+            self.ui.gapLabel.text = _("Reading the ECG...")
+            self._preview = Run(self.panel.logic.previewWork(self.parameters), lambda run: self._known(run, asked))
 
-    def _said(self, done: Run) -> str:
-        if done.error is None or isinstance(done.error, InputError):
-            return str(done.error or done.result or "")
-        return self.panel.packages.explain(done.error) or _("How much the ECG counts could not be found out.")
+    def _known(self, run: Run, asked: tuple) -> None:
+        self._preview = None
+        if asked != self._asked:
+            self.onPreview()
+        elif run.error is None or isinstance(run.error, InputError):
+            self.ui.gapLabel.text = str(run.error or run.result or "")
+        else:
+            unknown = _("How much the ECG counts could not be found out.")
+            self.ui.gapLabel.text = named(run.error) or unknown
 
-    def _start(self) -> None:
-        self.ui.gapLabel.text = _("Reading the ECG...")
-        self._preview = Run(self.panel.logic.previewWork(self.parameters))
-        self._previewFor = self._asked
-        self._timer.start(POLL_MS)
+
+def registerSampleData(load) -> None:
+    """Offer the simulated patient in the Sample Data module; the packages are asked for first, as in the panel."""
+    import SampleData
+
+    def download(source):
+        try:
+            ensure(str(RESOURCES / INFERENCE))
+        except Exception as error:  # declined, offline or failed: pip's own log has been shown
+            slicer.util.errorDisplay(named(error) or str(error))
+            return None
+        return load()
+
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category="ScarSegECG",
+        sampleName=PHANTOM_NAME,
+        uris="",
+        fileNames="",
+        nodeNames=PHANTOM_NAME,
+        thumbnailFileName=str(RESOURCES / "Icons" / "ScarSegECG.png"),
+        customDownloader=download,
+    )
+
+
+def loadPhantomPatient(parameterNode):
+    """Choose its LGE stack and ECG as inputs; returns the volume node.
+
+    The files go to a folder of their own among Slicer's temporary files: the ECG is then read like any other.
+    """
+    from ScarSegECGLib.lge.read import read_lge
+    from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
+
+    patient = phantom_patient()
+    files = write_phantom(Path(slicer.util.tempDirectory("ScarSegECG")), patient)
+    stack = read_lge(files["lge"])
+    stored = stack.storage.to_stored(stack.voxels)
+    parameterNode.inputVolume = slicer.util.addVolumeFromArray(stored, stack.stored_ijk_to_ras, PHANTOM_NAME)
+    parameterNode.contrast = "Magnitude"
+    parameterNode.mriDate = patient.mri_date.strftime("%Y-%m-%d")
+    parameterNode.ecgPath, parameterNode.ecgDate, parameterNode.eventBetween = str(files["ecg"]), "", False
+    return parameterNode.inputVolume

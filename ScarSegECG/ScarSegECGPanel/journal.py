@@ -44,9 +44,9 @@ class Journal:
         folder.chmod(0o700)
         self.path = folder / f"{secrets.token_hex(12)}{SUFFIX}"
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
-        self._whole, self._number, self._chain = 0, 0, 0
+        self._end, self._number, self._chain = 0, 0, 0  # of what is whole
         begun = datetime.now().isoformat(timespec="seconds")
-        self._waiting = [MAGIC, *map(_content, ({**start, "begun": begun}, *map(_record, moves)))]
+        self._waiting = [{**start, "begun": begun}, *map(_record, moves)]
         try:
             _lock(self._descriptor)
         except OSError:
@@ -56,32 +56,32 @@ class Journal:
 
     def append(self, move: Move) -> bool:
         """Whether all so far is on the disk when this returns."""
-        self._waiting.append(_content(_record(move)))
+        self._waiting.append(_record(move))
         return self._flush()
 
     @property
     def whole(self) -> bool:
-        """Whether everything is on the disk."""
         return not self._waiting
 
     def _flush(self) -> bool:
         """Write what waits behind what is whole; nothing of it where not all of it can be written."""
-        end, number, chain = self._whole, self._number, self._chain
+        content, number, chain = b"" if self._end else MAGIC, self._number, self._chain
+        for record in self._waiting:
+            text = json.dumps(record).encode()
+            chain = _chained(chain, number, text)
+            content += _HEAD.pack(len(text), number, chain) + text
+            number += 1
         try:
-            os.lseek(self._descriptor, self._whole, os.SEEK_SET)
-            for content in self._waiting:
-                if content != MAGIC:
-                    chain = _chained(chain, number, content)
-                    content = _HEAD.pack(len(content), number, chain) + content
-                    number += 1
-                _write(self._descriptor, content)
-                end += len(content)
+            os.lseek(self._descriptor, self._end, os.SEEK_SET)
+            at = 0
+            while at < len(content):
+                at += os.write(self._descriptor, content[at:])
             os.fsync(self._descriptor)
         except OSError:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, self._whole)
+                os.ftruncate(self._descriptor, self._end)
             return False
-        self._whole, self._number, self._chain, self._waiting = end, number, chain, []
+        self._end, self._number, self._chain, self._waiting = self._end + len(content), number, chain, []
         return True
 
     def close(self, *, remove: bool) -> None:
@@ -109,57 +109,46 @@ class Recovered:
 def leftBehind(folder: Path) -> list[Recovered]:
     """Journals of processes that are gone, newest first; what is none, or of another version, is passed over."""
     with os.scandir(folder) as entries:
-        aged = [(entry.stat(follow_symlinks=False).st_mtime, entry.path) for entry in entries if _isNamedSo(entry)]
+        named = [one for one in entries if one.name.endswith(SUFFIX) and one.is_file(follow_symlinks=False)]
+        aged = [(one.stat(follow_symlinks=False).st_mtime, one.path) for one in named]
     found = (read(Path(path)) for _time, path in sorted(aged, reverse=True)[:_MOST])
     return [recovered for recovered in found if recovered and recovered.moves]
-
-
-def _isNamedSo(entry: os.DirEntry) -> bool:
-    return entry.name.endswith(SUFFIX) and entry.is_file(follow_symlinks=False)
 
 
 def read(path: Path) -> Recovered | None:
     """The journal as far as it is whole; None where not even its start is, or somebody still writes it."""
     try:
-        content = _bytes(path)
-        if content is None or not content.startswith(MAGIC):
-            return None
-        start, *moves = _records(content)
+        start, *moves = _records(_bytes(path))
         return Recovered(path, {**start}, tuple(_move(record) for record in moves))
     except Exception:  # whatever a file may hold: one odd journal hides no good one
         return None
 
 
-def _bytes(path: Path) -> bytes | None:
-    """A regular file's bytes; None of anything else, of what is too long, and of what is locked."""
+def _bytes(path: Path) -> bytes:
+    """A regular file's bytes; none of anything else and of what is too long, OSError of what is locked."""
     descriptor = os.open(path, os.O_RDWR | _BINARY | _NOT_FOLLOWED)
-    try:
+    with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            return None
+            return b""
         _lock(descriptor)
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            return file.read(_LARGEST)
-    finally:
-        os.close(descriptor)
+        return file.read(_LARGEST)
 
 
 def _records(content: bytes) -> Iterator[dict[str, Any]]:
     at, number, chain = len(MAGIC), 0, 0
-    while at + _HEAD.size <= len(content):
+    while content.startswith(MAGIC) and at + _HEAD.size <= len(content):
         length, said, checksum = _HEAD.unpack_from(content, at)
-        piece = content[at + _HEAD.size : at + _HEAD.size + length]
-        chain = _chained(chain, number, piece)
-        if len(piece) < length or said != number or checksum != chain:
+        text = content[at + _HEAD.size : at + _HEAD.size + length]
+        chain = _chained(chain, number, text)
+        if len(text) < length or said != number or checksum != chain:
             return
-        yield json.loads(piece)
+        yield json.loads(text)
         at, number = at + _HEAD.size + length, number + 1
 
 
-def _write(descriptor: int, content: bytes) -> None:
-    at = 0
-    while at < len(content):
-        at += os.write(descriptor, content[at:])
+def _chained(chain: int, number: int, text: bytes) -> int:
+    return zlib.crc32(text, zlib.crc32(struct.pack("<II", chain, number)))
 
 
 def _record(move: Move) -> dict[str, Any]:
@@ -167,14 +156,6 @@ def _record(move: Move) -> dict[str, Any]:
         return {"move": move}
     change = base64.b64encode(move.change).decode()
     return {"name": move.name, "change": change, "before": move.before.toPlain(), "after": move.after.toPlain()}
-
-
-def _content(record: dict[str, Any]) -> bytes:
-    return json.dumps(record).encode()
-
-
-def _chained(chain: int, number: int, content: bytes) -> int:
-    return zlib.crc32(content, zlib.crc32(struct.pack("<II", chain, number)))
 
 
 def _move(record: dict[str, Any]) -> Move:

@@ -1,43 +1,23 @@
 """The layout "ScarSegECG": the short axis large, below it the 3D view, beside it both bullseyes and the ECG."""
 
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import slicer
+import vtk
+from vtk.util.numpy_support import numpy_to_vtk
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGPanel.drawing import DrawingView
 from ScarSegECGPanel.nodes import brighten, voxelsAndMatrix
 from ScarSegECGPanel.section import Section
-from ScarSegECGPanel.slices import currentSlice, sliceNode, toWorld, turnToShortAxis
+from ScarSegECGPanel.slices import currentSlice, sliceNode, toWorld, turnToShortAxis, unit
 
 LAYOUT_ID = 25117
+BULLSEYE_TAG, ECG_TAG = "scarsegecgbullseyes", "scarsegecgpaper"  # the views' names in the description
 SEPTUM = (2, 3, 8, 9, 14)
-BULLSEYE_TAG, ECG_TAG = "scarsegecgbullseyes", "scarsegecgpaper"
-DESCRIPTION = f"""
-<layout type="horizontal" split="true">
- <item splitSize="500">
-  <layout type="vertical" split="true">
-   <item splitSize="660">
-    <view class="vtkMRMLSliceNode" singletontag="Red">
-     <property name="orientation" action="default">Axial</property>
-     <property name="viewlabel" action="default">R</property>
-     <property name="viewcolor" action="default">#F34A33</property>
-    </view>
-   </item>
-   <item splitSize="340">
-    <view class="vtkMRMLViewNode" singletontag="1">
-     <property name="viewlabel" action="default">1</property>
-    </view>
-   </item>
-  </layout>
- </item>
- <item splitSize="500">
-  <layout type="vertical" split="true">
-   <item splitSize="460"><{BULLSEYE_TAG}></{BULLSEYE_TAG}></item>
-   <item splitSize="540"><{ECG_TAG}></{ECG_TAG}></item>
-  </layout>
- </item>
-</layout>
-"""
+DESCRIPTION = Path(__file__).parents[1] / "Resources" / "UI" / "Layout.xml"
 
 
 def registerLayout() -> dict:
@@ -51,7 +31,7 @@ def registerLayout() -> dict:
         return {}
     layoutNode = manager.layoutLogic().GetLayoutNode()
     if not layoutNode.IsLayoutDescription(LAYOUT_ID):
-        layoutNode.AddLayoutDescription(LAYOUT_ID, DESCRIPTION)
+        layoutNode.AddLayoutDescription(LAYOUT_ID, DESCRIPTION.read_text(encoding="utf-8"))
     factories = vars(slicer).setdefault("scarSegEcgViewFactories", {})
     for tag in (BULLSEYE_TAG, ECG_TAG):
         if tag not in factories:
@@ -71,12 +51,13 @@ class LayoutSection(Section):
     """Fills the layout's views: the stack, both bullseyes, the ECG, and the heart in 3D."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel)
-        self._before: int | None = None
+        super().__init__(panel, {"layoutButton": self.show})
         self._due = False  # a run ended while another module was open
-        onKey = {BULLSEYE_TAG: lambda number: self.panel.results.onWedge(number)}
-        self.drawn = {tag: DrawingView(f.widget(), onKey.get(tag)) for tag, f in registerLayout().items()}
-        self.whenClicked(self.ui.layoutButton, self.show)
+        factories = registerLayout()
+        self.drawn = {tag: DrawingView(factory.widget(), self.onSegment) for tag, factory in factories.items()}
+
+    def onSegment(self, number: int) -> None:
+        self.panel.results.onWedge(number)
 
     def showWhenEntered(self) -> None:
         """Never under the hands of somebody who works in another module."""
@@ -93,11 +74,9 @@ class LayoutSection(Section):
         manager = slicer.app.layoutManager()
         if manager is None:
             return
-        layoutNode = manager.layoutLogic().GetLayoutNode()
-        if manager.layout != LAYOUT_ID:
-            self._before = manager.layout
-        elif not all(factory.widget().visible for factory in registerLayout().values()):
+        if manager.layout == LAYOUT_ID and not all(view.widget().visible for view in registerLayout().values()):
             # It is chosen and yet not there, as its description came after the scene: choosing it again does nothing.
+            layoutNode = manager.layoutLogic().GetLayoutNode()
             layoutNode.SetViewArrangement(layoutNode.SlicerLayoutConventionalView)
         manager.setLayout(LAYOUT_ID)
         self.showStack()
@@ -110,87 +89,145 @@ class LayoutSection(Section):
         slicer.util.setSliceViewerLayers(background=volume, fit=True)
         brighten(volume)
         if self.study:
-            stack = self.study.segmented.stack
-        else:
-            from ScarSegECGLib.lge.orientation import canonical
-
-            try:
-                stack = canonical(*voxelsAndMatrix(volume))
-            except InputError:  # not a short-axis stack: Apply will say why
-                return
-        turnToShortAxis(volume, stack)
-        if self.study:
+            turnToShortAxis(volume, self.study.segmented.stack)
             self._zoom()
             self.look3d()
+            return
+        from ScarSegECGLib.lge.orientation import canonical
+
+        with contextlib.suppress(InputError):  # not a short-axis stack: Apply will say why
+            turnToShortAxis(volume, canonical(*voxelsAndMatrix(volume)))
 
     def _zoom(self) -> None:
-        """The heart, not the chest."""
         node, anatomy, stack = sliceNode(), self.study.anatomy, self.study.segmented.stack
-        lv = (anatomy.cavity | anatomy.myocardium).any(axis=0)
-        if node is None or not lv.any():
+        lv = np.argwhere((anatomy.cavity | anatomy.myocardium).any(axis=0))
+        if node is None or not len(lv):
             return
-        rows, columns = lv.any(axis=1).nonzero()[0], lv.any(axis=0).nonzero()[0]
-        row, column = (rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2
+        first, last = lv.min(axis=0), lv.max(axis=0)
         volume = self.parameters.inputVolume
-        node.JumpSliceByCentering(*toWorld(volume, stack, row, column, currentSlice(volume, stack)))
-        extent = 1.9 * max((rows[-1] - rows[0]) * stack.spacing[1], (columns[-1] - columns[0]) * stack.spacing[2])
+        middle = toWorld(volume, stack, *(first + last) / 2, currentSlice(volume, stack))
+        node.JumpSliceByCentering(*middle)
         width, height, depth = node.GetFieldOfView()
-        scale = extent / min(width, height)
+        scale = 1.9 * max((last - first) * stack.spacing[1:]) / min(width, height)
         if scale < 1:
             node.SetFieldOfView(width * scale, height * scale, depth)
 
     def look3d(self) -> None:
         """The left ventricle fills the 3D view as a cardiologist thinks of it: the septum in view, apex down left."""
         view = slicer.mrmlScene.GetSingletonNode("1", "vtkMRMLViewNode")
-        anatomy, volume = self.study.anatomy, self.parameters.inputVolume
+        anatomy, volume, stack = self.study.anatomy, self.parameters.inputVolume, self.study.segmented.stack
         camera = slicer.modules.cameras.logic().GetViewActiveCameraNode(view) if view else None
-        slices = anatomy.myocardium.any(axis=(1, 2)).nonzero()[0]
-        septum = np.argwhere(np.isin(anatomy.aha, SEPTUM))
-        if camera is None or len(slices) < 2 or not len(septum):
+        wall, septum = np.argwhere(anatomy.myocardium), np.argwhere(np.isin(anatomy.aha, SEPTUM))
+        if camera is None or not len(septum) or wall[0, 0] == wall[-1, 0]:
             return
         view.SetBoxVisible(False)
         view.SetAxisLabelsVisible(False)
-        stack = self.study.segmented.stack
 
-        def world(place) -> np.ndarray:
-            return toWorld(volume, stack, place[1], place[2], place[0])
+        def world(slice_: float, row: float, column: float) -> np.ndarray:
+            return toWorld(volume, stack, row, column, slice_)
 
-        wall = np.argwhere(anatomy.myocardium)
-        middle = world(wall.mean(axis=0))
-        toApex = world([slices[0], *wall[:, 1:].mean(axis=0)]) - world([slices[-1], *wall[:, 1:].mean(axis=0)])
-        toApex /= np.linalg.norm(toApex)
-        outward = world(septum.mean(axis=0)) - middle
-        outward -= (outward @ toApex) * toApex
-        outward /= np.linalg.norm(outward)
+        centre = wall.mean(axis=0)
+        middle = world(*centre)
+        toApex = unit(world(wall[0, 0], *centre[1:]) - world(wall[-1, 0], *centre[1:]))
+        outward = world(*septum.mean(axis=0)) - middle
+        outward = unit(outward - (outward @ toApex) * toApex)
         up = -(toApex + np.cross(outward, toApex)) / np.sqrt(2)
-        corners = [world(place) for place in (wall.min(axis=0), wall.max(axis=0))]
-        distance = 1.25 * (np.linalg.norm(corners[1] - corners[0]) / 2) / np.sin(np.radians(camera.GetViewAngle() / 2))
+        radius = np.linalg.norm(world(*wall.max(axis=0)) - world(*wall.min(axis=0))) / 2
+        distance = 1.25 * radius / np.sin(np.radians(camera.GetViewAngle() / 2))
         camera.SetFocalPoint(*middle)
         camera.SetPosition(*(middle + distance * outward))
         camera.SetViewUp(*up)
         camera.ResetClippingRange()
 
-    def bullseyes(self, drawing) -> None:
-        if BULLSEYE_TAG in self.drawn:
-            self.drawn[BULLSEYE_TAG].show(drawing)
-
-    def ecg(self, drawing) -> None:
-        if ECG_TAG in self.drawn:
-            self.drawn[ECG_TAG].show(drawing)
+    def draw(self, tag: str, drawing) -> None:
+        if tag in self.drawn:
+            self.drawn[tag].show(drawing)
 
     def clear(self) -> None:
         for view in self.drawn.values():
-            view.clear()
-
-    def leave(self) -> None:
-        """Back to the layout that was there before."""
-        manager = slicer.app.layoutManager()
-        if manager is not None and self._before is not None and manager.layout == LAYOUT_ID:
-            manager.setLayout(self._before)
-        self._before = None
+            view.show(None)
 
     def cleanup(self) -> None:
         self.clear()
         for view in self.drawn.values():
             view.release()
         self.drawn = {}
+
+
+class DrawingView:
+    """A drawing of the library in a ctkVTKRenderView; ``onSegment`` is told which AHA segment is clicked.
+
+    The drawing is painted at the view's own size when the view is rendered: one that is hidden costs nothing, and of
+    many strokes in a row only the last is painted.
+    """
+
+    def __init__(self, view, onSegment: Callable[[int], None]) -> None:
+        self._view, self._onSegment = view, onSegment
+        self.drawing, self._painted = None, None
+        self._window = view.renderWindow()
+        self._renderer = self._window.GetRenderers().GetFirstRenderer()
+        if self._renderer is None:
+            self._renderer = vtk.vtkRenderer()
+            self._window.AddRenderer(self._renderer)
+        self._renderer.SetBackground(1.0, 1.0, 1.0)
+        self._mapper = vtk.vtkImageMapper()
+        self._mapper.SetColorWindow(255)
+        self._mapper.SetColorLevel(127.5)
+        self._actor = vtk.vtkActor2D()
+        self._actor.SetMapper(self._mapper)
+        self._actor.VisibilityOff()
+        self._renderer.AddViewProp(self._actor)
+        interactor = view.interactor()
+        interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())  # the drawing does not turn
+        self._tags = [
+            (self._renderer, self._renderer.AddObserver(vtk.vtkCommand.StartEvent, self._paint)),
+            (interactor, interactor.AddObserver(vtk.vtkCommand.LeftButtonPressEvent, self._clicked)),
+        ]
+
+    def show(self, drawing) -> None:
+        """Replace what is shown; None for nothing."""
+        if drawing is not self.drawing:
+            self.drawing = drawing
+            self._view.scheduleRender()
+
+    def release(self) -> None:
+        for subject, tag in self._tags:
+            subject.RemoveObserver(tag)
+        self._renderer.RemoveViewProp(self._actor)
+
+    def click(self, x: float, y: float) -> None:
+        """As if the mouse had been pressed there, pixels from the lower left."""
+        if self.drawing is None:
+            return
+        scale, left, bottom = self.place()
+        number = self.drawing.segment_at((x - left) / scale, (y - bottom) / scale) if scale > 0 else None
+        if number is not None:
+            self._onSegment(number)
+
+    def _clicked(self, interactor, event) -> None:
+        self.click(*interactor.GetEventPosition())
+
+    def place(self) -> tuple[float, int, int]:
+        """Pixels per mm, and where the drawing's lower left corner lies: as large as fits, in the middle."""
+        (width, height), drawing = self._window.GetSize(), self.drawing
+        scale = min(width / drawing.width, height / drawing.height)
+        return scale, round((width - scale * drawing.width) / 2), round((height - scale * drawing.height) / 2)
+
+    def _paint(self, caller=None, event=None) -> None:
+        wanted = (self.drawing, self._window.GetSize())
+        if self._painted == wanted:
+            return
+        self._painted = wanted
+        scale, left, bottom = self.place() if self.drawing else (0.0, 0, 0)
+        width = round(scale * self.drawing.width) if self.drawing else 0
+        self._actor.SetVisibility(width > 0)
+        if width <= 0:  # nothing to show, or a view that has no size before it is first shown
+            return
+        from ScarSegECGLib.view.paint import to_pixels
+
+        pixels = to_pixels(self.drawing, width)[::-1].copy()  # VTK's rows run upwards
+        image = vtk.vtkImageData()
+        image.SetDimensions(pixels.shape[1], pixels.shape[0], 1)
+        image.GetPointData().SetScalars(numpy_to_vtk(pixels.reshape(-1, 3), deep=True))
+        self._mapper.SetInputData(image)
+        self._actor.SetPosition(left, bottom)

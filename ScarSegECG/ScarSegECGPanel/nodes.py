@@ -13,15 +13,18 @@ from ScarSegECGLib.facts import Contrast
 from ScarSegECGLib.wording import agreement_reason, words
 
 CONTRASTS = {"Automatic": None, "Magnitude": Contrast.MAGNITUDE, "PSIR": Contrast.PSIR}
-RESULT_NODE = "ScarSegECG result"
 
 
 def voxelsAndMatrix(volumeNode) -> tuple[np.ndarray, np.ndarray]:
     """A copy of the node's voxels, and its matrix to RAS."""
+    voxels = np.array(slicer.util.arrayFromVolume(volumeNode), dtype=np.float32)
+    return voxels, slicer.util.arrayFromVTKMatrix(_matrixOf(volumeNode))
+
+
+def _matrixOf(volumeNode):
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)
-    voxels = np.array(slicer.util.arrayFromVolume(volumeNode), dtype=np.float32)
-    return voxels, slicer.util.arrayFromVTKMatrix(matrix)
+    return matrix
 
 
 def brighten(volumeNode) -> None:
@@ -55,7 +58,10 @@ def stackReader(volumeNode) -> Callable[..., LgeStack]:
 
 
 def writeTable(result: ScarResult, tableNode) -> None:
-    """One row per AHA segment; an empty cell is "not imaged" or "not known"."""
+    """One row per AHA segment; an empty cell is "not imaged" or "not known".
+
+    Only cells that differ are written, so that the view keeps its column widths and its place.
+    """
     from ScarSegECGLib.report.numbers import number
 
     rows = result.segments
@@ -74,45 +80,35 @@ def writeTable(result: ScarResult, tableNode) -> None:
     }
     wasModified = tableNode.StartModify()
     titles = [tableNode.GetColumnName(i) for i in range(tableNode.GetNumberOfColumns())]
-    if titles == list(columns) and tableNode.GetNumberOfRows() == len(rows):
-        _changeCells(tableNode, columns)
-    else:
+    if titles != list(columns) or tableNode.GetNumberOfRows() != len(rows):
         tableNode.RemoveAllColumns()
-        for title, values in columns.items():
+        for title in columns:
             column = vtk.vtkStringArray()
             column.SetName(title)
-            for value in values:
-                column.InsertNextValue(value)
+            column.SetNumberOfValues(len(rows))
             tableNode.AddColumn(column)
             tableNode.SetColumnTitle(title, title)
+    table, changed = tableNode.GetTable(), False
+    for column, values in enumerate(columns.values()):
+        cells = table.GetColumn(column)
+        for row, value in enumerate(values):
+            if cells.GetValue(row) != value:
+                cells.SetValue(row, value)
+                changed = True
+    if changed:
+        table.Modified()
+        tableNode.Modified()
     tableNode.SetUseColumnTitleAsColumnHeader(True)  # else the titles are a row under "A, B, C"
     tableNode.SetLocked(True)
     tableNode.SetAttribute("ScarSegECG.method", words(result.method))
     tableNode.EndModify(wasModified)
 
 
-def _changeCells(tableNode, columns: dict[str, list[str]]) -> None:
-    """Only the cells that differ; the view keeps its column widths and its place."""
-    table = tableNode.GetTable()
-    changed = False
-    for at, values in enumerate(columns.values()):
-        column = table.GetColumn(at)
-        for row, value in enumerate(values):
-            if column.GetValue(row) != value:
-                column.SetValue(row, value)
-                changed = True
-    if changed:
-        table.Modified()
-        tableNode.Modified()
-
-
 def volumeLike(volumeNode, voxels: np.ndarray, name: str, node=None):
     """A volume of other values on the same grid; ``node`` is reused if given."""
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
     if node is None:
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    node.SetIJKToRASMatrix(matrix)
+    node.SetIJKToRASMatrix(_matrixOf(volumeNode))
     node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     slicer.util.updateVolumeFromArray(node, voxels)
     if not node.GetDisplayNode():

@@ -16,19 +16,19 @@ INFERENCE, DICOMWEB = "requirements.txt", "requirements-dicomweb.txt"
 SLICERS_OWN = ("numpy", "scipy", "simpleitk", "vtk", "pydicom", "requests", "dicomweb-client")
 DECLINED = "user declined package installation"  # what slicer.packaging's RuntimeError says
 LONGEST_WINDOWS_PATH = 120  # of Slicer's own folder; PyTorch's files lie up to 140 characters deeper
+NO_SPACE = ("no space left", "disk full")
 NO_NETWORK = ("getaddrinfo", "connection", "temporary failure in name", "max retries", "proxy", "timed out", "network")
+NO_PERMISSION = ("permission", "access is denied")
 TOO_LONG = ("filename or extension is too long", "no such file or directory: 'c:", "path too long", "winerror 206")
+
+
+class Declined(RuntimeError):
+    """The user wants no packages."""
 
 
 def brokenTorch() -> str:
     """A sentence where PyTorch is there by half, "" otherwise."""
-    found = importlib.util.find_spec("torch") is not None
-    try:
-        importlib.metadata.version("torch")
-        recorded = True
-    except importlib.metadata.PackageNotFoundError:
-        recorded = False
-    if found == recorded:
+    if (importlib.util.find_spec("torch") is not None) == bool(_version("torch")):
         return ""
     return _(
         "PyTorch is installed by half. Close every Slicer, delete the folder 'torch' in Slicer's Lib/site-packages and "
@@ -50,18 +50,22 @@ def unusedGpu() -> str:
 def named(error: BaseException) -> str:
     """What an installation or import error means and what to do; "" where it is none that is known."""
     text = f"{error} {getattr(error, 'output', '') or ''}".lower()
+
+    def says(words: tuple[str, ...]) -> bool:
+        return any(word in text for word in words)
+
     if isinstance(error, Declined) or (isinstance(error, RuntimeError) and DECLINED in text):
         return _("The packages were not installed, as you chose. Without them nothing can be segmented.")
-    if sys.platform == "win32" and (len(sys.prefix) > LONGEST_WINDOWS_PATH or any(w in text for w in TOO_LONG)):
+    if sys.platform == "win32" and (len(sys.prefix) > LONGEST_WINDOWS_PATH or says(TOO_LONG)):
         return _("Slicer's folder has too long a path for Windows: install Slicer into a short one such as C:/Slicer.")
-    if isinstance(error, MemoryError) or "no space left" in text or "disk full" in text:
+    if isinstance(error, MemoryError) or says(NO_SPACE):
         return _("There is no space left: PyTorch needs about 3 GB on the disk of Slicer's folder.")
-    if any(word in text for word in NO_NETWORK):
+    if says(NO_NETWORK):
         return _(
             "The package index cannot be reached. On a computer without internet give a folder with the wheels under "
             "Advanced."
         )
-    if "permission" in text or "access is denied" in text:
+    if says(NO_PERMISSION):
         return _("Slicer's folder cannot be written: install Slicer where you may write, or ask who installed it.")
     if isinstance(error, (ImportError, OSError)) and "torch" in text:
         return _("PyTorch does not load: restart Slicer; if that does not help, remove torch and install it again.")
@@ -79,12 +83,7 @@ def ensure(requirements: str, wheels: str = "") -> None:
 
     Nothing that is there is replaced: all of it is handed to pip as constraints. PyTorch comes through the extension
     PyTorch where there is one, which takes the build that fits the GPU. ``wheels`` is a folder of wheels for computers
-    without internet.
-
-    Raises
-    ------
-    RuntimeError
-        It cannot be, or the user declined; whatever pip raises.
+    without internet. RuntimeError where it cannot be or the user declined; and whatever pip raises.
     """
     try:
         from slicer.packaging import load_requirements, pip_check, pip_ensure, pip_install
@@ -115,29 +114,20 @@ def ensure(requirements: str, wheels: str = "") -> None:
     constraints.write_text("\n".join(_present({one.name.lower() for one in wanted})), encoding="utf-8")
     if not wheels:
         pip_ensure(wanted, constraints=constraints, requester="ScarSegECG")
-    elif slicer.util.confirmOkCancelDisplay(
-        _("{count} Python packages will be installed from the offline folder.").format(count=len(wanted)),
-        windowTitle="ScarSegECG",
-        detailedText="\n".join(map(str, wanted)),
-    ):
-        names = [str(one) for one in wanted]
-        pip_install(["--no-index", "-f", wheels, *names], constraints=constraints, requester="ScarSegECG")
-    else:
+        return
+    names = [str(one) for one in wanted]
+    question = _("{count} Python packages will be installed from the offline folder.").format(count=len(names))
+    if not slicer.util.confirmOkCancelDisplay(question, windowTitle="ScarSegECG", detailedText="\n".join(names)):
         raise Declined
-
-
-class Declined(RuntimeError):
-    """The user wants no packages."""
+    pip_install(["--no-index", "-f", wheels, *names], constraints=constraints, requester="ScarSegECG")
 
 
 def _torchByExtension(torch) -> bool:
-    """Whether the extension PyTorch is there and has installed it."""
     try:
         from PyTorchUtils import PyTorchUtilsLogic
     except ImportError:
         return False
-    made = PyTorchUtilsLogic().installTorch(askConfirmation=True, torchVersionRequirement=str(torch.specifier))
-    if made is None:
+    if PyTorchUtilsLogic().installTorch(askConfirmation=True, torchVersionRequirement=str(torch.specifier)) is None:
         raise Declined
     return True
 
@@ -151,17 +141,16 @@ def _version(name: str) -> str:
 
 def _present(wanted: set[str]) -> list[str]:
     """Every installed package in its present version but those that are to be changed."""
-    named = {(found.metadata["Name"] or ""): found.version for found in importlib.metadata.distributions()}
-    return sorted(f"{name}=={version}" for name, version in named.items() if name and name.lower() not in wanted)
+    found = {(one.metadata["Name"] or ""): one.version for one in importlib.metadata.distributions()}
+    return sorted(f"{name}=={version}" for name, version in found.items() if name and name.lower() not in wanted)
 
 
 class PackagesSection(Section):
     """Checks before the first use of the library, once."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel)
+        super().__init__(panel, {"packagesButton": self.onCheck})
         self._checked: set[str] = set()
-        self.whenClicked(self.ui.packagesButton, self.onCheck)
 
     def ready(self, requirements: str = INFERENCE) -> bool:
         """Whether the packages are there; asks and installs them if not."""
@@ -170,7 +159,7 @@ class PackagesSection(Section):
         try:
             ensure(self.panel.resourcePath(requirements), self.ui.wheelPathEdit.currentPath)
         except Exception as error:  # declined, offline or failed: pip's own log has been shown
-            reason = self.explain(error) or str(error)
+            reason = named(error) or str(error)
             self.ui.packagesLabel.text = reason
             self.ui.advancedCollapsibleButton.collapsed = False
             self.panel.say(_("The Python packages ScarSegECG needs are missing: {reason}").format(reason=reason))
@@ -183,7 +172,3 @@ class PackagesSection(Section):
         if self.ready():
             lines = [_("All packages are there."), brokenTorch(), unusedGpu()]
             self.ui.packagesLabel.text = "\n".join(line for line in lines if line)
-
-    def explain(self, error: BaseException) -> str:
-        """A failed run in words, where it is the packages' fault."""
-        return named(error)

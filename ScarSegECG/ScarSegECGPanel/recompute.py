@@ -10,7 +10,7 @@ from ScarSegECGLib.case import SCAR, Anatomy, LgeStack, ScarResult
 from ScarSegECGLib.facts import AhaMode, Division
 from ScarSegECGPanel.masks import Mask, Masks
 
-# What the panel calls a method, and the library's name of the rule ("" for the network).
+# What the panel calls a method, and the library's name of the rule.
 WITH_ECG, IMAGE_ONLY = "Network with ECG", "Network, image only"
 RULES = {"n SD": "n_sd", "FWHM": "fwhm", "Otsu": "otsu", "Mixture": "mixture", "EWA": "ewa"}
 METHODS = [WITH_ECG, IMAGE_ONLY, *RULES]
@@ -31,36 +31,25 @@ class ScarRule:
 class AhaRule:
     """How the wall is divided; ``insertions`` is [slice, 2] in degrees, NaN where they are to be found."""
 
-    segments: int = 17
-    mode: AhaMode = AhaMode.FIXED
+    division: Division = Division()
     insertions: NDArray[np.float64] | None = None
-
-    def isDefault(self) -> bool:
-        return self.segments == 17 and self.mode == AhaMode.FIXED and self.insertions is None
 
 
 def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule):
-    """The scar with its method and with what speaks against it: a library's FoundScar.
-
-    Raises
-    ------
-    InputError
-        The rule cannot be used on these images.
-    """
+    """The library's FoundScar: scar, method, and what speaks against it; InputError where the rule cannot be used."""
     from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
     from ScarSegECGLib.pipeline import network_scar
 
-    stack = result.stack
     if rule == ScarRule() and anatomy is result.anatomy:
         return FoundScar(result.labels == SCAR, result.method)
     if rule.method in RULES:
         nSd = rule.nSd if rule.method == "n SD" else None
         chosen = ThresholdRule(RULES[rule.method], nSd, smallest_island_ml=rule.smallestMl)
-        return find_scar(stack, anatomy.cavity, anatomy.myocardium, chosen)
+        return find_scar(result.stack, anatomy.cavity, anatomy.myocardium, chosen)
     alone = rule.method == IMAGE_ONLY
     probability = result.scar_probability_image_only if alone else result.scar_probability
     method = dataclasses.replace(result.method, above=rule.probability, image_only=alone, corrected=False)
-    return network_scar(probability * anatomy.myocardium, stack.spacing, method, rule.smallestMl)
+    return network_scar(probability * anatomy.myocardium, result.stack.spacing, method, rule.smallestMl)
 
 
 def imageOnly(result: ScarResult) -> Mask:
@@ -71,13 +60,7 @@ def imageOnly(result: ScarResult) -> Mask:
 
 
 def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:
-    """The partition of edited contours.
-
-    Raises
-    ------
-    InputError
-        Insertions that cannot be.
-    """
+    """The partition of edited contours; InputError for insertions that cannot be."""
     from ScarSegECGLib.anatomy.aha import divide
 
-    return divide(stack, masks.cavity, masks.wall, aha.insertions, Division(aha.mode, aha.segments))
+    return divide(stack, masks.cavity, masks.wall, aha.insertions, aha.division)

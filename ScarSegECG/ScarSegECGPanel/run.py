@@ -1,20 +1,24 @@
-"""A computation beside the panel: a worker thread that a timer looks at."""
+"""A computation beside the panel: a worker thread that a timer looks at, and imports that do not stop the window."""
 
 import contextlib
 import ctypes
+import gc
 import importlib.util
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import qt
+
 ProgressCallback = Callable[[float, str], None]
 
+POLL_MS = 10
 # A worker gets on only while it holds Python's lock. Whether the main thread lets go of it while Qt waits for events
-# depends on how an application was built, so each poll also waits this long for the worker, in Python, where the lock
+# depends on how an application was built, so each look also waits this long for the worker, in Python, where the lock
 # is let go of for certain: too short for the window to be felt, and enough for the worker wherever it is all it gets.
 GIVEN_SECONDS = 0.04
 
@@ -24,57 +28,60 @@ class RunCancelled(Exception):
 
 
 class Run:
-    """One computation in a worker thread.
+    """One computation in a worker thread, which gets arrays and gives a result and never touches MRML, VTK or Qt.
 
-    The worker gets arrays and gives a result; it never touches MRML, VTK or Qt. The main thread calls :meth:`poll` from
-    a timer until it says True, then reads :attr:`result` or :attr:`error` (both None after a cancel).
+    When it is over ``done`` is called with it in the main thread; ``result`` or ``error`` is set then, neither after a
+    cancel. Before that ``look`` is called with it every now and then.
 
-    >>> run = Run(lambda progress: 42)
-    >>> while not run.poll():
-    ...     slicer.app.processEvents()
-    >>> run.result
-    42
+    >>> run = Run(lambda progress: 42, lambda run: print(run.result))
     """
 
-    def __init__(self, work: Callable[[ProgressCallback], Any]) -> None:
+    def __init__(self, work: Callable[[ProgressCallback], Any], done=lambda run: None, look=lambda run: None) -> None:
         self.progress: tuple[float, str] = (0.0, "")
         self.result: Any = None
         self.error: Exception | None = None
+        self.cancelled = False
+        self._done, self._look = done, look
         self._began = time.monotonic()
-        self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
         self._thread.start()
-
-    def poll(self, seconds: float = GIVEN_SECONDS) -> bool:
-        """Give the worker a moment; whether it has finished."""
-        self._thread.join(seconds)
-        return self.finished
+        self._timer = qt.QTimer()
+        self._timer.setInterval(POLL_MS)
+        self._timer.connect("timeout()", self._onTick)
+        self._timer.start()
 
     @property
     def finished(self) -> bool:
         return not self._thread.is_alive()
 
     @property
-    def cancelled(self) -> bool:
-        return self._cancelled.is_set()
-
-    @property
     def seconds(self) -> float:
-        """Since it began."""
         return time.monotonic() - self._began
 
     def cancel(self) -> None:
         """Ask the worker to stop; it does at its next sign of progress."""
-        self._cancelled.set()
+        self.cancelled = True
+
+    def drop(self) -> None:
+        """Cancel, and hear no more of it."""
+        self.cancel()
+        self._timer.stop()
 
     def wait(self, seconds: float) -> None:
-        """Wait so long at most; for tests and scripts."""
         self._thread.join(seconds)
+
+    def _onTick(self) -> None:
+        self.wait(GIVEN_SECONDS)
+        if self.finished:
+            self._timer.stop()
+            self._done(self)
+        elif not self.cancelled:
+            self._look(self)
 
     def _run(self, work: Callable[[ProgressCallback], Any]) -> None:
         try:
             result = work(self._onProgress)
-            if not self._cancelled.is_set():
+            if not self.cancelled:
                 self.result = result
         except RunCancelled:
             pass
@@ -82,17 +89,36 @@ class Run:
             self.error = error
 
     def _onProgress(self, fraction: float, text: str) -> None:
-        if self._cancelled.is_set():
+        if self.cancelled:
             raise RunCancelled
         self.progress = (fraction, text)
 
 
-def loadTorch() -> None:
-    """Bring PyTorch's own libraries into memory without holding Python's lock; for a worker, before it imports torch.
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """What a worker imports in here does not stop the window.
 
-    Python holds its lock while an import loads a library, and these take a second the first time, during which the
-    window would stand still. The system's loader, called as any C function is, lets go of the lock. Where that cannot
-    be done, the import does it all.
+    The imports of PyTorch and its like make some hundred thousand lasting objects. Python's collector would go through
+    all of them and all of Slicer's, again and again, and every thread stands still meanwhile: it rests here, and takes
+    what has come for old afterwards, without looking at it.
+    """
+    wasOn = gc.isenabled()
+    gc.disable()
+    try:
+        _loadTorch()
+        yield
+    finally:
+        gc.freeze()
+        gc.unfreeze()  # into the oldest generation
+        if wasOn:
+            gc.enable()
+
+
+def _loadTorch() -> None:
+    """Bring PyTorch's own libraries into memory by the system's loader, which lets go of Python's lock.
+
+    An import holds the lock while it loads a library, and these take a second the first time. Where this cannot be
+    done, the import does it all.
     """
     found = None if "torch" in sys.modules else importlib.util.find_spec("torch")
     if found is None or found.origin is None or os.name == "nt":  # on Windows torch itself loads them in this way

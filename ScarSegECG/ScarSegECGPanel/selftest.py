@@ -14,30 +14,34 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
+from ScarSegECGPanel.correct import BRUSH
 from ScarSegECGPanel.layout import BULLSEYE_TAG, LAYOUT_ID
 from ScarSegECGPanel.masks import Masks
 from ScarSegECGPanel.nodes import stackReader
 from ScarSegECGPanel.recompute import WITH_ECG
 from ScarSegECGPanel.results import WEDGE_ACCEPT
 from ScarSegECGPanel.run import Run
-from ScarSegECGPanel.segments import IDENTIFIERS, readSegments, writeSegments
-from ScarSegECGPanel.shortcuts import BRUSH
+from ScarSegECGPanel.segments import FIELDS, IDENTIFIERS, changeSegments, prepareSegments, readSegments
 from ScarSegECGPanel.slices import MAIN_VIEW, currentSlice, goTo
 
 LONGEST_RUN_S = 300
 NEEDED = ("torch", "wfdb", "matplotlib", "safetensors")
 CONVENTIONAL, FOUR_UP = 2, 3
+WITHOUT_PACKAGES = ("masksLieOnTheVolume", "runCanBeCancelled", "layoutChangesWithoutACase")
 STORY = (
-    "masksLieOnTheVolume", "runCanBeCancelled", "layoutChangesWithoutACase",
-    "cancelLeavesTheSceneAsItWas", "applyShowsTheCase", "strokesAndRulesAreUndoneInOrder",
+    *WITHOUT_PACKAGES, "cancelLeavesTheSceneAsItWas", "applyShowsTheCase", "strokesAndRulesAreUndoneInOrder",
     "undoOfAMethodChangeBringsItsChoiceBack", "keysDoWhatTheySay", "wedgeAcceptsTheProposalInOneClick",
     "pointIsDraggedWithPaintActive", "otherSegmentsAreNotTouched", "secondPatientBeginsWithNothing",
     "sceneIsSavedAndOpened", "sceneIsClosedWithACase",
 )  # fmt: skip
+# A small volume as a supine short axis lies, its slices from base to apex; columns, rows, slices, origin in mm.
+OBLIQUE = np.array(
+    [[1.1216, 0.1613, -4.6979, 11.0], [0.7509, -0.8028, 4.9541, -7.0], [-0.3716, -1.1355, -4.1697, 30.0], [0, 0, 0, 1]]
+)
 
 
 class SelfTest(ScriptedLoadableModuleTest):
-    """Its cases follow one another; without the Python packages only the first three are run."""
+    """Its cases follow one another; without the Python packages only the first ones are run."""
 
     def setUp(self) -> None:
         slicer.mrmlScene.Clear()
@@ -48,7 +52,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.setUp()
         missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
         began = time.monotonic()
-        for name in STORY[:3] if missing else STORY:  # testing never installs
+        for name in WITHOUT_PACKAGES if missing else STORY:  # testing never installs
             start = time.monotonic()
             getattr(self, name)()
             print(f"ScarSegECG self-test: {name}: passed, {time.monotonic() - start:.1f} s")
@@ -59,7 +63,6 @@ class SelfTest(ScriptedLoadableModuleTest):
 
     @property
     def panel(self):
-        """The module's widget."""
         return slicer.util.getModuleWidget("ScarSegECG")
 
     @property
@@ -75,52 +78,63 @@ class SelfTest(ScriptedLoadableModuleTest):
 
     def applied(self):
         """The simulated patient, loaded and segmented through the panel's own buttons."""
-        panel = self.panel
-        panel.ui.sampleButton.click()
-        panel.parameterNode.device = "cpu"
-        panel.ui.applyButton.click()
-        self.waitFor(lambda: not panel.apply.busy)
-        self.assertIsNotNone(panel.logic.study, panel.ui.statusLabel.text)
-        return panel
+        self.loadPatient()
+        self.panel.ui.applyButton.click()
+        self.waitFor(lambda: not self.panel.apply.busy)
+        self.assertIsNotNone(self.study, self.panel.ui.statusLabel.text)
+        return self.panel
 
-    def paint(self, row: int, column: int, size: int = 2, on: bool = True, slice_: int | None = None) -> np.ndarray:
+    def loadPatient(self) -> None:
+        self.panel.ui.sampleButton.click()
+        self.panel.parameterNode.device = "cpu"
+
+    def paint(self, voxel: tuple[int, int, int], size: int = 2, on: bool = True) -> None:
         """As a stroke of the editor does: change the scar's voxels in the scene, inside the wall."""
-        parameters, masks, stack = self.panel.parameterNode, self.study.masks, self.study.segmented.stack
-        slice_ = int(masks.wall.sum(axis=(1, 2)).argmax()) if slice_ is None else slice_
-        brush = np.zeros_like(masks.scar)
-        brush[slice_, row - size : row + size + 1, column - size : column + size + 1] = True
-        scar = (masks.scar | brush) if on else (masks.scar & ~brush)
-        stored = stack.storage.to_stored(scar & masks.wall).astype(np.uint8)
+        parameters, masks, (slice_, row, column) = self.panel.parameterNode, self.study.masks, voxel
+        scar = masks.scar.copy()
+        scar[slice_, row - size : row + size + 1, column - size : column + size + 1] = on
+        stored = self.study.segmented.stack.storage.to_stored(scar & masks.wall).astype(np.uint8)
         slicer.util.updateSegmentBinaryLabelmapFromArray(
             stored, parameters.outputSegmentation, IDENTIFIERS[SCAR], parameters.inputVolume
         )
         slicer.app.processEvents()
-        return scar & masks.wall
 
     def wallPlace(self, ofScar: bool = False) -> tuple[int, int, int]:
         """(slice, row, column) of a voxel of wall, with scar or without."""
         masks = self.study.masks
         there = np.argwhere(masks.scar if ofScar else masks.wall & ~masks.scar)
-        return tuple(int(at) for at in there[len(there) // 2])
+        return tuple(there[len(there) // 2].tolist())
 
     def shown(self) -> Masks:
-        """What the scene holds."""
-        p = self.panel.parameterNode
-        return readSegments(self.study.segmented.stack, p.inputVolume, p.outputSegmentation)
+        return readSegments(self.study.segmented.stack, self.panel.parameterNode.outputSegmentation)
 
-    # Without the networks
+    def press(self, key: str) -> None:
+        """Do what the key does, if nobody else has it: Qt activates neither of two shortcuts."""
+        window = slicer.util.mainWindow() or self.panel.parent
+        named = [shortcut.key.toString() for shortcut in slicer.util.findChildren(window, className="QShortcut")]
+        self.assertEqual(named.count(key), 1, f"{key} is there {named.count(key)} times")
+        self.panel.shortcuts.actions()[key]()
+        slicer.app.processEvents()
+
+    def drawings(self) -> list:
+        return [view.drawing for view in self.panel.views.drawn.values()]
 
     def masksLieOnTheVolume(self) -> None:
         """Each mask lands on exactly the voxels it has, though the file's slices run from base to apex."""
-        volumeNode, stack, masks = handMadeMasks()
+        stored = np.random.default_rng(0).integers(0, 4, (5, 36, 33)).astype(np.uint8)
+        volumeNode = slicer.util.addVolumeFromArray(stored, OBLIQUE, "test")
+        stack = stackReader(volumeNode)()
+        labels = stack.voxels
+        masks = Masks(labels == CAVITY, labels >= MYOCARDIUM, labels == SCAR)
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
         for _repeat in range(2):  # a second result replaces the first
-            writeSegments(masks, stack, volumeNode, node)
+            prepareSegments(volumeNode, node)
+            changeSegments(masks, stack, node)
         self.assertEqual(node.GetSegmentation().GetNumberOfSegments(), 3)
-        for label, mask in ((CAVITY, masks.cavity), (MYOCARDIUM, masks.wall), (SCAR, masks.scar)):
-            found = slicer.util.arrayFromSegmentBinaryLabelmap(node, IDENTIFIERS[label], volumeNode)
-            np.testing.assert_array_equal(found > 0, stack.storage.to_stored(mask), err_msg=IDENTIFIERS[label])
-        np.testing.assert_array_equal(readSegments(stack, volumeNode, node).toBits(), masks.toBits())
+        for name, identifier in FIELDS.items():
+            found = slicer.util.arrayFromSegmentBinaryLabelmap(node, identifier, volumeNode)
+            np.testing.assert_array_equal(found > 0, stack.storage.to_stored(getattr(masks, name)), err_msg=name)
+        np.testing.assert_array_equal(readSegments(stack, node).toBits(), masks.toBits())
         slicer.mrmlScene.Clear()
 
     def runCanBeCancelled(self) -> None:
@@ -146,13 +160,9 @@ class SelfTest(ScriptedLoadableModuleTest):
         for button in (ui.applyButton, ui.exportButton, ui.undoButton):
             self.assertFalse(button.enabled)
 
-    # With the networks
-
     def cancelLeavesTheSceneAsItWas(self) -> None:
-        panel = self.panel
-        panel.ui.sampleButton.click()
-        panel.parameterNode.device = "cpu"
-        before = slicer.mrmlScene.GetNumberOfNodes()
+        self.loadPatient()
+        panel, before = self.panel, slicer.mrmlScene.GetNumberOfNodes()
         panel.ui.applyButton.click()
         self.waitFor(lambda: panel.apply.run.progress[0] > 0.02 or panel.apply.run.finished)
         panel.ui.cancelButton.click()
@@ -168,40 +178,36 @@ class SelfTest(ScriptedLoadableModuleTest):
         np.testing.assert_array_equal(self.shown().toBits(), self.study.bits)
         self.assertEqual(panel.parameterNode.outputTable.GetNumberOfRows(), 17)
         self.assertEqual(slicer.app.layoutManager().layout, LAYOUT_ID)
-        self.assertTrue(all(view.drawing for view in panel.views.drawn.values()))
+        self.assertTrue(all(self.drawings()))
         self.assertEqual(panel.ui.summaryLabel.text.count("\n"), 2)
         self.assertFalse(panel.ui.correctCollapsibleButton.collapsed)
 
     def strokesAndRulesAreUndoneInOrder(self) -> None:
-        panel, study = self.panel, self.study
+        panel, ui, study = self.panel, self.panel.ui, self.study
         states = [study.bits.copy()]
 
-        def note() -> None:
+        def lower() -> None:
+            ui.probabilitySlider.value = 0.2
+            self.waitFor(lambda: not np.array_equal(study.bits, states[-1]), 5)
+
+        for change in (
+            lambda: self.paint(self.wallPlace()),
+            lower,
+            lambda: self.paint(self.wallPlace(ofScar=True), on=False),
+            lambda: panel.correct.setSegment(int(study.anatomy.aha[self.wallPlace(ofScar=True)]), accept=False),
+        ):
+            change()
             slicer.app.processEvents()
             self.assertFalse(np.array_equal(study.bits, states[-1]), "nothing changed")
             np.testing.assert_array_equal(self.shown().toBits(), study.bits)
             states.append(study.bits.copy())
-
-        k, i, j = self.wallPlace()
-        self.paint(i, j, slice_=k)
-        note()
-        panel.ui.probabilitySlider.value = 0.2
-        self.waitFor(lambda: not np.array_equal(study.bits, states[-1]), 5)
-        note()
-        self.paint(*self.wallPlace(ofScar=True)[1:], on=False, slice_=self.wallPlace(ofScar=True)[0])
-        note()
-        panel.correct.setSegment(int(study.anatomy.aha[self.wallPlace(ofScar=True)]), accept=False)
-        note()
-        for expected in reversed(states[:-1]):
-            panel.ui.undoButton.click()
-            np.testing.assert_array_equal(self.shown().toBits(), expected)
-        self.assertFalse(panel.ui.undoButton.enabled)
-        for expected in states[1:]:
-            panel.ui.redoButton.click()
-            np.testing.assert_array_equal(self.shown().toBits(), expected)
-        self.assertFalse(panel.ui.redoButton.enabled)
-        while panel.ui.undoButton.enabled:
-            panel.ui.undoButton.click()
+        for button, expected in ((ui.undoButton, states[-2::-1]), (ui.redoButton, states[1:])):
+            for bits in expected:
+                button.click()
+                np.testing.assert_array_equal(self.shown().toBits(), bits)
+            self.assertFalse(button.enabled)
+        while ui.undoButton.enabled:
+            ui.undoButton.click()
 
     def undoOfAMethodChangeBringsItsChoiceBack(self) -> None:
         panel, before = self.panel, self.study.bits.copy()
@@ -214,61 +220,46 @@ class SelfTest(ScriptedLoadableModuleTest):
         np.testing.assert_array_equal(self.study.bits, before)
 
     def keysDoWhatTheySay(self) -> None:
-        """Ctrl+Z, ".", ",", "+" and "-": each is on the main window once, for Qt activates neither of two."""
-        panel, press = self.panel, self.press
-        stack, volume = self.study.segmented.stack, panel.parameterNode.inputVolume
+        stack, volume = self.study.segmented.stack, self.panel.parameterNode.inputVolume
         goTo(volume, stack, 3)
-        press(".")
-        self.assertEqual(currentSlice(volume, stack), 4)
-        press(",")
-        self.assertEqual(currentSlice(volume, stack), 3)
+        for key, slice_ in ((".", 4), (",", 3)):
+            self.press(key)
+            self.assertEqual(currentSlice(volume, stack), slice_)
         before = self.study.bits.copy()
-        k, i, j = self.wallPlace()
-        self.paint(i, j, slice_=k)
+        self.paint(self.wallPlace())
         self.assertFalse(np.array_equal(self.study.bits, before))
-        press("Ctrl+Z")
+        self.press("Ctrl+Z")
         np.testing.assert_array_equal(self.study.bits, before)
-        editor = panel.ui.segmentEditorWidget
+        editor = self.panel.ui.segmentEditorWidget
         editor.setActiveEffectByName("Paint")
         diameter = editor.activeEffect().doubleParameter(BRUSH)
-        press("+")
+        self.press("+")
         self.assertGreater(editor.activeEffect().doubleParameter(BRUSH), diameter)
-        press("-")
+        self.press("-")
         self.assertAlmostEqual(editor.activeEffect().doubleParameter(BRUSH), diameter, 6)
         editor.setActiveEffect(None)
 
-    def press(self, key: str) -> None:
-        """Do what the key does, once it is certain that nobody else has it."""
-        window = slicer.util.mainWindow() or self.panel.parent
-        named = [shortcut.key.toString() for shortcut in slicer.util.findChildren(window, className="QShortcut")]
-        self.assertEqual(named.count(key), 1, f"{key} is there {named.count(key)} times")
-        self.panel.shortcuts.actions()[key]()
-        slicer.app.processEvents()
-
     def wedgeAcceptsTheProposalInOneClick(self) -> None:
-        panel, study = self.panel, self.study
+        panel, study, before = self.panel, self.study, self.study.bits.copy()
         number = int(np.bincount(study.anatomy.aha[study.masks.scar])[1:].argmax()) + 1
-        before = study.bits.copy()
         panel.correct.setSegment(number, accept=False)
         self.assertFalse(np.array_equal(study.bits, before))
         panel.parameterNode.wedgeClick = WEDGE_ACCEPT
         view = panel.views.drawn[BULLSEYE_TAG]
-        drawing = view.drawing
-        places = [(x, y) for x in range(int(drawing.width)) for y in range(int(drawing.height))]
+        places = np.ndindex(int(view.drawing.width), int(view.drawing.height))
+        x, y = next(place for place in places if view.drawing.segment_at(*place) == number)
         scale, left, bottom = view.place()
-        x, y = next(place for place in places if drawing.segment_at(*place) == number)
         view.click(left + scale * x, bottom + scale * y)
         slicer.app.processEvents()
         np.testing.assert_array_equal(study.bits, before)
 
     def pointIsDraggedWithPaintActive(self) -> None:
         """A press on an insertion point is the point's, not the brush's; the tool is back afterwards."""
-        panel = self.panel
-        panel.ui.showInsertionsCheckBox.checked = True
-        editor, node = panel.ui.segmentEditorWidget, panel.parameterNode.insertionPoints
+        ui, node, before = self.panel.ui, self.panel.parameterNode.insertionPoints, self.study.bits.copy()
+        ui.showInsertionsCheckBox.checked = True
+        editor = ui.segmentEditorWidget
         editor.setActiveEffectByName("Paint")
-        before, place = self.study.bits.copy(), [0.0, 0.0, 0.0]
-        node.GetNthControlPointPositionWorld(0, place)
+        place = slicer.util.arrayFromMarkupsControlPoints(node, world=True)[0]
         slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCursorPositionRAS(place)
         interactor = slicer.app.layoutManager().sliceWidget(MAIN_VIEW).sliceView().interactor()
         interactor.InvokeEvent("LeftButtonPressEvent")
@@ -277,25 +268,23 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.waitFor(lambda: editor.activeEffect() is not None, 5)
         np.testing.assert_array_equal(self.shown().toBits(), before)
         editor.setActiveEffect(None)
-        panel.ui.showInsertionsCheckBox.checked = False
+        ui.showInsertionsCheckBox.checked = False
 
     def otherSegmentsAreNotTouched(self) -> None:
-        panel = self.panel
-        node, volume = panel.parameterNode.outputSegmentation, panel.parameterNode.inputVolume
+        node, volume = self.panel.parameterNode.outputSegmentation, self.panel.parameterNode.inputVolume
         mine = np.zeros(slicer.util.arrayFromVolume(volume).shape, np.uint8)
         mine[2:5, 60:200, 60:200] = 1
         node.GetSegmentation().AddEmptySegment("Mine")
         slicer.util.updateSegmentBinaryLabelmapFromArray(mine, node, "Mine", volume)
-        k, i, j = self.wallPlace()
-        self.paint(i, j, slice_=k)
-        panel.ui.undoButton.click()
+        self.paint(self.wallPlace())
+        self.panel.ui.undoButton.click()
         self.waitFor(lambda: np.array_equal(self.shown().toBits(), self.study.bits), 5)
         found = slicer.util.arrayFromSegmentBinaryLabelmap(node, "Mine", volume)
         np.testing.assert_array_equal(found, mine)
 
     def secondPatientBeginsWithNothing(self) -> None:
-        panel, parameters, first = self.panel, self.panel.parameterNode, self.panel.parameterNode.inputVolume
-        study = self.study
+        panel, parameters, study = self.panel, self.panel.parameterNode, self.study
+        first = parameters.inputVolume
         voxels = np.random.default_rng(0).normal(100, 10, (9, 64, 64)).astype(np.float32)
         other = slicer.util.addVolumeFromArray(voxels, np.diag([1.4, 1.4, 8.0, 1.0]), "second patient")
         panel.ui.inputSelector.setCurrentNode(other)
@@ -304,7 +293,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         for name in ("outputSegmentation", "insertionPoints", "outputTable", "resultText"):
             self.assertIsNone(getattr(parameters, name), name)
         self.assertEqual((parameters.ecgPath, parameters.mriDate, panel.ui.summaryLabel.text), ("", "", ""))
-        self.assertFalse(any(view.drawing for view in panel.views.drawn.values()))
+        self.assertFalse(any(self.drawings()))
         panel.ui.inputSelector.setCurrentNode(first)
         slicer.app.processEvents()
         self.assertIs(self.study, study)
@@ -325,34 +314,15 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.assertEqual((panel.parameterNode.mriDate, panel.ui.mriDateEdit.text), (date, date))
         self.assertEqual(panel.ui.summaryLabel.text, text)
         self.assertEqual(slicer.app.layoutManager().layout, LAYOUT_ID)
-        self.assertTrue(all(view.drawing for view in panel.views.drawn.values()))
+        self.assertTrue(all(self.drawings()))
         surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
         self.assertTrue(panel.parameterNode.outputSegmentation.GetSegmentation().ContainsRepresentation(surface))
 
     def sceneIsClosedWithACase(self) -> None:
-        panel = self.panel
-        panel.ui.segmentEditorWidget.setActiveEffectByName("Paint")
+        self.panel.ui.segmentEditorWidget.setActiveEffectByName("Paint")
         slicer.mrmlScene.Clear()
         slicer.app.processEvents()
         self.assertIsNone(self.study)
-        self.assertFalse(any(view.drawing for view in panel.views.drawn.values()))
+        self.assertFalse(any(self.drawings()))
         slicer.app.layoutManager().setLayout(CONVENTIONAL)
         slicer.app.processEvents()
-
-
-def handMadeMasks():
-    """A small oblique volume and masks that are its own values, slices from base to apex."""
-    rng = np.random.default_rng(0)
-    stored = rng.integers(0, 4, (5, 36, 33)).astype(np.uint8)
-    # rows and columns as in a supine short-axis picture, slices from base to apex
-    slices, rows = -np.array([0.587, -0.619, 0.521]), np.array([0.17, -0.63, -0.76])
-    slices /= np.linalg.norm(slices)
-    rows -= rows @ slices * slices
-    rows /= np.linalg.norm(rows)
-    ijkToRas = np.eye(4)
-    ijkToRas[:3, :3] = np.column_stack([1.4 * np.cross(rows, slices), 1.4 * rows, 8.0 * slices])
-    ijkToRas[:3, 3] = (11.0, -7.0, 30.0)
-    volumeNode = slicer.util.addVolumeFromArray(stored, ijkToRas, "test")
-    stack = stackReader(volumeNode)()
-    labels = stack.voxels
-    return volumeNode, stack, Masks(labels == CAVITY, labels >= MYOCARDIUM, labels == SCAR)

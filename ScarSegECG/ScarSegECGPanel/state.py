@@ -1,14 +1,18 @@
 """A result as a dict for JSON, for a scene's text node and for the journal, and back; what is read follows the types.
 
 The images themselves are not in it: they are the volume node's. What the scar is made of is measured again from
-them. Nothing in it names a patient.
+them. Nothing in it names a patient. Arrays are compressed and base64, and are unpacked only where their headers say
+what a case's arrays can be.
 """
 
+import base64
 import dataclasses
 import hashlib
+import io
 import types
 import typing
-from collections.abc import Callable
+import zipfile
+import zlib
 from datetime import datetime
 from typing import Any
 
@@ -18,39 +22,28 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import LEADS, SCAR, EcgFeatures, ScarResult, Subject
 from ScarSegECGLib.facts import Code, Confidence, Division, Fact, Method, PartsRule, Word
 from ScarSegECGLib.facts_json import from_plain, to_plain
-from ScarSegECGPanel.arrays import packed, unpacked
 
 VERSION = 3
 FACTS = (Word, Code, Fact, Method, Division, PartsRule, Confidence)
 # The images are the scene's, whose they are is nobody's business, and what the scar is made of follows from it.
 LEFT_OUT = {"voxels": None, "sources": (), "subject": Subject(), "parts": None, "patterns": ()}
 IMAGES = ("labels", "scar_probability", "scar_probability_image_only", "cavity", "myocardium", "aha")
-
-
-def digestOf(voxels: NDArray) -> str:
-    """What tells one image from another."""
-    return hashlib.sha256(np.ascontiguousarray(voxels, np.float32).tobytes()).hexdigest()
+_MOST = 64  # arrays
+_LARGEST_OTHER = 12 * 60 * 4000  # values: twelve leads, as long as an ECG is read, at the highest rate
+_HEADER = 1024
 
 
 def toDict(result: ScarResult) -> dict[str, Any]:
     """Everything but the images."""
     arrays: dict[str, NDArray] = {}
     content = _plain(result, arrays)
-    return {"version": VERSION, "image": digestOf(result.stack.voxels), "result": content, "arrays": packed(arrays)}
+    return {"version": VERSION, "image": _digest(result.stack.voxels), "result": content, "arrays": packed(arrays)}
 
 
 def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> ScarResult:
-    """The result.
+    """The result, of the volume node's voxels in the file's own order.
 
-    Parameters
-    ----------
-    storedVoxels : array
-        The volume node's, in the file's own order.
-
-    Raises
-    ------
-    ValueError
-        Another version, another image than the one that was segmented, or what is no result.
+    ValueError for another version, another image than the one that was segmented, and what is no result.
     """
     from ScarSegECGLib.measure.islands import island_patterns
     from ScarSegECGLib.measure.parts import scar_parts
@@ -64,18 +57,22 @@ def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> ScarResult:
         voxels = stack.storage.to_canonical(np.asarray(storedVoxels, np.float32))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("not a result as it is saved") from error
-    if digestOf(voxels) != saved["image"]:
+    if _digest(voxels) != saved["image"]:
         raise ValueError("the images are not the ones that were segmented")
     for owner in (result, anatomy):
         if any(getattr(owner, name, voxels).shape != voxels.shape for name in IMAGES):
             raise ValueError("masks of another shape than the images")
-    result = dataclasses.replace(result, stack=dataclasses.replace(stack, voxels=voxels))
-    scar = result.labels == SCAR
+    stack, scar = dataclasses.replace(stack, voxels=voxels), result.labels == SCAR
     return dataclasses.replace(
         result,
-        parts=scar_parts(result.stack, anatomy.cavity, anatomy.myocardium, scar),
+        stack=stack,
+        parts=scar_parts(stack, anatomy.cavity, anatomy.myocardium, scar),
         patterns=island_patterns(scar, anatomy.cavity, anatomy.myocardium, stack.spacing),
     )
+
+
+def _digest(voxels: NDArray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(voxels, np.float32).tobytes()).hexdigest()
 
 
 def _plain(value: Any, arrays: dict[str, NDArray]) -> Any:
@@ -88,8 +85,8 @@ def _plain(value: Any, arrays: dict[str, NDArray]) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if dataclasses.is_dataclass(value):
-        named = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
-        return {name: _plain(held, arrays) for name, held in named if name not in LEFT_OUT}
+        names = [field.name for field in dataclasses.fields(value) if field.name not in LEFT_OUT]
+        return {name: _plain(getattr(value, name), arrays) for name in names}
     if isinstance(value, (tuple, list)):
         return [_plain(held, arrays) for held in value]
     return value.item() if isinstance(value, np.generic) else value
@@ -123,15 +120,58 @@ def _made(kind: Any, saved: Any, arrays: dict[str, NDArray]) -> Any:
     return made
 
 
-def _dataclass(kind: type, saved: dict[str, Any], arrays: dict[str, NDArray]) -> Any:
+def _dataclass(kind: Any, saved: dict[str, Any], arrays: dict[str, NDArray]) -> Any:
     hints = typing.get_type_hints(kind)
-    wanted = [field.name for field in dataclasses.fields(kind) if field.name not in LEFT_OUT]
-    if set(saved) != set(wanted):
+    if set(saved) != set(hints) - set(LEFT_OUT):
         raise ValueError(f"not a {kind.__name__} of this version")
     left_out = {name: LEFT_OUT[name] for name in set(hints) & set(LEFT_OUT)}
-    make: Callable[..., Any] = kind
-    made = make(**{name: _made(hints[name], saved[name], arrays) for name in wanted}, **left_out)
-    waves = [getattr(made, name) for name in hints if isinstance(getattr(made, name), np.ndarray)]
+    made = kind(**{name: _made(hints[name], held, arrays) for name, held in saved.items()}, **left_out)
+    waves = [value for value in vars(made).values() if isinstance(value, np.ndarray)]
     if kind is EcgFeatures and any(wave.shape != (len(LEADS),) for wave in waves):
         raise ValueError("the ECG's waves are not those of 12 leads")
     return made
+
+
+def packed(arrays: dict[str, NDArray]) -> str:
+    """Arrays by name as text."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def unpacked(text: str, shape: tuple[int, ...]) -> dict[str, NDArray]:
+    """Arrays by name, each of as many values as the images, whose shape is given, or no larger than an ECG.
+
+    ValueError for no arrays, too many, or others in type or size than a case's; none of them was unpacked then.
+    """
+    try:
+        content = io.BytesIO(base64.b64decode(text))
+        with zipfile.ZipFile(content) as archive:
+            entries = archive.infolist()
+            names = [entry.filename.removesuffix(".npy") for entry in entries]
+            if len(set(names)) != len(names) or len(names) > _MOST:
+                raise ValueError("other arrays than a case's")
+            for entry in entries:
+                _check(archive, entry, int(np.prod(shape, dtype=object)))
+        content.seek(0)
+        with np.load(content, allow_pickle=False) as stored:
+            return {name: stored[name] for name in names}
+    except (
+        zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, KeyError, TypeError, zlib.error
+    ) as error:  # fmt: skip
+        raise ValueError("the arrays are damaged") from error
+
+
+def _check(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, image: int) -> None:
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others can ask for gigabytes to unpack
+        raise ValueError("packed in another way")
+    with archive.open(entry) as stream:
+        start = io.BytesIO(stream.read(_HEADER))
+    if np.lib.format.read_magic(start) != (1, 0):
+        raise ValueError("not an array")
+    found, _, dtype = np.lib.format.read_array_header_1_0(start)
+    size = int(np.prod(found, dtype=object))
+    if dtype.kind not in "biuf" or not (size == image or 0 <= size <= _LARGEST_OTHER):
+        raise ValueError("an array of another type or shape")
+    if entry.file_size > _HEADER + size * dtype.itemsize:
+        raise ValueError("an array with more than its values")

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from ScarSegECGLib.case import SCAR, Anatomy, ScarResult
-from ScarSegECGLib.facts import Fact, Method
 from ScarSegECGLib.facts_ecg import Conduction
-from ScarSegECGPanel import edits, recompute, state
+from ScarSegECGPanel import recompute, state
 from ScarSegECGPanel.history import History, Origin, Step
 from ScarSegECGPanel.journal import REDO, UNDO, Journal, Recovered
-from ScarSegECGPanel.masks import Bits, Mask, Masks, withScar
+from ScarSegECGPanel.masks import CAVITY_BIT, WALL_BIT, Bits, Mask, Masks, keepSlices, withScar
 from ScarSegECGPanel.recompute import AhaRule, ScarRule
 
 
@@ -23,13 +22,13 @@ class Study:
     >>> study = Study(result)
     >>> study.change("Remove island", withScar(study.bits, scar))
     >>> study.result.scar.ml
-    >>> study.undo()
     """
 
     def __init__(self, segmented: ScarResult) -> None:
         self.history = History()
         self.journal: Journal | None = None
         self.aha = AhaRule()
+        self.written: Masks | None = None  # what the scene's segments hold
         self._take(segmented)
         self.origin = Origin(segmented.method)
         self.bits: Bits = self._segmentedBits()
@@ -43,18 +42,13 @@ class Study:
         self._proposals: dict[ScarRule, Mask] = {ScarRule(): segmented.labels == SCAR}
         self._imageOnly: Mask | None = None
 
+    def _segmentedBits(self) -> Bits:
+        anatomy = self.segmented.anatomy
+        return Masks(anatomy.cavity, anatomy.myocardium, self.segmented.labels == SCAR).toBits()
+
     @property
     def masks(self) -> Masks:
         return Masks.fromBits(self.bits)
-
-    @property
-    def method(self) -> Method:
-        return self.origin.method
-
-    @property
-    def doubt(self) -> tuple[Fact, ...]:
-        """Why a rule's scar is not to be believed."""
-        return self.origin.doubt
 
     @property
     def anatomy(self) -> Anatomy:
@@ -69,18 +63,13 @@ class Study:
             from ScarSegECGLib.measure.result import measured_again
             from ScarSegECGLib.measure.rules import FoundScar
 
+            if self._imageOnly is None:
+                self._imageOnly = recompute.imageOnly(self.segmented)
             found = self.segmented.ecg_findings
             conduction = found.features.conduction if found else Conduction.UNKNOWN
-            scar = FoundScar(self.masks.scar, self.method, warnings=self.doubt)
-            self._result = measured_again(self.segmented, self.anatomy, scar, self.imageOnly, conduction)
+            scar = FoundScar(self.masks.scar, self.origin.method, warnings=self.origin.doubt)
+            self._result = measured_again(self.segmented, self.anatomy, scar, self._imageOnly, conduction)
         return self._result
-
-    @property
-    def imageOnly(self) -> Mask:
-        """What the image alone gives, for the column beside."""
-        if self._imageOnly is None:
-            self._imageOnly = recompute.imageOnly(self.segmented)
-        return self._imageOnly
 
     @property
     def proposal(self) -> Mask:
@@ -92,17 +81,13 @@ class Study:
 
     def change(self, name: str, bits: Bits, origin: Origin | None = None) -> bool:
         """Make a step; False where nothing changes. Without an origin it is a correction by hand."""
-        if origin is None:
-            if np.array_equal(bits, self.bits):
-                return False
-            origin = dataclasses.replace(self.origin, method=dataclasses.replace(self.method, corrected=True))
-        elif np.array_equal(bits, self.bits) and origin == self.origin:
+        if np.array_equal(bits, self.bits) and origin in (None, self.origin):
             return False
+        if origin is None:
+            origin = dataclasses.replace(self.origin, method=dataclasses.replace(self.origin.method, corrected=True))
         step = Step.between(name, self.bits, bits, self.origin, origin)
         self.history.push(step)
-        self._set(bits, origin)
-        self._note(step)
-        return True
+        return self._went(step, origin, step)
 
     def resegmented(self, other: "Study", name: str) -> None:
         """Another segmentation of the same images, as a step that can be undone."""
@@ -112,30 +97,14 @@ class Study:
         self._saved = other._saved
         self.change(name, self._segmentedBits(), other.origin)
 
-    def resume(self, bits: Bits, origin: Origin) -> None:
-        """Go on from masks that a scene holds."""
-        self._set(bits, origin)
-
     def applyRule(self, rule: ScarRule, name: str) -> bool:
-        """Take the scar that a rule finds.
-
-        Raises
-        ------
-        InputError
-            The rule cannot be used on these images.
-        """
+        """Take the scar that a rule finds; InputError where it cannot be used on these images."""
         found = recompute.scarByRule(self.segmented, self.anatomy, rule)
         self._proposals[rule] = found.mask
         return self.change(name, withScar(self.bits, found.mask), Origin(found.method, found.warnings, rule))
 
     def divide(self, aha: AhaRule) -> None:
-        """Divide the wall anew.
-
-        Raises
-        ------
-        InputError
-            Insertions that cannot be; the division stays as it was.
-        """
+        """Divide the wall anew; InputError for insertions that cannot be, and the division stays as it was."""
         anatomy = recompute.anatomyOf(self.segmented.stack, self.masks, aha)
         self.aha, self._anatomy, self._result = aha, anatomy, None
 
@@ -143,34 +112,28 @@ class Study:
         """Leave out what lies beyond the apex and base slices; what was segmented there comes back with them."""
         anatomy, now = self.segmented.anatomy, self.masks
         whole = Masks(anatomy.cavity, anatomy.myocardium, self.proposal).toBits()
-        lost = ~(now.wall.any(axis=(1, 2)) | now.cavity.any(axis=(1, 2)))
-        lost[:first], lost[last + 1 :] = False, False
-        return self.change(name, edits.keepSlices(np.where(lost[:, None, None], whole, self.bits), first, last))
+        lost = keepSlices(~(now.wall | now.cavity).any(axis=(1, 2)), first, last)
+        return self.change(name, keepSlices(np.where(lost[:, None, None], whole, self.bits), first, last))
 
     def undo(self) -> bool:
         """Take back one step; whether there was one."""
         step = self.history.undo()
-        if step:
-            self._set(step.applied(self.bits), step.before)
-            self._note(UNDO)
-        return step is not None
+        return step is not None and self._went(step, step.before, UNDO)
 
     def redo(self) -> bool:
         step = self.history.redo()
-        if step:
-            self._set(step.applied(self.bits), step.after)
-            self._note(REDO)
-        return step is not None
+        return step is not None and self._went(step, step.after, REDO)
 
-    def _note(self, move: Step | str) -> None:
+    def _went(self, step: Step, origin: Origin, move: Step | str) -> bool:
+        self.resume(step.applied(self.bits), origin)
         if self.journal:
             self.journal.append(move)
+        return True
 
-    def _set(self, bits: Bits, origin: Origin) -> None:
-        contours = (bits ^ self.bits) & 3
-        self.bits, self.origin, self._result = bits, origin, None
-        if contours.any():
+    def resume(self, bits: Bits, origin: Origin) -> None:
+        if ((bits ^ self.bits) & (CAVITY_BIT | WALL_BIT)).any():
             self._anatomy = None
+        self.bits, self.origin, self._result = bits, origin, None
 
     # What outlives the process
 
@@ -186,29 +149,20 @@ class Study:
     def begin(self, folder: Path) -> None:
         """Start a journal of all steps so far and to come; without room for one the case goes on all the same."""
         self.end(remove=True)
-        steps, undone = self.history.steps
+        steps, done = self.history.steps, self.history.done
         bits, origin = self.bits, self.origin
-        for step in reversed(steps[: len(steps) - undone]):
+        for step in reversed(steps[:done]):
             bits, origin = step.applied(bits), step.before
         start = {"origin": origin.toPlain(), "step": Step.between("", self._segmentedBits(), bits).change.hex()}
         try:
-            self.journal = Journal(folder, {**self.saved(), "now": start}, [*steps, *[UNDO] * undone])
+            self.journal = Journal(folder, {**self.saved(), "now": start}, [*steps, *[UNDO] * (len(steps) - done)])
         except OSError:
             self.journal = None
-
-    @property
-    def kept(self) -> bool:
-        """Whether all corrections would outlive a crash."""
-        return self.journal is not None and self.journal.whole
 
     def end(self, *, remove: bool) -> None:
         if self.journal:
             self.journal.close(remove=remove)
         self.journal = None
-
-    def _segmentedBits(self) -> Bits:
-        anatomy = self.segmented.anatomy
-        return Masks(anatomy.cavity, anatomy.myocardium, self.segmented.labels == SCAR).toBits()
 
     @classmethod
     def fromText(cls, text: str, storedVoxels: Any) -> "Study":
@@ -220,13 +174,11 @@ class Study:
         """The study as it was when the process ended, its steps undoable under their own names."""
         study = cls(state.fromDict(recovered.start, storedVoxels))
         now = recovered.start["now"]
-        study._set(Step("", bytes.fromhex(now["step"])).applied(study.bits), Origin.fromPlain(now["origin"]))
+        study.resume(Step("", bytes.fromhex(now["step"])).applied(study.bits), Origin.fromPlain(now["origin"]))
         for move in recovered.moves:
             if isinstance(move, Step):
                 study.history.push(move)
-                study._set(move.applied(study.bits), move.after)
-            elif move == UNDO:
-                study.undo()
+                study.resume(move.applied(study.bits), move.after)
             else:
-                study.redo()
+                {UNDO: study.undo, REDO: study.redo}[move]()
         return study

@@ -59,7 +59,7 @@ def edit(folder: Path) -> None:
         for number in range(1, 1000):
             free = np.argwhere(study.masks.wall & ~study.masks.scar)
             k, i, j = (int(at) for at in free[37 * number % len(free)])
-            case.paint(i, j, size=1, slice_=k)
+            case.paint((k, i, j), size=1)
             np.save(folder / f"expected_{number}.npy", study.bits)
             print("stroke", number, flush=True)
 

@@ -38,13 +38,13 @@ def case_of(desk: Any) -> Any:
 
 def hand_over(panel: Any, study: Any) -> None:
     """A case onto the chosen images, as a restored one comes in."""
-    logic, parameters = panel.logic, panel.parameterNode
-    logic.takeStudy(study, parameters)
-    logic.written = study.masks
-    pieces = [*panel.apply.segmentPieces(), lambda: logic.saveResult(parameters), *panel.apply.showPieces()]
-    for piece in pieces:
-        with panel.writing():
-            piece()
+    with panel.writing():
+        panel.logic.takeStudy(study, panel.parameterNode)
+        for _piece in panel.logic.writeCase(panel.parameterNode):
+            pass
+        panel.views.showWhenEntered()
+        for _piece in panel.apply.show():
+            pass
     panel.updatePanel()
 
 

@@ -40,8 +40,7 @@ def segmented(desk: Desktop) -> None:
     while panel.apply.busy:
         settle(0.05)
     case = desk.module.ScarSegECGTest()
-    k, i, j = case.wallPlace(ofScar=True)
-    case.paint(i, j, size=4, slice_=k)
+    case.paint(case.wallPlace(ofScar=True), size=4)
     settle()
 
 

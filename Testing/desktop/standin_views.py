@@ -194,14 +194,25 @@ class LayoutManager(Strict):
         self._factories[factory.tagName()] = factory
 
 
-def set_layers(background: Any = None, fit: bool = False, **_others: Any) -> None:
+def set_layers(
+    background: Any = "keep-current",
+    foreground: Any = "keep-current",
+    foregroundOpacity: float | None = None,
+    fit: bool = False,
+    **_others: Any,
+) -> None:
     """``slicer.util.setSliceViewerLayers``."""
     import slicer
 
     for name in NAMES:
         composite = slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceCompositeNode{name}")
         if composite:
-            composite.SetBackgroundVolumeID(background.GetID() if background else None)
+            if background != "keep-current":
+                composite.SetBackgroundVolumeID(background.GetID() if background else None)
+            if foreground != "keep-current":
+                composite.SetForegroundVolumeID(foreground.GetID() if foreground else None)
+            if foregroundOpacity is not None:
+                composite.SetForegroundOpacity(foregroundOpacity)
             if fit:
                 slicer.app.layoutManager().sliceWidget(name).sliceController().fitSliceToBackground()
 

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from ScarSegECGPanel.arrays import packed, unpacked
+from ScarSegECGPanel.state import packed, unpacked
 
 SHAPE = (3, 32, 40)
 

@@ -108,7 +108,7 @@ def test_nothing_is_sent_before_it_is_confirmed(desk, loaded, monkeypatch: pytes
 )
 def test_nothing_is_sent_to_an_address_that_is_not_safe(desk, loaded, url: str, words: str) -> None:
     from ScarSegECGLib.errors import InputError
-    from ScarSegECGPanel.dicom_objects import send
+    from ScarSegECGPanel.export import send
 
     loaded.ui.webEdit.text = url
     desk.asked.clear()

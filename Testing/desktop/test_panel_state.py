@@ -154,8 +154,8 @@ def doubted() -> tuple[Study, tuple[Fact, ...]]:
     """A case with a rule's scar, of noise, and what is said against it."""
     study = Study(measured())
     assert study.applyRule(OTSU, "Scar: Otsu")
-    assert has(study.doubt, Doubt.THRESHOLD_LOW) and has(study.result.warnings, Doubt.THRESHOLD_LOW)
-    return study, study.doubt
+    assert has(study.origin.doubt, Doubt.THRESHOLD_LOW) and has(study.result.warnings, Doubt.THRESHOLD_LOW)
+    return study, study.origin.doubt
 
 
 def first(mask: np.ndarray) -> np.ndarray:
@@ -172,7 +172,7 @@ def test_what_speaks_against_a_rule_goes_and_comes_with_its_scar() -> None:
     study.redo()
     assert study.origin == otsu and has(study.result.warnings, Doubt.THRESHOLD_LOW)
     study.change("One voxel less", withScar(study.bits, study.masks.scar & ~first(study.masks.scar)))
-    assert study.method == replace(otsu.method, corrected=True), "the rest is the rule's still"
+    assert study.origin.method == replace(otsu.method, corrected=True), "the rest is the rule's still"
     assert study.origin.rule == OTSU and has(study.result.warnings, Doubt.THRESHOLD_LOW)
     assert study.applyRule(ScarRule(), "Scar: network")
     assert not has(study.result.warnings, Doubt.THRESHOLD_LOW)
@@ -233,7 +233,7 @@ def test_undo_and_redo_are_restored_under_their_own_names(tmp_path: Path) -> Non
 def test_a_correction_that_changes_nothing_is_no_step() -> None:
     study = Study(measured())
     assert not study.change("Nothing", study.bits)
-    assert study.history.undoName == "" and study.method == study.segmented.method
+    assert study.history.undoName == "" and study.origin.method == study.segmented.method
 
 
 def test_a_step_unpacks_no_more_than_its_image() -> None:

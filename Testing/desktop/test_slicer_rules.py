@@ -120,8 +120,31 @@ def test_a_second_patient_begins_with_nothing_of_the_first(desk, segmented_once,
     assert parameters.outputSegmentation is None
     assert parameters.insertionPoints is None
     assert parameters.outputTable is None
+    assert (parameters.ecgPath, parameters.mriDate) == ("", "")
     assert not panel.logic.wouldReplace(parameters)
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1
+
+
+def test_ecg_and_dates_are_a_volumes_own_and_end_with_the_scene(desk) -> None:
+    """vtkMRMLScene gives the next scene's nodes the same identifiers again."""
+    import slicer
+
+    parameters = desk.panel.parameterNode
+    first = blank_volume("first")
+    parameters.inputVolume = first
+    parameters.ecgPath, parameters.mriDate = "/first.xml", "2024-03-14"
+    parameters.inputVolume = blank_volume("second")
+    assert (parameters.ecgPath, parameters.mriDate) == ("", "")
+    parameters.ecgPath = "/second.xml"
+    parameters.inputVolume = first
+    assert (parameters.ecgPath, parameters.mriDate) == ("/first.xml", "2024-03-14")
+    slicer.mrmlScene.Clear()
+    settle()
+    parameters = desk.panel.parameterNode
+    assert parameters.ecgPath == ""
+    for name in ("another", "yet another"):
+        parameters.inputVolume = blank_volume(name)
+        assert (parameters.ecgPath, parameters.mriDate) == ("", "")
 
 
 def test_a_scene_saved_in_our_layout_opens_in_a_fresh_slicer(desk, segmented_once, tmp_path) -> None:
@@ -212,8 +235,7 @@ def test_keys_reach_the_panel(desk, segmented_once, window) -> None:
     window(",")
     assert currentSlice(volume, stack) == 4
     before = study.bits.copy()
-    k, i, j = case.wallPlace()
-    case.paint(i, j, slice_=k)
+    case.paint(case.wallPlace())
     after = study.bits.copy()
     window("Ctrl+Z")
     np.testing.assert_array_equal(study.bits, before)
@@ -337,6 +359,28 @@ def test_an_opened_scene_has_its_surfaces(desk, segmented_once, tmp_path) -> Non
     assert panel.parameterNode.outputSegmentation.GetSegmentation().ContainsRepresentation(name)
 
 
+def test_a_segment_on_another_grid_is_read_as_slicer_reads_it(desk) -> None:
+    """vtkSlicerSegmentationsModuleLogic leaves a segment on the grid it was made on."""
+    import slicer
+
+    from ScarSegECGPanel.nodes import stackReader
+    from ScarSegECGPanel.segments import IDENTIFIERS, orientedImage, prepareSegments, readSegments
+
+    volume = blank_volume()
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    prepareSegments(volume, node)
+    finer = np.diag([0.7, 0.7, 8.0, 1.0])
+    finer[:2, 3] = 4.3, 2.9
+    drawn = np.zeros((9, 90, 90), bool)
+    drawn[2:5, 5:80, 7:61] = True
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    logic.SetBinaryLabelmapToSegment(orientedImage(drawn, finer), node, IDENTIFIERS[3], logic.MODE_REPLACE)
+    stack = stackReader(volume)()
+    expected = slicer.util.arrayFromSegmentBinaryLabelmap(node, IDENTIFIERS[3], volume) > 0
+    assert expected.any()
+    np.testing.assert_array_equal(stack.storage.to_stored(readSegments(stack, node).scar), expected)
+
+
 def test_the_table_has_titles_and_cannot_be_edited(desk, segmented_once) -> None:
     """qMRMLTableModel: without UseColumnTitleAsColumnHeader the titles are a row under A, B, C."""
     from PySide6 import QtCore
@@ -450,19 +494,16 @@ def test_progress_is_said_in_words_and_never_counts_up(desk) -> None:
     panel = case.panel
     panel.ui.sampleButton.click()
     apply, said = panel.apply, []
-    apply._volume = panel.parameterNode.inputVolume
-    apply._fail = apply._tellFailure
 
     class Running:
         progress, seconds = (0.5, "Measuring"), 0.0
 
     apply.run = running = Running()
-    apply._tellProgress()
+    apply._tellProgress(running)
     assert panel.ui.statusLabel.text == "Measuring"
-    columns, rows, slices = apply._volume.GetImageData().GetDimensions()
-    apply._pace = 20.0 / (columns * rows * slices)
+    apply._expected = 20.0
     for running.seconds in (1.0, 5.0, 12.0, 19.5, 30.0):
-        apply._tellProgress()
+        apply._tellProgress(running)
         said.append(panel.ui.statusLabel.text)
     apply.run = None
     assert said == [
@@ -579,6 +620,19 @@ def test_nothing_heavy_is_loaded_in_the_main_thread(desk, monkeypatch: pytest.Mo
     case.applied()
     assert set(where) == {"networks", "pipeline", "letters"}
     assert main not in where.values()
+
+
+def test_a_workers_imports_wake_no_collector(desk) -> None:
+    """A full collection goes through all of Slicer's objects and PyTorch's, and every thread stands still."""
+    import gc
+
+    from ScarSegECGPanel.run import importing
+
+    with importing():
+        imported = [[number] for number in range(1000)]
+        assert not gc.isenabled()
+    assert gc.isenabled() and gc.get_freeze_count() == 0
+    assert not any(one is imported[0] for one in gc.get_objects(generation=0))  # it counts as old already
 
 
 def test_opening_a_case_does_not_hold_up_the_window(desk, segmented_once, tmp_path, monkeypatch) -> None:
