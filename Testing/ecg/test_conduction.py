@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from synthetic_ecg import LAFB, LBBB, NARROW, RBBB, synthetic_ecg
 
-from ScarSegECGLib.ecg.conduction import SILENT
+from ScarSegECGLib.ecg.conduction import SILENT, Qrs, is_lvh
+from ScarSegECGLib.ecg.delineation import Wave
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.snomed import RBBB as RBBB_CODES
@@ -118,3 +119,11 @@ def test_labelled_records(shared_data, even) -> None:
 def test_codes_of_a_header() -> None:
     assert codes_in(["# Dx: 426783006, 10370003", "Age: 60"]) == {"426783006", "10370003"}
     assert codes_in([]) == frozenset()
+
+
+def test_an_upright_lead_has_no_depth_and_takes_nothing_from_the_voltage() -> None:
+    tall, upright = (Wave(2.9, 60.0, 120),), (Wave(0.5, 60.0, 120),)
+    waves = {"aVL": tall, "V3": upright}
+    qrs = Qrs(np.zeros((12, 300)), np.ones(12, bool), waves, ms=90.0, offset=145, axis_deg=None, female=False)
+    assert qrs.depth("V3") == 0 and qrs.depth("V1") == 0
+    assert is_lvh(qrs)
