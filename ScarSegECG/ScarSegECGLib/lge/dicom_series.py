@@ -6,6 +6,8 @@ Slices are ordered by where they lie in the patient, never by instance number or
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +18,16 @@ from pydicom.pixels import apply_modality_lut, pixel_array
 from ScarSegECGLib.case import LgeStack, SourceSlice
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
+from ScarSegECGLib.lge.archive import intact
 from ScarSegECGLib.lge.choose_series import choose
 from ScarSegECGLib.lge.contrast import REAL_SHARE, UNMARKED, negative_share, says_magnitude
 from ScarSegECGLib.lge.dicom_files import DAMAGED, DicomFile, read_dataset
+from ScarSegECGLib.lge.dicom_frames import Frame
 from ScarSegECGLib.lge.dicom_geometry import stack_pose
 from ScarSegECGLib.lge.dicom_tags import acquired
-from ScarSegECGLib.lge.hashing import sha256_of_bytes, sha256_of_set
+from ScarSegECGLib.lge.hashing import sha256_of_set
 from ScarSegECGLib.lge.orientation import canonical
-from ScarSegECGLib.lge.study import Frame, ImageSet, opened_study
+from ScarSegECGLib.lge.study import ImageSet, opened_study
 
 _CANNOT_DECODE = (
     "The DICOM images are compressed in a way that cannot be read here: install scarsegecg[jpeg], or ask the archive "
@@ -32,55 +36,24 @@ _CANNOT_DECODE = (
 
 
 def read_dicom(path: Path, *, series: str | None = None, image: Contrast | None = None) -> LgeStack:
-    """Find the short-axis LGE stack of a study and read it.
+    """Find the short-axis LGE stack of a study and read it; parameters as :func:`~ScarSegECGLib.lge.read.read_lge`.
 
-    Parameters
-    ----------
-    path : Path
-        A folder (searched six levels deep; other files and links that lead outside are ignored), a zip archive, a
-        DICOMDIR, or one multi-frame DICOM file.
-    series : str, optional
-        UID or number of the series to take.
-    image : {"magnitude", "psir"}, optional
-        Which of the two images to take where a study holds both.
-
-    Returns
-    -------
-    LgeStack
-        The stored order is that of the position along the slices' normal (row direction x column direction);
-        ``sources`` names the image behind each slice. A note says what was chosen where there was a choice.
-
-    Raises
-    ------
-    InputError
+    The stored order is that of the position along the slices' normal (row direction x column direction); ``sources``
+    names the image behind each slice. A note says what was chosen where there was a choice. What cannot be read, or
+    forms no evenly spaced short-axis stack, is refused by an :class:`InputError`.
     """
     with opened_study(path) as sets:
         if path.is_file() and len(sets) == 1 and len(sets[0].frames) == 1 and sets[0].frames[0].file.path == path:
             raise InputError("The file is one single DICOM slice: give the folder that holds all slices of the series.")
         chosen, notes = choose(sets, series=series, image=image)
-        return read_set(chosen, notes)
+        return _read(chosen, notes)
 
 
-def read_set(images: ImageSet, notes: tuple[Fact, ...] = ()) -> LgeStack:
-    """Read one set of images as a stack.
-
-    Parameters
-    ----------
-    images : ImageSet
-        Of a study that is still opened.
-    notes : tuple of Fact
-        To stand before the stack's own.
-
-    Raises
-    ------
-    InputError
-        The images do not form an evenly spaced short-axis stack, or cannot be decoded.
-    """
-    headers = [frame.header for frame in images.frames]
-    pose = stack_pose(headers)
+def _read(images: ImageSet, notes: tuple[Fact, ...]) -> LgeStack:
+    pose = stack_pose(images.frames)
     frames = [images.frames[k] for k in pose.order]
     voxels, padding, hashes = _voxels(frames)
-    when, date_notes = acquired(headers)
+    when, date_notes = acquired([frame.header for frame in frames])
     contrast, contrast_notes = _contrast(images, voxels[~padding] if padding.any() else voxels)
     voxels[padding] = 0.0
     commas = (Fact(LgeNote.DECIMAL_COMMAS),) if any(frame.mended for frame in frames) else ()
@@ -92,7 +65,8 @@ def read_set(images: ImageSet, notes: tuple[Fact, ...] = ()) -> LgeStack:
         sha256=sha256_of_set(hashes),
         notes=(*notes, *date_notes, *contrast_notes, *commas),
     )
-    return dataclasses.replace(stack, sources=tuple(map(_source, frames)))
+    sources = (SourceSlice(f.file.path, f.file.member, f.number, f.text("SOPInstanceUID")) for f in frames)
+    return dataclasses.replace(stack, sources=tuple(sources))
 
 
 def _contrast(images: ImageSet, voxels: NDArray[np.float32]) -> tuple[Contrast, tuple[Fact, ...]]:
@@ -107,26 +81,19 @@ def _contrast(images: ImageSet, voxels: NDArray[np.float32]) -> tuple[Contrast, 
     return Contrast.MAGNITUDE if said else Contrast.PSIR, (Fact(note, percent=100 * share),)
 
 
-def _source(frame: Frame) -> SourceSlice:
-    uid = str(frame.header.get("SOPInstanceUID") or "")
-    return SourceSlice(frame.file.path, frame.file.member, frame.number, uid)
-
-
 def _voxels(frames: list[Frame]) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[str]]:
     """Pixels of all frames, shape (slice, row, column), which of them are padding, and each file's hash, read once."""
     rows, columns = int(frames[0].header.Rows), int(frames[0].header.Columns)
     voxels = np.empty((len(frames), rows, columns), dtype=np.float32)
     padding = np.zeros(voxels.shape, np.bool_)
-    slices: dict[DicomFile, list[int]] = {}
+    places: dict[DicomFile, list[int]] = defaultdict(list)
     for k, frame in enumerate(frames):
-        slices.setdefault(frame.file, []).append(k)
-    hashes = []
-    for file, members in slices.items():
+        places[frame.file].append(k)
+    for file, slices in places.items():
         dataset = read_dataset(file, pixels=True)
-        hashes.append(sha256_of_bytes(file.read_bytes()))
-        for k in members:
+        for k in slices:
             voxels[k], padding[k] = _pixels(dataset, frames[k])
-    return voxels, padding, hashes
+    return voxels, padding, [sha256(file.read_bytes()).hexdigest() for file in places]
 
 
 def _pixels(dataset: FileDataset, frame: Frame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -134,9 +101,12 @@ def _pixels(dataset: FileDataset, frame: Frame) -> tuple[NDArray[np.float32], ND
     header = frame.header
     if (dataset.get("Rows"), dataset.get("Columns")) != (header.Rows, header.Columns):
         raise InputError(DAMAGED)
-    try:
-        _check_bits(dataset)
-        stored = pixel_array(dataset, index=None if frame.number is None else frame.number - 1)
+    with intact(DAMAGED):
+        try:
+            _check_bits(dataset)
+            stored = pixel_array(dataset, index=None if frame.number is None else frame.number - 1)
+        except (RuntimeError, NotImplementedError):
+            raise InputError(_CANNOT_DECODE if _is_compressed(dataset) else DAMAGED) from None
         stored = stored.reshape(int(header.Rows), int(header.Columns))
         if dataset.get("ModalityLUTSequence"):
             values = np.asarray(apply_modality_lut(stored, dataset), np.float32)
@@ -146,14 +116,6 @@ def _pixels(dataset: FileDataset, frame: Frame) -> tuple[NDArray[np.float32], ND
             values *= 1.0 if slope is None else float(slope)
             values += 0.0 if intercept is None else float(intercept)
         return values, _padding(dataset, stored)
-    except InputError:
-        raise
-    except (RuntimeError, NotImplementedError):
-        raise InputError(_CANNOT_DECODE if _is_compressed(dataset) else DAMAGED) from None
-    except MemoryError:
-        raise
-    except Exception:  # pydicom raises whatever a broken element makes it stumble over
-        raise InputError(DAMAGED) from None
 
 
 def _check_bits(dataset: FileDataset) -> None:

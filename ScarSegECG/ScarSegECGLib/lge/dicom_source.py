@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.case import LgeStack, SourceSlice
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.archive import ZipArchive
 from ScarSegECGLib.lge.dicom_files import DicomFile, quiet, read_dataset
@@ -22,13 +23,9 @@ _GONE = "The LGE's DICOM images are gone or have changed since they were read: g
 class DicomSource:
     """The DICOM images behind a stack.
 
-    Attributes
-    ----------
-    datasets : tuple of pydicom.Dataset, one per slice
-        ``datasets[k]`` holds canonical slice k (apex first). A multi-frame image stands there as one and the same
-        object for every slice. File meta information is kept; pixel data only where asked for.
-    frames : tuple of int or None
-        Frame number in ``datasets[k]``, from 1 as DICOM counts; ``None`` for a single-frame image.
+    ``datasets[k]`` holds canonical slice k (apex first), with file meta information, and pixel data only where asked
+    for. A multi-frame image stands there as one and the same object for every slice; ``frames[k]`` is then the frame's
+    number in it, from 1 as DICOM counts, and ``None`` for a single-frame image.
     """
 
     datasets: tuple[Dataset, ...]
@@ -41,18 +38,9 @@ class DicomSource:
 
 
 def find_source(stack: LgeStack, *, pixels: bool = False) -> DicomSource | None:
-    """Read the source images of a stack again.
+    """Read the source images of a stack again, with or without their pixel data.
 
-    Parameters
-    ----------
-    stack : LgeStack
-    pixels : bool
-        Also read the pixel data; without it they are left out of the data sets.
-
-    Returns
-    -------
-    DicomSource or None
-        ``None`` for a stack that did not come from DICOM (no :attr:`LgeStack.sources`).
+    ``None`` for a stack that did not come from DICOM (no :attr:`LgeStack.sources`).
 
     Raises
     ------
@@ -63,11 +51,11 @@ def find_source(stack: LgeStack, *, pixels: bool = False) -> DicomSource | None:
         return None
     if len({(source.sop_instance_uid, source.frame) for source in stack.sources}) < len(stack.sources):
         raise InputError("Several images carry one SOP Instance UID, so nothing can refer to them: export them again.")
-    read: dict[tuple[Path, str], Dataset] = {}
     with quiet():
-        for path in dict.fromkeys(source.path for source in stack.sources):
-            members = list(dict.fromkeys(s.member for s in stack.sources if s.path == path))
-            read |= {(path, member): dataset for member, dataset in _datasets(path, members, pixels)}
+        try:
+            read = dict(_datasets(stack.sources, pixels))
+        except OSError:
+            raise InputError(_GONE) from None
     for source in stack.sources:
         if str(read[source.path, source.member].get("SOPInstanceUID") or "") != source.sop_instance_uid:
             raise InputError(_GONE)
@@ -78,29 +66,19 @@ def find_source(stack: LgeStack, *, pixels: bool = False) -> DicomSource | None:
     )
 
 
-def _datasets(path: Path, members: list[str], pixels: bool) -> Iterator[tuple[str, Dataset]]:
-    try:
-        if members == [""]:
-            yield "", read_dataset(DicomFile(path), pixels=pixels)
-            return
-        with ZipArchive(path) as archive:
+def _datasets(sources: tuple[SourceSlice, ...], pixels: bool) -> Iterator[tuple[tuple[Path, str], Dataset]]:
+    """Each file's data set by path and member; an archive is opened once."""
+    for path in dict.fromkeys(source.path for source in sources):
+        members = dict.fromkeys(source.member for source in sources if source.path == path)
+        with ZipArchive(path) if any(members) else nullcontext() as archive:
             for member in members:
-                yield member, read_dataset(DicomFile(path, archive, member), pixels=pixels)
-    except OSError:
-        raise InputError(_GONE) from None
+                yield (path, member), read_dataset(DicomFile(path, archive, member), pixels=pixels)
 
 
 def planes(canonical: NDArray, stack: LgeStack) -> NDArray:
-    """An array of the stack's canonical storage as planes of its source images.
+    """An array of the stack's canonical storage, [slice, row, column], as planes of its source images.
 
-    Parameters
-    ----------
-    canonical : array, shape (slice, row, column)
-
-    Returns
-    -------
-    array, shape (slice, source row, source column)
-        Plane k belongs to ``find_source(stack).datasets[k]`` and has that image's own rows and columns.
+    Plane k belongs to ``find_source(stack).datasets[k]`` and has that image's own rows and columns.
     """
     stored = stack.storage.to_stored(canonical)
     return np.ascontiguousarray(stored[::-1]) if stack.storage.flips[0] else stored

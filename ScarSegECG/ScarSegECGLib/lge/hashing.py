@@ -16,16 +16,6 @@ def sha256_of_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def sha256_of_files(paths: Iterable[Path]) -> str:
-    """One hash for several files."""
-    return sha256_of_set(map(sha256_of_file, paths))
-
-
-def sha256_of_bytes(data: bytes) -> str:
-    """Hash of bytes in memory, hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def sha256_of_set(hashes: Iterable[str]) -> str:
     """One hash for several files' hashes: neither names nor order matter; one file's hash stays what it is."""
     ordered = sorted(hashes)

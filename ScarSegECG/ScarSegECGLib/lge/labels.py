@@ -35,13 +35,7 @@ def read_labels(path: Path, stack: LgeStack) -> LabelArray:
 
 
 def read_mask(path: Path, stack: LgeStack) -> tuple[NDArray[np.bool_], tuple[Fact, ...]]:
-    """Where a label file holds anything, shape (slice, row, column), canonical storage; and what was noticed.
-
-    Raises
-    ------
-    InputError
-        As :func:`read_labels`.
-    """
+    """Where a label file holds anything, canonical storage, and what was noticed; refused as by :func:`read_labels`."""
     layers, volume = _on_the_grid(path, stack)
     return np.asarray(layers.any(axis=0)), volume.notes
 
@@ -51,13 +45,8 @@ def read_contours(
 ) -> tuple[LabelArray, tuple[Fact, ...]]:
     """The LV's contours: 0 background, 1 cavity, 2 myocardium, 3 scar, 4 MVO; and what the reader should know of them.
 
-    Parameters
-    ----------
-    path : Path
-        NIfTI or NRRD. A Slicer segmentation is read by the names of its segments, where these tell.
-    stack : LgeStack
-    label_map : dict, optional
-        What each value means; without it, and without names, values are taken as above and held against anatomy.
+    The values mean what ``label_map`` says; without it, what the names of a Slicer segmentation's segments tell;
+    without these they are taken as above and held against anatomy.
 
     Raises
     ------
@@ -99,31 +88,25 @@ def _check_values(layers: NDArray, most: int) -> None:
 
 
 def _placed(layers: NDArray, expected: tuple[int, ...], volume: Volume, stack: LgeStack) -> NDArray:
-    """Layers turned by whole axes and set into the image's own grid, in which they may cover a part alone.
-
-    Raises
-    ------
-    InputError
-        They lie between the image's voxels, or beyond it.
-    """
+    """Layers turned by whole axes and set into the image's own grid, in which they may cover a part alone."""
     step = np.linalg.inv(stack.stored_ijk_to_ras) @ volume.ijk_to_ras  # (column, row, slice) of labels to image
     near = np.rint(step)
-    last = np.array(layers.shape[:0:-1]) - 1
-    corners = np.array([[*corner, 1] for corner in np.ndindex(2, 2, 2)]).T * [[last[0]], [last[1]], [last[2]], [1]]
+    corners = np.array([(*corner, 1) for corner in np.ndindex(2, 2, 2)]).T * [
+        [n - 1] for n in (*layers.shape[:0:-1], 2)
+    ]
     off = float(np.abs(stack.stored_ijk_to_ras @ (step - near) @ corners).max())
-    ends = np.sort((near @ corners)[:3, [0, -1]], axis=1)
-    whole_axes = np.array_equal(np.abs(near[:3, :3]) @ np.ones(3), np.ones(3))
-    if off > _SAME_PLACE_MM or not whole_axes or ends.min() < 0 or (ends[:, 1] >= expected[::-1]).any():
+    first, last = np.sort((near @ corners)[:3, [0, -1]].astype(int).T, axis=0)[:, ::-1]  # as arrays index, slice first
+    whole_axes = (np.abs(near[:3, :3]).sum(axis=1) == 1).all()
+    if off > _SAME_PLACE_MM or not whole_axes or first.min() < 0 or (last >= expected).any():
         off = max(off, float(np.abs((volume.ijk_to_ras - stack.stored_ijk_to_ras) @ corners).max()))
         one = "" if volume.orientation_known == stack.orientation_known else " (one without orientation)"
         mend = ": mend its sform or qform" if has(volume.notes, LgeNote.FORMS_DISAGREE) else ""
         raise InputError(
             f"The labels lie up to {off:.1f} mm off the image{one}: give labels on the image's grid{mend}."
         )
-    source = np.abs(near[:3, :3]).argmax(axis=1)  # which axis of the labels runs along each of the image's
-    turned = layers.transpose(0, *(3 - source[axis] for axis in (2, 1, 0)))
-    flips = [near[axis, source[axis]] < 0 for axis in (2, 1, 0)]
-    turned = turned[(slice(None), *(slice(None, None, -1 if flip else 1) for flip in flips))]
+    turn = near[2::-1, 2::-1]  # from the labels' axes to the image's, slice first
+    axes, flips = np.abs(turn).argmax(axis=1), turn.sum(axis=1) < 0
     placed = np.zeros((len(layers), *expected), layers.dtype)
-    placed[(slice(None), *(slice(int(ends[axis, 0]), int(ends[axis, 1]) + 1) for axis in (2, 1, 0)))] = turned
+    there = (slice(None), *map(slice, first, last + 1))
+    placed[there] = np.flip(layers.transpose(0, *(1 + axes)), tuple((1 + np.flatnonzero(flips)).tolist()))
     return placed

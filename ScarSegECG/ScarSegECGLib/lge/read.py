@@ -13,7 +13,7 @@ from ScarSegECGLib.lge.checks import check_stack
 from ScarSegECGLib.lge.contrast import contrast_of_values
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom
 from ScarSegECGLib.lge.dicom_series import read_dicom
-from ScarSegECGLib.lge.hashing import sha256_of_files
+from ScarSegECGLib.lge.hashing import sha256_of_file, sha256_of_set
 from ScarSegECGLib.lge.nifti import HEADER_BYTES, looks_like_nifti, read_nifti, unpacked_start
 from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd
 from ScarSegECGLib.lge.orientation import canonical
@@ -64,18 +64,9 @@ def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: 
 def read_volume(path: Path, accept: Accept | None = None, *, detached: bool = True) -> Volume:
     """Read a NIfTI or NRRD file; the content decides which, not the name.
 
-    Parameters
-    ----------
-    path : Path
-    accept : callable, optional
-        As :func:`~ScarSegECGLib.lge.volume_file.weigh` has it.
-    detached : bool
-        Whether a NRRD header may name a data file, which must lie beside it.
-
-    Raises
-    ------
-    InputError
-        Neither of them, damaged, or with numbers that cannot be true.
+    ``accept`` is as :func:`~ScarSegECGLib.lge.volume_file.weigh` has it, ``detached`` says whether a NRRD header may
+    name a data file, which must lie beside it. What is neither of them, is damaged, or has numbers that cannot be true,
+    is refused by an :class:`InputError`.
     """
     with path.open("rb") as stream:
         is_nrrd = stream.read(len(NRRD_MAGIC)) == NRRD_MAGIC
@@ -103,6 +94,6 @@ def _read(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
         volume.ijk_to_ras,
         orientation_known=volume.orientation_known,
         contrast=contrast_of_values(volume.voxels),
-        sha256=sha256_of_files(volume.files),
+        sha256=sha256_of_set(map(sha256_of_file, volume.files)),
         notes=volume.notes,
     )
