@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.archive import ZipArchive, intact, looks_like_zip
+from ScarSegECGLib.lge.archive import ZipArchive, intact, looks_like_zip, opened_archive
 
 _MAX_DEPTH = 6
 _MAX_FILES = 20000
@@ -114,8 +114,8 @@ def files_in(path: Path) -> Iterator[tuple[DicomFile, ...]]:
     with path.open("rb") as stream:
         start = stream.read(_START_BYTES)
     if looks_like_zip(start):
-        with ZipArchive(path) as archive:
-            members = (name for name in archive.names if name.rpartition("/")[2].upper() != "DICOMDIR")
+        with opened_archive(path) as archive:
+            members = (name for name in sorted(archive.entries) if name.rpartition("/")[2].upper() != "DICOMDIR")
             yield tuple(DicomFile(path, archive, name) for name in members)
         return
     listed = _listed_in_dicomdir(DicomFile(path)) if looks_like_dicom(start) else None

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 
 from ScarSegECGLib.case import LgeStack, SourceSlice
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.archive import ZipArchive
+from ScarSegECGLib.lge.archive import opened_archive
 from ScarSegECGLib.lge.dicom_files import DicomFile, quiet, read_dataset
 
 _GONE = "The LGE's DICOM images are gone or have changed since they were read: give them again."
@@ -70,7 +70,7 @@ def _datasets(sources: tuple[SourceSlice, ...], pixels: bool) -> Iterator[tuple[
     """Each file's data set by path and member; an archive is opened once."""
     for path in dict.fromkeys(source.path for source in sources):
         members = dict.fromkeys(source.member for source in sources if source.path == path)
-        with ZipArchive(path) if any(members) else nullcontext() as archive:
+        with opened_archive(path) if any(members) else nullcontext() as archive:
             for member in members:
                 yield (path, member), read_dataset(DicomFile(path, archive, member), pixels=pixels)
 

@@ -22,7 +22,6 @@ LabelMap = Mapping[int, int]
 MVO = 4
 CLASSES = {"none": BACKGROUND, "cavity": CAVITY, "myocardium": MYOCARDIUM, "scar": SCAR, "mvo": MVO}
 _CALLED = {value: name for name, value in CLASSES.items()}
-_OURS = {CAVITY: CAVITY, MYOCARDIUM: MYOCARDIUM, SCAR: SCAR, MVO: MVO}
 # Label sets of public challenges, as their pages give them; the right ventricle is none of ours, oedema is wall.
 _CHALLENGES: dict[str, LabelMap] = {
     "MyoPS": {200: MYOCARDIUM, 500: CAVITY, 600: BACKGROUND, 1220: MYOCARDIUM, 2221: SCAR},
@@ -44,15 +43,11 @@ _LARGEST_SCAR = 0.65  # of the wall; of 67 expert readings of EMIDEC with an inf
 _BESIDE_WALL = 0.6  # of the cavity's border
 _CENTRE_IS_CAVITY = 0.7  # of the LV's area, slice by slice
 _AWAY_PIXELS, _TOUCHES = 3.0, 0.02
+_IN_PLANE = ndimage.generate_binary_structure(2, 1)[None]
 
 
 def parse_label_map(text: str) -> LabelMap:
-    """``"1=scar,2=myocardium,3=cavity"`` as a map; classes are none, cavity, myocardium, scar and mvo.
-
-    Raises
-    ------
-    InputError
-    """
+    """``"1=scar,2=myocardium,3=cavity"`` as a map, or an :class:`InputError`; classes are those of ``CLASSES``."""
     found: dict[int, int] = {}
     for part in text.split(","):
         value, equals, name = (piece.strip().lower() for piece in part.partition("="))
@@ -72,15 +67,8 @@ def meaning_of(
 ) -> tuple[LabelArray, tuple[Fact, ...]]:
     """Values as 0 background, 1 cavity, 2 myocardium, 3 scar, 4 MVO, and what the reader should know.
 
-    Parameters
-    ----------
-    layers : int array, shape (layer, slice, row, column)
-    segments : sequence of NamedSegment
-    label_map : dict, optional
-
-    Raises
-    ------
-    InputError
+    ``layers`` has shape (layer, slice, row, column). Values that mean nothing, or that no heart has, are refused by an
+    :class:`InputError`.
     """
     present = [(layer, int(value)) for layer in range(len(layers)) for value in np.unique(layers[layer]) if value]
     if label_map is not None:
@@ -108,7 +96,7 @@ def meaning_of(
 def _numbered(layers: NDArray[np.int32], present: Sequence[tuple[int, int]]) -> tuple[LabelArray, tuple[Fact, ...]]:
     """Labels taken by their numbers, after a look at what anatomy allows."""
     values = sorted({value for _, value in present})
-    ours = set(values) <= set(_OURS)
+    ours = all(value <= MVO for value in values)
     labels = layers[0].astype(np.uint8) if ours else np.zeros(layers.shape[1:], np.uint8)
     wrong = _no_heart(labels)
     if ours and wrong is None:
@@ -160,9 +148,10 @@ def _no_heart(labels: LabelArray) -> Fact | None:
     for here, inside in zip(labels, cavity | wall, strict=True):
         filled = ndimage.binary_fill_holes(inside)
         if (here == CAVITY).any() or (here >= SCAR).any():
-            deepest = np.unravel_index(int(ndimage.distance_transform_edt(np.pad(filled, 1)).argmax()), _padded(filled))
-            areas += (area := int(filled.sum()))
-            middle += area * bool(np.pad(here, 1)[deepest] == CAVITY)
+            depth = ndimage.distance_transform_edt(np.pad(filled, 1))[1:-1, 1:-1]
+            area = int(filled.sum())
+            areas += area
+            middle += area if here.flat[depth.argmax()] == CAVITY else 0
     if middle < _CENTRE_IS_CAVITY * areas:
         return Fact(NoHeart.MIDDLE_NOT_CAVITY)
     if scar.any():
@@ -171,13 +160,6 @@ def _no_heart(labels: LabelArray) -> Fact | None:
         if touching < _TOUCHES and np.median(away) > _AWAY_PIXELS:
             return Fact(NoHeart.SCAR_OUTSIDE)
     return None
-
-
-_IN_PLANE = np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], bool)
-
-
-def _padded(image: NDArray) -> tuple[int, int]:
-    return image.shape[0] + 2, image.shape[1] + 2
 
 
 def _meant_by(name: str) -> int | None:
