@@ -16,55 +16,42 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
 from ScarSegECGLib.lge.study import ImageSet
 
-COMPLETE = 0.7
+_COMPLETE = 0.7
 _LIST = "`scarsegecg lge` lists them"
 
 
 def choose(
     sets: Sequence[ImageSet], *, series: str | None = None, image: Contrast | None = None
 ) -> tuple[ImageSet, tuple[Fact, ...]]:
-    """The set to read, and notes on what was chosen and what else there was.
+    """The set of a study to read, and notes on what was chosen and what else there was.
 
-    Parameters
-    ----------
-    sets : sequence of ImageSet
-        The whole study, at least one.
-    series : str, optional
-        A series UID or number. What is asked for by name is taken whatever it looks like, with a note.
-    image : {"magnitude", "psir"}, optional
-
-    Raises
-    ------
-    InputError
-        Nothing fits, or the rule does not decide.
+    What is asked for by name, a ``series`` UID or number, is taken whatever it looks like, with a note. ``image`` is
+    "magnitude" or "psir". Where nothing fits, or the rule does not decide, that is an :class:`InputError`.
     """
-    if series is not None:
-        return _asked_for(sets, series.strip(), image)
-    if image is None and len(sets) == 1 and sets[0].verdict != "other":
-        return sets[0], ()
-    fitting = [s for s in sets if s.verdict == "lge"] or [s for s in sets if s.verdict == "possible"]
+    asked = series is not None
+    found = sets if series is None else _called(sets, series.strip())
+    if asked and image is not None:
+        found = _of_kind(found, image)
+    fitting = [s for s in found if s.verdict == "lge"] or [s for s in found if s.verdict == "possible"]
+    if asked and not fitting:
+        chosen = _best(found)
+        return chosen, (Fact(LgeNote.TAKEN_AS_ASKED, name=chosen.name, taken_for=chosen.taken_for),)
     if not fitting:
         raise InputError(_none_fits(sets))
-    if image is not None:
+    if not asked and image is not None:
         fitting = _of_kind(fitting, image)
     chosen = _best(fitting)
-    return chosen, (_said(chosen, fitting, sets),) if len(sets) > 1 else ()
+    there_was_a_choice = len(fitting if asked else sets) > 1
+    return chosen, (_said(chosen, fitting, sets),) if there_was_a_choice else ()
 
 
-def _asked_for(sets: Sequence[ImageSet], series: str, image: Contrast | None) -> tuple[ImageSet, tuple[Fact, ...]]:
-    wanted = [s for s in sets if series in (*s.series_uids, *s.series_numbers)]
-    if not wanted:
+def _called(sets: Sequence[ImageSet], series: str) -> list[ImageSet]:
+    found = [s for s in sets if series in (*s.series_uids, *s.series_numbers)]
+    if not found:
         there = list(dict.fromkeys(n for s in sets for n in s.series_numbers if n))
         shown = f" (there are {', '.join(there[:12])}{' ...' if len(there) > 12 else ''})" if there else ""
         raise InputError(f"The study has no series of that UID or number{shown}: {_LIST}.")
-    if image is not None:
-        wanted = _of_kind(wanted, image)
-    for verdict in ("lge", "possible"):
-        if of_verdict := [s for s in wanted if s.verdict == verdict]:
-            chosen = _best(of_verdict)
-            return chosen, (_said(chosen, of_verdict, sets),) if len(of_verdict) > 1 else ()
-    chosen = _best(wanted)
-    return chosen, (Fact(LgeNote.TAKEN_AS_ASKED, name=chosen.name, taken_for=chosen.taken_for),)
+    return found
 
 
 def _of_kind(sets: Sequence[ImageSet], image: Contrast) -> list[ImageSet]:
@@ -76,10 +63,11 @@ def _of_kind(sets: Sequence[ImageSet], image: Contrast) -> list[ImageSet]:
 
 
 def _best(fitting: Sequence[ImageSet]) -> ImageSet:
-    if len({s.study_uid for s in fitting}) > 1 and all(s.verdict == "lge" for s in fitting):
+    studies = len({s.study_uid for s in fitting})
+    if studies > 1 and all(s.verdict == "lge" for s in fitting):
         raise InputError(
-            f"LGE short-axis stacks of {len({s.study_uid for s in fitting})} studies lie together: give one study "
-            f"alone, or choose a series ({_LIST})."
+            f"LGE short-axis stacks of {studies} studies lie together: give one study alone, or choose a series "
+            f"({_LIST})."
         )
     if len(fitting) > 1 and all(s.verdict == "possible" for s in fitting):
         sizes = ", ".join(str(len(s.frames)) for s in fitting[:8])
@@ -88,20 +76,20 @@ def _best(fitting: Sequence[ImageSet]) -> ImageSet:
             f"short-axis LGE, and nothing says which: choose one ({_LIST}), or give its folder alone."
         )
     longest = max(s.extent_mm for s in fitting)
-    ranked = sorted(fitting, key=lambda s: _rank(s, longest), reverse=True)
-    if len(ranked) > 1 and _rank(ranked[0], longest) == _rank(ranked[1], longest):
+    best, *others = sorted(fitting, key=lambda s: _rank(s, longest), reverse=True)
+    if others and _rank(best, longest) == _rank(others[0], longest):
         raise InputError(
-            f"Two LGE short-axis stacks ({ranked[0].name} and {ranked[1].name}) are alike in kind, length, time and "
+            f"Two LGE short-axis stacks ({best.name} and {others[0].name}) are alike in kind, length, time and "
             f"number: choose one by its UID ({_LIST})."
         )
-    return ranked[0]
+    return best
 
 
 def _rank(images: ImageSet, longest_mm: float) -> tuple[object, ...]:
     number = images.series_numbers[0] if images.series_numbers else ""
     return (
         not images.unfit,
-        images.extent_mm >= COMPLETE * longest_mm,
+        images.extent_mm >= _COMPLETE * longest_mm,
         images.kind == "psir",
         images.acquired or datetime.min,
         int(number) if number.isascii() and number.isdigit() and len(number) < 13 else -1,
@@ -125,17 +113,16 @@ def _said(chosen: ImageSet, fitting: Sequence[ImageSet], sets: Sequence[ImageSet
 def _none_fits(sets: Sequence[ImageSet]) -> str:
     """Why there is nothing to read: of one series its own reason, of many how many were what."""
     number = len({uid for s in sets for uid in s.series_uids})
-    if number == 1 and len(sets) == 1:
-        (only,) = sets
-        if only.unfit and only.may_be_lge:
-            return only.unfit
+    if number > 1 or len(sets) > 1:
+        shown = ", ".join(f"{n} {name}" for name, n in Counter(s.taken_for for s in sets).most_common(5))
         return (
-            f"The series is not a short-axis LGE stack but was taken for {only.taken_for} "
-            f"({'; '.join(only.reasons[:3])}): choose the LGE series."
+            f"None of the {number} series is a short-axis LGE stack (taken for: {shown}): `scarsegecg lge` says why; "
+            "choose one by number if that is wrong."
         )
-    counted = Counter(s.taken_for for s in sets).most_common(5)
-    shown = ", ".join(f"{n} {name}" for name, n in counted)
+    (only,) = sets
+    if only.unfit and only.may_be_lge:
+        return only.unfit
     return (
-        f"None of the {number} series is a short-axis LGE stack (taken for: {shown}): `scarsegecg lge` says why; "
-        "choose one by number if that is wrong."
+        f"The series is not a short-axis LGE stack but was taken for {only.taken_for} "
+        f"({'; '.join(only.reasons[:3])}): choose the LGE series."
     )

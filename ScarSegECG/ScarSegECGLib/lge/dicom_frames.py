@@ -76,14 +76,19 @@ class Frame:
     mended: bool = False
 
     @cached_property
-    def position(self) -> NDArray[np.float64] | None:
-        """First pixel's centre, LPS, mm, shape (3,)."""
+    def position(self) -> NDArray[np.float64]:
+        """First pixel's centre, LPS, mm, shape (3,); NaN where it is not known."""
         return vector_of(self.header, "ImagePositionPatient", 3)
 
     @cached_property
-    def orientation(self) -> NDArray[np.float64] | None:
-        """Direction cosines along a row and along a column, LPS, shape (6,)."""
+    def orientation(self) -> NDArray[np.float64]:
+        """Direction cosines along a row and along a column, LPS, shape (6,); NaN where they are not known."""
         return vector_of(self.header, "ImageOrientationPatient", 6)
+
+    @cached_property
+    def place(self) -> tuple[float, ...]:
+        """The position to a tenth of a mm, by which frames of one slice are found; () where it is not known."""
+        return () if np.isnan(self.position).any() else tuple(np.round(self.position, 1))
 
     def text(self, keyword: str) -> str:
         """An element of the header as text; "" where it is missing."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,22 +17,13 @@ from ScarSegECGLib.lge.orientation import SHORT_AXIS_LIMIT_DEG, short_axis_angle
 ORIENTATION_TOLERANCE_DEG = 1.0
 _SPACING_TOLERANCE = 0.10
 _OFF_LINE_MM = 1.0
-_GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
-@dataclass(frozen=True, eq=False)
-class StackPose:
-    """``order`` sorts the images along their normal (row x column direction); the matrix is that of the sorted stack.
+def stack_pose(frames: Sequence[Frame]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Order and matrix of images that form one evenly spaced short-axis stack.
 
-    ``ijk_to_ras`` is float64, shape (4, 4): (column, row, slice, 1) to patient space, RAS, mm.
-    """
-
-    order: NDArray[np.intp]
-    ijk_to_ras: NDArray[np.float64]
-
-
-def stack_pose(frames: Sequence[Frame]) -> StackPose:
-    """Order and matrix of images, in any order, that form one evenly spaced short-axis stack.
+    The order sorts the images along their normal (row x column direction). The matrix, shape (4, 4), takes (column,
+    row, slice, 1) of the sorted stack to patient space, RAS, mm.
 
     Raises
     ------
@@ -43,9 +33,9 @@ def stack_pose(frames: Sequence[Frame]) -> StackPose:
     check_slices(len(frames), "series")
     _check_one_patient(frames)
     _check_pixels(frames)
-    orientations = _numbers([frame.orientation for frame in frames], 6)
-    positions = _numbers([frame.position for frame in frames], 3)
-    spacings = _numbers([vector_of(frame.header, "PixelSpacing", 2) for frame in frames], 2)
+    orientations = np.array([frame.orientation for frame in frames])
+    positions = np.array([frame.position for frame in frames])
+    spacings = np.array([vector_of(frame.header, "PixelSpacing", 2) for frame in frames])
     if not (spacings > 0).all():
         raise InputError("The DICOM images' pixel spacing is missing, not positive or no number: export them again.")
     upright = np.linalg.norm(np.cross(orientations[:, :3], orientations[:, 3:]), axis=1) >= 0.5
@@ -64,14 +54,19 @@ def stack_pose(frames: Sequence[Frame]) -> StackPose:
     along_row, along_column = mean / np.linalg.norm(mean, axis=1, keepdims=True)
     normal = np.cross(along_row, along_column)
     normal /= np.linalg.norm(normal)
-    _check_short_axis(normal)
+    angle = short_axis_angle_deg(RAS_LPS[:3, :3] @ normal)
+    if angle > SHORT_AXIS_LIMIT_DEG:
+        raise InputError(
+            f"The slices do not look like a short-axis stack ({angle:.0f} degrees from the usual direction, at most "
+            f"{SHORT_AXIS_LIMIT_DEG:.0f}): choose the short-axis LGE series, not a long-axis or axial one."
+        )
     order = np.argsort(positions @ normal, kind="stable")
     step = _slice_step(positions[order], normal)
     row_mm, column_mm = spacings[0]
     lps = np.eye(4)
     lps[:3, :3] = np.column_stack([along_row * column_mm, along_column * row_mm, step])
     lps[:3, 3] = positions[order[0]]
-    return StackPose(order, RAS_LPS @ lps)
+    return order, RAS_LPS @ lps
 
 
 def angles_deg(orientations: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -99,7 +94,7 @@ def _check_one_patient(frames: Sequence[Frame]) -> None:
 def _check_pixels(frames: Sequence[Frame]) -> None:
     headers = [frame.header for frame in frames]
     shown = {str(h.get("PhotometricInterpretation") or "") for h in headers}
-    if any(int(h.get("SamplesPerPixel") or 1) != 1 for h in headers) or not shown <= {"", *_GREY}:
+    if any(int(h.get("SamplesPerPixel") or 1) != 1 for h in headers) or not shown <= {"", "MONOCHROME1", "MONOCHROME2"}:
         raise InputError("The images are in colour (a screenshot or a map): choose the LGE series in grey values.")
     if "MONOCHROME1" in shown:
         raise InputError("The images are stored inverted (MONOCHROME1): export the original LGE series.")
@@ -107,15 +102,6 @@ def _check_pixels(frames: Sequence[Frame]) -> None:
     pixels = {(h.get("BitsAllocated"), h.get("BitsStored"), h.get("HighBit")) for h in headers}
     if any(None not in bits and not (bits[1] <= bits[0] and bits[2] == bits[1] - 1) for bits in pixels):
         raise InputError("The images contradict themselves on how many bits a pixel has: export the series again.")
-
-
-def _check_short_axis(normal_lps: NDArray[np.float64]) -> None:
-    angle = short_axis_angle_deg(RAS_LPS[:3, :3] @ normal_lps)
-    if angle > SHORT_AXIS_LIMIT_DEG:
-        raise InputError(
-            f"The slices do not look like a short-axis stack ({angle:.0f} degrees from the usual direction, at most "
-            f"{SHORT_AXIS_LIMIT_DEG:.0f}): choose the short-axis LGE series, not a long-axis or axial one."
-        )
 
 
 def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -153,8 +139,3 @@ def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> 
             "resample the stack onto a rectangular grid first."
         )
     return step
-
-
-def _numbers(rows: Sequence[NDArray[np.float64] | None], count: int) -> NDArray[np.float64]:
-    """One row of numbers an image; NaN where it has none."""
-    return np.array([np.full(count, np.nan) if row is None else row for row in rows], dtype=np.float64)

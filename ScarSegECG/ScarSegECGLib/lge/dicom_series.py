@@ -6,8 +6,8 @@ Slices are ordered by where they lie in the patient, never by instance number or
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections import defaultdict
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -50,21 +50,16 @@ def read_dicom(path: Path, *, series: str | None = None, image: Contrast | None 
 
 
 def _read(images: ImageSet, notes: tuple[Fact, ...]) -> LgeStack:
-    pose = stack_pose(images.frames)
-    frames = [images.frames[k] for k in pose.order]
+    order, ijk_to_ras = stack_pose(images.frames)
+    frames = [images.frames[k] for k in order]
     voxels, padding, hashes = _voxels(frames)
     when, date_notes = acquired([frame.header for frame in frames])
     contrast, contrast_notes = _contrast(images, voxels[~padding] if padding.any() else voxels)
     voxels[padding] = 0.0
     commas = (Fact(LgeNote.DECIMAL_COMMAS),) if any(frame.mended for frame in frames) else ()
-    stack = canonical(
-        voxels,
-        pose.ijk_to_ras,
-        acquired=when,
-        contrast=contrast,
-        sha256=sha256_of_set(hashes),
-        notes=(*notes, *date_notes, *contrast_notes, *commas),
-    )
+    notes = (*notes, *date_notes, *contrast_notes, *commas)
+    sha256 = sha256_of_set(hashes)
+    stack = canonical(voxels, ijk_to_ras, acquired=when, contrast=contrast, sha256=sha256, notes=notes)
     sources = (SourceSlice(f.file.path, f.file.member, f.number, f.text("SOPInstanceUID")) for f in frames)
     return dataclasses.replace(stack, sources=tuple(sources))
 
@@ -93,7 +88,7 @@ def _voxels(frames: list[Frame]) -> tuple[NDArray[np.float32], NDArray[np.bool_]
         dataset = read_dataset(file, pixels=True)
         for k in slices:
             voxels[k], padding[k] = _pixels(dataset, frames[k])
-    return voxels, padding, [sha256(file.read_bytes()).hexdigest() for file in places]
+    return voxels, padding, [hashlib.sha256(file.read_bytes()).hexdigest() for file in places]
 
 
 def _pixels(dataset: FileDataset, frame: Frame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

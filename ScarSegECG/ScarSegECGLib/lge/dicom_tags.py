@@ -51,13 +51,13 @@ def number_of(header: Dataset, keyword: str) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def vector_of(header: Dataset, keyword: str, count: int) -> NDArray[np.float64] | None:
-    """Numbers of an element, or ``None`` where they are missing, too few, too many or not finite."""
+def vector_of(header: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
+    """Numbers of an element, all NaN where they are missing, too few, too many or not finite."""
     try:
         values = np.array([float(x) for x in header[keyword].value], dtype=np.float64)
     except (KeyError, TypeError, ValueError):
-        return None
-    return values if values.shape == (count,) and np.isfinite(values).all() else None
+        values = np.empty(0)
+    return values if values.shape == (count,) and np.isfinite(values).all() else np.full(count, np.nan)
 
 
 def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[Fact, ...]]:

@@ -4,12 +4,12 @@ Only transposes and flips are used, so no voxel value changes, and the choice is
 heart comes out the same however a file orders its axes. A transposed picture would be mirrored anatomy: the
 in-plane axes are turned only in steps of 90 degrees as seen from the apex.
 
-The directions below are typical, not anybody's own. Two sources stand behind them: one real oblique short-axis series,
-in which the direction from the LV centre to the middle of the right ventricle was read by eye off a mid-cavity slice,
-and the mean image orientation of the 700 short-axis studies of the 2015 Data Science Bowl (.617 .777 -.128 / -.397 .167
--.902 in LPS, published at notebook.community/udibr/DSB2/160307-heart-orientation). The long axis is the mean of both;
-the septum is the first one's. As shown by their scanners the first is turned 37 degrees one way from these directions
-and the second 28 degrees the other way, so both are kept as shown: a picture is turned only beyond 45 degrees.
+The directions below are typical, not anybody's own: the long axis is the mean of one real oblique short-axis series and
+of the mean image orientation of the 700 short-axis studies of the 2015 Data Science Bowl (.617 .777 -.128 / -.397 .167
+-.902 in LPS, published at notebook.community/udibr/DSB2/160307-heart-orientation); the septum is the first one's, from
+the LV centre to the middle of the right ventricle, read by eye off a mid-cavity slice. As shown by their scanners the
+two are turned 37 and 28 degrees to either side of these directions, so both are kept as shown: a picture is turned only
+beyond 45 degrees.
 """
 
 from __future__ import annotations

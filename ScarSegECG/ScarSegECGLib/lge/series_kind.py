@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from ScarSegECGLib.lge.dicom_frames import Frame
 from ScarSegECGLib.lge.dicom_tags import Kind, number_of, texts_of
 
@@ -139,6 +137,6 @@ def _most_at_one_place(frames: Sequence[Frame], keyword: str) -> int:
     places: dict[tuple[float, ...], set[float]] = defaultdict(set)
     for frame in frames:
         value = number_of(frame.header, keyword)
-        if value is not None and frame.position is not None:
-            places[tuple(np.round(frame.position, 1))].add(value)
+        if value is not None and frame.place:
+            places[frame.place].add(value)
     return max(map(len, places.values()), default=0)

@@ -23,15 +23,9 @@ def shown_uid(uid: str) -> str:
 def without_patient(text: str, name: str, identifier: str, birth_date: str) -> str:
     """Printable text with the patient's name, identifier and date of birth taken out, as far as they are spelt alike.
 
-    Parameters
-    ----------
-    text : str
-    name : str
-        As DICOM has it, its parts between ``^``, ``=`` or blanks. Parts of two letters count as whole words, longer
-        ones wherever they occur, also without their accents and with ae, oe, ue, ss spelt out.
-    identifier : str
-    birth_date : str
-        YYYYMMDD, or "".
+    ``name`` is as DICOM has it, its parts between ``^``, ``=`` or blanks. Parts of two letters count as whole words,
+    longer ones wherever they occur, also without their accents and with ae, oe, ue, ss spelt out. ``birth_date`` is
+    YYYYMMDD, or "".
     """
     text = unicodedata.normalize("NFC", printable(text))
     for part in re.split(r"[\^=\s,]+", unicodedata.normalize("NFC", f"{name} {identifier}")):

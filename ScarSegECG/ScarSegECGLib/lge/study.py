@@ -32,55 +32,29 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images of a study that belong together: one series (or several of one slice each), one kind, one orientation.
+    """Images of a study that belong together: one series (or several of one slice each), one kind, one orientation."""
 
-    Attributes
-    ----------
-    frames : tuple of Frame
-        In no order.
-    series_uids, series_numbers : tuple of str
-        Of the series the images are from, in the study's order.
-    verdict : {"lge", "possible", "other"}
-        Whether this is, may be, or is not a short-axis LGE stack.
-    taken_for : str
-        In words: "LGE short axis", "cine", "LGE long axis", "localiser", ...
-    reasons : tuple of str
-        Why; none quotes the header.
-    may_be_lge : bool
-        Whether the headers' words and numbers speak for LGE, or at least not against it, wherever the slices lie.
-    unfit : str
-        What keeps the set from being read as a stack, as the error would say it; "" if nothing does.
-    slices : int
-        Different positions.
-    extent_mm : float
-        From the first position to the last.
-    angle_deg : float or None
-        Between the slices' normal and that of usual short-axis slices; ``None`` without an orientation.
-    """
-
-    frames: tuple[Frame, ...]
-    series_uids: tuple[str, ...]
+    frames: tuple[Frame, ...]  # in no order
+    series_uids: tuple[str, ...]  # of the series the images are from, in the study's order
     series_numbers: tuple[str, ...]
     study_uid: str
     kind: Kind
-    verdict: Verdict
-    taken_for: str
-    reasons: tuple[str, ...]
-    may_be_lge: bool
-    unfit: str
-    slices: int
-    extent_mm: float
-    angle_deg: float | None
+    verdict: Verdict  # whether this is, may be, or is not a short-axis LGE stack
+    taken_for: str  # in words: "LGE short axis", "cine", "LGE long axis", "localiser", ...
+    reasons: tuple[str, ...]  # of the verdict; none quotes the header
+    may_be_lge: bool  # by the headers' words and numbers, wherever the slices lie
+    unfit: str  # what keeps the set from being read as a stack, as the error would say it; "" if nothing does
+    slices: int  # different positions
+    extent_mm: float  # from the first position to the last
+    angle_deg: float | None  # between the slices' normal and that of usual short-axis slices
     acquired: datetime | None
 
     @property
     def name(self) -> str:
         """How the set is called in messages: by its numbers, never by its text."""
         numbers = [n for n in self.series_numbers if n]
-        if not numbers:
-            return "a series without a number"
-        shown = ", ".join(numbers[:3]) + (" ..." if len(numbers) > 3 else "")
-        return f"series {shown}"
+        more = " ..." if len(numbers) > 3 else ""
+        return f"series {', '.join(numbers[:3])}{more}" if numbers else "a series without a number"
 
     @property
     def description(self) -> str:
@@ -151,8 +125,8 @@ def _parts(series: list[Frame]) -> Iterator[tuple[list[Frame], Kind]]:
 
 def _by_orientation(frames: list[Frame]) -> list[list[Frame]]:
     """Frames of one orientation together, the largest number of positions first, those without one last."""
-    left = [frame for frame in frames if frame.orientation is not None]
-    rest = [frame for frame in frames if frame.orientation is None]
+    left = [frame for frame in frames if not np.isnan(frame.orientation).any()]
+    rest = [frame for frame in frames if np.isnan(frame.orientation).any()]
     clusters = []
     while left:
         near = angles_deg(np.array([frame.orientation for frame in left])) <= ORIENTATION_TOLERANCE_DEG
@@ -231,24 +205,23 @@ def _belonging(images: ImageSet) -> Hashable:
     """What slices of one stack share even if each is a series: all but the numbers in their names."""
     first = images.frames[0]
     spacing = vector_of(first.header, "PixelSpacing", 2)
-    grid = (first.text("Rows"), first.text("Columns"), None if spacing is None else tuple(np.round(spacing, 3)))
+    grid = (first.text("Rows"), first.text("Columns"), str(np.round(spacing, 3)))
     name = re.sub(r"\d+", "", plain_text(first))
     return images.study_uid, images.kind, first.text("FrameOfReferenceUID"), grid, name
 
 
 def _angle_and_extent(frames: Sequence[Frame]) -> tuple[float | None, float]:
     """Degrees between the first image's normal and usual short-axis slices', and mm from first to last image."""
-    pose = frames[0].orientation
-    normal = np.zeros(3) if pose is None else np.cross(pose[:3], pose[3:])
+    normal = np.cross(frames[0].orientation[:3], frames[0].orientation[3:])
     length = float(np.linalg.norm(normal))
-    if length < 0.5:
+    if not length >= 0.5:
         return None, 0.0
-    along = [float(f.position @ normal) / length for f in frames if f.position is not None]
+    along = [float(f.position @ normal) / length for f in frames if f.place]
     return short_axis_angle_deg(normal * [-1, -1, 1]), max(along) - min(along) if along else 0.0
 
 
 def _places(frames: Iterable[Frame]) -> set[tuple[float, ...]]:
-    return {tuple(np.round(f.position, 1)) for f in frames if f.position is not None}
+    return {f.place for f in frames if f.place}
 
 
 def _grouped(items: Iterable[_Item], key: Callable[[_Item], Hashable]) -> list[list[_Item]]:
