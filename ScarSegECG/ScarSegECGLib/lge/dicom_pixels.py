@@ -1,33 +1,20 @@
-"""Read the LGE short-axis stack out of a study: a folder, a zip archive, a DICOMDIR or a multi-frame file.
-
-Slices are ordered by where they lie in the patient, never by instance number or file name.
-"""
+"""Decode the pixels of DICOM images."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections import defaultdict
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import FileDataset
 from pydicom.pixels import apply_modality_lut, pixel_array
 
-from ScarSegECGLib.case import LgeStack, SourceSlice
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import Contrast, Fact, LgeNote
 from ScarSegECGLib.lge.archive import intact
-from ScarSegECGLib.lge.choose_series import choose
-from ScarSegECGLib.lge.contrast import REAL_SHARE, UNMARKED, negative_share, says_magnitude
 from ScarSegECGLib.lge.dicom_files import DAMAGED, DicomFile, read_dataset
 from ScarSegECGLib.lge.dicom_frames import Frame
-from ScarSegECGLib.lge.dicom_geometry import stack_pose
-from ScarSegECGLib.lge.dicom_tags import acquired
-from ScarSegECGLib.lge.hashing import sha256_of_set
-from ScarSegECGLib.lge.orientation import canonical
-from ScarSegECGLib.lge.study import ImageSet, opened_study
 
 _CANNOT_DECODE = (
     "The DICOM images are compressed in a way that cannot be read here: install scarsegecg[jpeg], or ask the archive "
@@ -35,49 +22,11 @@ _CANNOT_DECODE = (
 )
 
 
-def read_dicom(path: Path, *, series: str | None = None, image: Contrast | None = None) -> LgeStack:
-    """Find the short-axis LGE stack of a study and read it; parameters as :func:`~ScarSegECGLib.lge.read.read_lge`.
+def voxels_of(frames: Sequence[Frame]) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[str]]:
+    """Pixels of all frames, shape (slice, row, column), which of them are padding, and each file's SHA-256.
 
-    The stored order is that of the position along the slices' normal (row direction x column direction); ``sources``
-    names the image behind each slice. A note says what was chosen where there was a choice. What cannot be read, or
-    forms no evenly spaced short-axis stack, is refused by an :class:`InputError`.
+    Those that cannot be decoded, or hold more than their header grants, are refused by an :class:`InputError`.
     """
-    with opened_study(path) as sets:
-        if path.is_file() and len(sets) == 1 and len(sets[0].frames) == 1 and sets[0].frames[0].file.path == path:
-            raise InputError("The file is one single DICOM slice: give the folder that holds all slices of the series.")
-        chosen, notes = choose(sets, series=series, image=image)
-        return _read(chosen, notes)
-
-
-def _read(images: ImageSet, notes: tuple[Fact, ...]) -> LgeStack:
-    order, ijk_to_ras = stack_pose(images.frames)
-    frames = [images.frames[k] for k in order]
-    voxels, padding, hashes = _voxels(frames)
-    when, date_notes = acquired([frame.header for frame in frames])
-    contrast, contrast_notes = _contrast(images, voxels[~padding] if padding.any() else voxels)
-    voxels[padding] = 0.0
-    commas = (Fact(LgeNote.DECIMAL_COMMAS),) if any(frame.mended for frame in frames) else ()
-    notes = (*notes, *date_notes, *contrast_notes, *commas)
-    sha256 = sha256_of_set(hashes)
-    stack = canonical(voxels, ijk_to_ras, acquired=when, contrast=contrast, sha256=sha256, notes=notes)
-    sources = (SourceSlice(f.file.path, f.file.member, f.number, f.text("SOPInstanceUID")) for f in frames)
-    return dataclasses.replace(stack, sources=tuple(sources))
-
-
-def _contrast(images: ImageSet, voxels: NDArray[np.float32]) -> tuple[Contrast, tuple[Fact, ...]]:
-    """What the header says the pixels show; where it is silent, what they tell; and what does not fit together."""
-    if images.kind == "psir":
-        return Contrast.PSIR, ()
-    share = negative_share(voxels)
-    said = all(says_magnitude(frame.header) for frame in images.frames)
-    if share < REAL_SHARE:
-        return Contrast.MAGNITUDE, () if said or images.frames[0].number is not None else (UNMARKED,)
-    note = LgeNote.CONTRAST_DISPUTED if said else LgeNote.CONTRAST_FROM_VALUES
-    return Contrast.MAGNITUDE if said else Contrast.PSIR, (Fact(note, percent=100 * share),)
-
-
-def _voxels(frames: list[Frame]) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[str]]:
-    """Pixels of all frames, shape (slice, row, column), which of them are padding, and each file's hash, read once."""
     rows, columns = int(frames[0].header.Rows), int(frames[0].header.Columns)
     voxels = np.empty((len(frames), rows, columns), dtype=np.float32)
     padding = np.zeros(voxels.shape, np.bool_)
