@@ -86,13 +86,12 @@ def _best(fitting: Sequence[ImageSet]) -> ImageSet:
 
 
 def _rank(images: ImageSet, longest_mm: float) -> tuple[object, ...]:
-    number = images.series_numbers[0] if images.series_numbers else ""
     return (
         not images.unfit,
         images.extent_mm >= _COMPLETE * longest_mm,
         images.kind == "psir",
         images.acquired or datetime.min,
-        int(number) if number.isascii() and number.isdigit() and len(number) < 13 else -1,
+        images.number,
     )
 
 

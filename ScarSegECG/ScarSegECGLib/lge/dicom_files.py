@@ -88,9 +88,6 @@ class _Bounded:
             )
         return self._stream.read(max(0, min(count, self._size - self._stream.tell())))
 
-    def close(self) -> None:
-        self._stream.close()
-
 
 def looks_like_dicom(start: bytes) -> bool:
     """Whether a file's first bytes are DICOM: the usual prefix, or a bare data set that opens with group 2 or 8."""
@@ -167,23 +164,16 @@ def _listed_in_dicomdir(file: DicomFile) -> list[Path] | None:
 def _listed(parts: tuple[str, ...], folder: Path) -> Path:
     """A file named by a DICOMDIR, which must truly lie in the DICOMDIR's own folder."""
     allowed = parts and all(_FILE_ID.fullmatch(part) and part not in (".", "..") for part in parts)
-    path = _resolved(folder.joinpath(*parts)) if allowed else None
-    if path is not None and not path.exists():  # media copied by hand often come out in lower case
-        path = _resolved(folder.joinpath(*(part.lower() for part in parts)))
-    if path is None or not path.is_relative_to(folder):
+    path = Path(os.path.realpath(folder.joinpath(*parts)))
+    if not path.exists():  # media copied by hand often come out in lower case
+        path = Path(os.path.realpath(folder.joinpath(*(part.lower() for part in parts))))
+    if not allowed or not path.is_relative_to(folder):
         raise InputError(
             "The DICOMDIR names files outside its own folder: it was not read. Give the folder with the images instead."
         )
     if not path.is_file():
         raise InputError("Images that the DICOMDIR lists are not there: copy the whole disc, or give the folder.")
     return path
-
-
-def _resolved(path: Path) -> Path | None:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):  # links in a circle
-        return None
 
 
 @intact(DAMAGED)

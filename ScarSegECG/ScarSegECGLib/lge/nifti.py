@@ -132,19 +132,23 @@ def _matrix(header: Nifti1Header) -> tuple[NDArray[np.float64], bool, tuple[Fact
         raise HeaderError("NIfTI", "its voxel size is missing or not a number")
     sform = np.array(header.get_sform(), np.float64) if has_sform else None
     qform = _qform(header) if has_qform and sizes.all() else None
-    notes: tuple[Fact, ...] = ()
+    notes = []
     if sform is not None:
         check_geometry(sform)  # also where a sound qform stands beside it
         lengths = np.linalg.norm(sform[:3, :3], axis=0)
         if sizes.all() and np.any(np.abs(lengths - sizes) > _SAME_SIZE * sizes):
             sform[:3, :3] *= sizes / lengths
-            notes = (Fact(LgeNote.SCALE_DIFFERS),)
+            notes.append(Fact(LgeNote.SCALE_DIFFERS))
     if sform is not None and qform is not None:
-        notes += _disagreement(sform, qform, unit)
+        first, second = (m[:3, :3] / np.linalg.norm(m[:3, :3], axis=0) for m in (sform, qform))
+        axes = float(np.degrees(np.arccos(np.clip((first * second).sum(axis=0).min(), -1, 1))))
+        offset = float(np.linalg.norm(sform[:3, 3] - qform[:3, 3])) * unit
+        if axes > _SAME_AXES_DEG or offset > _SAME_PLACE_MM:
+            notes.append(Fact(LgeNote.FORMS_DISAGREE, axes=axes, offset=offset))
     form = sform if sform is not None else qform
     matrix = np.diag([-sizes[0], -sizes[1], sizes[2], 1.0]) if form is None else form
     matrix[:3] *= unit
-    return matrix, form is not None, notes
+    return matrix, form is not None, tuple(notes)
 
 
 def _qform(header: Nifti1Header) -> NDArray[np.float64]:
@@ -159,12 +163,3 @@ def _qform(header: Nifti1Header) -> NDArray[np.float64]:
         raise HeaderError("NIfTI", "its qform holds what are no numbers of a rotation")
     check_geometry(matrix)
     return matrix
-
-
-def _disagreement(sform: NDArray[np.float64], qform: NDArray[np.float64], unit: float) -> tuple[Fact, ...]:
-    first, second = (m[:3, :3] / np.linalg.norm(m[:3, :3], axis=0) for m in (sform, qform))
-    axes = float(np.degrees(np.arccos(np.clip((first * second).sum(axis=0).min(), -1, 1))))
-    offset = float(np.linalg.norm(sform[:3, 3] - qform[:3, 3])) * unit
-    if axes <= _SAME_AXES_DEG and offset <= _SAME_PLACE_MM:
-        return ()
-    return (Fact(LgeNote.FORMS_DISAGREE, axes=axes, offset=offset),)

@@ -32,14 +32,10 @@ _ITERATIONS = 30
 class SliceShifts:
     """How far each slice stands from the smooth line through all of them.
 
-    Attributes
-    ----------
-    mm : float64 array, shape (slice, 2)
-        Displacement (row mm, column mm) of the slice; NaN where it shows (almost) no cavity or too few slices do.
-    confidence : float64 array, shape (slice,)
-        0..1: how seldom even the farthest slice of an undisplaced stack lies that far off; 0 where nothing is known.
-    pixels : int array, shape (slice, 2)
-        By how many rows and columns each slice is moved to undo it; 0 where the displacement is small or unsure.
+    ``mm``, shape (slice, 2), is its displacement (row mm, column mm); NaN where it shows (almost) no cavity or too few
+    slices do. ``confidence``, shape (slice,), 0..1, is how seldom even the farthest slice of an undisplaced stack lies
+    that far off; 0 where nothing is known. ``pixels``, shape (slice, 2), is by how many rows and columns the slice is
+    moved to undo it; 0 where the displacement is small or unsure.
     """
 
     mm: Floats

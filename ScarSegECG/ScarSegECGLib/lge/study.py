@@ -57,6 +57,12 @@ class ImageSet:
         return f"series {', '.join(numbers[:3])}{more}" if numbers else "a series without a number"
 
     @property
+    def number(self) -> int:
+        """Of the first series, -1 without one."""
+        first = self.series_numbers[0]
+        return int(first) if re.fullmatch(r"\d{1,12}", first, re.ASCII) else -1
+
+    @property
     def description(self) -> str:
         """The series description for the eyes of the person at the screen; the patient's own words are taken out."""
         shown, *who = map(self.frames[0].text, ("SeriesDescription", "PatientName", "PatientID", "PatientBirthDate"))
@@ -99,7 +105,7 @@ def _image_sets(frames: Sequence[Frame]) -> tuple[ImageSet, ...]:
     """Images sorted into sets, each judged."""
     series = _grouped(_without_copies(frames), lambda f: (f.text("StudyInstanceUID"), f.text("SeriesInstanceUID")))
     sets = _joined([_image_set(part, kind) for whole in series for part, kind in _parts(whole)])
-    return tuple(sorted(sets, key=lambda s: (s.study_uid, _order(s.series_numbers), s.series_uids, s.kind)))
+    return tuple(sorted(sets, key=_place_in_study))
 
 
 def _without_copies(frames: Sequence[Frame]) -> list[Frame]:
@@ -153,8 +159,8 @@ def _image_set(frames: list[Frame], kind: Kind) -> ImageSet:
     shown = _with_geometry(judged, angle, places, extent)
     return ImageSet(
         frames=tuple(frames),
-        series_uids=_different(f.text("SeriesInstanceUID") for f in frames),
-        series_numbers=_different(printable(f.text("SeriesNumber")) for f in frames),
+        series_uids=tuple(dict.fromkeys(f.text("SeriesInstanceUID") for f in frames)),
+        series_numbers=tuple(dict.fromkeys(printable(f.text("SeriesNumber")) for f in frames)),
         study_uid=frames[0].text("StudyInstanceUID"),
         kind=kind,
         verdict=shown.verdict,
@@ -231,10 +237,5 @@ def _grouped(items: Iterable[_Item], key: Callable[[_Item], Hashable]) -> list[l
     return list(groups.values())
 
 
-def _different(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
-
-
-def _order(numbers: Sequence[str]) -> tuple[int, str]:
-    first = numbers[0] if numbers else ""
-    return (int(first) if re.fullmatch(r"\d{1,12}", first) else 10**12, first)
+def _place_in_study(images: ImageSet) -> tuple[object, ...]:
+    return images.study_uid, images.number < 0, images.number, images.series_numbers[0], images.series_uids, images.kind
