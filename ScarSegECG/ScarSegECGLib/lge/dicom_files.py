@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.archive import ZipArchive, intact, looks_like_zip, opened_archive
+from ScarSegECGLib.lge.files import ZipArchive, intact, looks_like_zip, opened_archive
 
 _MAX_DEPTH = 6
 _MAX_FILES = 20000

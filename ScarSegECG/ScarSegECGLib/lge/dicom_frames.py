@@ -17,9 +17,9 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.archive import intact
 from ScarSegECGLib.lge.dicom_files import DicomFile, read_header
 from ScarSegECGLib.lge.dicom_tags import GE_RAW_DATA_TYPE, number_of, text_of, vector_of
+from ScarSegECGLib.lge.files import intact
 
 _TAGS = [
     *("SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "Manufacturer"),

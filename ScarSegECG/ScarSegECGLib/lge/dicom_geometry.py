@@ -23,12 +23,8 @@ def stack_pose(frames: Sequence[Frame]) -> tuple[NDArray[np.intp], NDArray[np.fl
     """Order and matrix of images that form one evenly spaced short-axis stack.
 
     The order sorts the images along their normal (row x column direction). The matrix, shape (4, 4), takes (column,
-    row, slice, 1) of the sorted stack to patient space, RAS, mm.
-
-    Raises
-    ------
-    InputError
-        They do not form one: too few, no position, not parallel, not short axis, gaps, doubles, colour, two patients.
+    row, slice, 1) of the sorted stack to patient space, RAS, mm. Images that form none (too few, no position, not
+    parallel, not short axis, gaps, doubles, colour, two patients) are refused by an :class:`InputError`.
     """
     check_slices(len(frames), "series")
     _check_one_patient(frames)

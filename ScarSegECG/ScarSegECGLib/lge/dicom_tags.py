@@ -15,7 +15,7 @@ from ScarSegECGLib.facts import Fact, LgeNote
 
 Kind = Literal["magnitude", "psir", "phase"]
 
-GE_RAW_DATA_TYPE = 0x0043102F
+GE_RAW_DATA_TYPE = 0x0043102F  # private: 0 magnitude, 1 phase, 2 real, 3 imaginary
 _EARLIEST_YEAR = 1980  # the first human cardiac MR images; older dates are placeholders of anonymisers
 _DATES = (  # asked in this order
     ("AcquisitionDateTime",),
@@ -119,19 +119,11 @@ def image_kind(header: Dataset, *, by_text: bool = True) -> Kind:
     """
     kinds = set(texts_of(header, "ImageType")) - {"ORIGINAL", "DERIVED", "PRIMARY"}
     component = text_of(header, "ComplexImageComponent").upper()
-    part = _ge_part(header)
-    if kinds & _PHASE_SENSITIVE_TYPES or component == "REAL" or part == 2:
+    part = str(header[GE_RAW_DATA_TYPE].value) if GE_RAW_DATA_TYPE in header else ""
+    if kinds & _PHASE_SENSITIVE_TYPES or component == "REAL" or part == "2":
         return "psir"
-    if (kinds & _PHASE_TYPES and "M" not in kinds) or component in ("PHASE", "IMAGINARY") or part in (1, 3):
+    if (kinds & _PHASE_TYPES and "M" not in kinds) or component in ("PHASE", "IMAGINARY") or part in ("1", "3"):
         return "phase"
     text = text_of(header, "SeriesDescription").upper()
     says_psir = ("PSIR" in text or "PHASE SENSITIVE" in text) and "MAG" not in text
     return "psir" if says_psir and by_text else "magnitude"
-
-
-def _ge_part(header: Dataset) -> int | None:
-    """GE's private raw data type: 0 magnitude, 1 phase, 2 real, 3 imaginary."""
-    try:
-        return int(header[GE_RAW_DATA_TYPE].value)
-    except (KeyError, TypeError, ValueError):
-        return None

@@ -20,7 +20,7 @@ from ScarSegECGLib.case import BACKGROUND, CAVITY, MVO, MYOCARDIUM, SCAR, LabelA
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote, NoHeart, has
 from ScarSegECGLib.lge.read import read_volume
-from ScarSegECGLib.lge.volume_file import NamedSegment, Volume
+from ScarSegECGLib.lge.volume_file import Volume
 
 _MAX_LAYERS = 32
 _LARGEST_LABEL = 65535
@@ -69,10 +69,8 @@ def parse_label_map(text: str) -> LabelMap:
 def read_labels(path: Path, stack: LgeStack) -> LabelArray:
     """Label values (0 to 255) of a NIfTI or NRRD file as they are, in the stack's canonical storage.
 
-    Raises
-    ------
-    InputError
-        Missing or unreadable file, another grid than the stack's, or values that are no labels.
+    A missing or unreadable file, another grid than the stack's, and values that are no labels are refused by an
+    :class:`InputError`.
     """
     layers, _ = _on_the_grid(path, stack)
     if len(layers) > 1:
@@ -95,11 +93,8 @@ def read_contours(
     The values mean what ``label_map`` says; without it, what the names of a Slicer segmentation's segments tell;
     without these they are taken as above and held against anatomy.
 
-    Raises
-    ------
-    InputError
-        As :func:`read_labels`; values that mean nothing here, or that no heart has: the message names the label set
-        that would fit.
+    Refused by an :class:`InputError`: what :func:`read_labels` refuses, and values that mean nothing here, or that no
+    heart has; the message names the label set that would fit.
     """
     layers, volume = _on_the_grid(path, stack)
     labels, notes = meaning_of(layers, volume.segments, label_map)
@@ -161,13 +156,13 @@ def _placed(layers: NDArray, expected: tuple[int, ...], volume: Volume, stack: L
 
 def meaning_of(
     layers: NDArray[np.int32],
-    segments: Sequence[NamedSegment],
+    segments: Mapping[tuple[int, int], str],
     label_map: LabelMap | None = None,
 ) -> tuple[LabelArray, tuple[Fact, ...]]:
     """Values as 0 background, 1 cavity, 2 myocardium, 3 scar, 4 MVO, and what the reader should know.
 
-    ``layers`` has shape (layer, slice, row, column). Values that mean nothing, or that no heart has, are refused by an
-    :class:`InputError`.
+    ``layers`` has shape (layer, slice, row, column), ``segments`` are names by (layer, value). Values that mean nothing,
+    or that no heart has, are refused by an :class:`InputError`.
     """
     present = [(layer, int(value)) for layer in range(len(layers)) for value in np.unique(layers[layer]) if value]
     if label_map is not None:
@@ -175,8 +170,8 @@ def meaning_of(
         if unnamed:
             raise InputError(f"--label-map does not say what {_listed(unnamed)} is: add it, such as {unnamed[0]}=none.")
         return _painted(layers, {(layer, value): label_map[value] for layer, value in present}), ()
-    named = {(s.layer, s.value): s.name for s in segments if (s.layer, s.value) in present}
-    by_name = {key: meant for key, name in named.items() if (meant := _meant_by(name)) is not None}
+    named = [key for key in present if key in segments]
+    by_name = {key: meant for key in named if (meant := _meant_by(segments[key])) is not None}
     if by_name:
         silent = [key for key in present if key not in by_name]
         if silent or CAVITY not in by_name.values() or MYOCARDIUM not in by_name.values():

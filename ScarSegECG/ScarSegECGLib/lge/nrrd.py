@@ -14,16 +14,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import check_three_dimensional
-from ScarSegECGLib.lge.volume_file import (
-    COLOUR,
-    Accept,
-    HeaderError,
-    NamedSegment,
-    Volume,
-    unpacked,
-    voxels_from,
-    weigh,
-)
+from ScarSegECGLib.lge.volume_file import COLOUR, Accept, HeaderError, Volume, unpacked, voxels_from, weigh
 
 NRRD_MAGIC = b"NRRD000"
 _HEADER_LIMIT = 2**16
@@ -201,17 +192,17 @@ def _data_file(path: Path, fields: dict[str, str]) -> Path | None:
     return data
 
 
-def _segments(pairs: dict[str, str]) -> tuple[NamedSegment, ...]:
-    """What Slicer says of each segment: its name, value and layer."""
-    found = []
+def _segments(pairs: dict[str, str]) -> dict[tuple[int, int], str]:
+    """What Slicer calls each segment, by layer and value."""
+    found: dict[tuple[int, int], str] = {}
     for k in range(_MAX_SEGMENTS):
         name, value = pairs.get(f"Segment{k}_Name"), pairs.get(f"Segment{k}_LabelValue")
+        layer = pairs.get(f"Segment{k}_Layer", "0")
         if name is None and value is None:
             continue
-        layer = pairs.get(f"Segment{k}_Layer", "0")
         if not value or not _WHOLE.fullmatch(value) or not _WHOLE.fullmatch(layer):
             raise HeaderError("NRRD", "a segment without a value")
-        found.append(NamedSegment(name or "", int(value), int(layer)))
-    if len({(segment.value, segment.layer) for segment in found}) < len(found):
-        raise HeaderError("NRRD", "two segments with one value")
-    return tuple(found)
+        if (int(layer), int(value)) in found:
+            raise HeaderError("NRRD", "two segments with one value")
+        found[int(layer), int(value)] = name or ""
+    return found

@@ -59,17 +59,11 @@ def canonical(
     voxels_stored : array, shape (slice, row, column) or any permutation of it
         As the file has it; the slice axis is the one of clearly largest spacing (1.5 times both others).
     ijk_to_ras_stored : array, shape (4, 4)
-        Takes the stored array's (third, second, first) index to patient space, RAS, mm.
+        Takes the stored array's (third, second, first) index to patient space, RAS, mm. One that is singular or sheared
+        by more than 2 degrees, and that of a long-axis view, is refused by an :class:`InputError`.
     orientation_known : bool
         False where the file does not say how it lies in the patient: then only the slice axis is brought to the
         front, and a note states what was assumed.
-    acquired, contrast, sha256, notes
-        Passed on to :class:`LgeStack`.
-
-    Raises
-    ------
-    InputError
-        Not three-dimensional, a singular matrix, one sheared by more than 2 degrees, or a long-axis view.
     """
     check_three_dimensional(voxels_stored.shape)
     stored = np.array(ijk_to_ras_stored, dtype=np.float64)

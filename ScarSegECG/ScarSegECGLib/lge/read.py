@@ -13,19 +13,17 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import Contrast, LgeStack, SourceSlice
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote
-from ScarSegECGLib.lge.archive import looks_like_zip
 from ScarSegECGLib.lge.checks import check_stack
-from ScarSegECGLib.lge.choose_series import choose
 from ScarSegECGLib.lge.contrast import REAL_SHARE, UNMARKED, contrast_of_values, negative_share, says_magnitude
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom
 from ScarSegECGLib.lge.dicom_geometry import stack_pose
-from ScarSegECGLib.lge.dicom_pixels import voxels_of
+from ScarSegECGLib.lge.dicom_source import voxels_of
 from ScarSegECGLib.lge.dicom_tags import acquired
-from ScarSegECGLib.lge.hashing import sha256_of_file, sha256_of_set
+from ScarSegECGLib.lge.files import looks_like_zip, sha256_of_file, sha256_of_set
 from ScarSegECGLib.lge.nifti import HEADER_BYTES, looks_like_nifti, read_nifti, unpacked_start
 from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd
 from ScarSegECGLib.lge.orientation import canonical
-from ScarSegECGLib.lge.study import ImageSet, opened_study
+from ScarSegECGLib.lge.study import ImageSet, choose, opened_study
 from ScarSegECGLib.lge.volume_file import CUT_OFF, Accept, Volume
 
 

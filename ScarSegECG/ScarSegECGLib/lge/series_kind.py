@@ -53,15 +53,11 @@ _LGE = (
 
 @dataclass(frozen=True)
 class SeriesKind:
-    """What a set of images was taken for.
+    """What a set of images was taken for."""
 
-    ``verdict`` is "possible" where nothing in the headers speaks for LGE or against it; ``name`` is "LGE", "cine",
-    "localiser", ...; ``reasons`` are short clauses, none of which quotes the header.
-    """
-
-    verdict: Verdict
-    name: str
-    reasons: tuple[str, ...]
+    verdict: Verdict  # "possible" where nothing in the headers speaks for LGE or against it
+    name: str  # "LGE", "cine", "localiser", ...
+    reasons: tuple[str, ...]  # short clauses, none of which quotes the header
 
 
 def series_kind(frames: Sequence[Frame], kind: Kind) -> SeriesKind:

@@ -50,11 +50,8 @@ def _without_accents(text: str) -> str:
 
 def _dates(century: str, year: str, month: str, day: str) -> str:
     """A pattern of the usual spellings of a date: year first, or last and perhaps of two digits."""
-    gap, months, days = r"[ ./_-]", f"0?{int(month)}", f"0?{int(day)}"
-    years = f"(?:{century})?{year}"
-    spellings = (
-        *(f"{years}{gap}{months}{gap}{days}", f"{years}{month}{day}"),
-        *(f"{days}{gap}{months}{gap}{years}", f"{day}{month}{years}"),
-        *(f"{months}{gap}{days}{gap}{years}", f"{month}{day}{years}"),
-    )
+    years, months, days = f"(?:{century})?{year}", f"0?{int(month)}", f"0?{int(day)}"
+    parted = ((years, months, days), (days, months, years), (months, days, years))
+    packed = ((years, month, day), (day, month, years), (month, day, years))
+    spellings = (*map(r"[ ./_-]".join, parted), *map("".join, packed))
     return rf"(?<!\d)(?:{'|'.join(spellings)})(?!\d)"

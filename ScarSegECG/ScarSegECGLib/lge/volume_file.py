@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
-from ScarSegECGLib.lge.archive import intact, too_tight
 from ScarSegECGLib.lge.checks import check_geometry, check_three_dimensional
+from ScarSegECGLib.lge.files import intact, too_tight
 
 CUT_OFF = "The image file is cut off or damaged: copy or export it again."
 COLOUR = "The image is in colour or holds vectors: export the LGE stack as grey values."
@@ -32,31 +32,18 @@ class HeaderError(InputError):
         super().__init__(f"The {what} header is damaged ({wrong}): export the stack again.")
 
 
-@dataclass(frozen=True)
-class NamedSegment:
-    """A segment of a Slicer segmentation: its name, and the value that marks it in one layer of the voxels."""
-
-    name: str
-    value: int
-    layer: int = 0
-
-
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """What a file holds, with its array's axes in the file's order, slowest first.
+    """What a file holds, with its array's axes in the file's order, slowest first."""
 
-    ``voxels`` have the file's number format, or float32 where the header scales them; layers are a fourth, first axis.
-    ``ijk_to_ras``, float64, shape (4, 4), takes the (last, middle, first) of the three indices to patient space, RAS,
-    mm. ``orientation_known`` tells whether the file says how it lies in the patient, ``segments`` are those that a
-    ``.seg.nrrd`` names, ``files`` the file and the data file that its header names.
-    """
-
-    voxels: NDArray
-    ijk_to_ras: NDArray[np.float64]
-    orientation_known: bool
+    voxels: (
+        NDArray  # in the file's number format, float32 where the header scales them; layers are a fourth, first axis
+    )
+    ijk_to_ras: NDArray[np.float64]  # shape (4, 4): (last, middle, first) of the three indices to RAS, mm
+    orientation_known: bool  # whether the file says how it lies in the patient
     notes: tuple[Fact, ...] = ()
-    segments: tuple[NamedSegment, ...] = ()
-    files: tuple[Path, ...] = ()
+    segments: Mapping[tuple[int, int], str] = field(default_factory=dict)  # names in a .seg.nrrd by (layer, value)
+    files: tuple[Path, ...] = ()  # the file, and the data file that its header names
 
     def __post_init__(self) -> None:
         check_geometry(self.ijk_to_ras)

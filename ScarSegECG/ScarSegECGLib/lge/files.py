@@ -1,12 +1,13 @@
-"""Read members of a zip archive into memory, within bounds; nothing is ever unpacked to the disk."""
+"""Files as bytes: hashed, damaged ones told in a line, members of a zip archive read into memory within bounds."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -43,6 +44,21 @@ def intact(damaged: str) -> Iterator[None]:
 def too_tight(unpacked: int, packed: int, matters: int = _RATIO_MATTERS_MEMBER_BYTES) -> bool:
     """Whether so many bytes were packed into so few as images cannot be."""
     return unpacked > matters and unpacked > _MAX_RATIO * max(packed, 1)
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hash of one file's bytes, hexadecimal, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sha256_of_set(hashes: Iterable[str]) -> str:
+    """One hash for several files' hashes: neither names nor order matter; one file's hash stays what it is."""
+    ordered = sorted(hashes)
+    return ordered[0] if len(ordered) == 1 else hashlib.sha256("".join(ordered).encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
