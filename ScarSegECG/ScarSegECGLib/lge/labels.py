@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import permutations
+from itertools import permutations, product
 from pathlib import Path
 
 import numpy as np
@@ -133,9 +133,7 @@ def _placed(layers: NDArray, expected: tuple[int, ...], volume: Volume, stack: L
     """Layers turned by whole axes and set into the image's own grid, in which they may cover a part alone."""
     step = np.linalg.inv(stack.stored_ijk_to_ras) @ volume.ijk_to_ras  # (column, row, slice) of labels to image
     near = np.rint(step)
-    corners = np.array([(*corner, 1) for corner in np.ndindex(2, 2, 2)]).T * [
-        [n - 1] for n in (*layers.shape[:0:-1], 2)
-    ]
+    corners = np.array(list(product(*((0, n - 1) for n in layers.shape[:0:-1]), (1,)))).T
     off = float(np.abs(stack.stored_ijk_to_ras @ (step - near) @ corners).max())
     first, last = np.sort((near @ corners)[:3, [0, -1]].astype(int).T, axis=0)[:, ::-1]  # as arrays index, slice first
     whole_axes = (np.abs(near[:3, :3]).sum(axis=1) == 1).all()
@@ -161,8 +159,8 @@ def meaning_of(
 ) -> tuple[LabelArray, tuple[Fact, ...]]:
     """Values as 0 background, 1 cavity, 2 myocardium, 3 scar, 4 MVO, and what the reader should know.
 
-    ``layers`` has shape (layer, slice, row, column), ``segments`` are names by (layer, value). Values that mean nothing,
-    or that no heart has, are refused by an :class:`InputError`.
+    ``layers`` has shape (layer, slice, row, column), ``segments`` are names by (layer, value). Values that mean
+    nothing, or that no heart has, are refused by an :class:`InputError`.
     """
     present = [(layer, int(value)) for layer in range(len(layers)) for value in np.unique(layers[layer]) if value]
     if label_map is not None:
