@@ -20,6 +20,7 @@ from ScarSegECGLib.case import BACKGROUND, CAVITY, MVO, MYOCARDIUM, SCAR, LabelA
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote, NoHeart, has
 from ScarSegECGLib.lge.read import read_volume
+from ScarSegECGLib.lge.shown_text import some_of
 from ScarSegECGLib.lge.volume_file import Volume
 
 _MAX_LAYERS = 32
@@ -163,10 +164,13 @@ def meaning_of(
     nothing, or that no heart has, are refused by an :class:`InputError`.
     """
     present = [(layer, int(value)) for layer in range(len(layers)) for value in np.unique(layers[layer]) if value]
+    values = sorted({value for _, value in present})
     if label_map is not None:
-        unnamed = sorted({value for _, value in present} - set(label_map))
+        unnamed = [value for value in values if value not in label_map]
         if unnamed:
-            raise InputError(f"--label-map does not say what {_listed(unnamed)} is: add it, such as {unnamed[0]}=none.")
+            raise InputError(
+                f"--label-map does not say what {some_of(unnamed, 6)} is: add it, such as {unnamed[0]}=none."
+            )
         return _painted(layers, {(layer, value): label_map[value] for layer, value in present}), ()
     named = [key for key in present if key in segments]
     by_name = {key: meant for key in named if (meant := _meant_by(segments[key])) is not None}
@@ -175,19 +179,18 @@ def meaning_of(
         if silent or CAVITY not in by_name.values() or MYOCARDIUM not in by_name.values():
             raise InputError(
                 "The names of the segments do not say which is the LV cavity, which the myocardium and which the scar: "
-                f"rename them, or give --label-map for the values {_listed(sorted({value for _, value in present}))}."
+                f"rename them, or give --label-map for the values {some_of(values, 6)}."
             )
         told = tuple((value, _CALLED[by_name[layer, value]]) for layer, value in present)
         usual = all(value == meant for (_, value), meant in by_name.items())
         return _painted(layers, by_name), () if usual else (Fact(LgeNote.LABELS_BY_NAME, meant=told),)
     if len(layers) > 1:
         raise InputError("The segments overlap and their names do not say what they are: rename them in 3D Slicer.")
-    return _numbered(layers, present)
+    return _numbered(layers, values)
 
 
-def _numbered(layers: NDArray[np.int32], present: Sequence[tuple[int, int]]) -> tuple[LabelArray, tuple[Fact, ...]]:
+def _numbered(layers: NDArray[np.int32], values: Sequence[int]) -> tuple[LabelArray, tuple[Fact, ...]]:
     """Labels taken by their numbers, after a look at what anatomy allows."""
-    values = sorted({value for _, value in present})
     ours = all(value <= MVO for value in values)
     labels = layers[0].astype(np.uint8) if ours else np.zeros(layers.shape[1:], np.uint8)
     wrong = _no_heart(labels)
@@ -204,7 +207,7 @@ def _numbered(layers: NDArray[np.int32], present: Sequence[tuple[int, int]]) -> 
             )
     if not ours:
         raise InputError(
-            f"The labels hold the values {_listed(values)}: give 1 cavity, 2 myocardium, 3 scar, 4 MVO, or say what "
+            f"The labels hold the values {some_of(values, 6)}: give 1 cavity, 2 myocardium, 3 scar, 4 MVO, or say what "
             "they mean by --label-map."
         )
     return labels, (Fact(LgeNote.LABELS_ODD, why=wrong),)
@@ -268,8 +271,3 @@ def _painted(layers: NDArray[np.int32], meaning: Mapping[tuple[int, int], int]) 
             if its == meant and meant != BACKGROUND:
                 out[layers[layer] == value] = meant
     return out
-
-
-def _listed(values: Sequence[int]) -> str:
-    shown = ", ".join(map(str, values[:6]))
-    return f"{shown} ..." if len(values) > 6 else shown

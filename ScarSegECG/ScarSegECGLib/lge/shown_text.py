@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "å": "aa", "æ": "ae"})
@@ -13,6 +14,11 @@ _HIDDEN = "***"
 def printable(text: str) -> str:
     """Without control characters, which a terminal would obey; blanks are single."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def some_of(values: Sequence[object], most: int) -> str:
+    """The first values of a list, with dots where there are more."""
+    return ", ".join(map(str, values[:most])) + (" ..." if len(values) > most else "")
 
 
 def shown_uid(uid: str) -> str:

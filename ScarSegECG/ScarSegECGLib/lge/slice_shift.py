@@ -82,7 +82,7 @@ def estimate_shifts(
     inside = ndimage.binary_erosion(cavity | myocardium, ndimage.generate_binary_structure(2, 1)[None])
     open_somewhere = (cavity & ~inside).any(axis=(1, 2))
     trust = np.where(open_somewhere[known], 0.5, 1.0)
-    away, spread = _off_the_line(known * spacing[0], centres, trust)
+    away, spread = _off_the_line(known.astype(float) * spacing[0], centres, trust)
     mm[known] = away
     distance = np.linalg.norm(away, axis=1)
     confidence[known] = (1.0 - np.exp(-0.5 * (distance / spread) ** 2)) ** known.size

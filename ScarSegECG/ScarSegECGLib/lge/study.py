@@ -31,7 +31,7 @@ from ScarSegECGLib.lge.dicom_geometry import ORIENTATION_TOLERANCE_DEG, angles_d
 from ScarSegECGLib.lge.dicom_tags import Kind, acquired, image_kind, vector_of
 from ScarSegECGLib.lge.orientation import LONG_AXIS_VIEW_DEG, SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
 from ScarSegECGLib.lge.series_kind import SeriesKind, Verdict, plain_text, series_kind
-from ScarSegECGLib.lge.shown_text import printable, without_patient
+from ScarSegECGLib.lge.shown_text import printable, some_of, without_patient
 
 _MOST_ORIENTATIONS = 500
 _COMPLETE = 0.7
@@ -62,8 +62,7 @@ class ImageSet:
     def name(self) -> str:
         """How the set is called in messages: by its numbers, never by its text."""
         numbers = [n for n in self.series_numbers if n]
-        more = " ..." if len(numbers) > 3 else ""
-        return f"series {', '.join(numbers[:3])}{more}" if numbers else "a series without a number"
+        return f"series {some_of(numbers, 3)}" if numbers else "a series without a number"
 
     @property
     def number(self) -> int:
@@ -139,7 +138,7 @@ def _called(sets: Sequence[ImageSet], series: str) -> list[ImageSet]:
     found = [s for s in sets if series in (*s.series_uids, *s.series_numbers)]
     if not found:
         there = list(dict.fromkeys(n for s in sets for n in s.series_numbers if n))
-        shown = f" (there are {', '.join(there[:12])}{' ...' if len(there) > 12 else ''})" if there else ""
+        shown = f" (there are {some_of(there, 12)})" if there else ""
         raise InputError(f"The study has no series of that UID or number{shown}: {_LIST}.")
     return found
 
@@ -160,10 +159,10 @@ def _best(fitting: Sequence[ImageSet]) -> ImageSet:
             f"({_LIST})."
         )
     if len(fitting) > 1 and all(s.verdict == "possible" for s in fitting):
-        sizes = ", ".join(str(len(s.frames)) for s in fitting[:8])
+        sizes = some_of([len(s.frames) for s in fitting], 8)
         raise InputError(
-            f"There are {len(fitting)} series ({sizes}{' ...' if len(fitting) > 8 else ''} images) that may be the "
-            f"short-axis LGE, and nothing says which: choose one ({_LIST}), or give its folder alone."
+            f"There are {len(fitting)} series ({sizes} images) that may be the short-axis LGE, and nothing says which: "
+            f"choose one ({_LIST}), or give its folder alone."
         )
     longest = max(s.extent_mm for s in fitting)
     best, *others = sorted(fitting, key=lambda s: _rank(s, longest), reverse=True)
