@@ -108,8 +108,7 @@ def files_in(path: Path) -> Iterator[tuple[DicomFile, ...]]:
     if path.is_dir():
         yield tuple(DicomFile(found) for found in _walk(path))
         return
-    with path.open("rb") as stream:
-        start = stream.read(_START_BYTES)
+    start = DicomFile(path).start()
     if looks_like_zip(start):
         with opened_archive(path) as archive:
             members = (name for name in sorted(archive.entries) if name.rpartition("/")[2].upper() != "DICOMDIR")

@@ -18,6 +18,7 @@ from ScarSegECGLib.case import LgeStack, SourceSlice
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import DAMAGED, DicomFile, quiet, read_dataset
 from ScarSegECGLib.lge.dicom_frames import Frame
+from ScarSegECGLib.lge.dicom_tags import text_of
 from ScarSegECGLib.lge.files import intact, opened_archive
 
 _CANNOT_DECODE = (
@@ -59,14 +60,12 @@ def find_source(stack: LgeStack, *, pixels: bool = False) -> DicomSource | None:
             read = dict(_datasets(stack.sources, pixels))
         except OSError:
             raise InputError(_GONE) from None
-    for source in stack.sources:
-        if str(read[source.path, source.member].get("SOPInstanceUID") or "") != source.sop_instance_uid:
-            raise InputError(_GONE)
     ordered = stack.sources[::-1] if stack.storage.flips[0] else stack.sources
-    return DicomSource(
-        datasets=tuple(read[source.path, source.member] for source in ordered),
-        frames=tuple(source.frame for source in ordered),
-    )
+    datasets = tuple(read[source.path, source.member] for source in ordered)
+    for source, dataset in zip(ordered, datasets, strict=True):
+        if text_of(dataset, "SOPInstanceUID") != source.sop_instance_uid:
+            raise InputError(_GONE)
+    return DicomSource(datasets, tuple(source.frame for source in ordered))
 
 
 def _datasets(sources: tuple[SourceSlice, ...], pixels: bool) -> Iterator[tuple[tuple[Path, str], Dataset]]:

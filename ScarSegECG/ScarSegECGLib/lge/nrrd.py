@@ -23,12 +23,11 @@ _MAX_SEGMENTS = 256
 _DOUBTFUL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,12}", re.ASCII)
-_SPACES = {  # to RAS
+_SPACES = {  # to RAS; others are not those of a patient and are taken as LPS
     **dict.fromkeys(("ras", "right-anterior-superior"), (1, 1, 1)),
     **dict.fromkeys(("las", "left-anterior-superior"), (-1, 1, 1)),
     **dict.fromkeys(("lps", "left-posterior-superior"), (-1, -1, 1)),
 }
-_NO_PATIENT_SPACE = (-1, -1, 1)
 _MM = {"": 1.0, "mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001}
 _TYPES = {
     **dict.fromkeys(("signed char", "int8", "int8_t"), "i1"),
@@ -172,7 +171,7 @@ def _matrix(fields: dict[str, str], axes: NDArray[np.float64]) -> tuple[NDArray[
     if len(units) != 1 or not units <= set(_MM):
         raise HeaderError("NRRD", "its unit of length is not one that is known")
     matrix[:3] *= _MM[units.pop()]
-    matrix[:3] *= np.array(_SPACES.get(space, _NO_PATIENT_SPACE))[:, None]
+    matrix[:3] *= np.array(_SPACES.get(space, _SPACES["lps"]))[:, None]
     return matrix, known
 
 

@@ -14,15 +14,15 @@ beyond 45 degrees.
 
 from __future__ import annotations
 
-from datetime import datetime
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LgeStack, Storage
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import Contrast, Fact, LgeNote
+from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_geometry, check_three_dimensional
 
 
@@ -47,10 +47,8 @@ def canonical(
     ijk_to_ras_stored: NDArray[np.float64],
     *,
     orientation_known: bool = True,
-    acquired: datetime | None = None,
-    contrast: Contrast = Contrast.UNKNOWN,
-    sha256: str = "",
     notes: tuple[Fact, ...] = (),
+    **known: Any,
 ) -> LgeStack:
     """Turn a stored array into a stack in canonical storage, float32.
 
@@ -64,6 +62,8 @@ def canonical(
     orientation_known : bool
         False where the file does not say how it lies in the patient: then only the slice axis is brought to the
         front, and a note states what was assumed.
+    known
+        Further fields of :class:`LgeStack`: when it was acquired, its contrast, hash and sources.
     """
     check_three_dimensional(voxels_stored.shape)
     stored = np.array(ijk_to_ras_stored, dtype=np.float64)
@@ -93,11 +93,9 @@ def canonical(
         ijk_to_ras=_canonical_matrix(stored, storage, voxels_stored.shape),
         storage=storage,
         stored_ijk_to_ras=stored,
-        acquired=acquired,
-        contrast=Contrast(contrast),
         orientation_known=orientation_known,
-        sha256=sha256,
         notes=(*notes, *more_notes),
+        **known,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import stat
 from pathlib import Path
@@ -120,10 +119,9 @@ def _read_dicom(path: Path, series: str | None, image: Contrast | None) -> LgeSt
     voxels[padding] = 0.0
     commas = (Fact(LgeNote.DECIMAL_COMMAS),) if any(frame.mended for frame in frames) else ()
     notes = (*notes, *date_notes, *contrast_notes, *commas)
+    sources = tuple(SourceSlice(f.file.path, f.file.member, f.number, f.text("SOPInstanceUID")) for f in frames)
     sha256 = sha256_of_set(hashes)
-    stack = canonical(voxels, ijk_to_ras, acquired=when, contrast=contrast, sha256=sha256, notes=notes)
-    sources = (SourceSlice(f.file.path, f.file.member, f.number, f.text("SOPInstanceUID")) for f in frames)
-    return dataclasses.replace(stack, sources=tuple(sources))
+    return canonical(voxels, ijk_to_ras, notes=notes, acquired=when, contrast=contrast, sha256=sha256, sources=sources)
 
 
 def _contrast(images: ImageSet, voxels: NDArray[np.float32]) -> tuple[Contrast, tuple[Fact, ...]]:
