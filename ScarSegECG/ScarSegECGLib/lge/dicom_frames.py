@@ -139,8 +139,8 @@ def _take(header: Dataset, groups: Dataset) -> None:
     for element in (element for name in _GROUPS if groups.get(name) for element in groups.get(name)[0]):
         keyword, value = _NAMES.get(element.keyword, element.keyword), element.value
         tag = tag_for_keyword(keyword)
-        if element.keyword == "InversionTimes" and value:
-            value = float(np.ravel(value)[0])
+        if element.keyword == "InversionTimes":
+            value = float(np.ravel(value)[0]) if value else header.get(keyword)
         if tag is not None and keyword not in _OF_THE_IMAGE:
             # A new element, as the old one may be the other frames' too.
             header[tag] = DataElement(tag, dictionary_VR(tag), value)
