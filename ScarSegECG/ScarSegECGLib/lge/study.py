@@ -239,7 +239,7 @@ def _parts(series: list[Frame]) -> Iterator[tuple[list[Frame], Kind]]:
     for of_kind in _grouped(series, lambda f: image_kind(f.header, by_text=by_text)):
         kind = image_kind(of_kind[0].header, by_text=by_text)
         clusters = _by_orientation(of_kind)
-        if len(_places(clusters[0])) < MIN_SLICES:
+        if _places(clusters[0]) < MIN_SLICES:
             clusters = [of_kind]
         yield from ((cluster, kind) for cluster in clusters)
 
@@ -258,19 +258,19 @@ def _by_orientation(frames: list[Frame]) -> list[list[Frame]]:
             raise InputError(
                 f"The images of a series have over {_MOST_ORIENTATIONS} orientations: give the LGE short-axis series."
             )
-    clusters.sort(key=lambda members: -len(_places(members)))
+    clusters.sort(key=_places, reverse=True)
     return [*clusters, rest] if rest else clusters
 
 
 def _image_set(frames: list[Frame], kind: Kind) -> ImageSet:
     judged = series_kind(frames, kind)
-    unfit, angle, extent = "", None, 0.0
+    angle, extent = _angle_and_extent(frames)
+    unfit = ""
     try:
-        angle, extent = _angle_and_extent(frames)
         stack_pose(frames)
     except InputError as error:
         unfit = str(error)
-    places = len(_places(frames))
+    places = _places(frames)
     shown = _with_geometry(judged, angle, places, extent)
     return ImageSet(
         frames=tuple(frames),
@@ -316,7 +316,7 @@ def _joined(sets: list[ImageSet]) -> list[ImageSet]:
     for group in _grouped(few, _belonging):
         for cluster in _by_orientation([f for s in group for f in s.frames]):
             uids = {f.text("SeriesInstanceUID") for f in cluster}
-            if len(uids) > 1 and len(_places(cluster)) >= MIN_SLICES:
+            if len(uids) > 1 and _places(cluster) >= MIN_SLICES:
                 joined.append(_image_set(cluster, group[0].kind))
     taken = {f for s in joined for f in s.frames}
     return [s for s in sets if taken.isdisjoint(s.frames)] + joined
@@ -341,8 +341,9 @@ def _angle_and_extent(frames: Sequence[Frame]) -> tuple[float | None, float]:
     return short_axis_angle_deg(normal * [-1, -1, 1]), max(along) - min(along) if along else 0.0
 
 
-def _places(frames: Iterable[Frame]) -> set[tuple[float, ...]]:
-    return {f.place for f in frames if f.place}
+def _places(frames: Iterable[Frame]) -> int:
+    """How many different positions the frames have."""
+    return len({f.place for f in frames if f.place})
 
 
 def _grouped(items: Iterable[_Item], key: Callable[[_Item], Hashable]) -> list[list[_Item]]:
