@@ -24,6 +24,7 @@ from ScarSegECGLib.lge.files import ZipArchive, intact, looks_like_zip, opened_a
 
 _MAX_DEPTH = 6
 _MAX_FILES = 20000
+_OUTSIDE = "The DICOMDIR names files outside its own folder: it was not read. Give the folder with the images instead."
 DAMAGED = "A DICOM image is cut off or damaged: copy or export the series again."
 _START_BYTES = 256
 _MAX_READS = 200_000  # a header of nothing but tiny elements would keep the reader busy for minutes
@@ -162,14 +163,13 @@ def _listed_in_dicomdir(file: DicomFile) -> list[Path] | None:
 
 def _listed(parts: tuple[str, ...], folder: Path) -> Path:
     """A file named by a DICOMDIR, which must truly lie in the DICOMDIR's own folder."""
-    allowed = parts and all(_FILE_ID.fullmatch(part) and part not in (".", "..") for part in parts)
+    if not parts or not all(_FILE_ID.fullmatch(part) and part not in (".", "..") for part in parts):
+        raise InputError(_OUTSIDE)
     path = Path(os.path.realpath(folder.joinpath(*parts)))
     if not path.exists():  # media copied by hand often come out in lower case
         path = Path(os.path.realpath(folder.joinpath(*(part.lower() for part in parts))))
-    if not allowed or not path.is_relative_to(folder):
-        raise InputError(
-            "The DICOMDIR names files outside its own folder: it was not read. Give the folder with the images instead."
-        )
+    if not path.is_relative_to(folder):
+        raise InputError(_OUTSIDE)
     if not path.is_file():
         raise InputError("Images that the DICOMDIR lists are not there: copy the whole disc, or give the folder.")
     return path
