@@ -102,7 +102,7 @@ def opened_archive(path: Path) -> Iterator[ZipArchive]:
     with path.open("rb", buffering=0) as raw:
         with intact(_DAMAGED):
             file = zipfile.ZipFile(_Bounded(raw))
-        entries = [entry for entry in file.infolist() if not entry.is_dir()]
+            entries = [entry for entry in file.infolist() if not entry.is_dir()]
         _check_entries(entries)
         plain = (entry for entry in entries if not stat.S_ISLNK(entry.external_attr >> 16))
         yield ZipArchive(file, {entry.filename: entry for entry in plain})
