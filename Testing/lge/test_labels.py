@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import LgeNote, has
-from ScarSegECGLib.lge.label_meaning import parse_label_map
-from ScarSegECGLib.lge.labels import read_contours, read_labels, read_mask
+from ScarSegECGLib.lge.labels import parse_label_map, read_contours, read_labels, read_mask
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.wording import words
@@ -250,6 +249,6 @@ def test_slicers_segments_by_name(shared_data) -> None:
 
 
 def _by_numbers(path: Path, stack: LgeStack) -> None:
-    from ScarSegECGLib.lge.label_meaning import meaning_of
+    from ScarSegECGLib.lge.labels import meaning_of
 
     meaning_of(read_labels(path, stack)[None].astype(np.int32), ())

@@ -416,6 +416,17 @@ def test_zip_that_leads_outside(tmp_path, refused, name) -> None:
     refused(_zip(tmp_path / "z.zip", {name: b"x", "IM1": b"y"}), "outside itself")
 
 
+def test_zip_of_a_file_without_a_name(tmp_path, refused) -> None:
+    path = _zip(tmp_path / "z.zip", {"a": b"x", "IM1": b"y"})
+    bytes_ = path.read_bytes()
+    at = bytes_.index(b"PK\x01\x02")
+    nameless = bytes_[at : at + 28] + b"\0\0" + bytes_[at + 30 : at + 46] + bytes_[at + 47 :]
+    end = nameless.index(b"PK\x05\x06") + 12
+    size = int.from_bytes(nameless[end : end + 4], "little") - 1
+    path.write_bytes(bytes_[:at] + nameless[:end] + size.to_bytes(4, "little") + nameless[end + 4 :])
+    refused(path, "zip archive")
+
+
 def test_zip_bomb(tmp_path, refused) -> None:
     with zipfile.ZipFile(tmp_path / "z.zip", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("IM1", "w") as stream:
         for _ in range(80):

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
-from ScarSegECGLib.lge.choose_series import choose
 from ScarSegECGLib.lge.shown_text import shown_uid
-from ScarSegECGLib.lge.study import ImageSet, list_series
+from ScarSegECGLib.lge.study import ImageSet, choose, list_series
 from ScarSegECGLib.wording import words
 
 

@@ -24,8 +24,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.facts import AhaMode, Division, LgeNote, RemoteRegion, RemoteSource, ScarSource, has
 from ScarSegECGLib.lge.contrast import with_contrast
-from ScarSegECGLib.lge.label_meaning import parse_label_map
-from ScarSegECGLib.lge.labels import read_contours, read_mask
+from ScarSegECGLib.lge.labels import parse_label_map, read_contours, read_mask
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, move, native_anatomy
 from ScarSegECGLib.measure.compare import RULES as COMPARED

@@ -16,7 +16,7 @@ from ScarSegECGLib.cli.outputs import write_table
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.facts import Contrast, ScarSource
-from ScarSegECGLib.lge.label_meaning import LabelMap, parse_label_map
+from ScarSegECGLib.lge.labels import LabelMap, parse_label_map
 from ScarSegECGLib.measure.compare import RULES, CaseScores, MethodScore, case_scores, combined
 from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML

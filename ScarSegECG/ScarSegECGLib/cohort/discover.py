@@ -18,13 +18,12 @@ from ScarSegECGLib.ecg.read import START, read_ecg, told_by_content
 from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER
-from ScarSegECGLib.lge.archive import looks_like_zip
-from ScarSegECGLib.lge.choose_series import choose
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom, quiet, read_dataset
+from ScarSegECGLib.lge.files import looks_like_zip
 from ScarSegECGLib.lge.nifti import looks_like_nifti, unpacked_start
 from ScarSegECGLib.lge.nrrd import NRRD_MAGIC
 from ScarSegECGLib.lge.read import read_volume
-from ScarSegECGLib.lge.study import opened_study
+from ScarSegECGLib.lge.study import choose, opened_study
 
 MOST_FILES, DEEPEST = 500_000, 12
 FAR_DAYS = 365

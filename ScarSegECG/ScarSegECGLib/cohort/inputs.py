@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.hashing import sha256_of_file, sha256_of_set
+from ScarSegECGLib.lge.files import sha256_of_file, sha256_of_set
 
 MOST_FILES = 50_000
 

@@ -12,7 +12,7 @@ from typing import Literal
 from ScarSegECGLib.cohort.manifest import CohortCase
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, ScarSource
-from ScarSegECGLib.lge.hashing import sha256_of_file
+from ScarSegECGLib.lge.files import sha256_of_file
 
 
 @dataclass(frozen=True)

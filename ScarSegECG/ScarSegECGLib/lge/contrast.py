@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
-from ScarSegECGLib.lge.dicom_tags import GE_RAW_DATA_TYPE, image_types
+from ScarSegECGLib.lge.dicom_tags import GE_RAW_DATA_TYPE, text_of, texts_of
 
 UNMARKED = Fact(LgeNote.CONTRAST_UNMARKED)
 # In a PSIR image nulled tissue and the noise of air lie on both sides of zero. A few dark voxels below it, or shallow
@@ -22,7 +22,7 @@ _PADDING_SHARE = 0.005
 
 def says_magnitude(header: Dataset) -> bool:
     """Whether a single-frame image says by itself that it is a magnitude image; GE says the kind of each."""
-    told = {*image_types(header), str(header.get("ComplexImageComponent") or "").upper()}
+    told = {*texts_of(header, "ImageType"), text_of(header, "ComplexImageComponent").upper()}
     return bool(told & {"M", "MAGNITUDE"}) or GE_RAW_DATA_TYPE in header
 
 
@@ -38,13 +38,7 @@ def contrast_of_values(voxels: NDArray) -> Contrast:
 
 
 def negative_share(voxels: NDArray) -> float:
-    """Share of the values that are clearly negative, 0..1.
-
-    Parameters
-    ----------
-    voxels : array, any shape
-        A lowest value that many voxels share is padding and does not count.
-    """
+    """Share of the values that are clearly negative, 0..1; a lowest value that many share is padding and no value."""
     lowest = voxels.min()
     if lowest >= 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""The files of a folder, a zip archive or a DICOMDIR that may be DICOM, and their headers, within bounds."""
+"""The files of a folder, a zip archive or a DICOMDIR that may be DICOM, read within bounds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,20 +20,20 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.archive import ZipArchive, looks_like_zip
+from ScarSegECGLib.lge.files import ZipArchive, intact, looks_like_zip, opened_archive
 
-MAX_DEPTH = 6
-MAX_FILES = 20000
+_MAX_DEPTH = 6
+_MAX_FILES = 20000
+_OUTSIDE = "The DICOMDIR names files outside its own folder: it was not read. Give the folder with the images instead."
 DAMAGED = "A DICOM image is cut off or damaged: copy or export the series again."
-_DEFLATED = "A DICOM file is stored deflated, which is not read: export it as Explicit VR Little Endian."
 _START_BYTES = 256
 _MAX_READS = 200_000  # a header of nothing but tiny elements would keep the reader busy for minutes
-_NUMERIC = frozenset({"US", "IS", "DS", "FD", "FL", "UL"})
 _GROUPS = {  # sequences that hold decimal strings of each frame, and what lies in them
     tag_for_keyword(f"{name}Sequence")
     for name in ("SharedFunctionalGroups", "PerFrameFunctionalGroups", "PlanePosition", "PlaneOrientation",
                  "PixelMeasures", "PixelValueTransformation")
 }  # fmt: skip
+_NUMERIC = ("US", "IS", "DS", "FD", "FL", "UL")
 _FILE_ID = re.compile(r"[\w.\- ]{1,64}", re.ASCII)
 
 
@@ -59,12 +59,9 @@ class DicomFile:
     @contextmanager
     def open(self) -> Iterator[_Bounded]:
         """A stream for pydicom that never allocates more than there is, whatever length the file declares."""
-        if self.archive is not None:
-            with io.BytesIO(self.archive.read(self.member)) as stream:
-                yield _Bounded(stream)
-        else:
-            with self.path.open("rb") as stream:
-                yield _Bounded(stream)
+        whole = self.path.open("rb") if self.archive is None else io.BytesIO(self.read_bytes())
+        with whole as stream:
+            yield _Bounded(stream)
 
 
 class _Bounded:
@@ -87,22 +84,19 @@ class _Bounded:
         if self._reads > _MAX_READS:
             raise ValueError("too many elements")
         if count is None or count < 0:  # pydicom does this to inflate a deflated file at once, without a bound
-            raise InputError(_DEFLATED)
+            raise InputError(
+                "A DICOM file is stored deflated, which is not read: export it as Explicit VR Little Endian."
+            )
         return self._stream.read(max(0, min(count, self._size - self._stream.tell())))
-
-    def close(self) -> None:
-        self._stream.close()
 
 
 def looks_like_dicom(start: bytes) -> bool:
     """Whether a file's first bytes are DICOM: the usual prefix, or a bare data set that opens with group 2 or 8."""
-    return start[128:132] == b"DICM" or (
-        start[:2] in (b"\x02\x00", b"\x08\x00") and start[3:4] == b"\x00" and _vr(start)
-    )
-
-
-def _vr(start: bytes) -> bool:
-    return start[4:6] in (b"UL", b"OB", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM") or start[6:8] == b"\x00\x00"
+    if start[128:132] == b"DICM":
+        return True
+    explicit = start[4:6] in (b"UL", b"OB", b"UI", b"CS", b"SH", b"LO", b"DA", b"TM")
+    opens = start[:2] in (b"\x02\x00", b"\x08\x00") and start[3:4] == b"\x00"
+    return opens and (explicit or start[6:8] == b"\x00\x00")
 
 
 @contextmanager
@@ -111,123 +105,91 @@ def files_in(path: Path) -> Iterator[tuple[DicomFile, ...]]:
 
     Sub-folders are searched six deep; links are not followed. An archive is read in memory.
     A DICOMDIR gives the images it lists, which must lie inside its folder.
-
-    Raises
-    ------
-    InputError
     """
     if path.is_dir():
         yield tuple(DicomFile(found) for found in _walk(path))
         return
-    with path.open("rb") as stream:
-        start = stream.read(_START_BYTES)
+    start = DicomFile(path).start()
     if looks_like_zip(start):
-        with ZipArchive(path) as archive:
-            members = (name for name in archive.names if name.rpartition("/")[2].upper() != "DICOMDIR")
+        with opened_archive(path) as archive:
+            members = (name for name in sorted(archive.entries) if name.rpartition("/")[2].upper() != "DICOMDIR")
             yield tuple(DicomFile(path, archive, name) for name in members)
-    elif (listed := _listed_in_dicomdir(DicomFile(path))) is not None:
-        yield tuple(DicomFile(found) for found in listed)
-    else:
-        yield (DicomFile(path),)
+        return
+    listed = _listed_in_dicomdir(DicomFile(path)) if looks_like_dicom(start) else None
+    yield (DicomFile(path),) if listed is None else tuple(map(DicomFile, listed))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Regular files down to ``MAX_DEPTH`` sub-folders, in a fixed order; links are not followed.
+    """Regular files down to six sub-folders, in a fixed order; links are not followed."""
 
-    Raises
-    ------
-    InputError
-        A sub-folder that may not be read: slices of the stack may lie in it.
-    """
-
-    def refuse(_error: OSError) -> None:
+    def refuse(_error: OSError) -> None:  # slices of the stack may lie there
         raise InputError("A sub-folder may not be read: check that you may open it, or give the LGE series' folder.")
 
     root, count = str(folder.resolve()), 0
     for parent, folders, names in os.walk(root, onerror=refuse):
         depth = parent[len(root) :].count(os.sep)
-        folders[:] = sorted(folders) if depth < MAX_DEPTH else []
+        folders[:] = sorted(folders) if depth < _MAX_DEPTH else []
         for name in sorted(names):
             path = f"{parent}{os.sep}{name}"
             if name.upper() == "DICOMDIR" or not stat.S_ISREG(os.lstat(path).st_mode):
                 continue
             count += 1
-            if count > MAX_FILES:
-                raise InputError(f"The folder holds over {MAX_FILES} files: choose the folder of the LGE series.")
+            if count > _MAX_FILES:
+                raise InputError(f"The folder holds over {_MAX_FILES} files: choose the folder of the LGE series.")
             yield Path(path)
 
 
 def _listed_in_dicomdir(file: DicomFile) -> list[Path] | None:
     """Paths of the images that a DICOMDIR lists; ``None`` if the file is no DICOMDIR."""
-    if not looks_like_dicom(file.start()):
-        return None
     try:
         with quiet(), file.open() as stream:
             index = pydicom.dcmread(stream, force=True, specific_tags=["DirectoryRecordSequence"])
             if index.file_meta.get("MediaStorageSOPClassUID") != MediaStorageDirectoryStorage:
                 return None
             records = [r for r in index.get("DirectoryRecordSequence") or [] if r.get("DirectoryRecordType") == "IMAGE"]
-            listed = [_parts(record.get("ReferencedFileID")) for record in records]
+            names = [record.get("ReferencedFileID") or () for record in records]
+            listed = [(name,) if isinstance(name, str) else tuple(map(str, name)) for name in names]
     except InputError:
         raise
     except Exception:
         raise InputError("The DICOMDIR is cut off or damaged: give the folder with the images instead.") from None
-    if len(listed) > MAX_FILES:
-        raise InputError(f"The DICOMDIR lists over {MAX_FILES} images: give the folder of the LGE series.")
-    found = dict.fromkeys(_listed(parts, file.path.resolve().parent) for parts in listed)
-    if not found:
+    if len(listed) > _MAX_FILES:
+        raise InputError(f"The DICOMDIR lists over {_MAX_FILES} images: give the folder of the LGE series.")
+    if not listed:
         raise InputError("The DICOMDIR lists no images: give the folder with the images instead.")
-    return list(found)
+    folder = file.path.resolve().parent
+    return list(dict.fromkeys(_listed(parts, folder) for parts in listed))
 
 
-def _resolved(path: Path) -> Path | None:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):  # links in a circle
-        return None
-
-
-def _listed(parts: tuple[str, ...], root: Path) -> Path:
+def _listed(parts: tuple[str, ...], folder: Path) -> Path:
     """A file named by a DICOMDIR, which must truly lie in the DICOMDIR's own folder."""
-    allowed = parts and all(_FILE_ID.fullmatch(part) and part not in (".", "..") for part in parts)
-    path = _resolved(root.joinpath(*parts)) if allowed else None
-    if path is not None and not path.exists():  # media copied by hand often come out in lower case
-        path = _resolved(root.joinpath(*(part.lower() for part in parts)))
-    if path is None or not path.is_relative_to(root):
-        raise InputError(
-            "The DICOMDIR names files outside its own folder: it was not read. Give the folder with the images instead."
-        )
+    if not parts or not all(_FILE_ID.fullmatch(part) and part not in (".", "..") for part in parts):
+        raise InputError(_OUTSIDE)
+    path = Path(os.path.realpath(folder.joinpath(*parts)))
+    if not path.exists():  # media copied by hand often come out in lower case
+        path = Path(os.path.realpath(folder.joinpath(*(part.lower() for part in parts))))
+    if not path.is_relative_to(folder):
+        raise InputError(_OUTSIDE)
     if not path.is_file():
         raise InputError("Images that the DICOMDIR lists are not there: copy the whole disc, or give the folder.")
     return path
 
 
-def _parts(file_id: str | Sequence[str] | None) -> tuple[str, ...]:
-    return (file_id,) if isinstance(file_id, str) else tuple(str(part) for part in file_id or ())
-
-
+@intact(DAMAGED)
 def read_dataset(file: DicomFile, *, pixels: bool) -> FileDataset:
     """The data set of a file, its texts decoded, with or without its pixel data.
 
     Whatever character set the file uses, the data set says and holds Unicode, so that everything can be copied on.
-
-    Raises
-    ------
-    InputError
+    A damaged file is refused by an :class:`InputError`.
     """
-    try:
-        with file.open() as stream:
-            dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels)
-        dataset.buffer = None  # closed by now; pydicom would warn whenever the data set is copied
-        mend_commas(dataset)
-        if dataset.get("SpecificCharacterSet"):
-            dataset.decode()
-            dataset.SpecificCharacterSet = "ISO_IR 192"
-        return dataset
-    except (InputError, OSError, MemoryError):
-        raise
-    except Exception:  # pydicom raises whatever a broken element makes it stumble over
-        raise InputError(DAMAGED) from None
+    with file.open() as stream:
+        dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels)
+    dataset.buffer = None  # closed by now; pydicom would warn whenever the data set is copied
+    mend_commas(dataset)
+    if dataset.get("SpecificCharacterSet"):
+        dataset.decode()
+        dataset.SpecificCharacterSet = "ISO_IR 192"
+    return dataset
 
 
 def mend_commas(dataset: Dataset) -> bool:
@@ -245,54 +207,40 @@ def mend_commas(dataset: Dataset) -> bool:
     return mended
 
 
-def read_header(file: DicomFile, tags: Sequence[int]) -> tuple[Dataset, bool] | None:
-    """The wanted elements of an MR image's header, each checked to be readable, and whether commas were mended in it.
-
-    ``None`` for anything else.
-
-    An element whose value is nonsense is left out as if it were missing.
-
-    Raises
-    ------
-    InputError
-        The file is DICOM but damaged.
-    """
+@intact(DAMAGED)
+def read_header(file: DicomFile, tags: list[str]) -> tuple[Dataset, bool] | None:
+    """The wanted elements of an MR image's header, and whether commas were mended in it; ``None`` for anything else."""
     start = file.start()
     if not looks_like_dicom(start):
         return None
-    try:
-        with file.open() as stream:
-            header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=list(tags))
-        kind = str(header.get("SOPClassUID", ""))
-        if not kind:
-            is_index = header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
-            damaged = start[128:132] == b"DICM" and not is_index
-        else:
-            damaged = "Modality" not in header and "MR Image" in UID(kind).name
-        mended = mend_commas(header)
-        clean = _without_nonsense(header)
-        is_image = bool(kind) and clean.get("Modality") == "MR" and "Spectroscopy" not in UID(kind).name
-        if damaged or (is_image and not (clean.get("Rows") and clean.get("Columns"))):
-            raise InputError(DAMAGED)
-        return (clean, mended) if is_image else None
-    except (InputError, OSError, MemoryError):
-        raise
-    except Exception:
-        raise InputError(DAMAGED) from None
+    with file.open() as stream:
+        header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
+    kind = str(header.get("SOPClassUID", ""))
+    if kind:
+        damaged = "Modality" not in header and "MR Image" in UID(kind).name
+    else:
+        is_index = header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+        damaged = start[128:132] == b"DICM" and not is_index
+    mended = mend_commas(header)
+    clean = _without_nonsense(header)
+    is_image = bool(kind) and clean.get("Modality") == "MR" and "Spectroscopy" not in UID(kind).name
+    if damaged or (is_image and not (clean.get("Rows") and clean.get("Columns"))):
+        raise InputError(DAMAGED)
+    return (clean, mended) if is_image else None
 
 
 def _without_nonsense(header: Dataset) -> Dataset:
+    """Elements whose value is nonsense are left out as if they were missing."""
     clean = Dataset()
     for tag in list(header.keys()):
         try:
             element = header[tag]
             known = dictionary_has_tag(tag)
-            if known and element.VR not in dictionary_VR(tag):  # which may be "US or SS"
-                continue
-            if known and element.VR in _NUMERIC and element.VM > 1 and dictionary_VM(tag) == "1":
-                continue
-            clean.add(element)
-        except Exception:
+            of_another_kind = known and element.VR not in dictionary_VR(tag)  # which may be "US or SS"
+            too_many = known and element.VR in _NUMERIC and element.VM > 1 and dictionary_VM(tag) == "1"
+            if not of_another_kind and not too_many:
+                clean.add(element)
+        except Exception:  # pydicom reads the value only now
             continue
     return clean
 

@@ -16,18 +16,7 @@ from numpy.typing import NDArray
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_geometry
-from ScarSegECGLib.lge.volume_file import (
-    COLOUR,
-    CUT_OFF,
-    GZIP_MAGIC,
-    Accept,
-    HeaderError,
-    Volume,
-    intact,
-    opened,
-    voxels_from,
-    weigh,
-)
+from ScarSegECGLib.lge.volume_file import COLOUR, CUT_OFF, Accept, HeaderError, Volume, unpacked, voxels_from, weigh
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
@@ -37,8 +26,8 @@ _SECOND_BYTES = 540
 _SAME_SIZE, _SAME_AXES_DEG, _SAME_PLACE_MM = 0.02, 1.0, 1.0
 _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown, metre, mm, micron
 _LAST_CODE = 5
-_COLOUR_TYPES = frozenset({128, 2304})
-_COMPLEX_TYPES = frozenset({32, 1792, 2048})
+_COLOUR_TYPES = (128, 2304)
+_COMPLEX_TYPES = (32, 1792, 2048)
 
 
 def looks_like_nifti(start: bytes) -> bool:
@@ -47,44 +36,25 @@ def looks_like_nifti(start: bytes) -> bool:
 
 
 def unpacked_start(path: Path, count: int = HEADER_BYTES) -> bytes:
-    """First bytes of a file, unpacked where it is a gzip file.
-
-    Raises
-    ------
-    InputError
-    """
-    with path.open("rb") as file:
-        packed = file.read(2) == GZIP_MAGIC
-        file.seek(0)
-        with intact(CUT_OFF), opened(file, packed) as stream:
-            return stream.read(count)
+    """First bytes of a file, unpacked where it is a gzip file; a damaged one is refused by an InputError."""
+    with unpacked(path) as stream:
+        return stream.read(count)
 
 
 def read_nifti(path: Path, accept: Accept | None = None) -> Volume:
-    """Read one NIfTI file, compressed or not, whatever its name.
+    """Read one NIfTI file, compressed or not, whatever its name; ``accept`` as :func:`weigh` has it.
 
-    Parameters
-    ----------
-    path : Path
-    accept : callable, optional
-        As :func:`~ScarSegECGLib.lge.volume_file.weigh` has it.
-
-    Raises
-    ------
-    InputError
+    Damaged, or with numbers that cannot be true, it is refused by an :class:`InputError`.
     """
     header = _header(unpacked_start(path, _SECOND_BYTES))
     shape = _shape(header)
     slope, inter = _scaling(header)
     matrix, known, notes = _matrix(header)
     dtype = header.get_data_dtype()
-    weigh(shape[::-1], dtype, path, accept)
-    with path.open("rb") as file:
-        packed = file.read(2) == GZIP_MAGIC
-        file.seek(0)
-        with intact(CUT_OFF), opened(file, packed) as stream:
-            stream.seek(int(header["vox_offset"]))
-            voxels = voxels_from(stream, shape[::-1], dtype)
+    weigh(shape, dtype, path, accept)
+    with unpacked(path) as stream:
+        stream.seek(int(header["vox_offset"]))
+        voxels = voxels_from(stream, shape, dtype)
     if (slope, inter) != (1.0, 0.0):
         voxels = voxels.astype(np.float32)
         voxels *= slope
@@ -113,10 +83,9 @@ def _header(start: bytes) -> Nifti1Header:
     offset = float(header["vox_offset"])
     if not length + 4 <= offset < 2**31 or offset % 1:
         raise HeaderError("NIfTI", "it does not say where the voxels begin")
-    kind = int(header["datatype"])
-    if kind in _COLOUR_TYPES:
+    if header["datatype"] in _COLOUR_TYPES:
         raise InputError(COLOUR)
-    if kind in _COMPLEX_TYPES:
+    if header["datatype"] in _COMPLEX_TYPES:
         raise InputError("The image holds complex numbers: export the magnitude or the PSIR image.")
     try:
         dtype = header.get_data_dtype()
@@ -130,6 +99,7 @@ def _header(start: bytes) -> Nifti1Header:
 
 
 def _shape(header: Nifti1Header) -> tuple[int, ...]:
+    """Of the array, slowest axis first."""
     dimensions, *sizes = (int(n) for n in header["dim"])
     if not 1 <= dimensions <= 7 or min(sizes[:dimensions]) < 1:
         raise HeaderError("NIfTI", "its sizes make no sense")
@@ -138,16 +108,11 @@ def _shape(header: Nifti1Header) -> tuple[int, ...]:
         shape = shape[:-1]
     if len(shape) == 5 and shape[3] == 1:
         raise InputError(COLOUR)
-    return shape
+    return shape[::-1]
 
 
 def _scaling(header: Nifti1Header) -> tuple[float, float]:
-    """Slope and intercept; a slope of 0 or NaN means that the voxels are not scaled, and says nothing of an intercept.
-
-    Raises
-    ------
-    InputError
-    """
+    """Slope and intercept; a slope of 0 or NaN means voxels that are not scaled, and no intercept."""
     slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
     if slope == 0 or np.isnan(slope):
         return 1.0, 0.0
@@ -157,64 +122,44 @@ def _scaling(header: Nifti1Header) -> tuple[float, float]:
 
 
 def _matrix(header: Nifti1Header) -> tuple[NDArray[np.float64], bool, tuple[Fact, ...]]:
-    """Index to RAS, mm; whether the file says so; and what of its statements does not agree.
-
-    Raises
-    ------
-    InputError
-    """
+    """Index to RAS, mm; whether the file says so; and what of its statements does not agree."""
     unit = _MM.get(int(header["xyzt_units"]) & 7)
     sizes = np.array(header["pixdim"][1:4], np.float64)
-    codes = [int(header[f"{form}_code"]) for form in ("sform", "qform")]
-    if not all(0 <= code <= _LAST_CODE for code in codes):
+    has_sform, has_qform = int(header["sform_code"]), int(header["qform_code"])
+    if not (0 <= has_sform <= _LAST_CODE and 0 <= has_qform <= _LAST_CODE):
         raise HeaderError("NIfTI", "a code of its orientation is not known")
-    has_sform, has_qform = map(bool, codes)
     if unit is None or not np.isfinite(sizes).all() or sizes.min() < 0 or (sizes.min() == 0 and not has_sform):
         raise HeaderError("NIfTI", "its voxel size is missing or not a number")
     sform = np.array(header.get_sform(), np.float64) if has_sform else None
-    qform = _qform(header, sizes) if has_qform and sizes.all() else None
-    notes: tuple[Fact, ...] = ()
+    qform = _qform(header) if has_qform and sizes.all() else None
+    notes = []
     if sform is not None:
         check_geometry(sform)  # also where a sound qform stands beside it
         lengths = np.linalg.norm(sform[:3, :3], axis=0)
         if sizes.all() and np.any(np.abs(lengths - sizes) > _SAME_SIZE * sizes):
             sform[:3, :3] *= sizes / lengths
-            notes = (Fact(LgeNote.SCALE_DIFFERS),)
+            notes.append(Fact(LgeNote.SCALE_DIFFERS))
     if sform is not None and qform is not None:
-        notes += _disagreement(sform, qform, unit)
+        first, second = (m[:3, :3] / np.linalg.norm(m[:3, :3], axis=0) for m in (sform, qform))
+        axes = float(np.degrees(np.arccos(np.clip((first * second).sum(axis=0).min(), -1, 1))))
+        offset = float(np.linalg.norm(sform[:3, 3] - qform[:3, 3])) * unit
+        if axes > _SAME_AXES_DEG or offset > _SAME_PLACE_MM:
+            notes.append(Fact(LgeNote.FORMS_DISAGREE, axes=axes, offset=offset))
     form = sform if sform is not None else qform
     matrix = np.diag([-sizes[0], -sizes[1], sizes[2], 1.0]) if form is None else form
     matrix[:3] *= unit
-    return matrix, form is not None, notes
+    return matrix, form is not None, tuple(notes)
 
 
-def _qform(header: Nifti1Header, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The qform's matrix; nibabel computes the quaternion.
+def _qform(header: Nifti1Header) -> NDArray[np.float64]:
+    from nibabel.spatialimages import HeaderDataError
 
-    Raises
-    ------
-    InputError
-    """
-    from nibabel.quaternions import quat2mat
-
-    turn = float(header["pixdim"][0])
+    header["pixdim"][0] = header["pixdim"][0] or 1  # most tools take 0 for 1, nibabel refuses it
     try:
-        axes = quat2mat(header.get_qform_quaternion())
-    except ValueError:
-        axes = np.full((3, 3), np.nan)
-    matrix = np.eye(4)
-    matrix[:3, :3] = axes * sizes * [1, 1, -1 if turn == -1 else 1]
-    matrix[:3, 3] = [float(header[f"qoffset_{axis}"]) for axis in "xyz"]
-    if turn not in (-1, 0, 1) or not np.isfinite(matrix).all():
+        matrix = header.get_qform()
+    except (HeaderDataError, ValueError):
+        matrix = np.full((4, 4), np.nan)
+    if not np.isfinite(matrix).all():
         raise HeaderError("NIfTI", "its qform holds what are no numbers of a rotation")
     check_geometry(matrix)
     return matrix
-
-
-def _disagreement(sform: NDArray[np.float64], qform: NDArray[np.float64], unit: float) -> tuple[Fact, ...]:
-    first, second = (m[:3, :3] / np.linalg.norm(m[:3, :3], axis=0) for m in (sform, qform))
-    axes = float(np.degrees(np.arccos(np.clip((first * second).sum(axis=0).min(), -1, 1))))
-    offset = float(np.linalg.norm(sform[:3, 3] - qform[:3, 3])) * unit
-    if axes <= _SAME_AXES_DEG and offset <= _SAME_PLACE_MM:
-        return ()
-    return (Fact(LgeNote.FORMS_DISAGREE, axes=axes, offset=offset),)

@@ -7,7 +7,6 @@ allows; voxels are raw or gzip and are read by numpy, so that no native parser s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +14,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import check_three_dimensional
-from ScarSegECGLib.lge.volume_file import (
-    COLOUR,
-    CUT_OFF,
-    Accept,
-    HeaderError,
-    NamedSegment,
-    Volume,
-    intact,
-    opened,
-    voxels_from,
-    weigh,
-)
+from ScarSegECGLib.lge.volume_file import COLOUR, Accept, HeaderError, Volume, unpacked, voxels_from, weigh
 
 NRRD_MAGIC = b"NRRD000"
 _HEADER_LIMIT = 2**16
@@ -35,12 +23,11 @@ _MAX_SEGMENTS = 256
 _DOUBTFUL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 _NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,12}", re.ASCII)
-_SPACES = {  # to RAS
+_SPACES = {  # to RAS; others are not those of a patient and are taken as LPS
     **dict.fromkeys(("ras", "right-anterior-superior"), (1, 1, 1)),
     **dict.fromkeys(("las", "left-anterior-superior"), (-1, 1, 1)),
     **dict.fromkeys(("lps", "left-posterior-superior"), (-1, -1, 1)),
 }
-_NO_PATIENT_SPACE = (-1, -1, 1)
 _MM = {"": 1.0, "mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001}
 _TYPES = {
     **dict.fromkeys(("signed char", "int8", "int8_t"), "i1"),
@@ -56,58 +43,35 @@ _TYPES = {
 _COLOUR_KINDS = ("color", "vector", "complex", "matrix", "quaternion", "normal", "gradient")
 
 
-@dataclass(frozen=True)
-class _Header:
-    """Fields, names in lower case, the free "key:=value" pairs, and where the data after the header begin."""
-
-    fields: dict[str, str]
-    pairs: dict[str, str]
-    end: int
-
-
 def read_nrrd(path: Path, accept: Accept | None = None, *, detached: bool = True) -> Volume:
-    """Read one NRRD file.
+    """Read one NRRD file with the data inside, or (``detached``) a header that names one data file in its own folder.
 
-    Parameters
-    ----------
-    path : Path
-        With the data inside, or a header that names one data file in its own folder.
-    accept : callable, optional
-        As :func:`~ScarSegECGLib.lge.volume_file.weigh` has it; with it, layers of segments are read too.
-    detached : bool
-        Whether the header may name a data file.
-
-    Raises
-    ------
-    InputError
+    ``accept`` is as :func:`weigh` has it; with it, layers of segments are read too. A damaged file, or one with numbers
+    that cannot be true, is refused by an :class:`InputError`.
     """
-    header = _header(path)
-    fields = header.fields
-    shape, vectors = _axes(fields, layers=accept is not None)
+    fields, pairs, end = _header(path)
+    shape, axes = _axes(fields, layers=accept is not None)
     dtype, packed = _stored(fields)
     data = _data_file(path, fields)
     if data is not None and not detached:
         raise InputError("The NRRD file keeps its voxels in another file: save it as one .nrrd file.")
     weigh(shape, dtype, data or path, accept)
-    matrix, known = _matrix(fields, vectors)
-    with (data or path).open("rb") as file, intact(CUT_OFF):
-        file.seek(0 if data else header.end)
-        with opened(file, packed) as stream:
-            voxels = voxels_from(stream, shape, dtype)
+    matrix, known = _matrix(fields, axes)
+    with unpacked(data or path, packed, 0 if data else end) as stream:
+        voxels = voxels_from(stream, shape, dtype)
     if len(shape) == 4:
         voxels = np.moveaxis(voxels, -1, 0)
         voxels = voxels[0] if len(voxels) == 1 else voxels
-    return Volume(voxels, matrix, known, segments=_segments(header.pairs), files=(path, data) if data else (path,))
+    return Volume(voxels, matrix, known, segments=_segments(pairs), files=(path, data) if data else (path,))
 
 
-def _header(path: Path) -> _Header:
+def _header(path: Path) -> tuple[dict[str, str], dict[str, str], int]:
+    """Fields, names in lower case, the free "key:=value" pairs, and where the data after the header begin."""
     with path.open("rb") as stream:
         start = stream.read(_HEADER_LIMIT + 1)
     found = re.search(rb"\r?\n\r?\n", start)
-    if found is None and len(start) > _HEADER_LIMIT:
-        raise HeaderError("NRRD", "too long, without an end, or with characters that are no text")
     text = start[: found.start() if found else None].replace(b"\r\n", b"\n")
-    if _DOUBTFUL.search(text):
+    if (found is None and len(start) > _HEADER_LIMIT) or _DOUBTFUL.search(text):
         raise HeaderError("NRRD", "too long, without an end, or with characters that are no text")
     fields: dict[str, str] = {}
     pairs: dict[str, str] = {}
@@ -124,11 +88,11 @@ def _header(path: Path) -> _Header:
         if key in target:
             raise HeaderError("NRRD", "a field stands in it twice")
         target[key] = value.strip(" \t")
-    return _Header(fields, pairs, found.end() if found else len(start))
+    return fields, pairs, found.end() if found else len(start)
 
 
-def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], list[list[float] | None]]:
-    """The array's shape, slowest axis first, and the three axes' vectors (or distances alone), fastest first.
+def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], NDArray[np.float64]]:
+    """The array's shape, slowest axis first, and the three axes' vectors as columns, fastest first.
 
     A fourth, fastest axis without a direction holds layers of segments; of an image it may have one entry alone.
     """
@@ -142,22 +106,23 @@ def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], lis
     kinds = fields.get("kinds", "").lower()
     if any(word in kinds for word in _COLOUR_KINDS) and not layers:
         raise InputError(COLOUR)
-    both = "space directions" in fields and "spacings" in fields
-    if "space directions" in fields:
+    directed = "space directions" in fields
+    if directed:
         vectors = _vectors(fields["space directions"])
     else:
-        vectors = [None if size.lower() == "nan" else [_number(size)] for size in fields.get("spacings", "").split()]
-        vectors = vectors or [[1.0]] * dimension
-    if both or len(vectors) != dimension:
+        spacings = fields.get("spacings", "").split() or ["1"] * dimension
+        vectors = [None if size.lower() == "nan" else [_number(size)] for size in spacings]
+    if (directed and "spacings" in fields) or len(vectors) != dimension:
         raise HeaderError("NRRD", "it does not say once how far apart the voxels are")
     if dimension == 4 and vectors[0] is None and (layers or shape[0] == 1):
         vectors = vectors[1:]
         shape = shape if layers else shape[1:]
     else:
-        check_three_dimensional(shape if dimension != 3 else shape[::-1])
+        check_three_dimensional(shape)
     if any(vector is None for vector in vectors):
         raise HeaderError("NRRD", "an axis without a length")
-    return shape[::-1], vectors
+    axes = np.array(vectors, np.float64)
+    return shape[::-1], axes.T if directed else np.diag(axes.ravel())
 
 
 def _vectors(text: str) -> list[list[float] | None]:
@@ -192,26 +157,21 @@ def _stored(fields: dict[str, str]) -> tuple[np.dtype, bool]:
     return np.dtype((">" if endian == "big" else "<") + kind), encoding != "raw"
 
 
-def _matrix(fields: dict[str, str], vectors: list[list[float] | None]) -> tuple[NDArray[np.float64], bool]:
+def _matrix(fields: dict[str, str], axes: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
     """Index to RAS, mm, and whether the header says how the voxels lie in the patient."""
     space = fields.get("space", "").lower()
     known = space in _SPACES and "space directions" in fields
     matrix = np.eye(4)
-    if all(len(vector or ()) == 3 for vector in vectors):
-        matrix[:3, :3] = np.array(vectors, np.float64).T
-    else:
-        matrix[:3, :3] = np.diag([vector[0] for vector in vectors if vector])
-    origin = fields.get("space origin")
-    if origin is not None:
-        found = _vectors(origin)
-        if len(found) != 1 or found[0] is None:
-            raise HeaderError("NRRD", "its origin is not a point")
-        matrix[:3, 3] = found[0]
+    matrix[:3, :3] = axes
+    origin = _vectors(fields.get("space origin", "(0,0,0)"))
+    if len(origin) != 1 or origin[0] is None:
+        raise HeaderError("NRRD", "its origin is not a point")
+    matrix[:3, 3] = origin[0]
     units = {unit.strip().lower() for unit in re.findall(r'"([^"]*)"', fields.get("space units", ""))} or {""}
     if len(units) != 1 or not units <= set(_MM):
         raise HeaderError("NRRD", "its unit of length is not one that is known")
     matrix[:3] *= _MM[units.pop()]
-    matrix[:3] *= np.array(_SPACES.get(space, _NO_PATIENT_SPACE))[:, None]
+    matrix[:3] *= np.array(_SPACES.get(space, _SPACES["lps"]))[:, None]
     return matrix, known
 
 
@@ -231,22 +191,17 @@ def _data_file(path: Path, fields: dict[str, str]) -> Path | None:
     return data
 
 
-def _segments(pairs: dict[str, str]) -> tuple[NamedSegment, ...]:
-    """What Slicer says of each segment: its name, value and layer.
-
-    Raises
-    ------
-    InputError
-        A segment whose value is missing or no number, or one value of one layer that has two names.
-    """
-    found = []
+def _segments(pairs: dict[str, str]) -> dict[tuple[int, int], str]:
+    """What Slicer calls each segment, by layer and value."""
+    found: dict[tuple[int, int], str] = {}
     for k in range(_MAX_SEGMENTS):
-        if f"Segment{k}_Name" not in pairs and f"Segment{k}_LabelValue" not in pairs:
+        name, value = pairs.get(f"Segment{k}_Name"), pairs.get(f"Segment{k}_LabelValue")
+        layer = pairs.get(f"Segment{k}_Layer", "0")
+        if name is None and value is None:
             continue
-        value, layer = pairs.get(f"Segment{k}_LabelValue", ""), pairs.get(f"Segment{k}_Layer", "0")
-        if not _WHOLE.fullmatch(value) or not _WHOLE.fullmatch(layer):
+        if not value or not _WHOLE.fullmatch(value) or not _WHOLE.fullmatch(layer):
             raise HeaderError("NRRD", "a segment without a value")
-        found.append(NamedSegment(pairs.get(f"Segment{k}_Name", ""), int(value), int(layer)))
-    if len({(segment.value, segment.layer) for segment in found}) < len(found):
-        raise HeaderError("NRRD", "two segments with one value")
-    return tuple(found)
+        if (int(layer), int(value)) in found:
+            raise HeaderError("NRRD", "two segments with one value")
+        found[int(layer), int(value)] = name or ""
+    return found

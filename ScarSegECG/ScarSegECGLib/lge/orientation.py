@@ -4,32 +4,38 @@ Only transposes and flips are used, so no voxel value changes, and the choice is
 heart comes out the same however a file orders its axes. A transposed picture would be mirrored anatomy: the
 in-plane axes are turned only in steps of 90 degrees as seen from the apex.
 
-The directions below are typical, not anybody's own. Two sources stand behind them: one real oblique short-axis series,
-in which the direction from the LV centre to the middle of the right ventricle was read by eye off a mid-cavity slice,
-and the mean image orientation of the 700 short-axis studies of the 2015 Data Science Bowl (.617 .777 -.128 / -.397 .167
--.902 in LPS, published at notebook.community/udibr/DSB2/160307-heart-orientation). The long axis is the mean of both;
-the septum is the first one's. As shown by their scanners the first is turned 37 degrees one way from these directions
-and the second 28 degrees the other way, so both are kept as shown: a picture is turned only beyond 45 degrees.
+The directions below are typical, not anybody's own: the long axis is the mean of one real oblique short-axis series and
+of the mean image orientation of the 700 short-axis studies of the 2015 Data Science Bowl (.617 .777 -.128 / -.397 .167
+-.902 in LPS, published at notebook.community/udibr/DSB2/160307-heart-orientation); the septum is the first one's, from
+the LV centre to the middle of the right ventricle, read by eye off a mid-cavity slice. As shown by their scanners the
+two are turned 37 and 28 degrees to either side of these directions, so both are kept as shown: a picture is turned only
+beyond 45 degrees.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LgeStack, Storage
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import Contrast, Fact, LgeNote
+from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_geometry, check_three_dimensional
 
-# Patient space, RAS, of unit length.
-APEX_TO_BASE = np.array([0.587, -0.619, 0.521]) / np.linalg.norm([0.587, -0.619, 0.521])
-SEPTUM_TO_LATERAL = np.array([-0.86, -0.47, 0.20]) / np.linalg.norm([-0.86, -0.47, 0.20])
-ANTERIOR_TO_INFERIOR = np.array([0.17, -0.63, -0.76]) / np.linalg.norm([0.17, -0.63, -0.76])
 
-CLEARLY_LARGER = 1.5
+def _unit(*direction: float) -> NDArray[np.float64]:
+    return np.array(direction) / np.linalg.norm(direction)
+
+
+# Patient space, RAS.
+APEX_TO_BASE = _unit(0.587, -0.619, 0.521)
+SEPTUM_TO_LATERAL = _unit(-0.86, -0.47, 0.20)
+ANTERIOR_TO_INFERIOR = _unit(0.17, -0.63, -0.76)
+
+_CLEARLY_LARGER = 1.5
 SHORT_AXIS_LIMIT_DEG = 45.0
 # A header written without the true pose calls the slices axial, coronal or sagittal: 51 to 59 degrees from the usual
 # long axis. Real two- and four-chamber views lie 74 to 87 degrees from it.
@@ -41,39 +47,27 @@ def canonical(
     ijk_to_ras_stored: NDArray[np.float64],
     *,
     orientation_known: bool = True,
-    acquired: datetime | None = None,
-    contrast: Contrast = Contrast.UNKNOWN,
-    sha256: str = "",
     notes: tuple[Fact, ...] = (),
+    **known: Any,
 ) -> LgeStack:
-    """Turn a stored array into a stack in canonical storage.
+    """Turn a stored array into a stack in canonical storage, float32.
 
     Parameters
     ----------
     voxels_stored : array, shape (slice, row, column) or any permutation of it
         As the file has it; the slice axis is the one of clearly largest spacing (1.5 times both others).
     ijk_to_ras_stored : array, shape (4, 4)
-        Takes the stored array's (third, second, first) index to patient space, RAS, mm.
+        Takes the stored array's (third, second, first) index to patient space, RAS, mm. One that is singular or sheared
+        by more than 2 degrees, and that of a long-axis view, is refused by an :class:`InputError`.
     orientation_known : bool
         False where the file does not say how it lies in the patient: then only the slice axis is brought to the
         front, and a note states what was assumed.
-    acquired, contrast, sha256, notes
-        Passed on to :class:`LgeStack`.
-
-    Returns
-    -------
-    LgeStack
-        Voxels float32; ``storage`` leads back to the stored order.
-
-    Raises
-    ------
-    InputError
-        Not three-dimensional, a singular matrix, one sheared by more than 2 degrees, or a long-axis view.
+    known
+        Further fields of :class:`LgeStack`: when it was acquired, its contrast, hash and sources.
     """
     check_three_dimensional(voxels_stored.shape)
     stored = np.array(ijk_to_ras_stored, dtype=np.float64)
     check_geometry(stored)
-    shape = voxels_stored.shape
     vectors = stored[:3, 2::-1].T  # one per array axis, in the array's order
     spacing = np.linalg.norm(vectors, axis=1)
     directions = vectors / spacing[:, None]
@@ -96,67 +90,58 @@ def canonical(
         more_notes.append(Fact(LgeNote.ORIENTATION_ASSUMED))
     return LgeStack(
         voxels=storage.to_canonical(np.asarray(voxels_stored, dtype=np.float32)),
-        ijk_to_ras=_canonical_matrix(stored, storage, shape),
+        ijk_to_ras=_canonical_matrix(stored, storage, voxels_stored.shape),
         storage=storage,
         stored_ijk_to_ras=stored,
-        acquired=acquired,
-        contrast=Contrast(contrast),
         orientation_known=orientation_known,
-        sha256=sha256,
         notes=(*notes, *more_notes),
+        **known,
     )
 
 
 def short_axis_angle_deg(direction: NDArray[np.float64]) -> float:
     """Angle between a slice direction (RAS, any sign) and the usual LV long axis, degrees, 0..90."""
-    unit = np.asarray(direction, dtype=np.float64) / np.linalg.norm(direction)
-    return float(np.degrees(np.arccos(min(1.0, abs(float(unit @ APEX_TO_BASE))))))
+    return float(np.degrees(np.arccos(min(1.0, abs(float(_unit(*direction) @ APEX_TO_BASE))))))
 
 
 def _slice_axis(directions: NDArray[np.float64], spacing: NDArray[np.float64], known: bool) -> tuple[int, bool]:
     """Array axis along which the slices follow each other, and whether the spacing says so clearly."""
     largest = int(np.argmax(spacing))
-    if spacing[largest] >= CLEARLY_LARGER * np.delete(spacing, largest).max():
+    if spacing[largest] >= _CLEARLY_LARGER * np.delete(spacing, largest).max():
         return largest, True
     if not known:
         return 0, False
-    along = np.abs(directions @ APEX_TO_BASE)
-    return int(np.argmax(np.round(along, 9))), False
+    return int(np.argmax(np.round(np.abs(directions @ APEX_TO_BASE), 9))), False
 
 
 def _anatomical_storage(directions: NDArray[np.float64], slice_axis: int) -> Storage:
     """Transposes and flips that best lay the axes along the directions of an average heart."""
     first, second = (axis for axis in range(3) if axis != slice_axis)
-    # The last entries of each key break exact ties in patient space, so that they too do not depend on the file.
-    slice_sign = max((1, -1), key=lambda s: _key(s * directions[slice_axis] @ APEX_TO_BASE, s * directions[slice_axis]))
-    upwards = slice_sign * directions[slice_axis]
 
-    best: tuple[tuple[float, ...], int, int, int, int] | None = None
-    for row, column in ((first, second), (second, first)):
-        for row_sign in (1, -1):
-            for column_sign in (1, -1):
-                down, lateral = row_sign * directions[row], column_sign * directions[column]
-                if np.cross(lateral, down) @ upwards < 0:
-                    continue
-                key = _key(lateral @ SEPTUM_TO_LATERAL + down @ ANTERIOR_TO_INFERIOR, lateral)
-                if best is None or key > best[0]:
-                    best = (key, row, column, row_sign, column_sign)
-    assert best is not None  # half of the eight candidates are right-handed
-    _, row, column, row_sign, column_sign = best
-    return Storage((slice_axis, row, column), (slice_sign < 0, row_sign < 0, column_sign < 0))
+    def key(candidate: Storage) -> tuple[float, ...]:
+        up, down, lateral = _turned(directions, candidate)
+        as_seen = np.cross(lateral, down) @ up >= 0  # and not its mirror image
+        fits = lateral @ SEPTUM_TO_LATERAL + down @ ANTERIOR_TO_INFERIOR
+        # The directions break exact ties in patient space, so that they too do not depend on the file.
+        return (*np.round([up @ APEX_TO_BASE, *up, as_seen, fits, *lateral], 9).tolist(),)
+
+    either = (False, True)
+    turns = product(((first, second), (second, first)), product(either, either, either))
+    return max((Storage((slice_axis, *in_plane), flips) for in_plane, flips in turns), key=key)
 
 
-def _key(score: float, direction: NDArray[np.float64]) -> tuple[float, ...]:
-    return (round(float(score), 9), *(round(float(x), 9) for x in direction))
+def _turned(rows: NDArray[np.float64], storage: Storage) -> NDArray[np.float64]:
+    """One row an axis of the stored array, as one an axis of the canonical."""
+    return rows[list(storage.axes)] * np.where(storage.flips, -1.0, 1.0)[:, None]
 
 
 def _canonical_matrix(stored: NDArray[np.float64], storage: Storage, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Matrix of the turned array: flipped axes run backwards from their other end."""
+    steps = stored[:3, 2::-1].T
     matrix = np.eye(4)
+    matrix[:3, 2::-1] = _turned(steps, storage).T
     matrix[:3, 3] = stored[:3, 3]
-    for axis, (source, flip) in enumerate(zip(storage.axes, storage.flips, strict=True)):
-        step = stored[:3, 2 - source]
-        matrix[:3, 2 - axis] = -step if flip else step
-        if flip:
-            matrix[:3, 3] += step * (shape[source] - 1)
+    for axis, flipped in zip(storage.axes, storage.flips, strict=True):
+        if flipped:
+            matrix[:3, 3] += steps[axis] * (shape[axis] - 1)
     return matrix

@@ -6,17 +6,23 @@ import os
 import stat
 from pathlib import Path
 
-from ScarSegECGLib.case import Contrast, LgeStack
+import numpy as np
+from numpy.typing import NDArray
+
+from ScarSegECGLib.case import Contrast, LgeStack, SourceSlice
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.archive import looks_like_zip
+from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_stack
-from ScarSegECGLib.lge.contrast import contrast_of_values
+from ScarSegECGLib.lge.contrast import REAL_SHARE, UNMARKED, contrast_of_values, negative_share, says_magnitude
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom
-from ScarSegECGLib.lge.dicom_series import read_dicom
-from ScarSegECGLib.lge.hashing import sha256_of_files
+from ScarSegECGLib.lge.dicom_geometry import stack_pose
+from ScarSegECGLib.lge.dicom_source import voxels_of
+from ScarSegECGLib.lge.dicom_tags import acquired
+from ScarSegECGLib.lge.files import looks_like_zip, sha256_of_file, sha256_of_set
 from ScarSegECGLib.lge.nifti import HEADER_BYTES, looks_like_nifti, read_nifti, unpacked_start
 from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd
 from ScarSegECGLib.lge.orientation import canonical
+from ScarSegECGLib.lge.study import ImageSet, choose, opened_study
 from ScarSegECGLib.lge.volume_file import CUT_OFF, Accept, Volume
 
 
@@ -64,18 +70,9 @@ def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: 
 def read_volume(path: Path, accept: Accept | None = None, *, detached: bool = True) -> Volume:
     """Read a NIfTI or NRRD file; the content decides which, not the name.
 
-    Parameters
-    ----------
-    path : Path
-    accept : callable, optional
-        As :func:`~ScarSegECGLib.lge.volume_file.weigh` has it.
-    detached : bool
-        Whether a NRRD header may name a data file, which must lie beside it.
-
-    Raises
-    ------
-    InputError
-        Neither of them, damaged, or with numbers that cannot be true.
+    ``accept`` is as :func:`~ScarSegECGLib.lge.volume_file.weigh` has it, ``detached`` says whether a NRRD header may
+    name a data file, which must lie beside it. What is neither of them, is damaged, or has numbers that cannot be true,
+    is refused by an :class:`InputError`.
     """
     with path.open("rb") as stream:
         is_nrrd = stream.read(len(NRRD_MAGIC)) == NRRD_MAGIC
@@ -84,13 +81,13 @@ def read_volume(path: Path, accept: Accept | None = None, *, detached: bool = Tr
 
 def _read(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
     if path.is_dir():
-        return read_dicom(path, series=series, image=image)
+        return _read_dicom(path, series, image)
     with path.open("rb") as stream:
         start = stream.read(HEADER_BYTES)
     if not start:
         raise InputError("The image file is empty: copy or export it again.")
     if looks_like_dicom(start) or looks_like_zip(start):
-        return read_dicom(path, series=series, image=image)
+        return _read_dicom(path, series, image)
     if series is not None or image is not None:
         raise InputError("A series or image can be chosen in DICOM only, and this is another format: leave it out.")
     if not start.startswith(NRRD_MAGIC) and not looks_like_nifti(start := unpacked_start(path)):
@@ -103,6 +100,37 @@ def _read(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
         volume.ijk_to_ras,
         orientation_known=volume.orientation_known,
         contrast=contrast_of_values(volume.voxels),
-        sha256=sha256_of_files(volume.files),
+        sha256=sha256_of_set(map(sha256_of_file, volume.files)),
         notes=volume.notes,
     )
+
+
+def _read_dicom(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
+    """The stack of a study, slices in the order in which they lie in the patient, never of number or file name."""
+    with opened_study(path) as sets:
+        if path.is_file() and len(sets) == 1 and len(sets[0].frames) == 1 and sets[0].frames[0].file.path == path:
+            raise InputError("The file is one single DICOM slice: give the folder that holds all slices of the series.")
+        images, notes = choose(sets, series=series, image=image)
+        order, ijk_to_ras = stack_pose(images.frames)
+        frames = [images.frames[k] for k in order]
+        voxels, padding, hashes = voxels_of(frames)
+    when, date_notes = acquired([frame.header for frame in frames])
+    contrast, contrast_notes = _contrast(images, voxels[~padding] if padding.any() else voxels)
+    voxels[padding] = 0.0
+    commas = (Fact(LgeNote.DECIMAL_COMMAS),) if any(frame.mended for frame in frames) else ()
+    notes = (*notes, *date_notes, *contrast_notes, *commas)
+    sources = tuple(SourceSlice(f.file.path, f.file.member, f.number, f.text("SOPInstanceUID")) for f in frames)
+    sha256 = sha256_of_set(hashes)
+    return canonical(voxels, ijk_to_ras, notes=notes, acquired=when, contrast=contrast, sha256=sha256, sources=sources)
+
+
+def _contrast(images: ImageSet, voxels: NDArray[np.float32]) -> tuple[Contrast, tuple[Fact, ...]]:
+    """What the header says the pixels show; where it is silent, what they tell; and what does not fit together."""
+    if images.kind == "psir":
+        return Contrast.PSIR, ()
+    share = negative_share(voxels)
+    said = all(says_magnitude(frame.header) for frame in images.frames)
+    if share < REAL_SHARE:
+        return Contrast.MAGNITUDE, () if said or images.frames[0].number is not None else (UNMARKED,)
+    note = LgeNote.CONTRAST_DISPUTED if said else LgeNote.CONTRAST_FROM_VALUES
+    return Contrast.MAGNITUDE if said else Contrast.PSIR, (Fact(note, percent=100 * share),)

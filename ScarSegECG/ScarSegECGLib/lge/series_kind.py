@@ -14,15 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from pydicom.dataset import Dataset
-
-from ScarSegECGLib.lge.dicom_tags import Kind, image_types
+from ScarSegECGLib.lge.dicom_frames import Frame
+from ScarSegECGLib.lge.dicom_tags import Kind, number_of, texts_of
 
 Verdict = Literal["lge", "possible", "other"]
 
-LGE_INVERSION_MS = (100.0, 800.0)
-CINE_PHASES = 5
+_LGE_INVERSION_MS = (100.0, 800.0)
+_CINE_PHASES = 5
 _T2_ECHO_MS = 30.0
 
 _OTHERS = {
@@ -45,62 +43,41 @@ _OTHER_TYPES = {
     "localiser": {"LOCALIZER"},
     "a reformatted or projected image": {"MPR", "PROJECTION IMAGE", "MIP", "CSA MPR", "CSAPARALLEL"},
 }
+_AGENT = ("ContrastBolusAgent", "ContrastBolusAgentSequence", "ContrastBolusVolume")
 _LGE = (
     r"(?<![A-Z])(LGE|MDE|PSMDE|DHE|PSIR|LATE|DELAY(ED)?|VIAB[A-Z]*|SPAT[A-Z]*|TARDI[A-Z]*|SCAR|INFARCT[A-Z]*|"
     r"(DE|PS)(?= ?(SAX|SA|IR|TFL|PSIR|FLASH|TRUFI|SSFP|MRI|CMR|[0-9D]))|IR ?(TFL|TFE|GRE|FGRE|TRUFI|FLASH|SSFP)|"
     r"PHASE ?SENS[A-Z]*)(?![A-Z])|ENHANCE|REHAUSS|REALCE|10 ?MIN\b"
 )
-_ORDER = tuple(_OTHERS)
 
 
 @dataclass(frozen=True)
 class SeriesKind:
-    """What a set of images was taken for.
+    """What a set of images was taken for."""
 
-    Attributes
-    ----------
-    verdict : {"lge", "possible", "other"}
-        "possible" where nothing in the headers speaks for LGE or against it.
-    name : str
-        "LGE", "cine", "localiser", ...
-    reasons : tuple of str
-        Short clauses; none quotes the header.
+    verdict: Verdict  # "possible" where nothing in the headers speaks for LGE or against it
+    name: str  # "LGE", "cine", "localiser", ...
+    reasons: tuple[str, ...]  # short clauses, none of which quotes the header
+
+
+def series_kind(frames: Sequence[Frame], kind: Kind) -> SeriesKind:
+    """Judge images of one series and ``kind`` by text, image type, timing, inversion and contrast agent.
+
+    Where the slices lie plays no part here.
     """
-
-    verdict: Verdict
-    name: str
-    reasons: tuple[str, ...]
-
-
-def series_kind(headers: Sequence[Dataset], kind: Kind) -> SeriesKind:
-    """Judge a set of images of one series by text, image type, timing, inversion and contrast agent.
-
-    Parameters
-    ----------
-    headers : sequence of Dataset
-        One per image or frame.
-    kind : {"magnitude", "psir", "phase"}
-        What the images show, by :func:`~ScarSegECGLib.lge.dicom_tags.image_kind`.
-
-    Returns
-    -------
-    SeriesKind
-        Where the slices lie plays no part here.
-    """
-    first = headers[0]
+    first = frames[0]
     text = plain_text(first)
-    types = {kind for h in headers for kind in image_types(h)}
     says_lge = bool(re.search(_LGE, text))
-    for_it = _for_lge(headers, kind, says_lge)
-    against = _against(headers, text, types, says_lge)
+    for_it = _for_lge(frames, kind, says_lge)
+    against = _against(frames, text, says_lge)
     if kind == "phase":
         against.insert(0, ("phase image", "image type says phase or imaginary"))
     elif not for_it:
-        against += [(name, f"series text says {name}") for name in _WEAK_OTHERS if re.search(_WEAK_OTHERS[name], text)]
-        echo = _number(first, "EchoTime")
+        against += _named_in(text, _WEAK_OTHERS)
+        echo = number_of(first.header, "EchoTime")
         if echo is not None and echo >= _T2_ECHO_MS:
             against.append(("T2-weighted", f"echo time {echo:.0f} ms"))
-    agent = ("contrast agent given",) if _has_agent(first) else ()
+    agent = ("contrast agent given",) if any(first.header.get(keyword) for keyword in _AGENT) else ()
     if against:
         name = against[0][0]
         return SeriesKind("other", name, tuple(dict.fromkeys(reason for other, reason in against if other == name)))
@@ -109,73 +86,53 @@ def series_kind(headers: Sequence[Dataset], kind: Kind) -> SeriesKind:
     return SeriesKind("possible", "possible LGE", ("nothing in the header says LGE or anything else", *agent))
 
 
-def plain_text(header: Dataset) -> str:
+def plain_text(frame: Frame) -> str:
     """Series, protocol and sequence names in capitals without accents, words parted by single spaces."""
-    words = " ".join(str(header.get(k) or "") for k in ("SeriesDescription", "ProtocolName", "SequenceName"))
+    words = " ".join(frame.text(keyword) for keyword in ("SeriesDescription", "ProtocolName", "SequenceName"))
     flat = unicodedata.normalize("NFKD", words[:500]).encode("ascii", "ignore").decode().upper()
     return " ".join(re.sub(r"[^A-Z0-9*]+", " ", flat).split())
 
 
-def _for_lge(headers: Sequence[Dataset], kind: Kind, says_lge: bool) -> list[str]:
+def _for_lge(frames: Sequence[Frame], kind: Kind, says_lge: bool) -> list[str]:
     reasons = ["series text says LGE"] if says_lge else []
     if kind == "psir":
         reasons.append("phase-sensitive image")
-    times = {t for h in headers if (t := _number(h, "InversionTime"))}
-    sequences = {str(s).upper() for h in headers for s in _several(h.get("ScanningSequence"))}
-    low, high = LGE_INVERSION_MS
-    inverted = bool(times) and all(low <= t <= high for t in times)
-    if inverted and "SE" not in sequences:
-        ends = f"{min(times):.0f}" if min(times) == max(times) else f"{min(times):.0f} to {max(times):.0f}"
+    times = {time for frame in frames if (time := number_of(frame.header, "InversionTime"))}
+    sequences = {sequence for frame in frames for sequence in texts_of(frame.header, "ScanningSequence")}
+    low, high = _LGE_INVERSION_MS
+    if times and low <= min(times) and max(times) <= high and "SE" not in sequences:
+        ends = f"{min(times):.0f}" if len(times) == 1 else f"{min(times):.0f} to {max(times):.0f}"
         reasons.append(f"inversion recovery, {ends} ms")
     return reasons
 
 
-def _against(headers: Sequence[Dataset], text: str, types: set[str], says_lge: bool) -> list[tuple[str, str]]:
-    found = [(name, f"series text says {name}") for name in _ORDER if re.search(_OTHERS[name], text)]
+def _against(frames: Sequence[Frame], text: str, says_lge: bool) -> list[tuple[str, str]]:
+    """What else the images may be, and the reasons for it."""
+    found = _named_in(text, _OTHERS)
+    types = {kind for frame in frames for kind in texts_of(frame.header, "ImageType")}
     found += [(name, "image type says so") for name, kinds in _OTHER_TYPES.items() if types & kinds]
-    phases = max((int(n) for h in headers if (n := _number(h, "CardiacNumberOfImages"))), default=0)
-    if phases >= CINE_PHASES and not (says_lge and len(_times_per_place(headers, "TriggerTime")) < CINE_PHASES):
+    phases = max((int(number_of(frame.header, "CardiacNumberOfImages") or 0) for frame in frames), default=0)
+    moving = _most_at_one_place(frames, "TriggerTime")
+    if phases >= _CINE_PHASES and (moving >= _CINE_PHASES or not says_lge):
         found.append(("cine", f"{phases} cardiac phases"))
-    elif (moving := len(_times_per_place(headers, "TriggerTime"))) >= CINE_PHASES:
+    elif moving >= _CINE_PHASES:
         found.append(("cine", f"{moving} trigger times at one position"))
-    if (waits := len(_times_per_place(headers, "InversionTime"))) >= 3:
+    if (waits := _most_at_one_place(frames, "InversionTime")) >= 3:
         found.append(("inversion-time scout", f"{waits} inversion times at one position"))
-    repeated = len(_times_per_place(headers, "TemporalPositionIdentifier"))
-    if repeated >= CINE_PHASES:
+    if (repeated := _most_at_one_place(frames, "TemporalPositionIdentifier")) >= _CINE_PHASES:
         found.append(("perfusion", f"{repeated} time points at one position"))
     return found
 
 
-def _times_per_place(headers: Sequence[Dataset], keyword: str) -> set[float]:
-    """The different values of an element at the place that has most of them."""
+def _named_in(text: str, others: dict[str, str]) -> list[tuple[str, str]]:
+    return [(name, f"series text says {name}") for name, pattern in others.items() if re.search(pattern, text)]
+
+
+def _most_at_one_place(frames: Sequence[Frame], keyword: str) -> int:
+    """How many different values of an element the place has that has most of them."""
     places: dict[tuple[float, ...], set[float]] = defaultdict(set)
-    for header in headers:
-        value, place = _number(header, keyword), vector(header, "ImagePositionPatient", 3)
-        if value is not None and place is not None:
-            places[tuple(np.round(place, 1))].add(value)
-    return max(places.values(), key=len, default=set())
-
-
-def vector(header: Dataset, keyword: str, count: int) -> np.ndarray | None:
-    """Numbers of an element, float64, or ``None`` where they are missing, too few, too many or not finite."""
-    try:
-        values = np.array([float(x) for x in header[keyword].value], dtype=np.float64)
-    except (KeyError, TypeError, ValueError):
-        return None
-    return values if values.shape == (count,) and np.isfinite(values).all() else None
-
-
-def _number(header: Dataset, keyword: str) -> float | None:
-    try:
-        value = float(header.get(keyword))
-    except (TypeError, ValueError):
-        return None
-    return value if np.isfinite(value) else None
-
-
-def _several(value: object) -> list[object]:
-    return [value] if isinstance(value, str) else list(value or [])  # type: ignore[call-overload]
-
-
-def _has_agent(header: Dataset) -> bool:
-    return any(header.get(k) for k in ("ContrastBolusAgent", "ContrastBolusAgentSequence", "ContrastBolusVolume"))
+    for frame in frames:
+        value = number_of(frame.header, keyword)
+        if value is not None and frame.place:
+            places[frame.place].add(value)
+    return max(map(len, places.values()), default=0)

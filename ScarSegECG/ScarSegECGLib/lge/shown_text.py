@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "å": "aa", "æ": "ae"})
@@ -15,6 +16,11 @@ def printable(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+def some_of(values: Sequence[object], most: int) -> str:
+    """The first values of a list, with dots where there are more."""
+    return ", ".join(map(str, values[:most])) + (" ..." if len(values) > most else "")
+
+
 def shown_uid(uid: str) -> str:
     """A UID if it is one."""
     return uid if _UID.fullmatch(uid) else "(no valid UID)"
@@ -23,15 +29,9 @@ def shown_uid(uid: str) -> str:
 def without_patient(text: str, name: str, identifier: str, birth_date: str) -> str:
     """Printable text with the patient's name, identifier and date of birth taken out, as far as they are spelt alike.
 
-    Parameters
-    ----------
-    text : str
-    name : str
-        As DICOM has it, its parts between ``^``, ``=`` or blanks. Parts of two letters count as whole words, longer
-        ones wherever they occur, also without their accents and with ae, oe, ue, ss spelt out.
-    identifier : str
-    birth_date : str
-        YYYYMMDD, or "".
+    ``name`` is as DICOM has it, its parts between ``^``, ``=`` or blanks. Parts of two letters count as whole words,
+    longer ones wherever they occur, also without their accents and with ae, oe, ue, ss spelt out. ``birth_date`` is
+    YYYYMMDD, or "".
     """
     text = unicodedata.normalize("NFC", printable(text))
     for part in re.split(r"[\^=\s,]+", unicodedata.normalize("NFC", f"{name} {identifier}")):
@@ -56,11 +56,8 @@ def _without_accents(text: str) -> str:
 
 def _dates(century: str, year: str, month: str, day: str) -> str:
     """A pattern of the usual spellings of a date: year first, or last and perhaps of two digits."""
-    gap, months, days = r"[ ./_-]", f"0?{int(month)}", f"0?{int(day)}"
-    years = f"(?:{century})?{year}"
-    spellings = (
-        *(f"{years}{gap}{months}{gap}{days}", f"{years}{month}{day}"),
-        *(f"{days}{gap}{months}{gap}{years}", f"{day}{month}{years}"),
-        *(f"{months}{gap}{days}{gap}{years}", f"{month}{day}{years}"),
-    )
+    years, months, days = f"(?:{century})?{year}", f"0?{int(month)}", f"0?{int(day)}"
+    parted = ((years, months, days), (days, months, years), (months, days, years))
+    packed = ((years, month, day), (day, month, years), (month, day, years))
+    spellings = (*map(r"[ ./_-]".join, parted), *map("".join, packed))
     return rf"(?<!\d)(?:{'|'.join(spellings)})(?!\d)"

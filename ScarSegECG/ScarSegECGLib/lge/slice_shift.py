@@ -11,18 +11,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ScarSegECGLib.case import Anatomy, LgeStack, ScarResult
 from ScarSegECGLib.facts import Code, Fact, LgeNote
 
 Floats = NDArray[np.float64]
 
-SURE = 0.95  # confidence from which a slice is moved
-LEAST_MM = 3.0  # two pixels: below it a displacement cannot be told from how contours are drawn
-NOISE_MM = 1.0  # a cavity's centre moves so much by drawing alone (SD along one direction), at the least
-FEWEST_SLICES = 5  # with fewer a line through the others says nothing about one
-LEAST_SHARE = 0.15  # of the usual cavity: what is left of it in the apical cap has its centre anywhere
-CURVED_FROM = 7  # slices from which the line may bend
+_SURE = 0.95  # confidence from which a slice is moved
+_LEAST_MM = 3.0  # two pixels: below it a displacement cannot be told from how contours are drawn
+_NOISE_MM = 1.0  # a cavity's centre moves so much by drawing alone (SD along one direction), at the least
+_FEWEST_SLICES = 5  # with fewer a line through the others says nothing about one
+_LEAST_SHARE = 0.15  # of the usual cavity: what is left of it in the apical cap has its centre anywhere
+_CURVED_FROM = 7  # slices from which the line may bend
 _TUKEY = 4.685  # biweight's limit in SD: 95 % as good as least squares where nothing is displaced
 _ITERATIONS = 30
 
@@ -31,14 +32,10 @@ _ITERATIONS = 30
 class SliceShifts:
     """How far each slice stands from the smooth line through all of them.
 
-    Attributes
-    ----------
-    mm : float64 array, shape (slice, 2)
-        Displacement (row mm, column mm) of the slice; NaN where it shows (almost) no cavity or too few slices do.
-    confidence : float64 array, shape (slice,)
-        0..1: how seldom even the farthest slice of an undisplaced stack lies that far off; 0 where nothing is known.
-    pixels : int array, shape (slice, 2)
-        By how many rows and columns each slice is moved to undo it; 0 where the displacement is small or unsure.
+    ``mm``, shape (slice, 2), is its displacement (row mm, column mm); NaN where it shows (almost) no cavity or too few
+    slices do. ``confidence``, shape (slice,), 0..1, is how seldom even the farthest slice of an undisplaced stack lies
+    that far off; 0 where nothing is known. ``pixels``, shape (slice, 2), is by how many rows and columns the slice is
+    moved to undo it; 0 where the displacement is small or unsure.
     """
 
     mm: Floats
@@ -53,33 +50,21 @@ class SliceShifts:
     def fact(self, code: Code) -> Fact:
         """The displaced slices, counted from 1 at the apex, as parameters of a fact."""
         slices = np.flatnonzero(self.moved)
-        return Fact(
-            code,
-            slices=tuple(int(k) + 1 for k in slices),
-            mm=tuple(float(np.linalg.norm(self.mm[k])) for k in slices),
-            confidence=tuple(float(self.confidence[k]) for k in slices),
-        )
+        mm = np.linalg.norm(self.mm[slices], axis=1)
+        told = {"slices": slices + 1, "mm": mm, "confidence": self.confidence[slices]}
+        return Fact(code, **{name: tuple(values.tolist()) for name, values in told.items()})
 
 
 def estimate_shifts(
     cavity: NDArray[np.bool_], myocardium: NDArray[np.bool_], spacing: tuple[float, float, float]
 ) -> SliceShifts:
-    """In-plane displacement of every slice from the contours of the LV.
+    """In-plane displacement of every slice from the LV's contours, shape (slice, row, column); ``spacing`` mm.
 
     The centres of the cavities are fitted by a straight line (from seven slices on by a parabola, because ventricles
     are bent) with Tukey's biweight, which gives displaced slices no weight. The confidence is Rayleigh's distribution
     of what is left, in units of the spread of the undisplaced slices and of the line's own uncertainty there: at the
     ends of the stack, where the line is less well known, a slice has to lie farther off. Slices whose cavity the
     myocardium does not surround are judged but have half the weight.
-
-    Parameters
-    ----------
-    cavity, myocardium : bool arrays, shape (slice, row, column)
-    spacing : (slice, row, column) mm
-
-    Returns
-    -------
-    SliceShifts
 
     References
     ----------
@@ -89,39 +74,34 @@ def estimate_shifts(
     mm, confidence = np.full((count, 2), np.nan), np.zeros(count)
     pixels = np.zeros((count, 2), np.intp)
     area = np.count_nonzero(cavity, axis=(1, 2))
-    known = np.flatnonzero(area > (LEAST_SHARE * np.median(area[area > 0]) if area.any() else 0))
-    if known.size < FEWEST_SLICES:
+    known = np.flatnonzero(area > (_LEAST_SHARE * np.median(area[area > 0]) if area.any() else 0))
+    if known.size < _FEWEST_SLICES:
         return SliceShifts(mm, confidence, pixels)
     in_plane = np.array(spacing[1:])
     centres = np.array([np.argwhere(cavity[k]).mean(axis=0) for k in known]) * in_plane
-    trust: Floats = np.array([1.0 if _closed(cavity[k], myocardium[k]) else 0.5 for k in known])
+    inside = ndimage.binary_erosion(cavity | myocardium, ndimage.generate_binary_structure(2, 1)[None])
+    open_somewhere = (cavity & ~inside).any(axis=(1, 2))
+    trust = np.where(open_somewhere[known], 0.5, 1.0)
     away, spread = _off_the_line(known.astype(float) * spacing[0], centres, trust)
     mm[known] = away
     distance = np.linalg.norm(away, axis=1)
     confidence[known] = (1.0 - np.exp(-0.5 * (distance / spread) ** 2)) ** known.size
-    use = known[(confidence[known] >= SURE) & (distance >= LEAST_MM)]
+    use = known[(confidence[known] >= _SURE) & (distance >= _LEAST_MM)]
     pixels[use] = -np.rint(mm[use] / in_plane).astype(np.intp)
     return SliceShifts(mm, confidence, pixels)
 
 
-def _closed(cavity: NDArray[np.bool_], myocardium: NDArray[np.bool_]) -> bool:
-    """Whether no cavity pixel touches anything but cavity and myocardium."""
-    heart = np.pad(cavity | myocardium, 1)
-    beside = heart[:-2, 1:-1] & heart[2:, 1:-1] & heart[1:-1, :-2] & heart[1:-1, 2:]
-    return bool(beside[cavity].all())
-
-
 def _off_the_line(height: Floats, centres: Floats, trust: Floats) -> tuple[Floats, Floats]:
     """Distance of each centre from the robust line, mm, shape (n, 2), and its expected spread per direction, (n,)."""
-    degree = 2 if len(height) >= CURVED_FROM else 1
+    degree = 2 if len(height) >= _CURVED_FROM else 1
     x = (height - height.mean()) / max(np.ptp(height), 1e-9)
     powers = np.vander(x, degree + 1)
     bent_away = np.sqrt(len(x) / max(len(x) - degree - 1, 1))  # the line follows part of the spread
-    weight, noise = trust, NOISE_MM
+    weight, noise = trust, _NOISE_MM
     off = centres - _theil_sen(x, centres)
     for _ in range(_ITERATIONS):
         size = np.linalg.norm(off, axis=1)
-        noise = max(bent_away * float(np.median(size)) / 1.1774, NOISE_MM)  # median of Rayleigh's distribution
+        noise = max(bent_away * float(np.median(size)) / 1.1774, _NOISE_MM)  # median of Rayleigh's distribution
         weight = trust * np.clip(1.0 - (size / (_TUKEY * noise)) ** 2, 0.0, None) ** 2
         if np.count_nonzero(weight > 0.05) <= degree + 1:  # too few left to hold the line
             break
@@ -136,8 +116,8 @@ def _off_the_line(height: Floats, centres: Floats, trust: Floats) -> tuple[Float
 def _theil_sen(x: Floats, centres: Floats) -> Floats:
     """Straight start (Sen PK. J Am Stat Assoc 1968;63:1379-89) that nearly a third of the slices cannot move."""
     a, b = np.triu_indices(len(x), 1)
-    slope = np.median((centres[b] - centres[a]) / (x[b] - x[a])[:, None], axis=0)
-    return np.asarray(np.median(centres - x[:, None] * slope, axis=0) + x[:, None] * slope)
+    line = x[:, None] * np.median((centres[b] - centres[a]) / (x[b] - x[a])[:, None], axis=0)
+    return np.asarray(np.median(centres - line, axis=0) + line)
 
 
 def move(voxels: NDArray, pixels: NDArray[np.integer]) -> NDArray:
@@ -146,15 +126,7 @@ def move(voxels: NDArray, pixels: NDArray[np.integer]) -> NDArray:
     ``voxels`` is [slice, row, column]; ``pixels`` (slice, 2). ``move(move(a, p), -p)`` is ``a`` again wherever
     nothing was pushed out of the image.
     """
-    out = np.zeros_like(voxels)
-    for k, (down, right) in enumerate(np.asarray(pixels, int)):
-        rows, columns = voxels.shape[1:]
-        if abs(down) >= rows or abs(right) >= columns:
-            continue
-        out[k, max(down, 0) : rows + min(down, 0), max(right, 0) : columns + min(right, 0)] = voxels[
-            k, max(-down, 0) : rows + min(-down, 0), max(-right, 0) : columns + min(-right, 0)
-        ]
-    return out
+    return np.stack([ndimage.shift(image, by, order=0) for image, by in zip(voxels, pixels, strict=True)])
 
 
 def corrected(stack: LgeStack, shifts: SliceShifts) -> LgeStack:
@@ -178,16 +150,7 @@ def native_anatomy(anatomy: Anatomy, shifts: SliceShifts, spacing: tuple[float, 
 
 
 def native_result(result: ScarResult, stack: LgeStack, shifts: SliceShifts) -> ScarResult:
-    """The result of a corrected stack on the stack as it was acquired; no figure changes.
-
-    Parameters
-    ----------
-    result : ScarResult
-        Of :func:`corrected`'s stack.
-    stack : LgeStack
-        As it was read.
-    shifts : SliceShifts
-    """
+    """The result of a :func:`corrected` stack on the stack as it was acquired; no figure changes."""
     back = -shifts.pixels
     parts = result.parts and replace(result.parts, labels=move(result.parts.labels, back))
     return replace(

@@ -1,143 +1,87 @@
-"""What a folder, a zip archive or a DICOMDIR holds: its MR images sorted into sets that could each be a stack."""
+"""What a folder, a zip archive or a DICOMDIR holds, sorted into sets of images, and which of them is the LGE stack.
+
+The rule, in this order: what the headers call LGE before what they do not name; stacks that can be read before those
+that cannot; stacks that reach over at least 70 % of the longest one's length; PSIR before magnitude, because it depends
+less on the inversion time that was chosen by hand; the one acquired last; the higher series number. What no rule
+decides is refused.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataset import Dataset
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.checks import MIN_SLICES, ORIENTATION_TOLERANCE_DEG
-from ScarSegECGLib.lge.dicom_files import DicomFile, files_in, quiet, read_header
-from ScarSegECGLib.lge.dicom_geometry import angles_deg, stack_pose
-from ScarSegECGLib.lge.dicom_tags import GE_RAW_DATA_TYPE, Kind, acquired, image_kind
-from ScarSegECGLib.lge.enhanced_mr import frame_headers
-from ScarSegECGLib.lge.hashing import sha256_of_bytes
+from ScarSegECGLib.facts import Contrast, Fact, LgeNote
+from ScarSegECGLib.lge.checks import MIN_SLICES
+from ScarSegECGLib.lge.dicom_files import files_in, quiet
+from ScarSegECGLib.lge.dicom_frames import Frame, frames_of
+from ScarSegECGLib.lge.dicom_geometry import ORIENTATION_TOLERANCE_DEG, angles_deg, stack_pose
+from ScarSegECGLib.lge.dicom_tags import Kind, acquired, image_kind, vector_of
 from ScarSegECGLib.lge.orientation import LONG_AXIS_VIEW_DEG, SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
-from ScarSegECGLib.lge.series_kind import SeriesKind, Verdict, plain_text, series_kind, vector
-from ScarSegECGLib.lge.shown_text import printable, without_patient
+from ScarSegECGLib.lge.series_kind import SeriesKind, Verdict, plain_text, series_kind
+from ScarSegECGLib.lge.shown_text import printable, some_of, without_patient
 
-_TAGS = (
-    *("SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "Manufacturer"),
-    *("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"),
-    *("StudyDate", "StudyTime", "SeriesDescription", "ProtocolName", "SequenceName", "ScanningSequence"),
-    *("PatientName", "PatientID", "PatientBirthDate"),
-    *("DeidentificationMethodCodeSequence", "LongitudinalTemporalInformationModified"),
-    *("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "FrameOfReferenceUID", "ComplexImageComponent"),
-    *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames"),
-    *("SamplesPerPixel", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept", "EchoTime"),
-    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
-    *("InversionTime", "TriggerTime", "CardiacNumberOfImages", "TemporalPositionIdentifier"),
-    *("ContrastBolusAgent", "ContrastBolusVolume", "ContrastBolusAgentSequence"),
-    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
-)
 _MOST_ORIENTATIONS = 500
-_NO_IMAGES = "The {what} holds no DICOM MR images: choose the folder of the LGE series."
-_NOT_MR = "The file is not an MR image in DICOM: choose the LGE series."
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One single-frame image, or one frame (from 1) of a multi-frame image, with its header, and whether decimal
-    commas were mended in it.
-    """
-
-    file: DicomFile
-    number: int | None
-    header: Dataset
-    mended: bool = False
+_COMPLETE = 0.7
+_LIST = "`scarsegecg lge` lists them"
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images of a study that belong together: one series (or several of one slice each), one kind, one orientation.
+    """Images of a study that belong together: one series (or several of one slice each), one kind, one orientation."""
 
-    Attributes
-    ----------
-    frames : tuple of Frame
-        In no order.
-    series_uids, series_numbers : tuple of str
-        Of the series the images are from, in the study's order.
-    study_uid : str
-    kind : {"magnitude", "psir", "phase"}
-    verdict : {"lge", "possible", "other"}
-        Whether this is, may be, or is not a short-axis LGE stack.
-    taken_for : str
-        In words: "LGE short axis", "cine", "LGE long axis", "localiser", ...
-    reasons : tuple of str
-        Why; none quotes the header.
-    may_be_lge : bool
-        Whether the headers' words and numbers speak for LGE, or at least not against it, wherever the slices lie.
-    unfit : str
-        What keeps the set from being read as a stack, as the error would say it; "" if nothing does.
-    slices : int
-        Different positions.
-    extent_mm : float
-        From the first position to the last.
-    angle_deg : float or None
-        Between the slices' normal and that of usual short-axis slices; ``None`` without an orientation.
-    acquired : datetime or None
-    """
-
-    frames: tuple[Frame, ...]
-    series_uids: tuple[str, ...]
+    frames: tuple[Frame, ...]  # in no order
+    series_uids: tuple[str, ...]  # of the series the images are from, in the study's order
     series_numbers: tuple[str, ...]
     study_uid: str
     kind: Kind
-    verdict: Verdict
-    taken_for: str
-    reasons: tuple[str, ...]
-    may_be_lge: bool
-    unfit: str
-    slices: int
-    extent_mm: float
-    angle_deg: float | None
+    verdict: Verdict  # whether this is, may be, or is not a short-axis LGE stack
+    taken_for: str  # in words: "LGE short axis", "cine", "LGE long axis", "localiser", ...
+    reasons: tuple[str, ...]  # of the verdict; none quotes the header
+    may_be_lge: bool  # by the headers' words and numbers, wherever the slices lie
+    unfit: str  # what keeps the set from being read as a stack, as the error would say it; "" if nothing does
+    slices: int  # different positions
+    extent_mm: float  # from the first position to the last
+    angle_deg: float | None  # between the slices' normal and that of usual short-axis slices
     acquired: datetime | None
 
     @property
     def name(self) -> str:
         """How the set is called in messages: by its numbers, never by its text."""
         numbers = [n for n in self.series_numbers if n]
-        if not numbers:
-            return "a series without a number"
-        shown = ", ".join(numbers[:3]) + (" ..." if len(numbers) > 3 else "")
-        return f"series {shown}"
+        return f"series {some_of(numbers, 3)}" if numbers else "a series without a number"
+
+    @property
+    def number(self) -> int:
+        """Of the first series, -1 without one."""
+        first = self.series_numbers[0]
+        return int(first) if re.fullmatch(r"\d{1,12}", first, re.ASCII) else -1
 
     @property
     def description(self) -> str:
         """The series description for the eyes of the person at the screen; the patient's own words are taken out."""
-        header = self.frames[0].header
-        who = (_text(header, keyword) for keyword in ("PatientName", "PatientID", "PatientBirthDate"))
-        return without_patient(_text(header, "SeriesDescription"), *who)[:48]
+        shown, *who = map(self.frames[0].text, ("SeriesDescription", "PatientName", "PatientID", "PatientBirthDate"))
+        return without_patient(shown, *who)[:48]
 
 
 def list_series(path: str | os.PathLike[str]) -> tuple[ImageSet, ...]:
-    """What a study holds and what each part of it was taken for.
+    """What a study (a folder, a zip archive, a DICOMDIR or one DICOM file) holds, in the order of series numbers.
 
-    Parameters
-    ----------
-    path : path-like
-        A folder, a zip archive, a DICOMDIR, or one DICOM file.
-
-    Returns
-    -------
-    tuple of ImageSet
-        In the order of their series numbers. Their pixels can be read from a folder, but not from an archive, which
-        is closed by now.
-
-    Raises
-    ------
-    InputError
+    Pixels can be read later from a folder, but not from an archive, which is closed by then. What cannot be read is
+    refused by an :class:`InputError`.
     """
     with opened_study(Path(path)) as sets:
         return sets
@@ -145,18 +89,18 @@ def list_series(path: str | os.PathLike[str]) -> tuple[ImageSet, ...]:
 
 @contextmanager
 def opened_study(path: Path) -> Iterator[tuple[ImageSet, ...]]:
-    """The sets of a study, while its files can be read; pydicom keeps silent meanwhile.
-
-    Raises
-    ------
-    InputError
-    """
+    """The sets of a study, while its files can be read; pydicom keeps silent meanwhile."""
     try:
         if not (stat.S_ISDIR(mode := path.stat().st_mode) or stat.S_ISREG(mode)):
             raise InputError("The path is neither a file nor a folder: give a folder of DICOM images.")
         with quiet(), files_in(path) as files:
-            what = "folder" if path.is_dir() else "file" if files and files[0].archive is None else "archive"
-            yield image_sets(frames_of(files), what)
+            sets = _image_sets(frames_of(files))
+            if not sets and path.is_file() and files and files[0].archive is None:
+                raise InputError("The file is not an MR image in DICOM: choose the LGE series.")
+            if not sets:
+                what = "folder" if path.is_dir() else "archive"
+                raise InputError(f"The {what} holds no DICOM MR images: choose the folder of the LGE series.")
+            yield sets
     except FileNotFoundError:
         raise InputError("The LGE image was not found: check the path.") from None
     except OSError:
@@ -165,135 +109,203 @@ def opened_study(path: Path) -> Iterator[tuple[ImageSet, ...]]:
         raise InputError("The study does not fit into memory: export the LGE short-axis series only.") from None
 
 
-def frames_of(files: Iterable[DicomFile]) -> list[Frame]:
-    """Every MR image among the files, multi-frame images taken apart.
+def choose(
+    sets: Sequence[ImageSet], *, series: str | None = None, image: Contrast | None = None
+) -> tuple[ImageSet, tuple[Fact, ...]]:
+    """The set of a study to read, and notes on what was chosen and what else there was.
 
-    Raises
-    ------
-    InputError
-        A DICOM file is damaged.
+    What is asked for by name, a ``series`` UID or number, is taken whatever it looks like, with a note. ``image`` is
+    "magnitude" or "psir". Where nothing fits, or the rule does not decide, that is an :class:`InputError`.
     """
-    tags = [*(tag for keyword in _TAGS if (tag := tag_for_keyword(keyword)) is not None), GE_RAW_DATA_TYPE]
-    frames = []
-    for file in files:
-        found = read_header(file, tags)
-        if found is None:
-            continue
-        header, mended = found
-        if "PerFrameFunctionalGroupsSequence" in header or _count(header) > 1:
-            frames += [Frame(file, k, flat, mended) for k, flat in enumerate(frame_headers(header), start=1)]
-        else:
-            frames.append(Frame(file, None, header, mended))
-    return frames
+    asked = series is not None
+    found = sets if series is None else _called(sets, series.strip())
+    if asked and image is not None:
+        found = _of_kind(found, image)
+    fitting = [s for s in found if s.verdict == "lge"] or [s for s in found if s.verdict == "possible"]
+    if asked and not fitting:
+        chosen = _best(found)
+        return chosen, (Fact(LgeNote.TAKEN_AS_ASKED, name=chosen.name, taken_for=chosen.taken_for),)
+    if not fitting:
+        raise InputError(_none_fits(sets))
+    if not asked and image is not None:
+        fitting = _of_kind(fitting, image)
+    chosen = _best(fitting)
+    there_was_a_choice = len(fitting if asked else sets) > 1
+    return chosen, (_said(chosen, fitting, sets),) if there_was_a_choice else ()
 
 
-def image_sets(frames: Sequence[Frame], what: str = "folder") -> tuple[ImageSet, ...]:
-    """Sort images into sets and judge each.
+def _called(sets: Sequence[ImageSet], series: str) -> list[ImageSet]:
+    found = [s for s in sets if series in (*s.series_uids, *s.series_numbers)]
+    if not found:
+        there = list(dict.fromkeys(n for s in sets for n in s.series_numbers if n))
+        shown = f" (there are {some_of(there, 12)})" if there else ""
+        raise InputError(f"The study has no series of that UID or number{shown}: {_LIST}.")
+    return found
 
-    Raises
-    ------
-    InputError
-        There are none.
-    """
-    if not frames:
-        raise InputError(_NOT_MR if what == "file" else _NO_IMAGES.format(what=what))
-    series = _grouped(_without_copies(frames), lambda f: (_uid(f, "StudyInstanceUID"), _uid(f, "SeriesInstanceUID")))
-    sets = [_image_set(part, kind) for whole in series for part, kind in _parts(whole)]
-    sets = _joined(sets)
-    return tuple(sorted(sets, key=lambda s: (s.study_uid, _order(s.series_numbers), s.series_uids, s.kind)))
+
+def _of_kind(sets: Sequence[ImageSet], image: Contrast) -> list[ImageSet]:
+    of_kind = [s for s in sets if s.kind == image]
+    if not of_kind:
+        there = ", ".join(f"{s.name}: {s.kind}" for s in sets[:4])
+        raise InputError(f"There is no {image} LGE short-axis stack (found {there}): choose another image or series.")
+    return of_kind
+
+
+def _best(fitting: Sequence[ImageSet]) -> ImageSet:
+    studies = len({s.study_uid for s in fitting})
+    if studies > 1 and all(s.verdict == "lge" for s in fitting):
+        raise InputError(
+            f"LGE short-axis stacks of {studies} studies lie together: give one study alone, or choose a series "
+            f"({_LIST})."
+        )
+    if len(fitting) > 1 and all(s.verdict == "possible" for s in fitting):
+        sizes = some_of([len(s.frames) for s in fitting], 8)
+        raise InputError(
+            f"There are {len(fitting)} series ({sizes} images) that may be the short-axis LGE, and nothing says which: "
+            f"choose one ({_LIST}), or give its folder alone."
+        )
+    longest = max(s.extent_mm for s in fitting)
+    best, *others = sorted(fitting, key=lambda s: _rank(s, longest), reverse=True)
+    if others and _rank(best, longest) == _rank(others[0], longest):
+        raise InputError(
+            f"Two LGE short-axis stacks ({best.name} and {others[0].name}) are alike in kind, length, time and "
+            f"number: choose one by its UID ({_LIST})."
+        )
+    return best
+
+
+def _rank(images: ImageSet, longest_mm: float) -> tuple[object, ...]:
+    return (
+        not images.unfit,
+        images.extent_mm >= _COMPLETE * longest_mm,
+        images.kind == "psir",
+        images.acquired or datetime.min,
+        images.number,
+    )
+
+
+def _said(chosen: ImageSet, fitting: Sequence[ImageSet], sets: Sequence[ImageSet]) -> Fact:
+    """What was taken, why, and what else would have done."""
+    return Fact(
+        LgeNote.TAKEN,
+        name=chosen.name,
+        sets=len(sets),
+        taken_for=chosen.taken_for,
+        kind=str(chosen.kind),
+        slices=chosen.slices,
+        only_possible=chosen.verdict == "possible",
+        others=tuple((s.name, str(s.kind), s.slices, bool(s.unfit)) for s in fitting if s is not chosen),
+    )
+
+
+def _none_fits(sets: Sequence[ImageSet]) -> str:
+    """Why there is nothing to read: of one series its own reason, of many how many were what."""
+    number = len({uid for s in sets for uid in s.series_uids})
+    if number > 1 or len(sets) > 1:
+        shown = ", ".join(f"{n} {name}" for name, n in Counter(s.taken_for for s in sets).most_common(5))
+        return (
+            f"None of the {number} series is a short-axis LGE stack (taken for: {shown}): `scarsegecg lge` says why; "
+            "choose one by number if that is wrong."
+        )
+    (only,) = sets
+    if only.unfit and only.may_be_lge:
+        return only.unfit
+    return (
+        f"The series is not a short-axis LGE stack but was taken for {only.taken_for} "
+        f"({'; '.join(only.reasons[:3])}): choose the LGE series."
+    )
+
+
+def _image_sets(frames: Sequence[Frame]) -> tuple[ImageSet, ...]:
+    """Images sorted into sets, each judged."""
+    series = _grouped(_without_copies(frames), lambda f: (f.text("StudyInstanceUID"), f.text("SeriesInstanceUID")))
+    sets = _joined([_image_set(part, kind) for whole in series for part, kind in _parts(whole)])
+    return tuple(sorted(sets, key=_place_in_study))
 
 
 def _without_copies(frames: Sequence[Frame]) -> list[Frame]:
     """Leave out files that are there twice, byte for byte; the same UID with other content stays and is refused."""
-    by_uid = _grouped(frames, lambda f: (_uid(f, "SOPInstanceUID"), f.number))
-    kept = []
-    for same in by_uid:
-        if len(same) == 1 or not _uid(same[0], "SOPInstanceUID"):
-            kept += same
-        else:
-            kept += list({sha256_of_bytes(f.file.read_bytes()): f for f in reversed(same)}.values())
+    kept: list[Frame] = []
+    for same in _grouped(frames, lambda f: (f.text("SOPInstanceUID"), f.number)):
+        if len(same) > 1 and same[0].text("SOPInstanceUID"):
+            same = list({sha256(f.file.read_bytes()).digest(): f for f in reversed(same)}.values())
+        kept += same
     return kept
 
 
 def _parts(series: list[Frame]) -> Iterator[tuple[list[Frame], Kind]]:
     """A series by image kind, and by orientation where that leaves whole stacks."""
-    by_type = any(image_kind(f.header, by_text=False) == "psir" for f in series)
-    for of_kind in _grouped(series, lambda f: image_kind(f.header, by_text=not by_type)):
-        kind = image_kind(of_kind[0].header, by_text=not by_type)
+    by_text = not any(image_kind(f.header, by_text=False) == "psir" for f in series)
+    for of_kind in _grouped(series, lambda f: image_kind(f.header, by_text=by_text)):
+        kind = image_kind(of_kind[0].header, by_text=by_text)
         clusters = _by_orientation(of_kind)
-        if len(clusters) > 1 and all(len(_places(cluster)) >= MIN_SLICES for cluster in clusters[:1]):
-            yield from ((cluster, kind) for cluster in clusters)
-        else:
-            yield of_kind, kind
+        if _places(clusters[0]) < MIN_SLICES:
+            clusters = [of_kind]
+        yield from ((cluster, kind) for cluster in clusters)
 
 
 def _by_orientation(frames: list[Frame]) -> list[list[Frame]]:
-    """Frames of one orientation together, the largest number of positions first."""
-    poses = [vector(frame.header, "ImageOrientationPatient", 6) for frame in frames]
-    rest = [frame for frame, pose in zip(frames, poses, strict=True) if pose is None]
-    left = [(frame, pose) for frame, pose in zip(frames, poses, strict=True) if pose is not None]
+    """Frames of one orientation together, the largest number of positions first, those without one last."""
+    left = [frame for frame in frames if not np.isnan(frame.orientation).any()]
+    rest = [frame for frame in frames if np.isnan(frame.orientation).any()]
     clusters = []
     while left:
-        near = angles_deg(left[0][1], np.array([pose for _, pose in left])) <= ORIENTATION_TOLERANCE_DEG
+        near = angles_deg(np.array([frame.orientation for frame in left])) <= ORIENTATION_TOLERANCE_DEG
         near[0] = True
-        clusters.append([frame for (frame, _), here in zip(left, near, strict=True) if here])
-        left = [pair for pair, here in zip(left, near, strict=True) if not here]
+        clusters.append([frame for frame, here in zip(left, near, strict=True) if here])
+        left = [frame for frame, here in zip(left, near, strict=True) if not here]
         if len(clusters) > _MOST_ORIENTATIONS:
             raise InputError(
                 f"The images of a series have over {_MOST_ORIENTATIONS} orientations: give the LGE short-axis series."
             )
-    found = sorted(clusters, key=lambda members: -len(_places(members)))
-    return [*found, rest] if rest else found
+    clusters.sort(key=_places, reverse=True)
+    return [*clusters, rest] if rest else clusters
 
 
 def _image_set(frames: list[Frame], kind: Kind) -> ImageSet:
-    headers = [f.header for f in frames]
-    judged = series_kind(headers, kind)
-    unfit, angle, extent = "", None, 0.0
+    judged = series_kind(frames, kind)
+    angle, extent = _angle_and_extent(frames)
+    unfit = ""
     try:
-        angle, extent = _angle_and_extent(frames)
-        stack_pose(headers)
+        stack_pose(frames)
     except InputError as error:
         unfit = str(error)
-    places = len(_places(frames))
-    verdict, taken_for, reasons = _with_geometry(judged, angle, places, extent)
-    numbers = dict.fromkeys(printable(_text(h, "SeriesNumber")) for h in headers)
+    places = _places(frames)
+    shown = _with_geometry(judged, angle, places, extent)
     return ImageSet(
         frames=tuple(frames),
-        series_uids=tuple(dict.fromkeys(_uid(f, "SeriesInstanceUID") for f in frames)),
-        series_numbers=tuple(numbers),
-        study_uid=_uid(frames[0], "StudyInstanceUID"),
+        series_uids=tuple(dict.fromkeys(f.text("SeriesInstanceUID") for f in frames)),
+        series_numbers=tuple(dict.fromkeys(printable(f.text("SeriesNumber")) for f in frames)),
+        study_uid=frames[0].text("StudyInstanceUID"),
         kind=kind,
-        verdict=verdict,
-        taken_for=taken_for,
-        reasons=reasons,
+        verdict=shown.verdict,
+        taken_for=shown.name,
+        reasons=shown.reasons,
         may_be_lge=judged.verdict != "other",
         unfit=unfit,
         slices=places,
         extent_mm=extent,
         angle_deg=angle,
-        acquired=acquired(headers)[0],
+        acquired=acquired([f.header for f in frames])[0],
     )
 
 
-def _with_geometry(
-    judged: SeriesKind, angle: float | None, places: int, extent: float
-) -> tuple[Verdict, str, tuple[str, ...]]:
+def _with_geometry(judged: SeriesKind, angle: float | None, places: int, extent: float) -> SeriesKind:
     """The judgement of the header's words and numbers, and of where the slices lie."""
     if angle is None:
-        return judged.verdict, judged.name, (*judged.reasons, "no orientation")
+        return SeriesKind(judged.verdict, judged.name, (*judged.reasons, "no orientation"))
     away = f"{angle:.0f} degrees from usual short-axis slices"
     if angle > SHORT_AXIS_LIMIT_DEG:
         view = "long axis" if angle > LONG_AXIS_VIEW_DEG else "not short axis"
         if judged.verdict == "other":
-            return "other", judged.name, (*judged.reasons, f"{view}, {away}")
-        return "other", f"LGE {view}" if judged.verdict == "lge" else view, (away, *judged.reasons)
+            return SeriesKind("other", judged.name, (*judged.reasons, f"{view}, {away}"))
+        return SeriesKind("other", f"LGE {view}" if judged.verdict == "lge" else view, (away, *judged.reasons))
     if judged.verdict == "other":
-        return "other", judged.name, judged.reasons
+        return judged
     if places < MIN_SLICES:
-        return "other", f"{judged.name}, too few slices", (f"{places} slice(s)", *judged.reasons)
+        return SeriesKind("other", f"{judged.name}, too few slices", (f"{places} slice(s)", *judged.reasons))
     step = f"{places} slices, {extent / (places - 1):.1f} mm apart"
-    return judged.verdict, f"{judged.name} short axis", (*judged.reasons, step, away)
+    return SeriesKind(judged.verdict, f"{judged.name} short axis", (*judged.reasons, step, away))
 
 
 def _joined(sets: list[ImageSet]) -> list[ImageSet]:
@@ -303,66 +315,43 @@ def _joined(sets: list[ImageSet]) -> list[ImageSet]:
     joined = []
     for group in _grouped(few, _belonging):
         for cluster in _by_orientation([f for s in group for f in s.frames]):
-            uids = {_uid(f, "SeriesInstanceUID") for f in cluster}
-            if len(uids) > 1 and len(_places(cluster)) >= MIN_SLICES:
+            uids = {f.text("SeriesInstanceUID") for f in cluster}
+            if len(uids) > 1 and _places(cluster) >= MIN_SLICES:
                 joined.append(_image_set(cluster, group[0].kind))
-    taken = {id(f) for s in joined for f in s.frames}
-    return [s for s in sets if not any(id(f) in taken for f in s.frames)] + joined
+    taken = {f for s in joined for f in s.frames}
+    return [s for s in sets if taken.isdisjoint(s.frames)] + joined
 
 
-def _belonging(images: ImageSet) -> tuple[object, ...]:
+def _belonging(images: ImageSet) -> Hashable:
     """What slices of one stack share even if each is a series: all but the numbers in their names."""
-    header = images.frames[0].header
-    spacing = vector(header, "PixelSpacing", 2)
-    return (
-        *(images.study_uid, images.kind, _uid(images.frames[0], "FrameOfReferenceUID")),
-        *(_text(header, "Rows"), _text(header, "Columns"), None if spacing is None else tuple(np.round(spacing, 3))),
-        re.sub(r"\d+", "", plain_text(header)),
-    )
+    first = images.frames[0]
+    spacing = vector_of(first.header, "PixelSpacing", 2)
+    grid = (first.text("Rows"), first.text("Columns"), str(np.round(spacing, 3)))
+    name = re.sub(r"\d+", "", plain_text(first))
+    return images.study_uid, images.kind, first.text("FrameOfReferenceUID"), grid, name
 
 
 def _angle_and_extent(frames: Sequence[Frame]) -> tuple[float | None, float]:
     """Degrees between the first image's normal and usual short-axis slices', and mm from first to last image."""
-    pose = vector(frames[0].header, "ImageOrientationPatient", 6)
-    if pose is None:
-        return None, 0.0
-    normal = np.cross(pose[:3], pose[3:])
+    normal = np.cross(frames[0].orientation[:3], frames[0].orientation[3:])
     length = float(np.linalg.norm(normal))
-    if length < 0.5:
+    if not length >= 0.5:
         return None, 0.0
-    positions = [p for f in frames if (p := vector(f.header, "ImagePositionPatient", 3)) is not None]
-    along = np.array(positions).reshape(-1, 3) @ (normal / length)
-    return short_axis_angle_deg(normal * [-1, -1, 1]), float(np.ptp(along)) if len(along) else 0.0
+    along = [float(f.position @ normal) / length for f in frames if f.place]
+    return short_axis_angle_deg(normal * [-1, -1, 1]), max(along) - min(along) if along else 0.0
 
 
-def _places(frames: Iterable[Frame]) -> set[tuple[float, ...]]:
-    positions = (vector(f.header, "ImagePositionPatient", 3) for f in frames)
-    return {tuple(np.round(p, 1)) for p in positions if p is not None}
+def _places(frames: Iterable[Frame]) -> int:
+    """How many different positions the frames have."""
+    return len({f.place for f in frames if f.place})
 
 
-def _grouped(items: Iterable, key: Callable) -> list[list]:
-    groups: dict[object, list] = defaultdict(list)
+def _grouped(items: Iterable[_Item], key: Callable[[_Item], Hashable]) -> list[list[_Item]]:
+    groups: dict[Hashable, list[_Item]] = defaultdict(list)
     for item in items:
         groups[key(item)].append(item)
     return list(groups.values())
 
 
-def _uid(frame: Frame, keyword: str) -> str:
-    return _text(frame.header, keyword)
-
-
-def _text(header: Dataset, keyword: str) -> str:
-    value = header.get(keyword)
-    return "" if value is None else str(value).strip()
-
-
-def _count(header: Dataset) -> int:
-    try:
-        return int(header.get("NumberOfFrames") or 1)
-    except (TypeError, ValueError):
-        return 1
-
-
-def _order(numbers: Sequence[str]) -> tuple[int, str]:
-    first = numbers[0] if numbers else ""
-    return (int(first) if re.fullmatch(r"\d{1,12}", first) else 10**12, first)
+def _place_in_study(images: ImageSet) -> tuple[object, ...]:
+    return images.study_uid, images.number < 0, images.number, images.series_numbers[0], images.series_uids, images.kind

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.label_meaning import LabelMap
-from ScarSegECGLib.lge.labels import read_contours
+from ScarSegECGLib.lge.labels import LabelMap, read_contours
 from ScarSegECGLib.lge.read import read_lge
 
 

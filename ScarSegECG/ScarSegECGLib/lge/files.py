@@ -1,0 +1,132 @@
+"""Files as bytes: hashed, damaged ones told in a line, members of a zip archive read into memory within bounds."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import stat
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ScarSegECGLib.errors import InputError
+
+_MAX_MEMBERS = 20000
+_MAX_MEMBER_BYTES = 384 * 2**20
+_MAX_TOTAL_BYTES = 16 * 2**30
+# Deflate reaches 1032:1 on zeros; MR images 2:1 to 5:1. Small files may be as empty as they like.
+_MAX_RATIO = 200
+_RATIO_MATTERS_MEMBER_BYTES = 64 * 2**20
+_RATIO_MATTERS_TOTAL_BYTES = 512 * 2**20
+_MAX_DIRECTORY_BYTES = 512 * _MAX_MEMBERS
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others can ask for gigabytes to unpack
+
+_DAMAGED = "The zip archive is cut off or damaged: copy or export it again."
+_BOMB = "The zip archive would unpack to far more than images do: it was not read. Unpack it yourself if you trust it."
+_TOO_MUCH = "The zip archive holds too many or too large files: put the LGE series alone into an archive or a folder."
+
+
+@contextmanager
+def intact(damaged: str) -> Iterator[None]:
+    """Whatever a damaged file makes its reader stumble over, as an :class:`InputError` with the one line given."""
+    try:
+        yield
+    except Exception as error:  # readers raise whatever a broken element makes them stumble over
+        ours = isinstance(error, (InputError, OSError, MemoryError))
+        if ours and not isinstance(error, gzip.BadGzipFile):
+            raise
+        raise InputError(damaged) from None
+
+
+def too_tight(unpacked: int, packed: int, matters: int = _RATIO_MATTERS_MEMBER_BYTES) -> bool:
+    """Whether so many bytes were packed into so few as images cannot be."""
+    return unpacked > matters and unpacked > _MAX_RATIO * max(packed, 1)
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hash of one file's bytes, hexadecimal, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sha256_of_set(hashes: Iterable[str]) -> str:
+    """One hash for several files' hashes: neither names nor order matter; one file's hash stays what it is."""
+    ordered = sorted(hashes)
+    return ordered[0] if len(ordered) == 1 else hashlib.sha256("".join(ordered).encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class ZipArchive:
+    """An archive while it is open; ``entries`` are its plain files by name."""
+
+    file: zipfile.ZipFile
+    entries: Mapping[str, zipfile.ZipInfo]
+
+    def start(self, name: str, count: int) -> bytes:
+        """First ``count`` bytes of a file; :class:`InputError` where it is damaged or gone."""
+        if name not in self.entries:
+            raise InputError("A file is gone from the zip archive since it was read: give the archive again.")
+        with intact(_DAMAGED), self.file.open(self.entries[name]) as stream:
+            return stream.read(count)
+
+    def read(self, name: str) -> bytes:
+        """The whole file, never more than the archive's directory declares; errors as :meth:`start`, or checksum."""
+        data = self.start(name, _MAX_MEMBER_BYTES + 1)
+        if len(data) != self.entries[name].file_size:
+            raise InputError(_DAMAGED)
+        return data
+
+
+class _Bounded(io.BufferedReader):
+    """A file of which no more is read at once than a list of files may have: zipfile reads that list as one."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _MAX_DIRECTORY_BYTES:
+            raise InputError(_TOO_MUCH)
+        return super().read(size)
+
+
+@contextmanager
+def opened_archive(path: Path) -> Iterator[ZipArchive]:
+    """A zip archive whose plain files can be read as bytes; entries that are links are left out.
+
+    Refused by an :class:`InputError`: damaged, encrypted, too large, more tightly packed than images can be, or with
+    names that lead outside.
+    """
+    with path.open("rb", buffering=0) as raw:
+        with intact(_DAMAGED):
+            file = zipfile.ZipFile(_Bounded(raw))
+            entries = [entry for entry in file.infolist() if not entry.is_dir()]
+        _check_entries(entries)
+        plain = (entry for entry in entries if not stat.S_ISLNK(entry.external_attr >> 16))
+        yield ZipArchive(file, {entry.filename: entry for entry in plain})
+
+
+def looks_like_zip(start: bytes) -> bool:
+    """Whether a file's first bytes are those of a zip archive."""
+    return start.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"))
+
+
+def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
+    total = sum(entry.file_size for entry in entries)
+    packed = sum(entry.compress_size for entry in entries)
+    largest = max((entry.file_size for entry in entries), default=0)
+    if len(entries) > _MAX_MEMBERS or largest > _MAX_MEMBER_BYTES or total > _MAX_TOTAL_BYTES:
+        raise InputError(_BOMB if too_tight(total, packed, 0) else _TOO_MUCH)
+    members_too_tight = any(too_tight(entry.file_size, entry.compress_size) for entry in entries)
+    if members_too_tight or too_tight(total, packed, _RATIO_MATTERS_TOTAL_BYTES):
+        raise InputError(_BOMB)
+    for entry in entries:
+        if entry.flag_bits & 0x1:
+            raise InputError("The zip archive is protected by a password: unpack it first and give the folder.")
+        if entry.compress_type not in _METHODS:
+            raise InputError("The zip archive is packed in an unusual way: unpack it first and give the folder.")
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            raise InputError("The zip archive names files outside itself, which no export does: it was not read.")
