@@ -33,10 +33,9 @@ from ScarSegECGLib.network.device import place
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
-from ScarSegECGLib.training.dataset import fine_slices
-from ScarSegECGLib.training.folds import read_folds
-from ScarSegECGLib.training.slice_scale import heart_disc, normalise
-from ScarSegECGLib.training.train import fast_precision
+from ScarSegECGLib.training.dataset import HEART_OF_FIELD, fine_slices, normalise
+from ScarSegECGLib.training.fit import mixed
+from ScarSegECGLib.training.tables import read_folds
 
 NAME = "DynUNet with nnU-Net's 2D plan"
 CLASSES = 4
@@ -106,7 +105,6 @@ def train_baseline(
     slices = fine_slices(cases)
     middle = slices.images[:, 1:2] if slices.images.shape[1] > 1 else slices.images
     net = place(net, device).train()
-    precision = fast_precision(device)
     clock = time.process_time if device.type == "cpu" else time.monotonic
     optimiser = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.99, nesterov=True, weight_decay=3e-5)
     rng = torch.Generator().manual_seed(seed)
@@ -119,7 +117,7 @@ def train_baseline(
             group["lr"] = 1e-2 * (1 - gone / seconds) ** 0.9
         chosen = torch.randint(len(middle), (12,), generator=rng)
         images, labels = augment(middle[chosen].float(), slices.labels[chosen], middle_of_stack, plan, rng)
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        with mixed(device):
             heads = net(images.to(device, memory_format=torch.channels_last))
         value = deep_loss(heads.float(), labels.to(device))
         optimiser.zero_grad(set_to_none=True)
@@ -144,7 +142,7 @@ def segment_baseline(net: nn.Module, stack: LgeStack, session: Session) -> NDArr
     spacing = stack.spacing[1:]
     centres = np.tile(session.locate(stack).mean(axis=0), (len(stack.voxels), 1))
     field = cut_field(torch.from_numpy(stack.voxels), spacing, centres)
-    normal = torch.from_numpy(normalise(field.numpy(), heart_disc(FIELD_PIXELS, PIXEL_MM)))[:, None]
+    normal = torch.from_numpy(normalise(field.numpy(), HEART_OF_FIELD))[:, None]
     margin = (FIELD_PIXELS - PATCH) // 2
     inner = normal[:, :, margin : margin + PATCH, margin : margin + PATCH]
     probability = net(inner).softmax(dim=1)[:, SCAR]

@@ -23,10 +23,9 @@ from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.training.ablation import bootstrap
-from ScarSegECGLib.training.degrade import degrade
+from ScarSegECGLib.training.degrade import degrade, every_second_slice
 from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
-from ScarSegECGLib.training.folds import read_folds
-from ScarSegECGLib.training.stack_bank import every_second_slice
+from ScarSegECGLib.training.tables import read_folds
 
 HEART_MM = 45.0
 Change = Callable[[ExpertCase, int], ExpertCase]

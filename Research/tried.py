@@ -31,7 +31,7 @@ from ScarSegECGLib.network.stack_net import with_wrap, without_wrap
 from ScarSegECGLib.network.unet import ScarUNet
 from ScarSegECGLib.network.weights import Weights, read_weights
 from ScarSegECGLib.training.ablation import bootstrap
-from ScarSegECGLib.training.folds import read_folds
+from ScarSegECGLib.training.tables import read_folds
 
 BASE = "stage 1 tuned for any scanner, with its mirror image"
 JITTER_MM = ((3.0, 0.0), (-3.0, 0.0), (0.0, 3.0), (0.0, -3.0))

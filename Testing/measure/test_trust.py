@@ -57,11 +57,10 @@ def test_a_fit_does_not_see_the_fold_it_is_tried_on() -> None:
 
 
 def test_the_challenge_counts_every_patient() -> None:
-    seen = Signs(3.0, 0.9, 0.1, 0.1)
-    assert challenge_dice(Judged(seen, 0.0, 0.0, 0), present=False) == 1
-    assert challenge_dice(Judged(seen, 0.0, 0.0, 0), present=True) == 0
-    assert challenge_dice(Judged(seen, 9.0, 0.6, 0), present=True) == 0.6
-    assert challenge_dice(Judged(seen, 9.0, 0.6, 0), present=False) == 0
+    assert challenge_dice(0.0, 0.0, present=False) == 1
+    assert challenge_dice(0.0, 0.0, present=True) == 0
+    assert challenge_dice(9.0, 0.6, present=True) == 0.6
+    assert challenge_dice(9.0, 0.6, present=False) == 0
 
 
 def test_settings_bring_the_fit_back_and_foreign_ones_are_refused() -> None:

@@ -296,7 +296,7 @@ def test_a_record_has_its_rate_and_says_that_it_is_simulated() -> None:
 
 
 def test_given_noise_is_added() -> None:
-    noise = synthetic_noise(5000, 500.0, np.random.default_rng(0))
+    noise = synthetic_noise(np.random.default_rng(0))
     clean, noisy = simulate_ecg(NONE).millivolts, simulate_ecg(NONE, noise=noise).millivolts
     np.testing.assert_allclose(noisy - clean, noise, atol=1e-5)
     np.testing.assert_allclose(noise[1], noise[0] + noise[2], atol=1e-9)

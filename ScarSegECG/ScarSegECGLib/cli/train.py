@@ -18,13 +18,12 @@ from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
-from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import Weights, read_weights
 from ScarSegECGLib.training import ablation
-from ScarSegECGLib.training.card import model_card, read_table
+from ScarSegECGLib.training.card import model_card
 from ScarSegECGLib.training.cross_validate import (
     Plan,
     assemble,
@@ -42,13 +41,12 @@ from ScarSegECGLib.training.ecg_features import steady_noise
 from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_bank
 from ScarSegECGLib.training.ecg_stage_one import EncoderRecipe, train_encoder
 from ScarSegECGLib.training.evaluate import summarise
-from ScarSegECGLib.training.folds import patient_folds, read_folds
-from ScarSegECGLib.training.image_stage import Run
 from ScarSegECGLib.training.pairs import OwnEcg, make_pairs
 from ScarSegECGLib.training.real_hearts import real_hearts
-from ScarSegECGLib.training.recipe import Recipe, training_device
-from ScarSegECGLib.training.stack_training import StackRecipe
-from ScarSegECGLib.training.taff_training import TaffRecipe
+from ScarSegECGLib.training.stage_one import Recipe, Run, training_device
+from ScarSegECGLib.training.stage_two import StackRecipe
+from ScarSegECGLib.training.tables import patient_folds, read_folds, read_table
+from ScarSegECGLib.training.taff import TaffRecipe
 
 SHIPPED = "shipped"
 TEST_SEED, PAIR_SEED = 90_000, 7_000
@@ -113,7 +111,7 @@ def own_ecg(name: str, ecg: Ecg, gap: TimeGap) -> OwnEcg:
         beat = median_beat(ecg)
     except InputError as error:
         raise InputError(f"{name}: its ECG cannot be measured: {error}") from error
-    return OwnEcg(beat, conduction_quality(beat.features)[0], gap.days)
+    return OwnEcg(beat, gap.days)
 
 
 def _start(wish: str | None) -> Weights | None:

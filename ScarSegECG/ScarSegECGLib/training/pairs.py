@@ -13,18 +13,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, MedianBeat
+from ScarSegECGLib.case import MedianBeat
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.segments import segment_percent
-from ScarSegECGLib.network.ecg_encoder import feature_table
 from ScarSegECGLib.training.ecg_features import EcgInputs
 from ScarSegECGLib.training.ecg_simulation.ageing import INFARCT_AGE_DAYS, aged_scar_for_ecg
 from ScarSegECGLib.training.ecg_stage_one import simulate_inputs
+from ScarSegECGLib.training.fit import once
 
 ECGS_PER_PATIENT = 40
 # The gap of a pair (chosen): a quarter within a week, the rest even in the logarithm of the days up to three years;
@@ -37,17 +36,15 @@ EVENT_UNKNOWN = 0.3
 
 def segment_fractions(case: ExpertCase) -> NDArray[np.float64]:
     """Scar fraction of every AHA segment in the expert's contours, (17,), 0 where a segment is not imaged."""
-    wall = case.labels >= MYOCARDIUM
-    anatomy = partition(case.labels == CAVITY, wall, case.stack.voxels, case.stack.spacing)
-    percent = segment_percent(anatomy.aha, case.labels >= SCAR)
-    return np.nan_to_num(percent, nan=0.0) / 100.0
+    anatomy = partition(case.cavity, case.myocardium, case.stack.voxels, case.stack.spacing)
+    return np.nan_to_num(segment_percent(anatomy.aha, case.scar), nan=0.0) / 100.0
 
 
-def drawn_gap(rng: np.random.Generator, longest: float = LONGEST_DAYS) -> float:
+def drawn_gap(rng: np.random.Generator) -> float:
     """A signed gap in days, ECG date - MRI date."""
     if rng.random() < SAME_WEEK:
         return float(rng.uniform(-7.0, 7.0))
-    days = np.exp(rng.uniform(np.log(7.0), np.log(longest)))
+    days = np.exp(rng.uniform(np.log(7.0), np.log(LONGEST_DAYS)))
     return float(-days if rng.random() < ECG_FIRST else days)
 
 
@@ -62,17 +59,16 @@ def drawn_infarct_age(gap_days: float, rng: np.random.Generator) -> float:
 
 @dataclass(frozen=True)
 class OwnEcg:
-    """A patient's own ECG: its median ``beat``, what its conduction leaves of its word, and the gap, days."""
+    """A patient's own ECG: its median ``beat`` and the gap, days."""
 
     beat: MedianBeat
-    quality: float
     gap_days: float
 
 
 @dataclass(frozen=True)
 class Pairs:
     """ECGs of many patients: inputs, and per ECG the ``patient`` [N], ``gap_days`` [N] and the ``scar`` [N, 17] that it
-    was simulated from (the patient's own after ageing).
+    was simulated from (the patient's own after ageing; NaN for a real ECG, whose scar nobody knows).
     """
 
     inputs: EcgInputs
@@ -93,7 +89,6 @@ def make_pairs(
     own: Mapping[int, OwnEcg] | None = None,
     ecgs: int = ECGS_PER_PATIENT,
     gap_days: float | None = None,
-    longest_days: float = LONGEST_DAYS,
     file: Path | None = None,
     quiet: bool = False,
 ) -> Pairs:
@@ -108,51 +103,25 @@ def make_pairs(
     gap_days : the same gap for all; None draws it (:func:`drawn_gap`)
     file : where the pairs are kept and taken up again
     """
-    if file is not None and file.is_file():
-        return _unpacked(load_file(file))
-    parts = []
-    for patient, fraction in enumerate(tqdm(fractions, desc="semi-synthetic pairs", unit="patient", disable=quiet)):
-        if own and patient in own:
-            parts.append(_real(own[patient], patient))
-            continue
-        rng = np.random.default_rng([seed, patient])
-        gaps = [drawn_gap(rng, longest_days) if gap_days is None else gap_days for _ in range(ecgs)]
-        scar = np.stack(
-            [aged_scar_for_ecg(fraction, gap, rng, infarct_age_days=drawn_infarct_age(gap, rng)) for gap in gaps]
-        )
-        inputs = simulate_inputs(scar, noise, rng)
-        parts.append(
-            {
-                "beat": inputs.beat.half(),
-                "leads": inputs.leads,
-                "table": inputs.table,
-                "quality": inputs.quality,
-                "patient": torch.full((ecgs,), patient),
+
+    def made() -> dict[str, Tensor]:
+        parts = []
+        for patient, fraction in enumerate(tqdm(fractions, desc="semi-synthetic pairs", unit="patient", disable=quiet)):
+            if own and patient in own:
+                inputs, gaps = EcgInputs.of([own[patient].beat]), [own[patient].gap_days]
+                scar = np.full((1, 17), np.nan)
+            else:
+                rng = np.random.default_rng([seed, patient])
+                gaps = [drawn_gap(rng) if gap_days is None else gap_days for _ in range(ecgs)]
+                scar = np.stack([aged_scar_for_ecg(fraction, gap, rng, drawn_infarct_age(gap, rng)) for gap in gaps])
+                inputs = simulate_inputs(scar, noise, rng)
+            known = {
+                "patient": torch.full((len(gaps),), patient),
                 "gap_days": torch.tensor(gaps, dtype=torch.float32),
                 "scar": torch.from_numpy(scar).float(),
             }
-        )
-    whole = {key: torch.cat([part[key] for part in parts]).contiguous() for key in parts[0]}
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(whole, file)
-    return _unpacked(whole)
+            parts.append(inputs.packed() | known)
+        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
-
-def _real(own: OwnEcg, patient: int) -> dict[str, Tensor]:
-    """A patient's own ECG; the scar it shows is not known to anybody and stands as NaN."""
-    features = own.beat.features
-    return {
-        "beat": torch.from_numpy(own.beat.millivolts[None]).half(),
-        "leads": torch.from_numpy(own.beat.lead_mask[None]).float(),
-        "table": torch.from_numpy(feature_table(features)[None]),
-        "quality": torch.tensor([own.quality]),
-        "patient": torch.tensor([patient]),
-        "gap_days": torch.tensor([own.gap_days]),
-        "scar": torch.full((1, 17), float("nan")),
-    }
-
-
-def _unpacked(tensors: dict[str, Tensor]) -> Pairs:
-    inputs = EcgInputs(tensors["beat"].float(), tensors["leads"], tensors["table"], tensors["quality"])
-    return Pairs(inputs, tensors["patient"], tensors["gap_days"], tensors["scar"])
+    kept = made() if file is None else once(file, made)
+    return Pairs(EcgInputs.unpacked(kept), kept["patient"], kept["gap_days"], kept["scar"])

@@ -26,12 +26,6 @@ class Judged:
     fold: int
 
 
-def _columns(rows: Sequence[Judged]) -> tuple[NDArray, NDArray]:
-    signs = [row.signs for row in rows]
-    presence = np.array([[1.0, np.log1p(s.scar_ml), s.peak] for s in signs])
-    return presence, np.array([[1.0, s.scar_ml, s.spread_ml] for s in signs])
-
-
 def _fit_presence(columns: NDArray, scarred: NDArray[np.bool_]) -> NDArray:
     sign = np.where(scarred, 1.0, -1.0)
 
@@ -41,11 +35,11 @@ def _fit_presence(columns: NDArray, scarred: NDArray[np.bool_]) -> NDArray:
     return minimize(loss, np.zeros(3), method="BFGS").x
 
 
-def challenge_dice(row: Judged, present: bool) -> float:
+def challenge_dice(true_ml: float, dice: float, present: bool) -> float:
     """EMIDEC's own convention: nothing found where nothing is counts 1, a missed or a false scar 0."""
-    if row.true_ml == 0:
+    if true_ml == 0:
         return float(not present)
-    return row.dice if present else 0.0
+    return dice if present else 0.0
 
 
 def fit_trust(rows: Sequence[Judged], level: float = LEVEL) -> Trust:
@@ -54,62 +48,44 @@ def fit_trust(rows: Sequence[Judged], level: float = LEVEL) -> Trust:
     The limit of presence is the one that gives these patients the best mean Dice in the challenge's convention; the
     interval's quantile is the conformal one, ceil((n + 1) * level) / n.
     """
-    presence, scale = _columns(rows)
-    true = np.array([row.true_ml for row in rows])
+    signs, true = [row.signs for row in rows], np.array([row.true_ml for row in rows])
+    presence = np.array([[1.0, np.log1p(s.scar_ml), s.peak] for s in signs])
+    scale = np.array([[1.0, s.scar_ml, s.spread_ml] for s in signs])
     weights = _fit_presence(presence, true > 0)
     chance = 1 / (1 + np.exp(-(presence @ weights)))
     limits = np.linspace(0.05, 0.95, 91)
-    found = np.array([row.signs.scar_ml > 0 for row in rows])
+    present = (chance >= limits[:, None]) & (scale[:, 1] > 0)
 
-    def score(limit: float) -> float:
-        return float(
-            np.mean([challenge_dice(r, bool(f and c >= limit)) for r, f, c in zip(rows, found, chance, strict=True)])
-        )
+    def score(told: NDArray[np.bool_]) -> float:
+        return float(np.mean([challenge_dice(r.true_ml, r.dice, p) for r, p in zip(rows, told, strict=True)]))
 
-    scores = np.array([score(limit) for limit in limits])
+    scores = np.array([score(told) for told in present])
     best = float(limits[scores >= scores.max() - 1e-9].mean())
     error = np.abs(true - scale[:, 1])
     expected, _ = nnls(scale, error)
-    relative = error / np.maximum(scale @ expected, 1e-3)
-    count = len(rows)
-    quantile = float(np.sort(relative)[min(count, int(np.ceil((count + 1) * level))) - 1])
-    spread = scale[:, 2] / (1 + scale[:, 1])
-    return Trust(
-        tuple(float(w) for w in weights),  # type: ignore[arg-type]
-        best,
-        tuple(float(w) for w in expected),  # type: ignore[arg-type]
-        quantile,
-        level,
-        float(np.percentile([row.signs.blur for row in rows], 95)),
-        float(np.percentile(spread, 95)),
-    )
+    relative = np.sort(error / np.maximum(scale @ expected, 1e-3))
+    quantile = float(relative[min(len(rows), int(np.ceil((len(rows) + 1) * level))) - 1])
+    most_blur = float(np.percentile([s.blur for s in signs], 95))
+    most_spread = float(np.percentile(scale[:, 2] / (1 + scale[:, 1]), 95))
+    return Trust(tuple(weights.tolist()), best, tuple(expected.tolist()), quantile, level, most_blur, most_spread)
 
 
 @dataclass(frozen=True)
 class Nested:
-    """Presence and interval of every patient by a fit that had not seen its fold."""
+    """Presence and interval of every patient by a fit that had not seen its fold, and how often that interval held."""
 
     present: tuple[bool, ...]
-    inside: tuple[bool, ...]
     interval_ml: tuple[tuple[float, float], ...]
-
-    @property
-    def coverage(self) -> float:
-        """Share of intervals that hold the true volume."""
-        return float(np.mean(self.inside))
+    coverage: float
 
 
 def nested(rows: Sequence[Judged]) -> Nested:
     """Fit on the other folds, try on each: what the fit is worth on patients it has not seen."""
-    present, inside, intervals = [], [], []
     fits = {fold: fit_trust([row for row in rows if row.fold != fold]) for fold in {row.fold for row in rows}}
-    for row in rows:
-        trust = fits[row.fold]
-        low, high = trust.interval_ml(row.signs)
-        intervals.append((low, high))
-        present.append(trust.present(row.signs))
-        inside.append(low <= row.true_ml <= high)
-    return Nested(tuple(present), tuple(inside), tuple(intervals))
+    present = tuple(fits[row.fold].present(row.signs) for row in rows)
+    intervals = tuple(fits[row.fold].interval_ml(row.signs) for row in rows)
+    inside = [low <= row.true_ml <= high for row, (low, high) in zip(rows, intervals, strict=True)]
+    return Nested(present, intervals, float(np.mean(inside)))
 
 
 def as_settings(trust: Trust) -> dict:

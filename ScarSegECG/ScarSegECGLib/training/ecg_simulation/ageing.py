@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.anatomy.segments import USUAL_TERRITORIES
 from ScarSegECGLib.errors import InputError
 
 NON_DIAGNOSTIC_WEEK, NON_DIAGNOSTIC_5_YEARS = 0.23, 0.44
@@ -19,7 +20,6 @@ SHRINK_MASS = np.array([1.0, 1.0, 0.68, 0.68 * 0.88])  # the further 12 % is rea
 FADED_STRENGTH = (0.0, 0.3)  # what a faded ECG still shows of the scar (chosen)
 NEW_INFARCTS_PER_YEAR = 0.05  # about 5 % a year after a first infarct (chosen)
 INFARCT_AGE_DAYS = (2.0, 1825.0)  # age of the infarct at the MRI, drawn evenly in its logarithm (chosen)
-TERRITORIES = ((1, 2, 7, 8, 13, 14, 17), (3, 4, 9, 10, 15), (5, 6, 11, 12, 16))  # usual LAD, RCA, LCX
 
 
 def relative_mass(age_days: float) -> float:
@@ -34,30 +34,16 @@ def non_diagnostic(age_days: float) -> float:
 
 
 def aged_scar_for_ecg(
-    scar: NDArray,
-    gap_days: float,
-    rng: np.random.Generator,
-    *,
-    infarct_age_days: float | None = None,
-    new_infarcts_per_year: float = NEW_INFARCTS_PER_YEAR,
+    scar: NDArray, gap_days: float, rng: np.random.Generator, infarct_age_days: float | None = None
 ) -> NDArray[np.float64]:
     """The scar from which to simulate an ECG taken ``gap_days`` after (negative: before) the MRI that shows ``scar``.
 
     Parameters
     ----------
     scar : array, shape (17,)
-        Scar fraction per AHA segment at the MRI, 0..1.
-    gap_days : float
-        ECG date - MRI date.
+        Scar fraction per AHA segment at the MRI, 0..1; so is what is returned, the same for a gap of 0.
     infarct_age_days : float, optional
         Age of the infarct at the MRI; drawn where it is not known. An ECG older than the infarct shows none of it.
-    new_infarcts_per_year : float
-        Rate of a further infarct, in one usual territory, after the MRI.
-
-    Returns
-    -------
-    float64 array, shape (17,), 0..1
-        ``scar`` itself for a gap of 0.
 
     Raises
     ------
@@ -74,10 +60,10 @@ def aged_scar_for_ecg(
     drawn_age = float(np.exp(rng.uniform(low, high)))
     chance, faded = rng.uniform(), rng.uniform(*FADED_STRENGTH)
     waiting_years = rng.exponential()
-    territory = TERRITORIES[rng.integers(len(TERRITORIES))]
+    territory = list(USUAL_TERRITORIES.values())[rng.integers(len(USUAL_TERRITORIES))]
     extent = rng.uniform(0.3, 0.9, 17) * (rng.random(17) < 0.7)
 
-    at_mri = drawn_age if infarct_age_days is None else float(infarct_age_days)
+    at_mri = drawn_age if infarct_age_days is None else infarct_age_days
     at_ecg = at_mri + gap_days
     if at_ecg < 0.0:
         return np.zeros(17)
@@ -86,9 +72,7 @@ def aged_scar_for_ecg(
     lost = (non_diagnostic(at_ecg) - non_diagnostic(at_mri)) / (1.0 - non_diagnostic(at_mri))
     if chance < lost:
         seen *= faded
-    if gap_days > 0.0 and waiting_years < new_infarcts_per_year * gap_days / 365.25:
-        new = np.zeros(17)
-        rows = np.array(territory) - 1
-        new[rows] = extent[rows]
-        seen = np.maximum(seen, new)
+    if gap_days > 0.0 and waiting_years < NEW_INFARCTS_PER_YEAR * gap_days / 365.25:
+        new = np.isin(np.arange(1, 18), territory)
+        seen = np.maximum(seen, extent * new)
     return np.clip(seen, 0.0, 1.0)

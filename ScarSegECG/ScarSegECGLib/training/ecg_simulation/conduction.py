@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,14 +60,7 @@ SITES = {
 SCAR_SLOWING = 0.9
 
 
-def checked(conduction: str) -> str:
-    """The conduction's name, or an error that lists the known ones."""
-    if conduction not in CONDUCTIONS:
-        raise InputError(f"Conduction {conduction!r} cannot be simulated; choose one of {', '.join(CONDUCTIONS)}.")
-    return conduction
-
-
-@lru_cache(maxsize=len(CONDUCTIONS))
+@cache
 def _entries(conduction: str) -> tuple[IntArray, FloatArray64]:
     """Nodes at which excitation enters, and when (ms)."""
     heart = standard_heart()
@@ -78,12 +71,13 @@ def _entries(conduction: str) -> tuple[IntArray, FloatArray64]:
     for side, angle, z, delay in SITES[conduction]:
         reach = {"lv": 24.0, "septum right": 33.0, "rv": 60.0}[side]
         point = np.array([reach * np.cos(np.deg2rad(angle)), reach * np.sin(np.deg2rad(angle)), z])
-        nodes.append(heart.nearest(point, allowed[side] & (radius > 5.0)))
+        away = np.linalg.norm(heart.nodes_mm - point, axis=1)
+        nodes.append(int(np.argmin(np.where(allowed[side] & (radius > 5.0), away, np.inf))))
         delays.append(delay)
     return np.array(nodes), np.array(delays) - min(delays)
 
 
-@lru_cache(maxsize=len(CONDUCTIONS))
+@cache
 def _unscarred_ms(conduction: str) -> FloatArray64:
     """Travel time along every edge of the unscarred heart, ms."""
     heart = standard_heart()
@@ -95,7 +89,7 @@ def _unscarred_ms(conduction: str) -> FloatArray64:
     return heart.length_mm / velocity
 
 
-@lru_cache(maxsize=1)
+@cache
 def _network() -> tuple[IntArray, IntArray, IntArray]:
     """CSR pattern (edge number per entry, column, row start) of the two-way network with one more node: the start."""
     heart = standard_heart()
@@ -121,7 +115,14 @@ def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArr
     Returns
     -------
     float64 array, shape (n, nodes)
+
+    Raises
+    ------
+    InputError
+        If a conduction has no such name.
     """
+    for name in set(conduction) - set(CONDUCTIONS):
+        raise InputError(f"Conduction {name!r} cannot be simulated; choose one of {', '.join(CONDUCTIONS)}.")
     heart = standard_heart()
     entry, column, start = _network()
     count = len(heart.nodes_mm)
@@ -132,7 +133,7 @@ def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArr
     for i, name in enumerate(conduction):
         key = (name, node_scar[i].tobytes())
         if key not in known:
-            sites, delay = _entries(checked(name))
+            sites, delay = _entries(name)
             travel = (_unscarred_ms(name) * slowed[i])[entry]
             # One more node, from which every site is reached after its delay: one search for all of them. The
             # search takes no edge of length 0, hence the nanosecond.

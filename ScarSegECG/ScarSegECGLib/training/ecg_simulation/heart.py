@@ -7,7 +7,7 @@ origin is the centre of the LV's equator. Angles are the bullseye's: 0 lateral, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,11 +72,6 @@ class Heart:
     kind: IntArray
     incidence: sparse.csr_matrix
 
-    def nearest(self, point_mm: FloatArray64, among: NDArray[np.bool_]) -> int:
-        """Number of the node nearest to a point of the heart frame, among those allowed."""
-        distance = np.linalg.norm(self.nodes_mm - point_mm, axis=1)
-        return int(np.argmin(np.where(among, distance, np.inf)))
-
 
 def aha_segment(ring: int, angle_deg: float) -> int:
     """AHA segment of a ring (0 basal .. 6 the cap) and a bullseye angle in degrees (DESIGN section 4)."""
@@ -87,7 +82,7 @@ def aha_segment(ring: int, angle_deg: float) -> int:
     return 1 + int((angle_deg - 60.0) % 360.0 // 60.0) + (6 if ring >= 2 else 0)
 
 
-@lru_cache(maxsize=1)
+@cache
 def standard_heart() -> Heart:
     """The heart every simulated patient has; patients differ by pose, size, torso, velocities and scar."""
     rings = len(RING_BORDERS_MM) - 1

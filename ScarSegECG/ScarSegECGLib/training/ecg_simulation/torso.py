@@ -1,4 +1,4 @@
-"""Where the heart lies and what the electrodes see: lead fields of the 12 leads in a homogeneous torso.
+"""How people differ, where their hearts lie, and what the electrodes see: lead fields in a homogeneous torso.
 
 Torso frame LPS, mm: x left, y posterior, z superior; the origin is the typical centre of the LV.
 """
@@ -13,9 +13,9 @@ from scipy.spatial.transform import Rotation
 
 from ScarSegECGLib.training.ecg_simulation.heart import FloatArray64, Heart
 
-ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
-# Textbook places (V1, V2 fourth intercostal space beside the sternum, V4 fifth space in the mid-clavicular line, V6
-# mid-axillary) on an adult chest. The arms and the leg count as the limbs' roots: no current runs in a limb.
+# RA, LA, LL, V1 to V6 at their textbook places (V1, V2 fourth intercostal space beside the sternum, V4 fifth space in
+# the mid-clavicular line, V6 mid-axillary) on an adult chest. The arms and the leg count as the limbs' roots: no current
+# runs in a limb.
 ELECTRODES_MM = np.array(
     [
         [-160.0, 20.0, 150.0],
@@ -56,71 +56,83 @@ LEADS_FROM_ELECTRODES = _lead_matrix()
 
 
 @dataclass(frozen=True)
-class Pose:
-    """How each of ``n`` hearts lies in its torso.
+class Body:
+    """What differs between ``n`` people beside scar and conduction.
 
-    ``turn_deg`` (n, 3): rotation about the long axis, in the frontal plane (positive = apex up) and in the
+    ``turn_deg`` (n, 3): the heart's rotation about the long axis, in the frontal plane (positive = apex up) and in the
     horizontal plane (positive = apex to the left). ``shift_mm`` (n, 3), LPS. ``chest`` (n,): chest size as a factor.
-    ``misplaced_mm`` (n, 9, 3): how far each electrode lies from its textbook place.
+    ``misplaced_mm`` (n, 9, 3): how far each electrode lies from its textbook place. ``velocity``, ``voltage`` and
+    ``t_gain`` (n,): conduction, size and dispersion of recovery as factors. ``pr_ms`` and ``p_mv`` (n,): the P wave.
     """
 
-    turn_deg: FloatArray64
-    shift_mm: FloatArray64
-    chest: FloatArray64
-    misplaced_mm: FloatArray64
+    turn_deg: NDArray
+    shift_mm: NDArray
+    chest: NDArray
+    misplaced_mm: NDArray
+    velocity: NDArray
+    voltage: NDArray
+    t_gain: NDArray
+    pr_ms: NDArray
+    p_mv: NDArray
 
-    def part(self, rows: slice) -> Pose:
-        """The poses of some rows."""
-        return Pose(self.turn_deg[rows], self.shift_mm[rows], self.chest[rows], self.misplaced_mm[rows])
+    def part(self, rows: slice) -> Body:
+        """The people of some rows."""
+        return Body(*(values[rows] for values in vars(self).values()))
 
     def electrodes_mm(self) -> FloatArray64:
         """Electrodes seen from each heart's centre, shape (n, 9, 3), LPS."""
         return ELECTRODES_MM * self.chest[:, None, None] + self.misplaced_mm - self.shift_mm[:, None, :]
 
+    def heart_axes(self) -> FloatArray64:
+        """Rotation heart frame -> LPS, shape (n, 3, 3); its columns are the lateral, anterior and apical directions."""
+        apex = LONG_AXIS / np.linalg.norm(LONG_AXIS)
+        anterior = np.array([0.0, 0.0, 1.0]) - apex[2] * apex
+        anterior /= np.linalg.norm(anterior)
+        axes = np.stack([np.cross(anterior, apex), anterior, apex], axis=1)
+        roll = Rotation.from_euler("z", self.turn_deg[:, :1] + ROLL_DEG, degrees=True).as_matrix()
+        # About +y (posterior) a positive angle takes left to inferior; about +z it takes left to posterior.
+        turn = Rotation.from_euler("yz", self.turn_deg[:, 1:] * [-1.0, 1.0], degrees=True).as_matrix()
+        return turn @ axes @ roll
 
-def typical_pose(n: int) -> Pose:
-    """The textbook pose, ``n`` times."""
-    return Pose(np.zeros((n, 3)), np.zeros((n, 3)), np.ones(n), np.zeros((n, len(ELECTRODES), 3)))
+
+def typical_bodies(n: int) -> Body:
+    """``n`` times the same textbook person: PR 160 ms, P 0.12 mV in lead II."""
+    nought, one = np.zeros((n, 3)), np.ones(n)
+    return Body(nought, nought, one, np.zeros((n, 9, 3)), one, one, one, 160.0 * one, 0.12 * one)
 
 
-def drawn_pose(n: int, rng: np.random.Generator, spread: float = 1.0) -> Pose:
-    """Poses of ``n`` people: the heart's direction varies by about 10 deg, its place by 3 to 8 mm (chosen).
+def drawn_bodies(n: int, rng: np.random.Generator, spread: float = 1.0) -> Body:
+    """``n`` different people: the heart's direction varies by about 10 deg, its place by 3 to 8 mm (chosen).
 
-    ``spread`` above 1 widens that, and only then do electrodes stray, by ``spread - 1`` times 15 mm: chest electrodes
-    of daily practice often lie 20 mm off (general knowledge; size chosen).
+    Spreads are chosen to cover textbook adult limits (PR 120..200 ms, P below 0.25 mV). ``spread`` above 1 draws more
+    different hearts, for a network that has to read real ones: a model with one heart shape and no lungs knows too
+    little of how people differ. Only then do electrodes stray, by ``spread - 1`` times 15 mm: chest electrodes of daily
+    practice often lie 20 mm off (general knowledge; size chosen).
     """
     turn = rng.normal(0.0, [8.0, 9.0, 9.0], (n, 3)).clip(-20.0, 20.0) * spread
     shift = rng.normal(0.0, [6.0, 3.0, 8.0], (n, 3)).clip([-12.0, -5.0, -15.0], [12.0, 8.0, 15.0]) * min(spread, 1.3)
     chest = rng.normal(1.02, 0.05, n).clip(0.93, 1.16)
-    if spread <= 1.0:
-        return Pose(turn, shift, chest, np.zeros((n, len(ELECTRODES), 3)))
-    return Pose(turn, shift, chest, rng.normal(0.0, 15.0 * (spread - 1.0), (n, len(ELECTRODES), 3)))
+    misplaced = rng.normal(0.0, 15.0 * (spread - 1.0), (n, 9, 3)) if spread > 1.0 else np.zeros((n, 9, 3))
+    return Body(
+        turn,
+        shift,
+        chest,
+        misplaced,
+        velocity=rng.normal(1.0, 0.07, n).clip(0.86, 1.18),
+        voltage=np.exp(rng.normal(0.0, 0.18, n) * spread),
+        t_gain=(1.0 + rng.normal(0.0, 0.2, n) * spread**2).clip(0.5 / spread**2, 1.6 * spread),
+        pr_ms=rng.normal(160.0, 17.0, n).clip(122.0, 198.0),
+        p_mv=rng.normal(0.12, 0.03, n).clip(0.05, 0.2),
+    )
 
 
-def heart_axes(pose: Pose) -> FloatArray64:
-    """Rotation heart frame -> LPS, shape (n, 3, 3); its columns are the lateral, anterior and apical directions."""
-    apex = LONG_AXIS / np.linalg.norm(LONG_AXIS)
-    anterior = np.array([0.0, 0.0, 1.0]) - apex[2] * apex
-    anterior /= np.linalg.norm(anterior)
-    axes = np.stack([np.cross(anterior, apex), anterior, apex], axis=1)
-    roll = Rotation.from_euler("z", pose.turn_deg[:, :1] + ROLL_DEG, degrees=True).as_matrix()
-    # About +y (posterior) a positive angle takes left to inferior; about +z it takes left to posterior.
-    turn = Rotation.from_euler("yz", pose.turn_deg[:, 1:] * [-1.0, 1.0], degrees=True).as_matrix()
-    return turn @ axes @ roll
-
-
-def electrodes_in_heart_frame(pose: Pose) -> FloatArray64:
-    """Electrodes seen from each heart, shape (n, 9, 3), mm."""
-    return np.einsum("nei,nij->nej", pose.electrodes_mm(), heart_axes(pose))
-
-
-def lead_field(heart: Heart, pose: Pose) -> NDArray[np.float32]:
+def lead_field(heart: Heart, body: Body) -> NDArray[np.float32]:
     """Lead voltage per unit of edge dipole, shape (n, 12, edges).
 
     The potential of a dipole p at r in an infinite homogeneous medium, ``p . (R - r) / |R - r|^3`` up to the constant
     1 / (4 pi sigma), times :data:`BOUNDARY` (textbook: Malmivuo and Plonsey, Bioelectromagnetism, ch. 8).
     """
-    electrode = electrodes_in_heart_frame(pose).astype(np.float32)
+    electrode = np.einsum("nei,nij->nej", body.electrodes_mm(), body.heart_axes()).astype(np.float32)
     middle, direction = heart.middle_mm.astype(np.float32), heart.direction.astype(np.float32)
     # |R - r|^2 and p . (R - r) from inner products: no (n, 9, edges, 3) array is ever made.
     square = (electrode**2).sum(-1)[..., None] - 2.0 * electrode @ middle.T + (middle**2).sum(-1)
@@ -129,8 +141,8 @@ def lead_field(heart: Heart, pose: Pose) -> NDArray[np.float32]:
     return LEADS_FROM_ELECTRODES.astype(np.float32) @ potential
 
 
-def point_lead_field(point_mm: FloatArray64, pose: Pose) -> FloatArray64:
+def point_lead_field(point_mm: FloatArray64, body: Body) -> FloatArray64:
     """Lead vectors (n, 12, 3), LPS, of a dipole at ``point_mm`` (LPS, moved with the heart)."""
-    away = pose.electrodes_mm() - point_mm
+    away = body.electrodes_mm() - point_mm
     field = BOUNDARY[:, None] * away / np.linalg.norm(away, axis=-1, keepdims=True) ** 3
     return LEADS_FROM_ELECTRODES @ field

@@ -1,0 +1,240 @@
+"""Stage 1: the locator and the network that sees a slice between its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.expert import ExpertCase
+from ScarSegECGLib.network.device import place
+from ScarSegECGLib.network.field import LOCATOR_PIXEL_MM, PIXEL_MM
+from ScarSegECGLib.network.intensity import heart_disc
+from ScarSegECGLib.network.polar_grid import polar_area, polar_offsets_mm
+from ScarSegECGLib.network.unet import ImageOutput, LocatorUNet, ScarUNet
+from ScarSegECGLib.network.weights import Weights, half_precision, write_weights
+from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
+from ScarSegECGLib.training.dataset import Slices, coarse_slices, fine_slices
+from ScarSegECGLib.training.fit import Epochs, Network, Place, fit, mixed
+from ScarSegECGLib.training.paint import find_walls, paint
+
+LICENCE = "CC BY-NC-SA 4.0"
+Change = Callable[[Tensor, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Sizes and schedules of the shipped weights: one recipe for all folds, chosen before these were looked at."""
+
+    scar_channels: tuple[int, ...] = (20, 40, 72, 104, 136)
+    scar_epochs: int = 130
+    tuning_epochs: int = 14
+    locator_channels: tuple[int, ...] = (8, 16, 32, 48, 64)
+    locator_epochs: int = 45
+    batch: int = 16
+
+    @property
+    def history(self) -> str:
+        """How networks of this recipe were trained, in words for the model card."""
+        return (
+            f"Locator {self.locator_epochs} epochs; stage 1 {self.scar_epochs} epochs from nothing, or "
+            f"{self.tuning_epochs} from trained weights that had not seen the held-out patients; all folds alike. "
+            "Geometry, intensity curve, noise, pixel size and field of view were varied at random, and simulated scars "
+            "painted into the real walls."
+        )
+
+    def scar_schedule(self, tuned: bool) -> Epochs:
+        """Of the scar network; ``tuned``: it starts from trained weights."""
+        if tuned:
+            return Epochs(self.tuning_epochs, self.batch, learning_rate=1e-3, average=0.995, checkpoint_every=1)
+        return Epochs(self.scar_epochs, self.batch, average=0.998)
+
+    def locator_schedule(self, tuned: bool) -> Epochs:
+        """Of the locator; ``tuned``: it starts from trained weights."""
+        if tuned:
+            return Epochs(self.tuning_epochs, self.batch, learning_rate=5e-4, average=0.99, checkpoint_every=2)
+        return Epochs(self.locator_epochs, self.batch, average=0.99, checkpoint_every=2)
+
+
+def scar_plan() -> AugmentPlan:
+    """The slice unrolled about a centre that is some millimetres off the LV's, now and then far off."""
+    return AugmentPlan(polar_offsets_mm() / PIXEL_MM, shift=2.0, far_shift=5.0, levelled_where=heart_disc())
+
+
+def locator_plan() -> AugmentPlan:
+    """320 mm of the whole slice, the LV anywhere in it: the training images have it in the middle."""
+    return AugmentPlan(
+        square_offsets(128),
+        shift=20.0,
+        far_shift=25.0,
+        scale=1.3,
+        stretch=1.1,
+        neighbour_shift=0.0,
+        crop_pixels=(105 / LOCATOR_PIXEL_MM, 260 / LOCATOR_PIXEL_MM),
+    )
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a training writes, what it runs on, and the trained weights it starts from, if any."""
+
+    folder: Path
+    device: torch.device
+    recipe: Recipe
+    quiet: bool = False
+    start: Weights | None = None
+
+
+def training_device(wish: torch.device) -> torch.device:
+    """Allow the fastest convolutions where the device has a choice."""
+    if wish.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+    return wish
+
+
+def soft_dice_loss(probability: Tensor, truth: Tensor, area: Tensor) -> Tensor:
+    """1 - Dice of the whole batch taken as one image, so that a slice without the structure has no vote of its own.
+
+    ``probability`` and ``truth`` [B, H, W]; ``area`` [H, W] that each pixel stands for (MONAI's DiceLoss knows no
+    pixel that counts more than another).
+    """
+    shared = (probability * truth * area).sum()
+    both = ((probability + truth) * area).sum()
+    return 1 - (2 * shared + 1) / (both + 1)
+
+
+def image_loss(output: ImageOutput, labels: Tensor, area: Tensor) -> Tensor:
+    """Loss of the image network against expert labels [B, H, W] (0 background, 1 cavity, 2 myocardium, 3 scar).
+
+    Cross-entropy and soft Dice for the anatomy; for the scar, cross-entropy where the expert sees wall (elsewhere
+    "scar given wall" has no meaning) and soft Dice of the joint probability wall x scar. ``area`` [H, W] makes pixels
+    of an unrolled image count as what they cover; where it is 0 nothing is learned.
+    """
+    area = area.to(labels.device)
+    cavity, wall, scar = ((labels == CAVITY).float(), (labels >= MYOCARDIUM).float(), (labels == SCAR).float())
+    anatomy, scar_logit = output.anatomy.float(), output.scar.float().squeeze(1)
+    classes = torch.clamp(labels.long(), max=MYOCARDIUM)
+    probability = anatomy.softmax(dim=1)
+    anatomy_entropy = (F.cross_entropy(anatomy, classes, reduction="none") * area).sum() / (area.sum() * len(labels))
+    scar_entropy = F.binary_cross_entropy_with_logits(scar_logit, scar, weight=wall * area, reduction="sum")
+    return (
+        anatomy_entropy
+        + 0.5 * soft_dice_loss(probability[:, CAVITY], cavity, area)
+        + 0.5 * soft_dice_loss(probability[:, MYOCARDIUM], wall, area)
+        + scar_entropy / ((wall * area).sum() + 1)
+        + soft_dice_loss(probability[:, MYOCARDIUM] * scar_logit.sigmoid(), scar, area)
+    )
+
+
+def locator_loss(logit: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy and soft Dice of the whole LV (cavity or wall) against labels [B, H, W]."""
+    ventricle, logit = (labels > 0).float(), logit.float().squeeze(1)
+    entropy = F.binary_cross_entropy_with_logits(logit, ventricle)
+    return entropy + soft_dice_loss(logit.sigmoid(), ventricle, torch.ones_like(logit[0]))
+
+
+def train_network(
+    make: Callable[[], Network],
+    loss: Callable[..., Tensor],
+    slices: Slices,
+    plan: AugmentPlan,
+    schedule: Epochs,
+    where: Place,
+    change: Change | None = None,
+) -> Network:
+    """Train on augmented slices, or take up again where the folder left off.
+
+    ``loss(output, labels)``; ``change(images, labels, chosen, rng)`` alters a batch before it is augmented.
+    """
+
+    def losses(network: nn.Module, rng: torch.Generator) -> Iterator[Tensor]:
+        for chosen in torch.randperm(len(slices.images), generator=rng).split(schedule.batch):
+            images, labels = slices.images[chosen].float(), slices.labels[chosen]
+            if change is not None:
+                images, labels = change(images, labels, chosen, rng)
+            images, labels = augment(images, labels, slices.centres[chosen], plan, rng)
+            with mixed(where.device):
+                output = network(images.to(where.device, memory_format=torch.channels_last))
+            yield loss(output, labels.to(where.device))
+
+    batches = max(1, len(slices.images) // schedule.batch)
+    return fit(lambda: place(make(), where.device), losses, schedule, where, steps_each=batches)
+
+
+def unseen_member(start: Weights, held_out: Sequence[str]) -> int:
+    """The number of a network of the start weights that has seen none of the held-out patients.
+
+    Raises
+    ------
+    InputError : every one has seen some of them.
+    """
+    for member, seen in enumerate(start.settings["member_trained_on"]):
+        if not set(seen) & set(held_out):
+            return member
+    raise InputError("--from: every network there has seen patients that are held out here; their figures would lie")
+
+
+def train_stage_one(cases: Sequence[ExpertCase], held_out: Sequence[str], run: Run, folder: Path, title: str) -> Path:
+    """Train locator and network without the held-out patients; returns the weights file in ``folder``.
+
+    Raises
+    ------
+    InputError : every network of the start weights has seen some of them.
+    """
+    weights = folder / "weights.safetensors"
+    if weights.is_file():
+        return weights
+    recipe, seen = run.recipe, [case for case in cases if case.name not in held_out]
+    known_locator: dict[str, Tensor] = {}
+    known_network: dict[str, Tensor] = {}
+    if run.start is not None:
+        known_network = run.start.part(f"member{unseen_member(run.start, held_out)}.")
+        known_locator = run.start.part("locator.")
+
+    def started(network: Network, known: dict[str, Tensor]) -> Network:
+        if known:
+            network.load_state_dict(known)
+        return network
+
+    locator = train_network(
+        lambda: started(LocatorUNet(recipe.locator_channels), known_locator),
+        locator_loss,
+        coarse_slices(seen),
+        locator_plan(),
+        recipe.locator_schedule(bool(known_locator)),
+        Place(folder / "locator", f"{title}, locator", run.device, run.quiet),
+    )
+    slices = fine_slices(seen)
+    walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
+    network = train_network(
+        lambda: started(ScarUNet(recipe.scar_channels), known_network),
+        partial(image_loss, area=polar_area()),
+        slices,
+        scar_plan(),
+        recipe.scar_schedule(bool(known_network)),
+        Place(folder / "scar0", f"{title}, stage 1", run.device, run.quiet),
+        lambda images, labels, chosen, rng: paint(images, labels, chosen, walls, rng),
+    )
+    settings = {
+        "channels": list(recipe.scar_channels),
+        "locator_channels": list(recipe.locator_channels),
+        "members": 1,
+        "mirror": True,
+        "stack_channels": 0,
+        "ecg_trained": False,
+        "classes": ["background", "LV cavity", "LV wall", "scar given wall"],
+        "pixel_mm": PIXEL_MM,
+        "licence": LICENCE,
+        "history": recipe.history,
+        "member_trained_on": [[case.name for case in seen]],
+        "held_out": list(held_out),
+    }
+    write_weights(weights, half_precision(locator, "locator.") | half_precision(network, "member0."), settings)
+    return weights
