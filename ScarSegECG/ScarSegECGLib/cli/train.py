@@ -24,29 +24,18 @@ from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import Weights, read_weights
 from ScarSegECGLib.training import ablation
 from ScarSegECGLib.training.card import model_card
-from ScarSegECGLib.training.cross_validate import (
-    Plan,
-    assemble,
-    evaluate_fold,
-    expert_fractions,
-    fuse_held_out,
-    look_at_held_out,
-    train_ecg,
-    train_images,
-    train_stack,
-    trusted,
-    write_tables,
-)
+from ScarSegECGLib.training.cross_validate import assemble, evaluate_fold, trusted, write_tables
 from ScarSegECGLib.training.ecg_features import steady_noise
 from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_bank
 from ScarSegECGLib.training.ecg_stage_one import EncoderRecipe, train_encoder
 from ScarSegECGLib.training.evaluate import summarise
-from ScarSegECGLib.training.pairs import OwnEcg, make_pairs
+from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
+from ScarSegECGLib.training.plan import Plan, Recipe, training_device
 from ScarSegECGLib.training.real_hearts import real_hearts
-from ScarSegECGLib.training.stage_one import Recipe, Run, training_device
-from ScarSegECGLib.training.stage_two import StackRecipe
+from ScarSegECGLib.training.stage_one import train_stage_one
+from ScarSegECGLib.training.stage_two import see_patients, train_stage_two
 from ScarSegECGLib.training.tables import patient_folds, read_folds, read_table
-from ScarSegECGLib.training.taff import TaffRecipe
+from ScarSegECGLib.training.taff import fuse_held_out, train_taff
 
 SHIPPED = "shipped"
 TEST_SEED, PAIR_SEED = 90_000, 7_000
@@ -124,7 +113,7 @@ def _encoder(start: Weights | None, noise: NDArray, args: argparse.Namespace, pl
         encoder.load_state_dict(start.part("ecg.encoder."))
         return encoder.eval()
     hearts = None if args.ecgs is None else real_hearts(args.ecgs)
-    return train_encoder(EncoderRecipe(), noise, hearts, args.out / "encoder", device=plan.run.device, quiet=args.quiet)
+    return train_encoder(EncoderRecipe(), noise, hearts, args.out / "encoder", device=plan.device, quiet=args.quiet)
 
 
 def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | None) -> Plan:
@@ -136,11 +125,9 @@ def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | No
     recipe = Recipe()
     if args.epochs is not None:
         recipe = replace(recipe, scar_epochs=args.epochs, tuning_epochs=args.epochs, locator_epochs=args.epochs)
-    stack, taff = StackRecipe(), TaffRecipe()
     if args.steps is not None:
-        stack, taff = replace(stack, steps=args.steps), replace(taff, steps=args.steps)
-    run = Run(args.out, training_device(choose_device(args.device)), recipe, args.quiet, start)
-    return Plan(cases, folds, run, stack, taff)
+        recipe = replace(recipe, stack_steps=args.steps, taff_steps=args.steps)
+    return Plan(cases, folds, args.out, training_device(choose_device(args.device)), recipe, start, args.quiet)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -169,25 +156,25 @@ def _train(
 ) -> tuple[str, dict]:
     groups = range(len(plan.groups))
     for group in groups:
-        train_images(plan, group)
-    bank = look_at_held_out(plan)
+        train_stage_one(plan, group)
+    bank = see_patients(plan)
     for group in groups:
-        train_stack(plan, group, bank)
+        train_stage_two(plan, group, bank)
     fractions = expert_fractions(plan.cases)
     encoder = _encoder(start, noise, args, plan)
     pairs = make_pairs(
         list(fractions), noise, PAIR_SEED, own=own, file=args.out / "pairs.safetensors", quiet=args.quiet
     )
     fused = fuse_held_out(plan, bank, fractions)
-    full = [train_ecg(plan, group, bank, fused, encoder, pairs) for group in groups]
+    full = [train_taff(plan, group, bank, fused, encoder, pairs) for group in groups]
     bar = tqdm(total=len(plan.cases), desc="held-out patients", unit="patient", disable=args.quiet)
     rows = [
-        (fold, row)
+        row
         for fold in range(len(plan.folds))
         for row in evaluate_fold(plan, fold, full[fold], lambda name: bar.update() and None)
     ]
     bar.close()
-    told, trust, _ = trusted(rows)
+    told, trust = trusted(rows)
     summary = summarise([row for _, row in told])
     write_tables(args.out, told)
     write_text(args.out / "cross_validation.json", json.dumps(summary, indent=1) + "\n")
@@ -215,7 +202,7 @@ def _ablation(
     found = []
     bar = tqdm(total=len(plan.cases), desc="what the ECG adds", unit="patient", disable=args.quiet)
     for fold, names in enumerate(plan.folds):
-        session = Session.load(full[fold], str(plan.run.device))
+        session = Session.load(full[fold], str(plan.device))
         numbers = [number for number, case in enumerate(plan.cases) if case.name in names]
         found += ablation.outcomes(plan.cases, numbers, session, ecgs, progress=lambda name: bar.update() and None)
     bar.close()

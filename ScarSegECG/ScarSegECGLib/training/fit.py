@@ -150,6 +150,18 @@ def fit(
     return average.to("cpu").eval()
 
 
+def started(network: Network, known: Mapping[str, Tensor]) -> Network:
+    """The network with weights that are known, where there are such."""
+    if known:
+        network.load_state_dict(known)
+    return network
+
+
+def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as they are shipped: floating point in 16 bit."""
+    return {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+
+
 def learning_rate_factor(step: int, steps: int, warm_up: int) -> float:
     """Linear warm-up, then half a cosine to zero."""
     if step < warm_up:

@@ -40,6 +40,11 @@ def segment_fractions(case: ExpertCase) -> NDArray[np.float64]:
     return np.nan_to_num(segment_percent(anatomy.aha, case.scar), nan=0.0) / 100.0
 
 
+def expert_fractions(cases: Sequence[ExpertCase]) -> NDArray[np.float64]:
+    """The same of several patients, [patient, 17]."""
+    return np.stack([segment_fractions(case) for case in cases])
+
+
 def drawn_gap(rng: np.random.Generator) -> float:
     """A signed gap in days, ECG date - MRI date."""
     if rng.random() < SAME_WEEK:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,7 +12,6 @@ from torch.nn import functional as F
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.device import place
 from ScarSegECGLib.network.field import LOCATOR_PIXEL_MM, PIXEL_MM
 from ScarSegECGLib.network.intensity import heart_disc
@@ -22,45 +20,12 @@ from ScarSegECGLib.network.unet import ImageOutput, LocatorUNet, ScarUNet
 from ScarSegECGLib.network.weights import Weights, half_precision, write_weights
 from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
 from ScarSegECGLib.training.dataset import Slices, coarse_slices, fine_slices
-from ScarSegECGLib.training.fit import Epochs, Network, Place, fit, mixed
+from ScarSegECGLib.training.fit import Epochs, Network, Place, fit, mixed, started
 from ScarSegECGLib.training.paint import find_walls, paint
+from ScarSegECGLib.training.plan import Plan
 
 LICENCE = "CC BY-NC-SA 4.0"
 Change = Callable[[Tensor, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Sizes and schedules of the shipped weights: one recipe for all folds, chosen before these were looked at."""
-
-    scar_channels: tuple[int, ...] = (20, 40, 72, 104, 136)
-    scar_epochs: int = 130
-    tuning_epochs: int = 14
-    locator_channels: tuple[int, ...] = (8, 16, 32, 48, 64)
-    locator_epochs: int = 45
-    batch: int = 16
-
-    @property
-    def history(self) -> str:
-        """How networks of this recipe were trained, in words for the model card."""
-        return (
-            f"Locator {self.locator_epochs} epochs; stage 1 {self.scar_epochs} epochs from nothing, or "
-            f"{self.tuning_epochs} from trained weights that had not seen the held-out patients; all folds alike. "
-            "Geometry, intensity curve, noise, pixel size and field of view were varied at random, and simulated scars "
-            "painted into the real walls."
-        )
-
-    def scar_schedule(self, tuned: bool) -> Epochs:
-        """Of the scar network; ``tuned``: it starts from trained weights."""
-        if tuned:
-            return Epochs(self.tuning_epochs, self.batch, learning_rate=1e-3, average=0.995, checkpoint_every=1)
-        return Epochs(self.scar_epochs, self.batch, average=0.998)
-
-    def locator_schedule(self, tuned: bool) -> Epochs:
-        """Of the locator; ``tuned``: it starts from trained weights."""
-        if tuned:
-            return Epochs(self.tuning_epochs, self.batch, learning_rate=5e-4, average=0.99, checkpoint_every=2)
-        return Epochs(self.locator_epochs, self.batch, average=0.99, checkpoint_every=2)
 
 
 def scar_plan() -> AugmentPlan:
@@ -79,24 +44,6 @@ def locator_plan() -> AugmentPlan:
         neighbour_shift=0.0,
         crop_pixels=(105 / LOCATOR_PIXEL_MM, 260 / LOCATOR_PIXEL_MM),
     )
-
-
-@dataclass(frozen=True)
-class Run:
-    """Where a training writes, what it runs on, and the trained weights it starts from, if any."""
-
-    folder: Path
-    device: torch.device
-    recipe: Recipe
-    quiet: bool = False
-    start: Weights | None = None
-
-
-def training_device(wish: torch.device) -> torch.device:
-    """Allow the fastest convolutions where the device has a choice."""
-    if wish.type == "cuda":
-        torch.backends.cudnn.benchmark = True
-    return wish
 
 
 def soft_dice_loss(probability: Tensor, truth: Tensor, area: Tensor) -> Tensor:
@@ -181,45 +128,43 @@ def unseen_member(start: Weights, held_out: Sequence[str]) -> int:
     raise InputError("--from: every network there has seen patients that are held out here; their figures would lie")
 
 
-def train_stage_one(cases: Sequence[ExpertCase], held_out: Sequence[str], run: Run, folder: Path, title: str) -> Path:
-    """Train locator and network without the held-out patients; returns the weights file in ``folder``.
+def train_stage_one(plan: Plan, group: int) -> Path:
+    """Train locator and network of one group; returns the weights file of both.
 
     Raises
     ------
-    InputError : every network of the start weights has seen some of them.
+    InputError : every network of the start weights has seen some held-out patient.
     """
-    weights = folder / "weights.safetensors"
-    if weights.is_file():
-        return weights
-    recipe, seen = run.recipe, [case for case in cases if case.name not in held_out]
-    known_locator: dict[str, Tensor] = {}
-    known_network: dict[str, Tensor] = {}
-    if run.start is not None:
-        known_network = run.start.part(f"member{unseen_member(run.start, held_out)}.")
-        known_locator = run.start.part("locator.")
+    path = plan.folder(group) / "weights.safetensors"
+    if path.is_file():
+        return path
+    recipe, start, seen = plan.recipe, plan.start, plan.seen_by(group)
+    known = {} if start is None else start.part(f"member{unseen_member(start, plan.groups[group])}.")
+    known_locator = {} if start is None else start.part("locator.")
 
-    def started(network: Network, known: dict[str, Tensor]) -> Network:
-        if known:
-            network.load_state_dict(known)
-        return network
-
+    locator_schedule = Epochs(recipe.locator_epochs, average=0.99, checkpoint_every=2)
+    if known_locator:
+        locator_schedule = replace(locator_schedule, epochs=recipe.tuning_epochs, learning_rate=5e-4)
     locator = train_network(
         lambda: started(LocatorUNet(recipe.locator_channels), known_locator),
         locator_loss,
         coarse_slices(seen),
         locator_plan(),
-        recipe.locator_schedule(bool(known_locator)),
-        Place(folder / "locator", f"{title}, locator", run.device, run.quiet),
+        locator_schedule,
+        plan.place(group, "locator", "locator"),
     )
-    slices = fine_slices(seen)
+    schedule = Epochs(recipe.scar_epochs, average=0.998)
+    if known:
+        schedule = Epochs(recipe.tuning_epochs, learning_rate=1e-3, average=0.995, checkpoint_every=1)
+    slices, area = fine_slices(seen), polar_area()
     walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
     network = train_network(
-        lambda: started(ScarUNet(recipe.scar_channels), known_network),
-        partial(image_loss, area=polar_area()),
+        lambda: started(ScarUNet(recipe.scar_channels), known),
+        lambda output, labels: image_loss(output, labels, area),
         slices,
         scar_plan(),
-        recipe.scar_schedule(bool(known_network)),
-        Place(folder / "scar0", f"{title}, stage 1", run.device, run.quiet),
+        schedule,
+        plan.place(group, "scar0", "stage 1"),
         lambda images, labels, chosen, rng: paint(images, labels, chosen, walls, rng),
     )
     settings = {
@@ -234,7 +179,7 @@ def train_stage_one(cases: Sequence[ExpertCase], held_out: Sequence[str], run: R
         "licence": LICENCE,
         "history": recipe.history,
         "member_trained_on": [[case.name for case in seen]],
-        "held_out": list(held_out),
+        "held_out": list(plan.groups[group]),
     }
-    write_weights(weights, half_precision(locator, "locator.") | half_precision(network, "member0."), settings)
-    return weights
+    write_weights(path, half_precision(locator, "locator.") | half_precision(network, "member0."), settings)
+    return path

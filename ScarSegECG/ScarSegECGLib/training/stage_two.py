@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,13 +16,15 @@ from ScarSegECGLib.case import SCAR, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.polar_grid import cut_polar, polar_area
-from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.stack_net import StackNet, without_wrap
+from ScarSegECGLib.network.weights import half_precision, read_weights, write_weights
 from ScarSegECGLib.training.degrade import degrade, every_second_slice, other_scanner
-from ScarSegECGLib.training.fit import Place, Steps, each_step, fit, once
-from ScarSegECGLib.training.stage_one import image_loss
+from ScarSegECGLib.training.fit import Steps, each_step, fit, halved, once, started
+from ScarSegECGLib.training.plan import Plan
+from ScarSegECGLib.training.stage_one import image_loss, train_stage_one
 
 CLEAN, OTHER_SCANNER, DEGRADED, HALF_THE_SLICES = 0, 1, 2, 3
+STACKS_A_STEP, CLEAN_SHARE = 4, 0.4
 VERSIONS = (CLEAN, OTHER_SCANNER, OTHER_SCANNER, DEGRADED, HALF_THE_SLICES)
 
 
@@ -63,15 +65,15 @@ def _unrolled_labels(labels: NDArray, stack: LgeStack, centres_mm: NDArray) -> T
     return without_wrap(shares).argmax(dim=1).to(torch.uint8)
 
 
-def see_patients(
-    cases: Sequence[ExpertCase], session_of: Callable[[str], Session], folder: Path, quiet: bool = False
-) -> dict[str, list[SeenStack]]:
-    """Every patient through a network that has not learned from it, kept in ``folder`` patient by patient.
+def see_patients(plan: Plan) -> dict[str, list[SeenStack]]:
+    """Every patient through a stage 1 that has not learned from it, kept patient by patient.
 
     Versions in which no ventricle is found are left out.
     """
+    session_of = plan.session_of(lambda fold: train_stage_one(plan, fold))
     bank = {}
-    for number, case in enumerate(tqdm(cases, desc="stage 1 on held-out patients", unit="patient", disable=quiet)):
+    bar = tqdm(plan.by_fold(), desc="stage 1 on held-out patients", unit="patient", disable=plan.quiet)
+    for number, case in enumerate(bar):
         seeds = [1000 * number + version for version in range(len(VERSIONS))]
 
         def look(case: ExpertCase = case, seeds: list[int] = seeds) -> dict[str, Tensor]:
@@ -79,7 +81,7 @@ def see_patients(
             for index, (kind, seed) in enumerate(zip(VERSIONS, seeds, strict=True)):
                 changed = version_of(case, kind, seed)
                 try:
-                    centres, seen = session_of(case.name).first_look(changed.stack)
+                    centres, seen = session_of(case).first_look(changed.stack)
                 except InputError:
                     continue
                 tensors[f"{index}.seen"] = seen.half()
@@ -87,25 +89,13 @@ def see_patients(
                 tensors[f"{index}.centres"] = torch.from_numpy(centres)
             return tensors
 
-        kept = once(folder / f"{case.name}.safetensors", look)
+        kept = once(plan.run / "seen" / f"{case.name}.safetensors", look)
         bank[case.name] = [
             SeenStack(kept[f"{i}.seen"], kept[f"{i}.truth"], i, kept[f"{i}.centres"].numpy(), seed)
             for i, seed in enumerate(seeds)
             if f"{i}.seen" in kept
         ]
     return bank
-
-
-@dataclass(frozen=True)
-class StackRecipe:
-    """How stage 2 learns: ``stacks`` patients a step; ``clean`` is the share of unchanged images."""
-
-    channels: int = 24
-    steps: int = 300
-    stacks: int = 4
-    clean: float = 0.4
-    learning_rate: float = 3e-3
-    seed: int = 4
 
 
 def turned(tensor: Tensor, by: int, mirror: bool) -> Tensor:
@@ -116,14 +106,14 @@ def turned(tensor: Tensor, by: int, mirror: bool) -> Tensor:
 
 
 def drawn(
-    bank: Mapping[str, Sequence[SeenStack]], names: Sequence[str], recipe: StackRecipe, rng: torch.Generator
+    bank: Mapping[str, Sequence[SeenStack]], names: Sequence[str], rng: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """A batch of whole stacks: what is seen [K, C, A, R], truth [K, A, R], and where each stack begins [K]."""
     seen, truth, first = [], [], []
-    for index in torch.randint(len(names), (recipe.stacks,), generator=rng).tolist():
+    for index in torch.randint(len(names), (STACKS_A_STEP,), generator=rng).tolist():
         versions = bank[names[index]]
         clean, chance, number, by, mirror = torch.rand(5, generator=rng).tolist()
-        some = [v for v in versions if v.clean == (clean < recipe.clean)] or list(versions)
+        some = [v for v in versions if v.clean == (clean < CLEAN_SHARE)] or list(versions)
         one = some[int(number * len(some))]
         turn, flip = int(by * one.truth.shape[-2]), mirror < 0.5
         seen.append(turned(one.seen.float(), turn, flip))
@@ -132,26 +122,27 @@ def drawn(
     return torch.cat(seen), torch.cat(truth), torch.cat(first)
 
 
-def train_stack_net(
-    bank: Mapping[str, Sequence[SeenStack]],
-    names: Sequence[str],
-    recipe: StackRecipe,
-    start: Mapping[str, Tensor],
-    place: Place,
-) -> StackNet:
-    """Train on these patients, from ``start`` unless it is empty, or take up again where the folder left off."""
-    area, device = without_wrap(polar_area()), place.device
+def train_stage_two(plan: Plan, group: int, bank: Mapping[str, Sequence[SeenStack]]) -> Path:
+    """Train stage 2 of one group, put beside its stage 1; returns the weights file of both."""
+    path = plan.folder(group) / "image.safetensors"
+    if path.is_file():
+        return path
+    stage_one, known = read_weights(train_stage_one(plan, group)), plan.trained("stack.")
+    names = [case.name for case in plan.seen_by(group)]
+    area, device, channels = without_wrap(polar_area()), plan.device, plan.recipe.stack_channels
 
     def loss(network: StackNet, rng: torch.Generator) -> Tensor:
-        seen, truth, first = drawn(bank, names, recipe, rng)
+        seen, truth, first = drawn(bank, names, rng)
         return image_loss(network(seen.to(device), first.to(device)), truth.to(device), area)
 
-    def make() -> StackNet:
-        # Not channels last: in bfloat16 oneDNN's weight gradients of dilated convolutions come out as NaN (torch 2.13).
-        network = StackNet(recipe.channels)
-        if start:
-            network.load_state_dict(start)
-        return network
-
-    schedule = Steps(recipe.steps, recipe.learning_rate, average=0.99, seed=recipe.seed, checkpoint_every=50)
-    return fit(make, each_step(loss, device), schedule.tuned() if start else schedule, place)
+    # Not channels last: in bfloat16 oneDNN's weight gradients of dilated convolutions come out as NaN (torch 2.13).
+    schedule = Steps(plan.recipe.stack_steps, 3e-3, average=0.99, seed=4, checkpoint_every=50)
+    network = fit(
+        lambda: started(StackNet(channels), known),
+        each_step(loss, device),
+        schedule.tuned() if known else schedule,
+        plan.place(group, "stack", "stage 2"),
+    )
+    tensors = halved(stage_one.tensors) | half_precision(network, "stack.")
+    write_weights(path, tensors, stage_one.settings | {"stack_channels": channels})
+    return path

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
+from tqdm import tqdm
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
 from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, Anatomy, LgeStack
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.amplitude import UNKNOWN_DATE_COUNTS_AS_DAYS
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.polar_grid import cut_polar, polar_area
@@ -25,11 +30,15 @@ from ScarSegECGLib.network.session import ImageEvidence, Session
 from ScarSegECGLib.network.stack_net import StackNet, without_wrap
 from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
 from ScarSegECGLib.network.time_weight import TimeWeight
-from ScarSegECGLib.training.fit import Place, Steps, each_step, fit
+from ScarSegECGLib.network.weights import half_precision, read_weights, write_weights
+from ScarSegECGLib.training.fit import Steps, each_step, fit, halved, once, started
 from ScarSegECGLib.training.pairs import Pairs
+from ScarSegECGLib.training.plan import Plan
 from ScarSegECGLib.training.stage_one import soft_dice_loss
-from ScarSegECGLib.training.stage_two import SeenStack
+from ScarSegECGLib.training.stage_two import CLEAN, DEGRADED, VERSIONS, SeenStack, train_stage_two, version_of
 
+FUSED_VERSIONS = (CLEAN, DEGRADED)
+STACKS_A_STEP = 2
 UNKNOWN_DATE = 0.15
 MISMATCH = 0.1  # pairs with another patient's ECG: mixed-up files, and what a simulation does not know (chosen)
 TOLD = 0.25  # pairs in which the expert's own extents speak in the ECG's place, and no token does
@@ -38,16 +47,6 @@ TIME_PRIOR = 0.1  # how firmly the time weight is held to the published rates it
 PRIOR_SCALE = 255.0
 ROTATE_DEG, SHIFT_SLICES = 15.0, 1  # how far the AHA prior is jittered: the real one is never exact
 EMBEDDED_AT_ONCE = 256
-
-
-@dataclass(frozen=True)
-class TaffRecipe:
-    """How TAFF learns: ``stacks`` patients a step."""
-
-    steps: int = 200
-    stacks: int = 2
-    learning_rate: float = 3e-3
-    seed: int = 2
 
 
 @dataclass(frozen=True)
@@ -120,26 +119,62 @@ def scar_loss(logit: Tensor, alone: Tensor, wall: Tensor, truth: Tensor, area: T
     return after.mean() + soft_dice_loss(wall * logit.sigmoid(), scar, area) + HURT * worse
 
 
+def fuse_held_out(
+    plan: Plan, bank: Mapping[str, Sequence[SeenStack]], fractions: NDArray[np.float64]
+) -> dict[str, list[FusedStack]]:
+    """AHA priors on the anatomy that held-out networks predicted; kept patient by patient.
+
+    Raises
+    ------
+    InputError : a ventricle was found in too few patients.
+    """
+    session_of = plan.session_of(lambda fold: train_stage_two(plan, fold, bank))
+    numbers = {case.name: number for number, case in enumerate(plan.cases)}
+    found = {}
+    for case in tqdm(plan.by_fold(), desc="AHA priors", unit="patient", disable=plan.quiet):
+        number = numbers[case.name]
+
+        def priors_of(case: ExpertCase = case, number: int = number) -> dict[str, Tensor]:
+            tensors = {}
+            for seen in bank[case.name]:
+                kind = VERSIONS[seen.version]
+                if kind in FUSED_VERSIONS:
+                    rng = np.random.default_rng([number, seen.version, 5])
+                    stack = version_of(case, kind, seen.seed).stack
+                    tensors[str(seen.version)] = jittered_prior(session_of(case), stack, seen, rng)
+            return {key: prior for key, prior in tensors.items() if prior is not None}
+
+        priors = once(plan.run / "priors" / f"{case.name}.safetensors", priors_of)
+        expert = torch.from_numpy(fractions[number]).float()
+        there = [seen for seen in bank[case.name] if str(seen.version) in priors]
+        if there:
+            found[case.name] = [FusedStack(seen, priors[str(seen.version)], number, expert) for seen in there]
+    if len(found) < len(plan.folds):
+        raise InputError(f"a left ventricle was found in {len(found)} of {len(plan.cases)} patients; train for longer")
+    return found
+
+
 def train_taff(
-    stage_two: StackNet,
+    plan: Plan,
+    group: int,
+    bank: Mapping[str, Sequence[SeenStack]],
+    fused: Mapping[str, Sequence[FusedStack]],
     encoder: EcgEncoder,
-    stacks: Mapping[str, Sequence[FusedStack]],
-    names: Sequence[str],
     pairs: Pairs,
-    recipe: TaffRecipe,
-    start: Mapping[str, Tensor],
-    place: Place,
-) -> EcgBranch:
-    """Train the branch for one stage 2 on these patients, from ``start`` unless it is empty, or take it up again."""
-    stage_two = stage_two.eval().requires_grad_(False)
+) -> Path:
+    """Train the ECG's branch of one group, put beside its image networks; returns the weights file of all."""
+    path = plan.folder(group) / "full.safetensors"
+    if path.is_file():
+        return path
+    image, known = read_weights(train_stage_two(plan, group, bank)), plan.trained("ecg.")
+    stage_two = started(StackNet(plan.recipe.stack_channels), image.part("stack.")).eval().requires_grad_(False)
+    stacks = [fused[case.name] for case in plan.seen_by(group) if case.name in fused]
     embedded, area = embed(encoder, pairs), without_wrap(polar_area())
 
     def make() -> EcgBranch:
-        branch = EcgBranch(stage_two.head.in_channels, encoder.token_size, encoder.width)
+        branch = EcgBranch(plan.recipe.stack_channels, encoder.token_size, encoder.width)
         branch.encoder.load_state_dict(encoder.state_dict())
-        if start:
-            branch.load_state_dict(start)
-        return branch
+        return started(branch, known)
 
     def loss_of_stack(branch: EcgBranch, versions: Sequence[FusedStack], rng: torch.Generator) -> Tensor:
         version, other, expert, unknown = torch.rand(4, generator=rng).tolist()
@@ -149,7 +184,7 @@ def train_taff(
         if other < MISMATCH:
             ecg = torch.randint(len(embedded), (1,), generator=rng)
         if expert < TOLD:  # more than any ECG can know
-            silent = one.expert.new_zeros(len(one.expert), branch.encoder.token_size)
+            silent = one.expert.new_zeros(len(one.expert), encoder.token_size)
             word, weight = EcgWord(silent, one.expert), torch.ones(1)
         else:
             tokens, scar = branch.encoder.speak(embedded[ecg])
@@ -161,14 +196,20 @@ def train_taff(
     def loss(branch: EcgBranch, rng: torch.Generator) -> Tensor:
         branch.encoder.eval()
         value = torch.zeros(())
-        for index in torch.randint(len(names), (recipe.stacks,), generator=rng).tolist():
-            value = value + loss_of_stack(branch, stacks[names[index]], rng) / recipe.stacks
+        for index in torch.randint(len(stacks), (STACKS_A_STEP,), generator=rng).tolist():
+            value = value + loss_of_stack(branch, stacks[index], rng) / STACKS_A_STEP
         published = TimeWeight()
         drift = (branch.time.rates - published.rates).square().sum() + (branch.time.c - published.c).square()
         return value + TIME_PRIOR * drift
 
-    def learning(branch: EcgBranch) -> list[nn.Parameter]:
-        return [*branch.taff.parameters(), *branch.time.parameters(), *branch.encoder.tokens.parameters()]
-
-    schedule = Steps(recipe.steps, recipe.learning_rate, average=0.98, seed=recipe.seed, checkpoint_every=50)
-    return fit(make, each_step(loss, place.device), schedule.tuned() if start else schedule, place, trained=learning)
+    schedule = Steps(plan.recipe.taff_steps, 3e-3, average=0.98, seed=2, checkpoint_every=50)
+    branch = fit(
+        make,
+        each_step(loss, plan.device),
+        schedule.tuned() if known else schedule,
+        plan.place(group, "taff", "TAFF"),
+        trained=lambda net: [*net.taff.parameters(), *net.time.parameters(), *net.encoder.tokens.parameters()],
+    )
+    known_of_ecg = {"ecg_trained": True, "token_size": encoder.token_size, "encoder_width": encoder.width}
+    write_weights(path, halved(image.tensors) | half_precision(branch, "ecg."), image.settings | known_of_ecg)
+    return path

@@ -14,8 +14,8 @@ from scipy.spatial.transform import Rotation
 from ScarSegECGLib.training.ecg_simulation.heart import FloatArray64, Heart
 
 # RA, LA, LL, V1 to V6 at their textbook places (V1, V2 fourth intercostal space beside the sternum, V4 fifth space in
-# the mid-clavicular line, V6 mid-axillary) on an adult chest. The arms and the leg count as the limbs' roots: no current
-# runs in a limb.
+# the mid-clavicular line, V6 mid-axillary) on an adult chest. Arms and leg count as the limbs' roots: no current runs
+# in a limb.
 ELECTRODES_MM = np.array(
     [
         [-160.0, 20.0, 150.0],
