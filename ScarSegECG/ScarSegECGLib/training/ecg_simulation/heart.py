@@ -73,13 +73,13 @@ class Heart:
     incidence: sparse.csr_matrix
 
 
-def aha_segment(ring: int, angle_deg: float) -> int:
-    """AHA segment of a ring (0 basal .. 6 the cap) and a bullseye angle in degrees (DESIGN section 4)."""
-    if ring == 6:
-        return 17
-    if ring >= 4:
-        return 13 + int((angle_deg - 45.0) % 360.0 // 90.0)
-    return 1 + int((angle_deg - 60.0) % 360.0 // 60.0) + (6 if ring >= 2 else 0)
+def aha_segment(third: int, angle_deg: NDArray) -> IntArray:
+    """AHA segments of bullseye angles (degrees), by the cavity's thirds from base (0) to apex; 3 is the cap beyond."""
+    if third == 3:
+        return np.full(angle_deg.shape, 17)
+    if third == 2:
+        return 13 + ((angle_deg - 45.0) % 360.0 // 90.0).astype(np.int64)
+    return 1 + ((angle_deg - 60.0) % 360.0 // 60.0).astype(np.int64) + 6 * third
 
 
 @cache
@@ -90,7 +90,7 @@ def standard_heart() -> Heart:
     lv_number: IntArray = np.arange(LAYERS * rings * ANGLES).reshape(LAYERS, rings, ANGLES)
     lv_nodes, ring_arc = _lv_nodes(angle)
     depth_of_layer = np.arange(LAYERS) / (LAYERS - 1)
-    segment = np.array([[aha_segment(r, a) for a in angle] for r in range(rings)])
+    segment = np.stack([aha_segment(ring // 2, angle) for ring in range(rings)])
     septal = (angle > 120.0) & (angle < 240.0)
 
     edges: list[tuple[IntArray, IntArray, FloatArray64, IntArray]] = []

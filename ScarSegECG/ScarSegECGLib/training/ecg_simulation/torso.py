@@ -55,6 +55,14 @@ def _lead_matrix() -> FloatArray64:
 LEADS_FROM_ELECTRODES = _lead_matrix()
 
 
+def heart_frame(axis: NDArray) -> FloatArray64:
+    """Lateral, anterior and apical directions as columns (3, 3), z being superior, from the axis base to apex."""
+    apex = axis / np.linalg.norm(axis)
+    anterior = np.array([0.0, 0.0, 1.0]) - apex[2] * apex
+    anterior /= np.linalg.norm(anterior)
+    return np.stack([np.cross(anterior, apex), anterior, apex], axis=1)
+
+
 @dataclass(frozen=True)
 class Body:
     """What differs between ``n`` people beside scar and conduction.
@@ -85,14 +93,10 @@ class Body:
 
     def heart_axes(self) -> FloatArray64:
         """Rotation heart frame -> LPS, shape (n, 3, 3); its columns are the lateral, anterior and apical directions."""
-        apex = LONG_AXIS / np.linalg.norm(LONG_AXIS)
-        anterior = np.array([0.0, 0.0, 1.0]) - apex[2] * apex
-        anterior /= np.linalg.norm(anterior)
-        axes = np.stack([np.cross(anterior, apex), anterior, apex], axis=1)
         roll = Rotation.from_euler("z", self.turn_deg[:, :1] + ROLL_DEG, degrees=True).as_matrix()
         # About +y (posterior) a positive angle takes left to inferior; about +z it takes left to posterior.
         turn = Rotation.from_euler("yz", self.turn_deg[:, 1:] * [-1.0, 1.0], degrees=True).as_matrix()
-        return turn @ axes @ roll
+        return turn @ heart_frame(LONG_AXIS) @ roll
 
 
 def typical_bodies(n: int) -> Body:
