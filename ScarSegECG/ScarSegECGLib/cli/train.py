@@ -27,7 +27,7 @@ from ScarSegECGLib.training.card import model_card
 from ScarSegECGLib.training.cross_validate import assemble, evaluate_fold, trusted, write_tables
 from ScarSegECGLib.training.ecg_features import steady_noise
 from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_bank
-from ScarSegECGLib.training.ecg_stage_one import EncoderRecipe, train_encoder
+from ScarSegECGLib.training.ecg_stage_one import train_encoder
 from ScarSegECGLib.training.evaluate import summarise
 from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
 from ScarSegECGLib.training.plan import Plan, Recipe, training_device
@@ -113,7 +113,7 @@ def _encoder(start: Weights | None, noise: NDArray, args: argparse.Namespace, pl
         encoder.load_state_dict(start.part("ecg.encoder."))
         return encoder.eval()
     hearts = None if args.ecgs is None else real_hearts(args.ecgs)
-    return train_encoder(EncoderRecipe(), noise, hearts, args.out / "encoder", device=plan.device, quiet=args.quiet)
+    return train_encoder(noise, hearts, args.out / "encoder", device=plan.device, quiet=args.quiet)
 
 
 def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | None) -> Plan:

@@ -55,24 +55,27 @@ class Outcome:
 
 @dataclass(frozen=True)
 class HeldOutEcgs:
-    """ECGs of held-out patients that no training used: with the gap as drawn (or the real one), two years told as none,
-    and five years; and the expert's extents [patient, 17]."""
+    """ECGs of held-out patients that no training used, by the rows that hear them, and the experts' extents [n, 17]."""
 
-    own: Pairs
-    old: Pairs
-    five_years: Pairs
+    pairs: Mapping[Row, Pairs]
     expert: NDArray[np.float64]
 
 
 def held_out_ecgs(
     fractions: NDArray[np.float64], noise: NDArray, seed: int, own: Mapping[int, OwnEcg], quiet: bool = False
 ) -> HeldOutEcgs:
-    """ECGs for the held-out patients; a real one stands among ``own`` in place of simulated ones."""
+    """ECGs for the held-out patients with the gap as drawn (or the real one), of two years and of five.
+
+    Real ECGs, ``own`` by the patient's number, stand in place of simulated ones where the gap is as it is.
+    """
 
     def drawn(offset: int, gap: float | None, real: Mapping[int, OwnEcg]) -> Pairs:
         return make_pairs(list(fractions), noise, seed + offset, own=real, ecgs=ECGS, gap_days=gap, quiet=quiet)
 
-    return HeldOutEcgs(drawn(0, None, own), drawn(1, -WRONG_GAP_DAYS, {}), drawn(2, -FIVE_YEARS, {}), fractions)
+    now = drawn(0, None, own)
+    old, oldest = drawn(1, -WRONG_GAP_DAYS, {}), drawn(2, -FIVE_YEARS, {})
+    pairs = {Row.TAFF: now, Row.OTHER: now, Row.WRONG_GAP: old, Row.FIVE_YEARS: oldest}
+    return HeldOutEcgs(pairs, fractions)
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def _words(row: Row, session: Session, ecgs: HeldOutEcgs, patient: int) -> Itera
         expert = torch.from_numpy(ecgs.expert[patient]).float()
         yield EcgWord(torch.zeros(len(expert), session.token_size), expert), 1.0
         return
-    pairs = {Row.WRONG_GAP: ecgs.old, Row.FIVE_YEARS: ecgs.five_years}.get(row, ecgs.own)
+    pairs = ecgs.pairs[row]
     rng = np.random.default_rng([patient, 11])
     for number in pairs.of(patient).tolist():
         if row is Row.OTHER:

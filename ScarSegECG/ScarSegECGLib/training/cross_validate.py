@@ -32,10 +32,9 @@ def evaluate_fold(plan: Plan, fold: int, weights: Path, progress: Callable[[str]
 def trusted(rows: Sequence[Row]) -> tuple[list[Row], Trust]:
     """Figures with presence and interval as a fit on the *other* folds tells them, and the fit that is shipped."""
     seen = [Judged(row.signs, row.true_scar_ml, float(row.scar.dice or 0.0), fold) for fold, row in rows]
-    tried = nested(seen)
     told = [
         (fold, replace(row, present=present, interval_ml=interval))
-        for (fold, row), present, interval in zip(rows, tried.present, tried.interval_ml, strict=True)
+        for (fold, row), (present, interval) in zip(rows, nested(seen), strict=True)
     ]
     return told, fit_trust(seen)
 

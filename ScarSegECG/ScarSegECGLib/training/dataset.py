@@ -31,20 +31,11 @@ HEART_OF_FIELD = near_heart((FIELD_PIXELS, FIELD_PIXELS), (PIXEL_MM, PIXEL_MM))
 
 
 def normalise(voxels: NDArray, where: NDArray[np.bool_] | None = None) -> FloatArray:
-    """Scale each slice so that its 1st and 99th percentile become -0.5 and 0.5.
+    """Scale each slice so that its 1st and 99th percentile become -0.5 and 0.5, clipped to [-1, 1]; a flat one is 0.
 
     Slice by slice, because scanners and exports scale them so. Pixels of value exactly 0, the padding around a shifted
-    or cropped slice, are left out of the percentiles unless most of the slice is 0.
-
-    Parameters
-    ----------
-    voxels : array, shape (slice, row, column)
-    where : bool array, shape (row, column), optional
-        Take the percentiles from these pixels only, so that bright fat far away does not flatten the heart.
-
-    Returns
-    -------
-    float32 array, same shape, clipped to [-1, 1]; a constant slice becomes 0.
+    or cropped slice, are left out of the percentiles unless most of the slice is 0. These are taken ``where`` is True
+    [row, column], so that bright fat far away does not flatten the heart.
     """
     stack = np.asarray(voxels, dtype=np.float32)
     scaled = np.zeros_like(stack)

@@ -95,15 +95,8 @@ def read_simulated(
 ) -> EcgInputs:
     """Add noise to simulated beats, lose leads, and measure.
 
-    Parameters
-    ----------
-    windows : array, shape (n, 12, WINDOW)
-        From ``simulate_beats(..., onset=WINDOW_ONSET, samples=WINDOW)``, mV.
-    rate_bpm : array, shape (n,)
-    noise : array, shape (records, 12, samples)
-        From :func:`steady_noise`.
-    lead_loss : float
-        Share of ECGs that lack leads.
+    ``windows`` (n, 12, WINDOW) mV, from ``simulate_beats(..., onset=WINDOW_ONSET, samples=WINDOW)``; ``rate_bpm`` (n,);
+    ``noise`` from :func:`steady_noise`; ``lead_loss`` is the share of ECGs that lack leads.
     """
     beats = []
     for window, rate in zip(windows, rate_bpm, strict=True):

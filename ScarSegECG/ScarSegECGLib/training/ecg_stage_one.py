@@ -6,7 +6,6 @@ every fold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +18,15 @@ from tqdm import tqdm
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, EcgInputs, read_simulated
 from ScarSegECGLib.training.ecg_simulation.simulate import drawn_bodies, simulate_beats
-from ScarSegECGLib.training.fit import Place, Steps, each_step, fit, once
+from ScarSegECGLib.training.fit import Place, Steps, each_step, fit, once, started
 from ScarSegECGLib.training.real_hearts import RealHearts, varied
 
 CONDUCTION_SHARES = {"normal": 0.8, "rbbb": 0.08, "lbbb": 0.06, "lafb": 0.06}  # chosen: about those of a cardiac ward
 RATE_BPM = (50.0, 110.0)
 SPREAD = 1.8  # people differ more than the simulator's textbook ones: see drawn_bodies (chosen)
 REAL_SHARE = 0.4  # hearts that are real, where any are given (chosen)
+ECGS, BATCH, STEPS, SEED = 30_000, 128, 3000, 1
+TOKEN_SIZE, WIDTH = 16, 20
 SIMULATION = 3  # raised with every change of the simulation: kept ECGs of another one are not taken up
 _CHUNK = 512
 
@@ -67,18 +68,6 @@ def random_scars(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.where(size < SMALLEST, 0.0, fraction * np.minimum(1.0, LARGEST / np.maximum(size, SMALLEST)))
 
 
-@dataclass(frozen=True)
-class EncoderRecipe:
-    """How many ECGs are simulated, and how the encoder learns from them."""
-
-    ecgs: int = 30_000
-    batch: int = 128
-    steps: int = 3000
-    token_size: int = 16
-    width: int = 20
-    seed: int = 1
-
-
 def simulate_inputs(
     scar: NDArray, noise: NDArray, rng: np.random.Generator, hearts: RealHearts | None = None
 ) -> EcgInputs:
@@ -114,53 +103,42 @@ def simulate_inputs(
     return read_simulated(windows, rate, noise, rng)
 
 
-def simulated_ecgs(
-    count: int, noise: NDArray, hearts: RealHearts | None, seed: int, folder: Path, quiet: bool = False
-) -> tuple[EcgInputs, Tensor]:
+def simulated_ecgs(noise: NDArray, hearts: RealHearts | None, folder: Path, quiet: bool) -> tuple[EcgInputs, Tensor]:
     """ECGs of random scars and the scars [N, 17], kept in ``folder`` chunk by chunk, so that a stopped run goes on."""
     parts = []
-    for index in tqdm(range(-(-count // _CHUNK)), desc="simulated ECGs", unit=f"x{_CHUNK}", disable=quiet):
+    for index in tqdm(range(-(-ECGS // _CHUNK)), desc="simulated ECGs", unit=f"x{_CHUNK}", disable=quiet):
 
         def made(index: int = index) -> dict[str, Tensor]:
-            rng = np.random.default_rng([seed, index])
+            rng = np.random.default_rng([SEED, index])
             scar = random_scars(_CHUNK, rng)
             return simulate_inputs(scar, noise, rng, hearts).packed() | {"scar": torch.from_numpy(scar).float()}
 
-        parts.append(once(folder / f"ecgs{SIMULATION}_{seed}_{index}.safetensors", made))
-    whole = {key: torch.cat([part[key] for part in parts])[:count] for key in parts[0]}
+        parts.append(once(folder / f"ecgs{SIMULATION}_{SEED}_{index}.safetensors", made))
+    whole = {key: torch.cat([part[key] for part in parts])[:ECGS] for key in parts[0]}
     return EcgInputs.unpacked(whole), whole["scar"]
 
 
 def train_encoder(
-    recipe: EncoderRecipe,
-    noise: NDArray,
-    hearts: RealHearts | None,
-    folder: Path,
-    *,
-    device: torch.device,
-    quiet: bool = False,
+    noise: NDArray, hearts: RealHearts | None, folder: Path, *, device: torch.device, quiet: bool = False
 ) -> EcgEncoder:
     """Simulate, train, keep; takes up again where ``folder`` left off."""
 
     def make() -> EcgEncoder:
-        return EcgEncoder(recipe.token_size, recipe.width)
+        return EcgEncoder(TOKEN_SIZE, WIDTH)
 
     def trained() -> dict[str, Tensor]:
-        inputs, scar = simulated_ecgs(recipe.ecgs, noise, hearts, recipe.seed, folder / "simulated", quiet)
+        inputs, scar = simulated_ecgs(noise, hearts, folder / "simulated", quiet)
 
         def loss(network: EcgEncoder, rng: torch.Generator) -> Tensor:
             """Cross-entropy of scar logits against fractions: the logit becomes that of the expected fraction."""
-            chosen = torch.randint(len(scar), (recipe.batch,), generator=rng)
+            chosen = torch.randint(len(scar), (BATCH,), generator=rng)
             some = inputs.part(chosen)
             # Gain of the recorder and of the body varies; the table's measurements stay.
-            gain = torch.exp(torch.randn(recipe.batch, 1, 1, generator=rng) * 0.1)
+            gain = torch.exp(torch.randn(BATCH, 1, 1, generator=rng) * 0.1)
             _, said = network((some.beat * gain).to(device), some.leads.to(device), some.table.to(device))
             return F.binary_cross_entropy_with_logits(said.float(), scar[chosen].to(device))
 
-        schedule = Steps(recipe.steps, seed=recipe.seed)
-        where = Place(folder / "encoder", "ECG encoder", device, quiet)
-        return fit(make, each_step(loss, device), schedule, where).state_dict()
+        place = Place(folder / "encoder", "ECG encoder", device, quiet)
+        return fit(make, each_step(loss, device), Steps(STEPS, seed=SEED), place).state_dict()
 
-    network = make()
-    network.load_state_dict(once(folder / "encoder.safetensors", trained))
-    return network.eval()
+    return started(make(), once(folder / "encoder.safetensors", trained)).eval()

@@ -64,17 +64,17 @@ SCAR_SLOWING = 0.9
 def _entries(conduction: str) -> tuple[IntArray, FloatArray64]:
     """Nodes at which excitation enters, and when (ms)."""
     heart = standard_heart()
-    lv = heart.segment > 0
-    radius = np.hypot(heart.nodes_mm[:, 0], heart.nodes_mm[:, 1])
-    allowed = {"lv": lv & (heart.depth == 0), "septum right": lv & (heart.depth == 1), "rv": ~lv & (heart.depth == 0)}
-    nodes, delays = [], []
-    for side, angle, z, delay in SITES[conduction]:
-        reach = {"lv": 24.0, "septum right": 33.0, "rv": 60.0}[side]
+    lv, inner = heart.segment > 0, heart.depth == 0
+    off_axis = np.hypot(heart.nodes_mm[:, 0], heart.nodes_mm[:, 1]) > 5.0
+    sides = {"lv": (24.0, lv & inner), "septum right": (33.0, lv & (heart.depth == 1)), "rv": (60.0, ~lv & inner)}
+    nodes = []
+    for side, angle, z, _ in SITES[conduction]:
+        reach, allowed = sides[side]
         point = np.array([reach * np.cos(np.deg2rad(angle)), reach * np.sin(np.deg2rad(angle)), z])
         away = np.linalg.norm(heart.nodes_mm - point, axis=1)
-        nodes.append(int(np.argmin(np.where(allowed[side] & (radius > 5.0), away, np.inf))))
-        delays.append(delay)
-    return np.array(nodes), np.array(delays) - min(delays)
+        nodes.append(int(np.argmin(np.where(allowed & off_axis, away, np.inf))))
+    delays = np.array([site[3] for site in SITES[conduction]])
+    return np.array(nodes), delays - delays.min()
 
 
 @cache
@@ -102,19 +102,10 @@ def _network() -> tuple[IntArray, IntArray, IntArray]:
 
 
 def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArray) -> FloatArray64:
-    """Activation time of every node, ms after the first one, for ``n`` hearts.
+    """Activation time of every node, ms after the first one, for ``n`` hearts, shape (n, nodes).
 
-    Parameters
-    ----------
-    conduction : sequence of n names, each of :data:`CONDUCTIONS`
-    node_scar : array, shape (n, nodes)
-        Scar at the node, 0..1: slows excitation on its edges.
-    velocity : array, shape (n,)
-        The person's conduction velocity as a factor of the standard one.
-
-    Returns
-    -------
-    float64 array, shape (n, nodes)
+    ``conduction`` are n names of :data:`CONDUCTIONS`; ``node_scar`` (n, nodes), 0..1, slows excitation on its edges;
+    ``velocity`` (n,) is the person's conduction velocity as a factor of the standard one.
 
     Raises
     ------

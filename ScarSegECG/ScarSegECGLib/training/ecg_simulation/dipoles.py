@@ -68,17 +68,10 @@ def ventricular_leads(
 ) -> FloatArray64:
     """QRS and T of ``n`` hearts in mV, shape (n, 12, samples) in steps of 1 ms.
 
-    Parameters
-    ----------
-    dead : array, shape (n, nodes)
-        Scar, 0..1.
-    activation, normal_activation : arrays, shape (n, nodes)
-        This conduction's times and those of the normal one, to which the action potentials' lengths are mostly
-        adapted: so a bundle branch block brings its secondary T wave.
-    apd_ms : array, shape (n,)
-        Action potential of the first muscle to be excited.
-    first_ms : float
-        Time of the first sample, the QRS beginning at 0.
+    ``dead`` (n, nodes) is scar, 0..1. ``activation`` and ``normal_activation`` (n, nodes) are this conduction's times
+    and those of the normal one, to which the action potentials' lengths are mostly adapted: so a bundle branch block
+    brings its secondary T wave. ``apd_ms`` (n,) is the first excited muscle's; the first sample lies at ``first_ms``, the QRS
+    beginning at 0.
     """
     weights = lead_weights(heart, body, dead)
     order = normal_activation + APD_ADAPTS * (activation - normal_activation)

@@ -35,7 +35,7 @@ def simulate_beats(
     onset: int = ONSET,
     samples: int = SAMPLES,
 ) -> NDArray[np.float32]:
-    """Median beats of ``n`` simulated hearts.
+    """Median beats of ``n`` simulated hearts: float32 (n, 12, samples), mV at 500 Hz, noiseless.
 
     Parameters
     ----------
@@ -51,11 +51,6 @@ def simulate_beats(
         The people themselves, e.g. the same ones with and without scar.
     onset, samples : int
         The sample at which the QRS begins, and how many there are; what the network reads, unless said otherwise.
-
-    Returns
-    -------
-    float32 array, shape (n, 12, samples)
-        mV at 500 Hz in the order of :data:`~ScarSegECGLib.case.LEADS`, noiseless.
 
     Raises
     ------
@@ -85,9 +80,8 @@ def simulate_ecg(
         As in :func:`simulate_beats`.
     rng : Generator, optional
         Draws person, sinus arrhythmia and noise; without it the textbook person, a steady rhythm and no noise.
-    noise : array, shape (12, samples), optional
-        Added noise in mV, e.g. a row of :func:`~.noise.noise_bank`; longer noise is cut. Without it synthetic noise is
-        drawn from ``rng``.
+    noise : array, shape (12, 5000 or more), optional
+        In mV, in place of synthetic noise.
     acquired : datetime, optional
         The date the record is given.
 
