@@ -70,8 +70,8 @@ def ventricular_leads(
 
     ``dead`` (n, nodes) is scar, 0..1. ``activation`` and ``normal_activation`` (n, nodes) are this conduction's times
     and those of the normal one, to which the action potentials' lengths are mostly adapted: so a bundle branch block
-    brings its secondary T wave. ``apd_ms`` (n,) is the first excited muscle's; the first sample lies at ``first_ms``, the QRS
-    beginning at 0.
+    brings its secondary T wave. ``apd_ms`` (n,) is the first excited muscle's; the first sample lies at ``first_ms``,
+    the QRS beginning at 0.
     """
     weights = lead_weights(heart, body, dead)
     order = normal_activation + APD_ADAPTS * (activation - normal_activation)
