@@ -16,11 +16,11 @@ from ScarSegECGLib.network.field import PIXEL_MM
 from ScarSegECGLib.network.polar_grid import RADII, RADIUS_STEP_MM, polar_offsets_mm, turn_of_rows
 from ScarSegECGLib.network.unet import ImageOutput, LocatorUNet, ScarUNet
 from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
+from ScarSegECGLib.training.cross_validate import patient_folds
 from ScarSegECGLib.training.dataset import Slices
 from ScarSegECGLib.training.fit import Epochs, Place
 from ScarSegECGLib.training.paint import find_walls, paint
 from ScarSegECGLib.training.stage_one import image_loss, locator_loss, train_network
-from ScarSegECGLib.training.tables import patient_folds
 
 
 @settings(max_examples=50, deadline=None)

@@ -24,17 +24,23 @@ from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import Weights, read_weights
 from ScarSegECGLib.training import ablation
 from ScarSegECGLib.training.card import model_card
-from ScarSegECGLib.training.cross_validate import assemble, evaluate_fold, trusted, write_tables
+from ScarSegECGLib.training.cross_validate import (
+    assemble,
+    evaluate_fold,
+    patient_folds,
+    read_folds,
+    read_table,
+    trusted,
+    write_tables,
+)
 from ScarSegECGLib.training.ecg_features import steady_noise
 from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_bank
-from ScarSegECGLib.training.ecg_stage_one import train_encoder
+from ScarSegECGLib.training.ecg_stage_one import real_hearts, train_encoder
 from ScarSegECGLib.training.evaluate import summarise
 from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
 from ScarSegECGLib.training.plan import Plan, Recipe, training_device
-from ScarSegECGLib.training.real_hearts import real_hearts
 from ScarSegECGLib.training.stage_one import train_stage_one
 from ScarSegECGLib.training.stage_two import see_patients, train_stage_two
-from ScarSegECGLib.training.tables import patient_folds, read_folds, read_table
 from ScarSegECGLib.training.taff import fuse_held_out, train_taff
 
 SHIPPED = "shipped"

@@ -52,17 +52,10 @@ def square_offsets(size: int) -> Tensor:
 def augment(
     images: Tensor, labels: Tensor, centres: Tensor, plan: AugmentPlan, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Random geometry and random intensities, read on the network's grid.
+    """Random geometry and random intensities, read on the network's grid [H, W] of ``plan.offsets``.
 
-    Parameters
-    ----------
-    images : float tensor [B, C, S, S], the slice in the middle channel, its neighbours around it
-    labels : uint8 tensor [B, S, S]
-    centres : [B, 2], the LV's centre (row, column) in pixels from the image's middle
-
-    Returns
-    -------
-    images [B, C, H, W] and labels [B, H, W], for H, W of ``plan.offsets``.
+    ``images`` [B, C, S, S] hold the slice in the middle channel, its neighbours around it; ``labels`` uint8 [B, S, S];
+    ``centres`` [B, 2] are the LV's (row, column) in pixels from the image's middle.
     """
     places = _places(len(images), images.shape[-1], centres, plan, rng)
     coarser = torch.randperm(len(images), generator=rng).chunk(3)[:1]

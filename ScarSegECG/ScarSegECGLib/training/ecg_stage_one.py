@@ -1,11 +1,14 @@
 """Stage one of the ECG: its encoder learns, from simulated scars alone, where and how large a scar is.
 
-Some of the hearts are real (``real_hearts``), no scar is. No patient with an image takes part, so one encoder serves
-every fold.
+No patient with an image takes part, so one encoder serves every fold. Some of the hearts are real, no scar is: a model
+with one heart shape knows too little of how people differ, and an encoder that has seen only its beats takes a healthy
+person's real ECG for a scarred one. So a part of the ECGs are real beats, to which what a scar changes in a *simulated*
+beat is added. The records by which the encoder is checked afterwards (sinus rhythm and nothing else) are left out here.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +18,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from ScarSegECGLib.case import LEADS
+from ScarSegECGLib.ecg.median_beat import representative_beat
+from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.ecg.snomed import BLOCK, INFARCT, SINUS_ONLY, diagnoses
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, EcgInputs, read_simulated
 from ScarSegECGLib.training.ecg_simulation.simulate import drawn_bodies, simulate_beats
 from ScarSegECGLib.training.fit import Place, Steps, each_step, fit, once, started
-from ScarSegECGLib.training.real_hearts import RealHearts, varied
 
 CONDUCTION_SHARES = {"normal": 0.8, "rbbb": 0.08, "lbbb": 0.06, "lafb": 0.06}  # chosen: about those of a cardiac ward
 RATE_BPM = (50.0, 110.0)
@@ -29,6 +36,11 @@ ECGS, BATCH, STEPS, SEED = 30_000, 128, 3000, 1
 TOKEN_SIZE, WIDTH = 16, 20
 SIMULATION = 3  # raised with every change of the simulation: kept ECGs of another one are not taken up
 _CHUNK = 512
+# Records that cannot stand for a heart without scar.
+LEFT_OUT = INFARCT | BLOCK | {"10370003"}
+# How one person is made several (chosen): gain, turn in the frontal plane, chest electrodes off their places.
+GAIN, TURN_DEG, MISPLACED = 0.15, 15.0, 0.3
+_CHEST = slice(LEADS.index("V1"), LEADS.index("V6") + 1)
 
 NO_SCAR = 0.35  # share of hearts without scar
 SECOND_SCAR = 0.15
@@ -68,13 +80,67 @@ def random_scars(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return np.where(size < SMALLEST, 0.0, fraction * np.minimum(1.0, LARGEST / np.maximum(size, SMALLEST)))
 
 
+@dataclass(frozen=True)
+class RealHearts:
+    """Beats ``millivolts`` [R, 12, WINDOW], QRS onset at WINDOW_ONSET, and their ``rate_bpm`` [R]."""
+
+    millivolts: NDArray[np.float64]
+    rate_bpm: NDArray[np.float64]
+
+
+def real_hearts(folder: Path) -> RealHearts:
+    """Beats of the WFDB records of ``folder`` that may serve, read when asked and never stored.
+
+    Raises
+    ------
+    InputError
+        No record can serve.
+    """
+    beats, rates = [], []
+    for header in sorted(folder.glob("*.hea")):
+        codes = diagnoses(header)
+        if not codes or codes <= SINUS_ONLY or codes & LEFT_OUT:
+            continue
+        try:
+            beat = representative_beat(read_ecg(header))
+        except InputError:
+            continue
+        if beat.rr_s is None or not beat.lead_mask.all():
+            continue
+        ahead = WINDOW_ONSET - beat.marks.qrs_onset
+        padded = np.pad(beat.millivolts, ((0, 0), (WINDOW, WINDOW)), mode="edge")
+        beats.append(padded[:, WINDOW - ahead : 2 * WINDOW - ahead])
+        rates.append(60.0 / beat.rr_s)
+    if not beats:
+        raise InputError(f"{folder.name}: no 12-lead record without infarct or block that could serve as a real heart.")
+    return RealHearts(np.stack(beats), np.array(rates))
+
+
+def varied(beats: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """The same hearts in other bodies: beats [n, 12, samples] with another gain, axis and chest electrodes."""
+    n = len(beats)
+    turn = np.radians(rng.uniform(-TURN_DEG, TURN_DEG, n))[:, None]
+    # Einthoven's triangle: I along x, aVF along y; 2 / sqrt(3) makes the augmented lead as long as I.
+    x, y = beats[:, LEADS.index("I")], beats[:, LEADS.index("aVF")] * 2 / np.sqrt(3)
+    one, foot = x * np.cos(turn) - y * np.sin(turn), (x * np.sin(turn) + y * np.cos(turn)) * np.sqrt(3) / 2
+    two = foot + one / 2  # aVF = II - I / 2
+    limbs = [one, two, two - one, -(one + two) / 2, one - two / 2, foot]
+    chest = beats[:, _CHEST]
+    shift = rng.uniform(-MISPLACED, MISPLACED, (n, chest.shape[1], 1))
+    before, after = np.roll(chest, 1, axis=1), np.roll(chest, -1, axis=1)
+    before[:, 0], after[:, -1] = chest[:, 0], chest[:, -1]
+    moved = chest + np.maximum(shift, 0) * (after - chest) + np.maximum(-shift, 0) * (before - chest)
+    gain = np.exp(rng.normal(0.0, GAIN, (n, 1, 1)))
+    return gain * np.concatenate([np.stack(limbs, axis=1), moved], axis=1)
+
+
 def simulate_inputs(
     scar: NDArray, noise: NDArray, rng: np.random.Generator, hearts: RealHearts | None = None
 ) -> EcgInputs:
     """One ECG for each scar [n, 17]: another person, conduction and rate each time, noise of real records.
 
     With ``hearts`` a part of the beats (:data:`REAL_SHARE`) are real ones, to which the simulated scar's effect is
-    added: the simulated beat with it minus the one without.
+    added: the simulated beat with it minus the one without, of the same simulated person.
     """
     n = len(scar)
     rate = rng.uniform(*RATE_BPM, n)

@@ -93,18 +93,10 @@ def fit(
     steps_each: int = 1,
     trained: Callable[[Network], Iterable[nn.Parameter]] = lambda network: network.parameters(),
 ) -> Network:
-    """Train, or take up again where ``place.folder`` left off.
+    """Train, or take up again where the folder left off; returns the averaged network, in evaluation mode, on the CPU.
 
-    Parameters
-    ----------
-    make : returns a fresh network
-    losses : ``losses(network, rng)`` yields what is to be made small, batch after batch, for one epoch at least
-    steps_each : batches of an epoch
-    trained : which of the network's parameters learn; the others stay as ``make`` gave them
-
-    Returns
-    -------
-    The averaged network, in evaluation mode, on the CPU.
+    ``losses(network, rng)`` yields what is to be made small, batch after batch, at least for ``steps_each`` an epoch.
+    ``trained`` are the network's parameters that learn; the others stay as ``make`` gave them.
 
     Raises
     ------
@@ -199,8 +191,7 @@ def once(file: Path, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tens
 class Checkpoint:
     """One run in its folder: networks and optimiser as safetensors, never a pickle, and ``progress.json``.
 
-    A run with another ``schedule`` is not taken up; ``counted`` is what ``progress.json`` counts. The optimiser is made
-    with ``network.parameters()``, which number its entries in the file.
+    ``counted`` is what that counts. ``network.parameters()`` number the optimiser's entries in the file.
     """
 
     folder: Path

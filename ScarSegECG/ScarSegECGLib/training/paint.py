@@ -100,15 +100,9 @@ def _extent(angle: Tensor, reach: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def paint(images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Paint one scar into some of the chosen slices and their neighbours.
+    """Paint one scar into some of the ``images`` [B, 3, S, S] and their ``labels`` uint8 [B, S, S]; changed copies.
 
-    Parameters
-    ----------
-    images : [B, 3, S, S]; labels : uint8 [B, S, S]; chosen : [B], their indices in ``walls``
-
-    Returns
-    -------
-    Changed copies of both; painted voxels of the middle slice carry the scar label.
+    ``chosen`` [B] are their indices in ``walls``; painted voxels of the middle slice carry the scar label.
     """
     struck = torch.rand(len(chosen), generator=rng) < walls.chance[chosen]
     which = struck.nonzero()[:, 0]

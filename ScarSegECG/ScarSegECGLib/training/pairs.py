@@ -97,16 +97,11 @@ def make_pairs(
     file: Path | None = None,
     quiet: bool = False,
 ) -> Pairs:
-    """Simulate ECGs for patients whose scar fractions are known.
+    """Simulate ECGs for patients whose scar ``fractions`` (17,) are known; kept in ``file`` and taken up again.
 
-    Parameters
-    ----------
-    fractions : one array (17,) per patient
-    noise : from ``ecg_features.steady_noise``
-    own : real ECGs by the patient's number; these patients get no simulated one
-    ecgs : simulated ECGs per patient, each with another torso, heart position, conduction, rate, noise and gap
-    gap_days : the same gap for all; None draws it (:func:`drawn_gap`)
-    file : where the pairs are kept and taken up again
+    Of every patient ``ecgs``, each with another torso, heart position, conduction, rate, noise (from
+    ``ecg_features.steady_noise``) and gap, which ``gap_days`` fixes; ``own``, real ECGs by the patient's number, stand
+    alone.
     """
 
     def made() -> dict[str, Tensor]:

@@ -59,21 +59,14 @@ def phantom_patient(
     pixel_mm: float = 1.4,
     gap_days: float = 3.0,
 ) -> PhantomPatient:
-    """Make one patient; under 3 s.
+    """Make one patient in under 3 s; the same seed gives the same patient.
 
     Parameters
     ----------
-    seed : int
-        The same seed gives the same patient.
-    infarct : name of :data:`INFARCTS`
-    scarless : bool
-        A normal heart of the same proportions.
-    contrast : {"magnitude", "psir"}
-        Magnitude has Rician noise; phase-sensitive images are signed and have Gaussian noise.
-    slices, slice_mm, size, pixel_mm
-        The grid, apex first; the defaults reach from the apical cap to the base.
-    gap_days
-        The ECG is taken ``gap_days`` after the MRI (negative: before it).
+    infarct : name of :data:`INFARCTS`; with ``scarless`` a normal heart of the same proportions
+    contrast : magnitude has Rician noise; phase-sensitive images are signed and have Gaussian noise
+    slices, slice_mm, size, pixel_mm : the grid, apex first; the defaults reach from the apical cap to the base
+    gap_days : the ECG is taken so long after the MRI (negative: before it)
 
     Raises
     ------

@@ -47,13 +47,11 @@ def locator_plan() -> AugmentPlan:
 
 
 def soft_dice_loss(probability: Tensor, truth: Tensor, area: Tensor) -> Tensor:
-    """1 - Dice of the whole batch taken as one image, so that a slice without the structure has no vote of its own.
+    """1 - Dice of the whole batch [B, H, W] taken as one image: a slice without the structure has no vote of its own.
 
-    ``probability`` and ``truth`` [B, H, W]; ``area`` [H, W] that each pixel stands for (MONAI's DiceLoss knows no
-    pixel that counts more than another).
+    ``area`` [H, W] is what each pixel stands for (MONAI's DiceLoss knows no pixel that counts more than another).
     """
-    shared = (probability * truth * area).sum()
-    both = ((probability + truth) * area).sum()
+    shared, both = (probability * truth * area).sum(), ((probability + truth) * area).sum()
     return 1 - (2 * shared + 1) / (both + 1)
 
 

@@ -79,8 +79,8 @@ def standard_heart() -> Heart:
     lv_nodes, ring_arc = _lv_nodes()
     rv_nodes, rv_section = _rv_nodes()
     nodes = np.concatenate([lv_nodes.reshape(-1, 3), rv_nodes.reshape(-1, 3)])
-    lv, rv = np.split(np.arange(len(nodes)), [lv_nodes[..., 0].size])
-    lv, rv = lv.reshape(lv_nodes.shape[:3]), rv.reshape(rv_nodes.shape[:3])
+    lv: IntArray = np.arange(lv_nodes[..., 0].size).reshape(lv_nodes.shape[:3])
+    rv: IntArray = np.arange(lv.size, len(nodes)).reshape(rv_nodes.shape[:3])
 
     septal = (ANGLE_DEG > 120.0) & (ANGLE_DEG < 240.0)
     along_kind = np.full(lv.shape, TANGENTIAL)
@@ -92,7 +92,7 @@ def standard_heart() -> Heart:
     width = np.hypot(lv_nodes[..., 0], lv_nodes[..., 1]) * 2.0 * np.pi / ANGLES
     half, rv_kind = RV_STRENGTH * RV_WALL_MM / 2.0, np.array([RV_PURKINJE, TANGENTIAL])[:, None, None]
     # Families of edges: tail, head, section and kind, which broadcast to the tail's shape.
-    families = [
+    families: list[tuple[IntArray, IntArray, FloatArray64 | float, IntArray | int]] = [
         (lv[:-1], lv[1:], width.mean(axis=0) * ring_arc[:, None], TRANSMURAL),
         (lv, np.roll(lv, -1, axis=2), layer * ring_arc[:, None], around_kind),
         (lv[:, :-1], lv[:, 1:], layer * width[:, :-1], along_kind[:, :-1]),
@@ -102,7 +102,7 @@ def standard_heart() -> Heart:
     ]
     # The RV free wall meets the septum's right side at the two insertions.
     for column, insertion in ((0, 120.1), (-1, 239.9)):
-        septum = lv[-1, : rv.shape[1], np.argmin(np.abs(ANGLE_DEG - insertion))]
+        septum = lv[-1, : rv.shape[1], int(np.argmin(np.abs(ANGLE_DEG - insertion)))]
         families.append((np.stack([septum] * 2), rv[:, :, column], half * 14.0, rv_kind[..., 0]))
     flat = [[np.broadcast_to(part, family[0].shape).ravel() for part in family] for family in families]
     tail, head, section, kind = (np.concatenate(parts) for parts in zip(*flat, strict=True))
