@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -20,17 +19,17 @@ from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
-from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import Weights, read_weights
 from ScarSegECGLib.training import ablation
 from ScarSegECGLib.training.card import model_card
 from ScarSegECGLib.training.cross_validate import (
     assemble,
-    evaluate_fold,
+    evaluate_held_out,
     patient_folds,
     read_folds,
     read_table,
     trusted,
+    write_table,
     write_tables,
 )
 from ScarSegECGLib.training.ecg_features import steady_noise
@@ -172,19 +171,12 @@ def _train(
         list(fractions), noise, PAIR_SEED, own=own, file=args.out / "pairs.safetensors", quiet=args.quiet
     )
     fused = fuse_held_out(plan, bank, fractions)
-    full = [train_taff(plan, group, bank, fused, encoder, pairs) for group in groups]
-    bar = tqdm(total=len(plan.cases), desc="held-out patients", unit="patient", disable=args.quiet)
-    rows = [
-        row
-        for fold in range(len(plan.folds))
-        for row in evaluate_fold(plan, fold, full[fold], lambda name: bar.update() and None)
-    ]
-    bar.close()
-    told, trust = trusted(rows)
+    full = [train_taff(plan, group, fused, encoder, pairs) for group in groups]
+    told, trust = trusted(evaluate_held_out(plan))
     summary = summarise([row for _, row in told])
     write_tables(args.out, told)
     write_text(args.out / "cross_validation.json", json.dumps(summary, indent=1) + "\n")
-    lines = _ablation(args, plan, own, noise, fractions, full)
+    lines = _ablation(args, plan, own, noise, fractions)
     digest = assemble(plan, full[-1], trust, args.out / "scarseg.safetensors")
     settings = read_weights(args.out / "scarseg.safetensors").settings
     real = (len(own), len(plan.cases) - len(own))
@@ -199,24 +191,11 @@ def _ablation(
     own: dict[int, OwnEcg],
     noise: NDArray,
     fractions: NDArray[np.float64],
-    full: list[Path],
 ) -> list[dict[str, str]]:
     path = args.out / "ablation.csv"
     if path.is_file():
         return read_table(path)
     ecgs = ablation.held_out_ecgs(fractions, noise, TEST_SEED, own, quiet=args.quiet)
-    found = []
-    bar = tqdm(total=len(plan.cases), desc="what the ECG adds", unit="patient", disable=args.quiet)
-    for fold, names in enumerate(plan.folds):
-        session = Session.load(full[fold], str(plan.device))
-        numbers = [number for number, case in enumerate(plan.cases) if case.name in names]
-        found += ablation.outcomes(plan.cases, numbers, session, ecgs, progress=lambda name: bar.update() and None)
-    bar.close()
-    lines = ablation.table(found)
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(lines[0]))
-        writer.writeheader()
-        writer.writerows(lines)
-    partial.replace(path)
+    lines = ablation.table(ablation.outcomes(plan, ecgs))
+    write_table(path, lines)
     return lines

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from ScarSegECGLib.anatomy.soft import SoftPrior, soft_prior
 from ScarSegECGLib.case import Anatomy, FloatArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Method
-from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE, never_erasing, scar_probability
 from ScarSegECGLib.network.amplitude import LEAST_AMPLITUDE
@@ -23,6 +23,7 @@ from ScarSegECGLib.network.taff import EcgWord
 from ScarSegECGLib.pipeline import network_scar
 from ScarSegECGLib.training.degrade import degrade
 from ScarSegECGLib.training.pairs import OwnEcg, Pairs, make_pairs
+from ScarSegECGLib.training.plan import Plan
 from ScarSegECGLib.training.taff import anatomy_of
 
 RESAMPLES = 2000
@@ -130,22 +131,13 @@ def _mask(seen: _Seen, session: Session, word: EcgWord | None, amplitude: float)
     return network_scar(probability, seen.stack.spacing, Method(above=SCAR_ABOVE)).mask
 
 
-def outcomes(
-    cases: Sequence[ExpertCase],
-    patients: Sequence[int],
-    session: Session,
-    ecgs: HeldOutEcgs,
-    *,
-    progress: Callable[[str], None] = lambda name: None,
-) -> list[Outcome]:
-    """Every row on some held-out patients, clean and degraded; the image networks run once for all rows.
-
-    ``cases`` are all patients, numbered as in ``ecgs``; ``patients`` the numbers of those the session has not seen.
-    """
+def outcomes(plan: Plan, ecgs: HeldOutEcgs) -> list[Outcome]:
+    """Every row on every patient, clean and degraded, by networks that never saw it; these run once for all rows."""
+    session_of = plan.session_of("full.safetensors")
+    numbers = {case.name: number for number, case in enumerate(plan.cases)}
     found = []
-    for patient in patients:
-        case = cases[patient]
-        progress(case.name)
+    for case in tqdm(plan.by_fold(), desc="what the ECG adds", unit="patient", disable=plan.quiet):
+        session, patient = session_of(case), numbers[case.name]
         for degraded in (False, True):
             seen = _see(degrade(case.stack, 77_000 + patient) if degraded else case.stack, session)
             for row in Row:

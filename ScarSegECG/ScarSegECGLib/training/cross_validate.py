@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.trust import Trust
-from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
 from ScarSegECGLib.training.fit import halved
@@ -72,15 +72,11 @@ def read_folds(path: Path, cases: Sequence[str]) -> list[list[str]]:
     return [sorted(case for case in cases if fold_of[case] == fold) for fold in folds]
 
 
-def evaluate_fold(plan: Plan, fold: int, weights: Path, progress: Callable[[str], None]) -> list[Row]:
-    """Figures of a fold's held-out patients, by the images alone, with the networks that never saw them."""
-    session = Session.load(weights, str(plan.device))
-    rows = []
-    for case in plan.cases:
-        if case.name in plan.folds[fold]:
-            progress(case.name)
-            rows.append((fold, evaluate_case(case, session)))
-    return rows
+def evaluate_held_out(plan: Plan) -> list[Row]:
+    """Figures of every patient, by the images alone, with the networks that never saw it."""
+    session_of = plan.session_of("full.safetensors")
+    bar = tqdm(plan.by_fold(), desc="held-out patients", unit="patient", disable=plan.quiet)
+    return [(plan.fold_of(case), evaluate_case(case, session_of(case))) for case in bar]
 
 
 def trusted(rows: Sequence[Row]) -> tuple[list[Row], Trust]:

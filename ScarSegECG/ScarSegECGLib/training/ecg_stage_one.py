@@ -171,15 +171,14 @@ def simulate_inputs(
 
 def simulated_ecgs(noise: NDArray, hearts: RealHearts | None, folder: Path, quiet: bool) -> tuple[EcgInputs, Tensor]:
     """ECGs of random scars and the scars [N, 17], kept in ``folder`` chunk by chunk, so that a stopped run goes on."""
-    parts = []
-    for index in tqdm(range(-(-ECGS // _CHUNK)), desc="simulated ECGs", unit=f"x{_CHUNK}", disable=quiet):
 
-        def made(index: int = index) -> dict[str, Tensor]:
-            rng = np.random.default_rng([SEED, index])
-            scar = random_scars(_CHUNK, rng)
-            return simulate_inputs(scar, noise, rng, hearts).packed() | {"scar": torch.from_numpy(scar).float()}
+    def chunk(index: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([SEED, index])
+        scar = random_scars(_CHUNK, rng)
+        return simulate_inputs(scar, noise, rng, hearts).packed() | {"scar": torch.from_numpy(scar).float()}
 
-        parts.append(once(folder / f"ecgs{SIMULATION}_{SEED}_{index}.safetensors", made))
+    bar = tqdm(range(-(-ECGS // _CHUNK)), desc="simulated ECGs", unit=f"x{_CHUNK}", disable=quiet)
+    parts = [once(folder / f"ecgs{SIMULATION}_{SEED}_{index}.safetensors", chunk, index) for index in bar]
     whole = {key: torch.cat([part[key] for part in parts])[:ECGS] for key in parts[0]}
     return EcgInputs.unpacked(whole), whole["scar"]
 

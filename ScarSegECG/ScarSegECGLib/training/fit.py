@@ -177,12 +177,12 @@ def reseed(seed: int, turn: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed * 100_003 + turn)
 
 
-def once(file: Path, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Tensors from their file, made and kept there first where they are not."""
+def once(file: Path, make: Callable[..., Mapping[str, Tensor]], *given: object) -> dict[str, Tensor]:
+    """Tensors from their file, made of what is given and kept there first where they are not."""
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_suffix(".partial")
-        save_file({key: value.contiguous() for key, value in make().items()}, partial)
+        save_file({key: value.contiguous() for key, value in make(*given).items()}, partial)
         partial.replace(file)
     return load_file(file)
 

@@ -81,9 +81,9 @@ class Plan:
         """All patients, those of one fold after another, so that every fold's networks are loaded once."""
         return sorted(self.cases, key=lambda case: (self.fold_of(case), case.name))
 
-    def session_of(self, weights: Callable[[int], Path]) -> Callable[[ExpertCase], Session]:
-        """The networks that have not seen a patient; ``weights(fold)`` makes or finds their file."""
-        session = lru_cache(maxsize=1)(lambda fold: Session.load(weights(fold), str(self.device)))
+    def session_of(self, weights: str) -> Callable[[ExpertCase], Session]:
+        """The networks that have not seen a patient, from a file of its fold's folder."""
+        session = lru_cache(maxsize=1)(lambda fold: Session.load(self.folder(fold) / weights, str(self.device)))
         return lambda case: session(self.fold_of(case))
 
     def trained(self, prefix: str) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from ScarSegECGLib.case import SCAR, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.polar_grid import cut_polar, polar_area
+from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.stack_net import StackNet, without_wrap
 from ScarSegECGLib.network.weights import half_precision, read_weights, write_weights
 from ScarSegECGLib.training.degrade import degrade, every_second_slice, other_scanner
 from ScarSegECGLib.training.fit import Steps, each_step, fit, halved, once, started
 from ScarSegECGLib.training.plan import Plan
-from ScarSegECGLib.training.stage_one import image_loss, train_stage_one
+from ScarSegECGLib.training.stage_one import image_loss
 
 CLEAN, OTHER_SCANNER, DEGRADED, HALF_THE_SLICES = 0, 1, 2, 3
 STACKS_A_STEP, CLEAN_SHARE = 4, 0.4
@@ -65,31 +66,29 @@ def _unrolled_labels(labels: NDArray, stack: LgeStack, centres_mm: NDArray) -> T
     return without_wrap(shares).argmax(dim=1).to(torch.uint8)
 
 
-def see_patients(plan: Plan) -> dict[str, list[SeenStack]]:
-    """Every patient through a stage 1 that has not learned from it, kept patient by patient.
+def _look(session_of: Callable[[ExpertCase], Session], case: ExpertCase, seeds: Sequence[int]) -> dict[str, Tensor]:
+    """Versions of a patient as stage 1 sees them, without those in which it finds no ventricle."""
+    tensors: dict[str, Tensor] = {}
+    for index, (kind, seed) in enumerate(zip(VERSIONS, seeds, strict=True)):
+        changed = version_of(case, kind, seed)
+        try:
+            centres, seen = session_of(case).first_look(changed.stack)
+        except InputError:
+            continue
+        tensors[f"{index}.seen"] = seen.half()
+        tensors[f"{index}.truth"] = _unrolled_labels(changed.labels, changed.stack, centres)
+        tensors[f"{index}.centres"] = torch.from_numpy(centres)
+    return tensors
 
-    Versions in which no ventricle is found are left out.
-    """
-    session_of = plan.session_of(lambda fold: train_stage_one(plan, fold))
+
+def see_patients(plan: Plan) -> dict[str, list[SeenStack]]:
+    """Every patient through a stage 1 that has not learned from it, kept patient by patient."""
+    session_of = plan.session_of("weights.safetensors")
     bank = {}
     bar = tqdm(plan.by_fold(), desc="stage 1 on held-out patients", unit="patient", disable=plan.quiet)
     for number, case in enumerate(bar):
         seeds = [1000 * number + version for version in range(len(VERSIONS))]
-
-        def look(case: ExpertCase = case, seeds: list[int] = seeds) -> dict[str, Tensor]:
-            tensors: dict[str, Tensor] = {}
-            for index, (kind, seed) in enumerate(zip(VERSIONS, seeds, strict=True)):
-                changed = version_of(case, kind, seed)
-                try:
-                    centres, seen = session_of(case).first_look(changed.stack)
-                except InputError:
-                    continue
-                tensors[f"{index}.seen"] = seen.half()
-                tensors[f"{index}.truth"] = _unrolled_labels(changed.labels, changed.stack, centres)
-                tensors[f"{index}.centres"] = torch.from_numpy(centres)
-            return tensors
-
-        kept = once(plan.run / "seen" / f"{case.name}.safetensors", look)
+        kept = once(plan.run / "seen" / f"{case.name}.safetensors", _look, session_of, case, seeds)
         bank[case.name] = [
             SeenStack(kept[f"{i}.seen"], kept[f"{i}.truth"], i, kept[f"{i}.centres"].numpy(), seed)
             for i, seed in enumerate(seeds)
@@ -127,7 +126,7 @@ def train_stage_two(plan: Plan, group: int, bank: Mapping[str, Sequence[SeenStac
     path = plan.folder(group) / "image.safetensors"
     if path.is_file():
         return path
-    stage_one, known = read_weights(train_stage_one(plan, group)), plan.trained("stack.")
+    stage_one, known = read_weights(plan.folder(group) / "weights.safetensors"), plan.trained("stack.")
     names = [case.name for case in plan.seen_by(group)]
     area, device, channels = without_wrap(polar_area()), plan.device, plan.recipe.stack_channels
 

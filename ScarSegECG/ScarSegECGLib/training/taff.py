@@ -6,7 +6,7 @@ where patients have no ECG of their own, and real where they have one (``pairs``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from ScarSegECGLib.training.fit import Steps, each_step, fit, halved, once, star
 from ScarSegECGLib.training.pairs import Pairs
 from ScarSegECGLib.training.plan import Plan
 from ScarSegECGLib.training.stage_one import soft_dice_loss
-from ScarSegECGLib.training.stage_two import CLEAN, DEGRADED, VERSIONS, SeenStack, train_stage_two, version_of
+from ScarSegECGLib.training.stage_two import CLEAN, DEGRADED, VERSIONS, SeenStack, version_of
 
 FUSED_VERSIONS = (CLEAN, DEGRADED)
 STACKS_A_STEP = 2
@@ -119,6 +119,20 @@ def scar_loss(logit: Tensor, alone: Tensor, wall: Tensor, truth: Tensor, area: T
     return after.mean() + soft_dice_loss(wall * logit.sigmoid(), scar, area) + HURT * worse
 
 
+def _priors(
+    session_of: Callable[[ExpertCase], Session], case: ExpertCase, stacks: Sequence[SeenStack], number: int
+) -> dict[str, Tensor]:
+    """Jittered priors of a patient's versions, without those in which no ventricle is found."""
+    tensors = {}
+    for seen in stacks:
+        kind = VERSIONS[seen.version]
+        if kind in FUSED_VERSIONS:
+            rng = np.random.default_rng([number, seen.version, 5])
+            stack = version_of(case, kind, seen.seed).stack
+            tensors[str(seen.version)] = jittered_prior(session_of(case), stack, seen, rng)
+    return {key: prior for key, prior in tensors.items() if prior is not None}
+
+
 def fuse_held_out(
     plan: Plan, bank: Mapping[str, Sequence[SeenStack]], fractions: NDArray[np.float64]
 ) -> dict[str, list[FusedStack]]:
@@ -128,23 +142,12 @@ def fuse_held_out(
     ------
     InputError : a ventricle was found in too few patients.
     """
-    session_of = plan.session_of(lambda fold: train_stage_two(plan, fold, bank))
+    session_of = plan.session_of("image.safetensors")
     numbers = {case.name: number for number, case in enumerate(plan.cases)}
     found = {}
     for case in tqdm(plan.by_fold(), desc="AHA priors", unit="patient", disable=plan.quiet):
-        number = numbers[case.name]
-
-        def priors_of(case: ExpertCase = case, number: int = number) -> dict[str, Tensor]:
-            tensors = {}
-            for seen in bank[case.name]:
-                kind = VERSIONS[seen.version]
-                if kind in FUSED_VERSIONS:
-                    rng = np.random.default_rng([number, seen.version, 5])
-                    stack = version_of(case, kind, seen.seed).stack
-                    tensors[str(seen.version)] = jittered_prior(session_of(case), stack, seen, rng)
-            return {key: prior for key, prior in tensors.items() if prior is not None}
-
-        priors = once(plan.run / "priors" / f"{case.name}.safetensors", priors_of)
+        number, file = numbers[case.name], plan.run / "priors" / f"{case.name}.safetensors"
+        priors = once(file, _priors, session_of, case, bank[case.name], number)
         expert = torch.from_numpy(fractions[number]).float()
         there = [seen for seen in bank[case.name] if str(seen.version) in priors]
         if there:
@@ -155,18 +158,13 @@ def fuse_held_out(
 
 
 def train_taff(
-    plan: Plan,
-    group: int,
-    bank: Mapping[str, Sequence[SeenStack]],
-    fused: Mapping[str, Sequence[FusedStack]],
-    encoder: EcgEncoder,
-    pairs: Pairs,
+    plan: Plan, group: int, fused: Mapping[str, Sequence[FusedStack]], encoder: EcgEncoder, pairs: Pairs
 ) -> Path:
     """Train the ECG's branch of one group, put beside its image networks; returns the weights file of all."""
     path = plan.folder(group) / "full.safetensors"
     if path.is_file():
         return path
-    image, known = read_weights(train_stage_two(plan, group, bank)), plan.trained("ecg.")
+    image, known = read_weights(plan.folder(group) / "image.safetensors"), plan.trained("ecg.")
     stage_two = started(StackNet(plan.recipe.stack_channels), image.part("stack.")).eval().requires_grad_(False)
     stacks = [fused[case.name] for case in plan.seen_by(group) if case.name in fused]
     embedded, area = embed(encoder, pairs), without_wrap(polar_area())
