@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,8 @@ from ScarSegECGLib.ecg.waves import ONSET, RATE, SAMPLES
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.session import Session
 
+NORMAL = "CinC 2021 (real, normal)"
+CASE_1 = {"extent_percent": 31.0, "segments": (1, 2, 3, 8, 9, 13, 14, 15), "centroid": 8}
 SCAR_FROM = 0.25  # a segment counts as scarred from this estimated fraction on (fixed beforehand)
 # The part of the LV each segment is taken to be: all alike but the cap.
 SHARE = np.array([1.0] * 16 + [0.5]) / 16.5
@@ -41,18 +45,17 @@ class RealCheck:
     figures: dict[str, float]
 
 
-def said_by(beat: MedianBeat, session: Session) -> NDArray[np.float64]:
-    """Estimated scar fraction of each segment, (17,), from the ECG alone."""
-    return session.listen(beat).extent.numpy().astype(np.float64)
+Figures = Callable[[NDArray], dict[str, float]]
 
 
-def _named(fractions: NDArray) -> str:
+def checked(source: str, record: str, known: str, beat: MedianBeat, session: Session, more: Figures) -> RealCheck:
+    """What the ECG alone says of every segment's scar, and the QRS score beside it; ``more`` figures of the former."""
+    fractions = session.listen(beat).extent.numpy().astype(np.float64)
     found = [str(k + 1) for k in np.argsort(-fractions) if fractions[k] >= SCAR_FROM]
-    return f"{100 * float(fractions @ SHARE):.0f} % of the LV; segments {' '.join(found) or 'none'}"
-
-
-def _score_percent(beat: MedianBeat) -> float:
-    return qrs_score(beat.features, beat).percent_lv
+    percent = 100 * float(fractions @ SHARE)
+    said = f"{percent:.0f} % of the LV; segments {' '.join(found) or 'none'}"
+    score = {"qrs_score_percent": qrs_score(beat.features, beat).percent_lv}
+    return RealCheck(source, record, known, said, more(fractions) | score)
 
 
 def check_ptb(folder: Path, session: Session) -> list[RealCheck]:
@@ -63,15 +66,14 @@ def check_ptb(folder: Path, session: Session) -> list[RealCheck]:
     checks = []
     for header in sorted(folder.glob("*.hea")):
         place, here = acute_infarct(header)
+
+        def figures(fractions: NDArray, here: NDArray[np.bool_] = here) -> dict[str, float]:
+            inside = float(fractions[here].mean()) if here.any() else float("nan")
+            outside = float(fractions[~here].mean())
+            return {"inside": inside, "outside": outside, "percent_lv": 100 * float(fractions @ SHARE)}
+
         beat = median_beat(read_ecg(header))
-        fractions = said_by(beat, session)
-        figures = {
-            "inside": float(fractions[here].mean()) if here.any() else float("nan"),
-            "outside": float(fractions[~here].mean()),
-            "percent_lv": 100 * float(fractions @ SHARE),
-            "qrs_score_percent": _score_percent(beat),
-        }
-        checks.append(RealCheck("PTB (real, acute)", header.stem, place, _named(fractions), figures))
+        checks.append(checked("PTB (real, acute)", header.stem, place, beat, session, figures))
     return checks
 
 
@@ -154,33 +156,23 @@ def read_body_surface_map(path: Path) -> MedianBeat:
 
 def check_challenge_2007(folder: Path, session: Session) -> list[RealCheck]:
     """Case 1, whose truth was drawn on LGE: extent 31 %, segments 1 2 3 8 9 13 14 15, centroid 8."""
-    beat = read_body_surface_map(folder / "case0001.dat")
-    fractions = said_by(beat, session)
-    figures = challenge_2007(fractions, 31.0, (1, 2, 3, 8, 9, 13, 14, 15), 8)
-    figures["qrs_score_percent"] = _score_percent(beat)
     known = "31 % of the LV; segments 1 2 3 8 9 13 14 15; centroid 8"
-    return [RealCheck("CinC 2007 (real, LGE truth)", "case 1", known, _named(fractions), figures)]
+    beat, scores = read_body_surface_map(folder / "case0001.dat"), partial(challenge_2007, **CASE_1)
+    return [checked("CinC 2007 (real, LGE truth)", "case 1", known, beat, session, scores)]
 
 
 def check_normals(folder: Path, session: Session) -> list[RealCheck]:
     """Real ECGs with sinus rhythm and no other diagnosis: how much scar is imagined?"""
+
+    def figures(fractions: NDArray) -> dict[str, float]:
+        return {"percent_lv": 100 * float(fractions @ SHARE), "largest_fraction": float(fractions.max())}
+
     checks = []
     for header in sorted(folder.glob("*.hea")):
-        if not diagnoses(header) <= SINUS_ONLY:
-            continue
-        try:
-            beat = median_beat(read_ecg(header))
-        except InputError:
-            continue
-        fractions = said_by(beat, session)
-        figures = {
-            "percent_lv": 100 * float(fractions @ SHARE),
-            "largest_fraction": float(fractions.max()),
-            "qrs_score_percent": _score_percent(beat),
-        }
-        checks.append(
-            RealCheck("CinC 2021 (real, normal)", header.stem, "no infarct noted", _named(fractions), figures)
-        )
+        if diagnoses(header) <= SINUS_ONLY:
+            with suppress(InputError):
+                beat = median_beat(read_ecg(header))
+                checks.append(checked(NORMAL, header.stem, "no infarct noted", beat, session, figures))
     return checks
 
 
@@ -204,11 +196,11 @@ def as_markdown(checks: Sequence[RealCheck]) -> str:
         "|---|---|---|---|---|",
     ]
     for check in checks:
-        if "normal" in check.source:
+        if check.source == NORMAL:
             continue
         figures = ", ".join(f"{name} {value:.2f}" for name, value in check.figures.items() if np.isfinite(value))
         lines.append(f"| {check.source} | {check.record} | {check.known} | {check.said} | {figures} |")
-    normals = [check.figures for check in checks if "normal" in check.source]
+    normals = [check.figures for check in checks if check.source == NORMAL]
     if normals:
         burden = np.array([row["percent_lv"] for row in normals])
         largest = np.array([row["largest_fraction"] for row in normals])

@@ -196,6 +196,6 @@ def _ablation(
     if path.is_file():
         return read_table(path)
     ecgs = ablation.held_out_ecgs(fractions, noise, TEST_SEED, own, quiet=args.quiet)
-    lines = ablation.table(ablation.outcomes(plan, ecgs))
+    lines = ablation.table(ablation.outcomes(plan, ecgs, fractions))
     write_table(path, lines)
     return lines

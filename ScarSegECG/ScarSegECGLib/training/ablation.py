@@ -54,18 +54,10 @@ class Outcome:
     scar_ml: float
 
 
-@dataclass(frozen=True)
-class HeldOutEcgs:
-    """ECGs of held-out patients that no training used, by the rows that hear them, and the experts' extents [n, 17]."""
-
-    pairs: Mapping[Row, Pairs]
-    expert: NDArray[np.float64]
-
-
 def held_out_ecgs(
     fractions: NDArray[np.float64], noise: NDArray, seed: int, own: Mapping[int, OwnEcg], quiet: bool = False
-) -> HeldOutEcgs:
-    """ECGs for the held-out patients with the gap as drawn (or the real one), of two years and of five.
+) -> dict[Row, Pairs]:
+    """ECGs that no training used, by the rows that hear them: with the gap as drawn, of two years, and of five.
 
     Real ECGs, ``own`` by the patient's number, stand in place of simulated ones where the gap is as it is.
     """
@@ -75,8 +67,7 @@ def held_out_ecgs(
 
     now = drawn(0, None, own)
     old, oldest = drawn(1, -WRONG_GAP_DAYS, {}), drawn(2, -FIVE_YEARS, {})
-    pairs = {Row.TAFF: now, Row.OTHER: now, Row.WRONG_GAP: old, Row.FIVE_YEARS: oldest}
-    return HeldOutEcgs(pairs, fractions)
+    return {Row.TAFF: now, Row.OTHER: now, Row.WRONG_GAP: old, Row.FIVE_YEARS: oldest}
 
 
 @dataclass(frozen=True)
@@ -100,16 +91,14 @@ def _see(stack: LgeStack, session: Session) -> _Seen | None:
     return _Seen(stack, evidence, anatomy, soft_prior(anatomy, stack.spacing), alone)
 
 
-def _words(row: Row, session: Session, ecgs: HeldOutEcgs, patient: int) -> Iterator[tuple[EcgWord | None, float]]:
+def _words(
+    row: Row, session: Session, pairs: Pairs | None, expert: NDArray[np.float64], patient: int
+) -> Iterator[tuple[EcgWord, float]]:
     """What is said in this row, and with what amplitude."""
-    if row is Row.IMAGE_ONLY:
-        yield None, 0.0
+    if pairs is None:
+        told = torch.from_numpy(expert).float()
+        yield EcgWord(torch.zeros(len(told), session.token_size), told), float(row is Row.EXPERT)
         return
-    if row is Row.EXPERT:
-        expert = torch.from_numpy(ecgs.expert[patient]).float()
-        yield EcgWord(torch.zeros(len(expert), session.token_size), expert), 1.0
-        return
-    pairs = ecgs.pairs[row]
     rng = np.random.default_rng([patient, 11])
     for number in pairs.of(patient).tolist():
         if row is Row.OTHER:
@@ -120,10 +109,10 @@ def _words(row: Row, session: Session, ecgs: HeldOutEcgs, patient: int) -> Itera
         yield session.listen_to(one.beat[0], one.leads[0], one.table[0]), amplitude
 
 
-def _mask(seen: _Seen, session: Session, word: EcgWord | None, amplitude: float) -> NDArray[np.bool_]:
+def _mask(seen: _Seen, session: Session, word: EcgWord, amplitude: float) -> NDArray[np.bool_]:
     """The scar as :func:`ScarSegECGLib.pipeline.segment` finds it."""
     probability = seen.alone
-    if word is not None and amplitude >= LEAST_AMPLITUDE:
+    if amplitude >= LEAST_AMPLITUDE:
         moved = session.fuse(seen.stack, seen.evidence, word, seen.prior, amplitude).movement
         rows, columns = box = seen.evidence.box
         logit = seen.evidence.scar_logit + never_erasing(moved, seen.alone[:, rows, columns])
@@ -131,8 +120,11 @@ def _mask(seen: _Seen, session: Session, word: EcgWord | None, amplitude: float)
     return network_scar(probability, seen.stack.spacing, Method(above=SCAR_ABOVE)).mask
 
 
-def outcomes(plan: Plan, ecgs: HeldOutEcgs) -> list[Outcome]:
-    """Every row on every patient, clean and degraded, by networks that never saw it; these run once for all rows."""
+def outcomes(plan: Plan, ecgs: Mapping[Row, Pairs], fractions: NDArray[np.float64]) -> list[Outcome]:
+    """Every row on every patient, clean and degraded, by networks that never saw it; these run once for all rows.
+
+    ``ecgs`` from :func:`held_out_ecgs`; ``fractions`` [patient, 17] are the experts'.
+    """
     session_of = plan.session_of("full.safetensors")
     numbers = {case.name: number for number, case in enumerate(plan.cases)}
     found = []
@@ -143,7 +135,8 @@ def outcomes(plan: Plan, ecgs: HeldOutEcgs) -> list[Outcome]:
             for row in Row:
                 masks = [np.zeros_like(case.scar)]
                 if seen is not None:
-                    masks = [_mask(seen, session, *said) for said in _words(row, session, ecgs, patient)]
+                    words = _words(row, session, ecgs.get(row), fractions[patient], patient)
+                    masks = [_mask(seen, session, *said) for said in words]
                 dice = [overlap(mask, case.scar, case.stack.spacing, distance=False).dice for mask in masks]
                 known = [value for value in dice if value is not None]
                 volume = float(np.mean([mask.sum() for mask in masks])) * case.stack.voxel_ml

@@ -33,10 +33,7 @@ def _cell(rows: Rows, name: str, digits: int = 3) -> str:
 def figures(rows: Rows) -> str:
     """Markdown of means (medians) over held-out patients who have the figure: both conventions, by size, normals."""
     infarct, normal = ([row for row in rows if row["pathological"] == kind] for kind in ("1", "0"))
-    lines = [
-        "| | patients | Dice | precision | sensitivity | volume error, ml | HD95, mm |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    lines = ["| | patients | Dice | precision | sensitivity | volume error, ml | HD95, mm |", "|---" * 7 + "|"]
     for structure in STRUCTURES:
         counted = infarct if structure == "scar" else rows
         cells = [_cell(counted, f"{structure}_{metric}", DIGITS[metric]) for metric in METRICS]

@@ -26,7 +26,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, EcgInputs, read_simulated
 from ScarSegECGLib.training.ecg_simulation.simulate import drawn_bodies, simulate_beats
-from ScarSegECGLib.training.fit import Place, Steps, each_step, fit, once, started
+from ScarSegECGLib.training.fit import Place, Steps, fit, mixed, once, started
 
 CONDUCTION_SHARES = {"normal": 0.8, "rbbb": 0.08, "lbbb": 0.06, "lafb": 0.06}  # chosen: about those of a cardiac ward
 RATE_BPM = (50.0, 110.0)
@@ -200,10 +200,11 @@ def train_encoder(
             some = inputs.part(chosen)
             # Gain of the recorder and of the body varies; the table's measurements stay.
             gain = torch.exp(torch.randn(BATCH, 1, 1, generator=rng) * 0.1)
-            _, said = network((some.beat * gain).to(device), some.leads.to(device), some.table.to(device))
+            with mixed(device):
+                _, said = network((some.beat * gain).to(device), some.leads.to(device), some.table.to(device))
             return F.binary_cross_entropy_with_logits(said.float(), scar[chosen].to(device))
 
         place = Place(folder / "encoder", "ECG encoder", device, quiet)
-        return fit(make, each_step(loss, device), Steps(STEPS, seed=SEED), place).state_dict()
+        return fit(make, loss, Steps(STEPS, seed=SEED), place).state_dict()
 
     return started(make(), once(folder / "encoder.safetensors", trained)).eval()

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, EcgUse, ScarResult, Signs, TimeGap
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, EcgUse, Signs, TimeGap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import ConfidenceReason
 from ScarSegECGLib.measure.expert import ExpertCase
@@ -30,23 +30,11 @@ NOTHING_SEEN = Signs(0.0, 0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
-class SliceFigures:
-    """Dice of one slice, from 1 at the apex; None where neither shows the structure. Volumes in ml."""
-
-    number: int
-    cavity: float | None
-    myocardium: float | None
-    scar: float | None
-    true_scar_ml: float
-    scar_ml: float
-
-
-@dataclass(frozen=True)
 class CaseFigures:
     """One patient's figures; ``None`` where a figure has no meaning (no scar in truth and none found).
 
-    ``present``: whether scar is told as found. ``signs``: what presence and interval follow from. ``use``: what the ECG
-    did, None where no left ventricle was found.
+    ``slices``: number from 1 at the apex, Dice of each structure, volumes. ``present``: whether scar is told as found.
+    ``signs``: what presence and interval follow from. ``use``: what the ECG did, None where no ventricle was found.
     """
 
     case: str
@@ -57,7 +45,7 @@ class CaseFigures:
     myocardium: Overlap
     scar: Overlap
     scar_voxels: tuple[int, int, int]
-    slices: tuple[SliceFigures, ...]
+    slices: tuple[dict[str, float | None], ...]
     present: bool
     signs: Signs
     interval_ml: tuple[float, float] | None
@@ -89,7 +77,7 @@ class CaseFigures:
 
     def flat_slices(self) -> list[dict[str, object]]:
         """As lines of a table, one a slice."""
-        return [{"case": self.case} | {key: _cell(value) for key, value in asdict(one).items()} for one in self.slices]
+        return [{"case": self.case} | {key: _cell(value) for key, value in one.items()} for one in self.slices]
 
 
 def _cell(value: float | None) -> float | str:
@@ -98,14 +86,6 @@ def _cell(value: float | None) -> float | str:
 
 def _masks(labels: NDArray) -> dict[str, NDArray[np.bool_]]:
     return {"cavity": labels == CAVITY, "myocardium": labels >= MYOCARDIUM, "scar": labels >= SCAR}
-
-
-def _told(result: ScarResult | None) -> tuple[Signs, bool]:
-    """What presence follows from, and whether what is found is called too little to tell."""
-    if result is None:
-        return NOTHING_SEEN, False
-    reasons = result.confidence.reasons if result.confidence else ()
-    return result.signs or NOTHING_SEEN, any(reason.code is ConfidenceReason.LITTLE_SCAR for reason in reasons)
 
 
 def evaluate_case(
@@ -125,16 +105,14 @@ def evaluate_case(
     true = _masks(case.labels)
     spacing, voxel_ml = case.stack.spacing, case.stack.voxel_ml
     shared, seen, real = (int(mask.sum()) for mask in (found["scar"] & true["scar"], found["scar"], true["scar"]))
-    slices = tuple(
-        SliceFigures(
-            number=k + 1,
-            **{s: overlap(found[s][k], true[s][k], spacing, distance=False).dice for s in STRUCTURES},
-            true_scar_ml=float(true["scar"][k].sum()) * voxel_ml,
-            scar_ml=float(found["scar"][k].sum()) * voxel_ml,
-        )
-        for k in range(len(case.labels))
-    )
-    signs, little = _told(result)
+    slices = []
+    for k in range(len(case.labels)):
+        dice = {name: overlap(found[name][k], true[name][k], spacing, distance=False).dice for name in STRUCTURES}
+        true_ml, scar_ml = (float(masks["scar"][k].sum()) * voxel_ml for masks in (true, found))
+        slices.append({"number": k + 1, **dice, "true_scar_ml": true_ml, "scar_ml": scar_ml})
+    confidence = result.confidence if result else None
+    reasons = confidence.reasons if confidence else ()
+    little = any(reason.code is ConfidenceReason.LITTLE_SCAR for reason in reasons)
     return CaseFigures(
         case=case.name,
         pathological=real > 0,
@@ -142,9 +120,9 @@ def evaluate_case(
         scar_ml=float(seen) * voxel_ml,
         **{structure: overlap(found[structure], true[structure], spacing) for structure in STRUCTURES},
         scar_voxels=(shared, seen, real),
-        slices=slices,
+        slices=tuple(slices),
         present=seen > 0 and not little,
-        signs=signs,
+        signs=(result and result.signs) or NOTHING_SEEN,
         interval_ml=None if result is None or result.interval is None else result.interval.ml,
         use=None if result is None else result.ecg_use,
         seconds=seconds,
@@ -175,7 +153,7 @@ def summarise(figures: Sequence[CaseFigures]) -> dict:
         counted = infarct if structure == "scar" else figures
         values = [asdict(getattr(row, structure)) for row in counted]
         summary[structure] = {metric: _mean_and_median([value[metric] for value in values]) for metric in METRICS}
-        per_slice = [getattr(one, structure) for row in counted for one in row.slices]
+        per_slice = [one[structure] for row in counted for one in row.slices]
         summary[structure]["dice_per_slice"] = _mean_and_median(per_slice)
     summary["scar_challenge"] = {"patients": len(figures)} | _mean_and_median([row.challenge_dice for row in figures])
     summary["scar_by_size"] = {
@@ -208,6 +186,6 @@ def as_json(figures: Sequence[CaseFigures]) -> dict:
         entry = {name: getattr(row, name) for name in same}
         entry["ecg"] = None if row.use is None else [reason.code.value for reason in row.use.reasons]
         entry["seconds"] = row.seconds
-        entry["slices"] = [asdict(one) for one in row.slices]
+        entry["slices"] = list(row.slices)
         cases.append(entry | {name: asdict(getattr(row, name)) for name in STRUCTURES})
     return {"summary": summarise(figures), "cases": cases}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,23 +69,9 @@ def mixed(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
-def each_step(
-    loss: Callable[[Network, torch.Generator], Tensor], device: torch.device
-) -> Callable[[Network, torch.Generator], Iterator[Tensor]]:
-    """Losses without end for :func:`fit`, in mixed precision; ``loss(network, rng)`` draws a batch."""
-
-    def losses(network: Network, rng: torch.Generator) -> Iterator[Tensor]:
-        while True:
-            with mixed(device):
-                value = loss(network, rng)
-            yield value
-
-    return losses
-
-
 def fit(
     make: Callable[[], Network],
-    losses: Callable[[Network, torch.Generator], Iterator[Tensor]],
+    loss: Callable[[Network, torch.Generator], Tensor],
     schedule: Epochs | Steps,
     place: Place,
     *,
@@ -95,8 +80,8 @@ def fit(
 ) -> Network:
     """Train, or take up again where the folder left off; returns the averaged network, in evaluation mode, on the CPU.
 
-    ``losses(network, rng)`` yields what is to be made small, batch after batch, at least for ``steps_each`` an epoch.
-    ``trained`` are the network's parameters that learn; the others stay as ``make`` gave them.
+    ``loss(network, rng)`` draws a batch and returns what is to be made small; an epoch has ``steps_each``. ``trained``
+    are the network's parameters that learn; the others stay as ``make`` gave them.
 
     Raises
     ------
@@ -124,7 +109,8 @@ def fit(
         rng, total = reseed(schedule.seed, done), 0.0
         network.train()
         first, done = done * steps_each, min(done + at_once, length)
-        for step, value in enumerate(islice(losses(network, rng), done * steps_each - first), start=first):
+        for step in range(first, done * steps_each):
+            value = loss(network, rng)
             for group in optimiser.param_groups:
                 group["lr"] = schedule.learning_rate * learning_rate_factor(step, length * steps_each, warm_up)
             optimiser.zero_grad(set_to_none=True)

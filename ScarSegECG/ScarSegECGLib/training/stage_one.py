@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,18 +99,22 @@ def train_network(
     ``loss(output, labels)``; ``change(images, labels, chosen, rng)`` alters a batch before it is augmented.
     """
 
-    def losses(network: nn.Module, rng: torch.Generator) -> Iterator[Tensor]:
-        for chosen in torch.randperm(len(slices.images), generator=rng).split(schedule.batch):
-            images, labels = slices.images[chosen].float(), slices.labels[chosen]
-            if change is not None:
-                images, labels = change(images, labels, chosen, rng)
-            images, labels = augment(images, labels, slices.centres[chosen], plan, rng)
-            with mixed(where.device):
-                output = network(images.to(where.device, memory_format=torch.channels_last))
-            yield loss(output, labels.to(where.device))
-
     batches = max(1, len(slices.images) // schedule.batch)
-    return fit(lambda: place(make(), where.device), losses, schedule, where, steps_each=batches)
+    left: list[Tensor] = []  # of an epoch
+
+    def loss_of_batch(network: nn.Module, rng: torch.Generator) -> Tensor:
+        if not left:
+            left.extend(torch.randperm(len(slices.images), generator=rng).split(schedule.batch)[:batches])
+        chosen = left.pop(0)
+        images, labels = slices.images[chosen].float(), slices.labels[chosen]
+        if change is not None:
+            images, labels = change(images, labels, chosen, rng)
+        images, labels = augment(images, labels, slices.centres[chosen], plan, rng)
+        with mixed(where.device):
+            output = network(images.to(where.device, memory_format=torch.channels_last))
+        return loss(output, labels.to(where.device))
+
+    return fit(lambda: place(make(), where.device), loss_of_batch, schedule, where, steps_each=batches)
 
 
 def unseen_member(start: Weights, held_out: Sequence[str]) -> int:

@@ -20,7 +20,7 @@ from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.stack_net import StackNet, without_wrap
 from ScarSegECGLib.network.weights import half_precision, read_weights, write_weights
 from ScarSegECGLib.training.degrade import degrade, every_second_slice, other_scanner
-from ScarSegECGLib.training.fit import Steps, each_step, fit, halved, once, started
+from ScarSegECGLib.training.fit import Steps, fit, halved, mixed, once, started
 from ScarSegECGLib.training.plan import Plan
 from ScarSegECGLib.training.stage_one import image_loss
 
@@ -132,13 +132,15 @@ def train_stage_two(plan: Plan, group: int, bank: Mapping[str, Sequence[SeenStac
 
     def loss(network: StackNet, rng: torch.Generator) -> Tensor:
         seen, truth, first = drawn(bank, names, rng)
-        return image_loss(network(seen.to(device), first.to(device)), truth.to(device), area)
+        with mixed(device):
+            output = network(seen.to(device), first.to(device))
+        return image_loss(output, truth.to(device), area)
 
     # Not channels last: in bfloat16 oneDNN's weight gradients of dilated convolutions come out as NaN (torch 2.13).
     schedule = Steps(plan.recipe.stack_steps, 3e-3, average=0.99, seed=4, checkpoint_every=50)
     network = fit(
         lambda: started(StackNet(channels), known),
-        each_step(loss, device),
+        loss,
         schedule.tuned() if known else schedule,
         plan.place(group, "stack", "stage 2"),
     )

@@ -31,7 +31,7 @@ from ScarSegECGLib.network.stack_net import StackNet, without_wrap
 from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
 from ScarSegECGLib.network.time_weight import TimeWeight
 from ScarSegECGLib.network.weights import half_precision, read_weights, write_weights
-from ScarSegECGLib.training.fit import Steps, each_step, fit, halved, once, started
+from ScarSegECGLib.training.fit import Steps, fit, halved, mixed, once, started
 from ScarSegECGLib.training.pairs import Pairs
 from ScarSegECGLib.training.plan import Plan
 from ScarSegECGLib.training.stage_one import soft_dice_loss
@@ -193,9 +193,9 @@ def train_taff(
 
     def loss(branch: EcgBranch, rng: torch.Generator) -> Tensor:
         branch.encoder.eval()
-        value = torch.zeros(())
-        for index in torch.randint(len(stacks), (STACKS_A_STEP,), generator=rng).tolist():
-            value = value + loss_of_stack(branch, stacks[index], rng) / STACKS_A_STEP
+        chosen = torch.randint(len(stacks), (STACKS_A_STEP,), generator=rng).tolist()
+        with mixed(plan.device):
+            value = sum(loss_of_stack(branch, stacks[index], rng) for index in chosen) / STACKS_A_STEP
         published = TimeWeight()
         drift = (branch.time.rates - published.rates).square().sum() + (branch.time.c - published.c).square()
         return value + TIME_PRIOR * drift
@@ -203,7 +203,7 @@ def train_taff(
     schedule = Steps(plan.recipe.taff_steps, 3e-3, average=0.98, seed=2, checkpoint_every=50)
     branch = fit(
         make,
-        each_step(loss, plan.device),
+        loss,
         schedule.tuned() if known else schedule,
         plan.place(group, "taff", "TAFF"),
         trained=lambda net: [*net.taff.parameters(), *net.time.parameters(), *net.encoder.tokens.parameters()],

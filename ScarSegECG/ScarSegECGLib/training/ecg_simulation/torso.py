@@ -16,17 +16,11 @@ from ScarSegECGLib.training.ecg_simulation.heart import FloatArray64, Heart
 # RA, LA, LL, V1 to V6 at their textbook places (V1, V2 fourth intercostal space beside the sternum, V4 fifth space in
 # the mid-clavicular line, V6 mid-axillary) on an adult chest. Arms and leg count as the limbs' roots: no current runs
 # in a limb.
-ELECTRODES_MM = np.array(
+ELECTRODES_MM = np.column_stack(
     [
-        [-160.0, 20.0, 150.0],
-        [120.0, 20.0, 150.0],
-        [50.0, 10.0, -260.0],
-        [-48.0, -78.0, 28.0],
-        [-2.0, -86.0, 28.0],
-        [32.0, -86.0, 8.0],
-        [68.0, -76.0, -9.0],
-        [104.0, -34.0, -9.0],
-        [121.0, 20.0, -9.0],
+        [-160.0, 120.0, 50.0, -48.0, -2.0, 32.0, 68.0, 104.0, 121.0],
+        [20.0, 20.0, 10.0, -78.0, -86.0, -86.0, -76.0, -34.0, 20.0],
+        [150.0, 150.0, -260.0, 28.0, 28.0, 8.0, -9.0, -9.0, -9.0],
     ]
 )
 # An infinite medium has no skin. On the surface of a bounded conductor the potential is about twice (flat surface near
