@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ScarSegECGLib.case import Signs
 from ScarSegECGLib.measure.trust import Trust
-from ScarSegECGLib.training.trust_fit import Judged, as_settings, challenge_dice, fit_trust, nested
+from ScarSegECGLib.training.cross_validate import Judged, fit_trust, nested
+from ScarSegECGLib.training.evaluate import challenge_dice
 
 
 def patients(count: int = 60, seed: int = 0) -> list[Judged]:
@@ -67,7 +68,7 @@ def test_the_challenge_counts_every_patient() -> None:
 
 def test_settings_bring_the_fit_back_and_foreign_ones_are_refused() -> None:
     trust = fit_trust(patients())
-    assert Trust.from_settings({"trust": as_settings(trust)}) == trust
+    assert Trust.from_settings({"trust": dataclasses.asdict(trust)}) == trust
     assert Trust.from_settings({}) is None
     with pytest.raises(ValueError, match="three weights"):
-        Trust.from_settings({"trust": as_settings(trust) | {"scale": [1.0]}})
+        Trust.from_settings({"trust": dataclasses.asdict(trust) | {"scale": [1.0]}})

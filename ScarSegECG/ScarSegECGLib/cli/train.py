@@ -37,7 +37,7 @@ from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_ba
 from ScarSegECGLib.training.ecg_stage_one import real_hearts, train_encoder
 from ScarSegECGLib.training.evaluate import summarise
 from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
-from ScarSegECGLib.training.plan import Plan, Recipe, training_device
+from ScarSegECGLib.training.plan import Plan, Recipe
 from ScarSegECGLib.training.stage_one import train_stage_one
 from ScarSegECGLib.training.stage_two import see_patients, train_stage_two
 from ScarSegECGLib.training.taff import fuse_held_out, train_taff
@@ -132,7 +132,7 @@ def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | No
         recipe = replace(recipe, scar_epochs=args.epochs, tuning_epochs=args.epochs, locator_epochs=args.epochs)
     if args.steps is not None:
         recipe = replace(recipe, stack_steps=args.steps, taff_steps=args.steps)
-    return Plan(cases, folds, args.out, training_device(choose_device(args.device)), recipe, start, args.quiet)
+    return Plan(cases, folds, args.out, choose_device(args.device), recipe, start, args.quiet)
 
 
 def run(args: argparse.Namespace) -> int:

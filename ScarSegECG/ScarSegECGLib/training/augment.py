@@ -58,8 +58,7 @@ def augment(
     ``centres`` [B, 2] are the LV's (row, column) in pixels from the image's middle.
     """
     places = _places(len(images), images.shape[-1], centres, plan, rng)
-    coarser = torch.randperm(len(images), generator=rng).chunk(3)[:1]
-    warped, read_labels = _warp(_coarser(images, coarser, rng), labels, places, plan, rng)
+    warped, read_labels = _warp(_coarser(images, rng), labels, places, plan, rng)
     if plan.crop_pixels is not None:
         warped, read_labels = _cropped(warped, read_labels, plan.crop_pixels, rng)
     return _recolour(_hide_neighbours(warped, rng), places, plan, rng), read_labels
@@ -96,14 +95,13 @@ def _places(count: int, source: int, centres: Tensor, plan: AugmentPlan, rng: to
     return unit + _smooth_field(bend, 40, unit).permute(0, 2, 3, 1) * (2 / source)
 
 
-def _coarser(images: Tensor, parts: tuple[Tensor, ...], rng: torch.Generator) -> Tensor:
-    """Some of the images as if acquired with larger pixels, up to 2.2 times."""
-    size = images.shape[-1]
-    images = images.clone()
-    for part in parts:
-        factor = float(_uniform(1, 1.2, 2.2, rng))
-        small = F.interpolate(images[part], size=round(size / factor), mode="bilinear", antialias=True)
-        images[part] = F.interpolate(small, size=size, mode="bilinear")
+def _coarser(images: Tensor, rng: torch.Generator) -> Tensor:
+    """A third of the images as if acquired with larger pixels, up to 2.2 times."""
+    size, images = images.shape[-1], images.clone()
+    part = torch.randperm(len(images), generator=rng).chunk(3)[0]
+    factor = float(_uniform(1, 1.2, 2.2, rng))
+    small = F.interpolate(images[part], size=round(size / factor), mode="bilinear", antialias=True)
+    images[part] = F.interpolate(small, size=size, mode="bilinear")
     return images
 
 

@@ -1,24 +1,28 @@
-"""Folds, held-out patients' figures as tables, and the weights that are made of a whole training."""
+"""Folds, held-out patients' figures as tables, how far these are to be trusted, and the weights made of it all."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, nnls
 from tqdm import tqdm
 
+from ScarSegECGLib.case import Signs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.trust import Trust
 from ScarSegECGLib.network.weights import read_weights, write_weights
-from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
+from ScarSegECGLib.training.evaluate import CaseFigures, challenge_dice, evaluate_case
 from ScarSegECGLib.training.fit import halved
 from ScarSegECGLib.training.plan import Plan
-from ScarSegECGLib.training.trust_fit import Judged, as_settings, fit_trust, nested
 
 Row = tuple[int, CaseFigures]  # the fold that held the patient out
+LEVEL = 0.8  # of the intervals
+RIDGE = 0.05
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -79,6 +83,59 @@ def evaluate_held_out(plan: Plan) -> list[Row]:
     return [(plan.fold_of(case), evaluate_case(case, session_of(case))) for case in bar]
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A held-out patient: what was seen, the true volume, the scar's Dice (0 where one of both is empty), the fold."""
+
+    signs: Signs
+    true_ml: float
+    dice: float
+    fold: int
+
+
+def _fit_presence(columns: NDArray, scarred: NDArray[np.bool_]) -> NDArray:
+    sign = np.where(scarred, 1.0, -1.0)
+
+    def loss(weights: NDArray) -> float:
+        return float(np.logaddexp(0, -sign * (columns @ weights)).mean() + RIDGE * (weights[1:] ** 2).sum() / 10)
+
+    return minimize(loss, np.zeros(3), method="BFGS").x
+
+
+def fit_trust(rows: Sequence[Judged]) -> Trust:
+    """Fit on held-out patients.
+
+    The limit of presence is the one that gives these patients the best mean Dice in the challenge's convention; the
+    interval's quantile is the conformal one, ceil((n + 1) * LEVEL) / n.
+    """
+    signs, true = [row.signs for row in rows], np.array([row.true_ml for row in rows])
+    presence = np.array([[1.0, np.log1p(s.scar_ml), s.peak] for s in signs])
+    scale = np.array([[1.0, s.scar_ml, s.spread_ml] for s in signs])
+    weights = _fit_presence(presence, true > 0)
+    chance = 1 / (1 + np.exp(-(presence @ weights)))
+    limits = np.linspace(0.05, 0.95, 91)
+    present = (chance >= limits[:, None]) & (scale[:, 1] > 0)
+
+    def score(told: NDArray[np.bool_]) -> float:
+        return float(np.mean([challenge_dice(r.true_ml, r.dice, p) for r, p in zip(rows, told, strict=True)]))
+
+    scores = np.array([score(told) for told in present])
+    best = float(limits[scores >= scores.max() - 1e-9].mean())
+    error = np.abs(true - scale[:, 1])
+    expected, _ = nnls(scale, error)
+    relative = np.sort(error / np.maximum(scale @ expected, 1e-3))
+    quantile = float(relative[min(len(rows), int(np.ceil((len(rows) + 1) * LEVEL))) - 1])
+    most_blur = float(np.percentile([s.blur for s in signs], 95))
+    most_spread = float(np.percentile(scale[:, 2] / (1 + scale[:, 1]), 95))
+    return Trust(tuple(weights.tolist()), best, tuple(expected.tolist()), quantile, LEVEL, most_blur, most_spread)
+
+
+def nested(rows: Sequence[Judged]) -> list[tuple[bool, tuple[float, float]]]:
+    """Presence and interval (ml) of every patient by a fit on the other folds, which had not seen it."""
+    fits = {fold: fit_trust([row for row in rows if row.fold != fold]) for fold in {row.fold for row in rows}}
+    return [(fits[row.fold].present(row.signs), fits[row.fold].interval_ml(row.signs)) for row in rows]
+
+
 def trusted(rows: Sequence[Row]) -> tuple[list[Row], Trust]:
     """Figures with presence and interval as a fit on the *other* folds tells them, and the fit that is shipped."""
     seen = [Judged(row.signs, row.true_scar_ml, float(row.scar.dice or 0.0), fold) for fold, row in rows]
@@ -101,4 +158,4 @@ def assemble(plan: Plan, weights: Path, trust: Trust, path: Path) -> str:
     """The networks trained on everybody, with what was learned of how far to rely on them; returns the hash."""
     held = read_weights(weights)
     names = [case.name for case in plan.cases]
-    return write_weights(path, halved(held.tensors), held.settings | {"trust": as_settings(trust), "trained_on": names})
+    return write_weights(path, halved(held.tensors), held.settings | {"trust": asdict(trust), "trained_on": names})

@@ -71,13 +71,6 @@ def steady_noise(bank: NDArray) -> NDArray[np.float32]:
     return sosfiltfilt(sections, bank, axis=2).astype(np.float32)
 
 
-def _left_by_the_median(bank: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
-    """What the median of nine beats leaves of one record's noise, shape (12, WINDOW)."""
-    record = bank[rng.integers(len(bank))]
-    starts = rng.integers(0, record.shape[1] - WINDOW, _AVERAGED)
-    return np.median(np.stack([record[:, s : s + WINDOW] for s in starts]), axis=0)
-
-
 def measure(window: NDArray, lead_mask: NDArray[np.bool_], rate_bpm: float) -> tuple[NDArray[np.float32], EcgFeatures]:
     """Median beat and features of a beat [12, WINDOW] with its QRS near WINDOW_ONSET; see ``ecg.median_beat``."""
     rr = 60.0 / rate_bpm
@@ -103,7 +96,9 @@ def read_simulated(
         mask = np.ones(len(LEADS), dtype=bool)
         if rng.random() < lead_loss:
             mask[rng.choice(len(LEADS), rng.integers(1, MOST_LOST + 1), replace=False)] = False
-        noisy = window + rng.uniform(0.3, 1.5) * _left_by_the_median(noise, rng)
-        millivolts, features = measure(noisy, mask, float(rate))
+        strength, record = rng.uniform(0.3, 1.5), noise[rng.integers(len(noise))]
+        starts = rng.integers(0, record.shape[1] - WINDOW, _AVERAGED)
+        left = np.median(np.stack([record[:, s : s + WINDOW] for s in starts]), axis=0)  # by the median beat
+        millivolts, features = measure(window + strength * left, mask, float(rate))
         beats.append(MedianBeat(millivolts, mask, features))
     return EcgInputs.of(beats)

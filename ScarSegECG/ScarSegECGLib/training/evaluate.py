@@ -21,12 +21,18 @@ from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import Overlap, overlap
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
-from ScarSegECGLib.training.trust_fit import challenge_dice
 
 STRUCTURES = ("cavity", "myocardium", "scar")
 METRICS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
 SIZES_ML = ((0.0, 10.0), (10.0, 30.0), (30.0, np.inf))  # small, medium and large infarcts
 NOTHING_SEEN = Signs(0.0, 0.0, 0.0, 1.0)
+
+
+def challenge_dice(true_ml: float, dice: float, present: bool) -> float:
+    """EMIDEC's own convention: nothing found where nothing is counts 1, a missed or a false scar 0."""
+    if true_ml == 0:
+        return float(not present)
+    return dice if present else 0.0
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ def fit(
         unit, length, warm_up, at_once = "epoch", schedule.epochs, schedule.warm_up_steps, 1
     else:
         unit, length, warm_up, at_once = "step", schedule.steps, schedule.warm_up, schedule.checkpoint_every
+    torch.backends.cudnn.benchmark = True  # the fastest convolutions, where the device has a choice
     torch.manual_seed(schedule.seed)
     network, average = make().to(place.device), make().to(place.device)
     average.load_state_dict(network.state_dict())

@@ -94,10 +94,3 @@ class Plan:
         if self.start is None or self.start.settings.get("stack_channels") != self.recipe.stack_channels:
             return {}
         return self.start.part(prefix)
-
-
-def training_device(wish: torch.device) -> torch.device:
-    """Allow the fastest convolutions where the device has a choice."""
-    if wish.type == "cuda":
-        torch.backends.cudnn.benchmark = True
-    return wish

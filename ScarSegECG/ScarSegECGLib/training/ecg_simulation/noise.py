@@ -39,10 +39,10 @@ def synthetic_noise(rng: np.random.Generator) -> NDArray[np.float64]:
     return LEADS_FROM_ELECTRODES @ (wander + muscle + hum)
 
 
-def synthetic_bank(records: int = 24) -> NDArray[np.float32]:
+def synthetic_bank() -> NDArray[np.float32]:
     """Synthetic noise in the shape of :func:`noise_bank`, where no real records are at hand."""
     rng = np.random.default_rng(0)
-    return np.stack([synthetic_noise(rng) for _ in range(records)]).astype(np.float32)
+    return np.stack([synthetic_noise(rng) for _ in range(24)]).astype(np.float32)
 
 
 def _beats_at(millivolts: NDArray) -> NDArray[np.int64]:

@@ -39,18 +39,12 @@ def simulate_beats(
 
     Parameters
     ----------
-    scar : array, shape (n, 17)
-        Scar fraction of each AHA segment, 0..1.
-    conduction : name or sequence of n names
-        "normal", "lbbb", "rbbb" or "lafb".
-    rng : Generator, optional
-        Draws a different person for every beat; without it (and without ``bodies``) all are the textbook person.
-    rate_bpm : number or array, shape (n,)
-        Heart rate; shortens the action potential.
-    bodies : Body, optional
-        The people themselves, e.g. the same ones with and without scar.
-    onset, samples : int
-        The sample at which the QRS begins, and how many there are; what the network reads, unless said otherwise.
+    scar : (n, 17), scar fraction of each AHA segment, 0..1
+    conduction : "normal", "lbbb", "rbbb" or "lafb", for all or for each
+    rng : draws a different person for every beat; without it (and without ``bodies``) all are the textbook person
+    rate_bpm : heart rate, for all or (n,); shortens the action potential
+    bodies : the people themselves, e.g. the same ones with and without scar
+    onset, samples : the sample at which the QRS begins, and how many there are; as the network reads them by default
 
     Raises
     ------
@@ -75,15 +69,11 @@ def simulate_ecg(
 
     Parameters
     ----------
-    scar_fraction : array, shape (17,)
-    conduction, rate_bpm, bodies
-        As in :func:`simulate_beats`.
-    rng : Generator, optional
-        Draws person, sinus arrhythmia and noise; without it the textbook person, a steady rhythm and no noise.
-    noise : array, shape (12, 5000 or more), optional
-        In mV, in place of synthetic noise.
-    acquired : datetime, optional
-        The date the record is given.
+    scar_fraction : (17,)
+    conduction, rate_bpm, bodies : as in :func:`simulate_beats`
+    rng : draws person, sinus arrhythmia and noise; else the textbook person, a steady rhythm and no noise
+    noise : (12, 5000 or more), mV, in place of synthetic noise
+    acquired : the date the record is given
 
     Raises
     ------
