@@ -53,8 +53,8 @@ def figures(rows: Rows) -> str:
     lines += ["", f"Myocardium in infarct patients {wall[0]}, in normals {wall[1]}."]
     told = [row for row in rows if row["interval_low_ml"]]
     if told:
-        low, true, high = (_column(told, name) for name in ("interval_low_ml", "true_scar_ml", "interval_high_ml"))
-        held = np.mean((low <= true) & (true <= high))
+        lower, true, upper = (_column(told, name) for name in ("interval_low_ml", "true_scar_ml", "interval_high_ml"))
+        held = np.mean((lower <= true) & (true <= upper))
         lines.append(f"The 80 % interval of the scar volume, fitted on other folds, held it in {held:.0%}.")
     false_ml = _column(normal, "scar_ml")
     if false_ml.size:

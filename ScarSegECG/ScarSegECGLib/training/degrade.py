@@ -48,9 +48,10 @@ def drawn_strength(slices: int, rng: np.random.Generator) -> Strength:
     """Draw the strengths of a stack of so many slices."""
     missing = int(rng.integers(1, slices - 1)) if slices > 4 else None
     lacks = rng.random() < MISSING_SLICE
-    drawn = [rng.uniform(*limits) for limits in (CONTRAST, NOISE, BLUR_FWHM_MM, BREATHING_MM, BREATHS)]
-    moved = rng.random(slices) < MOVED_SLICES
-    return Strength(*drawn, moved, missing if lacks else None, bool(rng.random() < 0.5))
+    limits = (CONTRAST, NOISE, BLUR_FWHM_MM, BREATHING_MM, BREATHS)
+    contrast, noise, blur, breathing, breaths = (rng.uniform(low, high) for low, high in limits)
+    moved, along_rows = rng.random(slices) < MOVED_SLICES, bool(rng.random() < 0.5)
+    return Strength(contrast, noise, blur, breathing, breaths, moved, missing if lacks else None, along_rows)
 
 
 def ghosts(image: NDArray, pixel_mm: float, amplitude_mm: float, breaths: float, phase: float) -> NDArray[np.float64]:

@@ -93,8 +93,7 @@ def real_hearts(folder: Path) -> RealHearts:
 
     Raises
     ------
-    InputError
-        No record can serve.
+    InputError : No record can serve.
     """
     beats, rates = [], []
     for header in sorted(folder.glob("*.hea")):

@@ -81,11 +81,7 @@ def fit(
     """Train, or take up again where the folder left off; returns the averaged network, in evaluation mode, on the CPU.
 
     ``loss(network, rng)`` draws a batch and returns what is to be made small; an epoch has ``steps_each``. ``trained``
-    are the network's parameters that learn; the others stay as ``make`` gave them.
-
-    Raises
-    ------
-    ValueError : the folder holds a run with another schedule.
+    are the network's parameters that learn; the others stay as ``make`` gave them. Errors: :meth:`Checkpoint.take_up`.
     """
     if isinstance(schedule, Epochs):
         unit, length, warm_up, at_once = "epoch", schedule.epochs, schedule.warm_up_steps, 1

@@ -81,8 +81,7 @@ def aged_scar_for_ecg(
 
     Raises
     ------
-    InputError
-        If ``scar`` has not 17 values or the gap is no finite number.
+    InputError : If ``scar`` has not 17 values or the gap is no finite number.
     """
     seen = np.array(scar, dtype=np.float64)
     if seen.shape != (17,) or not np.isfinite(seen).all():

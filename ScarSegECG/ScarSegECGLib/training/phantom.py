@@ -20,8 +20,8 @@ from scipy.ndimage import gaussian_filter
 from ScarSegECGLib.case import CAVITY, LEADS, MYOCARDIUM, SCAR, Ecg, FloatArray, LabelArray, LgeStack, Storage
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
+from ScarSegECGLib.training.ecg_simulation.leads import heart_frame
 from ScarSegECGLib.training.ecg_simulation.simulate import simulate_ecg
-from ScarSegECGLib.training.ecg_simulation.torso import heart_frame
 from ScarSegECGLib.training.phantom_heart import INFARCTS, SIGNAL, Field, HeartShape, heart_slice
 
 WHAT_PHANTOM = "Phantom: image and ECG are simulated from the scar given here."
@@ -70,8 +70,7 @@ def phantom_patient(
 
     Raises
     ------
-    InputError
-        If the infarct has no such name.
+    InputError : If the infarct has no such name.
     """
     rng = np.random.default_rng(seed)
     if infarct not in INFARCTS:

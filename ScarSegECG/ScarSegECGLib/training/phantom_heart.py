@@ -17,24 +17,9 @@ from ScarSegECGLib.training.ecg_simulation.heart import aha_segment
 Field = NDArray[np.float32]
 # Relative to air without noise = 0, as short-axis LGE looks ten minutes after contrast: nulled muscle dark, blood grey,
 # scar a little brighter, fat brightest. Levels and places are chosen by eye.
-SIGNAL = {
-    "blood": 660.0,
-    "myocardium": 205.0,
-    "scar": 880.0,
-    "mvo": 230.0,
-    "rv wall": 380.0,
-    "trabeculae": 420.0,
-    "papillary muscle": 300.0,
-    "fat": 1020.0,
-    "muscle": 330.0,
-    "rib": 620.0,
-    "lung": 70.0,
-    "vessel": 760.0,
-    "liver": 480.0,
-    "spleen": 560.0,
-    "stomach": 400.0,
-    "fluid": -260.0,
-}
+SIGNAL = {"blood": 660.0, "myocardium": 205.0, "scar": 880.0, "mvo": 230.0, "rv wall": 380.0, "trabeculae": 420.0}
+SIGNAL |= {"papillary muscle": 300.0, "fat": 1020.0, "muscle": 330.0, "rib": 620.0, "lung": 70.0, "vessel": 760.0}
+SIGNAL |= {"liver": 480.0, "spleen": 560.0, "stomach": 400.0, "fluid": -260.0}
 CAVITY_LENGTH, EPI_LENGTH = 69.0, 76.0
 SUB_PIXELS, SUB_SLICES = 3, 3
 

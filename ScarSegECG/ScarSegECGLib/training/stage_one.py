@@ -25,6 +25,7 @@ from ScarSegECGLib.training.paint import find_walls, paint
 from ScarSegECGLib.training.plan import Plan
 
 LICENCE = "CC BY-NC-SA 4.0"
+CLASSES = ["background", "LV cavity", "LV wall", "scar given wall"]
 Change = Callable[[Tensor, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
@@ -131,12 +132,7 @@ def unseen_member(start: Weights, held_out: Sequence[str]) -> int:
 
 
 def train_stage_one(plan: Plan, group: int) -> Path:
-    """Train locator and network of one group; returns the weights file of both.
-
-    Raises
-    ------
-    InputError : every network of the start weights has seen some held-out patient.
-    """
+    """Train locator and network of one group; returns the weights file of both. Errors: :func:`unseen_member`."""
     path = plan.folder(group) / "weights.safetensors"
     if path.is_file():
         return path
@@ -169,19 +165,9 @@ def train_stage_one(plan: Plan, group: int) -> Path:
         plan.place(group, "scar0", "stage 1"),
         lambda images, labels, chosen, rng: paint(images, labels, chosen, walls, rng),
     )
-    settings = {
-        "channels": list(recipe.scar_channels),
-        "locator_channels": list(recipe.locator_channels),
-        "members": 1,
-        "mirror": True,
-        "stack_channels": 0,
-        "ecg_trained": False,
-        "classes": ["background", "LV cavity", "LV wall", "scar given wall"],
-        "pixel_mm": PIXEL_MM,
-        "licence": LICENCE,
-        "history": recipe.history,
-        "member_trained_on": [[case.name for case in seen]],
-        "held_out": list(plan.groups[group]),
-    }
+    settings = {"members": 1, "mirror": True, "pixel_mm": PIXEL_MM, "stack_channels": 0, "ecg_trained": False}
+    settings |= {"channels": list(recipe.scar_channels), "locator_channels": list(recipe.locator_channels)}
+    settings |= {"classes": CLASSES, "licence": LICENCE, "history": recipe.history}
+    settings |= {"member_trained_on": [[case.name for case in seen]], "held_out": list(plan.groups[group])}
     write_weights(path, half_precision(locator, "locator.") | half_precision(network, "member0."), settings)
     return path

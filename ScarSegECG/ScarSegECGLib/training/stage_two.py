@@ -53,11 +53,6 @@ class SeenStack:
     centres_mm: NDArray[np.float64]
     seed: int
 
-    @property
-    def clean(self) -> bool:
-        """Whether the images are as they were."""
-        return VERSIONS[self.version] == CLEAN
-
 
 def _unrolled_labels(labels: NDArray, stack: LgeStack, centres_mm: NDArray) -> Tensor:
     """Expert labels, uint8 [K, A, R]: the class that most of the neighbourhood has."""
@@ -112,7 +107,7 @@ def drawn(
     for index in torch.randint(len(names), (STACKS_A_STEP,), generator=rng).tolist():
         versions = bank[names[index]]
         clean, chance, number, by, mirror = torch.rand(5, generator=rng).tolist()
-        some = [v for v in versions if v.clean == (clean < CLEAN_SHARE)] or list(versions)
+        some = [v for v in versions if (VERSIONS[v.version] == CLEAN) == (clean < CLEAN_SHARE)] or list(versions)
         one = some[int(number * len(some))]
         turn, flip = int(by * one.truth.shape[-2]), mirror < 0.5
         seen.append(turned(one.seen.float(), turn, flip))

@@ -11,28 +11,19 @@ from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.training.ecg_simulation.heart import (
-    LV_PURKINJE,
-    RV_PURKINJE,
-    TANGENTIAL,
-    TRANSMURAL,
-    FloatArray64,
-    IntArray,
-    standard_heart,
-)
+from ScarSegECGLib.training.ecg_simulation.heart import LV_PURKINJE, TANGENTIAL, FloatArray64, IntArray, standard_heart
 
 CONDUCTIONS = ("normal", "lbbb", "rbbb", "lafb")
 
-# m/s. Textbook: working myocardium 0.3 to 1, Purkinje fibres 2 to 4; the endocardial layer, half Purkinje net and half
-# muscle, is taken at 1.4. Without its bundle branch a ventricle is crossed at close to muscle velocity. Values within
-# those ranges are fitted, see torso.py.
-_MUSCLE = {TRANSMURAL: 0.43, TANGENTIAL: 0.62}
-_FAST, _SLOW_LV, _SLOW_RV = 1.37, 0.8, 0.66
+# m/s, transmural and tangential in the muscle, then in the Purkinje layers of LV and RV. Textbook: working myocardium
+# 0.3 to 1, Purkinje fibres 2 to 4; the endocardial layer, half Purkinje net and half muscle, is taken at 1.4. Without
+# its bundle branch a ventricle is crossed at close to muscle velocity. Values within those ranges are fitted, see
+# leads.py.
 VELOCITY = {
-    "normal": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _FAST},
-    "lbbb": {**_MUSCLE, LV_PURKINJE: _SLOW_LV, RV_PURKINJE: _FAST},
-    "rbbb": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _SLOW_RV},
-    "lafb": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _FAST},
+    "normal": np.array([0.43, 0.62, 1.37, 1.37]),
+    "lbbb": np.array([0.43, 0.62, 0.8, 1.37]),
+    "rbbb": np.array([0.43, 0.62, 1.37, 0.66]),
+    "lafb": np.array([0.43, 0.62, 1.37, 1.37]),
 }
 # What the blocked fascicle would have served, its endocardial layer too, is crossed at muscle velocity: the anterior
 # wall from the anterolateral papillary muscle to the septum (degrees; course of the fascicle: textbook, borders
@@ -42,7 +33,7 @@ _UNSERVED_DEG = {"lafb": (40.0, 145.0)}
 # Where excitation enters: (ventricle side, angle, z mm, delay ms). Three LV sites (the middle of the left septum, the
 # anterior wall near the septum, the posterior wall a third of the way from apex to base), within 0 to 5 ms of each
 # other, and the right ventricle 5 to 10 ms later at the foot of its papillary muscle are those of Durrer et al.,
-# Circulation 1970;41:899. Angles, heights and delays are fitted near those (torso.py).
+# Circulation 1970;41:899. Angles, heights and delays are fitted near those (leads.py).
 _SEPTAL = ("lv", 189.0, 29.0, 0.0)
 _ANTERIOR = ("lv", 101.0, 11.0, 2.0)
 _POSTERIOR = ("lv", 278.0, 27.0, 5.0)
@@ -55,7 +46,7 @@ SITES = {
     "lafb": (_SEPTAL, _POSTERIOR, _RV_SEPTUM, _RV_FREE),
 }
 # A wholly scarred edge takes 1 + 0.9 times as long: strands of surviving muscle conduct normally along themselves, but
-# in zigzag and slowly across (de Bakker et al., Circulation 1993;88:915); the size is fitted (torso.py). The Purkinje
+# in zigzag and slowly across (de Bakker et al., Circulation 1993;88:915); the size is fitted (leads.py). The Purkinje
 # net is not slowed: it lies in the few cell layers that the cavity's blood keeps alive (textbook).
 SCAR_SLOWING = 0.9
 
@@ -81,11 +72,11 @@ def _entries(conduction: str) -> tuple[IntArray, FloatArray64]:
 def _unscarred_ms(conduction: str) -> FloatArray64:
     """Travel time along every edge of the unscarred heart, ms."""
     heart = standard_heart()
-    velocity = np.array([VELOCITY[conduction][kind] for kind in range(4)])[heart.kind]
+    velocity = VELOCITY[conduction][heart.kind]
     if conduction in _UNSERVED_DEG:
         first, last = _UNSERVED_DEG[conduction]
         angle = np.degrees(np.arctan2(heart.middle_mm[:, 1], heart.middle_mm[:, 0])) % 360.0
-        velocity[(heart.kind == LV_PURKINJE) & (angle >= first) & (angle <= last)] = _MUSCLE[TANGENTIAL]
+        velocity[(heart.kind == LV_PURKINJE) & (angle >= first) & (angle <= last)] = VELOCITY[conduction][TANGENTIAL]
     return heart.length_mm / velocity
 
 
@@ -109,8 +100,7 @@ def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArr
 
     Raises
     ------
-    InputError
-        If a conduction has no such name.
+    InputError : If a conduction has no such name.
     """
     for name in set(conduction) - set(CONDUCTIONS):
         raise InputError(f"Conduction {name!r} cannot be simulated; choose one of {', '.join(CONDUCTIONS)}.")
@@ -118,7 +108,7 @@ def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArr
     entry, column, start = _network()
     count = len(heart.nodes_mm)
     out = np.empty(node_scar.shape)
-    slowing = SCAR_SLOWING * ((heart.kind == TRANSMURAL) | (heart.kind == TANGENTIAL))
+    slowing = SCAR_SLOWING * (heart.kind <= TANGENTIAL)
     slowed = 1.0 + slowing * np.maximum(node_scar[:, heart.tail], node_scar[:, heart.head])
     known: dict[tuple[str, bytes], FloatArray64] = {}
     for i, name in enumerate(conduction):

@@ -28,13 +28,13 @@ RING_BORDERS_MM = np.array([-22.0, -8.0, 6.0, 20.0, 34.0, 48.0, 62.8, 66.0])
 RV_BULGE_MM = np.array([40.0, 38.0, 32.0, 24.0, 14.0])  # RV cavity width per ring, base first (chosen)
 RV_ANGLES = 8
 # The RV's wall, thinner than the front that crosses it and deep under trabeculae, gives less current than its area says
-# (fitted, see torso.py).
+# (fitted, see leads.py).
 RV_STRENGTH = 0.57
 
 # Muscle fibres lie in the wall's plane, and the current inside them runs six to nine times as well along as across them
 # (intracellular conductivities 0.17 to 0.34 and 0.02 to 0.06 S/m: Roth, IEEE Trans Biomed Eng 1997;44:326). Fibres turn
 # through the wall, so that its plane has the mean of both, 3.5 to 5 times what runs across it. 1.9 is taken, between no
-# anisotropy (1) and the cells' own: fitted, see torso.py.
+# anisotropy (1) and the cells' own: fitted, see leads.py.
 IN_PLANE = 1.9
 
 TRANSMURAL, TANGENTIAL, LV_PURKINJE, RV_PURKINJE = 0, 1, 2, 3
@@ -112,20 +112,11 @@ def standard_heart() -> Heart:
     incidence = sparse.csr_matrix(
         (np.repeat([1.0, -1.0], len(tail)), (np.r_[tail, head], np.r_[number, number])), shape=(len(nodes), len(tail))
     )
-    segment = np.stack([aha_segment(ring // 2, ANGLE_DEG) for ring in range(lv.shape[1])])
-    return Heart(
-        nodes,
-        np.concatenate([np.tile(segment.ravel(), LAYERS), np.zeros(rv.size, dtype=np.int64)]),
-        np.concatenate([np.repeat(LAYER_DEPTH, lv[0].size), np.repeat([0.0, 1.0], rv[0].size)]),
-        tail,
-        head,
-        (nodes[tail] + nodes[head]) / 2.0,
-        step / length[:, None],
-        length,
-        section,
-        kind,
-        incidence,
-    )
+    rings = np.stack([aha_segment(ring // 2, ANGLE_DEG) for ring in range(lv.shape[1])])
+    segment = np.concatenate([np.tile(rings.ravel(), LAYERS), np.zeros(rv.size, dtype=np.int64)])
+    depth = np.concatenate([np.repeat(LAYER_DEPTH, lv[0].size), np.repeat([0.0, 1.0], rv[0].size)])
+    middle, direction = (nodes[tail] + nodes[head]) / 2.0, step / length[:, None]
+    return Heart(nodes, segment, depth, tail, head, middle, direction, length, section, kind, incidence)
 
 
 def _lv_nodes() -> tuple[FloatArray64, FloatArray64]:

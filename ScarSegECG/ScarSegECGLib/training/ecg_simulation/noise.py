@@ -12,7 +12,7 @@ from scipy.signal import butter, find_peaks, sosfiltfilt
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.waves import RATE
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.training.ecg_simulation.torso import ELECTRODES_MM, LEADS_FROM_ELECTRODES
+from ScarSegECGLib.training.ecg_simulation.leads import ELECTRODES_MM, LEADS_FROM_ELECTRODES
 
 SAMPLES = round(10 * RATE)
 MOST_MV = 0.6  # records whose residual exceeds this (irregular rhythm, extra beats) are left out
@@ -86,8 +86,7 @@ def noise_bank(folder: Path) -> NDArray[np.float32]:
 
     Raises
     ------
-    InputError
-        If no record of the folder can serve.
+    InputError : If no record of the folder can serve.
     """
     kept = []
     for header in sorted(Path(folder).glob("*.hea")):

@@ -14,13 +14,19 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.training.ecg_simulation.conduction import activation_ms
-from ScarSegECGLib.training.ecg_simulation.dipoles import atrial_leads, node_scar, ventricular_leads
 from ScarSegECGLib.training.ecg_simulation.heart import standard_heart
+from ScarSegECGLib.training.ecg_simulation.leads import (
+    Body,
+    atrial_leads,
+    drawn_bodies,
+    node_scar,
+    typical_bodies,
+    ventricular_leads,
+)
+from ScarSegECGLib.training.ecg_simulation.noise import SAMPLES as RECORD_SAMPLES
 from ScarSegECGLib.training.ecg_simulation.noise import synthetic_noise
-from ScarSegECGLib.training.ecg_simulation.torso import Body, drawn_bodies, typical_bodies
 
 STEP_MS = round(1000 / RATE)
-RECORD_SAMPLES = round(10 * RATE)
 BEFORE_MS, LONGEST_BEAT_MS = 260.0, 760.0  # of a record's beats: before the QRS, and in all
 _BATCH = 32  # fits a processor's cache better than all at once
 
@@ -48,8 +54,7 @@ def simulate_beats(
 
     Raises
     ------
-    InputError
-        If the scar has not 17 columns or the conduction is unknown.
+    InputError : If the scar has not 17 columns or the conduction is unknown.
     """
     waves = _waves(scar, conduction, rng, rate_bpm, bodies, -STEP_MS * onset, samples * STEP_MS)
     return waves[:, :, ::STEP_MS].astype(np.float32)
@@ -77,8 +82,7 @@ def simulate_ecg(
 
     Raises
     ------
-    InputError
-        If scar, conduction, rate or noise cannot be used.
+    InputError : If scar, conduction, rate or noise cannot be used.
     """
     if not 30.0 <= rate_bpm <= 180.0:
         raise InputError(f"A heart rate of {rate_bpm:g} cannot be simulated; give 30 to 180 beats per minute.")
@@ -105,13 +109,8 @@ def simulate_ecg(
                 f"The noise has shape {noise.shape}; give (12, {RECORD_SAMPLES} or more) in mV at {RATE:g} Hz."
             )
         signal += noise[:, :RECORD_SAMPLES]
-    return Ecg(
-        millivolts=signal.astype(np.float32),
-        lead_mask=np.ones(len(LEADS), dtype=np.bool_),
-        rate=RATE,
-        acquired=acquired,
-        notes=(Fact(EcgNote.SIMULATED),),
-    )
+    every = np.ones(len(LEADS), dtype=np.bool_)
+    return Ecg(signal.astype(np.float32), every, RATE, acquired=acquired, notes=(Fact(EcgNote.SIMULATED),))
 
 
 def _waves(
