@@ -17,8 +17,9 @@ from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, measure
 from ScarSegECGLib.training.ecg_simulation.conduction import CONDUCTIONS, activation_ms
 from ScarSegECGLib.training.ecg_simulation.heart import standard_heart
+from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
 from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_noise
-from ScarSegECGLib.training.ecg_simulation.simulate import drawn_bodies, simulate_beats, simulate_ecg
+from ScarSegECGLib.training.ecg_simulation.simulate import simulate_beats, simulate_ecg
 from ScarSegECGLib.training.pairs import aged_scar_for_ecg, non_diagnostic, relative_mass
 
 ONSET, MS_PER_SAMPLE = 100, 2.0

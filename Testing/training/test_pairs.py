@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.network.ecg_encoder import TABLE_SIZE
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, measure, read_simulated, steady_noise
+from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
 from ScarSegECGLib.training.ecg_simulation.noise import synthetic_noise
-from ScarSegECGLib.training.ecg_simulation.simulate import drawn_bodies, simulate_beats, simulate_ecg
+from ScarSegECGLib.training.ecg_simulation.simulate import simulate_beats, simulate_ecg
 from ScarSegECGLib.training.ecg_stage_one import random_scars
 from ScarSegECGLib.training.pairs import drawn_gap, drawn_infarct_age, make_pairs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -28,7 +28,6 @@ from ScarSegECGLib.training.taff import anatomy_of
 
 RESAMPLES = 2000
 FIVE_YEARS, WRONG_GAP_DAYS = 5 * 365.0, 2 * 365.0
-ECGS = 1  # of every held-out patient and kind
 
 
 class Row(Enum):
@@ -44,7 +43,7 @@ class Row(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Dice of scar of one row on one patient, mean over the ECGs, and the volume found, ml."""
+    """Dice of scar of one row on one patient, and the volume found, ml."""
 
     row: Row
     degraded: bool
@@ -63,7 +62,7 @@ def held_out_ecgs(
     """
 
     def drawn(offset: int, gap: float | None, real: Mapping[int, OwnEcg]) -> Pairs:
-        return make_pairs(list(fractions), noise, seed + offset, own=real, ecgs=ECGS, gap_days=gap, quiet=quiet)
+        return make_pairs(list(fractions), noise, seed + offset, own=real, ecgs=1, gap_days=gap, quiet=quiet)
 
     now = drawn(0, None, own)
     old, oldest = drawn(1, -WRONG_GAP_DAYS, {}), drawn(2, -FIVE_YEARS, {})
@@ -91,22 +90,21 @@ def _see(stack: LgeStack, session: Session) -> _Seen | None:
     return _Seen(stack, evidence, anatomy, soft_prior(anatomy, stack.spacing), alone)
 
 
-def _words(
+def _word(
     row: Row, session: Session, pairs: Pairs | None, expert: NDArray[np.float64], patient: int
-) -> Iterator[tuple[EcgWord, float]]:
+) -> tuple[EcgWord, float]:
     """What is said in this row, and with what amplitude."""
     if pairs is None:
         told = torch.from_numpy(expert).float()
-        yield EcgWord(torch.zeros(len(told), session.token_size), told), float(row is Row.EXPERT)
-        return
-    rng = np.random.default_rng([patient, 11])
-    for number in pairs.of(patient).tolist():
-        if row is Row.OTHER:
-            number = int(rng.choice(np.flatnonzero(pairs.patient.numpy() != patient)))
-        gap = 0.0 if row is Row.WRONG_GAP else float(pairs.gap_days[number])
-        amplitude = float(pairs.inputs.quality[number]) * session.time_weight(gap)
-        one = pairs.inputs.part(slice(number, number + 1))
-        yield session.listen_to(one.beat[0], one.leads[0], one.table[0]), amplitude
+        return EcgWord(torch.zeros(len(told), session.token_size), told), float(row is Row.EXPERT)
+    number = int(pairs.of(patient)[0])
+    if row is Row.OTHER:
+        others = np.flatnonzero(pairs.patient.numpy() != patient)
+        number = int(np.random.default_rng([patient, 11]).choice(others))
+    gap = 0.0 if row is Row.WRONG_GAP else float(pairs.gap_days[number])
+    one = pairs.inputs.part(slice(number, number + 1))
+    word = session.listen_to(one.beat[0], one.leads[0], one.table[0])
+    return word, float(one.quality) * session.time_weight(gap)
 
 
 def _mask(seen: _Seen, session: Session, word: EcgWord, amplitude: float) -> NDArray[np.bool_]:
@@ -133,15 +131,13 @@ def outcomes(plan: Plan, ecgs: Mapping[Row, Pairs], fractions: NDArray[np.float6
         for degraded in (False, True):
             seen = _see(degrade(case.stack, 77_000 + patient) if degraded else case.stack, session)
             for row in Row:
-                masks = [np.zeros_like(case.scar)]
+                mask = np.zeros_like(case.scar)
                 if seen is not None:
-                    words = _words(row, session, ecgs.get(row), fractions[patient], patient)
-                    masks = [_mask(seen, session, *said) for said in words]
-                dice = [overlap(mask, case.scar, case.stack.spacing, distance=False).dice for mask in masks]
-                known = [value for value in dice if value is not None]
-                volume = float(np.mean([mask.sum() for mask in masks])) * case.stack.voxel_ml
-                mean = float(np.mean(known)) if known else None
-                found.append(Outcome(row, degraded, case.name, bool(case.scar.any()), mean, volume))
+                    said = _word(row, session, ecgs.get(row), fractions[patient], patient)
+                    mask = _mask(seen, session, *said)
+                dice = overlap(mask, case.scar, case.stack.spacing, distance=False).dice
+                volume = float(mask.sum()) * case.stack.voxel_ml
+                found.append(Outcome(row, degraded, case.name, bool(case.scar.any()), dice, volume))
     return found
 
 
@@ -157,23 +153,21 @@ class Estimate:
         """As three cells of a table."""
         return {name: f"{self.mean:.4f}", f"{name}_low": f"{self.low:.4f}", f"{name}_high": f"{self.high:.4f}"}
 
-    def text(self, digits: int = 3, sign: str = "") -> str:
+    def text(self, sign: str = "") -> str:
         """``0.512 [0.431, 0.590]``, or with sign "+" as a difference; a dash where there is no figure."""
         if not np.isfinite(self.mean):
             return "-"
         # Rounded first, and 0 added: what rounds to nothing is printed without a minus.
-        rounded = (round(value, digits) + 0.0 for value in (self.mean, self.low, self.high))
-        mean, low, high = (f"{value:{sign}.{digits}f}" for value in rounded)
+        mean, low, high = (f"{round(value, 3) + 0.0:{sign}.3f}" for value in (self.mean, self.low, self.high))
         return f"{mean} [{low}, {high}]"
 
 
-def bootstrap(values: NDArray[np.float64], seed: int = 0) -> Estimate:
+def bootstrap(values: NDArray[np.float64]) -> Estimate:
     """Mean and 95 % interval of the mean by resampling patients (percentile method, 2000 resamples)."""
-    known = np.asarray(values, dtype=np.float64)
-    known = known[np.isfinite(known)]
+    known = values[np.isfinite(values)]
     if not known.size:
         return Estimate(float("nan"), float("nan"), float("nan"))
-    drawn = np.random.default_rng(seed).integers(0, known.size, (RESAMPLES, known.size))
+    drawn = np.random.default_rng(0).integers(0, known.size, (RESAMPLES, known.size))
     low, high = np.percentile(known[drawn].mean(axis=1), [2.5, 97.5])
     return Estimate(float(known.mean()), float(low), float(high))
 

@@ -25,7 +25,8 @@ from ScarSegECGLib.ecg.snomed import BLOCK, INFARCT, SINUS_ONLY, diagnoses
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, EcgInputs, read_simulated
-from ScarSegECGLib.training.ecg_simulation.simulate import drawn_bodies, simulate_beats
+from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
+from ScarSegECGLib.training.ecg_simulation.simulate import simulate_beats
 from ScarSegECGLib.training.fit import Place, Steps, fit, mixed, once, started
 
 CONDUCTION_SHARES = {"normal": 0.8, "rbbb": 0.08, "lbbb": 0.06, "lafb": 0.06}  # chosen: about those of a cardiac ward

@@ -45,22 +45,16 @@ def synthetic_bank() -> NDArray[np.float32]:
     return np.stack([synthetic_noise(rng) for _ in range(24)]).astype(np.float32)
 
 
-def _beats_at(millivolts: NDArray) -> NDArray[np.int64]:
-    """Sample numbers of the QRS complexes, from the steepness of all leads together."""
-    band = _filtered(millivolts, [8.0, 40.0], "band")
-    steep = np.sqrt((np.gradient(band, axis=1) ** 2).mean(axis=0))
-    width = round(0.06 * RATE)
-    steep = np.convolve(steep, np.ones(width) / width, "same")
-    peaks, _ = find_peaks(steep, height=0.4 * np.percentile(steep, 98.0), distance=round(0.3 * RATE))
-    return peaks.astype(np.int64)
-
-
 def _residual(millivolts: NDArray) -> NDArray[np.float64] | None:
     """What remains of a record without its median beat, shape as given; ``None`` with too few beats.
 
     The P-QRS-T is taken away from 250 ms before each QRS to 70 % of the RR interval after it. Wander is kept.
     """
-    beats = _beats_at(millivolts)
+    # The QRS complexes, from the steepness of all leads together.
+    steep = np.sqrt((np.gradient(_filtered(millivolts, [8.0, 40.0], "band"), axis=1) ** 2).mean(axis=0))
+    width = round(0.06 * RATE)
+    steep = np.convolve(steep, np.ones(width) / width, "same")
+    beats, _ = find_peaks(steep, height=0.4 * np.percentile(steep, 98.0), distance=round(0.3 * RATE))
     if len(beats) < 4:
         return None
     gap = float(np.median(np.diff(beats)))
