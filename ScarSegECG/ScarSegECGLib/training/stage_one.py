@@ -165,7 +165,7 @@ def train_stage_one(plan: Plan, group: int) -> Path:
         plan.place(group, "scar0", "stage 1"),
         lambda images, labels, chosen, rng: paint(images, labels, chosen, walls, rng),
     )
-    settings = {"members": 1, "mirror": True, "pixel_mm": PIXEL_MM, "stack_channels": 0, "ecg_trained": False}
+    settings: dict = {"members": 1, "mirror": True, "pixel_mm": PIXEL_MM, "stack_channels": 0, "ecg_trained": False}
     settings |= {"channels": list(recipe.scar_channels), "locator_channels": list(recipe.locator_channels)}
     settings |= {"classes": CLASSES, "licence": LICENCE, "history": recipe.history}
     settings |= {"member_trained_on": [[case.name for case in seen]], "held_out": list(plan.groups[group])}
