@@ -20,7 +20,7 @@ from ScarSegECGLib.training.evaluate import CaseFigures, challenge_dice, evaluat
 from ScarSegECGLib.training.fit import halved
 from ScarSegECGLib.training.plan import Plan
 
-Row = tuple[int, CaseFigures]  # the fold that held the patient out
+HeldOut = tuple[int, CaseFigures]  # the fold that held the patient out
 LEVEL = 0.8  # of the intervals
 RIDGE = 0.05
 
@@ -76,7 +76,7 @@ def read_folds(path: Path, cases: Sequence[str]) -> list[list[str]]:
     return [sorted(case for case in cases if fold_of[case] == fold) for fold in folds]
 
 
-def evaluate_held_out(plan: Plan) -> list[Row]:
+def evaluate_held_out(plan: Plan) -> list[HeldOut]:
     """Figures of every patient, by the images alone, with the networks that never saw it."""
     session_of = plan.session_of("full.safetensors")
     bar = tqdm(plan.by_fold(), desc="held-out patients", unit="patient", disable=plan.quiet)
@@ -136,7 +136,7 @@ def nested(rows: Sequence[Judged]) -> list[tuple[bool, tuple[float, float]]]:
     return [(fits[row.fold].present(row.signs), fits[row.fold].interval_ml(row.signs)) for row in rows]
 
 
-def trusted(rows: Sequence[Row]) -> tuple[list[Row], Trust]:
+def trusted(rows: Sequence[HeldOut]) -> tuple[list[HeldOut], Trust]:
     """Figures with presence and interval as a fit on the *other* folds tells them, and the fit that is shipped."""
     seen = [Judged(row.signs, row.true_scar_ml, float(row.scar.dice or 0.0), fold) for fold, row in rows]
     told = [
@@ -146,7 +146,7 @@ def trusted(rows: Sequence[Row]) -> tuple[list[Row], Trust]:
     return told, fit_trust(seen)
 
 
-def write_tables(folder: Path, rows: Sequence[Row]) -> None:
+def write_tables(folder: Path, rows: Sequence[HeldOut]) -> None:
     """``cross_validation.csv``, a line per held-out patient, and ``cross_validation_slices.csv``, a line per slice."""
     ordered = sorted(rows, key=lambda pair: pair[1].case)
     write_table(folder / "cross_validation.csv", [{"fold": fold, **row.flat()} for fold, row in ordered])
