@@ -9,15 +9,14 @@ asked; the table says so. nnU-Net itself (extra ``benchmark``) wants a GPU and a
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from held_out import cases_of, folds_of, options
 from monai.networks.nets import DynUNet
 from numpy.typing import NDArray
 from safetensors.torch import load_model, save_model
@@ -26,52 +25,38 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from ScarSegECGLib.case import SCAR, LgeStack
-from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.device import place
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
-from ScarSegECGLib.training.dataset import fine_slices
-from ScarSegECGLib.training.folds import read_folds
-from ScarSegECGLib.training.slice_scale import heart_disc, normalise
-from ScarSegECGLib.training.train import fast_precision
+from ScarSegECGLib.training.dataset import HEART_OF_FIELD, fine_slices, normalise
+from ScarSegECGLib.training.fit import mixed
 
 NAME = "DynUNet with nnU-Net's 2D plan"
 CLASSES = 4
 PATCH = 96
-_FEWEST, _MOST, _SMALLEST_MAP = 32, 512, 4
+FEWEST_FILTERS, MOST_FILTERS, SMALLEST_MAP = 32, 512, 4
 
 
-@dataclass(frozen=True)
-class Plan:
-    """nnU-Net's 2D plan of a square patch: ``strides`` and ``filters`` per level, 3x3 kernels throughout."""
-
-    strides: tuple[int, ...]
-    filters: tuple[int, ...]
-
-
-def plan_2d(patch: int = PATCH) -> Plan:
-    """Halve until the map is about 4 pixels wide; 32 filters, doubled at every level, at most 512."""
-    levels = 1 + max(0, int(math.log2(patch / _SMALLEST_MAP)))
-    return Plan((1, *(2,) * (levels - 1)), tuple(min(_MOST, _FEWEST * 2**level) for level in range(levels)))
-
-
-def network(plan: Plan) -> DynUNet:
-    """The plan as a DynUNet: instance norm, leaky ReLU, deep supervision, one slice at a time."""
-    kernels = [3] * len(plan.strides)
+def network() -> DynUNet:
+    """nnU-Net's 2D plan of a square patch: halved until the map is about 4 pixels wide; 32 filters, doubled at every
+    level, at most 512; 3x3 kernels, instance norm, leaky ReLU, deep supervision, one slice at a time."""
+    levels = 1 + int(math.log2(PATCH / SMALLEST_MAP))
+    strides = [1] + [2] * (levels - 1)
     return DynUNet(
         spatial_dims=2,
         in_channels=1,
         out_channels=CLASSES,
-        kernel_size=kernels,
-        strides=list(plan.strides),
-        upsample_kernel_size=list(plan.strides[1:]),
-        filters=list(plan.filters),
+        kernel_size=[3] * levels,
+        strides=strides,
+        upsample_kernel_size=strides[1:],
+        filters=[min(MOST_FILTERS, FEWEST_FILTERS * 2**level) for level in range(levels)],
         norm_name="instance",
         deep_supervision=True,
-        deep_supr_num=max(1, len(plan.strides) - 3),
+        deep_supr_num=max(1, levels - 3),
     )
 
 
@@ -99,14 +84,13 @@ def train_baseline(
     GPU seconds of the clock. The precision is the one that our own networks are trained in.
     """
     torch.manual_seed(seed)
-    net = network(plan_2d())
+    net = network()
     if file.is_file():
         load_model(net, file)
         return net.eval()
     slices = fine_slices(cases)
     middle = slices.images[:, 1:2] if slices.images.shape[1] > 1 else slices.images
     net = place(net, device).train()
-    precision = fast_precision(device)
     clock = time.process_time if device.type == "cpu" else time.monotonic
     optimiser = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.99, nesterov=True, weight_decay=3e-5)
     rng = torch.Generator().manual_seed(seed)
@@ -119,7 +103,7 @@ def train_baseline(
             group["lr"] = 1e-2 * (1 - gone / seconds) ** 0.9
         chosen = torch.randint(len(middle), (12,), generator=rng)
         images, labels = augment(middle[chosen].float(), slices.labels[chosen], middle_of_stack, plan, rng)
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        with mixed(device):
             heads = net(images.to(device, memory_format=torch.channels_last))
         value = deep_loss(heads.float(), labels.to(device))
         optimiser.zero_grad(set_to_none=True)
@@ -144,7 +128,7 @@ def segment_baseline(net: nn.Module, stack: LgeStack, session: Session) -> NDArr
     spacing = stack.spacing[1:]
     centres = np.tile(session.locate(stack).mean(axis=0), (len(stack.voxels), 1))
     field = cut_field(torch.from_numpy(stack.voxels), spacing, centres)
-    normal = torch.from_numpy(normalise(field.numpy(), heart_disc(FIELD_PIXELS, PIXEL_MM)))[:, None]
+    normal = torch.from_numpy(normalise(field.numpy(), HEART_OF_FIELD))[:, None]
     margin = (FIELD_PIXELS - PATCH) // 2
     inner = normal[:, :, margin : margin + PATCH, margin : margin + PATCH]
     probability = net(inner).softmax(dim=1)[:, SCAR]
@@ -166,24 +150,17 @@ def _native(field: Tensor, stack: LgeStack, centres: NDArray[np.float64]) -> NDA
 
 def main() -> None:
     """Train fold by fold, segment the held-out patients, print the mean Dice of scar over infarct patients."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", required=True, type=Path, action="append", metavar="DIR")
-    parser.add_argument(
-        "--run", required=True, type=Path, help="folder of scarsegecg train, whose locators find the LV"
-    )
-    parser.add_argument("--folds-file", required=True, type=Path)
+    parser = options(__doc__, table=False)
     parser.add_argument("--seconds", type=float, default=900, help="of training per fold")
     args = parser.parse_args()
-    cases = [load_case(folder) for folder in patient_folders(args.cases)]
     dice = []
-    for fold, names in enumerate(read_folds(args.folds_file, [case.name for case in cases])):
-        session = Session.load(args.run / f"fold{fold}" / "weights.safetensors", "cpu")
-        seen = [case for case in cases if case.name not in names]
-        file = args.run / f"fold{fold}" / "baseline.safetensors"
-        net = train_baseline(seen, args.seconds, file, device=torch.device("cpu"))
-        for case in (case for case in cases if case.name in names and case.scar.any()):
-            found = segment_baseline(net, case.stack, session)
-            dice.append(overlap(found, case.scar, case.stack.spacing, distance=False).dice or 0.0)
+    for fold in folds_of(args, cases_of(args), "weights.safetensors"):  # whose locators find the LV
+        file = args.run / f"fold{fold.number}" / "baseline.safetensors"
+        net = train_baseline(fold.seen, args.seconds, file, device=torch.device("cpu"))
+        for case in fold.held_out.values():
+            if case.scar.any():
+                found = segment_baseline(net, case.stack, fold.session)
+                dice.append(overlap(found, case.scar, case.stack.spacing, distance=False).dice or 0.0)
     print(f"{NAME}: scar Dice {np.mean(dice):.3f} over {len(dice)} infarct patients")
 
 

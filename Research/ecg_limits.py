@@ -68,13 +68,18 @@ def share_positive(estimates: NDArray, limit: NDArray) -> str:
     return f"{int((estimates > limit).any(axis=1).sum())} of {len(estimates)}"
 
 
+def acute_infarct(header: Path) -> tuple[str, NDArray[np.bool_]]:
+    """The place of an acute infarct that a PTB header names, and its segments, (17,)."""
+    text = header.read_text(encoding="latin-1").splitlines()
+    place = next((line.split(":", 1)[1].strip() for line in text if "Acute infarction" in line), "")
+    return place, np.isin(np.arange(1, 18), [s for word, walls in PLACES.items() if word in place for s in walls])
+
+
 def named_walls(folder: Path, session: Session, limit: NDArray) -> list[dict]:
     """PTB's acute infarcts: how far the named walls and the others are above the limits, percentage points."""
     rows = []
     for header in sorted(folder.glob("*.hea")):
-        text = header.read_text(encoding="latin-1")
-        place = next((line.split(":", 1)[1].strip() for line in text.splitlines() if "Acute infarction" in line), "")
-        named = np.isin(np.arange(1, 18), [s for word, walls in PLACES.items() if word in place for s in walls])
+        place, named = acute_infarct(header)
         said = estimate(session, header)
         above = np.maximum(0.0, said - limit)
         rows.append(

@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ScarSegECGLib.network.weights import FOLDER
-from ScarSegECGLib.training.card import ablation_figures, figures, read_table
+from ScarSegECGLib.training.card import ablation_figures, figures
+from ScarSegECGLib.training.cross_validate import read_table
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ("cross_validation.csv", "cross_validation_slices.csv", "ablation.csv", "stress.csv", "tried.csv")

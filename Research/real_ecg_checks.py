@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
+from ecg_limits import acute_infarct
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
+from scipy.sparse.csgraph import shortest_path
 
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import MedianBeat
@@ -20,19 +23,11 @@ from ScarSegECGLib.ecg.median_beat import measure_features, median_beat
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.snomed import SINUS_ONLY, diagnoses
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.network.ecg_encoder import EcgEncoder, feature_table
-from ScarSegECGLib.network.weights import read_weights
+from ScarSegECGLib.network.session import Session
 
+NORMAL = "CinC 2021 (real, normal)"
+CASE_1 = {"extent_percent": 31.0, "segments": (1, 2, 3, 8, 9, 13, 14, 15), "centroid": 8}
 SCAR_FROM = 0.25  # a segment counts as scarred from this estimated fraction on (fixed beforehand)
-# Segments of the places named in PTB's headers, by the usual correspondence of leads and walls (project's facts, 6).
-PLACES = {
-    "anterior": (1, 7, 8, 13, 14, 17),
-    "infero": (4, 10, 15, 3, 9),
-    "inferior": (4, 10, 15, 3, 9),
-    "postero": (5, 11, 4, 10),
-    "later": (5, 6, 11, 12, 16),
-}
-NORMAL_CODES = SINUS_ONLY
 # The part of the LV each segment is taken to be: all alike but the cap.
 SHARE = np.array([1.0] * 16 + [0.5]) / 16.5
 
@@ -48,76 +43,47 @@ class RealCheck:
     figures: dict[str, float]
 
 
-@torch.inference_mode()
-def segment_fractions_of(beat: MedianBeat, encoder: EcgEncoder) -> NDArray[np.float64]:
-    """Estimated scar fraction of each segment, (17,), from the ECG alone."""
-    _, scar = encoder(
-        torch.from_numpy(beat.millivolts)[None],
-        torch.from_numpy(beat.lead_mask)[None],
-        torch.from_numpy(feature_table(beat.features))[None],
-    )
-    return scar[0].sigmoid().numpy().astype(np.float64)
+Figures = Callable[[NDArray], dict[str, float]]
 
 
-def _named(fractions: NDArray) -> str:
+def checked(source: str, record: str, known: str, beat: MedianBeat, session: Session, more: Figures) -> RealCheck:
+    """What the ECG alone says of every segment's scar, and the QRS score beside it; ``more`` figures of the former."""
+    fractions = session.listen(beat).extent.numpy().astype(np.float64)
     found = [str(k + 1) for k in np.argsort(-fractions) if fractions[k] >= SCAR_FROM]
-    return f"{100 * float(fractions @ SHARE):.0f} % of the LV; segments {' '.join(found) or 'none'}"
+    percent = 100 * float(fractions @ SHARE)
+    said = f"{percent:.0f} % of the LV; segments {' '.join(found) or 'none'}"
+    score = {"qrs_score_percent": qrs_score(beat).percent_lv}
+    return RealCheck(source, record, known, said, more(fractions) | score)
 
 
-def _score_percent(beat: MedianBeat) -> float:
-    return qrs_score(beat).percent_lv
-
-
-def _comments(header: Path) -> list[str]:
-    text = header.read_text(encoding="latin-1").splitlines()
-    return [row.lstrip("# ").strip() for row in text if row.startswith("#")]
-
-
-def check_ptb(folder: Path, encoder: EcgEncoder) -> list[RealCheck]:
+def check_ptb(folder: Path, session: Session) -> list[RealCheck]:
     """PTB records with the place of an acute infarct in the header: do the named segments stand out?
 
     ``inside`` and ``outside`` are the mean estimated fractions in the named segments and in the others.
     """
     checks = []
     for header in sorted(folder.glob("*.hea")):
-        place = next((c.split(":", 1)[1].strip() for c in _comments(header) if c.startswith("Acute infarction")), "")
+        place, here = acute_infarct(header)
+
+        def figures(fractions: NDArray, here: NDArray[np.bool_] = here) -> dict[str, float]:
+            inside = float(fractions[here].mean()) if here.any() else float("nan")
+            outside = float(fractions[~here].mean())
+            return {"inside": inside, "outside": outside, "percent_lv": 100 * float(fractions @ SHARE)}
+
         beat = median_beat(read_ecg(header))
-        fractions = segment_fractions_of(beat, encoder)
-        named = sorted({s for word, segments in PLACES.items() if word in place for s in segments})
-        here = np.isin(np.arange(1, 18), named)
-        figures = {
-            "inside": float(fractions[here].mean()) if here.any() else float("nan"),
-            "outside": float(fractions[~here].mean()),
-            "percent_lv": 100 * float(fractions @ SHARE),
-            "qrs_score_percent": _score_percent(beat),
-        }
-        checks.append(RealCheck("PTB (real, acute)", header.stem, place, _named(fractions), figures))
+        checks.append(checked("PTB (real, acute)", header.stem, place, beat, session, figures))
     return checks
 
 
 def neighbours() -> NDArray[np.bool_]:
     """Which AHA segments share a border, (17, 17)."""
+    basal, mid, apical, (cap,) = (RING_SEGMENTS[ring] for ring in (BASAL, MID, APICAL, CAP))
+    pairs = [pair for ring in (basal, mid, apical) for pair in zip(ring, (*ring[1:], ring[0]), strict=True)]
+    pairs += [*zip(basal, mid, strict=True), *((segment, cap) for segment in apical)]
+    pairs += [(7, 13), (8, 13), (8, 14), (9, 14), (9, 15), (10, 15), (11, 15), (11, 16), (12, 16), (12, 13)]
     touch = np.zeros((17, 17), dtype=bool)
-    for ring in (BASAL, MID, APICAL):
-        numbers = RING_SEGMENTS[ring]
-        for here, there in zip(numbers, (*numbers[1:], numbers[0]), strict=True):
-            touch[here - 1, there - 1] = True
-    for basal, mid in zip(RING_SEGMENTS[BASAL], RING_SEGMENTS[MID], strict=True):
-        touch[basal - 1, mid - 1] = True
-    for mid, apical in ((7, 13), (8, 13), (8, 14), (9, 14), (9, 15), (10, 15), (11, 15), (11, 16), (12, 16), (12, 13)):
-        touch[mid - 1, apical - 1] = True
-    for apical in RING_SEGMENTS[APICAL]:
-        touch[apical - 1, RING_SEGMENTS[CAP][0] - 1] = True
+    touch[tuple(np.array(pairs).T - 1)] = True
     return touch | touch.T
-
-
-def borders_between(one: int, other: int) -> int:
-    """Fewest segment borders to cross from one segment to another (1..17)."""
-    touch, reached, steps = neighbours(), {one}, 0
-    while other not in reached:
-        reached |= {int(k) + 1 for s in reached for k in np.flatnonzero(touch[s - 1])}
-        steps += 1
-    return steps
 
 
 def challenge_2007(
@@ -128,18 +94,16 @@ def challenge_2007(
     EPD is the difference in extent (percentage points of the LV), SO the overlap of the scarred segments (shared over
     union), CED the distance between the centroids' segments, counted here in segment borders.
     """
-    found = np.flatnonzero(fractions >= SCAR_FROM) + 1
-    union = set(found.tolist()) | set(segments)
-    most = int(np.argmax(fractions)) + 1
+    found, touch = set((np.flatnonzero(fractions >= SCAR_FROM) + 1).tolist()), neighbours()
     # The centroid: the segment whose own and neighbours' scar is greatest.
-    around = neighbours() @ fractions / neighbours().sum(axis=1)
-    middle = int(np.argmax(fractions + around)) + 1 if found.size else most
+    around = touch @ fractions / touch.sum(axis=1)
+    middle = int(np.argmax(fractions + around if found else fractions))
     extent = 100 * float(fractions @ SHARE)
     return {
         "extent_percent": extent,
         "EPD": abs(extent - extent_percent),
-        "SO": len(set(found.tolist()) & set(segments)) / len(union),
-        "CED": float(borders_between(middle, centroid)),
+        "SO": len(found & set(segments)) / len(found | set(segments)),
+        "CED": float(shortest_path(touch, unweighted=True)[middle, centroid - 1]),
     }
 
 
@@ -188,44 +152,34 @@ def read_body_surface_map(path: Path) -> MedianBeat:
     return MedianBeat(beat, mask, measure_features(beat, mask, marks=marks, rr_s=None))
 
 
-def check_challenge_2007(folder: Path, encoder: EcgEncoder) -> list[RealCheck]:
+def check_challenge_2007(folder: Path, session: Session) -> list[RealCheck]:
     """Case 1, whose truth was drawn on LGE: extent 31 %, segments 1 2 3 8 9 13 14 15, centroid 8."""
-    beat = read_body_surface_map(folder / "case0001.dat")
-    fractions = segment_fractions_of(beat, encoder)
-    figures = challenge_2007(fractions, 31.0, (1, 2, 3, 8, 9, 13, 14, 15), 8)
-    figures["qrs_score_percent"] = _score_percent(beat)
     known = "31 % of the LV; segments 1 2 3 8 9 13 14 15; centroid 8"
-    return [RealCheck("CinC 2007 (real, LGE truth)", "case 1", known, _named(fractions), figures)]
+    beat, scores = read_body_surface_map(folder / "case0001.dat"), partial(challenge_2007, **CASE_1)
+    return [checked("CinC 2007 (real, LGE truth)", "case 1", known, beat, session, scores)]
 
 
-def check_normals(folder: Path, encoder: EcgEncoder) -> list[RealCheck]:
+def check_normals(folder: Path, session: Session) -> list[RealCheck]:
     """Real ECGs with sinus rhythm and no other diagnosis: how much scar is imagined?"""
+
+    def figures(fractions: NDArray) -> dict[str, float]:
+        return {"percent_lv": 100 * float(fractions @ SHARE), "largest_fraction": float(fractions.max())}
+
     checks = []
     for header in sorted(folder.glob("*.hea")):
-        if not diagnoses(header) <= NORMAL_CODES:
-            continue
-        try:
-            beat = median_beat(read_ecg(header))
-        except InputError:
-            continue
-        fractions = segment_fractions_of(beat, encoder)
-        figures = {
-            "percent_lv": 100 * float(fractions @ SHARE),
-            "largest_fraction": float(fractions.max()),
-            "qrs_score_percent": _score_percent(beat),
-        }
-        checks.append(
-            RealCheck("CinC 2021 (real, normal)", header.stem, "no infarct noted", _named(fractions), figures)
-        )
+        if diagnoses(header) <= SINUS_ONLY:
+            with suppress(InputError):
+                beat = median_beat(read_ecg(header))
+                checks.append(checked(NORMAL, header.stem, "no infarct noted", beat, session, figures))
     return checks
 
 
-def all_checks(ecg_folder: Path, encoder: EcgEncoder) -> list[RealCheck]:
+def all_checks(ecg_folder: Path, session: Session) -> list[RealCheck]:
     """Everything that can be checked on real ECGs, as far as the data are there."""
     checks: list[RealCheck] = []
     for name, check in (("ptb", check_ptb), ("cinc2007_case1", check_challenge_2007), ("cinc2021", check_normals)):
         if (ecg_folder / name).is_dir():
-            checks += check(ecg_folder / name, encoder)
+            checks += check(ecg_folder / name, session)
     return checks
 
 
@@ -240,11 +194,11 @@ def as_markdown(checks: Sequence[RealCheck]) -> str:
         "|---|---|---|---|---|",
     ]
     for check in checks:
-        if "normal" in check.source:
+        if check.source == NORMAL:
             continue
         figures = ", ".join(f"{name} {value:.2f}" for name, value in check.figures.items() if np.isfinite(value))
         lines.append(f"| {check.source} | {check.record} | {check.known} | {check.said} | {figures} |")
-    normals = [check.figures for check in checks if "normal" in check.source]
+    normals = [check.figures for check in checks if check.source == NORMAL]
     if normals:
         burden = np.array([row["percent_lv"] for row in normals])
         largest = np.array([row["largest_fraction"] for row in normals])
@@ -264,10 +218,8 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="weights made by train; default: shipped")
     parser.add_argument("--out", required=True, type=Path, help="Markdown")
     args = parser.parse_args()
-    weights = read_weights(args.weights)
-    encoder = EcgEncoder(weights.settings["token_size"], weights.settings["encoder_width"]).eval()
-    encoder.load_state_dict(weights.part("ecg.encoder."))
-    args.out.write_text(as_markdown(all_checks(args.ecgs, encoder)), encoding="utf-8")
+    checks = all_checks(args.ecgs, Session.load(args.weights, "cpu"))
+    args.out.write_text(as_markdown(checks), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,43 +8,35 @@ on purpose. Scar Dice over infarct patients; differences to the unchanged images
 
 from __future__ import annotations
 
-import argparse
-import csv
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+from held_out import cases_of, folds_of, options, tell
 from numpy.typing import NDArray
 from scipy import ndimage
 from tqdm import tqdm
 
 from ScarSegECGLib.case import LgeStack
-from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
-from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.training.ablation import bootstrap
-from ScarSegECGLib.training.degrade import degrade
+from ScarSegECGLib.training.dataset import near_heart
+from ScarSegECGLib.training.degrade import degrade, every_second_slice
 from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
-from ScarSegECGLib.training.folds import read_folds
-from ScarSegECGLib.training.stack_bank import every_second_slice
 
-HEART_MM = 45.0
 Change = Callable[[ExpertCase, int], ExpertCase]
 
 
-def _heart(case: ExpertCase) -> NDArray[np.bool_]:
-    """Pixels within 45 mm of the LV's centre, [row, column]."""
-    rows, columns = np.indices(case.labels.shape[1:])
-    centre = np.argwhere(case.labels > 0)[:, 1:].mean(axis=0)
-    step = case.stack.spacing
-    return np.hypot((rows - centre[0]) * step[1], (columns - centre[1]) * step[2]) <= HEART_MM
+def _centre(case: ExpertCase) -> NDArray[np.float64]:
+    """The LV's centre, index (row, column)."""
+    return np.argwhere(case.labels > 0)[:, 1:].mean(axis=0)
 
 
 def median_at(level: float) -> Change:
     """A gamma per slice that brings the median of the heart to ``level`` of the 1-99 % range."""
 
     def change(case: ExpertCase, _: int) -> ExpertCase:
-        near = _heart(case)
+        near = near_heart(case.labels.shape[1:], case.stack.spacing[1:], _centre(case))
         out = np.zeros(case.stack.voxels.shape, np.float32)
         for k, plane in enumerate(case.stack.voxels):
             low, high = np.percentile(plane[near & (plane != 0)] if (plane[near] != 0).any() else plane, (1, 99))
@@ -61,7 +53,7 @@ def cropped_to(mm: float) -> Change:
 
     def change(case: ExpertCase, seed: int) -> ExpertCase:
         off = np.random.default_rng(seed).uniform(-10, 10, 2)
-        centre = np.argwhere(case.labels > 0)[:, 1:].mean(axis=0)
+        centre = _centre(case)
         step = np.array(case.stack.spacing[1:])
         low = np.maximum(0, np.round(centre + (off - mm / 2) / step)).astype(int)
         high = np.minimum(case.labels.shape[1:], np.round(centre + (off + mm / 2) / step)).astype(int)
@@ -134,35 +126,20 @@ def line(name: str, figures: list[CaseFigures], plain: list[CaseFigures]) -> dic
 
 def main() -> None:
     """Try every change on every held-out patient and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", required=True, type=Path, action="append", metavar="DIR")
-    parser.add_argument("--run", required=True, type=Path, help="folder of scarsegecg train")
-    parser.add_argument("--folds-file", required=True, type=Path)
-    parser.add_argument("--out", required=True, type=Path, help="CSV")
+    parser = options(__doc__)
     parser.add_argument("--weights", default="image.safetensors", help="of each fold")
     parser.add_argument("--only", nargs="*", default=list(CHANGES), choices=list(CHANGES))
     args = parser.parse_args()
-    cases = [load_case(folder) for folder in patient_folders(args.cases)]
-    folds = read_folds(args.folds_file, [case.name for case in cases])
+    cases = cases_of(args)
     found: dict[str, list[CaseFigures]] = {name: [] for name in args.only}
     bar = tqdm(total=len(cases) * len(args.only), unit="stack")
-    for fold, names in enumerate(folds):
-        session = Session.load(args.run / f"fold{fold}" / args.weights, "cpu")
-        for number, case in enumerate(cases):
-            if case.name not in names:
-                continue
+    for fold in folds_of(args, cases, args.weights):
+        for number, case in fold.held_out.items():
             for name in args.only:
-                changed = CHANGES[name](case, number)
-                found[name].append(evaluate_case(changed, session))
+                found[name].append(evaluate_case(CHANGES[name](case, number), fold.session))
                 bar.update()
     bar.close()
-    lines = [line(name, rows, found[args.only[0]]) for name, rows in found.items()]
-    with args.out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(lines[0]))
-        writer.writeheader()
-        writer.writerows(lines)
-    for row in lines:
-        print("  ".join(f"{key} {value}" for key, value in row.items()))
+    tell(args.out, [line(name, rows, found[args.only[0]]) for name, rows in found.items()])
 
 
 if __name__ == "__main__":

@@ -8,30 +8,28 @@ patients; differences are to the tuned stage 1 with its mirror image, paired, wi
 
 from __future__ import annotations
 
-import argparse
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from held_out import cases_of, folds_of, options, tell
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ScarSegECGLib.anatomy.lv import clean
 from ScarSegECGLib.case import LgeStack
-from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
+from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.scar_probability import scar_probability
 from ScarSegECGLib.network.polar_grid import put_back_polar, unmirror
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.stack_net import with_wrap, without_wrap
 from ScarSegECGLib.network.unet import ScarUNet
-from ScarSegECGLib.network.weights import Weights, read_weights
+from ScarSegECGLib.network.weights import read_weights
 from ScarSegECGLib.training.ablation import bootstrap
-from ScarSegECGLib.training.folds import read_folds
+from ScarSegECGLib.training.stage_one import unseen_member
 
 BASE = "stage 1 tuned for any scanner, with its mirror image"
 JITTER_MM = ((3.0, 0.0), (-3.0, 0.0), (0.0, 3.0), (0.0, -3.0))
@@ -103,35 +101,20 @@ def figures(maps: NDArray, case: ExpertCase) -> tuple[float, float, float | None
     return dice[0] or 0.0, dice[1] or 0.0, dice[2], float(scar.sum()) * case.stack.voxel_ml
 
 
-def unseen_member(weights: Weights, held_out: list[str]) -> torch.nn.Module:
-    """The member of the former networks that has seen none of these patients."""
-    for index, seen in enumerate(weights.settings["member_trained_on"]):
-        if not set(seen) & set(held_out):
-            network = ScarUNet(weights.settings["channels"])
-            network.load_state_dict(weights.part(f"member{index}."))
-            return network.eval()
-    raise InputError("every former network has seen patients of this fold")
-
-
 def main() -> None:
     """Look at every held-out patient in every way, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", required=True, type=Path, action="append", metavar="DIR")
-    parser.add_argument("--run", required=True, type=Path, help="folder of scarsegecg train")
-    parser.add_argument("--former", required=True, type=Path, help="weights it started from")
-    parser.add_argument("--folds-file", required=True, type=Path)
-    parser.add_argument("--out", required=True, type=Path, help="CSV")
+    parser = options(__doc__)
+    parser.add_argument("--former", required=True, type=Path, help="weights the run started from")
     args = parser.parse_args()
-    cases = [load_case(folder) for folder in patient_folders(args.cases)]
-    folds = read_folds(args.folds_file, [case.name for case in cases])
-    former = read_weights(args.former)
+    cases, former = cases_of(args), read_weights(args.former)
     found: dict[str, dict[str, tuple]] = {row: {} for row in ROWS}
     bar = tqdm(total=len(cases), unit="patient")
-    for fold, names in enumerate(folds):
-        session = Session.load(args.run / f"fold{fold}" / "image.safetensors", "cpu")
-        member = unseen_member(former, names)
-        for case in (case for case in cases if case.name in names):
-            seen = looks(case, session, member)
+    for fold in folds_of(args, cases, "image.safetensors"):
+        member = ScarUNet(former.settings["channels"])
+        unseen = unseen_member(former, [case.name for case in fold.held_out.values()])
+        member.load_state_dict(former.part(f"member{unseen}."))
+        for case in fold.held_out.values():
+            seen = looks(case, fold.session, member.eval())
             for row, maps in ROWS.items():
                 found[row][case.name] = figures(maps(seen), case)
             bar.update()
@@ -151,12 +134,7 @@ def main() -> None:
                 "false_scar_ml": f"{np.mean([of[name][3] for name in normal]):.2f}",
             }
         )
-    with args.out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(lines[0]))
-        writer.writeheader()
-        writer.writerows(lines)
-    for line in lines:
-        print("  ".join(f"{key} {value}" for key, value in line.items()))
+    tell(args.out, lines)
 
 
 if __name__ == "__main__":

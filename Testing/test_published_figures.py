@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ScarSegECGLib.network.weights import FOLDER, SHIPPED, SHIPPED_SHA256, read_weights
-from ScarSegECGLib.training.card import model_card, read_table
+from ScarSegECGLib.training.card import model_card
+from ScarSegECGLib.training.cross_validate import read_table
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "Research"))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ScarSegECGLib.training.checkpoint import Checkpoint, reseed
+from ScarSegECGLib.training.fit import Checkpoint, reseed
 
 CPU = torch.device("cpu")
 SCHEDULE = {"steps": 3, "seed": 0}
@@ -60,7 +60,7 @@ def test_a_run_killed_while_it_writes_keeps_the_state_before(tmp_path: Path, mon
         save_file(state, path)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ScarSegECGLib.training.checkpoint.save_file", killed)
+    monkeypatch.setattr("ScarSegECGLib.training.fit.save_file", killed)
     with pytest.raises(KeyboardInterrupt):
         _checkpoint(tmp_path, 1, 2).keep(2, [0.5, 0.25])
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before

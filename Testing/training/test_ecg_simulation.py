@@ -15,15 +15,12 @@ from ScarSegECGLib.ecg.findings import qrs_score
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, measure
-from ScarSegECGLib.training.ecg_simulation.ageing import aged_scar_for_ecg, non_diagnostic, relative_mass
 from ScarSegECGLib.training.ecg_simulation.conduction import CONDUCTIONS, activation_ms
 from ScarSegECGLib.training.ecg_simulation.heart import standard_heart
+from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
 from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_noise
-from ScarSegECGLib.training.ecg_simulation.simulate import (
-    drawn_bodies,
-    simulate_beats,
-    simulate_ecg,
-)
+from ScarSegECGLib.training.ecg_simulation.simulate import simulate_beats, simulate_ecg
+from ScarSegECGLib.training.pairs import aged_scar_for_ecg, non_diagnostic, relative_mass
 
 ONSET, MS_PER_SAMPLE = 100, 2.0
 NONE = np.zeros(17)
@@ -296,7 +293,7 @@ def test_a_record_has_its_rate_and_says_that_it_is_simulated() -> None:
 
 
 def test_given_noise_is_added() -> None:
-    noise = synthetic_noise(5000, 500.0, np.random.default_rng(0))
+    noise = synthetic_noise(np.random.default_rng(0))
     clean, noisy = simulate_ecg(NONE).millivolts, simulate_ecg(NONE, noise=noise).millivolts
     np.testing.assert_allclose(noisy - clean, noise, atol=1e-5)
     np.testing.assert_allclose(noise[1], noise[0] + noise[2], atol=1e-9)

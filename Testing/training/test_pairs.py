@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.network.ecg_encoder import TABLE_SIZE
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, measure, read_simulated, steady_noise
+from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
 from ScarSegECGLib.training.ecg_simulation.noise import synthetic_noise
-from ScarSegECGLib.training.ecg_simulation.simulate import drawn_bodies, simulate_beats, simulate_ecg
+from ScarSegECGLib.training.ecg_simulation.simulate import simulate_beats, simulate_ecg
+from ScarSegECGLib.training.ecg_stage_one import random_scars
 from ScarSegECGLib.training.pairs import drawn_gap, drawn_infarct_age, make_pairs
-from ScarSegECGLib.training.random_scars import random_scars
 
 
 @pytest.fixture(scope="module")
 def noise() -> NDArray:
-    bank = np.stack([synthetic_noise(5000, 500.0, np.random.default_rng(seed)) for seed in range(3)])
+    bank = np.stack([synthetic_noise(np.random.default_rng(seed)) for seed in range(3)])
     return steady_noise(bank)
 
 

@@ -12,8 +12,7 @@ from ScarSegECGLib.ecg.snomed import SINUS_ONLY as NORMAL_CODES
 from ScarSegECGLib.ecg.snomed import diagnoses
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET
-from ScarSegECGLib.training.ecg_stage_one import REAL_SHARE, simulate_inputs
-from ScarSegECGLib.training.real_hearts import RealHearts, real_hearts, varied
+from ScarSegECGLib.training.ecg_stage_one import REAL_SHARE, RealHearts, real_hearts, simulate_inputs, varied
 
 
 def made_up_hearts(n: int = 3) -> RealHearts:

@@ -12,8 +12,8 @@ import pytest
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.training import cross_validate
 from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
+from ScarSegECGLib.training.taff import train_taff
 
 OPTIONS = ("--folds", "2", "--epochs", "1", "--steps", "1", "--from", "shipped", "--device", "cpu", "-q")
 
@@ -51,12 +51,12 @@ def test_a_hospital_trains_on_its_own_pairs_and_a_stopped_run_goes_on(
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ScarSegECGLib.cli.train.train_ecg", stopped)
+    monkeypatch.setattr("ScarSegECGLib.cli.train.train_taff", stopped)
     assert main(command) == 130
     assert (out / "fold1" / "image.safetensors").is_file() and not (out / "scarseg.safetensors").exists()
     kept = {file: file.stat().st_mtime_ns for file in out.rglob("*.safetensors")}
 
-    monkeypatch.setattr("ScarSegECGLib.cli.train.train_ecg", cross_validate.train_ecg)
+    monkeypatch.setattr("ScarSegECGLib.cli.train.train_taff", train_taff)
     assert main([option for option in command if option != "-q"]) == 0
     assert "2 real, 1 patients with simulated ECGs" in capsys.readouterr().out
     assert all(file.stat().st_mtime_ns == time for file, time in kept.items() if file.name == "image.safetensors")

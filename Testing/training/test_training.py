@@ -16,11 +16,11 @@ from ScarSegECGLib.network.field import PIXEL_MM
 from ScarSegECGLib.network.polar_grid import RADII, RADIUS_STEP_MM, polar_offsets_mm, turn_of_rows
 from ScarSegECGLib.network.unet import ImageOutput, LocatorUNet, ScarUNet
 from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
+from ScarSegECGLib.training.cross_validate import patient_folds
 from ScarSegECGLib.training.dataset import Slices
-from ScarSegECGLib.training.folds import patient_folds
-from ScarSegECGLib.training.losses import image_loss, locator_loss
+from ScarSegECGLib.training.fit import Epochs, Place
 from ScarSegECGLib.training.paint import find_walls, paint
-from ScarSegECGLib.training.train import Schedule, train_network
+from ScarSegECGLib.training.stage_one import image_loss, locator_loss, train_network
 
 
 @settings(max_examples=50, deadline=None)
@@ -178,7 +178,7 @@ def test_nothing_is_learned_where_the_area_is_nought() -> None:
 
 
 def _train(folder: Path, epochs: int, total: int) -> torch.nn.Module:
-    schedule = Schedule(epochs=total, batch=4, warm_up_steps=2, average=0.5, checkpoint_every=1)
+    schedule = Epochs(epochs=total, batch=4, warm_up_steps=2, average=0.5, checkpoint_every=1)
 
     def loss(output: ImageOutput, labels: torch.Tensor) -> torch.Tensor:
         if loss.calls >= epochs * 2:
@@ -193,10 +193,7 @@ def _train(folder: Path, epochs: int, total: int) -> torch.nn.Module:
         _disc_slices(),
         AugmentPlan(square_offsets(32), shift=1, far_shift=2),
         schedule,
-        folder,
-        device=torch.device("cpu"),
-        title="test",
-        quiet=True,
+        Place(folder, "test", torch.device("cpu"), quiet=True),
     )
 
 

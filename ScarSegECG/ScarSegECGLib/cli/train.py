@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -18,37 +17,30 @@ from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
-from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
-from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import Weights, read_weights
 from ScarSegECGLib.training import ablation
-from ScarSegECGLib.training.card import model_card, read_table
+from ScarSegECGLib.training.card import model_card
 from ScarSegECGLib.training.cross_validate import (
-    Plan,
     assemble,
-    evaluate_fold,
-    expert_fractions,
-    fuse_held_out,
-    look_at_held_out,
-    train_ecg,
-    train_images,
-    train_stack,
+    evaluate_held_out,
+    patient_folds,
+    read_folds,
+    read_table,
     trusted,
+    write_table,
     write_tables,
 )
 from ScarSegECGLib.training.ecg_features import steady_noise
 from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_bank
-from ScarSegECGLib.training.ecg_stage_one import EncoderRecipe, train_encoder
+from ScarSegECGLib.training.ecg_stage_one import real_hearts, train_encoder
 from ScarSegECGLib.training.evaluate import summarise
-from ScarSegECGLib.training.folds import patient_folds, read_folds
-from ScarSegECGLib.training.image_stage import Run
-from ScarSegECGLib.training.pairs import OwnEcg, make_pairs
-from ScarSegECGLib.training.real_hearts import real_hearts
-from ScarSegECGLib.training.recipe import Recipe, training_device
-from ScarSegECGLib.training.stack_training import StackRecipe
-from ScarSegECGLib.training.taff_training import TaffRecipe
+from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
+from ScarSegECGLib.training.plan import Plan, Recipe
+from ScarSegECGLib.training.stage_one import train_stage_one
+from ScarSegECGLib.training.stage_two import see_patients, train_stage_two
+from ScarSegECGLib.training.taff import fuse_held_out, train_taff
 
 SHIPPED = "shipped"
 TEST_SEED, PAIR_SEED = 90_000, 7_000
@@ -113,7 +105,7 @@ def own_ecg(name: str, ecg: Ecg, gap: TimeGap) -> OwnEcg:
         beat = median_beat(ecg)
     except InputError as error:
         raise InputError(f"{name}: its ECG cannot be measured: {error}") from error
-    return OwnEcg(beat, conduction_quality(beat.features)[0], gap.days)
+    return OwnEcg(beat, gap.days)
 
 
 def _start(wish: str | None) -> Weights | None:
@@ -126,7 +118,7 @@ def _encoder(start: Weights | None, noise: NDArray, args: argparse.Namespace, pl
         encoder.load_state_dict(start.part("ecg.encoder."))
         return encoder.eval()
     hearts = None if args.ecgs is None else real_hearts(args.ecgs)
-    return train_encoder(EncoderRecipe(), noise, hearts, args.out / "encoder", device=plan.run.device, quiet=args.quiet)
+    return train_encoder(noise, hearts, args.out / "encoder", device=plan.device, quiet=args.quiet)
 
 
 def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | None) -> Plan:
@@ -138,11 +130,9 @@ def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | No
     recipe = Recipe()
     if args.epochs is not None:
         recipe = replace(recipe, scar_epochs=args.epochs, tuning_epochs=args.epochs, locator_epochs=args.epochs)
-    stack, taff = StackRecipe(), TaffRecipe()
     if args.steps is not None:
-        stack, taff = replace(stack, steps=args.steps), replace(taff, steps=args.steps)
-    run = Run(args.out, training_device(choose_device(args.device)), recipe, args.quiet, start)
-    return Plan(cases, folds, run, stack, taff)
+        recipe = replace(recipe, stack_steps=args.steps, taff_steps=args.steps)
+    return Plan(cases, folds, args.out, choose_device(args.device), recipe, start, args.quiet)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -171,29 +161,22 @@ def _train(
 ) -> tuple[str, dict]:
     groups = range(len(plan.groups))
     for group in groups:
-        train_images(plan, group)
-    bank = look_at_held_out(plan)
+        train_stage_one(plan, group)
+    bank = see_patients(plan)
     for group in groups:
-        train_stack(plan, group, bank)
+        train_stage_two(plan, group, bank)
     fractions = expert_fractions(plan.cases)
     encoder = _encoder(start, noise, args, plan)
     pairs = make_pairs(
         list(fractions), noise, PAIR_SEED, own=own, file=args.out / "pairs.safetensors", quiet=args.quiet
     )
     fused = fuse_held_out(plan, bank, fractions)
-    full = [train_ecg(plan, group, bank, fused, encoder, pairs) for group in groups]
-    bar = tqdm(total=len(plan.cases), desc="held-out patients", unit="patient", disable=args.quiet)
-    rows = [
-        (fold, row)
-        for fold in range(len(plan.folds))
-        for row in evaluate_fold(plan, fold, full[fold], lambda name: bar.update() and None)
-    ]
-    bar.close()
-    told, trust, _ = trusted(rows)
+    full = [train_taff(plan, group, fused, encoder, pairs) for group in groups]
+    told, trust = trusted(evaluate_held_out(plan))
     summary = summarise([row for _, row in told])
     write_tables(args.out, told)
     write_text(args.out / "cross_validation.json", json.dumps(summary, indent=1) + "\n")
-    lines = _ablation(args, plan, own, noise, fractions, full)
+    lines = _ablation(args, plan, own, noise, fractions)
     digest = assemble(plan, full[-1], trust, args.out / "scarseg.safetensors")
     settings = read_weights(args.out / "scarseg.safetensors").settings
     real = (len(own), len(plan.cases) - len(own))
@@ -208,24 +191,11 @@ def _ablation(
     own: dict[int, OwnEcg],
     noise: NDArray,
     fractions: NDArray[np.float64],
-    full: list[Path],
 ) -> list[dict[str, str]]:
     path = args.out / "ablation.csv"
     if path.is_file():
         return read_table(path)
     ecgs = ablation.held_out_ecgs(fractions, noise, TEST_SEED, own, quiet=args.quiet)
-    found = []
-    bar = tqdm(total=len(plan.cases), desc="what the ECG adds", unit="patient", disable=args.quiet)
-    for fold, names in enumerate(plan.folds):
-        session = Session.load(full[fold], str(plan.run.device))
-        numbers = [number for number, case in enumerate(plan.cases) if case.name in names]
-        found += ablation.outcomes(plan.cases, numbers, session, ecgs, progress=lambda name: bar.update() and None)
-    bar.close()
-    lines = ablation.table(found)
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(lines[0]))
-        writer.writeheader()
-        writer.writerows(lines)
-    partial.replace(path)
+    lines = ablation.table(ablation.outcomes(plan, ecgs, fractions))
+    write_table(path, lines)
     return lines

@@ -1,6 +1,6 @@
 """How far the networks' result can be relied on: is there scar at all, between which volumes, and what speaks against.
 
-The numbers are fitted on patients the networks had not seen (``training.trust_fit``) and travel with the weights.
+The numbers are fitted on patients the networks had not seen (``training.cross_validate``) and travel with the weights.
 """
 
 from __future__ import annotations

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle
 from ScarSegECGLib.anatomy.soft import SoftPrior, soft_prior
-from ScarSegECGLib.case import SCAR, Anatomy, FloatArray, LgeStack
+from ScarSegECGLib.case import Anatomy, FloatArray, LgeStack
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
+from ScarSegECGLib.facts import Method
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE, never_erasing, scar_probability
 from ScarSegECGLib.network.amplitude import LEAST_AMPLITUDE
 from ScarSegECGLib.network.session import ImageEvidence, Session
 from ScarSegECGLib.network.taff import EcgWord
+from ScarSegECGLib.pipeline import network_scar
 from ScarSegECGLib.training.degrade import degrade
 from ScarSegECGLib.training.pairs import OwnEcg, Pairs, make_pairs
+from ScarSegECGLib.training.plan import Plan
+from ScarSegECGLib.training.taff import anatomy_of
 
 RESAMPLES = 2000
 FIVE_YEARS, WRONG_GAP_DAYS = 5 * 365.0, 2 * 365.0
-ECGS = 1  # of every held-out patient and kind
 
 
 class Row(Enum):
@@ -43,7 +43,7 @@ class Row(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Dice of scar of one row on one patient, mean over the ECGs, and the volume found, ml."""
+    """Dice of scar of one row on one patient, and the volume found, ml."""
 
     row: Row
     degraded: bool
@@ -53,26 +53,20 @@ class Outcome:
     scar_ml: float
 
 
-@dataclass(frozen=True)
-class HeldOutEcgs:
-    """ECGs of held-out patients that no training used: with the gap as drawn (or the real one), two years told as none,
-    and five years; and the expert's extents [patient, 17]."""
-
-    own: Pairs
-    old: Pairs
-    five_years: Pairs
-    expert: NDArray[np.float64]
-
-
 def held_out_ecgs(
     fractions: NDArray[np.float64], noise: NDArray, seed: int, own: Mapping[int, OwnEcg], quiet: bool = False
-) -> HeldOutEcgs:
-    """ECGs for the held-out patients; a real one stands among ``own`` in place of simulated ones."""
+) -> dict[Row, Pairs]:
+    """ECGs that no training used, by the rows that hear them: with the gap as drawn, of two years, and of five.
+
+    Real ECGs, ``own`` by the patient's number, stand in place of simulated ones where the gap is as it is.
+    """
 
     def drawn(offset: int, gap: float | None, real: Mapping[int, OwnEcg]) -> Pairs:
-        return make_pairs(list(fractions), noise, seed + offset, own=real, ecgs=ECGS, gap_days=gap, quiet=quiet)
+        return make_pairs(list(fractions), noise, seed + offset, own=real, ecgs=1, gap_days=gap, quiet=quiet)
 
-    return HeldOutEcgs(drawn(0, None, own), drawn(1, -WRONG_GAP_DAYS, {}), drawn(2, -FIVE_YEARS, {}), fractions)
+    now = drawn(0, None, own)
+    old, oldest = drawn(1, -WRONG_GAP_DAYS, {}), drawn(2, -FIVE_YEARS, {})
+    return {Row.TAFF: now, Row.OTHER: now, Row.WRONG_GAP: old, Row.FIVE_YEARS: oldest}
 
 
 @dataclass(frozen=True)
@@ -89,75 +83,61 @@ def _see(stack: LgeStack, session: Session) -> _Seen | None:
         evidence = session.see(stack)
     except InputError:
         return None
-    cavity, wall = clean(evidence.classes == 1, evidence.classes == 2)
-    if not is_left_ventricle(cavity, wall, stack.spacing):
+    anatomy = anatomy_of(stack, evidence)
+    if anatomy is None:
         return None
-    anatomy = partition(cavity, wall, stack.voxels, stack.spacing, orientation_known=stack.orientation_known)
-    alone = scar_probability(evidence.scar_logit, evidence.wall, wall, evidence.box)
+    alone = scar_probability(evidence.scar_logit, evidence.wall, anatomy.myocardium, evidence.box)
     return _Seen(stack, evidence, anatomy, soft_prior(anatomy, stack.spacing), alone)
 
 
-def _words(row: Row, session: Session, ecgs: HeldOutEcgs, patient: int) -> Iterator[tuple[EcgWord, float]]:
+def _word(
+    row: Row, session: Session, pairs: Pairs | None, expert: NDArray[np.float64], patient: int
+) -> tuple[EcgWord, float]:
     """What is said in this row, and with what amplitude."""
-    if row is Row.EXPERT:
-        expert = torch.from_numpy(ecgs.expert[patient]).float()
-        yield EcgWord(torch.zeros(len(expert), session.token_size), expert), 1.0
-        return
-    pairs = {Row.WRONG_GAP: ecgs.old, Row.FIVE_YEARS: ecgs.five_years}.get(row, ecgs.own)
-    rng = np.random.default_rng([patient, 11])
-    for number in pairs.of(patient).tolist():
-        if row is Row.OTHER:
-            number = int(rng.choice(np.flatnonzero(pairs.patient.numpy() != patient)))
-        gap = 0.0 if row is Row.WRONG_GAP else float(pairs.gap_days[number])
-        amplitude = float(pairs.inputs.quality[number]) * session.time_weight(gap)
-        one = pairs.inputs.part(slice(number, number + 1))
-        word = session.listen_to(one.beat[0], one.leads[0], one.table[0])
-        yield word, 0.0 if amplitude < LEAST_AMPLITUDE else amplitude
+    if pairs is None:
+        told = torch.from_numpy(expert).float()
+        return EcgWord(torch.zeros(len(told), session.token_size), told), float(row is Row.EXPERT)
+    number = int(pairs.of(patient)[0])
+    if row is Row.OTHER:
+        others = np.flatnonzero(pairs.patient.numpy() != patient)
+        number = int(np.random.default_rng([patient, 11]).choice(others))
+    gap = 0.0 if row is Row.WRONG_GAP else float(pairs.gap_days[number])
+    one = pairs.inputs.part(slice(number, number + 1))
+    word = session.listen_to(one.beat[0], one.leads[0], one.table[0])
+    return word, float(one.quality) * session.time_weight(gap)
 
 
-def _masks(row: Row, seen: _Seen, session: Session, ecgs: HeldOutEcgs, patient: int) -> Iterator[NDArray[np.bool_]]:
-    said: list[tuple[EcgWord | None, float]] = [(None, 0.0)]
-    if row is not Row.IMAGE_ONLY:
-        said = list(_words(row, session, ecgs, patient))
-    for word, amplitude in said:
-        probability = seen.alone
-        if word is not None and amplitude > 0:
-            moved = session.fuse(seen.stack, seen.evidence, word, seen.prior, amplitude).movement
-            rows, columns = box = seen.evidence.box
-            logit = seen.evidence.scar_logit + never_erasing(moved, seen.alone[:, rows, columns])
-            probability = scar_probability(logit, seen.evidence.wall, seen.anatomy.myocardium, box)
-        yield drop_small_islands(probability > SCAR_ABOVE, seen.stack.spacing, minimum_ml=SMALLEST_ISLAND_ML)
+def _mask(seen: _Seen, session: Session, word: EcgWord, amplitude: float) -> NDArray[np.bool_]:
+    """The scar as :func:`ScarSegECGLib.pipeline.segment` finds it."""
+    probability = seen.alone
+    if amplitude >= LEAST_AMPLITUDE:
+        moved = session.fuse(seen.stack, seen.evidence, word, seen.prior, amplitude).movement
+        rows, columns = box = seen.evidence.box
+        logit = seen.evidence.scar_logit + never_erasing(moved, seen.alone[:, rows, columns])
+        probability = scar_probability(logit, seen.evidence.wall, seen.anatomy.myocardium, box)
+    return network_scar(probability, seen.stack.spacing, Method(above=SCAR_ABOVE)).mask
 
 
-def outcomes(
-    cases: Sequence[ExpertCase],
-    patients: Sequence[int],
-    session: Session,
-    ecgs: HeldOutEcgs,
-    *,
-    progress: Callable[[str], None] = lambda name: None,
-) -> list[Outcome]:
-    """Every row on some held-out patients, clean and degraded; the image networks run once for all rows.
+def outcomes(plan: Plan, ecgs: Mapping[Row, Pairs], fractions: NDArray[np.float64]) -> list[Outcome]:
+    """Every row on every patient, clean and degraded, by networks that never saw it; these run once for all rows.
 
-    Parameters
-    ----------
-    cases : all patients, numbered as in ``ecgs``
-    patients : numbers of those whom the session has not seen
+    ``ecgs`` from :func:`held_out_ecgs`; ``fractions`` [patient, 17] are the experts'.
     """
+    session_of = plan.session_of("full.safetensors")
+    numbers = {case.name: number for number, case in enumerate(plan.cases)}
     found = []
-    for patient in patients:
-        case = cases[patient]
-        progress(case.name)
-        truth = case.labels >= SCAR
+    for case in tqdm(plan.by_fold(), desc="what the ECG adds", unit="patient", disable=plan.quiet):
+        session, patient = session_of(case), numbers[case.name]
         for degraded in (False, True):
             seen = _see(degrade(case.stack, 77_000 + patient) if degraded else case.stack, session)
             for row in Row:
-                masks = [np.zeros_like(truth)] if seen is None else list(_masks(row, seen, session, ecgs, patient))
-                dice = [overlap(mask, truth, case.stack.spacing).dice for mask in masks]
-                known = [value for value in dice if value is not None]
-                volume = float(np.mean([mask.sum() for mask in masks])) * case.stack.voxel_ml
-                mean = float(np.mean(known)) if known else None
-                found.append(Outcome(row, degraded, case.name, bool(truth.any()), mean, volume))
+                mask = np.zeros_like(case.scar)
+                if seen is not None:
+                    said = _word(row, session, ecgs.get(row), fractions[patient], patient)
+                    mask = _mask(seen, session, *said)
+                dice = overlap(mask, case.scar, case.stack.spacing, distance=False).dice
+                volume = float(mask.sum()) * case.stack.voxel_ml
+                found.append(Outcome(row, degraded, case.name, bool(case.scar.any()), dice, volume))
     return found
 
 
@@ -169,23 +149,25 @@ class Estimate:
     low: float
     high: float
 
-    def text(self, digits: int = 3, sign: str = "") -> str:
+    def columns(self, name: str) -> dict[str, str]:
+        """As three cells of a table."""
+        return {name: f"{self.mean:.4f}", f"{name}_low": f"{self.low:.4f}", f"{name}_high": f"{self.high:.4f}"}
+
+    def text(self, sign: str = "") -> str:
         """``0.512 [0.431, 0.590]``, or with sign "+" as a difference; a dash where there is no figure."""
         if not np.isfinite(self.mean):
             return "-"
         # Rounded first, and 0 added: what rounds to nothing is printed without a minus.
-        rounded = (round(value, digits) + 0.0 for value in (self.mean, self.low, self.high))
-        mean, low, high = (f"{value:{sign}.{digits}f}" for value in rounded)
+        mean, low, high = (f"{round(value, 3) + 0.0:{sign}.3f}" for value in (self.mean, self.low, self.high))
         return f"{mean} [{low}, {high}]"
 
 
-def bootstrap(values: NDArray[np.float64], seed: int = 0) -> Estimate:
+def bootstrap(values: NDArray[np.float64]) -> Estimate:
     """Mean and 95 % interval of the mean by resampling patients (percentile method, 2000 resamples)."""
-    known = np.asarray(values, dtype=np.float64)
-    known = known[np.isfinite(known)]
+    known = values[np.isfinite(values)]
     if not known.size:
         return Estimate(float("nan"), float("nan"), float("nan"))
-    drawn = np.random.default_rng(seed).integers(0, known.size, (RESAMPLES, known.size))
+    drawn = np.random.default_rng(0).integers(0, known.size, (RESAMPLES, known.size))
     low, high = np.percentile(known[drawn].mean(axis=1), [2.5, 97.5])
     return Estimate(float(known.mean()), float(low), float(high))
 
@@ -194,28 +176,19 @@ def table(found: Sequence[Outcome]) -> list[dict[str, str]]:
     """Lines of ``ablation.csv``: Dice over patients with an infarct, and the paired difference to the images alone."""
     lines = []
     for degraded in (False, True):
-        dice = {
-            row: {o.case: o.dice for o in found if o.row is row and o.degraded is degraded and o.pathological}
-            for row in Row
-        }
-        base = dice[Row.IMAGE_ONLY]
-        for row, of in dice.items():
-            mean = bootstrap(np.array([np.nan if v is None else v for v in of.values()]))
-            paired = [of[case] - base[case] for case in of if of[case] is not None and base[case] is not None]  # type: ignore[operator]
-            difference = bootstrap(np.array(paired))
-            normals = [o.scar_ml for o in found if o.row is row and o.degraded is degraded and not o.pathological]
+        alone: dict[str, float] = {}
+        for row in Row:
+            here = [outcome for outcome in found if outcome.row is row and outcome.degraded is degraded]
+            dice = {o.case: np.nan if o.dice is None else o.dice for o in here if o.pathological}
+            if row is Row.IMAGE_ONLY:
+                alone = dice
+            normals = [outcome.scar_ml for outcome in here if not outcome.pathological]
+            mean = bootstrap(np.array(list(dice.values())))
+            difference = bootstrap(np.array([value - alone[case] for case, value in dice.items()]))
             lines.append(
-                {
-                    "row": row.value,
-                    "images": "degraded" if degraded else "clean",
-                    "patients": str(len(of)),
-                    "dice": f"{mean.mean:.4f}",
-                    "dice_low": f"{mean.low:.4f}",
-                    "dice_high": f"{mean.high:.4f}",
-                    "dice_minus_image_only": f"{difference.mean:.4f}",
-                    "dice_minus_image_only_low": f"{difference.low:.4f}",
-                    "dice_minus_image_only_high": f"{difference.high:.4f}",
-                    "false_scar_ml": f"{np.mean(normals):.4f}" if normals else "",
-                }
+                {"row": row.value, "images": "degraded" if degraded else "clean", "patients": str(len(dice))}
+                | mean.columns("dice")
+                | difference.columns("dice_minus_image_only")
+                | {"false_scar_ml": f"{np.mean(normals):.4f}" if normals else ""}
             )
     return lines

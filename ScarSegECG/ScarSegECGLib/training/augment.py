@@ -11,6 +11,12 @@ from torch.nn import functional as F
 
 from ScarSegECGLib.network.intensity import levelled
 
+CURVE, CURVE_SD, CURVED = 5, 0.45, 0.7  # pieces of another scanner's curve, their spread, share of images
+MOST_NOISE = 0.08
+CROPPED, CROP_OFF_PIXELS = 0.3, 6.0  # share of whole slices that are cropped, and how far off the LV's middle
+FAR = 0.2  # share of slices whose centre is moved by ``far_shift``
+ALONE = 0.25  # share of neighbours that are replaced by the slice itself, as at the ends of a stack or beside a gap
+
 
 @dataclass(frozen=True)
 class AugmentPlan:
@@ -21,7 +27,7 @@ class AugmentPlan:
     ``scale`` the largest zoom in or out and ``stretch`` that of one axis; ``bend`` pixels of smooth deformation;
     ``neighbour_shift`` pixels of breath-hold shift between the slices of one input. ``levelled_where``: see
     :func:`ScarSegECGLib.network.intensity.levelled`. ``crop_pixels``: smallest and largest side of a crop about the LV
-    (None: whole images), ``crop_off_pixels`` off its middle.
+    (None: whole images).
     """
 
     offsets: Tensor
@@ -35,19 +41,27 @@ class AugmentPlan:
     mirror: bool = True
     levelled_where: Tensor | None = None
     crop_pixels: tuple[float, float] | None = None
-    crop_off_pixels: float = 6.0
-
-
-CURVE, CURVE_SD, CURVED = 5, 0.45, 0.7  # pieces of another scanner's curve, their spread, share of images
-MOST_NOISE = 0.08
-CROPPED = 0.3  # share of whole slices that are cropped
-FAR = 0.2  # share of slices whose centre is moved by ``far_shift``
 
 
 def square_offsets(size: int) -> Tensor:
     """A square of pixels about the centre, [size, size, 2]."""
     axis = torch.arange(size) - (size - 1) / 2
     return torch.stack(torch.meshgrid(axis, axis, indexing="ij"), dim=-1)
+
+
+def augment(
+    images: Tensor, labels: Tensor, centres: Tensor, plan: AugmentPlan, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Random geometry and random intensities, read on the network's grid [H, W] of ``plan.offsets``.
+
+    ``images`` [B, C, S, S] hold the slice in the middle channel, its neighbours around it; ``labels`` uint8 [B, S, S];
+    ``centres`` [B, 2] are the LV's (row, column) in pixels from the image's middle.
+    """
+    places = _places(len(images), images.shape[-1], centres, plan, rng)
+    warped, read_labels = _warp(_coarser(images, rng), labels, places, plan, rng)
+    if plan.crop_pixels is not None:
+        warped, read_labels = _cropped(warped, read_labels, plan.crop_pixels, rng)
+    return _recolour(_hide_neighbours(warped, rng), places, plan, rng), read_labels
 
 
 def _uniform(count: int, low: float, high: float, rng: torch.Generator) -> Tensor:
@@ -81,15 +95,24 @@ def _places(count: int, source: int, centres: Tensor, plan: AugmentPlan, rng: to
     return unit + _smooth_field(bend, 40, unit).permute(0, 2, 3, 1) * (2 / source)
 
 
+def _coarser(images: Tensor, rng: torch.Generator) -> Tensor:
+    """A third of the images as if acquired with larger pixels, up to 2.2 times."""
+    size, images = images.shape[-1], images.clone()
+    part = torch.randperm(len(images), generator=rng).chunk(3)[0]
+    factor = float(_uniform(1, 1.2, 2.2, rng))
+    small = F.interpolate(images[part], size=round(size / factor), mode="bilinear", antialias=True)
+    images[part] = F.interpolate(small, size=size, mode="bilinear")
+    return images
+
+
 def _warp(
     images: Tensor, labels: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     count, channels, source, _ = images.shape
-    middle = channels // 2
     warped = []
     for channel in range(channels):
         offset = torch.zeros(count, 1, 1, 2)
-        if channel != middle:
+        if channel != channels // 2:
             offset = torch.randn(count, 1, 1, 2, generator=rng) * (plan.neighbour_shift * 2 / source)
         one = images[:, channel : channel + 1]
         warped.append(F.grid_sample(one, places + offset, padding_mode="border", align_corners=False))
@@ -97,20 +120,30 @@ def _warp(
     return torch.cat(warped, dim=1), read_labels[:, 0].to(torch.uint8)
 
 
-def _blur(images: Tensor, weight: Tensor) -> Tensor:
-    """Mix in a 3x3 binomial blur with the given weight per image [B]."""
-    kernel = torch.tensor([1.0, 2.0, 1.0])
-    kernel = (kernel[:, None] * kernel / 16).expand(images.shape[1], 1, 3, 3)
-    smooth = F.conv2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), kernel, groups=images.shape[1])
-    return torch.lerp(images, smooth, weight.view(-1, 1, 1, 1))
+def _cropped(images: Tensor, labels: Tensor, sides: tuple[float, float], rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Some images as if exported cropped to the heart: a box about the LV, in black."""
+    count, size = len(images), images.shape[-1]
+    ventricle = (labels > 0).float()
+    axis = torch.arange(size).float()
+    mass = ventricle.sum(dim=(1, 2))
+    middle = torch.stack([ventricle.sum(dim=2) @ axis, ventricle.sum(dim=1) @ axis], dim=1)
+    middle = torch.where(mass[:, None] > 0, middle / mass.clamp(min=1)[:, None], (size - 1) / 2)
+    middle = middle + torch.randn(count, 2, generator=rng) * CROP_OFF_PIXELS
+    half = _uniform(2 * count, sides[0] / 2, sides[1] / 2, rng).view(count, 2)
+    rows, columns = ((axis - middle[:, d : d + 1]).abs() <= half[:, d : d + 1] for d in (0, 1))
+    whole = torch.rand(count, generator=rng) >= CROPPED
+    inside = (rows[:, :, None] & columns[:, None, :]) | whole[:, None, None]
+    return torch.where(inside[:, None], images, -0.5), labels * inside
 
 
-def _coil_shading(places: Tensor, rng: torch.Generator) -> Tensor:
-    """A smooth multiplicative field [B, 1, H, W] around 1."""
-    count = len(places)
-    coarse = torch.randn(count, 1, 4, 4, generator=rng) * 0.1
-    coarse = coarse * _sometimes(count, 0.4, rng).view(-1, 1, 1, 1)
-    return torch.exp(_smooth_field(coarse, 20, places))
+def _hide_neighbours(images: Tensor, rng: torch.Generator) -> Tensor:
+    middle = images.shape[1] // 2
+    images = images.clone()
+    for channel in range(images.shape[1]):
+        if channel != middle:
+            hide = torch.rand(len(images), generator=rng) < ALONE
+            images[hide, channel] = images[hide, middle]
+    return images
 
 
 def _other_scanner(unit: Tensor, rng: torch.Generator) -> Tensor:
@@ -127,10 +160,18 @@ def _other_scanner(unit: Tensor, rng: torch.Generator) -> Tensor:
     return low + (high - low) * (at - below)
 
 
-def _rician(unit: Tensor, rng: torch.Generator) -> Tensor:
-    """Noise of a magnitude image: a complex Gaussian's modulus."""
-    count = len(unit)
-    level = _uniform(count, 0, MOST_NOISE, rng) * _sometimes(count, 0.4, rng)
+def _blurred(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Now and then a 3x3 binomial blur, mixed in with a random weight."""
+    kernel = torch.tensor([1.0, 2.0, 1.0])
+    kernel = (kernel[:, None] * kernel / 16).expand(images.shape[1], 1, 3, 3)
+    smooth = F.conv2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), kernel, groups=images.shape[1])
+    weight = _uniform(len(images), 0, 1, rng) * _sometimes(len(images), 0.4, rng)
+    return torch.lerp(images, smooth, weight.view(-1, 1, 1, 1))
+
+
+def _noisy(unit: Tensor, rng: torch.Generator) -> Tensor:
+    """Now and then the noise of a magnitude image: a complex Gaussian's modulus."""
+    level = _uniform(len(unit), 0, MOST_NOISE, rng) * _sometimes(len(unit), 0.4, rng)
     noise = torch.randn(2, *unit.shape, generator=rng) * level.view(-1, 1, 1, 1)
     return torch.hypot(unit + noise[0], noise[1])
 
@@ -140,75 +181,11 @@ def _recolour(images: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Gene
     count, channels = images.shape[:2]
     unit = (images + 0.5).clamp(0, 1.5)
     black = unit == 0
-    unit = _other_scanner(unit * _coil_shading(places, rng), rng)
-    unit = _blur(unit, _uniform(count, 0, 1, rng) * _sometimes(count, 0.4, rng))
-    unit = torch.where(black, unit, _rician(unit, rng).clamp(min=1e-4))
+    shading = torch.randn(count, 1, 4, 4, generator=rng) * 0.1 * _sometimes(count, 0.4, rng).view(-1, 1, 1, 1)
+    unit = _blurred(_other_scanner(unit * torch.exp(_smooth_field(shading, 20, places)), rng), rng)
+    unit = torch.where(black, unit, _noisy(unit, rng).clamp(min=1e-4))
     level = levelled(unit, plan.levelled_where) + 0.5
     gamma = torch.exp(torch.randn(count, 1, 1, 1, generator=rng) * 0.15)
     gain = torch.exp(torch.randn(count, channels, 1, 1, generator=rng) * 0.05)
     offset = torch.randn(count, channels, 1, 1, generator=rng) * 0.03
     return (level.clamp(min=1e-4) ** gamma * gain + offset - 0.5).clamp(-1, 1)
-
-
-def _coarser(images: Tensor, rng: torch.Generator) -> Tensor:
-    """A third of the images as if acquired with larger pixels, up to 2.2 times."""
-    size = images.shape[-1]
-    images = images.clone()
-    for part in torch.arange(len(images)).chunk(3)[:1]:
-        factor = float(_uniform(1, 1.2, 2.2, rng))
-        small = F.interpolate(images[part], size=round(size / factor), mode="bilinear", antialias=True)
-        images[part] = F.interpolate(small, size=size, mode="bilinear")
-    return images
-
-
-def _cropped(images: Tensor, labels: Tensor, plan: AugmentPlan, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Some images as if exported cropped to the heart: a box about the LV, in black."""
-    if plan.crop_pixels is None:
-        return images, labels
-    count, size = len(images), images.shape[-1]
-    ventricle = (labels > 0).float()
-    axis = torch.arange(size).float()
-    mass = ventricle.sum(dim=(1, 2))
-    middle = torch.stack([ventricle.sum(dim=2) @ axis, ventricle.sum(dim=1) @ axis], dim=1)
-    middle = torch.where(mass[:, None] > 0, middle / mass.clamp(min=1)[:, None], (size - 1) / 2)
-    middle = middle + torch.randn(count, 2, generator=rng) * plan.crop_off_pixels
-    half = _uniform(2 * count, plan.crop_pixels[0] / 2, plan.crop_pixels[1] / 2, rng).view(count, 2)
-    rows, columns = ((axis - middle[:, d : d + 1]).abs() <= half[:, d : d + 1] for d in (0, 1))
-    whole = torch.rand(count, generator=rng) >= CROPPED
-    inside = (rows[:, :, None] & columns[:, None, :]) | whole[:, None, None]
-    return torch.where(inside[:, None], images, -0.5), labels * inside
-
-
-def _hide_neighbours(images: Tensor, rng: torch.Generator, probability: float = 0.25) -> Tensor:
-    """Now and then replace a neighbour by the slice itself, as at the ends of a stack or beside a gap."""
-    middle = images.shape[1] // 2
-    images = images.clone()
-    for channel in range(images.shape[1]):
-        if channel != middle:
-            hide = torch.rand(len(images), generator=rng) < probability
-            images[hide, channel] = images[hide, middle]
-    return images
-
-
-def augment(
-    images: Tensor, labels: Tensor, centres: Tensor, plan: AugmentPlan, rng: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Random geometry and random intensities, read on the network's grid.
-
-    Parameters
-    ----------
-    images : float tensor [B, C, S, S], the slice in the middle channel, its neighbours around it
-    labels : uint8 tensor [B, S, S]
-    centres : [B, 2], the LV's centre (row, column) in pixels from the image's middle
-
-    Returns
-    -------
-    images [B, C, H, W] and labels [B, H, W], for H, W of ``plan.offsets``.
-    """
-    places = _places(len(images), images.shape[-1], centres, plan, rng)
-    order = torch.randperm(len(images), generator=rng)
-    coarse = torch.empty_like(images)
-    coarse[order] = _coarser(images[order], rng)
-    warped, read_labels = _warp(coarse, labels, places, plan, rng)
-    warped, read_labels = _cropped(warped, read_labels, plan, rng)
-    return _recolour(_hide_neighbours(warped, rng), places, plan, rng), read_labels

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -12,89 +10,63 @@ from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE
 from ScarSegECGLib.network.polar_grid import ANGLES, RADII, RADIUS_STEP_MM
 from ScarSegECGLib.training.ablation import Estimate, Row
-from ScarSegECGLib.training.evaluate import SIZES_ML
+from ScarSegECGLib.training.evaluate import METRICS, SIZES_ML, STRUCTURES
 
-# Each with the digits it is given to.
-_METRICS = (("dice", 3), ("precision", 3), ("sensitivity", 3), ("volume_error_ml", 1), ("hd95_mm", 1))
-
-
+DIGITS = {"dice": 3, "precision": 3, "sensitivity": 3, "volume_error_ml": 1, "hd95_mm": 1}
 DATA = (
     "EMIDEC (Lalande et al., Data 2020, 5(4):89), acute infarction or none, one centre (Dijon), restored from 8-bit "
     "copies, or those of the cases that were given"
 )
+Rows = Sequence[Mapping[str, str]]
 
 
-def read_table(path: Path) -> list[dict[str, str]]:
-    """The per-patient lines of ``cross_validation.csv``."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _column(rows: Sequence[Mapping[str, str]], name: str) -> np.ndarray:
+def _column(rows: Rows, name: str) -> np.ndarray:
     return np.array([float(row[name]) for row in rows if row[name] != ""])
 
 
-def _mean_and_median(values: np.ndarray, digits: int) -> str:
-    """As it stands in the table; a dash where no patient has the figure, as HD95 has none where nothing was found."""
+def _cell(rows: Rows, name: str, digits: int = 3) -> str:
+    """Mean and median; a dash where no patient has the figure, as HD95 has none where nothing was found."""
+    values = _column(rows, name)
     return f"{values.mean():.{digits}f} ({np.median(values):.{digits}f})" if values.size else "–"
 
 
-def _dice(rows: Sequence[Mapping[str, str]], structure: str = "scar") -> str:
-    return _mean_and_median(_column(rows, f"{structure}_dice"), 3)
-
-
-def _conventions(rows: Sequence[Mapping[str, str]], infarct: Sequence[Mapping[str, str]]) -> list[str]:
-    size = {
-        name: [row for row in infarct if low <= float(row["true_scar_ml"]) < high]
-        for name, (low, high) in zip(("small", "medium", "large"), SIZES_ML, strict=True)
-    }
-    normal = [row for row in rows if row["pathological"] == "0"]
-    covered = [
-        float(row["interval_low_ml"]) <= float(row["true_scar_ml"]) <= float(row["interval_high_ml"])
-        for row in rows
-        if row["interval_low_ml"]
-    ]
-    lines = [
+def figures(rows: Rows) -> str:
+    """Markdown of means (medians) over held-out patients who have the figure: both conventions, by size, normals."""
+    infarct, normal = ([row for row in rows if row["pathological"] == kind] for kind in ("1", "0"))
+    lines = ["| | patients | Dice | precision | sensitivity | volume error, ml | HD95, mm |", "|---" * 7 + "|"]
+    for structure in STRUCTURES:
+        counted = infarct if structure == "scar" else rows
+        cells = [_cell(counted, f"{structure}_{metric}", DIGITS[metric]) for metric in METRICS]
+        lines.append(f"| {structure} | {len(counted)} | {' | '.join(cells)} |")
+    lines += [
         "",
         "| scar Dice by convention | patients | Dice |",
         "|---|---|---|",
-        f"| infarct patients: mean over patients with scar | {len(infarct)} | {_dice(infarct)} |",
+        f"| infarct patients: mean over patients with scar | {len(infarct)} | {_cell(infarct, 'scar_dice')} |",
         f"| challenge (EMIDEC's own): all patients, none against none = 1, missed or false scar = 0 | {len(rows)} | "
-        f"{_mean_and_median(_column(rows, 'challenge_dice'), 3)} |",
-        f"| infarcts under 10 ml | {len(size['small'])} | {_dice(size['small'])} |",
-        f"| infarcts of 10 to 30 ml | {len(size['medium'])} | {_dice(size['medium'])} |",
-        f"| infarcts over 30 ml | {len(size['large'])} | {_dice(size['large'])} |",
-        "",
-        f"Myocardium in infarct patients {_dice(infarct, 'myocardium')}, in normals {_dice(normal, 'myocardium')}.",
+        f"{_cell(rows, 'challenge_dice')} |",
     ]
-    if covered:
-        lines.append(f"The 80 % interval of the scar volume, fitted on other folds, held it in {np.mean(covered):.0%}.")
-    return lines
-
-
-def figures(rows: Sequence[Mapping[str, str]]) -> str:
-    """Markdown of means (medians) over held-out patients who have the figure: both conventions, by size, normals."""
-    infarct = [row for row in rows if row["pathological"] == "1"]
-    normal = _column([row for row in rows if row["pathological"] == "0"], "scar_ml")
-    lines = [
-        "| | patients | Dice | precision | sensitivity | volume error, ml | HD95, mm |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for structure, counted in (("cavity", rows), ("myocardium", rows), ("scar", infarct)):
-        cells = [_mean_and_median(_column(counted, f"{structure}_{metric}"), digits) for metric, digits in _METRICS]
-        lines.append(f"| {structure} | {len(counted)} | {' | '.join(cells)} |")
-    lines += _conventions(rows, infarct)
-    if not normal.size:
-        return "\n".join(lines)
-    lines += [
-        "",
-        f"Normal patients: {len(normal)}; false scar {normal.mean():.2f} ml on average (median "
-        f"{np.median(normal):.2f} ml), under 2 ml in {np.mean(normal < 2):.0%}.",
-    ]
+    for name, (low, high) in zip(("under 10 ml", "of 10 to 30 ml", "over 30 ml"), SIZES_ML, strict=True):
+        size = [row for row in infarct if low <= float(row["true_scar_ml"]) < high]
+        lines.append(f"| infarcts {name} | {len(size)} | {_cell(size, 'scar_dice')} |")
+    wall = [_cell(kind, "myocardium_dice") for kind in (infarct, normal)]
+    lines += ["", f"Myocardium in infarct patients {wall[0]}, in normals {wall[1]}."]
+    told = [row for row in rows if row["interval_low_ml"]]
+    if told:
+        lower, true, upper = (_column(told, name) for name in ("interval_low_ml", "true_scar_ml", "interval_high_ml"))
+        held = np.mean((lower <= true) & (true <= upper))
+        lines.append(f"The 80 % interval of the scar volume, fitted on other folds, held it in {held:.0%}.")
+    false_ml = _column(normal, "scar_ml")
+    if false_ml.size:
+        lines += [
+            "",
+            f"Normal patients: {len(false_ml)}; false scar {false_ml.mean():.2f} ml on average (median "
+            f"{np.median(false_ml):.2f} ml), under 2 ml in {np.mean(false_ml < 2):.0%}.",
+        ]
     return "\n".join(lines)
 
 
-def ablation_figures(rows: Sequence[Mapping[str, str]], pairs: tuple[int, int] = (0, 0)) -> str:
+def ablation_figures(rows: Rows, pairs: tuple[int, int] = (0, 0)) -> str:
     """What the ECG adds in short, from the lines of ``ablation.csv``; empty without any.
 
     ``pairs``: how many of the patients have an ECG of their own, and how many simulated ones.
@@ -108,12 +80,9 @@ def ablation_figures(rows: Sequence[Mapping[str, str]], pairs: tuple[int, int] =
             return f"{float(one['dice']):.3f}"
         return Estimate(*(float(one[f"dice_minus_image_only{end}"]) for end in ("", "_low", "_high"))).text(sign="+")
 
-    names = list(dict.fromkeys(line["row"] for line in rows))
-    source = (
-        f"Pairs of image and ECG: {pairs[0]} real, {pairs[1]} semi-synthetic"
-        if pairs[0]
-        else "Semi-synthetic pairs: real images, ECGs simulated from the expert's scar"
-    )
+    source = "Semi-synthetic pairs: real images, ECGs simulated from the expert's scar"
+    if pairs[0]:
+        source = f"Pairs of image and ECG: {pairs[0]} real, {pairs[1]} semi-synthetic"
     lines = [
         f"{source}; {rows[0]['patients']} held-out patients with an infarct.",
         "Scar Dice of the images alone, then the difference to it, with a 95 % bootstrap interval over patients.",
@@ -121,16 +90,12 @@ def ablation_figures(rows: Sequence[Mapping[str, str]], pairs: tuple[int, int] =
         "| | clean images | degraded images |",
         "|---|---|---|",
     ]
-    return "\n".join(lines + [f"| {name} | {cell(name, 'clean')} | {cell(name, 'degraded')} |" for name in names])
+    for name in dict.fromkeys(line["row"] for line in rows):
+        lines.append(f"| {name} | {cell(name, 'clean')} | {cell(name, 'degraded')} |")
+    return "\n".join(lines)
 
 
-def model_card(
-    rows: Sequence[Mapping[str, str]],
-    settings: Mapping,
-    sha256: str,
-    ablation: Sequence[Mapping[str, str]] = (),
-    pairs: tuple[int, int] = (0, 0),
-) -> str:
+def model_card(rows: Rows, settings: Mapping, sha256: str, ablation: Rows = (), pairs: tuple[int, int] = (0, 0)) -> str:
     """The whole card, Markdown; ``ablation`` are the lines of that table, ``pairs`` as in :func:`ablation_figures`."""
     channels = ", ".join(map(str, settings["channels"]))
     folds = len({row["fold"] for row in rows})

@@ -1,4 +1,4 @@
-"""Training cases in memory, ready to be cut and changed."""
+"""Slices of training cases in memory, on one intensity scale, ready to be changed."""
 
 from __future__ import annotations
 
@@ -11,21 +11,43 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ScarSegECGLib.case import SCAR
+from ScarSegECGLib.case import SCAR, FloatArray
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field, whole_slices, with_neighbours
-from ScarSegECGLib.training.slice_scale import heart_disc, normalise
+from ScarSegECGLib.network.intensity import HEART_RADIUS_MM
+
+PERCENTILES = (1.0, 99.0)
+SMALLEST_LV_PIXELS = 20  # a slice that shows less has its LV taken to be where the stack's is
 
 
-def _centres(labels: NDArray, spacing: tuple[float, float]) -> NDArray[np.float64]:
-    """One LV centre for all slices (row, column) mm, shape (slice, 2)."""
-    where = np.argwhere(labels > 0)
-    return np.tile(where[:, 1:].mean(axis=0) * spacing, (len(labels), 1))
+def near_heart(shape: Sequence[int], spacing: Sequence[float], centre: NDArray | None = None) -> NDArray[np.bool_]:
+    """Pixels [row, column] within 45 mm of ``centre`` (an index; else the middle): the heart and what touches it."""
+    middle = (np.array(shape) - 1) / 2 if centre is None else centre
+    rows, columns = ((np.arange(n) - at) * step for n, at, step in zip(shape, middle, spacing, strict=True))
+    return np.hypot(rows[:, None], columns[None]) <= HEART_RADIUS_MM
 
 
-def _four_classes(labels: NDArray) -> NDArray[np.float32]:
-    """Count MVO as scar."""
-    return np.minimum(labels, SCAR).astype(np.float32)
+HEART_OF_FIELD = near_heart((FIELD_PIXELS, FIELD_PIXELS), (PIXEL_MM, PIXEL_MM))
+
+
+def normalise(voxels: NDArray, where: NDArray[np.bool_] | None = None) -> FloatArray:
+    """Scale each slice so that its 1st and 99th percentile become -0.5 and 0.5, clipped to [-1, 1]; a flat one is 0.
+
+    Slice by slice, because scanners and exports scale them so. Pixels of value exactly 0, the padding around a shifted
+    or cropped slice, are left out of the percentiles unless most of the slice is 0. These are taken ``where`` is True
+    [row, column], so that bright fat far away does not flatten the heart.
+    """
+    stack = np.asarray(voxels, dtype=np.float32)
+    scaled = np.zeros_like(stack)
+    for index, image in enumerate(stack):
+        region = image.ravel() if where is None else image[where]
+        inside = region[region != 0]
+        if inside.size < region.size // 10:
+            inside = region
+        low, high = np.percentile(inside, PERCENTILES)
+        if high > low:
+            scaled[index] = np.clip((image - low) / (high - low) - 0.5, -1.0, 1.0)
+    return scaled
 
 
 @dataclass(frozen=True)
@@ -43,11 +65,11 @@ class Slices:
     centres: Tensor
 
 
-def _firsts(cases: Sequence[ExpertCase]) -> Tensor:
-    return torch.cat([torch.arange(len(case.labels)) == 0 for case in cases])
-
-
-SMALLEST_LV_PIXELS = 20  # a slice that shows less has its LV taken to be where the stack's is
+def _slices(cases: Sequence[ExpertCase], images: list[Tensor], labels: list[Tensor], centred: bool) -> Slices:
+    together = torch.cat(labels)
+    firsts = torch.cat([torch.arange(len(case.labels)) == 0 for case in cases])
+    centres = _lv_centres(together) if centred else torch.zeros(len(together), 2)
+    return Slices(torch.cat(images), together, firsts, centres)
 
 
 def _lv_centres(labels: Tensor) -> Tensor:
@@ -60,18 +82,17 @@ def _lv_centres(labels: Tensor) -> Tensor:
 
 
 def fine_slices(cases: Sequence[ExpertCase]) -> Slices:
-    """Fields around the expert's LV centre at 1.25 mm, every slice between its neighbours."""
+    """Fields around the expert's LV centre at 1.25 mm, every slice between its neighbours; MVO counts as scar."""
     images, labels = [], []
-    disc = heart_disc(FIELD_PIXELS, PIXEL_MM)
     for case in cases:
         spacing = case.stack.spacing[1:]
-        centres = _centres(case.labels, spacing)
-        field = cut_field(torch.from_numpy(case.stack.voxels), spacing, centres, size=FIELD_PIXELS)
-        images.append(with_neighbours(torch.from_numpy(normalise(field.numpy(), disc))))
-        truth = torch.from_numpy(_four_classes(case.labels))
-        labels.append(cut_field(truth, spacing, centres, size=FIELD_PIXELS, mode="nearest").to(torch.uint8))
-    together = torch.cat(labels)
-    return Slices(torch.cat(images), together, _firsts(cases), _lv_centres(together))
+        centre = np.argwhere(case.labels > 0)[:, 1:].mean(axis=0) * spacing
+        centres = np.tile(centre, (len(case.labels), 1))
+        field = cut_field(torch.from_numpy(case.stack.voxels), spacing, centres)
+        images.append(with_neighbours(torch.from_numpy(normalise(field.numpy(), HEART_OF_FIELD))))
+        truth = torch.from_numpy(np.minimum(case.labels, SCAR).astype(np.float32))
+        labels.append(cut_field(truth, spacing, centres, mode="nearest").to(torch.uint8))
+    return _slices(cases, images, labels, centred=True)
 
 
 def coarse_slices(cases: Sequence[ExpertCase], size: int = 192) -> Slices:
@@ -85,5 +106,4 @@ def coarse_slices(cases: Sequence[ExpertCase], size: int = 192) -> Slices:
         pad = (spare // 2, spare - spare // 2) * 2
         images.append(F.pad(whole, pad, value=-0.5)[:, None])
         labels.append(F.pad(truth.to(torch.uint8), pad))
-    together = torch.cat(labels)
-    return Slices(torch.cat(images), together, _firsts(cases), torch.zeros(len(together), 2))
+    return _slices(cases, images, labels, centred=False)

@@ -1,8 +1,7 @@
-"""Images as clinics see them: little contrast, noise, blur, breathing, a slice that is missing.
+"""Whole stacks as other clinics would send them: real images that were changed on purpose. One seed gives one stack.
 
-The strengths are chosen, by eye, such that the pictures are poor but can still be read; they were not changed after the
-ECG had been tried on them, and are the same for every row of a table. They stay real images whose quality was taken
-away. One seed gives one degraded stack.
+The strengths of degradation are chosen, by eye, such that the pictures are poor but can still be read; they were not
+changed after the ECG had been tried on them, and are the same for every row of a table.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from scipy.ndimage import gaussian_filter
 
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.facts import Fact, LgeNote
+from ScarSegECGLib.measure.expert import ExpertCase
+from ScarSegECGLib.training.dataset import near_heart
 
 # Each strength is drawn evenly from its range, once per stack.
 CONTRAST = (0.5, 0.8)  # what is left of the range about the heart's mean: inversion time off the null point
@@ -26,7 +27,7 @@ BREATHING_MM = (1.0, 3.0)  # amplitude of the motion along the phase-encoding di
 BREATHS = (2.0, 5.0)  # breaths, or diaphragm drifts, while one slice's k-space is filled
 MOVED_SLICES = 0.5  # share of slices that are taken while the patient moves
 MISSING_SLICE = 0.5  # share of stacks that lack one inner slice
-REACH_MM = 45.0
+FEWEST_SLICES = 6  # of a stack of which every second one may go
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,10 @@ def drawn_strength(slices: int, rng: np.random.Generator) -> Strength:
     """Draw the strengths of a stack of so many slices."""
     missing = int(rng.integers(1, slices - 1)) if slices > 4 else None
     lacks = rng.random() < MISSING_SLICE
-    return Strength(
-        rng.uniform(*CONTRAST),
-        rng.uniform(*NOISE),
-        rng.uniform(*BLUR_FWHM_MM),
-        rng.uniform(*BREATHING_MM),
-        rng.uniform(*BREATHS),
-        rng.random(slices) < MOVED_SLICES,
-        missing if lacks else None,
-        bool(rng.random() < 0.5),
-    )
+    limits = (CONTRAST, NOISE, BLUR_FWHM_MM, BREATHING_MM, BREATHS)
+    contrast, noise, blur, breathing, breaths = (rng.uniform(low, high) for low, high in limits)
+    moved, along_rows = rng.random(slices) < MOVED_SLICES, bool(rng.random() < 0.5)
+    return Strength(contrast, noise, blur, breathing, breaths, moved, missing if lacks else None, along_rows)
 
 
 def ghosts(image: NDArray, pixel_mm: float, amplitude_mm: float, breaths: float, phase: float) -> NDArray[np.float64]:
@@ -73,44 +68,26 @@ def ghosts(image: NDArray, pixel_mm: float, amplitude_mm: float, breaths: float,
     return np.abs(np.fft.ifft(lines, axis=0))
 
 
-def _near_the_middle(shape: tuple[int, ...], spacing: tuple[float, float]) -> NDArray[np.bool_]:
-    """Pixels within 45 mm of the middle of a slice: the heart, in a cardiac image."""
-    row, column = np.indices(shape)
-    away = np.hypot((row - (shape[0] - 1) / 2) * spacing[0], (column - (shape[1] - 1) / 2) * spacing[1])
-    return away < REACH_MM
-
-
 def degrade(stack: LgeStack, seed: int) -> LgeStack:
-    """The stack with its quality taken away; the grid stays.
+    """The stack with little contrast, noise, blur, breathing and a slice that is missing, and a note that says so.
 
-    Parameters
-    ----------
-    stack : LgeStack
-    seed : int
-        Draws strengths (:func:`drawn_strength`) and noise.
-
-    Returns
-    -------
-    LgeStack
-        Voxels float32. A missing slice is filled with the mean of its neighbours, as resampling to even distances
-        would do. Its note says that it was degraded.
+    The grid stays: a missing slice is filled with the mean of its neighbours, as resampling to even distances would do.
     """
     rng = np.random.default_rng(seed)
     strength = drawn_strength(len(stack.voxels), rng)
     voxels = np.array(stack.voxels, dtype=np.float64)
     if strength.missing is not None:
         voxels[strength.missing] = (voxels[strength.missing - 1] + voxels[strength.missing + 1]) / 2.0
-    sigma = strength.blur_fwhm_mm / 2.355 / np.array(stack.spacing[1:])
-    near = _near_the_middle(voxels.shape[1:], stack.spacing[1:])
+    pixel_mm = np.array(stack.spacing[1:])
+    near = near_heart(voxels.shape[1:], stack.spacing[1:])
     out = np.empty_like(voxels)
     for k, plane in enumerate(voxels):
-        image = gaussian_filter(plane, sigma)
+        image = gaussian_filter(plane, strength.blur_fwhm_mm / 2.355 / pixel_mm)
         phase = rng.uniform(0.0, 2.0 * np.pi)
-        if strength.moved[k]:
-            turned = image if strength.along_rows else image.T
-            pixel = stack.spacing[1] if strength.along_rows else stack.spacing[2]
-            turned = ghosts(turned, pixel, strength.breathing_mm, strength.breaths, phase)
-            image = turned if strength.along_rows else turned.T
+        if strength.moved[k] and strength.along_rows:
+            image = ghosts(image, pixel_mm[0], strength.breathing_mm, strength.breaths, phase)
+        elif strength.moved[k]:
+            image = ghosts(image.T, pixel_mm[1], strength.breathing_mm, strength.breaths, phase).T
         low, high = np.percentile(plane[near], [5.0, 95.0])
         middle = float(image[near].mean())
         image = middle + strength.contrast * (image - middle)
@@ -119,3 +96,30 @@ def degrade(stack: LgeStack, seed: int) -> LgeStack:
         out[k] = np.where(plane > 0, image, 0.0)  # what the scanner or the file's padding left black stays black
     notes = (*stack.notes, Fact(LgeNote.DEGRADED))
     return replace(stack, voxels=out.astype(np.float32), sha256="", notes=notes)
+
+
+def other_scanner(stack: LgeStack, rng: np.random.Generator) -> LgeStack:
+    """The stack through a random rising intensity curve, a little blurred, with the noise of a magnitude image."""
+    curve = np.exp(0.45 * rng.standard_normal(5) + 0.45 * rng.standard_normal() * np.linspace(-1.5, 1.5, 5))
+    knots = np.concatenate([[0.0], curve.cumsum() / curve.sum()])
+    blur = rng.uniform(0.0, 1.2) / np.array(stack.spacing[1:])
+    level = rng.uniform(0.0, 0.06)
+    out = np.empty(stack.voxels.shape, np.float32)
+    for k, plane in enumerate(stack.voxels):
+        low, high = np.percentile(plane[plane != 0], (0.5, 99.5)) if (plane != 0).any() else (0.0, 1.0)
+        unit = np.interp((plane - low) / max(high - low, 1e-6), np.linspace(0, 1, 6), knots)
+        noise = level * rng.standard_normal((2, *plane.shape))
+        image = np.hypot(gaussian_filter(unit, blur) + noise[0], noise[1])
+        out[k] = np.where(plane != 0, 1000 * image, 0)
+    return replace(stack, voxels=out, sha256="")
+
+
+def every_second_slice(case: ExpertCase, start: int) -> ExpertCase:
+    """The patient imaged with twice the distance between slices; short stacks stay as they are."""
+    if len(case.labels) < FEWEST_SLICES:
+        return case
+    affine = case.stack.ijk_to_ras.copy()
+    affine[:3, 3] += start * affine[:3, 2]
+    affine[:3, 2] *= 2
+    stack = replace(case.stack, voxels=case.stack.voxels[start::2].copy(), ijk_to_ras=affine, sha256="")
+    return ExpertCase(case.name, stack, case.labels[start::2].copy())

@@ -6,6 +6,7 @@ added to it, which is a hundred times faster; onset, waves and features are then
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 from torch import Tensor
 
-from ScarSegECGLib.case import LEADS, EcgFeatures
+from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
 from ScarSegECGLib.ecg.delineation import ONSET, RATE, SAMPLES, delineate
 from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S, measure_features
 from ScarSegECGLib.network.amplitude import conduction_quality
-from ScarSegECGLib.network.ecg_encoder import TABLE_SIZE, feature_table
+from ScarSegECGLib.network.ecg_encoder import feature_table
 
 WINDOW_ONSET, WINDOW = round(BEFORE_S * RATE), round((BEFORE_S + AFTER_S) * RATE)
 LEAD_LOSS = 0.2  # share of ECGs that lack one to four leads
@@ -38,22 +39,34 @@ class EcgInputs:
     table: Tensor
     quality: Tensor
 
+    @classmethod
+    def of(cls, beats: list[MedianBeat]) -> EcgInputs:
+        """Measured beats."""
+        return cls(
+            torch.from_numpy(np.stack([beat.millivolts for beat in beats])),
+            torch.from_numpy(np.stack([beat.lead_mask for beat in beats])).float(),
+            torch.from_numpy(np.stack([feature_table(beat.features) for beat in beats])),
+            torch.tensor([conduction_quality(beat.features)[0] for beat in beats], dtype=torch.float32),
+        )
+
     def part(self, rows: Tensor | slice) -> EcgInputs:
         """Some of the ECGs."""
-        return EcgInputs(self.beat[rows], self.leads[rows], self.table[rows], self.quality[rows])
+        return EcgInputs(*(values[rows] for values in vars(self).values()))
+
+    def packed(self) -> dict[str, Tensor]:
+        """As they are kept in a file."""
+        return vars(self) | {"beat": self.beat.half()}
+
+    @classmethod
+    def unpacked(cls, kept: Mapping[str, Tensor]) -> EcgInputs:
+        """From what :meth:`packed` gave."""
+        return cls(kept["beat"].float(), kept["leads"], kept["table"], kept["quality"])
 
 
 def steady_noise(bank: NDArray) -> NDArray[np.float32]:
     """A noise bank [R, 12, samples] without baseline wander, as the median beat's filter leaves it."""
     sections = butter(2, BASELINE_HZ, btype="highpass", fs=RATE, output="sos")
     return sosfiltfilt(sections, bank, axis=2).astype(np.float32)
-
-
-def left_by_the_median(bank: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
-    """What the median of nine beats leaves of one record's noise, shape (12, WINDOW)."""
-    record = bank[rng.integers(len(bank))]
-    starts = rng.integers(0, record.shape[1] - WINDOW, _AVERAGED)
-    return np.median(np.stack([record[:, s : s + WINDOW] for s in starts]), axis=0)
 
 
 def measure(window: NDArray, lead_mask: NDArray[np.bool_], rate_bpm: float) -> tuple[NDArray[np.float32], EcgFeatures]:
@@ -68,36 +81,22 @@ def measure(window: NDArray, lead_mask: NDArray[np.bool_], rate_bpm: float) -> t
     return beat, measure_features(beat, lead_mask, marks=marks, rr_s=rr)
 
 
-def _some_leads(rng: np.random.Generator, loss: float) -> NDArray[np.bool_]:
-    mask = np.ones(len(LEADS), dtype=bool)
-    if rng.random() < loss:
-        mask[rng.choice(len(LEADS), rng.integers(1, MOST_LOST + 1), replace=False)] = False
-    return mask
-
-
 def read_simulated(
     windows: NDArray, rate_bpm: NDArray, noise: NDArray, rng: np.random.Generator, *, lead_loss: float = LEAD_LOSS
 ) -> EcgInputs:
     """Add noise to simulated beats, lose leads, and measure.
 
-    Parameters
-    ----------
-    windows : array, shape (n, 12, WINDOW)
-        From ``simulate_beats(..., onset=WINDOW_ONSET, samples=WINDOW)``, mV.
-    rate_bpm : array, shape (n,)
-    noise : array, shape (records, 12, samples)
-        From :func:`steady_noise`.
-    lead_loss : float
-        Share of ECGs that lack leads.
+    ``windows`` (n, 12, WINDOW) mV, from ``simulate_beats(..., onset=WINDOW_ONSET, samples=WINDOW)``; ``rate_bpm`` (n,);
+    ``noise`` from :func:`steady_noise`; ``lead_loss`` is the share of ECGs that lack leads.
     """
-    n = len(windows)
-    beats, leads = np.zeros((n, len(LEADS), SAMPLES), np.float32), np.zeros((n, len(LEADS)), np.float32)
-    tables, quality = np.zeros((n, TABLE_SIZE), np.float32), np.zeros(n, np.float32)
-    for i, window in enumerate(windows):
-        mask = _some_leads(rng, lead_loss)
-        noisy = window + rng.uniform(0.3, 1.5) * left_by_the_median(noise, rng)
-        beats[i], features = measure(noisy, mask, float(rate_bpm[i]))
-        leads[i] = mask
-        tables[i] = feature_table(features)
-        quality[i] = conduction_quality(features)[0]
-    return EcgInputs(*(torch.from_numpy(array) for array in (beats, leads, tables, quality)))
+    beats = []
+    for window, rate in zip(windows, rate_bpm, strict=True):
+        mask = np.ones(len(LEADS), dtype=bool)
+        if rng.random() < lead_loss:
+            mask[rng.choice(len(LEADS), rng.integers(1, MOST_LOST + 1), replace=False)] = False
+        strength, record = rng.uniform(0.3, 1.5), noise[rng.integers(len(noise))]
+        starts = rng.integers(0, record.shape[1] - WINDOW, _AVERAGED)
+        left = np.median(np.stack([record[:, s : s + WINDOW] for s in starts]), axis=0)  # by the median beat
+        millivolts, features = measure(window + strength * left, mask, float(rate))
+        beats.append(MedianBeat(millivolts, mask, features))
+    return EcgInputs.of(beats)

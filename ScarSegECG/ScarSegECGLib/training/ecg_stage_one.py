@@ -1,7 +1,9 @@
-"""Stage one: the ECG encoder learns, from simulated scars alone, where and how large a scar is.
+"""Stage one of the ECG: its encoder learns, from simulated scars alone, where and how large a scar is.
 
-Some of the hearts are real (``real_hearts``), no scar is. No patient with an image takes part, so one encoder serves
-every fold.
+No patient with an image takes part, so one encoder serves every fold. Some of the hearts are real, no scar is: a model
+with one heart shape knows too little of how people differ, and an encoder that has seen only its beats takes a healthy
+person's real ECG for a scarred one. So a part of the ECGs are real beats, to which what a scar changes in a *simulated*
+beat is added. The records by which the encoder is checked afterwards (sinus rhythm and nothing else) are left out here.
 """
 
 from __future__ import annotations
@@ -11,152 +13,198 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from ScarSegECGLib.case import LEADS
+from ScarSegECGLib.ecg.median_beat import representative_beat
+from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.ecg.snomed import BLOCK, INFARCT, SINUS_ONLY, diagnoses
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, EcgInputs, read_simulated
-from ScarSegECGLib.training.ecg_simulation.simulate import drawn_bodies, simulate_beats
-from ScarSegECGLib.training.fit import Steps, fit
-from ScarSegECGLib.training.random_scars import random_scars
-from ScarSegECGLib.training.real_hearts import RealHearts, varied
+from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
+from ScarSegECGLib.training.ecg_simulation.simulate import simulate_beats
+from ScarSegECGLib.training.fit import Place, Steps, fit, mixed, once, started
 
 CONDUCTION_SHARES = {"normal": 0.8, "rbbb": 0.08, "lbbb": 0.06, "lafb": 0.06}  # chosen: about those of a cardiac ward
 RATE_BPM = (50.0, 110.0)
 SPREAD = 1.8  # people differ more than the simulator's textbook ones: see drawn_bodies (chosen)
 REAL_SHARE = 0.4  # hearts that are real, where any are given (chosen)
+ECGS, BATCH, STEPS, SEED = 30_000, 128, 3000, 1
+TOKEN_SIZE, WIDTH = 16, 20
 SIMULATION = 3  # raised with every change of the simulation: kept ECGs of another one are not taken up
 _CHUNK = 512
+# Records that cannot stand for a heart without scar.
+LEFT_OUT = INFARCT | BLOCK | {"10370003"}
+# How one person is made several (chosen): gain, turn in the frontal plane, chest electrodes off their places.
+GAIN, TURN_DEG, MISPLACED = 0.15, 15.0, 0.3
+_CHEST = slice(LEADS.index("V1"), LEADS.index("V6") + 1)
+
+NO_SCAR = 0.35  # share of hearts without scar
+SECOND_SCAR = 0.15
+# Plot angle (degrees) and level (0 basal .. 3 apex) of each segment's middle; DESIGN of the AHA plot.
+ANGLE_DEG = np.array([90, 150, 210, 270, 330, 30, 90, 150, 210, 270, 330, 30, 90, 180, 270, 0, 0], dtype=float)
+LEVEL = np.array([0] * 6 + [1] * 6 + [2] * 4 + [3], dtype=float)
+# The apex borders every wall: it counts as this far from any scar's centre, whatever its angle, and centres reach
+# somewhat beyond the base; so apex and base are scarred nearly as often as the middle (both chosen).
+APEX_AWAY_DEG = 40.0
+CENTRE_LEVEL = (-0.7, 2.9)
+REACH_DEG, REACH_LEVEL = (30.0, 140.0), (0.6, 3.2)
+# Shares of the LV. In 45 patients of EMIDEC (Lalande et al., Data 2020;5:89) infarcts take up 4 to 52 % of it, in all
+# but one less than 45 %.
+SMALLEST, LARGEST = 0.01, 0.5
+
+
+def random_scars(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Scar fraction of every segment of ``n`` hearts, shape (n, 17), 0..1.
+
+    A scar is a bump on the bullseye: a centre anywhere, a reach in angle and along the axis, a depth into the wall, and
+    ragged edges. Scars take up 1 to 50 % of the LV (mean of the 17 fractions), half of them less than 12 %: below 1 %
+    the heart counts as free of scar, above 50 % every fraction is lowered in proportion.
+    """
+    fraction = np.zeros((n, 17))
+    for share in (1.0 - NO_SCAR, SECOND_SCAR):
+        here = rng.random(n) < share
+        angle, level = rng.uniform(0.0, 360.0, n), rng.uniform(*CENTRE_LEVEL, n)
+        reach_deg, reach_level = rng.uniform(*REACH_DEG, n), rng.uniform(*REACH_LEVEL, n)
+        away = np.abs((ANGLE_DEG - angle[:, None] + 180.0) % 360.0 - 180.0)
+        away = np.where(LEVEL == 3.0, APEX_AWAY_DEG, away) / reach_deg[:, None]
+        along = np.abs(LEVEL - level[:, None]) / reach_level[:, None]
+        ragged = rng.normal(0.0, 0.25, (n, 17))
+        bump = np.clip(2.0 * (1.0 - np.hypot(away, along)) + ragged, 0.0, 1.0)
+        depth = rng.uniform(0.2, 1.0, n)
+        fraction = np.maximum(fraction, here[:, None] * depth[:, None] * bump)
+    size = fraction.mean(axis=1, keepdims=True)
+    return np.where(size < SMALLEST, 0.0, fraction * np.minimum(1.0, LARGEST / np.maximum(size, SMALLEST)))
 
 
 @dataclass(frozen=True)
-class EncoderRecipe:
-    """How many ECGs are simulated, and how the encoder learns from them."""
+class RealHearts:
+    """Beats ``millivolts`` [R, 12, WINDOW], QRS onset at WINDOW_ONSET, and their ``rate_bpm`` [R]."""
 
-    ecgs: int = 30_000
-    batch: int = 128
-    steps: int = 3000
-    token_size: int = 16
-    width: int = 20
-    seed: int = 1
-
-    def network(self) -> EcgEncoder:
-        """A fresh encoder."""
-        return EcgEncoder(self.token_size, self.width)
+    millivolts: NDArray[np.float64]
+    rate_bpm: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class SimulatedEcgs:
-    """Inputs of simulated ECGs and the scar [N, 17] that each was computed from."""
+def real_hearts(folder: Path) -> RealHearts:
+    """Beats of the WFDB records of ``folder`` that may serve, read when asked and never stored.
 
-    inputs: EcgInputs
-    scar: Tensor
+    Raises
+    ------
+    InputError : No record can serve.
+    """
+    beats, rates = [], []
+    for header in sorted(folder.glob("*.hea")):
+        codes = diagnoses(header)
+        if not codes or codes <= SINUS_ONLY or codes & LEFT_OUT:
+            continue
+        try:
+            beat = representative_beat(read_ecg(header))
+        except InputError:
+            continue
+        if beat.rr_s is None or not beat.lead_mask.all():
+            continue
+        ahead = WINDOW_ONSET - beat.marks.qrs_onset
+        padded = np.pad(beat.millivolts, ((0, 0), (WINDOW, WINDOW)), mode="edge")
+        beats.append(padded[:, WINDOW - ahead : 2 * WINDOW - ahead])
+        rates.append(60.0 / beat.rr_s)
+    if not beats:
+        raise InputError(f"{folder.name}: no 12-lead record without infarct or block that could serve as a real heart.")
+    return RealHearts(np.stack(beats), np.array(rates))
 
 
-def drawn_conduction(n: int, rng: np.random.Generator) -> list[str]:
-    """Conductions of ``n`` hearts, by :data:`CONDUCTION_SHARES`."""
-    return [str(name) for name in rng.choice(list(CONDUCTION_SHARES), n, p=list(CONDUCTION_SHARES.values()))]
+def varied(beats: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """The same hearts in other bodies: beats [n, 12, samples] with another gain, axis and chest electrodes."""
+    n = len(beats)
+    turn = np.radians(rng.uniform(-TURN_DEG, TURN_DEG, n))[:, None]
+    # Einthoven's triangle: I along x, aVF along y; 2 / sqrt(3) makes the augmented lead as long as I.
+    x, y = beats[:, LEADS.index("I")], beats[:, LEADS.index("aVF")] * 2 / np.sqrt(3)
+    one, foot = x * np.cos(turn) - y * np.sin(turn), (x * np.sin(turn) + y * np.cos(turn)) * np.sqrt(3) / 2
+    two = foot + one / 2  # aVF = II - I / 2
+    limbs = [one, two, two - one, -(one + two) / 2, one - two / 2, foot]
+    chest = beats[:, _CHEST]
+    shift = rng.uniform(-MISPLACED, MISPLACED, (n, chest.shape[1], 1))
+    before, after = np.roll(chest, 1, axis=1), np.roll(chest, -1, axis=1)
+    before[:, 0], after[:, -1] = chest[:, 0], chest[:, -1]
+    moved = chest + np.maximum(shift, 0) * (after - chest) + np.maximum(-shift, 0) * (before - chest)
+    gain = np.exp(rng.normal(0.0, GAIN, (n, 1, 1)))
+    return gain * np.concatenate([np.stack(limbs, axis=1), moved], axis=1)
 
 
 def simulate_inputs(
-    scar: np.ndarray, noise: np.ndarray, rng: np.random.Generator, hearts: RealHearts | None = None
+    scar: NDArray, noise: NDArray, rng: np.random.Generator, hearts: RealHearts | None = None
 ) -> EcgInputs:
     """One ECG for each scar [n, 17]: another person, conduction and rate each time, noise of real records.
 
     With ``hearts`` a part of the beats (:data:`REAL_SHARE`) are real ones, to which the simulated scar's effect is
-    added: the simulated beat with it minus the one without.
+    added: the simulated beat with it minus the one without, of the same simulated person.
     """
     n = len(scar)
     rate = rng.uniform(*RATE_BPM, n)
-    conduction = drawn_conduction(n, rng)
+    conduction = [str(c) for c in rng.choice(list(CONDUCTION_SHARES), n, p=list(CONDUCTION_SHARES.values()))]
     bodies = drawn_bodies(n, rng, SPREAD)
-    real = 0 if hearts is None else round(REAL_SHARE * n)
-    conduction[:real] = ["normal"] * real
-    chosen = rng.integers(len(hearts.rate_bpm), size=real) if hearts is not None else None
-    if hearts is not None:
-        rate[:real] = hearts.rate_bpm[chosen]
 
-    def beats(scars: np.ndarray, rows: slice) -> np.ndarray:
-        people = bodies.part(rows)
+    def beats(scars: NDArray) -> NDArray:
+        rows = slice(0, len(scars))
         return simulate_beats(
             scars,
             conduction=conduction[rows],
-            bodies=people,
+            bodies=bodies.part(rows),
             rate_bpm=rate[rows],
             onset=WINDOW_ONSET,
             samples=WINDOW,
         )
 
-    windows = beats(scar, slice(0, n))
-    if hearts is not None:
-        windows[:real] += varied(hearts.millivolts[chosen], rng) - beats(np.zeros_like(scar[:real]), slice(0, real))
+    if hearts is None:
+        return read_simulated(beats(scar), rate, noise, rng)
+    real = round(REAL_SHARE * n)
+    conduction[:real] = ["normal"] * real
+    chosen = rng.integers(len(hearts.rate_bpm), size=real)
+    rate[:real] = hearts.rate_bpm[chosen]
+    windows = beats(scar)
+    windows[:real] += varied(hearts.millivolts[chosen], rng) - beats(np.zeros((real, 17)))
     return read_simulated(windows, rate, noise, rng)
 
 
-def simulated_ecgs(
-    count: int, noise: np.ndarray, hearts: RealHearts | None, seed: int, folder: Path, quiet: bool = False
-) -> SimulatedEcgs:
-    """ECGs of random scars, kept in ``folder`` chunk by chunk, so that a stopped run goes on."""
-    folder.mkdir(parents=True, exist_ok=True)
-    parts = []
-    for index in tqdm(range(-(-count // _CHUNK)), desc="simulated ECGs", unit=f"x{_CHUNK}", disable=quiet):
-        file = folder / f"ecgs{SIMULATION}_{seed}_{index}.safetensors"
-        if not file.is_file():
-            rng = np.random.default_rng([seed, index])
-            scar = random_scars(_CHUNK, rng)
-            inputs = simulate_inputs(scar, noise, rng, hearts)
-            tensors = {
-                "beat": inputs.beat.half(),
-                "leads": inputs.leads,
-                "table": inputs.table,
-                "quality": inputs.quality,
-                "scar": torch.from_numpy(scar).float(),
-            }
-            save_file(tensors, file.with_suffix(".partial"))
-            file.with_suffix(".partial").replace(file)
-        parts.append(load_file(file))
-    whole = {key: torch.cat([part[key] for part in parts]).float()[:count] for key in parts[0]}
-    inputs = EcgInputs(whole["beat"], whole["leads"], whole["table"], whole["quality"])
-    return SimulatedEcgs(inputs, whole["scar"])
+def simulated_ecgs(noise: NDArray, hearts: RealHearts | None, folder: Path, quiet: bool) -> tuple[EcgInputs, Tensor]:
+    """ECGs of random scars and the scars [N, 17], kept in ``folder`` chunk by chunk, so that a stopped run goes on."""
 
+    def chunk(index: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([SEED, index])
+        scar = random_scars(_CHUNK, rng)
+        return simulate_inputs(scar, noise, rng, hearts).packed() | {"scar": torch.from_numpy(scar).float()}
 
-def encoder_loss(network: nn.Module, ecgs: SimulatedEcgs, batch: int, rng: torch.Generator) -> Tensor:
-    """Cross-entropy of the scar logits against scar fractions: the logit becomes that of the expected fraction."""
-    chosen = torch.randint(len(ecgs.scar), (batch,), generator=rng)
-    inputs, device = ecgs.inputs.part(chosen), next(network.parameters()).device
-    # Gain of the recorder and of the body varies; the table's measurements stay.
-    gain = torch.exp(torch.randn(batch, 1, 1, generator=rng) * 0.1)
-    _, scar = network((inputs.beat * gain).to(device), inputs.leads.to(device), inputs.table.to(device))
-    return F.binary_cross_entropy_with_logits(scar.float(), ecgs.scar[chosen].to(device))
+    bar = tqdm(range(-(-ECGS // _CHUNK)), desc="simulated ECGs", unit=f"x{_CHUNK}", disable=quiet)
+    parts = [once(folder / f"ecgs{SIMULATION}_{SEED}_{index}.safetensors", chunk, index) for index in bar]
+    whole = {key: torch.cat([part[key] for part in parts])[:ECGS] for key in parts[0]}
+    return EcgInputs.unpacked(whole), whole["scar"]
 
 
 def train_encoder(
-    recipe: EncoderRecipe,
-    noise: np.ndarray,
-    hearts: RealHearts | None,
-    folder: Path,
-    *,
-    device: torch.device,
-    quiet: bool = False,
+    noise: NDArray, hearts: RealHearts | None, folder: Path, *, device: torch.device, quiet: bool = False
 ) -> EcgEncoder:
     """Simulate, train, keep; takes up again where ``folder`` left off."""
-    finished = folder / "encoder.safetensors"
-    network = recipe.network()
-    if finished.is_file():
-        network.load_state_dict(load_file(finished))
-        return network.eval()
-    ecgs = simulated_ecgs(recipe.ecgs, noise, hearts, recipe.seed, folder / "simulated", quiet)
-    trained = fit(
-        recipe.network,
-        lambda net, rng: encoder_loss(net, ecgs, recipe.batch, rng),
-        Steps(recipe.steps, seed=recipe.seed),
-        folder / "encoder",
-        device=device,
-        title="ECG encoder",
-        quiet=quiet,
-    )
-    save_file({key: value.contiguous() for key, value in trained.state_dict().items()}, finished)
-    network.load_state_dict(trained.state_dict())
-    return network.eval()
+
+    def make() -> EcgEncoder:
+        return EcgEncoder(TOKEN_SIZE, WIDTH)
+
+    def trained() -> dict[str, Tensor]:
+        inputs, scar = simulated_ecgs(noise, hearts, folder / "simulated", quiet)
+
+        def loss(network: EcgEncoder, rng: torch.Generator) -> Tensor:
+            """Cross-entropy of scar logits against fractions: the logit becomes that of the expected fraction."""
+            chosen = torch.randint(len(scar), (BATCH,), generator=rng)
+            some = inputs.part(chosen)
+            # Gain of the recorder and of the body varies; the table's measurements stay.
+            gain = torch.exp(torch.randn(BATCH, 1, 1, generator=rng) * 0.1)
+            with mixed(device):
+                _, said = network((some.beat * gain).to(device), some.leads.to(device), some.table.to(device))
+            return F.binary_cross_entropy_with_logits(said.float(), scar[chosen].to(device))
+
+        place = Place(folder / "encoder", "ECG encoder", device, quiet)
+        return fit(make, loss, Steps(STEPS, seed=SEED), place).state_dict()
+
+    return started(make(), once(folder / "encoder.safetensors", trained)).eval()

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, EcgUse, LabelArray, Signs, TimeGap
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, EcgUse, Signs, TimeGap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import ConfidenceReason
 from ScarSegECGLib.measure.expert import ExpertCase
@@ -23,29 +23,24 @@ from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
 
 STRUCTURES = ("cavity", "myocardium", "scar")
-_METRICS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
+METRICS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
 SIZES_ML = ((0.0, 10.0), (10.0, 30.0), (30.0, np.inf))  # small, medium and large infarcts
 NOTHING_SEEN = Signs(0.0, 0.0, 0.0, 1.0)
 
 
-@dataclass(frozen=True)
-class SliceFigures:
-    """Dice of one slice, from 1 at the apex; None where neither shows the structure. Volumes in ml."""
-
-    number: int
-    cavity: float | None
-    myocardium: float | None
-    scar: float | None
-    true_scar_ml: float
-    scar_ml: float
+def challenge_dice(true_ml: float, dice: float, present: bool) -> float:
+    """EMIDEC's own convention: nothing found where nothing is counts 1, a missed or a false scar 0."""
+    if true_ml == 0:
+        return float(not present)
+    return dice if present else 0.0
 
 
 @dataclass(frozen=True)
 class CaseFigures:
     """One patient's figures; ``None`` where a figure has no meaning (no scar in truth and none found).
 
-    ``present``: whether scar is told as found. ``signs``: what presence and interval follow from. ``use``: what the ECG
-    did, None where no left ventricle was found.
+    ``slices``: number from 1 at the apex, Dice of each structure, volumes. ``present``: whether scar is told as found.
+    ``signs``: what presence and interval follow from. ``use``: what the ECG did, None where no ventricle was found.
     """
 
     case: str
@@ -56,7 +51,7 @@ class CaseFigures:
     myocardium: Overlap
     scar: Overlap
     scar_voxels: tuple[int, int, int]
-    slices: tuple[SliceFigures, ...]
+    slices: tuple[dict[str, float | None], ...]
     present: bool
     signs: Signs
     interval_ml: tuple[float, float] | None
@@ -66,54 +61,37 @@ class CaseFigures:
     @property
     def challenge_dice(self) -> float:
         """Dice of scar in EMIDEC's convention."""
-        if not self.pathological:
-            return float(not self.present)
-        return float(self.scar.dice or 0.0) if self.present else 0.0
+        return challenge_dice(self.true_scar_ml, float(self.scar.dice or 0.0), self.present)
 
     def flat(self) -> dict[str, object]:
         """As one line of a table, floats rounded to 4 decimals."""
-        row: dict[str, object] = {
+        low, high = self.interval_ml or (None, None)
+        row = {
             "case": self.case,
             "pathological": int(self.pathological),
-            "true_scar_ml": round(self.true_scar_ml, 4),
-            "scar_ml": round(self.scar_ml, 4),
+            "true_scar_ml": _cell(self.true_scar_ml),
+            "scar_ml": _cell(self.scar_ml),
             "present": int(self.present),
-            "challenge_dice": round(self.challenge_dice, 4),
-            "interval_low_ml": "" if self.interval_ml is None else round(self.interval_ml[0], 4),
-            "interval_high_ml": "" if self.interval_ml is None else round(self.interval_ml[1], 4),
+            "challenge_dice": _cell(self.challenge_dice),
+            "interval_low_ml": _cell(low),
+            "interval_high_ml": _cell(high),
         }
         for structure in STRUCTURES:
-            for metric, value in asdict(getattr(self, structure)).items():
-                row[f"{structure}_{metric}"] = "" if value is None else round(float(value), 4)
+            agreement: Overlap = getattr(self, structure)
+            row |= {f"{structure}_{metric}": _cell(value) for metric, value in asdict(agreement).items()}
         return row
+
+    def flat_slices(self) -> list[dict[str, object]]:
+        """As lines of a table, one a slice."""
+        return [{"case": self.case} | {key: _cell(value) for key, value in one.items()} for one in self.slices]
+
+
+def _cell(value: float | None) -> float | str:
+    return "" if value is None else round(value, 4)
 
 
 def _masks(labels: NDArray) -> dict[str, NDArray[np.bool_]]:
     return {"cavity": labels == CAVITY, "myocardium": labels >= MYOCARDIUM, "scar": labels >= SCAR}
-
-
-def _dice(found: NDArray[np.bool_], expected: NDArray[np.bool_]) -> float | None:
-    both = int(found.sum()) + int(expected.sum())
-    return float(2 * (found & expected).sum() / both) if both else None
-
-
-def _slices(labels: LabelArray, truth: LabelArray, voxel_ml: float) -> tuple[SliceFigures, ...]:
-    found, expected = _masks(labels), _masks(truth)
-    return tuple(
-        SliceFigures(
-            number=k + 1,
-            **{name: _dice(found[name][k], expected[name][k]) for name in STRUCTURES},
-            true_scar_ml=float(expected["scar"][k].sum()) * voxel_ml,
-            scar_ml=float(found["scar"][k].sum()) * voxel_ml,
-        )
-        for k in range(len(truth))
-    )
-
-
-def compare(labels: LabelArray, truth: LabelArray, spacing: tuple[float, float, float]) -> dict[str, Overlap]:
-    """Overlap of cavity, myocardium (scar and MVO in) and scar (MVO in); both arrays [slice, row, column]."""
-    found, expected = _masks(labels), _masks(truth)
-    return {name: overlap(found[name], expected[name], spacing) for name in STRUCTURES}
 
 
 def evaluate_case(
@@ -129,27 +107,28 @@ def evaluate_case(
     except InputError:
         result = None
     seconds = time.perf_counter() - start
-    labels = np.zeros_like(case.labels) if result is None else np.minimum(result.labels, SCAR)
-    found, expected = _masks(labels), _masks(case.labels)
-    little = (
-        result is not None
-        and result.confidence is not None
-        and any(reason.code is ConfidenceReason.LITTLE_SCAR for reason in result.confidence.reasons)
-    )
+    found = _masks(np.zeros_like(case.labels) if result is None else result.labels)
+    true = _masks(case.labels)
+    spacing, voxel_ml = case.stack.spacing, case.stack.voxel_ml
+    shared, seen, real = (int(mask.sum()) for mask in (found["scar"] & true["scar"], found["scar"], true["scar"]))
+    slices = []
+    for k in range(len(case.labels)):
+        dice = {name: overlap(found[name][k], true[name][k], spacing, distance=False).dice for name in STRUCTURES}
+        true_ml, scar_ml = (float(masks["scar"][k].sum()) * voxel_ml for masks in (true, found))
+        slices.append({"number": k + 1, **dice, "true_scar_ml": true_ml, "scar_ml": scar_ml})
+    confidence = result.confidence if result else None
+    reasons = confidence.reasons if confidence else ()
+    little = any(reason.code is ConfidenceReason.LITTLE_SCAR for reason in reasons)
     return CaseFigures(
         case=case.name,
-        pathological=bool(expected["scar"].any()),
+        pathological=real > 0,
         true_scar_ml=case.scar_ml,
-        scar_ml=float(found["scar"].sum()) * case.stack.voxel_ml,
-        **compare(labels, case.labels, case.stack.spacing),
-        scar_voxels=(
-            int((found["scar"] & expected["scar"]).sum()),
-            int(found["scar"].sum()),
-            int(expected["scar"].sum()),
-        ),
-        slices=_slices(labels, case.labels, case.stack.voxel_ml),
-        present=bool(found["scar"].any()) and not little,
-        signs=NOTHING_SEEN if result is None or result.signs is None else result.signs,
+        scar_ml=float(seen) * voxel_ml,
+        **{structure: overlap(found[structure], true[structure], spacing) for structure in STRUCTURES},
+        scar_voxels=(shared, seen, real),
+        slices=tuple(slices),
+        present=seen > 0 and not little,
+        signs=(result and result.signs) or NOTHING_SEEN,
         interval_ml=None if result is None or result.interval is None else result.interval.ml,
         use=None if result is None else result.ecg_use,
         seconds=seconds,
@@ -173,34 +152,32 @@ def summarise(figures: Sequence[CaseFigures]) -> dict:
     A pathological patient whose scar was missed altogether counts with Dice 0; in the convention of infarct patients
     a normal one never counts in a scar mean, and false scar on normals has a line of its own.
     """
+    infarct = [row for row in figures if row.pathological]
+    normal = [row for row in figures if not row.pathological]
     summary: dict = {}
     for structure in STRUCTURES:
-        counted = [row for row in figures if structure != "scar" or row.pathological]
-        summary[structure] = {
-            metric: _mean_and_median([getattr(getattr(row, structure), metric) for row in counted])
-            for metric in _METRICS
-        }
-        summary[structure]["dice_per_slice"] = _mean_and_median(
-            [getattr(one, structure) for row in counted for one in row.slices]
-        )
+        counted = infarct if structure == "scar" else figures
+        values = [asdict(getattr(row, structure)) for row in counted]
+        summary[structure] = {metric: _mean_and_median([value[metric] for value in values]) for metric in METRICS}
+        per_slice = [one[structure] for row in counted for one in row.slices]
+        summary[structure]["dice_per_slice"] = _mean_and_median(per_slice)
     summary["scar_challenge"] = {"patients": len(figures)} | _mean_and_median([row.challenge_dice for row in figures])
-    infarct = [row for row in figures if row.pathological]
     summary["scar_by_size"] = {
         f"{low:g} to {high:g} ml": _dice_of([row for row in infarct if low <= row.true_scar_ml < high], "scar")
         for low, high in SIZES_ML
     }
     summary["myocardium_infarct"] = _dice_of(infarct, "myocardium")
-    summary["myocardium_normal"] = _dice_of([row for row in figures if not row.pathological], "myocardium")
-    shared, found, expected = np.sum([row.scar_voxels for row in figures if row.pathological] or [(0, 0, 0)], axis=0)
+    summary["myocardium_normal"] = _dice_of(normal, "myocardium")
+    shared, found, expected = np.sum([row.scar_voxels for row in infarct] or [(0, 0, 0)], axis=0)
     summary["scar_pooled"] = {
         "dice": float(2 * shared / (found + expected)) if found + expected else None,
         "precision": float(shared / found) if found else None,
         "sensitivity": float(shared / expected) if expected else None,
     }
-    normals = [row.scar_ml for row in figures if not row.pathological]
-    summary["normals"] = {"count": len(normals), "false_scar_ml": _mean_and_median(normals)}
-    summary["normals"]["share_under_2_ml"] = float(np.mean(np.array(normals) < 2)) if normals else None
-    summary["pathological"] = {"count": sum(row.pathological for row in figures)}
+    false_ml = [row.scar_ml for row in normal]
+    summary["normals"] = {"count": len(normal), "false_scar_ml": _mean_and_median(false_ml)}
+    summary["normals"]["share_under_2_ml"] = float(np.mean(np.array(false_ml) < 2)) if normal else None
+    summary["pathological"] = {"count": len(infarct)}
     summary["lv_missed"] = sum(row.use is None for row in figures)
     inside = [row.interval_ml[0] <= row.true_scar_ml <= row.interval_ml[1] for row in figures if row.interval_ml]
     summary["interval_coverage"] = float(np.mean(inside)) if inside else None
@@ -209,19 +186,12 @@ def summarise(figures: Sequence[CaseFigures]) -> dict:
 
 def as_json(figures: Sequence[CaseFigures]) -> dict:
     """Summary and cases under the documented names."""
+    same = ("case", "pathological", "true_scar_ml", "scar_ml", "present", "challenge_dice", "interval_ml")
     cases = []
     for row in figures:
-        entry: dict[str, object] = {
-            "case": row.case,
-            "pathological": row.pathological,
-            "true_scar_ml": row.true_scar_ml,
-            "scar_ml": row.scar_ml,
-            "present": row.present,
-            "challenge_dice": row.challenge_dice,
-            "interval_ml": row.interval_ml,
-            "ecg": None if row.use is None else [reason.code.value for reason in row.use.reasons],
-            "seconds": row.seconds,
-            "slices": [asdict(one) for one in row.slices],
-        }
+        entry = {name: getattr(row, name) for name in same}
+        entry["ecg"] = None if row.use is None else [reason.code.value for reason in row.use.reasons]
+        entry["seconds"] = row.seconds
+        entry["slices"] = list(row.slices)
         cases.append(entry | {name: asdict(getattr(row, name)) for name in STRUCTURES})
     return {"summary": summarise(figures), "cases": cases}

@@ -15,15 +15,20 @@ import nibabel
 import numpy as np
 import wfdb
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from ScarSegECGLib.case import CAVITY, LEADS, MYOCARDIUM, SCAR, Ecg, FloatArray, LabelArray, LgeStack, Storage
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
+from ScarSegECGLib.training.ecg_simulation.leads import heart_frame
 from ScarSegECGLib.training.ecg_simulation.simulate import simulate_ecg
-from ScarSegECGLib.training.phantom_chest import chest, smooth_noise
-from ScarSegECGLib.training.phantom_heart import INFARCTS, HeartShape, Infarct, heart_slice
+from ScarSegECGLib.training.phantom_heart import INFARCTS, SIGNAL, Field, HeartShape, heart_slice
 
 WHAT_PHANTOM = "Phantom: image and ECG are simulated from the scar given here."
+MRI_DATE = datetime(2024, 3, 14, 10, 30)
+AXIS_MM = (15.0, 8.0)  # of the LV from the image's centre, lateral and anterior
+HEART_REACH_MM = 75.0
+NOISE = 60.0  # standard deviation in each channel; blood is at 660
 
 
 @dataclass(frozen=True)
@@ -45,92 +50,136 @@ class PhantomPatient:
 def phantom_patient(
     seed: int = 0,
     *,
-    infarct: str | Infarct = "lad",
+    infarct: str = "lad",
     scarless: bool = False,
     contrast: Literal["magnitude", "psir"] = "magnitude",
     slices: int = 10,
     slice_mm: float = 8.0,
     size: int = 256,
     pixel_mm: float = 1.4,
-    offset_mm: tuple[float, float] = (15.0, 8.0),
-    noise: float = 60.0,
-    mri_date: datetime = datetime(2024, 3, 14, 10, 30),
     gap_days: float = 3.0,
-    conduction: str = "normal",
 ) -> PhantomPatient:
-    """Make one patient; under 3 s.
+    """Make one patient in under 3 s; the same seed gives the same patient.
 
     Parameters
     ----------
-    seed : int
-        The same seed gives the same patient.
-    infarct : name of :data:`INFARCTS` or Infarct
-    scarless : bool
-        A normal heart of the same proportions.
-    contrast : {"magnitude", "psir"}
-        Magnitude has Rician noise; phase-sensitive images are signed and have Gaussian noise.
-    slices, slice_mm, size, pixel_mm
-        The grid, apex first; the defaults reach from the apical cap to the base.
-    offset_mm : (lateral, anterior)
-        LV axis from the image centre, mm.
-    noise : float
-        Standard deviation of the noise per channel; blood is at 660.
-    mri_date, gap_days
-        The ECG is taken ``gap_days`` after the MRI (negative: before it).
-    conduction : str
-        As in :func:`~ScarSegECGLib.training.ecg_simulation.simulate.simulate_beats`.
+    infarct : name of :data:`INFARCTS`; with ``scarless`` a normal heart of the same proportions
+    contrast : magnitude has Rician noise; phase-sensitive images are signed and have Gaussian noise
+    slices, slice_mm, size, pixel_mm : the grid, apex first; the defaults reach from the apical cap to the base
+    gap_days : the ECG is taken so long after the MRI (negative: before it)
 
     Raises
     ------
-    InputError
-        If the infarct or the conduction has no such name.
+    InputError : If the infarct has no such name.
     """
     rng = np.random.default_rng(seed)
-    if isinstance(infarct, str):
-        if infarct not in INFARCTS:
-            raise InputError(f"There is no infarct {infarct!r}; choose one of {', '.join(INFARCTS)}.")
-        infarct = INFARCTS[infarct]
+    if infarct not in INFARCTS:
+        raise InputError(f"There is no infarct {infarct!r}; choose one of {', '.join(INFARCTS)}.")
     shape = HeartShape.drawn(rng)
     z = np.arange(slices - 1, -1, -1, dtype=np.float32) * slice_mm
     pixels = (np.arange(size, dtype=np.float32) - (size - 1) / 2.0) * pixel_mm
-    centre = np.array(offset_mm) + np.cumsum(rng.normal(0.0, 0.5, (slices, 2)), axis=0)
+    centre = np.array(AXIS_MM) + np.cumsum(rng.normal(0.0, 0.5, (slices, 2)), axis=0)
     x = pixels[None, None, :] - centre[:, 0, None, None].astype(np.float32)
     y = -pixels[None, :, None] - centre[:, 1, None, None].astype(np.float32)
 
     floor = 0.97 * shape.epi(np.full((1, 1, 1), -np.pi / 2.0, dtype=np.float32), z[:, None, None])
-    image = chest(x, y, z[:, None, None], floor, pixel_mm, rng)
+    image = _chest(x, y, z[:, None, None], floor, pixel_mm, rng)
     labels, segments = np.zeros(image.shape, dtype=np.uint8), np.zeros((2, 18))
-    reach = 75.0
     for k in range(slices):
-        rows = np.flatnonzero(np.abs(y[k, :, 0]) < reach)
-        columns = np.flatnonzero(np.abs(x[k, 0]) < reach)
+        rows = np.flatnonzero(np.abs(y[k, :, 0]) < HEART_REACH_MM)
+        columns = np.flatnonzero(np.abs(x[k, 0]) < HEART_REACH_MM)
         window = np.ix_(np.array([k]), rows, columns)
+        own = None if scarless else INFARCTS[infarct]
         heart, alpha, truth, parts = heart_slice(
-            x[k, 0, columns], y[k, rows, 0], float(z[k]), slice_mm, pixel_mm, shape, infarct, scarless, seed
+            x[k, 0, columns], y[k, rows, 0], float(z[k]), (slice_mm, pixel_mm), shape, own, seed
         )
         image[window] = image[window] * (1.0 - alpha) + heart
         labels[window] = truth
         segments += parts
-    image = _acquire(image, noise, contrast, rng)
 
     fraction = np.divide(segments[1], segments[0], out=np.zeros(18), where=segments[0] > 0)[1:]
     matrix = _oblique(pixel_mm, slice_mm, size, centre[slices // 2])
-    ecg_date = mri_date + timedelta(days=gap_days)
+    ecg_date = MRI_DATE + timedelta(days=gap_days)
     stack = LgeStack(
-        voxels=image,
+        voxels=_acquired(image, contrast, rng),
         ijk_to_ras=matrix,
         storage=Storage(),
         stored_ijk_to_ras=matrix,
-        acquired=mri_date,
+        acquired=MRI_DATE,
         contrast=Contrast(contrast),
         notes=(Fact(LgeNote.SIMULATED),),
     )
-    ecg = simulate_ecg(fraction, conduction=conduction, rng=np.random.default_rng([seed, 1]), acquired=ecg_date)
-    scar = {number: float(fraction[number - 1]) for number in range(1, 18)}
-    return PhantomPatient(stack, labels, scar, ecg, mri_date, ecg_date)
+    ecg = simulate_ecg(fraction, rng=np.random.default_rng([seed, 1]), acquired=ecg_date)
+    scar = {number: float(share) for number, share in enumerate(fraction, start=1)}
+    return PhantomPatient(stack, labels, scar, ecg, MRI_DATE, ecg_date)
 
 
-def _acquire(image: FloatArray, noise: float, contrast: str, rng: np.random.Generator) -> FloatArray:
+def _smooth_noise(shape: tuple[int, ...], sigma: tuple[float, ...], rng: np.random.Generator) -> Field:
+    """Low-frequency texture of unit standard deviation."""
+    noise = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), sigma)
+    return noise / noise.std()
+
+
+def _chest(x: Field, y: Field, z: Field, floor_mm: Field, pixel_mm: float, rng: np.random.Generator) -> Field:
+    """Chest wall, lung, liver, stomach and spleen, [slice, row, column], with soft borders of one pixel.
+
+    ``x``, ``y``, ``z`` broadcast to that, mm from the LV's axis; ``floor_mm`` [slice, 1, 1] is how far the heart
+    reaches down from it: the diaphragm lies just below.
+    """
+    grid = np.broadcast_shapes(x.shape, y.shape, z.shape)
+    image = np.zeros(grid, dtype=np.float32)
+    wave = _smooth_noise(grid, (0.7, 14.0, 14.0), rng)
+    grain = _smooth_noise(grid, (0.0, 1.3, 1.3), rng)
+
+    def paint(inside_mm: Field, level: float | NDArray) -> None:
+        cover = np.clip(inside_mm / pixel_mm + 0.5, 0.0, 1.0)
+        image[:] += cover * (level - image)
+
+    def blob(cx: float | Field, cy: float | Field, a: float, b: float, tilt: float, power: float = 2.0) -> Field:
+        """Distance inside a tilted superellipse, roughly mm."""
+        c, s = np.cos(np.deg2rad(tilt)), np.sin(np.deg2rad(tilt))
+        u, v = (x - cx) * c + (y - cy) * s, -(x - cx) * s + (y - cy) * c
+        form = (np.abs(u / a) ** power + np.abs(v / b) ** power) ** (1.0 / power)
+        return ((1.0 - form) * min(a, b)).astype(np.float32)
+
+    fat = SIGNAL["fat"] * (1.0 + 0.05 * wave + 0.04 * grain)
+    trunk = blob(48.0, -26.0, 140.0, 172.0, -14.0, 2.3) + 4.0 * wave
+    rind = rng.uniform(9.0, 15.0) * (1.0 + 0.5 * np.clip((y - x) / 150.0, -0.8, 1.2))
+    paint(trunk, fat)
+    paint(trunk - rind, SIGNAL["muscle"] * (1.0 + 0.10 * wave + 0.08 * grain))
+    ribs = np.cos(np.arctan2(y + 26.0, x - 48.0) * 13.0 + 0.1 * z) * 4.0 - np.abs(trunk - rind - 9.0)
+    paint(ribs, SIGNAL["rib"])
+    inner = trunk - rind - 15.0 - 2.0 * wave
+    paint(inner, fat)
+    paint(inner - 2.0, SIGNAL["lung"] * (1.0 + 0.25 * wave) + 18.0 * grain)
+    # Lung vessels: more and larger near the hilum, i.e. towards the base.
+    count = rng.poisson(130.0, size=(grid[0],))
+    for k in range(grid[0]):
+        spots = np.zeros(grid[1:], dtype=np.float32)
+        at = rng.integers(0, grid[1], (count[k], 2))
+        spots[at[:, 0], at[:, 1]] = rng.gamma(1.6, 3.2, count[k])
+        spots = gaussian_filter(spots, rng.uniform(0.7, 1.1)) * SIGNAL["vessel"]
+        image[k] += np.where(inner[k] > 4.0, np.minimum(spots, SIGNAL["vessel"]), 0.0)
+    # Fat and muscle in front of the heart, where the chest wall comes near.
+    paint(np.minimum(inner, blob(-76.0, -14.0, 32.0, 62.0, 6.0) + 0.12 * z + 4.0 * wave), 0.9 * fat)
+    # Fat between the heart and the diaphragm.
+    paint(np.minimum(inner, np.minimum(-14.0 - y, 6.0 - x) + 3.0 * wave), 0.9 * fat)
+    # Below the diaphragm, which rises towards the apex: liver in front, stomach and spleen behind.
+    dome = -(floor_mm + 4.0) - y - 0.0016 * (x + 5.0) ** 2 - 0.10 * (x + 5.0) - 1.0 * wave
+    belly = np.minimum(inner, dome)
+    paint(belly, fat)
+    liver = np.minimum(belly - 1.5, 42.0 - x + 0.45 * (y + 60.0) + 5.0 * wave)
+    paint(liver, SIGNAL["liver"] * (1.0 + 0.04 * wave + 0.04 * grain))
+    gut = np.minimum(belly - 2.0, blob(58.0, -86.0 + 0.35 * z, 40.0, 24.0, -18.0, 2.3) + 3.0 * wave)
+    paint(gut, SIGNAL["stomach"] * (1.0 + 0.1 * grain))
+    paint(gut - 7.0 - 2.0 * grain, SIGNAL["fluid"] * (1.0 + 0.3 * wave))
+    spleen = np.minimum(belly - 2.0, blob(118.0, -72.0, 34.0, 20.0, -38.0) + 2.0 * wave)
+    paint(spleen, SIGNAL["spleen"] * (1.0 + 0.04 * grain))
+    paint(np.minimum(belly - 2.0, blob(50.0, -140.0, 26.0, 32.0, -20.0)), SIGNAL["vessel"] * (1.0 + 0.15 * wave))
+    return image
+
+
+def _acquired(image: FloatArray, contrast: str, rng: np.random.Generator) -> FloatArray:
     """Coil bias, the k-space window that blurs and rings a little, and the noise of each channel.
 
     Magnitude: Rician, as both channels carry noise. PSIR: the real part alone, signed.
@@ -140,8 +189,8 @@ def _acquire(image: FloatArray, noise: float, contrast: str, rng: np.random.Gene
     column = np.linspace(-1.0, 1.0, columns, dtype=np.float32)[None, None, :]
     near = rng.uniform([-0.9, -0.3], [-0.5, 0.4])
     bias = 0.8 + 0.45 * np.exp(-((column - near[0]) ** 2 + (row - near[1]) ** 2) / 0.9)
-    image = image * (1.0 + 0.05 * smooth_noise(image.shape, (0.0, 1.3, 1.3), rng))  # tissue is not flat
-    channels = rng.standard_normal((2, *image.shape), dtype=np.float32) * np.float32(noise)
+    image = image * (1.0 + 0.05 * _smooth_noise(image.shape, (0.0, 1.3, 1.3), rng))  # tissue is not flat
+    channels = rng.standard_normal((2, *image.shape), dtype=np.float32) * np.float32(NOISE)
     signal = image * bias + channels[0] + 1j * channels[1]
     fy, fx = np.fft.fftfreq(rows)[:, None] / 0.5, np.fft.fftfreq(columns)[None, :] / 0.5
     # About three quarters of k-space are acquired, with a soft edge: 1.7 mm shown on 1.4 mm pixels.
@@ -152,11 +201,7 @@ def _acquire(image: FloatArray, noise: float, contrast: str, rng: np.random.Gene
 
 def _oblique(pixel_mm: float, slice_mm: float, size: int, centre: NDArray) -> NDArray[np.float64]:
     """``ijk_to_ras`` of a usual short axis: LV axis to the left, front and below; its middle at (-35, 35, 0) RAS."""
-    apex = np.array([-0.62, 0.60, -0.50])
-    apex /= np.linalg.norm(apex)
-    anterior = np.array([0.0, 0.0, 1.0]) - apex[2] * apex
-    anterior /= np.linalg.norm(anterior)
-    lateral = np.cross(anterior, apex)
+    lateral, anterior, apex = heart_frame(np.array([-0.62, 0.60, -0.50])).T
     matrix = np.eye(4)
     matrix[:3, :3] = np.stack([lateral * pixel_mm, -anterior * pixel_mm, -apex * slice_mm], axis=1)
     middle = np.array(
@@ -174,15 +219,11 @@ def write_phantom(folder: Path, patient: PhantomPatient) -> dict[str, Path]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {
-        "lge": folder / "lge.nii.gz",
-        "ecg": folder / "ecg.hea",
-        "labels": folder / "truth_labels.nii.gz",
-        "truth": folder / "truth.json",
-    }
+    names = {"lge": "lge.nii.gz", "ecg": "ecg.hea", "labels": "truth_labels.nii.gz", "truth": "truth.json"}
+    paths = {kind: folder / name for kind, name in names.items()}
     intensities = np.clip(np.rint(patient.stack.voxels), -32768, 32767).astype(np.int16)
-    for name, voxels in (("lge", intensities), ("labels", patient.labels)):
-        nibabel.save(nibabel.Nifti1Image(voxels.transpose(2, 1, 0), patient.stack.ijk_to_ras), paths[name])
+    for kind, voxels in (("lge", intensities), ("labels", patient.labels)):
+        nibabel.save(nibabel.Nifti1Image(voxels.transpose(2, 1, 0), patient.stack.ijk_to_ras), paths[kind])
     wfdb.wrsamp(
         "ecg",
         fs=patient.ecg.rate,
@@ -197,14 +238,17 @@ def write_phantom(folder: Path, patient: PhantomPatient) -> dict[str, Path]:
         base_date=patient.ecg_date.date(),
         write_dir=str(folder),
     )
-    scar_ml = float((patient.labels == SCAR).sum() * patient.stack.voxel_ml)
+
+    def ml(mask: NDArray[np.bool_]) -> float:
+        return round(float(mask.sum() * patient.stack.voxel_ml), 3)
+
     truth = {
         "what": WHAT_PHANTOM,
         "mri_date": patient.mri_date.isoformat(),
         "ecg_date": patient.ecg_date.isoformat(),
-        "scar_ml": round(scar_ml, 3),
-        "myocardium_ml": round(float((patient.labels >= MYOCARDIUM).sum() * patient.stack.voxel_ml), 3),
-        "cavity_ml": round(float((patient.labels == CAVITY).sum() * patient.stack.voxel_ml), 3),
+        "scar_ml": ml(patient.labels == SCAR),
+        "myocardium_ml": ml(patient.labels >= MYOCARDIUM),
+        "cavity_ml": ml(patient.labels == CAVITY),
         "scar_fraction_of_segment": {str(k): round(v, 4) for k, v in patient.scar_segments.items()},
     }
     paths["truth"].write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")

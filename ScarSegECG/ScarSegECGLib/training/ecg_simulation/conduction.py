@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,28 +11,19 @@ from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.training.ecg_simulation.heart import (
-    LV_PURKINJE,
-    RV_PURKINJE,
-    TANGENTIAL,
-    TRANSMURAL,
-    FloatArray64,
-    IntArray,
-    standard_heart,
-)
+from ScarSegECGLib.training.ecg_simulation.heart import LV_PURKINJE, TANGENTIAL, FloatArray64, IntArray, standard_heart
 
 CONDUCTIONS = ("normal", "lbbb", "rbbb", "lafb")
 
-# m/s. Textbook: working myocardium 0.3 to 1, Purkinje fibres 2 to 4; the endocardial layer, half Purkinje net and half
-# muscle, is taken at 1.4. Without its bundle branch a ventricle is crossed at close to muscle velocity. Values within
-# those ranges are fitted, see torso.py.
-_MUSCLE = {TRANSMURAL: 0.43, TANGENTIAL: 0.62}
-_FAST, _SLOW_LV, _SLOW_RV = 1.37, 0.8, 0.66
+# m/s, transmural and tangential in the muscle, then in the Purkinje layers of LV and RV. Textbook: working myocardium
+# 0.3 to 1, Purkinje fibres 2 to 4; the endocardial layer, half Purkinje net and half muscle, is taken at 1.4. Without
+# its bundle branch a ventricle is crossed at close to muscle velocity. Values within those ranges are fitted, see
+# leads.py.
 VELOCITY = {
-    "normal": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _FAST},
-    "lbbb": {**_MUSCLE, LV_PURKINJE: _SLOW_LV, RV_PURKINJE: _FAST},
-    "rbbb": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _SLOW_RV},
-    "lafb": {**_MUSCLE, LV_PURKINJE: _FAST, RV_PURKINJE: _FAST},
+    "normal": np.array([0.43, 0.62, 1.37, 1.37]),
+    "lbbb": np.array([0.43, 0.62, 0.8, 1.37]),
+    "rbbb": np.array([0.43, 0.62, 1.37, 0.66]),
+    "lafb": np.array([0.43, 0.62, 1.37, 1.37]),
 }
 # What the blocked fascicle would have served, its endocardial layer too, is crossed at muscle velocity: the anterior
 # wall from the anterolateral papillary muscle to the septum (degrees; course of the fascicle: textbook, borders
@@ -42,7 +33,7 @@ _UNSERVED_DEG = {"lafb": (40.0, 145.0)}
 # Where excitation enters: (ventricle side, angle, z mm, delay ms). Three LV sites (the middle of the left septum, the
 # anterior wall near the septum, the posterior wall a third of the way from apex to base), within 0 to 5 ms of each
 # other, and the right ventricle 5 to 10 ms later at the foot of its papillary muscle are those of Durrer et al.,
-# Circulation 1970;41:899. Angles, heights and delays are fitted near those (torso.py).
+# Circulation 1970;41:899. Angles, heights and delays are fitted near those (leads.py).
 _SEPTAL = ("lv", 189.0, 29.0, 0.0)
 _ANTERIOR = ("lv", 101.0, 11.0, 2.0)
 _POSTERIOR = ("lv", 278.0, 27.0, 5.0)
@@ -55,47 +46,41 @@ SITES = {
     "lafb": (_SEPTAL, _POSTERIOR, _RV_SEPTUM, _RV_FREE),
 }
 # A wholly scarred edge takes 1 + 0.9 times as long: strands of surviving muscle conduct normally along themselves, but
-# in zigzag and slowly across (de Bakker et al., Circulation 1993;88:915); the size is fitted (torso.py). The Purkinje
+# in zigzag and slowly across (de Bakker et al., Circulation 1993;88:915); the size is fitted (leads.py). The Purkinje
 # net is not slowed: it lies in the few cell layers that the cavity's blood keeps alive (textbook).
 SCAR_SLOWING = 0.9
 
 
-def checked(conduction: str) -> str:
-    """The conduction's name, or an error that lists the known ones."""
-    if conduction not in CONDUCTIONS:
-        raise InputError(f"Conduction {conduction!r} cannot be simulated; choose one of {', '.join(CONDUCTIONS)}.")
-    return conduction
-
-
-@lru_cache(maxsize=len(CONDUCTIONS))
+@cache
 def _entries(conduction: str) -> tuple[IntArray, FloatArray64]:
     """Nodes at which excitation enters, and when (ms)."""
     heart = standard_heart()
-    lv = heart.segment > 0
-    radius = np.hypot(heart.nodes_mm[:, 0], heart.nodes_mm[:, 1])
-    allowed = {"lv": lv & (heart.depth == 0), "septum right": lv & (heart.depth == 1), "rv": ~lv & (heart.depth == 0)}
-    nodes, delays = [], []
-    for side, angle, z, delay in SITES[conduction]:
-        reach = {"lv": 24.0, "septum right": 33.0, "rv": 60.0}[side]
+    lv, inner = heart.segment > 0, heart.depth == 0
+    off_axis = np.hypot(heart.nodes_mm[:, 0], heart.nodes_mm[:, 1]) > 5.0
+    sides = {"lv": (24.0, lv & inner), "septum right": (33.0, lv & (heart.depth == 1)), "rv": (60.0, ~lv & inner)}
+    nodes = []
+    for side, angle, z, _ in SITES[conduction]:
+        reach, allowed = sides[side]
         point = np.array([reach * np.cos(np.deg2rad(angle)), reach * np.sin(np.deg2rad(angle)), z])
-        nodes.append(heart.nearest(point, allowed[side] & (radius > 5.0)))
-        delays.append(delay)
-    return np.array(nodes), np.array(delays) - min(delays)
+        away = np.linalg.norm(heart.nodes_mm - point, axis=1)
+        nodes.append(int(np.argmin(np.where(allowed & off_axis, away, np.inf))))
+    delays = np.array([site[3] for site in SITES[conduction]])
+    return np.array(nodes), delays - delays.min()
 
 
-@lru_cache(maxsize=len(CONDUCTIONS))
+@cache
 def _unscarred_ms(conduction: str) -> FloatArray64:
     """Travel time along every edge of the unscarred heart, ms."""
     heart = standard_heart()
-    velocity = np.array([VELOCITY[conduction][kind] for kind in range(4)])[heart.kind]
+    velocity = VELOCITY[conduction][heart.kind]
     if conduction in _UNSERVED_DEG:
         first, last = _UNSERVED_DEG[conduction]
         angle = np.degrees(np.arctan2(heart.middle_mm[:, 1], heart.middle_mm[:, 0])) % 360.0
-        velocity[(heart.kind == LV_PURKINJE) & (angle >= first) & (angle <= last)] = _MUSCLE[TANGENTIAL]
+        velocity[(heart.kind == LV_PURKINJE) & (angle >= first) & (angle <= last)] = VELOCITY[conduction][TANGENTIAL]
     return heart.length_mm / velocity
 
 
-@lru_cache(maxsize=1)
+@cache
 def _network() -> tuple[IntArray, IntArray, IntArray]:
     """CSR pattern (edge number per entry, column, row start) of the two-way network with one more node: the start."""
     heart = standard_heart()
@@ -108,31 +93,28 @@ def _network() -> tuple[IntArray, IntArray, IntArray]:
 
 
 def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArray) -> FloatArray64:
-    """Activation time of every node, ms after the first one, for ``n`` hearts.
+    """Activation time of every node, ms after the first one, for ``n`` hearts, shape (n, nodes).
 
-    Parameters
-    ----------
-    conduction : sequence of n names, each of :data:`CONDUCTIONS`
-    node_scar : array, shape (n, nodes)
-        Scar at the node, 0..1: slows excitation on its edges.
-    velocity : array, shape (n,)
-        The person's conduction velocity as a factor of the standard one.
+    ``conduction`` are n names of :data:`CONDUCTIONS`; ``node_scar`` (n, nodes), 0..1, slows excitation on its edges;
+    ``velocity`` (n,) is the person's conduction velocity as a factor of the standard one.
 
-    Returns
-    -------
-    float64 array, shape (n, nodes)
+    Raises
+    ------
+    InputError : If a conduction has no such name.
     """
+    for name in set(conduction) - set(CONDUCTIONS):
+        raise InputError(f"Conduction {name!r} cannot be simulated; choose one of {', '.join(CONDUCTIONS)}.")
     heart = standard_heart()
     entry, column, start = _network()
     count = len(heart.nodes_mm)
     out = np.empty(node_scar.shape)
-    slowing = SCAR_SLOWING * ((heart.kind == TRANSMURAL) | (heart.kind == TANGENTIAL))
+    slowing = SCAR_SLOWING * (heart.kind <= TANGENTIAL)
     slowed = 1.0 + slowing * np.maximum(node_scar[:, heart.tail], node_scar[:, heart.head])
     known: dict[tuple[str, bytes], FloatArray64] = {}
     for i, name in enumerate(conduction):
         key = (name, node_scar[i].tobytes())
         if key not in known:
-            sites, delay = _entries(checked(name))
+            sites, delay = _entries(name)
             travel = (_unscarred_ms(name) * slowed[i])[entry]
             # One more node, from which every site is reached after its delay: one search for all of them. The
             # search takes no edge of length 0, hence the nanosecond.

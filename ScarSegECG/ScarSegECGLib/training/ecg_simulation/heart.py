@@ -7,7 +7,7 @@ origin is the centre of the LV's equator. Angles are the bullseye's: 0 lateral, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +21,20 @@ ENDO_RADIUS_MM, EPI_RADIUS_MM = 24.0, 33.0
 ENDO_LENGTH_MM, EPI_LENGTH_MM = 62.0, 70.0
 RV_WALL_MM = 4.0
 LAYERS, ANGLES = 4, 24
+LAYER_DEPTH = np.arange(LAYERS) / (LAYERS - 1)
+ANGLE_DEG = (np.arange(ANGLES) + 0.5) * 360.0 / ANGLES
 # Ring borders along z on the mid-wall: basal, mid and apical third of the cavity in two rings each, then the cap.
 RING_BORDERS_MM = np.array([-22.0, -8.0, 6.0, 20.0, 34.0, 48.0, 62.8, 66.0])
 RV_BULGE_MM = np.array([40.0, 38.0, 32.0, 24.0, 14.0])  # RV cavity width per ring, base first (chosen)
 RV_ANGLES = 8
 # The RV's wall, thinner than the front that crosses it and deep under trabeculae, gives less current than its area says
-# (fitted, see torso.py).
+# (fitted, see leads.py).
 RV_STRENGTH = 0.57
 
 # Muscle fibres lie in the wall's plane, and the current inside them runs six to nine times as well along as across them
 # (intracellular conductivities 0.17 to 0.34 and 0.02 to 0.06 S/m: Roth, IEEE Trans Biomed Eng 1997;44:326). Fibres turn
 # through the wall, so that its plane has the mean of both, 3.5 to 5 times what runs across it. 1.9 is taken, between no
-# anisotropy (1) and the cells' own: fitted, see torso.py.
+# anisotropy (1) and the cells' own: fitted, see leads.py.
 IN_PLANE = 1.9
 
 TRANSMURAL, TANGENTIAL, LV_PURKINJE, RV_PURKINJE = 0, 1, 2, 3
@@ -42,22 +44,11 @@ TRANSMURAL, TANGENTIAL, LV_PURKINJE, RV_PURKINJE = 0, 1, 2, 3
 class Heart:
     """Nodes and edges, heart frame.
 
-    Attributes
-    ----------
-    nodes_mm : float64 array, shape (nodes, 3)
-    segment : int array, shape (nodes,)
-        AHA segment 1..17; 0 for the RV free wall.
-    depth : float64 array, shape (nodes,)
-        0 endocardium .. 1 epicardium (the right ventricular side, for the septum).
-    tail, head : int arrays, shape (edges,)
-        Node numbers; an edge's dipole points from tail to head.
-    middle_mm, direction : float64 arrays, shape (edges, 3)
-    length_mm, section_mm2 : float64 arrays, shape (edges,)
-        Length, and area of wall across which the edge's current runs, times how well it runs there (IN_PLANE).
-    kind : int array, shape (edges,)
-        Which conduction velocity counts: transmural, tangential, LV or RV Purkinje layer.
-    incidence : sparse matrix, shape (nodes, edges)
-        +1 at the tail, -1 at the head.
+    ``nodes_mm`` (nodes, 3); ``segment`` (nodes,) is the AHA segment 1..17, 0 for the RV free wall; ``depth`` (nodes,) 0
+    at the endocardium .. 1 at the epicardium (the right ventricular side, for the septum). Of the edges: ``tail`` and
+    ``head``, their nodes, the dipole pointing from tail to head; ``middle_mm`` and ``direction`` (edges, 3);
+    ``length_mm``; ``section_mm2``, the area of wall across which the edge's current runs, times how well it runs there
+    (IN_PLANE); ``kind``, which velocity counts. ``incidence`` (nodes, edges): +1 at the tail, -1 at the head.
     """
 
     nodes_mm: FloatArray64
@@ -72,93 +63,63 @@ class Heart:
     kind: IntArray
     incidence: sparse.csr_matrix
 
-    def nearest(self, point_mm: FloatArray64, among: NDArray[np.bool_]) -> int:
-        """Number of the node nearest to a point of the heart frame, among those allowed."""
-        distance = np.linalg.norm(self.nodes_mm - point_mm, axis=1)
-        return int(np.argmin(np.where(among, distance, np.inf)))
+
+def aha_segment(third: int, angle_deg: NDArray) -> IntArray:
+    """AHA segments of bullseye angles (degrees), by the cavity's thirds from base (0) to apex; 3 is the cap beyond."""
+    if third == 3:
+        return np.full(angle_deg.shape, 17)
+    if third == 2:
+        return 13 + ((angle_deg - 45.0) % 360.0 // 90.0).astype(np.int64)
+    return 1 + ((angle_deg - 60.0) % 360.0 // 60.0).astype(np.int64) + 6 * third
 
 
-def aha_segment(ring: int, angle_deg: float) -> int:
-    """AHA segment of a ring (0 basal .. 6 the cap) and a bullseye angle in degrees (DESIGN section 4)."""
-    if ring == 6:
-        return 17
-    if ring >= 4:
-        return 13 + int((angle_deg - 45.0) % 360.0 // 90.0)
-    return 1 + int((angle_deg - 60.0) % 360.0 // 60.0) + (6 if ring >= 2 else 0)
-
-
-@lru_cache(maxsize=1)
+@cache
 def standard_heart() -> Heart:
     """The heart every simulated patient has; patients differ by pose, size, torso, velocities and scar."""
-    rings = len(RING_BORDERS_MM) - 1
-    angle = (np.arange(ANGLES) + 0.5) * 360.0 / ANGLES
-    lv_number: IntArray = np.arange(LAYERS * rings * ANGLES).reshape(LAYERS, rings, ANGLES)
-    lv_nodes, ring_arc = _lv_nodes(angle)
-    depth_of_layer = np.arange(LAYERS) / (LAYERS - 1)
-    segment = np.array([[aha_segment(r, a) for a in angle] for r in range(rings)])
-    septal = (angle > 120.0) & (angle < 240.0)
-
-    edges: list[tuple[IntArray, IntArray, FloatArray64, IntArray]] = []
-    radius = np.hypot(lv_nodes[..., 0], lv_nodes[..., 1])
-    width = radius * 2.0 * np.pi / ANGLES
-    layer_mm = (EPI_RADIUS_MM - ENDO_RADIUS_MM) / LAYERS
-    column = width.mean(axis=0) * ring_arc[:, None]
-    edges.append(_edges(lv_number[:-1], lv_number[1:], np.broadcast_to(column, lv_number[1:].shape), TRANSMURAL))
-    around_kind = np.full(lv_number.shape, TANGENTIAL)
-    around_kind[0] = LV_PURKINJE
-    around_kind[-1][:, septal & np.roll(septal, -1)] = RV_PURKINJE
-    along_kind = np.full(lv_number.shape, TANGENTIAL)
-    along_kind[0] = LV_PURKINJE
-    along_kind[-1][:, septal] = RV_PURKINJE
-    around_section = np.broadcast_to(IN_PLANE * layer_mm * ring_arc[:, None], lv_number.shape)
-    edges.append(_edges(lv_number, np.roll(lv_number, -1, axis=2), around_section, around_kind))
-    edges.append(_edges(lv_number[:, :-1], lv_number[:, 1:], IN_PLANE * layer_mm * width[:, :-1], along_kind[:, :-1]))
-
+    lv_nodes, ring_arc = _lv_nodes()
     rv_nodes, rv_section = _rv_nodes()
-    rv_number: IntArray = lv_number.size + np.arange(rv_nodes[..., 0].size).reshape(rv_nodes.shape[:3])
-    half = RV_STRENGTH * RV_WALL_MM / 2.0
-    kinds = np.array([RV_PURKINJE, TANGENTIAL])[:, None, None]
-    edges.append(_edges(rv_number[0], rv_number[1], RV_STRENGTH * rv_section, TRANSMURAL))
-    edges.append(_edges(rv_number[:, :, :-1], rv_number[:, :, 1:], half * 14.0, kinds))
-    edges.append(_edges(rv_number[:, :-1], rv_number[:, 1:], half * 10.0, kinds))
-    # The RV free wall meets the septum's right side at the two insertions.
-    at_insertion = [int(np.argmin(np.abs(angle - a))) for a in (120.1, 239.9)]
-    for rv_column, lv_column in zip((0, RV_ANGLES - 1), at_insertion, strict=True):
-        joined = np.stack([lv_number[-1, : rv_number.shape[1], lv_column]] * 2)
-        edges.append(_edges(joined, rv_number[:, :, rv_column], half * 14.0, kinds[..., 0]))
-
     nodes = np.concatenate([lv_nodes.reshape(-1, 3), rv_nodes.reshape(-1, 3)])
-    tail, head, section, kind = (np.concatenate([e[i] for e in edges]) for i in range(4))
-    step = nodes[head] - nodes[tail]
+    lv: IntArray = np.arange(lv_nodes[..., 0].size).reshape(lv_nodes.shape[:3])
+    rv: IntArray = np.arange(lv.size, len(nodes)).reshape(rv_nodes.shape[:3])
+
+    septal = (ANGLE_DEG > 120.0) & (ANGLE_DEG < 240.0)
+    along_kind = np.full(lv.shape, TANGENTIAL)
+    along_kind[0] = LV_PURKINJE
+    around_kind = along_kind.copy()
+    along_kind[-1][:, septal] = RV_PURKINJE
+    around_kind[-1][:, septal & np.roll(septal, -1)] = RV_PURKINJE
+    layer = IN_PLANE * (EPI_RADIUS_MM - ENDO_RADIUS_MM) / LAYERS
+    width = np.hypot(lv_nodes[..., 0], lv_nodes[..., 1]) * 2.0 * np.pi / ANGLES
+    half, rv_kind = RV_STRENGTH * RV_WALL_MM / 2.0, np.array([RV_PURKINJE, TANGENTIAL])[:, None, None]
+    # Families of edges: tail, head, section and kind, which broadcast to the tail's shape.
+    families: list[tuple[IntArray, IntArray, FloatArray64 | float, IntArray | int]] = [
+        (lv[:-1], lv[1:], width.mean(axis=0) * ring_arc[:, None], TRANSMURAL),
+        (lv, np.roll(lv, -1, axis=2), layer * ring_arc[:, None], around_kind),
+        (lv[:, :-1], lv[:, 1:], layer * width[:, :-1], along_kind[:, :-1]),
+        (rv[0], rv[1], RV_STRENGTH * rv_section, TRANSMURAL),
+        (rv[:, :, :-1], rv[:, :, 1:], half * 14.0, rv_kind),
+        (rv[:, :-1], rv[:, 1:], half * 10.0, rv_kind),
+    ]
+    # The RV free wall meets the septum's right side at the two insertions.
+    for column, insertion in ((0, 120.1), (-1, 239.9)):
+        septum = lv[-1, : rv.shape[1], int(np.argmin(np.abs(ANGLE_DEG - insertion)))]
+        families.append((np.stack([septum] * 2), rv[:, :, column], half * 14.0, rv_kind[..., 0]))
+    flat = [[np.broadcast_to(part, family[0].shape).ravel() for part in family] for family in families]
+    tail, head, section, kind = (np.concatenate(parts) for parts in zip(*flat, strict=True))
+
+    step, number = nodes[head] - nodes[tail], np.arange(len(tail))
     length = np.linalg.norm(step, axis=1)
-    ones, number = np.ones(len(tail)), np.arange(len(tail))
     incidence = sparse.csr_matrix(
-        (np.concatenate([ones, -ones]), (np.concatenate([tail, head]), np.concatenate([number, number]))),
-        shape=(len(nodes), len(tail)),
+        (np.repeat([1.0, -1.0], len(tail)), (np.r_[tail, head], np.r_[number, number])), shape=(len(nodes), len(tail))
     )
-    rv_count = rv_number[0].size
-    return Heart(
-        nodes_mm=nodes,
-        segment=np.concatenate([np.tile(segment.ravel(), LAYERS), np.zeros(2 * rv_count, dtype=np.int64)]),
-        depth=np.concatenate([np.repeat(depth_of_layer, rings * ANGLES), np.repeat([0.0, 1.0], rv_count)]),
-        tail=tail.astype(np.int64),
-        head=head.astype(np.int64),
-        middle_mm=(nodes[tail] + nodes[head]) / 2.0,
-        direction=step / length[:, None],
-        length_mm=length,
-        section_mm2=section.astype(np.float64),
-        kind=kind.astype(np.int64),
-        incidence=incidence,
-    )
+    rings = np.stack([aha_segment(ring // 2, ANGLE_DEG) for ring in range(lv.shape[1])])
+    segment = np.concatenate([np.tile(rings.ravel(), LAYERS), np.zeros(rv.size, dtype=np.int64)])
+    depth = np.concatenate([np.repeat(LAYER_DEPTH, lv[0].size), np.repeat([0.0, 1.0], rv[0].size)])
+    middle, direction = (nodes[tail] + nodes[head]) / 2.0, step / length[:, None]
+    return Heart(nodes, segment, depth, tail, head, middle, direction, length, section, kind, incidence)
 
 
-def _edges(tail, head, section, kind) -> tuple[IntArray, IntArray, FloatArray64, IntArray]:
-    """Flatten one family of edges."""
-    section, kind = np.broadcast_to(section, tail.shape), np.broadcast_to(kind, tail.shape)
-    return tail.ravel(), head.ravel(), section.ravel(), kind.ravel()
-
-
-def _lv_nodes(angle_deg: FloatArray64) -> tuple[FloatArray64, FloatArray64]:
+def _lv_nodes() -> tuple[FloatArray64, FloatArray64]:
     """LV nodes (layer, ring, angle, 3) on confocal-like truncated ellipsoids, and each ring's length along the wall."""
     middle_length = (ENDO_LENGTH_MM + EPI_LENGTH_MM) / 2.0
     middle_radius = (ENDO_RADIUS_MM + EPI_RADIUS_MM) / 2.0
@@ -166,15 +127,11 @@ def _lv_nodes(angle_deg: FloatArray64) -> tuple[FloatArray64, FloatArray64]:
     border = np.stack([middle_radius * np.sin(polar), middle_length * np.cos(polar)])
     ring_arc = np.linalg.norm(np.diff(border, axis=1), axis=0)
     centre = (polar[:-1] + polar[1:]) / 2.0
-    share = np.arange(LAYERS) / (LAYERS - 1)
-    radius = ENDO_RADIUS_MM + share * (EPI_RADIUS_MM - ENDO_RADIUS_MM)
-    length = ENDO_LENGTH_MM + share * (EPI_LENGTH_MM - ENDO_LENGTH_MM)
-    r = radius[:, None] * np.sin(centre)
-    z = length[:, None] * np.cos(centre)
-    theta = np.deg2rad(angle_deg)
-    shape = (LAYERS, len(centre), len(theta))
-    x, y = r[..., None] * np.cos(theta), r[..., None] * np.sin(theta)
-    return np.stack([x, y, np.broadcast_to(z[..., None], shape)], axis=-1), ring_arc
+    radius = ENDO_RADIUS_MM + LAYER_DEPTH * (EPI_RADIUS_MM - ENDO_RADIUS_MM)
+    length = ENDO_LENGTH_MM + LAYER_DEPTH * (EPI_LENGTH_MM - ENDO_LENGTH_MM)
+    r, z = (radius[:, None] * np.sin(centre))[..., None], (length[:, None] * np.cos(centre))[..., None]
+    theta = np.deg2rad(ANGLE_DEG)
+    return np.stack(np.broadcast_arrays(r * np.cos(theta), r * np.sin(theta), z), axis=-1), ring_arc
 
 
 def _rv_nodes() -> tuple[FloatArray64, FloatArray64]:
@@ -186,7 +143,7 @@ def _rv_nodes() -> tuple[FloatArray64, FloatArray64]:
     swell = RV_BULGE_MM[:, None] * np.cos((theta - np.pi) * 1.5) ** 0.7
     x = septum[:, None] * np.cos(theta) - swell
     y = septum[:, None] * np.sin(theta) + 0.2 * swell
-    inner = np.stack([x, y, np.broadcast_to(middle[:, None], x.shape)], axis=-1)
+    inner = np.stack(np.broadcast_arrays(x, y, middle[:, None]), axis=-1)
     around = np.gradient(inner, axis=1)
     outward = np.stack([around[..., 1], -around[..., 0], np.zeros_like(x)], axis=-1)
     outward *= np.sign((outward * inner).sum(axis=-1, keepdims=True))

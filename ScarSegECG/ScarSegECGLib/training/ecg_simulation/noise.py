@@ -10,55 +10,61 @@ from numpy.typing import NDArray
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS
+from ScarSegECGLib.ecg.waves import RATE
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.training.ecg_simulation.torso import ELECTRODES, LEADS_FROM_ELECTRODES
+from ScarSegECGLib.training.ecg_simulation.leads import ELECTRODES_MM, LEADS_FROM_ELECTRODES
+
+SAMPLES = round(10 * RATE)
+MOST_MV = 0.6  # records whose residual exceeds this (irregular rhythm, extra beats) are left out
 
 
-def synthetic_noise(samples: int, fs: float, rng: np.random.Generator, level: float = 1.0) -> NDArray[np.float64]:
-    """Baseline wander, muscle noise and mains hum, shape (12, samples), mV.
+def _filtered(signal: NDArray, hertz: float | list[float], kind: str) -> NDArray[np.float64]:
+    return sosfiltfilt(butter(2, hertz, kind, fs=RATE, output="sos"), signal)
+
+
+def synthetic_noise(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Ten seconds of baseline wander, muscle noise and mains hum, shape (12, 5000), mV at 500 Hz.
 
     Drawn per electrode and then led off, so that II = I + III holds for the noise as it does for a real record.
-    Sizes are chosen: wander 0.04 mV, muscle 0.008 mV, hum 0.003 mV at ``level`` 1.
+    Sizes are chosen: wander 0.04 mV, muscle 0.008 mV, hum 0.003 mV.
     """
-    n, time = len(ELECTRODES), np.arange(samples) / fs
+    n, time = len(ELECTRODES_MM), np.arange(SAMPLES) / RATE
     frequency = rng.uniform([[0.05, 0.15, 0.3]], [[0.15, 0.3, 0.5]], (n, 3))
     phase = rng.uniform(0.0, 2.0 * np.pi, (n, 3))
     size = rng.rayleigh(0.03, (n, 1)) * np.array([1.0, 0.8, 0.4])
     wander = np.einsum("nk,nkt->nt", size, np.sin(2.0 * np.pi * frequency[..., None] * time + phase[..., None]))
-    high = min(150.0, 0.45 * fs)
-    muscle = sosfiltfilt(butter(2, [20.0, high], "band", fs=fs, output="sos"), rng.standard_normal((n, samples)))
+    muscle = _filtered(rng.standard_normal((n, SAMPLES)), [20.0, 150.0], "band")
     muscle *= rng.uniform(0.5, 1.5, (n, 1)) * 0.008 / muscle.std()
     hum = rng.uniform(0.0, 0.003, (n, 1)) * np.sin(2.0 * np.pi * 50.0 * time + rng.uniform(0.0, 6.28))
-    return level * (LEADS_FROM_ELECTRODES @ (wander + muscle + hum))
+    return LEADS_FROM_ELECTRODES @ (wander + muscle + hum)
 
 
-def beats_at(millivolts: NDArray, fs: float) -> NDArray[np.int64]:
-    """Sample numbers of the QRS complexes, from the steepness of all leads together."""
-    band = sosfiltfilt(butter(2, [8.0, 40.0], "band", fs=fs, output="sos"), millivolts)
-    steep = np.sqrt((np.gradient(band, axis=1) ** 2).mean(axis=0))
-    width = max(1, round(0.06 * fs))
-    steep = np.convolve(steep, np.ones(width) / width, "same")
-    peaks, _ = find_peaks(steep, height=0.4 * np.percentile(steep, 98.0), distance=round(0.3 * fs))
-    return peaks.astype(np.int64)
+def synthetic_bank() -> NDArray[np.float32]:
+    """Synthetic noise in the shape of :func:`noise_bank`, where no real records are at hand."""
+    rng = np.random.default_rng(0)
+    return np.stack([synthetic_noise(rng) for _ in range(24)]).astype(np.float32)
 
 
-def residual(millivolts: NDArray, fs: float) -> NDArray[np.float64] | None:
-    """What remains of a record without its median beat, shape as given; ``None`` with fewer than four beats.
+def _residual(millivolts: NDArray) -> NDArray[np.float64] | None:
+    """What remains of a record without its median beat, shape as given; ``None`` with too few beats.
 
     The P-QRS-T is taken away from 250 ms before each QRS to 70 % of the RR interval after it. Wander is kept.
     """
-    beats = beats_at(millivolts, fs)
+    # The QRS complexes, from the steepness of all leads together.
+    steep = np.sqrt((np.gradient(_filtered(millivolts, [8.0, 40.0], "band"), axis=1) ** 2).mean(axis=0))
+    width = round(0.06 * RATE)
+    steep = np.convolve(steep, np.ones(width) / width, "same")
+    beats, _ = find_peaks(steep, height=0.4 * np.percentile(steep, 98.0), distance=round(0.3 * RATE))
     if len(beats) < 4:
         return None
     gap = float(np.median(np.diff(beats)))
-    before, after = round(min(0.25 * fs, 0.3 * gap)), round(0.7 * gap)
-    calm = sosfiltfilt(butter(2, 0.6, "high", fs=fs, output="sos"), millivolts)
+    before, after = round(min(0.25 * RATE, 0.3 * gap)), round(0.7 * gap)
+    calm = _filtered(millivolts, 0.6, "high")
     whole = beats[(beats >= before) & (beats + after <= millivolts.shape[1])]
     if len(whole) < 3:
         return None
     beat = np.median([calm[:, b - before : b + after] for b in whole], axis=0)
-    edge = round(0.04 * fs)
-    ramp = np.minimum(1.0, (np.arange(beat.shape[1]) + 1.0) / edge)
+    ramp = np.minimum(1.0, (np.arange(beat.shape[1]) + 1.0) / round(0.04 * RATE))
     beat = beat * np.minimum(ramp, ramp[::-1])
     rest = np.array(millivolts, dtype=np.float64)
     for b in beats:
@@ -67,41 +73,25 @@ def residual(millivolts: NDArray, fs: float) -> NDArray[np.float64] | None:
     return rest - np.median(rest, axis=1, keepdims=True)
 
 
-def noise_bank(folder: Path, samples: int = 5000, fs: int = 500, limit_mv: float = 0.6) -> NDArray[np.float32]:
-    """Noise of real records, read when asked and never stored.
+def noise_bank(folder: Path) -> NDArray[np.float32]:
+    """Ten seconds of noise of each usable WFDB record, (records, 12, 5000) mV, read when asked and never stored.
 
-    Parameters
-    ----------
-    folder : Path
-        WFDB records of 12 leads at ``fs`` (e.g. the PhysioNet/CinC Challenge 2021's).
-    limit_mv : float
-        Records whose residual exceeds this (irregular rhythm, extra beats) are left out.
-
-    Returns
-    -------
-    float32 array, shape (records kept, 12, samples), mV
+    Usable are 12 leads at 500 Hz (e.g. the PhysioNet/CinC Challenge 2021's).
 
     Raises
     ------
-    InputError
-        If no record of the folder can serve.
+    InputError : If no record of the folder can serve.
     """
     kept = []
     for header in sorted(Path(folder).glob("*.hea")):
         record = wfdb.rdrecord(str(header.with_suffix("")))
         names = [name.lower() for name in record.sig_name]
-        if record.fs != fs or record.sig_len < samples or not {lead.lower() for lead in LEADS} <= set(names):
+        if record.fs != RATE or record.sig_len < SAMPLES or not {lead.lower() for lead in LEADS} <= set(names):
             continue
-        signal = record.p_signal[:samples, [names.index(lead.lower()) for lead in LEADS]].T
-        rest = residual(signal, fs) if np.isfinite(signal).all() else None
-        if rest is not None and np.percentile(np.abs(rest), 99.5) < limit_mv:
+        signal = record.p_signal[:SAMPLES, [names.index(lead.lower()) for lead in LEADS]].T
+        rest = _residual(signal) if np.isfinite(signal).all() else None
+        if rest is not None and np.percentile(np.abs(rest), 99.5) < MOST_MV:
             kept.append(rest.astype(np.float32))
     if not kept:
-        raise InputError(f"No 12-lead record at {fs} Hz gave usable noise; give a folder of WFDB records.")
+        raise InputError(f"No 12-lead record at {RATE:g} Hz gave usable noise; give a folder of WFDB records.")
     return np.stack(kept)
-
-
-def synthetic_bank(records: int = 24, samples: int = 5000, fs: int = 500) -> NDArray[np.float32]:
-    """Synthetic noise in the shape of :func:`noise_bank`, where no real records are at hand."""
-    rng = np.random.default_rng(0)
-    return np.stack([synthetic_noise(samples, fs, rng) for _ in range(records)]).astype(np.float32)
