@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.waves import RATE
+from ScarSegECGLib.ecg.delineation import RATE
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.training.ecg_simulation.leads import ELECTRODES_MM, LEADS_FROM_ELECTRODES
 

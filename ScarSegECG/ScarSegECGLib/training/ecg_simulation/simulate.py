@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, Ecg
-from ScarSegECGLib.ecg.waves import ONSET, RATE, SAMPLES
+from ScarSegECGLib.ecg.delineation import ONSET, RATE, SAMPLES
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
