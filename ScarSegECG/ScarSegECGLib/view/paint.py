@@ -123,7 +123,7 @@ class _Painting(Artist):
                     box = TransformedBbox(Bbox.from_extents(*shape.box), self._mm)
                     image = BboxImage(box, interpolation="bilinear", origin="upper")
                     image.set_data(shape.pixels)
-                    image.set_figure(self.get_figure())
+                    image.set_figure(self.figure)
                     image.draw(renderer)
 
     def _path(
