@@ -6,6 +6,7 @@ allows; voxels are raw or gzip and are read by numpy, so that no native parser s
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -223,10 +224,10 @@ def _data_file(path: Path, fields: dict[str, str]) -> Path | None:
     if name.startswith("LIST") or "%" in name:
         raise InputError("The NRRD header names several data files: save the stack as one .nrrd file.")
     folder = path.resolve().parent
-    data = (folder / name).resolve()
+    data = Path(os.path.realpath(folder / name))  # which, unlike resolve, bears links in a circle
     if data.parent != folder:
         raise InputError("The NRRD header points to a data file outside its own folder: save it as one .nrrd file.")
-    if not data.is_file():
+    if not os.path.isfile(data):  # unlike Path.is_file, also False for what is too long for a name
         raise InputError("The data file named in the NRRD header is missing: put it beside the header.")
     return data
 
