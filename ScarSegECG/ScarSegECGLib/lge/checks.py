@@ -20,7 +20,7 @@ MAX_SLICE_MM = 25.0
 SPACING_TOLERANCE = 0.10
 ORIENTATION_TOLERANCE_DEG = 1.0
 OFF_LINE_MM = 1.0
-SMALL_FIELD_MM = 170.0  # with this much around the LV it was found in every cropped patient
+LEAST_FIELD_MM = 105.0  # the networks are trained on images cropped to the heart down to this
 FARTHEST_MM = 1e5  # of any scanner's table
 
 
@@ -120,10 +120,10 @@ def refuse_without_ventricle(stack: LgeStack, why: str) -> NoReturn:
     NoLeftVentricle
     """
     height, width = (size * mm for size, mm in zip(stack.voxels.shape[1:], stack.spacing[1:], strict=True))
-    if min(height, width) >= SMALL_FIELD_MM:
+    if min(height, width) >= LEAST_FIELD_MM:
         raise NoLeftVentricle(why)
     raise NoLeftVentricle(
-        f"{why}; the field of view of {height:.0f} x {width:.0f} mm is small: give {SMALL_FIELD_MM:.0f} mm a side"
+        f"{why}; the field of view of {height:.0f} x {width:.0f} mm is small: give {LEAST_FIELD_MM:.0f} mm a side or more"
     )
 
 

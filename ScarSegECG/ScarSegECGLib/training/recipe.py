@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ScarSegECGLib.lge.checks import LEAST_FIELD_MM
 from ScarSegECGLib.network.field import LOCATOR_PIXEL_MM, PIXEL_MM
 from ScarSegECGLib.network.intensity import heart_disc
 from ScarSegECGLib.network.polar_grid import polar_offsets_mm
@@ -58,7 +59,7 @@ class Recipe:
             scale=1.3,
             stretch=1.1,
             neighbour_shift=0.0,
-            crop_pixels=(105 / LOCATOR_PIXEL_MM, 260 / LOCATOR_PIXEL_MM),
+            crop_pixels=(LEAST_FIELD_MM / LOCATOR_PIXEL_MM, 260 / LOCATOR_PIXEL_MM),
         )
 
     def scar_schedule(self, tuned: bool) -> Schedule:
