@@ -7,8 +7,8 @@ A test gives a job, how the disk is to look before each run, and what must hold 
         assert count > 10
 
 For a job that takes long, :func:`watched_at_every_call` runs it once and looks at the disk before every call: SIGKILL
-there would leave just that; :func:`killed_at` then kills it at some of them. POSIX only: each run that is killed is a fork
-of the test's own process.
+there would leave just that; :func:`killed_at` then kills it at some of them. POSIX only: each run that is killed is a
+fork of the test's own process.
 """
 
 from __future__ import annotations

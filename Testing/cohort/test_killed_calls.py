@@ -24,16 +24,16 @@ for _folder in (HERE.parent, HERE.parent / "export"):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 
-from example_results import make_result
+from example_results import make_result  # noqa: E402
 
-from kill_points import killed_at, watched_at_every_call
-from ScarSegECGLib.cohort import engine, group_pictures, job
-from ScarSegECGLib.cohort import run as cohort_run
-from ScarSegECGLib.cohort.engine import Crew, run_here
-from ScarSegECGLib.cohort.manifest import CohortCase
-from ScarSegECGLib.cohort.options import CohortOptions, Networks
-from ScarSegECGLib.cohort.review import REVIEW
-from ScarSegECGLib.cohort.run import run_cohort
+from kill_points import killed_at, watched_at_every_call  # noqa: E402
+from ScarSegECGLib.cohort import engine, group_pictures, job  # noqa: E402
+from ScarSegECGLib.cohort import run as cohort_run  # noqa: E402
+from ScarSegECGLib.cohort.engine import Crew, run_here  # noqa: E402
+from ScarSegECGLib.cohort.manifest import CohortCase  # noqa: E402
+from ScarSegECGLib.cohort.options import CohortOptions, Networks  # noqa: E402
+from ScarSegECGLib.cohort.review import REVIEW  # noqa: E402
+from ScarSegECGLib.cohort.run import run_cohort  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="SIGKILL and forks of POSIX")
 
@@ -174,7 +174,6 @@ def test_killed_in_earnest_and_run_again(tmp_path: Path, fresh: bool) -> None:
     else:
         cases, _ = begun(tmp_path / "data", before)
         shutil.copytree(before, undisturbed)
-    calls: list[str] = []
     with watched_at_every_call(undisturbed, lambda: None) as calls:
         run(cases, undisturbed)
     wanted = timeless(files_of(undisturbed))

@@ -50,8 +50,9 @@ def write_group_pictures(out: Path, patients: Sequence[Patient]) -> tuple[GroupP
     scar, ecg = _table(done, "scar_percent_image_only"), _table(done, "ecg_scar_percent")
     experts = [patient.record.expert for patient in done if patient.record and patient.record.expert]
     ours, theirs = (np.array([one[key] for one in experts]) for key in ("scar_ml", "true_scar_ml"))
-    made_from = hashlib.sha256(repr((__version__, scar.tolist(), ecg.tolist(), ours.tolist(), theirs.tolist())).encode())
-    if drawn(out) and _text(folder / MADE_FROM) == made_from.hexdigest():
+    shown = (__version__, *(figures.tolist() for figures in (scar, ecg, ours, theirs)))
+    made_from = hashlib.sha256(repr(shown).encode()).hexdigest()
+    if drawn(out) and _text(folder / MADE_FROM) == made_from:
         return drawn(out)
     made = {
         "scar_mean": _bullseye(np.nanmean, scar, "mean_scar"),
@@ -67,7 +68,7 @@ def write_group_pictures(out: Path, patients: Sequence[Patient]) -> tuple[GroupP
             continue
         with whole_file(folder / f"{name}.png") as partial:
             partial.write_bytes(made[name])
-    write_text(folder / MADE_FROM, made_from.hexdigest())
+    write_text(folder / MADE_FROM, made_from)
     return drawn(out)
 
 

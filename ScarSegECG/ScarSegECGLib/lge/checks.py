@@ -123,7 +123,8 @@ def refuse_without_ventricle(stack: LgeStack, why: str) -> NoReturn:
     if min(height, width) >= LEAST_FIELD_MM:
         raise NoLeftVentricle(why)
     raise NoLeftVentricle(
-        f"{why}; the field of view of {height:.0f} x {width:.0f} mm is small: give {LEAST_FIELD_MM:.0f} mm a side or more"
+        f"{why}; the field of view of {height:.0f} x {width:.0f} mm is small: give {LEAST_FIELD_MM:.0f} mm a side or "
+        "more"
     )
 
 

@@ -227,7 +227,7 @@ def _data_file(path: Path, fields: dict[str, str]) -> Path | None:
     data = Path(os.path.realpath(folder / name))  # which, unlike resolve, bears links in a circle
     if data.parent != folder:
         raise InputError("The NRRD header points to a data file outside its own folder: save it as one .nrrd file.")
-    if not os.path.isfile(data):  # unlike Path.is_file, also False for what is too long for a name
+    if not os.path.isfile(data):  # noqa: PTH113  (Path.is_file raises where a name is too long)
         raise InputError("The data file named in the NRRD header is missing: put it beside the header.")
     return data
 
