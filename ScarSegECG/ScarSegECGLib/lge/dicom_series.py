@@ -23,7 +23,7 @@ from ScarSegECGLib.lge.dicom_geometry import stack_pose
 from ScarSegECGLib.lge.dicom_tags import acquired
 from ScarSegECGLib.lge.hashing import sha256_of_bytes, sha256_of_set
 from ScarSegECGLib.lge.orientation import canonical
-from ScarSegECGLib.lge.study import Frame, ImageSet, opened_study
+from ScarSegECGLib.lge.study import Frame, ImageSet, Told, opened_study
 
 _CANNOT_DECODE = (
     "The DICOM images are compressed in a way that cannot be read here: install scarsegecg[jpeg], or ask the archive "
@@ -31,7 +31,9 @@ _CANNOT_DECODE = (
 )
 
 
-def read_dicom(path: Path, *, series: str | None = None, image: Contrast | None = None) -> LgeStack:
+def read_dicom(
+    path: Path, *, series: str | None = None, image: Contrast | None = None, told: Told = lambda done, of: None
+) -> LgeStack:
     """Find the short-axis LGE stack of a study and read it.
 
     Parameters
@@ -43,6 +45,8 @@ def read_dicom(path: Path, *, series: str | None = None, image: Contrast | None 
         UID or number of the series to take.
     image : {"magnitude", "psir"}, optional
         Which of the two images to take where a study holds both.
+    told : callable
+        As of :func:`~ScarSegECGLib.lge.read.read_lge`.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def read_dicom(path: Path, *, series: str | None = None, image: Contrast | None 
     ------
     InputError
     """
-    with opened_study(path) as sets:
+    with opened_study(path, told) as sets:
         if path.is_file() and len(sets) == 1 and len(sets[0].frames) == 1 and sets[0].frames[0].file.path == path:
             raise InputError("The file is one single DICOM slice: give the folder that holds all slices of the series.")
         chosen, notes = choose(sets, series=series, image=image)

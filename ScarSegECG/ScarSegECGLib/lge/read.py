@@ -17,10 +17,17 @@ from ScarSegECGLib.lge.hashing import sha256_of_files
 from ScarSegECGLib.lge.nifti import HEADER_BYTES, looks_like_nifti, read_nifti, unpacked_start
 from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd
 from ScarSegECGLib.lge.orientation import canonical
+from ScarSegECGLib.lge.study import Told
 from ScarSegECGLib.lge.volume_file import CUT_OFF, Accept, Volume
 
 
-def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: Contrast | None = None) -> LgeStack:
+def read_lge(
+    path: str | os.PathLike[str],
+    *,
+    series: str | None = None,
+    image: Contrast | None = None,
+    told: Told = lambda done, of: None,
+) -> LgeStack:
     """Read a short-axis LGE stack and bring it to canonical storage.
 
     Parameters
@@ -33,6 +40,8 @@ def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: 
         UID or number of the DICOM series to take.
     image : {"magnitude", "psir"}, optional
         Which image to take of a study that holds both; default PSIR.
+    told : callable
+        Called with how many files of a study were looked into, and how many there are.
 
     Returns
     -------
@@ -49,7 +58,7 @@ def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: 
     try:
         if not (stat.S_ISDIR(mode := source.stat().st_mode) or stat.S_ISREG(mode)):
             raise InputError("The path is neither a file nor a folder: give an image file or a folder of DICOM slices.")
-        stack = _read(source, series, image)
+        stack = _read(source, series, image, told)
     except FileNotFoundError:
         raise InputError("The LGE image was not found: check the path.") from None
     except OSError:
@@ -82,15 +91,15 @@ def read_volume(path: Path, accept: Accept | None = None, *, detached: bool = Tr
     return read_nrrd(path, accept, detached=detached) if is_nrrd else read_nifti(path, accept)
 
 
-def _read(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
+def _read(path: Path, series: str | None, image: Contrast | None, told: Told) -> LgeStack:
     if path.is_dir():
-        return read_dicom(path, series=series, image=image)
+        return read_dicom(path, series=series, image=image, told=told)
     with path.open("rb") as stream:
         start = stream.read(HEADER_BYTES)
     if not start:
         raise InputError("The image file is empty: copy or export it again.")
     if looks_like_dicom(start) or looks_like_zip(start):
-        return read_dicom(path, series=series, image=image)
+        return read_dicom(path, series=series, image=image, told=told)
     if series is not None or image is not None:
         raise InputError("A series or image can be chosen in DICOM only, and this is another format: leave it out.")
     if not start.startswith(NRRD_MAGIC) and not looks_like_nifti(start := unpacked_start(path)):

@@ -42,6 +42,7 @@ _TAGS = (
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 _MOST_ORIENTATIONS = 500
+Told = Callable[[int, int], object]
 _NO_IMAGES = "The {what} holds no DICOM MR images: choose the folder of the LGE series."
 _NOT_MR = "The file is not an MR image in DICOM: choose the LGE series."
 
@@ -144,7 +145,7 @@ def list_series(path: str | os.PathLike[str]) -> tuple[ImageSet, ...]:
 
 
 @contextmanager
-def opened_study(path: Path) -> Iterator[tuple[ImageSet, ...]]:
+def opened_study(path: Path, told: Told = lambda done, of: None) -> Iterator[tuple[ImageSet, ...]]:
     """The sets of a study, while its files can be read; pydicom keeps silent meanwhile.
 
     Raises
@@ -156,7 +157,7 @@ def opened_study(path: Path) -> Iterator[tuple[ImageSet, ...]]:
             raise InputError("The path is neither a file nor a folder: give a folder of DICOM images.")
         with quiet(), files_in(path) as files:
             what = "folder" if path.is_dir() else "file" if files and files[0].archive is None else "archive"
-            yield image_sets(frames_of(files), what)
+            yield image_sets(frames_of(files, told), what)
     except FileNotFoundError:
         raise InputError("The LGE image was not found: check the path.") from None
     except OSError:
@@ -165,7 +166,7 @@ def opened_study(path: Path) -> Iterator[tuple[ImageSet, ...]]:
         raise InputError("The study does not fit into memory: export the LGE short-axis series only.") from None
 
 
-def frames_of(files: Iterable[DicomFile]) -> list[Frame]:
+def frames_of(files: Sequence[DicomFile], told: Told = lambda done, of: None) -> list[Frame]:
     """Every MR image among the files, multi-frame images taken apart.
 
     Raises
@@ -175,7 +176,8 @@ def frames_of(files: Iterable[DicomFile]) -> list[Frame]:
     """
     tags = [*(tag for keyword in _TAGS if (tag := tag_for_keyword(keyword)) is not None), GE_RAW_DATA_TYPE]
     frames = []
-    for file in files:
+    for number, file in enumerate(files, 1):
+        told(number, len(files))
         found = read_header(file, tags)
         if found is None:
             continue
