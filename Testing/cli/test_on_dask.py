@@ -26,6 +26,7 @@ def test_evaluate(tmp_path: Path) -> None:
         out = tmp_path / "figures.json"
         assert main(["evaluate", "-q", "--cases", str(tmp_path / "cases"), "--json", str(out), *crew]) == 0
         told[crew] = json.loads(out.read_text(), parse_float=lambda digits: round(float(digits), 4))
+        assert all(case.pop("seconds") > 0 for case in told[crew]["cases"])
     here, there = told.values()
     assert [case["case"] for case in here["cases"]] == ["Case_N1", "Case_P1"]
     assert here["summary"]["cavity"]["dice"]["mean"] > 0.7
