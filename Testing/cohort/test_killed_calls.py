@@ -27,6 +27,7 @@ for _folder in (HERE.parent, HERE.parent / "export"):
 from example_results import make_result  # noqa: E402
 
 from kill_points import killed_at, watched_at_every_call  # noqa: E402
+from ScarSegECGLib.cli import main  # noqa: E402
 from ScarSegECGLib.cohort import engine, group_pictures, job  # noqa: E402
 from ScarSegECGLib.cohort import run as cohort_run  # noqa: E402
 from ScarSegECGLib.cohort.engine import Crew, run_here  # noqa: E402
@@ -161,6 +162,20 @@ def test_what_a_kill_would_leave(tmp_path: Path, fresh: bool) -> None:
         run(cases, out)
     new = files_of(out)
     assert len(seen) > 80 and new["patients.csv"] != old.get("patients.csv")
+    for files in seen:
+        check(files, old, new)
+
+
+def test_what_a_kill_of_a_review_would_leave(tmp_path: Path) -> None:
+    out, saved = tmp_path / "out", tmp_path / "review.csv"
+    begun(tmp_path / "data", out)
+    saved.write_text(REVIEWED.replace("accept,mine", "correct,a vessel"))
+    seen: list[Files] = []
+    old = files_of(out)
+    with watched_at_every_call(out, lambda: seen.append(files_of(out))):
+        assert main(["cohort", "review", "-q", str(out), str(saved)]) == 0
+    new = files_of(out)
+    assert len(seen) > 40 and b"a vessel" in new[REVIEW] and old["group/scar_mean.png"] == new["group/scar_mean.png"]
     for files in seen:
         check(files, old, new)
 
