@@ -18,6 +18,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.lge.checks import LEAST_FIELD_MM
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.training.ablation import bootstrap
 from ScarSegECGLib.training.dataset import near_heart
@@ -94,6 +95,7 @@ CHANGES: dict[str, Change] = {
     "median at 0.15": median_at(0.15),
     "median at 0.25": median_at(0.25),
     "median at 0.70": median_at(0.70),
+    f"cropped to {LEAST_FIELD_MM:.0f} mm": cropped_to(LEAST_FIELD_MM),
     "cropped to 130 mm": cropped_to(130),
     "cropped to 150 mm": cropped_to(150),
     "pixels of 0.7 mm": resampled_to(0.7),

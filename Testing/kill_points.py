@@ -7,7 +7,8 @@ A test gives a job, how the disk is to look before each run, and what must hold 
         assert count > 10
 
 For a job that takes long, :func:`watched_at_every_call` runs it once and looks at the disk before every call: SIGKILL
-there would leave just that. POSIX only: each run is a fork of the test's own process.
+there would leave just that; :func:`killed_at` then kills it at some of them. POSIX only: each run that is killed is a
+fork of the test's own process.
 """
 
 from __future__ import annotations
@@ -77,14 +78,14 @@ def killed_at_every_call(
     """
     for number in range(1, most):
         prepare()
-        killed = _killed(job, folder, number)
+        killed = killed_at(job, folder, number)
         check()
         if not killed:
             return number - 1
     raise AssertionError(f"over {most} calls: is the job never done?")
 
 
-def _killed(job: Callable[[], object], folder: Path, number: int) -> bool:
+def killed_at(job: Callable[[], object], folder: Path, number: int) -> bool:
     """Run the job in a fork that kills itself before its call of that number; ``False``: it came to its end."""
     child = os.fork()
     if not child:

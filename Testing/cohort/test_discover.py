@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lge"))
+
+from dicom_samples import Study, write_lge
 
 from ScarSegECGLib.case import Ecg, Subject
 from ScarSegECGLib.cohort import discover
@@ -67,6 +72,29 @@ def test_identifiers_pair_before_folders_and_the_nearest_in_time_is_taken() -> N
     assert "ECG date missing" in rows[1]["remark"]
     assert "lge" not in rows[2] and rows[2]["remark"] == "no images found for this ECG"
     assert not any("A" in cell or "B" in cell for row in rows for name, cell in row.items() if name != "remark")
+
+
+def test_an_ecg_one_folder_above_or_below_the_images() -> None:
+    images = [_images(f"{name}/lge") for name in ("one", "two", "two/more")]
+    ecgs = [FoundEcg(Path(path), Subject(), None) for path in ("/d/one/e.xml", "/d/two/lge/ecg/e.xml", "/d/e.xml")]
+    rows = manifest_rows(Found(images, ecgs), Path("/d"))
+    assert [row.get("ecg") for row in rows] == ["one/e.xml", "two/lge/ecg/e.xml", None, "e.xml"]
+    assert [row.get("lge") for row in rows] == ["one/lge", "two/lge", "two/more/lge", None]
+
+
+def test_studies_that_share_a_folder_are_not_told_apart(tmp_path: Path) -> None:
+    """A study of its own folder, one with another study in a sub-folder, and two in one folder."""
+    voxels = np.random.default_rng(0).integers(0, 4096, (4, 40, 40)).astype(np.uint16)
+    for number, home in enumerate(("alone", "above", "above/inside", "mixed", "mixed"), 1):
+        (tmp_path / home).mkdir(parents=True, exist_ok=True)
+        study = Study(f"1.2.{number}", f"1.3.{number}", f"P^{number}")
+        write_lge(tmp_path / home, voxels, study=study, series=f"1.4.{number}", number=number)
+    counted: list[tuple[int, int]] = []
+    found = look_through(tmp_path, judged=lambda done, of: counted.append((done, of)))
+    remarks = sorted((str(one.path.relative_to(tmp_path)), one.remark.partition(":")[0]) for one in found.images)
+    mixed = "several studies lie together"
+    assert remarks == [("above", "not used"), ("above/inside", ""), ("alone", ""), ("mixed", mixed), ("mixed", mixed)]
+    assert counted == [(number, 5) for number in range(1, 6)]
 
 
 def test_two_label_maps_are_not_guessed() -> None:

@@ -252,7 +252,7 @@ def pull_case(seed: str, folder: Path) -> object:
     kept = [dcmread(path) for path in folder.rglob("*.dcm")]
     assert len(kept) == pulled.count == len({d.SOPInstanceUID for d in kept}) >= announced, "fewer than were announced"
     assert {str(d.StudyInstanceUID) for d in kept} == {STUDY}, "of another study"
-    assert len({str(d.get("PatientID") or MARK) for d in kept}) == 1, "of two patients"
+    assert len({str(d.get("PatientID") or MARK).casefold() for d in kept}) == 1, "of two patients"
     return pulled
 
 

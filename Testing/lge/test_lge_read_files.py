@@ -269,8 +269,10 @@ def test_nrrd_data_stays_in_its_folder(tmp_path, picture, refused) -> None:
     for name in ("../outside.raw", str(tmp_path / "outside.raw"), "link.raw"):
         header.write_bytes(nrrd_text("spacings: 1.5 1.5 8", "encoding: raw", f"data file: {name}"))
         refused(header, "outside its own folder")
-    header.write_bytes(nrrd_text("spacings: 1.5 1.5 8", "encoding: raw", "data file: none.raw"))
-    refused(header, "missing")
+    (folder / "circle.raw").symlink_to(folder / "circle.raw")
+    for name in ("none.raw", "circle.raw", "1" * 300):
+        header.write_bytes(nrrd_text("spacings: 1.5 1.5 8", "encoding: raw", f"data file: {name}"))
+        refused(header, "missing")
     for name in ("LIST\na.raw", "a%02d.raw 0 5 1"):
         header.write_bytes(nrrd_text("spacings: 1.5 1.5 8", "encoding: raw", f"data file: {name}"))
         refused(header, "several data files")

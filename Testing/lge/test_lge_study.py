@@ -235,6 +235,14 @@ def test_what_is_not_lge(tmp_path, picture, text, values, taken_for) -> None:
         assert "as asked for, although" in words(stack.notes[0])
 
 
+def test_how_many_files_were_read_is_told(tmp_path, picture) -> None:
+    write_lge(tmp_path / "s", picture)
+    (tmp_path / "s" / "notes.txt").write_text("no image")
+    told: list[tuple[int, int]] = []
+    read_lge(tmp_path / "s", told=lambda done, of: told.append((done, of)))
+    assert told == [(number, 7) for number in range(1, 8)]
+
+
 @pytest.mark.parametrize(
     ("text", "values"),
     [

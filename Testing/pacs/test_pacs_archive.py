@@ -135,6 +135,18 @@ def test_an_archive_that_does_not_count(tmp_path) -> None:
     assert pull(archive, STUDY, [], tmp_path) == Pulled(1, counted=False)
 
 
+@pytest.mark.parametrize("keyword", ["SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"])
+@pytest.mark.parametrize("uids", [None, ["1.2", "1.3"]])
+def test_an_object_of_no_uid_or_of_two(tmp_path, keyword, uids) -> None:
+    odd = image()
+    archive = Archive(odd)
+    archive.announced = {"1.2.3": 1}
+    archive.search_for_series = lambda study, **query: [series_answer("1.2.3", 1)]
+    setattr(odd, keyword, uids)
+    with pytest.raises(InputError, match="does not say which it is"):
+        pull(archive, STUDY, [], tmp_path)
+
+
 def test_pixels_that_are_cut_off(tmp_path) -> None:
     short = image()
     short.PixelData = b"\1\2"

@@ -72,7 +72,11 @@ def _init(args: argparse.Namespace) -> int:
         raise InputError(f"{args.out.name}: is there already; add --overwrite to replace it, or choose another name")
     check_files(args.out)
     with tqdm(desc="looking through", unit="file", disable=args.quiet) as bar:
-        found = look_through(args.folder, lambda files: bar.update(files - bar.n))
+        found = look_through(
+            args.folder,
+            lambda files: bar.update(files - bar.n),
+            lambda done, of: bar.set_postfix_str(f"{done} of {of} studies"),
+        )
         bar.update(found.files - bar.n)
     base = args.out.absolute().parent
     rows = manifest_rows(found, base, names_of_folders=args.names_of_folders)

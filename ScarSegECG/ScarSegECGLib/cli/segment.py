@@ -115,7 +115,12 @@ def run(args: argparse.Namespace) -> int:
         print("no --ecg given: the result will be the image-only one", file=sys.stderr)
     with progress_bar("segment", args.quiet) as tell:
         tell(0.0, "reading")
-        stack = read_lge(args.lge, series=args.series, image=args.image)
+        stack = read_lge(
+            args.lge,
+            series=args.series,
+            image=args.image,
+            told=lambda done, of: tell(0.1 * done / of, f"reading {done} of {of} files"),
+        )
         if args.contrast:
             stack = with_contrast(stack, args.contrast)
         insertions = insertions_of(args.insertions, len(stack.voxels)) if args.insertions is not None else None

@@ -28,6 +28,7 @@ from ScarSegECGLib.lge.study import choose, opened_study
 MOST_FILES, DEEPEST = 500_000, 12
 FAR_DAYS = 365
 _MASK_CLASSES = 8
+_MIXED = "several studies lie together: give each a folder of its own"
 _TAGS = ("SOPClassUID", "Modality", "StudyInstanceUID")
 _ECG_CLASSES = "1.2.840.10008.5.1.4.1.1.9."  # waveforms
 
@@ -64,7 +65,11 @@ class Found:
     files: int = 0
 
 
-def look_through(folder: Path, told: Callable[[int], None] = lambda files: None) -> Found:
+def look_through(
+    folder: Path,
+    told: Callable[[int], None] = lambda files: None,
+    judged: Callable[[int, int], None] = lambda done, of: None,
+) -> Found:
     """Find images, ECGs and masks below a folder; results of this program are passed over.
 
     Parameters
@@ -72,6 +77,8 @@ def look_through(folder: Path, told: Callable[[int], None] = lambda files: None)
     folder : Path
     told : callable
         Called now and then with the number of files that were looked at.
+    judged : callable
+        Called with how many DICOM studies were looked into after that, and how many there are.
 
     Raises
     ------
@@ -92,8 +99,22 @@ def look_through(folder: Path, told: Callable[[int], None] = lambda files: None)
             _sort(path, found, studies)
         except (InputError, OSError):
             found.unread += 1
-    for paths in studies.values():
-        found.images.append(_study(paths, studies))
+    told(found.files)
+    here: dict[Path, set[str]] = defaultdict(set)  # the studies of the files in a folder, and of those somewhere below
+    below: dict[Path, set[str]] = defaultdict(set)
+    for uid, paths in studies.items():
+        for folder_of_files in {path.parent for path in paths}:
+            here[folder_of_files].add(uid)
+            for above in (folder_of_files, *folder_of_files.parents):
+                below[above].add(uid)
+    for number, paths in enumerate(studies.values(), 1):
+        own = {path.parent for path in paths}
+        common = Path(os.path.commonpath(own))
+        alone = len(below[common]) == 1 or (len(own) == 1 and len(here[common]) == 1)
+        found.images.append(
+            _judged(FoundImages(common, common)) if alone else FoundImages(common, common, remark=_MIXED)
+        )
+        judged(number, len(studies))
     return found
 
 
@@ -115,6 +136,9 @@ def manifest_rows(found: Found, base: Path, *, names_of_folders: bool = False) -
     by_folder: dict[Path, list[FoundImages]] = defaultdict(list)
     for one in images:
         by_folder[one.folder].append(one)
+    alike: dict[tuple[Path, tuple[int, ...]], list[Path]] = defaultdict(list)
+    for path, shape in found.masks:
+        alike[path.parent, shape].append(path)
     ecgs, unused = _paired(images, by_folder, found.ecgs)
     taken: set[str] = set()
     rows = []
@@ -134,7 +158,7 @@ def manifest_rows(found: Found, base: Path, *, names_of_folders: bool = False) -
             )
         else:
             remarks.append("no ECG found")
-        masks = [path for path, shape in found.masks if path.parent == one.path.parent and shape == one.shape]
+        masks = alike[one.path.parent, one.shape]
         if len(masks) == 1 and len([o for o in by_folder[one.folder] if o.shape == one.shape]) == 1:
             row["expert"] = _relative(masks[0], base)
         elif len(masks) == 1 and (named := _alike(one.path, masks)):
@@ -208,19 +232,6 @@ def _volume(path: Path, found: Found) -> None:
         found.images.append(FoundImages(path, path.parent, shape=voxels.shape))
 
 
-def _study(paths: Sequence[Path], studies: dict[str, list[Path]]) -> FoundImages:
-    """A DICOM study by the folder that holds it, and nothing of another study."""
-    folder = Path(os.path.commonpath([path.parent for path in paths]))
-    others = [path for group in studies.values() if group is not paths for path in group]
-    if any(path.is_relative_to(folder) for path in others):
-        own = sorted({path.parent for path in paths})
-        alone = [one for one in own if not any(path.parent == one for path in others)]
-        if len(own) != 1 or not alone:
-            return FoundImages(folder, folder, remark="several studies lie together: give each a folder of its own")
-        folder = alone[0]
-    return _judged(FoundImages(folder, folder))
-
-
 def _judged(found: FoundImages) -> FoundImages:
     """With what the study's headers say, or why it cannot be used."""
     try:
@@ -242,11 +253,14 @@ def _paired(
     for one in images:
         if one.subject.digest:
             known[one.subject.digest].append(one)
+    deeper: dict[Path, list[FoundImages]] = defaultdict(list)  # by the folder that holds the images' own
+    for folder, some in by_folder.items():
+        deeper[folder.parent] += some
     pairs: dict[Path, list[FoundEcg]] = defaultdict(list)
     unused = []
     for ecg in ecgs:
         same = known.get(ecg.subject.digest, []) if ecg.subject.digest else []
-        near = [one for one in _beside(ecg.path, by_folder) if not (one.subject.digest and ecg.subject.digest)]
+        near = [one for one in _beside(ecg.path, by_folder, deeper) if not (one.subject.digest and ecg.subject.digest)]
         for one in same or near:
             pairs[one.path].append(ecg)
         if not same and not near:
@@ -254,13 +268,15 @@ def _paired(
     return pairs, unused
 
 
-def _beside(path: Path, by_folder: dict[Path, list[FoundImages]]) -> list[FoundImages]:
+def _beside(
+    path: Path, by_folder: dict[Path, list[FoundImages]], deeper: dict[Path, list[FoundImages]]
+) -> list[FoundImages]:
     """The images of an ECG's folder: those that are called alike, or the only ones there, also one folder deeper."""
     here = by_folder.get(path.parent, [])
     alike = [one for one in here if one.path.name.partition(".")[0] == path.name.partition(".")[0]]
     if alike or len(here) == 1:
         return alike or here
-    below = [one for folder, some in by_folder.items() if folder.parent == path.parent for one in some]
+    below = deeper.get(path.parent, [])
     above = by_folder.get(path.parent.parent, [])
     return below if len(below) == 1 and not here else above if len(above) == 1 and not here else []
 

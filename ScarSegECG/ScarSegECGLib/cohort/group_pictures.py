@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ScarSegECGLib import __version__
 from ScarSegECGLib.cohort.agreement import SCARRED_FROM_PERCENT, bland_altman
 from ScarSegECGLib.cohort.tables import Patient
+from ScarSegECGLib.export.atomic import whole_file, write_text
 from ScarSegECGLib.view.bullseye import SegmentValue, bullseye
 from ScarSegECGLib.view.paint import to_png
 
 FOLDER = "group"
+MADE_FROM = ".made_from"  # hash of the figures that the pictures show
 NAMES = ("scar_mean", "scar_frequency", "scar_against_ecg", "expert_scatter", "expert_bland_altman")
 WALLS = {
     "anterior": (1, 7, 13),
@@ -37,27 +41,42 @@ class GroupPicture:
 
 
 def write_group_pictures(out: Path, patients: Sequence[Patient]) -> tuple[GroupPicture, ...]:
-    """Write what can be drawn of the cases with a result into the folder ``group``."""
+    """Write what can be drawn of the cases with a result into the folder ``group``; what is drawn of them stays."""
     done = [patient for patient in patients if patient.result is not None]
     if not done:
         return ()
-    (out / FOLDER).mkdir(exist_ok=True)
+    folder = out / FOLDER
+    folder.mkdir(exist_ok=True)
     scar, ecg = _table(done, "scar_percent_image_only"), _table(done, "ecg_scar_percent")
+    experts = [patient.record.expert for patient in done if patient.record and patient.record.expert]
+    ours, theirs = (np.array([one[key] for one in experts]) for key in ("scar_ml", "true_scar_ml"))
+    shown = (__version__, *(figures.tolist() for figures in (scar, ecg, ours, theirs)))
+    made_from = hashlib.sha256(repr(shown).encode()).hexdigest()
+    if drawn(out) and _text(folder / MADE_FROM) == made_from:
+        return drawn(out)
     made = {
         "scar_mean": _bullseye(np.nanmean, scar, "mean_scar"),
         "scar_frequency": _bullseye(_share, scar, "frequency"),
     }
     if np.isfinite(ecg).any():
         made["scar_against_ecg"] = _walls(scar, ecg)
-    experts = [patient.record.expert for patient in done if patient.record and patient.record.expert]
     if len(experts) >= 3:
-        ours, theirs = (np.array([one[key] for one in experts]) for key in ("scar_ml", "true_scar_ml"))
         made |= {"expert_scatter": _scatter(ours, theirs), "expert_bland_altman": _bland_altman(ours, theirs)}
     for name in NAMES:
-        (out / FOLDER / f"{name}.png").unlink(missing_ok=True)
-        if name in made:
-            (out / FOLDER / f"{name}.png").write_bytes(made[name])
+        if name not in made:
+            (folder / f"{name}.png").unlink(missing_ok=True)
+            continue
+        with whole_file(folder / f"{name}.png") as partial:
+            partial.write_bytes(made[name])
+    write_text(folder / MADE_FROM, made_from)
     return drawn(out)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def drawn(out: Path) -> tuple[GroupPicture, ...]:

@@ -15,13 +15,16 @@ from typing import Any
 from ScarSegECGLib.cohort.agreement import SCARRED_FROM_PERCENT, summary
 from ScarSegECGLib.cohort.engine import Crew, Outcome, Trouble, run_jobs
 from ScarSegECGLib.cohort.flags import Flag, failed_flags
-from ScarSegECGLib.cohort.group_pictures import drawn, write_group_pictures
+from ScarSegECGLib.cohort.group_pictures import FOLDER as GROUP
+from ScarSegECGLib.cohort.group_pictures import write_group_pictures
 from ScarSegECGLib.cohort.manifest import CohortCase
 from ScarSegECGLib.cohort.options import CohortOptions, Networks, Task, digest
+from ScarSegECGLib.cohort.page import FOLDER as PAGE
 from ScarSegECGLib.cohort.page import write_page
 from ScarSegECGLib.cohort.records import (
     CASES,
     COHORT,
+    FAILED,
     KIND,
     CaseRecord,
     at_work,
@@ -118,7 +121,7 @@ def run_cohort(
                     )
         finally:
             _clear_what_was_left(out)
-        patients = write_outputs(out, [case.name for case in cases], options, networks, redraw=bool(todo))
+        patients = write_outputs(out, [case.name for case in cases], options, networks)
     return Finished(
         cases=sum(patient.result is not None for patient in patients),
         done_now=len(todo) - len(failed),
@@ -134,12 +137,10 @@ def write_outputs(
     names: Sequence[str],
     options: CohortOptions | None = None,
     networks: Networks | None = None,
-    *,
-    redraw: bool = False,
 ) -> list[Patient]:
     """Tables, agreement, group pictures, provenance and page from what lies in the cases' folders.
 
-    Without options the provenance stays as it is; without ``redraw`` so do the group pictures, where there are any.
+    Without options the provenance stays as it is.
     """
     patients = patients_of(out, names, reviews_of(out))
     try:
@@ -147,7 +148,7 @@ def write_outputs(
         agreement = _agreement(patients)
         if agreement is not None:
             write_text(out / AGREEMENT, json.dumps(agreement, indent=1, allow_nan=False) + "\n")
-        pictures = (() if redraw else drawn(out)) or write_group_pictures(out, patients)
+        pictures = write_group_pictures(out, patients)
         if options is not None and networks is not None:
             write_text(out / PROVENANCE, json.dumps(_provenance(patients, options, networks), indent=1) + "\n")
         write_page(out, patients, pictures, cohort_id(out))
@@ -182,6 +183,7 @@ def _make(out: Path) -> None:
         if out.is_dir() and any(out.iterdir()) and not is_cohort(out) and not (out / ".lock").exists():
             raise InputError("The output folder holds other files: choose another folder.")
         out.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (out / ".lock").touch()  # first, so that what a killed run left here is known to be a run's
         (out / CASES).mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise InputError(f"The output folder cannot be made ({error.strerror}): choose another folder.") from None
@@ -220,9 +222,13 @@ def _refuse_another_cohort(
 
 
 def _clear_what_was_left(out: Path) -> None:
-    """Half-written folders of workers that were killed; the lock says that nobody is at work in them."""
-    for left in (out / CASES).glob(".scarsegecg-*"):
-        shutil.rmtree(left, ignore_errors=True)
+    """What runs that were killed had half written; the lock says that nobody is at work on it."""
+    for folder in (out, *(out / name for name in (CASES, FAILED, GROUP, PAGE))):
+        for left in folder.glob(".scarsegecg-*"):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def _keep_failure(out: Path, outcome: Outcome, task: Task) -> None:

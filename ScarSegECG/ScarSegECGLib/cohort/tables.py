@@ -13,7 +13,7 @@ from typing import Any
 from ScarSegECGLib.cohort.cells import as_csv
 from ScarSegECGLib.cohort.flags import Flag, Weight, shared_inputs
 from ScarSegECGLib.cohort.records import CaseRecord, failure_of, record_of, result_of
-from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.export.atomic import whole_file, write_text
 
 TABLES = ("patients", "segments", "ecg")
 DICTIONARY = "data_dictionary.csv"
@@ -125,9 +125,8 @@ def _write_table(
     ]
     by_column = list(zip(*values, strict=True)) if values else [()] * len(chosen)
     arrays = [pa.array(cells, field.type) for cells, field in zip(by_column, fields, strict=True)]
-    partial = out / f".{name}.parquet"
-    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), partial)
-    partial.replace(out / f"{name}.parquet")
+    with whole_file(out / f"{name}.parquet") as partial:
+        pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), partial)
 
 
 def value_of(column: Column, patient: Patient, segment: Mapping[str, Any] | None = None) -> Any:

@@ -17,7 +17,7 @@ _MAX_VOXELS = 2**26
 _MAX_SHEAR_DEG = 2.0
 _IN_PLANE_MM = (0.3, 5.0)
 _MAX_SLICE_MM = 25.0
-_SMALL_FIELD_MM = 170.0  # with this much around the LV it was found in every cropped patient
+LEAST_FIELD_MM = 105.0  # the networks are trained on images cropped to the heart down to this
 _FARTHEST_MM = 1e5  # of any scanner's table
 
 
@@ -91,8 +91,9 @@ def check_stack(stack: LgeStack) -> LgeStack:
 def refuse_without_ventricle(stack: LgeStack, why: str) -> NoReturn:
     """Say that no left ventricle was found, and of a stack cropped close to the heart how much it has to show."""
     _, height, width = np.multiply(stack.voxels.shape, stack.spacing)
-    if min(height, width) >= _SMALL_FIELD_MM:
+    if min(height, width) >= LEAST_FIELD_MM:
         raise NoLeftVentricle(why)
     raise NoLeftVentricle(
-        f"{why}; the field of view of {height:.0f} x {width:.0f} mm is small: give {_SMALL_FIELD_MM:.0f} mm a side"
+        f"{why}; the field of view of {height:.0f} x {width:.0f} mm is small: give {LEAST_FIELD_MM:.0f} mm a side or "
+        "more"
     )

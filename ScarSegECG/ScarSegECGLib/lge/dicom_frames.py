@@ -6,7 +6,7 @@ whose elements have the names of the single-frame header. The few that do not ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -56,6 +56,7 @@ _OF_THE_IMAGE = (
     *("SamplesPerPixel", "PhotometricInterpretation"),
 )
 _MAX_FRAMES = 20000
+Told = Callable[[int, int], object]
 _NOT_DESCRIBED = (
     "The multi-frame DICOM image does not describe each of its frames, or is damaged: export the LGE series as single "
     "slices."
@@ -95,13 +96,14 @@ class Frame:
         return text_of(self.header, keyword)
 
 
-def frames_of(files: Iterable[DicomFile]) -> list[Frame]:
-    """Every MR image among the files, multi-frame images taken apart in their order.
+def frames_of(files: Sequence[DicomFile], told: Told = lambda done, of: None) -> list[Frame]:
+    """Every MR image among the files, multi-frame images taken apart in their order; ``told`` of every file.
 
     Refused by an :class:`InputError`: a DICOM file that is damaged, and frames that are not those described.
     """
     frames: list[Frame] = []
-    for file in files:
+    for number, file in enumerate(files, start=1):
+        told(number, len(files))
         if (found := read_header(file, _TAGS)) is None:
             continue
         header, mended = found

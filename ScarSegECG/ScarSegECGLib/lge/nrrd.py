@@ -6,6 +6,7 @@ allows; voxels are raw or gzip and are read by numpy, so that no native parser s
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -183,10 +184,10 @@ def _data_file(path: Path, fields: dict[str, str]) -> Path | None:
     if name.startswith("LIST") or "%" in name:
         raise InputError("The NRRD header names several data files: save the stack as one .nrrd file.")
     folder = path.resolve().parent
-    data = (folder / name).resolve()
+    data = Path(os.path.realpath(folder / name))  # which, unlike resolve, bears links in a circle
     if data.parent != folder:
         raise InputError("The NRRD header points to a data file outside its own folder: save it as one .nrrd file.")
-    if not data.is_file():
+    if not os.path.isfile(data):  # noqa: PTH113  (Path.is_file raises where a name is too long)
         raise InputError("The data file named in the NRRD header is missing: put it beside the header.")
     return data
 

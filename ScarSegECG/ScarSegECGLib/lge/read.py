@@ -15,6 +15,7 @@ from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_stack
 from ScarSegECGLib.lge.contrast import REAL_SHARE, UNMARKED, contrast_of_values, negative_share, says_magnitude
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom
+from ScarSegECGLib.lge.dicom_frames import Told
 from ScarSegECGLib.lge.dicom_geometry import stack_pose
 from ScarSegECGLib.lge.dicom_source import voxels_of
 from ScarSegECGLib.lge.dicom_tags import acquired
@@ -26,7 +27,13 @@ from ScarSegECGLib.lge.study import ImageSet, choose, opened_study
 from ScarSegECGLib.lge.volume_file import CUT_OFF, Accept, Volume
 
 
-def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: Contrast | None = None) -> LgeStack:
+def read_lge(
+    path: str | os.PathLike[str],
+    *,
+    series: str | None = None,
+    image: Contrast | None = None,
+    told: Told = lambda done, of: None,
+) -> LgeStack:
     """Read a short-axis LGE stack and bring it to canonical storage.
 
     Parameters
@@ -39,6 +46,8 @@ def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: 
         UID or number of the DICOM series to take.
     image : {"magnitude", "psir"}, optional
         Which image to take of a study that holds both; default PSIR.
+    told : callable
+        Called with how many files of a study were looked into, and how many there are.
 
     Returns
     -------
@@ -55,7 +64,7 @@ def read_lge(path: str | os.PathLike[str], *, series: str | None = None, image: 
     try:
         if not (stat.S_ISDIR(mode := source.stat().st_mode) or stat.S_ISREG(mode)):
             raise InputError("The path is neither a file nor a folder: give an image file or a folder of DICOM slices.")
-        stack = _read(source, series, image)
+        stack = _read(source, series, image, told)
     except FileNotFoundError:
         raise InputError("The LGE image was not found: check the path.") from None
     except OSError:
@@ -79,15 +88,15 @@ def read_volume(path: Path, accept: Accept | None = None, *, detached: bool = Tr
     return read_nrrd(path, accept, detached=detached) if is_nrrd else read_nifti(path, accept)
 
 
-def _read(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
+def _read(path: Path, series: str | None, image: Contrast | None, told: Told) -> LgeStack:
     if path.is_dir():
-        return _read_dicom(path, series, image)
+        return _read_dicom(path, series, image, told)
     with path.open("rb") as stream:
         start = stream.read(HEADER_BYTES)
     if not start:
         raise InputError("The image file is empty: copy or export it again.")
     if looks_like_dicom(start) or looks_like_zip(start):
-        return _read_dicom(path, series, image)
+        return _read_dicom(path, series, image, told)
     if series is not None or image is not None:
         raise InputError("A series or image can be chosen in DICOM only, and this is another format: leave it out.")
     if not start.startswith(NRRD_MAGIC) and not looks_like_nifti(start := unpacked_start(path)):
@@ -105,9 +114,9 @@ def _read(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
     )
 
 
-def _read_dicom(path: Path, series: str | None, image: Contrast | None) -> LgeStack:
+def _read_dicom(path: Path, series: str | None, image: Contrast | None, told: Told) -> LgeStack:
     """The stack of a study, slices in the order in which they lie in the patient, never of number or file name."""
-    with opened_study(path) as sets:
+    with opened_study(path, told) as sets:
         if path.is_file() and len(sets) == 1 and len(sets[0].frames) == 1 and sets[0].frames[0].file.path == path:
             raise InputError("The file is one single DICOM slice: give the folder that holds all slices of the series.")
         images, notes = choose(sets, series=series, image=image)

@@ -26,7 +26,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
 from ScarSegECGLib.lge.checks import MIN_SLICES
 from ScarSegECGLib.lge.dicom_files import files_in, quiet
-from ScarSegECGLib.lge.dicom_frames import Frame, frames_of
+from ScarSegECGLib.lge.dicom_frames import Frame, Told, frames_of
 from ScarSegECGLib.lge.dicom_geometry import ORIENTATION_TOLERANCE_DEG, angles_deg, stack_pose
 from ScarSegECGLib.lge.dicom_tags import Kind, acquired, image_kind, vector_of
 from ScarSegECGLib.lge.orientation import LONG_AXIS_VIEW_DEG, SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
@@ -88,13 +88,13 @@ def list_series(path: str | os.PathLike[str]) -> tuple[ImageSet, ...]:
 
 
 @contextmanager
-def opened_study(path: Path) -> Iterator[tuple[ImageSet, ...]]:
+def opened_study(path: Path, told: Told = lambda done, of: None) -> Iterator[tuple[ImageSet, ...]]:
     """The sets of a study, while its files can be read; pydicom keeps silent meanwhile."""
     try:
         if not (stat.S_ISDIR(mode := path.stat().st_mode) or stat.S_ISREG(mode)):
             raise InputError("The path is neither a file nor a folder: give a folder of DICOM images.")
         with quiet(), files_in(path) as files:
-            sets = _image_sets(frames_of(files))
+            sets = _image_sets(frames_of(files, told))
             if not sets and path.is_file() and files and files[0].archive is None:
                 raise InputError("The file is not an MR image in DICOM: choose the LGE series.")
             if not sets:

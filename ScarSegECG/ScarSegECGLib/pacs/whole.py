@@ -49,7 +49,8 @@ def owner_of(dataset: Dataset) -> dict[str, str]:
 
 def check_whole(dataset: Dataset) -> None:
     """Raise InputError where an object was cut off on its way, or lacks what tells one object from another."""
-    if not all(dataset.get(keyword) for keyword in _NEEDED):
+    uids = [dataset.get(keyword) for keyword in _NEEDED]
+    if not all(uid and isinstance(uid, str) for uid in uids):  # two in one element are a list
         raise InputError("An object does not say which it is (UIDs are missing): ask the archive's administrator.")
     for tag in dataset.keys():  # noqa: SIM118  (items are not to be parsed)
         raw = dataset.get_item(tag)

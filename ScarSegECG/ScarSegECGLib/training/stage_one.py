@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.checks import LEAST_FIELD_MM
 from ScarSegECGLib.network.device import place
 from ScarSegECGLib.network.field import LOCATOR_PIXEL_MM, PIXEL_MM
 from ScarSegECGLib.network.intensity import heart_disc
@@ -43,7 +44,7 @@ def locator_plan() -> AugmentPlan:
         scale=1.3,
         stretch=1.1,
         neighbour_shift=0.0,
-        crop_pixels=(105 / LOCATOR_PIXEL_MM, 260 / LOCATOR_PIXEL_MM),
+        crop_pixels=(LEAST_FIELD_MM / LOCATOR_PIXEL_MM, 260 / LOCATOR_PIXEL_MM),
     )
 
 
