@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "ScarSegECG"
 LIBRARY = MODULE / "ScarSegECGLib"
 ROOMS = ("lge", "ecg", "anatomy", "network", "measure", "report", "view", "export")  # data flows from left to right
-SHARED = {"case", "case_ecg", "errors", "facts", "facts_ecg", "facts_json", "wording", "wording_ecg", "wording_texts"}
+SHARED = {"case", "case_ecg", "errors", "facts", "facts_ecg", "facts_json", "wording", "wording_texts"}
 TELLERS_OF_RESULTS = {"report", "view", "export"}  # they take results and know nothing of how these came about
 MAX_LINES = 400
 
@@ -274,7 +274,7 @@ NO_PROSE = {
     "pacs/whole.py": "an archive's failures",
 }
 # Training writes cards and tables of its own.
-TELLERS = {"wording.py", "wording_ecg.py", "wording_texts.py", "report", "training"}
+TELLERS = {"wording.py", "wording_texts.py", "report", "training"}
 
 
 def _prose(tree: ast.Module) -> Iterator[str]:

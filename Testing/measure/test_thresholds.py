@@ -168,9 +168,10 @@ def test_a_remote_region_found_before_says_the_same_and_has_a_name():
     assert words(before.region).startswith("remote region segments 4, 10, chosen by the reader, in 3 of 4 slices")
     again = remote_myocardium(*inputs, before)
     assert again.region == before.region and again.mean == pytest.approx(before.mean)
-    part = before[1:, :, :]
+    upper = *(a[1:] for a in inputs[:3]), p.spacing
+    part = remote_myocardium(*upper, region[1:], of=named)
     assert part.chosen
-    later = remote_myocardium(*(a[1:] for a in inputs[:3]), p.spacing, part)
+    later = remote_myocardium(*upper, part)
     assert words(later.region) == "remote region segments 4, 10, chosen by the reader"
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, ScarResult
-from ScarSegECGLib.cli.progress import progress_bar
+from ScarSegECGLib.cli.options import NETWORKS, add_shared
+from ScarSegECGLib.cli.outputs import progress_bar
 from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
@@ -29,16 +30,12 @@ from ScarSegECGLib.view.viewer.block import result_viewer
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
+    out = Path("demo-output")
     parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("demo-output"),
-        metavar="DIR",
-        help="an earlier demo there is replaced; default: demo-output",
+        "--out", type=Path, default=out, metavar="DIR", help=f"an earlier demo is replaced; default: {out}"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number makes another phantom patient")
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
+    add_shared(parser, *NETWORKS)
 
 
 def beside_truth(result: ScarResult, truth: np.ndarray) -> str:
@@ -69,10 +66,10 @@ def missed(result: ScarResult, truth: np.ndarray) -> str:
         "outside the contours": result.labels == 0,
     }
     parts = [f"{100 * (true & place).sum() / true.sum():.0f} % {name}" for name, place in lost.items()]
-    wrong = (
-        f"; {100 * (called & ~true).sum() / called.sum():.0f} % of what was called scar is none" if called.any() else ""
-    )
-    return f"missed of the true scar: {', '.join(parts)}{wrong}"
+    text = f"missed of the true scar: {', '.join(parts)}"
+    if called.any():
+        text += f"; {100 * (called & ~true).sum() / called.sum():.0f} % of what was called scar is none"
+    return text
 
 
 def _is_phantom(folder: Path) -> bool:

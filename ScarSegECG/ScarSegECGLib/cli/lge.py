@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ScarSegECGLib.cli.options import CHOICE, add_shared
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.lge.choose_series import choose
@@ -16,13 +17,7 @@ from ScarSegECGLib.wording import words
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("path", type=Path, metavar="PATH", help="DICOM: a folder, a zip archive, a DICOMDIR or a file")
-    add_choice(parser)
-
-
-def add_choice(parser: argparse.ArgumentParser) -> None:
-    """The two options by which a series is chosen, here and where a stack is read."""
-    parser.add_argument("--series", metavar="UID|NUMBER", help="DICOM series to take; default: the short-axis LGE")
-    parser.add_argument("--image", choices=("magnitude", "psir"), help="of a study with both; default: psir")
+    add_shared(parser, *CHOICE)
 
 
 def _line(images: ImageSet, mark: str, with_uid: bool) -> str:

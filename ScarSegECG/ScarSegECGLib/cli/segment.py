@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from ScarSegECGLib.case import LgeStack, Subject, TimeGap
-from ScarSegECGLib.cli.division import add_division, insertions_of
 from ScarSegECGLib.cli.export import export_beside
-from ScarSegECGLib.cli.lge import add_choice
-from ScarSegECGLib.cli.progress import progress_bar
+from ScarSegECGLib.cli.options import CHOICE, NETWORKS, add_shared, insertions_of, refuse_unused_n_sd
+from ScarSegECGLib.cli.outputs import progress_bar
+from ScarSegECGLib.cli.terminal import warn
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
@@ -23,7 +23,7 @@ from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
 from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.measure.rules import RULES, ThresholdRule
+from ScarSegECGLib.measure.rules import ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, segment
 from ScarSegECGLib.report.patient import Patient
@@ -32,37 +32,25 @@ from ScarSegECGLib.view.pictures import pictures
 from ScarSegECGLib.view.viewer.block import result_viewer
 from ScarSegECGLib.wording import all_words, words
 
-NETWORK = ScarSource.NETWORK
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument(
         "--lge", required=True, type=Path, metavar="PATH", help="NIfTI, NRRD, or DICOM: a folder, zip or DICOMDIR"
     )
-    add_choice(parser)
+    add_shared(parser, *CHOICE)
     parser.add_argument("--ecg", type=Path, metavar="PATH", help="12-lead ECG, any format that `scarsegecg ecg` reads")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in DIR")
-    parser.add_argument("--mri-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the images say")
-    parser.add_argument("--ecg-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the ECG file says")
+    add_shared(parser, "--mri-date", "--ecg-date", "--sex", "--age")
     parser.add_argument(
         "--event-between", action="store_true", help="an infarct or a revascularisation lies between ECG and MRI"
     )
-    parser.add_argument(
-        "--sex", choices=("female", "male"), help="for ECG criteria that depend on it; default: what the files say"
-    )
-    parser.add_argument("--age", type=float, metavar="YEARS", help="for the QRS score; default: what the files say")
     parser.add_argument("--no-ecg", action="store_true", help="leave the ECG out, even if --ecg is given")
-    parser.add_argument("--method", choices=(NETWORK, *RULES), default=NETWORK, help="how scar is told from myocardium")
-    parser.add_argument("--n-sd", type=float, metavar="N", help="for n_sd: 2 to 6 (default 3 on magnitude images)")
-    parser.add_argument("--contrast", choices=("magnitude", "psir"), help="default: what the file says")
-    add_division(parser)
-    parser.add_argument(
-        "--correct-shifts", action="store_true", help="put slices displaced between breath-holds in line first"
-    )
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
+    add_shared(parser, "--method", "--n-sd", "--contrast")
+    wall = parser.add_argument_group("the AHA segments")
+    add_shared(wall, "--aha", "--segments", "--insertions")
+    add_shared(parser, "--correct-shifts", *NETWORKS)
     parser.add_argument(
         "--show-patient", action="store_true", help="show in the report who the patient is (DICOM images only)"
     )
@@ -76,15 +64,9 @@ def _patient(stack: LgeStack) -> Patient:
 
 
 def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
-    if args.n_sd is not None and args.method != "n_sd":
-        raise InputError(f"--n-sd has no effect with --method {args.method}: leave it out, or choose --method n_sd")
-    for option, given in (
-        ("--ecg-date", args.ecg_date),
-        ("--event-between", args.event_between),
-        ("--sex", args.sex),
-        ("--age", args.age),
-    ):
-        if given and args.ecg is None:
+    refuse_unused_n_sd(args)
+    for option in ("--ecg-date", "--event-between", "--sex", "--age"):
+        if getattr(args, option[2:].replace("-", "_")) and args.ecg is None:
             raise InputError(f"{option} has no effect without an ECG: give --ecg, or leave it out")
 
 
@@ -118,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         stack = read_lge(args.lge, series=args.series, image=args.image)
         if args.contrast:
             stack = with_contrast(stack, args.contrast)
-        insertions = insertions_of(args.insertions, len(stack.voxels)) if args.insertions is not None else None
+        insertions = insertions_of(args.insertions, len(stack.voxels))
         patient = _patient(stack) if args.show_patient else None
         ecg = None if args.no_ecg or args.ecg is None else read_ecg(args.ecg)
         gap = gap_of_case(
@@ -133,10 +115,9 @@ def run(args: argparse.Namespace) -> int:
         imaged = subject_of_dicom(source.images[0]) if source else Subject()
         doubts = (DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else ()
         session = Session.load(args.weights, args.device)
-        why_no_ecg = Fact(EcgReason.SWITCHED_OFF if args.no_ecg else EcgReason.NOT_GIVEN)
         options = SegmentOptions(
-            rule=None if args.method == NETWORK else ThresholdRule(args.method, args.n_sd),
-            why_no_ecg=why_no_ecg,
+            rule=None if args.method == ScarSource.NETWORK else ThresholdRule(args.method, args.n_sd),
+            why_no_ecg=Fact(EcgReason.SWITCHED_OFF if args.no_ecg else EcgReason.NOT_GIVEN),
             correct_shifts=args.correct_shifts,
             insertions_deg=insertions,
             division=Division(AhaMode(args.aha), args.segments),
@@ -145,12 +126,7 @@ def run(args: argparse.Namespace) -> int:
             doubts=doubts,
         )
         result = segment(
-            stack,
-            ecg,
-            gap,
-            session,
-            options,
-            progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text),
+            stack, ecg, gap, session, options, progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text)
         )
         tell(0.8, "pictures and files")
         painted = pictures(result)
@@ -174,14 +150,12 @@ def run(args: argparse.Namespace) -> int:
             beside=add_dicom,
         )
     if not args.quiet:
-        print("\n".join(summary(result)))
-        for line in said:
-            print(line)
+        print("\n".join([*summary(result), *said]))
         print(f"written to {folder}; open report.html first", flush=True)
     late = _missing_dates(gap) if result.ecg_use.amplitude > 0 else ""
     taken = all_words(note for note in result.stack.notes if has((note,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED))
     for warning in (*taken, *filter(None, [late]), *all_words(result.warnings), *refused):
-        print(f"warning: {warning}", file=sys.stderr)  # whatever -q says
+        warn(warning)
     if args.verbose:
         for note in (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes):
             print(f"note: {words(note)}")

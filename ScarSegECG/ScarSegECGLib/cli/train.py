@@ -8,15 +8,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ScarSegECGLib.case import Ecg, TimeGap
 from ScarSegECGLib.cli.evaluate import find_ecg
+from ScarSegECGLib.cli.options import add_shared
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.export.atomic import whole_file, write_text
 from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
 from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.device import choose_device
@@ -57,25 +57,19 @@ TEST_SEED, PAIR_SEED = 90_000, 7_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument(
-        "--cases",
-        required=True,
-        type=Path,
-        action="append",
-        metavar="DIR",
+        "--cases", required=True, type=Path, action="append", metavar="DIR",
         help="holds Case_*/Case_*_{img,seg}.nii.gz; a case's own ecg.* and dates.json make a real pair of it, the "
         "others get simulated ECGs; may be given several times",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--out", required=True, type=Path, metavar="RUN", help="folder of this training; taken up again if it exists"
     )
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="patient-level folds (default 5)")
     parser.add_argument("--folds-file", type=Path, metavar="CSV", help="folds fixed in a table with case,fold")
     parser.add_argument(
-        "--from",
-        dest="start",
-        metavar="shipped|FILE",
+        "--from", dest="start", metavar="shipped|FILE",
         help="fine-tune these weights instead of training from nothing: quicker, and better on few patients",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--ecgs", type=Path, metavar="DIR", help="WFDB records whose noise goes into simulated ECGs (else simulated)"
     )
@@ -83,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=int, metavar="N", help="of stage 2 and of TAFF (default: as the shipped weights)"
     )
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks are trained")
+    add_shared(parser, "--device")
 
 
 def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]]:
@@ -102,10 +96,7 @@ def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]
 def own_ecg(name: str, ecg: Ecg, gap: TimeGap) -> OwnEcg:
     """A real pair's ECG as training reads it.
 
-    Raises
-    ------
-    InputError
-        It cannot be measured, or its dates are not known: a pair without a gap teaches nothing of time.
+    InputError where it cannot be measured, or its dates are not known: a pair without a gap teaches nothing of time.
     """
     if gap.days is None or gap.event_between:
         raise InputError(f"{name}: its ECG has no known gap to the MRI; give both dates in dates.json, or take it away")
@@ -114,10 +105,6 @@ def own_ecg(name: str, ecg: Ecg, gap: TimeGap) -> OwnEcg:
     except InputError as error:
         raise InputError(f"{name}: its ECG cannot be measured: {error}") from error
     return OwnEcg(beat, conduction_quality(beat.features)[0], gap.days)
-
-
-def _start(wish: str | None) -> Weights | None:
-    return None if wish is None else read_weights(None if wish == SHIPPED else Path(wish))
 
 
 def _encoder(start: Weights | None, noise: NDArray, args: argparse.Namespace, plan: Plan) -> EcgEncoder:
@@ -135,10 +122,9 @@ def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | No
         folds = read_folds(args.folds_file, names)
     else:
         folds = patient_folds(names, [case.scar_ml for case in cases], args.folds)
-    recipe = Recipe()
+    recipe, stack, taff = Recipe(), StackRecipe(), TaffRecipe()
     if args.epochs is not None:
         recipe = replace(recipe, scar_epochs=args.epochs, tuning_epochs=args.epochs, locator_epochs=args.epochs)
-    stack, taff = StackRecipe(), TaffRecipe()
     if args.steps is not None:
         stack, taff = replace(stack, steps=args.steps), replace(taff, steps=args.steps)
     run = Run(args.out, training_device(choose_device(args.device)), recipe, args.quiet, start)
@@ -147,7 +133,9 @@ def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | No
 
 def run(args: argparse.Namespace) -> int:
     """Train stage 1, stage 2 and TAFF of every fold and of all patients, and write the figures of held-out patients."""
-    start = _start(args.start)
+    start = None
+    if args.start is not None:
+        start = read_weights(None if args.start == SHIPPED else Path(args.start))
     cases, own = _load(args)
     plan = _plan(args, cases, start)
     noise = synthetic_bank() if args.ecgs is None else noise_bank(args.ecgs)
@@ -182,50 +170,40 @@ def _train(
     )
     fused = fuse_held_out(plan, bank, fractions)
     full = [train_ecg(plan, group, bank, fused, encoder, pairs) for group in groups]
-    bar = tqdm(total=len(plan.cases), desc="held-out patients", unit="patient", disable=args.quiet)
-    rows = [
-        (fold, row)
-        for fold in range(len(plan.folds))
-        for row in evaluate_fold(plan, fold, full[fold], lambda name: bar.update() and None)
-    ]
-    bar.close()
+    with tqdm(total=len(plan.cases), desc="held-out patients", unit="patient", disable=args.quiet) as bar:
+        rows = [
+            (fold, row)
+            for fold in range(len(plan.folds))
+            for row in evaluate_fold(plan, fold, full[fold], lambda name: bar.update() and None)
+        ]
     told, trust, _ = trusted(rows)
     summary = summarise([row for _, row in told])
     write_tables(args.out, told)
     write_text(args.out / "cross_validation.json", json.dumps(summary, indent=1) + "\n")
     lines = _ablation(args, plan, own, noise, fractions, full)
-    digest = assemble(plan, full[-1], trust, args.out / "scarseg.safetensors")
-    settings = read_weights(args.out / "scarseg.safetensors").settings
-    real = (len(own), len(plan.cases) - len(own))
-    card = model_card(read_table(args.out / "cross_validation.csv"), settings, digest, lines, real)
-    write_text(args.out / "MODEL_CARD.md", card)
+    weights = args.out / "scarseg.safetensors"
+    digest = assemble(plan, full[-1], trust, weights)
+    real, table = (len(own), len(plan.cases) - len(own)), read_table(args.out / "cross_validation.csv")
+    write_text(args.out / "MODEL_CARD.md", model_card(table, read_weights(weights).settings, digest, lines, real))
     return digest, summary
 
 
 def _ablation(
-    args: argparse.Namespace,
-    plan: Plan,
-    own: dict[int, OwnEcg],
-    noise: NDArray,
-    fractions: NDArray[np.float64],
-    full: list[Path],
+    args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: NDArray, fractions: NDArray, full: list[Path]
 ) -> list[dict[str, str]]:
     path = args.out / "ablation.csv"
     if path.is_file():
         return read_table(path)
     ecgs = ablation.held_out_ecgs(fractions, noise, TEST_SEED, own, quiet=args.quiet)
     found = []
-    bar = tqdm(total=len(plan.cases), desc="what the ECG adds", unit="patient", disable=args.quiet)
-    for fold, names in enumerate(plan.folds):
-        session = Session.load(full[fold], str(plan.run.device))
-        numbers = [number for number, case in enumerate(plan.cases) if case.name in names]
-        found += ablation.outcomes(plan.cases, numbers, session, ecgs, progress=lambda name: bar.update() and None)
-    bar.close()
+    with tqdm(total=len(plan.cases), desc="what the ECG adds", unit="patient", disable=args.quiet) as bar:
+        for weights, names in zip(full, plan.folds, strict=False):
+            session = Session.load(weights, str(plan.run.device))
+            numbers = [number for number, case in enumerate(plan.cases) if case.name in names]
+            found += ablation.outcomes(plan.cases, numbers, session, ecgs, progress=lambda name: bar.update() and None)
     lines = ablation.table(found)
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(lines[0]))
         writer.writeheader()
         writer.writerows(lines)
-    partial.replace(path)
     return lines

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box
-from ScarSegECGLib.measure.neighbours import grown, shrunk
-from ScarSegECGLib.measure.remote import Region, remote_myocardium, slice_centres
+from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box, slice_centres
+from ScarSegECGLib.measure.remote import Region, remote_myocardium
+from ScarSegECGLib.measure.wall import SECTORS, grown, sector_of, shrunk
 
 BRIDGE_MM = 3.0
 """Widest gap in the bright rim that is closed before looking for what it encloses (twice the in-plane pixel)."""
@@ -19,32 +19,16 @@ ENCIRCLING_DEGREES = 300.0
 BRIGHT_SD = 2.0
 """Scar above remote mean + 2 SD is bright, as in the grey zone's rule."""
 
-_SECTORS = 72
-_IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
-_IN_PLANE[1] = ndimage.generate_binary_structure(2, 1)
+_IN_PLANE = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]
 
 
 def fill_mvo(scar: Mask, myocardium: Mask, cavity: Mask, spacing: Spacing) -> tuple[Mask, Mask]:
     """Add to the scar the dark islands it encloses, alone or together with the cavity.
 
     Works slice by slice: gaps up to 3 mm in the bright rim are bridged, then every part of the wall that can no
-    longer reach the outside of the heart counts as MVO and the infarct holds it. A dark rim that encircles the cavity
-    is left alone.
-
-    Parameters
-    ----------
-    scar, myocardium, cavity : bool arrays, shape (slice, row, column)
-    spacing : (slice, row, column) mm
-
-    Returns
-    -------
-    scar_with_mvo, mvo_mask : bool arrays, same shape
-        ``mvo_mask`` is what was added; inside the myocardium always.
-
-    References
-    ----------
-    Wu KC et al. Circulation 1998;97:765-72 (the dark core of a bright infarct is obstruction and part of it). The way
-    it is found here, and its two limits, are this project's own.
+    longer reach the outside of the heart counts as MVO and the infarct holds it (Wu KC et al. Circulation
+    1998;97:765-72). A dark rim that encircles the cavity is left alone. How it is found is this project's own. Returned
+    are the scar with its MVO, and what was added, inside the myocardium always.
     """
     mvo = np.zeros(scar.shape, dtype=bool)
     box = heart_box(scar, margin=8)
@@ -65,27 +49,17 @@ def mvo_within(
 ) -> Mask:
     """The part of a scar that is MVO: no brighter than remote mean + 2 SD, and enclosed by scar that is.
 
-    Parameters
-    ----------
-    image : float array, shape (slice, row, column)
-    cavity, myocardium, scar : bool arrays, same shape
-        However the scar was found; what lies outside the wall does not count.
-    spacing : (slice, row, column) mm
-    remote : bool array, same shape, or Remote, optional
-        Remote myocardium as the reader sets it, or found before; found automatically when absent.
-
-    Returns
-    -------
-    bool array, same shape
+    However the scar was found, what lies outside the wall does not count. ``remote`` is as of
+    :func:`remote_myocardium`.
     """
     mvo = np.zeros(scar.shape, dtype=bool)
-    box = heart_box(cavity | myocardium, margin=8)
-    inside, blood, wall, held = image[box], cavity[box], myocardium[box], (scar & myocardium)[box]
+    held = scar & myocardium
     if held.any():
-        healthy = remote_myocardium(inside, blood, wall, spacing, None if remote is None else remote[box])
-        with np.errstate(invalid="ignore"):
-            bright = held & (inside > (healthy.mean + BRIGHT_SD * healthy.sd)[:, None, None])
-        mvo[box] = fill_mvo(bright, wall, blood, spacing)[1] & held
+        healthy = remote_myocardium(image, cavity, myocardium, spacing, remote)
+        box = heart_box(cavity | myocardium, margin=8)
+        level = healthy.mean + BRIGHT_SD * healthy.sd
+        bright = held[box] & (image[box] > level[box[0], None, None])
+        mvo[box] = fill_mvo(bright, myocardium[box], cavity[box], spacing)[1] & held[box]
     return mvo
 
 
@@ -101,15 +75,10 @@ def _enclosed(solid: Mask) -> Mask:
 
 def _encircling(labels: NDArray[np.integer], count: int, cavity: Mask) -> Mask:
     """For label 0..count: does the island go round the cavity of its slice?"""
-    round_it = np.zeros(count + 1, dtype=bool)
-    large = np.bincount(labels.ravel(), minlength=count + 1) >= ENCIRCLING_DEGREES / 360.0 * _SECTORS
+    hit = np.zeros((count + 1, SECTORS), dtype=bool)
+    large = np.bincount(labels.ravel(), minlength=count + 1) >= ENCIRCLING_DEGREES / 360.0 * SECTORS
     large[0] = False
-    if not large.any():  # too few voxels to lie in so many sectors
-        return round_it
-    z, r, c = np.nonzero(large[labels])
-    row, column = np.nan_to_num(slice_centres(cavity, cavity, (1.0, 1.0, 1.0))).T
-    angle = np.arctan2(r - row[z], c - column[z])
-    sector = np.minimum(((angle + np.pi) / (2 * np.pi) * _SECTORS).astype(int), _SECTORS - 1)
-    hit = np.zeros((count + 1, _SECTORS), dtype=bool)
-    hit[labels[z, r, c], sector] = True
+    if large.any():  # else too few voxels to lie in so many sectors
+        at, pixels = np.nonzero(large[labels]), (1.0, 1.0, 1.0)
+        hit[labels[at], sector_of(at, np.nan_to_num(slice_centres(cavity, cavity, pixels)), pixels)] = True
     return hit.mean(axis=1) * 360.0 >= ENCIRCLING_DEGREES

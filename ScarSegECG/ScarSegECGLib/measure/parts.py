@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.anatomy.polar import Mask
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, Burden, LgeStack, ScarParts, burden_of
 from ScarSegECGLib.facts import Contrast, Fact, PartsRemark, PartsRule
 from ScarSegECGLib.measure.mvo import mvo_within
 from ScarSegECGLib.measure.remote import Region, Remote, remote_myocardium
-
-Mask = NDArray[np.bool_]
 
 CORE_FRACTION, GREY_SD = 0.5, 2.0
 
@@ -18,22 +17,12 @@ CORE_FRACTION, GREY_SD = 0.5, 2.0
 def scar_parts(
     stack: LgeStack, cavity: Mask, myocardium: Mask, scar: Mask, *, mvo: Mask | None = None, remote: Region = None
 ) -> ScarParts:
-    """Tell the parts of a scar apart, however it was found.
+    """Tell the parts of a scar apart, however it was found; scar outside the wall does not count.
 
     The core lies above half of the slice's brightest scar (in a PSIR image, whose zero is not the number 0, half way to
     it from the remote mean), after Schmidt et al. 2007 (Circulation 115:2006); the grey zone from remote mean + 2 SD up
-    to the core, after Yan et al. 2006 (Circulation 114:32). MVO is dark and enclosed:
-    :func:`ScarSegECGLib.measure.mvo.mvo_within`.
-
-    Parameters
-    ----------
-    stack : LgeStack
-    cavity, myocardium, scar : bool arrays, shape (slice, row, column)
-        Scar outside the wall does not count.
-    mvo : bool array, same shape, optional
-        MVO as a reader drew it, taken as it is; looked for when absent.
-    remote : bool array or Remote, optional
-        Remote myocardium as the reader sets it, or found before; found automatically when absent.
+    to the core, after Yan et al. 2006 (Circulation 114:32). MVO is dark and enclosed (:func:`mvo_within`), or taken as
+    a reader drew it (``mvo``). ``remote`` is as of :func:`remote_myocardium`.
     """
     held = scar & myocardium
     labels = np.zeros(held.shape, np.uint8)
@@ -58,15 +47,8 @@ def scar_parts(
     if not known:
         return ScarParts(labels, part(PART_MVO), remark=remark)
     no_room = remark is not None and remark["lost"] == remark["among"]
-    return ScarParts(
-        labels=labels,
-        mvo=part(PART_MVO),
-        core=part(PART_CORE),
-        grey=None if no_room else part(PART_GREY),
-        rest=part(PART_REST),
-        rule=rule,
-        remark=remark,
-    )
+    grey = None if no_room else part(PART_GREY)
+    return ScarParts(labels, part(PART_MVO), part(PART_CORE), grey, part(PART_REST), rule, remark)
 
 
 def _by_brightness(stack: LgeStack, scar: Mask, healthy: Remote, labels: NDArray[np.uint8]) -> Fact | None:
@@ -76,16 +58,13 @@ def _by_brightness(stack: LgeStack, scar: Mask, healthy: Remote, labels: NDArray
     there is no grey zone.
     """
     slices = np.flatnonzero(scar.any(axis=(1, 2)))
-    if not slices.size:
-        return None
     held, image = scar[slices], stack.voxels[slices]
     peak = np.where(held, image, -np.inf).max(axis=(1, 2))
     mean, sd = healthy.mean[slices], healthy.sd[slices]
     foot = np.zeros(len(slices)) if stack.contrast == Contrast.MAGNITUDE else mean
-    with np.errstate(invalid="ignore"):
-        core_level, grey_level = foot + CORE_FRACTION * (peak - foot), mean + GREY_SD * sd
-        grey = held & (image > grey_level[:, None, None])
-        core = held & (image > np.fmax(core_level, grey_level)[:, None, None])
-        lost = int((~(core_level > grey_level)).sum())
-    labels[slices] = np.where(core, PART_CORE, np.where(grey, PART_GREY, np.where(held, PART_REST, 0)))
+    core_level, grey_level = foot + CORE_FRACTION * (peak - foot), mean + GREY_SD * sd
+    grey = held & (image > grey_level[:, None, None])
+    core = held & (image > np.fmax(core_level, grey_level)[:, None, None])
+    lost = int((~(core_level > grey_level)).sum())
+    labels[slices] = np.select([core, grey, held], [PART_CORE, PART_GREY, PART_REST])
     return Fact(PartsRemark.NO_ROOM, lost=lost, among=len(slices)) if lost else None

@@ -1,6 +1,6 @@
 """What the ECG alone says, beside the image's finding and never in its colours.
 
-What the estimate is above the normal limit (``measure.ecg_limits``) is a narrow white rim with grey-blue
+What the estimate is above the normal limit (``measure.agreement``) is a narrow white rim with grey-blue
 strokes, the denser the more; the verdicts are signs beside the segments' numbers.
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ScarSegECGLib.case import MVO, PART_MVO, ScarResult
-from ScarSegECGLib.measure.ecg_limits import excess
+from ScarSegECGLib.measure.agreement import excess
 from ScarSegECGLib.report.captions import (
     ECG_ALONE,
     ECG_ESTIMATE,
