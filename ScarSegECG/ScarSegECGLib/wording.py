@@ -39,6 +39,7 @@ ECG_IS_NO_FINDING = (
     "it is no finding."
 )
 """Said wherever an estimate or a verdict of the ECG stands."""
+CASES_COMPARED = "{cases} cases inside the expert's contours, {scarred} with expert scar"
 CORE, GREY, REST, MVO = "Core, without MVO", "Grey zone", "Below the grey zone's limit", "MVO"
 """The parts of a scar; in this order they add up to it."""
 

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 Spacing = tuple[float, float, float]
 """(slice, row, column), mm."""
 Mask = NDArray[np.bool_]
-"""Shape (slice, row, column) in canonical storage, where nothing else is said; so has an image."""
+"""Shape (slice, row, column) in canonical storage, where nothing else is said; so has an image of any scale."""
+Image = NDArray[np.floating]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 Box = tuple[slice, slice, slice]
 
 N_RAYS = 120
@@ -132,6 +134,6 @@ def sample_image(image: NDArray, rows: Floats, columns: Floats) -> Floats:
     return np.asarray(np.where(outside, np.nan, top * (1 - u) + bottom * u), float)
 
 
-def _own_slice(index: NDArray[np.intp]) -> NDArray[np.intp]:
+def _own_slice(index: Ints) -> Ints:
     """The slice's number beside indices of shape (slice, ...)."""
     return np.arange(len(index)).reshape((-1,) + (1,) * (index.ndim - 1))

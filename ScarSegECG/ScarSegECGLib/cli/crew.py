@@ -39,10 +39,10 @@ def crew_of(args: argparse.Namespace) -> Crew:
     return Crew(args.workers, args.scheduler, memory)
 
 
-def refuse_crew(args: argparse.Namespace, unless: str) -> None:
-    """InputError where somebody is asked to work on one thing alone."""
+def refuse_crew(args: argparse.Namespace, many: str) -> None:
+    """InputError where somebody is asked to work on one thing alone; ``many`` is the option that names several."""
     if crew_of(args) != Crew():
-        raise InputError(f"--workers, --memory and --scheduler are for {unless}")
+        raise InputError(f"--workers, --memory and --scheduler are for many {many}: give --{many}")
 
 
 def networks_of(args: argparse.Namespace) -> Networks:

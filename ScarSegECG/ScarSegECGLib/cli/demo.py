@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +11,14 @@ import numpy as np
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, ScarResult
 from ScarSegECGLib.cli.options import NETWORKS, add_shared
 from ScarSegECGLib.cli.outputs import progress_bar
-from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, is_previous_result, staged_folder
 from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.face import segment
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.overlap import overlap
-from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import segment
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.training.phantom import WHAT_PHANTOM, phantom_patient, write_phantom
 from ScarSegECGLib.view.pictures import pictures
@@ -96,9 +93,10 @@ def run(args: argparse.Namespace) -> int:
             files = {name: home / path.name for name, path in write_phantom(staged, patient).items()}
         tell(0.3, "reading")
         stack, ecg = read_lge(files["lge"]), read_ecg(files["ecg"])
-        session = Session.load(args.weights, args.device)
-        gap = gap_of_case(ecg, stack.acquired, typed_mri_date=patient.mri_date, now=datetime.now())
-        result = segment(stack, ecg, gap, session, progress=lambda done, text: tell(0.4 + 0.4 * done, text))
+        networks = {"weights": args.weights, "device": args.device}
+        result = segment(
+            stack, ecg, mri_date=patient.mri_date, **networks, progress=lambda done, text: tell(0.4 + 0.4 * done, text)
+        )
         tell(0.8, "pictures and files")
         folder = write_result(result, pictures(result), results, overwrite=earlier, viewer=result_viewer(result))
     if not args.quiet:

@@ -4,57 +4,64 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ScarSegECGLib.anatomy.aha import divide
 from ScarSegECGLib.anatomy.polar import Mask
 from ScarSegECGLib.case import Anatomy, LabelArray, LgeStack
-from ScarSegECGLib.cli.crew import refuse_crew
-from ScarSegECGLib.cli.measure_cases import compare
-from ScarSegECGLib.cli.options import CHOICE, CREW, add_shared, hint, insertions_of, segments_mask, without_slices
+from ScarSegECGLib.cli.crew import done_in_order, refuse_crew
+from ScarSegECGLib.cli.options import (
+    CHOICE,
+    CREW,
+    OPTIONS,
+    add_shared,
+    hint,
+    insertions_of,
+    segments_mask,
+    value_of,
+    without_slices,
+)
 from ScarSegECGLib.cli.outputs import check_files, check_pictures, check_table, save_picture, write_json, write_table
 from ScarSegECGLib.cli.terminal import warn
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import AhaMode, Division, LgeNote, RemoteRegion, RemoteSource, ScarSource, has
+from ScarSegECGLib.facts import AhaMode, Contrast, Division, LgeNote, RemoteRegion, RemoteSource, ScarSource, has
 from ScarSegECGLib.lge.contrast import with_contrast
-from ScarSegECGLib.lge.label_meaning import parse_label_map
+from ScarSegECGLib.lge.label_meaning import LabelMap, parse_label_map
 from ScarSegECGLib.lge.labels import read_contours, read_mask
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, move, native_anatomy
 from ScarSegECGLib.measure.compare import RULES as COMPARED
+from ScarSegECGLib.measure.compare import CaseScores, MethodScore, Rule, case_scores, combined
+from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions, contours_of, drawn_scar, measure
 from ScarSegECGLib.measure.remote import remote_myocardium
-from ScarSegECGLib.measure.rules import RULES, ThresholdRule
+from ScarSegECGLib.measure.rules import RULES, Per, ThresholdRule
 from ScarSegECGLib.report.measured import doubts, patient_report, printed
-from ScarSegECGLib.report.rule_tables import SEGMENT_COLUMNS, segment_rows
+from ScarSegECGLib.report.rule_tables import SCORE_COLUMNS, SEGMENT_COLUMNS, as_plain, score_rows, segment_rows
 from ScarSegECGLib.view.measured import measured_bullseye, measured_montage, measured_polar_map, measured_transmurality
 from ScarSegECGLib.view.shapes import Drawing
-from ScarSegECGLib.wording import all_words, words
+from ScarSegECGLib.wording import CASES_COMPARED, all_words, words
 
 ALL, MANUAL = "all", ScarSource.MANUAL
 METHODS = (MANUAL, *RULES)
+_OF_ONE_PATIENT = (
+    *("--labels", "--remote", "--remote-segments", "--fwhm-region", "--series", "--image", "--leave-out-slices"),
+    *("--aha", "--segments", "--insertions", "--correct-shifts"),
+)
 
-PICTURES: dict[str, tuple[str, Callable[[Measurements, Anatomy, LgeStack], Drawing]]] = {
-    "--bullseye": ("picture of the segments (.png, .svg, .pdf)", lambda measured, *_: measured_bullseye(measured)),
-    "--montage": ("picture of all slices with contours, scar, MVO and RV insertions", measured_montage),
-    "--polar-map": (
-        "picture of the transmurality at every angle",
-        lambda measured, anatomy, stack: measured_polar_map(measured, anatomy, stack.spacing),
-    ),
-    "--transmurality": (
-        "bullseye of the mean transmurality in the usual bins",
-        lambda measured, *_: measured_transmurality(measured),
-    ),
-    "--transmurality-max": (
-        "bullseye of the maximum transmurality in the usual bins",
-        lambda measured, *_: measured_transmurality(measured, maximum=True),
-    ),
+PICTURES: dict[str, Callable[[Measurements, Anatomy, LgeStack], Drawing]] = {
+    "--bullseye": lambda measured, *_: measured_bullseye(measured),
+    "--montage": measured_montage,
+    "--polar-map": lambda measured, anatomy, stack: measured_polar_map(measured, anatomy, stack.spacing),
+    "--transmurality": lambda measured, *_: measured_transmurality(measured),
+    "--transmurality-max": lambda measured, *_: measured_transmurality(measured, maximum=True),
 }
-"""What each shows, and how it is drawn, with its rule, remote region and AHA mode in words."""
+"""How each is drawn, with its rule, remote region and AHA mode in words."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,25 +111,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="slices that count in nothing, from 1 at the apex; the thirds run from the first to the last that stays",
     )  # fmt: skip
     add_shared(wall, "--correct-shifts")
-    for name, (shows, _) in PICTURES.items():
-        names = (name, "--picture") if name == "--bullseye" else (name,)
-        parser.add_argument(
-            *names, type=Path, action="append", default=[], metavar="OUT", help=f"{shows}; may be given more than once"
-        )
+    many: dict[str, Any] = {"type": Path, "action": "append", "default": [], "metavar": "OUT"}
+    parser.add_argument(
+        "--bullseye",
+        "--picture",
+        **many,
+        help="picture of the segments (.png, .svg, .pdf); may be given more than once",
+    )
+    parser.add_argument("--montage", **many, help="picture of all slices with contours, scar, MVO and RV insertions")
+    parser.add_argument("--polar-map", **many, help="picture of the transmurality at every angle")
+    parser.add_argument("--transmurality", **many, help="bullseye of the mean transmurality in the usual bins")
+    parser.add_argument("--transmurality-max", **many, help="bullseye of the maximum transmurality in the usual bins")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for everything that was measured")
     parser.add_argument(
         "--table", type=Path, metavar="OUT", help="CSV or Markdown: the segments, or with --cases the rules compared"
     )
 
 
-def _pictures(args: argparse.Namespace) -> dict[str, list[Path]]:
-    """The files that are asked for, by option."""
-    return {name: getattr(args, name[2:].replace("-", "_")) for name in PICTURES}
-
-
 def run(args: argparse.Namespace) -> int:
     """Measure one patient by one rule or by all, or hold the rules against the experts of many."""
-    pictures = [path for paths in _pictures(args).values() for path in paths]
+    pictures = [path for option in PICTURES for path in value_of(args, option)]
     check_table(args.table)
     check_pictures(*pictures)
     check_files(args.json, args.table, *pictures)
@@ -132,19 +140,18 @@ def run(args: argparse.Namespace) -> int:
     if args.smallest_island_ml is None:
         args.smallest_island_ml = SMALLEST_ISLAND_ML
     if args.cases:
-        return compare(args, _pictures(args))
-    refuse_crew(args, "many cases: give --cases")
+        return _compare(args)
+    refuse_crew(args, "cases")
     return _measure(args)
 
 
 def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
-    used_by = {
-        "--n-sd": (args.n_sd is not None, (ScarSource.N_SD,)),
-        "--fwhm-region": (args.fwhm_region is not None, (ScarSource.FWHM,)),
-        "--per stack": (args.per == "stack", RULES),
-        "--smallest-island-ml": (args.smallest_island_ml is not None, RULES),
-    }
-    for option, (given, methods) in used_by.items():
+    for option, given, methods in (
+        ("--n-sd", args.n_sd is not None, (ScarSource.N_SD,)),
+        ("--fwhm-region", args.fwhm_region is not None, (ScarSource.FWHM,)),
+        ("--per stack", args.per == "stack", RULES),
+        ("--smallest-island-ml", args.smallest_island_ml is not None, RULES),
+    ):
         if given and args.method not in (*methods, ALL):
             raise InputError(f"{option} has no effect with --method {args.method}: leave it out")
     if args.smallest_island_ml is not None and not 0 <= args.smallest_island_ml < np.inf:
@@ -168,9 +175,9 @@ def _measure(args: argparse.Namespace) -> int:
         anatomy = native_anatomy(anatomy, shifts, stack.spacing)
         measured = {name: _moved_back(entry, shifts.pixels) for name, entry in measured.items()}
     warnings = doubts(stack, anatomy, measured, None if args.correct_shifts else shifts)
-    for name, paths in _pictures(args).items():
-        for path in paths:
-            save_picture(PICTURES[name][1](next(iter(measured.values())), anatomy, acquired), path)
+    for option, drawn in PICTURES.items():
+        for path in value_of(args, option):
+            save_picture(drawn(next(iter(measured.values())), anatomy, acquired), path)
     notes = [*stack.notes, *anatomy.notes]
     if args.json:
         write_json(args.json, report | {"notes": list(all_words(notes)), "warnings": [told for told, _ in warnings]})
@@ -183,9 +190,9 @@ def _measure(args: argparse.Namespace) -> int:
         if not has((fact,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):  # said before the work
             warn(line)
     if args.verbose:
-        said = [fact for _, fact in warnings]
+        shown = {fact for _, fact in warnings}
         for note in notes:
-            if note not in said:
+            if note not in shown:
                 print(f"note: {words(note)}")
         for name, entry in measured.items():
             if entry.parts.remark:
@@ -211,8 +218,9 @@ def _read(args: argparse.Namespace) -> tuple[LgeStack, LabelArray, tuple[int, ..
     contours, notes = read_contours(args.labels, stack, args.label_map and parse_label_map(args.label_map))
     labels, left_out = without_slices(contours, args.leave_out_slices)
     if not all(mask.any() for mask in contours_of(labels)):
-        where = " outside the slices left out." if left_out else ": give contours of both."
-        raise InputError(f"The labels hold no LV cavity (1) with myocardium (2){where}")
+        if left_out:
+            raise InputError("The labels hold no LV cavity (1) with myocardium (2) outside the slices left out.")
+        raise InputError("The labels hold no LV cavity (1) with myocardium (2): give contours of both.")
     masks = {}
     for name, path in (("remote", args.remote), ("fwhm_region", args.fwhm_region)):
         if path is not None:
@@ -265,3 +273,70 @@ def _by_rules(
             found = replace(found, method=replace(found.method, without_slices=left_out))
         measured[name] = found
     return measured
+
+
+@dataclass(frozen=True)
+class _Rules:
+    rules: tuple[Rule, ...]
+    contrast: Contrast | None
+    per: Per
+    smallest_island_ml: float
+    label_map: LabelMap | None
+    strict: bool
+
+
+def _measured(job: tuple[Path, _Rules]) -> CaseScores:
+    """One case, in whatever process; where a single rule was asked for, what it does not allow is refused."""
+    folder, asked = job
+    case = load_case(folder, asked.label_map)
+    found = case_scores(case, asked.rules, asked.contrast, asked.per, asked.smallest_island_ml)
+    if asked.strict and found.errors:
+        error = next(iter(found.errors.values()))
+        raise InputError(f"{error}{hint(error)}")
+    return found
+
+
+def _compare(args: argparse.Namespace) -> int:
+    """The rules held against the experts of many patients."""
+    for option in (*_OF_ONE_PATIENT, *PICTURES):
+        if value_of(args, option) not in (None, False, [], OPTIONS.get(option, {}).get("default")):
+            raise InputError(f"{option} belongs to one patient: leave it out with --cases")
+    if args.method == MANUAL:
+        raise InputError("--cases compares rules with the manual contours: choose --method all, or one rule")
+    several = args.method == ALL
+    if several and args.n_sd is not None:
+        raise InputError("--method all has 2 to 6 SD among its rules: leave --n-sd out with --cases")
+    rules = COMPARED if several else ((args.method, args.method, args.n_sd),)
+    folders = case_folders(args.cases)
+    label_map = args.label_map and parse_label_map(args.label_map)
+    options = _Rules(rules, args.contrast, args.per, args.smallest_island_ml, label_map, strict=not several)
+    jobs = [(folder.name, (folder.absolute(), options)) for folder in folders]
+    found = done_in_order(args, "measure", _measured, jobs)
+    scores = combined(
+        found,
+        [name for name, _, _ in rules],
+        left_out=lambda name, error: warn(f"{name} left out: {error}{hint(error)}"),
+    )
+    rows = score_rows(scores)
+    if args.table:
+        write_table(args.table, SCORE_COLUMNS, rows)
+    if args.json:
+        told = {"cases": [folder.name for folder in folders], "rules": [_as_plain(score) for score in scores]}
+        write_json(args.json, told)
+    if not args.quiet:
+        shown = len(SCORE_COLUMNS) if args.verbose else -1  # the rules in full words are long
+        print(CASES_COMPARED.format(cases=len(folders), scarred=scores[0].scarred))
+        print(as_plain(SCORE_COLUMNS[:shown], [row[:shown] for row in rows]))
+    return 0
+
+
+def _as_plain(score: MethodScore) -> dict:
+    """As JSON holds it; no number where there is none."""
+
+    def plain(value: float) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
+    told = {name: plain(value) if isinstance(value, float) else value for name, value in vars(score).items()}
+    told["behind_best"] = [plain(value) for value in score.behind_best]
+    told["described"] = words(told.pop("method"))
+    return told

@@ -56,6 +56,11 @@ def add_shared(parser: argparse._ActionsContainer, *names: str) -> None:
         parser.add_argument(name, **OPTIONS[name])
 
 
+def value_of(args: argparse.Namespace, option: str) -> Any:
+    """What was given for an option by its name on the command line."""
+    return getattr(args, option[2:].replace("-", "_"))
+
+
 def add_volume_to_jobs(*jobs: argparse.ArgumentParser) -> None:
     """Let -q and -v stand behind a job's name as well as before it."""
     for job in jobs:

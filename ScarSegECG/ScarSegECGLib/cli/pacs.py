@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.job == "pull" and args.studies:
         _pull_studies(args)
     elif args.job == "pull":
-        refuse_crew(args, "many studies: give --studies")
+        refuse_crew(args, "studies")
         check_output(args.out, args.overwrite, _is_pull)
         staged = staged_folder(args.out, args.overwrite, _PULLED, _is_pull)
         with staged as folder, progress_bar("pull", args.quiet) as tell:

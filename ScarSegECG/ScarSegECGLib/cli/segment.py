@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from ScarSegECGLib.case import LgeStack, Subject, TimeGap
+from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.cli.export import export_beside
-from ScarSegECGLib.cli.options import CHOICE, NETWORKS, add_shared, insertions_of, refuse_unused_n_sd
+from ScarSegECGLib.cli.options import CHOICE, NETWORKS, add_shared, insertions_of, refuse_unused_n_sd, value_of
 from ScarSegECGLib.cli.outputs import progress_bar
 from ScarSegECGLib.cli.terminal import warn
-from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.facts import AhaMode, Division, Fact, LgeNote, ScarSource, has
+from ScarSegECGLib.face import segment
+from ScarSegECGLib.facts import AhaMode, Division, Fact, LgeNote, has
 from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
-from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.measure.rules import ThresholdRule
-from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import SegmentOptions, segment
 from ScarSegECGLib.report.patient import Patient
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.view.pictures import pictures
@@ -66,13 +61,8 @@ def _patient(stack: LgeStack) -> Patient:
 def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
     refuse_unused_n_sd(args)
     for option in ("--ecg-date", "--event-between", "--sex", "--age"):
-        if getattr(args, option[2:].replace("-", "_")) and args.ecg is None:
+        if value_of(args, option) and args.ecg is None:
             raise InputError(f"{option} has no effect without an ECG: give --ecg, or leave it out")
-
-
-def _typed(date: str | None) -> datetime | None:
-    """A date as typed; empty, as a list of patients has it where it is not known, is none."""
-    return parse_date(date) if date and date.strip() else None
 
 
 _DATE_OPTIONS = {
@@ -81,12 +71,6 @@ _DATE_OPTIONS = {
     GapProblem.NO_DATES: "--ecg-date and --mri-date",
     GapProblem.ECG_DATE_NOT_TRUSTED: "--ecg-date",
 }
-
-
-def _missing_dates(gap: TimeGap) -> str:
-    """Which date would make the ECG count in full, and how it is given; "" where none is missing."""
-    option = _DATE_OPTIONS.get(gap.problem) if gap.problem else None
-    return f"{words(gap.problem)}: give {option}, or the ECG counts less" if option else ""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -98,38 +82,32 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar("segment", args.quiet) as tell:
         tell(0.0, "reading")
         stack = read_lge(args.lge, series=args.series, image=args.image)
-        if args.contrast:
-            stack = with_contrast(stack, args.contrast)
-        insertions = insertions_of(args.insertions, len(stack.voxels))
+        options: dict[str, Any] = {"insertions_deg": insertions_of(args.insertions, len(stack.voxels))}
+        if args.sex:
+            options["female"] = args.sex == "female"
+        if args.age is not None:
+            options["age"] = args.age
         patient = _patient(stack) if args.show_patient else None
-        ecg = None if args.no_ecg or args.ecg is None else read_ecg(args.ecg)
-        gap = gap_of_case(
-            ecg,
-            stack.acquired,
-            typed_ecg_date=_typed(args.ecg_date),
-            typed_mri_date=_typed(args.mri_date),
+        result = segment(
+            stack,
+            None if args.no_ecg or args.ecg is None else read_ecg(args.ecg),
+            # empty, as a list of patients has it where it is not known, is none
+            mri_date=(args.mri_date or "").strip() or None,
+            ecg_date=(args.ecg_date or "").strip() or None,
             event_between=args.event_between,
-            now=datetime.now(),
-        )
-        source = find_source(stack)
-        imaged = subject_of_dicom(source.images[0]) if source else Subject()
-        doubts = (DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else ()
-        session = Session.load(args.weights, args.device)
-        options = SegmentOptions(
-            rule=None if args.method == ScarSource.NETWORK else ThresholdRule(args.method, args.n_sd),
+            contrast=args.contrast,
+            weights=args.weights,
+            device=args.device,
+            method=args.method,
+            n_sd=args.n_sd,
+            progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text),
             why_no_ecg=Fact(EcgReason.SWITCHED_OFF if args.no_ecg else EcgReason.NOT_GIVEN),
             correct_shifts=args.correct_shifts,
-            insertions_deg=insertions,
             division=Division(AhaMode(args.aha), args.segments),
-            female=args.sex == "female" if args.sex else imaged.female,
-            age=imaged.age if args.age is None else args.age,
-            doubts=doubts,
-        )
-        result = segment(
-            stack, ecg, gap, session, options, progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text)
+            **options,
         )
         tell(0.8, "pictures and files")
-        painted = pictures(result)
+        painted, viewer = pictures(result), result_viewer(result)
         said: list[str] = []
         refused: list[str] = []
 
@@ -141,20 +119,18 @@ def run(args: argparse.Namespace) -> int:
                     refused.append(f"no DICOM objects were written: {error}")
 
         folder = write_result(
-            result,
-            painted,
-            args.out,
-            overwrite=args.overwrite,
-            patient=patient,
-            viewer=result_viewer(result),
-            beside=add_dicom,
+            result, painted, args.out, overwrite=args.overwrite, patient=patient, viewer=viewer, beside=add_dicom
         )
     if not args.quiet:
         print("\n".join([*summary(result), *said]))
         print(f"written to {folder}; open report.html first", flush=True)
-    late = _missing_dates(gap) if result.ecg_use.amplitude > 0 else ""
-    taken = all_words(note for note in result.stack.notes if has((note,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED))
-    for warning in (*taken, *filter(None, [late]), *all_words(result.warnings), *refused):
+    for note in result.stack.notes:
+        if has((note,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):
+            warn(words(note))
+    problem = result.ecg_use.gap.problem
+    if result.ecg_use.amplitude > 0 and problem in _DATE_OPTIONS:
+        warn(f"{words(problem)}: give {_DATE_OPTIONS[problem]}, or the ECG counts less")
+    for warning in (*all_words(result.warnings), *refused):
         warn(warning)
     if args.verbose:
         for note in (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box
+from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, Spacing, heart_box
 from ScarSegECGLib.measure.islands import drop_small_islands
 from ScarSegECGLib.measure.mvo import fill_mvo
 from ScarSegECGLib.measure.remote import Remote
@@ -37,13 +37,7 @@ _Blur = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def ewa(
-    image: NDArray[np.floating],
-    cavity: Mask,
-    myocardium: Mask,
-    spacing: Spacing,
-    healthy: Remote,
-    *,
-    per: str = "slice",
+    image: Image, cavity: Mask, myocardium: Mask, spacing: Spacing, healthy: Remote, *, per: str = "slice"
 ) -> tuple[Mask, Floats]:
     """Scar from intensity, neighbourhood and wall depth together.
 
@@ -94,7 +88,7 @@ def ewa(
 
 
 def _scale(
-    image: NDArray[np.floating], cavity: Mask, myocardium: Mask, healthy: Remote, slices: slice, per: str
+    image: Image, cavity: Mask, myocardium: Mask, healthy: Remote, slices: slice, per: str
 ) -> tuple[Floats, Floats, float]:
     """Intensity of remote myocardium per slice, how much brighter blood is, and remote's SD on that scale.
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box, slice_centres
+from ScarSegECGLib.anatomy.polar import Image, Mask, Spacing, heart_box, slice_centres
 from ScarSegECGLib.measure.remote import Region, remote_myocardium
 from ScarSegECGLib.measure.wall import SECTORS, grown, sector_of, shrunk
 
@@ -45,7 +45,7 @@ def fill_mvo(scar: Mask, myocardium: Mask, cavity: Mask, spacing: Spacing) -> tu
 
 
 def mvo_within(
-    image: NDArray[np.floating], cavity: Mask, myocardium: Mask, spacing: Spacing, scar: Mask, remote: Region = None
+    image: Image, cavity: Mask, myocardium: Mask, spacing: Spacing, scar: Mask, remote: Region = None
 ) -> Mask:
     """The part of a scar that is MVO: no brighter than remote mean + 2 SD, and enclosed by scar that is.
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, slice_centres
+from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, Spacing, slice_centres
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Doubt, Fact, RemoteRegion, RemoteSource
 from ScarSegECGLib.measure.wall import SECTORS, sector_of
@@ -47,7 +47,7 @@ Region: TypeAlias = "Mask | Remote | None"
 
 
 def remote_myocardium(
-    image: NDArray[np.floating],
+    image: Image,
     cavity: Mask,
     myocardium: Mask,
     spacing: Spacing,
@@ -102,7 +102,7 @@ def remote_myocardium(
 
 
 def remote_doubts(
-    image: NDArray[np.floating],
+    image: Image,
     cavity: Mask,
     myocardium: Mask,
     spacing: Spacing,
@@ -122,8 +122,7 @@ def remote_doubts(
     if remote.chosen:
         own = remote_myocardium(image, cavity, myocardium, spacing, remote)
         dark = remote_myocardium(image, cavity, myocardium, spacing)
-        shown, held = myocardium.any(axis=(1, 2)), own.mask.any(axis=(1, 2))
-        both = held & np.isfinite(dark.mean)
+        both = own.mask.any(axis=(1, 2)) & np.isfinite(dark.mean)
         if both.any():
             least = np.maximum(dark.sd[both], 1e-9)
             above = float(np.median((own.mean[both] - dark.mean[both]) / least))
@@ -133,10 +132,10 @@ def remote_doubts(
                 told = {name: float(np.median(value[both])) for name, value in values.items()}
                 told |= {"above": above, "wider": wider, "slices": int(both.sum())}
                 said.append(Fact(Doubt.REMOTE_ENHANCED, region=region, **told))
-        if per == "slice" and (shown & ~held).any():
+        held, shown = own.region.held, own.region.shown
+        if per == "slice" and held < shown:
             low, high = float(np.nanmin(dark.mean)), float(np.nanmax(dark.mean))
-            lies_in = {"held": int((shown & held).sum()), "shown": int(shown.sum())}
-            said.append(Fact(Doubt.REMOTE_LENT, region=region, **lies_in, low=low, high=high))
+            said.append(Fact(Doubt.REMOTE_LENT, region=region, held=held, shown=shown, low=low, high=high))
     if drawn_scar is not None and remote.mask.any():
         share = 100 * np.count_nonzero(remote.mask & drawn_scar) / np.count_nonzero(remote.mask)
         if share > MOST_DRAWN_PERCENT:
@@ -144,13 +143,13 @@ def remote_doubts(
     return tuple(said)
 
 
-def _statistics(values: NDArray[np.floating]) -> Spacing:
+def _statistics(values: Image) -> Spacing:
     """Mean, standard deviation and median."""
     exact = values.astype(float)
     return float(exact.mean()), float(exact.std()), float(np.median(exact))
 
 
-def _darkest_sectors(image: NDArray[np.floating], cavity: Mask, myocardium: Mask, spacing: Spacing) -> Mask:
+def _darkest_sectors(image: Image, cavity: Mask, myocardium: Mask, spacing: Spacing) -> Mask:
     """The darkest contiguous sector of every slice's wall."""
     at = np.nonzero(myocardium)
     sector = sector_of(at, slice_centres(cavity, myocardium, spacing), spacing)

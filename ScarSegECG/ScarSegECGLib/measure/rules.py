@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box
+from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, Spacing, heart_box
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.errors import ContrastUnknown, InputError
 from ScarSegECGLib.facts import Contrast, Doubt, Fact, Method, ScarSource
@@ -40,6 +40,7 @@ in most slices, has not told scar from healthy myocardium. The numbers are this 
 
 _FEWEST_VOXELS = 10
 _BINS = 256
+_ITERATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -125,13 +126,11 @@ def _bright(
             method = replace(method, peak_slices=(int((shown & ~lent).sum()), int(shown.sum())))
     else:
         limit = otsu_threshold if source is ScarSource.OTSU else mixture_threshold
-        levels = _each(image, myocardium, limit, rule.per)
+        levels = _each(image, myocardium, myocardium, limit, rule.per)
     return np.asarray(myocardium & (image > levels[:, None, None])), levels, method
 
 
-def _half_maximum(
-    image: NDArray[np.floating], wall: Mask, rule: ThresholdRule, healthy: Remote, contrast: Contrast
-) -> Floats:
+def _half_maximum(image: Image, wall: Mask, rule: ThresholdRule, healthy: Remote, contrast: Contrast) -> Floats:
     if contrast is Contrast.UNKNOWN:
         raise ContrastUnknown(
             "contrast unknown: FWHM needs to know whether the image is magnitude or PSIR; say which it is"
@@ -141,7 +140,7 @@ def _half_maximum(
     if not region.any():
         raise InputError("the region of FWHM has no voxel in the myocardium: draw it inside the wall, in the scar")
     # a reader's few voxels are as good as many, the whole wall's are not
-    peak = _each(image, wall, np.max, rule.per, region, _FEWEST_VOXELS if drawn is None else 1)
+    peak = _each(image, wall, region, np.max, rule.per, _FEWEST_VOXELS if drawn is None else 1)
     foot = 0.0 if contrast is Contrast.MAGNITUDE else healthy.mean
     return 0.5 * (foot + peak)
 
@@ -172,7 +171,7 @@ def _too_low(mask: Mask, myocardium: Mask, healthy: Remote, levels: Floats) -> t
     return (Fact(Doubt.THRESHOLD_LOW, **doubted, slices=slices),) if any(doubted.values()) else ()
 
 
-def otsu_threshold(values: NDArray[np.floating]) -> float:
+def otsu_threshold(values: Image) -> float:
     """Otsu's threshold of a sample, on 256 bins; the midpoint of the plateau where several are equally good."""
     lowest, highest = float(values.min()), float(values.max())
     if highest <= lowest:
@@ -187,7 +186,7 @@ def otsu_threshold(values: NDArray[np.floating]) -> float:
     return float(edges[1:-1][best].mean())
 
 
-def mixture_threshold(values: NDArray[np.floating], iterations: int = 100) -> float:
+def mixture_threshold(values: Image) -> float:
     """Where two Gaussians fitted by expectation maximisation are equally likely, between their means.
 
     Begins with the halves below and above Otsu's threshold. Where the two do not cross between their means the
@@ -206,7 +205,7 @@ def mixture_threshold(values: NDArray[np.floating], iterations: int = 100) -> fl
         dark, bright = scores - (at - mean[:, None]) ** 2 / (2 * variance[:, None])
         return dark - bright
 
-    for _ in range(iterations):
+    for _ in range(_ITERATIONS):
         share = np.stack([1 - high, high])
         total = np.maximum(share.sum(axis=1), 1e-9)
         before = mean
@@ -232,24 +231,16 @@ def _number_of_sd(n_sd: float | None, contrast: Contrast) -> float:
 
 
 def _each(
-    image: NDArray[np.floating],
-    wall: Mask,
-    rule: Callable[[NDArray[np.floating]], float],
-    per: Per,
-    region: Mask | None = None,
-    fewest: int = _FEWEST_VOXELS,
+    image: Image, wall: Mask, region: Mask, rule: Callable[[Image], float], per: Per, fewest: int = _FEWEST_VOXELS
 ) -> Floats:
     """The rule's level in every slice with wall, from ``region``; slices with fewer voxels take the stack's level."""
-    where = wall if region is None else region
     levels = np.full(len(image), np.nan)
-    if not where.any():
-        return levels
     shown = wall.any(axis=(1, 2))
-    alone = (np.count_nonzero(where, axis=(1, 2)) >= fewest) & (per == "slice")
+    alone = (np.count_nonzero(region, axis=(1, 2)) >= fewest) & (per == "slice")
     if (shown & ~alone).any():
-        levels[shown & ~alone] = rule(image[where])
+        levels[shown & ~alone] = rule(image[region])
     for z in np.flatnonzero(shown & alone):
-        levels[z] = rule(image[z][where[z]])
+        levels[z] = rule(image[z][region[z]])
     return levels
 
 
