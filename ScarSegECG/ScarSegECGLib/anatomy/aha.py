@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,7 +49,7 @@ def partition(
     to the mid third, of two to the mid and the basal one. The anterior insertion is the border 1|2, the inferior
     one 3|4: in fixed mode six sectors of 60 degrees are counted from the anterior insertion; in landmark mode the
     septal arc is halved and the free wall's arc quartered. The four apical sectors have 90 degrees, segment 14
-    centred on the mid of the septum.
+    centred on the mid of the septum. Nothing is labelled where there is no myocardium with a cavity.
 
     Parameters
     ----------
@@ -55,22 +57,13 @@ def partition(
         Canonical storage. Where they overlap, the voxel is myocardium.
     image : array, same shape, or None
         LGE, in which the RV insertions are looked for.
-    spacing : (slice, row, column) mm
     insertions_deg : array, shape (2,) or (slice, 2), optional
         Anterior and inferior insertion as given by the reader, degrees in the bullseye's frame, for the stack or per
         slice; NaN where it is not given and has to be found, of one of the two as well.
-    division : Division
-        Fixed or landmark mode, 17 or 16 segments.
     orientation_known : bool
         False adds a note that the canonical orientation was assumed.
     standard_deg : (anterior, inferior), optional
-        From :func:`usual_insertions_deg`: taken where the image shows nothing; 120 and 240 degrees, as the AHA plot has
-        them, when absent.
-
-    Returns
-    -------
-    Anatomy
-        Without any labels where there is no myocardium with a cavity.
+        From :func:`usual_insertions_deg`: taken where the image shows nothing; the AHA plot's 120 and 240 when absent.
 
     Raises
     ------
@@ -83,9 +76,8 @@ def partition(
     cavity = cavity & ~myocardium
     labels = np.zeros(cavity.shape, np.uint8)
     if not (cavity.any() and myocardium.any()):
-        unknown, notes = np.full((len(cavity), 2), np.nan), (Fact(AnatomyNote.NO_LV),)
-        confidence = np.zeros(len(cavity))
-        return Anatomy(cavity, myocardium, labels, unknown, unknown, confidence, division, (False,) * 17, notes)
+        unknown, confidence, why = np.full((len(cavity), 2), np.nan), np.zeros(len(cavity)), Fact(AnatomyNote.NO_LV)
+        return Anatomy(cavity, myocardium, labels, unknown, unknown, confidence, division, (False,) * 17, (why,))
 
     # everything below sees only the LV's own part of the image, and enough around it to hold the RV
     rows, columns = (int(np.ceil(MARGIN_MM / pixel)) for pixel in spacing[1:])
@@ -102,7 +94,7 @@ def partition(
 
     if not orientation_known:
         notes += (Fact(AnatomyNote.ORIENTATION_ASSUMED),)
-    lv = np.isfinite(centres).all(axis=1)
+    lv = np.asarray(np.isfinite(centres).all(axis=1))
     notes += _insertion_notes(points, given, lv, division.mode, usual if image is None else None)
     notes += _shift_notes(centres, spacing)
     if division.segments == 17 and not imaged[16]:
@@ -230,7 +222,7 @@ def _insertion_notes(
         known = np.isfinite(given) & lv[:, None]
         if not np.array_equal(given, np.broadcast_to(given[0], given.shape), equal_nan=True):  # not for the whole stack
             notes += _of_slices(AnatomyNote.INSERTIONS_UNUSED, np.isfinite(given).any(axis=1) & ~lv)
-    notes += _of_slices(AnatomyNote.INSERTIONS_DISPUTED, points.disputed.any(axis=1), degrees=DISPUTED_DEG)
+    notes += _of_slices(AnatomyNote.INSERTIONS_DISPUTED, np.asarray(points.disputed.any(axis=1)), degrees=DISPUTED_DEG)
     anterior, inferior = known.T
     ways = {"": anterior & inferior, "anterior": anterior & ~inferior, "inferior": inferior & ~anterior}
     for which, here in ways.items():
@@ -260,12 +252,7 @@ def _shift_notes(centres_mm: Floats, spacing: Spacing) -> tuple[Fact, ...]:
 
 
 def _checked(
-    cavity: Mask,
-    myocardium: Mask,
-    image: NDArray | None,
-    spacing: Spacing,
-    insertions_deg: NDArray | None,
-    division: Division,
+    cavity: Mask, myocardium: Mask, image: NDArray | None, spacing: Spacing, insertions_deg: Any, division: Division
 ) -> Floats | None:
     """Refuse what cannot be used; the given insertions, shape (slice, 2), if there are any."""
     if np.ndim(cavity) != 3 or np.shape(cavity) != np.shape(myocardium):
@@ -276,9 +263,7 @@ def _checked(
         raise InputError("Voxel spacing must be three positive lengths in mm (slice, row, column).")
     if division.mode not in tuple(AhaMode) or division.segments not in (16, 17):
         raise InputError("Choose mode 'fixed' or 'landmark' and 16 or 17 segments.")
-    if insertions_deg is None:
-        return None
-    given = np.asarray(insertions_deg, float)
+    given = np.asarray((np.nan, np.nan) if insertions_deg is None else insertions_deg, float)
     if given.shape not in ((2,), (len(cavity), 2)):
         raise InputError("Give RV insertions as two angles for the stack, or two for each slice.")
     given = np.broadcast_to(given, (len(cavity), 2))

@@ -43,18 +43,12 @@ WITHIN_DEG = 20.0  # the confidence is that of an error smaller than this
 
 @dataclass(frozen=True)
 class Insertions:
-    """Anterior and inferior insertion of every slice, degrees in the bullseye's frame; NaN without an LV.
+    """Anterior and inferior insertion of every slice, degrees in the bullseye's frame; NaN without an LV."""
 
-    ``degrees``, shape (slice, 2), is what the partition uses, ``raw`` each slice's own finding before slices were
-    joined (NaN where there was none), ``confidence``, shape (slice,), 0 (from orientation alone) to 1 (sure, or both
-    given by the reader). ``disputed``, shape (slice, 2): given, but far from where the image by itself shows it, of
-    which it is sure; used, and told to no other slice.
-    """
-
-    degrees: Floats
-    raw: Floats
-    confidence: Floats
-    disputed: Mask
+    degrees: Floats  # (slice, 2): what the partition uses
+    raw: Floats  # (slice, 2): each slice's own finding before slices were joined; NaN where there was none
+    confidence: Floats  # (slice,): 0 (from orientation alone) to 1 (sure, or both given by the reader)
+    disputed: Mask  # (slice, 2): given, but far from where a sure image shows it; used, and told to no other slice
 
 
 def insertion_points(
@@ -68,11 +62,10 @@ def insertion_points(
 ) -> Insertions:
     """Insertions of every slice with an LV: given ones as they are, the others from the image and their neighbours.
 
-    How they are found and believed is this project's own rule. ``image`` has shape (slice, row, column) and any scale;
-    None gives the usual place with confidence 0. ``border`` is of :func:`polar.trace_border`. ``given_deg``, shape (2,)
-    for the stack or (slice, 2), has NaN for what is not given: a slice may have one of the two, and the other is found,
-    no nearer or farther than septa are wide. What is given turns the other slices too, unless an image that is sure of
-    itself shows it over 45 degrees away.
+    How they are found and believed is this project's own rule. No image gives the usual place with confidence 0.
+    ``given_deg``, shape (2,) for the stack or (slice, 2), has NaN for what is not given: a slice may have one of the
+    two, and the other is found, no nearer or farther than septa are wide. What is given turns the other slices too,
+    unless an image that is sure of itself shows it over 45 degrees away.
     """
     n, has_lv = len(centres_mm), np.isfinite(centres_mm).all(axis=1)
     given = np.full((n, 2), np.nan)
@@ -112,7 +105,7 @@ def insertion_points(
     place = np.clip(SIDE[side] * wrap(given[heard] - middle), half[0], half[-1])
     evidence[k, side] = -0.5 * ((half - place[:, None]) / GIVEN_SD_DEG) ** 2
 
-    joined, within = join_slices(evidence[has_lv], half, np.flatnonzero(has_lv) * spacing[0])
+    joined, within = join_slices(evidence[has_lv], half, np.flatnonzero(has_lv).astype(float) * spacing[0])
     degrees[has_lv] = (middle + SIDE * joined) % 360.0
     degrees[known] = given[known]
     if wedge is not None:
@@ -136,9 +129,8 @@ def _middle(given_deg: Floats, side: Floats) -> float:
 def _certainty(within: Floats, alone_within: Floats, moved_deg: Floats, contrast: Floats) -> Floats:
     """How far the image and not the prior places an insertion, 0..1.
 
-    It is by the stack and by its own slice (probabilities of an error smaller than 20 degrees, above what the prior by
-    itself gives), by their accord, and by the contrast between the blood and what follows it: liver may look the same.
-    This project's own rule: it orders slices by their doubt, it is no probability.
+    By the stack and by its own slice (probabilities of an error below 20 degrees, above the prior's own), by their
+    accord, and by the contrast between the blood and what follows it: liver may look the same. It is no probability.
     """
     by_stack, by_slice = (np.clip((p - PRIOR_WITHIN) / (1.0 - PRIOR_WITHIN), 0.0, 1.0) for p in (within, alone_within))
     accord = np.exp(-0.5 * (moved_deg / ACCORD_DEG) ** 2)

@@ -96,7 +96,7 @@ def trace_border(myocardium: Mask, centres_mm: Floats, spacing: Spacing, n_rays:
 
     The nearest voxel counts, every 0.5 mm. NaN rows of ``centres_mm``, shape (slice, 2), give no border.
     """
-    angles = (np.arange(n_rays) + 0.5) * (360.0 / n_rays)
+    angles = np.asarray((np.arange(n_rays) + 0.5) * (360.0 / n_rays), np.float64)
     shape = (len(myocardium), n_rays)
     inner, outer, hit = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool)
     use = np.flatnonzero(np.isfinite(centres_mm).all(axis=1) & myocardium.any(axis=(1, 2)))

@@ -48,13 +48,12 @@ class WedgeEvidence:
 
     ``scores``, shape (slice, 2, candidate), say how strongly a slice speaks for each place of its anterior and its
     inferior insertion: the logarithm of a likelihood but for a constant; candidates (:func:`search_deg`) count from the
-    septum's middle ``middle_deg``, the anterior ones clockwise. ``likeness``, shape (slice, ray), is how much the
-    tissue outside the epicardium looks like the RV's blood, 0..1; the septum's middle in the mid.
+    septum's middle, the anterior ones clockwise.
     """
 
     scores: Floats
-    middle_deg: float
-    likeness: Floats
+    middle_deg: float  # of the septum
+    likeness: Floats  # (slice, ray): of tissue outside the epicardium to the RV's blood, 0..1, the middle in the mid
 
     def contrast(self, half_deg: Floats) -> Floats:
         """How much more the tissue within two insertions looks like blood than the next 30 degrees beyond each.
@@ -79,7 +78,7 @@ class WedgeEvidence:
 def search_deg(step_deg: float) -> Floats:
     """Candidates for an insertion's distance from the septum's middle, degrees, shape (candidate,)."""
     first, last = (round(limit / step_deg) for limit in SEARCH_DEG)
-    return np.arange(first, last + 1) * step_deg
+    return np.arange(first, last + 1, dtype=np.float64) * step_deg
 
 
 def wedge_evidence(
@@ -94,8 +93,8 @@ def wedge_evidence(
     """Look for the RV's blood beside the septum, slice by slice.
 
     The slices share only one thing, on which side of the LV the RV lies (the septum's middle, from the whole stack):
-    ``usual_middle_deg`` is where it usually lies, degrees in the bullseye's frame, ``middle_deg`` where it does lie, if
-    that is known. ``image`` is [slice, row, column], any scale; ``border`` is of slices whose rays meet myocardium.
+    ``usual_middle_deg`` is where it usually lies, ``middle_deg`` where it does lie, if that is known. ``border`` is of
+    slices whose rays meet myocardium.
     """
     step = 360.0 / len(border.angles)
     # the epicardium without gaps (the slice's median) and without single-voxel steps

@@ -25,14 +25,6 @@ class SoftPrior:
     values: NDArray[np.float32]
     corner: tuple[int, int]
 
-    def whole(self, shape: tuple[int, int]) -> NDArray[np.float32]:
-        """On whole slices of ``shape`` (rows, columns)."""
-        top, left = self.corner
-        kept = self.values[:, :, : shape[0] - top, : shape[1] - left]
-        out = np.zeros((*kept.shape[:2], *shape), np.float32)
-        out[:, :, top : top + kept.shape[2], left : left + kept.shape[3]] = kept
-        return out
-
 
 def soft_prior(
     anatomy: Anatomy,
@@ -53,7 +45,7 @@ def soft_prior(
     """
     n = len(anatomy.aha)
     known = np.isfinite(anatomy.insertions_deg).all(axis=1) & np.isfinite(anatomy.centres_mm).all(axis=1)
-    k, i, j = np.nonzero((anatomy.aha > 0) & known[:, None, None])
+    k, i, j = np.nonzero((anatomy.aha > 0) & np.asarray(known)[:, None, None])
     if not k.size:
         return SoftPrior(np.zeros((n, 17, 1, 1), np.float32), (0, 0))
     angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - anatomy.centres_mm[k])

@@ -175,9 +175,9 @@ def _measure(args: argparse.Namespace) -> int:
         anatomy = native_anatomy(anatomy, shifts, stack.spacing)
         measured = {name: _moved_back(entry, shifts.pixels) for name, entry in measured.items()}
     warnings = doubts(stack, anatomy, measured, None if args.correct_shifts else shifts)
-    for option, drawn in PICTURES.items():
+    for option, picture in PICTURES.items():
         for path in value_of(args, option):
-            save_picture(drawn(next(iter(measured.values())), anatomy, acquired), path)
+            save_picture(picture(next(iter(measured.values())), anatomy, acquired), path)
     notes = [*stack.notes, *anatomy.notes]
     if args.json:
         write_json(args.json, report | {"notes": list(all_words(notes)), "warnings": [told for told, _ in warnings]})

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, Spacing, heart_box
 from ScarSegECGLib.measure.islands import drop_small_islands
-from ScarSegECGLib.measure.mvo import fill_mvo
+from ScarSegECGLib.measure.parts import fill_mvo
 from ScarSegECGLib.measure.remote import Remote
 from ScarSegECGLib.measure.wall import shrunk, wall_depth
 

@@ -144,7 +144,7 @@ def _enclosed_by_one(labels: NDArray[np.integer], count: int, enclosed: Mask) ->
 def _next_to_cavity(cavity: Mask) -> Mask:
     """Voxels in contact with the cavity."""
     near = ndimage.binary_dilation(cavity, _IN_PLANE)
-    without = ~cavity.any(axis=(1, 2))
+    without = np.asarray(~cavity.any(axis=(1, 2)))
     near[1:][without[1:]] |= cavity[:-1][without[1:]]
     near[:-1][without[:-1]] |= cavity[1:][without[:-1]]
     return near

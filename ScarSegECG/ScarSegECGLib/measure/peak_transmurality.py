@@ -72,11 +72,11 @@ class _Wall:
 
     def by_segment(self, values: NDArray) -> Floats:
         """Sums over the voxels of each segment, (segments + 1,)."""
-        return np.bincount(self.segment, values, len(self.pixels_in_wall))
+        return np.bincount(self.segment, values, len(self.pixels_in_wall)).astype(float)
 
     def of_parts(self, values: NDArray) -> Floats:
         """Sums over the parts of each segment, (segments + 1,)."""
-        return np.bincount(self.part_segment, values, len(self.pixels_in_wall))
+        return np.bincount(self.part_segment, values, len(self.pixels_in_wall)).astype(float)
 
     def highest(self, table: NDArray) -> Floats:
         """Greatest entry of each segment in a table of (part, place), 0 at the least, (segments + 1,)."""
@@ -125,7 +125,7 @@ def _scarred_wall(
     part_of = np.zeros(holding.shape, dtype=int)
     part_of[part_slice, part_segment] = np.arange(len(part_slice))
 
-    z, r, c = np.nonzero(myocardium & (aha > 0) & holding.any(axis=1)[:, None, None])
+    z, r, c = np.nonzero(myocardium & (aha > 0) & holding.any(axis=1, keepdims=True)[..., None])
     kept = holding[z, aha[z, r, c]]
     z, r, c = z[kept], r[kept], c[kept]
     segment = aha[z, r, c].astype(np.intp)

@@ -89,16 +89,16 @@ def remote_myocardium(
     else:
         mask, region = _darkest_sectors(image, cavity, myocardium, spacing), RemoteRegion()
     held = np.asarray(mask.any(axis=(1, 2)))
-    statistics = np.full((3, len(image)), np.nan)
+    mean, sd, median = np.full((3, len(image)), np.nan)
     if held.any():
         pooled = _statistics(image[mask]) if per == "stack" or (shown & ~held).any() else None
         for z in np.flatnonzero(shown):
             alone = per == "slice" and held[z]
-            statistics[:, z] = _statistics(image[z][mask[z]]) if alone or pooled is None else pooled
+            mean[z], sd[z], median[z] = _statistics(image[z][mask[z]]) if alone or pooled is None else pooled
     region = replace(region, held=0, shown=0)
     if region.source is not RemoteSource.AUTOMATIC and per == "slice":
         region = replace(region, held=int((shown & held).sum()), shown=int(shown.sum()))
-    return Remote(mask, *statistics, region, per)
+    return Remote(mask, mean, sd, median, region, per)
 
 
 def remote_doubts(

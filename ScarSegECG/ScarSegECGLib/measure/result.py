@@ -61,9 +61,9 @@ def figures(
         for i, row in enumerate(measured.segments)
     )
     same = ("method", "labels", "cavity_ml", "myocardium_ml", "scar", "parts", "patterns")
-    voxels = (int(np.count_nonzero(mask)) for mask in (image_only & wall, wall))
+    alone_voxels, voxels = (int(np.count_nonzero(mask)) for mask in (image_only & wall, wall))
     return {name: getattr(measured, name) for name in same} | {
-        "scar_image_only": burden_of(*voxels, stack.voxel_ml),
+        "scar_image_only": burden_of(alone_voxels, voxels, stack.voxel_ml),
         "mvo": measured.parts.mvo,
         "segments": rows,
         "input_warnings": input_warnings,

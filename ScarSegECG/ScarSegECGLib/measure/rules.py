@@ -22,7 +22,7 @@ from ScarSegECGLib.errors import ContrastUnknown, InputError
 from ScarSegECGLib.facts import Contrast, Doubt, Fact, Method, ScarSource
 from ScarSegECGLib.measure.ewa import ewa
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
-from ScarSegECGLib.measure.mvo import fill_mvo
+from ScarSegECGLib.measure.parts import fill_mvo
 from ScarSegECGLib.measure.remote import Region, Remote, remote_doubts, remote_myocardium
 
 Per = Literal["slice", "stack"]
@@ -30,7 +30,7 @@ Per = Literal["slice", "stack"]
 RULES = (ScarSource.N_SD, ScarSource.FWHM, ScarSource.OTSU, ScarSource.MIXTURE, ScarSource.EWA)
 DEFAULT_N_SD = {Contrast.MAGNITUDE: 3.0}
 """3 SD lay closest to experts on magnitude images in Engblom et al. 2016 (PMC4855857). There is no such agreement for
-PSIR images, so that n must be named for them (3 SD had the least bias on EMIDEC, see :func:`compare_methods`)."""
+PSIR images, so that n must be named for them (3 SD had the least bias on EMIDEC)."""
 
 MOST_SCAR_PERCENT = 60.0
 MOST_REMOTE_SCAR_PERCENT = 5.0

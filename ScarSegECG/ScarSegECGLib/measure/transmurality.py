@@ -120,7 +120,7 @@ def segment_transmurality(
     this project's own rule on published methods.
     """
 
-    def mean_of(label: NDArray[np.intp], weight: Floats, value: NDArray) -> Floats:
+    def mean_of(label: NDArray, weight: Floats, value: NDArray) -> Floats:
         total = np.bincount(label, weight, segments + 1)
         return np.bincount(label, weight * value, segments + 1) / np.where(total > 0, total, np.nan)
 
