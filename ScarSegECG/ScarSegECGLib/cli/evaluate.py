@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from ScarSegECGLib.case import Ecg, TimeGap
@@ -66,17 +66,10 @@ def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
     return ecg, gap_of_case(ecg, None, **typed, event_between=event, now=datetime.now())
 
 
-@dataclass(frozen=True)
-class _Evaluation:
-    folder: Path
-    use_ecg: bool
-    networks: Networks
-
-
-def _evaluated(one: _Evaluation) -> CaseFigures:
+def _evaluated(folder: Path, use_ecg: bool, networks: Networks) -> CaseFigures:
     """One case, in whatever process."""
-    ecg, gap = find_ecg(one.folder) if one.use_ecg else (None, TimeGap(None))
-    return evaluate_case(load_case(one.folder), session_of(one.networks), ecg, gap)
+    ecg, gap = find_ecg(folder) if use_ecg else (None, TimeGap(None))
+    return evaluate_case(load_case(folder), session_of(networks), ecg, gap)
 
 
 def _lines(summary: dict) -> list[str]:
@@ -108,8 +101,9 @@ def run(args: argparse.Namespace) -> int:
     check_files(args.json)
     networks = networks_of(args)
     session = session_of(networks)
-    jobs = [(folder.name, _Evaluation(folder.absolute(), not args.no_ecg, networks)) for folder in folders]
-    figures = done_in_order(args, "evaluate", _evaluated, jobs, Prepare(networks))
+    work = partial(_evaluated, use_ecg=not args.no_ecg, networks=networks)
+    jobs = [(folder.name, folder.absolute()) for folder in folders]
+    figures = done_in_order(args, "evaluate", work, jobs, Prepare(networks))
     report = as_json(figures)
     seen = set(session.settings.get("trained_on", [])) & {row.case for row in figures}
     report["trained_on_these_cases"] = sorted(seen)

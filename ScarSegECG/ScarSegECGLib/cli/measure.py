@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,19 @@ from ScarSegECGLib.cli.options import (
 from ScarSegECGLib.cli.outputs import check_files, check_pictures, check_table, save_picture, write_json, write_table
 from ScarSegECGLib.cli.terminal import warn
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import AhaMode, Contrast, Division, LgeNote, RemoteRegion, RemoteSource, ScarSource, has
+from ScarSegECGLib.facts import AhaMode, Division, LgeNote, RemoteRegion, RemoteSource, ScarSource, has
 from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.label_meaning import LabelMap, parse_label_map
 from ScarSegECGLib.lge.labels import read_contours, read_mask
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, move, native_anatomy
 from ScarSegECGLib.measure.compare import RULES as COMPARED
-from ScarSegECGLib.measure.compare import CaseScores, MethodScore, Rule, case_scores, combined
+from ScarSegECGLib.measure.compare import CaseScores, MethodScore, case_scores, combined
 from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions, contours_of, drawn_scar, measure
 from ScarSegECGLib.measure.remote import remote_myocardium
-from ScarSegECGLib.measure.rules import RULES, Per, ThresholdRule
+from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.report.measured import doubts, patient_report, printed
 from ScarSegECGLib.report.rule_tables import SCORE_COLUMNS, SEGMENT_COLUMNS, as_plain, score_rows, segment_rows
 from ScarSegECGLib.view.measured import measured_bullseye, measured_montage, measured_polar_map, measured_transmurality
@@ -275,23 +276,10 @@ def _by_rules(
     return measured
 
 
-@dataclass(frozen=True)
-class _Rules:
-    rules: tuple[Rule, ...]
-    contrast: Contrast | None
-    per: Per
-    smallest_island_ml: float
-    label_map: LabelMap | None
-    strict: bool
-
-
-def _measured(job: tuple[Path, _Rules]) -> CaseScores:
+def _measured(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[str, Any]) -> CaseScores:
     """One case, in whatever process; where a single rule was asked for, what it does not allow is refused."""
-    folder, asked = job
-    case = load_case(folder, asked.label_map)
-    found = case_scores(case, asked.rules, asked.contrast, asked.per, asked.smallest_island_ml)
-    if asked.strict and found.errors:
-        error = next(iter(found.errors.values()))
+    found = case_scores(load_case(folder, label_map), **how)
+    for error in found.errors.values() if strict else ():
         raise InputError(f"{error}{hint(error)}")
     return found
 
@@ -309,14 +297,14 @@ def _compare(args: argparse.Namespace) -> int:
     rules = COMPARED if several else ((args.method, args.method, args.n_sd),)
     folders = case_folders(args.cases)
     label_map = args.label_map and parse_label_map(args.label_map)
-    options = _Rules(rules, args.contrast, args.per, args.smallest_island_ml, label_map, strict=not several)
-    jobs = [(folder.name, (folder.absolute(), options)) for folder in folders]
-    found = done_in_order(args, "measure", _measured, jobs)
-    scores = combined(
-        found,
-        [name for name, _, _ in rules],
-        left_out=lambda name, error: warn(f"{name} left out: {error}{hint(error)}"),
-    )
+    how = {"rules": rules, "contrast": args.contrast, "per": args.per, "smallest_island_ml": args.smallest_island_ml}
+    work = partial(_measured, label_map=label_map, strict=not several, how=how)
+    found = done_in_order(args, "measure", work, [(folder.name, folder.absolute()) for folder in folders])
+
+    def left_out(name: str, error: InputError) -> None:
+        warn(f"{name} left out: {error}{hint(error)}")
+
+    scores = combined(found, [name for name, _, _ in rules], left_out=left_out)
     rows = score_rows(scores)
     if args.table:
         write_table(args.table, SCORE_COLUMNS, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ScarSegECGLib.cli.crew import case_bar, crew_of, outcomes_of, refuse_crew, tell_trouble
@@ -86,18 +86,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class _Study:
-    uid: str
-    out: Path
-    url: str
-    ca: Path | None
-
-
-def _pulled(study: _Study) -> int:
-    """One study into a folder of its own, in whatever process; how many files."""
-    with staged_folder(study.out, False, _PULLED, _is_pull) as folder:
-        return pull(connect(study.url, study.ca), study.uid, [], folder).count
+def _pulled(study: tuple[str, Path], url: str, ca: Path | None) -> int:
+    """One study (UID, folder) into a folder of its own, in whatever process; how many files."""
+    uid, out = study
+    with staged_folder(out, False, _PULLED, _is_pull) as folder:
+        return pull(connect(url, ca), uid, [], folder).count
 
 
 def _pull_studies(args: argparse.Namespace) -> None:
@@ -106,14 +99,12 @@ def _pull_studies(args: argparse.Namespace) -> None:
         raise InputError("--series belongs to one study: leave it out with --studies")
     uids = _listed_uids(args.studies)
     args.out.mkdir(parents=True, exist_ok=True, mode=0o700)
-    studies = [
-        _Study(uid, args.out.absolute() / f"study{place:04d}", args.url, args.ca) for place, uid in enumerate(uids, 1)
-    ]
-    todo = [(study.out.name, study) for study in studies if not _is_pull(study.out)]
-    lost = 0
+    folders = [args.out.absolute() / f"study{place:04d}" for place in range(1, len(uids) + 1)]
+    todo = [(out.name, (uid, out)) for uid, out in zip(uids, folders, strict=True) if not _is_pull(out)]
+    work, lost = partial(_pulled, url=args.url, ca=args.ca), 0
     with case_bar("pull", args.quiet) as begin:
         bar = begin(len(todo), len(uids))
-        for outcome in outcomes_of(crew_of(args), _pulled, todo):
+        for outcome in outcomes_of(crew_of(args), work, todo):
             lost += outcome.trouble is not None
             tell_trouble(outcome, bar)
     if not args.quiet:

@@ -31,6 +31,7 @@ RULES: tuple[tuple[str, str, float | None], ...] = (
 drawn by random, and one of them also on the 22 without infarct. No rule decides whether there is scar at all."""
 
 
+NAMES = tuple(rule[0] for rule in RULES)
 Rule = tuple[str, str, float | None]
 
 
@@ -88,7 +89,7 @@ def case_scores(
 
 def combined(
     cases: Sequence[CaseScores],
-    names: Sequence[str] = tuple(name for name, _, _ in RULES),
+    names: Sequence[str] = NAMES,
     *,
     resamples: int = 5000,
     left_out: Callable[[str, InputError], None] = lambda name, error: None,

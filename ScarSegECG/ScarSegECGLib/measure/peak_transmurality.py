@@ -125,7 +125,7 @@ def _scarred_wall(
     part_of = np.zeros(holding.shape, dtype=int)
     part_of[part_slice, part_segment] = np.arange(len(part_slice))
 
-    z, r, c = np.nonzero(myocardium & (aha > 0) & holding.any(axis=1, keepdims=True)[..., None])
+    z, r, c = np.nonzero(myocardium & (aha > 0) & np.asarray(holding.any(axis=1))[:, None, None])
     kept = holding[z, aha[z, r, c]]
     z, r, c = z[kept], r[kept], c[kept]
     segment = aha[z, r, c].astype(np.intp)
