@@ -93,7 +93,8 @@ def _run(given: list[str], called: list[str], name: str) -> int:
         if unknown:  # said by the verb, beside its own options
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         with _tidy_end():
-            return args.run(args)
+            args.run(args)
+        return 0
     except InputError as error:
         print(f"{name}: {printable(str(error))}", file=sys.stderr)
         return 2

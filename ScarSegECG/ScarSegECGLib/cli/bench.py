@@ -22,6 +22,7 @@ from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, LabelArray, ScarResult, TimeGap
 from ScarSegECGLib.cli.options import NETWORKS, add_shared
 from ScarSegECGLib.cli.outputs import check_files, write_json
+from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
@@ -119,7 +120,7 @@ def _table(report: dict) -> str:
     return "\n".join([*lines, "", f"  networks loaded in {loaded:.0f} ms; first case {first:.0f} ms; {memory}"])
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Time one case, model loaded, and one edit."""
     if args.repeat < 1:
         raise InputError("--repeat must be at least 1")
@@ -161,6 +162,4 @@ def run(args: argparse.Namespace) -> int:
     }
     if args.json:
         write_json(args.json, report)
-    if not args.quiet:
-        print(_table(report))
-    return 0
+    say(args, _table(report))

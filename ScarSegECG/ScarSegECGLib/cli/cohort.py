@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ScarSegECGLib.cli.crew import case_bar, crew_of, networks_of, tell_trouble
 from ScarSegECGLib.cli.options import CREW, NETWORKS, add_shared, add_volume_to_jobs, refuse_unused_n_sd
 from ScarSegECGLib.cli.outputs import check_files
-from ScarSegECGLib.cli.terminal import warn
+from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.cohort.discover import look_through, manifest_rows
 from ScarSegECGLib.cohort.manifest import COLUMNS, read_manifest, write_manifest
 from ScarSegECGLib.errors import InputError
@@ -48,10 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_volume_to_jobs(init, every, review)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Do one job."""
     {"init": _init, "run": _run, "review": _review}[args.job](args)
-    return 0
 
 
 def _init(args: argparse.Namespace) -> None:
@@ -130,8 +129,7 @@ def _review(args: argparse.Namespace) -> None:
         keep_reviews(args.dir, reviews)
         count = write_cases_to_open(args.dir, reviews, {case.name: case for case in cases})
         write_outputs(args.dir, names)
-    if not args.quiet:
-        decided = [row["decision"] for row in reviews.values() if row["decision"]]
-        told = ", ".join(f"{decided.count(one)} {one}" for one in ("accept", "correct", "reject"))
-        print(f"{told}; {len(names) - len(decided)} not reviewed")
-        print(f"{count} cases to open in Slicer: {args.dir / TO_OPEN}")
+    decided = [row["decision"] for row in reviews.values() if row["decision"]]
+    told = ", ".join(f"{decided.count(one)} {one}" for one in ("accept", "correct", "reject"))
+    reviewed = f"{told}; {len(names) - len(decided)} not reviewed"
+    say(args, reviewed, f"{count} cases to open in Slicer: {args.dir / TO_OPEN}")

@@ -11,6 +11,7 @@ import numpy as np
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, ScarResult
 from ScarSegECGLib.cli.options import NETWORKS, add_shared
 from ScarSegECGLib.cli.outputs import progress_bar
+from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, is_previous_result, staged_folder
@@ -78,7 +79,7 @@ def _is_phantom(folder: Path) -> bool:
     return isinstance(truth, dict) and truth.get("what") == WHAT_PHANTOM
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Make the phantom's files, read them as a user's, segment, and compare."""
     home, results = args.out / "patient", args.out / "result"
     earlier = _is_phantom(home)
@@ -99,11 +100,12 @@ def run(args: argparse.Namespace) -> int:
         )
         tell(0.8, "pictures and files")
         folder = write_result(result, pictures(result), results, overwrite=earlier, viewer=result_viewer(result))
-    if not args.quiet:
-        print("A simulated patient (phantom LGE and simulated ECG), segmented as a real one would be:")
-        truth = read_labels(files["labels"], stack)
-        print(beside_truth(result, truth))
-        print(missed(result, truth))
-        print("\n".join(summary(result)))
-        print(f"open {folder / 'report.html'}; the input is in {home}")
-    return 0
+    truth = read_labels(files["labels"], stack)
+    say(
+        args,
+        "A simulated patient (phantom LGE and simulated ECG), segmented as a real one would be:",
+        beside_truth(result, truth),
+        missed(result, truth),
+        *summary(result),
+        f"open {folder / 'report.html'}; the input is in {home}",
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.cli.outputs import check_files, check_pictures, save_picture, write_json
+from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg_and_format
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--age", type=float, metavar="YEARS", help="for the QRS score")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Read, say what was understood, measure, draw."""
     check_pictures(args.picture)
     check_files(args.json, args.picture)
@@ -57,6 +58,4 @@ def run(args: argparse.Namespace) -> int:
             "measured": measured,
         }
         write_json(args.json, understood)
-    if not args.quiet:
-        print("\n".join([*file_lines(ecg, format_name), "", *measurement_lines(features), *judged_lines(found)]))
-    return 0
+    say(args, *file_lines(ecg, format_name), "", *measurement_lines(features), *judged_lines(found))

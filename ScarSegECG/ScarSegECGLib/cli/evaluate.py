@@ -12,7 +12,7 @@ from ScarSegECGLib.case import Ecg, TimeGap
 from ScarSegECGLib.cli.crew import done_in_order, networks_of
 from ScarSegECGLib.cli.options import CREW, NETWORKS, add_shared
 from ScarSegECGLib.cli.outputs import check_files, write_json
-from ScarSegECGLib.cli.terminal import warn
+from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.cohort.job import Prepare, session_of
 from ScarSegECGLib.cohort.options import Networks
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
@@ -95,7 +95,7 @@ def _mean(figure: dict) -> str:
     return "  -  " if figure["mean"] is None else f"{figure['mean']:5.3f}"
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Segment every case and compare."""
     folders = case_folders(args.cases)
     check_files(args.json)
@@ -109,8 +109,6 @@ def run(args: argparse.Namespace) -> int:
     report["trained_on_these_cases"] = sorted(seen)
     report["weights_sha256"] = session.weights_sha256
     write_json(args.json, report)
-    if not args.quiet:
-        print("\n".join(_lines(report["summary"])))
+    say(args, *_lines(report["summary"]))
     if seen:
         warn(f"{len(seen)} of {len(figures)} cases were trained on by these weights: not a test")
-    return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.cli.options import CHOICE, add_shared
-from ScarSegECGLib.cli.terminal import warn
+from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder
 from ScarSegECGLib.export.dicom.source import read_source
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Read the result and its images, write, compare."""
     check_output(args.out, args.overwrite, _is_export)
     signed = person_name(args.verified_by) if args.verified_by is not None else None
@@ -64,13 +64,11 @@ def run(args: argparse.Namespace) -> int:
         names = write_dicom(result, pictures, source, folder, **how)
     if other_file:
         warn(_OTHER_FILE)
-    if not args.quiet:
-        state = "FINAL, VERIFIED" if signed else "PRELIMINARY, UNVERIFIED"
-        print(f"{len(names)} DICOM objects written to {args.out} and read back; the report is {state}")
+    state = "FINAL, VERIFIED" if signed else "PRELIMINARY, UNVERIFIED"
+    say(args, f"{len(names)} DICOM objects written to {args.out} and read back; the report is {state}")
     if args.verbose:
         for name in names:
             print(f"note: {name}")
-    return 0
 
 
 def _is_export(folder: Path) -> bool:

@@ -34,7 +34,7 @@ def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
     return "\n".join(lines)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """List every series; an asterisk marks the one that would be read."""
     sets = list_series(args.path)
     chosen: ImageSet | None = None
@@ -55,4 +55,3 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(refusal)
     if chosen is not None and chosen.unfit:
         raise InputError(chosen.unfit)
-    return 0

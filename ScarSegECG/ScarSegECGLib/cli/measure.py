@@ -27,7 +27,7 @@ from ScarSegECGLib.cli.options import (
     without_slices,
 )
 from ScarSegECGLib.cli.outputs import check_files, check_pictures, check_table, save_picture, write_json, write_table
-from ScarSegECGLib.cli.terminal import warn
+from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, Division, LgeNote, RemoteRegion, RemoteSource, ScarSource, has
 from ScarSegECGLib.lge.contrast import with_contrast
@@ -129,7 +129,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Measure one patient by one rule or by all, or hold the rules against the experts of many."""
     pictures = [path for option in PICTURES for path in value_of(args, option)]
     check_table(args.table)
@@ -141,9 +141,10 @@ def run(args: argparse.Namespace) -> int:
     if args.smallest_island_ml is None:
         args.smallest_island_ml = SMALLEST_ISLAND_ML
     if args.cases:
-        return _compare(args)
+        _compare(args)
+        return
     refuse_crew(args, "cases")
-    return _measure(args)
+    _measure(args)
 
 
 def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
@@ -159,7 +160,7 @@ def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
         raise InputError(f"--smallest-island-ml {args.smallest_island_ml:g}: give a volume in ml, 0 or more")
 
 
-def _measure(args: argparse.Namespace) -> int:
+def _measure(args: argparse.Namespace) -> None:
     acquired, drawn, left_out, masks = _read(args)
     shifts = estimate_shifts(*contours_of(drawn), acquired.spacing)
     stack, labels = acquired, drawn
@@ -184,9 +185,8 @@ def _measure(args: argparse.Namespace) -> int:
         write_json(args.json, report | {"notes": list(all_words(notes)), "warnings": [told for told, _ in warnings]})
     if args.table:
         write_table(args.table, SEGMENT_COLUMNS, segment_rows(measured))
-    if not args.quiet:
-        told_of = shifts if args.correct_shifts or not shifts.moved.any() else None  # else it is a warning
-        print("\n".join(printed(anatomy, stack.voxel_ml, measured, told_of, left_out)))
+    told_of = shifts if args.correct_shifts or not shifts.moved.any() else None  # else it is a warning
+    say(args, *printed(anatomy, stack.voxel_ml, measured, told_of, left_out))
     for line, fact in warnings:
         if not has((fact,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):  # said before the work
             warn(line)
@@ -198,7 +198,6 @@ def _measure(args: argparse.Namespace) -> int:
         for name, entry in measured.items():
             if entry.parts.remark:
                 print(f"note: {name}: {words(entry.parts.remark)}")
-    return 0
 
 
 def _read(args: argparse.Namespace) -> tuple[LgeStack, LabelArray, tuple[int, ...], dict[str, Mask]]:
@@ -284,7 +283,7 @@ def _measured(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[
     return found
 
 
-def _compare(args: argparse.Namespace) -> int:
+def _compare(args: argparse.Namespace) -> None:
     """The rules held against the experts of many patients."""
     for option in (*_OF_ONE_PATIENT, *PICTURES):
         if value_of(args, option) not in (None, False, [], OPTIONS.get(option, {}).get("default")):
@@ -311,11 +310,9 @@ def _compare(args: argparse.Namespace) -> int:
     if args.json:
         told = {"cases": [folder.name for folder in folders], "rules": [_as_plain(score) for score in scores]}
         write_json(args.json, told)
-    if not args.quiet:
-        shown = len(SCORE_COLUMNS) if args.verbose else -1  # the rules in full words are long
-        print(CASES_COMPARED.format(cases=len(folders), scarred=scores[0].scarred))
-        print(as_plain(SCORE_COLUMNS[:shown], [row[:shown] for row in rows]))
-    return 0
+    shown = len(SCORE_COLUMNS) if args.verbose else -1  # the rules in full words are long
+    said = CASES_COMPARED.format(cases=len(folders), scarred=scores[0].scarred)
+    say(args, said, as_plain(SCORE_COLUMNS[:shown], [row[:shown] for row in rows]))
 
 
 def _as_plain(score: MethodScore) -> dict:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ScarSegECGLib.cli.crew import case_bar, crew_of, outcomes_of, refuse_crew, tell_trouble
 from ScarSegECGLib.cli.options import CREW, add_shared, add_volume_to_jobs
 from ScarSegECGLib.cli.outputs import progress_bar
-from ScarSegECGLib.cli.terminal import warn
+from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder
 from ScarSegECGLib.pacs.archive import Found, find_series, find_studies, pull, push
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_volume_to_jobs(find, get, put)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Connect and do one job."""
     args.url = args.url or os.environ.get(URL)
     if not args.url:
@@ -72,18 +72,15 @@ def run(args: argparse.Namespace) -> int:
             pulled = pull(
                 client, args.study, args.series, folder, lambda done, of: tell(done / max(done, of), f"{done} objects")
             )
-        if not args.quiet:
-            print(f"{pulled.count} DICOM files written to {args.out}")
+        say(args, f"{pulled.count} DICOM files written to {args.out}")
         if not pulled.counted:
             warn("the archive does not say how many objects there are: compare by yourself")
     else:
         with progress_bar("push", args.quiet) as tell:
             pushed = push(client, args.paths, lambda done, of: tell(done / of, f"{done} objects"))
-        if not args.quiet:
-            print(f"{pushed.count} DICOM objects stored, fetched again and compared")
+        say(args, f"{pushed.count} DICOM objects stored, fetched again and compared")
         if pushed.changed:
             warn(f"the archive changed {', '.join(pushed.changed)}")
-    return 0
 
 
 def _pulled(study: tuple[str, Path], url: str, ca: Path | None) -> int:
@@ -107,8 +104,7 @@ def _pull_studies(args: argparse.Namespace) -> None:
         for outcome in outcomes_of(crew_of(args), work, todo):
             lost += outcome.trouble is not None
             tell_trouble(outcome, bar)
-    if not args.quiet:
-        print(f"{len(uids) - lost} of {len(uids)} studies in {args.out}, in the list's order")
+    say(args, f"{len(uids) - lost} of {len(uids)} studies in {args.out}, in the list's order")
     if lost:
         raise InputError(f"{lost} studies are missing: see above; the same command tries them again")
 

@@ -11,7 +11,7 @@ from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.cli.export import export_beside
 from ScarSegECGLib.cli.options import CHOICE, NETWORKS, add_shared, insertions_of, refuse_unused_n_sd, value_of
 from ScarSegECGLib.cli.outputs import progress_bar
-from ScarSegECGLib.cli.terminal import warn
+from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
@@ -73,7 +73,7 @@ _DATE_OPTIONS = {
 }
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Read, segment, write."""
     _refuse_what_has_no_effect(args)
     check_output(args.out, overwrite=args.overwrite)
@@ -121,9 +121,7 @@ def run(args: argparse.Namespace) -> int:
         folder = write_result(
             result, painted, args.out, overwrite=args.overwrite, patient=patient, viewer=viewer, beside=add_dicom
         )
-    if not args.quiet:
-        print("\n".join([*summary(result), *said]))
-        print(f"written to {folder}; open report.html first", flush=True)
+    say(args, *summary(result), *said, f"written to {folder}; open report.html first")
     for note in result.stack.notes:
         if has((note,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):
             warn(words(note))
@@ -137,4 +135,3 @@ def run(args: argparse.Namespace) -> int:
             print(f"note: {words(note)}")
         for stage, seconds in result.timings.items():
             print(f"{stage}: {seconds:.2f} s")
-    return 0

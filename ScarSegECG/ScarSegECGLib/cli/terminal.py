@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import io
@@ -95,6 +96,12 @@ def heard() -> Iterator[Said]:
                 said.flush()
                 if said.failed is not None:
                     _let_go(said)
+
+
+def say(args: argparse.Namespace, *lines: str) -> None:
+    """Print what a verb has done, unless -q says that it is to be quiet."""
+    if not args.quiet:
+        print("\n".join(lines), flush=True)
 
 
 def warn(text: str) -> None:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from ScarSegECGLib.case import Ecg, TimeGap
 from ScarSegECGLib.cli.evaluate import find_ecg
 from ScarSegECGLib.cli.options import add_shared
+from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import whole_file, write_text
@@ -131,7 +132,7 @@ def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | No
     return Plan(cases, folds, run, stack, taff)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Train stage 1, stage 2 and TAFF of every fold and of all patients, and write the figures of held-out patients."""
     start = None
     if args.start is not None:
@@ -140,18 +141,13 @@ def run(args: argparse.Namespace) -> int:
     plan = _plan(args, cases, start)
     noise = synthetic_bank() if args.ecgs is None else noise_bank(args.ecgs)
     args.out.mkdir(parents=True, exist_ok=True)
-    if not args.quiet:
-        print(f"pairs of image and ECG: {len(own)} real, {len(cases) - len(own)} patients with simulated ECGs")
+    say(args, f"pairs of image and ECG: {len(own)} real, {len(cases) - len(own)} patients with simulated ECGs")
     try:
         digest, summary = _train(args, plan, own, steady_noise(noise), start)
     except KeyboardInterrupt:
-        if not args.quiet:
-            print("stopped; the same command takes the training up again at its last checkpoint")
+        say(args, "stopped; the same command takes the training up again at its last checkpoint")
         raise
-    if not args.quiet:
-        print(json.dumps(summary, indent=1))
-        print(f"weights: {args.out / 'scarseg.safetensors'} sha256 {digest}")
-    return 0
+    say(args, json.dumps(summary, indent=1), f"weights: {args.out / 'scarseg.safetensors'} sha256 {digest}")
 
 
 def _train(
