@@ -108,7 +108,7 @@ def _value(value: Any, tr: Translate) -> Any:
         return ", ".join(str(_value(entry, tr)) for entry in value)
     if isinstance(value, RemoteRegion):
         return _region(value, tr)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else words(value, tr)
+    return value if isinstance(value, (int, float)) else words(value, tr)
 
 
 def _displaced(fact: Fact) -> str:

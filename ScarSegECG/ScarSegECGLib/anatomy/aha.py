@@ -186,15 +186,13 @@ def _label(
     six, four = sector_starts(insertions_deg, mode)
     ring = rings[k]
     number = np.full(k.shape, RING_SEGMENTS[CAP][0], np.uint8)
-    for starts, order, chosen in (
+    for all_starts, order, chosen in (
         (six, SIX_ORDER, (ring == BASAL) | (ring == MID)),
         (four, FOUR_ORDER, ring == APICAL),
     ):
-        of = k[chosen]
-        turned = (angle[chosen] - starts[of, 0]) % 360.0
-        # one table of all slices' limits, each slice's own 360 degrees after the one before
-        limits = (np.nan_to_num(starts[:, 1:] - starts[:, :1]) + 360.0 * np.arange(len(starts))[:, None]).ravel()
-        passed = np.searchsorted(limits, turned + 360.0 * of, side="right") - len(order[1:]) * of
+        starts = all_starts[k[chosen]]
+        turned = (angle[chosen] - starts[:, 0]) % 360.0
+        passed = (turned[:, None] >= starts[:, 1:] - starts[:, :1]).sum(axis=1)
         number[chosen] = np.array(order, np.uint8)[passed]
     number[ring == MID] += 6
     labels = np.zeros(myocardium.shape, np.uint8)

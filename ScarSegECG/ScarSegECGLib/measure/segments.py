@@ -43,8 +43,12 @@ class TerritoryRow:
 
 def segment_percent(aha: NDArray[np.uint8], mask: Mask, segments: int = 17) -> Floats:
     """Share of the wall of segments 1.. inside ``mask``, 0..100, shape (segments,); NaN where a segment has no wall."""
-    wall, hit = (np.bincount(labels, minlength=segments + 1)[1 : segments + 1] for labels in (aha.ravel(), aha[mask]))
+    wall, hit = _voxels(aha.ravel(), segments), _voxels(aha[mask], segments)
     return 100.0 * hit / np.where(wall > 0, wall, np.nan)
+
+
+def _voxels(labels: NDArray[np.uint8], segments: int) -> NDArray[np.intp]:
+    return np.bincount(labels, minlength=segments + 1)[1 : segments + 1]
 
 
 def segment_table(
@@ -58,7 +62,7 @@ def segment_table(
     box = heart_box(anatomy.cavity | anatomy.myocardium)
     aha, cavity, wall = anatomy.aha[box], anatomy.cavity[box], anatomy.myocardium[box]
     hit = scar[box] & wall
-    wall_ml, scar_ml = (np.bincount(aha[mask], minlength=count + 1)[1 : count + 1] * voxel_ml for mask in (wall, hit))
+    wall_ml, scar_ml = (_voxels(aha[mask], count) * voxel_ml for mask in (wall, hit))
     across = segment_transmurality(hit, cavity, wall, aha, spacing, count)
     percent = segment_percent(aha, hit, count)
     shares = {
@@ -79,7 +83,7 @@ def segment_table(
         }
         for name, (kind, burden) in known.items():
             if burden is not None:
-                shares[name] = np.bincount(aha[held == kind], minlength=count + 1)[1:] * voxel_ml
+                shares[name] = _voxels(aha[held == kind], count) * voxel_ml
     rows = []
     for i in range(anatomy.segments):
         imaged = bool(anatomy.imaged[i] and wall_ml[i] > 0)
