@@ -239,7 +239,6 @@ NO_PROSE = {
     "cli/evaluate.py": "figures of many cases against experts",
     "cli/export.py": "where the objects were written",
     "cli/options.py": "the help, and what an option wants",
-    "cli/outputs.py": "the bar",
     "cli/pacs.py": "what became of a transfer",
     "cli/train.py": "how a training goes",
     "cli/segment.py": "what an option wants, and where the result was written",

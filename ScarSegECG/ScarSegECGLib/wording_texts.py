@@ -242,16 +242,9 @@ TEXTS: dict[Code, str] = {
 }
 
 
-def _used(fact: Fact) -> str:
-    if fact["days"] is None:
-        return "ECG at an unknown time used with weight {weight:.2f}"
-    return "ECG {days:.0f} days from MRI used with weight {weight:.2f}"
-
-
-def _too_far(fact: Fact) -> str:
-    if fact["days"] is None:
-        return "ECG at an unknown time from MRI: not used"
-    return "ECG {days:.0f} days from MRI: not used"
+def _by_days(known: str, unknown: str) -> Callable[[Fact], str]:
+    """Whether the days between ECG and MRI are known."""
+    return lambda fact: unknown if fact["days"] is None else known
 
 
 def _date_unknown(fact: Fact) -> str:
@@ -281,8 +274,11 @@ def _taken(fact: Fact) -> str:
 
 
 BY_PARAMETERS: dict[Code, Callable[[Fact], str]] = {
-    EcgReason.USED: _used,
-    EcgReason.TOO_FAR: _too_far,
+    EcgReason.USED: _by_days(
+        "ECG {days:.0f} days from MRI used with weight {weight:.2f}",
+        "ECG at an unknown time used with weight {weight:.2f}",
+    ),
+    EcgReason.TOO_FAR: _by_days("ECG {days:.0f} days from MRI: not used", "ECG at an unknown time from MRI: not used"),
     EcgReason.DATE_UNKNOWN: _date_unknown,
     AnatomyNote.INSERTIONS_GIVEN: _insertions_given,
     AnatomyNote.INSERTIONS_UNCERTAIN: _insertions_uncertain,

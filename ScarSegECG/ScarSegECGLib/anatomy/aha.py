@@ -17,14 +17,13 @@ from ScarSegECGLib.anatomy.insertion import (
     usual_insertions_deg,
 )
 from ScarSegECGLib.anatomy.lv import full_circle, lv_centres, off_long_axis
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg, heart_box, trace_border
+from ScarSegECGLib.anatomy.polar import MOST_TURNED_DEG, Floats, Mask, Spacing, direction_deg, heart_box, trace_border
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, AnatomyNote, Division, Fact
 
 NO_RING = -1
-MOST_TURNED_DEG = 360.0  # a given angle beyond one turn either way is a typing error
 SHIFTED_MM = 8.0
 MARGIN_MM = 16.0  # round the LV, enough to hold the RV's part that is looked at
 SIX_ORDER = (2, 3, 4, 5, 6, 1)

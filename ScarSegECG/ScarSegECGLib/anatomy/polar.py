@@ -22,6 +22,7 @@ Box = tuple[slice, slice, slice]
 
 N_RAYS = 120
 RAY_STEP_MM = 0.5
+MOST_TURNED_DEG = 360.0  # a given angle beyond one turn either way is a typing error
 
 
 def wrap(degrees: NDArray | float) -> Floats:

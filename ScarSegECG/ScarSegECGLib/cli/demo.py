@@ -9,16 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, ScarResult
+from ScarSegECGLib.cli.crew import progress_bar
 from ScarSegECGLib.cli.options import NETWORKS, add_shared
-from ScarSegECGLib.cli.outputs import progress_bar
 from ScarSegECGLib.cli.terminal import say
-from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, is_previous_result, staged_folder
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.face import segment
+from ScarSegECGLib.face import read_ecg, read_lge, segment
 from ScarSegECGLib.lge.labels import read_labels
-from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.training.phantom import WHAT_PHANTOM, phantom_patient, write_phantom

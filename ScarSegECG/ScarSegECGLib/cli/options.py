@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ScarSegECGLib.anatomy.aha import MOST_TURNED_DEG
-from ScarSegECGLib.anatomy.polar import Floats, Mask
+from ScarSegECGLib.anatomy.polar import MOST_TURNED_DEG, Floats, Mask
 from ScarSegECGLib.case import LabelArray
 from ScarSegECGLib.errors import ContrastUnknown, InputError
 from ScarSegECGLib.facts import RemoteRegion, RemoteSource, ScarSource

@@ -1,4 +1,4 @@
-"""What a verb writes and says: files looked at before any work is done, each written whole or not at all; progress."""
+"""The files that a verb is asked for, looked at before any work is done, and each written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import whole_file, write_text
@@ -77,17 +74,3 @@ def save_picture(drawing: Drawing, path: Path) -> None:
     """Write a picture; an earlier one of that name is replaced."""
     with whole_file(path) as partial:
         save(drawing, partial)
-
-
-@contextmanager
-def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[float, str], None]]:
-    """A bar on stderr from 0 to 100 %; the yielded function takes the fraction done and what is being done."""
-    layout = "{desc}: {percentage:3.0f}%|{bar:24}| {elapsed}<{remaining} {postfix}"
-    with tqdm(total=1.0, desc=title, bar_format=layout, disable=quiet) as bar:
-
-        def tell(fraction: float, text: str) -> None:
-            bar.set_postfix_str(text, refresh=False)
-            bar.update(max(0.0, fraction - bar.n))
-
-        yield tell
-        tell(1.0, "done")

@@ -8,9 +8,8 @@ import re
 from functools import partial
 from pathlib import Path
 
-from ScarSegECGLib.cli.crew import case_bar, crew_of, outcomes_of, refuse_crew, tell_trouble
+from ScarSegECGLib.cli.crew import case_bar, crew_of, outcomes_of, progress_bar, refuse_crew, tell_trouble
 from ScarSegECGLib.cli.options import CREW, add_shared, add_volume_to_jobs
-from ScarSegECGLib.cli.outputs import progress_bar
 from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder

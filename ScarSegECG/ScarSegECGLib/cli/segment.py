@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.cli.crew import progress_bar
 from ScarSegECGLib.cli.export import export_beside
 from ScarSegECGLib.cli.options import CHOICE, NETWORKS, add_shared, insertions_of, refuse_unused_n_sd, value_of
-from ScarSegECGLib.cli.outputs import progress_bar
 from ScarSegECGLib.cli.terminal import say, warn
-from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.face import segment
+from ScarSegECGLib.face import read_ecg, read_lge, segment
 from ScarSegECGLib.facts import AhaMode, Division, Fact, LgeNote, has
 from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
 from ScarSegECGLib.lge.dicom_source import find_source
-from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.report.patient import Patient
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.view.pictures import pictures
