@@ -197,10 +197,9 @@ def _medians(weights: Floats, half_deg: Floats) -> tuple[Floats, Floats]:
 def usual_insertions_deg(ijk_to_ras: NDArray[np.float64], orientation_known: bool = True) -> tuple[float, float] | None:
     """Where the anterior and the inferior insertion usually lie in an image of such a pose, degrees.
 
-    The AHA plot's 120 and 240 degrees, turned in the plane as the usual directions from the septum to the lateral wall
-    and from the anterior to the inferior wall are turned in this image (least squares; this project's own rule). None
-    where the pose, canonical (column, row, slice, 1) indices to RAS in mm, is not known or too far from a short axis to
-    be the true one.
+    The AHA plot's, turned in the plane as the usual directions from septum to lateral and from anterior to inferior
+    wall are (least squares; this project's own rule). None where the pose, canonical (column, row, slice, 1) indices to
+    RAS in mm, is not known or too far from a short axis to be the true one.
     """
     column, row, along = np.asarray(ijk_to_ras, float)[:3, :3].T
     if not orientation_known or short_axis_angle_deg(along) > SHORT_AXIS_LIMIT_DEG:
@@ -212,10 +211,7 @@ def usual_insertions_deg(ijk_to_ras: NDArray[np.float64], orientation_known: boo
 
 
 def neighbour_spread_deg(insertions_deg: Floats) -> Floats:
-    """By how much the anterior and the inferior insertion, shape (slice, 2), turn from slice to slice, mean, degrees.
-
-    NaN rows are passed over; NaN where there are not two slices.
-    """
+    """By how much the insertions, (slice, 2), turn from slice to slice, mean, degrees; NaN rows are passed over."""
     known = insertions_deg[np.isfinite(insertions_deg).all(axis=1)]
     if len(known) < 2:
         return np.full(2, np.nan)

@@ -16,10 +16,7 @@ LEAST_SLICES = 3
 
 
 def lv_centres(cavity: Mask, myocardium: Mask, spacing: Spacing) -> Floats:
-    """LV centre of each slice: the cavity's centroid, or that of the myocardium's convex hull where no cavity is.
-
-    Returns (row mm, column mm), shape (slice, 2); NaN where a slice has neither.
-    """
+    """LV centre of each slice, (slice, 2) mm: centroid of the cavity, or of the myocardium's convex hull; or NaN."""
     centres = slice_centres(cavity, myocardium, spacing)
     for bare in np.flatnonzero(myocardium.any(axis=(1, 2)) & ~cavity.any(axis=(1, 2))):
         centres[bare] = _hull_centroid(np.argwhere(myocardium[bare]) * np.array(spacing[1:]))
@@ -59,22 +56,17 @@ def circle_coverage(myocardium: Mask, centres_mm: Floats, spacing: Spacing) -> F
 
 
 def full_circle(cavity: Mask, myocardium: Mask, centres_mm: Floats, spacing: Spacing) -> Mask:
-    """Slices whose cavity the myocardium surrounds (at least 95 % of directions, this project's own rule), (slice,).
-
-    A slice without a cavity is none: it belongs to the cap.
-    """
+    """Slices whose cavity the myocardium surrounds in 95 % of directions (this project's own rule), shape (slice,)."""
     covered = circle_coverage(myocardium, centres_mm, spacing) >= FULL_CIRCLE
-    return np.asarray(covered & cavity.any(axis=(1, 2)))
+    return np.asarray(covered & cavity.any(axis=(1, 2)))  # without a cavity it belongs to the cap
 
 
 def clean(cavity: Mask, myocardium: Mask) -> tuple[Mask, Mask]:
     """Keep the largest connected LV and close its holes.
 
-    Voxels are connected to their four neighbours in the slice and to the same place in the next slice; the largest
-    component of cavity and myocardium together is kept, and of it the largest piece of each slice: a short-axis slice
-    cuts the LV once. Holes of the cavity, papillary muscles among them, become cavity; other holes of the LV become
-    myocardium. Shapes are (slice, row, column); where the masks overlap, the voxel is myocardium. Returned are cavity
-    and myocardium, disjoint; empty if both were.
+    Voxels are connected to their four neighbours in the slice and to the same place in the next slice; of the largest
+    component the largest piece of each slice is kept: a short-axis slice cuts the LV once. Holes of the cavity,
+    papillary muscles among them, become cavity; other holes, and voxels of both masks, become myocardium.
     """
     myocardium = np.asarray(myocardium, bool)
     cavity = np.asarray(cavity, bool) & ~myocardium
@@ -101,10 +93,7 @@ def _largest(mask: Mask) -> Mask:
 
 
 def why_no_left_ventricle(cavity: Mask, myocardium: Mask, spacing: Spacing) -> str:
-    """Why masks, shape (slice, row, column), cannot be a left ventricle; "" where they can.
-
-    Looked at are size, cavity surrounded by myocardium, and number of slices.
-    """
+    """Why masks, by size, slices and what surrounds the cavity, cannot be a left ventricle; "" where they can."""
     volume = float(np.count_nonzero(cavity | myocardium) * np.prod(spacing) / 1000.0)
     seen = cavity.any(axis=(1, 2))
     slices = int((seen & myocardium.any(axis=(1, 2))).sum())

@@ -31,10 +31,7 @@ def wrap(degrees: NDArray | float) -> Floats:
 
 
 def heart_box(mask: Mask, margin: int | tuple[int, int] = 3) -> Box:
-    """Smallest box that holds ``mask``, widened in-plane by ``margin`` pixels (rows, columns); empty for an empty mask.
-
-    Every measure works inside it, because most of a slice is not heart.
-    """
+    """Smallest box that holds ``mask``, in-plane ``margin`` pixels (rows, columns) wider; empty for an empty mask."""
     rows, columns = (margin, margin) if isinstance(margin, int) else margin
     box: list[slice] = []
     for axes, widen in (((1, 2), 0), ((0, 2), rows), ((0, 1), columns)):

@@ -1,12 +1,11 @@
 """Where the right ventricle's blood ends beside the septum: evidence from each slice's own pixels.
 
-The RV blood pool lies beside the septum, on LGE about as bright as the LV's blood. In polar coordinates about the LV
-it is a wedge that stands on the epicardium: tens of mm deep beside the middle of the septum, thinner and thinner
-towards its corners, the anterior and the inferior insertion, where the RV's thin wall and the fat of the grooves come
-down to the epicardium. Two things speak for a corner: how well a wedge that ends there, its depth never growing
-outwards, holds blood and is bordered by something else; and how much the brightness just outside the epicardium
-changes there. Both are this project's own rules; their weights were set on readings by hand of EMIDEC's images (Lalande
-et al., Data 2020;5:89), as Testing/anatomy/README.md tells.
+In polar coordinates about the LV, the RV's blood, about as bright as the LV's, is a wedge that stands on the
+epicardium: tens of mm deep beside the middle of the septum, thinner and thinner towards its corners, the two
+insertions. Two things speak for a corner: how well a wedge that ends there, its depth never growing outwards, holds
+blood and is bordered by something else; and how much the brightness just outside the epicardium changes there. Both are
+this project's own rules; their weights were set on readings by hand of EMIDEC's images (Lalande et al., Data 2020;5:89;
+Testing/anatomy/README.md).
 """
 
 from __future__ import annotations
@@ -56,10 +55,7 @@ class WedgeEvidence:
     likeness: Floats  # (slice, ray): of tissue outside the epicardium to the RV's blood, 0..1, the middle in the mid
 
     def contrast(self, half_deg: Floats) -> Floats:
-        """How much more the tissue within two insertions looks like blood than the next 30 degrees beyond each.
-
-        ``half_deg`` and the result have shape (slice, 2): degrees from the septum's middle, and -1..1.
-        """
+        """How much more tissue within two insertions, (slice, 2) from the middle, looks like blood than beyond each."""
         n_rays = self.likeness.shape[1]
         step = 360.0 / n_rays
         gathered = np.pad(np.cumsum(self.likeness, axis=1), ((0, 0), (1, 0)))
@@ -145,12 +141,11 @@ def _septum_middle(like: Floats, angles: Floats, usual_middle_deg: float) -> flo
 
 
 def _wedge_scores(unlike: Floats) -> Floats:
-    """Score of the best wedge of blood that ends after each ray, shape as ``unlike`` without its depth.
+    """Score of the best wedge of blood that ends after each ray, by dynamic programming, shape (side, ray outwards).
 
-    ``unlike`` is the deviation from blood over the ring's range, shape (side, ray outwards, depth), NaN beyond the
-    image. Blood counts for a wedge and other tissue against it, the reverse just beyond its depth; a ray without RV is
-    worth 0. The best depths are found by dynamic programming. The value expected of blood follows what was met, within
-    bounds: the coil's sensitivity falls slowly along the septum.
+    ``unlike`` is the deviation from blood over the ring's range, its depth last, NaN beyond the image. Blood counts for
+    a wedge and other tissue against it, the reverse just beyond its depth; a ray without RV is worth 0. The value
+    expected of blood follows what was met, within bounds: the coil's sensitivity falls slowly along the septum.
     """
     beyond_image = np.isnan(unlike)
     values = np.where(beyond_image, 0.0, unlike)

@@ -1,8 +1,7 @@
 """The ECG held against the image, segment by segment. It informs the reader and never changes a segmentation.
 
-The verdicts' rule is this project's own. What it rests on: which leads face which segments (the ISHNE consensus, Bayes
-de Luna et al. 2006, Circulation 114:1755), and that the QRS score follows scar mass (Strauss et al. 2009,
-J Electrocardiol 42:85).
+The verdicts' rule is this project's own; it rests on which leads face which segments (Bayes de Luna et al. 2006,
+Circulation 114:1755), and on the QRS score following scar mass (Strauss et al. 2009, J Electrocardiol 42:85).
 """
 
 from __future__ import annotations
@@ -19,11 +18,8 @@ RELIABLE_SEGMENTS = frozenset({1, 2, 7, 8, 9})
 """Basal and mid anterior and septal wall. Left out: 3, which ECG criteria count with the inferior wall (ISHNE lead
 map), the lateral and inferior wall, and the apex. The QRS score did not follow scar outside anterior infarcts."""
 
-IMAGE_POSITIVE_PERCENT = 10.0
-"""Scar in less of a segment than this counts as none on the image."""
-
-ALIKE_PERCENT = 40.0
-"""Extents further apart than this do not agree, though there is scar on both."""
+IMAGE_POSITIVE_PERCENT = 10.0  # scar in less of a segment counts as none on the image
+ALIKE_PERCENT = 40.0  # extents further apart do not agree, though there is scar on both
 
 LIMITS = Path(__file__).parent.parent / "weights" / "ecg_limits.json"
 """Of the encoder whose digest it names; it says which real ECGs it comes from. ``Research/ecg_limits.py`` makes it."""
@@ -45,7 +41,7 @@ def agreement_table(
     *,
     why_not_used: tuple[Fact, ...] = (),
 ) -> tuple[Verdict, ...]:
-    """Agree, disagree or "ecg cannot tell" for every segment, with the reason.
+    """Agree, disagree or "ecg cannot tell" for every segment (None where it is not imaged), with the reason.
 
     Parameters
     ----------
@@ -58,11 +54,6 @@ def agreement_table(
         False where the ECG did not count (missing, too old, paced ...).
     why_not_used : tuple of Fact
         The reason where it did not (:class:`ScarSegECGLib.facts.EcgReason`).
-
-    Returns
-    -------
-    tuple of (verdict, reason)
-        The verdict is ``None`` where the segment is not imaged.
 
     Raises
     ------

@@ -1,8 +1,7 @@
 """Scar by expectation maximisation with weighted borders and what is known beforehand.
 
-Built on the published idea of Engblom et al. 2016 (J Cardiovasc Magn Reson 18:27, PMC4855857): expectation
-maximisation, weighted intensity, a-priori information. It is not that algorithm: the spatial prior, the weights and
-all numbers below are this project's own.
+Built on the idea of Engblom et al. 2016 (J Cardiovasc Magn Reson 18:27, PMC4855857), and not that algorithm: the
+spatial prior, the weights and all numbers below are this project's own.
 """
 
 from __future__ import annotations

@@ -31,12 +31,7 @@ from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
 from ScarSegECGLib.measure.segments import segment_table, territory_table
 
 # What the division notes and no figure suffers from, or what is said of the input already.
-HARMLESS = (
-    AnatomyNote.INSERTIONS_GIVEN,
-    AnatomyNote.NO_APEX,
-    AnatomyNote.ORIENTATION_ASSUMED,
-    AnatomyNote.OFF_AXIS,
-)
+HARMLESS = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX, AnatomyNote.ORIENTATION_ASSUMED, AnatomyNote.OFF_AXIS)
 _WIDER_APEX = 1.5
 
 
@@ -104,15 +99,9 @@ def measure(
     """Measure a scar inside contours: the network's, a rule's or a reader's, all alike.
 
     ``contours`` are cavity, wall and AHA segments, from :func:`ScarSegECGLib.anatomy.aha.partition`. A mask counts as
-    drawn by a reader; a rule is looked for inside the contours. What lies outside the wall does not count.
+    drawn by a reader; a rule is looked for inside the contours. What lies outside the wall does not count. InputError
+    for masks that do not fit the stack, or a rule that cannot be used on it.
 
-    Raises
-    ------
-    InputError
-        Masks that do not fit the stack, or a rule that cannot be used on it.
-
-    Examples
-    --------
     >>> measure(stack, result.anatomy, ThresholdRule("n_sd", n_sd=5)).scar.grams
     """
     cavity, wall = contours.cavity, contours.myocardium

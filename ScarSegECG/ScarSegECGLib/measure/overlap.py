@@ -1,8 +1,4 @@
-"""How well one mask matches another.
-
-An empty mask against an empty mask is not a perfect score: Dice, precision, sensitivity and distance are then
-``None`` and stay out of every mean, so that scar-free cases cannot inflate it.
-"""
+"""How well one mask matches another; ``None`` of two empty masks stays out of every mean and cannot inflate it."""
 
 from __future__ import annotations
 

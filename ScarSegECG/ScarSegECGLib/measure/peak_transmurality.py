@@ -11,11 +11,9 @@ the borders of scar and wall are fitted as smooth lines, unless the scar is no s
 The result is at most 1.3 pixels of wall below and 0.35 above the counted share of the best 4 mm: all of it vanishes as
 the grid is refined. The definition is this project's own.
 
-The steps of a digitised line tell where the line runs far better than counting voxels does: a border is fitted as the
-smooth curve that separates the centres of the voxels inside from those outside, with a margin of a twentieth of a pixel
-(a support vector machine's squared hinge; Cortes and Vapnik 1995, Machine Learning 20:273). Keeping every voxel on
-its side while the line is made smooth is how binary volumes are freed of their steps (Whitaker 2000, IEEE Symposium
-on Volume Visualization, 23). Where a contour is too ragged for one smooth line, it runs through the middle.
+A border is fitted as the smooth curve that separates the centres of the voxels inside from those outside, with a margin
+of a twentieth of a pixel (a support vector machine's squared hinge; Cortes and Vapnik 1995, Machine Learning 20:273;
+Whitaker 2000, IEEE Symposium on Volume Visualization, 23). A contour too ragged for one has it run through the middle.
 """
 
 from __future__ import annotations
@@ -70,10 +68,6 @@ class _Wall:
     pixel: float
     pixels_in_wall: Floats  # a pixel's share of each segment's wall, (segments + 1,)
 
-    def by_segment(self, values: NDArray) -> Floats:
-        """Sums over the voxels of each segment, (segments + 1,)."""
-        return np.bincount(self.segment, values, len(self.pixels_in_wall)).astype(float)
-
     def of_parts(self, values: NDArray) -> Floats:
         """Sums over the parts of each segment, (segments + 1,)."""
         return np.bincount(self.part_segment, values, len(self.pixels_in_wall)).astype(float)
@@ -104,7 +98,8 @@ def highest_transmurality(
     stretch, low, counted = _deepest_stretch(wall)
     share, is_band = _share_between_borders(wall, stretch[wall.part, wall.place])
     high = counted + np.where(is_band, INSIDE_PIXELS, 0.0) * wall.pixels_in_wall
-    return np.where(wall.by_segment(wall.hit) > 0, np.clip(share, low, np.clip(high, low, 1.0)), 0.0)
+    holding = np.bincount(wall.segment, wall.hit, segments + 1) > 0
+    return np.where(holding, np.clip(share, low, np.clip(high, low, 1.0)), 0.0)
 
 
 def _scarred_wall(
@@ -289,10 +284,9 @@ def _smooth_radius(inside: Mask, centre: Floats, in_plane: Floats) -> Floats:
 def _border_depth(
     depth: Floats, thickness: Floats, inner: Mask, group: Ints, low: Floats, high: Floats, margin: float
 ) -> Floats:
-    """The relative depth, between ``low`` and ``high``, that separates the voxels of each group, shape (group,).
+    """The relative depth, between ``low`` and ``high``, that separates the ``inner`` voxels of each group from others.
 
-    Of every voxel: its distance from the endocardium and the wall's thickness there (mm), whether it lies on the
-    endocardial side of the border, and its group.
+    ``depth`` is each voxel's distance from the endocardium, ``thickness`` the wall's there, mm.
     """
     sign = np.where(inner, 1.0, -1.0)
     # voxels that no line between low and high leaves on the wrong side, or near it, have no say

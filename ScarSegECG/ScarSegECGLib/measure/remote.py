@@ -63,19 +63,10 @@ def remote_myocardium(
     a window holds on average. That remote myocardium is the darkest stretch of the wall is what readers draw by hand
     (Flett et al. 2011, JACC Cardiovasc Imaging 4:150); finding it as a sector is this project's own rule.
 
-    Parameters
-    ----------
-    given : bool array, shape as the image's, or Remote, optional
-        A region drawn by the reader, or what ``of`` says; voxels outside the myocardium do not count. Slices it leaves
-        empty take the statistics of all its voxels. Or one found before for the same images, whose statistics alone are
-        made anew if something else is to share them.
-    per : {"slice", "stack"}
-        "stack" pools the statistics of every slice.
-
-    Raises
-    ------
-    InputError
-        The given region has no voxel inside the myocardium.
+    ``given`` is a region drawn by the reader, or what ``of`` says; voxels outside the myocardium do not count
+    (InputError where all are), and slices it leaves empty take the statistics of all its voxels. Or it is one found
+    before for the same images, whose statistics alone are made anew if something else is to share them. ``per`` "stack"
+    pools the statistics of every slice.
     """
     shown = np.asarray(myocardium.any(axis=(1, 2)))
     if isinstance(given, Remote):

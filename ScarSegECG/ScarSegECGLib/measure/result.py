@@ -31,19 +31,9 @@ def figures(
 ) -> dict[str, Any]:
     """The fields of a :class:`ScarResult` that follow from masks; without a wall all figures are 0.
 
-    Parameters
-    ----------
-    scar : FoundScar
-        With the ECG, where it counted.
-    image_only, seen : bool arrays, shape (slice, row, column)
-        The scar without the ECG, and the one that the ECG is held against: what the images alone show, or what the
-        reader made of it.
-    conduction : Conduction
-        Of the ECG.
-    ecg_percent : sequence of float or None, length 17, optional
-        Scar per segment from the ECG alone, 0..100.
-    input_warnings : tuple of Fact
-        What no mask changes; it comes first.
+    ``scar`` is the one with the ECG, where it counted, ``image_only`` the one without, ``seen`` the one that the ECG is
+    held against: what the images alone show, or what the reader made of it. ``ecg_percent``, of 17 segments, is the
+    scar from the ECG alone, 0..100. ``input_warnings``, which no mask changes, come first.
     """
     measured = measure(stack, anatomy, scar)
     wall, count = anatomy.myocardium, len(anatomy.imaged)

@@ -1,10 +1,9 @@
 """Scar by the recognised intensity rules inside given contours: enclosed MVO counted in, small islands out.
 
-Magnitude and phase-sensitive (PSIR) images are read differently. A magnitude image has a true zero, so "half of the
-maximum" means half of the number; a PSIR image has signed values or an arbitrary offset, so it means half-way between
-remote myocardium and the maximum. The noise of nulled myocardium is one-sided and compressed in a magnitude image but
-not in a PSIR image, so the number of standard deviations has no common default either.
-Kopic et al. 2025 (J Cardiovasc Magn Reson, PMC12780287) advise against FWHM on PSIR images.
+A magnitude image has a true zero, so "half of the maximum" means half of the number; a PSIR image has signed values or
+an arbitrary offset, so it means half-way between remote myocardium and the maximum (Kopic et al. 2025, PMC12780287,
+advise against it). The noise of nulled myocardium is one-sided and compressed in a magnitude image alone, so the number
+of standard deviations has no common default either.
 """
 
 from __future__ import annotations
@@ -79,11 +78,8 @@ class FoundScar:
 def find_scar(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRule) -> FoundScar:
     """Scar inside the myocardium, which holds it, by one rule, and whether it can be.
 
-    Raises
-    ------
-    InputError
-        Unknown rule, ``n_sd`` out of range, shapes that differ, a rule that needs the contrast while it is unknown,
-        or a reader's region outside the myocardium.
+    InputError for an unknown rule, ``n_sd`` out of range, shapes that differ, a rule that needs the contrast while it
+    is unknown, or a reader's region outside the myocardium.
     """
     image, spacing = stack.voxels, stack.spacing
     _check(image, cavity, myocardium, rule)
@@ -187,10 +183,9 @@ def otsu_threshold(values: Image) -> float:
 
 
 def mixture_threshold(values: Image) -> float:
-    """Where two Gaussians fitted by expectation maximisation are equally likely, between their means.
+    """Where two Gaussians fitted by expectation maximisation, from Otsu's halves on, are equally likely.
 
-    Begins with the halves below and above Otsu's threshold. Where the two do not cross between their means the
-    midpoint is taken.
+    The midpoint of their means where they do not cross between them.
     """
     data = np.asarray(values, dtype=float)
     spread = data.std()

@@ -1,10 +1,8 @@
 """How far through the wall the scar reaches, measured on chords across the wall.
 
-The chords follow the idea of the centreline method (Sheehan et al. 1986, Circulation 74:293): they stand
-perpendicular on the line midway between endo- and epicardium, so that an eccentric or oval wall is crossed straight
-where rays from the centre would cross it aslant. Masks are read along a chord by bilinear interpolation and
-integrated, which places borders below the pixel on average; what single pixels cannot give, a maximum along the wall,
-is measured by :mod:`ScarSegECGLib.measure.peak_transmurality`.
+After the centreline method (Sheehan et al. 1986, Circulation 74:293) they stand perpendicular on the line midway
+between endo- and epicardium, so that an eccentric wall is crossed straight. Masks are read along a chord by bilinear
+interpolation and integrated, which places borders below the pixel on average.
 """
 
 from __future__ import annotations
@@ -111,13 +109,10 @@ def segment_transmurality(
 ) -> SegmentTransmurality:
     """Mean and maximum transmurality, its bin, and wall thickness of every segment; ``aha`` is 0 outside the wall.
 
-    The mean is the share of the chords' length that is scar, over all wall of the segment. The maximum is the
-    greatest share of the wall that is scar over any 4 mm of wall within the segment, in any of its slices: scar of
-    even depth counts in full wherever it lies if it is 4 mm wide or wider, narrower scar with its part of 4 mm. Where
-    the whole segment holds even scar, the mean, which counts voxels, may lie above the maximum, which does not, by
-    at most 0.3 pixels of wall, and never where all wall is scar.
-    :mod:`ScarSegECGLib.measure.peak_transmurality` tells how it is kept free of the pixels' ups and downs, which is
-    this project's own rule on published methods.
+    The mean is the share of the chords' length that is scar, over all wall of the segment. The maximum, of
+    :mod:`ScarSegECGLib.measure.peak_transmurality`, is the greatest share over any 4 mm of wall in any of its slices.
+    Where the whole segment holds even scar, the mean, which counts voxels, may lie above the maximum, which does not,
+    by at most 0.3 pixels of wall, and never where all wall is scar.
     """
 
     def mean_of(label: NDArray, weight: Floats, value: NDArray) -> Floats:
@@ -174,10 +169,7 @@ def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing, bins: int 
 
 
 def _radii(cavity: Mask, wall: Mask, centre: Floats, in_plane: Floats) -> tuple[Floats, Floats]:
-    """Endo- and epicardial radius at every chord's angle, mm, from the area inside each angular wedge.
-
-    Areas make the radii finer than a pixel; keeping eight harmonics removes the pixel noise that would tilt normals.
-    """
+    """Endo- and epicardial radius at every chord's angle, mm, from the area of wedges; few harmonics calm the normals."""
     z, r, c = np.nonzero(cavity | wall)
     rows, columns = r * in_plane[0] - centre[z, 0], c * in_plane[1] - centre[z, 1]
     wedge = np.round(np.arctan2(rows, columns) / (2 * np.pi) * _WEDGES).astype(int) % _WEDGES
@@ -204,9 +196,8 @@ def _label_at(aha: NDArray[np.uint8], chords: WallChords, spacing: Spacing) -> N
 def _share_of_wall(at: tuple[NDArray[np.intp], ...], chords: WallChords, spacing: Spacing) -> Floats:
     """How much each voxel counts in a mean over the wall: its share of a chord times the mid-wall it stands for.
 
-    Outer voxels lie on a longer circle than inner ones, so that equal areas are unequal shares of the chords:
-    area = (1 + curvature * offset) * depth * mid-wall length. Summing voxels instead of chords keeps the exact
-    segment border, which a chord would blur by a pixel.
+    Outer voxels lie on a longer circle: area = (1 + curvature * offset) * depth * mid-wall length. Summing voxels
+    instead of chords keeps the exact segment border, which a chord would blur by a pixel.
     """
     z, rows, columns = at[0], at[1] * spacing[1], at[2] * spacing[2]
     centre = chords.middle_mm.mean(axis=1)

@@ -44,8 +44,8 @@ def shrunk(mask: Mask, times: int = 1) -> Mask:
 def wall_depth(cavity: Mask, myocardium: Mask, spacing: Spacing) -> NDArray[np.float32]:
     """Relative depth in the wall: 0 at the endocardium, 1 at the epicardium; 0 outside the myocardium.
 
-    Distances are in-plane, from voxel centres to the border between voxels (half a pixel nearer than the next voxel's
-    centre). In a slice without cavity the depth is measured from the slice's LV centre.
+    Distances are in-plane, from voxel centres to the border between voxels; in a slice without cavity from the LV
+    centre.
     """
     depth = np.zeros(myocardium.shape, dtype=np.float32)
     box = heart_box(cavity | myocardium)
