@@ -169,7 +169,7 @@ def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing, bins: int 
 
 
 def _radii(cavity: Mask, wall: Mask, centre: Floats, in_plane: Floats) -> tuple[Floats, Floats]:
-    """Endo- and epicardial radius at every chord's angle, mm, from the area of wedges; few harmonics calm the normals."""
+    """Endo- and epicardial radius at every chord's angle, mm, by the area of wedges; few harmonics calm the normals."""
     z, r, c = np.nonzero(cavity | wall)
     rows, columns = r * in_plane[0] - centre[z, 0], c * in_plane[1] - centre[z, 1]
     wedge = np.round(np.arctan2(rows, columns) / (2 * np.pi) * _WEDGES).astype(int) % _WEDGES
