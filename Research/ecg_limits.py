@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, metavar="FILE", help="other weights than the shipped ones")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where the table is written (default: the library's)")
     args = parser.parse_args()
-    from ScarSegECGLib.measure.ecg_limits import TABLE
+    from ScarSegECGLib.measure.agreement import LIMITS as TABLE
 
     found = table(args.ecgs, Session.load(args.weights, "cpu"), args.weights)
     (args.out or TABLE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "ScarSegECG"
 LIBRARY = MODULE / "ScarSegECGLib"
 ROOMS = ("lge", "ecg", "anatomy", "network", "measure", "report", "view", "export")  # data flows from left to right
-SHARED = {"case", "case_ecg", "errors", "facts", "facts_ecg", "facts_json", "wording", "wording_ecg", "wording_texts"}
+SHARED = {"case", "case_ecg", "errors", "facts", "facts_ecg", "facts_json", "wording", "wording_texts"}
 TELLERS_OF_RESULTS = {"report", "view", "export"}  # they take results and know nothing of how these came about
 MAX_LINES = 400
 
@@ -236,16 +236,13 @@ NO_PROSE = {
     "cli/cohort.py": "what became of a cohort's cases",
     "cli/crew.py": "what became of a worker",
     "view/viewer/__init__.py": "HTML and script",
-    "cli/division.py": "what an option wants",
     "cli/evaluate.py": "figures of many cases against experts",
     "cli/export.py": "where the objects were written",
-    "cli/measure_cases.py": "figures of many cases against experts",
-    "cli/measure_inputs.py": "what an option wants",
+    "cli/options.py": "the help, and what an option wants",
     "cli/pacs.py": "what became of a transfer",
     "cli/train.py": "how a training goes",
     "cli/segment.py": "what an option wants, and where the result was written",
     "cli/terminal.py": "what became of the print",
-    "cli/progress.py": "the bar",
     "cohort/discover.py": "what is in doubt about files: remarks in the manifest",
     "cohort/engine.py": "why there is no cluster",
     "cohort/group_pictures.py": "axes of pictures",
@@ -272,7 +269,7 @@ NO_PROSE = {
     "pacs/whole.py": "an archive's failures",
 }
 # Training writes cards and tables of its own.
-TELLERS = {"wording.py", "wording_ecg.py", "wording_texts.py", "report", "training"}
+TELLERS = {"wording.py", "wording_texts.py", "report", "training"}
 
 
 def _prose(tree: ast.Module) -> Iterator[str]:

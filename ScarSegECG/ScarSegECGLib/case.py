@@ -18,14 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case_ecg import LEADS as LEADS
-from ScarSegECGLib.case_ecg import Ecg as Ecg
-from ScarSegECGLib.case_ecg import EcgFeatures as EcgFeatures
-from ScarSegECGLib.case_ecg import EcgFindings as EcgFindings
-from ScarSegECGLib.case_ecg import EcgUse as EcgUse
-from ScarSegECGLib.case_ecg import MedianBeat as MedianBeat
-from ScarSegECGLib.case_ecg import Subject as Subject
-from ScarSegECGLib.case_ecg import TimeGap as TimeGap
+from ScarSegECGLib.case_ecg import LEADS, Ecg, EcgFeatures, EcgFindings, EcgUse, MedianBeat, Subject, TimeGap  # noqa: F401
 from ScarSegECGLib.facts import (
     AhaMode,
     Confidence,
@@ -76,15 +69,11 @@ class Storage:
 
 @dataclass(frozen=True)
 class SourceSlice:
-    """Where one slice of a DICOM stack was read from.
-
-    ``member`` names the file inside ``path`` where that is a zip archive, else it is "". ``frame`` counts from 1 in a
-    multi-frame image and is ``None`` elsewhere.
-    """
+    """Where one slice of a DICOM stack was read from."""
 
     path: Path
-    member: str = ""
-    frame: int | None = None
+    member: str = ""  # the file's name inside ``path`` where that is a zip archive
+    frame: int | None = None  # from 1, in a multi-frame image
     sop_instance_uid: str = ""
 
 
@@ -96,12 +85,10 @@ class LgeStack:
     ----------
     voxels : float32 array, shape (slice, row, column)
         Intensities, unscaled.
-    ijk_to_ras : float64 array, shape (4, 4)
-        Takes canonical (column, row, slice, 1) indices to patient space, RAS, mm.
+    ijk_to_ras, stored_ijk_to_ras : float64 arrays, shape (4, 4)
+        Take (column, row, slice, 1) indices, canonical and of the file's own array, to patient space, RAS, mm.
     storage : Storage
         The way back to the file's array order.
-    stored_ijk_to_ras : float64 array, shape (4, 4)
-        The file's own matrix, for (column, row, slice) of the file's array.
     acquired : datetime or None
         When the images were taken, if the file says.
     contrast : Contrast
@@ -143,39 +130,19 @@ class LgeStack:
 class Anatomy:
     """LV anatomy on the stack's grid, canonical storage.
 
-    Attributes
-    ----------
-    cavity, myocardium : bool arrays, shape (slice, row, column)
-        The myocardium holds the scar.
-    aha : uint8 array, same shape
-        0 outside, 1..17 inside the myocardium.
-    centres_mm : float64 array, shape (slice, 2)
-        LV centre per slice as (row mm, column mm) = index * spacing; NaN where a slice has no LV.
-    insertions_deg : float64 array, shape (slice, 2)
-        Direction of the anterior and the inferior RV insertion seen from the LV centre, degrees in the bullseye's
-        frame (0 = image right = lateral, counter-clockwise, 90 = up = anterior); NaN where there is none.
-    insertion_confidence : float64 array, shape (slice,)
-        0 (a guess from orientation alone) .. 1.
-    division : Division
-        Fixed or landmark mode, 16 or 17 segments.
-    imaged : tuple of bool, length 17
-        Which segments the stack reaches.
-    notes : tuple of Fact
-        :class:`ScarSegECGLib.facts.AnatomyNote`.
-    insertions_raw_deg : float64 array, shape (slice, 2), or None
-        As ``insertions_deg``, but each slice's own finding, before slices were joined; NaN where there was none.
+    Angles are degrees in the bullseye's frame: 0 = image right = lateral, counter-clockwise, 90 = up = anterior.
     """
 
-    cavity: NDArray[np.bool_]
-    myocardium: NDArray[np.bool_]
-    aha: LabelArray
-    centres_mm: NDArray[np.float64]
-    insertions_deg: NDArray[np.float64]
-    insertion_confidence: NDArray[np.float64]
+    cavity: NDArray[np.bool_]  # (slice, row, column)
+    myocardium: NDArray[np.bool_]  # the same; holds the scar
+    aha: LabelArray  # the same; 0 outside, 1..17 inside the myocardium
+    centres_mm: NDArray[np.float64]  # LV centres, (slice, 2): (row mm, column mm) = index * spacing; NaN without LV
+    insertions_deg: NDArray[np.float64]  # (slice, 2): anterior and inferior RV insertion seen from there; NaN without
+    insertion_confidence: NDArray[np.float64]  # (slice,): 0 (a guess from orientation alone) .. 1
     division: Division
-    imaged: tuple[bool, ...]
-    notes: tuple[Fact, ...] = ()
-    insertions_raw_deg: NDArray[np.float64] | None = None
+    imaged: tuple[bool, ...]  # of 17: which segments the stack reaches
+    notes: tuple[Fact, ...] = ()  # AnatomyNote
+    insertions_raw_deg: NDArray[np.float64] | None = None  # each slice's own finding, before slices were joined
 
     @property
     def mode(self) -> AhaMode:
@@ -198,11 +165,9 @@ class Burden:
 
 
 def burden_of(scar_voxels: int, wall_voxels: int, voxel_ml: float) -> Burden:
-    """Volume, mass (1.05 g/ml) and share of the wall; all 0 where there is no wall.
+    """Volume by summing slices, mass (1.05 g/ml) and share of the wall; all 0 where there is no wall.
 
-    References
-    ----------
-    Schulz-Menger J et al. J Cardiovasc Magn Reson 2020;22:19 (volume by summing slices; mass = volume x 1.05 g/ml).
+    Schulz-Menger J et al. J Cardiovasc Magn Reson 2020;22:19.
     """
     ml = scar_voxels * voxel_ml
     return Burden(ml, ml * MYOCARDIAL_DENSITY_G_PER_ML, 100.0 * scar_voxels / wall_voxels if wall_voxels else 0.0)
@@ -210,85 +175,50 @@ def burden_of(scar_voxels: int, wall_voxels: int, voxel_ml: float) -> Burden:
 
 @dataclass(frozen=True)
 class Interval:
-    """Between which volumes a patient's scar lies: (low, high) in ml and in % of the LV.
-
-    ``level``, 0..1, is the share of such intervals that hold the true volume.
-    """
+    """Between which volumes a patient's scar lies: (low, high) in ml and in % of the LV."""
 
     ml: tuple[float, float]
     percent_of_lv: tuple[float, float]
-    level: float
+    level: float  # share of such intervals, 0..1, that hold the true volume
 
 
 @dataclass(frozen=True)
 class Signs:
-    """What is seen of one case without knowing the truth.
+    """What is seen of one case without knowing the truth."""
 
-    ``scar_ml`` as found; ``peak`` the highest probability of scar, 0..1, over a neighbourhood of 0.1 ml;
-    ``spread_ml`` by how much the networks' views differ; ``blur`` how undecided the borders are, 0 (sharp) to 1.
-    """
-
-    scar_ml: float
-    peak: float
-    spread_ml: float
-    blur: float
+    scar_ml: float  # as found
+    peak: float  # highest probability of scar, 0..1, over a neighbourhood of 0.1 ml
+    spread_ml: float  # by how much the networks' views differ
+    blur: float  # how undecided the borders are, 0 (sharp) to 1
 
 
 @dataclass(frozen=True)
 class ScarParts:
-    """The scar told apart by brightness; core, grey zone, rest and MVO add up to it.
+    """The scar told apart by brightness; core, grey zone, rest (darker, but not enclosed) and MVO add up to it.
 
-    Attributes
-    ----------
-    labels : uint8 array, shape (slice, row, column)
-        :data:`PART_CORE`, :data:`PART_GREY`, :data:`PART_REST`, :data:`PART_MVO`; 0 outside the scar, and in all of it
-        but the MVO where core and grey zone cannot be told.
-    mvo : Burden
-        Microvascular obstruction.
-    core, grey, rest : Burden or None
-        Core and grey zone without MVO, and what is darker than the grey zone's lower limit but not enclosed. ``None``
-        where the image's contrast is unknown; ``grey`` also where no slice with scar leaves room for it.
-    rule : PartsRule or None
-        How they were told apart; ``None`` where they were not.
-    remark : Fact or None
-        Why they were not, or in how many slices the grey zone could not be told (:class:`PartsRemark`).
+    Core, grey zone and rest are ``None`` where the image's contrast is unknown.
     """
 
-    labels: LabelArray
-    mvo: Burden
-    core: Burden | None = None
-    grey: Burden | None = None
+    labels: LabelArray  # PART_CORE ...; 0 outside the scar, and in all of it but the MVO where no other part is told
+    mvo: Burden  # microvascular obstruction
+    core: Burden | None = None  # without MVO
+    grey: Burden | None = None  # None also where no slice with scar leaves room for it
     rest: Burden | None = None
-    rule: PartsRule | None = None
-    remark: Fact | None = None
+    rule: PartsRule | None = None  # how they were told apart
+    remark: Fact | None = None  # PartsRemark: why they were not, or in how many slices the grey zone was not
 
 
 @dataclass(frozen=True)
 class IslandPattern:
-    """Where in the wall one connected piece of scar lies.
+    """Where in the wall one connected piece of scar lies."""
 
-    Attributes
-    ----------
-    number : int
-        As in :func:`ScarSegECGLib.measure.islands.scar_islands`: the largest is 1.
-    pattern : Pattern
-    coverage : tuple of three float
-        Share of the inner, middle and outer third of the wall that is scar, over the sectors the island spans.
-    touches_endocardium : bool
-    remark : ScarRemark or None
-        What speaks against ischaemic scar.
-    ml : float
-    slices : tuple of int
-        First and last slice, 0 at the apical end.
-    """
-
-    number: int
+    number: int  # by falling size, from 1
     pattern: Pattern
-    coverage: tuple[float, float, float]
+    coverage: tuple[float, float, float]  # share of scar in the wall's inner, middle, outer third over its sectors
     touches_endocardium: bool
-    remark: ScarRemark | None = None
+    remark: ScarRemark | None = None  # what speaks against ischaemic scar
     ml: float = 0.0
-    slices: tuple[int, int] = (0, 0)
+    slices: tuple[int, int] = (0, 0)  # first and last, 0 at the apical end
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,8 @@ LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V
 class EcgFeatures:
     """What a reader measures on the median beat; ``None`` where it could not be measured.
 
-    Durations are ms, the axis degrees in the frontal plane, amplitudes mV, rate beats per minute.
-    ``q_ms``, ``q_mv``, ``r_ms``, ``r_mv``, ``s_ms``, ``s_mv`` are per lead, shape (12,), 0 where the wave is absent
-    (amplitudes are magnitudes) and NaN for a missing lead. ``irregular``: the beats' distances vary as in atrial
-    fibrillation.
+    Durations are ms, amplitudes mV. Waves are per lead, shape (12,), 0 where the wave is absent (amplitudes are
+    magnitudes) and NaN for a missing lead.
     """
 
     rate_bpm: float | None
@@ -33,7 +31,7 @@ class EcgFeatures:
     pr_ms: float | None
     qt_ms: float | None
     qtc_ms: float | None
-    axis_deg: float | None
+    axis_deg: float | None  # in the frontal plane
     conduction: Conduction
     q_ms: FloatArray
     q_mv: FloatArray
@@ -42,37 +40,28 @@ class EcgFeatures:
     s_ms: FloatArray
     s_mv: FloatArray
     from_device: tuple[str, ...] = ()
-    irregular: bool = False
+    irregular: bool = False  # the beats' distances vary as in atrial fibrillation
 
 
 @dataclass(frozen=True)
 class EcgFindings:
-    """What a reader of the ECG is shown beside the image; no part of it enters the segmentation.
-
-    ``q_waves`` are the leads with a pathological Q wave (or R wave in V1, V2), ``None`` where they are not judged;
-    ``q_waves_remark`` says why. ``score_points`` are those of the QRS score (3 % of the LV each), ``None`` where it
-    does not hold; ``score_remark`` says why, or what weakens it.
-    """
+    """What a reader of the ECG is shown beside the image; no part of it enters the segmentation."""
 
     features: EcgFeatures
-    q_waves: tuple[str, ...] | None
-    q_waves_remark: Fact | None
-    score_points: int | None
+    q_waves: tuple[str, ...] | None  # leads with a pathological Q wave (or R wave in V1, V2); None if not judged
+    q_waves_remark: Fact | None  # why not
+    score_points: int | None  # of the QRS score, 3 % of the LV each; None where it does not hold
     score_percent_of_lv: float | None
-    score_remark: Fact | None
+    score_remark: Fact | None  # why not, or what weakens it
 
 
 @dataclass(frozen=True, repr=False)
 class Subject:
-    """Whose it is, in memory alone: never written, logged or shown.
+    """Whose it is, in memory alone: never written, logged or shown; ``None`` where it is not known."""
 
-    ``digest`` is of the patient's identifier under a salt of this process, "" where there is none; ``female`` and
-    ``age`` (years) are ``None`` where they are not known.
-    """
-
-    digest: str = ""
+    digest: str = ""  # of the patient's identifier under a salt of this process; "" where there is none
     female: bool | None = None
-    age: float | None = None
+    age: float | None = None  # years
 
 
 @dataclass(frozen=True)
@@ -117,29 +106,20 @@ class Ecg:
 
 @dataclass(frozen=True)
 class MedianBeat:
-    """The ECG in the one form the network reads.
+    """The ECG in the one form the network reads: 600 ms at 500 Hz, QRS onset at 200 ms, isoelectric line at 0."""
 
-    ``millivolts`` is float32, shape (12, 300): 600 ms at 500 Hz, the QRS onset at 200 ms (sample 100), isoelectric
-    line at 0. ``lead_mask`` is bool, shape (12,).
-    """
-
-    millivolts: FloatArray
-    lead_mask: NDArray[np.bool_]
+    millivolts: FloatArray  # (12, 300)
+    lead_mask: NDArray[np.bool_]  # (12,)
     features: EcgFeatures
 
 
 @dataclass(frozen=True)
 class TimeGap:
-    """Signed time between the two acquisitions.
+    """Signed time between the two acquisitions."""
 
-    ``days`` = ECG date - MRI date, ``None`` if a date is missing or not to be trusted; negative = ECG first.
-    ``event_between``: the user says an infarct or a revascularisation lies between the two. ``problem``: why the days
-    are not known, or cannot be (in the future, over 20 years apart).
-    """
-
-    days: float | None
-    event_between: bool = False
-    problem: GapProblem | None = None
+    days: float | None  # ECG date - MRI date: negative = ECG first; None if one is missing or not to be trusted
+    event_between: bool = False  # the user says an infarct or a revascularisation lies between the two
+    problem: GapProblem | None = None  # why the days are not known, or cannot be true
 
     @property
     def impossible(self) -> bool:

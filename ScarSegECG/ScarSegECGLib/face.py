@@ -25,7 +25,7 @@ from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions
 from ScarSegECGLib.measure.measurements import measure as measure_scar
 from ScarSegECGLib.measure.rules import ThresholdRule
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import SegmentOptions
+from ScarSegECGLib.pipeline import Progress, SegmentOptions
 from ScarSegECGLib.pipeline import segment as segment_case
 from ScarSegECGLib.view.paint import draw
 from ScarSegECGLib.view.pictures import pictures, scar_bullseye
@@ -61,6 +61,7 @@ def segment(
     device: str = "auto",
     method: str = "network",
     n_sd: float | None = None,
+    progress: Progress = lambda fraction, text: None,
     **options: Any,
 ) -> ScarResult:
     """Find the myocardium, divide it, segment the scar with and without the ECG, and measure it.
@@ -83,6 +84,8 @@ def segment(
         "auto", "cpu" or "cuda[:N]".
     method, n_sd
         A threshold rule in place of the networks' scar: "n_sd" (with ``n_sd``), "fwhm", "otsu", "mixture", "ewa".
+    progress : callable
+        Called with the fraction done and the stage's name.
     **options
         As :class:`ScarSegECGLib.pipeline.SegmentOptions` has them: ``correct_shifts``, ``insertions_deg``,
         ``division``, ``female``, ``age``.
@@ -119,7 +122,7 @@ def segment(
     patient = {"female": imaged.female, "age": imaged.age}
     rule = None if method == ScarSource.NETWORK else ThresholdRule(method, n_sd)
     session = _session(Path(weights) if weights is not None else None, device)
-    return segment_case(stack, ecg, gap, session, SegmentOptions(rule, **(patient | options)))
+    return segment_case(stack, ecg, gap, session, SegmentOptions(rule, **(patient | options)), progress=progress)
 
 
 def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = None, **options: Any) -> Measurements:

@@ -100,9 +100,8 @@ class LgeNote(Code):
     DATES_REMOVED = "dates_removed"
     DATE_IMPLAUSIBLE = "date_implausible"
     DATES_DISAGREE = "dates_disagree"
-    TAKEN = (
-        "taken"  # (name, sets, taken_for, kind, slices, only_possible, others: tuple of (name, kind, slices, unfit))
-    )
+    # (name, sets, taken_for, kind, slices, only_possible, others: tuple of (name, kind, slices, unfit))
+    TAKEN = "taken"
     TAKEN_AS_ASKED = "taken_as_asked"  # (name, taken_for)
     SHIFTS_CORRECTED = "shifts_corrected"  # (slices, mm, confidence)
     NO_SHIFTS = "no_shifts"
@@ -234,43 +233,22 @@ class RemoteRegion:
 
 @dataclass(frozen=True)
 class Method:
-    """How a scar came about.
-
-    Attributes
-    ----------
-    source : ScarSource
-    above : float
-        Probability above which a voxel is scar, of the networks.
-    image_only : bool
-        The networks' probability without the ECG, because the reader chose so.
-    n_sd, per, contrast, remote
-        Of a rule: standard deviations above remote, what shares one threshold ("slice" or "stack"), the image's
-        contrast, and the remote region where the rule uses one.
-    smallest_island_ml : float
-        Smaller islands were left out.
-    peak_slices : (held, shown) or None
-        Of FWHM whose maximum a reader's region gives: in how many of the slices with myocardium it lies, where each
-        slice has a threshold of its own; the others take its pooled maximum.
-    encloses_mvo : bool
-        Dark voxels enclosed by a rule's scar were counted in.
-    without_slices : tuple of int
-        Slices the reader left out of everything, from 1 at the apex.
-    corrected : bool
-        A reader changed it by hand.
-    """
+    """How a scar came about, by the networks (NETWORK), a rule, or a reader (MANUAL)."""
 
     source: ScarSource = ScarSource.NETWORK
-    above: float = 0.5
-    image_only: bool = False
-    n_sd: float | None = None
-    per: str = ""
+    above: float = 0.5  # probability above which a voxel is scar, of the networks
+    image_only: bool = False  # the networks' probability without the ECG, because the reader chose so
+    n_sd: float | None = None  # of a rule: standard deviations above remote
+    per: str = ""  # of a rule: what shares one threshold, "slice" or "stack"
     contrast: Contrast = Contrast.UNKNOWN
-    remote: RemoteRegion | None = None
-    smallest_island_ml: float = 0.0
+    remote: RemoteRegion | None = None  # where the rule uses one
+    smallest_island_ml: float = 0.0  # smaller islands were left out
+    # Of FWHM whose maximum a reader's region gives: in how many of the slices with myocardium, each with a threshold of
+    # its own, it lies, and how many there are; the others take its pooled maximum.
     peak_slices: tuple[int, int] | None = None
-    encloses_mvo: bool = False
-    without_slices: tuple[int, ...] = ()
-    corrected: bool = False
+    encloses_mvo: bool = False  # dark voxels enclosed by a rule's scar were counted in
+    without_slices: tuple[int, ...] = ()  # which the reader left out of everything, from 1 at the apex
+    corrected: bool = False  # a reader changed it by hand
 
     @property
     def by_network(self) -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 from ScarSegECGLib.case import Burden, EcgUse, Interval, ScarResult
 from ScarSegECGLib.facts import (
     AhaMode,
-    AnatomyNote,
     Code,
     Confidence,
     Contrast,
@@ -29,8 +28,8 @@ from ScarSegECGLib.facts import (
     Shown,
     Word,
 )
-from ScarSegECGLib.facts_ecg import AgreementReason, Conduction, EcgReason, GapProblem, ScoreRemark
-from ScarSegECGLib.wording_texts import TEXTS, WORDS
+from ScarSegECGLib.facts_ecg import AgreementReason, Conduction, ScoreRemark
+from ScarSegECGLib.wording_texts import BY_PARAMETERS, SILENT, TEXTS, WORDS
 
 Translate = Callable[[str], str]
 
@@ -40,11 +39,9 @@ ECG_IS_NO_FINDING = (
     "it is no finding."
 )
 """Said wherever an estimate or a verdict of the ECG stands."""
+CASES_COMPARED = "{cases} cases inside the expert's contours, {scarred} with expert scar"
 CORE, GREY, REST, MVO = "Core, without MVO", "Grey zone", "Below the grey zone's limit", "MVO"
 """The parts of a scar; in this order they add up to it."""
-
-_FROM_APEX = "counted from the apex"
-_UNCERTAIN = "RV insertions are uncertain"
 
 
 def _as_is(text: str) -> str:
@@ -87,15 +84,22 @@ def _(fact: Word | Code, tr: Translate = _as_is) -> str:
 
 @words.register
 def _(fact: Fact, tr: Translate = _as_is) -> str:
-    told = _SPECIAL.get(fact.code)
-    if told is not None:
-        return told(fact, tr)
+    if fact.code in _SPECIAL:
+        return _SPECIAL[fact.code](fact, tr)
+    chosen = BY_PARAMETERS.get(fact.code)
+    return tr(chosen(fact) if chosen else TEXTS[fact.code]).format(**_values(fact, tr))
+
+
+def _values(fact: Fact, tr: Translate) -> dict[str, Any]:
+    """What the sentence of a fact may name."""
     values = {name: _value(value, tr) for name, value in fact.parameters}
+    if fact.get("days") is not None:
+        values["days"] = abs(fact["days"])  # before or after
     if "slices" in values and "mm" in values:
         values["displaced"] = _displaced(fact)
     if "held" in values and "shown" in values:
         values["lent"] = fact["shown"] - fact["held"]
-    return tr(TEXTS[fact.code]).format(**values)
+    return values
 
 
 def _value(value: Any, tr: Translate) -> Any:
@@ -104,7 +108,7 @@ def _value(value: Any, tr: Translate) -> Any:
         return ", ".join(str(_value(entry, tr)) for entry in value)
     if isinstance(value, RemoteRegion):
         return _region(value, tr)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else words(value, tr)
+    return value if isinstance(value, (int, float)) else words(value, tr)
 
 
 def _displaced(fact: Fact) -> str:
@@ -116,57 +120,20 @@ def _displaced(fact: Fact) -> str:
     )
 
 
-# The ECG
-
-
 @words.register
 def _(use: EcgUse, tr: Translate = _as_is) -> str:
     return "; ".join(words(reason, tr) for reason in use.reasons)
 
 
-def _used(fact: Fact, tr: Translate) -> str:
-    if fact["days"] is None:
-        return tr("ECG at an unknown time used with weight {weight:.2f}").format(weight=fact["weight"])
-    days, weight = abs(fact["days"]), fact["weight"]
-    return tr("ECG {days:.0f} days from MRI used with weight {weight:.2f}").format(days=days, weight=weight)
-
-
-def _too_far(fact: Fact, tr: Translate) -> str:
-    if fact["days"] is None:
-        return tr("ECG at an unknown time from MRI: not used")
-    return tr("ECG {days:.0f} days from MRI: not used").format(days=abs(fact["days"]))
-
-
-def _date_unknown(fact: Fact, tr: Translate) -> str:
-    """The date that is missing is the one to name: with a known ECG date it is the MRI's."""
-    named = {
-        GapProblem.NO_MRI_DATE: "MRI date unknown: reduced weight",
-        GapProblem.NO_DATES: "ECG and MRI date unknown: reduced weight",
-    }
-    return tr(named.get(fact["problem"], "ECG date unknown: reduced weight"))
-
-
-_SILENT = {
-    Conduction.LBBB: "left bundle branch block hides infarct signs",
-    Conduction.LBBB_USUAL: "left bundle branch block (usual criteria) hides infarct signs",
-    Conduction.PACED: "paced rhythm hides infarct signs",
-    Conduction.PACED_SUSPECTED: "paced rhythm suspected, which hides infarct signs",
-    Conduction.PREEXCITED_SUSPECTED: "pre-excitation suspected, which imitates infarct signs",
-    Conduction.TACHYCARDIA: "tachycardia that may be ventricular hides infarct signs",
-    Conduction.UNKNOWN: "QRS wide or not measured, of no known pattern",
-}
-
-
 def _score_weakened(fact: Fact, tr: Translate) -> str:
     said = []
     if fact["conduction"] is not None:
-        kind = words(fact["conduction"], tr)
-        said.append(tr("Criteria for normal conduction were used; this ECG's class: {kind}.").format(kind=kind))
+        said.append(tr("Criteria for normal conduction were used; this ECG's class: {kind}."))
     if fact["conduction"] is Conduction.RBBB:
         said.append(tr("R waves in V1 and V2 were left out."))
     if fact["missing"]:
-        said.append(tr("Missing leads scored nothing: {leads}.").format(leads=", ".join(fact["missing"])))
-    return " ".join(said)
+        said.append(tr("Missing leads scored nothing: {leads}."))
+    return " ".join(said).format(kind=words(fact["conduction"], tr), leads=", ".join(fact["missing"]))
 
 
 def agreement_reason(fact: Fact | None, tr: Translate = _as_is, *, figures: bool = True) -> str:
@@ -176,27 +143,20 @@ def agreement_reason(fact: Fact | None, tr: Translate = _as_is, *, figures: bool
     if fact.code is AgreementReason.ECG_NOT_USED:
         return "; ".join(words(reason, tr) for reason in fact["use"])
     if fact.code is AgreementReason.SILENT:
-        return tr(_SILENT[fact["conduction"]])
+        return tr(SILENT[fact["conduction"]])
     text = tr(TEXTS[fact.code])
     if fact.get("image") is not None and figures:
-        text += tr(": image {image:.0f} %, ECG {ecg:.0f} %").format(image=fact["image"], ecg=fact["ecg"])
+        text += tr(": image {image:.0f} %, ECG {ecg:.0f} %")
     if fact.code is AgreementReason.IMAGE_ALONE:
         text += tr("; a normal ECG does not rule it out")
     if fact.get("caution") is not None:
-        text += tr("; caution: {caution}").format(caution=words(fact["caution"], tr))
-    return text
-
-
-# Images and their division
+        text += tr("; caution: {caution}")
+    return text.format(**_values(fact, tr))
 
 
 def _taken(fact: Fact, tr: Translate) -> str:
     """What was taken from a study, why, and what else would have done."""
-    why = "{taken_for}, {kind}, {slices} slices"
-    if fact["only_possible"]:
-        why += "; nothing says that it is LGE, but it is the only short-axis stack that is nothing else: check it"
-    values = {name: _value(value, tr) for name, value in fact.parameters if name not in ("others", "only_possible")}
-    text = tr(f"Taken from the study: {{name}} of {{sets}} sets of images ({why}).").format(**values)
+    text = tr(BY_PARAMETERS[fact.code](fact)).format(**_values(fact, tr))
     if fact["others"]:
         listed = "; ".join(
             f"{name}, {kind}, {slices} slices" + (", not readable" if unfit else "")
@@ -206,41 +166,40 @@ def _taken(fact: Fact, tr: Translate) -> str:
     return text
 
 
-def _insertions_given(fact: Fact, tr: Translate) -> str:
-    which = {"": "", "anterior": " (the anterior one alone)", "inferior": " (the inferior one alone)"}[fact["which"]]
-    where = f" on slices, {_FROM_APEX}: {_value(fact['slices'], tr)}" if fact["slices"] else ""
-    return tr(f"RV insertions given by the reader are used{which}{{where}}.").format(where=where)
+def _labels_by_name(fact: Fact, tr: Translate) -> str:
+    """Which value of a label map was read as which class."""
+    meant = ", ".join(f"{value} {name}" for value, name in fact["meant"])
+    return tr("The labels were read by the names of their segments: {meant}.").format(meant=meant)
 
 
-def _insertions_uncertain(fact: Fact, tr: Translate) -> str:
-    if not fact["slices"]:
-        text = tr(f"{_UNCERTAIN} (confidence {{confidence:.2f}}): check them on the image.")
-        return text.format(confidence=fact["confidence"])
-    rest = "no image was given." if fact.get("no_image") else "check them on the image."
-    return tr(f"{_UNCERTAIN} on slices, {_FROM_APEX}: {{slices}}; {rest}").format(slices=_value(fact["slices"], tr))
+def _threshold_low(fact: Fact, tr: Translate) -> str:
+    said = []
+    if fact["scar_percent"]:
+        said.append(tr("{scar_percent:.0f} % of the LV would be scar"))
+    if fact["remote_percent"]:
+        said.append(tr("{remote_percent:.0f} % of the remote region itself would be"))
+    if fact["low"]:
+        said.append(tr("the limit is below remote mean + 2 SD in {low} of {slices} slices"))
+    text = tr("The threshold lies within healthy myocardium ({said}): check contrast and remote region.")
+    return text.format(said="; ".join(said).format(**_values(fact, tr)))
+
+
+_SPECIAL: dict[Code, Callable[[Fact, Translate], str]] = {
+    ScoreRemark.WEAKENED: _score_weakened,
+    **dict.fromkeys(AgreementReason, agreement_reason),
+    LgeNote.TAKEN: _taken,
+    LgeNote.LABELS_BY_NAME: _labels_by_name,
+    Doubt.THRESHOLD_LOW: _threshold_low,
+}
+
+
+# How the wall was divided and scar was found
 
 
 @words.register
 def _(division: Division, tr: Translate = _as_is) -> str:
     named = {AhaMode.FIXED: "fixed 60 degrees", AhaMode.LANDMARK: "landmark"}[division.mode]
     return tr(f"{named}, {{segments}} segments").format(segments=division.segments)
-
-
-# How scar was found
-
-
-def _threshold_low(fact: Fact, tr: Translate) -> str:
-    said = []
-    if fact["scar_percent"]:
-        said.append(tr("{percent:.0f} % of the LV would be scar").format(percent=fact["scar_percent"]))
-    if fact["remote_percent"]:
-        percent = fact["remote_percent"]
-        said.append(tr("{percent:.0f} % of the remote region itself would be").format(percent=percent))
-    if fact["low"]:
-        text = tr("the limit is below remote mean + 2 SD in {low} of {slices} slices")
-        said.append(text.format(low=fact["low"], slices=fact["slices"]))
-    text = tr("The threshold lies within healthy myocardium ({said}): check contrast and remote region.")
-    return text.format(said="; ".join(said))
 
 
 def _region(region: RemoteRegion, tr: Translate) -> str:
@@ -360,12 +319,6 @@ def result_lines(result: ScarResult, tr: Translate = _as_is) -> tuple[str, ...]:
     return scar, how, words(result.ecg_use, tr)
 
 
-def _labels_by_name(fact: Fact, tr: Translate) -> str:
-    """Which value of a label map was read as which class."""
-    meant = ", ".join(f"{value} {name}" for value, name in fact["meant"])
-    return tr("The labels were read by the names of their segments: {meant}.").format(meant=meant)
-
-
 def spans(values: Iterable[int]) -> str:
     """Whole numbers in words: "1 to 6, 8, 9"."""
     runs: list[list[int]] = []
@@ -377,17 +330,3 @@ def spans(values: Iterable[int]) -> str:
     return ", ".join(
         f"{first} to {last}" if last > first + 1 else ", ".join(map(str, sorted({first, last}))) for first, last in runs
     )
-
-
-_SPECIAL: dict[Code, Callable[[Fact, Translate], str]] = {
-    ScoreRemark.WEAKENED: _score_weakened,
-    EcgReason.USED: _used,
-    EcgReason.TOO_FAR: _too_far,
-    EcgReason.DATE_UNKNOWN: _date_unknown,
-    **dict.fromkeys(AgreementReason, agreement_reason),
-    LgeNote.TAKEN: _taken,
-    LgeNote.LABELS_BY_NAME: _labels_by_name,
-    AnatomyNote.INSERTIONS_GIVEN: _insertions_given,
-    AnatomyNote.INSERTIONS_UNCERTAIN: _insertions_uncertain,
-    Doubt.THRESHOLD_LOW: _threshold_low,
-}

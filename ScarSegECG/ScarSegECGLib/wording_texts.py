@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ScarSegECGLib.facts import (
@@ -10,6 +11,7 @@ from ScarSegECGLib.facts import (
     ConfidenceReason,
     Contrast,
     Doubt,
+    Fact,
     Grade,
     LgeNote,
     NoHeart,
@@ -19,8 +21,17 @@ from ScarSegECGLib.facts import (
     Shown,
     Word,
 )
-from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, Conduction, EcgReason, GapProblem, Hindrance
-from ScarSegECGLib.wording_ecg import ECG_TEXTS
+from ScarSegECGLib.facts_ecg import (
+    Agreement,
+    AgreementReason,
+    Conduction,
+    EcgNote,
+    EcgReason,
+    GapProblem,
+    Hindrance,
+    QWaveRemark,
+    ScoreRemark,
+)
 
 _ORIENTATION = "right ventricle on the image left and anterior wall up are assumed."
 INVESTIGATIONAL = "with ECG (investigational)"
@@ -69,7 +80,34 @@ WORDS: dict[type[Word], dict[Any, str]] = {
 }
 
 TEXTS: dict[Code, str] = {
-    **ECG_TEXTS,
+    # what is said of an ECG: of its file, its Q waves and its QRS score
+    QWaveRemark.SILENT: "not judged: {conduction}",
+    ScoreRemark.SILENT: "The QRS score for normal conduction does not hold: {conduction}.",
+    QWaveRemark.R_WAVE: "R wave counted, T wave not judged",
+    QWaveRemark.LVH: "LVH voltage: Q waves are weak evidence",
+    ScoreRemark.FAST: "The QRS score does not hold at 150 beats per minute or more.",
+    EcgNote.CUT: "Only the first {seconds:g} s were read.",
+    EcgNote.SEVERAL_PARTS: "Of {parts} recordings in the file, the one with most of the 12 leads was read.",
+    EcgNote.SKEW: "Leads stored up to {ms:.0f} ms apart were laid over each other.",
+    EcgNote.WINDOW: "Of {stored:.1f} s those {used:.1f} s were used in which all leads exist.",
+    EcgNote.PARTIAL: "Recorded for a part of the time only and left out: {leads}.",
+    EcgNote.PULSE_CUT: "A calibration pulse of {mv:.2g} mV was cut off, with what lies beyond {seconds:g} s.",
+    EcgNote.PULSE_UNUSUAL: "The calibration pulse measures {mv:.2g} mV, not 1 mV: amplitudes may be wrong.",
+    EcgNote.TURNED: "Stored inverted, and turned: {leads}.",
+    EcgNote.TWICE: "Stored twice, with the same signal: {leads}.",
+    EcgNote.TWICE_UNLIKE: "Stored twice with different signals, and left out: {leads}.",
+    EcgNote.MIRRORED: "Upside down by what leads I and II say, and derived from these: {leads}.",
+    EcgNote.DERIVED: "Derived from the recorded limb leads: {leads}.",
+    EcgNote.NOT_UNDERSTOOD: "Labels of leads that were not understood: {labels}.",
+    EcgNote.FLAT: "Flat, and left out: {leads}.",
+    EcgNote.SATURATED: "Saturated (clipped), and left out: {leads}.",
+    EcgNote.LIMBS_CONTRADICT: "The limb leads contradict each other by {percent:.0f} %: they may be mislabelled.",
+    EcgNote.ARMS_SWAPPED: "Lead I is inverted and aVR upright: the arm electrodes may have been swapped.",
+    EcgNote.NOISY: "Noisy: {leads}.",
+    EcgNote.DATE_UNREADABLE: "The date in the ECG file is not understood: the ECG's date is unknown.",
+    EcgNote.DATES_DIFFER: "The ECG file gives two dates that differ: the ECG's date is not trusted.",
+    EcgNote.DATE_PLACEHOLDER: "The stored date {date} stands for a missing one.",
+    EcgNote.SIMULATED: "Simulated ECG: computed from a known scar, not recorded from a person.",
     # time between ECG and MRI
     GapProblem.NO_ECG_DATE: "ECG date missing",
     GapProblem.NO_MRI_DATE: "MRI date missing",
@@ -201,4 +239,60 @@ TEXTS: dict[Code, str] = {
     ConfidenceReason.ANATOMY_IMPLAUSIBLE: "a left ventricle of {ml:.0f} ml, wall and cavity, is not plausible",
     ConfidenceReason.FEW_SLICES_SEEN: "only {slices} slices show the left ventricle",
     ConfidenceReason.LITTLE_SCAR: "{ml:.1f} ml of scar is below what the tool can tell from none",
+}
+
+
+def _by_days(known: str, unknown: str) -> Callable[[Fact], str]:
+    """Whether the days between ECG and MRI are known."""
+    return lambda fact: unknown if fact["days"] is None else known
+
+
+def _date_unknown(fact: Fact) -> str:
+    """The date that is missing is the one to name: with a known ECG date it is the MRI's."""
+    named = {GapProblem.NO_MRI_DATE: "MRI", GapProblem.NO_DATES: "ECG and MRI"}
+    return f"{named.get(fact['problem'], 'ECG')} date unknown: reduced weight"
+
+
+def _insertions_given(fact: Fact) -> str:
+    which = f" (the {fact['which']} one alone)" if fact["which"] else ""
+    where = " on slices, counted from the apex: {slices}" if fact["slices"] else ""
+    return f"RV insertions given by the reader are used{which}{where}."
+
+
+def _insertions_uncertain(fact: Fact) -> str:
+    if not fact["slices"]:
+        return "RV insertions are uncertain (confidence {confidence:.2f}): check them on the image."
+    rest = "no image was given." if fact.get("no_image") else "check them on the image."
+    return f"RV insertions are uncertain on slices, counted from the apex: {{slices}}; {rest}"
+
+
+def _taken(fact: Fact) -> str:
+    why = "{taken_for}, {kind}, {slices} slices"
+    if fact["only_possible"]:
+        why += "; nothing says that it is LGE, but it is the only short-axis stack that is nothing else: check it"
+    return f"Taken from the study: {{name}} of {{sets}} sets of images ({why})."
+
+
+BY_PARAMETERS: dict[Code, Callable[[Fact], str]] = {
+    EcgReason.USED: _by_days(
+        "ECG {days:.0f} days from MRI used with weight {weight:.2f}",
+        "ECG at an unknown time used with weight {weight:.2f}",
+    ),
+    EcgReason.TOO_FAR: _by_days("ECG {days:.0f} days from MRI: not used", "ECG at an unknown time from MRI: not used"),
+    EcgReason.DATE_UNKNOWN: _date_unknown,
+    AnatomyNote.INSERTIONS_GIVEN: _insertions_given,
+    AnatomyNote.INSERTIONS_UNCERTAIN: _insertions_uncertain,
+    LgeNote.TAKEN: _taken,
+}
+"""Sentences whose words, not only their numbers, follow from the fact's parameters."""
+
+# What the ECG cannot tell in a segment, and why.
+SILENT: dict[Conduction, str] = {
+    Conduction.LBBB: "left bundle branch block hides infarct signs",
+    Conduction.LBBB_USUAL: "left bundle branch block (usual criteria) hides infarct signs",
+    Conduction.PACED: "paced rhythm hides infarct signs",
+    Conduction.PACED_SUSPECTED: "paced rhythm suspected, which hides infarct signs",
+    Conduction.PREEXCITED_SUSPECTED: "pre-excitation suspected, which imitates infarct signs",
+    Conduction.TACHYCARDIA: "tachycardia that may be ventricular hides infarct signs",
+    Conduction.UNKNOWN: "QRS wide or not measured, of no known pattern",
 }

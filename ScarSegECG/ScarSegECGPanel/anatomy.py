@@ -192,7 +192,7 @@ class AnatomySection(Section):
             return
         from scipy.ndimage import shift
 
-        from ScarSegECGLib.anatomy.axis import off_long_axis
+        from ScarSegECGLib.anatomy.lv import off_long_axis
 
         stack, centres = self.study.segmented.stack, self.study.anatomy.centres_mm
         off = np.nan_to_num(off_long_axis(centres, stack.spacing))

@@ -8,10 +8,10 @@ from lv_phantom import CENTRE_MM, lv_phantom
 from rv_label import insertions_from_rv
 
 from ScarSegECGLib.anatomy.aha import partition, slice_rings
-from ScarSegECGLib.anatomy.axis import full_circle, lv_centres
+from ScarSegECGLib.anatomy.insertion import usual_insertions_deg
+from ScarSegECGLib.anatomy.lv import full_circle, lv_centres
 from ScarSegECGLib.anatomy.polar import direction_deg, trace_border, wrap
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
-from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, Division
 from ScarSegECGLib.lge.orientation import ANTERIOR_TO_INFERIOR, APEX_TO_BASE, SEPTUM_TO_LATERAL

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from lv_phantom import CENTRE_MM, lv_phantom
 
-from ScarSegECGLib.anatomy.axis import circle_coverage, full_circle, lv_centres, off_long_axis
+from ScarSegECGLib.anatomy.lv import circle_coverage, full_circle, lv_centres, off_long_axis
 
 
 def test_centres_are_those_of_the_circles_with_and_without_a_cavity():

@@ -11,9 +11,8 @@ from lv_phantom import lv_phantom
 from rv_label import insertions_from_rv
 
 from ScarSegECGLib.anatomy.aha import UNSURE
-from ScarSegECGLib.anatomy.along_axis import join_slices
-from ScarSegECGLib.anatomy.axis import lv_centres
-from ScarSegECGLib.anatomy.insertion import insertion_points, neighbour_spread_deg
+from ScarSegECGLib.anatomy.insertion import insertion_points, join_slices, neighbour_spread_deg
+from ScarSegECGLib.anatomy.lv import lv_centres
 from ScarSegECGLib.anatomy.polar import trace_border, wrap
 
 

@@ -23,7 +23,12 @@ def anatomy_of(mode="fixed", segments=17, insertions=(130.0, 245.0)):
 
 def soft_prior(anatomy, spacing, *sigma, **jitter):
     """On whole slices."""
-    return soft.soft_prior(anatomy, spacing, *sigma, **jitter).whole(anatomy.aha.shape[1:])
+    prior = soft.soft_prior(anatomy, spacing, *sigma, **jitter)
+    (top, left), (rows, columns) = prior.corner, anatomy.aha.shape[1:]
+    kept = prior.values[:, :, : rows - top, : columns - left]
+    whole = np.zeros((*kept.shape[:2], rows, columns), np.float32)
+    whole[:, :, top : top + kept.shape[2], left : left + kept.shape[3]] = kept
+    return whole
 
 
 @settings(max_examples=15, deadline=None)

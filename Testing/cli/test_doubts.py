@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset, FileDataset
 
+from ScarSegECGLib import face
 from ScarSegECGLib.case import Ecg
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.cli import segment as verb
@@ -45,8 +46,8 @@ def told(tmp_path, monkeypatch):
         (tmp_path / "ecg.xml").write_text("")
         ecg = Ecg(np.zeros((12, 5000), np.float32), np.ones(12, bool), 500.0, subject=subject(ecg_id))
         monkeypatch.setattr(verb, "read_ecg", lambda path: ecg)
-        monkeypatch.setattr(verb.Session, "load", lambda *_: None)
-        monkeypatch.setattr(verb, "segment", stop)
+        monkeypatch.setattr(face, "_session", lambda *_: None)
+        monkeypatch.setattr(face, "segment_case", stop)
         files = ("--lge", str(tmp_path / "series"), "--ecg", str(tmp_path / "ecg.xml"), "--out", str(tmp_path / "out"))
         assert main(["segment", *files, *options]) == 2
         return seen

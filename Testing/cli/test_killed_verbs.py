@@ -105,9 +105,8 @@ def once(module: object, name: str) -> None:
 
 def kill_in_earnest(home: Path) -> None:
     """The same with SIGKILL, one run for each call; the networks and pictures, which write nothing, are made once."""
-    for name in ("segment", "pictures", "result_viewer"):
+    for name in ("segment", "pictures", "viewer_block"):
         once(segment_verb, name)
-    once(segment_verb.Session, "load")
     for verb, (folder, names, old, job) in jobs(home).items():
         before = home / "before"
         shutil.copytree(folder, before)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ScarSegECGLib.measure.compare import MethodScore, compare_methods
+from ScarSegECGLib.measure.compare import MethodScore, case_scores, combined
 from ScarSegECGLib.measure.expert import case_folders, load_case
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +24,9 @@ def paragraph() -> str:
 @pytest.fixture(scope="module")
 def scores(shared_data: Path) -> dict[str, MethodScore]:
     folders = case_folders(shared_data / "emidec" / "cases")
-    return {score.name: score for score in compare_methods(map(load_case, folders), contrast="psir")}
+    return {
+        score.name: score for score in combined([case_scores(load_case(folder), contrast="psir") for folder in folders])
+    }
 
 
 def test_the_page_says_how_the_images_were_read(paragraph: str) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from ScarSegECGLib.ecg.snomed import SINUS_ONLY, diagnoses
 from ScarSegECGLib.facts_ecg import Agreement, AgreementReason
-from ScarSegECGLib.measure.agreement import agreement_table
-from ScarSegECGLib.measure.ecg_limits import NORMAL_LIMIT_PERCENT, TABLE, excess
+from ScarSegECGLib.measure.agreement import LIMITS as TABLE
+from ScarSegECGLib.measure.agreement import NORMAL_LIMIT_PERCENT, agreement_table, excess
 
 MADE_BY = Path(__file__).resolve().parents[2] / "Research" / "ecg_limits.py"
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.case import burden_of
-from ScarSegECGLib.measure.compare import RULES, compare_methods
+from ScarSegECGLib.measure.compare import RULES, case_scores, combined
 from ScarSegECGLib.measure.expert import case_folders, load_case
-from ScarSegECGLib.measure.mvo import fill_mvo
+from ScarSegECGLib.measure.parts import fill_mvo
 
 
 def _read(path: Path):
@@ -76,7 +76,8 @@ def test_mvo_is_found_from_the_bright_infarct_alone(shared_data):
 def test_ewa_is_ahead_of_the_simple_rules_on_patients(shared_data):
     folders = [folder for folder in case_folders(shared_data / "emidec" / "cases") if folder.name.startswith("Case_P")]
     rules = [r for r in RULES if r[0] in ("EWA", "2 SD", "3 SD", "FWHM", "Otsu")]
-    scores = compare_methods(map(load_case, folders), rules=rules, contrast="psir")
+    scored = [case_scores(load_case(folder), rules, "psir") for folder in folders]
+    scores = combined(scored, [name for name, _, _ in rules])
     assert len(scores[0].dice) == 45
     assert scores[0].name == "EWA" and scores[0].mean_dice > 0.72
     assert all(s.behind_best[1] > 0 for s in scores[1:])

@@ -9,8 +9,7 @@ from measure_phantoms import annulus, stack_of
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO
 from ScarSegECGLib.facts import ScarRemark
 from ScarSegECGLib.measure.islands import drop_small_islands, island_patterns, scar_islands
-from ScarSegECGLib.measure.mvo import fill_mvo
-from ScarSegECGLib.measure.parts import scar_parts
+from ScarSegECGLib.measure.parts import fill_mvo, scar_parts
 from ScarSegECGLib.wording import words
 
 

@@ -12,8 +12,7 @@ from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO
 from ScarSegECGLib.facts import Contrast
 from ScarSegECGLib.measure.measurements import MeasureOptions, measure
-from ScarSegECGLib.measure.mvo import mvo_within
-from ScarSegECGLib.measure.parts import scar_parts
+from ScarSegECGLib.measure.parts import mvo_within, scar_parts
 from ScarSegECGLib.measure.rules import ThresholdRule, find_scar
 
 

@@ -12,8 +12,7 @@ from measure_phantoms import annulus
 
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, LgeStack, ScarParts, Storage
 from ScarSegECGLib.facts import Contrast, Fact, PartsRemark
-from ScarSegECGLib.measure.mvo import mvo_within
-from ScarSegECGLib.measure.parts import scar_parts
+from ScarSegECGLib.measure.parts import mvo_within, scar_parts
 from ScarSegECGLib.wording import words
 
 P = annulus(slices=6)

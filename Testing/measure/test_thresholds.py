@@ -14,7 +14,7 @@ from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import RemoteRegion, RemoteSource
 from ScarSegECGLib.measure.compare import RULES as COMPARED
-from ScarSegECGLib.measure.compare import compare_methods
+from ScarSegECGLib.measure.compare import case_scores, combined
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.measurements import measure
 from ScarSegECGLib.measure.remote import remote_doubts, remote_myocardium
@@ -168,9 +168,10 @@ def test_a_remote_region_found_before_says_the_same_and_has_a_name():
     assert words(before.region).startswith("remote region segments 4, 10, chosen by the reader, in 3 of 4 slices")
     again = remote_myocardium(*inputs, before)
     assert again.region == before.region and again.mean == pytest.approx(before.mean)
-    part = before[1:, :, :]
+    upper = *(a[1:] for a in inputs[:3]), p.spacing
+    part = remote_myocardium(*upper, region[1:], of=named)
     assert part.chosen
-    later = remote_myocardium(*(a[1:] for a in inputs[:3]), p.spacing, part)
+    later = remote_myocardium(*upper, part)
     assert words(later.region) == "remote region segments 4, 10, chosen by the reader"
 
 
@@ -278,7 +279,7 @@ def test_comparison_orders_the_rules_and_pairs_them_by_case():
         cases.append(_case(p, _image(p, seed=seed, noise=20)))
     p = annulus(slices=2)
     cases.append(_case(replace(p, scar=p.scar & False), _image(p)))
-    scores = compare_methods(iter(cases), resamples=200)
+    scores = combined([case_scores(case) for case in cases], resamples=200)
     means = [s.mean_dice for s in scores]
     assert means == sorted(means, reverse=True)
     assert scores[0].behind_best == (0.0, 0.0, 0.0)
@@ -290,7 +291,7 @@ def test_comparison_orders_the_rules_and_pairs_them_by_case():
     assert all(s.mean_bias == pytest.approx(np.mean(s.bias_percent_lv[:4])) for s in scores)
     assert all("contrast magnitude" in words(s.method) for s in scores)
     assert "3 SD" in next(words(s.method) for s in scores if s.name == "3 SD")
-    assert compare_methods([]) == ()
+    assert combined([]) == ()
 
 
 def test_the_comparison_measures_what_measure_measures():
@@ -300,7 +301,7 @@ def test_the_comparison_measures_what_measure_measures():
     image[annulus(depth=(0.2, 0.5), start_deg=60, stop_deg=100).scar] = 50  # dark and enclosed
     case = _case(p, image)
     anatomy = partition(case.cavity, case.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
-    for score in compare_methods([case], resamples=10):
+    for score in combined([case_scores(case)], resamples=10):
         rule = next(ThresholdRule(source, n_sd) for name, source, n_sd in COMPARED if name == score.name)
         measured = measure(case.stack, anatomy, rule)
         assert measured.method == score.method

@@ -13,8 +13,8 @@ from ScarSegECGLib.measure.transmurality import (
     segment_transmurality,
     transmurality_bin,
     wall_chords,
-    wall_depth,
 )
+from ScarSegECGLib.measure.wall import wall_depth
 
 
 def _measure(p: Phantom):

@@ -15,7 +15,7 @@ from ScarSegECGLib.case import PART_MVO, Anatomy, EcgUse, LgeStack, TimeGap
 from ScarSegECGLib.facts import AhaMode, Contrast, Division, Fact, Method, RemoteRegion, RemoteSource, ScarSource, Shown
 from ScarSegECGLib.facts_ecg import Agreement, EcgReason
 from ScarSegECGLib.measure.measurements import measure
-from ScarSegECGLib.measure.mvo import mvo_within
+from ScarSegECGLib.measure.parts import mvo_within
 from ScarSegECGLib.measure.result import figures
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule
 from ScarSegECGLib.report.captions import MVO_SIGN, how, mvo_sign

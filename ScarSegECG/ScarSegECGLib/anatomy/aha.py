@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.axis import full_circle, lv_centres, off_long_axis
-from ScarSegECGLib.anatomy.insertion import ARC_LIMITS_DEG, DISPUTED_DEG, STANDARD_DEG, UNSURE, insertion_points
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg, heart_box, trace_border
+from ScarSegECGLib.anatomy.insertion import (
+    ARC_LIMITS_DEG,
+    DISPUTED_DEG,
+    STANDARD_DEG,
+    UNSURE,
+    Insertions,
+    insertion_points,
+    usual_insertions_deg,
+)
+from ScarSegECGLib.anatomy.lv import full_circle, lv_centres, off_long_axis
+from ScarSegECGLib.anatomy.polar import MOST_TURNED_DEG, Floats, Mask, Spacing, direction_deg, heart_box, trace_border
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
-from ScarSegECGLib.anatomy.usual_place import usual_insertions_deg
 from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, AnatomyNote, Division, Fact
 
 NO_RING = -1
-MOST_TURNED_DEG = 360.0  # a given angle beyond one turn either way is a typing error
 SHIFTED_MM = 8.0
 MARGIN_MM = 16.0  # round the LV, enough to hold the RV's part that is looked at
+SIX_ORDER = (2, 3, 4, 5, 6, 1)
+FOUR_ORDER = (14, 15, 16, 13)
 
 
 def partition(
@@ -31,14 +41,14 @@ def partition(
     orientation_known: bool = True,
     standard_deg: tuple[float, float] | None = None,
 ) -> Anatomy:
-    """Divide the LV myocardium into the AHA segments.
+    """Divide the LV myocardium into the AHA segments (Cerqueira MD et al. Circulation 2002;105:539-42).
 
     Thirds are counted over the slices whose cavity the myocardium surrounds; open slices above belong to the basal
     third, slices beyond the cavity's end are segment 17 (in 16-segment mode, apical). A remainder of one slice goes
     to the mid third, of two to the mid and the basal one. The anterior insertion is the border 1|2, the inferior
     one 3|4: in fixed mode six sectors of 60 degrees are counted from the anterior insertion; in landmark mode the
     septal arc is halved and the free wall's arc quartered. The four apical sectors have 90 degrees, segment 14
-    centred on the mid of the septum.
+    centred on the mid of the septum. Nothing is labelled where there is no myocardium with a cavity.
 
     Parameters
     ----------
@@ -46,74 +56,57 @@ def partition(
         Canonical storage. Where they overlap, the voxel is myocardium.
     image : array, same shape, or None
         LGE, in which the RV insertions are looked for.
-    spacing : (slice, row, column) mm
     insertions_deg : array, shape (2,) or (slice, 2), optional
         Anterior and inferior insertion as given by the reader, degrees in the bullseye's frame, for the stack or per
-        slice; NaN where it is not given and has to be found, of one of the two as well. All NaN: nothing is given.
-    division : Division
-        Fixed or landmark mode, 17 or 16 segments.
+        slice; NaN where it is not given and has to be found, of one of the two as well.
     orientation_known : bool
         False adds a note that the canonical orientation was assumed.
     standard_deg : (anterior, inferior), optional
-        Where the two usually lie in this image, from :func:`usual_place.usual_insertions_deg`: taken where the image
-        shows nothing. None: 120 and 240 degrees, as the AHA plot has them.
-
-    Returns
-    -------
-    Anatomy
-        Without any labels where there is no myocardium with a cavity.
+        From :func:`usual_insertions_deg`: taken where the image shows nothing; the AHA plot's 120 and 240 when absent.
 
     Raises
     ------
     InputError
         Shapes, spacing, mode or insertions that cannot be used.
-
-    References
-    ----------
-    Cerqueira MD et al. Circulation 2002;105:539-42.
     """
     given = _checked(cavity, myocardium, image, spacing, insertions_deg, division)
-    mode, segments = AhaMode(division.mode), division.segments
     usual = STANDARD_DEG if standard_deg is None else standard_deg
     cavity, myocardium = np.asarray(cavity, bool), np.asarray(myocardium, bool)
     cavity = cavity & ~myocardium
+    labels = np.zeros(cavity.shape, np.uint8)
     if not (cavity.any() and myocardium.any()):
-        return _no_anatomy(cavity, myocardium, division)
+        unknown, confidence, why = np.full((len(cavity), 2), np.nan), np.zeros(len(cavity)), Fact(AnatomyNote.NO_LV)
+        return Anatomy(cavity, myocardium, labels, unknown, unknown, confidence, division, (False,) * 17, (why,))
 
     # everything below sees only the LV's own part of the image, and enough around it to hold the RV
     rows, columns = (int(np.ceil(MARGIN_MM / pixel)) for pixel in spacing[1:])
     box = heart_box(cavity | myocardium, (rows, columns))
     inside = (slice(None), *box[1:])
-    origin_mm = np.array([inside[1].start, inside[2].start]) * np.array(spacing[1:])
     blood, muscle = cavity[inside], myocardium[inside]
     centres = lv_centres(blood, muscle, spacing)
     border = trace_border(muscle, centres, spacing)
     seen = None if image is None else np.asarray(image)[inside]
     points = insertion_points(seen, blood, border, centres, spacing, given, usual)
-    rings, notes = slice_rings(blood, muscle, centres, spacing, segments)
+    rings, notes = slice_rings(blood, muscle, centres, spacing, division.segments)
+    labels[inside] = _label(muscle, rings, centres, points.degrees, spacing, division.mode)
+    imaged = tuple(bool(n) for n in np.bincount(labels[inside].ravel(), minlength=18)[1:18])
 
-    labels = np.zeros(cavity.shape, np.uint8)
-    labels[inside] = _label(muscle, rings, centres, points.degrees, spacing, mode)
     if not orientation_known:
         notes += (Fact(AnatomyNote.ORIENTATION_ASSUMED),)
-    lv: Mask = np.asarray(np.isfinite(centres).all(axis=1))
-    if given is not None and not np.array_equal(given, np.broadcast_to(given[0], given.shape), equal_nan=True):
-        notes += _unused_remarks(given, lv)
-    notes += _dispute_remarks(points.disputed)
-    notes += insertion_remarks(points.confidence, given, lv, mode, usual if image is None else None)
-    notes += _shift_remarks(centres, spacing)
-    present = np.bincount(labels[inside].ravel(), minlength=18)[1:18] > 0
-    if segments == 17 and not present[16]:
+    lv = np.asarray(np.isfinite(centres).all(axis=1))
+    notes += _insertion_notes(points, given, lv, division.mode, usual if image is None else None)
+    notes += _shift_notes(centres, spacing)
+    if division.segments == 17 and not imaged[16]:
         notes += (Fact(AnatomyNote.NO_APEX),)
     return Anatomy(
         cavity=cavity,
         myocardium=myocardium,
         aha=labels,
-        centres_mm=centres + origin_mm,
+        centres_mm=centres + np.array([box[1].start, box[2].start]) * np.array(spacing[1:]),
         insertions_deg=points.degrees,
         insertion_confidence=points.confidence,
         division=division,
-        imaged=tuple(bool(p) for p in present),
+        imaged=imaged,
         notes=notes,
         insertions_raw_deg=points.raw,
     )
@@ -144,13 +137,10 @@ def slice_rings(
 ) -> tuple[NDArray[np.int8], tuple[Fact, ...]]:
     """Ring of each slice (basal 0, mid 1, apical 2, cap 3, -1 without LV), shape (slice,), and remarks.
 
-    Thirds and cap are those of Cerqueira et al. (Circulation 2002;105:539-42); where a remainder of slices and open
-    slices go is this project's own rule.
+    Thirds and cap are those of :func:`partition`'s source; where a remainder of slices and open slices go is this
+    project's own rule.
     """
-    n = len(cavity)
-    rings = np.full(n, NO_RING, np.int8)
     has_cavity = cavity.any(axis=(1, 2))
-    has_lv = has_cavity | myocardium.any(axis=(1, 2))
     closed = np.flatnonzero(full_circle(cavity, myocardium, centres_mm, spacing))
     notes: tuple[Fact, ...] = ()
     if not closed.size:
@@ -163,36 +153,28 @@ def slice_rings(
     third, rest = divmod(count, 3)
     mid_from = first + third
     basal_from = mid_from + third + (rest > 0)
-    k = np.arange(n)
-    rings[k < mid_from] = APICAL
-    rings[(k >= mid_from) & (k < basal_from)] = MID
-    rings[k >= basal_from] = BASAL
+    rings = np.full(len(cavity), MID, np.int8)
+    rings[:mid_from], rings[basal_from:] = APICAL, BASAL
     if segments == 17:
-        rings[k < int(np.flatnonzero(has_cavity)[0])] = CAP
-    rings[~has_lv] = NO_RING
+        rings[: int(has_cavity.argmax())] = CAP
+    rings[~(has_cavity | myocardium.any(axis=(1, 2)))] = NO_RING
     return rings, notes
 
 
 def sector_starts(insertions_deg: Floats, mode: AhaMode) -> tuple[Floats, Floats]:
     """Where each sector begins, degrees, counter-clockwise to the next one's beginning.
 
-    Returned are the six sectors of segments 2, 3, 4, 5, 6, 1 (8, 9, 10, 11, 12, 7 likewise), shape (slice, 6),
-    ascending from the anterior insertion, and the four of segments 14, 15, 16, 13, shape (slice, 4).
+    Returned are the six sectors of :data:`SIX_ORDER` (8, 9, 10, 11, 12, 7 likewise), shape (slice, 6), ascending from
+    the anterior insertion, and the four of :data:`FOUR_ORDER`, shape (slice, 4).
     """
-    anterior, inferior = insertions_deg[:, 0], insertions_deg[:, 1]
-    septum = (
-        np.full(len(anterior), STANDARD_DEG[1] - STANDARD_DEG[0])
-        if mode == AhaMode.FIXED
-        else (inferior - anterior) % 360.0
-    )
+    anterior, inferior = insertions_deg.T
+    septum = (inferior - anterior) % 360.0
+    if mode == AhaMode.FIXED:
+        septum = np.full(len(anterior), STANDARD_DEG[1] - STANDARD_DEG[0])
     free = 360.0 - septum
     steps = np.stack([0 * free, septum / 2, septum, septum + free / 4, septum + free / 2, septum + 0.75 * free], axis=1)
     middle = anterior + septum / 2
     return anterior[:, None] + steps, middle[:, None] + np.array([-45.0, 45.0, 135.0, 225.0])
-
-
-SIX_ORDER = (2, 3, 4, 5, 6, 1)
-FOUR_ORDER = (14, 15, 16, 13)
 
 
 def _label(
@@ -203,15 +185,13 @@ def _label(
     six, four = sector_starts(insertions_deg, mode)
     ring = rings[k]
     number = np.full(k.shape, RING_SEGMENTS[CAP][0], np.uint8)
-    for starts, order, chosen in (
+    for all_starts, order, chosen in (
         (six, SIX_ORDER, (ring == BASAL) | (ring == MID)),
         (four, FOUR_ORDER, ring == APICAL),
     ):
-        of = k[chosen]
-        turned = (angle[chosen] - starts[of, 0]) % 360.0
-        # one table of all slices' limits, each slice's own 360 degrees after the one before
-        limits = (np.nan_to_num(starts[:, 1:] - starts[:, :1]) + 360.0 * np.arange(len(starts))[:, None]).ravel()
-        passed = np.searchsorted(limits, turned + 360.0 * of, side="right") - len(order[1:]) * of
+        starts = all_starts[k[chosen]]
+        turned = (angle[chosen] - starts[:, 0]) % 360.0
+        passed = (turned[:, None] >= starts[:, 1:] - starts[:, :1]).sum(axis=1)
         number[chosen] = np.array(order, np.uint8)[passed]
     number[ring == MID] += 6
     labels = np.zeros(myocardium.shape, np.uint8)
@@ -219,94 +199,59 @@ def _label(
     return labels
 
 
-def insertion_remarks(
-    confidence: Floats, given: NDArray | None, lv: Mask, mode: AhaMode, assumed_deg: tuple[float, float] | None
+def _of_slices(code: AnatomyNote, slices: Mask, **more) -> tuple[Fact, ...]:
+    """A note of slices, which a reader counts from 1 at the apex; none without any."""
+    numbers = tuple(int(k) + 1 for k in np.flatnonzero(slices))
+    return (Fact(code, slices=numbers, **more),) if numbers else ()
+
+
+def _insertion_notes(
+    points: Insertions, given: Floats | None, lv: Mask, mode: AhaMode, assumed_deg: tuple[float, float] | None
 ) -> tuple[Fact, ...]:
-    """What the reader has to know of the insertions of slices with an LV; slices are counted from 1 at the apex.
+    """What the reader has to know of the insertions; ``lv``, shape (slice,), are the slices that have any.
 
     ``given`` is NaN where nothing was given; in fixed mode the anterior insertion alone counts; ``assumed_deg`` is
     where both were put for want of an image.
     """
-    known = np.zeros((len(lv), 2), bool) if given is None else np.isfinite(given) & lv[:, None]
-    notes: list[Fact] = []
-    ways: tuple[tuple[str, Mask], ...] = (
-        ("", np.asarray(known.all(axis=1))),
-        ("anterior", np.asarray(known[:, 0] & ~known[:, 1])),
-        ("inferior", np.asarray(known[:, 1] & ~known[:, 0])),
-    )
-    for which, here in ways:
-        if here.any():
-            slices = () if here[lv].all() else _numbers(here)
-            notes.append(Fact(AnatomyNote.INSERTIONS_GIVEN, which=which, slices=slices))
-    settled = known[:, 0] if mode == AhaMode.FIXED else known.all(axis=1)
-    left: Mask = np.asarray(lv & ~settled)
-    if not left.any():
-        return tuple(notes)
-    if assumed_deg is not None:
-        if known.any():
-            notes.append(Fact(AnatomyNote.INSERTIONS_UNCERTAIN, slices=_numbers(left), no_image=True))
+    notes: tuple[Fact, ...] = ()
+    known = np.zeros((len(lv), 2), bool)
+    if given is not None:
+        known = np.isfinite(given) & lv[:, None]
+        if not np.array_equal(given, np.broadcast_to(given[0], given.shape), equal_nan=True):  # not for the whole stack
+            notes += _of_slices(AnatomyNote.INSERTIONS_UNUSED, np.isfinite(given).any(axis=1) & ~lv)
+    notes += _of_slices(AnatomyNote.INSERTIONS_DISPUTED, np.asarray(points.disputed.any(axis=1)), degrees=DISPUTED_DEG)
+    anterior, inferior = known.T
+    ways = {"": anterior & inferior, "anterior": anterior & ~inferior, "inferior": inferior & ~anterior}
+    for which, here in ways.items():
+        if here[lv].all():
+            notes += (Fact(AnatomyNote.INSERTIONS_GIVEN, which=which, slices=()),)
         else:
-            anterior, inferior = assumed_deg
-            notes.append(Fact(AnatomyNote.INSERTIONS_ASSUMED, anterior=anterior, inferior=inferior))
-        return tuple(notes)
-    sure = float(np.median(confidence[left]))
-    poor: Mask = np.asarray(left & (confidence < UNSURE))
+            notes += _of_slices(AnatomyNote.INSERTIONS_GIVEN, here, which=which)
+    left = lv & ~(anterior if mode == AhaMode.FIXED else ways[""])
+    if not left.any():
+        return notes
+    if assumed_deg is not None and known.any():
+        return notes + _of_slices(AnatomyNote.INSERTIONS_UNCERTAIN, left, no_image=True)
+    if assumed_deg is not None:
+        return (*notes, Fact(AnatomyNote.INSERTIONS_ASSUMED, anterior=assumed_deg[0], inferior=assumed_deg[1]))
+    sure = float(np.median(points.confidence[left]))
     if sure < UNSURE and not known.any():
-        notes.append(Fact(AnatomyNote.INSERTIONS_UNCERTAIN, slices=(), confidence=sure))
-    elif poor.any():
-        notes.append(Fact(AnatomyNote.INSERTIONS_UNCERTAIN, slices=_numbers(poor)))
-    return tuple(notes)
+        return (*notes, Fact(AnatomyNote.INSERTIONS_UNCERTAIN, slices=(), confidence=sure))
+    return notes + _of_slices(AnatomyNote.INSERTIONS_UNCERTAIN, left & (points.confidence < UNSURE))
 
 
-def _unused_remarks(given: Floats, lv: Mask) -> tuple[Fact, ...]:
-    unused: Mask = np.asarray(np.isfinite(given).any(axis=1) & ~lv)
-    return (Fact(AnatomyNote.INSERTIONS_UNUSED, slices=_numbers(unused)),) if unused.any() else ()
-
-
-def _dispute_remarks(disputed: Mask) -> tuple[Fact, ...]:
-    slices = _numbers(np.asarray(disputed.any(axis=1)))
-    return (Fact(AnatomyNote.INSERTIONS_DISPUTED, slices=slices, degrees=DISPUTED_DEG),) if slices else ()
-
-
-def _numbers(slices: Mask) -> tuple[int, ...]:
-    """Slices as a reader counts them, from 1 at the apex."""
-    return tuple(int(k) + 1 for k in np.flatnonzero(slices))
-
-
-def _shift_remarks(centres_mm: Floats, spacing: Spacing) -> tuple[Fact, ...]:
+def _shift_notes(centres_mm: Floats, spacing: Spacing) -> tuple[Fact, ...]:
     if np.isfinite(centres_mm).all(axis=1).sum() < 4:
         return ()
     shift = np.linalg.norm(off_long_axis(centres_mm, spacing), axis=1)
     far = np.nan_to_num(shift) > SHIFTED_MM
-    if not far.any():
-        return ()
-    return (Fact(AnatomyNote.OFF_AXIS, slices=_numbers(far), mm=tuple(float(mm) for mm in shift[far])),)
-
-
-def _no_anatomy(cavity: Mask, myocardium: Mask, division: Division) -> Anatomy:
-    n = len(cavity)
-    return Anatomy(
-        cavity=cavity,
-        myocardium=myocardium,
-        aha=np.zeros(cavity.shape, np.uint8),
-        centres_mm=np.full((n, 2), np.nan),
-        insertions_deg=np.full((n, 2), np.nan),
-        insertion_confidence=np.zeros(n),
-        division=division,
-        imaged=(False,) * 17,
-        notes=(Fact(AnatomyNote.NO_LV),),
-    )
+    return _of_slices(AnatomyNote.OFF_AXIS, far, mm=tuple(float(mm) for mm in shift[far]))
 
 
 def _checked(
-    cavity: Mask,
-    myocardium: Mask,
-    image: NDArray | None,
-    spacing: Spacing,
-    insertions_deg: NDArray | None,
-    division: Division,
-) -> NDArray | None:
-    """Refuse what cannot be used; the given insertions as an array."""
+    cavity: Mask, myocardium: Mask, image: NDArray | None, spacing: Spacing, insertions_deg: Any, division: Division
+) -> Floats | None:
+    """Refuse what cannot be used; the given insertions, shape (slice, 2), if there are any."""
     if np.ndim(cavity) != 3 or np.shape(cavity) != np.shape(myocardium):
         raise InputError("LV cavity and myocardium must be masks of one stack, slice x row x column, of equal size.")
     if image is not None and np.shape(image) != np.shape(cavity):
@@ -315,20 +260,16 @@ def _checked(
         raise InputError("Voxel spacing must be three positive lengths in mm (slice, row, column).")
     if division.mode not in tuple(AhaMode) or division.segments not in (16, 17):
         raise InputError("Choose mode 'fixed' or 'landmark' and 16 or 17 segments.")
-    if insertions_deg is None:
-        return None
-    given = np.asarray(insertions_deg, float)
+    given = np.asarray((np.nan, np.nan) if insertions_deg is None else insertions_deg, float)
     if given.shape not in ((2,), (len(cavity), 2)):
         raise InputError("Give RV insertions as two angles for the stack, or two for each slice.")
     given = np.broadcast_to(given, (len(cavity), 2))
     if (np.abs(given) > MOST_TURNED_DEG).any():
         raise InputError(f"RV insertions are angles from {-MOST_TURNED_DEG:.0f} to {MOST_TURNED_DEG:.0f} degrees.")
-    if not np.isfinite(given).any():
-        return None
-    arc = (given[..., 1] - given[..., 0]) % 360.0
-    if np.any(np.isfinite(arc) & ((arc < ARC_LIMITS_DEG[0]) | (arc > ARC_LIMITS_DEG[1]))):
+    arc = (given[:, 1] - given[:, 0]) % 360.0
+    if ((arc < ARC_LIMITS_DEG[0]) | (arc > ARC_LIMITS_DEG[1])).any():
         raise InputError(
             f"RV insertions must enclose a septum of {ARC_LIMITS_DEG[0]:.0f} to {ARC_LIMITS_DEG[1]:.0f} degrees, "
             "counter-clockwise from the anterior to the inferior one: move them, or swap the two."
         )
-    return given
+    return given if np.isfinite(given).any() else None

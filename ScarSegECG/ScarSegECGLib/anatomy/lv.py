@@ -1,34 +1,72 @@
-"""Clean-up of predicted LV masks, and the question whether they show a left ventricle at all."""
+"""The left ventricle: its centre in each slice, its long axis, what closes it, and whether masks show one at all."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import ConvexHull, QhullError
 
-from ScarSegECGLib.anatomy.axis import circle_coverage, lv_centres
-from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box, slice_centres, trace_border
 
+COVERAGE_BINS = 72
+FULL_CIRCLE = 0.95
 VOLUME_ML = (20.0, 600.0)  # cavity and myocardium together
 LEAST_ENCLOSED = 0.6
 LEAST_SLICES = 3
 
 
+def lv_centres(cavity: Mask, myocardium: Mask, spacing: Spacing) -> Floats:
+    """LV centre of each slice, (slice, 2) mm: centroid of the cavity, or of the myocardium's convex hull; or NaN."""
+    centres = slice_centres(cavity, myocardium, spacing)
+    for bare in np.flatnonzero(myocardium.any(axis=(1, 2)) & ~cavity.any(axis=(1, 2))):
+        centres[bare] = _hull_centroid(np.argwhere(myocardium[bare]) * np.array(spacing[1:]))
+    return centres
+
+
+def _hull_centroid(points: Floats) -> Floats:
+    try:
+        polygon = points[ConvexHull(points).vertices]
+    except QhullError:  # fewer than three voxels, or all on one line
+        return np.asarray(points.mean(axis=0))
+    following = np.roll(polygon, -1, axis=0)
+    cross = polygon[:, 0] * following[:, 1] - following[:, 0] * polygon[:, 1]
+    return np.asarray(((polygon + following) * cross[:, None]).sum(axis=0) / (3.0 * cross.sum()))
+
+
+def off_long_axis(centres_mm: Floats, spacing: Spacing) -> Floats:
+    """How far each slice's LV centre lies from the straight long axis, (row mm, column mm), shape (slice, 2).
+
+    The axis is the Theil-Sen estimator's (Sen PK. J Am Stat Assoc 1968;63:1379-89): up to 29 % of the slices may be
+    displaced without moving it. A curved ventricle shows up too, so a shift of a few mm is no proof of displacement.
+    NaN where ``centres_mm``, from :func:`lv_centres`, has it.
+    """
+    known = np.flatnonzero(np.isfinite(centres_mm).all(axis=1))
+    height, points = np.arange(len(centres_mm))[:, None] * spacing[0], centres_mm[known]
+    a, b = np.triu_indices(len(known), 1)
+    slope = np.zeros(2)
+    if a.size:
+        slope = np.median((points[b] - points[a]) / (height[known[b]] - height[known[a]]), axis=0)
+    origin = np.median(points - height[known] * slope, axis=0) if known.size else slope
+    return np.asarray(centres_mm - origin - height * slope)
+
+
+def circle_coverage(myocardium: Mask, centres_mm: Floats, spacing: Spacing) -> Floats:
+    """Part (0..1) of the 72 five-degree directions in which each slice's LV centre sees myocardium, shape (slice,)."""
+    return np.asarray(trace_border(myocardium, centres_mm, spacing, COVERAGE_BINS).hit.mean(axis=1))
+
+
+def full_circle(cavity: Mask, myocardium: Mask, centres_mm: Floats, spacing: Spacing) -> Mask:
+    """Slices whose cavity the myocardium surrounds in 95 % of directions (this project's own rule), shape (slice,)."""
+    covered = circle_coverage(myocardium, centres_mm, spacing) >= FULL_CIRCLE
+    return np.asarray(covered & cavity.any(axis=(1, 2)))  # without a cavity it belongs to the cap
+
+
 def clean(cavity: Mask, myocardium: Mask) -> tuple[Mask, Mask]:
     """Keep the largest connected LV and close its holes.
 
-    Voxels are connected to their four neighbours in the slice and to the same place in the next slice; the largest
-    component of cavity and myocardium together is kept, and of it the largest piece of each slice: a short-axis slice
-    cuts the LV once. Holes of the cavity, papillary muscles among them, become cavity; other holes of the LV become
-    myocardium.
-
-    Parameters
-    ----------
-    cavity, myocardium : bool arrays, shape (slice, row, column)
-        Where they overlap, the voxel is myocardium.
-
-    Returns
-    -------
-    cavity, myocardium : bool arrays, disjoint; empty if both were
+    Voxels are connected to their four neighbours in the slice and to the same place in the next slice; of the largest
+    component the largest piece of each slice is kept: a short-axis slice cuts the LV once. Holes of the cavity,
+    papillary muscles among them, become cavity; other holes, and voxels of both masks, become myocardium.
     """
     myocardium = np.asarray(myocardium, bool)
     cavity = np.asarray(cavity, bool) & ~myocardium
@@ -37,8 +75,7 @@ def clean(cavity: Mask, myocardium: Mask) -> tuple[Mask, Mask]:
         return cavity, myocardium.copy()
     box = heart_box(both, 0)
     lv = np.stack([_largest(plane) for plane in _largest(both[box])])
-    blood = cavity[box] & lv
-    filled_blood = np.stack([ndimage.binary_fill_holes(plane) for plane in blood])
+    filled_blood = np.stack([ndimage.binary_fill_holes(plane) for plane in cavity[box] & lv])
     filled_lv = np.stack([ndimage.binary_fill_holes(plane) for plane in lv])
     out_cavity, out_myocardium = np.zeros_like(cavity), np.zeros_like(cavity)
     out_cavity[box] = filled_blood
@@ -56,10 +93,7 @@ def _largest(mask: Mask) -> Mask:
 
 
 def why_no_left_ventricle(cavity: Mask, myocardium: Mask, spacing: Spacing) -> str:
-    """Why masks, shape (slice, row, column), cannot be a left ventricle; "" where they can.
-
-    Looked at are size, cavity surrounded by myocardium, and number of slices.
-    """
+    """Why masks, by size, slices and what surrounds the cavity, cannot be a left ventricle; "" where they can."""
     volume = float(np.count_nonzero(cavity | myocardium) * np.prod(spacing) / 1000.0)
     seen = cavity.any(axis=(1, 2))
     slices = int((seen & myocardium.any(axis=(1, 2))).sum())

@@ -1,7 +1,7 @@
-"""Rays from the LV centre: the bullseye's angles, the myocardium's borders and the image along a ray.
+"""Masks in the plane: boxes, centres, and rays from the LV centre in the bullseye's frame.
 
-Angles are degrees in the bullseye's frame (0 = image right = lateral, counter-clockwise, 90 = image up = anterior),
-always measured in mm, so that anisotropic pixels change nothing.
+Angles are degrees (0 = image right = lateral, counter-clockwise, 90 = image up = anterior), always measured in mm, so
+that anisotropic pixels change nothing. Points are (row mm, column mm) = index * spacing.
 """
 
 from __future__ import annotations
@@ -12,26 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Spacing = tuple[float, float, float]
+"""(slice, row, column), mm."""
 Mask = NDArray[np.bool_]
+"""Shape (slice, row, column) in canonical storage, where nothing else is said; so has an image of any scale."""
+Image = NDArray[np.floating]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 Box = tuple[slice, slice, slice]
 
 N_RAYS = 120
 RAY_STEP_MM = 0.5
-
-
-@dataclass(frozen=True)
-class Border:
-    """The myocardium as the rays of each slice see it; all shapes (slice, ray), NaN or False where there is none.
-
-    ``angles`` is degrees, shape (ray,); ``inner`` and ``outer`` are mm from the centre to the myocardium's first and
-    last voxel; ``hit`` says that the ray meets myocardium.
-    """
-
-    angles: Floats
-    inner: Floats
-    outer: Floats
-    hit: Mask
+MOST_TURNED_DEG = 360.0  # a given angle beyond one turn either way is a typing error
 
 
 def wrap(degrees: NDArray | float) -> Floats:
@@ -40,10 +31,7 @@ def wrap(degrees: NDArray | float) -> Floats:
 
 
 def heart_box(mask: Mask, margin: int | tuple[int, int] = 3) -> Box:
-    """Smallest box that holds ``mask``, widened in-plane by ``margin`` pixels (rows, columns); empty for an empty mask.
-
-    Every measure works inside it, because most of a slice is not heart.
-    """
+    """Smallest box that holds ``mask``, in-plane ``margin`` pixels (rows, columns) wider; empty for an empty mask."""
     rows, columns = (margin, margin) if isinstance(margin, int) else margin
     box: list[slice] = []
     for axes, widen in (((1, 2), 0), ((0, 2), rows), ((0, 1), columns)):
@@ -55,14 +43,26 @@ def heart_box(mask: Mask, margin: int | tuple[int, int] = 3) -> Box:
     return box[0], box[1], box[2]
 
 
+def slice_centres(cavity: Mask, myocardium: Mask, spacing: Spacing) -> Floats:
+    """Centroid of the cavity per slice (of the myocardium where the slice has no cavity), mm, shape (slice, 2).
+
+    NaN where a slice has neither.
+    """
+    has_cavity = np.asarray(cavity.any(axis=(1, 2)))
+    # whole numbers, exact in single precision, whose products are much faster than sums of a mask
+    shape = np.where(has_cavity[:, None, None], cavity, myocardium).astype(np.float32)
+    rows = (shape @ np.ones(shape.shape[2], np.float32)).astype(float)
+    columns = (np.ones(shape.shape[1], np.float32) @ shape).astype(float)
+    count = rows.sum(axis=1)
+    count[count == 0] = np.nan
+    row = rows @ np.arange(shape.shape[1]) / count * spacing[1]
+    column = columns @ np.arange(shape.shape[2]) / count * spacing[2]
+    return np.stack([row, column], axis=1)
+
+
 def direction_deg(offset_mm: NDArray) -> Floats:
     """Bullseye angle, [0, 360), of offsets (..., 2) given as (row mm, column mm) from the LV centre."""
     return np.asarray(np.degrees(np.arctan2(-offset_mm[..., 0], offset_mm[..., 1])) % 360.0, np.float64)
-
-
-def ray_angles(n: int = N_RAYS) -> Floats:
-    """Directions of ``n`` evenly spaced rays, degrees, the first one at half a step."""
-    return np.asarray((np.arange(n) + 0.5) * (360.0 / n), np.float64)
 
 
 def ray_points(centres_mm: Floats, angles_deg: Floats, radii_mm: Floats, spacing: Spacing) -> tuple[Floats, Floats]:
@@ -70,25 +70,31 @@ def ray_points(centres_mm: Floats, angles_deg: Floats, radii_mm: Floats, spacing
 
     ``radii_mm`` is (radius,), the same on every ray, or (slice, ray, radius).
     """
-    radii = np.broadcast_to(radii_mm, (len(centres_mm), len(angles_deg), radii_mm.shape[-1]))
     turn = np.radians(angles_deg)[None, :, None]
-    rows = (centres_mm[:, 0, None, None] - radii * np.sin(turn)) / spacing[1]
-    columns = (centres_mm[:, 1, None, None] + radii * np.cos(turn)) / spacing[2]
+    rows = (centres_mm[:, 0, None, None] - radii_mm * np.sin(turn)) / spacing[1]
+    columns = (centres_mm[:, 1, None, None] + radii_mm * np.cos(turn)) / spacing[2]
     return rows, columns
 
 
-def trace_border(myocardium: Mask, centres_mm: Floats, spacing: Spacing, n_rays: int = N_RAYS) -> Border:
-    """Where rays from the LV centre enter and leave the myocardium (nearest voxel, every 0.5 mm).
+@dataclass(frozen=True)
+class Border:
+    """The myocardium as the rays of each slice see it, mm from the centre to its first and its last voxel.
 
-    Parameters
-    ----------
-    myocardium : bool array, shape (slice, row, column)
-    centres_mm : float64 array, shape (slice, 2)
-        (row mm, column mm) = index * spacing; NaN rows give no border.
-    spacing : (slice, row, column) mm
-    n_rays : int
+    ``angles``, shape (ray,), is degrees; the others have shape (slice, ray), NaN or False where no myocardium is met.
     """
-    angles = ray_angles(n_rays)
+
+    angles: Floats
+    inner: Floats
+    outer: Floats
+    hit: Mask
+
+
+def trace_border(myocardium: Mask, centres_mm: Floats, spacing: Spacing, n_rays: int = N_RAYS) -> Border:
+    """Where evenly spaced rays from the LV centre, the first one at half a step, enter and leave the myocardium.
+
+    The nearest voxel counts, every 0.5 mm. NaN rows of ``centres_mm``, shape (slice, 2), give no border.
+    """
+    angles = np.asarray((np.arange(n_rays) + 0.5) * (360.0 / n_rays), np.float64)
     shape = (len(myocardium), n_rays)
     inner, outer, hit = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool)
     use = np.flatnonzero(np.isfinite(centres_mm).all(axis=1) & myocardium.any(axis=(1, 2)))
@@ -111,8 +117,7 @@ def sample_mask(mask: Mask, rows: Floats, columns: Floats) -> Mask:
     inside = (i >= 0) & (i < mask.shape[1]) & (j >= 0) & (j < mask.shape[2])
     np.clip(i, 0, mask.shape[1] - 1, out=i)
     np.clip(j, 0, mask.shape[2] - 1, out=j)
-    k = np.arange(len(mask)).reshape((-1,) + (1,) * (i.ndim - 1))
-    return np.asarray(mask[k, i, j] & inside)
+    return np.asarray(mask[_own_slice(i), i, j] & inside)
 
 
 def sample_image(image: NDArray, rows: Floats, columns: Floats) -> Floats:
@@ -121,8 +126,12 @@ def sample_image(image: NDArray, rows: Floats, columns: Floats) -> Floats:
     outside = (rows < 0) | (rows > n_rows - 1) | (columns < 0) | (columns > n_columns - 1)
     rows, columns = np.clip(rows, 0, n_rows - 1), np.clip(columns, 0, n_columns - 1)
     i, j = np.minimum(rows.astype(np.intp), n_rows - 2), np.minimum(columns.astype(np.intp), n_columns - 2)
-    u, v = rows - i, columns - j
-    k = np.arange(len(image)).reshape((-1,) + (1,) * (i.ndim - 1))
+    u, v, k = rows - i, columns - j, _own_slice(i)
     top = image[k, i, j] * (1 - v) + image[k, i, j + 1] * v
     bottom = image[k, i + 1, j] * (1 - v) + image[k, i + 1, j + 1] * v
     return np.asarray(np.where(outside, np.nan, top * (1 - u) + bottom * u), float)
+
+
+def _own_slice(index: Ints) -> Ints:
+    """The slice's number beside indices of shape (slice, ...)."""
+    return np.arange(len(index)).reshape((-1,) + (1,) * (index.ndim - 1))

@@ -1,16 +1,16 @@
 """Where the right ventricle's blood ends beside the septum: evidence from each slice's own pixels.
 
-The RV blood pool lies beside the septum, on LGE about as bright as the LV's blood. In polar coordinates about the LV
-it is a wedge that stands on the epicardium: tens of mm deep beside the middle of the septum, thinner and thinner
-towards its corners, the anterior and the inferior insertion, where the RV's thin wall and the fat of the grooves come
-down to the epicardium. Two things speak for a corner: how well a wedge that ends there, its depth never growing
-outwards, holds blood and is bordered by something else; and how much the brightness just outside the epicardium
-changes there. Both are this project's own rules; their weights were set on readings by hand of EMIDEC's images (Lalande
-et al., Data 2020;5:89), as Testing/anatomy/README.md tells.
+In polar coordinates about the LV, the RV's blood, about as bright as the LV's, is a wedge that stands on the
+epicardium: tens of mm deep beside the middle of the septum, thinner and thinner towards its corners, the two
+insertions. Two things speak for a corner: how well a wedge that ends there, its depth never growing outwards, holds
+blood and is bordered by something else; and how much the brightness just outside the epicardium changes there. Both are
+this project's own rules; their weights were set on readings by hand of EMIDEC's images (Lalande et al., Data 2020;5:89;
+Testing/anatomy/README.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,11 +37,8 @@ DEEPENING_COST = 2.0  # of the wedge growing deeper outwards, per mm
 FOLLOW, FOLLOW_RANGE = 0.15, 0.35  # coil shading: share by which the blood's value follows per ray, and its bound
 FOLLOW_DEPTH, FOLLOW_WEIGHT = slice(1, 8), np.exp(-np.arange(7) / 4.0)
 STEP_RAYS, STEP_MM, STEP_CAP = 3, 8, 0.4  # the change of brightness: rays to either side, depth, bound of a deviation
-
 BEYOND_DEG = 30.0  # so far beyond an insertion the tissue is compared with the blood within
-
-WEDGE_WEIGHT = 0.35  # a ray with blood to the greatest depth is worth 1
-STEP_WEIGHT = 8.0
+WEDGE_WEIGHT, STEP_WEIGHT = 0.35, 8.0  # a ray with blood to the greatest depth is worth 1
 
 
 @dataclass(frozen=True)
@@ -50,37 +47,34 @@ class WedgeEvidence:
 
     ``scores``, shape (slice, 2, candidate), say how strongly a slice speaks for each place of its anterior and its
     inferior insertion: the logarithm of a likelihood but for a constant; candidates (:func:`search_deg`) count from the
-    septum's middle ``middle_deg``, the anterior ones clockwise. ``likeness``, shape (slice, ray), is how much the
-    tissue outside the epicardium looks like the RV's blood, 0..1; the septum's middle in the mid.
+    septum's middle, the anterior ones clockwise.
     """
 
     scores: Floats
-    middle_deg: float
-    likeness: Floats
+    middle_deg: float  # of the septum
+    likeness: Floats  # (slice, ray): of tissue outside the epicardium to the RV's blood, 0..1, the middle in the mid
 
     def contrast(self, half_deg: Floats) -> Floats:
-        """How much more the tissue within two insertions looks like blood than the next 30 degrees beyond each.
-
-        ``half_deg`` and the result have shape (slice, 2): degrees from the septum's middle, and -1..1.
-        """
+        """How much more tissue within two insertions, (slice, 2) from the middle, looks like blood than beyond each."""
         n_rays = self.likeness.shape[1]
         step = 360.0 / n_rays
         gathered = np.pad(np.cumsum(self.likeness, axis=1), ((0, 0), (1, 0)))
+        k, beyond = np.arange(len(gathered)), round(BEYOND_DEG / step)
+
+        def mean(begin: NDArray[np.intp], end: NDArray[np.intp]) -> Floats:
+            return (gathered[k, end] - gathered[k, begin]) / np.maximum(end - begin, 1)
+
         rays = np.rint(half_deg / step).astype(int)
         first, last = n_rays // 2 - rays[:, 0], n_rays // 2 + rays[:, 1]
-        beyond = int(round(BEYOND_DEG / step))
-        k = np.arange(len(gathered))
-        within = (gathered[k, last] - gathered[k, first]) / (last - first)
-        before, after = np.maximum(first - beyond, 0), np.minimum(last + beyond, n_rays)
-        anterior = (gathered[k, first] - gathered[k, before]) / np.maximum(first - before, 1)
-        inferior = (gathered[k, after] - gathered[k, last]) / np.maximum(after - last, 1)
-        return np.asarray(within[:, None] - np.stack([anterior, inferior], axis=1))
+        anterior = mean(np.maximum(first - beyond, 0), first)
+        inferior = mean(last, np.minimum(last + beyond, n_rays))
+        return mean(first, last)[:, None] - np.stack([anterior, inferior], axis=1)
 
 
 def search_deg(step_deg: float) -> Floats:
     """Candidates for an insertion's distance from the septum's middle, degrees, shape (candidate,)."""
-    rays = np.arange(round(SEARCH_DEG[0] / step_deg), round(SEARCH_DEG[1] / step_deg) + 1)
-    return np.asarray(rays * step_deg, np.float64)
+    first, last = (round(limit / step_deg) for limit in SEARCH_DEG)
+    return np.arange(first, last + 1, dtype=np.float64) * step_deg
 
 
 def wedge_evidence(
@@ -95,76 +89,63 @@ def wedge_evidence(
     """Look for the RV's blood beside the septum, slice by slice.
 
     The slices share only one thing, on which side of the LV the RV lies (the septum's middle, from the whole stack):
-    ``usual_middle_deg`` is where it usually lies, degrees in the bullseye's frame, ``middle_deg`` where it does lie, if
-    that is known. ``image`` is [slice, row, column], any scale; ``border`` is of slices whose rays meet myocardium.
+    ``usual_middle_deg`` is where it usually lies, ``middle_deg`` where it does lie, if that is known. ``border`` is of
+    slices whose rays meet myocardium.
     """
     step = 360.0 / len(border.angles)
-    radii = _epicardium(border)[:, :, None] + RING_MM
+    # the epicardium without gaps (the slice's median) and without single-voxel steps
+    outer = np.where(np.isnan(border.outer), np.nanmedian(border.outer, axis=1, keepdims=True), border.outer)
+    radii = gaussian_filter1d(outer, 1.5, axis=1, mode="wrap")[:, :, None] + RING_MM
     ring = sample_image(image, *ray_points(centres_mm, border.angles, radii, spacing))
-    span = _range(ring[:, :, NEAR])
+    span = _of_known(_range, ring[:, :, NEAR]) + 1e-6
     pool = np.array([np.median(image[k][cavity[k]]) if cavity[k].any() else np.nan for k in range(len(image))])
     has_pool = np.isfinite(pool)
     if middle_deg is None:
-        turn = round(float(wrap(usual_middle_deg - 180.0)) / step)
+        middle_deg = usual_middle_deg
         if has_pool.any():
             unlike = (ring[has_pool, :, NEAR] - pool[has_pool, None, None]) / (POOL_WIDTH * span[has_pool, None, None])
-            turn = _septum_turn(np.nan_to_num(np.exp(-0.5 * unlike**2)), step, usual_middle_deg)
-    else:
-        turn = round(float(wrap(middle_deg - 180.0)) / step)
+            middle_deg = _septum_middle(np.nan_to_num(np.exp(-0.5 * unlike**2)), border.angles, usual_middle_deg)
+    turn = round(float(wrap(middle_deg - 180.0)) / step)
     ring = np.roll(ring, -turn, axis=1)  # the septum's middle is at 180 degrees now
     seed = np.abs(border.angles - 180.0) <= SEED_DEG
-    blood = _median(ring[:, seed, NEAR])
+    blood = _of_known(np.median, ring[:, seed, NEAR])
     blood = np.where(has_pool, np.clip(blood, pool - POOL_TOLERANCE * span, pool + POOL_TOLERANCE * span), blood)
 
     # rays outwards from the septum's middle, the two sides as if they were slices
-    unlike = ((ring - blood[:, None, None]) / span[:, None, None]).astype(float)
+    unlike = (ring - blood[:, None, None]) / span[:, None, None]
     half = ring.shape[1] // 2
     outwards = np.concatenate([unlike[:, half - 1 :: -1], unlike[:, half:]])
     reach = np.rint(search_deg(step) / step).astype(int)
-    wedge = _wedge_scores(outwards[:, : reach[-1]])[:, reach - 1].reshape(2, len(ring), -1)
-    change = _brightness_steps(outwards, reach).reshape(2, len(ring), -1)
-    scores = np.moveaxis(WEDGE_WEIGHT * wedge + STEP_WEIGHT * change, 0, 1)
+    wedge = _wedge_scores(outwards[:, : reach[-1]])[:, reach - 1]
+    scores = (WEDGE_WEIGHT * wedge + STEP_WEIGHT * _brightness_steps(outwards, reach)).reshape(2, len(ring), -1)
     like = np.nan_to_num(np.exp(-0.5 * (unlike[:, :, NEAR] / BLOOD_WIDTH) ** 2)).mean(axis=2)
-    return WedgeEvidence(scores, 180.0 + turn * step, like)
+    return WedgeEvidence(np.moveaxis(scores, 0, 1), 180.0 + turn * step, like)
 
 
-def _epicardium(border: Border) -> Floats:
-    """Outer radius without gaps (the slice's median) and without single-voxel steps, mm, shape (slice, ray)."""
-    outer = np.where(np.isnan(border.outer), np.nanmedian(border.outer, axis=1, keepdims=True), border.outer)
-    return np.asarray(gaussian_filter1d(outer, 1.5, axis=1, mode="wrap"))
+def _of_known(statistic: Callable[[Floats], float], values: Floats) -> Floats:
+    """A statistic of each slice's values without the NaN beyond the image; 0 where all is beyond."""
+    return np.array([statistic(known) if (known := v[np.isfinite(v)]).size else 0.0 for v in values])
 
 
-def _median(values: Floats) -> Floats:
-    """Median over all but the first axis without the NaN beyond the image; 0 where all is beyond."""
-    return np.array([np.median(known) if (known := v[np.isfinite(v)]).size else 0.0 for v in values])
+def _range(values: Floats) -> float:
+    """The 10..90 % range."""
+    ordered = np.sort(values)
+    return ordered[int(0.9 * (ordered.size - 1))] - ordered[int(0.1 * (ordered.size - 1))]
 
 
-def _range(ring: Floats) -> Floats:
-    """10..90 % range of each slice's ring, shape (slice,)."""
-    ranges = np.empty(len(ring))
-    for k, values in enumerate(ring):
-        known = np.sort(values[np.isfinite(values)])
-        ranges[k] = known[int(0.9 * (known.size - 1))] - known[int(0.1 * (known.size - 1))] if known.size else 0.0
-    return ranges + 1e-6
-
-
-def _septum_turn(like: Floats, step: float, usual_middle_deg: float) -> int:
-    """By how many rays the stack's septum lies counter-clockwise of 180 degrees."""
-    blood = like.mean(axis=(0, 2)) - 0.5
-    width = int(round(ARC_DEG / step)) | 1
-    inside = uniform_filter1d(blood, width, mode="wrap") * ARC_DEG / 3.0
-    middle = (np.arange(like.shape[1]) + 0.5) * step
-    best = middle[np.argmax(inside - 0.5 * (wrap(middle - usual_middle_deg) / SEPTUM_SD_DEG) ** 2)]
-    return int(round(float(wrap(best - 180.0)) / step))
+def _septum_middle(like: Floats, angles: Floats, usual_middle_deg: float) -> float:
+    """Direction about which most of the ring, (slice, ray, depth), looks like the LV's blood, degrees."""
+    step = 360.0 / len(angles)
+    inside = uniform_filter1d(like.mean(axis=(0, 2)) - 0.5, round(ARC_DEG / step) | 1, mode="wrap") * ARC_DEG / 3.0
+    return float(angles[np.argmax(inside - 0.5 * (wrap(angles - usual_middle_deg) / SEPTUM_SD_DEG) ** 2)])
 
 
 def _wedge_scores(unlike: Floats) -> Floats:
-    """Score of the best wedge of blood that ends after each ray, shape as ``unlike`` without its depth.
+    """Score of the best wedge of blood that ends after each ray, by dynamic programming, shape (side, ray outwards).
 
-    ``unlike`` is the deviation from blood over the ring's range, shape (side, ray outwards, depth), NaN beyond the
-    image. Blood counts for a wedge and other tissue against it, the reverse just beyond its depth; a ray without RV is
-    worth 0. The best depths are found by dynamic programming. The value expected of blood follows what was met, within
-    bounds: the coil's sensitivity falls slowly along the septum.
+    ``unlike`` is the deviation from blood over the ring's range, its depth last, NaN beyond the image. Blood counts for
+    a wedge and other tissue against it, the reverse just beyond its depth; a ray without RV is worth 0. The value
+    expected of blood follows what was met, within bounds: the coil's sensitivity falls slowly along the septum.
     """
     beyond_image = np.isnan(unlike)
     values = np.where(beyond_image, 0.0, unlike)

@@ -1,32 +1,18 @@
-"""The 17 AHA segments: names, rings, usual coronary territories and DICOM codes.
-
-References
-----------
-Cerqueira MD et al. Circulation 2002;105:539-42 (names, rings and usual territories).
-DICOM PS3.16, context group 3717 "Myocardial Wall Segments" (SNOMED CT codes).
+"""The 17 AHA segments: names, rings, usual coronary territories (Cerqueira MD et al. Circulation 2002;105:539-42) and
+codes (DICOM PS3.16, context group 3717 "Myocardial Wall Segments").
 """
 
 from __future__ import annotations
 
 BASAL, MID, APICAL, CAP = range(4)
 RING_NAMES = ("Basal", "Mid", "Apical", "Apex")
+RING_SEGMENTS: tuple[tuple[int, ...], ...] = ((1, 2, 3, 4, 5, 6), (7, 8, 9, 10, 11, 12), (13, 14, 15, 16), (17,))
 
 _WALLS = ("anterior", "anteroseptal", "inferoseptal", "inferior", "inferolateral", "anterolateral")
 SEGMENT_NAMES: tuple[str, ...] = (
-    *(f"Basal {wall}" for wall in _WALLS),
-    *(f"Mid {wall}" for wall in _WALLS),
-    "Apical anterior",
-    "Apical septal",
-    "Apical inferior",
-    "Apical lateral",
+    *(f"{ring} {wall}" for ring in ("Basal", "Mid") for wall in _WALLS),
+    *(f"Apical {wall}" for wall in ("anterior", "septal", "inferior", "lateral")),
     "Apex",
-)
-
-RING_SEGMENTS: tuple[tuple[int, ...], ...] = (
-    (1, 2, 3, 4, 5, 6),
-    (7, 8, 9, 10, 11, 12),
-    (13, 14, 15, 16),
-    (17,),
 )
 
 USUAL_TERRITORIES: dict[str, tuple[int, ...]] = {
@@ -35,24 +21,11 @@ USUAL_TERRITORIES: dict[str, tuple[int, ...]] = {
     "LCX": (5, 6, 11, 12, 16),
 }
 
-# SNOMED CT, segments 1..17
+# SNOMED CT, segments 1..17; a line for each ring
 CID_3717_CODES: tuple[str, ...] = (
-    "264850008",
-    "396482007",
-    "396646008",
-    "264846001",
-    "396652009",
-    "396654005",
-    "264848000",
-    "396647004",
-    "396649001",
-    "264847005",
-    "396655006",
-    "396656007",
-    "264844003",
-    "264845002",
-    "264849008",
-    "264853005",
+    *("264850008", "396482007", "396646008", "264846001", "396652009", "396654005"),
+    *("264848000", "396647004", "396649001", "264847005", "396655006", "396656007"),
+    *("264844003", "264845002", "264849008", "264853005"),
     "128564006",
 )
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ScarSegECGLib.anatomy.aha import FOUR_ORDER, NO_RING, SIX_ORDER, sector_starts
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg
+from ScarSegECGLib.anatomy.polar import Floats, Spacing, direction_deg
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy
 
@@ -25,16 +25,6 @@ class SoftPrior:
     values: NDArray[np.float32]
     corner: tuple[int, int]
 
-    def whole(self, shape: tuple[int, int]) -> NDArray[np.float32]:
-        """On whole slices of ``shape`` (rows, columns)."""
-        n, segments, rows, columns = self.values.shape
-        out = np.zeros((n, segments, *shape), np.float32)
-        rows, columns = min(rows, shape[0] - self.corner[0]), min(columns, shape[1] - self.corner[1])
-        out[:, :, self.corner[0] : self.corner[0] + rows, self.corner[1] : self.corner[1] + columns] = self.values[
-            :, :, :rows, :columns
-        ]
-        return out
-
 
 def soft_prior(
     anatomy: Anatomy,
@@ -45,33 +35,17 @@ def soft_prior(
     rotate_deg: float = 0.0,
     shift_slices: int = 0,
 ) -> SoftPrior:
-    """Probability of each AHA segment for every myocardial voxel.
+    """Probability of each AHA segment for every myocardial voxel of an :func:`aha.partition`.
 
-    Borders between sectors are blurred by a Gaussian in angle, borders between rings by one along the slices.
-
-    Parameters
-    ----------
-    anatomy : Anatomy
-        From :func:`aha.partition`.
-    spacing : (slice, row, column) mm
-    sigma_deg, sigma_slice : float
-        Standard deviations of the blur, degrees and slices; 0 gives the hard partition.
-    rotate_deg : float
-        Turn of all sectors, counter-clockwise: jitter for training.
-    shift_slices : int
-        The rings moved by so many slices towards the base: jitter for training.
-
-    Returns
-    -------
-    SoftPrior
-        Sums to 1 over the segments inside the labelled myocardium and is 0 elsewhere: outside, and wherever the
-        geometry is unknown.
+    Borders between sectors are blurred by a Gaussian in angle, borders between rings by one along the slices:
+    ``sigma_deg`` and ``sigma_slice`` are their standard deviations in degrees and slices, 0 the hard partition.
+    ``rotate_deg`` turns all sectors counter-clockwise and ``shift_slices`` moves the rings towards the base: jitter for
+    training. It sums to 1 over the segments inside the labelled myocardium and is 0 elsewhere: outside, and wherever
+    the geometry is unknown.
     """
     n = len(anatomy.aha)
     known = np.isfinite(anatomy.insertions_deg).all(axis=1) & np.isfinite(anatomy.centres_mm).all(axis=1)
-    labelled: Mask = anatomy.aha > 0
-    labelled[~known] = False
-    k, i, j = np.nonzero(labelled)
+    k, i, j = np.nonzero((anatomy.aha > 0) & np.asarray(known)[:, None, None])
     if not k.size:
         return SoftPrior(np.zeros((n, 17, 1, 1), np.float32), (0, 0))
     angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - anatomy.centres_mm[k])
@@ -104,7 +78,7 @@ def _sectors(angle: Floats, starts: Floats, sigma: float) -> Floats:
     end = np.concatenate([begin[:, 1:], np.full((len(begin), 1), 360.0)], axis=1)
     turned = ((angle - starts[:, 0]) % 360.0)[:, None]
     if sigma < NO_BLUR:
-        return np.asarray((turned >= begin) & (turned < end), float)
+        return ((turned >= begin) & (turned < end)).astype(float)
     mass = np.zeros(begin.shape)
     for turn in (-360.0, 0.0, 360.0):
         mass += ndtr((end + turn - turned) / sigma) - ndtr((begin + turn - turned) / sigma)
@@ -115,9 +89,8 @@ def _ring_weights(rings: NDArray, sigma: float, shift: int) -> Floats:
     """Weight of each ring in each slice, shape (slice, 4), rows summing to 1."""
     order = np.flatnonzero(rings != NO_RING)
     moved = rings[order[np.clip(np.arange(len(order)) - shift, 0, len(order) - 1)]]
-    hard = np.eye(4)[moved]
     distance = np.subtract.outer(order, order).astype(float)
     blur = np.exp(-0.5 * (distance / sigma) ** 2) if sigma >= NO_BLUR else np.eye(len(order))
     weights = np.zeros((len(rings), 4))
-    weights[order] = blur @ hard / blur.sum(axis=1, keepdims=True)
+    weights[order] = blur @ np.eye(4)[moved] / blur.sum(axis=1, keepdims=True)
     return weights

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -35,6 +36,10 @@ EXTRAS = {
     "cohort": ("cryptography", "dask", "distributed", "locket", "psutil", "pyarrow"),
 }
 
+VOLUME = (
+    ("-q", "--quiet", "no progress, no summary; warnings and errors only"),
+    ("-v", "--verbose", "explain what was assumed and how long it took"),
+)
 WRITERS = ("segment", "export", "demo", "cohort", "evaluate", "train")
 """Verbs whose result is in files: it stands even where nothing can be printed."""
 
@@ -54,12 +59,8 @@ def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser
             module.add_arguments(verb)
             verb.set_defaults(run=module.run, parser=verb)
         volume = verb.add_mutually_exclusive_group()
-        volume.add_argument(
-            "-q", "--quiet", action="store_true", help="no progress, no summary; warnings and errors only"
-        )
-        volume.add_argument(
-            "-v", "--verbose", action="store_true", help="explain what was assumed and how long it took"
-        )
+        for short, long, said in VOLUME:
+            volume.add_argument(short, long, action="store_true", help=said)
     return parser
 
 
@@ -92,7 +93,8 @@ def _run(given: list[str], called: list[str], name: str) -> int:
         if unknown:  # said by the verb, beside its own options
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         with _tidy_end():
-            return args.run(args)
+            args.run(args)
+        return 0
     except InputError as error:
         print(f"{name}: {printable(str(error))}", file=sys.stderr)
         return 2
@@ -126,15 +128,12 @@ class _Parser(argparse.ArgumentParser):
 @contextmanager
 def _loading(say: bool) -> Iterator[None]:
     """On a terminal, a word that the libraries are being loaded; it goes again."""
-    text = "loading ..."
-    if not (say and sys.stderr.isatty()):
-        yield
-        return
+    text = "loading ..." if say and sys.stderr.isatty() else ""
     print(text, end="", file=sys.stderr, flush=True)
     try:
         yield
     finally:
-        print("\r" + " " * len(text), end="\r", file=sys.stderr, flush=True)
+        print("\r" + " " * len(text) + "\r" if text else "", end="", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -147,12 +146,10 @@ def _tidy_end() -> Iterator[None]:
         raise SystemExit(128 + number)
 
     names = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    try:
-        taken = [name for name in names if signal.getsignal(name) is signal.SIG_DFL]  # nohup ignores SIGHUP
-        for name in taken:
-            signal.signal(name, end)
-    except ValueError:  # only the main thread may
-        taken = []
+    may = threading.current_thread() is threading.main_thread()
+    taken = [name for name in names if may and signal.getsignal(name) is signal.SIG_DFL]  # nohup ignores SIGHUP
+    for name in taken:
+        signal.signal(name, end)
     try:
         yield
     finally:

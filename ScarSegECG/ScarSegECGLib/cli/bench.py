@@ -6,28 +6,27 @@ Times are told here and asserted nowhere: on a busy machine they say nothing abo
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import resource
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.case import SCAR, ScarResult, TimeGap
-from ScarSegECGLib.cli.outputs import check_files
+from ScarSegECGLib.case import MYOCARDIUM, SCAR, LabelArray, ScarResult, TimeGap
+from ScarSegECGLib.cli.options import NETWORKS, add_shared
+from ScarSegECGLib.cli.outputs import check_files, write_json
+from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.facts import Contrast
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.measurements import measure
@@ -35,8 +34,11 @@ from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import remeasure, segment
 from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
-from ScarSegECGLib.view.paint import to_png
+from ScarSegECGLib.view.paint import to_pixels, to_png
 from ScarSegECGLib.view.pictures import scar_bullseye
+
+EDIT = "edit of one slice, measured and drawn on the screen"
+WIDTH_PX = 600  # of a bullseye
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,11 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lge", type=Path, metavar="PATH", help="a stack to time; default: the phantom patient, 10 slices"
     )
     parser.add_argument("--ecg", type=Path, metavar="PATH", help="its ECG")
-    parser.add_argument("--mri-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the images say")
-    parser.add_argument("--ecg-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the ECG file says")
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs; the median is reported (default 3)")
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
+    add_shared(parser, "--mri-date", "--ecg-date", *NETWORKS)
 
 
 def _one_case(
@@ -65,19 +64,7 @@ def _one_case(
     gap = gap_of_case(record, stack.acquired, typed_mri_date=mri_date, typed_ecg_date=ecg_date, now=datetime.now())
     result = segment(stack, record, gap, session)
     total = time.perf_counter() - start
-    stages = {"read LGE": lge_read - start, "read ECG": ecg_read - lge_read, **result.timings}
-    return total, stages, result
-
-
-EDIT = "edit of one slice, measured and drawn"
-
-
-class Figure(NamedTuple):
-    """What was timed, s; the target, s, is for a case of ten slices on two free cores, the model loaded."""
-
-    name: str
-    seconds: float
-    target: float
+    return total, {"read LGE": lge_read - start, "read ECG": ecg_read - lge_read, **result.timings}, result
 
 
 def _fastest(work: Callable[[], object], repeat: int) -> float:
@@ -90,45 +77,35 @@ def _fastest(work: Callable[[], object], repeat: int) -> float:
     return min(times)
 
 
-def _edited(result: ScarResult) -> np.ndarray:
+def _edited(result: ScarResult) -> LabelArray:
     """The labels without the scar of the slice that has most of it."""
     labels = result.labels.copy()
-    worst = int(np.argmax((labels == SCAR).sum(axis=(1, 2))))
-    labels[worst][labels[worst] == SCAR] = 2
+    worst = labels[np.argmax((labels == SCAR).sum(axis=(1, 2)))]
+    worst[worst == SCAR] = MYOCARDIUM
     return labels
 
 
-def _figures(result: ScarResult, case_seconds: float, session: Session, repeat: int) -> list[Figure]:
-    """What the project promises to be quick, measured on this case."""
-    stack, anatomy, labels = result.stack, result.anatomy, result.labels
-    known = stack if stack.contrast != "unknown" else dataclasses.replace(stack, contrast=Contrast.MAGNITUDE)
-    edited = _edited(result)
-    alone = _fastest(lambda: segment(stack, None, TimeGap(None), session), repeat)
-
-    def drawn() -> object:
-        return to_png(scar_bullseye(remeasure(result, edited)), width_px=600)
-
-    def divided() -> object:
-        return partition(anatomy.cavity, anatomy.myocardium, stack.voxels, stack.spacing)
-
-    figures = [
-        Figure("case, from files to figures", case_seconds, 1.0),
-        Figure("case without ECG, segmented and measured", alone, 1.0),
-        Figure("edit of one slice, measured", _fastest(lambda: remeasure(result, edited), repeat), 0.030),
-        Figure(EDIT, _fastest(drawn, repeat), 0.050),
-        Figure("bullseye as a picture", _fastest(lambda: to_png(scar_bullseye(result), width_px=600), repeat), 0.050),
-        Figure("AHA segments from contours", _fastest(divided, repeat), 0.030),
-    ]
-    ways: dict[str, np.ndarray | ThresholdRule] = {
-        "manual": labels == SCAR,
-        **{rule: ThresholdRule(rule) for rule in RULES},
+def _figures(result: ScarResult, case_seconds: float, session: Session, repeat: int) -> list[dict]:
+    """What the project promises to be quick, measured on this case, s; targets are for a case of ten slices on two free
+    cores, the model loaded."""
+    stack, anatomy, edited = result.stack, result.anatomy, _edited(result)
+    known = stack if stack.contrast != Contrast.UNKNOWN else replace(stack, contrast=Contrast.MAGNITUDE)
+    cavity, wall = anatomy.cavity, anatomy.myocardium
+    works: dict[str, tuple[Callable[[], object], float]] = {
+        "case without ECG, segmented and measured": (partial(segment, stack, None, TimeGap(None), session), 1.0),
+        "edit of one slice, measured": (partial(remeasure, result, edited), 0.030),
+        EDIT: (lambda: to_pixels(scar_bullseye(remeasure(result, edited)), WIDTH_PX), 0.050),
+        "bullseye as a picture": (lambda: to_png(scar_bullseye(result), width_px=WIDTH_PX), 0.050),
+        "AHA segments from contours": (partial(partition, cavity, wall, stack.voxels, stack.spacing), 0.030),
+        "all measures by manual": (partial(measure, known, anatomy, result.labels == SCAR), 0.050),
     }
-    for method, way in ways.items():
-        measured = partial(measure, known, anatomy, way)
-        figures.append(Figure(f"all measures by {method}", _fastest(measured, repeat), 0.050))
-    if (ecg := result.ecg) is not None:
-        figures.append(Figure("ECG measured", _fastest(lambda: median_beat(ecg), repeat), 0.100))
-    return figures
+    for rule in RULES:
+        works[f"all measures by {rule}"] = (partial(measure, known, anatomy, ThresholdRule(rule)), 0.050)
+    if result.ecg is not None:
+        works["ECG measured"] = (partial(median_beat, result.ecg), 0.100)
+    times = [("case, from files to figures", case_seconds, 1.0)]
+    times += [(name, _fastest(work, repeat), target) for name, (work, target) in works.items()]
+    return [{"name": name, "seconds": round(seconds, 4), "target": target} for name, seconds, target in times]
 
 
 def _table(report: dict) -> str:
@@ -140,12 +117,12 @@ def _table(report: dict) -> str:
     for figure in report["figures"]:
         missed = "   missed" if figure["seconds"] > figure["target"] else ""
         lines.append(f"  {figure['name']:42s} {1000 * figure['seconds']:8.0f} {1000 * figure['target']:8.0f}{missed}")
-    lines += ["", f"  networks loaded in {1000 * report['model_load_seconds']:.0f} ms; first case "]
-    lines[-1] += f"{1000 * report['first_case_seconds']:.0f} ms; most memory {report['peak_rss_mb']:.0f} MB"
-    return "\n".join(lines)
+    loaded, first = (1000 * report[name] for name in ("model_load_seconds", "first_case_seconds"))
+    memory = f"most memory {report['peak_rss_mb']:.0f} MB"
+    return "\n".join([*lines, "", f"  networks loaded in {loaded:.0f} ms; first case {first:.0f} ms; {memory}"])
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Time one case, model loaded, and one edit."""
     if args.repeat < 1:
         raise InputError("--repeat must be at least 1")
@@ -166,27 +143,25 @@ def run(args: argparse.Namespace) -> int:
             lge, ecg = files["lge"], files["ecg"]
             mri_date = patient.mri_date  # which a NIfTI file does not hold
         runs = [_one_case(lge, ecg, session, mri_date, ecg_date) for _ in range(args.repeat)]
-    case_seconds, result = float(np.median([total for total, _, _ in runs])), runs[-1][2]
+    totals, stages, (*_, result) = zip(*runs, strict=True)
+    case_seconds = float(np.median(totals))
     figures = _figures(result, case_seconds, session, args.repeat)
-    stages = [
-        {"name": name, "seconds": round(float(np.median([stage[name] for _, stage, _ in runs])), 4)}
-        for name in runs[0][1]
-    ]
     report = {
-        "stages": stages,
+        "stages": [
+            {"name": name, "seconds": round(float(np.median([stage[name] for stage in stages])), 4)}
+            for name in stages[0]
+        ],
         "model_load_seconds": round(load_seconds, 4),
         "case_seconds": round(case_seconds, 4),
-        "first_case_seconds": round(runs[0][0], 4),
-        "edit_seconds": next(round(f.seconds, 4) for f in figures if f.name == EDIT),
-        "figures": [{"name": f.name, "seconds": round(f.seconds, 4), "target": f.target} for f in figures],
+        "first_case_seconds": round(totals[0], 4),
+        "edit_seconds": next(figure["seconds"] for figure in figures if figure["name"] == EDIT),
+        "figures": figures,
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "device": str(session.device),
         "threads": torch.get_num_threads(),
-        "slices": int(runs[0][2].labels.shape[0]),
+        "slices": len(result.labels),
         "runs": args.repeat,
     }
     if args.json:
-        write_text(args.json, json.dumps(report, indent=1) + "\n")
-    if not args.quiet:
-        print(_table(report))
-    return 0
+        write_json(args.json, report)
+    say(args, _table(report))

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from datetime import datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
-from ScarSegECGLib.cli.crew import add_crew, case_bar, crew_of, tell_trouble
+from ScarSegECGLib.cli.crew import case_bar, crew_of, networks_of, tell_trouble
+from ScarSegECGLib.cli.options import CREW, NETWORKS, add_shared, add_volume_to_jobs, refuse_unused_n_sd
 from ScarSegECGLib.cli.outputs import check_files
+from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.cohort.discover import look_through, manifest_rows
 from ScarSegECGLib.cohort.manifest import COLUMNS, read_manifest, write_manifest
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, ScarSource
-
-METHODS = tuple(source.value for source in ScarSource if source is not ScarSource.MANUAL)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,44 +29,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     init.add_argument(
         "--names-of-folders", action="store_true", help="name cases after their folders; default: case001, case002 ..."
     )
-    run_ = jobs.add_parser("run", help="segment every case of a manifest; again: what is missing, failed or changed")
-    run_.add_argument("manifest", type=Path, metavar="CSV", help=f"columns {', '.join(COLUMNS)}")
-    run_.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for results, tables and the page")
-    run_.add_argument("--overwrite", action="store_true", help="take a DIR that holds another cohort's results")
-    run_.add_argument(
-        "--root", action="append", default=[], type=Path, metavar="DIR",
-        help="folder that may hold data beside the manifest's own; may be given more than once",
-    )  # fmt: skip
-    add_crew(run_)
-    run_.add_argument("--no-ecg", action="store_true", help="leave the ECGs out")
-    run_.add_argument(
-        "--method", choices=METHODS, default=ScarSource.NETWORK.value, help="how scar is told from myocardium"
-    )
-    run_.add_argument("--n-sd", type=float, metavar="N", help="for n_sd: 2 to 6 (default 3 on magnitude images)")
-    run_.add_argument("--aha", choices=("fixed", "landmark"), default="fixed", help="how the wall is divided")
-    run_.add_argument("--segments", type=int, choices=(16, 17), default=17, help="with or without the apical cap")
-    run_.add_argument("--correct-shifts", action="store_true", help="put displaced slices in line first")
-    run_.add_argument("--dicom", action="store_true", help="also write DICOM objects where the images are DICOM")
-    run_.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
-    run_.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
+    every = jobs.add_parser("run", help="segment every case of a manifest; again: what is missing, failed or changed")
+    every.add_argument("manifest", type=Path, metavar="CSV", help=f"columns {', '.join(COLUMNS)}")
+    every.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for results, tables and the page")
+    every.add_argument("--overwrite", action="store_true", help="take a DIR that holds another cohort's results")
+    every.add_argument("--no-ecg", action="store_true", help="leave the ECGs out")
+    every.add_argument("--dicom", action="store_true", help="also write DICOM objects where the images are DICOM")
+    add_shared(every, *CREW, "--method", "--n-sd", "--aha", "--segments", "--correct-shifts", *NETWORKS)
     review = jobs.add_parser("review", help="bring the page's review.csv into the tables")
     review.add_argument("dir", type=Path, metavar="DIR", help="folder that cohort run wrote")
     review.add_argument("review", type=Path, metavar="CSV", help="review.csv, as the page saved it")
     review.add_argument(
         "--manifest", type=Path, metavar="CSV", help="adds the images' paths to the list of cases to open in Slicer"
     )
-    review.add_argument("--root", action="append", default=[], type=Path, metavar="DIR", help="as for cohort run")
-    for job in (init, run_, review):
-        for short, long in (("-q", "--quiet"), ("-v", "--verbose")):  # as before the job's name
-            job.add_argument(short, long, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    root = "folder that may hold data beside the manifest's own; may be given more than once"
+    for job in (every, review):
+        job.add_argument("--root", action="append", default=[], type=Path, metavar="DIR", help=root)
+    add_volume_to_jobs(init, every, review)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Do one job."""
-    return {"init": _init, "run": _run, "review": _review}[args.job](args)
+    {"init": _init, "run": _run, "review": _review}[args.job](args)
 
 
-def _init(args: argparse.Namespace) -> int:
+def _init(args: argparse.Namespace) -> None:
     if args.out.exists() and not args.overwrite:
         raise InputError(f"{args.out.name}: is there already; add --overwrite to replace it, or choose another name")
     check_files(args.out)
@@ -83,29 +69,23 @@ def _init(args: argparse.Namespace) -> int:
     if not rows:
         raise InputError(f"{args.folder.name}: holds neither LGE images nor ECGs that can be read")
     write_manifest(args.out, rows)
-    if not args.quiet:
-        count = {name: sum(bool(row.get(name)) for row in rows) for name in ("lge", "ecg", "expert", "remark")}
-        print(
-            f"{count['lge']} stacks, {count['ecg']} ECGs, {count['expert']} expert masks; "
-            f"{count['remark']} lines with a remark"
-        )
-        if found.unread:
-            print(f"{found.unread} files that look like images or ECGs cannot be read; scarsegecg lge and ecg say why")
-        outside = not args.folder.resolve().is_relative_to(base.resolve())
-        root = f" --root {shlex.quote(str(args.folder))}" if outside else ""
-        print(f"correct {args.out}, then: scarsegecg cohort run {shlex.quote(str(args.out))}{root} --out results")
-    return 0
+    if args.quiet:
+        return
+    lge, ecg, expert, remark = (sum(bool(row.get(name)) for row in rows) for name in ("lge", "ecg", "expert", "remark"))
+    print(f"{lge} stacks, {ecg} ECGs, {expert} expert masks; {remark} lines with a remark")
+    if found.unread:
+        print(f"{found.unread} files that look like images or ECGs cannot be read; scarsegecg lge and ecg say why")
+    outside = not args.folder.resolve().is_relative_to(base.resolve())
+    root = f" --root {shlex.quote(str(args.folder))}" if outside else ""
+    print(f"correct {args.out}, then: scarsegecg cohort run {shlex.quote(str(args.out))}{root} --out results")
 
 
-def _run(args: argparse.Namespace) -> int:
-    if args.n_sd is not None and args.method != "n_sd":
-        raise InputError(f"--n-sd has no effect with --method {args.method}: leave it out, or choose --method n_sd")
+def _run(args: argparse.Namespace) -> None:
+    refuse_unused_n_sd(args)
     cases = read_manifest(args.manifest, args.root, now=datetime.now())
-    from ScarSegECGLib.cohort.options import CohortOptions, Networks, weights_sha256
+    from ScarSegECGLib.cohort.options import CohortOptions
     from ScarSegECGLib.cohort.run import run_cohort
 
-    weights = args.weights.absolute() if args.weights else None
-    networks = Networks(weights, args.device, weights_sha256(weights))
     options = CohortOptions(
         ScarSource(args.method),
         args.n_sd,
@@ -115,39 +95,33 @@ def _run(args: argparse.Namespace) -> int:
         not args.no_ecg,
         args.dicom,
     )
-    out = args.out.absolute()
     with case_bar("cohort", args.quiet) as begin:
         bars: list[tqdm] = []
         finished = run_cohort(
             cases,
-            out,
+            args.out.absolute(),
             options,
-            networks,
+            networks_of(args),
             crew_of(args),
             overwrite=args.overwrite,
             begun=lambda todo, total: bars.append(begin(todo, total)),
             told=lambda outcome: tell_trouble(outcome, bars[0]),
         )
     if not args.quiet:
-        print(
-            f"{finished.cases} of {len(cases)} cases have a result: {finished.done_now} made now, "
-            f"{finished.already} as they were"
-        )
+        made = f"{finished.done_now} made now, {finished.already} as they were"
+        print(f"{finished.cases} of {len(cases)} cases have a result: {made}")
         if finished.flagged:
             print(f"{finished.flagged} are flagged: look at them before using their figures")
         if finished.agreement:
-            dice = finished.agreement["scar_dice"]
-            told = ", ".join(
-                f"{name.replace('_', ' ')} {value:.3f}" for name, value in dice.items() if value is not None
-            )
+            dice = {name: value for name, value in finished.agreement["scar_dice"].items() if value is not None}
+            told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in dice.items())
             print(f"scar Dice against the experts of {finished.agreement['patients']} patients: {told}")
         print(f"open {args.out / 'index.html'}")
     if finished.failed:
-        print(f"warning: {len(finished.failed)} without a result; the same command tries them again", file=sys.stderr)
-    return 0
+        warn(f"{len(finished.failed)} without a result; the same command tries them again")
 
 
-def _review(args: argparse.Namespace) -> int:
+def _review(args: argparse.Namespace) -> None:
     from ScarSegECGLib.cohort.records import at_work
     from ScarSegECGLib.cohort.review import TO_OPEN, keep_reviews, read_review, write_cases_to_open
     from ScarSegECGLib.cohort.run import names_of, write_outputs
@@ -159,9 +133,7 @@ def _review(args: argparse.Namespace) -> int:
         keep_reviews(args.dir, reviews)
         count = write_cases_to_open(args.dir, reviews, {case.name: case for case in cases})
         write_outputs(args.dir, names)
-    if not args.quiet:
-        decided = [row["decision"] for row in reviews.values()]
-        told = ", ".join(f"{decided.count(one)} {one}" for one in ("accept", "correct", "reject"))
-        print(f"{told}; {len(names) - len([one for one in decided if one])} not reviewed")
-        print(f"{count} cases to open in Slicer: {args.dir / TO_OPEN}")
-    return 0
+    decided = [row["decision"] for row in reviews.values() if row["decision"]]
+    told = ", ".join(f"{decided.count(one)} {one}" for one in ("accept", "correct", "reject"))
+    reviewed = f"{told}; {len(names) - len(decided)} not reviewed"
+    say(args, reviewed, f"{count} cases to open in Slicer: {args.dir / TO_OPEN}")

@@ -13,6 +13,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from ScarSegECGLib.cohort.engine import Crew, Outcome, Trouble, run_here, run_jobs
+from ScarSegECGLib.cohort.options import Networks, weights_sha256
 from ScarSegECGLib.errors import InputError
 
 _SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
@@ -20,21 +21,8 @@ Argument = TypeVar("Argument")
 Value = TypeVar("Value")
 
 
-def add_crew(parser: argparse.ArgumentParser) -> None:
-    """The options that say who does the work."""
-    parser.add_argument("--workers", type=int, metavar="N", help="processes; default: by cores and memory")
-    parser.add_argument("--memory", metavar="SIZE", help="limit of each worker, such as 4GB; default: an equal share")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="an existing Dask scheduler, such as tcp://host:8786")
-
-
 def crew_of(args: argparse.Namespace) -> Crew:
-    """Who was asked to do the work.
-
-    Raises
-    ------
-    InputError
-        Options that contradict each other or are no numbers.
-    """
+    """Who was asked to do the work; InputError for options that contradict each other or are no numbers."""
     if args.scheduler and (args.workers is not None or args.memory is not None):
         raise InputError("--workers and --memory are of a local cluster: leave them out with --scheduler")
     if args.workers is not None and not 1 <= args.workers <= 1024:
@@ -51,9 +39,35 @@ def crew_of(args: argparse.Namespace) -> Crew:
     return Crew(args.workers, args.scheduler, memory)
 
 
+def refuse_crew(args: argparse.Namespace, many: str) -> None:
+    """InputError where somebody is asked to work on one thing alone; ``many`` is the option that names several."""
+    if crew_of(args) != Crew():
+        raise InputError(f"--workers, --memory and --scheduler are for many {many}: give --{many}")
+
+
+def networks_of(args: argparse.Namespace) -> Networks:
+    """The networks that every process is to load."""
+    weights = args.weights.absolute() if args.weights else None
+    return Networks(weights, args.device, weights_sha256(weights))
+
+
+@contextmanager
+def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[float, str], None]]:
+    """A bar on stderr from 0 to 100 %; the yielded function takes the fraction done and what is being done."""
+    layout = "{desc}: {percentage:3.0f}%|{bar:24}| {elapsed}<{remaining} {postfix}"
+    with tqdm(total=1.0, desc=title, bar_format=layout, disable=quiet) as bar:
+
+        def tell(fraction: float, text: str) -> None:
+            bar.set_postfix_str(text, refresh=False)
+            bar.update(max(0.0, fraction - bar.n))
+
+        yield tell
+        tell(1.0, "done")
+
+
 @contextmanager
 def case_bar(title: str, quiet: bool) -> Iterator[Callable[[int, int], tqdm]]:
-    """A bar of cases with the remaining time; the yielded function starts it with the cases done and all of them."""
+    """A bar of cases with the remaining time; the yielded function starts it with the cases to do and all of them."""
     bars: list[tqdm] = []
 
     def begin(todo: int, total: int) -> tqdm:
@@ -68,16 +82,19 @@ def case_bar(title: str, quiet: bool) -> Iterator[Callable[[int, int], tqdm]]:
             bar.close()
 
 
-def tell_trouble(outcome: Outcome, bar: tqdm | None) -> None:
-    """A case's trouble as it happens, whatever -q says."""
+def tell_trouble(outcome: Outcome, bar: tqdm) -> None:
+    """A case is done: its trouble as it happens, whatever -q says."""
     if outcome.trouble is not None:
-        words = outcome.words or {"killed": "two workers died with it"}.get(
-            outcome.trouble.value, f"internal error ({outcome.error})"
-        )
-        line = f"warning: {outcome.name}: {words}"
-        tqdm.write(line, file=sys.stderr) if bar is not None else print(line, file=sys.stderr)
-    if bar is not None:
-        bar.update(1)
+        fault = "two workers died with it" if outcome.trouble is Trouble.KILLED else f"internal error ({outcome.error})"
+        tqdm.write(f"warning: {outcome.name}: {outcome.words or fault}", file=sys.stderr)
+    bar.update(1)
+
+
+def outcomes_of(
+    crew: Crew, work: Callable[[Argument], Value], jobs: Sequence[tuple[str, Argument]], prepare: Callable | None = None
+) -> Iterator[Outcome]:
+    """What becomes of each case: in this process, or with --workers or --scheduler on Dask."""
+    return run_here(work, jobs, prepare) if crew == Crew() else run_jobs(work, jobs, replace(crew, prepare=prepare))
 
 
 def done_in_order(
@@ -87,19 +104,11 @@ def done_in_order(
     jobs: Sequence[tuple[str, Argument]],
     prepare: Callable[[], object] | None = None,
 ) -> list[Value]:
-    """The values of all cases in their order: in this process, or with --workers or --scheduler on Dask.
-
-    Raises
-    ------
-    InputError
-        What was wrong with a case, beginning with its name; the first that is told.
-    """
-    crew = crew_of(args)
-    outcomes = run_here(work, jobs, prepare) if crew == Crew() else run_jobs(work, jobs, replace(crew, prepare=prepare))
+    """The values of all cases in their order; InputError for the first trouble told, beginning with the case's name."""
     found: dict[str, Value] = {}
     with case_bar(title, args.quiet) as begin:
         bar = begin(len(jobs), len(jobs))
-        for outcome in outcomes:
+        for outcome in outcomes_of(crew_of(args), work, jobs, prepare):
             if outcome.trouble is Trouble.REFUSED:
                 raise InputError(outcome.words)
             if outcome.trouble is not None:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, ScarResult
-from ScarSegECGLib.cli.progress import progress_bar
-from ScarSegECGLib.ecg.gap import gap_of_case
-from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.cli.crew import progress_bar
+from ScarSegECGLib.cli.options import NETWORKS, add_shared
+from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, is_previous_result, staged_folder
 from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.face import read_ecg, read_lge, segment
 from ScarSegECGLib.lge.labels import read_labels
-from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.overlap import overlap
-from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import segment
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.training.phantom import WHAT_PHANTOM, phantom_patient, write_phantom
 from ScarSegECGLib.view.pictures import pictures
@@ -29,16 +26,12 @@ from ScarSegECGLib.view.viewer import result_data, viewer_block
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
+    out = Path("demo-output")
     parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("demo-output"),
-        metavar="DIR",
-        help="an earlier demo there is replaced; default: demo-output",
+        "--out", type=Path, default=out, metavar="DIR", help=f"an earlier demo is replaced; default: {out}"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number makes another phantom patient")
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
+    add_shared(parser, *NETWORKS)
 
 
 def beside_truth(result: ScarResult, truth: np.ndarray) -> str:
@@ -69,10 +62,10 @@ def missed(result: ScarResult, truth: np.ndarray) -> str:
         "outside the contours": result.labels == 0,
     }
     parts = [f"{100 * (true & place).sum() / true.sum():.0f} % {name}" for name, place in lost.items()]
-    wrong = (
-        f"; {100 * (called & ~true).sum() / called.sum():.0f} % of what was called scar is none" if called.any() else ""
-    )
-    return f"missed of the true scar: {', '.join(parts)}{wrong}"
+    text = f"missed of the true scar: {', '.join(parts)}"
+    if called.any():
+        text += f"; {100 * (called & ~true).sum() / called.sum():.0f} % of what was called scar is none"
+    return text
 
 
 def _is_phantom(folder: Path) -> bool:
@@ -84,7 +77,7 @@ def _is_phantom(folder: Path) -> bool:
     return isinstance(truth, dict) and truth.get("what") == WHAT_PHANTOM
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Make the phantom's files, read them as a user's, segment, and compare."""
     home, results = args.out / "patient", args.out / "result"
     earlier = _is_phantom(home)
@@ -99,17 +92,20 @@ def run(args: argparse.Namespace) -> int:
             files = {name: home / path.name for name, path in write_phantom(staged, patient).items()}
         tell(0.3, "reading")
         stack, ecg = read_lge(files["lge"]), read_ecg(files["ecg"])
-        session = Session.load(args.weights, args.device)
-        gap = gap_of_case(ecg, stack.acquired, typed_mri_date=patient.mri_date, now=datetime.now())
-        result = segment(stack, ecg, gap, session, progress=lambda done, text: tell(0.4 + 0.4 * done, text))
+        networks = {"weights": args.weights, "device": args.device}
+        result = segment(
+            stack, ecg, mri_date=patient.mri_date, **networks, progress=lambda done, text: tell(0.4 + 0.4 * done, text)
+        )
         tell(0.8, "pictures and files")
-        viewer = viewer_block(result_data(result))
-        folder = write_result(result, pictures(result), results, overwrite=earlier, viewer=viewer)
-    if not args.quiet:
-        print("A simulated patient (phantom LGE and simulated ECG), segmented as a real one would be:")
-        truth = read_labels(files["labels"], stack)
-        print(beside_truth(result, truth))
-        print(missed(result, truth))
-        print("\n".join(summary(result)))
-        print(f"open {folder / 'report.html'}; the input is in {home}")
-    return 0
+        folder = write_result(
+            result, pictures(result), results, overwrite=earlier, viewer=viewer_block(result_data(result))
+        )
+    truth = read_labels(files["labels"], stack)
+    say(
+        args,
+        "A simulated patient (phantom LGE and simulated ECG), segmented as a real one would be:",
+        beside_truth(result, truth),
+        missed(result, truth),
+        *summary(result),
+        f"open {folder / 'report.html'}; the input is in {home}",
+    )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.cli.outputs import check_files, check_pictures, save_picture
+from ScarSegECGLib.cli.outputs import check_files, check_pictures, save_picture, write_json
+from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg_and_format
-from ScarSegECGLib.export.atomic import write_text
 from ScarSegECGLib.report.ecg import date_line, file_lines, findings_lines, judged_lines, measurement_lines
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.wording import all_words, words
@@ -28,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--age", type=float, metavar="YEARS", help="for the QRS score")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Read, say what was understood, measure, draw."""
     check_pictures(args.picture)
     check_files(args.json, args.picture)
@@ -58,7 +57,5 @@ def run(args: argparse.Namespace) -> int:
             "notes": all_words(ecg.notes),
             "measured": measured,
         }
-        write_text(args.json, json.dumps(understood, indent=1, allow_nan=False) + "\n")
-    if not args.quiet:
-        print("\n".join([*file_lines(ecg, format_name), "", *measurement_lines(features), *judged_lines(found)]))
-    return 0
+        write_json(args.json, understood)
+    say(args, *file_lines(ecg, format_name), "", *measurement_lines(features), *judged_lines(found))

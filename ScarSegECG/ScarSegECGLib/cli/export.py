@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from ScarSegECGLib.case import ScarResult
-from ScarSegECGLib.cli.lge import add_choice
+from ScarSegECGLib.cli.options import CHOICE, add_shared
+from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder
 from ScarSegECGLib.export.dicom.source import read_source
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dicom", "--lge", required=True, type=Path, metavar="SOURCE", help="the DICOM images it was made from"
     )
-    add_choice(parser)
+    add_shared(parser, *CHOICE)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the DICOM objects")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier DICOM objects in DIR")
     parser.add_argument("--labelmap", action="store_true", help="segmentations of the newer LABELMAP type")
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Read the result and its images, write, compare."""
     check_output(args.out, args.overwrite, _is_export)
     signed = person_name(args.verified_by) if args.verified_by is not None else None
@@ -60,24 +60,15 @@ def run(args: argparse.Namespace) -> int:
             "add --other-file."
         )
     with staged_folder(args.out, args.overwrite, FILES, _is_export) as folder:
-        names = write_dicom(
-            result,
-            pictures,
-            source,
-            folder,
-            labelmap=args.labelmap,
-            verified_by=signed,
-            show_patient=args.show_patient,
-        )
+        how = {"labelmap": args.labelmap, "verified_by": signed, "show_patient": args.show_patient}
+        names = write_dicom(result, pictures, source, folder, **how)
     if other_file:
-        print(f"warning: {_OTHER_FILE}", file=sys.stderr)  # whatever -q says
-    if not args.quiet:
-        state = "FINAL, VERIFIED" if signed else "PRELIMINARY, UNVERIFIED"
-        print(f"{len(names)} DICOM objects written to {args.out} and read back; the report is {state}")
+        warn(_OTHER_FILE)
+    state = "FINAL, VERIFIED" if signed else "PRELIMINARY, UNVERIFIED"
+    say(args, f"{len(names)} DICOM objects written to {args.out} and read back; the report is {state}")
     if args.verbose:
         for name in names:
             print(f"note: {name}")
-    return 0
 
 
 def _is_export(folder: Path) -> bool:
@@ -86,14 +77,9 @@ def _is_export(folder: Path) -> bool:
 
 
 def export_beside(result: ScarResult, pictures: Mapping[str, bytes], out: Path, *, show_patient: bool) -> str:
-    """Write the DICOM objects of a result into a folder of their own in ``out``, where it is being written.
+    """Write the DICOM objects of a result into a folder of their own in ``out``; what the user is told.
 
-    Returns what the user is told.
-
-    Raises
-    ------
-    InputError
-        The images cannot carry DICOM objects; nothing is left in the result, which stands without them.
+    InputError where the images cannot carry any; nothing is left in the result then, which stands without them.
     """
     folder = out / DICOM_FOLDER
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ScarSegECGLib.cli.options import CHOICE, add_shared
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.lge.shown_text import shown_uid
@@ -15,13 +16,7 @@ from ScarSegECGLib.wording import words
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("path", type=Path, metavar="PATH", help="DICOM: a folder, a zip archive, a DICOMDIR or a file")
-    add_choice(parser)
-
-
-def add_choice(parser: argparse.ArgumentParser) -> None:
-    """The two options by which a series is chosen, here and where a stack is read."""
-    parser.add_argument("--series", metavar="UID|NUMBER", help="DICOM series to take; default: the short-axis LGE")
-    parser.add_argument("--image", choices=("magnitude", "psir"), help="of a study with both; default: psir")
+    add_shared(parser, *CHOICE)
 
 
 def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
@@ -38,7 +33,7 @@ def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
     return "\n".join(lines)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """List every series; an asterisk marks the one that would be read."""
     sets = list_series(args.path)
     chosen: ImageSet | None = None
@@ -59,4 +54,3 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(refusal)
     if chosen is not None and chosen.unfit:
         raise InputError(chosen.unfit)
-    return 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import whole_file, write_text
@@ -16,12 +18,9 @@ from ScarSegECGLib.view.shapes import Drawing
 
 
 def check_files(*paths: Path | None) -> None:
-    """Say that a file could not be written; ``None`` is one that nobody asked for.
+    """InputError where a file could not be written; ``None`` is one that nobody asked for.
 
-    Raises
-    ------
-    InputError
-        A folder's name, or a folder that does not exist or is not the user's to write; one file for two things.
+    A folder's name, or a folder that does not exist or is not the user's to write; one file for two things.
     """
     asked: set[Path] = set()
     for path in paths:
@@ -42,58 +41,36 @@ def check_files(*paths: Path | None) -> None:
 
 
 def check_pictures(*paths: Path | None) -> None:
-    """As :func:`check_files`, and that the suffix is a picture's.
-
-    Raises
-    ------
-    InputError
-        As :func:`check_files`, or another suffix than .png, .svg, .pdf.
-    """
+    """As :func:`check_files`, and that the suffix is a picture's."""
     check_files(*paths)
     for path in paths:
         if path is not None and path.suffix.lower().lstrip(".") not in FORMATS:
             raise InputError(f"A picture cannot be written as '{path.suffix}': use .png, .svg or .pdf")
 
 
-def check_table(path: Path) -> None:
-    """Say before any work is done that a table cannot be written so.
-
-    Raises
-    ------
-    InputError
-        Neither .csv nor .md, or as :func:`check_files`.
-    """
-    if path.suffix.lower() not in (".csv", ".md"):
+def check_table(path: Path | None) -> None:
+    """As :func:`check_files`, and that the suffix is a table's."""
+    if path is not None and path.suffix.lower() not in (".csv", ".md"):
         raise InputError(f"A table cannot be written as '{path.suffix}': use .csv or .md")
     check_files(path)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write CSV (UTF-8, decimal point) or Markdown, by the suffix.
-
-    Raises
-    ------
-    InputError
-        As :func:`check_table`, or the file cannot be written.
-    """
-    check_table(path)
+    """Write CSV (UTF-8, decimal point) or Markdown, by the suffix."""
     if path.suffix.lower() == ".md":
         write_text(path, as_markdown(columns, rows))
         return
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
     write_text(path, text.getvalue())
 
 
-def save_picture(drawing: Drawing, path: Path) -> None:
-    """Write a picture; an earlier one of that name is replaced.
+def write_json(path: Path, told: dict[str, Any]) -> None:
+    """Write what was found for a program; no number that JSON does not have."""
+    write_text(path, json.dumps(told, indent=1, allow_nan=False) + "\n")
 
-    Raises
-    ------
-    InputError
-        The file cannot be written.
-    """
+
+def save_picture(drawing: Drawing, path: Path) -> None:
+    """Write a picture; an earlier one of that name is replaced."""
     with whole_file(path) as partial:
         save(drawing, partial)

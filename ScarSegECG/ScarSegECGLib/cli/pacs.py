@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ScarSegECGLib.cli.crew import add_crew, case_bar, crew_of, tell_trouble
-from ScarSegECGLib.cli.progress import progress_bar
-from ScarSegECGLib.cohort.engine import Crew, run_here, run_jobs
+from ScarSegECGLib.cli.crew import case_bar, crew_of, outcomes_of, progress_bar, refuse_crew, tell_trouble
+from ScarSegECGLib.cli.options import CREW, add_shared, add_volume_to_jobs
+from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder
 from ScarSegECGLib.pacs.archive import Found, find_series, find_studies, pull, push
@@ -39,102 +38,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     studies.add_argument(
         "--studies", type=Path, metavar="FILE", help="a UID a line: each into DIR/study0001 ...; again: what is missing"
     )
-    add_crew(get)
+    add_shared(get, *CREW)
     get.add_argument("--series", action="append", default=[], metavar="UID", help="may be given more than once")
     get.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the images")
     get.add_argument("--overwrite", action="store_true", help="replace an earlier pull in DIR; other files in it stay")
     put = jobs.add_parser("push", help="store DICOM files, fetch each again and compare")
     put.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     for job in (find, get, put):
-        for short, long in (("-q", "--quiet"), ("-v", "--verbose")):  # as before the job's name
-            job.add_argument(short, long, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         job.add_argument("--url", metavar="URL", help=f"root of the archive's DICOMweb; default: {URL}")
         job.add_argument("--ca", type=Path, metavar="FILE", help=f"certificates (PEM) to trust; default: {CA}")
+    add_volume_to_jobs(find, get, put)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Connect and do one job."""
-    url = args.url or os.environ.get(URL)
-    if not url:
+    args.url = args.url or os.environ.get(URL)
+    if not args.url:
         raise InputError(f"No archive was named: give --url or set {URL}.")
-    ca = args.ca or (Path(os.environ[CA]) if os.environ.get(CA) else None)
-    client = connect(url, ca)
+    if not args.ca and os.environ.get(CA):
+        args.ca = Path(os.environ[CA])
+    client = connect(args.url, args.ca)
     if args.job == "find":
         found = find_series(client, args.study) if args.study else find_studies(client, _filters(args), args.limit)
-        for line in _table(found, args.show_patient):
-            print(line)
+        print("\n".join(_line(entry, args.show_patient) for entry in found) or "nothing was found")
     elif args.job == "pull" and args.studies:
-        return pull_studies(args, url, ca)
+        _pull_studies(args)
     elif args.job == "pull":
-        if crew_of(args) != Crew():
-            raise InputError("--workers, --memory and --scheduler are for many studies: give --studies")
+        refuse_crew(args, "studies")
         check_output(args.out, args.overwrite, _is_pull)
-        with (
-            staged_folder(args.out, args.overwrite, _PULLED, _is_pull) as folder,
-            progress_bar("pull", args.quiet) as tell,
-        ):
+        staged = staged_folder(args.out, args.overwrite, _PULLED, _is_pull)
+        with staged as folder, progress_bar("pull", args.quiet) as tell:
             pulled = pull(
                 client, args.study, args.series, folder, lambda done, of: tell(done / max(done, of), f"{done} objects")
             )
-        if not args.quiet:
-            print(f"{pulled.count} DICOM files written to {args.out}")
+        say(args, f"{pulled.count} DICOM files written to {args.out}")
         if not pulled.counted:
-            print("warning: the archive does not say how many objects there are: compare by yourself", file=sys.stderr)
+            warn("the archive does not say how many objects there are: compare by yourself")
     else:
         with progress_bar("push", args.quiet) as tell:
             pushed = push(client, args.paths, lambda done, of: tell(done / of, f"{done} objects"))
-        if not args.quiet:
-            print(f"{pushed.count} DICOM objects stored, fetched again and compared")
+        say(args, f"{pushed.count} DICOM objects stored, fetched again and compared")
         if pushed.changed:
-            print(f"warning: the archive changed {', '.join(pushed.changed)}", file=sys.stderr)
-    return 0
+            warn(f"the archive changed {', '.join(pushed.changed)}")
 
 
-@dataclass(frozen=True)
-class _Study:
-    uid: str
-    out: Path
-    url: str
-    ca: Path | None
+def _pulled(study: tuple[str, Path], url: str, ca: Path | None) -> int:
+    """One study (UID, folder) into a folder of its own, in whatever process; how many files."""
+    uid, out = study
+    with staged_folder(out, False, _PULLED, _is_pull) as folder:
+        return pull(connect(url, ca), uid, [], folder).count
 
 
-def _pulled(study: _Study) -> int:
-    """One study into a folder of its own, in whatever process; how many files."""
-    with staged_folder(study.out, False, _PULLED, _is_pull) as folder:
-        return pull(connect(study.url, study.ca), study.uid, [], folder).count
-
-
-def pull_studies(args: argparse.Namespace, url: str, ca: Path | None) -> int:
-    """Fetch every study of a list that is not there yet; what cannot be fetched is told and the others are.
-
-    Raises
-    ------
-    InputError
-        The list cannot be read, or holds something else than UIDs.
-    """
+def _pull_studies(args: argparse.Namespace) -> None:
+    """Fetch every study of a list that is not there yet; what cannot be fetched is told and the others are."""
     if args.series:
         raise InputError("--series belongs to one study: leave it out with --studies")
     uids = _listed_uids(args.studies)
     args.out.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folders = {uid: args.out.absolute() / f"study{place:04d}" for place, uid in enumerate(uids, 1)}
-    todo = [
-        (f"study{uids.index(uid) + 1:04d}", _Study(uid, out, url, ca))
-        for uid, out in folders.items()
-        if not _is_pull(out)
-    ]
-    crew = crew_of(args)
-    outcomes = run_here(_pulled, todo) if crew == Crew() else run_jobs(_pulled, todo, crew)
-    lost = 0
+    folders = [args.out.absolute() / f"study{place:04d}" for place in range(1, len(uids) + 1)]
+    todo = [(out.name, (uid, out)) for uid, out in zip(uids, folders, strict=True) if not _is_pull(out)]
+    work, lost = partial(_pulled, url=args.url, ca=args.ca), 0
     with case_bar("pull", args.quiet) as begin:
         bar = begin(len(todo), len(uids))
-        for outcome in outcomes:
+        for outcome in outcomes_of(crew_of(args), work, todo):
             lost += outcome.trouble is not None
             tell_trouble(outcome, bar)
-    if not args.quiet:
-        print(f"{len(uids) - lost} of {len(uids)} studies in {args.out}, in the list's order")
+    say(args, f"{len(uids) - lost} of {len(uids)} studies in {args.out}, in the list's order")
     if lost:
         raise InputError(f"{lost} studies are missing: see above; the same command tries them again")
-    return 0
 
 
 def _listed_uids(path: Path) -> list[str]:
@@ -142,11 +113,12 @@ def _listed_uids(path: Path) -> list[str]:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError):
         raise InputError(f"{path.name}: cannot be read; give a text file with a study UID a line") from None
-    uids = list(dict.fromkeys(line for line in lines if line))
-    wrong = [number for number, line in enumerate(lines, 1) if line and not re.fullmatch(r"[0-9.]{1,64}", line)]
-    if wrong or not uids:
-        raise InputError(f"{path.name}: " + (f"line {wrong[0]} is no UID" if wrong else "holds no UID"))
-    return uids
+    for number, line in enumerate(lines, 1):
+        if line and not re.fullmatch(r"[0-9.]{1,64}", line):
+            raise InputError(f"{path.name}: line {number} is no UID")
+    if not any(lines):
+        raise InputError(f"{path.name}: holds no UID")
+    return list(dict.fromkeys(line for line in lines if line))
 
 
 def _is_pull(folder: Path) -> bool:
@@ -165,23 +137,8 @@ def _filters(args: argparse.Namespace) -> dict[str, str]:
     return {keyword: value for keyword, value in given.items() if value}
 
 
-def _table(found: tuple[Found, ...], show_patient: bool) -> list[str]:
-    if not found:
-        return ["nothing was found"]
-    lines = [
-        "  ".join(
-            part
-            for part in (
-                f"{entry.number:>5}" if entry.number else "",
-                entry.date or "-" * 8,
-                f"{entry.modalities:<8}",
-                f"{entry.instances:>5} images",
-                entry.uid,
-                entry.description,
-                entry.patient if show_patient else "",
-            )
-            if part
-        )
-        for entry in found
-    ]
-    return lines
+def _line(entry: Found, show_patient: bool) -> str:
+    number = f"{entry.number:>5}" if entry.number else ""
+    what = (number, entry.date or "-" * 8, f"{entry.modalities:<8}", f"{entry.instances:>5} images", entry.uid)
+    who = entry.patient if show_patient else ""
+    return "  ".join(part for part in (*what, entry.description, who) if part)

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from ScarSegECGLib.case import LgeStack, Subject, TimeGap
-from ScarSegECGLib.cli.division import add_division, insertions_of
+from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.cli.crew import progress_bar
 from ScarSegECGLib.cli.export import export_beside
-from ScarSegECGLib.cli.lge import add_choice
-from ScarSegECGLib.cli.progress import progress_bar
-from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
-from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
+from ScarSegECGLib.cli.options import CHOICE, NETWORKS, add_shared, insertions_of, refuse_unused_n_sd, value_of
+from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.facts import AhaMode, Division, Fact, LgeNote, ScarSource, has
+from ScarSegECGLib.face import read_ecg, read_lge, segment
+from ScarSegECGLib.facts import AhaMode, Division, Fact, LgeNote, has
 from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
-from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.dicom_source import find_source
-from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.measure.rules import RULES, ThresholdRule
-from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import SegmentOptions, segment
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.view.pictures import pictures
 from ScarSegECGLib.view.viewer import result_data, viewer_block
 from ScarSegECGLib.wording import all_words, words
-
-NETWORK = ScarSource.NETWORK
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,29 +31,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lge", required=True, type=Path, metavar="PATH", help="NIfTI, NRRD, or DICOM: a folder, zip or DICOMDIR"
     )
-    add_choice(parser)
+    add_shared(parser, *CHOICE)
     parser.add_argument("--ecg", type=Path, metavar="PATH", help="12-lead ECG, any format that `scarsegecg ecg` reads")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in DIR")
-    parser.add_argument("--mri-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the images say")
-    parser.add_argument("--ecg-date", metavar="DATE", help="YYYY-MM-DD[THH:MM]; default: what the ECG file says")
+    add_shared(parser, "--mri-date", "--ecg-date", "--sex", "--age")
     parser.add_argument(
         "--event-between", action="store_true", help="an infarct or a revascularisation lies between ECG and MRI"
     )
-    parser.add_argument(
-        "--sex", choices=("female", "male"), help="for ECG criteria that depend on it; default: what the files say"
-    )
-    parser.add_argument("--age", type=float, metavar="YEARS", help="for the QRS score; default: what the files say")
     parser.add_argument("--no-ecg", action="store_true", help="leave the ECG out, even if --ecg is given")
-    parser.add_argument("--method", choices=(NETWORK, *RULES), default=NETWORK, help="how scar is told from myocardium")
-    parser.add_argument("--n-sd", type=float, metavar="N", help="for n_sd: 2 to 6 (default 3 on magnitude images)")
-    parser.add_argument("--contrast", choices=("magnitude", "psir"), help="default: what the file says")
-    add_division(parser)
-    parser.add_argument(
-        "--correct-shifts", action="store_true", help="put slices displaced between breath-holds in line first"
-    )
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks run")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights made by train; default: shipped")
+    add_shared(parser, "--method", "--n-sd", "--contrast")
+    wall = parser.add_argument_group("the AHA segments")
+    add_shared(wall, "--aha", "--segments", "--insertions")
+    add_shared(parser, "--correct-shifts", *NETWORKS)
     parser.add_argument(
         "--show-patient", action="store_true", help="show in the report who the patient is (DICOM images only)"
     )
@@ -76,21 +57,10 @@ def _patient(stack: LgeStack) -> Patient:
 
 
 def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
-    if args.n_sd is not None and args.method != "n_sd":
-        raise InputError(f"--n-sd has no effect with --method {args.method}: leave it out, or choose --method n_sd")
-    for option, given in (
-        ("--ecg-date", args.ecg_date),
-        ("--event-between", args.event_between),
-        ("--sex", args.sex),
-        ("--age", args.age),
-    ):
-        if given and args.ecg is None:
+    refuse_unused_n_sd(args)
+    for option in ("--ecg-date", "--event-between", "--sex", "--age"):
+        if value_of(args, option) and args.ecg is None:
             raise InputError(f"{option} has no effect without an ECG: give --ecg, or leave it out")
-
-
-def _typed(date: str | None) -> datetime | None:
-    """A date as typed; empty, as a list of patients has it where it is not known, is none."""
-    return parse_date(date) if date and date.strip() else None
 
 
 _DATE_OPTIONS = {
@@ -101,13 +71,7 @@ _DATE_OPTIONS = {
 }
 
 
-def _missing_dates(gap: TimeGap) -> str:
-    """Which date would make the ECG count in full, and how it is given; "" where none is missing."""
-    option = _DATE_OPTIONS.get(gap.problem) if gap.problem else None
-    return f"{words(gap.problem)}: give {option}, or the ECG counts less" if option else ""
-
-
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Read, segment, write."""
     _refuse_what_has_no_effect(args)
     check_output(args.out, overwrite=args.overwrite)
@@ -121,44 +85,32 @@ def run(args: argparse.Namespace) -> int:
             image=args.image,
             told=lambda done, of: tell(0.1 * done / of, f"reading {done} of {of} files"),
         )
-        if args.contrast:
-            stack = with_contrast(stack, args.contrast)
-        insertions = insertions_of(args.insertions, len(stack.voxels)) if args.insertions is not None else None
+        options: dict[str, Any] = {"insertions_deg": insertions_of(args.insertions, len(stack.voxels))}
+        if args.sex:
+            options["female"] = args.sex == "female"
+        if args.age is not None:
+            options["age"] = args.age
         patient = _patient(stack) if args.show_patient else None
-        ecg = None if args.no_ecg or args.ecg is None else read_ecg(args.ecg)
-        gap = gap_of_case(
-            ecg,
-            stack.acquired,
-            typed_ecg_date=_typed(args.ecg_date),
-            typed_mri_date=_typed(args.mri_date),
-            event_between=args.event_between,
-            now=datetime.now(),
-        )
-        source = find_source(stack)
-        imaged = subject_of_dicom(source.images[0]) if source else Subject()
-        doubts = (DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else ()
-        session = Session.load(args.weights, args.device)
-        why_no_ecg = Fact(EcgReason.SWITCHED_OFF if args.no_ecg else EcgReason.NOT_GIVEN)
-        options = SegmentOptions(
-            rule=None if args.method == NETWORK else ThresholdRule(args.method, args.n_sd),
-            why_no_ecg=why_no_ecg,
-            correct_shifts=args.correct_shifts,
-            insertions_deg=insertions,
-            division=Division(AhaMode(args.aha), args.segments),
-            female=args.sex == "female" if args.sex else imaged.female,
-            age=imaged.age if args.age is None else args.age,
-            doubts=doubts,
-        )
         result = segment(
             stack,
-            ecg,
-            gap,
-            session,
-            options,
+            None if args.no_ecg or args.ecg is None else read_ecg(args.ecg),
+            # empty, as a list of patients has it where it is not known, is none
+            mri_date=(args.mri_date or "").strip() or None,
+            ecg_date=(args.ecg_date or "").strip() or None,
+            event_between=args.event_between,
+            contrast=args.contrast,
+            weights=args.weights,
+            device=args.device,
+            method=args.method,
+            n_sd=args.n_sd,
             progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text),
+            why_no_ecg=Fact(EcgReason.SWITCHED_OFF if args.no_ecg else EcgReason.NOT_GIVEN),
+            correct_shifts=args.correct_shifts,
+            division=Division(AhaMode(args.aha), args.segments),
+            **options,
         )
         tell(0.8, "pictures and files")
-        painted = pictures(result)
+        painted, viewer = pictures(result), viewer_block(result_data(result))
         said: list[str] = []
         refused: list[str] = []
 
@@ -170,26 +122,19 @@ def run(args: argparse.Namespace) -> int:
                     refused.append(f"no DICOM objects were written: {error}")
 
         folder = write_result(
-            result,
-            painted,
-            args.out,
-            overwrite=args.overwrite,
-            patient=patient,
-            viewer=viewer_block(result_data(result)),
-            beside=add_dicom,
+            result, painted, args.out, overwrite=args.overwrite, patient=patient, viewer=viewer, beside=add_dicom
         )
-    if not args.quiet:
-        print("\n".join(summary(result)))
-        for line in said:
-            print(line)
-        print(f"written to {folder}; open report.html first", flush=True)
-    late = _missing_dates(gap) if result.ecg_use.amplitude > 0 else ""
-    taken = all_words(note for note in result.stack.notes if has((note,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED))
-    for warning in (*taken, *filter(None, [late]), *all_words(result.warnings), *refused):
-        print(f"warning: {warning}", file=sys.stderr)  # whatever -q says
+    say(args, *summary(result), *said, f"written to {folder}; open report.html first")
+    for note in result.stack.notes:
+        if has((note,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):
+            warn(words(note))
+    problem = result.ecg_use.gap.problem
+    if result.ecg_use.amplitude > 0 and problem in _DATE_OPTIONS:
+        warn(f"{words(problem)}: give {_DATE_OPTIONS[problem]}, or the ECG counts less")
+    for warning in (*all_words(result.warnings), *refused):
+        warn(warning)
     if args.verbose:
         for note in (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes):
             print(f"note: {words(note)}")
         for stage, seconds in result.timings.items():
             print(f"{stage}: {seconds:.2f} s")
-    return 0

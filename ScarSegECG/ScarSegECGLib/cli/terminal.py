@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import io
@@ -16,17 +17,8 @@ from ScarSegECGLib.export.atomic import LeftBehind
 
 
 class Said(io.TextIOBase):
-    """A stream that shows text alone, and remembers instead of raising when it cannot.
-
-    Parameters
-    ----------
-    stream : TextIO or None
-        ``None`` where the system gave none.
-
-    Attributes
-    ----------
-    failed : OSError or None
-        The first failure.
+    """A stream (None where the system gave none) that shows text alone, and remembers its first failure in ``failed``
+    instead of raising it.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -90,7 +82,7 @@ def heard() -> Iterator[Said]:
 
     def show(message, category, *place, **more) -> None:
         if issubclass(category, LeftBehind):
-            print(f"warning: {message}", file=err)
+            warn(str(message))
         else:
             tell(message, category, *place, **more)
 
@@ -104,6 +96,17 @@ def heard() -> Iterator[Said]:
                 said.flush()
                 if said.failed is not None:
                     _let_go(said)
+
+
+def say(args: argparse.Namespace, *lines: str) -> None:
+    """Print what a verb has done, unless -q says that it is to be quiet."""
+    if not args.quiet:
+        print("\n".join(lines), flush=True)
+
+
+def warn(text: str) -> None:
+    """Say on stderr what the user has to know, whatever -q says."""
+    print(f"warning: {text}", file=sys.stderr)
 
 
 def why_unheard(failed: OSError) -> str:

@@ -13,6 +13,8 @@ from tqdm import tqdm
 
 from ScarSegECGLib.case import Ecg, TimeGap
 from ScarSegECGLib.cli.evaluate import find_ecg
+from ScarSegECGLib.cli.options import add_shared
+from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
@@ -49,25 +51,19 @@ TEST_SEED, PAIR_SEED = 90_000, 7_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument(
-        "--cases",
-        required=True,
-        type=Path,
-        action="append",
-        metavar="DIR",
+        "--cases", required=True, type=Path, action="append", metavar="DIR",
         help="holds Case_*/Case_*_{img,seg}.nii.gz; a case's own ecg.* and dates.json make a real pair of it, the "
         "others get simulated ECGs; may be given several times",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--out", required=True, type=Path, metavar="RUN", help="folder of this training; taken up again if it exists"
     )
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="patient-level folds (default 5)")
     parser.add_argument("--folds-file", type=Path, metavar="CSV", help="folds fixed in a table with case,fold")
     parser.add_argument(
-        "--from",
-        dest="start",
-        metavar="shipped|FILE",
+        "--from", dest="start", metavar="shipped|FILE",
         help="fine-tune these weights instead of training from nothing: quicker, and better on few patients",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--ecgs", type=Path, metavar="DIR", help="WFDB records whose noise goes into simulated ECGs (else simulated)"
     )
@@ -75,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=int, metavar="N", help="of stage 2 and of TAFF (default: as the shipped weights)"
     )
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks are trained")
+    add_shared(parser, "--device")
 
 
 def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]]:
@@ -94,10 +90,7 @@ def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]
 def own_ecg(name: str, ecg: Ecg, gap: TimeGap) -> OwnEcg:
     """A real pair's ECG as training reads it.
 
-    Raises
-    ------
-    InputError
-        It cannot be measured, or its dates are not known: a pair without a gap teaches nothing of time.
+    InputError where it cannot be measured, or its dates are not known: a pair without a gap teaches nothing of time.
     """
     if gap.days is None or gap.event_between:
         raise InputError(f"{name}: its ECG has no known gap to the MRI; give both dates in dates.json, or take it away")
@@ -106,10 +99,6 @@ def own_ecg(name: str, ecg: Ecg, gap: TimeGap) -> OwnEcg:
     except InputError as error:
         raise InputError(f"{name}: its ECG cannot be measured: {error}") from error
     return OwnEcg(beat, gap.days)
-
-
-def _start(wish: str | None) -> Weights | None:
-    return None if wish is None else read_weights(None if wish == SHIPPED else Path(wish))
 
 
 def _encoder(start: Weights | None, noise: NDArray, args: argparse.Namespace, plan: Plan) -> EcgEncoder:
@@ -135,25 +124,22 @@ def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | No
     return Plan(cases, folds, args.out, choose_device(args.device), recipe, start, args.quiet)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Train stage 1, stage 2 and TAFF of every fold and of all patients, and write the figures of held-out patients."""
-    start = _start(args.start)
+    start = None
+    if args.start is not None:
+        start = read_weights(None if args.start == SHIPPED else Path(args.start))
     cases, own = _load(args)
     plan = _plan(args, cases, start)
     noise = synthetic_bank() if args.ecgs is None else noise_bank(args.ecgs)
     args.out.mkdir(parents=True, exist_ok=True)
-    if not args.quiet:
-        print(f"pairs of image and ECG: {len(own)} real, {len(cases) - len(own)} patients with simulated ECGs")
+    say(args, f"pairs of image and ECG: {len(own)} real, {len(cases) - len(own)} patients with simulated ECGs")
     try:
         digest, summary = _train(args, plan, own, steady_noise(noise), start)
     except KeyboardInterrupt:
-        if not args.quiet:
-            print("stopped; the same command takes the training up again at its last checkpoint")
+        say(args, "stopped; the same command takes the training up again at its last checkpoint")
         raise
-    if not args.quiet:
-        print(json.dumps(summary, indent=1))
-        print(f"weights: {args.out / 'scarseg.safetensors'} sha256 {digest}")
-    return 0
+    say(args, json.dumps(summary, indent=1), f"weights: {args.out / 'scarseg.safetensors'} sha256 {digest}")
 
 
 def _train(
@@ -186,11 +172,7 @@ def _train(
 
 
 def _ablation(
-    args: argparse.Namespace,
-    plan: Plan,
-    own: dict[int, OwnEcg],
-    noise: NDArray,
-    fractions: NDArray[np.float64],
+    args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: NDArray, fractions: NDArray[np.float64]
 ) -> list[dict[str, str]]:
     path = args.out / "ablation.csv"
     if path.is_file():

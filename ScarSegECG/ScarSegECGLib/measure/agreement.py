@@ -1,28 +1,32 @@
 """The ECG held against the image, segment by segment. It informs the reader and never changes a segmentation.
 
-The verdicts' rule is this project's own. What it rests on: which leads face which segments (the ISHNE consensus, Bayes
-de Luna et al. 2006, Circulation 114:1755), and that the QRS score follows scar mass (Strauss et al. 2009,
-J Electrocardiol 42:85).
+The verdicts' rule is this project's own; it rests on which leads face which segments (Bayes de Luna et al. 2006,
+Circulation 114:1755), and on the QRS score following scar mass (Strauss et al. 2009, J Electrocardiol 42:85).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from ScarSegECGLib.ecg.conduction import SILENT
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, Conduction
-from ScarSegECGLib.measure.ecg_limits import NORMAL_LIMIT_PERCENT
 
 RELIABLE_SEGMENTS = frozenset({1, 2, 7, 8, 9})
 """Basal and mid anterior and septal wall. Left out: 3, which ECG criteria count with the inferior wall (ISHNE lead
 map), the lateral and inferior wall, and the apex. The QRS score did not follow scar outside anterior infarcts."""
 
-IMAGE_POSITIVE_PERCENT = 10.0
-"""Scar in less of a segment than this counts as none on the image."""
+IMAGE_POSITIVE_PERCENT = 10.0  # scar in less of a segment counts as none on the image
+ALIKE_PERCENT = 40.0  # extents further apart do not agree, though there is scar on both
 
-ALIKE_PERCENT = 40.0
-"""Extents further apart than this do not agree, though there is scar on both."""
+LIMITS = Path(__file__).parent.parent / "weights" / "ecg_limits.json"
+"""Of the encoder whose digest it names; it says which real ECGs it comes from. ``Research/ecg_limits.py`` makes it."""
+
+NORMAL_LIMIT_PERCENT: tuple[float, ...] = tuple(json.loads(LIMITS.read_text(encoding="utf-8"))["limit_percent"])
+"""Of each AHA segment 1..17, %: an estimate up to this is found in people without an infarct. It was learned from
+simulated scars, and sees scar in ECGs of healthy people, in the inferior and septal wall far more than elsewhere."""
 
 _CAUTION = (Conduction.RBBB, Conduction.LAFB, Conduction.LVH)
 
@@ -37,7 +41,7 @@ def agreement_table(
     *,
     why_not_used: tuple[Fact, ...] = (),
 ) -> tuple[Verdict, ...]:
-    """Agree, disagree or "ecg cannot tell" for every segment, with the reason.
+    """Agree, disagree or "ecg cannot tell" for every segment (None where it is not imaged), with the reason.
 
     Parameters
     ----------
@@ -50,11 +54,6 @@ def agreement_table(
         False where the ECG did not count (missing, too old, paced ...).
     why_not_used : tuple of Fact
         The reason where it did not (:class:`ScarSegECGLib.facts_ecg.EcgReason`).
-
-    Returns
-    -------
-    tuple of (verdict, reason)
-        The verdict is ``None`` where the segment is not imaged.
 
     Raises
     ------
@@ -80,6 +79,11 @@ def agreement_table(
             caution = conduction if conduction in _CAUTION else None
             verdicts.append((verdict, Fact(why, image=image, ecg=estimate, caution=caution)))
     return tuple(verdicts)
+
+
+def excess(number: int, percent: float | None) -> float | None:
+    """How far the estimate of segment ``number`` (1..17) is above its normal limit, percentage points; 0 within it."""
+    return None if percent is None else max(0.0, percent - NORMAL_LIMIT_PERCENT[number - 1])
 
 
 def _weigh(number: int, image: float, ecg: float) -> tuple[Agreement, AgreementReason]:

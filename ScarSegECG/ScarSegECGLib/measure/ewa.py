@@ -1,8 +1,7 @@
 """Scar by expectation maximisation with weighted borders and what is known beforehand.
 
-Built on the published idea of Engblom et al. 2016 (J Cardiovasc Magn Reson 18:27, PMC4855857): expectation
-maximisation, weighted intensity, a-priori information. It is not that algorithm: the spatial prior, the weights and
-all numbers below are this project's own.
+Built on the idea of Engblom et al. 2016 (J Cardiovasc Magn Reson 18:27, PMC4855857), and not that algorithm: the
+spatial prior, the weights and all numbers below are this project's own.
 """
 
 from __future__ import annotations
@@ -11,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing
+from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, Spacing, heart_box
 from ScarSegECGLib.measure.islands import drop_small_islands
-from ScarSegECGLib.measure.mvo import fill_mvo
-from ScarSegECGLib.measure.neighbours import shrunk
+from ScarSegECGLib.measure.parts import fill_mvo
 from ScarSegECGLib.measure.remote import Remote
-from ScarSegECGLib.measure.transmurality import wall_depth
+from ScarSegECGLib.measure.wall import shrunk, wall_depth
 
 # Chosen by random search on a random half (22) of the 45 EMIDEC infarct patients at hand, LEAST_CONTRAST_SD also on
 # the 22 without infarct; compare.py tells the result on the other half.
@@ -34,40 +32,27 @@ SMALLEST_ISLAND = 0.2  # islands below this share of the largest one are noise
 _ITERATIONS = 12
 _LEAST_BLOOD_CONTRAST = 0.02  # of the stack's intensity range; keeps a slice without contrast from being blown up
 
+_Blur = tuple[NDArray[np.float32], NDArray[np.float32]]
+
 
 def ewa(
-    image: NDArray[np.floating],
-    cavity: Mask,
-    myocardium: Mask,
-    spacing: Spacing,
-    healthy: Remote,
-    *,
-    per: str = "slice",
+    image: Image, cavity: Mask, myocardium: Mask, spacing: Spacing, healthy: Remote, *, per: str = "slice"
 ) -> tuple[Mask, Floats]:
     """Scar from intensity, neighbourhood and wall depth together.
 
     Intensities are put on a scale where remote myocardium (median) is 0 and blood (median) is 1, per slice or once for
-    the stack. Voxels on a border, which share their volume with blood or fat, count little and take their level from
-    the wall beside them. A two-class mixture with common variance is then fitted over the whole stack by expectation
-    maximisation; the prior of each voxel follows its neighbours (a mean-field Markov random field) and its depth in
-    the wall. Dark islands enclosed by scar are added as microvascular obstruction; islands below a fifth of the
-    largest are dropped. The prior expects ischaemic scar: it speaks against isolated epicardial scar.
+    the stack (``per``). Voxels on a border, which share their volume with blood or fat, count little and take their
+    level from the wall beside them. A two-class mixture with common variance is then fitted over the whole stack by
+    expectation maximisation; the prior of each voxel follows its neighbours (a mean-field Markov random field) and its
+    depth in the wall. Dark islands enclosed by scar are added as microvascular obstruction; islands below a fifth of
+    the largest are dropped. The prior expects ischaemic scar: it speaks against isolated epicardial scar.
 
-    Parameters
-    ----------
-    image : float array, shape (slice, row, column)
-    cavity, myocardium : bool arrays, same shape
-    spacing : (slice, row, column) mm
-    healthy : Remote
-    per : {"slice", "stack"}
-
-    Returns
-    -------
-    mask : bool array, same shape
-    levels : float64 array, shape (slice,)
-        Intensity at which intensity alone is undecided; NaN without myocardium.
+    Returned are the scar, and per slice the intensity at which intensity alone is undecided; NaN without myocardium.
     """
-    zero, scale = _scale(image, cavity, myocardium, healthy, per)
+    scar, levels = np.zeros(myocardium.shape, bool), np.full(len(image), np.nan)
+    box = heart_box(cavity | myocardium)
+    image, cavity, myocardium = image[box], cavity[box], myocardium[box]
+    zero, scale, noise = _scale(image, cavity, myocardium, healthy, box[0], per)
     relative = np.clip((image - zero[:, None, None]) / scale[:, None, None], -0.5, 2.5).astype(np.float32)
     wall = myocardium.astype(np.float32)
     # the border is what shares a side with something else
@@ -76,11 +61,10 @@ def ewa(
     smooth, neighbourhood = (_blurring(image.shape, mm, spacing) for mm in (SMOOTHING_MM, NEIGHBOUR_MM))
     values = (_blur(relative * weight, smooth) / np.maximum(_blur(weight, smooth), 1e-4)).ravel()[at]
     around = np.maximum(_blur(wall, neighbourhood).ravel()[at], 1e-4)
-    depth = wall_depth(cavity, myocardium, spacing).ravel()[at].astype(np.float32)
+    depth = wall_depth(cavity, myocardium, spacing).ravel()[at]
     prior = SUBENDOCARDIAL_PULL * (NEUTRAL_DEPTH - depth)
 
-    noise = healthy.sd[~np.isnan(healthy.sd)] / scale[~np.isnan(healthy.sd)]
-    least = max(LEAST_CONTRAST, LEAST_CONTRAST_SD * float(np.median(noise))) if noise.size else LEAST_CONTRAST
+    least = max(LEAST_CONTRAST, LEAST_CONTRAST_SD * noise)
     dark, bright = 0.0, max(float(np.percentile(values, 90)), least)
     chance = (values > 0.5 * bright).astype(np.float32)
     field = np.zeros(myocardium.shape, dtype=np.float32)
@@ -93,18 +77,19 @@ def ewa(
         odds = STEEPNESS * (share - HALFWAY) + NEIGHBOUR_PULL * neighbours + prior
         chance = (1 / (1 + np.exp(-odds))).astype(np.float32)
 
-    scar = np.zeros(myocardium.shape, dtype=bool)
-    scar.ravel()[at] = chance > 0.5
-    scar, _ = fill_mvo(scar, myocardium, cavity, spacing)
-    scar = drop_small_islands(scar, share_of_largest=SMALLEST_ISLAND)
-    levels = zero + (dark + HALFWAY * (bright - dark)) * scale
-    return scar, np.where(myocardium.any(axis=(1, 2)), levels, np.nan)
+    found = np.zeros(myocardium.shape, dtype=bool)
+    found.ravel()[at] = chance > 0.5
+    found, _ = fill_mvo(found, myocardium, cavity, spacing)
+    scar[box] = drop_small_islands(found, share_of_largest=SMALLEST_ISLAND)
+    undecided = zero + (dark + HALFWAY * (bright - dark)) * scale
+    levels[box[0]] = np.where(myocardium.any(axis=(1, 2)), undecided, np.nan)
+    return scar, levels
 
 
 def _scale(
-    image: NDArray[np.floating], cavity: Mask, myocardium: Mask, healthy: Remote, per: str
-) -> tuple[Floats, Floats]:
-    """Intensity of remote myocardium per slice and how much brighter blood is.
+    image: Image, cavity: Mask, myocardium: Mask, healthy: Remote, slices: slice, per: str
+) -> tuple[Floats, Floats, float]:
+    """Intensity of remote myocardium per slice, how much brighter blood is, and remote's SD on that scale.
 
     Slices without a cavity take the other slices' blood; a stack without any takes the wall's brightest tenth.
     """
@@ -115,25 +100,21 @@ def _scale(
         for z in np.flatnonzero(np.count_nonzero(cavity, axis=(1, 2)) > 10):
             blood[z] = np.median(image[z][cavity[z]])
     typical = np.percentile(image[myocardium], 90) if np.isnan(blood).all() else np.nanmedian(blood)
-    blood = np.where(np.isnan(blood), typical, blood)
-    zero = np.where(np.isnan(healthy.median), 0.0, healthy.median)
-    inside = image[cavity | myocardium]
-    least = _LEAST_BLOOD_CONTRAST * max(float(np.ptp(inside)), 1e-6)
-    return zero, np.maximum(blood - zero, least)
+    zero, sd = np.nan_to_num(healthy.median[slices]), healthy.sd[slices]
+    least = _LEAST_BLOOD_CONTRAST * max(float(np.ptp(image[cavity | myocardium])), 1e-6)
+    scale = np.maximum(np.where(np.isnan(blood), typical, blood) - zero, least)
+    known = ~np.isnan(sd)
+    return zero, scale, float(np.median(sd[known] / scale[known])) if known.any() else 0.0
 
 
-def _blurring(
-    shape: tuple[int, ...], mm: float, spacing: tuple[float, float, float]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _blurring(shape: tuple[int, ...], mm: float, spacing: Spacing) -> _Blur:
     """In-plane Gaussian average as two matrices, because :func:`_blur` is needed many times with the same one."""
-    across = (
+    rows, columns = (
         ndimage.gaussian_filter1d(np.eye(size, dtype=np.float32), mm / step, axis=0, mode="constant", truncate=2.5)
         for size, step in zip(shape[1:], spacing[1:], strict=True)
     )
-    rows, columns = across
     return rows, columns.T
 
 
-def _blur(array: NDArray[np.float32], by: tuple[NDArray[np.float32], NDArray[np.float32]]) -> NDArray[np.float32]:
-    """In-plane Gaussian average."""
+def _blur(array: NDArray[np.float32], by: _Blur) -> NDArray[np.float32]:
     return by[0] @ (array @ by[1])

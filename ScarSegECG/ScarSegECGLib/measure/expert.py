@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ScarSegECGLib.anatomy.polar import Mask
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.labels import LabelMap, read_contours
@@ -25,17 +25,17 @@ class ExpertCase:
     labels: LabelArray
 
     @property
-    def cavity(self) -> NDArray[np.bool_]:
-        """The LV cavity, shape (slice, row, column)."""
+    def cavity(self) -> Mask:
+        """The LV cavity."""
         return self.labels == CAVITY
 
     @property
-    def myocardium(self) -> NDArray[np.bool_]:
+    def myocardium(self) -> Mask:
         """The wall, infarct and MVO counted in."""
         return self.labels >= MYOCARDIUM
 
     @property
-    def scar(self) -> NDArray[np.bool_]:
+    def scar(self) -> Mask:
         """The infarct, MVO counted in."""
         return self.labels >= SCAR
 
@@ -48,9 +48,7 @@ class ExpertCase:
 def case_folders(cases: Path) -> list[Path]:
     """Folders ``Case_*`` that hold ``Case_*_img.nii.gz`` and ``Case_*_seg.nii.gz``, by name.
 
-    Raises
-    ------
-    InputError : the folder is missing, holds no case, or a case lacks one of its two files.
+    InputError where the folder is missing, holds no case, or a case lacks one of its two files.
     """
     name = cases.resolve().name  # "." has none of its own
     if not cases.is_dir():
@@ -60,19 +58,16 @@ def case_folders(cases: Path) -> list[Path]:
         raise InputError(f"{name}: holds no case; expected folders Case_* with Case_*_img.nii.gz and _seg.nii.gz")
     for folder in folders:
         for kind in ("img", "seg"):
-            if not (folder / f"{folder.name}_{kind}.nii.gz").is_file():
-                raise InputError(
-                    f"{folder.name}: {folder.name}_{kind}.nii.gz is missing; add it or take the folder away"
-                )
+            file = f"{folder.name}_{kind}.nii.gz"
+            if not (folder / file).is_file():
+                raise InputError(f"{folder.name}: {file} is missing; add it or take the folder away")
     return folders
 
 
 def patient_folders(places: Sequence[Path]) -> list[Path]:
     """Case folders of several places, by name.
 
-    Raises
-    ------
-    InputError : as :func:`case_folders`; a name stands in two of them, since every patient may be there once.
+    InputError as :func:`case_folders`, or where a name stands in two of them: every patient may be there once.
     """
     folders = sorted((folder for cases in places for folder in case_folders(cases)), key=lambda folder: folder.name)
     for one, other in pairwise(folders):
@@ -85,10 +80,7 @@ def load_case(folder: Path, label_map: LabelMap | None = None) -> ExpertCase:
     """Read the image and the expert labels of one case folder, canonical storage.
 
     ``label_map`` says what the labels' values mean where they are not 1 cavity, 2 myocardium, 3 infarct, 4 MVO.
-
-    Raises
-    ------
-    InputError : unreadable files, labels of another meaning, or on another grid than the image.
+    InputError for unreadable files, labels of another meaning, or on another grid than the image.
     """
     stack = read_lge(folder / f"{folder.name}_img.nii.gz")
     labels, _ = read_contours(folder / f"{folder.name}_seg.nii.gz", stack, label_map)

@@ -6,19 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box
+from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box, slice_centres
 from ScarSegECGLib.case import IslandPattern
 from ScarSegECGLib.facts import Pattern, ScarRemark
-from ScarSegECGLib.measure.remote import slice_centres
-from ScarSegECGLib.measure.transmurality import wall_depth
+from ScarSegECGLib.measure.wall import SECTORS, sector_of, wall_depth
 
 SMALLEST_ISLAND_ML = 0.1
 """Islands below this volume do not count, whichever rule or network found them; what a reader drew always does."""
 
 _FULL = np.ones((3, 3, 3), dtype=bool)
-_IN_PLANE = _FULL.copy()
-_IN_PLANE[[0, 2]] = False
-_SECTORS = 72
+_IN_PLANE = _FULL & np.array([0, 1, 0], bool)[:, None, None]
 _FILLED = 0.5  # a third of the wall counts as scarred from here
 _SPARED = 0.25  # and as spared up to here
 _OUTWARD = 0.1  # ischaemic scar is fullest inside; coverages this near to each other are alike
@@ -41,17 +38,8 @@ def island_patterns(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing
     third nearly free with the outer third the fullest is epicardial; inner third nearly free otherwise, or far
     emptier than the middle one, is mid-wall; everything else is subendocardial. An island touches the endocardium where
     one of its voxels is next to the cavity in the same slice (8 neighbours), or, in a slice without cavity (the apical
-    cap), straight below the cavity of a neighbouring slice.
-
-    Parameters
-    ----------
-    scar, cavity, myocardium : bool arrays, shape (slice, row, column)
-    spacing : (slice, row, column) mm
-
-    References
-    ----------
-    Mahrholdt H et al. Eur Heart J 2005;26:1461-74 (what the patterns mean, and that ischaemic scar reaches the
-    endocardium). The limits in numbers are this project's own.
+    cap), straight below the cavity of a neighbouring slice. What the patterns mean, and that ischaemic scar reaches the
+    endocardium: Mahrholdt H et al. Eur Heart J 2005;26:1461-74; the limits in numbers are this project's own.
     """
     if not (scar & myocardium).any():
         return ()
@@ -60,13 +48,10 @@ def island_patterns(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing
     labels = scar_islands(scar[box] & wall)
     count = int(labels.max()) + 1
     touching = np.bincount(labels[_next_to_cavity(blood)], minlength=count) > 0
-    thirds = np.minimum((wall_depth(blood, wall, spacing) * 3).astype(int), 2)
-    z, r, c = np.nonzero(wall)
-    centre = slice_centres(blood, wall, spacing)[z]
-    angle = np.arctan2(r * spacing[1] - centre[:, 0], c * spacing[2] - centre[:, 1])
-    sector = np.minimum(((angle + np.pi) / (2 * np.pi) * _SECTORS).astype(int), _SECTORS - 1)
-    column, size = z * _SECTORS + sector, len(wall) * _SECTORS
-    number, layer = labels[z, r, c], thirds[z, r, c]
+    at = np.nonzero(wall)
+    layer = np.minimum((wall_depth(blood, wall, spacing)[at] * 3).astype(int), 2)
+    column = at[0] * SECTORS + sector_of(at, slice_centres(blood, wall, spacing), spacing)
+    number, size = labels[at], len(wall) * SECTORS
     of_wall = np.bincount(3 * column + layer, minlength=3 * size).reshape(size, 3)
     mine = number > 0
     own, spanned = np.divmod(np.unique(number[mine] * size + column[mine]), size)  # each island's sectors, once each
@@ -76,28 +61,20 @@ def island_patterns(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing
     ml = np.bincount(number, minlength=count) * float(np.prod(spacing)) / 1000.0
     patterns = []
     for island in range(1, count):
-        inner, middle, outer = coverage = tuple(coverages[island].tolist())
-        pattern, there = _classify(inner, middle, outer), z[number == island] + box[0].start
+        inner, middle, outer = coverages[island].tolist()
+        pattern, touches, there = _classify(inner, middle, outer), bool(touching[island]), at[0][number == island]
         patterns.append(
             IslandPattern(
                 number=island,
                 pattern=pattern,
-                coverage=coverage,
-                touches_endocardium=bool(touching[island]),
-                remark=_remark(pattern, coverage, bool(touching[island])),
+                coverage=(inner, middle, outer),
+                touches_endocardium=touches,
+                remark=_remark(pattern, inner, outer, touches),
                 ml=float(ml[island]),
-                slices=(int(there.min()), int(there.max())),
+                slices=(int(there.min()) + box[0].start, int(there.max()) + box[0].start),
             )
         )
     return tuple(patterns)
-
-
-def _remark(pattern: Pattern, coverage: Spacing, touches_endocardium: bool) -> ScarRemark | None:
-    if pattern not in (Pattern.SUBENDOCARDIAL, Pattern.TRANSMURAL):
-        return ScarRemark.NON_ISCHAEMIC
-    if coverage[2] > coverage[0] + _OUTWARD:
-        return ScarRemark.FULLER_OUTSIDE
-    return None if touches_endocardium else ScarRemark.OFF_ENDOCARDIUM
 
 
 def _classify(inner: float, middle: float, outer: float) -> Pattern:
@@ -110,6 +87,14 @@ def _classify(inner: float, middle: float, outer: float) -> Pattern:
     return Pattern.SUBENDOCARDIAL
 
 
+def _remark(pattern: Pattern, inner: float, outer: float, touches_endocardium: bool) -> ScarRemark | None:
+    if pattern not in (Pattern.SUBENDOCARDIAL, Pattern.TRANSMURAL):
+        return ScarRemark.NON_ISCHAEMIC
+    if outer > inner + _OUTWARD:
+        return ScarRemark.FULLER_OUTSIDE
+    return None if touches_endocardium else ScarRemark.OFF_ENDOCARDIUM
+
+
 def drop_small_islands(
     scar: Mask,
     spacing: Spacing | None = None,
@@ -118,25 +103,11 @@ def drop_small_islands(
     share_of_largest: float = 0.0,
     enclosed: Mask | None = None,
 ) -> Mask:
-    """The scar without islands below a volume, or below a share of the largest island.
+    """The scar without islands below a volume, or below a share (0..1) of the largest island.
 
-    Parameters
-    ----------
-    scar : bool array, shape (slice, row, column)
-    spacing : (slice, row, column) mm
-        Needed for ``minimum_ml``.
-    minimum_ml : float
-        An island of exactly this volume stays.
-    share_of_largest : float
-        0..1.
-    enclosed : bool array, same shape, optional
-        MVO, which belongs to the infarct round it: each piece counts in the volume of the island that it touches, and
-        of none where it touches several, because a gap between specks would else join them to an infarct.
-
-    Raises
-    ------
-    ValueError
-        ``minimum_ml`` without spacing.
+    An island of exactly ``minimum_ml`` stays; without ``spacing`` (ValueError) it has no meaning. ``enclosed`` is MVO,
+    which belongs to the infarct round it: each piece counts in the volume of the island that it touches, and of none
+    where it touches several, because a gap between specks would else join them to an infarct.
     """
     if minimum_ml and spacing is None:
         raise ValueError("minimum_ml needs the spacing")
@@ -148,7 +119,7 @@ def drop_small_islands(
     labels, count = ndimage.label(near, _FULL)
     size = np.bincount(labels.ravel())
     size[0] = 0
-    if enclosed is not None and enclosed.any():
+    if enclosed is not None:
         size = size + _enclosed_by_one(labels, count, enclosed[box] & ~near)
     voxel_ml = float(np.prod(spacing)) / 1000.0 if spacing is not None else 1.0
     keep = (size * voxel_ml >= minimum_ml * (1 - 1e-9)) & (size >= share_of_largest * size.max())
@@ -173,7 +144,7 @@ def _enclosed_by_one(labels: NDArray[np.integer], count: int, enclosed: Mask) ->
 def _next_to_cavity(cavity: Mask) -> Mask:
     """Voxels in contact with the cavity."""
     near = ndimage.binary_dilation(cavity, _IN_PLANE)
-    without = np.count_nonzero(cavity, axis=(1, 2)) == 0
+    without = np.asarray(~cavity.any(axis=(1, 2)))
     near[1:][without[1:]] |= cavity[:-1][without[1:]]
     near[:-1][without[:-1]] |= cavity[1:][without[:-1]]
     return near

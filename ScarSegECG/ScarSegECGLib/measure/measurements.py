@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ScarSegECGLib.anatomy.polar import Mask
 from ScarSegECGLib.case import (
     CAVITY,
     MVO,
@@ -30,80 +30,38 @@ from ScarSegECGLib.measure.remote import Region, Remote, remote_doubts, remote_m
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
 from ScarSegECGLib.measure.segments import segment_table, territory_table
 
-Mask = NDArray[np.bool_]
-
 # What the division notes and no figure suffers from, or what is said of the input already.
-HARMLESS = (
-    AnatomyNote.INSERTIONS_GIVEN,
-    AnatomyNote.NO_APEX,
-    AnatomyNote.ORIENTATION_ASSUMED,
-    AnatomyNote.OFF_AXIS,
-)
+HARMLESS = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX, AnatomyNote.ORIENTATION_ASSUMED, AnatomyNote.OFF_AXIS)
 _WIDER_APEX = 1.5
 
 
 @dataclass(frozen=True)
 class MeasureOptions:
-    """What a reader drew beside the scar; every field may be absent.
+    """What a reader drew beside the scar; every field may be absent."""
 
-    Attributes
-    ----------
-    remote : bool array, shape (slice, row, column), or Remote
-        Remote myocardium for core, grey zone and MVO; found automatically when absent.
-    mvo : bool array, same shape
-        MVO, taken as it is; looked for in the scar when absent.
-    drawn_scar : bool array, same shape
-        Scar that a remote region should not lie in.
-    """
-
-    remote: Region = None
-    mvo: Mask | None = None
-    drawn_scar: Mask | None = None
+    remote: Region = None  # remote myocardium for core, grey zone and MVO; found automatically when absent
+    mvo: Mask | None = None  # taken as it is; looked for in the scar when absent
+    drawn_scar: Mask | None = None  # in which a remote region should not lie
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """What is measured of one scar inside one patient's contours.
-
-    Attributes
-    ----------
-    method : Method
-    contrast : Contrast
-    division : Division
-        How the wall was divided.
-    labels : uint8 array, shape (slice, row, column)
-        0 background, 1 LV cavity, 2 myocardium without scar, 3 scar (MVO in).
-    cavity_ml, myocardium_ml : float
-    scar : Burden
-        MVO counted in.
-    parts : ScarParts
-    patterns : tuple of IslandPattern
-    segments : tuple of SegmentRow
-        16 or 17, as the wall was divided.
-    thresholds : tuple of float or None, length = slices
-        Of a rule; empty for any other scar.
-    remote : Remote or None
-        The region that rule or parts rest on; ``None`` where nothing does.
-    warnings : tuple of Fact
-        What speaks against the threshold or the remote region.
-    doubts : tuple of Fact
-        What speaks against the contours, their division, and the scar's islands.
-    """
+    """What is measured of one scar inside one patient's contours."""
 
     method: Method
     contrast: Contrast
     division: Division
-    labels: LabelArray
+    labels: LabelArray  # 0 background, 1 LV cavity, 2 myocardium without scar, 3 scar (MVO in)
     cavity_ml: float
     myocardium_ml: float
-    scar: Burden
+    scar: Burden  # MVO counted in
     parts: ScarParts
     patterns: tuple[IslandPattern, ...]
-    segments: tuple[SegmentRow, ...]
-    thresholds: tuple[float | None, ...] = ()
-    remote: Remote | None = None
-    warnings: tuple[Fact, ...] = ()
-    doubts: tuple[Fact, ...] = ()
+    segments: tuple[SegmentRow, ...]  # 16 or 17, as the wall was divided
+    thresholds: tuple[float | None, ...] = ()  # of a rule, by slice
+    remote: Remote | None = None  # the region that rule or parts rest on
+    warnings: tuple[Fact, ...] = ()  # what speaks against the threshold or the remote region
+    doubts: tuple[Fact, ...] = ()  # what speaks against the contours, their division, and the scar's islands
 
     @property
     def mask(self) -> Mask:
@@ -140,23 +98,10 @@ def measure(
 ) -> Measurements:
     """Measure a scar inside contours: the network's, a rule's or a reader's, all alike.
 
-    Parameters
-    ----------
-    stack : LgeStack
-    contours : Anatomy
-        Cavity, wall and AHA segments, from :func:`ScarSegECGLib.anatomy.aha.partition`.
-    scar : bool array, shape (slice, row, column), FoundScar, or ThresholdRule
-        A mask counts as drawn by a reader; a rule is looked for inside the contours. What lies outside the wall does
-        not count.
-    options : MeasureOptions
+    ``contours`` are cavity, wall and AHA segments, from :func:`ScarSegECGLib.anatomy.aha.partition`. A mask counts as
+    drawn by a reader; a rule is looked for inside the contours. What lies outside the wall does not count. InputError
+    for masks that do not fit the stack, or a rule that cannot be used on it.
 
-    Raises
-    ------
-    InputError
-        Masks that do not fit the stack, or a rule that cannot be used on it.
-
-    Examples
-    --------
     >>> measure(stack, result.anatomy, ThresholdRule("n_sd", n_sd=5)).scar.grams
     """
     cavity, wall = contours.cavity, contours.myocardium
@@ -180,10 +125,10 @@ def measure(
     patterns = island_patterns(held, cavity, wall, stack.spacing)
     voxels = int(np.count_nonzero(wall))
     return Measurements(
-        method=scar.method,
-        contrast=Contrast(stack.contrast),
-        division=contours.division,
-        labels=labels,
+        scar.method,
+        Contrast(stack.contrast),
+        contours.division,
+        labels,
         cavity_ml=float(cavity.sum()) * stack.voxel_ml,
         myocardium_ml=voxels * stack.voxel_ml,
         scar=burden_of(int(np.count_nonzero(held)), voxels, stack.voxel_ml),

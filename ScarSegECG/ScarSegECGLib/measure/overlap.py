@@ -1,8 +1,4 @@
-"""How well one mask matches another.
-
-An empty mask against an empty mask is not a perfect score: Dice, precision, sensitivity and distance are then
-``None`` and stay out of every mean, so that scar-free cases cannot inflate it.
-"""
+"""How well one mask matches another; ``None`` of two empty masks stays out of every mean and cannot inflate it."""
 
 from __future__ import annotations
 
@@ -16,38 +12,19 @@ from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box
 
 @dataclass(frozen=True)
 class Overlap:
-    """Agreement of a prediction with the truth.
+    """Agreement of a prediction with the truth."""
 
-    ``dice`` is ``None`` if both are empty and 0 if one is; ``precision`` the share of the prediction that is true,
-    ``None`` if nothing is predicted; ``sensitivity`` the share of the truth that is found, ``None`` if there is none;
-    ``volume_error_ml`` prediction - truth; ``hd95_mm`` ``None`` if either is empty.
-    """
-
-    dice: float | None
-    precision: float | None
-    sensitivity: float | None
-    volume_error_ml: float
-    hd95_mm: float | None
+    dice: float | None  # Dice LR. Ecology 1945;26:297-302; None if both are empty, 0 if one is
+    precision: float | None  # share of the prediction that is true; None if nothing is predicted
+    sensitivity: float | None  # share of the truth that is found; None if there is none
+    volume_error_ml: float  # prediction - truth
+    hd95_mm: float | None  # None if either is empty
 
 
 def overlap(predicted: Mask, truth: Mask, spacing: Spacing, *, distance: bool = True) -> Overlap:
-    """Dice, precision, sensitivity, volume error and 95th percentile Hausdorff distance of two masks.
+    """Dice, precision, sensitivity, volume error and, with ``distance``, :func:`hausdorff95` of two masks.
 
-    Parameters
-    ----------
-    predicted, truth : bool arrays, shape (slice, row, column)
-    spacing : (slice, row, column) mm
-    distance : bool
-        False leaves ``hd95_mm`` out.
-
-    Raises
-    ------
-    ValueError
-        Shapes differ.
-
-    References
-    ----------
-    Dice LR. Ecology 1945;26:297-302.
+    Raises ValueError where shapes differ.
     """
     if predicted.shape != truth.shape:
         raise ValueError(f"prediction {predicted.shape} and truth {truth.shape} differ in shape")
@@ -66,22 +43,12 @@ def hausdorff95(first: Mask, second: Mask, spacing: Spacing) -> float | None:
     """95th percentile Hausdorff distance between the surfaces of two masks, mm, in 3D with the true spacing.
 
     The surface is the set of voxels with a face neighbour outside the mask; the greater of the two directed 95th
-    percentiles counts. ``None`` if either mask is empty.
-
-    Parameters
-    ----------
-    first, second : bool arrays, shape (slice, row, column)
-    spacing : (slice, row, column) mm
-
-    References
-    ----------
-    Huttenlocher DP et al. IEEE Trans Pattern Anal Mach Intell 1993;15:850-63 (the distance by rank).
+    percentiles counts (Huttenlocher DP et al. IEEE Trans Pattern Anal Mach Intell 1993;15:850-63). ``None`` if either
+    mask is empty.
     """
     if not first.any() or not second.any():
         return None
     box = heart_box(first | second, 0)
     surfaces = [mask[box] & ~ndimage.binary_erosion(mask[box]) for mask in (first, second)]
     reach = [ndimage.distance_transform_edt(~surface, sampling=spacing) for surface in surfaces]
-    there = np.percentile(reach[1][surfaces[0]], 95)
-    back = np.percentile(reach[0][surfaces[1]], 95)
-    return float(max(there, back))
+    return float(max(np.percentile(reach[1][surfaces[0]], 95), np.percentile(reach[0][surfaces[1]], 95)))

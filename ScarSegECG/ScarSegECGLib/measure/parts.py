@@ -1,39 +1,35 @@
-"""What a scar is made of: core, grey zone, MVO, and what is darker than the grey zone's limit but not enclosed."""
+"""What a scar is made of: core, grey zone, microvascular obstruction (MVO: the dark core inside bright infarct, which
+belongs to the infarct), and what is darker than the grey zone's limit but not enclosed."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from ScarSegECGLib.anatomy.polar import Image, Mask, Spacing, heart_box, slice_centres
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, Burden, LgeStack, ScarParts, burden_of
 from ScarSegECGLib.facts import Contrast, Fact, PartsRemark, PartsRule
-from ScarSegECGLib.measure.mvo import mvo_within
 from ScarSegECGLib.measure.remote import Region, Remote, remote_myocardium
-
-Mask = NDArray[np.bool_]
+from ScarSegECGLib.measure.wall import SECTORS, grown, sector_of, shrunk
 
 CORE_FRACTION, GREY_SD = 0.5, 2.0
+BRIDGE_MM = 3.0
+"""Widest gap in the bright rim that is closed before looking for what it encloses (twice the in-plane pixel)."""
+ENCIRCLING_DEGREES = 300.0
+"""A dark rim that goes this far round the cavity is spared subendocardium under mid-wall scar, not MVO."""
+_IN_PLANE = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]
 
 
 def scar_parts(
     stack: LgeStack, cavity: Mask, myocardium: Mask, scar: Mask, *, mvo: Mask | None = None, remote: Region = None
 ) -> ScarParts:
-    """Tell the parts of a scar apart, however it was found.
+    """Tell the parts of a scar apart, however it was found; scar outside the wall does not count.
 
     The core lies above half of the slice's brightest scar (in a PSIR image, whose zero is not the number 0, half way to
     it from the remote mean), after Schmidt et al. 2007 (Circulation 115:2006); the grey zone from remote mean + 2 SD up
-    to the core, after Yan et al. 2006 (Circulation 114:32). MVO is dark and enclosed:
-    :func:`ScarSegECGLib.measure.mvo.mvo_within`.
-
-    Parameters
-    ----------
-    stack : LgeStack
-    cavity, myocardium, scar : bool arrays, shape (slice, row, column)
-        Scar outside the wall does not count.
-    mvo : bool array, same shape, optional
-        MVO as a reader drew it, taken as it is; looked for when absent.
-    remote : bool array or Remote, optional
-        Remote myocardium as the reader sets it, or found before; found automatically when absent.
+    to the core, after Yan et al. 2006 (Circulation 114:32). MVO is dark and enclosed (:func:`mvo_within`), or taken as
+    a reader drew it (``mvo``). ``remote`` is as of :func:`remote_myocardium`.
     """
     held = scar & myocardium
     labels = np.zeros(held.shape, np.uint8)
@@ -58,15 +54,8 @@ def scar_parts(
     if not known:
         return ScarParts(labels, part(PART_MVO), remark=remark)
     no_room = remark is not None and remark["lost"] == remark["among"]
-    return ScarParts(
-        labels=labels,
-        mvo=part(PART_MVO),
-        core=part(PART_CORE),
-        grey=None if no_room else part(PART_GREY),
-        rest=part(PART_REST),
-        rule=rule,
-        remark=remark,
-    )
+    grey = None if no_room else part(PART_GREY)
+    return ScarParts(labels, part(PART_MVO), part(PART_CORE), grey, part(PART_REST), rule, remark)
 
 
 def _by_brightness(stack: LgeStack, scar: Mask, healthy: Remote, labels: NDArray[np.uint8]) -> Fact | None:
@@ -76,16 +65,75 @@ def _by_brightness(stack: LgeStack, scar: Mask, healthy: Remote, labels: NDArray
     there is no grey zone.
     """
     slices = np.flatnonzero(scar.any(axis=(1, 2)))
-    if not slices.size:
-        return None
     held, image = scar[slices], stack.voxels[slices]
     peak = np.where(held, image, -np.inf).max(axis=(1, 2))
     mean, sd = healthy.mean[slices], healthy.sd[slices]
     foot = np.zeros(len(slices)) if stack.contrast == Contrast.MAGNITUDE else mean
-    with np.errstate(invalid="ignore"):
-        core_level, grey_level = foot + CORE_FRACTION * (peak - foot), mean + GREY_SD * sd
-        grey = held & (image > grey_level[:, None, None])
-        core = held & (image > np.fmax(core_level, grey_level)[:, None, None])
-        lost = int((~(core_level > grey_level)).sum())
-    labels[slices] = np.where(core, PART_CORE, np.where(grey, PART_GREY, np.where(held, PART_REST, 0)))
+    core_level, grey_level = foot + CORE_FRACTION * (peak - foot), mean + GREY_SD * sd
+    grey = held & (image > grey_level[:, None, None])
+    core = held & (image > np.fmax(core_level, grey_level)[:, None, None])
+    lost = int((~(core_level > grey_level)).sum())
+    labels[slices] = np.select([core, grey, held], [PART_CORE, PART_GREY, PART_REST])
     return Fact(PartsRemark.NO_ROOM, lost=lost, among=len(slices)) if lost else None
+
+
+def fill_mvo(scar: Mask, myocardium: Mask, cavity: Mask, spacing: Spacing) -> tuple[Mask, Mask]:
+    """Add to the scar the dark islands it encloses, alone or together with the cavity.
+
+    Works slice by slice: gaps up to 3 mm in the bright rim are bridged, then every part of the wall that can no
+    longer reach the outside of the heart counts as MVO and the infarct holds it (Wu KC et al. Circulation
+    1998;97:765-72). A dark rim that encircles the cavity is left alone. How it is found is this project's own. Returned
+    are the scar with its MVO, and what was added, inside the myocardium always.
+    """
+    mvo = np.zeros(scar.shape, dtype=bool)
+    box = heart_box(scar, margin=8)
+    bright, wall, blood = (a[box] for a in (scar & myocardium, myocardium, cavity))
+    if bright.size:
+        reach = max(round(BRIDGE_MM / 2 / min(spacing[1:])), 1)
+        rim = shrunk(grown(bright, reach), reach) & wall
+        dark = (_enclosed(rim | blood) | rim) & wall & ~bright
+        labels, count = ndimage.label(dark, _IN_PLANE)
+        if count:
+            dark &= ~_encircling(labels, count, blood)[labels]
+        mvo[box] = dark
+    return scar | mvo, mvo
+
+
+def mvo_within(
+    image: Image, cavity: Mask, myocardium: Mask, spacing: Spacing, scar: Mask, remote: Region = None
+) -> Mask:
+    """The part of a scar that is MVO: no brighter than the grey zone, and enclosed by scar that is.
+
+    However the scar was found, what lies outside the wall does not count. ``remote`` is as of
+    :func:`remote_myocardium`.
+    """
+    mvo = np.zeros(scar.shape, dtype=bool)
+    held = scar & myocardium
+    if held.any():
+        healthy = remote_myocardium(image, cavity, myocardium, spacing, remote)
+        box = heart_box(cavity | myocardium, margin=8)
+        level = healthy.mean + GREY_SD * healthy.sd
+        bright = held[box] & (image[box] > level[box[0], None, None])
+        mvo[box] = fill_mvo(bright, myocardium[box], cavity[box], spacing)[1] & held[box]
+    return mvo
+
+
+def _enclosed(solid: Mask) -> Mask:
+    """What cannot reach the edge of its slice without crossing ``solid``."""
+    pieces, count = ndimage.label(~solid, _IN_PLANE)
+    outside = np.zeros(count + 1, dtype=bool)
+    outside[0] = True  # which is the solid itself
+    for edge in (pieces[:, 0], pieces[:, -1], pieces[:, :, 0], pieces[:, :, -1]):
+        outside[edge] = True
+    return ~outside[pieces]
+
+
+def _encircling(labels: NDArray[np.integer], count: int, cavity: Mask) -> Mask:
+    """For label 0..count: does the island go round the cavity of its slice?"""
+    hit = np.zeros((count + 1, SECTORS), dtype=bool)
+    large = np.bincount(labels.ravel(), minlength=count + 1) >= ENCIRCLING_DEGREES / 360.0 * SECTORS
+    large[0] = False
+    if large.any():  # else too few voxels to lie in so many sectors
+        at, pixels = np.nonzero(large[labels]), (1.0, 1.0, 1.0)
+        hit[labels[at], sector_of(at, np.nan_to_num(slice_centres(cavity, cavity, pixels)), pixels)] = True
+    return hit.mean(axis=1) * 360.0 >= ENCIRCLING_DEGREES

@@ -1,23 +1,19 @@
 """The highest transmurality of each segment, free of the pixels' own ups and downs.
 
-It is the greatest share of the wall that is scar over any 4 mm of wall (:data:`LEAST_MM`) that lie wholly within the
-segment, in any of its slices. Scar of even depth and 4 mm or more counts with its full depth wherever in the segment
-it lies; narrower scar counts with its part of 4 mm, so that a stray voxel never makes 100 %.
+It is the greatest share of the wall that is scar over any 4 mm of wall that lie wholly within the segment, in any of
+its slices; narrower scar counts with its part of 4 mm, so that a stray voxel never makes 100 %.
 
 The greatest of many counted shares is too great: where a pixel is a fifth of the wall, an even scar shows shares that
-differ by that much from place to place, and a bump of one pixel on it is no finding. Three things are done about it. A
-longer stretch of wall, of which only places that hold scar count, is preferred wherever the shorter one's greater
-share is no more than pixels make of an even scar. Places whose share cannot be told from the highest one, given the
-pixel, are taken together, less those at a lateral edge of the scar. And over what is left the borders of scar and wall
-are fitted as smooth lines instead of being counted in voxels, unless the scar is no single band (two layers, say),
-which is counted. The result is at most 1.3 pixels of wall below and 0.35 above the counted share of the best 4 mm: all
-of it vanishes as the grid is refined. The definition is this project's own.
+differ by that much from place to place. So a longer stretch of wall, of which only places that hold scar count, is
+preferred wherever the shorter one's greater share is no more than pixels make of an even scar; places whose share
+cannot be told from the highest one are taken together, less those at a lateral edge of the scar; and over what is left
+the borders of scar and wall are fitted as smooth lines, unless the scar is no single band, which is counted in voxels.
+The result is at most 1.3 pixels of wall below and 0.35 above the counted share of the best 4 mm: all of it vanishes as
+the grid is refined. The definition is this project's own.
 
-The steps of a digitised line tell where the line runs far better than counting voxels does: a border is fitted as the
-smooth curve that separates the centres of the voxels inside from those outside, with a margin of a twentieth of a pixel
-(a support vector machine's squared hinge; Cortes and Vapnik 1995, Machine Learning 20:273). Keeping every voxel on
-its side while the line is made smooth is how binary volumes are freed of their steps (Whitaker 2000, IEEE Symposium
-on Volume Visualization, 23). Where a contour is too ragged for one smooth line, it runs through the middle.
+A border is fitted as the smooth curve that separates the centres of the voxels inside from those outside, with a margin
+of a twentieth of a pixel (a support vector machine's squared hinge; Cortes and Vapnik 1995, Machine Learning 20:273;
+Whitaker 2000, IEEE Symposium on Volume Visualization, 23). A contour too ragged for one has it run through the middle.
 """
 
 from __future__ import annotations
@@ -27,9 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing
-from ScarSegECGLib.measure.neighbours import grown, shrunk
-from ScarSegECGLib.measure.remote import slice_centres
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, slice_centres
+from ScarSegECGLib.measure.wall import grown, shrunk
 
 Ints = NDArray[np.intp]
 
@@ -38,6 +33,7 @@ ANGLES = 1440
 _HARMONICS = 6
 _STIFFNESS = 0.1  # of a harmonic's fourth power: hardly any where a contour is drawn by a hundred voxels
 _STEPS = 12
+_PLACES = 480
 LEAST_MM = 4.0
 """Length of mid-wall that scar has to fill to count with its full depth: three pixels of a usual LGE image."""
 STRETCHES_MM = (LEAST_MM, 6.0, 9.0, 12.0)
@@ -50,38 +46,41 @@ to 12 mm of wall (measured on annuli and cones with walls of 6 to 12 mm)."""
 DROP_PIXELS, INSIDE_PIXELS, BESIDE_MM = 0.75, 0.35, 8.0
 """Where 4 mm of wall hold so much less than the stretch does, the scar ends: of the 8 mm about that place those belong
 to the stretch that fall short of it by less than the second figure."""
-HOLDS_PIXELS = 0.3
-"""A place holds scar if it is so deep there."""
-EDGE_PIXELS = 0.7
-"""Left off at either end of a stretch: there the scar's lateral edge runs through the voxels."""
-REACH_PIXELS = 0.5
-"""A fitted border stays so near to where counting voxels has it."""
-BAND_PIXELS = 0.3
-"""Where voxels that make more wall than this lie on the wrong side of the borders, the scar is no band: it is counted.
-"""
-_PLACES = 480
+HOLDS_PIXELS = 0.3  # a place holds scar if it is so deep there
+EDGE_PIXELS = 0.7  # left off at either end of a stretch: there the scar's lateral edge runs through the voxels
+REACH_PIXELS = 0.5  # a fitted border stays so near to where counting voxels has it
+BAND_PIXELS = 0.3  # where voxels that make more wall lie on the wrong side of the borders, the scar is no band
 
 
 @dataclass(frozen=True)
 class _Wall:
-    """Voxels of each part (a segment in a slice) that holds scar: arrays of shape (voxel,), or (part,) as said.
-
-    ``place`` is the position along the middle of the wall, in ``step`` mm of its part; ``weight`` makes equal shares
-    of the wall of unequal areas; ``part_segment`` and ``step`` have shape (part,); ``pixels_in_wall`` is a pixel's
-    share of each segment's wall, shape (segments + 1,).
-    """
+    """Voxels of each part (a segment in a slice) that holds scar: arrays of shape (voxel,), or as said."""
 
     part: Ints
     segment: Ints
-    place: Ints
+    place: Ints  # position along the middle of the wall, in ``step`` mm of its part
     hit: Mask
-    depth: Floats
+    depth: Floats  # mm from the endocardium
     thickness: Floats
-    weight: Floats
-    part_segment: Ints
-    step: Floats
+    weight: Floats  # makes equal shares of the wall of unequal areas
+    part_segment: Ints  # (part,)
+    step: Floats  # (part,)
     pixel: float
-    pixels_in_wall: Floats
+    pixels_in_wall: Floats  # a pixel's share of each segment's wall, (segments + 1,)
+
+    def of_parts(self, values: NDArray) -> Floats:
+        """Sums over the parts of each segment, (segments + 1,)."""
+        return np.bincount(self.part_segment, values, len(self.pixels_in_wall)).astype(float)
+
+    def highest(self, table: NDArray) -> Floats:
+        """Greatest entry of each segment in a table of (part, place), 0 at the least, (segments + 1,)."""
+        top = np.zeros(len(self.pixels_in_wall))
+        np.maximum.at(top, self.part_segment, table.max(axis=1))
+        return top
+
+    def places(self, length_mm: float) -> Ints:
+        """How many places of each part make so many mm."""
+        return np.clip(np.rint(length_mm / np.maximum(self.step, 1e-6)), 1, _PLACES).astype(int)
 
 
 def highest_transmurality(
@@ -90,7 +89,7 @@ def highest_transmurality(
     """Share of the wall that is scar, 0..1, where each segment holds the most, shape (segments + 1,).
 
     0 where a segment has no scar or no wall; the entry of segment 0 has no meaning. ``aha`` is 1..segments inside the
-    myocardium and 0 outside, of the masks' shape (slice, row, column); ``spacing`` is (slice, row, column) mm.
+    myocardium and 0 outside.
     """
     counting = scar & myocardium & (aha > 0)
     if not counting.any():
@@ -116,14 +115,12 @@ def _scarred_wall(
     place_of = np.minimum((along / along[:, -1:] * _PLACES).astype(int), _PLACES - 1)
 
     holding = np.zeros((len(scar), size), dtype=bool)
-    z, r, c = np.nonzero(scar)
-    holding[z, aha[z, r, c]] = True
+    holding[np.nonzero(scar)[0], aha[scar]] = True
     part_slice, part_segment = np.nonzero(holding)
     part_of = np.zeros(holding.shape, dtype=int)
     part_of[part_slice, part_segment] = np.arange(len(part_slice))
 
-    any_here: Mask = np.asarray(holding.any(axis=1))
-    z, r, c = np.nonzero(myocardium & (aha > 0) & any_here[:, None, None])
+    z, r, c = np.nonzero(myocardium & (aha > 0) & np.asarray(holding.any(axis=1))[:, None, None])
     kept = holding[z, aha[z, r, c]]
     z, r, c = z[kept], r[kept], c[kept]
     segment = aha[z, r, c].astype(np.intp)
@@ -149,38 +146,32 @@ def _scarred_wall(
 def _deepest_stretch(wall: _Wall) -> tuple[Mask, Floats, Floats]:
     """Where the scar of each segment is deepest, bool (part, place); the least that its share can be, and the counted
     share of its best 4 mm, both (segments + 1,)."""
-    of, parts, size = wall.part_segment, len(wall.part_segment), len(wall.pixels_in_wall)
-    at = wall.part * _PLACES + wall.place
-    raw = [np.bincount(at, w, parts * _PLACES).reshape(parts, -1) for w in (wall.weight * wall.hit, wall.weight)]
-    a_pixel = _places(wall, wall.pixel)
+    of, a_pixel = wall.part_segment, wall.places(wall.pixel)
+    at, size = wall.part * _PLACES + wall.place, len(of) * _PLACES
+    raw = [np.bincount(at, w, size).reshape(len(of), -1) for w in (wall.weight * wall.hit, wall.weight)]
     # The segment's extent: from edge to edge of its voxels, no gap between their columns.
     covered = _about(_running(raw[1]), 2 * a_pixel) > 1e-12
     inside = _about(_running(covered), a_pixel) > a_pixel[:, None] - 0.5
     scar, whole = (_about(_running(table), a_pixel) for table in raw)  # a voxel is as wide as a pixel
     scarred = scar > HOLDS_PIXELS * wall.pixels_in_wall[of, None] * whole
-    gap = _places(wall, LEAST_MM) | 1  # a shorter gap is no end of the scar: thin scar has columns without a voxel
-    grown = _about(_running(scarred), gap) > 0.5
-    scarred = _about(_running(grown), gap) > gap[:, None] - 0.5
+    gap = wall.places(LEAST_MM) | 1  # a shorter gap is no end of the scar: thin scar has columns without a voxel
+    scarred = _about(_running(_about(_running(scarred), gap) > 0.5), gap) > gap[:, None] - 0.5
     running = [_running(table) for table in (scar, whole, inside, whole * scarred)]
 
-    def highest(table: Floats, least: float) -> Floats:
-        top = np.full(size, least)
-        np.maximum.at(top, of, table.max(axis=1))
-        return top
-
     shares, tops = [], []
-    best, low, chosen = np.full(size, -np.inf), np.zeros(size), np.zeros(size, dtype=int)
+    low = np.zeros(len(wall.pixels_in_wall))
+    best, chosen = low - np.inf, low.astype(int)
     for number, (length, doubt) in enumerate(zip(STRETCHES_MM, DOUBT_PIXELS, strict=True)):
-        count = _places(wall, length)
+        count = wall.places(length)
         hit, held, within, holding = (_about(table, count) for table in running)
         within = within / count[:, None]
-        most = highest(within, 0.0)
+        most = wall.highest(within)
         # Wholly within the segment; where a slice has not so much of it, as far as can be, and the rest counts as free.
         fits = within >= within.max(axis=1, keepdims=True) - 1e-9
         extent = np.where(fits, within / np.maximum(most, 1e-9)[of, None], 0.0)
-        plain = highest(extent * hit / np.maximum(held, 1e-12), 0.0)
+        plain = wall.highest(extent * hit / np.maximum(held, 1e-12))
         share = extent * hit / np.maximum(np.maximum(holding, held * (LEAST_MM / length)), 1e-12)
-        top = highest(share, 0.0)
+        top = wall.highest(share)
         usable = (most > 1 - 1e-9) | (number == 0)
         score = top - doubt * wall.pixels_in_wall
         better = usable & (score >= best)
@@ -189,25 +180,25 @@ def _deepest_stretch(wall: _Wall) -> tuple[Mask, Floats, Floats]:
         shares.append(np.where(extent > 0, share, -1.0))
         tops.append(top)
 
-    edges = 2 * _places(wall, EDGE_PIXELS * wall.pixel)
+    edges = 2 * wall.places(EDGE_PIXELS * wall.pixel)
     stretch = np.zeros(scar.shape, dtype=bool)
     for number, length in enumerate(STRETCHES_MM):
         mine = np.flatnonzero(chosen[of] == number)
         limit = np.maximum(tops[number] - ALIKE_PIXELS * wall.pixels_in_wall, 0.0)[of[mine]]
         alike = shares[number][mine] >= limit[:, None]
-        stretch[mine] = _about(_running(alike), np.maximum(_places(wall, length) - edges, 1)[mine]) > 0
-    stretch = np.where(np.asarray((stretch & scarred).any(axis=1))[:, None], stretch & scarred, stretch)
-    middle, beside = np.maximum(_places(wall, LEAST_MM) - edges, 1), _places(wall, BESIDE_MM)
+        stretch[mine] = _about(_running(alike), np.maximum(wall.places(length) - edges, 1)[mine]) > 0
+    stretch = np.where((stretch & scarred).any(axis=1, keepdims=True), stretch & scarred, stretch)
+    middle, beside = np.maximum(wall.places(LEAST_MM) - edges, 1), wall.places(BESIDE_MM)
     for _ in range(2):
-        there, held_there = (np.bincount(of, (table * stretch).sum(axis=1), size) for table in (scar, whole))
+        there, held_there = (wall.of_parts((table * stretch).sum(axis=1)) for table in (scar, whole))
         mean = there / np.maximum(held_there, 1e-12)
         falls, keeps = ((mean - less * wall.pixels_in_wall)[of, None] for less in (DROP_PIXELS, INSIDE_PIXELS))
         ends = _about(_running(stretch & (shares[0] >= 0) & (shares[0] < falls)), beside) > 0
         deep = stretch & (~ends | (_about(_running(shares[0] >= np.maximum(keeps, 0.0)), middle) > 0))
-        left = np.bincount(of, deep.sum(axis=1), size)[of] > 0
+        left = wall.of_parts(deep.sum(axis=1))[of] > 0
         stretch = np.where(left[:, None], deep, stretch)
     # Less scar than that has no stretch to choose: its best 4 mm are counted.
-    widest = highest(scarred.sum(axis=1, keepdims=True) * wall.step[:, None], 0.0)
+    widest = wall.highest(scarred.sum(axis=1, keepdims=True) * wall.step[:, None])
     return stretch, np.where(widest < LEAST_MM, tops[0], low), tops[0]
 
 
@@ -241,11 +232,6 @@ def _share_between_borders(wall: _Wall, there: Mask) -> tuple[Floats, Mask]:
     return np.where(is_band, fitted, counted), is_band
 
 
-def _places(wall: _Wall, length_mm: float) -> Ints:
-    """How many places of each part make so many mm."""
-    return np.clip(np.rint(length_mm / np.maximum(wall.step, 1e-6)), 1, _PLACES).astype(int)
-
-
 def _running(table: NDArray) -> Floats:
     """Sums from half a turn before the first place to half a turn after the last, shape (part, 2 * place + 1)."""
     half = _PLACES // 2
@@ -260,21 +246,10 @@ def _about(run: Floats, count: Ints) -> Floats:
 
 
 def _smooth_radius(inside: Mask, centre: Floats, in_plane: Floats) -> Floats:
-    """Coefficients of the radius of each slice's outline, mm, as a Fourier series of the angle.
+    """Radius of each slice's outline about ``centre`` (slice, 2), mm, as a Fourier series of the angle.
 
-    Parameters
-    ----------
-    inside : bool array, shape (slice, row, column)
-        Star-shaped about the centre, but for what six harmonics cannot show; false on the array's rim.
-    centre : float64 array, shape (slice, 2)
-        (row, column) mm = index times spacing.
-    in_plane : float64 array, shape (2,)
-        Row and column spacing, mm.
-
-    Returns
-    -------
-    float64 array, shape (slice, 13)
-        For :func:`radius_table`; zeros where a slice is empty.
+    ``inside`` is star-shaped about the centre, but for what six harmonics cannot show, and false on the array's rim;
+    ``in_plane`` is row and column spacing, mm. The result has shape (slice, ANGLES), zeros where a slice is empty.
     """
     z, r, c = np.nonzero((inside & ~shrunk(inside)) | (grown(inside) & ~inside))
     count = len(inside)
@@ -309,10 +284,9 @@ def _smooth_radius(inside: Mask, centre: Floats, in_plane: Floats) -> Floats:
 def _border_depth(
     depth: Floats, thickness: Floats, inner: Mask, group: Ints, low: Floats, high: Floats, margin: float
 ) -> Floats:
-    """The relative depth, between ``low`` and ``high``, that separates the voxels of each group, shape (group,).
+    """The relative depth, between ``low`` and ``high``, that separates the ``inner`` voxels of each group from others.
 
-    Of every voxel: its distance from the endocardium and the wall's thickness there (mm), whether it lies on the
-    endocardial side of the border, and its group.
+    ``depth`` is each voxel's distance from the endocardium, ``thickness`` the wall's there, mm.
     """
     sign = np.where(inner, 1.0, -1.0)
     # voxels that no line between low and high leaves on the wrong side, or near it, have no say

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ScarSegECGLib.anatomy.polar import Mask
 from ScarSegECGLib.case import Anatomy, EcgUse, LgeStack, ScarResult, burden_of
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import Conduction
@@ -16,8 +16,6 @@ from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.measurements import measure
 from ScarSegECGLib.measure.rules import FoundScar
 from ScarSegECGLib.measure.segments import segment_percent
-
-Mask = NDArray[np.bool_]
 
 
 def figures(
@@ -31,25 +29,11 @@ def figures(
     ecg_percent: Sequence[float | None] | None = None,
     input_warnings: tuple[Fact, ...] = (),
 ) -> dict[str, Any]:
-    """The fields of a :class:`ScarResult` that follow from masks.
+    """The fields of a :class:`ScarResult` that follow from masks; without a wall all figures are 0.
 
-    Parameters
-    ----------
-    stack : LgeStack
-    anatomy : Anatomy
-        Without a wall all figures are 0.
-    scar : FoundScar
-        With the ECG, where it counted.
-    image_only, seen : bool arrays, shape (slice, row, column)
-        The scar without the ECG, and the one that the ECG is held against: what the images alone show, or what the
-        reader made of it.
-    use : EcgUse
-    conduction : Conduction
-        Of the ECG.
-    ecg_percent : sequence of float or None, length 17, optional
-        Scar per segment from the ECG alone, 0..100.
-    input_warnings : tuple of Fact
-        What no mask changes; it comes first.
+    ``scar`` is the one with the ECG, where it counted, ``image_only`` the one without, ``seen`` the one that the ECG is
+    held against: what the images alone show, or what the reader made of it. ``ecg_percent``, of 17 segments, is the
+    scar from the ECG alone, 0..100. ``input_warnings``, which no mask changes, come first.
     """
     measured = measure(stack, anatomy, scar)
     wall, count = anatomy.myocardium, len(anatomy.imaged)
@@ -66,18 +50,11 @@ def figures(
         )
         for i, row in enumerate(measured.segments)
     )
-    return {
-        "method": measured.method,
-        "labels": measured.labels,
-        "cavity_ml": measured.cavity_ml,
-        "myocardium_ml": measured.myocardium_ml,
-        "scar": measured.scar,
-        "scar_image_only": burden_of(
-            int(np.count_nonzero(image_only & wall)), int(np.count_nonzero(wall)), stack.voxel_ml
-        ),
+    same = ("method", "labels", "cavity_ml", "myocardium_ml", "scar", "parts", "patterns")
+    alone_voxels, voxels = (int(np.count_nonzero(mask)) for mask in (image_only & wall, wall))
+    return {name: getattr(measured, name) for name in same} | {
+        "scar_image_only": burden_of(alone_voxels, voxels, stack.voxel_ml),
         "mvo": measured.parts.mvo,
-        "parts": measured.parts,
-        "patterns": measured.patterns,
         "segments": rows,
         "input_warnings": input_warnings,
         "warnings": (*input_warnings, *measured.warnings, *measured.doubts),
@@ -89,17 +66,8 @@ def measured_again(
 ) -> ScarResult:
     """The case measured again with this anatomy and this scar; what the ECG itself says stays.
 
-    The ECG is held against the new scar, since that is what somebody now says the images show. Warnings about contours
-    and scar are made anew with them.
-
-    Parameters
-    ----------
-    result : ScarResult
-    anatomy : Anatomy
-    scar : FoundScar
-    image_only : bool array, shape (slice, row, column)
-    conduction : Conduction
-        Of the ECG; unknown without one.
+    The ECG, with its ``conduction`` (unknown without one), is held against the new scar, since that is what somebody
+    now says the images show. Warnings about contours and scar are made anew with them.
     """
     said = [row.ecg_percent for row in result.segments]
     said += [None] * (len(anatomy.imaged) - len(said))  # 16 segments have no apex

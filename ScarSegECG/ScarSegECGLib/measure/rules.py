@@ -1,10 +1,9 @@
 """Scar by the recognised intensity rules inside given contours: enclosed MVO counted in, small islands out.
 
-Magnitude and phase-sensitive (PSIR) images are read differently. A magnitude image has a true zero, so "half of the
-maximum" means half of the number; a PSIR image has signed values or an arbitrary offset, so it means half-way between
-remote myocardium and the maximum. The noise of nulled myocardium is one-sided and compressed in a magnitude image but
-not in a PSIR image, so the number of standard deviations has no common default either.
-Kopic et al. 2025 (J Cardiovasc Magn Reson, PMC12780287) advise against FWHM on PSIR images.
+A magnitude image has a true zero, so "half of the maximum" means half of the number; a PSIR image has signed values or
+an arbitrary offset, so it means half-way between remote myocardium and the maximum (Kopic et al. 2025, PMC12780287,
+advise against it). The noise of nulled myocardium is one-sided and compressed in a magnitude image alone, so the number
+of standard deviations has no common default either.
 """
 
 from __future__ import annotations
@@ -16,22 +15,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.polar import heart_box
+from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, Spacing, heart_box
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.errors import ContrastUnknown, InputError
 from ScarSegECGLib.facts import Contrast, Doubt, Fact, Method, ScarSource
 from ScarSegECGLib.measure.ewa import ewa
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
-from ScarSegECGLib.measure.mvo import fill_mvo
+from ScarSegECGLib.measure.parts import fill_mvo
 from ScarSegECGLib.measure.remote import Region, Remote, remote_doubts, remote_myocardium
 
-Mask = NDArray[np.bool_]
 Per = Literal["slice", "stack"]
 
 RULES = (ScarSource.N_SD, ScarSource.FWHM, ScarSource.OTSU, ScarSource.MIXTURE, ScarSource.EWA)
 DEFAULT_N_SD = {Contrast.MAGNITUDE: 3.0}
 """3 SD lay closest to experts on magnitude images in Engblom et al. 2016 (PMC4855857). There is no such agreement for
-PSIR images, so that n must be named for them (3 SD had the least bias on EMIDEC, see :func:`compare_methods`)."""
+PSIR images, so that n must be named for them (3 SD had the least bias on EMIDEC)."""
 
 MOST_SCAR_PERCENT = 60.0
 MOST_REMOTE_SCAR_PERCENT = 5.0
@@ -41,96 +39,54 @@ in most slices, has not told scar from healthy myocardium. The numbers are this 
 
 _FEWEST_VOXELS = 10
 _BINS = 256
+_ITERATIONS = 100
 
 
 @dataclass(frozen=True)
 class ThresholdRule:
-    """A recognised rule and its parameters.
+    """A recognised rule, one of :data:`RULES` or its name, and its parameters.
 
-    Attributes
-    ----------
-    source : one of :data:`RULES`, or its name
-        * ``n_sd``: above remote mean + n standard deviations; Kim et al. 1999 (Circulation 100:1992) with n = 2,
-          Bondarenko et al. 2005 (J Cardiovasc Magn Reson 7:481) with n = 2 to 6.
-        * ``fwhm``: above half of the maximum (magnitude) or half-way from remote mean to the maximum (PSIR);
-          Amado et al. 2004 (J Am Coll Cardiol 44:2383).
-        * ``otsu``: greatest variance between two classes, Otsu 1979 (IEEE Trans SMC 9:62).
-        * ``mixture``: crossing of two Gaussians fitted by expectation maximisation; Dempster et al. 1977
-          (J R Stat Soc B 39:1).
-        * ``ewa``: :func:`ScarSegECGLib.measure.ewa.ewa`.
-    n_sd : float, optional
-        2 to 6; when absent :data:`DEFAULT_N_SD`, which only magnitude images have.
-    per : {"slice", "stack"}
-        One threshold per slice, or one for all. Use "slice" where every slice has its own intensity scale.
-    remote : bool array, shape (slice, row, column), or Remote, optional
-        Remote myocardium drawn by the reader, or found before; found automatically when absent.
-    peak_region : bool array, same shape, optional
-        Where "fwhm" looks for the maximum; the whole myocardium when absent. Slices it leaves empty take the maximum
-        of all its voxels.
-    smallest_island_ml : float
-        Smaller islands are left out, each counted with the MVO that it alone encloses, because both are one infarct.
+    * ``n_sd``: above remote mean + n standard deviations; Kim et al. 1999 (Circulation 100:1992) with n = 2,
+      Bondarenko et al. 2005 (J Cardiovasc Magn Reson 7:481) with n = 2 to 6.
+    * ``fwhm``: above half of the maximum (magnitude) or half-way from remote mean to the maximum (PSIR);
+      Amado et al. 2004 (J Am Coll Cardiol 44:2383).
+    * ``otsu``: greatest variance between two classes, Otsu 1979 (IEEE Trans SMC 9:62).
+    * ``mixture``: crossing of two Gaussians fitted by expectation maximisation; Dempster et al. 1977
+      (J R Stat Soc B 39:1).
+    * ``ewa``: :func:`ScarSegECGLib.measure.ewa.ewa`.
     """
 
     source: ScarSource | str
-    n_sd: float | None = None
-    per: Per = "slice"
-    remote: Region = None
-    peak_region: Mask | None = None
-    smallest_island_ml: float = SMALLEST_ISLAND_ML
+    n_sd: float | None = None  # 2 to 6; when absent DEFAULT_N_SD, which only magnitude images have
+    per: Per = "slice"  # one threshold per slice, each on an intensity scale of its own, or one for all
+    remote: Region = None  # as remote_myocardium has it
+    peak_region: Mask | None = None  # where fwhm looks for the maximum, of the pooled voxels where a slice has none
+    smallest_island_ml: float = SMALLEST_ISLAND_ML  # below it out; counted with the MVO that it alone encloses
 
 
 @dataclass(frozen=True)
 class FoundScar:
-    """Scar and how it was found.
-
-    Attributes
-    ----------
-    mask : bool array, shape (slice, row, column)
-    method : Method
-    thresholds : tuple of float or None, length = slices
-        Of a rule: intensity above which a voxel counts as scar; ``None`` where a slice has no myocardium. For "ewa"
-        the level at which intensity alone decides.
-    warnings : tuple of Fact
-        Why the scar is not to be believed; empty where nothing speaks against it.
-    remote : Remote or None
-        Remote myocardium as the rule saw it.
-    """
+    """Scar and how it was found."""
 
     mask: Mask
     method: Method
-    thresholds: tuple[float | None, ...] = ()
-    warnings: tuple[Fact, ...] = ()
-    remote: Remote | None = None
+    thresholds: tuple[float | None, ...] = ()  # of a rule, by slice: above it is scar; of ewa, intensity alone decides
+    warnings: tuple[Fact, ...] = ()  # why the scar is not to be believed
+    remote: Remote | None = None  # remote myocardium as the rule saw it
 
 
 def find_scar(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRule) -> FoundScar:
-    """Scar inside the myocardium by one rule, and whether it can be.
+    """Scar inside the myocardium, which holds it, by one rule, and whether it can be.
 
-    Parameters
-    ----------
-    stack : LgeStack
-    cavity, myocardium : bool arrays, shape (slice, row, column)
-        The contours; the myocardium holds the scar.
-    rule : ThresholdRule
-
-    Raises
-    ------
-    InputError
-        Unknown rule, ``n_sd`` out of range, shapes that differ, a rule that needs the contrast while it is unknown,
-        or a reader's region outside the myocardium.
+    InputError for an unknown rule, ``n_sd`` out of range, shapes that differ, a rule that needs the contrast while it
+    is unknown, or a reader's region outside the myocardium.
     """
     image, spacing = stack.voxels, stack.spacing
     _check(image, cavity, myocardium, rule)
-    box = heart_box(cavity | myocardium, margin=8)
     healthy = remote_myocardium(image, cavity, myocardium, spacing, rule.remote, per=rule.per)
     found, levels, method = _bright(stack, cavity, myocardium, rule, healthy)
-    mask = np.zeros(myocardium.shape, bool)
+    mask, box = np.zeros(myocardium.shape, bool), heart_box(cavity | myocardium, margin=8)
     mask[box] = _whole_islands(found[box], cavity[box], myocardium[box], spacing, rule.smallest_island_ml)
-    method = replace(
-        method,
-        encloses_mvo=method.source is not ScarSource.EWA,  # which says so itself
-        smallest_island_ml=rule.smallest_island_ml,
-    )
     warnings = _too_low(mask, myocardium, healthy, levels)
     if method.remote is not None:
         warnings += remote_doubts(image, cavity, myocardium, spacing, healthy, per=rule.per)
@@ -143,17 +99,15 @@ def find_scar(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRu
 
 def _bright(
     stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRule, healthy: Remote
-) -> tuple[Mask, NDArray[np.float64], Method]:
+) -> tuple[Mask, Floats, Method]:
     """What lies above the rule's limits, the limits by slice, and the rule as it was used."""
     image, contrast, source = stack.voxels, Contrast(stack.contrast), ScarSource(rule.source)
-    method = Method(source, per=rule.per, contrast=contrast)
+    method = Method(
+        source, per=rule.per, contrast=contrast, smallest_island_ml=rule.smallest_island_ml, encloses_mvo=True
+    )
     if source is ScarSource.EWA:
-        box = heart_box(cavity | myocardium)
-        mask, levels = np.zeros(myocardium.shape, bool), np.full(len(image), np.nan)
-        mask[box], levels[box[0]] = ewa(
-            image[box], cavity[box], myocardium[box], stack.spacing, healthy[box], per=rule.per
-        )
-        return mask, levels, replace(method, remote=healthy.region)
+        mask, levels = ewa(image, cavity, myocardium, stack.spacing, healthy, per=rule.per)
+        return mask, levels, replace(method, remote=healthy.region, encloses_mvo=False)  # its name says so itself
     if source is ScarSource.N_SD:
         n_sd = _number_of_sd(rule.n_sd, contrast)
         levels = healthy.mean + n_sd * healthy.sd
@@ -168,13 +122,11 @@ def _bright(
             method = replace(method, peak_slices=(int((shown & ~lent).sum()), int(shown.sum())))
     else:
         limit = otsu_threshold if source is ScarSource.OTSU else mixture_threshold
-        levels = _each(image, myocardium, limit, rule.per)
-    return np.asarray(myocardium & (image > levels[:, None, None])), np.asarray(levels), method
+        levels = _each(image, myocardium, myocardium, limit, rule.per)
+    return np.asarray(myocardium & (image > levels[:, None, None])), levels, method
 
 
-def _half_maximum(
-    image: NDArray[np.floating], wall: Mask, rule: ThresholdRule, healthy: Remote, contrast: Contrast
-) -> NDArray[np.float64]:
+def _half_maximum(image: Image, wall: Mask, rule: ThresholdRule, healthy: Remote, contrast: Contrast) -> Floats:
     if contrast is Contrast.UNKNOWN:
         raise ContrastUnknown(
             "contrast unknown: FWHM needs to know whether the image is magnitude or PSIR; say which it is"
@@ -184,15 +136,12 @@ def _half_maximum(
     if not region.any():
         raise InputError("the region of FWHM has no voxel in the myocardium: draw it inside the wall, in the scar")
     # a reader's few voxels are as good as many, the whole wall's are not
-    fewest = _FEWEST_VOXELS if drawn is None else 1
-    peak = _each(image, wall, lambda values: float(values.max()), rule.per, region, fewest)
+    peak = _each(image, wall, region, np.max, rule.per, _FEWEST_VOXELS if drawn is None else 1)
     foot = 0.0 if contrast is Contrast.MAGNITUDE else healthy.mean
-    return np.asarray(0.5 * (foot + peak))
+    return 0.5 * (foot + peak)
 
 
-def _whole_islands(
-    bright: Mask, cavity: Mask, myocardium: Mask, spacing: tuple[float, float, float], smallest_ml: float
-) -> Mask:
+def _whole_islands(bright: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing, smallest_ml: float) -> Mask:
     """The scar with its MVO; small islands are out, unless what one of them alone encloses fills it up."""
     kept = drop_small_islands(bright, spacing, minimum_ml=smallest_ml)
     if (small := bright & ~kept).any():
@@ -202,7 +151,7 @@ def _whole_islands(
     return fill_mvo(kept, myocardium, cavity, spacing)[0]
 
 
-def _too_low(mask: Mask, myocardium: Mask, healthy: Remote, levels: NDArray[np.float64]) -> tuple[Fact, ...]:
+def _too_low(mask: Mask, myocardium: Mask, healthy: Remote, levels: Floats) -> tuple[Fact, ...]:
     """Whether the limit lies within healthy myocardium."""
     limits = healthy.mean + LEAST_SD_ABOVE_REMOTE * healthy.sd
     known = np.isfinite(levels) & np.isfinite(limits)
@@ -210,20 +159,15 @@ def _too_low(mask: Mask, myocardium: Mask, healthy: Remote, levels: NDArray[np.f
     low, slices = int((levels[known] < limits[known] - 1e-3 * np.abs(limits[known])).sum()), int(known.sum())
     share = 100 * float(mask.sum()) / max(int(myocardium.sum()), 1)
     inside = 100 * float((mask & healthy.mask).sum()) / max(int(healthy.mask.sum()), 1)
-    if share <= MOST_SCAR_PERCENT and inside <= MOST_REMOTE_SCAR_PERCENT and low <= 0.5 * slices:
-        return ()
-    return (
-        Fact(
-            Doubt.THRESHOLD_LOW,
-            scar_percent=share if share > MOST_SCAR_PERCENT else 0.0,
-            remote_percent=inside if inside > MOST_REMOTE_SCAR_PERCENT else 0.0,
-            low=low if low > 0.5 * slices else 0,
-            slices=slices,
-        ),
-    )
+    doubted = {
+        "scar_percent": share if share > MOST_SCAR_PERCENT else 0.0,
+        "remote_percent": inside if inside > MOST_REMOTE_SCAR_PERCENT else 0.0,
+        "low": low if low > 0.5 * slices else 0,
+    }
+    return (Fact(Doubt.THRESHOLD_LOW, **doubted, slices=slices),) if any(doubted.values()) else ()
 
 
-def otsu_threshold(values: NDArray[np.floating]) -> float:
+def otsu_threshold(values: Image) -> float:
     """Otsu's threshold of a sample, on 256 bins; the midpoint of the plateau where several are equally good."""
     lowest, highest = float(values.min()), float(values.max())
     if highest <= lowest:
@@ -238,11 +182,10 @@ def otsu_threshold(values: NDArray[np.floating]) -> float:
     return float(edges[1:-1][best].mean())
 
 
-def mixture_threshold(values: NDArray[np.floating], iterations: int = 100) -> float:
-    """Where two Gaussians fitted by expectation maximisation are equally likely, between their means.
+def mixture_threshold(values: Image) -> float:
+    """Where two Gaussians fitted by expectation maximisation, from Otsu's halves on, are equally likely.
 
-    Begins with the halves below and above Otsu's threshold. Where the two do not cross between their means the
-    midpoint is taken.
+    The midpoint of their means where they do not cross between them.
     """
     data = np.asarray(values, dtype=float)
     spread = data.std()
@@ -251,7 +194,13 @@ def mixture_threshold(values: NDArray[np.floating], iterations: int = 100) -> fl
     high = (data > otsu_threshold(data)).astype(float)
     floor = (0.05 * spread) ** 2
     mean, variance, weight = np.zeros(2), np.ones(2), np.full(2, 0.5)
-    for _ in range(iterations):
+
+    def log_odds(at: Floats) -> Floats:
+        scores = np.log(weight)[:, None] - 0.5 * np.log(variance)[:, None]
+        dark, bright = scores - (at - mean[:, None]) ** 2 / (2 * variance[:, None])
+        return dark - bright
+
+    for _ in range(_ITERATIONS):
         share = np.stack([1 - high, high])
         total = np.maximum(share.sum(axis=1), 1e-9)
         before = mean
@@ -260,13 +209,9 @@ def mixture_threshold(values: NDArray[np.floating], iterations: int = 100) -> fl
         weight = total / total.sum()
         if np.abs(mean - before).max() < 1e-4 * spread:
             break
-        log = np.log(weight)[:, None] - 0.5 * np.log(variance)[:, None]
-        log = log - (data - mean[:, None]) ** 2 / (2 * variance[:, None])
-        high = 1 / (1 + np.exp(np.clip(log[0] - log[1], -50, 50)))
+        high = 1 / (1 + np.exp(np.clip(log_odds(data), -50, 50)))
     steps = np.linspace(mean[0], mean[1], 513)
-    score = np.log(weight)[:, None] - 0.5 * np.log(variance)[:, None]
-    score = score - (steps - mean[:, None]) ** 2 / (2 * variance[:, None])
-    above = np.flatnonzero(score[1] > score[0])
+    above = np.flatnonzero(log_odds(steps) < 0)
     return float(steps[above[0]]) if above.size and above[0] > 0 else float(mean.mean())
 
 
@@ -281,24 +226,16 @@ def _number_of_sd(n_sd: float | None, contrast: Contrast) -> float:
 
 
 def _each(
-    image: NDArray[np.floating],
-    wall: NDArray[np.bool_],
-    rule: Callable[[NDArray[np.floating]], float],
-    per: Per,
-    region: NDArray[np.bool_] | None = None,
-    fewest: int = _FEWEST_VOXELS,
-) -> NDArray[np.float64]:
+    image: Image, wall: Mask, region: Mask, rule: Callable[[Image], float], per: Per, fewest: int = _FEWEST_VOXELS
+) -> Floats:
     """The rule's level in every slice with wall, from ``region``; slices with fewer voxels take the stack's level."""
-    where = wall if region is None else region
     levels = np.full(len(image), np.nan)
-    if not where.any():
-        return levels
     shown = wall.any(axis=(1, 2))
-    alone = (np.count_nonzero(where, axis=(1, 2)) >= fewest) & (per == "slice")
+    alone = (np.count_nonzero(region, axis=(1, 2)) >= fewest) & (per == "slice")
     if (shown & ~alone).any():
-        levels[shown & ~alone] = rule(image[where])
+        levels[shown & ~alone] = rule(image[region])
     for z in np.flatnonzero(shown & alone):
-        levels[z] = rule(image[z][where[z]])
+        levels[z] = rule(image[z][region[z]])
     return levels
 
 

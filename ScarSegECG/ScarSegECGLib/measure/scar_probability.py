@@ -12,23 +12,12 @@ SCAR_ABOVE = 0.5
 
 
 def scar_probability(
-    logit: NDArray[np.floating],
-    wall: NDArray[np.floating],
-    myocardium: NDArray[np.bool_],
-    box: tuple[slice, slice],
+    logit: NDArray[np.floating], wall: NDArray[np.floating], myocardium: NDArray[np.bool_], box: tuple[slice, slice]
 ) -> FloatArray:
     """Probability of scar: that the voxel is wall, times that the wall is scar there; exactly 0 outside the wall.
 
-    Parameters
-    ----------
-    logit, wall : [slice, r, c], the networks' logit of scar given wall, moved by the ECG or not, and the
-        probability of wall
-    myocardium : [slice, row, column], the predicted wall
-    box : rows and columns of the slices that ``logit`` and ``wall`` are of
-
-    Returns
-    -------
-    float32 [slice, row, column]
+    ``logit`` (of scar given wall, moved by the ECG or not) and ``wall`` (probability), [slice, r, c], are of the rows
+    and columns ``box``; the predicted ``myocardium`` and what is returned, float32, are [slice, row, column].
     """
     probability = np.zeros(myocardium.shape, np.float32)
     inside = myocardium[:, box[0], box[1]]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.polar import Box, Floats, Mask, Spacing, heart_box
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box
 from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
 from ScarSegECGLib.case import (
     MYOCARDIAL_DENSITY_G_PER_ML,
@@ -41,21 +42,13 @@ class TerritoryRow:
 
 
 def segment_percent(aha: NDArray[np.uint8], mask: Mask, segments: int = 17) -> Floats:
-    """Share of each segment's wall inside ``mask``, 0..100; NaN where a segment has no wall.
-
-    Parameters
-    ----------
-    aha : uint8 array, shape (slice, row, column)
-        0 outside, 1..segments inside the myocardium.
-    mask : bool array, same shape
-
-    Returns
-    -------
-    float64 array, shape (segments,)
-    """
-    wall = np.bincount(aha.ravel(), minlength=segments + 1)[1 : segments + 1].astype(float)
-    hit = np.bincount(aha[mask], minlength=segments + 1)[1 : segments + 1]
+    """Share of the wall of segments 1.. inside ``mask``, 0..100, shape (segments,); NaN where a segment has no wall."""
+    wall, hit = _voxels(aha.ravel(), segments), _voxels(aha[mask], segments)
     return 100.0 * hit / np.where(wall > 0, wall, np.nan)
+
+
+def _voxels(labels: NDArray[np.uint8], segments: int) -> NDArray[np.intp]:
+    return np.bincount(labels, minlength=segments + 1)[1 : segments + 1]
 
 
 def segment_table(
@@ -63,29 +56,40 @@ def segment_table(
 ) -> tuple[SegmentRow, ...]:
     """One row per AHA segment, 16 or 17; percentages are ``None`` for segments that are not imaged or hold no wall.
 
-    Parameters
-    ----------
-    anatomy : Anatomy
-    scar : bool array, shape (slice, row, column)
-        Only its part inside the myocardium counts.
-    spacing : (slice, row, column) mm
-    parts : ScarParts, optional
-        Of the same scar.
+    Only the scar's part inside the myocardium counts; ``parts`` are those of the same scar.
     """
-    count = len(anatomy.imaged)
+    count, voxel_ml = len(anatomy.imaged), float(np.prod(spacing)) / 1000.0
     box = heart_box(anatomy.cavity | anatomy.myocardium)
     aha, cavity, wall = anatomy.aha[box], anatomy.cavity[box], anatomy.myocardium[box]
-    hit, voxel_ml = scar[box] & wall, float(np.prod(spacing)) / 1000.0
-    wall_ml, scar_ml = (np.bincount(aha[mask], minlength=count + 1)[1 : count + 1] * voxel_ml for mask in (wall, hit))
-    percent = segment_percent(aha, hit, count)
-    of_part = _part_ml(aha, parts, box, count, voxel_ml)
+    hit = scar[box] & wall
+    wall_ml, scar_ml = (_voxels(aha[mask], count) * voxel_ml for mask in (wall, hit))
     across = segment_transmurality(hit, cavity, wall, aha, spacing, count)
-    # A fitted border can miss what the mean counts, up to 0.3 pixels of wall: no reader sees a maximum below the mean.
-    highest = np.fmax(across.max_percent, across.mean_percent)
+    percent = segment_percent(aha, hit, count)
+    shares = {
+        "scar_percent": percent,
+        "scar_percent_image_only": percent,
+        "transmurality_mean_percent": across.mean_percent,
+        # A fitted border can miss what the mean counts, up to 0.3 pixels of wall: no reader sees a maximum below it.
+        "transmurality_max_percent": np.fmax(across.max_percent, across.mean_percent),
+        "wall_thickness_mm": across.thickness_mm,
+    }
+    if parts is not None:
+        held = parts.labels[box]
+        known = {
+            "mvo_ml": (PART_MVO, parts.mvo),
+            "core_ml": (PART_CORE, parts.core),
+            "grey_ml": (PART_GREY, parts.grey),
+            "rest_ml": (PART_REST, parts.rest),
+        }
+        for name, (kind, burden) in known.items():
+            if burden is not None:
+                shares[name] = _voxels(aha[held == kind], count) * voxel_ml
     rows = []
     for i in range(anatomy.segments):
         imaged = bool(anatomy.imaged[i] and wall_ml[i] > 0)
-        part = {name: float(ml[i]) for name, ml in of_part.items()} if imaged else {}
+        told: dict[str, Any] = dict.fromkeys(shares)
+        if imaged:
+            told |= {name: float(values[i]) for name, values in shares.items() if not np.isnan(values[i])}
         rows.append(
             SegmentRow(
                 number=i + 1,
@@ -94,41 +98,11 @@ def segment_table(
                 imaged=imaged,
                 myocardium_ml=float(wall_ml[i]),
                 scar_ml=float(scar_ml[i]),
-                scar_percent=_known(percent[i], imaged),
-                scar_percent_image_only=_known(percent[i], imaged),
-                transmurality_mean_percent=_known(across.mean_percent[i], imaged),
-                transmurality_max_percent=_known(highest[i], imaged),
                 transmurality_bin=across.bins[i] if imaged else "",
-                wall_thickness_mm=_known(across.thickness_mm[i], imaged),
-                mvo_ml=part.get("mvo"),
-                core_ml=part.get("core"),
-                grey_ml=part.get("grey"),
-                rest_ml=part.get("rest"),
+                **told,
             )
         )
     return tuple(rows)
-
-
-def _part_ml(
-    aha: NDArray[np.uint8], parts: ScarParts | None, box: Box, count: int, voxel_ml: float
-) -> dict[str, Floats]:
-    """Volume of every known part in segments 1..count, by its name."""
-    if parts is None:
-        return {}
-    held = parts.labels[box]
-    known = {
-        "mvo": (PART_MVO, parts.mvo),
-        "core": (PART_CORE, parts.core),
-        "grey": (PART_GREY, parts.grey),
-        "rest": (PART_REST, parts.rest),
-    }
-    at = np.nonzero(held)
-    each = np.bincount(aha[at] * np.intp(5) + held[at], minlength=5 * (count + 1)).reshape(-1, 5)[1 : count + 1]
-    return {
-        name: (each[:, kind] * voxel_ml).astype(np.float64)
-        for name, (kind, burden) in known.items()
-        if burden is not None
-    }
 
 
 def territory_table(rows: Iterable[SegmentRow]) -> tuple[TerritoryRow, ...]:
@@ -157,7 +131,3 @@ def _territory(name: str, rows: list[SegmentRow]) -> TerritoryRow:
 def rests_on_little(row: SegmentRow) -> bool:
     """Whether the maximum of the transmurality rests on less than :data:`LITTLE_SCAR_ML` of scar."""
     return bool(row.transmurality_max_percent) and row.scar_ml < LITTLE_SCAR_ML
-
-
-def _known(value: float, imaged: bool) -> float | None:
-    return float(value) if imaged and not np.isnan(value) else None

@@ -1,29 +1,25 @@
 """How far through the wall the scar reaches, measured on chords across the wall.
 
-The chords follow the idea of the centreline method (Sheehan et al. 1986, Circulation 74:293): they stand
-perpendicular on the line midway between endo- and epicardium, so that an eccentric or oval wall is crossed straight
-where rays from the centre would cross it aslant. Masks are read along a chord by bilinear interpolation and
-integrated, which places borders below the pixel on average; what single pixels cannot give, a maximum along the wall,
-is measured by :mod:`ScarSegECGLib.measure.peak_transmurality`.
+After the centreline method (Sheehan et al. 1986, Circulation 74:293) they stand perpendicular on the line midway
+between endo- and epicardium, so that an eccentric wall is crossed straight. Masks are read along a chord by bilinear
+interpolation and integrated, which places borders below the pixel on average.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from ScarSegECGLib.anatomy.insertion import STANDARD_DEG
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg, heart_box, sample_image
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg, heart_box, sample_image, slice_centres
 from ScarSegECGLib.anatomy.segments import APICAL, CAP
 from ScarSegECGLib.anatomy.soft import rings_of
 from ScarSegECGLib.case import Anatomy
 from ScarSegECGLib.facts import AhaMode
 from ScarSegECGLib.measure.peak_transmurality import highest_transmurality
-from ScarSegECGLib.measure.remote import slice_centres
 
 CHORDS = 144
 MAP_BINS = 72
@@ -39,97 +35,41 @@ _ANTERIOR, _SEPTUM = STANDARD_DEG[0], STANDARD_DEG[1] - STANDARD_DEG[0]  # of th
 
 @dataclass(frozen=True)
 class WallChords:
-    """Chords across the wall of every slice, :data:`CHORDS` per slice, in order of angle.
+    """Chords across the wall of every slice, in order of angle, shape (slice, chord), vectors (slice, chord, 2)."""
 
-    Arrays of shape (slice, chord): ``thickness_mm``, 0 where there is no wall; ``scar_mm``, the chord's length inside
-    scar; ``arc_mm``, the length of mid-wall it stands for; ``curvature`` of the middle of the wall, 1/mm, positive
-    where it bulges outwards. Of shape (slice, chord, 2): ``middle_mm``, where the chord crosses the middle of the wall,
-    (row, column) index times spacing, and ``normal``, the outward unit vector along it; NaN in slices without LV.
-    """
-
-    thickness_mm: Floats
-    scar_mm: Floats
-    arc_mm: Floats
-    middle_mm: Floats
-    normal: Floats
-    curvature: Floats
+    thickness_mm: Floats  # 0 where there is no wall
+    scar_mm: Floats  # the chord's length inside scar
+    arc_mm: Floats  # the length of mid-wall it stands for
+    middle_mm: Floats  # where it crosses the middle of the wall, (row, column) index times spacing; NaN without LV
+    normal: Floats  # the outward unit vector along it; NaN without LV
+    curvature: Floats  # of the middle of the wall, 1/mm, positive where it bulges outwards
 
 
 @dataclass(frozen=True)
 class SegmentTransmurality:
-    """Transmurality and wall thickness of segments 1..n; arrays of shape (n,), NaN where a segment has no wall.
+    """Transmurality and wall thickness of segments 1..n; arrays of shape (n,), NaN where a segment has no wall."""
 
-    ``mean_percent`` averages over the whole segment, scar-free wall included; ``max_percent`` is the share
-    of the 4 mm of wall that hold the most scar (see :func:`segment_transmurality`); ``bins`` names the mean's bin.
-    """
-
-    mean_percent: Floats
-    max_percent: Floats
+    mean_percent: Floats  # over the whole segment, scar-free wall included
+    max_percent: Floats  # of the 4 mm of wall that hold the most scar
     thickness_mm: Floats
-    bins: tuple[str, ...]
-
-
-def wall_depth(cavity: Mask, myocardium: Mask, spacing: Spacing) -> NDArray[np.float32]:
-    """Relative depth in the wall: 0 at the endocardium, 1 at the epicardium; 0 outside the myocardium.
-
-    Distances are in-plane, from voxel centres to the border between voxels (half a pixel nearer than the next voxel's
-    centre). In a slice without cavity the depth is measured from the slice's LV centre.
-    """
-    depth = np.zeros(myocardium.shape, dtype=np.float32)
-    box = heart_box(cavity | myocardium)
-    blood, wall = np.ascontiguousarray(cavity[box]), np.ascontiguousarray(myocardium[box])
-    depth[box] = _depth_of(blood.tobytes(), wall.tobytes(), wall.shape, spacing)
-    return depth
-
-
-@lru_cache(maxsize=2)
-def _depth_of(cavity: bytes, myocardium: bytes, shape: tuple[int, int, int], spacing: Spacing) -> NDArray[np.float32]:
-    """Depth in the walls last asked for: a rule, the islands' patterns and the next edit of scar want the same one."""
-    blood, wall = (np.frombuffer(mask, dtype=bool).reshape(shape) for mask in (cavity, myocardium))
-    depth = np.zeros(shape, dtype=np.float32)
-    centres = slice_centres(blood, wall, spacing)
-    in_plane = np.array(spacing[1:])
-    half = 0.5 * in_plane.mean()
-    heart = np.pad(blood | wall, ((0, 0), (1, 1), (1, 1)))
-    for z in np.flatnonzero(wall.any(axis=(1, 2))):
-        inner, outer = blood[z], heart[z]
-        if not inner.any():
-            row, column = np.rint(centres[z] / in_plane).astype(int)
-            inner = np.zeros(inner.shape, dtype=bool)
-            inner[row, column] = outer[row + 1, column + 1] = True
-        at = np.nonzero(wall[z])
-        to_endo = np.maximum(_distance(~inner, at, in_plane) - half, 0)
-        to_epi = np.maximum(_distance(outer, (at[0] + 1, at[1] + 1), in_plane) - half, 0)
-        depth[z][at] = to_endo / np.maximum(to_endo + to_epi, 1e-6)
-    depth.flags.writeable = False
-    return depth
-
-
-def _distance(inside: Mask, at: tuple[NDArray[np.intp], ...], in_plane: Floats) -> Floats:
-    """From the voxels ``at`` to the nearest one outside, mm, without the rest of the plane, which costs more."""
-    row, column = ndimage.distance_transform_edt(
-        inside, sampling=in_plane, return_distances=False, return_indices=True
-    )[:, at[0], at[1]]
-    return np.hypot((row - at[0]) * in_plane[0], (column - at[1]) * in_plane[1])
+    bins: tuple[str, ...]  # of the mean
 
 
 def wall_chords(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing) -> WallChords:
-    """Wall thickness and scar length along chords perpendicular to the middle of the wall.
-
-    ``scar``, ``cavity``, ``myocardium`` have shape (slice, row, column); ``spacing`` is (slice, row, column) mm.
-    """
-    count = len(myocardium)
-    thickness, length, arc, curvature = (np.zeros((count, CHORDS)) for _ in range(4))
-    middle, outwards = (np.full((count, CHORDS, 2), np.nan) for _ in range(2))
-    chords = WallChords(thickness, length, arc, middle, outwards, curvature)
+    """Wall thickness and scar length along chords perpendicular to the middle of the wall."""
     box = heart_box(cavity | myocardium)
-    if box[0].stop == 0:
-        return chords
-    hit, blood, wall = (a[box] for a in (scar & myocardium, cavity, myocardium))
-    used = np.flatnonzero(wall.any(axis=(1, 2)))
-    hit, blood, wall = hit[used], blood[used], wall[used]
-    in_plane = np.array(spacing[1:])
+    used = np.flatnonzero(myocardium[box].any(axis=(1, 2)))
 
+    def placed(values: Floats, empty: float = 0.0) -> Floats:
+        whole = np.full((len(myocardium), *values.shape[1:]), empty)
+        whole[box[0].start + used] = values
+        return whole
+
+    if not used.size:
+        none, nowhere = placed(np.zeros((0, CHORDS))), placed(np.zeros((0, CHORDS, 2)), np.nan)
+        return WallChords(none, none, none, nowhere, nowhere, none)
+    hit, blood, wall = (a[box][used] for a in (scar & myocardium, cavity, myocardium))
+    in_plane = np.array(spacing[1:])
     centre = slice_centres(blood, wall, spacing)
     inner, outer = _radii(blood, wall, centre, in_plane)
     radius = 0.5 * (inner + outer)
@@ -151,53 +91,43 @@ def wall_chords(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing) ->
     outward = np.logical_and.accumulate(present[..., mid:], axis=-1)
     inward = np.logical_and.accumulate(present[..., mid::-1], axis=-1)[..., ::-1]
     width = np.gradient(offset, axis=-1) * np.concatenate([inward[..., :-1], outward], axis=-1)
-
-    at = box[0].start + used
-    thickness[at] = (wall_at * width).sum(axis=-1)
-    length[at] = (scar_at * width).sum(axis=-1)
-    arc[at] = 0.5 * step[..., 0]
-    middle[at] = point + np.array([box[1].start, box[2].start]) * in_plane
-    outwards[at] = normal
     turn = np.roll(normal, -1, axis=1) - np.roll(normal, 1, axis=1)
     bend = (turn * tangent).sum(axis=-1) / np.maximum(step[..., 0] ** 2, 1e-9)
-    # A second derivative shows every pixel of the border: average it over the width of half an AHA segment.
-    curvature[at] = ndimage.uniform_filter1d(bend, CHORDS // 12 + 1, axis=1, mode="wrap")
-    return chords
+    return WallChords(
+        thickness_mm=placed((wall_at * width).sum(axis=-1)),
+        scar_mm=placed((scar_at * width).sum(axis=-1)),
+        arc_mm=placed(0.5 * step[..., 0]),
+        middle_mm=placed(point + np.array([box[1].start, box[2].start]) * in_plane, np.nan),
+        normal=placed(normal, np.nan),
+        # A second derivative shows every pixel of the border: average it over the width of half an AHA segment.
+        curvature=placed(ndimage.uniform_filter1d(bend, CHORDS // 12 + 1, axis=1, mode="wrap")),
+    )
 
 
 def segment_transmurality(
     scar: Mask, cavity: Mask, myocardium: Mask, aha: NDArray[np.uint8], spacing: Spacing, segments: int = 17
 ) -> SegmentTransmurality:
-    """Mean and maximum transmurality, its bin, and wall thickness of every segment.
+    """Mean and maximum transmurality, its bin, and wall thickness of every segment; ``aha`` is 0 outside the wall.
 
-    The mean is the share of the chords' length that is scar, over all wall of the segment. The maximum is the
-    greatest share of the wall that is scar over any 4 mm of wall within the segment, in any of its slices: scar of
-    even depth counts in full wherever it lies if it is 4 mm wide or wider, narrower scar with its part of 4 mm. Where
-    the whole segment holds even scar, the mean, which counts voxels, may lie above the maximum, which does not, by
-    at most 0.3 pixels of wall, and never where all wall is scar.
-    :mod:`ScarSegECGLib.measure.peak_transmurality` tells how it is kept free of the pixels' ups and downs, which is
-    this project's own rule on published methods.
-
-    Parameters
-    ----------
-    scar, cavity, myocardium : bool arrays, shape (slice, row, column)
-    aha : uint8 array, same shape
-        0 outside, 1..segments inside the myocardium.
-    spacing : (slice, row, column) mm
+    The mean is the share of the chords' length that is scar, over all wall of the segment. The maximum, of
+    :mod:`ScarSegECGLib.measure.peak_transmurality`, is the greatest share over any 4 mm of wall in any of its slices.
+    Where the whole segment holds even scar, the mean, which counts voxels, may lie above the maximum, which does not,
+    by at most 0.3 pixels of wall, and never where all wall is scar.
     """
+
+    def mean_of(label: NDArray, weight: Floats, value: NDArray) -> Floats:
+        total = np.bincount(label, weight, segments + 1)
+        return np.bincount(label, weight * value, segments + 1) / np.where(total > 0, total, np.nan)
+
     chords = wall_chords(scar, cavity, myocardium, spacing)
     label = _label_at(aha, chords, spacing)
-    flat, arc = label.ravel(), np.where(label > 0, chords.arc_mm, 0.0)
-    total = np.bincount(flat, arc.ravel(), segments + 1)
-    thick = np.bincount(flat, (arc * chords.thickness_mm).ravel(), segments + 1) / np.where(total > 0, total, np.nan)
-    highest = 100 * highest_transmurality(scar, cavity, myocardium, aha, spacing, segments)
-
+    arc = np.where(label > 0, chords.arc_mm, 0.0)
+    thick = mean_of(label.ravel(), arc.ravel(), chords.thickness_mm.ravel())
     at = np.nonzero((aha > 0) & myocardium)
-    segment, weight = aha[at], _share_of_wall(at, chords, spacing)
-    whole = np.bincount(segment, weight, segments + 1)
-    mean = 100 * np.bincount(segment, weight * scar[at], segments + 1) / np.where(whole > 0, whole, np.nan)
+    mean = 100 * mean_of(aha[at], _share_of_wall(at, chords, spacing), scar[at])
     # Below the mean only by what counting voxels may have put it too high, which is nothing where all wall is scar.
     doubt = np.minimum(100 * MEAN_PIXELS * 0.5 * (spacing[1] + spacing[2]) / thick, 100 - mean)
+    highest = 100 * highest_transmurality(scar, cavity, myocardium, aha, spacing, segments)
     highest = np.where(np.isnan(mean), np.nan, np.fmax(highest, mean - doubt))
     bins = tuple(transmurality_bin(value) for value in mean[1:])
     return SegmentTransmurality(mean[1:], highest[1:], thick[1:], bins)
@@ -215,12 +145,9 @@ def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing, bins: int 
 
     Each slice is turned so that its anterior RV insertion lies where the bullseye has it. Where the wall was divided in
     landmark mode, septum and free wall of basal and mid slices are stretched to the plot's, and apical slices have the
-    septum's middle where the plot has it, so that the map's borders are those of the segments.
-
-    Returns
-    -------
-    float64 array, shape (slice, bins)
-        0..100, bin ``i`` from ``i * 360 / bins`` degrees of the bullseye's frame; NaN where no chord meets a wall.
+    septum's middle where the plot has it, so that the map's borders are those of the segments. Returned is 0..100,
+    shape (slice, bins), bin ``i`` from ``i * 360 / bins`` degrees of the bullseye's frame; NaN where no chord meets a
+    wall.
     """
     chords = wall_chords(scar, anatomy.cavity, anatomy.myocardium, spacing)
     anterior, inferior = anatomy.insertions_deg.T
@@ -231,10 +158,10 @@ def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing, bins: int 
         stretched = np.where(turned < septum, turned * _SEPTUM / septum, free)
         four = np.isin(rings_of(anatomy), (APICAL, CAP))[:, None]  # four equal sectors about the septum's middle
         turned = np.where(four, (turned + (_SEPTUM - septum) / 2.0) % 360.0, stretched)
-    slice_, chord = np.nonzero((chords.thickness_mm > 0) & np.isfinite(turned))
-    angle = (turned[slice_, chord] + _ANTERIOR) % 360.0
-    key = slice_ * bins + np.minimum((angle / 360.0 * bins).astype(int), bins - 1)
-    wall, hit = (np.bincount(key, mm[slice_, chord], len(scar) * bins) for mm in (chords.thickness_mm, chords.scar_mm))
+    at = np.nonzero((chords.thickness_mm > 0) & np.isfinite(turned))
+    angle = (turned[at] + _ANTERIOR) % 360.0
+    key = at[0] * bins + np.minimum((angle / 360.0 * bins).astype(int), bins - 1)
+    wall, hit = (np.bincount(key, mm[at], len(scar) * bins) for mm in (chords.thickness_mm, chords.scar_mm))
     share = (100.0 * hit / np.where(wall > 0, wall, np.nan)).reshape(-1, bins)
     # Single bins that no chord happened to fall in take the mean of their two neighbours.
     beside = 0.5 * (np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1))
@@ -242,10 +169,7 @@ def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing, bins: int 
 
 
 def _radii(cavity: Mask, wall: Mask, centre: Floats, in_plane: Floats) -> tuple[Floats, Floats]:
-    """Endo- and epicardial radius at every chord's angle, mm, from the area inside each angular wedge.
-
-    Areas make the radii finer than a pixel; keeping eight harmonics removes the pixel noise that would tilt normals.
-    """
+    """Endo- and epicardial radius at every chord's angle, mm, by the area of wedges; few harmonics calm the normals."""
     z, r, c = np.nonzero(cavity | wall)
     rows, columns = r * in_plane[0] - centre[z, 0], c * in_plane[1] - centre[z, 1]
     wedge = np.round(np.arctan2(rows, columns) / (2 * np.pi) * _WEDGES).astype(int) % _WEDGES
@@ -272,9 +196,8 @@ def _label_at(aha: NDArray[np.uint8], chords: WallChords, spacing: Spacing) -> N
 def _share_of_wall(at: tuple[NDArray[np.intp], ...], chords: WallChords, spacing: Spacing) -> Floats:
     """How much each voxel counts in a mean over the wall: its share of a chord times the mid-wall it stands for.
 
-    Outer voxels lie on a longer circle than inner ones, so that equal areas are unequal shares of the chords:
-    area = (1 + curvature * offset) * depth * mid-wall length. Summing voxels instead of chords keeps the exact
-    segment border, which a chord would blur by a pixel.
+    Outer voxels lie on a longer circle: area = (1 + curvature * offset) * depth * mid-wall length. Summing voxels
+    instead of chords keeps the exact segment border, which a chord would blur by a pixel.
     """
     z, rows, columns = at[0], at[1] * spacing[1], at[2] * spacing[2]
     centre = chords.middle_mm.mean(axis=1)

@@ -32,15 +32,8 @@ def signs(
 ) -> Signs:
     """Signs of one case.
 
-    Parameters
-    ----------
-    probability : [slice, row, column], of scar
-    scar : same shape, as shown
-    disagreement : [slice, r, c], standard deviation of the views' probability of scar
-    wall : same shape, probability of wall
-    box : rows and columns that these two are of
-    anatomy : Anatomy
-    voxel_ml : volume of a voxel
+    ``probability`` of scar and the ``scar`` shown are [slice, row, column]; ``disagreement``, the standard deviation of
+    the views' probability of scar, and the probability of ``wall``, [slice, r, c], are of the rows and columns ``box``.
     """
     muscle = anatomy.myocardium[:, box[0], box[1]]
     lv = muscle | anatomy.cavity[:, box[0], box[1]]
@@ -69,21 +62,15 @@ def _three_weights(values: Iterable[float]) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Trust:
-    """Fitted on held-out patients.
+    """Fitted on held-out patients."""
 
-    ``presence``: weights of 1, ln(1 + ml) and peak in the log odds that there is scar, and ``present_above`` that
-    probability it is shown as such. ``scale``: expected error in ml as weights of 1, ml and spread_ml; ``quantile`` of
-    |error| / expected error at ``level``. ``most_blur``, ``most_spread``: the 95th percentile of blur and of spread per
-    ml.
-    """
-
-    presence: tuple[float, float, float]
-    present_above: float
-    scale: tuple[float, float, float]
-    quantile: float
+    presence: tuple[float, float, float]  # weights of 1, ln(1 + ml) and peak in the log odds that there is scar
+    present_above: float  # from this probability on it is shown as such
+    scale: tuple[float, float, float]  # expected error in ml as weights of 1, ml and spread_ml
+    quantile: float  # of |error| / expected error at ``level``
     level: float
-    most_blur: float
-    most_spread: float
+    most_blur: float  # 95th percentile of blur
+    most_spread: float  # and of spread per ml
 
     @classmethod
     def from_settings(cls, settings: Mapping) -> Trust | None:

@@ -9,7 +9,7 @@ import numpy as np
 from ScarSegECGLib.anatomy.segments import RING_NAMES
 from ScarSegECGLib.anatomy.soft import rings_of
 from ScarSegECGLib.case import MVO, PART_MVO, Anatomy, LgeStack, ScarResult, SegmentRow
-from ScarSegECGLib.measure.ecg_limits import excess
+from ScarSegECGLib.measure.agreement import excess
 from ScarSegECGLib.measure.measurements import Measurements
 from ScarSegECGLib.measure.segments import rests_on_little
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_map

@@ -13,7 +13,7 @@ from dicom_case import DicomCase, made_up_labels, made_up_result, made_up_stack
 from ScarSegECGLib.case import MVO, SCAR, Burden
 from ScarSegECGLib.export.images import SEGMENTATION, write_slicer_segmentation
 from ScarSegECGLib.export.write import write_segments
-from ScarSegECGLib.measure.mvo import mvo_within
+from ScarSegECGLib.measure.parts import mvo_within
 
 
 def names(header: dict) -> dict[str, str]:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from ScarSegECGLib.measure.mvo import _enclosed
-from ScarSegECGLib.measure.neighbours import grown, shrunk
+from ScarSegECGLib.measure.parts import _enclosed
+from ScarSegECGLib.measure.wall import grown, shrunk
 
 _DISC = ndimage.generate_binary_structure(2, 1)[None]
 
