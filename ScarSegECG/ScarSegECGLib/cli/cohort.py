@@ -61,7 +61,7 @@ def _init(args: argparse.Namespace) -> None:
         found = look_through(
             args.folder,
             lambda files: bar.update(files - bar.n),
-            lambda done, of: bar.set_postfix_str(f"{done} of {of} studies"),
+            lambda done, of: bar.set_postfix_str(f"{done} of {of} studies", refresh=done % 10 == 0),
         )
         bar.update(found.files - bar.n)
     base = args.out.absolute().parent
