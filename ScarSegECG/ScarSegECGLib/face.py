@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ScarSegECGLib.case import SCAR, Ecg, LgeStack, ScarResult, Subject
-from ScarSegECGLib.cli.export import export_beside
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
-from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.export.write import write_dicom_beside, write_result
 from ScarSegECGLib.facts import Contrast, ScarSource
 from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.dicom_source import find_source
@@ -193,6 +192,6 @@ def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: boo
 
     def beside(staged: Path) -> None:
         if result.stack.sources:
-            export_beside(result, painted, staged, show_patient=False)
+            write_dicom_beside(result, painted, staged)
 
     return write_result(result, painted, Path(folder), overwrite=overwrite, viewer=viewer, beside=beside)

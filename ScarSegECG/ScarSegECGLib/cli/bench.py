@@ -38,6 +38,7 @@ from ScarSegECGLib.view.paint import to_pixels, to_png
 from ScarSegECGLib.view.pictures import scar_bullseye
 
 EDIT = "edit of one slice, measured and drawn on the screen"
+ALONE, ECG_SHARE = "case without ECG, segmented and measured", 0.15
 WIDTH_PX = 600  # of a bullseye
 
 
@@ -91,8 +92,8 @@ def _figures(result: ScarResult, case_seconds: float, session: Session, repeat: 
     stack, anatomy, edited = result.stack, result.anatomy, _edited(result)
     known = stack if stack.contrast != Contrast.UNKNOWN else replace(stack, contrast=Contrast.MAGNITUDE)
     cavity, wall = anatomy.cavity, anatomy.myocardium
+    alone = _fastest(partial(segment, stack, None, TimeGap(None), session), repeat)
     works: dict[str, tuple[Callable[[], object], float]] = {
-        "case without ECG, segmented and measured": (partial(segment, stack, None, TimeGap(None), session), 1.0),
         "edit of one slice, measured": (partial(remeasure, result, edited), 0.030),
         EDIT: (lambda: to_pixels(scar_bullseye(remeasure(result, edited)), WIDTH_PX), 0.050),
         "bullseye as a picture": (lambda: to_png(scar_bullseye(result), width_px=WIDTH_PX), 0.050),
@@ -103,9 +104,12 @@ def _figures(result: ScarResult, case_seconds: float, session: Session, repeat: 
         works[f"all measures by {rule}"] = (partial(measure, known, anatomy, ThresholdRule(rule)), 0.050)
     if result.ecg is not None:
         works["ECG measured"] = (partial(median_beat, result.ecg), 0.100)
-    times = [("case, from files to figures", case_seconds, 1.0)]
+    times = [("case, from files to figures", case_seconds, 1.0), (ALONE, alone, 1.0)]
+    if result.ecg is not None:
+        both = partial(segment, stack, result.ecg, result.ecg_use.gap, session)
+        times.append(("what the ECG adds to that", _fastest(both, repeat) - alone, ECG_SHARE * alone))
     times += [(name, _fastest(work, repeat), target) for name, (work, target) in works.items()]
-    return [{"name": name, "seconds": round(seconds, 4), "target": target} for name, seconds, target in times]
+    return [{"name": name, "seconds": round(seconds, 4), "target": round(target, 4)} for name, seconds, target in times]
 
 
 def _table(report: dict) -> str:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
-from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.cli.options import CHOICE, add_shared
 from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
@@ -16,7 +13,6 @@ from ScarSegECGLib.export.dicom.source import read_source
 from ScarSegECGLib.export.dicom.structured_report import person_name
 from ScarSegECGLib.export.dicom.write import FILES, write_dicom
 from ScarSegECGLib.export.result_folder import read_pictures, read_result
-from ScarSegECGLib.export.write import DICOM_FOLDER
 from ScarSegECGLib.lge.read import read_lge
 
 _OTHER_FILE = (
@@ -74,19 +70,3 @@ def run(args: argparse.Namespace) -> None:
 def _is_export(folder: Path) -> bool:
     """Whether a folder holds what every export writes."""
     return all((folder / name).is_file() for name in ("segmentation.dcm", "report.dcm", "report_pdf.dcm"))
-
-
-def export_beside(result: ScarResult, pictures: Mapping[str, bytes], out: Path, *, show_patient: bool) -> str:
-    """Write the DICOM objects of a result into a folder of their own in ``out``; what the user is told.
-
-    InputError where the images cannot carry any; nothing is left in the result then, which stands without them.
-    """
-    folder = out / DICOM_FOLDER
-    try:
-        source = read_source(result.stack)
-        folder.mkdir()
-        names = write_dicom(result, pictures, source, folder, show_patient=show_patient)
-    except InputError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return f"{len(names)} DICOM objects in {DICOM_FOLDER}/, read back; their report is PRELIMINARY, UNVERIFIED"

@@ -9,12 +9,11 @@ from typing import Any
 
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.cli.crew import progress_bar
-from ScarSegECGLib.cli.export import export_beside
 from ScarSegECGLib.cli.options import CHOICE, NETWORKS, add_shared, insertions_of, refuse_unused_n_sd, value_of
 from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
-from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.export.write import DICOM_FOLDER, write_dicom_beside, write_result
 from ScarSegECGLib.face import read_ecg, read_lge, segment
 from ScarSegECGLib.facts import AhaMode, Division, Fact, LgeNote, has
 from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
@@ -117,7 +116,9 @@ def run(args: argparse.Namespace) -> None:
         def add_dicom(staged: Path) -> None:
             if stack.sources:
                 try:
-                    said.append(export_beside(result, painted, staged, show_patient=args.show_patient))
+                    names = write_dicom_beside(result, painted, staged, show_patient=args.show_patient)
+                    state = "their report is PRELIMINARY, UNVERIFIED"
+                    said.append(f"{len(names)} DICOM objects in {DICOM_FOLDER}/, read back; {state}")
                 except InputError as error:
                     refused.append(f"no DICOM objects were written: {error}")
 

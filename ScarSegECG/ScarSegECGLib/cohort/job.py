@@ -26,7 +26,7 @@ from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.export.write import write_dicom_beside, write_result
 from ScarSegECGLib.facts import Division, Fact, ScarSource
 from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.lge.dicom_source import find_source
@@ -188,10 +188,8 @@ def _script(name: str, data: dict[str, Any]) -> str:
 
 def _refused_dicom(result: ScarResult, painted: Mapping[str, bytes], folder: Path) -> str:
     """Add DICOM objects; "" or why the images carry none, without which the result stands."""
-    from ScarSegECGLib.cli.export import export_beside
-
     try:
-        export_beside(result, painted, folder, show_patient=False)
+        write_dicom_beside(result, painted, folder)
     except InputError as error:
         return str(error)
     return ""

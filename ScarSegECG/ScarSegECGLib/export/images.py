@@ -65,8 +65,8 @@ def write_nifti(result: ScarResult, folder: Path) -> None:
     images: dict[str, NDArray] = {
         "labels": _labels_with_mvo(result),
         "aha17": result.anatomy.aha.astype(np.uint8),
-        "scar_probability": result.scar_probability.astype(np.float32),
-        "scar_probability_image_only": result.scar_probability_image_only.astype(np.float32),
+        "scar_probability": result.scar_probability.astype(np.float32, copy=False),
+        "scar_probability_image_only": result.scar_probability_image_only.astype(np.float32, copy=False),
     }
     if result.parts is not None:
         images["scar_parts"] = result.parts.labels.astype(np.uint8)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult, SegmentRow
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import staged_folder
+from ScarSegECGLib.export.dicom.source import read_source
 from ScarSegECGLib.export.dicom.write import FILES as DICOM_FILES
+from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.images import write_nifti, write_slicer_segmentation
 from ScarSegECGLib.export.result_json import write_result_json
 from ScarSegECGLib.measure.segments import rests_on_little
@@ -77,6 +81,23 @@ def write_result(
         write_result_json(result, folder, created)
         beside(folder)
     return out
+
+
+def write_dicom_beside(
+    result: ScarResult, pictures: Mapping[str, bytes], out: Path, *, show_patient: bool = False
+) -> tuple[str, ...]:
+    """Write the DICOM objects of a result into a folder of their own in ``out``; the names of their files.
+
+    InputError where the images cannot carry any; nothing is left in the result then, which stands without them.
+    """
+    folder = out / DICOM_FOLDER
+    try:
+        source = read_source(result.stack)
+        folder.mkdir()
+        return write_dicom(result, pictures, source, folder, show_patient=show_patient)
+    except InputError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def write_segments(result: ScarResult, folder: Path) -> None:

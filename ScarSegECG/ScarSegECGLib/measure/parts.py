@@ -46,7 +46,7 @@ def scar_parts(
         labels[mvo & held] = PART_MVO
     if not known and held.any():
         remark = Fact(PartsRemark.CONTRAST_UNKNOWN)
-    count = np.bincount(labels.ravel(), minlength=5)
+    count = np.bincount(labels[held], minlength=5)
 
     def part(kind: int) -> Burden:
         return burden_of(int(count[kind]), wall, stack.voxel_ml)

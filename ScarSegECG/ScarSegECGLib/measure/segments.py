@@ -43,7 +43,7 @@ class TerritoryRow:
 
 def segment_percent(aha: NDArray[np.uint8], mask: Mask, segments: int = 17) -> Floats:
     """Share of the wall of segments 1.. inside ``mask``, 0..100, shape (segments,); NaN where a segment has no wall."""
-    wall, hit = _voxels(aha.ravel(), segments), _voxels(aha[mask], segments)
+    wall, hit = _voxels(aha[aha > 0], segments), _voxels(aha[mask], segments)
     return 100.0 * hit / np.where(wall > 0, wall, np.nan)
 
 
