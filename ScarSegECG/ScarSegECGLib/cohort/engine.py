@@ -190,6 +190,7 @@ def _client(crew: Crew, jobs: int) -> Iterator[Any]:
         "distributed.worker.profile.enabled": False,  # a tree of call stacks that grows with every case
         "distributed.admin.system-monitor.log-length": 100,
     }
+    gc.collect()  # an earlier run's client that is finalised while a loop is being started waits for that for ever
     with dask.config.set(settings):
         if crew.scheduler:
             cluster, client = None, _joined(crew.scheduler, Client)
