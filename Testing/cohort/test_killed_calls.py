@@ -202,3 +202,21 @@ def test_killed_in_earnest_and_run_again(tmp_path: Path, fresh: bool) -> None:
         assert timeless(files_of(out)) == wanted, f"killed at call {number} of {len(calls)}"
         left = [path.relative_to(out).as_posix() for path in out.rglob(".*")]
         assert sorted(left) == [".lock", "group/.made_from"], number
+
+
+def test_pictures_of_a_run_that_was_killed_among_them_are_not_taken_for_current(tmp_path, monkeypatch) -> None:
+    """The figures change and change back, and the run between is killed before it says what it drew."""
+    cases, out = cheap.write_cases(tmp_path / "data", 4), tmp_path / "out"
+    run(cases, out)
+    first, content = files_of(out), cases[0].lge.read_text()
+    with monkeypatch.context() as killed:
+        killed.setattr(group_pictures, "write_text", lambda *given: (_ for _ in ()).throw(KeyboardInterrupt))
+        cases[0].lge.write_text("scar 33")
+        with pytest.raises(KeyboardInterrupt):
+            run(cases, out)
+    cases[0].lge.write_text(content)
+    run(cases, out)
+    assert files_of(out)["group/scar_mean.png"] == first["group/scar_mean.png"]
+    (out / "group" / "scar_mean.png").unlink()
+    run(cases, out)
+    assert files_of(out)["group/scar_mean.png"] == first["group/scar_mean.png"]

@@ -8,6 +8,7 @@ import pytest
 
 from ScarSegECGLib.ecg.leads import LeadName, lead_name
 from ScarSegECGLib.ecg.read import read_ecg
+from ScarSegECGLib.ecg.xml_file import read_bounded_xml
 from ScarSegECGLib.errors import InputError
 
 
@@ -114,3 +115,11 @@ def test_errors_do_not_quote_the_name_of_the_file(tmp_path, suffix, content) -> 
         read_ecg(path)
     assert "Mustermann" not in str(error.value) and "1950" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("inner", ["99999", "<a/>99999"])
+def test_a_count_stands_wherever_a_parser_may_read_it(tmp_path, inner: str) -> None:
+    path = tmp_path / "ecg.xml"
+    path.write_text(f"<RestingECG><NumberOfChannels>{inner}</NumberOfChannels></RestingECG>")
+    with pytest.raises(InputError, match="declares a count"):
+        read_bounded_xml(path)

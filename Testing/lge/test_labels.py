@@ -251,4 +251,4 @@ def test_slicers_segments_by_name(shared_data) -> None:
 def _by_numbers(path: Path, stack: LgeStack) -> None:
     from ScarSegECGLib.lge.labels import meaning_of
 
-    meaning_of(read_labels(path, stack)[None].astype(np.int32), ())
+    meaning_of(read_labels(path, stack)[None].astype(np.int32), {})

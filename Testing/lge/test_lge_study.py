@@ -419,6 +419,16 @@ def _zip(path: Path, entries: dict[str, bytes], **kind: int) -> Path:
     return path
 
 
+def test_a_zip_may_hold_one_large_file(tmp_path) -> None:
+    """A multi-frame image that stays large when it is packed."""
+    voxels = np.random.default_rng(0).integers(0, 60000, (12, 700, 700)).astype(np.uint16)
+    path = write_enhanced(tmp_path / "E", voxels, list(range(12)), [["ORIGINAL", "PRIMARY", "OTHER", "NONE"]] * 12)
+    with zipfile.ZipFile(tmp_path / "E.zip", "w", zipfile.ZIP_STORED) as archive:
+        archive.write(path, "E")
+    packed, plain = (read_lge(tmp_path / name) for name in ("E.zip", "E"))
+    assert packed.voxels.shape == (12, 700, 700) and np.array_equal(packed.voxels, plain.voxels)
+
+
 @pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "a/../../evil", "..\\evil", "C:\\evil"])
 def test_zip_that_leads_outside(tmp_path, refused, name) -> None:
     refused(_zip(tmp_path / "z.zip", {name: b"x", "IM1": b"y"}), "outside itself")

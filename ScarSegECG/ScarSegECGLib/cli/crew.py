@@ -8,13 +8,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tqdm import tqdm
 
 from ScarSegECGLib.cohort.engine import Crew, Outcome, Trouble, run_here, run_jobs
-from ScarSegECGLib.cohort.options import Networks, weights_sha256
 from ScarSegECGLib.errors import InputError
+
+if TYPE_CHECKING:
+    from ScarSegECGLib.cohort.options import Networks
 
 _SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
 Argument = TypeVar("Argument")
@@ -47,6 +49,8 @@ def refuse_crew(args: argparse.Namespace, many: str) -> None:
 
 def networks_of(args: argparse.Namespace) -> Networks:
     """The networks that every process is to load."""
+    from ScarSegECGLib.cohort.options import Networks, weights_sha256  # and with it readers that a PACS verb can spare
+
     weights = args.weights.absolute() if args.weights else None
     return Networks(weights, args.device, weights_sha256(weights))
 

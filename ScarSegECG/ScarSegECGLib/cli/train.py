@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from ScarSegECGLib.case import Ecg, TimeGap
 from ScarSegECGLib.cli.evaluate import find_ecg
-from ScarSegECGLib.cli.options import add_shared
 from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
@@ -71,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=int, metavar="N", help="of stage 2 and of TAFF (default: as the shipped weights)"
     )
-    add_shared(parser, "--device")
+    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks are trained")
 
 
 def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]]:

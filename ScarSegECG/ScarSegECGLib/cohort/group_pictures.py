@@ -52,22 +52,24 @@ def write_group_pictures(out: Path, patients: Sequence[Patient]) -> tuple[GroupP
     ours, theirs = (np.array([one[key] for one in experts]) for key in ("scar_ml", "true_scar_ml"))
     shown = (__version__, *(figures.tolist() for figures in (scar, ecg, ours, theirs)))
     made_from = hashlib.sha256(repr(shown).encode()).hexdigest()
-    if drawn(out) and _text(folder / MADE_FROM) == made_from:
-        return drawn(out)
-    made = {
-        "scar_mean": _bullseye(np.nanmean, scar, "mean_scar"),
-        "scar_frequency": _bullseye(_share, scar, "frequency"),
+    draw: dict[str, Callable[[], bytes]] = {
+        "scar_mean": lambda: _bullseye(np.nanmean, scar, "mean_scar"),
+        "scar_frequency": lambda: _bullseye(_share, scar, "frequency"),
     }
     if np.isfinite(ecg).any():
-        made["scar_against_ecg"] = _walls(scar, ecg)
+        draw["scar_against_ecg"] = lambda: _walls(scar, ecg)
     if len(experts) >= 3:
-        made |= {"expert_scatter": _scatter(ours, theirs), "expert_bland_altman": _bland_altman(ours, theirs)}
+        draw["expert_scatter"] = lambda: _scatter(ours, theirs)
+        draw["expert_bland_altman"] = lambda: _bland_altman(ours, theirs)
+    if {picture.caption for picture in drawn(out)} == set(draw) and _text(folder / MADE_FROM) == made_from:
+        return drawn(out)
+    (folder / MADE_FROM).unlink(missing_ok=True)  # first: of a run that is killed now nothing is taken for current
     for name in NAMES:
-        if name not in made:
+        if name not in draw:
             (folder / f"{name}.png").unlink(missing_ok=True)
             continue
         with whole_file(folder / f"{name}.png") as partial:
-            partial.write_bytes(made[name])
+            partial.write_bytes(draw[name]())
     write_text(folder / MADE_FROM, made_from)
     return drawn(out)
 

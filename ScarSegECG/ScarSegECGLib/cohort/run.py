@@ -225,10 +225,10 @@ def _clear_what_was_left(out: Path) -> None:
     """What runs that were killed had half written; the lock says that nobody is at work on it."""
     for folder in (out, *(out / name for name in (CASES, FAILED, GROUP, PAGE))):
         for left in folder.glob(".scarsegecg-*"):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
+            if not left.is_dir():
                 left.unlink(missing_ok=True)
+            elif folder != out:  # a folder that appears right here is of another command, which may be at work
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _keep_failure(out: Path, outcome: Outcome, task: Task) -> None:

@@ -61,7 +61,8 @@ def _counted(events: Iterable[tuple[str, Element]]) -> Element:
             stated = element.attrib
         else:
             root = above.pop()
-            stated = {element.tag: (element.text or "").strip()}
+            text = element[-1].tail if len(element) else element.text
+            stated = {element.tag: (text or "").strip()}
         if any(_is_impossible(name, text) for name, text in stated.items()):
             raise InputError("The ECG file declares a count that no ECG has: refused.")
     return root

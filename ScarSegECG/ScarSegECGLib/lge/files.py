@@ -83,11 +83,14 @@ class ZipArchive:
         return data
 
 
-class _Bounded(io.BufferedReader):
-    """A file of which no more is read at once than a list of files may have: zipfile reads that list as one."""
+class _BoundedReads(io.BufferedReader):
+    """A file of which no more than ``most`` bytes are read at once: zipfile reads the list of files as one, and then
+    each file, packed as it is."""
+
+    most = _MAX_DIRECTORY_BYTES
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > _MAX_DIRECTORY_BYTES:
+        if size is not None and size > self.most:
             raise InputError(_TOO_MUCH)
         return super().read(size)
 
@@ -101,7 +104,9 @@ def opened_archive(path: Path) -> Iterator[ZipArchive]:
     """
     with path.open("rb", buffering=0) as raw:
         with intact(_DAMAGED):
-            file = zipfile.ZipFile(_Bounded(raw))
+            bounded = _BoundedReads(raw)
+            file = zipfile.ZipFile(bounded)
+            bounded.most = _MAX_MEMBER_BYTES + 1
             entries = [entry for entry in file.infolist() if not entry.is_dir()]
         _check_entries(entries)
         plain = (entry for entry in entries if not stat.S_ISLNK(entry.external_attr >> 16))

@@ -36,9 +36,7 @@ class HeaderError(InputError):
 class Volume:
     """What a file holds, with its array's axes in the file's order, slowest first."""
 
-    voxels: (
-        NDArray  # in the file's number format, float32 where the header scales them; layers are a fourth, first axis
-    )
+    voxels: NDArray  # in the file's number format, float32 where the header scales; layers are a fourth, first axis
     ijk_to_ras: NDArray[np.float64]  # shape (4, 4): (last, middle, first) of the three indices to RAS, mm
     orientation_known: bool  # whether the file says how it lies in the patient
     notes: tuple[Fact, ...] = ()

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 PIXEL_MM = 1.25
 LOCATOR_PIXEL_MM = 2.5
 FIELD_PIXELS = 160
-LEAST_FIELD_MM = 240.0  # the locator's field is not smaller: a crop to the heart lies in black, as in training
+LOCATOR_FIELD_MM = 240.0  # the locator's field is not smaller: a crop to the heart lies in black, as in training
 
 
 def _reading_grid(size: tuple[int, int], index_of_first: Tensor, step: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -65,7 +65,7 @@ def whole_slices(images: Tensor, spacing: tuple[float, float]) -> Tensor:
     Read at half the pixel size and averaged, so that fine texture does not alias.
     """
     shape = (images.shape[1], images.shape[2])
-    largest = max(shape[0] * spacing[0], shape[1] * spacing[1], LEAST_FIELD_MM)
+    largest = max(shape[0] * spacing[0], shape[1] * spacing[1], LOCATOR_FIELD_MM)
     size = 16 * int(-(-largest // (16 * LOCATOR_PIXEL_MM)))
     middle = torch.tensor([[(n - 1) / 2 * d for n, d in zip(shape, spacing, strict=True)]]).expand(len(images), 2)
     fine = cut_field(images, spacing, middle.numpy(), size=2 * size, pixel_mm=LOCATOR_PIXEL_MM / 2)

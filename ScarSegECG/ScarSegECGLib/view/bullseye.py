@@ -1,6 +1,6 @@
 """The AHA bullseye: one value per segment, and beside it what the ECG alone says, never in the image's colours.
 
-What the ECG's estimate is above the normal limit (``measure.ecg_limits``) is a narrow white rim with grey-blue strokes,
+What the ECG's estimate is above the normal limit (``measure.agreement``) is a narrow white rim with grey-blue strokes,
 the denser the more; the verdicts are signs beside the segments' numbers.
 """
 

@@ -77,6 +77,12 @@ def test_parts_territories_and_patterns_are_the_same_in_every_file(case: DicomCa
     assert said["Scar island 1"][codes.VOLUME] == round(island["ml"], 1)
 
 
+def test_comments_are_words_and_no_names_of_facts(case: DicomCase) -> None:
+    comments = [comment for group in groups(case.result) for comment in group.comments]
+    assert any("Usual territory" in comment for comment in comments)
+    assert not [comment for comment in comments if "_" in comment]
+
+
 def test_mvo_per_segment_stands_in_every_table(case: DicomCase) -> None:
     content = case.content
     with (case.folder / "segments.csv").open(encoding="utf-8") as file:

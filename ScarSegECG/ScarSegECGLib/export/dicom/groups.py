@@ -159,7 +159,8 @@ def _territory(row: TerritoryRow, shown: Shown) -> Group:
         (codes.PERCENT_OF_TERRITORY_IMAGE_ONLY, row.scar_percent_image_only, codes.PERCENT),
         (codes.PERCENT_OF_TERRITORY, row.scar_percent, codes.PERCENT),
     )
-    comment = captions.TERRITORY.format(segments=", ".join(map(str, row.segments)) or "none imaged", shown=shown)
+    segments = ", ".join(map(str, row.segments)) or "none imaged"
+    comment = captions.TERRITORY.format(segments=segments, shown=words(shown))
     title = f"Usual territory {row.name}"
     return Group(title, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, values, comments=(comment,))
 
