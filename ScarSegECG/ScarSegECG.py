@@ -264,6 +264,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.say("")
             self.resumeCase()
             self.views.showStack()
+        self.logic.noteGiven(self.parameterNode)
         for section in self.following:
             section.update()
         if self.logic.study and self.logic.inputsChanged(self.parameterNode):

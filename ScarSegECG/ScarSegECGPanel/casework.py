@@ -223,18 +223,26 @@ class CaseWork:
             self.study.end(remove=True)
         volume, chosen, before = parameterNode.inputVolume, _idOf(parameterNode.inputVolume), self._volumeId
         self._volumeId, self._applied = chosen, None
-        self._given[before] = [getattr(parameterNode, name) for name in GIVEN]
-        # An ECG that was chosen before any images is theirs.
-        ecg = ("", "") if before else (parameterNode.ecgPath, parameterNode.ecgDate)
-        new = [mriDateFromDicom(volume) if volume else "", *ecg, False]
-        for name, value in zip(GIVEN, self._given.get(chosen, new), strict=True):
-            setattr(parameterNode, name, value)
+        found = self._valuesGiven(parameterNode)
+        if self._given.setdefault(before, found) == found:  # else they were given with this volume, by a script
+            # An ECG that was chosen before any images is theirs.
+            ecg = ("", "") if before else (parameterNode.ecgPath, parameterNode.ecgDate)
+            new = [mriDateFromDicom(volume) if volume else "", *ecg, False]
+            for name, value in zip(GIVEN, self._given.get(chosen, new), strict=True):
+                setattr(parameterNode, name, value)
         texts = slicer.util.getNodesByClass("vtkMRMLTextNode") if chosen else []
         node = next((text for text in texts if text.GetNodeReferenceID(VOLUME) == chosen), None)
         parameterNode.resultText = node
         for role, name in OUTPUTS.items():
             setattr(parameterNode, name, node.GetNodeReference(role) if node else None)
         parameterNode.influenceVolume = parameterNode.alignedVolume = None
+
+    def noteGiven(self, parameterNode) -> None:
+        """Remember ECG and dates with the volume that they were given with."""
+        self._given[self._volumeId] = self._valuesGiven(parameterNode)
+
+    def _valuesGiven(self, parameterNode) -> list:
+        return [getattr(parameterNode, name) for name in GIVEN]
 
     def caseIsWhole(self, parameterNode) -> bool:
         segmentation = parameterNode.outputSegmentation

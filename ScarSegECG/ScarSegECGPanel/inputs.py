@@ -31,7 +31,8 @@ class InputsSection(Section):
         self._timer = self.timer(self.onPreview)
 
     def update(self) -> None:
-        self.ui.ecgPathEdit.currentPath = self.parameters.ecgPath
+        if self.ui.ecgPathEdit.currentPath != self.parameters.ecgPath:  # else the cursor jumps while somebody types
+            self.ui.ecgPathEdit.currentPath = self.parameters.ecgPath
         if self._question() != self._asked:
             self._asked = self._question()
             self._timer.start(SETTLED_MS)

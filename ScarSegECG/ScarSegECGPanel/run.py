@@ -65,18 +65,27 @@ class Run:
     def drop(self) -> None:
         """Cancel, and hear no more of it."""
         self.cancel()
-        self._timer.stop()
+        self._stopLooking()
 
     def wait(self, seconds: float) -> None:
         self._thread.join(seconds)
 
     def _onTick(self) -> None:
         self.wait(GIVEN_SECONDS)
+        if self._timer is None:
+            return
         if self.finished:
-            self._timer.stop()
+            self._stopLooking()
             self._done(self)
         elif not self.cancelled:
             self._look(self)
+
+    def _stopLooking(self) -> None:
+        """The timer goes: while it lives, PythonQt holds what it calls, and with it the result."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.stop()
+            timer.deleteLater()
 
     def _run(self, work: Callable[[ProgressCallback], Any]) -> None:
         try:

@@ -219,8 +219,7 @@ class ctkPathLineEdit:
         self.currentPathChanged.emit(text)
 
     def _set_currentPath(self, value: str) -> None:
-        if self._edit.text() != value:
-            self._edit.setText(value)
+        self._edit.setText(value)  # as CTK's does, also where nothing changes: the cursor goes to the end
 
     def setCurrentPath(self, value: str) -> None:
         self.currentPath = value

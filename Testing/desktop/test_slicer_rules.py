@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from panel_tools import blank_volume, case_of, settle, shown, wait_until
@@ -145,6 +148,62 @@ def test_ecg_and_dates_are_a_volumes_own_and_end_with_the_scene(desk) -> None:
     for name in ("another", "yet another"):
         parameters.inputVolume = blank_volume(name)
         assert (parameters.ecgPath, parameters.mriDate) == ("", "")
+
+
+def test_what_a_script_gives_while_another_module_is_open_stays_with_its_volume(desk) -> None:
+    """As Sample Data's entry does. Nobody follows the parameter node meanwhile."""
+    parameters = desk.panel.parameterNode
+    first, second = blank_volume("first"), blank_volume("second")
+    parameters.inputVolume = first
+    parameters.ecgPath, parameters.mriDate = "/first.xml", "2024-03-14"
+    desk.exit()
+    parameters.inputVolume = second
+    parameters.ecgPath, parameters.mriDate = "/second.xml", "2025-05-05"
+    desk.enter()
+    settle()
+    for volume, given in ((second, "/second.xml"), (first, "/first.xml"), (second, "/second.xml")):
+        parameters.inputVolume = volume
+        assert parameters.ecgPath == given
+    assert parameters.mriDate == "2025-05-05"
+
+
+def test_the_cursor_stays_where_somebody_types(desk) -> None:
+    """ctkPathLineEdit sets its text, and the cursor to its end, also where it is the same."""
+    field = desk.panel.ui.ecgPathEdit._edit
+    field.setText("/data/ecg.xml")
+    field.setCursorPosition(3)
+    field.insert("x")
+    settle()
+    assert desk.panel.parameterNode.ecgPath == "/daxta/ecg.xml"
+    assert field.cursorPosition() == 4
+
+
+def test_a_computation_that_is_over_lets_go_of_its_result(desk, monkeypatch) -> None:
+    """PythonQtSignalReceiver, in C++ where no collector looks, holds what it calls as long as its object lives."""
+    from ScarSegECGPanel import run as module
+
+    held: list[object] = []
+
+    class Timer(module.qt.QTimer):
+        def connect(self, signal, slot) -> bool:
+            held.append(slot)
+            return super().connect(signal, slot)
+
+        def deleteLater(self) -> None:
+            held.clear()
+
+    class Result:
+        pass
+
+    monkeypatch.setattr(module.qt, "QTimer", Timer)
+    over: list[bool] = []
+    run = module.Run(lambda progress: Result(), lambda run: over.append(run.result is not None))
+    while not over:
+        settle()
+    result = weakref.ref(run.result)
+    del run
+    gc.collect()
+    assert over == [True] and result() is None
 
 
 def test_a_scene_saved_in_our_layout_opens_in_a_fresh_slicer(desk, segmented_once, tmp_path) -> None:

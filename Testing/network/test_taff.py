@@ -169,3 +169,13 @@ def test_extents_weigh_grid_points_by_what_they_cover() -> None:
     probability[:, LEFT, WALL] = 0.25
     share = extents(probability, prior, without_wrap(polar_area()))
     assert share[3] == pytest.approx(0.25) and share[9] == 0 and share[0] == 0
+
+
+def test_slices_without_wall_stay_as_they_are(networks: Networks) -> None:
+    """Of a long stack, which is worked through in parts, one may lie beyond the heart."""
+    fusion = networks.branch.taff.fuse[0]
+    width = fusion.film[0].in_channels
+    features = torch.randn(2, networks.stage_two.head.in_channels, ANGLES, RADII)
+    with torch.no_grad():
+        same = fusion(features, torch.randn(2, width, ANGLES, RADII), torch.zeros(2, 1, ANGLES, RADII))
+    assert torch.equal(same, features)

@@ -44,6 +44,8 @@ class Fusion(nn.Module):
     def forward(self, features: Tensor, carried: Tensor, wall: Tensor) -> Tensor:
         """``features`` [K, C, A, R], ``carried`` M [K, D, A, R], ``wall`` m [K, 1, A, R] in [0, 1]."""
         inside = wall[:, 0] > 0  # a quarter of the points; the others stay as they are
+        if not inside.any():
+            return features
         here, told, share = (part.movedim(1, -1)[inside].T[None, ..., None] for part in (features, carried, wall))
         gamma, beta = self.film(told).chunk(2, dim=1)
         gate = torch.sigmoid(self.gate(torch.cat([here, told], dim=1)))
