@@ -185,9 +185,16 @@ def test_a_computation_that_is_over_lets_go_of_its_result(desk, monkeypatch) -> 
     held: list[object] = []
 
     class Timer(module.qt.QTimer):
-        def connect(self, signal, slot) -> bool:
-            held.append(slot)
-            return super().connect(signal, slot)
+        def _signal(self, signature):
+            signal = super()._signal(signature)
+
+            class Held:
+                @staticmethod
+                def connect(slot) -> None:
+                    held.append(slot)
+                    signal.connect(slot)
+
+            return Held
 
         def deleteLater(self) -> None:
             held.clear()

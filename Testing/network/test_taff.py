@@ -179,3 +179,14 @@ def test_slices_without_wall_stay_as_they_are(networks: Networks) -> None:
     with torch.no_grad():
         same = fusion(features, torch.randn(2, width, ANGLES, RADII), torch.zeros(2, 1, ANGLES, RADII))
     assert torch.equal(same, features)
+
+
+def test_fusion_in_half_precision_as_in_training(networks: Networks) -> None:
+    fusion, wall = networks.branch.taff.fuse[0], torch.zeros(2, 1, ANGLES, RADII)
+    wall[..., WALL] = 0.7
+    features = torch.randn(2, networks.stage_two.head.in_channels, ANGLES, RADII)
+    carried = torch.randn(2, fusion.film[0].in_channels, ANGLES, RADII)
+    whole = fusion(features, carried, wall)
+    with torch.autocast("cpu", torch.bfloat16):
+        halved = fusion(features.bfloat16(), carried.bfloat16(), wall)
+    assert torch.allclose(halved.float(), whole, atol=0.1, rtol=0.05)

@@ -49,8 +49,9 @@ class Fusion(nn.Module):
         here, told, share = (part.movedim(1, -1)[inside].T[None, ..., None] for part in (features, carried, wall))
         gamma, beta = self.film(told).chunk(2, dim=1)
         gate = torch.sigmoid(self.gate(torch.cat([here, told], dim=1)))
-        fused = features.movedim(1, -1).clone()
-        fused[inside] = (here + share * gate * (torch.tanh(gamma) * here + beta))[0, ..., 0].T
+        changed = here + share * gate * (torch.tanh(gamma) * here + beta)
+        fused = features.movedim(1, -1).to(changed.dtype, copy=True)  # single precision also where autocast halves it
+        fused[inside] = changed[0, ..., 0].T
         return fused.movedim(-1, 1)
 
 
