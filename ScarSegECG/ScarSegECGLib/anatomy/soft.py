@@ -57,10 +57,9 @@ def soft_prior(
     rows, columns = int(i.max()) + 2 - corner[0], int(j.max()) + 2 - corner[1]
     voxel = ((i - corner[0]) * columns + j - corner[1]).astype(np.intp)
     parts = [ring[:, BASAL, None] * in_six, ring[:, MID, None] * in_six, ring[:, APICAL, None] * in_four, ring[:, CAP:]]
-    flat = np.zeros((n, 17, rows * columns), np.float32)
-    for segment, weight in enumerate(np.concatenate(parts, axis=1).T):
-        flat[k, segment, voxel] = weight
-    return SoftPrior(flat.reshape(n, 17, rows, columns), corner)
+    flat = np.zeros((n, rows * columns, 17), np.float32)
+    flat[k, voxel] = np.concatenate(parts, axis=1)
+    return SoftPrior(flat.reshape(n, rows, columns, 17).transpose(0, 3, 1, 2), corner)
 
 
 def rings_of(anatomy: Anatomy) -> NDArray[np.int8]:
@@ -74,14 +73,12 @@ def rings_of(anatomy: Anatomy) -> NDArray[np.int8]:
 
 def _sectors(angle: Floats, starts: Floats, sigma: float) -> Floats:
     """Wrapped Gaussian mass of each sector about each angle, shape (voxel, sector)."""
-    begin = starts - starts[:, :1]
-    end = np.concatenate([begin[:, 1:], np.full((len(begin), 1), 360.0)], axis=1)
-    turned = ((angle - starts[:, 0]) % 360.0)[:, None]
+    borders = np.concatenate([starts - starts[:, :1], np.full((len(starts), 1), 360.0)], axis=1)
+    borders -= ((angle - starts[:, 0]) % 360.0)[:, None]  # seen from the voxel
     if sigma < NO_BLUR:
-        return ((turned >= begin) & (turned < end)).astype(float)
-    mass = np.zeros(begin.shape)
-    for turn in (-360.0, 0.0, 360.0):
-        mass += ndtr((end + turn - turned) / sigma) - ndtr((begin + turn - turned) / sigma)
+        return ((borders[:, :-1] <= 0) & (borders[:, 1:] > 0)).astype(float)
+    below = sum(ndtr((borders + turn) / sigma) for turn in (-360.0, 0.0, 360.0))
+    mass = np.diff(below, axis=1)
     return mass / mass.sum(axis=1, keepdims=True)
 
 

@@ -129,7 +129,8 @@ def _correlations(pieces: NDArray, template: NDArray) -> NDArray[np.float64]:
     flat = template - template.mean(axis=1, keepdims=True)
     # The template has mean 0 in every lead, so the pieces' means drop out of the product.
     product = np.einsum("blst,lt->bs", pieces, flat)
-    energy = np.einsum("blst,blst->bs", pieces, pieces) - np.sum(pieces.mean(axis=3) ** 2, axis=1) * pieces.shape[3]
+    mean = np.einsum("blst->bls", pieces) / pieces.shape[3]
+    energy = np.einsum("blst,blst->bs", pieces, pieces) - np.einsum("bls,bls->bs", mean, mean) * pieces.shape[3]
     return product / np.sqrt(np.maximum(energy * np.sum(flat**2), 1e-18))
 
 

@@ -43,16 +43,17 @@ class Fusion(nn.Module):
 
     def forward(self, features: Tensor, carried: Tensor, wall: Tensor) -> Tensor:
         """``features`` [K, C, A, R], ``carried`` M [K, D, A, R], ``wall`` m [K, 1, A, R] in [0, 1]."""
-        inside = wall[:, 0] > 0  # a quarter of the points; the others stay as they are
-        if not inside.any():
+        inside = wall.flatten().nonzero()[:, 0]  # a quarter of the points; the others stay as they are
+        if not len(inside):
             return features
-        here, told, share = (part.movedim(1, -1)[inside].T[None, ..., None] for part in (features, carried, wall))
+        points = [part.movedim(1, -1).flatten(0, 2) for part in (features, carried, wall)]
+        here, told, share = (part[inside].T[None, ..., None] for part in points)
         gamma, beta = self.film(told).chunk(2, dim=1)
         gate = torch.sigmoid(self.gate(torch.cat([here, told], dim=1)))
         changed = here + share * gate * (torch.tanh(gamma) * here + beta)
-        fused = features.movedim(1, -1).to(changed.dtype, copy=True)  # single precision also where autocast halves it
+        fused = points[0].to(changed.dtype, copy=True)  # single precision also where autocast halves it
         fused[inside] = changed[0, ..., 0].T
-        return fused.movedim(-1, 1)
+        return fused.unflatten(0, (len(features), *features.shape[2:])).movedim(-1, 1)
 
 
 def bounded(raw: Tensor) -> Tensor:
@@ -159,7 +160,7 @@ class Taff(nn.Module):
         wall = prior.sum(dim=1, keepdim=True).clamp(0, 1)
 
         def fused(x: Tensor, seen: Tensor, first: Tensor, prior: Tensor, wall: Tensor) -> Tensor:
-            carried, at = torch.einsum("ksar,sd->kdar", prior, words), SITES[0]
+            carried, at = torch.einsum("ksar,sd->kard", prior, words).movedim(-1, 1), SITES[0]
             for site, fuse in zip(SITES, self.fuse, strict=True):
                 for block in stage_two.blocks[at:site]:
                     x = block(x, first)
