@@ -87,7 +87,7 @@ def test_readmes_command_runs(home: Path, words: list[str], monkeypatch: pytest.
 
 
 def test_readme_shows_the_way_through() -> None:
-    assert {"demo", "segment", "measure", "export"} <= {words[0] for words in runnable()}
+    assert {"demo", "segment", "measure", "cohort", "export"} <= {words[0] for words in runnable()}
 
 
 def test_readmes_python_runs(home: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
