@@ -11,6 +11,7 @@ from torch import nn
 from ScarSegECGLib.errors import InputError
 
 Network = TypeVar("Network", bound=nn.Module)
+_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 
 
 def choose_device(wish: str = "auto") -> torch.device:
@@ -40,8 +41,21 @@ def place(network: Network, device: torch.device) -> Network:
 
 
 def give_back_memory() -> None:
-    """Give what is free to the system, where the C library keeps it: large arrays leave holes behind."""
+    """Give what is free to the system, where the C library keeps it."""
+    _ask_c_library("malloc_trim", 0)
+
+
+def leave_no_holes() -> None:
+    """From now on arrays of a megabyte and more come from the system and go back to it when they are free.
+
+    Else the C library keeps holes of up to 32 MB, which add up to a third of what a stack of a hundred slices takes. It
+    costs some time, so this is for such stacks.
+    """
+    _ask_c_library("mallopt", _MMAP_THRESHOLD, 2**20)
+
+
+def _ask_c_library(function: str, *numbers: int) -> None:
     try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        getattr(ctypes.CDLL("libc.so.6"), function)(*numbers)
     except (OSError, AttributeError):  # not glibc
         return

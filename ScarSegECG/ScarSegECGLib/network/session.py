@@ -15,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ScarSegECGLib.anatomy.soft import SoftPrior
 from ScarSegECGLib.case import FloatArray, LabelArray, LgeStack, MedianBeat
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.network.device import Network, choose_device, give_back_memory, place
+from ScarSegECGLib.network.device import Network, choose_device, leave_no_holes, place
 from ScarSegECGLib.network.ecg_encoder import feature_table
 from ScarSegECGLib.network.field import (
     FIELD_PIXELS,
@@ -241,11 +241,10 @@ class Session:
         ------
         InputError : no left ventricle found.
         """
+        if len(stack.voxels) > SLICES_AT_ONCE:
+            leave_no_holes()
         centres, seen, spread = self._look(stack, progress)
-        evidence = self.second_look(stack, centres, seen, spread)
-        if len(seen) > SLICES_AT_ONCE:
-            give_back_memory()
-        return evidence
+        return self.second_look(stack, centres, seen, spread)
 
     @torch.inference_mode()
     def second_look(
