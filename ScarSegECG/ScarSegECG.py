@@ -244,7 +244,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         yield
         self.anatomy.restored()
         yield
-        parameters.outputSegmentation.CreateClosedSurfaceRepresentation()  # which no scene file holds
+        parameters.outputSegmentation.CreateClosedSurfaceRepresentation()  # which a scene may be saved without
         yield
         yield from self.apply.show()
         self.say(self.afterOpening)
