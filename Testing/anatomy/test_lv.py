@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from lv_phantom import lv_phantom
 
-from ScarSegECGLib.anatomy.lv import clean, is_left_ventricle, why_no_left_ventricle
+from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
 
 
 def test_clean_removes_islands_and_fills_holes():
@@ -29,7 +29,7 @@ def test_clean_leaves_nothing_from_nothing_and_separates_overlap():
 
 def test_what_is_no_left_ventricle_is_refused_with_the_reason():
     p = lv_phantom()
-    assert is_left_ventricle(p.cavity, p.myocardium, p.spacing)
+    assert not why_no_left_ventricle(p.cavity, p.myocardium, p.spacing)
     nothing = np.zeros_like(p.cavity)
     assert "0 ml" in why_no_left_ventricle(nothing, nothing, p.spacing)
     assert "at most" in why_no_left_ventricle(p.cavity, p.myocardium, (10.0, 4.0, 4.0))

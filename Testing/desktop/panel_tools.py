@@ -59,3 +59,14 @@ def blank_volume(name: str = "other") -> Any:
 def shown(desk: Any) -> list[int]:
     """How many shapes each of the layout's own views shows."""
     return [len(view.drawing.shapes) if view.drawing else 0 for view in desk.panel.views.drawn.values()]
+
+
+def opened_again(panel: Any, path: Any) -> None:
+    """Save the scene, close it, and open what was saved."""
+    import slicer
+
+    assert slicer.mrmlScene.WriteToMRB(str(path))
+    slicer.mrmlScene.Clear()
+    settle()
+    slicer.mrmlScene.ReadFromMRB(str(path))
+    wait_until(lambda: panel.logic.study and not panel.apply.busy)

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from panel_tools import blank_volume, case_of, settle, wait_until
+from panel_tools import blank_volume, case_of, opened_again, settle, wait_until
 
 
 def test_a_chosen_stack_fills_its_views(desk) -> None:
@@ -77,12 +77,7 @@ def test_an_opened_scene_has_surfaces_that_it_did_not_hold(desk, segmented_once,
     _case, panel = segmented_once(desk)
     name = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
     panel.parameterNode.outputSegmentation.GetSegmentation().RemoveRepresentation(name)  # "Show 3D" is off
-    path = str(tmp_path / "case.mrb")
-    assert slicer.mrmlScene.WriteToMRB(path)
-    slicer.mrmlScene.Clear()
-    settle()
-    slicer.mrmlScene.ReadFromMRB(path)
-    wait_until(lambda: panel.logic.study and not panel.apply.busy)
+    opened_again(panel, tmp_path / "case.mrb")
     surface = panel.parameterNode.outputSegmentation.GetClosedSurfaceInternalRepresentation("Scar")
     assert surface is not None and surface.GetNumberOfPoints() > 0
 

@@ -7,7 +7,7 @@ import weakref
 
 import numpy as np
 import pytest
-from panel_tools import blank_volume, case_of, settle, shown, wait_until
+from panel_tools import blank_volume, case_of, opened_again, settle, shown, wait_until
 
 
 def test_a_layout_change_without_a_case(desk) -> None:
@@ -415,12 +415,7 @@ def test_an_opened_scene_has_its_surfaces(desk, segmented_once, tmp_path) -> Non
     import slicer
 
     _case, panel = segmented_once(desk)
-    path = str(tmp_path / "case.mrb")
-    assert slicer.mrmlScene.WriteToMRB(path)
-    slicer.mrmlScene.Clear()
-    settle()
-    slicer.mrmlScene.ReadFromMRB(path)
-    wait_until(lambda: panel.logic.study and not panel.apply.busy)
+    opened_again(panel, tmp_path / "case.mrb")
     name = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
     assert panel.parameterNode.outputSegmentation.GetSegmentation().ContainsRepresentation(name)
 

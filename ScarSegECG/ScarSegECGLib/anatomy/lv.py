@@ -107,8 +107,3 @@ def why_no_left_ventricle(cavity: Mask, myocardium: Mask, spacing: Spacing) -> s
     if enclosed < LEAST_ENCLOSED:
         return f"myocardium surrounds only {100 * enclosed:.0f} % of the cavity"
     return ""
-
-
-def is_left_ventricle(cavity: Mask, myocardium: Mask, spacing: Spacing) -> bool:
-    """Whether :func:`why_no_left_ventricle` finds nothing wrong."""
-    return not why_no_left_ventricle(cavity, myocardium, spacing)
