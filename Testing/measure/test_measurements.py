@@ -66,7 +66,7 @@ def test_remote_found_once_serves_every_rule(monkeypatch):
     stack, labels, p = _patient(3)
     anatomy = partition(p.cavity, p.myocardium, stack.voxels, stack.spacing, insertions_deg=INSERTIONS)
     alone = {source: measure(stack, anatomy, *way) for source, way in _ways(labels).items()}
-    found = remote.remote_myocardium(stack.voxels, p.cavity, p.myocardium, stack.spacing)
+    found = remote.remote_myocardium(stack, p.cavity, p.myocardium)
 
     def refuse(*_):
         raise AssertionError("remote myocardium was looked for again")

@@ -57,7 +57,7 @@ def test_measure_and_the_rule_give_one_number(infarct) -> None:
     assert np.array_equal(found.mask, measured.mask)
     assert found.method == measured.method
     assert measure(stack, _anatomy(p), found).scar == measured.scar
-    dark = mvo_within(stack.voxels, p.cavity, p.myocardium, p.spacing, found.mask)
+    dark = mvo_within(stack, p.cavity, p.myocardium, found.mask)
     assert measured.parts.mvo.ml == pytest.approx(dark.sum() * stack.voxel_ml) and measured.parts.mvo.ml > 0
     assert sum(_parts_ml(measured)) == pytest.approx(measured.scar.ml)
 
@@ -74,10 +74,10 @@ def test_a_limit_in_healthy_myocardium_is_warned_of(infarct) -> None:
 
 def test_mvo_of_a_scar_from_anywhere(infarct) -> None:
     p, core, image = infarct
-    found = mvo_within(image, p.cavity, p.myocardium, p.spacing, p.scar)
+    found = mvo_within(stack_of(image, p.spacing), p.cavity, p.myocardium, p.scar)
     assert (found & core).sum() > 0.95 * core.sum() and not (found & ~p.scar).any()
-    assert not mvo_within(image, p.cavity, p.myocardium, p.spacing, p.scar & ~core)[core].any()
-    assert not mvo_within(image, p.cavity, p.myocardium, p.spacing, p.scar & False).any()
+    assert not mvo_within(stack_of(image, p.spacing), p.cavity, p.myocardium, p.scar & ~core)[core].any()
+    assert not mvo_within(stack_of(image, p.spacing), p.cavity, p.myocardium, p.scar & False).any()
     # What the DICOM objects call MVO: dark scar that core and grey zone enclose.
     parts = scar_parts(stack_of(image, p.spacing), p.cavity, p.myocardium, p.scar).labels
     assert (parts[found] == PART_MVO).all() and not np.isin(parts[found], (PART_CORE, PART_GREY)).any()

@@ -56,7 +56,7 @@ def test_mvo_is_the_one_found_everywhere() -> None:
     dark = P.scar & (np.random.default_rng(1).random(P.scar.shape) < 0.02)
     image = replace(image, voxels=np.where(dark, np.float32(38), image.voxels))
     got = scar_parts(image, P.cavity, P.myocardium, P.scar)
-    found = mvo_within(image.voxels, P.cavity, P.myocardium, P.spacing, P.scar)
+    found = mvo_within(image, P.cavity, P.myocardium, P.scar)
     assert found.any() and np.array_equal(got.labels == PART_MVO, found)
 
 

@@ -107,7 +107,7 @@ def test_fwhm_of_a_region_in_one_slice_judges_all_slices(contrast, per):
     region[[0, 1, 3]] = False
     words = {"per": per, "contrast": contrast}
     found = by_rule(image, p.cavity, p.myocardium, p.spacing, "fwhm", peak_region=region, **words)
-    foot = remote_myocardium(image, p.cavity, p.myocardium, p.spacing, per=per).mean * (contrast == "psir")
+    foot = remote_myocardium(stack_of(image, p.spacing), p.cavity, p.myocardium, per=per).mean * (contrast == "psir")
     assert found.thresholds == pytest.approx((foot + image[region].max()) / 2)
     assert found.mask.any(axis=(1, 2)).all() and _dice(found.mask, p.scar) > 0.98
     assert ("in 1 of 4 slices (the other 3 take its pooled maximum)" in found.method) == (per == "slice")
@@ -159,7 +159,8 @@ def test_slices_without_a_remote_region_are_counted_and_warned_of():
 
 def test_a_remote_region_found_before_says_the_same_and_has_a_name():
     p = annulus()
-    inputs = _image(p), p.cavity, p.myocardium, p.spacing
+    image = _image(p)
+    inputs = stack_of(image, p.spacing), p.cavity, p.myocardium
     region = p.aha == 4
     region[0] = False
     named = RemoteRegion(RemoteSource.SEGMENTS, (4, 10))
@@ -168,7 +169,7 @@ def test_a_remote_region_found_before_says_the_same_and_has_a_name():
     assert words(before.region).startswith("remote region segments 4, 10, chosen by the reader, in 3 of 4 slices")
     again = remote_myocardium(*inputs, before)
     assert again.region == before.region and again.mean == pytest.approx(before.mean)
-    upper = *(a[1:] for a in inputs[:3]), p.spacing
+    upper = stack_of(image[1:], p.spacing), p.cavity[1:], p.myocardium[1:]
     part = remote_myocardium(*upper, region[1:], of=named)
     assert part.chosen
     later = remote_myocardium(*upper, part)
@@ -177,19 +178,20 @@ def test_a_remote_region_found_before_says_the_same_and_has_a_name():
 
 def test_a_remote_region_in_scar_is_doubted_and_one_in_healthy_wall_is_not():
     p = annulus(depth=(0.0, 0.5), start_deg=60, stop_deg=120)
-    inputs = _image(p), p.cavity, p.myocardium, p.spacing
+    image = _image(p)
+    inputs = stack_of(image, p.spacing), p.cavity, p.myocardium
     for segment, doubted in ((1, True), (3, False), (4, False), (6, False)):
         named = RemoteRegion(RemoteSource.SEGMENTS, (segment,))
         chosen = remote_myocardium(*inputs, p.aha == segment, of=named)
-        said = all_words(remote_doubts(*inputs, chosen, drawn_scar=p.scar))
+        said = all_words(remote_doubts(*inputs, chosen, per="slice", drawn_scar=p.scar))
         assert any("does not look like healthy myocardium" in sentence for sentence in said) == doubted
         assert any("is drawn as scar in the labels" in sentence for sentence in said) == doubted
         assert all(f"(segments {segment}, chosen" in sentence for sentence in said)
-    found = by_rule(*inputs, "n_sd", n_sd=5, remote=p.aha == 1)
+    found = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=5, remote=p.aha == 1)
     assert "does not look like healthy" in found.warning and found.mask.sum() < 0.1 * p.scar.sum()
     automatic = remote_myocardium(*inputs)
-    assert remote_doubts(*inputs, automatic, drawn_scar=p.scar) == ()
-    (doubt,) = remote_doubts(*inputs, automatic, drawn_scar=automatic.mask)
+    assert remote_doubts(*inputs, automatic, per="slice", drawn_scar=p.scar) == ()
+    (doubt,) = remote_doubts(*inputs, automatic, per="slice", drawn_scar=automatic.mask)
     assert "automatically" in words(doubt)
 
 
@@ -204,7 +206,7 @@ def test_one_threshold_for_the_stack_against_one_per_slice():
 
 def test_the_automatic_remote_region_keeps_off_the_scar_and_is_one_sixth_of_the_wall():
     p = annulus(start_deg=100, stop_deg=340, depth=(0.0, 1.01))
-    remote = remote_myocardium(_image(p), p.cavity, p.myocardium, p.spacing)
+    remote = remote_myocardium(stack_of(_image(p), p.spacing), p.cavity, p.myocardium)
     assert not (remote.mask & p.scar).any()
     assert remote.mask.sum() == pytest.approx(p.myocardium.sum() / 6, rel=0.1)
     assert remote.mean == pytest.approx(np.full(4, 50), abs=1.5)

@@ -79,7 +79,7 @@ def hatched(drawing: Drawing, fill: palette.Colour = palette.INK) -> list[Polygo
 def test_every_voxel_of_mvo_is_hatched_and_no_other() -> None:
     case = with_mvo()
     stack, anatomy = case.stack, case.anatomy
-    mvo = mvo_within(stack.voxels, anatomy.cavity, anatomy.myocardium, stack.spacing, case.labels == 3)
+    mvo = mvo_within(stack, anatomy.cavity, anatomy.myocardium, case.labels == 3)
     assert case.mvo is not None and case.mvo.ml == pytest.approx(mvo.sum() * stack.voxel_ml)
     assert mvo.sum() > 50
     drawing = result_montage(case)

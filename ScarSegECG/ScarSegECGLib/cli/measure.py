@@ -253,7 +253,7 @@ def _by_rules(
     given, region = masks.get("remote"), RemoteRegion(RemoteSource.DRAWN)
     if args.remote_segments is not None:
         given, region = segments_mask(anatomy.aha, args.remote_segments)
-    remote = remote_myocardium(stack.voxels, *contours_of(labels), stack.spacing, given, of=region)
+    remote = remote_myocardium(stack, *contours_of(labels), given, of=region)
     chosen: list[tuple[str, str, float | None]] = []
     for method in METHODS if args.method == ALL else (args.method,):
         if method == ScarSource.N_SD and args.method == ALL and args.n_sd is None:

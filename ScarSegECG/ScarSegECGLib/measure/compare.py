@@ -13,8 +13,8 @@ from ScarSegECGLib.facts import Contrast, Method
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.overlap import overlap
-from ScarSegECGLib.measure.remote import remote_myocardium
-from ScarSegECGLib.measure.rules import Per, ThresholdRule, find_scar
+from ScarSegECGLib.measure.remote import Per, remote_myocardium
+from ScarSegECGLib.measure.rules import ThresholdRule, find_scar
 
 RULES: tuple[tuple[str, str, float | None], ...] = (
     ("EWA", "ewa", None),
@@ -72,7 +72,7 @@ def case_scores(
     """Hold every rule, with ``per`` and ``smallest_island_ml`` as ThresholdRule has them, against one case's expert."""
     cavity, wall, expert = case.cavity, case.myocardium, case.scar
     stack = case.stack if contrast is None else replace(case.stack, contrast=contrast)
-    healthy = remote_myocardium(stack.voxels, cavity, wall, stack.spacing)
+    healthy = remote_myocardium(stack, cavity, wall)
     scores: dict[str, tuple[float | None, float, Method]] = {}
     errors: dict[str, InputError] = {}
     for name, method, n_sd in rules:

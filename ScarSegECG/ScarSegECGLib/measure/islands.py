@@ -95,50 +95,26 @@ def _remark(pattern: Pattern, inner: float, outer: float, touches_endocardium: b
     return None if touches_endocardium else ScarRemark.OFF_ENDOCARDIUM
 
 
-def drop_small_islands(
-    scar: Mask,
-    spacing: Spacing | None = None,
-    *,
-    minimum_ml: float = 0.0,
-    share_of_largest: float = 0.0,
-    enclosed: Mask | None = None,
-) -> Mask:
-    """The scar without islands below a volume, or below a share (0..1) of the largest island.
+def drop_small_islands(scar: Mask, spacing: Spacing, minimum_ml: float, *, enclosed: Mask | None = None) -> Mask:
+    """The scar without islands below a volume; one of exactly ``minimum_ml`` stays.
 
-    An island of exactly ``minimum_ml`` stays; without ``spacing`` (ValueError) it has no meaning. ``enclosed`` is MVO,
-    which belongs to the infarct round it: each piece counts in the volume of the island that it touches, and of none
-    where it touches several, because a gap between specks would else join them to an infarct.
+    ``enclosed`` is MVO, which belongs to the infarct round it: each piece counts in the volume of the island that it
+    touches, and of none where it touches several, because a gap between specks would else join them to an infarct.
     """
-    if minimum_ml and spacing is None:
-        raise ValueError("minimum_ml needs the spacing")
     kept = scar.copy()
-    if not scar.any():
-        return kept
     box = heart_box(scar if enclosed is None else scar | enclosed)
-    near = scar[box]
-    labels, count = ndimage.label(near, _FULL)
-    size = np.bincount(labels.ravel())
-    size[0] = 0
-    if enclosed is not None:
-        size = size + _enclosed_by_one(labels, count, enclosed[box] & ~near)
-    voxel_ml = float(np.prod(spacing)) / 1000.0 if spacing is not None else 1.0
-    keep = (size * voxel_ml >= minimum_ml * (1 - 1e-9)) & (size >= share_of_largest * size.max())
+    labels, count = ndimage.label(scar[box], _FULL)
+    size = np.bincount(labels.ravel(), minlength=count + 1)
+    if count and enclosed is not None:
+        pieces, number = ndimage.label(enclosed[box] & ~scar[box], _FULL)
+        each = np.arange(1, number + 1)
+        first = ndimage.minimum(ndimage.minimum_filter(np.where(labels, labels, count + 1), 3), pieces, each)
+        last = ndimage.maximum(ndimage.maximum_filter(labels, 3), pieces, each)
+        np.add.at(size, last[first == last], np.bincount(pieces.ravel())[1:][first == last])
+    keep = size * float(np.prod(spacing)) / 1000.0 >= minimum_ml * (1 - 1e-9)
     keep[0] = False
     kept[box] = keep[labels]
     return kept
-
-
-def _enclosed_by_one(labels: NDArray[np.integer], count: int, enclosed: Mask) -> NDArray[np.intp]:
-    """Voxels of ``enclosed`` that belong to each island, 0..count: of pieces that touch one island and no other."""
-    pieces, number = ndimage.label(enclosed, _FULL)
-    belonging = np.zeros(count + 1, dtype=np.intp)
-    for k, box in enumerate(ndimage.find_objects(pieces, number), start=1):
-        near = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box)
-        piece = pieces[near] == k
-        touched = np.unique(labels[near][ndimage.binary_dilation(piece, _FULL)])
-        if len(touched := touched[touched > 0]) == 1:
-            belonging[touched[0]] += np.count_nonzero(piece)
-    return belonging
 
 
 def _next_to_cavity(cavity: Mask) -> Mask:

@@ -26,7 +26,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AnatomyNote, Contrast, Division, Doubt, Fact, Method, Pattern, ScarRemark, ScarSource
 from ScarSegECGLib.measure.islands import island_patterns
 from ScarSegECGLib.measure.parts import scar_parts
-from ScarSegECGLib.measure.remote import Region, Remote, remote_doubts, remote_myocardium
+from ScarSegECGLib.measure.remote import Per, Region, Remote, remote_doubts, remote_myocardium
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
 from ScarSegECGLib.measure.segments import segment_table, territory_table
 
@@ -113,12 +113,12 @@ def measure(
         raise InputError(f"scar of shape {scar.mask.shape} does not fit the images of shape {stack.voxels.shape}")
     held, remote = scar.mask & wall, None
     if wall.any():
-        remote = remote_myocardium(stack.voxels, cavity, wall, stack.spacing, options.remote)
+        remote = remote_myocardium(stack, cavity, wall, options.remote)
     parts = scar_parts(stack, cavity, wall, held, mvo=options.mvo, remote=remote)
     warnings, seen = scar.warnings, scar.remote or remote
     if seen is not None and (parts.rule or scar.method.remote):
-        per = scar.method.per if scar.method.remote else "slice"
-        doubted = remote_doubts(stack.voxels, cavity, wall, stack.spacing, seen, per=per, drawn_scar=options.drawn_scar)
+        per: Per = seen.per if scar.method.remote else "slice"
+        doubted = remote_doubts(stack, cavity, wall, seen, per=per, drawn_scar=options.drawn_scar)
         warnings = tuple(dict.fromkeys(warnings + doubted))
     labels = np.zeros(wall.shape, np.uint8)
     labels[cavity], labels[wall], labels[held] = CAVITY, MYOCARDIUM, SCAR

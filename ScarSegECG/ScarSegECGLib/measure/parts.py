@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Image, Mask, Spacing, heart_box, slice_centres
+from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box, slice_centres
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, Burden, LgeStack, ScarParts, burden_of
 from ScarSegECGLib.facts import Contrast, Fact, PartsRemark, PartsRule
 from ScarSegECGLib.measure.remote import Region, Remote, remote_myocardium
@@ -36,9 +36,9 @@ def scar_parts(
     wall, known = int(np.count_nonzero(myocardium)), stack.contrast != Contrast.UNKNOWN
     rule = remark = None
     if wall and (known or (held.any() and mvo is None)):
-        healthy = remote_myocardium(stack.voxels, cavity, myocardium, stack.spacing, remote)
+        healthy = remote_myocardium(stack, cavity, myocardium, remote)
         if mvo is None:
-            mvo = mvo_within(stack.voxels, cavity, myocardium, stack.spacing, held, healthy)
+            mvo = mvo_within(stack, cavity, myocardium, held, healthy)
         if known:
             rule = PartsRule(Contrast(stack.contrast), healthy.region, CORE_FRACTION, GREY_SD)
             remark = _by_brightness(stack, held, healthy, labels)
@@ -99,9 +99,7 @@ def fill_mvo(scar: Mask, myocardium: Mask, cavity: Mask, spacing: Spacing) -> tu
     return scar | mvo, mvo
 
 
-def mvo_within(
-    image: Image, cavity: Mask, myocardium: Mask, spacing: Spacing, scar: Mask, remote: Region = None
-) -> Mask:
+def mvo_within(stack: LgeStack, cavity: Mask, myocardium: Mask, scar: Mask, remote: Region = None) -> Mask:
     """The part of a scar that is MVO: no brighter than the grey zone, and enclosed by scar that is.
 
     However the scar was found, what lies outside the wall does not count. ``remote`` is as of
@@ -110,11 +108,11 @@ def mvo_within(
     mvo = np.zeros(scar.shape, dtype=bool)
     held = scar & myocardium
     if held.any():
-        healthy = remote_myocardium(image, cavity, myocardium, spacing, remote)
+        healthy = remote_myocardium(stack, cavity, myocardium, remote)
         box = heart_box(cavity | myocardium, margin=8)
         level = healthy.mean + GREY_SD * healthy.sd
-        bright = held[box] & (image[box] > level[box[0], None, None])
-        mvo[box] = fill_mvo(bright, myocardium[box], cavity[box], spacing)[1] & held[box]
+        bright = held[box] & (stack.voxels[box] > level[box[0], None, None])
+        mvo[box] = fill_mvo(bright, myocardium[box], cavity[box], stack.spacing)[1] & held[box]
     return mvo
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, Spacing, slice_centres
+from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, slice_centres
+from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Doubt, Fact, RemoteRegion, RemoteSource
 from ScarSegECGLib.measure.wall import SECTORS, sector_of
+
+Per = Literal["slice", "stack"]
+"""What shares one threshold, and one mean and SD of remote myocardium."""
+
+DRAWN = RemoteRegion(RemoteSource.DRAWN)
 
 SECTOR_DEGREES = 60.0
 """One sixth of the wall: as wide as an AHA segment, so that a dark no-reflow core is too small to pass for remote."""
@@ -34,7 +40,7 @@ class Remote:
     sd: Floats
     median: Floats
     region: RemoteRegion = RemoteRegion()  # where it was taken from
-    per: str = "slice"  # what shares one mean and SD: "slice" or "stack"
+    per: Per = "slice"
 
     @property
     def chosen(self) -> bool:
@@ -47,14 +53,13 @@ Region: TypeAlias = "Mask | Remote | None"
 
 
 def remote_myocardium(
-    image: Image,
+    stack: LgeStack,
     cavity: Mask,
     myocardium: Mask,
-    spacing: Spacing,
     given: Region = None,
     *,
-    per: str = "slice",
-    of: RemoteRegion = RemoteRegion(RemoteSource.DRAWN),
+    per: Per = "slice",
+    of: RemoteRegion = DRAWN,
 ) -> Remote:
     """Remote myocardium per slice and its intensity statistics.
 
@@ -72,47 +77,38 @@ def remote_myocardium(
     if isinstance(given, Remote):
         if given.per == per and np.array_equal(np.isfinite(given.mean), shown):
             return given
-        mask, region = given.mask, given.region
+        mask, region = given.mask, replace(given.region, held=0, shown=0)
     elif given is not None:
         mask, region = given & myocardium, of
         if not mask.any():
             raise InputError("the remote region has no voxel in the myocardium: draw it inside the wall")
     else:
-        mask, region = _darkest_sectors(image, cavity, myocardium, spacing), RemoteRegion()
+        mask, region = _darkest_sectors(stack, cavity, myocardium), RemoteRegion()
     held = np.asarray(mask.any(axis=(1, 2)))
-    mean, sd, median = np.full((3, len(image)), np.nan)
-    if held.any():
-        pooled = _statistics(image[mask]) if per == "stack" or (shown & ~held).any() else None
-        for z in np.flatnonzero(shown):
-            alone = per == "slice" and held[z]
-            mean[z], sd[z], median[z] = _statistics(image[z][mask[z]]) if alone or pooled is None else pooled
-    region = replace(region, held=0, shown=0)
+    mean, sd, median = np.full((3, len(mask)), np.nan)
+    pooled = _statistics(stack.voxels[mask]) if per == "stack" or (shown & ~held).any() else None
+    for z in np.flatnonzero(shown):
+        alone = per == "slice" and held[z]
+        mean[z], sd[z], median[z] = _statistics(stack.voxels[z][mask[z]]) if alone or pooled is None else pooled
     if region.source is not RemoteSource.AUTOMATIC and per == "slice":
         region = replace(region, held=int((shown & held).sum()), shown=int(shown.sum()))
     return Remote(mask, mean, sd, median, region, per)
 
 
 def remote_doubts(
-    image: Image,
-    cavity: Mask,
-    myocardium: Mask,
-    spacing: Spacing,
-    remote: Remote,
-    *,
-    per: str = "slice",
-    drawn_scar: Mask | None = None,
+    stack: LgeStack, cavity: Mask, myocardium: Mask, remote: Remote, *, per: Per, drawn_scar: Mask | None = None
 ) -> tuple[Fact, ...]:
     """What speaks against a remote region of these images, with its numbers.
 
     One that the reader chose is held against the automatic one: scar in it is brighter and more spread, raises the
-    threshold and so hides scar. ``per`` ("slice" or "stack") is what shares one mean and SD; ``drawn_scar`` is scar
-    that somebody drew, in which it should not lie.
+    threshold and so hides scar. ``per`` is what shares one mean and SD; ``drawn_scar`` is scar that somebody drew, in
+    which it should not lie.
     """
     said: list[Fact] = []
     region = replace(remote.region, held=0, shown=0)
     if remote.chosen:
-        own = remote_myocardium(image, cavity, myocardium, spacing, remote)
-        dark = remote_myocardium(image, cavity, myocardium, spacing)
+        own = remote_myocardium(stack, cavity, myocardium, remote)
+        dark = remote_myocardium(stack, cavity, myocardium)
         both = own.mask.any(axis=(1, 2)) & np.isfinite(dark.mean)
         if both.any():
             least = np.maximum(dark.sd[both], 1e-9)
@@ -134,19 +130,19 @@ def remote_doubts(
     return tuple(said)
 
 
-def _statistics(values: Image) -> Spacing:
+def _statistics(values: Image) -> tuple[float, float, float]:
     """Mean, standard deviation and median."""
     exact = values.astype(float)
     return float(exact.mean()), float(exact.std()), float(np.median(exact))
 
 
-def _darkest_sectors(image: Image, cavity: Mask, myocardium: Mask, spacing: Spacing) -> Mask:
+def _darkest_sectors(stack: LgeStack, cavity: Mask, myocardium: Mask) -> Mask:
     """The darkest contiguous sector of every slice's wall."""
     at = np.nonzero(myocardium)
-    sector = sector_of(at, slice_centres(cavity, myocardium, spacing), spacing)
-    key, size = at[0] * SECTORS + sector, len(image) * SECTORS
+    sector = sector_of(at, slice_centres(cavity, myocardium, stack.spacing), stack.spacing)
+    key, size = at[0] * SECTORS + sector, len(myocardium) * SECTORS
     width = round(SECTOR_DEGREES / 360.0 * SECTORS)
-    sums = _windows(np.bincount(key, image[at], size), width)
+    sums = _windows(np.bincount(key, stack.voxels[at], size), width)
     counts = _windows(np.bincount(key, minlength=size), width)
     enough = counts >= 0.5 * counts.mean(axis=1, keepdims=True)
     start = np.where(enough & (counts > 0), sums / np.maximum(counts, 1), np.inf).argmin(axis=1)

@@ -9,22 +9,18 @@ of standard deviations has no common default either.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, Spacing, heart_box
+from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, heart_box
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.errors import ContrastUnknown, InputError
 from ScarSegECGLib.facts import Contrast, Doubt, Fact, Method, ScarSource
 from ScarSegECGLib.measure.ewa import ewa
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.measure.parts import fill_mvo
-from ScarSegECGLib.measure.remote import Region, Remote, remote_doubts, remote_myocardium
-
-Per = Literal["slice", "stack"]
+from ScarSegECGLib.measure.remote import Per, Region, Remote, remote_doubts, remote_myocardium
 
 RULES = (ScarSource.N_SD, ScarSource.FWHM, ScarSource.OTSU, ScarSource.MIXTURE, ScarSource.EWA)
 DEFAULT_N_SD = {Contrast.MAGNITUDE: 3.0}
@@ -81,15 +77,22 @@ def find_scar(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRu
     InputError for an unknown rule, ``n_sd`` out of range, shapes that differ, a rule that needs the contrast while it
     is unknown, or a reader's region outside the myocardium.
     """
-    image, spacing = stack.voxels, stack.spacing
-    _check(image, cavity, myocardium, rule)
-    healthy = remote_myocardium(image, cavity, myocardium, spacing, rule.remote, per=rule.per)
-    found, levels, method = _bright(stack, cavity, myocardium, rule, healthy)
-    mask, box = np.zeros(myocardium.shape, bool), heart_box(cavity | myocardium, margin=8)
-    mask[box] = _whole_islands(found[box], cavity[box], myocardium[box], spacing, rule.smallest_island_ml)
+    _check(stack, cavity, myocardium, rule)
+    healthy = remote_myocardium(stack, cavity, myocardium, rule.remote, per=rule.per)
+    bright, levels, method = _bright(stack, cavity, myocardium, rule, healthy)
+    box = heart_box(cavity | myocardium, margin=8)
+    blood, wall, smallest = cavity[box], myocardium[box], rule.smallest_island_ml
+    kept = drop_small_islands(bright[box], stack.spacing, smallest)
+    # small islands are out, unless what one of them alone encloses fills it up
+    small = bright[box] & ~kept
+    dark = fill_mvo(small, wall, blood, stack.spacing)[1] & ~kept
+    if dark.any():
+        kept |= drop_small_islands(small, stack.spacing, smallest, enclosed=dark)
+    mask = np.zeros(myocardium.shape, bool)
+    mask[box] = fill_mvo(kept, wall, blood, stack.spacing)[0]
     warnings = _too_low(mask, myocardium, healthy, levels)
     if method.remote is not None:
-        warnings += remote_doubts(image, cavity, myocardium, spacing, healthy, per=rule.per)
+        warnings += remote_doubts(stack, cavity, myocardium, healthy, per=rule.per)
     if method.peak_slices is not None and method.peak_slices[0] < method.peak_slices[1]:
         held, shown = method.peak_slices
         warnings += (Fact(Doubt.FWHM_REGION_LENT, held=held, shown=shown),)
@@ -98,57 +101,52 @@ def find_scar(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRu
 
 
 def _bright(
-    stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRule, healthy: Remote
+    stack: LgeStack, cavity: Mask, wall: Mask, rule: ThresholdRule, healthy: Remote
 ) -> tuple[Mask, Floats, Method]:
     """What lies above the rule's limits, the limits by slice, and the rule as it was used."""
-    image, contrast, source = stack.voxels, Contrast(stack.contrast), ScarSource(rule.source)
-    method = Method(
-        source, per=rule.per, contrast=contrast, smallest_island_ml=rule.smallest_island_ml, encloses_mvo=True
-    )
+    contrast, source = Contrast(stack.contrast), ScarSource(rule.source)
+    n_sd, peak_slices, on_remote, bright = None, None, True, None
     if source is ScarSource.EWA:
-        mask, levels = ewa(image, cavity, myocardium, stack.spacing, healthy, per=rule.per)
-        return mask, levels, replace(method, remote=healthy.region, encloses_mvo=False)  # its name says so itself
-    if source is ScarSource.N_SD:
+        bright, levels = ewa(stack, cavity, wall, healthy, per=rule.per)
+    elif source is ScarSource.N_SD:
         n_sd = _number_of_sd(rule.n_sd, contrast)
         levels = healthy.mean + n_sd * healthy.sd
-        method = replace(method, n_sd=n_sd, remote=healthy.region)
     elif source is ScarSource.FWHM:
-        levels = _half_maximum(image, myocardium, rule, healthy, contrast)
-        if contrast is Contrast.PSIR:  # half of the maximum is half of a number
-            method = replace(method, remote=healthy.region)
-        if rule.peak_region is not None:
-            shown = myocardium.any(axis=(1, 2))
-            lent = shown & ~(myocardium & rule.peak_region).any(axis=(1, 2)) & (rule.per == "slice")
-            method = replace(method, peak_slices=(int((shown & ~lent).sum()), int(shown.sum())))
+        on_remote = contrast is Contrast.PSIR  # in a magnitude image half of the maximum is half of a number
+        peak, peak_slices = _maximum(stack.voxels, wall, rule, contrast)
+        levels = 0.5 * ((healthy.mean if on_remote else 0.0) + peak)
     else:
-        limit = otsu_threshold if source is ScarSource.OTSU else mixture_threshold
-        levels = _each(image, myocardium, myocardium, limit, rule.per)
-    return np.asarray(myocardium & (image > levels[:, None, None])), levels, method
+        on_remote, limit = False, otsu_threshold if source is ScarSource.OTSU else mixture_threshold
+        levels = _each(stack.voxels, wall, wall, limit, rule.per)
+    method = Method(
+        source,
+        n_sd=n_sd,
+        per=rule.per,
+        contrast=contrast,
+        remote=healthy.region if on_remote else None,
+        smallest_island_ml=rule.smallest_island_ml,
+        peak_slices=peak_slices,
+        encloses_mvo=source is not ScarSource.EWA,  # whose name says so itself
+    )
+    return wall & (stack.voxels > levels[:, None, None]) if bright is None else bright, levels, method
 
 
-def _half_maximum(image: Image, wall: Mask, rule: ThresholdRule, healthy: Remote, contrast: Contrast) -> Floats:
+def _maximum(
+    image: Image, wall: Mask, rule: ThresholdRule, contrast: Contrast
+) -> tuple[Floats, tuple[int, int] | None]:
+    """The maximum by slice, and what :attr:`Method.peak_slices` says of a reader's region."""
     if contrast is Contrast.UNKNOWN:
         raise ContrastUnknown(
             "contrast unknown: FWHM needs to know whether the image is magnitude or PSIR; say which it is"
         )
-    drawn = rule.peak_region
-    region = wall if drawn is None else wall & drawn
+    if rule.peak_region is None:
+        return _each(image, wall, wall, np.max, rule.per), None
+    region = wall & rule.peak_region
     if not region.any():
         raise InputError("the region of FWHM has no voxel in the myocardium: draw it inside the wall, in the scar")
+    shown, held = wall.any(axis=(1, 2)), region.any(axis=(1, 2)) | (rule.per == "stack")
     # a reader's few voxels are as good as many, the whole wall's are not
-    peak = _each(image, wall, region, np.max, rule.per, _FEWEST_VOXELS if drawn is None else 1)
-    foot = 0.0 if contrast is Contrast.MAGNITUDE else healthy.mean
-    return 0.5 * (foot + peak)
-
-
-def _whole_islands(bright: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing, smallest_ml: float) -> Mask:
-    """The scar with its MVO; small islands are out, unless what one of them alone encloses fills it up."""
-    kept = drop_small_islands(bright, spacing, minimum_ml=smallest_ml)
-    if (small := bright & ~kept).any():
-        dark = fill_mvo(small, myocardium, cavity, spacing)[1] & ~kept
-        if dark.any():
-            kept = kept | drop_small_islands(small, spacing, minimum_ml=smallest_ml, enclosed=dark)
-    return fill_mvo(kept, myocardium, cavity, spacing)[0]
+    return _each(image, wall, region, np.max, rule.per, fewest=1), (int((shown & held).sum()), int(shown.sum()))
 
 
 def _too_low(mask: Mask, myocardium: Mask, healthy: Remote, levels: Floats) -> tuple[Fact, ...]:
@@ -239,14 +237,14 @@ def _each(
     return levels
 
 
-def _check(image: NDArray, cavity: Mask, myocardium: Mask, rule: ThresholdRule) -> None:
+def _check(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRule) -> None:
     if rule.source not in RULES:
         raise InputError(f"unknown method {rule.source!r}: choose one of {', '.join(RULES)}")
     if rule.per not in ("slice", "stack"):
         raise InputError(f"per is {rule.per!r}: choose slice or stack")
     drawn = rule.remote.mask if isinstance(rule.remote, Remote) else rule.remote
     for other in (cavity, myocardium, drawn, rule.peak_region):
-        if other is not None and other.shape != image.shape:
-            raise InputError(f"a mask of shape {other.shape} does not fit the image of shape {image.shape}")
+        if other is not None and other.shape != stack.voxels.shape:
+            raise InputError(f"a mask of shape {other.shape} does not fit the image of shape {stack.voxels.shape}")
     if not myocardium.any():
         raise InputError("no myocardium: draw or segment the wall before looking for scar in it")
