@@ -12,6 +12,7 @@ from measure_phantoms import annulus, scarred_wall
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.measure.expert import load_case
+from ScarSegECGLib.measure.peak_transmurality import highest_transmurality
 from ScarSegECGLib.measure.transmurality import _label_at, segment_transmurality, wall_chords
 
 WALLS = (6.0, 8.0, 10.0, 12.0)
@@ -23,8 +24,8 @@ def _off(shape, wall, depth, random, pixel=1.4, slice_mm=8.0):
     """Points of the wall by which the maximum of each scarred segment is too high, at a random place and turn."""
     turn = random.choice([0, 15, 30, 45, 60, 75, random.uniform(0, 360)])
     p, scarred = scarred_wall(shape, wall, depth, turn, tuple(random.uniform(-0.5, 0.5, 2)), pixel, slice_mm)
-    got = segment_transmurality(p.scar, p.cavity, p.myocardium, p.aha, p.spacing, int(p.aha.max()))
-    return [got.max_percent[number - 1] - 100 * depth for number in scarred]
+    got = highest_transmurality(p.scar, p.cavity, p.myocardium, p.aha, p.spacing, int(p.aha.max()))
+    return [100 * (got[number] - depth) for number in scarred]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -158,20 +159,19 @@ def test_a_stray_voxel_or_column_is_no_transmural_scar():
 
 @given(seed=st.integers(0, 10**6), share=st.floats(0.01, 0.95))
 @settings(max_examples=30, deadline=None)
-def test_random_scar_is_never_0_and_hardly_below_the_mean(seed, share):
-    """By no more than what counting voxels may put the mean too high: 0.3 pixels of wall, here 4.2 points."""
+def test_random_scar_is_never_0_nor_below_the_mean(seed, share):
     p, _ = scarred_wall("annulus", 10.0, 1.01, 30.0, (0.1, 0.3))
     scar = p.myocardium & (np.random.default_rng(seed).random(p.scar.shape) < share)
     got = segment_transmurality(scar, p.cavity, p.myocardium, p.aha, p.spacing, 6)
     has = np.bincount(p.aha[scar], minlength=7)[1:] > 0
     assert (got.max_percent[has] > 0).all() and (got.max_percent[~has] == 0).all()
-    assert (got.max_percent >= got.mean_percent - 0.3 * 1.4 / 10 * 100 - 0.3).all() and got.max_percent.max() <= 100
+    assert (got.max_percent >= got.mean_percent).all() and got.max_percent.max() <= 100
 
 
 def test_expert_scar_of_patients_is_not_missed(shared_data):
     """Against a plain maximum over three neighbouring chords (about 3.5 mm), whose pixels' ups it does not share: 10 of
     396 segments lie more than 25 points behind it (25 while stretches of 12 mm were measured)."""
-    behind, count, under = 0, 0, 0
+    behind, count = 0, 0
     for folder in sorted((shared_data / "emidec" / "cases").glob("Case_P*")):
         case = load_case(folder)
         spacing = case.stack.spacing
@@ -183,10 +183,7 @@ def test_expert_scar_of_patients_is_not_missed(shared_data):
         share = (share + np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1)) / 3
         scarred, wall = (np.bincount(aha[m], minlength=18)[1:18] for m in (case.scar, case.myocardium))
         assert (got.max_percent[scarred > 0] > 0).all()
-        below = (got.mean_percent - got.max_percent)[wall > 0]
-        assert below.max() < 1.5
-        under += np.count_nonzero(below > 1e-9)
         for number in np.flatnonzero(scarred > 0.01 * wall) + 1:
             count += 1
             behind += 100 * share[label == number].max(initial=0) - got.max_percent[number - 1] > 25
-    assert count > 390 and behind <= 0.03 * count and under <= 0.01 * count
+    assert count > 390 and behind <= 0.03 * count

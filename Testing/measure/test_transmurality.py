@@ -72,7 +72,7 @@ def test_half_a_segment_gives_half_the_mean_but_the_full_maximum():
     got = _measure(annulus(start_deg=60, stop_deg=90, depth=(0.0, 0.6)))
     assert got.mean_percent[0] == pytest.approx(30, abs=2)
     assert got.max_percent[0] == pytest.approx(60, abs=2)
-    assert got.bins[0] == "26-50"
+    assert transmurality_bin(got.mean_percent[0]) == "26-50"
 
 
 def test_error_shrinks_as_the_grid_is_refined():
@@ -144,7 +144,7 @@ def test_chords_of_a_gap_in_the_wall_have_no_thickness():
     chords = wall_chords(p.scar & open_wall, p.cavity, open_wall, p.spacing)
     assert np.count_nonzero(chords.thickness_mm < 0.5) == pytest.approx(CHORDS / 6, abs=4)
     got = segment_transmurality(p.scar, p.cavity, open_wall, np.where(open_wall, p.aha, 0).astype(np.uint8), p.spacing)
-    assert np.isnan(got.mean_percent[2]) and got.bins[2] == ""
+    assert np.isnan(got.mean_percent[2])
 
 
 def test_a_cap_without_cavity_and_an_empty_stack_do_not_break():
@@ -159,7 +159,7 @@ def test_a_cap_without_cavity_and_an_empty_stack_do_not_break():
 def test_scar_of_the_next_segment_never_leaks_into_a_segment_without_scar():
     got = _measure(annulus(depth=(0.0, 1.01)))
     assert got.max_percent[1:6].tolist() == [0, 0, 0, 0, 0]
-    assert got.bins[:6] == ("76-100", "0", "0", "0", "0", "0")
+    assert got.mean_percent[0] > 99 and got.mean_percent[1:6].tolist() == [0, 0, 0, 0, 0]
 
 
 def test_turning_the_stack_over_changes_nothing():
@@ -183,7 +183,6 @@ def test_turning_the_stack_over_changes_nothing():
         (50.6, "51-75"),
         (75.6, "76-100"),
         (100.0, "76-100"),
-        (float("nan"), ""),
     ],
 )
 def test_bins(value, name):

@@ -9,20 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib import case
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box
 from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
-from ScarSegECGLib.case import (
-    MYOCARDIAL_DENSITY_G_PER_ML,
-    PART_CORE,
-    PART_GREY,
-    PART_MVO,
-    PART_REST,
-    Anatomy,
-    ScarParts,
-    SegmentRow,
-)
-from ScarSegECGLib.measure.transmurality import segment_transmurality
+from ScarSegECGLib.case import Anatomy, ScarParts, SegmentRow
+from ScarSegECGLib.measure.transmurality import segment_transmurality, transmurality_bin
 
+PARTS = {"mvo": case.PART_MVO, "core": case.PART_CORE, "grey": case.PART_GREY, "rest": case.PART_REST}
 LITTLE_SCAR_ML = 0.5
 """A segment's maximum that rests on less scar than this is marked: a few voxels more or less move it far. The number is
 this project's own."""
@@ -69,21 +62,14 @@ def segment_table(
         "scar_percent": percent,
         "scar_percent_image_only": percent,
         "transmurality_mean_percent": across.mean_percent,
-        # A fitted border can miss what the mean counts, up to 0.3 pixels of wall: no reader sees a maximum below it.
-        "transmurality_max_percent": np.fmax(across.max_percent, across.mean_percent),
+        "transmurality_max_percent": across.max_percent,
         "wall_thickness_mm": across.thickness_mm,
     }
     if parts is not None:
         held = parts.labels[box]
-        known = {
-            "mvo_ml": (PART_MVO, parts.mvo),
-            "core_ml": (PART_CORE, parts.core),
-            "grey_ml": (PART_GREY, parts.grey),
-            "rest_ml": (PART_REST, parts.rest),
-        }
-        for name, (kind, burden) in known.items():
-            if burden is not None:
-                shares[name] = _voxels(aha[held == kind], count) * voxel_ml
+        for name, kind in PARTS.items():
+            if getattr(parts, name) is not None:
+                shares[f"{name}_ml"] = _voxels(aha[held == kind], count) * voxel_ml
     rows = []
     for i in range(anatomy.segments):
         imaged = bool(anatomy.imaged[i] and wall_ml[i] > 0)
@@ -98,7 +84,7 @@ def segment_table(
                 imaged=imaged,
                 myocardium_ml=float(wall_ml[i]),
                 scar_ml=float(scar_ml[i]),
-                transmurality_bin=across.bins[i] if imaged else "",
+                transmurality_bin=transmurality_bin(across.mean_percent[i]) if imaged else "",
                 **told,
             )
         )
@@ -109,8 +95,8 @@ def territory_table(rows: Iterable[SegmentRow]) -> tuple[TerritoryRow, ...]:
     """Sums over the imaged segments of each usual coronary territory, in the order of the names."""
     members: dict[str, list[SegmentRow]] = {}
     for row in rows:
-        members.setdefault(row.territory, []).append(row)
-    return tuple(_territory(name, [row for row in members[name] if row.imaged]) for name in sorted(members))
+        members.setdefault(row.territory, []).extend([row] if row.imaged else [])
+    return tuple(_territory(name, members[name]) for name in sorted(members))
 
 
 def _territory(name: str, rows: list[SegmentRow]) -> TerritoryRow:
@@ -122,7 +108,7 @@ def _territory(name: str, rows: list[SegmentRow]) -> TerritoryRow:
         segments=tuple(row.number for row in rows),
         myocardium_ml=wall,
         scar_ml=scar,
-        scar_grams=scar * MYOCARDIAL_DENSITY_G_PER_ML,
+        scar_grams=scar * case.MYOCARDIAL_DENSITY_G_PER_ML,
         scar_percent=100 * scar / wall if wall else None,
         scar_percent_image_only=100 * alone_ml / wall if wall and None not in alone else None,
     )

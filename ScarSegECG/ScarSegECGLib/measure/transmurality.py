@@ -23,8 +23,6 @@ from ScarSegECGLib.measure.peak_transmurality import highest_transmurality
 
 CHORDS = 144
 MAP_BINS = 72
-MEAN_PIXELS = 0.3
-"""Pixels of wall by which voxels counted for a mean may be too many (the greatest on walls known on paper)."""
 TRANSMURALITY_BINS = (("0", 0.0), ("1-25", 25.0), ("26-50", 50.0), ("51-75", 75.0), ("76-100", 100.0))
 """The usual five bins, each up to and with its percentage (Kim et al. 2000, N Engl J Med 343:1445)."""
 _SAMPLES = 49
@@ -40,8 +38,8 @@ class WallChords:
     thickness_mm: Floats  # 0 where there is no wall
     scar_mm: Floats  # the chord's length inside scar
     arc_mm: Floats  # the length of mid-wall it stands for
-    middle_mm: Floats  # where it crosses the middle of the wall, (row, column) index times spacing; NaN without LV
-    normal: Floats  # the outward unit vector along it; NaN without LV
+    middle_mm: Floats  # where it crosses the middle of the wall, (row, column) index times spacing
+    normal: Floats  # the outward unit vector along it
     curvature: Floats  # of the middle of the wall, 1/mm, positive where it bulges outwards
 
 
@@ -50,28 +48,15 @@ class SegmentTransmurality:
     """Transmurality and wall thickness of segments 1..n; arrays of shape (n,), NaN where a segment has no wall."""
 
     mean_percent: Floats  # over the whole segment, scar-free wall included
-    max_percent: Floats  # of the 4 mm of wall that hold the most scar
+    max_percent: Floats  # of the 4 mm of wall that hold the most scar; no less than the mean
     thickness_mm: Floats
-    bins: tuple[str, ...]  # of the mean
 
 
 def wall_chords(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing) -> WallChords:
-    """Wall thickness and scar length along chords perpendicular to the middle of the wall."""
-    box = heart_box(cavity | myocardium)
-    used = np.flatnonzero(myocardium[box].any(axis=(1, 2)))
-
-    def placed(values: Floats, empty: float = 0.0) -> Floats:
-        whole = np.full((len(myocardium), *values.shape[1:]), empty)
-        whole[box[0].start + used] = values
-        return whole
-
-    if not used.size:
-        none, nowhere = placed(np.zeros((0, CHORDS))), placed(np.zeros((0, CHORDS, 2)), np.nan)
-        return WallChords(none, none, none, nowhere, nowhere, none)
-    hit, blood, wall = (a[box][used] for a in (scar & myocardium, cavity, myocardium))
+    """Wall thickness and scar length along chords perpendicular to the middle of the wall, which holds the scar."""
     in_plane = np.array(spacing[1:])
-    centre = slice_centres(blood, wall, spacing)
-    inner, outer = _radii(blood, wall, centre, in_plane)
+    centre = np.nan_to_num(slice_centres(cavity, myocardium, spacing))
+    inner, outer = _radii(cavity, myocardium, centre, in_plane)
     radius = 0.5 * (inner + outer)
     angle = 2 * np.pi * np.arange(CHORDS) / CHORDS
     direction = np.stack([np.sin(angle), np.cos(angle)], axis=-1)
@@ -86,7 +71,7 @@ def wall_chords(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing) ->
     # The chord ends at the LV centre at the latest: beyond it lies the opposite wall.
     offset = np.where(fraction < 0, np.minimum(half, radius)[..., None], half[..., None]) * fraction
     row, column = ((point[..., k, None] + offset * normal[..., k, None]) / in_plane[k] for k in (0, 1))
-    wall_at, scar_at = (np.nan_to_num(sample_image(mask, row, column)) for mask in (wall, hit))
+    wall_at, scar_at = (np.nan_to_num(sample_image(mask, row, column)) for mask in (myocardium, scar))
     present, mid = wall_at > 1e-6, _SAMPLES // 2
     outward = np.logical_and.accumulate(present[..., mid:], axis=-1)
     inward = np.logical_and.accumulate(present[..., mid::-1], axis=-1)[..., ::-1]
@@ -94,78 +79,75 @@ def wall_chords(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing) ->
     turn = np.roll(normal, -1, axis=1) - np.roll(normal, 1, axis=1)
     bend = (turn * tangent).sum(axis=-1) / np.maximum(step[..., 0] ** 2, 1e-9)
     return WallChords(
-        thickness_mm=placed((wall_at * width).sum(axis=-1)),
-        scar_mm=placed((scar_at * width).sum(axis=-1)),
-        arc_mm=placed(0.5 * step[..., 0]),
-        middle_mm=placed(point + np.array([box[1].start, box[2].start]) * in_plane, np.nan),
-        normal=placed(normal, np.nan),
+        thickness_mm=(wall_at * width).sum(axis=-1),
+        scar_mm=(scar_at * width).sum(axis=-1),
+        arc_mm=0.5 * step[..., 0],
+        middle_mm=point,
+        normal=normal,
         # A second derivative shows every pixel of the border: average it over the width of half an AHA segment.
-        curvature=placed(ndimage.uniform_filter1d(bend, CHORDS // 12 + 1, axis=1, mode="wrap")),
+        curvature=ndimage.uniform_filter1d(bend, CHORDS // 12 + 1, axis=1, mode="wrap"),
     )
 
 
 def segment_transmurality(
     scar: Mask, cavity: Mask, myocardium: Mask, aha: NDArray[np.uint8], spacing: Spacing, segments: int = 17
 ) -> SegmentTransmurality:
-    """Mean and maximum transmurality, its bin, and wall thickness of every segment; ``aha`` is 0 outside the wall.
+    """Mean and maximum transmurality and wall thickness of every segment; ``aha`` is 0 outside the wall, which holds
+    the scar.
 
     The mean is the share of the chords' length that is scar, over all wall of the segment. The maximum, of
-    :mod:`ScarSegECGLib.measure.peak_transmurality`, is the greatest share over any 4 mm of wall in any of its slices.
-    Where the whole segment holds even scar, the mean, which counts voxels, may lie above the maximum, which does not,
-    by at most 0.3 pixels of wall, and never where all wall is scar.
+    :mod:`ScarSegECGLib.measure.peak_transmurality`, is the greatest share over any 4 mm of wall in any of its slices;
+    the mean counts voxels and may lie a little above it (0.3 pixels of wall), but no reader sees it so.
     """
 
     def mean_of(label: NDArray, weight: Floats, value: NDArray) -> Floats:
         total = np.bincount(label, weight, segments + 1)
-        return np.bincount(label, weight * value, segments + 1) / np.where(total > 0, total, np.nan)
+        return (np.bincount(label, weight * value, segments + 1) / np.where(total > 0, total, np.nan))[1:]
 
     chords = wall_chords(scar, cavity, myocardium, spacing)
-    label = _label_at(aha, chords, spacing)
-    arc = np.where(label > 0, chords.arc_mm, 0.0)
-    thick = mean_of(label.ravel(), arc.ravel(), chords.thickness_mm.ravel())
-    at = np.nonzero((aha > 0) & myocardium)
+    thick = mean_of(_label_at(aha, chords, spacing).ravel(), chords.arc_mm.ravel(), chords.thickness_mm.ravel())
+    at = np.nonzero(aha)
     mean = 100 * mean_of(aha[at], _share_of_wall(at, chords, spacing), scar[at])
-    # Below the mean only by what counting voxels may have put it too high, which is nothing where all wall is scar.
-    doubt = np.minimum(100 * MEAN_PIXELS * 0.5 * (spacing[1] + spacing[2]) / thick, 100 - mean)
-    highest = 100 * highest_transmurality(scar, cavity, myocardium, aha, spacing, segments)
-    highest = np.where(np.isnan(mean), np.nan, np.fmax(highest, mean - doubt))
-    bins = tuple(transmurality_bin(value) for value in mean[1:])
-    return SegmentTransmurality(mean[1:], highest[1:], thick[1:], bins)
+    highest = 100 * highest_transmurality(scar, cavity, myocardium, aha, spacing, segments)[1:]
+    return SegmentTransmurality(mean, np.where(np.isnan(mean), np.nan, np.fmax(highest, mean)), thick)
 
 
 def transmurality_bin(percent: float) -> str:
-    """One of :data:`TRANSMURALITY_BINS`, of the percentage as it is printed, rounded; "" is not known."""
-    if np.isnan(percent):
-        return ""
+    """One of :data:`TRANSMURALITY_BINS`, of the percentage as it is printed, rounded."""
     return next((name for name, top in TRANSMURALITY_BINS if round(percent) <= top), TRANSMURALITY_BINS[-1][0])
 
 
-def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing, bins: int = MAP_BINS) -> Floats:
+def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing) -> Floats:
     """Share of the wall that is scar along the chords of each slice, % by angle: what the polar map shows.
 
     Each slice is turned so that its anterior RV insertion lies where the bullseye has it. Where the wall was divided in
     landmark mode, septum and free wall of basal and mid slices are stretched to the plot's, and apical slices have the
     septum's middle where the plot has it, so that the map's borders are those of the segments. Returned is 0..100,
-    shape (slice, bins), bin ``i`` from ``i * 360 / bins`` degrees of the bullseye's frame; NaN where no chord meets a
-    wall.
+    shape (slice, bin), bin ``i`` from ``5 * i`` degrees of the bullseye's frame; NaN where no chord meets a wall.
     """
-    chords = wall_chords(scar, anatomy.cavity, anatomy.myocardium, spacing)
-    anterior, inferior = anatomy.insertions_deg.T
-    turned = (direction_deg(chords.middle_mm - anatomy.centres_mm[:, None]) - anterior[:, None]) % 360.0
+    box = heart_box(anatomy.cavity | anatomy.myocardium)
+    chords = wall_chords(*(mask[box] for mask in (scar, anatomy.cavity, anatomy.myocardium)), spacing)
+    middle = chords.middle_mm + np.array([box[1].start, box[2].start]) * np.array(spacing[1:])
+    anterior, inferior = anatomy.insertions_deg[box[0]].T
+    turned = (direction_deg(middle - anatomy.centres_mm[box[0], None]) - anterior[:, None]) % 360.0
     if anatomy.mode == AhaMode.LANDMARK:
         septum = ((inferior - anterior) % 360.0)[:, None]
         free = _SEPTUM + (turned - septum) * (360.0 - _SEPTUM) / (360.0 - septum)
         stretched = np.where(turned < septum, turned * _SEPTUM / septum, free)
-        four = np.isin(rings_of(anatomy), (APICAL, CAP))[:, None]  # four equal sectors about the septum's middle
+        four = np.isin(rings_of(anatomy)[box[0]], (APICAL, CAP))[
+            :, None
+        ]  # four equal sectors about the septum's middle
         turned = np.where(four, (turned + (_SEPTUM - septum) / 2.0) % 360.0, stretched)
     at = np.nonzero((chords.thickness_mm > 0) & np.isfinite(turned))
     angle = (turned[at] + _ANTERIOR) % 360.0
-    key = at[0] * bins + np.minimum((angle / 360.0 * bins).astype(int), bins - 1)
-    wall, hit = (np.bincount(key, mm[at], len(scar) * bins) for mm in (chords.thickness_mm, chords.scar_mm))
-    share = (100.0 * hit / np.where(wall > 0, wall, np.nan)).reshape(-1, bins)
+    key = at[0] * MAP_BINS + np.minimum((angle / 360.0 * MAP_BINS).astype(int), MAP_BINS - 1)
+    wall, hit = (np.bincount(key, mm[at], len(middle) * MAP_BINS) for mm in (chords.thickness_mm, chords.scar_mm))
+    share = (100.0 * hit / np.where(wall > 0, wall, np.nan)).reshape(-1, MAP_BINS)
     # Single bins that no chord happened to fall in take the mean of their two neighbours.
     beside = 0.5 * (np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1))
-    return np.clip(np.where(np.isnan(share), beside, share), 0.0, 100.0)
+    table = np.full((len(scar), MAP_BINS), np.nan)
+    table[box[0]] = np.clip(np.where(np.isnan(share), beside, share), 0.0, 100.0)
+    return table
 
 
 def _radii(cavity: Mask, wall: Mask, centre: Floats, in_plane: Floats) -> tuple[Floats, Floats]:
@@ -187,7 +169,7 @@ def _radii(cavity: Mask, wall: Mask, centre: Floats, in_plane: Floats) -> tuple[
 
 def _label_at(aha: NDArray[np.uint8], chords: WallChords, spacing: Spacing) -> NDArray[np.intp]:
     """The AHA segment each chord crosses, 0 where there is no wall."""
-    at = np.rint(np.nan_to_num(chords.middle_mm) / np.array(spacing[1:])).astype(int)
+    at = np.rint(chords.middle_mm / np.array(spacing[1:])).astype(int)
     row, column = (np.clip(at[..., k], 0, aha.shape[k + 1] - 1) for k in (0, 1))
     label = aha[np.arange(len(aha))[:, None], row, column].astype(np.intp)
     return np.where(chords.thickness_mm > 0, label, 0)
