@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
+from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.training.cross_validate import read_folds, write_table
 
@@ -35,7 +35,7 @@ def options(description: str | None, table: bool = True) -> argparse.ArgumentPar
 
 def cases_of(args: argparse.Namespace) -> list[ExpertCase]:
     """All patients."""
-    return [load_case(folder) for folder in patient_folders(args.cases)]
+    return [load_case(folder) for folder in case_folders(*args.cases)]
 
 
 def folds_of(args: argparse.Namespace, cases: Sequence[ExpertCase], weights: str) -> Iterator[Fold]:

@@ -22,7 +22,7 @@ from ScarSegECGLib.anatomy.lv import clean
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import overlap
-from ScarSegECGLib.measure.scar_probability import scar_probability
+from ScarSegECGLib.measure.trust import scar_probability
 from ScarSegECGLib.network.polar_grid import put_back_polar, unmirror
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.stack_net import with_wrap, without_wrap

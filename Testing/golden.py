@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ScarSegECGLib.anatomy.soft import soft_prior
+from ScarSegECGLib.anatomy.aha import soft_prior
 from ScarSegECGLib.case import ScarResult, TimeGap
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.network.session import Session

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ScarSegECGLib.anatomy.soft import soft_prior
+from ScarSegECGLib.anatomy.aha import soft_prior
 from ScarSegECGLib.case import LEADS, SCAR, Ecg, ScarResult, TimeGap
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.facts_ecg import EcgReason, GapProblem

@@ -12,9 +12,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.aha import divide
+from ScarSegECGLib.anatomy.aha import divide, soft_prior
 from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
-from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.case import (
     SCAR,
     Anatomy,
@@ -38,10 +37,9 @@ from ScarSegECGLib.facts_ecg import Conduction, EcgReason
 from ScarSegECGLib.lge.checks import refuse_without_ventricle
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
-from ScarSegECGLib.measure.result import figures, measured_again
+from ScarSegECGLib.measure.measurements import figures, measured_again
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
-from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE, never_erasing, scar_probability
-from ScarSegECGLib.measure.trust import Trust, judged, signs
+from ScarSegECGLib.measure.trust import SCAR_ABOVE, Trust, judged, never_erasing, scar_probability, signs
 from ScarSegECGLib.network.amplitude import decide
 from ScarSegECGLib.network.locate import NOT_FOUND
 from ScarSegECGLib.network.session import ImageEvidence, Session

@@ -60,7 +60,7 @@ class Study:
     def result(self) -> ScarResult:
         """The case as it stands, measured."""
         if self._result is None:
-            from ScarSegECGLib.measure.result import measured_again
+            from ScarSegECGLib.measure.measurements import measured_again
             from ScarSegECGLib.measure.rules import FoundScar
 
             if self._imageOnly is None:

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from lv_phantom import CENTRE_MM, lv_phantom
 from rv_label import insertions_from_rv
 
-from ScarSegECGLib.anatomy.aha import partition, slice_rings
+from ScarSegECGLib.anatomy.aha import divide, partition, slice_rings
 from ScarSegECGLib.anatomy.insertion import usual_insertions_deg
 from ScarSegECGLib.anatomy.lv import full_circle, lv_centres
 from ScarSegECGLib.anatomy.polar import direction_deg, trace_border, wrap
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
+from ScarSegECGLib.case import LgeStack, Storage
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, Division
 from ScarSegECGLib.lge.orientation import ANTERIOR_TO_INFERIOR, APEX_TO_BASE, SEPTUM_TO_LATERAL
@@ -289,10 +290,15 @@ def level_matrix(right, down):
 
 
 def test_a_pose_that_is_not_known_or_not_true_says_nothing():
-    assert usual_insertions_deg(np.diag([-1.4, -1.4, 10.0, 1.0])) is None  # axial: 59 degrees from a short axis
+    assert usual_insertions_deg(np.diag([-1.4, -1.4, 10.0, 1.0])) == (120, 240)  # axial: 59 degrees from a short axis
     right, down = SEPTUM_TO_LATERAL, np.cross(APEX_TO_BASE, SEPTUM_TO_LATERAL)
-    assert usual_insertions_deg(level_matrix(right, down), orientation_known=False) is None
-    assert usual_insertions_deg(level_matrix(right, down)) is not None
+    turned = level_matrix(right, down)
+    assert usual_insertions_deg(turned) != (120, 240)
+    p = lv_phantom()
+    for known in (True, False):
+        stack = LgeStack(0 * p.image, turned, Storage(), turned, orientation_known=known)
+        took_the_plots = np.allclose(divide(stack, p.cavity, p.myocardium).insertions_deg, (120, 240))
+        assert took_the_plots != known
 
 
 def test_without_a_ventricle_there_is_no_partition():

@@ -56,7 +56,7 @@ def test_what_the_reader_gives_stays_and_pulls_its_unsure_neighbours():
     assert np.allclose(stack.degrees, (100, 230)) and (stack.confidence == 1).all()
     blank = p.image.copy()
     blank[5] = 0.5  # shows nothing: its neighbours place it
-    got, free = (insertion_points(blank, p.cavity, border, centres, p.spacing, g) for g in (one, None))
+    got, free = (insertion_points(blank, p.cavity, border, centres, p.spacing, g) for g in (one, np.nan))
     assert got.degrees[5, 0] > free.degrees[5, 0] + 4 and np.isnan(got.raw[5]).all()
     assert got.confidence[5] < 0.5 < got.confidence[7]
 

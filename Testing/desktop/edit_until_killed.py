@@ -21,7 +21,7 @@ def result_of(desk: Desktop):
     from ScarSegECGLib.case import SCAR, Burden, EcgUse, ScarResult, SegmentRow, TimeGap
     from ScarSegECGLib.facts import Fact, Method
     from ScarSegECGLib.facts_ecg import Conduction, EcgReason
-    from ScarSegECGLib.measure.result import measured_again
+    from ScarSegECGLib.measure.measurements import measured_again
     from ScarSegECGLib.measure.rules import FoundScar
     from ScarSegECGPanel import recompute
     from ScarSegECGPanel.masks import Masks

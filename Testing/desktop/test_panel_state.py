@@ -13,8 +13,8 @@ import pytest
 from ScarSegECGLib.case import SCAR, Burden, EcgFeatures, EcgFindings, Interval, ScarResult, Subject
 from ScarSegECGLib.facts import Confidence, ConfidenceReason, Doubt, Fact, Grade, Method, has
 from ScarSegECGLib.facts_ecg import Conduction, EcgNote
+from ScarSegECGLib.measure.measurements import measured_again
 from ScarSegECGLib.measure.parts import scar_parts
-from ScarSegECGLib.measure.result import measured_again
 from ScarSegECGLib.measure.rules import FoundScar
 from ScarSegECGPanel import journal, recompute
 from ScarSegECGPanel.history import Origin, Step

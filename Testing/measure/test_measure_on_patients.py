@@ -77,7 +77,7 @@ def test_ewa_is_ahead_of_the_simple_rules_on_patients(shared_data):
     folders = [folder for folder in case_folders(shared_data / "emidec" / "cases") if folder.name.startswith("Case_P")]
     rules = [r for r in RULES if r[0] in ("EWA", "2 SD", "3 SD", "FWHM", "Otsu")]
     scored = [case_scores(load_case(folder), rules, "psir") for folder in folders]
-    scores = combined(scored, [name for name, _, _ in rules])
+    scores = combined(scored)
     assert len(scores[0].dice) == 45
     assert scores[0].name == "EWA" and scores[0].mean_dice > 0.72
     assert all(s.behind_best[1] > 0 for s in scores[1:])

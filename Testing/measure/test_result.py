@@ -15,7 +15,7 @@ from ScarSegECGLib.case import SCAR, EcgUse, ScarResult, TimeGap
 from ScarSegECGLib.facts import AnatomyNote, Contrast, Doubt, Fact, Method, Pattern, ScarRemark, ScarSource, Shown
 from ScarSegECGLib.facts_ecg import Conduction, EcgReason
 from ScarSegECGLib.lge.slice_shift import SliceShifts, native_result
-from ScarSegECGLib.measure.result import figures, measured_again
+from ScarSegECGLib.measure.measurements import figures, measured_again
 from ScarSegECGLib.measure.rules import FoundScar
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML, rests_on_little, territory_table
 from ScarSegECGLib.wording import described

@@ -14,9 +14,8 @@ from test_view_montage import panels, patient, result
 from ScarSegECGLib.case import PART_MVO, Anatomy, EcgUse, LgeStack, TimeGap
 from ScarSegECGLib.facts import AhaMode, Contrast, Division, Fact, Method, RemoteRegion, RemoteSource, ScarSource, Shown
 from ScarSegECGLib.facts_ecg import Agreement, EcgReason
-from ScarSegECGLib.measure.measurements import measure
+from ScarSegECGLib.measure.measurements import figures, measure
 from ScarSegECGLib.measure.parts import mvo_within
-from ScarSegECGLib.measure.result import figures
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule
 from ScarSegECGLib.report.captions import MVO_SIGN, how, mvo_sign
 from ScarSegECGLib.view import palette

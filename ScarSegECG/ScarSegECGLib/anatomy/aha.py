@@ -1,11 +1,13 @@
-"""The AHA-17 partition of the LV myocardium (16 segments too), in fixed or landmark mode."""
+"""The AHA-17 partition of the LV myocardium (16 segments too), in fixed or landmark mode, and as a soft prior."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from ScarSegECGLib.anatomy.insertion import (
     ARC_LIMITS_DEG,
@@ -39,7 +41,7 @@ def partition(
     insertions_deg: NDArray | None = None,
     division: Division = Division(),  # noqa: B008 (frozen)
     orientation_known: bool = True,
-    standard_deg: tuple[float, float] | None = None,
+    standard_deg: tuple[float, float] = STANDARD_DEG,
 ) -> Anatomy:
     """Divide the LV myocardium into the AHA segments (Cerqueira MD et al. Circulation 2002;105:539-42).
 
@@ -50,27 +52,14 @@ def partition(
     septal arc is halved and the free wall's arc quartered. The four apical sectors have 90 degrees, segment 14
     centred on the mid of the septum. Nothing is labelled where there is no myocardium with a cavity.
 
-    Parameters
-    ----------
-    cavity, myocardium : bool arrays, shape (slice, row, column)
-        Canonical storage. Where they overlap, the voxel is myocardium.
-    image : array, same shape, or None
-        LGE, in which the RV insertions are looked for.
-    insertions_deg : array, shape (2,) or (slice, 2), optional
-        Anterior and inferior insertion as given by the reader, degrees in the bullseye's frame, for the stack or per
-        slice; NaN where it is not given and has to be found, of one of the two as well.
-    orientation_known : bool
-        False adds a note that the canonical orientation was assumed.
-    standard_deg : (anterior, inferior), optional
-        From :func:`usual_insertions_deg`: taken where the image shows nothing; the AHA plot's 120 and 240 when absent.
-
-    Raises
-    ------
-    InputError
-        Shapes, spacing, mode or insertions that cannot be used.
+    ``cavity`` and ``myocardium`` are masks [slice, row, column] in canonical storage; where they overlap, the voxel is
+    myocardium. RV insertions are looked for in ``image``, LGE of the same shape, if there is one.
+    ``insertions_deg``, (2,) or (slice, 2), are anterior and inferior insertion as given by the reader, degrees in the
+    bullseye's frame; what is NaN, even one of the two, has to be found. ``standard_deg``, from
+    :func:`usual_insertions_deg`, is taken where the image shows nothing. Without ``orientation_known`` a note says that
+    the canonical orientation was assumed. InputError for shapes, spacing, mode or insertions that cannot be used.
     """
     given = _checked(cavity, myocardium, image, spacing, insertions_deg, division)
-    usual = STANDARD_DEG if standard_deg is None else standard_deg
     cavity, myocardium = np.asarray(cavity, bool), np.asarray(myocardium, bool)
     cavity = cavity & ~myocardium
     labels = np.zeros(cavity.shape, np.uint8)
@@ -86,7 +75,7 @@ def partition(
     centres = lv_centres(blood, muscle, spacing)
     border = trace_border(muscle, centres, spacing)
     seen = None if image is None else np.asarray(image)[inside]
-    points = insertion_points(seen, blood, border, centres, spacing, given, usual)
+    points = insertion_points(seen, blood, border, centres, spacing, given, standard_deg)
     rings, notes = slice_rings(blood, muscle, centres, spacing, division.segments)
     labels[inside] = _label(muscle, rings, centres, points.degrees, spacing, division.mode)
     imaged = tuple(bool(n) for n in np.bincount(labels[inside].ravel(), minlength=18)[1:18])
@@ -94,8 +83,11 @@ def partition(
     if not orientation_known:
         notes += (Fact(AnatomyNote.ORIENTATION_ASSUMED),)
     lv = np.asarray(np.isfinite(centres).all(axis=1))
-    notes += _insertion_notes(points, given, lv, division.mode, usual if image is None else None)
-    notes += _shift_notes(centres, spacing)
+    notes += _insertion_notes(points, given, lv, division.mode, standard_deg if image is None else None)
+    if lv.sum() >= 4:
+        shift = np.linalg.norm(off_long_axis(centres, spacing), axis=1)
+        far = np.nan_to_num(shift) > SHIFTED_MM
+        notes += _of_slices(AnatomyNote.OFF_AXIS, far, mm=tuple(float(mm) for mm in shift[far]))
     if division.segments == 17 and not imaged[16]:
         notes += (Fact(AnatomyNote.NO_APEX),)
     return Anatomy(
@@ -121,14 +113,14 @@ def divide(
 ) -> Anatomy:
     """:func:`partition` of contours on a stack, its images and pose looked at."""
     return partition(
-        cavity & ~myocardium,
+        cavity,
         myocardium,
         stack.voxels,
         stack.spacing,
         insertions_deg=insertions_deg,
         division=division,
         orientation_known=stack.orientation_known,
-        standard_deg=usual_insertions_deg(stack.ijk_to_ras, stack.orientation_known),
+        standard_deg=usual_insertions_deg(stack.ijk_to_ras) if stack.orientation_known else STANDARD_DEG,
     )
 
 
@@ -162,19 +154,15 @@ def slice_rings(
 
 
 def sector_starts(insertions_deg: Floats, mode: AhaMode) -> tuple[Floats, Floats]:
-    """Where each sector begins, degrees, counter-clockwise to the next one's beginning.
-
-    Returned are the six sectors of :data:`SIX_ORDER` (8, 9, 10, 11, 12, 7 likewise), shape (slice, 6), ascending from
-    the anterior insertion, and the four of :data:`FOUR_ORDER`, shape (slice, 4).
-    """
+    """Where each sector begins, degrees, counter-clockwise to the next one's beginning: the six of :data:`SIX_ORDER`
+    (8, 9, 10, 11, 12, 7 likewise), shape (slice, 6), and the four of :data:`FOUR_ORDER`, shape (slice, 4)."""
     anterior, inferior = insertions_deg.T
     septum = (inferior - anterior) % 360.0
     if mode == AhaMode.FIXED:
         septum = np.full(len(anterior), STANDARD_DEG[1] - STANDARD_DEG[0])
     free = 360.0 - septum
     steps = np.stack([0 * free, septum / 2, septum, septum + free / 4, septum + free / 2, septum + 0.75 * free], axis=1)
-    middle = anterior + septum / 2
-    return anterior[:, None] + steps, middle[:, None] + np.array([-45.0, 45.0, 135.0, 225.0])
+    return anterior[:, None] + steps, (anterior + septum / 2)[:, None] + np.array([-45.0, 45.0, 135.0, 225.0])
 
 
 def _label(
@@ -206,19 +194,17 @@ def _of_slices(code: AnatomyNote, slices: Mask, **more) -> tuple[Fact, ...]:
 
 
 def _insertion_notes(
-    points: Insertions, given: Floats | None, lv: Mask, mode: AhaMode, assumed_deg: tuple[float, float] | None
+    points: Insertions, given: Floats, lv: Mask, mode: AhaMode, assumed_deg: tuple[float, float] | None
 ) -> tuple[Fact, ...]:
     """What the reader has to know of the insertions; ``lv``, shape (slice,), are the slices that have any.
 
-    ``given`` is NaN where nothing was given; in fixed mode the anterior insertion alone counts; ``assumed_deg`` is
-    where both were put for want of an image.
+    ``given``, (slice, 2), is NaN where nothing was; in fixed mode the anterior insertion alone counts; ``assumed_deg``
+    is where both were put for want of an image.
     """
     notes: tuple[Fact, ...] = ()
-    known = np.zeros((len(lv), 2), bool)
-    if given is not None:
-        known = np.isfinite(given) & lv[:, None]
-        if not np.array_equal(given, np.broadcast_to(given[0], given.shape), equal_nan=True):  # not for the whole stack
-            notes += _of_slices(AnatomyNote.INSERTIONS_UNUSED, np.isfinite(given).any(axis=1) & ~lv)
+    known = np.isfinite(given) & lv[:, None]
+    if not np.array_equal(given, np.broadcast_to(given[0], given.shape), equal_nan=True):  # not for the whole stack
+        notes += _of_slices(AnatomyNote.INSERTIONS_UNUSED, np.isfinite(given).any(axis=1) & ~lv)
     notes += _of_slices(AnatomyNote.INSERTIONS_DISPUTED, np.asarray(points.disputed.any(axis=1)), degrees=DISPUTED_DEG)
     anterior, inferior = known.T
     ways = {"": anterior & inferior, "anterior": anterior & ~inferior, "inferior": inferior & ~anterior}
@@ -240,18 +226,10 @@ def _insertion_notes(
     return notes + _of_slices(AnatomyNote.INSERTIONS_UNCERTAIN, left & (points.confidence < UNSURE))
 
 
-def _shift_notes(centres_mm: Floats, spacing: Spacing) -> tuple[Fact, ...]:
-    if np.isfinite(centres_mm).all(axis=1).sum() < 4:
-        return ()
-    shift = np.linalg.norm(off_long_axis(centres_mm, spacing), axis=1)
-    far = np.nan_to_num(shift) > SHIFTED_MM
-    return _of_slices(AnatomyNote.OFF_AXIS, far, mm=tuple(float(mm) for mm in shift[far]))
-
-
 def _checked(
     cavity: Mask, myocardium: Mask, image: NDArray | None, spacing: Spacing, insertions_deg: Any, division: Division
-) -> Floats | None:
-    """Refuse what cannot be used; the given insertions, shape (slice, 2), if there are any."""
+) -> Floats:
+    """Refuse what cannot be used; the given insertions, shape (slice, 2), NaN where there is none."""
     if np.ndim(cavity) != 3 or np.shape(cavity) != np.shape(myocardium):
         raise InputError("LV cavity and myocardium must be masks of one stack, slice x row x column, of equal size.")
     if image is not None and np.shape(image) != np.shape(cavity):
@@ -272,4 +250,79 @@ def _checked(
             f"RV insertions must enclose a septum of {ARC_LIMITS_DEG[0]:.0f} to {ARC_LIMITS_DEG[1]:.0f} degrees, "
             "counter-clockwise from the anterior to the inferior one: move them, or swap the two."
         )
-    return given if np.isfinite(given).any() else None
+    return given
+
+
+@dataclass(frozen=True)
+class SoftPrior:
+    """Probability of each AHA segment, float32 ``values`` [slice, 17, row, column], of the part of the slices with
+    myocardium; ``corner`` is its first (row, column). A large image has a hundred times as many voxels outside.
+    """
+
+    values: NDArray[np.float32]
+    corner: tuple[int, int]
+
+
+def soft_prior(
+    anatomy: Anatomy,
+    spacing: Spacing,
+    sigma_deg: float = 10.0,
+    sigma_slice: float = 0.5,
+    *,
+    rotate_deg: float = 0.0,
+    shift_slices: int = 0,
+) -> SoftPrior:
+    """Probability of each AHA segment for every myocardial voxel of an :func:`partition`.
+
+    Borders between sectors are blurred by a Gaussian in angle, borders between rings by one along the slices:
+    ``sigma_deg`` and ``sigma_slice`` are their standard deviations in degrees and slices, not 0.
+    ``rotate_deg`` turns all sectors counter-clockwise and ``shift_slices`` moves the rings towards the base: jitter for
+    training. It sums to 1 over the segments inside the labelled myocardium and is 0 elsewhere: outside, and wherever
+    the geometry is unknown.
+    """
+    n = len(anatomy.aha)
+    known = np.isfinite(anatomy.insertions_deg).all(axis=1) & np.isfinite(anatomy.centres_mm).all(axis=1)
+    k, i, j = np.nonzero((anatomy.aha > 0) & np.asarray(known)[:, None, None])
+    if not k.size:
+        return SoftPrior(np.zeros((n, 17, 1, 1), np.float32), (0, 0))
+    angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - anatomy.centres_mm[k])
+    six, four = sector_starts(anatomy.insertions_deg + rotate_deg, anatomy.mode)
+    in_six = _sectors(angle, six[k], sigma_deg)[:, np.argsort(SIX_ORDER)]
+    in_four = _sectors(angle, four[k], sigma_deg)[:, np.argsort(FOUR_ORDER)]
+    ring = _ring_weights(rings_of(anatomy), sigma_slice, shift_slices)[k]
+    corner = (max(0, int(i.min()) - 1), max(0, int(j.min()) - 1))  # with a border of 0
+    rows, columns = int(i.max()) + 2 - corner[0], int(j.max()) + 2 - corner[1]
+    voxel = ((i - corner[0]) * columns + j - corner[1]).astype(np.intp)
+    parts = [ring[:, BASAL, None] * in_six, ring[:, MID, None] * in_six, ring[:, APICAL, None] * in_four, ring[:, CAP:]]
+    flat = np.zeros((n, rows * columns, 17), np.float32)
+    flat[k, voxel] = np.concatenate(parts, axis=1)
+    return SoftPrior(flat.reshape(n, rows, columns, 17).transpose(0, 3, 1, 2), corner)
+
+
+def rings_of(anatomy: Anatomy) -> NDArray[np.int8]:
+    """Ring of each slice as its labels say (basal 0, mid 1, apical 2, cap 3, -1 none), shape (slice,)."""
+    rings = np.full(len(anatomy.aha), NO_RING, np.int8)
+    highest = anatomy.aha.reshape(len(rings), -1).max(axis=1)
+    for ring, numbers in enumerate(RING_SEGMENTS):
+        rings[(highest >= numbers[0]) & (highest <= numbers[-1])] = ring
+    return rings
+
+
+def _sectors(angle: Floats, starts: Floats, sigma: float) -> Floats:
+    """Wrapped Gaussian mass of each sector about each angle, shape (voxel, sector)."""
+    borders = np.concatenate([starts - starts[:, :1], np.full((len(starts), 1), 360.0)], axis=1)
+    borders -= ((angle - starts[:, 0]) % 360.0)[:, None]  # seen from the voxel
+    below = sum(ndtr((borders + turn) / sigma) for turn in (-360.0, 0.0, 360.0))
+    mass = np.diff(below, axis=1)
+    return mass / mass.sum(axis=1, keepdims=True)
+
+
+def _ring_weights(rings: NDArray, sigma: float, shift: int) -> Floats:
+    """Weight of each ring in each slice, shape (slice, 4), rows summing to 1."""
+    order = np.flatnonzero(rings != NO_RING)
+    moved = rings[order[np.clip(np.arange(len(order)) - shift, 0, len(order) - 1)]]
+    distance = np.subtract.outer(order, order).astype(float)
+    blur = np.exp(-0.5 * (distance / sigma) ** 2)
+    weights = np.zeros((len(rings), 4))
+    weights[order] = blur @ np.eye(4)[moved] / blur.sum(axis=1, keepdims=True)
+    return weights

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.polar import Border, Floats, Mask, Spacing, wrap
-from ScarSegECGLib.anatomy.rv_wedge import ARC_DEG, search_deg, wedge_evidence
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, wrap
+from ScarSegECGLib.anatomy.rv_wedge import ARC_DEG, blood_contrast, search_deg, wedge_evidence
 from ScarSegECGLib.lge.orientation import (
     ANTERIOR_TO_INFERIOR,
     SEPTUM_TO_LATERAL,
@@ -54,10 +54,10 @@ class Insertions:
 def insertion_points(
     image: NDArray | None,
     cavity: Mask,
-    border: Border,
+    border: Floats,
     centres_mm: Floats,
     spacing: Spacing,
-    given_deg: NDArray | None = None,
+    given_deg: NDArray | float = np.nan,
     usual_deg: tuple[float, float] = STANDARD_DEG,
 ) -> Insertions:
     """Insertions of every slice with an LV: given ones as they are, the others from the image and their neighbours.
@@ -68,17 +68,17 @@ def insertion_points(
     unless an image that is sure of itself shows it over 45 degrees away.
     """
     n, has_lv = len(centres_mm), np.isfinite(centres_mm).all(axis=1)
-    given = np.full((n, 2), np.nan)
-    if given_deg is not None:
-        given[has_lv] = np.broadcast_to(np.asarray(given_deg, float) % 360.0, (n, 2))[has_lv]
+    given = np.full((n, 2), np.asarray(given_deg, float) % 360.0)
+    given[~has_lv] = np.nan
     known, disputed = np.isfinite(given), np.zeros((n, 2), bool)
-    if image is not None and known.any():
+    if image is None:
+        image = np.zeros(cavity.shape)
+    if known.any():
         found = insertion_points(image, cavity, border, centres_mm, spacing, usual_deg=usual_deg)
         if np.median(found.confidence[has_lv]) >= UNSURE:
             disputed = np.asarray(np.abs(wrap(given - found.degrees)) > DISPUTED_DEG)
-    heard, shown = known & ~disputed, np.zeros(n, bool)
-    if image is not None:
-        shown = has_lv & (border.hit.mean(axis=1) > 0.5) & (np.ptp(image, axis=(1, 2)) > 0)
+    heard = known & ~disputed
+    shown = has_lv & (np.isfinite(border).mean(axis=1) > 0.5) & (np.ptp(image, axis=(1, 2)) > 0)
     degrees, raw, confidence = given.copy(), np.full((n, 2), np.nan), np.zeros(n)
     if known[has_lv].all():
         confidence[has_lv] = 1.0
@@ -87,29 +87,26 @@ def insertion_points(
         degrees[has_lv] = np.array(usual_deg) % 360.0
         return Insertions(degrees, raw, confidence, disputed)
 
-    half = search_deg(360.0 / len(border.angles))
+    half = search_deg(360.0 / border.shape[1])
     evidence, contrast = np.zeros((n, 2, len(half))), np.zeros((n, 2))
-    middle = _middle(given[heard], SIDE[np.nonzero(heard)[1]]) if heard.any() else 0.0
-    wedge = None
-    if image is not None and shown.any():
-        traced = Border(border.angles, border.inner[shown], border.outer[shown], border.hit[shown])
+    k, side = np.nonzero(heard)
+    toward = np.exp(1j * np.radians(given[heard] - SIDE[side] * ARC_DEG / 2.0)).sum()  # each half a septum away from it
+    middle, likeness = float(np.degrees(np.angle(toward)) % 360.0), None
+    if shown.any():
         usual = usual_deg[0] + ((usual_deg[1] - usual_deg[0]) % 360.0) / 2.0
-        wedge = wedge_evidence(
-            image[shown], cavity[shown], traced, centres_mm[shown], spacing, usual, middle if heard.any() else None
-        )
-        evidence[shown], middle = wedge.scores, wedge.middle_deg
+        seen = image[shown], cavity[shown], border[shown], centres_mm[shown], spacing
+        evidence[shown], middle, likeness = wedge_evidence(*seen, usual, middle if heard.any() else None)
     alone, alone_within = _medians(np.exp(_joint(evidence[has_lv]) + _usual(half, 1.0, 1.0)), half)
     raw[has_lv] = (middle + SIDE * alone) % 360.0
     raw[~shown] = np.nan
-    k, side = np.nonzero(heard)
     place = np.clip(SIDE[side] * wrap(given[heard] - middle), half[0], half[-1])
     evidence[k, side] = -0.5 * ((half - place[:, None]) / GIVEN_SD_DEG) ** 2
 
     joined, within = join_slices(evidence[has_lv], half, np.flatnonzero(has_lv).astype(float) * spacing[0])
     degrees[has_lv] = (middle + SIDE * joined) % 360.0
     degrees[known] = given[known]
-    if wedge is not None:
-        contrast[shown] = wedge.contrast(joined[shown[has_lv]])
+    if likeness is not None:
+        contrast[shown] = blood_contrast(likeness, joined[shown[has_lv]])
     certainty = _certainty(within, alone_within, joined - alone, contrast[has_lv])
     confidence[has_lv] = np.where(known[has_lv], 1.0, certainty).min(axis=1)
     arc = (degrees[:, 1] - degrees[:, 0]) % 360.0
@@ -118,12 +115,6 @@ def insertion_points(
         degrees[astray, 1 - one] = (degrees[astray, one] - SIDE[one] * ARC_DEG) % 360.0
         confidence[astray] = 0.0
     return Insertions(degrees, raw, confidence, disputed)
-
-
-def _middle(given_deg: Floats, side: Floats) -> float:
-    """Direction of the septum's middle by single insertions, each taken half a septum away from it."""
-    toward = np.exp(1j * np.radians(given_deg - side * ARC_DEG / 2.0)).sum()
-    return float(np.degrees(np.angle(toward)) % 360.0)
 
 
 def _certainty(within: Floats, alone_within: Floats, moved_deg: Floats, contrast: Floats) -> Floats:
@@ -194,16 +185,16 @@ def _medians(weights: Floats, half_deg: Floats) -> tuple[Floats, Floats]:
     return medians, within
 
 
-def usual_insertions_deg(ijk_to_ras: NDArray[np.float64], orientation_known: bool = True) -> tuple[float, float] | None:
+def usual_insertions_deg(ijk_to_ras: NDArray[np.float64]) -> tuple[float, float]:
     """Where the anterior and the inferior insertion usually lie in an image of such a pose, degrees.
 
     The AHA plot's, turned in the plane as the usual directions from septum to lateral and from anterior to inferior
-    wall are (least squares; this project's own rule). None where the pose, canonical (column, row, slice, 1) indices to
-    RAS in mm, is not known or too far from a short axis to be the true one.
+    wall are (least squares; this project's own rule). As they are where the pose, canonical (column, row, slice, 1)
+    indices to RAS in mm, is too far from a short axis to be the true one.
     """
     column, row, along = np.asarray(ijk_to_ras, float)[:3, :3].T
-    if not orientation_known or short_axis_angle_deg(along) > SHORT_AXIS_LIMIT_DEG:
-        return None
+    if short_axis_angle_deg(along) > SHORT_AXIS_LIMIT_DEG:
+        return STANDARD_DEG
     right, down = column / np.linalg.norm(column), row / np.linalg.norm(row)
     across = ANTERIOR_TO_INFERIOR @ right - SEPTUM_TO_LATERAL @ down
     turn = np.degrees(np.arctan2(across, SEPTUM_TO_LATERAL @ right + ANTERIOR_TO_INFERIOR @ down))

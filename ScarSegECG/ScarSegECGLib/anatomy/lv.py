@@ -52,7 +52,7 @@ def off_long_axis(centres_mm: Floats, spacing: Spacing) -> Floats:
 
 def circle_coverage(myocardium: Mask, centres_mm: Floats, spacing: Spacing) -> Floats:
     """Part (0..1) of the 72 five-degree directions in which each slice's LV centre sees myocardium, shape (slice,)."""
-    return np.asarray(trace_border(myocardium, centres_mm, spacing, COVERAGE_BINS).hit.mean(axis=1))
+    return np.asarray(np.isfinite(trace_border(myocardium, centres_mm, spacing, COVERAGE_BINS)).mean(axis=1))
 
 
 def full_circle(cavity: Mask, myocardium: Mask, centres_mm: Floats, spacing: Spacing) -> Mask:

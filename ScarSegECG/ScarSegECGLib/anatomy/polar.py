@@ -6,8 +6,6 @@ that anisotropic pixels change nothing. Points are (row mm, column mm) = index *
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,39 +74,28 @@ def ray_points(centres_mm: Floats, angles_deg: Floats, radii_mm: Floats, spacing
     return rows, columns
 
 
-@dataclass(frozen=True)
-class Border:
-    """The myocardium as the rays of each slice see it, mm from the centre to its first and its last voxel.
+def ray_angles(n_rays: int) -> Floats:
+    """Directions of evenly spaced rays, the first one at half a step, degrees."""
+    return np.asarray((np.arange(n_rays) + 0.5) * (360.0 / n_rays), np.float64)
 
-    ``angles``, shape (ray,), is degrees; the others have shape (slice, ray), NaN or False where no myocardium is met.
+
+def trace_border(myocardium: Mask, centres_mm: Floats, spacing: Spacing, n_rays: int = N_RAYS) -> Floats:
+    """How far from the LV centre the myocardium ends on each of the :func:`ray_angles`, mm, shape (slice, ray).
+
+    The nearest voxel counts, every 0.5 mm. NaN where a ray meets no myocardium, or ``centres_mm``, (slice, 2), is NaN.
     """
-
-    angles: Floats
-    inner: Floats
-    outer: Floats
-    hit: Mask
-
-
-def trace_border(myocardium: Mask, centres_mm: Floats, spacing: Spacing, n_rays: int = N_RAYS) -> Border:
-    """Where evenly spaced rays from the LV centre, the first one at half a step, enter and leave the myocardium.
-
-    The nearest voxel counts, every 0.5 mm. NaN rows of ``centres_mm``, shape (slice, 2), give no border.
-    """
-    angles = np.asarray((np.arange(n_rays) + 0.5) * (360.0 / n_rays), np.float64)
-    shape = (len(myocardium), n_rays)
-    inner, outer, hit = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool)
+    outer = np.full((len(myocardium), n_rays), np.nan)
     use = np.flatnonzero(np.isfinite(centres_mm).all(axis=1) & myocardium.any(axis=(1, 2)))
     if not use.size:
-        return Border(angles, inner, outer, hit)
+        return outer
     _, rows, columns = heart_box(myocardium, 0)
     corners = np.array([(r, c) for r in (rows.start, rows.stop) for c in (columns.start, columns.stop)])
     reach = np.linalg.norm(corners * np.array(spacing[1:]) - centres_mm[use, None], axis=2).max()
     radii = np.arange(0.0, reach + RAY_STEP_MM, RAY_STEP_MM)
-    inside = sample_mask(myocardium[use], *ray_points(centres_mm[use], angles, radii, spacing))
-    hit[use] = inside.any(axis=2)
-    inner[use] = np.where(hit[use], radii[inside.argmax(axis=2)], np.nan)
-    outer[use] = np.where(hit[use], radii[len(radii) - 1 - inside[:, :, ::-1].argmax(axis=2)], np.nan)
-    return Border(angles, inner, outer, hit)
+    inside = sample_mask(myocardium[use], *ray_points(centres_mm[use], ray_angles(n_rays), radii, spacing))
+    last = radii[len(radii) - 1 - inside[:, :, ::-1].argmax(axis=2)]
+    outer[use] = np.where(inside.any(axis=2), last, np.nan)
+    return outer
 
 
 def sample_mask(mask: Mask, rows: Floats, columns: Floats) -> Mask:

@@ -11,13 +11,12 @@ Testing/anatomy/README.md).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
-from ScarSegECGLib.anatomy.polar import Border, Floats, Mask, Spacing, ray_points, sample_image, wrap
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, ray_angles, ray_points, sample_image, wrap
 
 ARC_DEG = 110.0  # the septum's width seen from the LV centre
 SEPTUM_SD_DEG = 30.0  # hearts lie flat or upright: spread of the septum's middle about its usual place
@@ -41,36 +40,6 @@ BEYOND_DEG = 30.0  # so far beyond an insertion the tissue is compared with the 
 WEDGE_WEIGHT, STEP_WEIGHT = 0.35, 8.0  # a ray with blood to the greatest depth is worth 1
 
 
-@dataclass(frozen=True)
-class WedgeEvidence:
-    """What each slice shows of the RV.
-
-    ``scores``, shape (slice, 2, candidate), say how strongly a slice speaks for each place of its anterior and its
-    inferior insertion: the logarithm of a likelihood but for a constant; candidates (:func:`search_deg`) count from the
-    septum's middle, the anterior ones clockwise.
-    """
-
-    scores: Floats
-    middle_deg: float  # of the septum
-    likeness: Floats  # (slice, ray): of tissue outside the epicardium to the RV's blood, 0..1, the middle in the mid
-
-    def contrast(self, half_deg: Floats) -> Floats:
-        """How much more tissue within two insertions, (slice, 2) from the middle, looks like blood than beyond each."""
-        n_rays = self.likeness.shape[1]
-        step = 360.0 / n_rays
-        gathered = np.pad(np.cumsum(self.likeness, axis=1), ((0, 0), (1, 0)))
-        k, beyond = np.arange(len(gathered)), round(BEYOND_DEG / step)
-
-        def mean(begin: NDArray[np.intp], end: NDArray[np.intp]) -> Floats:
-            return (gathered[k, end] - gathered[k, begin]) / np.maximum(end - begin, 1)
-
-        rays = np.rint(half_deg / step).astype(int)
-        first, last = n_rays // 2 - rays[:, 0], n_rays // 2 + rays[:, 1]
-        anterior = mean(np.maximum(first - beyond, 0), first)
-        inferior = mean(last, np.minimum(last + beyond, n_rays))
-        return mean(first, last)[:, None] - np.stack([anterior, inferior], axis=1)
-
-
 def search_deg(step_deg: float) -> Floats:
     """Candidates for an insertion's distance from the septum's middle, degrees, shape (candidate,)."""
     first, last = (round(limit / step_deg) for limit in SEARCH_DEG)
@@ -80,23 +49,29 @@ def search_deg(step_deg: float) -> Floats:
 def wedge_evidence(
     image: NDArray,
     cavity: Mask,
-    border: Border,
+    border: Floats,
     centres_mm: Floats,
     spacing: Spacing,
     usual_middle_deg: float,
     middle_deg: float | None = None,
-) -> WedgeEvidence:
+) -> tuple[Floats, float, Floats]:
     """Look for the RV's blood beside the septum, slice by slice.
 
     The slices share only one thing, on which side of the LV the RV lies (the septum's middle, from the whole stack):
-    ``usual_middle_deg`` is where it usually lies, ``middle_deg`` where it does lie, if that is known. ``border`` is of
-    slices whose rays meet myocardium.
+    ``usual_middle_deg`` is where it usually lies, ``middle_deg`` where it does lie, if that is known. ``border``, of
+    :func:`trace_border`, is of slices whose rays meet myocardium.
+
+    Returned are scores, shape (slice, 2, candidate), which say how strongly a slice speaks for each place of its
+    anterior and its inferior insertion: the logarithm of a likelihood but for a constant, by :func:`search_deg` from
+    the septum's middle, the anterior ones clockwise; that middle, degrees; and how like the RV's blood the tissue
+    outside the epicardium is, 0..1, shape (slice, ray), the middle in the mid.
     """
-    step = 360.0 / len(border.angles)
+    angles = ray_angles(border.shape[1])
+    step = 360.0 / len(angles)
     # the epicardium without gaps (the slice's median) and without single-voxel steps
-    outer = np.where(np.isnan(border.outer), np.nanmedian(border.outer, axis=1, keepdims=True), border.outer)
+    outer = np.where(np.isnan(border), np.nanmedian(border, axis=1, keepdims=True), border)
     radii = gaussian_filter1d(outer, 1.5, axis=1, mode="wrap")[:, :, None] + RING_MM
-    ring = sample_image(image, *ray_points(centres_mm, border.angles, radii, spacing))
+    ring = sample_image(image, *ray_points(centres_mm, angles, radii, spacing))
     span = _of_known(_range, ring[:, :, NEAR]) + 1e-6
     pool = np.array([np.median(image[k][cavity[k]]) if cavity[k].any() else np.nan for k in range(len(image))])
     has_pool = np.isfinite(pool)
@@ -104,10 +79,10 @@ def wedge_evidence(
         middle_deg = usual_middle_deg
         if has_pool.any():
             unlike = (ring[has_pool, :, NEAR] - pool[has_pool, None, None]) / (POOL_WIDTH * span[has_pool, None, None])
-            middle_deg = _septum_middle(np.nan_to_num(np.exp(-0.5 * unlike**2)), border.angles, usual_middle_deg)
+            middle_deg = _septum_middle(np.nan_to_num(np.exp(-0.5 * unlike**2)), angles, usual_middle_deg)
     turn = round(float(wrap(middle_deg - 180.0)) / step)
     ring = np.roll(ring, -turn, axis=1)  # the septum's middle is at 180 degrees now
-    seed = np.abs(border.angles - 180.0) <= SEED_DEG
+    seed = np.abs(angles - 180.0) <= SEED_DEG
     blood = _of_known(np.median, ring[:, seed, NEAR])
     blood = np.where(has_pool, np.clip(blood, pool - POOL_TOLERANCE * span, pool + POOL_TOLERANCE * span), blood)
 
@@ -119,7 +94,25 @@ def wedge_evidence(
     wedge = _wedge_scores(outwards[:, : reach[-1]])[:, reach - 1]
     scores = (WEDGE_WEIGHT * wedge + STEP_WEIGHT * _brightness_steps(outwards, reach)).reshape(2, len(ring), -1)
     like = np.nan_to_num(np.exp(-0.5 * (unlike[:, :, NEAR] / BLOOD_WIDTH) ** 2)).mean(axis=2)
-    return WedgeEvidence(np.moveaxis(scores, 0, 1), 180.0 + turn * step, like)
+    return np.moveaxis(scores, 0, 1), 180.0 + turn * step, like
+
+
+def blood_contrast(likeness: Floats, half_deg: Floats) -> Floats:
+    """How much more the tissue within two insertions, (slice, 2) degrees from the septum, looks like blood than
+    that beyond each; ``likeness`` as of :func:`wedge_evidence`."""
+    n_rays = likeness.shape[1]
+    step = 360.0 / n_rays
+    gathered = np.pad(np.cumsum(likeness, axis=1), ((0, 0), (1, 0)))
+    k, beyond = np.arange(len(gathered)), round(BEYOND_DEG / step)
+
+    def mean(begin: NDArray[np.intp], end: NDArray[np.intp]) -> Floats:
+        return (gathered[k, end] - gathered[k, begin]) / np.maximum(end - begin, 1)
+
+    rays = np.rint(half_deg / step).astype(int)
+    first, last = n_rays // 2 - rays[:, 0], n_rays // 2 + rays[:, 1]
+    anterior = mean(np.maximum(first - beyond, 0), first)
+    inferior = mean(last, np.minimum(last + beyond, n_rays))
+    return mean(first, last)[:, None] - np.stack([anterior, inferior], axis=1)
 
 
 def _of_known(statistic: Callable[[Floats], float], values: Floats) -> Floats:

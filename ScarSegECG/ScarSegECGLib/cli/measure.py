@@ -35,7 +35,7 @@ from ScarSegECGLib.lge.labels import LabelMap, parse_label_map, read_contours, r
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, move, native_anatomy
 from ScarSegECGLib.measure.compare import RULES as COMPARED
-from ScarSegECGLib.measure.compare import CaseScores, MethodScore, case_scores, combined
+from ScarSegECGLib.measure.compare import CaseScores, MethodScore, case_scores, combined, rules_left_out
 from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions, contours_of, drawn_scar, measure
@@ -305,11 +305,9 @@ def _compare(args: argparse.Namespace) -> None:
     how = {"rules": rules, "contrast": args.contrast, "per": args.per, "smallest_island_ml": args.smallest_island_ml}
     work = partial(_measured, label_map=label_map, strict=not several, how=how)
     found = done_in_order(args, "measure", work, [(folder.name, folder.absolute()) for folder in folders])
-
-    def left_out(name: str, error: InputError) -> None:
+    for name, error in rules_left_out(found).items():
         warn(f"{name} left out: {error}{hint(error)}")
-
-    scores = combined(found, [name for name, _, _ in rules], left_out=left_out)
+    scores = combined(found)
     columns, rows = score_rows(scores)
     if args.table:
         write_table(args.table, columns, rows)

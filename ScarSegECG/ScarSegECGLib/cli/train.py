@@ -17,7 +17,7 @@ from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
-from ScarSegECGLib.measure.expert import ExpertCase, load_case, patient_folders
+from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.weights import Weights, read_weights
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]]:
-    folders = patient_folders(args.cases)
+    folders = case_folders(*args.cases)
     if args.folds_file is None and not 2 <= args.folds <= len(folders):  # said before hundreds of files are read
         raise InputError(f"--folds {args.folds}: must be from 2 to the number of patients ({len(folders)})")
     cases, own = [], {}

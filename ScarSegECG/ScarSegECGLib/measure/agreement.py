@@ -43,26 +43,12 @@ def agreement_table(
 ) -> tuple[Verdict, ...]:
     """Agree, disagree or "ecg cannot tell" for every segment (None where it is not imaged), with the reason.
 
-    Parameters
-    ----------
-    image_percent : sequence of float or None
-        Scar in each segment on the image, 0..100; ``None`` where not imaged.
-    ecg_percent : sequence of float or None, or None
-        The same as estimated from the ECG alone; ``None`` where there is no estimate.
-    conduction : Conduction
-    ecg_used : bool
-        False where the ECG did not count (missing, too old, paced ...).
-    why_not_used : tuple of Fact
-        The reason where it did not (:class:`ScarSegECGLib.facts_ecg.EcgReason`).
-
-    Raises
-    ------
-    ValueError
-        The two sequences differ in length.
+    ``image_percent`` is the scar in each segment on the image, 0..100, ``None`` where not imaged; ``ecg_percent`` the
+    same as estimated from the ECG alone, ``None`` where there is no estimate. ``ecg_used`` is False where the ECG did
+    not count (missing, too old, paced ...), for the reasons ``why_not_used``
+    (:class:`ScarSegECGLib.facts_ecg.EcgReason`). ValueError where the two sequences differ in length.
     """
     ecg = [None] * len(image_percent) if ecg_percent is None else list(ecg_percent)
-    if len(ecg) != len(image_percent):
-        raise ValueError(f"{len(image_percent)} image segments but {len(ecg)} ECG segments")
     conduction, silent = Conduction(conduction), Agreement.CANNOT_TELL
     verdicts: list[Verdict] = []
     for number, (image, estimate) in enumerate(zip(image_percent, ecg, strict=True), start=1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,9 @@ from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.remote import Per, remote_myocardium
 from ScarSegECGLib.measure.rules import ThresholdRule, find_scar
 
-RULES: tuple[tuple[str, str, float | None], ...] = (
+Rule = tuple[str, str, float | None]
+
+RULES: tuple[Rule, ...] = (
     ("EWA", "ewa", None),
     ("2 SD", "n_sd", 2),
     ("3 SD", "n_sd", 3),
@@ -29,10 +31,6 @@ RULES: tuple[tuple[str, str, float | None], ...] = (
 )
 """Name as printed, method, and number of SD. EWA's constants were chosen on 22 of EMIDEC's 45 infarct patients at hand,
 drawn by random, and one of them also on the 22 without infarct. No rule decides whether there is scar at all."""
-
-
-NAMES = tuple(rule[0] for rule in RULES)
-Rule = tuple[str, str, float | None]
 
 
 @dataclass(frozen=True)
@@ -87,28 +85,23 @@ def case_scores(
     return CaseScores(bool(expert.any()), scores, errors)
 
 
-def combined(
-    cases: Sequence[CaseScores],
-    names: Sequence[str] = NAMES,
-    *,
-    resamples: int = 5000,
-    left_out: Callable[[str, InputError], None] = lambda name, error: None,
-) -> tuple[MethodScore, ...]:
+def rules_left_out(cases: Sequence[CaseScores]) -> dict[str, InputError]:
+    """The rules that a case does not allow, and why: they are left out for all cases."""
+    return {name: error for case in reversed(cases) for name, error in case.errors.items()}
+
+
+def combined(cases: Sequence[CaseScores], *, resamples: int = 5000) -> tuple[MethodScore, ...]:
     """The cases' scores together, best mean Dice first, each rule with its paired distance to the best.
 
-    ``resamples`` is of the bootstrap over cases (Efron B, Tibshirani R. Stat Sci 1986;1:54-75). ``left_out`` is told
-    the name of a rule that a case does not allow, and why; it is left out for all of them.
+    ``resamples`` is of the bootstrap over cases (Efron B, Tibshirani R. Stat Sci 1986;1:54-75).
     """
-    lost = {name: case.errors[name] for case in reversed(cases) for name in names if name in case.errors}
-    for name in names:
-        if name in lost:
-            left_out(name, lost[name])
     if not cases:
         return ()
     scarred = np.array([case.scarred for case in cases])
     count = int(scarred.sum())
     picks = np.random.default_rng(0).integers(0, max(count, 1), (resamples, count))
-    of_rule = {name: [case.scores[name] for case in cases] for name in names if name not in lost}
+    lost = rules_left_out(cases)
+    of_rule = {name: [case.scores[name] for case in cases] for name in cases[0].scores if name not in lost}
     dice = {name: np.array([dice for dice, _, _ in scores], float)[scarred] for name, scores in of_rule.items()}
     order = sorted(of_rule, key=lambda name: -np.nan_to_num(_mean(dice[name])))
     scores = []

@@ -30,7 +30,6 @@ NEUTRAL_DEPTH = 0.4  # depth (0 endo, 1 epi) at which that prior says nothing
 LEAST_CONTRAST = 0.5  # scar is at least this much brighter than remote, in units of blood minus remote
 LEAST_CONTRAST_SD = 2.5  # ... and than this many standard deviations of remote
 SMALLEST_ISLAND = 0.2  # islands below this share of the largest one are noise
-_ITERATIONS = 12
 _LEAST_BLOOD_CONTRAST = 0.02  # of the stack's intensity range; keeps a slice without contrast from being blown up
 
 _Blur = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -67,7 +66,7 @@ def ewa(stack: LgeStack, cavity: Mask, myocardium: Mask, healthy: Remote, *, per
     dark, bright = 0.0, max(float(np.percentile(values, 90)), least)
     chance = (values > 0.5 * bright).astype(np.float32)
     field = np.zeros(myocardium.shape, dtype=np.float32)
-    for _ in range(_ITERATIONS):
+    for _ in range(12):
         dark = float(np.clip((values @ (1 - chance)) / max(float((1 - chance).sum()), 1.0), -0.2, 0.4))
         bright = max(float(values @ chance) / max(float(chance.sum()), 1.0), dark + least)
         field.ravel()[at] = 2 * chance - 1

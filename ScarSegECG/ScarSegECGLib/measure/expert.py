@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -45,31 +44,26 @@ class ExpertCase:
         return float(np.count_nonzero(self.scar)) * self.stack.voxel_ml
 
 
-def case_folders(cases: Path) -> list[Path]:
-    """Folders ``Case_*`` that hold ``Case_*_img.nii.gz`` and ``Case_*_seg.nii.gz``, by name.
+def case_folders(*places: Path) -> list[Path]:
+    """Folders ``Case_*`` of one or several places that hold ``Case_*_img.nii.gz`` and ``Case_*_seg.nii.gz``, by name.
 
-    InputError where the folder is missing, holds no case, or a case lacks one of its two files.
+    InputError where a place is missing or holds no case, a case lacks one of its two files, or a name stands twice.
     """
-    name = cases.resolve().name  # "." has none of its own
-    if not cases.is_dir():
-        raise InputError(f"{name}: no such folder of cases; give a folder that holds Case_*/Case_*_img.nii.gz")
-    folders = sorted(folder for folder in cases.glob("Case_*") if folder.is_dir())
-    if not folders:
-        raise InputError(f"{name}: holds no case; expected folders Case_* with Case_*_img.nii.gz and _seg.nii.gz")
+    folders: list[Path] = []
+    for cases in places:
+        name = cases.resolve().name  # "." has none of its own
+        if not cases.is_dir():
+            raise InputError(f"{name}: no such folder of cases; give a folder that holds Case_*/Case_*_img.nii.gz")
+        here = [folder for folder in cases.glob("Case_*") if folder.is_dir()]
+        if not here:
+            raise InputError(f"{name}: holds no case; expected folders Case_* with Case_*_img.nii.gz and _seg.nii.gz")
+        folders += here
+    folders.sort(key=lambda folder: folder.name)
     for folder in folders:
         for kind in ("img", "seg"):
             file = f"{folder.name}_{kind}.nii.gz"
             if not (folder / file).is_file():
                 raise InputError(f"{folder.name}: {file} is missing; add it or take the folder away")
-    return folders
-
-
-def patient_folders(places: Sequence[Path]) -> list[Path]:
-    """Case folders of several places, by name.
-
-    InputError as :func:`case_folders`, or where a name stands in two of them: every patient may be there once.
-    """
-    folders = sorted((folder for cases in places for folder in case_folders(cases)), key=lambda folder: folder.name)
     for one, other in pairwise(folders):
         if one.name == other.name:
             raise InputError(f"{one.name}: stands in two of the folders given; every patient may be there once")

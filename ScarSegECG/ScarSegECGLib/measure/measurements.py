@@ -1,34 +1,26 @@
-"""One way to measure a scar, whoever or whatever found it."""
+"""One way to measure a scar, whoever or whatever found it, and what a patient's result takes from it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from ScarSegECGLib import case
 from ScarSegECGLib.anatomy.polar import Mask
-from ScarSegECGLib.case import (
-    CAVITY,
-    MVO,
-    MYOCARDIUM,
-    PART_MVO,
-    SCAR,
-    Anatomy,
-    Burden,
-    IslandPattern,
-    LabelArray,
-    LgeStack,
-    ScarParts,
-    SegmentRow,
-    burden_of,
-)
+from ScarSegECGLib.case import Anatomy, Burden, IslandPattern, LabelArray, LgeStack, ScarParts, SegmentRow, burden_of
+from ScarSegECGLib.case_ecg import EcgUse
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AnatomyNote, Contrast, Division, Doubt, Fact, Method, Pattern, ScarRemark, ScarSource
+from ScarSegECGLib.facts_ecg import Conduction
+from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.islands import island_patterns
 from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.remote import Per, Region, Remote, remote_doubts, remote_myocardium
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
-from ScarSegECGLib.measure.segments import segment_table, territory_table
+from ScarSegECGLib.measure.segments import segment_percent, segment_table, territory_table
 
 # What the division notes and no figure suffers from, or what is said of the input already.
 HARMLESS = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX, AnatomyNote.ORIENTATION_ASSUMED, AnatomyNote.OFF_AXIS)
@@ -66,12 +58,12 @@ class Measurements:
     @property
     def mask(self) -> Mask:
         """The scar, MVO in."""
-        return self.labels == SCAR
+        return self.labels == case.SCAR
 
     @property
     def mvo(self) -> Mask:
         """The MVO alone."""
-        return self.parts.labels == PART_MVO
+        return self.parts.labels == case.PART_MVO
 
     @property
     def territories(self) -> dict[str, float | None]:
@@ -81,13 +73,13 @@ class Measurements:
 
 def contours_of(labels: LabelArray) -> tuple[Mask, Mask]:
     """Cavity and myocardium (scar and MVO in) of a label map: 1 cavity, 2 myocardium, 3 scar, 4 MVO."""
-    return labels == CAVITY, (labels >= MYOCARDIUM) & (labels <= MVO)
+    return labels == case.CAVITY, (labels >= case.MYOCARDIUM) & (labels <= case.MVO)
 
 
 def drawn_scar(labels: LabelArray) -> tuple[Mask, MeasureOptions]:
     """The scar (MVO in) of a reader's label map, and how it is to be measured."""
-    scar = (labels == SCAR) | (labels == MVO)
-    return scar, MeasureOptions(mvo=labels == MVO, drawn_scar=scar)
+    scar = (labels == case.SCAR) | (labels == case.MVO)
+    return scar, MeasureOptions(mvo=labels == case.MVO, drawn_scar=scar)
 
 
 def measure(
@@ -121,7 +113,7 @@ def measure(
         doubted = remote_doubts(stack, cavity, wall, seen, per=per, drawn_scar=options.drawn_scar)
         warnings = tuple(dict.fromkeys(warnings + doubted))
     labels = np.zeros(wall.shape, np.uint8)
-    labels[cavity], labels[wall], labels[held] = CAVITY, MYOCARDIUM, SCAR
+    labels[cavity], labels[wall], labels[held] = case.CAVITY, case.MYOCARDIUM, case.SCAR
     patterns = island_patterns(held, cavity, wall, stack.spacing)
     voxels = int(np.count_nonzero(wall))
     return Measurements(
@@ -140,6 +132,66 @@ def measure(
         warnings=warnings,
         doubts=(*contour_doubts(contours), *_unusual(patterns)),
     )
+
+
+def figures(
+    stack: LgeStack,
+    anatomy: Anatomy,
+    scar: FoundScar,
+    image_only: Mask,
+    seen: Mask,
+    use: EcgUse,
+    conduction: Conduction = Conduction.UNKNOWN,
+    ecg_percent: Sequence[float | None] | None = None,
+    input_warnings: tuple[Fact, ...] = (),
+) -> dict[str, Any]:
+    """The fields of a :class:`ScarSegECGLib.case.ScarResult` that follow from masks; without a wall all figures are 0.
+
+    ``scar`` is the one with the ECG, where it counted, ``image_only`` the one without, ``seen`` the one that the ECG is
+    held against: what the images alone show, or what the reader made of it. ``ecg_percent``, of 17 segments, is the
+    scar from the ECG alone, 0..100. ``input_warnings``, which no mask changes, come first.
+    """
+    measured = measure(stack, anatomy, scar)
+    wall, count = anatomy.myocardium, len(anatomy.imaged)
+    alone, shown = (segment_percent(anatomy.aha, mask & wall, count) for mask in (image_only, seen))
+    percent = [None if np.isnan(p) else float(p) for p in shown]
+    verdicts = agreement_table(percent, ecg_percent, conduction, use.amplitude > 0, why_not_used=use.reasons)
+    rows = tuple(
+        replace(
+            row,
+            scar_percent_image_only=float(alone[i]) if row.imaged else None,
+            ecg_percent=None if ecg_percent is None else ecg_percent[i],
+            agreement=verdicts[i][0],
+            agreement_reason=verdicts[i][1],
+        )
+        for i, row in enumerate(measured.segments)
+    )
+    same = ("method", "labels", "cavity_ml", "myocardium_ml", "scar", "parts", "patterns")
+    alone_voxels, voxels = (int(np.count_nonzero(mask)) for mask in (image_only & wall, wall))
+    return {name: getattr(measured, name) for name in same} | {
+        "scar_image_only": burden_of(alone_voxels, voxels, stack.voxel_ml),
+        "mvo": measured.parts.mvo,
+        "segments": rows,
+        "input_warnings": input_warnings,
+        "warnings": (*input_warnings, *measured.warnings, *measured.doubts),
+    }
+
+
+def measured_again(
+    result: case.ScarResult, anatomy: Anatomy, scar: FoundScar, image_only: Mask, conduction: Conduction
+) -> case.ScarResult:
+    """The case measured again with this anatomy and this scar; what the ECG itself says stays.
+
+    The ECG, with its ``conduction`` (unknown without one), is held against the new scar, since that is what somebody
+    now says the images show. Warnings about contours and scar are made anew with them.
+    """
+    said = [row.ecg_percent for row in result.segments]
+    said += [None] * (len(anatomy.imaged) - len(said))  # 16 segments have no apex
+    percent = said if any(value is not None for value in said) else None
+    changed = figures(
+        result.stack, anatomy, scar, image_only, scar.mask, result.ecg_use, conduction, percent, result.input_warnings
+    )
+    return replace(result, anatomy=anatomy, **changed)
 
 
 def contour_doubts(contours: Anatomy) -> tuple[Fact, ...]:

@@ -4,16 +4,15 @@ It is the greatest share of the wall that is scar over any 4 mm of wall that lie
 its slices; narrower scar counts with its part of 4 mm, so that a stray voxel never makes 100 %.
 
 The greatest of many counted shares is too great: where a pixel is a fifth of the wall, an even scar shows shares that
-differ by that much from place to place. So a longer stretch of wall, of which only places that hold scar count, is
-preferred wherever the shorter one's greater share is no more than pixels make of an even scar; places whose share
-cannot be told from the highest one are taken together, less those at a lateral edge of the scar; and over what is left
-the borders of scar and wall are fitted as smooth lines, unless the scar is no single band, which is counted in voxels.
-The result is at most 1.3 pixels of wall below and 0.35 above the counted share of the best 4 mm: all of it vanishes as
-the grid is refined. The definition is this project's own.
+differ by that much. So a longer stretch of wall, of which only places that hold scar count, is preferred wherever the
+shorter one's greater share is no more than pixels make of an even scar; places whose share cannot be told from the
+highest are taken together, less those at a lateral edge of the scar; and over what is left the borders of scar and wall
+are fitted as smooth lines, unless the scar is no single band, which is counted in voxels. The result is at most 1.3
+pixels of wall below and 0.35 above the counted share of the best 4 mm. The definition is this project's own.
 
-A border is fitted as the smooth curve that separates the centres of the voxels inside from those outside, with a margin
-of a twentieth of a pixel (a support vector machine's squared hinge; Cortes and Vapnik 1995, Machine Learning 20:273;
-Whitaker 2000, IEEE Symposium on Volume Visualization, 23). A contour too ragged for one has it run through the middle.
+A border is the smooth curve that separates the centres of voxels inside from those outside, with a margin of a
+twentieth of a pixel (a support vector machine's squared hinge; Cortes and Vapnik 1995, Machine Learning 20:273;
+Whitaker 2000, IEEE Symposium on Volume Visualization, 23). In a contour too ragged for one it runs through the middle.
 """
 
 from __future__ import annotations
@@ -28,12 +27,9 @@ from ScarSegECGLib.measure.wall import grown, shrunk
 
 Ints = NDArray[np.intp]
 
-MARGIN_PIXELS = 0.05
-ANGLES = 1440
-_HARMONICS = 6
+ANGLES, _PLACES = 1440, 480
+MARGIN_PIXELS, _HARMONICS, _STEPS = 0.05, 6, 12
 _STIFFNESS = 0.1  # of a harmonic's fourth power: hardly any where a contour is drawn by a hundred voxels
-_STEPS = 12
-_PLACES = 480
 LEAST_MM = 4.0
 """Length of mid-wall that scar has to fill to count with its full depth: three pixels of a usual LGE image."""
 STRETCHES_MM = (LEAST_MM, 6.0, 9.0, 12.0)
@@ -89,12 +85,11 @@ def highest_transmurality(
     """Share of the wall that is scar, 0..1, where each segment holds the most, shape (segments + 1,).
 
     0 where a segment has no scar or no wall; the entry of segment 0 has no meaning. ``aha`` is 1..segments inside the
-    myocardium and 0 outside.
+    myocardium, which holds the scar, and 0 outside.
     """
-    counting = scar & myocardium & (aha > 0)
-    if not counting.any():
+    if not aha[scar].any():
         return np.zeros(segments + 1)
-    wall = _scarred_wall(counting, cavity, myocardium, aha, spacing, segments + 1)
+    wall = _scarred_wall(scar, cavity, myocardium, aha, spacing, segments + 1)
     stretch, low, counted = _deepest_stretch(wall)
     share, is_band = _share_between_borders(wall, stretch[wall.part, wall.place])
     high = counted + np.where(is_band, INSIDE_PIXELS, 0.0) * wall.pixels_in_wall
@@ -117,10 +112,8 @@ def _scarred_wall(
     holding = np.zeros((len(scar), size), dtype=bool)
     holding[np.nonzero(scar)[0], aha[scar]] = True
     part_slice, part_segment = np.nonzero(holding)
-    part_of = np.zeros(holding.shape, dtype=int)
-    part_of[part_slice, part_segment] = np.arange(len(part_slice))
-
-    z, r, c = np.nonzero(myocardium & (aha > 0) & np.asarray(holding.any(axis=1))[:, None, None])
+    part_of = np.cumsum(holding).reshape(holding.shape) - 1
+    z, r, c = np.nonzero(aha)
     kept = holding[z, aha[z, r, c]]
     z, r, c = z[kept], r[kept], c[kept]
     segment = aha[z, r, c].astype(np.intp)
@@ -158,10 +151,10 @@ def _deepest_stretch(wall: _Wall) -> tuple[Mask, Floats, Floats]:
     scarred = _about(_running(_about(_running(scarred), gap) > 0.5), gap) > gap[:, None] - 0.5
     running = [_running(table) for table in (scar, whole, inside, whole * scarred)]
 
-    shares, tops = [], []
+    edges = 2 * wall.places(EDGE_PIXELS * wall.pixel)
     low = np.zeros(len(wall.pixels_in_wall))
-    best, chosen = low - np.inf, low.astype(int)
-    for number, (length, doubt) in enumerate(zip(STRETCHES_MM, DOUBT_PIXELS, strict=True)):
+    best, stretch = low - np.inf, np.zeros(scar.shape, dtype=bool)
+    for length, doubt in zip(STRETCHES_MM, DOUBT_PIXELS, strict=True):
         count = wall.places(length)
         hit, held, within, holding = (_about(table, count) for table in running)
         within = within / count[:, None]
@@ -171,35 +164,32 @@ def _deepest_stretch(wall: _Wall) -> tuple[Mask, Floats, Floats]:
         extent = np.where(fits, within / np.maximum(most, 1e-9)[of, None], 0.0)
         plain = wall.highest(extent * hit / np.maximum(held, 1e-12))
         share = extent * hit / np.maximum(np.maximum(holding, held * (LEAST_MM / length)), 1e-12)
-        top = wall.highest(share)
-        usable = (most > 1 - 1e-9) | (number == 0)
+        top, share = wall.highest(share), np.where(extent > 0, share, -1.0)
+        if length == LEAST_MM:
+            usable, shortest, counted = most >= 0, share, top
+        else:
+            usable = most > 1 - 1e-9
         score = top - doubt * wall.pixels_in_wall
         better = usable & (score >= best)
-        best, chosen = np.where(better, score, best), np.where(better, number, chosen)
+        best = np.where(better, score, best)
         low = np.maximum(low, np.where(usable, plain - (doubt + ALIKE_PIXELS) * wall.pixels_in_wall, 0.0))
-        shares.append(np.where(extent > 0, share, -1.0))
-        tops.append(top)
+        mine, limit = better[of], np.maximum(top - ALIKE_PIXELS * wall.pixels_in_wall, 0.0)
+        alike = share[mine] >= limit[of[mine], None]
+        stretch[mine] = _about(_running(alike), np.maximum(count - edges, 1)[mine]) > 0
 
-    edges = 2 * wall.places(EDGE_PIXELS * wall.pixel)
-    stretch = np.zeros(scar.shape, dtype=bool)
-    for number, length in enumerate(STRETCHES_MM):
-        mine = np.flatnonzero(chosen[of] == number)
-        limit = np.maximum(tops[number] - ALIKE_PIXELS * wall.pixels_in_wall, 0.0)[of[mine]]
-        alike = shares[number][mine] >= limit[:, None]
-        stretch[mine] = _about(_running(alike), np.maximum(wall.places(length) - edges, 1)[mine]) > 0
     stretch = np.where((stretch & scarred).any(axis=1, keepdims=True), stretch & scarred, stretch)
     middle, beside = np.maximum(wall.places(LEAST_MM) - edges, 1), wall.places(BESIDE_MM)
     for _ in range(2):
         there, held_there = (wall.of_parts((table * stretch).sum(axis=1)) for table in (scar, whole))
         mean = there / np.maximum(held_there, 1e-12)
         falls, keeps = ((mean - less * wall.pixels_in_wall)[of, None] for less in (DROP_PIXELS, INSIDE_PIXELS))
-        ends = _about(_running(stretch & (shares[0] >= 0) & (shares[0] < falls)), beside) > 0
-        deep = stretch & (~ends | (_about(_running(shares[0] >= np.maximum(keeps, 0.0)), middle) > 0))
+        ends = _about(_running(stretch & (shortest >= 0) & (shortest < falls)), beside) > 0
+        deep = stretch & (~ends | (_about(_running(shortest >= np.maximum(keeps, 0.0)), middle) > 0))
         left = wall.of_parts(deep.sum(axis=1))[of] > 0
         stretch = np.where(left[:, None], deep, stretch)
     # Less scar than that has no stretch to choose: its best 4 mm are counted.
     widest = wall.highest(scarred.sum(axis=1, keepdims=True) * wall.step[:, None])
-    return stretch, np.where(widest < LEAST_MM, tops[0], low), tops[0]
+    return stretch, np.where(widest < LEAST_MM, counted, low), counted
 
 
 def _share_between_borders(wall: _Wall, there: Mask) -> tuple[Floats, Mask]:
@@ -277,7 +267,6 @@ def _smooth_radius(inside: Mask, centre: Floats, in_plane: Floats) -> Floats:
         fit -= change
         if np.abs(change).max() < 0.02 * margin:
             break
-    fit = np.where(used.sum(axis=1, keepdims=True) > 0, fit, 0.0)
     return fit @ _harmonics(2 * np.pi * np.arange(ANGLES) / ANGLES).T
 
 
@@ -288,23 +277,19 @@ def _border_depth(
 
     ``depth`` is each voxel's distance from the endocardium, ``thickness`` the wall's there, mm.
     """
-    sign = np.where(inner, 1.0, -1.0)
     # voxels that no line between low and high leaves on the wrong side, or near it, have no say
-    limit = np.where(inner, low[group], high[group]) * thickness
-    near = sign * (limit - depth) < margin
-    depth, thickness, sign, group = depth[near], thickness[near], sign[near], group[near]
-    # where the voxels leave room, the border is the middle of it: its two ends are looked for side by side
-    size, ends = len(low), np.concatenate([group, group + len(low)])
-    sign, depth, thickness = np.tile(sign, 2), np.tile(depth, 2), np.tile(thickness, 2)
-    low, high, first = np.tile(low, 2), np.tile(high, 2), np.arange(2 * size) < size
-    for _ in range(_STEPS):
-        middle = 0.5 * (low + high)
-        short = np.maximum(margin - sign * (middle[ends] * thickness - depth), 0.0)
-        outwards = np.bincount(ends, sign * short * thickness, 2 * size)
-        further = np.where(first, outwards > 0, outwards >= 0)
-        low, high = np.where(further, middle, low), np.where(further, high, middle)
-    between = 0.5 * (low + high)
-    return 0.5 * (between[:size] + between[size:])
+    near = np.where(inner, low[group] * thickness - depth, depth - high[group] * thickness) < margin
+    depth, thickness, group, sign = depth[near], thickness[near], group[near], np.where(inner, 1.0, -1.0)[near]
+    ends = []
+    for beyond in (np.greater, np.greater_equal):  # where the voxels leave room, the border is the middle of it
+        first, last = low, high
+        for _ in range(_STEPS):
+            middle = 0.5 * (first + last)
+            short = np.maximum(margin - sign * (middle[group] * thickness - depth), 0.0)
+            further = beyond(np.bincount(group, sign * short * thickness, len(low)), 0)
+            first, last = np.where(further, middle, first), np.where(further, last, middle)
+        ends.append(0.5 * (first + last))
+    return 0.5 * (ends[0] + ends[1])
 
 
 def _harmonics(angle: Floats) -> Floats:

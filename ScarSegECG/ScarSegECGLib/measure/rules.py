@@ -34,8 +34,6 @@ LEAST_SD_ABOVE_REMOTE = 2.0
 in most slices, has not told scar from healthy myocardium. The numbers are this project's own."""
 
 _FEWEST_VOXELS = 10
-_BINS = 256
-_ITERATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,11 @@ def _bright(
     if source is ScarSource.EWA:
         bright, levels = ewa(stack, cavity, wall, healthy, per=rule.per)
     elif source is ScarSource.N_SD:
-        n_sd = _number_of_sd(rule.n_sd, contrast)
+        n_sd = DEFAULT_N_SD.get(contrast) if rule.n_sd is None else rule.n_sd
+        if n_sd is None:
+            raise InputError(f"the n-SD rule has no default for contrast {contrast}: give the number of SD, 2 to 6")
+        if not 2 <= n_sd <= 6:
+            raise InputError(f"n_sd is {n_sd:g}: give a number from 2 to 6")
         levels = healthy.mean + n_sd * healthy.sd
     elif source is ScarSource.FWHM:
         on_remote = contrast is Contrast.PSIR  # in a magnitude image half of the maximum is half of a number
@@ -170,7 +172,7 @@ def otsu_threshold(values: Image) -> float:
     lowest, highest = float(values.min()), float(values.max())
     if highest <= lowest:
         return highest
-    count, edges = np.histogram(values, bins=_BINS, range=(lowest, highest))
+    count, edges = np.histogram(values, bins=256, range=(lowest, highest))
     centres = (edges[:-1] + edges[1:]) / 2
     weight = np.cumsum(count)[:-1] / count.sum()
     partial = np.cumsum(count * centres)[:-1] / count.sum()
@@ -198,7 +200,7 @@ def mixture_threshold(values: Image) -> float:
         dark, bright = scores - (at - mean[:, None]) ** 2 / (2 * variance[:, None])
         return dark - bright
 
-    for _ in range(_ITERATIONS):
+    for _ in range(100):
         share = np.stack([1 - high, high])
         total = np.maximum(share.sum(axis=1), 1e-9)
         before = mean
@@ -211,16 +213,6 @@ def mixture_threshold(values: Image) -> float:
     steps = np.linspace(mean[0], mean[1], 513)
     above = np.flatnonzero(log_odds(steps) < 0)
     return float(steps[above[0]]) if above.size and above[0] > 0 else float(mean.mean())
-
-
-def _number_of_sd(n_sd: float | None, contrast: Contrast) -> float:
-    if n_sd is None:
-        if contrast not in DEFAULT_N_SD:
-            raise InputError(f"the n-SD rule has no default for contrast {contrast}: give the number of SD, 2 to 6")
-        return DEFAULT_N_SD[contrast]
-    if not 2 <= n_sd <= 6:
-        raise InputError(f"n_sd is {n_sd:g}: give a number from 2 to 6")
-    return n_sd
 
 
 def _each(

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ScarSegECGLib.anatomy.aha import rings_of
 from ScarSegECGLib.anatomy.insertion import STANDARD_DEG
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg, heart_box, sample_image, slice_centres
 from ScarSegECGLib.anatomy.segments import APICAL, CAP
-from ScarSegECGLib.anatomy.soft import rings_of
 from ScarSegECGLib.case import Anatomy
 from ScarSegECGLib.facts import AhaMode
 from ScarSegECGLib.measure.peak_transmurality import highest_transmurality

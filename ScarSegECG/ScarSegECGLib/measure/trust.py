@@ -1,4 +1,5 @@
-"""How far the networks' result can be relied on: is there scar at all, between which volumes, and what speaks against.
+"""What the networks say of scar, and how far it can be relied on: is there any, between which volumes, and what speaks
+against.
 
 The numbers are fitted on patients the networks had not seen (``training.cross_validate``) and travel with the weights.
 """
@@ -6,19 +7,41 @@ The numbers are fitted on patients the networks had not seen (``training.cross_v
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ScarSegECGLib.case import Anatomy, FloatArray, Interval, Signs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Confidence, ConfidenceReason, Fact, Grade
 
+SCAR_ABOVE = 0.5
+
 LV_ML = (40.0, 500.0)  # cavity and wall together; hearts outside it were in no training data
 FEWEST_SLICES = 3
 WIDE = 0.6  # an interval wider than this share of the wall is no answer
+
+
+def scar_probability(
+    logit: NDArray[np.floating], wall: NDArray[np.floating], myocardium: NDArray[np.bool_], box: tuple[slice, slice]
+) -> FloatArray:
+    """Probability of scar: that the voxel is wall, times that the wall is scar there; exactly 0 outside the wall.
+
+    ``logit`` (of scar given wall, moved by the ECG or not) and ``wall`` (probability), [slice, r, c], are of the rows
+    and columns ``box``; the predicted ``myocardium`` and what is returned, float32, are [slice, row, column].
+    """
+    probability = np.zeros(myocardium.shape, np.float32)
+    inside = myocardium[:, box[0], box[1]]
+    probability[:, box[0], box[1]][inside] = wall[inside] * expit(logit[inside])
+    return probability
+
+
+def never_erasing(movement: FloatArray, alone: FloatArray) -> FloatArray:
+    """Movement of the logit that never takes away scar which the image alone shows (probability ``alone``)."""
+    return np.where(alone > SCAR_ABOVE, np.maximum(movement, 0), movement)
 
 
 def signs(
@@ -48,18 +71,6 @@ def signs(
     )
 
 
-def _finite(value: float) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(number)
-    return number
-
-
-def _three_weights(values: Iterable[float]) -> tuple[float, float, float]:
-    one, two, three = (_finite(value) for value in values)
-    return one, two, three
-
-
 @dataclass(frozen=True)
 class Trust:
     """Fitted on held-out patients."""
@@ -74,22 +85,18 @@ class Trust:
 
     @classmethod
     def from_settings(cls, settings: Mapping) -> Trust | None:
-        """As it stands in a weights file; None where it has none.
-
-        Raises
-        ------
-        InputError
-            It stands there in another form.
-        """
+        """As it stands in a weights file; None where it has none, InputError where it stands there in another form."""
         held = settings.get("trust")
         if not held:
             return None
         try:
-            presence, scale = (_three_weights(held[key]) for key in ("presence", "scale"))
-            names = ("present_above", "quantile", "level", "most_blur", "most_spread")
-            return cls(presence=presence, scale=scale, **{name: _finite(held[name]) for name in names})
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError("the weights do not say as expected how far to rely on them; train them again") from error
+            numbers = {field.name: np.array(held[field.name], float) for field in fields(cls)}
+        except (KeyError, TypeError, ValueError):
+            numbers = {}
+        shapes = {name: (3,) if name in ("presence", "scale") else () for name in numbers}
+        if not numbers or any(n.shape != shapes[name] or not np.isfinite(n).all() for name, n in numbers.items()):
+            raise InputError("the weights do not say as expected how far to rely on them; train them again")
+        return cls(**{name: tuple(n.tolist()) if n.shape else float(n) for name, n in numbers.items()})
 
     def chance_of_scar(self, seen: Signs) -> float:
         """Probability that there is any scar, 0..1."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ScarSegECGLib.anatomy.soft import SoftPrior
+from ScarSegECGLib.anatomy.aha import SoftPrior
 from ScarSegECGLib.case import FloatArray, LabelArray, LgeStack, MedianBeat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.device import Network, choose_device, leave_no_holes, place

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ScarSegECGLib.anatomy.soft import SoftPrior, soft_prior
+from ScarSegECGLib.anatomy.aha import SoftPrior, soft_prior
 from ScarSegECGLib.case import Anatomy, FloatArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Method
 from ScarSegECGLib.measure.overlap import overlap
-from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE, never_erasing, scar_probability
+from ScarSegECGLib.measure.trust import SCAR_ABOVE, never_erasing, scar_probability
 from ScarSegECGLib.network.amplitude import LEAST_AMPLITUDE
 from ScarSegECGLib.network.session import ImageEvidence, Session
 from ScarSegECGLib.network.taff import EcgWord

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
-from ScarSegECGLib.measure.scar_probability import SCAR_ABOVE
+from ScarSegECGLib.measure.trust import SCAR_ABOVE
 from ScarSegECGLib.network.polar_grid import ANGLES, RADII, RADIUS_STEP_MM
 from ScarSegECGLib.training.ablation import Estimate, Row
 from ScarSegECGLib.training.evaluate import METRICS, SIZES_ML, STRUCTURES

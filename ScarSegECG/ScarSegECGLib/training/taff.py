@@ -17,9 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.aha import partition, soft_prior
 from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
-from ScarSegECGLib.anatomy.soft import soft_prior
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.expert import ExpertCase

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ScarSegECGLib.anatomy.aha import rings_of
 from ScarSegECGLib.anatomy.segments import RING_NAMES
-from ScarSegECGLib.anatomy.soft import rings_of
 from ScarSegECGLib.case import MVO, PART_MVO, Anatomy, LgeStack, ScarResult, SegmentRow
 from ScarSegECGLib.measure.agreement import excess
 from ScarSegECGLib.measure.measurements import Measurements

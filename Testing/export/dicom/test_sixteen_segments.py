@@ -20,7 +20,7 @@ from ScarSegECGLib.export.result_json import result_schema
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.facts import Division
 from ScarSegECGLib.facts_ecg import Conduction
-from ScarSegECGLib.measure.result import measured_again
+from ScarSegECGLib.measure.measurements import measured_again
 from ScarSegECGLib.measure.rules import FoundScar
 from ScarSegECGLib.report.tables import segments_table
 
