@@ -22,10 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, slice_centres
+from ScarSegECGLib.anatomy.polar import Floats, Ints, Mask, Spacing, slice_centres
 from ScarSegECGLib.measure.wall import grown, shrunk
-
-Ints = NDArray[np.intp]
 
 ANGLES, _PLACES = 1440, 480
 MARGIN_PIXELS, _HARMONICS, _STEPS = 0.05, 6, 12

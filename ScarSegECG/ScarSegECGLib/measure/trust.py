@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +97,8 @@ class Trust:
         shapes = {name: (3,) if name in ("presence", "scale") else () for name in numbers}
         if not numbers or any(n.shape != shapes[name] or not np.isfinite(n).all() for name, n in numbers.items()):
             raise InputError("the weights do not say as expected how far to rely on them; train them again")
-        return cls(**{name: tuple(n.tolist()) if n.shape else float(n) for name, n in numbers.items()})
+        told: dict[str, Any] = {name: tuple(n.tolist()) if n.shape else float(n) for name, n in numbers.items()}
+        return cls(**told)
 
     def chance_of_scar(self, seen: Signs) -> float:
         """Probability that there is any scar, 0..1."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box, slice_centres
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, slice_centres
 
 SECTORS = 72
 
@@ -42,16 +42,12 @@ def shrunk(mask: Mask, times: int = 1) -> Mask:
 
 
 def wall_depth(cavity: Mask, myocardium: Mask, spacing: Spacing) -> NDArray[np.float32]:
-    """Relative depth in the wall: 0 at the endocardium, 1 at the epicardium; 0 outside the myocardium.
+    """Relative depth in the wall, to be read only: 0 at the endocardium, 1 at the epicardium; 0 outside the myocardium.
 
     Distances are in-plane, from voxel centres to the border between voxels; in a slice without cavity from the LV
     centre.
     """
-    depth = np.zeros(myocardium.shape, dtype=np.float32)
-    box = heart_box(cavity | myocardium)
-    blood, wall = np.ascontiguousarray(cavity[box]), np.ascontiguousarray(myocardium[box])
-    depth[box] = _depth_of(blood.tobytes(), wall.tobytes(), wall.shape, spacing)
-    return depth
+    return _depth_of(cavity.tobytes(), myocardium.tobytes(), myocardium.shape, spacing)
 
 
 @lru_cache(maxsize=2)
@@ -72,6 +68,7 @@ def _depth_of(cavity: bytes, myocardium: bytes, shape: tuple[int, int, int], spa
         to_endo = np.maximum(_distance(~inner, at, in_plane) - half, 0)
         to_epi = np.maximum(_distance(outer, (at[0] + 1, at[1] + 1), in_plane) - half, 0)
         depth[z][at] = to_endo / np.maximum(to_endo + to_epi, 1e-6)
+    depth.setflags(write=False)  # it is kept
     return depth
 
 
