@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from measure_phantoms import annulus
 
-from ScarSegECGLib.case import Anatomy, Burden, burden_of
+from ScarSegECGLib.case import Anatomy, Burden, EcgUse, TimeGap, burden_of
 from ScarSegECGLib.facts import AhaMode, Division, Fact
 from ScarSegECGLib.facts_ecg import AgreementReason, EcgReason
 from ScarSegECGLib.measure.agreement import RELIABLE_SEGMENTS, agreement_table
@@ -81,10 +81,13 @@ def test_permuting_the_labels_permutes_the_table():
     assert np.allclose(after[order[1:] - 1], before[:6])
 
 
-def _one(number, image, ecg, conduction="normal", used=True):
+USED = EcgUse(1.0, (), TimeGap(3.0))
+
+
+def _one(number, image, ecg, conduction="normal"):
     images, ecgs = [0.0] * 17, [0.0] * 17
     images[number - 1], ecgs[number - 1] = image, ecg
-    return agreement_table(images, ecgs, conduction, used)[number - 1]
+    return agreement_table(images, ecgs, conduction, USED)[number - 1]
 
 
 @pytest.mark.parametrize(
@@ -112,25 +115,24 @@ def test_verdicts(number, image, ecg, verdict):
 
 def test_block_pacing_or_an_unused_ecg_tell_nothing_anywhere():
     for conduction in ("lbbb", "paced", "unknown"):
-        table = agreement_table([50.0] * 17, [50.0] * 17, conduction, True)
+        table = agreement_table([50.0] * 17, [50.0] * 17, conduction, USED)
         assert {v for v, _ in table} == {"ecg cannot tell"}
-    unused = agreement_table(
-        [50.0] * 17, [50.0] * 17, "normal", False, why_not_used=(Fact(EcgReason.TOO_FAR, days=-900.0),)
-    )
+    too_far = EcgUse(0.0, (Fact(EcgReason.TOO_FAR, days=-900.0),), TimeGap(-900.0))
+    unused = agreement_table([50.0] * 17, [50.0] * 17, "normal", too_far)
     assert {(verdict, words(why)) for verdict, why in unused} == {
         ("ecg cannot tell", "ECG 900 days from MRI: not used")
     }
-    assert {v for v, _ in agreement_table([50.0] * 17, None, "normal", True)} == {"ecg cannot tell"}
+    assert {v for v, _ in agreement_table([50.0] * 17, None, "normal", USED)} == {"ecg cannot tell"}
 
 
 def test_segments_not_imaged_have_no_verdict_and_lengths_must_match():
-    assert agreement_table([None] * 17, [50.0] * 17, "normal", True)[0] == (None, Fact(AgreementReason.NOT_IMAGED))
+    assert agreement_table([None] * 17, [50.0] * 17, "normal", USED)[0] == (None, Fact(AgreementReason.NOT_IMAGED))
     with pytest.raises(ValueError):
-        agreement_table([0.0] * 17, [0.0] * 16, "normal", True)
+        agreement_table([0.0] * 17, [0.0] * 16, "normal", USED)
 
 
 def test_only_anterior_and_septal_segments_may_disagree():
-    table = agreement_table([80.0] * 17, [0.0] * 17, "normal", True)
+    table = agreement_table([80.0] * 17, [0.0] * 17, "normal", USED)
     assert {k for k, (v, _) in enumerate(table, 1) if v == "disagree"} == set(RELIABLE_SEGMENTS)
     assert "does not rule it out" in words(table[0][1])
-    assert "caution" in words(agreement_table([80.0] * 17, [0.0] * 17, "rbbb", True)[0][1])
+    assert "caution" in words(agreement_table([80.0] * 17, [0.0] * 17, "rbbb", USED)[0][1])

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ScarSegECGLib.case import EcgUse, TimeGap
 from ScarSegECGLib.ecg.snomed import SINUS_ONLY, diagnoses
 from ScarSegECGLib.facts_ecg import Agreement, AgreementReason
 from ScarSegECGLib.measure.agreement import LIMITS as TABLE
 from ScarSegECGLib.measure.agreement import NORMAL_LIMIT_PERCENT, agreement_table, excess
 
 MADE_BY = Path(__file__).resolve().parents[2] / "Research" / "ecg_limits.py"
+USED = EcgUse(1.0, (), TimeGap(3.0))
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +42,9 @@ def test_agreement_goes_by_the_segment_s_own_limit() -> None:
     for number, limit in ((7, NORMAL_LIMIT_PERCENT[6]), (9, NORMAL_LIMIT_PERCENT[8])):
         image, ecg = [0.0] * 17, [0.0] * 17
         ecg[number - 1] = limit
-        assert agreement_table(image, ecg, "normal", True)[number - 1][0] == Agreement.AGREE
+        assert agreement_table(image, ecg, "normal", USED)[number - 1][0] == Agreement.AGREE
         ecg[number - 1] = limit + 1
-        verdict, why = agreement_table(image, ecg, "normal", True)[number - 1]
+        verdict, why = agreement_table(image, ecg, "normal", USED)[number - 1]
         assert verdict == Agreement.DISAGREE and why.code is AgreementReason.ECG_ALONE
 
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from ScarSegECGLib.case_ecg import EcgUse
 from ScarSegECGLib.ecg.conduction import SILENT
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, Conduction
@@ -30,23 +31,18 @@ simulated scars, and sees scar in ECGs of healthy people, in the inferior and se
 
 _CAUTION = (Conduction.RBBB, Conduction.LAFB, Conduction.LVH)
 
+Percents = Sequence[float | None]
 Verdict = tuple[Agreement | None, Fact | None]
 
 
 def agreement_table(
-    image_percent: Sequence[float | None],
-    ecg_percent: Sequence[float | None] | None,
-    conduction: Conduction,
-    ecg_used: bool,
-    *,
-    why_not_used: tuple[Fact, ...] = (),
+    image_percent: Percents, ecg_percent: Percents | None, conduction: Conduction, use: EcgUse
 ) -> tuple[Verdict, ...]:
     """Agree, disagree or "ecg cannot tell" for every segment (None where it is not imaged), with the reason.
 
     ``image_percent`` is the scar in each segment on the image, 0..100, ``None`` where not imaged; ``ecg_percent`` the
-    same as estimated from the ECG alone, ``None`` where there is no estimate. ``ecg_used`` is False where the ECG did
-    not count (missing, too old, paced ...), for the reasons ``why_not_used``
-    (:class:`ScarSegECGLib.facts_ecg.EcgReason`). ValueError where the two sequences differ in length.
+    same as estimated from the ECG alone, ``None`` where there is no estimate. An ECG that by its ``use`` did not count
+    (missing, too old, paced ...) tells nothing. ValueError where the two sequences differ in length.
     """
     ecg = [None] * len(image_percent) if ecg_percent is None else list(ecg_percent)
     conduction, silent = Conduction(conduction), Agreement.CANNOT_TELL
@@ -54,8 +50,8 @@ def agreement_table(
     for number, (image, estimate) in enumerate(zip(image_percent, ecg, strict=True), start=1):
         if image is None:
             verdicts.append((None, Fact(AgreementReason.NOT_IMAGED)))
-        elif not ecg_used:
-            verdicts.append((silent, Fact(AgreementReason.ECG_NOT_USED, use=why_not_used)))
+        elif not use.amplitude:
+            verdicts.append((silent, Fact(AgreementReason.ECG_NOT_USED, use=use.reasons)))
         elif conduction in SILENT:
             verdicts.append((silent, Fact(AgreementReason.SILENT, conduction=conduction)))
         elif estimate is None:

@@ -155,7 +155,7 @@ def figures(
     wall, count = anatomy.myocardium, len(anatomy.imaged)
     alone, shown = (segment_percent(anatomy.aha, mask & wall, count) for mask in (image_only, seen))
     percent = [None if np.isnan(p) else float(p) for p in shown]
-    verdicts = agreement_table(percent, ecg_percent, conduction, use.amplitude > 0, why_not_used=use.reasons)
+    verdicts = agreement_table(percent, ecg_percent, conduction, use)
     rows = tuple(
         replace(
             row,
