@@ -116,7 +116,7 @@ def insertion_points(
         degrees[has_lv] = np.array(usual_deg) % 360.0
         return Insertions(degrees, raw, confidence, disputed)
 
-    half = REACH * STEP_DEG
+    half = np.asarray(REACH * STEP_DEG, np.float64)
     evidence, contrast = np.zeros((n, 2, len(half))), np.zeros((n, 2))
     k, side = np.nonzero(heard)
     toward = np.exp(1j * np.radians(given[heard] - SIDE[side] * ARC_DEG / 2.0)).sum()  # each half a septum away from it
