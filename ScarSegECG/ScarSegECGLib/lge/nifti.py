@@ -70,13 +70,16 @@ def _header(start: bytes) -> Nifti1Header:
 
     second = start[4:8] in (b"n+2\0", b"ni2\0")
     length = _SECOND_BYTES if second else HEADER_BYTES
-    if len(start) < length:
+    order = {struct.pack("<i", length): "<", struct.pack(">i", length): ">"}.get(start[:4])
+    if len(start) < length and order:
         raise InputError(CUT_OFF)
     if not looks_like_nifti(start):
-        raise InputError("The file is neither NIfTI nor NRRD: export it as one of these.")
+        raise InputError(
+            "The file is not an image that can be read, neither NIfTI nor NRRD: export it as one of these (an LGE also "
+            "as DICOM)."
+        )
     if (start[4:8] if second else start[344:348]).startswith(b"ni"):
         raise InputError("The image is a pair of files (.hdr and .img), which is not read: convert it to one .nii.gz.")
-    order = {struct.pack("<i", length): "<", struct.pack(">i", length): ">"}.get(start[:4])
     if order is None:
         raise HeaderError("NIfTI", "it does not say its own length")
     header = (Nifti2Header if second else Nifti1Header)(start[:length], endianness=order, check=False)

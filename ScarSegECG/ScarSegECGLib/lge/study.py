@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from ScarSegECGLib.lge.dicom_files import files_in, quiet
 from ScarSegECGLib.lge.dicom_frames import Frame, Told, frames_of
 from ScarSegECGLib.lge.dicom_geometry import ORIENTATION_TOLERANCE_DEG, angles_deg, stack_pose
 from ScarSegECGLib.lge.dicom_tags import Kind, acquired, image_kind, vector_of
+from ScarSegECGLib.lge.files import readable
 from ScarSegECGLib.lge.orientation import LONG_AXIS_VIEW_DEG, SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
 from ScarSegECGLib.lge.series_kind import SeriesKind, Verdict, plain_text, series_kind
 from ScarSegECGLib.lge.shown_text import printable, some_of, without_patient
@@ -90,23 +90,14 @@ def list_series(path: str | os.PathLike[str]) -> tuple[ImageSet, ...]:
 @contextmanager
 def opened_study(path: Path, told: Told = lambda done, of: None) -> Iterator[tuple[ImageSet, ...]]:
     """The sets of a study, while its files can be read; pydicom keeps silent meanwhile."""
-    try:
-        if not (stat.S_ISDIR(mode := path.stat().st_mode) or stat.S_ISREG(mode)):
-            raise InputError("The path is neither a file nor a folder: give a folder of DICOM images.")
-        with quiet(), files_in(path) as files:
-            sets = _image_sets(frames_of(files, told))
-            if not sets and path.is_file() and files and files[0].archive is None:
-                raise InputError("The file is not an MR image in DICOM: choose the LGE series.")
-            if not sets:
-                what = "folder" if path.is_dir() else "archive"
-                raise InputError(f"The {what} holds no DICOM MR images: choose the folder of the LGE series.")
-            yield sets
-    except FileNotFoundError:
-        raise InputError("The LGE image was not found: check the path.") from None
-    except OSError:
-        raise InputError("The study cannot be read: check that you may open it and that the disk is sound.") from None
-    except MemoryError:
-        raise InputError("The study does not fit into memory: export the LGE short-axis series only.") from None
+    with readable(path), quiet(), files_in(path) as files:
+        sets = _image_sets(frames_of(files, told))
+        if not sets and path.is_file() and files and files[0].archive is None:
+            raise InputError("The file is not an MR image in DICOM: choose the LGE series.")
+        if not sets:
+            what = "folder" if path.is_dir() else "archive"
+            raise InputError(f"The {what} holds no DICOM MR images: choose the folder of the LGE series.")
+        yield sets
 
 
 def choose(
