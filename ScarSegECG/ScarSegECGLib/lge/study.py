@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import compress
 from pathlib import Path
 from typing import TypeVar
 
@@ -92,10 +93,8 @@ def opened_study(path: Path, told: Told = lambda done, of: None) -> Iterator[tup
     """The sets of a study, while its files can be read; pydicom keeps silent meanwhile."""
     with readable(path), quiet(), files_in(path) as files:
         sets = _image_sets(frames_of(files, told))
-        if not sets and path.is_file() and files and files[0].archive is None:
-            raise InputError("The file is not an MR image in DICOM: choose the LGE series.")
         if not sets:
-            what = "folder" if path.is_dir() else "archive"
+            what = "folder" if path.is_dir() else "file"
             raise InputError(f"The {what} holds no DICOM MR images: choose the folder of the LGE series.")
         yield sets
 
@@ -108,30 +107,35 @@ def choose(
     What is asked for by name, a ``series`` UID or number, is taken whatever it looks like, with a note. ``image`` is
     "magnitude" or "psir". Where nothing fits, or the rule does not decide, that is an :class:`InputError`.
     """
-    asked = series is not None
-    found = sets if series is None else _called(sets, series.strip())
-    if asked and image is not None:
-        found = _of_kind(found, image)
+    found = list(sets)
+    if series is not None:
+        found = [s for s in sets if series.strip() in (*s.series_uids, *s.series_numbers)]
+        if not found:
+            there = list(dict.fromkeys(n for s in sets for n in s.series_numbers if n))
+            shown = f" (there are {some_of(there, 12)})" if there else ""
+            raise InputError(f"The study has no series of that UID or number{shown}: {_LIST}.")
+        found = found if image is None else _of_kind(found, image)
     fitting = [s for s in found if s.verdict == "lge"] or [s for s in found if s.verdict == "possible"]
-    if asked and not fitting:
+    if not fitting and series is None:
+        raise InputError(_none_fits(sets))
+    if not fitting:
         chosen = _best(found)
         return chosen, (Fact(LgeNote.TAKEN_AS_ASKED, name=chosen.name, taken_for=chosen.taken_for),)
-    if not fitting:
-        raise InputError(_none_fits(sets))
-    if not asked and image is not None:
-        fitting = _of_kind(fitting, image)
+    fitting = fitting if image is None else _of_kind(fitting, image)
     chosen = _best(fitting)
-    there_was_a_choice = len(fitting if asked else sets) > 1
-    return chosen, (_said(chosen, fitting, sets),) if there_was_a_choice else ()
-
-
-def _called(sets: Sequence[ImageSet], series: str) -> list[ImageSet]:
-    found = [s for s in sets if series in (*s.series_uids, *s.series_numbers)]
-    if not found:
-        there = list(dict.fromkeys(n for s in sets for n in s.series_numbers if n))
-        shown = f" (there are {some_of(there, 12)})" if there else ""
-        raise InputError(f"The study has no series of that UID or number{shown}: {_LIST}.")
-    return found
+    if len(sets if series is None else fitting) == 1:  # there was no choice
+        return chosen, ()
+    note = Fact(
+        LgeNote.TAKEN,
+        name=chosen.name,
+        sets=len(sets),
+        taken_for=chosen.taken_for,
+        kind=str(chosen.kind),
+        slices=chosen.slices,
+        only_possible=chosen.verdict == "possible",
+        others=tuple((s.name, str(s.kind), s.slices, bool(s.unfit)) for s in fitting if s is not chosen),
+    )
+    return chosen, (note,)
 
 
 def _of_kind(sets: Sequence[ImageSet], image: Contrast) -> list[ImageSet]:
@@ -156,37 +160,18 @@ def _best(fitting: Sequence[ImageSet]) -> ImageSet:
             f"choose one ({_LIST}), or give its folder alone."
         )
     longest = max(s.extent_mm for s in fitting)
-    best, *others = sorted(fitting, key=lambda s: _rank(s, longest), reverse=True)
-    if others and _rank(best, longest) == _rank(others[0], longest):
+
+    def rank(images: ImageSet) -> tuple[object, ...]:
+        complete, latest = images.extent_mm >= _COMPLETE * longest, images.acquired or datetime.min
+        return not images.unfit, complete, images.kind == "psir", latest, images.number
+
+    best, *others = sorted(fitting, key=rank, reverse=True)
+    if others and rank(best) == rank(others[0]):
         raise InputError(
             f"Two LGE short-axis stacks ({best.name} and {others[0].name}) are alike in kind, length, time and "
             f"number: choose one by its UID ({_LIST})."
         )
     return best
-
-
-def _rank(images: ImageSet, longest_mm: float) -> tuple[object, ...]:
-    return (
-        not images.unfit,
-        images.extent_mm >= _COMPLETE * longest_mm,
-        images.kind == "psir",
-        images.acquired or datetime.min,
-        images.number,
-    )
-
-
-def _said(chosen: ImageSet, fitting: Sequence[ImageSet], sets: Sequence[ImageSet]) -> Fact:
-    """What was taken, why, and what else would have done."""
-    return Fact(
-        LgeNote.TAKEN,
-        name=chosen.name,
-        sets=len(sets),
-        taken_for=chosen.taken_for,
-        kind=str(chosen.kind),
-        slices=chosen.slices,
-        only_possible=chosen.verdict == "possible",
-        others=tuple((s.name, str(s.kind), s.slices, bool(s.unfit)) for s in fitting if s is not chosen),
-    )
 
 
 def _none_fits(sets: Sequence[ImageSet]) -> str:
@@ -211,7 +196,8 @@ def _image_sets(frames: Sequence[Frame]) -> tuple[ImageSet, ...]:
     """Images sorted into sets, each judged."""
     series = _grouped(_without_copies(frames), lambda f: (f.text("StudyInstanceUID"), f.text("SeriesInstanceUID")))
     sets = _joined([_image_set(part, kind) for whole in series for part, kind in _parts(whole)])
-    return tuple(sorted(sets, key=_place_in_study))
+    sets.sort(key=lambda s: (s.study_uid, s.number < 0, s.number, s.series_numbers[0], s.series_uids, s.kind))
+    return tuple(sets)
 
 
 def _without_copies(frames: Sequence[Frame]) -> list[Frame]:
@@ -238,19 +224,18 @@ def _parts(series: list[Frame]) -> Iterator[tuple[list[Frame], Kind]]:
 def _by_orientation(frames: list[Frame]) -> list[list[Frame]]:
     """Frames of one orientation together, the largest number of positions first, those without one last."""
     left = [frame for frame in frames if not np.isnan(frame.orientation).any()]
-    rest = [frame for frame in frames if np.isnan(frame.orientation).any()]
     clusters = []
     while left:
         near = angles_deg(np.array([frame.orientation for frame in left])) <= ORIENTATION_TOLERANCE_DEG
         near[0] = True
-        clusters.append([frame for frame, here in zip(left, near, strict=True) if here])
-        left = [frame for frame, here in zip(left, near, strict=True) if not here]
+        clusters.append(list(compress(left, near)))
+        left = list(compress(left, ~near))
         if len(clusters) > _MOST_ORIENTATIONS:
             raise InputError(
                 f"The images of a series have over {_MOST_ORIENTATIONS} orientations: give the LGE short-axis series."
             )
-    clusters.sort(key=_places, reverse=True)
-    return [*clusters, rest] if rest else clusters
+    rest = [frame for frame in frames if np.isnan(frame.orientation).any()]
+    return [*sorted(clusters, key=_places, reverse=True), *([rest] if rest else [])]
 
 
 def _image_set(frames: list[Frame], kind: Kind) -> ImageSet:
@@ -342,7 +327,3 @@ def _grouped(items: Iterable[_Item], key: Callable[[_Item], Hashable]) -> list[l
     for item in items:
         groups[key(item)].append(item)
     return list(groups.values())
-
-
-def _place_in_study(images: ImageSet) -> tuple[object, ...]:
-    return images.study_uid, images.number < 0, images.number, images.series_numbers[0], images.series_uids, images.kind
