@@ -73,10 +73,9 @@ def read_labels(path: Path, stack: LgeStack) -> LabelArray:
     A missing or unreadable file, another grid than the stack's, and values that are no labels are refused by an
     :class:`InputError`.
     """
-    layers, _ = _on_the_grid(path, stack)
+    layers, _ = _on_the_grid(path, stack, most=255)
     if len(layers) > 1:
         raise InputError("The label file holds segments that overlap: save them as one label map.")
-    _check_values(layers, 255)
     return layers[0].astype(np.uint8)
 
 
@@ -98,15 +97,37 @@ def read_contours(
     heart has; the message names the label set that would fit.
     """
     layers, volume = _on_the_grid(path, stack)
-    labels, notes = meaning_of(layers, volume.segments, label_map)
+    segments = volume.segments
+    present = [(layer, int(value)) for layer in range(len(layers)) for value in np.unique(layers[layer]) if value]
+    values = sorted({value for _, value in present})
+    if label_map is not None:
+        unnamed = [value for value in values if value not in label_map]
+        if unnamed:
+            raise InputError(
+                f"--label-map does not say what {some_of(unnamed, 6)} is: add it, such as {unnamed[0]}=none."
+            )
+        return _painted(layers, {(layer, value): label_map[value] for layer, value in present}), volume.notes
+    by_name = {key: meant for key in present if (meant := _meant_by(segments.get(key, ""))) is not None}
+    if by_name:
+        if len(by_name) < len(present) or not {CAVITY, MYOCARDIUM} <= set(by_name.values()):
+            raise InputError(
+                "The names of the segments do not say which is the LV cavity, which the myocardium and which the scar: "
+                f"rename them, or give --label-map for the values {some_of(values, 6)}."
+            )
+        told = Fact(LgeNote.LABELS_BY_NAME, meant=tuple((key[1], _CALLED[by_name[key]]) for key in present))
+        usual = all(value == meant for (_, value), meant in by_name.items())
+        return _painted(layers, by_name), volume.notes if usual else (*volume.notes, told)
+    if len(layers) > 1:
+        raise InputError("The segments overlap and their names do not say what they are: rename them in 3D Slicer.")
+    labels, notes = _numbered(layers, values)
     return labels, (*volume.notes, *notes)
 
 
-def _on_the_grid(path: Path, stack: LgeStack) -> tuple[NDArray[np.int32], Volume]:
+def _on_the_grid(path: Path, stack: LgeStack, most: int = _LARGEST_LABEL) -> tuple[NDArray[np.int32], Volume]:
     """Values of each layer, shape (layer, slice, row, column), and the file that holds them."""
     if not path.is_file():
         raise InputError("The label file was not found: check the path.")
-    expected = tuple(int(n) for n in np.array(stack.voxels.shape)[np.argsort(stack.storage.axes)])
+    expected = np.transpose(stack.voxels, np.argsort(stack.storage.axes)).shape
 
     def fits(shape: tuple[int, ...]) -> None:
         small = all(n <= m for n, m in zip(sorted(shape[:3]), sorted(expected), strict=True))
@@ -118,16 +139,11 @@ def _on_the_grid(path: Path, stack: LgeStack) -> tuple[NDArray[np.int32], Volume
     except OSError:
         raise InputError("The label file cannot be read: check that you may open it.") from None
     layers = volume.voxels if volume.voxels.ndim == 4 else volume.voxels[None]
-    _check_values(layers, _LARGEST_LABEL)
     whole = layers if layers.dtype.kind in "iu" else np.rint(layers)
+    if (whole is not layers and not np.allclose(whole, layers, atol=1e-3)) or whole.min() < 0 or whole.max() > most:
+        raise InputError(f"The label file does not hold whole numbers from 0 to {most}: give a label map.")
     placed = _placed(whole.astype(np.int32), expected, volume, stack)
     return np.stack([stack.storage.to_canonical(layer) for layer in placed]), volume
-
-
-def _check_values(layers: NDArray, most: int) -> None:
-    whole = layers.dtype.kind in "iu" or np.allclose(np.rint(layers), layers, atol=1e-3)
-    if not whole or layers.min() < -0.5 or layers.max() > most + 0.5:
-        raise InputError(f"The label file does not hold whole numbers from 0 to {most}: give a label map.")
 
 
 def _placed(layers: NDArray, expected: tuple[int, ...], volume: Volume, stack: LgeStack) -> NDArray:
@@ -151,42 +167,6 @@ def _placed(layers: NDArray, expected: tuple[int, ...], volume: Volume, stack: L
     there = (slice(None), *map(slice, first, last + 1))
     placed[there] = np.flip(layers.transpose(0, *(1 + axes)), tuple((1 + np.flatnonzero(flips)).tolist()))
     return placed
-
-
-def meaning_of(
-    layers: NDArray[np.int32],
-    segments: Mapping[tuple[int, int], str],
-    label_map: LabelMap | None = None,
-) -> tuple[LabelArray, tuple[Fact, ...]]:
-    """Values as 0 background, 1 cavity, 2 myocardium, 3 scar, 4 MVO, and what the reader should know.
-
-    ``layers`` has shape (layer, slice, row, column), ``segments`` are names by (layer, value). Values that mean
-    nothing, or that no heart has, are refused by an :class:`InputError`.
-    """
-    present = [(layer, int(value)) for layer in range(len(layers)) for value in np.unique(layers[layer]) if value]
-    values = sorted({value for _, value in present})
-    if label_map is not None:
-        unnamed = [value for value in values if value not in label_map]
-        if unnamed:
-            raise InputError(
-                f"--label-map does not say what {some_of(unnamed, 6)} is: add it, such as {unnamed[0]}=none."
-            )
-        return _painted(layers, {(layer, value): label_map[value] for layer, value in present}), ()
-    named = [key for key in present if key in segments]
-    by_name = {key: meant for key in named if (meant := _meant_by(segments[key])) is not None}
-    if by_name:
-        silent = [key for key in present if key not in by_name]
-        if silent or CAVITY not in by_name.values() or MYOCARDIUM not in by_name.values():
-            raise InputError(
-                "The names of the segments do not say which is the LV cavity, which the myocardium and which the scar: "
-                f"rename them, or give --label-map for the values {some_of(values, 6)}."
-            )
-        told = tuple((value, _CALLED[by_name[layer, value]]) for layer, value in present)
-        usual = all(value == meant for (_, value), meant in by_name.items())
-        return _painted(layers, by_name), () if usual else (Fact(LgeNote.LABELS_BY_NAME, meant=told),)
-    if len(layers) > 1:
-        raise InputError("The segments overlap and their names do not say what they are: rename them in 3D Slicer.")
-    return _numbered(layers, values)
 
 
 def _numbered(layers: NDArray[np.int32], values: Sequence[int]) -> tuple[LabelArray, tuple[Fact, ...]]:
