@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pydicom
-from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
@@ -28,11 +28,6 @@ _OUTSIDE = "The DICOMDIR names files outside its own folder: it was not read. Gi
 DAMAGED = "A DICOM image is cut off or damaged: copy or export the series again."
 _START_BYTES = 256
 _MAX_READS = 200_000  # a header of nothing but tiny elements would keep the reader busy for minutes
-_GROUPS = {  # sequences that hold decimal strings of each frame, and what lies in them
-    tag_for_keyword(f"{name}Sequence")
-    for name in ("SharedFunctionalGroups", "PerFrameFunctionalGroups", "PlanePosition", "PlaneOrientation",
-                 "PixelMeasures", "PixelValueTransformation")
-}  # fmt: skip
 _NUMERIC = ("US", "IS", "DS", "FD", "FL", "UL")
 _FILE_ID = re.compile(r"[\w.\- ]{1,64}", re.ASCII)
 
@@ -71,9 +66,7 @@ class _Bounded:
         if self._reads > _MAX_READS:
             raise ValueError("too many elements")
         if count is None or count < 0:  # pydicom does this to inflate a deflated file at once, without a bound
-            raise InputError(
-                "A DICOM file is stored deflated, which is not read: export it as Explicit VR Little Endian."
-            )
+            raise InputError("A DICOM file is deflated, which is not read: export it as Explicit VR Little Endian.")
         return self._stream.read(max(0, min(count, self._size - self._stream.tell())))
 
 
@@ -184,7 +177,7 @@ def mend_commas(dataset: Dataset) -> bool:
         if kind == "DS" and isinstance(raw.value, bytes) and b"," in raw.value:
             dataset[tag] = raw._replace(value=raw.value.replace(b",", b"."))  # type: ignore[attr-defined]
             mended = True
-        elif kind == "SQ" and tag in _GROUPS:
+        elif kind == "SQ":
             for item in dataset[tag].value:
                 mended |= mend_commas(item)
     return mended

@@ -39,9 +39,7 @@ def readable(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise InputError("The LGE image was not found: check the path.") from None
     except OSError:
-        raise InputError(
-            "The LGE image cannot be read: check that you may open it and that the disk is sound."
-        ) from None
+        raise InputError("The LGE image cannot be read: check the disk, and that you may open it.") from None
     except MemoryError:
         raise InputError("The image does not fit into memory: export the LGE short-axis stack only.") from None
 

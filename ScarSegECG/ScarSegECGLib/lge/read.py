@@ -15,10 +15,8 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_stack
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom
-from ScarSegECGLib.lge.dicom_frames import Told
-from ScarSegECGLib.lge.dicom_geometry import stack_pose
-from ScarSegECGLib.lge.dicom_source import voxels_of
-from ScarSegECGLib.lge.dicom_tags import GE_RAW_DATA_TYPE, acquired, text_of, texts_of
+from ScarSegECGLib.lge.dicom_frames import GE_RAW_DATA_TYPE, Told, acquired, text_of, texts_of
+from ScarSegECGLib.lge.dicom_source import stack_pose, voxels_of
 from ScarSegECGLib.lge.files import looks_like_zip, readable, sha256_of_file, sha256_of_set
 from ScarSegECGLib.lge.nifti import read_nifti
 from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd

@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ScarSegECGLib.lge.dicom_frames import Frame
-from ScarSegECGLib.lge.dicom_tags import Kind, number_of, texts_of
+from ScarSegECGLib.lge.dicom_frames import Frame, Kind, number_of, texts_of
 
 Verdict = Literal["lge", "possible", "other"]
 

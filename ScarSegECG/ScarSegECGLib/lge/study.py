@@ -26,9 +26,8 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
 from ScarSegECGLib.lge.checks import MIN_SLICES
 from ScarSegECGLib.lge.dicom_files import files_in, quiet
-from ScarSegECGLib.lge.dicom_frames import Frame, Told, frames_of
-from ScarSegECGLib.lge.dicom_geometry import ORIENTATION_TOLERANCE_DEG, angles_deg, stack_pose
-from ScarSegECGLib.lge.dicom_tags import Kind, acquired, image_kind, vector_of
+from ScarSegECGLib.lge.dicom_frames import Frame, Kind, Told, acquired, frames_of, image_kind, vector_of
+from ScarSegECGLib.lge.dicom_source import ORIENTATION_TOLERANCE_DEG, angles_deg, stack_pose
 from ScarSegECGLib.lge.files import readable
 from ScarSegECGLib.lge.orientation import LONG_AXIS_VIEW_DEG, SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
 from ScarSegECGLib.lge.series_kind import SeriesKind, Verdict, plain_text, series_kind
@@ -79,10 +78,9 @@ class ImageSet:
 
 
 def list_series(path: str | os.PathLike[str]) -> tuple[ImageSet, ...]:
-    """What a study (a folder, a zip archive, a DICOMDIR or one DICOM file) holds, in the order of series numbers.
+    """What a study holds, in the order of series numbers; an archive is closed by then, so without pixels to be read.
 
-    Pixels can be read later from a folder, but not from an archive, which is closed by then. What cannot be read is
-    refused by an :class:`InputError`.
+    What cannot be read is refused by an :class:`InputError`.
     """
     with opened_study(Path(path)) as sets:
         return sets
@@ -149,10 +147,7 @@ def _of_kind(sets: Sequence[ImageSet], image: Contrast) -> list[ImageSet]:
 def _best(fitting: Sequence[ImageSet]) -> ImageSet:
     studies = len({s.study_uid for s in fitting})
     if studies > 1 and all(s.verdict == "lge" for s in fitting):
-        raise InputError(
-            f"LGE short-axis stacks of {studies} studies lie together: give one study alone, or choose a series "
-            f"({_LIST})."
-        )
+        raise InputError(f"LGE stacks of {studies} studies lie together: give one alone, or choose a series ({_LIST}).")
     if len(fitting) > 1 and all(s.verdict == "possible" for s in fitting):
         sizes = some_of([len(s.frames) for s in fitting], 8)
         raise InputError(
@@ -167,10 +162,8 @@ def _best(fitting: Sequence[ImageSet]) -> ImageSet:
 
     best, *others = sorted(fitting, key=rank, reverse=True)
     if others and rank(best) == rank(others[0]):
-        raise InputError(
-            f"Two LGE short-axis stacks ({best.name} and {others[0].name}) are alike in kind, length, time and "
-            f"number: choose one by its UID ({_LIST})."
-        )
+        both = f"{best.name} and {others[0].name} are alike in kind, length, time and number"
+        raise InputError(f"The LGE short-axis stacks {both}: choose one by its UID ({_LIST}).")
     return best
 
 
@@ -231,22 +224,25 @@ def _by_orientation(frames: list[Frame]) -> list[list[Frame]]:
         clusters.append(list(compress(left, near)))
         left = list(compress(left, ~near))
         if len(clusters) > _MOST_ORIENTATIONS:
-            raise InputError(
-                f"The images of a series have over {_MOST_ORIENTATIONS} orientations: give the LGE short-axis series."
-            )
+            raise InputError(f"A series has over {_MOST_ORIENTATIONS} orientations: give the LGE short-axis series.")
     rest = [frame for frame in frames if np.isnan(frame.orientation).any()]
     return [*sorted(clusters, key=_places, reverse=True), *([rest] if rest else [])]
 
 
 def _image_set(frames: list[Frame], kind: Kind) -> ImageSet:
-    judged = series_kind(frames, kind)
-    angle, extent = _angle_and_extent(frames)
+    judged, places = series_kind(frames, kind), _places(frames)
+    normal = np.cross(frames[0].orientation[:3], frames[0].orientation[3:])
+    length = float(np.linalg.norm(normal))
+    angle, extent = None, 0.0
+    if length >= 0.5:
+        angle = short_axis_angle_deg(normal * [-1, -1, 1])
+        along = [float(f.position @ normal) / length for f in frames if f.place]
+        extent = max(along) - min(along) if along else 0.0
     unfit = ""
     try:
         stack_pose(frames)
     except InputError as error:
         unfit = str(error)
-    places = _places(frames)
     shown = _with_geometry(judged, angle, places, extent)
     return ImageSet(
         frames=tuple(frames),
@@ -305,16 +301,6 @@ def _belonging(images: ImageSet) -> Hashable:
     grid = (first.text("Rows"), first.text("Columns"), str(np.round(spacing, 3)))
     name = re.sub(r"\d+", "", plain_text(first))
     return images.study_uid, images.kind, first.text("FrameOfReferenceUID"), grid, name
-
-
-def _angle_and_extent(frames: Sequence[Frame]) -> tuple[float | None, float]:
-    """Degrees between the first image's normal and usual short-axis slices', and mm from first to last image."""
-    normal = np.cross(frames[0].orientation[:3], frames[0].orientation[3:])
-    length = float(np.linalg.norm(normal))
-    if not length >= 0.5:
-        return None, 0.0
-    along = [float(f.position @ normal) / length for f in frames if f.place]
-    return short_axis_angle_deg(normal * [-1, -1, 1]), max(along) - min(along) if along else 0.0
 
 
 def _places(frames: Iterable[Frame]) -> int:
