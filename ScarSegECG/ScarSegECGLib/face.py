@@ -17,9 +17,8 @@ from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
 from ScarSegECGLib.export.write import write_dicom_beside, write_result
 from ScarSegECGLib.facts import Contrast, ScarSource
-from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.dicom_source import find_source
-from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.lge.read import read_lge, with_contrast
 from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions
 from ScarSegECGLib.measure.measurements import measure as measure_scar
 from ScarSegECGLib.measure.rules import ThresholdRule

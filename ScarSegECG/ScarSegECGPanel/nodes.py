@@ -48,8 +48,8 @@ def stackReader(volumeNode) -> Callable[..., LgeStack]:
 
     def read(acquired: datetime | None = None, contrast: Contrast | None = None) -> LgeStack:
         from ScarSegECGLib.lge.checks import check_stack
-        from ScarSegECGLib.lge.contrast import contrast_of_values
         from ScarSegECGLib.lge.orientation import canonical
+        from ScarSegECGLib.lge.read import contrast_of_values
 
         known = contrast or contrast_of_values(voxels)
         return check_stack(canonical(voxels, ijkToRas, acquired=acquired, contrast=known))

@@ -15,7 +15,7 @@ from ScarSegECGLib.cli import main
 from ScarSegECGLib.cli import segment as verb
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, subject
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.contrast import UNMARKED, says_magnitude
+from ScarSegECGLib.lge.read import UNMARKED, says_magnitude
 from ScarSegECGLib.training.phantom import phantom_patient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export" / "dicom"))

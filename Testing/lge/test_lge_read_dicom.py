@@ -292,7 +292,7 @@ def test_too_few_slices_and_one_file(tmp_path, picture, write_series, refused) -
 def test_not_an_mr_image(tmp_path, write_series, refused) -> None:
     paths = write_series(tmp_path / "s", change=setting(Modality="CT"))
     refused(tmp_path / "s", "no DICOM MR images")
-    refused(paths[0], "not an MR image")
+    refused(paths[0], "holds no DICOM MR images")
 
 
 @pytest.mark.parametrize("keyword", ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])

@@ -470,8 +470,8 @@ def test_zip_with_links_and_with_nothing(tmp_path, picture, refused) -> None:
     entries = {p.name: p.read_bytes() for p in (tmp_path / "s").iterdir()}
     path = _zip(tmp_path / "z.zip", {**entries, "link": b"/etc/passwd"}, link=stat.S_IFLNK | 0o777)
     _lies_right(read_lge(path), picture, Pose())
-    refused(_zip(tmp_path / "n.zip", {"notes.txt": b"nothing"}), "archive holds no DICOM MR images")
-    refused(_zip(tmp_path / "e.zip", {}), "archive holds no DICOM MR images")
+    refused(_zip(tmp_path / "n.zip", {"notes.txt": b"nothing"}), "holds no DICOM MR images")
+    refused(_zip(tmp_path / "e.zip", {}), "holds no DICOM MR images")
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,8 @@ from ScarSegECGLib.cli.outputs import check_files, check_pictures, check_table, 
 from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, Division, LgeNote, RemoteRegion, RemoteSource, ScarSource, has
-from ScarSegECGLib.lge.contrast import with_contrast
 from ScarSegECGLib.lge.labels import LabelMap, parse_label_map, read_contours, read_mask
-from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.lge.read import read_lge, with_contrast
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, move, native_anatomy
 from ScarSegECGLib.measure.compare import RULES as COMPARED
 from ScarSegECGLib.measure.compare import CaseScores, MethodScore, case_scores, combined, rules_left_out

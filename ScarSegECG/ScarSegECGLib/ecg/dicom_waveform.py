@@ -29,7 +29,7 @@ from ScarSegECGLib.ecg.recording import (
 from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import DicomFile
-from ScarSegECGLib.lge.dicom_tags import dates_trusted
+from ScarSegECGLib.lge.dicom_frames import dates_trusted
 
 # 12-Lead, General, Ambulatory and General 32-bit ECG Waveform Storage.
 ECG_CLASSES = {f"1.2.840.10008.5.1.4.1.1.9.1.{n}" for n in (1, 2, 3, 4)}

@@ -33,9 +33,7 @@ def check_three_dimensional(shape: tuple[int, ...]) -> None:
 def check_size(voxels: int) -> None:
     """Refuse more voxels than any LGE stack has."""
     if voxels > _MAX_VOXELS:
-        raise InputError(
-            f"The image has over {_MAX_VOXELS // 10**6} million voxels: export the LGE short-axis stack only."
-        )
+        raise InputError(f"The image has over {_MAX_VOXELS // 10**6} million voxels: export the LGE stack only.")
 
 
 def check_slices(slices: int, what: str) -> None:
@@ -82,9 +80,7 @@ def check_stack(stack: LgeStack) -> LgeStack:
             f"({low:g} to {high:g} mm): correct the file's pixel size."
         )
     if slice_mm > _MAX_SLICE_MM:
-        raise InputError(
-            f"The slices are {slice_mm:.3g} mm apart, more than {_MAX_SLICE_MM:g} mm: correct the file's spacing."
-        )
+        raise InputError(f"The slices are {slice_mm:.3g} mm apart, over {_MAX_SLICE_MM:g}: correct the file's spacing.")
     return stack
 
 
@@ -93,7 +89,5 @@ def refuse_without_ventricle(stack: LgeStack, why: str) -> NoReturn:
     _, height, width = np.multiply(stack.voxels.shape, stack.spacing)
     if min(height, width) >= LEAST_FIELD_MM:
         raise NoLeftVentricle(why)
-    raise NoLeftVentricle(
-        f"{why}; the field of view of {height:.0f} x {width:.0f} mm is small: give {LEAST_FIELD_MM:.0f} mm a side or "
-        "more"
-    )
+    field, least = f"{height:.0f} x {width:.0f} mm", f"{LEAST_FIELD_MM:.0f} mm a side"
+    raise NoLeftVentricle(f"{why}; the field of view of {field} is small: give {least} or more")

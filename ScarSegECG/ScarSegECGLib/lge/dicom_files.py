@@ -9,13 +9,13 @@ import re
 import stat
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import pydicom
-from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_has_tag, dictionary_VM, dictionary_VR
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
@@ -28,11 +28,6 @@ _OUTSIDE = "The DICOMDIR names files outside its own folder: it was not read. Gi
 DAMAGED = "A DICOM image is cut off or damaged: copy or export the series again."
 _START_BYTES = 256
 _MAX_READS = 200_000  # a header of nothing but tiny elements would keep the reader busy for minutes
-_GROUPS = {  # sequences that hold decimal strings of each frame, and what lies in them
-    tag_for_keyword(f"{name}Sequence")
-    for name in ("SharedFunctionalGroups", "PerFrameFunctionalGroups", "PlanePosition", "PlaneOrientation",
-                 "PixelMeasures", "PixelValueTransformation")
-}  # fmt: skip
 _NUMERIC = ("US", "IS", "DS", "FD", "FL", "UL")
 _FILE_ID = re.compile(r"[\w.\- ]{1,64}", re.ASCII)
 
@@ -45,13 +40,6 @@ class DicomFile:
     archive: ZipArchive | None = None
     member: str = ""
 
-    def start(self) -> bytes:
-        """The first bytes, by which DICOM is told from the rest."""
-        if self.archive is not None:
-            return self.archive.start(self.member, _START_BYTES)
-        with self.path.open("rb") as stream:
-            return stream.read(_START_BYTES)
-
     def read_bytes(self) -> bytes:
         """Everything."""
         return self.path.read_bytes() if self.archive is None else self.archive.read(self.member)
@@ -59,8 +47,7 @@ class DicomFile:
     @contextmanager
     def open(self) -> Iterator[_Bounded]:
         """A stream for pydicom that never allocates more than there is, whatever length the file declares."""
-        whole = self.path.open("rb") if self.archive is None else io.BytesIO(self.read_bytes())
-        with whole as stream:
+        with self.path.open("rb") if self.archive is None else io.BytesIO(self.read_bytes()) as stream:
             yield _Bounded(stream)
 
 
@@ -71,22 +58,15 @@ class _Bounded:
         self._stream = stream
         self._size = stream.seek(0, os.SEEK_END)
         self._reads = 0
-        self.tell = stream.tell
+        self.seek, self.tell = stream.seek, stream.tell
         stream.seek(0)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if whence == os.SEEK_SET and offset > self._size:
-            offset = self._size
-        return self._stream.seek(offset, whence)
 
     def read(self, count: int | None = None) -> bytes:
         self._reads += 1
         if self._reads > _MAX_READS:
             raise ValueError("too many elements")
         if count is None or count < 0:  # pydicom does this to inflate a deflated file at once, without a bound
-            raise InputError(
-                "A DICOM file is stored deflated, which is not read: export it as Explicit VR Little Endian."
-            )
+            raise InputError("A DICOM file is deflated, which is not read: export it as Explicit VR Little Endian.")
         return self._stream.read(max(0, min(count, self._size - self._stream.tell())))
 
 
@@ -107,16 +87,17 @@ def files_in(path: Path) -> Iterator[tuple[DicomFile, ...]]:
     A DICOMDIR gives the images it lists, which must lie inside its folder.
     """
     if path.is_dir():
-        yield tuple(DicomFile(found) for found in _walk(path))
+        yield tuple(map(DicomFile, _walk(path)))
         return
-    start = DicomFile(path).start()
+    with path.open("rb") as stream:
+        start = stream.read(_START_BYTES)
     if looks_like_zip(start):
         with opened_archive(path) as archive:
             members = (name for name in sorted(archive.entries) if name.rpartition("/")[2].upper() != "DICOMDIR")
             yield tuple(DicomFile(path, archive, name) for name in members)
         return
-    listed = _listed_in_dicomdir(DicomFile(path)) if looks_like_dicom(start) else None
-    yield (DicomFile(path),) if listed is None else tuple(map(DicomFile, listed))
+    listed = _listed_in_dicomdir(path) if looks_like_dicom(start) else None
+    yield tuple(map(DicomFile, listed or [path]))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -139,25 +120,20 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield Path(path)
 
 
-def _listed_in_dicomdir(file: DicomFile) -> list[Path] | None:
+@intact("The DICOMDIR is cut off or damaged: give the folder with the images instead.")
+def _listed_in_dicomdir(path: Path) -> list[Path] | None:
     """Paths of the images that a DICOMDIR lists; ``None`` if the file is no DICOMDIR."""
-    try:
-        with quiet(), file.open() as stream:
-            index = pydicom.dcmread(stream, force=True, specific_tags=["DirectoryRecordSequence"])
-            if index.file_meta.get("MediaStorageSOPClassUID") != MediaStorageDirectoryStorage:
-                return None
-            records = [r for r in index.get("DirectoryRecordSequence") or [] if r.get("DirectoryRecordType") == "IMAGE"]
-            names = [record.get("ReferencedFileID") or () for record in records]
-            listed = [(name,) if isinstance(name, str) else tuple(map(str, name)) for name in names]
-    except InputError:
-        raise
-    except Exception:
-        raise InputError("The DICOMDIR is cut off or damaged: give the folder with the images instead.") from None
-    if len(listed) > _MAX_FILES:
-        raise InputError(f"The DICOMDIR lists over {_MAX_FILES} images: give the folder of the LGE series.")
-    if not listed:
-        raise InputError("The DICOMDIR lists no images: give the folder with the images instead.")
-    folder = file.path.resolve().parent
+    with quiet(), DicomFile(path).open() as stream:
+        index = pydicom.dcmread(stream, force=True, specific_tags=["DirectoryRecordSequence"])
+        if index.file_meta.get("MediaStorageSOPClassUID") != MediaStorageDirectoryStorage:
+            return None
+        records = [r for r in index.get("DirectoryRecordSequence") or [] if r.get("DirectoryRecordType") == "IMAGE"]
+        names = [record.get("ReferencedFileID") or () for record in records]
+        listed = [(name,) if isinstance(name, str) else tuple(map(str, name)) for name in names]
+    if not 0 < len(listed) <= _MAX_FILES:
+        many = f"over {_MAX_FILES}" if listed else "no"
+        raise InputError(f"The DICOMDIR lists {many} images: give the folder with the LGE series instead.")
+    folder = path.resolve().parent
     return list(dict.fromkeys(_listed(parts, folder) for parts in listed))
 
 
@@ -201,7 +177,7 @@ def mend_commas(dataset: Dataset) -> bool:
         if kind == "DS" and isinstance(raw.value, bytes) and b"," in raw.value:
             dataset[tag] = raw._replace(value=raw.value.replace(b",", b"."))  # type: ignore[attr-defined]
             mended = True
-        elif kind == "SQ" and tag in _GROUPS:
+        elif kind == "SQ":
             for item in dataset[tag].value:
                 mended |= mend_commas(item)
     return mended
@@ -210,10 +186,11 @@ def mend_commas(dataset: Dataset) -> bool:
 @intact(DAMAGED)
 def read_header(file: DicomFile, tags: list[str]) -> tuple[Dataset, bool] | None:
     """The wanted elements of an MR image's header, and whether commas were mended in it; ``None`` for anything else."""
-    start = file.start()
-    if not looks_like_dicom(start):
-        return None
     with file.open() as stream:
+        start = stream.read(_START_BYTES)
+        if not looks_like_dicom(start):
+            return None
+        stream.seek(0)
         header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
     kind = str(header.get("SOPClassUID", ""))
     if kind:
@@ -233,29 +210,26 @@ def _without_nonsense(header: Dataset) -> Dataset:
     """Elements whose value is nonsense are left out as if they were missing."""
     clean = Dataset()
     for tag in list(header.keys()):
-        try:
+        with suppress(Exception):  # pydicom reads the value only now
             element = header[tag]
             known = dictionary_has_tag(tag)
             of_another_kind = known and element.VR not in dictionary_VR(tag)  # which may be "US or SS"
             too_many = known and element.VR in _NUMERIC and element.VM > 1 and dictionary_VM(tag) == "1"
             if not of_another_kind and not too_many:
                 clean.add(element)
-        except Exception:  # pydicom reads the value only now
-            continue
     return clean
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Neither pydicom's warnings nor its log reach the user: they quote the patient's header."""
-    loggers = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
-    before = [logger.level for logger in loggers]
+    before = {logger: logger.level for logger in map(logging.getLogger, ("pydicom", "highdicom"))}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for logger in loggers:
+        for logger in before:
             logger.setLevel(logging.CRITICAL + 1)
         try:
             yield
         finally:
-            for logger, level in zip(loggers, before, strict=True):
+            for logger, level in before.items():
                 logger.setLevel(level)

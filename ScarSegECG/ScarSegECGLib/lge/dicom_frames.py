@@ -1,4 +1,4 @@
-"""The MR images among a study's files, one plain header for each slice or frame.
+"""The MR images among a study's files, one plain header for each slice or frame, and what headers say.
 
 In a multi-frame (enhanced) image what differs between frames stands in functional groups (PS3.3, C.7.6.16), most of
 whose elements have the names of the single-frame header. The few that do not are given those names here.
@@ -6,42 +6,43 @@ whose elements have the names of the single-frame header. The few that do not ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import DataElement
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.dicom_files import DicomFile, read_header
-from ScarSegECGLib.lge.dicom_tags import GE_RAW_DATA_TYPE, number_of, text_of, vector_of
 from ScarSegECGLib.lge.files import intact
 
-_TAGS = [
-    *("SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "Manufacturer"),
-    *("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"),
-    *("StudyDate", "StudyTime", "SeriesDescription", "ProtocolName", "SequenceName", "ScanningSequence"),
-    *("PatientName", "PatientID", "PatientBirthDate"),
+Kind = Literal["magnitude", "psir", "phase"]
+Told = Callable[[int, int], object]
+
+GE_RAW_DATA_TYPE = 0x0043102F  # private: 0 magnitude, 1 phase, 2 real, 3 imaginary
+# What the image itself is called by stays, whatever a converter copied into a frame.
+_OF_THE_IMAGE = [
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns", "NumberOfFrames"),
+    *("SamplesPerPixel", "PhotometricInterpretation", "SpecificCharacterSet", "Modality", "Manufacturer"),
+    *("PatientName", "PatientID", "PatientBirthDate", "StudyDate", "StudyTime", "SeriesNumber", "FrameOfReferenceUID"),
     *("DeidentificationMethodCodeSequence", "LongitudinalTemporalInformationModified"),
-    *("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "FrameOfReferenceUID", "ComplexImageComponent"),
-    *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames"),
-    *("SamplesPerPixel", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept", "EchoTime"),
-    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
-    *("InversionTime", "TriggerTime", "CardiacNumberOfImages", "TemporalPositionIdentifier"),
-    *("ContrastBolusAgent", "ContrastBolusVolume", "ContrastBolusAgentSequence"),
-    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", f"{GE_RAW_DATA_TYPE:08X}"),
+    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", f"{GE_RAW_DATA_TYPE:08X}"),
 ]
-_GROUPS = (
-    *("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence"),
-    *("PixelValueTransformationSequence", "FrameContentSequence", "MRImageFrameTypeSequence", "MRModifierSequence"),
-    *("MREchoSequence", "MRTimingAndRelatedParametersSequence", "CardiacSynchronizationSequence"),
-    *("ContrastBolusUsageSequence", "ConversionSourceAttributesSequence"),
-    *("UnassignedSharedConvertedAttributesSequence", "UnassignedPerFrameConvertedAttributesSequence"),
-)
+_OF_A_FRAME = [
+    *("ImageType", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope"),
+    *("RescaleIntercept", "EchoTime", "InversionTime", "TriggerTime", "TemporalPositionIdentifier"),
+    *("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"),
+    *("SeriesDescription", "ProtocolName", "SequenceName", "ScanningSequence", "ComplexImageComponent"),
+    *("CardiacNumberOfImages", "ContrastBolusAgent", "ContrastBolusVolume", "ContrastBolusAgentSequence"),
+]
+_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 _NAMES = {
     "FrameType": "ImageType",
     "EffectiveEchoTime": "EchoTime",
@@ -50,13 +51,19 @@ _NAMES = {
     "FrameAcquisitionDateTime": "AcquisitionDateTime",
     "InversionTimes": "InversionTime",  # the first
 }
-# What the image itself is called by stays, whatever a converter copied into a frame.
-_OF_THE_IMAGE = (
-    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns", "NumberOfFrames"),
-    *("SamplesPerPixel", "PhotometricInterpretation"),
+_EARLIEST_YEAR = 1980  # the first human cardiac MR images; older dates are placeholders of anonymisers
+_DATES = (  # asked in this order
+    ("AcquisitionDateTime",),
+    ("AcquisitionDate", "AcquisitionTime"),
+    ("ContentDate", "ContentTime"),
+    ("StudyDate", "StudyTime"),
 )
+_STAMP = re.compile(r"(\d{8})(\d{2})?(\d{2})?(\d{2})?")
+# PS3.16 CID 7050: basic profile, retain full dates, retain modified dates.
+_BASIC_PROFILE, _FULL_DATES, _MODIFIED_DATES = "113100", "113106", "113107"
+_PHASE_SENSITIVE_TYPES = frozenset({"PSIR", "PS", "CR", "CR_IR", "R", "R_IR", "REAL"})
+_PHASE_TYPES = frozenset({"P", "PHASE", "PHASE MAP", "PHASE_MAP", "PHASE CONTRAST", "I", "IMAGINARY", "VELOCITY"})
 _MAX_FRAMES = 20000
-Told = Callable[[int, int], object]
 _NOT_DESCRIBED = (
     "The multi-frame DICOM image does not describe each of its frames, or is damaged: export the LGE series as single "
     "slices."
@@ -104,7 +111,7 @@ def frames_of(files: Sequence[DicomFile], told: Told = lambda done, of: None) ->
     frames: list[Frame] = []
     for number, file in enumerate(files, start=1):
         told(number, len(files))
-        if (found := read_header(file, _TAGS)) is None:
+        if (found := read_header(file, [*_OF_THE_IMAGE, *_OF_A_FRAME, *_GROUPS])) is None:
             continue
         header, mended = found
         if "PerFrameFunctionalGroupsSequence" in header or (number_of(header, "NumberOfFrames") or 1) > 1:
@@ -123,7 +130,7 @@ def _frame_headers(image: Dataset) -> list[Dataset]:
         raise InputError(_NOT_DESCRIBED)
     common = Dataset()
     for element in image:
-        if element.keyword not in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        if element.keyword not in _GROUPS:
             common.add(element)
     if shared:
         _take(common, shared[0])
@@ -138,11 +145,102 @@ def _frame_headers(image: Dataset) -> list[Dataset]:
 
 def _take(header: Dataset, groups: Dataset) -> None:
     """Functional groups' elements under the names that a single-frame header has for them."""
-    for element in (element for name in _GROUPS if groups.get(name) for element in groups.get(name)[0]):
+    for element in (element for group in groups if group.VR == "SQ" and group.value for element in group.value[0]):
         keyword, value = _NAMES.get(element.keyword, element.keyword), element.value
-        tag = tag_for_keyword(keyword)
         if element.keyword == "InversionTimes":
             value = float(np.ravel(value)[0]) if value else header.get(keyword)
-        if tag is not None and keyword not in _OF_THE_IMAGE:
-            # A new element, as the old one may be the other frames' too.
-            header[tag] = DataElement(tag, dictionary_VR(tag), value)
+        if keyword in _OF_A_FRAME:
+            header.add_new(keyword, dictionary_VR(keyword), value)  # the old element may be the other frames' too
+
+
+def text_of(header: Dataset, keyword: str) -> str:
+    """An element as text without blanks around it; "" where it is missing."""
+    value = header.get(keyword)
+    return "" if value is None else str(value).strip()
+
+
+def texts_of(header: Dataset, keyword: str) -> tuple[str, ...]:
+    """The values of an element in capitals; a single value is a value, not letters."""
+    value = header.get(keyword) or ()
+    return tuple(str(one).upper() for one in ((value,) if isinstance(value, str) else value))
+
+
+def number_of(header: Dataset, keyword: str) -> float | None:
+    """An element as a finite number."""
+    try:
+        value = float(header.get(keyword))
+    except (TypeError, ValueError):
+        return None
+    return value if np.isfinite(value) else None
+
+
+def vector_of(header: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
+    """Numbers of an element, all NaN where they are missing, too few, too many or not finite."""
+    try:
+        values = np.array([float(x) for x in header[keyword].value], dtype=np.float64)
+    except (KeyError, TypeError, ValueError):
+        values = np.empty(0)
+    return values if values.shape == (count,) and np.isfinite(values).all() else np.full(count, np.nan)
+
+
+def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[Fact, ...]]:
+    """When the images were taken, the earliest of all slices, and what the reader should know about it.
+
+    AcquisitionDateTime comes first, then AcquisitionDate, ContentDate and StudyDate. The scanner's local time is kept
+    without its zone. Dates that de-identification removed or changed are not used.
+    """
+    if not all(dates_trusted(d) for d in datasets):
+        return None, (Fact(LgeNote.DATES_REMOVED),)
+    for keywords in _DATES:
+        stamps = ("".join(text_of(d, keyword) for keyword in keywords) for d in datasets)
+        moments = [m for m in map(_moment, stamps) if m is not None]
+        if moments:
+            first = min(moments)
+            if first.year < _EARLIEST_YEAR or first > datetime.now() + timedelta(days=1):
+                return None, (Fact(LgeNote.DATE_IMPLAUSIBLE),)
+            days = [m for d in datasets if (m := _moment(text_of(d, "AcquisitionDate"))) is not None]
+            shifted = days and min(abs((day - first).days) for day in days) > 1  # the same date, given twice
+            return first, (Fact(LgeNote.DATES_DISAGREE),) if shifted else ()
+    return None, ()
+
+
+def dates_trusted(dataset: Dataset) -> bool:
+    """False where a DICOM file, of images or of an ECG, says that its dates were removed or modified.
+
+    By Longitudinal Temporal Information Modified (0028,0303), or by the de-identification codes (PS3.16 CID 7050):
+    113107 (modified dates kept), or the basic profile 113100, which removes dates, without 113106 (full dates kept).
+    """
+    stated = text_of(dataset, "LongitudinalTemporalInformationModified").upper()
+    if stated in ("REMOVED", "MODIFIED"):
+        return False
+    codes = {text_of(item, "CodeValue") for item in dataset.get("DeidentificationMethodCodeSequence") or []}
+    if _MODIFIED_DATES in codes:
+        return False
+    return stated == "UNMODIFIED" or _BASIC_PROFILE not in codes or _FULL_DATES in codes
+
+
+def _moment(stamp: str) -> datetime | None:
+    """A DICOM date with or without time, to the second; ``None`` unless it names a day."""
+    match = _STAMP.match(stamp)
+    try:
+        return datetime.strptime("".join(match.groups("00")), "%Y%m%d%H%M%S") if match else None
+    except ValueError:
+        return None
+
+
+def image_kind(header: Dataset, *, by_text: bool = True) -> Kind:
+    """What the image of a slice or frame shows: magnitude, phase-sensitive (PSIR), or a phase or imaginary image.
+
+    ``by_text`` also asks the series description where the image type does not tell. The protocol's name is never asked:
+    it is the same for both images that a PSIR sequence makes.
+    """
+    kinds = set(texts_of(header, "ImageType")) - {"ORIGINAL", "DERIVED", "PRIMARY"}
+    component = text_of(header, "ComplexImageComponent").upper()
+    part = str(header[GE_RAW_DATA_TYPE].value) if GE_RAW_DATA_TYPE in header else ""
+    if kinds & _PHASE_SENSITIVE_TYPES or component == "REAL" or part == "2":
+        return "psir"
+    if (kinds & _PHASE_TYPES and "M" not in kinds) or component in ("PHASE", "IMAGINARY") or part in ("1", "3"):
+        return "phase"
+    text = text_of(header, "SeriesDescription").upper()
+    says_psir = ("PSIR" in text or "PHASE SENSITIVE" in text) and "MAG" not in text
+    return "psir" if says_psir and by_text else "magnitude"

@@ -1,8 +1,8 @@
-"""Files as bytes: hashed, damaged ones told in a line, members of a zip archive read into memory within bounds."""
+"""Files as bytes: hashed, unreadable ones told in a line, members of a zip archive read into memory within bounds."""
 
 from __future__ import annotations
 
-import gzip
+import errno
 import hashlib
 import io
 import stat
@@ -30,13 +30,28 @@ _TOO_MUCH = "The zip archive holds too many or too large files: put the LGE seri
 
 
 @contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What a path, the disk or the memory refuse while images are read, as an :class:`InputError` of one line."""
+    try:
+        if not (stat.S_ISDIR(mode := path.stat().st_mode) or stat.S_ISREG(mode)):
+            raise InputError("The path is neither a file nor a folder: give an image file or a folder of DICOM slices.")
+        yield
+    except FileNotFoundError:
+        raise InputError("The LGE image was not found: check the path.") from None
+    except OSError:
+        raise InputError("The LGE image cannot be read: check the disk, and that you may open it.") from None
+    except MemoryError:
+        raise InputError("The image does not fit into memory: export the LGE short-axis stack only.") from None
+
+
+@contextmanager
 def intact(damaged: str) -> Iterator[None]:
     """Whatever a damaged file makes its reader stumble over, as an :class:`InputError` with the one line given."""
     try:
         yield
     except Exception as error:  # readers raise whatever a broken element makes them stumble over
-        ours = isinstance(error, (InputError, OSError, MemoryError))
-        if ours and not isinstance(error, gzip.BadGzipFile):
+        of_the_disk = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)  # which readers raise too
+        if of_the_disk or isinstance(error, (InputError, MemoryError)):
             raise
         raise InputError(damaged) from None
 
@@ -68,16 +83,12 @@ class ZipArchive:
     file: zipfile.ZipFile
     entries: Mapping[str, zipfile.ZipInfo]
 
-    def start(self, name: str, count: int) -> bytes:
-        """First ``count`` bytes of a file; :class:`InputError` where it is damaged or gone."""
+    def read(self, name: str) -> bytes:
+        """The whole file, never more than the archive's directory declares; refused where it is damaged or gone."""
         if name not in self.entries:
             raise InputError("A file is gone from the zip archive since it was read: give the archive again.")
         with intact(_DAMAGED), self.file.open(self.entries[name]) as stream:
-            return stream.read(count)
-
-    def read(self, name: str) -> bytes:
-        """The whole file, never more than the archive's directory declares; errors as :meth:`start`, or checksum."""
-        data = self.start(name, _MAX_MEMBER_BYTES + 1)
+            data = stream.read(_MAX_MEMBER_BYTES + 1)
         if len(data) != self.entries[name].file_size:
             raise InputError(_DAMAGED)
         return data

@@ -59,10 +59,8 @@ def parse_label_map(text: str) -> LabelMap:
     for part in text.split(","):
         value, equals, name = (piece.strip().lower() for piece in part.partition("="))
         if not re.fullmatch(r"\d{1,5}", value, re.ASCII) or name not in CLASSES or int(value) in found:
-            raise InputError(
-                "--label-map: give each value once, such as 1=scar,2=myocardium,3=cavity (none, cavity, myocardium, "
-                "scar, mvo)"
-            )
+            example = f"1=scar,2=myocardium,3=cavity ({', '.join(CLASSES)})"
+            raise InputError(f"--label-map: give each value once, such as {example}")
         found[int(value)] = CLASSES[name]
     return found
 
@@ -70,13 +68,11 @@ def parse_label_map(text: str) -> LabelMap:
 def read_labels(path: Path, stack: LgeStack) -> LabelArray:
     """Label values (0 to 255) of a NIfTI or NRRD file as they are, in the stack's canonical storage.
 
-    A missing or unreadable file, another grid than the stack's, and values that are no labels are refused by an
-    :class:`InputError`.
+    A file that cannot be read, another grid than the stack's, or values that are no labels: an :class:`InputError`.
     """
-    layers, _ = _on_the_grid(path, stack)
+    layers, _ = _on_the_grid(path, stack, most=255)
     if len(layers) > 1:
         raise InputError("The label file holds segments that overlap: save them as one label map.")
-    _check_values(layers, 255)
     return layers[0].astype(np.uint8)
 
 
@@ -98,95 +94,69 @@ def read_contours(
     heart has; the message names the label set that would fit.
     """
     layers, volume = _on_the_grid(path, stack)
-    labels, notes = meaning_of(layers, volume.segments, label_map)
+    segments = volume.segments
+    present = [(layer, int(value)) for layer in range(len(layers)) for value in np.unique(layers[layer]) if value]
+    values = sorted({value for _, value in present})
+    if label_map is not None:
+        unnamed = [value for value in values if value not in label_map]
+        if unnamed:
+            shown = some_of(unnamed, 6)
+            raise InputError(f"--label-map does not say what {shown} is: add it, such as {unnamed[0]}=none.")
+        return _painted(layers, {(layer, value): label_map[value] for layer, value in present}), volume.notes
+    by_name = {key: meant for key in present if (meant := _meant_by(segments.get(key, ""))) is not None}
+    if by_name:
+        if len(by_name) < len(present) or not {CAVITY, MYOCARDIUM} <= set(by_name.values()):
+            raise InputError(
+                "The names of the segments do not say which is the LV cavity, which the myocardium and which the scar: "
+                f"rename them, or give --label-map for the values {some_of(values, 6)}."
+            )
+        told = Fact(LgeNote.LABELS_BY_NAME, meant=tuple((key[1], _CALLED[by_name[key]]) for key in present))
+        usual = all(value == meant for (_, value), meant in by_name.items())
+        return _painted(layers, by_name), volume.notes if usual else (*volume.notes, told)
+    if len(layers) > 1:
+        raise InputError("The segments overlap and their names do not say what they are: rename them in 3D Slicer.")
+    labels, notes = _numbered(layers, values)
     return labels, (*volume.notes, *notes)
 
 
-def _on_the_grid(path: Path, stack: LgeStack) -> tuple[NDArray[np.int32], Volume]:
-    """Values of each layer, shape (layer, slice, row, column), and the file that holds them."""
+def _on_the_grid(path: Path, stack: LgeStack, most: int = _LARGEST_LABEL) -> tuple[NDArray[np.int32], Volume]:
+    """Values of each layer, canonical, shape (layer, slice, row, column), and the file that holds them."""
     if not path.is_file():
         raise InputError("The label file was not found: check the path.")
-    expected = tuple(int(n) for n in np.array(stack.voxels.shape)[np.argsort(stack.storage.axes)])
+    grid = np.transpose(stack.voxels, np.argsort(stack.storage.axes)).shape
 
     def fits(shape: tuple[int, ...]) -> None:
-        small = all(n <= m for n, m in zip(sorted(shape[:3]), sorted(expected), strict=True))
+        small = all(n <= m for n, m in zip(sorted(shape[:3]), sorted(grid), strict=True))
         if not small or shape[3:] > (_MAX_LAYERS,):
-            raise InputError(f"The labels have {shape} voxels, the image {expected}: give labels on the image's grid.")
+            raise InputError(f"The labels have {shape} voxels, the image {grid}: give labels on the image's grid.")
 
     try:
         volume = read_volume(path, fits, detached=False)
     except OSError:
         raise InputError("The label file cannot be read: check that you may open it.") from None
     layers = volume.voxels if volume.voxels.ndim == 4 else volume.voxels[None]
-    _check_values(layers, _LARGEST_LABEL)
     whole = layers if layers.dtype.kind in "iu" else np.rint(layers)
-    placed = _placed(whole.astype(np.int32), expected, volume, stack)
-    return np.stack([stack.storage.to_canonical(layer) for layer in placed]), volume
-
-
-def _check_values(layers: NDArray, most: int) -> None:
-    whole = layers.dtype.kind in "iu" or np.allclose(np.rint(layers), layers, atol=1e-3)
-    if not whole or layers.min() < -0.5 or layers.max() > most + 0.5:
+    if (whole is not layers and not np.allclose(whole, layers, atol=1e-3)) or whole.min() < 0 or whole.max() > most:
         raise InputError(f"The label file does not hold whole numbers from 0 to {most}: give a label map.")
+    return _placed(whole.astype(np.int32), volume, stack), volume
 
 
-def _placed(layers: NDArray, expected: tuple[int, ...], volume: Volume, stack: LgeStack) -> NDArray:
-    """Layers turned by whole axes and set into the image's own grid, in which they may cover a part alone."""
-    step = np.linalg.inv(stack.stored_ijk_to_ras) @ volume.ijk_to_ras  # (column, row, slice) of labels to image
+def _placed(layers: NDArray[np.int32], volume: Volume, stack: LgeStack) -> NDArray[np.int32]:
+    """Layers turned by whole axes and set into the image's grid, in which they may cover a part alone."""
+    step = np.linalg.inv(stack.ijk_to_ras) @ volume.ijk_to_ras  # (column, row, slice, 1) of labels to image
     near = np.rint(step)
     corners = np.array(list(product(*((0, n - 1) for n in layers.shape[:0:-1]), (1,)))).T
-    off = float(np.abs(stack.stored_ijk_to_ras @ (step - near) @ corners).max())
-    first, last = np.sort((near @ corners)[:3, [0, -1]].astype(int).T, axis=0)[:, ::-1]  # as arrays index, slice first
+    off = float(np.abs(stack.ijk_to_ras @ (step - near) @ corners).max())
+    slice_first = (near @ corners)[2::-1].T
     whole_axes = (np.abs(near[:3, :3]).sum(axis=1) == 1).all()
-    if off > _SAME_PLACE_MM or not whole_axes or first.min() < 0 or (last >= expected).any():
+    if off > _SAME_PLACE_MM or not whole_axes or slice_first.min() < 0 or (slice_first >= stack.voxels.shape).any():
         off = max(off, float(np.abs((volume.ijk_to_ras - stack.stored_ijk_to_ras) @ corners).max()))
         one = "" if volume.orientation_known == stack.orientation_known else " (one without orientation)"
         mend = ": mend its sform or qform" if has(volume.notes, LgeNote.FORMS_DISAGREE) else ""
-        raise InputError(
-            f"The labels lie up to {off:.1f} mm off the image{one}: give labels on the image's grid{mend}."
-        )
-    turn = near[2::-1, 2::-1]  # from the labels' axes to the image's, slice first
-    axes, flips = np.abs(turn).argmax(axis=1), turn.sum(axis=1) < 0
-    placed = np.zeros((len(layers), *expected), layers.dtype)
-    there = (slice(None), *map(slice, first, last + 1))
-    placed[there] = np.flip(layers.transpose(0, *(1 + axes)), tuple((1 + np.flatnonzero(flips)).tolist()))
-    return placed
-
-
-def meaning_of(
-    layers: NDArray[np.int32],
-    segments: Mapping[tuple[int, int], str],
-    label_map: LabelMap | None = None,
-) -> tuple[LabelArray, tuple[Fact, ...]]:
-    """Values as 0 background, 1 cavity, 2 myocardium, 3 scar, 4 MVO, and what the reader should know.
-
-    ``layers`` has shape (layer, slice, row, column), ``segments`` are names by (layer, value). Values that mean
-    nothing, or that no heart has, are refused by an :class:`InputError`.
-    """
-    present = [(layer, int(value)) for layer in range(len(layers)) for value in np.unique(layers[layer]) if value]
-    values = sorted({value for _, value in present})
-    if label_map is not None:
-        unnamed = [value for value in values if value not in label_map]
-        if unnamed:
-            raise InputError(
-                f"--label-map does not say what {some_of(unnamed, 6)} is: add it, such as {unnamed[0]}=none."
-            )
-        return _painted(layers, {(layer, value): label_map[value] for layer, value in present}), ()
-    named = [key for key in present if key in segments]
-    by_name = {key: meant for key in named if (meant := _meant_by(segments[key])) is not None}
-    if by_name:
-        silent = [key for key in present if key not in by_name]
-        if silent or CAVITY not in by_name.values() or MYOCARDIUM not in by_name.values():
-            raise InputError(
-                "The names of the segments do not say which is the LV cavity, which the myocardium and which the scar: "
-                f"rename them, or give --label-map for the values {some_of(values, 6)}."
-            )
-        told = tuple((value, _CALLED[by_name[layer, value]]) for layer, value in present)
-        usual = all(value == meant for (_, value), meant in by_name.items())
-        return _painted(layers, by_name), () if usual else (Fact(LgeNote.LABELS_BY_NAME, meant=told),)
-    if len(layers) > 1:
-        raise InputError("The segments overlap and their names do not say what they are: rename them in 3D Slicer.")
-    return _numbered(layers, values)
+        raise InputError(f"The labels lie up to {off:.1f} mm off the image{one}: give labels on its grid{mend}.")
+    back = np.rint(np.linalg.inv(near))[2::-1]
+    turn = {"matrix": back[:, 2::-1], "offset": back[:, 3], "output_shape": stack.voxels.shape}
+    return np.stack([ndimage.affine_transform(layer, **turn, order=0) for layer in layers])
 
 
 def _numbered(layers: NDArray[np.int32], values: Sequence[int]) -> tuple[LabelArray, tuple[Fact, ...]]:
@@ -206,17 +176,13 @@ def _numbered(layers: NDArray[np.int32], values: Sequence[int]) -> tuple[LabelAr
                 f"{like}: --label-map {said}"
             )
     if not ours:
-        raise InputError(
-            f"The labels hold the values {some_of(values, 6)}: give 1 cavity, 2 myocardium, 3 scar, 4 MVO, or say what "
-            "they mean by --label-map."
-        )
+        usual = "1 cavity, 2 myocardium, 3 scar, 4 MVO"
+        raise InputError(f"The labels hold {some_of(values, 6)}: give {usual}, or say what they mean by --label-map.")
     return labels, (Fact(LgeNote.LABELS_ODD, why=wrong),)
 
 
 def _candidates(values: Sequence[int]) -> Iterator[tuple[str, LabelMap]]:
-    """Label sets that have a meaning for every value: a challenge's own numbers, every order of our classes, and sets
-    that leave one of the small numbers to the right ventricle.
-    """
+    """Label sets that give every value a meaning: a challenge's large numbers, our classes in any order, and 1 to 3."""
     challenges = [(name, label_map) for name, label_map in _CHALLENGES.items() if set(values) <= set(label_map)]
     yield from (told for told in challenges if max(told[1]) > MVO)
     kinds = {2: "12", 3: "123", 4: "1234 1230"}.get(len(values), "")

@@ -21,13 +21,11 @@ from ScarSegECGLib.lge.volume_file import COLOUR, CUT_OFF, Accept, HeaderError, 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
-HEADER_BYTES = 348
+_HEADER_BYTES = 348
 _SECOND_BYTES = 540
 _SAME_SIZE, _SAME_AXES_DEG, _SAME_PLACE_MM = 0.02, 1.0, 1.0
 _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown, metre, mm, micron
 _LAST_CODE = 5
-_COLOUR_TYPES = (128, 2304)
-_COMPLEX_TYPES = (32, 1792, 2048)
 
 
 def looks_like_nifti(start: bytes) -> bool:
@@ -35,7 +33,7 @@ def looks_like_nifti(start: bytes) -> bool:
     return start[344:348] in (b"n+1\0", b"ni1\0") or start[4:8] in (b"n+2\0", b"ni2\0")
 
 
-def unpacked_start(path: Path, count: int = HEADER_BYTES) -> bytes:
+def unpacked_start(path: Path, count: int = _HEADER_BYTES) -> bytes:
     """First bytes of a file, unpacked where it is a gzip file; a damaged one is refused by an InputError."""
     with unpacked(path) as stream:
         return stream.read(count)
@@ -47,7 +45,15 @@ def read_nifti(path: Path, accept: Accept | None = None) -> Volume:
     Damaged, or with numbers that cannot be true, it is refused by an :class:`InputError`.
     """
     header = _header(unpacked_start(path, _SECOND_BYTES))
-    shape = _shape(header)
+    dimensions, *sizes = (int(n) for n in header["dim"])
+    if not 1 <= dimensions <= 7 or min(sizes[:dimensions]) < 1:
+        raise HeaderError("NIfTI", "its sizes make no sense")
+    shape = tuple(sizes[:dimensions])
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) == 5 and shape[3] == 1:
+        raise InputError(COLOUR)
+    shape = shape[::-1]  # of the array, slowest axis first
     slope, inter = _scaling(header)
     matrix, known, notes = _matrix(header)
     dtype = header.get_data_dtype()
@@ -69,46 +75,33 @@ def _header(start: bytes) -> Nifti1Header:
     from nibabel.spatialimages import HeaderDataError
 
     second = start[4:8] in (b"n+2\0", b"ni2\0")
-    length = _SECOND_BYTES if second else HEADER_BYTES
-    if len(start) < length:
+    length = _SECOND_BYTES if second else _HEADER_BYTES
+    order = {struct.pack("<i", length): "<", struct.pack(">i", length): ">"}.get(start[:4])
+    if len(start) < length and order:
         raise InputError(CUT_OFF)
     if not looks_like_nifti(start):
-        raise InputError("The file is neither NIfTI nor NRRD: export it as one of these.")
+        raise InputError("The file is not an image that can be read (neither NIfTI nor NRRD): export it as NIfTI.")
     if (start[4:8] if second else start[344:348]).startswith(b"ni"):
         raise InputError("The image is a pair of files (.hdr and .img), which is not read: convert it to one .nii.gz.")
-    order = {struct.pack("<i", length): "<", struct.pack(">i", length): ">"}.get(start[:4])
     if order is None:
         raise HeaderError("NIfTI", "it does not say its own length")
     header = (Nifti2Header if second else Nifti1Header)(start[:length], endianness=order, check=False)
     offset = float(header["vox_offset"])
     if not length + 4 <= offset < 2**31 or offset % 1:
         raise HeaderError("NIfTI", "it does not say where the voxels begin")
-    if header["datatype"] in _COLOUR_TYPES:
-        raise InputError(COLOUR)
-    if header["datatype"] in _COMPLEX_TYPES:
-        raise InputError("The image holds complex numbers: export the magnitude or the PSIR image.")
     try:
         dtype = header.get_data_dtype()
     except (KeyError, HeaderDataError):
-        dtype = None
-    if dtype is None or dtype.kind not in "iuf" or dtype.itemsize > 8:
+        dtype = np.dtype(np.void)
+    if dtype.fields:
+        raise InputError(COLOUR)
+    if dtype.kind == "c":
+        raise InputError("The image holds complex numbers: export the magnitude or the PSIR image.")
+    if dtype.kind not in "iuf" or dtype.itemsize > 8:
         raise InputError("The NIfTI file's number format is not supported: save it as 16-bit integers or floats.")
     if int(header["bitpix"]) not in (0, 8 * dtype.itemsize):
         raise HeaderError("NIfTI", "two statements of the number format that differ")
     return header
-
-
-def _shape(header: Nifti1Header) -> tuple[int, ...]:
-    """Of the array, slowest axis first."""
-    dimensions, *sizes = (int(n) for n in header["dim"])
-    if not 1 <= dimensions <= 7 or min(sizes[:dimensions]) < 1:
-        raise HeaderError("NIfTI", "its sizes make no sense")
-    shape = tuple(sizes[:dimensions])
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) == 5 and shape[3] == 1:
-        raise InputError(COLOUR)
-    return shape[::-1]
 
 
 def _scaling(header: Nifti1Header) -> tuple[float, float]:

@@ -22,7 +22,8 @@ _HEADER_LIMIT = 2**16
 _MAX_SEGMENTS = 256
 # A line ends at LF or CR LF and nowhere else; what other readers may take for an end of line or text is not allowed.
 _DOUBTFUL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
-_NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_VECTOR = re.compile(r"\(\s*N\s*,\s*N\s*,\s*N\s*\)|none".replace("N", f"({_NUMBER.pattern})"), re.ASCII)
 _WHOLE = re.compile(r"\d{1,12}", re.ASCII)
 _SPACES = {  # to RAS; others are not those of a patient and are taken as LPS
     **dict.fromkeys(("ras", "right-anterior-superior"), (1, 1, 1)),
@@ -50,7 +51,7 @@ def read_nrrd(path: Path, accept: Accept | None = None, *, detached: bool = True
     ``accept`` is as :func:`weigh` has it; with it, layers of segments are read too. A damaged file, or one with numbers
     that cannot be true, is refused by an :class:`InputError`.
     """
-    fields, pairs, end = _header(path)
+    fields, end = _header(path)
     shape, axes = _axes(fields, layers=accept is not None)
     dtype, packed = _stored(fields)
     data = _data_file(path, fields)
@@ -63,11 +64,11 @@ def read_nrrd(path: Path, accept: Accept | None = None, *, detached: bool = True
     if len(shape) == 4:
         voxels = np.moveaxis(voxels, -1, 0)
         voxels = voxels[0] if len(voxels) == 1 else voxels
-    return Volume(voxels, matrix, known, segments=_segments(pairs), files=(path, data) if data else (path,))
+    return Volume(voxels, matrix, known, segments=_segments(fields), files=(path, data) if data else (path,))
 
 
-def _header(path: Path) -> tuple[dict[str, str], dict[str, str], int]:
-    """Fields, names in lower case, the free "key:=value" pairs, and where the data after the header begin."""
+def _header(path: Path) -> tuple[dict[str, str], int]:
+    """Fields, names in lower case, free "key:=value" pairs as "key:=", and where the data after the header begin."""
     with path.open("rb") as stream:
         start = stream.read(_HEADER_LIMIT + 1)
     found = re.search(rb"\r?\n\r?\n", start)
@@ -75,21 +76,19 @@ def _header(path: Path) -> tuple[dict[str, str], dict[str, str], int]:
     if (found is None and len(start) > _HEADER_LIMIT) or _DOUBTFUL.search(text):
         raise HeaderError("NRRD", "too long, without an end, or with characters that are no text")
     fields: dict[str, str] = {}
-    pairs: dict[str, str] = {}
     for line in text.decode("utf-8", "replace").split("\n")[1:]:
         name, colon, value = line.partition(":")
         if not colon or line.startswith("#"):
             continue
         if value.startswith("="):
-            key, target = name.strip(), pairs
-            value = value[1:]
+            key, value = f"{name.strip()}:=", value[1:]
         else:
-            key, target = re.sub(r"[ \t]+", " ", name.strip(" \t").lower()), fields
+            key = re.sub(r"[ \t]+", " ", name.strip(" \t").lower())
             key = {"datafile": "data file", "byteskip": "byte skip", "lineskip": "line skip"}.get(key, key)
-        if key in target:
+        if key in fields:
             raise HeaderError("NRRD", "a field stands in it twice")
-        target[key] = value.strip(" \t")
-    return fields, pairs, found.end() if found else len(start)
+        fields[key] = value.strip(" \t")
+    return fields, found.end() if found else len(start)
 
 
 def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], NDArray[np.float64]]:
@@ -97,49 +96,40 @@ def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], NDA
 
     A fourth, fastest axis without a direction holds layers of segments; of an image it may have one entry alone.
     """
-    if not re.fullmatch(r"\d{1,2}", fields.get("dimension", ""), re.ASCII):
+    dimension, sizes = fields.get("dimension", ""), fields.get("sizes", "").split()
+    if not re.fullmatch(r"\d{1,2}", dimension, re.ASCII):
         raise HeaderError("NRRD", "no dimension")
-    dimension = int(fields["dimension"])
-    sizes = fields.get("sizes", "").split()
-    if len(sizes) != dimension or not all(_WHOLE.fullmatch(size) and int(size) > 0 for size in sizes):
+    if len(sizes) != int(dimension) or not all(_WHOLE.fullmatch(size) and int(size) > 0 for size in sizes):
         raise HeaderError("NRRD", "its sizes make no sense")
-    shape = tuple(int(size) for size in sizes)
-    kinds = fields.get("kinds", "").lower()
-    if any(word in kinds for word in _COLOUR_KINDS) and not layers:
+    shape = tuple(map(int, sizes))
+    if any(word in fields.get("kinds", "").lower() for word in _COLOUR_KINDS) and not layers:
         raise InputError(COLOUR)
     directed = "space directions" in fields
     if directed:
         vectors = _vectors(fields["space directions"])
     else:
-        spacings = fields.get("spacings", "").split() or ["1"] * dimension
-        vectors = [None if size.lower() == "nan" else [_number(size)] for size in spacings]
-    if (directed and "spacings" in fields) or len(vectors) != dimension:
+        spacings = fields.get("spacings", "").split() or ["1"] * len(shape)
+        if not all(_NUMBER.fullmatch(size) for size in spacings if size.lower() != "nan"):
+            raise HeaderError("NRRD", "a voxel size is not a number")
+        vectors = [None if size.lower() == "nan" else [float(size)] for size in spacings]
+    if (directed and "spacings" in fields) or len(vectors) != len(shape):
         raise HeaderError("NRRD", "it does not say once how far apart the voxels are")
-    if dimension == 4 and vectors[0] is None and (layers or shape[0] == 1):
+    if len(shape) == 4 and vectors[0] is None and (layers or shape[0] == 1):
         vectors = vectors[1:]
         shape = shape if layers else shape[1:]
     else:
         check_three_dimensional(shape)
-    if any(vector is None for vector in vectors):
+    if None in vectors:
         raise HeaderError("NRRD", "an axis without a length")
     axes = np.array(vectors, np.float64)
     return shape[::-1], axes.T if directed else np.diag(axes.ravel())
 
 
 def _vectors(text: str) -> list[list[float] | None]:
-    parts = re.findall(r"none|\([^()]*\)", text)
-    if re.sub(r"none|\([^()]*\)|\s", "", text):
-        raise HeaderError("NRRD", "its directions are no numbers")
-    vectors = [None if part == "none" else [_number(x) for x in part[1:-1].split(",")] for part in parts]
-    if any(vector is not None and len(vector) != 3 for vector in vectors):
-        raise HeaderError("NRRD", "its directions are not those of three dimensions")
-    return vectors
-
-
-def _number(text: str) -> float:
-    if not _NUMBER.fullmatch(text.strip()):
-        raise HeaderError("NRRD", "a position or voxel size is not a number")
-    return float(text)
+    """Points or directions as three numbers each, ``None`` for "none"."""
+    if _VECTOR.sub("", text).strip():
+        raise HeaderError("NRRD", "a position or direction is not three numbers")
+    return [[float(x) for x in found.groups()] if found[1] else None for found in _VECTOR.finditer(text)]
 
 
 def _stored(fields: dict[str, str]) -> tuple[np.dtype, bool]:
@@ -161,19 +151,16 @@ def _stored(fields: dict[str, str]) -> tuple[np.dtype, bool]:
 def _matrix(fields: dict[str, str], axes: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
     """Index to RAS, mm, and whether the header says how the voxels lie in the patient."""
     space = fields.get("space", "").lower()
-    known = space in _SPACES and "space directions" in fields
-    matrix = np.eye(4)
-    matrix[:3, :3] = axes
     origin = _vectors(fields.get("space origin", "(0,0,0)"))
     if len(origin) != 1 or origin[0] is None:
         raise HeaderError("NRRD", "its origin is not a point")
-    matrix[:3, 3] = origin[0]
     units = {unit.strip().lower() for unit in re.findall(r'"([^"]*)"', fields.get("space units", ""))} or {""}
     if len(units) != 1 or not units <= set(_MM):
         raise HeaderError("NRRD", "its unit of length is not one that is known")
-    matrix[:3] *= _MM[units.pop()]
+    matrix = np.eye(4)
+    matrix[:3] = np.column_stack([axes, origin[0]]) * _MM[units.pop()]
     matrix[:3] *= np.array(_SPACES.get(space, _SPACES["lps"]))[:, None]
-    return matrix, known
+    return matrix, space in _SPACES and "space directions" in fields
 
 
 def _data_file(path: Path, fields: dict[str, str]) -> Path | None:
@@ -192,15 +179,15 @@ def _data_file(path: Path, fields: dict[str, str]) -> Path | None:
     return data
 
 
-def _segments(pairs: dict[str, str]) -> dict[tuple[int, int], str]:
+def _segments(fields: dict[str, str]) -> dict[tuple[int, int], str]:
     """What Slicer calls each segment, by layer and value."""
     found: dict[tuple[int, int], str] = {}
     for k in range(_MAX_SEGMENTS):
-        name, value = pairs.get(f"Segment{k}_Name"), pairs.get(f"Segment{k}_LabelValue")
-        layer = pairs.get(f"Segment{k}_Layer", "0")
-        if name is None and value is None:
+        name, value = fields.get(f"Segment{k}_Name:="), fields.get(f"Segment{k}_LabelValue:=", "")
+        layer = fields.get(f"Segment{k}_Layer:=", "0")
+        if name is None and not value:
             continue
-        if not value or not _WHOLE.fullmatch(value) or not _WHOLE.fullmatch(layer):
+        if not _WHOLE.fullmatch(value) or not _WHOLE.fullmatch(layer):
             raise HeaderError("NRRD", "a segment without a value")
         if (int(layer), int(value)) in found:
             raise HeaderError("NRRD", "two segments with one value")

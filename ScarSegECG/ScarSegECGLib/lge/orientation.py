@@ -14,7 +14,7 @@ beyond 45 degrees.
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import compress, product
 from typing import Any
 
 import numpy as np
@@ -50,20 +50,13 @@ def canonical(
     notes: tuple[Fact, ...] = (),
     **known: Any,
 ) -> LgeStack:
-    """Turn a stored array into a stack in canonical storage, float32.
+    """Turn a stored array, its three axes in any order, into a stack in canonical storage, float32.
 
-    Parameters
-    ----------
-    voxels_stored : array, shape (slice, row, column) or any permutation of it
-        As the file has it; the slice axis is the one of clearly largest spacing (1.5 times both others).
-    ijk_to_ras_stored : array, shape (4, 4)
-        Takes the stored array's (third, second, first) index to patient space, RAS, mm. One that is singular or sheared
-        by more than 2 degrees, and that of a long-axis view, is refused by an :class:`InputError`.
-    orientation_known : bool
-        False where the file does not say how it lies in the patient: then only the slice axis is brought to the
-        front, and a note states what was assumed.
-    known
-        Further fields of :class:`LgeStack`: when it was acquired, its contrast, hash and sources.
+    The slice axis is the one of clearly largest spacing (1.5 times both others). ``ijk_to_ras_stored``, shape (4, 4),
+    takes the array's (third, second, first) index to patient space, RAS, mm; one that is singular or sheared by more
+    than 2 degrees, and that of a long-axis view, is refused by an :class:`InputError`. Where a file does not say how it
+    lies in the patient (``orientation_known``), only the slice axis is brought to the front, and a note says so.
+    ``known`` are further fields of :class:`LgeStack`: when it was acquired, its contrast, hash and sources.
     """
     check_three_dimensional(voxels_stored.shape)
     stored = np.array(ijk_to_ras_stored, dtype=np.float64)
@@ -79,8 +72,7 @@ def canonical(
         angle = short_axis_angle_deg(directions[slice_axis])
         if angle > LONG_AXIS_VIEW_DEG:
             raise InputError(
-                f"The slices are a long-axis view ({angle:.0f} degrees from the usual short-axis direction): "
-                "give the short-axis LGE stack."
+                f"The slices are a long-axis view ({angle:.0f} degrees off): give the short-axis LGE stack."
             )
         if angle > SHORT_AXIS_LIMIT_DEG:
             more_notes.append(Fact(LgeNote.POSE_DOUBTFUL, angle=angle))
@@ -88,9 +80,13 @@ def canonical(
         row, column = (axis for axis in range(3) if axis != slice_axis)
         storage = Storage((slice_axis, row, column))
         more_notes.append(Fact(LgeNote.ORIENTATION_ASSUMED))
+    matrix = np.eye(4)
+    matrix[:3, 2::-1] = _turned(vectors, storage).T
+    ends = [vectors[axis] * (voxels_stored.shape[axis] - 1) for axis in compress(storage.axes, storage.flips)]
+    matrix[:3, 3] = sum(ends, stored[:3, 3])  # flipped axes run backwards from their other end
     return LgeStack(
         voxels=storage.to_canonical(np.asarray(voxels_stored, dtype=np.float32)),
-        ijk_to_ras=_canonical_matrix(stored, storage, voxels_stored.shape),
+        ijk_to_ras=matrix,
         storage=storage,
         stored_ijk_to_ras=stored,
         orientation_known=orientation_known,
@@ -133,15 +129,3 @@ def _anatomical_storage(directions: NDArray[np.float64], slice_axis: int) -> Sto
 def _turned(rows: NDArray[np.float64], storage: Storage) -> NDArray[np.float64]:
     """One row an axis of the stored array, as one an axis of the canonical."""
     return rows[list(storage.axes)] * np.where(storage.flips, -1.0, 1.0)[:, None]
-
-
-def _canonical_matrix(stored: NDArray[np.float64], storage: Storage, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Matrix of the turned array: flipped axes run backwards from their other end."""
-    steps = stored[:3, 2::-1].T
-    matrix = np.eye(4)
-    matrix[:3, 2::-1] = _turned(steps, storage).T
-    matrix[:3, 3] = stored[:3, 3]
-    for axis, flipped in zip(storage.axes, storage.flips, strict=True):
-        if flipped:
-            matrix[:3, 3] += steps[axis] * (shape[axis] - 1)
-    return matrix

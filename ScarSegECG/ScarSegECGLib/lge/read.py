@@ -1,30 +1,35 @@
-"""Read an LGE stack from whatever holds it: the one door into the project for images."""
+"""Read an LGE stack from whatever holds it: the one door into the project for images, and what its pixels show."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import stat
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from ScarSegECGLib.case import Contrast, LgeStack, SourceSlice
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_stack
-from ScarSegECGLib.lge.contrast import REAL_SHARE, UNMARKED, contrast_of_values, negative_share, says_magnitude
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom
-from ScarSegECGLib.lge.dicom_frames import Told
-from ScarSegECGLib.lge.dicom_geometry import stack_pose
-from ScarSegECGLib.lge.dicom_source import voxels_of
-from ScarSegECGLib.lge.dicom_tags import acquired
-from ScarSegECGLib.lge.files import looks_like_zip, sha256_of_file, sha256_of_set
-from ScarSegECGLib.lge.nifti import HEADER_BYTES, looks_like_nifti, read_nifti, unpacked_start
+from ScarSegECGLib.lge.dicom_frames import GE_RAW_DATA_TYPE, Told, acquired, text_of, texts_of
+from ScarSegECGLib.lge.dicom_source import stack_pose, voxels_of
+from ScarSegECGLib.lge.files import looks_like_zip, readable, sha256_of_file, sha256_of_set
+from ScarSegECGLib.lge.nifti import read_nifti
 from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd
 from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.study import ImageSet, choose, opened_study
-from ScarSegECGLib.lge.volume_file import CUT_OFF, Accept, Volume
+from ScarSegECGLib.lge.volume_file import Accept, Volume
+
+UNMARKED = Fact(LgeNote.CONTRAST_UNMARKED)
+# In a PSIR image nulled tissue and the noise of air lie on both sides of zero. A few dark voxels below it, or shallow
+# ones, are what interpolation, denoising and padding leave in a magnitude image.
+_REAL_SHARE = 0.05
+_REAL_DEPTH = 0.05  # of the bright end, the 99th percentile of the absolute values
+_PADDING_SHARE = 0.005
 
 
 def read_lge(
@@ -61,19 +66,8 @@ def read_lge(
         Whatever makes the input unfit: one line that says what is wrong and what to do, without names.
     """
     source = Path(path)
-    try:
-        if not (stat.S_ISDIR(mode := source.stat().st_mode) or stat.S_ISREG(mode)):
-            raise InputError("The path is neither a file nor a folder: give an image file or a folder of DICOM slices.")
-        stack = _read(source, series, image, told)
-    except FileNotFoundError:
-        raise InputError("The LGE image was not found: check the path.") from None
-    except OSError:
-        raise InputError(
-            "The LGE image cannot be read: check that you may open it and that the disk is sound."
-        ) from None
-    except MemoryError:
-        raise InputError("The image does not fit into memory: export the LGE short-axis stack only.") from None
-    return check_stack(stack)
+    with readable(source):
+        return check_stack(_read(source, series, image, told))
 
 
 def read_volume(path: Path, accept: Accept | None = None, *, detached: bool = True) -> Volume:
@@ -92,17 +86,13 @@ def _read(path: Path, series: str | None, image: Contrast | None, told: Told) ->
     if path.is_dir():
         return _read_dicom(path, series, image, told)
     with path.open("rb") as stream:
-        start = stream.read(HEADER_BYTES)
+        start = stream.read(256)
     if not start:
         raise InputError("The image file is empty: copy or export it again.")
     if looks_like_dicom(start) or looks_like_zip(start):
         return _read_dicom(path, series, image, told)
     if series is not None or image is not None:
         raise InputError("A series or image can be chosen in DICOM only, and this is another format: leave it out.")
-    if not start.startswith(NRRD_MAGIC) and not looks_like_nifti(start := unpacked_start(path)):
-        if path.name.lower().endswith((".nii", ".nii.gz")) and len(start) < HEADER_BYTES:
-            raise InputError(CUT_OFF)
-        raise InputError("The file is not an image that can be read: give NIfTI, NRRD or DICOM.")
     volume = read_volume(path)
     return canonical(
         volume.voxels,
@@ -127,19 +117,55 @@ def _read_dicom(path: Path, series: str | None, image: Contrast | None, told: To
     contrast, contrast_notes = _contrast(images, voxels[~padding] if padding.any() else voxels)
     voxels[padding] = 0.0
     commas = (Fact(LgeNote.DECIMAL_COMMAS),) if any(frame.mended for frame in frames) else ()
-    notes = (*notes, *date_notes, *contrast_notes, *commas)
-    sources = tuple(SourceSlice(f.file.path, f.file.member, f.number, f.text("SOPInstanceUID")) for f in frames)
-    sha256 = sha256_of_set(hashes)
-    return canonical(voxels, ijk_to_ras, notes=notes, acquired=when, contrast=contrast, sha256=sha256, sources=sources)
+    return canonical(
+        voxels,
+        ijk_to_ras,
+        notes=(*notes, *date_notes, *contrast_notes, *commas),
+        acquired=when,
+        contrast=contrast,
+        sha256=sha256_of_set(hashes),
+        sources=tuple(SourceSlice(f.file.path, f.file.member, f.number, f.text("SOPInstanceUID")) for f in frames),
+    )
 
 
 def _contrast(images: ImageSet, voxels: NDArray[np.float32]) -> tuple[Contrast, tuple[Fact, ...]]:
     """What the header says the pixels show; where it is silent, what they tell; and what does not fit together."""
     if images.kind == "psir":
         return Contrast.PSIR, ()
-    share = negative_share(voxels)
+    share = _negative_share(voxels)
     said = all(says_magnitude(frame.header) for frame in images.frames)
-    if share < REAL_SHARE:
+    if share < _REAL_SHARE:
         return Contrast.MAGNITUDE, () if said or images.frames[0].number is not None else (UNMARKED,)
     note = LgeNote.CONTRAST_DISPUTED if said else LgeNote.CONTRAST_FROM_VALUES
     return Contrast.MAGNITUDE if said else Contrast.PSIR, (Fact(note, percent=100 * share),)
+
+
+def says_magnitude(header: Dataset) -> bool:
+    """Whether a single-frame image says by itself that it is a magnitude image; GE says the kind of each."""
+    told = {*texts_of(header, "ImageType"), text_of(header, "ComplexImageComponent").upper()}
+    return bool(told & {"M", "MAGNITUDE"}) or GE_RAW_DATA_TYPE in header
+
+
+def with_contrast(stack: LgeStack, contrast: Contrast) -> LgeStack:
+    """The stack with the contrast that somebody states."""
+    notes = tuple(note for note in stack.notes if note != UNMARKED)
+    return dataclasses.replace(stack, contrast=Contrast(contrast), notes=notes)
+
+
+def contrast_of_values(voxels: NDArray) -> Contrast:
+    """PSIR where a real share of the values is clearly negative; values alone cannot tell a magnitude image."""
+    return Contrast.PSIR if _negative_share(voxels) >= _REAL_SHARE else Contrast.UNKNOWN
+
+
+def _negative_share(voxels: NDArray) -> float:
+    """Share of the values that are clearly negative, 0..1; a lowest value that many share is padding and no value."""
+    lowest = voxels.min()
+    if lowest >= 0:
+        return 0.0
+    kept = voxels[voxels != lowest]
+    if kept.size > (1 - _PADDING_SHARE) * voxels.size:
+        kept = voxels.ravel()
+    if not kept.size:
+        return 0.0
+    bright = float(np.percentile(np.abs(kept[:: max(1, kept.size // 10**6)]), 99))
+    return float(np.count_nonzero(kept < -_REAL_DEPTH * bright)) / kept.size

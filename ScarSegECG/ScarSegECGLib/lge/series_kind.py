@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ScarSegECGLib.lge.dicom_frames import Frame
-from ScarSegECGLib.lge.dicom_tags import Kind, number_of, texts_of
+from ScarSegECGLib.lge.dicom_frames import Frame, Kind, number_of, texts_of
 
 Verdict = Literal["lge", "possible", "other"]
 
@@ -35,7 +34,7 @@ _OTHERS = {
     "localiser": r"LOCALI[SZ]|SCOUT|SURVEY|\bLOC\b|PLAN SCAN|3 ?PL(ANE)?\b",
     "cine": r"CINE|\bKINE|RETRO\b|RETROGAT|\bCIN\b",
 }
-_WEAK_OTHERS = {"cine": r"B ?TFE|B ?FFE|FIESTA|\bSSFP\b|TRUFISP|\bTFI2D"}
+_WEAK_CINE = r"B ?TFE|B ?FFE|FIESTA|\bSSFP\b|TRUFISP|\bTFI2D"  # where nothing else speaks for LGE
 _OTHER_TYPES = {
     "T1 or T2 map": {"T1 MAP", "T2 MAP", "T2_STAR MAP", "T1_MAP", "T2_MAP", "ECV", "T1MAP", "T2MAP"},
     "cine": {"CINE", "RETRO"},
@@ -65,22 +64,31 @@ def series_kind(frames: Sequence[Frame], kind: Kind) -> SeriesKind:
 
     Where the slices lie plays no part here.
     """
-    first = frames[0]
-    text = plain_text(first)
-    says_lge = bool(re.search(_LGE, text))
-    for_it = _for_lge(frames, kind, says_lge)
-    against = _against(frames, text, says_lge)
-    if kind == "phase":
-        against.insert(0, ("phase image", "image type says phase or imaginary"))
-    elif not for_it:
-        against += _named_in(text, _WEAK_OTHERS)
-        echo = number_of(first.header, "EchoTime")
-        if echo is not None and echo >= _T2_ECHO_MS:
+    header, text = frames[0].header, plain_text(frames[0])
+    for_it = _for_lge(frames, kind, text)
+    against = [("phase image", "image type says phase or imaginary")] if kind == "phase" else []
+    against += [(name, f"series text says {name}") for name, words in _OTHERS.items() if re.search(words, text)]
+    types = {kind for frame in frames for kind in texts_of(frame.header, "ImageType")}
+    against += [(name, "image type says so") for name, kinds in _OTHER_TYPES.items() if types & kinds]
+    phases = max(int(number_of(frame.header, "CardiacNumberOfImages") or 0) for frame in frames)
+    moving = _most_at_one_place(frames, "TriggerTime")
+    if phases >= _CINE_PHASES and (moving >= _CINE_PHASES or not re.search(_LGE, text)):
+        against.append(("cine", f"{phases} cardiac phases"))
+    elif moving >= _CINE_PHASES:
+        against.append(("cine", f"{moving} trigger times at one position"))
+    if (waits := _most_at_one_place(frames, "InversionTime")) >= 3:
+        against.append(("inversion-time scout", f"{waits} inversion times at one position"))
+    if (repeated := _most_at_one_place(frames, "TemporalPositionIdentifier")) >= _CINE_PHASES:
+        against.append(("perfusion", f"{repeated} time points at one position"))
+    if kind != "phase" and not for_it:
+        if re.search(_WEAK_CINE, text):
+            against.append(("cine", "series text says cine"))
+        if (echo := number_of(header, "EchoTime") or 0.0) >= _T2_ECHO_MS:
             against.append(("T2-weighted", f"echo time {echo:.0f} ms"))
-    agent = ("contrast agent given",) if any(first.header.get(keyword) for keyword in _AGENT) else ()
     if against:
         name = against[0][0]
         return SeriesKind("other", name, tuple(dict.fromkeys(reason for other, reason in against if other == name)))
+    agent = ("contrast agent given",) if any(header.get(keyword) for keyword in _AGENT) else ()
     if for_it:
         return SeriesKind("lge", "LGE", (*for_it, *agent))
     return SeriesKind("possible", "possible LGE", ("nothing in the header says LGE or anything else", *agent))
@@ -93,8 +101,8 @@ def plain_text(frame: Frame) -> str:
     return " ".join(re.sub(r"[^A-Z0-9*]+", " ", flat).split())
 
 
-def _for_lge(frames: Sequence[Frame], kind: Kind, says_lge: bool) -> list[str]:
-    reasons = ["series text says LGE"] if says_lge else []
+def _for_lge(frames: Sequence[Frame], kind: Kind, text: str) -> list[str]:
+    reasons = ["series text says LGE"] if re.search(_LGE, text) else []
     if kind == "psir":
         reasons.append("phase-sensitive image")
     times = {time for frame in frames if (time := number_of(frame.header, "InversionTime"))}
@@ -104,28 +112,6 @@ def _for_lge(frames: Sequence[Frame], kind: Kind, says_lge: bool) -> list[str]:
         ends = f"{min(times):.0f}" if len(times) == 1 else f"{min(times):.0f} to {max(times):.0f}"
         reasons.append(f"inversion recovery, {ends} ms")
     return reasons
-
-
-def _against(frames: Sequence[Frame], text: str, says_lge: bool) -> list[tuple[str, str]]:
-    """What else the images may be, and the reasons for it."""
-    found = _named_in(text, _OTHERS)
-    types = {kind for frame in frames for kind in texts_of(frame.header, "ImageType")}
-    found += [(name, "image type says so") for name, kinds in _OTHER_TYPES.items() if types & kinds]
-    phases = max((int(number_of(frame.header, "CardiacNumberOfImages") or 0) for frame in frames), default=0)
-    moving = _most_at_one_place(frames, "TriggerTime")
-    if phases >= _CINE_PHASES and (moving >= _CINE_PHASES or not says_lge):
-        found.append(("cine", f"{phases} cardiac phases"))
-    elif moving >= _CINE_PHASES:
-        found.append(("cine", f"{moving} trigger times at one position"))
-    if (waits := _most_at_one_place(frames, "InversionTime")) >= 3:
-        found.append(("inversion-time scout", f"{waits} inversion times at one position"))
-    if (repeated := _most_at_one_place(frames, "TemporalPositionIdentifier")) >= _CINE_PHASES:
-        found.append(("perfusion", f"{repeated} time points at one position"))
-    return found
-
-
-def _named_in(text: str, others: dict[str, str]) -> list[tuple[str, str]]:
-    return [(name, f"series text says {name}") for name, pattern in others.items() if re.search(pattern, text)]
 
 
 def _most_at_one_place(frames: Sequence[Frame], keyword: str) -> int:

@@ -61,14 +61,10 @@ def estimate_shifts(
     """In-plane displacement of every slice from the LV's contours, shape (slice, row, column); ``spacing`` mm.
 
     The centres of the cavities are fitted by a straight line (from seven slices on by a parabola, because ventricles
-    are bent) with Tukey's biweight, which gives displaced slices no weight. The confidence is Rayleigh's distribution
-    of what is left, in units of the spread of the undisplaced slices and of the line's own uncertainty there: at the
-    ends of the stack, where the line is less well known, a slice has to lie farther off. Slices whose cavity the
-    myocardium does not surround are judged but have half the weight.
-
-    References
-    ----------
-    Beaton AE, Tukey JW. Technometrics 1974;16:147-85 (biweight).
+    are bent) with Tukey's biweight (Beaton AE, Tukey JW. Technometrics 1974;16:147-85), which gives displaced slices no
+    weight. The confidence is Rayleigh's distribution of what is left, in units of the spread of the undisplaced slices
+    and of the line's own uncertainty there: at the ends of the stack, where the line is less well known, a slice has to
+    lie farther off. Slices whose cavity the myocardium does not surround are judged but have half the weight.
     """
     count = len(cavity)
     mm, confidence = np.full((count, 2), np.nan), np.zeros(count)
@@ -98,7 +94,10 @@ def _off_the_line(height: Floats, centres: Floats, trust: Floats) -> tuple[Float
     powers = np.vander(x, degree + 1)
     bent_away = np.sqrt(len(x) / max(len(x) - degree - 1, 1))  # the line follows part of the spread
     weight, noise = trust, _NOISE_MM
-    off = centres - _theil_sen(x, centres)
+    # A straight start (Sen PK. J Am Stat Assoc 1968;63:1379-89) that nearly a third of the slices cannot move.
+    a, b = np.triu_indices(len(x), 1)
+    line = x[:, None] * np.median((centres[b] - centres[a]) / (x[b] - x[a])[:, None], axis=0)
+    off = centres - (np.median(centres - line, axis=0) + line)
     for _ in range(_ITERATIONS):
         size = np.linalg.norm(off, axis=1)
         noise = max(bent_away * float(np.median(size)) / 1.1774, _NOISE_MM)  # median of Rayleigh's distribution
@@ -111,13 +110,6 @@ def _off_the_line(height: Floats, centres: Floats, trust: Floats) -> tuple[Float
     normal = powers.T @ (powers * weight[:, None]) + 1e-9 * np.eye(degree + 1)
     lever = np.einsum("ij,jk,ik->i", powers, np.linalg.inv(normal), powers)
     return off, noise * np.sqrt(1.0 + np.clip(lever, 0.0, 25.0))
-
-
-def _theil_sen(x: Floats, centres: Floats) -> Floats:
-    """Straight start (Sen PK. J Am Stat Assoc 1968;63:1379-89) that nearly a third of the slices cannot move."""
-    a, b = np.triu_indices(len(x), 1)
-    line = x[:, None] * np.median((centres[b] - centres[a]) / (x[b] - x[a])[:, None], axis=0)
-    return np.asarray(np.median(centres - line, axis=0) + line)
 
 
 def move(voxels: NDArray, pixels: NDArray[np.integer]) -> NDArray:

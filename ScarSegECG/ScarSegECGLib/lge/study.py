@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import compress
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,9 +26,9 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
 from ScarSegECGLib.lge.checks import MIN_SLICES
 from ScarSegECGLib.lge.dicom_files import files_in, quiet
-from ScarSegECGLib.lge.dicom_frames import Frame, Told, frames_of
-from ScarSegECGLib.lge.dicom_geometry import ORIENTATION_TOLERANCE_DEG, angles_deg, stack_pose
-from ScarSegECGLib.lge.dicom_tags import Kind, acquired, image_kind, vector_of
+from ScarSegECGLib.lge.dicom_frames import Frame, Kind, Told, acquired, frames_of, image_kind, vector_of
+from ScarSegECGLib.lge.dicom_source import ORIENTATION_TOLERANCE_DEG, angles_deg, stack_pose
+from ScarSegECGLib.lge.files import readable
 from ScarSegECGLib.lge.orientation import LONG_AXIS_VIEW_DEG, SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
 from ScarSegECGLib.lge.series_kind import SeriesKind, Verdict, plain_text, series_kind
 from ScarSegECGLib.lge.shown_text import printable, some_of, without_patient
@@ -78,10 +78,9 @@ class ImageSet:
 
 
 def list_series(path: str | os.PathLike[str]) -> tuple[ImageSet, ...]:
-    """What a study (a folder, a zip archive, a DICOMDIR or one DICOM file) holds, in the order of series numbers.
+    """What a study holds, in the order of series numbers; an archive is closed by then, so without pixels to be read.
 
-    Pixels can be read later from a folder, but not from an archive, which is closed by then. What cannot be read is
-    refused by an :class:`InputError`.
+    What cannot be read is refused by an :class:`InputError`.
     """
     with opened_study(Path(path)) as sets:
         return sets
@@ -90,23 +89,12 @@ def list_series(path: str | os.PathLike[str]) -> tuple[ImageSet, ...]:
 @contextmanager
 def opened_study(path: Path, told: Told = lambda done, of: None) -> Iterator[tuple[ImageSet, ...]]:
     """The sets of a study, while its files can be read; pydicom keeps silent meanwhile."""
-    try:
-        if not (stat.S_ISDIR(mode := path.stat().st_mode) or stat.S_ISREG(mode)):
-            raise InputError("The path is neither a file nor a folder: give a folder of DICOM images.")
-        with quiet(), files_in(path) as files:
-            sets = _image_sets(frames_of(files, told))
-            if not sets and path.is_file() and files and files[0].archive is None:
-                raise InputError("The file is not an MR image in DICOM: choose the LGE series.")
-            if not sets:
-                what = "folder" if path.is_dir() else "archive"
-                raise InputError(f"The {what} holds no DICOM MR images: choose the folder of the LGE series.")
-            yield sets
-    except FileNotFoundError:
-        raise InputError("The LGE image was not found: check the path.") from None
-    except OSError:
-        raise InputError("The study cannot be read: check that you may open it and that the disk is sound.") from None
-    except MemoryError:
-        raise InputError("The study does not fit into memory: export the LGE short-axis series only.") from None
+    with readable(path), quiet(), files_in(path) as files:
+        sets = _image_sets(frames_of(files, told))
+        if not sets:
+            what = "folder" if path.is_dir() else "file"
+            raise InputError(f"The {what} holds no DICOM MR images: choose the folder of the LGE series.")
+        yield sets
 
 
 def choose(
@@ -117,30 +105,35 @@ def choose(
     What is asked for by name, a ``series`` UID or number, is taken whatever it looks like, with a note. ``image`` is
     "magnitude" or "psir". Where nothing fits, or the rule does not decide, that is an :class:`InputError`.
     """
-    asked = series is not None
-    found = sets if series is None else _called(sets, series.strip())
-    if asked and image is not None:
-        found = _of_kind(found, image)
+    found = list(sets)
+    if series is not None:
+        found = [s for s in sets if series.strip() in (*s.series_uids, *s.series_numbers)]
+        if not found:
+            there = list(dict.fromkeys(n for s in sets for n in s.series_numbers if n))
+            shown = f" (there are {some_of(there, 12)})" if there else ""
+            raise InputError(f"The study has no series of that UID or number{shown}: {_LIST}.")
+        found = found if image is None else _of_kind(found, image)
     fitting = [s for s in found if s.verdict == "lge"] or [s for s in found if s.verdict == "possible"]
-    if asked and not fitting:
+    if not fitting and series is None:
+        raise InputError(_none_fits(sets))
+    if not fitting:
         chosen = _best(found)
         return chosen, (Fact(LgeNote.TAKEN_AS_ASKED, name=chosen.name, taken_for=chosen.taken_for),)
-    if not fitting:
-        raise InputError(_none_fits(sets))
-    if not asked and image is not None:
-        fitting = _of_kind(fitting, image)
+    fitting = fitting if image is None else _of_kind(fitting, image)
     chosen = _best(fitting)
-    there_was_a_choice = len(fitting if asked else sets) > 1
-    return chosen, (_said(chosen, fitting, sets),) if there_was_a_choice else ()
-
-
-def _called(sets: Sequence[ImageSet], series: str) -> list[ImageSet]:
-    found = [s for s in sets if series in (*s.series_uids, *s.series_numbers)]
-    if not found:
-        there = list(dict.fromkeys(n for s in sets for n in s.series_numbers if n))
-        shown = f" (there are {some_of(there, 12)})" if there else ""
-        raise InputError(f"The study has no series of that UID or number{shown}: {_LIST}.")
-    return found
+    if len(sets if series is None else fitting) == 1:  # there was no choice
+        return chosen, ()
+    note = Fact(
+        LgeNote.TAKEN,
+        name=chosen.name,
+        sets=len(sets),
+        taken_for=chosen.taken_for,
+        kind=str(chosen.kind),
+        slices=chosen.slices,
+        only_possible=chosen.verdict == "possible",
+        others=tuple((s.name, str(s.kind), s.slices, bool(s.unfit)) for s in fitting if s is not chosen),
+    )
+    return chosen, (note,)
 
 
 def _of_kind(sets: Sequence[ImageSet], image: Contrast) -> list[ImageSet]:
@@ -154,10 +147,7 @@ def _of_kind(sets: Sequence[ImageSet], image: Contrast) -> list[ImageSet]:
 def _best(fitting: Sequence[ImageSet]) -> ImageSet:
     studies = len({s.study_uid for s in fitting})
     if studies > 1 and all(s.verdict == "lge" for s in fitting):
-        raise InputError(
-            f"LGE short-axis stacks of {studies} studies lie together: give one study alone, or choose a series "
-            f"({_LIST})."
-        )
+        raise InputError(f"LGE stacks of {studies} studies lie together: give one alone, or choose a series ({_LIST}).")
     if len(fitting) > 1 and all(s.verdict == "possible" for s in fitting):
         sizes = some_of([len(s.frames) for s in fitting], 8)
         raise InputError(
@@ -165,37 +155,16 @@ def _best(fitting: Sequence[ImageSet]) -> ImageSet:
             f"choose one ({_LIST}), or give its folder alone."
         )
     longest = max(s.extent_mm for s in fitting)
-    best, *others = sorted(fitting, key=lambda s: _rank(s, longest), reverse=True)
-    if others and _rank(best, longest) == _rank(others[0], longest):
-        raise InputError(
-            f"Two LGE short-axis stacks ({best.name} and {others[0].name}) are alike in kind, length, time and "
-            f"number: choose one by its UID ({_LIST})."
-        )
+
+    def rank(images: ImageSet) -> tuple[object, ...]:
+        complete, latest = images.extent_mm >= _COMPLETE * longest, images.acquired or datetime.min
+        return not images.unfit, complete, images.kind == "psir", latest, images.number
+
+    best, *others = sorted(fitting, key=rank, reverse=True)
+    if others and rank(best) == rank(others[0]):
+        both = f"{best.name} and {others[0].name} are alike in kind, length, time and number"
+        raise InputError(f"The LGE short-axis stacks {both}: choose one by its UID ({_LIST}).")
     return best
-
-
-def _rank(images: ImageSet, longest_mm: float) -> tuple[object, ...]:
-    return (
-        not images.unfit,
-        images.extent_mm >= _COMPLETE * longest_mm,
-        images.kind == "psir",
-        images.acquired or datetime.min,
-        images.number,
-    )
-
-
-def _said(chosen: ImageSet, fitting: Sequence[ImageSet], sets: Sequence[ImageSet]) -> Fact:
-    """What was taken, why, and what else would have done."""
-    return Fact(
-        LgeNote.TAKEN,
-        name=chosen.name,
-        sets=len(sets),
-        taken_for=chosen.taken_for,
-        kind=str(chosen.kind),
-        slices=chosen.slices,
-        only_possible=chosen.verdict == "possible",
-        others=tuple((s.name, str(s.kind), s.slices, bool(s.unfit)) for s in fitting if s is not chosen),
-    )
 
 
 def _none_fits(sets: Sequence[ImageSet]) -> str:
@@ -220,7 +189,8 @@ def _image_sets(frames: Sequence[Frame]) -> tuple[ImageSet, ...]:
     """Images sorted into sets, each judged."""
     series = _grouped(_without_copies(frames), lambda f: (f.text("StudyInstanceUID"), f.text("SeriesInstanceUID")))
     sets = _joined([_image_set(part, kind) for whole in series for part, kind in _parts(whole)])
-    return tuple(sorted(sets, key=_place_in_study))
+    sets.sort(key=lambda s: (s.study_uid, s.number < 0, s.number, s.series_numbers[0], s.series_uids, s.kind))
+    return tuple(sets)
 
 
 def _without_copies(frames: Sequence[Frame]) -> list[Frame]:
@@ -247,30 +217,32 @@ def _parts(series: list[Frame]) -> Iterator[tuple[list[Frame], Kind]]:
 def _by_orientation(frames: list[Frame]) -> list[list[Frame]]:
     """Frames of one orientation together, the largest number of positions first, those without one last."""
     left = [frame for frame in frames if not np.isnan(frame.orientation).any()]
-    rest = [frame for frame in frames if np.isnan(frame.orientation).any()]
     clusters = []
     while left:
         near = angles_deg(np.array([frame.orientation for frame in left])) <= ORIENTATION_TOLERANCE_DEG
         near[0] = True
-        clusters.append([frame for frame, here in zip(left, near, strict=True) if here])
-        left = [frame for frame, here in zip(left, near, strict=True) if not here]
+        clusters.append(list(compress(left, near)))
+        left = list(compress(left, ~near))
         if len(clusters) > _MOST_ORIENTATIONS:
-            raise InputError(
-                f"The images of a series have over {_MOST_ORIENTATIONS} orientations: give the LGE short-axis series."
-            )
-    clusters.sort(key=_places, reverse=True)
-    return [*clusters, rest] if rest else clusters
+            raise InputError(f"A series has over {_MOST_ORIENTATIONS} orientations: give the LGE short-axis series.")
+    rest = [frame for frame in frames if np.isnan(frame.orientation).any()]
+    return [*sorted(clusters, key=_places, reverse=True), *([rest] if rest else [])]
 
 
 def _image_set(frames: list[Frame], kind: Kind) -> ImageSet:
-    judged = series_kind(frames, kind)
-    angle, extent = _angle_and_extent(frames)
+    judged, places = series_kind(frames, kind), _places(frames)
+    normal = np.cross(frames[0].orientation[:3], frames[0].orientation[3:])
+    length = float(np.linalg.norm(normal))
+    angle, extent = None, 0.0
+    if length >= 0.5:
+        angle = short_axis_angle_deg(normal * [-1, -1, 1])
+        along = [float(f.position @ normal) / length for f in frames if f.place]
+        extent = max(along) - min(along) if along else 0.0
     unfit = ""
     try:
         stack_pose(frames)
     except InputError as error:
         unfit = str(error)
-    places = _places(frames)
     shown = _with_geometry(judged, angle, places, extent)
     return ImageSet(
         frames=tuple(frames),
@@ -331,16 +303,6 @@ def _belonging(images: ImageSet) -> Hashable:
     return images.study_uid, images.kind, first.text("FrameOfReferenceUID"), grid, name
 
 
-def _angle_and_extent(frames: Sequence[Frame]) -> tuple[float | None, float]:
-    """Degrees between the first image's normal and usual short-axis slices', and mm from first to last image."""
-    normal = np.cross(frames[0].orientation[:3], frames[0].orientation[3:])
-    length = float(np.linalg.norm(normal))
-    if not length >= 0.5:
-        return None, 0.0
-    along = [float(f.position @ normal) / length for f in frames if f.place]
-    return short_axis_angle_deg(normal * [-1, -1, 1]), max(along) - min(along) if along else 0.0
-
-
 def _places(frames: Iterable[Frame]) -> int:
     """How many different positions the frames have."""
     return len({f.place for f in frames if f.place})
@@ -351,7 +313,3 @@ def _grouped(items: Iterable[_Item], key: Callable[[_Item], Hashable]) -> list[l
     for item in items:
         groups[key(item)].append(item)
     return list(groups.values())
-
-
-def _place_in_study(images: ImageSet) -> tuple[object, ...]:
-    return images.study_uid, images.number < 0, images.number, images.series_numbers[0], images.series_uids, images.kind

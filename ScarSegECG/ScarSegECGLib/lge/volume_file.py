@@ -77,12 +77,11 @@ def unpacked(path: Path, packed: bool | None = None, start: int = 0) -> Iterator
 
 def voxels_from(stream: BinaryIO, shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
     """Exactly as many voxels as were promised, from where the stream stands; an EOFError where there are fewer."""
-    content = bytearray(math.prod(shape) * dtype.itemsize)
-    got, view = 0, memoryview(content)
-    while got < len(content):
-        count = stream.readinto(view[got : got + _BLOCK])  # type: ignore[attr-defined]
-        if not count:
+    voxels = np.empty(shape, dtype)
+    content = voxels.reshape(-1).view(np.uint8)
+    for start in range(0, content.size, _BLOCK):
+        block = content[start : start + _BLOCK]
+        if stream.readinto(block.data) < block.size:  # type: ignore[attr-defined]
             raise EOFError
-        got += count
     stream.read(2**16)  # past the end, where gzip compares its checksum
-    return np.frombuffer(content, dtype).reshape(shape)
+    return voxels
