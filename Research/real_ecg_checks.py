@@ -17,9 +17,9 @@ from scipy.sparse.csgraph import shortest_path
 
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import MedianBeat
-from ScarSegECGLib.ecg.delineation import ONSET, RATE, SAMPLES, delineate
+from ScarSegECGLib.ecg.delineation import RATE, delineate
 from ScarSegECGLib.ecg.findings import qrs_score
-from ScarSegECGLib.ecg.median_beat import measure_features, median_beat
+from ScarSegECGLib.ecg.median_beat import RepresentativeBeat, measured, median_beat
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.snomed import SINUS_ONLY, diagnoses
 from ScarSegECGLib.errors import InputError
@@ -146,10 +146,7 @@ def read_body_surface_map(path: Path) -> MedianBeat:
     steep = np.sqrt((np.gradient(signal, axis=1) ** 2).sum(axis=0))
     marks = delineate(signal, int(np.argmax(steep)), RATE)
     level = signal[:, max(0, marks.qrs_onset - 10) : max(1, marks.qrs_onset)].mean(axis=1, keepdims=True)
-    padded = np.pad(signal - level, ((0, 0), (ONSET, SAMPLES)), mode="edge")
-    beat = padded[:, marks.qrs_onset : marks.qrs_onset + SAMPLES].astype(np.float32)
-    mask = np.ones(12, dtype=bool)
-    return MedianBeat(beat, mask, measure_features(beat, mask, marks=marks, rr_s=None))
+    return measured(RepresentativeBeat(signal - level, np.ones(12, dtype=bool), marks, rr_s=None))
 
 
 def check_challenge_2007(folder: Path, session: Session) -> list[RealCheck]:

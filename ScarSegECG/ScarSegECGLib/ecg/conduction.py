@@ -48,8 +48,7 @@ class Qrs:
     pr_ms: float | None = None
     female: bool | None = None
 
-    @property
-    def wide(self) -> bool:
+    def is_wide(self) -> bool:
         """Whether it is a block's, 120 ms or more."""
         return self.ms >= BLOCK_MS
 
@@ -69,7 +68,7 @@ class Qrs:
 def classify_conduction(
     qrs: Qrs, *, rate_bpm: float | None = None, spiked: float = 0.0, stated_paced: bool = False
 ) -> Conduction:
-    """The class, in this order: paced, tachycardia, pre-excited, paced without spikes, LBBB, RBBB, LAFB, LVH.
+    """The class: paced, tachycardia, or the first whose criteria the QRS's form meets.
 
     ``spiked`` is the share of beats with a pacemaker spike at the QRS onset. From 120 beats a minute on a wide QRS or
     one whose axis points up is a tachycardia that may be ventricular, unless a P wave precedes a known block. UNKNOWN
@@ -79,29 +78,22 @@ def classify_conduction(
         return Conduction.PACED
     if np.isnan(qrs.ms):
         return Conduction.UNKNOWN
-    found = _pattern(qrs)
+    tests = {
+        Conduction.PREEXCITED_SUSPECTED: is_preexcited,
+        Conduction.PACED_SUSPECTED: looks_paced,
+        Conduction.LBBB: is_lbbb,
+        Conduction.LBBB_USUAL: is_usual_lbbb,
+        Conduction.RBBB: is_rbbb,
+        Conduction.UNKNOWN: Qrs.is_wide,
+        Conduction.LAFB: is_lafb,
+        Conduction.LVH: is_lvh,
+    }
+    found = next((kind for kind, fits in tests.items() if fits(qrs)), Conduction.NORMAL)
     fast = rate_bpm is not None and rate_bpm >= TACHYCARDIA_BPM
     superior = qrs.axis_deg is not None and qrs.axis_deg <= SUPERIOR_DEG
-    if fast and (qrs.wide or superior) and not (qrs.pr_ms is not None and found in _BLOCKS):
+    if fast and (qrs.is_wide() or superior) and not (qrs.pr_ms is not None and found in _BLOCKS):
         return Conduction.TACHYCARDIA
     return found
-
-
-def _pattern(qrs: Qrs) -> Conduction:
-    """The class by the QRS's form, whatever the rate."""
-    if is_preexcited(qrs):
-        return Conduction.PREEXCITED_SUSPECTED
-    if qrs.wide and looks_paced(qrs):
-        return Conduction.PACED_SUSPECTED
-    if is_lbbb(qrs):
-        return Conduction.LBBB
-    if qrs.wide and is_usual_lbbb(qrs):
-        return Conduction.LBBB_USUAL
-    if qrs.wide:
-        return Conduction.RBBB if is_rbbb(qrs) else Conduction.UNKNOWN
-    if is_lafb(qrs):
-        return Conduction.LAFB
-    return Conduction.LVH if is_lvh(qrs) else Conduction.NORMAL
 
 
 def is_preexcited(qrs: Qrs) -> bool:
@@ -135,7 +127,7 @@ def looks_paced(qrs: Qrs) -> bool:
     From the right ventricle's apex: QS or rS in V1, an axis from -30 to -120 degrees, and no R in V6 (else V5) that is
     higher than its S. From both ventricles: Q or QS in I, an R in V1, and an axis of -90 degrees or beyond 150.
     """
-    if qrs.axis_deg is None or "V1" not in qrs.waves:
+    if not qrs.is_wide() or qrs.axis_deg is None or "V1" not in qrs.waves:
         return False
     if _is_negative(qrs.waves["V1"], qrs.offset):
         lateral = qrs.of("V6", "V5")[:1]
@@ -153,7 +145,7 @@ def is_usual_lbbb(qrs: Qrs) -> bool:
     filter smooths).
     """
     lateral = [_broad_r(lead) for lead in qrs.of("I", "V6")]
-    return _negative_in_v1(qrs) and bool(lateral) and all(lateral)
+    return qrs.is_wide() and _negative_in_v1(qrs) and bool(lateral) and all(lateral)
 
 
 def is_lbbb(qrs: Qrs) -> bool:
@@ -218,7 +210,7 @@ def is_rbbb(qrs: Qrs) -> bool:
     """
     terminal_r = any(_ends_positive(lead, qrs.offset) for lead in qrs.of("V1", "V2"))
     lateral = [_wide_s(lead) for lead in qrs.of("I", "V6")]
-    return qrs.wide and terminal_r and bool(lateral) and all(lateral)
+    return qrs.is_wide() and terminal_r and bool(lateral) and all(lateral)
 
 
 def _ends_positive(lead: Sequence[Wave], offset: int) -> bool:

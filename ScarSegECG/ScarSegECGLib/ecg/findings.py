@@ -6,8 +6,10 @@ are those for hearts without a conduction defect or hypertrophy, after Strauss e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,9 +26,8 @@ PERCENT_PER_POINT = 3.0
 FASTEST_BPM = 150.0
 
 
-@dataclass(frozen=True)
-class LeadWaves:
-    """One lead's Q, R and S in figures: 0 where a wave is absent, NaN, which meets no criterion, for a missing lead."""
+class LeadWaves(NamedTuple):
+    """One lead's Q, R and S: 0 where a wave is absent, NaN, which meets no criterion, for a missing lead."""
 
     q_ms: float
     q_mv: float
@@ -34,17 +35,21 @@ class LeadWaves:
     r_mv: float
     s_mv: float
 
+    def r_to_q(self, most: float) -> bool:
+        """Whether the R is at most so many times as high as a Q that is there."""
+        return self.q_mv > 0 and self.r_mv <= most * self.q_mv
+
+    def r_to_s(self, most: float) -> bool:
+        """The same of the S."""
+        return self.s_mv > 0 and self.r_mv <= most * self.s_mv
+
 
 def lead_waves(features: EcgFeatures, lead: str, *, milliseconds: float = 1.0, millivolts: float = 1.0) -> LeadWaves:
     """A lead's waves over the factors that its limits are multiplied by."""
     row = LEADS.index(lead)
-    return LeadWaves(
-        q_ms=float(features.q_ms[row] / milliseconds),
-        q_mv=float(features.q_mv[row] / millivolts),
-        r_ms=float(features.r_ms[row] / milliseconds),
-        r_mv=float(features.r_mv[row] / millivolts),
-        s_mv=float(features.s_mv[row] / millivolts),
-    )
+    q_ms, r_ms = (float(waves[row] / milliseconds) for waves in (features.q_ms, features.r_ms))
+    q_mv, r_mv, s_mv = (float(waves[row] / millivolts) for waves in (features.q_mv, features.r_mv, features.s_mv))
+    return LeadWaves(q_ms, q_mv, r_ms, r_mv, s_mv)
 
 
 def ecg_findings(beat: MedianBeat, *, age: float | None = None, female: bool | None = None) -> EcgFindings:
@@ -91,77 +96,51 @@ def pathological_q_waves(features: EcgFeatures) -> tuple[tuple[str, ...] | None,
     return tuple(name for name in LEADS if name in found), remark
 
 
-@dataclass(frozen=True)
-class Criterion:
-    """One row of the score, met where one of its limits is; of a lead's rows of a group only the highest counts.
+class Criterion(NamedTuple):
+    """One row of the score, and whether a lead's waves meet it: ms and mV, corrected for age and sex.
 
-    Durations in ms, amplitudes in mV. A limit that is not given (NaN) is never met.
+    Of a lead's rows of a group the first that is met counts.
     """
 
     lead: str
     group: str
     points: int
-    any_q: bool = False
-    long_q_ms: float = nan
-    short_r_ms: float = nan
-    small_r_mv: float = nan
-    long_r_ms: float = nan
-    large_r_mv: float = nan
-    most_r_to_q: float = nan
-    most_r_to_s: float = nan
-    least_r_to_s: float = nan
-    small_q_and_s_mv: float = nan
-
-    def met(self, waves: LeadWaves) -> bool:
-        """Whether a lead's waves, corrected for age and sex, meet the criterion."""
-        q_mv, r_mv, s_mv = waves.q_mv, waves.r_mv, waves.s_mv
-        return (
-            (self.any_q and q_mv > 0)
-            or waves.q_ms >= self.long_q_ms
-            or waves.r_ms <= self.short_r_ms
-            or r_mv <= self.small_r_mv
-            or waves.r_ms >= self.long_r_ms
-            or r_mv >= self.large_r_mv
-            or (q_mv > 0 and r_mv <= self.most_r_to_q * q_mv)
-            or (s_mv > 0 and r_mv <= self.most_r_to_s * s_mv)
-            or (r_mv > 0 and r_mv >= self.least_r_to_s * s_mv)
-            or (r_mv > 0 and q_mv <= self.small_q_and_s_mv and s_mv <= self.small_q_and_s_mv)
-        )
+    met: Callable[[LeadWaves], bool]
 
 
 CRITERIA = (
-    Criterion("I", "Q", 1, long_q_ms=30),
-    Criterion("I", "R", 1, most_r_to_q=1, small_r_mv=0.2),
-    Criterion("II", "Q", 2, long_q_ms=40),
-    Criterion("II", "Q", 1, long_q_ms=30),
-    Criterion("aVL", "Q", 1, long_q_ms=30),
-    Criterion("aVL", "R", 1, most_r_to_q=1),
-    Criterion("aVF", "Q", 3, long_q_ms=50),
-    Criterion("aVF", "Q", 2, long_q_ms=40),
-    Criterion("aVF", "Q", 1, long_q_ms=30),
-    Criterion("aVF", "R", 2, most_r_to_q=1),
-    Criterion("aVF", "R", 1, most_r_to_q=2),
-    Criterion("V1", "anterior", 1, any_q=True),
-    Criterion("V1", "R/S", 1, least_r_to_s=1),
-    Criterion("V1", "R", 2, long_r_ms=50, large_r_mv=1.0),
-    Criterion("V1", "R", 1, long_r_ms=40, large_r_mv=0.7),
-    Criterion("V1", "Q and S", 1, small_q_and_s_mv=0.2),
-    Criterion("V2", "anterior", 1, any_q=True, short_r_ms=10, small_r_mv=0.1),
-    Criterion("V2", "R/S", 1, least_r_to_s=1.5),
-    Criterion("V2", "R", 2, long_r_ms=60, large_r_mv=2.0),
-    Criterion("V2", "R", 1, long_r_ms=50, large_r_mv=1.5),
-    Criterion("V2", "Q and S", 1, small_q_and_s_mv=0.3),
-    Criterion("V3", "Q or R", 2, long_q_ms=30, short_r_ms=10),
-    Criterion("V3", "Q or R", 1, long_q_ms=20, short_r_ms=20),
-    Criterion("V4", "Q", 1, long_q_ms=20),
-    Criterion("V4", "R", 2, most_r_to_q=0.5, most_r_to_s=0.5),
-    Criterion("V4", "R", 1, most_r_to_q=1, most_r_to_s=1, small_r_mv=0.5),
-    Criterion("V5", "Q", 1, long_q_ms=30),
-    Criterion("V5", "R", 2, most_r_to_q=1, most_r_to_s=1),
-    Criterion("V5", "R", 1, most_r_to_q=2, most_r_to_s=2, small_r_mv=0.6),
-    Criterion("V6", "Q", 1, long_q_ms=30),
-    Criterion("V6", "R", 2, most_r_to_q=1, most_r_to_s=1),
-    Criterion("V6", "R", 1, most_r_to_q=3, most_r_to_s=3, small_r_mv=0.6),
+    Criterion("I", "Q", 1, lambda w: w.q_ms >= 30),
+    Criterion("I", "R", 1, lambda w: w.r_to_q(1) or w.r_mv <= 0.2),
+    Criterion("II", "Q", 2, lambda w: w.q_ms >= 40),
+    Criterion("II", "Q", 1, lambda w: w.q_ms >= 30),
+    Criterion("aVL", "Q", 1, lambda w: w.q_ms >= 30),
+    Criterion("aVL", "R", 1, lambda w: w.r_to_q(1)),
+    Criterion("aVF", "Q", 3, lambda w: w.q_ms >= 50),
+    Criterion("aVF", "Q", 2, lambda w: w.q_ms >= 40),
+    Criterion("aVF", "Q", 1, lambda w: w.q_ms >= 30),
+    Criterion("aVF", "R", 2, lambda w: w.r_to_q(1)),
+    Criterion("aVF", "R", 1, lambda w: w.r_to_q(2)),
+    Criterion("V1", "anterior", 1, lambda w: w.q_mv > 0),
+    Criterion("V1", "R/S", 1, lambda w: w.r_mv > 0 and w.r_mv >= w.s_mv),
+    Criterion("V1", "R", 2, lambda w: w.r_ms >= 50 or w.r_mv >= 1.0),
+    Criterion("V1", "R", 1, lambda w: w.r_ms >= 40 or w.r_mv >= 0.7),
+    Criterion("V1", "Q and S", 1, lambda w: w.r_mv > 0 and max(w.q_mv, w.s_mv) <= 0.2),
+    Criterion("V2", "anterior", 1, lambda w: w.q_mv > 0 or w.r_ms <= 10 or w.r_mv <= 0.1),
+    Criterion("V2", "R/S", 1, lambda w: w.r_mv > 0 and w.r_mv >= 1.5 * w.s_mv),
+    Criterion("V2", "R", 2, lambda w: w.r_ms >= 60 or w.r_mv >= 2.0),
+    Criterion("V2", "R", 1, lambda w: w.r_ms >= 50 or w.r_mv >= 1.5),
+    Criterion("V2", "Q and S", 1, lambda w: w.r_mv > 0 and max(w.q_mv, w.s_mv) <= 0.3),
+    Criterion("V3", "Q or R", 2, lambda w: w.q_ms >= 30 or w.r_ms <= 10),
+    Criterion("V3", "Q or R", 1, lambda w: w.q_ms >= 20 or w.r_ms <= 20),
+    Criterion("V4", "Q", 1, lambda w: w.q_ms >= 20),
+    Criterion("V4", "R", 2, lambda w: w.r_to_q(0.5) or w.r_to_s(0.5)),
+    Criterion("V4", "R", 1, lambda w: w.r_to_q(1) or w.r_to_s(1) or w.r_mv <= 0.5),
+    Criterion("V5", "Q", 1, lambda w: w.q_ms >= 30),
+    Criterion("V5", "R", 2, lambda w: w.r_to_q(1) or w.r_to_s(1)),
+    Criterion("V5", "R", 1, lambda w: w.r_to_q(2) or w.r_to_s(2) or w.r_mv <= 0.6),
+    Criterion("V6", "Q", 1, lambda w: w.q_ms >= 30),
+    Criterion("V6", "R", 2, lambda w: w.r_to_q(1) or w.r_to_s(1)),
+    Criterion("V6", "R", 1, lambda w: w.r_to_q(3) or w.r_to_s(3) or w.r_mv <= 0.6),
 )
 
 
@@ -202,12 +181,10 @@ def qrs_score(beat: MedianBeat, *, age: float | None = None, female: bool | None
     years = 1.0 if age is None else 1.0 - 0.01 * (float(np.clip(age, 20, 90)) - 55)
     highest: dict[tuple[str, str], Criterion] = {}
     for criterion in CRITERIA:
-        key = (criterion.lead, criterion.group)
         if conduction == Conduction.RBBB and criterion.lead in ("V1", "V2") and criterion.group != "anterior":
             continue  # the block makes the R waves
-        waves = lead_waves(features, criterion.lead, milliseconds=sex, millivolts=sex * years)
-        if criterion.met(waves) and (key not in highest or criterion.points > highest[key].points):
-            highest[key] = criterion
+        if criterion.met(lead_waves(features, criterion.lead, milliseconds=sex, millivolts=sex * years)):
+            highest.setdefault((criterion.lead, criterion.group), criterion)
     missing = tuple(name for name, there in zip(LEADS, beat.lead_mask, strict=True) if not there)
     weakened_by = None if conduction == Conduction.NORMAL else conduction
     remark = Fact(ScoreRemark.WEAKENED, conduction=weakened_by, missing=missing) if weakened_by or missing else None

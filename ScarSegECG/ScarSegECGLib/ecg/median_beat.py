@@ -30,17 +30,17 @@ IRREGULAR = 0.15  # root mean square of successive differences of RR, as a share
 class RepresentativeBeat:
     """The median of the usual beats with what lies around it, at 500 Hz.
 
-    ``millivolts`` is float64, shape (12, 550), rows of missing leads zero; ``rr_s`` the median distance between beats
-    (None for a single one); ``spiked`` the share of beats with a pacemaker spike in the 100 ms around the QRS onset;
-    ``marks`` the waves; ``irregular`` whether the beats' distances vary as in atrial fibrillation.
+    ``millivolts`` is float64, shape (12, 550), rows of missing leads zero; ``marks`` the waves; ``rr_s`` the median
+    distance between beats (None for a single one); ``spiked`` the share of beats with a pacemaker spike from 60 ms
+    before to 40 ms after the QRS onset; ``irregular`` whether the beats' distances vary as in atrial fibrillation.
     """
 
     millivolts: NDArray[np.float64]
     lead_mask: NDArray[np.bool_]
-    rr_s: float | None
-    spiked: float
     marks: Delineation
-    irregular: bool
+    rr_s: float | None
+    spiked: float = 0.0
+    irregular: bool = False
 
 
 def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
@@ -51,20 +51,7 @@ def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
     where no beat is found.
     """
     beat = representative_beat(ecg)
-    padded = np.pad(beat.millivolts, ((0, 0), (ONSET, SAMPLES)), mode="edge")
-    millivolts = padded[:, beat.marks.qrs_onset : beat.marks.qrs_onset + SAMPLES].astype(np.float32)
-    features = measure_features(
-        millivolts,
-        beat.lead_mask,
-        marks=beat.marks,
-        rr_s=beat.rr_s,
-        spiked=beat.spiked,
-        device_ms=ecg.device_ms,
-        stated_paced=ecg.stated_paced,
-        female=female,
-        irregular=beat.irregular,
-    )
-    return MedianBeat(millivolts=millivolts, lead_mask=beat.lead_mask.copy(), features=features)
+    return measured(beat, device_ms=ecg.device_ms, stated_paced=ecg.stated_paced, female=female)
 
 
 def representative_beat(ecg: Ecg) -> RepresentativeBeat:
@@ -81,7 +68,10 @@ def representative_beat(ecg: Ecg) -> RepresentativeBeat:
         raise InputError("No heart beat was found in the ECG: check the recording.")
     typical = centres[usual]
     before, after = round(BEFORE_S * RATE), round(AFTER_S * RATE)
-    beats = _whole_beats(signals, typical, before, after)
+    # Beats that lie wholly inside the recording; where none does, all with its edges held.
+    whole = typical[(typical >= before) & (typical + after <= signals.shape[1])]
+    padded = np.pad(signals, ((0, 0), (before, after)), mode="edge")
+    beats = windows(padded, (whole if len(whole) else typical) + before, before, after)
     middle = np.median(beats, axis=0)
     distances = np.diff(found)
     rr = float(np.median(distances)) / RATE if len(distances) else None
@@ -94,8 +84,9 @@ def representative_beat(ecg: Ecg) -> RepresentativeBeat:
         marks = replace(marks, p_onset=None)
     millivolts = np.zeros((len(LEADS), before + after))
     millivolts[mask] = middle - middle[:, max(0, marks.qrs_onset - 10) : marks.qrs_onset].mean(axis=1, keepdims=True)
-    onsets_s = (typical - before + marks.qrs_onset) / RATE
-    return RepresentativeBeat(millivolts, mask, rr, _spiked(spikes / ecg.rate, onsets_s), marks, bool(irregular))
+    lag = spikes / ecg.rate - (typical[:, None] - before + marks.qrs_onset) / RATE
+    spiked = float(np.mean(np.any((lag >= -0.06) & (lag <= 0.04), axis=1)))
+    return RepresentativeBeat(millivolts, mask, marks, rr, spiked, bool(irregular))
 
 
 def _at_500_hz(signals: NDArray, rate: float) -> NDArray[np.float64]:
@@ -125,15 +116,6 @@ def _steady(signals: NDArray) -> NDArray[np.float64]:
     return steady
 
 
-def _whole_beats(signals: NDArray, centres: NDArray[np.intp], before: int, after: int) -> NDArray[np.float64]:
-    """Windows around the beats that lie wholly inside the recording, or around all with edges held where none does."""
-    whole = centres[(centres >= before) & (centres + after <= signals.shape[1])]
-    if len(whole):
-        return windows(signals, whole, before, after)
-    padded = np.pad(signals, ((0, 0), (before, after)), mode="edge")
-    return windows(padded, centres + before, before, after)
-
-
 def _p_likeness(beats: NDArray, middle: NDArray, p_onset: int, qrs_onset: int) -> float:
     """How far the single beats repeat the median's P wave (median correlation): fibrillation waves do not."""
     if len(beats) < 3:
@@ -143,12 +125,6 @@ def _p_likeness(beats: NDArray, middle: NDArray, p_onset: int, qrs_onset: int) -
     model = middle[:, part] - middle[:, part].mean(axis=1, keepdims=True)
     size = np.sqrt(np.sum(single**2, axis=(1, 2)) * np.sum(model**2))
     return float(np.median(np.sum(single * model, axis=(1, 2)) / np.maximum(size, 1e-12)))
-
-
-def _spiked(spikes_s: NDArray, onsets_s: NDArray) -> float:
-    """Share of beats with a spike from 60 ms before to 40 ms after the QRS onset."""
-    lag = spikes_s[None, :] - onsets_s[:, None]
-    return float(np.mean(np.any((lag >= -0.06) & (lag <= 0.04), axis=1)))
 
 
 def _frontal_axis(millivolts: NDArray, lead_mask: NDArray[np.bool_], offset: int) -> float | None:
@@ -163,60 +139,48 @@ def _frontal_axis(millivolts: NDArray, lead_mask: NDArray[np.bool_], offset: int
     return float(np.degrees(np.arctan2(area[1] * 2 / np.sqrt(3), area[0])))
 
 
-def measure_features(
-    millivolts: NDArray,
-    lead_mask: NDArray[np.bool_],
+def measured(
+    beat: RepresentativeBeat,
     *,
-    marks: Delineation,
-    rr_s: float | None,
-    spiked: float = 0.0,
     device_ms: Mapping[str, float] | None = None,
     stated_paced: bool = False,
     female: bool | None = None,
-    irregular: bool = False,
-) -> EcgFeatures:
-    """Measure the median beat; the device's own measurements win where the file stores them; else QTc is Bazett's.
+) -> MedianBeat:
+    """Cut a beat to the network's form and measure it; ``device_ms`` and ``stated_paced`` are those of ``Ecg``.
 
-    ``millivolts`` (12, 300) is at 500 Hz with the QRS onset at sample 100, ``lead_mask`` (12,); of ``marks``, on the
-    representative beat, only differences are used. The others are those of ``RepresentativeBeat`` and ``Ecg``.
+    The device's own measurements win where the file stores them; else QTc is Bazett's.
     """
+    marks, mask, rr = beat.marks, beat.lead_mask, beat.rr_s
+    padded = np.pad(beat.millivolts, ((0, 0), (ONSET, SAMPLES)), mode="edge")
+    millivolts = padded[:, marks.qrs_onset : marks.qrs_onset + SAMPLES].astype(np.float32)
     width = (marks.qrs_offset - marks.qrs_onset) * MS_PER_SAMPLE
     offset = ONSET + marks.qrs_offset - marks.qrs_onset
     values: dict[str, float | None] = {
         "qrs": width if PLAUSIBLE_QRS_MS[0] <= width <= PLAUSIBLE_QRS_MS[1] else None,
         "pr": None if marks.p_onset is None else (marks.qrs_onset - marks.p_onset) * MS_PER_SAMPLE,
         "qt": None if marks.t_end is None else (marks.t_end - marks.qrs_onset) * MS_PER_SAMPLE,
-        "axis": _frontal_axis(millivolts, lead_mask, offset),
+        "axis": _frontal_axis(millivolts, mask, offset),
     }
     device = {name: float(value) for name, value in (device_ms or {}).items() if np.isfinite(value)}
     values |= device
-    qt = values["qt"]
-    bazett = None if qt is None or not rr_s else qt / np.sqrt(rr_s)
-    rate_bpm = 60.0 / rr_s if rr_s else None
-    waves = {LEADS[row]: qrs_waves(millivolts[row], ONSET, offset) for row in np.flatnonzero(lead_mask)}
-    table = np.full((6, len(LEADS)), np.nan, dtype=np.float32)
+    qrs_ms, qt = values["qrs"], values["qt"]
+    bazett = None if qt is None or not rr else qt / np.sqrt(rr)
+    rate_bpm = 60.0 / rr if rr else None
+    waves = {LEADS[row]: qrs_waves(millivolts[row], ONSET, offset) for row in np.flatnonzero(mask)}
+    table = np.full((6, len(LEADS)), np.nan, dtype=np.float32)  # ms and mV of Q, R and S
     for name, found in waves.items():
         peaks = [(0.0, 0.0) if wave is None else (wave.duration_ms, abs(wave.peak_mv)) for wave in q_r_s(found)]
         table[:, LEADS.index(name)] = np.ravel(peaks)
-    qrs_ms = values["qrs"]
-    qrs = Qrs(
-        millivolts,
-        lead_mask,
-        waves,
-        ms=np.nan if qrs_ms is None else qrs_ms,
-        offset=offset,
-        axis_deg=values["axis"],
-        pr_ms=values["pr"],
-        female=female,
-    )
-    return EcgFeatures(
+    ms = np.nan if qrs_ms is None else qrs_ms
+    qrs = Qrs(millivolts, mask, waves, ms, offset, values["axis"], values["pr"], female)
+    features = EcgFeatures(
         rate_bpm=rate_bpm,
         qrs_ms=qrs_ms,
         pr_ms=values["pr"],
         qt_ms=qt,
         qtc_ms=device.get("qtc", bazett),
         axis_deg=values["axis"],
-        conduction=classify_conduction(qrs, rate_bpm=rate_bpm, spiked=spiked, stated_paced=stated_paced),
+        conduction=classify_conduction(qrs, rate_bpm=rate_bpm, spiked=beat.spiked, stated_paced=stated_paced),
         q_ms=table[0],
         q_mv=table[1],
         r_ms=table[2],
@@ -224,5 +188,6 @@ def measure_features(
         s_ms=table[4],
         s_mv=table[5],
         from_device=tuple(name for name in ("qrs", "pr", "qt", "qtc", "axis") if name in device),
-        irregular=irregular,
+        irregular=beat.irregular,
     )
+    return MedianBeat(millivolts, mask, features)

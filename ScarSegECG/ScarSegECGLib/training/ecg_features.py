@@ -16,8 +16,8 @@ from scipy.signal import butter, sosfiltfilt
 from torch import Tensor
 
 from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
-from ScarSegECGLib.ecg.delineation import ONSET, RATE, SAMPLES, delineate
-from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S, measure_features
+from ScarSegECGLib.ecg.delineation import RATE, delineate
+from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S, RepresentativeBeat, measured
 from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.ecg_encoder import feature_table
 
@@ -75,10 +75,8 @@ def measure(window: NDArray, lead_mask: NDArray[np.bool_], rate_bpm: float) -> t
     last = WINDOW_ONSET + round(max(rr - 0.2, 0.6 * rr) * RATE)
     marks = delineate(window[lead_mask], WINDOW_ONSET + round(0.04 * RATE), RATE, last=last)
     level = window[:, max(0, marks.qrs_onset - 10) : marks.qrs_onset].mean(axis=1, keepdims=True)
-    padded = np.pad(window - level, ((0, 0), (ONSET, SAMPLES)), mode="edge")
-    beat = padded[:, marks.qrs_onset : marks.qrs_onset + SAMPLES].astype(np.float32)
-    beat[~lead_mask] = 0.0
-    return beat, measure_features(beat, lead_mask, marks=marks, rr_s=rr)
+    beat = measured(RepresentativeBeat(np.where(lead_mask[:, None], window - level, 0.0), lead_mask, marks, rr))
+    return beat.millivolts, beat.features
 
 
 def read_simulated(
