@@ -1,41 +1,33 @@
-"""The Slicer module ScarSegECG: what Slicer shows of it, its state, its panel, its logic and its self-test.
+"""The Slicer module ScarSegECG: what Slicer shows of it, its panel, and its self-test.
 
 Everything is computed by ``ScarSegECGLib``, of which only what needs no package is imported at the top of a file: the
-rest is installed on the first run. The panel's sections are in ``ScarSegECGPanel``, a file for each.
+rest is installed on the first run. State, logic and the panel's sections are in ``ScarSegECGPanel``.
 """
 
 import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
 
 import slicer
 import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
-from slicer.ScriptedLoadableModule import (
-    ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
-    ScriptedLoadableModuleWidget,
-)
+from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleWidget
 from slicer.util import VTKObservationMixin
 
 from ScarSegECGPanel import selftest
 from ScarSegECGPanel.anatomy import AnatomySection
 from ScarSegECGPanel.apply import ApplySection, Pieces, RecoverSection, journalFolder
-from ScarSegECGPanel.casework import CaseWork
+from ScarSegECGPanel.casework import ScarSegECGLogic
 from ScarSegECGPanel.correct import CorrectSection, ScarSection, Shortcuts, takeEditorNode
 from ScarSegECGPanel.dicom import mriDateFromDicom
 from ScarSegECGPanel.export import ExportSection
-from ScarSegECGPanel.inputs import InputsSection, loadPhantomPatient, registerSampleData
+from ScarSegECGPanel.inputs import InputsSection, registerSampleData
 from ScarSegECGPanel.layout import LayoutSection, registerLayout
-from ScarSegECGPanel.nodes import CONTRASTS
+from ScarSegECGPanel.nodes import changeSegments
 from ScarSegECGPanel.packages import PackagesSection
-from ScarSegECGPanel.recompute import AHA_MODES, METHODS
-from ScarSegECGPanel.results import WEDGE_CLICKS, ResultsSection
-from ScarSegECGPanel.segments import changeSegments
+from ScarSegECGPanel.results import ResultsSection
 
 
 class ScarSegECG(ScriptedLoadableModule):
@@ -56,47 +48,8 @@ class ScarSegECG(ScriptedLoadableModule):
             "A re-implementation from the abstract of arXiv 2511.14702 (Ramzan et al. 2025). The networks were trained "
             "on EMIDEC (Lalande et al., Data 2020, 5(4):89); their use is bound to its CC BY-NC-SA 4.0 licence."
         )
-        slicer.app.connect("startupCompleted()", onStartup)
-
-
-def onStartup() -> None:
-    registerLayout()
-    registerSampleData(lambda: ScarSegECGLogic().loadPhantomPatient())
-
-
-@parameterNodeWrapper
-class ScarSegECGParameterNode:
-    """The module's state, saved with the scene.
-
-    Dates are "YYYY-MM-DD"; an empty ECG date means the file's own, an empty MRI date means unknown.
-    """
-
-    inputVolume: slicer.vtkMRMLScalarVolumeNode
-    contrast: Annotated[str, Choice(list(CONTRASTS))] = "Automatic"
-    mriDate: str = ""
-    ecgPath: str = ""
-    ecgDate: str = ""
-    eventBetween: bool = False
-    useEcg: bool = True
-    correctShifts: bool = False
-    device: Annotated[str, Choice(["auto", "cpu", "cuda"])] = "auto"
-    outputSegmentation: slicer.vtkMRMLSegmentationNode
-    outputTable: slicer.vtkMRMLTableNode
-    resultText: slicer.vtkMRMLTextNode
-    showInsertions: bool = False
-    insertionPoints: slicer.vtkMRMLMarkupsFiducialNode
-    ahaSegments: Annotated[str, Choice(["17", "16"])] = "17"
-    ahaMode: Annotated[str, Choice(list(AHA_MODES))] = "From anterior insertion"
-    alignSlices: bool = False
-    alignedVolume: slicer.vtkMRMLScalarVolumeNode
-    method: Annotated[str, Choice(METHODS)] = METHODS[0]
-    probability: Annotated[float, WithinRange(0.05, 0.95)] = 0.5
-    nSd: Annotated[float, WithinRange(2.0, 6.0)] = 3.0
-    smallestIsland: Annotated[float, WithinRange(0.0, 2.0)] = 0.1
-    wedgeClick: Annotated[str, Choice(WEDGE_CLICKS)] = WEDGE_CLICKS[0]
-    showInfluence: bool = False
-    influenceVolume: slicer.vtkMRMLScalarVolumeNode
-    territories: bool = False
+        slicer.app.connect("startupCompleted()", registerLayout)
+        slicer.app.connect("startupCompleted()", registerSampleData)
 
 
 class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -123,11 +76,10 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.packages, self.recover, self.views = PackagesSection(self), RecoverSection(self), LayoutSection(self)
         self.inputs, self.apply, self.anatomy = InputsSection(self), ApplySection(self), AnatomySection(self)
         self.scar, self.correct, self.results = ScarSection(self), CorrectSection(self), ResultsSection(self)
-        self.export = ExportSection(self)
-        self.following = [
+        self.export, self.shortcuts = ExportSection(self), Shortcuts(self)
+        self.sections = [
             self.inputs, self.apply, self.anatomy, self.scar, self.correct, self.results, self.export
         ]  # fmt: skip
-        self.shortcuts = Shortcuts(self)
 
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
@@ -142,7 +94,8 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.recover.look()
         if not self.apply.busy:  # else the run has gone on while another module was open
             self.initializeParameterNode()
-        self.views.enter()
+        if self.views.due:
+            self.views.showWhenEntered()
         self.shortcuts.install()
 
     def exit(self) -> None:
@@ -163,10 +116,15 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         hadNetworks, entered = bool(self.logic.networks), self.parent.isEntered
         if entered:
             self.exit()
+        # The modules are forgotten rather than each reloaded in its place: no order has to be kept, and what still
+        # holds the former classes (a worker that is being cancelled) goes on with them unharmed.
+        before = _forgetOurs()
+        importlib.invalidate_caches()
         try:
-            with _importedAnew():
-                ScriptedLoadableModuleWidget.onReload(self)
+            ScriptedLoadableModuleWidget.onReload(self)
         except BaseException:
+            _forgetOurs()
+            sys.modules.update(before)
             if entered:
                 self.enter()
             raise
@@ -213,7 +171,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def setParameterNode(self, parameterNode) -> None:
         """Follow this parameter node; None stops following."""
         if self.parameterNode:
-            for section in self.following:
+            for section in self.sections:
                 section.release()
             self.parameterNode.disconnectGui(self._guiTag)
             self.removeObserver(self.parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
@@ -237,17 +195,12 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _opened(self, study) -> Pieces:
         """What is left to do for a case that was read from the scene; the views stay as the scene has them."""
-        parameters = self.parameterNode
-        if not self.logic.takeOpened(study, parameters):
+        if not self.logic.takeOpened(study, self.parameterNode):
             self.say(_("A segment of the case in this scene is missing: press Apply."))
             return
         yield
-        self.anatomy.restored()
-        yield
-        parameters.outputSegmentation.CreateClosedSurfaceRepresentation()  # which a scene may be saved without
-        yield
-        yield from self.apply.show()
-        self.say(self.afterOpening)
+        surfaces = self.parameterNode.outputSegmentation.CreateClosedSurfaceRepresentation  # a scene may lack them
+        yield from self.apply.show(self.afterOpening, surfaces)
 
     def _notOpened(self, run) -> None:
         text = _("The case in this scene is of another version or of other images: press Apply.")
@@ -265,7 +218,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.resumeCase()
             self.views.showStack()
         self.logic.noteGiven(self.parameterNode)
-        for section in self.following:
+        for section in self.sections:
             section.update()
         if self.logic.study and self.logic.inputsChanged(self.parameterNode):
             self.say(_("Inputs were changed since the last Apply: press Apply again to use them."))
@@ -302,58 +255,19 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         study = self.logic.study
         with self.writing():
             study.written = study.masks
-            self.logic.noteOrigin(self.parameterNode)
+            self.logic.noteStanding(self.parameterNode)
             self.showCase()
         if study.journal and not study.journal.whole:
             self.say(_("The last corrections could not be kept against a crash: is the disk full? Save the scene."))
 
     def showCase(self) -> None:
-        for section in (self.results, self.scar, self.correct, self.anatomy, self.export):
+        for section in self.sections:
             section.onStudy()
-
-
-@contextmanager
-def _importedAnew() -> Iterator[None]:
-    """What is imported inside comes from the files as they are now; after an error everything is as it was before.
-
-    The modules are forgotten rather than each reloaded in its place: no order has to be kept, and what still holds
-    the former classes (a worker that is being cancelled) goes on with them unharmed.
-    """
-    before = _forgetOurs()
-    importlib.invalidate_caches()
-    try:
-        yield
-    except BaseException:
-        _forgetOurs()
-        sys.modules.update(before)
-        raise
 
 
 def _forgetOurs() -> dict:
     ours = ("ScarSegECG", "ScarSegECGPanel", "ScarSegECGLib")
     return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in ours}
-
-
-class ScarSegECGLogic(CaseWork, ScriptedLoadableModuleLogic):
-    """Everything that can be done without the panel.
-
-    >>> logic = ScarSegECGLogic()
-    >>> parameterNode = logic.getParameterNode()
-    >>> logic.loadPhantomPatient(parameterNode)
-    >>> result = logic.segment(parameterNode)       # waits; the panel works in a thread instead
-    >>> print(result)
-    """
-
-    def __init__(self, parent=None) -> None:
-        ScriptedLoadableModuleLogic.__init__(self, parent)
-        CaseWork.__init__(self)
-
-    def getParameterNode(self) -> ScarSegECGParameterNode:
-        return ScarSegECGParameterNode(super().getParameterNode())
-
-    def loadPhantomPatient(self, parameterNode=None):
-        """Make the simulated patient's LGE stack and ECG and choose both as inputs; returns the volume node."""
-        return loadPhantomPatient(parameterNode or self.getParameterNode())
 
 
 class ScarSegECGTest(selftest.SelfTest):

@@ -11,8 +11,7 @@ from slicer.i18n import tr as _
 from ScarSegECGLib.errors import InputError
 from ScarSegECGPanel.journal import Recovered, leftBehind
 from ScarSegECGPanel.packages import named
-from ScarSegECGPanel.run import POLL_MS, Run
-from ScarSegECGPanel.section import Section
+from ScarSegECGPanel.section import POLL_MS, Run, Section, confirmed
 from ScarSegECGPanel.study import Study
 
 Pieces = Iterator[None]  # what is to be done, with a yield where the window may go on
@@ -28,7 +27,6 @@ class ApplySection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel, {"applyButton": self.onApply, "cancelButton": self.onCancel})
-        self.run: Run | None = None
         self._left: Pieces | None = None
         self._pace = 0.0  # seconds a voxel of the last Apply of this session; before it no time can be told
         self._expected = 0.0  # seconds that the run will take
@@ -48,32 +46,30 @@ class ApplySection(Section):
 
     def release(self) -> None:
         """Stop; what has been computed is not written."""
-        if self.run:
-            self.run.drop()
-        self._timer.stop()
-        self.run, self._left = None, None
+        super().release()
+        self._left = None
 
     def start(self, work: Callable, take: Callable, fail: Callable, text: str, expected: float = 0.0) -> None:
         """Compute a case of the chosen volume beside the panel; then do the pieces that ``take`` makes of it."""
         volume, self._expected = self.parameters.inputVolume, expected
         self.ui.progressBar.value = 0
         self.panel.say(text)
-        self.run = Run(work, lambda run: self._over(run, volume, take, fail), self._tellProgress)
+        self.compute(work, lambda run: self._over(run, volume, take, fail), self._tellProgress)
         self.update()
 
     def onApply(self) -> None:
-        parameters = self.parameters
+        parameters, logic = self.parameters, self.panel.logic
         if self.busy or not parameters or not parameters.inputVolume:
             return
         replaced = _("The LV cavity, myocardium and scar of this segmentation will be replaced, edits included.")
-        if self.panel.logic.wouldReplace(parameters) and not _confirmed(replaced):
+        if logic.wouldReplace(parameters) and not confirmed(replaced):
             return
         if not self.panel.packages.ready():
             return
         lack = tooLittle(parameters.inputVolume)
-        if not lack or _confirmed(lack):
-            work, expected = self.panel.logic.work(parameters), self._pace * _voxels(parameters.inputVolume)
-            self.start(work, self._applied, self._tellFailure, _("Running..."), expected)
+        if not lack or confirmed(lack):
+            expected = self._pace * _voxels(parameters.inputVolume)
+            self.start(logic.work(parameters), self._applied, self._tellFailure, _("Running..."), expected)
 
     def onCancel(self) -> None:
         if self.run:
@@ -90,13 +86,11 @@ class ApplySection(Section):
             self.panel.say(text)
 
     def _over(self, run: Run, volume, take: Callable[[Study], Pieces], fail: Callable[[Run], None]) -> None:
-        self.run = None
         there = slicer.mrmlScene.IsNodePresent(volume) and self.parameters.inputVolume is volume
         if run.result is not None and there:
             self._left = take(run.result)
             self._timer.start(POLL_MS)
             return
-        self.release()
         if self.parameters:
             self.update()
         if run.result is None:
@@ -107,36 +101,28 @@ class ApplySection(Section):
     def _tellFailure(self, run: Run) -> None:
         if run.error is None:
             self.panel.say(_("Cancelled: nothing was written."))
-        elif isinstance(run.error, InputError):
-            self.panel.say(str(run.error))
-            slicer.util.errorDisplay(str(run.error))
-        else:
-            text = named(run.error) or _("The segmentation failed.")
-            self.panel.say(text)
-            _showError(text, run.error)
+            return
+        text = named(run.error, _("The segmentation failed."))
+        self.panel.say(text)
+        _showError(text, run.error)
 
     def _applied(self, made: Study) -> Pieces:
-        logic, panel, parameters = self.panel.logic, self.panel, self.parameters
         seconds = sum(made.segmented.timings.values())
-        self._pace = seconds / _voxels(parameters.inputVolume)
-        logic.takeSegmented(made, parameters)
+        self._pace = seconds / _voxels(self.parameters.inputVolume)
+        self.panel.logic.takeSegmented(made, self.parameters)
         yield
-        yield from logic.writeCase(parameters)
-        panel.scar.applyChosenRule()
-        yield
-        panel.views.showWhenEntered()
-        yield
-        yield from self.show()
-        panel.say(_("Segmented in {seconds:.0f} s.").format(seconds=seconds))
+        yield from self.panel.logic.writeCase(self.parameters)
+        told = _("Segmented in {seconds:.0f} s.").format(seconds=seconds)
+        yield from self.show(told, self.panel.scar.applyChosenRule, self.panel.views.showWhenEntered)
 
-    def show(self) -> Pieces:
-        for piece in (self.panel.results.showTable, self.panel.results.showBullseyes, self.panel.results.showPaper):
+    def show(self, text: str, *before: Callable[[], None]) -> Pieces:
+        """Show the case that has come in, piece by piece after others, and say the text."""
+        results, anatomy = self.panel.results, self.panel.anatomy
+        shown = (results.showTable, results.showBullseyes, results.showPaper, anatomy.onStudy, self.panel.onCaseTaken)
+        for piece in (*before, *shown):
             piece()
             yield
-        self.panel.anatomy.onStudy()
-        yield
-        self.panel.onCaseTaken()
-        yield
+        self.panel.say(text)
 
     def onPiece(self) -> None:
         try:
@@ -178,15 +164,12 @@ class RecoverSection(Section):
         apply.start(lambda progress: Study.fromJournal(found, voxels), self._take, self._fail, _("Restoring..."))
 
     def _take(self, study: Study) -> Pieces:
-        logic, panel, count = self.panel.logic, self.panel, len(self._found.moves)
-        logic.takeStudy(study, self.parameters)
+        told = _("Restored: {count} steps, which can be undone.").format(count=len(self._found.moves))
+        self.panel.logic.takeStudy(study, self.parameters)
         yield
-        yield from logic.writeCase(self.parameters)
-        panel.views.showWhenEntered()
-        yield
-        yield from panel.apply.show()
+        yield from self.panel.logic.writeCase(self.parameters)
+        yield from self.panel.apply.show(told, self.panel.views.showWhenEntered)
         self.onDiscard()
-        panel.say(_("Restored: {count} steps, which can be undone.").format(count=count))
 
     def _fail(self, run: Run) -> None:
         self.panel.say("")
@@ -203,27 +186,20 @@ def journalFolder() -> Path:
     return Path(slicer.app.slicerUserSettingsFilePath).parent / "ScarSegECG"
 
 
-def _confirmed(question: str) -> bool:
-    return slicer.util.confirmOkCancelDisplay(question, windowTitle="ScarSegECG")
-
-
 def _showError(text: str, error: Exception) -> None:
-    slicer.util.errorDisplay(text, detailedText="".join(traceback.format_exception(error)))
+    known = isinstance(error, InputError)
+    slicer.util.errorDisplay(text, **{} if known else {"detailedText": "".join(traceback.format_exception(error))})
 
 
 def _voxels(volumeNode) -> int:
-    columns, rows, slices = volumeNode.GetImageData().GetDimensions()
-    return columns * rows * slices
+    return int(np.prod(volumeNode.GetImageData().GetDimensions()))
 
 
-def availableBytes() -> int | None:
-    """Memory that is free now; None where the system does not say."""
-    if not hasattr(slicer, "vtkSystemInformation"):
-        return None
+def availableBytes() -> int:
+    """Memory that is free now; 0 where the system does not say."""
     system = slicer.vtkSystemInformation()
     system.RunMemoryCheck()
-    megabytes = system.GetAvailablePhysicalMemory()
-    return megabytes * 2**20 if megabytes else None
+    return system.GetAvailablePhysicalMemory() * 2**20
 
 
 def tooLittle(volumeNode) -> str:
@@ -231,7 +207,7 @@ def tooLittle(volumeNode) -> str:
     slices = volumeNode.GetImageData().GetDimensions()[2]
     needed = BASE_BYTES + BYTES_PER_VOXEL * _voxels(volumeNode) + BYTES_PER_SLICE * slices
     available = availableBytes()
-    if available is None or needed <= available:
+    if not 0 < available < needed:
         return ""
     return _(
         "About {needed:.1f} GB of memory are needed and {available:.1f} GB are free. Close other programs or crop the "

@@ -1,33 +1,89 @@
-"""From the parameter node to a segmented case and back into the scene; main thread, except what a work returns."""
+"""The module's state and logic: from its parameters to a case and into the scene; main thread, except what works do."""
 
 import importlib.util
 import json
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.wording import words
+from ScarSegECGPanel import nodes, state
 from ScarSegECGPanel.dicom import contrastFromDicom, mriDateFromDicom, subjectFromDicom
-from ScarSegECGPanel.history import Origin
-from ScarSegECGPanel.nodes import CONTRASTS, stackReader, writeTable
-from ScarSegECGPanel.results import bullseyes, paper
-from ScarSegECGPanel.run import ProgressCallback, importing
-from ScarSegECGPanel.segments import changeSegment, countSegments, prepareSegments, readSegments
+from ScarSegECGPanel.masks import AHA_MODES, METHODS
+from ScarSegECGPanel.results import WEDGE_CLICKS, bullseyes, paper
+from ScarSegECGPanel.section import ProgressCallback, importing
 from ScarSegECGPanel.study import Study
 
-RESULT_NODE, ORIGIN, VOLUME = "ScarSegECG result", "ScarSegECG.origin", "volume"
-GIVEN = ("mriDate", "ecgPath", "ecgDate", "eventBetween")
+RESULT_NODE, STANDING, VOLUME = "ScarSegECG result", "ScarSegECG.standing", "volume"
+PHANTOM_NAME = "ScarSegECG simulated patient"
+GIVEN = ("mriDate", "ecgPath", "ecgDate", "eventBetween")  # with a volume
 # What the result's node refers to, and the parameter that holds it.
 OUTPUTS = {"segmentation": "outputSegmentation", "table": "outputTable", "points": "insertionPoints"}
 Work = Callable[[ProgressCallback], Study]
+
+
+@parameterNodeWrapper
+class ScarSegECGParameterNode:
+    """The module's state, saved with the scene.
+
+    Dates are "YYYY-MM-DD"; an empty ECG date means the file's own, an empty MRI date means unknown.
+    """
+
+    inputVolume: slicer.vtkMRMLScalarVolumeNode
+    contrast: Annotated[str, Choice(list(nodes.CONTRASTS))] = "Automatic"
+    mriDate: str = ""
+    ecgPath: str = ""
+    ecgDate: str = ""
+    eventBetween: bool = False
+    useEcg: bool = True
+    correctShifts: bool = False
+    device: Annotated[str, Choice(["auto", "cpu", "cuda"])] = "auto"
+    outputSegmentation: slicer.vtkMRMLSegmentationNode
+    outputTable: slicer.vtkMRMLTableNode
+    resultText: slicer.vtkMRMLTextNode
+    showInsertions: bool = False
+    insertionPoints: slicer.vtkMRMLMarkupsFiducialNode
+    ahaSegments: Annotated[str, Choice(["17", "16"])] = "17"
+    ahaMode: Annotated[str, Choice(list(AHA_MODES))] = "From anterior insertion"
+    alignSlices: bool = False
+    alignedVolume: slicer.vtkMRMLScalarVolumeNode
+    method: Annotated[str, Choice(METHODS)] = METHODS[0]
+    probability: Annotated[float, WithinRange(0.05, 0.95)] = 0.5
+    nSd: Annotated[float, WithinRange(2.0, 6.0)] = 3.0
+    smallestIsland: Annotated[float, WithinRange(0.0, 2.0)] = 0.1
+    wedgeClick: Annotated[str, Choice(WEDGE_CLICKS)] = WEDGE_CLICKS[0]
+    showInfluence: bool = False
+    influenceVolume: slicer.vtkMRMLScalarVolumeNode
+    territories: bool = False
+
+
+class Inputs(namedtuple("Inputs", (*GIVEN, "useEcg", "correctShifts", "device"))):
+    """What is given and chosen beside the images, of the parameter node's types, for any thread."""
+
+    @classmethod
+    def of(cls, parameterNode) -> "Inputs":
+        return cls(*_get(parameterNode, cls._fields))
+
+    def readEcg(self):
+        """The ECG, or None, and the time gap; InputError where file or dates cannot be used."""
+        from ScarSegECGLib.ecg.gap import gap_of_case
+        from ScarSegECGLib.ecg.read import read_ecg
+
+        dates = {"typed_mri_date": _date(self.mriDate), "typed_ecg_date": _date(self.ecgDate)}
+        ecg = read_ecg(Path(self.ecgPath)) if self.useEcg and self.ecgPath else None
+        return ecg, gap_of_case(ecg, None, **dates, event_between=self.eventBetween, now=datetime.now())
 
 
 def stageInWords(stage: str) -> str:
@@ -40,44 +96,69 @@ def stageInWords(stage: str) -> str:
     }.get(stage, _("Segmenting"))
 
 
-class CaseWork:
-    """The case at hand and those of the scene's other volumes."""
+class ScarSegECGLogic(ScriptedLoadableModuleLogic):
+    """Everything that can be done without the panel: the case at hand and those of the scene's other volumes.
+
+    >>> logic = ScarSegECGLogic()
+    >>> parameterNode = logic.getParameterNode()
+    >>> logic.loadPhantomPatient(parameterNode)
+    >>> result = logic.segment(parameterNode)       # waits; the panel works in a thread instead
+    >>> print(result)
+    """
 
     networks: dict = {}  # the network loaded for a device stays loaded, for every panel and script
 
-    def __init__(self) -> None:
+    def __init__(self, parent=None) -> None:
+        ScriptedLoadableModuleLogic.__init__(self, parent)
         self._studies: dict[str, Study] = {}  # by their volume's identifier
         self._given: dict[str, list] = {}  # ECG and dates, likewise
         self._volumeId = ""  # of the case at hand
-        self._applied: tuple | None = None  # the inputs of the last Apply
+        self._applied: Inputs | None = None  # the inputs of the last Apply
+
+    def getParameterNode(self) -> ScarSegECGParameterNode:
+        return ScarSegECGParameterNode(super().getParameterNode())
 
     @property
     def study(self) -> Study | None:
         return self._studies.get(self._volumeId)
 
+    def loadPhantomPatient(self, parameterNode=None):
+        """Make the simulated patient's LGE stack and, as a file like any other, ECG; choose them; the volume node."""
+        from ScarSegECGLib.lge.read import read_lge
+        from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
+
+        patient, parameterNode = phantom_patient(), parameterNode or self.getParameterNode()
+        files = write_phantom(Path(slicer.util.tempDirectory("ScarSegECG")), patient)
+        stack = read_lge(files["lge"])
+        stored = stack.storage.to_stored(stack.voxels)
+        parameterNode.inputVolume = slicer.util.addVolumeFromArray(stored, stack.stored_ijk_to_ras, PHANTOM_NAME)
+        parameterNode.contrast = "Magnitude"
+        _set(parameterNode, GIVEN, (patient.mri_date.strftime("%Y-%m-%d"), str(files["ecg"]), "", False))
+        return parameterNode.inputVolume
+
+    # Computing
+
     def work(self, parameterNode) -> Work:
         """Read all that is in MRML now; what is returned computes without it, and raises InputError."""
-        volume, device, mriDate = parameterNode.inputVolume, parameterNode.device, parameterNode.mriDate
-        readStack, readEcg, imaged = stackReader(volume), _ecgReader(parameterNode), subjectFromDicom(volume)
-        contrast = CONTRASTS[parameterNode.contrast] or contrastFromDicom(volume)
-        noEcg = Fact(EcgReason.NOT_GIVEN if parameterNode.useEcg else EcgReason.SWITCHED_OFF)
-        correctShifts = parameterNode.correctShifts
-        self._applied = self._inputs(parameterNode)
+        volume, given = parameterNode.inputVolume, Inputs.of(parameterNode)
+        readStack, imaged = nodes.stackReader(volume), subjectFromDicom(volume)
+        contrast = nodes.CONTRASTS[parameterNode.contrast] or contrastFromDicom(volume)
+        self._applied = given
 
         def work(progress: ProgressCallback) -> Study:
             with importing():
                 progress(0.0, _("Reading the ECG"))
-                stack = readStack(_date(mriDate), contrast)
-                ecg, gap = readEcg()
+                stack = readStack(_date(given.mriDate), contrast)
+                ecg, gap = given.readEcg()
                 progress(0.01, _("Loading the networks"))
-                session = self._session(device)
+                session = self._session(given.device)
                 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ
                 from ScarSegECGLib.pipeline import SegmentOptions, segment
                 from ScarSegECGLib.view import paint, pictures  # noqa: F401 - for _prepared
+            why = Fact(EcgReason.NOT_GIVEN if given.useEcg else EcgReason.SWITCHED_OFF)
+            whose = {"female": imaged.female, "age": imaged.age}
             doubts = (DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else ()
-            options = SegmentOptions(
-                why_no_ecg=noEcg, correct_shifts=correctShifts, female=imaged.female, age=imaged.age, doubts=doubts
-            )
+            options = SegmentOptions(None, why, given.correctShifts, doubts=doubts, **whose)
 
             def stage(fraction: float, name: str) -> None:
                 progress(0.02 + 0.95 * fraction, stageInWords(name))
@@ -90,16 +171,16 @@ class CaseWork:
 
     def previewWork(self, parameterNode) -> Callable[[ProgressCallback], str]:
         """How much the ECG would count, as a sentence."""
-        readEcg, device = _ecgReader(parameterNode), parameterNode.device
+        given = Inputs.of(parameterNode)
 
         def work(progress: ProgressCallback) -> str:
             with importing():
                 from ScarSegECGLib.ecg.median_beat import median_beat
                 from ScarSegECGLib.network.amplitude import decide
 
-                ecg, gap = readEcg()
+                ecg, gap = given.readEcg()
                 progress(0.5, "")
-                session = self._session(device)
+                session = self._session(given.device)
             try:
                 features = median_beat(ecg).features
             except InputError as error:
@@ -114,7 +195,7 @@ class CaseWork:
         self.takeSegmented(self.work(parameterNode)(lambda fraction, text: None), parameterNode)
         for _piece in self.writeCase(parameterNode):
             pass
-        writeTable(self.study.result, self.outputTable(parameterNode))
+        nodes.writeTable(self.study.result, self.outputTable(parameterNode))
         return self.study.result
 
     def _session(self, device: str):
@@ -126,10 +207,8 @@ class CaseWork:
 
     def inputsChanged(self, parameterNode) -> bool:
         """Whether the ECG, a date or a choice is another one than at the last Apply."""
-        return self._applied is not None and self._inputs(parameterNode) != self._applied
-
-    def _inputs(self, p) -> tuple:
-        return (p.ecgPath, p.mriDate, p.ecgDate, p.eventBetween, p.useEcg, p.correctShifts)
+        now = Inputs.of(parameterNode)
+        return self._applied is not None and now._replace(device=self._applied.device) != self._applied
 
     # The case and its nodes
 
@@ -151,30 +230,28 @@ class CaseWork:
         study, volume = self.study, parameterNode.inputVolume
         node = _output(parameterNode, "outputSegmentation", "vtkMRMLSegmentationNode", _("{volume} scar"))
         study.written = study.masks
-        prepareSegments(volume, node)
+        nodes.prepareSegments(volume, node)
         yield
         for name in ("wall", "scar", "cavity"):
-            changeSegment(name, getattr(study.masks, name), study.segmented.stack, node)
+            nodes.changeSegment(name, getattr(study.masks, name), study.segmented.stack, node)
             yield
         text = parameterNode.resultText
         if text is None or text.GetNodeReferenceID(VOLUME) != volume.GetID():
             text = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", RESULT_NODE)
             text.SetHideFromEditors(True)
             parameterNode.resultText = text
-        text.SetText(study.toText())
+        text.SetText(json.dumps(study.saved()))
         text.SetNodeReferenceID(VOLUME, volume.GetID())
-        self.noteOrigin(parameterNode)
+        self.noteStanding(parameterNode)
         yield
 
-    def noteOrigin(self, parameterNode) -> None:
-        """What changes with every step: how the scar came about, and which nodes hold it."""
+    def noteStanding(self, parameterNode) -> None:
+        """What changes with every step: how scar and division came about, and which nodes hold them."""
         node = parameterNode.resultText
-        if node is None or self.study is None:
-            return
-        node.SetAttribute(ORIGIN, json.dumps(self.study.origin.toPlain()))
-        for role, name in OUTPUTS.items():
-            held = getattr(parameterNode, name)
-            node.SetNodeReferenceID(role, held.GetID() if held else None)
+        if node and self.study:
+            node.SetAttribute(STANDING, json.dumps(self.study.standing()))
+            for role, held in zip(OUTPUTS, _get(parameterNode, OUTPUTS.values()), strict=True):
+                node.SetNodeReferenceID(role, _idOf(held) or None)
 
     def outputTable(self, parameterNode):
         return _output(parameterNode, "outputTable", "vtkMRMLTableNode", _("{volume} AHA segments"))
@@ -182,7 +259,7 @@ class CaseWork:
     def wouldReplace(self, parameterNode) -> bool:
         """Whether Apply would overwrite segments that no Undo brings back."""
         node = parameterNode.outputSegmentation
-        return bool(node and countSegments(node) and not self.study)
+        return bool(node and nodes.countSegments(node) and not self.study)
 
     def resumeCase(self, parameterNode) -> Work | None:
         """Take up the chosen volume's case: one of this session at once, one of the scene by the work returned."""
@@ -198,18 +275,17 @@ class CaseWork:
 
         def work(progress: ProgressCallback) -> Study:
             progress(0.1, _("Opening the case"))
-            return _prepared(Study.fromText(text, voxels))
+            return _prepared(Study(state.fromDict(json.loads(text), voxels)))
 
         return work
 
     def takeOpened(self, study: Study, parameterNode) -> bool:
         """A case that was read from the scene, with the masks that the scene holds; False where one is gone."""
         segmentation, node = parameterNode.outputSegmentation, parameterNode.resultText
-        masks = readSegments(study.segmented.stack, segmentation) if segmentation and node else None
+        masks = nodes.readSegments(study.segmented.stack, segmentation) if segmentation and node else None
         if masks is None:
             return False
-        kept = json.loads(node.GetAttribute(ORIGIN) or "null")
-        study.resume(masks.toBits(), Origin.fromPlain(kept) if kept else study.origin)
+        study.stand(masks.toBits(), json.loads(node.GetAttribute(STANDING)))
         study.written = masks
         self.takeStudy(study, parameterNode)
         return True
@@ -223,30 +299,25 @@ class CaseWork:
             self.study.end(remove=True)
         volume, chosen, before = parameterNode.inputVolume, _idOf(parameterNode.inputVolume), self._volumeId
         self._volumeId, self._applied = chosen, None
-        found = self._valuesGiven(parameterNode)
+        found = _get(parameterNode, GIVEN)
         if self._given.setdefault(before, found) == found:  # else they were given with this volume, by a script
             # An ECG that was chosen before any images is theirs.
             ecg = ("", "") if before else (parameterNode.ecgPath, parameterNode.ecgDate)
             new = [mriDateFromDicom(volume) if volume else "", *ecg, False]
-            for name, value in zip(GIVEN, self._given.get(chosen, new), strict=True):
-                setattr(parameterNode, name, value)
+            _set(parameterNode, GIVEN, self._given.get(chosen, new))
         texts = slicer.util.getNodesByClass("vtkMRMLTextNode") if chosen else []
         node = next((text for text in texts if text.GetNodeReferenceID(VOLUME) == chosen), None)
         parameterNode.resultText = node
-        for role, name in OUTPUTS.items():
-            setattr(parameterNode, name, node.GetNodeReference(role) if node else None)
+        _set(parameterNode, OUTPUTS.values(), [node.GetNodeReference(role) if node else None for role in OUTPUTS])
         parameterNode.influenceVolume = parameterNode.alignedVolume = None
 
     def noteGiven(self, parameterNode) -> None:
         """Remember ECG and dates with the volume that they were given with."""
-        self._given[self._volumeId] = self._valuesGiven(parameterNode)
-
-    def _valuesGiven(self, parameterNode) -> list:
-        return [getattr(parameterNode, name) for name in GIVEN]
+        self._given[self._volumeId] = _get(parameterNode, GIVEN)
 
     def caseIsWhole(self, parameterNode) -> bool:
         segmentation = parameterNode.outputSegmentation
-        return bool(parameterNode.inputVolume and segmentation and countSegments(segmentation) == 3)
+        return bool(parameterNode.inputVolume and segmentation and nodes.countSegments(segmentation) == 3)
 
     def dropCase(self) -> None:
         study, self._applied = self._studies.pop(self._volumeId, None), None
@@ -258,6 +329,15 @@ class CaseWork:
         self._studies, self._given, self._volumeId = {}, {}, ""
 
 
+def _get(parameterNode, names) -> list:
+    return [getattr(parameterNode, name) for name in names]
+
+
+def _set(parameterNode, names, values) -> None:
+    for name, value in zip(names, values, strict=True):
+        setattr(parameterNode, name, value)
+
+
 def _idOf(node) -> str:
     return node.GetID() if node else ""
 
@@ -267,22 +347,6 @@ def _output(parameterNode, parameter: str, kind: str, name: str):
         volume = parameterNode.inputVolume.GetName() if parameterNode.inputVolume else "LGE"
         setattr(parameterNode, parameter, slicer.mrmlScene.AddNewNodeByClass(kind, name.format(volume=volume)))
     return getattr(parameterNode, parameter)
-
-
-def _ecgReader(parameterNode) -> Callable:
-    """A function without arguments that gives the ECG and the time gap; it raises InputError."""
-    mri, typed, eventBetween = parameterNode.mriDate, parameterNode.ecgDate, parameterNode.eventBetween
-    path = parameterNode.ecgPath if parameterNode.useEcg else ""
-
-    def read():
-        from ScarSegECGLib.ecg.gap import gap_of_case
-        from ScarSegECGLib.ecg.read import read_ecg
-
-        dates = {"typed_mri_date": _date(mri), "typed_ecg_date": _date(typed)}
-        ecg = read_ecg(Path(path)) if path else None
-        return ecg, gap_of_case(ecg, None, **dates, event_between=eventBetween, now=datetime.now())
-
-    return read
 
 
 def _date(text: str) -> datetime | None:

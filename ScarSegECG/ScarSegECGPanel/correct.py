@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -9,10 +10,10 @@ from slicer.i18n import tr as _
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGPanel import masks
-from ScarSegECGPanel.recompute import METHODS, RULES, ScarRule
+from ScarSegECGPanel.journal import REDO, UNDO
+from ScarSegECGPanel.masks import METHODS, RULES, ScarRule
+from ScarSegECGPanel.nodes import IDENTIFIERS, cursor, readSegments
 from ScarSegECGPanel.section import Section
-from ScarSegECGPanel.segments import IDENTIFIERS, readSegments
-from ScarSegECGPanel.slices import Clicks, currentSlice, cursor, goTo, voxelAt
 
 EFFECTS = ("Paint", "Draw", "Erase", "Scissors", "Islands", "Smoothing", "Threshold")
 EDITOR_TAG = "ScarSegECG"
@@ -33,38 +34,33 @@ class ScarSection(Section):
         p = self.parameters
         return ScarRule(p.method, p.probability, p.nSd, p.smallestIsland)
 
+    def differs(self) -> bool:
+        return bool(self.parameters and self.study and self.chosen() != self.study.origin.rule)
+
     def update(self) -> None:
         self.enable(self.parameters.method not in RULES, "probabilitySlider")
         self.enable(self.parameters.method == "n SD", "nSdSlider")
-        if self.study and self.chosen() != self.study.origin.rule:
+        if self.differs():
             self._timer.start(SETTLED_MS)
 
     def onStudy(self) -> None:
         """The history carries the choice: after an undo, a restore or a refused rule it is shown again."""
-        if not self.study or self._timer.active or not self.parameters:
-            return
-        rule, p = self.study.origin.rule, self.parameters
-        if rule == self.chosen():
-            return
-        with self.panel.writing():
-            wasModified = p.StartModify()
-            p.method, p.probability, p.nSd, p.smallestIsland = rule.method, rule.probability, rule.nSd, rule.smallestMl
-            p.EndModify(wasModified)
-
-    def release(self) -> None:
-        self._timer.stop()
+        if self.differs() and not self._timer.active:
+            rule, p = self.study.origin.rule, self.parameters
+            with self.panel.writing(), slicer.util.NodeModify(p):
+                p.method, p.probability = rule.method, rule.probability
+                p.nSd, p.smallestIsland = rule.nSd, rule.smallestMl
 
     def applyChosenRule(self) -> None:
         """Once the choice has settled, and after a segmentation, which is the network's own."""
-        if not self.parameters or not self.study or self.chosen() == self.study.origin.rule:
-            return
-        rule = self.chosen()
-        try:
-            if self.study.applyRule(rule, _("Scar: {method}").format(method=rule.method)):
-                self.panel.showMasks()
-        except InputError as error:
-            self.panel.say(str(error))
-        self.onStudy()
+        if self.differs():
+            rule = self.chosen()
+            try:
+                if self.study.applyRule(rule, _("Scar: {method}").format(method=rule.method)):
+                    self.panel.showMasks()
+            except InputError as error:
+                self.panel.say(str(error))
+            self.onStudy()
 
     def nextMethod(self) -> None:
         if self.parameters:
@@ -75,10 +71,15 @@ class ScarSection(Section):
 class CorrectSection(Section):
     """Hears every stroke, makes it a step of the history, and has the results follow."""
 
+    ofCase = (
+        "copyBaseButton", "copyApexButton", "revertSliceButton", "addIslandButton", "removeIslandButton",
+        "editScarButton", "editWallButton", "editCavityButton",
+    )  # fmt: skip
+
     def __init__(self, panel) -> None:
         clicks = {
-            "undoButton": self.onUndo,
-            "redoButton": self.onRedo,
+            "undoButton": lambda: self.go(UNDO),
+            "redoButton": lambda: self.go(REDO),
             "copyBaseButton": lambda: self.onCopy(+1),
             "copyApexButton": lambda: self.onCopy(-1),
             "revertSliceButton": self.onRevert,
@@ -88,7 +89,6 @@ class CorrectSection(Section):
         }
         super().__init__(panel, clicks)
         self._segmentation = None
-        self._clicks = Clicks(BEFORE_ALL, lambda *_heard: self.islandAtCursor(add=self.ui.addIslandButton.checked))
         self._timer = self.timer(self.onEdited)
         self.ui.segmentEditorWidget.setEffectNameOrder(list(EFFECTS))
         self.ui.addIslandButton.connect("toggled(bool)", lambda on: self.onTool(self.ui.removeIslandButton, on))
@@ -101,13 +101,9 @@ class CorrectSection(Section):
 
     def onStudy(self) -> None:
         """Follow the case's segmentation and say what can be undone."""
+        super().onStudy()
         self._observe(self.parameters.outputSegmentation if self.parameters and self.study else None)
-        self.enable(
-            self.study is not None, "copyBaseButton", "copyApexButton", "revertSliceButton", "addIslandButton",
-            "removeIslandButton", "editScarButton", "editWallButton", "editCavityButton",
-        )  # fmt: skip
-        history = self.study.history if self.study else None
-        undo, redo = (history.undoName, history.redoName) if history else ("", "")
+        undo, redo = (self.study.undoName, self.study.redoName) if self.study else ("", "")
         self.enable(bool(undo), "undoButton")
         self.enable(bool(redo), "redoButton")
         self.ui.undoButton.text = _("Undo: {step}").format(step=undo) if undo else _("Undo")
@@ -118,13 +114,12 @@ class CorrectSection(Section):
         if segmentation is self._segmentation:
             return
         self.panel.removeObservers(self.onSegmentationModified)
-        self.panel.removeObservers(self.onSegmentRemoved)
         self._segmentation = segmentation
         self.ui.correctLabel.text = ""
         if segmentation:
-            editor, events = self.ui.segmentEditorWidget, slicer.vtkSegmentation
-            self.panel.addObserver(segmentation, events.SourceRepresentationModified, self.onSegmentationModified)
-            self.panel.addObserver(segmentation, events.SegmentRemoved, self.onSegmentRemoved)
+            editor, kind = self.ui.segmentEditorWidget, slicer.vtkSegmentation
+            for event in (kind.SourceRepresentationModified, kind.SegmentRemoved):
+                self.panel.addObserver(segmentation, event, self.onSegmentationModified)
             takeEditorNode(editor)
             editor.setSegmentationNode(node)
             editor.setSourceVolumeNode(self.parameters.inputVolume)
@@ -144,10 +139,6 @@ class CorrectSection(Section):
         if not self.panel.isWriting:
             self._timer.start(0)
 
-    def onSegmentRemoved(self, caller=None, event=None) -> None:
-        if not self.panel.isWriting:
-            self.panel.onNodesGone()
-
     def onEdited(self) -> None:
         if not self.parameters or not self.study or not self.parameters.outputSegmentation:
             return
@@ -163,48 +154,49 @@ class CorrectSection(Section):
         if on:
             other.checked = False
             self.ui.segmentEditorWidget.setActiveEffect(None)
-        self._clicks.hear(self.ui.addIslandButton.checked or self.ui.removeIslandButton.checked)
+        hear = self.ui.addIslandButton.checked or self.ui.removeIslandButton.checked
+        self.hearClicks(hear, BEFORE_ALL, LeftButtonPressEvent=self.onPress)
+
+    def onPress(self, caller=None, event=None) -> None:
+        self.islandAtCursor(add=self.ui.addIslandButton.checked)
 
     def islandAtCursor(self, *, add: bool) -> None:
-        place = cursor()
+        place, _view = cursor()
         if place:
             self.islandAt(place, add=add)
 
     def islandAt(self, world, *, add: bool) -> None:
         """Add or remove the island at a world position, RAS mm."""
-        stack = self.study.segmented.stack if self.study else None
-        voxel = voxelAt(self.parameters.inputVolume, stack, world) if stack else None
+        voxel = self.grid.voxelAt(world) if self.study else None
         if voxel is None:
             return
         now = self.study.masks
         if add:
-            self._take(_("Add island"), masks.addIsland(now.scar, now.wall, stack.voxels, voxel))
+            bright = self.study.segmented.stack.voxels
+            self._take(_("Add island"), masks.addIsland(now.scar, now.wall, bright, voxel))
         else:
-            self._take(_("Remove island"), masks.removeIsland(now.scar, voxel))
+            self._take(_("Remove island"), now.scar & ~masks.piece(now.scar, voxel))
 
     def setSegment(self, number: int, *, accept: bool) -> bool:
         """One AHA segment as proposed, or without scar; False where it is so already."""
-        aha, proposal = self.study.anatomy.aha, self.study.proposal if accept else None
-        name = _("Accept segment {n}") if accept else _("Clear segment {n}")
-        return self._take(name.format(n=number), masks.setSegment(self.study.masks.scar, aha, number, proposal))
+        inside, name = self.study.anatomy.aha == number, _("Accept segment {n}") if accept else _("Clear segment {n}")
+        scar = np.where(inside, accept and self.study.proposal, self.study.masks.scar)
+        return self._take(name.format(n=number), scar)
 
     def onCopy(self, step: int) -> None:
         """The scar of this slice onto the next one, as far as there is wall; what was there is replaced."""
-        if not self.study:
-            return
-        stack, volume, now = self.study.segmented.stack, self.parameters.inputVolume, self.study.masks
-        here = currentSlice(volume, stack)
+        grid, scar = self.grid, self.study.masks.scar
+        here = grid.currentSlice()
         there = here + step
-        if 0 <= there < len(now.scar):
-            copied = masks.withSlice(now.scar, there, now.scar[here] & now.wall[there])
-            self._take(_("Copy to slice {n}").format(n=there + 1), copied)
-            goTo(volume, stack, there)
+        if 0 <= there < len(scar):
+            scar[there] = scar[here]
+            self._take(_("Copy to slice {n}").format(n=there + 1), scar)
+            grid.goTo(there)
 
     def onRevert(self) -> None:
-        if self.study:
-            here = currentSlice(self.parameters.inputVolume, self.study.segmented.stack)
-            reverted = masks.withSlice(self.study.masks.scar, here, self.study.proposal[here])
-            self._take(_("Revert slice {n}").format(n=here + 1), reverted)
+        here, scar = self.grid.currentSlice(), self.study.masks.scar
+        scar[here] = self.study.proposal[here]
+        self._take(_("Revert slice {n}").format(n=here + 1), scar)
 
     def _take(self, name: str, scar) -> bool:
         changed = self.study.change(name, masks.withScar(self.study.bits, scar))
@@ -212,19 +204,15 @@ class CorrectSection(Section):
             self.panel.showMasks()
         return changed
 
-    def onUndo(self) -> None:
-        if self.study and self.study.undo():
-            self.panel.showMasks()
-
-    def onRedo(self) -> None:
-        if self.study and self.study.redo():
+    def go(self, move: str) -> None:
+        if self.study and self.study.go(move):
             self.panel.showMasks()
 
     def release(self) -> None:
         """The editor keeps its node: without one it crashes at the next change of layout."""
-        self._timer.stop()
+        super().release()
         self._observe(None)
-        self._clicks.hear(False)
+        self.hearClicks(False, BEFORE_ALL, LeftButtonPressEvent=self.onPress)
         editor = self.ui.segmentEditorWidget
         editor.setActiveEffect(None)
         editor.setSegmentationNode(None)
@@ -242,7 +230,7 @@ def takeEditorNode(editor) -> None:
     editor.setMRMLSegmentEditorNode(node)
 
 
-class Shortcuts:
+class Shortcuts(Section):
     """Keys, made when the module is entered and gone when it is left.
 
     All of them are set here: the segment editor's own set has ".", "," and the undo keys too, and Qt activates neither
@@ -250,14 +238,13 @@ class Shortcuts:
     """
 
     def __init__(self, panel) -> None:
-        self.panel = panel
+        super().__init__(panel, {})
         self._shortcuts: list = []
 
     def install(self) -> None:
         self.remove()
-        parent = slicer.util.mainWindow() or self.panel.parent
         for key, action in self.actions().items():
-            shortcut = qt.QShortcut(parent)
+            shortcut = qt.QShortcut(slicer.util.mainWindow() or self.panel.parent)
             shortcut.setKey(qt.QKeySequence(key))
             shortcut.connect("activated()", action)
             self._shortcuts.append(shortcut)
@@ -272,9 +259,9 @@ class Shortcuts:
     def actions(self) -> dict[str, Callable[[], None]]:
         correct = self.panel.correct
         return {
-            "Ctrl+Z": correct.onUndo,
-            "Ctrl+Y": correct.onRedo,
-            "Ctrl+Shift+Z": correct.onRedo,
+            "Ctrl+Z": lambda: correct.go(UNDO),
+            "Ctrl+Y": lambda: correct.go(REDO),
+            "Ctrl+Shift+Z": lambda: correct.go(REDO),
             ".": lambda: self.step(+1),
             ",": lambda: self.step(-1),
             "M": self.panel.scar.nextMethod,
@@ -282,26 +269,23 @@ class Shortcuts:
             "-": lambda: self.brush(1 / LARGER),
             "A": lambda: correct.islandAtCursor(add=True),
             "X": lambda: correct.islandAtCursor(add=False),
-            "Esc": lambda: self.panel.ui.segmentEditorWidget.setActiveEffect(None),
+            "Esc": lambda: self.ui.segmentEditorWidget.setActiveEffect(None),
             **{str(at + 1): lambda name=name: self.tool(name) for at, name in enumerate(EFFECTS)},
         }
 
     def step(self, by: int) -> None:
         """The next slice towards the base, or towards the apex."""
-        study, parameters = self.panel.logic.study, self.panel.parameterNode
-        if study and parameters.inputVolume:
-            stack = study.segmented.stack
-            goTo(parameters.inputVolume, stack, currentSlice(parameters.inputVolume, stack) + by)
+        if self.study:
+            self.grid.goTo(self.grid.currentSlice() + by)
 
     def tool(self, name: str) -> None:
-        editor = self.panel.ui.segmentEditorWidget
-        active = editor.activeEffect()
-        if self.panel.logic.study:
-            editor.setActiveEffectByName("" if active and active.name == name else name)
+        active = self.ui.segmentEditorWidget.activeEffect()
+        if self.study:
+            self.ui.segmentEditorWidget.setActiveEffectByName("" if active and active.name == name else name)
 
     def brush(self, factor: float) -> None:
         """Its diameter is a parameter that Paint and Erase share."""
-        effect = self.panel.ui.segmentEditorWidget.activeEffect()
+        effect = self.ui.segmentEditorWidget.activeEffect()
         if effect and effect.commonParameterDefined(BRUSH):
             effect.setCommonParameter(RELATIVE, 0)
             effect.setCommonParameter(BRUSH, effect.doubleParameter(BRUSH) * factor)

@@ -13,8 +13,7 @@ from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGPanel.dicom import database, sourceFiles
 from ScarSegECGPanel.packages import DICOMWEB
-from ScarSegECGPanel.run import ProgressCallback, Run
-from ScarSegECGPanel.section import Section
+from ScarSegECGPanel.section import ProgressCallback, Run, Section, confirmed
 
 CLOSE_MM = 0.5
 
@@ -24,7 +23,6 @@ class ExportSection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel, {"exportButton": self.onFiles, "dicomButton": self.onDicom, "webButton": self.onWeb})
-        self.run: Run | None = None
         self._folder: Path | None = None  # of images and objects on their way, which name the patient
 
     def onStudy(self) -> None:
@@ -80,7 +78,7 @@ class ExportSection(Section):
         question = _(
             "The segmentation and the report, with the patient's name as in the images, will be sent to {url}."
         ).format(url=url)
-        if slicer.util.confirmOkCancelDisplay(question, windowTitle="ScarSegECG"):
+        if confirmed(question):
             self._objects(
                 lambda files: _("{count} objects were sent to {url}.").format(count=len(files), url=url),
                 then=lambda files: send(url, files),
@@ -110,19 +108,17 @@ class ExportSection(Section):
         self._begin(work, after)
 
     def _begin(self, work: Callable, after: Callable) -> None:
-        self.run = Run(work, lambda run: self._over(run, after))
+        self.compute(work, lambda run: self._over(run, after))
         self._say(_("Writing..."))
         self.onStudy()
 
     def _over(self, run: Run, after: Callable) -> None:
-        self.run = None
         try:
             if run.error is None:
                 self._say(after(run.result))
-            elif isinstance(run.error, InputError):
-                self._say(str(run.error))
             else:
-                self._say(_("The export failed: {reason}").format(reason=f"{type(run.error).__name__}: {run.error}"))
+                failed = _("The export failed: {reason}").format(reason=f"{type(run.error).__name__}: {run.error}")
+                self._say(str(run.error) if isinstance(run.error, InputError) else failed)
         finally:
             self._forget()
         self.onStudy()
@@ -137,18 +133,12 @@ class ExportSection(Section):
         self.ui.exportLabel.text = text
 
     def release(self) -> None:
-        if self.run:
-            self.run.drop()
-        self.run = None
+        super().release()
         self._forget()
 
 
 def writeObjects(result: ScarResult, sources: list[str], folder: Path, progress: ProgressCallback) -> list[Path]:
-    """Write DICOM SEG and SR into ``folder`` and return their paths.
-
-    ``sources`` are the DICOM files of the stack that was segmented; InputError where they are not, or where they
-    cannot be written about.
-    """
+    """Write DICOM SEG and SR into ``folder``; InputError where ``sources`` are not the segmented stack's files."""
     from ScarSegECGLib.export.dicom.source import read_source
     from ScarSegECGLib.export.dicom.write import write_dicom
     from ScarSegECGLib.lge.read import read_lge
@@ -172,11 +162,7 @@ def writeObjects(result: ScarResult, sources: list[str], folder: Path, progress:
 
 
 def send(url: str, files: list[Path]) -> None:
-    """Store the objects on a DICOMweb server, fetch each again and compare.
-
-    InputError where the address is not encrypted, or the server cannot be reached, refuses the objects or changes their
-    content.
-    """
+    """Store the objects on a DICOMweb server, fetch each again and compare; InputError where anything is not right."""
     from ScarSegECGLib.pacs.archive import push
     from ScarSegECGLib.pacs.connection import connect
 

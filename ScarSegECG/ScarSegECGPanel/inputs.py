@@ -1,7 +1,4 @@
-"""Inputs: images, ECG, dates, and how much the ECG will count; and the simulated patient, for which nothing is loaded.
-
-The simulated patient is offered by the panel's button and by Slicer's Sample Data.
-"""
+"""Inputs: images, ECG, dates, and how much the ECG will count; the simulated patient, also in Slicer's Sample Data."""
 
 import importlib.util
 from pathlib import Path
@@ -9,14 +6,12 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from ScarSegECGLib.errors import InputError
+from ScarSegECGPanel.casework import PHANTOM_NAME, Inputs, ScarSegECGLogic
 from ScarSegECGPanel.dicom import ecgsOfPatient
 from ScarSegECGPanel.packages import INFERENCE, ensure, named
-from ScarSegECGPanel.run import Run
-from ScarSegECGPanel.section import Section
+from ScarSegECGPanel.section import Run, Section
 
 SETTLED_MS = 300
-PHANTOM_NAME = "ScarSegECG simulated patient"
 RESOURCES = Path(__file__).parents[1] / "Resources"
 
 
@@ -25,29 +20,24 @@ class InputsSection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel, {"findEcgButton": self.onFindEcg, "sampleButton": self.onSample})
-        self._asked: tuple = ()
-        self._preview: Run | None = None
+        self._asked: Inputs | None = None
         self.ui.ecgPathEdit.connect("currentPathChanged(QString)", self.onEcgPathChanged)
         self._timer = self.timer(self.onPreview)
 
     def update(self) -> None:
         if self.ui.ecgPathEdit.currentPath != self.parameters.ecgPath:  # else the cursor jumps while somebody types
             self.ui.ecgPathEdit.currentPath = self.parameters.ecgPath
-        if self._question() != self._asked:
-            self._asked = self._question()
+        if Inputs.of(self.parameters) != self._asked:
+            self._asked = Inputs.of(self.parameters)
             self._timer.start(SETTLED_MS)
 
     def release(self) -> None:
-        self._timer.stop()
-        if self._preview:
-            self._preview.drop()
-        self._preview, self._asked = None, ()
+        super().release()
+        self._asked = None
 
     def onEcgPathChanged(self, path: str) -> None:
         if self.parameters and path != self.parameters.ecgPath:
-            self.parameters.ecgPath = path
-            self.parameters.ecgDate = ""
-            self.parameters.eventBetween = False
+            self.parameters.ecgPath, self.parameters.ecgDate, self.parameters.eventBetween = path, "", False
 
     def onFindEcg(self) -> None:
         volume = self.parameters.inputVolume if self.parameters else None
@@ -69,13 +59,9 @@ class InputsSection(Section):
 
     # How much the ECG will count
 
-    def _question(self) -> tuple:
-        p = self.parameters
-        return (p.ecgPath, p.mriDate, p.ecgDate, p.eventBetween, p.useEcg, p.device)
-
     def onPreview(self) -> None:
         """Say it, or what keeps it from being known."""
-        if not self.parameters or self._preview:
+        if not self.parameters or self.run:
             return
         path = self.parameters.ecgPath if self.parameters.useEcg else ""
         if not path:
@@ -89,20 +75,18 @@ class InputsSection(Section):
         else:
             asked = self._asked
             self.ui.gapLabel.text = _("Reading the ECG...")
-            self._preview = Run(self.panel.logic.previewWork(self.parameters), lambda run: self._known(run, asked))
+            self.compute(self.panel.logic.previewWork(self.parameters), lambda run: self._known(run, asked))
 
-    def _known(self, run: Run, asked: tuple) -> None:
-        self._preview = None
+    def _known(self, run: Run, asked: Inputs) -> None:
         if asked != self._asked:
             self.onPreview()
-        elif run.error is None or isinstance(run.error, InputError):
-            self.ui.gapLabel.text = str(run.error or run.result or "")
+        elif run.error is None:
+            self.ui.gapLabel.text = run.result or ""
         else:
-            unknown = _("How much the ECG counts could not be found out.")
-            self.ui.gapLabel.text = named(run.error) or unknown
+            self.ui.gapLabel.text = named(run.error, _("How much the ECG counts could not be found out."))
 
 
-def registerSampleData(load) -> None:
+def registerSampleData() -> None:
     """Offer the simulated patient in the Sample Data module; the packages are asked for first, as in the panel."""
     import SampleData
 
@@ -110,9 +94,9 @@ def registerSampleData(load) -> None:
         try:
             ensure(str(RESOURCES / INFERENCE))
         except Exception as error:  # declined, offline or failed: pip's own log has been shown
-            slicer.util.errorDisplay(named(error) or str(error))
+            slicer.util.errorDisplay(named(error, str(error)))
             return None
-        return load()
+        return ScarSegECGLogic().loadPhantomPatient()
 
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category="ScarSegECG",
@@ -123,22 +107,3 @@ def registerSampleData(load) -> None:
         thumbnailFileName=str(RESOURCES / "Icons" / "ScarSegECG.png"),
         customDownloader=download,
     )
-
-
-def loadPhantomPatient(parameterNode):
-    """Choose its LGE stack and ECG as inputs; returns the volume node.
-
-    The files go to a folder of their own among Slicer's temporary files: the ECG is then read like any other.
-    """
-    from ScarSegECGLib.lge.read import read_lge
-    from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
-
-    patient = phantom_patient()
-    files = write_phantom(Path(slicer.util.tempDirectory("ScarSegECG")), patient)
-    stack = read_lge(files["lge"])
-    stored = stack.storage.to_stored(stack.voxels)
-    parameterNode.inputVolume = slicer.util.addVolumeFromArray(stored, stack.stored_ijk_to_ras, PHANTOM_NAME)
-    parameterNode.contrast = "Magnitude"
-    parameterNode.mriDate = patient.mri_date.strftime("%Y-%m-%d")
-    parameterNode.ecgPath, parameterNode.ecgDate, parameterNode.eventBetween = str(files["ecg"]), "", False
-    return parameterNode.inputVolume

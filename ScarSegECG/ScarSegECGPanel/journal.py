@@ -1,35 +1,80 @@
-"""What has been corrected, on disk as it happens, so that a crash costs one stroke at most.
+"""What has been corrected, as steps that can be undone, and on disk as it happens: a crash costs one stroke at most.
 
 A journal is one file of records in a folder that only the user can read; its name is random and neither name nor
-content holds a patient's name or identifier. The first record is the state from which the moves start. Each record
-carries its length, its number and a checksum over itself and all before it: reading stops at the first that is not
-whole or not the next. Whoever writes a journal holds a lock on it; one without is left behind.
+content holds a patient's name or identifier. Each record is a line, JSON behind a checksum over itself and all before
+it: reading stops at the first line that is not whole or not the next. The first record is the state from which the
+moves start. Whoever writes a journal holds a lock on it; one without is left behind.
 """
 
-import base64
 import contextlib
 import json
 import os
 import secrets
 import stat
-import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ScarSegECGPanel.history import Origin, Step
+import numpy as np
+
+from ScarSegECGLib.facts import Fact, Method
+from ScarSegECGLib.facts_json import from_plain, to_plain
+from ScarSegECGPanel.masks import Bits, ScarRule, inflated
 
 SUFFIX = ".scarsegecg-journal"
-MAGIC = b"SSEJ3\n"
+MAGIC = b"SSEJ4\n"
 UNDO, REDO = "undo", "redo"
-Move = Step | str  # a step, UNDO or REDO
-_HEAD = struct.Struct("<III")
 _LARGEST = 1 << 29  # bytes: no journal is read that is longer
 _MOST = 50  # journals looked into, the newest first
 _BINARY, _NOT_FOLLOWED = getattr(os, "O_BINARY", 0), getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How the scar at hand came about."""
+
+    method: Method = Method()
+    doubt: tuple[Fact, ...] = ()  # why a rule's scar is not to be believed
+    rule: ScarRule = ScarRule()  # chosen in the panel: what is chosen and what is shown agree also after an undo
+
+    def toPlain(self) -> list:
+        return [to_plain(self.method), to_plain(self.doubt), list(vars(self.rule).values())]
+
+    @classmethod
+    def fromPlain(cls, kept: Any) -> "Origin":
+        """ValueError or TypeError where it is none."""
+        method, doubt, rule = kept
+        made = cls(from_plain(method), from_plain(doubt), ScarRule(*rule))
+        if not isinstance(made.method, Method) or any(type(fact) is not Fact for fact in made.doubt):
+            raise ValueError("no origin of a scar")
+        return made
+
+
+SEGMENTED = Origin()
+
+
+@dataclass(frozen=True)
+class Step:
+    """What changed: the exclusive-or of before and after, compressed, and how the scar came about before and after."""
+
+    name: str
+    change: bytes
+    before: Origin = SEGMENTED
+    after: Origin = SEGMENTED
+
+    @classmethod
+    def between(cls, name: str, old: Bits, new: Bits, before: Origin = SEGMENTED, after: Origin = SEGMENTED) -> "Step":
+        return cls(name, zlib.compress((old ^ new).tobytes(), 1), before, after)
+
+    def applied(self, bits: Bits) -> Bits:
+        """Forwards and backwards are the same operation; ValueError where it is a step of another image."""
+        return bits ^ np.frombuffer(inflated(self.change, bits.size), np.uint8).reshape(bits.shape)
+
+
+Move = Step | str  # a step, UNDO or REDO
 
 
 class Journal:
@@ -39,38 +84,33 @@ class Journal:
     waits and is written first as soon as there is room.
     """
 
-    def __init__(self, folder: Path, start: dict[str, Any], moves: Iterable[Move] = ()) -> None:
+    def __init__(self, folder: Path, start: dict[str, Any], *moves: Move) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
         self.path = folder / f"{secrets.token_hex(12)}{SUFFIX}"
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
-        self._end, self._number, self._chain = 0, 0, 0  # of what is whole
-        begun = datetime.now().isoformat(timespec="seconds")
-        self._waiting = [{**start, "begun": begun}, *map(_record, moves)]
+        self._end, self._chain = 0, 0  # of what is whole
+        self._waiting = [{**start, "begun": datetime.now().isoformat(timespec="seconds")}]
         try:
             _lock(self._descriptor)
         except OSError:
             self.close(remove=True)
             raise
-        self._flush()
-
-    def append(self, move: Move) -> bool:
-        """Whether all so far is on the disk when this returns."""
-        self._waiting.append(_record(move))
-        return self._flush()
+        self.append(*moves)
 
     @property
     def whole(self) -> bool:
+        """Whether all so far is on the disk."""
         return not self._waiting
 
-    def _flush(self) -> bool:
-        """Write what waits behind what is whole; nothing of it where not all of it can be written."""
-        content, number, chain = b"" if self._end else MAGIC, self._number, self._chain
+    def append(self, *moves: Move) -> bool:
+        """Write what waits and these behind what is whole, or nothing of it; whether all so far is on the disk."""
+        self._waiting += map(_record, moves)
+        content, chain = b"" if self._end else MAGIC, self._chain
         for record in self._waiting:
             text = json.dumps(record).encode()
-            chain = _chained(chain, number, text)
-            content += _HEAD.pack(len(text), number, chain) + text
-            number += 1
+            chain = zlib.crc32(text, chain)
+            content += b"%08x %s\n" % (chain, text)
         try:
             os.lseek(self._descriptor, self._end, os.SEEK_SET)
             at = 0
@@ -81,7 +121,7 @@ class Journal:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
             return False
-        self._end, self._number, self._chain, self._waiting = self._end + len(content), number, chain, []
+        self._end, self._chain, self._waiting = self._end + len(content), chain, []
         return True
 
     def close(self, *, remove: bool) -> None:
@@ -118,51 +158,39 @@ def leftBehind(folder: Path) -> list[Recovered]:
 def read(path: Path) -> Recovered | None:
     """The journal as far as it is whole; None where not even its start is, or somebody still writes it."""
     try:
-        start, *moves = _records(_bytes(path))
+        descriptor = os.open(path, os.O_RDWR | _BINARY | _NOT_FOLLOWED)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+                return None
+            _lock(descriptor)
+            start, *moves = _records(file.read(_LARGEST))
         return Recovered(path, {**start}, tuple(_move(record) for record in moves))
     except Exception:  # whatever a file may hold: one odd journal hides no good one
         return None
 
 
-def _bytes(path: Path) -> bytes:
-    """A regular file's bytes; none of anything else and of what is too long, OSError of what is locked."""
-    descriptor = os.open(path, os.O_RDWR | _BINARY | _NOT_FOLLOWED)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            return b""
-        _lock(descriptor)
-        return file.read(_LARGEST)
-
-
 def _records(content: bytes) -> Iterator[dict[str, Any]]:
-    at, number, chain = len(MAGIC), 0, 0
-    while content.startswith(MAGIC) and at + _HEAD.size <= len(content):
-        length, said, checksum = _HEAD.unpack_from(content, at)
-        text = content[at + _HEAD.size : at + _HEAD.size + length]
-        chain = _chained(chain, number, text)
-        if len(text) < length or said != number or checksum != chain:
+    chain, lines = 0, content.removeprefix(MAGIC).split(b"\n")[:-1] if content.startswith(MAGIC) else []
+    for line in lines:
+        checksum, _blank, text = line.partition(b" ")
+        chain = zlib.crc32(text, chain)
+        if checksum != b"%08x" % chain:
             return
         yield json.loads(text)
-        at, number = at + _HEAD.size + length, number + 1
-
-
-def _chained(chain: int, number: int, text: bytes) -> int:
-    return zlib.crc32(text, zlib.crc32(struct.pack("<II", chain, number)))
 
 
 def _record(move: Move) -> dict[str, Any]:
     if not isinstance(move, Step):
         return {"move": move}
-    change = base64.b64encode(move.change).decode()
-    return {"name": move.name, "change": change, "before": move.before.toPlain(), "after": move.after.toPlain()}
+    return {**vars(move), "change": move.change.hex(), "before": move.before.toPlain(), "after": move.after.toPlain()}
 
 
 def _move(record: dict[str, Any]) -> Move:
     if "move" in record:
         return {UNDO: UNDO, REDO: REDO}[record["move"]]
     origins = (Origin.fromPlain(record[name]) for name in ("before", "after"))
-    return Step(str(record["name"]), base64.b64decode(record["change"]), *origins)
+    return Step(str(record["name"]), bytes.fromhex(record["change"]), *origins)
 
 
 def _lock(descriptor: int) -> None:

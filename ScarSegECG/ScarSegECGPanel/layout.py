@@ -1,7 +1,6 @@
 """The layout "ScarSegECG": the short axis large, below it the 3D view, beside it both bullseyes and the ECG."""
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,8 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGPanel.nodes import brighten, voxelsAndMatrix
+from ScarSegECGPanel.nodes import Grid, brighten, sliceNode, unit, voxelsAndMatrix
 from ScarSegECGPanel.section import Section
-from ScarSegECGPanel.slices import currentSlice, sliceNode, toWorld, turnToShortAxis, unit
 
 LAYOUT_ID = 25117
 BULLSEYE_TAG, ECG_TAG = "scarsegecgbullseyes", "scarsegecgpaper"  # the views' names in the description
@@ -52,22 +50,15 @@ class LayoutSection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel, {"layoutButton": self.show})
-        self._due = False  # a run ended while another module was open
+        self.due = False  # a run ended while another module was open
         factories = registerLayout()
-        self.drawn = {tag: DrawingView(factory.widget(), self.onSegment) for tag, factory in factories.items()}
-
-    def onSegment(self, number: int) -> None:
-        self.panel.results.onWedge(number)
+        self.drawn = {tag: DrawingView(factory.widget(), panel) for tag, factory in factories.items()}
 
     def showWhenEntered(self) -> None:
         """Never under the hands of somebody who works in another module."""
-        self._due = not self.panel.parent.isEntered
-        if not self._due:
+        self.due = not self.panel.parent.isEntered
+        if not self.due:
             self.show()
-
-    def enter(self) -> None:
-        if self._due:
-            self.showWhenEntered()
 
     def show(self) -> None:
         """Switch to the layout, with the stack in its views."""
@@ -89,33 +80,31 @@ class LayoutSection(Section):
         slicer.util.setSliceViewerLayers(background=volume, fit=True)
         brighten(volume)
         if self.study:
-            turnToShortAxis(volume, self.study.segmented.stack)
+            self.grid.turnToShortAxis()
             self._zoom()
             self.look3d()
             return
         from ScarSegECGLib.lge.orientation import canonical
 
         with contextlib.suppress(InputError):  # not a short-axis stack: Apply will say why
-            turnToShortAxis(volume, canonical(*voxelsAndMatrix(volume)))
+            Grid(volume, canonical(*voxelsAndMatrix(volume))).turnToShortAxis()
 
     def _zoom(self) -> None:
-        node, anatomy, stack = sliceNode(), self.study.anatomy, self.study.segmented.stack
+        node, anatomy, grid = sliceNode(), self.study.anatomy, self.grid
         lv = np.argwhere((anatomy.cavity | anatomy.myocardium).any(axis=0))
         if node is None or not len(lv):
             return
         first, last = lv.min(axis=0), lv.max(axis=0)
-        volume = self.parameters.inputVolume
-        middle = toWorld(volume, stack, *(first + last) / 2, currentSlice(volume, stack))
-        node.JumpSliceByCentering(*middle)
+        node.JumpSliceByCentering(*grid.toWorld(*(first + last) / 2, grid.currentSlice()))
         width, height, depth = node.GetFieldOfView()
-        scale = 1.9 * max((last - first) * stack.spacing[1:]) / min(width, height)
+        scale = 1.9 * max((last - first) * grid.stack.spacing[1:]) / min(width, height)
         if scale < 1:
             node.SetFieldOfView(width * scale, height * scale, depth)
 
     def look3d(self) -> None:
         """The left ventricle fills the 3D view as a cardiologist thinks of it: the septum in view, apex down left."""
         view = slicer.mrmlScene.GetSingletonNode("1", "vtkMRMLViewNode")
-        anatomy, volume, stack = self.study.anatomy, self.parameters.inputVolume, self.study.segmented.stack
+        anatomy, grid = self.study.anatomy, self.grid
         camera = slicer.modules.cameras.logic().GetViewActiveCameraNode(view) if view else None
         wall, septum = np.argwhere(anatomy.myocardium), np.argwhere(np.isin(anatomy.aha, SEPTUM))
         if camera is None or not len(septum) or wall[0, 0] == wall[-1, 0]:
@@ -124,7 +113,7 @@ class LayoutSection(Section):
         view.SetAxisLabelsVisible(False)
 
         def world(slice_: float, row: float, column: float) -> np.ndarray:
-            return toWorld(volume, stack, row, column, slice_)
+            return grid.toWorld(row, column, slice_)
 
         centre = wall.mean(axis=0)
         middle = world(*centre)
@@ -151,18 +140,17 @@ class LayoutSection(Section):
         self.clear()
         for view in self.drawn.values():
             view.release()
-        self.drawn = {}
 
 
 class DrawingView:
-    """A drawing of the library in a ctkVTKRenderView; ``onSegment`` is told which AHA segment is clicked.
+    """A drawing of the library in a ctkVTKRenderView; the results are told which AHA segment is clicked.
 
     The drawing is painted at the view's own size when the view is rendered: one that is hidden costs nothing, and of
     many strokes in a row only the last is painted.
     """
 
-    def __init__(self, view, onSegment: Callable[[int], None]) -> None:
-        self._view, self._onSegment = view, onSegment
+    def __init__(self, view, panel) -> None:
+        self._view, self._panel = view, panel
         self.drawing, self._painted = None, None
         self._window = view.renderWindow()
         self._renderer = self._window.GetRenderers().GetFirstRenderer()
@@ -179,10 +167,8 @@ class DrawingView:
         self._renderer.AddViewProp(self._actor)
         interactor = view.interactor()
         interactor.SetInteractorStyle(vtk.vtkInteractorStyleUser())  # the drawing does not turn
-        self._tags = [
-            (self._renderer, self._renderer.AddObserver(vtk.vtkCommand.StartEvent, self._paint)),
-            (interactor, interactor.AddObserver(vtk.vtkCommand.LeftButtonPressEvent, self._clicked)),
-        ]
+        panel.addObserver(self._renderer, vtk.vtkCommand.StartEvent, self._paint)
+        panel.addObserver(interactor, vtk.vtkCommand.LeftButtonPressEvent, self._clicked)
 
     def show(self, drawing) -> None:
         """Replace what is shown; None for nothing."""
@@ -191,18 +177,15 @@ class DrawingView:
             self._view.scheduleRender()
 
     def release(self) -> None:
-        for subject, tag in self._tags:
-            subject.RemoveObserver(tag)
+        """The view is the application's and stays; the panel's observers go with the panel."""
         self._renderer.RemoveViewProp(self._actor)
 
     def click(self, x: float, y: float) -> None:
         """As if the mouse had been pressed there, pixels from the lower left."""
-        if self.drawing is None:
-            return
         scale, left, bottom = self.place()
         number = self.drawing.segment_at((x - left) / scale, (y - bottom) / scale) if scale > 0 else None
         if number is not None:
-            self._onSegment(number)
+            self._panel.results.onWedge(number)
 
     def _clicked(self, interactor, event) -> None:
         self.click(*interactor.GetEventPosition())
@@ -210,6 +193,8 @@ class DrawingView:
     def place(self) -> tuple[float, int, int]:
         """Pixels per mm, and where the drawing's lower left corner lies: as large as fits, in the middle."""
         (width, height), drawing = self._window.GetSize(), self.drawing
+        if drawing is None:
+            return 0.0, 0, 0
         scale = min(width / drawing.width, height / drawing.height)
         return scale, round((width - scale * drawing.width) / 2), round((height - scale * drawing.height) / 2)
 
@@ -218,7 +203,7 @@ class DrawingView:
         if self._painted == wanted:
             return
         self._painted = wanted
-        scale, left, bottom = self.place() if self.drawing else (0.0, 0, 0)
+        scale, left, bottom = self.place()
         width = round(scale * self.drawing.width) if self.drawing else 0
         self._actor.SetVisibility(width > 0)
         if width <= 0:  # nothing to show, or a view that has no size before it is first shown

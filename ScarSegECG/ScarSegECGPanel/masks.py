@@ -1,18 +1,28 @@
-"""Cavity, wall and scar as one array of bits, and the one-click corrections as functions from one scar to the next.
+"""Cavity, wall and scar as one array of bits, and what leads from one scar to the next: one click, or a rule.
 
-Arrays are [slice, row, column]. History, journal and segments exchange the bits.
+Arrays are [slice, row, column]. History, journal and segments exchange the bits. Nothing here needs the networks.
 """
 
+import dataclasses
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ScarSegECGLib.case import SCAR, Anatomy, LgeStack, ScarResult
+from ScarSegECGLib.facts import AhaMode, Division
+
 CAVITY_BIT, WALL_BIT, SCAR_BIT = 1, 2, 4
 Bits = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Voxel = tuple[int, int, int]
+# What the panel calls a method, and the library's name of the rule.
+WITH_ECG, IMAGE_ONLY = "Network with ECG", "Network, image only"
+RULES = {"n SD": "n_sd", "FWHM": "fwhm", "Otsu": "otsu", "Mixture": "mixture", "EWA": "ewa"}
+METHODS = [WITH_ECG, IMAGE_ONLY, *RULES]
+AHA_MODES = {"From anterior insertion": AhaMode.FIXED, "Between both insertions": AhaMode.LANDMARK}
 
 
 @dataclass(frozen=True)
@@ -27,9 +37,27 @@ class Masks:
     def fromBits(cls, bits: Bits) -> "Masks":
         return cls(*((bits & bit) != 0 for bit in (CAVITY_BIT, WALL_BIT, SCAR_BIT)))
 
+    @classmethod
+    def of(cls, anatomy: Anatomy, scar: Mask) -> "Masks":
+        return cls(anatomy.cavity, anatomy.myocardium, scar)
+
     def toBits(self) -> Bits:
         cavity, wall, scar = (mask.astype(np.uint8) for mask in (self.cavity, self.wall, self.scar))
         return CAVITY_BIT * cavity | WALL_BIT * wall | SCAR_BIT * scar
+
+
+def inflated(content: bytes, size: int) -> bytes:
+    """So many bytes from what zlib compressed; ValueError where it is another number, and no more is unpacked."""
+    try:
+        unpacked = zlib.decompressobj().decompress(content, size + 1)
+    except zlib.error:
+        raise ValueError("damaged") from None
+    if len(unpacked) != size:
+        raise ValueError("of another image")
+    return unpacked
+
+
+# By one click
 
 
 def withScar(bits: Bits, scar: Mask) -> Bits:
@@ -38,48 +66,76 @@ def withScar(bits: Bits, scar: Mask) -> Bits:
     return (bits & ~np.uint8(SCAR_BIT)) | SCAR_BIT * inside.astype(np.uint8)
 
 
-def removeIsland(scar: Mask, voxel: Voxel) -> Mask:
-    """Without the piece of scar that lies under the cursor, in this slice alone."""
-    return scar & ~_piece(scar, voxel)
-
-
 def addIsland(scar: Mask, wall: Mask, image: NDArray[np.floating], voxel: Voxel) -> Mask:
     """With the bright piece of wall round the cursor, in this slice alone.
 
-    The piece is what is connected to the voxel and brighter than half-way between the wall's median in this slice and
-    the brightest of the nine voxels under the cursor.
+    Bright is above half-way between the slice's median of the wall and the brightest of the nine voxels there.
     """
     k, i, j = voxel
     if not wall[voxel]:
         return scar
     around = image[k, max(i - 1, 0) : i + 2, max(j - 1, 0) : j + 2]
     level = (np.median(image[k][wall[k]]) + around.max()) / 2
-    return scar | _piece(wall & (image >= min(level, image[voxel])), voxel)
+    return scar | piece(wall & (image >= min(level, image[voxel])), voxel)
 
 
-def _piece(mask: Mask, voxel: Voxel) -> Mask:
+def piece(mask: Mask, voxel: Voxel) -> Mask:
+    """The piece of the mask that lies under the cursor, in this slice alone."""
     k, i, j = voxel
-    piece = np.zeros_like(mask)
+    found = np.zeros_like(mask)
     if mask[voxel]:
         labels, _count = ndimage.label(mask[k], structure=np.ones((3, 3)))
-        piece[k] = labels == labels[i, j]
-    return piece
+        found[k] = labels == labels[i, j]
+    return found
 
 
-def setSegment(scar: Mask, aha: NDArray[np.uint8], number: int, proposal: Mask | None) -> Mask:
-    """One AHA segment as proposed, or cleared where there is no proposal."""
-    return np.where(aha == number, False if proposal is None else proposal, scar)
+# By a rule
 
 
-def withSlice(scar: Mask, index: int, there: Mask) -> Mask:
-    """Another scar [row, column] in one slice."""
-    edited = scar.copy()
-    edited[index] = there
-    return edited
+@dataclass(frozen=True)
+class ScarRule:
+    """How scar is told from myocardium."""
+
+    method: str = WITH_ECG
+    probability: float = 0.5
+    nSd: float = 3.0
+    smallestMl: float = 0.1
 
 
-def keepSlices(mask: NDArray, first: int, last: int) -> NDArray:
-    """Only the slices from ``first`` to ``last``."""
-    kept = np.zeros_like(mask)
-    kept[first : last + 1] = mask[first : last + 1]
-    return kept
+@dataclass(frozen=True)
+class AhaRule:
+    """How the wall is divided; ``insertions`` is [slice, 2] in degrees, NaN where they are to be found."""
+
+    division: Division = Division()
+    insertions: NDArray[np.float64] | None = None
+
+
+def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule):
+    """The library's FoundScar: scar, method, and what speaks against it; InputError where the rule cannot be used."""
+    from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
+    from ScarSegECGLib.pipeline import network_scar
+
+    if rule == ScarRule() and anatomy is result.anatomy:
+        return FoundScar(result.labels == SCAR, result.method)
+    if rule.method in RULES:
+        nSd = rule.nSd if rule.method == "n SD" else None
+        chosen = ThresholdRule(RULES[rule.method], nSd, smallest_island_ml=rule.smallestMl)
+        return find_scar(result.stack, anatomy.cavity, anatomy.myocardium, chosen)
+    alone = rule.method == IMAGE_ONLY
+    probability = result.scar_probability_image_only if alone else result.scar_probability
+    method = dataclasses.replace(result.method, above=rule.probability, image_only=alone, corrected=False)
+    return network_scar(probability * anatomy.myocardium, result.stack.spacing, method, rule.smallestMl)
+
+
+def imageOnly(result: ScarResult) -> Mask:
+    """The scar that the image alone gives."""
+    if result.ecg_use.amplitude == 0:
+        return result.labels == SCAR
+    return scarByRule(result, result.anatomy, ScarRule(IMAGE_ONLY)).mask
+
+
+def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:
+    """The partition of edited contours; InputError for insertions that cannot be."""
+    from ScarSegECGLib.anatomy.aha import divide
+
+    return divide(stack, masks.cavity, masks.wall, aha.insertions, aha.division)

@@ -10,7 +10,8 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from ScarSegECGPanel.section import Section
+from ScarSegECGLib.errors import InputError
+from ScarSegECGPanel.section import Section, confirmed
 
 INFERENCE, DICOMWEB = "requirements.txt", "requirements-dicomweb.txt"
 SLICERS_OWN = ("numpy", "scipy", "simpleitk", "vtk", "pydicom", "requests", "dicomweb-client")
@@ -22,13 +23,15 @@ NO_PERMISSION = ("permission", "access is denied")
 TOO_LONG = ("filename or extension is too long", "no such file or directory: 'c:", "path too long", "winerror 206")
 
 
-class Declined(RuntimeError):
-    """The user wants no packages."""
+def installed() -> dict[str, str]:
+    """The versions of all Python packages, by name in small letters."""
+    found = ((one.metadata["Name"], one.version) for one in importlib.metadata.distributions())
+    return {name.lower().replace("_", "-"): version for name, version in found if name}
 
 
 def brokenTorch() -> str:
     """A sentence where PyTorch is there by half, "" otherwise."""
-    if (importlib.util.find_spec("torch") is not None) == bool(_version("torch")):
+    if (importlib.util.find_spec("torch") is not None) == ("torch" in installed()):
         return ""
     return _(
         "PyTorch is installed by half. Close every Slicer, delete the folder 'torch' in Slicer's Lib/site-packages and "
@@ -47,14 +50,16 @@ def unusedGpu() -> str:
     )
 
 
-def named(error: BaseException) -> str:
-    """What an installation or import error means and what to do; "" where it is none that is known."""
+def named(error: BaseException, otherwise: str = "") -> str:
+    """The library's own words, or what an installation or import error means and what to do, where that is known."""
+    if isinstance(error, InputError):
+        return str(error)
     text = f"{error} {getattr(error, 'output', '') or ''}".lower()
 
     def says(words: tuple[str, ...]) -> bool:
         return any(word in text for word in words)
 
-    if isinstance(error, Declined) or (isinstance(error, RuntimeError) and DECLINED in text):
+    if isinstance(error, RuntimeError) and DECLINED in text:
         return _("The packages were not installed, as you chose. Without them nothing can be segmented.")
     if sys.platform == "win32" and (len(sys.prefix) > LONGEST_WINDOWS_PATH or says(TOO_LONG)):
         return _("Slicer's folder has too long a path for Windows: install Slicer into a short one such as C:/Slicer.")
@@ -75,7 +80,7 @@ def named(error: BaseException) -> str:
         )
     if "out of memory" in text:
         return _("The GPU has too little memory: choose cpu under Compute on, Advanced.")
-    return ""
+    return otherwise
 
 
 def ensure(requirements: str, wheels: str = "") -> None:
@@ -89,36 +94,37 @@ def ensure(requirements: str, wheels: str = "") -> None:
         from slicer.packaging import load_requirements, pip_check, pip_ensure, pip_install
     except ImportError:
         raise RuntimeError(_("ScarSegECG needs Slicer 5.12 or newer.")) from None
-    half = brokenTorch()
-    if half:
-        raise RuntimeError(half)
-    wanted = [one for one in load_requirements(requirements) if not pip_check(one)]
-    old = [one.name for one in wanted if one.name.lower() in SLICERS_OWN and _version(one.name)]
-    if old:
-        raise RuntimeError(_("This Slicer's own {names} is too old: update Slicer.").format(names=", ".join(old)))
+    wanted, present = [one for one in load_requirements(requirements) if not pip_check(one)], installed()
+    old = [one.name for one in wanted if one.name.lower() in SLICERS_OWN and one.name.lower() in present]
     torch = next((one for one in wanted if one.name == "torch"), None)
-    if torch and sys.platform == "darwin" and platform.machine() == "x86_64":
-        raise RuntimeError(
-            _(
-                "PyTorch is no longer built for Intel Macs. On a Mac with Apple silicon install the Slicer for Apple "
-                "silicon; else use Windows or Linux."
-            )
+    if old:
+        refusal = _("This Slicer's own {names} is too old: update Slicer.").format(names=", ".join(old))
+    elif torch and sys.platform == "darwin" and platform.machine() == "x86_64":
+        refusal = _(
+            "PyTorch is no longer built for Intel Macs. On a Mac with Apple silicon install the Slicer for Apple "
+            "silicon; else use Windows or Linux."
         )
-    if wheels and not Path(wheels).is_dir():
-        raise RuntimeError(_("The offline folder was not found."))
+    elif wheels and not Path(wheels).is_dir():
+        refusal = _("The offline folder was not found.")
+    else:
+        refusal = brokenTorch()
+    if refusal:
+        raise RuntimeError(refusal)
     if torch and not wheels and _torchByExtension(torch):
         wanted.remove(torch)
     if not wanted:
         return
+    changed = {one.name.lower() for one in wanted}
+    kept = sorted(f"{name}=={version}" for name, version in present.items() if name not in changed)
     constraints = Path(slicer.util.tempDirectory("ScarSegECG")) / "constraints.txt"
-    constraints.write_text("\n".join(_present({one.name.lower() for one in wanted})), encoding="utf-8")
+    constraints.write_text("\n".join(kept), encoding="utf-8")
     if not wheels:
         pip_ensure(wanted, constraints=constraints, requester="ScarSegECG")
         return
     names = [str(one) for one in wanted]
     question = _("{count} Python packages will be installed from the offline folder.").format(count=len(names))
-    if not slicer.util.confirmOkCancelDisplay(question, windowTitle="ScarSegECG", detailedText="\n".join(names)):
-        raise Declined
+    if not confirmed(question, detailedText="\n".join(names)):
+        raise RuntimeError(DECLINED)
     pip_install(["--no-index", "-f", wheels, *names], constraints=constraints, requester="ScarSegECG")
 
 
@@ -128,21 +134,8 @@ def _torchByExtension(torch) -> bool:
     except ImportError:
         return False
     if PyTorchUtilsLogic().installTorch(askConfirmation=True, torchVersionRequirement=str(torch.specifier)) is None:
-        raise Declined
+        raise RuntimeError(DECLINED)
     return True
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
-def _present(wanted: set[str]) -> list[str]:
-    """Every installed package in its present version but those that are to be changed."""
-    found = {(one.metadata["Name"] or ""): one.version for one in importlib.metadata.distributions()}
-    return sorted(f"{name}=={version}" for name, version in found.items() if name and name.lower() not in wanted)
 
 
 class PackagesSection(Section):
@@ -159,7 +152,7 @@ class PackagesSection(Section):
         try:
             ensure(self.panel.resourcePath(requirements), self.ui.wheelPathEdit.currentPath)
         except Exception as error:  # declined, offline or failed: pip's own log has been shown
-            reason = named(error) or str(error)
+            reason = named(error, str(error))
             self.ui.packagesLabel.text = reason
             self.ui.advancedCollapsibleButton.collapsed = False
             self.panel.say(_("The Python packages ScarSegECG needs are missing: {reason}").format(reason=reason))

@@ -11,7 +11,6 @@ from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, all_words, re
 from ScarSegECGPanel.layout import BULLSEYE_TAG, ECG_TAG
 from ScarSegECGPanel.nodes import volumeLike, writeTable
 from ScarSegECGPanel.section import Section
-from ScarSegECGPanel.slices import goTo
 
 ROW_PIXELS = 22
 WEDGE_SHOW, WEDGE_ACCEPT, WEDGE_CLEAR = "Show its slice", "Accept the proposal there", "Clear it"
@@ -115,8 +114,7 @@ class ResultsSection(Section):
         self.selected = number
         action = self.parameters.wedgeClick
         if action == WEDGE_SHOW:
-            index = int(inside.sum(axis=(1, 2)).argmax())
-            goTo(self.parameters.inputVolume, self.study.segmented.stack, index)
+            self.grid.goTo(int(inside.sum(axis=(1, 2)).argmax()))
             self.showBullseyes()
         elif not self.panel.correct.setSegment(number, accept=action == WEDGE_ACCEPT):
             already = _("No scar in segment {n}.")

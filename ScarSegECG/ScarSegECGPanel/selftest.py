@@ -5,7 +5,6 @@ did; ``Testing/desktop`` runs the same without the application.
 """
 
 import importlib.util
-import threading
 import time
 from pathlib import Path
 
@@ -14,25 +13,19 @@ import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
+from ScarSegECGPanel import nodes
 from ScarSegECGPanel.correct import BRUSH
-from ScarSegECGPanel.layout import BULLSEYE_TAG, LAYOUT_ID
-from ScarSegECGPanel.masks import Masks
-from ScarSegECGPanel.nodes import stackReader
-from ScarSegECGPanel.recompute import WITH_ECG
-from ScarSegECGPanel.results import WEDGE_ACCEPT
-from ScarSegECGPanel.run import Run
-from ScarSegECGPanel.segments import FIELDS, IDENTIFIERS, changeSegments, prepareSegments, readSegments
-from ScarSegECGPanel.slices import MAIN_VIEW, currentSlice, goTo
+from ScarSegECGPanel.layout import LAYOUT_ID
+from ScarSegECGPanel.masks import WITH_ECG, Masks
 
 LONGEST_RUN_S = 300
 NEEDED = ("torch", "wfdb", "matplotlib", "safetensors")
 CONVENTIONAL, FOUR_UP = 2, 3
-WITHOUT_PACKAGES = ("masksLieOnTheVolume", "runCanBeCancelled", "layoutChangesWithoutACase")
+WITHOUT_PACKAGES = ("masksLieOnTheVolume", "layoutChangesWithoutACase")
 STORY = (
-    *WITHOUT_PACKAGES, "cancelLeavesTheSceneAsItWas", "applyShowsTheCase", "strokesAndRulesAreUndoneInOrder",
-    "undoOfAMethodChangeBringsItsChoiceBack", "keysDoWhatTheySay", "wedgeAcceptsTheProposalInOneClick",
-    "pointIsDraggedWithPaintActive", "otherSegmentsAreNotTouched", "secondPatientBeginsWithNothing",
-    "sceneIsSavedAndOpened", "sceneIsClosedWithACase",
+    *WITHOUT_PACKAGES, "cancelLeavesTheSceneAsItWas", "applyShowsTheCase", "stepsAreUndoneInOrder",
+    "keysDoWhatTheySay", "pointIsDraggedWithPaintActive", "secondPatientBeginsWithNothing", "sceneIsSavedAndOpened",
+    "sceneIsClosedWithACase",
 )  # fmt: skip
 # A small volume as a supine short axis lies, its slices from base to apex; columns, rows, slices, origin in mm.
 OBLIQUE = np.array(
@@ -61,20 +54,31 @@ class SelfTest(ScriptedLoadableModuleTest):
         print(f"ScarSegECG self-test: all passed in {time.monotonic() - began:.0f} s")
         slicer.mrmlScene.Clear()
 
+    # What the cases have in common
+
     @property
     def panel(self):
         return slicer.util.getModuleWidget("ScarSegECG")
 
     @property
+    def parameters(self):
+        return self.panel.parameterNode
+
+    @property
     def study(self):
         return self.panel.logic.study
 
-    def waitFor(self, condition, seconds: float = LONGEST_RUN_S) -> None:
+    def waitFor(self, condition=lambda: True, seconds: float = LONGEST_RUN_S) -> None:
         end = time.monotonic() + seconds
+        slicer.app.processEvents()
         while not condition():
             self.assertLess(time.monotonic(), end, "it takes too long")
-            slicer.app.processEvents()
             time.sleep(0.001)
+            slicer.app.processEvents()
+
+    def loadPatient(self) -> None:
+        self.panel.ui.sampleButton.click()
+        self.parameters.device = "cpu"
 
     def applied(self):
         """The simulated patient, loaded and segmented through the panel's own buttons."""
@@ -84,19 +88,16 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.assertIsNotNone(self.study, self.panel.ui.statusLabel.text)
         return self.panel
 
-    def loadPatient(self) -> None:
-        self.panel.ui.sampleButton.click()
-        self.panel.parameterNode.device = "cpu"
+    def draw(self, stored: np.ndarray, segment: str) -> None:
+        node, volume = self.parameters.outputSegmentation, self.parameters.inputVolume
+        slicer.util.updateSegmentBinaryLabelmapFromArray(stored.astype(np.uint8), node, segment, volume)
 
     def paint(self, voxel: tuple[int, int, int], size: int = 2, on: bool = True) -> None:
         """As a stroke of the editor does: change the scar's voxels in the scene, inside the wall."""
-        parameters, masks, (slice_, row, column) = self.panel.parameterNode, self.study.masks, voxel
+        masks, (slice_, row, column) = self.study.masks, voxel
         scar = masks.scar.copy()
         scar[slice_, row - size : row + size + 1, column - size : column + size + 1] = on
-        stored = self.study.segmented.stack.storage.to_stored(scar & masks.wall).astype(np.uint8)
-        slicer.util.updateSegmentBinaryLabelmapFromArray(
-            stored, parameters.outputSegmentation, IDENTIFIERS[SCAR], parameters.inputVolume
-        )
+        self.draw(self.study.segmented.stack.storage.to_stored(scar & masks.wall), nodes.IDENTIFIERS[SCAR])
         slicer.app.processEvents()
 
     def wallPlace(self, ofScar: bool = False) -> tuple[int, int, int]:
@@ -106,7 +107,12 @@ class SelfTest(ScriptedLoadableModuleTest):
         return tuple(there[len(there) // 2].tolist())
 
     def shown(self) -> Masks:
-        return readSegments(self.study.segmented.stack, self.panel.parameterNode.outputSegmentation)
+        return nodes.readSegments(self.study.segmented.stack, self.parameters.outputSegmentation)
+
+    def holds(self, bits: np.ndarray) -> None:
+        """The case has these masks, and so has the scene."""
+        np.testing.assert_array_equal(self.study.bits, bits)
+        np.testing.assert_array_equal(self.shown().toBits(), bits)
 
     def press(self, key: str) -> None:
         """Do what the key does, if nobody else has it: Qt activates neither of two shortcuts."""
@@ -116,121 +122,99 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.panel.shortcuts.actions()[key]()
         slicer.app.processEvents()
 
-    def drawings(self) -> list:
-        return [view.drawing for view in self.panel.views.drawn.values()]
+    def pictures(self) -> set[bool]:
+        """Whether there are drawings in the views."""
+        return {view.drawing is not None for view in self.panel.views.drawn.values()}
+
+    # The cases
 
     def masksLieOnTheVolume(self) -> None:
         """Each mask lands on exactly the voxels it has, though the file's slices run from base to apex."""
         stored = np.random.default_rng(0).integers(0, 4, (5, 36, 33)).astype(np.uint8)
         volumeNode = slicer.util.addVolumeFromArray(stored, OBLIQUE, "test")
-        stack = stackReader(volumeNode)()
-        labels = stack.voxels
-        masks = Masks(labels == CAVITY, labels >= MYOCARDIUM, labels == SCAR)
+        stack = nodes.stackReader(volumeNode)()
+        masks = Masks(stack.voxels == CAVITY, stack.voxels >= MYOCARDIUM, stack.voxels == SCAR)
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
         for _repeat in range(2):  # a second result replaces the first
-            prepareSegments(volumeNode, node)
-            changeSegments(masks, stack, node)
+            nodes.prepareSegments(volumeNode, node)
+            nodes.changeSegments(masks, stack, node)
         self.assertEqual(node.GetSegmentation().GetNumberOfSegments(), 3)
-        for name, identifier in FIELDS.items():
+        for name, identifier in nodes.FIELDS.items():
             found = slicer.util.arrayFromSegmentBinaryLabelmap(node, identifier, volumeNode)
             np.testing.assert_array_equal(found > 0, stack.storage.to_stored(getattr(masks, name)), err_msg=name)
-        np.testing.assert_array_equal(readSegments(stack, node).toBits(), masks.toBits())
+        np.testing.assert_array_equal(nodes.readSegments(stack, node).toBits(), masks.toBits())
         slicer.mrmlScene.Clear()
-
-    def runCanBeCancelled(self) -> None:
-        started = threading.Event()
-
-        def work(progress):
-            while True:
-                progress(0.5, "at work")
-                started.set()
-
-        run = Run(work)
-        self.assertTrue(started.wait(5))
-        run.cancel()
-        run.wait(5)
-        self.assertEqual((run.finished, run.result, run.error), (True, None, None))
 
     def layoutChangesWithoutACase(self) -> None:
         """Slicer itself crashed here once; and nothing can be pressed that has no sense yet."""
-        ui = self.panel.ui
         for layout in (FOUR_UP, CONVENTIONAL):
             slicer.app.layoutManager().setLayout(layout)
             slicer.app.processEvents()
-        for button in (ui.applyButton, ui.exportButton, ui.undoButton):
-            self.assertFalse(button.enabled)
+        ui = self.panel.ui
+        self.assertFalse(ui.applyButton.enabled or ui.exportButton.enabled or ui.undoButton.enabled)
 
     def cancelLeavesTheSceneAsItWas(self) -> None:
         self.loadPatient()
         panel, before = self.panel, slicer.mrmlScene.GetNumberOfNodes()
         panel.ui.applyButton.click()
-        self.waitFor(lambda: panel.apply.run.progress[0] > 0.02 or panel.apply.run.finished)
+        self.waitFor(lambda: panel.apply.run.progress[0] > 0.02 or not panel.apply.run.is_alive())
         panel.ui.cancelButton.click()
         self.waitFor(lambda: not panel.apply.busy)
-        self.assertEqual(slicer.mrmlScene.GetNumberOfNodes(), before)
-        self.assertIsNone(self.study)
+        self.assertEqual((slicer.mrmlScene.GetNumberOfNodes(), self.study), (before, None))
         self.assertTrue(panel.ui.applyButton.enabled)
         slicer.mrmlScene.Clear()
 
     def applyShowsTheCase(self) -> None:
-        panel = self.applied()
+        ui = self.applied().ui
         self.assertGreater(self.study.result.scar.ml, 0.0)
-        np.testing.assert_array_equal(self.shown().toBits(), self.study.bits)
-        self.assertEqual(panel.parameterNode.outputTable.GetNumberOfRows(), 17)
-        self.assertEqual(slicer.app.layoutManager().layout, LAYOUT_ID)
-        self.assertTrue(all(self.drawings()))
-        self.assertEqual(panel.ui.summaryLabel.text.count("\n"), 2)
-        self.assertFalse(panel.ui.correctCollapsibleButton.collapsed)
+        self.holds(self.study.bits)
+        self.assertEqual(self.parameters.outputTable.GetNumberOfRows(), 17)
+        self.assertEqual((slicer.app.layoutManager().layout, self.pictures()), (LAYOUT_ID, {True}))
+        self.assertEqual(ui.summaryLabel.text.count("\n"), 2)
+        self.assertFalse(ui.correctCollapsibleButton.collapsed)
 
-    def strokesAndRulesAreUndoneInOrder(self) -> None:
-        panel, ui, study = self.panel, self.panel.ui, self.study
-        states = [study.bits.copy()]
-
-        def lower() -> None:
-            ui.probabilitySlider.value = 0.2
-            self.waitFor(lambda: not np.array_equal(study.bits, states[-1]), 5)
-
+    def stepsAreUndoneInOrder(self) -> None:
+        """Strokes, rules and one click; the choice comes and goes with its scar, and other segments are not touched."""
+        ui, study, parameters = self.panel.ui, self.study, self.parameters
+        node, volume = parameters.outputSegmentation, parameters.inputVolume
+        mine, states = np.zeros(slicer.util.arrayFromVolume(volume).shape, np.uint8), [study.bits.copy()]
+        mine[2:5, 60:200, 60:200] = 1
+        node.GetSegmentation().AddEmptySegment("Mine")
+        self.draw(mine, "Mine")
         for change in (
             lambda: self.paint(self.wallPlace()),
-            lower,
+            lambda: setattr(ui.probabilitySlider, "value", 0.2),
             lambda: self.paint(self.wallPlace(ofScar=True), on=False),
-            lambda: panel.correct.setSegment(int(study.anatomy.aha[self.wallPlace(ofScar=True)]), accept=False),
+            lambda: setattr(parameters, "method", "FWHM"),
+            lambda: self.panel.correct.setSegment(int(study.anatomy.aha[self.wallPlace(ofScar=True)]), accept=False),
         ):
             change()
-            slicer.app.processEvents()
-            self.assertFalse(np.array_equal(study.bits, states[-1]), "nothing changed")
-            np.testing.assert_array_equal(self.shown().toBits(), study.bits)
+            self.waitFor(lambda: not np.array_equal(study.bits, states[-1]), 10)
+            self.holds(study.bits)
             states.append(study.bits.copy())
         for button, expected in ((ui.undoButton, states[-2::-1]), (ui.redoButton, states[1:])):
             for bits in expected:
                 button.click()
-                np.testing.assert_array_equal(self.shown().toBits(), bits)
+                self.holds(bits)
             self.assertFalse(button.enabled)
         while ui.undoButton.enabled:
             ui.undoButton.click()
-
-    def undoOfAMethodChangeBringsItsChoiceBack(self) -> None:
-        panel, before = self.panel, self.study.bits.copy()
-        panel.parameterNode.method = "FWHM"
-        self.waitFor(lambda: not np.array_equal(self.study.bits, before), 10)
-        panel.ui.undoButton.click()
-        slicer.app.processEvents()
-        self.assertEqual((panel.parameterNode.method, panel.ui.methodComboBox.currentText), (WITH_ECG, WITH_ECG))
-        self.assertEqual(panel.parameterNode.probability, 0.5)
-        np.testing.assert_array_equal(self.study.bits, before)
+        self.waitFor()
+        self.assertEqual((parameters.method, ui.methodComboBox.currentText), (WITH_ECG, WITH_ECG))
+        self.assertEqual((parameters.probability, ui.probabilitySlider.value), (0.5, 0.5))
+        self.holds(states[0])
+        np.testing.assert_array_equal(slicer.util.arrayFromSegmentBinaryLabelmap(node, "Mine", volume), mine)
 
     def keysDoWhatTheySay(self) -> None:
-        stack, volume = self.study.segmented.stack, self.panel.parameterNode.inputVolume
-        goTo(volume, stack, 3)
+        grid, before, editor = self.panel.correct.grid, self.study.bits.copy(), self.panel.ui.segmentEditorWidget
+        grid.goTo(3)
         for key, slice_ in ((".", 4), (",", 3)):
             self.press(key)
-            self.assertEqual(currentSlice(volume, stack), slice_)
-        before = self.study.bits.copy()
+            self.assertEqual(grid.currentSlice(), slice_)
         self.paint(self.wallPlace())
         self.assertFalse(np.array_equal(self.study.bits, before))
         self.press("Ctrl+Z")
-        np.testing.assert_array_equal(self.study.bits, before)
-        editor = self.panel.ui.segmentEditorWidget
+        self.holds(before)
         editor.setActiveEffectByName("Paint")
         diameter = editor.activeEffect().doubleParameter(BRUSH)
         self.press("+")
@@ -239,70 +223,40 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.assertAlmostEqual(editor.activeEffect().doubleParameter(BRUSH), diameter, 6)
         editor.setActiveEffect(None)
 
-    def wedgeAcceptsTheProposalInOneClick(self) -> None:
-        panel, study, before = self.panel, self.study, self.study.bits.copy()
-        number = int(np.bincount(study.anatomy.aha[study.masks.scar])[1:].argmax()) + 1
-        panel.correct.setSegment(number, accept=False)
-        self.assertFalse(np.array_equal(study.bits, before))
-        panel.parameterNode.wedgeClick = WEDGE_ACCEPT
-        view = panel.views.drawn[BULLSEYE_TAG]
-        places = np.ndindex(int(view.drawing.width), int(view.drawing.height))
-        x, y = next(place for place in places if view.drawing.segment_at(*place) == number)
-        scale, left, bottom = view.place()
-        view.click(left + scale * x, bottom + scale * y)
-        slicer.app.processEvents()
-        np.testing.assert_array_equal(study.bits, before)
-
     def pointIsDraggedWithPaintActive(self) -> None:
         """A press on an insertion point is the point's, not the brush's; the tool is back afterwards."""
-        ui, node, before = self.panel.ui, self.panel.parameterNode.insertionPoints, self.study.bits.copy()
+        ui, before, editor = self.panel.ui, self.study.bits.copy(), self.panel.ui.segmentEditorWidget
         ui.showInsertionsCheckBox.checked = True
-        editor = ui.segmentEditorWidget
         editor.setActiveEffectByName("Paint")
-        place = slicer.util.arrayFromMarkupsControlPoints(node, world=True)[0]
+        place = slicer.util.arrayFromMarkupsControlPoints(self.parameters.insertionPoints, world=True)[0]
         slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCursorPositionRAS(place)
-        interactor = slicer.app.layoutManager().sliceWidget(MAIN_VIEW).sliceView().interactor()
+        interactor = slicer.app.layoutManager().sliceWidget(nodes.MAIN_VIEW).sliceView().interactor()
         interactor.InvokeEvent("LeftButtonPressEvent")
         self.assertIsNone(editor.activeEffect())
         interactor.InvokeEvent("LeftButtonReleaseEvent")
         self.waitFor(lambda: editor.activeEffect() is not None, 5)
-        np.testing.assert_array_equal(self.shown().toBits(), before)
+        self.holds(before)
         editor.setActiveEffect(None)
         ui.showInsertionsCheckBox.checked = False
 
-    def otherSegmentsAreNotTouched(self) -> None:
-        node, volume = self.panel.parameterNode.outputSegmentation, self.panel.parameterNode.inputVolume
-        mine = np.zeros(slicer.util.arrayFromVolume(volume).shape, np.uint8)
-        mine[2:5, 60:200, 60:200] = 1
-        node.GetSegmentation().AddEmptySegment("Mine")
-        slicer.util.updateSegmentBinaryLabelmapFromArray(mine, node, "Mine", volume)
-        self.paint(self.wallPlace())
-        self.panel.ui.undoButton.click()
-        self.waitFor(lambda: np.array_equal(self.shown().toBits(), self.study.bits), 5)
-        found = slicer.util.arrayFromSegmentBinaryLabelmap(node, "Mine", volume)
-        np.testing.assert_array_equal(found, mine)
-
     def secondPatientBeginsWithNothing(self) -> None:
-        panel, parameters, study = self.panel, self.panel.parameterNode, self.study
-        first = parameters.inputVolume
+        ui, parameters, study, first = self.panel.ui, self.parameters, self.study, self.parameters.inputVolume
         voxels = np.random.default_rng(0).normal(100, 10, (9, 64, 64)).astype(np.float32)
         other = slicer.util.addVolumeFromArray(voxels, np.diag([1.4, 1.4, 8.0, 1.0]), "second patient")
-        panel.ui.inputSelector.setCurrentNode(other)
-        slicer.app.processEvents()
-        self.assertIsNone(self.study)
+        ui.inputSelector.setCurrentNode(other)
+        self.waitFor()
         for name in ("outputSegmentation", "insertionPoints", "outputTable", "resultText"):
             self.assertIsNone(getattr(parameters, name), name)
-        self.assertEqual((parameters.ecgPath, parameters.mriDate, panel.ui.summaryLabel.text), ("", "", ""))
-        self.assertFalse(any(self.drawings()))
-        panel.ui.inputSelector.setCurrentNode(first)
-        slicer.app.processEvents()
-        self.assertIs(self.study, study)
+        self.assertEqual((parameters.ecgPath, parameters.mriDate, ui.summaryLabel.text), ("", "", ""))
+        self.assertEqual((self.study, self.pictures()), (None, {False}))
+        ui.inputSelector.setCurrentNode(first)
+        self.waitFor(lambda: self.study is study, 5)
         slicer.mrmlScene.RemoveNode(other)
 
     def sceneIsSavedAndOpened(self) -> None:
         """Dates, layout, pictures and the surfaces in 3D are back."""
-        panel, bits, text = self.panel, self.study.bits.copy(), self.panel.ui.summaryLabel.text
-        date = panel.parameterNode.mriDate
+        panel, bits = self.panel, self.study.bits.copy()
+        date, text = self.parameters.mriDate, panel.ui.summaryLabel.text
         path = str(Path(slicer.util.tempDirectory("ScarSegECG")) / "case.mrb")
         panel.views.show()
         self.assertTrue(slicer.mrmlScene.WriteToMRB(path))
@@ -310,19 +264,17 @@ class SelfTest(ScriptedLoadableModuleTest):
         slicer.app.layoutManager().setLayout(CONVENTIONAL)
         slicer.mrmlScene.ReadFromMRB(path)
         self.waitFor(lambda: self.study is not None and not panel.apply.busy, 60)
-        np.testing.assert_array_equal(self.study.bits, bits)
-        self.assertEqual((panel.parameterNode.mriDate, panel.ui.mriDateEdit.text), (date, date))
-        self.assertEqual(panel.ui.summaryLabel.text, text)
-        self.assertEqual(slicer.app.layoutManager().layout, LAYOUT_ID)
-        self.assertTrue(all(self.drawings()))
+        self.holds(bits)
+        told = (self.parameters.mriDate, panel.ui.mriDateEdit.text, panel.ui.summaryLabel.text)
+        self.assertEqual(told, (date, date, text))
+        self.assertEqual((slicer.app.layoutManager().layout, self.pictures()), (LAYOUT_ID, {True}))
         surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
-        self.assertTrue(panel.parameterNode.outputSegmentation.GetSegmentation().ContainsRepresentation(surface))
+        self.assertTrue(self.parameters.outputSegmentation.GetSegmentation().ContainsRepresentation(surface))
 
     def sceneIsClosedWithACase(self) -> None:
         self.panel.ui.segmentEditorWidget.setActiveEffectByName("Paint")
         slicer.mrmlScene.Clear()
-        slicer.app.processEvents()
-        self.assertIsNone(self.study)
-        self.assertFalse(any(self.drawings()))
+        self.waitFor()
+        self.assertEqual((self.study, self.pictures()), (None, {False}))
         slicer.app.layoutManager().setLayout(CONVENTIONAL)
-        slicer.app.processEvents()
+        self.waitFor()

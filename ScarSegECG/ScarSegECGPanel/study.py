@@ -1,7 +1,6 @@
 """The case at hand: what was segmented, what has been made of it since, and the way back."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +8,18 @@ import numpy as np
 
 from ScarSegECGLib.case import SCAR, Anatomy, ScarResult
 from ScarSegECGLib.facts_ecg import Conduction
-from ScarSegECGPanel import recompute, state
-from ScarSegECGPanel.history import History, Origin, Step
-from ScarSegECGPanel.journal import REDO, UNDO, Journal, Recovered
-from ScarSegECGPanel.masks import CAVITY_BIT, WALL_BIT, Bits, Mask, Masks, keepSlices, withScar
-from ScarSegECGPanel.recompute import AhaRule, ScarRule
+from ScarSegECGLib.facts_json import from_plain, to_plain
+from ScarSegECGPanel import masks, state
+from ScarSegECGPanel.journal import UNDO, Journal, Move, Origin, Recovered, Step
+from ScarSegECGPanel.masks import CAVITY_BIT, WALL_BIT, AhaRule, Bits, Mask, Masks, ScarRule, withScar
+
+MOST_STEPS = 500
 
 
 class Study:
     """Masks in canonical order, their history, and the measured result; it touches neither Qt nor MRML.
+
+    ``steps`` is one history of all that changes the masks, drawn or computed; ``done`` of them are in force.
 
     >>> study = Study(result)
     >>> study.change("Remove island", withScar(study.bits, scar))
@@ -25,7 +27,8 @@ class Study:
     """
 
     def __init__(self, segmented: ScarResult) -> None:
-        self.history = History()
+        self.steps: list[Step] = []
+        self.done = 0
         self.journal: Journal | None = None
         self.aha = AhaRule()
         self.written: Masks | None = None  # what the scene's segments hold
@@ -43,8 +46,7 @@ class Study:
         self._imageOnly: Mask | None = None
 
     def _segmentedBits(self) -> Bits:
-        anatomy = self.segmented.anatomy
-        return Masks(anatomy.cavity, anatomy.myocardium, self.segmented.labels == SCAR).toBits()
+        return Masks.of(self.segmented.anatomy, self.segmented.labels == SCAR).toBits()
 
     @property
     def masks(self) -> Masks:
@@ -53,7 +55,7 @@ class Study:
     @property
     def anatomy(self) -> Anatomy:
         if self._anatomy is None:
-            self._anatomy = recompute.anatomyOf(self.segmented.stack, self.masks, self.aha)
+            self._anatomy = masks.anatomyOf(self.segmented.stack, self.masks, self.aha)
         return self._anatomy
 
     @property
@@ -64,7 +66,7 @@ class Study:
             from ScarSegECGLib.measure.rules import FoundScar
 
             if self._imageOnly is None:
-                self._imageOnly = recompute.imageOnly(self.segmented)
+                self._imageOnly = masks.imageOnly(self.segmented)
             found = self.segmented.ecg_findings
             conduction = found.features.conduction if found else Conduction.UNKNOWN
             scar = FoundScar(self.masks.scar, self.origin.method, warnings=self.origin.doubt)
@@ -76,8 +78,17 @@ class Study:
         """What the chosen method found; accepting a segment and reverting a slice go back to it."""
         rule = self.origin.rule
         if rule not in self._proposals:  # chosen in a session that has ended
-            self._proposals[rule] = recompute.scarByRule(self.segmented, self.anatomy, rule).mask
+            self._proposals[rule] = masks.scarByRule(self.segmented, self.anatomy, rule).mask
         return self._proposals[rule]
+
+    @property
+    def undoName(self) -> str:
+        """Name of the step that undo takes back, "" if there is none."""
+        return self.steps[self.done - 1].name if self.done else ""
+
+    @property
+    def redoName(self) -> str:
+        return self.steps[self.done].name if self.done < len(self.steps) else ""
 
     def change(self, name: str, bits: Bits, origin: Origin | None = None) -> bool:
         """Make a step; False where nothing changes. Without an origin it is a correction by hand."""
@@ -85,9 +96,7 @@ class Study:
             return False
         if origin is None:
             origin = dataclasses.replace(self.origin, method=dataclasses.replace(self.origin.method, corrected=True))
-        step = Step.between(name, self.bits, bits, self.origin, origin)
-        self.history.push(step)
-        return self._went(step, origin, step)
+        return self.go(Step.between(name, self.bits, bits, self.origin, origin))
 
     def resegmented(self, other: "Study", name: str) -> None:
         """Another segmentation of the same images, as a step that can be undone."""
@@ -99,33 +108,35 @@ class Study:
 
     def applyRule(self, rule: ScarRule, name: str) -> bool:
         """Take the scar that a rule finds; InputError where it cannot be used on these images."""
-        found = recompute.scarByRule(self.segmented, self.anatomy, rule)
+        found = masks.scarByRule(self.segmented, self.anatomy, rule)
         self._proposals[rule] = found.mask
         return self.change(name, withScar(self.bits, found.mask), Origin(found.method, found.warnings, rule))
 
     def divide(self, aha: AhaRule) -> None:
         """Divide the wall anew; InputError for insertions that cannot be, and the division stays as it was."""
-        anatomy = recompute.anatomyOf(self.segmented.stack, self.masks, aha)
+        anatomy = masks.anatomyOf(self.segmented.stack, self.masks, aha)
         self.aha, self._anatomy, self._result = aha, anatomy, None
 
     def keepSlices(self, first: int, last: int, name: str) -> bool:
         """Leave out what lies beyond the apex and base slices; what was segmented there comes back with them."""
-        anatomy, now = self.segmented.anatomy, self.masks
-        whole = Masks(anatomy.cavity, anatomy.myocardium, self.proposal).toBits()
-        lost = keepSlices(~(now.wall | now.cavity).any(axis=(1, 2)), first, last)
-        return self.change(name, keepSlices(np.where(lost[:, None, None], whole, self.bits), first, last))
+        whole, now = Masks.of(self.segmented.anatomy, self.proposal).toBits(), self.bits.copy()
+        now[:first], now[last + 1 :] = 0, 0
+        lost = ~(now & (CAVITY_BIT | WALL_BIT)).any(axis=(1, 2))
+        lost[:first], lost[last + 1 :] = False, False
+        now[lost] = whole[lost]
+        return self.change(name, now)
 
-    def undo(self) -> bool:
-        """Take back one step; whether there was one."""
-        step = self.history.undo()
-        return step is not None and self._went(step, step.before, UNDO)
-
-    def redo(self) -> bool:
-        step = self.history.redo()
-        return step is not None and self._went(step, step.after, REDO)
-
-    def _went(self, step: Step, origin: Origin, move: Step | str) -> bool:
-        self.resume(step.applied(self.bits), origin)
+    def go(self, move: Move) -> bool:
+        """Make a step, take back the last one (UNDO) or do it again (REDO); whether there was one."""
+        if isinstance(move, Step):
+            self.steps = [*self.steps[: self.done], move][-MOST_STEPS:]
+            self.done = len(self.steps) - 1
+        back = move == UNDO
+        at = self.done - back
+        if not 0 <= at < len(self.steps):
+            return False
+        step, self.done = self.steps[at], at + (not back)
+        self.resume(step.applied(self.bits), step.before if back else step.after)
         if self.journal:
             self.journal.append(move)
         return True
@@ -137,25 +148,35 @@ class Study:
 
     # What outlives the process
 
+    def standing(self) -> list:
+        """What JSON keeps beside the masks: how the scar came about, and how the wall is divided."""
+        given = self.aha.insertions
+        return [self.origin.toPlain(), to_plain(self.aha.division), None if given is None else given.tolist()]
+
+    def stand(self, bits: Bits, standing: list) -> None:
+        """As it was kept; ValueError or TypeError where it cannot be."""
+        origin, division, given = standing
+        self.resume(bits, Origin.fromPlain(origin))
+        aha = AhaRule(from_plain(division), None if given is None else np.array(given, float))
+        if given is not None or aha != AhaRule():
+            self.divide(aha)
+
     def saved(self) -> dict[str, Any]:
         """The segmentation as it is kept; made once, as it does not change with the corrections."""
         if self._saved is None:
             self._saved = state.toDict(self.segmented)
         return self._saved
 
-    def toText(self) -> str:
-        return json.dumps(self.saved())
-
     def begin(self, folder: Path) -> None:
         """Start a journal of all steps so far and to come; without room for one the case goes on all the same."""
         self.end(remove=True)
-        steps, done = self.history.steps, self.history.done
         bits, origin = self.bits, self.origin
-        for step in reversed(steps[:done]):
+        for step in reversed(self.steps[: self.done]):
             bits, origin = step.applied(bits), step.before
-        start = {"origin": origin.toPlain(), "step": Step.between("", self._segmentedBits(), bits).change.hex()}
+        now = {"origin": origin.toPlain(), "step": Step.between("", self._segmentedBits(), bits).change.hex()}
+        takenBack = [UNDO] * (len(self.steps) - self.done)
         try:
-            self.journal = Journal(folder, {**self.saved(), "now": start}, [*steps, *[UNDO] * (len(steps) - done)])
+            self.journal = Journal(folder, {**self.saved(), "now": now}, *self.steps, *takenBack)
         except OSError:
             self.journal = None
 
@@ -165,20 +186,11 @@ class Study:
         self.journal = None
 
     @classmethod
-    def fromText(cls, text: str, storedVoxels: Any) -> "Study":
-        """The study a scene holds; ValueError where it is of other images or another version."""
-        return cls(state.fromDict(json.loads(text), storedVoxels))
-
-    @classmethod
     def fromJournal(cls, recovered: Recovered, storedVoxels: Any) -> "Study":
         """The study as it was when the process ended, its steps undoable under their own names."""
         study = cls(state.fromDict(recovered.start, storedVoxels))
         now = recovered.start["now"]
         study.resume(Step("", bytes.fromhex(now["step"])).applied(study.bits), Origin.fromPlain(now["origin"]))
         for move in recovered.moves:
-            if isinstance(move, Step):
-                study.history.push(move)
-                study.resume(move.applied(study.bits), move.after)
-            else:
-                {UNDO: study.undo, REDO: study.redo}[move]()
+            study.go(move)
         return study

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
-from ScarSegECGPanel.recompute import ScarRule
+from ScarSegECGPanel.masks import ScarRule
 
 MODULE = Path(__file__).resolve().parents[2] / "ScarSegECG"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,19 +64,21 @@ def segmented_once(segmented_phantom):
             panel = case.applied()
             study = panel.logic.study
             volume = panel.parameterNode.inputVolume
-            kept["text"], kept["voxels"] = study.toText(), slicer.util.arrayFromVolume(volume).copy()
+            kept["text"], kept["voxels"] = json.dumps(study.saved()), slicer.util.arrayFromVolume(volume).copy()
             kept["ecg"] = study.segmented.ecg
         else:
             from panel_tools import hand_over
 
+            from ScarSegECGPanel.casework import Inputs
+            from ScarSegECGPanel.state import fromDict
             from ScarSegECGPanel.study import Study
 
             panel = desk.panel
             panel.ui.sampleButton.click()
             panel.parameterNode.device = "cpu"
             voxels = slicer.util.arrayFromVolume(panel.parameterNode.inputVolume)
-            panel.logic._applied = panel.logic._inputs(panel.parameterNode)
-            hand_over(panel, Study.fromText(kept["text"], voxels))
+            panel.logic._applied = Inputs.of(panel.parameterNode)
+            hand_over(panel, Study(fromDict(json.loads(kept["text"]), voxels)))
         slicer.app.processEvents()
         return case, panel
 

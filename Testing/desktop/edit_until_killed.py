@@ -23,8 +23,7 @@ def result_of(desk: Desktop):
     from ScarSegECGLib.facts_ecg import Conduction, EcgReason
     from ScarSegECGLib.measure.measurements import measured_again
     from ScarSegECGLib.measure.rules import FoundScar
-    from ScarSegECGPanel import recompute
-    from ScarSegECGPanel.masks import Masks
+    from ScarSegECGPanel.masks import AhaRule, Masks, anatomyOf
     from ScarSegECGPanel.nodes import stackReader
 
     voxels = np.random.default_rng(0).normal(100, 10, (6, 64, 64)).astype(np.float32)
@@ -36,7 +35,7 @@ def result_of(desk: Desktop):
     cavity, wall = np.zeros(voxels.shape, bool), np.zeros(voxels.shape, bool)
     cavity[:], wall[:] = radius < 12, (radius >= 12) & (radius < 19)
     masks = Masks(cavity, wall, wall & (column > 44))
-    anatomy = recompute.anatomyOf(stack, masks, recompute.AhaRule())
+    anatomy = anatomyOf(stack, masks, AhaRule())
     probability = (0.9 * masks.scar).astype(np.float32)
     use, none = EcgUse(0.0, (Fact(EcgReason.NOT_GIVEN),), TimeGap(None)), Burden(0, 0, 0)
     labels = masks.scar * np.uint8(SCAR)
@@ -67,6 +66,8 @@ def edit(folder: Path) -> None:
 def recover(folder: Path) -> None:
     import slicer
 
+    from ScarSegECGPanel.journal import UNDO
+
     saved = {int(path.stem.partition("_")[2]): path for path in folder.glob("expected_*.npy")}
     del saved[max(saved)]  # the process may have been killed while it wrote this one
     expected = {number: np.load(path, allow_pickle=False) for number, path in saved.items()}
@@ -83,7 +84,7 @@ def recover(folder: Path) -> None:
         wait_until(lambda: desk.panel.logic.study is not None and not desk.panel.apply.busy)
         study = desk.panel.logic.study
         states = [study.bits.copy()]
-        while study.undo():
+        while study.go(UNDO):
             states.append(study.bits.copy())
         # Backwards from what was restored: at most the strokes that were not noted any more, then the last noted one.
         last = max(expected)

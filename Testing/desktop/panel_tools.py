@@ -42,8 +42,7 @@ def hand_over(panel: Any, study: Any) -> None:
         panel.logic.takeStudy(study, panel.parameterNode)
         for _piece in panel.logic.writeCase(panel.parameterNode):
             pass
-        panel.views.showWhenEntered()
-        for _piece in panel.apply.show():
+        for _piece in panel.apply.show("", panel.views.showWhenEntered):
             pass
     panel.updatePanel()
 

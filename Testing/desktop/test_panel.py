@@ -88,7 +88,7 @@ def test_a_stroke_reaches_bullseye_and_table(desk) -> None:
         scar[k, i - 2 : i + 3, j - 2 : j + 3] |= masks.wall[k, i - 2 : i + 3, j - 2 : j + 3]
         import slicer
 
-        from ScarSegECGPanel.segments import IDENTIFIERS, orientedImage
+        from ScarSegECGPanel.nodes import IDENTIFIERS, orientedImage
 
         logic = slicer.vtkSlicerSegmentationsModuleLogic
         image = orientedImage(stack.storage.to_stored(scar), stack.stored_ijk_to_ras)
@@ -257,24 +257,21 @@ def test_what_the_ecg_will_count_is_said_before_apply(desk) -> None:
 
 
 def test_one_click_tools(desk, segmented_once) -> None:
-    from ScarSegECGPanel.slices import currentSlice, goTo, toWorld
-
     case, panel = segmented_once(desk)
-    study, volume = panel.logic.study, panel.parameterNode.inputVolume
-    stack = study.segmented.stack
+    study, grid = panel.logic.study, panel.correct.grid
     voxel = case.wallPlace(ofScar=True)
-    world = toWorld(volume, stack, voxel[1], voxel[2], voxel[0])
+    world = grid.toWorld(voxel[1], voxel[2], voxel[0])
     panel.correct.islandAt(world, add=False)
     assert not study.masks.scar[voxel]
     panel.correct.islandAt(world, add=True)
     assert study.masks.scar[voxel]
     assert not (study.masks.scar & ~study.masks.wall).any()
-    goTo(volume, stack, voxel[0])
-    assert currentSlice(volume, stack) == voxel[0]
+    grid.goTo(voxel[0])
+    assert grid.currentSlice() == voxel[0]
     panel.ui.copyBaseButton.click()
     there = voxel[0] + 1
     np.testing.assert_array_equal(study.masks.scar[there], study.masks.scar[voxel[0]] & study.masks.wall[there])
-    assert currentSlice(volume, stack) == there
+    assert grid.currentSlice() == there
     panel.ui.revertSliceButton.click()
     np.testing.assert_array_equal(study.masks.scar[there], study.proposal[there] & study.masks.wall[there])
     np.testing.assert_array_equal(case.shown().toBits(), study.bits)
@@ -283,7 +280,6 @@ def test_one_click_tools(desk, segmented_once) -> None:
 def test_a_click_on_a_wedge(desk, segmented_once) -> None:
     from ScarSegECGPanel.layout import BULLSEYE_TAG
     from ScarSegECGPanel.results import WEDGE_ACCEPT, WEDGE_CLEAR
-    from ScarSegECGPanel.slices import currentSlice
 
     _case, panel = segmented_once(desk)
     study, parameters = panel.logic.study, panel.parameterNode
@@ -295,7 +291,7 @@ def test_a_click_on_a_wedge(desk, segmented_once) -> None:
     x, y = next(place for place in places if view.drawing.segment_at(*place) == number)
     at = (left + scale * x, bottom + scale * y)
     view.click(*at)
-    shown = currentSlice(parameters.inputVolume, study.segmented.stack)
+    shown = panel.correct.grid.currentSlice()
     assert (study.anatomy.aha[shown] == number).any()
     before = study.bits.copy()
     parameters.wedgeClick = WEDGE_CLEAR
@@ -309,8 +305,6 @@ def test_a_click_on_a_wedge(desk, segmented_once) -> None:
 
 
 def test_insertion_points_are_dragged(desk, segmented_once) -> None:
-    from ScarSegECGPanel.anatomy import anglesOf
-
     case, panel = segmented_once(desk)
     study, parameters = panel.logic.study, panel.parameterNode
     panel.ui.showInsertionsCheckBox.checked = True
@@ -323,19 +317,13 @@ def test_insertion_points_are_dragged(desk, segmented_once) -> None:
     )
     centre = old.centres_mm[index] / np.array(stack.spacing[1:])
     turn = np.radians(old.insertions_deg[index, 0] + 20)
-    from ScarSegECGPanel.slices import toWorld
-
     place = centre + 35 * np.array([-np.sin(turn), np.cos(turn)]) / np.array(stack.spacing[1:])
-    node.SetNthControlPointPositionWorld(point, *toWorld(parameters.inputVolume, stack, *place, index))
+    node.SetNthControlPointPositionWorld(point, *panel.anatomy.grid.toWorld(*place, index))
     case.waitFor(lambda: study.anatomy is not old, 10)
     now = study.anatomy.insertions_deg
     assert (now[index, 0] - old.insertions_deg[index, 0]) % 360 == pytest.approx(20, abs=1.5)
-    np.testing.assert_allclose(
-        anglesOf(node, parameters.inputVolume, stack, study.anatomy)[index], now[index], atol=0.5
-    )
-    from ScarSegECGPanel.slices import goTo
-
-    goTo(parameters.inputVolume, stack, index)
+    np.testing.assert_allclose(panel.anatomy.angles(node)[index], now[index], atol=0.5)
+    panel.anatomy.grid.goTo(index)
     panel.ui.applyInsertionsButton.click()
     known = np.isfinite(study.anatomy.insertions_deg).all(axis=1)
     np.testing.assert_allclose(study.anatomy.insertions_deg[known], np.tile(now[index], (known.sum(), 1)), atol=1e-6)
@@ -433,8 +421,8 @@ def test_what_speaks_against_a_rule_is_in_the_scene(desk, tmp_path: Path, segmen
     import slicer
 
     from ScarSegECGLib.facts import Doubt, Fact, Method, ScarSource
-    from ScarSegECGPanel.history import Origin
-    from ScarSegECGPanel.recompute import ScarRule
+    from ScarSegECGPanel.journal import Origin
+    from ScarSegECGPanel.masks import ScarRule
 
     _case, panel = segmented_once(desk)
     study = panel.logic.study
@@ -504,15 +492,13 @@ def test_too_little_memory_is_said_first(desk, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_shortcuts_live_only_while_the_module_is_open(desk, segmented_once) -> None:
-    from ScarSegECGPanel.slices import currentSlice, goTo
-
     _case, panel = segmented_once(desk)
-    stack, volume = panel.logic.study.segmented.stack, panel.parameterNode.inputVolume
-    goTo(volume, stack, 4)
+    grid = panel.correct.grid
+    grid.goTo(4)
     panel.shortcuts.actions()["."]()
-    assert currentSlice(volume, stack) == 5
+    assert grid.currentSlice() == 5
     panel.shortcuts.actions()[","]()
-    assert currentSlice(volume, stack) == 4
+    assert grid.currentSlice() == 4
     assert len(panel.shortcuts._shortcuts) == len(panel.shortcuts.actions())
     desk.exit()
     assert panel.shortcuts._shortcuts == []

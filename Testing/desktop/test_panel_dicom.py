@@ -146,7 +146,7 @@ def test_no_copy_of_the_images_stays(desk, loaded, monkeypatch: pytest.MonkeyPat
     if ends == "cancelled":
         loaded.export.release()
         go_on.set()
-        run.wait(10)
+        run.join(10)
     else:
         assert "cannot be written about" in finished(loaded)
     assert len(folders) == 1 and not folders[0].exists()

@@ -16,10 +16,9 @@ from ScarSegECGLib.facts_ecg import Conduction, EcgNote
 from ScarSegECGLib.measure.measurements import measured_again
 from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.rules import FoundScar
-from ScarSegECGPanel import journal, recompute
-from ScarSegECGPanel.history import Origin, Step
-from ScarSegECGPanel.masks import withScar
-from ScarSegECGPanel.recompute import ScarRule
+from ScarSegECGPanel import journal
+from ScarSegECGPanel.journal import REDO, UNDO, Origin, Step
+from ScarSegECGPanel.masks import ScarRule, imageOnly, withScar
 from ScarSegECGPanel.state import fromDict, toDict
 from ScarSegECGPanel.study import Study
 
@@ -84,7 +83,7 @@ def test_what_the_scar_is_made_of_follows_from_the_images() -> None:
 def measured(scar: np.ndarray | None = None) -> ScarResult:
     """A result whose every figure is counted from its masks."""
     made = make_result()
-    alone = recompute.imageOnly(made)
+    alone = imageOnly(made)
     scar = made.labels == SCAR if scar is None else scar
     return measured_again(made, made.anatomy, FoundScar(scar, made.method), alone, Conduction.RBBB)
 
@@ -110,7 +109,7 @@ HOSTILE = {
     "a list for a record": lambda kept: kept["result"].update(scar=[1, 2, 3]),
     "an unknown word": lambda kept: kept["result"]["stack"].update(contrast={"word": "Contrast", "is": "negative"}),
     "a word of another list": lambda kept: kept["result"]["stack"].update(contrast={"word": "Grade", "is": "good"}),
-    "an array that is not there": lambda kept: kept["result"].update(labels="array99"),
+    "an array that is not there": lambda kept: kept["result"].update(labels=None),
     "an array of another shape": lambda kept: kept["result"].update(labels=kept["result"]["anatomy"]["centres_mm"]),
     "waves of other leads": lambda kept: kept["result"]["ecg_findings"]["features"].update(
         q_ms=kept["result"]["labels"]
@@ -167,16 +166,16 @@ def first(mask: np.ndarray) -> np.ndarray:
 def test_what_speaks_against_a_rule_goes_and_comes_with_its_scar() -> None:
     study, _doubt = doubted()
     otsu = study.origin
-    study.undo()
+    study.go(UNDO)
     assert not has(study.result.warnings, Doubt.THRESHOLD_LOW) and study.origin.rule == ScarRule()
-    study.redo()
+    study.go(REDO)
     assert study.origin == otsu and has(study.result.warnings, Doubt.THRESHOLD_LOW)
     study.change("One voxel less", withScar(study.bits, study.masks.scar & ~first(study.masks.scar)))
     assert study.origin.method == replace(otsu.method, corrected=True), "the rest is the rule's still"
     assert study.origin.rule == OTSU and has(study.result.warnings, Doubt.THRESHOLD_LOW)
     assert study.applyRule(ScarRule(), "Scar: network")
     assert not has(study.result.warnings, Doubt.THRESHOLD_LOW)
-    study.undo()
+    study.go(UNDO)
     assert has(study.result.warnings, Doubt.THRESHOLD_LOW)
 
 
@@ -186,9 +185,9 @@ def test_the_proposal_is_that_of_the_method_at_hand() -> None:
     study.applyRule(OTSU, "Scar: Otsu")
     otsu = study.proposal
     assert not np.array_equal(network, otsu)
-    study.undo()
+    study.go(UNDO)
     assert np.array_equal(study.proposal, network)
-    study.redo()
+    study.go(REDO)
     assert np.array_equal(study.proposal, otsu)
 
 
@@ -196,17 +195,17 @@ def test_the_proposal_is_that_of_the_method_at_hand() -> None:
 def test_what_speaks_against_a_rule_is_in_the_journal(tmp_path: Path, begun: str) -> None:
     study, _doubt = doubted()
     if begun != "with the rule":
-        study.undo()
+        study.go(UNDO)
     study.begin(tmp_path)
     if begun == "before the rule":
         study.applyRule(OTSU, "Scar: Otsu")
     if begun == "after an undo":
-        study.redo()
+        study.go(REDO)
     again = restored(study, tmp_path)
     assert again.origin == study.origin and again.result.warnings == study.result.warnings
-    again.undo()
+    again.go(UNDO)
     assert again.origin == Origin(again.segmented.method)
-    again.redo()
+    again.go(REDO)
     assert has(again.result.warnings, Doubt.THRESHOLD_LOW)
 
 
@@ -223,17 +222,17 @@ def test_undo_and_redo_are_restored_under_their_own_names(tmp_path: Path) -> Non
     study = Study(measured())
     study.begin(tmp_path)
     study.change("Clear segment 7", withScar(study.bits, study.masks.scar & ~first(study.masks.scar)))
-    for move in (study.undo, study.redo, study.undo):
-        assert move()
+    for move in (UNDO, REDO, UNDO):
+        assert study.go(move)
     again = restored(study, tmp_path)
-    assert (again.history.undoName, again.history.redoName) == ("", "Clear segment 7")
+    assert (again.undoName, again.redoName) == ("", "Clear segment 7")
     assert np.array_equal(again.bits, study.bits)
 
 
 def test_a_correction_that_changes_nothing_is_no_step() -> None:
     study = Study(measured())
     assert not study.change("Nothing", study.bits)
-    assert study.history.undoName == "" and study.origin.method == study.segmented.method
+    assert study.undoName == "" and study.origin.method == study.segmented.method
 
 
 def test_a_step_unpacks_no_more_than_its_image() -> None:

@@ -12,7 +12,7 @@ from panel_tools import blank_volume, case_of, opened_again, settle, wait_until
 
 def test_a_chosen_stack_fills_its_views(desk) -> None:
     """vtkMRMLSliceNode keeps its field of view when another volume comes in: qMRMLSliceControllerWidget has to fit."""
-    from ScarSegECGPanel.slices import sliceNode
+    from ScarSegECGPanel.nodes import sliceNode
 
     desk.panel.ui.inputSelector.setCurrentNode(blank_volume())
     settle()
@@ -53,7 +53,7 @@ def test_what_is_restored_is_what_is_chosen(desk, segmented_once) -> None:
     panel.ui.recoverButton.click()
     wait_until(lambda: panel.logic.study and not panel.apply.busy)
     settle()
-    assert panel.logic.study.history.undoName  # the rule's own step, and none after it
+    assert panel.logic.study.undoName  # the rule's own step, and none after it
     assert panel.parameterNode.probability == pytest.approx(0.2)
     assert panel.ui.probabilitySlider.value == pytest.approx(0.2)
     np.testing.assert_array_equal(panel.logic.study.bits, shown)
@@ -95,7 +95,7 @@ def test_a_brush_that_a_key_has_changed_keeps_its_size(desk, segmented_once) -> 
 @pytest.mark.skipif(os.name == "nt", reason="on Windows torch loads its libraries in this way itself")
 def test_pytorchs_libraries_are_loaded_without_pythons_lock(desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """ctypes lets go of the lock while dlopen works; an import keeps it, and every thread of Slicer stands still."""
-    from ScarSegECGPanel import run
+    from ScarSegECGPanel import section as run
 
     loaded: list[str] = []
 

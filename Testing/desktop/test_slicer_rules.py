@@ -180,7 +180,7 @@ def test_the_cursor_stays_where_somebody_types(desk) -> None:
 
 def test_a_computation_that_is_over_lets_go_of_its_result(desk, monkeypatch) -> None:
     """PythonQtSignalReceiver, in C++ where no collector looks, holds what it calls as long as its object lives."""
-    from ScarSegECGPanel import run as module
+    from ScarSegECGPanel import section as module
 
     held: list[object] = []
 
@@ -291,15 +291,13 @@ def window(desk):
 
 def test_keys_reach_the_panel(desk, segmented_once, window) -> None:
     """QShortcut: of two with one key Qt activates neither, and qMRMLSegmentEditorWidget has "." "," and Ctrl+Z too."""
-    from ScarSegECGPanel.slices import currentSlice, goTo
-
     case, panel = segmented_once(desk)
-    stack, volume, study = panel.logic.study.segmented.stack, panel.parameterNode.inputVolume, panel.logic.study
-    goTo(volume, stack, 4)
+    study, grid = panel.logic.study, panel.correct.grid
+    grid.goTo(4)
     window(".")
-    assert currentSlice(volume, stack) == 5
+    assert grid.currentSlice() == 5
     window(",")
-    assert currentSlice(volume, stack) == 4
+    assert grid.currentSlice() == 4
     before = study.bits.copy()
     case.paint(case.wallPlace())
     after = study.bits.copy()
@@ -338,7 +336,7 @@ def test_the_chosen_stack_is_shown_at_once(desk) -> None:
     """vtkMRMLSliceCompositeNode: nobody but the module puts a volume it made, or chose, into the slice views."""
     import slicer
 
-    from ScarSegECGPanel.slices import sliceNode
+    from ScarSegECGPanel.nodes import sliceNode
 
     panel = desk.panel
     panel.ui.sampleButton.click()
@@ -380,22 +378,19 @@ def test_the_heart_in_3d_is_seen_as_a_cardiologist_thinks_of_it(desk, segmented_
     """vtkMRMLViewNode shows box and letters, and its camera looks at the origin, unless told otherwise."""
     import slicer
 
-    from ScarSegECGPanel.slices import toWorld
-
     _case, panel = segmented_once(desk)
     panel.views.show()
     view = slicer.mrmlScene.GetSingletonNode("1", "vtkMRMLViewNode")
     assert not view.GetBoxVisible() and not view.GetAxisLabelsVisible()
     camera = slicer.modules.cameras.logic().GetViewActiveCameraNode(view)
     eye, focus, up = (np.array(value()) for value in (camera.GetPosition, camera.GetFocalPoint, camera.GetViewUp))
-    study, volume = panel.logic.study, panel.parameterNode.inputVolume
-    stack, anatomy = study.segmented.stack, study.anatomy
+    grid, anatomy = panel.correct.grid, panel.logic.study.anatomy
     forward = (focus - eye) / np.linalg.norm(focus - eye)
     right = np.cross(forward, up)
 
     def on_screen(mask) -> np.ndarray:
         slice_, row, column = np.argwhere(mask).mean(axis=0)
-        offset = toWorld(volume, stack, row, column, slice_) - focus
+        offset = grid.toWorld(row, column, slice_) - focus
         return np.array([offset @ right, offset @ up, -(offset @ forward)])
 
     apex = np.zeros_like(anatomy.myocardium)
@@ -405,7 +400,7 @@ def test_the_heart_in_3d_is_seen_as_a_cardiologist_thinks_of_it(desk, segmented_
     assert on_screen(np.isin(anatomy.aha, (2, 3, 8, 9)))[2] > 10  # the septum towards the reader
     half = np.tan(np.radians(camera.GetViewAngle() / 2)) * np.linalg.norm(focus - eye)
     places = np.argwhere(anatomy.myocardium)
-    world = np.array([toWorld(volume, stack, row, column, slice_) for slice_, row, column in places[::50]]) - focus
+    world = np.array([grid.toWorld(row, column, slice_) for slice_, row, column in places[::50]]) - focus
     reach = np.abs(np.c_[world @ right, world @ up]).max()
     assert 0.4 * half < reach < half  # it fills the view, and nothing is cut off
 
@@ -424,8 +419,7 @@ def test_a_segment_on_another_grid_is_read_as_slicer_reads_it(desk) -> None:
     """vtkSlicerSegmentationsModuleLogic leaves a segment on the grid it was made on."""
     import slicer
 
-    from ScarSegECGPanel.nodes import stackReader
-    from ScarSegECGPanel.segments import IDENTIFIERS, orientedImage, prepareSegments, readSegments
+    from ScarSegECGPanel.nodes import IDENTIFIERS, orientedImage, prepareSegments, readSegments, stackReader
 
     volume = blank_volume()
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
@@ -493,7 +487,7 @@ def test_a_refused_rule_is_not_left_chosen(desk, segmented_once, monkeypatch: py
     def refuse(*_ignored) -> None:
         raise InputError("FWHM needs to know the contrast")
 
-    monkeypatch.setattr(sys.modules["ScarSegECGPanel.recompute"], "scarByRule", refuse)
+    monkeypatch.setattr(sys.modules["ScarSegECGPanel.masks"], "scarByRule", refuse)
     panel.parameterNode.method = "FWHM"
     wait_until(lambda: "needs to know" in panel.ui.statusLabel.text)
     settle()
@@ -529,15 +523,13 @@ def test_dragging_a_point_with_paint_active_paints_nothing(desk, segmented_once)
 def test_paint_still_paints_beside_the_points(desk, segmented_once) -> None:
     import slicer
 
-    from ScarSegECGPanel.slices import toWorld
-
     case, panel = segmented_once(desk)
     panel.ui.showInsertionsCheckBox.checked = True
-    study, volume = panel.logic.study, panel.parameterNode.inputVolume
+    study = panel.logic.study
     panel.ui.segmentEditorWidget.setActiveEffectByName("Paint")
     slice_, row, column = case.wallPlace()
     slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCursorPositionRAS(
-        toWorld(volume, study.segmented.stack, row, column, slice_).tolist()
+        panel.correct.grid.toWorld(row, column, slice_).tolist()
     )
     interactor = slicer.app.layoutManager().sliceWidget("Red").sliceView().interactor()
     interactor.InvokeEvent("LeftButtonPressEvent")
@@ -597,7 +589,7 @@ def test_what_the_ecg_changed_leaves_the_rest_of_the_image_alone(desk, segmented
 
 def test_the_simulated_patient_takes_every_rule(desk, segmented_once) -> None:
     """Its own tutorial's FWHM was refused: contrast "unknown"."""
-    from ScarSegECGPanel.recompute import METHODS
+    from ScarSegECGPanel.masks import METHODS
 
     _case, panel = segmented_once(desk)
     assert panel.parameterNode.contrast == "Magnitude"
@@ -687,7 +679,7 @@ def test_a_workers_imports_wake_no_collector(desk) -> None:
     """A full collection goes through all of Slicer's objects and PyTorch's, and every thread stands still."""
     import gc
 
-    from ScarSegECGPanel.run import importing
+    from ScarSegECGPanel.section import importing
 
     with importing():
         imported = [[number] for number in range(1000)]
