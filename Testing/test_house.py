@@ -265,8 +265,6 @@ NO_PROSE = {
     "lge/series_kind.py": "patterns of series names, and why a series was taken or not: shown by scarsegecg lge",
     "pacs/archive.py": "an archive's failures",
     "pacs/connection.py": "an archive's failures",
-    "pacs/session.py": "an archive's failures",
-    "pacs/whole.py": "an archive's failures",
 }
 # Training writes cards and tables of its own.
 TELLERS = {"wording.py", "wording_texts.py", "report", "training"}

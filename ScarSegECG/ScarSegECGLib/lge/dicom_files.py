@@ -246,9 +246,9 @@ def _without_nonsense(header: Dataset) -> Dataset:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Neither pydicom's warnings nor its log reach the user: they quote the patient's header."""
-    loggers = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
+def quiet(*others: str) -> Iterator[None]:
+    """Neither pydicom's warnings nor its log, or those of others, reach the user: they quote the patient's header."""
+    loggers = [logging.getLogger(name) for name in ("pydicom", "highdicom", *others)]
     before = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
