@@ -18,7 +18,7 @@ from ScarSegECGLib.case import Burden, EcgUse, Storage, TimeGap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export import write as writing
 from ScarSegECGLib.export.atomic import is_previous_result
-from ScarSegECGLib.export.result_json import as_json, result_schema
+from ScarSegECGLib.export.result_folder import as_json, result_schema
 from ScarSegECGLib.export.write import write_result, write_segments
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import AgreementReason, EcgReason, GapProblem

@@ -15,7 +15,7 @@ from ScarSegECGLib.export.dicom.source import read_source
 from ScarSegECGLib.export.dicom.write import FILES as DICOM_FILES
 from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.images import write_nifti, write_slicer_segmentation
-from ScarSegECGLib.export.result_json import write_result_json
+from ScarSegECGLib.export.result_folder import PICTURES, write_result_json
 from ScarSegECGLib.measure.segments import rests_on_little
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.html import FILE_NAME, as_html
@@ -24,7 +24,6 @@ from ScarSegECGLib.report.present import present
 from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.wording import agreement_reason, described, words
 
-PICTURES = ("bullseye.png", "ecg.png", "montage.png", "transmurality.png")
 FILES = (
     *PICTURES,
     *("report.html", "result.json", "segmentation.seg.nrrd", "segments.csv"),

@@ -15,8 +15,7 @@ from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.export.dicom.groups import groups
 from ScarSegECGLib.export.dicom.write import write_dicom
-from ScarSegECGLib.export.result_folder import read_result
-from ScarSegECGLib.export.result_json import result_schema
+from ScarSegECGLib.export.result_folder import read_result, result_schema
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.facts import Division
 from ScarSegECGLib.facts_ecg import Conduction
