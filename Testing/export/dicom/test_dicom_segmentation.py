@@ -19,8 +19,7 @@ from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.objects import numbered, segmentation
-from ScarSegECGLib.export.dicom.read_back import check_segmentation
-from ScarSegECGLib.export.dicom.write import SERIES, write_dicom
+from ScarSegECGLib.export.dicom.write import SERIES, holds_segmentation, insist, write_dicom
 
 NAME = "segmentation.dcm"
 
@@ -123,7 +122,7 @@ def test_an_empty_class_takes_no_number_and_no_name(case, tmp_path, empty) -> No
     assert empty not in numbers
     made = segmentation(labels, codes.STRUCTURES, case.result, case.source, SERIES[NAME])
     made.save_as(tmp_path / NAME)
-    check_segmentation(tmp_path / NAME, labels, numbers, case.stack)
+    insist(holds_segmentation, tmp_path / NAME, labels, numbers, case.stack)
 
 
 @pytest.mark.parametrize("empty", [None, CAVITY, MYOCARDIUM, SCAR])
@@ -198,11 +197,11 @@ def test_nothing_segmented_is_said(tmp_path) -> None:
 def test_one_changed_voxel_is_noticed(case, tmp_path, labelmap) -> None:
     path = written(case, tmp_path, labelmap=labelmap)
     numbers = numbered(case.result.labels, codes.STRUCTURES)
-    check_segmentation(path, case.result.labels, numbers, case.stack)
+    insist(holds_segmentation, path, case.result.labels, numbers, case.stack)
     labels = case.result.labels.copy()
     labels[4, 10, 10] = CAVITY
     with pytest.raises(OSError, match="did not read back"):
-        check_segmentation(path, labels, numbers, case.stack)
+        insist(holds_segmentation, path, labels, numbers, case.stack)
 
 
 @pytest.mark.parametrize("shift", [(0, 0, 8.0), (1.4, 0, 0), (0.7, 0, 0)])
@@ -214,4 +213,4 @@ def test_a_shifted_frame_is_noticed(case, tmp_path, shift) -> None:
     plane.ImagePositionPatient = [float(a) + b for a, b in zip(plane.ImagePositionPatient, shift, strict=True)]
     seg.save_as(path)
     with pytest.raises(OSError, match="did not read back"):
-        check_segmentation(path, case.result.labels, numbers, case.stack)
+        insist(holds_segmentation, path, case.result.labels, numbers, case.stack)

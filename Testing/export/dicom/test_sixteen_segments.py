@@ -13,7 +13,7 @@ from dicom_case import DicomCase, made_up_result, make_case, picture
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import ScarResult
-from ScarSegECGLib.export.dicom.groups import groups
+from ScarSegECGLib.export.dicom.structured_report import groups
 from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.result_folder import read_result, result_schema
 from ScarSegECGLib.export.write import write_result
