@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from enum import Enum
-from importlib import resources
 from numbers import Integral
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -109,14 +108,9 @@ FACTS: Mapping[str, tuple[Any, Callable[[case.ScarResult], Any]]] = {
 
 
 def write_result_json(result: case.ScarResult, folder: Path, created: datetime) -> None:
-    """Write ``result.json``, UTF-8, as :func:`result_schema` describes it."""
+    """Write ``result.json``, UTF-8, as ``result.schema.json`` describes it, every field with its meaning and unit."""
     text = json.dumps(as_json(result, created), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MARKER).write_text(text + "\n", encoding="utf-8")
-
-
-def result_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of ``result.json``, with every field's meaning and unit."""
-    return json.loads((resources.files(__package__) / "result.schema.json").read_text(encoding="utf-8"))
 
 
 def as_json(result: case.ScarResult, created: datetime) -> dict[str, Any]:
@@ -349,13 +343,11 @@ def _result(folder: Path, stack: case.LgeStack, content: dict[str, Any]) -> case
 
 def _facts(kept: dict[str, Any]) -> dict[str, Any]:
     """The facts, of the right kinds and all of them ones that can be told."""
-    facts = {name: from_plain(plain) for name, plain in kept.items()}
+    facts = {name: from_plain(kept[name]) for name in FACTS}
     for name, (kind, _) in FACTS.items():
         if not isinstance(facts[name], kind):
             raise TypeError(name)
-    for fact in facts.values():
-        for one in fact if isinstance(fact, tuple) else (fact,):
-            words(one)
+        all_words(facts[name] if kind is tuple else [facts[name]])
     return facts
 
 

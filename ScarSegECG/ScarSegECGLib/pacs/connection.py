@@ -289,14 +289,14 @@ class GuardedSession(requests.Session):
 
     def _bounded(self, response: requests.Response, **_keys: object) -> None:
         """Let an answer be read only up to its kind's size, and be complete; one that is packed or XML is an error."""
-        said = response.headers.get("Content-Type", "")
-        kind = said.lower().partition(";")[0].strip()
+        content_type = response.headers.get("Content-Type", "")
+        kind = content_type.lower().partition(";")[0].strip()
         packed = response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
         if response.ok and (packed or kind.endswith("xml")):
             response.status_code = _NOT_ACCEPTABLE
         multipart = kind.startswith("multipart")
         objects = multipart or kind == "application/dicom"
-        found = re.search(r'boundary="?([^";]+)', said, re.IGNORECASE)
+        found = re.search(r'boundary="?([^";]+)', content_type, re.IGNORECASE)
         marker = b"--" + found[1].strip().encode("latin-1", "replace") if multipart and found else b""
         pieces = response.iter_content
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from ScarSegECGLib import __version__
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, Burden, IslandPattern, ScarParts, ScarResult, SegmentRow
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
-from ScarSegECGLib.export.dicom.objects import MAKER, Series, common, parameters
+from ScarSegECGLib.export.dicom.objects import MAKER, common, parameters
 from ScarSegECGLib.export.dicom.source import Source
 from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
@@ -36,7 +36,7 @@ MAIN, AHA, PARTS = "segmentation", "aha17", "scar_parts"
 # The same device in every report, whatever machine it ran on.
 _DEVICE_UID = f"2.25.{uuid.uuid5(uuid.NAMESPACE_DNS, 'scarsegecg').int}"
 
-Segments = Mapping[tuple[str, int], tuple[Segmentation, int]]
+Segments = dict[tuple[str, int], tuple[Segmentation, int]]
 """A segmentation and the number of a segment in it, by what :attr:`Group.segment` says."""
 
 
@@ -200,27 +200,20 @@ def _values(*given: tuple[Code, float | None, Code]) -> tuple[Value, ...]:
 
 
 def structured_report(
-    result: ScarResult, segments: Segments, source: Source, series: Series, *, verified_by: str | None = None
+    result: ScarResult, segments: Segments, source: Source, verified_by: str | None
 ) -> sr.ComprehensiveSR:
     """The whole result, measured on the segments it refers to.
 
     A group whose segment is not in ``segments``, because it has no voxel, refers to no segment. ``verified_by`` is who
     signs, as :func:`person_name` takes it: the report is then FINAL and VERIFIED, else PRELIMINARY and UNVERIFIED.
     """
-    device = sr.ObserverContext(
-        observer_type=standard.DCM.Device,
-        observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
-            uid=_DEVICE_UID, name=MAKER, manufacturer_name=MAKER, model_name=MAKER
-        ),
-    )
+    software = sr.DeviceObserverIdentifyingAttributes(_DEVICE_UID, MAKER, manufacturer_name=MAKER, model_name=MAKER)
+    device = sr.ObserverContext(standard.DCM.Device, software)
     verified, person, organisation = verified_by is not None, None, None
     if verified_by is not None:
         verified_by = person_name(verified_by)
         organisation = source.first.get("InstitutionName") or "not stated"
-        person = sr.ObserverContext(
-            observer_type=standard.DCM.Person,
-            observer_identifying_attributes=sr.PersonObserverIdentifyingAttributes(name=verified_by),
-        )
+        person = sr.ObserverContext(standard.DCM.Person, sr.PersonObserverIdentifyingAttributes(name=verified_by))
     report = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_person_context=person, observer_device_context=device),
         procedure_reported=codes.MRI_PROCEDURE,
@@ -235,7 +228,7 @@ def structured_report(
         is_verified=verified,
         verifying_observer_name=verified_by,
         verifying_organization=organisation,
-        **common(series),
+        **common("report.dcm"),
     )
 
 
@@ -267,13 +260,11 @@ def _group(group: Group, result: ScarResult, segments: Segments, source: Source)
     if group.segment is not None and group.segment in segments:
         segmentation, number = segments[group.segment]
         described = segmentation.get_segment_description(number)
+        stack = sr.SourceSeriesForSegmentation(source.first.SeriesInstanceUID)
         written = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
             tracking_identifier=sr.TrackingIdentifier(uid=described.tracking_uid, identifier=described.tracking_id),
             referenced_segment=sr.ReferencedSegment(
-                sop_class_uid=segmentation.SOPClassUID,
-                sop_instance_uid=segmentation.SOPInstanceUID,
-                segment_number=number,
-                source_series=sr.SourceSeriesForSegmentation(source.first.SeriesInstanceUID),
+                segmentation.SOPClassUID, segmentation.SOPInstanceUID, number, source_series=stack
             ),
             **arguments,
         )

@@ -11,33 +11,20 @@ from pathlib import Path
 import highdicom
 import numpy as np
 import pydicom
-from highdicom.seg import Segmentation
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ScarSegECGLib.case import LabelArray, LgeStack, ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes, objects
-from ScarSegECGLib.export.dicom.objects import Series
 from ScarSegECGLib.export.dicom.source import Source, places_on
-from ScarSegECGLib.export.dicom.structured_report import AHA, MAIN, PARTS, Group, groups, structured_report
+from ScarSegECGLib.export.dicom.structured_report import AHA, MAIN, PARTS, Group, Segments, groups, structured_report
 from ScarSegECGLib.lge.dicom_files import quiet
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.pdf import as_pdf, on_white
 from ScarSegECGLib.report.present import ecg_counts, present
 
-SERIES = {
-    "segmentation.dcm": Series(1, "ScarSegECG LV and scar"),
-    "aha17.dcm": Series(2, "ScarSegECG AHA segments"),
-    "scar_parts.dcm": Series(3, "ScarSegECG scar core, grey zone, MVO"),
-    "scar_probability.dcm": Series(4, "ScarSegECG probability of scar"),
-    "scar_probability_image_only.dcm": Series(5, "ScarSegECG probability of scar, image only"),
-    "report.dcm": Series(6, "ScarSegECG measurements"),
-    "report_pdf.dcm": Series(7, "ScarSegECG report"),
-    "bullseye.dcm": Series(8, "ScarSegECG bullseye"),
-}
-FILES = tuple(SERIES)
-
+FILES = tuple(objects.SERIES)
 # More than what the images themselves may be off (see source.py), less than what would move a voxel.
 _OFF_GRID_VOXELS = 0.06
 _UNEVEN = 0.011
@@ -81,20 +68,20 @@ def write_dicom(
                 image_only = result.scar_probability_image_only, codes.SCAR_PROBABILITY_IMAGE_ONLY
                 maps["scar_probability_image_only.dcm"] = image_only
             for name, (values, quantity) in maps.items():
-                made = objects.parametric_map(values, quantity, source, SERIES[name])
+                made = objects.parametric_map(values, quantity, source, name)
                 write(name, made, holds_map, values, result.stack)
-            said = structured_report(result, segments, source, SERIES["report.dcm"], verified_by=verified_by)
+            said = structured_report(result, segments, source, verified_by)
             write("report.dcm", said, holds_report, groups(result))
 
             patient = Patient.of_image(source.first) if show_patient else None
             report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
-            pdf, title = as_pdf(report), report.title
-            states = {"names_patient": show_patient, "verified": verified_by is not None}
-            wrapped = objects.encapsulated_pdf(pdf, title, source, SERIES["report_pdf.dcm"], **states)
+            pdf = as_pdf(report)
+            signed = verified_by is not None
+            wrapped = objects.encapsulated_pdf(pdf, report.title, source, names_patient=show_patient, verified=signed)
             write("report_pdf.dcm", wrapped, holds_document, pdf)
             if "bullseye.png" in pictures:
                 pixels = np.asarray(on_white(pictures["bullseye.png"]))
-                captured = objects.secondary_capture(pixels, source, SERIES["bullseye.dcm"])
+                captured = objects.secondary_capture(pixels, source)
                 write("bullseye.dcm", captured, holds_picture, pixels)
     except (InputError, OSError):
         raise
@@ -106,18 +93,16 @@ def write_dicom(
     return tuple(written)
 
 
-def _write_segmentations(
-    write: Callable[..., None], result: ScarResult, source: Source, labelmap: bool
-) -> dict[tuple[str, int], tuple[Segmentation, int]]:
+def _write_segmentations(write: Callable[..., None], result: ScarResult, source: Source, labelmap: bool) -> Segments:
     """LV and scar, AHA segments, parts of the scar; where each of their segments is, for the report to refer to."""
     label_maps = {MAIN: (result.labels, codes.STRUCTURES), AHA: (result.anatomy.aha, codes.AHA_SEGMENTS)}
     if result.parts is not None:
         label_maps[PARTS] = result.parts.labels, codes.SCAR_PARTS
-    segments: dict[tuple[str, int], tuple[Segmentation, int]] = {}
+    segments: Segments = {}
     for key, (labels, structures) in label_maps.items():
         name, numbers = f"{key}.dcm", objects.numbered(labels, structures)
         if numbers:
-            made = objects.segmentation(labels, structures, result, source, SERIES[name], labelmap=labelmap)
+            made = objects.segmentation(labels, structures, result, source, name, labelmap=labelmap)
             segments |= {(key, label): (made, number) for label, number in numbers.items()}
             write(name, made, holds_segmentation, labels, numbers, result.stack)
     return segments
