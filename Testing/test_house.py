@@ -257,7 +257,7 @@ NO_PROSE = {
     "ecg/parts.py": "why an ECG is refused",
     "export/atomic.py": "why a folder cannot be written",
     "export/dicom/codes.py": "meanings of codes, which are written into DICOM as they are",
-    "export/dicom/write.py": "names of DICOM series",
+    "export/dicom/objects.py": "names of DICOM series",
     "export/images.py": "names that Slicer gives its terminologies",
     "lge/labels.py": "why labels are refused",
     "lge/study.py": "why a series is refused, or none was taken: shown by scarsegecg lge",
@@ -265,8 +265,6 @@ NO_PROSE = {
     "lge/series_kind.py": "patterns of series names, and why a series was taken or not: shown by scarsegecg lge",
     "pacs/archive.py": "an archive's failures",
     "pacs/connection.py": "an archive's failures",
-    "pacs/session.py": "an archive's failures",
-    "pacs/whole.py": "an archive's failures",
 }
 # Training writes cards and tables of its own.
 TELLERS = {"wording.py", "wording_texts.py", "report", "training"}

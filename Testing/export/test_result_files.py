@@ -8,6 +8,7 @@ import gzip
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -18,7 +19,7 @@ from ScarSegECGLib.case import Burden, EcgUse, Storage, TimeGap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export import write as writing
 from ScarSegECGLib.export.atomic import is_previous_result
-from ScarSegECGLib.export.result_json import as_json, result_schema
+from ScarSegECGLib.export.result_folder import as_json
 from ScarSegECGLib.export.write import write_result, write_segments
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import AgreementReason, EcgReason, GapProblem
@@ -41,11 +42,13 @@ FILES = {
 }
 
 
+SCHEMA = json.loads((Path(writing.__file__).parent / "result.schema.json").read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="module")
 def validator():
-    schema = result_schema()
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    return jsonschema.Draft202012Validator(SCHEMA)
 
 
 def test_everything_is_written_and_replaced_only_on_request(tmp_path, validator):
@@ -157,7 +160,7 @@ def test_every_field_of_the_schema_is_described():
             yield from undescribed(inner, f"{path}.{name}")
             yield from undescribed(inner.get("items", {}), f"{path}.{name}[]")
 
-    assert [name for name in undescribed(result_schema()) if ".software." not in name] == []
+    assert [name for name in undescribed(SCHEMA) if ".software." not in name] == []
 
 
 def test_the_table_has_one_line_per_segment_and_plain_numbers(tmp_path):

@@ -30,7 +30,7 @@ for _folder in (HERE, HERE.parent.parent / "ScarSegECG"):
 
 from dicom_mutations import BYTE_CHANGES, MARK, MEANING_CHANGES, flip_bits, truncate  # noqa: E402
 
-from ScarSegECGLib.pacs import session  # noqa: E402
+from ScarSegECGLib.pacs import connection  # noqa: E402
 from ScarSegECGLib.pacs.archive import find_series, find_studies, pull, push  # noqa: E402
 
 URL, STUDY, SERIES = "http://127.0.0.1/dw", "1.2.3.1", "1.2.3.2"
@@ -213,13 +213,13 @@ def parts_change(rng: random.Random, objects: list[bytes]) -> bytes:
 
 
 def _client(listed: Answer, objects: Answer, stored: Answer) -> DICOMwebClient:
-    session.sleep = lambda seconds: None  # type: ignore[assignment]
-    guarded = session.GuardedSession()
+    connection.sleep = lambda seconds: None  # type: ignore[assignment]
+    guarded = connection.GuardedSession()
     guarded.mount("http://", Answers(listed, objects, stored))
     guarded.trust_env = False
     client = DICOMwebClient(URL, session=guarded, permissive_uid=False)
     client.set_http_retry_params(retry=False)
-    client.set_chunk_size(session.LARGEST_OBJECT)
+    client.set_chunk_size(connection.LARGEST_OBJECT)
     return client
 
 

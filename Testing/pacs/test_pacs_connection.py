@@ -18,7 +18,7 @@ from keyring.errors import NoKeyringError
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.pacs.archive import find_studies
-from ScarSegECGLib.pacs.connection import BearerToken, connect, credentials, in_words
+from ScarSegECGLib.pacs.connection import connect, credentials, in_words
 
 SECRET = "ZZSECRETWORD"
 
@@ -154,7 +154,7 @@ def test_the_token_comes_first(monkeypatch) -> None:
     with server() as (url, seen):
         find_studies(connect(url), {}, 1)
     assert seen[0]["Authorization"] == f"Bearer {SECRET}"
-    assert SECRET not in repr(BearerToken(SECRET))
+    assert SECRET not in repr(credentials("https://pacs.example.org"))
 
 
 def test_the_keyring_is_asked_for_the_host(monkeypatch) -> None:

@@ -23,7 +23,7 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, ge
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.pacs import archive, session
+from ScarSegECGLib.pacs import archive, connection
 from ScarSegECGLib.pacs.archive import find_series, find_studies, pull, push
 from ScarSegECGLib.pacs.connection import connect
 
@@ -193,7 +193,7 @@ def test_packed_answers_are_not_unpacked(at_most_mb) -> None:
 
 
 def test_an_endless_list_is_not_read_to_its_end(monkeypatch) -> None:
-    monkeypatch.setattr(session, "LARGEST_JSON", 2**20)
+    monkeypatch.setattr(connection, "LARGEST_JSON", 2**20)
     with server() as (url, seen):
         seen.answer = (200, {"Content-Type": JSON}, [b"[", *[b" " * 2**16] * 400])
         with pytest.raises(InputError, match="far larger"):
@@ -209,7 +209,7 @@ def test_an_endless_list_is_not_read_to_its_end(monkeypatch) -> None:
     ],
 )
 def test_an_endless_object_is_not_read_to_its_end(monkeypatch, tmp_path, kind, says) -> None:
-    monkeypatch.setattr(session, "LARGEST_OBJECT", 2**20)
+    monkeypatch.setattr(connection, "LARGEST_OBJECT", 2**20)
     with server() as (url, seen):
         seen.announce("1.2.3", **{"1.2.4": 1})
         seen.answer = (200, {"Content-Type": kind}, [b"--abc\r\n\r\n", *[bytes(2**16)] * 400])
@@ -238,7 +238,7 @@ def of_study(study: str, count: int) -> list[Dataset]:
 
 
 def test_many_objects_are_more_than_one_may_be(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(session, "LARGEST_OBJECT", 50_000)
+    monkeypatch.setattr(connection, "LARGEST_OBJECT", 50_000)
     study = generate_uid()
     with server() as (url, seen):
         objects = of_study(study, 8)
@@ -347,7 +347,7 @@ def test_a_busy_archive_is_asked_again_when_it_says_so(monkeypatch, status) -> N
             if len(waited) == 2:
                 seen.answer = (200, {"Content-Type": JSON}, [b"[]"])
 
-        monkeypatch.setattr(session, "sleep", sleep)
+        monkeypatch.setattr(connection, "sleep", sleep)
         assert find_studies(connect(url), {}, 1) == ()
         assert waited == [7.0, 7.0] and len(seen) == 3
 
@@ -356,7 +356,7 @@ def test_a_busy_archive_is_asked_again_when_it_says_so(monkeypatch, status) -> N
     ("after", "says", "tries"), [("3600", "in 3600 s", 1), ("0", "in 0 s", 3), ("soon", "later", 3)]
 )
 def test_an_archive_that_stays_busy(monkeypatch, after, says, tries) -> None:
-    monkeypatch.setattr(session, "sleep", lambda seconds: None)
+    monkeypatch.setattr(connection, "sleep", lambda seconds: None)
     with server() as (url, seen):
         seen.answer = (503, {"Retry-After": after, "Content-Length": "0"}, [])
         with pytest.raises(InputError, match=rf"busy \(503\): try again {says}"):
@@ -367,9 +367,9 @@ def test_an_archive_that_stays_busy(monkeypatch, after, says, tries) -> None:
 def test_an_archive_that_names_a_date(monkeypatch) -> None:
     answer = requests.Response()
     answer.headers["Retry-After"] = "Wed, 21 Oct 2015 07:28:00 GMT"
-    assert session.retry_after_s(answer) == 0.0
+    assert connection.retry_after_s(answer) == 0.0
     answer.headers["Retry-After"] = "Wed, 21 Oct 9999999 07:28:00 GMT"
-    assert session.retry_after_s(answer) is None
+    assert connection.retry_after_s(answer) is None
 
 
 pause = threading.Event().wait
@@ -385,7 +385,7 @@ def drip(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("kind", [MULTIPART, {"Content-Type": JSON}])
 def test_a_slow_drip_ends(monkeypatch, tmp_path, kind) -> None:
-    monkeypatch.setattr(session, "LONGEST_S", 0.3)
+    monkeypatch.setattr(connection, "LONGEST_S", 0.3)
     with server() as (url, seen):
         seen.announce("1.2.3", **{"1.2.4": 1})
         seen.answer = (200, kind, drip([b"\r\n--abc\r\n\r\n", b" " * 10**6]))
@@ -397,7 +397,7 @@ def test_a_slow_drip_ends(monkeypatch, tmp_path, kind) -> None:
 
 
 def test_a_slow_drip_of_headers_ends(monkeypatch) -> None:
-    monkeypatch.setattr(session, "LONGEST_S", 0.3)
+    monkeypatch.setattr(connection, "LONGEST_S", 0.3)
     listening = socket.create_server(("127.0.0.1", 0))
 
     def answer() -> None:
@@ -415,17 +415,17 @@ def test_a_slow_drip_of_headers_ends(monkeypatch) -> None:
 
 def test_what_is_heard_gives_more_time(monkeypatch) -> None:
     now = 0.0
-    monkeypatch.setattr(session, "monotonic", lambda: now)
-    watch = session.Watch()
-    watch.start(carried=10 * session.SLOWEST)
+    monkeypatch.setattr(connection, "monotonic", lambda: now)
+    watch = connection.Watch()
+    watch.start(carried=10 * connection.SLOWEST)
     for now, heard, late in (
         (305.0, 0, False),
-        (308.0, 100 * session.SLOWEST, False),
+        (308.0, 100 * connection.SLOWEST, False),
         (409.0, 0, False),
         (411.0, 0, True),
     ):
         watch.heard(heard)
-        watch._ring()
+        watch._look()
         assert watch.late is late, now
     watch.stop()
 

@@ -13,7 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -31,18 +31,14 @@ _LARGEST_MARKER_BYTES = 16 * 2**20
 _OURS = ".scarsegecg-"
 _LONG_AGO_S = 86400.0  # where a system has no locks, what is older is nobody's any more
 _OTHER_FOLDER = "choose another folder"
+_FULL = "The disk is full: free some space or choose a folder on another disk."
+_NOT_YOURS = "No permission to write the output folder: choose one that is yours, and close programs that have it open."
+_INSIDE_A_FILE = f"The output folder would lie inside a file: {_OTHER_FOLDER}."
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _IN_WORDS = {
-    **dict.fromkeys(
-        (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)),
-        "The disk is full: free some space or choose a folder on another disk.",
-    ),
-    **dict.fromkeys(
-        _FORBIDDEN,
-        "No permission to write the output folder: choose a folder that is yours, and close programs that have it "
-        "open.",
-    ),
-    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), f"The output folder would lie inside a file: {_OTHER_FOLDER}."),
+    **dict.fromkeys((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)), _FULL),
+    **dict.fromkeys(_FORBIDDEN, _NOT_YOURS),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), _INSIDE_A_FILE),
     errno.ENAMETOOLONG: "The output folder's name is too long: choose a shorter one.",
 }
 
@@ -73,17 +69,9 @@ def staged_folder(
     was to be, and what it leaves beside it is named at the next run (:class:`LeftBehind`). A folder that did not exist
     before, and its files, are its owner's alone to read; in one that did, files are as open as the folder.
 
-    Parameters
-    ----------
-    out, overwrite, previous : Path, bool, callable
-        As :func:`check_output` has them; a previous result is replaced at the moment of success and not before.
-    own : names
-        What a previous result may hold and is to go with it: names, paths such as "dicom/report.dcm", or patterns.
-
-    Raises
-    ------
-    InputError
-        As :func:`check_output`; or the disk cannot take the result.
+    ``out``, ``overwrite`` and ``previous`` are as :func:`check_output` has them; a previous result is replaced at the
+    moment of success and not before. ``own`` is what it may hold and is to go with it: names, paths such as
+    "dicom/report.dcm", or patterns. InputError as :func:`check_output`; or the disk cannot take the result.
     """
     check_output(out, overwrite, previous)
     out = _without_dots(out)
@@ -94,7 +82,9 @@ def staged_folder(
             out.parent.mkdir(parents=True, exist_ok=True)
             _tell_of_stale(out.parent)
             staged.mkdir(mode=0o700)  # what is in it names the patient
-            with _held(staged):
+            with ExitStack() as in_use:
+                with suppress(OSError):  # a disk without locks
+                    in_use.enter_context(_held(staged))
                 yield staged
                 check_output(out, overwrite, previous)  # it may have changed while the result was being written
                 new = (path.relative_to(staged).as_posix() for path in staged.rglob("*") if not path.is_dir())
@@ -114,11 +104,7 @@ def check_output(out: Path, overwrite: bool, previous: Callable[[Path], bool] = 
     """Insist that a result can go to ``out``: it is absent, empty, or with ``overwrite`` not another program's.
 
     ``previous`` says whether a folder holds a previous result, which is replaced; files that are not the result's stay.
-
-    Raises
-    ------
-    InputError
-        It cannot; the message names no path, because a folder is often named after a patient.
+    InputError where it cannot; the message names no path, because a folder is often named after a patient.
     """
     out = _without_dots(out)
     with _os_errors_in_words():
@@ -237,11 +223,9 @@ def _put_away(before: Path, out: Path, going: Collection[str]) -> None:
                 path.replace(home)  # nothing happens where both are one file
         shutil.rmtree(before)
     except OSError:
-        warnings.warn(
+        _tell(
             f"The new result is in place, but not all of the previous one could be removed: look into {before.name} "
-            "beside the output folder.",
-            LeftBehind,
-            stacklevel=4,
+            "beside the output folder."
         )
 
 
@@ -275,14 +259,13 @@ def _exchanged_at_once(one: Path, other: Path) -> bool:
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Mark a folder as in use until the block, or the program, ends."""
+    """Mark a folder as in use until the block, or the program, ends; OSError where it is in use by another."""
     if fcntl is None:
         yield
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # a disk without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)
@@ -292,27 +275,25 @@ def _tell_of_stale(parent: Path) -> None:
     """Name what an earlier run left here when it was killed."""
     names = sorted(path.name for path in parent.glob(_OURS + "*") if _is_stale(path))
     if names:
-        warnings.warn(
+        _tell(
             f"An earlier run was killed and left {', '.join(names[:5])}{' ...' if names[5:] else ''} beside the output "
-            "folder: look into it and delete it.",
-            LeftBehind,
-            stacklevel=4,
+            "folder: look into it and delete it."
         )
 
 
+def _tell(text: str) -> None:
+    warnings.warn(text, LeftBehind, stacklevel=5)
+
+
 def _is_stale(path: Path) -> bool:
-    """Whether nobody holds it any more."""
+    """Whether it is ours and nobody holds it any more."""
     try:
         seen = path.lstat()
         if hasattr(os, "getuid") and seen.st_uid != os.getuid():
             return False
         if fcntl is None or not stat.S_ISDIR(seen.st_mode):
             return time.time() - seen.st_mtime > _LONG_AGO_S
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        finally:
-            os.close(descriptor)
+        with _held(path):
+            return True
     except OSError:
         return False
-    return True

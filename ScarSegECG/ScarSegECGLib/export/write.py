@@ -15,7 +15,7 @@ from ScarSegECGLib.export.dicom.source import read_source
 from ScarSegECGLib.export.dicom.write import FILES as DICOM_FILES
 from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.images import write_nifti, write_slicer_segmentation
-from ScarSegECGLib.export.result_json import write_result_json
+from ScarSegECGLib.export.result_folder import PICTURES, write_result_json
 from ScarSegECGLib.measure.segments import rests_on_little
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.html import FILE_NAME, as_html
@@ -24,7 +24,6 @@ from ScarSegECGLib.report.present import present
 from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.wording import agreement_reason, described, words
 
-PICTURES = ("bullseye.png", "ecg.png", "montage.png", "transmurality.png")
 FILES = (
     *PICTURES,
     *("report.html", "result.json", "segmentation.seg.nrrd", "segments.csv"),
@@ -46,28 +45,14 @@ def write_result(
 ) -> Path:
     """Write everything about one result into the folder ``out``, which appears whole or not at all, and return it.
 
-    Parameters
-    ----------
-    result : ScarResult
-    pictures : mapping of str to bytes
-        PNG files under names of :data:`PICTURES`; "ecg.png" is absent where there is no ECG.
-    out : Path
-    overwrite : bool
-        Replace a previous result in ``out``; other files in it stay.
-    patient : Patient, optional
-        Shown in the report only when given.
-    viewer : (HTML, hash of its script)
-        What the report shows on a screen alone; :func:`ScarSegECGLib.view.viewer.viewer_block` makes it.
-    beside : callable
-        Called with the folder once all of this lies in it, to add to it before it appears as ``out``.
+    ``pictures`` are PNG files under names of :data:`PICTURES`; "ecg.png" is absent where there is no ECG. ``overwrite``
+    replaces a previous result in ``out``; other files in it stay. ``patient`` is shown in the report only when given;
+    ``viewer`` (HTML, hash of its script; :func:`ScarSegECGLib.view.viewer.viewer_block`) on a screen alone. ``beside``
+    is called with the folder once all of this lies in it, to add to it before it appears as ``out``.
 
-    Raises
-    ------
-    InputError
-        ``out`` cannot be used, the disk cannot take the result, or the input's axes are not perpendicular.
+    InputError: ``out`` cannot be used, the disk cannot take the result, or the input's axes are not perpendicular.
     """
-    unknown = set(pictures) - set(PICTURES)
-    if unknown:
+    if unknown := set(pictures) - set(PICTURES):
         raise ValueError(f"unknown pictures: {sorted(unknown)}")
     with staged_folder(out, overwrite, (*FILES, *(f"{DICOM_FOLDER}/{name}" for name in DICOM_FILES))) as folder:
         write_nifti(result, folder)
@@ -112,20 +97,20 @@ def write_segments(result: ScarResult, folder: Path) -> None:
     ``ecg_scar_percent_of_segment`` is the estimate from the ECG alone.
     The bin carries a percent sign so that a spreadsheet does not read "1-25" as a date.
     """
-    lines = [_line(row, result) for row in result.segments]
+    lines = [_cells(row, result) for row in result.segments]
     with (folder / "segments.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(lines)
 
 
-def _line(row: SegmentRow, result: ScarResult) -> dict[str, str]:
+def _cells(row: SegmentRow, result: ScarResult) -> dict[str, str]:
     depth = row.transmurality_bin.strip()
     return {
         "aha_segment": str(row.number),
         "name": _cell(row.name),
         "usual_territory": _cell(row.territory),
-        "imaged": _yes(row.imaged),
+        "imaged": "yes" if row.imaged else "no",
         "myocardium_ml": number(row.myocardium_ml, 3),
         "scar_ml": number(row.scar_ml, 3),
         "scar_g": number(row.scar_ml * MYOCARDIAL_DENSITY_G_PER_ML, 3),
@@ -137,7 +122,7 @@ def _line(row: SegmentRow, result: ScarResult) -> dict[str, str]:
         "scar_percent_of_segment_image_only": number(row.scar_percent_image_only, 2),
         "transmurality_mean_percent": number(row.transmurality_mean_percent, 2),
         "transmurality_max_percent": number(row.transmurality_max_percent, 2),
-        "transmurality_max_on_little_scar": _yes(rests_on_little(row)) if row.imaged else "",
+        "transmurality_max_on_little_scar": ("yes" if rests_on_little(row) else "no") if row.imaged else "",
         "transmurality_bin_percent": f"{depth} %" if depth[-1:].isdigit() else depth,
         "wall_thickness_mm": number(row.wall_thickness_mm, 2),
         "ecg_scar_percent_of_segment": number(row.ecg_percent, 2),
@@ -146,10 +131,6 @@ def _line(row: SegmentRow, result: ScarResult) -> dict[str, str]:
         "scar_method": _cell(described(result.method, result.shown)),
         "aha_mode": _cell(words(result.anatomy.division)),
     }
-
-
-def _yes(is_so: bool) -> str:
-    return "yes" if is_so else "no"
 
 
 def _cell(text: str) -> str:

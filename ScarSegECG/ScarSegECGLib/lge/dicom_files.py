@@ -221,9 +221,9 @@ def _without_nonsense(header: Dataset) -> Dataset:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Neither pydicom's warnings nor its log reach the user: they quote the patient's header."""
-    before = {logger: logger.level for logger in map(logging.getLogger, ("pydicom", "highdicom"))}
+def quiet(*others: str) -> Iterator[None]:
+    """Neither pydicom's warnings nor its log, or those of others, reach the user: they quote the patient's header."""
+    before = {logger: logger.level for logger in map(logging.getLogger, ("pydicom", "highdicom", *others))}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for logger in before:

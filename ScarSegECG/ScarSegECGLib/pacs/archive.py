@@ -1,35 +1,54 @@
-"""Find, pull and push studies."""
+"""Find, pull and push studies; what comes is whole, and what was sent comes back as it was."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pydicom
 from dicomweb_client import DICOMwebClient
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.misc import is_dicom
+from pydicom.tag import BaseTag
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import quiet
 from ScarSegECGLib.lge.shown_text import printable, shown_uid, without_patient
 from ScarSegECGLib.pacs.connection import in_words
-from ScarSegECGLib.pacs.whole import PATIENT, Change, changes, check_whole, owner_of
 
 Tell = Callable[[int, int], object]
 
-# As it is stored, without a conversion on the way.
-_AS_STORED = (("application/dicom", "*"),)
 MOST_OBJECTS = 20000  # as of an archive's files
+_AS_STORED = (("application/dicom", "*"),)  # without a conversion on the way
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_PATIENT = ("PatientID", "PatientName", "PatientBirthDate")
 _STUDY_FIELDS = (
     *("StudyDescription", "ModalitiesInStudy", "PatientBirthDate"),
     *("NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"),
 )
 _SERIES_FIELDS = ("SeriesDescription", "NumberOfSeriesRelatedInstances", "SeriesDate")
+_NEEDED = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+_UNDEFINED = 0xFFFFFFFF
+# The archive may file an object under another accession number; what it is, where it lies and what it shows it may not.
+_FILED = ("StudyID", "ImageComments", "InstanceNumber", "SeriesNumber", "AcquisitionNumber")
+_GROUPS = (0x0020, 0x0028, 0x0042, 0x0062, 0x5200, 0x7FE0)  # place, pixels, documents, segments, frames
+_CONTENT = (
+    *("SOPClassUID", "SOPInstanceUID", "Modality", "ReferencedSeriesSequence", "ReferencedImageSequence"),
+    *("SliceThickness", "SpacingBetweenSlices", "ContentSequence", "ConceptNameCodeSequence"),
+    *("CompletionFlag", "VerificationFlag", "VerifyingObserverSequence", "RealWorldValueMappingSequence"),
+)
+_SIZE = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated")
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,14 @@ class Pushed:
     changed: tuple[str, ...]
 
 
+class Change(Enum):
+    """How much an attribute means that came back as another."""
+
+    CONTENT = "what the object is, where it lies or what it shows"
+    PATIENT = "whose it is"
+    FILING = "how the archive files it"
+
+
 def find_studies(client: DICOMwebClient, filters: Mapping[str, str], limit: int) -> tuple[Found, ...]:
     """Studies that match, newest first, at most ``limit``.
 
@@ -81,19 +108,41 @@ def find_series(client: DICOMwebClient, study: str) -> tuple[Found, ...]:
     return tuple(sorted(series, key=lambda found: (len(found.number), found.number)))
 
 
+def _found(answer: Dataset, level: str) -> Found:
+    """A study or a series, of which DICOM's keywords speak as "Study" and "Series"."""
+
+    def text(keyword: str) -> str:
+        value = answer.get(keyword)
+        return "" if value is None else printable(str(value))
+
+    of_study = level == "Study"
+    identifier, name, born = patient = [text(keyword) for keyword in _PATIENT]
+    modalities = answer.get("ModalitiesInStudy" if of_study else "Modality") or ""
+    return Found(
+        uid=shown_uid(str(answer.get(f"{level}InstanceUID") or "")),
+        date=text(f"{level}Date"),
+        description=without_patient(str(answer.get(f"{level}Description") or ""), name, identifier, born),
+        modalities=printable(modalities if isinstance(modalities, str) else "/".join(map(str, modalities))),
+        instances=max(0, int(answer.get(f"NumberOf{level}RelatedInstances") or 0)),
+        number="" if of_study else text("SeriesNumber"),
+        patient=", ".join(filter(None, patient)) if of_study else "",
+    )
+
+
+def _uid(text: str) -> str:
+    if not _UID.fullmatch(text) or len(text) > 64:
+        raise InputError("A study or series is named by its UID (digits and points): see scarsegecg pacs find.")
+    return text
+
+
 def pull(
     client: DICOMwebClient, study: str, series: Sequence[str], folder: Path, tell: Tell = lambda done, of: None
 ) -> Pulled:
     """Write a study, or those of its series that are named, into an existing, staged folder.
 
     Every series gets a folder of its own; names are numbers, so that they tell nothing. ``tell`` hears how many objects
-    have come, and how many the archive announced.
-
-    Raises
-    ------
-    InputError
-        Nothing there; or the archive sent something else, less than it announced, an object that is cut off, two
-        contents under one UID, or images of two patients.
+    have come, and how many the archive announced. InputError: nothing there; or the archive sent something else, less
+    than it announced, an object that is cut off, two contents under one UID, or images of two patients.
     """
     uid, asked = _uid(study), [_uid(one) for one in series]
     announced = {found.uid: found.instances for found in find_series(client, uid) if not asked or found.uid in asked}
@@ -101,27 +150,26 @@ def pull(
     if expected > MOST_OBJECTS:
         raise InputError(f"The archive announces over {MOST_OBJECTS} objects: pull the series one by one.")
     paths: dict[str, Path] = {}
-    counts: dict[str, int] = dict.fromkeys(announced, 0)
+    counts = Counter(dict.fromkeys(announced, 0))
     owner: dict[str, str] = {}
     for dataset in _sent(client, uid, asked) if announced else ():
         with in_words():
-            check_whole(dataset)
+            _check_whole(dataset)
             own, name = str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)
             if dataset.StudyInstanceUID != uid or (asked and own not in asked):
                 raise InputError("The archive sent images of another study than the one asked for: nothing was kept.")
-            for keyword, said in owner_of(dataset).items():
-                if owner.setdefault(keyword, said) != said:
-                    raise InputError(
-                        "The study holds images of two patients (identifier, name or date of birth differ): nothing "
-                        "was kept; have it put right in the archive, or pull one patient's series with --series."
-                    )
+            if any(owner.setdefault(keyword, said) != said for keyword, said in _owner_of(dataset)):
+                raise InputError(
+                    "The study holds images of two patients (identifier, name or date of birth differ): nothing was "
+                    "kept; have it put right in the archive, or pull one patient's series with --series."
+                )
             if name in paths:
                 if changes(pydicom.dcmread(paths[name]), dataset):
                     raise InputError("The archive sent two contents under one UID: nothing was kept.")
                 continue
             if len(paths) == MOST_OBJECTS:
                 raise InputError(f"The archive sends over {MOST_OBJECTS} images: pull the series one by one.")
-            counts[own] = counts.get(own, 0) + 1
+            counts[own] += 1
             place = folder / f"series{list(counts).index(own) + 1:03d}"
             paths[name] = place / f"image{counts[own]:05d}.dcm"
             content = BytesIO()
@@ -138,13 +186,32 @@ def pull(
     return Pulled(len(paths), counted=all(announced.values()))
 
 
+def _sent(client: DICOMwebClient, study: str, series: Sequence[str]) -> Iterator[Dataset]:
+    """What the archive sends; what goes wrong on the way comes in words, what goes wrong with the taker as it is."""
+    for ask in [partial(client.iter_series, study, one) for one in series] or [partial(client.iter_study, study)]:
+        with in_words():
+            coming = ask(media_types=_AS_STORED)
+            dataset = next(coming, None)
+        while dataset is not None:
+            yield dataset
+            with in_words():
+                dataset = next(coming, None)
+
+
+def _owner_of(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    """Whose an object is: identifier, name and date of birth as far as they are said, spelling set aside."""
+    for keyword in _PATIENT:
+        text = unicodedata.normalize("NFKC", str(dataset.get(keyword) or ""))
+        plain = text.partition("=")[0].replace("^", " ").casefold().split()  # of a name's spellings the first
+        if plain:
+            yield keyword, " ".join(plain)
+
+
 def push(client: DICOMwebClient, paths: Iterable[Path], tell: Tell = lambda done, of: None) -> Pushed:
     """Store every DICOM file of the paths, one after the other; fetch each again and compare.
 
-    Raises
-    ------
-    InputError
-        No DICOM files, or the archive did not keep one, gave back another one, or filed it under another patient.
+    InputError: no DICOM files, or the archive did not keep one, gave back another one, or filed it under another
+    patient.
     """
     with quiet():
         files = _files(paths)
@@ -161,6 +228,25 @@ def push(client: DICOMwebClient, paths: Iterable[Path], tell: Tell = lambda done
     return Pushed(len(files), tuple(sorted(changed)))
 
 
+def _files(paths: Iterable[Path]) -> list[Path]:
+    """The DICOM files of folders, or single ones, each object once; whatever else lies there is left alone."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise InputError("What was to be pushed was not found: check the path.")
+        for file in filter(is_dicom, sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path]):
+            try:
+                dataset = pydicom.dcmread(file)
+                _check_whole(dataset)
+                first = found.setdefault(str(dataset.SOPInstanceUID), file)
+                same = first == file or not changes(pydicom.dcmread(first), dataset)
+            except Exception:  # whatever a parser raises on it
+                raise InputError("A DICOM file to be pushed is damaged: write it again.") from None
+            if not same:
+                raise InputError("Two of the files to be pushed carry one SOP Instance UID: export them again.")
+    return list(found.values())
+
+
 def _push_one(client: DICOMwebClient, file: Path) -> list[str]:
     """Store and compare; returns the attributes of its own that the archive changed."""
     sent = pydicom.dcmread(file)
@@ -169,10 +255,9 @@ def _push_one(client: DICOMwebClient, file: Path) -> list[str]:
         kept = {str(item.ReferencedSOPInstanceUID) for item in answer.get("ReferencedSOPSequence", [])}
         if sent.SOPInstanceUID not in kept:
             raise InputError("The archive did not keep an object: ask its administrator which it takes.")
-        back = client.retrieve_instance(
-            sent.StudyInstanceUID, sent.SeriesInstanceUID, sent.SOPInstanceUID, media_types=_AS_STORED
-        )
-        check_whole(back)
+        uids = sent.StudyInstanceUID, sent.SeriesInstanceUID, sent.SOPInstanceUID
+        back = client.retrieve_instance(*uids, media_types=_AS_STORED)
+        _check_whole(back)
         found = changes(sent, back)
     content, patient, filing = (sorted(keyword for keyword in found if found[keyword] is kind) for kind in Change)
     if content:
@@ -188,71 +273,52 @@ def _push_one(client: DICOMwebClient, file: Path) -> list[str]:
     return filing
 
 
-def _sent(client: DICOMwebClient, study: str, series: Sequence[str]) -> Iterator[Dataset]:
-    """What the archive sends; what goes wrong on the way comes in words, what goes wrong with the taker as it is."""
-    for one in series or ("",):
-        with in_words():
-            if one:
-                coming = client.iter_series(study, one, media_types=_AS_STORED)
-            else:
-                coming = client.iter_study(study, media_types=_AS_STORED)
-        while True:
-            with in_words():
-                dataset = next(coming, None)
-            if dataset is None:
-                break
-            yield dataset
+def _check_whole(dataset: Dataset) -> None:
+    """Raise InputError where an object was cut off on its way, or lacks what tells one object from another."""
+    uids = [dataset.get(keyword) for keyword in _NEEDED]
+    if not all(uid and isinstance(uid, str) for uid in uids):  # two in one element are a list
+        raise InputError("An object does not say which it is (UIDs are missing): ask the archive's administrator.")
+    for tag in dataset.keys():  # noqa: SIM118  (items are not to be parsed)
+        raw = dataset.get_item(tag)
+        cut = isinstance(raw, RawDataElement) and raw.length != _UNDEFINED and len(raw.value or b"") != raw.length
+        if cut or (keyword_for_tag(tag) == "PixelData" and _pixels_cut(dataset)):
+            raise InputError("An object is cut off: its data are shorter than it says.")
 
 
-def _files(paths: Iterable[Path]) -> list[Path]:
-    """The DICOM files of folders, or single ones; whatever else lies there is left alone.
-
-    Raises
-    ------
-    InputError
-        A path that is not there, a file that is damaged, or two contents under one UID.
-    """
-    found: dict[str, Path] = {}
-    for path in paths:
-        if not path.exists():
-            raise InputError("What was to be pushed was not found: check the path.")
-        for file in sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]:
-            if not is_dicom(file):
-                continue
-            try:
-                dataset = pydicom.dcmread(file)
-                check_whole(dataset)
-                first = found.setdefault(str(dataset.SOPInstanceUID), file)
-                same = first == file or not changes(pydicom.dcmread(first), dataset)
-            except Exception:  # whatever a parser raises on it
-                raise InputError("A DICOM file to be pushed is damaged: write it again.") from None
-            if not same:
-                raise InputError("Two of the files to be pushed carry one SOP Instance UID: export them again.")
-    return list(found.values())
+def _pixels_cut(dataset: Dataset) -> bool:
+    rows, columns, bits = (int(dataset.get(keyword) or 0) for keyword in ("Rows", "Columns", "BitsAllocated"))
+    frames, samples = (int(dataset.get(keyword) or 1) for keyword in ("NumberOfFrames", "SamplesPerPixel"))
+    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return not get_frame(dataset.PixelData, frames - 1, number_of_frames=frames)
+    stored = 2 if dataset.get("PhotometricInterpretation") == "YBR_FULL_422" else samples  # colours of half the pixels
+    return len(dataset.PixelData) * 8 < frames * rows * columns * stored * bits
 
 
-def _found(answer: Dataset, level: str) -> Found:
-    """A study or a series, of which DICOM's keywords speak as "Study" and "Series"."""
-    of_study = level == "Study"
-    identifier, name, born = patient = [_text(answer, keyword) for keyword in PATIENT]
-    modalities = answer.get("ModalitiesInStudy" if of_study else "Modality") or ""
-    return Found(
-        uid=shown_uid(str(answer.get(f"{level}InstanceUID") or "")),
-        date=_text(answer, f"{level}Date"),
-        description=without_patient(str(answer.get(f"{level}Description") or ""), name, identifier, born),
-        modalities=printable(modalities if isinstance(modalities, str) else "/".join(map(str, modalities))),
-        instances=max(0, int(answer.get(f"NumberOf{level}RelatedInstances") or 0)),
-        number="" if of_study else _text(answer, "SeriesNumber"),
-        patient=", ".join(filter(None, patient)) if of_study else "",
-    )
+def changes(sent: Dataset, back: Dataset) -> dict[str, Change]:
+    """Attributes that an object did not come back with as they were, and how much they mean."""
+    found: dict[str, Change] = {}
+    for tag in set(sent.keys()) | set(back.keys()):
+        if tag not in sent or tag not in back or sent[tag].value != back[tag].value:
+            keyword = keyword_for_tag(tag) or str(tag)
+            if keyword != "PixelData" or not _same_pixels(sent, back):
+                found[keyword] = _meaning(tag, keyword, added=tag not in sent)
+    return found
 
 
-def _text(answer: Dataset, keyword: str) -> str:
-    value = answer.get(keyword)
-    return "" if value is None else printable(str(value))
+def _meaning(tag: BaseTag, keyword: str, *, added: bool) -> Change:
+    if keyword in _PATIENT or (keyword == "PatientSex" and not added):
+        return Change.PATIENT
+    of_content = keyword in _CONTENT or (tag.group in _GROUPS and keyword not in _FILED)
+    counts = tag.group == 0x0020 and 0x1000 <= tag.elem < 0x1210  # "NumberOf...Related..."
+    return Change.CONTENT if of_content and not counts else Change.FILING
 
 
-def _uid(text: str) -> str:
-    if not _UID.fullmatch(text) or len(text) > 64:
-        raise InputError("A study or series is named by its UID (digits and points): see scarsegecg pacs find.")
-    return text
+def _same_pixels(sent: Dataset, back: Dataset) -> bool:
+    """Whether an archive that stores in another transfer syntax gives back the same numbers."""
+    syntaxes = {dataset.file_meta.get("TransferSyntaxUID") for dataset in (sent, back) if hasattr(dataset, "file_meta")}
+    if len(syntaxes) != 2 or any(sent.get(keyword) != back.get(keyword) for keyword in _SIZE):
+        return False
+    try:
+        return bool(np.array_equal(sent.pixel_array, back.pixel_array))
+    except Exception:  # a decoder that is not there, or broken data: both are not the same
+        return False

@@ -1,37 +1,51 @@
-"""A connection to an archive, who one is to it, and its failures in words."""
+"""A connection that stays with its archive: no way elsewhere, no endless or late answers; its failures in words."""
 
 from __future__ import annotations
 
 import ipaddress
-import logging
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from time import monotonic, sleep
+from urllib.parse import urljoin, urlsplit
 
 import keyring
+import requests
 from dicomweb_client import DICOMwebClient
 from keyring.errors import KeyringError
-from requests import PreparedRequest
-from requests.auth import AuthBase, HTTPBasicAuth
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
 from requests.exceptions import ChunkedEncodingError, HTTPError, JSONDecodeError, RequestException, SSLError, Timeout
 from requests.exceptions import ConnectionError as NoConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.pacs.session import BUSY, LARGEST_OBJECT, MISDIRECTED, NOT_ACCEPTABLE, GuardedSession, retry_after_s
+from ScarSegECGLib.lge.dicom_files import quiet
 
 USER, PASSWORD, TOKEN = "SCARSEGECG_PACS_USER", "SCARSEGECG_PACS_PASSWORD", "SCARSEGECG_PACS_TOKEN"
+LARGEST_JSON = 16 * 2**20
+LARGEST_ANSWER = 16 * 2**30  # as of an archive's files
+LARGEST_OBJECT = 2**30
+LONGEST_S = 300.0  # a request and its answer altogether, and what is added for what they carry (SLOWEST)
+SLOWEST = 20_000  # bytes per second on average; a limit between two bytes alone is met by a byte a minute for ever
+LONGEST_WAIT_S = 60.0
 _CONNECT_S, _READ_S = 10.0, 120.0
-_TALKERS = ("dicomweb_client", "urllib3", "requests", "keyring", "pydicom")
+_DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax, which may unpack to anything
+_PIECE = 2**16
+_BUSY, _NOT_ACCEPTABLE, _MISDIRECTED = (429, 503, 504), 406, 421
 _NOT_UNDERSTOOD = "The archive's answer cannot be understood: check that the address is DICOMweb's."
+_BREAKS_OFF = "The archive's answer breaks off before its end: nothing of it was kept; try again."
 _OF_THE_WAY = {
     SSLError: "The archive's certificate cannot be verified: give its certificates with --ca, or ask its "
     "administrator.",
     Timeout: "The archive does not answer in time: try again, or ask its administrator.",
-    ChunkedEncodingError: "The archive's answer breaks off before its end: nothing of it was kept; try again.",
+    ChunkedEncodingError: _BREAKS_OFF,
     NoConnection: "The archive cannot be reached: check the address and the network.",
     JSONDecodeError: _NOT_UNDERSTOOD,
 }
@@ -40,12 +54,12 @@ _OF_THE_ANSWER = {
     401: f"The archive wants to know who you are (401): set {USER} and {PASSWORD}, or use the keyring.",
     403: "The archive does not allow this (403): ask for the permission, or use another account.",
     404: "The archive holds nothing there (404): check the address and the study's UID.",
-    NOT_ACCEPTABLE: "The archive packs its answers, or cannot give them in the way that was asked for (406): ask its "
+    _NOT_ACCEPTABLE: "The archive packs its answers, or cannot give them in the way that was asked for (406): ask its "
     "administrator.",
     409: "The archive refused some of the objects (409): its own log says which and why.",
     413: "The archive refused objects of this size (413): ask its administrator.",
-    MISDIRECTED: "The archive sends requests to another address, which was not followed: ask its administrator for the "
-    "right one.",
+    _MISDIRECTED: "The archive sends requests to another address, which was not followed: ask its administrator for "
+    "the right one.",
 }
 
 
@@ -53,11 +67,7 @@ def connect(url: str, ca: Path | None = None) -> DICOMwebClient:
     """A client for the archive whose DICOMweb services have ``url`` as their root; the certificate is always verified.
 
     ``ca``: certificates (PEM) to trust instead of the system's, where the archive's is of the hospital's own.
-
-    Raises
-    ------
-    InputError
-        As :func:`check_address` and :func:`credentials`, or the certificates were not found.
+    InputError as :func:`check_address` and :func:`credentials`, or the certificates were not found.
     """
     encrypted = check_address(url)
     if ca is not None and not ca.is_file():
@@ -74,10 +84,7 @@ def connect(url: str, ca: Path | None = None) -> DICOMwebClient:
 def check_address(url: str) -> bool:
     """Whether the archive's address is encrypted; where it is not, it must be this very machine's.
 
-    Raises
-    ------
-    InputError
-        An address that is none, carries credentials or is not encrypted.
+    InputError: an address that is none, carries credentials or is not encrypted.
     """
     try:
         parts = urlsplit(url)
@@ -103,31 +110,21 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class BearerToken(AuthBase):
-    """A token that goes with every request to the archive; requests drops it when it is sent elsewhere."""
+def credentials(url: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest] | None:
+    """What signs a request, by the first that is there: a token or user and password in the environment, the keyring.
 
-    token: str = field(repr=False)
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.token}"
-        return request
-
-
-def credentials(url: str) -> AuthBase | None:
-    """The first that is there: a token or user and password in the environment, then the keyring; else ``None``.
-
-    Never from the command line. The keyring's entry has the archive's host (with its port, if any) as its service:
-    ``keyring set HOST USER``.
-
-    Raises
-    ------
-    InputError
-        A user without a password, or the other way round.
+    Never from the command line; ``None`` where there is nothing. The keyring's entry has the archive's host (with its
+    port, if any) as its service: ``keyring set HOST USER``. InputError: a user without a password, or the other way
+    round.
     """
     token, user, password = (os.environ.get(name, "") for name in (TOKEN, USER, PASSWORD))
     if token:
-        return BearerToken(token)
+
+        def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers["Authorization"] = f"Bearer {token}"  # requests drops it when it is sent elsewhere
+            return request
+
+        return bearer
     if user or password:
         if not (user and password):
             raise InputError(f"Only one of {USER} and {PASSWORD} is set: set both, or neither.")
@@ -145,13 +142,8 @@ def in_words() -> Iterator[None]:
 
     The one place for whatever the libraries of HTTP, JSON and DICOM raise; the user's own disk is touched outside it.
     """
-    loggers = [logging.getLogger(name) for name in _TALKERS]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet("dicomweb_client", "urllib3", "requests", "keyring"):
             yield
     except InputError:
         raise
@@ -159,9 +151,6 @@ def in_words() -> Iterator[None]:
         raise InputError(_told(error)) from None
     except Exception:  # the answer is somebody else's: a parser may raise anything on it, OSError too
         raise InputError(_NOT_UNDERSTOOD) from None
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
 
 
 def _told(error: RequestException) -> str:
@@ -172,7 +161,179 @@ def _told(error: RequestException) -> str:
     if not isinstance(error, HTTPError) or error.response is None:
         return f"The archive could not be asked ({type(error).__name__}): check the address."
     status = error.response.status_code
-    if status in BUSY:
+    if status in _BUSY:
         wait = retry_after_s(error.response)
         return f"The archive is busy ({status}): try again {'later' if wait is None else f'in {wait:.0f} s'}."
     return _OF_THE_ANSWER.get(status, f"The archive answered with an error ({status}): try again later.")
+
+
+def retry_after_s(response: requests.Response) -> float | None:
+    """Seconds that the answer's Retry-After names, as a number or a date; ``None`` where it names none."""
+    try:
+        return Retry().parse_retry_after(response.headers.get("Retry-After", "")[:40])
+    except (InvalidHeader, ValueError, OverflowError):
+        return None
+
+
+class Watch(HTTPAdapter):
+    """Connects a session, and cuts the connection of a request that takes too long, whatever it waits for.
+
+    ``late`` says whether that has happened to the last request.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late = False
+        self._socket: socket.socket | None = None
+        self._until = 0.0
+        self._timer = threading.Timer(0.0, self._look)
+
+    def start(self, carried: int) -> None:
+        """Begin the time of a request with so many bytes."""
+        self.stop()
+        self.late, self._until = False, monotonic() + LONGEST_S + carried / SLOWEST
+        self._look()
+
+    def heard(self, count: int) -> None:
+        """Add the time of so many bytes of an answer."""
+        self._until += count / SLOWEST
+
+    def stop(self) -> None:
+        """End the time: the answer is complete, or nobody waits for it any more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        """Cut the connection if the time is over, else look again when it will be."""
+        left = self._until - monotonic()
+        if left > 0:
+            self._timer = threading.Timer(left, self._look)
+            self._timer.daemon = True
+            self._timer.start()
+            return
+        self.late = True
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    @contextmanager
+    def in_time(self) -> Iterator[None]:
+        """Whatever comes of a connection that was cut is a time-out."""
+        try:
+            yield
+        except (RequestException, OSError):
+            if not self.late:
+                raise
+        if self.late:
+            raise Timeout
+
+    def get_connection_with_tls_context(self, *arguments, **settings) -> HTTPConnectionPool:
+        """The pool of connections, through a proxy too, each of which makes its socket known here."""
+        pool = super().get_connection_with_tls_context(*arguments, **settings)
+        watch = self
+
+        class Watched(type(pool).ConnectionCls):  # type: ignore[misc]
+            def connect(self) -> None:
+                super().connect()
+                watch._socket = self.sock
+
+        pool.ConnectionCls = Watched
+        return pool
+
+
+class GuardedSession(requests.Session):
+    """Follows a redirect only within its archive, and reads answers within bounds of size and time.
+
+    An archive that is busy (429, 503, 504) is asked again when it says so, if that is soon. ``ca``: certificates (PEM)
+    to trust instead of all others, those of the environment too.
+    """
+
+    def __init__(self, ca: Path | None = None) -> None:
+        super().__init__()
+        self._ca = ca
+        self._watch = Watch()
+        self.mount("https://", self._watch)
+        self.mount("http://", self._watch)
+        # What is packed may unpack to anything; the images' own compression is another matter. XML is not asked for.
+        self.headers.update({"Accept-Encoding": "identity", "Accept": "application/dicom+json"})
+        self.hooks["response"].append(self._bounded)
+        self.max_redirects = 3
+
+    def merge_environment_settings(self, url, proxies, stream, verify, cert):
+        """Proxies of the environment; its certificates only where none were given."""
+        settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        # Asked for piece by piece, or too long an answer would be read whole before it is looked at.
+        return settings | {"stream": True} | ({} if self._ca is None else {"verify": str(self._ca)})
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Where an answer leads within the archive; one that leads elsewhere becomes an error."""
+        target = super().get_redirect_target(resp)
+        if target is None or not ("\\" in target or self.should_strip_auth(resp.url, urljoin(resp.url, target))):
+            return target
+        resp.status_code = _MISDIRECTED
+        return None
+
+    def send(self, request: requests.PreparedRequest, **settings: object) -> requests.Response:
+        """Send, and once more where a busy archive asks for it."""
+        for wait in (1.0, 2.0, None):
+            self._watch.start(int(request.headers.get("Content-Length") or 0))
+            with self._watch.in_time():
+                response = super().send(request, **settings)
+            asked = retry_after_s(response)
+            wait = wait if wait is None or asked is None else asked
+            if response.status_code not in _BUSY or wait is None or wait > LONGEST_WAIT_S:
+                break
+            response.close()
+            self._watch.stop()
+            sleep(wait)
+        return response
+
+    def _bounded(self, response: requests.Response, **_keys: object) -> None:
+        """Let an answer be read only up to its kind's size, and be complete; one that is packed or XML is an error."""
+        content_type = response.headers.get("Content-Type", "")
+        kind = content_type.lower().partition(";")[0].strip()
+        packed = response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
+        if response.ok and (packed or kind.endswith("xml")):
+            response.status_code = _NOT_ACCEPTABLE
+        multipart = kind.startswith("multipart")
+        objects = multipart or kind == "application/dicom"
+        found = re.search(r'boundary="?([^";]+)', content_type, re.IGNORECASE)
+        marker = b"--" + found[1].strip().encode("latin-1", "replace") if multipart and found else b""
+        pieces = response.iter_content
+
+        def counted(chunk_size: int | None = 1, **_others: object) -> Iterator[bytes]:
+            if multipart and response.ok and not marker:
+                raise InputError(
+                    "The archive's answer names no boundary, so where an object ends cannot be told: ask its "
+                    "administrator."
+                )
+            overlap = max(len(marker) + 2, len(_DEFLATED)) - 1
+            whole = part = 0
+            tail = b""
+            complete = False
+            reading = pieces(min(chunk_size or _PIECE, _PIECE))
+            while True:
+                with self._watch.in_time():
+                    piece = next(reading, b"")
+                if not piece:
+                    break
+                self._watch.heard(len(piece))
+                window = tail + piece
+                begin = window.rfind(marker) if marker else -1
+                complete = complete or bool(marker) and marker + b"--" in window
+                whole += len(piece)
+                part = len(window) - begin if begin >= 0 else part + len(piece)
+                tail = window[-overlap:]
+                if whole > LARGEST_ANSWER or part > (LARGEST_OBJECT if objects else LARGEST_JSON):
+                    response.close()
+                    raise InputError("The archive's answer is far larger than it can be: it was not read to its end.")
+                if objects and _DEFLATED in window:
+                    response.close()
+                    raise InputError(
+                        "The archive sends deflated DICOM objects, which are not read: ask its administrator."
+                    )
+                yield piece
+            self._watch.stop()
+            if multipart and response.ok and not complete:
+                raise InputError(_BREAKS_OFF)
+
+        response.iter_content = counted  # type: ignore[method-assign, assignment]

@@ -28,7 +28,7 @@ from ScarSegECGLib.case import (
     TimeGap,
 )
 from ScarSegECGLib.export.dicom.source import Source, read_source
-from ScarSegECGLib.export.result_json import as_json
+from ScarSegECGLib.export.result_folder import as_json
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.facts import Doubt, Fact, Method
 from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, EcgReason, GapProblem

@@ -14,8 +14,7 @@ from matplotlib import get_data_path
 from pdf_reading import opened, text_of
 
 from ScarSegECGLib.export.dicom.objects import document
-from ScarSegECGLib.export.dicom.read_back import check_document, check_map, check_picture
-from ScarSegECGLib.export.dicom.write import FILES, write_dicom
+from ScarSegECGLib.export.dicom.write import FILES, holds_document, holds_map, holds_picture, insist, write_dicom
 from ScarSegECGLib.report import pdf
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.pdf import as_pdf, on_white
@@ -37,11 +36,11 @@ def test_dcmqi_gives_back_every_probability(case: DicomCase, objects, dcmqi, on_
 
 
 def test_a_changed_probability_is_noticed(case: DicomCase, objects) -> None:
-    check_map(objects / "scar_probability.dcm", case.result.scar_probability, case.stack)
+    insist(holds_map, objects / "scar_probability.dcm", case.result.scar_probability, case.stack)
     other = case.result.scar_probability.copy()
     other[4, 40, 40] += 0.001
     with pytest.raises(OSError, match="did not read back"):
-        check_map(objects / "scar_probability.dcm", other, case.stack)
+        insist(holds_map, objects / "scar_probability.dcm", other, case.stack)
 
 
 def test_the_map_says_what_it_is(objects) -> None:
@@ -116,17 +115,17 @@ def test_the_pdf_stays_on_the_paper(case: DicomCase, objects) -> None:
 
 def test_the_picture_is_the_bullseye(case: DicomCase, objects) -> None:
     pixels = np.asarray(on_white(case.pictures["bullseye.png"]))
-    check_picture(objects / "bullseye.dcm", pixels)
+    insist(holds_picture, objects / "bullseye.dcm", pixels)
     captured = pydicom.dcmread(objects / "bullseye.dcm")
     assert captured.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7"
     assert captured.BurnedInAnnotation == "NO"
     with pytest.raises(OSError, match="did not read back"):
-        check_picture(objects / "bullseye.dcm", pixels[::-1])
+        insist(holds_picture, objects / "bullseye.dcm", pixels[::-1])
 
 
 def test_a_changed_pdf_is_noticed(objects) -> None:
     with pytest.raises(OSError, match="did not read back"):
-        check_document(objects / "report_pdf.dcm", b"%PDF-1.4 other")
+        insist(holds_document, objects / "report_pdf.dcm", b"%PDF-1.4 other")
 
 
 KANJI, HANGUL = "Yamada^Tarou=山田^太郎=やまだ^たろう", "Hong^Gildong=洪^吉洞=홍^길동"

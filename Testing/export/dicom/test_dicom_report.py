@@ -13,10 +13,8 @@ from dicom_case import WEIGHTS, DicomCase, made_up_labels, made_up_result, made_
 from ScarSegECGLib.case import Interval
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
-from ScarSegECGLib.export.dicom.groups import groups
-from ScarSegECGLib.export.dicom.read_back import check_report
-from ScarSegECGLib.export.dicom.structured_report import person_name
-from ScarSegECGLib.export.dicom.write import write_dicom
+from ScarSegECGLib.export.dicom.structured_report import groups, person_name
+from ScarSegECGLib.export.dicom.write import holds_report, insist, write_dicom
 from ScarSegECGLib.facts import Confidence, ConfidenceReason, Contrast, Fact, Grade, Method
 from ScarSegECGLib.report.present import headline
 from ScarSegECGLib.wording import ECG_IS_NO_FINDING
@@ -208,7 +206,7 @@ def test_what_is_not_imaged_has_no_number(case, objects) -> None:
 def test_a_changed_number_is_noticed(case, objects, tmp_path) -> None:
     report = pydicom.dcmread(objects / "report.dcm")
     said = groups(case.result)
-    check_report(objects / "report.dcm", said)
+    insist(holds_report, objects / "report.dcm", said)
 
     def first_number(item: pydicom.Dataset) -> pydicom.Dataset | None:
         for child in item.get("ContentSequence", []):
@@ -221,7 +219,7 @@ def test_a_changed_number_is_noticed(case, objects, tmp_path) -> None:
     number.MeasuredValueSequence[0].NumericValue = "1.2345"
     report.save_as(tmp_path / "report.dcm")
     with pytest.raises(OSError, match="did not read back"):
-        check_report(tmp_path / "report.dcm", said)
+        insist(holds_report, tmp_path / "report.dcm", said)
 
 
 def test_unknown_contrast_leaves_core_and_grey_zone_out() -> None:

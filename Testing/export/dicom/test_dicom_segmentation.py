@@ -19,14 +19,13 @@ from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.objects import numbered, segmentation
-from ScarSegECGLib.export.dicom.read_back import check_segmentation
-from ScarSegECGLib.export.dicom.write import SERIES, write_dicom
+from ScarSegECGLib.export.dicom.write import holds_segmentation, insist, write_dicom
 
 NAME = "segmentation.dcm"
 
 
 def written(case: DicomCase, folder: Path, *, labelmap: bool = False) -> Path:
-    made = segmentation(case.result.labels, codes.STRUCTURES, case.result, case.source, SERIES[NAME], labelmap=labelmap)
+    made = segmentation(case.result.labels, codes.STRUCTURES, case.result, case.source, NAME, labelmap=labelmap)
     made.save_as(folder / NAME)
     return folder / NAME
 
@@ -121,9 +120,9 @@ def test_an_empty_class_takes_no_number_and_no_name(case, tmp_path, empty) -> No
     numbers = numbered(labels, codes.STRUCTURES)
     assert list(numbers.values()) == [1, 2]
     assert empty not in numbers
-    made = segmentation(labels, codes.STRUCTURES, case.result, case.source, SERIES[NAME])
+    made = segmentation(labels, codes.STRUCTURES, case.result, case.source, NAME)
     made.save_as(tmp_path / NAME)
-    check_segmentation(tmp_path / NAME, labels, numbers, case.stack)
+    insist(holds_segmentation, tmp_path / NAME, labels, numbers, case.stack)
 
 
 @pytest.mark.parametrize("empty", [None, CAVITY, MYOCARDIUM, SCAR])
@@ -132,7 +131,7 @@ def test_slicer_shows_the_right_names_with_the_right_voxels(
     case, tmp_path, dcmqi, slicer_segments, empty, labelmap
 ) -> None:
     labels = np.where(case.result.labels == (empty or 255), 0, case.result.labels)
-    made = segmentation(labels, codes.STRUCTURES, case.result, case.source, SERIES[NAME], labelmap=labelmap)
+    made = segmentation(labels, codes.STRUCTURES, case.result, case.source, NAME, labelmap=labelmap)
     made.save_as(tmp_path / NAME)
     dcmqi(
         "segimage2itkimage", "--inputDICOM", tmp_path / NAME, "--outputDirectory", tmp_path, "--prefix", "q",
@@ -150,7 +149,7 @@ def test_one_slice_of_scar_is_placed(case, tmp_path, dcmqi, on_stack) -> None:
     labels = np.zeros_like(case.result.labels)
     k = int(np.argmax((case.result.labels == SCAR).sum(axis=(1, 2))))
     labels[k] = np.where(case.result.labels[k] == SCAR, SCAR, 0)
-    made = segmentation(labels, codes.STRUCTURES, case.result, case.source, SERIES[NAME])
+    made = segmentation(labels, codes.STRUCTURES, case.result, case.source, NAME)
     made.save_as(tmp_path / NAME)
     dcmqi("segimage2itkimage", "--inputDICOM", tmp_path / NAME, "--outputDirectory", tmp_path, "--prefix", "q",
           "-t", "nrrd")  # fmt: skip
@@ -198,11 +197,11 @@ def test_nothing_segmented_is_said(tmp_path) -> None:
 def test_one_changed_voxel_is_noticed(case, tmp_path, labelmap) -> None:
     path = written(case, tmp_path, labelmap=labelmap)
     numbers = numbered(case.result.labels, codes.STRUCTURES)
-    check_segmentation(path, case.result.labels, numbers, case.stack)
+    insist(holds_segmentation, path, case.result.labels, numbers, case.stack)
     labels = case.result.labels.copy()
     labels[4, 10, 10] = CAVITY
     with pytest.raises(OSError, match="did not read back"):
-        check_segmentation(path, labels, numbers, case.stack)
+        insist(holds_segmentation, path, labels, numbers, case.stack)
 
 
 @pytest.mark.parametrize("shift", [(0, 0, 8.0), (1.4, 0, 0), (0.7, 0, 0)])
@@ -214,4 +213,4 @@ def test_a_shifted_frame_is_noticed(case, tmp_path, shift) -> None:
     plane.ImagePositionPatient = [float(a) + b for a, b in zip(plane.ImagePositionPatient, shift, strict=True)]
     seg.save_as(path)
     with pytest.raises(OSError, match="did not read back"):
-        check_segmentation(path, case.result.labels, numbers, case.stack)
+        insist(holds_segmentation, path, case.result.labels, numbers, case.stack)

@@ -17,9 +17,9 @@ from pdf_reading import text_of
 from ScarSegECGLib.case import SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
-from ScarSegECGLib.export.dicom import groups as grouping
-from ScarSegECGLib.export.dicom.groups import groups
+from ScarSegECGLib.export.dicom import structured_report as grouping
 from ScarSegECGLib.export.dicom.objects import document
+from ScarSegECGLib.export.dicom.structured_report import groups
 from ScarSegECGLib.export.images import write_nifti
 from ScarSegECGLib.export.result_folder import read_result
 from ScarSegECGLib.facts import Doubt, Fact

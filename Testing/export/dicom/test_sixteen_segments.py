@@ -13,10 +13,10 @@ from dicom_case import DicomCase, made_up_result, make_case, picture
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import ScarResult
-from ScarSegECGLib.export.dicom.groups import groups
+from ScarSegECGLib.export import result_folder
+from ScarSegECGLib.export.dicom.structured_report import groups
 from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.result_folder import read_result
-from ScarSegECGLib.export.result_json import result_schema
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.facts import Division
 from ScarSegECGLib.facts_ecg import Conduction
@@ -53,7 +53,8 @@ def sixteen(tmp_path_factory: pytest.TempPathFactory) -> tuple[DicomCase, Path, 
 def test_every_table_of_the_folder_has_sixteen_rows(sixteen) -> None:
     _, folder, _ = sixteen
     content = json.loads((folder / "result.json").read_text())
-    jsonschema.validate(content, result_schema())
+    schema = Path(result_folder.__file__).parent / "result.schema.json"
+    jsonschema.validate(content, json.loads(schema.read_text(encoding="utf-8")))
     assert content["method"]["aha"].endswith("16 segments")
     assert [str(row["aha_segment"]) for row in content["segments"]] == ALL
     with (folder / "segments.csv").open(encoding="utf-8") as file:

@@ -18,7 +18,7 @@ from dicom_case import NOW, DicomCase
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export import result_folder
-from ScarSegECGLib.export.dicom.groups import groups
+from ScarSegECGLib.export.dicom.structured_report import groups
 from ScarSegECGLib.export.result_folder import read_result
 from ScarSegECGLib.report.html import as_html
 from ScarSegECGLib.report.present import present

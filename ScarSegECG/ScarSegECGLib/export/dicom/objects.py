@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import highdicom
@@ -29,32 +28,35 @@ from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.wording import RESEARCH_USE, words
 
 MAKER = "ScarSegECG"
-_FIRST_SERIES_NUMBER = 9100
+# By each object's file, how a viewer lists the series that it is; numbered in this order.
+SERIES = {
+    "segmentation.dcm": "ScarSegECG LV and scar",
+    "aha17.dcm": "ScarSegECG AHA segments",
+    "scar_parts.dcm": "ScarSegECG scar core, grey zone, MVO",
+    "scar_probability.dcm": "ScarSegECG probability of scar",
+    "scar_probability_image_only.dcm": "ScarSegECG probability of scar, image only",
+    "report.dcm": "ScarSegECG measurements",
+    "report_pdf.dcm": "ScarSegECG report",
+    "bullseye.dcm": "ScarSegECG bullseye",
+}
+_FIRST_SERIES_NUMBER = 9101
 
 
-@dataclass(frozen=True)
-class Series:
-    """One object's place: its number among ours, and how a viewer lists it."""
-
-    number: int
-    description: str
-
-
-def common(series: Series) -> dict[str, Any]:
-    """Arguments that every highdicom constructor takes: a new series, and the maker."""
+def common(name: str) -> dict[str, Any]:
+    """Arguments that every highdicom constructor takes: a new series for the file of this name, and the maker."""
     private = CodingSchemeIdentificationItem(
-        designator=codes.PRIVATE_SCHEME,
-        name="ScarSegECG private codes",
-        version=__version__,
+        codes.PRIVATE_SCHEME,
+        "ScarSegECG private codes",
+        __version__,
         responsible_organization="ScarSegECG contributors",
     )
     return {
         "series_instance_uid": UID(),
-        "series_number": _FIRST_SERIES_NUMBER + series.number,
+        "series_number": _FIRST_SERIES_NUMBER + list(SERIES).index(name),
         "sop_instance_uid": UID(),
         "instance_number": 1,
         "manufacturer": MAKER,
-        "series_description": series.description,
+        "series_description": SERIES[name],
         "coding_schemes": [private],
         "manufacturer_model_name": MAKER,
         "software_versions": __version__,
@@ -63,17 +65,17 @@ def common(series: Series) -> dict[str, Any]:
     }
 
 
-def _voxels(source: Source, canonical: NDArray, series: Series, label: str) -> dict[str, Any]:
+def _voxels(source: Source, canonical: NDArray, name: str, label: str) -> dict[str, Any]:
     """Arguments of an object that holds voxels."""
     return {
         "source_images": source.as_one_series,
         "plane_positions": source.positions,
         "pixel_array": source.frames(canonical),
         "content_label": label,
-        "content_description": series.description,
+        "content_description": SERIES[name],
         "content_creator_name": f"{MAKER}^",
         "content_qualification": "RESEARCH",
-        **common(series),
+        **common(name),
     }
 
 
@@ -105,7 +107,7 @@ def segmentation(
     structures: Sequence[Structure],
     result: ScarResult,
     source: Source,
-    series: Series,
+    name: str,
     *,
     labelmap: bool = False,
 ) -> Segmentation:
@@ -143,13 +145,13 @@ def segmentation(
             for structure in structures
             if structure.label in numbers
         ],
-        **_voxels(source, number_of[labels], series, "SCARSEGECG"),
+        **_voxels(source, number_of[labels], name, "SCARSEGECG"),
     )
     source.refer(written)
     return written
 
 
-def parametric_map(probability: FloatArray, quantity: Code, source: Source, series: Series) -> ParametricMap:
+def parametric_map(probability: FloatArray, quantity: Code, source: Source, name: str) -> ParametricMap:
     """A map of 32-bit floats, 0..1, shape (slice, row, column) in canonical storage, a frame per slice."""
     written = ParametricMap(
         contains_recognizable_visual_features=False,
@@ -166,7 +168,7 @@ def parametric_map(probability: FloatArray, quantity: Code, source: Source, seri
         ],
         voi_lut_transformations=[highdicom.VOILUTTransformation(window_center=0.5, window_width=1.0)],
         derived_pixel_contrast="QUANTITY",
-        **_voxels(source, probability, series, "SCARPROBABILITY"),
+        **_voxels(source, probability, name, "SCARPROBABILITY"),
     )
     source.refer(written)
     # The standard wants the frames' anatomy, and some readers stop without it.
@@ -191,23 +193,19 @@ def _sort_frames(written: Dataset) -> None:
     written.PerFrameFunctionalGroupsSequence = [groups[k] for k in order]
 
 
-def encapsulated_pdf(
-    pdf: bytes, title: str, source: Source, series: Series, *, names_patient: bool, verified: bool
-) -> SOPClass:
+def encapsulated_pdf(pdf: bytes, title: str, source: Source, *, names_patient: bool, verified: bool) -> SOPClass:
     """Wrap a PDF; ``names_patient`` says whether its pages show who the patient is, ``verified`` whether one signed."""
     wrapped = SOPClass(
         study_instance_uid=source.first.StudyInstanceUID,
         sop_class_uid=EncapsulatedPDFStorage,
         modality="DOC",
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        **common(series),
+        **common("report_pdf.dcm"),
     )
     wrapped.copy_patient_and_study_information(source.first)
-    wrapped.ConversionType = "WSD"
-    wrapped.AcquisitionDateTime = ""
+    wrapped.ConversionType, wrapped.AcquisitionDateTime, wrapped.ConceptNameCodeSequence = "WSD", "", []
     wrapped.BurnedInAnnotation = "YES" if names_patient else "NO"
     wrapped.DocumentTitle = title
-    wrapped.ConceptNameCodeSequence = []
     wrapped.VerificationFlag = "VERIFIED" if verified else "UNVERIFIED"
     wrapped.SourceInstanceSequence = highdicom.ReferencedImageSequence(source.images)
     wrapped.MIMETypeOfEncapsulatedDocument = "application/pdf"
@@ -221,7 +219,7 @@ def document(wrapped: Dataset) -> bytes:
     return bytes(wrapped.EncapsulatedDocument)[: int(wrapped.EncapsulatedDocumentLength)]
 
 
-def secondary_capture(pixels: NDArray[np.uint8], source: Source, series: Series) -> SCImage:
+def secondary_capture(pixels: NDArray[np.uint8], source: Source) -> SCImage:
     """An RGB picture, shape (row, column, 3), in the patient's study; nothing that names the patient is drawn in it."""
     captured = SCImage(
         pixel_array=pixels,
@@ -230,10 +228,9 @@ def secondary_capture(pixels: NDArray[np.uint8], source: Source, series: Series)
         coordinate_system="PATIENT",
         patient_orientation=("L", "F"),
         study_instance_uid=source.first.StudyInstanceUID,
-        **common(series),
+        **common("bullseye.dcm"),
     )
     captured.PatientOrientation = []  # a plot is not a plane of the patient
-    captured.BodyPartExamined = "HEART"
-    captured.BurnedInAnnotation = "NO"
+    captured.BodyPartExamined, captured.BurnedInAnnotation = "HEART", "NO"
     captured.copy_patient_and_study_information(source.first)
     return captured

@@ -82,10 +82,7 @@ def _in_series(image: Dataset, uid: str) -> Dataset:
 def read_source(stack: LgeStack) -> Source:
     """Find the images of a stack again and make sure that objects can refer to them.
 
-    Raises
-    ------
-    InputError
-        Not from DICOM, uneven slices, or images that lack what a DICOM object has to copy.
+    InputError: not from DICOM, uneven slices, or images that lack what a DICOM object has to copy.
     """
     with quiet():
         found = find_source(stack, pixels=True)

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
+import errno
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 
+import highdicom
 import numpy as np
-from highdicom.seg import Segmentation
+import pydicom
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ScarSegECGLib.case import ScarResult
+from ScarSegECGLib.case import LabelArray, LgeStack, ScarResult
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.dicom import codes, objects, read_back
-from ScarSegECGLib.export.dicom.groups import AHA, MAIN, PARTS, groups
-from ScarSegECGLib.export.dicom.objects import Series
-from ScarSegECGLib.export.dicom.source import Source
-from ScarSegECGLib.export.dicom.structured_report import structured_report
+from ScarSegECGLib.export.dicom import codes, objects
+from ScarSegECGLib.export.dicom.source import Source, places_on
+from ScarSegECGLib.export.dicom.structured_report import AHA, MAIN, PARTS, Group, Segments, groups, structured_report
 from ScarSegECGLib.lge.dicom_files import quiet
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.pdf import as_pdf, on_white
 from ScarSegECGLib.report.present import ecg_counts, present
 
-SERIES = {
-    "segmentation.dcm": Series(1, "ScarSegECG LV and scar"),
-    "aha17.dcm": Series(2, "ScarSegECG AHA segments"),
-    "scar_parts.dcm": Series(3, "ScarSegECG scar core, grey zone, MVO"),
-    "scar_probability.dcm": Series(4, "ScarSegECG probability of scar"),
-    "scar_probability_image_only.dcm": Series(5, "ScarSegECG probability of scar, image only"),
-    "report.dcm": Series(6, "ScarSegECG measurements"),
-    "report_pdf.dcm": Series(7, "ScarSegECG report"),
-    "bullseye.dcm": Series(8, "ScarSegECG bullseye"),
-}
-FILES = tuple(SERIES)
+FILES = tuple(objects.SERIES)
+# More than what the images themselves may be off (see source.py), less than what would move a voxel.
+_OFF_GRID_VOXELS = 0.06
+_UNEVEN = 0.011
 
 
 def write_dicom(
@@ -46,42 +40,49 @@ def write_dicom(
     verified_by: str | None = None,
     show_patient: bool = False,
 ) -> tuple[str, ...]:
-    """Write every object into an existing folder, compare it with what was meant, and return the files' names.
+    """Write every object into a staged folder, compare it with what was meant, and return the files' names.
 
-    What has no voxel or no picture is left out.
+    What has no voxel or no picture is left out. ``source`` are the images the result was made from, ``pictures`` PNG
+    files by their names, as :func:`~ScarSegECGLib.report.present.present` takes them. ``labelmap``: segmentations of
+    the newer LABELMAP type. ``verified_by`` signs the report, ``Family^Given``. ``show_patient`` prints who the patient
+    is on the PDF's pages; the DICOM headers always say it.
 
-    Parameters
-    ----------
-    result, source : ScarResult, Source
-        The result and the images it was made from.
-    pictures : mapping of str to bytes
-        PNG files by their names, as :func:`~ScarSegECGLib.report.present.present` takes them.
-    folder : Path
-        A staged folder: after an error its content is not to be used.
-    labelmap : bool
-        Segmentations of the newer LABELMAP type.
-    verified_by : str, optional
-        Who signs the report, ``Family^Given``.
-    show_patient : bool
-        Print who the patient is on the PDF's pages; the DICOM headers always say it.
-
-    Raises
-    ------
-    InputError
-        Nothing was segmented, or the name to sign with is none.
-    OSError
-        A file did not read back as it was meant.
+    After an error the folder's content is not to be used. InputError: nothing was segmented, the name to sign with is
+    none, or the images' headers cannot be carried on. OSError: a file did not read back as it was meant.
     """
     if not result.labels.any():
         raise InputError("Nothing is segmented in the result: there is nothing to write as DICOM.")
     written: list[str] = []
+
+    def write(name: str, dataset: Dataset, holds: Callable[..., bool], *meant: object) -> None:
+        dataset.SpecificCharacterSet = "ISO_IR 192"  # UTF-8, whatever that of the images is
+        dataset.save_as(folder / name, enforce_file_format=True)
+        insist(holds, folder / name, *meant)
+        written.append(name)
+
     try:
         with quiet():
-            for name, dataset, check in _objects(result, pictures, source, labelmap, verified_by, show_patient):
-                dataset.SpecificCharacterSet = "ISO_IR 192"  # UTF-8, whatever that of the images is
-                dataset.save_as(folder / name, enforce_file_format=True)
-                check(folder / name)
-                written.append(name)
+            segments = _write_segmentations(write, result, source, labelmap)
+            maps = {"scar_probability.dcm": (result.scar_probability, codes.SCAR_PROBABILITY)}
+            if ecg_counts(result):  # which may have changed it
+                image_only = result.scar_probability_image_only, codes.SCAR_PROBABILITY_IMAGE_ONLY
+                maps["scar_probability_image_only.dcm"] = image_only
+            for name, (values, quantity) in maps.items():
+                made = objects.parametric_map(values, quantity, source, name)
+                write(name, made, holds_map, values, result.stack)
+            said = structured_report(result, segments, source, verified_by)
+            write("report.dcm", said, holds_report, groups(result))
+
+            patient = Patient.of_image(source.first) if show_patient else None
+            report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
+            pdf = as_pdf(report)
+            signed = verified_by is not None
+            wrapped = objects.encapsulated_pdf(pdf, report.title, source, names_patient=show_patient, verified=signed)
+            write("report_pdf.dcm", wrapped, holds_document, pdf)
+            if "bullseye.png" in pictures:
+                pixels = np.asarray(on_white(pictures["bullseye.png"]))
+                captured = objects.secondary_capture(pixels, source)
+                write("bullseye.dcm", captured, holds_picture, pixels)
     except (InputError, OSError):
         raise
     except Exception as error:  # highdicom and pydicom raise whatever an odd header makes them stumble over
@@ -92,48 +93,95 @@ def write_dicom(
     return tuple(written)
 
 
-def _objects(
-    result: ScarResult,
-    pictures: Mapping[str, bytes],
-    source: Source,
-    labelmap: bool,
-    verified_by: str | None,
-    show_patient: bool,
-) -> Iterator[tuple[str, Dataset, Callable[[Path], None]]]:
-    """Segmentations, maps of the probability, structured report, report for people and bullseye.
-
-    Each is a file's name, what goes into it, and how it is compared with what was meant.
-    """
-    stack = result.stack
+def _write_segmentations(write: Callable[..., None], result: ScarResult, source: Source, labelmap: bool) -> Segments:
+    """LV and scar, AHA segments, parts of the scar; where each of their segments is, for the report to refer to."""
     label_maps = {MAIN: (result.labels, codes.STRUCTURES), AHA: (result.anatomy.aha, codes.AHA_SEGMENTS)}
     if result.parts is not None:
         label_maps[PARTS] = result.parts.labels, codes.SCAR_PARTS
-    segments: dict[tuple[str, int], tuple[Segmentation, int]] = {}
+    segments: Segments = {}
     for key, (labels, structures) in label_maps.items():
         name, numbers = f"{key}.dcm", objects.numbered(labels, structures)
         if numbers:
-            made = objects.segmentation(labels, structures, result, source, SERIES[name], labelmap=labelmap)
+            made = objects.segmentation(labels, structures, result, source, name, labelmap=labelmap)
             segments |= {(key, label): (made, number) for label, number in numbers.items()}
-            yield name, made, partial(read_back.check_segmentation, labels=labels, numbers=numbers, stack=stack)
+            write(name, made, holds_segmentation, labels, numbers, result.stack)
+    return segments
 
-    maps = {"scar_probability.dcm": (result.scar_probability, codes.SCAR_PROBABILITY)}
-    if ecg_counts(result):  # which may have changed it
-        image_only = result.scar_probability_image_only, codes.SCAR_PROBABILITY_IMAGE_ONLY
-        maps["scar_probability_image_only.dcm"] = image_only
-    for name, (values, quantity) in maps.items():
-        check = partial(read_back.check_map, values=values, stack=stack)
-        yield name, objects.parametric_map(values, quantity, source, SERIES[name]), check
 
-    said = structured_report(result, segments, source, SERIES["report.dcm"], verified_by=verified_by)
-    yield "report.dcm", said, partial(read_back.check_report, groups=groups(result))
+def insist(holds: Callable[..., bool], path: Path, *meant: object) -> None:
+    """Read a file again; OSError where it does not hold what was meant."""
+    try:
+        same = holds(path, *meant)
+    except (RuntimeError, ValueError):  # what highdicom refuses to lay into one volume
+        same = False
+    if not same:
+        raise OSError(errno.EIO, "a DICOM object did not read back as written; is the disk full?")
 
-    patient = Patient.of_image(source.first) if show_patient else None
-    report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
-    pdf, series, verified = as_pdf(report), SERIES["report_pdf.dcm"], verified_by is not None
-    wrapped = objects.encapsulated_pdf(pdf, report.title, source, series, names_patient=show_patient, verified=verified)
-    yield "report_pdf.dcm", wrapped, partial(read_back.check_document, pdf=pdf)
 
-    if "bullseye.png" in pictures:
-        pixels = np.asarray(on_white(pictures["bullseye.png"]))
-        captured = objects.secondary_capture(pixels, source, SERIES["bullseye.dcm"])
-        yield "bullseye.dcm", captured, partial(read_back.check_picture, pixels=pixels)
+def holds_segmentation(path: Path, labels: LabelArray, numbers: Mapping[int, int], stack: LgeStack) -> bool:
+    """Whether every voxel of every segment is there, at its place in the patient, and none besides.
+
+    ``labels`` is uint8, shape (slice, row, column), canonical storage; ``numbers`` are the segment numbers of its
+    labels, and what is not in them is background.
+    """
+    expected = np.zeros(labels.shape, np.uint8)
+    for label, number in numbers.items():
+        expected[labels == label] = number
+    written = highdicom.seg.segread(path)
+    volume = written.get_volume(combine_segments=True, dtype=np.uint8, rtol=_UNEVEN)
+    same_numbers = list(written.segment_numbers) == sorted(numbers.values())
+    return same_numbers and np.array_equal(_canonical(volume, stack), expected)
+
+
+def holds_map(path: Path, values: NDArray[np.float32], stack: LgeStack) -> bool:
+    """Whether every value of a parametric map is there, bit for bit, at its place in the patient."""
+    volume = highdicom.imread(path).get_volume(dtype=np.float32, apply_real_world_transform=False, rtol=_UNEVEN)
+    return np.array_equal(_canonical(volume, stack), values)
+
+
+def holds_report(path: Path, groups: tuple[Group, ...]) -> bool:
+    """Whether a structured report has every number, coded answer and comment."""
+    expected: Counter = Counter()
+    for group in groups:
+        expected.update((v.name.value, v.unit.value, f"{v.value:.4f}") for v in group.values)
+        expected.update((name.value, answer.value, "") for name, answer in group.answers)
+        expected.update((codes.COMMENT.value, comment, "") for comment in group.comments)
+    asked = {name.value for group in groups for name, _ in group.answers}
+    return Counter(_said(pydicom.dcmread(path), asked)) == expected
+
+
+def holds_document(path: Path, pdf: bytes) -> bool:
+    """Whether the PDF is inside, byte for byte."""
+    return objects.document(pydicom.dcmread(path)) == pdf
+
+
+def holds_picture(path: Path, pixels: NDArray[np.uint8]) -> bool:
+    """Whether a secondary capture has every pixel."""
+    return np.array_equal(pydicom.dcmread(path).pixel_array, pixels)
+
+
+def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
+    """The volume's voxels on the stack's grid, 0 where it has none; ValueError where both grids are not one."""
+    found = np.zeros(stack.voxels.shape, volume.array.dtype)
+    row_column = np.indices(volume.spatial_shape[1:]).reshape(2, -1)
+    for k, plane in enumerate(volume.array):
+        places, off = places_on(stack, volume.affine, np.insert(row_column, 0, k, axis=0))
+        inside = (places >= 0).all() and (places.max(axis=1) < stack.voxels.shape).all()
+        if not (inside and off < _OFF_GRID_VOXELS):
+            raise ValueError("voxels beside the stack's")
+        found[tuple(places)] = plane.ravel()
+    return found
+
+
+def _said(item: Dataset, asked: set[str]) -> Iterator[tuple[str, str, str]]:
+    for child in item.get("ContentSequence", []):
+        name = child.ConceptNameCodeSequence[0].CodeValue if "ConceptNameCodeSequence" in child else ""
+        if child.ValueType == "NUM":
+            measured = child.MeasuredValueSequence[0]
+            unit = measured.MeasurementUnitsCodeSequence[0].CodeValue
+            yield name, unit, f"{float(measured.NumericValue):.4f}"
+        elif child.ValueType == "CODE" and name in asked:
+            yield name, child.ConceptCodeSequence[0].CodeValue, ""
+        elif child.ValueType == "TEXT" and name == codes.COMMENT.value:
+            yield name, child.TextValue, ""
+        yield from _said(child, asked)
