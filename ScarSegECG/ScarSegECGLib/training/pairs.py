@@ -27,8 +27,7 @@ from ScarSegECGLib.case import MedianBeat
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.segments import segment_percent
-from ScarSegECGLib.training.ecg_features import EcgInputs
-from ScarSegECGLib.training.ecg_stage_one import simulate_inputs
+from ScarSegECGLib.training.ecg_features import EcgInputs, simulate_inputs
 from ScarSegECGLib.training.fit import once
 
 ECGS_PER_PATIENT = 40
@@ -166,7 +165,7 @@ def make_pairs(
     """Simulate ECGs for patients whose scar ``fractions`` (17,) are known; kept in ``file`` and taken up again.
 
     Of every patient ``ecgs``, each with another torso, heart position, conduction, rate, noise (from
-    ``ecg_features.steady_noise``) and gap, which ``gap_days`` fixes; ``own``, real ECGs by the patient's number, stand
+    ``noise_bank``) and gap, which ``gap_days`` fixes; ``own``, real ECGs by the patient's number, stand
     alone.
     """
 

@@ -20,7 +20,7 @@ from scipy.ndimage import gaussian_filter
 from ScarSegECGLib.case import CAVITY, LEADS, MYOCARDIUM, SCAR, Ecg, FloatArray, LabelArray, LgeStack, Storage
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
-from ScarSegECGLib.training.ecg_simulation.leads import heart_frame
+from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies, heart_frame
 from ScarSegECGLib.training.ecg_simulation.simulate import simulate_ecg
 from ScarSegECGLib.training.phantom_heart import INFARCTS, SIGNAL, Field, HeartShape, heart_slice
 
@@ -109,7 +109,8 @@ def phantom_patient(
         contrast=Contrast(contrast),
         notes=(Fact(LgeNote.SIMULATED),),
     )
-    ecg = simulate_ecg(fraction, rng=np.random.default_rng([seed, 1]), acquired=ecg_date)
+    ecg_rng = np.random.default_rng([seed, 1])
+    ecg = simulate_ecg(fraction, drawn_bodies(1, ecg_rng), ecg_rng, ecg_date)
     scar = {number: float(share) for number, share in enumerate(fraction, start=1)}
     return PhantomPatient(stack, labels, scar, ecg, MRI_DATE, ecg_date)
 

@@ -11,6 +11,7 @@ from scipy.signal import butter, find_peaks, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.delineation import RATE
+from ScarSegECGLib.ecg.median_beat import BASELINE_HZ
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.training.ecg_simulation.leads import ELECTRODES_MM, LEADS_FROM_ELECTRODES
 
@@ -37,12 +38,6 @@ def synthetic_noise(rng: np.random.Generator) -> NDArray[np.float64]:
     muscle *= rng.uniform(0.5, 1.5, (n, 1)) * 0.008 / muscle.std()
     hum = rng.uniform(0.0, 0.003, (n, 1)) * np.sin(2.0 * np.pi * 50.0 * time + rng.uniform(0.0, 6.28))
     return LEADS_FROM_ELECTRODES @ (wander + muscle + hum)
-
-
-def synthetic_bank() -> NDArray[np.float32]:
-    """Synthetic noise in the shape of :func:`noise_bank`, where no real records are at hand."""
-    rng = np.random.default_rng(0)
-    return np.stack([synthetic_noise(rng) for _ in range(24)]).astype(np.float32)
 
 
 def _residual(millivolts: NDArray) -> NDArray[np.float64] | None:
@@ -73,25 +68,28 @@ def _residual(millivolts: NDArray) -> NDArray[np.float64] | None:
     return rest - np.median(rest, axis=1, keepdims=True)
 
 
-def noise_bank(folder: Path) -> NDArray[np.float32]:
-    """Ten seconds of noise of each usable WFDB record, (records, 12, 5000) mV, read when asked and never stored.
+def noise_bank(folder: Path | None) -> NDArray[np.float32]:
+    """Noise of every usable WFDB record, float32 (records, 12, 5000), mV; synthetic noise without a ``folder``.
 
-    Usable are 12 leads at 500 Hz (e.g. the PhysioNet/CinC Challenge 2021's).
-
-    Raises
-    ------
-    InputError : If no record of the folder can serve.
+    Without baseline wander, as the median beat's filter leaves it. Usable are 12 leads at 500 Hz (e.g. the
+    PhysioNet/CinC Challenge 2021's); they are read when asked and never stored. InputError if none is.
     """
-    kept = []
-    for header in sorted(Path(folder).glob("*.hea")):
-        record = wfdb.rdrecord(str(header.with_suffix("")))
-        names = [name.lower() for name in record.sig_name]
-        if record.fs != RATE or record.sig_len < SAMPLES or not {lead.lower() for lead in LEADS} <= set(names):
-            continue
-        signal = record.p_signal[:SAMPLES, [names.index(lead.lower()) for lead in LEADS]].T
-        rest = _residual(signal) if np.isfinite(signal).all() else None
-        if rest is not None and np.percentile(np.abs(rest), 99.5) < MOST_MV:
-            kept.append(rest.astype(np.float32))
-    if not kept:
+    if folder is None:
+        rng = np.random.default_rng(0)
+        found = [synthetic_noise(rng) for _ in range(24)]
+    else:
+        found = [noise for header in sorted(folder.glob("*.hea")) if (noise := _noise_of(header)) is not None]
+    if not found:
         raise InputError(f"No 12-lead record at {RATE:g} Hz gave usable noise; give a folder of WFDB records.")
-    return np.stack(kept)
+    return _filtered(np.stack(found).astype(np.float32), BASELINE_HZ, "high").astype(np.float32)
+
+
+def _noise_of(header: Path) -> NDArray[np.float64] | None:
+    """The first ten seconds of a record without its beats, (12, 5000); None where it cannot serve."""
+    record = wfdb.rdrecord(str(header.with_suffix("")))
+    names = [name.lower() for name in record.sig_name]
+    if record.fs != RATE or record.sig_len < SAMPLES or not {lead.lower() for lead in LEADS} <= set(names):
+        return None
+    signal = record.p_signal[:SAMPLES, [names.index(lead.lower()) for lead in LEADS]].T
+    rest = _residual(signal) if np.isfinite(signal).all() else None
+    return rest if rest is not None and np.percentile(np.abs(rest), 99.5) < MOST_MV else None
