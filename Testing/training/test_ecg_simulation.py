@@ -238,7 +238,7 @@ def test_the_qrs_score_follows_the_size_of_anterior_scars() -> None:
     for row in scar[10:]:
         some = rng.permutation(anterior)[: rng.integers(1, len(anterior) + 1)]
         row[some] = rng.uniform(0.3, 1.0) * rng.uniform(0.7, 1.0, len(some))
-    windows = simulate_beats(scar, drawn_bodies(len(scar), rng))
+    windows = simulate_beats(scar, drawn_bodies(90, rng), ["normal"] * 90, np.full(90, 70.0))
     every = np.ones(12, dtype=bool)
     points = []
     for window in windows:

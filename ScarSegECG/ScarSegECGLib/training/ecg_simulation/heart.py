@@ -211,18 +211,6 @@ def _conducted(conduction: str) -> tuple[IntArray, FloatArray64, FloatArray64]:
     return np.array(nodes), delays - delays.min(), heart.length_mm / velocity
 
 
-@cache
-def _network() -> tuple[IntArray, IntArray, IntArray]:
-    """CSR pattern (edge number per entry, column, row start) of the two-way network with one more node: the start."""
-    heart = standard_heart()
-    n, edges = len(heart.nodes_mm), len(heart.tail)
-    number = np.arange(1, edges + 1, dtype=np.float64)
-    both = sparse.csr_matrix(
-        (np.tile(number, 2), (np.r_[heart.tail, heart.head], np.r_[heart.head, heart.tail])), shape=(n, n)
-    )
-    return both.data.astype(np.int64) - 1, both.indices.astype(np.int64), both.indptr.astype(np.int64)
-
-
 def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArray) -> FloatArray64:
     """Activation time of every node, ms after the first one, for ``n`` hearts, shape (n, nodes).
 
@@ -230,7 +218,6 @@ def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArr
     ``velocity`` (n,) is the person's conduction velocity as a factor of the standard one.
     """
     heart = standard_heart()
-    entry, column, start = _network()
     count = len(heart.nodes_mm)
     out = np.empty(node_scar.shape)
     slowing = SCAR_SLOWING * (heart.kind <= TANGENTIAL)
@@ -240,13 +227,12 @@ def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArr
         key = (name, node_scar[i].tobytes())
         if key not in known:
             sites, delay, unscarred = _conducted(name)
-            travel = (unscarred * slowed[i])[entry]
+            travel = unscarred * slowed[i]
             # One more node, from which every site is reached after its delay: one search for all of them. The
             # search takes no edge of length 0, hence the nanosecond.
-            network = sparse.csr_matrix(
-                (np.r_[travel, delay + 1e-6], np.r_[column, sites], np.r_[start, start[-1] + len(sites)]),
-                shape=(count + 1, count + 1),
-            )
+            tails = np.r_[heart.tail, heart.head, np.full(len(sites), count)]
+            heads = np.r_[heart.head, heart.tail, sites]
+            network = sparse.csr_matrix((np.r_[travel, travel, delay + 1e-6], (tails, heads)), (count + 1, count + 1))
             known[key] = dijkstra(network, indices=count)[:count]
         out[i] = known[key] / velocity[i]
     return out

@@ -165,14 +165,14 @@ def lead_weights(heart: Heart, body: Body, dead: NDArray) -> NDArray[np.float32]
     return np.ascontiguousarray((heart.incidence.astype(np.float32) @ flat.T).T).reshape(n, leads, -1)
 
 
-def ventricular_leads(
+def heart_leads(
     scar: NDArray, body: Body, conduction: Sequence[str], rate_bpm: NDArray, first_ms: float, samples: int
 ) -> FloatArray64:
-    """QRS and T of ``n`` hearts in mV, shape (n, 12, samples) in steps of 1 ms; the QRS begins at 0, the first sample
-    lies at ``first_ms``.
+    """P, QRS and T of ``n`` hearts in mV, shape (n, 12, samples) in steps of 1 ms from ``first_ms``; QRS onset is at 0.
 
-    ``scar`` (n, 17) is the segments' fraction, 0..1; ``conduction`` n names. Action potentials' lengths are mostly
-    adapted to the normal conduction's times: so a bundle branch block brings its secondary T wave.
+    ``scar`` (n, 17) is the segments' fraction, 0..1; ``conduction`` n names of heart.SITES; ``rate_bpm`` (n,). Action
+    potentials' lengths are mostly adapted to the normal conduction's times: so a bundle branch block brings its
+    secondary T wave.
     """
     heart = standard_heart()
     dead = node_scar(scar, heart)
@@ -190,7 +190,7 @@ def ventricular_leads(
     weights = lead_weights(heart, body, dead)
     qrs = _wave(weights, activation, UPSTROKE_MS, first_ms, samples)
     t_wave = _wave(-weights, recovery, REPOLARISATION_MS, first_ms, samples)
-    return MILLIVOLTS * body.voltage[:, None, None] * (qrs + t_wave)
+    return MILLIVOLTS * body.voltage[:, None, None] * (qrs + t_wave) + _atrial_leads(body, first_ms, samples)
 
 
 def _wave(
@@ -203,15 +203,14 @@ def _wave(
     cell = (np.arange(n * leads) * samples).reshape(n, leads, 1) + low[:, None, :]
     later = weights * (place - low)[:, None, :]
     size = n * leads * samples
-    out = np.zeros(size)
-    out += np.bincount(cell.ravel(), (weights - later).ravel(), minlength=size)
-    out += np.bincount(cell.ravel() + 1, later.ravel(), minlength=size)
-    summed = np.cumsum(out.reshape(n, leads, samples), axis=-1)
+    steps = np.bincount(cell.ravel(), (weights - later).ravel(), minlength=size)
+    steps += np.bincount(cell.ravel() + 1, later.ravel(), minlength=size)
+    summed = np.cumsum(steps.reshape(n, leads, samples), axis=-1)
     return gaussian_filter1d(summed, smooth_ms, axis=-1, mode="nearest", truncate=3.0)
 
 
-def atrial_leads(body: Body, first_ms: float, samples: int) -> FloatArray64:
-    """P waves in mV, shape (n, 12, samples): two dipoles in turn, scaled to the wanted peak in lead II."""
+def _atrial_leads(body: Body, first_ms: float, samples: int) -> FloatArray64:
+    """P waves: two dipoles in turn, scaled to the wanted peak in lead II."""
     time = first_ms + np.arange(samples) + body.pr_ms[:, None]
     bump = np.exp(-0.5 * ((time[:, None, :] - ATRIAL_PEAK_MS[:, None]) / ATRIAL_WIDTH_MS) ** 2)
     away = body.electrodes_mm() - ATRIUM_MM

@@ -13,7 +13,7 @@ from ScarSegECGLib.ecg.delineation import RATE
 from ScarSegECGLib.ecg.median_beat import AFTER_S, BEFORE_S
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
-from ScarSegECGLib.training.ecg_simulation.leads import Body, atrial_leads, ventricular_leads
+from ScarSegECGLib.training.ecg_simulation.leads import Body, heart_leads
 from ScarSegECGLib.training.ecg_simulation.noise import SAMPLES, synthetic_noise
 
 WINDOW_ONSET, WINDOW = round(BEFORE_S * RATE), round((BEFORE_S + AFTER_S) * RATE)
@@ -23,22 +23,18 @@ BEFORE_MS, BEAT_MS = 260.0, 760  # of a record's beats: before the QRS, and in a
 _BATCH = 32  # fits a processor's cache better than all at once
 
 
-def simulate_beats(
-    scar: NDArray, bodies: Body, conduction: Sequence[str] | None = None, rate_bpm: NDArray | None = None
-) -> NDArray[np.float32]:
+def simulate_beats(scar: NDArray, bodies: Body, conduction: Sequence[str], rate_bpm: NDArray) -> NDArray[np.float32]:
     """Beats of ``n`` simulated hearts, noiseless: float32 (n, 12, WINDOW), mV at 500 Hz, QRS from WINDOW_ONSET on.
 
-    Parameters
-    ----------
-    scar : (n, 17), scar fraction of each AHA segment, 0..1
-    bodies : of ``n`` people, e.g. the same ones with and without scar
-    conduction : ``n`` of heart.SITES; else normal
-    rate_bpm : (n,), shortens the action potential; else 70
+    ``scar`` (n, 17) is the scar fraction of each AHA segment, 0..1; ``conduction`` n names of heart.SITES; ``rate_bpm``
+    (n,) shortens the action potential.
     """
-    names = ["normal"] * len(scar) if conduction is None else conduction
-    rate = np.full(len(scar), RECORD_BPM) if rate_bpm is None else rate_bpm
-    waves = _waves(scar, bodies, names, rate, -STEP_MS * WINDOW_ONSET, STEP_MS * WINDOW)
-    return waves[:, :, ::STEP_MS].astype(np.float32)
+    out = np.zeros((len(scar), len(LEADS), WINDOW), dtype=np.float32)
+    for first in range(0, len(scar), _BATCH):
+        rows = slice(first, first + _BATCH)
+        some = scar[rows], bodies.part(rows), conduction[rows], rate_bpm[rows]
+        out[rows] = heart_leads(*some, -STEP_MS * WINDOW_ONSET, STEP_MS * WINDOW)[:, :, ::STEP_MS]
+    return out
 
 
 def simulate_ecg(
@@ -49,7 +45,7 @@ def simulate_ecg(
     ``scar_fraction`` is (17,). ``rng`` draws sinus arrhythmia and noise; without it there are none.
     """
     interval = 60000.0 / RECORD_BPM
-    fine = _waves(scar_fraction[None], body, ["normal"], np.array([RECORD_BPM]), -BEFORE_MS, BEAT_MS)[0]
+    fine = heart_leads(scar_fraction[None], body, ["normal"], np.array([RECORD_BPM]), -BEFORE_MS, BEAT_MS)[0]
     signal = np.zeros((len(LEADS), SAMPLES))
     clock = np.arange(SAMPLES) * 1000.0 / RATE
     at = -0.5 * interval if rng is None else -interval * rng.uniform(0.1, 0.9)
@@ -65,16 +61,3 @@ def simulate_ecg(
         signal += synthetic_noise(rng)
     every = np.ones(len(LEADS), dtype=np.bool_)
     return Ecg(signal.astype(np.float32), every, RATE, acquired=acquired, notes=(Fact(EcgNote.SIMULATED),))
-
-
-def _waves(
-    scar: NDArray, bodies: Body, conduction: Sequence[str], rate_bpm: NDArray, first_ms: float, samples: int
-) -> NDArray[np.float64]:
-    """P, QRS and T in mV, shape (n, 12, samples) in steps of 1 ms, the first at ``first_ms`` from the QRS onset."""
-    out = np.zeros((len(scar), len(LEADS), samples))
-    for first in range(0, len(scar), _BATCH):
-        rows = slice(first, first + _BATCH)
-        body = bodies.part(rows)
-        out[rows] = ventricular_leads(scar[rows], body, conduction[rows], rate_bpm[rows], first_ms, samples)
-        out[rows] += atrial_leads(body, first_ms, samples)
-    return out
