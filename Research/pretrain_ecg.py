@@ -32,8 +32,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.training.ecg_features import EcgInputs, drawn_people, read_simulated
-from ScarSegECGLib.training.ecg_simulation.noise import noise_bank
-from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW, WINDOW_ONSET, simulate_beats
+from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW, WINDOW_ONSET, noise_bank, simulate_beats
 from ScarSegECGLib.training.fit import Place, Steps, fit, mixed, once
 
 REAL_SHARE = 0.4  # hearts that are real (chosen)

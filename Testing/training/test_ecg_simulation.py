@@ -17,8 +17,13 @@ from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.training.ecg_features import measure
 from ScarSegECGLib.training.ecg_simulation.heart import SITES, activation_ms, standard_heart
 from ScarSegECGLib.training.ecg_simulation.leads import Body, drawn_bodies
-from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_noise
-from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW_ONSET, simulate_beats, simulate_ecg
+from ScarSegECGLib.training.ecg_simulation.simulate import (
+    WINDOW_ONSET,
+    noise_bank,
+    simulate_beats,
+    simulate_ecg,
+    synthetic_noise,
+)
 from ScarSegECGLib.training.pairs import aged_scar_for_ecg, non_diagnostic, relative_mass
 
 ONSET, MS_PER_SAMPLE = 100, 2.0

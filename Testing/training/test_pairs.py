@@ -13,8 +13,7 @@ from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.network.ecg_encoder import TABLE_SIZE
 from ScarSegECGLib.training.ecg_features import measure, read_simulated
 from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
-from ScarSegECGLib.training.ecg_simulation.noise import noise_bank
-from ScarSegECGLib.training.ecg_simulation.simulate import simulate_beats, simulate_ecg
+from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank, simulate_beats, simulate_ecg
 from ScarSegECGLib.training.pairs import drawn_gap, drawn_infarct_age, make_pairs
 
 

@@ -34,7 +34,7 @@ from ScarSegECGLib.training.cross_validate import (
     write_table,
     write_tables,
 )
-from ScarSegECGLib.training.ecg_simulation.noise import noise_bank
+from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank
 from ScarSegECGLib.training.evaluate import summarise
 from ScarSegECGLib.training.fit import once
 from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs

@@ -24,6 +24,7 @@ from ScarSegECGLib.pipeline import segment
 
 STRUCTURES = ("cavity", "myocardium", "scar")
 METRICS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
+TOLD = ("case", "pathological", "true_scar_ml", "scar_ml", "present", "challenge_dice")
 SIZES_ML = ((0.0, 10.0), (10.0, 30.0), (30.0, np.inf))  # small, medium and large infarcts
 NOTHING_SEEN = Signs(0.0, 0.0, 0.0, 1.0)
 
@@ -66,16 +67,9 @@ class CaseFigures:
     def flat(self) -> dict[str, object]:
         """As one line of a table, floats rounded to 4 decimals."""
         low, high = self.interval_ml or (None, None)
-        row = {
-            "case": self.case,
-            "pathological": int(self.pathological),
-            "true_scar_ml": self.true_scar_ml,
-            "scar_ml": self.scar_ml,
-            "present": int(self.present),
-            "challenge_dice": self.challenge_dice,
-            "interval_low_ml": low,
-            "interval_high_ml": high,
-        }
+        row: dict[str, object] = {name: getattr(self, name) for name in TOLD}
+        row |= {"pathological": int(self.pathological), "present": int(self.present)}
+        row |= {"interval_low_ml": low, "interval_high_ml": high}
         for structure in STRUCTURES:
             row |= {f"{structure}_{metric}": value for metric, value in asdict(getattr(self, structure)).items()}
         return _cells(row)
@@ -188,10 +182,9 @@ def summarise(figures: Sequence[CaseFigures]) -> dict:
 
 def as_json(figures: Sequence[CaseFigures]) -> dict:
     """Summary and cases under the documented names."""
-    same = ("case", "pathological", "true_scar_ml", "scar_ml", "present", "challenge_dice", "interval_ml")
     cases = []
     for row in figures:
-        entry = {name: getattr(row, name) for name in same}
+        entry = {name: getattr(row, name) for name in (*TOLD, "interval_ml")}
         entry["ecg"] = None if row.use is None else [reason.code.value for reason in row.use.reasons]
         entry["seconds"] = row.seconds
         entry["slices"] = list(row.slices)

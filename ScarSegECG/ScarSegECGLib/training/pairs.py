@@ -147,9 +147,8 @@ def make_pairs(
 ) -> Pairs:
     """Simulate ECGs for patients whose scar ``fractions`` (17,) are known; kept in ``file`` and taken up again.
 
-    Of every patient ``ecgs``, each with another torso, heart position, conduction, rate, noise (from
-    ``noise_bank``) and gap, which ``gap_days`` fixes; ``own``, real ECGs by the patient's number, stand
-    alone.
+    Of every patient ``ecgs``, each with another torso, heart position, conduction, rate, noise (of ``noise_bank``) and
+    gap, which ``gap_days`` fixes; ``own``, real ECGs by the patient's number, stand alone.
     """
 
     def made() -> dict[str, Tensor]:

@@ -134,19 +134,8 @@ def drawn_bodies(n: int, rng: np.random.Generator, spread: float = 1.0) -> Body:
     )
 
 
-def node_scar(scar: NDArray, heart: Heart) -> FloatArray64:
-    """Scar 0..1 of every node, shape (n, nodes), from the segments' scar fractions (n, 17).
-
-    Scar fills a segment from the endocardium outwards (wavefront of necrosis, Reimer and Jennings 1979): a third of the
-    volume is the inner third of the wall. 0 in the right ventricle.
-    """
-    fraction = np.concatenate([np.zeros((len(scar), 1)), np.clip(scar, 0.0, 1.0)], axis=1)[:, heart.segment]
-    layer = heart.depth * 3.0  # four layers, 0 at the endocardium
-    return np.clip(4.0 * fraction - layer, 0.0, 1.0) * (heart.segment > 0)
-
-
 def lead_weights(heart: Heart, body: Body, dead: NDArray) -> NDArray[np.float32]:
-    """How much each node's potential counts in each lead, shape (n, 12, nodes).
+    """How much each node's potential counts in each lead, shape (n, 12, nodes); ``dead`` (n, nodes) is scar, 0..1.
 
     An edge's dipole p at r is in proportion to the living muscle along it; scar carries no injury current (chronic).
     Its potential in an infinite homogeneous medium is ``p . (R - r) / |R - r|^3`` up to the constant 1 / (4 pi sigma),
@@ -175,7 +164,10 @@ def heart_leads(
     secondary T wave.
     """
     heart = standard_heart()
-    dead = node_scar(scar, heart)
+    # Scar of every node: it fills a segment from the endocardium outwards (wavefront of necrosis, Reimer and Jennings
+    # 1979), layer after layer, four in all; there is none in the right ventricle.
+    fraction = np.concatenate([np.zeros((len(scar), 1)), np.clip(scar, 0.0, 1.0)], axis=1)[:, heart.segment]
+    dead = np.clip(4.0 * fraction - 3.0 * heart.depth, 0.0, 1.0) * (heart.segment > 0)
     activation = activation_ms(conduction, dead, body.velocity)
     normal = activation_ms(["normal"] * len(dead), np.zeros_like(dead), body.velocity)
     # QT at 60 beats per minute about 400 ms, shortening with the square root of the RR interval (Bazett, eased to

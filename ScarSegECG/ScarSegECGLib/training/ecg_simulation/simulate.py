@@ -1,25 +1,33 @@
-"""12-lead ECGs of hearts with a known scar: beats by the thousand, and whole ten-second records."""
+"""12-lead ECGs of hearts with a known scar: beats by the thousand, whole ten-second records, and noise for both.
+
+Noise is synthetic, or what is left of real records when their median beat is taken away.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
+import wfdb
 from numpy.typing import NDArray
+from scipy.signal import butter, find_peaks, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS, Ecg
 from ScarSegECGLib.ecg.delineation import RATE
-from ScarSegECGLib.ecg.median_beat import AFTER_S, BEFORE_S
+from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
-from ScarSegECGLib.training.ecg_simulation.leads import Body, heart_leads
-from ScarSegECGLib.training.ecg_simulation.noise import SAMPLES, synthetic_noise
+from ScarSegECGLib.training.ecg_simulation.leads import ELECTRODES_MM, LEADS_FROM_ELECTRODES, Body, heart_leads
 
 WINDOW_ONSET, WINDOW = round(BEFORE_S * RATE), round((BEFORE_S + AFTER_S) * RATE)
 STEP_MS = round(1000 / RATE)
 RECORD_BPM = 70.0
 BEFORE_MS, BEAT_MS = 260.0, 760  # of a record's beats: before the QRS, and in all
+SAMPLES = round(10 * RATE)
+MOST_MV = 0.6  # records whose residual exceeds this (irregular rhythm, extra beats) are left out
 _BATCH = 32  # fits a processor's cache better than all at once
 
 
@@ -61,3 +69,79 @@ def simulate_ecg(
         signal += synthetic_noise(rng)
     every = np.ones(len(LEADS), dtype=np.bool_)
     return Ecg(signal.astype(np.float32), every, RATE, acquired=acquired, notes=(Fact(EcgNote.SIMULATED),))
+
+
+def _filtered(signal: NDArray, hertz: float | list[float], kind: str) -> NDArray[np.float64]:
+    return sosfiltfilt(butter(2, hertz, kind, fs=RATE, output="sos"), signal)
+
+
+def synthetic_noise(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Ten seconds of baseline wander, muscle noise and mains hum, shape (12, 5000), mV at 500 Hz.
+
+    Drawn per electrode and then led off, so that II = I + III holds for the noise as it does for a real record.
+    Sizes are chosen: wander 0.04 mV, muscle 0.008 mV, hum 0.003 mV.
+    """
+    n, time = len(ELECTRODES_MM), np.arange(SAMPLES) / RATE
+    frequency = rng.uniform([[0.05, 0.15, 0.3]], [[0.15, 0.3, 0.5]], (n, 3))
+    phase = rng.uniform(0.0, 2.0 * np.pi, (n, 3))
+    size = rng.rayleigh(0.03, (n, 1)) * np.array([1.0, 0.8, 0.4])
+    wander = np.einsum("nk,nkt->nt", size, np.sin(2.0 * np.pi * frequency[..., None] * time + phase[..., None]))
+    muscle = _filtered(rng.standard_normal((n, SAMPLES)), [20.0, 150.0], "band")
+    muscle *= rng.uniform(0.5, 1.5, (n, 1)) * 0.008 / muscle.std()
+    hum = rng.uniform(0.0, 0.003, (n, 1)) * np.sin(2.0 * np.pi * 50.0 * time + rng.uniform(0.0, 6.28))
+    return LEADS_FROM_ELECTRODES @ (wander + muscle + hum)
+
+
+def _residual(millivolts: NDArray) -> NDArray[np.float64] | None:
+    """What remains of a record without its median beat, shape as given; ``None`` with too few beats.
+
+    The P-QRS-T is taken away from 250 ms before each QRS to 70 % of the RR interval after it. Wander is kept.
+    """
+    # The QRS complexes, from the steepness of all leads together.
+    steep = np.sqrt((np.gradient(_filtered(millivolts, [8.0, 40.0], "band"), axis=1) ** 2).mean(axis=0))
+    width = round(0.06 * RATE)
+    steep = np.convolve(steep, np.ones(width) / width, "same")
+    beats, _ = find_peaks(steep, height=0.4 * np.percentile(steep, 98.0), distance=round(0.3 * RATE))
+    if len(beats) < 4:
+        return None
+    gap = float(np.median(np.diff(beats)))
+    before, after = round(min(0.25 * RATE, 0.3 * gap)), round(0.7 * gap)
+    calm = _filtered(millivolts, 0.6, "high")
+    whole = beats[(beats >= before) & (beats + after <= millivolts.shape[1])]
+    if len(whole) < 3:
+        return None
+    beat = np.median([calm[:, b - before : b + after] for b in whole], axis=0)
+    ramp = np.minimum(1.0, (np.arange(beat.shape[1]) + 1.0) / round(0.04 * RATE))
+    beat = beat * np.minimum(ramp, ramp[::-1])
+    rest = np.array(millivolts, dtype=np.float64)
+    for b in beats:
+        first, last = max(0, b - before), min(rest.shape[1], b + after)
+        rest[:, first:last] -= beat[:, first - (b - before) : last - (b - before)]
+    return rest - np.median(rest, axis=1, keepdims=True)
+
+
+def noise_bank(folder: Path | None) -> NDArray[np.float32]:
+    """Noise of every usable WFDB record, float32 (records, 12, 5000), mV; synthetic noise without a ``folder``.
+
+    Without baseline wander, as the median beat's filter leaves it. Usable are 12 leads at 500 Hz (e.g. the
+    PhysioNet/CinC Challenge 2021's); they are read when asked and never stored. InputError if none is.
+    """
+    if folder is None:
+        rng = np.random.default_rng(0)
+        found = [synthetic_noise(rng) for _ in range(24)]
+    else:
+        found = [noise for header in sorted(folder.glob("*.hea")) if (noise := _noise_of(header)) is not None]
+    if not found:
+        raise InputError(f"No 12-lead record at {RATE:g} Hz gave usable noise; give a folder of WFDB records.")
+    return _filtered(np.stack(found).astype(np.float32), BASELINE_HZ, "high").astype(np.float32)
+
+
+def _noise_of(header: Path) -> NDArray[np.float64] | None:
+    """The first ten seconds of a record without its beats, (12, 5000); None where it cannot serve."""
+    record = wfdb.rdrecord(str(header.with_suffix("")))
+    names = [name.lower() for name in record.sig_name]
+    if record.fs != RATE or record.sig_len < SAMPLES or not {lead.lower() for lead in LEADS} <= set(names):
+        return None
+    signal = record.p_signal[:SAMPLES, [names.index(lead.lower()) for lead in LEADS]].T
+    rest = _residual(signal) if np.isfinite(signal).all() else None
+    return rest if rest is not None and np.percentile(np.abs(rest), 99.5) < MOST_MV else None
