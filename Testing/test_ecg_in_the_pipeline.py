@@ -15,6 +15,7 @@ from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.taff import LOGIT_DOWN, LOGIT_UP, EcgWord
 from ScarSegECGLib.pipeline import segment
+from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
 from ScarSegECGLib.training.ecg_simulation.simulate import simulate_ecg
 from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient
 
@@ -40,7 +41,8 @@ def ecg_of(wall: str) -> Ecg:
     """A simulated ECG with 90 % scar in one wall."""
     scar = np.zeros(17)
     scar[[number - 1 for number in WALLS[wall]]] = 0.9
-    return simulate_ecg(scar, rng=np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    return simulate_ecg(scar, drawn_bodies(1, rng), rng)
 
 
 def test_a_fresh_ecg_counts_and_both_outputs_are_kept(session, patient, alone) -> None:

@@ -11,29 +11,26 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.network.ecg_encoder import TABLE_SIZE
-from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, measure, read_simulated, steady_noise
+from ScarSegECGLib.training.ecg_features import measure, read_simulated
 from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
-from ScarSegECGLib.training.ecg_simulation.noise import synthetic_noise
-from ScarSegECGLib.training.ecg_simulation.simulate import simulate_beats, simulate_ecg
-from ScarSegECGLib.training.ecg_stage_one import random_scars
+from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank, simulate_beats, simulate_ecg
 from ScarSegECGLib.training.pairs import drawn_gap, drawn_infarct_age, make_pairs
 
 
 @pytest.fixture(scope="module")
 def noise() -> NDArray:
-    bank = np.stack([synthetic_noise(np.random.default_rng(seed)) for seed in range(3)])
-    return steady_noise(bank)
+    return noise_bank(None)
 
 
 def test_the_fast_way_measures_what_the_slow_way_does() -> None:
     """One simulated beat, against the median beat of ten noiseless seconds of the same hearts."""
     rng = np.random.default_rng(4)
-    scar = random_scars(6, rng)
+    scar = rng.random((6, 17)) * (rng.random((6, 17)) < 0.4)
     bodies = drawn_bodies(6, rng)
-    windows = simulate_beats(scar, bodies=bodies, onset=WINDOW_ONSET, samples=WINDOW)
+    windows = simulate_beats(scar, bodies, ["normal"] * 6, np.full(6, 70.0))
     for k in range(6):
         beat, features = measure(windows[k].astype(float), np.ones(12, bool), 70.0)
-        whole = median_beat(simulate_ecg(scar[k], bodies=bodies.part(slice(k, k + 1))))
+        whole = median_beat(simulate_ecg(scar[k], bodies.part(slice(k, k + 1))))
         assert abs(features.qrs_ms - whole.features.qrs_ms) <= 8
         assert features.conduction == whole.features.conduction
         assert abs(features.axis_deg - whole.features.axis_deg) <= 5
@@ -44,7 +41,7 @@ def test_the_fast_way_measures_what_the_slow_way_does() -> None:
 
 def test_inputs_have_the_networks_form_and_say_which_leads_are_lost(noise: NDArray) -> None:
     rng = np.random.default_rng(0)
-    windows = simulate_beats(np.zeros((12, 17)), rng=rng, onset=WINDOW_ONSET, samples=WINDOW)
+    windows = simulate_beats(np.zeros((12, 17)), drawn_bodies(12, rng), ["normal"] * 12, np.full(12, 70.0))
     inputs = read_simulated(windows, np.full(12, 70.0), noise, rng, lead_loss=0.5)
     assert inputs.beat.shape == (12, 12, 300) and inputs.table.shape == (12, TABLE_SIZE)
     lost = inputs.leads == 0
@@ -59,38 +56,9 @@ def test_inputs_have_the_networks_form_and_say_which_leads_are_lost(noise: NDArr
 
 def test_conduction_lowers_the_quality_of_what_is_measured(noise: NDArray) -> None:
     rng = np.random.default_rng(1)
-    windows = simulate_beats(np.zeros((10, 17)), conduction="lbbb", rng=rng, onset=WINDOW_ONSET, samples=WINDOW)
+    windows = simulate_beats(np.zeros((10, 17)), drawn_bodies(10, rng), ["lbbb"] * 10, np.full(10, 70.0))
     inputs = read_simulated(windows, np.full(10, 70.0), noise, rng, lead_loss=0.0)
     assert float((inputs.quality < 0.5).float().mean()) >= 0.6
-
-
-def test_random_scars_are_of_every_place_and_size() -> None:
-    scars = random_scars(4000, np.random.default_rng(0))
-    size = scars.mean(axis=1)
-    assert scars.min() >= 0 and scars.max() <= 1
-    assert 0.3 < np.mean(size == 0) < 0.45
-    present = size[size > 0]
-    assert np.percentile(present, 5) < 0.06 and np.percentile(present, 98) > 0.3
-    share = scars.mean(axis=0)
-    assert share.min() > 0.7 * share.max(), "the apex no less and no more than the walls"
-
-
-def test_random_scars_take_up_1_to_50_percent_of_the_ventricle() -> None:
-    size = random_scars(20_000, np.random.default_rng(1)).mean(axis=1)
-    present = size[size > 0]
-    assert 0.01 <= present.min() < 0.015 and 0.48 < present.max() <= 0.5 + 1e-12
-    assert np.percentile(present, 99) > 0.4, "infarcts as large as the real data's largest are no rarity"
-    assert 0.08 < np.median(present) < 0.12
-
-
-def test_large_random_scars_lie_as_evenly_as_small_ones() -> None:
-    scars = random_scars(20_000, np.random.default_rng(2))
-    size = scars.mean(axis=1)
-    for group in (scars[(size > 0) & (size < 0.1)], scars[size > 0.25]):
-        share = group.mean(axis=0)
-        assert share.min() > 0.5 * share.max()
-        around = share[:12].reshape(2, 6)
-        assert (around.min(axis=1) > 0.85 * around.max(axis=1)).all(), "no wall is preferred"
 
 
 def test_gaps_have_both_signs_and_every_length() -> None:
@@ -117,7 +85,7 @@ def test_pairs_are_seeded_aged_and_kept(noise: NDArray, tmp_path: Path) -> None:
     again = make_pairs([np.zeros(17), scar], noise, 3, ecgs=6, file=file, quiet=True)
     assert torch.equal(pairs.inputs.table, again.inputs.table)
     assert pairs.of(1).tolist() == list(range(6, 12))
-    assert bool((pairs.scar[:6] <= 1).all()) and float(pairs.scar[6:].max()) > 0
-    same_day = make_pairs([scar], noise, 3, ecgs=3, gap_days=0.0, quiet=True)
-    np.testing.assert_allclose(same_day.scar.numpy(), np.tile(scar, (3, 1)), atol=1e-6)
+    same_day, free = (make_pairs([s], noise, 3, ecgs=3, gap_days=0.0, quiet=True) for s in (scar, np.zeros(17)))
+    assert same_day.gap_days.tolist() == [0.0] * 3
+    assert bool(((same_day.inputs.beat - free.inputs.beat).abs().amax(dim=(1, 2)) > 0.1).all()), "the scar shows"
     assert not torch.allclose(same_day.inputs.beat[0], same_day.inputs.beat[1]), "another person each time"

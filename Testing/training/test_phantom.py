@@ -13,9 +13,7 @@ import wfdb
 from scipy.ndimage import label as islands
 
 from ScarSegECGLib.case import CAVITY, LEADS, MYOCARDIUM, SCAR
-from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient, write_phantom
-from ScarSegECGLib.training.phantom_heart import INFARCTS
 from ScarSegECGLib.wording import words
 
 
@@ -131,12 +129,6 @@ def test_one_seed_gives_one_patient(patient: PhantomPatient) -> None:
     assert not np.array_equal(other.labels, patient.labels)
 
 
-def test_psir_is_signed_with_gaussian_noise() -> None:
-    patient = phantom_patient(2, contrast="psir", slices=3, slice_mm=24.0)
-    air = patient.stack.voxels[:, :40, :40]
-    assert patient.stack.contrast == "psir" and abs(air.mean()) < 3.0 and patient.stack.voxels.min() < -100.0
-
-
 def test_dates_and_gap() -> None:
     patient = phantom_patient(0, gap_days=-40.0, slices=2, slice_mm=20.0)
     assert (patient.ecg_date - patient.mri_date).days == -40
@@ -146,12 +138,6 @@ def test_dates_and_gap() -> None:
 def test_other_grids() -> None:
     patient = phantom_patient(0, slices=7, slice_mm=11.0, size=192, pixel_mm=1.8)
     assert patient.labels.shape == (7, 192, 192) and (patient.labels == SCAR).any()
-
-
-def test_an_unknown_infarct_is_said_in_one_line() -> None:
-    with pytest.raises(InputError, match="choose one of"):
-        phantom_patient(0, infarct="aorta")
-    assert "lad" in INFARCTS
 
 
 def test_files_read_back(patient: PhantomPatient, tmp_path: Path) -> None:

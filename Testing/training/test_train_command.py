@@ -9,9 +9,12 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+import torch
 
 from ScarSegECGLib.cli import main
+from ScarSegECGLib.cli.train import _encoder
 from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.network.weights import read_weights
 from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 from ScarSegECGLib.training.taff import train_taff
 
@@ -107,3 +110,13 @@ def test_figures_of_patients_the_start_has_seen_are_refused(cases: Path, tmp_pat
             nibabel.save(nibabel.load(source), case / f"{name}_{kind}.nii.gz")
     assert main(["train", "--cases", str(held), "--out", str(tmp_path / "run"), *OPTIONS]) == 2
     assert "has seen patients that are held out" in capsys.readouterr().err
+
+
+def test_without_start_weights_the_shipped_encoder_speaks_and_its_tokens_are_new(tmp_path: Path) -> None:
+    """Tokens of the shipped weights have seen patients that may be held out here; the rest has seen none."""
+    shipped = read_weights().part("ecg.encoder.")
+    encoder = _encoder(None, tmp_path).state_dict()
+    again = _encoder(None, tmp_path).state_dict()
+    for name, value in encoder.items():
+        assert torch.equal(value, again[name])
+        assert torch.equal(value, shipped[name]) != name.startswith("tokens."), name

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -33,10 +34,9 @@ from ScarSegECGLib.training.cross_validate import (
     write_table,
     write_tables,
 )
-from ScarSegECGLib.training.ecg_features import steady_noise
-from ScarSegECGLib.training.ecg_simulation.noise import noise_bank, synthetic_bank
-from ScarSegECGLib.training.ecg_stage_one import real_hearts, train_encoder
+from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank
 from ScarSegECGLib.training.evaluate import summarise
+from ScarSegECGLib.training.fit import once
 from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
 from ScarSegECGLib.training.plan import Plan, Recipe
 from ScarSegECGLib.training.stage_one import train_stage_one
@@ -100,13 +100,21 @@ def own_ecg(name: str, ecg: Ecg, gap: TimeGap) -> OwnEcg:
     return OwnEcg(beat, gap.days)
 
 
-def _encoder(start: Weights | None, noise: NDArray, args: argparse.Namespace, plan: Plan) -> EcgEncoder:
-    if start is not None and start.settings.get("ecg_trained"):
-        encoder = EcgEncoder(start.settings["token_size"], start.settings["encoder_width"])
-        encoder.load_state_dict(start.part("ecg.encoder."))
-        return encoder.eval()
-    hearts = None if args.ecgs is None else real_hearts(args.ecgs)
-    return train_encoder(noise, hearts, args.out / "encoder", device=plan.device, quiet=args.quiet)
+def _encoder(start: Weights | None, run: Path) -> EcgEncoder:
+    """The ECG's encoder, kept with the run: that of the start weights, else the shipped one.
+
+    It has learned from simulated scars alone (``Research/pretrain_ecg.py``) and so serves every fold. Its tokens, which
+    TAFF fits to patients, are new unless the start weights bring them.
+    """
+    given = start if start is not None and start.settings.get("ecg_trained") else None
+    weights = given or read_weights()
+    torch.manual_seed(1)
+    encoder = EcgEncoder(weights.settings["token_size"], weights.settings["encoder_width"])
+    known = weights.part("ecg.encoder.")
+    if given is None:
+        known = {key: value for key, value in known.items() if not key.startswith("tokens.")}
+    encoder.load_state_dict(once(run / "encoder" / "encoder.safetensors", lambda: encoder.state_dict() | known))
+    return encoder.eval()
 
 
 def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | None) -> Plan:
@@ -130,11 +138,11 @@ def run(args: argparse.Namespace) -> None:
         start = read_weights(None if args.start == SHIPPED else Path(args.start))
     cases, own = _load(args)
     plan = _plan(args, cases, start)
-    noise = synthetic_bank() if args.ecgs is None else noise_bank(args.ecgs)
+    noise = noise_bank(args.ecgs)
     args.out.mkdir(parents=True, exist_ok=True)
     say(args, f"pairs of image and ECG: {len(own)} real, {len(cases) - len(own)} patients with simulated ECGs")
     try:
-        digest, summary = _train(args, plan, own, steady_noise(noise), start)
+        digest, summary = _train(args, plan, own, noise, start)
     except KeyboardInterrupt:
         say(args, "stopped; the same command takes the training up again at its last checkpoint")
         raise
@@ -151,7 +159,7 @@ def _train(
     for group in groups:
         train_stage_two(plan, group, bank)
     fractions = expert_fractions(plan.cases)
-    encoder = _encoder(start, noise, args, plan)
+    encoder = _encoder(start, args.out)
     pairs = make_pairs(
         list(fractions), noise, PAIR_SEED, own=own, file=args.out / "pairs.safetensors", quiet=args.quiet
     )

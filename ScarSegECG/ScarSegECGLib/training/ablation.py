@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ScarSegECGLib.anatomy.aha import SoftPrior, soft_prior
-from ScarSegECGLib.case import Anatomy, FloatArray, LgeStack
+from ScarSegECGLib.anatomy.aha import soft_prior
+from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Method
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.trust import SCAR_ABOVE, never_erasing, scar_probability
 from ScarSegECGLib.network.amplitude import LEAST_AMPLITUDE
-from ScarSegECGLib.network.session import ImageEvidence, Session
+from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.taff import EcgWord
 from ScarSegECGLib.pipeline import network_scar
 from ScarSegECGLib.training.degrade import degrade
@@ -69,16 +69,11 @@ def held_out_ecgs(
     return {Row.TAFF: now, Row.OTHER: now, Row.WRONG_GAP: old, Row.FIVE_YEARS: oldest}
 
 
-@dataclass(frozen=True)
-class _Seen:
-    stack: LgeStack
-    evidence: ImageEvidence
-    anatomy: Anatomy
-    prior: SoftPrior
-    alone: FloatArray
+def _scar_by(stack: LgeStack, session: Session) -> Callable[[EcgWord, float], NDArray[np.bool_]] | None:
+    """How the scar follows from an ECG's word and its amplitude, as :func:`ScarSegECGLib.pipeline.segment` finds it.
 
-
-def _see(stack: LgeStack, session: Session) -> _Seen | None:
+    The networks look at the stack here, once for all words. None where they find no left ventricle.
+    """
     try:
         evidence = session.see(stack)
     except InputError:
@@ -86,8 +81,19 @@ def _see(stack: LgeStack, session: Session) -> _Seen | None:
     anatomy = anatomy_of(stack, evidence)
     if anatomy is None:
         return None
-    alone = scar_probability(evidence.scar_logit, evidence.wall, anatomy.myocardium, evidence.box)
-    return _Seen(stack, evidence, anatomy, soft_prior(anatomy, stack.spacing), alone)
+    rows, columns = box = evidence.box
+    alone = scar_probability(evidence.scar_logit, evidence.wall, anatomy.myocardium, box)
+    prior = soft_prior(anatomy, stack.spacing)
+
+    def mask(word: EcgWord, amplitude: float) -> NDArray[np.bool_]:
+        probability = alone
+        if amplitude >= LEAST_AMPLITUDE:
+            moved = session.fuse(stack, evidence, word, prior, amplitude).movement
+            logit = evidence.scar_logit + never_erasing(moved, alone[:, rows, columns])
+            probability = scar_probability(logit, evidence.wall, anatomy.myocardium, box)
+        return network_scar(probability, stack.spacing, Method(above=SCAR_ABOVE)).mask
+
+    return mask
 
 
 def _word(
@@ -107,17 +113,6 @@ def _word(
     return word, float(one.quality) * session.time_weight(gap)
 
 
-def _mask(seen: _Seen, session: Session, word: EcgWord, amplitude: float) -> NDArray[np.bool_]:
-    """The scar as :func:`ScarSegECGLib.pipeline.segment` finds it."""
-    probability = seen.alone
-    if amplitude >= LEAST_AMPLITUDE:
-        moved = session.fuse(seen.stack, seen.evidence, word, seen.prior, amplitude).movement
-        rows, columns = box = seen.evidence.box
-        logit = seen.evidence.scar_logit + never_erasing(moved, seen.alone[:, rows, columns])
-        probability = scar_probability(logit, seen.evidence.wall, seen.anatomy.myocardium, box)
-    return network_scar(probability, seen.stack.spacing, Method(above=SCAR_ABOVE)).mask
-
-
 def outcomes(plan: Plan, ecgs: Mapping[Row, Pairs], fractions: NDArray[np.float64]) -> list[Outcome]:
     """Every row on every patient, clean and degraded, by networks that never saw it; these run once for all rows.
 
@@ -129,12 +124,11 @@ def outcomes(plan: Plan, ecgs: Mapping[Row, Pairs], fractions: NDArray[np.float6
     for case in tqdm(plan.by_fold(), desc="what the ECG adds", unit="patient", disable=plan.quiet):
         session, patient = session_of(case), numbers[case.name]
         for degraded in (False, True):
-            seen = _see(degrade(case.stack, 77_000 + patient) if degraded else case.stack, session)
+            scar_by = _scar_by(degrade(case.stack, 77_000 + patient) if degraded else case.stack, session)
             for row in Row:
                 mask = np.zeros_like(case.scar)
-                if seen is not None:
-                    said = _word(row, session, ecgs.get(row), fractions[patient], patient)
-                    mask = _mask(seen, session, *said)
+                if scar_by is not None:
+                    mask = scar_by(*_word(row, session, ecgs.get(row), fractions[patient], patient))
                 dice = overlap(mask, case.scar, case.stack.spacing, distance=False).dice
                 volume = float(mask.sum()) * case.stack.voxel_ml
                 found.append(Outcome(row, degraded, case.name, bool(case.scar.any()), dice, volume))

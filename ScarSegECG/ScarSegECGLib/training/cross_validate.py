@@ -16,7 +16,7 @@ from ScarSegECGLib.case import Signs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.trust import Trust
 from ScarSegECGLib.network.weights import read_weights, write_weights
-from ScarSegECGLib.training.evaluate import CaseFigures, challenge_dice, evaluate_case
+from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
 from ScarSegECGLib.training.fit import halved
 from ScarSegECGLib.training.plan import Plan
 
@@ -93,15 +93,6 @@ class Judged:
     fold: int
 
 
-def _fit_presence(columns: NDArray, scarred: NDArray[np.bool_]) -> NDArray:
-    sign = np.where(scarred, 1.0, -1.0)
-
-    def loss(weights: NDArray) -> float:
-        return float(np.logaddexp(0, -sign * (columns @ weights)).mean() + RIDGE * (weights[1:] ** 2).sum() / 10)
-
-    return minimize(loss, np.zeros(3), method="BFGS").x
-
-
 def fit_trust(rows: Sequence[Judged]) -> Trust:
     """Fit on held-out patients.
 
@@ -111,15 +102,17 @@ def fit_trust(rows: Sequence[Judged]) -> Trust:
     signs, true = [row.signs for row in rows], np.array([row.true_ml for row in rows])
     presence = np.array([[1.0, np.log1p(s.scar_ml), s.peak] for s in signs])
     scale = np.array([[1.0, s.scar_ml, s.spread_ml] for s in signs])
-    weights = _fit_presence(presence, true > 0)
+    sign = np.where(true > 0, 1.0, -1.0)
+
+    def loss(weights: NDArray) -> float:
+        return float(np.logaddexp(0, -sign * (presence @ weights)).mean() + RIDGE * (weights[1:] ** 2).sum() / 10)
+
+    weights = minimize(loss, np.zeros(3), method="BFGS").x
     chance = 1 / (1 + np.exp(-(presence @ weights)))
     limits = np.linspace(0.05, 0.95, 91)
     present = (chance >= limits[:, None]) & (scale[:, 1] > 0)
-
-    def score(told: NDArray[np.bool_]) -> float:
-        return float(np.mean([challenge_dice(r.true_ml, r.dice, p) for r, p in zip(rows, told, strict=True)]))
-
-    scores = np.array([score(told) for told in present])
+    # challenge_dice of every patient, for each limit
+    scores = np.where(true > 0, present * np.array([row.dice for row in rows]), ~present).mean(axis=1)
     best = float(limits[scores >= scores.max() - 1e-9].mean())
     error = np.abs(true - scale[:, 1])
     expected, _ = nnls(scale, error)

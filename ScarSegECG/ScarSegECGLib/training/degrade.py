@@ -6,7 +6,7 @@ changed after the ECG had been tried on them, and are the same for every row of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,30 +30,6 @@ MISSING_SLICE = 0.5  # share of stacks that lack one inner slice
 FEWEST_SLICES = 6  # of a stack of which every second one may go
 
 
-@dataclass(frozen=True)
-class Strength:
-    """How one stack is degraded; see the ranges above. ``moved`` bool [slice]; ``missing`` a slice or None."""
-
-    contrast: float
-    noise: float
-    blur_fwhm_mm: float
-    breathing_mm: float
-    breaths: float
-    moved: NDArray[np.bool_]
-    missing: int | None
-    along_rows: bool
-
-
-def drawn_strength(slices: int, rng: np.random.Generator) -> Strength:
-    """Draw the strengths of a stack of so many slices."""
-    missing = int(rng.integers(1, slices - 1)) if slices > 4 else None
-    lacks = rng.random() < MISSING_SLICE
-    limits = (CONTRAST, NOISE, BLUR_FWHM_MM, BREATHING_MM, BREATHS)
-    contrast, noise, blur, breathing, breaths = (rng.uniform(low, high) for low, high in limits)
-    moved, along_rows = rng.random(slices) < MOVED_SLICES, bool(rng.random() < 0.5)
-    return Strength(contrast, noise, blur, breathing, breaths, moved, missing if lacks else None, along_rows)
-
-
 def ghosts(image: NDArray, pixel_mm: float, amplitude_mm: float, breaths: float, phase: float) -> NDArray[np.float64]:
     """Breathing while k-space is filled line by line: blur and ghosts along axis 0, the phase-encoding direction.
 
@@ -74,24 +50,27 @@ def degrade(stack: LgeStack, seed: int) -> LgeStack:
     The grid stays: a missing slice is filled with the mean of its neighbours, as resampling to even distances would do.
     """
     rng = np.random.default_rng(seed)
-    strength = drawn_strength(len(stack.voxels), rng)
-    voxels = np.array(stack.voxels, dtype=np.float64)
-    if strength.missing is not None:
-        voxels[strength.missing] = (voxels[strength.missing - 1] + voxels[strength.missing + 1]) / 2.0
+    voxels, slices = np.array(stack.voxels, dtype=np.float64), len(stack.voxels)
+    missing = int(rng.integers(1, slices - 1)) if slices > 4 else None
+    if rng.random() < MISSING_SLICE and missing is not None:
+        voxels[missing] = (voxels[missing - 1] + voxels[missing + 1]) / 2.0
+    limits = (CONTRAST, NOISE, BLUR_FWHM_MM, BREATHING_MM, BREATHS)
+    contrast, grain, blur_fwhm_mm, breathing_mm, breaths = (rng.uniform(low, high) for low, high in limits)
+    moved, along_rows = rng.random(slices) < MOVED_SLICES, rng.random() < 0.5
     pixel_mm = np.array(stack.spacing[1:])
     near = near_heart(voxels.shape[1:], stack.spacing[1:])
     out = np.empty_like(voxels)
     for k, plane in enumerate(voxels):
-        image = gaussian_filter(plane, strength.blur_fwhm_mm / 2.355 / pixel_mm)
+        image = gaussian_filter(plane, blur_fwhm_mm / 2.355 / pixel_mm)
         phase = rng.uniform(0.0, 2.0 * np.pi)
-        if strength.moved[k] and strength.along_rows:
-            image = ghosts(image, pixel_mm[0], strength.breathing_mm, strength.breaths, phase)
-        elif strength.moved[k]:
-            image = ghosts(image.T, pixel_mm[1], strength.breathing_mm, strength.breaths, phase).T
+        if moved[k] and along_rows:
+            image = ghosts(image, pixel_mm[0], breathing_mm, breaths, phase)
+        elif moved[k]:
+            image = ghosts(image.T, pixel_mm[1], breathing_mm, breaths, phase).T
         low, high = np.percentile(plane[near], [5.0, 95.0])
         middle = float(image[near].mean())
-        image = middle + strength.contrast * (image - middle)
-        noise = rng.standard_normal((2, *image.shape)) * strength.noise * (high - low)
+        image = middle + contrast * (image - middle)
+        noise = rng.standard_normal((2, *image.shape)) * grain * (high - low)
         image = np.hypot(image + noise[0], noise[1])  # magnitude images: Rician (Gudbjartsson and Patz 1995)
         out[k] = np.where(plane > 0, image, 0.0)  # what the scanner or the file's padding left black stays black
     notes = (*stack.notes, Fact(LgeNote.DEGRADED))

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfiltfilt
 from torch import Tensor
 
 from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
 from ScarSegECGLib.ecg.delineation import RATE, delineate
-from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S, RepresentativeBeat, measured
+from ScarSegECGLib.ecg.median_beat import RepresentativeBeat, measured
 from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.ecg_encoder import feature_table
+from ScarSegECGLib.training.ecg_simulation.leads import Body, drawn_bodies
+from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW, WINDOW_ONSET, simulate_beats
 
-WINDOW_ONSET, WINDOW = round(BEFORE_S * RATE), round((BEFORE_S + AFTER_S) * RATE)
+CONDUCTION_SHARES = {"normal": 0.8, "rbbb": 0.08, "lbbb": 0.06, "lafb": 0.06}  # chosen: about those of a cardiac ward
+RATE_BPM = (50.0, 110.0)
+SPREAD = 1.8  # people differ more than the simulator's textbook ones: see drawn_bodies (chosen)
 LEAD_LOSS = 0.2  # share of ECGs that lack one to four leads
 MOST_LOST = 4  # eight leads are the fewest that count
 _AVERAGED = 9  # beats in ten seconds, about
@@ -63,12 +66,6 @@ class EcgInputs:
         return cls(kept["beat"].float(), kept["leads"], kept["table"], kept["quality"])
 
 
-def steady_noise(bank: NDArray) -> NDArray[np.float32]:
-    """A noise bank [R, 12, samples] without baseline wander, as the median beat's filter leaves it."""
-    sections = butter(2, BASELINE_HZ, btype="highpass", fs=RATE, output="sos")
-    return sosfiltfilt(sections, bank, axis=2).astype(np.float32)
-
-
 def measure(window: NDArray, lead_mask: NDArray[np.bool_], rate_bpm: float) -> tuple[NDArray[np.float32], EcgFeatures]:
     """Median beat and features of a beat [12, WINDOW] with its QRS near WINDOW_ONSET; see ``ecg.median_beat``."""
     rr = 60.0 / rate_bpm
@@ -79,13 +76,26 @@ def measure(window: NDArray, lead_mask: NDArray[np.bool_], rate_bpm: float) -> t
     return beat.millivolts, beat.features
 
 
+def drawn_people(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], list[str], Body]:
+    """Heart rates, conductions and bodies of ``n`` people."""
+    rate = rng.uniform(*RATE_BPM, n)
+    conduction = [str(name) for name in rng.choice(list(CONDUCTION_SHARES), n, p=list(CONDUCTION_SHARES.values()))]
+    return rate, conduction, drawn_bodies(n, rng, SPREAD)
+
+
+def simulate_inputs(scar: NDArray, noise: NDArray, rng: np.random.Generator) -> EcgInputs:
+    """One ECG for each scar [n, 17], of another person each time; ``noise`` as in :func:`read_simulated`."""
+    rate, conduction, bodies = drawn_people(len(scar), rng)
+    return read_simulated(simulate_beats(scar, bodies, conduction, rate), rate, noise, rng)
+
+
 def read_simulated(
     windows: NDArray, rate_bpm: NDArray, noise: NDArray, rng: np.random.Generator, *, lead_loss: float = LEAD_LOSS
 ) -> EcgInputs:
     """Add noise to simulated beats, lose leads, and measure.
 
-    ``windows`` (n, 12, WINDOW) mV, from ``simulate_beats(..., onset=WINDOW_ONSET, samples=WINDOW)``; ``rate_bpm`` (n,);
-    ``noise`` from :func:`steady_noise`; ``lead_loss`` is the share of ECGs that lack leads.
+    ``windows`` (n, 12, WINDOW) mV, from ``simulate_beats``; ``rate_bpm`` (n,); ``noise`` from ``noise_bank``;
+    ``lead_loss`` is the share of ECGs that lack leads.
     """
     beats = []
     for window, rate in zip(windows, rate_bpm, strict=True):

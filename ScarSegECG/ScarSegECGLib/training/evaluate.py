@@ -8,7 +8,7 @@ is called too little to tell (:meth:`ScarSegECGLib.measure.trust.Trust.present`)
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from ScarSegECGLib.pipeline import segment
 
 STRUCTURES = ("cavity", "myocardium", "scar")
 METRICS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
+TOLD = ("case", "pathological", "true_scar_ml", "scar_ml", "present", "challenge_dice")
 SIZES_ML = ((0.0, 10.0), (10.0, 30.0), (30.0, np.inf))  # small, medium and large infarcts
 NOTHING_SEEN = Signs(0.0, 0.0, 0.0, 1.0)
 
@@ -66,28 +67,21 @@ class CaseFigures:
     def flat(self) -> dict[str, object]:
         """As one line of a table, floats rounded to 4 decimals."""
         low, high = self.interval_ml or (None, None)
-        row = {
-            "case": self.case,
-            "pathological": int(self.pathological),
-            "true_scar_ml": _cell(self.true_scar_ml),
-            "scar_ml": _cell(self.scar_ml),
-            "present": int(self.present),
-            "challenge_dice": _cell(self.challenge_dice),
-            "interval_low_ml": _cell(low),
-            "interval_high_ml": _cell(high),
-        }
+        row: dict[str, object] = {name: getattr(self, name) for name in TOLD}
+        row |= {"pathological": int(self.pathological), "present": int(self.present)}
+        row |= {"interval_low_ml": low, "interval_high_ml": high}
         for structure in STRUCTURES:
-            agreement: Overlap = getattr(self, structure)
-            row |= {f"{structure}_{metric}": _cell(value) for metric, value in asdict(agreement).items()}
-        return row
+            row |= {f"{structure}_{metric}": value for metric, value in asdict(getattr(self, structure)).items()}
+        return _cells(row)
 
     def flat_slices(self) -> list[dict[str, object]]:
         """As lines of a table, one a slice."""
-        return [{"case": self.case} | {key: _cell(value) for key, value in one.items()} for one in self.slices]
+        return [_cells({"case": self.case, **one}) for one in self.slices]
 
 
-def _cell(value: float | None) -> float | str:
-    return "" if value is None else round(value, 4)
+def _cells(row: Mapping[str, object]) -> dict[str, object]:
+    rounded = {key: round(value, 4) for key, value in row.items() if isinstance(value, float)}
+    return {key: "" if value is None else rounded.get(key, value) for key, value in row.items()}
 
 
 def _masks(labels: NDArray) -> dict[str, NDArray[np.bool_]]:
@@ -107,8 +101,7 @@ def evaluate_case(
     except InputError:
         result = None
     seconds = time.perf_counter() - start
-    found = _masks(np.zeros_like(case.labels) if result is None else result.labels)
-    true = _masks(case.labels)
+    found, true = (_masks(labels) for labels in (result.labels if result else np.zeros_like(case.labels), case.labels))
     spacing, voxel_ml = case.stack.spacing, case.stack.voxel_ml
     shared, seen, real = (int(mask.sum()) for mask in (found["scar"] & true["scar"], found["scar"], true["scar"]))
     slices = []
@@ -116,8 +109,7 @@ def evaluate_case(
         dice = {name: overlap(found[name][k], true[name][k], spacing, distance=False).dice for name in STRUCTURES}
         true_ml, scar_ml = (float(masks["scar"][k].sum()) * voxel_ml for masks in (true, found))
         slices.append({"number": k + 1, **dice, "true_scar_ml": true_ml, "scar_ml": scar_ml})
-    confidence = result.confidence if result else None
-    reasons = confidence.reasons if confidence else ()
+    reasons = result.confidence.reasons if result and result.confidence else ()
     little = any(reason.code is ConfidenceReason.LITTLE_SCAR for reason in reasons)
     return CaseFigures(
         case=case.name,
@@ -161,35 +153,38 @@ def summarise(figures: Sequence[CaseFigures]) -> dict:
         summary[structure] = {metric: _mean_and_median([value[metric] for value in values]) for metric in METRICS}
         per_slice = [one[structure] for row in counted for one in row.slices]
         summary[structure]["dice_per_slice"] = _mean_and_median(per_slice)
-    summary["scar_challenge"] = {"patients": len(figures)} | _mean_and_median([row.challenge_dice for row in figures])
-    summary["scar_by_size"] = {
-        f"{low:g} to {high:g} ml": _dice_of([row for row in infarct if low <= row.true_scar_ml < high], "scar")
-        for low, high in SIZES_ML
-    }
-    summary["myocardium_infarct"] = _dice_of(infarct, "myocardium")
-    summary["myocardium_normal"] = _dice_of(normal, "myocardium")
     shared, found, expected = np.sum([row.scar_voxels for row in infarct] or [(0, 0, 0)], axis=0)
-    summary["scar_pooled"] = {
-        "dice": float(2 * shared / (found + expected)) if found + expected else None,
-        "precision": float(shared / found) if found else None,
-        "sensitivity": float(shared / expected) if expected else None,
-    }
     false_ml = [row.scar_ml for row in normal]
-    summary["normals"] = {"count": len(normal), "false_scar_ml": _mean_and_median(false_ml)}
-    summary["normals"]["share_under_2_ml"] = float(np.mean(np.array(false_ml) < 2)) if normal else None
-    summary["pathological"] = {"count": len(infarct)}
-    summary["lv_missed"] = sum(row.use is None for row in figures)
     inside = [row.interval_ml[0] <= row.true_scar_ml <= row.interval_ml[1] for row in figures if row.interval_ml]
-    summary["interval_coverage"] = float(np.mean(inside)) if inside else None
-    return summary
+    return summary | {
+        "scar_challenge": {"patients": len(figures)} | _mean_and_median([row.challenge_dice for row in figures]),
+        "scar_by_size": {
+            f"{low:g} to {high:g} ml": _dice_of([row for row in infarct if low <= row.true_scar_ml < high], "scar")
+            for low, high in SIZES_ML
+        },
+        "myocardium_infarct": _dice_of(infarct, "myocardium"),
+        "myocardium_normal": _dice_of(normal, "myocardium"),
+        "scar_pooled": {
+            "dice": float(2 * shared / (found + expected)) if found + expected else None,
+            "precision": float(shared / found) if found else None,
+            "sensitivity": float(shared / expected) if expected else None,
+        },
+        "normals": {
+            "count": len(normal),
+            "false_scar_ml": _mean_and_median(false_ml),
+            "share_under_2_ml": float(np.mean(np.array(false_ml) < 2)) if normal else None,
+        },
+        "pathological": {"count": len(infarct)},
+        "lv_missed": sum(row.use is None for row in figures),
+        "interval_coverage": float(np.mean(inside)) if inside else None,
+    }
 
 
 def as_json(figures: Sequence[CaseFigures]) -> dict:
     """Summary and cases under the documented names."""
-    same = ("case", "pathological", "true_scar_ml", "scar_ml", "present", "challenge_dice", "interval_ml")
     cases = []
     for row in figures:
-        entry = {name: getattr(row, name) for name in same}
+        entry = {name: getattr(row, name) for name in (*TOLD, "interval_ml")}
         entry["ecg"] = None if row.use is None else [reason.code.value for reason in row.use.reasons]
         entry["seconds"] = row.seconds
         entry["slices"] = list(row.slices)

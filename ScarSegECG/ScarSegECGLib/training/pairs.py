@@ -24,11 +24,9 @@ from tqdm import tqdm
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.segments import USUAL_TERRITORIES
 from ScarSegECGLib.case import MedianBeat
-from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.segments import segment_percent
-from ScarSegECGLib.training.ecg_features import EcgInputs
-from ScarSegECGLib.training.ecg_stage_one import simulate_inputs
+from ScarSegECGLib.training.ecg_features import EcgInputs, simulate_inputs
 from ScarSegECGLib.training.fit import once
 
 ECGS_PER_PATIENT = 40
@@ -72,22 +70,9 @@ def aged_scar_for_ecg(
 ) -> NDArray[np.float64]:
     """The scar from which to simulate an ECG taken ``gap_days`` after (negative: before) the MRI that shows ``scar``.
 
-    Parameters
-    ----------
-    scar : array, shape (17,)
-        Scar fraction per AHA segment at the MRI, 0..1; so is what is returned, the same for a gap of 0.
-    infarct_age_days : float, optional
-        Age of the infarct at the MRI; drawn where it is not known. An ECG older than the infarct shows none of it.
-
-    Raises
-    ------
-    InputError : If ``scar`` has not 17 values or the gap is no finite number.
+    Both are fractions of the AHA segments, (17,), 0..1, and the same for a gap of 0. ``infarct_age_days`` is the age at
+    the MRI, drawn where it is not known; an ECG older than the infarct shows none of it.
     """
-    seen = np.array(scar, dtype=np.float64)
-    if seen.shape != (17,) or not np.isfinite(seen).all():
-        raise InputError(f"Scar of shape {seen.shape} cannot be aged; give one fraction for each of 17 segments.")
-    if not np.isfinite(gap_days):
-        raise InputError("The time between ECG and MRI is no number; give it in days.")
     # Every number is drawn whatever happens, so that one seed gives one patient at every gap.
     low, high = np.log(INFARCT_AGE_DAYS)
     drawn_age = float(np.exp(rng.uniform(low, high)))
@@ -100,7 +85,7 @@ def aged_scar_for_ecg(
     at_ecg = at_mri + gap_days
     if at_ecg < 0.0:
         return np.zeros(17)
-    seen *= relative_mass(at_ecg) / relative_mass(at_mri)
+    seen = scar * (relative_mass(at_ecg) / relative_mass(at_mri))
     # Who still has a diagnostic ECG at the MRI and loses it by the day of the ECG.
     lost = (non_diagnostic(at_ecg) - non_diagnostic(at_mri)) / (1.0 - non_diagnostic(at_mri))
     if chance < lost:
@@ -138,14 +123,11 @@ class OwnEcg:
 
 @dataclass(frozen=True)
 class Pairs:
-    """ECGs of many patients: inputs, and per ECG the ``patient`` [N], ``gap_days`` [N] and the ``scar`` [N, 17] that it
-    was simulated from (the patient's own after ageing; NaN for a real ECG, whose scar nobody knows).
-    """
+    """ECGs of many patients: inputs, and of each ECG the number of the ``patient`` [N] and ``gap_days`` [N]."""
 
     inputs: EcgInputs
     patient: Tensor
     gap_days: Tensor
-    scar: Tensor
 
     def of(self, patient: int) -> Tensor:
         """Numbers of one patient's ECGs."""
@@ -165,9 +147,8 @@ def make_pairs(
 ) -> Pairs:
     """Simulate ECGs for patients whose scar ``fractions`` (17,) are known; kept in ``file`` and taken up again.
 
-    Of every patient ``ecgs``, each with another torso, heart position, conduction, rate, noise (from
-    ``ecg_features.steady_noise``) and gap, which ``gap_days`` fixes; ``own``, real ECGs by the patient's number, stand
-    alone.
+    Of every patient ``ecgs``, each with another torso, heart position, conduction, rate, noise (of ``noise_bank``) and
+    gap, which ``gap_days`` fixes; ``own``, real ECGs by the patient's number, stand alone.
     """
 
     def made() -> dict[str, Tensor]:
@@ -175,19 +156,14 @@ def make_pairs(
         for patient, fraction in enumerate(tqdm(fractions, desc="semi-synthetic pairs", unit="patient", disable=quiet)):
             if own and patient in own:
                 inputs, gaps = EcgInputs.of([own[patient].beat]), [own[patient].gap_days]
-                scar = np.full((1, 17), np.nan)
             else:
                 rng = np.random.default_rng([seed, patient])
                 gaps = [drawn_gap(rng) if gap_days is None else gap_days for _ in range(ecgs)]
                 scar = np.stack([aged_scar_for_ecg(fraction, gap, rng, drawn_infarct_age(gap, rng)) for gap in gaps])
                 inputs = simulate_inputs(scar, noise, rng)
-            known = {
-                "patient": torch.full((len(gaps),), patient),
-                "gap_days": torch.tensor(gaps, dtype=torch.float32),
-                "scar": torch.from_numpy(scar).float(),
-            }
-            parts.append(inputs.packed() | known)
+            whose = torch.full((len(gaps),), patient)
+            parts.append(inputs.packed() | {"patient": whose, "gap_days": torch.tensor(gaps, dtype=torch.float32)})
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
     kept = made() if file is None else once(file, made)
-    return Pairs(EcgInputs.unpacked(kept), kept["patient"], kept["gap_days"], kept["scar"])
+    return Pairs(EcgInputs.unpacked(kept), kept["patient"], kept["gap_days"])

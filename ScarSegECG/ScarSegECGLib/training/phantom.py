@@ -9,7 +9,6 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import nibabel
 import numpy as np
@@ -18,9 +17,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from ScarSegECGLib.case import CAVITY, LEADS, MYOCARDIUM, SCAR, Ecg, FloatArray, LabelArray, LgeStack, Storage
-from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
-from ScarSegECGLib.training.ecg_simulation.leads import heart_frame
+from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies, heart_frame
 from ScarSegECGLib.training.ecg_simulation.simulate import simulate_ecg
 from ScarSegECGLib.training.phantom_heart import INFARCTS, SIGNAL, Field, HeartShape, heart_slice
 
@@ -35,8 +33,8 @@ NOISE = 60.0  # standard deviation in each channel; blood is at 660
 class PhantomPatient:
     """What :func:`phantom_patient` makes; all of it simulated.
 
-    ``labels`` has the stack's shape: 0 background, 1 cavity (with the papillary muscles), 2 myocardium without scar,
-    3 scar (MVO belongs to it). ``scar_segments`` is the scar fraction, 0..1, of every AHA segment 1..17.
+    ``labels`` are on the stack's grid: 0 background, 1 cavity (with the papillary muscles), 2 myocardium, 3 scar (MVO
+    counted in). ``scar_segments`` is the scar fraction, 0..1, of every AHA segment 1..17.
     """
 
     stack: LgeStack
@@ -52,7 +50,6 @@ def phantom_patient(
     *,
     infarct: str = "lad",
     scarless: bool = False,
-    contrast: Literal["magnitude", "psir"] = "magnitude",
     slices: int = 10,
     slice_mm: float = 8.0,
     size: int = 256,
@@ -61,21 +58,11 @@ def phantom_patient(
 ) -> PhantomPatient:
     """Make one patient in under 3 s; the same seed gives the same patient.
 
-    Parameters
-    ----------
-    infarct : name of :data:`INFARCTS`; with ``scarless`` a normal heart of the same proportions
-    contrast : magnitude has Rician noise; phase-sensitive images are signed and have Gaussian noise
-    slices, slice_mm, size, pixel_mm : the grid, apex first; the defaults reach from the apical cap to the base
-    gap_days : the ECG is taken so long after the MRI (negative: before it)
-
-    Raises
-    ------
-    InputError : If the infarct has no such name.
+    ``infarct`` is a name of :data:`INFARCTS`; with ``scarless`` a normal heart of the same proportions is made. The
+    grid goes from the apex to the base. ``gap_days``: the ECG is taken so long after the MRI (negative: before it).
     """
     rng = np.random.default_rng(seed)
-    if infarct not in INFARCTS:
-        raise InputError(f"There is no infarct {infarct!r}; choose one of {', '.join(INFARCTS)}.")
-    shape = HeartShape.drawn(rng)
+    shape, own = HeartShape.drawn(rng), None if scarless else INFARCTS[infarct]
     z = np.arange(slices - 1, -1, -1, dtype=np.float32) * slice_mm
     pixels = (np.arange(size, dtype=np.float32) - (size - 1) / 2.0) * pixel_mm
     centre = np.array(AXIS_MM) + np.cumsum(rng.normal(0.0, 0.5, (slices, 2)), axis=0)
@@ -89,27 +76,26 @@ def phantom_patient(
         rows = np.flatnonzero(np.abs(y[k, :, 0]) < HEART_REACH_MM)
         columns = np.flatnonzero(np.abs(x[k, 0]) < HEART_REACH_MM)
         window = np.ix_(np.array([k]), rows, columns)
-        own = None if scarless else INFARCTS[infarct]
-        heart, alpha, truth, parts = heart_slice(
+        heart, alpha, labels[window], parts = heart_slice(
             x[k, 0, columns], y[k, rows, 0], float(z[k]), (slice_mm, pixel_mm), shape, own, seed
         )
         image[window] = image[window] * (1.0 - alpha) + heart
-        labels[window] = truth
         segments += parts
 
     fraction = np.divide(segments[1], segments[0], out=np.zeros(18), where=segments[0] > 0)[1:]
     matrix = _oblique(pixel_mm, slice_mm, size, centre[slices // 2])
     ecg_date = MRI_DATE + timedelta(days=gap_days)
     stack = LgeStack(
-        voxels=_acquired(image, contrast, rng),
+        voxels=_acquired(image, rng),
         ijk_to_ras=matrix,
         storage=Storage(),
         stored_ijk_to_ras=matrix,
         acquired=MRI_DATE,
-        contrast=Contrast(contrast),
+        contrast=Contrast.MAGNITUDE,
         notes=(Fact(LgeNote.SIMULATED),),
     )
-    ecg = simulate_ecg(fraction, rng=np.random.default_rng([seed, 1]), acquired=ecg_date)
+    ecg_rng = np.random.default_rng([seed, 1])
+    ecg = simulate_ecg(fraction, drawn_bodies(1, ecg_rng), ecg_rng, ecg_date)
     scar = {number: float(share) for number, share in enumerate(fraction, start=1)}
     return PhantomPatient(stack, labels, scar, ecg, MRI_DATE, ecg_date)
 
@@ -179,11 +165,8 @@ def _chest(x: Field, y: Field, z: Field, floor_mm: Field, pixel_mm: float, rng: 
     return image
 
 
-def _acquired(image: FloatArray, contrast: str, rng: np.random.Generator) -> FloatArray:
-    """Coil bias, the k-space window that blurs and rings a little, and the noise of each channel.
-
-    Magnitude: Rician, as both channels carry noise. PSIR: the real part alone, signed.
-    """
+def _acquired(image: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """A magnitude image: coil bias, the k-space window that blurs and rings a little, and noise in both channels."""
     slices, rows, columns = image.shape
     row = np.linspace(-1.0, 1.0, rows, dtype=np.float32)[None, :, None]
     column = np.linspace(-1.0, 1.0, columns, dtype=np.float32)[None, None, :]
@@ -195,8 +178,7 @@ def _acquired(image: FloatArray, contrast: str, rng: np.random.Generator) -> Flo
     fy, fx = np.fft.fftfreq(rows)[:, None] / 0.5, np.fft.fftfreq(columns)[None, :] / 0.5
     # About three quarters of k-space are acquired, with a soft edge: 1.7 mm shown on 1.4 mm pixels.
     window = np.clip((0.85 - np.abs(fx)) / 0.25, 0.0, 1.0) * np.clip((0.75 - np.abs(fy)) / 0.25, 0.0, 1.0)
-    signal = np.fft.ifft2(np.fft.fft2(signal) * window)
-    return (np.abs(signal) if contrast == "magnitude" else signal.real).astype(np.float32)
+    return np.abs(np.fft.ifft2(np.fft.fft2(signal) * window)).astype(np.float32)
 
 
 def _oblique(pixel_mm: float, slice_mm: float, size: int, centre: NDArray) -> NDArray[np.float64]:

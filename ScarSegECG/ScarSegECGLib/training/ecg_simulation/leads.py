@@ -8,6 +8,7 @@ mm: x left, y posterior, z superior; the origin is the typical centre of the LV.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
-from ScarSegECGLib.training.ecg_simulation.heart import FloatArray64, Heart
+from ScarSegECGLib.training.ecg_simulation.heart import FloatArray64, Heart, activation_ms, standard_heart
 
 # RA, LA, LL, V1 to V6 at their textbook places (V1, V2 fourth intercostal space beside the sternum, V4 fifth space in
 # the mid-clavicular line, V6 mid-axillary) on an adult chest. Arms and leg count as the limbs' roots: no current runs
@@ -56,18 +57,12 @@ MILLIVOLTS = 2.72  # one number for every heart: gives the typical normal one ab
 ATRIUM_MM = np.array([-45.0, 10.0, 40.0])
 ATRIAL_LOOP = np.array([[0.45, -0.50, -0.75], [0.80, 0.45, -0.40]])
 ATRIAL_PEAK_MS = np.array([35.0, 68.0])
-ATRIAL_WIDTH_MS = np.array([17.0, 17.0])
+ATRIAL_WIDTH_MS = 17.0
 
-
-def _lead_matrix() -> FloatArray64:
-    """12 leads from 9 electrodes: Einthoven, Goldberger, and the chest against Wilson's central terminal."""
-    ra, la, ll = np.eye(9)[:3]
-    limb = [la - ra, ll - ra, ll - la, ra - (la + ll) / 2.0, la - (ra + ll) / 2.0, ll - (ra + la) / 2.0]
-    terminal = (ra + la + ll) / 3.0
-    return np.array(limb + [chest - terminal for chest in np.eye(9)[3:]])
-
-
-LEADS_FROM_ELECTRODES = _lead_matrix()
+# 12 leads from 9 electrodes: Einthoven, Goldberger, and the chest against Wilson's central terminal.
+_RA, _LA, _LL, *_CHEST = np.eye(9)
+_LIMBS = [_LA - _RA, _LL - _RA, _LL - _LA, _RA - (_LA + _LL) / 2.0, _LA - (_RA + _LL) / 2.0, _LL - (_RA + _LA) / 2.0]
+LEADS_FROM_ELECTRODES = np.array(_LIMBS + [chest - (_RA + _LA + _LL) / 3.0 for chest in _CHEST])
 
 
 def heart_frame(axis: NDArray) -> FloatArray64:
@@ -114,12 +109,6 @@ class Body:
         return turn @ heart_frame(LONG_AXIS) @ roll
 
 
-def typical_bodies(n: int) -> Body:
-    """``n`` times the same textbook person: PR 160 ms, P 0.12 mV in lead II."""
-    nought, one = np.zeros((n, 3)), np.ones(n)
-    return Body(nought, nought, one, np.zeros((n, 9, 3)), one, one, one, 160.0 * one, 0.12 * one)
-
-
 def drawn_bodies(n: int, rng: np.random.Generator, spread: float = 1.0) -> Body:
     """``n`` different people: the heart's direction varies by about 10 deg, its place by 3 to 8 mm (chosen).
 
@@ -145,11 +134,12 @@ def drawn_bodies(n: int, rng: np.random.Generator, spread: float = 1.0) -> Body:
     )
 
 
-def lead_field(heart: Heart, body: Body) -> NDArray[np.float32]:
-    """Lead voltage per unit of edge dipole, shape (n, 12, edges).
+def lead_weights(heart: Heart, body: Body, dead: NDArray) -> NDArray[np.float32]:
+    """How much each node's potential counts in each lead, shape (n, 12, nodes); ``dead`` (n, nodes) is scar, 0..1.
 
-    The potential of a dipole p at r in an infinite homogeneous medium, ``p . (R - r) / |R - r|^3`` up to the constant
-    1 / (4 pi sigma), times :data:`BOUNDARY` (textbook: Malmivuo and Plonsey, Bioelectromagnetism, ch. 8).
+    An edge's dipole p at r is in proportion to the living muscle along it; scar carries no injury current (chronic).
+    Its potential in an infinite homogeneous medium is ``p . (R - r) / |R - r|^3`` up to the constant 1 / (4 pi sigma),
+    times :data:`BOUNDARY` (textbook: Malmivuo and Plonsey, Bioelectromagnetism, ch. 8).
     """
     electrode = np.einsum("nei,nij->nej", body.electrodes_mm(), body.heart_axes()).astype(np.float32)
     middle, direction = heart.middle_mm.astype(np.float32), heart.direction.astype(np.float32)
@@ -157,66 +147,42 @@ def lead_field(heart: Heart, body: Body) -> NDArray[np.float32]:
     square = (electrode**2).sum(-1)[..., None] - 2.0 * electrode @ middle.T + (middle**2).sum(-1)
     along = electrode @ direction.T - (middle * direction).sum(-1)
     potential = BOUNDARY.astype(np.float32)[:, None] * along / (square * np.sqrt(square))
-    return LEADS_FROM_ELECTRODES.astype(np.float32) @ potential
-
-
-def point_lead_field(point_mm: FloatArray64, body: Body) -> FloatArray64:
-    """Lead vectors (n, 12, 3), LPS, of a dipole at ``point_mm`` (LPS, moved with the heart)."""
-    away = body.electrodes_mm() - point_mm
-    field = BOUNDARY[:, None] * away / np.linalg.norm(away, axis=-1, keepdims=True) ** 3
-    return LEADS_FROM_ELECTRODES @ field
-
-
-def node_scar(scar: NDArray, heart: Heart) -> FloatArray64:
-    """Scar 0..1 of every node, shape (n, nodes), from the segments' scar fractions (n, 17).
-
-    Scar fills a segment from the endocardium outwards (wavefront of necrosis, Reimer and Jennings 1979): a third of the
-    volume is the inner third of the wall. 0 in the right ventricle.
-    """
-    fraction = np.concatenate([np.zeros((len(scar), 1)), np.clip(scar, 0.0, 1.0)], axis=1)[:, heart.segment]
-    layer = heart.depth * 3.0  # four layers, 0 at the endocardium
-    return np.clip(4.0 * fraction - layer, 0.0, 1.0) * (heart.segment > 0)
-
-
-def lead_weights(heart: Heart, body: Body, dead: NDArray) -> NDArray[np.float32]:
-    """How much each node's potential counts in each lead, shape (n, 12, nodes).
-
-    An edge's dipole is in proportion to the living muscle along it; scar carries no injury current (chronic).
-    """
+    field = LEADS_FROM_ELECTRODES.astype(np.float32) @ potential
     alive = 1.0 - (dead[:, heart.tail] + dead[:, heart.head]) / 2.0
-    field = lead_field(heart, body)
     n, leads, edges = field.shape
     flat = (field * (alive * heart.section_mm2).astype(np.float32)[:, None, :]).reshape(n * leads, edges)
     return np.ascontiguousarray((heart.incidence.astype(np.float32) @ flat.T).T).reshape(n, leads, -1)
 
 
-def ventricular_leads(
-    heart: Heart,
-    body: Body,
-    dead: NDArray,
-    activation: FloatArray64,
-    normal_activation: FloatArray64,
-    apd_ms: NDArray,
-    first_ms: float,
-    samples: int,
+def heart_leads(
+    scar: NDArray, body: Body, conduction: Sequence[str], rate_bpm: NDArray, first_ms: float, samples: int
 ) -> FloatArray64:
-    """QRS and T of ``n`` hearts in mV, shape (n, 12, samples) in steps of 1 ms.
+    """P, QRS and T of ``n`` hearts in mV, shape (n, 12, samples) in steps of 1 ms from ``first_ms``; QRS onset is at 0.
 
-    ``dead`` (n, nodes) is scar, 0..1. ``activation`` and ``normal_activation`` (n, nodes) are this conduction's times
-    and those of the normal one, to which the action potentials' lengths are mostly adapted: so a bundle branch block
-    brings its secondary T wave. ``apd_ms`` (n,) is the first excited muscle's; the first sample lies at ``first_ms``,
-    the QRS beginning at 0.
+    ``scar`` (n, 17) is the segments' fraction, 0..1; ``conduction`` n names of heart.SITES; ``rate_bpm`` (n,). Action
+    potentials' lengths are mostly adapted to the normal conduction's times: so a bundle branch block brings its
+    secondary T wave.
     """
-    weights = lead_weights(heart, body, dead)
-    order = normal_activation + APD_ADAPTS * (activation - normal_activation)
+    heart = standard_heart()
+    # Scar of every node: it fills a segment from the endocardium outwards (wavefront of necrosis, Reimer and Jennings
+    # 1979), layer after layer, four in all; there is none in the right ventricle.
+    fraction = np.concatenate([np.zeros((len(scar), 1)), np.clip(scar, 0.0, 1.0)], axis=1)[:, heart.segment]
+    dead = np.clip(4.0 * fraction - 3.0 * heart.depth, 0.0, 1.0) * (heart.segment > 0)
+    activation = activation_ms(conduction, dead, body.velocity)
+    normal = activation_ms(["normal"] * len(dead), np.zeros_like(dead), body.velocity)
+    # QT at 60 beats per minute about 400 ms, shortening with the square root of the RR interval (Bazett, eased to
+    # a third by Fridericia): the first muscle's action potential ends a little after the T wave's peak.
+    apd_ms = 325.0 * (60.0 / rate_bpm) ** (1.0 / 3.0)
+    order = normal + APD_ADAPTS * (activation - normal)
     shorter = APD_PER_ACTIVATION * order + EPICARDIUM_MS * heart.depth
     recovery = activation + apd_ms[:, None] + shorter + SCAR_PROLONGS_MS * dead
     # What the person's gain scales is how far recovery departs from its mean.
     mean = recovery.mean(axis=1, keepdims=True)
     recovery = mean + body.t_gain[:, None] * (recovery - mean)
+    weights = lead_weights(heart, body, dead)
     qrs = _wave(weights, activation, UPSTROKE_MS, first_ms, samples)
     t_wave = _wave(-weights, recovery, REPOLARISATION_MS, first_ms, samples)
-    return MILLIVOLTS * body.voltage[:, None, None] * (qrs + t_wave)
+    return MILLIVOLTS * body.voltage[:, None, None] * (qrs + t_wave) + _atrial_leads(body, first_ms, samples)
 
 
 def _wave(
@@ -229,16 +195,17 @@ def _wave(
     cell = (np.arange(n * leads) * samples).reshape(n, leads, 1) + low[:, None, :]
     later = weights * (place - low)[:, None, :]
     size = n * leads * samples
-    out = np.zeros(size)
-    out += np.bincount(cell.ravel(), (weights - later).ravel(), minlength=size)
-    out += np.bincount(cell.ravel() + 1, later.ravel(), minlength=size)
-    summed = np.cumsum(out.reshape(n, leads, samples), axis=-1)
+    steps = np.bincount(cell.ravel(), (weights - later).ravel(), minlength=size)
+    steps += np.bincount(cell.ravel() + 1, later.ravel(), minlength=size)
+    summed = np.cumsum(steps.reshape(n, leads, samples), axis=-1)
     return gaussian_filter1d(summed, smooth_ms, axis=-1, mode="nearest", truncate=3.0)
 
 
-def atrial_leads(body: Body, first_ms: float, samples: int) -> FloatArray64:
-    """P waves in mV, shape (n, 12, samples): two dipoles in turn, scaled to the wanted peak in lead II."""
+def _atrial_leads(body: Body, first_ms: float, samples: int) -> FloatArray64:
+    """P waves: two dipoles in turn, scaled to the wanted peak in lead II."""
     time = first_ms + np.arange(samples) + body.pr_ms[:, None]
-    bump = np.exp(-0.5 * ((time[:, None, :] - ATRIAL_PEAK_MS[:, None]) / ATRIAL_WIDTH_MS[:, None]) ** 2)
-    wave = np.einsum("nlc,kc->nlk", point_lead_field(ATRIUM_MM, body), ATRIAL_LOOP) @ bump
+    bump = np.exp(-0.5 * ((time[:, None, :] - ATRIAL_PEAK_MS[:, None]) / ATRIAL_WIDTH_MS) ** 2)
+    away = body.electrodes_mm() - ATRIUM_MM
+    field = LEADS_FROM_ELECTRODES @ (BOUNDARY[:, None] * away / np.linalg.norm(away, axis=-1, keepdims=True) ** 3)
+    wave = np.einsum("nlc,kc->nlk", field, ATRIAL_LOOP) @ bump
     return wave / np.abs(wave[:, 1]).max(axis=-1)[:, None, None] * body.p_mv[:, None, None]

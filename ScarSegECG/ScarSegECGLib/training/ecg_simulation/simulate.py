@@ -1,148 +1,147 @@
-"""12-lead ECGs of hearts with a known scar: median beats by the thousand, and whole ten-second records."""
+"""12-lead ECGs of hearts with a known scar: beats by the thousand, whole ten-second records, and noise for both.
+
+Noise is synthetic, or what is left of real records when their median beat is taken away.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
+import wfdb
 from numpy.typing import NDArray
+from scipy.signal import butter, find_peaks, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS, Ecg
-from ScarSegECGLib.ecg.delineation import ONSET, RATE, SAMPLES
+from ScarSegECGLib.ecg.delineation import RATE
+from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
-from ScarSegECGLib.training.ecg_simulation.conduction import activation_ms
-from ScarSegECGLib.training.ecg_simulation.heart import standard_heart
-from ScarSegECGLib.training.ecg_simulation.leads import (
-    Body,
-    atrial_leads,
-    drawn_bodies,
-    node_scar,
-    typical_bodies,
-    ventricular_leads,
-)
-from ScarSegECGLib.training.ecg_simulation.noise import SAMPLES as RECORD_SAMPLES
-from ScarSegECGLib.training.ecg_simulation.noise import synthetic_noise
+from ScarSegECGLib.training.ecg_simulation.leads import ELECTRODES_MM, LEADS_FROM_ELECTRODES, Body, heart_leads
 
+WINDOW_ONSET, WINDOW = round(BEFORE_S * RATE), round((BEFORE_S + AFTER_S) * RATE)
 STEP_MS = round(1000 / RATE)
-BEFORE_MS, LONGEST_BEAT_MS = 260.0, 760.0  # of a record's beats: before the QRS, and in all
+RECORD_BPM = 70.0
+BEFORE_MS, BEAT_MS = 260.0, 760  # of a record's beats: before the QRS, and in all
+SAMPLES = round(10 * RATE)
+MOST_MV = 0.6  # records whose residual exceeds this (irregular rhythm, extra beats) are left out
 _BATCH = 32  # fits a processor's cache better than all at once
 
 
-def simulate_beats(
-    scar: NDArray,
-    *,
-    conduction: str | Sequence[str] = "normal",
-    rng: np.random.Generator | None = None,
-    rate_bpm: float | NDArray = 70.0,
-    bodies: Body | None = None,
-    onset: int = ONSET,
-    samples: int = SAMPLES,
-) -> NDArray[np.float32]:
-    """Median beats of ``n`` simulated hearts: float32 (n, 12, samples), mV at 500 Hz, noiseless.
+def simulate_beats(scar: NDArray, bodies: Body, conduction: Sequence[str], rate_bpm: NDArray) -> NDArray[np.float32]:
+    """Beats of ``n`` simulated hearts, noiseless: float32 (n, 12, WINDOW), mV at 500 Hz, QRS from WINDOW_ONSET on.
 
-    Parameters
-    ----------
-    scar : (n, 17), scar fraction of each AHA segment, 0..1
-    conduction : "normal", "lbbb", "rbbb" or "lafb", for all or for each
-    rng : draws a different person for every beat; without it (and without ``bodies``) all are the textbook person
-    rate_bpm : heart rate, for all or (n,); shortens the action potential
-    bodies : the people themselves, e.g. the same ones with and without scar
-    onset, samples : the sample at which the QRS begins, and how many there are; as the network reads them by default
-
-    Raises
-    ------
-    InputError : If the scar has not 17 columns or the conduction is unknown.
+    ``scar`` (n, 17) is the scar fraction of each AHA segment, 0..1; ``conduction`` n names of heart.SITES; ``rate_bpm``
+    (n,) shortens the action potential.
     """
-    waves = _waves(scar, conduction, rng, rate_bpm, bodies, -STEP_MS * onset, samples * STEP_MS)
-    return waves[:, :, ::STEP_MS].astype(np.float32)
+    out = np.zeros((len(scar), len(LEADS), WINDOW), dtype=np.float32)
+    for first in range(0, len(scar), _BATCH):
+        rows = slice(first, first + _BATCH)
+        some = scar[rows], bodies.part(rows), conduction[rows], rate_bpm[rows]
+        out[rows] = heart_leads(*some, -STEP_MS * WINDOW_ONSET, STEP_MS * WINDOW)[:, :, ::STEP_MS]
+    return out
 
 
 def simulate_ecg(
-    scar_fraction: NDArray,
-    *,
-    conduction: str = "normal",
-    rng: np.random.Generator | None = None,
-    rate_bpm: float = 70.0,
-    noise: NDArray | None = None,
-    acquired: datetime | None = None,
-    bodies: Body | None = None,
+    scar_fraction: NDArray, body: Body, rng: np.random.Generator | None = None, acquired: datetime | None = None
 ) -> Ecg:
-    """A whole record of ten seconds at 500 Hz, whose note says that it is simulated.
+    """A record of ten seconds at 500 Hz, 70 beats per minute, of one ``body``; a note says that it is simulated.
 
-    Parameters
-    ----------
-    scar_fraction : (17,)
-    conduction, rate_bpm, bodies : as in :func:`simulate_beats`
-    rng : draws person, sinus arrhythmia and noise; else the textbook person, a steady rhythm and no noise
-    noise : (12, 5000 or more), mV, in place of synthetic noise
-    acquired : the date the record is given
-
-    Raises
-    ------
-    InputError : If scar, conduction, rate or noise cannot be used.
+    ``scar_fraction`` is (17,). ``rng`` draws sinus arrhythmia and noise; without it there are none.
     """
-    if not 30.0 <= rate_bpm <= 180.0:
-        raise InputError(f"A heart rate of {rate_bpm:g} cannot be simulated; give 30 to 180 beats per minute.")
-    interval = 60000.0 / rate_bpm
-    beat_ms = int(min(LONGEST_BEAT_MS, interval - 20.0))
-    fine = _waves(np.asarray(scar_fraction)[None], conduction, rng, rate_bpm, bodies, -BEFORE_MS, beat_ms)[0]
-    signal = np.zeros((len(LEADS), RECORD_SAMPLES))
-    clock = np.arange(RECORD_SAMPLES) * 1000.0 / RATE
+    interval = 60000.0 / RECORD_BPM
+    fine = heart_leads(scar_fraction[None], body, ["normal"], np.array([RECORD_BPM]), -BEFORE_MS, BEAT_MS)[0]
+    signal = np.zeros((len(LEADS), SAMPLES))
+    clock = np.arange(SAMPLES) * 1000.0 / RATE
     at = -0.5 * interval if rng is None else -interval * rng.uniform(0.1, 0.9)
     while at < clock[-1] + BEFORE_MS:
-        rows = np.flatnonzero((clock >= at - BEFORE_MS) & (clock < at - BEFORE_MS + fine.shape[1] - 1))
+        rows = np.flatnonzero((clock >= at - BEFORE_MS) & (clock < at - BEFORE_MS + BEAT_MS - 1))
         place = clock[rows] - (at - BEFORE_MS)
         low = place.astype(np.int64)
         signal[:, rows] += fine[:, low] + (place - low) * (fine[:, low + 1] - fine[:, low])
         # Sinus arrhythmia: about 3 % with breathing, 1 % at random (chosen).
         sway = 0.0 if rng is None else 0.03 * np.sin(2.0 * np.pi * 0.23 * at / 1000.0) + rng.normal(0.0, 0.01)
         at += interval * (1.0 + sway)
-    if noise is None and rng is not None:
-        noise = synthetic_noise(rng)
-    if noise is not None:
-        noise = np.asarray(noise)
-        if noise.ndim != 2 or noise.shape[0] != len(LEADS) or noise.shape[1] < RECORD_SAMPLES:
-            raise InputError(
-                f"The noise has shape {noise.shape}; give (12, {RECORD_SAMPLES} or more) in mV at {RATE:g} Hz."
-            )
-        signal += noise[:, :RECORD_SAMPLES]
+    if rng is not None:
+        signal += synthetic_noise(rng)
     every = np.ones(len(LEADS), dtype=np.bool_)
     return Ecg(signal.astype(np.float32), every, RATE, acquired=acquired, notes=(Fact(EcgNote.SIMULATED),))
 
 
-def _waves(
-    scar: NDArray,
-    conduction: str | Sequence[str],
-    rng: np.random.Generator | None,
-    rate_bpm: float | NDArray,
-    bodies: Body | None,
-    first_ms: float,
-    samples: int,
-) -> NDArray[np.float64]:
-    """P, QRS and T in mV, shape (n, 12, samples) in steps of 1 ms, the first at ``first_ms`` from the QRS onset."""
-    scar = np.atleast_2d(np.asarray(scar, dtype=np.float64))
-    if scar.ndim != 2 or scar.shape[1] != 17 or not np.isfinite(scar).all():
-        raise InputError(f"Scar of shape {scar.shape} cannot be simulated; give one fraction for each of 17 segments.")
-    n = len(scar)
-    names = [conduction] * n if isinstance(conduction, str) else list(conduction)
-    if len(names) != n:
-        raise InputError(f"{len(names)} conductions for {n} hearts; give one for all, or one each.")
-    rate = np.broadcast_to(np.asarray(rate_bpm, dtype=np.float64), (n,))
-    if bodies is None:
-        bodies = typical_bodies(n) if rng is None else drawn_bodies(n, rng)
-    # QT at 60 beats per minute about 400 ms, shortening with the square root of the RR interval (Bazett, eased to
-    # a third by Fridericia): the first muscle's action potential ends a little after the T wave's peak.
-    apd_ms = 325.0 * (60.0 / rate) ** (1.0 / 3.0)
-    heart = standard_heart()
-    out = np.zeros((n, len(LEADS), samples))
-    for first in range(0, n, _BATCH):
-        rows = slice(first, first + _BATCH)
-        body, dead = bodies.part(rows), node_scar(scar[rows], heart)
-        activation = activation_ms(names[rows], dead, body.velocity)
-        normal = activation_ms(["normal"] * len(dead), np.zeros_like(dead), body.velocity)
-        out[rows] = ventricular_leads(heart, body, dead, activation, normal, apd_ms[rows], first_ms, samples)
-        out[rows] += atrial_leads(body, first_ms, samples)
-    return out
+def _filtered(signal: NDArray, hertz: float | list[float], kind: str) -> NDArray[np.float64]:
+    return sosfiltfilt(butter(2, hertz, kind, fs=RATE, output="sos"), signal)
+
+
+def synthetic_noise(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Ten seconds of baseline wander, muscle noise and mains hum, shape (12, 5000), mV at 500 Hz.
+
+    Drawn per electrode and then led off, so that II = I + III holds for the noise as it does for a real record.
+    Sizes are chosen: wander 0.04 mV, muscle 0.008 mV, hum 0.003 mV.
+    """
+    n, time = len(ELECTRODES_MM), np.arange(SAMPLES) / RATE
+    frequency = rng.uniform([[0.05, 0.15, 0.3]], [[0.15, 0.3, 0.5]], (n, 3))
+    phase = rng.uniform(0.0, 2.0 * np.pi, (n, 3))
+    size = rng.rayleigh(0.03, (n, 1)) * np.array([1.0, 0.8, 0.4])
+    wander = np.einsum("nk,nkt->nt", size, np.sin(2.0 * np.pi * frequency[..., None] * time + phase[..., None]))
+    muscle = _filtered(rng.standard_normal((n, SAMPLES)), [20.0, 150.0], "band")
+    muscle *= rng.uniform(0.5, 1.5, (n, 1)) * 0.008 / muscle.std()
+    hum = rng.uniform(0.0, 0.003, (n, 1)) * np.sin(2.0 * np.pi * 50.0 * time + rng.uniform(0.0, 6.28))
+    return LEADS_FROM_ELECTRODES @ (wander + muscle + hum)
+
+
+def _residual(millivolts: NDArray) -> NDArray[np.float64] | None:
+    """What remains of a record without its median beat, shape as given; ``None`` with too few beats.
+
+    The P-QRS-T is taken away from 250 ms before each QRS to 70 % of the RR interval after it. Wander is kept.
+    """
+    # The QRS complexes, from the steepness of all leads together.
+    steep = np.sqrt((np.gradient(_filtered(millivolts, [8.0, 40.0], "band"), axis=1) ** 2).mean(axis=0))
+    width = round(0.06 * RATE)
+    steep = np.convolve(steep, np.ones(width) / width, "same")
+    beats, _ = find_peaks(steep, height=0.4 * np.percentile(steep, 98.0), distance=round(0.3 * RATE))
+    if len(beats) < 4:
+        return None
+    gap = float(np.median(np.diff(beats)))
+    before, after = round(min(0.25 * RATE, 0.3 * gap)), round(0.7 * gap)
+    calm = _filtered(millivolts, 0.6, "high")
+    whole = beats[(beats >= before) & (beats + after <= millivolts.shape[1])]
+    if len(whole) < 3:
+        return None
+    beat = np.median([calm[:, b - before : b + after] for b in whole], axis=0)
+    ramp = np.minimum(1.0, (np.arange(beat.shape[1]) + 1.0) / round(0.04 * RATE))
+    beat = beat * np.minimum(ramp, ramp[::-1])
+    rest = np.array(millivolts, dtype=np.float64)
+    for b in beats:
+        first, last = max(0, b - before), min(rest.shape[1], b + after)
+        rest[:, first:last] -= beat[:, first - (b - before) : last - (b - before)]
+    return rest - np.median(rest, axis=1, keepdims=True)
+
+
+def noise_bank(folder: Path | None) -> NDArray[np.float32]:
+    """Noise of every usable WFDB record, float32 (records, 12, 5000), mV; synthetic noise without a ``folder``.
+
+    Without baseline wander, as the median beat's filter leaves it. Usable are 12 leads at 500 Hz (e.g. the
+    PhysioNet/CinC Challenge 2021's); they are read when asked and never stored. InputError if none is.
+    """
+    if folder is None:
+        rng = np.random.default_rng(0)
+        found = [synthetic_noise(rng) for _ in range(24)]
+    else:
+        found = [noise for header in sorted(folder.glob("*.hea")) if (noise := _noise_of(header)) is not None]
+    if not found:
+        raise InputError(f"No 12-lead record at {RATE:g} Hz gave usable noise; give a folder of WFDB records.")
+    return _filtered(np.stack(found).astype(np.float32), BASELINE_HZ, "high").astype(np.float32)
+
+
+def _noise_of(header: Path) -> NDArray[np.float64] | None:
+    """The first ten seconds of a record without its beats, (12, 5000); None where it cannot serve."""
+    record = wfdb.rdrecord(str(header.with_suffix("")))
+    names = [name.lower() for name in record.sig_name]
+    if record.fs != RATE or record.sig_len < SAMPLES or not {lead.lower() for lead in LEADS} <= set(names):
+        return None
+    signal = record.p_signal[:SAMPLES, [names.index(lead.lower()) for lead in LEADS]].T
+    rest = _residual(signal) if np.isfinite(signal).all() else None
+    return rest if rest is not None and np.percentile(np.abs(rest), 99.5) < MOST_MV else None

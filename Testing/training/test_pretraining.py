@@ -1,7 +1,8 @@
-"""Real beats as the ground of simulated scars: leads stay Einthoven's, checked records stay out."""
+"""What the ECG's encoder is pre-trained on: scars of every place and size, real beats as their ground."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,46 @@ from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.snomed import SINUS_ONLY as NORMAL_CODES
 from ScarSegECGLib.ecg.snomed import diagnoses
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET
-from ScarSegECGLib.training.ecg_stage_one import REAL_SHARE, RealHearts, real_hearts, simulate_inputs, varied
+from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW, WINDOW_ONSET
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Research"))
+from pretrain_ecg import (
+    REAL_SHARE,
+    RealHearts,
+    inputs_on_real_hearts,
+    random_scars,
+    real_hearts,
+    varied,
+)
+
+
+def test_random_scars_are_of_every_place_and_size() -> None:
+    scars = random_scars(4000, np.random.default_rng(0))
+    size = scars.mean(axis=1)
+    assert scars.min() >= 0 and scars.max() <= 1
+    assert 0.3 < np.mean(size == 0) < 0.45
+    present = size[size > 0]
+    assert np.percentile(present, 5) < 0.06 and np.percentile(present, 98) > 0.3
+    share = scars.mean(axis=0)
+    assert share.min() > 0.7 * share.max(), "the apex no less and no more than the walls"
+
+
+def test_random_scars_take_up_1_to_50_percent_of_the_ventricle() -> None:
+    size = random_scars(20_000, np.random.default_rng(1)).mean(axis=1)
+    present = size[size > 0]
+    assert 0.01 <= present.min() < 0.015 and 0.48 < present.max() <= 0.5 + 1e-12
+    assert np.percentile(present, 99) > 0.4, "infarcts as large as the real data's largest are no rarity"
+    assert 0.08 < np.median(present) < 0.12
+
+
+def test_large_random_scars_lie_as_evenly_as_small_ones() -> None:
+    scars = random_scars(20_000, np.random.default_rng(2))
+    size = scars.mean(axis=1)
+    for group in (scars[(size > 0) & (size < 0.1)], scars[size > 0.25]):
+        share = group.mean(axis=0)
+        assert share.min() > 0.5 * share.max()
+        around = share[:12].reshape(2, 6)
+        assert (around.min(axis=1) > 0.85 * around.max(axis=1)).all(), "no wall is preferred"
 
 
 def made_up_hearts(n: int = 3) -> RealHearts:
@@ -41,7 +80,7 @@ def test_only_a_share_of_the_hearts_is_real_and_scar_changes_them() -> None:
     scar = np.zeros((10, 17))
     scar[:, [6, 7, 12, 13]] = 0.9
     free, scarred = (
-        simulate_inputs(values, noise, np.random.default_rng(4), made_up_hearts()) for values in (scar * 0, scar)
+        inputs_on_real_hearts(values, noise, np.random.default_rng(4), made_up_hearts()) for values in (scar * 0, scar)
     )
     real = round(REAL_SHARE * len(scar))
     v3 = LEADS.index("V3")

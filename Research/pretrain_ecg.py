@@ -1,13 +1,19 @@
-"""Stage one of the ECG: its encoder learns, from simulated scars alone, where and how large a scar is.
+"""Pre-train the ECG's encoder from nothing: where and how large a scar is, from simulated scars alone.
 
-No patient with an image takes part, so one encoder serves every fold. Some of the hearts are real, no scar is: a model
-with one heart shape knows too little of how people differ, and an encoder that has seen only its beats takes a healthy
-person's real ECG for a scarred one. So a part of the ECGs are real beats, to which what a scar changes in a *simulated*
-beat is added. The records by which the encoder is checked afterwards (sinus rhythm and nothing else) are left out here.
+    python Research/pretrain_ecg.py --run RUN --ecgs DIR
+    scarsegecg train --out RUN ...
+
+``train`` takes the shipped encoder unless its folder ``RUN`` holds the one that this script leaves there. No patient
+with an image takes part, so one encoder serves every fold. Some of the hearts are real, no scar is: a model with one
+heart shape knows too little of how people differ, and an encoder that has seen only its beats takes a healthy person's
+real ECG for a scarred one. So a part of the ECGs are real beats (of WFDB records in ``DIR``, e.g. the CinC Challenge
+2021's), to which what a scar changes in a *simulated* beat is added. The records by which the encoder is checked
+afterwards (sinus rhythm and nothing else) are left out here.
 """
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,16 +29,13 @@ from ScarSegECGLib.ecg.median_beat import representative_beat
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.snomed import BLOCK, INFARCT, SINUS_ONLY, diagnoses
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
-from ScarSegECGLib.training.ecg_features import WINDOW, WINDOW_ONSET, EcgInputs, read_simulated
-from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
-from ScarSegECGLib.training.ecg_simulation.simulate import simulate_beats
-from ScarSegECGLib.training.fit import Place, Steps, fit, mixed, once, started
+from ScarSegECGLib.training.ecg_features import EcgInputs, drawn_people, read_simulated
+from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW, WINDOW_ONSET, noise_bank, simulate_beats
+from ScarSegECGLib.training.fit import Place, Steps, fit, mixed, once
 
-CONDUCTION_SHARES = {"normal": 0.8, "rbbb": 0.08, "lbbb": 0.06, "lafb": 0.06}  # chosen: about those of a cardiac ward
-RATE_BPM = (50.0, 110.0)
-SPREAD = 1.8  # people differ more than the simulator's textbook ones: see drawn_bodies (chosen)
-REAL_SHARE = 0.4  # hearts that are real, where any are given (chosen)
+REAL_SHARE = 0.4  # hearts that are real (chosen)
 ECGS, BATCH, STEPS, SEED = 30_000, 128, 3000, 1
 TOKEN_SIZE, WIDTH = 16, 20
 SIMULATION = 3  # raised with every change of the simulation: kept ECGs of another one are not taken up
@@ -134,48 +137,30 @@ def varied(beats: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.f
     return gain * np.concatenate([np.stack(limbs, axis=1), moved], axis=1)
 
 
-def simulate_inputs(
-    scar: NDArray, noise: NDArray, rng: np.random.Generator, hearts: RealHearts | None = None
-) -> EcgInputs:
-    """One ECG for each scar [n, 17]: another person, conduction and rate each time, noise of real records.
+def inputs_on_real_hearts(scar: NDArray, noise: NDArray, rng: np.random.Generator, hearts: RealHearts) -> EcgInputs:
+    """As ``ecg_features.simulate_inputs``, but that a part of the beats (:data:`REAL_SHARE`) are real ones.
 
-    With ``hearts`` a part of the beats (:data:`REAL_SHARE`) are real ones, to which the simulated scar's effect is
-    added: the simulated beat with it minus the one without, of the same simulated person.
+    To these the simulated scar's effect is added: the simulated beat with it minus the one without, of the same
+    simulated person.
     """
-    n = len(scar)
-    rate = rng.uniform(*RATE_BPM, n)
-    conduction = [str(c) for c in rng.choice(list(CONDUCTION_SHARES), n, p=list(CONDUCTION_SHARES.values()))]
-    bodies = drawn_bodies(n, rng, SPREAD)
-
-    def beats(scars: NDArray) -> NDArray:
-        rows = slice(0, len(scars))
-        return simulate_beats(
-            scars,
-            conduction=conduction[rows],
-            bodies=bodies.part(rows),
-            rate_bpm=rate[rows],
-            onset=WINDOW_ONSET,
-            samples=WINDOW,
-        )
-
-    if hearts is None:
-        return read_simulated(beats(scar), rate, noise, rng)
-    real = round(REAL_SHARE * n)
+    rate, conduction, bodies = drawn_people(len(scar), rng)
+    real = round(REAL_SHARE * len(scar))
     conduction[:real] = ["normal"] * real
     chosen = rng.integers(len(hearts.rate_bpm), size=real)
     rate[:real] = hearts.rate_bpm[chosen]
-    windows = beats(scar)
-    windows[:real] += varied(hearts.millivolts[chosen], rng) - beats(np.zeros((real, 17)))
+    windows = simulate_beats(scar, bodies, conduction, rate)
+    free = simulate_beats(np.zeros((real, 17)), bodies.part(slice(real)), conduction[:real], rate[:real])
+    windows[:real] += varied(hearts.millivolts[chosen], rng) - free
     return read_simulated(windows, rate, noise, rng)
 
 
-def simulated_ecgs(noise: NDArray, hearts: RealHearts | None, folder: Path, quiet: bool) -> tuple[EcgInputs, Tensor]:
+def simulated_ecgs(noise: NDArray, hearts: RealHearts, folder: Path, quiet: bool) -> tuple[EcgInputs, Tensor]:
     """ECGs of random scars and the scars [N, 17], kept in ``folder`` chunk by chunk, so that a stopped run goes on."""
 
     def chunk(index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([SEED, index])
         scar = random_scars(_CHUNK, rng)
-        return simulate_inputs(scar, noise, rng, hearts).packed() | {"scar": torch.from_numpy(scar).float()}
+        return inputs_on_real_hearts(scar, noise, rng, hearts).packed() | {"scar": torch.from_numpy(scar).float()}
 
     bar = tqdm(range(-(-ECGS // _CHUNK)), desc="simulated ECGs", unit=f"x{_CHUNK}", disable=quiet)
     parts = [once(folder / f"ecgs{SIMULATION}_{SEED}_{index}.safetensors", chunk, index) for index in bar]
@@ -184,27 +169,36 @@ def simulated_ecgs(noise: NDArray, hearts: RealHearts | None, folder: Path, quie
 
 
 def train_encoder(
-    noise: NDArray, hearts: RealHearts | None, folder: Path, *, device: torch.device, quiet: bool = False
-) -> EcgEncoder:
-    """Simulate, train, keep; takes up again where ``folder`` left off."""
+    noise: NDArray, hearts: RealHearts, folder: Path, *, device: torch.device, quiet: bool = False
+) -> dict[str, Tensor]:
+    """Simulate and train; takes up again where ``folder`` left off."""
+    inputs, scar = simulated_ecgs(noise, hearts, folder / "simulated", quiet)
 
-    def make() -> EcgEncoder:
-        return EcgEncoder(TOKEN_SIZE, WIDTH)
+    def loss(network: EcgEncoder, rng: torch.Generator) -> Tensor:
+        """Cross-entropy of scar logits against fractions: the logit becomes that of the expected fraction."""
+        chosen = torch.randint(len(scar), (BATCH,), generator=rng)
+        some = inputs.part(chosen)
+        # Gain of the recorder and of the body varies; the table's measurements stay.
+        gain = torch.exp(torch.randn(BATCH, 1, 1, generator=rng) * 0.1)
+        with mixed(device):
+            _, said = network((some.beat * gain).to(device), some.leads.to(device), some.table.to(device))
+        return F.binary_cross_entropy_with_logits(said.float(), scar[chosen].to(device))
 
-    def trained() -> dict[str, Tensor]:
-        inputs, scar = simulated_ecgs(noise, hearts, folder / "simulated", quiet)
+    place = Place(folder / "encoder", "ECG encoder", device, quiet)
+    return fit(lambda: EcgEncoder(TOKEN_SIZE, WIDTH), loss, Steps(STEPS, seed=SEED), place).state_dict()
 
-        def loss(network: EcgEncoder, rng: torch.Generator) -> Tensor:
-            """Cross-entropy of scar logits against fractions: the logit becomes that of the expected fraction."""
-            chosen = torch.randint(len(scar), (BATCH,), generator=rng)
-            some = inputs.part(chosen)
-            # Gain of the recorder and of the body varies; the table's measurements stay.
-            gain = torch.exp(torch.randn(BATCH, 1, 1, generator=rng) * 0.1)
-            with mixed(device):
-                _, said = network((some.beat * gain).to(device), some.leads.to(device), some.table.to(device))
-            return F.binary_cross_entropy_with_logits(said.float(), scar[chosen].to(device))
 
-        place = Place(folder / "encoder", "ECG encoder", device, quiet)
-        return fit(make, loss, Steps(STEPS, seed=SEED), place).state_dict()
+def main() -> None:
+    """Pre-train and leave the encoder where ``scarsegecg train`` looks for it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", required=True, type=Path, help="folder of scarsegecg train")
+    parser.add_argument("--ecgs", required=True, type=Path, metavar="DIR", help="WFDB records with their diagnoses")
+    parser.add_argument("--device", default="auto")
+    args = parser.parse_args()
+    folder, device = args.run / "encoder", choose_device(args.device)
+    hearts = real_hearts(args.ecgs)
+    once(folder / "encoder.safetensors", lambda: train_encoder(noise_bank(args.ecgs), hearts, folder, device=device))
 
-    return started(make(), once(folder / "encoder.safetensors", trained)).eval()
+
+if __name__ == "__main__":
+    main()
