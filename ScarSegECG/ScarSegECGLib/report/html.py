@@ -10,7 +10,7 @@ from html import escape
 from importlib import resources
 from string import Template
 
-from ScarSegECGLib.report.blocks import UNKNOWN, Block, Items, Pairs, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.blocks import UNKNOWN, Block, Items, Picture, Report, Section, Table, Text
 
 FILE_NAME = "report.html"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -62,9 +62,6 @@ def _block(block: Block) -> str:
         case Items():
             items = "".join(f"<li>{escape(sentence)}</li>" for sentence in block.sentences)
             return f'<ul class="small">{items}</ul>' if block.small else f"<ul>{items}</ul>"
-        case Pairs():
-            listed = "".join(f"<dt>{escape(n)}</dt><dd><code>{escape(v)}</code></dd>" for n, v in block.pairs if v)
-            return f'<dl class="small">{listed}</dl>'
         case Picture():
             return _picture(block)
         case Table():

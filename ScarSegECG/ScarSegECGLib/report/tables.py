@@ -10,10 +10,11 @@ from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML, rests_on_little, territory_table
 from ScarSegECGLib.report.blocks import UNKNOWN, Column, Table, table_of
-from ScarSegECGLib.report.captions import SMALL_SIGN
 from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.wording import CORE, ECG_IS_NO_FINDING, GREY, MVO, REST, words
 
+SMALL_SIGN = "*"
+LITTLE_SCAR = f"The maximum transmurality rests on less than {LITTLE_SCAR_ML:g} ml of scar."
 _MOST_ISLANDS = 8
 _WHOSE = {Shown.WITH_ECG: " with ECG", Shown.BY_HAND: " by hand", Shown.IMAGE_ONLY: ""}
 
@@ -140,8 +141,8 @@ def segments_table(result: ScarResult) -> Table:
     }[result.shown]
     caption = (
         f"{other}Scar % is of the segment's volume; transmurality is of the wall's thickness, averaged along the wall, "
-        f"scar-free wall included, and the bin is that mean's. {SMALL_SIGN} The maximum rests on less than "
-        f"{LITTLE_SCAR_ML:g} ml of scar. {ECG_IS_NO_FINDING}"
+        f"scar-free wall included, and the bin is that mean's. {SMALL_SIGN} {LITTLE_SCAR} "
+        f"{ECG_IS_NO_FINDING}"
     )
     return table_of(caption, columns, result.segments)
 
