@@ -19,13 +19,8 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def as_html(report: Report, viewer: str = "", script: str = "") -> str:
     """The whole document.
 
-    Parameters
-    ----------
-    report : Report
-    viewer : str
-        HTML of what is on a screen alone, such as :func:`ScarSegECGLib.view.viewer.viewer_block` makes.
-    script : str
-        The hash of the one script that it may run, as a content security policy names it.
+    ``viewer`` is HTML of what is on a screen alone, ``script`` the hash by which a content security policy names the
+    one script that it may run: what :func:`ScarSegECGLib.view.viewer.viewer_block` makes.
     """
     parts = [_section(section) for section in report.sections]
     place = next((k for k, section in enumerate(report.sections) if section.key == "segments"), len(parts))

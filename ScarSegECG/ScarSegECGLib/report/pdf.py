@@ -46,13 +46,7 @@ _JOINING = re.compile("[\u0590-\u109f\u1780-\u17ff]")
 
 
 def as_pdf(report: Report) -> bytes:
-    """The pages; nothing in the file says when or where it was made.
-
-    Raises
-    ------
-    InputError
-        A picture is damaged.
-    """
+    """The pages; nothing in the file says when or where it was made. InputError where a picture is damaged."""
     _register_fonts()
     (*_, ecg) = (block for section in report.sections if section.key == "ecg" for block in section.blocks)
     paper = on_white(ecg.png) if isinstance(ecg, Picture) and ecg.png is not None else None
@@ -165,12 +159,7 @@ def _flowables(block: Block, section: Section) -> Iterator[Flowable]:
             yield _text(block.text, block.kind)
         case Items():
             kind = "small" if block.small else "plain"
-            if block.sentences:
-                yield platypus.ListFlowable(
-                    [_text(sentence, kind) for sentence in block.sentences],
-                    bulletType="bullet", start="•", bulletFontName="Plain", bulletFontSize=_SIZES[kind],
-                    leftIndent=4 * mm,
-                )  # fmt: skip
+            yield from (_text(sentence, kind, bullet="•") for sentence in block.sentences)
         case Picture(png=None):
             yield _text(f"{block.description}: no picture was made.")
         case Picture():
@@ -215,12 +204,13 @@ def _table(table: Table) -> Iterator[Flowable]:
     yield platypus.Table([head, *rows], widths, style=style, repeatRows=1, spaceBefore=1.5 * mm, spaceAfter=2 * mm)
 
 
-def _text(text: str, kind: str = "plain", *, right: bool = False, bold: bool = False) -> Paragraph:
-    return Paragraph(escape(text), _style(kind, right, bold or kind in ("title", "heading", "lead", "strong")))
+def _text(text: str, kind: str = "plain", *, right: bool = False, bold: bool = False, bullet: str = "") -> Paragraph:
+    bold = bold or kind in ("title", "heading", "lead", "strong")
+    return Paragraph(escape(text), _style(kind, right, bold, bool(bullet)), bulletText=bullet or None)
 
 
 @cache
-def _style(kind: str, right: bool, bold: bool) -> ParagraphStyle:
+def _style(kind: str, right: bool, bold: bool, bullet: bool) -> ParagraphStyle:
     return ParagraphStyle(
         kind,
         fontName="Bold" if bold else "Plain",
@@ -230,6 +220,9 @@ def _style(kind: str, right: bool, bold: bool) -> ParagraphStyle:
         spaceBefore=4 * mm if kind == "heading" else 0,
         spaceAfter=1.2 * mm if kind not in ("cell", "fine", "large") else 0,
         keepWithNext=kind == "heading",
+        leftIndent=4 * mm if bullet else 0,
+        bulletFontName="Plain",
+        bulletFontSize=_SIZES[kind],
     )
 
 
@@ -243,10 +236,7 @@ def _register_fonts() -> None:
 def on_white(png: bytes) -> Pillow.Image:
     """A PNG as RGB, transparency laid on white; ``info`` keeps its dots per inch.
 
-    Raises
-    ------
-    InputError
-        Damaged, or of more than 32 million pixels.
+    InputError where it is damaged, or of more than 32 million pixels.
     """
     try:
         with Pillow.open(io.BytesIO(png), formats=["PNG"]) as image:

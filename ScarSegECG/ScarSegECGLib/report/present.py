@@ -49,18 +49,10 @@ def present(
     patient: Patient | None = None,
     signed_by: str | None = None,
 ) -> Report:
-    """Tell a result.
+    """Tell a result at a time, which has its zone; the rest is as :class:`~ScarSegECGLib.report.blocks.Report` has it.
 
-    Parameters
-    ----------
-    result : ScarResult
-    pictures : mapping of str to bytes
-        PNG files under "bullseye.png", "ecg.png" (absent without an ECG), "montage.png" and "transmurality.png"; for
-        one that is absent the report says so.
-    created : datetime
-        When it is told, with its time zone.
-    patient, signed_by
-        As :class:`~ScarSegECGLib.report.blocks.Report` has them.
+    ``pictures`` are PNG files under "bullseye.png", "ecg.png" (absent without an ECG), "montage.png" and
+    "transmurality.png"; for one that is absent the report says so.
     """
 
     def picture(key: str, title: str, description: str) -> Section:

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 from matplotlib.path import Path
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
@@ -65,22 +65,15 @@ def bullseye(
     Parameters
     ----------
     segments : sequence of 17 or 16 SegmentValue
-        Segment 1 first; 16 leave the apical cap out.
+        Segment 1 first; 16 leave the apical cap out. InputError for another number.
     title, subtitle, axis, agreement_title : str
         Said round it: how the values were found, of what they are a part, what the marks judge.
     sign_words : sequence of (sign, words)
         For the legend, which leaves out what does not occur.
     bins : sequence of (words, upper limit)
         Steps in place of the smooth scale from 0 to 100.
-    territories : bool
-        Outline and name the usual coronary territories.
-    selected : int, optional
-        The segment to outline.
-
-    Raises
-    ------
-    InputError
-        Another number of segments.
+    territories, selected
+        Outline and name the usual coronary territories; outline this segment.
     """
     if len(segments) not in (16, 17):
         raise InputError(f"A bullseye needs 16 or 17 values, one per AHA segment, not {len(segments)}")
@@ -165,9 +158,9 @@ def _segment(number: int, one: SegmentValue, rim: bool, bins: Bins) -> Iterator[
     ink = text_on(fill)
     yield Mark(wedge.path, fill, stroke=_BORDER, key=number)
     if rim:
-        band = replace(wedge, inner=wedge.outer - RIM)
-        yield Mark(band.path, palette.NO_VALUE if one.ecg is None else WHITE, stroke=_HAIR, key=number)
-        yield from rim_strokes(band.arc(band.outer - RIM / 2), one.ecg or 0.0)
+        band, middle = _rim(number)
+        yield Mark(band, palette.NO_VALUE if one.ecg is None else WHITE, stroke=_HAIR, key=number)
+        yield from _rim_strokes(middle, one.ecg or 0.0)
     text, widest = "–", "0"  # figures are equally wide: noughts stand for all, so that few places are searched
     if one.value is not None:
         text = f"{one.value:.0f}{one.sign}"
@@ -182,12 +175,20 @@ def _segment(number: int, one: SegmentValue, rim: bool, bins: Bins) -> Iterator[
     yield Label(x, y, str(number), _NUMBER, ink)
 
 
-def rim_strokes(along: ArrayLike, percent: float) -> Iterator[Mark]:
-    """Strokes across the rim whose middle runs along these points, as dense as an estimate of 0..100 % asks."""
+@cache
+def _rim(number: int) -> tuple[Path, Path]:
+    """The outline of a segment's rim, and the line along its middle."""
+    wedge = disc.segment_wedge(number)
+    band = replace(wedge, inner=wedge.outer - RIM)
+    return band.path, Path(band.arc(band.outer - RIM / 2))
+
+
+def _rim_strokes(middle: Path, percent: float) -> Iterator[Mark]:
+    """Strokes across the rim, as dense as an estimate of 0..100 % asks."""
     pitch = next((pitch for _, top, pitch in RIM_STEPS if round(percent) <= top), RIM_STEPS[-1][2])
     if pitch:
         dashes = _RIM_STROKE, pitch - _RIM_STROKE
-        yield Mark(Path(along), stroke=Stroke(palette.ECG_STROKE, RIM - 0.3, dashes=dashes))
+        yield Mark(middle, stroke=Stroke(palette.ECG_STROKE, RIM - 0.3, dashes=dashes))
 
 
 def _rim_keys() -> tuple[list[Key], list[Key]]:
@@ -195,7 +196,7 @@ def _rim_keys() -> tuple[list[Key], list[Key]]:
 
     def band(percent: float) -> tuple[Mark, ...]:
         ground = Mark(rectangle(-2.2, -RIM / 2, 2.2, RIM / 2), WHITE, stroke=_HAIR)
-        return ground, *rim_strokes([(-2.2, 0.0), (2.2, 0.0)], percent)
+        return ground, *_rim_strokes(Path([(-2.2, 0.0), (2.2, 0.0)]), percent)
 
     segment = Mark(rectangle(-2.2, -1.8, 2.2, 1.4), palette.NO_VALUE)
     sample = (segment, *(moved(shape, 0.0, 1.4 - RIM / 2) for shape in band(60.0)))

@@ -128,18 +128,20 @@ def _stepped_bar(y: float, steps: Sequence[tuple[str, Colour]]) -> Iterator[Shap
         yield Label((left + right) / 2, y - 0.85 * SMALL, words, SMALL, MUTED)
 
 
-def territory_marks(with_cap: bool) -> Iterator[Shape]:
+@cache
+def territory_marks(with_cap: bool) -> tuple[Shape, ...]:
     """Borders between the usual coronary territories, and their names outside the disc."""
     along = (*_ALONG, _ROUND_THE_CAP) if with_cap else _ALONG
     lines = [around([EDGES[inner], EDGES[outer]], angle) for angle, inner, outer in _RADIAL]
     lines += [Wedge(0.0, EDGES[edge], start, end).arc(EDGES[edge]) for edge, start, end in along]
     path = Path.make_compound_path(*map(Path, lines))
-    yield Mark(path, stroke=Stroke(WHITE, 1.5))  # the border runs between dark segments too
-    yield Mark(path, stroke=Stroke(INK, 0.75))
+    light, dark = Stroke(WHITE, 1.5), Stroke(INK, 0.75)  # the border runs between dark segments too
+    names = []
     for artery, angle in _TERRITORY_AT.items():
         across, up = around(1.0, angle).tolist()
         at = (RADIUS + 1.8) * across, (RADIUS + 2.6) * up
-        yield Label(*at, artery, _WORD_SIZE, INK, "right" if across < 0 else "left", bold=True)
+        names.append(Label(*at, artery, _WORD_SIZE, INK, "right" if across < 0 else "left", bold=True))
+    return Mark(path, stroke=light), Mark(path, stroke=dark), *names
 
 
 def polar_map(
@@ -151,14 +153,10 @@ def polar_map(
     ----------
     percent : float array, shape (slice, angle)
         0..100, apex first. Angle bin ``i`` of ``n`` covers ``i * 360 / n .. (i + 1) * 360 / n`` degrees in the
-        bullseye's frame (0 = lateral, counter-clockwise, anterior up). NaN where nothing is known.
+        bullseye's frame (0 = lateral, counter-clockwise, anterior up). NaN where nothing is known. InputError where it
+        is not two-dimensional or empty.
     levels : sequence of str, optional
         "apical", "mid" or "basal" per slice: draws the AHA borders; any other word draws none.
-
-    Raises
-    ------
-    InputError
-        When the array is not two-dimensional or empty.
     """
     table = np.asarray(percent, dtype=np.float64)
     if table.ndim != 2 or table.size == 0:

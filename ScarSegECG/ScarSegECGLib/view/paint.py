@@ -41,14 +41,9 @@ def to_pixels(drawing: Drawing, width_px: int) -> NDArray[np.uint8]:
 
 
 def save(drawing: Drawing, path: Path | str, *, dpi: float = 200.0) -> Path:
-    """Write a drawing to a file; the suffix (.png, .svg, .pdf) says which kind. A PDF printed at 100 % is to scale.
+    """Write a drawing to a file; the suffix (.png, .svg, .pdf) says which kind, InputError for any other.
 
-    Text becomes outlines in SVG, so that no font is needed to show it.
-
-    Raises
-    ------
-    InputError
-        For any other suffix.
+    A PDF printed at 100 % is to scale. Text becomes outlines in SVG, so that no font is needed to show it.
     """
     path = Path(path)
     kind = path.suffix.lower().lstrip(".")
@@ -132,7 +127,8 @@ class _Painting(Artist):
             pen.set_joinstyle("round")
             pen.set_capstyle("butt" if stroke.dashes else "round")
             if stroke.dashes:
-                pen.set_dashes(0.0, [length * self._points_per_mm for length in stroke.dashes])
+                dash, gap = (length * self._points_per_mm for length in stroke.dashes)
+                pen.set_dashes(dash + gap / 2, (dash, gap))  # half a gap first
         if fill is not None or stroke is not None:
             renderer.draw_path(pen, path, self._mm, (*fill, alpha) if fill else None)
         pen.restore()

@@ -116,19 +116,20 @@ def pieces(ends: ArrayLike) -> Path:
 
 def loops_of(path: Path) -> list[NDArray[np.float64]]:
     """The lines of a path, each from where its pen is set down."""
-    starts = [] if path.codes is None else np.flatnonzero(path.codes == Path.MOVETO)[1:]
-    return np.split(np.asarray(path.vertices), starts)
+    at = np.asarray(path.vertices)
+    return [at] if path.codes is None else np.split(at, np.flatnonzero(path.codes == Path.MOVETO)[1:])
 
 
 def hatch(area: Path, spacing: float, stroke: Stroke) -> Mark:
     """Diagonal lines inside an area."""
-    low, high = area.vertices.min(axis=0), area.vertices.max(axis=0)
+    loops = loops_of(area)
+    low, high = np.concatenate(loops).min(axis=0), np.concatenate(loops).max(axis=0)
     (x, y), reach = (low + high) / 2, float(np.hypot(*(high - low))) / 2
     along = np.arange(-reach, reach, 0.12)
     # Lines through the middle, so that an island narrower than the spacing gets one.
     offsets = spacing * np.arange(-int(reach / spacing), int(reach / spacing) + 1)[:, None]
     at = np.stack([x + (along - offsets) * np.sqrt(0.5), y + (along + offsets) * np.sqrt(0.5)], axis=-1)
-    within = [Path(loop).contains_points(at.reshape(-1, 2)) for loop in loops_of(area)]
+    within = [Path(loop).contains_points(at.reshape(-1, 2)) for loop in loops]
     inside = np.logical_xor.reduce(within).reshape(at.shape[:-1])
     # Ends of the runs of points that lie inside, line by line.
     steps = np.diff(np.pad(inside.astype(np.int8), ((0, 0), (1, 1))), axis=1)
