@@ -140,8 +140,7 @@ def segments_table(result: ScarResult) -> Table:
     }[result.shown]
     caption = (
         f"{other}Scar % is of the segment's volume; transmurality is of the wall's thickness, averaged along the wall, "
-        f"scar-free wall included, and the bin is that mean's. {SMALL_SIGN} {LITTLE_SCAR} "
-        f"{ECG_IS_NO_FINDING}"
+        f"scar-free wall included, and the bin is that mean's. {SMALL_SIGN} {LITTLE_SCAR} {ECG_IS_NO_FINDING}"
     )
     return table_of(caption, columns, result.segments)
 
