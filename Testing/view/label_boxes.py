@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ScarSegECGLib.view.shapes import Box, Label
-from ScarSegECGLib.view.text import text_width
+from ScarSegECGLib.view.shapes import Box, Label, text_width
 
 
 def label_box(label: Label) -> Box:

@@ -20,13 +20,13 @@ from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
-from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SegmentValue, mark, rim_pitch
+from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SegmentValue, mark
 from ScarSegECGLib.view.bullseye import bullseye as lay_out
-from ScarSegECGLib.view.disc import RADIUS, WIDTH, span
+from ScarSegECGLib.view.disc import EDGES, RADIUS, WIDTH, segment_wedge
 from ScarSegECGLib.view.paint import FORMATS, draw, save, to_pixels, to_png
 from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of, contrast
 from ScarSegECGLib.view.pictures import transmurality_bullseye
-from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Wedge, moved
+from ScarSegECGLib.view.shapes import Drawing, Label, Mark, loops_of, moved
 from ScarSegECGLib.wording import RESEARCH_USE
 
 VALUES = [0, 12, 45, 78, 100, 3, 8, 33, 64, 91, 55, 0, 2, 25, 70, 18, 100]
@@ -55,7 +55,22 @@ def full(values: list[float | None] = VALUES) -> Drawing:
 
 
 def centre(drawing: Drawing) -> tuple[float, float]:
-    return next((w.x, w.y) for w in drawing.shapes if isinstance(w, Wedge) and w.key)
+    at = np.concatenate([w.path.vertices for w in wedges(drawing)])
+    x, y = (at.min(axis=0) + at.max(axis=0)) / 2
+    return float(x), float(y)
+
+
+def wedges(drawing: Drawing) -> list[Mark]:
+    """What a click on means a segment, segment by segment; its rim comes after it."""
+    return [s for s in drawing.shapes if isinstance(s, Mark) and s.key]
+
+
+def contains(mark: Mark, at) -> np.ndarray:
+    return mark.path.contains_points(np.reshape(at, (-1, 2)))
+
+
+def dashed(drawing: Drawing) -> list[Mark]:
+    return [s for s in drawing.shapes if isinstance(s, Mark) and s.stroke and s.stroke.dashes]
 
 
 def at(drawing: Drawing, degrees: float, share: float) -> int | None:
@@ -89,17 +104,17 @@ def test_wedges_cover_the_disc_once() -> None:
     drawing = bullseye(VALUES)
     x, y = centre(drawing)
     spots = np.random.default_rng(1).uniform(-RADIUS, RADIUS, (4000, 2))
-    spots = spots[np.hypot(*spots.T) < RADIUS]
-    inside = [w.contains(spots + (x, y)) for w in drawing.wedges]
+    spots = spots[np.hypot(*spots.T) < RADIUS - 0.02]  # an arc is drawn in chords
+    inside = [contains(w, spots + (x, y)) for w in wedges(drawing)]
     assert (np.sum(inside, axis=0) == 1).all()
-    assert len(drawing.wedges) == 17
+    assert len(wedges(drawing)) == 17
 
 
 def test_outside_and_sixteen_segments() -> None:
     drawing = bullseye(VALUES[:16])
     assert at(drawing, 0, 0.0) is None
     assert at(drawing, 0, 1.05) is None
-    assert sorted({w.key for w in drawing.wedges}) == list(range(1, 17))
+    assert sorted({w.key for w in wedges(drawing)}) == list(range(1, 17))
 
 
 @settings(deadline=None, max_examples=25)
@@ -121,14 +136,14 @@ def test_labels_stay_in_their_wedge_and_never_meet(values: list[float | None]) -
     ]
     assert len(inner) == 17 + 16
     for number in range(1, 18):
-        wedge = next(w for w in drawing.wedges if w.key == number)
-        mine = [label for label in inner if wedge.contains((label.x, label.y))]
+        wedge = next(w for w in wedges(drawing) if w.key == number)
+        mine = [label for label in inner if contains(wedge, (label.x, label.y)).all()]
         assert len(mine) == (1 if number == 17 else 2)
         for label in mine:
             left, bottom, right, top = label_box(label)
             ink = 0.13 * label.size  # figures are 0.73 em high
             corners = [(cx, cy) for cx in (left, right) for cy in (bottom + ink, top - ink)]
-            assert wedge.contains(np.array(corners)).all(), (number, label.text)
+            assert contains(wedge, corners).all(), (number, label.text)
 
 
 def test_words_say_what_is_not_there() -> None:
@@ -148,42 +163,40 @@ def test_words_say_what_is_not_there() -> None:
 
 def test_segment_not_imaged_is_hatched_and_has_no_value() -> None:
     drawing = bullseye([55.0] * 17, imaged=[number != 8 for number in range(1, 18)])
-    wedge = next(w for w in drawing.wedges if w.key == 8)
+    wedge = next(w for w in wedges(drawing) if w.key == 8)
     assert wedge.fill == NOT_IMAGED
     assert sum(label.text == "55" for label in drawing.labels) == 16
-    hatch = [shape for shape in drawing.shapes if isinstance(shape, Lines)]
-    assert len(hatch) == 1
-    assert wedge.contains(hatch[0].ends.mean(axis=1)).all()
+    (hatch,) = [s for s in drawing.shapes if isinstance(s, Mark) and len(loops_of(s.path)) > 2]
+    assert contains(wedge, [line.mean(axis=0) for line in loops_of(hatch.path)]).all()
 
 
 def test_bins_follow_their_upper_limits() -> None:
     values = [0, 1, 25, 26, 50, 51, 75, 76, 100, *[0] * 8]
     drawing = bullseye(values, bins=TRANSMURALITY_BINS)
     steps = [colour_of(i, 0, 4) for i in (0, 1, 1, 2, 2, 3, 3, 4, 4)]
-    assert [w.fill for w in drawing.wedges][:9] == steps
+    assert [w.fill for w in wedges(drawing)][:9] == steps
     assert {name for name, _ in TRANSMURALITY_BINS} <= {label.text for label in drawing.labels}
 
 
-def rim_strokes(drawing: Drawing) -> np.ndarray:
-    """Middles of the strokes of the rim itself, as angles; the legend's left out."""
-    x, y = centre(drawing)
-    ends = np.concatenate([s.ends for s in drawing.shapes if isinstance(s, Lines) and s.stroke.colour == ECG_STROKE])
-    away = ends.mean(axis=1) - (x, y)
-    return np.degrees(np.arctan2(*away[np.hypot(*away.T) < RADIUS].T[::-1])) % 360
+def on_the_disc(drawing: Drawing, mark: Mark) -> bool:
+    """Whether it is painted on the disc and not in the legend."""
+    return bool((np.hypot(*(mark.path.vertices - centre(drawing)).T) < RADIUS).all())
 
 
 def test_the_rim_is_white_with_the_more_strokes_the_more_scar_the_ecg_speaks_of() -> None:
     said = [0.0, 20.0, 45.0, 70.0, 100.0, None, *[0.0] * 11]
     drawing = bullseye([50.0] * 17, outer_ring=said)
-    rims = {w.key: w for w in drawing.wedges if w.outer - w.inner == pytest.approx(RIM)}
-    assert set(rims) == set(range(1, 18))
+    rims = dict(zip(range(1, 18), wedges(drawing)[1::2], strict=True))
+    assert [rim.key for rim in rims.values()] == list(rims)
+    for key, rim in rims.items():
+        away = np.hypot(*(rim.path.vertices - centre(drawing)).T)
+        assert np.ptp(away) == pytest.approx(RIM), key
     assert {rims[key].fill for key in rims if key != 6} == {WHITE}
     assert rims[6].fill == NO_VALUE
-    turns = rim_strokes(drawing)
-    counts = [int(((turns - start) % 360 < 60).sum()) for start in (60, 120, 180, 240, 300, 0)]
-    assert counts[0] == counts[5] == 0
-    assert 0 < counts[1] < counts[2] < counts[3] < counts[4]
-    assert len(turns) == sum(counts)
+    strokes = [s for s in dashed(drawing) if on_the_disc(drawing, s)]
+    assert [key for key in rims if any(contains(rims[key], s.path.vertices[2]) for s in strokes)] == [2, 3, 4, 5]
+    assert [sum(s.stroke.dashes) for s in strokes] == pytest.approx([pitch for _, _, pitch in RIM_STEPS[1:]])
+    assert {s.stroke.colour for s in strokes} == {ECG_STROKE}
 
 
 def test_no_estimate_of_the_ecg_looks_like_a_finding_of_the_image() -> None:
@@ -201,20 +214,15 @@ def test_no_estimate_of_the_ecg_looks_like_a_finding_of_the_image() -> None:
 
 def test_the_rims_legend_is_what_is_painted() -> None:
     drawing = bullseye([0.0] * 17, outer_ring=[0.0, 20.0, 45.0, 70.0, 100.0, *[0.0] * 12])
-    x, y = centre(drawing)
-    for number, (words, top, pitch) in enumerate(RIM_STEPS, start=1):
+    _, y = centre(drawing)
+    painted = [s.stroke for s in dashed(drawing) if on_the_disc(drawing, s)]
+    for number, (words, _, pitch) in enumerate(RIM_STEPS):
         label = next(one for one in drawing.labels if one.text == words and one.y < y - RADIUS)
         near = [
-            s for s in drawing.shapes if isinstance(s, Lines) and s.stroke.colour == ECG_STROKE
-            and abs(s.ends[..., 1].mean() - label.y) < 1 and 0 < label.x - s.ends[..., 0].max() < 3.5
+            s.stroke for s in dashed(drawing)
+            if abs(s.path.vertices[:, 1].mean() - label.y) < 1 and 0 < label.x - s.path.vertices[:, 0].max() < 3.5
         ]  # fmt: skip
-        assert len(near) == (1 if pitch else 0), words
-        assert rim_pitch(top) == pitch
-        if pitch:
-            turns = np.sort(rim_strokes(drawing)[(rim_strokes(drawing) - span(number)[1]) % 360 < 60])
-            painted = np.radians(np.diff(turns).min()) * RADIUS
-            shown = 4.4 / len(near[0].ends)  # the swatch is 4.4 mm wide
-            assert shown == pytest.approx(painted, rel=0.55)
+        assert near == ([painted[number - 1]] if pitch else []), words
 
 
 def test_the_marks_say_what_they_judge_and_do_not_look_alike() -> None:
@@ -253,7 +261,7 @@ def test_the_transmurality_bullseye_has_the_bins_of_the_table_and_marks_what_res
         for one in rows[:16]:
             value = one.transmurality_max_percent if maximum else one.transmurality_mean_percent
             assert value is not None
-            wedge = next(w for w in drawing.wedges if w.key == one.number)
+            wedge = next(w for w in wedges(drawing) if w.key == one.number)
             assert wedge.fill == colour_of(names.index(transmurality_bin(value)), 0, 4)
         assert {"LAD", "RCA", "LCX", "by hand", *names} <= texts
         assert ("92*" in texts) is maximum
@@ -262,7 +270,7 @@ def test_the_transmurality_bullseye_has_the_bins_of_the_table_and_marks_what_res
         assert ("rests on less than" in said) is maximum
         assert overlaps(drawing) == []
     sixteen = transmurality_bullseye(rows[:16], "")
-    assert {w.key for w in sixteen.wedges} == set(range(1, 17))
+    assert {w.key for w in wedges(sixteen)} == set(range(1, 17))
 
 
 @pytest.mark.parametrize("territories", [False, True])
@@ -283,22 +291,48 @@ def test_caption_axis_and_legend_are_wrapped_and_never_meet(territories: bool) -
 
 
 def test_territories_can_be_seen_between_dark_segments() -> None:
-    plain = [s for s in bullseye([100.0] * 17).shapes if isinstance(s, Lines)]
-    lines = [s for s in bullseye([100.0] * 17, territories=True).shapes if isinstance(s, Lines) and s not in plain]
-    light, dark = lines[:2]
+    drawing = bullseye([100.0] * 17, territories=True)
+    light, dark = [s for s in drawing.shapes if isinstance(s, Mark) and len(loops_of(s.path)) > 2]
     assert contrast(light.stroke.colour, colour_of(100, 0, 100)) > 4.5
     assert light.stroke.width > dark.stroke.width + 0.5
-    assert (light.ends == dark.ends).all()
+    assert np.array_equal(light.path.vertices, dark.path.vertices)
 
 
-def test_spans_and_territories_hold_each_segment_once() -> None:
+def test_wedges_and_territories_hold_each_segment_once() -> None:
     assert sorted(n for numbers in USUAL_TERRITORIES.values() for n in numbers) == list(range(1, 18))
-    for ring, width in ((3, 60), (2, 60), (1, 90)):
-        spans = [span(n) for n in range(1, 18) if span(n)[0] == ring]
-        assert {end - start for _, start, end in spans} == {width}
-        assert sum(end - start for _, start, end in spans) == 360
+    for outer, width in ((EDGES[3], 60), (EDGES[2], 60), (EDGES[1], 90)):
+        ring = [wedge for wedge in map(segment_wedge, range(1, 18)) if wedge.outer == outer]
+        assert {wedge.end - wedge.start for wedge in ring} == {width}
+        assert sum(wedge.end - wedge.start for wedge in ring) == 360
     with pytest.raises(ValueError, match="1 to 17"):
-        span(18)
+        segment_wedge(18)
+
+
+@pytest.mark.parametrize("count", [16, 17])
+def test_borders_run_where_neighbours_belong_to_different_territories(count: int) -> None:
+    drawing = bullseye([0.0] * count, territories=True)
+    border = next(s for s in drawing.shapes if isinstance(s, Mark) and s.stroke and s.stroke.width == 1.5)
+    lines = [line - centre(drawing) for line in loops_of(border.path)]
+    drawn = np.concatenate([np.linspace(a, b, 60) for line in lines for a, b in itertools.pairwise(line)])
+
+    def artery(degrees: float, radius: float) -> str | None:
+        number = at(drawing, degrees, radius / RADIUS)
+        return next((name for name, numbers in USUAL_TERRITORIES.items() if number in numbers), None)
+
+    def is_drawn(degrees: float, radius: float) -> bool:
+        turn = np.radians(degrees)
+        spot = radius * np.array([np.cos(turn), np.sin(turn)])
+        return bool(np.hypot(*(drawn - spot).T).min() < 0.3)
+
+    edges = (0.0, *EDGES)
+    for inner, outer in itertools.pairwise(edges):
+        for degrees in range(0, 360, 15):
+            radius = (inner + outer) / 2
+            if inner:
+                sides = {artery(degrees - 3, radius), artery(degrees + 3, radius)}
+                assert is_drawn(degrees, radius) == (len(sides) == 2), (degrees, radius)
+                sides = {artery(degrees + 7, inner - 0.2), artery(degrees + 7, inner + 0.2)}
+                assert is_drawn(degrees + 7, inner) == (len(sides) == 2 and None not in sides), (degrees, inner)
 
 
 @pytest.mark.parametrize("count", [0, 15, 18])

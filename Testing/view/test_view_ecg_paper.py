@@ -14,7 +14,7 @@ from label_boxes import label_box
 from ScarSegECGLib.case import LEADS, Ecg
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.paint import save
-from ScarSegECGLib.view.shapes import Drawing, Lines, Polyline
+from ScarSegECGLib.view.shapes import Drawing, Mark
 from ScarSegECGLib.wording import RESEARCH_USE
 
 RATE = 500.0
@@ -29,8 +29,13 @@ def synthetic(seconds: float = 10.0, tall: float = 1.0, missing: tuple[str, ...]
     return Ecg(mv, mask, RATE, datetime(2020, 1, 2, 3, 4))
 
 
+def lines(drawing: Drawing) -> list[np.ndarray]:
+    """What is drawn without lifting the pen."""
+    return [s.path.vertices for s in drawing.shapes if isinstance(s, Mark) and s.path.codes is None]
+
+
 def traces(drawing: Drawing) -> list[np.ndarray]:
-    return [np.asarray(s.at) for s in drawing.shapes if isinstance(s, Polyline) and len(s.at) > 100]
+    return [at for at in lines(drawing) if len(at) > 100]
 
 
 def test_one_millivolt_is_ten_millimetres_and_one_second_twenty_five() -> None:
@@ -40,13 +45,18 @@ def test_one_millivolt_is_ten_millimetres_and_one_second_twenty_five() -> None:
         assert np.ptp(trace[:, 1]) == pytest.approx(10.0, abs=1e-4)
         peaks = trace[trace[:, 1] > trace[:, 1].min() + 9.9, 0]
         assert np.diff(peaks) == pytest.approx(25.0, abs=1e-6)
-    pulse = [np.asarray(s.at) for s in drawing.shapes if isinstance(s, Polyline) and len(s.at) == 6]
+    pulse = [at for at in lines(drawing) if len(at) == 6]
     assert len(pulse) == 4
     assert all(np.ptp(p[:, 1]) == 10.0 and p[3, 0] - p[2, 0] == 5.0 for p in pulse)
 
 
 def test_grid_is_one_and_five_millimetres() -> None:
-    fine, bold = (s.ends for s in ecg_paper(synthetic()).shapes if isinstance(s, Lines))
+    shapes = ecg_paper(synthetic()).shapes
+    fine, bold = (
+        s.path.vertices.reshape(-1, 2, 2)
+        for s in shapes
+        if isinstance(s, Mark) and len(s.path.vertices) > 100 and s.path.codes is not None
+    )
     xs = np.unique(
         np.round(np.concatenate([fine, bold])[:, :, 0][np.ptp(np.concatenate([fine, bold])[:, :, 0], axis=1) == 0], 6)
     )

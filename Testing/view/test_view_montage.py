@@ -22,7 +22,7 @@ from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import save, to_png
 from ScarSegECGLib.view.panels import grid_for, levels
 from ScarSegECGLib.view.pictures import pictures, scar_bullseye
-from ScarSegECGLib.view.shapes import Drawing, Lines, Polygon, Polyline, RasterImage, Stroke
+from ScarSegECGLib.view.shapes import Drawing, Mark, RasterImage, Stroke
 from ScarSegECGLib.wording import RESEARCH_USE
 
 SPACING = (8.0, 1.5, 1.25)
@@ -57,6 +57,10 @@ def patient(slices: int = 9, shape: tuple[int, int] = (120, 130)) -> tuple[LgeSt
 
 def panels(drawing: Drawing) -> list[RasterImage]:
     return [s for s in drawing.shapes if isinstance(s, RasterImage)]
+
+
+def marks(drawing: Drawing) -> list[Mark]:
+    return [s for s in drawing.shapes if isinstance(s, Mark)]
 
 
 def inside(panel: RasterImage, at: np.ndarray) -> np.ndarray:
@@ -101,37 +105,30 @@ def test_outlines_lie_where_the_labels_are() -> None:
     panel = panels(drawing)[1::2][8]
     scale = (panel.box[2] - panel.box[0]) / 120.0
     middle = np.array([(panel.box[0] + panel.box[2]) / 2, (panel.box[1] + panel.box[3]) / 2])
-    mine = [s for s in drawing.shapes if isinstance(s, Polyline) and s.closed and inside(panel, s.at).all()]
-    radii = {s.stroke.colour: np.hypot(*(s.at - middle).T) / scale for s in mine}
-    dashed = [s for s in drawing.shapes if isinstance(s, Lines) and inside(panel, s.ends.reshape(-1, 2)).all()]
-    radii |= {s.stroke.colour: np.hypot(*(s.ends.reshape(-1, 2) - middle).T) / scale for s in dashed}
+    mine = {
+        s.stroke.colour: s.path.vertices for s in marks(drawing) if s.stroke and inside(panel, s.path.vertices).all()
+    }
+    radii = {colour: np.hypot(*(at - middle).T) / scale for colour, at in mine.items()}
     outer = 20 + 12 * 8 / 9
     assert radii[palette.MYOCARDIUM].mean() == pytest.approx(outer, abs=0.8)
     assert radii[palette.CAVITY].mean() == pytest.approx(outer - 9, abs=0.8)
-    scar = next(s.at for s in mine if s.stroke.colour == palette.SCAR)
-    assert scar[:, 1].max() < middle[1]  # the inferior wall is down
+    assert mine[palette.SCAR][:, 1].max() < middle[1]  # the inferior wall is down
 
 
 def test_scale_bar_is_ten_millimetres_of_the_patient() -> None:
     drawing = montage(*patient())
     scale = (panels(drawing)[0].box[2] - panels(drawing)[0].box[0]) / 120.0
-    bars = [
-        s.at
-        for s in drawing.shapes
-        if isinstance(s, Polyline) and len(s.at) == 2 and s.stroke == Stroke(palette.WHITE, 0.5)
-    ]
-    assert np.ptp(bars[0][:, 0]) == pytest.approx(10 * scale)
+    (bar,) = [s.path.vertices for s in marks(drawing) if s.stroke == Stroke(palette.WHITE, 0.5)]
+    assert np.ptp(bar[:, 0]) == pytest.approx(10 * scale)
 
 
 def test_pane_without_overlay_is_the_image_alone() -> None:
     stack, labels, anatomy = patient()
     drawing = montage(stack, labels, anatomy)
     raw = panels(drawing)[2::2]
-    marks = [s for s in drawing.shapes if isinstance(s, Polyline | Polygon)]
     for panel in raw:
-        for mark in marks:
-            at = mark.at if isinstance(mark, Polyline) else np.vstack(mark.rings)
-            assert not inside(panel, at).any()
+        for mark in marks(drawing):
+            assert not inside(panel, mark.path.vertices).any()
     assert {str(n) for n in range(1, 17)} <= {label.text for label in drawing.labels}
 
 
@@ -215,7 +212,7 @@ def test_real_case_with_the_expert_mask(shared_data: Path, tmp_path: Path) -> No
     )
     drawing = montage(stack, labels, anatomy)
     assert any("orientation assumed" in label.text for label in drawing.labels)
-    assert len([s for s in drawing.shapes if isinstance(s, Polygon) and s.fill == palette.SCAR]) > 2
+    assert len([s for s in marks(drawing) if s.fill == palette.SCAR]) > 2
     path = save(drawing, tmp_path / "montage.png", dpi=60)
     assert np.asarray(Image.open(path)).std() > 20
     with pytest.raises(InputError, match=r"\.bmp"):

@@ -9,19 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from test_view_montage import panels, patient, result
+from test_view_montage import marks, panels, patient, result
 
 from ScarSegECGLib.case import PART_MVO, Anatomy, EcgUse, LgeStack, TimeGap
-from ScarSegECGLib.facts import AhaMode, Contrast, Division, Fact, Method, RemoteRegion, RemoteSource, ScarSource, Shown
+from ScarSegECGLib.facts import AhaMode, Contrast, Division, Fact, Method, RemoteRegion, RemoteSource, ScarSource
 from ScarSegECGLib.facts_ecg import Agreement, EcgReason
 from ScarSegECGLib.measure.measurements import figures, measure
 from ScarSegECGLib.measure.parts import mvo_within
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule
-from ScarSegECGLib.report.captions import MVO_SIGN, how, mvo_sign
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.pictures import (
+    MVO_SIGN,
     how_of,
     measured_montage,
     measured_polar_map,
@@ -29,8 +29,7 @@ from ScarSegECGLib.view.pictures import (
     scar_bullseye,
     transmurality_bullseye,
 )
-from ScarSegECGLib.view.shapes import Drawing, Lines, Polygon, Polyline
-from ScarSegECGLib.view.text import wrap
+from ScarSegECGLib.view.shapes import Drawing, Mark, wrap
 from ScarSegECGLib.wording import words
 
 MODE = "landmark, 17 segments"
@@ -68,11 +67,11 @@ def text_of(drawing: Drawing) -> str:
     return " ".join(label.text for label in drawing.labels)
 
 
-def hatched(drawing: Drawing, fill: palette.Colour = palette.INK) -> list[Polygon]:
+def hatched(drawing: Drawing, fill: palette.Colour = palette.INK) -> list[Mark]:
     """The dark grounds of MVO (or what else is filled so), those of the legend left out."""
-    found = [s for s in drawing.shapes if isinstance(s, Polygon) and s.fill == fill and s.alpha < 1]
+    found = [s for s in marks(drawing) if s.fill == fill and s.alpha < 1]
     low = min(panel.box[1] for panel in panels(drawing))
-    return [s for s in found if min(ring[:, 1].min() for ring in s.rings) > low]
+    return [s for s in found if s.path.vertices[:, 1].min() > low]
 
 
 def test_every_voxel_of_mvo_is_hatched_and_no_other() -> None:
@@ -93,7 +92,7 @@ def test_every_voxel_of_mvo_is_hatched_and_no_other() -> None:
         at = middle + scale * np.column_stack([mm[:, 1], -mm[:, 0]])
         drawn = np.zeros(len(at), bool)
         for ground in grounds:
-            drawn |= ground.contains(at)
+            drawn |= ground.path.contains_points(at)
         assert (drawn == mvo[k][tuple(wall.T)]).all(), f"slice {k + 1}"
     assert "MVO, part of the scar" in text_of(drawing)
     assert f"{case.mvo.ml:.1f} ml of it MVO" in text_of(drawing)
@@ -108,8 +107,7 @@ def test_drawn_mvo_is_part_of_the_scar_and_hatched() -> None:
     assert len(hatched(drawing)) == 1
     plain = montage(stack, np.where(labels == 4, 3, labels).astype(np.uint8), anatomy)
     tints = [
-        [ring - panels(one)[0].box[:2] for scar in hatched(one, palette.SCAR) for ring in scar.rings]
-        for one in (drawing, plain)
+        [scar.path.vertices - panels(one)[0].box[:2] for scar in hatched(one, palette.SCAR)] for one in (drawing, plain)
     ]
     assert len(tints[0]) == len(tints[1]) > 0
     assert all(np.allclose(with_core, without) for with_core, without in zip(*tints, strict=True))
@@ -124,9 +122,10 @@ def test_segments_with_mvo_get_a_sign_on_the_bullseye() -> None:
     assert len(shown) == len(inside) > 0
     assert "MVO in the segment" in text_of(drawing)
     assert "MVO" not in text_of(scar_bullseye(result()))
-    assert [mvo_sign(replace(case.segments[0], mvo_ml=ml)) for ml in (None, 0.0, 0.04, 0.05)] == ["", "", "", MVO_SIGN]
-    without = replace(case, segments=tuple(replace(row, mvo_ml=0.0) for row in case.segments))
-    assert MVO_SIGN not in text_of(scar_bullseye(without)), "the rows say it, nothing is counted again"
+    for ml, signed in ((None, False), (0.0, False), (0.04, False), (0.05, True)):
+        rows = tuple(replace(row, mvo_ml=ml) for row in case.segments)
+        said = text_of(scar_bullseye(replace(case, segments=rows)))
+        assert (MVO_SIGN in said) is signed, "the rows say it, nothing is counted again"
 
 
 @pytest.mark.parametrize("heard", [0.0, 0.6])
@@ -162,14 +161,14 @@ def test_every_picture_of_a_measurement_names_rule_remote_region_and_aha_mode(di
     assert MVO_SIGN in text_of(drawings[0])
     assert len(hatched(drawings[3])) > 0
     for drawing in drawings[:2]:
-        assert {w.key for w in drawing.wedges} == set(range(1, division.segments + 1))
+        assert {w.key for w in marks(drawing) if w.key} == set(range(1, division.segments + 1))
 
 
 def test_a_caption_leaves_out_what_is_not_known() -> None:
-    assert how(Method(ScarSource.MANUAL), Division()) == (
-        "manual contours\nAHA segments: fixed 60 degrees, 17 segments"
-    )
-    assert how(Method(image_only=True), Division(), Shown.IMAGE_ONLY).startswith("network, image only, p > 0.5\n")
+    case = result()
+    by_hand = replace(case, method=Method(ScarSource.MANUAL))
+    assert how_of(by_hand) == "manual contours\nAHA segments: fixed 60 degrees, 17 segments"
+    assert how_of(replace(case, method=Method(image_only=True))).startswith("network, image only, p > 0.5\n")
 
 
 def test_the_marks_judge_the_scar_that_is_named() -> None:
@@ -191,13 +190,15 @@ def test_outlines_differ_by_their_line_and_scar_by_a_dark_edge() -> None:
     stack, labels, anatomy = patient(5)
     drawing = montage(stack, labels, anatomy)
     kinds = {
-        colour: {type(s) for s in drawing.shapes if isinstance(s, Polyline | Lines) and s.stroke.colour == colour}
+        colour: {bool(s.stroke.dashes) for s in marks(drawing) if s.stroke and s.stroke.colour == colour}
         for colour in (palette.CAVITY, palette.MYOCARDIUM, palette.SCAR)
     }
-    assert kinds == {palette.CAVITY: {Polyline}, palette.MYOCARDIUM: {Lines}, palette.SCAR: {Polyline}}
-    edges = [s for s in drawing.shapes if isinstance(s, Polyline) and s.closed]
+    assert kinds == {palette.CAVITY: {False}, palette.MYOCARDIUM: {True}, palette.SCAR: {False}}
+    edges = [s for s in marks(drawing) if s.stroke and s.path.codes is not None]
     for scar in (s for s in edges if s.stroke.colour == palette.SCAR):
-        under = [s for s in edges if s.stroke.colour == palette.INK and np.array_equal(s.at, scar.at)]
+        under = [
+            s for s in edges if s.stroke.colour == palette.INK and np.array_equal(s.path.vertices, scar.path.vertices)
+        ]
         assert len(under) == 1 and under[0].stroke.width > 2 * scar.stroke.width
 
 

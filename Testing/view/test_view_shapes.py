@@ -9,35 +9,47 @@ from hypothesis import strategies as st
 from label_boxes import label_box
 
 from ScarSegECGLib.view import palette
+from ScarSegECGLib.view.disc import Wedge
 from ScarSegECGLib.view.panels import outlines
-from ScarSegECGLib.view.shapes import Drawing, Label, Polygon, Wedge, box_polygon, moved, points
-from ScarSegECGLib.view.text import text_width, wrap
+from ScarSegECGLib.view.shapes import (
+    Drawing,
+    Label,
+    Mark,
+    Stroke,
+    closed,
+    hatch,
+    moved,
+    rectangle,
+    text_width,
+    wrap,
+)
 
 
 @given(st.floats(0, 350), st.floats(5, 360), st.floats(0, 0.999), st.floats(0.01, 0.99))
 def test_a_wedge_holds_its_own_points_and_no_others(start: float, span: float, along: float, depth: float) -> None:
-    wedge = Wedge(3.0, -2.0, 5.0, 9.0, start, start + span)
+    wedge = Wedge(5.0, 9.0, start, start + span).path
     turn = np.radians(start + along * span * 0.998 + 0.001 * span)
     way = np.array([np.cos(turn), np.sin(turn)])
-    assert wedge.contains(np.array([3.0, -2.0]) + (5.0 + 4.0 * depth) * way)
-    assert not wedge.contains(np.array([3.0, -2.0]) + 9.5 * way)
-    assert not wedge.contains(np.array([3.0, -2.0]) + 4.5 * way)
+    assert wedge.contains_point((5.0 + 4.0 * depth) * way)
+    assert not wedge.contains_point(9.5 * way)
+    assert span >= 360 or not wedge.contains_point(4.5 * way)
 
 
-def test_polygon_hole_is_outside() -> None:
-    outer, inner = box_polygon((0, 0, 10, 10)).rings[0], box_polygon((4, 4, 6, 6)).rings[0][::-1]
-    ring = Polygon((outer, points(inner)))
-    assert ring.contains([(1, 1), (5, 5), (11, 5)]).tolist() == [True, False, False]
+def test_a_hole_is_not_hatched() -> None:
+    ring = closed([(0, 0), (10, 0), (10, 10), (0, 10)], [(4, 4), (4, 6), (6, 6), (6, 4)])
+    middles = hatch(ring, 1.0, Stroke(palette.INK, 0.2)).path.vertices.reshape(-1, 2, 2).mean(axis=1)
+    assert rectangle(0, 0, 10, 10).contains_points(middles).all()
+    assert not rectangle(4, 4, 6, 6).contains_points(middles).any()
 
 
 def test_topmost_segment_answers() -> None:
-    low, high = Wedge(0, 0, 0, 9, 0, 360, key=1), Wedge(0, 0, 4, 9, 0, 90, key=2)
+    low, high = Mark(Wedge(0, 9, 0, 360).path, key=1), Mark(Wedge(4, 9, 0, 90).path, key=2)
     drawing = Drawing(10, 10, (low, high))
     assert (drawing.segment_at(2, 2), drawing.segment_at(5, 5), drawing.segment_at(12, 2)) == (1, 2, None)
 
 
 def test_moved_shifts_every_kind() -> None:
-    assert moved(Wedge(0, 0, 1, 2, 0, 90), 3, 4).contains((4.0, 5.0))
+    assert moved(Mark(Wedge(1, 2, 0, 90).path), 3, 4).path.contains_point((4.0, 5.0))
     assert label_box(moved(Label(0, 0, "x"), 3, 4))[0] == pytest.approx(label_box(Label(0, 0, "x"))[0] + 3)
 
 

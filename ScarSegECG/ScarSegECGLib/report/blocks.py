@@ -30,13 +30,6 @@ class Items:
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Names and what belongs to each."""
-
-    pairs: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
 class Picture:
     """A PNG, or ``None`` where none was made; then ``description`` stands in its place."""
 
@@ -70,7 +63,7 @@ class Table:
     large: bool = False
 
 
-Block = Text | Items | Pairs | Picture | Table
+Block = Text | Items | Picture | Table
 
 
 @dataclass(frozen=True)

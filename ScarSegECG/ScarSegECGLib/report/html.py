@@ -10,7 +10,7 @@ from html import escape
 from importlib import resources
 from string import Template
 
-from ScarSegECGLib.report.blocks import UNKNOWN, Block, Items, Pairs, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.blocks import UNKNOWN, Block, Items, Picture, Report, Section, Table, Text
 
 FILE_NAME = "report.html"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -19,13 +19,8 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def as_html(report: Report, viewer: str = "", script: str = "") -> str:
     """The whole document.
 
-    Parameters
-    ----------
-    report : Report
-    viewer : str
-        HTML of what is on a screen alone, such as :func:`ScarSegECGLib.view.viewer.viewer_block` makes.
-    script : str
-        The hash of the one script that it may run, as a content security policy names it.
+    ``viewer`` is HTML of what is on a screen alone, ``script`` the hash by which a content security policy names the
+    one script that it may run: what :func:`ScarSegECGLib.view.viewer.viewer_block` makes.
     """
     parts = [_section(section) for section in report.sections]
     place = next((k for k, section in enumerate(report.sections) if section.key == "segments"), len(parts))
@@ -62,9 +57,6 @@ def _block(block: Block) -> str:
         case Items():
             items = "".join(f"<li>{escape(sentence)}</li>" for sentence in block.sentences)
             return f'<ul class="small">{items}</ul>' if block.small else f"<ul>{items}</ul>"
-        case Pairs():
-            listed = "".join(f"<dt>{escape(n)}</dt><dd><code>{escape(v)}</code></dd>" for n, v in block.pairs if v)
-            return f'<dl class="small">{listed}</dl>'
         case Picture():
             return _picture(block)
         case Table():

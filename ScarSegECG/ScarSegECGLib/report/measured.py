@@ -14,7 +14,7 @@ from ScarSegECGLib.facts import LGE_DOUBTS, AnatomyNote, Doubt, Fact, LgeNote
 from ScarSegECGLib.lge.slice_shift import SliceShifts
 from ScarSegECGLib.measure.compare import MethodScore
 from ScarSegECGLib.measure.measurements import Measurements, contour_doubts
-from ScarSegECGLib.report.numbers import number
+from ScarSegECGLib.report.numbers import finite, number
 from ScarSegECGLib.wording import all_words, rule_words, spans, words
 
 # What was noticed of files that puts a figure in doubt, and what of the anatomy that does not.
@@ -66,12 +66,12 @@ def as_json(measured: Measurements) -> dict:
         "contrast": str(measured.contrast),
         "thresholds": list(measured.thresholds),
         "territories": measured.territories,
-        "remote_mean": [] if remote is None else _per_slice(remote.mean),
-        "remote_sd": [] if remote is None else _per_slice(remote.sd),
+        "remote_mean": [] if remote is None else [finite(value) for value in remote.mean],
+        "remote_sd": [] if remote is None else [finite(value) for value in remote.sd],
         **{f"{name}_ml": ml for name, ml in _part_ml(parts).items()},
         "scar": dataclasses.asdict(measured.scar),
         "method": rule_words(method),
-        "remote": _remote_words(measured),
+        "remote": words(method.remote) or "not used",
         "n_sd": method.n_sd,
         "per": method.per,
         "aha_mode": words(measured.division),
@@ -88,11 +88,6 @@ def _part_ml(parts: ScarParts) -> dict[str, float | None]:
     """Core, grey zone, what lies below it, and MVO, ml; ``None`` where not known."""
     named = {"core": parts.core, "grey": parts.grey, "rest": parts.rest, "mvo": parts.mvo}
     return {name: part.ml if part else None for name, part in named.items()}
-
-
-def _remote_words(measured: Measurements) -> str:
-    """Where the rule's remote myocardium was taken."""
-    return words(measured.method.remote) or "not used"
 
 
 def printed(
@@ -169,10 +164,6 @@ def _range(what: str, values: NDArray[np.float64]) -> str:
     return f"{what} {low}" if low == high else f"{what} {low} to {high}"
 
 
-def _per_slice(values: NDArray[np.float64]) -> list[float | None]:
-    return [None if np.isnan(value) else float(value) for value in values]
-
-
 def _known(values: NDArray[np.float64]) -> list[float] | None:
     return [round(float(value), 2) for value in values] if np.isfinite(values).all() else None
 
@@ -206,7 +197,7 @@ def segment_rows(measured: Mapping[str, Measurements]) -> tuple[list[str], list[
             "n_sd": "" if entry.method.n_sd is None else f"{entry.method.n_sd:g}",
             "one_threshold_per": entry.method.per,
             "contrast": str(entry.contrast),
-            "remote_region": _remote_words(entry),
+            "remote_region": words(entry.method.remote) or "not used",
             "aha_mode": words(entry.division),
         }
         told = [{"rule": rule} | _segment(row) | chosen for row in entry.segments]

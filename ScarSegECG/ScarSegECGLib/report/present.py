@@ -14,7 +14,7 @@ from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult
 from ScarSegECGLib.facts import Fact, Shown
 from ScarSegECGLib.report import tables
 from ScarSegECGLib.report.accuracy import accuracy_line, doubt_of
-from ScarSegECGLib.report.blocks import UNKNOWN, Items, Pairs, Patient, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.blocks import UNKNOWN, Items, Patient, Picture, Report, Section, Table, Text
 from ScarSegECGLib.report.numbers import finite, number
 from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.report.tables import added_ml, burdens, sentence
@@ -49,18 +49,10 @@ def present(
     patient: Patient | None = None,
     signed_by: str | None = None,
 ) -> Report:
-    """Tell a result.
+    """Tell a result at a time, which has its zone; the rest is as :class:`~ScarSegECGLib.report.blocks.Report` has it.
 
-    Parameters
-    ----------
-    result : ScarResult
-    pictures : mapping of str to bytes
-        PNG files under "bullseye.png", "ecg.png" (absent without an ECG), "montage.png" and "transmurality.png"; for
-        one that is absent the report says so.
-    created : datetime
-        When it is told, with its time zone.
-    patient, signed_by
-        As :class:`~ScarSegECGLib.report.blocks.Report` has them.
+    ``pictures`` are PNG files under "bullseye.png", "ecg.png" (absent without an ECG), "montage.png" and
+    "transmurality.png"; for one that is absent the report says so.
     """
 
     def picture(key: str, title: str, description: str) -> Section:
@@ -90,7 +82,7 @@ def present(
         picture("transmurality", "Transmurality", "AHA bullseye of the mean transmurality"),
         Section("limits", "Limits", (Items(LIMITS, small=True),)),
         *([Section("notes", "Notes", (Items(notes, small=True),))] if notes else []),
-        Section("versions", "Versions and hashes", (Pairs(tuple(_versions(result, created))),)),
+        Section("versions", "Versions and hashes", (Items(tuple(_versions(result, created)), small=True),)),
     )
     return Report(TITLE, RESEARCH_USE, sections, patient, signed_by)
 
@@ -205,11 +197,12 @@ def _plain(facts: tuple[Fact, ...]) -> tuple[str, ...]:
     return tuple(without_paths(text) for text in all_words(facts))
 
 
-def _versions(result: ScarResult, created: datetime) -> Iterator[tuple[str, str]]:
-    yield "Written", created.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    yield "Software", ", ".join(f"{name} {version}" for name, version in software_versions().items() if version)
-    yield "Network weights (SHA-256)", result.weights_sha256 or "no network"
-    yield "LGE input (SHA-256)", result.stack.sha256 or "array in memory"
-    yield "ECG input (SHA-256)", (result.ecg.sha256 if result.ecg else "") or "none"
+def _versions(result: ScarResult, created: datetime) -> Iterator[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in software_versions().items() if version)
+    yield f"Written: {created.astimezone(timezone.utc):%Y-%m-%d %H:%M UTC}"
+    yield f"Software: {versions}"
+    yield f"Network weights (SHA-256): {result.weights_sha256 or 'no network'}"
+    yield f"LGE input (SHA-256): {result.stack.sha256 or 'array in memory'}"
+    yield f"ECG input (SHA-256): {(result.ecg.sha256 if result.ecg else '') or 'none'}"
     if result.timings:
-        yield "Time", ", ".join(f"{stage} {number(seconds, 1)} s" for stage, seconds in result.timings.items())
+        yield f"Time: {', '.join(f'{stage} {number(seconds, 1)} s' for stage, seconds in result.timings.items())}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ScarSegECGLib.case import Burden, IslandPattern, ScarResult, SegmentRow
@@ -10,10 +10,11 @@ from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML, rests_on_little, territory_table
 from ScarSegECGLib.report.blocks import UNKNOWN, Column, Table, table_of
-from ScarSegECGLib.report.captions import SMALL_SIGN
 from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.wording import CORE, ECG_IS_NO_FINDING, GREY, MVO, REST, words
 
+SMALL_SIGN = "*"
+LITTLE_SCAR = f"The maximum transmurality rests on less than {LITTLE_SCAR_ML:g} ml of scar."
 _MOST_ISLANDS = 8
 _WHOSE = {Shown.WITH_ECG: " with ECG", Shown.BY_HAND: " by hand", Shown.IMAGE_ONLY: ""}
 
@@ -41,8 +42,7 @@ def burdens(result: ScarResult) -> tuple[tuple[str, Burden], ...]:
 def burden_table(result: ScarResult) -> Table:
     """How much scar there is, and the MVO in it."""
     mvo = [("MVO, within the scar", result.mvo)] if result.mvo else []
-    headings = ("Scar mass, g", "% of LV myocardium", "Scar volume, ml")
-    return _burden_table("", headings, [*burdens(result), *mvo], large=True)
+    return _burden_table("", [*burdens(result), *mvo], large=True)
 
 
 def parts_table(result: ScarResult) -> Table | None:
@@ -56,7 +56,7 @@ def parts_table(result: ScarResult) -> Table | None:
     if parts.core is not None:
         named = [(CORE, parts.core), (GREY, parts.grey), (REST, parts.rest), *named]
         named.append(("Together: the scar", result.scar))
-    return _burden_table(caption, ("g", "% of LV myocardium", "ml"), named)
+    return _burden_table(caption, named)
 
 
 def territories_table(result: ScarResult) -> Table:
@@ -140,8 +140,7 @@ def segments_table(result: ScarResult) -> Table:
     }[result.shown]
     caption = (
         f"{other}Scar % is of the segment's volume; transmurality is of the wall's thickness, averaged along the wall, "
-        f"scar-free wall included, and the bin is that mean's. {SMALL_SIGN} The maximum rests on less than "
-        f"{LITTLE_SCAR_ML:g} ml of scar. {ECG_IS_NO_FINDING}"
+        f"scar-free wall included, and the bin is that mean's. {SMALL_SIGN} {LITTLE_SCAR} {ECG_IS_NO_FINDING}"
     )
     return table_of(caption, columns, result.segments)
 
@@ -163,14 +162,12 @@ def _image_only(heading: str, width: float, result: ScarResult) -> tuple[Column,
     return (Column(heading, width, _figure("scar_percent_image_only", 0)),)
 
 
-def _burden_table(
-    caption: str, headings: Sequence[str], named: Iterable[tuple[str, Burden | None]], *, large: bool = False
-) -> Table:
+def _burden_table(caption: str, named: Iterable[tuple[str, Burden | None]], *, large: bool = False) -> Table:
     def cells(burden: Burden | None) -> tuple[str, ...]:
         if burden is None:  # no room between its two limits says nothing of the tissue
             return "not determinable", "", ""
         return tuple(number(value, 1, UNKNOWN) for value in (burden.grams, burden.percent_of_lv, burden.ml))
 
-    columns = [Column(heading, width) for heading, width in zip(headings, (33, 48, 33), strict=True)]
+    figures = Column("Scar mass, g", 33), Column("% of LV myocardium", 48), Column("Scar volume, ml", 33)
     rows = tuple((name, *cells(burden)) for name, burden in named)
-    return Table(caption, (Column("", 66, right=False), *columns), rows, large)
+    return Table(caption, (Column("", 66, right=False), *figures), rows, large)

@@ -1,22 +1,34 @@
-"""The disc of every polar picture: where the AHA segments lie on it, what stands round it, and the polar map."""
+"""The disc of every polar picture: where the AHA segments lie on it, what stands round it, and the polar map.
+
+It is laid out round (0, 0) and set on its sheet as a whole.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import pairwise
 
 import numpy as np
+from matplotlib.path import Path
 from numpy.typing import ArrayLike, NDArray
 
-from ScarSegECGLib.anatomy.segments import RING_SEGMENTS, USUAL_TERRITORIES
+from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.view import shapes
 from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour, colours_of
-from ScarSegECGLib.view.shapes import Drawing, Label, Lines, RasterImage, Shape, Stroke, Wedge, around, box_polygon
+from ScarSegECGLib.view.shapes import Drawing, Label, Mark, RasterImage, Shape, Stroke, around, rectangle
 from ScarSegECGLib.view.sheet import SMALL, Key, sheet, wall_names
 
 WIDTH, RADIUS = 90.0, 36.0
 EDGES = (RADIUS * 0.2, RADIUS * 0.465, RADIUS * 0.735, RADIUS)
 """Outer radii of cap, apical, mid and basal ring."""
 _EDGE_LINE = Stroke(RULE, 0.25)
+# Borders of the usual territories: angle, and between which of EDGES; edge, and between which angles.
+_RADIAL = ((60, 1, 3), (180, 1, 3), (300, 1, 3), (45, 0, 1), (225, 0, 1), (315, 0, 1))
+_ALONG = ((1, 45, 60), (1, 180, 225), (1, 300, 315))
+_ROUND_THE_CAP = (0, 225, 405)
 _TERRITORY_AT = {"LAD": 132.0, "RCA": 228.0, "LCX": 312.0}
 _WORD_SIZE = 3.2
 _BAR_HEIGHT, _BAR_Y, _DISC_Y = 3.2, 4.4, 14.9
@@ -24,40 +36,58 @@ _HOLE, _PIXELS, _BORDER = 5.0, 480, Stroke(INK, 0.3)  # of the polar map
 _BORDERS_DEG = {"apical": range(45, 360, 90), "mid": range(0, 360, 60), "basal": range(0, 360, 60)}
 
 
-def span(number: int) -> tuple[int, float, float]:
-    """Ring (0 cap, 1 apical, 2 mid, 3 basal), start and end angle (degrees) of an AHA segment.
+@dataclass(frozen=True)
+class Wedge:
+    """Part of a ring between two radii and two angles; ``end - start`` of 360 is the whole ring."""
 
-    0 = lateral (right), counter-clockwise, anterior up: segment 1 is 60..120 (Cerqueira et al. 2002).
+    inner: float
+    outer: float
+    start: float
+    end: float
+
+    def arc(self, radius: float) -> NDArray[np.float64]:
+        """Points along the wedge at one radius, from start to end, 3 degrees or less apart."""
+        count = max(2, int(np.ceil((self.end - self.start) / 3.0)) + 1)
+        return around(radius, np.linspace(self.start, self.end, count))
+
+    @cached_property
+    def path(self) -> Path:
+        """The outline."""
+        outer, inner = self.arc(self.outer), self.arc(self.inner)[::-1]
+        if self.end - self.start < 360.0:
+            return shapes.closed(np.vstack([outer, inner]))
+        return shapes.closed(outer, inner) if self.inner else shapes.closed(outer)
+
+
+@cache
+def segment_wedge(number: int) -> Wedge:
+    """An AHA segment's place on the disc.
+
+    0 degrees = lateral (right), counter-clockwise, anterior up: segment 1 is 60..120 (Cerqueira et al. 2002).
     """
-    for ring, numbers in enumerate(reversed(RING_SEGMENTS)):
+    for (inner, outer), numbers in zip(pairwise((0.0, *EDGES)), reversed(RING_SEGMENTS), strict=True):
         if number in numbers:
             width = 360.0 / len(numbers)
             start = (90.0 - width / 2 + width * numbers.index(number)) % 360.0
-            return ring, start, start + width
+            return Wedge(inner, outer, start, start + width)
     raise ValueError(f"AHA segments run from 1 to 17, not {number}")
 
 
-def segment_wedge(number: int, x: float, y: float) -> Wedge:
-    """An AHA segment's place on the disc round (x, y)."""
-    ring, start, end = span(number)
-    return Wedge(x, y, EDGES[ring - 1] if ring else 0.0, EDGES[ring], start, end, key=number)
-
-
-def circle(x: float, y: float, radius: float, stroke: Stroke = _EDGE_LINE, fill: Colour | None = None) -> Wedge:
+def circle(radius: float, stroke: Stroke = _EDGE_LINE, fill: Colour | None = None) -> Mark:
     """A whole circle."""
-    return Wedge(x, y, 0.0, radius, 0.0, 360.0, fill, stroke=stroke)
+    return Mark(Path.circle((0.0, 0.0), radius), fill, stroke=stroke)
 
 
 def swatch(words: str, fill: Colour, *marks: Shape) -> Key:
     """A filled box in the legend."""
-    return Key((box_polygon((-1.9, -1.3, 1.9, 1.3), fill=fill, stroke=_EDGE_LINE), *marks), 4.0, words)
+    return Key((Mark(rectangle(-1.9, -1.3, 1.9, 1.3), fill, stroke=_EDGE_LINE), *marks), 4.0, words)
 
 
 NO_VALUE_KEY = swatch("no value", NO_VALUE)
 
 
 def disc_sheet(
-    paint: Callable[[float, float], Iterable[Shape]],
+    disc: Iterable[Shape],
     legend: Sequence[Sequence[Key]],
     *,
     title: str,
@@ -65,7 +95,7 @@ def disc_sheet(
     axis: str,
     steps: Sequence[tuple[str, Colour]] = (),
 ) -> Drawing:
-    """Set a disc, painted round the centre that ``paint`` is told (mm), above its colour bar on a sheet of 90 mm.
+    """Set a disc above its colour bar on a sheet of 90 mm.
 
     ``axis`` says below the bar of what the values are a part; ``steps`` are words and colours of a bar in place of the
     smooth one from 0 to 100. The rest is as :func:`~ScarSegECGLib.view.sheet.sheet` takes it.
@@ -74,7 +104,7 @@ def disc_sheet(
 
     def body(bottom: float) -> Iterator[Shape]:
         y = bottom + _DISC_Y + RADIUS
-        yield from paint(x, y)
+        yield from (shapes.moved(shape, x, y) for shape in disc)
         yield from wall_names(x, y, RADIUS + 3.4, _WORD_SIZE, MUTED)
         yield from _stepped_bar(bottom + _BAR_Y, steps) if steps else _smooth_bar(bottom + _BAR_Y)
 
@@ -86,41 +116,32 @@ def _smooth_bar(y: float) -> Iterator[Shape]:
     left, right = 16.0, WIDTH - 16.0
     box = (left, y, right, y + _BAR_HEIGHT)
     yield RasterImage(box, np.rint(RAMP[None] * 255).astype(np.uint8))
-    yield box_polygon(box, stroke=Stroke(RULE, 0.2))
+    yield Mark(rectangle(*box), stroke=Stroke(RULE, 0.2))
     for value in (0, 25, 50, 75, 100):
         yield Label(left + value / 100 * (right - left), y - 0.85 * SMALL, f"{value}", SMALL, MUTED)
 
 
 def _stepped_bar(y: float, steps: Sequence[tuple[str, Colour]]) -> Iterator[Shape]:
     edges = np.linspace(11.0, WIDTH - 11.0, len(steps) + 1).tolist()
-    for left, right, (words, fill) in zip(edges, edges[1:], steps, strict=False):
-        yield box_polygon((left, y, right, y + _BAR_HEIGHT), fill=fill, stroke=Stroke(RULE, 0.2))
+    for (left, right), (words, fill) in zip(pairwise(edges), steps, strict=True):
+        yield Mark(rectangle(left, y, right, y + _BAR_HEIGHT), fill, stroke=Stroke(RULE, 0.2))
         yield Label((left + right) / 2, y - 0.85 * SMALL, words, SMALL, MUTED)
 
 
-def territory_marks(count: int, x: float, y: float) -> Iterator[Shape]:
+@cache
+def territory_marks(with_cap: bool) -> tuple[Shape, ...]:
     """Borders between the usual coronary territories, and their names outside the disc."""
-    step = 15
-    owner = np.full((4, 360 // step), "", dtype=object)
-    for artery, numbers in USUAL_TERRITORIES.items():
-        for ring, start, end in (span(number) for number in numbers if number <= count):
-            owner[ring, np.arange(start, end, step).astype(int) // step % owner.shape[1]] = artery
-    lines = []
-    for ring in (1, 2, 3):
-        for i, artery in enumerate(owner[ring]):
-            inner, outer = EDGES[ring - 1], EDGES[ring]
-            if artery != owner[ring, i - 1]:
-                lines.append(np.array([[around(inner, i * step, x, y), around(outer, i * step, x, y)]]))
-            if owner[ring - 1, i] not in ("", artery):
-                arc = Wedge(x, y, 0.0, inner, i * step, (i + 1) * step).arc(inner)
-                lines.append(np.stack([arc[:-1], arc[1:]], axis=1))
-    ends = np.concatenate(lines)
-    yield Lines(ends, Stroke(WHITE, 1.5))  # the border runs between dark segments too
-    yield Lines(ends, Stroke(INK, 0.75))
+    along = (*_ALONG, _ROUND_THE_CAP) if with_cap else _ALONG
+    lines = [around([EDGES[inner], EDGES[outer]], angle) for angle, inner, outer in _RADIAL]
+    lines += [Wedge(0.0, EDGES[edge], start, end).arc(EDGES[edge]) for edge, start, end in along]
+    path = Path.make_compound_path(*map(Path, lines))
+    light, dark = Stroke(WHITE, 1.5), Stroke(INK, 0.75)  # the border runs between dark segments too
+    names = []
     for artery, angle in _TERRITORY_AT.items():
-        across, up = around(1.0, angle)
-        at = x + (RADIUS + 1.8) * float(across), y + (RADIUS + 2.6) * float(up)
-        yield Label(*at, artery, _WORD_SIZE, INK, "right" if across < 0 else "left", bold=True)
+        across, up = around(1.0, angle).tolist()
+        at = (RADIUS + 1.8) * across, (RADIUS + 2.6) * up
+        names.append(Label(*at, artery, _WORD_SIZE, INK, "right" if across < 0 else "left", bold=True))
+    return Mark(path, stroke=light), Mark(path, stroke=dark), *names
 
 
 def polar_map(
@@ -132,35 +153,27 @@ def polar_map(
     ----------
     percent : float array, shape (slice, angle)
         0..100, apex first. Angle bin ``i`` of ``n`` covers ``i * 360 / n .. (i + 1) * 360 / n`` degrees in the
-        bullseye's frame (0 = lateral, counter-clockwise, anterior up). NaN where nothing is known.
+        bullseye's frame (0 = lateral, counter-clockwise, anterior up). NaN where nothing is known. InputError where it
+        is not two-dimensional or empty.
     levels : sequence of str, optional
         "apical", "mid" or "basal" per slice: draws the AHA borders; any other word draws none.
-
-    Raises
-    ------
-    InputError
-        When the array is not two-dimensional or empty.
     """
     table = np.asarray(percent, dtype=np.float64)
     if table.ndim != 2 or table.size == 0:
         raise InputError(f"A polar map needs an array of [slice, angle], not of shape {table.shape}")
     edges = np.linspace(_HOLE, RADIUS, len(table) + 1).tolist()
-
-    def paint(x: float, y: float) -> Iterator[Shape]:
-        yield RasterImage((x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS), _pixels(table))
-        yield from (circle(x, y, edge, Stroke(WHITE, 0.12)) for edge in edges[1:-1])
-        yield circle(x, y, RADIUS)
-        yield circle(x, y, _HOLE, fill=WHITE)
-        for i, level in enumerate(levels):
-            if i and level != levels[i - 1]:
-                yield circle(x, y, edges[i], _BORDER)
-            if level in _BORDERS_DEG:
-                ends = [around(radius, _BORDERS_DEG[level], x, y) for radius in edges[i : i + 2]]
-                yield Lines(np.stack(ends, axis=1), _BORDER)
-        yield Label(x, y, "apex", 2.9)
-
+    disc: list[Shape] = [RasterImage((-RADIUS, -RADIUS, RADIUS, RADIUS), _pixels(table))]
+    disc += [circle(edge, Stroke(WHITE, 0.12)) for edge in edges[1:-1]]
+    disc += [circle(RADIUS), circle(_HOLE, fill=WHITE)]
+    for i, level in enumerate(levels):
+        if i and level != levels[i - 1]:
+            disc.append(circle(edges[i], _BORDER))
+        if level in _BORDERS_DEG:
+            ends = [around(radius, _BORDERS_DEG[level]) for radius in edges[i : i + 2]]
+            disc.append(Mark(shapes.pieces(np.stack(ends, axis=1)), stroke=_BORDER))
+    disc.append(Label(0.0, 0.0, "apex", 2.9))
     legend = [[NO_VALUE_KEY]] if np.isnan(table).any() else []
-    return disc_sheet(paint, legend, title=title, subtitle=subtitle, axis=axis)
+    return disc_sheet(disc, legend, title=title, subtitle=subtitle, axis=axis)
 
 
 def _pixels(table: NDArray) -> NDArray:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.path import Path
 
 from ScarSegECGLib.case import LEADS, Ecg, FloatArray
-from ScarSegECGLib.report.captions import ecg_scale
+from ScarSegECGLib.view import shapes
 from ScarSegECGLib.view.palette import INK, MUTED, PAPER_BOLD, PAPER_FINE, WHITE
-from ScarSegECGLib.view.shapes import Box, Drawing, Label, Lines, Polygon, Polyline, Shape, Stroke, box_polygon, points
+from ScarSegECGLib.view.shapes import Drawing, Label, Mark, Shape, Stroke, pieces, text_width, wrap
 from ScarSegECGLib.view.sheet import PURPOSE_ROOM, purpose_line
-from ScarSegECGLib.view.text import text_width, wrap
 
 MM_PER_SECOND = 25.0
 MM_PER_MV = 10.0
@@ -48,7 +48,9 @@ def ecg_paper(ecg: Ecg, *, median_features: Sequence[str] = ()) -> Drawing:
     rows.append([_trace(ecg, rhythm, 0, 0.0, _STRIP_S)])
 
     told = [part for line in median_features for part in wrap(line, 130.0, _TEXT)]
-    foot = [ecg_scale(ecg.rate, min(seconds, _STRIP_S), seconds, running)]
+    shown = f"first {min(seconds, _STRIP_S):.4g} s of {seconds:.4g} s, each lead about its median"
+    columns = "" if running else ", each column starts at 0 s"
+    foot = [f"25 mm/s   10 mm/mV   {ecg.rate:g} Hz   {shown}{columns}"]
     if len(there) < len(LEADS):
         foot.append(f"Leads not recorded: {', '.join(lead for lead in LEADS if lead not in there)}")
     head_height = 8.0 + _HEAD_LEADING * max(1, len(told))
@@ -57,24 +59,23 @@ def ecg_paper(ecg: Ecg, *, median_features: Sequence[str] = ()) -> Drawing:
     needed = float(np.sum(rooms))
     grid_height = 5.0 * max(np.ceil(needed / 5.0), np.floor((_MIN_HEIGHT - head_height - foot_height) / 5.0))
     height = max(_MIN_HEIGHT, head_height + grid_height + foot_height)
-    grid = (_GRID_LEFT, foot_height, _GRID_LEFT + _GRID_WIDTH, foot_height + grid_height)
 
-    shapes: list[Shape] = [box_polygon(grid, fill=WHITE), *_grid(grid)]
     spare = (grid_height - needed) / len(rows)
-    top = grid[3]
+    top = foot_height + grid_height
+    drawn: list[Shape] = [*_grid(_GRID_LEFT, foot_height, _GRID_LEFT + _GRID_WIDTH, top)]
     for row, (up, down) in zip(rows, rooms, strict=True):
         # Baselines sit on a heavy line's millimetre, so that amplitudes can be counted on the paper.
         baseline = foot_height + float(np.floor(top - spare / 2 - up - foot_height))
-        shapes.append(_calibration(baseline))
+        drawn.append(_calibration(baseline))
         for trace in row:
-            shapes += trace.shapes(baseline)
+            drawn += trace.shapes(baseline)
         top -= up + down + spare
     x = _TRACE_LEFT + 2 * _COLUMN_S * MM_PER_SECOND
-    shapes.append(Label(_GRID_LEFT, height - 8.0, _TITLE, 5.0, INK, "left", True))
-    shapes += [Label(x, height - 8.0 - _HEAD_LEADING * i, line, _TEXT, INK, "left") for i, line in enumerate(told)]
+    drawn.append(Label(_GRID_LEFT, height - 8.0, _TITLE, 5.0, INK, "left", True))
+    drawn += [Label(x, height - 8.0 - _HEAD_LEADING * i, line, _TEXT, INK, "left") for i, line in enumerate(told)]
     for i, line in enumerate(foot):
-        shapes.append(Label(_GRID_LEFT, foot_height - 3.6 - _FOOT_LEADING * i, line, _TEXT, MUTED, "left"))
-    return Drawing(WIDTH, height, (*shapes, purpose_line(WIDTH / 2, _TEXT)), _TITLE)
+        drawn.append(Label(_GRID_LEFT, foot_height - 3.6 - _FOOT_LEADING * i, line, _TEXT, MUTED, "left"))
+    return Drawing(WIDTH, height, (*drawn, purpose_line(WIDTH / 2, _TEXT)), _TITLE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,13 +98,13 @@ class _Trace:
     def shapes(self, baseline: float) -> Iterator[Shape]:
         """The trace, its name, and what was cut of it."""
         if self.left > _TRACE_LEFT:
-            yield Polyline(points([(self.left, baseline - 2.5), (self.left, baseline + 2.5)]), Stroke(INK, 0.25))
+            yield Mark(Path([(self.left, baseline - 2.5), (self.left, baseline + 2.5)]), stroke=Stroke(INK, 0.25))
         if not self.heights.size:
             yield Label(self.left + self.width / 2, baseline, "not recorded", _TEXT, MUTED, halo=WHITE)
         else:
             along = self.left + np.arange(self.heights.size) * self.mm_per_sample
             at = np.column_stack([along, baseline + np.clip(self.heights, -_MOST, _MOST)])
-            yield Polyline(points(at[along <= self.left + self.width + 1e-6]), _TRACE)
+            yield Mark(Path(at[along <= self.left + self.width + 1e-6]), stroke=_TRACE)
             yield from self._cut(along, baseline)
         at_name = self.left + 1.5, baseline + self.label_height
         yield Label(*at_name, self.lead, _LABEL, INK, "left", True, halo=WHITE)
@@ -116,7 +117,7 @@ class _Trace:
             if sign * self.heights[index] <= _MOST:
                 continue
             x, tip = float(along[index]), baseline + sign * _MOST
-            yield Polygon((points([(x - 1.2, tip - sign * 2.2), (x + 1.2, tip - sign * 2.2), (x, tip)]),), INK)
+            yield Mark(shapes.closed([(x - 1.2, tip - sign * 2.2), (x + 1.2, tip - sign * 2.2), (x, tip)]), INK)
             value = f"{self.heights[index] / MM_PER_MV:.1f} mV".replace("-", "−")
             half = text_width(value, _CUT) / 2
             middle = float(np.clip(x, free + half, self.left + self.width - half))
@@ -144,17 +145,17 @@ def _room(row: Sequence[_Trace]) -> tuple[float, float]:
     return float(np.ceil(max(_ROOM_UP, up, labels))), float(np.ceil(max(_ROOM_DOWN, down)))
 
 
-def _grid(grid: Box) -> Iterator[Shape]:
-    left, bottom, right, top = grid
+def _grid(left: float, bottom: float, right: float, top: float) -> Iterator[Shape]:
     upright = np.array([((x, bottom), (x, top)) for x in np.arange(left, right + 0.01)])
     level = np.array([((left, y), (right, y)) for y in np.arange(bottom, top + 0.01)])
     fine = [lines[np.arange(len(lines)) % 5 > 0] for lines in (upright, level)]
-    yield Lines(np.concatenate(fine), Stroke(PAPER_FINE, 0.1))
-    yield Lines(np.concatenate([upright[::5], level[::5]]), Stroke(PAPER_BOLD, 0.2))
+    yield Mark(shapes.rectangle(left, bottom, right, top), WHITE)
+    yield Mark(pieces(np.concatenate(fine)), stroke=Stroke(PAPER_FINE, 0.1))
+    yield Mark(pieces(np.concatenate([upright[::5], level[::5]])), stroke=Stroke(PAPER_BOLD, 0.2))
 
 
-def _calibration(baseline: float) -> Polyline:
+def _calibration(baseline: float) -> Mark:
     """The 1 mV, 0.2 s pulse."""
     left, right, up = _GRID_LEFT + 5.0, _GRID_LEFT + 5.0 + 0.2 * MM_PER_SECOND, baseline + MM_PER_MV
     rise, fall = [(left - 2.5, baseline), (left, baseline), (left, up)], [(right, up), (right, baseline)]
-    return Polyline(points([*rise, *fall, (right + 2.5, baseline)]), _TRACE)
+    return Mark(Path([*rise, *fall, (right + 2.5, baseline)]), stroke=_TRACE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view.palette import Colour
-from ScarSegECGLib.view.shapes import Drawing, Label, Lines, Polygon, Polyline, RasterImage, Stroke, Wedge
-from ScarSegECGLib.view.text import glyphs
+from ScarSegECGLib.view.shapes import Drawing, Label, Mark, RasterImage, Stroke, glyphs
 
 FORMATS = ("png", "svg", "pdf")
 _MM_PER_INCH, _POINTS_PER_MM = 25.4, 72.0 / 25.4
@@ -42,14 +41,9 @@ def to_pixels(drawing: Drawing, width_px: int) -> NDArray[np.uint8]:
 
 
 def save(drawing: Drawing, path: Path | str, *, dpi: float = 200.0) -> Path:
-    """Write a drawing to a file; the suffix (.png, .svg, .pdf) says which kind. A PDF printed at 100 % is to scale.
+    """Write a drawing to a file; the suffix (.png, .svg, .pdf) says which kind, InputError for any other.
 
-    Text becomes outlines in SVG, so that no font is needed to show it.
-
-    Raises
-    ------
-    InputError
-        For any other suffix.
+    A PDF printed at 100 % is to scale. Text becomes outlines in SVG, so that no font is needed to show it.
     """
     path = Path(path)
     kind = path.suffix.lower().lstrip(".")
@@ -78,10 +72,10 @@ def _figure(drawing: Drawing, dpi: float) -> Figure:
 def _file(drawing: Drawing, kind: str, dpi: float) -> bytes:
     buffer = io.BytesIO()
     # Neither a date nor a random salt may enter the file: the same drawing gives the same bytes.
-    undated: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    undated: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     options: dict[str, Any] = {"pil_kwargs": {"compress_level": 3}} if kind == "png" else {}
-    metadata = {"Title": drawing.title, **undated}
     with matplotlib.rc_context({"svg.hashsalt": "ScarSegECG"}):
+        metadata = {"Title": drawing.title, **undated[kind]}
         _figure(drawing, dpi).savefig(buffer, format=kind, dpi=dpi, metadata=metadata, **options)
     return buffer.getvalue()
 
@@ -100,17 +94,8 @@ class _Painting(Artist):
         """Paint the shapes in their order."""
         for shape in self._drawing.shapes:
             match shape:
-                case Wedge() | Polygon():
-                    loops = [MplPath(np.vstack([ring, ring[:1]]), closed=True) for ring in shape.rings]
-                    self._path(renderer, MplPath.make_compound_path(*loops), shape.fill, shape.stroke, shape.alpha)
-                case Polyline():
-                    at = np.vstack([shape.at, shape.at[:1]]) if shape.closed else shape.at
-                    self._path(renderer, MplPath(at), stroke=shape.stroke)
-                case Lines():
-                    codes = np.tile(np.array([MplPath.MOVETO, MplPath.LINETO], MplPath.code_type), len(shape.ends))
-                    self._path(
-                        renderer, MplPath(shape.ends.reshape(-1, 2), codes), stroke=shape.stroke, cap="projecting"
-                    )
+                case Mark():
+                    self._path(renderer, shape.path, shape.fill, shape.stroke, shape.alpha)
                 case Label():
                     outlines, width = glyphs(shape.text, shape.bold)
                     back = {"left": 0.0, "center": 0.5, "right": 1.0}[shape.align] * width
@@ -133,7 +118,6 @@ class _Painting(Artist):
         fill: Colour | None = None,
         stroke: Stroke | None = None,
         alpha: float = 1.0,
-        cap: Literal["round", "projecting"] = "round",
     ) -> None:
         pen = renderer.new_gc()
         pen.set_linewidth(0.0)
@@ -141,7 +125,10 @@ class _Painting(Artist):
             pen.set_linewidth(stroke.width * self._points_per_mm)
             pen.set_foreground((*stroke.colour, stroke.alpha), isRGBA=True)
             pen.set_joinstyle("round")
-            pen.set_capstyle(cap)
+            pen.set_capstyle("butt" if stroke.dashes else "round")
+            if stroke.dashes:
+                dash, gap = (length * self._points_per_mm for length in stroke.dashes)
+                pen.set_dashes(dash + gap / 2, (dash, gap))  # half a gap first
         if fill is not None or stroke is not None:
             renderer.draw_path(pen, path, self._mm, (*fill, alpha) if fill else None)
         pen.restore()

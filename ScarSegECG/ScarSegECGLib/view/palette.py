@@ -56,7 +56,6 @@ def colour_of(value: float, vmin: float, vmax: float) -> Colour:
 
 def contrast(one: Colour, other: Colour) -> float:
     """Contrast ratio of two colours, 1..21 (WCAG 2.1, relative luminance)."""
-
     srgb = np.array([one, other])
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     low, high = sorted(linear @ (0.2126, 0.7152, 0.0722))

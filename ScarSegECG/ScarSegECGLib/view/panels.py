@@ -9,9 +9,10 @@ from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
-from ScarSegECGLib.anatomy.segments import RING_NAMES, RING_SEGMENTS
+from ScarSegECGLib.anatomy.segments import RING_NAMES
+from ScarSegECGLib.anatomy.soft import rings_of
 from ScarSegECGLib.case import Anatomy, LgeStack
-from ScarSegECGLib.view.shapes import Box, Points, points
+from ScarSegECGLib.view.shapes import Box
 
 FIELD_MM = 120.0
 """Side of the square shown, centred on the LV."""
@@ -71,9 +72,9 @@ class Frame:
         """Millimetres from the square's left and upper edge of (row, column) indices, shape (n, 2)."""
         return (np.asarray(row_column) * self.spacing - self.centre)[:, ::-1] + FIELD_MM / 2
 
-    def place(self, row_column: NDArray[np.float64], box: Box) -> Points:
+    def place(self, row_column: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
         """Paper coordinates of (row, column) indices, shape (n, 2)."""
-        return points((box[0], box[3]) + self.in_field(row_column) * (1, -1) * (box[2] - box[0]) / FIELD_MM)
+        return (box[0], box[3]) + self.in_field(row_column) * (1, -1) * (box[2] - box[0]) / FIELD_MM
 
     def crop(self, plane: NDArray, order: int) -> NDArray[np.float32]:
         """The square of a slice in :data:`PIXELS`; the image's own edge value is never repeated outside it."""
@@ -102,11 +103,10 @@ def frame_for(stack: LgeStack, anatomy: Anatomy) -> Frame:
 
 def levels(anatomy: Anatomy) -> tuple[str, ...]:
     """Level of each slice by its AHA segments: basal, mid, apical, apex, or "no LV" where there is none."""
-    counts = np.array([[np.isin(plane, ring).sum() for ring in RING_SEGMENTS] for plane in anatomy.aha])
-    return tuple(RING_NAMES[ring.argmax()].lower() if ring.any() else "no LV" for ring in counts)
+    return tuple(RING_NAMES[ring].lower() if ring >= 0 else "no LV" for ring in rings_of(anatomy))
 
 
-def outlines(mask: NDArray[np.bool_], smoothing: float = 1.2) -> tuple[Points, ...]:
+def outlines(mask: NDArray[np.bool_], smoothing: float = 1.2) -> tuple[NDArray[np.float64], ...]:
     """Closed outlines of a mask as (row, column) loops; holes run the other way round.
 
     Loops follow the half-way line between pixel centres and are smoothed along their length (``smoothing`` in

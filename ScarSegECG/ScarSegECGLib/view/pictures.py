@@ -6,23 +6,29 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ScarSegECGLib.anatomy.aha import rings_of
-from ScarSegECGLib.anatomy.segments import RING_NAMES
-from ScarSegECGLib.case import MVO, PART_MVO, Anatomy, LgeStack, ScarResult, SegmentRow
+from ScarSegECGLib.case import MVO, PART_MVO, Anatomy, Burden, LgeStack, ScarResult, SegmentRow
 from ScarSegECGLib.measure.agreement import excess
 from ScarSegECGLib.measure.measurements import Measurements
-from ScarSegECGLib.measure.segments import rests_on_little
+from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML, rests_on_little
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_map
-from ScarSegECGLib.report import captions
-from ScarSegECGLib.report.captions import SIGN_WORDS, how, mvo_sign, scar_title
 from ScarSegECGLib.report.ecg import findings_lines
+from ScarSegECGLib.report.tables import SMALL_SIGN
 from ScarSegECGLib.view.bullseye import SegmentValue, bullseye
 from ScarSegECGLib.view.disc import polar_map
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import to_png
+from ScarSegECGLib.view.panels import levels
 from ScarSegECGLib.view.shapes import Drawing
-from ScarSegECGLib.wording import words
+from ScarSegECGLib.wording import rule_words, words
+
+MVO_SIGN = "▪"
+_SIGN_WORDS = (
+    (MVO_SIGN, "MVO in the segment"),
+    (SMALL_SIGN, f"rests on less than {LITTLE_SCAR_ML:g} ml of scar"),
+)
+_LEAST_MVO_ML = 0.05
+"""Less MVO in a segment prints as 0.0 ml and gets no sign."""
 
 
 def pictures(result: ScarResult, *, dpi: float = 150.0) -> dict[str, bytes]:
@@ -54,15 +60,16 @@ def scar_bullseye(
 
     def shown(row: SegmentRow) -> SegmentValue:
         ecg, verdict = (excess(row.number, row.ecg_percent), row.agreement) if heard else (None, None)
-        return SegmentValue(row.scar_percent, row.imaged, ecg, verdict, mvo_sign(row))
+        sign = MVO_SIGN if (row.mvo_ml or 0.0) >= _LEAST_MVO_ML else ""
+        return SegmentValue(row.scar_percent, row.imaged, ecg, verdict, sign)
 
     return bullseye(
         [shown(row) for row in told.segments],
         title="Scar per segment",
         subtitle=how_of(told),
-        axis=captions.PERCENT_OF_SEGMENT,
-        agreement_title=captions.VERDICTS.format(judged="corrected" if told.method.corrected else "image-only"),
-        sign_words=SIGN_WORDS,
+        axis="scar, % of the segment's volume",
+        agreement_title=f"ECG against the {'corrected' if told.method.corrected else 'image-only'} scar:",
+        sign_words=_SIGN_WORDS,
         territories=territories,
         selected=selected,
     )
@@ -75,7 +82,10 @@ def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
         SegmentValue(excess(row.number, row.ecg_percent), row.imaged, agreement=row.agreement if known else None)
         for row in result.segments
     ]
-    title, subtitle = (captions.ECG_ALONE, captions.ECG_ESTIMATE) if known else (captions.ECG_SILENT, "")
+    title, subtitle = "From the ECG: no estimate", ""
+    if known:
+        title = "From the ECG alone"
+        subtitle = "learned from simulated scars, no finding; what people without scar show too is left out"
     return bullseye(rows, title=title, subtitle=subtitle, axis="% above normal limit", selected=selected)
 
 
@@ -84,25 +94,30 @@ def result_montage(result: ScarResult) -> Drawing:
     labels = result.labels
     if result.parts is not None:
         labels = np.where(result.parts.labels == PART_MVO, np.uint8(MVO), labels)
-    title = scar_title(result.scar, result.mvo)
+    title = _scar_title(result.scar, result.mvo)
     return montage(result.stack, labels, result.anatomy, title=title, subtitle=how_of(result))
 
 
 def measured_polar_map(measured: Measurements, anatomy: Anatomy, spacing: tuple[float, float, float]) -> Drawing:
     """Transmurality at every angle of every slice that has myocardium; ``spacing`` is (slice, row, column) mm."""
-    shown = anatomy.myocardium.any(axis=(1, 2))
-    levels = [RING_NAMES[ring].lower() if ring >= 0 else "" for ring in rings_of(anatomy)[shown]]
+    shown = np.flatnonzero(anatomy.myocardium.any(axis=(1, 2)))
     percent = transmurality_map(measured.mask, anatomy, spacing)[shown]
-    first, last = (np.flatnonzero(shown)[[0, -1]] + 1).tolist()
-    subtitle = f"{how_of(measured)}\n{captions.RINGS.format(first=first, last=last)}"
-    return polar_map(percent, levels, title="Transmurality", subtitle=subtitle, axis=captions.PERCENT_OF_WALL)
+    rings = np.array(levels(anatomy))[shown].tolist()
+    subtitle = f"{how_of(measured)}\nRings: slices {shown[0] + 1} (apex) to {shown[-1] + 1} (base)"
+    axis = "scar, % of the wall's thickness at that place"
+    return polar_map(percent, rings, title="Transmurality", subtitle=subtitle, axis=axis)
 
 
 def measured_montage(measured: Measurements, anatomy: Anatomy, stack: LgeStack) -> Drawing:
     """All slices with outlines, scar, MVO, AHA borders and RV insertions; all on one grid."""
     labels = np.where(measured.mvo, np.uint8(MVO), measured.labels)
-    title = scar_title(measured.scar, measured.parts.mvo)
+    title = _scar_title(measured.scar, measured.parts.mvo)
     return montage(stack, labels, anatomy, title=title, subtitle=how_of(measured))
+
+
+def _scar_title(scar: Burden, mvo: Burden | None) -> str:
+    title = f"Scar {scar.ml:.1f} ml, {scar.percent_of_lv:.1f} % of the LV myocardium"
+    return f"{title}, {mvo.ml:.1f} ml of it MVO" if mvo is not None and mvo.ml >= _LEAST_MVO_ML else title
 
 
 def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum: bool = False) -> Drawing:
@@ -114,22 +129,28 @@ def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum
 
     def shown(row: SegmentRow) -> SegmentValue:
         value = row.transmurality_max_percent if maximum else row.transmurality_mean_percent
-        sign = captions.SMALL_SIGN if maximum and rests_on_little(row) else ""
+        sign = SMALL_SIGN if maximum and rests_on_little(row) else ""
         return SegmentValue(None if value is None else float(round(value)), row.imaged, sign=sign)
 
+    of_what = "mean over the whole segment, wall without scar included"
+    if maximum:
+        of_what = "over the segment's 4 mm of wall with the most scar"
     return bullseye(
         [shown(row) for row in rows],
         title="Maximum transmurality" if maximum else "Mean transmurality",
         subtitle=subtitle,
-        axis=captions.MOST_OF_WALL if maximum else captions.MEAN_OF_WALL,
+        axis=f"% of the wall's thickness, {of_what}",
         bins=TRANSMURALITY_BINS,
-        sign_words=SIGN_WORDS,
+        sign_words=_SIGN_WORDS,
         territories=True,
     )
 
 
 def how_of(told: ScarResult | Measurements) -> str:
-    """The method, its remote region, whether the ECG took part in what is shown, and the AHA mode; line by line."""
-    if isinstance(told, Measurements):
-        return how(told.method, told.division)
-    return how(told.method, told.anatomy.division, told.shown)
+    """The method, whether the ECG took part in what is shown, its remote region, and the AHA mode; line by line."""
+    method, rule, remote = told.method, rule_words(told.method), words(told.method.remote)
+    division = told.division if isinstance(told, Measurements) else told.anatomy.division
+    if isinstance(told, ScarResult) and method.by_network and not method.corrected and not method.image_only:
+        rule = f"{rule}; {words(told.shown)}"
+    lines = (rule, f"{remote[:1].upper()}{remote[1:]}", f"AHA segments: {words(division)}")
+    return "\n".join(filter(None, lines))

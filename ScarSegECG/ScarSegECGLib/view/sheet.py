@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ScarSegECGLib.view.palette import INK, MUTED, Colour
-from ScarSegECGLib.view.shapes import Drawing, Label, Shape, moved
-from ScarSegECGLib.view.text import text_width, wrap
+from ScarSegECGLib.view.shapes import Drawing, Label, Shape, moved, text_width, wrap
 from ScarSegECGLib.wording import RESEARCH_USE
 
 TITLE, SUBTITLE, SMALL = 3.9, 3.2, 3.0

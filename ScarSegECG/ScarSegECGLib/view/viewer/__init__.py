@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.image import imsave
 from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion
 
 from ScarSegECGLib.case import PART_MVO, SCAR, ScarResult, SegmentRow
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
@@ -21,7 +22,6 @@ from ScarSegECGLib.view.panels import FIELD_MM, PIXELS, Frame, frame_for, levels
 
 UNITS = 1000
 """Width of a slice in the units of its outlines."""
-_SHADES = 21
 # Less scar, more scar: lightness falls alike to both sides, so that they are told apart by hue and read in grey.
 _CHANGE = LinearSegmentedColormap.from_list(
     "change", ("#174a94", "#3f86cf", "#a3cbec", "#f7f7f5", "#fbbf85", "#e17d24", "#983f05")
@@ -46,7 +46,7 @@ def viewer_block(data: dict[str, Any]) -> tuple[str, str]:
         f'<script type="application/json" id="scar-viewer-data">{told}</script>'
         f"<script>{script}</script>"
     )
-    return html, f"'sha256-{_base64(hashlib.sha256(script.encode()).digest())}'"
+    return html, f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def result_data(result: ScarResult) -> dict[str, Any]:
@@ -60,12 +60,14 @@ def result_data(result: ScarResult) -> dict[str, Any]:
         paths of ``endo``, ``epi``, ``scar``, ``alone`` (scar without the ECG) and ``mvo``; ``segments`` with number,
         name, per cent of scar with and without the ECG, the ECG's own estimate, verdict, mean transmurality and the
         ``slice`` (from 1) that shows most of it; ``shades``: the colour of 0, 5, ... 100 %; ``influence_end``: the
-        change in probability at the end of its colour scale; ``first``: the slice with most scar.
+        largest change in probability, rounded up to 0.05, where its colour scale ends; ``first``: the slice with most
+        scar.
     """
     heard = result.ecg_use.amplitude > 0
-    shades = np.linspace(0, 100, _SHADES)
-    change = result.scar_probability - result.scar_probability_image_only if heard else None
-    end = 0.0 if change is None else _scale_end(change)
+    change, end = None, 0.0
+    if heard:
+        change = result.scar_probability - result.scar_probability_image_only
+        end = max(_LEAST_END, float(np.ceil(round(20 * float(np.abs(change).max(initial=0.0)), 4)) / 20))
     return {
         "units": UNITS,
         "field_mm": FIELD_MM,
@@ -73,7 +75,7 @@ def result_data(result: ScarResult) -> dict[str, Any]:
         "influence_end": end,
         "slices": _slices(result, change, end),
         "segments": [_segment(result, row, heard) for row in result.segments],
-        "shades": [to_hex(colour_of(value, 0, 100)) for value in shades],
+        "shades": [to_hex(colour_of(percent, 0, 100)) for percent in range(0, 101, 5)],
         "first": _fullest(result.labels == SCAR) + 1,
     }
 
@@ -84,10 +86,9 @@ def thumbnail(result: ScarResult, pixels: int = 96) -> bytes:
     k = _fullest(scar)
     grey = frame.grey(result.stack.voxels[k])
     inside = frame.crop(scar[k], 1) >= 0.5
-    edge = inside & ~(np.roll(inside, 2, 0) & np.roll(inside, -2, 0) & np.roll(inside, 2, 1) & np.roll(inside, -2, 1))
     tint = np.array(colour_of(35, 0, 100), np.float32)
     grey[inside] = 0.6 * grey[inside] + 0.4 * tint
-    grey[edge] = tint
+    grey[inside & ~binary_erosion(inside, iterations=2)] = tint
     margin = PIXELS // 6  # the middle two thirds: 80 mm
     grey = grey[margin:-margin, margin:-margin]
     step = max(1, len(grey) // pixels)
@@ -97,11 +98,6 @@ def thumbnail(result: ScarResult, pixels: int = 96) -> bytes:
 def _fullest(scar: NDArray[np.bool_]) -> int:
     """The slice with most scar, the middle one without any."""
     return int(np.argmax(scar.sum(axis=(1, 2)))) if scar.any() else len(scar) // 2
-
-
-def _scale_end(change: NDArray) -> float:
-    """The largest change, rounded up to 0.05."""
-    return max(_LEAST_END, float(np.ceil(round(float(np.abs(change).max(initial=0.0)) * 20, 4)) / 20))
 
 
 def _slices(result: ScarResult, change: NDArray | None, end: float) -> list[dict[str, Any]]:
@@ -120,7 +116,7 @@ def _slices(result: ScarResult, change: NDArray | None, end: float) -> list[dict
     return [
         {
             "level": level,
-            "grey": _uri(_png(frame.grey(stack.voxels[k]))),
+            "grey": _uri(frame.grey(stack.voxels[k])),
             "influence": None if change is None else _influence(frame.crop(change[k], 1) / end),
             **{name: _path(frame, mask[k]) for name, mask in layers.items()},
             "mvo": _path(frame, parts[k] == PART_MVO, smoothing=0.0),
@@ -135,7 +131,7 @@ def _influence(share: NDArray) -> str | None:
     alpha = np.where(strength > 0.02, np.sqrt(strength), 0.0)
     if not alpha.any():
         return None
-    return _uri(_png(np.dstack([_CHANGE((np.clip(share, -1.0, 1.0) + 1) / 2)[..., :3], alpha])))
+    return _uri(np.dstack([_CHANGE((np.clip(share, -1.0, 1.0) + 1) / 2)[..., :3], alpha]))
 
 
 def _path(frame: Frame, mask: NDArray[np.bool_], smoothing: float = 1.2) -> str:
@@ -170,9 +166,5 @@ def _png(pixels: NDArray) -> bytes:
     return buffer.getvalue()
 
 
-def _uri(png: bytes) -> str:
-    return f"data:image/png;base64,{_base64(png)}"
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
+def _uri(pixels: NDArray) -> str:
+    return f"data:image/png;base64,{base64.b64encode(_png(pixels)).decode()}"
