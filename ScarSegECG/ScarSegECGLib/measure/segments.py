@@ -58,7 +58,7 @@ def segment_table(
     wall_ml, scar_ml = (_voxels(aha[mask], count) * voxel_ml for mask in (wall, hit))
     across = segment_transmurality(hit, cavity, wall, aha, spacing, count)
     percent = segment_percent(aha, hit, count)
-    shares = {
+    shares: dict[str, NDArray[np.floating]] = {
         "scar_percent": percent,
         "scar_percent_image_only": percent,
         "transmurality_mean_percent": across.mean_percent,

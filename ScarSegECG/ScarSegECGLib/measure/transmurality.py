@@ -126,7 +126,7 @@ def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing) -> Floats:
     shape (slice, bin), bin ``i`` from ``5 * i`` degrees of the bullseye's frame; NaN where no chord meets a wall.
     """
     box = heart_box(anatomy.cavity | anatomy.myocardium)
-    chords = wall_chords(*(mask[box] for mask in (scar, anatomy.cavity, anatomy.myocardium)), spacing)
+    chords = wall_chords(scar[box], anatomy.cavity[box], anatomy.myocardium[box], spacing)
     middle = chords.middle_mm + np.array([box[1].start, box[2].start]) * np.array(spacing[1:])
     anterior, inferior = anatomy.insertions_deg[box[0]].T
     turned = (direction_deg(middle - anatomy.centres_mm[box[0], None]) - anterior[:, None]) % 360.0
