@@ -85,7 +85,7 @@ def segment_table(
             if burden is not None:
                 shares[name] = _voxels(aha[held == kind], count) * voxel_ml
     rows = []
-    for i in range(anatomy.segments):
+    for i in range(anatomy.division.segments):
         imaged = bool(anatomy.imaged[i] and wall_ml[i] > 0)
         told: dict[str, Any] = dict.fromkeys(shares)
         if imaged:

@@ -152,7 +152,7 @@ def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing, bins: int 
     chords = wall_chords(scar, anatomy.cavity, anatomy.myocardium, spacing)
     anterior, inferior = anatomy.insertions_deg.T
     turned = (direction_deg(chords.middle_mm - anatomy.centres_mm[:, None]) - anterior[:, None]) % 360.0
-    if anatomy.mode == AhaMode.LANDMARK:
+    if anatomy.division.mode == AhaMode.LANDMARK:
         septum = ((inferior - anterior) % 360.0)[:, None]
         free = _SEPTUM + (turned - septum) * (360.0 - _SEPTUM) / (360.0 - septum)
         stretched = np.where(turned < septum, turned * _SEPTUM / septum, free)
