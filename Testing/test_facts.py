@@ -26,8 +26,8 @@ from ScarSegECGLib.facts import (
 )
 from ScarSegECGLib.facts_ecg import Conduction, EcgReason, Hindrance
 from ScarSegECGLib.facts_json import from_plain, to_plain
-from ScarSegECGLib.wording import _SPECIAL, TEXTS, all_words, rule_words, spans, words
-from ScarSegECGLib.wording_texts import BY_PARAMETERS
+from ScarSegECGLib.wording import all_words, rule_words, spans, words
+from ScarSegECGLib.wording_texts import TEXTS
 
 REGION = RemoteRegion(RemoteSource.SEGMENTS, (4, 10), held=3, shown=4)
 KEPT = [
@@ -58,7 +58,7 @@ def test_what_is_no_fact_is_refused(kept) -> None:
 
 def test_every_code_has_words() -> None:
     codes = [code for kind in Code.__subclasses__() for code in kind]
-    assert len(codes) > 100 and [code for code in codes if code not in {*TEXTS, *_SPECIAL, *BY_PARAMETERS}] == []
+    assert len(codes) > 100 and [code for code in codes if code not in TEXTS] == []
 
 
 def test_words_of_two_lists_are_not_mixed_up() -> None:

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case_ecg import LEADS, Ecg, EcgFeatures, EcgFindings, EcgUse, MedianBeat, Subject, TimeGap  # noqa: F401
 from ScarSegECGLib.facts import (
-    AhaMode,
     Confidence,
     Contrast,
     Division,
@@ -58,12 +57,11 @@ class Storage:
 
     def to_canonical(self, stored: NDArray) -> NDArray:
         """Reorder an array of the file's order; no value changes."""
-        turned = np.transpose(stored, self.axes)
-        return np.ascontiguousarray(turned[tuple(slice(None, None, -1 if f else 1) for f in self.flips)])
+        return np.ascontiguousarray(np.flip(np.transpose(stored, self.axes), tuple(np.flatnonzero(self.flips))))
 
     def to_stored(self, canonical: NDArray) -> NDArray:
         """Inverse of :meth:`to_canonical`."""
-        turned = canonical[tuple(slice(None, None, -1 if f else 1) for f in self.flips)]
+        turned = np.flip(canonical, tuple(np.flatnonzero(self.flips)))
         return np.ascontiguousarray(np.transpose(turned, np.argsort(self.axes)))
 
 
@@ -143,16 +141,6 @@ class Anatomy:
     imaged: tuple[bool, ...]  # of 17: which segments the stack reaches
     notes: tuple[Fact, ...] = ()  # AnatomyNote
     insertions_raw_deg: NDArray[np.float64] | None = None  # each slice's own finding, before slices were joined
-
-    @property
-    def mode(self) -> AhaMode:
-        """Fixed or landmark."""
-        return self.division.mode
-
-    @property
-    def segments(self) -> int:
-        """How many AHA segments the wall is divided into, 16 or 17."""
-        return self.division.segments
 
 
 @dataclass(frozen=True)
@@ -290,8 +278,11 @@ class ScarResult:
 
     @property
     def shown(self) -> Shown:
-        """Which scar ``labels``, ``segments`` and ``parts`` hold."""
-        return shown(self.method, self.ecg_use)
+        """Which scar ``labels``, ``segments`` and ``parts`` hold: what made it, or that it was corrected by hand."""
+        if self.method.corrected:
+            return Shown.BY_HAND
+        heard = self.ecg_use.amplitude > 0 and self.method.by_network and not self.method.image_only
+        return Shown.WITH_ECG if heard else Shown.IMAGE_ONLY
 
     def __repr__(self) -> str:
         from ScarSegECGLib.wording import result_lines
@@ -306,11 +297,3 @@ class ScarResult:
         return [
             {name: value for name, value in vars(row).items() if name != "agreement_reason"} for row in self.segments
         ]
-
-
-def shown(method: Method, use: EcgUse) -> Shown:
-    """Which scar was made so: with what the ECG added, by the images alone, or corrected by hand."""
-    if method.corrected:
-        return Shown.BY_HAND
-    heard = use.amplitude > 0 and method.by_network and not method.image_only
-    return Shown.WITH_ECG if heard else Shown.IMAGE_ONLY

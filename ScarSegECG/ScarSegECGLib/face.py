@@ -1,13 +1,12 @@
 """The public face: read, segment, measure, draw, export; each is a few lines over the rooms.
 
-Names of this file come from the package itself: ``from ScarSegECGLib import segment``.
+Names of this file come from the package itself, ``from ScarSegECGLib import segment``, which holds an example of each.
 """
 
 from __future__ import annotations
 
 import os
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +21,7 @@ from ScarSegECGLib.lge.read import read_lge, with_contrast
 from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions
 from ScarSegECGLib.measure.measurements import measure as measure_scar
 from ScarSegECGLib.measure.rules import ThresholdRule
-from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import Progress, SegmentOptions
+from ScarSegECGLib.pipeline import Progress, SegmentOptions, loaded
 from ScarSegECGLib.pipeline import segment as segment_case
 from ScarSegECGLib.view.paint import draw
 from ScarSegECGLib.view.pictures import pictures, scar_bullseye
@@ -37,14 +35,11 @@ __all__ = ["bullseye", "export", "measure", "read_ecg", "read_lge", "segment"]
 Date = datetime | str | None
 
 
-@lru_cache(maxsize=2)
-def _session(weights: Path | None, device: str) -> Session:
-    """The networks, loaded once."""
-    return Session.load(weights, device)
-
-
 def _date(given: Date) -> datetime | None:
-    return parse_date(given) if isinstance(given, str) else given
+    """Empty text, as a list of patients has it where a date is not known, is none."""
+    if isinstance(given, str):
+        return parse_date(given) if given.strip() else None
+    return given
 
 
 def segment(
@@ -97,11 +92,6 @@ def segment(
     ------
     InputError
         One line that says what is to be put right.
-
-    Examples
-    --------
-    >>> result = segment(read_lge("lge.nii.gz"), read_ecg("ecg.hea"), mri_date="2024-03-14")  # doctest: +SKIP
-    >>> print(result)  # doctest: +SKIP
     """
     if contrast is not None:
         stack = with_contrast(stack, Contrast(contrast))
@@ -118,9 +108,10 @@ def segment(
     if ecg is not None and differ(imaged, ecg.subject):
         options["doubts"] = (DIFFERENT_PATIENTS, *options.get("doubts", ()))
     patient = {"female": imaged.female, "age": imaged.age}
+    given = {name: value for name, value in options.items() if value is not None}
     rule = None if method == ScarSource.NETWORK else ThresholdRule(method, n_sd)
-    session = _session(Path(weights) if weights is not None else None, device)
-    return segment_case(stack, ecg, gap, session, SegmentOptions(rule, **(patient | options)), progress=progress)
+    session = loaded(Path(weights) if weights is not None else None, device)
+    return segment_case(stack, ecg, gap, session, SegmentOptions(rule, **(patient | given)), progress=progress)
 
 
 def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = None, **options: Any) -> Measurements:
@@ -146,10 +137,6 @@ def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = 
     ------
     InputError
         Unknown contrast, or a rule that cannot be used.
-
-    Examples
-    --------
-    >>> measure(result, "n_sd", n_sd=5).scar.percent_of_lv  # doctest: +SKIP
     """
     stack = result.stack if contrast is None else with_contrast(result.stack, Contrast(contrast))
     if method == ScarSource.MANUAL:
@@ -158,12 +145,7 @@ def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = 
 
 
 def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:
-    """Draw the scar per segment into axes, or into a figure of its own, and give back where it was drawn.
-
-    Examples
-    --------
-    >>> bullseye(result).figure.savefig("eye.png")  # doctest: +SKIP
-    """
+    """Draw the scar per segment into axes, or into a figure of its own, and give back where it was drawn."""
     drawing = scar_bullseye(result)
     if ax is None:
         from matplotlib import pyplot
@@ -182,10 +164,6 @@ def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: boo
     ------
     InputError
         The folder cannot be used.
-
-    Examples
-    --------
-    >>> export(result, "result")  # doctest: +SKIP
     """
     painted, viewer = pictures(result), viewer_block(result_data(result))
 

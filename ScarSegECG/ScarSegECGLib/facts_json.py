@@ -27,13 +27,7 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(kept: Any) -> Any:
-    """What :func:`to_plain` wrote, lists as tuples.
-
-    Raises
-    ------
-    ValueError
-        A word or record that is not known here.
-    """
+    """What :func:`to_plain` wrote, lists as tuples; ValueError for a word or record that is not known here."""
     if isinstance(kept, list):
         return tuple(from_plain(entry) for entry in kept)
     if not isinstance(kept, dict):

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import singledispatch
+from itertools import groupby
 from typing import Any
 
 from ScarSegECGLib.case import Burden, EcgUse, Interval, ScarResult
 from ScarSegECGLib.facts import (
-    AhaMode,
     Code,
     Confidence,
     Contrast,
     Division,
-    Doubt,
     Fact,
-    LgeNote,
     Method,
     PartsRule,
     RemoteRegion,
@@ -28,8 +26,7 @@ from ScarSegECGLib.facts import (
     Shown,
     Word,
 )
-from ScarSegECGLib.facts_ecg import AgreementReason, Conduction, ScoreRemark
-from ScarSegECGLib.wording_texts import BY_PARAMETERS, SILENT, TEXTS, WORDS
+from ScarSegECGLib.wording_texts import TEXTS, WORDS
 
 Translate = Callable[[str], str]
 
@@ -44,25 +41,11 @@ CORE, GREY, REST, MVO = "Core, without MVO", "Grey zone", "Below the grey zone's
 """The parts of a scar; in this order they add up to it."""
 
 
-def _as_is(text: str) -> str:
-    return text
-
-
 @singledispatch
-def words(fact: Any, tr: Translate = _as_is) -> str:
-    """A fact in words.
+def words(fact: Any, tr: Translate = str) -> str:
+    """Any of :mod:`ScarSegECGLib.facts`, EcgUse, Burden or Interval in words; None is "", text stays as it is.
 
-    Parameters
-    ----------
-    fact : any of :mod:`ScarSegECGLib.facts`, EcgUse, Burden, Interval, or None (which is "")
-        Text, such as a file's own, is returned as it is.
-    tr : callable
-        Translates a sentence whose numbers are still in braces.
-
-    Raises
-    ------
-    TypeError
-        There are no words for it.
+    ``tr`` translates a sentence whose numbers are still in braces. TypeError: there are no words for it.
     """
     if fact is None:
         return ""
@@ -71,23 +54,25 @@ def words(fact: Any, tr: Translate = _as_is) -> str:
     raise TypeError(f"no words for {type(fact).__name__}")
 
 
-def all_words(facts: Iterable[Any], tr: Translate = _as_is) -> tuple[str, ...]:
+def all_words(facts: Iterable[Any], tr: Translate = str) -> tuple[str, ...]:
     """Facts in words, each once, in their order."""
     return tuple(dict.fromkeys(words(fact, tr) for fact in facts))
 
 
-@words.register(Word)
-@words.register(Code)
-def _(fact: Word | Code, tr: Translate = _as_is) -> str:
-    return tr(TEXTS[fact] if isinstance(fact, Code) else WORDS.get(type(fact), {}).get(fact, str(fact)))
+@words.register
+def _(word: Word, tr: Translate = str) -> str:
+    return tr(WORDS.get(type(word), {}).get(word, str(word)))
 
 
 @words.register
-def _(fact: Fact, tr: Translate = _as_is) -> str:
-    if fact.code in _SPECIAL:
-        return _SPECIAL[fact.code](fact, tr)
-    chosen = BY_PARAMETERS.get(fact.code)
-    return tr(chosen(fact) if chosen else TEXTS[fact.code]).format(**_values(fact, tr))
+def _(code: Code, tr: Translate = str) -> str:
+    return words(Fact(code), tr)
+
+
+@words.register
+def _(fact: Fact, tr: Translate = str) -> str:
+    text = TEXTS[fact.code]
+    return tr(text if isinstance(text, str) else text(fact)).format(**_values(fact, tr))
 
 
 def _values(fact: Fact, tr: Translate) -> dict[str, Any]:
@@ -99,13 +84,22 @@ def _values(fact: Fact, tr: Translate) -> dict[str, Any]:
         values["displaced"] = _displaced(fact)
     if "held" in values and "shown" in values:
         values["lent"] = fact["shown"] - fact["held"]
+    if "meant" in values:
+        values["meant"] = ", ".join(f"{value} {name}" for value, name in fact["meant"])
+    if "others" in values:
+        told = [
+            f"{name}, {kind}, {slices} slices{', not readable' * bool(unfit)}"
+            for name, kind, slices, unfit in fact["others"]
+        ]
+        values["listed"] = "; ".join([*told[:6], *(["..."] if told[6:] else [])])
     return values
 
 
 def _value(value: Any, tr: Translate) -> Any:
     """A parameter as a sentence takes it: numbers as they are, the rest in words."""
     if isinstance(value, tuple):
-        return ", ".join(str(_value(entry, tr)) for entry in value)
+        between = "; " if any(isinstance(entry, Fact) for entry in value) else ", "
+        return between.join(str(_value(entry, tr)) for entry in value)
     if isinstance(value, RemoteRegion):
         return _region(value, tr)
     return value if isinstance(value, (int, float)) else words(value, tr)
@@ -121,85 +115,23 @@ def _displaced(fact: Fact) -> str:
 
 
 @words.register
-def _(use: EcgUse, tr: Translate = _as_is) -> str:
-    return "; ".join(words(reason, tr) for reason in use.reasons)
+def _(use: EcgUse, tr: Translate = str) -> str:
+    return str(_value(use.reasons, tr))
 
 
-def _score_weakened(fact: Fact, tr: Translate) -> str:
-    said = []
-    if fact["conduction"] is not None:
-        said.append(tr("Criteria for normal conduction were used; this ECG's class: {kind}."))
-    if fact["conduction"] is Conduction.RBBB:
-        said.append(tr("R waves in V1 and V2 were left out."))
-    if fact["missing"]:
-        said.append(tr("Missing leads scored nothing: {leads}."))
-    return " ".join(said).format(kind=words(fact["conduction"], tr), leads=", ".join(fact["missing"]))
-
-
-def agreement_reason(fact: Fact | None, tr: Translate = _as_is, *, figures: bool = True) -> str:
+def agreement_reason(fact: Fact | None, tr: Translate = str, *, figures: bool = True) -> str:
     """Why the ECG agrees with the image in one segment, with or without the figures of both."""
-    if not isinstance(fact, Fact):
-        return words(fact, tr)
-    if fact.code is AgreementReason.ECG_NOT_USED:
-        return "; ".join(words(reason, tr) for reason in fact["use"])
-    if fact.code is AgreementReason.SILENT:
-        return tr(SILENT[fact["conduction"]])
-    text = tr(TEXTS[fact.code])
-    if fact.get("image") is not None and figures:
-        text += tr(": image {image:.0f} %, ECG {ecg:.0f} %")
-    if fact.code is AgreementReason.IMAGE_ALONE:
-        text += tr("; a normal ECG does not rule it out")
-    if fact.get("caution") is not None:
-        text += tr("; caution: {caution}")
-    return text.format(**_values(fact, tr))
-
-
-def _taken(fact: Fact, tr: Translate) -> str:
-    """What was taken from a study, why, and what else would have done."""
-    text = tr(BY_PARAMETERS[fact.code](fact)).format(**_values(fact, tr))
-    if fact["others"]:
-        listed = "; ".join(
-            f"{name}, {kind}, {slices} slices" + (", not readable" if unfit else "")
-            for name, kind, slices, unfit in fact["others"][:6]
-        )
-        text += f" Also there, not taken: {listed}{'; ...' * (len(fact['others']) > 6)}."
-    return text
-
-
-def _labels_by_name(fact: Fact, tr: Translate) -> str:
-    """Which value of a label map was read as which class."""
-    meant = ", ".join(f"{value} {name}" for value, name in fact["meant"])
-    return tr("The labels were read by the names of their segments: {meant}.").format(meant=meant)
-
-
-def _threshold_low(fact: Fact, tr: Translate) -> str:
-    said = []
-    if fact["scar_percent"]:
-        said.append(tr("{scar_percent:.0f} % of the LV would be scar"))
-    if fact["remote_percent"]:
-        said.append(tr("{remote_percent:.0f} % of the remote region itself would be"))
-    if fact["low"]:
-        said.append(tr("the limit is below remote mean + 2 SD in {low} of {slices} slices"))
-    text = tr("The threshold lies within healthy myocardium ({said}): check contrast and remote region.")
-    return text.format(said="; ".join(said).format(**_values(fact, tr)))
-
-
-_SPECIAL: dict[Code, Callable[[Fact, Translate], str]] = {
-    ScoreRemark.WEAKENED: _score_weakened,
-    **dict.fromkeys(AgreementReason, agreement_reason),
-    LgeNote.TAKEN: _taken,
-    LgeNote.LABELS_BY_NAME: _labels_by_name,
-    Doubt.THRESHOLD_LOW: _threshold_low,
-}
+    if fact is not None and not figures:
+        fact = Fact(fact.code, **{name: value for name, value in fact.parameters if name not in ("image", "ecg")})
+    return words(fact, tr)
 
 
 # How the wall was divided and scar was found
 
 
 @words.register
-def _(division: Division, tr: Translate = _as_is) -> str:
-    named = {AhaMode.FIXED: "fixed 60 degrees", AhaMode.LANDMARK: "landmark"}[division.mode]
-    return tr(f"{named}, {{segments}} segments").format(segments=division.segments)
+def _(division: Division, tr: Translate = str) -> str:
+    return tr("{mode}, {segments} segments").format(mode=words(division.mode, tr), segments=division.segments)
 
 
 def _region(region: RemoteRegion, tr: Translate) -> str:
@@ -211,48 +143,42 @@ def _region(region: RemoteRegion, tr: Translate) -> str:
     return tr("drawn by the reader")
 
 
+def _lent(held: int, shown: int, what: str, tr: Translate) -> str:
+    """Where only some slices hold a region of the reader's."""
+    text = tr(f", in {{held}} of {{shown}} slices (the other {{lent}} take its pooled {what})")
+    return text.format(held=held, shown=shown, lent=shown - held) if held < shown else ""
+
+
 @words.register
-def _(region: RemoteRegion, tr: Translate = _as_is) -> str:
+def _(region: RemoteRegion, tr: Translate = str) -> str:
     text = tr("remote region {region}").format(region=_region(region, tr))
-    if region.held < region.shown:
-        more = tr(", in {held} of {shown} slices (the other {lent} take its pooled mean and SD)")
-        text += more.format(held=region.held, shown=region.shown, lent=region.shown - region.held)
-    return text
+    return text + _lent(region.held, region.shown, "mean and SD", tr)
 
 
-def rule_words(method: Method, tr: Translate = _as_is) -> str:
+def rule_words(method: Method, tr: Translate = str) -> str:
     """The method and its parameters without its remote region."""
     if method.source is ScarSource.NETWORK:
-        text = tr("network")
-        text += tr(", image only") if method.image_only else ""
-        text += f", p > {method.above:g}"
+        text = tr("network") + (tr(", image only") if method.image_only else "") + f", p > {method.above:g}"
     elif method.source is ScarSource.MANUAL:
         text = words(method.source, tr)
     else:
         text = _threshold(method, tr)
     if method.without_slices:
-        slices = spans(method.without_slices)
-        text += tr(", slices {slices} from the apex left out").format(slices=slices)
+        text += tr(", slices {slices} from the apex left out").format(slices=spans(method.without_slices))
     return text + (tr(", corrected by hand") if method.corrected else "")
 
 
 def _threshold(method: Method, tr: Translate) -> str:
-    psir = method.contrast is Contrast.PSIR
+    text = words(method.source, tr)
     if method.source is ScarSource.N_SD:
         text = tr("remote mean + {n_sd:g} SD").format(n_sd=method.n_sd)
     elif method.source is ScarSource.FWHM:
-        half = "half-way from remote mean to the maximum" if psir else "half of the maximum"
-        text = tr(f"FWHM ({half})")
+        psir = method.contrast is Contrast.PSIR
+        text = tr(f"FWHM ({'half-way from remote mean to' if psir else 'half of'} the maximum)")
         if method.peak_slices:
-            held, shown = method.peak_slices
-            text += tr(" in the region drawn by the reader")
-            if held < shown:
-                more = tr(", in {held} of {shown} slices (the other {lent} take its pooled maximum)")
-                text += more.format(held=held, shown=shown, lent=shown - held)
-    else:
-        text = words(method.source, tr)
+            text += tr(" in the region drawn by the reader") + _lent(*method.peak_slices, "maximum", tr)
     one = "scale" if method.source is ScarSource.EWA else "threshold"
-    text += tr(f", one {one} per {{per}}, contrast {{contrast}}").format(per=method.per, contrast=str(method.contrast))
+    text += tr(f", one {one} per {{per}}, contrast {{contrast}}").format(per=method.per, contrast=method.contrast)
     text += tr(", enclosed MVO counted in") if method.encloses_mvo else ""
     if method.smallest_island_ml:
         text += tr(", islands below {ml:g} ml left out").format(ml=method.smallest_island_ml)
@@ -260,23 +186,22 @@ def _threshold(method: Method, tr: Translate) -> str:
 
 
 @words.register
-def _(method: Method, tr: Translate = _as_is) -> str:
+def _(method: Method, tr: Translate = str) -> str:
     text = rule_words(method, tr)
     return f"{text}; {words(method.remote, tr)}" if method.remote else text
 
 
 @words.register
-def _(rule: PartsRule, tr: Translate = _as_is) -> str:
+def _(rule: PartsRule, tr: Translate = str) -> str:
     above = "the maximum" if rule.contrast is Contrast.MAGNITUDE else "the way from remote mean to the maximum"
     text = tr(
-        f"core above {{share:g}} % of {above}, grey zone from remote mean + {{n_sd:g}} SD to the core, per slice, "
-        "contrast {contrast}; {remote}"
+        f"core above {{share:g}} % of {above}, grey zone from remote mean + {{rule.n_sd:g}} SD to the core, per slice, "
+        "contrast {rule.contrast}; {remote}"
     )
-    share, remote = 100 * rule.core_fraction, words(rule.remote, tr)
-    return text.format(share=share, n_sd=rule.n_sd, contrast=str(rule.contrast), remote=remote)
+    return text.format(rule=rule, share=100 * rule.core_fraction, remote=words(rule.remote, tr))
 
 
-def described(method: Method, shown: Shown, tr: Translate = _as_is) -> str:
+def described(method: Method, shown: Shown, tr: Translate = str) -> str:
     """The method and which scar it is, as it stands beside a figure; nothing is said twice."""
     said_already = method.corrected or (method.image_only and shown is Shown.IMAGE_ONLY)
     return words(method, tr) if said_already else f"{words(method, tr)}; {words(shown, tr)}"
@@ -286,47 +211,38 @@ def described(method: Method, shown: Shown, tr: Translate = _as_is) -> str:
 
 
 @words.register
-def _(burden: Burden, tr: Translate = _as_is) -> str:
-    text = tr("{grams:.1f} g ({ml:.1f} ml, {percent:.1f} % of LV)")
-    return text.format(grams=burden.grams, ml=burden.ml, percent=burden.percent_of_lv)
+def _(burden: Burden, tr: Translate = str) -> str:
+    return tr("{0.grams:.1f} g ({0.ml:.1f} ml, {0.percent_of_lv:.1f} % of LV)").format(burden)
 
 
 @words.register
-def _(interval: Interval, tr: Translate = _as_is) -> str:
+def _(interval: Interval, tr: Translate = str) -> str:
     text = tr("{low:.1f} to {high:.1f} ml, {least:.1f} to {most:.1f} % of LV ({level:.0f} % of such intervals hold it)")
-    low, high = interval.ml
-    least, most = interval.percent_of_lv
+    (low, high), (least, most) = interval.ml, interval.percent_of_lv
     return text.format(low=low, high=high, least=least, most=most, level=100 * interval.level)
 
 
 @words.register
-def _(confidence: Confidence, tr: Translate = _as_is) -> str:
-    reasons = "; ".join(words(reason, tr) for reason in confidence.reasons)
+def _(confidence: Confidence, tr: Translate = str) -> str:
+    reasons = _value(confidence.reasons, tr)
     return words(confidence.grade, tr) + (f": {reasons}" if reasons else "")
 
 
-def result_lines(result: ScarResult, tr: Translate = _as_is) -> tuple[str, ...]:
+def result_lines(result: ScarResult, tr: Translate = str) -> tuple[str, ...]:
     """A result in three lines: the scar and how sure it is, how it was found, and how the ECG counted."""
     scar = tr("scar {burden}, images alone").format(burden=words(result.scar_image_only, tr))
     if result.shown is not Shown.IMAGE_ONLY:
         scar += tr("; {burden} {shown}").format(burden=words(result.scar, tr), shown=words(result.shown, tr))
-    judged = result.method.by_network and not result.method.corrected
-    if result.interval is not None and judged:
-        scar += f"; {words(result.interval, tr)}"
-    if result.confidence is not None and judged:
-        scar += f"; {words(result.confidence, tr)}"
+    judged = (result.interval, result.confidence) if result.method.by_network and not result.method.corrected else ()
+    scar += "".join(f"; {words(one, tr)}" for one in judged if one is not None)
     how = f"{words(result.method, tr)}; AHA: {words(result.anatomy.division, tr)}"
     return scar, how, words(result.ecg_use, tr)
 
 
 def spans(values: Iterable[int]) -> str:
     """Whole numbers in words: "1 to 6, 8, 9"."""
-    runs: list[list[int]] = []
-    for value in sorted(set(values)):
-        if runs and value == runs[-1][1] + 1:
-            runs[-1][1] = value
-        else:
-            runs.append([value, value])
-    return ", ".join(
-        f"{first} to {last}" if last > first + 1 else ", ".join(map(str, sorted({first, last}))) for first, last in runs
-    )
+    runs: list[str] = []
+    for _, numbered in groupby(enumerate(sorted(set(values))), key=lambda pair: pair[1] - pair[0]):
+        run = [value for _, value in numbered]
+        runs += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
+    return ", ".join(runs)

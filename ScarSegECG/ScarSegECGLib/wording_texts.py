@@ -1,4 +1,5 @@
-"""The sentences of every fact, with the places of their numbers in braces. Part of :mod:`ScarSegECGLib.wording`."""
+"""The sentence of every fact, or what chooses it, with the places of its numbers in braces. Part of
+:mod:`ScarSegECGLib.wording`."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ScarSegECGLib.facts import (
+    AhaMode,
     AnatomyNote,
     Code,
     ConfidenceReason,
@@ -38,6 +40,7 @@ INVESTIGATIONAL = "with ECG (investigational)"
 
 # Words of two lists may be equal as text, so that each list has its own.
 WORDS: dict[type[Word], dict[Any, str]] = {
+    AhaMode: {AhaMode.FIXED: "fixed 60 degrees", AhaMode.LANDMARK: "landmark"},
     Contrast: {
         Contrast.MAGNITUDE: "magnitude",
         Contrast.PSIR: "phase-sensitive (PSIR)",
@@ -79,12 +82,89 @@ WORDS: dict[type[Word], dict[Any, str]] = {
     },
 }
 
-TEXTS: dict[Code, str] = {
+# What the ECG cannot tell in a segment, and why.
+SILENT: dict[Conduction, str] = {
+    Conduction.LBBB: "left bundle branch block hides infarct signs",
+    Conduction.LBBB_USUAL: "left bundle branch block (usual criteria) hides infarct signs",
+    Conduction.PACED: "paced rhythm hides infarct signs",
+    Conduction.PACED_SUSPECTED: "paced rhythm suspected, which hides infarct signs",
+    Conduction.PREEXCITED_SUSPECTED: "pre-excitation suspected, which imitates infarct signs",
+    Conduction.TACHYCARDIA: "tachycardia that may be ventricular hides infarct signs",
+    Conduction.UNKNOWN: "QRS wide or not measured, of no known pattern",
+}
+
+# Sentences whose words, not only their numbers, follow from the fact's parameters.
+
+
+def _by_days(known: str, unknown: str) -> Callable[[Fact], str]:
+    """Whether the days between ECG and MRI are known."""
+    return lambda fact: unknown if fact["days"] is None else known
+
+
+def _date_unknown(fact: Fact) -> str:
+    """The date that is missing is the one to name: with a known ECG date it is the MRI's."""
+    named = {GapProblem.NO_MRI_DATE: "MRI", GapProblem.NO_DATES: "ECG and MRI"}
+    return f"{named.get(fact['problem'], 'ECG')} date unknown: reduced weight"
+
+
+def _weakened(fact: Fact) -> str:
+    said = ["Criteria for normal conduction were used; this ECG's class: {conduction}."] if fact["conduction"] else []
+    if fact["conduction"] is Conduction.RBBB:
+        said.append("R waves in V1 and V2 were left out.")
+    if fact["missing"]:
+        said.append("Missing leads scored nothing: {missing}.")
+    return " ".join(said)
+
+
+def _weighed(verdict: str, more: str = "") -> Callable[[Fact], str]:
+    """With the figures of image and ECG, where they are given, and what weakens the ECG."""
+
+    def chosen(fact: Fact) -> str:
+        figures = ": image {image:.0f} %, ECG {ecg:.0f} %" if fact.get("image") is not None else ""
+        return verdict + figures + more + ("; caution: {caution}" if fact.get("caution") else "")
+
+    return chosen
+
+
+def _insertions_given(fact: Fact) -> str:
+    which = f" (the {fact['which']} one alone)" if fact["which"] else ""
+    where = " on slices, counted from the apex: {slices}" if fact["slices"] else ""
+    return f"RV insertions given by the reader are used{which}{where}."
+
+
+def _insertions_uncertain(fact: Fact) -> str:
+    if not fact["slices"]:
+        return "RV insertions are uncertain (confidence {confidence:.2f}): check them on the image."
+    rest = "no image was given." if fact.get("no_image") else "check them on the image."
+    return f"RV insertions are uncertain on slices, counted from the apex: {{slices}}; {rest}"
+
+
+def _taken(fact: Fact) -> str:
+    """What was taken from a study, why, and what else would have done."""
+    why = "{taken_for}, {kind}, {slices} slices"
+    if fact["only_possible"]:
+        why += "; nothing says that it is LGE, but it is the only short-axis stack that is nothing else: check it"
+    also = " Also there, not taken: {listed}." if fact["others"] else ""
+    return f"Taken from the study: {{name}} of {{sets}} sets of images ({why}).{also}"
+
+
+def _threshold_low(fact: Fact) -> str:
+    said = {
+        "scar_percent": "{scar_percent:.0f} % of the LV would be scar",
+        "remote_percent": "{remote_percent:.0f} % of the remote region itself would be",
+        "low": "the limit is below remote mean + 2 SD in {low} of {slices} slices",
+    }
+    why = "; ".join(text for name, text in said.items() if fact[name])
+    return f"The threshold lies within healthy myocardium ({why}): check contrast and remote region."
+
+
+TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     # what is said of an ECG: of its file, its Q waves and its QRS score
     QWaveRemark.SILENT: "not judged: {conduction}",
     ScoreRemark.SILENT: "The QRS score for normal conduction does not hold: {conduction}.",
     QWaveRemark.R_WAVE: "R wave counted, T wave not judged",
     QWaveRemark.LVH: "LVH voltage: Q waves are weak evidence",
+    ScoreRemark.WEAKENED: _weakened,
     ScoreRemark.FAST: "The QRS score does not hold at 150 beats per minute or more.",
     EcgNote.CUT: "Only the first {seconds:g} s were read.",
     EcgNote.SEVERAL_PARTS: "Of {parts} recordings in the file, the one with most of the 12 leads was read.",
@@ -117,6 +197,12 @@ TEXTS: dict[Code, str] = {
     GapProblem.MRI_IN_FUTURE: "the MRI date lies in the future",
     GapProblem.TOO_FAR_APART: "ECG and MRI are over 20 years apart",
     # why the ECG counted or not
+    EcgReason.USED: _by_days(
+        "ECG {days:.0f} days from MRI used with weight {weight:.2f}",
+        "ECG at an unknown time used with weight {weight:.2f}",
+    ),
+    EcgReason.TOO_FAR: _by_days("ECG {days:.0f} days from MRI: not used", "ECG at an unknown time from MRI: not used"),
+    EcgReason.DATE_UNKNOWN: _date_unknown,
     EcgReason.LATER_THAN_MRI: "ECG later than MRI: may show newer disease",
     EcgReason.COUNTS_LESS: "ECG counts less: {why}",
     EcgReason.NOT_GIVEN: "ECG not used: no ECG was given",
@@ -140,14 +226,18 @@ TEXTS: dict[Code, str] = {
     Hindrance.NOT_MEASURED: "a QRS that could not be measured may hide or imitate infarction",
     # ECG against image
     AgreementReason.NOT_IMAGED: "segment not imaged",
+    AgreementReason.ECG_NOT_USED: "{use}",
+    AgreementReason.SILENT: lambda fact: SILENT[fact["conduction"]],
     AgreementReason.NO_ESTIMATE: "no ECG estimate for this segment",
-    AgreementReason.POOR_WALL: "the ECG localises scar poorly in this wall",
-    AgreementReason.NONE_ON_EITHER: "no scar on either",
-    AgreementReason.ON_BOTH: "scar on both",
-    AgreementReason.EXTENTS_DIFFER: "scar on both, but of very different extent",
-    AgreementReason.ECG_ALONE: "the ECG suggests scar that the image does not show",
-    AgreementReason.TOO_SMALL: "scar this small may leave no ECG sign",
-    AgreementReason.IMAGE_ALONE: "the image shows scar without ECG sign",
+    AgreementReason.POOR_WALL: _weighed("the ECG localises scar poorly in this wall"),
+    AgreementReason.NONE_ON_EITHER: _weighed("no scar on either"),
+    AgreementReason.ON_BOTH: _weighed("scar on both"),
+    AgreementReason.EXTENTS_DIFFER: _weighed("scar on both, but of very different extent"),
+    AgreementReason.ECG_ALONE: _weighed("the ECG suggests scar that the image does not show"),
+    AgreementReason.TOO_SMALL: _weighed("scar this small may leave no ECG sign"),
+    AgreementReason.IMAGE_ALONE: _weighed(
+        "the image shows scar without ECG sign", "; a normal ECG does not rule it out"
+    ),
     # images
     LgeNote.CONTRAST_UNMARKED: "The files do not say whether the images are magnitude or PSIR: taken for magnitude; say "
     "which they are if not.",
@@ -169,6 +259,7 @@ TEXTS: dict[Code, str] = {
     "taken for magnitude; say which they are if not.",
     LgeNote.DECIMAL_COMMAS: "Numbers of the DICOM header are written with decimal commas, which the standard does not "
     "allow: they were read as decimal points.",
+    LgeNote.LABELS_BY_NAME: "The labels were read by the names of their segments: {meant}.",
     LgeNote.LABELS_ODD: "The labels, read as 1 cavity, 2 myocardium, 3 scar, 4 MVO, do not look like a left ventricle "
     "({why}): check what the values mean (--label-map says it).",
     NoHeart.NO_RING: "there is no cavity with myocardium",
@@ -180,6 +271,7 @@ TEXTS: dict[Code, str] = {
     LgeNote.DATE_IMPLAUSIBLE: "The image's date is not plausible: it was not used.",
     LgeNote.DATES_DISAGREE: "The image's header gives two acquisition dates that differ: the one with the time was "
     "used. Check the MRI date.",
+    LgeNote.TAKEN: _taken,
     LgeNote.TAKEN_AS_ASKED: "Taken from the study: {name}, as asked for, although it was taken for {taken_for}.",
     LgeNote.SHIFTS_CORRECTED: "Slices were moved in line before measuring: displaced against the others, counted from "
     "the apex: {displaced}; results lie on the images as acquired.",
@@ -194,6 +286,8 @@ TEXTS: dict[Code, str] = {
     AnatomyNote.FEW_SLICES: "Only {count} slice(s) between apex and base: not every third is imaged.",
     AnatomyNote.NO_APEX: "Segment 17 is not imaged: the stack ends within the cavity.",
     AnatomyNote.OFF_AXIS: "Slices off the long axis, counted from the apex: {displaced}.",
+    AnatomyNote.INSERTIONS_GIVEN: _insertions_given,
+    AnatomyNote.INSERTIONS_UNCERTAIN: _insertions_uncertain,
     AnatomyNote.INSERTIONS_UNUSED: "Given RV insertions are not used on slices without a contour of the LV, counted from "
     "the apex: {slices}; check the numbers.",
     AnatomyNote.INSERTIONS_DISPUTED: "RV insertions are uncertain on slices, counted from the apex: {slices}; those "
@@ -210,6 +304,7 @@ TEXTS: dict[Code, str] = {
     "shifts (--correct-shifts) puts them in line.",
     Doubt.WIDER_APEX: "The cavity is larger at the apical end: check that the slices run from apex to base.",
     Doubt.UNUSUAL_SCAR: "{count} {pattern} scar island(s), {ml:.1f} ml: {remark}.",
+    Doubt.THRESHOLD_LOW: _threshold_low,
     Doubt.FWHM_REGION_LENT: "The region of FWHM lies in {held} of {shown} slices: the other {lent} take its pooled "
     "maximum, which is right only where all slices share one intensity scale.",
     Doubt.REMOTE_ENHANCED: "The remote region ({region}) does not look like healthy myocardium: its mean is {mean:.4g} "
@@ -239,60 +334,4 @@ TEXTS: dict[Code, str] = {
     ConfidenceReason.ANATOMY_IMPLAUSIBLE: "a left ventricle of {ml:.0f} ml, wall and cavity, is not plausible",
     ConfidenceReason.FEW_SLICES_SEEN: "only {slices} slices show the left ventricle",
     ConfidenceReason.LITTLE_SCAR: "{ml:.1f} ml of scar is below what the tool can tell from none",
-}
-
-
-def _by_days(known: str, unknown: str) -> Callable[[Fact], str]:
-    """Whether the days between ECG and MRI are known."""
-    return lambda fact: unknown if fact["days"] is None else known
-
-
-def _date_unknown(fact: Fact) -> str:
-    """The date that is missing is the one to name: with a known ECG date it is the MRI's."""
-    named = {GapProblem.NO_MRI_DATE: "MRI", GapProblem.NO_DATES: "ECG and MRI"}
-    return f"{named.get(fact['problem'], 'ECG')} date unknown: reduced weight"
-
-
-def _insertions_given(fact: Fact) -> str:
-    which = f" (the {fact['which']} one alone)" if fact["which"] else ""
-    where = " on slices, counted from the apex: {slices}" if fact["slices"] else ""
-    return f"RV insertions given by the reader are used{which}{where}."
-
-
-def _insertions_uncertain(fact: Fact) -> str:
-    if not fact["slices"]:
-        return "RV insertions are uncertain (confidence {confidence:.2f}): check them on the image."
-    rest = "no image was given." if fact.get("no_image") else "check them on the image."
-    return f"RV insertions are uncertain on slices, counted from the apex: {{slices}}; {rest}"
-
-
-def _taken(fact: Fact) -> str:
-    why = "{taken_for}, {kind}, {slices} slices"
-    if fact["only_possible"]:
-        why += "; nothing says that it is LGE, but it is the only short-axis stack that is nothing else: check it"
-    return f"Taken from the study: {{name}} of {{sets}} sets of images ({why})."
-
-
-BY_PARAMETERS: dict[Code, Callable[[Fact], str]] = {
-    EcgReason.USED: _by_days(
-        "ECG {days:.0f} days from MRI used with weight {weight:.2f}",
-        "ECG at an unknown time used with weight {weight:.2f}",
-    ),
-    EcgReason.TOO_FAR: _by_days("ECG {days:.0f} days from MRI: not used", "ECG at an unknown time from MRI: not used"),
-    EcgReason.DATE_UNKNOWN: _date_unknown,
-    AnatomyNote.INSERTIONS_GIVEN: _insertions_given,
-    AnatomyNote.INSERTIONS_UNCERTAIN: _insertions_uncertain,
-    LgeNote.TAKEN: _taken,
-}
-"""Sentences whose words, not only their numbers, follow from the fact's parameters."""
-
-# What the ECG cannot tell in a segment, and why.
-SILENT: dict[Conduction, str] = {
-    Conduction.LBBB: "left bundle branch block hides infarct signs",
-    Conduction.LBBB_USUAL: "left bundle branch block (usual criteria) hides infarct signs",
-    Conduction.PACED: "paced rhythm hides infarct signs",
-    Conduction.PACED_SUSPECTED: "paced rhythm suspected, which hides infarct signs",
-    Conduction.PREEXCITED_SUSPECTED: "pre-excitation suspected, which imitates infarct signs",
-    Conduction.TACHYCARDIA: "tachycardia that may be ventricular hides infarct signs",
-    Conduction.UNKNOWN: "QRS wide or not measured, of no known pattern",
 }

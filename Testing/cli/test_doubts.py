@@ -46,7 +46,7 @@ def told(tmp_path, monkeypatch):
         (tmp_path / "ecg.xml").write_text("")
         ecg = Ecg(np.zeros((12, 5000), np.float32), np.ones(12, bool), 500.0, subject=subject(ecg_id))
         monkeypatch.setattr(verb, "read_ecg", lambda path: ecg)
-        monkeypatch.setattr(face, "_session", lambda *_: None)
+        monkeypatch.setattr(face, "loaded", lambda *_: None)
         monkeypatch.setattr(face, "segment_case", stop)
         files = ("--lge", str(tmp_path / "series"), "--ecg", str(tmp_path / "ecg.xml"), "--out", str(tmp_path / "out"))
         assert main(["segment", *files, *options]) == 2

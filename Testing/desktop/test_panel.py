@@ -329,7 +329,7 @@ def test_insertion_points_are_dragged(desk, segmented_once) -> None:
     np.testing.assert_allclose(study.anatomy.insertions_deg[known], np.tile(now[index], (known.sum(), 1)), atol=1e-6)
     panel.ui.ahaSegmentsComboBox.currentIndex = 1
     settle(0.1)
-    assert study.anatomy.segments == 16
+    assert study.anatomy.division.segments == 16
     for index, rows in ((1, 16), (0, 17)):
         panel.ui.ahaSegmentsComboBox.currentIndex = index
         case.waitFor(lambda rows=rows: parameters.outputTable.GetNumberOfRows() == rows, 10)

@@ -286,7 +286,7 @@ def soft_prior(
     if not k.size:
         return SoftPrior(np.zeros((n, 17, 1, 1), np.float32), (0, 0))
     angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - anatomy.centres_mm[k])
-    six, four = sector_starts(anatomy.insertions_deg + rotate_deg, anatomy.mode)
+    six, four = sector_starts(anatomy.insertions_deg + rotate_deg, anatomy.division.mode)
     in_six = _sectors(angle, six[k], sigma_deg)[:, np.argsort(SIX_ORDER)]
     in_four = _sectors(angle, four[k], sigma_deg)[:, np.argsort(FOUR_ORDER)]
     ring = _ring_weights(rings_of(anatomy), sigma_slice, shift_slices)[k]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from typing import NoReturn
 
 from ScarSegECGLib import __version__
-from ScarSegECGLib.cli.terminal import heard, why_unheard
+from ScarSegECGLib.cli.terminal import heard
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.shown_text import printable
 
@@ -54,13 +55,16 @@ def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, summary in VERBS.items():
         verb = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        jobs: Sequence[argparse.ArgumentParser] = ()
         if name in verbs:
             module = import_module(f"ScarSegECGLib.cli.{name}")
-            module.add_arguments(verb)
+            jobs = module.add_arguments(verb) or ()
             verb.set_defaults(run=module.run, parser=verb)
         volume = verb.add_mutually_exclusive_group()
         for short, long, said in VOLUME:
             volume.add_argument(short, long, action="store_true", help=said)
+            for job in jobs:  # behind a job's name as well as before it
+                job.add_argument(short, long, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
 
@@ -75,19 +79,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = " ".join(["scarsegecg", *called])
     with heard() as out:
         code = _run(given, called, name)
-    if out.failed is None or code:
+    if out.failed is None or code or out.failed.errno == errno.EPIPE:  # a reader who closes it has seen enough
         return code
-    said = why_unheard(out.failed)
-    if not said:
-        return 0
+    why = "the disk is full" if out.failed.errno == errno.ENOSPC else (out.failed.strerror or "it is closed")
     with heard():
-        print(f"{name}: {said}", file=sys.stderr)
+        print(f"{name}: not everything could be printed on standard output ({why})", file=sys.stderr)
     return 0 if called[0] in WRITERS else 2
 
 
 def _run(given: list[str], called: list[str], name: str) -> int:
     try:
-        with _loading(bool(called) and not {"-h", "--help", "-q", "--quiet"} & set(given)):
+        told = bool(called) and not {"-h", "--help", "-q", "--quiet"} & set(given) and sys.stderr.isatty()
+        with _loading() if told else nullcontext():
             parser = build_parser(called)  # imports the verb, which takes seconds
         args, unknown = parser.parse_known_args(given)
         if unknown:  # said by the verb, beside its own options
@@ -96,26 +99,20 @@ def _run(given: list[str], called: list[str], name: str) -> int:
             args.run(args)
         return 0
     except InputError as error:
-        print(f"{name}: {printable(str(error))}", file=sys.stderr)
-        return 2
+        code, said = 2, printable(str(error))
     except KeyboardInterrupt:
-        print(f"{name}: stopped; nothing was left half-written", file=sys.stderr)
-        return 130
+        code, said = 130, "stopped; nothing was left half-written"
     except Exception as error:
-        if extra := _extra_that_brings(error):
-            print(f"{name}: this needs more packages: pip install 'scarsegecg[{extra}]'", file=sys.stderr)
-            return 2
-        if {"-v", "--verbose"} & set(given):
+        missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+        extra = next((extra for extra, packages in EXTRAS.items() if missing in packages), None)
+        if extra is None and {"-v", "--verbose"} & set(given):
             raise
         # The error's own text may quote a path or a header: only its kind is shown.
-        print(f"{name}: internal error ({type(error).__name__}); run again with -v for details", file=sys.stderr)
-        return 1
-
-
-def _extra_that_brings(error: Exception) -> str | None:
-    """The extra whose package was not found, if that is what went wrong."""
-    missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-    return next((extra for extra, packages in EXTRAS.items() if missing in packages), None)
+        code, said = 1, f"internal error ({type(error).__name__}); run again with -v for details"
+        if extra is not None:
+            code, said = 2, f"this needs more packages: pip install 'scarsegecg[{extra}]'"
+    print(f"{name}: {said}", file=sys.stderr)
+    return code
 
 
 class _Parser(argparse.ArgumentParser):
@@ -126,14 +123,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 @contextmanager
-def _loading(say: bool) -> Iterator[None]:
-    """On a terminal, a word that the libraries are being loaded; it goes again."""
-    text = "loading ..." if say and sys.stderr.isatty() else ""
-    print(text, end="", file=sys.stderr, flush=True)
+def _loading() -> Iterator[None]:
+    """A word that the libraries are being loaded; it goes again."""
+    print("loading ...", end="", file=sys.stderr, flush=True)
     try:
         yield
     finally:
-        print("\r" + " " * len(text) + "\r" if text else "", end="", file=sys.stderr, flush=True)
+        print("\r           \r", end="", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -14,12 +14,14 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from timeit import repeat
+from typing import Any
 
 import numpy as np
 import torch
 
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.case import MYOCARDIUM, SCAR, LabelArray, ScarResult, TimeGap
+from ScarSegECGLib.case import MYOCARDIUM, SCAR, ScarResult, TimeGap
 from ScarSegECGLib.cli.options import NETWORKS, add_shared
 from ScarSegECGLib.cli.outputs import check_files, write_json
 from ScarSegECGLib.cli.terminal import say
@@ -38,23 +40,22 @@ from ScarSegECGLib.view.paint import to_pixels, to_png
 from ScarSegECGLib.view.pictures import scar_bullseye
 
 EDIT = "edit of one slice, measured and drawn on the screen"
-ALONE, ECG_SHARE = "case without ECG, segmented and measured", 0.15
+ECG_SHARE = 0.15  # of the time of a case without ECG
 WIDTH_PX = 600  # of a bullseye
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("--json", type=Path, metavar="OUT", help="file for the figures, for a program")
-    parser.add_argument(
-        "--lge", type=Path, metavar="PATH", help="a stack to time; default: the phantom patient, 10 slices"
-    )
-    parser.add_argument("--ecg", type=Path, metavar="PATH", help="its ECG")
-    parser.add_argument("--repeat", type=int, default=3, metavar="N", help="runs; the median is reported (default 3)")
+    option = parser.add_argument
+    option("--json", type=Path, metavar="OUT", help="file for the figures, for a program")
+    option("--lge", type=Path, metavar="PATH", help="a stack to time; default: the phantom patient, 10 slices")
+    option("--ecg", type=Path, metavar="PATH", help="its ECG")
+    option("--repeat", type=int, default=3, metavar="N", help="runs; the median is reported (default 3)")
     add_shared(parser, "--mri-date", "--ecg-date", *NETWORKS)
 
 
 def _one_case(
-    lge: Path, ecg: Path | None, session: Session, mri_date: datetime | None, ecg_date: datetime | None
+    lge: Path, ecg: Path | None, typed: dict[str, Any], session: Session
 ) -> tuple[float, dict[str, float], ScarResult]:
     """Read to measured result: total seconds, seconds per stage, result."""
     start = time.perf_counter()
@@ -62,53 +63,43 @@ def _one_case(
     lge_read = time.perf_counter()
     record = read_ecg(ecg) if ecg else None
     ecg_read = time.perf_counter()
-    gap = gap_of_case(record, stack.acquired, typed_mri_date=mri_date, typed_ecg_date=ecg_date, now=datetime.now())
-    result = segment(stack, record, gap, session)
+    result = segment(stack, record, gap_of_case(record, stack.acquired, **typed, now=datetime.now()), session)
     total = time.perf_counter() - start
     return total, {"read LGE": lge_read - start, "read ECG": ecg_read - lge_read, **result.timings}, result
 
 
-def _fastest(work: Callable[[], object], repeat: int) -> float:
-    """Seconds of the fastest of some runs."""
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def _edited(result: ScarResult) -> LabelArray:
-    """The labels without the scar of the slice that has most of it."""
-    labels = result.labels.copy()
-    worst = labels[np.argmax((labels == SCAR).sum(axis=(1, 2)))]
-    worst[worst == SCAR] = MYOCARDIUM
-    return labels
-
-
-def _figures(result: ScarResult, case_seconds: float, session: Session, repeat: int) -> list[dict]:
+def _figures(result: ScarResult, case_seconds: float, session: Session, runs: int) -> list[dict]:
     """What the project promises to be quick, measured on this case, s; targets are for a case of ten slices on two free
     cores, the model loaded."""
-    stack, anatomy, edited = result.stack, result.anatomy, _edited(result)
+    stack, anatomy = result.stack, result.anatomy
     known = stack if stack.contrast != Contrast.UNKNOWN else replace(stack, contrast=Contrast.MAGNITUDE)
-    cavity, wall = anatomy.cavity, anatomy.myocardium
-    alone = _fastest(partial(segment, stack, None, TimeGap(None), session), repeat)
-    works: dict[str, tuple[Callable[[], object], float]] = {
-        "edit of one slice, measured": (partial(remeasure, result, edited), 0.030),
-        EDIT: (lambda: to_pixels(scar_bullseye(remeasure(result, edited)), WIDTH_PX), 0.050),
-        "bullseye as a picture": (lambda: to_png(scar_bullseye(result), width_px=WIDTH_PX), 0.050),
-        "AHA segments from contours": (partial(partition, cavity, wall, stack.voxels, stack.spacing), 0.030),
-        "all measures by manual": (partial(measure, known, anatomy, result.labels == SCAR), 0.050),
-    }
-    for rule in RULES:
-        works[f"all measures by {rule}"] = (partial(measure, known, anatomy, ThresholdRule(rule)), 0.050)
+    edited = result.labels.copy()  # without the scar of the slice that has most of it
+    worst = edited[np.argmax((edited == SCAR).sum(axis=(1, 2)))]
+    worst[worst == SCAR] = MYOCARDIUM
+
+    def fastest(work: Callable[[], object]) -> float:
+        return min(repeat(work, number=1, repeat=runs))
+
+    alone = fastest(partial(segment, stack, None, TimeGap(None), session))
+    times = [("case, from files to figures", case_seconds, 1.0)]
+    times.append(("case without ECG, segmented and measured", alone, 1.0))
+    works: list[tuple[str, Callable[[], object], float]] = [
+        ("edit of one slice, measured", partial(remeasure, result, edited), 0.030),
+        (EDIT, lambda: to_pixels(scar_bullseye(remeasure(result, edited)), WIDTH_PX), 0.050),
+        ("bullseye as a picture", lambda: to_png(scar_bullseye(result), width_px=WIDTH_PX), 0.050),
+        (
+            "AHA segments from contours",
+            partial(partition, anatomy.cavity, anatomy.myocardium, stack.voxels, stack.spacing),
+            0.030,
+        ),
+        ("all measures by manual", partial(measure, known, anatomy, result.labels == SCAR), 0.050),
+        *((f"all measures by {rule}", partial(measure, known, anatomy, ThresholdRule(rule)), 0.050) for rule in RULES),
+    ]
     if result.ecg is not None:
-        works["ECG measured"] = (partial(median_beat, result.ecg), 0.100)
-    times = [("case, from files to figures", case_seconds, 1.0), (ALONE, alone, 1.0)]
-    if result.ecg is not None:
-        both = partial(segment, stack, result.ecg, result.ecg_use.gap, session)
-        times.append(("what the ECG adds to that", _fastest(both, repeat) - alone, ECG_SHARE * alone))
-    times += [(name, _fastest(work, repeat), target) for name, (work, target) in works.items()]
+        both = fastest(partial(segment, stack, result.ecg, result.ecg_use.gap, session))
+        times.append(("what the ECG adds to that", both - alone, ECG_SHARE * alone))
+        works.append(("ECG measured", partial(median_beat, result.ecg), 0.100))
+    times += [(name, fastest(work), target) for name, work, target in works]
     return [{"name": name, "seconds": round(seconds, 4), "target": round(target, 4)} for name, seconds, target in times]
 
 
@@ -134,7 +125,8 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--ecg needs --lge: the phantom patient has an ECG of its own")
     if (args.mri_date or args.ecg_date) and not args.ecg:
         raise InputError("--mri-date and --ecg-date say how much an ECG counts: give --lge and --ecg with them")
-    mri_date, ecg_date = (parse_date(date) if date else None for date in (args.mri_date, args.ecg_date))
+    given = {"typed_mri_date": args.mri_date, "typed_ecg_date": args.ecg_date}
+    typed: dict[str, Any] = {name: parse_date(date) for name, date in given.items() if date}
     check_files(args.json)
     start = time.perf_counter()
     session = Session.load(args.weights, args.device)
@@ -144,17 +136,13 @@ def run(args: argparse.Namespace) -> None:
         if lge is None:
             patient = phantom_patient()
             files = write_phantom(Path(folder), patient)
-            lge, ecg = files["lge"], files["ecg"]
-            mri_date = patient.mri_date  # which a NIfTI file does not hold
-        runs = [_one_case(lge, ecg, session, mri_date, ecg_date) for _ in range(args.repeat)]
-    totals, stages, (*_, result) = zip(*runs, strict=True)
+            lge, ecg, typed = files["lge"], files["ecg"], {"typed_mri_date": patient.mri_date}  # not in a NIfTI file
+        totals, stages, results = zip(*(_one_case(lge, ecg, typed, session) for _ in range(args.repeat)), strict=True)
     case_seconds = float(np.median(totals))
-    figures = _figures(result, case_seconds, session, args.repeat)
+    figures = _figures(results[-1], case_seconds, session, args.repeat)
+    of_stages = {name: float(np.median([stage[name] for stage in stages])) for name in stages[0]}
     report = {
-        "stages": [
-            {"name": name, "seconds": round(float(np.median([stage[name] for stage in stages])), 4)}
-            for name in stages[0]
-        ],
+        "stages": [{"name": name, "seconds": round(seconds, 4)} for name, seconds in of_stages.items()],
         "model_load_seconds": round(load_seconds, 4),
         "case_seconds": round(case_seconds, 4),
         "first_case_seconds": round(totals[0], 4),
@@ -163,7 +151,7 @@ def run(args: argparse.Namespace) -> None:
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "device": str(session.device),
         "threads": torch.get_num_threads(),
-        "slices": len(result.labels),
+        "slices": len(results[0].labels),
         "runs": args.repeat,
     }
     if args.json:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
 from tqdm import tqdm
 
 from ScarSegECGLib.cli.crew import case_bar, crew_of, networks_of, tell_trouble
-from ScarSegECGLib.cli.options import CREW, NETWORKS, add_shared, add_volume_to_jobs, refuse_unused_n_sd
+from ScarSegECGLib.cli.options import CREW, NETWORKS, add_shared, refuse_unused_n_sd
 from ScarSegECGLib.cli.outputs import check_files
 from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.cohort.discover import look_through, manifest_rows
@@ -19,16 +20,15 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, ScarSource
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's jobs and their options."""
+def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentParser, ...]:
+    """Declare the verb's options and jobs, and give back the jobs."""
     jobs = parser.add_subparsers(dest="job", required=True, metavar="init|run|review")
     init = jobs.add_parser("init", help="look through a folder and write the manifest, to be corrected by hand")
     init.add_argument("folder", type=Path, metavar="FOLDER", help="holds images and ECGs, in whatever sub-folders")
     init.add_argument("--out", required=True, type=Path, metavar="CSV", help="the manifest")
     init.add_argument("--overwrite", action="store_true", help="replace an earlier manifest")
-    init.add_argument(
-        "--names-of-folders", action="store_true", help="name cases after their folders; default: case001, case002 ..."
-    )
+    named = "name cases after their folders; default: case001, case002 ..."
+    init.add_argument("--names-of-folders", action="store_true", help=named)
     every = jobs.add_parser("run", help="segment every case of a manifest; again: what is missing, failed or changed")
     every.add_argument("manifest", type=Path, metavar="CSV", help=f"columns {', '.join(COLUMNS)}")
     every.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for results, tables and the page")
@@ -39,13 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     review = jobs.add_parser("review", help="bring the page's review.csv into the tables")
     review.add_argument("dir", type=Path, metavar="DIR", help="folder that cohort run wrote")
     review.add_argument("review", type=Path, metavar="CSV", help="review.csv, as the page saved it")
-    review.add_argument(
-        "--manifest", type=Path, metavar="CSV", help="adds the images' paths to the list of cases to open in Slicer"
-    )
+    paths = "adds the images' paths to the list of cases to open in Slicer"
+    review.add_argument("--manifest", type=Path, metavar="CSV", help=paths)
     root = "folder that may hold data beside the manifest's own; may be given more than once"
     for job in (every, review):
         job.add_argument("--root", action="append", default=[], type=Path, metavar="DIR", help=root)
-    add_volume_to_jobs(init, every, review)
+    return init, every, review
 
 
 def run(args: argparse.Namespace) -> None:
@@ -69,15 +68,13 @@ def _init(args: argparse.Namespace) -> None:
     if not rows:
         raise InputError(f"{args.folder.name}: holds neither LGE images nor ECGs that can be read")
     write_manifest(args.out, rows)
-    if args.quiet:
-        return
     lge, ecg, expert, remark = (sum(bool(row.get(name)) for row in rows) for name in ("lge", "ecg", "expert", "remark"))
-    print(f"{lge} stacks, {ecg} ECGs, {expert} expert masks; {remark} lines with a remark")
+    say(args, f"{lge} stacks, {ecg} ECGs, {expert} expert masks; {remark} lines with a remark")
     if found.unread:
-        print(f"{found.unread} files that look like images or ECGs cannot be read; scarsegecg lge and ecg say why")
+        say(args, f"{found.unread} files that look like images or ECGs cannot be read; scarsegecg lge and ecg say why")
     outside = not args.folder.resolve().is_relative_to(base.resolve())
     root = f" --root {shlex.quote(str(args.folder))}" if outside else ""
-    print(f"correct {args.out}, then: scarsegecg cohort run {shlex.quote(str(args.out))}{root} --out results")
+    say(args, f"correct {args.out}, then: scarsegecg cohort run {shlex.quote(str(args.out))}{root} --out results")
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -86,17 +83,10 @@ def _run(args: argparse.Namespace) -> None:
     from ScarSegECGLib.cohort.options import CohortOptions
     from ScarSegECGLib.cohort.run import run_cohort
 
-    options = CohortOptions(
-        ScarSource(args.method),
-        args.n_sd,
-        AhaMode(args.aha),
-        args.segments,
-        args.correct_shifts,
-        not args.no_ecg,
-        args.dicom,
-    )
-    with case_bar("cohort", args.quiet) as begin:
-        bars: list[tqdm] = []
+    how = ScarSource(args.method), args.n_sd, AhaMode(args.aha), args.segments, args.correct_shifts
+    options = CohortOptions(*how, use_ecg=not args.no_ecg, dicom=args.dicom)
+    bars: list[tqdm] = []
+    with ExitStack() as until_done:
         finished = run_cohort(
             cases,
             args.out.absolute(),
@@ -104,19 +94,18 @@ def _run(args: argparse.Namespace) -> None:
             networks_of(args),
             crew_of(args),
             overwrite=args.overwrite,
-            begun=lambda todo, total: bars.append(begin(todo, total)),
+            begun=lambda *counts: bars.append(until_done.enter_context(case_bar("cohort", args.quiet, *counts))),
             told=lambda outcome: tell_trouble(outcome, bars[0]),
         )
-    if not args.quiet:
-        made = f"{finished.done_now} made now, {finished.already} as they were"
-        print(f"{finished.cases} of {len(cases)} cases have a result: {made}")
-        if finished.flagged:
-            print(f"{finished.flagged} are flagged: look at them before using their figures")
-        if finished.agreement:
-            dice = {name: value for name, value in finished.agreement["scar_dice"].items() if value is not None}
-            told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in dice.items())
-            print(f"scar Dice against the experts of {finished.agreement['patients']} patients: {told}")
-        print(f"open {args.out / 'index.html'}")
+    made = f"{finished.done_now} made now, {finished.already} as they were"
+    say(args, f"{finished.cases} of {len(cases)} cases have a result: {made}")
+    if finished.flagged:
+        say(args, f"{finished.flagged} are flagged: look at them before using their figures")
+    if finished.agreement:
+        dice = {name: value for name, value in finished.agreement["scar_dice"].items() if value is not None}
+        told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in dice.items())
+        say(args, f"scar Dice against the experts of {finished.agreement['patients']} patients: {told}")
+    say(args, f"open {args.out / 'index.html'}")
     if finished.failed:
         warn(f"{len(finished.failed)} without a result; the same command tries them again")
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tqdm import tqdm
@@ -29,16 +30,17 @@ def crew_of(args: argparse.Namespace) -> Crew:
         raise InputError("--workers and --memory are of a local cluster: leave them out with --scheduler")
     if args.workers is not None and not 1 <= args.workers <= 1024:
         raise InputError("--workers must be 1 to 1024")
-    memory = None
-    if args.memory is not None:
-        found = _SIZE.fullmatch(args.memory.strip())
-        if found is None:
-            raise InputError("--memory is a number with its unit, such as 4GB")
-        unit = 2**20 if found[2].lower().startswith("m") else 2**30
-        memory = int(float(found[1].replace(",", ".")) * unit)
-        if memory < 2**29:
-            raise InputError("--memory must be at least 512MB")
-    return Crew(args.workers, args.scheduler, memory)
+    return Crew(args.workers, args.scheduler, None if args.memory is None else _bytes(args.memory))
+
+
+def _bytes(memory: str) -> int:
+    found = _SIZE.fullmatch(memory.strip())
+    if found is None:
+        raise InputError("--memory is a number with its unit, such as 4GB")
+    size = int(float(found[1].replace(",", ".")) * (2**20 if found[2].lower().startswith("m") else 2**30))
+    if size < 2**29:
+        raise InputError("--memory must be at least 512MB")
+    return size
 
 
 def refuse_crew(args: argparse.Namespace, many: str) -> None:
@@ -69,21 +71,9 @@ def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[float, str], Non
         tell(1.0, "done")
 
 
-@contextmanager
-def case_bar(title: str, quiet: bool) -> Iterator[Callable[[int, int], tqdm]]:
-    """A bar of cases with the remaining time; the yielded function starts it with the cases to do and all of them."""
-    bars: list[tqdm] = []
-
-    def begin(todo: int, total: int) -> tqdm:
-        bar = tqdm(total=total, initial=total - todo, desc=title, unit="case", disable=quiet or not todo, smoothing=0.1)
-        bars.append(bar)
-        return bar
-
-    try:
-        yield begin
-    finally:
-        for bar in bars:
-            bar.close()
+def case_bar(title: str, quiet: bool, todo: int, total: int) -> tqdm:
+    """A bar of cases with the remaining time, ``todo`` of ``total`` to do."""
+    return tqdm(total=total, initial=total - todo, desc=title, unit="case", disable=quiet or not todo, smoothing=0.1)
 
 
 def tell_trouble(outcome: Outcome, bar: tqdm) -> None:
@@ -104,14 +94,14 @@ def outcomes_of(
 def done_in_order(
     args: argparse.Namespace,
     title: str,
-    work: Callable[[Argument], Value],
-    jobs: Sequence[tuple[str, Argument]],
+    work: Callable[[Path], Value],
+    folders: Sequence[Path],
     prepare: Callable[[], object] | None = None,
 ) -> list[Value]:
-    """The values of all cases in their order; InputError for the first trouble told, beginning with the case's name."""
+    """The values of all cases' folders in their order; InputError for the first trouble told."""
     found: dict[str, Value] = {}
-    with case_bar(title, args.quiet) as begin:
-        bar = begin(len(jobs), len(jobs))
+    jobs = [(folder.name, folder.absolute()) for folder in folders]
+    with case_bar(title, args.quiet, len(jobs), len(jobs)) as bar:
         for outcome in outcomes_of(crew_of(args), work, jobs, prepare):
             if outcome.trouble is Trouble.REFUSED:
                 raise InputError(outcome.words)

@@ -8,29 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, ScarResult
+from ScarSegECGLib.case import BACKGROUND, CAVITY, MYOCARDIUM, SCAR, ScarResult
 from ScarSegECGLib.cli.crew import progress_bar
 from ScarSegECGLib.cli.options import NETWORKS, add_shared
 from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, is_previous_result, staged_folder
-from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.face import read_ecg, read_lge, segment
+from ScarSegECGLib.face import export, read_ecg, read_lge, segment
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.measure.overlap import overlap
+from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.training.phantom import WHAT_PHANTOM, phantom_patient, write_phantom
-from ScarSegECGLib.view.pictures import pictures
-from ScarSegECGLib.view.viewer import result_data, viewer_block
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    out = Path("demo-output")
-    parser.add_argument(
-        "--out", type=Path, default=out, metavar="DIR", help=f"an earlier demo is replaced; default: {out}"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number makes another phantom patient")
+    option, out = parser.add_argument, Path("demo-output")
+    option("--out", type=Path, default=out, metavar="DIR", help=f"an earlier demo is replaced; default: {out}")
+    option("--seed", type=int, default=0, metavar="N", help="another number makes another phantom patient")
     add_shared(parser, *NETWORKS)
 
 
@@ -43,11 +39,8 @@ def beside_truth(result: ScarResult, truth: np.ndarray) -> str:
         ("myocardium", result.labels >= MYOCARDIUM, truth >= MYOCARDIUM),
         ("scar", result.labels == SCAR, truth >= SCAR),
     ):
-        dice = overlap(found, expected, result.stack.spacing, distance=False).dice
-        rows.append(
-            f"{name:<12}{found.sum() * voxel_ml:>6.1f} ml{expected.sum() * voxel_ml:>6.1f} ml"
-            f"{'-' if dice is None else f'{dice:.2f}':>8}"
-        )
+        dice = number(overlap(found, expected, result.stack.spacing, distance=False).dice, 2, "-")
+        rows.append(f"{name:<12}{found.sum() * voxel_ml:>6.1f} ml{expected.sum() * voxel_ml:>6.1f} ml{dice:>8}")
     return "\n".join(rows)
 
 
@@ -56,15 +49,11 @@ def missed(result: ScarResult, truth: np.ndarray) -> str:
     true, called = truth >= SCAR, result.labels == SCAR
     if not true.any():
         return f"there is no scar in truth; {called.sum() * result.stack.voxel_ml:.1f} ml were called scar"
-    lost = {
-        "in the wall, not called": result.labels == MYOCARDIUM,
-        "called cavity": result.labels == CAVITY,
-        "outside the contours": result.labels == 0,
-    }
-    parts = [f"{100 * (true & place).sum() / true.sum():.0f} % {name}" for name, place in lost.items()]
+    lost = {"in the wall, not called": MYOCARDIUM, "called cavity": CAVITY, "outside the contours": BACKGROUND}
+    parts = [f"{100 * (result.labels[true] == label).mean():.0f} % {name}" for name, label in lost.items()]
     text = f"missed of the true scar: {', '.join(parts)}"
     if called.any():
-        text += f"; {100 * (called & ~true).sum() / called.sum():.0f} % of what was called scar is none"
+        text += f"; {100 * (~true[called]).mean():.0f} % of what was called scar is none"
     return text
 
 
@@ -97,9 +86,7 @@ def run(args: argparse.Namespace) -> None:
             stack, ecg, mri_date=patient.mri_date, **networks, progress=lambda done, text: tell(0.4 + 0.4 * done, text)
         )
         tell(0.8, "pictures and files")
-        folder = write_result(
-            result, pictures(result), results, overwrite=earlier, viewer=viewer_block(result_data(result))
-        )
+        folder = export(result, results, overwrite=earlier)
     truth = read_labels(files["labels"], stack)
     say(
         args,

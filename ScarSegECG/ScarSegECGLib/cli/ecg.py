@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.cli.outputs import check_files, check_pictures, save_picture, write_json
+from ScarSegECGLib.cli.outputs import check_files, save_picture, write_json
 from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
@@ -20,17 +20,17 @@ _MEASURED = ("rate_bpm", "qrs_ms", "axis_deg", "pr_ms", "qt_ms", "qtc_ms", "cond
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("path", type=Path, metavar="PATH", help="12-lead ECG of any supported format")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="the ECG on paper: .png, .svg or .pdf")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="file for all that is printed")
-    parser.add_argument("--sex", choices=("female", "male"), help="for criteria that depend on it")
-    parser.add_argument("--age", type=float, metavar="YEARS", help="for the QRS score")
+    option = parser.add_argument
+    option("path", type=Path, metavar="PATH", help="12-lead ECG of any supported format")
+    option("--picture", type=Path, metavar="FILE", help="the ECG on paper: .png, .svg or .pdf")
+    option("--json", type=Path, metavar="OUT", help="file for all that is printed")
+    option("--sex", choices=("female", "male"), help="for criteria that depend on it")
+    option("--age", type=float, metavar="YEARS", help="for the QRS score")
 
 
 def run(args: argparse.Namespace) -> None:
     """Read, say what was understood, measure, draw."""
-    check_pictures(args.picture)
-    check_files(args.json, args.picture)
+    check_files(args.json, pictures=[args.picture])
     ecg, format_name = read_ecg_and_format(args.path)
     female = None if args.sex is None else args.sex == "female"
     found = ecg_findings(median_beat(ecg, female=female), age=args.age, female=female)

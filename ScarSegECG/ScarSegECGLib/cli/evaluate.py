@@ -19,6 +19,7 @@ from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.expert import case_folders, load_case
+from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.training.evaluate import CaseFigures, as_json, evaluate_case
 
 DATES = '{"mri": DATE, "ecg": DATE, "event_between": true or false}, each where it is known'
@@ -26,11 +27,9 @@ DATES = '{"mri": DATE, "ecg": DATE, "event_between": true or false}, each where 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument(
-        "--cases", required=True, type=Path, metavar="DIR",
-        help="holds Case_*/Case_*_{img,seg}.nii.gz; beside them in a case's folder may lie its ECG (ecg.hea, ecg.xml, "
-        'ecg.csv ...) and dates.json: {"mri": "2024-03-14", "ecg": "2024-03-12", "event_between": false}',
-    )  # fmt: skip
+    cases = "holds Case_*/Case_*_{img,seg}.nii.gz; beside them in a case's folder may lie its ECG (ecg.hea, ecg.xml, "
+    cases += 'ecg.csv ...) and dates.json: {"mri": "2024-03-14", "ecg": "2024-03-12", "event_between": false}'
+    parser.add_argument("--cases", required=True, type=Path, metavar="DIR", help=cases)
     parser.add_argument("--json", required=True, type=Path, metavar="OUT", help="file for the figures")
     parser.add_argument("--no-ecg", action="store_true", help="leave the ECGs out")
     add_shared(parser, *CREW, *NETWORKS)
@@ -50,16 +49,13 @@ def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
     if len(files) > 1:
         raise InputError(f"{folder.name}: several ECGs ({', '.join(path.name for path in files)}); leave one of them")
     ecg = read_ecg(files[0])
-    dates: object = {}
     file = folder / "dates.json"
-    if file.is_file():
-        try:
-            dates = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{folder.name}/dates.json: not JSON; expected {DATES}") from error
-    if not isinstance(dates, dict) or set(dates) - {"mri", "ecg", "event_between"}:
-        raise InputError(f"{folder.name}/dates.json: expected {DATES}")
-    event = dates.get("event_between", False)
+    try:
+        dates = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise InputError(f"{folder.name}/dates.json: not JSON; expected {DATES}") from error
+    known = isinstance(dates, dict) and set(dates) <= {"mri", "ecg", "event_between"}
+    event = dates.get("event_between", False) if known else None
     if not isinstance(event, bool):
         raise InputError(f"{folder.name}/dates.json: expected {DATES}")
     typed = {f"typed_{name}_date": parse_date(str(dates[name])) for name in ("ecg", "mri") if dates.get(name)}
@@ -75,8 +71,8 @@ def _evaluated(folder: Path, use_ecg: bool, networks: Networks) -> CaseFigures:
 def _lines(summary: dict) -> list[str]:
     lines = []
     for name in ("cavity", "myocardium", "scar"):
-        dice, precision, sensitivity = (_mean(summary[name][metric]) for metric in ("dice", "precision", "sensitivity"))
-        lines.append(f"{name:<11} Dice {dice}  precision {precision}  sensitivity {sensitivity}")
+        mean = {metric: number(figure["mean"], 3, "  -  ") for metric, figure in summary[name].items()}
+        lines += [f"{name:<11} Dice {mean['dice']}  precision {mean['precision']}  sensitivity {mean['sensitivity']}"]
     challenge, coverage, normals = summary["scar_challenge"]["mean"], summary["interval_coverage"], summary["normals"]
     if challenge is not None:
         lines.append(f"scar        challenge Dice {challenge:5.3f}")
@@ -91,10 +87,6 @@ def _lines(summary: dict) -> list[str]:
     return lines
 
 
-def _mean(figure: dict) -> str:
-    return "  -  " if figure["mean"] is None else f"{figure['mean']:5.3f}"
-
-
 def run(args: argparse.Namespace) -> None:
     """Segment every case and compare."""
     folders = case_folders(args.cases)
@@ -102,12 +94,10 @@ def run(args: argparse.Namespace) -> None:
     networks = networks_of(args)
     session = session_of(networks)
     work = partial(_evaluated, use_ecg=not args.no_ecg, networks=networks)
-    jobs = [(folder.name, folder.absolute()) for folder in folders]
-    figures = done_in_order(args, "evaluate", work, jobs, Prepare(networks))
-    report = as_json(figures)
+    figures = done_in_order(args, "evaluate", work, folders, Prepare(networks))
     seen = set(session.settings.get("trained_on", [])) & {row.case for row in figures}
-    report["trained_on_these_cases"] = sorted(seen)
-    report["weights_sha256"] = session.weights_sha256
+    report = as_json(figures)
+    report |= {"trained_on_these_cases": sorted(seen), "weights_sha256": session.weights_sha256}
     write_json(args.json, report)
     say(args, *_lines(report["summary"]))
     if seen:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ScarSegECGLib.cli.options import CHOICE, add_shared
-from ScarSegECGLib.cli.terminal import say, warn
+from ScarSegECGLib.cli.terminal import explain, say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder
 from ScarSegECGLib.export.dicom.source import read_source
@@ -15,30 +15,23 @@ from ScarSegECGLib.export.dicom.write import FILES, write_dicom
 from ScarSegECGLib.export.result_folder import read_pictures, read_result
 from ScarSegECGLib.lge.read import read_lge
 
-_OTHER_FILE = (
-    "The result was made from another file than these images; both lie on the same grid. Make sure that they are the "
-    "same patient's."
-)
+_OTHER_FILE = "The result was made from another file than these images"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument("result", type=Path, metavar="RESULT_DIR", help="folder that scarsegecg segment wrote")
-    parser.add_argument(
-        "--dicom", "--lge", required=True, type=Path, metavar="SOURCE", help="the DICOM images it was made from"
-    )
+    option = parser.add_argument
+    option("result", type=Path, metavar="RESULT_DIR", help="folder that scarsegecg segment wrote")
+    option("--dicom", "--lge", required=True, type=Path, metavar="SOURCE", help="the DICOM images it was made from")
     add_shared(parser, *CHOICE)
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the DICOM objects")
-    parser.add_argument("--overwrite", action="store_true", help="replace earlier DICOM objects in DIR")
-    parser.add_argument("--labelmap", action="store_true", help="segmentations of the newer LABELMAP type")
-    parser.add_argument("--verified-by", metavar="NAME", help="the reader who signs, Family^Given: report VERIFIED")
-    parser.add_argument("--show-patient", action="store_true", help="print who the patient is on the PDF's pages")
-    parser.add_argument(
-        "--other-file",
-        action="store_true",
-        help="the result was made from another file of these images (a NIfTI copy), and you made sure that they are "
-        "the same patient's: nothing in the files can tell",
-    )
+    option("--out", required=True, type=Path, metavar="DIR", help="folder for the DICOM objects")
+    option("--overwrite", action="store_true", help="replace earlier DICOM objects in DIR")
+    option("--labelmap", action="store_true", help="segmentations of the newer LABELMAP type")
+    option("--verified-by", metavar="NAME", help="the reader who signs, Family^Given: report VERIFIED")
+    option("--show-patient", action="store_true", help="print who the patient is on the PDF's pages")
+    other = "the result was made from another file of these images (a NIfTI copy), and you made sure that they are the "
+    other += "same patient's: nothing in the files can tell"
+    option("--other-file", action="store_true", help=other)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -51,20 +44,15 @@ def run(args: argparse.Namespace) -> None:
     # The objects carry the patient of these images: a result of somebody else's would become theirs.
     other_file = result.stack.sha256.lower() != stack.sha256.lower()
     if other_file and not args.other_file:
-        raise InputError(
-            "The result was made from another file than these images. Make sure that both are the same patient's, then "
-            "add --other-file."
-        )
+        raise InputError(f"{_OTHER_FILE}. Make sure that both are the same patient's, then add --other-file.")
     with staged_folder(args.out, args.overwrite, FILES, _is_export) as folder:
         how = {"labelmap": args.labelmap, "verified_by": signed, "show_patient": args.show_patient}
         names = write_dicom(result, pictures, source, folder, **how)
     if other_file:
-        warn(_OTHER_FILE)
+        warn(f"{_OTHER_FILE}; both lie on the same grid. Make sure that they are the same patient's.")
     state = "FINAL, VERIFIED" if signed else "PRELIMINARY, UNVERIFIED"
     say(args, f"{len(names)} DICOM objects written to {args.out} and read back; the report is {state}")
-    if args.verbose:
-        for name in names:
-            print(f"note: {name}")
+    explain(args, *(f"note: {name}" for name in names))
 
 
 def _is_export(folder: Path) -> bool:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ScarSegECGLib.cli.options import CHOICE, add_shared
+from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.lge.shown_text import shown_uid
@@ -43,13 +44,12 @@ def run(args: argparse.Namespace) -> None:
         chosen, notes = choose(sets, series=args.series, image=args.image)
     except InputError as error:
         refusal = str(error)
-    if not args.quiet:
-        numbers = [n for images in sets for n in images.series_numbers]
-        for images in sets:
-            ambiguous = any(numbers.count(n) > 1 for n in images.series_numbers)
-            print(_line(images, "*" if images is chosen else "", args.verbose or ambiguous))
-        for note in notes:
-            print(words(note))
+    numbers = [n for images in sets for n in images.series_numbers]
+    for images in sets:
+        ambiguous = any(numbers.count(n) > 1 for n in images.series_numbers)
+        say(args, _line(images, "*" if images is chosen else "", args.verbose or ambiguous))
+    for note in notes:
+        say(args, words(note))
     if refusal:
         raise InputError(refusal)
     if chosen is not None and chosen.unfit:

@@ -19,17 +19,18 @@ from ScarSegECGLib.cli.options import (
     CHOICE,
     CREW,
     OPTIONS,
+    TAKEN,
     add_shared,
-    hint,
+    chosen,
+    hinted,
     insertions_of,
-    segments_mask,
+    tell_choice,
     value_of,
-    without_slices,
 )
-from ScarSegECGLib.cli.outputs import check_files, check_pictures, check_table, save_picture, write_json, write_table
-from ScarSegECGLib.cli.terminal import say, warn
+from ScarSegECGLib.cli.outputs import check_files, save_picture, write_json, write_table
+from ScarSegECGLib.cli.terminal import explain, say, warn
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import AhaMode, Division, LgeNote, RemoteRegion, RemoteSource, ScarSource, has
+from ScarSegECGLib.facts import AhaMode, Division, RemoteRegion, RemoteSource, ScarSource
 from ScarSegECGLib.lge.labels import LabelMap, parse_label_map, read_contours, read_mask
 from ScarSegECGLib.lge.read import read_lge, with_contrast
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, move, native_anatomy
@@ -41,6 +42,7 @@ from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions, con
 from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.report.measured import as_plain, doubts, patient_report, printed, score_rows, segment_rows
+from ScarSegECGLib.report.numbers import finite
 from ScarSegECGLib.view.pictures import (
     how_of,
     measured_montage,
@@ -58,101 +60,73 @@ _OF_ONE_PATIENT = (
     *("--aha", "--segments", "--insertions", "--correct-shifts"),
 )
 
-PICTURES: dict[str, Callable[[Measurements, Anatomy, LgeStack], Drawing]] = {
-    "--bullseye": lambda measured, *_: scar_bullseye(measured),
-    "--montage": measured_montage,
-    "--polar-map": lambda measured, anatomy, stack: measured_polar_map(measured, anatomy, stack.spacing),
-    "--transmurality": lambda measured, *_: transmurality_bullseye(measured.segments, how_of(measured)),
-    "--transmurality-max": lambda measured, *_: transmurality_bullseye(
-        measured.segments, how_of(measured), maximum=True
+PICTURES: dict[str, tuple[str, Callable[[Measurements, Anatomy, LgeStack], Drawing]]] = {
+    "--bullseye": (
+        "picture of the segments (.png, .svg, .pdf); may be given more than once",
+        lambda measured, *_: scar_bullseye(measured),
+    ),
+    "--montage": ("picture of all slices with contours, scar, MVO and RV insertions", measured_montage),
+    "--polar-map": (
+        "picture of the transmurality at every angle",
+        lambda measured, anatomy, stack: measured_polar_map(measured, anatomy, stack.spacing),
+    ),
+    "--transmurality": (
+        "bullseye of the mean transmurality in the usual bins",
+        lambda measured, *_: transmurality_bullseye(measured.segments, how_of(measured)),
+    ),
+    "--transmurality-max": (
+        "bullseye of the maximum transmurality in the usual bins",
+        lambda measured, *_: transmurality_bullseye(measured.segments, how_of(measured), maximum=True),
     ),
 }
-"""How each is drawn, with its rule, remote region and AHA mode in words."""
+"""Help, and how each is drawn, with its rule, remote region and AHA mode in words."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
+    option = parser.add_argument
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--lge", type=Path, metavar="PATH", help="NIfTI, NRRD or DICOM, with --labels")
-    what.add_argument(
-        "--cases", type=Path, metavar="DIR",
-        help="in place of one patient, a folder of Case_*/Case_*_{img,seg}.nii.gz: hold the rules against the experts",
-    )  # fmt: skip
+    many = "in place of one patient, a folder of Case_*/Case_*_{img,seg}.nii.gz: hold the rules against the experts"
+    what.add_argument("--cases", type=Path, metavar="DIR", help=many)
     add_shared(parser, *CREW, *CHOICE)
-    parser.add_argument("--labels", type=Path, metavar="PATH", help="1 cavity, 2 myocardium, 3 scar, 4 MVO; same grid")
-    parser.add_argument(
-        "--label-map", metavar="N=CLASS,...",
-        help="what the labels' values mean, such as 1=scar,2=myocardium,3=cavity (none, cavity, myocardium, scar, mvo)",
-    )  # fmt: skip
+    option("--labels", type=Path, metavar="PATH", help="1 cavity, 2 myocardium, 3 scar, 4 MVO; same grid")
+    meant = "what the labels' values mean, such as 1=scar,2=myocardium,3=cavity (none, cavity, myocardium, scar, mvo)"
+    option("--label-map", metavar="N=CLASS,...", help=meant)
     rule = parser.add_argument_group("the rule")
     rule.add_argument("--method", choices=(*METHODS, ALL), default=MANUAL, help="default: the scar of the labels")
     add_shared(rule, "--n-sd", "--contrast")
-    rule.add_argument(
-        "--per", choices=("slice", "stack"), default="slice",
-        help="one threshold per slice (default), or one for the stack where all slices share one intensity scale",
-    )  # fmt: skip
+    per = "one threshold per slice (default), or one for the stack where all slices share one intensity scale"
+    rule.add_argument("--per", choices=("slice", "stack"), default="slice", help=per)
     remote = rule.add_mutually_exclusive_group()
-    remote.add_argument(
-        "--remote", type=Path, metavar="PATH",
-        help="mask of remote (healthy) myocardium on the image's grid, for n_sd, fwhm on PSIR and ewa; default: the "
-        "darkest 60 degree sector of each slice",
-    )  # fmt: skip
-    remote.add_argument(
-        "--remote-segments", metavar="N,N",
-        help="AHA segments in which you see no scar, taken for remote myocardium; one of each third, such as 6,12,16",
-    )  # fmt: skip
-    rule.add_argument(
-        "--fwhm-region", type=Path, metavar="PATH",
-        help="mask in which fwhm looks for the maximum, such as one drawn in the scar; default: the whole wall",
-    )  # fmt: skip
-    rule.add_argument(
-        "--smallest-island-ml", type=float, metavar="ML",
-        help="smaller islands of a rule's scar, each with the MVO it encloses, are left out (default "
-        f"{SMALLEST_ISLAND_ML:g}, as in segment; 0: none)",
-    )  # fmt: skip
+    mask = "mask of remote (healthy) myocardium on the image's grid, for n_sd, fwhm on PSIR and ewa; default: "
+    mask += "the darkest 60 degree sector of each slice"
+    remote.add_argument("--remote", type=Path, metavar="PATH", help=mask)
+    seen = "AHA segments in which you see no scar, taken for remote myocardium; one of each third, such as 6,12,16"
+    remote.add_argument("--remote-segments", metavar="N,N", help=seen)
+    peak = "mask in which fwhm looks for the maximum, such as one drawn in the scar; default: the whole wall"
+    rule.add_argument("--fwhm-region", type=Path, metavar="PATH", help=peak)
+    small = "smaller islands of a rule's scar, each with the MVO it encloses, are left out (default "
+    small += f"{SMALLEST_ISLAND_ML:g}, as in segment; 0: none)"
+    rule.add_argument("--smallest-island-ml", type=float, metavar="ML", help=small)
     wall = parser.add_argument_group("the AHA segments")
     add_shared(wall, "--aha", "--segments", "--insertions")
-    wall.add_argument(
-        "--leave-out-slices", metavar="N,N",
-        help="slices that count in nothing, from 1 at the apex; the thirds run from the first to the last that stays",
-    )  # fmt: skip
+    left_out = "slices that count in nothing, from 1 at the apex; the thirds run from the first to the last that stays"
+    wall.add_argument("--leave-out-slices", metavar="N,N", help=left_out)
     add_shared(wall, "--correct-shifts")
-    many: dict[str, Any] = {"type": Path, "action": "append", "default": [], "metavar": "OUT"}
-    parser.add_argument(
-        "--bullseye",
-        "--picture",
-        **many,
-        help="picture of the segments (.png, .svg, .pdf); may be given more than once",
-    )
-    parser.add_argument("--montage", **many, help="picture of all slices with contours, scar, MVO and RV insertions")
-    parser.add_argument("--polar-map", **many, help="picture of the transmurality at every angle")
-    parser.add_argument("--transmurality", **many, help="bullseye of the mean transmurality in the usual bins")
-    parser.add_argument("--transmurality-max", **many, help="bullseye of the maximum transmurality in the usual bins")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="file for everything that was measured")
-    parser.add_argument(
-        "--table", type=Path, metavar="OUT", help="CSV or Markdown: the segments, or with --cases the rules compared"
-    )
+    for name, (said, _) in PICTURES.items():
+        names = (name, "--picture") if name == "--bullseye" else (name,)
+        option(*names, type=Path, action="append", default=[], metavar="OUT", help=said)
+    option("--json", type=Path, metavar="OUT", help="file for everything that was measured")
+    option("--table", type=Path, metavar="OUT", help="CSV or Markdown: segments, or with --cases the rules compared")
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure one patient by one rule or by all, or hold the rules against the experts of many."""
     pictures = [path for option in PICTURES for path in value_of(args, option)]
-    check_table(args.table)
-    check_pictures(*pictures)
-    check_files(args.json, args.table, *pictures)
+    check_files(args.json, table=args.table, pictures=pictures)
     if pictures and args.method == ALL and not args.cases:
         raise InputError("pictures such as --bullseye and --montage show one rule: choose one with --method")
-    _refuse_what_has_no_effect(args)
-    if args.smallest_island_ml is None:
-        args.smallest_island_ml = SMALLEST_ISLAND_ML
-    if args.cases:
-        _compare(args)
-        return
-    refuse_crew(args, "cases")
-    _measure(args)
-
-
-def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
     for option, given, methods in (
         ("--n-sd", args.n_sd is not None, (ScarSource.N_SD,)),
         ("--fwhm-region", args.fwhm_region is not None, (ScarSource.FWHM,)),
@@ -161,8 +135,15 @@ def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
     ):
         if given and args.method not in (*methods, ALL):
             raise InputError(f"{option} has no effect with --method {args.method}: leave it out")
-    if args.smallest_island_ml is not None and not 0 <= args.smallest_island_ml < np.inf:
+    if args.smallest_island_ml is None:
+        args.smallest_island_ml = SMALLEST_ISLAND_ML
+    elif not 0 <= args.smallest_island_ml < np.inf:
         raise InputError(f"--smallest-island-ml {args.smallest_island_ml:g}: give a volume in ml, 0 or more")
+    if args.cases:
+        _compare(args)
+    else:
+        refuse_crew(args, "cases")
+        _measure(args)
 
 
 def _measure(args: argparse.Namespace) -> None:
@@ -175,34 +156,30 @@ def _measure(args: argparse.Namespace) -> None:
     given = insertions_of(args.insertions, len(labels))
     anatomy = divide(stack, *contours_of(labels), given, Division(AhaMode(args.aha), args.segments))
     measured = _by_rules(args, stack, labels, anatomy, masks, left_out)
-    report: dict = {}
-    if args.json:
-        report = patient_report(stack, anatomy, measured, shifts, corrected=args.correct_shifts, left_out=left_out)
-    if args.correct_shifts:
+    report = patient_report(stack, anatomy, measured, shifts, corrected=args.correct_shifts, left_out=left_out)
+    if args.correct_shifts:  # back on the images as they were acquired
         anatomy = native_anatomy(anatomy, shifts, stack.spacing)
-        measured = {name: _moved_back(entry, shifts.pixels) for name, entry in measured.items()}
+        for name, found in measured.items():
+            parts = replace(found.parts, labels=move(found.parts.labels, -shifts.pixels))
+            measured[name] = replace(found, labels=move(found.labels, -shifts.pixels), parts=parts)
     warnings = doubts(stack, anatomy, measured, None if args.correct_shifts else shifts)
-    for option, picture in PICTURES.items():
+    for option, (_, picture) in PICTURES.items():
         for path in value_of(args, option):
             save_picture(picture(next(iter(measured.values())), anatomy, acquired), path)
     notes = [*stack.notes, *anatomy.notes]
     if args.json:
-        write_json(args.json, report | {"notes": list(all_words(notes)), "warnings": [told for told, _ in warnings]})
+        write_json(args.json, report | {"notes": all_words(notes), "warnings": [told for told, _ in warnings]})
     if args.table:
         write_table(args.table, *segment_rows(measured))
     told_of = shifts if args.correct_shifts or not shifts.moved.any() else None  # else it is a warning
     say(args, *printed(anatomy, stack.voxel_ml, measured, told_of, left_out))
     for line, fact in warnings:
-        if not has((fact,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):  # said before the work
+        if fact.code not in TAKEN:  # said before the work
             warn(line)
-    if args.verbose:
-        shown = {fact for _, fact in warnings}
-        for note in notes:
-            if note not in shown:
-                print(f"note: {words(note)}")
-        for name, entry in measured.items():
-            if entry.parts.remark:
-                print(f"note: {name}: {words(entry.parts.remark)}")
+    shown = {fact for _, fact in warnings}
+    explain(args, *(f"note: {words(note)}" for note in notes if note not in shown))
+    remarks = {name: found.parts.remark for name, found in measured.items()}
+    explain(args, *(f"note: {name}: {words(remark)}" for name, remark in remarks.items() if remark))
 
 
 def _read(args: argparse.Namespace) -> tuple[LgeStack, LabelArray, tuple[int, ...], dict[str, Mask]]:
@@ -210,34 +187,28 @@ def _read(args: argparse.Namespace) -> tuple[LgeStack, LabelArray, tuple[int, ..
     if args.labels is None:
         raise InputError("--labels is missing: give the contours of --lge")
     stack = read_lge(args.lge, series=args.series, image=args.image)
-    for note in stack.notes:
-        if has((note,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):
-            warn(words(note))
+    tell_choice(stack)
     if args.contrast:
         stack = with_contrast(stack, args.contrast)
     # without a threshold from remote myocardium it is for core and grey zone alone
     only_zones = args.method in (MANUAL, ScarSource.OTSU, ScarSource.MIXTURE) and stack.contrast == "unknown"
-    for option, given in (("--remote", args.remote), ("--remote-segments", args.remote_segments)):
-        if only_zones and given is not None:
+    for option in ("--remote", "--remote-segments"):
+        if only_zones and value_of(args, option) is not None:
             raise InputError(f"{option} has no effect with --method {args.method} unless --contrast is known: add it")
     contours, notes = read_contours(args.labels, stack, args.label_map and parse_label_map(args.label_map))
-    labels, left_out = without_slices(contours, args.leave_out_slices)
+    labels, left_out = contours.copy(), tuple[int, ...]()
+    if args.leave_out_slices is not None:
+        left_out = chosen(args.leave_out_slices, "--leave-out-slices", range(1, len(labels) + 1), "there is no slice")
+        labels[[number - 1 for number in left_out]] = 0
     if not all(mask.any() for mask in contours_of(labels)):
-        if left_out:
-            raise InputError("The labels hold no LV cavity (1) with myocardium (2) outside the slices left out.")
-        raise InputError("The labels hold no LV cavity (1) with myocardium (2): give contours of both.")
+        where = " outside the slices left out." if left_out else ": give contours of both."
+        raise InputError(f"The labels hold no LV cavity (1) with myocardium (2){where}")
     masks = {}
-    for name, path in (("remote", args.remote), ("fwhm_region", args.fwhm_region)):
-        if path is not None:
-            masks[name], more = read_mask(path, stack)
+    for option in ("--remote", "--fwhm-region"):
+        if (path := value_of(args, option)) is not None:
+            masks[option], more = read_mask(path, stack)
             notes = (*notes, *more)
     return replace(stack, notes=tuple(dict.fromkeys((*stack.notes, *notes)))), labels, left_out, masks
-
-
-def _moved_back(measured: Measurements, pixels: np.ndarray) -> Measurements:
-    """On the images as they were acquired."""
-    parts = replace(measured.parts, labels=move(measured.parts.labels, -pixels))
-    return replace(measured, labels=move(measured.labels, -pixels), parts=parts)
 
 
 def _by_rules(
@@ -249,30 +220,33 @@ def _by_rules(
     left_out: tuple[int, ...],
 ) -> dict[str, Measurements]:
     """What each chosen rule measures, by its name; of "all", those that cannot be used are left out and named."""
-    given, region = masks.get("remote"), RemoteRegion(RemoteSource.DRAWN)
+    given, region = masks.get("--remote"), RemoteRegion(RemoteSource.DRAWN)
     if args.remote_segments is not None:
-        given, region = segments_mask(anatomy.aha, args.remote_segments)
+        known = np.unique(anatomy.aha[anatomy.aha > 0]).tolist()
+        segments = chosen(args.remote_segments, "--remote-segments", known, "these contours have no segment")
+        given, region = np.isin(anatomy.aha, segments), RemoteRegion(RemoteSource.SEGMENTS, segments)
     remote = remote_myocardium(stack, *contours_of(labels), given, of=region)
-    chosen: list[tuple[str, str, float | None]] = []
-    for method in METHODS if args.method == ALL else (args.method,):
-        if method == ScarSource.N_SD and args.method == ALL and args.n_sd is None:
-            chosen += [(f"n_sd_{n:g}", method, n) for _, _, n in COMPARED if n is not None]
+    several_sd = [n for _, _, n in COMPARED if n is not None] if args.method == ALL and args.n_sd is None else []
+    rules: list[tuple[str, ScarSource, float | None]] = []
+    for method in METHODS if args.method == ALL else (ScarSource(args.method),):
+        if method is ScarSource.N_SD and several_sd:
+            rules += [(f"n_sd_{n:g}", method, n) for n in several_sd]
         else:
-            chosen.append((str(method), method, args.n_sd if method == ScarSource.N_SD else None))
+            rules.append((method.value, method, args.n_sd if method is ScarSource.N_SD else None))
     scar, options = drawn_scar(labels)
+    peak, smallest = masks.get("--fwhm-region"), args.smallest_island_ml
     measured: dict[str, Measurements] = {}
-    for name, method, n_sd in chosen:
+    for name, method, n_sd in rules:
         try:
-            if method == MANUAL:
+            if method is MANUAL:
                 found = measure(stack, anatomy, scar, replace(options, remote=remote))
             else:
-                peak, smallest = masks.get("fwhm_region"), args.smallest_island_ml
                 rule = ThresholdRule(method, n_sd, args.per, remote, peak, smallest)
                 found = measure(stack, anatomy, rule, MeasureOptions(remote, drawn_scar=options.drawn_scar))
         except InputError as error:
             if args.method != ALL:
-                raise InputError(f"{error}{hint(error)}") from None
-            warn(f"{name} left out: {error}{hint(error)}")
+                raise InputError(hinted(error)) from None
+            warn(f"{name} left out: {hinted(error)}")
             continue
         if left_out:
             found = replace(found, method=replace(found.method, without_slices=left_out))
@@ -284,7 +258,7 @@ def _measured(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[
     """One case, in whatever process; where a single rule was asked for, what it does not allow is refused."""
     found = case_scores(load_case(folder, label_map), **how)
     for error in found.errors.values() if strict else ():
-        raise InputError(f"{error}{hint(error)}")
+        raise InputError(hinted(error))
     return found
 
 
@@ -303,28 +277,23 @@ def _compare(args: argparse.Namespace) -> None:
     label_map = args.label_map and parse_label_map(args.label_map)
     how = {"rules": rules, "contrast": args.contrast, "per": args.per, "smallest_island_ml": args.smallest_island_ml}
     work = partial(_measured, label_map=label_map, strict=not several, how=how)
-    found = done_in_order(args, "measure", work, [(folder.name, folder.absolute()) for folder in folders])
+    found = done_in_order(args, "measure", work, folders)
     for name, error in rules_left_out(found).items():
-        warn(f"{name} left out: {error}{hint(error)}")
+        warn(f"{name} left out: {hinted(error)}")
     scores = combined(found)
     columns, rows = score_rows(scores)
     if args.table:
         write_table(args.table, columns, rows)
     if args.json:
-        told = {"cases": [folder.name for folder in folders], "rules": [_as_plain(score) for score in scores]}
-        write_json(args.json, told)
+        write_json(args.json, {"cases": [folder.name for folder in folders], "rules": [*map(_as_plain, scores)]})
     shown = len(columns) if args.verbose else -1  # the rules in full words are long
     said = CASES_COMPARED.format(cases=len(folders), scarred=scores[0].scarred)
     say(args, said, as_plain(columns[:shown], [row[:shown] for row in rows]))
 
 
-def _as_plain(score: MethodScore) -> dict:
+def _as_plain(score: MethodScore) -> dict[str, Any]:
     """As JSON holds it; no number where there is none."""
-
-    def plain(value: float) -> float | None:
-        return float(value) if np.isfinite(value) else None
-
-    told = {name: plain(value) if isinstance(value, float) else value for name, value in vars(score).items()}
-    told["behind_best"] = [plain(value) for value in score.behind_best]
+    told = {name: finite(value) if isinstance(value, float) else value for name, value in vars(score).items()}
+    told["behind_best"] = [finite(value) for value in score.behind_best]
     told["described"] = words(told.pop("method"))
     return told

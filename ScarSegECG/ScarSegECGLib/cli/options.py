@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ScarSegECGLib.anatomy.polar import MOST_TURNED_DEG, Floats, Mask
-from ScarSegECGLib.case import LabelArray
+from ScarSegECGLib.anatomy.polar import MOST_TURNED_DEG, Floats
+from ScarSegECGLib.case import LgeStack
+from ScarSegECGLib.cli.terminal import warn
 from ScarSegECGLib.errors import ContrastUnknown, InputError
-from ScarSegECGLib.facts import RemoteRegion, RemoteSource, ScarSource
-from ScarSegECGLib.wording import spans
+from ScarSegECGLib.facts import LgeNote, ScarSource
+from ScarSegECGLib.wording import spans, words
 
 METHODS = tuple(source.value for source in ScarSource if source is not ScarSource.MANUAL)
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -47,6 +49,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 CHOICE = ("--series", "--image")
 CREW = ("--workers", "--memory", "--scheduler")
 NETWORKS = ("--device", "--weights")
+TAKEN = (LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED)
 
 
 def add_shared(parser: argparse._ActionsContainer, *names: str) -> None:
@@ -60,11 +63,11 @@ def value_of(args: argparse.Namespace, option: str) -> Any:
     return getattr(args, option[2:].replace("-", "_"))
 
 
-def add_volume_to_jobs(*jobs: argparse.ArgumentParser) -> None:
-    """Let -q and -v stand behind a job's name as well as before it."""
-    for job in jobs:
-        for names in (("-q", "--quiet"), ("-v", "--verbose")):
-            job.add_argument(*names, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+def tell_choice(stack: LgeStack) -> None:
+    """Warn of what was taken from a study, where there was a choice."""
+    for note in stack.notes:
+        if note.code in TAKEN:
+            warn(words(note))
 
 
 def refuse_unused_n_sd(args: argparse.Namespace) -> None:
@@ -73,61 +76,37 @@ def refuse_unused_n_sd(args: argparse.Namespace) -> None:
         raise InputError(f"--n-sd has no effect with --method {args.method}: leave it out, or choose --method n_sd")
 
 
-def hint(error: InputError) -> str:
-    """The option that puts an error right which no option's name is in; "" where none does."""
-    return " (--contrast says it)" if isinstance(error, ContrastUnknown) else ""
+def hinted(error: InputError) -> str:
+    """An error with the option that puts it right, where no option's name is in it."""
+    return f"{error} (--contrast says it)" if isinstance(error, ContrastUnknown) else str(error)
 
 
 # What a reader types: slices (1 is the apex), segments, angles
 
-NUMBERS = "numbers with commas between them, such as the help shows"
 INSERTION_COLUMNS = ("slice", "anterior", "inferior")
 LARGEST_FILE = 1_000_000
 """Bytes; a table of a stack's angles has a few hundred."""
 _RANGE = f"degrees from {-MOST_TURNED_DEG:.0f} to {MOST_TURNED_DEG:.0f}"
 
 
-def _numbers(text: str, option: str, count: int | None = None, wanted: str = NUMBERS) -> Floats:
+def _numbers(text: str, refusal: str) -> Floats:
     """Numbers with commas between them; what was typed otherwise is not repeated, for it may be a path."""
     try:
         values = np.array([float(part) for part in text.split(",")])
     except ValueError:
-        values = np.empty(0)
-    if not values.size or (count is not None and values.size != count) or not np.isfinite(values).all():
-        raise InputError(f"{option}: give {wanted}")
+        raise InputError(refusal) from None
+    if not np.isfinite(values).all():
+        raise InputError(refusal)
     return values
 
 
-def _chosen(text: str, option: str, known: list[int], lacking: str) -> tuple[int, ...]:
-    """Whole numbers out of ``known``, each once, ascending."""
-    asked = _numbers(text, option)
+def chosen(text: str, option: str, known: Sequence[int], lacking: str) -> tuple[int, ...]:
+    """Slices or segments that a reader names: whole numbers out of ``known``, each once, ascending; else InputError."""
+    asked = _numbers(text, f"{option}: give numbers with commas between them, such as the help shows")
     for value in asked:
         if value not in known:
             raise InputError(f"{option} {text}: {lacking} {value:g}; choose from {spans(known)}")
     return tuple(sorted({int(value) for value in asked}))
-
-
-def without_slices(labels: LabelArray, text: str | None) -> tuple[LabelArray, tuple[int, ...]]:
-    """The labels with nothing in the slices that the reader leaves out, and the numbers of these slices.
-
-    InputError for slices that the stack does not have.
-    """
-    if text is None:
-        return labels, ()
-    left_out = _chosen(text, "--leave-out-slices", list(range(1, len(labels) + 1)), "there is no slice")
-    kept = labels.copy()
-    kept[[number - 1 for number in left_out]] = 0
-    return kept, left_out
-
-
-def segments_mask(aha: LabelArray, text: str) -> tuple[Mask, RemoteRegion]:
-    """The wall of the AHA segments that are named, and what is said of them.
-
-    InputError for segments that these contours do not have.
-    """
-    known = [int(number) for number in np.unique(aha) if number]
-    chosen = _chosen(text, "--remote-segments", known, "these contours have no segment")
-    return np.isin(aha, chosen), RemoteRegion(RemoteSource.SEGMENTS, chosen)
 
 
 def insertions_of(text: str | None, slices: int) -> Floats | None:
@@ -140,8 +119,11 @@ def insertions_of(text: str | None, slices: int) -> Floats | None:
         return None
     path = Path(text)
     if path.suffix.lower() != ".csv":
-        pair = _numbers(text, "--insertions", 2, "a .csv file or DEG,DEG, such as 120,240")
-        if not _angles(pair):
+        refusal = "--insertions: give a .csv file or DEG,DEG, such as 120,240"
+        pair = _numbers(text, refusal)
+        if pair.size != 2:
+            raise InputError(refusal)
+        if np.abs(pair).max() > MOST_TURNED_DEG:
             raise InputError(f"--insertions: angles are {_RANGE}")
         return pair
     try:
@@ -149,24 +131,15 @@ def insertions_of(text: str | None, slices: int) -> Floats | None:
             raise OSError
         if path.stat().st_size > LARGEST_FILE:
             raise InputError("--insertions: the CSV file is too large for a table of angles; check its path")
-        found = _table(path.read_text(encoding="utf-8-sig").splitlines(), slices)
+        return _table(path.read_text(encoding="utf-8-sig").splitlines(), slices)
     except (OSError, UnicodeDecodeError):
         raise InputError("--insertions: the CSV file cannot be read; check its path, and that it is UTF-8") from None
     except csv.Error as error:
         raise InputError(f"--insertions: the CSV file is no table ({error}); check its path") from None
-    if np.isnan(found).all():
-        raise InputError("--insertions: the CSV file names no slice")
-    return found
-
-
-def _angles(values: Floats) -> bool:
-    """Whether all that is said is an angle of one turn at most."""
-    return not (np.abs(values) > MOST_TURNED_DEG).any()
 
 
 def _table(lines: list[str], slices: int) -> Floats:
-    separator = ";" if lines and ";" in lines[0] else ","
-    table = csv.DictReader(lines, delimiter=separator, skipinitialspace=True)
+    table = csv.DictReader(lines, delimiter=";" if lines and ";" in lines[0] else ",", skipinitialspace=True)
     table.fieldnames = [name.strip().lower() for name in table.fieldnames or ()]
     if not set(INSERTION_COLUMNS) <= set(table.fieldnames):
         raise InputError(f"--insertions: the CSV file needs the columns {', '.join(INSERTION_COLUMNS)}")
@@ -175,13 +148,15 @@ def _table(lines: list[str], slices: int) -> Floats:
         line = f"--insertions: line {table.line_num} of the CSV file"
         cells = [(row[name] or "").strip() for name in INSERTION_COLUMNS]
         try:
-            number, *typed = (float(cell) if cell else np.nan for cell in cells)
+            number, *angles = (float(cell) if cell else np.nan for cell in cells)
         except ValueError:
             raise InputError(f"{line} does not hold numbers") from None
-        angles = np.array(typed)
-        if number not in range(1, slices + 1) or not _angles(angles) or np.isnan(angles).all():
+        turned = np.abs(angles)
+        if number not in range(1, slices + 1) or (turned > MOST_TURNED_DEG).any() or np.isnan(turned).all():
             raise InputError(f"{line}: slices are numbered 1 (apex) to {slices}, angles are {_RANGE}")
         if np.isfinite(found[int(number) - 1]).any():
             raise InputError(f"--insertions: slice {number:g} stands twice in the CSV file; leave one out")
         found[int(number) - 1] = angles
+    if np.isnan(found).all():
+        raise InputError("--insertions: the CSV file names no slice")
     return found

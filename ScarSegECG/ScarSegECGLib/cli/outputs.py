@@ -17,20 +17,24 @@ from ScarSegECGLib.view.paint import FORMATS, save
 from ScarSegECGLib.view.shapes import Drawing
 
 
-def check_files(*paths: Path | None) -> None:
+def check_files(*paths: Path | None, pictures: Sequence[Path | None] = (), table: Path | None = None) -> None:
     """InputError where a file could not be written; ``None`` is one that nobody asked for.
 
-    A folder's name, or a folder that does not exist or is not the user's to write; one file for two things.
+    A folder's name, or a folder that does not exist or is not the user's to write; one file for two things; a suffix
+    that is no picture's or no table's.
     """
+    for path in pictures:
+        if path is not None and path.suffix.lower().lstrip(".") not in FORMATS:
+            raise InputError(f"A picture cannot be written as '{path.suffix}': use .png, .svg or .pdf")
+    if table is not None and table.suffix.lower() not in (".csv", ".md"):
+        raise InputError(f"A table cannot be written as '{table.suffix}': use .csv or .md")
     asked: set[Path] = set()
-    for path in paths:
-        if path is None:
-            continue
+    for path in filter(None, (*paths, table, *pictures)):
+        folder = path.absolute().parent
         if path.is_dir() or not path.name:
             raise InputError(f"{path.name or path}: is a folder; give a file's name")
         if path.exists() and not path.is_file():
             raise InputError(f"{path.name}: is a pipe or a device; give a file's name")
-        folder = path.absolute().parent
         if not folder.is_dir():
             raise InputError(f"{path.name}: its folder does not exist; make it first")
         if not os.access(folder, os.W_OK):
@@ -38,21 +42,6 @@ def check_files(*paths: Path | None) -> None:
         if path.resolve() in asked:
             raise InputError(f"{path.name}: is asked for twice; give each output a file of its own")
         asked.add(path.resolve())
-
-
-def check_pictures(*paths: Path | None) -> None:
-    """As :func:`check_files`, and that the suffix is a picture's."""
-    check_files(*paths)
-    for path in paths:
-        if path is not None and path.suffix.lower().lstrip(".") not in FORMATS:
-            raise InputError(f"A picture cannot be written as '{path.suffix}': use .png, .svg or .pdf")
-
-
-def check_table(path: Path | None) -> None:
-    """As :func:`check_files`, and that the suffix is a table's."""
-    if path is not None and path.suffix.lower() not in (".csv", ".md"):
-        raise InputError(f"A table cannot be written as '{path.suffix}': use .csv or .md")
-    check_files(path)
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from ScarSegECGLib.cli.crew import case_bar, crew_of, outcomes_of, progress_bar, refuse_crew, tell_trouble
-from ScarSegECGLib.cli.options import CREW, add_shared, add_volume_to_jobs
+from ScarSegECGLib.cli.options import CREW, add_shared, value_of
 from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder
@@ -17,27 +17,31 @@ from ScarSegECGLib.pacs.archive import Found, find_series, find_studies, pull, p
 from ScarSegECGLib.pacs.connection import connect
 
 _PULLED = ("series[0-9][0-9][0-9]/image*.dcm",)
+FILTERS = {
+    "--date": ("StudyDate", "YYYYMMDD[-YYYYMMDD]", "of the study"),
+    "--modality": ("ModalitiesInStudy", None, "in the study; default: MR"),
+    "--description": ("StudyDescription", "TEXT", "of the study; * stands for anything"),
+    "--accession": ("AccessionNumber", "NUMBER", "accession number"),
+    "--patient-id": ("PatientID", "ID", "the command line is seen by other users of the machine"),
+}
+"""What a study is found by: DICOM attribute, metavar, help."""
 URL, CA = "SCARSEGECG_PACS_URL", "SCARSEGECG_PACS_CA"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's jobs and their options."""
+def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentParser, ...]:
+    """Declare the verb's options and jobs, and give back the jobs."""
     jobs = parser.add_subparsers(dest="job", required=True, metavar="find|pull|push")
     find = jobs.add_parser("find", help="list studies, or the series of one study")
     find.add_argument("--study", metavar="UID", help="list the series of this study")
-    find.add_argument("--date", metavar="YYYYMMDD[-YYYYMMDD]", help="of the study")
-    find.add_argument("--modality", help="in the study; default: MR")
-    find.add_argument("--description", metavar="TEXT", help="of the study; * stands for anything")
-    find.add_argument("--accession", metavar="NUMBER", help="accession number")
-    find.add_argument("--patient-id", metavar="ID", help="the command line is seen by other users of the machine")
+    for option, (_, metavar, said) in FILTERS.items():
+        find.add_argument(option, metavar=metavar, help=said)
     find.add_argument("--limit", type=int, default=50, metavar="N", help="the most that are listed (default 50)")
     find.add_argument("--show-patient", action="store_true", help="list who the patients are")
     get = jobs.add_parser("pull", help="fetch a study, or some of its series")
     studies = get.add_mutually_exclusive_group(required=True)
     studies.add_argument("--study", metavar="UID")
-    studies.add_argument(
-        "--studies", type=Path, metavar="FILE", help="a UID a line: each into DIR/study0001 ...; again: what is missing"
-    )
+    listed = "a UID a line: each into DIR/study0001 ...; again: what is missing"
+    studies.add_argument("--studies", type=Path, metavar="FILE", help=listed)
     add_shared(get, *CREW)
     get.add_argument("--series", action="append", default=[], metavar="UID", help="may be given more than once")
     get.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the images")
@@ -47,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for job in (find, get, put):
         job.add_argument("--url", metavar="URL", help=f"root of the archive's DICOMweb; default: {URL}")
         job.add_argument("--ca", type=Path, metavar="FILE", help=f"certificates (PEM) to trust; default: {CA}")
-    add_volume_to_jobs(find, get, put)
+    return find, get, put
 
 
 def run(args: argparse.Namespace) -> None:
@@ -59,7 +63,9 @@ def run(args: argparse.Namespace) -> None:
         args.ca = Path(os.environ[CA])
     client = connect(args.url, args.ca)
     if args.job == "find":
-        found = find_series(client, args.study) if args.study else find_studies(client, _filters(args), args.limit)
+        given = {keyword: value_of(args, option) for option, (keyword, *_) in FILTERS.items()}
+        asked = {"ModalitiesInStudy": "MR"} | {keyword: value for keyword, value in given.items() if value}
+        found = find_series(client, args.study) if args.study else find_studies(client, asked, args.limit)
         print("\n".join(_line(entry, args.show_patient) for entry in found) or "nothing was found")
     elif args.job == "pull" and args.studies:
         _pull_studies(args)
@@ -98,8 +104,7 @@ def _pull_studies(args: argparse.Namespace) -> None:
     folders = [args.out.absolute() / f"study{place:04d}" for place in range(1, len(uids) + 1)]
     todo = [(out.name, (uid, out)) for uid, out in zip(uids, folders, strict=True) if not _is_pull(out)]
     work, lost = partial(_pulled, url=args.url, ca=args.ca), 0
-    with case_bar("pull", args.quiet) as begin:
-        bar = begin(len(todo), len(uids))
+    with case_bar("pull", args.quiet, len(todo), len(uids)) as bar:
         for outcome in outcomes_of(crew_of(args), work, todo):
             lost += outcome.trouble is not None
             tell_trouble(outcome, bar)
@@ -124,17 +129,6 @@ def _listed_uids(path: Path) -> list[str]:
 def _is_pull(folder: Path) -> bool:
     """Whether a folder holds what an earlier pull wrote."""
     return (folder / "series001" / "image00001.dcm").is_file()
-
-
-def _filters(args: argparse.Namespace) -> dict[str, str]:
-    given = {
-        "StudyDate": args.date,
-        "ModalitiesInStudy": args.modality or "MR",
-        "StudyDescription": args.description,
-        "AccessionNumber": args.accession,
-        "PatientID": args.patient_id,
-    }
-    return {keyword: value for keyword, value in given.items() if value}
 
 
 def _line(entry: Found, show_patient: bool) -> str:

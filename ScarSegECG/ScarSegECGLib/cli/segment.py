@@ -5,17 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.cli.crew import progress_bar
-from ScarSegECGLib.cli.options import CHOICE, NETWORKS, add_shared, insertions_of, refuse_unused_n_sd, value_of
-from ScarSegECGLib.cli.terminal import say, warn
+from ScarSegECGLib.cli.options import (
+    CHOICE,
+    NETWORKS,
+    add_shared,
+    insertions_of,
+    refuse_unused_n_sd,
+    tell_choice,
+    value_of,
+)
+from ScarSegECGLib.cli.terminal import explain, say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
 from ScarSegECGLib.export.write import DICOM_FOLDER, write_dicom_beside, write_result
 from ScarSegECGLib.face import read_ecg, read_lge, segment
-from ScarSegECGLib.facts import AhaMode, Division, Fact, LgeNote, has
+from ScarSegECGLib.facts import AhaMode, Division, Fact
 from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.report.blocks import Patient
@@ -24,44 +30,11 @@ from ScarSegECGLib.view.pictures import pictures
 from ScarSegECGLib.view.viewer import result_data, viewer_block
 from ScarSegECGLib.wording import all_words, words
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's options."""
-    parser.add_argument(
-        "--lge", required=True, type=Path, metavar="PATH", help="NIfTI, NRRD, or DICOM: a folder, zip or DICOMDIR"
-    )
-    add_shared(parser, *CHOICE)
-    parser.add_argument("--ecg", type=Path, metavar="PATH", help="12-lead ECG, any format that `scarsegecg ecg` reads")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier result in DIR")
-    add_shared(parser, "--mri-date", "--ecg-date", "--sex", "--age")
-    parser.add_argument(
-        "--event-between", action="store_true", help="an infarct or a revascularisation lies between ECG and MRI"
-    )
-    parser.add_argument("--no-ecg", action="store_true", help="leave the ECG out, even if --ecg is given")
-    add_shared(parser, "--method", "--n-sd", "--contrast")
-    wall = parser.add_argument_group("the AHA segments")
-    add_shared(wall, "--aha", "--segments", "--insertions")
-    add_shared(parser, "--correct-shifts", *NETWORKS)
-    parser.add_argument(
-        "--show-patient", action="store_true", help="show in the report who the patient is (DICOM images only)"
-    )
-
-
-def _patient(stack: LgeStack) -> Patient:
-    source = find_source(stack)
-    if source is None:
-        raise InputError("--show-patient: the images are not DICOM, so they do not say who the patient is.")
-    return Patient.of_image(source.images[0])
-
-
-def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
-    refuse_unused_n_sd(args)
-    for option in ("--ecg-date", "--event-between", "--sex", "--age"):
-        if value_of(args, option) and args.ecg is None:
-            raise InputError(f"{option} has no effect without an ECG: give --ecg, or leave it out")
-
-
+# Options that are handed on to :func:`ScarSegECGLib.face.segment` as they are.
+_AS_TYPED = (
+    *("mri_date", "ecg_date", "event_between", "contrast", "age"),
+    *("method", "n_sd", "correct_shifts", "weights", "device"),
+)
 _DATE_OPTIONS = {
     GapProblem.NO_ECG_DATE: "--ecg-date",
     GapProblem.NO_MRI_DATE: "--mri-date",
@@ -70,9 +43,29 @@ _DATE_OPTIONS = {
 }
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    option = parser.add_argument
+    option("--lge", required=True, type=Path, metavar="PATH", help="NIfTI, NRRD, or DICOM: a folder, zip or DICOMDIR")
+    add_shared(parser, *CHOICE)
+    option("--ecg", type=Path, metavar="PATH", help="12-lead ECG, any format that `scarsegecg ecg` reads")
+    option("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    option("--overwrite", action="store_true", help="replace an earlier result in DIR")
+    add_shared(parser, "--mri-date", "--ecg-date", "--sex", "--age")
+    option("--event-between", action="store_true", help="an infarct or a revascularisation lies between ECG and MRI")
+    option("--no-ecg", action="store_true", help="leave the ECG out, even if --ecg is given")
+    add_shared(parser, "--method", "--n-sd", "--contrast")
+    add_shared(parser.add_argument_group("the AHA segments"), "--aha", "--segments", "--insertions")
+    add_shared(parser, "--correct-shifts", *NETWORKS)
+    option("--show-patient", action="store_true", help="show in the report who the patient is (DICOM images only)")
+
+
 def run(args: argparse.Namespace) -> None:
     """Read, segment, write."""
-    _refuse_what_has_no_effect(args)
+    refuse_unused_n_sd(args)
+    for option in ("--ecg-date", "--event-between", "--sex", "--age"):
+        if value_of(args, option) and args.ecg is None:
+            raise InputError(f"{option} has no effect without an ECG: give --ecg, or leave it out")
     check_output(args.out, overwrite=args.overwrite)
     if args.ecg is None and not args.no_ecg and not args.quiet:
         print("no --ecg given: the result will be the image-only one", file=sys.stderr)
@@ -84,32 +77,22 @@ def run(args: argparse.Namespace) -> None:
             image=args.image,
             told=lambda done, of: tell(0.1 * done / of, f"reading {done} of {of} files"),
         )
-        options: dict[str, Any] = {"insertions_deg": insertions_of(args.insertions, len(stack.voxels))}
-        if args.sex:
-            options["female"] = args.sex == "female"
-        if args.age is not None:
-            options["age"] = args.age
-        patient = _patient(stack) if args.show_patient else None
+        source = find_source(stack) if args.show_patient else None
+        if args.show_patient and source is None:
+            raise InputError("--show-patient: the images are not DICOM, so they do not say who the patient is.")
         result = segment(
             stack,
             None if args.no_ecg or args.ecg is None else read_ecg(args.ecg),
-            # empty, as a list of patients has it where it is not known, is none
-            mri_date=(args.mri_date or "").strip() or None,
-            ecg_date=(args.ecg_date or "").strip() or None,
-            event_between=args.event_between,
-            contrast=args.contrast,
-            weights=args.weights,
-            device=args.device,
-            method=args.method,
-            n_sd=args.n_sd,
+            **{name: getattr(args, name) for name in _AS_TYPED},
             progress=lambda fraction, text: tell(0.1 + 0.7 * fraction, text),
             why_no_ecg=Fact(EcgReason.SWITCHED_OFF if args.no_ecg else EcgReason.NOT_GIVEN),
-            correct_shifts=args.correct_shifts,
+            insertions_deg=insertions_of(args.insertions, len(stack.voxels)),
             division=Division(AhaMode(args.aha), args.segments),
-            **options,
+            female=None if args.sex is None else args.sex == "female",
         )
         tell(0.8, "pictures and files")
         painted, viewer = pictures(result), viewer_block(result_data(result))
+        patient = Patient.of_image(source.images[0]) if source else None
         said: list[str] = []
         refused: list[str] = []
 
@@ -126,16 +109,12 @@ def run(args: argparse.Namespace) -> None:
             result, painted, args.out, overwrite=args.overwrite, patient=patient, viewer=viewer, beside=add_dicom
         )
     say(args, *summary(result), *said, f"written to {folder}; open report.html first")
-    for note in result.stack.notes:
-        if has((note,), LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED):
-            warn(words(note))
+    tell_choice(stack)
     problem = result.ecg_use.gap.problem
     if result.ecg_use.amplitude > 0 and problem in _DATE_OPTIONS:
         warn(f"{words(problem)}: give {_DATE_OPTIONS[problem]}, or the ECG counts less")
     for warning in (*all_words(result.warnings), *refused):
         warn(warning)
-    if args.verbose:
-        for note in (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes):
-            print(f"note: {words(note)}")
-        for stage, seconds in result.timings.items():
-            print(f"{stage}: {seconds:.2f} s")
+    notes = (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes)
+    explain(args, *(f"note: {words(note)}" for note in notes))
+    explain(args, *(f"{stage}: {seconds:.2f} s" for stage, seconds in result.timings.items()))

@@ -7,12 +7,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ScarSegECGLib.case import Ecg, TimeGap
 from ScarSegECGLib.cli.evaluate import find_ecg
 from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.median_beat import median_beat
@@ -49,28 +47,19 @@ TEST_SEED, PAIR_SEED = 90_000, 7_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    parser.add_argument(
-        "--cases", required=True, type=Path, action="append", metavar="DIR",
-        help="holds Case_*/Case_*_{img,seg}.nii.gz; a case's own ecg.* and dates.json make a real pair of it, the "
-        "others get simulated ECGs; may be given several times",
-    )  # fmt: skip
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="RUN", help="folder of this training; taken up again if it exists"
-    )
-    parser.add_argument("--folds", type=int, default=5, metavar="N", help="patient-level folds (default 5)")
-    parser.add_argument("--folds-file", type=Path, metavar="CSV", help="folds fixed in a table with case,fold")
-    parser.add_argument(
-        "--from", dest="start", metavar="shipped|FILE",
-        help="fine-tune these weights instead of training from nothing: quicker, and better on few patients",
-    )  # fmt: skip
-    parser.add_argument(
-        "--ecgs", type=Path, metavar="DIR", help="WFDB records whose noise goes into simulated ECGs (else simulated)"
-    )
-    parser.add_argument("--epochs", type=int, metavar="N", help="of stage 1 (default: as the shipped weights)")
-    parser.add_argument(
-        "--steps", type=int, metavar="N", help="of stage 2 and of TAFF (default: as the shipped weights)"
-    )
-    parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks are trained")
+    option = parser.add_argument
+    cases = "holds Case_*/Case_*_{img,seg}.nii.gz; a case's own ecg.* and dates.json make a real pair of it, the "
+    cases += "others get simulated ECGs; may be given several times"
+    option("--cases", required=True, type=Path, action="append", metavar="DIR", help=cases)
+    option("--out", required=True, type=Path, metavar="RUN", help="this training's folder; taken up again if it exists")
+    option("--folds", type=int, default=5, metavar="N", help="patient-level folds (default 5)")
+    option("--folds-file", type=Path, metavar="CSV", help="folds fixed in a table with case,fold")
+    start = "fine-tune these weights instead of training from nothing: quicker, and better on few patients"
+    option("--from", dest="start", metavar="shipped|FILE", help=start)
+    option("--ecgs", type=Path, metavar="DIR", help="WFDB records whose noise simulated ECGs get (else simulated)")
+    option("--epochs", type=int, metavar="N", help="of stage 1 (default: as the shipped weights)")
+    option("--steps", type=int, metavar="N", help="of stage 2 and of TAFF (default: as the shipped weights)")
+    option("--device", default="auto", metavar="auto|cpu|cuda[:N]", help="where the networks are trained")
 
 
 def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]]:
@@ -81,23 +70,16 @@ def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]
     for number, folder in enumerate(tqdm(folders, desc="reading", unit="case", disable=args.quiet)):
         cases.append(load_case(folder))
         ecg, gap = find_ecg(folder)
-        if ecg is not None:
-            own[number] = own_ecg(folder.name, ecg, gap)
+        if ecg is None:
+            continue
+        name = folder.name
+        if gap.days is None or gap.event_between:  # a pair without a gap teaches nothing of time
+            raise InputError(f"{name}: its ECG has no known gap to the MRI; give both in dates.json, or take it away")
+        try:
+            own[number] = OwnEcg(median_beat(ecg), gap.days)
+        except InputError as error:
+            raise InputError(f"{name}: its ECG cannot be measured: {error}") from error
     return cases, own
-
-
-def own_ecg(name: str, ecg: Ecg, gap: TimeGap) -> OwnEcg:
-    """A real pair's ECG as training reads it.
-
-    InputError where it cannot be measured, or its dates are not known: a pair without a gap teaches nothing of time.
-    """
-    if gap.days is None or gap.event_between:
-        raise InputError(f"{name}: its ECG has no known gap to the MRI; give both dates in dates.json, or take it away")
-    try:
-        beat = median_beat(ecg)
-    except InputError as error:
-        raise InputError(f"{name}: its ECG cannot be measured: {error}") from error
-    return OwnEcg(beat, gap.days)
 
 
 def _encoder(start: Weights | None, run: Path) -> EcgEncoder:
@@ -142,49 +124,35 @@ def run(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     say(args, f"pairs of image and ECG: {len(own)} real, {len(cases) - len(own)} patients with simulated ECGs")
     try:
-        digest, summary = _train(args, plan, own, noise, start)
+        _train(args, plan, own, noise)
     except KeyboardInterrupt:
         say(args, "stopped; the same command takes the training up again at its last checkpoint")
         raise
-    say(args, json.dumps(summary, indent=1), f"weights: {args.out / 'scarseg.safetensors'} sha256 {digest}")
 
 
-def _train(
-    args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: NDArray, start: Weights | None
-) -> tuple[str, dict]:
-    groups = range(len(plan.groups))
+def _train(args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: NDArray) -> None:
+    out, groups, quiet = args.out, range(len(plan.groups)), args.quiet
     for group in groups:
         train_stage_one(plan, group)
     bank = see_patients(plan)
     for group in groups:
         train_stage_two(plan, group, bank)
     fractions = expert_fractions(plan.cases)
-    encoder = _encoder(start, args.out)
-    pairs = make_pairs(
-        list(fractions), noise, PAIR_SEED, own=own, file=args.out / "pairs.safetensors", quiet=args.quiet
-    )
+    encoder = _encoder(plan.start, out)
+    pairs = make_pairs(list(fractions), noise, PAIR_SEED, own=own, file=out / "pairs.safetensors", quiet=quiet)
     fused = fuse_held_out(plan, bank, fractions)
     full = [train_taff(plan, group, fused, encoder, pairs) for group in groups]
     told, trust = trusted(evaluate_held_out(plan))
-    summary = summarise([row for _, row in told])
-    write_tables(args.out, told)
-    write_text(args.out / "cross_validation.json", json.dumps(summary, indent=1) + "\n")
-    lines = _ablation(args, plan, own, noise, fractions)
-    digest = assemble(plan, full[-1], trust, args.out / "scarseg.safetensors")
-    settings = read_weights(args.out / "scarseg.safetensors").settings
+    summary = json.dumps(summarise([row for _, row in told]), indent=1)
+    write_tables(out, told)
+    write_text(out / "cross_validation.json", summary + "\n")
+    if not (out / "ablation.csv").is_file():
+        ecgs = ablation.held_out_ecgs(fractions, noise, TEST_SEED, own, quiet=quiet)
+        write_table(out / "ablation.csv", ablation.table(ablation.outcomes(plan, ecgs, fractions)))
+    weights = out / "scarseg.safetensors"
+    digest = assemble(plan, full[-1], trust, weights)
+    tables = [read_table(out / name) for name in ("cross_validation.csv", "ablation.csv")]
     real = (len(own), len(plan.cases) - len(own))
-    card = model_card(read_table(args.out / "cross_validation.csv"), settings, digest, lines, real)
-    write_text(args.out / "MODEL_CARD.md", card)
-    return digest, summary
-
-
-def _ablation(
-    args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: NDArray, fractions: NDArray[np.float64]
-) -> list[dict[str, str]]:
-    path = args.out / "ablation.csv"
-    if path.is_file():
-        return read_table(path)
-    ecgs = ablation.held_out_ecgs(fractions, noise, TEST_SEED, own, quiet=args.quiet)
-    lines = ablation.table(ablation.outcomes(plan, ecgs, fractions))
-    write_table(path, lines)
-    return lines
+    card = model_card(tables[0], read_weights(weights).settings, digest, tables[1], real)
+    write_text(out / "MODEL_CARD.md", card)
+    say(args, summary, f"weights: {weights} sha256 {digest}")

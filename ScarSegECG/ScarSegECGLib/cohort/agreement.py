@@ -54,7 +54,7 @@ def against_expert(result: ScarResult, expert: Path) -> dict[str, Any]:
         orientation_known=stack.orientation_known,
         division=result.anatomy.division,
     )
-    percent = segment_percent(walls.aha, truth.scar, result.anatomy.segments)
+    percent = segment_percent(walls.aha, truth.scar, result.anatomy.division.segments)
     wall_ml = float(truth.myocardium.sum()) * stack.voxel_ml
     return {
         **{

@@ -71,7 +71,7 @@ def segment_table(
             if getattr(parts, name) is not None:
                 shares[f"{name}_ml"] = _voxels(aha[held == kind], count) * voxel_ml
     rows = []
-    for i in range(anatomy.segments):
+    for i in range(anatomy.division.segments):
         imaged = bool(anatomy.imaged[i] and wall_ml[i] > 0)
         told: dict[str, Any] = dict.fromkeys(shares)
         if imaged:

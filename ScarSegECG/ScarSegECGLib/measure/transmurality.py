@@ -130,7 +130,7 @@ def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing) -> Floats:
     middle = chords.middle_mm + np.array([box[1].start, box[2].start]) * np.array(spacing[1:])
     anterior, inferior = anatomy.insertions_deg[box[0]].T
     turned = (direction_deg(middle - anatomy.centres_mm[box[0], None]) - anterior[:, None]) % 360.0
-    if anatomy.mode == AhaMode.LANDMARK:
+    if anatomy.division.mode == AhaMode.LANDMARK:
         septum = ((inferior - anterior) % 360.0)[:, None]
         free = _SEPTUM + (turned - septum) * (360.0 - _SEPTUM) / (360.0 - septum)
         stretched = np.where(turned < septum, turned * _SEPTUM / septum, free)
