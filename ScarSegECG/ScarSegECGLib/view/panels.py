@@ -9,8 +9,8 @@ from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
+from ScarSegECGLib.anatomy.aha import rings_of
 from ScarSegECGLib.anatomy.segments import RING_NAMES
-from ScarSegECGLib.anatomy.soft import rings_of
 from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.view.shapes import Box
 
