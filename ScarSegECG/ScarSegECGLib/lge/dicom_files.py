@@ -25,6 +25,7 @@ from ScarSegECGLib.lge.files import ZipArchive, intact, looks_like_zip, opened_a
 _MAX_DEPTH = 6
 _MAX_FILES = 20000
 _OUTSIDE = "The DICOMDIR names files outside its own folder: it was not read. Give the folder with the images instead."
+_NO_INDEX = "The DICOMDIR lists no images or is damaged: give the folder with the images instead."
 DAMAGED = "A DICOM image is cut off or damaged: copy or export the series again."
 _START_BYTES = 256
 _MAX_READS = 200_000  # a header of nothing but tiny elements would keep the reader busy for minutes
@@ -120,7 +121,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield Path(path)
 
 
-@intact("The DICOMDIR is cut off or damaged: give the folder with the images instead.")
+@intact(_NO_INDEX)
 def _listed_in_dicomdir(path: Path) -> list[Path] | None:
     """Paths of the images that a DICOMDIR lists; ``None`` if the file is no DICOMDIR."""
     with quiet(), DicomFile(path).open() as stream:
@@ -130,9 +131,10 @@ def _listed_in_dicomdir(path: Path) -> list[Path] | None:
         records = [r for r in index.get("DirectoryRecordSequence") or [] if r.get("DirectoryRecordType") == "IMAGE"]
         names = [record.get("ReferencedFileID") or () for record in records]
         listed = [(name,) if isinstance(name, str) else tuple(map(str, name)) for name in names]
-    if not 0 < len(listed) <= _MAX_FILES:
-        many = f"over {_MAX_FILES}" if listed else "no"
-        raise InputError(f"The DICOMDIR lists {many} images: give the folder with the LGE series instead.")
+    if not listed:
+        raise InputError(_NO_INDEX)
+    if len(listed) > _MAX_FILES:
+        raise InputError(f"The DICOMDIR lists over {_MAX_FILES} images: give the folder of the LGE series.")
     folder = path.resolve().parent
     return list(dict.fromkeys(_listed(parts, folder) for parts in listed))
 

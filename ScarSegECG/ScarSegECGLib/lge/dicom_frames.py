@@ -123,17 +123,13 @@ def frames_of(files: Sequence[DicomFile], told: Told = lambda done, of: None) ->
 
 @intact(_NOT_DESCRIBED)  # pydicom reads the groups only now, and stumbles in many ways over broken ones
 def _frame_headers(image: Dataset) -> list[Dataset]:
-    shared = list(image.get("SharedFunctionalGroupsSequence") or [])
-    per_frame = list(image.get("PerFrameFunctionalGroupsSequence") or [])
-    frames = int(image.get("NumberOfFrames") or 1)
-    if frames != len(per_frame) or frames > _MAX_FRAMES:
+    shared, per_frame = (list(image.get(name) or []) for name in _GROUPS)
+    if int(image.get("NumberOfFrames") or 1) != len(per_frame) or len(per_frame) > _MAX_FRAMES:
         raise InputError(_NOT_DESCRIBED)
     common = Dataset()
-    for element in image:
-        if element.keyword not in _GROUPS:
-            common.add(element)
-    if shared:
-        _take(common, shared[0])
+    common.update({element.tag: element for element in image if element.keyword not in _GROUPS})
+    for groups in shared[:1]:
+        _take(common, groups)
     headers = []
     for groups in per_frame:
         header = Dataset()

@@ -94,7 +94,6 @@ def read_contours(
     heart has; the message names the label set that would fit.
     """
     layers, volume = _on_the_grid(path, stack)
-    segments = volume.segments
     present = [(layer, int(value)) for layer in range(len(layers)) for value in np.unique(layers[layer]) if value]
     values = sorted({value for _, value in present})
     if label_map is not None:
@@ -103,7 +102,7 @@ def read_contours(
             shown = some_of(unnamed, 6)
             raise InputError(f"--label-map does not say what {shown} is: add it, such as {unnamed[0]}=none.")
         return _painted(layers, {(layer, value): label_map[value] for layer, value in present}), volume.notes
-    by_name = {key: meant for key in present if (meant := _meant_by(segments.get(key, ""))) is not None}
+    by_name = {key: meant for key in present if (meant := _meant_by(volume.segments.get(key, ""))) is not None}
     if by_name:
         if len(by_name) < len(present) or not {CAVITY, MYOCARDIUM} <= set(by_name.values()):
             raise InputError(

@@ -8,7 +8,6 @@ decides is refused.
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -77,12 +76,12 @@ class ImageSet:
         return without_patient(shown, *who)[:48]
 
 
-def list_series(path: str | os.PathLike[str]) -> tuple[ImageSet, ...]:
+def list_series(path: Path) -> tuple[ImageSet, ...]:
     """What a study holds, in the order of series numbers; an archive is closed by then, so without pixels to be read.
 
     What cannot be read is refused by an :class:`InputError`.
     """
-    with opened_study(Path(path)) as sets:
+    with opened_study(path) as sets:
         return sets
 
 
