@@ -41,6 +41,13 @@ class DicomFile:
     archive: ZipArchive | None = None
     member: str = ""
 
+    def start(self) -> bytes:
+        """The first bytes, by which DICOM is told from the rest: a viewer on the same disc is not unpacked."""
+        if self.archive is not None:
+            return self.archive.start(self.member, _START_BYTES)
+        with self.path.open("rb") as stream:
+            return stream.read(_START_BYTES)
+
     def read_bytes(self) -> bytes:
         """Everything."""
         return self.path.read_bytes() if self.archive is None else self.archive.read(self.member)
@@ -90,8 +97,7 @@ def files_in(path: Path) -> Iterator[tuple[DicomFile, ...]]:
     if path.is_dir():
         yield tuple(map(DicomFile, _walk(path)))
         return
-    with path.open("rb") as stream:
-        start = stream.read(_START_BYTES)
+    start = DicomFile(path).start()
     if looks_like_zip(start):
         with opened_archive(path) as archive:
             members = (name for name in sorted(archive.entries) if name.rpartition("/")[2].upper() != "DICOMDIR")
@@ -188,11 +194,10 @@ def mend_commas(dataset: Dataset) -> bool:
 @intact(DAMAGED)
 def read_header(file: DicomFile, tags: list[str]) -> tuple[Dataset, bool] | None:
     """The wanted elements of an MR image's header, and whether commas were mended in it; ``None`` for anything else."""
+    start = file.start()
+    if not looks_like_dicom(start):
+        return None
     with file.open() as stream:
-        start = stream.read(_START_BYTES)
-        if not looks_like_dicom(start):
-            return None
-        stream.seek(0)
         header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
     kind = str(header.get("SOPClassUID", ""))
     if kind:

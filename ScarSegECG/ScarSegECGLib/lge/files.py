@@ -83,12 +83,16 @@ class ZipArchive:
     file: zipfile.ZipFile
     entries: Mapping[str, zipfile.ZipInfo]
 
-    def read(self, name: str) -> bytes:
-        """The whole file, never more than the archive's directory declares; refused where it is damaged or gone."""
+    def start(self, name: str, count: int) -> bytes:
+        """First ``count`` bytes of a file; refused where it is damaged or gone."""
         if name not in self.entries:
             raise InputError("A file is gone from the zip archive since it was read: give the archive again.")
         with intact(_DAMAGED), self.file.open(self.entries[name]) as stream:
-            data = stream.read(_MAX_MEMBER_BYTES + 1)
+            return stream.read(count)
+
+    def read(self, name: str) -> bytes:
+        """The whole file, never more than the archive's directory declares; refused where it is damaged or gone."""
+        data = self.start(name, _MAX_MEMBER_BYTES + 1)
         if len(data) != self.entries[name].file_size:
             raise InputError(_DAMAGED)
         return data
