@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.measure.scar_probability import scar_probability
+from ScarSegECGLib.measure.trust import scar_probability
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.taff import LOGIT_UP
 from ScarSegECGLib.training.ablation import bootstrap

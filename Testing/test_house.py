@@ -523,7 +523,7 @@ def test_panel_uses_only_widgets_of_its_form() -> None:
 def test_form_binds_only_known_parameters() -> None:
     (state,) = (
         node
-        for node in _tree(MODULE / "ScarSegECG.py").body
+        for node in _tree(MODULE / "ScarSegECGPanel" / "casework.py").body
         if isinstance(node, ast.ClassDef) and node.name == "ScarSegECGParameterNode"
     )
     fields = {ast.unparse(node.target) for node in state.body if isinstance(node, ast.AnnAssign)}

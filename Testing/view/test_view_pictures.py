@@ -17,11 +17,11 @@ from ScarSegECGLib.facts_ecg import Agreement, EcgReason
 from ScarSegECGLib.measure.measurements import figures, measure
 from ScarSegECGLib.measure.parts import mvo_within
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule
+from ScarSegECGLib.report.captions import MVO_SIGN
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.pictures import (
-    MVO_SIGN,
     how_of,
     measured_montage,
     measured_polar_map,

@@ -8,13 +8,12 @@ from typing import Any
 from ScarSegECGLib.case import Burden, IslandPattern, ScarResult, SegmentRow
 from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.facts_ecg import Agreement
-from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML, rests_on_little, territory_table
+from ScarSegECGLib.measure.segments import rests_on_little, territory_table
 from ScarSegECGLib.report.blocks import UNKNOWN, Column, Table, table_of
+from ScarSegECGLib.report.captions import LITTLE_SCAR, SMALL_SIGN
 from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.wording import CORE, ECG_IS_NO_FINDING, GREY, MVO, REST, words
 
-SMALL_SIGN = "*"
-LITTLE_SCAR = f"The maximum transmurality rests on less than {LITTLE_SCAR_ML:g} ml of scar."
 _MOST_ISLANDS = 8
 _WHOSE = {Shown.WITH_ECG: " with ECG", Shown.BY_HAND: " by hand", Shown.IMAGE_ONLY: ""}
 

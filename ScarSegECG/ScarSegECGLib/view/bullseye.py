@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
+from ScarSegECGLib.report import captions
 from ScarSegECGLib.report.numbers import finite
 from ScarSegECGLib.view import disc, palette
 from ScarSegECGLib.view.palette import INK, WHITE, Colour, colour_of, text_on
@@ -201,7 +202,7 @@ def _rim_keys() -> tuple[list[Key], list[Key]]:
     segment = Mark(rectangle(-2.2, -1.8, 2.2, 1.4), palette.NO_VALUE)
     sample = (segment, *(moved(shape, 0.0, 1.4 - RIM / 2) for shape in band(60.0)))
     steps = [Key(band(top), 4.4, told) for told, top, _ in RIM_STEPS]
-    return [Key(sample, 4.6, "rim: ECG above normal limit, no finding, %")], steps
+    return [Key(sample, 4.6, captions.RIM)], steps
 
 
 def mark(verdict: Agreement, ink: Colour, paper: Colour) -> tuple[Shape, ...]:

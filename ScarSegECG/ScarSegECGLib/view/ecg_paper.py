@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.path import Path
 
 from ScarSegECGLib.case import LEADS, Ecg, FloatArray
+from ScarSegECGLib.report import captions
 from ScarSegECGLib.view import shapes
 from ScarSegECGLib.view.palette import INK, MUTED, PAPER_BOLD, PAPER_FINE, WHITE
 from ScarSegECGLib.view.shapes import Drawing, Label, Mark, Shape, Stroke, pieces, text_width, wrap
@@ -48,9 +49,7 @@ def ecg_paper(ecg: Ecg, *, median_features: Sequence[str] = ()) -> Drawing:
     rows.append([_trace(ecg, rhythm, 0, 0.0, _STRIP_S)])
 
     told = [part for line in median_features for part in wrap(line, 130.0, _TEXT)]
-    shown = f"first {min(seconds, _STRIP_S):.4g} s of {seconds:.4g} s, each lead about its median"
-    columns = "" if running else ", each column starts at 0 s"
-    foot = [f"25 mm/s   10 mm/mV   {ecg.rate:g} Hz   {shown}{columns}"]
+    foot = [captions.ecg_scale(ecg.rate, min(seconds, _STRIP_S), seconds, running)]
     if len(there) < len(LEADS):
         foot.append(f"Leads not recorded: {', '.join(lead for lead in LEADS if lead not in there)}")
     head_height = 8.0 + _HEAD_LEADING * max(1, len(told))

@@ -14,6 +14,7 @@ from ScarSegECGLib.anatomy.polar import wrap
 from ScarSegECGLib.case import MVO, SCAR, Anatomy, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import LgeNote, has
+from ScarSegECGLib.report import captions
 from ScarSegECGLib.view import palette, shapes
 from ScarSegECGLib.view.palette import BLACK, INK, WHITE
 from ScarSegECGLib.view.panels import CAPTION, FIELD_MM, Frame, frame_for, grid_for, levels, outlines
@@ -57,7 +58,7 @@ def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str
         doubt = "orientation assumed: "
     elif has(stack.notes, LgeNote.POSE_DOUBTFUL):
         doubt = "orientation unconfirmed: "
-    caption = f"Slice 1 is the apex; {doubt}anterior up, septum left. Panels: image | scar and outlines."
+    caption = captions.SLICES.format(doubt=doubt)
     legend = [_keys(anatomy, bool((labels == MVO).any()))]
     return sheet((width, grid.height), body, title=title, subtitle=subtitle, caption=caption, legend=legend)
 
@@ -166,7 +167,7 @@ def _keys(anatomy: Anatomy, with_mvo: bool) -> list[Key]:
         "scar": scar,
     }
     if with_mvo:
-        samples["MVO, part of the scar"] = (scar[0], *_mvo(shapes.rectangle(-1.5, -0.8, 1.5, 0.8)))
+        samples[captions.MVO_IN_SCAR] = (scar[0], *_mvo(shapes.rectangle(-1.5, -0.8, 1.5, 0.8)))
     known = np.isfinite(anatomy.insertions_deg).any(axis=1)
     if known.any():
         samples["anterior RV insertion"] = _triangle(True, True, np.zeros(2))

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ScarSegECGLib.case import MVO, PART_MVO, Anatomy, Burden, LgeStack, ScarResult, SegmentRow
+from ScarSegECGLib.case import MVO, PART_MVO, Anatomy, LgeStack, ScarResult, SegmentRow
 from ScarSegECGLib.measure.agreement import excess
 from ScarSegECGLib.measure.measurements import Measurements
-from ScarSegECGLib.measure.segments import LITTLE_SCAR_ML, rests_on_little
+from ScarSegECGLib.measure.segments import rests_on_little
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_map
+from ScarSegECGLib.report import captions
 from ScarSegECGLib.report.ecg import findings_lines
-from ScarSegECGLib.report.tables import SMALL_SIGN
 from ScarSegECGLib.view.bullseye import SegmentValue, bullseye
 from ScarSegECGLib.view.disc import polar_map
 from ScarSegECGLib.view.ecg_paper import ecg_paper
@@ -21,14 +21,6 @@ from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.panels import levels
 from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.wording import rule_words, words
-
-MVO_SIGN = "▪"
-_SIGN_WORDS = (
-    (MVO_SIGN, "MVO in the segment"),
-    (SMALL_SIGN, f"rests on less than {LITTLE_SCAR_ML:g} ml of scar"),
-)
-_LEAST_MVO_ML = 0.05
-"""Less MVO in a segment prints as 0.0 ml and gets no sign."""
 
 
 def pictures(result: ScarResult, *, dpi: float = 150.0) -> dict[str, bytes]:
@@ -60,16 +52,16 @@ def scar_bullseye(
 
     def shown(row: SegmentRow) -> SegmentValue:
         ecg, verdict = (excess(row.number, row.ecg_percent), row.agreement) if heard else (None, None)
-        sign = MVO_SIGN if (row.mvo_ml or 0.0) >= _LEAST_MVO_ML else ""
+        sign = captions.MVO_SIGN if (row.mvo_ml or 0.0) >= captions.LEAST_MVO_ML else ""
         return SegmentValue(row.scar_percent, row.imaged, ecg, verdict, sign)
 
     return bullseye(
         [shown(row) for row in told.segments],
         title="Scar per segment",
         subtitle=how_of(told),
-        axis="scar, % of the segment's volume",
-        agreement_title=f"ECG against the {'corrected' if told.method.corrected else 'image-only'} scar:",
-        sign_words=_SIGN_WORDS,
+        axis=captions.PERCENT_OF_SEGMENT,
+        agreement_title=captions.VERDICTS.format(judged="corrected" if told.method.corrected else "image-only"),
+        sign_words=captions.SIGN_WORDS,
         territories=territories,
         selected=selected,
     )
@@ -82,10 +74,9 @@ def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
         SegmentValue(excess(row.number, row.ecg_percent), row.imaged, agreement=row.agreement if known else None)
         for row in result.segments
     ]
-    title, subtitle = "From the ECG: no estimate", ""
+    title, subtitle = captions.ECG_SILENT, ""
     if known:
-        title = "From the ECG alone"
-        subtitle = "learned from simulated scars, no finding; what people without scar show too is left out"
+        title, subtitle = captions.ECG_ALONE, captions.ECG_ESTIMATE
     return bullseye(rows, title=title, subtitle=subtitle, axis="% above normal limit", selected=selected)
 
 
@@ -94,7 +85,7 @@ def result_montage(result: ScarResult) -> Drawing:
     labels = result.labels
     if result.parts is not None:
         labels = np.where(result.parts.labels == PART_MVO, np.uint8(MVO), labels)
-    title = _scar_title(result.scar, result.mvo)
+    title = captions.scar_title(result.scar, result.mvo)
     return montage(result.stack, labels, result.anatomy, title=title, subtitle=how_of(result))
 
 
@@ -103,21 +94,15 @@ def measured_polar_map(measured: Measurements, anatomy: Anatomy, spacing: tuple[
     shown = np.flatnonzero(anatomy.myocardium.any(axis=(1, 2)))
     percent = transmurality_map(measured.mask, anatomy, spacing)[shown]
     rings = np.array(levels(anatomy))[shown].tolist()
-    subtitle = f"{how_of(measured)}\nRings: slices {shown[0] + 1} (apex) to {shown[-1] + 1} (base)"
-    axis = "scar, % of the wall's thickness at that place"
-    return polar_map(percent, rings, title="Transmurality", subtitle=subtitle, axis=axis)
+    subtitle = f"{how_of(measured)}\n{captions.RINGS.format(first=shown[0] + 1, last=shown[-1] + 1)}"
+    return polar_map(percent, rings, title="Transmurality", subtitle=subtitle, axis=captions.PERCENT_OF_WALL)
 
 
 def measured_montage(measured: Measurements, anatomy: Anatomy, stack: LgeStack) -> Drawing:
     """All slices with outlines, scar, MVO, AHA borders and RV insertions; all on one grid."""
     labels = np.where(measured.mvo, np.uint8(MVO), measured.labels)
-    title = _scar_title(measured.scar, measured.parts.mvo)
+    title = captions.scar_title(measured.scar, measured.parts.mvo)
     return montage(stack, labels, anatomy, title=title, subtitle=how_of(measured))
-
-
-def _scar_title(scar: Burden, mvo: Burden | None) -> str:
-    title = f"Scar {scar.ml:.1f} ml, {scar.percent_of_lv:.1f} % of the LV myocardium"
-    return f"{title}, {mvo.ml:.1f} ml of it MVO" if mvo is not None and mvo.ml >= _LEAST_MVO_ML else title
 
 
 def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum: bool = False) -> Drawing:
@@ -129,19 +114,16 @@ def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum
 
     def shown(row: SegmentRow) -> SegmentValue:
         value = row.transmurality_max_percent if maximum else row.transmurality_mean_percent
-        sign = SMALL_SIGN if maximum and rests_on_little(row) else ""
+        sign = captions.SMALL_SIGN if maximum and rests_on_little(row) else ""
         return SegmentValue(None if value is None else float(round(value)), row.imaged, sign=sign)
 
-    of_what = "mean over the whole segment, wall without scar included"
-    if maximum:
-        of_what = "over the segment's 4 mm of wall with the most scar"
     return bullseye(
         [shown(row) for row in rows],
         title="Maximum transmurality" if maximum else "Mean transmurality",
         subtitle=subtitle,
-        axis=f"% of the wall's thickness, {of_what}",
+        axis=captions.MOST_OF_WALL if maximum else captions.MEAN_OF_WALL,
         bins=TRANSMURALITY_BINS,
-        sign_words=_SIGN_WORDS,
+        sign_words=captions.SIGN_WORDS,
         territories=True,
     )
 

@@ -21,11 +21,12 @@ from ScarSegECGLib.export.dicom.objects import MAKER, common, parameters
 from ScarSegECGLib.export.dicom.source import Source
 from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
+from ScarSegECGLib.report import captions
 from ScarSegECGLib.report.accuracy import doubt_of
 from ScarSegECGLib.report.numbers import finite
 from ScarSegECGLib.report.present import ecg_counts, headline
 from ScarSegECGLib.report.private import without_paths
-from ScarSegECGLib.report.tables import LITTLE_SCAR, sentence
+from ScarSegECGLib.report.tables import sentence
 from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, agreement_reason, all_words, words
 
 # Scar below both in a segment is a border's spill-over, not a finding.
@@ -85,13 +86,13 @@ def _ventricle(result: ScarResult) -> Iterator[Group]:
         (codes.VOLUME, result.myocardium_ml, codes.MILLILITRE),
         (codes.MASS, result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML, codes.GRAM),
     )
-    yield Group("LV myocardium, scar included", codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, wall)
+    yield Group(captions.WALL, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, wall)
 
 
 def _scar(result: ScarResult, doubt: tuple[str, ...]) -> Iterator[Group]:
     """Both scars, the primary one with headline and interval, and what the report for people says beside them."""
     with_ecg = result.shown is Shown.WITH_ECG
-    whose = (f"With the ECG (investigational); the primary figures are those of '{ALONE}'.",) if with_ecg else ()
+    whose = (captions.WITH_ECG.format(primary=ALONE),) if with_ecg else ()
     warnings = (without_paths(text) for text in all_words(result.warnings))
     low, high = result.interval.ml if result.interval and not result.method.corrected else (None, None)
     ends = _values((codes.LOWER_END, low, codes.MILLILITRE), (codes.UPPER_END, high, codes.MILLILITRE))
@@ -148,7 +149,7 @@ def _aha(row: SegmentRow, doubt: tuple[str, ...]) -> Group:
     answers = ((codes.MYOCARDIAL_FINDING, codes.SCARRED if seen else codes.NO_SCAR),)
     comments += doubt if seen else ()
     if rests_on_little(row):
-        comments += (LITTLE_SCAR,)
+        comments += (captions.LITTLE_SCAR,)
     if row.agreement:
         answers += ((codes.ECG_VERDICT, codes.VERDICTS[row.agreement]),)
         comments += tuple(filter(None, [without_paths(agreement_reason(row.agreement_reason))]))
@@ -165,7 +166,7 @@ def _territory(row: TerritoryRow, shown: Shown) -> Group:
         (codes.PERCENT_OF_TERRITORY, row.scar_percent, codes.PERCENT),
     )
     segments = ", ".join(map(str, row.segments)) or "none imaged"
-    comment = f"Usual territory, segments {segments}; scar {words(shown)}."
+    comment = captions.TERRITORY.format(segments=segments, shown=words(shown))
     title = f"Usual territory {row.name}"
     return Group(title, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, values, comments=(comment,))
 
