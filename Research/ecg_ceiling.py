@@ -80,7 +80,7 @@ def main() -> None:
     args = options(__doc__).parse_args()
     cases = cases_of(args)
     found: dict[str, list[tuple[float, float, float]]] = {"clean": [], "degraded": []}
-    for fold in folds_of(args, cases, "image.safetensors"):
+    for fold in folds_of(args, cases, "full.safetensors"):
         for number, case in tqdm(fold.held_out.items(), unit="patient"):
             if case.scar.any():
                 poor = ExpertCase(case.name, degrade(case.stack, 77_000 + number), case.labels)

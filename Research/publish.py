@@ -2,7 +2,8 @@
 
     python Research/publish.py --run RUN
 
-``RUN`` is a folder of ``scarsegecg train``, with ``stress.csv`` and ``tried.csv`` of the scripts beside this one.
+``RUN`` is a folder of ``scarsegecg train``, with ``stress.csv``, ``tried.csv`` and ``ecg_ceiling.csv`` of the scripts
+beside this one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ScarSegECGLib.training.card import ablation_figures, figures
 from ScarSegECGLib.training.cross_validate import read_table
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLES = ("cross_validation.csv", "cross_validation_slices.csv", "ablation.csv", "stress.csv", "tried.csv")
+TABLES = ("cross_validation.csv", "cross_validation_slices.csv", "ablation.csv", "stress.csv", "tried.csv", "ecg_ceiling.csv")
 
 
 def as_markdown(rows: Sequence[Mapping[str, str]]) -> str:
@@ -36,6 +37,7 @@ def quoted() -> dict[str, str]:
         "ablation": ablation_figures(read_table(FOLDER / "ablation.csv")),
         "stress": as_markdown(read_table(FOLDER / "stress.csv")),
         "tried": as_markdown(read_table(FOLDER / "tried.csv")),
+        "ceiling": as_markdown(read_table(FOLDER / "ecg_ceiling.csv")),
     }
 
 

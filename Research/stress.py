@@ -129,7 +129,7 @@ def line(name: str, figures: list[CaseFigures], plain: list[CaseFigures]) -> dic
 def main() -> None:
     """Try every change on every held-out patient and write the table."""
     parser = options(__doc__)
-    parser.add_argument("--weights", default="image.safetensors", help="of each fold")
+    parser.add_argument("--weights", default="full.safetensors", help="of each fold")
     parser.add_argument("--only", nargs="*", default=list(CHANGES), choices=list(CHANGES))
     args = parser.parse_args()
     cases = cases_of(args)

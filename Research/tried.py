@@ -140,7 +140,7 @@ def main() -> None:
     cases, former = cases_of(args), read_weights(args.former)
     found: dict[str, dict[str, tuple]] = {row: {} for row in ROWS}
     bar = tqdm(total=len(cases), unit="patient")
-    for fold in folds_of(args, cases, "image.safetensors"):
+    for fold in folds_of(args, cases, "full.safetensors"):
         member = ScarUNet(former.settings["channels"])
         unseen = unseen_member(former, [case.name for case in fold.held_out.values()])
         member.load_state_dict(former.part(f"member{unseen}."))

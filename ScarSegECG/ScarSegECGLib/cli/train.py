@@ -107,8 +107,7 @@ def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | No
         folds = patient_folds(names, [case.scar_ml for case in cases], args.folds)
     recipe = Recipe()
     if args.epochs is not None:
-        both = {"scar_epochs": args.epochs, "locator_epochs": args.epochs}
-        recipe = replace(recipe, **both, tuning_epochs=args.epochs, locator_tuning_epochs=args.epochs)
+        recipe = replace(recipe, scar_epochs=args.epochs, tuning_epochs=args.epochs, locator_epochs=args.epochs)
     if args.steps is not None:
         recipe = replace(recipe, stack_steps=args.steps, taff_steps=args.steps)
     return Plan(cases, folds, args.out, choose_device(args.device), recipe, start, args.quiet)

@@ -143,7 +143,7 @@ def train_stage_one(plan: Plan, group: int) -> Path:
 
     locator_schedule = Epochs(recipe.locator_epochs, average=0.99, checkpoint_every=2)
     if known_locator:
-        locator_schedule = replace(locator_schedule, epochs=recipe.locator_tuning_epochs, learning_rate=5e-4)
+        locator_schedule = replace(locator_schedule, epochs=recipe.tuning_epochs, learning_rate=5e-4)
     locator = train_network(
         lambda: started(LocatorUNet(recipe.locator_channels), known_locator),
         locator_loss,
@@ -154,7 +154,7 @@ def train_stage_one(plan: Plan, group: int) -> Path:
     )
     schedule = Epochs(recipe.scar_epochs, average=0.998)
     if known:
-        schedule = Epochs(recipe.tuning_epochs, learning_rate=1e-3, average=0.998, checkpoint_every=1)
+        schedule = Epochs(recipe.tuning_epochs, learning_rate=1e-3, average=0.995, checkpoint_every=1)
     slices, area = fine_slices(seen), polar_area()
     walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
     network = train_network(
