@@ -19,8 +19,7 @@ import pytest
 import wfdb
 
 from ScarSegECGLib.case import Ecg
-from ScarSegECGLib.ecg.checks import check_signals
-from ScarSegECGLib.ecg.leads import Channel, assemble
+from ScarSegECGLib.ecg.leads import Channel, assemble, check_signals
 from ScarSegECGLib.ecg.median_beat import median_beat, representative_beat
 from ScarSegECGLib.ecg.read import read_ecg
 

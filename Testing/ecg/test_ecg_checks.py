@@ -7,7 +7,7 @@ import pytest
 from synthetic_ecg import synthetic_ecg
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.checks import check_signals
+from ScarSegECGLib.ecg.leads import check_signals
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, has
 from ScarSegECGLib.facts_ecg import EcgNote

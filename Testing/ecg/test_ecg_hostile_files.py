@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ScarSegECGLib.ecg.device_export import read_bounded_xml
 from ScarSegECGLib.ecg.leads import LeadName, lead_name
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.xml_file import read_bounded_xml
 from ScarSegECGLib.errors import InputError
 
 

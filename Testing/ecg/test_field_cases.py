@@ -17,9 +17,8 @@ from synthetic_ecg import synthetic_ecg
 
 from ScarSegECGLib.case import LEADS, Ecg
 from ScarSegECGLib.ecg.leads import Channel, LeadName, assemble, lead_name, not_understood
-from ScarSegECGLib.ecg.parts import NOT_TOGETHER
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.recording import stored_date
+from ScarSegECGLib.ecg.recording import NOT_TOGETHER, stored_date
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, has
 from ScarSegECGLib.facts_ecg import EcgNote

@@ -23,15 +23,13 @@ def find_spikes(millivolts: NDArray, rate: float) -> NDArray[np.intp]:
     A spike is a deflection narrower than 8 ms that leaves the line between the samples on either side of it by at
     least 0.25 mV in two or more leads at once, and that is many times greater than what the leads usually do in 8 ms.
     """
-    if not len(millivolts):
-        return np.zeros(0, dtype=np.intp)
     signal = np.asarray(millivolts, dtype=np.float64)
     half = max(1, round(LONGEST_SPIKE_S * rate / 2))
     # A QRS bends too: compare with how far it bends over twice the width, where a spike bends no further.
     excess, wide = (np.pad(bend(signal, reach), ((0, 0), (reach, reach))) for reach in (half, 2 * half))
     sharp = (excess >= LEAST_SPIKE_MV) & (excess >= 0.8 * wide)
     usual = np.quantile(excess, 0.98, axis=1, keepdims=True)
-    candidates = np.flatnonzero((sharp & (excess > 4 * usual)).sum(axis=0) >= min(LEAST_LEADS, len(signal)))
+    candidates = np.flatnonzero((sharp & (excess > 4 * usual)).sum(axis=0) >= LEAST_LEADS)
     strength = excess.sum(axis=0)
     apart = max(1, round(0.01 * rate))
     spikes: list[int] = []

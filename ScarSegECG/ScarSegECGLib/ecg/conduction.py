@@ -129,7 +129,7 @@ def looks_paced(qrs: Qrs) -> bool:
     """
     if not qrs.is_wide() or qrs.axis_deg is None or "V1" not in qrs.waves:
         return False
-    if _is_negative(qrs.waves["V1"], qrs.offset):
+    if _is_negative(qrs, "V1"):
         lateral = qrs.of("V6", "V5")[:1]
         return -120 <= qrs.axis_deg <= -30 and bool(lateral) and not _mostly_positive(lateral[0])
     upper_right = qrs.axis_deg <= -90 or qrs.axis_deg >= 150
@@ -145,28 +145,25 @@ def is_usual_lbbb(qrs: Qrs) -> bool:
     filter smooths).
     """
     lateral = [_broad_r(lead) for lead in qrs.of("I", "V6")]
-    return qrs.is_wide() and _negative_in_v1(qrs) and bool(lateral) and all(lateral)
+    return qrs.is_wide() and _is_negative(qrs, "V1") and bool(lateral) and all(lateral)
 
 
 def is_lbbb(qrs: Qrs) -> bool:
     """Strauss: QRS of 140 ms (men) or 130 ms (women), QS or rS in V1, notching or slurring in two of six leads."""
-    if qrs.ms < (LBBB_MS_MEN if qrs.female is False else LBBB_MS_WOMEN) or not _negative_in_v1(qrs):
+    if qrs.ms < (LBBB_MS_MEN if qrs.female is False else LBBB_MS_WOMEN) or not _is_negative(qrs, "V1"):
         return False
     signs = {"I": 1, "aVL": 1, "V5": 1, "V6": 1, "V1": -1, "V2": -1}
     recorded = {LEADS.index(name): sign for name, sign in signs.items() if qrs.lead_mask[LEADS.index(name)]}
     return sum(broad_or_notched(sign * qrs.millivolts[row], qrs.offset) for row, sign in recorded.items()) >= 2
 
 
-def _negative_in_v1(qrs: Qrs) -> bool:
-    return any(_is_negative(lead, qrs.offset) for lead in qrs.of("V1"))
-
-
-def _is_negative(lead: Sequence[Wave], offset: int) -> bool:
-    """QS, or rS whose R is at most half its S, and no R at the end."""
+def _is_negative(qrs: Qrs, name: str) -> bool:
+    """QS, or rS whose R is at most half its S, and no R at the end; not so where the lead is missing."""
+    lead = qrs.waves.get(name, ())
     q, r, s = q_r_s(lead)
     if r is None:
         return q is not None
-    return s is not None and r.peak_mv <= 0.5 * abs(s.peak_mv) and not _ends_positive(lead, offset)
+    return s is not None and r.peak_mv <= 0.5 * abs(s.peak_mv) and not _ends_positive(lead, qrs.offset)
 
 
 def _mostly_positive(lead: Sequence[Wave]) -> bool:

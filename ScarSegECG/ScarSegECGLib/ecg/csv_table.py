@@ -9,14 +9,13 @@ from __future__ import annotations
 import io
 import json
 import re
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from ScarSegECGLib.ecg.gap import parse_date
-from ScarSegECGLib.ecg.leads import LONGEST_LABEL, Channel, lead_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Recording, check_rate, require_size
+from ScarSegECGLib.ecg.leads import LONGEST_LABEL, Channel, check_rate, lead_name
+from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Part, Recording, require_size
 from ScarSegECGLib.errors import InputError
 
 LARGEST_TABLE, LARGEST_SIDECAR = 16_000_000, 100_000
@@ -53,7 +52,13 @@ def read_csv(path: Path) -> Recording:
         raise unnamed
     found = (_STATED.fullmatch(line.strip().rstrip(",;\t")) for line in lines[:first])
     stated = _sidecar(path) | {match[1].lower(): match[2].strip() for match in found if match}
-    rate = _rate(stated)
+    try:
+        rate = float(stated["rate_hz"].lower().removesuffix("hz"))
+    except KeyError:
+        raise InputError(f"The ECG file does not state its sampling rate: {HOW}.") from None
+    except ValueError:
+        raise InputError(f"The sampling rate that the ECG file states is no number: {HOW}.") from None
+    check_rate(rate)
     names = [name.strip().strip('"') for name in lines[first].split(delimiter)]
     if len(names) > MOST_COLUMNS:
         raise InputError(f"The ECG file has {len(names)} columns: this is no 12-lead ECG.")
@@ -62,13 +67,17 @@ def read_csv(path: Path) -> Recording:
     rows = [line for line in lines[first + 1 :] if line.strip()][: round(LONGEST_S * rate) + 1]
     values = _numbers(rows, delimiter, len(names))
     _check_times(names, values, rate)
-    scales = [_scale(name, stated) if lead_name(name) else 1.0 for name in names]
-    return Recording(
-        channels=tuple(Channel(name, values[:, k] * scales[k]) for k, name in enumerate(names)),
-        rate=rate,
-        acquired=_date(stated.get("date")),
-        format="CSV table",
+    channels = (
+        Channel(name, column * _scale(name, stated) if lead_name(name) else column)
+        for name, column in zip(names, values.T, strict=True)
     )
+    try:
+        acquired = parse_date(stated["date"]) if "date" in stated else None
+    except InputError:
+        raise InputError(
+            "The date that the table states is not understood: write YYYY-MM-DD or leave it out."
+        ) from None
+    return Recording([Part(tuple(channels), rate)], "CSV table", acquired)
 
 
 def _names_row(lines: list[str]) -> tuple[int, str]:
@@ -93,17 +102,6 @@ def _sidecar(path: Path) -> dict[str, str]:
     return {key: str(stated[key]) for key in ("rate_hz", "unit", "date") if stated.get(key) is not None}
 
 
-def _rate(stated: dict[str, str]) -> float:
-    if "rate_hz" not in stated:
-        raise InputError(f"The ECG file does not state its sampling rate: {HOW}.")
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:Hz)?", stated["rate_hz"], re.IGNORECASE)
-    if match is None:
-        raise InputError(f"The sampling rate that the ECG file states is no number: {HOW}.")
-    rate = float(match[1])
-    check_rate(rate)
-    return rate
-
-
 def _scale(name: str, stated: dict[str, str]) -> float:
     """What makes mV of a column: its own unit ("I [mV]") or the table's, which must agree."""
     own = _OWN_UNIT.search(name)
@@ -112,19 +110,10 @@ def _scale(name: str, stated: dict[str, str]) -> float:
         raise InputError(f"The ECG file does not state its unit: {HOW}.")
     if not units <= MILLIVOLTS.keys():
         raise InputError(f"The unit that the ECG file states is not a voltage: {HOW}.")
-    scales = {MILLIVOLTS[unit] for unit in units}
-    if len(scales) > 1:
+    scale, *others = {MILLIVOLTS[unit] for unit in units}
+    if others:
         raise InputError("The ECG file states one unit for the table and another in the columns' names: correct one.")
-    return scales.pop()
-
-
-def _date(text: str | None) -> datetime | None:
-    try:
-        return None if text is None else parse_date(text)
-    except InputError:
-        raise InputError(
-            "The date that the table states is not understood: write YYYY-MM-DD or leave it out."
-        ) from None
+    return scale
 
 
 def _numbers(rows: list[str], delimiter: str, columns: int) -> np.ndarray:

@@ -1,46 +1,55 @@
 """Read what ECG carts and archives export (HL7 aECG, GE MUSE, Philips Sierra, SCP-ECG, ISHNE), through ecgdatakit.
 
-Files are bounded before the parser sees them: their size, the samples they declare, and what they would unpack to.
+Files are bounded before the parser sees them: their size, the samples they declare, and what they would unpack to. All
+recordings of an HL7 aECG or GE MUSE file are read here, of which the parser finds the first alone.
 """
 
 from __future__ import annotations
 
+import base64
+import math
 import re
 import struct
-from base64 import b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
+from itertools import islice
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import numpy as np
-from ecgdatakit.exceptions import UnsupportedFormatError
+from defusedxml import DefusedXmlException, ElementTree
+from ecgdatakit.exceptions import CorruptedFileError, UnsupportedFormatError
 from ecgdatakit.models import ECGRecord
 from ecgdatakit.parsing import FileParser
+from ecgdatakit.parsing.codecs.lzw import LzwDecoder
 
-from ScarSegECGLib.ecg.leads import Channel
-from ScarSegECGLib.ecg.parts import Part, the_ecg
+from ScarSegECGLib.ecg.leads import Channel, check_rate, lead_name
 from ScarSegECGLib.ecg.recording import (
+    PACING,
+    Part,
     Recording,
     calibrated,
-    check_rate,
     plausible_measures,
     require_size,
-    states_pacing,
     stored_date,
     told_as,
 )
 from ScarSegECGLib.ecg.subject import subject, years_between
-from ScarSegECGLib.ecg.xml_file import aecg_parts, muse_parts, read_bounded_xml
 from ScarSegECGLib.errors import InputError
 
-LARGEST_SCP, LARGEST_ISHNE = 2_000_000, 32_000_000
+LARGEST_SCP, LARGEST_ISHNE, LARGEST_XML = 2_000_000, 32_000_000, 10_000_000
 # What a resting ECG can hold: SCP-ECG declares samples and beats as numbers of up to 4 billion, and Philips' XLI
 # compression turns one byte into up to 600.
 MOST_LEADS, MOST_SAMPLES, MOST_BEATS = 32, 60 * 4000, 600
-_LZW_BITS = 10
+MOST_ELEMENTS, DEEPEST = 200_000, 64
+# Numbers that say how much there is, by the names of elements and attributes; a parser may believe them.
+_COUNT = re.compile(r"number|count|channels|leads|samples|duration|rate|size|length|total", re.IGNORECASE)
+_CHANNELS = re.compile(r"(number|num|count)(of)?_?(channels|leads)", re.IGNORECASE)
+LARGEST_COUNT, MOST_CHANNELS = 10_000_000.0, 256.0
 _NUMBER = re.compile(r"\s*(\d{2,3}(?:\.\d+)?)\b")
+_SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
+_STAMP = re.compile(r"(\d{14})(?:\.(\d{1,6})\d*)?")
 
 
 @dataclass(frozen=True)
@@ -52,41 +61,35 @@ class Export:
     parts: Callable[[Element], Iterable[Part]] | None = None
 
 
-SCP, ISHNE = Export("scp_ecg", "SCP-ECG"), Export("ishne_holter", "ISHNE")
-SIERRA = Export("sierra_xml", "Philips Sierra XML")
-_XML_ROOTS = {
-    "annotatedecg": Export("hl7_aecg", "HL7 aECG", aecg_parts),
-    "restingecg": Export("ge_muse_xml", "GE MUSE XML", muse_parts),
-    "restingecgdata": SIERRA,
-}
-
-
 def read_scp(path: Path) -> Recording:
     """Read an SCP-ECG file."""
-    require_size(path, LARGEST_SCP, SCP.name)
+    require_size(path, LARGEST_SCP, "SCP-ECG")
     _require_scp_bounds(path)
-    return _read(path, SCP)
+    return _read(path, Export("scp_ecg", "SCP-ECG"))
 
 
 def read_ishne(path: Path) -> Recording:
     """Read an ISHNE file."""
-    require_size(path, LARGEST_ISHNE, ISHNE.name)
-    return _read(path, ISHNE)
+    require_size(path, LARGEST_ISHNE, "ISHNE")
+    return _read(path, Export("ishne_holter", "ISHNE"))
 
 
 def read_xml(path: Path) -> Recording:
     """Read an HL7 aECG, GE MUSE or Philips Sierra file."""
     root = read_bounded_xml(path)
-    export = _XML_ROOTS.get(root.tag)
+    export = {
+        "annotatedecg": Export("hl7_aecg", "HL7 aECG", _aecg_parts),
+        "restingecg": Export("ge_muse_xml", "GE MUSE XML", _muse_parts),
+        "restingecgdata": Export("sierra_xml", "Philips Sierra XML"),
+    }.get(root.tag)
     if export is None:
         raise InputError("The ECG file is XML but no HL7 aECG, GE MUSE or Philips Sierra ECG: export one of these.")
-    if export is SIERRA:
-        _require_sierra_bounds(root)
+    _require_xli_bounds(root)
     return _read(path, export, root)
 
 
 def _read(path: Path, export: Export, root: Element | None = None) -> Recording:
-    """The rhythm recording; a median beat stored beside it is left alone.
+    """The rhythm recordings; a median beat stored beside them is left alone.
 
     ``acquired`` is without time zone, and midnight where the file has a day but no time. InputError for what is
     damaged, of an unknown version, without signals or calibration, with leads of unequal length or rate.
@@ -104,7 +107,6 @@ def _read(path: Path, export: Export, root: Element | None = None) -> Recording:
         raise damaged
     for part in parts:
         check_rate(part.rate)
-    ecg, notes = the_ecg(parts)
     acquired, whose, version = _acquired(record), record.patient, record.file_format.version
     age = None if whose.age is None else float(whose.age)
     if age is None and whose.birth_date and acquired:
@@ -112,15 +114,13 @@ def _read(path: Path, export: Export, root: Element | None = None) -> Recording:
     statements = [left for left, _right in record.interpretation.statements]
     statements.append(str(record.annotations.get("machine_interpretation") or ""))
     # The version is shown where it is short and harmless enough.
-    versioned = export is SIERRA and re.fullmatch(r"[\d.]{1,10}", version)
+    versioned = export.parser == "sierra_xml" and re.fullmatch(r"[\d.]{1,10}", version)
     return Recording(
-        channels=ecg.channels,
-        rate=ecg.rate,
+        parts=parts,
+        format=f"{export.name} {version}" if versioned else export.name,
         acquired=acquired,
         device_ms=_device_measurements(record),
-        stated_paced=any(states_pacing(text) for text in statements),
-        notes=notes,
-        format=f"{export.name} {version}" if versioned else export.name,
+        stated_paced=any(map(PACING.search, statements)),
         subject=subject(whose.patient_id, whose.sex, age),
     )
 
@@ -139,7 +139,7 @@ def _part(record: ECGRecord) -> Part:
         if channel.lead is not None:
             if abs(stored.sampling_rate - rate) > 1:
                 raise InputError("The leads have different sampling rates: export all leads at one rate.")
-            if record.source_format == ISHNE.parser:  # the format's mark for a sample that was not taken
+            if record.source_format == "ishne_holter":  # the format's mark for a sample that was not taken
                 channel.millivolts[np.isclose(channel.millivolts, -32768 * stored.adc_resolution * 1e-6)] = np.nan
         channels.append(channel)
     return Part(tuple(channels), rate)
@@ -160,10 +160,10 @@ def _device_measurements(record: ECGRecord) -> dict[str, float]:
     measured, noted = record.measurements, record.annotations
 
     def between(first: str, last: str) -> float | None:
-        begin, end = _number(noted.get(f"median_{first}_ms")), _number(noted.get(f"median_{last}_ms"))
+        begin, end = _figure(noted.get(f"median_{first}_ms")), _figure(noted.get(f"median_{last}_ms"))
         return None if begin is None or end is None else end - begin
 
-    noted_qtc = (_number(noted.get(name)) for name in ("QTCorrected", "MDC_ECG_TIME_PD_QTc", "qtc"))
+    noted_qtc = (_figure(noted.get(name)) for name in ("QTCorrected", "MDC_ECG_TIME_PD_QTc", "qtc"))
     return plausible_measures(
         {
             "qrs": measured.qrs_duration or between("qrs_onset", "qrs_offset"),
@@ -175,7 +175,7 @@ def _device_measurements(record: ECGRecord) -> dict[str, float]:
     )
 
 
-def _number(text: object) -> float | None:
+def _figure(text: object) -> float | None:
     match = _NUMBER.match(str(text or ""))
     return float(match[1]) if match else None
 
@@ -202,7 +202,7 @@ def _require_scp_bounds(path: Path) -> None:
         raise refused from None
 
 
-def _require_sierra_bounds(root: Element) -> None:
+def _require_xli_bounds(root: Element) -> None:
     """Raise InputError where the waveforms of a Philips XML file would unpack to more than a resting ECG has.
 
     An XLI block is a number of chunks, one per lead: 4 bytes of length, 4 others, and codes of 10 bits (LZW) for
@@ -212,37 +212,147 @@ def _require_sierra_bounds(root: Element) -> None:
         if not any(value.strip().upper() == "XLI" for value in element.attrib.values()):
             continue
         text = "".join([element.text or "", *(child.tail or "" for child in element)])
+        chunks, beyond = 0, False
         try:
-            packed = b64decode("".join(text.split()), validate=True)
-        except ValueError:
+            packed = base64.b64decode("".join(text.split()), validate=True)
+            while not beyond and 0 < (size := int.from_bytes(packed[:4], "little", signed=True)) <= len(packed) - 8:
+                chunks += 1
+                unpacked = iter(LzwDecoder(packed[8 : 8 + size], bits=10).read, -1)
+                beyond = chunks > MOST_LEADS or next(islice(unpacked, 2 * MOST_SAMPLES, None), None) is not None
+                packed = packed[8 + size :]
+        except (ValueError, CorruptedFileError):
             continue  # damaged: the parser says so
-        chunks = position = 0
-        while position + 8 <= len(packed):
-            size = int.from_bytes(packed[position : position + 4], "little", signed=True)
-            position += 8
-            if size <= 0 or size > len(packed) - position:
-                break  # not XLI, or damaged
-            chunks += 1
-            if chunks > MOST_LEADS or _unpacks_beyond(packed[position : position + size], 2 * MOST_SAMPLES):
-                raise InputError("The ECG file would unpack to more than a resting ECG: refused.")
-            position += size
+        if beyond:
+            raise InputError("The ECG file would unpack to more than a resting ECG: refused.")
 
 
-def _unpacks_beyond(packed: bytes, most: int) -> bool:
-    """Whether LZW codes of 10 bits unpack to more than ``most`` bytes; only lengths are followed."""
-    lengths = [1] * 256
-    total = previous = 0
-    for k in range(len(packed) * 8 // _LZW_BITS):
-        start = k * _LZW_BITS
-        word = int.from_bytes(packed[start // 8 : start // 8 + 3].ljust(3, b"\0"), "big")
-        code = (word >> (24 - _LZW_BITS - start % 8)) & 0x3FF
-        if code == 0x3FF:
-            break
-        length = lengths[code] if code < len(lengths) else previous + 1
-        if previous and len(lengths) < 0x3FF:
-            lengths.append(previous + 1)
-        previous = length
-        total += length
-        if total > most:
-            return True
-    return False
+def read_bounded_xml(path: Path) -> Element:
+    """The root of an XML file; elements bear their names without namespace, in lower case.
+
+    A document type may be named (GE MUSE does), but nothing may be declared in it. InputError for what is too large,
+    not well-formed, declares counts that no ECG has, has entities or outside references, or is nested or split beyond
+    any ECG.
+    """
+    require_size(path, LARGEST_XML, "the XML")
+    try:
+        with path.open("rb") as stream:
+            return _counted(ElementTree.iterparse(stream, ("start", "end")))
+    except InputError:
+        raise
+    except DefusedXmlException:
+        raise InputError("The ECG file declares XML entities or outside references, which is refused.") from None
+    except Exception:  # the parser's own, and what a codec named in the file raises
+        raise InputError("The ECG file is no well-formed XML: export the ECG again.") from None
+
+
+def _counted(events: Iterable[tuple[str, Element]]) -> Element:
+    """The root that is being built, as long as it stays within bounds."""
+    elements, above = 0, []
+    for event, element in events:
+        if event == "start":
+            element.tag = str(element.tag).rpartition("}")[2].lower()
+            elements += 1
+            above.append(element)
+            if elements > MOST_ELEMENTS or len(above) > DEEPEST:
+                raise InputError("The ECG file has more XML elements than an ECG can have: refused.")
+            stated = element.attrib
+        else:
+            root = above.pop()
+            text = element[-1].tail if len(element) else element.text
+            stated = {element.tag: (text or "").strip()}
+        if any(_is_impossible(name, text) for name, text in stated.items()):
+            raise InputError("The ECG file declares a count that no ECG has: refused.")
+    return root
+
+
+def _is_impossible(name: str, text: str) -> bool:
+    """Whether this is a count that no ECG has: huge, infinite, or more channels than any device records."""
+    if not text or len(text) > 400 or not _COUNT.search(name):
+        return False
+    try:
+        number = float(text)
+    except ValueError:
+        return False
+    return not abs(number) <= (MOST_CHANNELS if _CHANNELS.search(name) else LARGEST_COUNT)
+
+
+def _aecg_parts(root: Element) -> Iterator[Part]:
+    """The rhythm recordings of an HL7 aECG file; ValueError for what is no number, InputError without calibration."""
+    for series in root.findall("component/series"):
+        if _attribute(series, "code", "code").upper() == "REPRESENTATIVE_BEAT":
+            continue
+        for group in series.findall("component/sequenceset"):
+            channels, rate, start = [], 0.0, None
+            for sequence in group.findall("component/sequence"):
+                code, value = _attribute(sequence, "code", "code"), sequence.find("value")
+                if value is None:
+                    continue
+                if not code.upper().startswith("TIME_"):
+                    channels.append(_aecg_channel(code, value))
+                elif not rate:
+                    rate, start = _times(value)
+            if channels:
+                yield Part(tuple(channels), rate, start)
+
+
+def _times(value: Element) -> tuple[float, float | None]:
+    """Samples per second, and when the first was taken, s."""
+    step = float(_attribute(value, "increment", "value")) * _SECONDS[_attribute(value, "increment", "unit")]
+    head, unit = _attribute(value, "head", "value"), _attribute(value, "head", "unit")
+    stamp = _STAMP.match(head)
+    if stamp is not None and not unit:
+        when = datetime.strptime(stamp[1], "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc)
+        return 1 / step, when.timestamp() + float(f"0.{stamp[2] or 0}")
+    return 1 / step, float(head) * _SECONDS[unit] if head and unit in _SECONDS else None
+
+
+def _aecg_channel(code: str, value: Element) -> Channel:
+    label = code.upper().rpartition("_ECG_LEAD_")[2] if "_ECG_LEAD_" in code.upper() else code
+    digits = np.array((value.findtext("digits") or "").split(), dtype=np.float64)
+    gain, unit = _attribute(value, "scale", "value"), _attribute(value, "scale", "unit")
+    if lead_name(label) is None:
+        return Channel(label, digits)
+    origin = np.array([float(_attribute(value, "origin", "value") or 0.0)])
+    offset = calibrated(label, origin, 1.0, _attribute(value, "origin", "unit") or unit)
+    signal = calibrated(label, digits, float(gain) if gain else None, unit)
+    return Channel(label, signal.millivolts + offset.millivolts)
+
+
+def _muse_parts(root: Element) -> Iterator[Part]:
+    """The rhythm recordings of a GE MUSE file; errors as those of :func:`_aecg_parts`."""
+    for waveform in root.findall("waveform"):
+        if _text(waveform, "waveformtype").lower() not in ("", "rhythm"):
+            continue
+        rate = _number(waveform, "samplebase", 0.0) * 10 ** _number(waveform, "sampleexponent", 0.0)
+        channels = tuple(_muse_channel(lead) for lead in waveform.findall("leaddata"))
+        if channels:
+            yield Part(channels, rate)
+
+
+def _muse_channel(data: Element) -> Channel:
+    size = int(_number(data, "leadsamplesize", 2))
+    payload = base64.b64decode("".join(_text(data, "waveformdata").split()), validate=True)
+    stored = np.frombuffer(payload, dtype={1: "<i1", 2: "<i2", 4: "<i4"}[size])
+    if stored.size != int(_number(data, "leadsamplecounttotal", stored.size)):
+        raise ValueError("another number of samples than stated")
+    label, start = _text(data, "leadid"), _number(data, "leadtimeoffset", 0.0) / 1000  # ms
+    unit = _text(data, "leadamplitudeunits")
+    return calibrated(label, stored, _number(data, "leadamplitudeunitsperbit", 0.0), unit, start_s=start)
+
+
+def _attribute(element: Element, child: str, name: str) -> str:
+    found = element.find(child)
+    return "" if found is None else (found.get(name) or "").strip()
+
+
+def _text(element: Element, child: str) -> str:
+    found = element.find(child)
+    return "" if found is None else "".join(found.itertext()).strip()
+
+
+def _number(element: Element, child: str, default: float) -> float:
+    text = _text(element, child)
+    number = float(text.replace(",", ".")) if text else default
+    if not math.isfinite(number):
+        raise ValueError(f"{child} is no number")
+    return number

@@ -14,16 +14,15 @@ from pydicom.valuerep import DT
 from pydicom.waveforms import multiplex_array
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.leads import Channel, LeadName, lead_name
-from ScarSegECGLib.ecg.parts import Part, the_ecg
+from ScarSegECGLib.ecg.leads import Channel, LeadName, check_rate, lead_name
 from ScarSegECGLib.ecg.recording import (
     LONGEST_S,
+    PACING,
+    Part,
     Recording,
     calibrated,
-    check_rate,
     plausible_measures,
     require_size,
-    states_pacing,
     told_as,
 )
 from ScarSegECGLib.ecg.subject import subject_of_dicom
@@ -35,8 +34,6 @@ from ScarSegECGLib.lge.dicom_frames import dates_trusted
 ECG_CLASSES = {f"1.2.840.10008.5.1.4.1.1.9.1.{n}" for n in (1, 2, 3, 4)}
 LARGEST_FILE = 128_000_000
 MOST_GROUPS = 64
-# Deflated Explicit VR Little Endian: a megabyte can unpack to a gigabyte, and pydicom sets no bound.
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
 
 # The last number of a lead code is the same in SCP-ECG (5.6.3-9-n) and MDC (2:n); 65 is -aVR.
 _LEAD_NUMBERS = {n: LeadName(lead) for n, lead in zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), LEADS, strict=True)}
@@ -59,9 +56,6 @@ def read_dicom_ecg(path: Path) -> Recording:
     truncated, without a calibrated lead, or with leads of different times.
     """
     require_size(path, LARGEST_FILE, "the DICOM file")
-    with path.open("rb") as stream:
-        if _DEFLATED in stream.read(4096):
-            raise InputError("The file is a deflated DICOM file, which is not read: export it uncompressed.")
     # Annotations and codes are read one by one, and pydicom raises many kinds of errors on broken ones.
     unreadable = InputError("The ECG file cannot be read as DICOM: copy it again from its source.")
     with told_as(unreadable, OSError, MemoryError):
@@ -83,17 +77,14 @@ def _recording(dataset: Dataset) -> Recording:
     rhythm = [k for k, label in enumerate(labels) if not any(word in label for word in _MEDIAN_WORDS)]
     with told_as(InputError("The waveform of the ECG file is damaged or truncated: copy it again.")):
         parts = [_part(dataset, k) for k in rhythm or range(len(groups))]
-    ecg, several = the_ecg(parts)
     notes = dataset.get("WaveformAnnotationSequence") or []
     return Recording(
-        channels=ecg.channels,
-        rate=ecg.rate,
+        parts=parts,
+        format="DICOM ECG waveform",
         acquired=_acquired(dataset),
         date_trusted=dates_trusted(dataset),
         device_ms=_device_measurements(notes),
-        stated_paced=any(states_pacing(str(note.get("UnformattedTextValue") or "")) for note in notes),
-        notes=several,
-        format="DICOM ECG waveform",
+        stated_paced=any(PACING.search(str(note.get("UnformattedTextValue") or "")) for note in notes),
         subject=subject_of_dicom(dataset),
     )
 
@@ -124,14 +115,11 @@ def _part(dataset: Dataset, index: int) -> Part:
 
 
 def _channel(channel: Dataset, values: NDArray, missing: NDArray[np.bool_], rate: float) -> Channel:
-    label = channel_label(channel)
-    if lead_name(label) is None:
-        return Channel(label, np.asarray(values, dtype=np.float64))
     gain = channel.get("ChannelSensitivity")
     units = channel.get("ChannelSensitivityUnitsSequence") or [Dataset()]
     correction = channel.get("ChannelSensitivityCorrectionFactor")
     made = calibrated(
-        label,
+        channel_label(channel),
         values,
         None if gain is None or not units[0] else float(gain) * (1.0 if correction is None else float(correction)),
         str(units[0].get("CodeValue") or ""),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import datetime
 from pathlib import Path
 
@@ -11,14 +10,14 @@ import edfio
 import numpy as np
 from edfio import AnonymizedDateError
 
-from ScarSegECGLib.ecg.leads import Channel, lead_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, Recording, calibrated, check_rate, require_size, told_as
+from ScarSegECGLib.ecg.leads import Channel, check_rate, lead_name
+from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, require_size, told_as
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
 
 MOST_SIGNALS = 128
-LARGEST_FILE, LARGEST_IN_MEMORY = 512_000_000, 128_000_000
+LARGEST_FILE = 512_000_000
 
 
 def looks_like_edf(start: bytes) -> bool:
@@ -42,34 +41,20 @@ def read_edf(path: Path) -> Recording:
         signals, records = int(header[252:256]), int(header[236:244])
         if not 0 < signals <= MOST_SIGNALS:
             raise InputError(f"The ECG file has {signals} signals: this is no 12-lead ECG.")
-        edf = edfio.read_edf(_plain(path, 256 * (signals + 1)), lazy_load_data=True)
+        edf = edfio.read_edf(path, lazy_load_data=True, header_encoding="latin-1")
         if records > edf.num_data_records:
             raise InputError("The ECG file is truncated: copy or export it again.")
         if edf.reserved.startswith("EDF+D") and not edf.is_continuous:
             raise InputError("The ECG file is interrupted (EDF+D): export one uninterrupted recording.")
-        rate, channels = _channels(edf)
         acquired, trusted, notes = _acquired(edf, header[168:176])
-        plus = edf.reserved.startswith("EDF+")
-    return Recording(channels, rate, acquired, trusted, notes=notes, format="EDF+" if plus else "EDF")
+        name = "EDF+" if edf.reserved.startswith("EDF+") else "EDF"
+        return Recording([_part(edf)], name, acquired, trusted, notes=notes)
 
 
-def _plain(path: Path, header: int) -> Path | bytes:
-    """The file, or a copy in memory whose header is ASCII: many write umlauts and the micro sign into it."""
-    with path.open("rb") as stream:
-        head = stream.read(header)
-        if head.isascii():
-            return path
-        require_size(path, LARGEST_IN_MEMORY, "the EDF file, whose header is not ASCII,")
-        text = re.sub(r"Âµ|Î¼|Âμ", "u\0", head.decode("latin-1")).replace("µ", "u")
-        # Letters keep their base, so that each stays one byte; a unit stays at its field's beginning.
-        text = "".join(unicodedata.normalize("NFD", letter)[0] for letter in text)
-        text = re.sub(r"u\0(V *)", r"u\1 ", text).replace("\0", " ")
-        return text.encode("ascii", "replace") + stream.read()
-
-
-def _channels(edf: edfio.Edf) -> tuple[float, tuple[Channel, ...]]:
-    """Rate and all channels of the standard leads' rate; others without samples, for their names."""
-    leads = [signal for signal in edf.signals if lead_name(signal.label) is not None]
+def _part(edf: edfio.Edf) -> Part:
+    """The standard leads, which must be of one rate; other channels without samples, for their names."""
+    labels = {signal: _decoded(signal.label) for signal in edf.signals}
+    leads = [signal for signal, label in labels.items() if lead_name(label) is not None]
     rates = {float(signal.sampling_frequency) for signal in leads}
     if len(rates) > 1:
         raise InputError("The leads have different sampling rates: export all leads at one rate.")
@@ -77,15 +62,21 @@ def _channels(edf: edfio.Edf) -> tuple[float, tuple[Channel, ...]]:
         raise InputError("The EDF file holds no standard ECG lead: its labels must say I, II, V1 and so on.")
     rate = rates.pop()
     check_rate(rate)
-    seconds = min(LONGEST_S + 1, edf.duration)
-    found = []
+    channels = [Channel(label, np.zeros(0)) for signal, label in labels.items() if signal not in leads]
     for signal in leads:
         low, high = signal.physical_range
         flat = low == high or len(set(signal.digital_range)) < 2 or not np.isfinite([low, high]).all()
-        values = np.zeros(0) if flat else signal.get_data_slice(0, seconds)
-        found.append(calibrated(signal.label, values, 0.0 if flat else 1.0, signal.physical_dimension))
-    others = (Channel(signal.label, np.zeros(0)) for signal in edf.signals if lead_name(signal.label) is None)
-    return rate, (*found, *others)
+        values = np.zeros(0) if flat else signal.get_data_slice(0, min(LONGEST_S + 1, edf.duration))
+        channels.append(calibrated(labels[signal], values, 0.0 if flat else 1.0, _decoded(signal.physical_dimension)))
+    return Part(tuple(channels), rate)
+
+
+def _decoded(text: str) -> str:
+    """Text of a header, which should be ASCII: many write umlauts and the micro sign into it, as Latin-1 or UTF-8."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return text
 
 
 def _acquired(edf: edfio.Edf, stored: bytes) -> tuple[datetime | None, bool, tuple[Fact, ...]]:

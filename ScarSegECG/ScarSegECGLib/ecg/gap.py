@@ -51,11 +51,10 @@ def gap_of_case(
     problem = impossible(ecg_date, mri_date, now=now)
     if problem and (typed_ecg_date or typed_mri_date):
         raise InputError(f"The dates cannot be right: {words(problem)}. Check the MRI date and the ECG date.")
-    if ecg_date is None and mri_date is None:
-        return TimeGap(None, event_between, GapProblem.NO_DATES)
-    if ecg_date is None or mri_date is None:
-        missing = GapProblem.NO_ECG_DATE if ecg_date is None else GapProblem.NO_MRI_DATE
-        return TimeGap(None, event_between, missing)
+    if ecg_date is None:
+        return TimeGap(None, event_between, GapProblem.NO_ECG_DATE if mri_date else GapProblem.NO_DATES)
+    if mri_date is None:
+        return TimeGap(None, event_between, GapProblem.NO_MRI_DATE)
     if typed_ecg_date is None and ecg is not None and not ecg.date_trusted:
         return TimeGap(None, event_between, GapProblem.ECG_DATE_NOT_TRUSTED)
     return TimeGap((_plain(ecg_date) - _plain(mri_date)) / timedelta(days=1), event_between, problem)

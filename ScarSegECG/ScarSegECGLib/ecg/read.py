@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from os import PathLike
 from pathlib import Path
 
 from ScarSegECGLib.case import Ecg
-from ScarSegECGLib.ecg.checks import check_signals
 from ScarSegECGLib.ecg.csv_table import looks_like_table, read_csv
 from ScarSegECGLib.ecg.device_export import read_ishne, read_scp, read_xml
 from ScarSegECGLib.ecg.dicom_waveform import read_dicom_ecg
 from ScarSegECGLib.ecg.edf_file import looks_like_edf, read_edf
-from ScarSegECGLib.ecg.leads import assemble
-from ScarSegECGLib.ecg.parts import longest_read, recorded_together, without_pulse
-from ScarSegECGLib.ecg.recording import Recording, require_file
+from ScarSegECGLib.ecg.leads import assemble, check_signals
+from ScarSegECGLib.ecg.recording import Recording, recorded_together, the_ecg, without_pulse
 from ScarSegECGLib.ecg.wfdb_record import header_of, looks_like_header, read_wfdb
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
@@ -46,9 +43,8 @@ _PDF = (
 
 
 def _looks_like_xml(start: bytes) -> bool:
-    for byte_order_mark in (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"):
-        start = start.removeprefix(byte_order_mark)
-    return start.replace(b"\0", b"").lstrip().startswith(b"<")
+    """After any byte order mark and blanks, in UTF-8 or UTF-16."""
+    return start.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe\t\n\r ").startswith(b"<")
 
 
 def _looks_like_scp(start: bytes) -> bool:
@@ -60,31 +56,22 @@ def _looks_like_scp(start: bytes) -> bool:
     return section == 0 and length >= 26 and (length - 16) % 10 == 0 and pointer == 0 and index == 7
 
 
-@dataclass(frozen=True)
-class Format:
-    """Whether a file's first bytes are the format's, and what reads it."""
-
-    seen_in: Callable[[bytes], bool]
-    read: Callable[[Path], Recording]
-
-
-WFDB_HEADER = Format(looks_like_header, read_wfdb)
-OLD_DICOM = Format(lambda start: start.startswith((b"\x08\0", b"\x02\0")), read_dicom_ecg)  # without a preamble
-FORMATS = (
-    Format(lambda start: start[128:132] == b"DICM", read_dicom_ecg),
-    Format(looks_like_edf, read_edf),
-    Format(lambda start: start.startswith(b"ISHNE1.0"), read_ishne),
-    Format(_looks_like_scp, read_scp),
-    Format(_looks_like_xml, read_xml),
-    WFDB_HEADER,
-    Format(looks_like_table, read_csv),
-    OLD_DICOM,
+Reader = Callable[[Path], Recording]
+FORMATS: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
+    (lambda start: start[128:132] == b"DICM", read_dicom_ecg),
+    (looks_like_edf, read_edf),
+    (lambda start: start.startswith(b"ISHNE1.0"), read_ishne),
+    (_looks_like_scp, read_scp),
+    (_looks_like_xml, read_xml),
+    (looks_like_header, read_wfdb),
+    (looks_like_table, read_csv),
+    (lambda start: start.startswith((b"\x08\0", b"\x02\0")), read_dicom_ecg),  # without a preamble
 )
 
 
-def told_by_content(start: bytes) -> Format | None:
-    """The format by a file's first 4096 bytes; None for anything else."""
-    return next((known for known in FORMATS if known.seen_in(start)), None)
+def told_by_content(start: bytes) -> Reader | None:
+    """What reads a file, by its first 4096 bytes; None for anything else than an ECG or a DICOM file."""
+    return next((read for seen_in, read in FORMATS if seen_in(start)), None)
 
 
 def read_ecg(path: str | PathLike[str]) -> Ecg:
@@ -115,14 +102,14 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
         recording = _read_recording(Path(path))
     except OSError:
         raise InputError("The ECG file cannot be read: check its name, its permissions and the disk.") from None
-    rate, acquired = recording.rate, recording.acquired
+    acquired = recording.acquired
     placeholder = acquired is not None and (acquired.year < 1900 or acquired.date() in _PLACEHOLDERS)
     dated = (Fact(EcgNote.DATE_PLACEHOLDER, date=f"{acquired:%Y-%m-%d}"),) if placeholder else ()
-    channels, cut = longest_read(recording.channels, rate)
-    channels, pulse = without_pulse(channels, rate)
-    channels, window = recorded_together(channels, rate)
+    part, chosen = the_ecg(recording.parts)
+    channels, pulse = without_pulse(part.channels, part.rate)
+    channels, window = recorded_together(channels, part.rate)
     millivolts, mask, found = assemble(channels)
-    millivolts, mask, remarks = check_signals(millivolts, mask, rate, noticed=found)
+    millivolts, mask, remarks = check_signals(millivolts, mask, part.rate, noticed=found)
     digest = hashlib.sha256()
     for file in recording.files or (Path(path),):
         with file.open("rb") as stream:
@@ -131,12 +118,12 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
     ecg = Ecg(
         millivolts=millivolts,
         lead_mask=mask,
-        rate=rate,
+        rate=part.rate,
         acquired=acquired,
         date_trusted=recording.date_trusted and not placeholder,
         device_ms=recording.device_ms,
         sha256=digest.hexdigest(),
-        notes=(*recording.notes, *cut, *dated, *pulse, *window, *found, *remarks),
+        notes=(*recording.notes, *chosen, *dated, *pulse, *window, *found, *remarks),
         subject=recording.subject,
         stated_paced=recording.stated_paced,
     )
@@ -147,21 +134,26 @@ def _read_recording(path: Path) -> Recording:
     header, ending = header_of(path), path.suffix.lower()
     if header is not None and not path.exists():
         return read_wfdb(header)
-    require_file(path)
+    if path.is_dir():
+        raise InputError("The path is a folder: choose one ECG file.")
+    if not path.is_file():
+        raise InputError("The ECG file was not found: check the path.")
     with path.open("rb") as stream:
         start = stream.read(START)
-    known = told_by_content(start)
-    if known is WFDB_HEADER and ending != ".hea":
+    if not start:
+        raise InputError("The ECG file is empty: copy it again from its source.")
+    read = told_by_content(start)
+    if read is read_wfdb and ending != ".hea":
         raise InputError("The file is a WFDB header under another name: let it end in .hea.")
-    if known is not WFDB_HEADER and ending == ".hea":
+    if read is not read_wfdb and ending == ".hea":
         raise InputError("The .hea file is not a WFDB header: copy the record again.")
-    if known is None or known is OLD_DICOM:  # as signals may begin
+    if read is None or (read is read_dicom_ecg and start[128:132] != b"DICM"):  # as signals may begin
         if header is not None:
             return read_wfdb(header)
         if ending in {".dat", ".mat"}:
             raise InputError("The WFDB header (.hea) is missing: put it beside the signal file.")
-    if known is None:
+    if read is None:
         others = (words for starts, words in _OTHERS if start.startswith(starts))
         words = next(others, f"of no known ECG format: export the ECG as {READABLE}")
         raise InputError(f"The ECG file is {_PDF if b'%PDF-' in start[:1024] else words}.")
-    return known.read(path)
+    return read(path)

@@ -1,12 +1,16 @@
-"""What a file-format reader hands over, before leads are ordered and gates applied, and what all readers need."""
+"""What a file-format reader hands over and what all readers need; then which of a file's parts is the ECG, whether its
+leads were recorded together, and from when to when.
+
+A file may hold a rhythm strip beside the ECG, leads in several groups, or one after the other as in a 3 x 4 print.
+"""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,47 +18,76 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Subject
-from ScarSegECGLib.ecg.leads import Channel, lead_name
+from ScarSegECGLib.ecg.beats import qrs_energy
+from ScarSegECGLib.ecg.leads import FEWEST_LEADS, SHORTEST_S, Channel, lead_name, leads_of, runs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgNote
+
+Channels = tuple[Channel, ...]
+Notes = tuple[Fact, ...]
 
 LONGEST_S = 60.0
-LOWEST_RATE, HIGHEST_RATE = 100.0, 4000.0
 BEYOND_ANY_MV = 1e6
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
+MILLIVOLTS |= {"millivolt": 1.0, "microvolt": 1e-3, "volt": 1e3, "nanovolt": 1e-6}
 # What a heart can have: devices write 0 or 29999 for "not measured".
 MEASURE_RANGES = {"qrs": (40, 300), "pr": (50, 600), "qt": (150, 900), "qtc": (150, 900), "axis": (-180, 360)}
-_PACED = re.compile(
+# A device's statement that the ventricles are paced.
+PACING = re.compile(
     r"(?<!no )(?<!atrial[ -])(?<!atrial )\b(ventricular[ -]pac|paced rhythm|pacemaker rhythm)", re.IGNORECASE
 )
-_TWO_WAYS = re.compile(r"(?P<m>\d{1,2})[-/](?P<d>\d{1,2})[-/](?P<y>\d{4})")
-_DATE_SHAPES = (
-    re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})"),
-    re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})"),
-    re.compile(r"(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})"),  # dots are written day first
-    re.compile(r"(?P<d>\d{1,2})[- ](?P<m>[A-Za-z]{3})[a-z]*[- ](?P<y>\d{4})"),
-    _TWO_WAYS,
-)
+_YEAR_FIRST = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})")
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/. ])(\d{1,2}|[A-Za-z]{3})[a-z]*\2(\d{4})")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?")
+
+NOT_TOGETHER = (
+    "The ECG's leads were not recorded together (as in the 3 x 4 layout of a print): export simultaneous leads of 10 s."
+)
+STANDSTILL_S = 1.0  # a lead that keeps one value so long at an end was not recorded there
+WHOLE = 0.95
+MOST_SKEW_S = 0.05  # of one converter that samples its channels in turn
+LONG_ENOUGH_S, COINCIDE_S = 8.0, 0.02
+# In a heart's signal aVR opposes I and II: only a calibration pulse lifts all leads alike.
+ALIKE_MV, LOWEST_PULSE_MV, SHORTEST_PULSE_S = 0.03, 0.3, 0.04
+FEWEST_ALIKE = 6
+EDGE_S = 2.0
+USUAL_PULSES_MV = (0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Channels that a file stores in one piece; ``start_s`` is when it says they began, None where it does not."""
+
+    channels: Channels
+    rate: float  # samples per second
+    start_s: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        return max((channel.millivolts.size for channel in self.channels), default=0) / self.rate
+
+    @property
+    def leads(self) -> set[str]:
+        """The standard leads that it holds or that follow from them."""
+        return leads_of(self.channels)
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One rhythm recording as its file has it.
+    """What a file holds: its parts, the format's usual name, and ``files`` where a record is several.
 
-    ``rate`` is in samples per second; ``format`` is the format's usual name; ``files`` are those of a record of several
-    files. The other fields are those of :class:`ScarSegECGLib.case.Ecg`.
+    The other fields are those of :class:`ScarSegECGLib.case.Ecg`.
     """
 
-    channels: tuple[Channel, ...]
-    rate: float
+    parts: Sequence[Part]
+    format: str
     acquired: datetime | None = None
     date_trusted: bool = True
     device_ms: dict[str, float] = field(default_factory=dict)
     stated_paced: bool = False
-    notes: tuple[Fact, ...] = ()
-    format: str = ""
+    notes: Notes = ()
     subject: Subject = Subject()
     files: tuple[Path, ...] = ()
 
@@ -76,21 +109,6 @@ def told_as(error: InputError, *passed: type[Exception]) -> Iterator[None]:
             raise error from None
 
 
-def require_file(path: Path) -> None:
-    """Raise InputError where ``path`` is missing, a folder, empty or unreadable; the text names no file."""
-    if path.is_dir():
-        raise InputError("The path is a folder: choose one ECG file.")
-    if not path.is_file():
-        raise InputError("The ECG file was not found: check the path.")
-    try:
-        with path.open("rb") as stream:
-            empty = not stream.read(1)
-    except OSError as error:
-        raise InputError("The ECG file cannot be read: check its permissions.") from error
-    if empty:
-        raise InputError("The ECG file is empty: copy it again from its source.")
-
-
 def require_size(path: Path, largest: int, kind: str) -> None:
     """Raise InputError for a file of more than ``largest`` bytes, which a resting ECG of that kind never has."""
     if path.stat().st_size > largest:
@@ -98,14 +116,6 @@ def require_size(path: Path, largest: int, kind: str) -> None:
             f"The ECG file is too large for {kind} of a resting ECG (over {largest / 1e6:.0f} MB): "
             f"export {LONGEST_S:g} s or less."
         )
-
-
-def check_rate(rate: float) -> None:
-    """Raise InputError for a sampling rate that no ECG has."""
-    if not np.isfinite(rate) or rate <= 0:
-        raise InputError("The ECG's sampling rate is 0 or missing: the file is damaged or not an ECG.")
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise InputError(f"The ECG's sampling rate of {rate:g} Hz is outside {LOWEST_RATE:g} to {HIGHEST_RATE:g} Hz.")
 
 
 def calibrated(
@@ -123,7 +133,7 @@ def calibrated(
         raise InputError(
             f"Lead {lead.name} has no calibration (a gain of 0 or none): export the ECG with its calibration."
         )
-    factor = MILLIVOLTS.get(unit.strip().lower())
+    factor = MILLIVOLTS.get(unit.strip().lower().removesuffix("s"))
     if factor is None:
         raise InputError(f"The unit of lead {lead.name} is not a voltage: this is not a calibrated ECG.")
     with np.errstate(all="ignore"):
@@ -151,23 +161,177 @@ def stored_date(text: str, *, month_first: bool | None = None) -> datetime | Non
     clock = _CLOCK.search(text)
     rest = text.replace(clock.group(), " ") if clock else text
     hour, minute, second = (int(part or 0) for part in clock.groups()) if clock else (0, 0, 0)
-    shape, match = next(((shape, found) for shape in _DATE_SHAPES if (found := shape.search(rest))), (None, None))
-    if match is None:
-        return None
-    name = match["m"].lower()
-    try:
-        month, day = _MONTHS.index(name) + 1 if name.isalpha() else int(name), int(match["d"])
-        if shape is _TWO_WAYS:
-            both_months = month <= 12 and day <= 12
-            if both_months and month != day and month_first is None:
+    if match := _YEAR_FIRST.search(rest):
+        year, _, month, day = match.groups()
+    elif match := _YEAR_LAST.search(rest):
+        day, mark, month, year = match.groups()
+        if month.isdigit() and mark != ".":
+            if month_first is None and int(day) != int(month) and max(int(day), int(month)) <= 12:
                 return None
-            if month > 12 or (both_months and not month_first):
-                month, day = day, month
-        return datetime(int(match["y"]), month, day, hour, minute, second)
+            if int(day) <= 12 and (int(month) > 12 or month_first):
+                day, month = month, day
+    else:
+        return None
+    try:
+        number = int(month) if month.isdigit() else _MONTHS.index(month.lower()) + 1
+        return datetime(int(year), number, int(day), hour, minute, second)
     except ValueError:
         return None
 
 
-def states_pacing(text: str) -> bool:
-    """Whether a device's statement says that the ventricles are paced."""
-    return _PACED.search(text) is not None
+def the_ecg(parts: Sequence[Part]) -> tuple[Part, Notes]:
+    """The first 60 s of the part with most standard leads, then the longest, with those recorded at the same time.
+
+    InputError where there is no part, or the leads are spread over parts of different times.
+    """
+    if not parts:
+        raise InputError("The file holds no ECG leads: export the ECG with its signals.")
+    cut = [replace(part, channels=_between(part.channels, 0, round(LONGEST_S * part.rate) + 1)) for part in parts]
+    held = [part for part in cut if part.leads] or cut  # without any lead the gates say so
+    best = max(held, key=lambda part: (len(part.leads), part.seconds))
+    for other in held:
+        if other is not best and not other.leads <= best.leads and _simultaneous(best, other):
+            best = replace(best, channels=best.channels + other.channels)
+    if len(best.leads) < FEWEST_LEADS <= len(set().union(*(part.leads for part in held))):
+        raise InputError(NOT_TOGETHER)
+    notes: Notes = (Fact(EcgNote.SEVERAL_PARTS, parts=len(held)),) if len(held) > 1 else ()
+    most = round(LONGEST_S * best.rate)
+    if any(channel.millivolts.size > most for channel in best.channels):
+        notes += (Fact(EcgNote.CUT, seconds=LONGEST_S),)
+    return replace(best, channels=_between(best.channels, 0, most)), notes
+
+
+def without_pulse(channels: Channels, rate: float) -> tuple[Channels, Notes]:
+    """Cut off a calibration pulse that lies in the first or last 2 s, with the standstill around it.
+
+    A pulse is where all standard leads stand within 0.03 mV of each other, 0.3 mV or more off zero, for 40 ms or
+    more. What is left is cut to whole seconds, because the signal before the pulse fades out (in Philips' files 11 s
+    are stored, of which 10 s are the recording). A note says what was cut and how high the pulse was.
+    """
+    known = [channel.millivolts for channel in channels if channel.lead is not None]
+    if len(known) < FEWEST_ALIKE or len({signal.size for signal in known}) != 1:
+        return channels, ()
+    leads = np.stack(known)
+    alike = np.ptp(leads, axis=0) <= ALIKE_MV
+    level = np.median(leads, axis=0)
+    edge, begin, end = round(EDGE_S * rate), 0, leads.shape[1]
+    pulses = [
+        (first, last)
+        for first, last in runs(alike & (np.abs(level) >= LOWEST_PULSE_MV))
+        if last - first >= SHORTEST_PULSE_S * rate and (last <= edge or first >= leads.shape[1] - edge)
+    ]
+    if not pulses:
+        return channels, ()
+    still = runs(alike)
+    for first, last in pulses:
+        low, high = next((a, b) for a, b in still if a <= first and last <= b)
+        if last <= edge:
+            begin = max(begin, high)
+        else:
+            end = min(end, low)
+    whole = int((end - begin) / rate)
+    if whole >= 2:
+        # The fading end is behind the recording; before it, what follows the pulse is the recording itself.
+        end = begin + round(whole * rate)
+    height = float(np.median(np.abs(level[slice(*pulses[0])])))
+    notes = [Fact(EcgNote.PULSE_CUT, mv=height, seconds=(end - begin) / rate)]
+    if min(abs(height - usual) / usual for usual in USUAL_PULSES_MV) > 0.05:
+        notes.append(Fact(EcgNote.PULSE_UNUSUAL, mv=height))
+    return _between(channels, begin, end), tuple(notes)
+
+
+def recorded_together(channels: Channels, rate: float) -> tuple[Channels, Notes]:
+    """The standard leads over the time in which they all were recorded.
+
+    Times before and after a lead's own recording are those without a value (NaN) and those in which it keeps one value
+    for a second or longer. A few leads that cover less than the others are left out. InputError for leads of different
+    lengths, or fewer than eight that were recorded together.
+    """
+    other = tuple(channel for channel in channels if channel.lead is None)
+    known, notes = _without_skew(tuple(channel for channel in channels if channel.lead is not None), rate)
+    if len({channel.millivolts.size for channel in known}) > 1:
+        raise InputError("The ECG's leads have different lengths: export leads recorded together.")
+    samples = known[0].millivolts.size if known else 0
+    spans = {channel: _span(channel.millivolts, round(STANDSTILL_S * rate)) for channel in known}
+    there = {span for span in spans.values() if span is not None}  # a lead that is flat throughout is left to the gates
+    windows = [span for span in spans.values() if span is not None and span[1] - span[0] >= SHORTEST_S * rate]
+    if not windows or there == {(0, samples)}:
+        return (*known, *other), notes
+
+    def covering(window: tuple[int, int]) -> set[tuple[int, int]]:
+        begin, end = window
+        return {span for span in there if min(span[1], end) - max(span[0], begin) >= WHOLE * (end - begin)}
+
+    def worth(window: tuple[int, int]) -> tuple[int, int]:
+        inside = covering(window)
+        return len(leads_of(channel for channel, span in spans.items() if span in inside)), window[1] - window[0]
+
+    inside = covering(max(windows, key=worth))
+    kept = tuple(channel for channel, span in spans.items() if span is None or span in inside)
+    if len(leads_of(kept)) < FEWEST_LEADS <= len(leads_of(known)):
+        raise InputError(NOT_TOGETHER)
+    begin, end = max(span[0] for span in inside), min(span[1] for span in inside)
+    if (begin, end) != (0, samples):
+        notes += (Fact(EcgNote.WINDOW, stored=samples / rate, used=(end - begin) / rate),)
+    if left := tuple(channel.lead.name for channel in known if channel.lead is not None and channel not in kept):
+        notes += (Fact(EcgNote.PARTIAL, leads=left),)
+    return (*_between(kept, begin, end), *other), notes
+
+
+def _between(channels: Channels, begin: int, end: int) -> Channels:
+    return tuple(replace(channel, millivolts=channel.millivolts[begin:end]) for channel in channels)
+
+
+def _simultaneous(one: Part, other: Part) -> bool:
+    """Whether two parts are of one time: equal rate, length and beginning, and the same beats.
+
+    Where the file does not say when they began, they must be as long as a whole recording.
+    """
+    size, length = (part.channels[0].millivolts.size for part in (one, other))
+    if abs(one.rate - other.rate) > 1e-6 * one.rate or abs(size - length) > 1:
+        return False
+    if one.start_s is None or other.start_s is None:
+        if one.start_s is not other.start_s or one.seconds < LONG_ENOUGH_S:
+            return False
+    elif abs(one.start_s - other.start_s) > 1.5 / one.rate:
+        return False
+    energies = [_energy(part, min(size, length)) for part in (one, other)]
+    reach = round(0.3 * one.rate)
+    lags = np.arange(-reach, reach + 1)
+    likeness = [float(np.sum(energies[0] * np.roll(energies[1], lag))) for lag in lags]
+    return bool(abs(lags[int(np.argmax(likeness))]) <= COINCIDE_S * one.rate)
+
+
+def _energy(part: Part, samples: int) -> NDArray[np.float64]:
+    rows = [channel.millivolts[:samples] for channel in part.channels if channel.lead is not None]
+    energy = qrs_energy(np.nan_to_num(np.stack(rows)), part.rate)
+    return energy - energy.mean()
+
+
+def _without_skew(channels: Channels, rate: float) -> tuple[Channels, Notes]:
+    """Channels whose first samples were taken within 50 ms, laid over each other."""
+    starts = np.array([channel.start_s for channel in channels])
+    if not starts.size or np.ptp(starts) < 0.5 / rate:
+        return channels, ()
+    if np.ptp(starts) > MOST_SKEW_S:
+        raise InputError(NOT_TOGETHER)
+    late = np.rint((starts.max() - starts) * rate).astype(int)
+    size = min(channel.millivolts.size - drop for channel, drop in zip(channels, late, strict=True))
+    moved = tuple(
+        replace(channel, millivolts=channel.millivolts[drop : drop + size], start_s=0.0)
+        for channel, drop in zip(channels, late, strict=True)
+    )
+    return moved, (Fact(EcgNote.SKEW, ms=1000 * float(np.ptp(starts))),)
+
+
+def _span(signal: NDArray, standstill: int) -> tuple[int, int] | None:
+    """First sample and one past the last of what was recorded; None where nothing was."""
+    there = np.flatnonzero(np.isfinite(signal))
+    begin, end = (int(there[0]), int(there[-1]) + 1) if there.size else (0, 0)
+    changes = begin + 1 + np.flatnonzero(np.diff(signal[begin:end]))
+    if not changes.size:
+        return None
+    first, last = int(changes[0]), int(changes[-1])
+    begin = first if first - begin >= standstill else begin
+    end = last if end - last >= standstill else end
+    return (begin, end) if end > begin else None

@@ -6,23 +6,13 @@ import re
 import shutil
 import tempfile
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import wfdb
 
-from ScarSegECGLib.ecg.leads import lead_name
-from ScarSegECGLib.ecg.recording import (
-    LONGEST_S,
-    Recording,
-    calibrated,
-    check_rate,
-    require_file,
-    require_size,
-    stored_date,
-    told_as,
-)
+from ScarSegECGLib.ecg.leads import check_rate
+from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, require_size, stored_date, told_as
 from ScarSegECGLib.ecg.snomed import PACED, codes_in
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
@@ -63,21 +53,22 @@ def read_wfdb(header: Path) -> Recording:
     InputError for a damaged header, a signal file that is missing, elsewhere or shorter than the header says, or an
     unknown unit.
     """
-    require_file(header)
     with header.open("rb") as stream:
         text = stream.read(LARGEST_HEADER + 1).decode("utf-8", errors="replace").splitlines()
-    # What parses a line takes the square of its length.
-    longest = max((len(line) for line in text if not line.lstrip().startswith("#")), default=0)
-    if header.stat().st_size > LARGEST_HEADER or longest > LONGEST_LINE:
-        raise InputError("The WFDB header is too large for that of an ECG: copy the record again.")
-    lines = [line.strip() for line in text if line.strip() and not line.lstrip().startswith("#")]
+    lines = [line for line in map(str.strip, text) if line and not line.startswith("#")]
     remarks = [line.strip(" \t#") for line in text if line.lstrip().startswith("#")]
+    # What parses a line takes the square of its length.
+    if header.stat().st_size > LARGEST_HEADER or max(map(len, lines), default=0) > LONGEST_LINE:
+        raise InputError("The WFDB header is too large for that of an ECG: copy the record again.")
     place = header.resolve()
     if "::" in str(place):
         raise InputError("The folder of the WFDB record has '::' in its name, which cannot be read: move the record.")
     first = lines[0].split(maxsplit=4) if lines else []
     written = first[4] if len(first) > 4 else ""
-    acquired, notes = _date(written, remarks)
+    # The record line's own date, or the one in PTB's remark; both have the day first.
+    remark = next((match[1] for text in remarks if (match := _ECG_DATE.match(text))), "")
+    acquired = stored_date(written or remark, month_first=False)
+    unreadable = acquired is None and re.search(r"\d{4}|/", written) is not None
     with ExitStack() as stack:
         stem = place.with_suffix("")
         if written and not _WFDB_TIME.fullmatch(written):  # a copy whose record line wfdb can read
@@ -85,9 +76,10 @@ def read_wfdb(header: Path) -> Recording:
             plain = " ".join(["record" + "".join(first[0].partition("/")[1:]), *first[1:4]])
             stem.with_suffix(".hea").write_text("\n".join([plain, *lines[1:]]) + "\n", encoding="utf-8")
         fields = _fields(stem)
-        signals = _signal_files(place.parent, fields.file_name)
-        _require_calibrated(lines[1:], fields)
-        _require_whole(fields, signals)
+        signals = _signal_files(place.parent, fields)
+        for line, label in zip(lines[1:], fields.sig_name, strict=False):  # without a gain wfdb silently takes 200
+            gain = _GAIN.match(line)
+            calibrated(label or "", np.zeros(0), float(gain[1]) if gain else None, "mV")
         if stem.parent != place.parent:
             for path in signals:
                 shutil.copyfile(path, stem.parent / path.name)
@@ -97,13 +89,13 @@ def read_wfdb(header: Path) -> Recording:
     if record.p_signal is None or not len(record.p_signal):
         raise InputError("The signals of the WFDB record are empty: copy the record again.")
     channels = zip(record.sig_name, record.p_signal.T, record.units, strict=True)
+    known = tuple(calibrated(label or "", signal, 1.0, str(unit or "mV")) for label, signal, unit in channels)
     return Recording(
-        channels=tuple(calibrated(label or "", signal, 1.0, str(unit or "mV")) for label, signal, unit in channels),
-        rate=float(record.fs),
+        parts=[Part(known, float(record.fs))],
+        format="WFDB",
         acquired=acquired,
         stated_paced=bool(codes_in(remarks) & PACED),
-        notes=notes,
-        format="WFDB",
+        notes=(Fact(EcgNote.DATE_UNREADABLE),) if unreadable else (),
         files=(header, *signals),
     )
 
@@ -122,18 +114,13 @@ def _fields(stem: Path) -> wfdb.Record:
     return fields
 
 
-def _require_calibrated(lines: list[str], fields: wfdb.Record) -> None:
-    """Raise InputError for a lead without a gain or with one of 0, for which wfdb silently takes 200 per unit."""
-    for line, label in zip(lines, fields.sig_name, strict=False):
-        gain = _GAIN.match(line)
-        if lead_name(label or ""):
-            calibrated(label, np.zeros(0), float(gain[1]) if gain else None, "mV")
+def _signal_files(folder: Path, fields: wfdb.Record) -> tuple[Path, ...]:
+    """The signal files beside the header; any other place is refused before a byte is read.
 
-
-def _signal_files(folder: Path, names: list[str]) -> dict[Path, list[int]]:
-    """Each signal file beside the header, and the rows it holds; refuses any other place before a byte is read."""
+    InputError also where one is shorter than the header says, or of a length that it does not say.
+    """
     files: dict[Path, list[int]] = {}
-    for row, name in enumerate(names):
+    for row, name in enumerate(fields.file_name):
         if _PLAIN_NAME.fullmatch(str(name)) is None:
             raise InputError("The WFDB header names a signal file outside its own folder: refused.")
         path = folder / name
@@ -141,35 +128,19 @@ def _signal_files(folder: Path, names: list[str]) -> dict[Path, list[int]]:
             raise InputError("The WFDB header names a signal file that links outside its folder: refused.")
         if not path.is_file():
             raise InputError("A signal file that the WFDB header names is missing: put the whole record in one folder.")
-        require_file(path)
         require_size(path, LARGEST_SIGNAL_FILE, "a signal file")
         files.setdefault(path, []).append(row)
-    return files
-
-
-def _require_whole(fields: wfdb.Record, files: dict[Path, list[int]]) -> None:
-    """Raise InputError where a signal file is shorter than its header says, or of a length that it does not say."""
-    sizes = {path: path.stat().st_size for path in files}
-    if fields.sig_len is None:
-        if sum(sizes.values()) > LARGEST_UNCOUNTED:
-            raise InputError("The WFDB header does not say how many samples there are: copy the record again.")
-        return
+    if fields.sig_len is None and sum(path.stat().st_size for path in files) > LARGEST_UNCOUNTED:
+        raise InputError("The WFDB header does not say how many samples there are: copy the record again.")
     for path, rows in files.items():
         size = _BYTES_PER_SAMPLE.get(str(fields.fmt[rows[0]]))
-        if size is None:
+        if size is None or fields.sig_len is None:
             continue
         per_frame = sum(int(fields.samps_per_frame[k] or 1) for k in rows)
         needed = int(int(fields.byte_offset[rows[0]] or 0) + fields.sig_len * per_frame * size)
-        if sizes[path] < needed:
+        if path.stat().st_size < needed:
             raise InputError(
-                f"A signal file of the WFDB record is truncated ({sizes[path]} of {needed} bytes): "
+                f"A signal file of the WFDB record is truncated ({path.stat().st_size} of {needed} bytes): "
                 "copy the record again."
             )
-
-
-def _date(written: str, remarks: list[str]) -> tuple[datetime | None, tuple[Fact, ...]]:
-    """The record line's own date, or the one in PTB's remark, which has the day first; never today's."""
-    remark = next((match[1] for text in remarks if (match := _ECG_DATE.match(text))), "")
-    found = stored_date(written or remark, month_first=False)
-    unreadable = found is None and re.search(r"\d{4}|/", written) is not None
-    return found, (Fact(EcgNote.DATE_UNREADABLE),) if unreadable else ()
+    return tuple(files)
