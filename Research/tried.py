@@ -112,7 +112,7 @@ ROWS: dict[str, Callable[[Looks], NDArray]] = {
     BASE: lambda of: (of.plain + of.mirrored) / 2,
     "+ four looks about shifted centres": lambda of: (of.plain + of.mirrored + 4 * of.jittered) / 6,
     "+ the former network as a second member": lambda of: (of.plain + of.mirrored + 2 * of.former) / 4,
-    "+ stage 2 over the stack (shipped)": lambda of: of.stack,
+    "+ stage 2 over the stack": lambda of: of.stack,
     "+ its borders as smooth closed curves": lambda of: of.curves,
 }
 
