@@ -4,7 +4,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from ScarSegECGLib.anatomy.polar import direction_deg, trace_border, wrap
+from ScarSegECGLib.anatomy.polar import direction_deg, ray_angles, trace_border, wrap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Division
 from ScarSegECGLib.wording import all_words, words
@@ -75,12 +75,12 @@ class AnatomySection(Section):
             self.parameters.insertionPoints = node
         self._follow(None)
         grid, anatomy, spacing = self.grid, self.study.anatomy, self.study.segmented.stack.spacing
-        border = trace_border(anatomy.myocardium, anatomy.centres_mm, spacing)
+        outer = trace_border(anatomy.myocardium, anatomy.centres_mm, spacing)
         with slicer.util.NodeModify(node):
             node.RemoveAllControlPoints()
             for k, which in np.argwhere(np.isfinite(anatomy.insertions_deg)).tolist():
                 degrees = anatomy.insertions_deg[k, which]
-                radius = border.outer[k, np.abs(wrap(border.angles - degrees)).argmin()]
+                radius = outer[k, np.abs(wrap(ray_angles(outer.shape[1]) - degrees)).argmin()]
                 away = (WITHOUT_WALL_MM if np.isnan(radius) else radius) + OUTSIDE_MM
                 turn = np.radians(degrees)
                 there = anatomy.centres_mm[k] + away * np.array([-np.sin(turn), np.cos(turn)])
