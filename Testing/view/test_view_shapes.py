@@ -25,7 +25,7 @@ from ScarSegECGLib.view.shapes import (
 )
 
 
-@given(st.floats(0, 350), st.floats(5, 360), st.floats(0, 0.999), st.floats(0.01, 0.99))
+@given(st.floats(0, 350), st.floats(5, 359.9) | st.just(360.0), st.floats(0, 0.999), st.floats(0.01, 0.99))
 def test_a_wedge_holds_its_own_points_and_no_others(start: float, span: float, along: float, depth: float) -> None:
     wedge = Wedge(5.0, 9.0, start, start + span).path
     turn = np.radians(start + along * span * 0.998 + 0.001 * span)
