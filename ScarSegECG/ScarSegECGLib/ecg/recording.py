@@ -30,7 +30,8 @@ Notes = tuple[Fact, ...]
 LONGEST_S = 60.0
 BEYOND_ANY_MV = 1e6
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
-MILLIVOLTS |= {"millivolt": 1.0, "microvolt": 1e-3, "volt": 1e3, "nanovolt": 1e-6}
+_SPELT = {"millivolt": 1.0, "microvolt": 1e-3, "volt": 1e3, "nanovolt": 1e-6}
+MILLIVOLTS |= _SPELT | {f"{name}s": factor for name, factor in _SPELT.items()}
 # What a heart can have: devices write 0 or 29999 for "not measured".
 MEASURE_RANGES = {"qrs": (40, 300), "pr": (50, 600), "qt": (150, 900), "qtc": (150, 900), "axis": (-180, 360)}
 # A device's statement that the ventricles are paced.
@@ -133,7 +134,7 @@ def calibrated(
         raise InputError(
             f"Lead {lead.name} has no calibration (a gain of 0 or none): export the ECG with its calibration."
         )
-    factor = MILLIVOLTS.get(unit.strip().lower().removesuffix("s"))
+    factor = MILLIVOLTS.get(unit.strip().lower())
     if factor is None:
         raise InputError(f"The unit of lead {lead.name} is not a voltage: this is not a calibrated ECG.")
     with np.errstate(all="ignore"):
