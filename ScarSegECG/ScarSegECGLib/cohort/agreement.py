@@ -15,9 +15,8 @@ from ScarSegECGLib.case import CAVITY, MVO, MYOCARDIUM, SCAR, ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.measure.overlap import overlap
+from ScarSegECGLib.measure.overlap import STRUCTURES, overlap
 from ScarSegECGLib.measure.segments import segment_percent
-from ScarSegECGLib.training.evaluate import STRUCTURES
 
 SCARRED_FROM_PERCENT = 5.0
 """Of its volume: with less a segment counts as free of scar, by expert and program alike. This project's own choice."""

@@ -9,6 +9,8 @@ from scipy import ndimage
 
 from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box
 
+STRUCTURES = ("cavity", "myocardium", "scar")
+
 
 @dataclass(frozen=True)
 class Overlap:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
+from ScarSegECGLib.measure.overlap import STRUCTURES
 from ScarSegECGLib.measure.trust import SCAR_ABOVE
 from ScarSegECGLib.network.polar_grid import ANGLES, RADII, RADIUS_STEP_MM
 from ScarSegECGLib.training.ablation import Estimate, Row
-from ScarSegECGLib.training.evaluate import METRICS, SIZES_ML, STRUCTURES
+from ScarSegECGLib.training.evaluate import METRICS, SIZES_ML
 
 DIGITS = {"dice": 3, "precision": 3, "sensitivity": 3, "volume_error_ml": 1, "hd95_mm": 1}
 DATA = (

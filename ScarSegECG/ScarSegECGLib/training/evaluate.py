@@ -18,11 +18,10 @@ from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, EcgUse, Signs, Tim
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import ConfidenceReason
 from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.measure.overlap import Overlap, overlap
+from ScarSegECGLib.measure.overlap import STRUCTURES, Overlap, overlap
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
 
-STRUCTURES = ("cavity", "myocardium", "scar")
 METRICS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
 TOLD = ("case", "pathological", "true_scar_ml", "scar_ml", "present", "challenge_dice")
 SIZES_ML = ((0.0, 10.0), (10.0, 30.0), (30.0, np.inf))  # small, medium and large infarcts
