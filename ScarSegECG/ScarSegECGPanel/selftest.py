@@ -15,8 +15,9 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGPanel import nodes
 from ScarSegECGPanel.correct import BRUSH
-from ScarSegECGPanel.layout import LAYOUT_ID
+from ScarSegECGPanel.layout import BULLSEYE_TAG, LAYOUT_ID
 from ScarSegECGPanel.masks import WITH_ECG, Masks
+from ScarSegECGPanel.results import WEDGE_ACCEPT
 
 LONGEST_RUN_S = 300
 NEEDED = ("torch", "wfdb", "matplotlib", "safetensors")
@@ -24,8 +25,8 @@ CONVENTIONAL, FOUR_UP = 2, 3
 WITHOUT_PACKAGES = ("masksLieOnTheVolume", "layoutChangesWithoutACase")
 STORY = (
     *WITHOUT_PACKAGES, "cancelLeavesTheSceneAsItWas", "applyShowsTheCase", "stepsAreUndoneInOrder",
-    "keysDoWhatTheySay", "pointIsDraggedWithPaintActive", "secondPatientBeginsWithNothing", "sceneIsSavedAndOpened",
-    "sceneIsClosedWithACase",
+    "keysDoWhatTheySay", "wedgeAcceptsTheProposalInOneClick", "pointIsDraggedWithPaintActive",
+    "secondPatientBeginsWithNothing", "sceneIsSavedAndOpened", "sceneIsClosedWithACase",
 )  # fmt: skip
 # A small volume as a supine short axis lies, its slices from base to apex; columns, rows, slices, origin in mm.
 OBLIQUE = np.array(
@@ -222,6 +223,20 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.press("-")
         self.assertAlmostEqual(editor.activeEffect().doubleParameter(BRUSH), diameter, 6)
         editor.setActiveEffect(None)
+
+    def wedgeAcceptsTheProposalInOneClick(self) -> None:
+        panel, study, before = self.panel, self.study, self.study.bits.copy()
+        number = int(np.bincount(study.anatomy.aha[study.masks.scar])[1:].argmax()) + 1
+        panel.correct.setSegment(number, accept=False)
+        self.assertFalse(np.array_equal(study.bits, before))
+        self.parameters.wedgeClick = WEDGE_ACCEPT
+        view = panel.views.drawn[BULLSEYE_TAG]
+        places = np.ndindex(int(view.drawing.width), int(view.drawing.height))
+        x, y = next(place for place in places if view.drawing.segment_at(*place) == number)
+        scale, left, bottom = view.place()
+        view.click(left + scale * x, bottom + scale * y)
+        slicer.app.processEvents()
+        self.holds(before)
 
     def pointIsDraggedWithPaintActive(self) -> None:
         """A press on an insertion point is the point's, not the brush's; the tool is back afterwards."""
