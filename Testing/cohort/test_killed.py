@@ -143,7 +143,7 @@ def test_ctrl_c_leaves_everything_to_be_taken_up(tmp_path: Path) -> None:
 
 
 @contextmanager
-def _cluster() -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
+def _cluster(seconds: float) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
     """A scheduler and two workers as processes of their own on loopback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -154,21 +154,27 @@ def _cluster() -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
     worker = ("-m", "distributed.cli.dask_worker", address, "--nthreads", 1, "--memory-limit", "1GiB", *quiet)
     with (
         _started(*scheduler) as first,
-        _started(*worker, seconds=0.4) as second,
-        _started(*worker, seconds=0.4) as third,
+        _started(*worker, seconds=seconds) as second,
+        _started(*worker, seconds=seconds) as third,
     ):
         yield address, [first, second, third]
 
 
-def test_an_external_scheduler_and_two_workers_do_it_too_and_its_death_is_one_line(tmp_path: Path) -> None:
+def test_an_external_scheduler_and_two_workers_do_it_too(tmp_path: Path) -> None:
     write_cases(tmp_path / "data", COUNT)
-    with _cluster() as (address, (scheduler, *_workers)), _drive(tmp_path, address) as process:
+    with _cluster(seconds=0.05) as (address, _processes):
+        assert _finish(tmp_path, address) == (COUNT, 0)
+    _whole(tmp_path)
+
+
+def test_the_death_of_an_external_scheduler_is_one_line_and_its_work_is_taken_up(tmp_path: Path) -> None:
+    write_cases(tmp_path / "data", COUNT)
+    with _cluster(seconds=0.4) as (address, (scheduler, *_workers)), _drive(tmp_path, address) as process:
         _until_cases(process, 6)
         os.kill(scheduler.pid, signal.SIGKILL)
         _, errors = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 2
         assert errors.splitlines()[-1].startswith("stopped: the scheduler went away")
-    with _cluster() as (address, _processes):
-        now, before = _finish(tmp_path, address)
+    now, before = _finish(tmp_path)
     assert before >= 6 and now + before == COUNT
     _whole(tmp_path)
