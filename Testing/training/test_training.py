@@ -11,16 +11,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 
 from ScarSegECGLib.network.field import PIXEL_MM
 from ScarSegECGLib.network.polar_grid import RADII, RADIUS_STEP_MM, polar_offsets_mm, turn_of_rows
-from ScarSegECGLib.network.unet import ImageOutput, LocatorUNet, ScarUNet
+from ScarSegECGLib.network.stack_net import StackOutput
+from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
 from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
 from ScarSegECGLib.training.cross_validate import patient_folds
 from ScarSegECGLib.training.dataset import Slices
-from ScarSegECGLib.training.fit import Epochs, Place
+from ScarSegECGLib.training.fit import Schedule, fit
 from ScarSegECGLib.training.paint import find_walls, paint
-from ScarSegECGLib.training.stage_one import image_loss, locator_loss, train_network
+from ScarSegECGLib.training.stage_one import batches, image_loss, locator_loss, loss_on
 
 
 @settings(max_examples=50, deadline=None)
@@ -140,10 +142,10 @@ def _even(labels: torch.Tensor) -> torch.Tensor:
     return torch.ones(labels.shape[1:])
 
 
-def _perfect(labels: torch.Tensor, sure: float) -> ImageOutput:
+def _perfect(labels: torch.Tensor, sure: float) -> StackOutput:
     anatomy = torch.nn.functional.one_hot(labels.long().clamp(max=2), 3).permute(0, 3, 1, 2).float()
     scar = (labels == 3).float()[:, None] * 2 - 1
-    return ImageOutput((anatomy * 2 - 1) * sure, scar * sure, [])
+    return StackOutput((anatomy * 2 - 1) * sure, scar * sure)
 
 
 def test_loss_falls_as_the_answer_gets_better() -> None:
@@ -178,23 +180,19 @@ def test_nothing_is_learned_where_the_area_is_nought() -> None:
 
 
 def _train(folder: Path, epochs: int, total: int) -> torch.nn.Module:
-    schedule = Epochs(epochs=total, batch=4, warm_up_steps=2, average=0.5, checkpoint_every=1)
+    slices, cpu = _disc_slices(), torch.device("cpu")
+    epoch = batches(slices, 4)
+    schedule = Schedule(total * epoch, warm_up=2, average=0.5, checkpoint_every=epoch)
 
-    def loss(output: ImageOutput, labels: torch.Tensor) -> torch.Tensor:
-        if loss.calls >= epochs * 2:
+    def loss(output: StackOutput, labels: torch.Tensor) -> torch.Tensor:
+        if loss.calls >= epochs * epoch:
             raise KeyboardInterrupt
         loss.calls += 1
         return image_loss(output, labels, _even(labels))
 
     loss.calls = 0
-    return train_network(
-        lambda: ScarUNet((4, 8)),
-        loss,
-        _disc_slices(),
-        AugmentPlan(square_offsets(32), shift=1, far_shift=2),
-        schedule,
-        Place(folder, "test", torch.device("cpu"), quiet=True),
-    )
+    plan = AugmentPlan(square_offsets(32), shift=1, far_shift=2)
+    return fit(lambda: ScarUNet((4, 8)), loss_on(slices, plan, loss, cpu, batch=4), schedule, folder, cpu, quiet=True)
 
 
 def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -214,7 +212,8 @@ def test_another_schedule_does_not_take_over_a_run(tmp_path: Path) -> None:
 
 def test_training_learns(tmp_path: Path) -> None:
     _train(tmp_path, 30, 30)
-    history = json.loads((tmp_path / "progress.json").read_text())["loss"]
+    with safe_open(tmp_path / "checkpoint.safetensors", framework="pt") as file:
+        history = json.loads(file.metadata()["progress"])["loss"]
     assert history[-1] < 0.85 * history[0]
 
 
@@ -222,7 +221,6 @@ def test_networks_keep_the_size() -> None:
     output = ScarUNet((4, 8, 8))(torch.zeros(2, 3, 32, 32))
     assert output.anatomy.shape == (2, 3, 32, 32)
     assert output.scar.shape == (2, 1, 32, 32)
-    assert [f.shape[-1] for f in output.features] == [32, 16, 8]
     assert LocatorUNet((4, 8))(torch.zeros(1, 1, 32, 32)).shape == (1, 1, 32, 32)
     with pytest.raises(ValueError, match="two levels"):
         ScarUNet((4,))

@@ -33,7 +33,7 @@ from ScarSegECGLib.training.cross_validate import (
     write_tables,
 )
 from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank
-from ScarSegECGLib.training.evaluate import summarise
+from ScarSegECGLib.training.evaluate import summary_of
 from ScarSegECGLib.training.fit import once
 from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
 from ScarSegECGLib.training.plan import Plan, Recipe
@@ -66,7 +66,8 @@ def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]
     folders = case_folders(*args.cases)
     if args.folds_file is None and not 2 <= args.folds <= len(folders):  # said before hundreds of files are read
         raise InputError(f"--folds {args.folds}: must be from 2 to the number of patients ({len(folders)})")
-    cases, own = [], {}
+    cases: list[ExpertCase] = []
+    own: dict[int, OwnEcg] = {}
     for number, folder in enumerate(tqdm(folders, desc="reading", unit="case", disable=args.quiet)):
         cases.append(load_case(folder))
         ecg, gap = find_ecg(folder)
@@ -76,7 +77,7 @@ def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]
         if gap.days is None or gap.event_between:  # a pair without a gap teaches nothing of time
             raise InputError(f"{name}: its ECG has no known gap to the MRI; give both in dates.json, or take it away")
         try:
-            own[number] = OwnEcg(median_beat(ecg), gap.days)
+            own[number] = median_beat(ecg), gap.days
         except InputError as error:
             raise InputError(f"{name}: its ECG cannot be measured: {error}") from error
     return cases, own
@@ -140,17 +141,18 @@ def _train(args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: 
     fractions = expert_fractions(plan.cases)
     encoder = _encoder(plan.start, out)
     pairs = make_pairs(list(fractions), noise, PAIR_SEED, own=own, file=out / "pairs.safetensors", quiet=quiet)
-    fused = fuse_held_out(plan, bank, fractions)
-    full = [train_taff(plan, group, fused, encoder, pairs) for group in groups]
+    fused = fuse_held_out(plan, bank)
+    for group in groups:
+        train_taff(plan, group, fused, encoder, pairs, fractions)
     told, trust = trusted(evaluate_held_out(plan))
-    summary = json.dumps(summarise([row for _, row in told]), indent=1)
+    summary = json.dumps(summary_of([row for _, row in told]), indent=1)
     write_tables(out, told)
     write_text(out / "cross_validation.json", summary + "\n")
     if not (out / "ablation.csv").is_file():
         ecgs = ablation.held_out_ecgs(fractions, noise, TEST_SEED, own, quiet=quiet)
         write_table(out / "ablation.csv", ablation.table(ablation.outcomes(plan, ecgs, fractions)))
     weights = out / "scarseg.safetensors"
-    digest = assemble(plan, full[-1], trust, weights)
+    digest = assemble(plan, trust, weights)
     tables = [read_table(out / name) for name in ("cross_validation.csv", "ablation.csv")]
     real = (len(own), len(plan.cases) - len(own))
     card = model_card(tables[0], read_weights(weights).settings, digest, tables[1], real)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from ScarSegECGLib.case import Ecg, EcgFeatures, EcgUse, TimeGap
 from ScarSegECGLib.ecg.conduction import short_and_wide
+from ScarSegECGLib.ecg.leads import FEWEST_LEADS
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import Conduction, EcgReason, Hindrance
 
-FEWEST_LEADS = 8
 LEAST_AMPLITUDE = 0.05
 UNKNOWN_DATE_COUNTS_AS_DAYS = 365.0
 LATE_ECG_DAYS = 30.0

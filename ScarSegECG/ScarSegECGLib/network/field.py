@@ -7,23 +7,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from ScarSegECGLib.network.polar_grid import read_at
+
 PIXEL_MM = 1.25
 LOCATOR_PIXEL_MM = 2.5
 FIELD_PIXELS = 160
 LOCATOR_FIELD_MM = 240.0  # the locator's field is not smaller: a crop to the heart lies in black, as in training
-
-
-def _reading_grid(size: tuple[int, int], index_of_first: Tensor, step: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Grid for ``grid_sample``: output pixel p of slice k reads source index ``index_of_first[k] + p * step``."""
-    rows = index_of_first[:, 0, None] + torch.arange(size[0]) * step[0]
-    columns = index_of_first[:, 1, None] + torch.arange(size[1]) * step[1]
-    rows = (2 * rows + 1) / shape[0] - 1
-    columns = (2 * columns + 1) / shape[1] - 1
-    count = len(index_of_first)
-    return torch.stack(
-        [columns[:, None, :].expand(count, *size), rows[:, :, None].expand(count, *size)],
-        dim=-1,
-    ).float()
 
 
 def cut_field(
@@ -54,8 +43,9 @@ def cut_field(
     planes = images if images.ndim == 4 else images[:, None]
     distance = torch.tensor(spacing, dtype=torch.float64)
     first = (torch.as_tensor(centres_mm, dtype=torch.float64) - (size - 1) / 2 * pixel_mm) / distance
-    grid = _reading_grid((size, size), first, pixel_mm / distance, (planes.shape[2], planes.shape[3]))
-    read = F.grid_sample(planes.float(), grid, mode=mode, padding_mode=outside, align_corners=False)
+    rows, columns = (first[:, :, None] + torch.arange(size) * (pixel_mm / distance)[:, None]).unbind(dim=1)
+    points = torch.stack(torch.broadcast_tensors(rows[:, :, None], columns[:, None, :]), dim=-1)
+    read = read_at(planes, points, mode, outside)
     return read if images.ndim == 4 else read[:, 0]
 
 

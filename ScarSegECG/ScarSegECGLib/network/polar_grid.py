@@ -42,14 +42,14 @@ def polar_area() -> Tensor:
     return core * (radius / radius.mean())
 
 
-def read_at(images: Tensor, points: Tensor, mode: str = "bilinear") -> Tensor:
+def read_at(images: Tensor, points: Tensor, mode: str = "bilinear", outside: str = "border") -> Tensor:
     """Read images at given places: [K, C, R, S], points [K, H, W, 2] (row, column) index -> [K, C, H, W].
 
-    Beyond the image's edge its border is repeated.
+    ``outside``: beyond the image's edge its "border" goes on, or there are "zeros".
     """
     size = torch.tensor([images.shape[2], images.shape[3]], dtype=points.dtype)
     unit = (2 * points + 1) / size - 1
-    return F.grid_sample(images.float(), unit.flip(-1).float(), mode=mode, padding_mode="border", align_corners=False)
+    return F.grid_sample(images.float(), unit.flip(-1).float(), mode=mode, padding_mode=outside, align_corners=False)
 
 
 def cut_polar(

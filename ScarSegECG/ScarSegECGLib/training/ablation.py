@@ -9,7 +9,6 @@ from enum import Enum
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ScarSegECGLib.anatomy.aha import soft_prior
 from ScarSegECGLib.case import LgeStack
@@ -108,9 +107,8 @@ def _word(
         others = np.flatnonzero(pairs.patient.numpy() != patient)
         number = int(np.random.default_rng([patient, 11]).choice(others))
     gap = 0.0 if row is Row.WRONG_GAP else float(pairs.gap_days[number])
-    one = pairs.inputs.part(slice(number, number + 1))
-    word = session.listen_to(one.beat[0], one.leads[0], one.table[0])
-    return word, float(one.quality) * session.time_weight(gap)
+    word = session.listen_to(pairs.beat[number], pairs.leads[number], pairs.table[number])
+    return word, float(pairs.quality[number]) * session.time_weight(gap)
 
 
 def outcomes(plan: Plan, ecgs: Mapping[Row, Pairs], fractions: NDArray[np.float64]) -> list[Outcome]:
@@ -118,11 +116,9 @@ def outcomes(plan: Plan, ecgs: Mapping[Row, Pairs], fractions: NDArray[np.float6
 
     ``ecgs`` from :func:`held_out_ecgs`; ``fractions`` [patient, 17] are the experts'.
     """
-    session_of = plan.session_of("full.safetensors")
-    numbers = {case.name: number for number, case in enumerate(plan.cases)}
     found = []
-    for case in tqdm(plan.by_fold(), desc="what the ECG adds", unit="patient", disable=plan.quiet):
-        session, patient = session_of(case), numbers[case.name]
+    for of in plan.held_out("full.safetensors", "what the ECG adds"):
+        case, session, patient = of.case, of.session, of.number
         for degraded in (False, True):
             scar_by = _scar_by(degrade(case.stack, 77_000 + patient) if degraded else case.stack, session)
             for row in Row:

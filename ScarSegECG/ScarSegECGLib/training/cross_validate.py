@@ -10,14 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
-from tqdm import tqdm
 
 from ScarSegECGLib.case import Signs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.trust import Trust
 from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
-from ScarSegECGLib.training.fit import halved
 from ScarSegECGLib.training.plan import Plan
 
 HeldOut = tuple[int, CaseFigures]  # the fold that held the patient out
@@ -32,12 +30,13 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def write_table(path: Path, lines: Sequence[Mapping[str, object]]) -> None:
-    """Write lines that all have the same columns; the file appears whole."""
+    """Write lines that all have the same columns, floats rounded to 4 decimals; the file appears whole."""
     partial = path.with_suffix(".partial")
     with partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(lines[0]))
         writer.writeheader()
-        writer.writerows(lines)
+        for line in lines:
+            writer.writerow({key: round(cell, 4) if isinstance(cell, float) else cell for key, cell in line.items()})
     partial.replace(path)
 
 
@@ -78,9 +77,8 @@ def read_folds(path: Path, cases: Sequence[str]) -> list[list[str]]:
 
 def evaluate_held_out(plan: Plan) -> list[HeldOut]:
     """Figures of every patient, by the images alone, with the networks that never saw it."""
-    session_of = plan.session_of("full.safetensors")
-    bar = tqdm(plan.by_fold(), desc="held-out patients", unit="patient", disable=plan.quiet)
-    return [(plan.fold_of(case), evaluate_case(case, session_of(case))) for case in bar]
+    unseen = plan.held_out("full.safetensors", "held-out patients")
+    return [(of.fold, evaluate_case(of.case, of.session)) for of in unseen]
 
 
 @dataclass(frozen=True)
@@ -147,8 +145,8 @@ def write_tables(folder: Path, rows: Sequence[HeldOut]) -> None:
     write_table(folder / "cross_validation_slices.csv", slices)
 
 
-def assemble(plan: Plan, weights: Path, trust: Trust, path: Path) -> str:
+def assemble(plan: Plan, trust: Trust, path: Path) -> str:
     """The networks trained on everybody, with what was learned of how far to rely on them; returns the hash."""
-    held = read_weights(weights)
+    held = read_weights(plan.folder(len(plan.folds)) / "full.safetensors")
     names = [case.name for case in plan.cases]
-    return write_weights(path, halved(held.tensors), held.settings | {"trust": asdict(trust), "trained_on": names})
+    return write_weights(path, held.tensors, held.settings | {"trust": asdict(trust), "trained_on": names})

@@ -8,8 +8,9 @@ is called too little to tell (:meth:`ScarSegECGLib.measure.trust.Trust.present`)
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from ScarSegECGLib.measure.overlap import STRUCTURES, Overlap, overlap
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
 
+Row = dict[str, Any]  # of a table, by its columns' names
 METRICS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
 TOLD = ("case", "pathological", "true_scar_ml", "scar_ml", "present", "challenge_dice")
 SIZES_ML = ((0.0, 10.0), (10.0, 30.0), (30.0, np.inf))  # small, medium and large infarcts
@@ -50,7 +52,6 @@ class CaseFigures:
     cavity: Overlap
     myocardium: Overlap
     scar: Overlap
-    scar_voxels: tuple[int, int, int]
     slices: tuple[dict[str, float | None], ...]
     present: bool
     signs: Signs
@@ -63,24 +64,19 @@ class CaseFigures:
         """Dice of scar in EMIDEC's convention."""
         return challenge_dice(self.true_scar_ml, float(self.scar.dice or 0.0), self.present)
 
-    def flat(self) -> dict[str, object]:
-        """As one line of a table, floats rounded to 4 decimals."""
+    def flat(self) -> Row:
+        """As one line of a table."""
         low, high = self.interval_ml or (None, None)
-        row: dict[str, object] = {name: getattr(self, name) for name in TOLD}
+        row: Row = {name: getattr(self, name) for name in TOLD}
         row |= {"pathological": int(self.pathological), "present": int(self.present)}
         row |= {"interval_low_ml": low, "interval_high_ml": high}
         for structure in STRUCTURES:
             row |= {f"{structure}_{metric}": value for metric, value in asdict(getattr(self, structure)).items()}
-        return _cells(row)
+        return row
 
-    def flat_slices(self) -> list[dict[str, object]]:
+    def flat_slices(self) -> list[Row]:
         """As lines of a table, one a slice."""
-        return [_cells({"case": self.case, **one}) for one in self.slices]
-
-
-def _cells(row: Mapping[str, object]) -> dict[str, object]:
-    rounded = {key: round(value, 4) for key, value in row.items() if isinstance(value, float)}
-    return {key: "" if value is None else rounded.get(key, value) for key, value in row.items()}
+        return [{"case": self.case, **one} for one in self.slices]
 
 
 def _masks(labels: NDArray) -> dict[str, NDArray[np.bool_]]:
@@ -102,7 +98,7 @@ def evaluate_case(
     seconds = time.perf_counter() - start
     found, true = (_masks(labels) for labels in (result.labels if result else np.zeros_like(case.labels), case.labels))
     spacing, voxel_ml = case.stack.spacing, case.stack.voxel_ml
-    shared, seen, real = (int(mask.sum()) for mask in (found["scar"] & true["scar"], found["scar"], true["scar"]))
+    seen = int(found["scar"].sum())
     slices = []
     for k in range(len(case.labels)):
         dice = {name: overlap(found[name][k], true[name][k], spacing, distance=False).dice for name in STRUCTURES}
@@ -112,11 +108,10 @@ def evaluate_case(
     little = any(reason.code is ConfidenceReason.LITTLE_SCAR for reason in reasons)
     return CaseFigures(
         case=case.name,
-        pathological=real > 0,
+        pathological=bool(true["scar"].any()),
         true_scar_ml=case.scar_ml,
         scar_ml=float(seen) * voxel_ml,
         **{structure: overlap(found[structure], true[structure], spacing) for structure in STRUCTURES},
-        scar_voxels=(shared, seen, real),
         slices=tuple(slices),
         present=seen > 0 and not little,
         signs=(result and result.signs) or NOTHING_SEEN,
@@ -126,57 +121,61 @@ def evaluate_case(
     )
 
 
-def _mean_and_median(values: Sequence[float | None]) -> dict[str, float | None]:
+def _middle(values: Iterable[float | None]) -> dict[str, float | None]:
     known = [value for value in values if value is not None]
-    if not known:
-        return {"mean": None, "median": None}
-    return {"mean": float(np.mean(known)), "median": float(np.median(known))}
+    return {name: float(of(known)) if known else None for name, of in (("mean", np.mean), ("median", np.median))}
 
 
-def _dice_of(rows: Sequence[CaseFigures], structure: str) -> dict:
-    return {"patients": len(rows)} | _mean_and_median([getattr(row, structure).dice for row in rows])
+def _dice_of(rows: Sequence[Row], structure: str) -> dict:
+    return {"patients": len(rows)} | _middle(row[f"{structure}_dice"] for row in rows)
 
 
-def summarise(figures: Sequence[CaseFigures]) -> dict:
-    """Means and medians over patients, in both conventions, by scar size, per slice, and pooled over voxels.
+def summarise(rows: Sequence[Row], slices: Sequence[Row] = ()) -> dict:
+    """Means and medians over patients, in both conventions, by scar size, per slice, and pooled over all scar.
 
     A pathological patient whose scar was missed altogether counts with Dice 0; in the convention of infarct patients
-    a normal one never counts in a scar mean, and false scar on normals has a line of its own.
+    a normal one never counts in a scar mean, and false scar on normals has a line of its own. ``rows`` and ``slices``
+    are lines of :meth:`CaseFigures.flat` and :meth:`CaseFigures.flat_slices`.
     """
-    infarct = [row for row in figures if row.pathological]
-    normal = [row for row in figures if not row.pathological]
+    infarct, normal = ([row for row in rows if bool(row["pathological"]) is kind] for kind in (True, False))
     summary: dict = {}
     for structure in STRUCTURES:
-        counted = infarct if structure == "scar" else figures
-        values = [asdict(getattr(row, structure)) for row in counted]
-        summary[structure] = {metric: _mean_and_median([value[metric] for value in values]) for metric in METRICS}
-        per_slice = [one[structure] for row in counted for one in row.slices]
-        summary[structure]["dice_per_slice"] = _mean_and_median(per_slice)
-    shared, found, expected = np.sum([row.scar_voxels for row in infarct] or [(0, 0, 0)], axis=0)
-    false_ml = [row.scar_ml for row in normal]
-    inside = [row.interval_ml[0] <= row.true_scar_ml <= row.interval_ml[1] for row in figures if row.interval_ml]
+        counted = infarct if structure == "scar" else rows
+        summary[structure] = {m: _middle(row[f"{structure}_{m}"] for row in counted) for m in METRICS}
+        names = {row["case"] for row in counted} if slices else ()
+        summary[structure]["dice_per_slice"] = _middle(one[structure] for one in slices if one["case"] in names)
+    shared = sum(row["scar_sensitivity"] * row["true_scar_ml"] for row in infarct)
+    found, expected = (sum(row[name] for row in infarct) for name in ("scar_ml", "true_scar_ml"))
+    false_ml = [row["scar_ml"] for row in normal]
+    told = [row for row in rows if row["interval_low_ml"] is not None]
+    inside = [row["interval_low_ml"] <= row["true_scar_ml"] <= row["interval_high_ml"] for row in told]
     return summary | {
-        "scar_challenge": {"patients": len(figures)} | _mean_and_median([row.challenge_dice for row in figures]),
+        "scar_challenge": {"patients": len(rows)} | _middle(row["challenge_dice"] for row in rows),
         "scar_by_size": {
-            f"{low:g} to {high:g} ml": _dice_of([row for row in infarct if low <= row.true_scar_ml < high], "scar")
+            f"{low:g} to {high:g} ml": _dice_of([row for row in infarct if low <= row["true_scar_ml"] < high], "scar")
             for low, high in SIZES_ML
         },
         "myocardium_infarct": _dice_of(infarct, "myocardium"),
         "myocardium_normal": _dice_of(normal, "myocardium"),
         "scar_pooled": {
-            "dice": float(2 * shared / (found + expected)) if found + expected else None,
-            "precision": float(shared / found) if found else None,
-            "sensitivity": float(shared / expected) if expected else None,
+            "dice": 2 * shared / (found + expected) if infarct else None,
+            "precision": shared / found if found else None,
+            "sensitivity": shared / expected if infarct else None,
         },
         "normals": {
             "count": len(normal),
-            "false_scar_ml": _mean_and_median(false_ml),
+            "false_scar_ml": _middle(false_ml),
             "share_under_2_ml": float(np.mean(np.array(false_ml) < 2)) if normal else None,
         },
         "pathological": {"count": len(infarct)},
-        "lv_missed": sum(row.use is None for row in figures),
+        "lv_missed": sum(row["cavity_precision"] is None for row in rows),  # nothing was found at all
         "interval_coverage": float(np.mean(inside)) if inside else None,
     }
+
+
+def summary_of(figures: Sequence[CaseFigures]) -> dict:
+    """What :func:`summarise` makes of patients and their slices."""
+    return summarise([row.flat() for row in figures], [one for row in figures for one in row.flat_slices()])
 
 
 def as_json(figures: Sequence[CaseFigures]) -> dict:
@@ -188,4 +187,4 @@ def as_json(figures: Sequence[CaseFigures]) -> dict:
         entry["seconds"] = row.seconds
         entry["slices"] = list(row.slices)
         cases.append(entry | {name: asdict(getattr(row, name)) for name in STRUCTURES})
-    return {"summary": summarise(figures), "cases": cases}
+    return {"summary": summary_of(figures), "cases": cases}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import Weights
-from ScarSegECGLib.training.fit import Place
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,16 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Unseen:
+    """A patient by its ``number`` among all, its ``fold``, and the networks that have not seen it."""
+
+    number: int
+    fold: int
+    case: ExpertCase
+    session: Session
+
+
+@dataclass(frozen=True)
 class Plan:
     """``folds`` of held-out names; the networks of a *group* have not seen those of one fold, or, the last, nobody's.
 
@@ -64,27 +73,19 @@ class Plan:
         """Where a group's networks are kept."""
         return self.run / ("all" if group == len(self.folds) else f"fold{group}")
 
-    def place(self, group: int, folder: str, stage: str) -> Place:
-        """Where one of a group's networks is trained."""
-        who = "all patients" if group == len(self.folds) else f"fold {group}"
-        return Place(self.folder(group) / folder, f"{who}, {stage}", self.device, self.quiet)
+    def seen_by(self, group: int) -> dict[int, ExpertCase]:
+        """The patients a group trains on, by their number among all."""
+        return {number: case for number, case in enumerate(self.cases) if case.name not in self.groups[group]}
 
-    def seen_by(self, group: int) -> list[ExpertCase]:
-        """The patients a group trains on."""
-        return [case for case in self.cases if case.name not in self.groups[group]]
-
-    def fold_of(self, case: ExpertCase) -> int:
-        """The fold that holds a patient out."""
-        return next(index for index, names in enumerate(self.folds) if case.name in names)
-
-    def by_fold(self) -> list[ExpertCase]:
-        """All patients, those of one fold after another, so that every fold's networks are loaded once."""
-        return sorted(self.cases, key=lambda case: (self.fold_of(case), case.name))
-
-    def session_of(self, weights: str) -> Callable[[ExpertCase], Session]:
-        """The networks that have not seen a patient, from a file of its fold's folder."""
-        session = lru_cache(maxsize=1)(lambda fold: Session.load(self.folder(fold) / weights, str(self.device)))
-        return lambda case: session(self.fold_of(case))
+    def held_out(self, weights: str, title: str) -> Iterator[Unseen]:
+        """Every patient, fold by fold; ``weights`` is a file of each fold's folder, ``title`` the progress bar's."""
+        with tqdm(total=len(self.cases), desc=title, unit="patient", disable=self.quiet) as bar:
+            for fold, names in enumerate(self.folds):
+                session = Session.load(self.folder(fold) / weights, str(self.device))
+                for number, case in enumerate(self.cases):
+                    if case.name in names:
+                        yield Unseen(number, fold, case, session)
+                        bar.update()
 
     def trained(self, prefix: str) -> dict[str, Tensor]:
         """Stage 2 ("stack.") or the ECG's branch ("ecg.") of the start weights; nothing where they hold none that fits.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,17 +17,19 @@ from ScarSegECGLib.network.device import place
 from ScarSegECGLib.network.field import LOCATOR_PIXEL_MM, PIXEL_MM
 from ScarSegECGLib.network.intensity import heart_disc
 from ScarSegECGLib.network.polar_grid import polar_area, polar_offsets_mm
-from ScarSegECGLib.network.unet import ImageOutput, LocatorUNet, ScarUNet
-from ScarSegECGLib.network.weights import Weights, half_precision, write_weights
+from ScarSegECGLib.network.stack_net import StackOutput
+from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
+from ScarSegECGLib.network.weights import Weights, write_weights
 from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
 from ScarSegECGLib.training.dataset import Slices, coarse_slices, fine_slices
-from ScarSegECGLib.training.fit import Epochs, Network, Place, fit, mixed, started
+from ScarSegECGLib.training.fit import Schedule, fit, mixed
 from ScarSegECGLib.training.paint import find_walls, paint
 from ScarSegECGLib.training.plan import Plan
 
 LICENCE = "CC BY-NC-SA 4.0"
+BATCH, WARM_UP = 16, 100
 CLASSES = ["background", "LV cavity", "LV wall", "scar given wall"]
-Change = Callable[[Tensor, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+Change = Callable[..., tuple[Tensor, Tensor]]
 
 
 def scar_plan() -> AugmentPlan:
@@ -57,7 +59,7 @@ def soft_dice_loss(probability: Tensor, truth: Tensor, area: Tensor) -> Tensor:
     return 1 - (2 * shared + 1) / (both + 1)
 
 
-def image_loss(output: ImageOutput, labels: Tensor, area: Tensor) -> Tensor:
+def image_loss(output: StackOutput, labels: Tensor, area: Tensor) -> Tensor:
     """Loss of the image network against expert labels [B, H, W] (0 background, 1 cavity, 2 myocardium, 3 scar).
 
     Cross-entropy and soft Dice for the anatomy; for the scar, cross-entropy where the expert sees wall (elsewhere
@@ -87,36 +89,38 @@ def locator_loss(logit: Tensor, labels: Tensor) -> Tensor:
     return entropy + soft_dice_loss(logit.sigmoid(), ventricle, torch.ones_like(logit[0]))
 
 
-def train_network(
-    make: Callable[[], Network],
-    loss: Callable[..., Tensor],
+def loss_on(
     slices: Slices,
     plan: AugmentPlan,
-    schedule: Epochs,
-    where: Place,
+    loss: Callable[..., Tensor],
+    device: torch.device,
     change: Change | None = None,
-) -> Network:
-    """Train on augmented slices, or take up again where the folder left off.
+    batch: int = BATCH,
+) -> Callable[[nn.Module, torch.Generator], Tensor]:
+    """``loss(output, labels)`` of a network on the next batch of augmented slices; an epoch shows every one once.
 
-    ``loss(output, labels)``; ``change(images, labels, chosen, rng)`` alters a batch before it is augmented.
+    ``change(images, labels, chosen, rng=rng)`` alters a batch before it is augmented.
     """
-
-    batches = max(1, len(slices.images) // schedule.batch)
     left: list[Tensor] = []  # of an epoch
 
     def loss_of_batch(network: nn.Module, rng: torch.Generator) -> Tensor:
         if not left:
-            left.extend(torch.randperm(len(slices.images), generator=rng).split(schedule.batch)[:batches])
+            left.extend(torch.randperm(len(slices.images), generator=rng).split(batch)[: batches(slices, batch)])
         chosen = left.pop(0)
         images, labels = slices.images[chosen].float(), slices.labels[chosen]
         if change is not None:
-            images, labels = change(images, labels, chosen, rng)
+            images, labels = change(images, labels, chosen, rng=rng)
         images, labels = augment(images, labels, slices.centres[chosen], plan, rng)
-        with mixed(where.device):
-            output = network(images.to(where.device, memory_format=torch.channels_last))
-        return loss(output, labels.to(where.device))
+        with mixed(device):
+            output = network(images.to(device, memory_format=torch.channels_last))
+        return loss(output, labels.to(device))
 
-    return fit(lambda: place(make(), where.device), loss_of_batch, schedule, where, steps_each=batches)
+    return loss_of_batch
+
+
+def batches(slices: Slices, batch: int = BATCH) -> int:
+    """Whole batches in an epoch."""
+    return max(1, len(slices.images) // batch)
 
 
 def unseen_member(start: Weights, held_out: Sequence[str]) -> int:
@@ -132,43 +136,46 @@ def unseen_member(start: Weights, held_out: Sequence[str]) -> int:
     raise InputError("--from: every network there has seen patients that are held out here; their figures would lie")
 
 
-def train_stage_one(plan: Plan, group: int) -> Path:
-    """Train locator and network of one group; returns the weights file of both. Errors: :func:`unseen_member`."""
-    path = plan.folder(group) / "weights.safetensors"
+def train_stage_one(plan: Plan, group: int) -> None:
+    """Train locator and network of one group into its ``weights.safetensors``. Errors: :func:`unseen_member`."""
+    path, recipe, start = plan.folder(group) / "weights.safetensors", plan.recipe, plan.start
     if path.is_file():
-        return path
-    recipe, start, seen = plan.recipe, plan.start, plan.seen_by(group)
-    known = {} if start is None else start.part(f"member{unseen_member(start, plan.groups[group])}.")
-    known_locator = {} if start is None else start.part("locator.")
+        return
+    member = 0 if start is None else unseen_member(start, plan.groups[group])
+    known, known_locator = ({} if start is None else start.part(name) for name in (f"member{member}.", "locator."))
+    seen = list(plan.seen_by(group).values())
 
-    locator_schedule = Epochs(recipe.locator_epochs, average=0.99, checkpoint_every=2)
-    if known_locator:
-        locator_schedule = replace(locator_schedule, epochs=recipe.tuning_epochs, learning_rate=5e-4)
-    locator = train_network(
-        lambda: started(LocatorUNet(recipe.locator_channels), known_locator),
-        locator_loss,
-        coarse_slices(seen),
-        locator_plan(),
-        locator_schedule,
-        plan.place(group, "locator", "locator"),
-    )
-    schedule = Epochs(recipe.scar_epochs, average=0.998)
-    if known:
-        schedule = Epochs(recipe.tuning_epochs, learning_rate=1e-3, average=0.995, checkpoint_every=1)
-    slices, area = fine_slices(seen), polar_area()
-    walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
-    network = train_network(
-        lambda: started(ScarUNet(recipe.scar_channels), known),
-        lambda output, labels: image_loss(output, labels, area),
-        slices,
-        scar_plan(),
+    slices = coarse_slices(seen)
+    epoch = batches(slices)
+    schedule = Schedule(recipe.locator_epochs * epoch, warm_up=WARM_UP, checkpoint_every=2 * epoch)
+    if start is not None:
+        schedule = replace(schedule, steps=recipe.tuning_epochs * epoch, learning_rate=5e-4)
+    locator = fit(
+        lambda: place(LocatorUNet(recipe.locator_channels), plan.device),
+        loss_on(slices, locator_plan(), locator_loss, plan.device),
         schedule,
-        plan.place(group, "scar0", "stage 1"),
-        lambda images, labels, chosen, rng: paint(images, labels, chosen, walls, rng),
+        plan.folder(group) / "locator",
+        plan.device,
+        quiet=plan.quiet,
+        known=known_locator,
+    )
+
+    slices = fine_slices(seen)
+    walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
+    schedule = Schedule(recipe.scar_epochs * epoch, average=0.998, warm_up=WARM_UP, checkpoint_every=10 * epoch)
+    if start is not None:
+        schedule = Schedule(recipe.tuning_epochs * epoch, 1e-3, average=0.995, warm_up=WARM_UP, checkpoint_every=epoch)
+    network = fit(
+        lambda: place(ScarUNet(recipe.scar_channels), plan.device),
+        loss_on(slices, scar_plan(), partial(image_loss, area=polar_area()), plan.device, partial(paint, walls=walls)),
+        schedule,
+        plan.folder(group) / "stage1",
+        plan.device,
+        quiet=plan.quiet,
+        known=known,
     )
     settings: dict = {"members": 1, "mirror": True, "pixel_mm": PIXEL_MM, "stack_channels": 0, "ecg_trained": False}
     settings |= {"channels": list(recipe.scar_channels), "locator_channels": list(recipe.locator_channels)}
     settings |= {"classes": CLASSES, "licence": LICENCE, "history": recipe.history}
     settings |= {"member_trained_on": [[case.name for case in seen]], "held_out": list(plan.groups[group])}
-    write_weights(path, half_precision(locator, "locator.") | half_precision(network, "member0."), settings)
-    return path
+    write_weights(path, locator.state_dict(prefix="locator.") | network.state_dict(prefix="member0."), settings)
