@@ -17,11 +17,10 @@ from ScarSegECGLib.network.field import PIXEL_MM
 from ScarSegECGLib.network.polar_grid import RADII, RADIUS_STEP_MM, polar_offsets_mm, turn_of_rows
 from ScarSegECGLib.network.stack_net import StackOutput
 from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
-from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
+from ScarSegECGLib.training.augment import AugmentPlan, augment, find_walls, paint, square_offsets
 from ScarSegECGLib.training.cross_validate import patient_folds
 from ScarSegECGLib.training.dataset import Slices
 from ScarSegECGLib.training.fit import Schedule, fit
-from ScarSegECGLib.training.paint import find_walls, paint
 from ScarSegECGLib.training.stage_one import batches, image_loss, locator_loss, loss_on
 
 

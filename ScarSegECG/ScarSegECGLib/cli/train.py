@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -145,12 +146,13 @@ def _train(args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: 
     for group in groups:
         train_taff(plan, group, fused, encoder, pairs, fractions)
     told, trust = trusted(evaluate_held_out(plan))
-    summary = json.dumps(summary_of([row for _, row in told]), indent=1)
+    summary = json.dumps(summary_of(told), indent=1)
     write_tables(out, told)
     write_text(out / "cross_validation.json", summary + "\n")
     if not (out / "ablation.csv").is_file():
         ecgs = ablation.held_out_ecgs(fractions, noise, TEST_SEED, own, quiet=quiet)
-        write_table(out / "ablation.csv", ablation.table(ablation.outcomes(plan, ecgs, fractions)))
+        scarred = np.array([case.scar.any() for case in plan.cases])
+        write_table(out / "ablation.csv", ablation.table(ablation.outcomes(plan, ecgs, fractions), scarred))
     weights = out / "scarseg.safetensors"
     digest = assemble(plan, trust, weights)
     tables = [read_table(out / name) for name in ("cross_validation.csv", "ablation.csv")]

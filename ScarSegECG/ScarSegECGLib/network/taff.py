@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ScarSegECGLib.network.amplitude import TimeWeight
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.polar_grid import polar_area
 from ScarSegECGLib.network.stack_net import (
@@ -22,7 +23,6 @@ from ScarSegECGLib.network.stack_net import (
     some_slices_at_a_time,
     without_wrap,
 )
-from ScarSegECGLib.network.time_weight import TimeWeight
 
 LOGIT_DOWN, LOGIT_UP = -1.0, 2.0
 SITES = (4, 5)  # blocks of stage 2 before which the ECG is fused

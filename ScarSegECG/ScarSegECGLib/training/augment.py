@@ -1,14 +1,23 @@
-"""Change training slices the way scanners and patients do, a whole batch at a time."""
+"""Change training slices the way scanners and patients do, a whole batch at a time, and paint scars into them.
+
+A network trained on few patients learns where their scars were. Painted scars lie anywhere, begin at the endocardium
+and reach any depth, and are about as bright as the blood beside them; as the wall's borders are known, they also teach
+that the wall goes on where scar and blood cannot be told apart. The images are real, the painted scar is simulated.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.network.intensity import levelled
 
 CURVE, CURVE_SD, CURVED = 5, 0.45, 0.7  # pieces of another scanner's curve, their spread, share of images
@@ -16,6 +25,9 @@ MOST_NOISE = 0.08
 CROPPED, CROP_OFF_PIXELS = 0.3, 6.0  # share of whole slices that are cropped, and how far off the LV's middle
 FAR = 0.2  # share of slices whose centre is moved by ``far_shift``
 ALONE = 0.25  # share of neighbours that are replaced by the slice itself, as at the ends of a stack or beside a gap
+NO_WALL = -1.0
+# Normal patients are painted more rarely, lest the network forgets that there are hearts without scar.
+CHANCE_IN_INFARCT, CHANCE_IN_NORMAL = 0.4, 0.15
 
 
 @dataclass(frozen=True)
@@ -65,11 +77,11 @@ def augment(
 
 
 def _uniform(count: int, low: float, high: float, rng: torch.Generator) -> Tensor:
-    return torch.rand(count, generator=rng) * (high - low) + low
+    return torch.rand(count, 1, 1, 1, generator=rng) * (high - low) + low
 
 
 def _sometimes(count: int, probability: float, rng: torch.Generator) -> Tensor:
-    return (torch.rand(count, generator=rng) < probability).float()
+    return (torch.rand(count, 1, 1, 1, generator=rng) < probability).float()
 
 
 def _smooth_field(coarse: Tensor, size: int, unit: Tensor) -> Tensor:
@@ -85,13 +97,13 @@ def _places(count: int, source: int, centres: Tensor, plan: AugmentPlan, rng: to
     stretch = torch.exp(_uniform(count, -1, 1, rng) * math.log(plan.stretch))
     flip = 1 - 2 * _sometimes(count, 0.5 if plan.mirror else 0.0, rng)
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
-    matrix = torch.stack([cos * flip * stretch, -sin, sin * flip * stretch, cos], dim=1).view(count, 1, 2, 2)
+    matrix = torch.cat([cos * flip * stretch, -sin, sin * flip * stretch, cos], dim=1).view(count, 1, 2, 2)
     height, width = plan.offsets.shape[:2]
     places = (matrix @ plan.offsets.flip(-1).view(1, -1, 2, 1)).view(count, height, width, 2)
     spread = torch.where(torch.rand(count, generator=rng) < FAR, plan.far_shift, plan.shift).view(count, 1, 1, 1)
     moved = torch.randn(count, 1, 1, 2, generator=rng) * spread
     unit = (places + centres.flip(-1).view(count, 1, 1, 2) + moved) * (2 / source)
-    bend = torch.randn(count, 2, 10, 10, generator=rng) * plan.bend * _sometimes(count, 0.5, rng).view(-1, 1, 1, 1)
+    bend = torch.randn(count, 2, 10, 10, generator=rng) * plan.bend * _sometimes(count, 0.5, rng)
     return unit + _smooth_field(bend, 40, unit).permute(0, 2, 3, 1) * (2 / source)
 
 
@@ -166,13 +178,13 @@ def _blurred(images: Tensor, rng: torch.Generator) -> Tensor:
     kernel = (kernel[:, None] * kernel / 16).expand(images.shape[1], 1, 3, 3)
     smooth = F.conv2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), kernel, groups=images.shape[1])
     weight = _uniform(len(images), 0, 1, rng) * _sometimes(len(images), 0.4, rng)
-    return torch.lerp(images, smooth, weight.view(-1, 1, 1, 1))
+    return torch.lerp(images, smooth, weight)
 
 
 def _noisy(unit: Tensor, rng: torch.Generator) -> Tensor:
     """Now and then the noise of a magnitude image: a complex Gaussian's modulus."""
     level = _uniform(len(unit), 0, MOST_NOISE, rng) * _sometimes(len(unit), 0.4, rng)
-    noise = torch.randn(2, *unit.shape, generator=rng) * level.view(-1, 1, 1, 1)
+    noise = torch.randn(2, *unit.shape, generator=rng) * level
     return torch.hypot(unit + noise[0], noise[1])
 
 
@@ -181,7 +193,7 @@ def _recolour(images: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Gene
     count, channels = images.shape[:2]
     unit = (images + 0.5).clamp(0, 1.5)
     black = unit == 0
-    shading = torch.randn(count, 1, 4, 4, generator=rng) * 0.1 * _sometimes(count, 0.4, rng).view(-1, 1, 1, 1)
+    shading = torch.randn(count, 1, 4, 4, generator=rng) * 0.1 * _sometimes(count, 0.4, rng)
     unit = _blurred(_other_scanner(unit * torch.exp(_smooth_field(shading, 20, places)), rng), rng)
     unit = torch.where(black, unit, _noisy(unit, rng).clamp(min=1e-4))
     level = levelled(unit, plan.levelled_where) + 0.5
@@ -189,3 +201,103 @@ def _recolour(images: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Gene
     gain = torch.exp(torch.randn(count, channels, 1, 1, generator=rng) * 0.05)
     offset = torch.randn(count, channels, 1, 1, generator=rng) * 0.03
     return (level.clamp(min=1e-4) ** gamma * gain + offset - 0.5).clamp(-1, 1)
+
+
+@dataclass(frozen=True)
+class Walls:
+    """Where each slice's wall is, for painting.
+
+    ``depth`` [N, S, S] from 0 at the endocardium to 1 at the epicardium, -1 outside the wall and in slices without
+    cavity; ``angle`` [N, S, S] radians about the LV centre; ``blood`` and ``muscle`` [N] mean intensities;
+    ``neighbours`` [N, 3] indices of the slice before, itself and the slice after; ``chance`` [N] of being painted.
+    """
+
+    depth: Tensor
+    angle: Tensor
+    blood: Tensor
+    muscle: Tensor
+    neighbours: Tensor
+    chance: Tensor
+
+
+def _depth_and_angle(labels: NDArray) -> tuple[Tensor, Tensor]:
+    cavity, wall = labels == CAVITY, labels >= MYOCARDIUM
+    depth = np.full(labels.shape, NO_WALL, np.float32)
+    angle = np.zeros(labels.shape, np.float32)
+    if cavity.any() and wall.any():
+        inner = ndimage.distance_transform_edt(~cavity)
+        outer = ndimage.distance_transform_edt(cavity | wall)
+        depth[wall] = (inner / (inner + outer))[wall]
+        rows, columns = np.indices(labels.shape)
+        middle = ndimage.center_of_mass(cavity)
+        angle = np.arctan2(rows - middle[0], columns - middle[1]).astype(np.float32)
+    return torch.from_numpy(depth), torch.from_numpy(angle)
+
+
+def find_walls(images: Tensor, labels: Tensor, first_of_stack: Tensor) -> Walls:
+    """Prepare painting of ``images`` [N, 3, S, S] with ``labels`` uint8 [N, S, S].
+
+    ``first_of_stack`` bool [N] is True at each patient's first slice.
+    """
+    depths, angles = zip(*(_depth_and_angle(plane) for plane in labels.numpy()), strict=True)
+    own = torch.arange(len(labels))
+    stack = first_of_stack.cumsum(0) - 1
+    scarred = torch.zeros(len(labels), dtype=torch.bool).index_fill(0, stack[(labels == SCAR).any(2).any(1)], True)
+
+    def mean(mask: Tensor) -> Tensor:
+        return (images[:, 1] * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1)
+
+    def beside(step: int) -> Tensor:
+        other = (own + step).clamp(0, len(labels) - 1)
+        return torch.where(stack[other] == stack, other, own)
+
+    return Walls(
+        torch.stack(depths),
+        torch.stack(angles),
+        mean(labels == CAVITY),
+        mean(labels == MYOCARDIUM),
+        torch.stack([beside(-1), own, beside(1)], dim=1),
+        torch.where(scarred[stack], CHANCE_IN_INFARCT, CHANCE_IN_NORMAL),
+    )
+
+
+def _extent(angle: Tensor, reach: Tensor, rng: torch.Generator) -> Tensor:
+    """Depth to which the scar reaches at each angle: a ragged bump, [B, 1, S, S] like ``reach`` [B, C, 1, 1]."""
+    count = len(angle)
+    turned = angle - _uniform(count, -math.pi, math.pi, rng)
+    turned = torch.atan2(torch.sin(turned), torch.cos(turned))
+    bump = (2 * (1 - (turned / _uniform(count, 0.25, 1.8, rng)) ** 2)).clamp(-1, 1)
+    ragged = torch.zeros_like(bump)
+    for k in (3, 5, 9):
+        ragged = ragged + _uniform(count, -0.12, 0.12, rng) * torch.cos(k * turned + _uniform(count, 0, 6.3, rng))
+    return torch.where(bump > 0, bump * reach + ragged, NO_WALL)
+
+
+def paint(images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Paint one scar into some of the ``images`` [B, 3, S, S] and their ``labels`` uint8 [B, S, S]; changed copies.
+
+    ``chosen`` [B] are their indices in ``walls``; painted voxels of the middle slice carry the scar label.
+    """
+    index, count, size = walls.neighbours[chosen], len(images), images.shape[-1]
+    depth, angle, struck = (
+        walls.depth[index],
+        walls.angle[index],
+        torch.rand(count, generator=rng) < walls.chance[chosen],
+    )
+    blood, muscle = walls.blood[index][..., None, None], walls.muscle[index][..., None, None]
+    contrast = blood - muscle
+    beside = _uniform(2 * count, 0.5, 1.2, rng).view(count, 2, 1, 1)
+    reach = _uniform(count, 0.3, 1.4, rng) * torch.cat(
+        [beside[:, :1], torch.ones(count, 1, 1, 1), beside[:, 1:]], dim=1
+    )
+    extent = _extent(angle, reach.clamp(max=1.2), rng)
+    hard = torch.sigmoid((extent - depth) / 0.06) * ((depth >= 0) & (contrast > 0.1) & struck[:, None, None, None])
+    inside = F.avg_pool2d(F.avg_pool2d(hard, 3, 1, 1), 3, 1, 1)  # partial volume at the borders
+    grain = torch.randn(count, 3, size // 2, size // 2, generator=rng)
+    texture = F.interpolate(grain, size=(size, size), mode="bilinear")
+    bright = blood + contrast * (_uniform(count, -0.3, 0.5, rng) + 0.2 * texture)
+    # Now and then a dark core: microvascular obstruction, which counts as scar.
+    core = ((extent * 0.8 - depth) / 0.06).sigmoid() * (depth > 0.15) * (_uniform(count, 0, 1, rng) < 0.15)
+    bright = torch.lerp(bright, muscle + 0.1 * contrast * texture, core)
+    painted = torch.lerp(images, bright, (inside * _uniform(count, 0.75, 1.0, rng)).clamp(0, 1))
+    return painted, labels.masked_fill((hard[:, 1] > 0.5) & (labels == MYOCARDIUM), SCAR)

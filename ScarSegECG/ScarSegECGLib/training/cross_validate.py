@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 
-from ScarSegECGLib.case import Signs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.trust import Trust
 from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
 from ScarSegECGLib.training.plan import Plan
 
-HeldOut = tuple[int, CaseFigures]  # the fold that held the patient out
 LEVEL = 0.8  # of the intervals
 RIDGE = 0.05
 
@@ -75,29 +73,19 @@ def read_folds(path: Path, cases: Sequence[str]) -> list[list[str]]:
     return [sorted(case for case in cases if fold_of[case] == fold) for fold in folds]
 
 
-def evaluate_held_out(plan: Plan) -> list[HeldOut]:
+def evaluate_held_out(plan: Plan) -> list[CaseFigures]:
     """Figures of every patient, by the images alone, with the networks that never saw it."""
     unseen = plan.held_out("full.safetensors", "held-out patients")
-    return [(of.fold, evaluate_case(of.case, of.session)) for of in unseen]
+    return [replace(evaluate_case(of.case, of.session), fold=of.fold) for of in unseen]
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A held-out patient: what was seen, the true volume, the scar's Dice (0 where one of both is empty), the fold."""
-
-    signs: Signs
-    true_ml: float
-    dice: float
-    fold: int
-
-
-def fit_trust(rows: Sequence[Judged]) -> Trust:
+def fit_trust(rows: Sequence[CaseFigures]) -> Trust:
     """Fit on held-out patients.
 
     The limit of presence is the one that gives these patients the best mean Dice in the challenge's convention; the
     interval's quantile is the conformal one, ceil((n + 1) * LEVEL) / n.
     """
-    signs, true = [row.signs for row in rows], np.array([row.true_ml for row in rows])
+    signs, true = [row.signs for row in rows], np.array([row.true_scar_ml for row in rows])
     presence = np.array([[1.0, np.log1p(s.scar_ml), s.peak] for s in signs])
     scale = np.array([[1.0, s.scar_ml, s.spread_ml] for s in signs])
     sign = np.where(true > 0, 1.0, -1.0)
@@ -110,7 +98,7 @@ def fit_trust(rows: Sequence[Judged]) -> Trust:
     limits = np.linspace(0.05, 0.95, 91)
     present = (chance >= limits[:, None]) & (scale[:, 1] > 0)
     # challenge_dice of every patient, for each limit
-    scores = np.where(true > 0, present * np.array([row.dice for row in rows]), ~present).mean(axis=1)
+    scores = np.where(true > 0, present * np.array([row.scar.dice or 0.0 for row in rows]), ~present).mean(axis=1)
     best = float(limits[scores >= scores.max() - 1e-9].mean())
     error = np.abs(true - scale[:, 1])
     expected, _ = nnls(scale, error)
@@ -121,27 +109,23 @@ def fit_trust(rows: Sequence[Judged]) -> Trust:
     return Trust(tuple(weights.tolist()), best, tuple(expected.tolist()), quantile, LEVEL, most_blur, most_spread)
 
 
-def nested(rows: Sequence[Judged]) -> list[tuple[bool, tuple[float, float]]]:
-    """Presence and interval (ml) of every patient by a fit on the other folds, which had not seen it."""
-    fits = {fold: fit_trust([row for row in rows if row.fold != fold]) for fold in {row.fold for row in rows}}
-    return [(fits[row.fold].present(row.signs), fits[row.fold].interval_ml(row.signs)) for row in rows]
-
-
-def trusted(rows: Sequence[HeldOut]) -> tuple[list[HeldOut], Trust]:
+def trusted(rows: Sequence[CaseFigures]) -> tuple[list[CaseFigures], Trust]:
     """Figures with presence and interval as a fit on the *other* folds tells them, and the fit that is shipped."""
-    seen = [Judged(row.signs, row.true_scar_ml, float(row.scar.dice or 0.0), fold) for fold, row in rows]
-    told = [
-        (fold, replace(row, present=present, interval_ml=interval))
-        for (fold, row), (present, interval) in zip(rows, nested(seen), strict=True)
-    ]
-    return told, fit_trust(seen)
+    told = []
+    for fold in {row.fold for row in rows}:
+        trust = fit_trust([row for row in rows if row.fold != fold])
+        for row in rows:
+            if row.fold == fold:
+                interval = trust.interval_ml(row.signs)
+                told.append(replace(row, present=trust.present(row.signs), interval_ml=interval))
+    return told, fit_trust(rows)
 
 
-def write_tables(folder: Path, rows: Sequence[HeldOut]) -> None:
+def write_tables(folder: Path, rows: Sequence[CaseFigures]) -> None:
     """``cross_validation.csv``, a line per held-out patient, and ``cross_validation_slices.csv``, a line per slice."""
-    ordered = sorted(rows, key=lambda pair: pair[1].case)
-    write_table(folder / "cross_validation.csv", [{"fold": fold, **row.flat()} for fold, row in ordered])
-    slices = [{"fold": fold, **line} for fold, row in ordered for line in row.flat_slices()]
+    ordered = sorted(rows, key=lambda row: row.case)
+    write_table(folder / "cross_validation.csv", [{"fold": row.fold, **row.flat()} for row in ordered])
+    slices = [{"fold": row.fold, **line} for row in ordered for line in row.flat_slices()]
     write_table(folder / "cross_validation_slices.csv", slices)
 
 

@@ -43,6 +43,7 @@ class CaseFigures:
 
     ``slices``: number from 1 at the apex, Dice of each structure, volumes. ``present``: whether scar is told as found.
     ``signs``: what presence and interval follow from. ``use``: what the ECG did, None where no ventricle was found.
+    ``fold``: the one that held the patient out, in a cross-validation.
     """
 
     case: str
@@ -58,6 +59,7 @@ class CaseFigures:
     interval_ml: tuple[float, float] | None
     use: EcgUse | None
     seconds: float
+    fold: int | None = None
 
     @property
     def challenge_dice(self) -> float:

@@ -97,7 +97,8 @@ def fit(
         held = {f"{index}.{name}": value for index, entry in moments for name, value in entry.items()}
         keep(file, both.state_dict() | held, {"progress": json.dumps(progress)})
     bar.close()
-    return average.module.to("cpu").eval()
+    network.load_state_dict(average.module.state_dict())
+    return network.to("cpu").eval()
 
 
 def learning_rate_factor(step: int, steps: int, warm_up: int) -> float:

@@ -20,10 +20,9 @@ from ScarSegECGLib.network.polar_grid import polar_area, polar_offsets_mm
 from ScarSegECGLib.network.stack_net import StackOutput
 from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
 from ScarSegECGLib.network.weights import Weights, write_weights
-from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
+from ScarSegECGLib.training.augment import AugmentPlan, augment, find_walls, paint, square_offsets
 from ScarSegECGLib.training.dataset import Slices, coarse_slices, fine_slices
 from ScarSegECGLib.training.fit import Schedule, fit, mixed
-from ScarSegECGLib.training.paint import find_walls, paint
 from ScarSegECGLib.training.plan import Plan
 
 LICENCE = "CC BY-NC-SA 4.0"

@@ -18,13 +18,12 @@ from ScarSegECGLib.anatomy.aha import partition, soft_prior
 from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.network.amplitude import UNKNOWN_DATE_COUNTS_AS_DAYS
+from ScarSegECGLib.network.amplitude import UNKNOWN_DATE_COUNTS_AS_DAYS, TimeWeight
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.polar_grid import cut_polar, polar_area
 from ScarSegECGLib.network.session import ImageEvidence
 from ScarSegECGLib.network.stack_net import StackNet, without_wrap
 from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
-from ScarSegECGLib.network.time_weight import TimeWeight
 from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.fit import TUNED, Schedule, fit, mixed, once
 from ScarSegECGLib.training.pairs import Pairs

@@ -85,7 +85,7 @@ class Heart:
     at the endocardium .. 1 at the epicardium (the right ventricular side, for the septum). Of the edges: ``tail`` and
     ``head``, their nodes, the dipole pointing from tail to head; ``middle_mm`` and ``direction`` (edges, 3);
     ``length_mm``; ``section_mm2``, the area of wall across which the edge's current runs, times how well it runs there
-    (IN_PLANE); ``kind``, which velocity counts. ``incidence`` (nodes, edges): +1 at the tail, -1 at the head.
+    (IN_PLANE); ``kind``, which velocity counts.
     """
 
     nodes_mm: FloatArray64
@@ -98,7 +98,6 @@ class Heart:
     length_mm: FloatArray64
     section_mm2: FloatArray64
     kind: IntArray
-    incidence: sparse.csr_matrix
 
 
 def aha_segment(third: int, angle_deg: NDArray) -> IntArray:
@@ -144,16 +143,13 @@ def standard_heart() -> Heart:
     flat = [[np.broadcast_to(part, family[0].shape).ravel() for part in family] for family in families]
     tail, head, section, kind = (np.concatenate(parts) for parts in zip(*flat, strict=True))
 
-    step, number = nodes[head] - nodes[tail], np.arange(len(tail))
+    step = nodes[head] - nodes[tail]
     length = np.linalg.norm(step, axis=1)
-    incidence = sparse.csr_matrix(
-        (np.repeat([1.0, -1.0], len(tail)), (np.r_[tail, head], np.r_[number, number])), shape=(len(nodes), len(tail))
-    )
     rings = np.stack([aha_segment(ring // 2, ANGLE_DEG) for ring in range(lv.shape[1])])
     segment = np.concatenate([np.tile(rings.ravel(), LAYERS), np.zeros(rv.size, dtype=np.int64)])
     depth = np.concatenate([np.repeat(LAYER_DEPTH, lv[0].size), np.repeat([0.0, 1.0], rv[0].size)])
     middle, direction = (nodes[tail] + nodes[head]) / 2.0, step / length[:, None]
-    return Heart(nodes, segment, depth, tail, head, middle, direction, length, section, kind, incidence)
+    return Heart(nodes, segment, depth, tail, head, middle, direction, length, section, kind)
 
 
 def _lv_nodes() -> tuple[FloatArray64, FloatArray64]:
@@ -222,17 +218,13 @@ def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArr
     out = np.empty(node_scar.shape)
     slowing = SCAR_SLOWING * (heart.kind <= TANGENTIAL)
     slowed = 1.0 + slowing * np.maximum(node_scar[:, heart.tail], node_scar[:, heart.head])
-    known: dict[tuple[str, bytes], FloatArray64] = {}
     for i, name in enumerate(conduction):
-        key = (name, node_scar[i].tobytes())
-        if key not in known:
-            sites, delay, unscarred = _conducted(name)
-            travel = unscarred * slowed[i]
-            # One more node, from which every site is reached after its delay: one search for all of them. The
-            # search takes no edge of length 0, hence the nanosecond.
-            tails = np.r_[heart.tail, heart.head, np.full(len(sites), count)]
-            heads = np.r_[heart.head, heart.tail, sites]
-            network = sparse.csr_matrix((np.r_[travel, travel, delay + 1e-6], (tails, heads)), (count + 1, count + 1))
-            known[key] = dijkstra(network, indices=count)[:count]
-        out[i] = known[key] / velocity[i]
+        sites, delay, unscarred = _conducted(name)
+        travel = unscarred * slowed[i]
+        # One more node, from which every site is reached after its delay: one search for all of them. The search takes
+        # no edge of length 0, hence the nanosecond.
+        tails = np.r_[heart.tail, heart.head, np.full(len(sites), count)]
+        heads = np.r_[heart.head, heart.tail, sites]
+        network = sparse.csr_matrix((np.r_[travel, travel, delay + 1e-6], (tails, heads)), (count + 1, count + 1))
+        out[i] = dijkstra(network, indices=count)[:count] / velocity[i]
     return out

@@ -1,9 +1,9 @@
 """From activation times to leads: how people differ, where their hearts lie, and what the electrodes see.
 
 Each edge carries the current ``-sigma grad Vm`` of its two nodes (Miller and Geselowitz, Circ Res 1978;43:301), so the
-ECG is a weighted sum of the nodes' action potentials. With one shape of upstroke and one of repolarisation that sum is
-a histogram in time of the weights, smoothed: thousands of beats cost seconds. The torso is homogeneous, its frame LPS,
-mm: x left, y posterior, z superior; the origin is the typical centre of the LV.
+ECG is a weighted sum of differences between the nodes' action potentials. With one shape of upstroke and one of
+repolarisation that sum is a histogram in time of the weights, smoothed: thousands of beats cost seconds. The torso is
+homogeneous, its frame LPS, mm: x left, y posterior, z superior; the origin is the typical centre of the LV.
 """
 
 from __future__ import annotations
@@ -134,24 +134,19 @@ def drawn_bodies(n: int, rng: np.random.Generator, spread: float = 1.0) -> Body:
     )
 
 
-def lead_weights(heart: Heart, body: Body, dead: NDArray) -> NDArray[np.float32]:
-    """How much each node's potential counts in each lead, shape (n, 12, nodes); ``dead`` (n, nodes) is scar, 0..1.
+def lead_weights(heart: Heart, body: Body, dead: NDArray) -> FloatArray64:
+    """How much each edge's current counts in each lead, shape (n, 12, edges); ``dead`` (n, nodes) is scar, 0..1.
 
     An edge's dipole p at r is in proportion to the living muscle along it; scar carries no injury current (chronic).
     Its potential in an infinite homogeneous medium is ``p . (R - r) / |R - r|^3`` up to the constant 1 / (4 pi sigma),
     times :data:`BOUNDARY` (textbook: Malmivuo and Plonsey, Bioelectromagnetism, ch. 8).
     """
-    electrode = np.einsum("nei,nij->nej", body.electrodes_mm(), body.heart_axes()).astype(np.float32)
-    middle, direction = heart.middle_mm.astype(np.float32), heart.direction.astype(np.float32)
-    # |R - r|^2 and p . (R - r) from inner products: no (n, 9, edges, 3) array is ever made.
-    square = (electrode**2).sum(-1)[..., None] - 2.0 * electrode @ middle.T + (middle**2).sum(-1)
-    along = electrode @ direction.T - (middle * direction).sum(-1)
-    potential = BOUNDARY.astype(np.float32)[:, None] * along / (square * np.sqrt(square))
-    field = LEADS_FROM_ELECTRODES.astype(np.float32) @ potential
+    electrode = np.einsum("nei,nij->nej", body.electrodes_mm(), body.heart_axes())
+    away = electrode[:, :, None] - heart.middle_mm
+    along = np.einsum("nekj,kj->nek", away, heart.direction)
+    field = LEADS_FROM_ELECTRODES @ (BOUNDARY[:, None] * along / np.linalg.norm(away, axis=-1) ** 3)
     alive = 1.0 - (dead[:, heart.tail] + dead[:, heart.head]) / 2.0
-    n, leads, edges = field.shape
-    flat = (field * (alive * heart.section_mm2).astype(np.float32)[:, None, :]).reshape(n * leads, edges)
-    return np.ascontiguousarray((heart.incidence.astype(np.float32) @ flat.T).T).reshape(n, leads, -1)
+    return field * (alive * heart.section_mm2)[:, None]
 
 
 def heart_leads(
@@ -169,7 +164,7 @@ def heart_leads(
     fraction = np.concatenate([np.zeros((len(scar), 1)), np.clip(scar, 0.0, 1.0)], axis=1)[:, heart.segment]
     dead = np.clip(4.0 * fraction - 3.0 * heart.depth, 0.0, 1.0) * (heart.segment > 0)
     activation = activation_ms(conduction, dead, body.velocity)
-    normal = activation_ms(["normal"] * len(dead), np.zeros_like(dead), body.velocity)
+    normal = activation_ms(["normal"], np.zeros_like(dead[:1]), np.ones(1)) / body.velocity[:, None]
     # QT at 60 beats per minute about 400 ms, shortening with the square root of the RR interval (Bazett, eased to
     # a third by Fridericia): the first muscle's action potential ends a little after the T wave's peak.
     apd_ms = 325.0 * (60.0 / rate_bpm) ** (1.0 / 3.0)
@@ -179,24 +174,27 @@ def heart_leads(
     # What the person's gain scales is how far recovery departs from its mean.
     mean = recovery.mean(axis=1, keepdims=True)
     recovery = mean + body.t_gain[:, None] * (recovery - mean)
-    weights = lead_weights(heart, body, dead)
-    qrs = _wave(weights, activation, UPSTROKE_MS, first_ms, samples)
-    t_wave = _wave(-weights, recovery, REPOLARISATION_MS, first_ms, samples)
+    weights, ends = lead_weights(heart, body, dead), (heart.tail, heart.head)
+    qrs = _wave(weights, [activation[:, end] for end in ends], UPSTROKE_MS, first_ms, samples)
+    t_wave = _wave(-weights, [recovery[:, end] for end in ends], REPOLARISATION_MS, first_ms, samples)
     return MILLIVOLTS * body.voltage[:, None, None] * (qrs + t_wave) + _atrial_leads(body, first_ms, samples)
 
 
 def _wave(
-    weights: NDArray[np.float32], time_ms: FloatArray64, smooth_ms: float, first_ms: float, samples: int
+    weights: FloatArray64, times_ms: Sequence[FloatArray64], smooth_ms: float, first_ms: float, samples: int
 ) -> FloatArray64:
-    """Weights summed up to each time, every one shared between the two nearest steps, and smoothed."""
+    """Weights of the edges from the time (n, edges) of the tail to that of the head, smoothed.
+
+    A time between two steps is shared by both.
+    """
     n, leads, _ = weights.shape
-    place = np.clip(time_ms - first_ms, 0.0, samples - 1.001)
-    low = place.astype(np.int64)
-    cell = (np.arange(n * leads) * samples).reshape(n, leads, 1) + low[:, None, :]
-    later = weights * (place - low)[:, None, :]
-    size = n * leads * samples
-    steps = np.bincount(cell.ravel(), (weights - later).ravel(), minlength=size)
-    steps += np.bincount(cell.ravel() + 1, later.ravel(), minlength=size)
+    row = np.arange(n * leads).reshape(n, leads, 1) * samples
+    steps = np.zeros(n * leads * samples)
+    for sign, time_ms in zip((1.0, -1.0), times_ms, strict=True):
+        place = np.clip(time_ms - first_ms, 0.0, samples - 1.001)
+        low = place.astype(np.int64)
+        for cell, share in ((low, 1.0 - place + low), (low + 1, place - low)):
+            steps += np.bincount((row + cell[:, None]).ravel(), (sign * weights * share[:, None]).ravel(), len(steps))
     summed = np.cumsum(steps.reshape(n, leads, samples), axis=-1)
     return gaussian_filter1d(summed, smooth_ms, axis=-1, mode="nearest", truncate=3.0)
 
