@@ -160,12 +160,13 @@ def simulated_ecgs(noise: NDArray, hearts: RealHearts, folder: Path, quiet: bool
     def chunk(index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([SEED, index])
         scar = random_scars(_CHUNK, rng)
-        return inputs_on_real_hearts(scar, noise, rng, hearts)._asdict() | {"scar": torch.from_numpy(scar).float()}
+        return vars(inputs_on_real_hearts(scar, noise, rng, hearts)) | {"scar": torch.from_numpy(scar).float()}
 
     bar = tqdm(range(-(-ECGS // _CHUNK)), desc="simulated ECGs", unit=f"x{_CHUNK}", disable=quiet)
     parts = [once(folder / f"ecgs{SIMULATION}_{SEED}_{index}.safetensors", chunk, index) for index in bar]
     whole = {key: torch.cat([part[key] for part in parts])[:ECGS] for key in parts[0]}
-    return EcgInputs(*(whole[name] for name in EcgInputs._fields)), whole["scar"]
+    scar = whole.pop("scar")
+    return EcgInputs(**whole), scar
 
 
 def train_encoder(
@@ -177,7 +178,7 @@ def train_encoder(
     def loss(network: EcgEncoder, rng: torch.Generator) -> Tensor:
         """Cross-entropy of scar logits against fractions: the logit becomes that of the expected fraction."""
         chosen = torch.randint(len(scar), (BATCH,), generator=rng)
-        beat, leads, table, _ = (part[chosen] for part in inputs)
+        beat, leads, table, _ = (part[chosen] for part in vars(inputs).values())
         # Gain of the recorder and of the body varies; the table's measurements stay.
         gain = torch.exp(torch.randn(BATCH, 1, 1, generator=rng) * 0.1)
         with mixed(device):

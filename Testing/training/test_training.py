@@ -49,8 +49,8 @@ def _disc_slices(count: int = 8, size: int = 64, channels: int = 3) -> Slices:
     labels[radius < 8] = 1
     image = torch.tensor([-0.2, 0.3, -0.4, 0.5])[labels.long()]
     images = image.expand(count, channels, size, size).clone()
-    first = torch.arange(count) % 4 == 0
-    return Slices(images, labels.expand(count, size, size).clone(), first, torch.zeros(count, 2))
+    patient = torch.arange(count) // 4
+    return Slices(images, labels.expand(count, size, size).clone(), patient, torch.zeros(count, 2))
 
 
 def test_augmentation_moves_image_and_labels_together() -> None:
@@ -105,7 +105,7 @@ def test_painted_scar_lies_in_the_wall_and_is_bright() -> None:
     labels = slices.labels.clone()
     labels[labels == 3] = 2
     images = torch.tensor([-0.2, 0.3, -0.4])[labels.long()][:, None].expand(-1, 3, -1, -1).clone()
-    walls = find_walls(images, labels, slices.first_of_stack)
+    walls = find_walls(dataclasses.replace(slices, images=images, labels=labels))
     always = dataclasses.replace(walls, chance=torch.ones(8))
     painted, painted_labels = paint(images, labels, torch.arange(8), always, torch.Generator().manual_seed(0))
     new = painted_labels == 3
@@ -123,7 +123,7 @@ def test_painted_scar_lies_in_the_wall_and_is_bright() -> None:
 
 def test_neighbours_never_come_from_another_patient() -> None:
     slices = _disc_slices()
-    walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
+    walls = find_walls(slices)
     assert walls.neighbours.tolist() == [
         [0, 0, 1],
         [0, 1, 2],

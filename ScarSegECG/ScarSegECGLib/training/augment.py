@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.network.intensity import levelled
+from ScarSegECGLib.training.dataset import Slices, lv_centres
 
 CURVE, CURVE_SD, CURVED = 5, 0.45, 0.7  # pieces of another scanner's curve, their spread, share of images
 MOST_NOISE = 0.08
@@ -73,7 +74,7 @@ def augment(
     warped, read_labels = _warp(_coarser(images, rng), labels, places, plan, rng)
     if plan.crop_pixels is not None:
         warped, read_labels = _cropped(warped, read_labels, plan.crop_pixels, rng)
-    return _recolour(_hide_neighbours(warped, rng), places, plan, rng), read_labels
+    return _recolour(warped, places, plan, rng), read_labels
 
 
 def _uniform(count: int, low: float, high: float, rng: torch.Generator) -> Tensor:
@@ -120,42 +121,29 @@ def _coarser(images: Tensor, rng: torch.Generator) -> Tensor:
 def _warp(
     images: Tensor, labels: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
+    """Images and labels read at ``places``; neighbours are shifted, and some are the slice itself."""
     count, channels, source, _ = images.shape
-    warped = []
-    for channel in range(channels):
-        offset = torch.zeros(count, 1, 1, 2)
-        if channel != channels // 2:
-            offset = torch.randn(count, 1, 1, 2, generator=rng) * (plan.neighbour_shift * 2 / source)
-        one = images[:, channel : channel + 1]
-        warped.append(F.grid_sample(one, places + offset, padding_mode="border", align_corners=False))
+    middle = channels // 2
+    offset = torch.randn(count, channels, 1, 1, 2, generator=rng) * (plan.neighbour_shift * 2 / source)
+    offset[:, middle] = 0
+    where = (places[:, None] + offset).flatten(0, 1)
+    warped = F.grid_sample(images.flatten(0, 1)[:, None], where, padding_mode="border", align_corners=False)
+    warped = warped.unflatten(0, (count, channels))[:, :, 0]
+    alone = torch.rand(count, channels, 1, 1, generator=rng) < ALONE
     read_labels = F.grid_sample(labels[:, None].float(), places, mode="nearest", align_corners=False)
-    return torch.cat(warped, dim=1), read_labels[:, 0].to(torch.uint8)
+    return torch.where(alone, warped[:, middle : middle + 1], warped), read_labels[:, 0].to(torch.uint8)
 
 
 def _cropped(images: Tensor, labels: Tensor, sides: tuple[float, float], rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """Some images as if exported cropped to the heart: a box about the LV, in black."""
     count, size = len(images), images.shape[-1]
-    ventricle = (labels > 0).float()
-    axis = torch.arange(size).float()
-    mass = ventricle.sum(dim=(1, 2))
-    middle = torch.stack([ventricle.sum(dim=2) @ axis, ventricle.sum(dim=1) @ axis], dim=1)
-    middle = torch.where(mass[:, None] > 0, middle / mass.clamp(min=1)[:, None], (size - 1) / 2)
-    middle = middle + torch.randn(count, 2, generator=rng) * CROP_OFF_PIXELS
+    middle = lv_centres(labels, 0) + torch.randn(count, 2, generator=rng) * CROP_OFF_PIXELS
     half = _uniform(2 * count, sides[0] / 2, sides[1] / 2, rng).view(count, 2)
+    axis = torch.arange(size) - (size - 1) / 2
     rows, columns = ((axis - middle[:, d : d + 1]).abs() <= half[:, d : d + 1] for d in (0, 1))
     whole = torch.rand(count, generator=rng) >= CROPPED
     inside = (rows[:, :, None] & columns[:, None, :]) | whole[:, None, None]
     return torch.where(inside[:, None], images, -0.5), labels * inside
-
-
-def _hide_neighbours(images: Tensor, rng: torch.Generator) -> Tensor:
-    middle = images.shape[1] // 2
-    images = images.clone()
-    for channel in range(images.shape[1]):
-        if channel != middle:
-            hide = torch.rand(len(images), generator=rng) < ALONE
-            images[hide, channel] = images[hide, middle]
-    return images
 
 
 def _other_scanner(unit: Tensor, rng: torch.Generator) -> Tensor:
@@ -174,9 +162,7 @@ def _other_scanner(unit: Tensor, rng: torch.Generator) -> Tensor:
 
 def _blurred(images: Tensor, rng: torch.Generator) -> Tensor:
     """Now and then a 3x3 binomial blur, mixed in with a random weight."""
-    kernel = torch.tensor([1.0, 2.0, 1.0])
-    kernel = (kernel[:, None] * kernel / 16).expand(images.shape[1], 1, 3, 3)
-    smooth = F.conv2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), kernel, groups=images.shape[1])
+    smooth = F.avg_pool2d(F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
     weight = _uniform(len(images), 0, 1, rng) * _sometimes(len(images), 0.4, rng)
     return torch.lerp(images, smooth, weight)
 
@@ -234,14 +220,11 @@ def _depth_and_angle(labels: NDArray) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(depth), torch.from_numpy(angle)
 
 
-def find_walls(images: Tensor, labels: Tensor, first_of_stack: Tensor) -> Walls:
-    """Prepare painting of ``images`` [N, 3, S, S] with ``labels`` uint8 [N, S, S].
-
-    ``first_of_stack`` bool [N] is True at each patient's first slice.
-    """
+def find_walls(slices: Slices) -> Walls:
+    """Prepare painting of slices between their neighbours."""
+    images, labels, stack = slices.images, slices.labels, slices.patient
     depths, angles = zip(*(_depth_and_angle(plane) for plane in labels.numpy()), strict=True)
     own = torch.arange(len(labels))
-    stack = first_of_stack.cumsum(0) - 1
     scarred = torch.zeros(len(labels), dtype=torch.bool).index_fill(0, stack[(labels == SCAR).any(2).any(1)], True)
 
     def mean(mask: Tensor) -> Tensor:
@@ -279,18 +262,13 @@ def paint(images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: tor
     ``chosen`` [B] are their indices in ``walls``; painted voxels of the middle slice carry the scar label.
     """
     index, count, size = walls.neighbours[chosen], len(images), images.shape[-1]
-    depth, angle, struck = (
-        walls.depth[index],
-        walls.angle[index],
-        torch.rand(count, generator=rng) < walls.chance[chosen],
-    )
+    depth, angle = walls.depth[index], walls.angle[index]
+    struck = torch.rand(count, generator=rng) < walls.chance[chosen]
     blood, muscle = walls.blood[index][..., None, None], walls.muscle[index][..., None, None]
     contrast = blood - muscle
-    beside = _uniform(2 * count, 0.5, 1.2, rng).view(count, 2, 1, 1)
-    reach = _uniform(count, 0.3, 1.4, rng) * torch.cat(
-        [beside[:, :1], torch.ones(count, 1, 1, 1), beside[:, 1:]], dim=1
-    )
-    extent = _extent(angle, reach.clamp(max=1.2), rng)
+    beside = _uniform(3 * count, 0.5, 1.2, rng).view(count, 3, 1, 1)
+    beside[:, 1] = 1.0
+    extent = _extent(angle, (_uniform(count, 0.3, 1.4, rng) * beside).clamp(max=1.2), rng)
     hard = torch.sigmoid((extent - depth) / 0.06) * ((depth >= 0) & (contrast > 0.1) & struck[:, None, None, None])
     inside = F.avg_pool2d(F.avg_pool2d(hard, 3, 1, 1), 3, 1, 1)  # partial volume at the borders
     grain = torch.randn(count, 3, size // 2, size // 2, generator=rng)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -54,31 +54,29 @@ def normalise(voxels: NDArray, where: NDArray[np.bool_] | None = None) -> FloatA
 class Slices:
     """Slices of many patients.
 
-    ``images`` float [N, C, S, S] normalised; ``labels`` uint8 [N, S, S] with 0..3; ``first_of_stack`` bool [N], True at
-    each patient's first slice; ``centres`` [N, 2], what the network's grid is laid about, (row, column) pixels from
-    the image's middle.
+    ``images`` float [N, C, S, S] normalised; ``labels`` uint8 [N, S, S] with 0..3; ``patient`` [N], whose slice;
+    ``centres`` [N, 2], what the network's grid is laid about, (row, column) pixels from the image's middle.
     """
 
     images: Tensor
     labels: Tensor
-    first_of_stack: Tensor
+    patient: Tensor
     centres: Tensor
 
 
-def _slices(cases: Sequence[ExpertCase], images: list[Tensor], labels: list[Tensor], centred: bool) -> Slices:
-    together = torch.cat(labels)
-    firsts = torch.cat([torch.arange(len(case.labels)) == 0 for case in cases])
-    centres = _lv_centres(together) if centred else torch.zeros(len(together), 2)
-    return Slices(torch.cat(images), together, firsts, centres)
+def _slices(images: list[Tensor], labels: list[Tensor]) -> Slices:
+    """Those of one patient after another, the grid laid about the image's middle."""
+    patient = torch.repeat_interleave(torch.tensor([len(stack) for stack in labels]))
+    return Slices(torch.cat(images), torch.cat(labels), patient, torch.zeros(len(patient), 2))
 
 
-def _lv_centres(labels: Tensor) -> Tensor:
-    """LV centre of each slice, (row, column) pixels from the middle of [N, S, S]; 0 where there is (almost) no LV."""
+def lv_centres(labels: Tensor, fewest: int = SMALLEST_LV_PIXELS) -> Tensor:
+    """LV centre of each slice, pixels (row, column) from the middle of [N, S, S]; 0 where at most ``fewest`` show it."""
     ventricle = (labels > 0).float()
     axis = torch.arange(labels.shape[-1]) - (labels.shape[-1] - 1) / 2
     mass = ventricle.sum(dim=(1, 2))
     moments = torch.stack([ventricle.sum(dim=2) @ axis, ventricle.sum(dim=1) @ axis], dim=1)
-    return torch.where(mass[:, None] > SMALLEST_LV_PIXELS, moments / mass.clamp(min=1)[:, None], 0.0)
+    return torch.where(mass[:, None] > fewest, moments / mass.clamp(min=1)[:, None], 0.0)
 
 
 def fine_slices(cases: Sequence[ExpertCase]) -> Slices:
@@ -92,7 +90,8 @@ def fine_slices(cases: Sequence[ExpertCase]) -> Slices:
         images.append(with_neighbours(torch.from_numpy(normalise(field.numpy(), HEART_OF_FIELD))))
         truth = torch.from_numpy(np.minimum(case.labels, SCAR).astype(np.float32))
         labels.append(cut_field(truth, spacing, centres, mode="nearest").to(torch.uint8))
-    return _slices(cases, images, labels, centred=True)
+    slices = _slices(images, labels)
+    return replace(slices, centres=lv_centres(slices.labels))
 
 
 def coarse_slices(cases: Sequence[ExpertCase], size: int = 192) -> Slices:
@@ -106,4 +105,4 @@ def coarse_slices(cases: Sequence[ExpertCase], size: int = 192) -> Slices:
         pad = (spare // 2, spare - spare // 2) * 2
         images.append(F.pad(whole, pad, value=-0.5)[:, None])
         labels.append(F.pad(truth.to(torch.uint8), pad))
-    return _slices(cases, images, labels, centred=False)
+    return _slices(images, labels)

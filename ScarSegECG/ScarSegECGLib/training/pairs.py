@@ -16,8 +16,8 @@ more until 14 months. Everything else is chosen and says so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -61,7 +61,8 @@ _AVERAGED = 9  # beats in ten seconds, about
 OwnEcg = tuple[MedianBeat, float]  # a patient's own median beat, and the gap, days
 
 
-class EcgInputs(NamedTuple):
+@dataclass(frozen=True)
+class EcgInputs:
     """ECGs as the network reads them: ``beat`` [N, 12, 300], ``leads`` [N, 12], ``table`` [N, T]; float.
 
     ``quality`` [N]: what is left of the ECG's word under the conduction that was *measured* (1, 0.3 or 0).
@@ -73,13 +74,10 @@ class EcgInputs(NamedTuple):
     quality: Tensor
 
 
-class Pairs(NamedTuple):
-    """ECGs of many patients as in :class:`EcgInputs`, and of each the number of its ``patient`` and ``gap_days``."""
+@dataclass(frozen=True)
+class Pairs(EcgInputs):
+    """ECGs of many patients, and of each the number of its ``patient`` [N] and ``gap_days`` [N]."""
 
-    beat: Tensor
-    leads: Tensor
-    table: Tensor
-    quality: Tensor
     patient: Tensor
     gap_days: Tensor
 
@@ -236,7 +234,7 @@ def make_pairs(
                 scar = np.stack([aged_scar_for_ecg(fraction, gap, drawn_infarct_age(gap, rng), rng) for gap in gaps])
                 inputs = simulate_inputs(scar, noise, rng)
             whose = torch.full((len(gaps),), patient)
-            parts.append((*inputs, whose, torch.tensor(gaps, dtype=torch.float32)))
-        return dict(zip(Pairs._fields, map(torch.cat, zip(*parts, strict=True)), strict=True))
+            parts.append(vars(inputs) | {"patient": whose, "gap_days": torch.tensor(gaps, dtype=torch.float32)})
+        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
     return Pairs(**(made() if file is None else once(file, made)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import torch
@@ -146,13 +145,12 @@ def train_stage_one(plan: Plan, group: int) -> None:
 
     slices = coarse_slices(seen)
     epoch = batches(slices)
-    schedule = Schedule(recipe.locator_epochs * epoch, warm_up=WARM_UP, checkpoint_every=2 * epoch)
-    if start is not None:
-        schedule = replace(schedule, steps=recipe.tuning_epochs * epoch, learning_rate=5e-4)
+    epochs = recipe.locator_epochs if start is None else recipe.tuning_epochs
+    rate = 2e-3 if start is None else 5e-4
     locator = fit(
         lambda: place(LocatorUNet(recipe.locator_channels), plan.device),
         loss_on(slices, locator_plan(), locator_loss, plan.device),
-        schedule,
+        Schedule(epochs * epoch, rate, warm_up=WARM_UP, checkpoint_every=2 * epoch),
         plan.folder(group) / "locator",
         plan.device,
         quiet=plan.quiet,
@@ -160,7 +158,7 @@ def train_stage_one(plan: Plan, group: int) -> None:
     )
 
     slices = fine_slices(seen)
-    walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
+    walls = find_walls(slices)
     schedule = Schedule(recipe.scar_epochs * epoch, average=0.998, warm_up=WARM_UP, checkpoint_every=10 * epoch)
     if start is not None:
         schedule = Schedule(recipe.tuning_epochs * epoch, 1e-3, average=0.995, warm_up=WARM_UP, checkpoint_every=epoch)

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import wfdb
 from numpy.typing import NDArray
-from scipy.signal import butter, find_peaks, sosfiltfilt
+from scipy.signal import butter, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS, Ecg
+from ScarSegECGLib.ecg.beats import find_beats, windows
 from ScarSegECGLib.ecg.delineation import RATE
 from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S
 from ScarSegECGLib.errors import InputError
@@ -97,20 +98,15 @@ def _residual(millivolts: NDArray) -> NDArray[np.float64] | None:
 
     The P-QRS-T is taken away from 250 ms before each QRS to 70 % of the RR interval after it. Wander is kept.
     """
-    # The QRS complexes, from the steepness of all leads together.
-    steep = np.sqrt((np.gradient(_filtered(millivolts, [8.0, 40.0], "band"), axis=1) ** 2).mean(axis=0))
-    width = round(0.06 * RATE)
-    steep = np.convolve(steep, np.ones(width) / width, "same")
-    beats, _ = find_peaks(steep, height=0.4 * np.percentile(steep, 98.0), distance=round(0.3 * RATE))
+    beats = find_beats(millivolts, RATE)
     if len(beats) < 4:
         return None
     gap = float(np.median(np.diff(beats)))
     before, after = round(min(0.25 * RATE, 0.3 * gap)), round(0.7 * gap)
-    calm = _filtered(millivolts, 0.6, "high")
     whole = beats[(beats >= before) & (beats + after <= millivolts.shape[1])]
     if len(whole) < 3:
         return None
-    beat = np.median([calm[:, b - before : b + after] for b in whole], axis=0)
+    beat = np.median(windows(_filtered(millivolts, 0.6, "high"), whole, before, after), axis=0)
     ramp = np.minimum(1.0, (np.arange(beat.shape[1]) + 1.0) / round(0.04 * RATE))
     beat = beat * np.minimum(ramp, ramp[::-1])
     rest = np.array(millivolts, dtype=np.float64)
