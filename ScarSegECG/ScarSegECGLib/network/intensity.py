@@ -31,25 +31,26 @@ def heart_disc() -> Tensor:
     return torch.cat(points)
 
 
-def levelled(images: Tensor, where: Tensor | None = None) -> Tensor:
-    """Scale each image so that its 1st, 50th and 99th percentile become -0.5, 0 and 0.5.
+def levels(images: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """1st, 50th and 99th percentile of every image of [B, C, H, W], each [B, C, 1, 1].
 
-    Pixels of exactly 0 are left out (padding around a shifted or cropped slice) unless nearly all are 0.
-
-    Parameters
-    ----------
-    images : float tensor [B, C, H, W], any scale, signed or not; every [H, W] is scaled by itself
-    where : flat indices into H x W from which the percentiles are taken; None takes all
-
-    Returns
-    -------
-    float tensor [B, C, H, W] in [-0.5, 1]; a constant image becomes -0.5.
+    Pixels of exactly 0 (padding around a shifted or cropped slice) are left out unless nearly all are 0. ``where`` are
+    flat indices into H x W of the pixels that count; None takes all.
     """
     chosen = images.flatten(2) if where is None else images.flatten(2)[..., where]
     padding = chosen == 0
     padding &= padding.float().mean(dim=-1, keepdim=True) < _MOSTLY_PADDING
-    levels = torch.tensor([LOW, MEDIAN, HIGH], dtype=images.dtype, device=images.device)
-    low, median, high = chosen.masked_fill(padding, math.nan).nanquantile(levels, dim=-1)[..., None, None]
+    shares = torch.tensor([LOW, MEDIAN, HIGH], dtype=images.dtype, device=images.device)
+    low, median, high = chosen.masked_fill(padding, math.nan).nanquantile(shares, dim=-1)[..., None, None]
+    return low, median, high
+
+
+def levelled(images: Tensor, where: Tensor | None = None) -> Tensor:
+    """Scale each image so that its :func:`levels` become -0.5, 0 and 0.5: [B, C, H, W] of any scale, signed or not.
+
+    Within [-0.5, 1]; a constant image becomes -0.5.
+    """
+    low, median, high = levels(images, where)
     unit = (images - low) / (high - low).clamp(min=1e-12)
     middle = ((median - low) / (high - low).clamp(min=1e-12)).clamp(1e-3, 1 - 1e-3)
     gamma = (math.log(0.5) / middle.log()).clamp(*GAMMA)

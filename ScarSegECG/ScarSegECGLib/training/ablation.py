@@ -22,8 +22,8 @@ from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.taff import EcgWord
 from ScarSegECGLib.pipeline import network_scar
 from ScarSegECGLib.training.degrade import degrade
+from ScarSegECGLib.training.fit import Plan
 from ScarSegECGLib.training.pairs import OwnEcg, Pairs, make_pairs
-from ScarSegECGLib.training.plan import Plan
 from ScarSegECGLib.training.taff import anatomy_of
 
 RESAMPLES = 2000

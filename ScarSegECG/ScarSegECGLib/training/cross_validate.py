@@ -15,7 +15,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.trust import Trust
 from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
-from ScarSegECGLib.training.plan import Plan
+from ScarSegECGLib.training.fit import Plan
 
 LEVEL = 0.8  # of the intervals
 RIDGE = 0.05

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ScarSegECGLib.case import SCAR, FloatArray
+from ScarSegECGLib.case import SCAR
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field, whole_slices, with_neighbours
-from ScarSegECGLib.network.intensity import HEART_RADIUS_MM
+from ScarSegECGLib.network.intensity import HEART_RADIUS_MM, levels
 
-PERCENTILES = (1.0, 99.0)
 SMALLEST_LV_PIXELS = 20  # a slice that shows less has its LV taken to be where the stack's is
 
 
@@ -27,27 +26,19 @@ def near_heart(shape: Sequence[int], spacing: Sequence[float], centre: NDArray |
     return np.hypot(rows[:, None], columns[None]) <= HEART_RADIUS_MM
 
 
-HEART_OF_FIELD = near_heart((FIELD_PIXELS, FIELD_PIXELS), (PIXEL_MM, PIXEL_MM))
+HEART_OF_FIELD = (
+    torch.from_numpy(near_heart((FIELD_PIXELS, FIELD_PIXELS), (PIXEL_MM, PIXEL_MM))).flatten().nonzero()[:, 0]
+)
 
 
-def normalise(voxels: NDArray, where: NDArray[np.bool_] | None = None) -> FloatArray:
-    """Scale each slice so that its 1st and 99th percentile become -0.5 and 0.5, clipped to [-1, 1]; a flat one is 0.
+def normalise(slices: Tensor, where: Tensor | None = None) -> Tensor:
+    """Scale each of [K, H, W] so that its 1st and 99th percentile become -0.5 and 0.5, clipped to [-1, 1].
 
-    Slice by slice, because scanners and exports scale them so. Pixels of value exactly 0, the padding around a shifted
-    or cropped slice, are left out of the percentiles unless most of the slice is 0. These are taken ``where`` is True
-    [row, column], so that bright fat far away does not flatten the heart.
+    Slice by slice, because scanners and exports scale them so; :func:`network.intensity.levels` says ``where`` the
+    percentiles are taken, so that bright fat far away does not flatten the heart.
     """
-    stack = np.asarray(voxels, dtype=np.float32)
-    scaled = np.zeros_like(stack)
-    for index, image in enumerate(stack):
-        region = image.ravel() if where is None else image[where]
-        inside = region[region != 0]
-        if inside.size < region.size // 10:
-            inside = region
-        low, high = np.percentile(inside, PERCENTILES)
-        if high > low:
-            scaled[index] = np.clip((image - low) / (high - low) - 0.5, -1.0, 1.0)
-    return scaled
+    low, _, high = (level[:, 0] for level in levels(slices[:, None], where))
+    return ((slices - low) / (high - low).clamp(min=1e-12) - 0.5).clamp(-1, 1)
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ def _slices(images: list[Tensor], labels: list[Tensor]) -> Slices:
 
 
 def lv_centres(labels: Tensor, fewest: int = SMALLEST_LV_PIXELS) -> Tensor:
-    """LV centre of each slice, pixels (row, column) from the middle of [N, S, S]; 0 where at most ``fewest`` show it."""
+    """LV centre of each slice, pixels (row, column) from the middle of [N, S, S]; 0 where it has ``fewest`` or less."""
     ventricle = (labels > 0).float()
     axis = torch.arange(labels.shape[-1]) - (labels.shape[-1] - 1) / 2
     mass = ventricle.sum(dim=(1, 2))
@@ -87,7 +78,7 @@ def fine_slices(cases: Sequence[ExpertCase]) -> Slices:
         centre = np.argwhere(case.labels > 0)[:, 1:].mean(axis=0) * spacing
         centres = np.tile(centre, (len(case.labels), 1))
         field = cut_field(torch.from_numpy(case.stack.voxels), spacing, centres)
-        images.append(with_neighbours(torch.from_numpy(normalise(field.numpy(), HEART_OF_FIELD))))
+        images.append(with_neighbours(normalise(field, HEART_OF_FIELD)))
         truth = torch.from_numpy(np.minimum(case.labels, SCAR).astype(np.float32))
         labels.append(cut_field(truth, spacing, centres, mode="nearest").to(torch.uint8))
     slices = _slices(images, labels)
@@ -99,7 +90,7 @@ def coarse_slices(cases: Sequence[ExpertCase], size: int = 192) -> Slices:
     images, labels = [], []
     for case in cases:
         spacing = case.stack.spacing[1:]
-        whole = torch.from_numpy(normalise(whole_slices(torch.from_numpy(case.stack.voxels), spacing).numpy()))
+        whole = normalise(whole_slices(torch.from_numpy(case.stack.voxels), spacing))
         truth = whole_slices(torch.from_numpy((case.labels > 0).astype(np.float32)), spacing) > 0.5
         spare = size - whole.shape[-1]
         pad = (spare // 2, spare - spare // 2) * 2

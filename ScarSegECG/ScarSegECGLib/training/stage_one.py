@@ -21,8 +21,7 @@ from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
 from ScarSegECGLib.network.weights import Weights, write_weights
 from ScarSegECGLib.training.augment import AugmentPlan, augment, find_walls, paint, square_offsets
 from ScarSegECGLib.training.dataset import Slices, coarse_slices, fine_slices
-from ScarSegECGLib.training.fit import Schedule, fit, mixed
-from ScarSegECGLib.training.plan import Plan
+from ScarSegECGLib.training.fit import Plan, Schedule, fit, mixed
 
 LICENCE = "CC BY-NC-SA 4.0"
 BATCH, WARM_UP = 16, 100

@@ -17,8 +17,7 @@ from ScarSegECGLib.network.polar_grid import cut_polar, polar_area
 from ScarSegECGLib.network.stack_net import StackNet, without_wrap
 from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.degrade import degrade, every_second_slice, other_scanner
-from ScarSegECGLib.training.fit import TUNED, Schedule, fit, mixed, once
-from ScarSegECGLib.training.plan import Plan, Unseen
+from ScarSegECGLib.training.fit import TUNED, Plan, Schedule, Unseen, fit, mixed, once
 from ScarSegECGLib.training.stage_one import image_loss
 
 CLEAN, OTHER_SCANNER, DEGRADED, HALF_THE_SLICES = 0, 1, 2, 3

@@ -25,9 +25,8 @@ from ScarSegECGLib.network.session import ImageEvidence
 from ScarSegECGLib.network.stack_net import StackNet, without_wrap
 from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
 from ScarSegECGLib.network.weights import read_weights, write_weights
-from ScarSegECGLib.training.fit import TUNED, Schedule, fit, mixed, once
+from ScarSegECGLib.training.fit import TUNED, Plan, Schedule, Unseen, fit, mixed, once
 from ScarSegECGLib.training.pairs import Pairs
-from ScarSegECGLib.training.plan import Plan, Unseen
 from ScarSegECGLib.training.stage_one import soft_dice_loss
 from ScarSegECGLib.training.stage_two import CLEAN, DEGRADED, VERSIONS, SeenStack, version_of
 
