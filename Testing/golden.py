@@ -4,6 +4,7 @@ look at what changed: ``python Testing/golden.py``."""
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from ScarSegECGLib.anatomy.aha import soft_prior
@@ -11,7 +12,9 @@ from ScarSegECGLib.case import ScarResult, TimeGap
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
-from ScarSegECGLib.training.phantom import phantom_patient
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "Research"))
+from phantom import phantom_patient
 
 FILE = Path(__file__).with_name("golden.json")
 

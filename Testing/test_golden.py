@@ -6,13 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from phantom import phantom_patient
 
 import golden
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, TimeGap
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import segment
-from ScarSegECGLib.training.phantom import phantom_patient
 
 # Other processors round differently: 2 % of a volume, 1.5 points of a segment, a hundredth of a logit.
 VOLUME, PERCENT, MOVEMENT = 0.02, 1.5, 0.01

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from phantom import PhantomPatient, phantom_patient
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, ScarResult, Subject, TimeGap
 from ScarSegECGLib.ecg.findings import ecg_findings
@@ -21,7 +22,6 @@ from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, remeasure, segment
-from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient
 from ScarSegECGLib.wording import all_words, words
 
 

@@ -123,17 +123,15 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
         return self._studies.get(self._volumeId)
 
     def loadPhantomPatient(self, parameterNode=None):
-        """Make the simulated patient's LGE stack and, as a file like any other, ECG; choose them; the volume node."""
+        """Load the sample patient's LGE stack and, as a file like any other, ECG; choose them; the volume node."""
+        from ScarSegECGLib import sample
         from ScarSegECGLib.lge.read import read_lge
-        from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
-        patient, parameterNode = phantom_patient(), parameterNode or self.getParameterNode()
-        files = write_phantom(Path(slicer.util.tempDirectory("ScarSegECG")), patient)
-        stack = read_lge(files["lge"])
+        stack, parameterNode = read_lge(sample.LGE), parameterNode or self.getParameterNode()
         stored = stack.storage.to_stored(stack.voxels)
         parameterNode.inputVolume = slicer.util.addVolumeFromArray(stored, stack.stored_ijk_to_ras, PHANTOM_NAME)
         parameterNode.contrast = "Magnitude"
-        _set(parameterNode, GIVEN, (patient.mri_date.strftime("%Y-%m-%d"), str(files["ecg"]), "", False))
+        _set(parameterNode, GIVEN, (sample.MRI_DATE.strftime("%Y-%m-%d"), str(sample.ECG), "", False))
         return parameterNode.inputVolume
 
     # Computing

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import wfdb
+from phantom import phantom_patient, write_phantom
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.cli.evaluate import find_ecg
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
 
 def _nifti(path: Path, voxels: np.ndarray) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from phantom import phantom_patient
 from pydicom.dataset import Dataset, FileDataset
 
 from ScarSegECGLib import face
@@ -16,7 +17,6 @@ from ScarSegECGLib.cli import segment as verb
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, subject
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.read import UNMARKED, says_magnitude
-from ScarSegECGLib.training.phantom import phantom_patient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export" / "dicom"))
 from lge_series import write_series

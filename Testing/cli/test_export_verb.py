@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from phantom import phantom_patient, write_phantom
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.export.dicom.write import FILES
-from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export" / "dicom"))
 from dicom_case import DicomCase, made_up_labels, make_case

@@ -16,18 +16,23 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-for _folder in (HERE.parent, HERE.parent / "export" / "dicom", HERE.parents[1] / "ScarSegECG"):
+for _folder in (
+    HERE.parent,
+    HERE.parent / "export" / "dicom",
+    HERE.parents[1] / "ScarSegECG",
+    HERE.parents[1] / "Research",
+):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 
 from lge_series import write_series  # noqa: E402
+from phantom import phantom_patient  # noqa: E402
 
 from kill_points import killed_at_every_call, watched_at_every_call  # noqa: E402
 from ScarSegECGLib.cli import main  # noqa: E402
 from ScarSegECGLib.cli import segment as segment_verb  # noqa: E402
 from ScarSegECGLib.export.atomic import RESULT_KIND  # noqa: E402
 from ScarSegECGLib.export.write import FILES  # noqa: E402
-from ScarSegECGLib.training.phantom import phantom_patient  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL of POSIX")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK
+from phantom import PhantomPatient, phantom_patient, write_phantom
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.cli.measure import METHODS
 from ScarSegECGLib.lge.slice_shift import move
 from ScarSegECGLib.measure.compare import RULES
-from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient, write_phantom
 
 
 @pytest.fixture(scope="module")

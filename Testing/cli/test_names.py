@@ -13,9 +13,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export" / "dicom"))
 from lge_series import write_series
+from phantom import phantom_patient, write_phantom
 
 from ScarSegECGLib.cli import main
-from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
 NAME = os.fsdecode(b"M\xfcller")
 

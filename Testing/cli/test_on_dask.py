@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from phantom import phantom_patient, write_phantom
 
 from ScarSegECGLib.cli import main
-from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
 pytest.importorskip("distributed", reason="Dask is not installed: pip install 'scarsegecg[cohort]'")
 

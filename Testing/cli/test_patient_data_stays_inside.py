@@ -14,12 +14,12 @@ from pathlib import Path
 import pydicom
 import pypdfium2
 import pytest
+from phantom import phantom_patient
 from pydicom.dataset import FileDataset
 
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.export.dicom.write import FILES as DICOM_FILES
-from ScarSegECGLib.training.phantom import phantom_patient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export" / "dicom"))
 from lge_series import write_series
@@ -148,7 +148,7 @@ def test_the_report_shows_the_patient_only_when_asked(marked, tmp_path, temporar
 
 
 def test_show_patient_needs_dicom(tmp_path, phantom, capfd) -> None:
-    from ScarSegECGLib.training.phantom import write_phantom
+    from phantom import write_phantom
 
     files = write_phantom(tmp_path, phantom_patient(0))
     arguments = ["--lge", str(files["lge"]), "--no-ecg", "--out", str(tmp_path / "out"), "--show-patient"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from phantom import phantom_patient, write_phantom
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.export.write import FILES
-from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
 
 @pytest.fixture(scope="module")

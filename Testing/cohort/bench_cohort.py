@@ -67,8 +67,9 @@ def _run(home: Path, count: int, repeat: int) -> None:
 
 def simulated(folder: Path, count: int) -> Path:
     """Simulated patients, their scars of every territory and none, and their manifest."""
-    from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
-    from ScarSegECGLib.training.phantom_heart import INFARCTS
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Research"))
+    from phantom import phantom_patient, write_phantom
+    from phantom_heart import INFARCTS
 
     names, rows = list(INFARCTS), []
     for k in range(count):

@@ -13,12 +13,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lge"))
 
 from dicom_samples import Study, write_lge
+from phantom import phantom_patient, write_phantom
 
 from ScarSegECGLib.case import Ecg, Subject
 from ScarSegECGLib.cohort import discover
 from ScarSegECGLib.cohort.discover import Found, FoundEcg, FoundImages, look_through, manifest_rows
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from phantom import phantom_patient, write_phantom
 
 from ScarSegECGLib.cli import main
-from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
 
 @pytest.fixture(scope="module")

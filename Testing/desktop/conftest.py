@@ -15,7 +15,7 @@ APT = "on Debian or Ubuntu: apt install libegl1 libgl1 libosmesa6"
 
 @pytest.fixture(scope="session")
 def made_once() -> dict:
-    """The simulated patient and the loaded networks, which are the same in every test."""
+    """The loaded networks, which are the same in every test."""
     return {"sessions": {}}
 
 
@@ -33,11 +33,6 @@ def desk(tmp_path: Path, made_once: dict, monkeypatch: pytest.MonkeyPatch) -> It
     from standin_qt import CRASHES as crashes
     from standin_slicer import desktop
 
-    from ScarSegECGLib.training import phantom
-
-    if "patient" not in made_once:
-        made_once["patient"] = phantom.phantom_patient()
-    monkeypatch.setattr(phantom, "phantom_patient", lambda: made_once["patient"])
     with desktop(tmp_path) as made:
         monkeypatch.setattr(type(made.panel.logic), "networks", made_once["sessions"])
         yield made

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from phantom import phantom_patient, write_phantom
 
 from ScarSegECGLib.cli import build_parser, main
-from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export" / "dicom"))
 from lge_series import write_series

@@ -18,14 +18,15 @@ import pydicom
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export" / "dicom"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ScarSegECG"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Research"))
 
 from lge_series import write_series
+from phantom import phantom_patient, write_phantom
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.export.dicom.write import FILES
 from ScarSegECGLib.pacs.archive import find_series, find_studies, push
 from ScarSegECGLib.pacs.connection import connect
-from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 
 PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 PORT = 18042

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from phantom import phantom_patient
 
 from ScarSegECGLib.case import LgeStack, Storage
 from ScarSegECGLib.training.degrade import degrade, ghosts
-from ScarSegECGLib.training.phantom import phantom_patient
 from ScarSegECGLib.wording import words
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import wfdb
+from phantom import PhantomPatient, phantom_patient, write_phantom
 from scipy.ndimage import label as islands
 
+from ScarSegECGLib import sample
 from ScarSegECGLib.case import CAVITY, LEADS, MYOCARDIUM, SCAR
-from ScarSegECGLib.training.phantom import PhantomPatient, phantom_patient, write_phantom
 from ScarSegECGLib.wording import words
 
 
@@ -158,3 +159,16 @@ def test_files_read_back(patient: PhantomPatient, tmp_path: Path) -> None:
     truth = json.loads(paths["truth"].read_text(encoding="utf-8"))
     assert truth["scar_fraction_of_segment"]["13"] == pytest.approx(patient.scar_segments[13], abs=1e-4)
     assert truth["mri_date"] == patient.mri_date.isoformat() and truth["scar_ml"] > 1.0
+
+
+def test_the_sample_patient_that_is_shipped_is_this_one(tmp_path: Path) -> None:
+    made = write_phantom(tmp_path, phantom_patient())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in sample.files())
+    for kind, shipped in (("lge", sample.LGE), ("labels", sample.LABELS)):
+        one, other = (sitk.ReadImage(str(path)) for path in (made[kind], shipped))
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(one), sitk.GetArrayFromImage(other))
+        assert one.GetOrigin() == other.GetOrigin() and one.GetDirection() == other.GetDirection()
+    assert made["truth"].read_bytes() == sample.TRUTH.read_bytes()
+    record, shipped_record = (wfdb.rdrecord(str(path.with_suffix(""))) for path in (made["ecg"], sample.ECG))
+    np.testing.assert_array_equal(record.p_signal, shipped_record.p_signal)
+    assert record.base_datetime == shipped_record.base_datetime

@@ -10,12 +10,12 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from phantom import phantom_patient, write_phantom
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.cli.train import _encoder
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import read_weights
-from ScarSegECGLib.training.phantom import phantom_patient, write_phantom
 from ScarSegECGLib.training.taff import train_taff
 
 OPTIONS = ("--folds", "2", "--epochs", "1", "--steps", "1", "--from", "shipped", "--device", "cpu", "-q")

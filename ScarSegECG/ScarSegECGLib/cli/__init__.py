@@ -26,7 +26,7 @@ VERBS = {
     "pacs": "find, pull and push studies of an image archive over DICOMweb",
     "ecg": "say what is understood of an ECG file, what is measured in it, and draw it",
     "lge": "list the series of a DICOM study, what each was taken for and why",
-    "demo": "segment the embedded phantom patient and compare with its known truth",
+    "demo": "segment the sample patient, which is simulated, and compare with its known truth",
     "evaluate": "segment a folder of cases with expert masks and write how well they agree",
     "train": "train or fine-tune on your own cases and pairs, cross-validated by patient, and assemble the weights",
     "bench": "time every stage of one case",

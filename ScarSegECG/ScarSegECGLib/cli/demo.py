@@ -1,13 +1,14 @@
-"""``scarsegecg demo``: the embedded phantom patient through the main job."""
+"""``scarsegecg demo``: the sample patient, which is simulated, through the main job."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 
+from ScarSegECGLib import sample
 from ScarSegECGLib.case import BACKGROUND, CAVITY, MYOCARDIUM, SCAR, ScarResult
 from ScarSegECGLib.cli.crew import progress_bar
 from ScarSegECGLib.cli.options import NETWORKS, add_shared
@@ -19,14 +20,14 @@ from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.report.present import summary
-from ScarSegECGLib.training.phantom import WHAT_PHANTOM, phantom_patient, write_phantom
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    option, out = parser.add_argument, Path("demo-output")
-    option("--out", type=Path, default=out, metavar="DIR", help=f"an earlier demo is replaced; default: {out}")
-    option("--seed", type=int, default=0, metavar="N", help="another number makes another phantom patient")
+    out = Path("demo-output")
+    parser.add_argument(
+        "--out", type=Path, default=out, metavar="DIR", help=f"an earlier demo is replaced; default: {out}"
+    )
     add_shared(parser, *NETWORKS)
 
 
@@ -47,8 +48,6 @@ def beside_truth(result: ScarResult, truth: np.ndarray) -> str:
 def missed(result: ScarResult, truth: np.ndarray) -> str:
     """Where the true scar went that was not found, and how much was called scar that is none."""
     true, called = truth >= SCAR, result.labels == SCAR
-    if not true.any():
-        return f"there is no scar in truth; {called.sum() * result.stack.voxel_ml:.1f} ml were called scar"
     lost = {"in the wall, not called": MYOCARDIUM, "called cavity": CAVITY, "outside the contours": BACKGROUND}
     parts = [f"{100 * (result.labels[true] == label).mean():.0f} % {name}" for name, label in lost.items()]
     text = f"missed of the true scar: {', '.join(parts)}"
@@ -57,37 +56,35 @@ def missed(result: ScarResult, truth: np.ndarray) -> str:
     return text
 
 
-def _is_phantom(folder: Path) -> bool:
-    """Whether a folder holds a phantom patient of an earlier demo."""
+def _is_sample(folder: Path) -> bool:
+    """Whether a folder holds the sample patient of an earlier demo."""
     try:
-        truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return (folder / sample.TRUTH.name).read_bytes() == sample.TRUTH.read_bytes()
+    except OSError:
         return False
-    return isinstance(truth, dict) and truth.get("what") == WHAT_PHANTOM
 
 
 def run(args: argparse.Namespace) -> None:
-    """Make the phantom's files, read them as a user's, segment, and compare."""
+    """Copy the sample patient, read it as a user's, segment, and compare."""
     home, results = args.out / "patient", args.out / "result"
-    earlier = _is_phantom(home)
+    earlier = _is_sample(home)
     for folder, ours in ((home, earlier), (results, earlier and is_previous_result(results))):
         if folder.is_dir() and any(folder.iterdir()) and not ours:
             raise InputError(f"The output holds a folder {folder.name} that is no demo's: choose another with --out.")
         check_output(folder, earlier)
     with progress_bar("demo", args.quiet) as tell:
-        tell(0.0, "making the phantom patient")
-        patient = phantom_patient(args.seed)
+        tell(0.0, "reading")
         with staged_folder(home, earlier) as staged:
-            files = {name: home / path.name for name, path in write_phantom(staged, patient).items()}
-        tell(0.3, "reading")
-        stack, ecg = read_lge(files["lge"]), read_ecg(files["ecg"])
+            for file in sample.files():
+                shutil.copy(file, staged)
+        stack, ecg = read_lge(home / sample.LGE.name), read_ecg(home / sample.ECG.name)
         networks = {"weights": args.weights, "device": args.device}
         result = segment(
-            stack, ecg, mri_date=patient.mri_date, **networks, progress=lambda done, text: tell(0.4 + 0.4 * done, text)
+            stack, ecg, mri_date=sample.MRI_DATE, **networks, progress=lambda done, text: tell(0.1 + 0.7 * done, text)
         )
         tell(0.8, "pictures and files")
         folder = export(result, results, overwrite=earlier)
-    truth = read_labels(files["labels"], stack)
+    truth = read_labels(home / sample.LABELS.name, stack)
     say(
         args,
         "A simulated patient (phantom LGE and simulated ECG), segmented as a real one would be:",

@@ -8,10 +8,12 @@ construction: so that an older ECG can never do more than a newer one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ScarSegECGLib.network.amplitude import TimeWeight
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
@@ -41,19 +43,25 @@ class Fusion(nn.Module):
         nn.init.zeros_(last.weight)
         self.film = nn.Sequential(nn.Conv2d(token_size, 2 * token_size, 1), nn.SiLU(), last)
 
-    def forward(self, features: Tensor, carried: Tensor, wall: Tensor) -> Tensor:
-        """``features`` [K, C, A, R], ``carried`` M [K, D, A, R], ``wall`` m [K, 1, A, R] in [0, 1]."""
-        inside = wall.flatten().nonzero()[:, 0]  # a quarter of the points; the others stay as they are
-        if not len(inside):
-            return features
-        points = [part.movedim(1, -1).flatten(0, 2) for part in (features, carried, wall)]
-        here, told, share = (part[inside].T[None, ..., None] for part in points)
-        gamma, beta = self.film(told).chunk(2, dim=1)
-        gate = torch.sigmoid(self.gate(torch.cat([here, told], dim=1)))
+    def forward(self, features: Tensor, inside: tuple[Tensor, ...], told: Tensor, share: Tensor) -> Tensor:
+        """``features`` [K, C, A, R] changed at the N points ``inside`` the wall, (slice, angle, radius), where M is
+        ``told`` [N, D] and m is ``share`` [N, 1] in (0, 1]: a quarter of all points, the others stay as they are."""
+        here = features.movedim(1, -1)[inside]
+        gamma, beta = _at_points(self.film, told).chunk(2, dim=1)
+        gate = torch.sigmoid(_at_points([self.gate], torch.cat([here, told], dim=1)))
         changed = here + share * gate * (torch.tanh(gamma) * here + beta)
-        fused = points[0].to(changed.dtype, copy=True)  # single precision also where autocast halves it
-        fused[inside] = changed[0, ..., 0].T
-        return fused.unflatten(0, (len(features), *features.shape[2:])).movedim(-1, 1)
+        fused = features.to(changed.dtype, copy=True)  # single precision also where autocast halves it
+        fused.movedim(1, -1)[inside] = changed
+        return fused
+
+
+def _at_points(layers: Iterable[nn.Module], points: Tensor) -> Tensor:
+    """1x1 convolutions and what is between them, of points [N, C] in place of a plane."""
+    for layer in layers:
+        points = (
+            F.linear(points, layer.weight.flatten(1), layer.bias) if isinstance(layer, nn.Conv2d) else layer(points)
+        )
+    return points
 
 
 def bounded(raw: Tensor) -> Tensor:
@@ -151,26 +159,28 @@ class Taff(nn.Module):
             return moved
         # The wall is a third of the radii, and nothing beyond the last blocks' reach of it is seen in it.
         near = slice(max(0, int(rings[0]) - REACH), int(rings[-1]) + 1 + REACH)
-        seen, features, prior = seen[..., near], features[..., near], prior[..., near]
+        seen, prior = seen[..., near], prior[..., near]
+        features = features[..., near].contiguous(memory_format=torch.channels_last)
         alone, muscle = output.scar[:, 0, :, near], output.anatomy[..., near].softmax(dim=1)[:, 2]
         own = extents(muscle * alone.sigmoid(), prior, without_wrap(polar_area())[:, near].to(prior.device))
         shift = needed_shift(alone, muscle, prior, word.extent)
         said = [word.extent, own, word.extent - own, shift]
         words = self.word(torch.cat([word.tokens, torch.stack(said, dim=1)], dim=1))
-        wall = prior.sum(dim=1, keepdim=True).clamp(0, 1)
+        wall = prior.sum(dim=1).clamp(0, 1)
 
         def fused(x: Tensor, seen: Tensor, first: Tensor, prior: Tensor, wall: Tensor) -> Tensor:
-            carried, at = torch.einsum("ksar,sd->kard", prior, words).movedim(-1, 1), SITES[0]
+            inside, at = wall.nonzero(as_tuple=True), SITES[0]
+            told, share = prior.movedim(1, -1)[inside] @ words, wall[inside][:, None]
             for site, fuse in zip(SITES, self.fuse, strict=True):
                 for block in stage_two.blocks[at:site]:
                     x = block(x, first)
-                x, at = fuse(x, carried, wall), site
+                x, at = fuse(x, inside, told, share), site
             return stage_two.finish(x, seen, first, at).scar[:, 0]
 
         blocks = len(stage_two.blocks) - SITES[0]
         together = some_slices_at_a_time(fused, blocks, features, seen, first, prior, wall)
         followed = torch.einsum("ksar,s->kar", prior, shift * self.follow(words)[:, 0].sigmoid())
-        moved[..., near] = bounded(together - alone + followed) * wall[:, 0]
+        moved[..., near] = bounded(together - alone + followed) * wall
         return moved
 
 

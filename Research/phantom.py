@@ -1,5 +1,7 @@
 """A made-up patient: a short-axis LGE stack with a known scar, and the ECG simulated from that scar.
 
+    python Research/phantom.py      writes the sample patient that is shipped (ScarSegECGLib/sample)
+
 For demonstrations and tests. Nothing of it was acquired from a person.
 """
 
@@ -14,16 +16,15 @@ import nibabel
 import numpy as np
 import wfdb
 from numpy.typing import NDArray
+from phantom_heart import INFARCTS, SIGNAL, Field, HeartShape, heart_slice
 from scipy.ndimage import gaussian_filter
 
 from ScarSegECGLib.case import CAVITY, LEADS, MYOCARDIUM, SCAR, Ecg, FloatArray, LabelArray, LgeStack, Storage
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
+from ScarSegECGLib.sample import HOME, MRI_DATE
 from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies, heart_frame
 from ScarSegECGLib.training.ecg_simulation.simulate import simulate_ecg
-from ScarSegECGLib.training.phantom_heart import INFARCTS, SIGNAL, Field, HeartShape, heart_slice
 
-WHAT_PHANTOM = "Phantom: image and ECG are simulated from the scar given here."
-MRI_DATE = datetime(2024, 3, 14, 10, 30)
 AXIS_MM = (15.0, 8.0)  # of the LV from the image's centre, lateral and anterior
 HEART_REACH_MM = 75.0
 NOISE = 60.0  # standard deviation in each channel; blood is at 660
@@ -225,7 +226,7 @@ def write_phantom(folder: Path, patient: PhantomPatient) -> dict[str, Path]:
         return round(float(mask.sum() * patient.stack.voxel_ml), 3)
 
     truth = {
-        "what": WHAT_PHANTOM,
+        "what": "Phantom: image and ECG are simulated from the scar given here.",
         "mri_date": patient.mri_date.isoformat(),
         "ecg_date": patient.ecg_date.isoformat(),
         "scar_ml": ml(patient.labels == SCAR),
@@ -235,3 +236,7 @@ def write_phantom(folder: Path, patient: PhantomPatient) -> dict[str, Path]:
     }
     paths["truth"].write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return paths
+
+
+if __name__ == "__main__":
+    write_phantom(HOME, phantom_patient())
