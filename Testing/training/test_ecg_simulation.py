@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from phantom import simulate_ecg
 
 from ScarSegECGLib.case import LEADS, MedianBeat
 from ScarSegECGLib.ecg.findings import qrs_score
@@ -20,7 +21,6 @@ from ScarSegECGLib.training.ecg_simulation.simulate import (
     WINDOW_ONSET,
     noise_bank,
     simulate_beats,
-    simulate_ecg,
     synthetic_noise,
 )
 from ScarSegECGLib.training.pairs import INFARCT_AGE_DAYS, aged_scar_for_ecg, measure, non_diagnostic, relative_mass

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.atomic import whole_file
 from ScarSegECGLib.measure.trust import Trust
 from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.evaluate import CaseFigures, evaluate_case
@@ -29,13 +30,11 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 def write_table(path: Path, lines: Sequence[Mapping[str, object]]) -> None:
     """Write lines that all have the same columns, floats rounded to 4 decimals; the file appears whole."""
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(lines[0]))
         writer.writeheader()
         for line in lines:
             writer.writerow({key: round(cell, 4) if isinstance(cell, float) else cell for key, cell in line.items()})
-    partial.replace(path)
 
 
 def patient_folds(cases: Sequence[str], scar_ml: Sequence[float], folds: int = 5, seed: int = 0) -> list[list[str]]:

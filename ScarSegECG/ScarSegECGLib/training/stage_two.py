@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -38,16 +39,16 @@ def version_of(case: ExpertCase, number: int, version: int) -> ExpertCase:
     return case
 
 
-@dataclass(frozen=True)
-class SeenStack:
+class SeenStack(NamedTuple):
     """One version of one patient: ``seen`` half [K, CHANNELS, A, R] (:func:`stack_net.stack_input`), the expert's
-    ``truth`` uint8 [K, A, R] (0 background to 3 scar), its index among :data:`VERSIONS`, and the LV's ``centres_mm``
-    [K, 2]."""
+    ``truth`` uint8 [K, A, R] (0 background to 3 scar), and the LV's ``centres_mm`` [K, 2]."""
 
     seen: Tensor
     truth: Tensor
-    version: int
-    centres_mm: NDArray[np.float64]
+    centres_mm: Tensor
+
+
+Bank = dict[int, dict[int, SeenStack]]  # by patient and version, those in which stage 1 finds a ventricle
 
 
 def _unrolled_labels(labels: NDArray, stack: LgeStack, centres_mm: NDArray) -> Tensor:
@@ -58,7 +59,6 @@ def _unrolled_labels(labels: NDArray, stack: LgeStack, centres_mm: NDArray) -> T
 
 
 def _look(of: Unseen) -> dict[str, Tensor]:
-    """Versions of a patient as stage 1 sees them, without those in which it finds no ventricle."""
     tensors: dict[str, Tensor] = {}
     for version in range(len(VERSIONS)):
         changed = version_of(of.case, of.number, version)
@@ -66,22 +66,19 @@ def _look(of: Unseen) -> dict[str, Tensor]:
             centres, seen = of.session.first_look(changed.stack)
         except InputError:
             continue
-        tensors[f"{version}.seen"] = seen.half()
-        tensors[f"{version}.truth"] = _unrolled_labels(changed.labels, changed.stack, centres)
-        tensors[f"{version}.centres"] = torch.from_numpy(centres)
+        truth = _unrolled_labels(changed.labels, changed.stack, centres)
+        stack = SeenStack(seen.half(), truth, torch.from_numpy(centres))
+        tensors |= {f"{version}.{name}": part for name, part in stack._asdict().items()}
     return tensors
 
 
-def see_patients(plan: Plan) -> dict[int, list[SeenStack]]:
-    """Every patient, by number, through a stage 1 that has not learned from it, kept patient by patient."""
-    bank = {}
+def see_patients(plan: Plan) -> Bank:
+    """Every patient through a stage 1 that has not learned from it, kept patient by patient."""
+    bank: Bank = {}
     for of in plan.held_out("weights.safetensors", "stage 1 on held-out patients"):
         kept = once(plan.run / "seen" / f"{of.case.name}.safetensors", _look, of)
-        bank[of.number] = [
-            SeenStack(kept[f"{i}.seen"], kept[f"{i}.truth"], i, kept[f"{i}.centres"].numpy())
-            for i in range(len(VERSIONS))
-            if f"{i}.seen" in kept
-        ]
+        found = [version for version in range(len(VERSIONS)) if f"{version}.seen" in kept]
+        bank[of.number] = {v: SeenStack(*(kept[f"{v}.{name}"] for name in SeenStack._fields)) for v in found}
     return bank
 
 
@@ -92,16 +89,14 @@ def turned(tensor: Tensor, by: int, mirror: bool) -> Tensor:
     return torch.roll(tensor, by, dims=-2)
 
 
-def drawn(
-    bank: Mapping[int, Sequence[SeenStack]], patients: Sequence[int], rng: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
+def drawn(bank: Bank, patients: Sequence[int], rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """A batch of whole stacks: what is seen [K, C, A, R], truth [K, A, R], and where each stack begins [K]."""
     seen, truth, first = [], [], []
     for index in torch.randint(len(patients), (STACKS_A_STEP,), generator=rng).tolist():
         versions = bank[patients[index]]
         clean, chance, number, by, mirror = torch.rand(5, generator=rng).tolist()
-        some = [v for v in versions if (VERSIONS[v.version] == CLEAN) == (clean < CLEAN_SHARE)] or list(versions)
-        one = some[int(number * len(some))]
+        some = [v for v in versions if (VERSIONS[v] == CLEAN) == (clean < CLEAN_SHARE)] or list(versions)
+        one = versions[some[int(number * len(some))]]
         turn, flip = int(by * one.truth.shape[-2]), mirror < 0.5
         seen.append(turned(one.seen.float(), turn, flip))
         truth.append(turned(one.truth, turn, flip))
@@ -109,7 +104,7 @@ def drawn(
     return torch.cat(seen), torch.cat(truth), torch.cat(first)
 
 
-def train_stage_two(plan: Plan, group: int, bank: Mapping[int, Sequence[SeenStack]]) -> None:
+def train_stage_two(plan: Plan, group: int, bank: Bank) -> None:
     """Train stage 2 of one group; its ``image.safetensors`` holds it and stage 1."""
     path, device, channels = plan.folder(group) / "image.safetensors", plan.device, plan.recipe.stack_channels
     if path.is_file():

@@ -6,7 +6,7 @@ where patients have no ECG of their own, and real where they have one (``pairs``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.fit import TUNED, Plan, Schedule, Unseen, fit, mixed, once
 from ScarSegECGLib.training.pairs import Pairs
 from ScarSegECGLib.training.stage_one import soft_dice_loss
-from ScarSegECGLib.training.stage_two import CLEAN, DEGRADED, VERSIONS, SeenStack, version_of
+from ScarSegECGLib.training.stage_two import CLEAN, DEGRADED, VERSIONS, Bank, SeenStack, version_of
 
 FUSED_VERSIONS = (CLEAN, DEGRADED)
 STACKS_A_STEP = 2
@@ -86,28 +86,27 @@ def scar_loss(logit: Tensor, alone: Tensor, wall: Tensor, truth: Tensor, area: T
     return after.mean() + soft_dice_loss(wall * logit.sigmoid(), scar, area) + HURT * worse
 
 
-def _priors(of: Unseen, stacks: Sequence[SeenStack]) -> dict[str, Tensor]:
+def _priors(of: Unseen, versions: Mapping[int, SeenStack]) -> dict[str, Tensor]:
     """AHA priors uint8 [K, 17, A, R] of 255, jittered, on the anatomy that stage 2 predicts of a patient's versions.
 
     Without those in which it sees no ventricle.
     """
     tensors = {}
-    for seen in stacks:
-        if VERSIONS[seen.version] not in FUSED_VERSIONS:
+    for version, seen in versions.items():
+        if VERSIONS[version] not in FUSED_VERSIONS:
             continue
-        stack = version_of(of.case, of.number, seen.version).stack
-        anatomy = anatomy_of(stack, of.session.second_look(stack, seen.centres_mm, seen.seen))
+        stack, centres = version_of(of.case, of.number, version).stack, seen.centres_mm.numpy()
+        anatomy = anatomy_of(stack, of.session.second_look(stack, centres, seen.seen))
         if anatomy is not None:
-            rng = np.random.default_rng([of.number, seen.version, 5])
+            rng = np.random.default_rng([of.number, version, 5])
             turn, shift = rng.uniform(-ROTATE_DEG, ROTATE_DEG), int(rng.integers(-SHIFT_SLICES, SHIFT_SLICES + 1))
             prior = soft_prior(anatomy, stack.spacing, rotate_deg=turn, shift_slices=shift)
-            values = torch.from_numpy(prior.values)
-            unrolled = cut_polar(values, stack.spacing[1:], seen.centres_mm, corner=prior.corner)
-            tensors[str(seen.version)] = (without_wrap(unrolled) * PRIOR_SCALE).round().to(torch.uint8)
+            unrolled = cut_polar(torch.from_numpy(prior.values), stack.spacing[1:], centres, corner=prior.corner)
+            tensors[str(version)] = (without_wrap(unrolled) * PRIOR_SCALE).round().to(torch.uint8)
     return tensors
 
 
-def fuse_held_out(plan: Plan, bank: Mapping[int, Sequence[SeenStack]]) -> Fused:
+def fuse_held_out(plan: Plan, bank: Bank) -> Fused:
     """Stacks with AHA priors on the anatomy that held-out networks predicted; kept patient by patient.
 
     InputError: a ventricle was found in too few patients.
@@ -115,9 +114,8 @@ def fuse_held_out(plan: Plan, bank: Mapping[int, Sequence[SeenStack]]) -> Fused:
     found: Fused = {}
     for of in plan.held_out("image.safetensors", "AHA priors"):
         priors = once(plan.run / "priors" / f"{of.case.name}.safetensors", _priors, of, bank[of.number])
-        there = [(seen, priors[str(seen.version)]) for seen in bank[of.number] if str(seen.version) in priors]
-        if there:
-            found[of.number] = there
+        if priors:
+            found[of.number] = [(bank[of.number][int(version)], prior) for version, prior in priors.items()]
     if len(found) < len(plan.folds):
         raise InputError(f"a left ventricle was found in {len(found)} of {len(plan.cases)} patients; train for longer")
     return found

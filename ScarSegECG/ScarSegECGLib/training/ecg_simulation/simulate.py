@@ -1,4 +1,4 @@
-"""12-lead ECGs of hearts with a known scar: beats by the thousand, whole ten-second records, and noise for both.
+"""12-lead ECGs of hearts with a known scar: beats by the thousand, and noise for them.
 
 Noise is synthetic, or what is left of real records when their median beat is taken away.
 """
@@ -6,7 +6,6 @@ Noise is synthetic, or what is left of real records when their median beat is ta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +13,15 @@ import wfdb
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
-from ScarSegECGLib.case import LEADS, Ecg
+from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.beats import find_beats, windows
 from ScarSegECGLib.ecg.delineation import RATE
 from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import Fact
-from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.training.ecg_simulation.leads import ELECTRODES_MM, LEADS_FROM_ELECTRODES, Body, heart_leads
 
 WINDOW_ONSET, WINDOW = round(BEFORE_S * RATE), round((BEFORE_S + AFTER_S) * RATE)
 STEP_MS = round(1000 / RATE)
-RECORD_BPM = 70.0
-BEFORE_MS, BEAT_MS = 260.0, 760  # of a record's beats: before the QRS, and in all
 SAMPLES = round(10 * RATE)
 MOST_MV = 0.6  # records whose residual exceeds this (irregular rhythm, extra beats) are left out
 _BATCH = 32  # fits a processor's cache better than all at once
@@ -44,32 +39,6 @@ def simulate_beats(scar: NDArray, bodies: Body, conduction: Sequence[str], rate_
         some = scar[rows], bodies.part(rows), conduction[rows], rate_bpm[rows]
         out[rows] = heart_leads(*some, -STEP_MS * WINDOW_ONSET, STEP_MS * WINDOW)[:, :, ::STEP_MS]
     return out
-
-
-def simulate_ecg(
-    scar_fraction: NDArray, body: Body, rng: np.random.Generator | None = None, acquired: datetime | None = None
-) -> Ecg:
-    """A record of ten seconds at 500 Hz, 70 beats per minute, of one ``body``; a note says that it is simulated.
-
-    ``scar_fraction`` is (17,). ``rng`` draws sinus arrhythmia and noise; without it there are none.
-    """
-    interval = 60000.0 / RECORD_BPM
-    fine = heart_leads(scar_fraction[None], body, ["normal"], np.array([RECORD_BPM]), -BEFORE_MS, BEAT_MS)[0]
-    signal = np.zeros((len(LEADS), SAMPLES))
-    clock = np.arange(SAMPLES) * 1000.0 / RATE
-    at = -0.5 * interval if rng is None else -interval * rng.uniform(0.1, 0.9)
-    while at < clock[-1] + BEFORE_MS:
-        rows = np.flatnonzero((clock >= at - BEFORE_MS) & (clock < at - BEFORE_MS + BEAT_MS - 1))
-        place = clock[rows] - (at - BEFORE_MS)
-        low = place.astype(np.int64)
-        signal[:, rows] += fine[:, low] + (place - low) * (fine[:, low + 1] - fine[:, low])
-        # Sinus arrhythmia: about 3 % with breathing, 1 % at random (chosen).
-        sway = 0.0 if rng is None else 0.03 * np.sin(2.0 * np.pi * 0.23 * at / 1000.0) + rng.normal(0.0, 0.01)
-        at += interval * (1.0 + sway)
-    if rng is not None:
-        signal += synthetic_noise(rng)
-    every = np.ones(len(LEADS), dtype=np.bool_)
-    return Ecg(signal.astype(np.float32), every, RATE, acquired=acquired, notes=(Fact(EcgNote.SIMULATED),))
 
 
 def _filtered(signal: NDArray, hertz: float | list[float], kind: str) -> NDArray[np.float64]:
