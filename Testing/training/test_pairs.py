@@ -39,10 +39,11 @@ def test_the_fast_way_measures_what_the_slow_way_does() -> None:
         assert np.corrcoef(beat[:, qrs].ravel(), whole.millivolts[:, qrs].ravel())[0, 1] > 0.98
 
 
-def test_inputs_have_the_networks_form_and_say_which_leads_are_lost(noise: NDArray) -> None:
+def test_inputs_have_the_networks_form_and_say_which_leads_are_lost(noise: NDArray, monkeypatch) -> None:
+    monkeypatch.setattr("ScarSegECGLib.training.pairs.LEAD_LOSS", 0.5)
     rng = np.random.default_rng(0)
     windows = simulate_beats(np.zeros((12, 17)), drawn_bodies(12, rng), ["normal"] * 12, np.full(12, 70.0))
-    inputs = read_simulated(windows, np.full(12, 70.0), noise, rng, lead_loss=0.5)
+    inputs = read_simulated(windows, np.full(12, 70.0), noise, rng)
     assert inputs.beat.shape == (12, 12, 300) and inputs.table.shape == (12, TABLE_SIZE)
     lost = inputs.leads == 0
     assert lost.any() and int(lost.sum(dim=1).max()) <= 4
@@ -54,10 +55,11 @@ def test_inputs_have_the_networks_form_and_say_which_leads_are_lost(noise: NDArr
     }
 
 
-def test_conduction_lowers_the_quality_of_what_is_measured(noise: NDArray) -> None:
+def test_conduction_lowers_the_quality_of_what_is_measured(noise: NDArray, monkeypatch) -> None:
+    monkeypatch.setattr("ScarSegECGLib.training.pairs.LEAD_LOSS", 0.0)
     rng = np.random.default_rng(1)
     windows = simulate_beats(np.zeros((10, 17)), drawn_bodies(10, rng), ["lbbb"] * 10, np.full(10, 70.0))
-    inputs = read_simulated(windows, np.full(10, 70.0), noise, rng, lead_loss=0.0)
+    inputs = read_simulated(windows, np.full(10, 70.0), noise, rng)
     assert float((inputs.quality < 0.5).float().mean()) >= 0.6
 
 

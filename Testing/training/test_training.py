@@ -21,7 +21,7 @@ from ScarSegECGLib.training.augment import AugmentPlan, augment, find_walls, pai
 from ScarSegECGLib.training.cross_validate import patient_folds
 from ScarSegECGLib.training.dataset import Slices
 from ScarSegECGLib.training.fit import Schedule, fit
-from ScarSegECGLib.training.stage_one import batches, image_loss, locator_loss, loss_on
+from ScarSegECGLib.training.stages import batches, image_loss, locator_loss, loss_on
 
 
 @settings(max_examples=50, deadline=None)
@@ -178,9 +178,14 @@ def test_nothing_is_learned_where_the_area_is_nought() -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def batches_of_4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ScarSegECGLib.training.stages.BATCH", 4)
+
+
 def _train(folder: Path, epochs: int, total: int) -> torch.nn.Module:
     slices, cpu = _disc_slices(), torch.device("cpu")
-    epoch = batches(slices, 4)
+    epoch = batches(slices)
     schedule = Schedule(total * epoch, warm_up=2, average=0.5, checkpoint_every=epoch)
 
     def loss(output: StackOutput, labels: torch.Tensor) -> torch.Tensor:
@@ -191,7 +196,7 @@ def _train(folder: Path, epochs: int, total: int) -> torch.nn.Module:
 
     loss.calls = 0
     plan = AugmentPlan(square_offsets(32), shift=1, far_shift=2)
-    return fit(lambda: ScarUNet((4, 8)), loss_on(slices, plan, loss, cpu, batch=4), schedule, folder, cpu, quiet=True)
+    return fit(lambda: ScarUNet((4, 8)), loss_on(slices, plan, loss, cpu), schedule, folder, cpu, quiet=True)
 
 
 def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -37,8 +37,7 @@ from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank
 from ScarSegECGLib.training.evaluate import summary_of
 from ScarSegECGLib.training.fit import Plan, Recipe, once
 from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
-from ScarSegECGLib.training.stage_one import train_stage_one
-from ScarSegECGLib.training.stage_two import see_patients, train_stage_two
+from ScarSegECGLib.training.stages import see_patients, train_stage_one, train_stage_two
 from ScarSegECGLib.training.taff import fuse_held_out, train_taff
 
 SHIPPED = "shipped"

@@ -27,8 +27,15 @@ from ScarSegECGLib.network.field import (
     whole_slices,
     with_neighbours,
 )
-from ScarSegECGLib.network.intensity import heart_disc, levelled
-from ScarSegECGLib.network.polar_grid import centres_of_mass, circles_box, cut_polar, put_back_polar, unmirror
+from ScarSegECGLib.network.polar_grid import (
+    centres_of_mass,
+    circles_box,
+    cut_polar,
+    heart_disc,
+    levelled,
+    put_back_polar,
+    unmirror,
+)
 from ScarSegECGLib.network.stack_net import (
     SLICES_AT_ONCE,
     StackBlock,

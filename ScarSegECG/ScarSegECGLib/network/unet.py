@@ -69,7 +69,7 @@ class UNet(nn.Module):
 class ScarUNet(nn.Module):
     """Cavity, wall and scar of one slice from the slice and its two neighbours.
 
-    Input [B, 3, H, W]: the slices k-1, k, k+1, unrolled and levelled (``network.intensity``). Scar is a logit *given
+    Input [B, 3, H, W]: the slices k-1, k, k+1, unrolled and levelled (``network.polar_grid``). Scar is a logit *given
     wall*, so that whatever moves it can never move the heart's outline.
     """
 

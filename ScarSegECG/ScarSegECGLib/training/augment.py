@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
-from ScarSegECGLib.network.intensity import levelled
+from ScarSegECGLib.network.polar_grid import levelled
 from ScarSegECGLib.training.dataset import Slices, lv_centres
 
 CURVE, CURVE_SD, CURVED = 5, 0.45, 0.7  # pieces of another scanner's curve, their spread, share of images
@@ -39,7 +39,7 @@ class AugmentPlan:
     ``shift`` pixels that centre may lie elsewhere, a fifth of the time ``far_shift``; ``rotate`` degrees either way;
     ``scale`` the largest zoom in or out and ``stretch`` that of one axis; ``bend`` pixels of smooth deformation;
     ``neighbour_shift`` pixels of breath-hold shift between the slices of one input. ``levelled_where``: see
-    :func:`ScarSegECGLib.network.intensity.levelled`. ``crop_pixels``: smallest and largest side of a crop about the LV
+    :func:`ScarSegECGLib.network.polar_grid.levelled`. ``crop_pixels``: smallest and largest side of a crop about the LV
     (None: whole images).
     """
 

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from ScarSegECGLib.case import SCAR
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field, whole_slices, with_neighbours
-from ScarSegECGLib.network.intensity import HEART_RADIUS_MM, levels
+from ScarSegECGLib.network.polar_grid import HEART_RADIUS_MM, levels
 
+LOCATOR_PIXELS = 192
 SMALLEST_LV_PIXELS = 20  # a slice that shows less has its LV taken to be where the stack's is
 
 
@@ -34,7 +35,7 @@ HEART_OF_FIELD = (
 def normalise(slices: Tensor, where: Tensor | None = None) -> Tensor:
     """Scale each of [K, H, W] so that its 1st and 99th percentile become -0.5 and 0.5, clipped to [-1, 1].
 
-    Slice by slice, because scanners and exports scale them so; :func:`network.intensity.levels` says ``where`` the
+    Slice by slice, because scanners and exports scale them so; :func:`network.polar_grid.levels` says ``where`` the
     percentiles are taken, so that bright fat far away does not flatten the heart.
     """
     low, _, high = (level[:, 0] for level in levels(slices[:, None], where))
@@ -85,14 +86,14 @@ def fine_slices(cases: Sequence[ExpertCase]) -> Slices:
     return replace(slices, centres=lv_centres(slices.labels))
 
 
-def coarse_slices(cases: Sequence[ExpertCase], size: int = 192) -> Slices:
-    """Whole slices at 2.5 mm for the locator, padded with black or cut to ``size``."""
+def coarse_slices(cases: Sequence[ExpertCase]) -> Slices:
+    """Whole slices at 2.5 mm for the locator, padded with black or cut to :data:`LOCATOR_PIXELS`."""
     images, labels = [], []
     for case in cases:
         spacing = case.stack.spacing[1:]
         whole = normalise(whole_slices(torch.from_numpy(case.stack.voxels), spacing))
         truth = whole_slices(torch.from_numpy((case.labels > 0).astype(np.float32)), spacing) > 0.5
-        spare = size - whole.shape[-1]
+        spare = LOCATOR_PIXELS - whole.shape[-1]
         pad = (spare // 2, spare - spare // 2) * 2
         images.append(F.pad(whole, pad, value=-0.5)[:, None])
         labels.append(F.pad(truth.to(torch.uint8), pad))

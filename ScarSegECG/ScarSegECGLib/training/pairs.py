@@ -184,18 +184,15 @@ def simulate_inputs(scar: NDArray, noise: NDArray, rng: np.random.Generator) -> 
     return read_simulated(simulate_beats(scar, bodies, conduction, rate), rate, noise, rng)
 
 
-def read_simulated(
-    windows: NDArray, rate_bpm: NDArray, noise: NDArray, rng: np.random.Generator, *, lead_loss: float = LEAD_LOSS
-) -> EcgInputs:
+def read_simulated(windows: NDArray, rate_bpm: NDArray, noise: NDArray, rng: np.random.Generator) -> EcgInputs:
     """Add noise to simulated beats, lose leads, and measure.
 
-    ``windows`` (n, 12, WINDOW) mV, from ``simulate_beats``; ``rate_bpm`` (n,); ``noise`` from ``noise_bank``;
-    ``lead_loss`` is the share of ECGs that lack leads.
+    ``windows`` (n, 12, WINDOW) mV, from ``simulate_beats``; ``rate_bpm`` (n,); ``noise`` from ``noise_bank``.
     """
     beats = []
     for window, rate in zip(windows, rate_bpm, strict=True):
         mask = np.ones(len(LEADS), dtype=bool)
-        if rng.random() < lead_loss:
+        if rng.random() < LEAD_LOSS:
             mask[rng.choice(len(LEADS), rng.integers(1, MOST_LOST + 1), replace=False)] = False
         strength, record = rng.uniform(0.3, 1.5), noise[rng.integers(len(noise))]
         starts = rng.integers(0, record.shape[1] - WINDOW, _AVERAGED)

@@ -27,8 +27,7 @@ from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
 from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.fit import TUNED, Plan, Schedule, Unseen, fit, mixed, once
 from ScarSegECGLib.training.pairs import Pairs
-from ScarSegECGLib.training.stage_one import soft_dice_loss
-from ScarSegECGLib.training.stage_two import CLEAN, DEGRADED, VERSIONS, Bank, SeenStack, version_of
+from ScarSegECGLib.training.stages import CLEAN, DEGRADED, VERSIONS, Bank, SeenStack, soft_dice_loss, version_of
 
 FUSED_VERSIONS = (CLEAN, DEGRADED)
 STACKS_A_STEP = 2

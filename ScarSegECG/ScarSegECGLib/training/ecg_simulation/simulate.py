@@ -24,7 +24,6 @@ WINDOW_ONSET, WINDOW = round(BEFORE_S * RATE), round((BEFORE_S + AFTER_S) * RATE
 STEP_MS = round(1000 / RATE)
 SAMPLES = round(10 * RATE)
 MOST_MV = 0.6  # records whose residual exceeds this (irregular rhythm, extra beats) are left out
-_BATCH = 32  # fits a processor's cache better than all at once
 
 
 def simulate_beats(scar: NDArray, bodies: Body, conduction: Sequence[str], rate_bpm: NDArray) -> NDArray[np.float32]:
@@ -33,12 +32,8 @@ def simulate_beats(scar: NDArray, bodies: Body, conduction: Sequence[str], rate_
     ``scar`` (n, 17) is the scar fraction of each AHA segment, 0..1; ``conduction`` n names of heart.SITES; ``rate_bpm``
     (n,) shortens the action potential.
     """
-    out = np.zeros((len(scar), len(LEADS), WINDOW), dtype=np.float32)
-    for first in range(0, len(scar), _BATCH):
-        rows = slice(first, first + _BATCH)
-        some = scar[rows], bodies.part(rows), conduction[rows], rate_bpm[rows]
-        out[rows] = heart_leads(*some, -STEP_MS * WINDOW_ONSET, STEP_MS * WINDOW)[:, :, ::STEP_MS]
-    return out
+    fine = heart_leads(scar, bodies, conduction, rate_bpm, -STEP_MS * WINDOW_ONSET, STEP_MS * WINDOW)
+    return fine[:, :, ::STEP_MS].astype(np.float32)
 
 
 def _filtered(signal: NDArray, hertz: float | list[float], kind: str) -> NDArray[np.float64]:
