@@ -14,7 +14,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.overlap import Overlap
 from ScarSegECGLib.measure.trust import Trust
 from ScarSegECGLib.training.cross_validate import fit_trust, trusted
-from ScarSegECGLib.training.evaluate import CaseFigures, challenge_dice
+from ScarSegECGLib.training.evaluate import CaseFigures
 
 
 def patients(count: int = 60, seed: int = 0) -> list[CaseFigures]:
@@ -65,6 +65,10 @@ def test_a_fit_does_not_see_the_fold_it_is_tried_on() -> None:
 
 
 def test_the_challenge_counts_every_patient() -> None:
+    def challenge_dice(true_ml: float, dice: float, present: bool) -> float:
+        scar = Overlap(dice, None, None, 0.0, None)
+        return dataclasses.replace(patients(1)[0], true_scar_ml=true_ml, scar=scar, present=present).challenge_dice
+
     assert challenge_dice(0.0, 0.0, present=False) == 1
     assert challenge_dice(0.0, 0.0, present=True) == 0
     assert challenge_dice(9.0, 0.6, present=True) == 0.6

@@ -81,20 +81,11 @@ def decide(
     network_trained: bool,
     why_no_ecg: Fact = Fact(EcgReason.NOT_GIVEN),
 ) -> EcgUse:
-    """Decide the amplitude of one case.
+    """Decide the amplitude of one case, exactly 0 wherever the ECG is not to count.
 
-    Parameters
-    ----------
-    ecg, features : the ECG and its measured median beat, or None
-    gap : signed days between ECG and image
-    weight : the learned time weight, days -> (0, 1]
-    anatomy_known : whether the AHA partition could be placed
-    network_trained : whether the weights hold a trained ECG branch
-    why_no_ecg : the reason when ``ecg`` is None
-
-    Returns
-    -------
-    EcgUse whose amplitude is exactly 0 wherever the ECG is not to count.
+    ``features`` are those of the ECG's median beat; ``weight`` is the learned time weight, days -> (0, 1].
+    ``anatomy_known``: the AHA partition could be placed; ``network_trained``: the weights hold a trained ECG branch;
+    ``why_no_ecg``: the reason where ``ecg`` or ``features`` are None.
     """
 
     if ecg is None or features is None:

@@ -18,9 +18,7 @@ _MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 def choose_device(wish: str = "auto") -> torch.device:
     """``auto`` (a GPU if torch can use one), ``cpu``, ``cuda`` or ``cuda:N``.
 
-    Raises
-    ------
-    InputError : an unknown name, or a GPU that is not there.
+    InputError: an unknown name, or a GPU that is not there.
     """
     if wish == "auto":
         wish = "cuda" if torch.cuda.is_available() else "cpu"

@@ -32,28 +32,17 @@ def cut_field(
     mode: str = "bilinear",
     outside: str = "zeros",
 ) -> Tensor:
-    """Read a square field around a centre from every slice.
+    """Read a square field around a centre from every slice: [K, R, C] -> [K, size, size].
 
-    Parameters
-    ----------
-    images : float tensor [K, R, C], or [K, channels, R, C]
-    spacing : (row, column) pixel distance, mm
-    centres_mm : array [K, 2], (row, column) in mm = index * spacing
-    size, pixel_mm : the field's pixels and their distance
-    mode : "bilinear" or "nearest"
-    outside : "zeros", or "border" where the image's edge goes on beyond it
-
-    Returns
-    -------
-    float tensor [K, size, size], or [K, channels, size, size].
+    ``spacing`` is the (row, column) pixel distance, mm; ``centres_mm`` [K, 2] are (row, column), mm = index * spacing;
+    ``pixel_mm`` is the distance of the field's pixels; ``mode`` "bilinear" or "nearest"; ``outside`` the image are
+    "zeros", or its "border" goes on.
     """
-    planes = images if images.ndim == 4 else images[:, None]
     distance = torch.tensor(spacing, dtype=torch.float64)
     first = (torch.as_tensor(centres_mm, dtype=torch.float64) - (size - 1) / 2 * pixel_mm) / distance
     rows, columns = (first[:, :, None] + torch.arange(size) * (pixel_mm / distance)[:, None]).unbind(dim=1)
     points = torch.stack(torch.broadcast_tensors(rows[:, :, None], columns[:, None, :]), dim=-1)
-    read = read_at(planes, points, mode, outside)
-    return read if images.ndim == 4 else read[:, 0]
+    return read_at(images[:, None], points, mode, outside)[:, 0]
 
 
 def whole_slices(images: Tensor, spacing: tuple[float, float]) -> Tensor:
@@ -77,24 +66,12 @@ def with_neighbours(fields: Tensor) -> Tensor:
 
 
 def offsets_of_lv(probability: NDArray[np.float32], pixel_mm: float, slice_mm: float) -> NDArray[np.float64]:
-    """How far the LV lies from the middle of each map.
+    """How far the LV lies from the middle of each map of its ``probability`` [K, S, S]: [K, 2] (row, column) mm.
 
     The place where most slices see the ventricle is taken first, then a straight line through the slices' centres
     near it, weighted by what each slice shows: a slice that shows nothing (or a bright stomach) follows its
-    neighbours.
-
-    Parameters
-    ----------
-    probability : [K, S, S] of LV
-    pixel_mm, slice_mm : distance between pixels and between slices
-
-    Returns
-    -------
-    [K, 2] (row, column) mm from the middle of the map.
-
-    Raises
-    ------
-    InputError : no left ventricle.
+    neighbours. ``pixel_mm`` and ``slice_mm`` are the distances between pixels and between slices. NoLeftVentricle where
+    there is none.
     """
     likely = np.where(probability > 0.3, probability, 0)
     together = ndimage.gaussian_filter(likely.sum(axis=0), _HEART_BLUR_MM / pixel_mm)

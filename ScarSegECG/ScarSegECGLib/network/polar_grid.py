@@ -70,18 +70,10 @@ def cut_polar(
     mirror: bool = False,
     corner: tuple[int, int] = (0, 0),
 ) -> Tensor:
-    """Unroll every slice about its centre.
+    """Unroll every slice [K, C, R, S] about its centre: [K, C, ROWS, RADII].
 
-    Parameters
-    ----------
-    images : float tensor [K, C, R, S]
-    spacing : (row, column) pixel distance, mm
-    centres_mm : [K, 2], (row, column) in mm = index * spacing
-    corner : index (row, column) of the images' first pixel, where they are a part of a slice
-
-    Returns
-    -------
-    float tensor [K, C, ROWS, RADII].
+    ``spacing`` is the (row, column) pixel distance, mm; ``centres_mm`` [K, 2] are (row, column), mm = index * spacing;
+    ``corner`` is the index of the images' first pixel, where they are a part of a slice.
     """
     centres = torch.as_tensor(centres_mm, dtype=torch.float64).view(-1, 1, 1, 2)
     points = (centres + polar_offsets_mm(mirror)) / torch.tensor(spacing, dtype=torch.float64)

@@ -32,12 +32,7 @@ class ConvBlock(nn.Sequential):
 class UNet(nn.Module):
     """Plain U-Net trunk: [B, in, H, W] -> [B, out, H, W].
 
-    Parameters
-    ----------
-    inputs, outputs : int
-        Channels.
-    channels : sequence of int
-        Feature channels per level, fine to coarse; H and W must be multiples of ``2 ** (len(channels) - 1)``.
+    ``channels`` per level, fine to coarse; H and W must be multiples of ``2 ** (len(channels) - 1)``.
     """
 
     def __init__(self, inputs: int, outputs: int, channels: Sequence[int]) -> None:

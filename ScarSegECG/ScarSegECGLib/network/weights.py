@@ -64,9 +64,7 @@ def _expected_hash(path: Path) -> str:
 def read_weights(path: Path | None = None) -> Weights:
     """Read weights after checking their SHA-256 against the pinned one (shipped) or ``PATH.sha256`` (one's own).
 
-    Raises
-    ------
-    InputError : missing file, another hash, or not weights of this program.
+    InputError: missing file, another hash, or not weights of this program.
     """
     path = SHIPPED if path is None else path
     if not path.is_file():

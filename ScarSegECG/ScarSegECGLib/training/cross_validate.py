@@ -57,9 +57,7 @@ def patient_folds(cases: Sequence[str], scar_ml: Sequence[float], folds: int = 5
 def read_folds(path: Path, cases: Sequence[str]) -> list[list[str]]:
     """Folds fixed in a file with the columns ``case,fold`` (from 0); every case must stand there once.
 
-    Raises
-    ------
-    InputError : not such a table, or a case that it does not hold.
+    InputError: not such a table, or a case that it does not hold.
     """
     try:
         fold_of = {row["case"]: int(row["fold"]) for row in read_table(path)}
@@ -75,7 +73,7 @@ def read_folds(path: Path, cases: Sequence[str]) -> list[list[str]]:
 def evaluate_held_out(plan: Plan) -> list[CaseFigures]:
     """Figures of every patient, by the images alone, with the networks that never saw it."""
     unseen = plan.held_out("full.safetensors", "held-out patients")
-    return [replace(evaluate_case(of.case, of.session), fold=of.fold) for of in unseen]
+    return [evaluate_case(of.case, of.session, fold=of.fold) for of in unseen]
 
 
 def fit_trust(rows: Sequence[CaseFigures]) -> Trust:

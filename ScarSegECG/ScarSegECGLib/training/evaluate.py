@@ -13,9 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, EcgUse, Signs, TimeGap
+from ScarSegECGLib.case import Ecg, EcgUse, Signs, TimeGap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import ConfidenceReason
 from ScarSegECGLib.measure.expert import ExpertCase
@@ -28,13 +27,6 @@ METRICS = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
 TOLD = ("case", "pathological", "true_scar_ml", "scar_ml", "present", "challenge_dice")
 SIZES_ML = ((0.0, 10.0), (10.0, 30.0), (30.0, np.inf))  # small, medium and large infarcts
 NOTHING_SEEN = Signs(0.0, 0.0, 0.0, 1.0)
-
-
-def challenge_dice(true_ml: float, dice: float, present: bool) -> float:
-    """EMIDEC's own convention: nothing found where nothing is counts 1, a missed or a false scar 0."""
-    if true_ml == 0:
-        return float(not present)
-    return dice if present else 0.0
 
 
 @dataclass(frozen=True)
@@ -63,8 +55,10 @@ class CaseFigures:
 
     @property
     def challenge_dice(self) -> float:
-        """Dice of scar in EMIDEC's convention."""
-        return challenge_dice(self.true_scar_ml, float(self.scar.dice or 0.0), self.present)
+        """Dice of scar in EMIDEC's convention: nothing found where nothing is counts 1, a missed or a false scar 0."""
+        if self.true_scar_ml == 0:
+            return float(not self.present)
+        return float(self.scar.dice or 0.0) if self.present else 0.0
 
     def flat(self) -> Row:
         """As one line of a table."""
@@ -81,12 +75,8 @@ class CaseFigures:
         return [{"case": self.case, **one} for one in self.slices]
 
 
-def _masks(labels: NDArray) -> dict[str, NDArray[np.bool_]]:
-    return {"cavity": labels == CAVITY, "myocardium": labels >= MYOCARDIUM, "scar": labels >= SCAR}
-
-
 def evaluate_case(
-    case: ExpertCase, session: Session, ecg: Ecg | None = None, gap: TimeGap | None = None
+    case: ExpertCase, session: Session, ecg: Ecg | None = None, gap: TimeGap | None = None, fold: int | None = None
 ) -> CaseFigures:
     """Segment one patient, anatomy predicted, and compare with the expert.
 
@@ -98,28 +88,29 @@ def evaluate_case(
     except InputError:
         result = None
     seconds = time.perf_counter() - start
-    found, true = (_masks(labels) for labels in (result.labels if result else np.zeros_like(case.labels), case.labels))
+    found = ExpertCase(case.name, case.stack, result.labels if result else np.zeros_like(case.labels))
+    masks = {name: (getattr(found, name), getattr(case, name)) for name in STRUCTURES}
     spacing, voxel_ml = case.stack.spacing, case.stack.voxel_ml
-    seen = int(found["scar"].sum())
     slices = []
     for k in range(len(case.labels)):
-        dice = {name: overlap(found[name][k], true[name][k], spacing, distance=False).dice for name in STRUCTURES}
-        true_ml, scar_ml = (float(masks["scar"][k].sum()) * voxel_ml for masks in (true, found))
+        dice = {name: overlap(own[k], true[k], spacing, distance=False).dice for name, (own, true) in masks.items()}
+        scar_ml, true_ml = (float(mask[k].sum()) * voxel_ml for mask in masks["scar"])
         slices.append({"number": k + 1, **dice, "true_scar_ml": true_ml, "scar_ml": scar_ml})
     reasons = result.confidence.reasons if result and result.confidence else ()
     little = any(reason.code is ConfidenceReason.LITTLE_SCAR for reason in reasons)
     return CaseFigures(
         case=case.name,
-        pathological=bool(true["scar"].any()),
+        pathological=bool(case.scar.any()),
         true_scar_ml=case.scar_ml,
-        scar_ml=float(seen) * voxel_ml,
-        **{structure: overlap(found[structure], true[structure], spacing) for structure in STRUCTURES},
+        scar_ml=found.scar_ml,
+        **{name: overlap(*both, spacing) for name, both in masks.items()},
         slices=tuple(slices),
-        present=seen > 0 and not little,
+        present=bool(found.scar.any()) and not little,
         signs=(result and result.signs) or NOTHING_SEEN,
-        interval_ml=None if result is None or result.interval is None else result.interval.ml,
-        use=None if result is None else result.ecg_use,
+        interval_ml=result.interval.ml if result and result.interval else None,
+        use=result.ecg_use if result else None,
         seconds=seconds,
+        fold=fold,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -141,13 +141,11 @@ def fit(
     *,
     quiet: bool = False,
     known: Mapping[str, Tensor] | None = None,
-    trained: Callable[[Network], Iterable[nn.Parameter]] = lambda network: network.parameters(),
 ) -> Network:
     """Train, or take up again where the folder left off; returns the averaged network, in evaluation mode, on the CPU.
 
     ``loss(network, rng)`` draws a batch and returns what is to be made small. ``known`` weights are gone on from.
-    ``trained`` are the network's parameters that learn; the others stay as they are. InputError: the folder holds a run
-    with another schedule.
+    Parameters that ``make`` has frozen stay as they are. InputError: the folder holds a run with another schedule.
     """
     torch.backends.cudnn.benchmark = True  # the fastest convolutions, where the device has a choice
     torch.manual_seed(schedule.seed)
@@ -155,9 +153,7 @@ def fit(
     if known:
         network.load_state_dict(known)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(schedule.average), use_buffers=True)
-    learning = list(trained(network.requires_grad_(False)))
-    for parameter in learning:
-        parameter.requires_grad_(True)
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(learning, weight_decay=WEIGHT_DECAY)
     file, both = folder / "checkpoint.safetensors", nn.ModuleDict({"network": network, "average": average})
     done, losses = _take_up(file, schedule, both, optimiser)

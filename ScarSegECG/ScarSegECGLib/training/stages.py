@@ -132,9 +132,7 @@ def batches(slices: Slices) -> int:
 def unseen_member(start: Weights, held_out: Sequence[str]) -> int:
     """The number of a network of the start weights that has seen none of the held-out patients.
 
-    Raises
-    ------
-    InputError : every one has seen some of them.
+    InputError: every one has seen some of them.
     """
     for member, seen in enumerate(start.settings["member_trained_on"]):
         if not set(seen) & set(held_out):

@@ -141,6 +141,7 @@ def train_taff(
     def make() -> EcgBranch:
         branch = EcgBranch(channels, encoder.token_size, encoder.width)
         branch.encoder.load_state_dict(encoder.state_dict())
+        branch.encoder.requires_grad_(False).tokens.requires_grad_(True)
         return branch
 
     def loss_of_stack(branch: EcgBranch, patient: int, rng: torch.Generator) -> Tensor:
@@ -178,7 +179,6 @@ def train_taff(
         plan.device,
         quiet=plan.quiet,
         known=known,
-        trained=lambda net: [*net.taff.parameters(), *net.time.parameters(), *net.encoder.tokens.parameters()],
     )
     of_ecg = {"ecg_trained": True, "token_size": encoder.token_size, "encoder_width": encoder.width}
     write_weights(path, image.tensors | branch.state_dict(prefix="ecg."), image.settings | of_ecg)

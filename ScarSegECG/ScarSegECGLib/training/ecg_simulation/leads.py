@@ -35,7 +35,7 @@ ELECTRODES_MM = np.column_stack(
 BOUNDARY = np.array([8.8, 8.8, 8.8, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0])
 # Base to apex (textbook: left, anterior, inferior, 30 to 60 deg each way) and roll about it. These, the limb factor,
 # the RV's strength, the wall's IN_PLANE conduction (heart.py), velocities, places of first activation and the slowing
-# in scar (conduction.py) were fitted together, within published or textbook ranges where there are any: so that one
+# in scar (heart.py) were fitted together, within published or textbook ranges where there are any: so that one
 # heart has a normal ECG, bundle branch and fascicular blocks by their definitions, and over a population the Q waves
 # and lost R waves of anterior, septal, lateral and inferior scars where cardiology looks for them. The agreement with
 # those rules is thus fitted, not found. No lead has a factor of its own.
