@@ -139,7 +139,7 @@ def _train(args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: 
         train_stage_two(plan, group, bank)
     fractions = expert_fractions(plan.cases)
     encoder = _encoder(plan.start, out)
-    pairs = make_pairs(list(fractions), noise, PAIR_SEED, own=own, file=out / "pairs.safetensors", quiet=quiet)
+    pairs = make_pairs(list(fractions), noise, PAIR_SEED, own=own, file=out / "ecgs.safetensors", quiet=quiet)
     fused = fuse_held_out(plan, bank)
     for group in groups:
         train_taff(plan, group, fused, encoder, pairs, fractions)

@@ -27,9 +27,7 @@ def near_heart(shape: Sequence[int], spacing: Sequence[float], centre: NDArray |
     return np.hypot(rows[:, None], columns[None]) <= HEART_RADIUS_MM
 
 
-HEART_OF_FIELD = (
-    torch.from_numpy(near_heart((FIELD_PIXELS, FIELD_PIXELS), (PIXEL_MM, PIXEL_MM))).flatten().nonzero()[:, 0]
-)
+HEART_OF_FIELD = torch.from_numpy(np.flatnonzero(near_heart((FIELD_PIXELS, FIELD_PIXELS), (PIXEL_MM, PIXEL_MM))))
 
 
 def normalise(slices: Tensor, where: Tensor | None = None) -> Tensor:

@@ -34,9 +34,9 @@ from ScarSegECGLib.training.fit import TUNED, Plan, Schedule, Unseen, fit, mixed
 LICENCE = "CC BY-NC-SA 4.0"
 BATCH, WARM_UP = 16, 100
 CLASSES = ["background", "LV cavity", "LV wall", "scar given wall"]
-CLEAN, OTHER_SCANNER, DEGRADED, HALF_THE_SLICES = 0, 1, 2, 3
+VERSIONS = range(5)  # of a patient's stack
+CLEAN, ONE_SCANNER, OTHER_SCANNER, DEGRADED, HALF_THE_SLICES = VERSIONS
 STACKS_A_STEP, CLEAN_SHARE = 4, 0.4
-VERSIONS = (CLEAN, OTHER_SCANNER, OTHER_SCANNER, DEGRADED, HALF_THE_SLICES)
 
 
 def scar_plan() -> AugmentPlan:
@@ -185,14 +185,14 @@ def train_stage_one(plan: Plan, group: int) -> None:
 
 
 def version_of(case: ExpertCase, number: int, version: int) -> ExpertCase:
-    """A patient's stack as it is, or changed as the ``version`` of :data:`VERSIONS` says; one ``number``, one stack."""
+    """A patient's stack as it is, or changed (one of :data:`VERSIONS`); one ``number``, one stack."""
     seed = 1000 * number + version
     rng = np.random.default_rng(seed)
-    if VERSIONS[version] == OTHER_SCANNER:
+    if version in (ONE_SCANNER, OTHER_SCANNER):
         return replace(case, stack=other_scanner(case.stack, rng))
-    if VERSIONS[version] == DEGRADED:
+    if version == DEGRADED:
         return replace(case, stack=degrade(case.stack, seed))
-    if VERSIONS[version] == HALF_THE_SLICES:
+    if version == HALF_THE_SLICES:
         return every_second_slice(case, int(rng.integers(2)))
     return case
 
@@ -218,7 +218,7 @@ def _unrolled_labels(labels: NDArray, stack: LgeStack, centres_mm: NDArray) -> T
 
 def _look(of: Unseen) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
-    for version in range(len(VERSIONS)):
+    for version in VERSIONS:
         changed = version_of(of.case, of.number, version)
         try:
             centres, seen = of.session.first_look(changed.stack)
@@ -234,8 +234,8 @@ def see_patients(plan: Plan) -> Bank:
     """Every patient through a stage 1 that has not learned from it, kept patient by patient."""
     bank: Bank = {}
     for of in plan.held_out("weights.safetensors", "stage 1 on held-out patients"):
-        kept = once(plan.run / "seen" / f"{of.case.name}.safetensors", _look, of)
-        found = [version for version in range(len(VERSIONS)) if f"{version}.seen" in kept]
+        kept = once(plan.run / "looks" / f"{of.case.name}.safetensors", _look, of)
+        found = [version for version in VERSIONS if f"{version}.seen" in kept]
         bank[of.number] = {v: SeenStack(*(kept[f"{v}.{name}"] for name in SeenStack._fields)) for v in found}
     return bank
 
@@ -253,7 +253,7 @@ def drawn(bank: Bank, patients: Sequence[int], rng: torch.Generator) -> tuple[Te
     for index in torch.randint(len(patients), (STACKS_A_STEP,), generator=rng).tolist():
         versions = bank[patients[index]]
         clean, chance, number, by, mirror = torch.rand(5, generator=rng).tolist()
-        some = [v for v in versions if (VERSIONS[v] == CLEAN) == (clean < CLEAN_SHARE)] or list(versions)
+        some = [v for v in versions if (v == CLEAN) == (clean < CLEAN_SHARE)] or list(versions)
         one = versions[some[int(number * len(some))]]
         turn, flip = int(by * one.truth.shape[-2]), mirror < 0.5
         seen.append(turned(one.seen.float(), turn, flip))

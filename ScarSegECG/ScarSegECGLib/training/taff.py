@@ -27,9 +27,9 @@ from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
 from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.fit import TUNED, Plan, Schedule, Unseen, fit, mixed, once
 from ScarSegECGLib.training.pairs import Pairs
-from ScarSegECGLib.training.stages import CLEAN, DEGRADED, VERSIONS, Bank, SeenStack, soft_dice_loss, version_of
+from ScarSegECGLib.training.stages import CLEAN, DEGRADED, Bank, SeenStack, soft_dice_loss, version_of
 
-FUSED_VERSIONS = (CLEAN, DEGRADED)
+FUSED_VERSIONS = {CLEAN, DEGRADED}
 STACKS_A_STEP = 2
 UNKNOWN_DATE = 0.15
 MISMATCH = 0.1  # pairs with another patient's ECG: mixed-up files, and what a simulation does not know (chosen)
@@ -39,6 +39,7 @@ TIME_PRIOR = 0.1  # how firmly the time weight is held to the published rates it
 PRIOR_SCALE = 255.0
 ROTATE_DEG, SHIFT_SLICES = 15.0, 1  # how far the AHA prior is jittered: the real one is never exact
 EMBEDDED_AT_ONCE = 256
+CPU = torch.device("cpu")  # some hundred steps on two stacks each
 
 Fused = dict[int, list[tuple[SeenStack, Tensor]]]  # by patient: stacks, each with its AHA prior (see _priors)
 
@@ -91,11 +92,10 @@ def _priors(of: Unseen, versions: Mapping[int, SeenStack]) -> dict[str, Tensor]:
     Without those in which it sees no ventricle.
     """
     tensors = {}
-    for version, seen in versions.items():
-        if VERSIONS[version] not in FUSED_VERSIONS:
-            continue
-        stack, centres = version_of(of.case, of.number, version).stack, seen.centres_mm.numpy()
-        anatomy = anatomy_of(stack, of.session.second_look(stack, centres, seen.seen))
+    for version in FUSED_VERSIONS & versions.keys():
+        stack, seen = version_of(of.case, of.number, version).stack, versions[version].seen
+        centres = versions[version].centres_mm.numpy()
+        anatomy = anatomy_of(stack, of.session.second_look(stack, centres, seen))
         if anatomy is not None:
             rng = np.random.default_rng([of.number, version, 5])
             turn, shift = rng.uniform(-ROTATE_DEG, ROTATE_DEG), int(rng.integers(-SHIFT_SLICES, SHIFT_SLICES + 1))
@@ -112,7 +112,7 @@ def fuse_held_out(plan: Plan, bank: Bank) -> Fused:
     """
     found: Fused = {}
     for of in plan.held_out("image.safetensors", "AHA priors"):
-        priors = once(plan.run / "priors" / f"{of.case.name}.safetensors", _priors, of, bank[of.number])
+        priors = once(plan.run / "aha_priors" / f"{of.case.name}.safetensors", _priors, of, bank[of.number])
         if priors:
             found[of.number] = [(bank[of.number][int(version)], prior) for version, prior in priors.items()]
     if len(found) < len(plan.folds):
@@ -164,7 +164,7 @@ def train_taff(
     def loss(branch: EcgBranch, rng: torch.Generator) -> Tensor:
         branch.encoder.eval()
         chosen = torch.randint(len(patients), (STACKS_A_STEP,), generator=rng).tolist()
-        with mixed(plan.device):
+        with mixed(CPU):
             value = sum(loss_of_stack(branch, patients[index], rng) for index in chosen) / STACKS_A_STEP
         published = TimeWeight()
         drift = (branch.time.rates - published.rates).square().sum() + (branch.time.c - published.c).square()
@@ -176,7 +176,7 @@ def train_taff(
         loss,
         Schedule(plan.recipe.taff_steps, learning_rate, average=0.98, seed=2, checkpoint_every=50),
         plan.folder(group) / "taff",
-        plan.device,
+        CPU,
         quiet=plan.quiet,
         known=known,
     )
