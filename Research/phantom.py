@@ -24,8 +24,14 @@ from ScarSegECGLib.ecg.delineation import RATE
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
 from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.sample import HOME, MRI_DATE
-from ScarSegECGLib.training.ecg_simulation.leads import Body, drawn_bodies, heart_frame, heart_leads
-from ScarSegECGLib.training.ecg_simulation.simulate import SAMPLES, synthetic_noise
+from ScarSegECGLib.training.ecg_simulation.simulate import (
+    SAMPLES,
+    Body,
+    drawn_bodies,
+    heart_frame,
+    heart_leads,
+    synthetic_noise,
+)
 
 AXIS_MM = (15.0, 8.0)  # of the LV from the image's centre, lateral and anterior
 HEART_REACH_MM = 75.0

@@ -13,8 +13,7 @@ from ScarSegECGLib.case import Signs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.overlap import Overlap
 from ScarSegECGLib.measure.trust import Trust
-from ScarSegECGLib.training.cross_validate import fit_trust, trusted
-from ScarSegECGLib.training.evaluate import CaseFigures
+from ScarSegECGLib.training.evaluate import CaseFigures, fit_trust, trusted
 
 
 def patients(count: int = 60, seed: int = 0) -> list[CaseFigures]:

@@ -16,9 +16,10 @@ from ScarSegECGLib.ecg.findings import qrs_score
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.training.ecg_simulation.heart import SITES, activation_ms, standard_heart
-from ScarSegECGLib.training.ecg_simulation.leads import Body, drawn_bodies
 from ScarSegECGLib.training.ecg_simulation.simulate import (
     WINDOW_ONSET,
+    Body,
+    drawn_bodies,
     noise_bank,
     simulate_beats,
     synthetic_noise,

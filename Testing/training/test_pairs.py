@@ -12,8 +12,7 @@ from phantom import simulate_ecg
 
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.network.ecg_encoder import TABLE_SIZE
-from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
-from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank, simulate_beats
+from ScarSegECGLib.training.ecg_simulation.simulate import drawn_bodies, noise_bank, simulate_beats
 from ScarSegECGLib.training.pairs import drawn_gap, drawn_infarct_age, make_pairs, measure, read_simulated
 
 

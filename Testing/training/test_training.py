@@ -18,8 +18,8 @@ from ScarSegECGLib.network.polar_grid import RADII, RADIUS_STEP_MM, polar_offset
 from ScarSegECGLib.network.stack_net import StackOutput
 from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
 from ScarSegECGLib.training.augment import AugmentPlan, augment, find_walls, paint, square_offsets
-from ScarSegECGLib.training.cross_validate import patient_folds
 from ScarSegECGLib.training.dataset import Slices
+from ScarSegECGLib.training.evaluate import patient_folds
 from ScarSegECGLib.training.fit import Schedule, fit
 from ScarSegECGLib.training.stages import batches, image_loss, locator_loss, loss_on
 

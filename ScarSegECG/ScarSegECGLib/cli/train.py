@@ -23,18 +23,18 @@ from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.weights import Weights, read_weights
 from ScarSegECGLib.training import ablation
 from ScarSegECGLib.training.card import model_card
-from ScarSegECGLib.training.cross_validate import (
+from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank
+from ScarSegECGLib.training.evaluate import (
     assemble,
     evaluate_held_out,
     patient_folds,
     read_folds,
     read_table,
+    summary_of,
     trusted,
     write_table,
     write_tables,
 )
-from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank
-from ScarSegECGLib.training.evaluate import summary_of
 from ScarSegECGLib.training.fit import Plan, Recipe, once
 from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
 from ScarSegECGLib.training.stages import see_patients, train_stage_one, train_stage_two

@@ -34,8 +34,7 @@ from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.segments import segment_percent
 from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.ecg_encoder import feature_table
-from ScarSegECGLib.training.ecg_simulation.leads import Body, drawn_bodies
-from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW, WINDOW_ONSET, simulate_beats
+from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW, WINDOW_ONSET, Body, drawn_bodies, simulate_beats
 from ScarSegECGLib.training.fit import once
 
 ECGS_PER_PATIENT = 40

@@ -31,13 +31,13 @@ RING_BORDERS_MM = np.array([-22.0, -8.0, 6.0, 20.0, 34.0, 48.0, 62.8, 66.0])
 RV_BULGE_MM = np.array([40.0, 38.0, 32.0, 24.0, 14.0])  # RV cavity width per ring, base first (chosen)
 RV_ANGLES = 8
 # The RV's wall, thinner than the front that crosses it and deep under trabeculae, gives less current than its area says
-# (fitted, see leads.py).
+# (fitted, see simulate.py).
 RV_STRENGTH = 0.57
 
 # Muscle fibres lie in the wall's plane, and the current inside them runs six to nine times as well along as across them
 # (intracellular conductivities 0.17 to 0.34 and 0.02 to 0.06 S/m: Roth, IEEE Trans Biomed Eng 1997;44:326). Fibres turn
 # through the wall, so that its plane has the mean of both, 3.5 to 5 times what runs across it. 1.9 is taken, between no
-# anisotropy (1) and the cells' own: fitted, see leads.py.
+# anisotropy (1) and the cells' own: fitted, see simulate.py.
 IN_PLANE = 1.9
 
 TRANSMURAL, TANGENTIAL, LV_PURKINJE, RV_PURKINJE = 0, 1, 2, 3
@@ -45,7 +45,7 @@ TRANSMURAL, TANGENTIAL, LV_PURKINJE, RV_PURKINJE = 0, 1, 2, 3
 # m/s, transmural and tangential in the muscle, then in the Purkinje layers of LV and RV. Textbook: working myocardium
 # 0.3 to 1, Purkinje fibres 2 to 4; the endocardial layer, half Purkinje net and half muscle, is taken at 1.4. Without
 # its bundle branch a ventricle is crossed at close to muscle velocity. Values within those ranges are fitted, see
-# leads.py.
+# simulate.py.
 VELOCITY = {
     "normal": np.array([0.43, 0.62, 1.37, 1.37]),
     "lbbb": np.array([0.43, 0.62, 0.8, 1.37]),
@@ -59,7 +59,7 @@ LAFB_UNSERVED_DEG = (40.0, 145.0)
 # Where excitation enters: (ventricle side, angle, z mm, delay ms). Three LV sites (the middle of the left septum, the
 # anterior wall near the septum, the posterior wall a third of the way from apex to base), within 0 to 5 ms of each
 # other, and the right ventricle 5 to 10 ms later at the foot of its papillary muscle are those of Durrer et al.,
-# Circulation 1970;41:899. Angles, heights and delays are fitted near those (leads.py).
+# Circulation 1970;41:899. Angles, heights and delays are fitted near those (simulate.py).
 _SEPTAL = ("lv", 189.0, 29.0, 0.0)
 _ANTERIOR = ("lv", 101.0, 11.0, 2.0)
 _POSTERIOR = ("lv", 278.0, 27.0, 5.0)
@@ -71,8 +71,8 @@ SITES = {
     "rbbb": (_SEPTAL, _ANTERIOR, _POSTERIOR),
     "lafb": (_SEPTAL, _POSTERIOR, _RV_SEPTUM, _RV_FREE),
 }
-# A wholly scarred edge takes 1 + 0.9 times as long: strands of surviving muscle conduct normally along themselves, but
-# in zigzag and slowly across (de Bakker et al., Circulation 1993;88:915); the size is fitted (leads.py). The Purkinje
+# A wholly scarred edge takes 1 + 0.9 times as long: strands of surviving muscle conduct normally along themselves but,
+# in zigzag, slowly across (de Bakker et al., Circulation 1993;88:915); the size is fitted (simulate.py). The Purkinje
 # net is not slowed: it lies in the few cell layers that the cavity's blood keeps alive (textbook).
 SCAR_SLOWING = 0.9
 
