@@ -138,7 +138,7 @@ def varied(beats: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.f
 
 
 def inputs_on_real_hearts(scar: NDArray, noise: NDArray, rng: np.random.Generator, hearts: RealHearts) -> EcgInputs:
-    """As ``pairs.simulate_inputs``, but that a part of the beats (:data:`REAL_SHARE`) are real ones.
+    """As ``pairs.make_pairs`` simulates ECGs, but that a part of the beats (:data:`REAL_SHARE`) are real ones.
 
     To these the simulated scar's effect is added: the simulated beat with it minus the one without, of the same
     simulated person.

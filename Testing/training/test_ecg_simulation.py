@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from phantom import simulate_ecg
 
-from ScarSegECGLib.case import LEADS, MedianBeat
+from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.findings import qrs_score
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import EcgNote
@@ -245,10 +245,7 @@ def test_the_qrs_score_follows_the_size_of_anterior_scars() -> None:
         row[some] = rng.uniform(0.3, 1.0) * rng.uniform(0.7, 1.0, len(some))
     windows = simulate_beats(scar, drawn_bodies(90, rng), ["normal"] * 90, np.full(90, 70.0))
     every = np.ones(12, dtype=bool)
-    points = []
-    for window in windows:
-        beat, features = measure(window.astype(float), every, 70.0)
-        points.append(qrs_score(MedianBeat(beat, every, features)).points)
+    points = [qrs_score(measure(window.astype(float), every, 70.0)).points for window in windows]
     assert np.corrcoef(points, scar.sum(axis=1))[0, 1] >= 0.6
     assert np.mean(points[:10]) <= 2.0, "hearts without scar score hardly anything"
 

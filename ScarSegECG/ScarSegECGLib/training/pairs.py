@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.segments import USUAL_TERRITORIES
-from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
+from ScarSegECGLib.case import LEADS, MedianBeat
 from ScarSegECGLib.ecg.delineation import RATE, delineate
 from ScarSegECGLib.ecg.median_beat import RepresentativeBeat, measured
 from ScarSegECGLib.measure.expert import ExpertCase
@@ -160,14 +160,13 @@ def drawn_infarct_age(gap_days: float, rng: np.random.Generator) -> float:
     return age
 
 
-def measure(window: NDArray, lead_mask: NDArray[np.bool_], rate_bpm: float) -> tuple[NDArray[np.float32], EcgFeatures]:
+def measure(window: NDArray, lead_mask: NDArray[np.bool_], rate_bpm: float) -> MedianBeat:
     """Median beat and features of a beat [12, WINDOW] with its QRS near WINDOW_ONSET; see ``ecg.median_beat``."""
     rr = 60.0 / rate_bpm
     last = WINDOW_ONSET + round(max(rr - 0.2, 0.6 * rr) * RATE)
     marks = delineate(window[lead_mask], WINDOW_ONSET + round(0.04 * RATE), RATE, last=last)
     level = window[:, max(0, marks.qrs_onset - 10) : marks.qrs_onset].mean(axis=1, keepdims=True)
-    beat = measured(RepresentativeBeat(np.where(lead_mask[:, None], window - level, 0.0), lead_mask, marks, rr))
-    return beat.millivolts, beat.features
+    return measured(RepresentativeBeat(np.where(lead_mask[:, None], window - level, 0.0), lead_mask, marks, rr))
 
 
 def drawn_people(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], list[str], Body]:
@@ -175,12 +174,6 @@ def drawn_people(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64],
     rate = rng.uniform(*RATE_BPM, n)
     conduction = [str(name) for name in rng.choice(list(CONDUCTION_SHARES), n, p=list(CONDUCTION_SHARES.values()))]
     return rate, conduction, drawn_bodies(n, rng, SPREAD)
-
-
-def simulate_inputs(scar: NDArray, noise: NDArray, rng: np.random.Generator) -> EcgInputs:
-    """One ECG for each scar [n, 17], of another person each time; ``noise`` as in :func:`read_simulated`."""
-    rate, conduction, bodies = drawn_people(len(scar), rng)
-    return read_simulated(simulate_beats(scar, bodies, conduction, rate), rate, noise, rng)
 
 
 def read_simulated(windows: NDArray, rate_bpm: NDArray, noise: NDArray, rng: np.random.Generator) -> EcgInputs:
@@ -196,8 +189,7 @@ def read_simulated(windows: NDArray, rate_bpm: NDArray, noise: NDArray, rng: np.
         strength, record = rng.uniform(0.3, 1.5), noise[rng.integers(len(noise))]
         starts = rng.integers(0, record.shape[1] - WINDOW, _AVERAGED)
         left = np.median(np.stack([record[:, s : s + WINDOW] for s in starts]), axis=0)  # by the median beat
-        millivolts, features = measure(window + strength * left, mask, float(rate))
-        beats.append(MedianBeat(millivolts, mask, features))
+        beats.append(measure(window + strength * left, mask, float(rate)))
     return inputs_of(beats)
 
 
@@ -228,7 +220,8 @@ def make_pairs(
                 rng = np.random.default_rng([seed, patient])
                 gaps = [drawn_gap(rng) if gap_days is None else gap_days for _ in range(ecgs)]
                 scar = np.stack([aged_scar_for_ecg(fraction, gap, drawn_infarct_age(gap, rng), rng) for gap in gaps])
-                inputs = simulate_inputs(scar, noise, rng)
+                rate, conduction, bodies = drawn_people(ecgs, rng)
+                inputs = read_simulated(simulate_beats(scar, bodies, conduction, rate), rate, noise, rng)
             whose = torch.full((len(gaps),), patient)
             parts.append(vars(inputs) | {"patient": whose, "gap_days": torch.tensor(gaps, dtype=torch.float32)})
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
