@@ -225,7 +225,7 @@ def find_walls(slices: Slices) -> Walls:
     images, labels, stack = slices.images, slices.labels, slices.patient
     depths, angles = zip(*(_depth_and_angle(plane) for plane in labels.numpy()), strict=True)
     own = torch.arange(len(labels))
-    scarred = torch.zeros(len(labels), dtype=torch.bool).index_fill(0, stack[(labels == SCAR).any(2).any(1)], True)
+    scarred = torch.isin(stack, stack[(labels == SCAR).any(2).any(1)])
 
     def mean(mask: Tensor) -> Tensor:
         return (images[:, 1] * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1)
@@ -240,7 +240,7 @@ def find_walls(slices: Slices) -> Walls:
         mean(labels == CAVITY),
         mean(labels == MYOCARDIUM),
         torch.stack([beside(-1), own, beside(1)], dim=1),
-        torch.where(scarred[stack], CHANCE_IN_INFARCT, CHANCE_IN_NORMAL),
+        torch.where(scarred, CHANCE_IN_INFARCT, CHANCE_IN_NORMAL),
     )
 
 
