@@ -261,15 +261,25 @@ def paint(images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: tor
 
     ``chosen`` [B] are their indices in ``walls``; painted voxels of the middle slice carry the scar label.
     """
+    struck = (torch.rand(len(chosen), generator=rng) < walls.chance[chosen]).nonzero()[:, 0]
+    images, labels = images.clone(), labels.clone()
+    if len(struck):
+        images[struck], labels[struck] = _scarred(images[struck], labels[struck], chosen[struck], walls, rng)
+    return images, labels
+
+
+def _scarred(
+    images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """A scar in every one of :func:`paint`'s images."""
     index, count, size = walls.neighbours[chosen], len(images), images.shape[-1]
     depth, angle = walls.depth[index], walls.angle[index]
-    struck = torch.rand(count, generator=rng) < walls.chance[chosen]
     blood, muscle = walls.blood[index][..., None, None], walls.muscle[index][..., None, None]
     contrast = blood - muscle
     beside = _uniform(3 * count, 0.5, 1.2, rng).view(count, 3, 1, 1)
     beside[:, 1] = 1.0
     extent = _extent(angle, (_uniform(count, 0.3, 1.4, rng) * beside).clamp(max=1.2), rng)
-    hard = torch.sigmoid((extent - depth) / 0.06) * ((depth >= 0) & (contrast > 0.1) & struck[:, None, None, None])
+    hard = torch.sigmoid((extent - depth) / 0.06) * ((depth >= 0) & (contrast > 0.1))
     inside = F.avg_pool2d(F.avg_pool2d(hard, 3, 1, 1), 3, 1, 1)  # partial volume at the borders
     grain = torch.randn(count, 3, size // 2, size // 2, generator=rng)
     texture = F.interpolate(grain, size=(size, size), mode="bilinear")
