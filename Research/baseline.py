@@ -128,7 +128,7 @@ def segment_baseline(net: nn.Module, stack: LgeStack, session: Session) -> NDArr
     spacing = stack.spacing[1:]
     centres = np.tile(session.locate(stack).mean(axis=0), (len(stack.voxels), 1))
     field = cut_field(torch.from_numpy(stack.voxels), spacing, centres)
-    normal = torch.from_numpy(normalise(field.numpy(), HEART_OF_FIELD))[:, None]
+    normal = normalise(field, HEART_OF_FIELD)[:, None]
     margin = (FIELD_PIXELS - PATCH) // 2
     inner = normal[:, :, margin : margin + PATCH, margin : margin + PATCH]
     probability = net(inner).softmax(dim=1)[:, SCAR]

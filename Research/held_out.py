@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.training.cross_validate import read_folds, write_table
+from ScarSegECGLib.training.evaluate import read_folds, write_table
 
 
 @dataclass(frozen=True)

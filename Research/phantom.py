@@ -20,13 +20,23 @@ from phantom_heart import INFARCTS, SIGNAL, Field, HeartShape, heart_slice
 from scipy.ndimage import gaussian_filter
 
 from ScarSegECGLib.case import CAVITY, LEADS, MYOCARDIUM, SCAR, Ecg, FloatArray, LabelArray, LgeStack, Storage
+from ScarSegECGLib.ecg.delineation import RATE
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
+from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.sample import HOME, MRI_DATE
-from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies, heart_frame
-from ScarSegECGLib.training.ecg_simulation.simulate import simulate_ecg
+from ScarSegECGLib.training.ecg_simulation.simulate import (
+    SAMPLES,
+    Body,
+    drawn_bodies,
+    heart_frame,
+    heart_leads,
+    synthetic_noise,
+)
 
 AXIS_MM = (15.0, 8.0)  # of the LV from the image's centre, lateral and anterior
 HEART_REACH_MM = 75.0
+RECORD_BPM = 70.0
+BEFORE_MS, BEAT_MS = 260.0, 760  # of the ECG's beats: before the QRS, and in all
 NOISE = 60.0  # standard deviation in each channel; blood is at 660
 
 
@@ -99,6 +109,32 @@ def phantom_patient(
     ecg = simulate_ecg(fraction, drawn_bodies(1, ecg_rng), ecg_rng, ecg_date)
     scar = {number: float(share) for number, share in enumerate(fraction, start=1)}
     return PhantomPatient(stack, labels, scar, ecg, MRI_DATE, ecg_date)
+
+
+def simulate_ecg(
+    scar_fraction: NDArray, body: Body, rng: np.random.Generator | None = None, acquired: datetime | None = None
+) -> Ecg:
+    """A record of ten seconds at 500 Hz, 70 beats per minute, of one ``body``; a note says that it is simulated.
+
+    ``scar_fraction`` is (17,). ``rng`` draws sinus arrhythmia and noise; without it there are none.
+    """
+    interval = 60000.0 / RECORD_BPM
+    fine = heart_leads(scar_fraction[None], body, ["normal"], np.array([RECORD_BPM]), -BEFORE_MS, BEAT_MS)[0]
+    signal = np.zeros((len(LEADS), SAMPLES))
+    clock = np.arange(SAMPLES) * 1000.0 / RATE
+    at = -0.5 * interval if rng is None else -interval * rng.uniform(0.1, 0.9)
+    while at < clock[-1] + BEFORE_MS:
+        rows = np.flatnonzero((clock >= at - BEFORE_MS) & (clock < at - BEFORE_MS + BEAT_MS - 1))
+        place = clock[rows] - (at - BEFORE_MS)
+        low = place.astype(np.int64)
+        signal[:, rows] += fine[:, low] + (place - low) * (fine[:, low + 1] - fine[:, low])
+        # Sinus arrhythmia: about 3 % with breathing, 1 % at random (chosen).
+        sway = 0.0 if rng is None else 0.03 * np.sin(2.0 * np.pi * 0.23 * at / 1000.0) + rng.normal(0.0, 0.01)
+        at += interval * (1.0 + sway)
+    if rng is not None:
+        signal += synthetic_noise(rng)
+    every = np.ones(len(LEADS), dtype=np.bool_)
+    return Ecg(signal.astype(np.float32), every, RATE, acquired=acquired, notes=(Fact(EcgNote.SIMULATED),))
 
 
 def _smooth_noise(shape: tuple[int, ...], sigma: tuple[float, ...], rng: np.random.Generator) -> Field:

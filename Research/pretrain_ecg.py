@@ -31,14 +31,14 @@ from ScarSegECGLib.ecg.snomed import BLOCK, INFARCT, SINUS_ONLY, diagnoses
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
-from ScarSegECGLib.training.ecg_features import EcgInputs, drawn_people, read_simulated
 from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW, WINDOW_ONSET, noise_bank, simulate_beats
-from ScarSegECGLib.training.fit import Place, Steps, fit, mixed, once
+from ScarSegECGLib.training.fit import Schedule, fit, mixed, once
+from ScarSegECGLib.training.pairs import EcgInputs, drawn_people, read_simulated
 
 REAL_SHARE = 0.4  # hearts that are real (chosen)
 ECGS, BATCH, STEPS, SEED = 30_000, 128, 3000, 1
 TOKEN_SIZE, WIDTH = 16, 20
-SIMULATION = 3  # raised with every change of the simulation: kept ECGs of another one are not taken up
+SIMULATION = 4  # raised with every change of the simulation: kept ECGs of another one are not taken up
 _CHUNK = 512
 # Records that cannot stand for a heart without scar.
 LEFT_OUT = INFARCT | BLOCK | {"10370003"}
@@ -138,7 +138,7 @@ def varied(beats: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.f
 
 
 def inputs_on_real_hearts(scar: NDArray, noise: NDArray, rng: np.random.Generator, hearts: RealHearts) -> EcgInputs:
-    """As ``ecg_features.simulate_inputs``, but that a part of the beats (:data:`REAL_SHARE`) are real ones.
+    """As ``pairs.make_pairs`` simulates ECGs, but that a part of the beats (:data:`REAL_SHARE`) are real ones.
 
     To these the simulated scar's effect is added: the simulated beat with it minus the one without, of the same
     simulated person.
@@ -160,12 +160,13 @@ def simulated_ecgs(noise: NDArray, hearts: RealHearts, folder: Path, quiet: bool
     def chunk(index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([SEED, index])
         scar = random_scars(_CHUNK, rng)
-        return inputs_on_real_hearts(scar, noise, rng, hearts).packed() | {"scar": torch.from_numpy(scar).float()}
+        return vars(inputs_on_real_hearts(scar, noise, rng, hearts)) | {"scar": torch.from_numpy(scar).float()}
 
     bar = tqdm(range(-(-ECGS // _CHUNK)), desc="simulated ECGs", unit=f"x{_CHUNK}", disable=quiet)
     parts = [once(folder / f"ecgs{SIMULATION}_{SEED}_{index}.safetensors", chunk, index) for index in bar]
     whole = {key: torch.cat([part[key] for part in parts])[:ECGS] for key in parts[0]}
-    return EcgInputs.unpacked(whole), whole["scar"]
+    scar = whole.pop("scar")
+    return EcgInputs(**whole), scar
 
 
 def train_encoder(
@@ -177,15 +178,16 @@ def train_encoder(
     def loss(network: EcgEncoder, rng: torch.Generator) -> Tensor:
         """Cross-entropy of scar logits against fractions: the logit becomes that of the expected fraction."""
         chosen = torch.randint(len(scar), (BATCH,), generator=rng)
-        some = inputs.part(chosen)
+        beat, leads, table, _ = (part[chosen] for part in vars(inputs).values())
         # Gain of the recorder and of the body varies; the table's measurements stay.
         gain = torch.exp(torch.randn(BATCH, 1, 1, generator=rng) * 0.1)
         with mixed(device):
-            _, said = network((some.beat * gain).to(device), some.leads.to(device), some.table.to(device))
+            _, said = network((beat * gain).to(device), leads.to(device), table.to(device))
         return F.binary_cross_entropy_with_logits(said.float(), scar[chosen].to(device))
 
-    place = Place(folder / "encoder", "ECG encoder", device, quiet)
-    return fit(lambda: EcgEncoder(TOKEN_SIZE, WIDTH), loss, Steps(STEPS, seed=SEED), place).state_dict()
+    schedule = Schedule(STEPS, seed=SEED)
+    network = fit(lambda: EcgEncoder(TOKEN_SIZE, WIDTH), loss, schedule, folder / "encoder", device, quiet=quiet)
+    return network.state_dict()
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from ScarSegECGLib.network.weights import FOLDER
 from ScarSegECGLib.training.ablation import bootstrap
 from ScarSegECGLib.training.card import ablation_figures, figures
-from ScarSegECGLib.training.cross_validate import read_table
+from ScarSegECGLib.training.evaluate import read_table
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ("cross_validation.csv", "cross_validation_slices.csv", "ablation.csv", "stress.csv", "tried.csv")

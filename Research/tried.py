@@ -31,7 +31,7 @@ from ScarSegECGLib.network.stack_net import StackOutput, with_wrap, without_wrap
 from ScarSegECGLib.network.unet import ScarUNet
 from ScarSegECGLib.network.weights import read_weights
 from ScarSegECGLib.training.ablation import bootstrap
-from ScarSegECGLib.training.stage_one import unseen_member
+from ScarSegECGLib.training.stages import unseen_member
 
 BASE = "stage 1 tuned for any scanner, with its mirror image"
 WAVES, SOFT_STEPS = 6, 0.25  # around the circle; width of a border, radius steps (chosen)

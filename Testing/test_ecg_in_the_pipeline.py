@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from phantom import PhantomPatient, phantom_patient
+from phantom import PhantomPatient, phantom_patient, simulate_ecg
 
 from ScarSegECGLib.anatomy.aha import soft_prior
 from ScarSegECGLib.case import LEADS, SCAR, Ecg, ScarResult, TimeGap
@@ -16,8 +16,7 @@ from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.taff import LOGIT_DOWN, LOGIT_UP, EcgWord
 from ScarSegECGLib.pipeline import segment
-from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
-from ScarSegECGLib.training.ecg_simulation.simulate import simulate_ecg
+from ScarSegECGLib.training.ecg_simulation.simulate import drawn_bodies
 
 WALLS = {"none": (), "anterior": (1, 2, 7, 8, 13, 14), "inferior": (3, 4, 9, 10, 15), "lateral": (5, 6, 11, 12, 16)}
 

@@ -10,7 +10,7 @@ import pytest
 
 from ScarSegECGLib.network.weights import FOLDER, SHIPPED, SHIPPED_SHA256, read_weights
 from ScarSegECGLib.training.card import model_card
-from ScarSegECGLib.training.cross_validate import read_table
+from ScarSegECGLib.training.evaluate import read_table
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "Research"))

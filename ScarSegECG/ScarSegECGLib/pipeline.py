@@ -38,7 +38,7 @@ from ScarSegECGLib.measure.measurements import figures, measured_again
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
 from ScarSegECGLib.measure.trust import SCAR_ABOVE, Trust, judged, never_erasing, scar_probability, signs
 from ScarSegECGLib.network.amplitude import decide
-from ScarSegECGLib.network.locate import NOT_FOUND
+from ScarSegECGLib.network.field import NOT_FOUND
 from ScarSegECGLib.network.session import Session
 
 Progress = Callable[[float, str], None]

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from ScarSegECGLib.case import Signs
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.overlap import Overlap
 from ScarSegECGLib.measure.trust import Trust
-from ScarSegECGLib.training.cross_validate import Judged, fit_trust, nested
-from ScarSegECGLib.training.evaluate import challenge_dice
+from ScarSegECGLib.training.evaluate import CaseFigures, fit_trust, trusted
 
 
-def patients(count: int = 60, seed: int = 0) -> list[Judged]:
+def patients(count: int = 60, seed: int = 0) -> list[CaseFigures]:
     """A third without scar, in whom up to 1 ml is imagined; errors grow with the volume."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -26,7 +26,10 @@ def patients(count: int = 60, seed: int = 0) -> list[Judged]:
         found = max(0.0, true + rng.normal(0, 1 + 0.2 * true)) if scarred else float(rng.uniform(0, 1))
         peak = float(rng.uniform(0.8, 1.0) if scarred else rng.uniform(0.3, 0.75))
         signs = Signs(found, peak, 0.2 + 0.1 * found, float(rng.uniform(0.1, 0.4)))
-        rows.append(Judged(signs, true, 0.7 if scarred and found else 0.0, number % 5))
+        scar = Overlap(0.7 if scarred and found else 0.0, None, None, found - true, None)
+        name = f"Case_{number:03d}"
+        figures = (name, scarred, true, found, scar, scar, scar, (), True, signs, None, None, 0.0, number % 5)
+        rows.append(CaseFigures(*figures))
     return rows
 
 
@@ -48,19 +51,23 @@ def test_more_scar_is_never_less_likely_and_its_interval_never_narrower(a: float
 
 
 def test_intervals_hold_as_often_as_they_say_on_patients_the_fit_has_not_seen() -> None:
-    rows = patients(300)
-    held = [low <= row.true_ml <= high for row, (_, (low, high)) in zip(rows, nested(rows), strict=True)]
+    told, _ = trusted(patients(300))
+    held = [row.interval_ml[0] <= row.true_scar_ml <= row.interval_ml[1] for row in told]
     assert 0.75 <= np.mean(held) <= 0.85
 
 
 def test_a_fit_does_not_see_the_fold_it_is_tried_on() -> None:
     rows = patients()
-    spoilt = [dataclasses.replace(row, true_ml=row.true_ml + 500) if row.fold == 0 else row for row in rows]
-    of = [number for number, row in enumerate(rows) if row.fold == 0]
-    assert [nested(rows)[n][1] for n in of] == [nested(spoilt)[n][1] for n in of]
+    spoilt = [dataclasses.replace(row, true_scar_ml=row.true_scar_ml + 500) if row.fold == 0 else row for row in rows]
+    of_fold = [{row.case: row.interval_ml for row in trusted(some)[0] if row.fold == 0} for some in (rows, spoilt)]
+    assert of_fold[0] == of_fold[1] and len(of_fold[0]) == 12
 
 
 def test_the_challenge_counts_every_patient() -> None:
+    def challenge_dice(true_ml: float, dice: float, present: bool) -> float:
+        scar = Overlap(dice, None, None, 0.0, None)
+        return dataclasses.replace(patients(1)[0], true_scar_ml=true_ml, scar=scar, present=present).challenge_dice
+
     assert challenge_dice(0.0, 0.0, present=False) == 1
     assert challenge_dice(0.0, 0.0, present=True) == 0
     assert challenge_dice(9.0, 0.6, present=True) == 0.6

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from ScarSegECGLib.case import Ecg, EcgFeatures, TimeGap
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
-from ScarSegECGLib.network.amplitude import decide
-from ScarSegECGLib.network.time_weight import TimeWeight
+from ScarSegECGLib.network.amplitude import TimeWeight, decide
 from ScarSegECGLib.wording import words
 
 _ZEROS = np.zeros(12, np.float32)

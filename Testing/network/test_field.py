@@ -34,14 +34,6 @@ def test_every_slice_has_its_own_centre() -> None:
     assert field[:, 1, 1].tolist() == [1080.0, 1150.0]
 
 
-def test_several_channels_are_cut_like_one() -> None:
-    image = torch.rand(2, 3, 40, 40, generator=torch.Generator().manual_seed(0))
-    centres = np.full((2, 2), 20.0)
-    together = cut_field(image, (1.0, 1.2), centres, size=16)
-    alone = cut_field(image[:, 1], (1.0, 1.2), centres, size=16)
-    assert torch.equal(together[:, 1], alone)
-
-
 def test_whole_slices_keep_the_middle_and_a_multiple_of_16() -> None:
     whole = whole_slices(torch.ones(1, 200, 150), (1.4, 1.4))
     assert whole.shape[1] == whole.shape[2]

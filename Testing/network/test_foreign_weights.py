@@ -12,7 +12,7 @@ import torch
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
-from ScarSegECGLib.network.weights import half_precision, read_weights, write_weights
+from ScarSegECGLib.network.weights import read_weights, write_weights
 
 SETTINGS = {"channels": [4, 8], "locator_channels": [4, 8], "members": 2}
 
@@ -20,9 +20,9 @@ SETTINGS = {"channels": [4, 8], "locator_channels": [4, 8], "members": 2}
 @pytest.fixture(scope="module")
 def tensors() -> dict[str, torch.Tensor]:
     """Of small networks."""
-    parts = half_precision(LocatorUNet(SETTINGS["locator_channels"]), "locator.")
+    parts = LocatorUNet(SETTINGS["locator_channels"]).state_dict(prefix="locator.")
     for index in range(SETTINGS["members"]):
-        parts |= half_precision(ScarUNet(SETTINGS["channels"]), f"member{index}.")
+        parts |= ScarUNet(SETTINGS["channels"]).state_dict(prefix=f"member{index}.")
     return parts
 
 

@@ -6,8 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ScarSegECGLib.network.intensity import heart_disc, levelled
-from ScarSegECGLib.network.polar_grid import RADII, ROWS, WRAP
+from ScarSegECGLib.network.polar_grid import RADII, ROWS, WRAP, heart_disc, levelled
 
 
 def _images(seed: int = 0) -> torch.Tensor:

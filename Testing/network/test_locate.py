@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.network.locate import offsets_of_lv
+from ScarSegECGLib.network.field import offsets_of_lv
 
 
 def _disc(size: int, row: float, column: float, radius: float) -> np.ndarray:

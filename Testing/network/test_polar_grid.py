@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ScarSegECGLib.network.locate import follow_neighbours
+from ScarSegECGLib.network.field import follow_neighbours
 from ScarSegECGLib.network.polar_grid import (
     ANGLES,
     RADII,

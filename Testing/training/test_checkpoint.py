@@ -1,4 +1,4 @@
-"""What a run leaves in its folder: the names in it are a format, since runs of earlier versions are taken up again."""
+"""What a run leaves in its folder, and how it is taken up from there."""
 
 from __future__ import annotations
 
@@ -7,64 +7,68 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from ScarSegECGLib.training.fit import Checkpoint, reseed
+from ScarSegECGLib.training.fit import Schedule, fit, reseed
 
 CPU = torch.device("cpu")
-SCHEDULE = {"steps": 3, "seed": 0}
+SCHEDULE = Schedule(4, checkpoint_every=2)
 
 
-def _checkpoint(folder: Path, seed: int, steps: int) -> Checkpoint:
-    torch.manual_seed(seed)
-    network, average = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
-    optimiser = torch.optim.AdamW(network.parameters())
-    for _ in range(steps):
-        optimiser.zero_grad()
-        network(torch.ones(1, 2)).square().sum().backward()
-        optimiser.step()
-    return Checkpoint(folder, SCHEDULE, "steps_done", network, average, optimiser)
+def _fit(folder: Path, stop: int = 4) -> torch.nn.Module:
+    """Fit a line, or be interrupted once so many batches have been asked for."""
+    asked = []
+
+    def loss(network: torch.nn.Module, rng: torch.Generator) -> torch.Tensor:
+        if len(asked) >= stop:
+            raise KeyboardInterrupt
+        asked.append(True)
+        return network(torch.rand(3, 2, generator=rng)).square().sum()
+
+    return fit(lambda: torch.nn.Linear(2, 1), loss, SCHEDULE, folder, CPU, quiet=True)
 
 
-def test_the_files_have_the_names_that_earlier_runs_have(tmp_path: Path) -> None:
-    _checkpoint(tmp_path, 1, 2).keep(2, [0.5, 0.25])
-    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.safetensors", "progress.json"}
-    moments = {f"optimiser.{index}.{name}" for index in (0, 1) for name in ("step", "exp_avg", "exp_avg_sq")}
-    weights = {f"{part}.{name}" for part in ("network", "average") for name in ("weight", "bias")}
-    assert set(load_file(tmp_path / "checkpoint.safetensors")) == moments | weights
-    progress = json.loads((tmp_path / "progress.json").read_text())
-    assert progress == {"steps_done": 2, "schedule": SCHEDULE, "loss": [0.5, 0.25]}
+def _progress(folder: Path) -> dict:
+    with safe_open(folder / "checkpoint.safetensors", framework="pt") as file:
+        return json.loads(file.metadata()["progress"])
+
+
+def test_one_file_holds_the_networks_the_optimiser_and_how_far_it_is(tmp_path: Path) -> None:
+    _fit(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+    moments = {f"{index}.{name}" for index in (0, 1) for name in ("step", "exp_avg", "exp_avg_sq")}
+    weights = {f"{part}.{name}" for part in ("network", "average.module") for name in ("weight", "bias")}
+    assert set(load_file(tmp_path / "checkpoint.safetensors")) == moments | weights | {"average.n_averaged"}
+    progress = _progress(tmp_path)
+    assert progress["done"] == 4 and len(progress["loss"]) == 2 and progress["schedule"]["steps"] == 4
 
 
 def test_what_was_kept_is_taken_up(tmp_path: Path) -> None:
-    kept = _checkpoint(tmp_path, 1, 2)
-    kept.keep(2, [0.5, 0.25])
-    taken = _checkpoint(tmp_path, 2, 0)
-    assert taken.take_up(CPU) == (2, [0.5, 0.25])
-    for one, other in ((kept.network, taken.network), (kept.average, taken.average)):
-        assert torch.equal(one.weight, other.weight)
-    assert torch.equal(
-        kept.optimiser.state_dict()["state"][0]["exp_avg"], taken.optimiser.state_dict()["state"][0]["exp_avg"]
-    )
-
-
-def test_an_empty_folder_is_a_beginning(tmp_path: Path) -> None:
-    assert _checkpoint(tmp_path, 1, 0).take_up(CPU) == (0, [])
+    whole = _fit(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        _fit(tmp_path / "parts", 3)  # in the second half
+    assert _progress(tmp_path / "parts")["done"] == 2
+    resumed = _fit(tmp_path / "parts", 2)
+    assert torch.equal(whole.weight, resumed.weight) and torch.equal(whole.bias, resumed.bias)
+    again = _fit(tmp_path / "parts", 0)
+    assert torch.equal(whole.weight, again.weight)
 
 
 def test_a_run_killed_while_it_writes_keeps_the_state_before(tmp_path: Path, monkeypatch) -> None:
-    _checkpoint(tmp_path, 1, 1).keep(1, [0.5])
+    with pytest.raises(KeyboardInterrupt):
+        _fit(tmp_path, 2)
     before = (tmp_path / "checkpoint.safetensors").read_bytes()
 
-    def killed(state, path) -> None:
-        save_file(state, path)
+    def killed(state, path, metadata) -> None:
+        save_file(state, path, metadata)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ScarSegECGLib.training.fit.save_file", killed)
     with pytest.raises(KeyboardInterrupt):
-        _checkpoint(tmp_path, 1, 2).keep(2, [0.5, 0.25])
+        _fit(tmp_path)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
-    assert json.loads((tmp_path / "progress.json").read_text())["steps_done"] == 1
+    assert _progress(tmp_path)["done"] == 2
 
 
 def test_every_turn_has_its_own_seed() -> None:

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from phantom import simulate_ecg
 
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.network.ecg_encoder import TABLE_SIZE
-from ScarSegECGLib.training.ecg_features import measure, read_simulated
-from ScarSegECGLib.training.ecg_simulation.leads import drawn_bodies
-from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank, simulate_beats, simulate_ecg
-from ScarSegECGLib.training.pairs import drawn_gap, drawn_infarct_age, make_pairs
+from ScarSegECGLib.training.ecg_simulation.simulate import drawn_bodies, noise_bank, simulate_beats
+from ScarSegECGLib.training.pairs import drawn_gap, drawn_infarct_age, make_pairs, measure, read_simulated
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,8 @@ def test_the_fast_way_measures_what_the_slow_way_does() -> None:
     bodies = drawn_bodies(6, rng)
     windows = simulate_beats(scar, bodies, ["normal"] * 6, np.full(6, 70.0))
     for k in range(6):
-        beat, features = measure(windows[k].astype(float), np.ones(12, bool), 70.0)
+        measured = measure(windows[k].astype(float), np.ones(12, bool), 70.0)
+        beat, features = measured.millivolts, measured.features
         whole = median_beat(simulate_ecg(scar[k], bodies.part(slice(k, k + 1))))
         assert abs(features.qrs_ms - whole.features.qrs_ms) <= 8
         assert features.conduction == whole.features.conduction
@@ -39,10 +39,11 @@ def test_the_fast_way_measures_what_the_slow_way_does() -> None:
         assert np.corrcoef(beat[:, qrs].ravel(), whole.millivolts[:, qrs].ravel())[0, 1] > 0.98
 
 
-def test_inputs_have_the_networks_form_and_say_which_leads_are_lost(noise: NDArray) -> None:
+def test_inputs_have_the_networks_form_and_say_which_leads_are_lost(noise: NDArray, monkeypatch) -> None:
+    monkeypatch.setattr("ScarSegECGLib.training.pairs.LEAD_LOSS", 0.5)
     rng = np.random.default_rng(0)
     windows = simulate_beats(np.zeros((12, 17)), drawn_bodies(12, rng), ["normal"] * 12, np.full(12, 70.0))
-    inputs = read_simulated(windows, np.full(12, 70.0), noise, rng, lead_loss=0.5)
+    inputs = read_simulated(windows, np.full(12, 70.0), noise, rng)
     assert inputs.beat.shape == (12, 12, 300) and inputs.table.shape == (12, TABLE_SIZE)
     lost = inputs.leads == 0
     assert lost.any() and int(lost.sum(dim=1).max()) <= 4
@@ -54,10 +55,11 @@ def test_inputs_have_the_networks_form_and_say_which_leads_are_lost(noise: NDArr
     }
 
 
-def test_conduction_lowers_the_quality_of_what_is_measured(noise: NDArray) -> None:
+def test_conduction_lowers_the_quality_of_what_is_measured(noise: NDArray, monkeypatch) -> None:
+    monkeypatch.setattr("ScarSegECGLib.training.pairs.LEAD_LOSS", 0.0)
     rng = np.random.default_rng(1)
     windows = simulate_beats(np.zeros((10, 17)), drawn_bodies(10, rng), ["lbbb"] * 10, np.full(10, 70.0))
-    inputs = read_simulated(windows, np.full(10, 70.0), noise, rng, lead_loss=0.0)
+    inputs = read_simulated(windows, np.full(10, 70.0), noise, rng)
     assert float((inputs.quality < 0.5).float().mean()) >= 0.6
 
 
@@ -83,9 +85,9 @@ def test_pairs_are_seeded_aged_and_kept(noise: NDArray, tmp_path: Path) -> None:
     file = tmp_path / "pairs.safetensors"
     pairs = make_pairs([np.zeros(17), scar], noise, 3, ecgs=6, file=file, quiet=True)
     again = make_pairs([np.zeros(17), scar], noise, 3, ecgs=6, file=file, quiet=True)
-    assert torch.equal(pairs.inputs.table, again.inputs.table)
+    assert torch.equal(pairs.table, again.table)
     assert pairs.of(1).tolist() == list(range(6, 12))
     same_day, free = (make_pairs([s], noise, 3, ecgs=3, gap_days=0.0, quiet=True) for s in (scar, np.zeros(17)))
     assert same_day.gap_days.tolist() == [0.0] * 3
-    assert bool(((same_day.inputs.beat - free.inputs.beat).abs().amax(dim=(1, 2)) > 0.1).all()), "the scar shows"
-    assert not torch.allclose(same_day.inputs.beat[0], same_day.inputs.beat[1]), "another person each time"
+    assert bool(((same_day.beat - free.beat).abs().amax(dim=(1, 2)) > 0.1).all()), "the scar shows"
+    assert not torch.allclose(same_day.beat[0], same_day.beat[1]), "another person each time"

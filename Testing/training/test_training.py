@@ -11,16 +11,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 
 from ScarSegECGLib.network.field import PIXEL_MM
 from ScarSegECGLib.network.polar_grid import RADII, RADIUS_STEP_MM, polar_offsets_mm, turn_of_rows
-from ScarSegECGLib.network.unet import ImageOutput, LocatorUNet, ScarUNet
-from ScarSegECGLib.training.augment import AugmentPlan, augment, square_offsets
-from ScarSegECGLib.training.cross_validate import patient_folds
+from ScarSegECGLib.network.stack_net import StackOutput
+from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
+from ScarSegECGLib.training.augment import AugmentPlan, augment, find_walls, paint, square_offsets
 from ScarSegECGLib.training.dataset import Slices
-from ScarSegECGLib.training.fit import Epochs, Place
-from ScarSegECGLib.training.paint import find_walls, paint
-from ScarSegECGLib.training.stage_one import image_loss, locator_loss, train_network
+from ScarSegECGLib.training.evaluate import patient_folds
+from ScarSegECGLib.training.fit import Schedule, fit
+from ScarSegECGLib.training.stages import batches, image_loss, locator_loss, loss_on
 
 
 @settings(max_examples=50, deadline=None)
@@ -48,8 +49,8 @@ def _disc_slices(count: int = 8, size: int = 64, channels: int = 3) -> Slices:
     labels[radius < 8] = 1
     image = torch.tensor([-0.2, 0.3, -0.4, 0.5])[labels.long()]
     images = image.expand(count, channels, size, size).clone()
-    first = torch.arange(count) % 4 == 0
-    return Slices(images, labels.expand(count, size, size).clone(), first, torch.zeros(count, 2))
+    patient = torch.arange(count) // 4
+    return Slices(images, labels.expand(count, size, size).clone(), patient, torch.zeros(count, 2))
 
 
 def test_augmentation_moves_image_and_labels_together() -> None:
@@ -104,7 +105,7 @@ def test_painted_scar_lies_in_the_wall_and_is_bright() -> None:
     labels = slices.labels.clone()
     labels[labels == 3] = 2
     images = torch.tensor([-0.2, 0.3, -0.4])[labels.long()][:, None].expand(-1, 3, -1, -1).clone()
-    walls = find_walls(images, labels, slices.first_of_stack)
+    walls = find_walls(dataclasses.replace(slices, images=images, labels=labels))
     always = dataclasses.replace(walls, chance=torch.ones(8))
     painted, painted_labels = paint(images, labels, torch.arange(8), always, torch.Generator().manual_seed(0))
     new = painted_labels == 3
@@ -122,7 +123,7 @@ def test_painted_scar_lies_in_the_wall_and_is_bright() -> None:
 
 def test_neighbours_never_come_from_another_patient() -> None:
     slices = _disc_slices()
-    walls = find_walls(slices.images, slices.labels, slices.first_of_stack)
+    walls = find_walls(slices)
     assert walls.neighbours.tolist() == [
         [0, 0, 1],
         [0, 1, 2],
@@ -140,10 +141,10 @@ def _even(labels: torch.Tensor) -> torch.Tensor:
     return torch.ones(labels.shape[1:])
 
 
-def _perfect(labels: torch.Tensor, sure: float) -> ImageOutput:
+def _perfect(labels: torch.Tensor, sure: float) -> StackOutput:
     anatomy = torch.nn.functional.one_hot(labels.long().clamp(max=2), 3).permute(0, 3, 1, 2).float()
     scar = (labels == 3).float()[:, None] * 2 - 1
-    return ImageOutput((anatomy * 2 - 1) * sure, scar * sure, [])
+    return StackOutput((anatomy * 2 - 1) * sure, scar * sure)
 
 
 def test_loss_falls_as_the_answer_gets_better() -> None:
@@ -177,24 +178,25 @@ def test_nothing_is_learned_where_the_area_is_nought() -> None:
     )
 
 
-def _train(folder: Path, epochs: int, total: int) -> torch.nn.Module:
-    schedule = Epochs(epochs=total, batch=4, warm_up_steps=2, average=0.5, checkpoint_every=1)
+@pytest.fixture(autouse=True)
+def batches_of_4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ScarSegECGLib.training.stages.BATCH", 4)
 
-    def loss(output: ImageOutput, labels: torch.Tensor) -> torch.Tensor:
-        if loss.calls >= epochs * 2:
+
+def _train(folder: Path, epochs: int, total: int) -> torch.nn.Module:
+    slices, cpu = _disc_slices(), torch.device("cpu")
+    epoch = batches(slices)
+    schedule = Schedule(total * epoch, warm_up=2, average=0.5, checkpoint_every=epoch)
+
+    def loss(output: StackOutput, labels: torch.Tensor) -> torch.Tensor:
+        if loss.calls >= epochs * epoch:
             raise KeyboardInterrupt
         loss.calls += 1
         return image_loss(output, labels, _even(labels))
 
     loss.calls = 0
-    return train_network(
-        lambda: ScarUNet((4, 8)),
-        loss,
-        _disc_slices(),
-        AugmentPlan(square_offsets(32), shift=1, far_shift=2),
-        schedule,
-        Place(folder, "test", torch.device("cpu"), quiet=True),
-    )
+    plan = AugmentPlan(square_offsets(32), shift=1, far_shift=2)
+    return fit(lambda: ScarUNet((4, 8)), loss_on(slices, plan, loss, cpu), schedule, folder, cpu, quiet=True)
 
 
 def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -214,7 +216,8 @@ def test_another_schedule_does_not_take_over_a_run(tmp_path: Path) -> None:
 
 def test_training_learns(tmp_path: Path) -> None:
     _train(tmp_path, 30, 30)
-    history = json.loads((tmp_path / "progress.json").read_text())["loss"]
+    with safe_open(tmp_path / "checkpoint.safetensors", framework="pt") as file:
+        history = json.loads(file.metadata()["progress"])["loss"]
     assert history[-1] < 0.85 * history[0]
 
 
@@ -222,7 +225,6 @@ def test_networks_keep_the_size() -> None:
     output = ScarUNet((4, 8, 8))(torch.zeros(2, 3, 32, 32))
     assert output.anatomy.shape == (2, 3, 32, 32)
     assert output.scar.shape == (2, 1, 32, 32)
-    assert [f.shape[-1] for f in output.features] == [32, 16, 8]
     assert LocatorUNet((4, 8))(torch.zeros(1, 1, 32, 32)).shape == (1, 1, 32, 32)
     with pytest.raises(ValueError, match="two levels"):
         ScarUNet((4,))

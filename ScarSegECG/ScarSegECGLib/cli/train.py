@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -22,23 +23,21 @@ from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.weights import Weights, read_weights
 from ScarSegECGLib.training import ablation
 from ScarSegECGLib.training.card import model_card
-from ScarSegECGLib.training.cross_validate import (
+from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank
+from ScarSegECGLib.training.evaluate import (
     assemble,
     evaluate_held_out,
     patient_folds,
     read_folds,
     read_table,
+    summary_of,
     trusted,
     write_table,
     write_tables,
 )
-from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank
-from ScarSegECGLib.training.evaluate import summarise
-from ScarSegECGLib.training.fit import once
+from ScarSegECGLib.training.fit import Plan, Recipe, once
 from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
-from ScarSegECGLib.training.plan import Plan, Recipe
-from ScarSegECGLib.training.stage_one import train_stage_one
-from ScarSegECGLib.training.stage_two import see_patients, train_stage_two
+from ScarSegECGLib.training.stages import see_patients, train_stage_one, train_stage_two
 from ScarSegECGLib.training.taff import fuse_held_out, train_taff
 
 SHIPPED = "shipped"
@@ -66,7 +65,8 @@ def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]
     folders = case_folders(*args.cases)
     if args.folds_file is None and not 2 <= args.folds <= len(folders):  # said before hundreds of files are read
         raise InputError(f"--folds {args.folds}: must be from 2 to the number of patients ({len(folders)})")
-    cases, own = [], {}
+    cases: list[ExpertCase] = []
+    own: dict[int, OwnEcg] = {}
     for number, folder in enumerate(tqdm(folders, desc="reading", unit="case", disable=args.quiet)):
         cases.append(load_case(folder))
         ecg, gap = find_ecg(folder)
@@ -76,7 +76,7 @@ def _load(args: argparse.Namespace) -> tuple[list[ExpertCase], dict[int, OwnEcg]
         if gap.days is None or gap.event_between:  # a pair without a gap teaches nothing of time
             raise InputError(f"{name}: its ECG has no known gap to the MRI; give both in dates.json, or take it away")
         try:
-            own[number] = OwnEcg(median_beat(ecg), gap.days)
+            own[number] = median_beat(ecg), gap.days
         except InputError as error:
             raise InputError(f"{name}: its ECG cannot be measured: {error}") from error
     return cases, own
@@ -139,18 +139,20 @@ def _train(args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: 
         train_stage_two(plan, group, bank)
     fractions = expert_fractions(plan.cases)
     encoder = _encoder(plan.start, out)
-    pairs = make_pairs(list(fractions), noise, PAIR_SEED, own=own, file=out / "pairs.safetensors", quiet=quiet)
-    fused = fuse_held_out(plan, bank, fractions)
-    full = [train_taff(plan, group, fused, encoder, pairs) for group in groups]
+    pairs = make_pairs(list(fractions), noise, PAIR_SEED, own=own, file=out / "ecgs.safetensors", quiet=quiet)
+    fused = fuse_held_out(plan, bank)
+    for group in groups:
+        train_taff(plan, group, fused, encoder, pairs, fractions)
     told, trust = trusted(evaluate_held_out(plan))
-    summary = json.dumps(summarise([row for _, row in told]), indent=1)
+    summary = json.dumps(summary_of(told), indent=1)
     write_tables(out, told)
     write_text(out / "cross_validation.json", summary + "\n")
     if not (out / "ablation.csv").is_file():
         ecgs = ablation.held_out_ecgs(fractions, noise, TEST_SEED, own, quiet=quiet)
-        write_table(out / "ablation.csv", ablation.table(ablation.outcomes(plan, ecgs, fractions)))
+        scarred = np.array([case.scar.any() for case in plan.cases])
+        write_table(out / "ablation.csv", ablation.table(ablation.outcomes(plan, ecgs, fractions), scarred))
     weights = out / "scarseg.safetensors"
-    digest = assemble(plan, full[-1], trust, weights)
+    digest = assemble(plan, trust, weights)
     tables = [read_table(out / name) for name in ("cross_validation.csv", "ablation.csv")]
     real = (len(own), len(plan.cases) - len(own))
     card = model_card(tables[0], read_weights(weights).settings, digest, tables[1], real)

@@ -1,7 +1,7 @@
 """What the networks say of scar, and how far it can be relied on: is there any, between which volumes, and what speaks
 against.
 
-The numbers are fitted on patients the networks had not seen (``training.cross_validate``) and travel with the weights.
+The numbers are fitted on patients the networks had not seen (``training.evaluate``) and travel with the weights.
 """
 
 from __future__ import annotations

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ScarSegECGLib.case import Ecg, EcgFeatures, EcgUse, TimeGap
 from ScarSegECGLib.ecg.conduction import short_and_wide
+from ScarSegECGLib.ecg.leads import FEWEST_LEADS
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import Conduction, EcgReason, Hindrance
 
-FEWEST_LEADS = 8
 LEAST_AMPLITUDE = 0.05
 UNKNOWN_DATE_COUNTS_AS_DAYS = 365.0
 LATE_ECG_DAYS = 30.0
 FAST_RATE_BPM = 150.0
 DEFECT_QUALITY = 0.3
+DAYS_PER_YEAR = 365.0
+
+
+class TimeWeight(nn.Module):
+    """How much an ECG counts that was taken ``gap`` days before (negative) or after the image.
+
+    ``w = (1 + exp(-c)) / (1 + exp(alpha * |gap| / 365 - c))``: 1 at 0, falling with |gap| whatever is learned, because
+    ``alpha`` is positive by construction. An ECG taken after the image has its own, never smaller, ``alpha``: it may
+    show disease that the image could not. The numbers given are where training begins: those in the weights win. What
+    holds where a date is not known stands in :func:`decide`.
+    """
+
+    def __init__(self, c: float = 3.0, alpha_before: float = 2.5, alpha_extra_after: float = 2.5) -> None:
+        super().__init__()
+        inverse_softplus = [math.log(math.expm1(alpha)) for alpha in (alpha_before, alpha_extra_after)]
+        self.rates = nn.Parameter(torch.tensor(inverse_softplus))
+        self.c = nn.Parameter(torch.tensor(c))
+
+    def forward(self, gap_days: Tensor) -> Tensor:
+        """Signed days [B] -> weight [B] in (0, 1]."""
+        before, extra = F.softplus(self.rates)
+        alpha = torch.where(gap_days > 0, before + extra, before)
+        years = gap_days.abs() / DAYS_PER_YEAR
+        return (1 + torch.exp(-self.c)) / (1 + torch.exp((alpha * years - self.c).clamp(max=60)))
 
 
 def conduction_quality(features: EcgFeatures) -> tuple[float, Fact | None]:
@@ -52,38 +81,28 @@ def decide(
     network_trained: bool,
     why_no_ecg: Fact = Fact(EcgReason.NOT_GIVEN),
 ) -> EcgUse:
-    """Decide the amplitude of one case.
+    """Decide the amplitude of one case, exactly 0 wherever the ECG is not to count.
 
-    Parameters
-    ----------
-    ecg, features : the ECG and its measured median beat, or None
-    gap : signed days between ECG and image
-    weight : the learned time weight, days -> (0, 1]
-    anatomy_known : whether the AHA partition could be placed
-    network_trained : whether the weights hold a trained ECG branch
-    why_no_ecg : the reason when ``ecg`` is None
-
-    Returns
-    -------
-    EcgUse whose amplitude is exactly 0 wherever the ECG is not to count.
+    ``features`` are those of the ECG's median beat; ``weight`` is the learned time weight, days -> (0, 1].
+    ``anatomy_known``: the AHA partition could be placed; ``network_trained``: the weights hold a trained ECG branch;
+    ``why_no_ecg``: the reason where ``ecg`` or ``features`` are None.
     """
-
-    def unused(reason: EcgReason, **parameters: object) -> EcgUse:
-        return EcgUse(0.0, (Fact(reason, **parameters),), gap)
 
     if ecg is None or features is None:
         return EcgUse(0.0, (why_no_ecg,), gap)
     leads = int(ecg.lead_mask.sum())
-    if leads < FEWEST_LEADS:
-        return unused(EcgReason.FEW_LEADS, leads=leads, needed=FEWEST_LEADS)
-    if gap.event_between:
-        return unused(EcgReason.EVENT_BETWEEN)
-    if gap.impossible:
-        return unused(EcgReason.CHECK_DATES, problem=gap.problem)
-    if not anatomy_known:
-        return unused(EcgReason.NO_AHA)
-    if not network_trained:
-        return unused(EcgReason.UNTRAINED)
+    quality, why = conduction_quality(features)
+    hindrances = (
+        (leads < FEWEST_LEADS, Fact(EcgReason.FEW_LEADS, leads=leads, needed=FEWEST_LEADS)),
+        (gap.event_between, Fact(EcgReason.EVENT_BETWEEN)),
+        (gap.impossible, Fact(EcgReason.CHECK_DATES, problem=gap.problem)),
+        (not anatomy_known, Fact(EcgReason.NO_AHA)),
+        (not network_trained, Fact(EcgReason.UNTRAINED)),
+        (quality == 0, Fact(EcgReason.HINDERED, why=why)),
+    )
+    for holds, reason in hindrances:
+        if holds:
+            return EcgUse(0.0, (reason,), gap)
 
     cautions = []
     if gap.days is None:
@@ -93,12 +112,9 @@ def decide(
         amplitude = weight(gap.days)
         if gap.days > LATE_ECG_DAYS:
             cautions.append(Fact(EcgReason.LATER_THAN_MRI))
-    quality, why = conduction_quality(features)
-    if quality == 0:
-        return unused(EcgReason.HINDERED, why=why)
     if why:
         cautions.append(Fact(EcgReason.COUNTS_LESS, why=why))
     amplitude *= quality
     if amplitude < LEAST_AMPLITUDE:
-        return unused(EcgReason.TOO_FAR, days=gap.days)
+        return EcgUse(0.0, (Fact(EcgReason.TOO_FAR, days=gap.days),), gap)
     return EcgUse(amplitude, (Fact(EcgReason.USED, days=gap.days, weight=amplitude), *cautions), gap)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from typing import TypeVar
 
 import torch
@@ -17,22 +18,18 @@ _MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 def choose_device(wish: str = "auto") -> torch.device:
     """``auto`` (a GPU if torch can use one), ``cpu``, ``cuda`` or ``cuda:N``.
 
-    Raises
-    ------
-    InputError : an unknown name, or a GPU that is not there.
+    InputError: an unknown name, or a GPU that is not there.
     """
     if wish == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if wish == "cpu":
-        return torch.device("cpu")
-    kind, _, number = wish.partition(":")
-    if kind != "cuda" or (number and not number.isdigit()) or wish.endswith(":"):
+        wish = "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", wish, re.ASCII):
         raise InputError(f"device '{wish}' is not known; use auto, cpu, cuda or cuda:N")
-    if not torch.cuda.is_available():
+    device, count = torch.device(wish), torch.cuda.device_count()
+    if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError("no CUDA device that torch can use was found; use --device cpu or auto")
-    if number and int(number) >= torch.cuda.device_count():
-        raise InputError(f"there is no {wish}, only {torch.cuda.device_count()} CUDA device(s); use --device auto")
-    return torch.device(wish)
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise InputError(f"there is no {wish}, only {count} CUDA device(s); use --device auto")
+    return device
 
 
 def place(network: Network, device: torch.device) -> Network:

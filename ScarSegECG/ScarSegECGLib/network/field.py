@@ -1,29 +1,25 @@
-"""Square fields around the left ventricle at one pixel size, and whole slices for the locator."""
+"""Square fields around the left ventricle at one pixel size, whole slices for the locator, and where it sees the LV."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
+
+from ScarSegECGLib.errors import NoLeftVentricle
+from ScarSegECGLib.network.polar_grid import read_at
 
 PIXEL_MM = 1.25
 LOCATOR_PIXEL_MM = 2.5
 FIELD_PIXELS = 160
 LOCATOR_FIELD_MM = 240.0  # the locator's field is not smaller: a crop to the heart lies in black, as in training
-
-
-def _reading_grid(size: tuple[int, int], index_of_first: Tensor, step: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Grid for ``grid_sample``: output pixel p of slice k reads source index ``index_of_first[k] + p * step``."""
-    rows = index_of_first[:, 0, None] + torch.arange(size[0]) * step[0]
-    columns = index_of_first[:, 1, None] + torch.arange(size[1]) * step[1]
-    rows = (2 * rows + 1) / shape[0] - 1
-    columns = (2 * columns + 1) / shape[1] - 1
-    count = len(index_of_first)
-    return torch.stack(
-        [columns[:, None, :].expand(count, *size), rows[:, :, None].expand(count, *size)],
-        dim=-1,
-    ).float()
+NOT_FOUND = "no left ventricle found; check that this is a short-axis LGE stack of the heart"
+_SMALLEST_LV_ML = 10.0
+_REACH_MM = 50.0
+_HEART_BLUR_MM = 15.0
 
 
 def cut_field(
@@ -36,27 +32,17 @@ def cut_field(
     mode: str = "bilinear",
     outside: str = "zeros",
 ) -> Tensor:
-    """Read a square field around a centre from every slice.
+    """Read a square field around a centre from every slice: [K, R, C] -> [K, size, size].
 
-    Parameters
-    ----------
-    images : float tensor [K, R, C], or [K, channels, R, C]
-    spacing : (row, column) pixel distance, mm
-    centres_mm : array [K, 2], (row, column) in mm = index * spacing
-    size, pixel_mm : the field's pixels and their distance
-    mode : "bilinear" or "nearest"
-    outside : "zeros", or "border" where the image's edge goes on beyond it
-
-    Returns
-    -------
-    float tensor [K, size, size], or [K, channels, size, size].
+    ``spacing`` is the (row, column) pixel distance, mm; ``centres_mm`` [K, 2] are (row, column), mm = index * spacing;
+    ``pixel_mm`` is the distance of the field's pixels; ``mode`` "bilinear" or "nearest"; ``outside`` the image are
+    "zeros", or its "border" goes on.
     """
-    planes = images if images.ndim == 4 else images[:, None]
     distance = torch.tensor(spacing, dtype=torch.float64)
     first = (torch.as_tensor(centres_mm, dtype=torch.float64) - (size - 1) / 2 * pixel_mm) / distance
-    grid = _reading_grid((size, size), first, pixel_mm / distance, (planes.shape[2], planes.shape[3]))
-    read = F.grid_sample(planes.float(), grid, mode=mode, padding_mode=outside, align_corners=False)
-    return read if images.ndim == 4 else read[:, 0]
+    rows, columns = (first[:, :, None] + torch.arange(size) * (pixel_mm / distance)[:, None]).unbind(dim=1)
+    points = torch.stack(torch.broadcast_tensors(rows[:, :, None], columns[:, None, :]), dim=-1)
+    return read_at(images[:, None], points, mode, outside)[:, 0]
 
 
 def whole_slices(images: Tensor, spacing: tuple[float, float]) -> Tensor:
@@ -77,3 +63,44 @@ def with_neighbours(fields: Tensor) -> Tensor:
     before = torch.cat([fields[:1], fields[:-1]])
     after = torch.cat([fields[1:], fields[-1:]])
     return torch.stack([before, fields, after], dim=1)
+
+
+def offsets_of_lv(probability: NDArray[np.float32], pixel_mm: float, slice_mm: float) -> NDArray[np.float64]:
+    """How far the LV lies from the middle of each map of its ``probability`` [K, S, S]: [K, 2] (row, column) mm.
+
+    The place where most slices see the ventricle is taken first, then a straight line through the slices' centres
+    near it, weighted by what each slice shows: a slice that shows nothing (or a bright stomach) follows its
+    neighbours. ``pixel_mm`` and ``slice_mm`` are the distances between pixels and between slices. NoLeftVentricle where
+    there is none.
+    """
+    likely = np.where(probability > 0.3, probability, 0)
+    together = ndimage.gaussian_filter(likely.sum(axis=0), _HEART_BLUR_MM / pixel_mm)
+    rows, columns = np.indices(likely.shape[1:])
+    heart = np.array(np.unravel_index(np.argmax(together), together.shape))
+    near = np.hypot(rows - heart[0], columns - heart[1]) * pixel_mm < _REACH_MM
+    likely = likely * near
+    mass = likely.sum(axis=(1, 2))
+    if mass.sum() * pixel_mm**2 * slice_mm / 1000 < _SMALLEST_LV_ML:
+        raise NoLeftVentricle(NOT_FOUND)
+
+    seen = mass > 0
+    index = np.flatnonzero(seen)
+    found = np.stack([(likely[seen] * axis).sum(axis=(1, 2)) / mass[seen] for axis in (rows, columns)], axis=1)
+    if len(index) >= 3:
+        line = [np.polyfit(index, found[:, axis], 1, w=np.sqrt(mass[seen])) for axis in (0, 1)]
+        centre = np.stack([np.polyval(fit, np.arange(len(mass))) for fit in line], axis=1)
+    else:
+        centre = np.tile(np.average(found, axis=0, weights=mass[seen]), (len(mass), 1))
+    return (centre - (np.array(likely.shape[1:]) - 1) / 2) * pixel_mm
+
+
+def follow_neighbours(
+    centres: NDArray[np.float64], seen: NDArray[np.bool_], before: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give slices that show no LV the centre of the nearest slice that does: [K, 2]; ``before`` where none does."""
+    if not seen.any():
+        return before
+    index = np.arange(len(seen))
+    good = index[seen]
+    nearest = good[np.abs(index[:, None] - good[None]).argmin(axis=1)]
+    return centres[nearest]

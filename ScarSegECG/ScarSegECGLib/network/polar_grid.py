@@ -3,6 +3,11 @@
 Seen from its centre a short-axis ventricle is rings: blood, wall, what lies outside. On a grid of angles and radii
 those rings are bands, wherever the wall is thin, thick, or as bright as the blood beside it, so that a network learns
 from few patients how the borders run on where they cannot be seen.
+
+One scale for every slice, whatever its scanner, gain or window: percentiles, then a gamma that fixes the median.
+
+Within 45 mm of the LV centre the median lies at 0.50 of the 1-99 % range in the images the networks learned from, and
+at 0.37 in those of two other hospitals; the gamma removes that difference, in training and at inference alike.
 """
 
 from __future__ import annotations
@@ -19,6 +24,11 @@ RADIUS_STEP_MM = 0.95
 REACH_MM = RADII * RADIUS_STEP_MM
 WRAP = 16  # angles repeated at either end, so that a network without circular padding sees the circle go on
 ROWS = ANGLES + 2 * WRAP
+LOW, MEDIAN, HIGH = 0.01, 0.5, 0.99
+GAMMA = (0.35, 2.5)
+BRIGHTEST = 1.5  # of the 1-99 % range; fat and flow beyond it say nothing of the wall
+HEART_RADIUS_MM = 45.0
+_MOSTLY_PADDING = 0.9
 
 
 def turn_of_rows() -> Tensor:
@@ -42,14 +52,14 @@ def polar_area() -> Tensor:
     return core * (radius / radius.mean())
 
 
-def read_at(images: Tensor, points: Tensor, mode: str = "bilinear") -> Tensor:
+def read_at(images: Tensor, points: Tensor, mode: str = "bilinear", outside: str = "border") -> Tensor:
     """Read images at given places: [K, C, R, S], points [K, H, W, 2] (row, column) index -> [K, C, H, W].
 
-    Beyond the image's edge its border is repeated.
+    ``outside``: beyond the image's edge its "border" goes on, or there are "zeros".
     """
     size = torch.tensor([images.shape[2], images.shape[3]], dtype=points.dtype)
     unit = (2 * points + 1) / size - 1
-    return F.grid_sample(images.float(), unit.flip(-1).float(), mode=mode, padding_mode="border", align_corners=False)
+    return F.grid_sample(images.float(), unit.flip(-1).float(), mode=mode, padding_mode=outside, align_corners=False)
 
 
 def cut_polar(
@@ -60,18 +70,10 @@ def cut_polar(
     mirror: bool = False,
     corner: tuple[int, int] = (0, 0),
 ) -> Tensor:
-    """Unroll every slice about its centre.
+    """Unroll every slice [K, C, R, S] about its centre: [K, C, ROWS, RADII].
 
-    Parameters
-    ----------
-    images : float tensor [K, C, R, S]
-    spacing : (row, column) pixel distance, mm
-    centres_mm : [K, 2], (row, column) in mm = index * spacing
-    corner : index (row, column) of the images' first pixel, where they are a part of a slice
-
-    Returns
-    -------
-    float tensor [K, C, ROWS, RADII].
+    ``spacing`` is the (row, column) pixel distance, mm; ``centres_mm`` [K, 2] are (row, column), mm = index * spacing;
+    ``corner`` is the index of the images' first pixel, where they are a part of a slice.
     """
     centres = torch.as_tensor(centres_mm, dtype=torch.float64).view(-1, 1, 1, 2)
     points = (centres + polar_offsets_mm(mirror)) / torch.tensor(spacing, dtype=torch.float64)
@@ -124,3 +126,40 @@ def centres_of_mass(probability: Tensor) -> tuple[Tensor, Tensor]:
     mass = weight.sum(dim=(1, 2))
     offset = torch.einsum("khw,hwc->kc", weight, polar_offsets_mm().double()) / mass.clamp(min=1e-6)[:, None]
     return offset, mass * (2 * math.pi / ANGLES * RADIUS_STEP_MM**2 * RADII / 2)
+
+
+def heart_disc() -> Tensor:
+    """Grid points of the unrolled slice that cover the disc of 45 mm evenly, [M], flat index into ROWS x RADII."""
+    rings = round(HEART_RADIUS_MM / RADIUS_STEP_MM)
+    points = []
+    for ring in range(rings):
+        count = max(1, round(ANGLES * (ring + 0.5) / rings))
+        rows = WRAP + (torch.arange(count) * ANGLES) // count
+        points.append(rows * RADII + ring)
+    return torch.cat(points)
+
+
+def levels(images: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """1st, 50th and 99th percentile of every image of [B, C, H, W], each [B, C, 1, 1].
+
+    Pixels of exactly 0 (padding around a shifted or cropped slice) are left out unless nearly all are 0. ``where`` are
+    flat indices into H x W of the pixels that count; None takes all.
+    """
+    chosen = images.flatten(2) if where is None else images.flatten(2)[..., where]
+    padding = chosen == 0
+    padding &= padding.float().mean(dim=-1, keepdim=True) < _MOSTLY_PADDING
+    shares = torch.tensor([LOW, MEDIAN, HIGH], dtype=images.dtype, device=images.device)
+    low, median, high = chosen.masked_fill(padding, math.nan).nanquantile(shares, dim=-1)[..., None, None]
+    return low, median, high
+
+
+def levelled(images: Tensor, where: Tensor | None = None) -> Tensor:
+    """Scale each image so that its :func:`levels` become -0.5, 0 and 0.5: [B, C, H, W] of any scale, signed or not.
+
+    Within [-0.5, 1]; a constant image becomes -0.5.
+    """
+    low, median, high = levels(images, where)
+    unit = (images - low) / (high - low).clamp(min=1e-12)
+    middle = ((median - low) / (high - low).clamp(min=1e-12)).clamp(1e-3, 1 - 1e-3)
+    gamma = (math.log(0.5) / middle.log()).clamp(*GAMMA)
+    return torch.nan_to_num(unit, nan=0.0).clamp(0, BRIGHTEST) ** gamma - 0.5

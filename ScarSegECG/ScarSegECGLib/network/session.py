@@ -22,12 +22,20 @@ from ScarSegECGLib.network.field import (
     LOCATOR_PIXEL_MM,
     PIXEL_MM,
     cut_field,
+    follow_neighbours,
+    offsets_of_lv,
     whole_slices,
     with_neighbours,
 )
-from ScarSegECGLib.network.intensity import heart_disc, levelled
-from ScarSegECGLib.network.locate import follow_neighbours, offsets_of_lv
-from ScarSegECGLib.network.polar_grid import centres_of_mass, circles_box, cut_polar, put_back_polar, unmirror
+from ScarSegECGLib.network.polar_grid import (
+    centres_of_mass,
+    circles_box,
+    cut_polar,
+    heart_disc,
+    levelled,
+    put_back_polar,
+    unmirror,
+)
 from ScarSegECGLib.network.stack_net import (
     SLICES_AT_ONCE,
     StackBlock,

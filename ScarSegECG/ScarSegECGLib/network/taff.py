@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ScarSegECGLib.network.amplitude import TimeWeight
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.polar_grid import polar_area
 from ScarSegECGLib.network.stack_net import (
@@ -24,7 +25,6 @@ from ScarSegECGLib.network.stack_net import (
     some_slices_at_a_time,
     without_wrap,
 )
-from ScarSegECGLib.network.time_weight import TimeWeight
 
 LOGIT_DOWN, LOGIT_UP = -1.0, 2.0
 SITES = (4, 5)  # blocks of stage 2 before which the ECG is fused

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
 import torch
 from safetensors.torch import save as serialise
-from torch import Tensor, nn
+from torch import Tensor
 
 from ScarSegECGLib.errors import InputError
 
@@ -34,17 +35,13 @@ class Weights:
         return {key[len(prefix) :]: value for key, value in self.tensors.items() if key.startswith(prefix)}
 
 
-def half_precision(network: nn.Module, prefix: str) -> dict[str, Tensor]:
-    """A network's tensors as they are shipped: floating point in 16 bit, so that five networks fit 25 MB."""
-    return {
-        prefix + key: value.detach().half().contiguous() if value.is_floating_point() else value.detach().contiguous()
-        for key, value in network.state_dict().items()
-    }
+def write_weights(path: Path, tensors: Mapping[str, Tensor], settings: dict) -> str:
+    """Write weights and their hash (``PATH.sha256``) beside them; returns the hash.
 
-
-def write_weights(path: Path, tensors: dict[str, Tensor], settings: dict) -> str:
-    """Write weights and their hash (``PATH.sha256``) beside them; returns the hash."""
-    content = serialise(tensors, metadata={_SETTINGS_KEY: json.dumps(settings, sort_keys=True)})
+    Floating point becomes 16 bit, so that five networks fit 25 MB.
+    """
+    small = {key: (value.half() if value.is_floating_point() else value).contiguous() for key, value in tensors.items()}
+    content = serialise(small, metadata={_SETTINGS_KEY: json.dumps(settings, sort_keys=True)})
     digest = hashlib.sha256(content).hexdigest()
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(content)
@@ -67,9 +64,7 @@ def _expected_hash(path: Path) -> str:
 def read_weights(path: Path | None = None) -> Weights:
     """Read weights after checking their SHA-256 against the pinned one (shipped) or ``PATH.sha256`` (one's own).
 
-    Raises
-    ------
-    InputError : missing file, another hash, or not weights of this program.
+    InputError: missing file, another hash, or not weights of this program.
     """
     path = SHIPPED if path is None else path
     if not path.is_file():

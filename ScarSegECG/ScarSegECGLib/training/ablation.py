@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from ScarSegECGLib.anatomy.aha import soft_prior
 from ScarSegECGLib.case import LgeStack
@@ -22,8 +22,8 @@ from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.taff import EcgWord
 from ScarSegECGLib.pipeline import network_scar
 from ScarSegECGLib.training.degrade import degrade
+from ScarSegECGLib.training.fit import Plan
 from ScarSegECGLib.training.pairs import OwnEcg, Pairs, make_pairs
-from ScarSegECGLib.training.plan import Plan
 from ScarSegECGLib.training.taff import anatomy_of
 
 RESAMPLES = 2000
@@ -41,18 +41,6 @@ class Row(Enum):
     EXPERT = "+ TAFF told the expert's extents"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Dice of scar of one row on one patient, and the volume found, ml."""
-
-    row: Row
-    degraded: bool
-    case: str
-    pathological: bool
-    dice: float | None
-    scar_ml: float
-
-
 def held_out_ecgs(
     fractions: NDArray[np.float64], noise: NDArray, seed: int, own: Mapping[int, OwnEcg], quiet: bool = False
 ) -> dict[Row, Pairs]:
@@ -60,13 +48,9 @@ def held_out_ecgs(
 
     Real ECGs, ``own`` by the patient's number, stand in place of simulated ones where the gap is as it is.
     """
-
-    def drawn(offset: int, gap: float | None, real: Mapping[int, OwnEcg]) -> Pairs:
-        return make_pairs(list(fractions), noise, seed + offset, own=real, ecgs=1, gap_days=gap, quiet=quiet)
-
-    now = drawn(0, None, own)
-    old, oldest = drawn(1, -WRONG_GAP_DAYS, {}), drawn(2, -FIVE_YEARS, {})
-    return {Row.TAFF: now, Row.OTHER: now, Row.WRONG_GAP: old, Row.FIVE_YEARS: oldest}
+    drawn = partial(make_pairs, list(fractions), noise, ecgs=1, quiet=quiet)
+    now, old = drawn(seed, own=own), drawn(seed + 1, gap_days=-WRONG_GAP_DAYS)
+    return {Row.TAFF: now, Row.OTHER: now, Row.WRONG_GAP: old, Row.FIVE_YEARS: drawn(seed + 2, gap_days=-FIVE_YEARS)}
 
 
 def _scar_by(stack: LgeStack, session: Session) -> Callable[[EcgWord, float], NDArray[np.bool_]] | None:
@@ -108,30 +92,26 @@ def _word(
         others = np.flatnonzero(pairs.patient.numpy() != patient)
         number = int(np.random.default_rng([patient, 11]).choice(others))
     gap = 0.0 if row is Row.WRONG_GAP else float(pairs.gap_days[number])
-    one = pairs.inputs.part(slice(number, number + 1))
-    word = session.listen_to(one.beat[0], one.leads[0], one.table[0])
-    return word, float(one.quality) * session.time_weight(gap)
+    word = session.listen_to(pairs.beat[number], pairs.leads[number], pairs.table[number])
+    return word, float(pairs.quality[number]) * session.time_weight(gap)
 
 
-def outcomes(plan: Plan, ecgs: Mapping[Row, Pairs], fractions: NDArray[np.float64]) -> list[Outcome]:
-    """Every row on every patient, clean and degraded, by networks that never saw it; these run once for all rows.
+def outcomes(plan: Plan, ecgs: Mapping[Row, Pairs], fractions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Dice of scar (NaN of none in none) and volume found, ml: [clean and degraded, row, patient, 2].
 
-    ``ecgs`` from :func:`held_out_ecgs`; ``fractions`` [patient, 17] are the experts'.
+    By networks that never saw the patient; these run once for all rows. ``ecgs`` from :func:`held_out_ecgs`;
+    ``fractions`` [patient, 17] are the experts'.
     """
-    session_of = plan.session_of("full.safetensors")
-    numbers = {case.name: number for number, case in enumerate(plan.cases)}
-    found = []
-    for case in tqdm(plan.by_fold(), desc="what the ECG adds", unit="patient", disable=plan.quiet):
-        session, patient = session_of(case), numbers[case.name]
-        for degraded in (False, True):
-            scar_by = _scar_by(degrade(case.stack, 77_000 + patient) if degraded else case.stack, session)
-            for row in Row:
-                mask = np.zeros_like(case.scar)
+    found = np.zeros((2, len(Row), len(plan.cases), 2))
+    for of in plan.held_out("full.safetensors", "what the ECG adds"):
+        for images, stack in enumerate((of.case.stack, degrade(of.case.stack, 77_000 + of.number))):
+            scar_by = _scar_by(stack, of.session)
+            for number, row in enumerate(Row):
+                mask = np.zeros_like(of.case.scar)
                 if scar_by is not None:
-                    mask = scar_by(*_word(row, session, ecgs.get(row), fractions[patient], patient))
-                dice = overlap(mask, case.scar, case.stack.spacing, distance=False).dice
-                volume = float(mask.sum()) * case.stack.voxel_ml
-                found.append(Outcome(row, degraded, case.name, bool(case.scar.any()), dice, volume))
+                    mask = scar_by(*_word(row, of.session, ecgs.get(row), fractions[of.number], of.number))
+                dice = overlap(mask, of.case.scar, stack.spacing, distance=False).dice
+                found[images, number, of.number] = np.nan if dice is None else dice, mask.sum() * stack.voxel_ml
     return found
 
 
@@ -166,23 +146,19 @@ def bootstrap(values: NDArray[np.float64]) -> Estimate:
     return Estimate(float(known.mean()), float(low), float(high))
 
 
-def table(found: Sequence[Outcome]) -> list[dict[str, str]]:
-    """Lines of ``ablation.csv``: Dice over patients with an infarct, and the paired difference to the images alone."""
+def table(found: NDArray[np.float64], scarred: NDArray[np.bool_]) -> list[dict[str, str]]:
+    """Lines of ``ablation.csv`` from :func:`outcomes` and which patients have an infarct.
+
+    Dice over these, and the paired difference to the images alone; false scar over the others.
+    """
     lines = []
-    for degraded in (False, True):
-        alone: dict[str, float] = {}
-        for row in Row:
-            here = [outcome for outcome in found if outcome.row is row and outcome.degraded is degraded]
-            dice = {o.case: np.nan if o.dice is None else o.dice for o in here if o.pathological}
-            if row is Row.IMAGE_ONLY:
-                alone = dice
-            normals = [outcome.scar_ml for outcome in here if not outcome.pathological]
-            mean = bootstrap(np.array(list(dice.values())))
-            difference = bootstrap(np.array([value - alone[case] for case, value in dice.items()]))
+    for images, rows in zip(("clean", "degraded"), found, strict=True):
+        for row, values in zip(Row, rows, strict=True):
+            dice, false_ml = values[scarred, 0], values[~scarred, 1]
             lines.append(
-                {"row": row.value, "images": "degraded" if degraded else "clean", "patients": str(len(dice))}
-                | mean.columns("dice")
-                | difference.columns("dice_minus_image_only")
-                | {"false_scar_ml": f"{np.mean(normals):.4f}" if normals else ""}
+                {"row": row.value, "images": images, "patients": str(len(dice))}
+                | bootstrap(dice).columns("dice")
+                | bootstrap(dice - rows[0][scarred, 0]).columns("dice_minus_image_only")
+                | {"false_scar_ml": f"{false_ml.mean():.4f}" if false_ml.size else ""}
             )
     return lines

@@ -1,21 +1,34 @@
-"""Change training slices the way scanners and patients do, a whole batch at a time."""
+"""Change training slices the way scanners and patients do, a whole batch at a time, and paint scars into them.
+
+A network trained on few patients learns where their scars were. Painted scars lie anywhere, begin at the endocardium
+and reach any depth, and are about as bright as the blood beside them; as the wall's borders are known, they also teach
+that the wall goes on where scar and blood cannot be told apart. The images are real, the painted scar is simulated.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from ScarSegECGLib.network.intensity import levelled
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
+from ScarSegECGLib.network.polar_grid import levelled
+from ScarSegECGLib.training.dataset import Slices, lv_centres
 
 CURVE, CURVE_SD, CURVED = 5, 0.45, 0.7  # pieces of another scanner's curve, their spread, share of images
 MOST_NOISE = 0.08
 CROPPED, CROP_OFF_PIXELS = 0.3, 6.0  # share of whole slices that are cropped, and how far off the LV's middle
 FAR = 0.2  # share of slices whose centre is moved by ``far_shift``
 ALONE = 0.25  # share of neighbours that are replaced by the slice itself, as at the ends of a stack or beside a gap
+NO_WALL = -1.0
+# Normal patients are painted more rarely, lest the network forgets that there are hearts without scar.
+CHANCE_IN_INFARCT, CHANCE_IN_NORMAL = 0.4, 0.15
 
 
 @dataclass(frozen=True)
@@ -26,7 +39,7 @@ class AugmentPlan:
     ``shift`` pixels that centre may lie elsewhere, a fifth of the time ``far_shift``; ``rotate`` degrees either way;
     ``scale`` the largest zoom in or out and ``stretch`` that of one axis; ``bend`` pixels of smooth deformation;
     ``neighbour_shift`` pixels of breath-hold shift between the slices of one input. ``levelled_where``: see
-    :func:`ScarSegECGLib.network.intensity.levelled`. ``crop_pixels``: smallest and largest side of a crop about the LV
+    :func:`ScarSegECGLib.network.polar_grid.levelled`. ``crop_pixels``: smallest and largest side of a crop about the LV
     (None: whole images).
     """
 
@@ -61,15 +74,15 @@ def augment(
     warped, read_labels = _warp(_coarser(images, rng), labels, places, plan, rng)
     if plan.crop_pixels is not None:
         warped, read_labels = _cropped(warped, read_labels, plan.crop_pixels, rng)
-    return _recolour(_hide_neighbours(warped, rng), places, plan, rng), read_labels
+    return _recolour(warped, places, plan, rng), read_labels
 
 
 def _uniform(count: int, low: float, high: float, rng: torch.Generator) -> Tensor:
-    return torch.rand(count, generator=rng) * (high - low) + low
+    return torch.rand(count, 1, 1, 1, generator=rng) * (high - low) + low
 
 
 def _sometimes(count: int, probability: float, rng: torch.Generator) -> Tensor:
-    return (torch.rand(count, generator=rng) < probability).float()
+    return (torch.rand(count, 1, 1, 1, generator=rng) < probability).float()
 
 
 def _smooth_field(coarse: Tensor, size: int, unit: Tensor) -> Tensor:
@@ -85,13 +98,13 @@ def _places(count: int, source: int, centres: Tensor, plan: AugmentPlan, rng: to
     stretch = torch.exp(_uniform(count, -1, 1, rng) * math.log(plan.stretch))
     flip = 1 - 2 * _sometimes(count, 0.5 if plan.mirror else 0.0, rng)
     cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
-    matrix = torch.stack([cos * flip * stretch, -sin, sin * flip * stretch, cos], dim=1).view(count, 1, 2, 2)
+    matrix = torch.cat([cos * flip * stretch, -sin, sin * flip * stretch, cos], dim=1).view(count, 1, 2, 2)
     height, width = plan.offsets.shape[:2]
     places = (matrix @ plan.offsets.flip(-1).view(1, -1, 2, 1)).view(count, height, width, 2)
     spread = torch.where(torch.rand(count, generator=rng) < FAR, plan.far_shift, plan.shift).view(count, 1, 1, 1)
     moved = torch.randn(count, 1, 1, 2, generator=rng) * spread
     unit = (places + centres.flip(-1).view(count, 1, 1, 2) + moved) * (2 / source)
-    bend = torch.randn(count, 2, 10, 10, generator=rng) * plan.bend * _sometimes(count, 0.5, rng).view(-1, 1, 1, 1)
+    bend = torch.randn(count, 2, 10, 10, generator=rng) * plan.bend * _sometimes(count, 0.5, rng)
     return unit + _smooth_field(bend, 40, unit).permute(0, 2, 3, 1) * (2 / source)
 
 
@@ -108,42 +121,29 @@ def _coarser(images: Tensor, rng: torch.Generator) -> Tensor:
 def _warp(
     images: Tensor, labels: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
+    """Images and labels read at ``places``; neighbours are shifted, and some are the slice itself."""
     count, channels, source, _ = images.shape
-    warped = []
-    for channel in range(channels):
-        offset = torch.zeros(count, 1, 1, 2)
-        if channel != channels // 2:
-            offset = torch.randn(count, 1, 1, 2, generator=rng) * (plan.neighbour_shift * 2 / source)
-        one = images[:, channel : channel + 1]
-        warped.append(F.grid_sample(one, places + offset, padding_mode="border", align_corners=False))
+    middle = channels // 2
+    offset = torch.randn(count, channels, 1, 1, 2, generator=rng) * (plan.neighbour_shift * 2 / source)
+    offset[:, middle] = 0
+    where = (places[:, None] + offset).flatten(0, 1)
+    warped = F.grid_sample(images.flatten(0, 1)[:, None], where, padding_mode="border", align_corners=False)
+    warped = warped.unflatten(0, (count, channels))[:, :, 0]
+    alone = torch.rand(count, channels, 1, 1, generator=rng) < ALONE
     read_labels = F.grid_sample(labels[:, None].float(), places, mode="nearest", align_corners=False)
-    return torch.cat(warped, dim=1), read_labels[:, 0].to(torch.uint8)
+    return torch.where(alone, warped[:, middle : middle + 1], warped), read_labels[:, 0].to(torch.uint8)
 
 
 def _cropped(images: Tensor, labels: Tensor, sides: tuple[float, float], rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """Some images as if exported cropped to the heart: a box about the LV, in black."""
     count, size = len(images), images.shape[-1]
-    ventricle = (labels > 0).float()
-    axis = torch.arange(size).float()
-    mass = ventricle.sum(dim=(1, 2))
-    middle = torch.stack([ventricle.sum(dim=2) @ axis, ventricle.sum(dim=1) @ axis], dim=1)
-    middle = torch.where(mass[:, None] > 0, middle / mass.clamp(min=1)[:, None], (size - 1) / 2)
-    middle = middle + torch.randn(count, 2, generator=rng) * CROP_OFF_PIXELS
+    middle = lv_centres(labels, 0) + torch.randn(count, 2, generator=rng) * CROP_OFF_PIXELS
     half = _uniform(2 * count, sides[0] / 2, sides[1] / 2, rng).view(count, 2)
+    axis = torch.arange(size) - (size - 1) / 2
     rows, columns = ((axis - middle[:, d : d + 1]).abs() <= half[:, d : d + 1] for d in (0, 1))
     whole = torch.rand(count, generator=rng) >= CROPPED
     inside = (rows[:, :, None] & columns[:, None, :]) | whole[:, None, None]
     return torch.where(inside[:, None], images, -0.5), labels * inside
-
-
-def _hide_neighbours(images: Tensor, rng: torch.Generator) -> Tensor:
-    middle = images.shape[1] // 2
-    images = images.clone()
-    for channel in range(images.shape[1]):
-        if channel != middle:
-            hide = torch.rand(len(images), generator=rng) < ALONE
-            images[hide, channel] = images[hide, middle]
-    return images
 
 
 def _other_scanner(unit: Tensor, rng: torch.Generator) -> Tensor:
@@ -162,17 +162,15 @@ def _other_scanner(unit: Tensor, rng: torch.Generator) -> Tensor:
 
 def _blurred(images: Tensor, rng: torch.Generator) -> Tensor:
     """Now and then a 3x3 binomial blur, mixed in with a random weight."""
-    kernel = torch.tensor([1.0, 2.0, 1.0])
-    kernel = (kernel[:, None] * kernel / 16).expand(images.shape[1], 1, 3, 3)
-    smooth = F.conv2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), kernel, groups=images.shape[1])
+    smooth = F.avg_pool2d(F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
     weight = _uniform(len(images), 0, 1, rng) * _sometimes(len(images), 0.4, rng)
-    return torch.lerp(images, smooth, weight.view(-1, 1, 1, 1))
+    return torch.lerp(images, smooth, weight)
 
 
 def _noisy(unit: Tensor, rng: torch.Generator) -> Tensor:
     """Now and then the noise of a magnitude image: a complex Gaussian's modulus."""
     level = _uniform(len(unit), 0, MOST_NOISE, rng) * _sometimes(len(unit), 0.4, rng)
-    noise = torch.randn(2, *unit.shape, generator=rng) * level.view(-1, 1, 1, 1)
+    noise = torch.randn(2, *unit.shape, generator=rng) * level
     return torch.hypot(unit + noise[0], noise[1])
 
 
@@ -181,7 +179,7 @@ def _recolour(images: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Gene
     count, channels = images.shape[:2]
     unit = (images + 0.5).clamp(0, 1.5)
     black = unit == 0
-    shading = torch.randn(count, 1, 4, 4, generator=rng) * 0.1 * _sometimes(count, 0.4, rng).view(-1, 1, 1, 1)
+    shading = torch.randn(count, 1, 4, 4, generator=rng) * 0.1 * _sometimes(count, 0.4, rng)
     unit = _blurred(_other_scanner(unit * torch.exp(_smooth_field(shading, 20, places)), rng), rng)
     unit = torch.where(black, unit, _noisy(unit, rng).clamp(min=1e-4))
     level = levelled(unit, plan.levelled_where) + 0.5
@@ -189,3 +187,105 @@ def _recolour(images: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Gene
     gain = torch.exp(torch.randn(count, channels, 1, 1, generator=rng) * 0.05)
     offset = torch.randn(count, channels, 1, 1, generator=rng) * 0.03
     return (level.clamp(min=1e-4) ** gamma * gain + offset - 0.5).clamp(-1, 1)
+
+
+@dataclass(frozen=True)
+class Walls:
+    """Where each slice's wall is, for painting.
+
+    ``depth`` [N, S, S] from 0 at the endocardium to 1 at the epicardium, -1 outside the wall and in slices without
+    cavity; ``angle`` [N, S, S] radians about the LV centre; ``blood`` and ``muscle`` [N] mean intensities;
+    ``neighbours`` [N, 3] indices of the slice before, itself and the slice after; ``chance`` [N] of being painted.
+    """
+
+    depth: Tensor
+    angle: Tensor
+    blood: Tensor
+    muscle: Tensor
+    neighbours: Tensor
+    chance: Tensor
+
+
+def _depth_and_angle(labels: NDArray) -> tuple[Tensor, Tensor]:
+    cavity, wall = labels == CAVITY, labels >= MYOCARDIUM
+    depth = np.full(labels.shape, NO_WALL, np.float32)
+    angle = np.zeros(labels.shape, np.float32)
+    if cavity.any() and wall.any():
+        inner = ndimage.distance_transform_edt(~cavity)
+        outer = ndimage.distance_transform_edt(cavity | wall)
+        depth[wall] = (inner / (inner + outer))[wall]
+        rows, columns = np.indices(labels.shape)
+        middle = ndimage.center_of_mass(cavity)
+        angle = np.arctan2(rows - middle[0], columns - middle[1]).astype(np.float32)
+    return torch.from_numpy(depth), torch.from_numpy(angle)
+
+
+def find_walls(slices: Slices) -> Walls:
+    """Prepare painting of slices between their neighbours."""
+    images, labels, stack = slices.images, slices.labels, slices.patient
+    depths, angles = zip(*(_depth_and_angle(plane) for plane in labels.numpy()), strict=True)
+    own = torch.arange(len(labels))
+    scarred = torch.isin(stack, stack[(labels == SCAR).any(2).any(1)])
+
+    def mean(mask: Tensor) -> Tensor:
+        return (images[:, 1] * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1)
+
+    def beside(step: int) -> Tensor:
+        other = (own + step).clamp(0, len(labels) - 1)
+        return torch.where(stack[other] == stack, other, own)
+
+    return Walls(
+        torch.stack(depths),
+        torch.stack(angles),
+        mean(labels == CAVITY),
+        mean(labels == MYOCARDIUM),
+        torch.stack([beside(-1), own, beside(1)], dim=1),
+        torch.where(scarred, CHANCE_IN_INFARCT, CHANCE_IN_NORMAL),
+    )
+
+
+def _extent(angle: Tensor, reach: Tensor, rng: torch.Generator) -> Tensor:
+    """Depth to which the scar reaches at each angle: a ragged bump, [B, 1, S, S] like ``reach`` [B, C, 1, 1]."""
+    count = len(angle)
+    turned = angle - _uniform(count, -math.pi, math.pi, rng)
+    turned = torch.atan2(torch.sin(turned), torch.cos(turned))
+    bump = (2 * (1 - (turned / _uniform(count, 0.25, 1.8, rng)) ** 2)).clamp(-1, 1)
+    ragged = torch.zeros_like(bump)
+    for k in (3, 5, 9):
+        ragged = ragged + _uniform(count, -0.12, 0.12, rng) * torch.cos(k * turned + _uniform(count, 0, 6.3, rng))
+    return torch.where(bump > 0, bump * reach + ragged, NO_WALL)
+
+
+def paint(images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Paint one scar into some of the ``images`` [B, 3, S, S] and their ``labels`` uint8 [B, S, S]; changed copies.
+
+    ``chosen`` [B] are their indices in ``walls``; painted voxels of the middle slice carry the scar label.
+    """
+    struck = (torch.rand(len(chosen), generator=rng) < walls.chance[chosen]).nonzero()[:, 0]
+    images, labels = images.clone(), labels.clone()
+    if len(struck):
+        images[struck], labels[struck] = _scarred(images[struck], labels[struck], chosen[struck], walls, rng)
+    return images, labels
+
+
+def _scarred(
+    images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """A scar in every one of :func:`paint`'s images."""
+    index, count, size = walls.neighbours[chosen], len(images), images.shape[-1]
+    depth, angle = walls.depth[index], walls.angle[index]
+    blood, muscle = walls.blood[index][..., None, None], walls.muscle[index][..., None, None]
+    contrast = blood - muscle
+    beside = _uniform(3 * count, 0.5, 1.2, rng).view(count, 3, 1, 1)
+    beside[:, 1] = 1.0
+    extent = _extent(angle, (_uniform(count, 0.3, 1.4, rng) * beside).clamp(max=1.2), rng)
+    hard = torch.sigmoid((extent - depth) / 0.06) * ((depth >= 0) & (contrast > 0.1))
+    inside = F.avg_pool2d(F.avg_pool2d(hard, 3, 1, 1), 3, 1, 1)  # partial volume at the borders
+    grain = torch.randn(count, 3, size // 2, size // 2, generator=rng)
+    texture = F.interpolate(grain, size=(size, size), mode="bilinear")
+    bright = blood + contrast * (_uniform(count, -0.3, 0.5, rng) + 0.2 * texture)
+    # Now and then a dark core: microvascular obstruction, which counts as scar.
+    core = ((extent * 0.8 - depth) / 0.06).sigmoid() * (depth > 0.15) * (_uniform(count, 0, 1, rng) < 0.15)
+    bright = torch.lerp(bright, muscle + 0.1 * contrast * texture, core)
+    painted = torch.lerp(images, bright, (inside * _uniform(count, 0.75, 1.0, rng)).clamp(0, 1))
+    return painted, labels.masked_fill((hard[:, 1] > 0.5) & (labels == MYOCARDIUM), SCAR)

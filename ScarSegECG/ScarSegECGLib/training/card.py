@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.overlap import STRUCTURES
 from ScarSegECGLib.measure.trust import SCAR_ABOVE
 from ScarSegECGLib.network.polar_grid import ANGLES, RADII, RADIUS_STEP_MM
 from ScarSegECGLib.training.ablation import Estimate, Row
-from ScarSegECGLib.training.evaluate import METRICS, SIZES_ML
+from ScarSegECGLib.training.evaluate import METRICS, summarise
 
 DIGITS = {"dice": 3, "precision": 3, "sensitivity": 3, "volume_error_ml": 1, "hd95_mm": 1}
 DATA = (
@@ -21,48 +19,46 @@ DATA = (
 Rows = Sequence[Mapping[str, str]]
 
 
-def _column(rows: Rows, name: str) -> np.ndarray:
-    return np.array([float(row[name]) for row in rows if row[name] != ""])
-
-
-def _cell(rows: Rows, name: str, digits: int = 3) -> str:
+def _cell(figure: Mapping, digits: int = 3) -> str:
     """Mean and median; a dash where no patient has the figure, as HD95 has none where nothing was found."""
-    values = _column(rows, name)
-    return f"{values.mean():.{digits}f} ({np.median(values):.{digits}f})" if values.size else "–"
+    return "–" if figure["mean"] is None else f"{figure['mean']:.{digits}f} ({figure['median']:.{digits}f})"
 
 
 def figures(rows: Rows) -> str:
-    """Markdown of means (medians) over held-out patients who have the figure: both conventions, by size, normals."""
-    infarct, normal = ([row for row in rows if row["pathological"] == kind] for kind in ("1", "0"))
+    """Markdown of means (medians) over held-out patients who have the figure: both conventions, by size, normals.
+
+    ``rows`` are the lines of ``cross_validation.csv``.
+    """
+    words = ("case", "fold")
+    typed = [{k: v if k in words else None if v == "" else float(v) for k, v in row.items()} for row in rows]
+    summary = summarise(typed)
+    infarcts, normals, challenge = summary["pathological"]["count"], summary["normals"], summary["scar_challenge"]
     lines = ["| | patients | Dice | precision | sensitivity | volume error, ml | HD95, mm |", "|---" * 7 + "|"]
     for structure in STRUCTURES:
-        counted = infarct if structure == "scar" else rows
-        cells = [_cell(counted, f"{structure}_{metric}", DIGITS[metric]) for metric in METRICS]
-        lines.append(f"| {structure} | {len(counted)} | {' | '.join(cells)} |")
+        cells = [_cell(summary[structure][metric], DIGITS[metric]) for metric in METRICS]
+        lines.append(f"| {structure} | {infarcts if structure == 'scar' else len(rows)} | {' | '.join(cells)} |")
     lines += [
         "",
         "| scar Dice by convention | patients | Dice |",
         "|---|---|---|",
-        f"| infarct patients: mean over patients with scar | {len(infarct)} | {_cell(infarct, 'scar_dice')} |",
+        f"| infarct patients: mean over patients with scar | {infarcts} | {_cell(summary['scar']['dice'])} |",
         f"| challenge (EMIDEC's own): all patients, none against none = 1, missed or false scar = 0 | {len(rows)} | "
-        f"{_cell(rows, 'challenge_dice')} |",
+        f"{_cell(challenge)} |",
     ]
-    for name, (low, high) in zip(("under 10 ml", "of 10 to 30 ml", "over 30 ml"), SIZES_ML, strict=True):
-        size = [row for row in infarct if low <= float(row["true_scar_ml"]) < high]
-        lines.append(f"| infarcts {name} | {len(size)} | {_cell(size, 'scar_dice')} |")
-    wall = [_cell(kind, "myocardium_dice") for kind in (infarct, normal)]
+    sizes = summary["scar_by_size"].values()
+    for name, size in zip(("under 10 ml", "of 10 to 30 ml", "over 30 ml"), sizes, strict=True):
+        lines.append(f"| infarcts {name} | {size['patients']} | {_cell(size)} |")
+    wall = [_cell(summary[f"myocardium_{kind}"]) for kind in ("infarct", "normal")]
     lines += ["", f"Myocardium in infarct patients {wall[0]}, in normals {wall[1]}."]
-    told = [row for row in rows if row["interval_low_ml"]]
-    if told:
-        lower, true, upper = (_column(told, name) for name in ("interval_low_ml", "true_scar_ml", "interval_high_ml"))
-        held = np.mean((lower <= true) & (true <= upper))
+    if summary["interval_coverage"] is not None:
+        held = summary["interval_coverage"]
         lines.append(f"The 80 % interval of the scar volume, fitted on other folds, held it in {held:.0%}.")
-    false_ml = _column(normal, "scar_ml")
-    if false_ml.size:
+    if normals["count"]:
+        false_ml = normals["false_scar_ml"]
         lines += [
             "",
-            f"Normal patients: {len(false_ml)}; false scar {false_ml.mean():.2f} ml on average (median "
-            f"{np.median(false_ml):.2f} ml), under 2 ml in {np.mean(false_ml < 2):.0%}.",
+            f"Normal patients: {normals['count']}; false scar {false_ml['mean']:.2f} ml on average (median "
+            f"{false_ml['median']:.2f} ml), under 2 ml in {normals['share_under_2_ml']:.0%}.",
         ]
     return "\n".join(lines)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ScarSegECGLib.case import SCAR, FloatArray
+from ScarSegECGLib.case import SCAR
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.network.field import FIELD_PIXELS, PIXEL_MM, cut_field, whole_slices, with_neighbours
-from ScarSegECGLib.network.intensity import HEART_RADIUS_MM
+from ScarSegECGLib.network.polar_grid import HEART_RADIUS_MM, levels
 
-PERCENTILES = (1.0, 99.0)
+LOCATOR_PIXELS = 192
 SMALLEST_LV_PIXELS = 20  # a slice that shows less has its LV taken to be where the stack's is
 
 
@@ -27,58 +27,46 @@ def near_heart(shape: Sequence[int], spacing: Sequence[float], centre: NDArray |
     return np.hypot(rows[:, None], columns[None]) <= HEART_RADIUS_MM
 
 
-HEART_OF_FIELD = near_heart((FIELD_PIXELS, FIELD_PIXELS), (PIXEL_MM, PIXEL_MM))
+HEART_OF_FIELD = torch.from_numpy(np.flatnonzero(near_heart((FIELD_PIXELS, FIELD_PIXELS), (PIXEL_MM, PIXEL_MM))))
 
 
-def normalise(voxels: NDArray, where: NDArray[np.bool_] | None = None) -> FloatArray:
-    """Scale each slice so that its 1st and 99th percentile become -0.5 and 0.5, clipped to [-1, 1]; a flat one is 0.
+def normalise(slices: Tensor, where: Tensor | None = None) -> Tensor:
+    """Scale each of [K, H, W] so that its 1st and 99th percentile become -0.5 and 0.5, clipped to [-1, 1].
 
-    Slice by slice, because scanners and exports scale them so. Pixels of value exactly 0, the padding around a shifted
-    or cropped slice, are left out of the percentiles unless most of the slice is 0. These are taken ``where`` is True
-    [row, column], so that bright fat far away does not flatten the heart.
+    Slice by slice, because scanners and exports scale them so; :func:`network.polar_grid.levels` says ``where`` the
+    percentiles are taken, so that bright fat far away does not flatten the heart.
     """
-    stack = np.asarray(voxels, dtype=np.float32)
-    scaled = np.zeros_like(stack)
-    for index, image in enumerate(stack):
-        region = image.ravel() if where is None else image[where]
-        inside = region[region != 0]
-        if inside.size < region.size // 10:
-            inside = region
-        low, high = np.percentile(inside, PERCENTILES)
-        if high > low:
-            scaled[index] = np.clip((image - low) / (high - low) - 0.5, -1.0, 1.0)
-    return scaled
+    low, _, high = (level[:, 0] for level in levels(slices[:, None], where))
+    return ((slices - low) / (high - low).clamp(min=1e-12) - 0.5).clamp(-1, 1)
 
 
 @dataclass(frozen=True)
 class Slices:
     """Slices of many patients.
 
-    ``images`` float [N, C, S, S] normalised; ``labels`` uint8 [N, S, S] with 0..3; ``first_of_stack`` bool [N], True at
-    each patient's first slice; ``centres`` [N, 2], what the network's grid is laid about, (row, column) pixels from
-    the image's middle.
+    ``images`` float [N, C, S, S] normalised; ``labels`` uint8 [N, S, S] with 0..3; ``patient`` [N], whose slice;
+    ``centres`` [N, 2], what the network's grid is laid about, (row, column) pixels from the image's middle.
     """
 
     images: Tensor
     labels: Tensor
-    first_of_stack: Tensor
+    patient: Tensor
     centres: Tensor
 
 
-def _slices(cases: Sequence[ExpertCase], images: list[Tensor], labels: list[Tensor], centred: bool) -> Slices:
-    together = torch.cat(labels)
-    firsts = torch.cat([torch.arange(len(case.labels)) == 0 for case in cases])
-    centres = _lv_centres(together) if centred else torch.zeros(len(together), 2)
-    return Slices(torch.cat(images), together, firsts, centres)
+def _slices(images: list[Tensor], labels: list[Tensor]) -> Slices:
+    """Those of one patient after another, the grid laid about the image's middle."""
+    patient = torch.repeat_interleave(torch.tensor([len(stack) for stack in labels]))
+    return Slices(torch.cat(images), torch.cat(labels), patient, torch.zeros(len(patient), 2))
 
 
-def _lv_centres(labels: Tensor) -> Tensor:
-    """LV centre of each slice, (row, column) pixels from the middle of [N, S, S]; 0 where there is (almost) no LV."""
+def lv_centres(labels: Tensor, fewest: int = SMALLEST_LV_PIXELS) -> Tensor:
+    """LV centre of each slice, pixels (row, column) from the middle of [N, S, S]; 0 where it has ``fewest`` or less."""
     ventricle = (labels > 0).float()
     axis = torch.arange(labels.shape[-1]) - (labels.shape[-1] - 1) / 2
     mass = ventricle.sum(dim=(1, 2))
     moments = torch.stack([ventricle.sum(dim=2) @ axis, ventricle.sum(dim=1) @ axis], dim=1)
-    return torch.where(mass[:, None] > SMALLEST_LV_PIXELS, moments / mass.clamp(min=1)[:, None], 0.0)
+    return torch.where(mass[:, None] > fewest, moments / mass.clamp(min=1)[:, None], 0.0)
 
 
 def fine_slices(cases: Sequence[ExpertCase]) -> Slices:
@@ -89,21 +77,22 @@ def fine_slices(cases: Sequence[ExpertCase]) -> Slices:
         centre = np.argwhere(case.labels > 0)[:, 1:].mean(axis=0) * spacing
         centres = np.tile(centre, (len(case.labels), 1))
         field = cut_field(torch.from_numpy(case.stack.voxels), spacing, centres)
-        images.append(with_neighbours(torch.from_numpy(normalise(field.numpy(), HEART_OF_FIELD))))
+        images.append(with_neighbours(normalise(field, HEART_OF_FIELD)))
         truth = torch.from_numpy(np.minimum(case.labels, SCAR).astype(np.float32))
         labels.append(cut_field(truth, spacing, centres, mode="nearest").to(torch.uint8))
-    return _slices(cases, images, labels, centred=True)
+    slices = _slices(images, labels)
+    return replace(slices, centres=lv_centres(slices.labels))
 
 
-def coarse_slices(cases: Sequence[ExpertCase], size: int = 192) -> Slices:
-    """Whole slices at 2.5 mm for the locator, padded with black or cut to ``size``."""
+def coarse_slices(cases: Sequence[ExpertCase]) -> Slices:
+    """Whole slices at 2.5 mm for the locator, padded with black or cut to :data:`LOCATOR_PIXELS`."""
     images, labels = [], []
     for case in cases:
         spacing = case.stack.spacing[1:]
-        whole = torch.from_numpy(normalise(whole_slices(torch.from_numpy(case.stack.voxels), spacing).numpy()))
+        whole = normalise(whole_slices(torch.from_numpy(case.stack.voxels), spacing))
         truth = whole_slices(torch.from_numpy((case.labels > 0).astype(np.float32)), spacing) > 0.5
-        spare = size - whole.shape[-1]
+        spare = LOCATOR_PIXELS - whole.shape[-1]
         pad = (spare // 2, spare - spare // 2) * 2
         images.append(F.pad(whole, pad, value=-0.5)[:, None])
         labels.append(F.pad(truth.to(torch.uint8), pad))
-    return _slices(cases, images, labels, centred=False)
+    return _slices(images, labels)

@@ -58,21 +58,18 @@ def degrade(stack: LgeStack, seed: int) -> LgeStack:
     contrast, grain, blur_fwhm_mm, breathing_mm, breaths = (rng.uniform(low, high) for low, high in limits)
     moved, along_rows = rng.random(slices) < MOVED_SLICES, rng.random() < 0.5
     pixel_mm = np.array(stack.spacing[1:])
+    drawn = [(rng.uniform(0.0, 2.0 * np.pi), rng.standard_normal((2, *plane.shape))) for plane in voxels]
+    images = gaussian_filter(voxels, (0.0, *(blur_fwhm_mm / 2.355 / pixel_mm)))
+    for k in np.flatnonzero(moved):
+        upright = images[k] if along_rows else images[k].T
+        ghost = ghosts(upright, pixel_mm[0 if along_rows else 1], breathing_mm, breaths, drawn[k][0])
+        images[k] = ghost if along_rows else ghost.T
     near = near_heart(voxels.shape[1:], stack.spacing[1:])
-    out = np.empty_like(voxels)
-    for k, plane in enumerate(voxels):
-        image = gaussian_filter(plane, blur_fwhm_mm / 2.355 / pixel_mm)
-        phase = rng.uniform(0.0, 2.0 * np.pi)
-        if moved[k] and along_rows:
-            image = ghosts(image, pixel_mm[0], breathing_mm, breaths, phase)
-        elif moved[k]:
-            image = ghosts(image.T, pixel_mm[1], breathing_mm, breaths, phase).T
-        low, high = np.percentile(plane[near], [5.0, 95.0])
-        middle = float(image[near].mean())
-        image = middle + contrast * (image - middle)
-        noise = rng.standard_normal((2, *image.shape)) * grain * (high - low)
-        image = np.hypot(image + noise[0], noise[1])  # magnitude images: Rician (Gudbjartsson and Patz 1995)
-        out[k] = np.where(plane > 0, image, 0.0)  # what the scanner or the file's padding left black stays black
+    low, high = np.percentile(voxels[:, near], [5.0, 95.0], axis=1)[..., None, None]
+    middle = images[:, near].mean(axis=1)[:, None, None]
+    real, imaginary = np.stack([noise for _, noise in drawn], axis=1) * grain * (high - low)
+    # Magnitude images: Rician (Gudbjartsson and Patz 1995). What the scanner or the file's padding left black stays so.
+    out = np.where(voxels > 0, np.hypot(middle + contrast * (images - middle) + real, imaginary), 0.0)
     notes = (*stack.notes, Fact(LgeNote.DEGRADED))
     return replace(stack, voxels=out.astype(np.float32), sha256="", notes=notes)
 

@@ -1,62 +1,125 @@
-"""One loop for every network: a running average of the weights, and checkpoints that a stopped run is taken up from."""
+"""What is trained on whom and where it is kept, and one loop for every network.
+
+The loop keeps a running average of the weights, and checkpoints from which a stopped run is taken up.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-Network = TypeVar("Network", bound=nn.Module)
+from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.measure.expert import ExpertCase
+from ScarSegECGLib.network.device import Network
+from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.network.weights import Weights
+
+WEIGHT_DECAY = 1e-2
 TUNED = 0.3  # of the learning rate, from trained weights
 
 
 @dataclass(frozen=True)
-class Epochs:
-    """How often all slices are seen, and how fast is learned; ``average``: decay per step of the weights' average."""
+class Recipe:
+    """Sizes and lengths of the shipped weights: one recipe for all folds, chosen before these were looked at."""
 
-    epochs: int
-    batch: int = 16
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    warm_up_steps: int = 100
-    average: float = 0.995
-    seed: int = 0
-    checkpoint_every: int = 10
+    scar_channels: tuple[int, ...] = (20, 40, 72, 104, 136)
+    locator_channels: tuple[int, ...] = (8, 16, 32, 48, 64)
+    stack_channels: int = 24
+    scar_epochs: int = 130
+    tuning_epochs: int = 14
+    locator_epochs: int = 45
+    stack_steps: int = 300
+    taff_steps: int = 200
+
+    @property
+    def history(self) -> str:
+        """How networks of this recipe were trained, in words for the model card."""
+        return (
+            f"Locator {self.locator_epochs} epochs; stage 1 {self.scar_epochs} epochs from nothing, or "
+            f"{self.tuning_epochs} from trained weights that had not seen the held-out patients; all folds alike. "
+            "Geometry, intensity curve, noise, pixel size and field of view were varied at random, and simulated scars "
+            "painted into the real walls."
+        )
 
 
 @dataclass(frozen=True)
-class Steps:
-    """How many batches are drawn, and how fast is learned; ``average`` as in :class:`Epochs`."""
+class Unseen:
+    """A patient by its ``number`` among all, its ``fold``, and the networks that have not seen it."""
+
+    number: int
+    fold: int
+    case: ExpertCase
+    session: Session
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``folds`` of held-out names; the networks of a *group* have not seen those of one fold, or, the last, nobody's.
+
+    ``start``: trained weights to go on from, if any.
+    """
+
+    cases: Sequence[ExpertCase]
+    folds: Sequence[Sequence[str]]
+    run: Path
+    device: torch.device
+    recipe: Recipe = Recipe()
+    start: Weights | None = None
+    quiet: bool = False
+
+    @property
+    def groups(self) -> list[Sequence[str]]:
+        """Who is held out, group by group; nobody in the last."""
+        return [*self.folds, []]
+
+    def folder(self, group: int) -> Path:
+        """Where a group's networks are kept."""
+        return self.run / ("all" if group == len(self.folds) else f"fold{group}")
+
+    def seen_by(self, group: int) -> dict[int, ExpertCase]:
+        """The patients a group trains on, by their number among all."""
+        return {number: case for number, case in enumerate(self.cases) if case.name not in self.groups[group]}
+
+    def held_out(self, weights: str, title: str) -> Iterator[Unseen]:
+        """Every patient, fold by fold; ``weights`` is a file of each fold's folder, ``title`` the progress bar's."""
+        with tqdm(total=len(self.cases), desc=title, unit="patient", disable=self.quiet) as bar:
+            for fold, names in enumerate(self.folds):
+                session = Session.load(self.folder(fold) / weights, str(self.device))
+                for number, case in enumerate(self.cases):
+                    if case.name in names:
+                        yield Unseen(number, fold, case, session)
+                        bar.update()
+
+    def trained(self, prefix: str) -> dict[str, Tensor]:
+        """Stage 2 ("stack.") or the ECG's branch ("ecg.") of the start weights; nothing where they hold none that fits.
+
+        That they have seen no held-out patient was found with stage 1.
+        """
+        if self.start is None or self.start.settings.get("stack_channels") != self.recipe.stack_channels:
+            return {}
+        return self.start.part(prefix)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How many batches are drawn, and how fast is learned; ``average``: decay per step of the weights' average."""
 
     steps: int
     learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    warm_up: int = 50
     average: float = 0.99
+    warm_up: int = 50
     seed: int = 0
     checkpoint_every: int = 250
-
-    def tuned(self) -> Steps:
-        """The same from trained weights: smaller steps."""
-        return replace(self, learning_rate=TUNED * self.learning_rate)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a network is trained: the folder of its checkpoints, what its progress bar is called, the device."""
-
-    folder: Path
-    title: str
-    device: torch.device
-    quiet: bool = False
 
 
 def mixed(device: torch.device) -> torch.autocast:
@@ -72,69 +135,54 @@ def mixed(device: torch.device) -> torch.autocast:
 def fit(
     make: Callable[[], Network],
     loss: Callable[[Network, torch.Generator], Tensor],
-    schedule: Epochs | Steps,
-    place: Place,
+    schedule: Schedule,
+    folder: Path,
+    device: torch.device,
     *,
-    steps_each: int = 1,
-    trained: Callable[[Network], Iterable[nn.Parameter]] = lambda network: network.parameters(),
+    quiet: bool = False,
+    known: Mapping[str, Tensor] | None = None,
 ) -> Network:
     """Train, or take up again where the folder left off; returns the averaged network, in evaluation mode, on the CPU.
 
-    ``loss(network, rng)`` draws a batch and returns what is to be made small; an epoch has ``steps_each``. ``trained``
-    are the network's parameters that learn; the others stay as ``make`` gave them. Errors: :meth:`Checkpoint.take_up`.
+    ``loss(network, rng)`` draws a batch and returns what is to be made small. ``known`` weights are gone on from.
+    Parameters that ``make`` has frozen stay as they are. InputError: the folder holds a run with another schedule.
     """
-    if isinstance(schedule, Epochs):
-        unit, length, warm_up, at_once = "epoch", schedule.epochs, schedule.warm_up_steps, 1
-    else:
-        unit, length, warm_up, at_once = "step", schedule.steps, schedule.warm_up, schedule.checkpoint_every
     torch.backends.cudnn.benchmark = True  # the fastest convolutions, where the device has a choice
     torch.manual_seed(schedule.seed)
-    network, average = make().to(place.device), make().to(place.device)
-    average.load_state_dict(network.state_dict())
-    learning = list(trained(network))
-    chosen = {id(parameter) for parameter in learning}
-    for parameter in network.parameters():
-        parameter.requires_grad_(id(parameter) in chosen)
-    # All parameters, though the optimiser passes over those without a gradient: a checkpoint numbers them so.
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
-    )
-    checkpoint = Checkpoint(place.folder, asdict(schedule), f"{unit}s_done", network, average, optimiser)
-    done, history = checkpoint.take_up(place.device)
-    bar = tqdm(total=length, initial=done, desc=place.title, unit=unit, disable=place.quiet, mininterval=2)
-    while done < length:
+    network = make().to(device)
+    if known:
+        network.load_state_dict(known)
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(schedule.average), use_buffers=True)
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(learning, weight_decay=WEIGHT_DECAY)
+    file, both = folder / "checkpoint.safetensors", nn.ModuleDict({"network": network, "average": average})
+    done, losses = _take_up(file, schedule, both, optimiser)
+    title = f"{folder.parent.name}, {folder.name}"
+    bar = tqdm(total=schedule.steps, initial=done, desc=title, unit="step", disable=quiet, mininterval=2)
+    while done < schedule.steps:
         rng, total = reseed(schedule.seed, done), 0.0
         network.train()
-        first, done = done * steps_each, min(done + at_once, length)
-        for step in range(first, done * steps_each):
+        first, done = done, min(done + schedule.checkpoint_every, schedule.steps)
+        for step in range(first, done):
             value = loss(network, rng)
             for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * learning_rate_factor(step, length * steps_each, warm_up)
+                group["lr"] = schedule.learning_rate * learning_rate_factor(step, schedule.steps, schedule.warm_up)
             optimiser.zero_grad(set_to_none=True)
             value.backward()
             nn.utils.clip_grad_norm_(learning, 5.0)
             optimiser.step()
-            follow(average, network, schedule.average)
+            average.update_parameters(network)
             total += float(value.detach())
-            bar.update((step + 1) % steps_each == 0)
-        history.append(round(total / (done * steps_each - first), 5))
-        bar.set_postfix(loss=f"{history[-1]:.3f}")
-        if done % schedule.checkpoint_every == 0 or done == length:
-            checkpoint.keep(done, history)
+            bar.update()
+        losses.append(round(total / (done - first), 5))
+        bar.set_postfix(loss=f"{losses[-1]:.3f}")
+        progress = {"done": done, "loss": losses, "schedule": asdict(schedule)}
+        moments = optimiser.state_dict()["state"].items()
+        held = {f"{index}.{name}": value for index, entry in moments for name, value in entry.items()}
+        keep(file, both.state_dict() | held, {"progress": json.dumps(progress)})
     bar.close()
-    return average.to("cpu").eval()
-
-
-def started(network: Network, known: Mapping[str, Tensor]) -> Network:
-    """The network with weights that are known, where there are such."""
-    if known:
-        network.load_state_dict(known)
-    return network
-
-
-def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as they are shipped: floating point in 16 bit."""
-    return {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+    network.load_state_dict(average.module.state_dict())
+    return network.to("cpu").eval()
 
 
 def learning_rate_factor(step: int, steps: int, warm_up: int) -> float:
@@ -142,16 +190,6 @@ def learning_rate_factor(step: int, steps: int, warm_up: int) -> float:
     if step < warm_up:
         return (step + 1) / warm_up
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, steps - warm_up))))
-
-
-@torch.no_grad()
-def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the average a little towards the network; counters and other integers are copied."""
-    for slow, fast in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if slow.is_floating_point():
-            slow.lerp_(fast, 1 - decay)
-        else:
-            slow.copy_(fast)
 
 
 def reseed(seed: int, turn: int) -> torch.Generator:
@@ -163,71 +201,33 @@ def reseed(seed: int, turn: int) -> torch.Generator:
 def once(file: Path, make: Callable[..., Mapping[str, Tensor]], *given: object) -> dict[str, Tensor]:
     """Tensors from their file, made of what is given and kept there first where they are not."""
     if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial")
-        save_file({key: value.contiguous() for key, value in make(*given).items()}, partial)
-        partial.replace(file)
+        keep(file, make(*given))
     return load_file(file)
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """One run in its folder: networks and optimiser as safetensors, never a pickle, and ``progress.json``.
-
-    ``counted`` is what that counts. ``network.parameters()`` number the optimiser's entries in the file.
-    """
-
-    folder: Path
-    schedule: Mapping[str, object]
-    counted: str
-    network: nn.Module
-    average: nn.Module
-    optimiser: torch.optim.Optimizer
-
-    def take_up(self, device: torch.device) -> tuple[int, list[float]]:
-        """Put networks and optimiser where the run left off; how much is done and the losses so far.
-
-        Raises
-        ------
-        ValueError : the folder holds a run with another schedule.
-        """
-        state, progress = self._files
-        if not (state.is_file() and progress.is_file()):
-            return 0, []
-        told = json.loads(progress.read_text())
-        if told["schedule"] != self.schedule:
-            raise ValueError(f"{self.folder} holds a run with another schedule; remove it or give another folder")
-        held = load_file(state, device=str(device))
-        self.network.load_state_dict(_part(held, "network."))
-        self.average.load_state_dict(_part(held, "average."))
-        parameters = list(self.network.parameters())
-        entries: dict[int, dict[str, Tensor]] = {}
-        for key, value in _part(held, "optimiser.").items():
-            index, name = key.split(".", 1)
-            like = parameters[int(index)]
-            # The fused optimiser walks parameter and moments in memory order, so their layouts must be the same.
-            moment = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
-            entries.setdefault(int(index), {})[name] = moment
-        self.optimiser.load_state_dict({"state": entries, "param_groups": self.optimiser.state_dict()["param_groups"]})
-        return told[self.counted], told["loss"]
-
-    def keep(self, done: int, losses: list[float]) -> None:
-        """Write the present state; a run killed meanwhile still finds the one before."""
-        state, progress = self._files
-        held = {f"network.{key}": value for key, value in self.network.state_dict().items()}
-        held |= {f"average.{key}": value for key, value in self.average.state_dict().items()}
-        for index, entry in self.optimiser.state_dict()["state"].items():
-            held |= {f"optimiser.{index}.{key}": value for key, value in entry.items()}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = state.with_suffix(".partial")
-        save_file({key: value.detach().contiguous().clone() for key, value in held.items()}, partial)
-        partial.replace(state)
-        progress.write_text(json.dumps({self.counted: done, "schedule": self.schedule, "loss": losses}))
-
-    @property
-    def _files(self) -> tuple[Path, Path]:
-        return self.folder / "checkpoint.safetensors", self.folder / "progress.json"
+def keep(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write tensors as safetensors, never a pickle; a run killed meanwhile still finds the file before."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    save_file({key: value.contiguous() for key, value in tensors.items()}, partial, metadata)
+    partial.replace(file)
 
 
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+def _take_up(
+    file: Path, schedule: Schedule, networks: nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[int, list[float]]:
+    """Put networks and optimiser where the run left off; how many steps are done and the losses so far."""
+    if not file.is_file():
+        return 0, []
+    with safe_open(file, framework="pt") as opened:
+        progress = json.loads((opened.metadata() or {}).get("progress", "{}"))
+    if progress.get("schedule") != asdict(schedule):
+        raise InputError(f"{file.parent.name}: holds a run with another schedule; remove it or give another folder")
+    held = load_file(file)
+    networks.load_state_dict({key: held.pop(key) for key in networks.state_dict()})
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in held.items():
+        index, name = key.split(".")
+        moments.setdefault(int(index), {})[name] = value
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    return progress["done"], progress["loss"]

@@ -31,13 +31,13 @@ RING_BORDERS_MM = np.array([-22.0, -8.0, 6.0, 20.0, 34.0, 48.0, 62.8, 66.0])
 RV_BULGE_MM = np.array([40.0, 38.0, 32.0, 24.0, 14.0])  # RV cavity width per ring, base first (chosen)
 RV_ANGLES = 8
 # The RV's wall, thinner than the front that crosses it and deep under trabeculae, gives less current than its area says
-# (fitted, see leads.py).
+# (fitted, see simulate.py).
 RV_STRENGTH = 0.57
 
 # Muscle fibres lie in the wall's plane, and the current inside them runs six to nine times as well along as across them
 # (intracellular conductivities 0.17 to 0.34 and 0.02 to 0.06 S/m: Roth, IEEE Trans Biomed Eng 1997;44:326). Fibres turn
 # through the wall, so that its plane has the mean of both, 3.5 to 5 times what runs across it. 1.9 is taken, between no
-# anisotropy (1) and the cells' own: fitted, see leads.py.
+# anisotropy (1) and the cells' own: fitted, see simulate.py.
 IN_PLANE = 1.9
 
 TRANSMURAL, TANGENTIAL, LV_PURKINJE, RV_PURKINJE = 0, 1, 2, 3
@@ -45,7 +45,7 @@ TRANSMURAL, TANGENTIAL, LV_PURKINJE, RV_PURKINJE = 0, 1, 2, 3
 # m/s, transmural and tangential in the muscle, then in the Purkinje layers of LV and RV. Textbook: working myocardium
 # 0.3 to 1, Purkinje fibres 2 to 4; the endocardial layer, half Purkinje net and half muscle, is taken at 1.4. Without
 # its bundle branch a ventricle is crossed at close to muscle velocity. Values within those ranges are fitted, see
-# leads.py.
+# simulate.py.
 VELOCITY = {
     "normal": np.array([0.43, 0.62, 1.37, 1.37]),
     "lbbb": np.array([0.43, 0.62, 0.8, 1.37]),
@@ -59,7 +59,7 @@ LAFB_UNSERVED_DEG = (40.0, 145.0)
 # Where excitation enters: (ventricle side, angle, z mm, delay ms). Three LV sites (the middle of the left septum, the
 # anterior wall near the septum, the posterior wall a third of the way from apex to base), within 0 to 5 ms of each
 # other, and the right ventricle 5 to 10 ms later at the foot of its papillary muscle are those of Durrer et al.,
-# Circulation 1970;41:899. Angles, heights and delays are fitted near those (leads.py).
+# Circulation 1970;41:899. Angles, heights and delays are fitted near those (simulate.py).
 _SEPTAL = ("lv", 189.0, 29.0, 0.0)
 _ANTERIOR = ("lv", 101.0, 11.0, 2.0)
 _POSTERIOR = ("lv", 278.0, 27.0, 5.0)
@@ -71,8 +71,8 @@ SITES = {
     "rbbb": (_SEPTAL, _ANTERIOR, _POSTERIOR),
     "lafb": (_SEPTAL, _POSTERIOR, _RV_SEPTUM, _RV_FREE),
 }
-# A wholly scarred edge takes 1 + 0.9 times as long: strands of surviving muscle conduct normally along themselves, but
-# in zigzag and slowly across (de Bakker et al., Circulation 1993;88:915); the size is fitted (leads.py). The Purkinje
+# A wholly scarred edge takes 1 + 0.9 times as long: strands of surviving muscle conduct normally along themselves but,
+# in zigzag, slowly across (de Bakker et al., Circulation 1993;88:915); the size is fitted (simulate.py). The Purkinje
 # net is not slowed: it lies in the few cell layers that the cavity's blood keeps alive (textbook).
 SCAR_SLOWING = 0.9
 
@@ -85,7 +85,7 @@ class Heart:
     at the endocardium .. 1 at the epicardium (the right ventricular side, for the septum). Of the edges: ``tail`` and
     ``head``, their nodes, the dipole pointing from tail to head; ``middle_mm`` and ``direction`` (edges, 3);
     ``length_mm``; ``section_mm2``, the area of wall across which the edge's current runs, times how well it runs there
-    (IN_PLANE); ``kind``, which velocity counts. ``incidence`` (nodes, edges): +1 at the tail, -1 at the head.
+    (IN_PLANE); ``kind``, which velocity counts.
     """
 
     nodes_mm: FloatArray64
@@ -98,7 +98,6 @@ class Heart:
     length_mm: FloatArray64
     section_mm2: FloatArray64
     kind: IntArray
-    incidence: sparse.csr_matrix
 
 
 def aha_segment(third: int, angle_deg: NDArray) -> IntArray:
@@ -144,16 +143,13 @@ def standard_heart() -> Heart:
     flat = [[np.broadcast_to(part, family[0].shape).ravel() for part in family] for family in families]
     tail, head, section, kind = (np.concatenate(parts) for parts in zip(*flat, strict=True))
 
-    step, number = nodes[head] - nodes[tail], np.arange(len(tail))
+    step = nodes[head] - nodes[tail]
     length = np.linalg.norm(step, axis=1)
-    incidence = sparse.csr_matrix(
-        (np.repeat([1.0, -1.0], len(tail)), (np.r_[tail, head], np.r_[number, number])), shape=(len(nodes), len(tail))
-    )
     rings = np.stack([aha_segment(ring // 2, ANGLE_DEG) for ring in range(lv.shape[1])])
     segment = np.concatenate([np.tile(rings.ravel(), LAYERS), np.zeros(rv.size, dtype=np.int64)])
     depth = np.concatenate([np.repeat(LAYER_DEPTH, lv[0].size), np.repeat([0.0, 1.0], rv[0].size)])
     middle, direction = (nodes[tail] + nodes[head]) / 2.0, step / length[:, None]
-    return Heart(nodes, segment, depth, tail, head, middle, direction, length, section, kind, incidence)
+    return Heart(nodes, segment, depth, tail, head, middle, direction, length, section, kind)
 
 
 def _lv_nodes() -> tuple[FloatArray64, FloatArray64]:
@@ -222,17 +218,13 @@ def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArr
     out = np.empty(node_scar.shape)
     slowing = SCAR_SLOWING * (heart.kind <= TANGENTIAL)
     slowed = 1.0 + slowing * np.maximum(node_scar[:, heart.tail], node_scar[:, heart.head])
-    known: dict[tuple[str, bytes], FloatArray64] = {}
     for i, name in enumerate(conduction):
-        key = (name, node_scar[i].tobytes())
-        if key not in known:
-            sites, delay, unscarred = _conducted(name)
-            travel = unscarred * slowed[i]
-            # One more node, from which every site is reached after its delay: one search for all of them. The
-            # search takes no edge of length 0, hence the nanosecond.
-            tails = np.r_[heart.tail, heart.head, np.full(len(sites), count)]
-            heads = np.r_[heart.head, heart.tail, sites]
-            network = sparse.csr_matrix((np.r_[travel, travel, delay + 1e-6], (tails, heads)), (count + 1, count + 1))
-            known[key] = dijkstra(network, indices=count)[:count]
-        out[i] = known[key] / velocity[i]
+        sites, delay, unscarred = _conducted(name)
+        travel = unscarred * slowed[i]
+        # One more node, from which every site is reached after its delay: one search for all of them. The search takes
+        # no edge of length 0, hence the nanosecond.
+        tails = np.r_[heart.tail, heart.head, np.full(len(sites), count)]
+        heads = np.r_[heart.head, heart.tail, sites]
+        network = sparse.csr_matrix((np.r_[travel, travel, delay + 1e-6], (tails, heads)), (count + 1, count + 1))
+        out[i] = dijkstra(network, indices=count)[:count] / velocity[i]
     return out
