@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ScarSegECGLib.case import Burden, IslandPattern, ScarResult, SegmentRow
+from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, Burden, IslandPattern, ScarResult, SegmentRow
 from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.segments import rests_on_little, territory_table
@@ -142,6 +142,34 @@ def segments_table(result: ScarResult) -> Table:
         f"scar-free wall included, and the bin is that mean's. {SMALL_SIGN} {LITTLE_SCAR} {ECG_IS_NO_FINDING}"
     )
     return table_of(caption, columns, result.segments)
+
+
+def segment_cells(row: SegmentRow) -> dict[str, str]:
+    """A segment's line in a file of segments, by column; units stand in their names, and "" is "not known".
+
+    The parts of the scar add up to it where all are known. The bin carries a percent sign so that a spreadsheet does
+    not read "1-25" as a date.
+    """
+    depth = row.transmurality_bin.strip()
+    return {
+        "aha_segment": str(row.number),
+        "name": row.name,
+        "usual_territory": row.territory,
+        "imaged": "yes" if row.imaged else "no",
+        "myocardium_ml": number(row.myocardium_ml, 3),
+        "scar_ml": number(row.scar_ml, 3),
+        "scar_g": number(row.scar_ml * MYOCARDIAL_DENSITY_G_PER_ML, 3),
+        "mvo_ml": number(row.mvo_ml, 3),
+        "core_ml": number(row.core_ml, 3),
+        "grey_zone_ml": number(row.grey_ml, 3),
+        "below_grey_zone_ml": number(row.rest_ml, 3),
+        "scar_percent_of_segment": number(row.scar_percent, 2),
+        "transmurality_mean_percent": number(row.transmurality_mean_percent, 2),
+        "transmurality_max_percent": number(row.transmurality_max_percent, 2),
+        "transmurality_max_on_little_scar": ("yes" if rests_on_little(row) else "no") if row.imaged else "",
+        "transmurality_bin_percent": f"{depth} %" if depth[-1:].isdigit() else depth,
+        "wall_thickness_mm": number(row.wall_thickness_mm, 2),
+    }
 
 
 def sentence(text: str) -> str:
