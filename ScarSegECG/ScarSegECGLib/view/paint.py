@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import BboxImage
 from matplotlib.path import Path as MplPath
-from matplotlib.transforms import Affine2D, Bbox, Transform, TransformedBbox
+from matplotlib.transforms import Affine2D, Bbox, Transform, TransformedBbox, TransformedPath
 from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
@@ -95,7 +95,7 @@ class _Painting(Artist):
         for shape in self._drawing.shapes:
             match shape:
                 case Mark():
-                    self._path(renderer, shape.path, shape.fill, shape.stroke, shape.alpha)
+                    self._path(renderer, shape.path, shape.fill, shape.stroke, shape.alpha, shape.clip)
                 case Label():
                     outlines, width = glyphs(shape.text, shape.bold)
                     back = {"left": 0.0, "center": 0.5, "right": 1.0}[shape.align] * width
@@ -118,9 +118,12 @@ class _Painting(Artist):
         fill: Colour | None = None,
         stroke: Stroke | None = None,
         alpha: float = 1.0,
+        clip: MplPath | None = None,
     ) -> None:
         pen = renderer.new_gc()
         pen.set_linewidth(0.0)
+        if clip is not None:
+            pen.set_clip_path(TransformedPath(clip, self._mm))
         if stroke is not None:
             pen.set_linewidth(stroke.width * self._points_per_mm)
             pen.set_foreground((*stroke.colour, stroke.alpha), isRGBA=True)

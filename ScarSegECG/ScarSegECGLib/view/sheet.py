@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ScarSegECGLib.view.palette import INK, MUTED, Colour
-from ScarSegECGLib.view.shapes import Drawing, Label, Shape, moved, text_width, wrap
+from ScarSegECGLib.view.shapes import Box, Drawing, Label, Shape, moved, text_width, wrap
 from ScarSegECGLib.wording import RESEARCH_USE
 
 TITLE, SUBTITLE, SMALL = 3.9, 3.2, 3.0
@@ -32,27 +32,21 @@ class Key:
 
 
 def sheet(
-    size: tuple[float, float],
-    body: Callable[[float], Iterable[Shape]],
-    *,
-    title: str,
-    subtitle: str,
-    caption: str,
-    legend: Sequence[Sequence[Key]],
+    body: Iterable[Shape], box: Box, *, title: str, subtitle: str, caption: str, legend: Sequence[Sequence[Key]]
 ) -> Drawing:
     """Set a picture between its title and its caption and legend.
 
-    ``size`` is the sheet's width and the body's height (mm); ``body`` gives the picture's shapes, its lower edge being
-    where it is told. The subtitle says how the values were found, the caption of what they are a part; all are wrapped.
-    Each group of the legend begins a line.
+    ``body`` are the picture's shapes, laid out in ``box`` wherever that lies. The subtitle says how the values were
+    found, the caption of what they are a part; all are wrapped. Each group of the legend begins a line.
     """
-    width, middle, room = size[0], size[0] / 2, size[0] - 2 * _MARGIN
+    left, low, right, high = box
+    width, middle, room = right - left, (right - left) / 2, right - left - 2 * _MARGIN
     head = [(line, TITLE, INK, True) for line in wrap(title, room, TITLE, bold=True)]
     head += [(line, SUBTITLE, MUTED, False) for line in wrap(subtitle, room, SUBTITLE)]
     below, rows = wrap(caption, room, SMALL), [row for group in legend for row in _rows(group, room)]
     bottom = 6.2 + _CAPTION * len(below) + _LEGEND * len(rows)
-    height = bottom + size[1] + (1.2 + _HEAD * len(head) if head else 0.0)
-    shapes = [*body(bottom)]
+    height = bottom + high - low + (1.2 + _HEAD * len(head) if head else 0.0)
+    shapes = [moved(shape, -left, bottom - low) for shape in body]
     for i, (line, em, colour, bold) in enumerate(head):
         shapes.append(Label(middle, height - 3.8 - _HEAD * i, line, em, colour, bold=bold))
     shapes += [Label(middle, bottom - 2.6 - _CAPTION * i, line, SMALL) for i, line in enumerate(below)]
