@@ -20,13 +20,13 @@ from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
-from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SegmentValue, mark
+from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SIGNS, SegmentValue
 from ScarSegECGLib.view.bullseye import bullseye as lay_out
 from ScarSegECGLib.view.disc import EDGES, RADIUS, WIDTH, segment_wedge
 from ScarSegECGLib.view.paint import FORMATS, draw, save, to_pixels, to_png
 from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of, contrast
 from ScarSegECGLib.view.pictures import transmurality_bullseye
-from ScarSegECGLib.view.shapes import Drawing, Label, Mark, moved
+from ScarSegECGLib.view.shapes import Drawing, Label, Mark
 from ScarSegECGLib.wording import RESEARCH_USE
 
 VALUES = [0, 12, 45, 78, 100, 3, 8, 33, 64, 91, 55, 0, 2, 25, 70, 18, 100]
@@ -236,10 +236,10 @@ def test_the_marks_say_what_they_judge_and_do_not_look_alike() -> None:
     assert "ECG against X:" not in {label.text for label in bullseye(VALUES, agreement_title="ECG against X:").labels}
     dark = {}
     for verdict in (Agreement.AGREE, Agreement.DISAGREE):
-        shapes = tuple(moved(shape, 2.0, 2.0) for shape in mark(verdict, BLACK, WHITE))
-        png = to_png(Drawing(4.0, 4.0, shapes), width_px=round(4 * 300 / WIDTH))
+        sign = Label(2.0, 2.0, SIGNS[verdict], 2.9, BLACK)
+        png = to_png(Drawing(4.0, 4.0, (sign,)), width_px=round(4 * 300 / WIDTH))
         dark[verdict] = 1 - np.asarray(Image.open(io.BytesIO(png)).convert("L")) / 255.0
-    # At 300 pixels for a bullseye, in grey: the cross is a disc, twice as black as the tick.
+    # At 300 pixels for a bullseye, in grey: the cross is much blacker than the tick.
     assert dark[Agreement.DISAGREE].sum() > 1.6 * dark[Agreement.AGREE].sum()
     assert np.abs(dark[Agreement.DISAGREE] - dark[Agreement.AGREE]).mean() > 0.15
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view import shapes
-from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour, colours_of
+from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour
 from ScarSegECGLib.view.shapes import Drawing, Label, Mark, RasterImage, Shape, Stroke, around, rectangle
 from ScarSegECGLib.view.sheet import SMALL, Key, sheet, wall_names
 
@@ -110,7 +110,7 @@ def _bar(steps: Sequence[tuple[str, Colour]]) -> Iterator[Shape]:
         yield Label((left + right) / 2, bottom - 0.85 * SMALL, words, SMALL, MUTED)
     if not steps:
         left, right = -29.0, 29.0
-        yield RasterImage((left, bottom, right, top), np.rint(RAMP[None] * 255).astype(np.uint8))
+        yield RasterImage((left, bottom, right, top), RAMP(np.arange(RAMP.N)[None], bytes=True))
         yield Mark(rectangle(left, bottom, right, top), stroke=edge)
         for share in (0.0, 0.25, 0.5, 0.75, 1.0):
             at = left + share * (right - left)
@@ -172,5 +172,6 @@ def _pixels(table: NDArray) -> NDArray:
     dx, dy = np.meshgrid(at, -at)
     ring = np.floor((np.hypot(dx, dy) - _HOLE) / (RADIUS - _HOLE) * slices).astype(int)
     column = (np.degrees(np.arctan2(dy, dx)) % 360.0 / 360.0 * angles).astype(int)
-    colours = colours_of(table[ring.clip(0, slices - 1), column.clip(0, angles - 1)], 0.0, 100.0)
-    return np.rint(np.dstack([colours, (ring >= 0) & (ring < slices)]) * 255).astype(np.uint8)
+    pixels = RAMP(table[ring.clip(0, slices - 1), column.clip(0, angles - 1)] / 100.0, bytes=True)
+    pixels[(ring < 0) | (ring >= slices), 3] = 0
+    return pixels

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.path import Path
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ScarSegECGLib.anatomy.aha import UNSURE
 from ScarSegECGLib.anatomy.polar import wrap
@@ -134,7 +134,7 @@ def _mvo(area: Path) -> tuple[Mark, ...]:
     return Mark(area, INK, 0.55), shapes.hatch(area, 0.75, Stroke(WHITE, 0.18)), *edges
 
 
-def _triangle(up: bool, filled: bool, at: NDArray[np.float64]) -> tuple[Mark, ...]:
+def _triangle(up: bool, filled: bool, at: ArrayLike = (0.0, 0.0)) -> tuple[Mark, ...]:
     """A small triangle, pointing up for the anterior insertion; hollow ones get a dark edge under the light one."""
     half = _MARK_SIZE / 2
     corners = closed(at + np.array([(-1, -1), (1, -1), (0, 1)]) * (half, half if up else -half))
@@ -167,10 +167,10 @@ def _keys(anatomy: Anatomy, with_mvo: bool) -> list[Key]:
         samples[captions.MVO_IN_SCAR] = (scar[0], *_mvo(shapes.rectangle(-1.5, -0.8, 1.5, 0.8)))
     known = np.isfinite(anatomy.insertions_deg).any(axis=1)
     if known.any():
-        samples["anterior RV insertion"] = _triangle(True, True, np.zeros(2))
-        samples["inferior RV insertion"] = _triangle(False, True, np.zeros(2))
+        samples["anterior RV insertion"] = _triangle(True, True)
+        samples["inferior RV insertion"] = _triangle(False, True)
         if (anatomy.insertion_confidence[known] < UNSURE).any():
-            samples["hollow: uncertain"] = _triangle(True, False, np.zeros(2))
+            samples["hollow: uncertain"] = _triangle(True, False)
     # On dark grey, as they are seen on an image.
     ground = Mark(shapes.rectangle(-2.5, -1.5, 2.5, 1.5), palette.IMAGE_GREY)
     return [Key((ground, *sample), 5.0, words) for words, sample in samples.items()]
