@@ -68,12 +68,11 @@ Block = Text | Items | Picture | Table
 
 @dataclass(frozen=True)
 class Section:
-    """What stands under one heading; ``key`` names its place for a renderer. A boxed one has a frame."""
+    """What stands under one heading; ``key`` names its place for a renderer."""
 
     key: str
     title: str
     blocks: tuple[Block, ...]
-    boxed: bool = False
 
 
 @dataclass(frozen=True, repr=False)

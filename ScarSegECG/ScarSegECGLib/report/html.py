@@ -35,9 +35,8 @@ def as_html(report: Report, viewer: str = "", script: str = "") -> str:
 
 
 def _section(section: Section) -> str:
-    style = f"{section.key} box" if section.boxed else section.key
     blocks = "\n".join(_block(block) for block in section.blocks)
-    return f'<section class="{style}"><h2>{escape(section.title)}</h2>\n{blocks}</section>'
+    return f'<section class="{section.key}"><h2>{escape(section.title)}</h2>\n{blocks}</section>'
 
 
 def _blanks(report: Report) -> str:

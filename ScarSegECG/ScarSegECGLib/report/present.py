@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 
 import numpy as np
 
 from ScarSegECGLib import __version__
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult
-from ScarSegECGLib.facts import Fact, Shown
+from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.report import tables
 from ScarSegECGLib.report.accuracy import accuracy_line, doubt_of
 from ScarSegECGLib.report.blocks import UNKNOWN, Items, Patient, Picture, Report, Section, Table, Text
@@ -63,28 +63,30 @@ def present(
         "Usual coronary territories": tables.territories_table(result),
         "Where in the wall the scar lies": tables.patterns_table(result),
     }
-    warnings = _plain(result.warnings)
-    notes = _plain((*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes))
+    notes = (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes)
     ecg: Text | Picture = Text("No ECG: the result rests on the images alone.")
     if result.ecg is not None:
         ecg = Picture(pictures.get("ecg.png"), "ECG of the patient", ECG_SCALE)
     sections = (
         Section("burden", "Scar burden", (*_burden(result),)),
         picture("bullseye", "Bullseye", "AHA bullseye of the scar"),
-        Section("used", "What was used", (Items(tuple(_used(result))),), boxed=True),
-        *([Section("warnings", "Warnings", (Items(warnings),), boxed=True)] if warnings else []),
+        Section("used", "What was used", (_items(_used(result)),)),
+        *([Section("warnings", "Warnings", (_items(all_words(result.warnings)),))] if result.warnings else []),
         Section("ecg", "ECG", (ecg,)),
-        Section(
-            "segments", "AHA segments", (tables.segments_table(result), Items(tuple(_reasons(result)), small=True))
-        ),
+        Section("segments", "AHA segments", (tables.segments_table(result), _items(_reasons(result), small=True))),
         *(Section("table", title, (table,)) for title, table in more.items() if table is not None),
         picture("montage", "LGE images with the segmentation", "LGE slices with the segmentation"),
         picture("transmurality", "Transmurality", "AHA bullseye of the mean transmurality"),
         Section("limits", "Limits", (Items(LIMITS, small=True),)),
-        *([Section("notes", "Notes", (Items(notes, small=True),))] if notes else []),
-        Section("versions", "Versions and hashes", (Items(tuple(_versions(result, created)), small=True),)),
+        *([Section("notes", "Notes", (_items(all_words(notes), small=True),))] if notes else []),
+        Section("versions", "Versions and hashes", (_items(_versions(result, created), small=True),)),
     )
     return Report(TITLE, RESEARCH_USE, sections, patient, signed_by)
+
+
+def _items(sentences: Iterable[str], *, small: bool = False) -> Items:
+    """A list in which no file is named."""
+    return Items(tuple(map(without_paths, sentences)), small)
 
 
 def headline(result: ScarResult) -> str:
@@ -131,7 +133,8 @@ def software_versions() -> dict[str, str | None]:
 
 def _burden(result: ScarResult) -> Iterator[Text | Table]:
     yield Text(f"{headline(result)}.", "lead")
-    yield tables.burden_table(result)
+    mvo = [("MVO, within the scar", result.mvo)] if result.mvo else []
+    yield tables.burden_table([*burdens(result), *mvo], large=True)
     doubt = doubt_of(result)
     if doubt:
         yield Text(words(doubt), "strong")
@@ -149,9 +152,9 @@ def _burden(result: ScarResult) -> Iterator[Text | Table]:
 
 def _used(result: ScarResult) -> Iterator[str]:
     stack, use = result.stack, result.ecg_use
-    yield f"Scar: {without_paths(words(result.method))}."
+    yield f"Scar: {words(result.method)}."
     yield f"AHA segments: {words(result.anatomy.division)}."
-    yield f"{sentence(without_paths(words(use)))}."
+    yield f"{sentence(words(use))}."
     added = added_ml(result)
     if added is not None:
         yield f"The ECG's weight by time and conduction is {use.amplitude:.2f} of 1; {added:.1f} ml of scar added."
@@ -187,14 +190,10 @@ def _reasons(result: ScarResult) -> Iterator[str]:
     segments: dict[tuple[str, str], list[str]] = {}
     for row in result.segments:
         if row.agreement and row.agreement_reason:
-            reason = without_paths(agreement_reason(row.agreement_reason, figures=False)).rstrip(".")
+            reason = agreement_reason(row.agreement_reason, figures=False).rstrip(".")
             segments.setdefault((sentence(words(row.agreement)), reason), []).append(str(row.number))
     for (verdict, reason), numbers in segments.items():
         yield f"{verdict}, segment{'s' * (len(numbers) > 1)} {', '.join(numbers)}: {reason}."
-
-
-def _plain(facts: tuple[Fact, ...]) -> tuple[str, ...]:
-    return tuple(without_paths(text) for text in all_words(facts))
 
 
 def _versions(result: ScarResult, created: datetime) -> Iterator[str]:

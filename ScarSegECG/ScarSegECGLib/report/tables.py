@@ -38,10 +38,17 @@ def burdens(result: ScarResult) -> tuple[tuple[str, Burden], ...]:
     return ("Image only", result.scar_image_only), (added, result.scar)
 
 
-def burden_table(result: ScarResult) -> Table:
-    """How much scar there is, and the MVO in it."""
-    mvo = [("MVO, within the scar", result.mvo)] if result.mvo else []
-    return _burden_table("", [*burdens(result), *mvo], large=True)
+def burden_table(named: Iterable[tuple[str, Burden | None]], caption: str = "", *, large: bool = False) -> Table:
+    """How much there is of each, by its name; of ``None`` that it cannot be told."""
+
+    def cells(burden: Burden | None) -> tuple[str, ...]:
+        if burden is None:  # no room between its two limits says nothing of the tissue
+            return "not determinable", "", ""
+        return tuple(number(value, 1, UNKNOWN) for value in (burden.grams, burden.percent_of_lv, burden.ml))
+
+    figures = Column("Scar mass, g", 33), Column("% of LV myocardium", 48), Column("Scar volume, ml", 33)
+    rows = tuple((name, *cells(burden)) for name, burden in named)
+    return Table(caption, (Column("", 66, right=False), *figures), rows, large)
 
 
 def parts_table(result: ScarResult) -> Table | None:
@@ -55,7 +62,7 @@ def parts_table(result: ScarResult) -> Table | None:
     if parts.core is not None:
         named = [(CORE, parts.core), (GREY, parts.grey), (REST, parts.rest), *named]
         named.append(("Together: the scar", result.scar))
-    return _burden_table(caption, named)
+    return burden_table(named, caption)
 
 
 def territories_table(result: ScarResult) -> Table:
@@ -187,14 +194,3 @@ def _image_only(heading: str, width: float, result: ScarResult) -> tuple[Column,
     if result.shown is Shown.IMAGE_ONLY:
         return ()
     return (Column(heading, width, _figure("scar_percent_image_only", 0)),)
-
-
-def _burden_table(caption: str, named: Iterable[tuple[str, Burden | None]], *, large: bool = False) -> Table:
-    def cells(burden: Burden | None) -> tuple[str, ...]:
-        if burden is None:  # no room between its two limits says nothing of the tissue
-            return "not determinable", "", ""
-        return tuple(number(value, 1, UNKNOWN) for value in (burden.grams, burden.percent_of_lv, burden.ml))
-
-    figures = Column("Scar mass, g", 33), Column("% of LV myocardium", 48), Column("Scar volume, ml", 33)
-    rows = tuple((name, *cells(burden)) for name, burden in named)
-    return Table(caption, (Column("", 66, right=False), *figures), rows, large)
