@@ -158,10 +158,11 @@ def test_polar_map_puts_value_and_click_in_place() -> None:
     table = np.zeros((6, 120))
     table[5, 30] = 100.0  # basal, 90 to 93 degrees: anterior
     drawing = polar_map(table, ["apical"] * 2 + ["mid"] * 2 + ["basal"] * 2)
-    image = next(s for s in drawing.shapes if isinstance(s, RasterImage))
-    dark = np.argwhere((image.pixels[..., :3].sum(axis=2) < 200) & (image.pixels[..., 3] > 0))
-    row, column = dark.mean(axis=0) / len(image.pixels) * 2 - 1
-    turn, share = np.degrees(np.arctan2(-row, column)), np.hypot(row, column)
+    (dark,) = [s.path.vertices for s in marks(drawing) if s.fill == palette.colour_of(100.0, 0.0, 100.0)]
+    around = np.concatenate([s.path.vertices for s in marks(drawing) if s.fill])
+    middle, radius = (around.min(axis=0) + around.max(axis=0)) / 2, np.ptp(around[:, 0]) / 2
+    column, row = ((dark.min(axis=0) + dark.max(axis=0)) / 2 - middle) / radius
+    turn, share = np.degrees(np.arctan2(row, column)), np.hypot(row, column)
     assert turn == pytest.approx(91.5, abs=1.0)
     assert share == pytest.approx(1 - (1 - 5 / 36) / 12, abs=0.01)
     with pytest.raises(InputError, match="slice, angle"):

@@ -10,7 +10,7 @@ from html import escape
 from importlib import resources
 from string import Template
 
-from ScarSegECGLib.report.blocks import UNKNOWN, Block, Items, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.blocks import Block, Items, Picture, Report, Section, Table, Text
 
 FILE_NAME = "report.html"
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -23,12 +23,14 @@ def as_html(report: Report, viewer: str = "", script: str = "") -> str:
     one script that it may run: what :func:`ScarSegECGLib.view.viewer.viewer_block` makes.
     """
     parts = [_section(section) for section in report.sections]
+    # Who the patient is where that is to be shown, else lines to fill in by hand.
+    who = ("Patient:", "MRI date:") if report.patient is None else (report.patient.line(),)
     place = next((k for k, section in enumerate(report.sections) if section.key == "segments"), len(parts))
     return Template(_shipped("page.html")).substitute(
         style=_shipped("page.css"),
         title=escape(report.title),
         purpose=escape(report.purpose),
-        blanks=_blanks(report),
+        blanks="".join(f"<span>{escape(text)}</span>" for text in (*who, "Read by:")),
         script=f"script-src {script}; " if script else "",
         sections="\n".join([*parts[:place], viewer, *parts[place:]]),
     )
@@ -37,16 +39,6 @@ def as_html(report: Report, viewer: str = "", script: str = "") -> str:
 def _section(section: Section) -> str:
     blocks = "\n".join(_block(block) for block in section.blocks)
     return f'<section class="{section.key}"><h2>{escape(section.title)}</h2>\n{blocks}</section>'
-
-
-def _blanks(report: Report) -> str:
-    """Who the patient is where that is to be shown, else lines to fill in by hand."""
-    patient = report.patient
-    who = when = ""
-    if patient is not None:
-        who = f" {patient.name}, ID {patient.identifier or UNKNOWN}, born {patient.birth_date or UNKNOWN}"
-        when = f" {patient.study_date or UNKNOWN}"
-    return "".join(f"<span>{escape(text)}</span>" for text in (f"Patient:{who}", f"MRI date:{when}", "Read by:"))
 
 
 def _block(block: Block) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view import shapes
-from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour
+from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour, colour_of
 from ScarSegECGLib.view.shapes import Drawing, Label, Mark, RasterImage, Shape, Stroke, around, rectangle
 from ScarSegECGLib.view.sheet import SMALL, Key, sheet, wall_names
 
@@ -28,7 +28,7 @@ _ALONG = ((1, 45, 60), (1, 180, 225), (1, 300, 315))
 _ROUND_THE_CAP = (0, 225, 405)
 _TERRITORY_AT = {"LAD": 132.0, "RCA": 228.0, "LCX": 312.0}
 _WORD_SIZE = 3.2
-_HOLE, _PIXELS, _BORDER = 5.0, 480, Stroke(INK, 0.3)  # of the polar map
+_HOLE, _BORDER = 5.0, Stroke(INK, 0.3)  # of the polar map
 _BORDERS_DEG = {"apical": range(45, 360, 90), "mid": range(0, 360, 60), "basal": range(0, 360, 60)}
 
 
@@ -151,9 +151,15 @@ def polar_map(
     if table.ndim != 2 or table.size == 0:
         raise InputError(f"A polar map needs an array of [slice, angle], not of shape {table.shape}")
     edges = np.linspace(_HOLE, RADIUS, len(table) + 1).tolist()
-    disc: list[Shape] = [RasterImage((-RADIUS, -RADIUS, RADIUS, RADIUS), _pixels(table))]
+    turns = np.linspace(0.0, 360.0, table.shape[1] + 1).tolist()
+    disc: list[Shape] = []
+    for ring, values in zip(pairwise(edges), table.tolist(), strict=True):
+        for span, value in zip(pairwise(turns), values, strict=True):
+            colour = colour_of(value, 0.0, 100.0)
+            # Its own edge covers the hair that two fills leave between them.
+            disc.append(Mark(Wedge(*ring, *span).path, colour, stroke=Stroke(colour, 0.2)))
     disc += [circle(edge, Stroke(WHITE, 0.12)) for edge in edges[1:-1]]
-    disc += [circle(RADIUS), circle(_HOLE, fill=WHITE)]
+    disc += [circle(RADIUS), circle(_HOLE)]
     for i, level in enumerate(levels):
         if i and level != levels[i - 1]:
             disc.append(circle(edges[i], _BORDER))
@@ -163,15 +169,3 @@ def polar_map(
     disc.append(Label(0.0, 0.0, "apex", 2.9))
     legend = [[NO_VALUE_KEY]] if np.isnan(table).any() else []
     return disc_sheet(disc, legend, title=title, subtitle=subtitle, axis=axis)
-
-
-def _pixels(table: NDArray) -> NDArray:
-    """The disc as RGBA pixels; transparent outside and in the hole."""
-    slices, angles = table.shape
-    at = ((np.arange(_PIXELS) + 0.5) / _PIXELS * 2 - 1) * RADIUS
-    dx, dy = np.meshgrid(at, -at)
-    ring = np.floor((np.hypot(dx, dy) - _HOLE) / (RADIUS - _HOLE) * slices).astype(int)
-    column = (np.degrees(np.arctan2(dy, dx)) % 360.0 / 360.0 * angles).astype(int)
-    pixels = RAMP(table[ring.clip(0, slices - 1), column.clip(0, angles - 1)] / 100.0, bytes=True)
-    pixels[(ring < 0) | (ring >= slices), 3] = 0
-    return pixels
