@@ -14,7 +14,7 @@ from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult
 from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.report import tables
 from ScarSegECGLib.report.accuracy import accuracy_line, doubt_of
-from ScarSegECGLib.report.blocks import UNKNOWN, Items, Patient, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.blocks import Items, Patient, Picture, Report, Section, Table, Text
 from ScarSegECGLib.report.numbers import finite, number
 from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.report.tables import added_ml, burdens, sentence
@@ -91,13 +91,9 @@ def _items(sentences: Iterable[str], *, small: bool = False) -> Items:
 
 def headline(result: ScarResult) -> str:
     """The figure that everything else explains, with its interval and what speaks for or against it, in a line."""
-    name, scar = burdens(result)[0]
-    text = f"{name}: {words(scar)}"
-    if result.interval is not None and not result.method.corrected:
-        text += f"; {words(result.interval)}"
-    if result.confidence is not None:
-        text += f"; {words(result.confidence)}"
-    return without_paths(text)
+    (name, scar), *_ = burdens(result)
+    judged = None if result.method.corrected else result.interval, result.confidence
+    return without_paths("; ".join(filter(None, (f"{name}: {words(scar)}", *map(words, judged)))))
 
 
 def summary(result: ScarResult) -> tuple[str, ...]:
@@ -108,11 +104,11 @@ def summary(result: ScarResult) -> tuple[str, ...]:
     if result.mvo and result.mvo.ml > 0:
         lines.append(f"MVO {words(result.mvo)}, within the scar")
     lines += [
-        f"LV cavity {number(result.cavity_ml, 1)} ml, myocardium {number(result.myocardium_ml, 1)} ml",
+        f"LV cavity {result.cavity_ml:.1f} ml, myocardium {result.myocardium_ml:.1f} ml",
         f"method: {words(result.method)}; AHA segments: {words(result.anatomy.division)}",
         words(result.ecg_use),
     ]
-    return tuple(without_paths(line) for line in lines)
+    return tuple(map(without_paths, lines))
 
 
 def ecg_counts(result: ScarResult) -> bool:
@@ -135,18 +131,16 @@ def _burden(result: ScarResult) -> Iterator[Text | Table]:
     yield Text(f"{headline(result)}.", "lead")
     mvo = [("MVO, within the scar", result.mvo)] if result.mvo else []
     yield tables.burden_table([*burdens(result), *mvo], large=True)
-    doubt = doubt_of(result)
-    if doubt:
+    if doubt := doubt_of(result):
         yield Text(words(doubt), "strong")
     if not ecg_counts(result):
         yield Text(f"With ECG: the image-only result stands. {sentence(words(result.ecg_use))}.")
-    grams = result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML
+    wall, density = result.myocardium_ml, MYOCARDIAL_DENSITY_G_PER_ML
     yield Text(
-        f"LV myocardium (scar included) {number(result.myocardium_ml, 1, UNKNOWN)} ml, {number(grams, 1, UNKNOWN)} g; "
-        f"LV cavity {number(result.cavity_ml, 1, UNKNOWN)} ml. Mass at {MYOCARDIAL_DENSITY_G_PER_ML:g} g/ml."
+        f"LV myocardium (scar included) {wall:.1f} ml, {wall * density:.1f} g; LV cavity {result.cavity_ml:.1f} ml. "
+        f"Mass at {density:g} g/ml."
     )
-    accuracy = accuracy_line(result.weights_sha256 if result.method.by_network else "")
-    if accuracy:
+    if accuracy := accuracy_line(result.weights_sha256 if result.method.by_network else ""):
         yield Text(accuracy, "small")
 
 
@@ -171,10 +165,7 @@ def _used(result: ScarResult) -> Iterator[str]:
         f"{number(row, 2)} x {number(column, 2)} mm."
     )
     if not stack.orientation_known:
-        yield (
-            "The file has no orientation: the usual one was assumed, so left and right, and the AHA segments, may be "
-            "wrong."
-        )
+        yield "The file has no orientation: the usual one was assumed, so left, right and AHA segments may be wrong."
 
 
 def _order(days: float) -> str:

@@ -10,8 +10,6 @@ from ScarSegECGLib.view.shapes import Box, Drawing, Label, Shape, moved, text_wi
 from ScarSegECGLib.wording import RESEARCH_USE
 
 TITLE, SUBTITLE, SMALL = 3.9, 3.2, 3.0
-PURPOSE_ROOM = 3.0
-"""Millimetres a picture leaves free at its foot for :func:`purpose_line`."""
 _MARGIN, _GAP = 3.0, 4.0
 _WALLS = (("anterior", 0, 1, 0.0), ("inferior", 0, -1, 0.0), ("septal", -1, 0, 90.0), ("lateral", 1, 0, -90.0))
 _HEAD, _CAPTION, _LEGEND = 5.0, 4.4, 4.8  # from line to line
@@ -45,15 +43,16 @@ def sheet(
     head += [(line, SUBTITLE, MUTED, False) for line in wrap(subtitle, room, SUBTITLE)]
     below, rows = wrap(caption, room, SMALL), [row for group in legend for row in _rows(group, room)]
     bottom = 6.2 + _CAPTION * len(below) + _LEGEND * len(rows)
-    height = bottom + high - low + (1.2 + _HEAD * len(head) if head else 0.0)
+    height = round(bottom + high - low + (1.2 + _HEAD * len(head) if head else 0.0), 6)
     shapes = [moved(shape, -left, bottom - low) for shape in body]
     for i, (line, em, colour, bold) in enumerate(head):
         shapes.append(Label(middle, height - 3.8 - _HEAD * i, line, em, colour, bold=bold))
     shapes += [Label(middle, bottom - 2.6 - _CAPTION * i, line, SMALL) for i, line in enumerate(below)]
     for i, row in enumerate(rows):
         shapes += _placed(row, middle, bottom - 3.0 - _CAPTION * len(below) - _LEGEND * i)
+    shapes.append(Label(middle, 2.4, RESEARCH_USE, SMALL, MUTED))  # a picture travels without its report
     said = ", ".join(filter(None, (title, *subtitle.split("\n"))))
-    return Drawing(width, height, (*shapes, purpose_line(middle)), said)
+    return Drawing(width, height, tuple(shapes), said)
 
 
 def _rows(keys: Sequence[Key], width: float) -> list[list[Key]]:
@@ -81,8 +80,3 @@ def wall_names(
     """The names of the four walls, ``off`` mm from the middle of a short axis."""
     for name, across, up, turn in _WALLS:
         yield Label(x + across * off, y + up * off, name, size, colour, turn=turn, halo=halo)
-
-
-def purpose_line(middle: float, size: float = SMALL) -> Label:
-    """The last line of every picture, which travels without its report."""
-    return Label(middle, 2.4, RESEARCH_USE, size, MUTED)
