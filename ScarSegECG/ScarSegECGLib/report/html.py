@@ -13,6 +13,7 @@ from string import Template
 from ScarSegECGLib.report.blocks import Block, Items, Picture, Report, Section, Table, Text
 
 FILE_NAME = "report.html"
+_LONG = 40  # letters, from which on a cell is broken into lines
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -65,14 +66,14 @@ def _picture(picture: Picture) -> str:
 
 
 def _table(table: Table) -> str:
-    styles = [f"{'n' * column.right} {'whole' * column.whole}".strip() for column in table.columns]
-
     def line(tag: str, row: tuple[str, ...]) -> str:
-        cells = (f'<{tag} class="{s}">{escape(text)}</{tag}>' for text, s in zip(row, styles, strict=True))
+        pairs = zip(row, table.figures, strict=True)
+        styles = ((text, f"{'n' * right} {'whole' * (len(text) < _LONG)}") for text, right in pairs)
+        cells = (f'<{tag} class="{style}">{escape(text)}</{tag}>' for text, style in styles)
         return f"<tr>{''.join(cells)}</tr>"
 
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
-    head = line("th", tuple(column.heading for column in table.columns))
+    head = line("th", table.headings)
     body = "".join(line("td", row) for row in table.rows)
     size = "large" if table.large else "fine"
     return f'<table class="{size}">{caption}<thead>{head}</thead><tbody>{body}</tbody></table>'

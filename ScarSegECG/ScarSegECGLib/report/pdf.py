@@ -169,18 +169,22 @@ def _image(image: Pillow.Image, share: float, **options: str) -> platypus.Image:
 
 def _table(table: Table) -> Iterator[Flowable]:
     """A table whose head stands on every page it runs over, a hairline below each row."""
-    size = "large" if table.large else "cell" if len(table.columns) < 9 else "fine"
+    size = "large" if table.large else "cell" if len(table.headings) < 9 else "fine"
     if table.caption:
         yield _text(table.caption, "small")
 
     def cells(texts: Iterable[str], bold: bool) -> list[Paragraph]:
-        pairs = zip(texts, table.columns, strict=True)
-        return [_text(text, size, right=column.right, bold=bold) for text, column in pairs]
+        return [_text(text, size, right=right, bold=bold) for text, right in zip(texts, table.figures, strict=True)]
 
-    head = cells((column.heading for column in table.columns), bold=True)
+    def room(heading: Paragraph, texts: Iterable[str]) -> float:
+        """What the longest word of a heading and the longest cell ask for; a sentence stands in several lines."""
+        longest = max(pdfmetrics.stringWidth(text, "Bold", _SIZES[size]) for text in texts)
+        return float(max(heading.minWidth(), min(longest, 45 * mm)) + 2 * mm)
+
+    head = cells(table.headings, bold=True)
     rows = [cells(row, bold=table.large and number == 0) for number, row in enumerate(table.rows)]
-    parts = sum(column.width for column in table.columns)
-    widths = [_WIDTH * column.width / parts for column in table.columns]
+    asked = [room(*column) for column in zip(head, zip(*table.rows, strict=True), strict=True)]
+    widths = [width + (_WIDTH - sum(asked)) / len(asked) for width in asked]
     every = (0, 0), (-1, -1)
     style = platypus.TableStyle([
         ("VALIGN", *every, "TOP"),
