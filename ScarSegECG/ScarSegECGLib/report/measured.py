@@ -149,13 +149,15 @@ def doubts(
 
 def _parts(measured: Measurements) -> str:
     """What the scar consists of, "" where it cannot be told or there is none."""
-    core, grey, rest, mvo = _part_ml(measured.parts).values()
+    parts = measured.parts
     if not measured.scar.ml:
         return ""
-    if core is None:
-        return f"{f'MVO {mvo:.2f} ml in it, ' if mvo else ''}core and grey zone not told apart (contrast unknown)"
-    zone = "grey zone not determinable" if grey is None else f"grey zone {grey:.2f}"
-    return f"core {core:.2f} + {zone} + MVO {mvo:.2f} + rest {rest or 0.0:.2f} ml"
+    if parts.core is None:
+        mvo = f"MVO {parts.mvo.ml:.2f} ml in it, " if parts.mvo.ml else ""
+        return f"{mvo}core and grey zone not told apart (contrast unknown)"
+    named = {"core": parts.core, "grey zone": parts.grey, "MVO": parts.mvo, "rest": parts.rest}
+    told = (f"{name} {number(part and part.ml, 2, 'not determinable')}" for name, part in named.items())
+    return f"{' + '.join(told)} ml"
 
 
 def _range(what: str, values: NDArray[np.float64]) -> str:
