@@ -156,7 +156,7 @@ def _parts(measured: Measurements) -> str:
         mvo = f"MVO {parts.mvo.ml:.2f} ml in it, " if parts.mvo.ml else ""
         return f"{mvo}core and grey zone not told apart (contrast unknown)"
     named = {"core": parts.core, "grey zone": parts.grey, "MVO": parts.mvo, "rest": parts.rest}
-    told = (f"{name} {number(part and part.ml, 2, 'not determinable')}" for name, part in named.items())
+    told = (f"{name} {f'{part.ml:.2f}' if part else 'not determinable'}" for name, part in named.items())
     return f"{' + '.join(told)} ml"
 
 

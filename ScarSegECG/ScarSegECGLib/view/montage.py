@@ -137,7 +137,7 @@ def _mvo(area: Path) -> tuple[Mark, ...]:
 def _triangle(up: bool, filled: bool, at: ArrayLike = (0.0, 0.0)) -> tuple[Mark, ...]:
     """A small triangle, pointing up for the anterior insertion; hollow ones get a dark edge under the light one."""
     half = _MARK_SIZE / 2
-    corners = closed(at + np.array([(-1, -1), (1, -1), (0, 1)]) * (half, half if up else -half))
+    corners = closed(np.add(at, np.array([(-1, -1), (1, -1), (0, 1)]) * (half, half if up else -half)))
     colour = palette.ANTERIOR_INSERTION if up else palette.INFERIOR_INSERTION
     if filled:
         return (Mark(corners, colour, stroke=Stroke(INK, 0.18)),)
