@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from label_boxes import labels_of
 from PIL import Image
 from test_view_montage import marks, panels, patient, result
 
@@ -63,7 +64,7 @@ def with_mvo():
 
 
 def text_of(drawing: Drawing) -> str:
-    return " ".join(label.text for label in drawing.labels)
+    return " ".join(label.text for label in labels_of(drawing))
 
 
 def hatched(drawing: Drawing, fill: palette.Colour = palette.INK) -> list[Mark]:
@@ -118,7 +119,7 @@ def test_segments_with_mvo_get_a_sign_on_the_bullseye() -> None:
     assert case.parts is not None
     inside = np.unique(case.anatomy.aha[case.parts.labels == PART_MVO])
     drawing = scar_bullseye(case)
-    shown = [label.text for label in drawing.labels if label.text.endswith(MVO_SIGN) and len(label.text) > 1]
+    shown = [label.text for label in labels_of(drawing) if label.text.endswith(MVO_SIGN) and len(label.text) > 1]
     assert len(shown) == len(inside) > 0
     assert "MVO in the segment" in text_of(drawing)
     assert "MVO" not in text_of(scar_bullseye(result()))
@@ -141,7 +142,7 @@ def test_every_picture_of_a_result_names_method_ecg_and_aha_mode(heard: float) -
         assert ("with ECG (investigational)" if heard else "image only") in said
         assert MODE in said
     rule = replace(case, method=Method(ScarSource.N_SD, n_sd=5, remote=RemoteRegion(RemoteSource.DRAWN)))
-    assert "Remote region drawn by the reader" in [label.text for label in scar_bullseye(rule).labels]
+    assert "Remote region drawn by the reader" in [label.text for label in labels_of(scar_bullseye(rule))]
 
 
 @pytest.mark.parametrize("division", [Division(), Division(AhaMode.LANDMARK, 16)])
@@ -228,7 +229,7 @@ def test_the_keys_are_seen_on_white_paper_and_differ_in_grey() -> None:
     seen = {}
     for name in ("endocardium", "epicardium", "scar", "MVO, part of the scar", "anterior RV insertion",
                   "inferior RV insertion", "hollow: uncertain"):  # fmt: skip
-        label = next(one for one in drawing.labels if one.text == name)
+        label = next(one for one in labels_of(drawing) if one.text == name)
         left, right = (round((label.x - off) * scale) for off in (5.8, 1.2))
         top, bottom = (round((drawing.height - label.y + off) * scale) for off in (-1.3, 1.3))
         seen[name] = shades[top : top + 30, left : left + 54]

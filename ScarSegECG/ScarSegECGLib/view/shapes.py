@@ -84,21 +84,16 @@ class Drawing:
     shapes: tuple[Shape, ...]
     title: str = ""
 
-    @property
-    def labels(self) -> tuple[Label, ...]:
-        """All text."""
-        return tuple(s for s in self.shapes if isinstance(s, Label))
-
     def segment_at(self, x: float, y: float) -> int | None:
         """AHA segment drawn at a point, ``None`` where there is none."""
         marks = (s for s in reversed(self.shapes) if isinstance(s, Mark) and s.key)
         return next((mark.key for mark in marks if mark.path.contains_point((x, y))), None)
 
 
-def around(radius: ArrayLike, degrees: ArrayLike, x: float = 0.0, y: float = 0.0) -> NDArray[np.float64]:
-    """Points on a circle round (x, y), shape (..., 2)."""
+def around(radius: ArrayLike, degrees: ArrayLike) -> NDArray[np.float64]:
+    """Points on a circle round (0, 0), shape (..., 2)."""
     turn = np.radians(degrees)
-    return np.stack([x + np.multiply(radius, np.cos(turn)), y + np.multiply(radius, np.sin(turn))], axis=-1)
+    return np.stack([np.multiply(radius, np.cos(turn)), np.multiply(radius, np.sin(turn))], axis=-1)
 
 
 def closed(*loops: ArrayLike) -> Path:
