@@ -20,7 +20,7 @@ from ScarSegECGLib.report import captions
 from ScarSegECGLib.report.numbers import finite
 from ScarSegECGLib.view import disc, palette
 from ScarSegECGLib.view.palette import INK, WHITE, Colour, colour_of, text_on
-from ScarSegECGLib.view.shapes import Drawing, Label, Mark, Shape, Stroke, around, hatch, moved, rectangle, text_width
+from ScarSegECGLib.view.shapes import Drawing, Label, Mark, Shape, Stroke, around, hatch, rectangle, text_width
 from ScarSegECGLib.view.sheet import Key
 from ScarSegECGLib.wording import words
 
@@ -197,7 +197,4 @@ def _rim_keys() -> tuple[list[Key], list[Key]]:
         ground = Mark(rectangle(-2.2, -RIM / 2, 2.2, RIM / 2), WHITE, stroke=_HAIR)
         return ground, *_rim_strokes(Path([(-2.2, 0.0), (2.2, 0.0)]), percent)
 
-    segment = Mark(rectangle(-2.2, -1.8, 2.2, 1.4), palette.NO_VALUE)
-    sample = (segment, *(moved(shape, 0.0, 1.4 - RIM / 2) for shape in band(60.0)))
-    steps = [Key(band(top), 4.4, told) for told, top, _ in RIM_STEPS]
-    return [Key(sample, 4.6, captions.RIM)], steps
+    return [Key((), -1.0, captions.RIM)], [Key(band(top), 4.4, told) for told, top, _ in RIM_STEPS]
