@@ -69,13 +69,10 @@ class Frame:
     spacing: tuple[float, float]
     window: tuple[float, float]
 
-    def in_field(self, row_column: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Millimetres from the square's left and upper edge of (row, column) indices, shape (n, 2)."""
-        return (np.asarray(row_column) * self.spacing - self.centre)[:, ::-1] + FIELD_MM / 2
-
     def place(self, row_column: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
-        """Paper coordinates of (row, column) indices, shape (n, 2)."""
-        return (box[0], box[3]) + self.in_field(row_column) * (1, -1) * (box[2] - box[0]) / FIELD_MM
+        """Paper coordinates of (row, column) indices, shape (n, 2), where the square is shown in a box."""
+        field = (np.asarray(row_column) * self.spacing - self.centre)[:, ::-1] + FIELD_MM / 2
+        return (box[0], box[3]) + field * (1, -1) * (box[2] - box[0]) / FIELD_MM
 
     def crop(self, plane: NDArray, order: int) -> NDArray[np.float32]:
         """The square of a slice in :data:`PIXELS`; the image's own edge value is never repeated outside it."""

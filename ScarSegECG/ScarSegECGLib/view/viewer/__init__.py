@@ -18,7 +18,7 @@ from ScarSegECGLib.case import PART_MVO, SCAR, ScarResult, SegmentRow
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.palette import colour_of
-from ScarSegECGLib.view.panels import FIELD_MM, Frame, frame_for, levels, outlines
+from ScarSegECGLib.view.panels import FIELD_MM, Frame, frame_for, levels
 from ScarSegECGLib.view.shapes import Drawing, Mark, RasterImage, Stroke
 
 UNITS = 1000
@@ -133,11 +133,9 @@ def _influence(share: NDArray) -> str | None:
 
 def _path(frame: Frame, mask: NDArray[np.bool_], smoothing: float = 1.2) -> str:
     """The mask's outlines as an SVG path in :data:`UNITS`, y downwards."""
-    loops = []
-    for loop in outlines(mask, smoothing):
-        at = np.rint(np.clip(frame.in_field(loop) / FIELD_MM, 0, 1) * UNITS).astype(int)
-        loops.append("M" + "L".join(f"{x} {y}" for x, y in at) + "Z")
-    return "".join(loops)
+    outline = frame.outline(mask, (0, 0, UNITS, UNITS), smoothing)
+    loops = (np.rint(loop[:-1]).astype(int) for loop in outline.to_polygons(closed_only=False))
+    return "".join("M" + "L".join(f"{x} {UNITS - y}" for x, y in loop) + "Z" for loop in loops)
 
 
 def _segment(result: ScarResult, row: SegmentRow, heard: bool) -> dict[str, Any]:
