@@ -23,11 +23,8 @@ from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.wording import rule_words, words
 
 
-def pictures(result: ScarResult, *, dpi: float = 150.0) -> dict[str, bytes]:
-    """Paint "bullseye.png", "montage.png", "transmurality.png" and, where there is an ECG, "ecg.png".
-
-    All carry ``dpi``, so that they print at true size.
-    """
+def pictures(result: ScarResult) -> dict[str, bytes]:
+    """Paint "bullseye.png", "montage.png", "transmurality.png" and, where there is an ECG, "ecg.png"."""
     drawings = {
         "bullseye.png": scar_bullseye(result),
         "montage.png": scar_montage(result, result.anatomy, result.stack),
@@ -35,7 +32,7 @@ def pictures(result: ScarResult, *, dpi: float = 150.0) -> dict[str, bytes]:
     }
     if result.ecg is not None:
         drawings["ecg.png"] = ecg_paper(result.ecg, median_features=ecg_lines(result))
-    return {name: to_png(drawing, dpi=dpi) for name, drawing in drawings.items()}
+    return {name: to_png(drawing, dpi=150) for name, drawing in drawings.items()}
 
 
 def ecg_lines(result: ScarResult) -> list[str]:

@@ -81,7 +81,7 @@ def result_data(result: ScarResult) -> dict[str, Any]:
     }
 
 
-def thumbnail(result: ScarResult, pixels: int = 96) -> bytes:
+def thumbnail(result: ScarResult) -> bytes:
     """PNG of the slice with most scar, the scar tinted: the middle 80 mm of what the viewer shows."""
     frame, scar = frame_for(result.stack, result.anatomy), result.labels == SCAR
     k, margin = _fullest(scar), (FIELD_MM - _THUMBNAIL_MM) / 2
@@ -89,7 +89,7 @@ def thumbnail(result: ScarResult, pixels: int = 96) -> bytes:
     colour = colour_of(35, 0, 100)
     tint = Mark(frame.outline(scar[k], box), colour, 0.4, Stroke(colour, 1.6))
     shapes = RasterImage(box, frame.grey(result.stack.voxels[k])), tint
-    return to_png(Drawing(_THUMBNAIL_MM, _THUMBNAIL_MM, shapes), width_px=pixels)
+    return to_png(Drawing(_THUMBNAIL_MM, _THUMBNAIL_MM, shapes), width_px=96)
 
 
 def _fullest(scar: NDArray[np.bool_]) -> int:
