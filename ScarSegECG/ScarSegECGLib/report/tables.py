@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, Burden, IslandPattern, ScarResult, SegmentRow
 from ScarSegECGLib.facts import Shown
@@ -14,6 +15,7 @@ from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.wording import CORE, ECG_IS_NO_FINDING, GREY, MVO, REST, words
 
 _MOST_ISLANDS = 8
+_told = partial(number, unknown=UNKNOWN)
 _WHOSE = {Shown.WITH_ECG: " with ECG", Shown.BY_HAND: " by hand", Shown.IMAGE_ONLY: ""}
 
 
@@ -72,11 +74,11 @@ def territories_table(result: ScarResult) -> Table:
         return {
             "Usual territory": row.name,
             "AHA segments": ", ".join(map(str, row.segments)) or UNKNOWN,
-            "Wall, ml": number(row.myocardium_ml, 1, UNKNOWN),
+            "Wall, ml": _told(row.myocardium_ml, 1),
             **_image_only("Scar image only, % of territory", row, result),
-            f"Scar{whose}, ml": number(row.scar_ml, 1, UNKNOWN),
-            f"Scar{whose}, g": number(row.scar_grams, 1, UNKNOWN),
-            f"Scar{whose}, % of territory": number(row.scar_percent, 0, UNKNOWN),
+            f"Scar{whose}, ml": _told(row.scar_ml, 1),
+            f"Scar{whose}, g": _told(row.scar_grams, 1),
+            f"Scar{whose}, % of territory": _told(row.scar_percent, 0),
         }
 
     caption = "Sums of segments. About a quarter of infarcted segments belong to another artery than the usual one."
@@ -93,11 +95,9 @@ def patterns_table(result: ScarResult) -> Table | None:
         told = {
             "Island": str(row.number),
             "Pattern": words(row.pattern),
-            "Scar, ml": number(row.ml, 1, UNKNOWN),
+            "Scar, ml": _told(row.ml, 1),
             "Slices from apex": " to ".join(dict.fromkeys(str(k + 1) for k in row.slices)),
-            "Scar in inner / middle / outer third, % of it": " / ".join(
-                number(100 * share, 0, UNKNOWN) for share in row.coverage
-            ),
+            "Scar in inner / middle / outer third, % of it": " / ".join(_told(100 * one, 0) for one in row.coverage),
             "Touches the endocardium": "yes" if row.touches_endocardium else "no",
         }
         return told | ({"Remark": words(row.remark)} if any(row.remark for row in listed) else {})
@@ -112,16 +112,14 @@ def segments_table(result: ScarResult) -> Table:
 
     def line(row: SegmentRow) -> dict[str, str]:
         depth = f"Transmurality{whose}, mean / max, % of wall thickness"
-        mean, most = (
-            number(value, 0, UNKNOWN) for value in (row.transmurality_mean_percent, row.transmurality_max_percent)
-        )
+        mean, most = _told(row.transmurality_mean_percent, 0), _told(row.transmurality_max_percent, 0)
         measured = {
-            "Wall, ml": number(row.myocardium_ml, 1, UNKNOWN),
-            "Wall, mm": number(row.wall_thickness_mm, 1, UNKNOWN),
+            "Wall, ml": _told(row.myocardium_ml, 1),
+            "Wall, mm": _told(row.wall_thickness_mm, 1),
             **_image_only("Scar image only, % of segment volume", row, result),
-            f"Scar{whose}, % of segment volume": number(row.scar_percent, 0, UNKNOWN),
-            f"Scar{whose}, ml": number(row.scar_ml, 1, UNKNOWN),
-            "MVO in it, ml": number(row.mvo_ml, 1, UNKNOWN),
+            f"Scar{whose}, % of segment volume": _told(row.scar_percent, 0),
+            f"Scar{whose}, ml": _told(row.scar_ml, 1),
+            "MVO in it, ml": _told(row.mvo_ml, 1),
             depth: f"{mean} / {most}{SMALL_SIGN if rests_on_little(row) else ''}",
             "Bin of mean, %": row.transmurality_bin or UNKNOWN,
         }
@@ -133,7 +131,7 @@ def segments_table(result: ScarResult) -> Table:
         return {
             **{"No.": str(row.number), "Segment": row.name, "Usual territory": row.territory},
             **measured,
-            "ECG alone, % of segment": number(row.ecg_percent if row.imaged else None, 0, UNKNOWN),
+            "ECG alone, % of segment": _told(row.ecg_percent if row.imaged else None, 0),
             "ECG against image": verdict,
         }
 
@@ -186,4 +184,4 @@ def _image_only(heading: str, row: SegmentRow | TerritoryRow, result: ScarResult
     """The image-only cell, first, where it differs from the other one."""
     if result.shown is Shown.IMAGE_ONLY:
         return {}
-    return {heading: number(row.scar_percent_image_only, 0, UNKNOWN)}
+    return {heading: _told(row.scar_percent_image_only, 0)}

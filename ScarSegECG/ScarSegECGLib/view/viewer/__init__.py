@@ -134,7 +134,7 @@ def _influence(share: NDArray) -> str | None:
 def _path(frame: Frame, mask: NDArray[np.bool_], smoothing: float = 1.2) -> str:
     """The mask's outlines as an SVG path in :data:`UNITS`, y downwards."""
     outline = frame.outline(mask, (0, 0, UNITS, UNITS), smoothing)
-    loops = (np.rint(loop[:-1]).astype(int) for loop in outline.to_polygons(closed_only=False))
+    loops = (np.rint(np.asarray(loop)[:-1]).astype(int) for loop in outline.to_polygons(closed_only=False))
     return "".join("M" + "L".join(f"{x} {UNITS - y}" for x, y in loop) + "Z" for loop in loops)
 
 
