@@ -35,7 +35,6 @@ class Picture:
 
     png: bytes | None
     description: str
-    caption: str = ""
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,7 @@ def _picture(picture: Picture) -> str:
     if not picture.png.startswith(_PNG_SIGNATURE):
         raise ValueError(f"{picture.description}: the picture is not a PNG")
     data = base64.b64encode(picture.png).decode("ascii")
-    caption = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
-    return f'<figure><img alt="{escape(picture.description)}" src="data:image/png;base64,{data}">{caption}</figure>'
+    return f'<figure><img alt="{escape(picture.description)}" src="data:image/png;base64,{data}"></figure>'
 
 
 def _table(table: Table) -> str:

@@ -45,7 +45,7 @@ _JOINING = re.compile("[\u0590-\u109f\u1780-\u17ff]")
 def as_pdf(report: Report) -> bytes:
     """The pages; nothing in the file says when or where it was made. InputError where a picture is damaged."""
     _register_fonts()
-    (*_, ecg) = (block for section in report.sections if section.key == "ecg" for block in section.blocks)
+    ecg, *_ = (block for section in report.sections if section.key == "ecg" for block in section.blocks)
     paper, scale = None, ""
     if isinstance(ecg, Picture) and ecg.png is not None:
         paper, scale = _to_scale(on_white(ecg.png))

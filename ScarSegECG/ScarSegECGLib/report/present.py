@@ -64,15 +64,16 @@ def present(
         "Where in the wall the scar lies": tables.patterns_table(result),
     }
     notes = (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes)
-    ecg: Text | Picture = Text("No ECG: the result rests on the images alone.")
+    ecg: tuple[Text | Picture, ...] = (Text("No ECG: the result rests on the images alone."),)
     if result.ecg is not None:
-        ecg = Picture(pictures.get("ecg.png"), "ECG of the patient", ECG_SCALE)
+        scale = [Text(ECG_SCALE, "small")] if "ecg.png" in pictures else []
+        ecg = Picture(pictures.get("ecg.png"), "ECG of the patient"), *scale
     sections = (
         Section("burden", "Scar burden", (*_burden(result),)),
         picture("bullseye", "Bullseye", "AHA bullseye of the scar"),
         Section("used", "What was used", (_items(_used(result)),)),
         *([Section("warnings", "Warnings", (_items(all_words(result.warnings)),))] if result.warnings else []),
-        Section("ecg", "ECG", (ecg,)),
+        Section("ecg", "ECG", ecg),
         Section("segments", "AHA segments", (tables.segments_table(result), _items(_reasons(result), small=True))),
         *(Section("table", title, (table,)) for title, table in more.items() if table is not None),
         picture("montage", "LGE images with the segmentation", "LGE slices with the segmentation"),
