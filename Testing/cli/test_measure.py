@@ -84,10 +84,10 @@ def test_the_choices_stand_beside_every_number(files, tmp_path, capsys) -> None:
     assert (whole["aha_segment"], whole["name"]) == ("all", "whole LV")
     for column, ml in (
         ("scar_ml", entry["scar"]["ml"]),
-        ("core_without_mvo_ml", entry["core_ml"]),
+        ("core_ml", entry["core_ml"]),
         ("grey_zone_ml", entry["grey_ml"]),
         ("mvo_ml", entry["mvo_ml"]),
-        ("rest_ml", entry["rest_ml"]),
+        ("below_grey_zone_ml", entry["rest_ml"]),
         ("myocardium_ml", report["myocardium_ml"]),
     ):
         assert sum(float(row[column] or 0) for row in segments) == pytest.approx(ml, abs=0.02)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ScarSegECGLib.view.shapes import Box, Label, text_width
+from ScarSegECGLib.view.shapes import Box, Drawing, Label, text_width
+
+
+def labels_of(drawing: Drawing) -> tuple[Label, ...]:
+    """All text."""
+    return tuple(shape for shape in drawing.shapes if isinstance(shape, Label))
 
 
 def label_box(label: Label) -> Box:

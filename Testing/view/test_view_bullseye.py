@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_boxes import label_box
+from label_boxes import label_box, labels_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -20,13 +20,13 @@ from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
-from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SegmentValue, mark
+from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SIGNS, SegmentValue
 from ScarSegECGLib.view.bullseye import bullseye as lay_out
 from ScarSegECGLib.view.disc import EDGES, RADIUS, WIDTH, segment_wedge
 from ScarSegECGLib.view.paint import FORMATS, draw, save, to_pixels, to_png
 from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of, contrast
 from ScarSegECGLib.view.pictures import transmurality_bullseye
-from ScarSegECGLib.view.shapes import Drawing, Label, Mark, loops_of, moved
+from ScarSegECGLib.view.shapes import Drawing, Label, Mark
 from ScarSegECGLib.wording import RESEARCH_USE
 
 VALUES = [0, 12, 45, 78, 100, 3, 8, 33, 64, 91, 55, 0, 2, 25, 70, 18, 100]
@@ -69,6 +69,11 @@ def contains(mark: Mark, at) -> np.ndarray:
     return mark.path.contains_points(np.reshape(at, (-1, 2)))
 
 
+def lines_of(mark: Mark) -> list[np.ndarray]:
+    """The lines of a path, each from where its pen is set down."""
+    return mark.path.to_polygons(closed_only=False)
+
+
 def dashed(drawing: Drawing) -> list[Mark]:
     return [s for s in drawing.shapes if isinstance(s, Mark) and s.stroke and s.stroke.dashes]
 
@@ -80,7 +85,7 @@ def at(drawing: Drawing, degrees: float, share: float) -> int | None:
 
 
 def overlaps(drawing: Drawing) -> list[tuple[str, str]]:
-    boxes = [(label.text, np.array(label_box(label))) for label in drawing.labels]
+    boxes = [(label.text, np.array(label_box(label))) for label in labels_of(drawing)]
     shrink = np.array([0.1, 0.35, -0.1, -0.35])  # ascenders and descenders of two lines may share a hair
     return [
         (one, other)
@@ -122,7 +127,7 @@ def test_outside_and_sixteen_segments() -> None:
 def test_labels_stay_in_their_wedge_and_never_meet(values: list[float | None]) -> None:
     drawing = full(values)
     assert overlaps(drawing) == []
-    for label in drawing.labels:
+    for label in labels_of(drawing):
         left, bottom, right, top = label_box(label)
         assert left >= 0
         assert right <= drawing.width
@@ -131,7 +136,7 @@ def test_labels_stay_in_their_wedge_and_never_meet(values: list[float | None]) -
     x, y = centre(drawing)
     inner = [
         label
-        for label in drawing.labels
+        for label in labels_of(drawing)
         if np.hypot(label.x - x, label.y - y) < RADIUS and label.text[0] in "0123456789–"
     ]
     assert len(inner) == 17 + 16
@@ -147,7 +152,7 @@ def test_labels_stay_in_their_wedge_and_never_meet(values: list[float | None]) -
 
 
 def test_words_say_what_is_not_there() -> None:
-    texts = {label.text for label in full().labels}
+    texts = {label.text for label in labels_of(full())}
     assert {
         "not imaged",
         "rim: ECG above normal limit, no finding, %",
@@ -157,17 +162,17 @@ def test_words_say_what_is_not_there() -> None:
         "usual territory",
     } <= texts
     assert {"anterior", "inferior", "septal", "lateral", "%", "LAD", "RCA", "LCX"} <= texts
-    assert "not imaged" not in {label.text for label in bullseye(VALUES).labels}
-    assert "no value" in {label.text for label in bullseye([None, *VALUES[1:]]).labels}
+    assert "not imaged" not in {label.text for label in labels_of(bullseye(VALUES))}
+    assert "no value" in {label.text for label in labels_of(bullseye([None, *VALUES[1:]]))}
 
 
 def test_segment_not_imaged_is_hatched_and_has_no_value() -> None:
     drawing = bullseye([55.0] * 17, imaged=[number != 8 for number in range(1, 18)])
     wedge = next(w for w in wedges(drawing) if w.key == 8)
     assert wedge.fill == NOT_IMAGED
-    assert sum(label.text == "55" for label in drawing.labels) == 16
-    (hatch,) = [s for s in drawing.shapes if isinstance(s, Mark) and len(loops_of(s.path)) > 2]
-    assert contains(wedge, [line.mean(axis=0) for line in loops_of(hatch.path)]).all()
+    assert sum(label.text == "55" for label in labels_of(drawing)) == 16
+    (hatch,) = [s for s in drawing.shapes if isinstance(s, Mark) and len(lines_of(s)) > 2]
+    assert hatch.clip is not None and np.allclose(hatch.clip.vertices, wedge.path.vertices)
 
 
 def test_bins_follow_their_upper_limits() -> None:
@@ -175,7 +180,7 @@ def test_bins_follow_their_upper_limits() -> None:
     drawing = bullseye(values, bins=TRANSMURALITY_BINS)
     steps = [colour_of(i, 0, 4) for i in (0, 1, 1, 2, 2, 3, 3, 4, 4)]
     assert [w.fill for w in wedges(drawing)][:9] == steps
-    assert {name for name, _ in TRANSMURALITY_BINS} <= {label.text for label in drawing.labels}
+    assert {name for name, _ in TRANSMURALITY_BINS} <= {label.text for label in labels_of(drawing)}
 
 
 def on_the_disc(drawing: Drawing, mark: Mark) -> bool:
@@ -217,7 +222,7 @@ def test_the_rims_legend_is_what_is_painted() -> None:
     _, y = centre(drawing)
     painted = [s.stroke for s in dashed(drawing) if on_the_disc(drawing, s)]
     for number, (words, _, pitch) in enumerate(RIM_STEPS):
-        label = next(one for one in drawing.labels if one.text == words and one.y < y - RADIUS)
+        label = next(one for one in labels_of(drawing) if one.text == words and one.y < y - RADIUS)
         near = [
             s.stroke for s in dashed(drawing)
             if abs(s.path.vertices[:, 1].mean() - label.y) < 1 and 0 < label.x - s.path.vertices[:, 0].max() < 3.5
@@ -226,15 +231,17 @@ def test_the_rims_legend_is_what_is_painted() -> None:
 
 
 def test_the_marks_say_what_they_judge_and_do_not_look_alike() -> None:
-    texts = {label.text for label in bullseye(VALUES, agreement=MARKS, agreement_title="ECG against X:").labels}
+    texts = {label.text for label in labels_of(bullseye(VALUES, agreement=MARKS, agreement_title="ECG against X:"))}
     assert {"ECG against X:", "agree", "disagree", "ECG cannot tell"} <= texts
-    assert "ECG against X:" not in {label.text for label in bullseye(VALUES, agreement_title="ECG against X:").labels}
+    assert "ECG against X:" not in {
+        label.text for label in labels_of(bullseye(VALUES, agreement_title="ECG against X:"))
+    }
     dark = {}
     for verdict in (Agreement.AGREE, Agreement.DISAGREE):
-        shapes = tuple(moved(shape, 2.0, 2.0) for shape in mark(verdict, BLACK, WHITE))
-        png = to_png(Drawing(4.0, 4.0, shapes), width_px=round(4 * 300 / WIDTH))
+        sign = Label(2.0, 2.0, SIGNS[verdict], 2.9, BLACK)
+        png = to_png(Drawing(4.0, 4.0, (sign,)), width_px=round(4 * 300 / WIDTH))
         dark[verdict] = 1 - np.asarray(Image.open(io.BytesIO(png)).convert("L")) / 255.0
-    # At 300 pixels for a bullseye, in grey: the cross is a disc, twice as black as the tick.
+    # At 300 pixels for a bullseye, in grey: the cross is much blacker than the tick.
     assert dark[Agreement.DISAGREE].sum() > 1.6 * dark[Agreement.AGREE].sum()
     assert np.abs(dark[Agreement.DISAGREE] - dark[Agreement.AGREE]).mean() > 0.15
 
@@ -242,7 +249,7 @@ def test_the_marks_say_what_they_judge_and_do_not_look_alike() -> None:
 def test_signs_stand_behind_the_value_and_in_the_legend() -> None:
     words = (("*", "little scar"), ("#", "never seen"))
     drawing = bullseye([7.0, None, *[1.0] * 15], signs=["*", "*", *[""] * 15], sign_words=words)
-    texts = [label.text for label in drawing.labels]
+    texts = [label.text for label in labels_of(drawing)]
     assert "7*" in texts and "–" in texts and "–*" not in texts
     assert "little scar" in texts and "never seen" not in texts
 
@@ -256,7 +263,7 @@ def test_the_transmurality_bullseye_has_the_bins_of_the_table_and_marks_what_res
     rows[7] = row(8, 25.4, 50.3, 1.0)  # printed as 25 and 50: the bins' own upper limits
     for maximum in (False, True):
         drawing = transmurality_bullseye(rows, "by hand", maximum=maximum)
-        texts = {label.text for label in drawing.labels}
+        texts = {label.text for label in labels_of(drawing)}
         names = [name for name, _ in TRANSMURALITY_BINS]
         for one in rows[:16]:
             value = one.transmurality_max_percent if maximum else one.transmurality_mean_percent
@@ -265,7 +272,7 @@ def test_the_transmurality_bullseye_has_the_bins_of_the_table_and_marks_what_res
             assert wedge.fill == colour_of(names.index(transmurality_bin(value)), 0, 4)
         assert {"LAD", "RCA", "LCX", "by hand", *names} <= texts
         assert ("92*" in texts) is maximum
-        said = " ".join(label.text for label in drawing.labels)
+        said = " ".join(label.text for label in labels_of(drawing))
         assert "% of the wall's thickness" in said
         assert ("rests on less than" in said) is maximum
         assert overlaps(drawing) == []
@@ -284,15 +291,15 @@ def test_caption_axis_and_legend_are_wrapped_and_never_meet(territories: bool) -
         sign_words=(("▪", "MVO in the segment"), ("*", "rests on less than 0.5 ml of scar")),
     )  # fmt: skip
     assert overlaps(drawing) == []
-    for label in drawing.labels:
+    for label in labels_of(drawing):
         left, bottom, right, top = label_box(label)
         assert left >= 0 and right <= drawing.width and bottom >= 0 and top <= drawing.height
-    assert min(label.size for label in drawing.labels if "100" not in label.text) * 300 / WIDTH >= 9.0
+    assert min(label.size for label in labels_of(drawing) if "100" not in label.text) * 300 / WIDTH >= 9.0
 
 
 def test_territories_can_be_seen_between_dark_segments() -> None:
     drawing = bullseye([100.0] * 17, territories=True)
-    light, dark = [s for s in drawing.shapes if isinstance(s, Mark) and len(loops_of(s.path)) > 2]
+    light, dark = [s for s in drawing.shapes if isinstance(s, Mark) and len(lines_of(s)) > 2]
     assert contrast(light.stroke.colour, colour_of(100, 0, 100)) > 4.5
     assert light.stroke.width > dark.stroke.width + 0.5
     assert np.array_equal(light.path.vertices, dark.path.vertices)
@@ -312,7 +319,7 @@ def test_wedges_and_territories_hold_each_segment_once() -> None:
 def test_borders_run_where_neighbours_belong_to_different_territories(count: int) -> None:
     drawing = bullseye([0.0] * count, territories=True)
     border = next(s for s in drawing.shapes if isinstance(s, Mark) and s.stroke and s.stroke.width == 1.5)
-    lines = [line - centre(drawing) for line in loops_of(border.path)]
+    lines = [line - centre(drawing) for line in lines_of(border)]
     drawn = np.concatenate([np.linspace(a, b, 60) for line in lines for a, b in itertools.pairwise(line)])
 
     def artery(degrees: float, radius: float) -> str | None:
@@ -388,14 +395,14 @@ def test_in_axes_of_any_size_it_is_the_same_picture() -> None:
 
 def test_every_label_is_text_of_a_legible_size() -> None:
     """At 300 pixels across, figures stay at 9 pixels or more."""
-    assert min(label.size for label in full().labels) * 300 / WIDTH >= 9.0
-    assert all(isinstance(label, Label) and label.text for label in full().labels)
+    assert min(label.size for label in labels_of(full())) * 300 / WIDTH >= 9.0
+    assert all(isinstance(label, Label) and label.text for label in labels_of(full()))
 
 
 def test_the_rule_stands_below_the_title_and_does_not_break_it() -> None:
     plain = bullseye(VALUES, title="Scar per segment")
     drawing = bullseye(VALUES, title="Scar per segment", subtitle="network, p > 0.5")
-    title, rule = (next(label for label in drawing.labels if label.text.startswith(w)) for w in ("Scar", "network"))
+    title, rule = (next(label for label in labels_of(drawing) if label.text.startswith(w)) for w in ("Scar", "network"))
     assert title.text == "Scar per segment" and rule.text == "network, p > 0.5"
     assert title.y - rule.y == pytest.approx(5.0) and rule.size < title.size
     assert drawing.height == pytest.approx(plain.height + 5.0)
@@ -404,9 +411,9 @@ def test_the_rule_stands_below_the_title_and_does_not_break_it() -> None:
 
 @pytest.mark.parametrize("drawing", [full(), bullseye(VALUES)])
 def test_says_what_it_is_for_in_its_last_line(drawing: Drawing) -> None:
-    (line,) = [label for label in drawing.labels if label.text == RESEARCH_USE]
+    (line,) = [label for label in labels_of(drawing) if label.text == RESEARCH_USE]
     assert overlaps(drawing) == []
-    assert line.y < min(label.y for label in drawing.labels if label is not line)
+    assert line.y < min(label.y for label in labels_of(drawing) if label is not line)
     left, bottom, right, _ = label_box(line)
     assert left >= 0
     assert right <= drawing.width

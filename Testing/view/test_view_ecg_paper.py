@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
-from label_boxes import label_box
+from label_boxes import label_box, labels_of
 
 from ScarSegECGLib.case import LEADS, Ecg
 from ScarSegECGLib.view.ecg_paper import ecg_paper
@@ -75,7 +75,7 @@ def test_columns_follow_one_another_in_time() -> None:
 
 
 def overlaps(drawing: Drawing) -> list[tuple[str, str]]:
-    boxes = [(label.text, np.array(label_box(label))) for label in drawing.labels]
+    boxes = [(label.text, np.array(label_box(label))) for label in labels_of(drawing)]
     return [
         (s, t) for (s, a), (t, b) in itertools.combinations(boxes, 2) if (a[:2] < b[2:]).all() and (b[:2] < a[2:]).all()
     ]
@@ -91,7 +91,7 @@ def test_tall_waves_reach_no_neighbour_and_no_label(tall: float) -> None:
     rows = traces(drawing)
     for upper, lower in itertools.pairwise([rows[0:4], rows[4:8], rows[8:12], rows[12:]]):
         assert min(t[:, 1].min() for t in upper) > max(t[:, 1].max() for t in lower)
-    for label in drawing.labels:
+    for label in labels_of(drawing):
         left, bottom, right, top = np.array(label_box(label)) + (0.3, 0.3, -0.3, -0.3)
         assert top <= drawing.height
         if label.text in LEADS:
@@ -99,13 +99,13 @@ def test_tall_waves_reach_no_neighbour_and_no_label(tall: float) -> None:
                 # Samples are closer than 0.1 mm: the line enters the box only if a sample or a crossing does.
                 low, high = np.minimum(y[:-1], y[1:]), np.maximum(y[:-1], y[1:])
                 assert not ((x[:-1] > left) & (x[:-1] < right) & (low < top) & (high > bottom)).any(), label.text
-    cut = [label.text for label in drawing.labels if label.text.endswith(" mV")]
+    cut = [label.text for label in labels_of(drawing) if label.text.endswith(" mV")]
     assert bool(cut) == (abs(tall) > 4)
 
 
 def test_missing_leads_are_named_and_not_drawn() -> None:
     drawing = ecg_paper(synthetic(missing=("V3", "II")))
-    texts = [label.text for label in drawing.labels]
+    texts = [label.text for label in labels_of(drawing)]
     assert "Leads not recorded: II, V3" in texts
     assert texts.count("not recorded") == 2
     assert texts.count("I") == 2  # the rhythm strip takes the first lead there is
@@ -113,7 +113,7 @@ def test_missing_leads_are_named_and_not_drawn() -> None:
 
 
 def test_text_says_scale_and_hides_the_date() -> None:
-    hidden = " ".join(label.text for label in ecg_paper(synthetic(), median_features=["QRS 100 ms"]).labels)
+    hidden = " ".join(label.text for label in labels_of(ecg_paper(synthetic(), median_features=["QRS 100 ms"])))
     assert "25 mm/s" in hidden
     assert "10 mm/mV" in hidden
     assert "QRS 100 ms" in hidden
@@ -127,7 +127,7 @@ def test_any_length_fits_the_page(seconds: float) -> None:
     for trace in traces(drawing):
         assert trace[:, 0].max() <= 26.0 + 250.0 + 1e-6
         assert trace[:, 1].min() > 0
-    short = any("each column starts at 0 s" in label.text for label in drawing.labels)
+    short = any("each column starts at 0 s" in label.text for label in labels_of(drawing))
     assert short == (seconds < 10)
 
 
@@ -155,6 +155,6 @@ def test_real_record(shared_data: Path) -> None:
 @pytest.mark.parametrize("missing", [(), ("V3", "II")])
 def test_says_what_it_is_for_and_keeps_its_page(missing: tuple[str, ...]) -> None:
     drawing = ecg_paper(synthetic(missing=missing), median_features=["rate 72 /min", "QRS 100 ms"])
-    assert [label.text for label in drawing.labels].count(RESEARCH_USE) == 1
+    assert [label.text for label in labels_of(drawing)].count(RESEARCH_USE) == 1
     assert overlaps(drawing) == []
     assert drawing.height == 210.0

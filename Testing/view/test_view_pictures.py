@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from label_boxes import labels_of
 from PIL import Image
 from test_view_montage import marks, panels, patient, result
 
@@ -23,10 +24,9 @@ from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.pictures import (
     how_of,
-    measured_montage,
     measured_polar_map,
-    result_montage,
     scar_bullseye,
+    scar_montage,
     transmurality_bullseye,
 )
 from ScarSegECGLib.view.shapes import Drawing, Mark, wrap
@@ -64,7 +64,7 @@ def with_mvo():
 
 
 def text_of(drawing: Drawing) -> str:
-    return " ".join(label.text for label in drawing.labels)
+    return " ".join(label.text for label in labels_of(drawing))
 
 
 def hatched(drawing: Drawing, fill: palette.Colour = palette.INK) -> list[Mark]:
@@ -80,7 +80,7 @@ def test_every_voxel_of_mvo_is_hatched_and_no_other() -> None:
     mvo = mvo_within(stack, anatomy.cavity, anatomy.myocardium, case.labels == 3)
     assert case.mvo is not None and case.mvo.ml == pytest.approx(mvo.sum() * stack.voxel_ml)
     assert mvo.sum() > 50
-    drawing = result_montage(case)
+    drawing = scar_montage(case, case.anatomy, case.stack)
     grounds = hatched(drawing)
     right = panels(drawing)[1::2]  # the second panel of a slice is the overlay
     for k in np.flatnonzero(anatomy.myocardium.any(axis=(1, 2))):
@@ -96,8 +96,9 @@ def test_every_voxel_of_mvo_is_hatched_and_no_other() -> None:
         assert (drawn == mvo[k][tuple(wall.T)]).all(), f"slice {k + 1}"
     assert "MVO, part of the scar" in text_of(drawing)
     assert f"{case.mvo.ml:.1f} ml of it MVO" in text_of(drawing)
-    assert hatched(result_montage(replace(case, parts=None))) == []
-    assert "MVO" not in text_of(result_montage(result()))
+    assert hatched(scar_montage(replace(case, parts=None), case.anatomy, case.stack)) == []
+    bare = result()
+    assert "MVO" not in text_of(scar_montage(bare, bare.anatomy, bare.stack))
 
 
 def test_drawn_mvo_is_part_of_the_scar_and_hatched() -> None:
@@ -118,7 +119,7 @@ def test_segments_with_mvo_get_a_sign_on_the_bullseye() -> None:
     assert case.parts is not None
     inside = np.unique(case.anatomy.aha[case.parts.labels == PART_MVO])
     drawing = scar_bullseye(case)
-    shown = [label.text for label in drawing.labels if label.text.endswith(MVO_SIGN) and len(label.text) > 1]
+    shown = [label.text for label in labels_of(drawing) if label.text.endswith(MVO_SIGN) and len(label.text) > 1]
     assert len(shown) == len(inside) > 0
     assert "MVO in the segment" in text_of(drawing)
     assert "MVO" not in text_of(scar_bullseye(result()))
@@ -131,13 +132,17 @@ def test_segments_with_mvo_get_a_sign_on_the_bullseye() -> None:
 @pytest.mark.parametrize("heard", [0.0, 0.6])
 def test_every_picture_of_a_result_names_method_ecg_and_aha_mode(heard: float) -> None:
     case = replace(with_mvo(), ecg_use=EcgUse(heard, USED, TimeGap(3.0)))
-    for drawing in (scar_bullseye(case), transmurality_bullseye(case.segments, how_of(case)), result_montage(case)):
+    for drawing in (
+        scar_bullseye(case),
+        transmurality_bullseye(case.segments, how_of(case)),
+        scar_montage(case, case.anatomy, case.stack),
+    ):
         said = text_of(drawing)
         assert "network, p > 0.5" in said
         assert ("with ECG (investigational)" if heard else "image only") in said
         assert MODE in said
     rule = replace(case, method=Method(ScarSource.N_SD, n_sd=5, remote=RemoteRegion(RemoteSource.DRAWN)))
-    assert "Remote region drawn by the reader" in [label.text for label in scar_bullseye(rule).labels]
+    assert "Remote region drawn by the reader" in [label.text for label in labels_of(scar_bullseye(rule))]
 
 
 @pytest.mark.parametrize("division", [Division(), Division(AhaMode.LANDMARK, 16)])
@@ -149,8 +154,8 @@ def test_every_picture_of_a_measurement_names_rule_remote_region_and_aha_mode(di
     drawings = (
         scar_bullseye(measured),
         transmurality_bullseye(measured.segments, how_of(measured)),
-        measured_polar_map(measured, anatomy, stack.spacing),
-        measured_montage(measured, anatomy, stack),
+        measured_polar_map(measured, anatomy, stack),
+        scar_montage(measured, anatomy, stack),
     )
     for drawing in drawings:
         said = text_of(drawing)
@@ -224,7 +229,7 @@ def test_the_keys_are_seen_on_white_paper_and_differ_in_grey() -> None:
     seen = {}
     for name in ("endocardium", "epicardium", "scar", "MVO, part of the scar", "anterior RV insertion",
                   "inferior RV insertion", "hollow: uncertain"):  # fmt: skip
-        label = next(one for one in drawing.labels if one.text == name)
+        label = next(one for one in labels_of(drawing) if one.text == name)
         left, right = (round((label.x - off) * scale) for off in (5.8, 1.2))
         top, bottom = (round((drawing.height - label.y + off) * scale) for off in (-1.3, 1.3))
         seen[name] = shades[top : top + 30, left : left + 54]

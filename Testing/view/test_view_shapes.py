@@ -10,6 +10,7 @@ from label_boxes import label_box
 
 from ScarSegECGLib.view import palette
 from ScarSegECGLib.view.disc import Wedge
+from ScarSegECGLib.view.paint import to_pixels
 from ScarSegECGLib.view.panels import outlines
 from ScarSegECGLib.view.shapes import (
     Drawing,
@@ -19,7 +20,6 @@ from ScarSegECGLib.view.shapes import (
     closed,
     hatch,
     moved,
-    rectangle,
     text_width,
     wrap,
 )
@@ -35,11 +35,13 @@ def test_a_wedge_holds_its_own_points_and_no_others(start: float, span: float, a
     assert span >= 360 or not wedge.contains_point(4.5 * way)
 
 
-def test_a_hole_is_not_hatched() -> None:
-    ring = closed([(0, 0), (10, 0), (10, 10), (0, 10)], [(4, 4), (4, 6), (6, 6), (6, 4)])
-    middles = hatch(ring, 1.0, Stroke(palette.INK, 0.2)).path.vertices.reshape(-1, 2, 2).mean(axis=1)
-    assert rectangle(0, 0, 10, 10).contains_points(middles).all()
-    assert not rectangle(4, 4, 6, 6).contains_points(middles).any()
+def test_hatched_is_what_lies_inside_but_for_its_holes() -> None:
+    ring = closed([(2, 2), (10, 2), (10, 10), (2, 10)], [(4, 4), (4, 8), (8, 8), (8, 4)])
+    lines = Drawing(12, 12, (hatch(ring, 1.0, Stroke(palette.BLACK, 0.3)),))
+    dark = (to_pixels(lines, 240)[..., 0] < 128)[::-1].reshape(12, 20, 12, 20).any(axis=(1, 3))
+    inside = np.zeros((12, 12), bool)
+    inside[2:10, 2:10], inside[4:8, 4:8] = True, False
+    assert (dark == inside).all()
 
 
 def test_topmost_segment_answers() -> None:
@@ -82,7 +84,7 @@ def oklab(colours) -> np.ndarray:
 
 
 def test_scar_ramp_starts_light_and_darkens_evenly() -> None:
-    lightness = oklab(palette.RAMP)[:, 0]
+    lightness = oklab(palette.RAMP(np.arange(256))[:, :3])[:, 0]
     assert lightness[0] > 0.96
     assert lightness[-1] < 0.30
     assert (np.diff(lightness) < 0).all()

@@ -45,9 +45,9 @@ from ScarSegECGLib.report.measured import as_plain, doubts, patient_report, prin
 from ScarSegECGLib.report.numbers import finite
 from ScarSegECGLib.view.pictures import (
     how_of,
-    measured_montage,
     measured_polar_map,
     scar_bullseye,
+    scar_montage,
     transmurality_bullseye,
 )
 from ScarSegECGLib.view.shapes import Drawing
@@ -65,11 +65,8 @@ PICTURES: dict[str, tuple[str, Callable[[Measurements, Anatomy, LgeStack], Drawi
         "picture of the segments (.png, .svg, .pdf); may be given more than once",
         lambda measured, *_: scar_bullseye(measured),
     ),
-    "--montage": ("picture of all slices with contours, scar, MVO and RV insertions", measured_montage),
-    "--polar-map": (
-        "picture of the transmurality at every angle",
-        lambda measured, anatomy, stack: measured_polar_map(measured, anatomy, stack.spacing),
-    ),
+    "--montage": ("picture of all slices with contours, scar, MVO and RV insertions", scar_montage),
+    "--polar-map": ("picture of the transmurality at every angle", measured_polar_map),
     "--transmurality": (
         "bullseye of the mean transmurality in the usual bins",
         lambda measured, *_: transmurality_bullseye(measured.segments, how_of(measured)),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult, SegmentRow
+from ScarSegECGLib.case import ScarResult, SegmentRow
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import staged_folder
 from ScarSegECGLib.export.dicom.source import read_source
@@ -16,12 +16,12 @@ from ScarSegECGLib.export.dicom.write import FILES as DICOM_FILES
 from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.images import write_nifti, write_slicer_segmentation
 from ScarSegECGLib.export.result_folder import PICTURES, write_result_json
-from ScarSegECGLib.measure.segments import rests_on_little
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.html import FILE_NAME, as_html
 from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.report.present import present
 from ScarSegECGLib.report.private import without_paths
+from ScarSegECGLib.report.tables import segment_cells
 from ScarSegECGLib.wording import agreement_reason, described, words
 
 FILES = (
@@ -105,32 +105,15 @@ def write_segments(result: ScarResult, folder: Path) -> None:
 
 
 def _cells(row: SegmentRow, result: ScarResult) -> dict[str, str]:
-    depth = row.transmurality_bin.strip()
-    return {
-        "aha_segment": str(row.number),
-        "name": _cell(row.name),
-        "usual_territory": _cell(row.territory),
-        "imaged": "yes" if row.imaged else "no",
-        "myocardium_ml": number(row.myocardium_ml, 3),
-        "scar_ml": number(row.scar_ml, 3),
-        "scar_g": number(row.scar_ml * MYOCARDIAL_DENSITY_G_PER_ML, 3),
-        "mvo_ml": number(row.mvo_ml, 3),
-        "core_ml": number(row.core_ml, 3),
-        "grey_zone_ml": number(row.grey_ml, 3),
-        "below_grey_zone_ml": number(row.rest_ml, 3),
-        "scar_percent_of_segment": number(row.scar_percent, 2),
+    told = segment_cells(row) | {
         "scar_percent_of_segment_image_only": number(row.scar_percent_image_only, 2),
-        "transmurality_mean_percent": number(row.transmurality_mean_percent, 2),
-        "transmurality_max_percent": number(row.transmurality_max_percent, 2),
-        "transmurality_max_on_little_scar": ("yes" if rests_on_little(row) else "no") if row.imaged else "",
-        "transmurality_bin_percent": f"{depth} %" if depth[-1:].isdigit() else depth,
-        "wall_thickness_mm": number(row.wall_thickness_mm, 2),
         "ecg_scar_percent_of_segment": number(row.ecg_percent, 2),
         "ecg_agreement": str(row.agreement or ""),
-        "ecg_agreement_reason": _cell(agreement_reason(row.agreement_reason)),
-        "scar_method": _cell(described(result.method, result.shown)),
-        "aha_mode": _cell(words(result.anatomy.division)),
+        "ecg_agreement_reason": agreement_reason(row.agreement_reason),
+        "scar_method": described(result.method, result.shown),
+        "aha_mode": words(result.anatomy.division),
     }
+    return {name: _cell(text) for name, text in told.items()}
 
 
 def _cell(text: str) -> str:

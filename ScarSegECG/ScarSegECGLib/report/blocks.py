@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -35,32 +35,27 @@ class Picture:
 
     png: bytes | None
     description: str
-    caption: str = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its heading with the unit and what a per cent is of, its width (parts of the whole), a row's text.
-
-    ``measured`` says that a segment which is not imaged has none; ``whole`` that the text stays on one line.
-    """
-
-    heading: str
-    width: float
-    cell: Callable[[Any], str] = str
-    right: bool = True
-    measured: bool = True
-    whole: bool = True
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table and what has to be said of it; ``large`` is the one that is read first."""
+    """Cells under headings, which have the unit and what a per cent is of; ``large`` is the one that is read first."""
 
     caption: str
-    columns: tuple[Column, ...]
+    headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     large: bool = False
+
+    @classmethod
+    def of(cls, caption: str, lines: Iterable[Mapping[str, str]], *, large: bool = False) -> Table:
+        """A table of one line or more, each with its cells by heading."""
+        first, *others = lines
+        return cls(caption, tuple(first), tuple(tuple(line.values()) for line in (first, *others)), large)
+
+    @property
+    def figures(self) -> tuple[bool, ...]:
+        """Which columns hold figures: they stand to the right."""
+        return tuple(any(cell[:1].isdigit() for cell in column) for column in zip(*self.rows, strict=True))
 
 
 Block = Text | Items | Picture | Table
@@ -68,12 +63,11 @@ Block = Text | Items | Picture | Table
 
 @dataclass(frozen=True)
 class Section:
-    """What stands under one heading; ``key`` names its place for a renderer. A boxed one has a frame."""
+    """What stands under one heading; ``key`` names its place for a renderer."""
 
     key: str
     title: str
     blocks: tuple[Block, ...]
-    boxed: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,18 +106,6 @@ class Report:
     sections: tuple[Section, ...]
     patient: Patient | None = None
     signed_by: str | None = None
-
-
-def table_of(caption: str, columns: Sequence[Column], rows: Iterable[Any]) -> Table:
-    """A table with a line per row; of a segment that is not imaged the widest measured cell says so."""
-    widest = max((column for column in columns if column.measured), key=lambda column: column.width)
-
-    def cell(column: Column, row: Any) -> str:
-        if getattr(row, "imaged", True) or not column.measured:
-            return column.cell(row)
-        return "not imaged" if column is widest else ""
-
-    return Table(caption, tuple(columns), tuple(tuple(cell(column, row) for column in columns) for row in rows))
 
 
 def _in_order(group: str) -> str:

@@ -39,4 +39,4 @@ def ecg_scale(rate_hz: float, shown_s: float, length_s: float, running: bool) ->
     """What an ECG on paper shows of its recording; ``running``: all leads at one time."""
     shown = f"first {shown_s:.4g} s of {length_s:.4g} s, each lead about its median"
     columns = "" if running else ", each column starts at 0 s"
-    return f"25 mm/s   10 mm/mV   {rate_hz:g} Hz   {shown}{columns}"
+    return f"25 mm/s, 10 mm/mV; {rate_hz:g} Hz; {shown}{columns}"

@@ -10,9 +10,10 @@ from html import escape
 from importlib import resources
 from string import Template
 
-from ScarSegECGLib.report.blocks import UNKNOWN, Block, Items, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.blocks import Block, Items, Picture, Report, Section, Table, Text
 
 FILE_NAME = "report.html"
+_LONG = 40  # letters, from which on a cell is broken into lines
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -23,31 +24,22 @@ def as_html(report: Report, viewer: str = "", script: str = "") -> str:
     one script that it may run: what :func:`ScarSegECGLib.view.viewer.viewer_block` makes.
     """
     parts = [_section(section) for section in report.sections]
+    # Who the patient is where that is to be shown, else lines to fill in by hand.
+    who = ("Patient:", "MRI date:") if report.patient is None else (report.patient.line(),)
     place = next((k for k, section in enumerate(report.sections) if section.key == "segments"), len(parts))
     return Template(_shipped("page.html")).substitute(
         style=_shipped("page.css"),
         title=escape(report.title),
         purpose=escape(report.purpose),
-        blanks=_blanks(report),
+        blanks="".join(f"<span>{escape(text)}</span>" for text in (*who, "Read by:")),
         script=f"script-src {script}; " if script else "",
         sections="\n".join([*parts[:place], viewer, *parts[place:]]),
     )
 
 
 def _section(section: Section) -> str:
-    style = f"{section.key} box" if section.boxed else section.key
     blocks = "\n".join(_block(block) for block in section.blocks)
-    return f'<section class="{style}"><h2>{escape(section.title)}</h2>\n{blocks}</section>'
-
-
-def _blanks(report: Report) -> str:
-    """Who the patient is where that is to be shown, else lines to fill in by hand."""
-    patient = report.patient
-    who = when = ""
-    if patient is not None:
-        who = f" {patient.name}, ID {patient.identifier or UNKNOWN}, born {patient.birth_date or UNKNOWN}"
-        when = f" {patient.study_date or UNKNOWN}"
-    return "".join(f"<span>{escape(text)}</span>" for text in (f"Patient:{who}", f"MRI date:{when}", "Read by:"))
+    return f'<section class="{section.key}"><h2>{escape(section.title)}</h2>\n{blocks}</section>'
 
 
 def _block(block: Block) -> str:
@@ -69,19 +61,18 @@ def _picture(picture: Picture) -> str:
     if not picture.png.startswith(_PNG_SIGNATURE):
         raise ValueError(f"{picture.description}: the picture is not a PNG")
     data = base64.b64encode(picture.png).decode("ascii")
-    caption = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
-    return f'<figure><img alt="{escape(picture.description)}" src="data:image/png;base64,{data}">{caption}</figure>'
+    return f'<figure><img alt="{escape(picture.description)}" src="data:image/png;base64,{data}"></figure>'
 
 
 def _table(table: Table) -> str:
-    styles = [f"{'n' * column.right} {'whole' * column.whole}".strip() for column in table.columns]
-
     def line(tag: str, row: tuple[str, ...]) -> str:
-        cells = (f'<{tag} class="{s}">{escape(text)}</{tag}>' for text, s in zip(row, styles, strict=True))
+        pairs = zip(row, table.figures, strict=True)
+        styles = ((text, f"{'n' * right} {'whole' * (len(text) < _LONG)}") for text, right in pairs)
+        cells = (f'<{tag} class="{style}">{escape(text)}</{tag}>' for text, style in styles)
         return f"<tr>{''.join(cells)}</tr>"
 
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
-    head = line("th", tuple(column.heading for column in table.columns))
+    head = line("th", table.headings)
     body = "".join(line("td", row) for row in table.rows)
     size = "large" if table.large else "fine"
     return f'<table class="{size}">{caption}<thead>{head}</thead><tbody>{body}</tbody></table>'

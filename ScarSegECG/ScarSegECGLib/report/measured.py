@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from ScarSegECGLib.lge.slice_shift import SliceShifts
 from ScarSegECGLib.measure.compare import MethodScore
 from ScarSegECGLib.measure.measurements import Measurements, contour_doubts
 from ScarSegECGLib.report.numbers import finite, number
+from ScarSegECGLib.report.tables import segment_cells
 from ScarSegECGLib.wording import all_words, rule_words, spans, words
 
 # What was noticed of files that puts a figure in doubt, and what of the anatomy that does not.
@@ -68,8 +70,8 @@ def as_json(measured: Measurements) -> dict:
         "territories": measured.territories,
         "remote_mean": [] if remote is None else [finite(value) for value in remote.mean],
         "remote_sd": [] if remote is None else [finite(value) for value in remote.sd],
-        **{f"{name}_ml": ml for name, ml in _part_ml(parts).items()},
-        "scar": dataclasses.asdict(measured.scar),
+        **_part_ml(parts),
+        "scar": asdict(measured.scar),
         "method": rule_words(method),
         "remote": words(method.remote) or "not used",
         "n_sd": method.n_sd,
@@ -77,7 +79,7 @@ def as_json(measured: Measurements) -> dict:
         "aha_mode": words(measured.division),
         "grey_remark": words(parts.remark),
         "core_rule": words(parts.rule),
-        "patterns": [dataclasses.asdict(island) | {"remark": words(island.remark)} for island in measured.patterns],
+        "patterns": [asdict(island) | {"remark": words(island.remark)} for island in measured.patterns],
         "segments": [vars(row) | {"agreement_reason": words(row.agreement_reason)} for row in measured.segments],
         "warnings": list(warnings),
         "warning": " ".join(warnings),
@@ -86,7 +88,7 @@ def as_json(measured: Measurements) -> dict:
 
 def _part_ml(parts: ScarParts) -> dict[str, float | None]:
     """Core, grey zone, what lies below it, and MVO, ml; ``None`` where not known."""
-    named = {"core": parts.core, "grey": parts.grey, "rest": parts.rest, "mvo": parts.mvo}
+    named = {"core_ml": parts.core, "grey_ml": parts.grey, "rest_ml": parts.rest, "mvo_ml": parts.mvo}
     return {name: part.ml if part else None for name, part in named.items()}
 
 
@@ -147,13 +149,15 @@ def doubts(
 
 def _parts(measured: Measurements) -> str:
     """What the scar consists of, "" where it cannot be told or there is none."""
-    core, grey, rest, mvo = _part_ml(measured.parts).values()
+    parts = measured.parts
     if not measured.scar.ml:
         return ""
-    if core is None:
-        return f"{f'MVO {mvo:.2f} ml in it, ' if mvo else ''}core and grey zone not told apart (contrast unknown)"
-    zone = "grey zone not determinable" if grey is None else f"grey zone {grey:.2f}"
-    return f"core {core:.2f} + {zone} + MVO {mvo:.2f} + rest {rest or 0.0:.2f} ml"
+    if parts.core is None:
+        mvo = f"MVO {parts.mvo.ml:.2f} ml in it, " if parts.mvo.ml else ""
+        return f"{mvo}core and grey zone not told apart (contrast unknown)"
+    named = {"core": parts.core, "grey zone": parts.grey, "MVO": parts.mvo, "rest": parts.rest}
+    told = (f"{name} {f'{part.ml:.2f}' if part else 'not determinable'}" for name, part in named.items())
+    return f"{' + '.join(told)} ml"
 
 
 def _range(what: str, values: NDArray[np.float64]) -> str:
@@ -200,42 +204,16 @@ def segment_rows(measured: Mapping[str, Measurements]) -> tuple[list[str], list[
             "remote_region": words(entry.method.remote) or "not used",
             "aha_mode": words(entry.division),
         }
-        told = [{"rule": rule} | _segment(row) | chosen for row in entry.segments]
-        rows += [*told, dict.fromkeys(told[0], "") | {"rule": rule} | _whole(entry) | chosen]
+        rows += [{"rule": rule} | cells | chosen for cells in (*map(segment_cells, entry.segments), _whole(entry))]
     return list(rows[0]), [list(row.values()) for row in rows]
 
 
-def _segment(row: SegmentRow) -> dict[str, str]:
-    return {
-        "aha_segment": str(row.number),
-        "name": row.name,
-        "usual_territory": row.territory,
-        "imaged": "yes" if row.imaged else "no",
-        "myocardium_ml": f"{row.myocardium_ml:.3f}",
-        "scar_ml": f"{row.scar_ml:.3f}",
-        "scar_percent_of_segment": number(row.scar_percent, 2),
-        "transmurality_mean_percent": number(row.transmurality_mean_percent, 2),
-        "transmurality_max_percent": number(row.transmurality_max_percent, 2),
-        "transmurality_bin_percent": f"{row.transmurality_bin} %" if row.transmurality_bin else "",
-        "wall_thickness_mm": number(row.wall_thickness_mm, 2),
-        **_part_cells(row.core_ml, row.grey_ml, row.mvo_ml, row.rest_ml),
-    }
-
-
 def _whole(entry: Measurements) -> dict[str, str]:
-    return {
-        "aha_segment": "all",
-        "name": "whole LV",
-        "myocardium_ml": f"{sum(row.myocardium_ml for row in entry.segments):.3f}",
-        "scar_ml": f"{entry.scar.ml:.3f}",
-        "scar_percent_of_segment": f"{entry.scar.percent_of_lv:.2f}",
-        **_part_cells(**_part_ml(entry.parts)),
-    }
-
-
-def _part_cells(core: float | None, grey: float | None, mvo: float | None, rest: float | None) -> dict[str, str]:
-    ml = {"core_without_mvo_ml": core, "grey_zone_ml": grey, "mvo_ml": mvo, "rest_ml": rest}
-    return {name: number(value, 3) for name, value in ml.items()}
+    scar, wall = entry.scar, sum(row.myocardium_ml for row in entry.segments)
+    row = SegmentRow(0, "whole LV", "", True, wall, scar.ml, scar.percent_of_lv, None, None, None, "")
+    parts: dict[str, Any] = _part_ml(entry.parts)
+    blank = dict.fromkeys(("imaged", "transmurality_max_on_little_scar"), "")
+    return segment_cells(replace(row, **parts)) | {"aha_segment": "all"} | blank
 
 
 def as_markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -18,7 +18,6 @@ from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
@@ -31,13 +30,11 @@ rl_config.useA85 = 0  # pictures as bytes: as text they are larger and take a se
 _MARGIN = 15 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
 _SHEET = landscape(A4)
+_BESIDE = ("used", "warnings")  # stand beside the bullseye
 # Largest width and height of a section's picture.
-_BESIDE = 88 * mm
-_ROOM = {"bullseye": (_BESIDE - 4 * mm, 125 * mm), "transmurality": (100 * mm, 110 * mm), "montage": (_WIDTH, 245 * mm)}
-_IN_ONE_PIECE = ("table", "transmurality", "montage", "limits", "versions")
+_ROOM = {"bullseye": (84 * mm, 125 * mm), "transmurality": (100 * mm, 110 * mm), "montage": (_WIDTH, 245 * mm)}
 _SIZES = {"title": 16.0, "heading": 12.0, "lead": 12.0, "large": 10.0, "plain": 9.0, "strong": 9.0, "cell": 8.0,
           "small": 7.5, "fine": 6.5}  # fmt: skip
-_NOTE = 7.0  # points, of what stands at a page's edge
 _MOST_PIXELS = 2**25
 _DPI, _POINTS = 300, 10
 _LONGEST = 200
@@ -48,59 +45,53 @@ _JOINING = re.compile("[\u0590-\u109f\u1780-\u17ff]")
 def as_pdf(report: Report) -> bytes:
     """The pages; nothing in the file says when or where it was made. InputError where a picture is damaged."""
     _register_fonts()
-    (*_, ecg) = (block for section in report.sections if section.key == "ecg" for block in section.blocks)
-    paper = on_white(ecg.png) if isinstance(ecg, Picture) and ecg.png is not None else None
+    ecg, *_ = (block for section in report.sections if section.key == "ecg" for block in section.blocks)
+    paper, scale = None, ""
+    if isinstance(ecg, Picture) and ecg.png is not None:
+        paper, scale = _to_scale(on_white(ecg.png))
     pages = 0
 
-    def on_page(canvas: Canvas, document: platypus.BaseDocTemplate) -> None:
-        foot = f"{report.purpose}   page {document.page} of {pages}"
-        if document.pageTemplate.pagesize == A4 or paper is None:
-            _note(canvas, foot, _MARGIN, _MARGIN - 6 * mm)
-            return
-        scale, edge = _draw_ecg(canvas, paper), _SHEET[0] - 6 * mm  # the picture leaves room at its sides alone
-        _note(canvas, foot, edge, 11 * mm, turn=90)
-        _note(canvas, scale, edge, _SHEET[1] - 9 * mm - pdfmetrics.stringWidth(scale, "Plain", _NOTE), turn=90)
+    def note(canvas: Canvas, document: platypus.BaseDocTemplate) -> None:
+        canvas.saveState()
+        canvas.setFont("Plain", 7.0)
+        canvas.setFillGray(0.35)
+        said = f"{report.purpose}   page {document.page} of {pages}"
+        if document.pageTemplate.id == "sheet":  # the picture leaves room at its sides alone
+            canvas.translate(_SHEET[0] - 6 * mm, 11 * mm)
+            canvas.rotate(90)
+            canvas.drawString(0, 0, f"{said}   {scale}")
+        else:
+            canvas.drawString(_MARGIN, _MARGIN - 6 * mm, said)
+        canvas.restoreState()
 
-    frame = platypus.Frame(_MARGIN, _MARGIN, _WIDTH, A4[1] - 2 * _MARGIN, 0, 0, 0, 0)
-    templates = {"upright": A4, "sheet": _SHEET}.items()
+    upright = platypus.Frame(_MARGIN, _MARGIN, _WIDTH, A4[1] - 2 * _MARGIN, 0, 0, 0, 0)
+    sheet = platypus.Frame(-mm, -mm, _SHEET[0] + 2 * mm, _SHEET[1] + 2 * mm, 0, 0, 0, mm)
     for _ in range(2):  # first to count the pages, then to say on each how many there are
         buffer = io.BytesIO()
         document = platypus.BaseDocTemplate(buffer, pagesize=A4, title=report.title, author="ScarSegECG",
                                             creator="ScarSegECG", producer="ScarSegECG", invariant=1)  # fmt: skip
-        document.addPageTemplates(
-            [platypus.PageTemplate(name, [frame], on_page, pagesize=size) for name, size in templates]
-        )
-        document.build([*_story(report, has_sheet=paper is not None)])
+        document.addPageTemplates([
+            platypus.PageTemplate("upright", [upright], onPageEnd=note, pagesize=A4),
+            platypus.PageTemplate("sheet", [sheet], onPageEnd=note, pagesize=_SHEET),
+        ])  # fmt: skip
+        document.build([*_story(report, paper)])
         pages = document.page
     return buffer.getvalue()
 
 
-def _note(canvas: Canvas, text: str, x: float, y: float, turn: float = 0.0) -> None:
-    canvas.saveState()
-    canvas.setFont("Plain", _NOTE)
-    canvas.setFillGray(0.35)
-    canvas.translate(x, y)
-    canvas.rotate(turn)
-    canvas.drawString(0, 0, text)
-    canvas.restoreState()
-
-
-def _draw_ecg(canvas: Canvas, paper: Pillow.Image) -> str:
-    """Draw the ECG at its true size where it fits the sheet, in its middle; a sentence says to which scale it is."""
+def _to_scale(paper: Pillow.Image) -> tuple[platypus.Image, str]:
+    """The ECG at its true size where it fits the sheet, and a sentence that says to which scale it is."""
     dots = paper.info.get("dpi", (150.0, 150.0))[0] or 150.0
     width, height = paper.width / dots * 72, paper.height / dots * 72
-    across, up = _SHEET
     # Half a millimetre is what rounding to whole pixels may add to a picture of the sheet's own size.
-    fits = width <= across + 0.5 * mm and height <= up + 0.5 * mm
-    share = 1.0 if fits else min(across / width, up / height)
-    width, height = share * width, share * height
-    canvas.drawImage(ImageReader(paper), (across - width) / 2, (up - height) / 2, width, height)
-    if fits:
-        return "True to scale when printed at 100 %, without fitting to the page."
-    return f"25 mm/s and 10 mm/mV drawn at {100 * share:.0f} %: count squares, 0.04 s and 0.1 mV each."
+    if width <= _SHEET[0] + 0.5 * mm and height <= _SHEET[1] + 0.5 * mm:
+        return _image(paper, 72 / dots), "True to scale when printed at 100 %, without fitting to the page."
+    share = min(_SHEET[0] / width, _SHEET[1] / height)
+    said = f"25 mm/s and 10 mm/mV drawn at {100 * share:.0f} %: count squares, 0.04 s and 0.1 mV each."
+    return _image(paper, share * 72 / dots), said
 
 
-def _story(report: Report, has_sheet: bool) -> Iterator[Flowable]:
+def _story(report: Report, paper: platypus.Image | None) -> Iterator[Flowable]:
     yield _text(report.title, "title")
     yield _text(report.purpose, "strong")
     yield platypus.Spacer(0, 2 * mm)
@@ -110,25 +101,18 @@ def _story(report: Report, has_sheet: bool) -> Iterator[Flowable]:
     else:
         family, _, given = report.signed_by.partition("^")
         yield _text(f"Verified by {' '.join(f'{given} {family}'.replace('^', ' ').split())}.")
-    beside = {one.key: one for one in report.sections if one.key == "used" or (one.key == "warnings" and _short(one))}
-    left = [flowable for section in beside.values() for flowable in _shown(section)]
+    beside = [flowable for section in report.sections if section.key in _BESIDE for flowable in _shown(section)]
     for section in report.sections:
+        shown = _shown(section)
         if section.key == "bullseye":
-            style = platypus.TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), ("LEFTPADDING", (0, 0), (-1, -1), 0)])
-            yield platypus.Table([[left, _shown(section)]], [_WIDTH - _BESIDE, _BESIDE], style=style)
-        elif section.key == "ecg" and has_sheet:
-            for template in ("sheet", "upright"):
-                yield from (platypus.NextPageTemplate(template), platypus.PageBreak())
-        elif section.key in _IN_ONE_PIECE:
-            yield platypus.KeepTogether(_shown(section))
-        elif section.key not in beside:
-            yield platypus.CondPageBreak(45 * mm)
-            yield from _shown(section)
-
-
-def _short(section: Section) -> bool:
-    """Whether a section's sentences fit beside the bullseye, where no page can break them."""
-    return sum(len(text) + 40 for block in section.blocks if isinstance(block, Items) for text in block.sentences) < 800
+            *_, picture = shown
+            drawn = isinstance(picture, platypus.Image)
+            yield from [platypus.ImageAndFlowables(picture, beside, 4 * mm)] if drawn else (*beside, *shown)
+        elif section.key == "ecg" and paper is not None:
+            yield from (platypus.NextPageTemplate("sheet"), platypus.PageBreak(), paper)
+            yield from (platypus.NextPageTemplate("upright"), platypus.PageBreak())
+        elif section.key not in _BESIDE:
+            yield platypus.KeepTogether(shown)
 
 
 def _shown(section: Section) -> list[Flowable]:
@@ -141,16 +125,22 @@ def _patient(patient: Patient | None) -> Iterator[Flowable]:
     if patient is None:
         yield _text("Patient: as in the DICOM header of this document.")
         return
+    name = " ".join(patient.name.split())[:_LONGEST]
+    joining = bool(_JOINING.search(name))
     known = pdfmetrics.getFont("Plain").face.charToGlyph
-    if all(ord(letter) in known for letter in patient.name) and not _JOINING.search(patient.name):
+    if all(ord(letter) in known for letter in patient.name) and not joining:
         yield _text(patient.line())
         return
-    drawn = _name_picture(patient.name)
-    if drawn is None:
+    path = _font_for(name) if not joining or features.check("raqm") else None  # raqm joins them as the script asks
+    if path is None:
         yield _text(patient.line("name not printed: no font on this computer has its letters; see the DICOM header"))
         return
+    font = ImageFont.truetype(str(path), round(_POINTS * _DPI / 72))
+    left, top, right, bottom = font.getbbox(name)
+    picture = Pillow.new("RGB", (round(right - left) + 8, round(bottom - top) + 8), "white")
+    ImageDraw.Draw(picture).text((4 - left, 4 - top), name, "black", font)
     yield _text(patient.line("see below"))
-    yield _image(drawn, 72 / _DPI, hAlign="LEFT")
+    yield _image(picture, 72 / _DPI, hAlign="LEFT")
 
 
 def _flowables(block: Block, section: Section) -> Iterator[Flowable]:
@@ -179,18 +169,22 @@ def _image(image: Pillow.Image, share: float, **options: str) -> platypus.Image:
 
 def _table(table: Table) -> Iterator[Flowable]:
     """A table whose head stands on every page it runs over, a hairline below each row."""
-    size = "large" if table.large else "cell" if len(table.columns) < 9 else "fine"
+    size = "large" if table.large else "cell" if len(table.headings) < 9 else "fine"
     if table.caption:
         yield _text(table.caption, "small")
 
     def cells(texts: Iterable[str], bold: bool) -> list[Paragraph]:
-        pairs = zip(texts, table.columns, strict=True)
-        return [_text(text, size, right=column.right, bold=bold) for text, column in pairs]
+        return [_text(text, size, right=right, bold=bold) for text, right in zip(texts, table.figures, strict=True)]
 
-    head = cells((column.heading for column in table.columns), bold=True)
+    def room(heading: Paragraph, texts: Iterable[str]) -> float:
+        """What the longest word of a heading and the longest cell ask for; a sentence stands in several lines."""
+        longest = max(pdfmetrics.stringWidth(text, "Bold", _SIZES[size]) for text in texts)
+        return float(max(heading.minWidth(), min(longest, 45 * mm)) + 2 * mm)
+
+    head = cells(table.headings, bold=True)
     rows = [cells(row, bold=table.large and number == 0) for number, row in enumerate(table.rows)]
-    parts = sum(column.width for column in table.columns)
-    widths = [_WIDTH * column.width / parts for column in table.columns]
+    asked = [room(*column) for column in zip(head, zip(*table.rows, strict=True), strict=True)]
+    widths = [width + (_WIDTH - sum(asked)) / len(asked) for width in asked]
     every = (0, 0), (-1, -1)
     style = platypus.TableStyle([
         ("VALIGN", *every, "TOP"),
@@ -249,22 +243,6 @@ def on_white(png: bytes) -> Pillow.Image:
             return flat
     except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
         raise InputError("A picture of the result is damaged: segment the case again.") from None
-
-
-def _name_picture(text: str) -> Pillow.Image | None:
-    """The text in black on white, 10 points high at 300 dots per inch.
-
-    ``None`` where no font of this computer has all letters, or where Pillow cannot join them as the script asks.
-    """
-    text = " ".join(text.split())[:_LONGEST]
-    path = _font_for(text)
-    if path is None or (_JOINING.search(text) and not features.check("raqm")):
-        return None
-    font = ImageFont.truetype(str(path), round(_POINTS * _DPI / 72))
-    left, top, right, bottom = font.getbbox(text)
-    picture = Pillow.new("RGB", (round(right - left) + 8, round(bottom - top) + 8), "white")
-    ImageDraw.Draw(picture).text((4 - left, 4 - top), text, "black", font)
-    return picture
 
 
 def _font_for(text: str) -> Path | None:

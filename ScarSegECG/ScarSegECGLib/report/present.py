@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 
 import numpy as np
 
 from ScarSegECGLib import __version__
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult
-from ScarSegECGLib.facts import Fact, Shown
+from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.report import tables
 from ScarSegECGLib.report.accuracy import accuracy_line, doubt_of
-from ScarSegECGLib.report.blocks import UNKNOWN, Items, Patient, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.blocks import Items, Patient, Picture, Report, Section, Table, Text
 from ScarSegECGLib.report.numbers import finite, number
 from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.report.tables import added_ml, burdens, sentence
@@ -63,39 +63,38 @@ def present(
         "Usual coronary territories": tables.territories_table(result),
         "Where in the wall the scar lies": tables.patterns_table(result),
     }
-    warnings = _plain(result.warnings)
-    notes = _plain((*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes))
-    ecg: Text | Picture = Text("No ECG: the result rests on the images alone.")
+    notes = (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes)
+    ecg: tuple[Text | Picture, ...] = (Text("No ECG: the result rests on the images alone."),)
     if result.ecg is not None:
-        ecg = Picture(pictures.get("ecg.png"), "ECG of the patient", ECG_SCALE)
+        scale = [Text(ECG_SCALE, "small")] if "ecg.png" in pictures else []
+        ecg = Picture(pictures.get("ecg.png"), "ECG of the patient"), *scale
     sections = (
         Section("burden", "Scar burden", (*_burden(result),)),
         picture("bullseye", "Bullseye", "AHA bullseye of the scar"),
-        Section("used", "What was used", (Items(tuple(_used(result))),), boxed=True),
-        *([Section("warnings", "Warnings", (Items(warnings),), boxed=True)] if warnings else []),
-        Section("ecg", "ECG", (ecg,)),
-        Section(
-            "segments", "AHA segments", (tables.segments_table(result), Items(tuple(_reasons(result)), small=True))
-        ),
+        Section("used", "What was used", (_items(_used(result)),)),
+        *([Section("warnings", "Warnings", (_items(all_words(result.warnings)),))] if result.warnings else []),
+        Section("ecg", "ECG", ecg),
+        Section("segments", "AHA segments", (tables.segments_table(result), _items(_reasons(result), small=True))),
         *(Section("table", title, (table,)) for title, table in more.items() if table is not None),
         picture("montage", "LGE images with the segmentation", "LGE slices with the segmentation"),
         picture("transmurality", "Transmurality", "AHA bullseye of the mean transmurality"),
         Section("limits", "Limits", (Items(LIMITS, small=True),)),
-        *([Section("notes", "Notes", (Items(notes, small=True),))] if notes else []),
-        Section("versions", "Versions and hashes", (Items(tuple(_versions(result, created)), small=True),)),
+        *([Section("notes", "Notes", (_items(all_words(notes), small=True),))] if notes else []),
+        Section("versions", "Versions and hashes", (_items(_versions(result, created), small=True),)),
     )
     return Report(TITLE, RESEARCH_USE, sections, patient, signed_by)
 
 
+def _items(sentences: Iterable[str], *, small: bool = False) -> Items:
+    """A list in which no file is named."""
+    return Items(tuple(map(without_paths, sentences)), small)
+
+
 def headline(result: ScarResult) -> str:
     """The figure that everything else explains, with its interval and what speaks for or against it, in a line."""
-    name, scar = burdens(result)[0]
-    text = f"{name}: {words(scar)}"
-    if result.interval is not None and not result.method.corrected:
-        text += f"; {words(result.interval)}"
-    if result.confidence is not None:
-        text += f"; {words(result.confidence)}"
-    return without_paths(text)
+    (name, scar), *_ = burdens(result)
+    judged = None if result.method.corrected else result.interval, result.confidence
+    return without_paths("; ".join(filter(None, (f"{name}: {words(scar)}", *map(words, judged)))))
 
 
 def summary(result: ScarResult) -> tuple[str, ...]:
@@ -106,11 +105,11 @@ def summary(result: ScarResult) -> tuple[str, ...]:
     if result.mvo and result.mvo.ml > 0:
         lines.append(f"MVO {words(result.mvo)}, within the scar")
     lines += [
-        f"LV cavity {number(result.cavity_ml, 1)} ml, myocardium {number(result.myocardium_ml, 1)} ml",
+        f"LV cavity {result.cavity_ml:.1f} ml, myocardium {result.myocardium_ml:.1f} ml",
         f"method: {words(result.method)}; AHA segments: {words(result.anatomy.division)}",
         words(result.ecg_use),
     ]
-    return tuple(without_paths(line) for line in lines)
+    return tuple(map(without_paths, lines))
 
 
 def ecg_counts(result: ScarResult) -> bool:
@@ -131,27 +130,26 @@ def software_versions() -> dict[str, str | None]:
 
 def _burden(result: ScarResult) -> Iterator[Text | Table]:
     yield Text(f"{headline(result)}.", "lead")
-    yield tables.burden_table(result)
-    doubt = doubt_of(result)
-    if doubt:
+    mvo = [("MVO, within the scar", result.mvo)] if result.mvo else []
+    yield tables.burden_table([*burdens(result), *mvo], large=True)
+    if doubt := doubt_of(result):
         yield Text(words(doubt), "strong")
     if not ecg_counts(result):
         yield Text(f"With ECG: the image-only result stands. {sentence(words(result.ecg_use))}.")
-    grams = result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML
+    wall, density = result.myocardium_ml, MYOCARDIAL_DENSITY_G_PER_ML
     yield Text(
-        f"LV myocardium (scar included) {number(result.myocardium_ml, 1, UNKNOWN)} ml, {number(grams, 1, UNKNOWN)} g; "
-        f"LV cavity {number(result.cavity_ml, 1, UNKNOWN)} ml. Mass at {MYOCARDIAL_DENSITY_G_PER_ML:g} g/ml."
+        f"LV myocardium (scar included) {wall:.1f} ml, {wall * density:.1f} g; LV cavity {result.cavity_ml:.1f} ml. "
+        f"Mass at {density:g} g/ml."
     )
-    accuracy = accuracy_line(result.weights_sha256 if result.method.by_network else "")
-    if accuracy:
+    if accuracy := accuracy_line(result.weights_sha256 if result.method.by_network else ""):
         yield Text(accuracy, "small")
 
 
 def _used(result: ScarResult) -> Iterator[str]:
     stack, use = result.stack, result.ecg_use
-    yield f"Scar: {without_paths(words(result.method))}."
+    yield f"Scar: {words(result.method)}."
     yield f"AHA segments: {words(result.anatomy.division)}."
-    yield f"{sentence(without_paths(words(use)))}."
+    yield f"{sentence(words(use))}."
     added = added_ml(result)
     if added is not None:
         yield f"The ECG's weight by time and conduction is {use.amplitude:.2f} of 1; {added:.1f} ml of scar added."
@@ -168,10 +166,7 @@ def _used(result: ScarResult) -> Iterator[str]:
         f"{number(row, 2)} x {number(column, 2)} mm."
     )
     if not stack.orientation_known:
-        yield (
-            "The file has no orientation: the usual one was assumed, so left and right, and the AHA segments, may be "
-            "wrong."
-        )
+        yield "The file has no orientation: the usual one was assumed, so left, right and AHA segments may be wrong."
 
 
 def _order(days: float) -> str:
@@ -187,14 +182,10 @@ def _reasons(result: ScarResult) -> Iterator[str]:
     segments: dict[tuple[str, str], list[str]] = {}
     for row in result.segments:
         if row.agreement and row.agreement_reason:
-            reason = without_paths(agreement_reason(row.agreement_reason, figures=False)).rstrip(".")
+            reason = agreement_reason(row.agreement_reason, figures=False).rstrip(".")
             segments.setdefault((sentence(words(row.agreement)), reason), []).append(str(row.number))
     for (verdict, reason), numbers in segments.items():
         yield f"{verdict}, segment{'s' * (len(numbers) > 1)} {', '.join(numbers)}: {reason}."
-
-
-def _plain(facts: tuple[Fact, ...]) -> tuple[str, ...]:
-    return tuple(without_paths(text) for text in all_words(facts))
 
 
 def _versions(result: ScarResult, created: datetime) -> Iterator[str]:

@@ -20,7 +20,7 @@ from ScarSegECGLib.report import captions
 from ScarSegECGLib.report.numbers import finite
 from ScarSegECGLib.view import disc, palette
 from ScarSegECGLib.view.palette import INK, WHITE, Colour, colour_of, text_on
-from ScarSegECGLib.view.shapes import Drawing, Label, Mark, Shape, Stroke, around, hatch, moved, rectangle, text_width
+from ScarSegECGLib.view.shapes import Drawing, Label, Mark, Shape, Stroke, around, hatch, rectangle, text_width
 from ScarSegECGLib.view.sheet import Key
 from ScarSegECGLib.wording import words
 
@@ -28,7 +28,9 @@ RIM = 1.5
 """Depth of the rim, mm."""
 RIM_STEPS = (("0", 0.0, 0.0), ("1-25", 25.0, 3.0), ("26-50", 50.0, 1.5), ("51-75", 75.0, 0.9), ("76-100", 100.0, 0.55))
 """Words, upper limit (%) and distance of the strokes (mm; 0 = none) of each step."""
-_NUMBER, _VALUE, _HALF_MARK = 2.9, 3.9, 1.6
+SIGNS = {Agreement.AGREE: "✔", Agreement.DISAGREE: "⨂", Agreement.CANNOT_TELL: "?"}
+"""A verdict's sign behind the segment's number, told apart in grey by how black they are."""
+_NUMBER, _VALUE = 2.9, 3.9
 _BORDER, _HATCH, _HAIR = Stroke(WHITE, 0.45), Stroke(palette.HATCH, 0.22), Stroke(palette.RULE, 0.22)
 _RIM_STROKE = 0.26
 Bins = Sequence[tuple[str, float]]
@@ -94,11 +96,10 @@ def bullseye(
 
     judged = [verdict for verdict in Agreement if verdict in {one.agreement for one in seen}]
     keys = [Key((), -1.0, agreement_title)] if judged and agreement_title else []
-    keys += [Key(mark(verdict, INK, WHITE), 2.6, words(verdict)) for verdict in judged]
     signs = "".join(one.sign for one in seen if one.value is not None)
-    keys += [
-        Key((Label(0.0, 0.0, sign, 3.4, INK, bold=True),), 2.4, told) for sign, told in sign_words if sign in signs
-    ]
+    shown = [(SIGNS[verdict], words(verdict)) for verdict in judged]
+    shown += [(sign, told) for sign, told in sign_words if sign in signs]
+    keys += [Key((Label(0.0, 0.0, sign, 3.4, INK, bold=True),), 3.0, told) for sign, told in shown]
     if len(seen) < len(segments):
         lines = (Mark(Path([(x - 0.9, -1.2), (x + 0.9, 1.2)]), stroke=_HATCH) for x in (-0.9, 0.1, 1.0))
         keys.append(disc.swatch("not imaged", palette.NOT_IMAGED, *lines))
@@ -121,8 +122,8 @@ def _colour(value: float | None, bins: Bins) -> Colour:
 
 
 @cache
-def _place(number: int, text: str, rim: float, marked: bool) -> tuple[float, float, float]:
-    """Where a segment's number and value stand from the disc's centre, and the value's largest size that fits (mm)."""
+def _place(number: int, lines: tuple[str, str], rim: float) -> tuple[float, float, float]:
+    """Where a segment's two lines stand from the disc's centre, and the lower one's largest size that fits (mm)."""
     wedge = disc.segment_wedge(number)
     room = replace(wedge, inner=wedge.inner and wedge.inner + 0.2, outer=wedge.outer - rim - 0.2)
     radii = ((room.inner + room.outer) / 2 if wedge.inner else 0.0) + np.array([0.0, -0.4, 0.4, -0.8, 0.8, -1.2, 1.2])
@@ -130,7 +131,7 @@ def _place(number: int, text: str, rim: float, marked: bool) -> tuple[float, flo
     spots = around(radii, turns[:, None]).reshape(-1, 2)
     # A long number is printed small rather than not at all; three figures always fit at 2.8 mm.
     for size in np.arange(_VALUE, 0.5, -0.1).tolist():
-        corners = (_corners(size, text, number, marked) + spots[:, None]).reshape(-1, 2)
+        corners = (_corners(size, *lines) + spots[:, None]).reshape(-1, 2)
         fits = room.path.contains_points(corners).reshape(len(spots), -1).all(axis=1)
         if fits.any():
             x, y = spots[int(fits.argmax())].tolist()
@@ -138,18 +139,17 @@ def _place(number: int, text: str, rim: float, marked: bool) -> tuple[float, flo
     return (*spots[0].tolist(), 1.0)
 
 
-def _corners(size: float, text: str, number: int, marked: bool) -> NDArray[np.float64]:
+def _corners(size: float, upper: str, lower: str) -> NDArray[np.float64]:
     """What a wedge has to hold of its two lines of text, mm from their middle, figures being 0.73 em high."""
-    value, half = text_width(text, size, bold=True) / 2, text_width(str(number), _NUMBER) / 2
-    left, right = (half + _HALF_MARK, half - _HALF_MARK + 3.2) if marked else (half, half)
+    value, half = text_width(lower, size, bold=True) / 2, text_width(upper, _NUMBER) / 2
     low, top = -0.48 * _NUMBER - 0.365 * size, 0.48 * size + 0.365 * _NUMBER
     over = low + 0.73 * size
-    return np.array([(-value, low), (value, low), (-value, over), (value, over), (-left, top), (right, top)])
+    return np.array([(-value, low), (value, low), (-value, over), (value, over), (-half, top), (half, top)])
 
 
 def _not_imaged(number: int) -> tuple[Shape, ...]:
     path = disc.segment_wedge(number).path
-    x, y, _ = _place(number, "0", 0.0, False)
+    x, y, _ = _place(number, (str(number), "0"), 0.0)
     label = Label(x, y, str(number), _NUMBER, palette.MUTED, halo=palette.NOT_IMAGED)
     return Mark(path, palette.NOT_IMAGED, key=number), hatch(path, 1.6, _HATCH), Mark(path, stroke=_BORDER), label
 
@@ -162,18 +162,16 @@ def _segment(number: int, one: SegmentValue, rim: bool, bins: Bins) -> Iterator[
         band, middle = _rim(number)
         yield Mark(band, palette.NO_VALUE if one.ecg is None else WHITE, stroke=_HAIR, key=number)
         yield from _rim_strokes(middle, one.ecg or 0.0)
-    text, widest = "–", "0"  # figures are equally wide: noughts stand for all, so that few places are searched
+    upper, lower, widest = str(number), "–", "0"
+    if one.agreement is not None:
+        upper += f"\u2009{SIGNS[one.agreement]}"
     if one.value is not None:
-        text = f"{one.value:.0f}{one.sign}"
+        lower = f"{one.value:.0f}{one.sign}"
+        # Figures are equally wide: noughts stand for all, so that few places are searched.
         widest = "0" * len(f"{one.value:.0f}") + one.sign
-    x, y, size = _place(number, widest, RIM if rim else 0.0, one.agreement is not None)
-    yield Label(x, y - 0.48 * _NUMBER, text, size, ink, bold=True)
-    y += 0.48 * size
-    if one.agreement is not None:  # number and mark share the upper line, centred together
-        x -= _HALF_MARK
-        beside = x + text_width(str(number), _NUMBER) / 2 + 1.8
-        yield from (moved(shape, beside, y) for shape in mark(one.agreement, ink, fill))
-    yield Label(x, y, str(number), _NUMBER, ink)
+    x, y, size = _place(number, (upper, widest), RIM if rim else 0.0)
+    yield Label(x, y + 0.48 * size, upper, _NUMBER, ink)
+    yield Label(x, y - 0.48 * _NUMBER, lower, size, ink, bold=True)
 
 
 @cache
@@ -199,18 +197,4 @@ def _rim_keys() -> tuple[list[Key], list[Key]]:
         ground = Mark(rectangle(-2.2, -RIM / 2, 2.2, RIM / 2), WHITE, stroke=_HAIR)
         return ground, *_rim_strokes(Path([(-2.2, 0.0), (2.2, 0.0)]), percent)
 
-    segment = Mark(rectangle(-2.2, -1.8, 2.2, 1.4), palette.NO_VALUE)
-    sample = (segment, *(moved(shape, 0.0, 1.4 - RIM / 2) for shape in band(60.0)))
-    steps = [Key(band(top), 4.4, told) for told, top, _ in RIM_STEPS]
-    return [Key(sample, 4.6, captions.RIM)], steps
-
-
-def mark(verdict: Agreement, ink: Colour, paper: Colour) -> tuple[Shape, ...]:
-    """A verdict's sign round (0, 0), 2.4 mm wide: a tick; a cross in a dark disc; a question mark."""
-    if verdict == Agreement.AGREE:
-        return (Mark(Path([(-1.1, -0.05), (-0.4, -0.85), (1.1, 1.05)]), stroke=Stroke(ink, 0.5)),)
-    if verdict == Agreement.DISAGREE:
-        lines = [(-0.6, -0.6), (0.6, 0.6)], [(-0.6, 0.6), (0.6, -0.6)]
-        ground = Mark(Path.circle((0.0, 0.0), 1.3), ink)
-        return (ground, *(Mark(Path(line), stroke=Stroke(paper, 0.42)) for line in lines))
-    return (Label(0.0, 0.0, "?", 2.9, ink),)
+    return [Key((), -1.0, captions.RIM)], [Key(band(top), 4.4, told) for told, top, _ in RIM_STEPS]

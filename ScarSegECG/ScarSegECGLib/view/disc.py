@@ -1,7 +1,4 @@
-"""The disc of every polar picture: where the AHA segments lie on it, what stands round it, and the polar map.
-
-It is laid out round (0, 0) and set on its sheet as a whole.
-"""
+"""The disc of every polar picture, laid out round (0, 0): the AHA segments, what stands round them, the polar map."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view import shapes
-from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour, colours_of
+from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour, colour_of
 from ScarSegECGLib.view.shapes import Drawing, Label, Mark, RasterImage, Shape, Stroke, around, rectangle
 from ScarSegECGLib.view.sheet import SMALL, Key, sheet, wall_names
 
@@ -31,8 +28,7 @@ _ALONG = ((1, 45, 60), (1, 180, 225), (1, 300, 315))
 _ROUND_THE_CAP = (0, 225, 405)
 _TERRITORY_AT = {"LAD": 132.0, "RCA": 228.0, "LCX": 312.0}
 _WORD_SIZE = 3.2
-_BAR_HEIGHT, _BAR_Y, _DISC_Y = 3.2, 4.4, 14.9
-_HOLE, _PIXELS, _BORDER = 5.0, 480, Stroke(INK, 0.3)  # of the polar map
+_HOLE, _BORDER = 5.0, Stroke(INK, 0.3)  # of the polar map
 _BORDERS_DEG = {"apical": range(45, 360, 90), "mid": range(0, 360, 60), "basal": range(0, 360, 60)}
 
 
@@ -100,32 +96,25 @@ def disc_sheet(
     ``axis`` says below the bar of what the values are a part; ``steps`` are words and colours of a bar in place of the
     smooth one from 0 to 100. The rest is as :func:`~ScarSegECGLib.view.sheet.sheet` takes it.
     """
-    x = WIDTH / 2
-
-    def body(bottom: float) -> Iterator[Shape]:
-        y = bottom + _DISC_Y + RADIUS
-        yield from (shapes.moved(shape, x, y) for shape in disc)
-        yield from wall_names(x, y, RADIUS + 3.4, _WORD_SIZE, MUTED)
-        yield from _stepped_bar(bottom + _BAR_Y, steps) if steps else _smooth_bar(bottom + _BAR_Y)
-
-    height = _DISC_Y + 2 * RADIUS + 6.8
-    return sheet((WIDTH, height), body, title=title, subtitle=subtitle, caption=axis, legend=legend)
+    body = (*disc, *wall_names(0.0, 0.0, RADIUS + 3.4, _WORD_SIZE, MUTED), *_bar(steps))
+    box = (-WIDTH / 2, -RADIUS - 14.9, WIDTH / 2, RADIUS + 6.8)
+    return sheet(body, box, title=title, subtitle=subtitle, caption=axis, legend=legend)
 
 
-def _smooth_bar(y: float) -> Iterator[Shape]:
-    left, right = 16.0, WIDTH - 16.0
-    box = (left, y, right, y + _BAR_HEIGHT)
-    yield RasterImage(box, np.rint(RAMP[None] * 255).astype(np.uint8))
-    yield Mark(rectangle(*box), stroke=Stroke(RULE, 0.2))
-    for value in (0, 25, 50, 75, 100):
-        yield Label(left + value / 100 * (right - left), y - 0.85 * SMALL, f"{value}", SMALL, MUTED)
-
-
-def _stepped_bar(y: float, steps: Sequence[tuple[str, Colour]]) -> Iterator[Shape]:
-    edges = np.linspace(11.0, WIDTH - 11.0, len(steps) + 1).tolist()
-    for (left, right), (words, fill) in zip(pairwise(edges), steps, strict=True):
-        yield Mark(rectangle(left, y, right, y + _BAR_HEIGHT), fill, stroke=Stroke(RULE, 0.2))
-        yield Label((left + right) / 2, y - 0.85 * SMALL, words, SMALL, MUTED)
+def _bar(steps: Sequence[tuple[str, Colour]]) -> Iterator[Shape]:
+    """The colour bar below the disc, with its words."""
+    bottom, top, edge = -RADIUS - 10.5, -RADIUS - 7.3, Stroke(RULE, 0.2)
+    places = np.linspace(-34.0, 34.0, len(steps) + 1).tolist()
+    for (left, right), (words, fill) in zip(pairwise(places), steps, strict=True):
+        yield Mark(rectangle(left, bottom, right, top), fill, stroke=edge)
+        yield Label((left + right) / 2, bottom - 0.85 * SMALL, words, SMALL, MUTED)
+    if not steps:
+        left, right = -29.0, 29.0
+        yield RasterImage((left, bottom, right, top), RAMP(np.arange(RAMP.N)[None], bytes=True))
+        yield Mark(rectangle(left, bottom, right, top), stroke=edge)
+        for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+            at = left + share * (right - left)
+            yield Label(at, bottom - 0.85 * SMALL, f"{100 * share:.0f}", SMALL, MUTED)
 
 
 @cache
@@ -162,9 +151,15 @@ def polar_map(
     if table.ndim != 2 or table.size == 0:
         raise InputError(f"A polar map needs an array of [slice, angle], not of shape {table.shape}")
     edges = np.linspace(_HOLE, RADIUS, len(table) + 1).tolist()
-    disc: list[Shape] = [RasterImage((-RADIUS, -RADIUS, RADIUS, RADIUS), _pixels(table))]
+    turns = np.linspace(0.0, 360.0, table.shape[1] + 1).tolist()
+    disc: list[Shape] = []
+    for ring, values in zip(pairwise(edges), table.tolist(), strict=True):
+        for span, value in zip(pairwise(turns), values, strict=True):
+            colour = colour_of(value, 0.0, 100.0)
+            # Its own edge covers the hair that two fills leave between them.
+            disc.append(Mark(Wedge(*ring, *span).path, colour, stroke=Stroke(colour, 0.2)))
     disc += [circle(edge, Stroke(WHITE, 0.12)) for edge in edges[1:-1]]
-    disc += [circle(RADIUS), circle(_HOLE, fill=WHITE)]
+    disc += [circle(RADIUS), circle(_HOLE)]
     for i, level in enumerate(levels):
         if i and level != levels[i - 1]:
             disc.append(circle(edges[i], _BORDER))
@@ -174,14 +169,3 @@ def polar_map(
     disc.append(Label(0.0, 0.0, "apex", 2.9))
     legend = [[NO_VALUE_KEY]] if np.isnan(table).any() else []
     return disc_sheet(disc, legend, title=title, subtitle=subtitle, axis=axis)
-
-
-def _pixels(table: NDArray) -> NDArray:
-    """The disc as RGBA pixels; transparent outside and in the hole."""
-    slices, angles = table.shape
-    at = ((np.arange(_PIXELS) + 0.5) / _PIXELS * 2 - 1) * RADIUS
-    dx, dy = np.meshgrid(at, -at)
-    ring = np.floor((np.hypot(dx, dy) - _HOLE) / (RADIUS - _HOLE) * slices).astype(int)
-    column = (np.degrees(np.arctan2(dy, dx)) % 360.0 / 360.0 * angles).astype(int)
-    colours = colours_of(table[ring.clip(0, slices - 1), column.clip(0, angles - 1)], 0.0, 100.0)
-    return np.rint(np.dstack([colours, (ring >= 0) & (ring < slices)]) * 255).astype(np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from matplotlib.path import Path
@@ -12,8 +13,8 @@ from ScarSegECGLib.case import LEADS, Ecg, FloatArray
 from ScarSegECGLib.report import captions
 from ScarSegECGLib.view import shapes
 from ScarSegECGLib.view.palette import INK, MUTED, PAPER_BOLD, PAPER_FINE, WHITE
-from ScarSegECGLib.view.shapes import Drawing, Label, Mark, Shape, Stroke, pieces, text_width, wrap
-from ScarSegECGLib.view.sheet import PURPOSE_ROOM, purpose_line
+from ScarSegECGLib.view.shapes import Drawing, Label, Mark, Shape, Stroke, pieces, text_width
+from ScarSegECGLib.view.sheet import sheet
 
 MM_PER_SECOND = 25.0
 MM_PER_MV = 10.0
@@ -23,8 +24,7 @@ _GRID_LEFT, _GRID_WIDTH = 11.0, 275.0
 _TRACE_LEFT = _GRID_LEFT + 15.0
 _ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 _COLUMN_S, _STRIP_S = 2.5, 10.0
-_LABEL, _TEXT, _CUT = 4.2, 3.6, 3.2
-_HEAD_LEADING, _FOOT_LEADING = 5.4, 5.0
+_LABEL, _TEXT, _CUT, _GAP = 4.2, 3.6, 3.2, 2.0
 _ROOM_UP, _ROOM_DOWN, _MOST = 12.0, 8.0, 40.0
 _TRACE = Stroke(INK, 0.32)
 
@@ -48,33 +48,25 @@ def ecg_paper(ecg: Ecg, *, median_features: Sequence[str] = ()) -> Drawing:
     rhythm = "II" if "II" in there or not there else there[0]
     rows.append([_trace(ecg, rhythm, 0, 0.0, _STRIP_S)])
 
-    told = [part for line in median_features for part in wrap(line, 130.0, _TEXT)]
-    foot = [captions.ecg_scale(ecg.rate, min(seconds, _STRIP_S), seconds, running)]
+    said = [captions.ecg_scale(ecg.rate, min(seconds, _STRIP_S), seconds, running)]
     if len(there) < len(LEADS):
-        foot.append(f"Leads not recorded: {', '.join(lead for lead in LEADS if lead not in there)}")
-    head_height = 8.0 + _HEAD_LEADING * max(1, len(told))
-    foot_height = 5.0 + PURPOSE_ROOM + _FOOT_LEADING * len(foot)
+        said.append(f"Leads not recorded: {', '.join(lead for lead in LEADS if lead not in there)}")
+    page = partial(sheet, title=_TITLE, subtitle="\n".join(median_features), caption="\n".join(said), legend=())
+    room = _MIN_HEIGHT - page((), (0.0, 0.0, WIDTH, _GAP)).height
     rooms = [_room(row) for row in rows]
     needed = float(np.sum(rooms))
-    grid_height = 5.0 * max(np.ceil(needed / 5.0), np.floor((_MIN_HEIGHT - head_height - foot_height) / 5.0))
-    height = max(_MIN_HEIGHT, head_height + grid_height + foot_height)
+    height = 5.0 * float(max(np.ceil(needed / 5.0), np.floor(room / 5.0)))
 
-    spare = (grid_height - needed) / len(rows)
-    top = foot_height + grid_height
-    drawn: list[Shape] = [*_grid(_GRID_LEFT, foot_height, _GRID_LEFT + _GRID_WIDTH, top)]
+    spare, top = (height - needed) / len(rows), height
+    drawn: list[Shape] = [*_grid(_GRID_LEFT, 0.0, _GRID_LEFT + _GRID_WIDTH, height)]
     for row, (up, down) in zip(rows, rooms, strict=True):
         # Baselines sit on a heavy line's millimetre, so that amplitudes can be counted on the paper.
-        baseline = foot_height + float(np.floor(top - spare / 2 - up - foot_height))
+        baseline = float(np.floor(top - spare / 2 - up))
         drawn.append(_calibration(baseline))
         for trace in row:
             drawn += trace.shapes(baseline)
         top -= up + down + spare
-    x = _TRACE_LEFT + 2 * _COLUMN_S * MM_PER_SECOND
-    drawn.append(Label(_GRID_LEFT, height - 8.0, _TITLE, 5.0, INK, "left", True))
-    drawn += [Label(x, height - 8.0 - _HEAD_LEADING * i, line, _TEXT, INK, "left") for i, line in enumerate(told)]
-    for i, line in enumerate(foot):
-        drawn.append(Label(_GRID_LEFT, foot_height - 3.6 - _FOOT_LEADING * i, line, _TEXT, MUTED, "left"))
-    return Drawing(WIDTH, height, (*drawn, purpose_line(WIDTH / 2, _TEXT)), _TITLE)
+    return page(drawn, (0.0, min(0.0, height - room), WIDTH, height + _GAP))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.path import Path
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ScarSegECGLib.anatomy.aha import UNSURE
 from ScarSegECGLib.anatomy.polar import wrap
@@ -17,7 +17,7 @@ from ScarSegECGLib.facts import LgeNote, has
 from ScarSegECGLib.report import captions
 from ScarSegECGLib.view import palette, shapes
 from ScarSegECGLib.view.palette import BLACK, INK, WHITE
-from ScarSegECGLib.view.panels import CAPTION, FIELD_MM, Frame, frame_for, grid_for, levels, outlines
+from ScarSegECGLib.view.panels import CAPTION, FIELD_MM, Frame, frame_for, grid_for, levels
 from ScarSegECGLib.view.shapes import Box, Drawing, Label, Mark, RasterImage, Shape, Stroke, around, closed
 from ScarSegECGLib.view.sheet import Key, sheet, wall_names
 
@@ -41,17 +41,14 @@ def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str
         if array.shape != stack.voxels.shape:
             raise InputError(f"The {name} is {array.shape}, the image {stack.voxels.shape}: they must share one grid")
     grid, frame = grid_for(len(labels)), frame_for(stack, anatomy)
-    width = max(grid.width, _LEAST_WIDTH) + 2 * _MARGIN
-
-    def body(bottom: float) -> Iterator[Shape]:
-        corner = (width - grid.width) / 2, bottom + grid.height
-        for index, level in enumerate(levels(anatomy)):
-            plain, overlaid = grid.boxes(index, *corner)
-            grey = np.rint(frame.grey(stack.voxels[index]) * 255).astype(np.uint8)
-            yield Label(plain[0], plain[3] + CAPTION * 0.42, f"{index + 1}  {level}", 3.0, INK, "left")
-            yield from (RasterImage(box, grey) for box in (plain, overlaid))
-            yield from _Overlay(anatomy, index, frame, overlaid).drawn(labels[index])
-        yield from _orientation_marks(grid.boxes(0, *corner)[0])
+    body: list[Shape] = []
+    for index, level in enumerate(levels(anatomy)):
+        plain, overlaid = grid.boxes(index)
+        grey = frame.grey(stack.voxels[index])
+        body.append(Label(plain[0], plain[3] + CAPTION * 0.42, f"{index + 1}  {level}", 3.0, INK, "left"))
+        body += (RasterImage(box, grey) for box in (plain, overlaid))
+        body += _Overlay(anatomy, index, frame, overlaid).drawn(labels[index])
+    body += _orientation_marks(grid.boxes(0)[0])
 
     doubt = ""
     if not stack.orientation_known:
@@ -60,7 +57,9 @@ def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str
         doubt = "orientation unconfirmed: "
     caption = captions.SLICES.format(doubt=doubt)
     legend = [_keys(anatomy, bool((labels == MVO).any()))]
-    return sheet((width, grid.height), body, title=title, subtitle=subtitle, caption=caption, legend=legend)
+    aside = max(0.0, _LEAST_WIDTH - grid.width) / 2 + _MARGIN
+    box = (-aside, -grid.height, grid.width + aside, 0.0)
+    return sheet(body, box, title=title, subtitle=subtitle, caption=caption, legend=legend)
 
 
 @dataclass(frozen=True)
@@ -89,9 +88,7 @@ class _Overlay:
             yield from self._insertions()
 
     def _outline(self, mask: NDArray[np.bool_], smoothing: float = 1.2) -> Path:
-        """A mask's outline in paper coordinates; where it leaves the panel it runs along its edge."""
-        low, high = self.box[:2], self.box[2:]
-        return closed(*(np.clip(self.frame.place(at, self.box), low, high) for at in outlines(mask, smoothing)))
+        return self.frame.outline(mask, self.box, smoothing)
 
     def _ray(self, degrees: float) -> NDArray[np.float64]:
         """A ray's first and last voxel of myocardium, seen from the slice's centre; none where it meets no wall."""
@@ -137,10 +134,10 @@ def _mvo(area: Path) -> tuple[Mark, ...]:
     return Mark(area, INK, 0.55), shapes.hatch(area, 0.75, Stroke(WHITE, 0.18)), *edges
 
 
-def _triangle(up: bool, filled: bool, at: NDArray[np.float64]) -> tuple[Mark, ...]:
+def _triangle(up: bool, filled: bool, at: ArrayLike = (0.0, 0.0)) -> tuple[Mark, ...]:
     """A small triangle, pointing up for the anterior insertion; hollow ones get a dark edge under the light one."""
     half = _MARK_SIZE / 2
-    corners = closed(at + np.array([(-1, -1), (1, -1), (0, 1)]) * (half, half if up else -half))
+    corners = closed(np.add(at, np.array([(-1, -1), (1, -1), (0, 1)]) * (half, half if up else -half)))
     colour = palette.ANTERIOR_INSERTION if up else palette.INFERIOR_INSERTION
     if filled:
         return (Mark(corners, colour, stroke=Stroke(INK, 0.18)),)
@@ -170,10 +167,10 @@ def _keys(anatomy: Anatomy, with_mvo: bool) -> list[Key]:
         samples[captions.MVO_IN_SCAR] = (scar[0], *_mvo(shapes.rectangle(-1.5, -0.8, 1.5, 0.8)))
     known = np.isfinite(anatomy.insertions_deg).any(axis=1)
     if known.any():
-        samples["anterior RV insertion"] = _triangle(True, True, np.zeros(2))
-        samples["inferior RV insertion"] = _triangle(False, True, np.zeros(2))
+        samples["anterior RV insertion"] = _triangle(True, True)
+        samples["inferior RV insertion"] = _triangle(False, True)
         if (anatomy.insertion_confidence[known] < UNSURE).any():
-            samples["hollow: uncertain"] = _triangle(True, False, np.zeros(2))
+            samples["hollow: uncertain"] = _triangle(True, False)
     # On dark grey, as they are seen on an image.
     ground = Mark(shapes.rectangle(-2.5, -1.5, 2.5, 1.5), palette.IMAGE_GREY)
     return [Key((ground, *sample), 5.0, words) for words, sample in samples.items()]

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import BboxImage
 from matplotlib.path import Path as MplPath
-from matplotlib.transforms import Affine2D, Bbox, Transform, TransformedBbox
+from matplotlib.transforms import Affine2D, Bbox, Transform, TransformedBbox, TransformedPath
 from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
@@ -23,7 +23,7 @@ from ScarSegECGLib.view.palette import Colour
 from ScarSegECGLib.view.shapes import Drawing, Label, Mark, RasterImage, Stroke, glyphs
 
 FORMATS = ("png", "svg", "pdf")
-_MM_PER_INCH, _POINTS_PER_MM = 25.4, 72.0 / 25.4
+_MM_PER_INCH = 25.4
 # Half the height of a digit: text is centred on its figures and capitals, not on its descenders.
 _MIDDLE_EM = 0.365
 
@@ -57,15 +57,13 @@ def draw(drawing: Drawing, ax: Axes) -> Axes:
     """Paint into matplotlib axes, whose frame goes and whose units become the drawing's mm."""
     ax.set(xlim=(0, drawing.width), ylim=(0, drawing.height), aspect="equal")
     ax.set_axis_off()
-    mm = np.asarray(ax.bbox.size) / ax.figure.dpi * _MM_PER_INCH
-    share = float(min(mm / (drawing.width, drawing.height)))  # lines grow and shrink with the picture
-    ax.add_artist(_Painting(drawing, ax.transData, share))
+    ax.add_artist(_Painting(drawing, ax.transData))
     return ax
 
 
 def _figure(drawing: Drawing, dpi: float) -> Figure:
     figure = Figure((drawing.width / _MM_PER_INCH, drawing.height / _MM_PER_INCH), dpi=dpi, facecolor="white")
-    figure.add_artist(_Painting(drawing, Affine2D().scale(1 / _MM_PER_INCH) + figure.dpi_scale_trans, 1.0))
+    figure.add_artist(_Painting(drawing, Affine2D().scale(1 / _MM_PER_INCH) + figure.dpi_scale_trans))
     return figure
 
 
@@ -81,21 +79,20 @@ def _file(drawing: Drawing, kind: str, dpi: float) -> bytes:
 
 
 class _Painting(Artist):
-    """A whole drawing as one artist, which is drawn in half the time of an artist for every shape.
+    """A whole drawing as one artist, which is drawn in half the time of an artist for every shape."""
 
-    ``share`` is the picture's size over its true size.
-    """
-
-    def __init__(self, drawing: Drawing, mm: Transform, share: float) -> None:
+    def __init__(self, drawing: Drawing, mm: Transform) -> None:
         super().__init__()
-        self._drawing, self._mm, self._points_per_mm = drawing, mm, share * _POINTS_PER_MM
+        self._drawing, self._mm = drawing, mm
 
     def draw(self, renderer: RendererBase) -> None:
-        """Paint the shapes in their order."""
+        """Paint the shapes in their order; lines grow and shrink with the picture."""
+        (left, _), (right, _) = self._mm.transform([(0.0, 0.0), (1.0, 0.0)])
+        self._points_per_mm = (right - left) / renderer.points_to_pixels(1.0)
         for shape in self._drawing.shapes:
             match shape:
                 case Mark():
-                    self._path(renderer, shape.path, shape.fill, shape.stroke, shape.alpha)
+                    self._path(renderer, shape.path, shape.fill, shape.stroke, shape.alpha, shape.clip)
                 case Label():
                     outlines, width = glyphs(shape.text, shape.bold)
                     back = {"left": 0.0, "center": 0.5, "right": 1.0}[shape.align] * width
@@ -118,9 +115,12 @@ class _Painting(Artist):
         fill: Colour | None = None,
         stroke: Stroke | None = None,
         alpha: float = 1.0,
+        clip: MplPath | None = None,
     ) -> None:
         pen = renderer.new_gc()
         pen.set_linewidth(0.0)
+        if clip is not None:
+            pen.set_clip_path(TransformedPath(clip, self._mm))
         if stroke is not None:
             pen.set_linewidth(stroke.width * self._points_per_mm)
             pen.set_foreground((*stroke.colour, stroke.alpha), isRGBA=True)

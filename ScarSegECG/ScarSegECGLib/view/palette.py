@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from numpy.typing import ArrayLike, NDArray
 
 from ScarSegECGLib import case
 from ScarSegECGLib.case import STRUCTURE_COLOURS
@@ -37,21 +36,14 @@ PAPER_FINE = to_rgb("#f8d9d8")
 PAPER_BOLD = to_rgb("#eca9a8")
 
 _ANCHORS = ("#fbf8f0", "#f8e0a4", "#f2b65a", "#dc7f38", "#ac4a31", "#702638", "#3a1033")
-RAMP = LinearSegmentedColormap.from_list("scar", _ANCHORS)(np.arange(256))[:, :3]
-"""The scar's colours at even steps, shape (256, 3)."""
-
-
-def colours_of(values: ArrayLike, vmin: float, vmax: float) -> NDArray[np.float64]:
-    """Colour of each value on the ramp, shape (..., 3): the end colours beyond it, :data:`NO_VALUE` for NaN."""
-    share = np.clip((np.asarray(values, dtype=np.float64) - vmin) / (vmax - vmin), 0.0, 1.0)
-    step = np.rint(np.nan_to_num(share) * (len(RAMP) - 1)).astype(np.intp)
-    return np.where(np.isnan(share)[..., None], NO_VALUE, RAMP[step])
+RAMP = LinearSegmentedColormap.from_list("scar", _ANCHORS).with_extremes(bad=NO_VALUE)
+"""The scar's colours, the end ones beyond its ends; :data:`NO_VALUE` for NaN."""
 
 
 def colour_of(value: float, vmin: float, vmax: float) -> Colour:
     """One value's colour."""
-    red, green, blue = map(float, colours_of(value, vmin, vmax))
-    return red, green, blue
+    red, green, blue, _ = RAMP((value - vmin) / (vmax - vmin))
+    return float(red), float(green), float(blue)
 
 
 def contrast(one: Colour, other: Colour) -> float:

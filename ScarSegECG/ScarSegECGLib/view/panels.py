@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from contourpy import LineType, contour_generator
+from matplotlib.path import Path
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 from ScarSegECGLib.anatomy.aha import rings_of
 from ScarSegECGLib.anatomy.segments import RING_NAMES
 from ScarSegECGLib.case import Anatomy, LgeStack
-from ScarSegECGLib.view.shapes import Box
+from ScarSegECGLib.view.shapes import Box, closed
 
 FIELD_MM = 120.0
 """Side of the square shown, centred on the LV."""
@@ -34,11 +35,11 @@ class PanelGrid:
     width: float
     height: float
 
-    def boxes(self, index: int, left: float, top: float) -> tuple[Box, Box]:
-        """The two panels of slice ``index``, the grid's upper left corner being at (left, top)."""
+    def boxes(self, index: int) -> tuple[Box, Box]:
+        """The two panels of slice ``index``; the grid's upper left corner is (0, 0)."""
         row, column = divmod(index, self.columns)
-        x = left + column * (2 * self.panel + _PANEL_GAP + _PAIR_GAP)
-        y = top - row * (self.panel + CAPTION + _ROW_GAP) - CAPTION
+        x = column * (2 * self.panel + _PANEL_GAP + _PAIR_GAP)
+        y = -row * (self.panel + CAPTION + _ROW_GAP) - CAPTION
         first, second = ((at, y - self.panel, at + self.panel, y) for at in (x, x + self.panel + _PANEL_GAP))
         return first, second
 
@@ -68,13 +69,10 @@ class Frame:
     spacing: tuple[float, float]
     window: tuple[float, float]
 
-    def in_field(self, row_column: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Millimetres from the square's left and upper edge of (row, column) indices, shape (n, 2)."""
-        return (np.asarray(row_column) * self.spacing - self.centre)[:, ::-1] + FIELD_MM / 2
-
     def place(self, row_column: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
-        """Paper coordinates of (row, column) indices, shape (n, 2)."""
-        return (box[0], box[3]) + self.in_field(row_column) * (1, -1) * (box[2] - box[0]) / FIELD_MM
+        """Paper coordinates of (row, column) indices, shape (n, 2), where the square is shown in a box."""
+        field = (np.asarray(row_column) * self.spacing - self.centre)[:, ::-1] + FIELD_MM / 2
+        return (box[0], box[3]) + field * (1, -1) * (box[2] - box[0]) / FIELD_MM
 
     def crop(self, plane: NDArray, order: int) -> NDArray[np.float32]:
         """The square of a slice in :data:`PIXELS`; the image's own edge value is never repeated outside it."""
@@ -82,11 +80,15 @@ class Frame:
         grid = np.meshgrid(*((c + mm) / s for c, s in zip(self.centre, self.spacing, strict=True)), indexing="ij")
         return map_coordinates(np.asarray(plane, np.float32), grid, order=order, cval=float(np.min(plane)))
 
-    def grey(self, plane: NDArray) -> NDArray[np.float32]:
-        """The square of a slice, windowed: 0..1, shape (rows, columns, 3)."""
+    def grey(self, plane: NDArray) -> NDArray[np.uint8]:
+        """The square of a slice, windowed, shape (rows, columns, 3)."""
         low, high = self.window
         level = np.clip((self.crop(plane, 3) - low) / (high - low), 0.0, 1.0)
-        return np.repeat(level[..., None], 3, axis=2).astype(np.float32)
+        return np.repeat(np.rint(255 * level[..., None]).astype(np.uint8), 3, axis=2)
+
+    def outline(self, mask: NDArray[np.bool_], box: Box, smoothing: float = 1.2) -> Path:
+        """A mask's outline in paper coordinates; where it leaves the box it runs along its edge."""
+        return closed(*(np.clip(self.place(at, box), box[:2], box[2:]) for at in outlines(mask, smoothing)))
 
 
 def frame_for(stack: LgeStack, anatomy: Anatomy) -> Frame:

@@ -23,19 +23,16 @@ from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.wording import rule_words, words
 
 
-def pictures(result: ScarResult, *, dpi: float = 150.0) -> dict[str, bytes]:
-    """Paint "bullseye.png", "montage.png", "transmurality.png" and, where there is an ECG, "ecg.png".
-
-    All carry ``dpi``, so that they print at true size.
-    """
+def pictures(result: ScarResult) -> dict[str, bytes]:
+    """Paint "bullseye.png", "montage.png", "transmurality.png" and, where there is an ECG, "ecg.png"."""
     drawings = {
         "bullseye.png": scar_bullseye(result),
-        "montage.png": result_montage(result),
+        "montage.png": scar_montage(result, result.anatomy, result.stack),
         "transmurality.png": transmurality_bullseye(result.segments, how_of(result)),
     }
     if result.ecg is not None:
         drawings["ecg.png"] = ecg_paper(result.ecg, median_features=ecg_lines(result))
-    return {name: to_png(drawing, dpi=dpi) for name, drawing in drawings.items()}
+    return {name: to_png(drawing, dpi=150) for name, drawing in drawings.items()}
 
 
 def ecg_lines(result: ScarResult) -> list[str]:
@@ -80,29 +77,21 @@ def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
     return bullseye(rows, title=title, subtitle=subtitle, axis="% above normal limit", selected=selected)
 
 
-def result_montage(result: ScarResult) -> Drawing:
-    """Lay out all slices with outlines, scar and MVO."""
-    labels = result.labels
-    if result.parts is not None:
-        labels = np.where(result.parts.labels == PART_MVO, np.uint8(MVO), labels)
-    title = captions.scar_title(result.scar, result.mvo)
-    return montage(result.stack, labels, result.anatomy, title=title, subtitle=how_of(result))
+def scar_montage(told: ScarResult | Measurements, anatomy: Anatomy, stack: LgeStack) -> Drawing:
+    """Lay out all slices with outlines, scar, MVO, AHA borders and RV insertions; all on one grid."""
+    labels, mvo = told.labels, None
+    if told.parts is not None:
+        labels, mvo = np.where(told.parts.labels == PART_MVO, np.uint8(MVO), labels), told.parts.mvo
+    return montage(stack, labels, anatomy, title=captions.scar_title(told.scar, mvo), subtitle=how_of(told))
 
 
-def measured_polar_map(measured: Measurements, anatomy: Anatomy, spacing: tuple[float, float, float]) -> Drawing:
-    """Transmurality at every angle of every slice that has myocardium; ``spacing`` is (slice, row, column) mm."""
+def measured_polar_map(measured: Measurements, anatomy: Anatomy, stack: LgeStack) -> Drawing:
+    """Lay out the transmurality at every angle of every slice that has myocardium; all on one grid."""
     shown = np.flatnonzero(anatomy.myocardium.any(axis=(1, 2)))
-    percent = transmurality_map(measured.mask, anatomy, spacing)[shown]
+    percent = transmurality_map(measured.mask, anatomy, stack.spacing)[shown]
     rings = np.array(levels(anatomy))[shown].tolist()
     subtitle = f"{how_of(measured)}\n{captions.RINGS.format(first=shown[0] + 1, last=shown[-1] + 1)}"
     return polar_map(percent, rings, title="Transmurality", subtitle=subtitle, axis=captions.PERCENT_OF_WALL)
-
-
-def measured_montage(measured: Measurements, anatomy: Anatomy, stack: LgeStack) -> Drawing:
-    """All slices with outlines, scar, MVO, AHA borders and RV insertions; all on one grid."""
-    labels = np.where(measured.mvo, np.uint8(MVO), measured.labels)
-    title = captions.scar_title(measured.scar, measured.parts.mvo)
-    return montage(stack, labels, anatomy, title=title, subtitle=how_of(measured))
 
 
 def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum: bool = False) -> Drawing:

@@ -36,13 +36,17 @@ class Stroke:
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A path, filled, stroked or both. ``key`` is the AHA segment a click on it means; 0 is none."""
+    """A path, filled, stroked or both, seen inside ``clip`` alone.
+
+    ``key`` is the AHA segment a click on it means; 0 is none.
+    """
 
     path: Path
     fill: Colour | None = None
     alpha: float = 1.0
     stroke: Stroke | None = None
     key: int = 0
+    clip: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,21 +84,16 @@ class Drawing:
     shapes: tuple[Shape, ...]
     title: str = ""
 
-    @property
-    def labels(self) -> tuple[Label, ...]:
-        """All text."""
-        return tuple(s for s in self.shapes if isinstance(s, Label))
-
     def segment_at(self, x: float, y: float) -> int | None:
         """AHA segment drawn at a point, ``None`` where there is none."""
         marks = (s for s in reversed(self.shapes) if isinstance(s, Mark) and s.key)
         return next((mark.key for mark in marks if mark.path.contains_point((x, y))), None)
 
 
-def around(radius: ArrayLike, degrees: ArrayLike, x: float = 0.0, y: float = 0.0) -> NDArray[np.float64]:
-    """Points on a circle round (x, y), shape (..., 2)."""
+def around(radius: ArrayLike, degrees: ArrayLike) -> NDArray[np.float64]:
+    """Points on a circle round (0, 0), shape (..., 2)."""
     turn = np.radians(degrees)
-    return np.stack([x + np.multiply(radius, np.cos(turn)), y + np.multiply(radius, np.sin(turn))], axis=-1)
+    return np.stack([np.multiply(radius, np.cos(turn)), np.multiply(radius, np.sin(turn))], axis=-1)
 
 
 def closed(*loops: ArrayLike) -> Path:
@@ -114,34 +113,22 @@ def pieces(ends: ArrayLike) -> Path:
     return Path(points, np.resize(np.array([Path.MOVETO, Path.LINETO], Path.code_type), len(points)))
 
 
-def loops_of(path: Path) -> list[NDArray[np.float64]]:
-    """The lines of a path, each from where its pen is set down."""
-    at = np.asarray(path.vertices)
-    return [at] if path.codes is None else np.split(at, np.flatnonzero(path.codes == Path.MOVETO)[1:])
-
-
 def hatch(area: Path, spacing: float, stroke: Stroke) -> Mark:
-    """Diagonal lines inside an area."""
-    loops = loops_of(area)
-    low, high = np.concatenate(loops).min(axis=0), np.concatenate(loops).max(axis=0)
-    (x, y), reach = (low + high) / 2, float(np.hypot(*(high - low))) / 2
-    along = np.arange(-reach, reach, 0.12)
-    # Lines through the middle, so that an island narrower than the spacing gets one.
-    offsets = spacing * np.arange(-int(reach / spacing), int(reach / spacing) + 1)[:, None]
-    at = np.stack([x + (along - offsets) * np.sqrt(0.5), y + (along + offsets) * np.sqrt(0.5)], axis=-1)
-    within = [Path(loop).contains_points(at.reshape(-1, 2)) for loop in loops]
-    inside = np.logical_xor.reduce(within).reshape(at.shape[:-1])
-    # Ends of the runs of points that lie inside, line by line.
-    steps = np.diff(np.pad(inside.astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    (line, first), (_, past) = np.nonzero(steps == 1), np.nonzero(steps == -1)
-    return Mark(pieces(np.stack([at[line, first], at[line, past - 1]], axis=1)), stroke=stroke)
+    """Diagonal lines inside an area, one of them through its middle: an island narrower than the spacing gets one."""
+    low, high = area.get_extents().get_points()
+    middle, reach = (low + high) / 2, float(np.hypot(*(high - low))) / 2
+    across = spacing * np.sqrt(0.5) * np.arange(-int(reach / spacing), int(reach / spacing) + 1)
+    starts = middle - reach + np.stack([-across, across], axis=-1)
+    return Mark(pieces(np.stack([starts, starts + 2 * reach], axis=1)), stroke=stroke, clip=area)
 
 
 def moved(shape: Shape, dx: float, dy: float) -> Shape:
     """The same shape, shifted."""
     match shape:
         case Mark():
-            return replace(shape, path=shape.path.transformed(Affine2D().translate(dx, dy)))
+            there = Affine2D().translate(dx, dy)
+            clip = None if shape.clip is None else shape.clip.transformed(there)
+            return replace(shape, path=shape.path.transformed(there), clip=clip)
         case Label():
             return replace(shape, x=shape.x + dx, y=shape.y + dy)
         case RasterImage():

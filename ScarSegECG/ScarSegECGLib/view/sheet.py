@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ScarSegECGLib.view.palette import INK, MUTED, Colour
-from ScarSegECGLib.view.shapes import Drawing, Label, Shape, moved, text_width, wrap
+from ScarSegECGLib.view.shapes import Box, Drawing, Label, Shape, moved, text_width, wrap
 from ScarSegECGLib.wording import RESEARCH_USE
 
 TITLE, SUBTITLE, SMALL = 3.9, 3.2, 3.0
-PURPOSE_ROOM = 3.0
-"""Millimetres a picture leaves free at its foot for :func:`purpose_line`."""
 _MARGIN, _GAP = 3.0, 4.0
 _WALLS = (("anterior", 0, 1, 0.0), ("inferior", 0, -1, 0.0), ("septal", -1, 0, 90.0), ("lateral", 1, 0, -90.0))
 _HEAD, _CAPTION, _LEGEND = 5.0, 4.4, 4.8  # from line to line
@@ -32,34 +30,29 @@ class Key:
 
 
 def sheet(
-    size: tuple[float, float],
-    body: Callable[[float], Iterable[Shape]],
-    *,
-    title: str,
-    subtitle: str,
-    caption: str,
-    legend: Sequence[Sequence[Key]],
+    body: Iterable[Shape], box: Box, *, title: str, subtitle: str, caption: str, legend: Sequence[Sequence[Key]]
 ) -> Drawing:
     """Set a picture between its title and its caption and legend.
 
-    ``size`` is the sheet's width and the body's height (mm); ``body`` gives the picture's shapes, its lower edge being
-    where it is told. The subtitle says how the values were found, the caption of what they are a part; all are wrapped.
-    Each group of the legend begins a line.
+    ``body`` are the picture's shapes, laid out in ``box`` wherever that lies. The subtitle says how the values were
+    found, the caption of what they are a part; all are wrapped. Each group of the legend begins a line.
     """
-    width, middle, room = size[0], size[0] / 2, size[0] - 2 * _MARGIN
+    left, low, right, high = box
+    width, middle, room = right - left, (right - left) / 2, right - left - 2 * _MARGIN
     head = [(line, TITLE, INK, True) for line in wrap(title, room, TITLE, bold=True)]
     head += [(line, SUBTITLE, MUTED, False) for line in wrap(subtitle, room, SUBTITLE)]
     below, rows = wrap(caption, room, SMALL), [row for group in legend for row in _rows(group, room)]
     bottom = 6.2 + _CAPTION * len(below) + _LEGEND * len(rows)
-    height = bottom + size[1] + (1.2 + _HEAD * len(head) if head else 0.0)
-    shapes = [*body(bottom)]
+    height = round(bottom + high - low + (1.2 + _HEAD * len(head) if head else 0.0), 6)
+    shapes = [moved(shape, -left, bottom - low) for shape in body]
     for i, (line, em, colour, bold) in enumerate(head):
         shapes.append(Label(middle, height - 3.8 - _HEAD * i, line, em, colour, bold=bold))
     shapes += [Label(middle, bottom - 2.6 - _CAPTION * i, line, SMALL) for i, line in enumerate(below)]
     for i, row in enumerate(rows):
         shapes += _placed(row, middle, bottom - 3.0 - _CAPTION * len(below) - _LEGEND * i)
+    shapes.append(Label(middle, 2.4, RESEARCH_USE, SMALL, MUTED))  # a picture travels without its report
     said = ", ".join(filter(None, (title, *subtitle.split("\n"))))
-    return Drawing(width, height, (*shapes, purpose_line(middle)), said)
+    return Drawing(width, height, tuple(shapes), said)
 
 
 def _rows(keys: Sequence[Key], width: float) -> list[list[Key]]:
@@ -87,8 +80,3 @@ def wall_names(
     """The names of the four walls, ``off`` mm from the middle of a short axis."""
     for name, across, up, turn in _WALLS:
         yield Label(x + across * off, y + up * off, name, size, colour, turn=turn, halo=halo)
-
-
-def purpose_line(middle: float, size: float = SMALL) -> Label:
-    """The last line of every picture, which travels without its report."""
-    return Label(middle, 2.4, RESEARCH_USE, size, MUTED)

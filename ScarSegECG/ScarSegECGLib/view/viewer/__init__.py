@@ -13,12 +13,13 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.image import imsave
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion
 
 from ScarSegECGLib.case import PART_MVO, SCAR, ScarResult, SegmentRow
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
+from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.palette import colour_of
-from ScarSegECGLib.view.panels import FIELD_MM, PIXELS, Frame, frame_for, levels, outlines
+from ScarSegECGLib.view.panels import FIELD_MM, Frame, frame_for, levels
+from ScarSegECGLib.view.shapes import Drawing, Mark, RasterImage, Stroke
 
 UNITS = 1000
 """Width of a slice in the units of its outlines."""
@@ -26,7 +27,7 @@ UNITS = 1000
 _CHANGE = LinearSegmentedColormap.from_list(
     "change", ("#174a94", "#3f86cf", "#a3cbec", "#f7f7f5", "#fbbf85", "#e17d24", "#983f05")
 )
-_LEAST_END = 0.05
+_LEAST_END, _THUMBNAIL_MM = 0.05, 80.0
 
 
 def viewer_file(name: str) -> str:
@@ -80,19 +81,15 @@ def result_data(result: ScarResult) -> dict[str, Any]:
     }
 
 
-def thumbnail(result: ScarResult, pixels: int = 96) -> bytes:
-    """PNG of the slice with most scar, the scar tinted."""
+def thumbnail(result: ScarResult) -> bytes:
+    """PNG of the slice with most scar, the scar tinted: the middle 80 mm of what the viewer shows."""
     frame, scar = frame_for(result.stack, result.anatomy), result.labels == SCAR
-    k = _fullest(scar)
-    grey = frame.grey(result.stack.voxels[k])
-    inside = frame.crop(scar[k], 1) >= 0.5
-    tint = np.array(colour_of(35, 0, 100), np.float32)
-    grey[inside] = 0.6 * grey[inside] + 0.4 * tint
-    grey[inside & ~binary_erosion(inside, iterations=2)] = tint
-    margin = PIXELS // 6  # the middle two thirds: 80 mm
-    grey = grey[margin:-margin, margin:-margin]
-    step = max(1, len(grey) // pixels)
-    return _png(grey[: pixels * step, : pixels * step].reshape(pixels, step, pixels, step, 3).mean(axis=(1, 3)))
+    k, margin = _fullest(scar), (FIELD_MM - _THUMBNAIL_MM) / 2
+    box = (-margin, -margin, FIELD_MM - margin, FIELD_MM - margin)
+    colour = colour_of(35, 0, 100)
+    tint = Mark(frame.outline(scar[k], box), colour, 0.4, Stroke(colour, 1.6))
+    shapes = RasterImage(box, frame.grey(result.stack.voxels[k])), tint
+    return to_png(Drawing(_THUMBNAIL_MM, _THUMBNAIL_MM, shapes), width_px=96)
 
 
 def _fullest(scar: NDArray[np.bool_]) -> int:
@@ -131,16 +128,14 @@ def _influence(share: NDArray) -> str | None:
     alpha = np.where(strength > 0.02, np.sqrt(strength), 0.0)
     if not alpha.any():
         return None
-    return _uri(np.dstack([_CHANGE((np.clip(share, -1.0, 1.0) + 1) / 2)[..., :3], alpha]))
+    return _uri(_CHANGE((np.clip(share, -1.0, 1.0) + 1) / 2, alpha, bytes=True))
 
 
 def _path(frame: Frame, mask: NDArray[np.bool_], smoothing: float = 1.2) -> str:
     """The mask's outlines as an SVG path in :data:`UNITS`, y downwards."""
-    loops = []
-    for loop in outlines(mask, smoothing):
-        at = np.rint(np.clip(frame.in_field(loop) / FIELD_MM, 0, 1) * UNITS).astype(int)
-        loops.append("M" + "L".join(f"{x} {y}" for x, y in at) + "Z")
-    return "".join(loops)
+    outline = frame.outline(mask, (0, 0, UNITS, UNITS), smoothing)
+    loops = (np.rint(np.asarray(loop)[:-1]).astype(int) for loop in outline.to_polygons(closed_only=False))
+    return "".join("M" + "L".join(f"{x} {UNITS - y}" for x, y in loop) + "Z" for loop in loops)
 
 
 def _segment(result: ScarResult, row: SegmentRow, heard: bool) -> dict[str, Any]:
@@ -160,11 +155,8 @@ def _segment(result: ScarResult, row: SegmentRow, heard: bool) -> dict[str, Any]
     }
 
 
-def _png(pixels: NDArray) -> bytes:
+def _uri(pixels: NDArray[np.uint8]) -> str:
+    """A picture as HTML holds it."""
     buffer = io.BytesIO()
-    imsave(buffer, np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8), format="png")
-    return buffer.getvalue()
-
-
-def _uri(pixels: NDArray) -> str:
-    return f"data:image/png;base64,{base64.b64encode(_png(pixels)).decode()}"
+    imsave(buffer, pixels, format="png")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
