@@ -161,6 +161,13 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # a name may be no UTF-8
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file into a staged folder and read it again; OSError where the disk gives back something else."""
+    path.write_bytes(content)
+    if path.read_bytes() != content:
+        raise OSError(errno.EIO, "a file did not read back as written; is the disk full?")
+
+
 @contextmanager
 def _os_errors_in_words() -> Iterator[None]:
     """One line for the user; never the path, which may hold a patient's name."""

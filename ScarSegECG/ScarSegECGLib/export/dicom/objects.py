@@ -171,26 +171,18 @@ def parametric_map(probability: FloatArray, quantity: Code, source: Source, name
         **_voxels(source, probability, name, "SCARPROBABILITY"),
     )
     source.refer(written)
+    shared, groups = written.SharedFunctionalGroupsSequence[0], written.PerFrameFunctionalGroupsSequence
     # The standard wants the frames' anatomy, and some readers stop without it.
     anatomy = Dataset()
     anatomy.FrameLaterality, anatomy.AnatomicRegionSequence = "U", [CodedConcept.from_code(codes.LEFT_VENTRICLE)]
-    written.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [anatomy]
-    _sort_frames(written)
-    return written
-
-
-def _sort_frames(written: Dataset) -> None:
-    """Frames along row direction x column direction.
-
-    Some readers take that for granted, whatever position each frame states, and show the stack upside down otherwise.
-    """
-    orientation = written.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0].ImageOrientationPatient
-    normal = np.cross(*np.array(orientation, float).reshape(2, 3))
-    groups = written.PerFrameFunctionalGroupsSequence
+    shared.FrameAnatomySequence = [anatomy]
+    # Some readers take it for granted that frames lie along row direction x column direction, whatever position each
+    # states, and show the stack upside down otherwise.
+    normal = np.cross(*np.reshape(np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, float), (2, 3)))
     order = np.argsort([np.array(group.PlanePositionSequence[0].ImagePositionPatient) @ normal for group in groups])
-    frames = np.frombuffer(written.FloatPixelData, "<f4").reshape(len(groups), -1)
-    written.FloatPixelData = frames[order].tobytes()
+    written.FloatPixelData = np.frombuffer(written.FloatPixelData, "<f4").reshape(len(groups), -1)[order].tobytes()
     written.PerFrameFunctionalGroupsSequence = [groups[k] for k in order]
+    return written
 
 
 def encapsulated_pdf(pdf: bytes, title: str, source: Source, *, names_patient: bool, verified: bool) -> SOPClass:
@@ -212,11 +204,6 @@ def encapsulated_pdf(pdf: bytes, title: str, source: Source, *, names_patient: b
     wrapped.EncapsulatedDocumentLength = len(pdf)
     wrapped.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
     return wrapped
-
-
-def document(wrapped: Dataset) -> bytes:
-    """The PDF inside, without the byte that makes its length even."""
-    return bytes(wrapped.EncapsulatedDocument)[: int(wrapped.EncapsulatedDocumentLength)]
 
 
 def secondary_capture(pixels: NDArray[np.uint8], source: Source) -> SCImage:

