@@ -13,7 +13,7 @@ from dicom_case import NOW, DicomCase, make_case
 from matplotlib import get_data_path
 from pdf_reading import document, opened, text_of
 
-from ScarSegECGLib.export.dicom.write import FILES, holds_map, insist, write_dicom
+from ScarSegECGLib.export.dicom.write import FILES, insist, write_dicom
 from ScarSegECGLib.report import pdf
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.pdf import as_pdf, on_white
@@ -35,11 +35,11 @@ def test_dcmqi_gives_back_every_probability(case: DicomCase, objects, dcmqi, on_
 
 
 def test_a_changed_probability_is_noticed(case: DicomCase, objects) -> None:
-    insist(holds_map, objects / "scar_probability.dcm", case.result.scar_probability, case.stack)
+    insist(objects / "scar_probability.dcm", case.result.scar_probability, case.stack)
     other = case.result.scar_probability.copy()
     other[4, 40, 40] += 0.001
     with pytest.raises(OSError, match="did not read back"):
-        insist(holds_map, objects / "scar_probability.dcm", other, case.stack)
+        insist(objects / "scar_probability.dcm", other, case.stack)
 
 
 def test_the_map_says_what_it_is(objects) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import highdicom
@@ -102,6 +102,13 @@ def numbered(labels: LabelArray, structures: Sequence[Structure]) -> dict[int, i
     return {label: number for number, label in enumerate(present, 1)}
 
 
+def renumbered(labels: LabelArray, numbers: Mapping[int, int]) -> LabelArray:
+    """The numbers of :func:`numbered` in the place of their labels, and 0 in that of others."""
+    number_of = np.zeros(256, np.uint8)
+    number_of[list(numbers)] = list(numbers.values())
+    return number_of[labels]
+
+
 def segmentation(
     labels: LabelArray,
     structures: Sequence[Structure],
@@ -118,8 +125,6 @@ def segmentation(
     BINARY, which many viewers do not read yet.
     """
     numbers = numbered(labels, structures)
-    number_of = np.zeros(256, np.uint8)
-    number_of[list(numbers)] = list(numbers.values())
     algorithm = AlgorithmIdentificationSequence(
         name=MAKER,
         family=codes.ARTIFICIAL_INTELLIGENCE if result.weights_sha256 else codes.HISTOGRAM_ANALYSIS,
@@ -145,7 +150,7 @@ def segmentation(
             for structure in structures
             if structure.label in numbers
         ],
-        **_voxels(source, number_of[labels], name, "SCARSEGECG"),
+        **_voxels(source, renumbered(labels, numbers), name, "SCARSEGECG"),
     )
     source.refer(written)
     return written

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ScarSegECGLib.case import LabelArray, LgeStack, ScarResult
+from ScarSegECGLib.case import LgeStack, ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_whole
 from ScarSegECGLib.export.dicom import codes, objects
@@ -54,13 +54,13 @@ def write_dicom(
         raise InputError("Nothing is segmented in the result: there is nothing to write as DICOM.")
     written: list[str] = []
 
-    def write(name: str, dataset: Dataset, holds: Callable[..., bool] | None = None, *voxels: object) -> None:
+    def write(name: str, dataset: Dataset, values: NDArray | None = None) -> None:
         dataset.SpecificCharacterSet = "ISO_IR 192"  # UTF-8, whatever that of the images is
         content = BytesIO()
         dataset.save_as(content, enforce_file_format=True)
         write_whole(folder / name, content.getvalue())
-        if holds is not None:
-            insist(holds, folder / name, *voxels)
+        if values is not None:
+            insist(folder / name, values, result.stack)
         written.append(name)
 
     try:
@@ -71,8 +71,7 @@ def write_dicom(
                 image_only = result.scar_probability_image_only, codes.SCAR_PROBABILITY_IMAGE_ONLY
                 maps["scar_probability_image_only.dcm"] = image_only
             for name, (values, quantity) in maps.items():
-                made = objects.parametric_map(values, quantity, source, name)
-                write(name, made, holds_map, values, result.stack)
+                write(name, objects.parametric_map(values, quantity, source, name), values)
             write("report.dcm", structured_report(result, segments, source, verified_by))
             patient = Patient.of_image(source.first) if show_patient else None
             report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
@@ -102,39 +101,26 @@ def _write_segmentations(write: Callable[..., None], result: ScarResult, source:
         if numbers:
             made = objects.segmentation(labels, structures, result, source, name, labelmap=labelmap)
             segments |= {(key, label): (made, number) for label, number in numbers.items()}
-            write(name, made, holds_segmentation, labels, numbers, result.stack)
+            write(name, made, objects.renumbered(labels, numbers))
     return segments
 
 
-def insist(holds: Callable[..., bool], path: Path, *meant: object) -> None:
-    """Read a file again; OSError where it does not hold what was meant."""
+def insist(path: Path, values: NDArray, stack: LgeStack) -> None:
+    """Read a segmentation or a parametric map again; OSError where it does not hold every value at its place.
+
+    ``values``, shape (slice, row, column), canonical storage, are uint8 numbers of segments, 0 outside all, or floats.
+    """
+    how = {"dtype": values.dtype, "rtol": _UNEVEN}
     try:
-        same = holds(path, *meant)
+        if values.dtype == np.uint8:
+            volume = highdicom.seg.segread(path).get_volume(combine_segments=True, **how)
+        else:
+            volume = highdicom.imread(path).get_volume(apply_real_world_transform=False, **how)
+        same = np.array_equal(_canonical(volume, stack), values)
     except (RuntimeError, ValueError):  # what highdicom refuses to lay into one volume
         same = False
     if not same:
         raise OSError(errno.EIO, "a DICOM object did not read back as written; is the disk full?")
-
-
-def holds_segmentation(path: Path, labels: LabelArray, numbers: Mapping[int, int], stack: LgeStack) -> bool:
-    """Whether every voxel of every segment is there, at its place in the patient, and none besides.
-
-    ``labels`` is uint8, shape (slice, row, column), canonical storage; ``numbers`` are the segment numbers of its
-    labels, and what is not in them is background.
-    """
-    expected = np.zeros(labels.shape, np.uint8)
-    for label, number in numbers.items():
-        expected[labels == label] = number
-    written = highdicom.seg.segread(path)
-    volume = written.get_volume(combine_segments=True, dtype=np.uint8, rtol=_UNEVEN)
-    same_numbers = list(written.segment_numbers) == sorted(numbers.values())
-    return same_numbers and np.array_equal(_canonical(volume, stack), expected)
-
-
-def holds_map(path: Path, values: NDArray[np.float32], stack: LgeStack) -> bool:
-    """Whether every value of a parametric map is there, bit for bit, at its place in the patient."""
-    volume = highdicom.imread(path).get_volume(dtype=np.float32, apply_real_world_transform=False, rtol=_UNEVEN)
-    return np.array_equal(_canonical(volume, stack), values)
 
 
 def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
