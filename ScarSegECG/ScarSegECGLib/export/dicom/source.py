@@ -7,7 +7,7 @@ from itertools import product
 
 import highdicom
 import numpy as np
-from highdicom.spatial import PixelToReferenceTransformer, get_series_volume_positions
+from highdicom.spatial import PixelToReferenceTransformer
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, TM
@@ -15,13 +15,16 @@ from pydicom.valuerep import DA, TM
 from ScarSegECGLib.case import RAS_LPS, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import quiet
-from ScarSegECGLib.lge.dicom_source import find_source, planes
+from ScarSegECGLib.lge.dicom_source import DicomSource, find_source, planes
+from ScarSegECGLib.lge.files import intact
 
-# Uneven slices are squashed by readers that know one slice distance only: at 1 % over 12 slices of 8 mm the outermost
-# voxel is less than 1 mm off.
-_UNEVEN = 0.01
-# Readers lay all slices on one line, whatever each one's own position.
-_OFF_GRID_VOXELS = 0.05
+# Readers know one slice distance and lay all slices on one line, whatever each one's own position. How far off that it
+# may be: of the slice distance, so that two of them differ by 1 % at most, and of rows and columns.
+_OFF_GRID_VOXELS = np.array([0.005, 0.05, 0.05])
+_IRREGULAR = (
+    "The DICOM images are not one stack of parallel slices, evenly spaced to 1 % and not shifted against each other: "
+    "no DICOM segmentation can be placed on it; resample it onto a regular grid, or give the series that was segmented."
+)
 # What the objects copy, and the standard lets be empty.
 _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "ReferringPhysicianName"),
@@ -84,28 +87,21 @@ def read_source(stack: LgeStack) -> Source:
             raise InputError("The images are not DICOM: give the folder of the DICOM series that was segmented.")
         for image in found.images:
             _complete(image)
-        _check_regular(found.images, stack)
-        if found.frames[0] is None:
-            return Source(stack, found.images)
-        places = zip(found.datasets, found.frames, strict=True)
-        return Source(stack, found.images, [_position(image, frame or 1) for image, frame in places])
+        if len({image.FrameOfReferenceUID for image in found.images}) > 1:
+            raise InputError("The DICOM images do not share one frame of reference: export one examination's series.")
+        positions = _positions(found, stack)
+        return Source(stack, found.images, None if found.frames[0] is None else positions)
 
 
-def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArray[np.int64], float]:
-    """Where voxels lie on the stack's grid: (slice, row, column), shape (3, n), and by how much the worst is beside it.
+def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArray[np.int64], NDArray]:
+    """Where voxels lie on the stack's grid: (slice, row, column), shape (3, n); how far the worst is beside it in each.
 
     ``indices``, shape (3, n), are of an array that the 4x4 ``to_lps`` takes to patient space, LPS, mm.
     """
     voxels = np.vstack([indices, np.ones(indices.shape[1])])
     found = (np.linalg.inv(stack.ijk_to_ras) @ RAS_LPS @ to_lps @ voxels)[2::-1]
     whole = np.rint(found).astype(int)
-    return whole, float(np.abs(found - whole).max())
-
-
-def _position(image: Dataset, frame: int) -> highdicom.PlanePositionSequence:
-    groups = image.PerFrameFunctionalGroupsSequence[frame - 1], image.SharedFunctionalGroupsSequence[0]
-    plane = next(group.PlanePositionSequence[0] for group in groups if "PlanePositionSequence" in group)
-    return highdicom.PlanePositionSequence("PATIENT", plane.ImagePositionPatient)
+    return whole, np.abs(found - whole).max(axis=1)
 
 
 def _complete(image: Dataset) -> None:
@@ -127,32 +123,17 @@ def _complete(image: Dataset) -> None:
             setattr(image, keyword, "")
 
 
-def _check_regular(images: tuple[Dataset, ...], stack: LgeStack) -> None:
-    """Refuse what is not one evenly spaced stack, or not the one that was read."""
-    try:
-        if len(images) == 1:
-            highdicom.Image.from_dataset(images[0], copy=False).get_volume(rtol=_UNEVEN)
-            return
-        # of several series too: some scanners make one of every breath-hold
-        spacing, _ = get_series_volume_positions(images, rtol=_UNEVEN, orientation_tol=1e-4)
-        even = spacing is not None
-    except Exception:  # highdicom's reasons are for programmers; its readers are many and so are its exceptions
-        even = False
-    if not even:
-        raise InputError(
-            "The DICOM images are not one stack of parallel slices, evenly spaced to 1 %: no DICOM segmentation can "
-            "be placed on them."
-        )
-    if len({image.FrameOfReferenceUID for image in images}) > 1:
-        raise InputError("The DICOM images do not share one frame of reference: export the series of one examination.")
+@intact(_IRREGULAR)
+def _positions(found: DicomSource, stack: LgeStack) -> list[highdicom.PlanePositionSequence]:
+    """Where each slice lies, after making sure that it is a slice of one even stack, the one that was read."""
     rows, columns = stack.voxels.shape[1:]
-    for k, image in enumerate(images):
-        pose = image.ImagePositionPatient, image.ImageOrientationPatient, image.PixelSpacing
+    positions = []
+    for k, (image, frame) in enumerate(zip(found.datasets, found.frames, strict=True)):
+        to_lps = PixelToReferenceTransformer.for_image(image, frame).affine
         corners = np.array(list(product((0, image.Columns - 1), (0, image.Rows - 1), (0,)))).T
-        places, off = places_on(stack, PixelToReferenceTransformer(*pose).affine, corners)
+        places, off = places_on(stack, to_lps, corners)
         of_the_slice = set(product((k,), (0, rows - 1), (0, columns - 1)))
-        if off > _OFF_GRID_VOXELS or set(zip(*places, strict=True)) != of_the_slice:
-            raise InputError(
-                "The DICOM images are shifted against each other, so no DICOM segmentation can be placed on them: "
-                "resample the stack onto a regular grid, or give the series that was segmented."
-            )
+        if (off > _OFF_GRID_VOXELS).any() or set(zip(*places, strict=True)) != of_the_slice:
+            raise InputError(_IRREGULAR)
+        positions.append(highdicom.PlanePositionSequence("PATIENT", to_lps[:3, 3]))
+    return positions

@@ -20,11 +20,13 @@ from ScarSegECGLib.export.dicom import codes, objects
 from ScarSegECGLib.export.dicom.source import Source, places_on
 from ScarSegECGLib.export.dicom.structured_report import AHA, MAIN, PARTS, Segments, structured_report
 from ScarSegECGLib.lge.dicom_files import quiet
+from ScarSegECGLib.lge.files import intact
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.pdf import as_pdf, on_white
 from ScarSegECGLib.report.present import ecg_counts, present
 
 FILES = tuple(objects.SERIES)
+_NOT_CARRIED = "The images' headers hold what DICOM objects cannot carry on: export the original series again."
 # More than what the images themselves may be off (see source.py), less than what would move a voxel.
 _OFF_GRID_VOXELS = 0.06
 _UNEVEN = 0.011
@@ -63,30 +65,22 @@ def write_dicom(
             insist(folder / name, values, result.stack)
         written.append(name)
 
-    try:
-        with quiet():
-            segments = _write_segmentations(write, result, source, labelmap)
-            maps = {"scar_probability.dcm": (result.scar_probability, codes.SCAR_PROBABILITY)}
-            if ecg_counts(result):  # which may have changed it
-                image_only = result.scar_probability_image_only, codes.SCAR_PROBABILITY_IMAGE_ONLY
-                maps["scar_probability_image_only.dcm"] = image_only
-            for name, (values, quantity) in maps.items():
-                write(name, objects.parametric_map(values, quantity, source, name), values)
-            write("report.dcm", structured_report(result, segments, source, verified_by))
-            patient = Patient.of_image(source.first) if show_patient else None
-            report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
-            how = {"names_patient": show_patient, "verified": verified_by is not None}
-            write("report_pdf.dcm", objects.encapsulated_pdf(as_pdf(report), report.title, source, **how))
-            if "bullseye.png" in pictures:
-                pixels = np.asarray(on_white(pictures["bullseye.png"]))
-                write("bullseye.dcm", objects.secondary_capture(pixels, source))
-    except (InputError, OSError):
-        raise
-    except Exception as error:  # highdicom and pydicom raise whatever an odd header makes them stumble over
-        raise InputError(
-            f"The images' headers hold something that DICOM objects cannot carry on ({type(error).__name__}): export "
-            "the original series again."
-        ) from error
+    with quiet(), intact(_NOT_CARRIED):
+        segments = _write_segmentations(write, result, source, labelmap)
+        maps = {"scar_probability.dcm": (result.scar_probability, codes.SCAR_PROBABILITY)}
+        if ecg_counts(result):  # which may have changed it
+            image_only = result.scar_probability_image_only, codes.SCAR_PROBABILITY_IMAGE_ONLY
+            maps["scar_probability_image_only.dcm"] = image_only
+        for name, (values, quantity) in maps.items():
+            write(name, objects.parametric_map(values, quantity, source, name), values)
+        write("report.dcm", structured_report(result, segments, source, verified_by))
+        patient = Patient.of_image(source.first) if show_patient else None
+        report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
+        how = {"names_patient": show_patient, "verified": verified_by is not None}
+        write("report_pdf.dcm", objects.encapsulated_pdf(as_pdf(report), report.title, source, **how))
+        if "bullseye.png" in pictures:
+            pixels = np.asarray(on_white(pictures["bullseye.png"]))
+            write("bullseye.dcm", objects.secondary_capture(pixels, source))
     return tuple(written)
 
 
@@ -130,7 +124,7 @@ def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
     for k, plane in enumerate(volume.array):
         places, off = places_on(stack, volume.affine, np.insert(row_column, 0, k, axis=0))
         inside = (places >= 0).all() and (places.max(axis=1) < stack.voxels.shape).all()
-        if not (inside and off < _OFF_GRID_VOXELS):
+        if not inside or off.max() >= _OFF_GRID_VOXELS:
             raise ValueError("voxels beside the stack's")
         found[tuple(places)] = plane.ravel()
     return found
