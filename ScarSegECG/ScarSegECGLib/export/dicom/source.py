@@ -36,13 +36,12 @@ _MAY_BE_EMPTY = (
 class Source:
     """The images behind a stack: one per canonical slice, or a multi-frame image alone.
 
-    ``positions`` are those of each canonical slice in a multi-frame image, whose own frames may stand in another order;
-    else ``None``.
+    ``positions`` are those of each canonical slice; a multi-frame image's own frames may stand in another order.
     """
 
     stack: LgeStack
     images: tuple[Dataset, ...]
-    positions: list[highdicom.PlanePositionSequence] | None = None
+    positions: list[highdicom.PlanePositionSequence]
 
     @property
     def first(self) -> Dataset:
@@ -89,8 +88,7 @@ def read_source(stack: LgeStack) -> Source:
             _complete(image)
         if len({image.FrameOfReferenceUID for image in found.images}) > 1:
             raise InputError("The DICOM images do not share one frame of reference: export one examination's series.")
-        positions = _positions(found, stack)
-        return Source(stack, found.images, None if found.frames[0] is None else positions)
+        return Source(stack, found.images, _positions(found, stack))
 
 
 def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArray[np.int64], NDArray]:
@@ -135,5 +133,5 @@ def _positions(found: DicomSource, stack: LgeStack) -> list[highdicom.PlanePosit
         of_the_slice = set(product((k,), (0, rows - 1), (0, columns - 1)))
         if (off > _OFF_GRID_VOXELS).any() or set(zip(*places, strict=True)) != of_the_slice:
             raise InputError(_IRREGULAR)
-        positions.append(highdicom.PlanePositionSequence("PATIENT", to_lps[:3, 3]))
+        positions.append(highdicom.PlanePositionSequence("PATIENT", to_lps[:3, 3].tolist()))
     return positions

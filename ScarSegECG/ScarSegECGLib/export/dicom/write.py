@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import highdicom
 import numpy as np
@@ -104,7 +105,7 @@ def insist(path: Path, values: NDArray, stack: LgeStack) -> None:
 
     ``values``, shape (slice, row, column), canonical storage, are uint8 numbers of segments, 0 outside all, or floats.
     """
-    how = {"dtype": values.dtype, "rtol": _UNEVEN}
+    how: dict[str, Any] = {"dtype": values.dtype, "rtol": _UNEVEN}
     try:
         if values.dtype == np.uint8:
             volume = highdicom.seg.segread(path).get_volume(combine_segments=True, **how)
