@@ -31,12 +31,11 @@ _LARGEST_MARKER_BYTES = 16 * 2**20
 _OURS = ".scarsegecg-"
 _LONG_AGO_S = 86400.0  # where a system has no locks, what is older is nobody's any more
 _OTHER_FOLDER = "choose another folder"
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _IN_WORDS = {
     (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)): "The disk is full: free some space or choose a folder on "
     "another disk.",
-    _FORBIDDEN: "No permission to write the output folder: choose one that is yours, and close programs that have it "
-    "open.",
+    (errno.EACCES, errno.EPERM, errno.EROFS): "No permission to write the output folder: choose one that is yours, and "
+    "close programs that have it open.",
     (errno.ENOTDIR, errno.EEXIST): f"The output folder would lie inside a file: {_OTHER_FOLDER}.",
 }
 
@@ -235,24 +234,15 @@ def _second_name(source: str, target: str) -> None:
 
 
 def _exchanged_at_once(one: Path, other: Path) -> bool:
-    """Linux: renameat2(RENAME_EXCHANGE); macOS: renamex_np(RENAME_SWAP). ``False``: not here, nothing was done.
-
-    Raises OSError where the system can, and may not.
-    """
-    names = os.fsencode(one), os.fsencode(other)
+    """Linux: renameat2(RENAME_EXCHANGE); macOS: renamex_np(RENAME_SWAP). ``False``: not here, nothing was done."""
+    names, here = (os.fsencode(one), os.fsencode(other)), -100  # AT_FDCWD
     try:
-        library = ctypes.CDLL(None, use_errno=True)
+        library = ctypes.CDLL(None)
         if sys.platform == "darwin":
-            failed = library.renamex_np(*names, 2)
-        else:
-            here = -100  # AT_FDCWD
-            failed = library.renameat2(here, names[0], here, names[1], 2)
+            return not library.renamex_np(*names, 2)
+        return not library.renameat2(here, names[0], here, names[1], 2)
     except (AttributeError, OSError, TypeError):  # another system, or an old one
         return False
-    number = ctypes.get_errno()
-    if failed and number in _FORBIDDEN:
-        raise OSError(number, os.strerror(number))
-    return not failed
 
 
 @contextmanager

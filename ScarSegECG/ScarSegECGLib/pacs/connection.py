@@ -50,14 +50,11 @@ _OF_THE_WAY = {
     JSONDecodeError: _NOT_UNDERSTOOD,
 }
 _OF_THE_ANSWER = {
-    400: "The archive did not understand the request (400): check the values that were given.",
     401: f"The archive wants to know who you are (401): set {USER} and {PASSWORD}, or use the keyring.",
     403: "The archive does not allow this (403): ask for the permission, or use another account.",
     404: "The archive holds nothing there (404): check the address and the study's UID.",
     _NOT_ACCEPTABLE: "The archive packs its answers, or cannot give them in the way that was asked for (406): ask its "
     "administrator.",
-    409: "The archive refused some of the objects (409): its own log says which and why.",
-    413: "The archive refused objects of this size (413): ask its administrator.",
     _MISDIRECTED: "The archive sends requests to another address, which was not followed: ask its administrator for "
     "the right one.",
 }
@@ -164,7 +161,8 @@ def _told(error: RequestException) -> str:
     if status in _BUSY:
         wait = retry_after_s(error.response)
         return f"The archive is busy ({status}): try again {'later' if wait is None else f'in {wait:.0f} s'}."
-    return _OF_THE_ANSWER.get(status, f"The archive answered with an error ({status}): try again later.")
+    other = f"The archive answered with an error ({status}): try again later, or ask its administrator."
+    return _OF_THE_ANSWER.get(status, other)
 
 
 def retry_after_s(response: requests.Response) -> float | None:
