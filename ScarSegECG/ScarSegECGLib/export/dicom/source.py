@@ -15,7 +15,7 @@ from pydicom.valuerep import DA, TM
 from ScarSegECGLib.case import RAS_LPS, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import quiet
-from ScarSegECGLib.lge.dicom_source import DicomSource, find_source, planes
+from ScarSegECGLib.lge.dicom_source import DicomSource, find_source
 from ScarSegECGLib.lge.files import intact
 
 # Readers know one slice distance and lay all slices on one line, whatever each one's own position. How far off that it
@@ -61,10 +61,6 @@ class Source:
             item = Dataset()
             item.SeriesInstanceUID, item.ReferencedInstanceSequence = uid, highdicom.ReferencedImageSequence(of_series)
             made.ReferencedSeriesSequence.append(item)
-
-    def frames(self, canonical: NDArray) -> NDArray:
-        """A canonical array with the images' own rows and columns, slice by slice."""
-        return planes(canonical, self.stack)
 
 
 def _in_series(image: Dataset, uid: str) -> Dataset:
