@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.export.dicom.source import read_source
-from ScarSegECGLib.lge.dicom_source import planes
 from ScarSegECGLib.lge.read import read_lge
 
 
@@ -20,7 +19,7 @@ def test_objects_refer_to_each_image_in_its_own_series(shared_data) -> None:
     tissue = CodedConcept("85756007", "SCT", "Tissue")
     made = Segmentation(
         source_images=source.as_one_series,
-        pixel_array=planes(np.ones(source.stack.voxels.shape, np.uint8), source.stack),
+        pixel_array=source.frames(np.ones(source.stack.voxels.shape, np.uint8)),
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[SegmentDescription(1, "all", tissue, tissue, "MANUAL")],
         series_instance_uid="1.2.3",

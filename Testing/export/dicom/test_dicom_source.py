@@ -18,7 +18,6 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom.source import places_on, read_source
 from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.result_folder import read_result
-from ScarSegECGLib.lge.dicom_source import planes
 from ScarSegECGLib.lge.read import read_lge
 
 
@@ -27,7 +26,7 @@ def test_frames_carry_the_images_own_pixels(tmp_path, turn) -> None:
     write_series(tmp_path / "series", made_up_stack(), turn=turn)
     stack = read_lge(tmp_path / "series")
     source = read_source(stack)
-    for image, frame in zip(source.images, planes(stack.voxels, stack), strict=True):
+    for image, frame in zip(source.images, source.frames(stack.voxels), strict=True):
         assert np.array_equal(image.pixel_array, frame)
 
 
@@ -64,7 +63,7 @@ def test_a_multi_frame_image_is_a_source_too(tmp_path, dcmqi, on_stack) -> None:
     stack = read_lge(tmp_path / "series")
     source = read_source(stack)
     assert len(source.images) == 1
-    frames = planes(stack.voxels, stack)
+    frames = source.frames(stack.voxels)
     for frame, position in zip(frames, source.positions, strict=True):
         (own,) = (
             number

@@ -24,7 +24,6 @@ from ScarSegECGLib.case import FloatArray, LabelArray, ScarResult
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.codes import Structure
 from ScarSegECGLib.export.dicom.source import Source
-from ScarSegECGLib.lge.dicom_source import planes
 from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.wording import RESEARCH_USE, words
 
@@ -71,7 +70,7 @@ def _voxels(source: Source, canonical: NDArray, name: str, label: str) -> dict[s
     return {
         "source_images": source.as_one_series,
         "plane_positions": source.positions,
-        "pixel_array": planes(canonical, source.stack),
+        "pixel_array": source.frames(canonical),
         "content_label": label,
         "content_description": SERIES[name],
         "content_creator_name": f"{MAKER}^",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -15,7 +16,7 @@ from pydicom.valuerep import DA, TM
 from ScarSegECGLib.case import RAS_LPS, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import quiet
-from ScarSegECGLib.lge.dicom_source import DicomSource, find_source
+from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.files import intact
 
 # Readers know one slice distance and lay all slices on one line, whatever each one's own position. How far off that it
@@ -62,6 +63,11 @@ class Source:
             item.SeriesInstanceUID, item.ReferencedInstanceSequence = uid, highdicom.ReferencedImageSequence(of_series)
             made.ReferencedSeriesSequence.append(item)
 
+    def frames(self, canonical: NDArray) -> NDArray:
+        """A canonical array, [slice, row, column], with the images' own rows and columns, slice by slice."""
+        stored = self.stack.storage.to_stored(canonical)
+        return np.ascontiguousarray(stored[::-1]) if self.stack.storage.flips[0] else stored
+
 
 def _in_series(image: Dataset, uid: str) -> Dataset:
     other = Dataset()
@@ -84,7 +90,8 @@ def read_source(stack: LgeStack) -> Source:
             _complete(image)
         if len({image.FrameOfReferenceUID for image in found.images}) > 1:
             raise InputError("The DICOM images do not share one frame of reference: export one examination's series.")
-        return Source(stack, found.images, _positions(found, stack))
+        slices = tuple(zip(found.datasets, found.frames, strict=True))
+        return Source(stack, found.images, _positions(slices, stack))
 
 
 def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArray[np.int64], NDArray]:
@@ -118,11 +125,11 @@ def _complete(image: Dataset) -> None:
 
 
 @intact(_IRREGULAR)
-def _positions(found: DicomSource, stack: LgeStack) -> list[highdicom.PlanePositionSequence]:
+def _positions(slices: Sequence[tuple[Dataset, int | None]], stack: LgeStack) -> list[highdicom.PlanePositionSequence]:
     """Where each slice lies, after making sure that it is a slice of one even stack, the one that was read."""
     rows, columns = stack.voxels.shape[1:]
     positions = []
-    for k, (image, frame) in enumerate(zip(found.datasets, found.frames, strict=True)):
+    for k, (image, frame) in enumerate(slices):
         to_lps = PixelToReferenceTransformer.for_image(image, frame).affine
         corners = np.array(list(product((0, image.Columns - 1), (0, image.Rows - 1), (0,)))).T
         places, off = places_on(stack, to_lps, corners)
