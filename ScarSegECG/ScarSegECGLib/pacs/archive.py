@@ -34,10 +34,7 @@ MOST_OBJECTS = 20000  # as of an archive's files
 _AS_STORED = (("application/dicom", "*"),)  # without a conversion on the way
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _PATIENT = ("PatientID", "PatientName", "PatientBirthDate")
-_STUDY_FIELDS = (
-    *("StudyDescription", "ModalitiesInStudy", "PatientBirthDate"),
-    *("NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"),
-)
+_STUDY_FIELDS = ("StudyDescription", "ModalitiesInStudy", "PatientBirthDate", "NumberOfStudyRelatedInstances")
 _SERIES_FIELDS = ("SeriesDescription", "NumberOfSeriesRelatedInstances", "SeriesDate")
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 _UNDEFINED = 0xFFFFFFFF
