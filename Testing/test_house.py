@@ -258,6 +258,7 @@ NO_PROSE = {
     "export/atomic.py": "why a folder cannot be written",
     "export/dicom/codes.py": "meanings of codes, which are written into DICOM as they are",
     "export/dicom/objects.py": "names of DICOM series",
+    "export/dicom/write.py": "why images carry no objects: a refusal",
     "export/images.py": "names that Slicer gives its terminologies",
     "lge/labels.py": "why labels are refused",
     "lge/study.py": "why a series is refused, or none was taken: shown by scarsegecg lge",

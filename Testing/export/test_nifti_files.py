@@ -117,5 +117,5 @@ def test_a_full_disk_is_noticed(tmp_path):
 def test_a_file_that_holds_something_else_is_noticed(tmp_path, monkeypatch):
     result = make_result()
     monkeypatch.setattr(images.Path, "write_bytes", lambda path, content: path.open("wb").write(content[:-9]))
-    with pytest.raises(OSError, match="not written whole"):
+    with pytest.raises(OSError, match="did not read back as written"):
         write_nifti(result, tmp_path)

@@ -46,11 +46,17 @@ def test_any_character_set_comes_back_in_unicode(shared_data) -> None:
     assert source.first.PatientName == "Yamada^Tarou=山田^太郎=やまだ^たろう"
 
 
-def test_frames_of_reference_that_differ_are_the_reason(shared_data) -> None:
+def test_frames_of_reference_that_differ_are_the_reason(shared_data, monkeypatch) -> None:
     from ScarSegECGLib.errors import InputError
     from ScarSegECGLib.export.dicom import source as module
 
-    source = read_source(read_lge(shared_data / "field_cases" / "09-series-per-slice" / "lge.zip"))
-    source.images[3].FrameOfReferenceUID = "1.2.3"
+    find = module.find_source
+
+    def one_differs(stack, **how):
+        found = find(stack, **how)
+        found.images[3].FrameOfReferenceUID = "1.2.3"
+        return found
+
+    monkeypatch.setattr(module, "find_source", one_differs)
     with pytest.raises(InputError, match="frame of reference"):
-        module._check_regular(source.images, source.stack)
+        read_source(read_lge(shared_data / "field_cases" / "09-series-per-slice" / "lge.zip"))

@@ -416,18 +416,16 @@ def test_a_slow_drip_of_headers_ends(monkeypatch) -> None:
 def test_what_is_heard_gives_more_time(monkeypatch) -> None:
     now = 0.0
     monkeypatch.setattr(connection, "monotonic", lambda: now)
-    watch = connection.Watch()
-    watch.start(carried=10 * connection.SLOWEST)
-    for now, heard, late in (
-        (305.0, 0, False),
-        (308.0, 100 * connection.SLOWEST, False),
-        (409.0, 0, False),
-        (411.0, 0, True),
-    ):
-        watch.heard(heard)
-        watch._look()
-        assert watch.late is late, now
-    watch.stop()
+    time = connection.Time(carried=10 * connection.SLOWEST)
+    now = 305.0
+    assert time.limit(lambda: pause(0.05)) is False
+    now = 308.0
+    time.add(100 * connection.SLOWEST)
+    now = 409.0
+    assert time.limit(lambda: pause(0.05)) is False
+    now = 411.0
+    with pytest.raises(requests.Timeout):
+        time.limit(lambda: pause(0.05))
 
 
 # ---------------------------------------------------------------- what is shown

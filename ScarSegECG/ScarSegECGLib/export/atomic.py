@@ -31,15 +31,12 @@ _LARGEST_MARKER_BYTES = 16 * 2**20
 _OURS = ".scarsegecg-"
 _LONG_AGO_S = 86400.0  # where a system has no locks, what is older is nobody's any more
 _OTHER_FOLDER = "choose another folder"
-_FULL = "The disk is full: free some space or choose a folder on another disk."
-_NOT_YOURS = "No permission to write the output folder: choose one that is yours, and close programs that have it open."
-_INSIDE_A_FILE = f"The output folder would lie inside a file: {_OTHER_FOLDER}."
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _IN_WORDS = {
-    **dict.fromkeys((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)), _FULL),
-    **dict.fromkeys(_FORBIDDEN, _NOT_YOURS),
-    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), _INSIDE_A_FILE),
-    errno.ENAMETOOLONG: "The output folder's name is too long: choose a shorter one.",
+    (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)): "The disk is full: free some space or choose a folder on "
+    "another disk.",
+    (errno.EACCES, errno.EPERM, errno.EROFS): "No permission to write the output folder: choose one that is yours, and "
+    "close programs that have it open.",
+    (errno.ENOTDIR, errno.EEXIST): f"The output folder would lie inside a file: {_OTHER_FOLDER}.",
 }
 
 
@@ -63,7 +60,7 @@ def is_previous_result(folder: Path) -> bool:
 def staged_folder(
     out: Path, overwrite: bool, own: Collection[str] = (), previous: Callable[[Path], bool] = is_previous_result
 ) -> Iterator[Path]:
-    """Yield a fresh folder beside ``out`` that becomes ``out`` when the block ends well; its missing parents are made.
+    """Yield a fresh folder that becomes ``out`` when the block ends well; its missing parents are made then.
 
     If the block raises or is interrupted, all is as it was. A program that is killed leaves ``out`` as it was or as it
     was to be, and what it leaves beside it is named at the next run (:class:`LeftBehind`). A folder that did not exist
@@ -75,29 +72,23 @@ def staged_folder(
     """
     check_output(out, overwrite, previous)
     out = _without_dots(out)
-    missing = [parent for parent in out.parents if not parent.exists()]  # deepest first
-    staged = _fresh_name(out.parent)
-    try:
-        with _os_errors_in_words():
-            out.parent.mkdir(parents=True, exist_ok=True)
-            _tell_of_stale(out.parent)
-            staged.mkdir(mode=0o700)  # what is in it names the patient
-            with ExitStack() as in_use:
-                with suppress(OSError):  # a disk without locks
-                    in_use.enter_context(_held(staged))
+    home = next((parent for parent in out.parents if parent.exists()), out.parent)
+    staged = _fresh_name(home)
+    with _os_errors_in_words():
+        _tell_of_stale(home)
+        staged.mkdir(mode=0o700)  # what is in it names the patient
+        try:
+            with _held(staged):
                 yield staged
                 check_output(out, overwrite, previous)  # it may have changed while the result was being written
                 new = (path.relative_to(staged).as_posix() for path in staged.rglob("*") if not path.is_dir())
                 going = frozenset({*new, *(own if previous(out) else ())})
-                replaced = _publish(staged, out, going)
-    except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
-        with suppress(OSError):
-            for parent in missing:
-                parent.rmdir()
-        raise
-    if replaced:
-        _put_away(staged, out, going)  # what was there now has this name
+                before = _publish(staged, out, going)
+        except BaseException:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise
+    if before is not None:
+        _put_away(before, out, going)
 
 
 def check_output(out: Path, overwrite: bool, previous: Callable[[Path], bool] = is_previous_result) -> None:
@@ -161,14 +152,21 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # a name may be no UTF-8
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file into a staged folder and read it again; OSError where the disk gives back something else."""
+    path.write_bytes(content)
+    if path.read_bytes() != content:
+        raise OSError(errno.EIO, "a file did not read back as written; is the disk full?")
+
+
 @contextmanager
 def _os_errors_in_words() -> Iterator[None]:
     """One line for the user; never the path, which may hold a patient's name."""
     try:
         yield
     except OSError as error:
-        other = f"The result could not be written ({error.strerror or type(error).__name__}): {_OTHER_FOLDER}."
-        raise InputError(_IN_WORDS.get(error.errno or 0, other)) from None
+        told = f"The result could not be written ({error.strerror or type(error).__name__}): {_OTHER_FOLDER}."
+        raise InputError(next((text for numbers, text in _IN_WORDS.items() if error.errno in numbers), told)) from None
 
 
 def _without_dots(out: Path) -> Path:
@@ -187,30 +185,31 @@ def _goes(path: Path, out: Path, going: Collection[str]) -> bool:
     return any(fnmatch(path.relative_to(out).as_posix(), name) for name in going)
 
 
-def _publish(staged: Path, out: Path, going: Collection[str]) -> bool:
-    """Put ``staged`` in the place of ``out``, in one step where the system can; ``True``: they changed places."""
+def _publish(staged: Path, out: Path, going: Collection[str]) -> Path | None:
+    """Put ``staged`` in the place of ``out``, in one step where the system can; what the folder there is called now."""
     mode = stat.S_IMODE(out.stat().st_mode) if out.exists() else 0o700
     for path in staged.rglob("*"):  # who made the folder has said who may look into it
         path.chmod(mode | 0o700 if path.is_dir() else mode & 0o666 | 0o600)
     if not out.exists():
+        out.parent.mkdir(parents=True, exist_ok=True)
         staged.rename(out)
-        return False
+        return None
 
     def left_out(folder: str, names: list[str]) -> list[str]:
         return [name for name in names if _goes(Path(folder, name), out, going)]
 
     # What else lies there has two names, here and there, at the moment of the exchange.
     shutil.copytree(out, staged, symlinks=True, ignore=left_out, copy_function=_second_name, dirs_exist_ok=True)
-    if not _exchanged_at_once(staged, out):
-        aside = _fresh_name(out.parent)
-        out.rename(aside)
-        try:
-            staged.rename(out)
-        except BaseException:
-            aside.rename(out)
-            raise
-        aside.rename(staged)
-    return True
+    if _exchanged_at_once(staged, out):
+        return staged
+    aside = _fresh_name(out.parent)
+    out.rename(aside)
+    try:
+        staged.rename(out)
+    except BaseException:
+        aside.rename(out)
+        raise
+    return aside
 
 
 def _put_away(before: Path, out: Path, going: Collection[str]) -> None:
@@ -223,10 +222,8 @@ def _put_away(before: Path, out: Path, going: Collection[str]) -> None:
                 path.replace(home)  # nothing happens where both are one file
         shutil.rmtree(before)
     except OSError:
-        _tell(
-            f"The new result is in place, but not all of the previous one could be removed: look into {before.name} "
-            "beside the output folder."
-        )
+        told = f"The new result is in place, but not all of the previous one could be removed: look into {before.name} "
+        warnings.warn(told + "beside the output folder.", LeftBehind, stacklevel=4)
 
 
 def _second_name(source: str, target: str) -> None:
@@ -237,63 +234,42 @@ def _second_name(source: str, target: str) -> None:
 
 
 def _exchanged_at_once(one: Path, other: Path) -> bool:
-    """Linux: renameat2(RENAME_EXCHANGE); macOS: renamex_np(RENAME_SWAP). ``False``: not here, nothing was done.
-
-    Raises OSError where the system can, and may not.
-    """
-    names = os.fsencode(one), os.fsencode(other)
+    """Linux: renameat2(RENAME_EXCHANGE); macOS: renamex_np(RENAME_SWAP). ``False``: not here, nothing was done."""
+    names, here = (os.fsencode(one), os.fsencode(other)), -100  # AT_FDCWD
     try:
-        library = ctypes.CDLL(None, use_errno=True)
+        library = ctypes.CDLL(None)
         if sys.platform == "darwin":
-            failed = library.renamex_np(*names, 2)
-        else:
-            here = -100  # AT_FDCWD
-            failed = library.renameat2(here, names[0], here, names[1], 2)
+            return not library.renamex_np(*names, 2)
+        return not library.renameat2(here, names[0], here, names[1], 2)
     except (AttributeError, OSError, TypeError):  # another system, or an old one
         return False
-    number = ctypes.get_errno()
-    if failed and number in _FORBIDDEN:
-        raise OSError(number, os.strerror(number))
-    return not failed
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Mark a folder as in use until the block, or the program, ends; OSError where it is in use by another."""
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
+def _held(folder: Path) -> Iterator[bool]:
+    """Mark a folder as in use until the block, or the program, ends; ``False``: another run's, or no locks here."""
+    with ExitStack() as until:
+        held = False
+        if fcntl is not None:
+            with suppress(OSError):
+                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+                until.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held = True
+        yield held
 
 
 def _tell_of_stale(parent: Path) -> None:
     """Name what an earlier run left here when it was killed."""
     names = sorted(path.name for path in parent.glob(_OURS + "*") if _is_stale(path))
     if names:
-        _tell(
-            f"An earlier run was killed and left {', '.join(names[:5])}{' ...' if names[5:] else ''} beside the output "
-            "folder: look into it and delete it."
-        )
-
-
-def _tell(text: str) -> None:
-    warnings.warn(text, LeftBehind, stacklevel=5)
+        left = f"An earlier run was killed and left {', '.join(names[:5])}{' ...' if names[5:] else ''} beside the "
+        warnings.warn(left + "output folder: look into it and delete it.", LeftBehind, stacklevel=4)
 
 
 def _is_stale(path: Path) -> bool:
-    """Whether it is ours and nobody holds it any more."""
-    try:
-        seen = path.lstat()
-        if hasattr(os, "getuid") and seen.st_uid != os.getuid():
-            return False
-        if fcntl is None or not stat.S_ISDIR(seen.st_mode):
-            return time.time() - seen.st_mtime > _LONG_AGO_S
-        with _held(path):
-            return True
-    except OSError:
-        return False
+    """Whether it is the user's to delete and no run holds it any more."""
+    with suppress(OSError), _held(path) as free:  # it may be gone by now
+        old = time.time() - path.lstat().st_mtime > _LONG_AGO_S
+        return os.access(path, os.W_OK) and (free if fcntl is not None and path.is_dir() else old)
+    return False

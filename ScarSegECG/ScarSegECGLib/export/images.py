@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +14,7 @@ from pydicom.sr.coding import Code
 
 from ScarSegECGLib.case import MVO, PART_MVO, RAS_LPS, LabelArray, LgeStack, ScarResult
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.atomic import write_whole
 from ScarSegECGLib.export.dicom.codes import SCAR_PARTS, STRUCTURES, Structure
 
 # Single-precision file headers leave errors near 1e-7 in the cosines; 1e-4 is 0.006 degrees.
@@ -72,7 +72,7 @@ def write_nifti(result: ScarResult, folder: Path) -> None:
         image.set_sform(pose, 1)
         image.set_qform(pose, 1)
         image.header.set_xyzt_units("mm")
-        _write_whole(folder / f"{name}.nii.gz", gzip.compress(image.to_bytes(), 6, mtime=0))
+        write_whole(folder / f"{name}.nii.gz", gzip.compress(image.to_bytes(), 6, mtime=0))
 
 
 def write_slicer_segmentation(result: ScarResult, folder: Path) -> None:
@@ -116,7 +116,7 @@ def write_slicer_segmentation(result: ScarResult, folder: Path) -> None:
         }
         header |= {f"Segment{index}_{field}:=": value for field, value in fields.items()}
     head = "NRRD0005\n" + "".join(f"{name}{value}\n" for name, value in header.items()) + "\n"
-    _write_whole(folder / SEGMENTATION, head.encode() + gzip.compress(labels.tobytes(), 6, mtime=0))
+    write_whole(folder / SEGMENTATION, head.encode() + gzip.compress(labels.tobytes(), 6, mtime=0))
 
 
 def terminology(structure: Structure) -> str:
@@ -136,9 +136,3 @@ def _labels_with_mvo(result: ScarResult) -> LabelArray:
     if result.parts is not None:
         labels[result.parts.labels == PART_MVO] = MVO
     return labels
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    if path.read_bytes() != content:
-        raise OSError(errno.EIO, "an image file was not written whole; is the disk full?")

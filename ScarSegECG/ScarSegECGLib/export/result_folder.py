@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timezone
 from enum import Enum
 from numbers import Integral
@@ -41,48 +41,30 @@ _DAMAGED = "The result folder is incomplete or damaged: segment the case again."
 _TOLD = (Fact, Code, Method, Division, PartsRule, case.EcgUse)  # in words
 
 
-def _same(*names: str) -> dict[str, str]:
-    return {name: name for name in names}
-
-
-# By the name in JSON: an attribute, or a function of the record for what is written and not read.
-NAMES: Mapping[type, Mapping[str, str | Callable[[Any], Any]]] = {
-    case.Burden: {"ml": "ml", "g": "grams", "percent_of_lv": "percent_of_lv"},
-    case.Interval: _same("ml", "percent_of_lv", "level"),
-    case.ScarParts: {
-        **{"core": "core", "grey_zone": "grey", "below_grey_zone": "rest"},
-        **_same("mvo", "rule", "remark"),
-    },
-    case.IslandPattern: {
-        "island": "number",
-        **_same("pattern", "ml"),
-        "slices_from_apex": lambda island: [k + 1 for k in island.slices],  # as on the montage
-        "coverage_inner_middle_outer": "coverage",
-        **_same("touches_endocardium", "remark"),
-    },
+# Attributes of records that JSON knows by another name; "": they are not written.
+RENAMED: Mapping[type, Mapping[str, str]] = {
+    case.Burden: {"grams": "g"},
+    case.Interval: {},
+    case.ScarParts: {"labels": "", "grey": "grey_zone", "rest": "below_grey_zone"},
+    case.IslandPattern: {"number": "island", "slices": "slices_from_apex", "coverage": "coverage_inner_middle_outer"},
     case.SegmentRow: {
-        **{"aha_segment": "number", "name": "name", "usual_territory": "territory"},
-        **_same("imaged", "myocardium_ml", "scar_ml", "scar_percent", "scar_percent_image_only", "mvo_ml", "core_ml"),
-        **{"grey_zone_ml": "grey_ml", "below_grey_zone_ml": "rest_ml"},
-        **_same("transmurality_mean_percent", "transmurality_max_percent"),
-        "transmurality_max_on_little_scar": rests_on_little,
-        **_same("transmurality_bin", "wall_thickness_mm"),
-        **{"ecg_scar_percent": "ecg_percent", "ecg_agreement": "agreement"},
-        "ecg_agreement_reason": lambda row: without_paths(agreement_reason(row.agreement_reason)),
+        **{"number": "aha_segment", "territory": "usual_territory"},
+        **{"grey_ml": "grey_zone_ml", "rest_ml": "below_grey_zone_ml"},
+        **{"ecg_percent": "ecg_scar_percent", "agreement": "ecg_agreement", "agreement_reason": "ecg_agreement_reason"},
     },
-    TerritoryRow: {
-        **{"usual_territory": "name", "aha_segments": "segments"},
-        **_same("myocardium_ml", "scar_ml"),
-        "scar_g": "scar_grams",
-        **_same("scar_percent", "scar_percent_image_only"),
-    },
-    case.EcgFeatures: _same(
-        *("rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "axis_deg", "irregular", "from_device", "conduction")
-    ),
+    TerritoryRow: {"name": "usual_territory", "segments": "aha_segments", "scar_grams": "scar_g"},
+    case.EcgFeatures: dict.fromkeys(("q_ms", "q_mv", "r_ms", "r_mv", "s_ms", "s_mv"), ""),
     case.EcgFindings: {
-        **_same("q_waves", "q_waves_remark"),
-        **{"qrs_score_points": "score_points", "qrs_score_percent_of_lv": "score_percent_of_lv"},
-        "qrs_score_remark": "score_remark",
+        **{"features": "", "score_points": "qrs_score_points"},
+        **{"score_percent_of_lv": "qrs_score_percent_of_lv", "score_remark": "qrs_score_remark"},
+    },
+}
+# What is made of a record for its readers, by the name in JSON.
+_MADE: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
+    case.IslandPattern: {"slices_from_apex": lambda island: [k + 1 for k in island.slices]},  # as on the montage
+    case.SegmentRow: {
+        "transmurality_max_on_little_scar": rests_on_little,
+        "ecg_agreement_reason": lambda row: without_paths(agreement_reason(row.agreement_reason)),
     },
 }
 # What the sentences were made from, so that a result can be read again: its type, and where it stands.
@@ -183,11 +165,17 @@ def as_json(result: case.ScarResult, created: datetime) -> dict[str, Any]:
     return to_json(content) | {"facts": facts, "timings_s": to_json(result.timings)}
 
 
+def _names(record: type) -> dict[str, str]:
+    """The attributes of a record that are written, and their names in JSON."""
+    names = {field.name: RENAMED[record].get(field.name, field.name) for field in fields(record)}
+    return {of: name for of, name in names.items() if name}
+
+
 def to_json(value: Any) -> Any:
     """Records, mappings and tuples of values, facts in words; null for what is not known, an empty text or NaN too."""
-    names = NAMES.get(type(value))
-    if names is not None:
-        return {name: to_json(of(value) if callable(of) else getattr(value, of)) for name, of in names.items()}
+    if type(value) in RENAMED:
+        told = {name: getattr(value, of) for of, name in _names(type(value)).items()}
+        return to_json(told | {name: make(value) for name, make in _MADE.get(type(value), {}).items()})
     if isinstance(value, Mapping):
         return {name: to_json(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -220,10 +208,10 @@ def from_json(kind: Any, kept: Any, **more: Any) -> Any:
     ``more`` are the record's attributes that are not read. KeyError, TypeError, ValueError: something is missing, or is
     not what it should be: somebody may have edited it.
     """
-    if kind in NAMES:
+    if kind in RENAMED:
         types = get_type_hints(kind)
-        names = {name: of for name, of in NAMES[kind].items() if isinstance(of, str) and of not in more}
-        return kind(**{of: from_json(types[of], kept[name]) for name, of in names.items()}, **more)
+        names = {of: name for of, name in _names(kind).items() if of not in more}
+        return kind(**{of: from_json(types[of], kept[name]) for of, name in names.items()}, **more)
     kinds = get_args(kind)
     if get_origin(kind) is tuple:
         return tuple(from_json(one, entry) for one, entry in zip(kinds, kept, strict=True))

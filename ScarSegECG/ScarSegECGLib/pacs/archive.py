@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +34,7 @@ MOST_OBJECTS = 20000  # as of an archive's files
 _AS_STORED = (("application/dicom", "*"),)  # without a conversion on the way
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _PATIENT = ("PatientID", "PatientName", "PatientBirthDate")
-_STUDY_FIELDS = (
-    *("StudyDescription", "ModalitiesInStudy", "PatientBirthDate"),
-    *("NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"),
-)
+_STUDY_FIELDS = ("StudyDescription", "ModalitiesInStudy", "PatientBirthDate", "NumberOfStudyRelatedInstances")
 _SERIES_FIELDS = ("SeriesDescription", "NumberOfSeriesRelatedInstances", "SeriesDate")
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 _UNDEFINED = 0xFFFFFFFF
@@ -88,23 +86,22 @@ class Change(Enum):
     FILING = "how the archive files it"
 
 
+@in_words()
 def find_studies(client: DICOMwebClient, filters: Mapping[str, str], limit: int) -> tuple[Found, ...]:
     """Studies that match, newest first, at most ``limit``.
 
     ``filters`` are DICOM keywords and what they must match; ``*`` and date ranges as DICOM has them.
     """
-    with in_words():
-        answers = client.search_for_studies(search_filters=dict(filters), limit=limit, fields=list(_STUDY_FIELDS))
-        studies = [_found(Dataset.from_json(answer), "Study") for answer in answers[:limit]]
+    answers = client.search_for_studies(search_filters=dict(filters), limit=limit, fields=list(_STUDY_FIELDS))
+    studies = (_found(Dataset.from_json(answer), "Study") for answer in answers[:limit])
     return tuple(sorted(studies, key=lambda study: study.date, reverse=True))
 
 
+@in_words()
 def find_series(client: DICOMwebClient, study: str) -> tuple[Found, ...]:
     """Series of a study, by their number."""
-    uid = _uid(study)
-    with in_words():
-        answers = client.search_for_series(uid, fields=list(_SERIES_FIELDS))
-        series = [_found(Dataset.from_json(answer), "Series") for answer in answers]
+    answers = client.search_for_series(_uid(study), fields=list(_SERIES_FIELDS))
+    series = (_found(Dataset.from_json(answer), "Series") for answer in answers)
     return tuple(sorted(series, key=lambda found: (len(found.number), found.number)))
 
 
@@ -188,14 +185,9 @@ def pull(
 
 def _sent(client: DICOMwebClient, study: str, series: Sequence[str]) -> Iterator[Dataset]:
     """What the archive sends; what goes wrong on the way comes in words, what goes wrong with the taker as it is."""
-    for ask in [partial(client.iter_series, study, one) for one in series] or [partial(client.iter_study, study)]:
-        with in_words():
-            coming = ask(media_types=_AS_STORED)
-            dataset = next(coming, None)
-        while dataset is not None:
-            yield dataset
-            with in_words():
-                dataset = next(coming, None)
+    asks = [partial(client.iter_series, study, one) for one in series] or [partial(client.iter_study, study)]
+    coming = chain.from_iterable(ask(media_types=_AS_STORED) for ask in asks)
+    yield from iter(in_words()(lambda: next(coming, None)), None)
 
 
 def _owner_of(dataset: Dataset) -> Iterator[tuple[str, str]]:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
-import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from email.message import Message
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import keyring
 import requests
 from dicomweb_client import DICOMwebClient
 from keyring.errors import KeyringError
-from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from requests.exceptions import ChunkedEncodingError, HTTPError, JSONDecodeError, RequestException, SSLError, Timeout
 from requests.exceptions import ConnectionError as NoConnection
-from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
@@ -50,14 +50,11 @@ _OF_THE_WAY = {
     JSONDecodeError: _NOT_UNDERSTOOD,
 }
 _OF_THE_ANSWER = {
-    400: "The archive did not understand the request (400): check the values that were given.",
     401: f"The archive wants to know who you are (401): set {USER} and {PASSWORD}, or use the keyring.",
     403: "The archive does not allow this (403): ask for the permission, or use another account.",
     404: "The archive holds nothing there (404): check the address and the study's UID.",
     _NOT_ACCEPTABLE: "The archive packs its answers, or cannot give them in the way that was asked for (406): ask its "
     "administrator.",
-    409: "The archive refused some of the objects (409): its own log says which and why.",
-    413: "The archive refused objects of this size (413): ask its administrator.",
     _MISDIRECTED: "The archive sends requests to another address, which was not followed: ask its administrator for "
     "the right one.",
 }
@@ -164,7 +161,8 @@ def _told(error: RequestException) -> str:
     if status in _BUSY:
         wait = retry_after_s(error.response)
         return f"The archive is busy ({status}): try again {'later' if wait is None else f'in {wait:.0f} s'}."
-    return _OF_THE_ANSWER.get(status, f"The archive answered with an error ({status}): try again later.")
+    other = f"The archive answered with an error ({status}): try again later, or ask its administrator."
+    return _OF_THE_ANSWER.get(status, other)
 
 
 def retry_after_s(response: requests.Response) -> float | None:
@@ -175,69 +173,35 @@ def retry_after_s(response: requests.Response) -> float | None:
         return None
 
 
-class Watch(HTTPAdapter):
-    """Connects a session, and cuts the connection of a request that takes too long, whatever it waits for.
+class Time:
+    """How long a request and its answer may take: a while, and what is added for the bytes that they carry."""
 
-    ``late`` says whether that has happened to the last request.
-    """
+    def __init__(self, carried: int) -> None:
+        self._until = monotonic() + LONGEST_S
+        self.add(carried)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.late = False
-        self._socket: socket.socket | None = None
-        self._until = 0.0
-        self._timer = threading.Timer(0.0, self._look)
+    def add(self, carried: int) -> None:
+        """Allow for so many bytes more."""
+        self._until += carried / SLOWEST
 
-    def start(self, carried: int) -> None:
-        """Begin the time of a request with so many bytes."""
-        self.stop()
-        self.late, self._until = False, monotonic() + LONGEST_S + carried / SLOWEST
-        self._look()
+    def limit(self, act: Callable[[], Any], response: requests.Response | None = None) -> Any:
+        """What comes of a call; Timeout where it takes too long, whatever it waits for, and ``response`` is cut off."""
+        done: Future = Future()
 
-    def heard(self, count: int) -> None:
-        """Add the time of so many bytes of an answer."""
-        self._until += count / SLOWEST
+        def run() -> None:
+            try:
+                done.set_result(act())
+            except BaseException as error:  # whatever it is, the caller's thread raises it
+                done.set_exception(error)
 
-    def stop(self) -> None:
-        """End the time: the answer is complete, or nobody waits for it any more."""
-        self._timer.cancel()
-
-    def _look(self) -> None:
-        """Cut the connection if the time is over, else look again when it will be."""
-        left = self._until - monotonic()
-        if left > 0:
-            self._timer = threading.Timer(left, self._look)
-            self._timer.daemon = True
-            self._timer.start()
-            return
-        self.late = True
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-    @contextmanager
-    def in_time(self) -> Iterator[None]:
-        """Whatever comes of a connection that was cut is a time-out."""
+        threading.Thread(target=run, daemon=True).start()  # nobody waits for it at the end of the program
         try:
-            yield
-        except (RequestException, OSError):
-            if not self.late:
-                raise
-        if self.late:
-            raise Timeout
-
-    def get_connection_with_tls_context(self, *arguments, **settings) -> HTTPConnectionPool:
-        """The pool of connections, through a proxy too, each of which makes its socket known here."""
-        pool = super().get_connection_with_tls_context(*arguments, **settings)
-        watch = self
-
-        class Watched(type(pool).ConnectionCls):  # type: ignore[misc]
-            def connect(self) -> None:
-                super().connect()
-                watch._socket = self.sock
-
-        pool.ConnectionCls = Watched
-        return pool
+            return done.result(max(0.0, self._until - monotonic()))
+        except TimeoutError:
+            if response is not None:
+                with suppress(OSError, RuntimeError, ValueError):  # it may be over by now
+                    response.raw.shutdown()
+            raise Timeout from None
 
 
 class GuardedSession(requests.Session):
@@ -250,9 +214,6 @@ class GuardedSession(requests.Session):
     def __init__(self, ca: Path | None = None) -> None:
         super().__init__()
         self._ca = ca
-        self._watch = Watch()
-        self.mount("https://", self._watch)
-        self.mount("http://", self._watch)
         # What is packed may unpack to anything; the images' own compression is another matter. XML is not asked for.
         self.headers.update({"Accept-Encoding": "identity", "Accept": "application/dicom+json"})
         self.hooks["response"].append(self._bounded)
@@ -275,65 +236,57 @@ class GuardedSession(requests.Session):
     def send(self, request: requests.PreparedRequest, **settings: object) -> requests.Response:
         """Send, and once more where a busy archive asks for it."""
         for wait in (1.0, 2.0, None):
-            self._watch.start(int(request.headers.get("Content-Length") or 0))
-            with self._watch.in_time():
-                response = super().send(request, **settings)
+            self._time = Time(int(request.headers.get("Content-Length") or 0))
+            response = self._time.limit(partial(super().send, request, **settings))
             asked = retry_after_s(response)
             wait = wait if wait is None or asked is None else asked
             if response.status_code not in _BUSY or wait is None or wait > LONGEST_WAIT_S:
                 break
             response.close()
-            self._watch.stop()
             sleep(wait)
         return response
 
     def _bounded(self, response: requests.Response, **_keys: object) -> None:
         """Let an answer be read only up to its kind's size, and be complete; one that is packed or XML is an error."""
-        content_type = response.headers.get("Content-Type", "")
-        kind = content_type.lower().partition(";")[0].strip()
+        said = Message()
+        said["Content-Type"] = response.headers.get("Content-Type", "")
+        kind = said.get_content_type()
         packed = response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
         if response.ok and (packed or kind.endswith("xml")):
             response.status_code = _NOT_ACCEPTABLE
-        multipart = kind.startswith("multipart")
+        multipart = said.get_content_maintype() == "multipart"
         objects = multipart or kind == "application/dicom"
-        found = re.search(r'boundary="?([^";]+)', content_type, re.IGNORECASE)
-        marker = b"--" + found[1].strip().encode("latin-1", "replace") if multipart and found else b""
-        pieces = response.iter_content
+        boundary = (said.get_boundary() or "") if multipart else ""
+        marker = b"--" + boundary.encode("latin-1", "replace")
+        pieces, time = response.iter_content, self._time
 
         def counted(chunk_size: int | None = 1, **_others: object) -> Iterator[bytes]:
-            if multipart and response.ok and not marker:
+            if multipart and response.ok and not boundary:
                 raise InputError(
                     "The archive's answer names no boundary, so where an object ends cannot be told: ask its "
                     "administrator."
                 )
-            overlap = max(len(marker) + 2, len(_DEFLATED)) - 1
             whole = part = 0
-            tail = b""
-            complete = False
+            window = b""
+            complete = not (multipart and response.ok)
             reading = pieces(min(chunk_size or _PIECE, _PIECE))
-            while True:
-                with self._watch.in_time():
-                    piece = next(reading, b"")
-                if not piece:
-                    break
-                self._watch.heard(len(piece))
-                window = tail + piece
-                begin = window.rfind(marker) if marker else -1
-                complete = complete or bool(marker) and marker + b"--" in window
+            while piece := time.limit(partial(next, reading, b""), response):
+                time.add(len(piece))
+                window = window[1 - max(len(marker) + 2, len(_DEFLATED)) :] + piece
+                begin = window.rfind(marker) if boundary else -1
+                complete = complete or marker + b"--" in window
                 whole += len(piece)
                 part = len(window) - begin if begin >= 0 else part + len(piece)
-                tail = window[-overlap:]
+                unfit = ""
                 if whole > LARGEST_ANSWER or part > (LARGEST_OBJECT if objects else LARGEST_JSON):
+                    unfit = "The archive's answer is far larger than it can be: it was not read to its end."
+                elif objects and _DEFLATED in window:
+                    unfit = "The archive sends deflated DICOM objects, which are not read: ask its administrator."
+                if unfit:
                     response.close()
-                    raise InputError("The archive's answer is far larger than it can be: it was not read to its end.")
-                if objects and _DEFLATED in window:
-                    response.close()
-                    raise InputError(
-                        "The archive sends deflated DICOM objects, which are not read: ask its administrator."
-                    )
+                    raise InputError(unfit)
                 yield piece
-            self._watch.stop()
-            if multipart and response.ok and not complete:
+            if not complete:
                 raise InputError(_BREAKS_OFF)
 
         response.iter_content = counted  # type: ignore[method-assign, assignment]

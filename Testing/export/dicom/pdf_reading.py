@@ -7,10 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pypdfium2
+from pydicom.dataset import Dataset
 from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top; points."""
+
+
+def document(wrapped: Dataset) -> bytes:
+    """The PDF inside a DICOM object, without the byte that makes its length even."""
+    return bytes(wrapped.EncapsulatedDocument)[: int(wrapped.EncapsulatedDocumentLength)]
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from pydicom.sr.codedict import codes as standard
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
-from ScarSegECGLib.export.dicom.objects import numbered, segmentation
-from ScarSegECGLib.export.dicom.write import holds_segmentation, insist, write_dicom
+from ScarSegECGLib.export.dicom.objects import numbered, renumbered, segmentation
+from ScarSegECGLib.export.dicom.write import insist, write_dicom
 
 NAME = "segmentation.dcm"
 
@@ -122,7 +122,7 @@ def test_an_empty_class_takes_no_number_and_no_name(case, tmp_path, empty) -> No
     assert empty not in numbers
     made = segmentation(labels, codes.STRUCTURES, case.result, case.source, NAME)
     made.save_as(tmp_path / NAME)
-    insist(holds_segmentation, tmp_path / NAME, labels, numbers, case.stack)
+    insist(tmp_path / NAME, renumbered(labels, numbers), case.stack)
 
 
 @pytest.mark.parametrize("empty", [None, CAVITY, MYOCARDIUM, SCAR])
@@ -197,11 +197,11 @@ def test_nothing_segmented_is_said(tmp_path) -> None:
 def test_one_changed_voxel_is_noticed(case, tmp_path, labelmap) -> None:
     path = written(case, tmp_path, labelmap=labelmap)
     numbers = numbered(case.result.labels, codes.STRUCTURES)
-    insist(holds_segmentation, path, case.result.labels, numbers, case.stack)
+    insist(path, renumbered(case.result.labels, numbers), case.stack)
     labels = case.result.labels.copy()
     labels[4, 10, 10] = CAVITY
     with pytest.raises(OSError, match="did not read back"):
-        insist(holds_segmentation, path, labels, numbers, case.stack)
+        insist(path, renumbered(labels, numbers), case.stack)
 
 
 @pytest.mark.parametrize("shift", [(0, 0, 8.0), (1.4, 0, 0), (0.7, 0, 0)])
@@ -213,4 +213,4 @@ def test_a_shifted_frame_is_noticed(case, tmp_path, shift) -> None:
     plane.ImagePositionPatient = [float(a) + b for a, b in zip(plane.ImagePositionPatient, shift, strict=True)]
     seg.save_as(path)
     with pytest.raises(OSError, match="did not read back"):
-        insist(holds_segmentation, path, case.result.labels, numbers, case.stack)
+        insist(path, renumbered(case.result.labels, numbers), case.stack)

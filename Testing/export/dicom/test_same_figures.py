@@ -15,11 +15,10 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_case import made_up_labels, made_up_result, made_up_stack, make_case, picture
-from pdf_reading import text_of
+from pdf_reading import document, text_of
 
 from ScarSegECGLib.case import Burden, Interval, ScarResult
 from ScarSegECGLib.export.dicom import codes
-from ScarSegECGLib.export.dicom.objects import document
 from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.facts import Confidence, ConfidenceReason, Fact, Grade, Method, Shown

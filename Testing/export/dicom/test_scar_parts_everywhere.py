@@ -12,13 +12,12 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_case import DicomCase, made_up_labels, made_up_result, made_up_stack
-from pdf_reading import text_of
+from pdf_reading import document, text_of
 
 from ScarSegECGLib.case import SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom import structured_report as grouping
-from ScarSegECGLib.export.dicom.objects import document
 from ScarSegECGLib.export.dicom.structured_report import groups
 from ScarSegECGLib.export.images import write_nifti
 from ScarSegECGLib.export.result_folder import read_result

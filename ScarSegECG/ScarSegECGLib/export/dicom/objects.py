@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import highdicom
@@ -102,6 +102,13 @@ def numbered(labels: LabelArray, structures: Sequence[Structure]) -> dict[int, i
     return {label: number for number, label in enumerate(present, 1)}
 
 
+def renumbered(labels: LabelArray, numbers: Mapping[int, int]) -> LabelArray:
+    """The numbers of :func:`numbered` in the place of their labels, and 0 in that of others."""
+    number_of = np.zeros(256, np.uint8)
+    number_of[list(numbers)] = list(numbers.values())
+    return number_of[labels]
+
+
 def segmentation(
     labels: LabelArray,
     structures: Sequence[Structure],
@@ -118,8 +125,6 @@ def segmentation(
     BINARY, which many viewers do not read yet.
     """
     numbers = numbered(labels, structures)
-    number_of = np.zeros(256, np.uint8)
-    number_of[list(numbers)] = list(numbers.values())
     algorithm = AlgorithmIdentificationSequence(
         name=MAKER,
         family=codes.ARTIFICIAL_INTELLIGENCE if result.weights_sha256 else codes.HISTOGRAM_ANALYSIS,
@@ -145,7 +150,7 @@ def segmentation(
             for structure in structures
             if structure.label in numbers
         ],
-        **_voxels(source, number_of[labels], name, "SCARSEGECG"),
+        **_voxels(source, renumbered(labels, numbers), name, "SCARSEGECG"),
     )
     source.refer(written)
     return written
@@ -171,26 +176,18 @@ def parametric_map(probability: FloatArray, quantity: Code, source: Source, name
         **_voxels(source, probability, name, "SCARPROBABILITY"),
     )
     source.refer(written)
+    shared, groups = written.SharedFunctionalGroupsSequence[0], written.PerFrameFunctionalGroupsSequence
     # The standard wants the frames' anatomy, and some readers stop without it.
     anatomy = Dataset()
     anatomy.FrameLaterality, anatomy.AnatomicRegionSequence = "U", [CodedConcept.from_code(codes.LEFT_VENTRICLE)]
-    written.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [anatomy]
-    _sort_frames(written)
-    return written
-
-
-def _sort_frames(written: Dataset) -> None:
-    """Frames along row direction x column direction.
-
-    Some readers take that for granted, whatever position each frame states, and show the stack upside down otherwise.
-    """
-    orientation = written.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0].ImageOrientationPatient
-    normal = np.cross(*np.array(orientation, float).reshape(2, 3))
-    groups = written.PerFrameFunctionalGroupsSequence
+    shared.FrameAnatomySequence = [anatomy]
+    # Some readers take it for granted that frames lie along row direction x column direction, whatever position each
+    # states, and show the stack upside down otherwise.
+    normal = np.cross(*np.reshape(np.array(shared.PlaneOrientationSequence[0].ImageOrientationPatient, float), (2, 3)))
     order = np.argsort([np.array(group.PlanePositionSequence[0].ImagePositionPatient) @ normal for group in groups])
-    frames = np.frombuffer(written.FloatPixelData, "<f4").reshape(len(groups), -1)
-    written.FloatPixelData = frames[order].tobytes()
+    written.FloatPixelData = np.frombuffer(written.FloatPixelData, "<f4").reshape(len(groups), -1)[order].tobytes()
     written.PerFrameFunctionalGroupsSequence = [groups[k] for k in order]
+    return written
 
 
 def encapsulated_pdf(pdf: bytes, title: str, source: Source, *, names_patient: bool, verified: bool) -> SOPClass:
@@ -212,11 +209,6 @@ def encapsulated_pdf(pdf: bytes, title: str, source: Source, *, names_patient: b
     wrapped.EncapsulatedDocumentLength = len(pdf)
     wrapped.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
     return wrapped
-
-
-def document(wrapped: Dataset) -> bytes:
-    """The PDF inside, without the byte that makes its length even."""
-    return bytes(wrapped.EncapsulatedDocument)[: int(wrapped.EncapsulatedDocumentLength)]
 
 
 def secondary_capture(pixels: NDArray[np.uint8], source: Source) -> SCImage:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import highdicom
 import numpy as np
-from highdicom.spatial import PixelToReferenceTransformer, get_series_volume_positions
+from highdicom.spatial import PixelToReferenceTransformer
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.valuerep import DA, TM
@@ -15,13 +16,16 @@ from pydicom.valuerep import DA, TM
 from ScarSegECGLib.case import RAS_LPS, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import quiet
-from ScarSegECGLib.lge.dicom_source import find_source, planes
+from ScarSegECGLib.lge.dicom_source import find_source
+from ScarSegECGLib.lge.files import intact
 
-# Uneven slices are squashed by readers that know one slice distance only: at 1 % over 12 slices of 8 mm the outermost
-# voxel is less than 1 mm off.
-_UNEVEN = 0.01
-# Readers lay all slices on one line, whatever each one's own position.
-_OFF_GRID_VOXELS = 0.05
+# Readers know one slice distance and lay all slices on one line, whatever each one's own position. How far off that it
+# may be: of the slice distance, so that two of them differ by 1 % at most, and of rows and columns.
+_OFF_GRID_VOXELS = np.array([0.005, 0.05, 0.05])
+_IRREGULAR = (
+    "The DICOM images are not one stack of parallel slices, evenly spaced to 1 % and not shifted against each other: "
+    "no DICOM segmentation can be placed on it; resample it onto a regular grid, or give the series that was segmented."
+)
 # What the objects copy, and the standard lets be empty.
 _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "ReferringPhysicianName"),
@@ -33,13 +37,12 @@ _MAY_BE_EMPTY = (
 class Source:
     """The images behind a stack: one per canonical slice, or a multi-frame image alone.
 
-    ``positions`` are those of each canonical slice in a multi-frame image, whose own frames may stand in another order;
-    else ``None``.
+    ``positions`` are those of each canonical slice; a multi-frame image's own frames may stand in another order.
     """
 
     stack: LgeStack
     images: tuple[Dataset, ...]
-    positions: list[highdicom.PlanePositionSequence] | None = None
+    positions: list[highdicom.PlanePositionSequence]
 
     @property
     def first(self) -> Dataset:
@@ -53,25 +56,20 @@ class Source:
 
     def refer(self, made: Dataset) -> None:
         """Let an object made from :attr:`as_one_series` name the series that each image is truly of."""
-        series = {image.SOPInstanceUID: image.SeriesInstanceUID for image in self.images}
-        named: dict[str, list[Dataset]] = {}
-        for item in made.ReferencedSeriesSequence:
-            for instance in item.ReferencedInstanceSequence:
-                named.setdefault(series[instance.ReferencedSOPInstanceUID], []).append(instance)
         made.ReferencedSeriesSequence = []
-        for uid, instances in named.items():
+        for uid in dict.fromkeys(image.SeriesInstanceUID for image in self.images):
+            of_series = [image for image in self.images if image.SeriesInstanceUID == uid]
             item = Dataset()
-            item.SeriesInstanceUID, item.ReferencedInstanceSequence = uid, instances
+            item.SeriesInstanceUID, item.ReferencedInstanceSequence = uid, highdicom.ReferencedImageSequence(of_series)
             made.ReferencedSeriesSequence.append(item)
 
     def frames(self, canonical: NDArray) -> NDArray:
-        """A canonical array with the images' own rows and columns, slice by slice."""
-        return planes(canonical, self.stack)
+        """A canonical array, [slice, row, column], with the images' own rows and columns, slice by slice."""
+        stored = self.stack.storage.to_stored(canonical)
+        return np.ascontiguousarray(stored[::-1]) if self.stack.storage.flips[0] else stored
 
 
 def _in_series(image: Dataset, uid: str) -> Dataset:
-    if image.SeriesInstanceUID == uid:
-        return image
     other = Dataset()
     other.update(image)
     other.file_meta = image.file_meta
@@ -90,28 +88,21 @@ def read_source(stack: LgeStack) -> Source:
             raise InputError("The images are not DICOM: give the folder of the DICOM series that was segmented.")
         for image in found.images:
             _complete(image)
-        _check_regular(found.images, stack)
-        if found.frames[0] is None:
-            return Source(stack, found.images)
-        places = zip(found.datasets, found.frames, strict=True)
-        return Source(stack, found.images, [_position(image, frame or 1) for image, frame in places])
+        if len({image.FrameOfReferenceUID for image in found.images}) > 1:
+            raise InputError("The DICOM images do not share one frame of reference: export one examination's series.")
+        slices = tuple(zip(found.datasets, found.frames, strict=True))
+        return Source(stack, found.images, _positions(slices, stack))
 
 
-def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArray[np.int64], float]:
-    """Where voxels lie on the stack's grid: (slice, row, column), shape (3, n), and by how much the worst is beside it.
+def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArray[np.int64], NDArray]:
+    """Where voxels lie on the stack's grid: (slice, row, column), shape (3, n); how far the worst is beside it in each.
 
     ``indices``, shape (3, n), are of an array that the 4x4 ``to_lps`` takes to patient space, LPS, mm.
     """
     voxels = np.vstack([indices, np.ones(indices.shape[1])])
     found = (np.linalg.inv(stack.ijk_to_ras) @ RAS_LPS @ to_lps @ voxels)[2::-1]
     whole = np.rint(found).astype(int)
-    return whole, float(np.abs(found - whole).max())
-
-
-def _position(image: Dataset, frame: int) -> highdicom.PlanePositionSequence:
-    groups = image.PerFrameFunctionalGroupsSequence[frame - 1], image.SharedFunctionalGroupsSequence[0]
-    plane = next(group.PlanePositionSequence[0] for group in groups if "PlanePositionSequence" in group)
-    return highdicom.PlanePositionSequence("PATIENT", plane.ImagePositionPatient)
+    return whole, np.abs(found - whole).max(axis=1)
 
 
 def _complete(image: Dataset) -> None:
@@ -133,32 +124,17 @@ def _complete(image: Dataset) -> None:
             setattr(image, keyword, "")
 
 
-def _check_regular(images: tuple[Dataset, ...], stack: LgeStack) -> None:
-    """Refuse what is not one evenly spaced stack, or not the one that was read."""
-    try:
-        if len(images) == 1:
-            highdicom.Image.from_dataset(images[0], copy=False).get_volume(rtol=_UNEVEN)
-            return
-        # of several series too: some scanners make one of every breath-hold
-        spacing, _ = get_series_volume_positions(images, rtol=_UNEVEN, orientation_tol=1e-4)
-        even = spacing is not None
-    except Exception:  # highdicom's reasons are for programmers; its readers are many and so are its exceptions
-        even = False
-    if not even:
-        raise InputError(
-            "The DICOM images are not one stack of parallel slices, evenly spaced to 1 %: no DICOM segmentation can "
-            "be placed on them."
-        )
-    if len({image.FrameOfReferenceUID for image in images}) > 1:
-        raise InputError("The DICOM images do not share one frame of reference: export the series of one examination.")
+@intact(_IRREGULAR)
+def _positions(slices: Sequence[tuple[Dataset, int | None]], stack: LgeStack) -> list[highdicom.PlanePositionSequence]:
+    """Where each slice lies, after making sure that it is a slice of one even stack, the one that was read."""
     rows, columns = stack.voxels.shape[1:]
-    for k, image in enumerate(images):
-        pose = image.ImagePositionPatient, image.ImageOrientationPatient, image.PixelSpacing
+    positions = []
+    for k, (image, frame) in enumerate(slices):
+        to_lps = PixelToReferenceTransformer.for_image(image, frame).affine
         corners = np.array(list(product((0, image.Columns - 1), (0, image.Rows - 1), (0,)))).T
-        places, off = places_on(stack, PixelToReferenceTransformer(*pose).affine, corners)
+        places, off = places_on(stack, to_lps, corners)
         of_the_slice = set(product((k,), (0, rows - 1), (0, columns - 1)))
-        if off > _OFF_GRID_VOXELS or set(zip(*places, strict=True)) != of_the_slice:
-            raise InputError(
-                "The DICOM images are shifted against each other, so no DICOM segmentation can be placed on them: "
-                "resample the stack onto a regular grid, or give the series that was segmented."
-            )
+        if (off > _OFF_GRID_VOXELS).any() or set(zip(*places, strict=True)) != of_the_slice:
+            raise InputError(_IRREGULAR)
+        positions.append(highdicom.PlanePositionSequence("PATIENT", to_lps[:3, 3].tolist()))
+    return positions

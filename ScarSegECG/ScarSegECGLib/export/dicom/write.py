@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import errno
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import highdicom
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ScarSegECGLib.case import LabelArray, LgeStack, ScarResult
+from ScarSegECGLib.case import LgeStack, ScarResult
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.export.atomic import write_whole
 from ScarSegECGLib.export.dicom import codes, objects
 from ScarSegECGLib.export.dicom.source import Source, places_on
-from ScarSegECGLib.export.dicom.structured_report import AHA, MAIN, PARTS, Group, Segments, groups, structured_report
+from ScarSegECGLib.export.dicom.structured_report import AHA, MAIN, PARTS, Segments, structured_report
 from ScarSegECGLib.lge.dicom_files import quiet
+from ScarSegECGLib.lge.files import intact
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.pdf import as_pdf, on_white
 from ScarSegECGLib.report.present import ecg_counts, present
 
 FILES = tuple(objects.SERIES)
+_NOT_CARRIED = "The images' headers hold what DICOM objects cannot carry on: export the original series again."
 # More than what the images themselves may be off (see source.py), less than what would move a voxel.
 _OFF_GRID_VOXELS = 0.06
 _UNEVEN = 0.011
@@ -40,7 +43,7 @@ def write_dicom(
     verified_by: str | None = None,
     show_patient: bool = False,
 ) -> tuple[str, ...]:
-    """Write every object into a staged folder, compare it with what was meant, and return the files' names.
+    """Write every object into a staged folder, read it again and compare, and return the files' names.
 
     What has no voxel or no picture is left out. ``source`` are the images the result was made from, ``pictures`` PNG
     files by their names, as :func:`~ScarSegECGLib.report.present.present` takes them. ``labelmap``: segmentations of
@@ -54,42 +57,31 @@ def write_dicom(
         raise InputError("Nothing is segmented in the result: there is nothing to write as DICOM.")
     written: list[str] = []
 
-    def write(name: str, dataset: Dataset, holds: Callable[..., bool], *meant: object) -> None:
+    def write(name: str, dataset: Dataset, values: NDArray | None = None) -> None:
         dataset.SpecificCharacterSet = "ISO_IR 192"  # UTF-8, whatever that of the images is
-        dataset.save_as(folder / name, enforce_file_format=True)
-        insist(holds, folder / name, *meant)
+        content = BytesIO()
+        dataset.save_as(content, enforce_file_format=True)
+        write_whole(folder / name, content.getvalue())
+        if values is not None:
+            insist(folder / name, values, result.stack)
         written.append(name)
 
-    try:
-        with quiet():
-            segments = _write_segmentations(write, result, source, labelmap)
-            maps = {"scar_probability.dcm": (result.scar_probability, codes.SCAR_PROBABILITY)}
-            if ecg_counts(result):  # which may have changed it
-                image_only = result.scar_probability_image_only, codes.SCAR_PROBABILITY_IMAGE_ONLY
-                maps["scar_probability_image_only.dcm"] = image_only
-            for name, (values, quantity) in maps.items():
-                made = objects.parametric_map(values, quantity, source, name)
-                write(name, made, holds_map, values, result.stack)
-            said = structured_report(result, segments, source, verified_by)
-            write("report.dcm", said, holds_report, groups(result))
-
-            patient = Patient.of_image(source.first) if show_patient else None
-            report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
-            pdf = as_pdf(report)
-            signed = verified_by is not None
-            wrapped = objects.encapsulated_pdf(pdf, report.title, source, names_patient=show_patient, verified=signed)
-            write("report_pdf.dcm", wrapped, holds_document, pdf)
-            if "bullseye.png" in pictures:
-                pixels = np.asarray(on_white(pictures["bullseye.png"]))
-                captured = objects.secondary_capture(pixels, source)
-                write("bullseye.dcm", captured, holds_picture, pixels)
-    except (InputError, OSError):
-        raise
-    except Exception as error:  # highdicom and pydicom raise whatever an odd header makes them stumble over
-        raise InputError(
-            f"The images' headers hold something that DICOM objects cannot carry on ({type(error).__name__}): export "
-            "the original series again."
-        ) from error
+    with quiet(), intact(_NOT_CARRIED):
+        segments = _write_segmentations(write, result, source, labelmap)
+        maps = {"scar_probability.dcm": (result.scar_probability, codes.SCAR_PROBABILITY)}
+        if ecg_counts(result):  # which may have changed it
+            image_only = result.scar_probability_image_only, codes.SCAR_PROBABILITY_IMAGE_ONLY
+            maps["scar_probability_image_only.dcm"] = image_only
+        for name, (values, quantity) in maps.items():
+            write(name, objects.parametric_map(values, quantity, source, name), values)
+        write("report.dcm", structured_report(result, segments, source, verified_by))
+        patient = Patient.of_image(source.first) if show_patient else None
+        report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
+        how = {"names_patient": show_patient, "verified": verified_by is not None}
+        write("report_pdf.dcm", objects.encapsulated_pdf(as_pdf(report), report.title, source, **how))
+        if "bullseye.png" in pictures:
+            pixels = np.asarray(on_white(pictures["bullseye.png"]))
+            write("bullseye.dcm", objects.secondary_capture(pixels, source))
     return tuple(written)
 
 
@@ -104,60 +96,26 @@ def _write_segmentations(write: Callable[..., None], result: ScarResult, source:
         if numbers:
             made = objects.segmentation(labels, structures, result, source, name, labelmap=labelmap)
             segments |= {(key, label): (made, number) for label, number in numbers.items()}
-            write(name, made, holds_segmentation, labels, numbers, result.stack)
+            write(name, made, objects.renumbered(labels, numbers))
     return segments
 
 
-def insist(holds: Callable[..., bool], path: Path, *meant: object) -> None:
-    """Read a file again; OSError where it does not hold what was meant."""
+def insist(path: Path, values: NDArray, stack: LgeStack) -> None:
+    """Read a segmentation or a parametric map again; OSError where it does not hold every value at its place.
+
+    ``values``, shape (slice, row, column), canonical storage, are uint8 numbers of segments, 0 outside all, or floats.
+    """
+    how: dict[str, Any] = {"dtype": values.dtype, "rtol": _UNEVEN}
     try:
-        same = holds(path, *meant)
+        if values.dtype == np.uint8:
+            volume = highdicom.seg.segread(path).get_volume(combine_segments=True, **how)
+        else:
+            volume = highdicom.imread(path).get_volume(apply_real_world_transform=False, **how)
+        same = np.array_equal(_canonical(volume, stack), values)
     except (RuntimeError, ValueError):  # what highdicom refuses to lay into one volume
         same = False
     if not same:
         raise OSError(errno.EIO, "a DICOM object did not read back as written; is the disk full?")
-
-
-def holds_segmentation(path: Path, labels: LabelArray, numbers: Mapping[int, int], stack: LgeStack) -> bool:
-    """Whether every voxel of every segment is there, at its place in the patient, and none besides.
-
-    ``labels`` is uint8, shape (slice, row, column), canonical storage; ``numbers`` are the segment numbers of its
-    labels, and what is not in them is background.
-    """
-    expected = np.zeros(labels.shape, np.uint8)
-    for label, number in numbers.items():
-        expected[labels == label] = number
-    written = highdicom.seg.segread(path)
-    volume = written.get_volume(combine_segments=True, dtype=np.uint8, rtol=_UNEVEN)
-    same_numbers = list(written.segment_numbers) == sorted(numbers.values())
-    return same_numbers and np.array_equal(_canonical(volume, stack), expected)
-
-
-def holds_map(path: Path, values: NDArray[np.float32], stack: LgeStack) -> bool:
-    """Whether every value of a parametric map is there, bit for bit, at its place in the patient."""
-    volume = highdicom.imread(path).get_volume(dtype=np.float32, apply_real_world_transform=False, rtol=_UNEVEN)
-    return np.array_equal(_canonical(volume, stack), values)
-
-
-def holds_report(path: Path, groups: tuple[Group, ...]) -> bool:
-    """Whether a structured report has every number, coded answer and comment."""
-    expected: Counter = Counter()
-    for group in groups:
-        expected.update((v.name.value, v.unit.value, f"{v.value:.4f}") for v in group.values)
-        expected.update((name.value, answer.value, "") for name, answer in group.answers)
-        expected.update((codes.COMMENT.value, comment, "") for comment in group.comments)
-    asked = {name.value for group in groups for name, _ in group.answers}
-    return Counter(_said(pydicom.dcmread(path), asked)) == expected
-
-
-def holds_document(path: Path, pdf: bytes) -> bool:
-    """Whether the PDF is inside, byte for byte."""
-    return objects.document(pydicom.dcmread(path)) == pdf
-
-
-def holds_picture(path: Path, pixels: NDArray[np.uint8]) -> bool:
-    """Whether a secondary capture has every pixel."""
-    return np.array_equal(pydicom.dcmread(path).pixel_array, pixels)
 
 
 def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
@@ -167,21 +125,7 @@ def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
     for k, plane in enumerate(volume.array):
         places, off = places_on(stack, volume.affine, np.insert(row_column, 0, k, axis=0))
         inside = (places >= 0).all() and (places.max(axis=1) < stack.voxels.shape).all()
-        if not (inside and off < _OFF_GRID_VOXELS):
+        if not inside or off.max() >= _OFF_GRID_VOXELS:
             raise ValueError("voxels beside the stack's")
         found[tuple(places)] = plane.ravel()
     return found
-
-
-def _said(item: Dataset, asked: set[str]) -> Iterator[tuple[str, str, str]]:
-    for child in item.get("ContentSequence", []):
-        name = child.ConceptNameCodeSequence[0].CodeValue if "ConceptNameCodeSequence" in child else ""
-        if child.ValueType == "NUM":
-            measured = child.MeasuredValueSequence[0]
-            unit = measured.MeasurementUnitsCodeSequence[0].CodeValue
-            yield name, unit, f"{float(measured.NumericValue):.4f}"
-        elif child.ValueType == "CODE" and name in asked:
-            yield name, child.ConceptCodeSequence[0].CodeValue, ""
-        elif child.ValueType == "TEXT" and name == codes.COMMENT.value:
-            yield name, child.TextValue, ""
-        yield from _said(child, asked)
