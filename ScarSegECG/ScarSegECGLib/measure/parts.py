@@ -11,14 +11,13 @@ from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box, slice_centres
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, Burden, LgeStack, ScarParts, burden_of
 from ScarSegECGLib.facts import Contrast, Fact, PartsRemark, PartsRule
 from ScarSegECGLib.measure.remote import Region, Remote, remote_myocardium
-from ScarSegECGLib.measure.wall import SECTORS, grown, sector_of, shrunk
+from ScarSegECGLib.measure.wall import CROSS, SECTORS, sector_of
 
 CORE_FRACTION, GREY_SD = 0.5, 2.0
 BRIDGE_MM = 3.0
 """Widest gap in the bright rim that is closed before looking for what it encloses (twice the in-plane pixel)."""
 ENCIRCLING_DEGREES = 300.0
 """A dark rim that goes this far round the cavity is spared subendocardium under mid-wall scar, not MVO."""
-_IN_PLANE = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]
 
 
 def scar_parts(
@@ -90,9 +89,9 @@ def fill_mvo(scar: Mask, myocardium: Mask, cavity: Mask, spacing: Spacing) -> tu
     bright, wall, blood = (a[box] for a in (scar & myocardium, myocardium, cavity))
     if bright.size:
         reach = max(round(BRIDGE_MM / 2 / min(spacing[1:])), 1)
-        rim = shrunk(grown(bright, reach), reach) & wall
-        dark = (_enclosed(rim | blood) | rim) & wall & ~bright
-        labels, count = ndimage.label(dark, _IN_PLANE)
+        rim = ndimage.binary_closing(bright, CROSS, reach) & wall
+        dark = ndimage.binary_fill_holes(rim | blood, CROSS) & wall & ~bright & ~blood
+        labels, count = ndimage.label(dark, CROSS)
         if count:
             dark &= ~_encircling(labels, count, blood)[labels]
         mvo[box] = dark
@@ -114,16 +113,6 @@ def mvo_within(stack: LgeStack, cavity: Mask, myocardium: Mask, scar: Mask, remo
         bright = held[box] & (stack.voxels[box] > level[box[0], None, None])
         mvo[box] = fill_mvo(bright, myocardium[box], cavity[box], stack.spacing)[1] & held[box]
     return mvo
-
-
-def _enclosed(solid: Mask) -> Mask:
-    """What cannot reach the edge of its slice without crossing ``solid``."""
-    pieces, count = ndimage.label(~solid, _IN_PLANE)
-    outside = np.zeros(count + 1, dtype=bool)
-    outside[0] = True  # which is the solid itself
-    for edge in (pieces[:, 0], pieces[:, -1], pieces[:, :, 0], pieces[:, :, -1]):
-        outside[edge] = True
-    return ~outside[pieces]
 
 
 def _encircling(labels: NDArray[np.integer], count: int, cavity: Mask) -> Mask:

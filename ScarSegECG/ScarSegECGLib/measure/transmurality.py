@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ScarSegECGLib.anatomy.aha import rings_of
 from ScarSegECGLib.anatomy.insertion import STANDARD_DEG
@@ -35,14 +34,13 @@ _ANTERIOR, _SEPTUM = STANDARD_DEG[0], STANDARD_DEG[1] - STANDARD_DEG[0]  # of th
 
 @dataclass(frozen=True)
 class WallChords:
-    """Chords across the wall of every slice, in order of angle, shape (slice, chord), vectors (slice, chord, 2)."""
+    """Chords across the wall of every slice, in order of angle, shape (slice, chord), points (slice, chord, 2)."""
 
     thickness_mm: Floats  # 0 where there is no wall
     scar_mm: Floats  # the chord's length inside scar
     arc_mm: Floats  # the length of mid-wall it stands for
     middle_mm: Floats  # where it crosses the middle of the wall, (row, column) index times spacing
-    normal: Floats  # the outward unit vector along it
-    curvature: Floats  # of the middle of the wall, 1/mm, positive where it bulges outwards
+    centre_mm: Floats  # of the slice, from which the chords' middles are evenly spaced angles, (slice, 2)
 
 
 @dataclass(frozen=True)
@@ -78,16 +76,12 @@ def wall_chords(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing) ->
     outward = np.logical_and.accumulate(present[..., mid:], axis=-1)
     inward = np.logical_and.accumulate(present[..., mid::-1], axis=-1)[..., ::-1]
     width = np.gradient(offset, axis=-1) * np.concatenate([inward[..., :-1], outward], axis=-1)
-    turn = np.roll(normal, -1, axis=1) - np.roll(normal, 1, axis=1)
-    bend = (turn * tangent).sum(axis=-1) / np.maximum(step[..., 0] ** 2, 1e-9)
     return WallChords(
         thickness_mm=(wall_at * width).sum(axis=-1),
         scar_mm=(scar_at * width).sum(axis=-1),
         arc_mm=0.5 * step[..., 0],
         middle_mm=point,
-        normal=normal,
-        # A second derivative shows every pixel of the border: average it over the width of half an AHA segment.
-        curvature=ndimage.uniform_filter1d(bend, CHORDS // 12 + 1, axis=1, mode="wrap"),
+        centre_mm=centre,
     )
 
 
@@ -143,15 +137,13 @@ def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing) -> Floats:
             :, None
         ]  # four equal sectors about the septum's middle
         turned = np.where(four, (turned + (_SEPTUM - septum) / 2.0) % 360.0, stretched)
-    at = np.nonzero((chords.thickness_mm > 0) & np.isfinite(turned))
-    angle = (turned[at] + _ANTERIOR) % 360.0
-    key = at[0] * MAP_BINS + np.minimum((angle / 360.0 * MAP_BINS).astype(int), MAP_BINS - 1)
-    wall, hit = (np.bincount(key, mm[at], len(middle) * MAP_BINS) for mm in (chords.thickness_mm, chords.scar_mm))
-    share = (100.0 * hit / np.where(wall > 0, wall, np.nan)).reshape(-1, MAP_BINS)
-    # Single bins that no chord happened to fall in take the mean of their two neighbours.
-    beside = 0.5 * (np.roll(share, 1, axis=1) + np.roll(share, -1, axis=1))
+    angle = (turned + _ANTERIOR) % 360.0
+    share = np.where(chords.thickness_mm > 0, 100.0 * chords.scar_mm / np.maximum(chords.thickness_mm, 1e-9), np.nan)
     table = np.full((len(scar), MAP_BINS), np.nan)
-    table[box[0]] = np.clip(np.where(np.isnan(share), beside, share), 0.0, 100.0)
+    middles = (np.arange(MAP_BINS) + 0.5) * (360.0 / MAP_BINS)
+    for row, at, value in zip(table[box[0]], angle, np.clip(share, 0.0, 100.0), strict=True):
+        if np.isfinite(at).all():
+            row[:] = np.interp(middles, at, value, period=360.0)
     return table
 
 
@@ -200,25 +192,12 @@ def _highest(chords: WallChords, label: NDArray[np.intp], segments: int) -> Floa
 def _share_of_wall(at: tuple[NDArray[np.intp], ...], chords: WallChords, spacing: Spacing) -> Floats:
     """How much each voxel counts in a mean over the wall: its share of a chord times the mid-wall it stands for.
 
-    Outer voxels lie on a longer circle: area = (1 + curvature * offset) * depth * mid-wall length. Summing voxels
+    Outer voxels lie on a longer circle: area = radius / mid-wall radius * depth * mid-wall length. Summing voxels
     instead of chords keeps the exact segment border, which a chord would blur by a pixel.
     """
-    z, rows, columns = at[0], at[1] * spacing[1], at[2] * spacing[2]
-    centre = chords.middle_mm.mean(axis=1)
-    away = chords.middle_mm[:, 0] - centre
-    begin = np.arctan2(away[:, 0], away[:, 1])
-    angle = np.arctan2(rows - centre[z, 0], columns - centre[z, 1]) - begin[z]
-    chord, first = np.rint(angle * (CHORDS / (2 * np.pi))).astype(int) % CHORDS, z * CHORDS
-    middle_row, middle_column, normal_row, normal_column = (
-        np.ascontiguousarray(part[..., k]).ravel() for part in (chords.middle_mm, chords.normal) for k in (0, 1)
-    )
-    per_mm = (1.0 / np.maximum(chords.arc_mm, 1e-6)).ravel()
-    for _ in range(2):  # from the ray through the voxel to the chord through it
-        one = first + chord
-        off_row, off_column = rows - middle_row[one], columns - middle_column[one]
-        along = off_row * normal_column[one] - off_column * normal_row[one]
-        chord = (chord + np.rint(along * per_mm[one]).astype(int)) % CHORDS
-    one = first + chord
-    offset = (rows - middle_row[one]) * normal_row[one] + (columns - middle_column[one]) * normal_column[one]
-    widening = np.clip(1 + chords.curvature.ravel()[one] * offset, 0.2, 5.0)
-    return 1.0 / (widening * np.maximum(chords.thickness_mm.ravel()[one], spacing[1]))
+    z = at[0]
+    away = np.stack([at[1] * spacing[1], at[2] * spacing[2]], axis=1) - chords.centre_mm[z]
+    chord = np.rint(np.arctan2(away[:, 0], away[:, 1]) * (CHORDS / (2 * np.pi))).astype(int) % CHORDS
+    radius = np.maximum(np.linalg.norm(away, axis=1), 0.5 * spacing[1])
+    middle = np.linalg.norm(chords.middle_mm - chords.centre_mm[:, None], axis=2)
+    return middle[z, chord] / (radius * np.maximum(chords.thickness_mm[z, chord], spacing[1]))
