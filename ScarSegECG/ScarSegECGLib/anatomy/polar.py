@@ -16,7 +16,6 @@ Mask = NDArray[np.bool_]
 """Shape (slice, row, column) in canonical storage, where nothing else is said; so has an image of any scale."""
 Image = NDArray[np.floating]
 Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 Box = tuple[slice, slice, slice]
 
 N_RAYS = 120

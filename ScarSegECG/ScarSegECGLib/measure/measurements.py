@@ -20,7 +20,7 @@ from ScarSegECGLib.measure.islands import island_patterns
 from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.remote import Per, Region, Remote, remote_doubts, remote_myocardium
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
-from ScarSegECGLib.measure.segments import segment_percent, segment_table, territory_table
+from ScarSegECGLib.measure.segments import segment_percent, segment_table
 
 # What the division notes and no figure suffers from, or what is said of the input already.
 HARMLESS = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX, AnatomyNote.ORIENTATION_ASSUMED, AnatomyNote.OFF_AXIS)
@@ -55,11 +55,6 @@ class Measurements:
     def mvo(self) -> Mask:
         """The MVO alone."""
         return self.parts.labels == case.PART_MVO
-
-    @property
-    def territories(self) -> dict[str, float | None]:
-        """Scar in % of the wall of each *usual* coronary territory; ``None`` where not imaged."""
-        return {row.name: row.scar_percent for row in territory_table(self.segments)}
 
 
 def contours_of(labels: LabelArray) -> tuple[Mask, Mask]:

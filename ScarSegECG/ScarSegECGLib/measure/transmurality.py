@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.anatomy.aha import rings_of
+from ScarSegECGLib.anatomy.aha import rings_of, sector_starts
 from ScarSegECGLib.anatomy.insertion import STANDARD_DEG
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, direction_deg, heart_box, sample_image, slice_centres
 from ScarSegECGLib.anatomy.segments import APICAL, CAP
@@ -29,7 +29,6 @@ how much of it its depth is taken, half a segment: a shorter stretch shows the s
 _SAMPLES = 49
 _WEDGES = 72
 _HARMONICS = 8
-_ANTERIOR, _SEPTUM = STANDARD_DEG[0], STANDARD_DEG[1] - STANDARD_DEG[0]  # of the plot
 
 
 @dataclass(frozen=True)
@@ -127,23 +126,17 @@ def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing) -> Floats:
     box = heart_box(anatomy.cavity | anatomy.myocardium)
     chords = wall_chords(scar[box], anatomy.cavity[box], anatomy.myocardium[box], spacing)
     middle = chords.middle_mm + np.array([box[1].start, box[2].start]) * np.array(spacing[1:])
-    anterior, inferior = anatomy.insertions_deg[box[0]].T
-    turned = (direction_deg(middle - anatomy.centres_mm[box[0], None]) - anterior[:, None]) % 360.0
-    if anatomy.division.mode == AhaMode.LANDMARK:
-        septum = ((inferior - anterior) % 360.0)[:, None]
-        free = _SEPTUM + (turned - septum) * (360.0 - _SEPTUM) / (360.0 - septum)
-        stretched = np.where(turned < septum, turned * _SEPTUM / septum, free)
-        four = np.isin(rings_of(anatomy)[box[0]], (APICAL, CAP))[
-            :, None
-        ]  # four equal sectors about the septum's middle
-        turned = np.where(four, (turned + (_SEPTUM - septum) / 2.0) % 360.0, stretched)
-    angle = (turned + _ANTERIOR) % 360.0
+    angle = direction_deg(middle - anatomy.centres_mm[box[0], None])
     share = np.where(chords.thickness_mm > 0, 100.0 * chords.scar_mm / np.maximum(chords.thickness_mm, 1e-9), np.nan)
+    own = sector_starts(anatomy.insertions_deg[box[0]], anatomy.division.mode)  # of six and of four sectors
+    plot = sector_starts(np.array([STANDARD_DEG]), AhaMode.FIXED)
+    four = np.isin(rings_of(anatomy)[box[0]], (APICAL, CAP)).astype(int)
     table = np.full((len(scar), MAP_BINS), np.nan)
-    middles = (np.arange(MAP_BINS) + 0.5) * (360.0 / MAP_BINS)
-    for row, at, value in zip(table[box[0]], angle, np.clip(share, 0.0, 100.0), strict=True):
-        if np.isfinite(at).all():
-            row[:] = np.interp(middles, at, value, period=360.0)
+    bins = (np.arange(MAP_BINS) + 0.5) * (360.0 / MAP_BINS)
+    for z in np.flatnonzero(np.isfinite(angle).all(axis=1)):
+        borders, drawn = (np.append(starts, starts[0] + 360.0) for starts in (own[four[z]][z], plot[four[z]][0]))
+        at = np.interp((angle[z] - borders[0]) % 360.0, borders - borders[0], drawn)
+        table[box[0].start + z] = np.interp(bins, at, np.clip(share[z], 0.0, 100.0), period=360.0)
     return table
 
 
