@@ -13,7 +13,7 @@ from scipy import ndimage
 from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, Spacing, heart_box
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.measure.islands import scar_islands
-from ScarSegECGLib.measure.parts import fill_mvo
+from ScarSegECGLib.measure.parts import enclosed_dark
 from ScarSegECGLib.measure.remote import Per, Remote
 from ScarSegECGLib.measure.wall import CROSS, wall_depth
 
@@ -75,7 +75,7 @@ def ewa(stack: LgeStack, cavity: Mask, myocardium: Mask, healthy: Remote, *, per
 
     found = np.zeros(myocardium.shape, dtype=bool)
     found.ravel()[at] = chance > 0.5
-    islands = scar_islands(fill_mvo(found, myocardium, cavity, spacing)[0])
+    islands = scar_islands(found | enclosed_dark(found, myocardium, cavity, spacing))
     size = np.bincount(islands.ravel(), minlength=2)
     scar[box] = (islands > 0) & (size >= SMALLEST_ISLAND * size[1])[islands]
     undecided = zero + (dark + HALFWAY * (bright - dark)) * scale

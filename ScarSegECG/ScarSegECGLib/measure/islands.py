@@ -44,7 +44,7 @@ def island_patterns(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing
     if not (scar & myocardium).any():
         return ()
     box = heart_box(cavity | myocardium)
-    blood, wall = cavity[box], myocardium[box]
+    blood, wall = cavity[box], myocardium[box] & scar[box].any(axis=(1, 2), keepdims=True)
     labels = scar_islands(scar[box] & wall)
     at = np.nonzero(wall)
     number, touching = labels[at], np.unique(labels[_next_to_cavity(blood)])

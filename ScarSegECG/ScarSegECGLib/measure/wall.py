@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -23,24 +21,17 @@ def sector_of(at: tuple[NDArray[np.intp], ...], centres_mm: Floats, spacing: Spa
 
 
 def wall_depth(cavity: Mask, myocardium: Mask, spacing: Spacing) -> NDArray[np.float32]:
-    """Relative depth in the wall, to be read only: 0 at the endocardium, 1 at the epicardium; 0 outside the myocardium.
+    """Relative depth in the wall: 0 at the endocardium, 1 at the epicardium; 0 outside the myocardium.
 
     Distances are in-plane, from voxel centres to the border between voxels; in a slice without cavity from the LV
     centre.
     """
-    return _depth_of(cavity.tobytes(), myocardium.tobytes(), myocardium.shape, spacing)
-
-
-@lru_cache(maxsize=2)
-def _depth_of(cavity: bytes, myocardium: bytes, shape: tuple[int, int, int], spacing: Spacing) -> NDArray[np.float32]:
-    """Depth in the walls last asked for: a rule, the islands' patterns and the next edit of scar want the same one."""
-    blood, wall = (np.frombuffer(mask, dtype=bool).reshape(shape) for mask in (cavity, myocardium))
-    depth = np.zeros(shape, dtype=np.float32)
+    depth = np.zeros(myocardium.shape, dtype=np.float32)
     in_plane = np.array(spacing[1:])
-    centres, half = slice_centres(blood, wall, spacing), 0.5 * in_plane.mean()
-    heart = np.pad(blood | wall, ((0, 0), (1, 1), (1, 1)))
-    for z in np.flatnonzero(wall.any(axis=(1, 2))):
-        inner, outer = blood[z], heart[z]
+    centres, half = slice_centres(cavity, myocardium, spacing), 0.5 * in_plane.mean()
+    heart = np.pad(cavity | myocardium, ((0, 0), (1, 1), (1, 1)))
+    for z in np.flatnonzero(myocardium.any(axis=(1, 2))):
+        inner, outer = cavity[z], heart[z]
         if not inner.any():
             row, column = np.rint(centres[z] / in_plane).astype(int)
             inner = np.zeros(inner.shape, dtype=bool)
@@ -49,7 +40,5 @@ def _depth_of(cavity: bytes, myocardium: bytes, shape: tuple[int, int, int], spa
             np.maximum(ndimage.distance_transform_edt(inside, sampling=in_plane) - half, 0)
             for inside in (~inner, outer)
         )
-        to_epi = to_epi[1:-1, 1:-1]
-        depth[z] = np.where(wall[z], to_endo / np.maximum(to_endo + to_epi, 1e-6), 0)
-    depth.setflags(write=False)  # it is kept
+        depth[z] = np.where(myocardium[z], to_endo / np.maximum(to_endo + to_epi[1:-1, 1:-1], 1e-6), 0)
     return depth
