@@ -173,7 +173,7 @@ def _highest(chords: WallChords, label: NDArray[np.intp], segments: int) -> Floa
         for number in np.unique(label[z, chords.scar_mm[z] > 0]):
             own = np.flatnonzero(label[z] == number)
             own = np.roll(own, -1 - np.diff(own, append=own[0] + CHORDS).argmax())  # from the segment's border on
-            step = chords.arc_mm[z, own].mean()
+            step = max(chords.arc_mm[z, own].mean(), 1e-3)
             stretch = np.clip(round(STRETCH_MM / step), 1, len(own))
             deep = np.sort(np.lib.stride_tricks.sliding_window_view(share[z, own], stretch), axis=1)[:, ::-1]
             scar = np.cumsum(deep, axis=1)
