@@ -88,10 +88,9 @@ def trace_border(myocardium: Mask, centres_mm: Floats, spacing: Spacing, n_rays:
     use = np.flatnonzero(np.isfinite(centres_mm).all(axis=1) & myocardium.any(axis=(1, 2)))
     if not use.size:
         return outer
-    _, rows, columns = heart_box(myocardium, 0)
-    corners = np.array([(r, c) for r in (rows.start, rows.stop) for c in (columns.start, columns.stop)])
-    reach = np.linalg.norm(corners * np.array(spacing[1:]) - centres_mm[use, None], axis=2).max()
-    radii = np.arange(0.0, reach + RAY_STEP_MM, RAY_STEP_MM)
+    z, row, column = np.nonzero(myocardium[use])
+    away = np.stack([row * spacing[1], column * spacing[2]], axis=1) - centres_mm[use][z]
+    radii = np.arange(0.0, np.linalg.norm(away, axis=1).max() + max(spacing[1:]) + RAY_STEP_MM, RAY_STEP_MM)
     inside = sample_mask(myocardium[use], *ray_points(centres_mm[use], ray_angles(n_rays), radii, spacing))
     last = radii[len(radii) - 1 - inside[:, :, ::-1].argmax(axis=2)]
     outer[use] = np.where(inside.any(axis=2), last, np.nan)

@@ -62,8 +62,7 @@ def wall_chords(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing) ->
     point = centre[:, None, :] + radius[..., None] * direction
     tangent = np.roll(point, -1, axis=1) - np.roll(point, 1, axis=1)
     step = np.linalg.norm(tangent, axis=-1, keepdims=True)
-    normal = np.stack([tangent[..., 1], -tangent[..., 0]], axis=-1) / np.maximum(step, 1e-9)
-    normal *= np.where((normal * direction).sum(axis=-1, keepdims=True) < 0, -1.0, 1.0)
+    normal = np.stack([-tangent[..., 1], tangent[..., 0]], axis=-1) / np.maximum(step, 1e-9)  # outwards
 
     half = 0.65 * (outer - inner) + 2.0 * in_plane.max()
     fraction = np.linspace(-1.0, 1.0, _SAMPLES)
