@@ -18,7 +18,7 @@ from ScarSegECGLib.export.write import write_dicom_beside, write_result
 from ScarSegECGLib.facts import Contrast, ScarSource
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge, with_contrast
-from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions
+from ScarSegECGLib.measure.measurements import Measurements
 from ScarSegECGLib.measure.measurements import measure as measure_scar
 from ScarSegECGLib.measure.rules import ThresholdRule
 from ScarSegECGLib.pipeline import Progress, SegmentOptions, loaded
@@ -140,7 +140,7 @@ def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = 
     """
     stack = result.stack if contrast is None else with_contrast(result.stack, Contrast(contrast))
     if method == ScarSource.MANUAL:
-        return measure_scar(stack, result.anatomy, result.labels == SCAR, MeasureOptions(**options))
+        return measure_scar(stack, result.anatomy, result.labels == SCAR, **options)
     return measure_scar(stack, result.anatomy, ThresholdRule(method, **options))
 
 

@@ -9,8 +9,8 @@ from rv_label import insertions_from_rv
 
 from ScarSegECGLib.anatomy.aha import divide, partition, slice_rings
 from ScarSegECGLib.anatomy.insertion import usual_insertions_deg
-from ScarSegECGLib.anatomy.lv import full_circle, lv_centres
-from ScarSegECGLib.anatomy.polar import direction_deg, trace_border, wrap
+from ScarSegECGLib.anatomy.lv import full_circle
+from ScarSegECGLib.anatomy.polar import direction_deg, slice_centres, trace_border, wrap
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
 from ScarSegECGLib.case import LgeStack, Storage
 from ScarSegECGLib.errors import InputError
@@ -109,7 +109,7 @@ def test_pixels_of_any_shape_give_the_same_labels(row_mm, column_mm):
 @settings(max_examples=30, deadline=None)
 def test_thirds_differ_by_at_most_one_slice(slices):
     p = lv_phantom(slices=slices, cap=0, spacing=(8.0, 4.0, 4.0))
-    rings, notes = slice_rings(p.cavity, p.myocardium, lv_centres(p.cavity, p.myocardium, p.spacing), p.spacing)
+    rings, notes = slice_rings(p.cavity, p.myocardium, slice_centres(p.cavity, p.myocardium, p.spacing), p.spacing)
     basal, mid, apical = (int((rings == ring).sum()) for ring in range(3))
     assert basal + mid + apical == slices and max(basal, mid, apical) - min(basal, mid, apical) <= 1
     assert (np.diff(rings) <= 0).all()
@@ -120,7 +120,7 @@ def test_open_basal_slices_are_basal_and_do_not_change_the_thirds():
     p = lv_phantom(slices=8, cap=0)
     half = np.arange(p.cavity.shape[2]) * p.spacing[2] > CENTRE_MM[1]
     p.myocardium[6:] &= ~half
-    rings, _ = slice_rings(p.cavity, p.myocardium, lv_centres(p.cavity, p.myocardium, p.spacing), p.spacing)
+    rings, _ = slice_rings(p.cavity, p.myocardium, slice_centres(p.cavity, p.myocardium, p.spacing), p.spacing)
     assert rings.tolist() == [2, 2, 1, 1, 0, 0, 0, 0]
 
 
@@ -341,7 +341,7 @@ def test_a_template_of_other_rules_is_matched_but_for_its_borders(shared_data):
     labels = np.asarray(file.dataobj).squeeze().T[:, ::-1]  # stored with the anterior wall down
     spacing = tuple(float(z) for z in file.header.get_zooms()[2::-1])
     myocardium, cavity, rv = (labels > 0) & (labels <= 17), labels == 21, labels == 24
-    centres = lv_centres(cavity, myocardium, spacing)
+    centres = slice_centres(cavity, myocardium, spacing)
     border = trace_border(myocardium, centres, spacing)
     found = insertions_from_rv(myocardium, rv, centres, border, spacing)
     anatomy = partition(cavity, myocardium, None, spacing, insertions_deg=found, division=LANDMARK)

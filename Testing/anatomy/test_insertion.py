@@ -12,12 +12,11 @@ from rv_label import insertions_from_rv
 
 from ScarSegECGLib.anatomy.aha import UNSURE
 from ScarSegECGLib.anatomy.insertion import insertion_points, join_slices, neighbour_spread_deg
-from ScarSegECGLib.anatomy.lv import lv_centres
-from ScarSegECGLib.anatomy.polar import trace_border, wrap
+from ScarSegECGLib.anatomy.polar import slice_centres, trace_border, wrap
 
 
 def geometry(p):
-    centres = lv_centres(p.cavity, p.myocardium, p.spacing)
+    centres = slice_centres(p.cavity, p.myocardium, p.spacing)
     return trace_border(p.myocardium, centres, p.spacing), centres
 
 
@@ -154,7 +153,7 @@ def points_of(folder, nibabel):
     labels = np.asarray(seg.dataobj).T
     spacing = tuple(float(z) for z in seg.header.get_zooms()[::-1])
     cavity, myocardium = labels == 1, labels >= 2
-    centres = lv_centres(cavity, myocardium, spacing)
+    centres = slice_centres(cavity, myocardium, spacing)
     border = trace_border(myocardium, centres, spacing)
     return insertion_points(np.asarray(image.dataobj).T, cavity, border, centres, spacing)
 

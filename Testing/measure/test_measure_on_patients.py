@@ -12,7 +12,7 @@ import pytest
 from ScarSegECGLib.case import burden_of
 from ScarSegECGLib.measure.compare import RULES, case_scores, combined
 from ScarSegECGLib.measure.expert import case_folders, load_case
-from ScarSegECGLib.measure.parts import fill_mvo
+from ScarSegECGLib.measure.parts import enclosed_dark
 
 
 def _read(path: Path):
@@ -68,7 +68,7 @@ def test_mvo_is_found_from_the_bright_infarct_alone(shared_data):
         _, labels, spacing = _case(folder)
         expert = labels == 4
         if expert.any():
-            _, mvo = fill_mvo(labels == 3, labels >= 2, labels == 1, spacing)
+            mvo = enclosed_dark(labels == 3, labels >= 2, labels == 1, spacing)
             scores.append(2 * np.count_nonzero(mvo & expert) / (mvo.sum() + expert.sum()))
     assert len(scores) > 5 and np.mean(scores) > 0.8
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from measure_phantoms import annulus, stack_of
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.facts import Division, ScarSource
 from ScarSegECGLib.measure import remote
-from ScarSegECGLib.measure.measurements import MeasureOptions, contours_of, drawn_scar, measure
+from ScarSegECGLib.measure.measurements import contours_of, drawn_scar, measure
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.wording import words
 
@@ -31,19 +31,19 @@ def _patient(slices=10, pad=82, contrast="magnitude"):
 
 def _ways(labels, remote=None, **rule):
     """Every scar that can be asked for, by its source, and how it is measured."""
-    scar, options = drawn_scar(labels)
-    ways = {source: (ThresholdRule(source, remote=remote, smallest_island_ml=0.0, **rule), remote) for source in RULES}
-    return {
-        ScarSource.MANUAL: (scar, replace(options, remote=remote)),
-        **{source: (rule, MeasureOptions(remote, drawn_scar=scar)) for source, (rule, remote) in ways.items()},
+    scar, mvo = drawn_scar(labels)
+    how = {"remote": remote, "drawn": scar}
+    rules = {source: ThresholdRule(source, remote=remote, smallest_island_ml=0.0, **rule) for source in RULES}
+    return {ScarSource.MANUAL: partial(measure, scar=scar, mvo=mvo, **how)} | {
+        source: partial(measure, scar=rule, **how) for source, rule in rules.items()
     }
 
 
 def test_every_rule_says_what_it_did_and_stays_in_the_wall():
     stack, labels, p = _patient(3)
     anatomy = partition(p.cavity, p.myocardium, stack.voxels, stack.spacing, insertions_deg=INSERTIONS)
-    for source, (scar, options) in _ways(labels, anatomy.aha == 5, per="stack", peak_region=p.scar).items():
-        got = measure(stack, anatomy, scar, options)
+    for source, way in _ways(labels, anatomy.aha == 5, per="stack", peak_region=p.scar).items():
+        got = way(stack, anatomy)
         assert got.division == Division() and got.contrast == "magnitude"
         assert not (got.mask & ~p.myocardium).any() and got.mask.shape == labels.shape
         assert got.scar.ml == pytest.approx(got.mask.sum() * stack.voxel_ml)
@@ -65,7 +65,7 @@ def test_every_rule_says_what_it_did_and_stays_in_the_wall():
 def test_remote_found_once_serves_every_rule(monkeypatch):
     stack, labels, p = _patient(3)
     anatomy = partition(p.cavity, p.myocardium, stack.voxels, stack.spacing, insertions_deg=INSERTIONS)
-    alone = {source: measure(stack, anatomy, *way) for source, way in _ways(labels).items()}
+    alone = {source: way(stack, anatomy) for source, way in _ways(labels).items()}
     found = remote.remote_myocardium(stack, p.cavity, p.myocardium)
 
     def refuse(*_):
@@ -73,7 +73,7 @@ def test_remote_found_once_serves_every_rule(monkeypatch):
 
     monkeypatch.setattr(remote, "_darkest_sectors", refuse)
     for source, way in _ways(labels, found).items():
-        again, before = measure(stack, anatomy, *way), alone[source]
+        again, before = way(stack, anatomy), alone[source]
         assert np.array_equal(again.mask, before.mask) and again.scar == before.scar
         assert (again.parts.rule, again.method) == (before.parts.rule, before.method)
         assert again.remote.mean == pytest.approx(found.mean) and again.remote.sd == pytest.approx(found.sd)

@@ -11,7 +11,7 @@ from measure_phantoms import annulus, by_rule, stack_of
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO
 from ScarSegECGLib.facts import Contrast
-from ScarSegECGLib.measure.measurements import MeasureOptions, measure
+from ScarSegECGLib.measure.measurements import measure
 from ScarSegECGLib.measure.parts import mvo_within, scar_parts
 from ScarSegECGLib.measure.rules import ThresholdRule, find_scar
 
@@ -88,7 +88,7 @@ def test_a_grey_zone_without_room_is_unknown_not_zero(infarct) -> None:
     noisy = image.copy()
     noisy[p.myocardium & ~p.scar] = np.random.default_rng(1).normal(100, 30, (p.myocardium & ~p.scar).sum())
     noisy[p.scar] = 170  # half of it lies below remote + 2 SD
-    stack, manual = stack_of(noisy, p.spacing), MeasureOptions(mvo=p.scar & False)
+    stack, manual = stack_of(noisy, p.spacing), p.scar & False
     measured = measure(stack, _anatomy(p), p.scar, manual)
     assert measured.parts.grey is None and measured.parts.core is not None
     lost = int(p.scar.any(axis=(1, 2)).sum())

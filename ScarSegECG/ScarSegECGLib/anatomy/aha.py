@@ -18,8 +18,17 @@ from ScarSegECGLib.anatomy.insertion import (
     insertion_points,
     usual_insertions_deg,
 )
-from ScarSegECGLib.anatomy.lv import full_circle, lv_centres, off_long_axis
-from ScarSegECGLib.anatomy.polar import MOST_TURNED_DEG, Floats, Mask, Spacing, direction_deg, heart_box, trace_border
+from ScarSegECGLib.anatomy.lv import full_circle, off_long_axis
+from ScarSegECGLib.anatomy.polar import (
+    MOST_TURNED_DEG,
+    Floats,
+    Mask,
+    Spacing,
+    direction_deg,
+    heart_box,
+    slice_centres,
+    trace_border,
+)
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError
@@ -72,7 +81,7 @@ def partition(
     box = heart_box(cavity | myocardium, (rows, columns))
     inside = (slice(None), *box[1:])
     blood, muscle = cavity[inside], myocardium[inside]
-    centres = lv_centres(blood, muscle, spacing)
+    centres = slice_centres(blood, muscle, spacing)
     border = trace_border(muscle, centres, spacing)
     seen = None if image is None else np.asarray(image)[inside]
     points = insertion_points(seen, blood, border, centres, spacing, given, standard_deg)

@@ -289,17 +289,15 @@ def wedge_evidence(
 def blood_contrast(likeness: Floats, half_deg: Floats) -> Floats:
     """How much more the tissue within two insertions, (slice, 2) degrees from the septum, looks like blood than
     that beyond each; ``likeness`` as of :func:`wedge_evidence`."""
-    gathered = np.pad(np.cumsum(likeness, axis=1), ((0, 0), (1, 0)))
-    k, beyond = np.arange(len(gathered)), round(BEYOND_DEG / STEP_DEG)
+    ray, beyond = np.arange(N_RAYS) - N_RAYS // 2, round(BEYOND_DEG / STEP_DEG)
+    anterior, inferior = np.rint(half_deg / STEP_DEG).astype(int).T[..., None]
 
     def mean(begin: NDArray[np.intp], end: NDArray[np.intp]) -> Floats:
-        return (gathered[k, end] - gathered[k, begin]) / np.maximum(end - begin, 1)
+        there = (ray >= begin) & (ray < end)
+        return (likeness * there).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
 
-    rays = np.rint(half_deg / STEP_DEG).astype(int)
-    first, last = N_RAYS // 2 - rays[:, 0], N_RAYS // 2 + rays[:, 1]
-    anterior = mean(np.maximum(first - beyond, 0), first)
-    inferior = mean(last, np.minimum(last + beyond, N_RAYS))
-    return mean(first, last)[:, None] - np.stack([anterior, inferior], axis=1)
+    around = [mean(-anterior - beyond, -anterior), mean(inferior, inferior + beyond)]
+    return mean(-anterior, inferior)[:, None] - np.stack(around, axis=1)
 
 
 def _of_known(statistic: Callable[[Floats], float], values: Floats) -> Floats:

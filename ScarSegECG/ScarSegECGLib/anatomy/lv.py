@@ -1,10 +1,9 @@
-"""The left ventricle: its centre in each slice, its long axis, what closes it, and whether masks show one at all."""
+"""The left ventricle: its long axis, what closes it, and whether masks show one at all."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError
 
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box, slice_centres, trace_border
 
@@ -15,30 +14,12 @@ LEAST_ENCLOSED = 0.6
 LEAST_SLICES = 3
 
 
-def lv_centres(cavity: Mask, myocardium: Mask, spacing: Spacing) -> Floats:
-    """LV centre of each slice, (slice, 2) mm: centroid of the cavity, or of the myocardium's convex hull; or NaN."""
-    centres = slice_centres(cavity, myocardium, spacing)
-    for bare in np.flatnonzero(myocardium.any(axis=(1, 2)) & ~cavity.any(axis=(1, 2))):
-        centres[bare] = _hull_centroid(np.argwhere(myocardium[bare]) * np.array(spacing[1:]))
-    return centres
-
-
-def _hull_centroid(points: Floats) -> Floats:
-    try:
-        polygon = points[ConvexHull(points).vertices]
-    except QhullError:  # fewer than three voxels, or all on one line
-        return np.asarray(points.mean(axis=0))
-    following = np.roll(polygon, -1, axis=0)
-    cross = polygon[:, 0] * following[:, 1] - following[:, 0] * polygon[:, 1]
-    return np.asarray(((polygon + following) * cross[:, None]).sum(axis=0) / (3.0 * cross.sum()))
-
-
 def off_long_axis(centres_mm: Floats, spacing: Spacing) -> Floats:
     """How far each slice's LV centre lies from the straight long axis, (row mm, column mm), shape (slice, 2).
 
     The axis is the Theil-Sen estimator's (Sen PK. J Am Stat Assoc 1968;63:1379-89): up to 29 % of the slices may be
     displaced without moving it. A curved ventricle shows up too, so a shift of a few mm is no proof of displacement.
-    NaN where ``centres_mm``, from :func:`lv_centres`, has it.
+    NaN where ``centres_mm``, from :func:`slice_centres`, has it.
     """
     known = np.flatnonzero(np.isfinite(centres_mm).all(axis=1))
     height, points = np.arange(len(centres_mm))[:, None] * spacing[0], centres_mm[known]
@@ -103,7 +84,7 @@ def why_no_left_ventricle(cavity: Mask, myocardium: Mask, spacing: Spacing) -> s
         return f"{volume:.0f} ml were found; a left ventricle has at most {VOLUME_ML[1]:.0f} ml"
     if slices < LEAST_SLICES:
         return f"cavity and myocardium lie together on {slices} slice(s); {LEAST_SLICES} are needed"
-    enclosed = float(circle_coverage(myocardium, lv_centres(cavity, myocardium, spacing), spacing)[seen].mean())
+    enclosed = float(circle_coverage(myocardium, slice_centres(cavity, myocardium, spacing), spacing)[seen].mean())
     if enclosed < LEAST_ENCLOSED:
         return f"myocardium surrounds only {100 * enclosed:.0f} % of the cavity"
     return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 Spacing = tuple[float, float, float]
 """(slice, row, column), mm."""
@@ -15,7 +16,6 @@ Mask = NDArray[np.bool_]
 """Shape (slice, row, column) in canonical storage, where nothing else is said; so has an image of any scale."""
 Image = NDArray[np.floating]
 Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
 Box = tuple[slice, slice, slice]
 
 N_RAYS = 120
@@ -88,10 +88,9 @@ def trace_border(myocardium: Mask, centres_mm: Floats, spacing: Spacing, n_rays:
     use = np.flatnonzero(np.isfinite(centres_mm).all(axis=1) & myocardium.any(axis=(1, 2)))
     if not use.size:
         return outer
-    _, rows, columns = heart_box(myocardium, 0)
-    corners = np.array([(r, c) for r in (rows.start, rows.stop) for c in (columns.start, columns.stop)])
-    reach = np.linalg.norm(corners * np.array(spacing[1:]) - centres_mm[use, None], axis=2).max()
-    radii = np.arange(0.0, reach + RAY_STEP_MM, RAY_STEP_MM)
+    z, row, column = np.nonzero(myocardium[use])
+    away = np.stack([row * spacing[1], column * spacing[2]], axis=1) - centres_mm[use][z]
+    radii = np.arange(0.0, np.linalg.norm(away, axis=1).max() + max(spacing[1:]) + RAY_STEP_MM, RAY_STEP_MM)
     inside = sample_mask(myocardium[use], *ray_points(centres_mm[use], ray_angles(n_rays), radii, spacing))
     last = radii[len(radii) - 1 - inside[:, :, ::-1].argmax(axis=2)]
     outer[use] = np.where(inside.any(axis=2), last, np.nan)
@@ -100,25 +99,15 @@ def trace_border(myocardium: Mask, centres_mm: Floats, spacing: Spacing, n_rays:
 
 def sample_mask(mask: Mask, rows: Floats, columns: Floats) -> Mask:
     """Nearest voxel of each slice at (slice, ...) indices; False outside the image."""
-    i, j = np.rint(rows).astype(np.intp), np.rint(columns).astype(np.intp)
-    inside = (i >= 0) & (i < mask.shape[1]) & (j >= 0) & (j < mask.shape[2])
-    np.clip(i, 0, mask.shape[1] - 1, out=i)
-    np.clip(j, 0, mask.shape[2] - 1, out=j)
-    return np.asarray(mask[_own_slice(i), i, j] & inside)
+    return np.asarray(ndimage.map_coordinates(mask, _in_slices(rows, columns), order=0, mode="grid-constant"))
 
 
 def sample_image(image: NDArray, rows: Floats, columns: Floats) -> Floats:
     """Bilinear value of each slice at (slice, ...) indices; NaN outside the image."""
-    n_rows, n_columns = image.shape[1:]
-    outside = (rows < 0) | (rows > n_rows - 1) | (columns < 0) | (columns > n_columns - 1)
-    rows, columns = np.clip(rows, 0, n_rows - 1), np.clip(columns, 0, n_columns - 1)
-    i, j = np.minimum(rows.astype(np.intp), n_rows - 2), np.minimum(columns.astype(np.intp), n_columns - 2)
-    u, v, k = rows - i, columns - j, _own_slice(i)
-    top = image[k, i, j] * (1 - v) + image[k, i, j + 1] * v
-    bottom = image[k, i + 1, j] * (1 - v) + image[k, i + 1, j + 1] * v
-    return np.asarray(np.where(outside, np.nan, top * (1 - u) + bottom * u), float)
+    return np.asarray(ndimage.map_coordinates(image.astype(float), _in_slices(rows, columns), order=1, cval=np.nan))
 
 
-def _own_slice(index: Ints) -> Ints:
-    """The slice's number beside indices of shape (slice, ...)."""
-    return np.arange(len(index)).reshape((-1,) + (1,) * (index.ndim - 1))
+def _in_slices(rows: Floats, columns: Floats) -> tuple[NDArray, Floats, Floats]:
+    """Indices of shape (slice, ...) with the slice's number beside them."""
+    number = np.arange(len(rows)).reshape((-1,) + (1,) * (rows.ndim - 1))
+    return np.broadcast_to(number, rows.shape), rows, columns

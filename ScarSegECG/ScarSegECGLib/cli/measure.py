@@ -38,7 +38,7 @@ from ScarSegECGLib.measure.compare import RULES as COMPARED
 from ScarSegECGLib.measure.compare import CaseScores, MethodScore, case_scores, combined, rules_left_out
 from ScarSegECGLib.measure.expert import case_folders, load_case
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
-from ScarSegECGLib.measure.measurements import Measurements, MeasureOptions, contours_of, drawn_scar, measure
+from ScarSegECGLib.measure.measurements import Measurements, contours_of, drawn_scar, measure
 from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.report.measured import as_plain, doubts, patient_report, printed, score_rows, segment_rows
@@ -230,16 +230,16 @@ def _by_rules(
             rules += [(f"n_sd_{n:g}", method, n) for n in several_sd]
         else:
             rules.append((method.value, method, args.n_sd if method is ScarSource.N_SD else None))
-    scar, options = drawn_scar(labels)
+    scar, mvo = drawn_scar(labels)
     peak, smallest = masks.get("--fwhm-region"), args.smallest_island_ml
     measured: dict[str, Measurements] = {}
     for name, method, n_sd in rules:
         try:
             if method is MANUAL:
-                found = measure(stack, anatomy, scar, replace(options, remote=remote))
+                found = measure(stack, anatomy, scar, mvo, remote=remote, drawn=scar)
             else:
                 rule = ThresholdRule(method, n_sd, args.per, remote, peak, smallest)
-                found = measure(stack, anatomy, rule, MeasureOptions(remote, drawn_scar=options.drawn_scar))
+                found = measure(stack, anatomy, rule, remote=remote, drawn=scar)
         except InputError as error:
             if args.method != ALL:
                 raise InputError(hinted(error)) from None

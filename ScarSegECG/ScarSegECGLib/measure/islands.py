@@ -44,25 +44,19 @@ def island_patterns(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing
     if not (scar & myocardium).any():
         return ()
     box = heart_box(cavity | myocardium)
-    blood, wall = cavity[box], myocardium[box]
+    blood, wall = cavity[box], myocardium[box] & scar[box].any(axis=(1, 2), keepdims=True)
     labels = scar_islands(scar[box] & wall)
-    count = int(labels.max()) + 1
-    touching = np.bincount(labels[_next_to_cavity(blood)], minlength=count) > 0
     at = np.nonzero(wall)
-    layer = np.minimum((wall_depth(blood, wall, spacing)[at] * 3).astype(int), 2)
-    column = at[0] * SECTORS + sector_of(at, slice_centres(blood, wall, spacing), spacing)
-    number, size = labels[at], len(wall) * SECTORS
-    of_wall = np.bincount(3 * column + layer, minlength=3 * size).reshape(size, 3)
-    mine = number > 0
-    own, spanned = np.divmod(np.unique(number[mine] * size + column[mine]), size)  # each island's sectors, once each
-    total = np.stack([np.bincount(own, of_wall[spanned, third], count) for third in range(3)], axis=1)
-    hit = np.bincount(3 * number[mine] + layer[mine], minlength=3 * count).reshape(count, 3)
-    coverages = hit / np.maximum(total, 1)
-    ml = np.bincount(number, minlength=count) * float(np.prod(spacing)) / 1000.0
+    number, touching = labels[at], np.unique(labels[_next_to_cavity(blood)])
+    third = np.minimum((wall_depth(blood, wall, spacing)[at] * 3).astype(int), 2)
+    sector = at[0] * SECTORS + sector_of(at, slice_centres(blood, wall, spacing), spacing)
     patterns = []
-    for island in range(1, count):
-        inner, middle, outer = coverages[island].tolist()
-        pattern, touches, there = _classify(inner, middle, outer), bool(touching[island]), at[0][number == island]
+    for island in range(1, int(labels.max()) + 1):
+        own = number == island
+        spanned = np.isin(sector, sector[own])
+        hit, whole = (np.bincount(third[which], minlength=3) for which in (own, spanned))
+        inner, middle, outer = (hit / np.maximum(whole, 1)).tolist()
+        pattern, touches, there = _classify(inner, middle, outer), bool(island in touching), at[0][own]
         patterns.append(
             IslandPattern(
                 number=island,
@@ -70,7 +64,7 @@ def island_patterns(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing
                 coverage=(inner, middle, outer),
                 touches_endocardium=touches,
                 remark=_remark(pattern, inner, outer, touches),
-                ml=float(ml[island]),
+                ml=float(there.size * np.prod(spacing) / 1000.0),
                 slices=(int(there.min()) + box[0].start, int(there.max()) + box[0].start),
             )
         )
@@ -120,7 +114,6 @@ def drop_small_islands(scar: Mask, spacing: Spacing, minimum_ml: float, *, enclo
 def _next_to_cavity(cavity: Mask) -> Mask:
     """Voxels in contact with the cavity."""
     near = ndimage.binary_dilation(cavity, _IN_PLANE)
-    without = np.asarray(~cavity.any(axis=(1, 2)))
-    near[1:][without[1:]] |= cavity[:-1][without[1:]]
-    near[:-1][without[:-1]] |= cavity[1:][without[:-1]]
+    without = ~cavity.any(axis=(1, 2))
+    near[without] = ndimage.binary_dilation(cavity, np.ones((3, 1, 1)))[without]
     return near

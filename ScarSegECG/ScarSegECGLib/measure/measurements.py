@@ -20,20 +20,11 @@ from ScarSegECGLib.measure.islands import island_patterns
 from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.remote import Per, Region, Remote, remote_doubts, remote_myocardium
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
-from ScarSegECGLib.measure.segments import segment_percent, segment_table, territory_table
+from ScarSegECGLib.measure.segments import segment_percent, segment_table
 
 # What the division notes and no figure suffers from, or what is said of the input already.
 HARMLESS = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX, AnatomyNote.ORIENTATION_ASSUMED, AnatomyNote.OFF_AXIS)
 _WIDER_APEX = 1.5
-
-
-@dataclass(frozen=True)
-class MeasureOptions:
-    """What a reader drew beside the scar; every field may be absent."""
-
-    remote: Region = None  # remote myocardium for core, grey zone and MVO; found automatically when absent
-    mvo: Mask | None = None  # taken as it is; looked for in the scar when absent
-    drawn_scar: Mask | None = None  # in which a remote region should not lie
 
 
 @dataclass(frozen=True)
@@ -65,34 +56,33 @@ class Measurements:
         """The MVO alone."""
         return self.parts.labels == case.PART_MVO
 
-    @property
-    def territories(self) -> dict[str, float | None]:
-        """Scar in % of the wall of each *usual* coronary territory; ``None`` where not imaged."""
-        return {row.name: row.scar_percent for row in territory_table(self.segments)}
-
 
 def contours_of(labels: LabelArray) -> tuple[Mask, Mask]:
     """Cavity and myocardium (scar and MVO in) of a label map: 1 cavity, 2 myocardium, 3 scar, 4 MVO."""
     return labels == case.CAVITY, (labels >= case.MYOCARDIUM) & (labels <= case.MVO)
 
 
-def drawn_scar(labels: LabelArray) -> tuple[Mask, MeasureOptions]:
-    """The scar (MVO in) of a reader's label map, and how it is to be measured."""
-    scar = (labels == case.SCAR) | (labels == case.MVO)
-    return scar, MeasureOptions(mvo=labels == case.MVO, drawn_scar=scar)
+def drawn_scar(labels: LabelArray) -> tuple[Mask, Mask]:
+    """The scar (MVO in) of a reader's label map, and the MVO."""
+    return (labels == case.SCAR) | (labels == case.MVO), labels == case.MVO
 
 
 def measure(
     stack: LgeStack,
     contours: Anatomy,
     scar: Mask | FoundScar | ThresholdRule,
-    options: MeasureOptions = MeasureOptions(),
+    mvo: Mask | None = None,
+    *,
+    remote: Region = None,
+    drawn: Mask | None = None,
 ) -> Measurements:
     """Measure a scar inside contours: the network's, a rule's or a reader's, all alike.
 
     ``contours`` are cavity, wall and AHA segments, from :func:`ScarSegECGLib.anatomy.aha.partition`. A mask counts as
-    drawn by a reader; a rule is looked for inside the contours. What lies outside the wall does not count. InputError
-    for masks that do not fit the stack, or a rule that cannot be used on it.
+    drawn by a reader; a rule is looked for inside the contours. What lies outside the wall does not count. ``mvo`` is
+    taken as it is, or looked for in the scar; ``remote``, for core, grey zone and MVO, is as of
+    :func:`remote_myocardium`; ``drawn`` is a reader's scar, in which remote myocardium should not lie. InputError for
+    masks that do not fit the stack, or a rule that cannot be used on it.
 
     >>> measure(stack, result.anatomy, ThresholdRule("n_sd", n_sd=5)).scar.grams
     """
@@ -103,14 +93,13 @@ def measure(
         scar = FoundScar(scar, Method(ScarSource.MANUAL, contrast=Contrast(stack.contrast)))
     if scar.mask.shape != wall.shape or wall.shape != stack.voxels.shape:
         raise InputError(f"scar of shape {scar.mask.shape} does not fit the images of shape {stack.voxels.shape}")
-    held, remote = scar.mask & wall, None
-    if wall.any():
-        remote = remote_myocardium(stack, cavity, wall, options.remote)
-    parts = scar_parts(stack, cavity, wall, held, mvo=options.mvo, remote=remote)
-    warnings, seen = scar.warnings, scar.remote or remote
+    held = scar.mask & wall
+    healthy = remote_myocardium(stack, cavity, wall, remote) if wall.any() else None
+    parts = scar_parts(stack, cavity, wall, held, mvo=mvo, remote=healthy)
+    warnings, seen = scar.warnings, scar.remote or healthy
     if seen is not None and (parts.rule or scar.method.remote):
         per: Per = seen.per if scar.method.remote else "slice"
-        doubted = remote_doubts(stack, cavity, wall, seen, per=per, drawn_scar=options.drawn_scar)
+        doubted = remote_doubts(stack, cavity, wall, seen, per=per, drawn_scar=drawn)
         warnings = tuple(dict.fromkeys(warnings + doubted))
     labels = np.zeros(wall.shape, np.uint8)
     labels[cavity], labels[wall], labels[held] = case.CAVITY, case.MYOCARDIUM, case.SCAR

@@ -11,14 +11,13 @@ from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box, slice_centres
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, Burden, LgeStack, ScarParts, burden_of
 from ScarSegECGLib.facts import Contrast, Fact, PartsRemark, PartsRule
 from ScarSegECGLib.measure.remote import Region, Remote, remote_myocardium
-from ScarSegECGLib.measure.wall import SECTORS, grown, sector_of, shrunk
+from ScarSegECGLib.measure.wall import CROSS, SECTORS, sector_of
 
 CORE_FRACTION, GREY_SD = 0.5, 2.0
 BRIDGE_MM = 3.0
 """Widest gap in the bright rim that is closed before looking for what it encloses (twice the in-plane pixel)."""
 ENCIRCLING_DEGREES = 300.0
 """A dark rim that goes this far round the cavity is spared subendocardium under mid-wall scar, not MVO."""
-_IN_PLANE = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]
 
 
 def scar_parts(
@@ -77,26 +76,18 @@ def _by_brightness(stack: LgeStack, scar: Mask, healthy: Remote, labels: NDArray
     return Fact(PartsRemark.NO_ROOM, lost=lost, among=len(slices)) if lost else None
 
 
-def fill_mvo(scar: Mask, myocardium: Mask, cavity: Mask, spacing: Spacing) -> tuple[Mask, Mask]:
-    """Add to the scar the dark islands it encloses, alone or together with the cavity.
+def enclosed_dark(scar: Mask, myocardium: Mask, cavity: Mask, spacing: Spacing) -> Mask:
+    """The dark islands of the wall that scar in it encloses, alone or together with the cavity: its MVO.
 
     Works slice by slice: gaps up to 3 mm in the bright rim are bridged, then every part of the wall that can no
     longer reach the outside of the heart counts as MVO and the infarct holds it (Wu KC et al. Circulation
-    1998;97:765-72). A dark rim that encircles the cavity is left alone. How it is found is this project's own. Returned
-    are the scar with its MVO, and what was added, inside the myocardium always.
+    1998;97:765-72). A dark rim that encircles the cavity is left alone. How it is found is this project's own.
     """
-    mvo = np.zeros(scar.shape, dtype=bool)
-    box = heart_box(scar, margin=8)
-    bright, wall, blood = (a[box] for a in (scar & myocardium, myocardium, cavity))
-    if bright.size:
-        reach = max(round(BRIDGE_MM / 2 / min(spacing[1:])), 1)
-        rim = shrunk(grown(bright, reach), reach) & wall
-        dark = (_enclosed(rim | blood) | rim) & wall & ~bright
-        labels, count = ndimage.label(dark, _IN_PLANE)
-        if count:
-            dark &= ~_encircling(labels, count, blood)[labels]
-        mvo[box] = dark
-    return scar | mvo, mvo
+    reach = max(round(BRIDGE_MM / 2 / min(spacing[1:])), 1)
+    rim = ndimage.binary_closing(scar, CROSS, reach) & myocardium
+    dark = ndimage.binary_fill_holes(rim | cavity, CROSS) & myocardium & ~scar & ~cavity
+    labels, count = ndimage.label(dark, CROSS)
+    return dark & ~_encircling(labels, count, cavity)[labels]
 
 
 def mvo_within(stack: LgeStack, cavity: Mask, myocardium: Mask, scar: Mask, remote: Region = None) -> Mask:
@@ -112,26 +103,12 @@ def mvo_within(stack: LgeStack, cavity: Mask, myocardium: Mask, scar: Mask, remo
         box = heart_box(cavity | myocardium, margin=8)
         level = healthy.mean + GREY_SD * healthy.sd
         bright = held[box] & (stack.voxels[box] > level[box[0], None, None])
-        mvo[box] = fill_mvo(bright, myocardium[box], cavity[box], stack.spacing)[1] & held[box]
+        mvo[box] = enclosed_dark(bright, myocardium[box], cavity[box], stack.spacing) & held[box]
     return mvo
-
-
-def _enclosed(solid: Mask) -> Mask:
-    """What cannot reach the edge of its slice without crossing ``solid``."""
-    pieces, count = ndimage.label(~solid, _IN_PLANE)
-    outside = np.zeros(count + 1, dtype=bool)
-    outside[0] = True  # which is the solid itself
-    for edge in (pieces[:, 0], pieces[:, -1], pieces[:, :, 0], pieces[:, :, -1]):
-        outside[edge] = True
-    return ~outside[pieces]
 
 
 def _encircling(labels: NDArray[np.integer], count: int, cavity: Mask) -> Mask:
     """For label 0..count: does the island go round the cavity of its slice?"""
-    hit = np.zeros((count + 1, SECTORS), dtype=bool)
-    large = np.bincount(labels.ravel(), minlength=count + 1) >= ENCIRCLING_DEGREES / 360.0 * SECTORS
-    large[0] = False
-    if large.any():  # else too few voxels to lie in so many sectors
-        at, pixels = np.nonzero(large[labels]), (1.0, 1.0, 1.0)
-        hit[labels[at], sector_of(at, np.nan_to_num(slice_centres(cavity, cavity, pixels)), pixels)] = True
+    hit, at, pixels = np.zeros((count + 1, SECTORS), dtype=bool), np.nonzero(labels), (1.0, 1.0, 1.0)
+    hit[labels[at], sector_of(at, np.nan_to_num(slice_centres(cavity, cavity, pixels)), pixels)] = True
     return hit.mean(axis=1) * 360.0 >= ENCIRCLING_DEGREES

@@ -154,5 +154,5 @@ def _darkest_sectors(stack: LgeStack, cavity: Mask, myocardium: Mask) -> Mask:
 def _windows(per_sector: NDArray, width: int) -> Floats:
     """Circular running sums over ``width`` sectors, beginning at each, of flat sectors; shape (slice, sector)."""
     sectors = per_sector.reshape(-1, SECTORS).astype(float)
-    total = np.cumsum(np.pad(np.concatenate([sectors, sectors[:, : width - 1]], axis=1), ((0, 0), (1, 0))), axis=1)
-    return total[:, width:] - total[:, :-width]
+    around = np.concatenate([sectors, sectors[:, : width - 1]], axis=1)
+    return np.lib.stride_tricks.sliding_window_view(around, width, axis=1).sum(axis=2)

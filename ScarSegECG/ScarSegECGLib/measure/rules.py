@@ -19,7 +19,7 @@ from ScarSegECGLib.errors import ContrastUnknown, InputError
 from ScarSegECGLib.facts import Contrast, Doubt, Fact, Method, ScarSource
 from ScarSegECGLib.measure.ewa import ewa
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
-from ScarSegECGLib.measure.parts import fill_mvo
+from ScarSegECGLib.measure.parts import enclosed_dark
 from ScarSegECGLib.measure.remote import Per, Region, Remote, remote_doubts, remote_myocardium
 
 RULES = (ScarSource.N_SD, ScarSource.FWHM, ScarSource.OTSU, ScarSource.MIXTURE, ScarSource.EWA)
@@ -83,11 +83,11 @@ def find_scar(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRu
     kept = drop_small_islands(bright[box], stack.spacing, smallest)
     # small islands are out, unless what one of them alone encloses fills it up
     small = bright[box] & ~kept
-    dark = fill_mvo(small, wall, blood, stack.spacing)[1] & ~kept
+    dark = enclosed_dark(small, wall, blood, stack.spacing) & ~kept
     if dark.any():
         kept |= drop_small_islands(small, stack.spacing, smallest, enclosed=dark)
     mask = np.zeros(myocardium.shape, bool)
-    mask[box] = fill_mvo(kept, wall, blood, stack.spacing)[0]
+    mask[box] = kept | enclosed_dark(kept, wall, blood, stack.spacing)
     warnings = _too_low(mask, myocardium, healthy, levels)
     if method.remote is not None:
         warnings += remote_doubts(stack, cavity, myocardium, healthy, per=rule.per)

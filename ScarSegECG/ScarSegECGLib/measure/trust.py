@@ -6,7 +6,6 @@ The numbers are fitted on patients the networks had not seen (``training.evaluat
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -102,8 +101,7 @@ class Trust:
 
     def chance_of_scar(self, seen: Signs) -> float:
         """Probability that there is any scar, 0..1."""
-        odds = float(np.dot(self.presence, (1.0, math.log1p(seen.scar_ml), seen.peak)))
-        return 1 / (1 + math.exp(-max(-50.0, min(50.0, odds))))
+        return float(expit(np.dot(self.presence, (1.0, np.log1p(seen.scar_ml), seen.peak))))
 
     def present(self, seen: Signs) -> bool:
         """Whether scar is told as found, not as too little to tell."""

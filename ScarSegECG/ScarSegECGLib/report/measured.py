@@ -15,6 +15,7 @@ from ScarSegECGLib.facts import LGE_DOUBTS, AnatomyNote, Doubt, Fact, LgeNote
 from ScarSegECGLib.lge.slice_shift import SliceShifts
 from ScarSegECGLib.measure.compare import MethodScore
 from ScarSegECGLib.measure.measurements import Measurements, contour_doubts
+from ScarSegECGLib.measure.segments import territory_table
 from ScarSegECGLib.report.numbers import finite, number
 from ScarSegECGLib.report.tables import segment_cells
 from ScarSegECGLib.wording import all_words, rule_words, spans, words
@@ -67,7 +68,7 @@ def as_json(measured: Measurements) -> dict:
     return {
         "contrast": str(measured.contrast),
         "thresholds": list(measured.thresholds),
-        "territories": measured.territories,
+        "territories": {row.name: row.scar_percent for row in territory_table(measured.segments)},
         "remote_mean": [] if remote is None else [finite(value) for value in remote.mean],
         "remote_sd": [] if remote is None else [finite(value) for value in remote.sd],
         **_part_ml(parts),
