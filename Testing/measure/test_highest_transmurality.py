@@ -12,6 +12,7 @@ from measure_phantoms import annulus, scarred_wall
 
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.measure.expert import load_case
+from ScarSegECGLib.measure.peak_transmurality import highest_transmurality
 from ScarSegECGLib.measure.transmurality import _label_at, segment_transmurality, wall_chords
 
 WALLS = (6.0, 8.0, 10.0, 12.0)
@@ -23,20 +24,24 @@ def _off(shape, wall, depth, random, pixel=1.4, slice_mm=8.0):
     """Points of the wall by which the maximum of each scarred segment is too high, at a random place and turn."""
     turn = random.choice([0, 15, 30, 45, 60, 75, random.uniform(0, 360)])
     p, scarred = scarred_wall(shape, wall, depth, turn, tuple(random.uniform(-0.5, 0.5, 2)), pixel, slice_mm)
-    got = segment_transmurality(p.scar, p.cavity, p.myocardium, p.aha, p.spacing, int(p.aha.max())).max_percent
-    return [got[number - 1] - 100 * depth for number in scarred]
+    got = highest_transmurality(p.scar, p.cavity, p.myocardium, p.aha, p.spacing, int(p.aha.max()))
+    return [100 * (got[number] - depth) for number in scarred]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_maximum_is_within_a_pixel_of_wall_at_clinical_resolution(shape):
-    """1.4 x 1.4 x 8 mm, five depths, eight places and turns each; a pixel is 12 to 23 points of these walls. The steps
-    of the scar's border remain in the highest of several places: 0.1 to 0.3 pixels on average, 0.9 at the most."""
+def test_the_maximum_is_within_2_points_at_clinical_resolution(shape):
+    """1.4 x 1.4 x 8 mm, five depths, eight places and turns each. In these places walls of 8 mm and
+    more are within 2 points. It is not so everywhere: of other places (20 of each, another seed) 1 to 4 in 100 were
+    further off with 8 mm of wall (2.6 points at the most), 1 in 500 with 10 mm (2.03), none with 12 mm, and 1 to 5 in
+    100 with 6 mm, of which a pixel is a quarter (3.9)."""
     for wall in WALLS:
         random = np.random.default_rng(17)
         off = np.array([o for depth in DEPTHS for _ in range(8) for o in _off(shape, wall, depth, random)])
-        pixels = off / 100 * wall / 1.4
-        assert 0 <= pixels.mean() < 0.35
-        assert np.percentile(np.abs(pixels), 90) < 0.65 and np.abs(pixels).max() < 1
+        assert abs(off.mean()) < 0.6
+        if wall >= 8:
+            assert np.abs(off).max() <= 2
+        else:
+            assert np.mean(np.abs(off) <= 2) > 0.85 and np.abs(off).max() < 4
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -46,7 +51,7 @@ def test_the_maximum_converges_as_the_grid_is_refined(shape):
         random = np.random.default_rng(5)
         walls = itertools.product((6.0, 10.0), (0.35, 0.5, 0.75))
         worst.append(np.sqrt(np.mean([o**2 for w, d in walls for o in _off(shape, w, d, random, pixel, slice_mm)])))
-    assert worst[2] < worst[1] < worst[0] and worst[2] < 2.3  # 0.8 to 2.1: a quarter of a pixel
+    assert worst[2] < worst[1] < worst[0] and worst[2] < 0.6
 
 
 @given(
@@ -62,9 +67,7 @@ def test_no_place_or_turn_is_far_off(shape, wall, depth, turn, row, column):
     p, scarred = scarred_wall(shape, wall, depth, turn, (row, column))
     got = segment_transmurality(p.scar, p.cavity, p.myocardium, p.aha, p.spacing, int(p.aha.max()))
     for number in scarred:
-        assert got.max_percent[number - 1] == pytest.approx(
-            100 * depth, abs=100 * 1.4 / (0.8 * wall)
-        )  # a pixel of the cone's apex
+        assert got.max_percent[number - 1] == pytest.approx(100 * depth, abs=4)
 
 
 @pytest.mark.parametrize(("first", "last"), [(0.3, 0.7), (0.5, 1.01), (0.0, 1.01)])
@@ -72,7 +75,7 @@ def test_midwall_epicardial_and_transmural_scar(first, last):
     for turn in (0.0, 20.0, 47.0):
         p, (number,) = scarred_wall("annulus", 10.0, last, turn, (0.2, -0.4), first=first)
         got = segment_transmurality(p.scar, p.cavity, p.myocardium, p.aha, p.spacing, 6)
-        assert got.max_percent[number - 1] == pytest.approx(100 * (min(last, 1.0) - first), abs=6.0)  # 0.4 pixels
+        assert got.max_percent[number - 1] == pytest.approx(100 * (min(last, 1.0) - first), abs=3.0)
 
 
 def test_the_deepest_slice_counts_and_a_narrow_deep_scar_is_not_averaged_away():
@@ -81,7 +84,7 @@ def test_the_deepest_slice_counts_and_a_narrow_deep_scar_is_not_averaged_away():
     scar = shallow.scar.copy()
     scar[2] = p.scar[2]
     got = segment_transmurality(scar, p.cavity, p.myocardium, p.aha, p.spacing, 6)
-    assert got.max_percent[0] == pytest.approx(80, abs=6)  # 0.4 pixels
+    assert got.max_percent[0] == pytest.approx(80, abs=3)
     narrow, _ = scarred_wall("annulus", 10.0, 0.8, 30.0, (0.1, 0.3), arc=27.0)  # 12 mm of the middle of the wall
     got = segment_transmurality(narrow.scar, p.cavity, p.myocardium, p.aha, p.spacing, 6)
     assert got.max_percent[0] == pytest.approx(80, abs=4)
@@ -103,16 +106,15 @@ def _highest(p, number=1):
 
 @pytest.mark.parametrize("start", [62, 86, 108])
 def test_narrow_scar_has_its_depth_wherever_in_the_segment_it_lies(start):
-    """3.8 mm of it; chords blur its sides and the segment's border by a pixel, 1 mm of which begins beside it at 62."""
-    assert _highest(annulus(start_deg=start, stop_deg=start + 8, depth=(0.0, 0.5))) == pytest.approx(50, abs=10.5)
+    assert _highest(annulus(start_deg=start, stop_deg=start + 8, depth=(0.0, 0.5))) == pytest.approx(50, abs=6)
 
 
 @pytest.mark.parametrize("pixel", [2.0, 1.4, 0.7, 0.35])
-def test_12_degrees_of_transmural_scar_are_nearly_100_percent_at_every_pixel_size(pixel):
+def test_12_degrees_of_transmural_scar_are_100_percent_at_every_pixel_size(pixel):
     for centre in ((0.31, -0.23), (0.0, 0.0), (0.45, 0.1)):
         for start in (62, 84, 106):
             p = annulus(pixel=pixel, slices=1, start_deg=start, stop_deg=start + 12, depth=(0, 1.01), centre=centre)
-            assert _highest(p) > 95
+            assert _highest(p) > 98
 
 
 @pytest.mark.parametrize("wall", WALLS)
@@ -132,7 +134,7 @@ def test_narrow_scar_is_right_on_average(width, wall):
             scar = (p.scar & (away < angle))[:1]
             got = segment_transmurality(scar, p.cavity[:1], p.myocardium[:1], p.aha[:1], p.spacing, 6)
             off.append(got.max_percent[0] - 100 * depth)
-    assert abs(np.mean(off)) < 2.5
+    assert abs(np.mean(off)) < (2.5 if wall < 7 else 2.0)
     assert np.std(off) < (6.0 if wall < 9 else 4.0)
 
 
@@ -167,7 +169,8 @@ def test_random_scar_is_never_0_nor_below_the_mean(seed, share):
 
 
 def test_expert_scar_of_patients_is_not_missed(shared_data):
-    """Against a plain maximum over three neighbouring chords (about 3.5 mm), whose pixels' ups it does not share."""
+    """Against a plain maximum over three neighbouring chords (about 3.5 mm), whose pixels' ups it does not share: 10 of
+    396 segments lie more than 25 points behind it (25 while stretches of 12 mm were measured)."""
     behind, count = 0, 0
     for folder in sorted((shared_data / "emidec" / "cases").glob("Case_P*")):
         case = load_case(folder)
