@@ -33,10 +33,10 @@ from ScarSegECGLib.ecg.recording import (
     plausible_measures,
     require_size,
     stored_date,
-    told_as,
 )
 from ScarSegECGLib.ecg.subject import subject, years_between
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.files import intact
 
 LARGEST_SCP, LARGEST_ISHNE, LARGEST_XML = 2_000_000, 32_000_000, 10_000_000
 # What a resting ECG can hold: SCP-ECG declares samples and beats as numbers of up to 4 billion, and Philips' XLI
@@ -94,17 +94,16 @@ def _read(path: Path, export: Export, root: Element | None = None) -> Recording:
     ``acquired`` is without time zone, and midnight where the file has a day but no time. InputError for what is
     damaged, of an unknown version, without signals or calibration, with leads of unequal length or rate.
     """
-    damaged = InputError(f"The ECG file is damaged or incomplete for {export.name}: export the ECG again.")
-    with told_as(damaged):
+    with intact(f"The ECG file is damaged or incomplete for {export.name}: export the ECG again."):
         try:
             record = FileParser.parse(path)
         except UnsupportedFormatError:
             raise InputError(
                 f"The ECG file is of a version or kind of {export.name} that is not read: export it anew."
             ) from None
+        if record.source_format != export.parser:
+            raise ValueError("a file of another format")
         parts = [_part(record)] if root is None or export.parts is None else list(export.parts(root))
-    if record.source_format != export.parser:
-        raise damaged
     for part in parts:
         check_rate(part.rate)
     acquired, whose, version = _acquired(record), record.patient, record.file_format.version

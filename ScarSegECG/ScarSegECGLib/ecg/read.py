@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Callable
 from datetime import date
@@ -20,6 +19,7 @@ from ScarSegECGLib.ecg.wfdb_record import header_of, looks_like_header, read_wfd
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
+from ScarSegECGLib.lge.files import sha256_of_file
 
 START = 4096
 READABLE = "DICOM, WFDB, HL7 aECG, MUSE or Philips XML, SCP-ECG, EDF, ISHNE or CSV"
@@ -100,7 +100,7 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
     """As :func:`read_ecg`, with the usual name of the format that was found."""
     try:
         recording = _read_recording(Path(path))
-    except OSError:
+    except (OSError, MemoryError):
         raise InputError("The ECG file cannot be read: check its name, its permissions and the disk.") from None
     acquired = recording.acquired
     placeholder = acquired is not None and (acquired.year < 1900 or acquired.date() in _PLACEHOLDERS)
@@ -110,11 +110,6 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
     channels, window = recorded_together(channels, part.rate)
     millivolts, mask, found = assemble(channels)
     millivolts, mask, remarks = check_signals(millivolts, mask, part.rate, noticed=found)
-    digest = hashlib.sha256()
-    for file in recording.files or (Path(path),):
-        with file.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
     ecg = Ecg(
         millivolts=millivolts,
         lead_mask=mask,
@@ -122,7 +117,7 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
         acquired=acquired,
         date_trusted=recording.date_trusted and not placeholder,
         device_ms=recording.device_ms,
-        sha256=digest.hexdigest(),
+        sha256=sha256_of_file(*(recording.files or (Path(path),))),
         notes=(*recording.notes, *chosen, *dated, *pulse, *window, *found, *remarks),
         subject=recording.subject,
         stated_paced=recording.stated_paced,

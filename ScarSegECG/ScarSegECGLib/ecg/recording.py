@@ -7,9 +7,7 @@ A file may hold a rhythm strip beside the ECG, leads in several groups, or one a
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -91,23 +89,6 @@ class Recording:
     notes: Notes = ()
     subject: Subject = Subject()
     files: tuple[Path, ...] = ()
-
-
-@contextmanager
-def told_as(error: InputError, *passed: type[Exception]) -> Iterator[None]:
-    """Raise ``error`` for whatever a library stumbles on, but for an InputError and what is ``passed``.
-
-    Libraries' warnings and errors quote values, which may be a patient's name: neither is shown.
-    """
-    told_already: tuple[type[Exception], ...] = (InputError, *passed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except told_already:
-            raise
-        except Exception:
-            raise error from None
 
 
 def require_size(path: Path, largest: int, kind: str) -> None:

@@ -12,11 +12,12 @@ import numpy as np
 import wfdb
 
 from ScarSegECGLib.ecg.leads import check_rate
-from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, require_size, stored_date, told_as
+from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, require_size, stored_date
 from ScarSegECGLib.ecg.snomed import PACED, codes_in
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
+from ScarSegECGLib.lge.files import intact
 
 LARGEST_HEADER, LONGEST_LINE = 64_000, 1000
 LARGEST_SIGNAL_FILE = 512_000_000
@@ -84,7 +85,7 @@ def read_wfdb(header: Path) -> Recording:
             for path in signals:
                 shutil.copyfile(path, stem.parent / path.name)
         most = round(LONGEST_S * float(fields.fs)) + 1
-        with told_as(InputError("The signals of the WFDB record cannot be read: copy the record again.")):
+        with intact("The signals of the WFDB record cannot be read: copy the record again."):
             record = wfdb.rdrecord(str(stem), sampto=most if (fields.sig_len or 0) > most else None, pn_dir=None)
     if record.p_signal is None or not len(record.p_signal):
         raise InputError("The signals of the WFDB record are empty: copy the record again.")
@@ -102,7 +103,7 @@ def read_wfdb(header: Path) -> Recording:
 
 def _fields(stem: Path) -> wfdb.Record:
     """The header's fields; InputError where they cannot be those of one ECG recording."""
-    with told_as(InputError("The WFDB header cannot be read: copy the record again.")):
+    with intact("The WFDB header cannot be read: copy the record again."):
         fields = wfdb.rdheader(str(stem))
     if isinstance(fields, wfdb.MultiRecord):
         raise InputError("The WFDB header joins several segments: give one segment's own header.")

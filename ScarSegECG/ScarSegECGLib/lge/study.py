@@ -197,7 +197,7 @@ def _without_copies(frames: Sequence[Frame]) -> list[Frame]:
     kept: list[Frame] = []
     for same in _grouped(frames, lambda f: (f.text("SOPInstanceUID"), f.number)):
         if len(same) > 1 and same[0].text("SOPInstanceUID"):
-            same = list({sha256(f.file.read_bytes()).digest(): f for f in reversed(same)}.values())
+            same = list({sha256(f.file.read()).digest(): f for f in reversed(same)}.values())
         kept += same
     return kept
 

@@ -86,15 +86,15 @@ def read_source(stack: LgeStack) -> Source:
     """
     with quiet():
         found = find_source(stack, pixels=True)
-        if found is None:
+        if not found:
             raise InputError("The images are not DICOM: give the folder of the DICOM series that was segmented.")
-        for image in found.images:
+        images = tuple({id(image): image for image, _ in found}.values())
+        for image in images:
             _complete(image)
-        _check_regular(found.images, stack)
-        if found.frames[0] is None:
-            return Source(stack, found.images)
-        places = zip(found.datasets, found.frames, strict=True)
-        return Source(stack, found.images, [_position(image, frame or 1) for image, frame in places])
+        _check_regular(images, stack)
+        if found[0][1] is None:
+            return Source(stack, images)
+        return Source(stack, images, [_position(image, frame or 1) for image, frame in found])
 
 
 def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArray[np.int64], float]:
