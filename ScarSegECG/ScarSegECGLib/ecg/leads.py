@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, FloatArray
-from ScarSegECGLib.ecg.beats import bend
+from ScarSegECGLib.ecg.delineation import bend
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Subject
-from ScarSegECGLib.ecg.beats import qrs_energy
+from ScarSegECGLib.ecg.delineation import qrs_energy
 from ScarSegECGLib.ecg.leads import FEWEST_LEADS, SHORTEST_S, Channel, lead_name, leads_of, runs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
