@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from dicom_samples import FOUR_CHAMBER, Pose, Study, write_dicomdir, write_enhanced, write_lge, write_zip
+from dicom_samples import FOUR_CHAMBER, Pose, Study, list_series, write_dicomdir, write_enhanced, write_lge, write_zip
 from numpy.typing import NDArray
 from pydicom.fileset import FileSet
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.dicom_source import find_source, planes
+from ScarSegECGLib.export.dicom.source import Source
+from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.lge.study import list_series
 from ScarSegECGLib.wording import words
 
 MAGNITUDE, PSIR = ("ORIGINAL", "PRIMARY", "M", "ND"), ("DERIVED", "PRIMARY", "PSIR", "ND")
@@ -383,7 +383,7 @@ def test_source_images_in_canonical_order(tmp_path, picture, form) -> None:
         path = tmp_path / "s" if form == "folder" else write_zip(tmp_path / "s.zip", tmp_path / "s")
     stack = read_lge(path)
     source = find_source(stack, pixels=True)
-    found = planes(stack.voxels, stack)
+    found = Source(stack, ()).frames(stack.voxels)
     for k, (d, frame) in enumerate(source):
         pixels = d.pixel_array if frame is None else d.pixel_array[frame - 1]
         np.testing.assert_array_equal(found[k], pixels)

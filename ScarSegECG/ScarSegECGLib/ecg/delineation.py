@@ -57,16 +57,9 @@ def find_spikes(millivolts: NDArray, rate: float) -> NDArray[np.intp]:
     excess, wide = (np.pad(bend(signal, reach), ((0, 0), (reach, reach))) for reach in (half, 2 * half))
     sharp = (excess >= LEAST_SPIKE_MV) & (excess >= 0.8 * wide)
     usual = np.quantile(excess, 0.98, axis=1, keepdims=True)
-    candidates = np.flatnonzero((sharp & (excess > 4 * usual)).sum(axis=0) >= LEAST_LEADS)
-    strength = excess.sum(axis=0)
-    apart = max(1, round(0.01 * rate))
-    spikes: list[int] = []
-    for sample in candidates.tolist():
-        if not spikes or sample - spikes[-1] >= apart:
-            spikes.append(sample)
-        elif strength[sample] > strength[spikes[-1]]:
-            spikes[-1] = sample
-    return np.asarray(spikes, dtype=np.intp)
+    in_many = (sharp & (excess > 4 * usual)).sum(axis=0) >= LEAST_LEADS
+    spikes, _ = find_peaks(np.where(in_many, excess.sum(axis=0), 0.0), distance=max(1, round(0.01 * rate)))
+    return spikes
 
 
 def bend(signals: NDArray, reach: int) -> NDArray:

@@ -324,12 +324,9 @@ def _is_saturated(millivolts: NDArray, rate: float) -> NDArray[np.bool_]:
     seconds = max(1, int(millivolts.shape[1] / rate))
     clipped = np.zeros(len(millivolts), dtype=bool)
     for row, lead in enumerate(np.asarray(millivolts)):
-        bounds = {lead.max(), lead.min()}
-        struck: set[int] = set()
-        for start, stop in (run for bound in bounds for run in runs(lead == bound)):
-            if stop - start >= shortest:
-                struck.update(range(int(start / rate), int((stop - 1) / rate) + 1))
-        clipped[row] = len(bounds) == 2 and len(struck) >= 0.5 * seconds
+        still = [run for run in runs((lead == lead.max()) | (lead == lead.min())) if run[1] - run[0] >= shortest]
+        struck = {second for a, b in still for second in range(int(a / rate), int((b - 1) / rate) + 1)}
+        clipped[row] = np.ptp(lead) > 0 and len(struck) >= 0.5 * seconds
     return clipped
 
 

@@ -93,11 +93,6 @@ def read_ecg(path: str | PathLike[str]) -> Ecg:
     InputError
         The file is missing, of another kind, damaged, or no usable ECG; one line that says what to do.
     """
-    return read_ecg_and_format(path)[0]
-
-
-def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
-    """As :func:`read_ecg`, with the usual name of the format that was found."""
     try:
         recording = _read_recording(Path(path))
     except (OSError, MemoryError):
@@ -110,7 +105,7 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
     channels, window = recorded_together(channels, part.rate)
     millivolts, mask, found = assemble(channels)
     millivolts, mask, remarks = check_signals(millivolts, mask, part.rate, noticed=found)
-    ecg = Ecg(
+    return Ecg(
         millivolts=millivolts,
         lead_mask=mask,
         rate=part.rate,
@@ -121,8 +116,8 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
         notes=(*recording.notes, *chosen, *dated, *pulse, *window, *found, *remarks),
         subject=recording.subject,
         stated_paced=recording.stated_paced,
+        format=recording.format,
     )
-    return ecg, recording.format
 
 
 def _read_recording(path: Path) -> Recording:

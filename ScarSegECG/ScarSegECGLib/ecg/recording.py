@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Subject
 from ScarSegECGLib.ecg.delineation import qrs_energy
-from ScarSegECGLib.ecg.leads import FEWEST_LEADS, SHORTEST_S, Channel, lead_name, leads_of, runs
+from ScarSegECGLib.ecg.leads import FEWEST_LEADS, SHORTEST_S, Channel, check_rate, lead_name, leads_of, runs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
@@ -62,6 +62,9 @@ class Part:
     channels: Channels
     rate: float  # samples per second
     start_s: float | None = None
+
+    def __post_init__(self) -> None:
+        check_rate(self.rate)
 
     @property
     def seconds(self) -> float:

@@ -239,12 +239,3 @@ def find_source(stack: LgeStack, *, pixels: bool = False) -> list[tuple[Dataset,
     if [text_of(image, "SOPInstanceUID") for image, _ in found] != [source.sop_instance_uid for source in ordered]:
         raise InputError(_GONE)
     return found
-
-
-def planes(canonical: NDArray, stack: LgeStack) -> NDArray:
-    """An array of the stack's canonical storage, [slice, row, column], as planes of its source images.
-
-    Plane k belongs to ``find_source(stack)[k]`` and has that image's own rows and columns.
-    """
-    stored = stack.storage.to_stored(canonical)
-    return np.ascontiguousarray(stored[::-1]) if stack.storage.flips[0] else stored

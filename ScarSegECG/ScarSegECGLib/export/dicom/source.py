@@ -15,7 +15,7 @@ from pydicom.valuerep import DA, TM
 from ScarSegECGLib.case import RAS_LPS, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import quiet
-from ScarSegECGLib.lge.dicom_source import find_source, planes
+from ScarSegECGLib.lge.dicom_source import find_source
 
 # Uneven slices are squashed by readers that know one slice distance only: at 1 % over 12 slices of 8 mm the outermost
 # voxel is less than 1 mm off.
@@ -65,8 +65,9 @@ class Source:
             made.ReferencedSeriesSequence.append(item)
 
     def frames(self, canonical: NDArray) -> NDArray:
-        """A canonical array with the images' own rows and columns, slice by slice."""
-        return planes(canonical, self.stack)
+        """A canonical array, [slice, row, column], with the images' own rows and columns, slice by slice."""
+        stored = self.stack.storage.to_stored(canonical)
+        return np.ascontiguousarray(stored[::-1]) if self.stack.storage.flips[0] else stored
 
 
 def _in_series(image: Dataset, uid: str) -> Dataset:
