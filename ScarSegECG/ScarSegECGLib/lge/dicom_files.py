@@ -23,6 +23,7 @@ from ScarSegECGLib.lge.files import StudyFile, intact, looks_like_zip, opened_ar
 _MAX_DEPTH = 6
 _MAX_FILES = 20000
 _NO_INDEX = "The DICOMDIR lists no images or is damaged: give the folder with the images instead."
+_NOT_THERE = "The DICOMDIR lists images that are not in its folder: copy the whole disc, or give the images' folder."
 DAMAGED = "A DICOM image is cut off or damaged: copy or export the series again."
 _START_BYTES = 256
 _MAX_READS = 200_000  # a header of nothing but tiny elements would keep the reader busy for minutes
@@ -112,14 +113,17 @@ def _listed_in_dicomdir(path: Path) -> list[Path] | None:
             return None
         records = [r for r in index.get("DirectoryRecordSequence") or [] if r.get("DirectoryRecordType") == "IMAGE"]
         names = [record.get("ReferencedFileID") or "" for record in records]
-        listed = {(name if isinstance(name, str) else "/".join(map(str, name))).upper() for name in names}
+        listed = ["/".join([name] if isinstance(name, str) else map(str, name)) for name in names]
     if not listed:
         raise InputError(_NO_INDEX)
-    folder = path.resolve().parent  # media copied by hand often come out in lower case
-    there = {file.relative_to(folder).as_posix().upper(): file for file in _walk(folder)}
-    if not listed <= there.keys():
-        raise InputError("The DICOMDIR lists images that are not in its folder: copy the whole disc, or give a folder.")
-    return [file for name, file in there.items() if name in listed]
+    folder, images = path.resolve().parent, {}
+    for name in listed:  # media copied by hand often come out in lower case
+        spelt = (os.path.realpath(folder / spelling) for spelling in (name, name.lower()))
+        image = next((Path(file) for file in spelt if os.path.isfile(file)), None)  # noqa: PTH113  (bears long names)
+        if image is None or not image.is_relative_to(folder):
+            raise InputError(_NOT_THERE)
+        images[image] = None
+    return list(images)
 
 
 @intact(DAMAGED)

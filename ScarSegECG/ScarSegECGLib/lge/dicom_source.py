@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -226,7 +227,7 @@ def find_source(stack: LgeStack, *, pixels: bool = False) -> list[tuple[Dataset,
         return []
     if len({(source.sop_instance_uid, source.frame) for source in stack.sources}) < len(stack.sources):
         raise InputError("Several images carry one SOP Instance UID, so nothing can refer to them: export them again.")
-    read = {}
+    read: dict[tuple[Path, str], Dataset] = {}
     try:
         for path in dict.fromkeys(source.path for source in stack.sources):
             members = dict.fromkeys(source.member for source in stack.sources if source.path == path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -116,9 +116,5 @@ def _for_lge(frames: Sequence[Frame], kind: Kind, text: str) -> list[str]:
 
 def _most_at_one_place(frames: Sequence[Frame], keyword: str) -> int:
     """How many different values of an element the place has that has most of them."""
-    places: dict[tuple[float, ...], set[float]] = defaultdict(set)
-    for frame in frames:
-        value = number_of(frame.header, keyword)
-        if value is not None and frame.place:
-            places[frame.place].add(value)
-    return max(map(len, places.values()), default=0)
+    found = {(frame.place, number_of(frame.header, keyword)) for frame in frames if frame.place}
+    return max(Counter(place for place, value in found if value is not None).values(), default=0)
