@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.waveforms import multiplex_array
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.leads import Channel, LeadName, check_rate, lead_name
+from ScarSegECGLib.ecg.leads import Channel, check_rate, lead_name
 from ScarSegECGLib.ecg.recording import (
     LONGEST_S,
     PACING,
@@ -34,8 +34,7 @@ LARGEST_FILE = 128_000_000
 MOST_GROUPS = 64
 
 # The last number of a lead code is the same in SCP-ECG (5.6.3-9-n) and MDC (2:n); 65 is -aVR.
-_LEAD_NUMBERS = {n: LeadName(lead) for n, lead in zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), LEADS, strict=True)}
-_LEAD_NUMBERS[65] = LeadName("aVR", inverted=True)
+_LEAD_NUMBERS = dict(zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8, 65), (*LEADS, "-aVR"), strict=True))
 _LEAD_CODES = {"SCPECG": re.compile(r"5\.6\.3-9-(\d+)"), "MDC": re.compile(r"2:(\d+)")}
 _MEDIAN_WORDS = ("MEDIAN", "AVERAGE", "REPRESENTATIVE", "TEMPLATE")
 _MEASURES = {
@@ -132,7 +131,7 @@ def channel_label(channel: Dataset) -> str:
 
     Where they name different leads it is none of them; a meaning or label with a minus turns what a code leaves plain.
     """
-    told: list[LeadName | None] = []
+    told: list[str | None] = []
     texts = []
     for source in channel.get("ChannelSourceSequence") or []:
         value = str(source.get("CodeValue") or "")
@@ -142,10 +141,10 @@ def channel_label(channel: Dataset) -> str:
         texts += [str(source.get("CodeMeaning") or ""), value]
     texts.append(str(channel.get("ChannelLabel") or ""))
     leads = {lead for lead in (*told, *map(lead_name, texts)) if lead is not None}
-    names = sorted({lead.name for lead in leads})
+    names = sorted({lead.lstrip("-") for lead in leads})
     if len(names) != 1:
         return " or ".join(names) or next((text for text in texts if text), "")
-    return ("-" if any(lead.inverted for lead in leads) else "") + names[0]
+    return max(leads, key=len)
 
 
 def _device_measurements(notes: list[Dataset]) -> dict[str, float]:

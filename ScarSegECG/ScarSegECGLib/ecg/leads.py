@@ -64,14 +64,6 @@ _OF_ONE_AND_TWO = {
 }
 
 
-@dataclass(frozen=True)
-class LeadName:
-    """A standard lead, and whether it is stored with its sign turned."""
-
-    name: str
-    inverted: bool = False
-
-
 @dataclass(frozen=True, eq=False)
 class Channel:
     """One stored signal: the file's own label, float64 mV (samples,), and when its first sample was taken, s."""
@@ -81,13 +73,13 @@ class Channel:
     start_s: float = 0.0
 
     @cached_property
-    def lead(self) -> LeadName | None:
-        """Which standard lead it is; None for any other channel."""
+    def lead(self) -> str | None:
+        """Which standard lead it is, "-aVR" where its sign is turned; None for any other channel."""
         return lead_name(self.label)
 
 
-def lead_name(label: str) -> LeadName | None:
-    """Which standard lead a label means; None for any other channel.
+def lead_name(label: str) -> str | None:
+    """Which standard lead a label means, with a minus before it where its sign is turned; None for any other channel.
 
     Case, blanks, a leading "Lead", "ECG", "Ableitung" or "MDC_ECG_LEAD_", a unit, a reference and a remark in brackets
     do not matter: "Lead I (Einthoven)", "DI", "I [mV]", "I-Ref", "MDC_ECG_LEAD_I" are all "I". C1 to C6 are V1 to V6
@@ -111,13 +103,13 @@ def lead_name(label: str) -> LeadName | None:
         text = _SUFFIX.sub("", text).strip(" _.:")
     if text.startswith("-") or text.endswith("-"):
         text, words = text.strip("-").strip(" _."), words + 1
-    inverted = bool((turned + words) % 2)
     pair = tuple(part.strip() for part in text.split("-"))
     if len(pair) == 2:
         name = _ELECTRODES.get(pair) or _ELECTRODES.get(pair[::-1])
-        return None if name is None else LeadName(name, inverted != (pair not in _ELECTRODES))
-    name = _BY_KEY.get(_key(text)) or _BY_KEY.get(_key(_COPY.sub("", text)))
-    return None if name is None else LeadName(name, inverted)
+        turned += pair not in _ELECTRODES
+    else:
+        name = _BY_KEY.get(_key(text)) or _BY_KEY.get(_key(_COPY.sub("", text)))
+    return None if name is None else "-" * ((turned + words) % 2) + name
 
 
 def _key(text: str) -> str:
@@ -127,7 +119,7 @@ def _key(text: str) -> str:
 
 def leads_of(channels: Iterable[Channel]) -> set[str]:
     """The standard leads that follow from these channels, turned or derived where need be."""
-    found = {channel.lead.name for channel in channels if channel.lead is not None}
+    found = {channel.lead.lstrip("-") for channel in channels if channel.lead}
     return found | set(_OF_ONE_AND_TWO) if len(found & set(_OF_ONE_AND_TWO)) >= 2 else found
 
 
@@ -155,18 +147,18 @@ def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_]
     channels = tuple(channels)
     found: dict[str, NDArray] = {}
     turned, twice, unlike = [], [], []
-    for channel in sorted(channels, key=lambda channel: channel.lead is not None and channel.lead.inverted):
-        lead = channel.lead
-        if lead is None:
+    for channel in sorted(channels, key=lambda channel: (channel.lead or "").startswith("-")):
+        if not channel.lead:
             continue
-        signal = np.asarray(channel.millivolts, dtype=np.float64) * (-1 if lead.inverted else 1)
-        if lead.name not in found:
-            found[lead.name] = signal
-            turned += [lead.name] if lead.inverted else []
-        elif not _same(found[lead.name], signal):
-            unlike.append(lead.name)
-        elif not lead.inverted:
-            twice.append(lead.name)
+        name, inverted = channel.lead.lstrip("-"), channel.lead.startswith("-")
+        signal = np.asarray(channel.millivolts, dtype=np.float64) * (-1 if inverted else 1)
+        if name not in found:
+            found[name] = signal
+            turned += [name] if inverted else []
+        elif not _same(found[name], signal):
+            unlike.append(name)
+        elif not inverted:
+            twice.append(name)
     for name in set(unlike):
         del found[name]
     contradicting = _contradicting(found)

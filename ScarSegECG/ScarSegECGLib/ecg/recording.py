@@ -115,12 +115,10 @@ def calibrated(
     if lead is None:
         return Channel(label, values, start_s)
     if not gain or not np.isfinite(gain):
-        raise InputError(
-            f"Lead {lead.name} has no calibration (a gain of 0 or none): export the ECG with its calibration."
-        )
+        raise InputError(f"Lead {lead} has no calibration (a gain of 0 or none): export the ECG with its calibration.")
     factor = MILLIVOLTS.get(unit.strip().lower())
     if factor is None:
-        raise InputError(f"The unit of lead {lead.name} is not a voltage: this is not a calibrated ECG.")
+        raise InputError(f"The unit of lead {lead} is not a voltage: this is not a calibrated ECG.")
     with np.errstate(all="ignore"):
         millivolts = (values * gain + baseline) * factor
     # What nobody measures stays a number, and is refused.
@@ -258,7 +256,7 @@ def recorded_together(channels: Channels, rate: float) -> tuple[Channels, Notes]
     begin, end = max(span[0] for span in inside), min(span[1] for span in inside)
     if (begin, end) != (0, samples):
         notes += (Fact(EcgNote.WINDOW, stored=samples / rate, used=(end - begin) / rate),)
-    if left := tuple(channel.lead.name for channel in known if channel.lead is not None and channel not in kept):
+    if left := tuple(channel.lead.lstrip("-") for channel in known if channel.lead and channel not in kept):
         notes += (Fact(EcgNote.PARTIAL, leads=left),)
     return (*_between(kept, begin, end), *other), notes
 

@@ -116,7 +116,8 @@ def _listed_in_dicomdir(path: Path) -> list[Path] | None:
         listed = ["/".join([name] if isinstance(name, str) else map(str, name)) for name in names]
     if not listed:
         raise InputError(_NO_INDEX)
-    folder, images = path.resolve().parent, {}
+    folder = path.resolve().parent
+    images: dict[Path, None] = {}
     for name in listed:  # media copied by hand often come out in lower case
         spelt = (os.path.realpath(folder / spelling) for spelling in (name, name.lower()))
         image = next((Path(file) for file in spelt if os.path.isfile(file)), None)  # noqa: PTH113  (bears long names)
