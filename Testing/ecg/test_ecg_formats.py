@@ -293,7 +293,7 @@ def test_edf_and_edf_plus(tmp_path, ecg, plus):
         ((), "does not state its sampling rate"),
         (("# rate_hz: {rate:g}",), "does not state its unit"),
         (("# unit: mV",), "does not state its sampling rate"),
-        (("# rate_hz: fast", "# unit: mV"), "no number"),
+        (("# rate_hz: fast", "# unit: mV"), "as a number"),
         (("# rate_hz: {rate:g}", "# unit: counts"), "not a voltage"),
         (("# rate_hz: 250", "# unit: mV"), "contradict"),
         (("# rate_hz: {rate:g}", "# unit: uV"), "implausible"),

@@ -243,10 +243,9 @@ def _spread(signal: NDArray) -> float:
 
 def check_rate(rate: float) -> None:
     """Raise InputError for a sampling rate that no ECG has."""
-    if not np.isfinite(rate) or rate <= 0:
-        raise InputError("The ECG's sampling rate is 0 or missing: the file is damaged or not an ECG.")
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise InputError(f"The ECG's sampling rate of {rate:g} Hz is outside {LOWEST_RATE:g} to {HIGHEST_RATE:g} Hz.")
+        range_hz = f"{LOWEST_RATE:g} to {HIGHEST_RATE:g} Hz"
+        raise InputError(f"The ECG's sampling rate of {rate:g} Hz is outside {range_hz}: damaged, or not an ECG.")
 
 
 def check_signals(

@@ -136,11 +136,9 @@ def _signal_files(folder: Path, fields: wfdb.Record) -> tuple[Path, ...]:
     """
     files: dict[Path, list[int]] = {}
     for row, name in enumerate(fields.file_name):
-        if _PLAIN_NAME.fullmatch(str(name)) is None:
-            raise InputError("The WFDB header names a signal file outside its own folder: refused.")
-        path = folder / name
-        if path.resolve().parent != folder:
-            raise InputError("The WFDB header names a signal file that links outside its folder: refused.")
+        path = folder / str(name)
+        if _PLAIN_NAME.fullmatch(str(name)) is None or path.resolve().parent != folder:
+            raise InputError("The WFDB header names a signal file that is or links outside its own folder: refused.")
         if not path.is_file():
             raise InputError("A signal file that the WFDB header names is missing: put the whole record in one folder.")
         require_size(path, LARGEST_SIGNAL_FILE, "a signal file")
