@@ -25,7 +25,7 @@ from scipy.stats import t as student
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.snomed import INFARCT, SINUS_ONLY, diagnoses
+from ScarSegECGLib.ecg.wfdb_record import INFARCT, SINUS_ONLY, diagnoses
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import read_weights
 
@@ -100,7 +100,7 @@ def table(ecgs: Path, session: Session, weights: Path | None) -> dict:
     """The limits with where they come from and what came out."""
     headers = sorted((ecgs / "cinc2021").glob("*.hea"))
     said = {header.stem: estimate(session, header) for header in headers}
-    codes = {header.stem: diagnoses(header) for header in headers}
+    codes = {header.stem: diagnoses(header.read_text("latin-1")) for header in headers}
     normal = [name for name in said if codes[name] and codes[name] <= SINUS_ONLY]
     calibrate = [name for name in normal if int(name[-1]) % 2 == 0]
     report = [name for name in normal if name not in calibrate]

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.median_beat import representative_beat
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.snomed import BLOCK, INFARCT, SINUS_ONLY, diagnoses
+from ScarSegECGLib.ecg.wfdb_record import BLOCK, INFARCT, SINUS_ONLY, diagnoses
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
@@ -101,7 +101,7 @@ def real_hearts(folder: Path) -> RealHearts:
     """
     beats, rates = [], []
     for header in sorted(folder.glob("*.hea")):
-        codes = diagnoses(header)
+        codes = diagnoses(header.read_text("latin-1"))
         if not codes or codes <= SINUS_ONLY or codes & LEFT_OUT:
             continue
         try:

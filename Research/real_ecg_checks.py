@@ -18,10 +18,10 @@ from scipy.sparse.csgraph import shortest_path
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import MedianBeat
 from ScarSegECGLib.ecg.delineation import RATE, delineate
-from ScarSegECGLib.ecg.findings import qrs_score
+from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import RepresentativeBeat, measured, median_beat
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.snomed import SINUS_ONLY, diagnoses
+from ScarSegECGLib.ecg.wfdb_record import SINUS_ONLY, diagnoses
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.session import Session
 
@@ -52,7 +52,8 @@ def checked(source: str, record: str, known: str, beat: MedianBeat, session: Ses
     found = [str(k + 1) for k in np.argsort(-fractions) if fractions[k] >= SCAR_FROM]
     percent = 100 * float(fractions @ SHARE)
     said = f"{percent:.0f} % of the LV; segments {' '.join(found) or 'none'}"
-    score = {"qrs_score_percent": qrs_score(beat).percent_lv}
+    percent_of_lv = ecg_findings(beat).score_percent_of_lv
+    score = {"qrs_score_percent": np.nan if percent_of_lv is None else percent_of_lv}
     return RealCheck(source, record, known, said, more(fractions) | score)
 
 
@@ -164,7 +165,7 @@ def check_normals(folder: Path, session: Session) -> list[RealCheck]:
 
     checks = []
     for header in sorted(folder.glob("*.hea")):
-        if diagnoses(header) <= SINUS_ONLY:
+        if diagnoses(header.read_text("latin-1")) <= SINUS_ONLY:
             with suppress(InputError):
                 beat = median_beat(read_ecg(header))
                 checks.append(checked(NORMAL, header.stem, "no infarct noted", beat, session, figures))

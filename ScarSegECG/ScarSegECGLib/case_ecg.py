@@ -90,6 +90,8 @@ class Ecg:
         Whose it is; compared with the images', and never written.
     stated_paced : bool
         The file itself states ventricular pacing.
+    format : str
+        The usual name of the file's format.
     """
 
     millivolts: FloatArray
@@ -102,6 +104,7 @@ class Ecg:
     notes: tuple[Fact, ...] = ()
     subject: Subject = Subject()
     stated_paced: bool = False
+    format: str = ""
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def segment(
         now=datetime.now(),
     )
     source = find_source(stack)
-    imaged = subject_of_dicom(source.images[0]) if source else Subject()
+    imaged = subject_of_dicom(source[0][0]) if source else Subject()
     if ecg is not None and differ(imaged, ecg.subject):
         options["doubts"] = (DIFFERENT_PATIENTS, *options.get("doubts", ()))
     patient = {"female": imaged.female, "age": imaged.age}

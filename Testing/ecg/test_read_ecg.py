@@ -309,7 +309,7 @@ def damaged(kind: str, ecg: Ecg) -> Dataset:
         ("truncated", "damaged or truncated"),
         ("not calibrated", "no calibration"),
         ("pressure", "not a voltage"),
-        ("no rate", "sampling rate is 0"),
+        ("no rate", "sampling rate of 0 Hz is outside"),
     ],
 )
 def test_damaged_dicom(tmp_path, ecg, kind, words):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from qrs_walls import WALLS, per_wall, walls_of, walls_to_aha
 from synthetic_ecg import NARROW, synthetic_ecg
 
-from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
-from ScarSegECGLib.ecg.findings import CRITERIA, qrs_score
+from ScarSegECGLib.case import LEADS, EcgFeatures, EcgFindings, MedianBeat
+from ScarSegECGLib.ecg.findings import CRITERIA, Criterion, ecg_findings, qrs_score
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.wording import words
 
@@ -25,9 +25,16 @@ def features(conduction="normal", rate=70.0, **leads) -> EcgFeatures:
     return EcgFeatures(rate, 90.0, 160.0, 400.0, 410.0, 40.0, conduction, *table)
 
 
-def score(given: EcgFeatures, **patient):
-    mask = np.isfinite(given.q_ms)
-    return qrs_score(MedianBeat(np.zeros((12, 300), np.float32), mask, given), **patient)
+def beat(given: EcgFeatures) -> MedianBeat:
+    return MedianBeat(np.zeros((12, 300), np.float32), np.isfinite(given.q_ms), given)
+
+
+def score(given: EcgFeatures, **patient) -> EcgFindings:
+    return ecg_findings(beat(given), **patient)
+
+
+def met(given: EcgFeatures, **patient) -> tuple[Criterion, ...]:
+    return qrs_score(beat(given), **patient)[0]
 
 
 @pytest.mark.parametrize("row", CRITERIA, ids=lambda row: f"{row.lead} {row.group} {row.points}")
@@ -45,10 +52,10 @@ def test_there_are_32_points():
 
 
 def test_a_healthy_qrs_scores_nothing():
-    result = score(features())
-    assert result.points == 0 and result.usable and result.remark is None
-    assert not per_wall(result.met).any() and not walls_to_aha(per_wall(result.met)).any()
-    assert score(median_beat(synthetic_ecg(NARROW)[0]).features).points == 0
+    result, rows = score(features()), met(features())
+    assert result.score_points == result.score_percent_of_lv == 0 and result.score_remark is None
+    assert not per_wall(rows).any() and not walls_to_aha(per_wall(rows)).any()
+    assert score(median_beat(synthetic_ecg(NARROW)[0]).features).score_points == 0
 
 
 @pytest.mark.parametrize(
@@ -74,45 +81,46 @@ def test_a_healthy_qrs_scores_nothing():
     ],
 )
 def test_thresholds(leads, points):
-    result = score(features(**leads))
-    assert result.points == points == sum(row.points for row in result.met)
-    assert result.percent_lv == pytest.approx(3 * points) == pytest.approx(per_wall(result.met).sum())
+    result, rows = score(features(**leads)), met(features(**leads))
+    assert result.score_points == points == sum(row.points for row in rows)
+    assert result.score_percent_of_lv == pytest.approx(3 * points) == pytest.approx(per_wall(rows).sum())
 
 
 def test_an_inferior_infarct_lies_inferiorly_and_an_anteroseptal_one_anteriorly():
     q = (45, 0.6, 30, 0.5, 0, 0)
-    inferior = walls_to_aha(per_wall(score(features(II=q, aVF=q)).met))
+    inferior = walls_to_aha(per_wall(met(features(II=q, aVF=q))))
     assert inferior[3] > 0 and inferior[9] > 0 and inferior[[0, 6]].max() == 0
     assert np.argmax(inferior[:6]) == 3
     qs = (80, 1.4, 0, 0, 0, 0)
-    septal = walls_to_aha(per_wall(score(features(V1=qs, V2=qs, V3=qs, V4=qs)).met))
+    septal = walls_to_aha(per_wall(met(features(V1=qs, V2=qs, V3=qs, V4=qs))))
     assert septal[13] == septal[12:16].max() and septal[9] == 0
 
 
 def test_age_and_sex():
     borderline = features(V2=(0, 0, 30, 1.4, 50, 1.2), V6=(0, 0, 40, 0.57, 20, 0.15))
-    assert {row.lead for row in score(borderline).met} == {"V6"}
-    assert "V2" in {row.lead for row in score(borderline, female=True).met}
-    assert "V2" in {row.lead for row in score(borderline, age=70).met}
-    assert "V6" not in {row.lead for row in score(borderline, age=70).met}
-    assert score(borderline, age=55).points == score(borderline).points
+    assert {row.lead for row in met(borderline)} == {"V6"}
+    assert "V2" in {row.lead for row in met(borderline, female=True)}
+    assert "V2" in {row.lead for row in met(borderline, age=70)}
+    assert "V6" not in {row.lead for row in met(borderline, age=70)}
+    assert score(borderline, age=55).score_points == score(borderline).score_points
 
 
 @pytest.mark.parametrize("given", [features("paced"), features("lbbb"), features(rate=150.0)])
 def test_where_the_score_does_not_hold(given):
     result = score(given)
-    assert not result.usable and result.points == 0 and np.isnan(result.percent_lv)
-    assert not result.met and "does not hold" in words(result.remark)
+    assert result.score_points is None and result.score_percent_of_lv is None and met(given) is None
+    assert "does not hold" in words(result.score_remark)
 
 
 def test_confounders_and_missing_leads_are_said():
-    assert "LV hypertrophy" in words(score(features("lvh")).remark) and score(features("lvh")).usable
+    weakened = score(features("lvh"))
+    assert "LV hypertrophy" in words(weakened.score_remark) and weakened.score_points is not None
     gone = features()
     for name in ("q_ms", "q_mv", "r_ms", "r_mv", "s_ms", "s_mv"):
         values = getattr(gone, name).copy()
         values[LEADS.index("V3")] = np.nan
         gone = replace(gone, **{name: values})
-    assert "V3" in words(score(gone).remark) and score(gone).points == 0
+    assert "V3" in words(score(gone).score_remark) and score(gone).score_points == 0
 
 
 @given(st.lists(st.floats(0, 100), min_size=12, max_size=12))

@@ -29,12 +29,11 @@ for _folder in (HERE.parent / "lge", HERE.parent.parent / "ScarSegECG"):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 
-from dicom_samples import Pose, Study, write_dicomdir, write_enhanced, write_lge  # noqa: E402
+from dicom_samples import Pose, Study, list_series, write_dicomdir, write_enhanced, write_lge  # noqa: E402
 
 from ScarSegECGLib.ecg.read import read_ecg  # noqa: E402
 from ScarSegECGLib.lge.dicom_source import find_source  # noqa: E402
 from ScarSegECGLib.lge.read import read_lge  # noqa: E402
-from ScarSegECGLib.lge.study import list_series  # noqa: E402
 
 MARK = "Zzpatient"
 DATA = Path(os.environ.get("SCARSEGECG_DATA", HERE.parent.parent.parent / "shared" / "data"))

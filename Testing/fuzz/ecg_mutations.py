@@ -30,7 +30,7 @@ from synthetic_ecg import synthetic_ecg  # noqa: E402
 
 from ScarSegECGLib.case import LEADS  # noqa: E402
 from ScarSegECGLib.ecg.median_beat import median_beat  # noqa: E402
-from ScarSegECGLib.ecg.read import read_ecg_and_format  # noqa: E402
+from ScarSegECGLib.ecg.read import read_ecg  # noqa: E402
 from ScarSegECGLib.report.ecg import file_lines  # noqa: E402
 
 MARK = exported.PATIENT
@@ -41,10 +41,10 @@ LARGEST_SEED = 500_000
 
 def read(path: Path) -> object:
     """What a user's file goes through: reading, the preview, and, where it is read, the median beat."""
-    ecg, name = read_ecg_and_format(path)
+    ecg = read_ecg(path)
     if not np.isfinite(ecg.millivolts).all() or ecg.lead_mask.sum() < 8:
         raise AssertionError("an ECG came through that has missing values or leads")
-    file_lines(ecg, name)
+    file_lines(ecg)
     return median_beat(ecg)
 
 

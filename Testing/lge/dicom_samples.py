@@ -18,9 +18,17 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from ScarSegECGLib.lge.study import ImageSet, opened_study
+
 Change = Callable[[int, Dataset], None]
 SHORT_AXIS = (0.792067, 0.0, 0.610434, 0.377686, 0.785613, -0.490067)  # a real oblique one, LPS
 FOUR_CHAMBER = (0.9954, 0.0, 0.0958042, 0.0787602, -0.569348, -0.818315)
+
+
+def list_series(path: Path) -> tuple[ImageSet, ...]:
+    """What a study holds; without pixels to be read from an archive, which is closed by then."""
+    with opened_study(path) as sets:
+        return sets
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,8 @@ def test_decimal_commas_are_read_and_told(tmp_path, write_series, picture) -> No
     stack = read_lge(tmp_path / "s")
     np.testing.assert_allclose(stack.ijk_to_ras, usual.ijk_to_ras)
     assert has(stack.notes, LgeNote.DECIMAL_COMMAS) and not has(usual.notes, LgeNote.DECIMAL_COMMAS)
-    source = find_source(stack)
-    assert source is not None and list(source.images[0].PixelSpacing) == [1.5, 1.25]
+    first, _ = find_source(stack)[0]
+    assert list(first.PixelSpacing) == [1.5, 1.25]
 
 
 @pytest.mark.parametrize(
@@ -288,10 +288,9 @@ def test_field_cases(shared_data, tmp_path) -> None:
     assert commas.spacing[1:] == pytest.approx((1.4, 1.4)) and has(commas.notes, LgeNote.DECIMAL_COMMAS)
     with zipfile.ZipFile(cases / "08-charset-ir87" / "lge.zip") as archive:
         archive.extractall(tmp_path)
-    source = find_source(read_lge(tmp_path))
-    assert source is not None
-    assert source.images[0].PatientName == "Yamada^Tarou=山田^太郎=やまだ^たろう"
-    assert source.images[0].SpecificCharacterSet == "ISO_IR 192"
+    first, _ = find_source(read_lge(tmp_path))[0]
+    assert first.PatientName == "Yamada^Tarou=山田^太郎=やまだ^たろう"
+    assert first.SpecificCharacterSet == "ISO_IR 192"
     assert len(read_lge(cases / "09-series-per-slice" / "lge.zip").voxels) == 10
 
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from dicom_samples import FOUR_CHAMBER, Pose, Study, write_dicomdir, write_enhanced, write_lge, write_zip
+from dicom_samples import FOUR_CHAMBER, Pose, Study, list_series, write_dicomdir, write_enhanced, write_lge, write_zip
 from numpy.typing import NDArray
 from pydicom.fileset import FileSet
 
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.dicom_source import find_source, planes
+from ScarSegECGLib.export.dicom.source import Source
+from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.lge.study import list_series
 from ScarSegECGLib.wording import words
 
 MAGNITUDE, PSIR = ("ORIGINAL", "PRIMARY", "M", "ND"), ("DERIVED", "PRIMARY", "PSIR", "ND")
@@ -175,8 +175,7 @@ def test_the_lge_is_found_among_the_cine(tmp_path, cine, p100, pose, form) -> No
     assert stack.contrast == "magnitude"
     note = words(*stack.notes)
     assert "series 40 of 12 sets" in note and "Also there" not in note
-    source = find_source(stack)
-    assert source is not None and len(source.datasets) == len(p100)
+    assert len(find_source(stack)) == len(p100)
     assert stack.sha256 == read_lge(tmp_path / "study" / "lge").sha256
 
 
@@ -384,15 +383,14 @@ def test_source_images_in_canonical_order(tmp_path, picture, form) -> None:
         path = tmp_path / "s" if form == "folder" else write_zip(tmp_path / "s.zip", tmp_path / "s")
     stack = read_lge(path)
     source = find_source(stack, pixels=True)
-    assert source is not None
-    found = planes(stack.voxels, stack)
-    for k, (d, frame) in enumerate(zip(source.datasets, source.frames, strict=True)):
+    found = Source(stack, ()).frames(stack.voxels)
+    for k, (d, frame) in enumerate(source):
         pixels = d.pixel_array if frame is None else d.pixel_array[frame - 1]
         np.testing.assert_array_equal(found[k], pixels)
-    assert len(source.images) == (1 if form == "enhanced" else 6)
-    light = find_source(stack)
-    assert light is not None and "PixelData" not in light.datasets[0]
-    assert light.datasets[0].file_meta.TransferSyntaxUID.is_little_endian
+    assert len({id(d) for d, _ in source}) == (1 if form == "enhanced" else 6)
+    light, _ = find_source(stack)[0]
+    assert "PixelData" not in light
+    assert light.file_meta.TransferSyntaxUID.is_little_endian
 
     (path if path.is_file() else next(path.iterdir())).unlink()
     with pytest.raises(InputError, match="gone or have changed"):
@@ -401,7 +399,7 @@ def test_source_images_in_canonical_order(tmp_path, picture, form) -> None:
 
 def test_no_source_for_other_formats(shared_data) -> None:
     stack = read_lge(shared_data / "emidec_native" / "P100" / "P100_img.nii.gz")
-    assert stack.sources == () and find_source(stack) is None
+    assert stack.sources == () and find_source(stack) == []
     with pytest.raises(InputError, match="in DICOM only"):
         read_lge(shared_data / "emidec_native" / "P100" / "P100_img.nii.gz", image="psir")
 
@@ -488,7 +486,7 @@ def test_dicomdir_that_leads_outside(tmp_path, picture, refused, parts) -> None:
 
 
 def test_dicomdir_that_lists_nothing_or_what_is_gone(tmp_path, picture, refused) -> None:
-    refused(write_dicomdir(tmp_path, [("IMAGES", "IM1")]), "are not there")
+    refused(write_dicomdir(tmp_path, [("IMAGES", "IM1")]), "not in its folder")
     refused(write_dicomdir(tmp_path, []), "lists no images")
     paths = write_lge(tmp_path / "images", picture)  # a disc copied in lower case
     for k, path in enumerate(paths):

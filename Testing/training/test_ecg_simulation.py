@@ -245,7 +245,8 @@ def test_the_qrs_score_follows_the_size_of_anterior_scars() -> None:
         row[some] = rng.uniform(0.3, 1.0) * rng.uniform(0.7, 1.0, len(some))
     windows = simulate_beats(scar, drawn_bodies(90, rng), ["normal"] * 90, np.full(90, 70.0))
     every = np.ones(12, dtype=bool)
-    points = [qrs_score(measure(window.astype(float), every, 70.0)).points for window in windows]
+    scored = [qrs_score(measure(window.astype(float), every, 70.0))[0] for window in windows]
+    points = [sum(criterion.points for criterion in met) for met in scored]
     assert np.corrcoef(points, scar.sum(axis=1))[0, 1] >= 0.6
     assert np.mean(points[:10]) <= 2.0, "hearts without scar score hardly anything"
 

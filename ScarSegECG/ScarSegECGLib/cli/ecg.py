@@ -10,7 +10,7 @@ from ScarSegECGLib.cli.outputs import check_files, save_picture, write_json
 from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
-from ScarSegECGLib.ecg.read import read_ecg_and_format
+from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.report.ecg import date_line, file_lines, findings_lines, judged_lines, measurement_lines
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.wording import all_words, words
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Read, say what was understood, measure, draw."""
     check_files(args.json, pictures=[args.picture])
-    ecg, format_name = read_ecg_and_format(args.path)
+    ecg = read_ecg(args.path)
     female = None if args.sex is None else args.sex == "female"
     found = ecg_findings(median_beat(ecg, female=female), age=args.age, female=female)
     features = found.features
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
         }
         there = [name for name, ok in zip(LEADS, ecg.lead_mask, strict=True) if ok]
         understood = {
-            "format": format_name,
+            "format": ecg.format,
             "leads": there,
             "missing": [name for name in LEADS if name not in there],
             "rate": ecg.rate,
@@ -58,4 +58,4 @@ def run(args: argparse.Namespace) -> None:
             "measured": measured,
         }
         write_json(args.json, understood)
-    say(args, *file_lines(ecg, format_name), "", *measurement_lines(features), *judged_lines(found))
+    say(args, *file_lines(ecg), "", *measurement_lines(features), *judged_lines(found))

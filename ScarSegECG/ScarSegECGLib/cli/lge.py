@@ -10,7 +10,7 @@ from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.lge.shown_text import shown_uid
-from ScarSegECGLib.lge.study import ImageSet, choose, list_series
+from ScarSegECGLib.lge.study import ImageSet, choose, opened_study
 from ScarSegECGLib.wording import words
 
 
@@ -36,7 +36,8 @@ def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
 
 def run(args: argparse.Namespace) -> None:
     """List every series; an asterisk marks the one that would be read."""
-    sets = list_series(args.path)
+    with opened_study(args.path) as sets:
+        numbers = [n for images in sets for n in images.series_numbers]
     chosen: ImageSet | None = None
     notes: tuple[Fact, ...] = ()
     refusal = ""
@@ -44,7 +45,6 @@ def run(args: argparse.Namespace) -> None:
         chosen, notes = choose(sets, series=args.series, image=args.image)
     except InputError as error:
         refusal = str(error)
-    numbers = [n for images in sets for n in images.series_numbers]
     for images in sets:
         ambiguous = any(numbers.count(n) > 1 for n in images.series_numbers)
         say(args, _line(images, "*" if images is chosen else "", args.verbose or ambiguous))

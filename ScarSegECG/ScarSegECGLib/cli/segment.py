@@ -77,8 +77,8 @@ def run(args: argparse.Namespace) -> None:
             image=args.image,
             told=lambda done, of: tell(0.1 * done / of, f"reading {done} of {of} files"),
         )
-        source = find_source(stack) if args.show_patient else None
-        if args.show_patient and source is None:
+        source = find_source(stack) if args.show_patient else []
+        if args.show_patient and not source:
             raise InputError("--show-patient: the images are not DICOM, so they do not say who the patient is.")
         result = segment(
             stack,
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
         )
         tell(0.8, "pictures and files")
         painted, viewer = pictures(result), viewer_block(result_data(result))
-        patient = Patient.of_image(source.images[0]) if source else None
+        patient = Patient.of_image(source[0][0]) if source else None
         said: list[str] = []
         refused: list[str] = []
 

@@ -177,7 +177,7 @@ def _inputs(case: CohortCase) -> dict[str, InputState]:
 
 def _imaged(stack: LgeStack) -> Subject:
     source = find_source(stack)
-    return subject_of_dicom(source.images[0]) if source else Subject()
+    return subject_of_dicom(source[0][0]) if source else Subject()
 
 
 def _script(name: str, data: dict[str, Any]) -> str:

@@ -54,10 +54,8 @@ def read_csv(path: Path) -> Recording:
     stated = _sidecar(path) | {match[1].lower(): match[2].strip() for match in found if match}
     try:
         rate = float(stated["rate_hz"].lower().removesuffix("hz"))
-    except KeyError:
-        raise InputError(f"The ECG file does not state its sampling rate: {HOW}.") from None
-    except ValueError:
-        raise InputError(f"The sampling rate that the ECG file states is no number: {HOW}.") from None
+    except (KeyError, ValueError):
+        raise InputError(f"The ECG file does not state its sampling rate as a number: {HOW}.") from None
     check_rate(rate)
     names = [name.strip().strip('"') for name in lines[first].split(delimiter)]
     if len(names) > MOST_COLUMNS:
@@ -106,10 +104,8 @@ def _scale(name: str, stated: dict[str, str]) -> float:
     """What makes mV of a column: its own unit ("I [mV]") or the table's, which must agree."""
     own = _OWN_UNIT.search(name)
     units = {text.strip().lower() for text in (own and own[1], stated.get("unit")) if text}
-    if not units:
-        raise InputError(f"The ECG file does not state its unit: {HOW}.")
-    if not units <= MILLIVOLTS.keys():
-        raise InputError(f"The unit that the ECG file states is not a voltage: {HOW}.")
+    if not units or not units <= MILLIVOLTS.keys():
+        raise InputError(f"The ECG file does not state its unit, or one that is not a voltage: {HOW}.")
     scale, *others = {MILLIVOLTS[unit] for unit in units}
     if others:
         raise InputError("The ECG file states one unit for the table and another in the columns' names: correct one.")

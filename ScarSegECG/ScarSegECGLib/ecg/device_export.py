@@ -10,8 +10,7 @@ import base64
 import math
 import re
 import struct
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from itertools import islice
 from pathlib import Path
@@ -24,7 +23,7 @@ from ecgdatakit.models import ECGRecord
 from ecgdatakit.parsing import FileParser
 from ecgdatakit.parsing.codecs.lzw import LzwDecoder
 
-from ScarSegECGLib.ecg.leads import Channel, check_rate, lead_name
+from ScarSegECGLib.ecg.leads import Channel, lead_name
 from ScarSegECGLib.ecg.recording import (
     PACING,
     Part,
@@ -33,10 +32,10 @@ from ScarSegECGLib.ecg.recording import (
     plausible_measures,
     require_size,
     stored_date,
-    told_as,
 )
 from ScarSegECGLib.ecg.subject import subject, years_between
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.files import intact
 
 LARGEST_SCP, LARGEST_ISHNE, LARGEST_XML = 2_000_000, 32_000_000, 10_000_000
 # What a resting ECG can hold: SCP-ECG declares samples and beats as numbers of up to 4 billion, and Philips' XLI
@@ -52,61 +51,49 @@ _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 _STAMP = re.compile(r"(\d{14})(?:\.(\d{1,6})\d*)?")
 
 
-@dataclass(frozen=True)
-class Export:
-    """A format: the parser's and the usual name, and what finds all recordings in an XML file, not the first alone."""
-
-    parser: str
-    name: str
-    parts: Callable[[Element], Iterable[Part]] | None = None
-
-
 def read_scp(path: Path) -> Recording:
     """Read an SCP-ECG file."""
     require_size(path, LARGEST_SCP, "SCP-ECG")
     _require_scp_bounds(path)
-    return _read(path, Export("scp_ecg", "SCP-ECG"))
+    return _read(path, "scp_ecg", "SCP-ECG")
 
 
 def read_ishne(path: Path) -> Recording:
     """Read an ISHNE file."""
     require_size(path, LARGEST_ISHNE, "ISHNE")
-    return _read(path, Export("ishne_holter", "ISHNE"))
+    return _read(path, "ishne_holter", "ISHNE")
 
 
 def read_xml(path: Path) -> Recording:
     """Read an HL7 aECG, GE MUSE or Philips Sierra file."""
     root = read_bounded_xml(path)
-    export = {
-        "annotatedecg": Export("hl7_aecg", "HL7 aECG", _aecg_parts),
-        "restingecg": Export("ge_muse_xml", "GE MUSE XML", _muse_parts),
-        "restingecgdata": Export("sierra_xml", "Philips Sierra XML"),
-    }.get(root.tag)
-    if export is None:
-        raise InputError("The ECG file is XML but no HL7 aECG, GE MUSE or Philips Sierra ECG: export one of these.")
-    _require_xli_bounds(root)
-    return _read(path, export, root)
+    if root.tag == "annotatedecg":
+        return _read(path, "hl7_aecg", "HL7 aECG", _aecg_parts(root))
+    if root.tag == "restingecg":
+        return _read(path, "ge_muse_xml", "GE MUSE XML", _muse_parts(root))
+    if root.tag == "restingecgdata":
+        _require_xli_bounds(root)
+        return _read(path, "sierra_xml", "Philips Sierra XML")
+    raise InputError("The ECG file is XML but no HL7 aECG, GE MUSE or Philips Sierra ECG: export one of these.")
 
 
-def _read(path: Path, export: Export, root: Element | None = None) -> Recording:
+def _read(path: Path, parser: str, name: str, recordings: Iterator[Part] | None = None) -> Recording:
     """The rhythm recordings; a median beat stored beside them is left alone.
 
-    ``acquired`` is without time zone, and midnight where the file has a day but no time. InputError for what is
-    damaged, of an unknown version, without signals or calibration, with leads of unequal length or rate.
+    ``parser`` is the parser's name of the format, ``name`` the usual one; ``recordings`` are all of a file of which the
+    parser finds the first alone. ``acquired`` is without time zone, and midnight where the file has a day but no time.
+    InputError for what is damaged, of an unknown version, without signals or calibration, with leads of unequal rate.
     """
-    damaged = InputError(f"The ECG file is damaged or incomplete for {export.name}: export the ECG again.")
-    with told_as(damaged):
+    with intact(f"The ECG file is damaged or incomplete for {name}: export the ECG again."):
         try:
             record = FileParser.parse(path)
         except UnsupportedFormatError:
             raise InputError(
-                f"The ECG file is of a version or kind of {export.name} that is not read: export it anew."
+                f"The ECG file is of a version or kind of {name} that is not read: export it anew."
             ) from None
-        parts = [_part(record)] if root is None or export.parts is None else list(export.parts(root))
-    if record.source_format != export.parser:
-        raise damaged
-    for part in parts:
-        check_rate(part.rate)
+        if record.source_format != parser:
+            raise ValueError("a file of another format")
+        parts = [_part(record)] if recordings is None else list(recordings)
     acquired, whose, version = _acquired(record), record.patient, record.file_format.version
     age = None if whose.age is None else float(whose.age)
     if age is None and whose.birth_date and acquired:
@@ -114,10 +101,10 @@ def _read(path: Path, export: Export, root: Element | None = None) -> Recording:
     statements = [left for left, _right in record.interpretation.statements]
     statements.append(str(record.annotations.get("machine_interpretation") or ""))
     # The version is shown where it is short and harmless enough.
-    versioned = export.parser == "sierra_xml" and re.fullmatch(r"[\d.]{1,10}", version)
+    versioned = parser == "sierra_xml" and re.fullmatch(r"[\d.]{1,10}", version)
     return Recording(
         parts=parts,
-        format=f"{export.name} {version}" if versioned else export.name,
+        format=f"{name} {version}" if versioned else name,
         acquired=acquired,
         device_ms=_device_measurements(record),
         stated_paced=any(map(PACING.search, statements)),

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.valuerep import DT
 from pydicom.waveforms import multiplex_array
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.leads import Channel, LeadName, check_rate, lead_name
+from ScarSegECGLib.ecg.leads import Channel, check_rate, lead_name
 from ScarSegECGLib.ecg.recording import (
     LONGEST_S,
     PACING,
@@ -23,12 +21,12 @@ from ScarSegECGLib.ecg.recording import (
     calibrated,
     plausible_measures,
     require_size,
-    told_as,
 )
 from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.dicom_files import DicomFile
-from ScarSegECGLib.lge.dicom_frames import dates_trusted
+from ScarSegECGLib.lge.dicom_files import bounded
+from ScarSegECGLib.lge.dicom_frames import dates_trusted, moment_of, text_of
+from ScarSegECGLib.lge.files import StudyFile, intact
 
 # 12-Lead, General, Ambulatory and General 32-bit ECG Waveform Storage.
 ECG_CLASSES = {f"1.2.840.10008.5.1.4.1.1.9.1.{n}" for n in (1, 2, 3, 4)}
@@ -36,8 +34,7 @@ LARGEST_FILE = 128_000_000
 MOST_GROUPS = 64
 
 # The last number of a lead code is the same in SCP-ECG (5.6.3-9-n) and MDC (2:n); 65 is -aVR.
-_LEAD_NUMBERS = {n: LeadName(lead) for n, lead in zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), LEADS, strict=True)}
-_LEAD_NUMBERS[65] = LeadName("aVR", inverted=True)
+_LEAD_NUMBERS = dict(zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8, 65), (*LEADS, "-aVR"), strict=True))
 _LEAD_CODES = {"SCPECG": re.compile(r"5\.6\.3-9-(\d+)"), "MDC": re.compile(r"2:(\d+)")}
 _MEDIAN_WORDS = ("MEDIAN", "AVERAGE", "REPRESENTATIVE", "TEMPLATE")
 _MEASURES = {
@@ -57,9 +54,8 @@ def read_dicom_ecg(path: Path) -> Recording:
     """
     require_size(path, LARGEST_FILE, "the DICOM file")
     # Annotations and codes are read one by one, and pydicom raises many kinds of errors on broken ones.
-    unreadable = InputError("The ECG file cannot be read as DICOM: copy it again from its source.")
-    with told_as(unreadable, OSError, MemoryError):
-        with DicomFile(path).open() as stream:  # bounded: no length is believed, nothing is inflated unseen
+    with intact("The ECG file cannot be read as DICOM: copy it again from its source."):
+        with bounded(StudyFile(path)) as stream:  # no length is believed, nothing is inflated unseen
             dataset = pydicom.dcmread(stream, force=True)
         return _recording(dataset)
 
@@ -75,13 +71,13 @@ def _recording(dataset: Dataset) -> Recording:
         raise InputError("The ECG file holds no waveform: export the ECG with its signals.")
     labels = [str(group.get("MultiplexGroupLabel") or "").upper() for group in groups]
     rhythm = [k for k, label in enumerate(labels) if not any(word in label for word in _MEDIAN_WORDS)]
-    with told_as(InputError("The waveform of the ECG file is damaged or truncated: copy it again.")):
+    with intact("The waveform of the ECG file is damaged or truncated: copy it again."):
         parts = [_part(dataset, k) for k in rhythm or range(len(groups))]
     notes = dataset.get("WaveformAnnotationSequence") or []
     return Recording(
         parts=parts,
         format="DICOM ECG waveform",
-        acquired=_acquired(dataset),
+        acquired=moment_of(text_of(dataset, "AcquisitionDateTime")),
         date_trusted=dates_trusted(dataset),
         device_ms=_device_measurements(notes),
         stated_paced=any(PACING.search(str(note.get("UnformattedTextValue") or "")) for note in notes),
@@ -135,7 +131,7 @@ def channel_label(channel: Dataset) -> str:
 
     Where they name different leads it is none of them; a meaning or label with a minus turns what a code leaves plain.
     """
-    told: list[LeadName | None] = []
+    told: list[str | None] = []
     texts = []
     for source in channel.get("ChannelSourceSequence") or []:
         value = str(source.get("CodeValue") or "")
@@ -145,18 +141,10 @@ def channel_label(channel: Dataset) -> str:
         texts += [str(source.get("CodeMeaning") or ""), value]
     texts.append(str(channel.get("ChannelLabel") or ""))
     leads = {lead for lead in (*told, *map(lead_name, texts)) if lead is not None}
-    names = sorted({lead.name for lead in leads})
+    names = sorted({lead.lstrip("-") for lead in leads})
     if len(names) != 1:
         return " or ".join(names) or next((text for text in texts if text), "")
-    return ("-" if any(lead.inverted for lead in leads) else "") + names[0]
-
-
-def _acquired(dataset: Dataset) -> datetime | None:
-    try:
-        value = DT(str(dataset.get("AcquisitionDateTime") or ""))
-        return None if value is None else datetime(*value.timetuple()[:6])
-    except (ValueError, TypeError, OverflowError):
-        return None
+    return max(leads, key=len)
 
 
 def _device_measurements(notes: list[Dataset]) -> dict[str, float]:

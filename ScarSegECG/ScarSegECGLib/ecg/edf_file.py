@@ -11,10 +11,11 @@ import numpy as np
 from edfio import AnonymizedDateError
 
 from ScarSegECGLib.ecg.leads import Channel, check_rate, lead_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, require_size, told_as
+from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, require_size
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
+from ScarSegECGLib.lge.files import intact
 
 MOST_SIGNALS = 128
 LARGEST_FILE = 512_000_000
@@ -37,7 +38,7 @@ def read_edf(path: Path) -> Recording:
     require_size(path, LARGEST_FILE, "the EDF file")
     with path.open("rb") as stream:
         header = stream.read(256)
-    with told_as(InputError("The EDF file is damaged: copy or export it again.")):
+    with intact("The EDF file is damaged: copy or export it again."):
         signals, records = int(header[252:256]), int(header[236:244])
         if not 0 < signals <= MOST_SIGNALS:
             raise InputError(f"The ECG file has {signals} signals: this is no 12-lead ECG.")

@@ -7,8 +7,6 @@ are those for hearts without a conduction defect or hypertrophy, after Strauss e
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import nan
 from typing import NamedTuple
 
 import numpy as np
@@ -55,15 +53,10 @@ def lead_waves(features: EcgFeatures, lead: str, *, milliseconds: float = 1.0, m
 def ecg_findings(beat: MedianBeat, *, age: float | None = None, female: bool | None = None) -> EcgFindings:
     """Measure one median beat for people; age in years."""
     leads, why = pathological_q_waves(beat.features)
-    score = qrs_score(beat, age=age, female=female)
-    return EcgFindings(
-        features=beat.features,
-        q_waves=leads,
-        q_waves_remark=why,
-        score_points=score.points if score.usable else None,
-        score_percent_of_lv=score.percent_lv if score.usable else None,
-        score_remark=score.remark,
-    )
+    met, remark = qrs_score(beat, age=age, female=female)
+    points = None if met is None else sum(criterion.points for criterion in met)
+    percent = None if points is None else PERCENT_PER_POINT * points
+    return EcgFindings(beat.features, leads, why, points, percent, remark)
 
 
 def pathological_q_waves(features: EcgFeatures) -> tuple[tuple[str, ...] | None, Fact | None]:
@@ -144,39 +137,22 @@ CRITERIA = (
 )
 
 
-@dataclass(frozen=True)
-class QrsScore:
-    """The score of one ECG.
+def qrs_score(
+    beat: MedianBeat, *, age: float | None = None, female: bool | None = None
+) -> tuple[tuple[Criterion, ...] | None, Fact | None]:
+    """Score one median beat: the criteria that are met, with 0 to 32 points, each 3 % of the LV; and a remark.
 
-    ``points`` is 0..32 and ``percent_lv`` 3 % of the LV for each; 0 and NaN where not ``usable``: in paced, pre-excited
-    and ventricular rhythm, in left bundle branch block and from 150 beats a minute on. ``met`` are the criteria that
-    counted; ``remark`` says why it is not usable, or what weakens it (another criteria set applies, leads missing).
-    """
-
-    met: tuple[Criterion, ...] = ()
-    usable: bool = True
-    remark: Fact | None = None
-
-    @property
-    def points(self) -> int:
-        return sum(criterion.points for criterion in self.met)
-
-    @property
-    def percent_lv(self) -> float:
-        return PERCENT_PER_POINT * self.points if self.usable else nan
-
-
-def qrs_score(beat: MedianBeat, *, age: float | None = None, female: bool | None = None) -> QrsScore:
-    """Score one median beat.
-
-    With ``age`` (years) amplitude limits fall by 1 % per year over 55 and rise by 1 % per year under it (between 20 and
-    90 years). Limits of durations and amplitudes are 10 % lower in women; men's where ``female`` is unknown.
+    ``None`` where the score does not hold: in paced, pre-excited and ventricular rhythm, in left bundle branch block
+    and from 150 beats a minute on. The remark says why not, or what weakens it (another criteria set applies, leads
+    missing). With ``age`` (years) amplitude limits fall by 1 % per year over 55 and rise by 1 % per year under it
+    (between 20 and 90 years). Limits of durations and amplitudes are 10 % lower in women; men's where ``female`` is
+    unknown.
     """
     features, conduction = beat.features, Conduction(beat.features.conduction)
     if conduction in SILENT and conduction != Conduction.UNKNOWN:
-        return QrsScore(usable=False, remark=Fact(ScoreRemark.SILENT, conduction=conduction))
+        return None, Fact(ScoreRemark.SILENT, conduction=conduction)
     if features.rate_bpm is not None and features.rate_bpm >= FASTEST_BPM:
-        return QrsScore(usable=False, remark=Fact(ScoreRemark.FAST))
+        return None, Fact(ScoreRemark.FAST)
     sex = 0.9 if female else 1.0
     years = 1.0 if age is None else 1.0 - 0.01 * (float(np.clip(age, 20, 90)) - 55)
     highest: dict[tuple[str, str], Criterion] = {}
@@ -188,4 +164,4 @@ def qrs_score(beat: MedianBeat, *, age: float | None = None, female: bool | None
     missing = tuple(name for name, there in zip(LEADS, beat.lead_mask, strict=True) if not there)
     weakened_by = None if conduction == Conduction.NORMAL else conduction
     remark = Fact(ScoreRemark.WEAKENED, conduction=weakened_by, missing=missing) if weakened_by or missing else None
-    return QrsScore(tuple(highest.values()), remark=remark)
+    return tuple(highest.values()), remark

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS, FloatArray
-from ScarSegECGLib.ecg.beats import bend
+from ScarSegECGLib.ecg.delineation import bend
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
@@ -64,14 +64,6 @@ _OF_ONE_AND_TWO = {
 }
 
 
-@dataclass(frozen=True)
-class LeadName:
-    """A standard lead, and whether it is stored with its sign turned."""
-
-    name: str
-    inverted: bool = False
-
-
 @dataclass(frozen=True, eq=False)
 class Channel:
     """One stored signal: the file's own label, float64 mV (samples,), and when its first sample was taken, s."""
@@ -81,13 +73,13 @@ class Channel:
     start_s: float = 0.0
 
     @cached_property
-    def lead(self) -> LeadName | None:
-        """Which standard lead it is; None for any other channel."""
+    def lead(self) -> str | None:
+        """Which standard lead it is, "-aVR" where its sign is turned; None for any other channel."""
         return lead_name(self.label)
 
 
-def lead_name(label: str) -> LeadName | None:
-    """Which standard lead a label means; None for any other channel.
+def lead_name(label: str) -> str | None:
+    """Which standard lead a label means, with a minus before it where its sign is turned; None for any other channel.
 
     Case, blanks, a leading "Lead", "ECG", "Ableitung" or "MDC_ECG_LEAD_", a unit, a reference and a remark in brackets
     do not matter: "Lead I (Einthoven)", "DI", "I [mV]", "I-Ref", "MDC_ECG_LEAD_I" are all "I". C1 to C6 are V1 to V6
@@ -111,13 +103,13 @@ def lead_name(label: str) -> LeadName | None:
         text = _SUFFIX.sub("", text).strip(" _.:")
     if text.startswith("-") or text.endswith("-"):
         text, words = text.strip("-").strip(" _."), words + 1
-    inverted = bool((turned + words) % 2)
     pair = tuple(part.strip() for part in text.split("-"))
     if len(pair) == 2:
         name = _ELECTRODES.get(pair) or _ELECTRODES.get(pair[::-1])
-        return None if name is None else LeadName(name, inverted != (pair not in _ELECTRODES))
-    name = _BY_KEY.get(_key(text)) or _BY_KEY.get(_key(_COPY.sub("", text)))
-    return None if name is None else LeadName(name, inverted)
+        turned += pair not in _ELECTRODES
+    else:
+        name = _BY_KEY.get(_key(text)) or _BY_KEY.get(_key(_COPY.sub("", text)))
+    return None if name is None else "-" * ((turned + words) % 2) + name
 
 
 def _key(text: str) -> str:
@@ -127,7 +119,7 @@ def _key(text: str) -> str:
 
 def leads_of(channels: Iterable[Channel]) -> set[str]:
     """The standard leads that follow from these channels, turned or derived where need be."""
-    found = {channel.lead.name for channel in channels if channel.lead is not None}
+    found = {channel.lead.lstrip("-") for channel in channels if channel.lead}
     return found | set(_OF_ONE_AND_TWO) if len(found & set(_OF_ONE_AND_TWO)) >= 2 else found
 
 
@@ -155,18 +147,18 @@ def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_]
     channels = tuple(channels)
     found: dict[str, NDArray] = {}
     turned, twice, unlike = [], [], []
-    for channel in sorted(channels, key=lambda channel: channel.lead is not None and channel.lead.inverted):
-        lead = channel.lead
-        if lead is None:
+    for channel in sorted(channels, key=lambda channel: (channel.lead or "").startswith("-")):
+        if not channel.lead:
             continue
-        signal = np.asarray(channel.millivolts, dtype=np.float64) * (-1 if lead.inverted else 1)
-        if lead.name not in found:
-            found[lead.name] = signal
-            turned += [lead.name] if lead.inverted else []
-        elif not _same(found[lead.name], signal):
-            unlike.append(lead.name)
-        elif not lead.inverted:
-            twice.append(lead.name)
+        name, inverted = channel.lead.lstrip("-"), channel.lead.startswith("-")
+        signal = np.asarray(channel.millivolts, dtype=np.float64) * (-1 if inverted else 1)
+        if name not in found:
+            found[name] = signal
+            turned += [name] if inverted else []
+        elif not _same(found[name], signal):
+            unlike.append(name)
+        elif not inverted:
+            twice.append(name)
     for name in set(unlike):
         del found[name]
     contradicting = _contradicting(found)
@@ -251,10 +243,9 @@ def _spread(signal: NDArray) -> float:
 
 def check_rate(rate: float) -> None:
     """Raise InputError for a sampling rate that no ECG has."""
-    if not np.isfinite(rate) or rate <= 0:
-        raise InputError("The ECG's sampling rate is 0 or missing: the file is damaged or not an ECG.")
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise InputError(f"The ECG's sampling rate of {rate:g} Hz is outside {LOWEST_RATE:g} to {HIGHEST_RATE:g} Hz.")
+        range_hz = f"{LOWEST_RATE:g} to {HIGHEST_RATE:g} Hz"
+        raise InputError(f"The ECG's sampling rate of {rate:g} Hz is outside {range_hz}: damaged, or not an ECG.")
 
 
 def check_signals(
@@ -324,12 +315,9 @@ def _is_saturated(millivolts: NDArray, rate: float) -> NDArray[np.bool_]:
     seconds = max(1, int(millivolts.shape[1] / rate))
     clipped = np.zeros(len(millivolts), dtype=bool)
     for row, lead in enumerate(np.asarray(millivolts)):
-        bounds = {lead.max(), lead.min()}
-        struck: set[int] = set()
-        for start, stop in (run for bound in bounds for run in runs(lead == bound)):
-            if stop - start >= shortest:
-                struck.update(range(int(start / rate), int((stop - 1) / rate) + 1))
-        clipped[row] = len(bounds) == 2 and len(struck) >= 0.5 * seconds
+        still = [run for run in runs((lead == lead.max()) | (lead == lead.min())) if run[1] - run[0] >= shortest]
+        struck = {second for a, b in still for second in range(int(a / rate), int((b - 1) / rate) + 1)}
+        clipped[row] = np.ptp(lead) > 0 and len(struck) >= 0.5 * seconds
     return clipped
 
 

@@ -11,9 +11,22 @@ from numpy.typing import NDArray
 from scipy.signal import butter, filtfilt, iirnotch, resample_poly, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS, Ecg, EcgFeatures, MedianBeat
-from ScarSegECGLib.ecg.beats import aligned, bridge_spikes, find_beats, find_spikes, windows
 from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction
-from ScarSegECGLib.ecg.delineation import MS_PER_SAMPLE, ONSET, RATE, SAMPLES, Delineation, delineate, q_r_s, qrs_waves
+from ScarSegECGLib.ecg.delineation import (
+    MS_PER_SAMPLE,
+    ONSET,
+    RATE,
+    SAMPLES,
+    Delineation,
+    aligned,
+    bridge_spikes,
+    delineate,
+    find_beats,
+    find_spikes,
+    q_r_s,
+    qrs_waves,
+    windows,
+)
 from ScarSegECGLib.ecg.leads import FEWEST_LEADS
 from ScarSegECGLib.errors import InputError
 

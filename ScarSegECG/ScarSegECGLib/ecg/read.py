@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Callable
 from datetime import date
@@ -20,6 +19,7 @@ from ScarSegECGLib.ecg.wfdb_record import header_of, looks_like_header, read_wfd
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
+from ScarSegECGLib.lge.files import sha256_of_file
 
 START = 4096
 READABLE = "DICOM, WFDB, HL7 aECG, MUSE or Philips XML, SCP-ECG, EDF, ISHNE or CSV"
@@ -93,14 +93,9 @@ def read_ecg(path: str | PathLike[str]) -> Ecg:
     InputError
         The file is missing, of another kind, damaged, or no usable ECG; one line that says what to do.
     """
-    return read_ecg_and_format(path)[0]
-
-
-def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
-    """As :func:`read_ecg`, with the usual name of the format that was found."""
     try:
         recording = _read_recording(Path(path))
-    except OSError:
+    except (OSError, MemoryError):
         raise InputError("The ECG file cannot be read: check its name, its permissions and the disk.") from None
     acquired = recording.acquired
     placeholder = acquired is not None and (acquired.year < 1900 or acquired.date() in _PLACEHOLDERS)
@@ -110,24 +105,19 @@ def read_ecg_and_format(path: str | PathLike[str]) -> tuple[Ecg, str]:
     channels, window = recorded_together(channels, part.rate)
     millivolts, mask, found = assemble(channels)
     millivolts, mask, remarks = check_signals(millivolts, mask, part.rate, noticed=found)
-    digest = hashlib.sha256()
-    for file in recording.files or (Path(path),):
-        with file.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
-    ecg = Ecg(
+    return Ecg(
         millivolts=millivolts,
         lead_mask=mask,
         rate=part.rate,
         acquired=acquired,
         date_trusted=recording.date_trusted and not placeholder,
         device_ms=recording.device_ms,
-        sha256=digest.hexdigest(),
+        sha256=sha256_of_file(*(recording.files or (Path(path),))),
         notes=(*recording.notes, *chosen, *dated, *pulse, *window, *found, *remarks),
         subject=recording.subject,
         stated_paced=recording.stated_paced,
+        format=recording.format,
     )
-    return ecg, recording.format
 
 
 def _read_recording(path: Path) -> Recording:

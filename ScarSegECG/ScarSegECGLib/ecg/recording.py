@@ -7,9 +7,7 @@ A file may hold a rhythm strip beside the ECG, leads in several groups, or one a
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Subject
-from ScarSegECGLib.ecg.beats import qrs_energy
-from ScarSegECGLib.ecg.leads import FEWEST_LEADS, SHORTEST_S, Channel, lead_name, leads_of, runs
+from ScarSegECGLib.ecg.delineation import qrs_energy
+from ScarSegECGLib.ecg.leads import FEWEST_LEADS, SHORTEST_S, Channel, check_rate, lead_name, leads_of, runs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
@@ -65,6 +63,9 @@ class Part:
     rate: float  # samples per second
     start_s: float | None = None
 
+    def __post_init__(self) -> None:
+        check_rate(self.rate)
+
     @property
     def seconds(self) -> float:
         return max((channel.millivolts.size for channel in self.channels), default=0) / self.rate
@@ -93,23 +94,6 @@ class Recording:
     files: tuple[Path, ...] = ()
 
 
-@contextmanager
-def told_as(error: InputError, *passed: type[Exception]) -> Iterator[None]:
-    """Raise ``error`` for whatever a library stumbles on, but for an InputError and what is ``passed``.
-
-    Libraries' warnings and errors quote values, which may be a patient's name: neither is shown.
-    """
-    told_already: tuple[type[Exception], ...] = (InputError, *passed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except told_already:
-            raise
-        except Exception:
-            raise error from None
-
-
 def require_size(path: Path, largest: int, kind: str) -> None:
     """Raise InputError for a file of more than ``largest`` bytes, which a resting ECG of that kind never has."""
     if path.stat().st_size > largest:
@@ -131,12 +115,10 @@ def calibrated(
     if lead is None:
         return Channel(label, values, start_s)
     if not gain or not np.isfinite(gain):
-        raise InputError(
-            f"Lead {lead.name} has no calibration (a gain of 0 or none): export the ECG with its calibration."
-        )
+        raise InputError(f"Lead {lead} has no calibration (a gain of 0 or none): export the ECG with its calibration.")
     factor = MILLIVOLTS.get(unit.strip().lower())
     if factor is None:
-        raise InputError(f"The unit of lead {lead.name} is not a voltage: this is not a calibrated ECG.")
+        raise InputError(f"The unit of lead {lead} is not a voltage: this is not a calibrated ECG.")
     with np.errstate(all="ignore"):
         millivolts = (values * gain + baseline) * factor
     # What nobody measures stays a number, and is refused.
@@ -274,7 +256,7 @@ def recorded_together(channels: Channels, rate: float) -> tuple[Channels, Notes]
     begin, end = max(span[0] for span in inside), min(span[1] for span in inside)
     if (begin, end) != (0, samples):
         notes += (Fact(EcgNote.WINDOW, stored=samples / rate, used=(end - begin) / rate),)
-    if left := tuple(channel.lead.name for channel in known if channel.lead is not None and channel not in kept):
+    if left := tuple(channel.lead.lstrip("-") for channel in known if channel.lead and channel not in kept):
         notes += (Fact(EcgNote.PARTIAL, leads=left),)
     return (*_between(kept, begin, end), *other), notes
 

@@ -11,11 +11,12 @@ import re
 import secrets
 import warnings
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from ScarSegECGLib.case import Subject
 from ScarSegECGLib.facts import Doubt, Fact
+from ScarSegECGLib.lge.dicom_frames import moment_of
 
 DIFFERENT_PATIENTS = Fact(Doubt.DIFFERENT_PATIENTS)
 _SALT = secrets.token_bytes(32)
@@ -46,7 +47,7 @@ def subject_of_dicom(dataset: Mapping[Any, Any] | Any) -> Subject:
     if stated:
         age: float | None = int(stated[1]) * _DAYS_PER[stated[2]] / _DAYS_PER["Y"]
     else:
-        age = years_between(_day(text["PatientBirthDate"]), _day(text["StudyDate"]))
+        age = years_between(*(moment_of(text[name]) for name in ("PatientBirthDate", "StudyDate")))
     return subject(text["PatientID"], text["PatientSex"], age)
 
 
@@ -58,10 +59,3 @@ def years_between(birth: date | None, then: date | None) -> float | None:
 def differ(one: Subject | None, other: Subject | None) -> bool:
     """Whether both carry an identifier, and not the same."""
     return bool(one and other and one.digest and other.digest and one.digest != other.digest)
-
-
-def _day(stored: str) -> date | None:
-    try:
-        return datetime.strptime(stored, "%Y%m%d").date()
-    except ValueError:
-        return None

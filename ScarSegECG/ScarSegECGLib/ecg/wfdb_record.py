@@ -12,11 +12,11 @@ import numpy as np
 import wfdb
 
 from ScarSegECGLib.ecg.leads import check_rate
-from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, require_size, stored_date, told_as
-from ScarSegECGLib.ecg.snomed import PACED, codes_in
+from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, require_size, stored_date
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
+from ScarSegECGLib.lge.files import intact
 
 LARGEST_HEADER, LONGEST_LINE = 64_000, 1000
 LARGEST_SIGNAL_FILE = 512_000_000
@@ -26,11 +26,22 @@ LARGEST_RECORD_LEADS = 64
 _RECORD_LINE = re.compile(r"^\S+[ \t]+\d+([ \t]+[\d.]+(e[+-]?\d+)?(/\S+)?([ \t]+\d+.*)?)?$", re.IGNORECASE)
 # What a header may name: a file beside it. No folder, URL, drive or chained file system.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
-_ECG_DATE = re.compile(r"ECG date:\s*(\d{1,2}/\d{1,2}/\d{4})\s*$", re.IGNORECASE)
+_ECG_DATE = re.compile(r"^[ \t]*#[ \t#]*ECG date:[ \t]*(\d{1,2}/\d{1,2}/\d{4})[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _GAIN = re.compile(r"\S+\s+\S+\s+([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)", re.IGNORECASE)
 _BYTES_PER_SAMPLE = {"80": 1, "16": 2, "61": 2, "160": 2, "212": 1.5, "310": 4 / 3, "311": 4 / 3, "24": 3, "32": 4}
 # What may follow the number of samples, as wfdb reads it: time, then day/month/year.
 _WFDB_TIME = re.compile(r"\d{1,2}(:\d{1,2}){0,2}(\.\d+)?([ \t]+\d{1,2}/\d{1,2}/\d{4})?")
+
+# SNOMED CT codes of diagnoses.
+SINUS_ONLY = frozenset({"426783006", "426177001", "427084000"})  # sinus rhythm, slow or fast: nothing else was noted
+PACED = frozenset({"10370003", "251266004"})
+# Infarct or ischaemia, Q waves, poor R progression.
+INFARCT = frozenset(
+    ["164865005", "164867002", "54329005", "57054005", "164861001", "426434006", "425419005", "365413008", "164917005"]
+)
+RBBB = frozenset({"59118001", "713427006"})
+BLOCK = RBBB | {"164909002", "733534002", "698252002"}  # LBBB, complete LBBB, other intraventricular delay
+_DIAGNOSES = re.compile(r"^[ \t]*#[ \t#]*dx:(.*)", re.IGNORECASE | re.MULTILINE)
 
 
 def looks_like_header(start: bytes) -> bool:
@@ -54,9 +65,8 @@ def read_wfdb(header: Path) -> Recording:
     unknown unit.
     """
     with header.open("rb") as stream:
-        text = stream.read(LARGEST_HEADER + 1).decode("utf-8", errors="replace").splitlines()
-    lines = [line for line in map(str.strip, text) if line and not line.startswith("#")]
-    remarks = [line.strip(" \t#") for line in text if line.lstrip().startswith("#")]
+        text = "\n".join(stream.read(LARGEST_HEADER + 1).decode("utf-8", errors="replace").splitlines())
+    lines = [line for line in map(str.strip, text.split("\n")) if line and not line.startswith("#")]
     # What parses a line takes the square of its length.
     if header.stat().st_size > LARGEST_HEADER or max(map(len, lines), default=0) > LONGEST_LINE:
         raise InputError("The WFDB header is too large for that of an ECG: copy the record again.")
@@ -66,8 +76,8 @@ def read_wfdb(header: Path) -> Recording:
     first = lines[0].split(maxsplit=4) if lines else []
     written = first[4] if len(first) > 4 else ""
     # The record line's own date, or the one in PTB's remark; both have the day first.
-    remark = next((match[1] for text in remarks if (match := _ECG_DATE.match(text))), "")
-    acquired = stored_date(written or remark, month_first=False)
+    remark = _ECG_DATE.search(text)
+    acquired = stored_date(written or (remark[1] if remark else ""), month_first=False)
     unreadable = acquired is None and re.search(r"\d{4}|/", written) is not None
     with ExitStack() as stack:
         stem = place.with_suffix("")
@@ -84,7 +94,7 @@ def read_wfdb(header: Path) -> Recording:
             for path in signals:
                 shutil.copyfile(path, stem.parent / path.name)
         most = round(LONGEST_S * float(fields.fs)) + 1
-        with told_as(InputError("The signals of the WFDB record cannot be read: copy the record again.")):
+        with intact("The signals of the WFDB record cannot be read: copy the record again."):
             record = wfdb.rdrecord(str(stem), sampto=most if (fields.sig_len or 0) > most else None, pn_dir=None)
     if record.p_signal is None or not len(record.p_signal):
         raise InputError("The signals of the WFDB record are empty: copy the record again.")
@@ -94,15 +104,20 @@ def read_wfdb(header: Path) -> Recording:
         parts=[Part(known, float(record.fs))],
         format="WFDB",
         acquired=acquired,
-        stated_paced=bool(codes_in(remarks) & PACED),
+        stated_paced=bool(diagnoses(text) & PACED),
         notes=(Fact(EcgNote.DATE_UNREADABLE),) if unreadable else (),
         files=(header, *signals),
     )
 
 
+def diagnoses(header: str) -> frozenset[str]:
+    """SNOMED CT codes in a header's remarks, as the CinC Challenge writes them ("# Dx: 426783006,10370003")."""
+    return frozenset(code.strip() for line in _DIAGNOSES.findall(header) for code in line.split(",")) - {""}
+
+
 def _fields(stem: Path) -> wfdb.Record:
     """The header's fields; InputError where they cannot be those of one ECG recording."""
-    with told_as(InputError("The WFDB header cannot be read: copy the record again.")):
+    with intact("The WFDB header cannot be read: copy the record again."):
         fields = wfdb.rdheader(str(stem))
     if isinstance(fields, wfdb.MultiRecord):
         raise InputError("The WFDB header joins several segments: give one segment's own header.")
@@ -121,11 +136,9 @@ def _signal_files(folder: Path, fields: wfdb.Record) -> tuple[Path, ...]:
     """
     files: dict[Path, list[int]] = {}
     for row, name in enumerate(fields.file_name):
-        if _PLAIN_NAME.fullmatch(str(name)) is None:
-            raise InputError("The WFDB header names a signal file outside its own folder: refused.")
-        path = folder / name
-        if path.resolve().parent != folder:
-            raise InputError("The WFDB header names a signal file that links outside its folder: refused.")
+        path = folder / str(name)
+        if _PLAIN_NAME.fullmatch(str(name)) is None or path.resolve().parent != folder:
+            raise InputError("The WFDB header names a signal file that is or links outside its own folder: refused.")
         if not path.is_file():
             raise InputError("A signal file that the WFDB header names is missing: put the whole record in one folder.")
         require_size(path, LARGEST_SIGNAL_FILE, "a signal file")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import io
 import logging
 import os
-import re
 import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,43 +18,23 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.files import ZipArchive, intact, looks_like_zip, opened_archive
+from ScarSegECGLib.lge.files import StudyFile, intact, looks_like_zip, opened_archive
 
 _MAX_DEPTH = 6
 _MAX_FILES = 20000
-_OUTSIDE = "The DICOMDIR names files outside its own folder: it was not read. Give the folder with the images instead."
 _NO_INDEX = "The DICOMDIR lists no images or is damaged: give the folder with the images instead."
+_NOT_THERE = "The DICOMDIR lists images that are not in its folder: copy the whole disc, or give the images' folder."
 DAMAGED = "A DICOM image is cut off or damaged: copy or export the series again."
 _START_BYTES = 256
 _MAX_READS = 200_000  # a header of nothing but tiny elements would keep the reader busy for minutes
 _NUMERIC = ("US", "IS", "DS", "FD", "FL", "UL")
-_FILE_ID = re.compile(r"[\w.\- ]{1,64}", re.ASCII)
 
 
-@dataclass(frozen=True, eq=False)
-class DicomFile:
-    """One file on the disk, or one member of an opened archive."""
-
-    path: Path
-    archive: ZipArchive | None = None
-    member: str = ""
-
-    def start(self) -> bytes:
-        """The first bytes, by which DICOM is told from the rest: a viewer on the same disc is not unpacked."""
-        if self.archive is not None:
-            return self.archive.start(self.member, _START_BYTES)
-        with self.path.open("rb") as stream:
-            return stream.read(_START_BYTES)
-
-    def read_bytes(self) -> bytes:
-        """Everything."""
-        return self.path.read_bytes() if self.archive is None else self.archive.read(self.member)
-
-    @contextmanager
-    def open(self) -> Iterator[_Bounded]:
-        """A stream for pydicom that never allocates more than there is, whatever length the file declares."""
-        with self.path.open("rb") if self.archive is None else io.BytesIO(self.read_bytes()) as stream:
-            yield _Bounded(stream)
+@contextmanager
+def bounded(file: StudyFile) -> Iterator[_Bounded]:
+    """A stream for pydicom that never allocates more than there is, whatever length the file declares."""
+    with file.path.open("rb") if file.opened is None else io.BytesIO(file.read()) as stream:
+        yield _Bounded(stream)
 
 
 class _Bounded:
@@ -88,23 +66,22 @@ def looks_like_dicom(start: bytes) -> bool:
 
 
 @contextmanager
-def files_in(path: Path) -> Iterator[tuple[DicomFile, ...]]:
+def files_in(path: Path) -> Iterator[tuple[StudyFile, ...]]:
     """The files of a folder, a zip archive or a DICOMDIR, or the one file given.
 
     Sub-folders are searched six deep; links are not followed. An archive is read in memory.
     A DICOMDIR gives the images it lists, which must lie inside its folder.
     """
     if path.is_dir():
-        yield tuple(map(DicomFile, _walk(path)))
+        yield tuple(map(StudyFile, _walk(path)))
         return
-    start = DicomFile(path).start()
+    start = StudyFile(path).read(_START_BYTES)
     if looks_like_zip(start):
-        with opened_archive(path) as archive:
-            members = (name for name in sorted(archive.entries) if name.rpartition("/")[2].upper() != "DICOMDIR")
-            yield tuple(DicomFile(path, archive, name) for name in members)
+        with opened_archive(path) as members:
+            yield tuple(members[name] for name in sorted(members) if name.rpartition("/")[2].upper() != "DICOMDIR")
         return
     listed = _listed_in_dicomdir(path) if looks_like_dicom(start) else None
-    yield tuple(map(DicomFile, listed or [path]))
+    yield tuple(map(StudyFile, listed or [path]))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -130,43 +107,34 @@ def _walk(folder: Path) -> Iterator[Path]:
 @intact(_NO_INDEX)
 def _listed_in_dicomdir(path: Path) -> list[Path] | None:
     """Paths of the images that a DICOMDIR lists; ``None`` if the file is no DICOMDIR."""
-    with quiet(), DicomFile(path).open() as stream:
+    with quiet(), bounded(StudyFile(path)) as stream:
         index = pydicom.dcmread(stream, force=True, specific_tags=["DirectoryRecordSequence"])
         if index.file_meta.get("MediaStorageSOPClassUID") != MediaStorageDirectoryStorage:
             return None
         records = [r for r in index.get("DirectoryRecordSequence") or [] if r.get("DirectoryRecordType") == "IMAGE"]
-        names = [record.get("ReferencedFileID") or () for record in records]
-        listed = [(name,) if isinstance(name, str) else tuple(map(str, name)) for name in names]
+        names = [record.get("ReferencedFileID") or "" for record in records]
+        listed = ["/".join([name] if isinstance(name, str) else map(str, name)) for name in names]
     if not listed:
         raise InputError(_NO_INDEX)
-    if len(listed) > _MAX_FILES:
-        raise InputError(f"The DICOMDIR lists over {_MAX_FILES} images: give the folder of the LGE series.")
     folder = path.resolve().parent
-    return list(dict.fromkeys(_listed(parts, folder) for parts in listed))
-
-
-def _listed(parts: tuple[str, ...], folder: Path) -> Path:
-    """A file named by a DICOMDIR, which must truly lie in the DICOMDIR's own folder."""
-    if not parts or not all(_FILE_ID.fullmatch(part) and part not in (".", "..") for part in parts):
-        raise InputError(_OUTSIDE)
-    path = Path(os.path.realpath(folder.joinpath(*parts)))
-    if not path.exists():  # media copied by hand often come out in lower case
-        path = Path(os.path.realpath(folder.joinpath(*(part.lower() for part in parts))))
-    if not path.is_relative_to(folder):
-        raise InputError(_OUTSIDE)
-    if not path.is_file():
-        raise InputError("Images that the DICOMDIR lists are not there: copy the whole disc, or give the folder.")
-    return path
+    images: dict[Path, None] = {}
+    for name in listed:  # media copied by hand often come out in lower case
+        spelt = (os.path.realpath(folder / spelling) for spelling in (name, name.lower()))
+        image = next((Path(file) for file in spelt if os.path.isfile(file)), None)  # noqa: PTH113  (bears long names)
+        if image is None or not image.is_relative_to(folder):
+            raise InputError(_NOT_THERE)
+        images[image] = None
+    return list(images)
 
 
 @intact(DAMAGED)
-def read_dataset(file: DicomFile, *, pixels: bool) -> FileDataset:
+def read_dataset(file: StudyFile, *, pixels: bool) -> FileDataset:
     """The data set of a file, its texts decoded, with or without its pixel data.
 
     Whatever character set the file uses, the data set says and holds Unicode, so that everything can be copied on.
     A damaged file is refused by an :class:`InputError`.
     """
-    with file.open() as stream:
+    with bounded(file) as stream:
         dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels)
     dataset.buffer = None  # closed by now; pydicom would warn whenever the data set is copied
     mend_commas(dataset)
@@ -192,12 +160,12 @@ def mend_commas(dataset: Dataset) -> bool:
 
 
 @intact(DAMAGED)
-def read_header(file: DicomFile, tags: list[str]) -> tuple[Dataset, bool] | None:
+def read_header(file: StudyFile, tags: list[str]) -> tuple[Dataset, bool] | None:
     """The wanted elements of an MR image's header, and whether commas were mended in it; ``None`` for anything else."""
-    start = file.start()
+    start = file.read(_START_BYTES)  # a viewer on the same disc is not unpacked
     if not looks_like_dicom(start):
         return None
-    with file.open() as stream:
+    with bounded(file) as stream:
         header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
     kind = str(header.get("SOPClassUID", ""))
     if kind:

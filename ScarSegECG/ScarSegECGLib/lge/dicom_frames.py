@@ -20,8 +20,8 @@ from pydicom.dataset import Dataset
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote
-from ScarSegECGLib.lge.dicom_files import DicomFile, read_header
-from ScarSegECGLib.lge.files import intact
+from ScarSegECGLib.lge.dicom_files import read_header
+from ScarSegECGLib.lge.files import StudyFile, intact
 
 Kind = Literal["magnitude", "psir", "phase"]
 Told = Callable[[int, int], object]
@@ -78,7 +78,7 @@ class Frame:
     single-frame image has; ``mended`` tells whether decimal commas were mended in it.
     """
 
-    file: DicomFile
+    file: StudyFile
     number: int | None
     header: Dataset
     mended: bool = False
@@ -103,7 +103,7 @@ class Frame:
         return text_of(self.header, keyword)
 
 
-def frames_of(files: Sequence[DicomFile], told: Told = lambda done, of: None) -> list[Frame]:
+def frames_of(files: Sequence[StudyFile], told: Told = lambda done, of: None) -> list[Frame]:
     """Every MR image among the files, multi-frame images taken apart in their order; ``told`` of every file.
 
     Refused by an :class:`InputError`: a DICOM file that is damaged, and frames that are not those described.
@@ -189,12 +189,12 @@ def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[Fact, 
         return None, (Fact(LgeNote.DATES_REMOVED),)
     for keywords in _DATES:
         stamps = ("".join(text_of(d, keyword) for keyword in keywords) for d in datasets)
-        moments = [m for m in map(_moment, stamps) if m is not None]
+        moments = [m for m in map(moment_of, stamps) if m is not None]
         if moments:
             first = min(moments)
             if first.year < _EARLIEST_YEAR or first > datetime.now() + timedelta(days=1):
                 return None, (Fact(LgeNote.DATE_IMPLAUSIBLE),)
-            days = [m for d in datasets if (m := _moment(text_of(d, "AcquisitionDate"))) is not None]
+            days = [m for d in datasets if (m := moment_of(text_of(d, "AcquisitionDate"))) is not None]
             shifted = days and min(abs((day - first).days) for day in days) > 1  # the same date, given twice
             return first, (Fact(LgeNote.DATES_DISAGREE),) if shifted else ()
     return None, ()
@@ -215,7 +215,7 @@ def dates_trusted(dataset: Dataset) -> bool:
     return stated == "UNMODIFIED" or _BASIC_PROFILE not in codes or _FULL_DATES in codes
 
 
-def _moment(stamp: str) -> datetime | None:
+def moment_of(stamp: str) -> datetime | None:
     """A DICOM date with or without time, to the second; ``None`` unless it names a day."""
     match = _STAMP.match(stamp)
     try:

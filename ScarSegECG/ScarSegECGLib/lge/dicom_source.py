@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,9 @@ from pydicom.pixels import apply_modality_lut, pixel_array
 from ScarSegECGLib.case import RAS_LPS, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import check_size, check_slices
-from ScarSegECGLib.lge.dicom_files import DAMAGED, DicomFile, quiet, read_dataset
+from ScarSegECGLib.lge.dicom_files import DAMAGED, quiet, read_dataset
 from ScarSegECGLib.lge.dicom_frames import Frame, text_of, vector_of
-from ScarSegECGLib.lge.files import intact, opened_archive
+from ScarSegECGLib.lge.files import StudyFile, intact, opened_archive
 from ScarSegECGLib.lge.orientation import SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
 
 ORIENTATION_TOLERANCE_DEG = 1.0
@@ -149,14 +149,14 @@ def voxels_of(frames: Sequence[Frame]) -> tuple[NDArray[np.float32], NDArray[np.
     rows, columns = int(frames[0].header.Rows), int(frames[0].header.Columns)
     voxels = np.empty((len(frames), rows, columns), dtype=np.float32)
     padding = np.zeros(voxels.shape, np.bool_)
-    places: dict[DicomFile, list[int]] = defaultdict(list)
+    places: dict[StudyFile, list[int]] = defaultdict(list)
     for k, frame in enumerate(frames):
         places[frame.file].append(k)
     for file, slices in places.items():
         dataset = read_dataset(file, pixels=True)
         for k in slices:
             voxels[k], padding[k] = _pixels(dataset, frames[k])
-    return voxels, padding, [hashlib.sha256(file.read_bytes()).hexdigest() for file in places]
+    return voxels, padding, [hashlib.sha256(file.read()).hexdigest() for file in places]
 
 
 def _pixels(dataset: FileDataset, frame: Frame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -215,54 +215,28 @@ def _is_compressed(dataset: FileDataset) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class DicomSource:
-    """The DICOM images behind a stack, one for each canonical slice, apex first.
+def find_source(stack: LgeStack, *, pixels: bool = False) -> list[tuple[Dataset, int | None]]:
+    """Read the DICOM images behind a stack again, one for each canonical slice, apex first; none if it is not of DICOM.
 
-    A multi-frame image stands there as one and the same object for every slice. File meta information is kept; pixel
-    data only where asked for.
+    With each data set goes the frame's number in it, from 1: a multi-frame image is one and the same object for every
+    slice, a single-frame image has ``None``. File meta information is kept, ``pixels`` only where asked for. A source
+    file that is gone or has changed since it was read, and several images that carry one SOP Instance UID, are refused
+    by an :class:`InputError`.
     """
-
-    datasets: tuple[Dataset, ...]
-    frames: tuple[int | None, ...]  # number in the data set, from 1 as DICOM counts; None in a single-frame image
-
-    @property
-    def images(self) -> tuple[Dataset, ...]:
-        """Every data set once, in canonical slice order: one for a multi-frame image."""
-        return tuple({id(dataset): dataset for dataset in self.datasets}.values())
-
-
-def find_source(stack: LgeStack, *, pixels: bool = False) -> DicomSource | None:
-    """Read the source images of a stack again, with or without their pixel data; ``None`` if it is not from DICOM.
-
-    A source file that is gone or has changed since it was read, and several images that carry one SOP Instance UID, are
-    refused by an :class:`InputError`.
-    """
-    if not stack.sources or stack.storage.axes[0] != 0:
-        return None
+    if stack.storage.axes[0] != 0:
+        return []
     if len({(source.sop_instance_uid, source.frame) for source in stack.sources}) < len(stack.sources):
         raise InputError("Several images carry one SOP Instance UID, so nothing can refer to them: export them again.")
-    read = {}
+    read: dict[tuple[Path, str], Dataset] = {}
     try:
         for path in dict.fromkeys(source.path for source in stack.sources):
             members = dict.fromkeys(source.member for source in stack.sources if source.path == path)
-            with quiet(), opened_archive(path) if any(members) else nullcontext() as archive:
-                for member in members:
-                    read[path, member] = read_dataset(DicomFile(path, archive, member), pixels=pixels)
-    except OSError:
+            with quiet(), opened_archive(path) if any(members) else nullcontext({"": StudyFile(path)}) as files:
+                read |= {(path, member): read_dataset(files[member], pixels=pixels) for member in members}
+    except (OSError, KeyError):
         raise InputError(_GONE) from None
     ordered = stack.sources[::-1] if stack.storage.flips[0] else stack.sources
-    datasets = tuple(read[source.path, source.member] for source in ordered)
-    for source, dataset in zip(ordered, datasets, strict=True):
-        if text_of(dataset, "SOPInstanceUID") != source.sop_instance_uid:
-            raise InputError(_GONE)
-    return DicomSource(datasets, tuple(source.frame for source in ordered))
-
-
-def planes(canonical: NDArray, stack: LgeStack) -> NDArray:
-    """An array of the stack's canonical storage, [slice, row, column], as planes of its source images.
-
-    Plane k belongs to ``find_source(stack).datasets[k]`` and has that image's own rows and columns.
-    """
-    stored = stack.storage.to_stored(canonical)
-    return np.ascontiguousarray(stored[::-1]) if stack.storage.flips[0] else stored
+    found = [(read[source.path, source.member], source.frame) for source in ordered]
+    if [text_of(image, "SOPInstanceUID") for image, _ in found] != [source.sop_instance_uid for source in ordered]:
+        raise InputError(_GONE)
+    return found

@@ -1,4 +1,4 @@
-"""Files as bytes: hashed, unreadable ones told in a line, members of a zip archive read into memory within bounds."""
+"""Files on the disk and in zip archives as bytes, read within bounds; unreadable ones are told in a line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import errno
 import hashlib
 import io
 import stat
+import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from ScarSegECGLib.errors import InputError
 
@@ -46,14 +49,19 @@ def readable(path: Path) -> Iterator[None]:
 
 @contextmanager
 def intact(damaged: str) -> Iterator[None]:
-    """Whatever a damaged file makes its reader stumble over, as an :class:`InputError` with the one line given."""
-    try:
-        yield
-    except Exception as error:  # readers raise whatever a broken element makes them stumble over
-        of_the_disk = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)  # which readers raise too
-        if of_the_disk or isinstance(error, (InputError, MemoryError)):
-            raise
-        raise InputError(damaged) from None
+    """Whatever a damaged file makes its reader stumble over, as an :class:`InputError` with the one line given.
+
+    Readers' warnings and errors quote values, which may be a patient's name: neither is shown.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except Exception as error:  # readers raise whatever a broken element makes them stumble over
+            of_the_disk = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)  # readers raise it too
+            if of_the_disk or isinstance(error, (InputError, MemoryError)):
+                raise
+            raise InputError(damaged) from None
 
 
 def too_tight(unpacked: int, packed: int, matters: int = _RATIO_MATTERS_MEMBER_BYTES) -> bool:
@@ -61,12 +69,13 @@ def too_tight(unpacked: int, packed: int, matters: int = _RATIO_MATTERS_MEMBER_B
     return unpacked > matters and unpacked > _MAX_RATIO * max(packed, 1)
 
 
-def sha256_of_file(path: Path) -> str:
-    """Hash of one file's bytes, hexadecimal, read in pieces."""
+def sha256_of_file(*paths: Path) -> str:
+    """Hash of one file's bytes, or of several files' one after the other, hexadecimal, read in pieces."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(2**20):
-            digest.update(block)
+    for path in paths:
+        with path.open("rb") as stream:
+            while block := stream.read(2**20):
+                digest.update(block)
     return digest.hexdigest()
 
 
@@ -77,25 +86,20 @@ def sha256_of_set(hashes: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class ZipArchive:
-    """An archive while it is open; ``entries`` are its plain files by name."""
+class StudyFile:
+    """One file on the disk, or one member of an archive while that is open."""
 
-    file: zipfile.ZipFile
-    entries: Mapping[str, zipfile.ZipInfo]
+    path: Path
+    member: str = ""
+    opened: Callable[[], IO[bytes]] | None = None  # where it is a member
 
-    def start(self, name: str, count: int) -> bytes:
-        """First ``count`` bytes of a file; refused where it is damaged or gone."""
-        if name not in self.entries:
-            raise InputError("A file is gone from the zip archive since it was read: give the archive again.")
-        with intact(_DAMAGED), self.file.open(self.entries[name]) as stream:
-            return stream.read(count)
-
-    def read(self, name: str) -> bytes:
-        """The whole file, never more than the archive's directory declares; refused where it is damaged or gone."""
-        data = self.start(name, _MAX_MEMBER_BYTES + 1)
-        if len(data) != self.entries[name].file_size:
-            raise InputError(_DAMAGED)
-        return data
+    def read(self, most: int = -1) -> bytes:
+        """Its first bytes, or all of them; a member gives no more than the archive's directory declares."""
+        if self.opened is None:
+            with self.path.open("rb") as stream:
+                return stream.read(most)
+        with intact(_DAMAGED), self.opened() as stream:
+            return stream.read(most)
 
 
 class _BoundedReads(io.BufferedReader):
@@ -111,8 +115,8 @@ class _BoundedReads(io.BufferedReader):
 
 
 @contextmanager
-def opened_archive(path: Path) -> Iterator[ZipArchive]:
-    """A zip archive whose plain files can be read as bytes; entries that are links are left out.
+def opened_archive(path: Path) -> Iterator[dict[str, StudyFile]]:
+    """The plain files of a zip archive by name, to be read while it is open; entries that are links are left out.
 
     Refused by an :class:`InputError`: damaged, encrypted, too large, more tightly packed than images can be, or with
     names that lead outside.
@@ -125,7 +129,7 @@ def opened_archive(path: Path) -> Iterator[ZipArchive]:
             entries = [entry for entry in file.infolist() if not entry.is_dir()]
         _check_entries(entries)
         plain = (entry for entry in entries if not stat.S_ISLNK(entry.external_attr >> 16))
-        yield ZipArchive(file, {entry.filename: entry for entry in plain})
+        yield {entry.filename: StudyFile(path, entry.filename, partial(file.open, entry)) for entry in plain}
 
 
 def looks_like_zip(start: bytes) -> bool:

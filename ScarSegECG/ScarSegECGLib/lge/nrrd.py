@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import check_three_dimensional
-from ScarSegECGLib.lge.volume_file import COLOUR, Accept, HeaderError, Volume, unpacked, voxels_from, weigh
+from ScarSegECGLib.lge.volume_file import COLOUR, Accept, HeaderError, Volume, voxels_in
 
 NRRD_MAGIC = b"NRRD000"
 _HEADER_LIMIT = 2**16
@@ -48,8 +48,8 @@ _COLOUR_KINDS = ("color", "vector", "complex", "matrix", "quaternion", "normal",
 def read_nrrd(path: Path, accept: Accept | None = None, *, detached: bool = True) -> Volume:
     """Read one NRRD file with the data inside, or (``detached``) a header that names one data file in its own folder.
 
-    ``accept`` is as :func:`weigh` has it; with it, layers of segments are read too. A damaged file, or one with numbers
-    that cannot be true, is refused by an :class:`InputError`.
+    ``accept`` is as :func:`voxels_in` has it; with it, layers of segments are read too. A damaged file, or one with
+    numbers that cannot be true, is refused by an :class:`InputError`.
     """
     fields, end = _header(path)
     shape, axes = _axes(fields, layers=accept is not None)
@@ -57,10 +57,8 @@ def read_nrrd(path: Path, accept: Accept | None = None, *, detached: bool = True
     data = _data_file(path, fields)
     if data is not None and not detached:
         raise InputError("The NRRD file keeps its voxels in another file: save it as one .nrrd file.")
-    weigh(shape, dtype, data or path, accept)
     matrix, known = _matrix(fields, axes)
-    with unpacked(data or path, packed, 0 if data else end) as stream:
-        voxels = voxels_from(stream, shape, dtype)
+    voxels = voxels_in(data or path, shape, dtype, accept, packed=packed, start=0 if data else end)
     if len(shape) == 4:
         voxels = np.moveaxis(voxels, -1, 0)
         voxels = voxels[0] if len(voxels) == 1 else voxels

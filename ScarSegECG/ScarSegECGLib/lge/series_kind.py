@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -66,28 +66,26 @@ def series_kind(frames: Sequence[Frame], kind: Kind) -> SeriesKind:
     """
     header, text = frames[0].header, plain_text(frames[0])
     for_it = _for_lge(frames, kind, text)
-    against = [("phase image", "image type says phase or imaginary")] if kind == "phase" else []
-    against += [(name, f"series text says {name}") for name, words in _OTHERS.items() if re.search(words, text)]
     types = {kind for frame in frames for kind in texts_of(frame.header, "ImageType")}
-    against += [(name, "image type says so") for name, kinds in _OTHER_TYPES.items() if types & kinds]
     phases = max(int(number_of(frame.header, "CardiacNumberOfImages") or 0) for frame in frames)
-    moving = _most_at_one_place(frames, "TriggerTime")
-    if phases >= _CINE_PHASES and (moving >= _CINE_PHASES or not re.search(_LGE, text)):
-        against.append(("cine", f"{phases} cardiac phases"))
-    elif moving >= _CINE_PHASES:
-        against.append(("cine", f"{moving} trigger times at one position"))
-    if (waits := _most_at_one_place(frames, "InversionTime")) >= 3:
-        against.append(("inversion-time scout", f"{waits} inversion times at one position"))
-    if (repeated := _most_at_one_place(frames, "TemporalPositionIdentifier")) >= _CINE_PHASES:
-        against.append(("perfusion", f"{repeated} time points at one position"))
-    if kind != "phase" and not for_it:
-        if re.search(_WEAK_CINE, text):
-            against.append(("cine", "series text says cine"))
-        if (echo := number_of(header, "EchoTime") or 0.0) >= _T2_ECHO_MS:
-            against.append(("T2-weighted", f"echo time {echo:.0f} ms"))
-    if against:
-        name = against[0][0]
-        return SeriesKind("other", name, tuple(dict.fromkeys(reason for other, reason in against if other == name)))
+    counted = ("TriggerTime", "InversionTime", "TemporalPositionIdentifier")
+    moving, waits, repeated = (_most_at_one_place(frames, keyword) for keyword in counted)
+    echo, unclear = number_of(header, "EchoTime") or 0.0, not for_it and kind != "phase"
+    is_cine = phases >= _CINE_PHASES and (moving >= _CINE_PHASES or not re.search(_LGE, text))
+    against = (
+        ("phase image", "image type says phase or imaginary", kind == "phase"),
+        *((name, f"series text says {name}", re.search(words, text)) for name, words in _OTHERS.items()),
+        *((name, "image type says so", types & kinds) for name, kinds in _OTHER_TYPES.items()),
+        ("cine", f"{phases} cardiac phases", is_cine),
+        ("cine", f"{moving} trigger times at one position", moving >= _CINE_PHASES and not is_cine),
+        ("inversion-time scout", f"{waits} inversion times at one position", waits >= 3),
+        ("perfusion", f"{repeated} time points at one position", repeated >= _CINE_PHASES),
+        ("cine", "series text says cine", unclear and re.search(_WEAK_CINE, text)),
+        ("T2-weighted", f"echo time {echo:.0f} ms", unclear and echo >= _T2_ECHO_MS),
+    )
+    if found := [(name, reason) for name, reason, is_so in against if is_so]:
+        name = found[0][0]
+        return SeriesKind("other", name, tuple(dict.fromkeys(reason for other, reason in found if other == name)))
     agent = ("contrast agent given",) if any(header.get(keyword) for keyword in _AGENT) else ()
     if for_it:
         return SeriesKind("lge", "LGE", (*for_it, *agent))
@@ -116,9 +114,5 @@ def _for_lge(frames: Sequence[Frame], kind: Kind, text: str) -> list[str]:
 
 def _most_at_one_place(frames: Sequence[Frame], keyword: str) -> int:
     """How many different values of an element the place has that has most of them."""
-    places: dict[tuple[float, ...], set[float]] = defaultdict(set)
-    for frame in frames:
-        value = number_of(frame.header, keyword)
-        if value is not None and frame.place:
-            places[frame.place].add(value)
-    return max(map(len, places.values()), default=0)
+    found = {(frame.place, number_of(frame.header, keyword)) for frame in frames if frame.place}
+    return max(Counter(place for place, value in found if value is not None).values(), default=0)

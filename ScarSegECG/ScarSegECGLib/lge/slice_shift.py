@@ -8,12 +8,13 @@ loss: whatever is found in the corrected stack lies on the input's own pixels af
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.case import Anatomy, LgeStack, ScarResult
+from ScarSegECGLib.case import Anatomy, LgeStack, ScarParts, ScarResult
 from ScarSegECGLib.facts import Code, Fact, LgeNote
 
 Floats = NDArray[np.float64]
@@ -131,26 +132,22 @@ def corrected(stack: LgeStack, shifts: SliceShifts) -> LgeStack:
 
 def native_anatomy(anatomy: Anatomy, shifts: SliceShifts, spacing: tuple[float, float, float]) -> Anatomy:
     """The anatomy of a corrected stack where its slices were acquired."""
-    back = -shifts.pixels
-    return replace(
-        anatomy,
-        cavity=move(anatomy.cavity, back),
-        myocardium=move(anatomy.myocardium, back),
-        aha=move(anatomy.aha, back),
-        centres_mm=anatomy.centres_mm + back * np.array(spacing[1:]),
-    )
+    centres_mm = anatomy.centres_mm - shifts.pixels * np.array(spacing[1:])
+    return replace(anatomy, centres_mm=centres_mm, **_moved_back(anatomy, shifts))
 
 
 def native_result(result: ScarResult, stack: LgeStack, shifts: SliceShifts) -> ScarResult:
     """The result of a :func:`corrected` stack on the stack as it was acquired; no figure changes."""
-    back = -shifts.pixels
-    parts = result.parts and replace(result.parts, labels=move(result.parts.labels, back))
     return replace(
         result,
-        parts=parts,
+        parts=result.parts and replace(result.parts, **_moved_back(result.parts, shifts)),
         stack=replace(stack, notes=result.stack.notes),
         anatomy=native_anatomy(result.anatomy, shifts, stack.spacing),
-        labels=move(result.labels, back),
-        scar_probability=move(result.scar_probability, back),
-        scar_probability_image_only=move(result.scar_probability_image_only, back),
+        **_moved_back(result, shifts),
     )
+
+
+def _moved_back(of: Anatomy | ScarParts | ScarResult, shifts: SliceShifts) -> dict[str, Any]:
+    """What it holds on the stack's grid, [slice, row, column], where the slices were acquired; by name."""
+    there = {name: held for name, held in vars(of).items() if isinstance(held, np.ndarray) and held.ndim == 3}
+    return {name: move(held, -shifts.pixels) for name, held in there.items()}

@@ -76,18 +76,12 @@ class ImageSet:
         return without_patient(shown, *who)[:48]
 
 
-def list_series(path: Path) -> tuple[ImageSet, ...]:
-    """What a study holds, in the order of series numbers; an archive is closed by then, so without pixels to be read.
-
-    What cannot be read is refused by an :class:`InputError`.
-    """
-    with opened_study(path) as sets:
-        return sets
-
-
 @contextmanager
 def opened_study(path: Path, told: Told = lambda done, of: None) -> Iterator[tuple[ImageSet, ...]]:
-    """The sets of a study, while its files can be read; pydicom keeps silent meanwhile."""
+    """The sets of a study in the order of series numbers, while its files can be read; pydicom keeps silent meanwhile.
+
+    What cannot be read is refused by an :class:`InputError`; ``told`` of every file.
+    """
     with readable(path), quiet(), files_in(path) as files:
         sets = _image_sets(frames_of(files, told))
         if not sets:
@@ -197,7 +191,7 @@ def _without_copies(frames: Sequence[Frame]) -> list[Frame]:
     kept: list[Frame] = []
     for same in _grouped(frames, lambda f: (f.text("SOPInstanceUID"), f.number)):
         if len(same) > 1 and same[0].text("SOPInstanceUID"):
-            same = list({sha256(f.file.read_bytes()).digest(): f for f in reversed(same)}.values())
+            same = list({sha256(f.file.read()).digest(): f for f in reversed(same)}.values())
         kept += same
     return kept
 

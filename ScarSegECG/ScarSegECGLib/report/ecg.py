@@ -29,14 +29,14 @@ _CLASSES = {
 }
 
 
-def file_lines(ecg: Ecg, format_name: str) -> list[str]:
+def file_lines(ecg: Ecg) -> list[str]:
     """What was understood of the file, for the reader to confirm before it is used."""
     there = [name for name, ok in zip(LEADS, ecg.lead_mask, strict=True) if ok]
     missing = ", ".join(name for name in LEADS if name not in there)
     stored = ecg.device_ms.items()
     device = ", ".join(f"{_NAMES[key]} {value:.0f} {_UNITS.get(key, 'ms')}" for key, value in stored)
     return [
-        f"format    {format_name}",
+        f"format    {ecg.format}",
         f"leads     {len(there)} of 12 ({', '.join(there)}){f'; missing: {missing}' if missing else ''}",
         f"signal    {ecg.millivolts.shape[1] / ecg.rate:.1f} s at {ecg.rate:g} Hz",
         f"date      {date_line(ecg)}",

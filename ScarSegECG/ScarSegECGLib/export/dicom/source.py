@@ -84,14 +84,14 @@ def read_source(stack: LgeStack) -> Source:
     """
     with quiet():
         found = find_source(stack, pixels=True)
-        if found is None:
+        if not found:
             raise InputError("The images are not DICOM: give the folder of the DICOM series that was segmented.")
-        for image in found.images:
+        images = tuple({id(image): image for image, _ in found}.values())
+        for image in images:
             _complete(image)
-        if len({image.FrameOfReferenceUID for image in found.images}) > 1:
+        if len({image.FrameOfReferenceUID for image in images}) > 1:
             raise InputError("The DICOM images do not share one frame of reference: export one examination's series.")
-        slices = tuple(zip(found.datasets, found.frames, strict=True))
-        return Source(stack, found.images, _positions(slices, stack))
+        return Source(stack, images, _positions(found, stack))
 
 
 def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArray[np.int64], NDArray]:
