@@ -22,8 +22,7 @@ from scipy.signal import butter, sosfiltfilt
 from scipy.spatial.transform import Rotation
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.beats import find_beats, windows
-from ScarSegECGLib.ecg.delineation import RATE
+from ScarSegECGLib.ecg.delineation import RATE, find_beats, windows
 from ScarSegECGLib.ecg.median_beat import AFTER_S, BASELINE_HZ, BEFORE_S
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.training.ecg_simulation.heart import FloatArray64, Heart, activation_ms, standard_heart
