@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "ScarSegECG"
 LIBRARY = MODULE / "ScarSegECGLib"
 ROOMS = ("lge", "ecg", "anatomy", "network", "measure", "report", "view", "export")  # data flows from left to right
-SHARED = {"case", "case_ecg", "errors", "facts", "facts_ecg", "facts_json", "wording", "wording_texts"}
+SHARED = {"case", "errors", "facts", "facts_ecg", "facts_json", "wording", "wording_texts"}
 TELLERS_OF_RESULTS = {"report", "view", "export"}  # they take results and know nothing of how these came about
 MAX_LINES = 400
 
