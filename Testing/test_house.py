@@ -256,6 +256,7 @@ NO_PROSE = {
     "ecg/dicom_waveform.py": "why an ECG is refused",
     "ecg/recording.py": "why an ECG is refused",
     "export/atomic.py": "why a folder cannot be written",
+    "face.py": "why DICOM objects were not written",
     "export/dicom/codes.py": "meanings of codes, which are written into DICOM as they are",
     "export/dicom/objects.py": "names of DICOM series",
     "export/images.py": "names that Slicer gives its terminologies",

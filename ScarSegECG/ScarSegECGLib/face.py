@@ -6,6 +6,7 @@ Names of this file come from the package itself, ``from ScarSegECGLib import seg
 from __future__ import annotations
 
 import os
+import warnings
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from ScarSegECGLib.case import SCAR, Ecg, LgeStack, ScarResult, Subject
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.write import write_dicom_beside, write_result
 from ScarSegECGLib.facts import Contrast, ScarSource
 from ScarSegECGLib.lge.dicom_source import find_source
@@ -23,6 +25,7 @@ from ScarSegECGLib.measure.measurements import measure as measure_scar
 from ScarSegECGLib.measure.rules import ThresholdRule
 from ScarSegECGLib.pipeline import Progress, SegmentOptions, loaded
 from ScarSegECGLib.pipeline import segment as segment_case
+from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.view.paint import draw
 from ScarSegECGLib.view.pictures import pictures, scar_bullseye
 from ScarSegECGLib.view.viewer import result_data, viewer_block
@@ -154,11 +157,14 @@ def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:
     return draw(drawing, ax)
 
 
-def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def export(
+    result: ScarResult, folder: str | os.PathLike[str], *, overwrite: bool = False, show_patient: bool = False
+) -> Path:
     """Write report, masks, tables, pictures and, for DICOM images, DICOM objects into one folder.
 
     The folder appears whole or not at all and is given back. ``overwrite`` replaces an earlier result in it; other
-    files stay.
+    files stay. ``show_patient``: the report says who the patient is, where the images do. Where images cannot carry
+    DICOM objects the result stands without them, and a warning says why.
 
     Raises
     ------
@@ -166,9 +172,16 @@ def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: boo
         The folder cannot be used.
     """
     painted, viewer = pictures(result), viewer_block(result_data(result))
+    source = find_source(result.stack) if show_patient else None
+    patient = Patient.of_image(source.images[0]) if source else None
 
     def beside(staged: Path) -> None:
         if result.stack.sources:
-            write_dicom_beside(result, painted, staged)
+            try:
+                write_dicom_beside(result, painted, staged, show_patient=show_patient)
+            except InputError as error:
+                warnings.warn(f"no DICOM objects were written: {error}", stacklevel=2)
 
-    return write_result(result, painted, Path(folder), overwrite=overwrite, viewer=viewer, beside=beside)
+    return write_result(
+        result, painted, Path(folder), overwrite=overwrite, patient=patient, viewer=viewer, beside=beside
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tqdm import tqdm
 
+from ScarSegECGLib.cli.terminal import warn
 from ScarSegECGLib.cohort.engine import Crew, Outcome, Trouble, run_here, run_jobs
 from ScarSegECGLib.errors import InputError
 
@@ -80,7 +80,7 @@ def tell_trouble(outcome: Outcome, bar: tqdm) -> None:
     """A case is done: its trouble as it happens, whatever -q says."""
     if outcome.trouble is not None:
         fault = "two workers died with it" if outcome.trouble is Trouble.KILLED else f"internal error ({outcome.error})"
-        tqdm.write(f"warning: {outcome.name}: {outcome.words or fault}", file=sys.stderr)
+        warn(f"{outcome.name}: {outcome.words or fault}")
     bar.update(1)
 
 
