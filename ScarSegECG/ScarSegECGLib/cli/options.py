@@ -92,12 +92,9 @@ _RANGE = f"degrees from {-MOST_TURNED_DEG:.0f} to {MOST_TURNED_DEG:.0f}"
 def _numbers(text: str, refusal: str) -> Floats:
     """Numbers with commas between them; what was typed otherwise is not repeated, for it may be a path."""
     try:
-        values = np.array([float(part) for part in text.split(",")])
+        return np.asarray_chkfinite([float(part) for part in text.split(",")])
     except ValueError:
         raise InputError(refusal) from None
-    if not np.isfinite(values).all():
-        raise InputError(refusal)
-    return values
 
 
 def chosen(text: str, option: str, known: Sequence[int], lacking: str) -> tuple[int, ...]:
