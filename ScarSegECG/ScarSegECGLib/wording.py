@@ -26,6 +26,7 @@ from ScarSegECGLib.facts import (
     Shown,
     Word,
 )
+from ScarSegECGLib.facts_ecg import AgreementReason
 from ScarSegECGLib.wording_texts import TEXTS, WORDS
 
 Translate = Callable[[str], str]
@@ -78,8 +79,13 @@ def _(fact: Fact, tr: Translate = str) -> str:
 def _values(fact: Fact, tr: Translate) -> dict[str, Any]:
     """What the sentence of a fact may name."""
     values = {name: _value(value, tr) for name, value in fact.parameters}
-    if fact.get("days") is not None:
-        values["days"] = abs(fact["days"])  # before or after
+    if "days" in values:  # before or after
+        known = fact["days"] is not None
+        values["when"] = tr("{days:.0f} days").format(days=abs(fact["days"])) if known else tr("at an unknown time")
+    if isinstance(fact.code, AgreementReason):
+        weighed, caution = "image" in values, fact.get("caution")
+        values["figures"] = tr(": image {image:.0f} %, ECG {ecg:.0f} %").format(**values) if weighed else ""
+        values["caution"] = tr("; caution: {caution}").format(caution=words(caution, tr)) if caution else ""
     if "slices" in values and "mm" in values:
         values["displaced"] = _displaced(fact)
     if "held" in values and "shown" in values:

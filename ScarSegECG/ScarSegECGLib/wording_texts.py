@@ -80,11 +80,6 @@ WORDS: dict[type[Word], dict[Any, str]] = {
 # Sentences whose words, not only their numbers, follow from the fact's parameters.
 
 
-def _by_days(known: str, unknown: str) -> Callable[[Fact], str]:
-    """Whether the days between ECG and MRI are known."""
-    return lambda fact: unknown if fact["days"] is None else known
-
-
 def _date_unknown(fact: Fact) -> str:
     """The date that is missing is the one to name: with a known ECG date it is the MRI's."""
     named = {GapProblem.NO_MRI_DATE: "MRI", GapProblem.NO_DATES: "ECG and MRI"}
@@ -98,16 +93,6 @@ def _weakened(fact: Fact) -> str:
     if fact["missing"]:
         said.append("Missing leads scored nothing: {missing}.")
     return " ".join(said)
-
-
-def _weighed(verdict: str, more: str = "") -> Callable[[Fact], str]:
-    """With the figures of image and ECG, where they are given, and what weakens the ECG."""
-
-    def chosen(fact: Fact) -> str:
-        figures = ": image {image:.0f} %, ECG {ecg:.0f} %" if fact.get("image") is not None else ""
-        return verdict + figures + more + ("; caution: {caution}" if fact.get("caution") else "")
-
-    return chosen
 
 
 def _insertions_given(fact: Fact) -> str:
@@ -181,11 +166,8 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     GapProblem.MRI_IN_FUTURE: "the MRI date lies in the future",
     GapProblem.TOO_FAR_APART: "ECG and MRI are over 20 years apart",
     # why the ECG counted or not
-    EcgReason.USED: _by_days(
-        "ECG {days:.0f} days from MRI used with weight {weight:.2f}",
-        "ECG at an unknown time used with weight {weight:.2f}",
-    ),
-    EcgReason.TOO_FAR: _by_days("ECG {days:.0f} days from MRI: not used", "ECG at an unknown time from MRI: not used"),
+    EcgReason.USED: "ECG {when} from MRI used with weight {weight:.2f}",
+    EcgReason.TOO_FAR: "ECG {when} from MRI: not used",
     EcgReason.DATE_UNKNOWN: _date_unknown,
     EcgReason.LATER_THAN_MRI: "ECG later than MRI: may show newer disease",
     EcgReason.COUNTS_LESS: "ECG counts less: {why}",
@@ -213,15 +195,14 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     AgreementReason.ECG_NOT_USED: "{use}",
     AgreementReason.SILENT: "infarct signs may be hidden or imitated; conduction: {conduction}",
     AgreementReason.NO_ESTIMATE: "no ECG estimate for this segment",
-    AgreementReason.POOR_WALL: _weighed("the ECG localises scar poorly in this wall"),
-    AgreementReason.NONE_ON_EITHER: _weighed("no scar on either"),
-    AgreementReason.ON_BOTH: _weighed("scar on both"),
-    AgreementReason.EXTENTS_DIFFER: _weighed("scar on both, but of very different extent"),
-    AgreementReason.ECG_ALONE: _weighed("the ECG suggests scar that the image does not show"),
-    AgreementReason.TOO_SMALL: _weighed("scar this small may leave no ECG sign"),
-    AgreementReason.IMAGE_ALONE: _weighed(
-        "the image shows scar without ECG sign", "; a normal ECG does not rule it out"
-    ),
+    AgreementReason.POOR_WALL: "the ECG localises scar poorly in this wall{figures}{caution}",
+    AgreementReason.NONE_ON_EITHER: "no scar on either{figures}{caution}",
+    AgreementReason.ON_BOTH: "scar on both{figures}{caution}",
+    AgreementReason.EXTENTS_DIFFER: "scar on both, but of very different extent{figures}{caution}",
+    AgreementReason.ECG_ALONE: "the ECG suggests scar that the image does not show{figures}{caution}",
+    AgreementReason.TOO_SMALL: "scar this small may leave no ECG sign{figures}{caution}",
+    AgreementReason.IMAGE_ALONE: "the image shows scar without ECG sign{figures}; a normal ECG does not rule it "
+    "out{caution}",
     # images
     LgeNote.CONTRAST_UNMARKED: f"{_UNMARKED}: taken for magnitude; say which they are if not.",
     LgeNote.ORIENTATION_ASSUMED: _UNORIENTED,
