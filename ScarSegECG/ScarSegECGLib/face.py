@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ScarSegECGLib.case import SCAR, Ecg, LgeStack, ScarResult, Subject
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
+from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.write import write_dicom_beside, write_result
 from ScarSegECGLib.facts import Contrast, ScarSource
@@ -108,13 +108,10 @@ def segment(
     )
     source = find_source(stack)
     imaged = subject_of_dicom(source.images[0]) if source else Subject()
-    if ecg is not None and differ(imaged, ecg.subject):
-        options["doubts"] = (DIFFERENT_PATIENTS, *options.get("doubts", ()))
-    patient = {"female": imaged.female, "age": imaged.age}
     given = {name: value for name, value in options.items() if value is not None}
     rule = None if method == ScarSource.NETWORK else ThresholdRule(method, n_sd)
     session = loaded(Path(weights) if weights is not None else None, device)
-    return segment_case(stack, ecg, gap, session, SegmentOptions(rule, **(patient | given)), progress=progress)
+    return segment_case(stack, ecg, gap, session, SegmentOptions(rule, imaged=imaged, **given), progress=progress)
 
 
 def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = None, **options: Any) -> Measurements:

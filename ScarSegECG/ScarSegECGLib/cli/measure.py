@@ -22,7 +22,6 @@ from ScarSegECGLib.cli.options import (
     TAKEN,
     add_shared,
     chosen,
-    hinted,
     insertions_of,
     tell_choice,
     value_of,
@@ -245,8 +244,8 @@ def _by_rules(
                 found = measure(stack, anatomy, rule, MeasureOptions(remote, drawn_scar=options.drawn_scar))
         except InputError as error:
             if args.method != ALL:
-                raise InputError(hinted(error)) from None
-            warn(f"{name} left out: {hinted(error)}")
+                raise
+            warn(f"{name} left out: {error}")
             continue
         if left_out:
             found = replace(found, method=replace(found.method, without_slices=left_out))
@@ -258,7 +257,7 @@ def _measured(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[
     """One case, in whatever process; where a single rule was asked for, what it does not allow is refused."""
     found = case_scores(load_case(folder, label_map), **how)
     for error in found.errors.values() if strict else ():
-        raise InputError(hinted(error))
+        raise error
     return found
 
 
@@ -279,7 +278,7 @@ def _compare(args: argparse.Namespace) -> None:
     work = partial(_measured, label_map=label_map, strict=not several, how=how)
     found = done_in_order(args, "measure", work, folders)
     for name, error in rules_left_out(found).items():
-        warn(f"{name} left out: {hinted(error)}")
+        warn(f"{name} left out: {error}")
     scores = combined(found)
     columns, rows = score_rows(scores)
     if args.table:

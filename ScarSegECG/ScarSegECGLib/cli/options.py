@@ -13,7 +13,7 @@ import numpy as np
 from ScarSegECGLib.anatomy.polar import MOST_TURNED_DEG, Floats
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.cli.terminal import warn
-from ScarSegECGLib.errors import ContrastUnknown, InputError
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import LgeNote, ScarSource
 from ScarSegECGLib.wording import spans, words
 
@@ -74,11 +74,6 @@ def refuse_unused_n_sd(args: argparse.Namespace) -> None:
     """InputError where --n-sd is given for another method."""
     if args.n_sd is not None and args.method != ScarSource.N_SD:
         raise InputError(f"--n-sd has no effect with --method {args.method}: leave it out, or choose --method n_sd")
-
-
-def hinted(error: InputError) -> str:
-    """An error with the option that puts it right, where no option's name is in it."""
-    return f"{error} (--contrast says it)" if isinstance(error, ContrastUnknown) else str(error)
 
 
 # What a reader types: slices (1 is the apex), segments, angles

@@ -24,6 +24,7 @@ from ScarSegECGLib.export.write import DICOM_FOLDER
 from ScarSegECGLib.face import export, read_ecg, read_lge, segment
 from ScarSegECGLib.facts import AhaMode, Division, Fact
 from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
+from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.wording import all_words, words
 
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
             image=args.image,
             told=lambda done, of: tell(0.1 * done / of, f"reading {done} of {of} files"),
         )
-        if args.show_patient and not stack.sources:
+        if args.show_patient and find_source(stack) is None:
             raise InputError("--show-patient: the images are not DICOM, so they do not say who the patient is.")
         result = segment(
             stack,
