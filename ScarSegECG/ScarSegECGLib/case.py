@@ -18,17 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.facts import (
-    Confidence,
-    Contrast,
-    Division,
-    Fact,
-    Method,
-    PartsRule,
-    Pattern,
-    ScarRemark,
-    Shown,
-)
+from ScarSegECGLib.facts import Confidence, Contrast, Division, Fact, Method, PartsRule, Pattern, ScarRemark, Shown
 from ScarSegECGLib.facts_ecg import Agreement, Conduction, GapProblem
 
 FloatArray = NDArray[np.float32]

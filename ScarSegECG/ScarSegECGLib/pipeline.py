@@ -14,16 +14,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import divide, soft_prior
 from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
-from ScarSegECGLib.case import (
-    Ecg,
-    EcgUse,
-    FloatArray,
-    LgeStack,
-    MedianBeat,
-    ScarResult,
-    Subject,
-    TimeGap,
-)
+from ScarSegECGLib.case import Ecg, FloatArray, LgeStack, ScarResult, Subject, TimeGap
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.median_beat import median_beat
@@ -107,19 +98,17 @@ def segment(
         said: list[SegmentOptions | Subject] = [options, options.imaged, *([ecg.subject] if ecg else [])]
         female = next((one.female for one in said if one.female is not None), None)
         age = next((one.age for one in said if one.age is not None), None)
-        beat, unreadable = _beat(ecg, female)
-        if ecg is not None and rule is not None:
-            use = EcgUse(0.0, (Fact(EcgReason.RULE, source=ScarSource(rule.source)),), gap)
-        else:
-            use = decide(
-                ecg,
-                beat.features if beat else None,
-                gap,
-                session.time_weight,
-                anatomy_known=bool(anatomy.aha.any()),
-                network_trained=session.ecg_trained,
-                why_no_ecg=unreadable or options.why_no_ecg,
-            )
+        beat, unheard = None, options.why_no_ecg
+        if ecg is not None:
+            try:
+                beat = median_beat(ecg, female=female)
+            except InputError as error:  # an ECG that cannot be measured leaves the image alone
+                unheard = Fact(EcgReason.UNREADABLE, error=str(error))
+            if rule is not None:
+                unheard = Fact(EcgReason.RULE, source=ScarSource(rule.source))
+        features = beat.features if beat and rule is None else None
+        given = {"anatomy_known": bool(anatomy.aha.any()), "network_trained": session.ecg_trained}
+        use = decide(ecg, features, gap, session.time_weight, **given, why_no_ecg=unheard)
     with stage("scar", 0.8):
         alone = scar_probability(evidence.scar_logit, evidence.wall, anatomy.myocardium, evidence.box)
         together, ecg_percent = alone, None
@@ -148,8 +137,8 @@ def segment(
             warnings.append(shifts.fact(Doubt.SLICES_DISPLACED))
         elif options.correct_shifts:
             stack = replace(stack, notes=(*stack.notes, Fact(LgeNote.NO_SHIFTS)))
-        mask = image_only.mask
-        measured = figures(stack, anatomy, scar, mask, mask, use, _conduction(beat), ecg_percent, tuple(warnings))
+        mask, conduction = image_only.mask, beat.features.conduction if beat else Conduction.UNKNOWN
+        measured = figures(stack, anatomy, scar, mask, mask, use, conduction, ecg_percent, tuple(warnings))
         seen = signs(alone, found.mask, evidence.disagreement, evidence.wall, evidence.box, anatomy, stack.voxel_ml)
         trust = Trust.from_settings(session.settings)  # None: these weights do not know how far they can be relied on
     return ScarResult(
@@ -178,20 +167,6 @@ def network_scar(
     """The scar where the networks' probability is above the method's limit, small islands left out."""
     mask = drop_small_islands(probability > method.above, spacing, minimum_ml=smallest_island_ml)
     return FoundScar(mask, method)
-
-
-def _beat(ecg: Ecg | None, female: bool | None = None) -> tuple[MedianBeat | None, Fact | None]:
-    """The median beat, or the reason why there is none: an ECG that cannot be measured leaves the image alone."""
-    if ecg is None:
-        return None, None
-    try:
-        return median_beat(ecg, female=female), None
-    except InputError as error:
-        return None, Fact(EcgReason.UNREADABLE, error=str(error))
-
-
-def _conduction(beat: MedianBeat | None) -> Conduction:
-    return beat.features.conduction if beat else Conduction.UNKNOWN
 
 
 @lru_cache(maxsize=2)

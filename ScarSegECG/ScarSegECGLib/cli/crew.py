@@ -8,20 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from ScarSegECGLib.cli.terminal import warn
-from ScarSegECGLib.cohort.engine import Crew, Outcome, Trouble, run_here, run_jobs
+from ScarSegECGLib.cohort.engine import Argument, Crew, Outcome, Trouble, Value, run_here, run_jobs
 from ScarSegECGLib.errors import InputError
 
 if TYPE_CHECKING:
     from ScarSegECGLib.cohort.options import Networks
 
 _SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
-Argument = TypeVar("Argument")
-Value = TypeVar("Value")
 
 
 def crew_of(args: argparse.Namespace) -> Crew:
