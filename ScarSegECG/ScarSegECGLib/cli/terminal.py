@@ -64,6 +64,7 @@ def heard() -> Iterator[Said]:
     redirected = contextlib.redirect_stdout(cast(TextIO, out)), contextlib.redirect_stderr(cast(TextIO, err))
     with redirected[0], redirected[1], warnings.catch_warnings():
         warnings.simplefilter("always", LeftBehind)
+        warnings.filterwarnings("always", category=UserWarning, module="ScarSegECGLib")
         warnings.showwarning = lambda message, *_, **__: warn(str(message))
         try:
             yield out
