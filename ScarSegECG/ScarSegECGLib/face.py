@@ -62,6 +62,9 @@ def segment(
 ) -> ScarResult:
     """Find the myocardium, divide it, segment the scar with and without the ECG, and measure it.
 
+    Printing the result tells it in three lines, a notebook shows it, and ``result.table()`` is ready for pandas. An
+    InputError is one line that says what is to be put right.
+
     Parameters
     ----------
     stack : LgeStack
@@ -85,16 +88,6 @@ def segment(
     **options
         As :class:`ScarSegECGLib.pipeline.SegmentOptions` has them: ``correct_shifts``, ``insertions_deg``,
         ``division``, ``female``, ``age``.
-
-    Returns
-    -------
-    ScarResult
-        Printing it tells it in three lines, a notebook shows it, ``result.table()`` is ready for pandas.
-
-    Raises
-    ------
-    InputError
-        One line that says what is to be put right.
     """
     if contrast is not None:
         stack = with_contrast(stack, Contrast(contrast))
@@ -115,7 +108,9 @@ def segment(
 
 
 def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = None, **options: Any) -> Measurements:
-    """Measure scar by a rule inside the contours of a result.
+    """Measure scar by a rule inside the contours of a result: ``scar`` (ml, g, % of the LV), ``segments``, ``mask``.
+
+    InputError: the contrast is not known, or the rule cannot be used.
 
     Parameters
     ----------
@@ -127,16 +122,6 @@ def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = 
     **options
         As :class:`ScarSegECGLib.measure.rules.ThresholdRule` has them: ``n_sd``, ``per``, ``remote``,
         ``peak_region``, ``smallest_island_ml``.
-
-    Returns
-    -------
-    Measurements
-        ``scar`` (ml, g, % of the LV), ``segments``, ``mask`` and what the rule rested on.
-
-    Raises
-    ------
-    InputError
-        Unknown contrast, or a rule that cannot be used.
     """
     stack = result.stack if contrast is None else with_contrast(result.stack, Contrast(contrast))
     if method == ScarSource.MANUAL:
@@ -161,12 +146,7 @@ def export(
 
     The folder appears whole or not at all and is given back. ``overwrite`` replaces an earlier result in it; other
     files stay. ``show_patient``: the report says who the patient is, where the images do. Where images cannot carry
-    DICOM objects the result stands without them, and a warning says why.
-
-    Raises
-    ------
-    InputError
-        The folder cannot be used.
+    DICOM objects the result stands without them, and a warning says why. InputError: the folder cannot be used.
     """
     painted, viewer = pictures(result), viewer_block(result_data(result))
     source = find_source(result.stack) if show_patient else None
