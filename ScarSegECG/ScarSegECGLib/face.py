@@ -97,7 +97,6 @@ def segment(
         typed_ecg_date=_date(ecg_date),
         typed_mri_date=_date(mri_date),
         event_between=event_between,
-        now=datetime.now(),
     )
     source = find_source(stack)
     imaged = subject_of_dicom(source.images[0]) if source else Subject()

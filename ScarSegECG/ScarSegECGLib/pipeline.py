@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -70,7 +69,7 @@ def segment(
     >>> print(segment(read_lge(Path("study")), read_ecg(Path("ecg.xml"))))  # doctest: +SKIP
     """
     session = session or loaded(None, "auto")
-    gap = gap or gap_of_case(ecg, stack.acquired, now=datetime.now())
+    gap = gap or gap_of_case(ecg, stack.acquired)
     rule, seconds = options.rule, {}
 
     @contextmanager

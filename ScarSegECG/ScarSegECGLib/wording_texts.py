@@ -80,12 +80,6 @@ WORDS: dict[type[Word], dict[Any, str]] = {
 # Sentences whose words, not only their numbers, follow from the fact's parameters.
 
 
-def _date_unknown(fact: Fact) -> str:
-    """The date that is missing is the one to name: with a known ECG date it is the MRI's."""
-    named = {GapProblem.NO_MRI_DATE: "MRI", GapProblem.NO_DATES: "ECG and MRI"}
-    return f"{named.get(fact['problem'], 'ECG')} date unknown: reduced weight"
-
-
 def _weakened(fact: Fact) -> str:
     said = ["Criteria for normal conduction were used; this ECG's class: {conduction}."] if fact["conduction"] else []
     if fact["conduction"] is Conduction.RBBB:
@@ -168,7 +162,7 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     # why the ECG counted or not
     EcgReason.USED: "ECG {when} from MRI used with weight {weight:.2f}",
     EcgReason.TOO_FAR: "ECG {when} from MRI: not used",
-    EcgReason.DATE_UNKNOWN: _date_unknown,
+    EcgReason.DATE_UNKNOWN: "{problem}: reduced weight",
     EcgReason.LATER_THAN_MRI: "ECG later than MRI: may show newer disease",
     EcgReason.COUNTS_LESS: "ECG counts less: {why}",
     EcgReason.NOT_GIVEN: "ECG not used: no ECG was given",

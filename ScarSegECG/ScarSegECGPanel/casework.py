@@ -83,7 +83,7 @@ class Inputs(namedtuple("Inputs", (*GIVEN, "useEcg", "correctShifts", "device"))
 
         dates = {"typed_mri_date": _date(self.mriDate), "typed_ecg_date": _date(self.ecgDate)}
         ecg = read_ecg(Path(self.ecgPath)) if self.useEcg and self.ecgPath else None
-        return ecg, gap_of_case(ecg, None, **dates, event_between=self.eventBetween, now=datetime.now())
+        return ecg, gap_of_case(ecg, None, **dates, event_between=self.eventBetween)
 
 
 def stageInWords(stage: str) -> str:

@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from timeit import repeat
@@ -64,7 +63,7 @@ def _one_case(
     lge_read = time.perf_counter()
     record = read_ecg(ecg) if ecg else None
     ecg_read = time.perf_counter()
-    result = segment(stack, record, gap_of_case(record, stack.acquired, **typed, now=datetime.now()), session)
+    result = segment(stack, record, gap_of_case(record, stack.acquired, **typed), session)
     total = time.perf_counter() - start
     return total, {"read LGE": lge_read - start, "read ECG": ecg_read - lge_read, **result.timings}, result
 

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +127,6 @@ def _segmented(task: Task, stack: LgeStack, ecg: Ecg | None, imaged: Subject) ->
         typed_ecg_date=case.ecg_date if ecg else None,
         typed_mri_date=case.mri_date,
         event_between=case.event_between,
-        now=datetime.now(),
     )
     return segment(
         stack,

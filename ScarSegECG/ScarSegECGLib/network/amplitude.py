@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ScarSegECGLib.case import Ecg, EcgFeatures, EcgUse, TimeGap
 from ScarSegECGLib.ecg.conduction import short_and_wide
 from ScarSegECGLib.facts import Fact
-from ScarSegECGLib.facts_ecg import Conduction, EcgReason, Hindrance
+from ScarSegECGLib.facts_ecg import Conduction, EcgReason, GapProblem, Hindrance
 
 FEWEST_LEADS = 8
 LEAST_AMPLITUDE = 0.05
@@ -88,7 +88,7 @@ def decide(
     cautions = []
     if gap.days is None:
         amplitude = min(weight(UNKNOWN_DATE_COUNTS_AS_DAYS), weight(-UNKNOWN_DATE_COUNTS_AS_DAYS))
-        cautions.append(Fact(EcgReason.DATE_UNKNOWN, problem=gap.problem))
+        cautions.append(Fact(EcgReason.DATE_UNKNOWN, problem=gap.problem or GapProblem.NO_ECG_DATE))
     else:
         amplitude = weight(gap.days)
         if gap.days > LATE_ECG_DAYS:
