@@ -79,12 +79,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = " ".join(["scarsegecg", *called])
     with heard() as out:
         code = _run(given, called, name)
-    if out.failed is None or code or out.failed.errno == errno.EPIPE:  # a reader who closes it has seen enough
-        return code
-    why = "the disk is full" if out.failed.errno == errno.ENOSPC else (out.failed.strerror or "it is closed")
-    with heard():
+        out.flush()
+        if out.failed is None or code or out.failed.errno == errno.EPIPE:  # a reader who closes it has seen enough
+            return code
+        why = "the disk is full" if out.failed.errno == errno.ENOSPC else (out.failed.strerror or "it is closed")
         print(f"{name}: not everything could be printed on standard output ({why})", file=sys.stderr)
-    return 0 if called[0] in WRITERS else 2
+        return 0 if called[0] in WRITERS else 2
 
 
 def _run(given: list[str], called: list[str], name: str) -> int:

@@ -107,7 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rule.add_argument("--fwhm-region", type=Path, metavar="PATH", help=peak)
     small = "smaller islands of a rule's scar, each with the MVO it encloses, are left out (default "
     small += f"{SMALLEST_ISLAND_ML:g}, as in segment; 0: none)"
-    rule.add_argument("--smallest-island-ml", type=float, metavar="ML", help=small)
+    rule.add_argument("--smallest-island-ml", type=float, default=SMALLEST_ISLAND_ML, metavar="ML", help=small)
     wall = parser.add_argument_group("the AHA segments")
     add_shared(wall, "--aha", "--segments", "--insertions")
     left_out = "slices that count in nothing, from 1 at the apex; the thirds run from the first to the last that stays"
@@ -130,13 +130,11 @@ def run(args: argparse.Namespace) -> None:
         ("--n-sd", args.n_sd is not None, (ScarSource.N_SD,)),
         ("--fwhm-region", args.fwhm_region is not None, (ScarSource.FWHM,)),
         ("--per stack", args.per == "stack", RULES),
-        ("--smallest-island-ml", args.smallest_island_ml is not None, RULES),
+        ("--smallest-island-ml", args.smallest_island_ml != SMALLEST_ISLAND_ML, RULES),
     ):
         if given and args.method not in (*methods, ALL):
             raise InputError(f"{option} has no effect with --method {args.method}: leave it out")
-    if args.smallest_island_ml is None:
-        args.smallest_island_ml = SMALLEST_ISLAND_ML
-    elif not 0 <= args.smallest_island_ml < np.inf:
+    if not 0 <= args.smallest_island_ml < np.inf:
         raise InputError(f"--smallest-island-ml {args.smallest_island_ml:g}: give a volume in ml, 0 or more")
     if args.cases:
         _compare(args)
