@@ -91,13 +91,8 @@ def segment(
     """
     if contrast is not None:
         stack = with_contrast(stack, Contrast(contrast))
-    gap = gap_of_case(
-        ecg,
-        stack.acquired,
-        typed_ecg_date=_date(ecg_date),
-        typed_mri_date=_date(mri_date),
-        event_between=event_between,
-    )
+    typed = {"typed_ecg_date": _date(ecg_date), "typed_mri_date": _date(mri_date)}
+    gap = gap_of_case(ecg, stack.acquired, **typed, event_between=event_between)
     source = find_source(stack)
     imaged = subject_of_dicom(source.images[0]) if source else Subject()
     given = {name: value for name, value in options.items() if value is not None}
