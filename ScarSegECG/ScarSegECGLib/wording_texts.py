@@ -271,7 +271,7 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     ScarRemark.NON_ISCHAEMIC: "non-ischaemic pattern or false positive",
     ScarRemark.FULLER_OUTSIDE: "fuller outside than inside, which is no ischaemic wavefront",
     ScarRemark.OFF_ENDOCARDIUM: "nowhere touches the endocardium: non-ischaemic pattern or false positive",
-    PartsRemark.CONTRAST_UNKNOWN: "core and grey zone not told apart: choose the contrast, magnitude or PSIR",
+    PartsRemark.CONTRAST_UNKNOWN: "core and grey zone not told apart: magnitude or PSIR is unknown, choose the contrast",
     PartsRemark.NO_ROOM: "grey zone not determinable (half maximum below the lower limit) in {lost} of {among} slices "
     "with scar",
     # how far a result can be relied on
