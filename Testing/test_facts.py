@@ -70,14 +70,17 @@ def test_words_of_two_lists_are_not_mixed_up() -> None:
 
 def test_a_translation_sees_whole_sentences_with_the_places_of_their_numbers() -> None:
     seen: list[str] = []
-    german = {"ECG {days:.0f} days from MRI: not used": "EKG {days:.0f} Tage vor dem MRT: nicht verwendet"}
+    german = {
+        "ECG {when} from MRI: not used": "EKG {when} vom MRT: nicht verwendet",
+        "{days:.0f} days": "{days:.0f} Tage",
+    }
 
     def tr(text: str) -> str:
         seen.append(text)
         return german.get(text, text)
 
     use = EcgUse(0.0, (Fact(EcgReason.TOO_FAR, days=-900.0),), TimeGap(-900.0))
-    assert words(use, tr) == "EKG 900 Tage vor dem MRT: nicht verwendet" and seen
+    assert words(use, tr) == "EKG 900 Tage vom MRT: nicht verwendet" and seen
 
 
 def test_what_has_no_words_is_no_silence() -> None:

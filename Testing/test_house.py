@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "ScarSegECG"
 LIBRARY = MODULE / "ScarSegECGLib"
 ROOMS = ("lge", "ecg", "anatomy", "network", "measure", "report", "view", "export")  # data flows from left to right
-SHARED = {"case", "case_ecg", "errors", "facts", "facts_ecg", "facts_json", "wording", "wording_texts"}
+SHARED = {"case", "errors", "facts", "facts_ecg", "facts_json", "wording", "wording_texts"}
 TELLERS_OF_RESULTS = {"report", "view", "export"}  # they take results and know nothing of how these came about
 MAX_LINES = 400
 
@@ -256,6 +256,7 @@ NO_PROSE = {
     "ecg/dicom_waveform.py": "why an ECG is refused",
     "ecg/recording.py": "why an ECG is refused",
     "export/atomic.py": "why a folder cannot be written",
+    "face.py": "why DICOM objects were not written",
     "export/dicom/codes.py": "meanings of codes, which are written into DICOM as they are",
     "export/dicom/objects.py": "names of DICOM series",
     "export/dicom/write.py": "why images carry no objects: a refusal",

@@ -18,22 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case_ecg import LEADS, Ecg, EcgFeatures, EcgFindings, EcgUse, MedianBeat, Subject, TimeGap  # noqa: F401
-from ScarSegECGLib.facts import (
-    Confidence,
-    Contrast,
-    Division,
-    Fact,
-    Method,
-    PartsRule,
-    Pattern,
-    ScarRemark,
-    Shown,
-)
-from ScarSegECGLib.facts_ecg import Agreement
+from ScarSegECGLib.facts import Confidence, Contrast, Division, Fact, Method, PartsRule, Pattern, ScarRemark, Shown
+from ScarSegECGLib.facts_ecg import Agreement, Conduction, GapProblem
 
 FloatArray = NDArray[np.float32]
 LabelArray = NDArray[np.uint8]
+
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
 BACKGROUND, CAVITY, MYOCARDIUM, SCAR = 0, 1, 2, 3
 # Microvascular obstruction, a part of the scar: in label maps that tell it, and in :attr:`ScarParts.labels`.
@@ -79,26 +70,13 @@ class SourceSlice:
 class LgeStack:
     """A short-axis LGE stack in canonical storage.
 
-    Attributes
-    ----------
-    voxels : float32 array, shape (slice, row, column)
-        Intensities, unscaled.
-    ijk_to_ras, stored_ijk_to_ras : float64 arrays, shape (4, 4)
-        Take (column, row, slice, 1) indices, canonical and of the file's own array, to patient space, RAS, mm.
-    storage : Storage
-        The way back to the file's array order.
-    acquired : datetime or None
-        When the images were taken, if the file says.
-    contrast : Contrast
-        Magnitude or phase-sensitive inversion recovery.
-    orientation_known : bool
-        False where the file has no orientation and the canonical one was assumed.
-    sha256 : str
-        Hash of the input's bytes, hexadecimal; "" for an array handed over in memory.
-    notes : tuple of Fact
-        What was assumed or noticed while reading (:class:`ScarSegECGLib.facts.LgeNote`).
-    sources : tuple of SourceSlice
-        The DICOM image behind each slice, in *stored* slice order; empty for other formats.
+    ``voxels`` are float32 (slice, row, column), unscaled. ``ijk_to_ras`` and ``stored_ijk_to_ras``, (4, 4), take
+    (column, row, slice, 1) indices, canonical and of the file's own array, to patient space, RAS, mm; ``storage`` is
+    the way back to that array. ``acquired`` is when the images were taken, if the file says; ``orientation_known`` is
+    false where it has no orientation and the canonical one was assumed. ``sha256`` is of the input's bytes,
+    hexadecimal, "" for an array handed over in memory. ``notes`` (:class:`ScarSegECGLib.facts.LgeNote`) are what was
+    assumed or noticed while reading; ``sources`` the DICOM image behind each slice, in *stored* slice order, empty for
+    other formats.
     """
 
     voxels: FloatArray
@@ -122,6 +100,113 @@ class LgeStack:
     def voxel_ml(self) -> float:
         """Volume of one voxel, ml."""
         return float(np.prod(self.spacing)) / 1000.0
+
+
+@dataclass(frozen=True)
+class EcgFeatures:
+    """What a reader measures on the median beat; ``None`` where it could not be measured.
+
+    Durations are ms, amplitudes mV. Waves are per lead, shape (12,), 0 where the wave is absent (amplitudes are
+    magnitudes) and NaN for a missing lead.
+    """
+
+    rate_bpm: float | None
+    qrs_ms: float | None
+    pr_ms: float | None
+    qt_ms: float | None
+    qtc_ms: float | None
+    axis_deg: float | None  # in the frontal plane
+    conduction: Conduction
+    q_ms: FloatArray
+    q_mv: FloatArray
+    r_ms: FloatArray
+    r_mv: FloatArray
+    s_ms: FloatArray
+    s_mv: FloatArray
+    from_device: tuple[str, ...] = ()
+    irregular: bool = False  # the beats' distances vary as in atrial fibrillation
+
+
+@dataclass(frozen=True)
+class EcgFindings:
+    """What a reader of the ECG is shown beside the image; no part of it enters the segmentation."""
+
+    features: EcgFeatures
+    q_waves: tuple[str, ...] | None  # leads with a pathological Q wave (or R wave in V1, V2); None if not judged
+    q_waves_remark: Fact | None  # why not
+    score_points: int | None  # of the QRS score, 3 % of the LV each; None where it does not hold
+    score_percent_of_lv: float | None
+    score_remark: Fact | None  # why not, or what weakens it
+
+
+@dataclass(frozen=True, repr=False)
+class Subject:
+    """Whose it is, in memory alone: never written, logged or shown; ``None`` where it is not known."""
+
+    digest: str = ""  # of the patient's identifier under a salt of this process; "" where there is none
+    female: bool | None = None
+    age: float | None = None  # years
+
+
+@dataclass(frozen=True)
+class Ecg:
+    """A 12-lead ECG in the canonical lead order of :data:`LEADS`.
+
+    ``millivolts`` are float32 (12, samples), zero in the rows of missing leads; ``lead_mask``, (12,), is true for leads
+    that are recorded or derived (III, aVR, aVL, aVF from I and II); ``rate`` is samples per second. ``acquired`` is
+    when it was recorded, if the file truly stores it; ``date_trusted`` is false where the file says that its dates were
+    removed or modified. ``device_ms`` are the device's own "qrs", "pr", "qt", "qtc", ms, and "axis", degrees.
+    ``sha256`` and ``notes`` (:class:`ScarSegECGLib.facts_ecg.EcgNote`) are as those of :class:`LgeStack`; ``subject``
+    is compared with the images' and never written. ``stated_paced``: the file itself states ventricular pacing.
+    ``format`` is the usual name of the file's format.
+    """
+
+    millivolts: FloatArray
+    lead_mask: NDArray[np.bool_]
+    rate: float
+    acquired: datetime | None = None
+    date_trusted: bool = True
+    device_ms: dict[str, float] = field(default_factory=dict)
+    sha256: str = ""
+    notes: tuple[Fact, ...] = ()
+    subject: Subject = Subject()
+    stated_paced: bool = False
+    format: str = ""
+
+
+@dataclass(frozen=True)
+class MedianBeat:
+    """The ECG in the one form the network reads: 600 ms at 500 Hz, QRS onset at 200 ms, isoelectric line at 0."""
+
+    millivolts: FloatArray  # (12, 300)
+    lead_mask: NDArray[np.bool_]  # (12,)
+    features: EcgFeatures
+
+
+@dataclass(frozen=True)
+class TimeGap:
+    """Signed time between the two acquisitions."""
+
+    days: float | None  # ECG date - MRI date: negative = ECG first; None if one is missing or not to be trusted
+    event_between: bool = False  # the user says an infarct or a revascularisation lies between the two
+    problem: GapProblem | None = None  # why the days are not known, or cannot be true
+
+    @property
+    def impossible(self) -> bool:
+        """Whether there are dates and they cannot be true."""
+        return self.problem in (GapProblem.ECG_IN_FUTURE, GapProblem.MRI_IN_FUTURE, GapProblem.TOO_FAR_APART)
+
+
+@dataclass(frozen=True)
+class EcgUse:
+    """How much the ECG counted in one result, and why (:class:`ScarSegECGLib.facts_ecg.EcgReason`).
+
+    ``amplitude`` in [0, 1]; exactly 0 means that the result is the image-only one, bit for bit.
+    """
+
+    amplitude: float
+    reasons: tuple[Fact, ...]
+    gap: TimeGap
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,3 @@ class InputError(ValueError):
 
 class NoLeftVentricle(InputError):
     """The images show no left ventricle that could be segmented."""
-
-
-class ContrastUnknown(InputError):
-    """What was asked for needs to know whether the images are magnitude or PSIR, and the files do not say."""

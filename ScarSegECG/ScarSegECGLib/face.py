@@ -6,6 +6,7 @@ Names of this file come from the package itself, ``from ScarSegECGLib import seg
 from __future__ import annotations
 
 import os
+import warnings
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ScarSegECGLib.case import SCAR, Ecg, LgeStack, ScarResult, Subject
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
+from ScarSegECGLib.ecg.subject import subject_of_dicom
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.write import write_dicom_beside, write_result
 from ScarSegECGLib.facts import Contrast, ScarSource
 from ScarSegECGLib.lge.dicom_source import find_source
@@ -23,6 +25,7 @@ from ScarSegECGLib.measure.measurements import measure as measure_scar
 from ScarSegECGLib.measure.rules import ThresholdRule
 from ScarSegECGLib.pipeline import Progress, SegmentOptions, loaded
 from ScarSegECGLib.pipeline import segment as segment_case
+from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.view.paint import draw
 from ScarSegECGLib.view.pictures import pictures, scar_bullseye
 from ScarSegECGLib.view.viewer import result_data, viewer_block
@@ -59,6 +62,9 @@ def segment(
 ) -> ScarResult:
     """Find the myocardium, divide it, segment the scar with and without the ECG, and measure it.
 
+    Printing the result tells it in three lines, a notebook shows it, and ``result.table()`` is ready for pandas. An
+    InputError is one line that says what is to be put right.
+
     Parameters
     ----------
     stack : LgeStack
@@ -82,40 +88,23 @@ def segment(
     **options
         As :class:`ScarSegECGLib.pipeline.SegmentOptions` has them: ``correct_shifts``, ``insertions_deg``,
         ``division``, ``female``, ``age``.
-
-    Returns
-    -------
-    ScarResult
-        Printing it tells it in three lines, a notebook shows it, ``result.table()`` is ready for pandas.
-
-    Raises
-    ------
-    InputError
-        One line that says what is to be put right.
     """
     if contrast is not None:
         stack = with_contrast(stack, Contrast(contrast))
-    gap = gap_of_case(
-        ecg,
-        stack.acquired,
-        typed_ecg_date=_date(ecg_date),
-        typed_mri_date=_date(mri_date),
-        event_between=event_between,
-        now=datetime.now(),
-    )
+    typed = {"typed_ecg_date": _date(ecg_date), "typed_mri_date": _date(mri_date)}
+    gap = gap_of_case(ecg, stack.acquired, **typed, event_between=event_between)
     source = find_source(stack)
     imaged = subject_of_dicom(source[0][0]) if source else Subject()
-    if ecg is not None and differ(imaged, ecg.subject):
-        options["doubts"] = (DIFFERENT_PATIENTS, *options.get("doubts", ()))
-    patient = {"female": imaged.female, "age": imaged.age}
     given = {name: value for name, value in options.items() if value is not None}
     rule = None if method == ScarSource.NETWORK else ThresholdRule(method, n_sd)
     session = loaded(Path(weights) if weights is not None else None, device)
-    return segment_case(stack, ecg, gap, session, SegmentOptions(rule, **(patient | given)), progress=progress)
+    return segment_case(stack, ecg, gap, session, SegmentOptions(rule, imaged=imaged, **given), progress=progress)
 
 
 def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = None, **options: Any) -> Measurements:
-    """Measure scar by a rule inside the contours of a result.
+    """Measure scar by a rule inside the contours of a result: ``scar`` (ml, g, % of the LV), ``segments``, ``mask``.
+
+    InputError: the contrast is not known, or the rule cannot be used.
 
     Parameters
     ----------
@@ -127,16 +116,6 @@ def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = 
     **options
         As :class:`ScarSegECGLib.measure.rules.ThresholdRule` has them: ``n_sd``, ``per``, ``remote``,
         ``peak_region``, ``smallest_island_ml``.
-
-    Returns
-    -------
-    Measurements
-        ``scar`` (ml, g, % of the LV), ``segments``, ``mask`` and what the rule rested on.
-
-    Raises
-    ------
-    InputError
-        Unknown contrast, or a rule that cannot be used.
     """
     stack = result.stack if contrast is None else with_contrast(result.stack, Contrast(contrast))
     if method == ScarSource.MANUAL:
@@ -154,21 +133,26 @@ def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:
     return draw(drawing, ax)
 
 
-def export(result: ScarResult, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def export(
+    result: ScarResult, folder: str | os.PathLike[str], *, overwrite: bool = False, show_patient: bool = False
+) -> Path:
     """Write report, masks, tables, pictures and, for DICOM images, DICOM objects into one folder.
 
     The folder appears whole or not at all and is given back. ``overwrite`` replaces an earlier result in it; other
-    files stay.
-
-    Raises
-    ------
-    InputError
-        The folder cannot be used.
+    files stay. ``show_patient``: the report says who the patient is, where the images do. Where images cannot carry
+    DICOM objects the result stands without them, and a warning says why. InputError: the folder cannot be used.
     """
     painted, viewer = pictures(result), viewer_block(result_data(result))
+    source = find_source(result.stack) if show_patient else []
+    patient = Patient.of_image(source[0][0]) if source else None
 
     def beside(staged: Path) -> None:
         if result.stack.sources:
-            write_dicom_beside(result, painted, staged)
+            try:
+                write_dicom_beside(result, painted, staged, show_patient=show_patient)
+            except InputError as error:
+                warnings.warn(f"no DICOM objects were written: {error}", stacklevel=2)
 
-    return write_result(result, painted, Path(folder), overwrite=overwrite, viewer=viewer, beside=beside)
+    return write_result(
+        result, painted, Path(folder), overwrite=overwrite, patient=patient, viewer=viewer, beside=beside
+    )

@@ -15,9 +15,6 @@ class Word(str, Enum):
     def __str__(self) -> str:
         return str(self.value)
 
-    def __format__(self, how: str) -> str:
-        return format(str(self.value), how)
-
 
 class Contrast(Word):
     """What the pixels of an LGE image show."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,27 +13,18 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import divide, soft_prior
 from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
-from ScarSegECGLib.case import (
-    SCAR,
-    Ecg,
-    EcgUse,
-    FloatArray,
-    LabelArray,
-    LgeStack,
-    MedianBeat,
-    ScarResult,
-    TimeGap,
-)
+from ScarSegECGLib.case import Ecg, FloatArray, LgeStack, ScarResult, Subject, TimeGap
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.median_beat import median_beat
+from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ
 from ScarSegECGLib.errors import InputError, NoLeftVentricle
 from ScarSegECGLib.facts import LGE_DOUBTS, Contrast, Division, Doubt, Fact, LgeNote, Method, ScarSource
 from ScarSegECGLib.facts_ecg import Conduction, EcgReason
 from ScarSegECGLib.lge.checks import refuse_without_ventricle
 from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_result
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
-from ScarSegECGLib.measure.measurements import figures, measured_again
+from ScarSegECGLib.measure.measurements import figures
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
 from ScarSegECGLib.measure.trust import SCAR_ABOVE, Trust, judged, never_erasing, scar_probability, signs
 from ScarSegECGLib.network.amplitude import decide
@@ -55,9 +45,9 @@ class SegmentOptions:
     # RV insertions as the reader gives them, shape (2,) or (slice, 2), degrees; :func:`anatomy.aha.partition` says how.
     insertions_deg: NDArray | None = None
     division: Division = Division()  # of the result: the networks were taught fixed sectors and 17 segments
-    female: bool | None = None  # the patient's, for ECG criteria that depend on it; None: what the ECG file says
+    imaged: Subject = Subject()  # whose images these are, as far as they say; an ECG of somebody else's is doubted
+    female: bool | None = None  # the patient's, for ECG criteria that depend on it; None: what images or ECG say
     age: float | None = None  # years; the same
-    doubts: tuple[Fact, ...] = ()  # noticed before, such as ECG and images of two patients: the first warnings
 
 
 def segment(
@@ -79,7 +69,7 @@ def segment(
     >>> print(segment(read_lge(Path("study")), read_ecg(Path("ecg.xml"))))  # doctest: +SKIP
     """
     session = session or loaded(None, "auto")
-    gap = gap or gap_of_case(ecg, stack.acquired, now=datetime.now())
+    gap = gap or gap_of_case(ecg, stack.acquired)
     rule, seconds = options.rule, {}
 
     @contextmanager
@@ -104,38 +94,39 @@ def segment(
         once = replace(options, correct_shifts=False)
         return native_result(segment(corrected(stack, shifts), ecg, gap, session, once, progress), stack, shifts)
     with stage("ECG", 0.7):
-        female = ecg.subject.female if ecg and options.female is None else options.female
-        age = ecg.subject.age if ecg and options.age is None else options.age
-        beat, unreadable = _beat(ecg, female)
-        if ecg is not None and rule is not None:
-            use = EcgUse(0.0, (Fact(EcgReason.RULE, source=ScarSource(rule.source)),), gap)
-        else:
-            use = decide(
-                ecg,
-                beat.features if beat else None,
-                gap,
-                session.time_weight,
-                anatomy_known=bool(anatomy.aha.any()),
-                network_trained=session.ecg_trained,
-                why_no_ecg=unreadable or options.why_no_ecg,
-            )
+        said: list[SegmentOptions | Subject] = [options, options.imaged, *([ecg.subject] if ecg else [])]
+        female = next((one.female for one in said if one.female is not None), None)
+        age = next((one.age for one in said if one.age is not None), None)
+        beat, unheard = None, options.why_no_ecg
+        if ecg is not None:
+            try:
+                beat = median_beat(ecg, female=female)
+            except InputError as error:  # an ECG that cannot be measured leaves the image alone
+                unheard = Fact(EcgReason.UNREADABLE, error=str(error))
+            if rule is not None:
+                unheard = Fact(EcgReason.RULE, source=ScarSource(rule.source))
+        features = beat.features if beat and rule is None else None
+        given = {"anatomy_known": bool(anatomy.aha.any()), "network_trained": session.ecg_trained}
+        use = decide(ecg, features, gap, session.time_weight, **given, why_no_ecg=unheard)
     with stage("scar", 0.8):
         alone = scar_probability(evidence.scar_logit, evidence.wall, anatomy.myocardium, evidence.box)
         together, ecg_percent = alone, None
         if beat is not None and use.amplitude > 0:
             prior = soft_prior(anatomy, stack.spacing)
-            said = session.fuse(stack, evidence, session.listen(beat), prior, use.amplitude)
+            fused = session.fuse(stack, evidence, session.listen(beat), prior, use.amplitude)
             rows, columns = evidence.box
-            moved = evidence.scar_logit + never_erasing(said.movement, alone[:, rows, columns])
+            moved = evidence.scar_logit + never_erasing(fused.movement, alone[:, rows, columns])
             together = scar_probability(moved, evidence.wall, anatomy.myocardium, evidence.box)
-            ecg_percent = [float(percent) for percent in said.segment_percent]
+            ecg_percent = [float(percent) for percent in fused.segment_percent]
         found = network_scar(alone, stack.spacing, Method(above=SCAR_ABOVE))
         image_only = found if rule is None else find_scar(stack, anatomy.cavity, anatomy.myocardium, rule)
         scar = image_only if together is alone else network_scar(together, stack.spacing, found.method)
     with stage("measure", 0.9):
         if options.division != Division():
             anatomy = divide(stack, anatomy.cavity, anatomy.myocardium, options.insertions_deg, options.division)
-        warnings = list(options.doubts)  # what the reader has to know of the images before trusting any figure
+        warnings: list[Fact] = []  # what the reader has to know of the images before trusting any figure
+        if ecg is not None and differ(options.imaged, ecg.subject):
+            warnings.append(DIFFERENT_PATIENTS)
         if not stack.orientation_known:
             warnings.append(Fact(Doubt.NO_ORIENTATION))
         warnings += [note for note in stack.notes if note.code in LGE_DOUBTS]
@@ -145,8 +136,8 @@ def segment(
             warnings.append(shifts.fact(Doubt.SLICES_DISPLACED))
         elif options.correct_shifts:
             stack = replace(stack, notes=(*stack.notes, Fact(LgeNote.NO_SHIFTS)))
-        mask = image_only.mask
-        measured = figures(stack, anatomy, scar, mask, mask, use, _conduction(beat), ecg_percent, tuple(warnings))
+        mask, conduction = image_only.mask, beat.features.conduction if beat else Conduction.UNKNOWN
+        measured = figures(stack, anatomy, scar, mask, mask, use, conduction, ecg_percent, tuple(warnings))
         seen = signs(alone, found.mask, evidence.disagreement, evidence.wall, evidence.box, anatomy, stack.voxel_ml)
         trust = Trust.from_settings(session.settings)  # None: these weights do not know how far they can be relied on
     return ScarResult(
@@ -166,26 +157,6 @@ def segment(
     )
 
 
-def remeasure(result: ScarResult, labels: LabelArray, *, conduction: Conduction | None = None) -> ScarResult:
-    """Measure again after the reader has changed the scar; cavity, wall and segments stay as they are.
-
-    The ECG is held against the corrected scar; the image-only figures stay the network's. ``labels`` (slice, row,
-    column) hold scar as 3; scar outside the wall does not count. An ECG whose ``conduction`` is not known is measured
-    for it, which takes a fifth of a second.
-    """
-    if conduction is None and result.ecg_findings is not None:
-        conduction = result.ecg_findings.features.conduction
-    elif conduction is None:
-        conduction = _conduction(_beat(result.ecg)[0])
-    scar = FoundScar(labels == SCAR, replace(result.method, corrected=True))
-    again = measured_again(result, result.anatomy, scar, scar.mask, conduction)
-    kept = tuple(
-        replace(row, scar_percent_image_only=before.scar_percent_image_only)
-        for row, before in zip(again.segments, result.segments, strict=True)
-    )
-    return replace(again, scar_image_only=result.scar_image_only, segments=kept)
-
-
 def network_scar(
     probability: FloatArray,
     spacing: tuple[float, float, float],
@@ -195,20 +166,6 @@ def network_scar(
     """The scar where the networks' probability is above the method's limit, small islands left out."""
     mask = drop_small_islands(probability > method.above, spacing, minimum_ml=smallest_island_ml)
     return FoundScar(mask, method)
-
-
-def _beat(ecg: Ecg | None, female: bool | None = None) -> tuple[MedianBeat | None, Fact | None]:
-    """The median beat, or the reason why there is none: an ECG that cannot be measured leaves the image alone."""
-    if ecg is None:
-        return None, None
-    try:
-        return median_beat(ecg, female=female), None
-    except InputError as error:
-        return None, Fact(EcgReason.UNREADABLE, error=str(error))
-
-
-def _conduction(beat: MedianBeat | None) -> Conduction:
-    return beat.features.conduction if beat else Conduction.UNKNOWN
 
 
 @lru_cache(maxsize=2)

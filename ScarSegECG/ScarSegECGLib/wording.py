@@ -26,6 +26,7 @@ from ScarSegECGLib.facts import (
     Shown,
     Word,
 )
+from ScarSegECGLib.facts_ecg import AgreementReason
 from ScarSegECGLib.wording_texts import TEXTS, WORDS
 
 Translate = Callable[[str], str]
@@ -78,8 +79,13 @@ def _(fact: Fact, tr: Translate = str) -> str:
 def _values(fact: Fact, tr: Translate) -> dict[str, Any]:
     """What the sentence of a fact may name."""
     values = {name: _value(value, tr) for name, value in fact.parameters}
-    if fact.get("days") is not None:
-        values["days"] = abs(fact["days"])  # before or after
+    if "days" in values:  # before or after
+        known = fact["days"] is not None
+        values["when"] = tr("{days:.0f} days").format(days=abs(fact["days"])) if known else tr("at an unknown time")
+    if isinstance(fact.code, AgreementReason):
+        weighed, caution = "image" in values, fact.get("caution")
+        values["figures"] = tr(": image {image:.0f} %, ECG {ecg:.0f} %").format(**values) if weighed else ""
+        values["caution"] = tr("; caution: {caution}").format(caution=words(caution, tr)) if caution else ""
     if "slices" in values and "mm" in values:
         values["displaced"] = _displaced(fact)
     if "held" in values and "shown" in values:
@@ -157,32 +163,25 @@ def _(region: RemoteRegion, tr: Translate = str) -> str:
 
 def rule_words(method: Method, tr: Translate = str) -> str:
     """The method and its parameters without its remote region."""
-    if method.source is ScarSource.NETWORK:
-        text = tr("network") + (tr(", image only") if method.image_only else "") + f", p > {method.above:g}"
-    elif method.source is ScarSource.MANUAL:
-        text = words(method.source, tr)
-    else:
-        text = _threshold(method, tr)
-    if method.without_slices:
-        text += tr(", slices {slices} from the apex left out").format(slices=spans(method.without_slices))
-    return text + (tr(", corrected by hand") if method.corrected else "")
-
-
-def _threshold(method: Method, tr: Translate) -> str:
     text = words(method.source, tr)
-    if method.source is ScarSource.N_SD:
+    if method.by_network:
+        text += (tr(", image only") if method.image_only else "") + f", p > {method.above:g}"
+    elif method.source is ScarSource.N_SD:
         text = tr("remote mean + {n_sd:g} SD").format(n_sd=method.n_sd)
     elif method.source is ScarSource.FWHM:
         psir = method.contrast is Contrast.PSIR
         text = tr(f"FWHM ({'half-way from remote mean to' if psir else 'half of'} the maximum)")
         if method.peak_slices:
             text += tr(" in the region drawn by the reader") + _lent(*method.peak_slices, "maximum", tr)
-    one = "scale" if method.source is ScarSource.EWA else "threshold"
-    text += tr(f", one {one} per {{per}}, contrast {{contrast}}").format(per=method.per, contrast=method.contrast)
+    if method.per:
+        one = "scale" if method.source is ScarSource.EWA else "threshold"
+        text += tr(f", one {one} per {{per}}, contrast {{contrast}}").format(per=method.per, contrast=method.contrast)
     text += tr(", enclosed MVO counted in") if method.encloses_mvo else ""
     if method.smallest_island_ml:
         text += tr(", islands below {ml:g} ml left out").format(ml=method.smallest_island_ml)
-    return text
+    if method.without_slices:
+        text += tr(", slices {slices} from the apex left out").format(slices=spans(method.without_slices))
+    return text + (tr(", corrected by hand") if method.corrected else "")
 
 
 @words.register

@@ -35,19 +35,21 @@ from ScarSegECGLib.facts_ecg import (
     ScoreRemark,
 )
 
-_ORIENTATION = "right ventricle on the image left and anterior wall up are assumed."
-INVESTIGATIONAL = "with ECG (investigational)"
+_UNORIENTED = (
+    "The file has no orientation: first slice = apex, right ventricle on the image left and anterior wall up are assumed. "
+    "Check this before using segment numbers."
+)
+_UNMARKED = "The files do not say whether the images are magnitude or PSIR"
 
-# Words of two lists may be equal as text, so that each list has its own.
+# Where they are not the value itself; words of two lists may be equal as text, so that each list has its own.
 WORDS: dict[type[Word], dict[Any, str]] = {
-    AhaMode: {AhaMode.FIXED: "fixed 60 degrees", AhaMode.LANDMARK: "landmark"},
+    AhaMode: {AhaMode.FIXED: "fixed 60 degrees"},
+    Agreement: {Agreement.CANNOT_TELL: "ECG cannot tell"},
     Contrast: {
-        Contrast.MAGNITUDE: "magnitude",
         Contrast.PSIR: "phase-sensitive (PSIR)",
         Contrast.UNKNOWN: "of unknown reconstruction",
     },
     Conduction: {
-        Conduction.NORMAL: "normal",
         Conduction.RBBB: "right bundle branch block",
         Conduction.LBBB: "left bundle branch block",
         Conduction.LBBB_USUAL: "left bundle branch block by the usual criteria",
@@ -56,16 +58,9 @@ WORDS: dict[type[Word], dict[Any, str]] = {
         Conduction.TACHYCARDIA: "tachycardia that may be ventricular",
         Conduction.LAFB: "left anterior fascicular block",
         Conduction.LVH: "voltage criteria of LV hypertrophy",
-        Conduction.PACED: "paced",
-        Conduction.UNKNOWN: "unknown",
-    },
-    Agreement: {
-        Agreement.AGREE: "agree",
-        Agreement.DISAGREE: "disagree",
-        Agreement.CANNOT_TELL: "ECG cannot tell",
     },
     Shown: {
-        Shown.WITH_ECG: INVESTIGATIONAL,
+        Shown.WITH_ECG: "with ECG (investigational)",
         Shown.IMAGE_ONLY: "image only",
         Shown.BY_HAND: "corrected by hand",
     },
@@ -82,29 +77,7 @@ WORDS: dict[type[Word], dict[Any, str]] = {
     },
 }
 
-# What the ECG cannot tell in a segment, and why.
-SILENT: dict[Conduction, str] = {
-    Conduction.LBBB: "left bundle branch block hides infarct signs",
-    Conduction.LBBB_USUAL: "left bundle branch block (usual criteria) hides infarct signs",
-    Conduction.PACED: "paced rhythm hides infarct signs",
-    Conduction.PACED_SUSPECTED: "paced rhythm suspected, which hides infarct signs",
-    Conduction.PREEXCITED_SUSPECTED: "pre-excitation suspected, which imitates infarct signs",
-    Conduction.TACHYCARDIA: "tachycardia that may be ventricular hides infarct signs",
-    Conduction.UNKNOWN: "QRS wide or not measured, of no known pattern",
-}
-
 # Sentences whose words, not only their numbers, follow from the fact's parameters.
-
-
-def _by_days(known: str, unknown: str) -> Callable[[Fact], str]:
-    """Whether the days between ECG and MRI are known."""
-    return lambda fact: unknown if fact["days"] is None else known
-
-
-def _date_unknown(fact: Fact) -> str:
-    """The date that is missing is the one to name: with a known ECG date it is the MRI's."""
-    named = {GapProblem.NO_MRI_DATE: "MRI", GapProblem.NO_DATES: "ECG and MRI"}
-    return f"{named.get(fact['problem'], 'ECG')} date unknown: reduced weight"
 
 
 def _weakened(fact: Fact) -> str:
@@ -114,16 +87,6 @@ def _weakened(fact: Fact) -> str:
     if fact["missing"]:
         said.append("Missing leads scored nothing: {missing}.")
     return " ".join(said)
-
-
-def _weighed(verdict: str, more: str = "") -> Callable[[Fact], str]:
-    """With the figures of image and ECG, where they are given, and what weakens the ECG."""
-
-    def chosen(fact: Fact) -> str:
-        figures = ": image {image:.0f} %, ECG {ecg:.0f} %" if fact.get("image") is not None else ""
-        return verdict + figures + more + ("; caution: {caution}" if fact.get("caution") else "")
-
-    return chosen
 
 
 def _insertions_given(fact: Fact) -> str:
@@ -197,12 +160,9 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     GapProblem.MRI_IN_FUTURE: "the MRI date lies in the future",
     GapProblem.TOO_FAR_APART: "ECG and MRI are over 20 years apart",
     # why the ECG counted or not
-    EcgReason.USED: _by_days(
-        "ECG {days:.0f} days from MRI used with weight {weight:.2f}",
-        "ECG at an unknown time used with weight {weight:.2f}",
-    ),
-    EcgReason.TOO_FAR: _by_days("ECG {days:.0f} days from MRI: not used", "ECG at an unknown time from MRI: not used"),
-    EcgReason.DATE_UNKNOWN: _date_unknown,
+    EcgReason.USED: "ECG {when} from MRI used with weight {weight:.2f}",
+    EcgReason.TOO_FAR: "ECG {when} from MRI: not used",
+    EcgReason.DATE_UNKNOWN: "{problem}: reduced weight",
     EcgReason.LATER_THAN_MRI: "ECG later than MRI: may show newer disease",
     EcgReason.COUNTS_LESS: "ECG counts less: {why}",
     EcgReason.NOT_GIVEN: "ECG not used: no ECG was given",
@@ -227,38 +187,31 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     # ECG against image
     AgreementReason.NOT_IMAGED: "segment not imaged",
     AgreementReason.ECG_NOT_USED: "{use}",
-    AgreementReason.SILENT: lambda fact: SILENT[fact["conduction"]],
+    AgreementReason.SILENT: "infarct signs may be hidden or imitated; conduction: {conduction}",
     AgreementReason.NO_ESTIMATE: "no ECG estimate for this segment",
-    AgreementReason.POOR_WALL: _weighed("the ECG localises scar poorly in this wall"),
-    AgreementReason.NONE_ON_EITHER: _weighed("no scar on either"),
-    AgreementReason.ON_BOTH: _weighed("scar on both"),
-    AgreementReason.EXTENTS_DIFFER: _weighed("scar on both, but of very different extent"),
-    AgreementReason.ECG_ALONE: _weighed("the ECG suggests scar that the image does not show"),
-    AgreementReason.TOO_SMALL: _weighed("scar this small may leave no ECG sign"),
-    AgreementReason.IMAGE_ALONE: _weighed(
-        "the image shows scar without ECG sign", "; a normal ECG does not rule it out"
-    ),
+    AgreementReason.POOR_WALL: "the ECG localises scar poorly in this wall{figures}{caution}",
+    AgreementReason.NONE_ON_EITHER: "no scar on either{figures}{caution}",
+    AgreementReason.ON_BOTH: "scar on both{figures}{caution}",
+    AgreementReason.EXTENTS_DIFFER: "scar on both, but of very different extent{figures}{caution}",
+    AgreementReason.ECG_ALONE: "the ECG suggests scar that the image does not show{figures}{caution}",
+    AgreementReason.TOO_SMALL: "scar this small may leave no ECG sign{figures}{caution}",
+    AgreementReason.IMAGE_ALONE: "the image shows scar without ECG sign{figures}; a normal ECG does not rule it "
+    "out{caution}",
     # images
-    LgeNote.CONTRAST_UNMARKED: "The files do not say whether the images are magnitude or PSIR: taken for magnitude; say "
-    "which they are if not.",
-    LgeNote.ORIENTATION_ASSUMED: "The file has no orientation: it was assumed that the first slice is the apex, the "
-    "right ventricle is on the image left and the anterior wall is up. Check this before using segment numbers.",
-    LgeNote.SLICE_AXIS_UNCLEAR: "The slice direction is not clear from the voxel sizes: the axis closest to the usual "
-    "long axis of the left ventricle was taken.",
-    LgeNote.POSE_DOUBTFUL: "The slice direction in the file's header is {angle:.0f} degrees from that of usual "
-    "short-axis slices, so the header may not hold the true pose. Check that the right ventricle is on the image left "
-    "and the anterior wall up.",
+    LgeNote.CONTRAST_UNMARKED: f"{_UNMARKED}: taken for magnitude; say which they are if not.",
+    LgeNote.ORIENTATION_ASSUMED: _UNORIENTED,
+    LgeNote.SLICE_AXIS_UNCLEAR: "The voxel sizes do not show the slice direction: the axis nearest the usual was taken.",
+    LgeNote.POSE_DOUBTFUL: "The header's slice direction, {angle:.0f} degrees from usual short-axis slices, may not be "
+    "the true pose: check that the right ventricle is on the image left and the anterior wall up.",
     LgeNote.SCALE_DIFFERS: "The voxel size in the orientation matrix (sform) differs from the one in pixdim: pixdim's "
     "was used. Check the lengths if the file came from another tool.",
     LgeNote.FORMS_DISAGREE: "The file says in two ways how it lies in the patient, and they do not agree (sform and qform, "
     "{axes:.0f} degrees and {offset:.0f} mm apart): the sform was used. If it is the wrong one the heart is mirrored, "
     "turned or shifted: check where the right ventricle and the anterior wall lie.",
-    LgeNote.CONTRAST_FROM_VALUES: "The files do not say whether the images are magnitude or PSIR: taken for PSIR, because "
-    "{percent:.0f} % of the pixels are negative.",
+    LgeNote.CONTRAST_FROM_VALUES: f"{_UNMARKED}: taken for PSIR, as {{percent:.0f}} % of the pixels are negative.",
     LgeNote.CONTRAST_DISPUTED: "The header says magnitude, but {percent:.0f} % of the pixels are negative, as in PSIR: "
     "taken for magnitude; say which they are if not.",
-    LgeNote.DECIMAL_COMMAS: "Numbers of the DICOM header are written with decimal commas, which the standard does not "
-    "allow: they were read as decimal points.",
+    LgeNote.DECIMAL_COMMAS: "Decimal commas in the DICOM header, which the standard forbids, were read as points.",
     LgeNote.LABELS_BY_NAME: "The labels were read by the names of their segments: {meant}.",
     LgeNote.LABELS_ODD: "The labels, read as 1 cavity, 2 myocardium, 3 scar, 4 MVO, do not look like a left ventricle "
     "({why}): check what the values mean (--label-map says it).",
@@ -269,8 +222,7 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     NoHeart.SCAR_OUTSIDE: "the scar would lie outside the wall",
     LgeNote.DATES_REMOVED: "The image's dates were removed or modified by de-identification: they were not used.",
     LgeNote.DATE_IMPLAUSIBLE: "The image's date is not plausible: it was not used.",
-    LgeNote.DATES_DISAGREE: "The image's header gives two acquisition dates that differ: the one with the time was "
-    "used. Check the MRI date.",
+    LgeNote.DATES_DISAGREE: "The image's two acquisition dates differ: the one with the time was used; check the MRI date.",
     LgeNote.TAKEN: _taken,
     LgeNote.TAKEN_AS_ASKED: "Taken from the study: {name}, as asked for, although it was taken for {taken_for}.",
     LgeNote.SHIFTS_CORRECTED: "Slices were moved in line before measuring: displaced against the others, counted from "
@@ -280,9 +232,8 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     LgeNote.DEGRADED: "Image quality was taken away on purpose: contrast, noise, blur, motion, perhaps a missing slice.",
     # division
     AnatomyNote.NO_LV: "No left ventricle with cavity and myocardium: there is no AHA partition.",
-    AnatomyNote.ORIENTATION_ASSUMED: f"The file has no orientation: {_ORIENTATION}",
-    AnatomyNote.NOT_SURROUNDED: "No slice has myocardium all around the cavity: thirds are taken over all slices with a "
-    "cavity.",
+    AnatomyNote.ORIENTATION_ASSUMED: _UNORIENTED,
+    AnatomyNote.NOT_SURROUNDED: "No slice has myocardium all around: thirds are taken over all slices with a cavity.",
     AnatomyNote.FEW_SLICES: "Only {count} slice(s) between apex and base: not every third is imaged.",
     AnatomyNote.NO_APEX: "Segment 17 is not imaged: the stack ends within the cavity.",
     AnatomyNote.OFF_AXIS: "Slices off the long axis, counted from the apex: {displaced}.",
@@ -293,13 +244,11 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     AnatomyNote.INSERTIONS_DISPUTED: "RV insertions are uncertain on slices, counted from the apex: {slices}; those "
     "given lie over {degrees:.0f} degrees from where the image shows them. They are used there and turn no other "
     "slice: check them.",
-    AnatomyNote.INSERTIONS_ASSUMED: "RV insertions are assumed at {anterior:.0f} and {inferior:.0f} degrees: no image "
-    "was given.",
+    AnatomyNote.INSERTIONS_ASSUMED: "RV insertions are assumed at {anterior:.0f} and {inferior:.0f} degrees: no image.",
     # contours, thresholds, scar
     Doubt.DIFFERENT_PATIENTS: "ECG and MRI carry different patient identifiers: make sure that both are of one patient.",
-    Doubt.NO_ORIENTATION: "The file has no orientation: first slice = apex, right ventricle on the image left are "
-    "assumed.",
-    Doubt.CONTRAST_UNKNOWN: "The files do not say whether the images are magnitude or PSIR: choose the contrast.",
+    Doubt.NO_ORIENTATION: _UNORIENTED,
+    Doubt.CONTRAST_UNKNOWN: f"{_UNMARKED}: choose the contrast.",
     Doubt.SLICES_DISPLACED: "Slices displaced against the others, counted from the apex: {displaced}; correcting slice "
     "shifts (--correct-shifts) puts them in line.",
     Doubt.WIDER_APEX: "The cavity is larger at the apical end: check that the slices run from apex to base.",
@@ -322,8 +271,7 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     ScarRemark.NON_ISCHAEMIC: "non-ischaemic pattern or false positive",
     ScarRemark.FULLER_OUTSIDE: "fuller outside than inside, which is no ischaemic wavefront",
     ScarRemark.OFF_ENDOCARDIUM: "nowhere touches the endocardium: non-ischaemic pattern or false positive",
-    PartsRemark.CONTRAST_UNKNOWN: "core and grey zone not told apart: the files do not say whether the images are "
-    "magnitude or PSIR, choose the contrast",
+    PartsRemark.CONTRAST_UNKNOWN: "core and grey zone not told apart: magnitude or PSIR is unknown, choose the contrast",
     PartsRemark.NO_ROOM: "grey zone not determinable (half maximum below the lower limit) in {lost} of {among} slices "
     "with scar",
     # how far a result can be relied on

@@ -83,7 +83,7 @@ class Inputs(namedtuple("Inputs", (*GIVEN, "useEcg", "correctShifts", "device"))
 
         dates = {"typed_mri_date": _date(self.mriDate), "typed_ecg_date": _date(self.ecgDate)}
         ecg = read_ecg(Path(self.ecgPath)) if self.useEcg and self.ecgPath else None
-        return ecg, gap_of_case(ecg, None, **dates, event_between=self.eventBetween, now=datetime.now())
+        return ecg, gap_of_case(ecg, None, **dates, event_between=self.eventBetween)
 
 
 def stageInWords(stage: str) -> str:
@@ -150,13 +150,10 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
                 ecg, gap = given.readEcg()
                 progress(0.01, _("Loading the networks"))
                 session = self._session(given.device)
-                from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ
                 from ScarSegECGLib.pipeline import SegmentOptions, segment
                 from ScarSegECGLib.view import paint, pictures  # noqa: F401 - for _prepared
             why = Fact(EcgReason.NOT_GIVEN if given.useEcg else EcgReason.SWITCHED_OFF)
-            whose = {"female": imaged.female, "age": imaged.age}
-            doubts = (DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else ()
-            options = SegmentOptions(None, why, given.correctShifts, doubts=doubts, **whose)
+            options = SegmentOptions(None, why, given.correctShifts, imaged=imaged)
 
             def stage(fraction: float, name: str) -> None:
                 progress(0.02 + 0.95 * fraction, stageInWords(name))

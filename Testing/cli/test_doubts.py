@@ -14,7 +14,7 @@ from ScarSegECGLib import face
 from ScarSegECGLib.case import Ecg
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.cli import segment as verb
-from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, subject
+from ScarSegECGLib.ecg.subject import differ, subject
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.read import UNMARKED, says_magnitude
 
@@ -56,19 +56,19 @@ def told(tmp_path, monkeypatch):
 
 
 def test_two_patients_are_noticed_and_not_named(told, capfd) -> None:
-    assert DIFFERENT_PATIENTS in told("ZZMARK1", "ZZMARK2")["doubts"]
+    assert differ(told("ZZMARK1", "ZZMARK2")["imaged"], subject("ZZMARK2"))
     out = capfd.readouterr()
     assert "ZZMARK" not in out.out + out.err
 
 
 @pytest.mark.parametrize(("image_id", "ecg_id"), [("0017", "17"), ("", "17"), ("17", "")])
 def test_one_patient_or_an_unknown_one_is_no_doubt(told, image_id, ecg_id) -> None:
-    assert told(image_id, ecg_id)["doubts"] == ()
+    assert not differ(told(image_id, ecg_id)["imaged"], subject(ecg_id))
 
 
 def test_sex_and_age_come_from_the_images_or_the_options(told, tmp_path) -> None:
-    seen = told("17", "17")
-    assert (seen["female"], seen["age"]) == (True, 61.0)
+    imaged = told("17", "17")["imaged"]
+    assert (imaged.female, imaged.age) == (True, 61.0)
 
 
 def test_options_win_over_the_images(told) -> None:

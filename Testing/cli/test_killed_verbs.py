@@ -29,6 +29,7 @@ from lge_series import write_series  # noqa: E402
 from phantom import phantom_patient  # noqa: E402
 
 from kill_points import killed_at_every_call, watched_at_every_call  # noqa: E402
+from ScarSegECGLib import face  # noqa: E402
 from ScarSegECGLib.cli import main  # noqa: E402
 from ScarSegECGLib.cli import segment as segment_verb  # noqa: E402
 from ScarSegECGLib.export.atomic import RESULT_KIND  # noqa: E402
@@ -110,8 +111,8 @@ def once(module: object, name: str) -> None:
 
 def kill_in_earnest(home: Path) -> None:
     """The same with SIGKILL, one run for each call; the networks and pictures, which write nothing, are made once."""
-    for name in ("segment", "pictures", "viewer_block"):
-        once(segment_verb, name)
+    for module, name in ((segment_verb, "segment"), (face, "pictures"), (face, "viewer_block")):
+        once(module, name)
     for verb, (folder, names, old, job) in jobs(home).items():
         before = home / "before"
         shutil.copytree(folder, before)

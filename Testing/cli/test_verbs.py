@@ -57,7 +57,7 @@ def test_quiet_hides_no_warning(files, tmp_path, capfd) -> None:
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert printed.out == ""
     assert "warning: MRI date missing: give --mri-date" in printed.err and "--ecg-date" not in printed.err
-    assert "MRI date unknown: reduced weight" in result["ecg"]["reason"]
+    assert "MRI date missing: reduced weight" in result["ecg"]["reason"]
     assert result["warnings"] and all(f"warning: {said}" in printed.err for said in result["warnings"])
 
 

@@ -69,16 +69,16 @@ def test_seven_leads_are_too_few() -> None:
 def test_unknown_date_counts_at_most_like_a_year() -> None:
     decided = use(TimeGap(None))
     assert 0 < decided.amplitude <= min(weight(365.0), weight(-365.0))
-    assert "ECG date unknown: reduced weight" in words(decided)
+    assert "ECG date missing: reduced weight" in words(decided)
 
 
 @pytest.mark.parametrize(
     ("why", "said"),
     [
-        (GapProblem.NO_ECG_DATE, "ECG date unknown"),
-        (GapProblem.NO_MRI_DATE, "; MRI date unknown"),
-        (GapProblem.NO_DATES, "ECG and MRI date unknown"),
-        (GapProblem.ECG_DATE_NOT_TRUSTED, "ECG date unknown"),
+        (GapProblem.NO_ECG_DATE, "ECG date missing"),
+        (GapProblem.NO_MRI_DATE, "; MRI date missing"),
+        (GapProblem.NO_DATES, "ECG and MRI date missing"),
+        (GapProblem.ECG_DATE_NOT_TRUSTED, "the ECG's dates were removed or modified"),
     ],
 )
 def test_the_date_that_is_missing_is_the_one_that_is_named(why: GapProblem, said: str) -> None:

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import NoReturn
 
@@ -79,18 +79,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = " ".join(["scarsegecg", *called])
     with heard() as out:
         code = _run(given, called, name)
-    if out.failed is None or code or out.failed.errno == errno.EPIPE:  # a reader who closes it has seen enough
-        return code
-    why = "the disk is full" if out.failed.errno == errno.ENOSPC else (out.failed.strerror or "it is closed")
-    with heard():
+        out.flush()
+        if out.failed is None or code or out.failed.errno == errno.EPIPE:  # a reader who closes it has seen enough
+            return code
+        why = "the disk is full" if out.failed.errno == errno.ENOSPC else (out.failed.strerror or "it is closed")
         print(f"{name}: not everything could be printed on standard output ({why})", file=sys.stderr)
-    return 0 if called[0] in WRITERS else 2
+        return 0 if called[0] in WRITERS else 2
 
 
 def _run(given: list[str], called: list[str], name: str) -> int:
     try:
-        told = bool(called) and not {"-h", "--help", "-q", "--quiet"} & set(given) and sys.stderr.isatty()
-        with _loading() if told else nullcontext():
+        with ExitStack() as loaded:
+            if called and not {"-h", "--help", "-q", "--quiet"} & set(given) and sys.stderr.isatty():
+                print("loading ...", end="", file=sys.stderr, flush=True)
+                loaded.callback(print, "\r           \r", end="", file=sys.stderr, flush=True)
             parser = build_parser(called)  # imports the verb, which takes seconds
         args, unknown = parser.parse_known_args(given)
         if unknown:  # said by the verb, beside its own options
@@ -120,16 +122,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         super().error(printable(message))
-
-
-@contextmanager
-def _loading() -> Iterator[None]:
-    """A word that the libraries are being loaded; it goes again."""
-    print("loading ...", end="", file=sys.stderr, flush=True)
-    try:
-        yield
-    finally:
-        print("\r           \r", end="", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from timeit import repeat, timeit
@@ -21,7 +20,7 @@ import torch
 
 from ScarSegECGLib import sample
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.case import MYOCARDIUM, SCAR, ScarResult, TimeGap
+from ScarSegECGLib.case import MYOCARDIUM, SCAR, LabelArray, ScarResult, TimeGap
 from ScarSegECGLib.cli.options import NETWORKS, add_shared
 from ScarSegECGLib.cli.outputs import check_files, write_json
 from ScarSegECGLib.cli.terminal import say
@@ -30,11 +29,12 @@ from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast
+from ScarSegECGLib.facts_ecg import Conduction
 from ScarSegECGLib.lge.read import read_lge
-from ScarSegECGLib.measure.measurements import measure
-from ScarSegECGLib.measure.rules import RULES, ThresholdRule
+from ScarSegECGLib.measure.measurements import measure, measured_again
+from ScarSegECGLib.measure.rules import RULES, FoundScar, ThresholdRule
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import remeasure, segment
+from ScarSegECGLib.pipeline import segment
 from ScarSegECGLib.view.paint import to_pixels, to_png
 from ScarSegECGLib.view.pictures import scar_bullseye
 
@@ -63,9 +63,16 @@ def _one_case(
     lge_read = time.perf_counter()
     record = read_ecg(ecg) if ecg else None
     ecg_read = time.perf_counter()
-    result = segment(stack, record, gap_of_case(record, stack.acquired, **typed, now=datetime.now()), session)
+    result = segment(stack, record, gap_of_case(record, stack.acquired, **typed), session)
     total = time.perf_counter() - start
     return total, {"read LGE": lge_read - start, "read ECG": ecg_read - lge_read, **result.timings}, result
+
+
+def remeasure(result: ScarResult, labels: LabelArray) -> ScarResult:
+    """An edit, measured as the panel does."""
+    conduction = result.ecg_findings.features.conduction if result.ecg_findings else Conduction.UNKNOWN
+    scar = FoundScar(labels == SCAR, result.method)
+    return measured_again(result, result.anatomy, scar, result.labels == SCAR, conduction)
 
 
 def _figures(result: ScarResult, case_seconds: float, session: Session, runs: int) -> list[dict]:

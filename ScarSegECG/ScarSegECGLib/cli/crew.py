@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from ScarSegECGLib.cohort.engine import Crew, Outcome, Trouble, run_here, run_jobs
+from ScarSegECGLib.cli.terminal import warn
+from ScarSegECGLib.cohort.engine import Argument, Crew, Outcome, Trouble, Value, run_here, run_jobs
 from ScarSegECGLib.errors import InputError
 
 if TYPE_CHECKING:
     from ScarSegECGLib.cohort.options import Networks
 
 _SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
-Argument = TypeVar("Argument")
-Value = TypeVar("Value")
 
 
 def crew_of(args: argparse.Namespace) -> Crew:
@@ -80,7 +78,7 @@ def tell_trouble(outcome: Outcome, bar: tqdm) -> None:
     """A case is done: its trouble as it happens, whatever -q says."""
     if outcome.trouble is not None:
         fault = "two workers died with it" if outcome.trouble is Trouble.KILLED else f"internal error ({outcome.error})"
-        tqdm.write(f"warning: {outcome.name}: {outcome.words or fault}", file=sys.stderr)
+        warn(f"{outcome.name}: {outcome.words or fault}")
     bar.update(1)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
     if not isinstance(event, bool):
         raise InputError(f"{folder.name}/dates.json: expected {DATES}")
     typed = {f"typed_{name}_date": parse_date(str(dates[name])) for name in ("ecg", "mri") if dates.get(name)}
-    return ecg, gap_of_case(ecg, None, **typed, event_between=event, now=datetime.now())
+    return ecg, gap_of_case(ecg, None, **typed, event_between=event)
 
 
 def _evaluated(folder: Path, use_ecg: bool, networks: Networks) -> CaseFigures:

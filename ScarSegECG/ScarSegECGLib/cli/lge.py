@@ -8,7 +8,6 @@ from pathlib import Path
 from ScarSegECGLib.cli.options import CHOICE, add_shared
 from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.lge.shown_text import shown_uid
 from ScarSegECGLib.lge.study import ImageSet, choose, opened_study
 from ScarSegECGLib.wording import words
@@ -39,18 +38,13 @@ def run(args: argparse.Namespace) -> None:
     with opened_study(args.path) as sets:
         numbers = [n for images in sets for n in images.series_numbers]
     chosen: ImageSet | None = None
-    notes: tuple[Fact, ...] = ()
-    refusal = ""
     try:
         chosen, notes = choose(sets, series=args.series, image=args.image)
-    except InputError as error:
-        refusal = str(error)
-    for images in sets:
-        ambiguous = any(numbers.count(n) > 1 for n in images.series_numbers)
-        say(args, _line(images, "*" if images is chosen else "", args.verbose or ambiguous))
+    finally:  # they are listed too where none can be chosen
+        for images in sets:
+            ambiguous = any(numbers.count(n) > 1 for n in images.series_numbers)
+            say(args, _line(images, "*" if images is chosen else "", args.verbose or ambiguous))
     for note in notes:
         say(args, words(note))
-    if refusal:
-        raise InputError(refusal)
-    if chosen is not None and chosen.unfit:
+    if chosen.unfit:
         raise InputError(chosen.unfit)

@@ -22,7 +22,6 @@ from ScarSegECGLib.cli.options import (
     TAKEN,
     add_shared,
     chosen,
-    hinted,
     insertions_of,
     tell_choice,
     value_of,
@@ -105,7 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rule.add_argument("--fwhm-region", type=Path, metavar="PATH", help=peak)
     small = "smaller islands of a rule's scar, each with the MVO it encloses, are left out (default "
     small += f"{SMALLEST_ISLAND_ML:g}, as in segment; 0: none)"
-    rule.add_argument("--smallest-island-ml", type=float, metavar="ML", help=small)
+    rule.add_argument("--smallest-island-ml", type=float, default=SMALLEST_ISLAND_ML, metavar="ML", help=small)
     wall = parser.add_argument_group("the AHA segments")
     add_shared(wall, "--aha", "--segments", "--insertions")
     left_out = "slices that count in nothing, from 1 at the apex; the thirds run from the first to the last that stays"
@@ -128,13 +127,11 @@ def run(args: argparse.Namespace) -> None:
         ("--n-sd", args.n_sd is not None, (ScarSource.N_SD,)),
         ("--fwhm-region", args.fwhm_region is not None, (ScarSource.FWHM,)),
         ("--per stack", args.per == "stack", RULES),
-        ("--smallest-island-ml", args.smallest_island_ml is not None, RULES),
+        ("--smallest-island-ml", args.smallest_island_ml != SMALLEST_ISLAND_ML, RULES),
     ):
         if given and args.method not in (*methods, ALL):
             raise InputError(f"{option} has no effect with --method {args.method}: leave it out")
-    if args.smallest_island_ml is None:
-        args.smallest_island_ml = SMALLEST_ISLAND_ML
-    elif not 0 <= args.smallest_island_ml < np.inf:
+    if not 0 <= args.smallest_island_ml < np.inf:
         raise InputError(f"--smallest-island-ml {args.smallest_island_ml:g}: give a volume in ml, 0 or more")
     if args.cases:
         _compare(args)
@@ -242,8 +239,8 @@ def _by_rules(
                 found = measure(stack, anatomy, rule, remote=remote, drawn=scar)
         except InputError as error:
             if args.method != ALL:
-                raise InputError(hinted(error)) from None
-            warn(f"{name} left out: {hinted(error)}")
+                raise
+            warn(f"{name} left out: {error}")
             continue
         if left_out:
             found = replace(found, method=replace(found.method, without_slices=left_out))
@@ -255,7 +252,7 @@ def _measured(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[
     """One case, in whatever process; where a single rule was asked for, what it does not allow is refused."""
     found = case_scores(load_case(folder, label_map), **how)
     for error in found.errors.values() if strict else ():
-        raise InputError(hinted(error))
+        raise error
     return found
 
 
@@ -276,7 +273,7 @@ def _compare(args: argparse.Namespace) -> None:
     work = partial(_measured, label_map=label_map, strict=not several, how=how)
     found = done_in_order(args, "measure", work, folders)
     for name, error in rules_left_out(found).items():
-        warn(f"{name} left out: {hinted(error)}")
+        warn(f"{name} left out: {error}")
     scores = combined(found)
     columns, rows = score_rows(scores)
     if args.table:

@@ -13,7 +13,7 @@ import numpy as np
 from ScarSegECGLib.anatomy.polar import MOST_TURNED_DEG, Floats
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.cli.terminal import warn
-from ScarSegECGLib.errors import ContrastUnknown, InputError
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import LgeNote, ScarSource
 from ScarSegECGLib.wording import spans, words
 
@@ -76,11 +76,6 @@ def refuse_unused_n_sd(args: argparse.Namespace) -> None:
         raise InputError(f"--n-sd has no effect with --method {args.method}: leave it out, or choose --method n_sd")
 
 
-def hinted(error: InputError) -> str:
-    """An error with the option that puts it right, where no option's name is in it."""
-    return f"{error} (--contrast says it)" if isinstance(error, ContrastUnknown) else str(error)
-
-
 # What a reader types: slices (1 is the apex), segments, angles
 
 INSERTION_COLUMNS = ("slice", "anterior", "inferior")
@@ -92,12 +87,9 @@ _RANGE = f"degrees from {-MOST_TURNED_DEG:.0f} to {MOST_TURNED_DEG:.0f}"
 def _numbers(text: str, refusal: str) -> Floats:
     """Numbers with commas between them; what was typed otherwise is not repeated, for it may be a path."""
     try:
-        values = np.array([float(part) for part in text.split(",")])
+        return np.asarray_chkfinite([float(part) for part in text.split(",")])
     except ValueError:
         raise InputError(refusal) from None
-    if not np.isfinite(values).all():
-        raise InputError(refusal)
-    return values
 
 
 def chosen(text: str, option: str, known: Sequence[int], lacking: str) -> tuple[int, ...]:

@@ -31,14 +31,10 @@ def check_files(*paths: Path | None, pictures: Sequence[Path | None] = (), table
     asked: set[Path] = set()
     for path in filter(None, (*paths, table, *pictures)):
         folder = path.absolute().parent
-        if path.is_dir() or not path.name:
-            raise InputError(f"{path.name or path}: is a folder; give a file's name")
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path.name}: is a pipe or a device; give a file's name")
-        if not folder.is_dir():
-            raise InputError(f"{path.name}: its folder does not exist; make it first")
-        if not os.access(folder, os.W_OK):
-            raise InputError(f"{path.name}: no permission to write its folder; choose another one")
+        if not path.name or (path.exists() and not path.is_file()):
+            raise InputError(f"{path.name or path}: is a folder, a pipe or a device; give a file's name")
+        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise InputError(f"{path.name}: its folder does not exist or is not yours to write; choose another one")
         if path.resolve() in asked:
             raise InputError(f"{path.name}: is asked for twice; give each output a file of its own")
         asked.add(path.resolve())

@@ -49,18 +49,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentPar
     put = jobs.add_parser("push", help="store DICOM files, fetch each again and compare")
     put.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     for job in (find, get, put):
-        job.add_argument("--url", metavar="URL", help=f"root of the archive's DICOMweb; default: {URL}")
-        job.add_argument("--ca", type=Path, metavar="FILE", help=f"certificates (PEM) to trust; default: {CA}")
+        url, ca = os.environ.get(URL), os.environ.get(CA) or None
+        job.add_argument("--url", default=url, metavar="URL", help=f"root of the archive's DICOMweb; default: {URL}")
+        said = f"certificates (PEM) to trust; default: {CA}"
+        job.add_argument("--ca", default=ca, type=Path, metavar="FILE", help=said)
     return find, get, put
 
 
 def run(args: argparse.Namespace) -> None:
     """Connect and do one job."""
-    args.url = args.url or os.environ.get(URL)
     if not args.url:
         raise InputError(f"No archive was named: give --url or set {URL}.")
-    if not args.ca and os.environ.get(CA):
-        args.ca = Path(os.environ[CA])
     client = connect(args.url, args.ca)
     if args.job == "find":
         given = {keyword: value_of(args, option) for option, (keyword, *_) in FILTERS.items()}

@@ -19,15 +19,13 @@ from ScarSegECGLib.cli.options import (
 from ScarSegECGLib.cli.terminal import explain, say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
-from ScarSegECGLib.export.write import DICOM_FOLDER, write_dicom_beside, write_result
-from ScarSegECGLib.face import read_ecg, read_lge, segment
+from ScarSegECGLib.export.dicom.write import FILES as DICOM_FILES
+from ScarSegECGLib.export.write import DICOM_FOLDER
+from ScarSegECGLib.face import export, read_ecg, read_lge, segment
 from ScarSegECGLib.facts import AhaMode, Division, Fact
 from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
 from ScarSegECGLib.lge.dicom_source import find_source
-from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.present import summary
-from ScarSegECGLib.view.pictures import pictures
-from ScarSegECGLib.view.viewer import result_data, viewer_block
 from ScarSegECGLib.wording import all_words, words
 
 # Options that are handed on to :func:`ScarSegECGLib.face.segment` as they are.
@@ -77,8 +75,7 @@ def run(args: argparse.Namespace) -> None:
             image=args.image,
             told=lambda done, of: tell(0.1 * done / of, f"reading {done} of {of} files"),
         )
-        source = find_source(stack) if args.show_patient else []
-        if args.show_patient and not source:
+        if args.show_patient and not find_source(stack):
             raise InputError("--show-patient: the images are not DICOM, so they do not say who the patient is.")
         result = segment(
             stack,
@@ -91,29 +88,15 @@ def run(args: argparse.Namespace) -> None:
             female=None if args.sex is None else args.sex == "female",
         )
         tell(0.8, "pictures and files")
-        painted, viewer = pictures(result), viewer_block(result_data(result))
-        patient = Patient.of_image(source[0][0]) if source else None
-        said: list[str] = []
-        refused: list[str] = []
-
-        def add_dicom(staged: Path) -> None:
-            if stack.sources:
-                try:
-                    names = write_dicom_beside(result, painted, staged, show_patient=args.show_patient)
-                    state = "their report is PRELIMINARY, UNVERIFIED"
-                    said.append(f"{len(names)} DICOM objects in {DICOM_FOLDER}/, read back; {state}")
-                except InputError as error:
-                    refused.append(f"no DICOM objects were written: {error}")
-
-        folder = write_result(
-            result, painted, args.out, overwrite=args.overwrite, patient=patient, viewer=viewer, beside=add_dicom
-        )
-    say(args, *summary(result), *said, f"written to {folder}; open report.html first")
+        folder = export(result, args.out, overwrite=args.overwrite, show_patient=args.show_patient)
+    objects = sum((folder / DICOM_FOLDER / name).is_file() for name in DICOM_FILES) if stack.sources else 0
+    said = f"{objects} DICOM objects in {DICOM_FOLDER}/, read back; their report is PRELIMINARY, UNVERIFIED"
+    say(args, *summary(result), *[said] * bool(objects), f"written to {folder}; open report.html first")
     tell_choice(stack)
     problem = result.ecg_use.gap.problem
     if result.ecg_use.amplitude > 0 and problem in _DATE_OPTIONS:
         warn(f"{words(problem)}: give {_DATE_OPTIONS[problem]}, or the ECG counts less")
-    for warning in (*all_words(result.warnings), *refused):
+    for warning in all_words(result.warnings):
         warn(warning)
     notes = (*result.stack.notes, *(result.ecg.notes if result.ecg else ()), *result.anatomy.notes)
     explain(args, *(f"note: {words(note)}" for note in notes))

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
+from tqdm import tqdm
+
 from ScarSegECGLib.export.atomic import LeftBehind
 
 
@@ -59,18 +61,11 @@ def heard() -> Iterator[Said]:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     out, err = Said(sys.stdout or io.StringIO()), Said(sys.stderr or io.StringIO())  # None: the system gave none
-    tell = warnings.showwarning
-
-    def show(message, category, *place, **more) -> None:
-        if issubclass(category, LeftBehind):
-            warn(str(message))
-        else:
-            tell(message, category, *place, **more)
-
     redirected = contextlib.redirect_stdout(cast(TextIO, out)), contextlib.redirect_stderr(cast(TextIO, err))
     with redirected[0], redirected[1], warnings.catch_warnings():
         warnings.simplefilter("always", LeftBehind)
-        warnings.showwarning = show
+        warnings.filterwarnings("always", category=UserWarning, module="ScarSegECGLib")
+        warnings.showwarning = lambda message, *_, **__: warn(str(message))
         try:
             yield out
         finally:
@@ -102,5 +97,5 @@ def explain(args: argparse.Namespace, *lines: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Say on stderr what the user has to know, whatever -q says."""
-    print(f"warning: {text}", file=sys.stderr)
+    """Say on stderr what the user has to know, whatever -q says; a bar of progress makes room for it."""
+    tqdm.write(f"warning: {text}", file=sys.stderr)

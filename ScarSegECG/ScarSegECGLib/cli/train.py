@@ -115,9 +115,7 @@ def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | No
 
 def run(args: argparse.Namespace) -> None:
     """Train stage 1, stage 2 and TAFF of every fold and of all patients, and write the figures of held-out patients."""
-    start = None
-    if args.start is not None:
-        start = read_weights(None if args.start == SHIPPED else Path(args.start))
+    start = None if args.start is None else read_weights(None if args.start == SHIPPED else Path(args.start))
     cases, own = _load(args)
     plan = _plan(args, cases, start)
     noise = noise_bank(args.ecgs)

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from ScarSegECGLib.cohort.options import Networks, Task
 from ScarSegECGLib.cohort.records import CASES, RECORD, CaseRecord, as_text, record_of
 from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ, subject_of_dicom
+from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.write import write_dicom_beside, write_result
 from ScarSegECGLib.facts import Division, Fact, ScarSource
@@ -128,9 +127,7 @@ def _segmented(task: Task, stack: LgeStack, ecg: Ecg | None, imaged: Subject) ->
         typed_ecg_date=case.ecg_date if ecg else None,
         typed_mri_date=case.mri_date,
         event_between=case.event_between,
-        now=datetime.now(),
     )
-    doubts = (DIFFERENT_PATIENTS,) if ecg is not None and differ(imaged, ecg.subject) else ()
     return segment(
         stack,
         ecg,
@@ -141,9 +138,9 @@ def _segmented(task: Task, stack: LgeStack, ecg: Ecg | None, imaged: Subject) ->
             why_no_ecg=Fact(EcgReason.NOT_GIVEN if options.use_ecg else EcgReason.SWITCHED_OFF),
             correct_shifts=options.correct_shifts,
             division=Division(options.aha, options.segments),
-            female=imaged.female if case.female is None else case.female,
-            age=imaged.age if case.age is None else case.age,
-            doubts=doubts,
+            imaged=imaged,
+            female=case.female,
+            age=case.age,
         ),
     )
 

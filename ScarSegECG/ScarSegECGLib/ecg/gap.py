@@ -38,17 +38,18 @@ def gap_of_case(
     typed_ecg_date: datetime | None = None,
     typed_mri_date: datetime | None = None,
     event_between: bool = False,
-    now: datetime,
+    now: datetime | None = None,
 ) -> TimeGap:
     """ECG date - MRI date of one case in days: dates the user typed win over those of the files.
 
     Unknown where a date is missing, or where the ECG's file says that its dates were removed or modified. An infarct or
-    a revascularisation may be ``event_between``; ``now`` is what a date in the future is told by. InputError for typed
-    dates that cannot be true; those of the files alone only leave the ECG out, with a word to check them.
+    a revascularisation may be ``event_between``; ``now``, else this moment, is what a date in the future is told by.
+    InputError for typed dates that cannot be true; those of the files alone only leave the ECG out, with a word to
+    check them.
     """
     ecg_date = typed_ecg_date or (ecg.acquired if ecg else None)
     mri_date = typed_mri_date or image_date
-    problem = impossible(ecg_date, mri_date, now=now)
+    problem = impossible(ecg_date, mri_date, now=now or datetime.now())
     if problem and (typed_ecg_date or typed_mri_date):
         raise InputError(f"The dates cannot be right: {words(problem)}. Check the MRI date and the ECG date.")
     if ecg_date is None:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ScarSegECGLib.case_ecg import EcgUse
+from ScarSegECGLib.case import EcgUse
 from ScarSegECGLib.ecg.conduction import SILENT
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, Conduction

@@ -11,7 +11,6 @@ import numpy as np
 from ScarSegECGLib import case
 from ScarSegECGLib.anatomy.polar import Mask
 from ScarSegECGLib.case import Anatomy, Burden, IslandPattern, LabelArray, LgeStack, ScarParts, SegmentRow, burden_of
-from ScarSegECGLib.case_ecg import EcgUse
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AnatomyNote, Contrast, Division, Doubt, Fact, Method, Pattern, ScarRemark, ScarSource
 from ScarSegECGLib.facts_ecg import Conduction
@@ -129,7 +128,7 @@ def figures(
     scar: FoundScar,
     image_only: Mask,
     seen: Mask,
-    use: EcgUse,
+    use: case.EcgUse,
     conduction: Conduction = Conduction.UNKNOWN,
     ecg_percent: Sequence[float | None] | None = None,
     input_warnings: tuple[Fact, ...] = (),

@@ -15,7 +15,7 @@ import numpy as np
 
 from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, heart_box
 from ScarSegECGLib.case import LgeStack
-from ScarSegECGLib.errors import ContrastUnknown, InputError
+from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Doubt, Fact, Method, ScarSource
 from ScarSegECGLib.measure.ewa import ewa
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
@@ -138,9 +138,7 @@ def _maximum(
 ) -> tuple[Floats, tuple[int, int] | None]:
     """The maximum by slice, and what :attr:`Method.peak_slices` says of a reader's region."""
     if contrast is Contrast.UNKNOWN:
-        raise ContrastUnknown(
-            "contrast unknown: FWHM needs to know whether the image is magnitude or PSIR; say which it is"
-        )
+        raise InputError("contrast unknown: FWHM needs to know whether it is magnitude or PSIR (--contrast)")
     if rule.peak_region is None:
         return _each(image, wall, wall, np.max, rule.per), None
     region = wall & rule.peak_region

@@ -13,7 +13,7 @@ from ScarSegECGLib.case import Ecg, EcgFeatures, EcgUse, TimeGap
 from ScarSegECGLib.ecg.conduction import short_and_wide
 from ScarSegECGLib.ecg.leads import FEWEST_LEADS
 from ScarSegECGLib.facts import Fact
-from ScarSegECGLib.facts_ecg import Conduction, EcgReason, Hindrance
+from ScarSegECGLib.facts_ecg import Conduction, EcgReason, GapProblem, Hindrance
 
 LEAST_AMPLITUDE = 0.05
 UNKNOWN_DATE_COUNTS_AS_DAYS = 365.0
@@ -107,7 +107,7 @@ def decide(
     cautions = []
     if gap.days is None:
         amplitude = min(weight(UNKNOWN_DATE_COUNTS_AS_DAYS), weight(-UNKNOWN_DATE_COUNTS_AS_DAYS))
-        cautions.append(Fact(EcgReason.DATE_UNKNOWN, problem=gap.problem))
+        cautions.append(Fact(EcgReason.DATE_UNKNOWN, problem=gap.problem or GapProblem.NO_ECG_DATE))
     else:
         amplitude = weight(gap.days)
         if gap.days > LATE_ECG_DAYS:
