@@ -15,8 +15,8 @@ APT = "on Debian or Ubuntu: apt install libegl1 libgl1 libosmesa6"
 
 @pytest.fixture(scope="session")
 def made_once() -> dict:
-    """The simulated patient and the loaded networks, which are the same in every test."""
-    return {"sessions": {}}
+    """The simulated patient, who is the same in every test."""
+    return {}
 
 
 @pytest.fixture
@@ -39,7 +39,6 @@ def desk(tmp_path: Path, made_once: dict, monkeypatch: pytest.MonkeyPatch) -> It
         made_once["patient"] = phantom.phantom_patient()
     monkeypatch.setattr(phantom, "phantom_patient", lambda: made_once["patient"])
     with desktop(tmp_path) as made:
-        monkeypatch.setattr(type(made.panel.logic), "networks", made_once["sessions"])
         yield made
         assert crashes == [], "Slicer would have died"
 
@@ -64,13 +63,13 @@ def segmented_once(segmented_phantom):
             panel = case.applied()
             study = panel.logic.study
             volume = panel.parameterNode.inputVolume
-            kept["text"], kept["voxels"] = json.dumps(study.saved()), slicer.util.arrayFromVolume(volume).copy()
+            kept["text"], kept["voxels"] = json.dumps(study.saved), slicer.util.arrayFromVolume(volume).copy()
             kept["ecg"] = study.segmented.ecg
         else:
             from panel_tools import hand_over
 
             from ScarSegECGPanel.casework import Inputs
-            from ScarSegECGPanel.state import fromDict
+            from ScarSegECGPanel.journal import fromDict
             from ScarSegECGPanel.study import Study
 
             panel = desk.panel

@@ -57,10 +57,10 @@ def test_a_displaced_slice_is_corrected_where_asked_and_said(desk) -> None:
     assert columns[1] - (columns[0] + columns[2]) / 2 > SHIFT - 3
     import slicer
 
-    from ScarSegECGPanel.state import fromDict
+    from ScarSegECGPanel.journal import fromDict
 
     voxels = slicer.util.arrayFromVolume(panel.parameterNode.inputVolume)
-    assert fromDict(json.loads(json.dumps(study.saved())), voxels).stack.notes == study.segmented.stack.notes
+    assert fromDict(json.loads(json.dumps(study.saved)), voxels).stack.notes == study.segmented.stack.notes
     panel.ui.correctShiftsCheckBox.checked = False
     assert "press Apply again" in panel.ui.statusLabel.text
     assert desk.said == []
