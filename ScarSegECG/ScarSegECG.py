@@ -16,18 +16,15 @@ from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleWidget
 from slicer.util import VTKObservationMixin
 
-from ScarSegECGPanel import selftest
 from ScarSegECGPanel.anatomy import AnatomySection
-from ScarSegECGPanel.apply import ApplySection, Pieces, RecoverSection, journalFolder
+from ScarSegECGPanel.apply import ApplySection, InputsSection, journalFolder, registerSampleData
 from ScarSegECGPanel.casework import ScarSegECGLogic
-from ScarSegECGPanel.correct import CorrectSection, ScarSection, Shortcuts, takeEditorNode
-from ScarSegECGPanel.dicom import mriDateFromDicom
+from ScarSegECGPanel.correct import CorrectSection, takeEditorNode
 from ScarSegECGPanel.export import ExportSection
-from ScarSegECGPanel.inputs import InputsSection, registerSampleData
-from ScarSegECGPanel.layout import LayoutSection, registerLayout
-from ScarSegECGPanel.nodes import changeSegments
+from ScarSegECGPanel.nodes import changeSegments, mriDateFromDicom
 from ScarSegECGPanel.packages import PackagesSection
-from ScarSegECGPanel.results import ResultsSection
+from ScarSegECGPanel.results import ResultsSection, registerLayout
+from ScarSegECGPanel.selftest import SelfTest as ScarSegECGTest  # noqa: F401 - Slicer and its build ask for this name
 
 
 class ScarSegECG(ScriptedLoadableModule):
@@ -73,13 +70,10 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = ScarSegECGLogic()
 
-        self.packages, self.recover, self.views = PackagesSection(self), RecoverSection(self), LayoutSection(self)
-        self.inputs, self.apply, self.anatomy = InputsSection(self), ApplySection(self), AnatomySection(self)
-        self.scar, self.correct, self.results = ScarSection(self), CorrectSection(self), ResultsSection(self)
-        self.export, self.shortcuts = ExportSection(self), Shortcuts(self)
-        self.sections = [
-            self.inputs, self.apply, self.anatomy, self.scar, self.correct, self.results, self.export
-        ]  # fmt: skip
+        self.packages, self.inputs, self.apply = PackagesSection(self), InputsSection(self), ApplySection(self)
+        self.anatomy = AnatomySection(self)
+        self.correct, self.results, self.export = CorrectSection(self), ResultsSection(self), ExportSection(self)
+        self.sections = [self.inputs, self.apply, self.anatomy, self.correct, self.results, self.export]
 
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
@@ -91,29 +85,31 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     # The module is entered, left, reloaded; the scene is closed and loaded
 
     def enter(self) -> None:
-        self.recover.look()
+        self.apply.lookForJournal()
         if not self.apply.busy:  # else the run has gone on while another module was open
             self.initializeParameterNode()
-        if self.views.due:
-            self.views.showWhenEntered()
-        self.shortcuts.install()
+        if self.results.due:
+            self.results.showWhenEntered()
+        self.correct.installKeys()
 
     def exit(self) -> None:
-        self.shortcuts.remove()
-        self.correct.exit()
+        self.correct.removeKeys()
+        self.correct.layDown()
         if not self.apply.busy:
             self.setParameterNode(None)
 
     def cleanup(self) -> None:
-        self.shortcuts.remove()
+        self.correct.removeKeys()
         self.setParameterNode(None)
-        self.views.cleanup()
+        for view in self.results.drawn.values():
+            view.release()
         self.logic.dropCases()
         self.removeObservers()
 
     def onReload(self) -> None:
         """Reload the panel's and the library's files too, and the networks, which are objects of the former code."""
-        hadNetworks, entered = bool(self.logic.networks), self.parent.isEntered
+        pipeline, entered = sys.modules.get("ScarSegECGLib.pipeline"), self.parent.isEntered
+        hadNetworks = pipeline is not None and pipeline.loaded.cache_info().currsize > 0
         if entered:
             self.exit()
         # The modules are forgotten rather than each reloaded in its place: no order has to be kept, and what still
@@ -125,12 +121,11 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         except BaseException:
             _forgetOurs()
             sys.modules.update(before)
-            if entered:
-                self.enter()
             raise
-        panel = slicer.modules.ScarSegECGWidget
-        if entered:
-            panel.enter()
+        finally:
+            panel = slicer.modules.ScarSegECGWidget  # this one still, where it failed
+            if entered:
+                panel.enter()
         if hadNetworks:
             panel.afterOpening = _("Reloaded. The networks were let go: the next Apply loads them again.")
             panel.say(panel.afterOpening)
@@ -188,12 +183,15 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             work = self.logic.resumeCase(self.parameterNode)
         self.showCase()
         if work:
-            self.apply.start(work, self._opened, self._notOpened, _("Opening the case..."))
+            told = _("The case in this scene is of another version or of other images: press Apply.")
+            self.apply.start(
+                work, self._opened, lambda run: self.say(told if run.error else ""), _("Opening the case...")
+            )
         elif self.logic.study:
             self.results.showPaper()
             self.logic.study.begin(journalFolder())
 
-    def _opened(self, study) -> Pieces:
+    def _opened(self, study) -> Iterator[None]:
         """What is left to do for a case that was read from the scene; the views stay as the scene has them."""
         if not self.logic.takeOpened(study, self.parameterNode):
             self.say(_("A segment of the case in this scene is missing: press Apply."))
@@ -201,10 +199,6 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         yield
         surfaces = self.parameterNode.outputSegmentation.CreateClosedSurfaceRepresentation  # a scene may lack them
         yield from self.apply.show(self.afterOpening, surfaces)
-
-    def _notOpened(self, run) -> None:
-        text = _("The case in this scene is of another version or of other images: press Apply.")
-        self.say(text if run.error else "")
 
     def updatePanel(self, caller=None, event=None) -> None:
         if not self.parameterNode or self.isWriting:
@@ -216,7 +210,7 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 self.logic.changeVolume(self.parameterNode)
             self.say("")
             self.resumeCase()
-            self.views.showStack()
+            self.results.showStack()
         self.logic.noteGiven(self.parameterNode)
         for section in self.sections:
             section.update()
@@ -238,22 +232,17 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onCaseTaken(self) -> None:
         """A case has just come in; the results show it already, and the tools to correct it come to hand."""
-        for section in (self.scar, self.correct, self.export):
+        for section in (self.correct, self.export):
             section.onStudy()
         self.ui.correctCollapsibleButton.collapsed = False
         self.logic.study.begin(journalFolder())
 
-    def showMasks(self) -> None:
-        """The panel has changed the masks: the scene and everything shown follow."""
-        study = self.logic.study
-        with self.writing():
-            changeSegments(study.masks, study.segmented.stack, self.parameterNode.outputSegmentation, study.written)
-        self.onCaseChanged()
-
     def onCaseChanged(self) -> None:
-        """The masks or their division have changed."""
+        """The masks or their division have changed: the scene and everything shown follow."""
         study = self.logic.study
         with self.writing():
+            node = self.parameterNode.outputSegmentation
+            list(changeSegments(study.masks, study.segmented.stack, node, study.written))
             study.written = study.masks
             self.logic.noteStanding(self.parameterNode)
             self.showCase()
@@ -268,7 +257,3 @@ class ScarSegECGWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 def _forgetOurs() -> dict:
     ours = ("ScarSegECG", "ScarSegECGPanel", "ScarSegECGLib")
     return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in ours}
-
-
-class ScarSegECGTest(selftest.SelfTest):
-    """Run by Slicer's "Reload and Test" and by the extension's build; the same cases run in ``Testing/desktop``."""

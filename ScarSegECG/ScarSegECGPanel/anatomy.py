@@ -28,8 +28,7 @@ class AnatomySection(Section):
     def __init__(self, panel) -> None:
         actions = {"applyInsertionsButton": self.onApplyToStack, "findInsertionsButton": lambda: self._divide(None)}
         super().__init__(panel, actions)
-        self._points = None
-        self._placed: np.ndarray | None = None
+        self._points, self._placed = None, None  # the node, and the division that its points show
         self._aligned = False
         self._laidDown = ""  # the tool that a press on a point has interrupted
         self._resume, self._timer = self.timer(self.onDragEnded), self.timer(self.onDragged)
@@ -40,7 +39,9 @@ class AnatomySection(Section):
         points, shown = self.parameters.insertionPoints, self.parameters.showInsertions
         if points and points.GetDisplayNode():
             points.GetDisplayNode().SetVisibility(shown)
-        self._hear(bool(points and shown))
+        # A press on a point belongs to the point: the editor's active tool would take it first, and paint there.
+        slots = {"LeftButtonPressEvent": self.onPress, "LeftButtonReleaseEvent": self.onRelease}
+        self.hearClicks(bool(points and shown), BEFORE_EDITOR, **slots)
         if self.study and self._division() != self.study.aha.division:
             self._divide(self.study.aha.insertions)
         if self._aligned != self.parameters.alignSlices:
@@ -57,7 +58,7 @@ class AnatomySection(Section):
             lines = [_("AHA: {mode}.").format(mode=words(anatomy.division, _)), *all_words(anatomy.notes, _)]
             self.ui.anatomyLabel.text = "\n".join(lines)
             self._showRange()
-            if self.parameters.insertionPoints is None or self._points is None:
+            if self.parameters.insertionPoints is None or self._points is None or self._placed is not anatomy:
                 self._placePoints()
 
     # Insertion points
@@ -70,11 +71,11 @@ class AnatomySection(Section):
             display = node.GetDisplayNode()
             display.SetGlyphScale(2.0)
             display.SetTextScale(2.5)
-            display.SetPointLabelsVisibility(True)
             display.SetVisibility(self.parameters.showInsertions)
             self.parameters.insertionPoints = node
         self._follow(None)
-        grid, anatomy, spacing = self.grid, self.study.anatomy, self.study.segmented.stack.spacing
+        grid, spacing = self.grid, self.study.segmented.stack.spacing
+        self._placed = anatomy = self.study.anatomy
         outer = trace_border(anatomy.myocardium, anatomy.centres_mm, spacing)
         with slicer.util.NodeModify(node):
             node.RemoveAllControlPoints()
@@ -84,9 +85,8 @@ class AnatomySection(Section):
                 away = (WITHOUT_WALL_MM if np.isnan(radius) else radius) + OUTSIDE_MM
                 turn = np.radians(degrees)
                 there = anatomy.centres_mm[k] + away * np.array([-np.sin(turn), np.cos(turn)])
-                place = grid.toWorld(*there / spacing[1:], k).tolist()
+                place = grid.toWorld(k, *there / spacing[1:]).tolist()
                 node.AddControlPoint(place, f"{POINTS[which]}{k + 1}")
-        self._placed = self.angles(node)
         self._follow(node)
 
     def angles(self, node) -> np.ndarray:
@@ -97,7 +97,7 @@ class AnatomySection(Section):
         for point, world in enumerate(slicer.util.arrayFromMarkupsControlPoints(node, world=True)):
             place = known.get(node.GetNthControlPointLabel(point))
             if place:
-                at = grid.fromWorld(world)[:2] * spacing[1:]
+                at = grid.fromWorld(world)[1:] * spacing[1:]
                 angles[place] = direction_deg(at - anatomy.centres_mm[place[0]])
         return angles
 
@@ -106,11 +106,6 @@ class AnatomySection(Section):
         self._points = node
         if node:
             self.panel.addObserver(node, slicer.vtkMRMLMarkupsNode.PointModifiedEvent, self.onPointMoved)
-
-    def _hear(self, on: bool) -> None:
-        """A press on a point belongs to the point: the editor's active tool would take it first, and paint there."""
-        slots = {"LeftButtonPressEvent": self.onPress, "LeftButtonReleaseEvent": self.onRelease}
-        self.hearClicks(on, BEFORE_EDITOR, **slots)
 
     def onPress(self, caller=None, event=None) -> None:
         editor = self.ui.segmentEditorWidget
@@ -133,10 +128,10 @@ class AnatomySection(Section):
 
     def onDragged(self) -> None:
         """Slices whose points were moved are divided by them; the others stay as found."""
-        if not self.study or not self._points or self._placed is None:
+        if not self.study or not self._points:
             return
         now, before = self.angles(self._points), self.study.aha.insertions
-        moved = np.nan_to_num(np.abs(wrap(now - self._placed))).max(axis=1) > MOVED_DEG
+        moved = np.nan_to_num(np.abs(wrap(now - self.study.anatomy.insertions_deg))).max(axis=1) > MOVED_DEG
         if moved.any():
             given = np.full_like(now, np.nan) if before is None else before
             self._divide(np.where(moved[:, None], now, given))
@@ -153,28 +148,25 @@ class AnatomySection(Section):
         except InputError as error:
             self._placePoints()
             self.ui.anatomyLabel.text = str(error)
-            return
-        self._placePoints()
-        self.panel.onCaseChanged()
+        else:
+            self.panel.onCaseChanged()
 
     # Apex and base
 
     def _showRange(self) -> None:
         now, count = self.study.masks, len(self.study.bits)
         slices = np.flatnonzero((now.cavity | now.wall).any(axis=(1, 2))).tolist() or [0, count - 1]
-        for box, index in ((self.ui.apexSpinBox, slices[0]), (self.ui.baseSpinBox, slices[-1])):
-            box.blockSignals(True)
-            box.setRange(1, count)
-            box.value = index + 1
-            box.blockSignals(False)
+        with self.panel.writing():
+            for box, index in ((self.ui.apexSpinBox, slices[0]), (self.ui.baseSpinBox, slices[-1])):
+                box.setRange(1, count)
+                box.value = index + 1
 
     def onRange(self, value: int) -> None:
-        if not self.study:
+        if not self.study or self.panel.isWriting:
             return
         first, last = self.ui.apexSpinBox.value - 1, self.ui.baseSpinBox.value - 1
         if first < last and self.study.keepSlices(first, last, _("Apex and base")):
-            self.panel.showMasks()
-            self._placePoints()
+            self.panel.onCaseChanged()
         else:
             self._showRange()
 
@@ -187,15 +179,12 @@ class AnatomySection(Section):
             slicer.util.setSliceViewerLayers(background=parameters.inputVolume)
         if not self.study or not self._aligned:
             return
-        from scipy.ndimage import shift
-
         from ScarSegECGLib.anatomy.lv import off_long_axis
+        from ScarSegECGLib.lge.slice_shift import move
 
         stack = self.study.segmented.stack
         off = np.nan_to_num(off_long_axis(self.study.anatomy.centres_mm, stack.spacing))
-        steps = zip(stack.voxels, -off / stack.spacing[1:], strict=True)
-        moved = np.array([shift(plane, by, order=1, mode="nearest") for plane, by in steps], np.float32)
-        stored = stack.storage.to_stored(moved)
+        stored = stack.storage.to_stored(move(stack.voxels, -np.rint(off / stack.spacing[1:]).astype(int)))
         node = volumeLike(parameters.inputVolume, stored, _("Aligned slices"), parameters.alignedVolume)
         parameters.alignedVolume = node
         slicer.util.setSliceViewerLayers(background=node)
@@ -204,9 +193,9 @@ class AnatomySection(Section):
 
     def release(self) -> None:
         super().release()
-        self._hear(False)
+        self.hearClicks(False, BEFORE_EDITOR, press=self.onPress, release=self.onRelease)
         self._follow(None)
-        self._placed, self._aligned = None, False
+        self._aligned = False
 
 
 def nearPoint(node) -> bool:

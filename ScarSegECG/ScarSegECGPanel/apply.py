@@ -1,5 +1,6 @@
-"""Apply and Restore: a case is computed in a worker thread, or read from what a crash left, and put into the scene."""
+"""Inputs, Apply and Restore: what is given, and how a case of it, or of what a crash left, comes into the scene."""
 
+import importlib.util
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,11 +10,15 @@ import slicer
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.errors import InputError
+from ScarSegECGPanel.casework import PHANTOM_NAME, Inputs, ScarSegECGLogic
 from ScarSegECGPanel.journal import Recovered, leftBehind
-from ScarSegECGPanel.packages import named
+from ScarSegECGPanel.nodes import ecgsOfPatient
+from ScarSegECGPanel.packages import INFERENCE, ensure, named
 from ScarSegECGPanel.section import POLL_MS, Run, Section, confirmed
 from ScarSegECGPanel.study import Study
 
+SETTLED_MS = 300
+RESOURCES = Path(__file__).parents[1] / "Resources"
 Pieces = Iterator[None]  # what is to be done, with a yield where the window may go on
 # Memory, rounded up from the peak of a process of its own on the CPU (5 networks): 523 MB with PyTorch and weights
 # loaded, and above that 91 MB for 10 slices of 256 x 256, 255 MB for 20 of them, 321 MB for 10 slices of 512 x 512.
@@ -22,15 +27,111 @@ BYTES_PER_VOXEL = 160
 BYTES_PER_SLICE = 12 * 2**20
 
 
+class InputsSection(Section):
+    """The first section; the preview of the ECG's weight is computed beside the panel."""
+
+    def __init__(self, panel) -> None:
+        super().__init__(panel, {"findEcgButton": self.onFindEcg, "sampleButton": self.onSample})
+        self._asked: Inputs | None = None
+        self.ui.ecgPathEdit.connect("currentPathChanged(QString)", self.onEcgPathChanged)
+        self._timer = self.timer(self.onPreview)
+
+    def update(self) -> None:
+        if self.ui.ecgPathEdit.currentPath != self.parameters.ecgPath:  # else the cursor jumps while somebody types
+            self.ui.ecgPathEdit.currentPath = self.parameters.ecgPath
+        if Inputs.of(self.parameters) != self._asked:
+            self._asked = Inputs.of(self.parameters)
+            self._timer.start(SETTLED_MS)
+
+    def release(self) -> None:
+        super().release()
+        self._asked = None
+
+    def onEcgPathChanged(self, path: str) -> None:
+        if self.parameters and path != self.parameters.ecgPath:
+            self.parameters.ecgPath, self.parameters.ecgDate, self.parameters.eventBetween = path, "", False
+
+    def onFindEcg(self) -> None:
+        volume = self.parameters.inputVolume if self.parameters else None
+        found = ecgsOfPatient(volume) if volume else []
+        if not found:
+            self.ui.gapLabel.text = _("The DICOM database holds no ECG of this patient.")
+            return
+        self.ui.ecgPathEdit.currentPath = found[0]
+        if len(found) > 1:
+            text = _("{count} ECGs of this patient were found; the one nearest to the MRI was taken.")
+            slicer.util.infoDisplay(text.format(count=len(found)))
+
+    def onSample(self) -> None:
+        if not self.panel.packages.ready():
+            return
+        with slicer.util.tryWithErrorDisplay(_("The simulated patient could not be made."), waitCursor=True):
+            self.panel.logic.loadPhantomPatient(self.parameters)
+            self.panel.say(_("This patient is simulated. Press Apply."))
+
+    # How much the ECG will count
+
+    def onPreview(self) -> None:
+        """Say it, or what keeps it from being known."""
+        if not self.parameters or self.run:
+            return
+        path = self.parameters.ecgPath if self.parameters.useEcg else ""
+        if not path:
+            self.ui.gapLabel.text = _("No ECG: the result will be that of the image alone.")
+        elif not Path(path).exists() and not Path(f"{path}.hea").exists():
+            self.ui.gapLabel.text = _("The ECG file was not found.")
+        elif importlib.util.find_spec("torch") is None or importlib.util.find_spec("wfdb") is None:
+            self.ui.gapLabel.text = _("How much the ECG counts is said once the Python packages are installed.")
+        elif self.panel.apply.busy:
+            self._timer.start(SETTLED_MS)
+        else:
+            asked = self._asked
+            self.ui.gapLabel.text = _("Reading the ECG...")
+            self.compute(self.panel.logic.previewWork(self.parameters), lambda run: self._known(run, asked))
+
+    def _known(self, run: Run, asked: Inputs) -> None:
+        if asked != self._asked:
+            self.onPreview()
+        elif run.error is None:
+            self.ui.gapLabel.text = run.result or ""
+        else:
+            self.ui.gapLabel.text = named(run.error, _("How much the ECG counts could not be found out."))
+
+
+def registerSampleData() -> None:
+    """Offer the simulated patient in the Sample Data module; the packages are asked for first, as in the panel."""
+    import SampleData
+
+    def download(source):
+        try:
+            ensure(str(RESOURCES / INFERENCE))
+        except Exception as error:  # declined, offline or failed: pip's own log has been shown
+            slicer.util.errorDisplay(named(error, str(error)))
+            return None
+        return ScarSegECGLogic().loadPhantomPatient()
+
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category="ScarSegECG",
+        sampleName=PHANTOM_NAME,
+        uris="",
+        fileNames="",
+        nodeNames=PHANTOM_NAME,
+        thumbnailFileName=str(RESOURCES / "Icons" / "ScarSegECG.png"),
+        customDownloader=download,
+    )
+
+
 class ApplySection(Section):
     """The run that is on, and what is left to do when it is over: one piece at each tick, so that nothing freezes."""
 
     def __init__(self, panel) -> None:
-        super().__init__(panel, {"applyButton": self.onApply, "cancelButton": self.onCancel})
+        restore = {"recoverButton": self.onRecover, "discardButton": self.onDiscard}
+        super().__init__(panel, {"applyButton": self.onApply, "cancelButton": self.onCancel, **restore})
         self._left: Pieces | None = None
         self._pace = 0.0  # seconds a voxel of the last Apply of this session; before it no time can be told
-        self._expected = 0.0  # seconds that the run will take
+        self._expected = 0.0  # seconds that the run will take; 0 where nothing is known of it
         self._timer = self.timer(self.onPiece, once=False)
+        self.lookForJournal()
 
     @property
     def busy(self) -> bool:
@@ -49,18 +150,16 @@ class ApplySection(Section):
         super().release()
         self._left = None
 
-    def start(self, work: Callable, take: Callable, fail: Callable, text: str, expected: float = 0.0) -> None:
+    def start(self, work: Callable, take: Callable, fail: Callable, text: str) -> None:
         """Compute a case of the chosen volume beside the panel; then do the pieces that ``take`` makes of it."""
-        volume, self._expected = self.parameters.inputVolume, expected
+        self._expected = 0.0
         self.ui.progressBar.value = 0
         self.panel.say(text)
-        self.compute(work, lambda run: self._over(run, volume, take, fail), self._tellProgress)
+        self.compute(work, lambda run: self._over(run, take, fail), self._tellProgress)
         self.update()
 
     def onApply(self) -> None:
         parameters, logic = self.parameters, self.panel.logic
-        if self.busy or not parameters or not parameters.inputVolume:
-            return
         replaced = _("The LV cavity, myocardium and scar of this segmentation will be replaced, edits included.")
         if logic.wouldReplace(parameters) and not confirmed(replaced):
             return
@@ -68,8 +167,8 @@ class ApplySection(Section):
             return
         lack = tooLittle(parameters.inputVolume)
         if not lack or confirmed(lack):
-            expected = self._pace * _voxels(parameters.inputVolume)
-            self.start(logic.work(parameters), self._applied, self._tellFailure, _("Running..."), expected)
+            self.start(logic.work(parameters), self._applied, self._tellFailure, _("Running..."))
+            self._expected = self._pace * parameters.inputVolume.GetImageData().GetNumberOfPoints()
 
     def onCancel(self) -> None:
         if self.run:
@@ -85,35 +184,34 @@ class ApplySection(Section):
         if text:
             self.panel.say(text)
 
-    def _over(self, run: Run, volume, take: Callable[[Study], Pieces], fail: Callable[[Run], None]) -> None:
-        there = slicer.mrmlScene.IsNodePresent(volume) and self.parameters.inputVolume is volume
-        if run.result is not None and there:
-            self._left = take(run.result)
-            self._timer.start(POLL_MS)
-            return
-        if self.parameters:
-            self.update()
+    def _over(self, run: Run, take: Callable[[Study], Pieces], fail: Callable[[Run], None]) -> None:
+        """The volume is still the same: the panel releases a run whose volume is removed, or another one chosen."""
         if run.result is None:
+            self.update()
             fail(run)
         else:
-            self.panel.say(_("The LGE stack was removed or changed during the run: nothing was written."))
+            self._left = take(run.result)
+            self._timer.start(POLL_MS)
 
     def _tellFailure(self, run: Run) -> None:
         if run.error is None:
             self.panel.say(_("Cancelled: nothing was written."))
-            return
-        text = named(run.error, _("The segmentation failed."))
+        else:
+            self._showError(named(run.error, _("The segmentation failed.")), run.error)
+
+    def _showError(self, text: str, error: Exception) -> None:
         self.panel.say(text)
-        _showError(text, run.error)
+        details = {} if isinstance(error, InputError) else {"detailedText": "".join(traceback.format_exception(error))}
+        slicer.util.errorDisplay(text, **details)
 
     def _applied(self, made: Study) -> Pieces:
         seconds = sum(made.segmented.timings.values())
-        self._pace = seconds / _voxels(self.parameters.inputVolume)
+        self._pace = seconds / made.segmented.labels.size
         self.panel.logic.takeSegmented(made, self.parameters)
         yield
         yield from self.panel.logic.writeCase(self.parameters)
         told = _("Segmented in {seconds:.0f} s.").format(seconds=seconds)
-        yield from self.show(told, self.panel.scar.applyChosenRule, self.panel.views.showWhenEntered)
+        yield from self.show(told, self.panel.correct.applyChosenRule, self.panel.results.showWhenEntered)
 
     def show(self, text: str, *before: Callable[[], None]) -> Pieces:
         """Show the case that has come in, piece by piece after others, and say the text."""
@@ -132,22 +230,14 @@ class ApplySection(Section):
             self.release()
         except Exception as error:
             self.release()
-            self.panel.say(_("The result could not be shown: {reason}").format(reason=error))
-            _showError(_("The result could not be shown."), error)
+            self._showError(_("The result could not be shown: {reason}").format(reason=error), error)
         if not self.busy and self.parameters:
             self.update()
 
+    # Restore: a frame on top of the panel, shown only where there is something to restore
 
-class RecoverSection(Section):
-    """A frame on top of the panel, shown only where there is something to restore."""
-
-    def __init__(self, panel) -> None:
-        super().__init__(panel, {"recoverButton": self.onRecover, "discardButton": self.onDiscard})
-        self.look()
-
-    def look(self) -> None:
-        folder = journalFolder()
-        self._found: Recovered | None = next(iter(leftBehind(folder)), None) if folder.is_dir() else None
+    def lookForJournal(self) -> None:
+        self._found: Recovered | None = next(iter(leftBehind(journalFolder())), None)
         self.ui.recoverFrame.visible = self._found is not None
         if self._found:
             self.ui.recoverLabel.text = _(
@@ -157,28 +247,28 @@ class RecoverSection(Section):
 
     def onRecover(self) -> None:
         volume = self.parameters.inputVolume if self.parameters else None
-        found, apply = self._found, self.panel.apply
-        if not found or volume is None or apply.busy or not self.panel.packages.ready():
+        found = self._found
+        if not found or volume is None or self.busy or not self.panel.packages.ready():
             return
         voxels = np.array(slicer.util.arrayFromVolume(volume))
-        apply.start(lambda progress: Study.fromJournal(found, voxels), self._take, self._fail, _("Restoring..."))
+        self.start(lambda progress: Study.fromJournal(found, voxels), self._restored, self._refused, _("Restoring..."))
 
-    def _take(self, study: Study) -> Pieces:
+    def _restored(self, study: Study) -> Pieces:
         told = _("Restored: {count} steps, which can be undone.").format(count=len(self._found.moves))
         self.panel.logic.takeStudy(study, self.parameters)
         yield
         yield from self.panel.logic.writeCase(self.parameters)
-        yield from self.panel.apply.show(told, self.panel.views.showWhenEntered)
+        yield from self.show(told, self.panel.results.showWhenEntered)
         self.onDiscard()
 
-    def _fail(self, run: Run) -> None:
+    def _refused(self, run: Run) -> None:
         self.panel.say("")
         self.ui.recoverLabel.text = _("The corrections are of another LGE stack than the chosen one.")
 
     def onDiscard(self) -> None:
         if self._found:
             self._found.path.unlink(missing_ok=True)
-        self.look()
+        self.lookForJournal()
 
 
 def journalFolder() -> Path:
@@ -186,28 +276,14 @@ def journalFolder() -> Path:
     return Path(slicer.app.slicerUserSettingsFilePath).parent / "ScarSegECG"
 
 
-def _showError(text: str, error: Exception) -> None:
-    known = isinstance(error, InputError)
-    slicer.util.errorDisplay(text, **{} if known else {"detailedText": "".join(traceback.format_exception(error))})
-
-
-def _voxels(volumeNode) -> int:
-    return int(np.prod(volumeNode.GetImageData().GetDimensions()))
-
-
-def availableBytes() -> int:
-    """Memory that is free now; 0 where the system does not say."""
-    system = slicer.vtkSystemInformation()
-    system.RunMemoryCheck()
-    return system.GetAvailablePhysicalMemory() * 2**20
-
-
 def tooLittle(volumeNode) -> str:
     """A sentence for the user where memory will not do for this volume; "" otherwise."""
-    slices = volumeNode.GetImageData().GetDimensions()[2]
-    needed = BASE_BYTES + BYTES_PER_VOXEL * _voxels(volumeNode) + BYTES_PER_SLICE * slices
-    available = availableBytes()
-    if not 0 < available < needed:
+    image = volumeNode.GetImageData()
+    needed = BASE_BYTES + BYTES_PER_VOXEL * image.GetNumberOfPoints() + BYTES_PER_SLICE * image.GetDimensions()[2]
+    system = slicer.vtkSystemInformation()
+    system.RunMemoryCheck()
+    available = system.GetAvailablePhysicalMemory() * 2**20
+    if not 0 < available < needed:  # 0 where the system does not say
         return ""
     return _(
         "About {needed:.1f} GB of memory are needed and {available:.1f} GB are free. Close other programs or crop the "

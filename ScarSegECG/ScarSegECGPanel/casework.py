@@ -19,8 +19,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.wording import words
-from ScarSegECGPanel import nodes, state
-from ScarSegECGPanel.dicom import contrastFromDicom, mriDateFromDicom, subjectFromDicom
+from ScarSegECGPanel import journal, nodes
 from ScarSegECGPanel.masks import AHA_MODES, METHODS
 from ScarSegECGPanel.results import WEDGE_CLICKS, bullseyes, paper
 from ScarSegECGPanel.section import ProgressCallback, importing
@@ -29,8 +28,7 @@ from ScarSegECGPanel.study import Study
 RESULT_NODE, STANDING, VOLUME = "ScarSegECG result", "ScarSegECG.standing", "volume"
 PHANTOM_NAME = "ScarSegECG simulated patient"
 GIVEN = ("mriDate", "ecgPath", "ecgDate", "eventBetween")  # with a volume
-# What the result's node refers to, and the parameter that holds it.
-OUTPUTS = {"segmentation": "outputSegmentation", "table": "outputTable", "points": "insertionPoints"}
+OUTPUTS = ("outputSegmentation", "outputTable", "insertionPoints")  # what the result's node refers to
 Work = Callable[[ProgressCallback], Study]
 
 
@@ -106,8 +104,6 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
     >>> print(result)
     """
 
-    networks: dict = {}  # the network loaded for a device stays loaded, for every panel and script
-
     def __init__(self, parent=None) -> None:
         ScriptedLoadableModuleLogic.__init__(self, parent)
         self._studies: dict[str, Study] = {}  # by their volume's identifier
@@ -139,8 +135,8 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
     def work(self, parameterNode) -> Work:
         """Read all that is in MRML now; what is returned computes without it, and raises InputError."""
         volume, given = parameterNode.inputVolume, Inputs.of(parameterNode)
-        readStack, imaged = nodes.stackReader(volume), subjectFromDicom(volume)
-        contrast = nodes.CONTRASTS[parameterNode.contrast] or contrastFromDicom(volume)
+        readStack, imaged = nodes.stackReader(volume), nodes.subjectFromDicom(volume)
+        contrast = nodes.CONTRASTS[parameterNode.contrast] or nodes.contrastFromDicom(volume)
         self._applied = given
 
         def work(progress: ProgressCallback) -> Study:
@@ -149,8 +145,9 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
                 stack = readStack(_date(given.mriDate), contrast)
                 ecg, gap = given.readEcg()
                 progress(0.01, _("Loading the networks"))
-                session = self._session(given.device)
-                from ScarSegECGLib.pipeline import SegmentOptions, segment
+                from ScarSegECGLib.pipeline import SegmentOptions, loaded, segment
+
+                session = loaded(None, given.device)
                 from ScarSegECGLib.view import paint, pictures  # noqa: F401 - for _prepared
             why = Fact(EcgReason.NOT_GIVEN if given.useEcg else EcgReason.SWITCHED_OFF)
             options = SegmentOptions(None, why, given.correctShifts, imaged=imaged)
@@ -172,10 +169,11 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
             with importing():
                 from ScarSegECGLib.ecg.median_beat import median_beat
                 from ScarSegECGLib.network.amplitude import decide
+                from ScarSegECGLib.pipeline import loaded
 
                 ecg, gap = given.readEcg()
                 progress(0.5, "")
-                session = self._session(given.device)
+                session = loaded(None, given.device)
             try:
                 features = median_beat(ecg).features
             except InputError as error:
@@ -188,17 +186,9 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
     def segment(self, parameterNode) -> ScarResult:
         """Segment and write the result into the scene; waits until it is done."""
         self.takeSegmented(self.work(parameterNode)(lambda fraction, text: None), parameterNode)
-        for _piece in self.writeCase(parameterNode):
-            pass
+        list(self.writeCase(parameterNode))
         nodes.writeTable(self.study.result, self.outputTable(parameterNode))
         return self.study.result
-
-    def _session(self, device: str):
-        from ScarSegECGLib.network.session import Session
-
-        if device not in self.networks:
-            self.networks[device] = Session.load(device=device)
-        return self.networks[device]
 
     def inputsChanged(self, parameterNode) -> bool:
         """Whether the ECG, a date or a choice is another one than at the last Apply."""
@@ -209,8 +199,9 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
 
     def takeSegmented(self, made: Study, parameterNode) -> None:
         """A new segmentation of the chosen volume: a step of its case if there is one, else a new case."""
-        if self.study and not self.followsOtherVolume(parameterNode):
-            self.study.resegmented(made, _("Apply"))
+        known = None if self.followsOtherVolume(parameterNode) else self.study
+        if known and known.bits.shape == made.bits.shape:
+            known.resegmented(made, _("Apply"))
         else:
             self.takeStudy(made, parameterNode)
 
@@ -227,15 +218,13 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
         study.written = study.masks
         nodes.prepareSegments(volume, node)
         yield
-        for name in ("wall", "scar", "cavity"):
-            nodes.changeSegment(name, getattr(study.masks, name), study.segmented.stack, node)
-            yield
+        yield from nodes.changeSegments(study.written, study.segmented.stack, node)
         text = parameterNode.resultText
         if text is None or text.GetNodeReferenceID(VOLUME) != volume.GetID():
             text = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", RESULT_NODE)
             text.SetHideFromEditors(True)
             parameterNode.resultText = text
-        text.SetText(json.dumps(study.saved()))
+        text.SetText(json.dumps(study.saved))
         text.SetNodeReferenceID(VOLUME, volume.GetID())
         self.noteStanding(parameterNode)
         yield
@@ -245,8 +234,8 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
         node = parameterNode.resultText
         if node and self.study:
             node.SetAttribute(STANDING, json.dumps(self.study.standing()))
-            for role, held in zip(OUTPUTS, _get(parameterNode, OUTPUTS.values()), strict=True):
-                node.SetNodeReferenceID(role, _idOf(held) or None)
+            for role in OUTPUTS:
+                node.SetNodeReferenceID(role, _idOf(getattr(parameterNode, role)) or None)
 
     def outputTable(self, parameterNode):
         return _output(parameterNode, "outputTable", "vtkMRMLTableNode", _("{volume} AHA segments"))
@@ -270,7 +259,7 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
 
         def work(progress: ProgressCallback) -> Study:
             progress(0.1, _("Opening the case"))
-            return _prepared(Study(state.fromDict(json.loads(text), voxels)))
+            return _prepared(Study(journal.fromDict(json.loads(text), voxels)))
 
         return work
 
@@ -298,12 +287,12 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
         if self._given.setdefault(before, found) == found:  # else they were given with this volume, by a script
             # An ECG that was chosen before any images is theirs.
             ecg = ("", "") if before else (parameterNode.ecgPath, parameterNode.ecgDate)
-            new = [mriDateFromDicom(volume) if volume else "", *ecg, False]
+            new = [nodes.mriDateFromDicom(volume) if volume else "", *ecg, False]
             _set(parameterNode, GIVEN, self._given.get(chosen, new))
-        texts = slicer.util.getNodesByClass("vtkMRMLTextNode") if chosen else []
+        texts = slicer.util.getNodesByClass("vtkMRMLTextNode")
         node = next((text for text in texts if text.GetNodeReferenceID(VOLUME) == chosen), None)
         parameterNode.resultText = node
-        _set(parameterNode, OUTPUTS.values(), [node.GetNodeReference(role) if node else None for role in OUTPUTS])
+        _set(parameterNode, OUTPUTS, [node.GetNodeReference(role) if node else None for role in OUTPUTS])
         parameterNode.influenceVolume = parameterNode.alignedVolume = None
 
     def noteGiven(self, parameterNode) -> None:
@@ -351,10 +340,9 @@ def _date(text: str) -> datetime | None:
 
 
 def _prepared(study: Study) -> Study:
-    """What the main thread would wait for: the text that the scene keeps, the figures, and letters set once."""
+    """What the main thread would wait for: the figures, and letters set once."""
     from ScarSegECGLib.view.paint import to_pixels
 
-    study.saved()
     for drawing in (bullseyes(study), paper(study)):
         if drawing is not None:
             to_pixels(drawing, 600)

@@ -7,7 +7,6 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGPanel import masks
 from ScarSegECGPanel.journal import REDO, UNDO
@@ -23,53 +22,8 @@ BRUSH, RELATIVE = "BrushAbsoluteDiameter", "BrushDiameterIsRelative"
 LARGER = 1.25
 
 
-class ScarSection(Section):
-    """Applies the chosen rule to the case at hand; what is chosen is always what is shown."""
-
-    def __init__(self, panel) -> None:
-        super().__init__(panel, {})
-        self._timer = self.timer(self.applyChosenRule)
-
-    def chosen(self) -> ScarRule:
-        p = self.parameters
-        return ScarRule(p.method, p.probability, p.nSd, p.smallestIsland)
-
-    def differs(self) -> bool:
-        return bool(self.parameters and self.study and self.chosen() != self.study.origin.rule)
-
-    def update(self) -> None:
-        self.enable(self.parameters.method not in RULES, "probabilitySlider")
-        self.enable(self.parameters.method == "n SD", "nSdSlider")
-        if self.differs():
-            self._timer.start(SETTLED_MS)
-
-    def onStudy(self) -> None:
-        """The history carries the choice: after an undo, a restore or a refused rule it is shown again."""
-        if self.differs() and not self._timer.active:
-            rule, p = self.study.origin.rule, self.parameters
-            with self.panel.writing(), slicer.util.NodeModify(p):
-                p.method, p.probability = rule.method, rule.probability
-                p.nSd, p.smallestIsland = rule.nSd, rule.smallestMl
-
-    def applyChosenRule(self) -> None:
-        """Once the choice has settled, and after a segmentation, which is the network's own."""
-        if self.differs():
-            rule = self.chosen()
-            try:
-                if self.study.applyRule(rule, _("Scar: {method}").format(method=rule.method)):
-                    self.panel.showMasks()
-            except InputError as error:
-                self.panel.say(str(error))
-            self.onStudy()
-
-    def nextMethod(self) -> None:
-        if self.parameters:
-            at = METHODS.index(self.parameters.method)
-            self.parameters.method = METHODS[(at + 1) % len(METHODS)]
-
-
 class CorrectSection(Section):
-    """Hears every stroke, makes it a step of the history, and has the results follow."""
+    """Hears every stroke and choice, makes it a step of the history, and has the results follow."""
 
     ofCase = (
         "copyBaseButton", "copyApexButton", "revertSliceButton", "addIslandButton", "removeIslandButton",
@@ -83,18 +37,20 @@ class CorrectSection(Section):
             "copyBaseButton": lambda: self.onCopy(+1),
             "copyApexButton": lambda: self.onCopy(-1),
             "revertSliceButton": self.onRevert,
-            "editScarButton": lambda: self.edit(SCAR),
-            "editWallButton": lambda: self.edit(MYOCARDIUM),
-            "editCavityButton": lambda: self.edit(CAVITY),
+            "editScarButton": lambda: self.edit("scar"),
+            "editWallButton": lambda: self.edit("wall"),
+            "editCavityButton": lambda: self.edit("cavity"),
         }
         super().__init__(panel, clicks)
         self._segmentation = None
-        self._timer = self.timer(self.onEdited)
+        self._shortcuts: list = []
+        self._timer, self._settled = self.timer(self.onEdited), self.timer(self.applyChosenRule)
         self.ui.segmentEditorWidget.setEffectNameOrder(list(EFFECTS))
         self.ui.addIslandButton.connect("toggled(bool)", lambda on: self.onTool(self.ui.removeIslandButton, on))
         self.ui.removeIslandButton.connect("toggled(bool)", lambda on: self.onTool(self.ui.addIslandButton, on))
 
-    def exit(self) -> None:
+    def layDown(self) -> None:
+        """No tool is active any more."""
         self.ui.segmentEditorWidget.setActiveEffect(None)  # which ends its view observations
         self.ui.addIslandButton.checked = False
         self.ui.removeIslandButton.checked = False
@@ -102,12 +58,52 @@ class CorrectSection(Section):
     def onStudy(self) -> None:
         """Follow the case's segmentation and say what can be undone."""
         super().onStudy()
+        self.showChoice()
         self._observe(self.parameters.outputSegmentation if self.parameters and self.study else None)
         undo, redo = (self.study.undoName, self.study.redoName) if self.study else ("", "")
         self.enable(bool(undo), "undoButton")
         self.enable(bool(redo), "redoButton")
         self.ui.undoButton.text = _("Undo: {step}").format(step=undo) if undo else _("Undo")
         self.ui.redoButton.text = _("Redo: {step}").format(step=redo) if redo else _("Redo")
+
+    # By a rule: what is chosen is always what is shown
+
+    def chosen(self) -> ScarRule:
+        return ScarRule(**{name: getattr(self.parameters, name) for name in vars(ScarRule())})
+
+    def differs(self) -> bool:
+        return bool(self.parameters and self.study and self.chosen() != self.study.origin.rule)
+
+    def update(self) -> None:
+        self.enable(self.parameters.method not in RULES, "probabilitySlider")
+        self.enable(self.parameters.method == "n SD", "nSdSlider")
+        if self.differs():
+            self._settled.start(SETTLED_MS)
+
+    def showChoice(self) -> None:
+        """The history carries the choice: after an undo, a restore or a refused rule it is shown again."""
+        if self.differs() and not self._settled.active:
+            with self.panel.writing(), slicer.util.NodeModify(self.parameters):
+                for name, value in vars(self.study.origin.rule).items():
+                    setattr(self.parameters, name, value)
+
+    def applyChosenRule(self) -> None:
+        """Once the choice has settled, and after a segmentation, which is the network's own."""
+        if self.differs():
+            rule = self.chosen()
+            try:
+                if self.study.applyRule(rule, _("Scar: {method}").format(method=rule.method)):
+                    self.panel.onCaseChanged()
+            except InputError as error:
+                self.panel.say(str(error))
+            self.showChoice()
+
+    def nextMethod(self) -> None:
+        if self.parameters:
+            at = METHODS.index(self.parameters.method)
+            self.parameters.method = METHODS[(at + 1) % len(METHODS)]
+
+    # By the editor
 
     def _observe(self, node) -> None:
         segmentation = node.GetSegmentation() if node else None
@@ -123,17 +119,17 @@ class CorrectSection(Section):
             takeEditorNode(editor)
             editor.setSegmentationNode(node)
             editor.setSourceVolumeNode(self.parameters.inputVolume)
-            self.edit(SCAR)
+            self.edit("scar")
 
-    def edit(self, label: int) -> None:
+    def edit(self, name: str) -> None:
         """Draw one of the three; scar only inside the wall, and none ever takes voxels from another segment."""
         modes, node = slicer.vtkMRMLSegmentationNode, self.ui.segmentEditorWidget.mrmlSegmentEditorNode()
         node.SetOverwriteMode(node.OverwriteNone)
-        node.SetMaskSegmentID(IDENTIFIERS[MYOCARDIUM])
-        node.SetMaskMode(modes.EditAllowedInsideSingleSegment if label == SCAR else modes.EditAllowedEverywhere)
-        self.ui.segmentEditorWidget.setCurrentSegmentID(IDENTIFIERS[label])
-        names = {SCAR: _("the scar, inside the wall"), MYOCARDIUM: _("the wall"), CAVITY: _("the LV cavity")}
-        self.ui.correctLabel.text = _("The editor draws {what}.").format(what=names[label])
+        node.SetMaskSegmentID(IDENTIFIERS["wall"])
+        node.SetMaskMode(modes.EditAllowedInsideSingleSegment if name == "scar" else modes.EditAllowedEverywhere)
+        self.ui.segmentEditorWidget.setCurrentSegmentID(IDENTIFIERS[name])
+        what = {"scar": _("the scar, inside the wall"), "wall": _("the wall"), "cavity": _("the LV cavity")}[name]
+        self.ui.correctLabel.text = _("The editor draws {what}.").format(what=what)
 
     def onSegmentationModified(self, caller=None, event=None) -> None:
         if not self.panel.isWriting:
@@ -146,9 +142,12 @@ class CorrectSection(Section):
         if read is None:
             self.panel.onNodesGone()
             return
-        name = self.ui.segmentEditorWidget.currentSegmentID() or IDENTIFIERS[SCAR]
+        self.study.written = read
+        name = self.ui.segmentEditorWidget.currentSegmentID() or IDENTIFIERS["scar"]
         if self.study.change(_("Draw {segment}").format(segment=name), read.toBits()):
             self.panel.onCaseChanged()
+
+    # By one click
 
     def onTool(self, other, on: bool) -> None:
         if on:
@@ -162,12 +161,7 @@ class CorrectSection(Section):
 
     def islandAtCursor(self, *, add: bool) -> None:
         place, _view = cursor()
-        if place:
-            self.islandAt(place, add=add)
-
-    def islandAt(self, world, *, add: bool) -> None:
-        """Add or remove the island at a world position, RAS mm."""
-        voxel = self.grid.voxelAt(world) if self.study else None
+        voxel = self.grid.voxelAt(place) if place and self.study else None
         if voxel is None:
             return
         now = self.study.masks
@@ -201,55 +195,33 @@ class CorrectSection(Section):
     def _take(self, name: str, scar) -> bool:
         changed = self.study.change(name, masks.withScar(self.study.bits, scar))
         if changed:
-            self.panel.showMasks()
+            self.panel.onCaseChanged()
         return changed
 
     def go(self, move: str) -> None:
         if self.study and self.study.go(move):
-            self.panel.showMasks()
+            self.panel.onCaseChanged()
 
     def release(self) -> None:
         """The editor keeps its node: without one it crashes at the next change of layout."""
         super().release()
+        self.layDown()
         self._observe(None)
-        self.hearClicks(False, BEFORE_ALL, LeftButtonPressEvent=self.onPress)
-        editor = self.ui.segmentEditorWidget
-        editor.setActiveEffect(None)
-        editor.setSegmentationNode(None)
-        editor.removeViewObservations()
+        self.ui.segmentEditorWidget.setSegmentationNode(None)
+        self.ui.segmentEditorWidget.removeViewObservations()
 
+    # By keys, made when the module is entered and gone when it is left. All of them are set here: the segment editor's
+    # own set has ".", "," and the undo keys too, and Qt activates neither of two shortcuts with one key.
 
-def takeEditorNode(editor) -> None:
-    """Give the editor its node in the scene, made if there is none; it needs one at every moment it can be seen."""
-    scene = slicer.mrmlScene
-    node = scene.GetSingletonNode(EDITOR_TAG, "vtkMRMLSegmentEditorNode")
-    if node is None:
-        node = slicer.vtkMRMLSegmentEditorNode()
-        node.SetSingletonTag(EDITOR_TAG)
-        node = scene.AddNode(node)
-    editor.setMRMLSegmentEditorNode(node)
-
-
-class Shortcuts(Section):
-    """Keys, made when the module is entered and gone when it is left.
-
-    All of them are set here: the segment editor's own set has ".", "," and the undo keys too, and Qt activates neither
-    of two shortcuts with one key.
-    """
-
-    def __init__(self, panel) -> None:
-        super().__init__(panel, {})
-        self._shortcuts: list = []
-
-    def install(self) -> None:
-        self.remove()
+    def installKeys(self) -> None:
+        self.removeKeys()
         for key, action in self.actions().items():
             shortcut = qt.QShortcut(slicer.util.mainWindow() or self.panel.parent)
             shortcut.setKey(qt.QKeySequence(key))
             shortcut.connect("activated()", action)
             self._shortcuts.append(shortcut)
 
-    def remove(self) -> None:
+    def removeKeys(self) -> None:
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.setParent(None)
@@ -257,18 +229,17 @@ class Shortcuts(Section):
         self._shortcuts = []
 
     def actions(self) -> dict[str, Callable[[], None]]:
-        correct = self.panel.correct
         return {
-            "Ctrl+Z": lambda: correct.go(UNDO),
-            "Ctrl+Y": lambda: correct.go(REDO),
-            "Ctrl+Shift+Z": lambda: correct.go(REDO),
+            "Ctrl+Z": lambda: self.go(UNDO),
+            "Ctrl+Y": lambda: self.go(REDO),
+            "Ctrl+Shift+Z": lambda: self.go(REDO),
             ".": lambda: self.step(+1),
             ",": lambda: self.step(-1),
-            "M": self.panel.scar.nextMethod,
+            "M": self.nextMethod,
             "+": lambda: self.brush(LARGER),
             "-": lambda: self.brush(1 / LARGER),
-            "A": lambda: correct.islandAtCursor(add=True),
-            "X": lambda: correct.islandAtCursor(add=False),
+            "A": lambda: self.islandAtCursor(add=True),
+            "X": lambda: self.islandAtCursor(add=False),
             "Esc": lambda: self.ui.segmentEditorWidget.setActiveEffect(None),
             **{str(at + 1): lambda name=name: self.tool(name) for at, name in enumerate(EFFECTS)},
         }
@@ -289,3 +260,14 @@ class Shortcuts(Section):
         if effect and effect.commonParameterDefined(BRUSH):
             effect.setCommonParameter(RELATIVE, 0)
             effect.setCommonParameter(BRUSH, effect.doubleParameter(BRUSH) * factor)
+
+
+def takeEditorNode(editor) -> None:
+    """Give the editor its node in the scene, made if there is none; it needs one at every moment it can be seen."""
+    scene = slicer.mrmlScene
+    node = scene.GetSingletonNode(EDITOR_TAG, "vtkMRMLSegmentEditorNode")
+    if node is None:
+        node = slicer.vtkMRMLSegmentEditorNode()
+        node.SetSingletonTag(EDITOR_TAG)
+        node = scene.AddNode(node)
+    editor.setMRMLSegmentEditorNode(node)

@@ -1,21 +1,24 @@
 """Export: files into a folder, DICOM objects into the database or to a server; says what was written where."""
 
 import dataclasses
+import functools
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import slicer
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
-from ScarSegECGPanel.dicom import database, sourceFiles
+from ScarSegECGPanel.nodes import database, sourceFiles
 from ScarSegECGPanel.packages import DICOMWEB
 from ScarSegECGPanel.section import ProgressCallback, Run, Section, confirmed
 
 CLOSE_MM = 0.5
+# For what names the patient: only the user can read it, and it is gone at the end, however that comes.
+PASSING_FOLDER = functools.partial(tempfile.TemporaryDirectory, prefix="ScarSegECG", ignore_cleanup_errors=True)
 
 
 class ExportSection(Section):
@@ -23,7 +26,6 @@ class ExportSection(Section):
 
     def __init__(self, panel) -> None:
         super().__init__(panel, {"exportButton": self.onFiles, "dicomButton": self.onDicom, "webButton": self.onWeb})
-        self._folder: Path | None = None  # of images and objects on their way, which name the patient
 
     def onStudy(self) -> None:
         self.enable(self.study is not None and self.run is None, "exportButton", "dicomButton", "webButton")
@@ -31,7 +33,7 @@ class ExportSection(Section):
     def onFiles(self) -> None:
         folder, result = self.ui.exportPathEdit.currentPath, self.study.result
         if not folder:
-            self._say(_("Choose a folder first."))
+            self.ui.exportLabel.text = _("Choose a folder first.")
             return
 
         def work(progress: ProgressCallback) -> Path:
@@ -48,15 +50,18 @@ class ExportSection(Section):
     def onDicom(self) -> None:
         db = database()
         if db is None:
-            self._say(_("Slicer's DICOM database is not open: open the DICOM module once."))
+            self.ui.exportLabel.text = _("Slicer's DICOM database is not open: open the DICOM module once.")
             return
 
-        def stored(files: list[Path]) -> str:
+        def stored(objects: dict[str, bytes]) -> str:
             from DICOMLib import DICOMUtils
 
-            DICOMUtils.importDicom(str(files[0].parent), db, copyFiles=True)  # these are removed at once
+            with PASSING_FOLDER() as folder:
+                for name, content in objects.items():
+                    Path(folder, name).write_bytes(content)
+                DICOMUtils.importDicom(folder, db, copyFiles=True)
             return _("{count} objects were added to the DICOM database, beside the images: {names}.").format(
-                count=len(files), names=", ".join(file.name for file in files)
+                count=len(objects), names=", ".join(objects)
             )
 
         self._objects(stored)
@@ -64,7 +69,7 @@ class ExportSection(Section):
     def onWeb(self) -> None:
         url = self.ui.webEdit.text.strip()
         if not url:
-            self._say(_("Give the server's DICOMweb address, beginning with https://."))
+            self.ui.exportLabel.text = _("Give the server's DICOMweb address, beginning with https://.")
             return
         if not self.panel.packages.ready(DICOMWEB):
             return
@@ -73,68 +78,49 @@ class ExportSection(Section):
         try:
             check_address(url)
         except InputError as error:
-            self._say(str(error))
+            self.ui.exportLabel.text = str(error)
             return
         question = _(
             "The segmentation and the report, with the patient's name as in the images, will be sent to {url}."
         ).format(url=url)
         if confirmed(question):
             self._objects(
-                lambda files: _("{count} objects were sent to {url}.").format(count=len(files), url=url),
+                lambda objects: _("{count} objects were sent to {url}.").format(count=len(objects), url=url),
                 then=lambda files: send(url, files),
             )
 
     def _objects(self, after: Callable, then: Callable = lambda files: None) -> None:
-        """Write the objects and do ``then`` with them in the worker, ``after`` in the main thread."""
-        files = sourceFiles(self.parameters.inputVolume)
-        if not files:
-            self._say(_("DICOM objects need the DICOM images: load the stack from Slicer's DICOM database."))
+        """Write the objects and do ``then`` with the files in the worker, ``after`` with names and contents here."""
+        result, sources = self.study.result, sourceFiles(self.parameters.inputVolume)
+        if not sources:
+            self.ui.exportLabel.text = _(
+                "DICOM objects need the DICOM images: load the stack from Slicer's DICOM database."
+            )
             return
-        result, folder = self.study.result, Path(slicer.util.tempDirectory("ScarSegECG"))
-        self._folder = folder
-        folder.chmod(0o700)
 
-        def work(progress: ProgressCallback) -> list[Path]:
-            try:
-                written = writeObjects(result, files, folder, progress)
+        def work(progress: ProgressCallback) -> dict[str, bytes]:
+            with PASSING_FOLDER() as folder:
+                files = writeObjects(result, sources, Path(folder), progress)
                 progress(0.9, "sending")
-                then(written)
-                progress(1.0, "")
-            except BaseException:  # also a cancel, after which nobody else looks
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
-            return written
+                then(files)
+                return {file.name: file.read_bytes() for file in files}
 
         self._begin(work, after)
 
     def _begin(self, work: Callable, after: Callable) -> None:
         self.compute(work, lambda run: self._over(run, after))
-        self._say(_("Writing..."))
+        self.ui.exportLabel.text = _("Writing...")
         self.onStudy()
 
     def _over(self, run: Run, after: Callable) -> None:
-        try:
-            if run.error is None:
-                self._say(after(run.result))
-            else:
-                failed = _("The export failed: {reason}").format(reason=f"{type(run.error).__name__}: {run.error}")
-                self._say(str(run.error) if isinstance(run.error, InputError) else failed)
-        finally:
-            self._forget()
+        if run.error is None:
+            said = after(run.result)
+        elif isinstance(run.error, InputError):
+            said = str(run.error)
+        else:
+            said = _("The export failed: {reason}").format(reason=f"{type(run.error).__name__}: {run.error}")
+        self.ui.exportLabel.text = said
         self.onStudy()
-
-    def _forget(self) -> None:
-        """Remove the copies of the patient's images and objects."""
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder = None
-
-    def _say(self, text: str) -> None:
-        self.ui.exportLabel.text = text
-
-    def release(self) -> None:
-        super().release()
-        self._forget()
 
 
 def writeObjects(result: ScarResult, sources: list[str], folder: Path, progress: ProgressCallback) -> list[Path]:

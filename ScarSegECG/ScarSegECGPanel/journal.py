@@ -1,16 +1,25 @@
-"""What has been corrected, as steps that can be undone, and on disk as it happens: a crash costs one stroke at most.
+"""What is kept of a case: a result as JSON for the scene's text node, and every step on disk as it happens.
 
-A journal is one file of records in a folder that only the user can read; its name is random and neither name nor
-content holds a patient's name or identifier. Each record is a line, JSON behind a checksum over itself and all before
-it: reading stops at the first line that is not whole or not the next. The first record is the state from which the
-moves start. Whoever writes a journal holds a lock on it; one without is left behind.
+Of a result the images themselves are not kept: they are the volume node's. Nothing kept names a patient. Arrays are
+compressed and base64, and are unpacked only where they are what a case's arrays can be; what is read follows the types.
+
+A journal, which lets a crash cost one stroke at most, is one file of records in a folder that only the user can read,
+under a random name. Each record is a line, JSON behind a checksum over itself and all before it: reading stops at the
+first line that is not whole or not the next. The first record is the state from which the moves start. Whoever writes a
+journal holds a lock on it; one without is left behind.
 """
 
+import base64
 import contextlib
+import dataclasses
+import hashlib
 import json
+import math
 import os
 import secrets
 import stat
+import types
+import typing
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,17 +28,139 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ScarSegECGLib.facts import Fact, Method
+from ScarSegECGLib.case import LEADS, EcgFeatures, ScarResult, Subject
+from ScarSegECGLib.facts import Code, Confidence, Division, Fact, Method, PartsRule, Word
 from ScarSegECGLib.facts_json import from_plain, to_plain
 from ScarSegECGPanel.masks import Bits, ScarRule, inflated
 
+VERSION = 5
+FACTS = (Word, Code, Fact, Method, Division, PartsRule, Confidence)
+LEFT_OUT = {"voxels": None, "sources": (), "subject": Subject()}  # the images are the scene's, and nobody's by name
+IMAGES = ("labels", "scar_probability", "scar_probability_image_only", "cavity", "myocardium", "aha")
+_TYPES = ("|b1", "|u1", "<i4", "<i8", "<f4", "<f8")
+_LARGEST_OTHER = 12 * 60 * 4000  # values: twelve leads, as long as an ECG is read, at the highest rate
 SUFFIX = ".scarsegecg-journal"
-MAGIC = b"SSEJ4\n"
+MAGIC = b"SSEJ5\n"
 UNDO, REDO = "undo", "redo"
 _LARGEST = 1 << 29  # bytes: no journal is read that is longer
 _MOST = 50  # journals looked into, the newest first
 _BINARY, _NOT_FOLLOWED = getattr(os, "O_BINARY", 0), getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def toDict(result: ScarResult) -> dict[str, Any]:
+    """Everything but the images."""
+    return {"version": VERSION, "image": _digest(result.stack.voxels), "result": plain(result)}
+
+
+def fromDict(saved: dict[str, Any], storedVoxels: NDArray) -> ScarResult:
+    """The result, of the volume node's voxels in the file's own order.
+
+    ValueError for another version, another image than the one that was segmented, and what is no result.
+    """
+    if not isinstance(saved, dict) or saved.get("version") != VERSION:
+        raise ValueError("saved by another version")
+    try:
+        result: ScarResult = made(ScarResult, saved["result"], np.size(storedVoxels))
+        voxels = result.stack.storage.to_canonical(np.asarray(storedVoxels, np.float32))
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError("not a result as it is saved") from error
+    if _digest(voxels) != saved.get("image"):
+        raise ValueError("the images are not the ones that were segmented")
+    for owner in (result, result.anatomy, result.parts):
+        if any(getattr(owner, name, voxels).shape != voxels.shape for name in IMAGES):
+            raise ValueError("masks of another shape than the images")
+    return dataclasses.replace(result, stack=dataclasses.replace(result.stack, voxels=voxels))
+
+
+def _digest(voxels: NDArray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(voxels, np.float32).tobytes()).hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, facts, arrays, dates and bytes as what JSON holds."""
+    if isinstance(value, FACTS):
+        return to_plain(value)
+    if isinstance(value, np.ndarray):
+        return packed(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value) if field.name not in LEFT_OUT]
+        return {name: plain(getattr(value, name)) for name in names}
+    if isinstance(value, (tuple, list)):
+        return [plain(held) for held in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def made(kind: Any, saved: Any, image: int = 0) -> Any:
+    """A value of that type from what :func:`plain` made of it; ValueError, KeyError or TypeError where it is none.
+
+    ``image`` is how many values an array of the images has.
+    """
+    origin, of = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        (other,) = (one for one in of if one is not type(None))
+        return None if saved is None else made(other, saved, image)
+    if origin is np.ndarray:
+        return unpacked(saved, image).astype(typing.get_args(of[1])[0], copy=False)
+    if origin is tuple:
+        kinds = of[:1] * len(saved) if of[1:] == (...,) else of
+        return tuple(made(one, held, image) for one, held in zip(kinds, saved, strict=True))
+    if origin is dict:
+        return {str(name): made(of[1], held, image) for name, held in saved.items()}
+    if issubclass(kind, FACTS):
+        value = from_plain(saved)
+    elif dataclasses.is_dataclass(kind):
+        value = _dataclass(kind, saved, image)
+    elif kind is bytes:
+        value = base64.b64decode(saved)
+    elif kind is datetime:
+        value = datetime.fromisoformat(saved)
+    else:
+        value = float(saved) if kind is float and type(saved) is int else saved
+    if not isinstance(value, kind):
+        raise ValueError(f"{value!r} is no {kind.__name__}")
+    return value
+
+
+def _dataclass(kind: Any, saved: dict[str, Any], image: int) -> Any:
+    hints = typing.get_type_hints(kind)
+    if set(saved) != set(hints) - set(LEFT_OUT):
+        raise ValueError(f"not a {kind.__name__} of this version")
+    left_out = {name: LEFT_OUT[name] for name in set(hints) & set(LEFT_OUT)}
+    value = kind(**{name: made(hints[name], held, image) for name, held in saved.items()}, **left_out)
+    waves = [held for held in vars(value).values() if isinstance(held, np.ndarray)]
+    if kind is EcgFeatures and any(wave.shape != (len(LEADS),) for wave in waves):
+        raise ValueError("the ECG's waves are not those of 12 leads")
+    return value
+
+
+def packed(array: NDArray) -> list:
+    """Type, shape and compressed values for JSON."""
+    return [array.dtype.str, list(array.shape), base64.b64encode(zlib.compress(array.tobytes())).decode()]
+
+
+def unpacked(saved: list, image: int) -> NDArray:
+    """The array, of as many values as the images have or of no more than an ECG.
+
+    ValueError for any other, and for what is no array of numbers; nothing larger was unpacked then.
+    """
+    try:
+        name, shape, values = saved
+        size = math.prod(map(int, shape))
+        if name not in _TYPES or not (size == image or 0 <= size <= _LARGEST_OTHER):
+            raise ValueError("an array of another type or shape")
+        content = inflated(base64.b64decode(values), size * np.dtype(name).itemsize)
+        return np.frombuffer(content, name).reshape(shape).copy()
+    except (TypeError, OverflowError) as error:
+        raise ValueError("no array") from error
+
+
+# The history of a case, and its journal
 
 
 @dataclass(frozen=True)
@@ -40,38 +171,22 @@ class Origin:
     doubt: tuple[Fact, ...] = ()  # why a rule's scar is not to be believed
     rule: ScarRule = ScarRule()  # chosen in the panel: what is chosen and what is shown agree also after an undo
 
-    def toPlain(self) -> list:
-        return [to_plain(self.method), to_plain(self.doubt), list(vars(self.rule).values())]
-
-    @classmethod
-    def fromPlain(cls, kept: Any) -> "Origin":
-        """ValueError or TypeError where it is none."""
-        method, doubt, rule = kept
-        made = cls(from_plain(method), from_plain(doubt), ScarRule(*rule))
-        if not isinstance(made.method, Method) or any(type(fact) is not Fact for fact in made.doubt):
-            raise ValueError("no origin of a scar")
-        return made
-
-
-SEGMENTED = Origin()
-
 
 @dataclass(frozen=True)
 class Step:
-    """What changed: the exclusive-or of before and after, compressed, and how the scar came about before and after."""
+    """What was done, and the case after it: the masks, compressed, and how the scar came about."""
 
     name: str
-    change: bytes
-    before: Origin = SEGMENTED
-    after: Origin = SEGMENTED
+    packed: bytes
+    origin: Origin = Origin()
 
     @classmethod
-    def between(cls, name: str, old: Bits, new: Bits, before: Origin = SEGMENTED, after: Origin = SEGMENTED) -> "Step":
-        return cls(name, zlib.compress((old ^ new).tobytes(), 1), before, after)
+    def to(cls, name: str, bits: Bits, origin: Origin = Origin()) -> "Step":
+        return cls(name, zlib.compress(bits.tobytes(), 1), origin)
 
-    def applied(self, bits: Bits) -> Bits:
-        """Forwards and backwards are the same operation; ValueError where it is a step of another image."""
-        return bits ^ np.frombuffer(inflated(self.change, bits.size), np.uint8).reshape(bits.shape)
+    def bits(self, shape: tuple[int, ...]) -> Bits:
+        """ValueError where it is a step of another image."""
+        return np.frombuffer(inflated(self.packed, math.prod(shape)), np.uint8).reshape(shape)
 
 
 Move = Step | str  # a step, UNDO or REDO
@@ -90,7 +205,7 @@ class Journal:
         self.path = folder / f"{secrets.token_hex(12)}{SUFFIX}"
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
         self._end, self._chain = 0, 0  # of what is whole
-        self._waiting = [{**start, "begun": datetime.now().isoformat(timespec="seconds")}]
+        self._waiting: list[Any] = [{**start, "begun": datetime.now().isoformat(timespec="seconds")}]
         try:
             _lock(self._descriptor)
         except OSError:
@@ -105,10 +220,10 @@ class Journal:
 
     def append(self, *moves: Move) -> bool:
         """Write what waits and these behind what is whole, or nothing of it; whether all so far is on the disk."""
-        self._waiting += map(_record, moves)
+        self._waiting += moves
         content, chain = b"" if self._end else MAGIC, self._chain
         for record in self._waiting:
-            text = json.dumps(record).encode()
+            text = json.dumps(plain(record)).encode()
             chain = zlib.crc32(text, chain)
             content += b"%08x %s\n" % (chain, text)
         try:
@@ -126,9 +241,7 @@ class Journal:
 
     def close(self, *, remove: bool) -> None:
         """End it; a journal whose case was ended in the ordinary way is removed."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor = -1
+        os.close(self._descriptor)
         if remove:
             self.path.unlink(missing_ok=True)
 
@@ -148,10 +261,8 @@ class Recovered:
 
 def leftBehind(folder: Path) -> list[Recovered]:
     """Journals of processes that are gone, newest first; what is none, or of another version, is passed over."""
-    with os.scandir(folder) as entries:
-        named = [one for one in entries if one.name.endswith(SUFFIX) and one.is_file(follow_symlinks=False)]
-        aged = [(one.stat(follow_symlinks=False).st_mtime, one.path) for one in named]
-    found = (read(Path(path)) for _time, path in sorted(aged, reverse=True)[:_MOST])
+    paths = [path for path in folder.glob(f"*{SUFFIX}") if path.is_file() and not path.is_symlink()]
+    found = map(read, sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)[:_MOST])
     return [recovered for recovered in found if recovered and recovered.moves]
 
 
@@ -165,12 +276,12 @@ def read(path: Path) -> Recovered | None:
                 return None
             _lock(descriptor)
             start, *moves = _records(file.read(_LARGEST))
-        return Recovered(path, {**start}, tuple(_move(record) for record in moves))
+        return Recovered(path, {**start}, tuple(one if one in (UNDO, REDO) else made(Step, one) for one in moves))
     except Exception:  # whatever a file may hold: one odd journal hides no good one
         return None
 
 
-def _records(content: bytes) -> Iterator[dict[str, Any]]:
+def _records(content: bytes) -> Iterator[Any]:
     chain, lines = 0, content.removeprefix(MAGIC).split(b"\n")[:-1] if content.startswith(MAGIC) else []
     for line in lines:
         checksum, _blank, text = line.partition(b" ")
@@ -178,19 +289,6 @@ def _records(content: bytes) -> Iterator[dict[str, Any]]:
         if checksum != b"%08x" % chain:
             return
         yield json.loads(text)
-
-
-def _record(move: Move) -> dict[str, Any]:
-    if not isinstance(move, Step):
-        return {"move": move}
-    return {**vars(move), "change": move.change.hex(), "before": move.before.toPlain(), "after": move.after.toPlain()}
-
-
-def _move(record: dict[str, Any]) -> Move:
-    if "move" in record:
-        return {UNDO: UNDO, REDO: REDO}[record["move"]]
-    origins = (Origin.fromPlain(record[name]) for name in ("before", "after"))
-    return Step(str(record["name"]), bytes.fromhex(record["change"]), *origins)
 
 
 def _lock(descriptor: int) -> None:

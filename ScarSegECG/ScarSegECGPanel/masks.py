@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.case import SCAR, Anatomy, LgeStack, ScarResult
+from ScarSegECGLib.case import SCAR, Anatomy, ScarResult
 from ScarSegECGLib.facts import AhaMode, Division
 
 CAVITY_BIT, WALL_BIT, SCAR_BIT = 1, 2, 4
@@ -36,10 +36,6 @@ class Masks:
     @classmethod
     def fromBits(cls, bits: Bits) -> "Masks":
         return cls(*((bits & bit) != 0 for bit in (CAVITY_BIT, WALL_BIT, SCAR_BIT)))
-
-    @classmethod
-    def of(cls, anatomy: Anatomy, scar: Mask) -> "Masks":
-        return cls(anatomy.cavity, anatomy.myocardium, scar)
 
     def toBits(self) -> Bits:
         cavity, wall, scar = (mask.astype(np.uint8) for mask in (self.cavity, self.wall, self.scar))
@@ -94,12 +90,12 @@ def piece(mask: Mask, voxel: Voxel) -> Mask:
 
 @dataclass(frozen=True)
 class ScarRule:
-    """How scar is told from myocardium."""
+    """How scar is told from myocardium; the parameter node has fields of the same names."""
 
     method: str = WITH_ECG
     probability: float = 0.5
     nSd: float = 3.0
-    smallestMl: float = 0.1
+    smallestIsland: float = 0.1  # ml
 
 
 @dataclass(frozen=True)
@@ -119,12 +115,12 @@ def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule):
         return FoundScar(result.labels == SCAR, result.method)
     if rule.method in RULES:
         nSd = rule.nSd if rule.method == "n SD" else None
-        chosen = ThresholdRule(RULES[rule.method], nSd, smallest_island_ml=rule.smallestMl)
+        chosen = ThresholdRule(RULES[rule.method], nSd, smallest_island_ml=rule.smallestIsland)
         return find_scar(result.stack, anatomy.cavity, anatomy.myocardium, chosen)
     alone = rule.method == IMAGE_ONLY
     probability = result.scar_probability_image_only if alone else result.scar_probability
     method = dataclasses.replace(result.method, above=rule.probability, image_only=alone, corrected=False)
-    return network_scar(probability * anatomy.myocardium, result.stack.spacing, method, rule.smallestMl)
+    return network_scar(probability * anatomy.myocardium, result.stack.spacing, method, rule.smallestIsland)
 
 
 def imageOnly(result: ScarResult) -> Mask:
@@ -132,10 +128,3 @@ def imageOnly(result: ScarResult) -> Mask:
     if result.ecg_use.amplitude == 0:
         return result.labels == SCAR
     return scarByRule(result, result.anatomy, ScarRule(IMAGE_ONLY)).mask
-
-
-def anatomyOf(stack: LgeStack, masks: Masks, aha: AhaRule) -> Anatomy:
-    """The partition of edited contours; InputError for insertions that cannot be."""
-    from ScarSegECGLib.anatomy.aha import divide
-
-    return divide(stack, masks.cavity, masks.wall, aha.insertions, aha.division)

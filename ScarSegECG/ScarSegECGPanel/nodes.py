@@ -4,7 +4,7 @@ Of the module's three segments "Myocardium" is the whole wall and the scar lies 
 hole and painting it takes nothing away. Other segments of the node are never touched.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import numpy as np
@@ -13,16 +13,27 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, LgeStack, ScarResult
+from ScarSegECGLib.case import LgeStack, ScarResult
 from ScarSegECGLib.facts import Contrast
 from ScarSegECGLib.wording import agreement_reason, words
 from ScarSegECGPanel.masks import Masks
 
 CONTRASTS = {"Automatic": None, "Magnitude": Contrast.MAGNITUDE, "PSIR": Contrast.PSIR}
-IDENTIFIERS = {CAVITY: "LVCavity", MYOCARDIUM: "Myocardium", SCAR: "Scar"}
-FIELDS = dict(zip(("cavity", "wall", "scar"), IDENTIFIERS.values(), strict=True))  # of Masks
+IDENTIFIERS = {"cavity": "LVCavity", "wall": "Myocardium", "scar": "Scar"}  # of the segments, by the field of Masks
 MAIN_VIEW = "Red"
 VIEWS = (MAIN_VIEW, "Yellow", "Green")
+ACQUISITION_DATE, DATES_REMOVED = "0008,0022", "0028,0303"
+SUBJECT = {
+    "PatientID": "0010,0020",
+    "PatientSex": "0010,0040",
+    "PatientAge": "0010,1010",
+    "PatientBirthDate": "0010,0030",
+    "StudyDate": "0008,0020",
+}
+ECG_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.9.1.1",  # 12-lead ECG waveform storage
+    "1.2.840.10008.5.1.4.1.1.9.1.2",  # general ECG waveform storage
+)
 
 
 def voxelsAndMatrix(volumeNode) -> tuple[np.ndarray, np.ndarray]:
@@ -35,8 +46,7 @@ def voxelsAndMatrix(volumeNode) -> tuple[np.ndarray, np.ndarray]:
 
 def brighten(volumeNode) -> None:
     """Window and level as LGE is read, from all but the extremes of its values; what somebody has set stays."""
-    if not volumeNode.GetDisplayNode():
-        volumeNode.CreateDefaultDisplayNodes()
+    volumeNode.CreateDefaultDisplayNodes()
     display = volumeNode.GetDisplayNode()
     if display.GetAutoWindowLevel():
         low, high = np.percentile(slicer.util.arrayFromVolume(volumeNode), (1, 99.5))
@@ -80,23 +90,18 @@ def writeTable(result: ScarResult, tableNode) -> None:
         _("Usual territory"): [row.territory for row in rows],
         _("Reason"): [agreement_reason(row.agreement_reason, _) for row in rows],
     }
-    wasModified = tableNode.StartModify()
-    titles = [tableNode.GetColumnName(i) for i in range(tableNode.GetNumberOfColumns())]
-    if titles != list(columns) or tableNode.GetNumberOfRows() != len(rows):
+    with slicer.util.NodeModify(tableNode):
         tableNode.RemoveAllColumns()
-        for title in columns:
-            tableNode.AddColumn().SetName(title)
+        for title, values in columns.items():
+            column = vtk.vtkStringArray()
+            column.SetName(title)
+            for value in values:
+                column.InsertNextValue(value)
+            tableNode.AddColumn(column)
             tableNode.SetColumnTitle(title, title)
-        for _row in rows:
-            tableNode.AddEmptyRow()
-    for column, values in enumerate(columns.values()):
-        for row, value in enumerate(values):
-            if tableNode.GetCellText(row, column) != value:
-                tableNode.SetCellText(row, column, value)
-    tableNode.SetUseColumnTitleAsColumnHeader(True)  # else the titles are a row under "A, B, C"
-    tableNode.SetLocked(True)
-    tableNode.SetAttribute("ScarSegECG.method", words(result.method))
-    tableNode.EndModify(wasModified)
+        tableNode.SetUseColumnTitleAsColumnHeader(True)  # else the titles are a row under "A, B, C"
+        tableNode.SetLocked(True)
+        tableNode.SetAttribute("ScarSegECG.method", words(result.method))
 
 
 def volumeLike(volumeNode, voxels: np.ndarray, name: str, node=None):
@@ -106,8 +111,7 @@ def volumeLike(volumeNode, voxels: np.ndarray, name: str, node=None):
     node.CopyOrientation(volumeNode)
     node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     slicer.util.updateVolumeFromArray(node, voxels)
-    if not node.GetDisplayNode():
-        node.CreateDefaultDisplayNodes()
+    node.CreateDefaultDisplayNodes()
     return node
 
 
@@ -126,37 +130,32 @@ def prepareSegments(volumeNode, segmentationNode) -> None:
     segmentation = segmentationNode.GetSegmentation()
     for identifier, style in SEGMENTS.items():
         if not segmentation.GetSegment(identifier):
-            segment = slicer.vtkSegment()
-            segment.SetName(style.name)
-            segment.SetColor(*style.colour)
-            segment.SetTag(segment.GetTerminologyEntryTagName(), terminology(style))
-            segmentation.AddSegment(segment, identifier)
+            segmentation.AddEmptySegment(identifier, style.name, style.colour)
+            segmentation.GetSegment(identifier).SetTag("TerminologyEntry", terminology(style))
     if not segmentationNode.GetDisplayNode():
         segmentationNode.CreateDefaultDisplayNodes()
         display = segmentationNode.GetDisplayNode()
-        for label, opacity in ((CAVITY, 0.0), (MYOCARDIUM, 0.0), (SCAR, 0.35)):
-            display.SetSegmentOpacity2DFill(IDENTIFIERS[label], opacity)
-        display.SetSegmentOpacity3D(IDENTIFIERS[MYOCARDIUM], 0.3)
-        display.SetSegmentVisibility3D(IDENTIFIERS[CAVITY], False)
+        for name, opacity in (("cavity", 0.0), ("wall", 0.0), ("scar", 0.35)):
+            display.SetSegmentOpacity2DFill(IDENTIFIERS[name], opacity)
+        display.SetSegmentOpacity3D(IDENTIFIERS["wall"], 0.3)
+        display.SetSegmentVisibility3D(IDENTIFIERS["cavity"], False)
     segmentationNode.CreateClosedSurfaceRepresentation()  # while they are empty: each is then made as it is filled
 
 
-def changeSegments(masks: Masks, stack: LgeStack, segmentationNode, before: Masks | None = None) -> None:
-    """Replace the segments whose mask differs from ``before``, or all without it."""
-    for name in FIELDS:
-        if before is None or not np.array_equal(getattr(masks, name), getattr(before, name)):
-            changeSegment(name, getattr(masks, name), stack, segmentationNode)
-
-
-def changeSegment(name: str, mask: np.ndarray, stack: LgeStack, segmentationNode) -> None:
+def changeSegments(masks: Masks, stack: LgeStack, segmentationNode, before: Masks | None = None) -> Iterator[None]:
+    """Replace the segments whose mask differs from ``before``, or all without it; one at a step."""
     logic = slicer.vtkSlicerSegmentationsModuleLogic
-    image = orientedImage(stack.storage.to_stored(mask), stack.stored_ijk_to_ras)
-    logic.SetBinaryLabelmapToSegment(image, segmentationNode, FIELDS[name], logic.MODE_REPLACE)
+    for name, identifier in IDENTIFIERS.items():
+        mask = getattr(masks, name)
+        if before is None or not np.array_equal(mask, getattr(before, name)):
+            image = orientedImage(stack.storage.to_stored(mask), stack.stored_ijk_to_ras)
+            logic.SetBinaryLabelmapToSegment(image, segmentationNode, identifier, logic.MODE_REPLACE)
+            yield
 
 
 def readSegments(stack: LgeStack, segmentationNode) -> Masks | None:
     """The masks as they are in the scene, canonical order; None where one of the segments is gone."""
-    if countSegments(segmentationNode) < len(FIELDS):
+    if countSegments(segmentationNode) < len(IDENTIFIERS):
         return None
     shape = stack.storage.to_stored(np.empty(stack.voxels.shape, bool)).shape
     grid = slicer.vtkOrientedImageData()
@@ -164,7 +163,7 @@ def readSegments(stack: LgeStack, segmentationNode) -> Masks | None:
     grid.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(stack.stored_ijk_to_ras))
     place = slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage
     masks = {}
-    for name, identifier in FIELDS.items():
+    for name, identifier in IDENTIFIERS.items():
         image, placed = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
         segmentationNode.GetBinaryLabelmapRepresentation(identifier, image)  # which leaves it empty where nothing is
         place(image, grid, placed, False)
@@ -189,7 +188,7 @@ def orientedImage(mask: np.ndarray, ijkToRas: np.ndarray):
 
 
 def sliceNode():
-    """The main view's node, None where there are no views."""
+    """The main view's node; there is one wherever there is a layout."""
     return slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceNode{MAIN_VIEW}")
 
 
@@ -206,58 +205,109 @@ def cursor() -> tuple[list[float] | None, object]:
 
 
 class Grid:
-    """A stack's voxels as its volume node lies in the world: (row, column, slice), not rounded, and RAS mm."""
+    """A stack's voxels as its volume node lies in the world: (slice, row, column), not rounded, and RAS mm."""
 
     def __init__(self, volumeNode, stack: LgeStack) -> None:
         self.volumeNode, self.stack = volumeNode, stack
 
-    def toWorld(self, row: float, column: float, index: float) -> np.ndarray:
-        local, world = self.stack.ijk_to_ras @ np.array([column, row, index, 1.0]), [0.0, 0.0, 0.0]
+    def toWorld(self, *voxel: float) -> np.ndarray:
+        local, world = self.stack.ijk_to_ras @ np.array([*voxel[::-1], 1.0]), [0.0, 0.0, 0.0]
         self.volumeNode.TransformPointToWorld(local[:3].tolist(), world)
         return np.array(world)
 
     def fromWorld(self, world) -> np.ndarray:
         local = [0.0, 0.0, 0.0]
         self.volumeNode.TransformPointFromWorld(list(world), local)
-        column, row, index, _one = np.linalg.solve(self.stack.ijk_to_ras, np.array([*local, 1.0]))
-        return np.array([row, column, index])
+        return np.linalg.solve(self.stack.ijk_to_ras, np.array([*local, 1.0]))[2::-1]
 
     def voxelAt(self, world) -> tuple[int, int, int] | None:
-        """(slice, row, column); None outside the stack."""
-        row, column, index = np.rint(self.fromWorld(world)).astype(int).tolist()
-        voxel = (index, row, column)
-        return voxel if all(0 <= at < size for at, size in zip(voxel, self.stack.voxels.shape, strict=True)) else None
+        """The nearest voxel; None outside the stack."""
+        voxel = np.rint(self.fromWorld(world)).astype(int)
+        return tuple(voxel.tolist()) if (voxel >= 0).all() and (voxel < self.stack.voxels.shape).all() else None
 
     def turnToShortAxis(self) -> None:
         """Anterior up, right ventricle on the left, in the main view."""
-        node, origin = sliceNode(), self.toWorld(0, 0, 0)
-        if node is not None:
-            right, up = unit(self.toWorld(0, 1, 0) - origin), unit(origin - self.toWorld(1, 0, 0))
-            middle = self._middle(len(self.stack.voxels) // 2)
-            node.SetSliceToRASByNTP(*np.cross(right, up), *right, *middle, 0)
+        origin, middle = self.toWorld(0, 0, 0), self.toWorld(*np.array(self.stack.voxels.shape) // 2)
+        right, up = unit(self.toWorld(0, 0, 1) - origin), unit(origin - self.toWorld(0, 1, 0))
+        sliceNode().SetSliceToRASByNTP(*np.cross(right, up), *right, *middle, 0)
 
     def currentSlice(self) -> int:
         """Index, from the apex, of the slice that the main view shows."""
-        node = sliceNode()
-        return len(self.stack.voxels) // 2 if node is None else self._within(round(float(self._shown(node)[2])))
+        return self._within(self._shown()[0])
 
     def goTo(self, index: int) -> None:
         """Show that slice in the main view; the view keeps its place and zoom."""
-        node, index = sliceNode(), self._within(index)
-        if node is None:
-            return
-        row, column, _k = self._shown(node)
-        node.JumpSliceByOffsetting(*self.toWorld(row, column, index))
-        if self.currentSlice() != index:  # the view is not turned along the stack
-            node.JumpSliceByCentering(*self._middle(index))
+        sliceNode().JumpSliceByCentering(*self.toWorld(self._within(index), *self._shown()[1:]))
 
-    def _shown(self, node) -> np.ndarray:
-        """(row, column, slice) in the middle of the view."""
-        return self.fromWorld(slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS())[:3, 3])
+    def _shown(self) -> np.ndarray:
+        """(slice, row, column) in the middle of the main view."""
+        return self.fromWorld(slicer.util.arrayFromVTKMatrix(sliceNode().GetSliceToRAS())[:3, 3])
 
-    def _middle(self, index: int) -> np.ndarray:
-        _slices, rows, columns = self.stack.voxels.shape
-        return self.toWorld((rows - 1) / 2, (columns - 1) / 2, index)
+    def _within(self, index: float) -> int:
+        return int(np.clip(round(index), 0, len(self.stack.voxels) - 1))
 
-    def _within(self, index: int) -> int:
-        return min(max(index, 0), len(self.stack.voxels) - 1)
+
+# What Slicer's DICOM database knows about the patient of a volume: dates, ECGs, source files
+
+
+def database():
+    """The open DICOM database, or None."""
+    found = slicer.app.dicomDatabase()
+    return found if found and found.isOpen else None
+
+
+def sourceFiles(volumeNode) -> list[str]:
+    """The DICOM files the volume came from; empty where it was not loaded from the database."""
+    uids, db = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split(), database()
+    return [db.fileForInstance(uid) for uid in uids] if db else []
+
+
+def _header(volumeNode, *tags: str) -> list[str]:
+    """What the first image says under these tags; "" each where there is none."""
+    uids, db = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split(), database()
+    return [db.instanceValue(uids[0], tag) if uids and db else "" for tag in tags]
+
+
+def mriDateFromDicom(volumeNode) -> str:
+    """Acquisition date, "YYYY-MM-DD"; "" where there is none or the study's dates were removed or changed."""
+    acquired, series, removed = _header(volumeNode, ACQUISITION_DATE, "0008,0021", DATES_REMOVED)
+    date = None if removed in ("REMOVED", "MODIFIED") else _date(acquired or series)
+    return date.strftime("%Y-%m-%d") if date else ""
+
+
+def contrastFromDicom(volumeNode) -> Contrast | None:
+    """Where the image type says so."""
+    kinds = set(_header(volumeNode, "0008,0008")[0].upper().split("\\"))
+    if kinds & {"PSIR", "R"}:
+        return Contrast.PSIR
+    return Contrast.MAGNITUDE if kinds & {"M", "MAGNITUDE"} else None
+
+
+def subjectFromDicom(volumeNode):
+    """Whose images they are, in memory alone: compared with the ECG's, and for criteria that depend on age and sex."""
+    from ScarSegECGLib.ecg.subject import subject_of_dicom
+
+    return subject_of_dicom(dict(zip(SUBJECT, _header(volumeNode, *SUBJECT.values()), strict=True)))
+
+
+def ecgsOfPatient(volumeNode) -> list[str]:
+    """Files of the ECGs in the patient's studies, the nearest to the MRI first."""
+    files, db = sourceFiles(volumeNode), database()
+    if not files:
+        return []
+    here = _date(_header(volumeNode, ACQUISITION_DATE)[0])
+    found = {}
+    for study in db.studiesForPatient(db.patientForStudy(db.studyForSeries(db.seriesForFile(files[0])))):
+        for series in db.seriesForStudy(study):
+            first = next(iter(db.filesForSeries(series)), "")
+            if first and db.fileValue(first, "0008,0016") in ECG_CLASSES:
+                date = _date(db.fileValue(first, ACQUISITION_DATE))
+                found[first] = abs((date - here).days) if date and here else float("inf")
+    return sorted(found, key=found.__getitem__)
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        return datetime.strptime(value[:8], "%Y%m%d")
+    except ValueError:
+        return None

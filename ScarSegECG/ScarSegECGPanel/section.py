@@ -35,8 +35,6 @@ class Run(threading.Thread):
 
     When it is over ``done`` is called with it in the main thread; ``result`` or ``error`` is set then, neither after a
     cancel. Before that ``look`` is called with it every now and then.
-
-    >>> run = Run(lambda progress: 42, lambda run: print(run.result))
     """
 
     def __init__(self, work: Callable[[ProgressCallback], Any], done: Callable, look=lambda run: None) -> None:
@@ -45,17 +43,13 @@ class Run(threading.Thread):
         self.result: Any = None
         self.error: Exception | None = None
         self.cancelled = False
+        self.seconds = 0.0  # since it began, at the last look
         self._work, self._whenDone, self._look = work, done, look
         self._began = time.monotonic()
         self.start()
         self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_MS)
         self._timer.connect("timeout()", self._onTick)
-        self._timer.start()
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._began
+        self._timer.start(POLL_MS)
 
     def cancel(self) -> None:
         """Ask the worker to stop; it does at its next sign of progress."""
@@ -68,20 +62,18 @@ class Run(threading.Thread):
 
     def _onTick(self) -> None:
         self.join(GIVEN_SECONDS)
-        if self._timer is None:
-            return
         if not self.is_alive():
             self._stopLooking()
             self._whenDone(self)
         elif not self.cancelled:
+            self.seconds = time.monotonic() - self._began
             self._look(self)
 
     def _stopLooking(self) -> None:
         """The timer goes: while it lives, PythonQt holds what it calls, and with it the result."""
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.stop()
-            timer.deleteLater()
+        self._timer.stop()
+        self._timer.deleteLater()
+        self._timer = None
 
     def run(self) -> None:
         work, self._work = self._work, None
@@ -148,11 +140,10 @@ class Section:
     def hearClicks(self, on: bool, priority: float, **slots: Callable) -> None:
         """Whether slots, by event, hear the left button in the slice views."""
         manager = slicer.app.layoutManager()
-        for slot in slots.values():
+        widgets = [manager.sliceWidget(name) for name in VIEWS] if on and manager else []
+        for event, slot in slots.items():
             self.panel.removeObservers(slot)
-        for name in VIEWS if on and manager else ():
-            widget = manager.sliceWidget(name)
-            for event, slot in slots.items() if widget else ():
+            for widget in filter(None, widgets):
                 self.panel.addObserver(widget.sliceView().interactor(), event, slot, priority=priority)
 
     def enable(self, on: bool, *names: str) -> None:
@@ -183,7 +174,6 @@ def importing() -> Iterator[None]:
     PyTorch and its like make some hundred thousand lasting objects. Python's collector would go through them and all of
     Slicer's again and again while every thread stands still: it rests here, and takes them for old afterwards, unseen.
     """
-    wasOn = gc.isenabled()
     gc.disable()
     try:
         _loadTorch()
@@ -191,8 +181,7 @@ def importing() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.unfreeze()  # into the oldest generation
-        if wasOn:
-            gc.enable()
+        gc.enable()
 
 
 def _loadTorch() -> None:

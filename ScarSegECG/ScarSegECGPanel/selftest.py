@@ -15,9 +15,8 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGPanel import nodes
 from ScarSegECGPanel.correct import BRUSH
-from ScarSegECGPanel.layout import BULLSEYE_TAG, LAYOUT_ID
 from ScarSegECGPanel.masks import WITH_ECG, Masks
-from ScarSegECGPanel.results import WEDGE_ACCEPT
+from ScarSegECGPanel.results import BULLSEYE_TAG, LAYOUT_ID, WEDGE_ACCEPT
 
 LONGEST_RUN_S = 300
 NEEDED = ("torch", "wfdb", "matplotlib", "safetensors")
@@ -89,16 +88,13 @@ class SelfTest(ScriptedLoadableModuleTest):
         self.assertIsNotNone(self.study, self.panel.ui.statusLabel.text)
         return self.panel
 
-    def draw(self, stored: np.ndarray, segment: str) -> None:
-        node, volume = self.parameters.outputSegmentation, self.parameters.inputVolume
-        slicer.util.updateSegmentBinaryLabelmapFromArray(stored.astype(np.uint8), node, segment, volume)
-
     def paint(self, voxel: tuple[int, int, int], size: int = 2, on: bool = True) -> None:
         """As a stroke of the editor does: change the scar's voxels in the scene, inside the wall."""
         masks, (slice_, row, column) = self.study.masks, voxel
-        scar = masks.scar.copy()
-        scar[slice_, row - size : row + size + 1, column - size : column + size + 1] = on
-        self.draw(self.study.segmented.stack.storage.to_stored(scar & masks.wall), nodes.IDENTIFIERS[SCAR])
+        masks.scar[slice_, row - size : row + size + 1, column - size : column + size + 1] = on
+        masks.scar[~masks.wall] = False
+        stack, node = self.study.segmented.stack, self.parameters.outputSegmentation
+        list(nodes.changeSegments(masks, stack, node, self.study.written))
         slicer.app.processEvents()
 
     def wallPlace(self, ofScar: bool = False) -> tuple[int, int, int]:
@@ -120,12 +116,12 @@ class SelfTest(ScriptedLoadableModuleTest):
         window = slicer.util.mainWindow() or self.panel.parent
         named = [shortcut.key.toString() for shortcut in slicer.util.findChildren(window, className="QShortcut")]
         self.assertEqual(named.count(key), 1, f"{key} is there {named.count(key)} times")
-        self.panel.shortcuts.actions()[key]()
+        self.panel.correct.actions()[key]()
         slicer.app.processEvents()
 
     def pictures(self) -> set[bool]:
         """Whether there are drawings in the views."""
-        return {view.drawing is not None for view in self.panel.views.drawn.values()}
+        return {view.drawing is not None for view in self.panel.results.drawn.values()}
 
     # The cases
 
@@ -138,9 +134,9 @@ class SelfTest(ScriptedLoadableModuleTest):
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
         for _repeat in range(2):  # a second result replaces the first
             nodes.prepareSegments(volumeNode, node)
-            nodes.changeSegments(masks, stack, node)
+            self.assertEqual(len(list(nodes.changeSegments(masks, stack, node))), 3)
         self.assertEqual(node.GetSegmentation().GetNumberOfSegments(), 3)
-        for name, identifier in nodes.FIELDS.items():
+        for name, identifier in nodes.IDENTIFIERS.items():
             found = slicer.util.arrayFromSegmentBinaryLabelmap(node, identifier, volumeNode)
             np.testing.assert_array_equal(found > 0, stack.storage.to_stored(getattr(masks, name)), err_msg=name)
         np.testing.assert_array_equal(nodes.readSegments(stack, node).toBits(), masks.toBits())
@@ -181,7 +177,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         mine, states = np.zeros(slicer.util.arrayFromVolume(volume).shape, np.uint8), [study.bits.copy()]
         mine[2:5, 60:200, 60:200] = 1
         node.GetSegmentation().AddEmptySegment("Mine")
-        self.draw(mine, "Mine")
+        slicer.util.updateSegmentBinaryLabelmapFromArray(mine, node, "Mine", volume)
         for change in (
             lambda: self.paint(self.wallPlace()),
             lambda: setattr(ui.probabilitySlider, "value", 0.2),
@@ -230,7 +226,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         panel.correct.setSegment(number, accept=False)
         self.assertFalse(np.array_equal(study.bits, before))
         self.parameters.wedgeClick = WEDGE_ACCEPT
-        view = panel.views.drawn[BULLSEYE_TAG]
+        view = panel.results.drawn[BULLSEYE_TAG]
         places = np.ndindex(int(view.drawing.width), int(view.drawing.height))
         x, y = next(place for place in places if view.drawing.segment_at(*place) == number)
         scale, left, bottom = view.place()
@@ -273,7 +269,7 @@ class SelfTest(ScriptedLoadableModuleTest):
         panel, bits = self.panel, self.study.bits.copy()
         date, text = self.parameters.mriDate, panel.ui.summaryLabel.text
         path = str(Path(slicer.util.tempDirectory("ScarSegECG")) / "case.mrb")
-        panel.views.show()
+        panel.results.showLayout()
         self.assertTrue(slicer.mrmlScene.WriteToMRB(path))
         slicer.mrmlScene.Clear()
         slicer.app.layoutManager().setLayout(CONVENTIONAL)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ScarSegECGLib.case import SCAR, Anatomy, ScarResult
+from ScarSegECGLib.facts import Division
 from ScarSegECGLib.facts_ecg import Conduction
-from ScarSegECGLib.facts_json import from_plain, to_plain
-from ScarSegECGPanel import masks, state
-from ScarSegECGPanel.journal import UNDO, Journal, Move, Origin, Recovered, Step
+from ScarSegECGPanel import masks
+from ScarSegECGPanel.journal import REDO, UNDO, Journal, Move, Origin, Recovered, Step, fromDict, made, plain, toDict
 from ScarSegECGPanel.masks import CAVITY_BIT, WALL_BIT, AhaRule, Bits, Mask, Masks, ScarRule, withScar
 
 MOST_STEPS = 500
@@ -19,34 +19,34 @@ MOST_STEPS = 500
 class Study:
     """Masks in canonical order, their history, and the measured result; it touches neither Qt nor MRML.
 
-    ``steps`` is one history of all that changes the masks, drawn or computed; ``done`` of them are in force.
-
-    >>> study = Study(result)
-    >>> study.change("Remove island", withScar(study.bits, scar))
-    >>> study.result.scar.ml
+    ``steps`` is one history of all that changes the masks, drawn or computed: the first is how the case began, and
+    ``at`` is the one in force.
     """
 
     def __init__(self, segmented: ScarResult) -> None:
-        self.steps: list[Step] = []
-        self.done = 0
         self.journal: Journal | None = None
         self.aha = AhaRule()
         self.written: Masks | None = None  # what the scene's segments hold
-        self._take(segmented)
         self.origin = Origin(segmented.method)
-        self.bits: Bits = self._segmentedBits()
+        self.saved = toDict(segmented)  # as the segmentation is kept, whatever is corrected
+        self._take(segmented)
+        self.bits = self._segmentedBits(self.proposal)
+        self._begin(Step.to("", self.bits, self.origin))
         self._result = segmented
 
     def _take(self, segmented: ScarResult) -> None:
         self.segmented = segmented
-        self._saved: dict[str, Any] | None = None
         self._anatomy: Anatomy | None = segmented.anatomy
         self._result: ScarResult | None = None
         self._proposals: dict[ScarRule, Mask] = {ScarRule(): segmented.labels == SCAR}
         self._imageOnly: Mask | None = None
 
-    def _segmentedBits(self) -> Bits:
-        return Masks.of(self.segmented.anatomy, self.segmented.labels == SCAR).toBits()
+    def _segmentedBits(self, scar: Mask) -> Bits:
+        return Masks(self.segmented.anatomy.cavity, self.segmented.anatomy.myocardium, scar).toBits()
+
+    def _begin(self, step: Step) -> None:
+        self.steps, self.at = [step], 0
+        self._resume(step)
 
     @property
     def masks(self) -> Masks:
@@ -55,7 +55,7 @@ class Study:
     @property
     def anatomy(self) -> Anatomy:
         if self._anatomy is None:
-            self._anatomy = masks.anatomyOf(self.segmented.stack, self.masks, self.aha)
+            self.divide(self.aha)
         return self._anatomy
 
     @property
@@ -84,11 +84,11 @@ class Study:
     @property
     def undoName(self) -> str:
         """Name of the step that undo takes back, "" if there is none."""
-        return self.steps[self.done - 1].name if self.done else ""
+        return self.steps[self.at].name if self.at else ""
 
     @property
     def redoName(self) -> str:
-        return self.steps[self.done].name if self.done < len(self.steps) else ""
+        return self.steps[self.at + 1].name if self.at + 1 < len(self.steps) else ""
 
     def change(self, name: str, bits: Bits, origin: Origin | None = None) -> bool:
         """Make a step; False where nothing changes. Without an origin it is a correction by hand."""
@@ -96,15 +96,13 @@ class Study:
             return False
         if origin is None:
             origin = dataclasses.replace(self.origin, method=dataclasses.replace(self.origin.method, corrected=True))
-        return self.go(Step.between(name, self.bits, bits, self.origin, origin))
+        return self.go(Step.to(name, bits, origin))
 
     def resegmented(self, other: "Study", name: str) -> None:
         """Another segmentation of the same images, as a step that can be undone."""
-        if self.segmented.stack.voxels.shape != other.segmented.stack.voxels.shape:
-            raise ValueError("a result of other images")
         self._take(other.segmented)
-        self._saved = other._saved
-        self.change(name, self._segmentedBits(), other.origin)
+        self.saved = other.saved
+        self.change(name, other.bits, other.origin)
 
     def applyRule(self, rule: ScarRule, name: str) -> bool:
         """Take the scar that a rule finds; InputError where it cannot be used on these images."""
@@ -114,12 +112,15 @@ class Study:
 
     def divide(self, aha: AhaRule) -> None:
         """Divide the wall anew; InputError for insertions that cannot be, and the division stays as it was."""
-        anatomy = masks.anatomyOf(self.segmented.stack, self.masks, aha)
+        from ScarSegECGLib.anatomy.aha import divide
+
+        now = self.masks
+        anatomy = divide(self.segmented.stack, now.cavity, now.wall, aha.insertions, aha.division)
         self.aha, self._anatomy, self._result = aha, anatomy, None
 
     def keepSlices(self, first: int, last: int, name: str) -> bool:
         """Leave out what lies beyond the apex and base slices; what was segmented there comes back with them."""
-        whole, now = Masks.of(self.segmented.anatomy, self.proposal).toBits(), self.bits.copy()
+        whole, now = self._segmentedBits(self.proposal), self.bits.copy()
         now[:first], now[last + 1 :] = 0, 0
         lost = ~(now & (CAVITY_BIT | WALL_BIT)).any(axis=(1, 2))
         lost[:first], lost[last + 1 :] = False, False
@@ -129,54 +130,44 @@ class Study:
     def go(self, move: Move) -> bool:
         """Make a step, take back the last one (UNDO) or do it again (REDO); whether there was one."""
         if isinstance(move, Step):
-            self.steps = [*self.steps[: self.done], move][-MOST_STEPS:]
-            self.done = len(self.steps) - 1
-        back = move == UNDO
-        at = self.done - back
+            self.steps = [*self.steps[: self.at + 1], move][-MOST_STEPS - 1 :]
+            at = len(self.steps) - 1
+        else:
+            at = self.at + (1 if move == REDO else -1)
         if not 0 <= at < len(self.steps):
             return False
-        step, self.done = self.steps[at], at + (not back)
-        self.resume(step.applied(self.bits), step.before if back else step.after)
+        self.at = at
+        self._resume(self.steps[at])
         if self.journal:
             self.journal.append(move)
         return True
 
-    def resume(self, bits: Bits, origin: Origin) -> None:
+    def _resume(self, step: Step) -> None:
+        bits = step.bits(self.bits.shape)
         if ((bits ^ self.bits) & (CAVITY_BIT | WALL_BIT)).any():
             self._anatomy = None
-        self.bits, self.origin, self._result = bits, origin, None
+        self.bits, self.origin, self._result = bits, step.origin, None
 
     # What outlives the process
 
     def standing(self) -> list:
         """What JSON keeps beside the masks: how the scar came about, and how the wall is divided."""
-        given = self.aha.insertions
-        return [self.origin.toPlain(), to_plain(self.aha.division), None if given is None else given.tolist()]
+        return plain((self.origin, self.aha))
 
     def stand(self, bits: Bits, standing: list) -> None:
         """As it was kept; ValueError or TypeError where it cannot be."""
-        origin, division, given = standing
-        self.resume(bits, Origin.fromPlain(origin))
-        aha = AhaRule(from_plain(division), None if given is None else np.array(given, float))
-        if given is not None or aha != AhaRule():
+        origin, aha = made(tuple[Origin, AhaRule], standing)
+        self._begin(Step.to("", bits, origin))
+        if aha.insertions is not None or aha.division != Division():
             self.divide(aha)
-
-    def saved(self) -> dict[str, Any]:
-        """The segmentation as it is kept; made once, as it does not change with the corrections."""
-        if self._saved is None:
-            self._saved = state.toDict(self.segmented)
-        return self._saved
 
     def begin(self, folder: Path) -> None:
         """Start a journal of all steps so far and to come; without room for one the case goes on all the same."""
         self.end(remove=True)
-        bits, origin = self.bits, self.origin
-        for step in reversed(self.steps[: self.done]):
-            bits, origin = step.applied(bits), step.before
-        now = {"origin": origin.toPlain(), "step": Step.between("", self._segmentedBits(), bits).change.hex()}
-        takenBack = [UNDO] * (len(self.steps) - self.done)
+        first, *steps = self.steps
+        takenBack = [UNDO] * (len(steps) - self.at)
         try:
-            self.journal = Journal(folder, {**self.saved(), "now": now}, *self.steps, *takenBack)
+            self.journal = Journal(folder, {**self.saved, "first": plain(first)}, *steps, *takenBack)
         except OSError:
             self.journal = None
 
@@ -188,9 +179,8 @@ class Study:
     @classmethod
     def fromJournal(cls, recovered: Recovered, storedVoxels: Any) -> "Study":
         """The study as it was when the process ended, its steps undoable under their own names."""
-        study = cls(state.fromDict(recovered.start, storedVoxels))
-        now = recovered.start["now"]
-        study.resume(Step("", bytes.fromhex(now["step"])).applied(study.bits), Origin.fromPlain(now["origin"]))
+        study = cls(fromDict(recovered.start, storedVoxels))
+        study._begin(made(Step, recovered.start["first"]))
         for move in recovered.moves:
             study.go(move)
         return study

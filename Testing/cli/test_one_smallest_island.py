@@ -14,7 +14,7 @@ MODULE = Path(__file__).resolve().parents[2] / "ScarSegECG"
 
 def test_the_panel_begins_with_the_librarys_smallest_island() -> None:
     rule = {field.name: field.default for field in dataclasses.fields(ScarRule)}
-    assert rule["smallestMl"] == SMALLEST_ISLAND_ML
+    assert rule["smallestIsland"] == SMALLEST_ISLAND_ML
     parameter = re.search(
         r"smallestIsland: .* = ([\d.]+)", (MODULE / "ScarSegECGPanel" / "casework.py").read_text(encoding="utf-8")
     )

@@ -13,14 +13,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 APT = "on Debian or Ubuntu: apt install libegl1 libgl1 libosmesa6"
 
 
-@pytest.fixture(scope="session")
-def made_once() -> dict:
-    """The loaded networks, which are the same in every test."""
-    return {"sessions": {}}
-
-
 @pytest.fixture
-def desk(tmp_path: Path, made_once: dict, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+def desk(tmp_path: Path) -> Iterator[object]:
     """Slicer with the panel open over an empty scene."""
     pytest.importorskip("vtk", reason="needs VTK: pip install '.[test]'")
     slicer = pytest.importorskip("slicer", reason="needs slicer-core: pip install '.[test]'")
@@ -34,7 +28,6 @@ def desk(tmp_path: Path, made_once: dict, monkeypatch: pytest.MonkeyPatch) -> It
     from standin_slicer import desktop
 
     with desktop(tmp_path) as made:
-        monkeypatch.setattr(type(made.panel.logic), "networks", made_once["sessions"])
         yield made
         assert crashes == [], "Slicer would have died"
 
@@ -59,13 +52,13 @@ def segmented_once(segmented_phantom):
             panel = case.applied()
             study = panel.logic.study
             volume = panel.parameterNode.inputVolume
-            kept["text"], kept["voxels"] = json.dumps(study.saved()), slicer.util.arrayFromVolume(volume).copy()
+            kept["text"], kept["voxels"] = json.dumps(study.saved), slicer.util.arrayFromVolume(volume).copy()
             kept["ecg"] = study.segmented.ecg
         else:
             from panel_tools import hand_over
 
             from ScarSegECGPanel.casework import Inputs
-            from ScarSegECGPanel.state import fromDict
+            from ScarSegECGPanel.journal import fromDict
             from ScarSegECGPanel.study import Study
 
             panel = desk.panel

@@ -18,12 +18,13 @@ def result_of(desk: Desktop):
     """A made-up case: a ring of wall with a scar; no network is needed to draw on it."""
     import slicer
 
+    from ScarSegECGLib.anatomy.aha import divide
     from ScarSegECGLib.case import SCAR, Burden, EcgUse, ScarResult, SegmentRow, TimeGap
     from ScarSegECGLib.facts import Fact, Method
     from ScarSegECGLib.facts_ecg import Conduction, EcgReason
     from ScarSegECGLib.measure.measurements import measured_again
     from ScarSegECGLib.measure.rules import FoundScar
-    from ScarSegECGPanel.masks import AhaRule, Masks, anatomyOf
+    from ScarSegECGPanel.masks import Masks
     from ScarSegECGPanel.nodes import stackReader
 
     voxels = np.random.default_rng(0).normal(100, 10, (6, 64, 64)).astype(np.float32)
@@ -35,7 +36,7 @@ def result_of(desk: Desktop):
     cavity, wall = np.zeros(voxels.shape, bool), np.zeros(voxels.shape, bool)
     cavity[:], wall[:] = radius < 12, (radius >= 12) & (radius < 19)
     masks = Masks(cavity, wall, wall & (column > 44))
-    anatomy = anatomyOf(stack, masks, AhaRule())
+    anatomy = divide(stack, cavity, wall)
     probability = (0.9 * masks.scar).astype(np.float32)
     use, none = EcgUse(0.0, (Fact(EcgReason.NOT_GIVEN),), TimeGap(None)), Burden(0, 0, 0)
     labels = masks.scar * np.uint8(SCAR)

@@ -42,7 +42,7 @@ def hand_over(panel: Any, study: Any) -> None:
         panel.logic.takeStudy(study, panel.parameterNode)
         for _piece in panel.logic.writeCase(panel.parameterNode):
             pass
-        for _piece in panel.apply.show("", panel.views.showWhenEntered):
+        for _piece in panel.apply.show("", panel.results.showWhenEntered):
             pass
     panel.updatePanel()
 
@@ -57,7 +57,7 @@ def blank_volume(name: str = "other") -> Any:
 
 def shown(desk: Any) -> list[int]:
     """How many shapes each of the layout's own views shows."""
-    return [len(view.drawing.shapes) if view.drawing else 0 for view in desk.panel.views.drawn.values()]
+    return [len(view.drawing.shapes) if view.drawing else 0 for view in desk.panel.results.drawn.values()]
 
 
 def opened_again(panel: Any, path: Any) -> None:

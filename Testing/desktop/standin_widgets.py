@@ -287,6 +287,7 @@ class ctkVTKRenderView:
 
         self._window = vtk.vtkRenderWindow()
         self._window.SetOffScreenRendering(1)
+        self._window.AddRenderer(vtk.vtkRenderer())
         self._interactor = vtk.vtkGenericRenderWindowInteractor()
         self._interactor.SetRenderWindow(self._window)
         self._scheduled, self._pixels, self._renders = False, None, 0

@@ -194,6 +194,6 @@ def test_every_control_that_the_tutorial_names_is_there() -> None:
 def test_the_keys_that_the_tutorial_names_are_there(desk) -> None:
     told = TUTORIAL.split("\nKeys:")[1].split("\n\n")[0]
     named = set(re.findall(r"`([^`]+)`", told))
-    actions = desk.panel.shortcuts.actions()
+    actions = desk.panel.correct.actions()
     assert named <= set(actions)
     assert len([key for key in actions if key.isdigit()]) == 7

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ScarSegECGPanel import journal
-from ScarSegECGPanel.journal import REDO, UNDO, Journal, Step, leftBehind, read
+from ScarSegECGPanel.journal import REDO, UNDO, Journal, Step, leftBehind, plain, read
 
 SHAPE = (3, 4, 5)
 START = {"what": "start", "now": {}}
@@ -26,7 +26,7 @@ def strokes(count: int) -> list[Step]:
     for value in range(1, count + 1):
         bits.append(bits[-1].copy())
         bits[-1].flat[value * 7 % 60] ^= value % 7 + 1
-    return [Step.between(f"stroke {n}", bits[n - 1], bits[n]) for n in range(1, count + 1)]
+    return [Step.to(f"stroke {n}", bits[n]) for n in range(1, count + 1)]
 
 
 def names(path: Path) -> list[str]:
@@ -131,7 +131,8 @@ def test_a_journal_in_use_is_not_left_behind(tmp_path: Path) -> None:
     assert other.stdout.strip() == "0"
     made.close(remove=False)
     assert len(leftBehind(tmp_path)) == 1
-    made.close(remove=True)
+    made.path.unlink()
+    Journal(tmp_path, START).close(remove=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -141,11 +142,11 @@ def line(text: bytes, chain: int = 0) -> bytes:
 
 def odd_contents() -> dict[str, bytes]:
     good, after = line(json.dumps(START).encode()), zlib.crc32(json.dumps(START).encode())
+    step = plain(strokes(1)[0])
     moves = [
-        {}, [], None, 7, "text", {"move": "undid"}, {"move": ["undo"]}, {"name": "x"}, {"name": "x", "change": 5},
-        {"name": "x", "change": "&&&", "before": [], "after": []},
-        {"name": "x", "change": "", "before": [1, 2, 3], "after": [1, 2, 3]},
-        {"name": "x", "change": "", "before": [{"word": "Grade", "is": "good"}, [], []], "after": None},
+        {}, [], None, 7, "text", "undid", ["undo"], {"name": "x"}, step | {"name": 3}, step | {"packed": 5},
+        step | {"packed": "a"}, step | {"origin": [1, 2, 3]}, step | {"origin": None}, step | {"more": 1},
+        step | {"origin": step["origin"] | {"method": {"word": "Grade", "is": "good"}}},
     ]  # fmt: skip
     odd = {
         "empty": b"", "magic alone": journal.MAGIC, "another": b"SSEJ1\n" + good, "nonsense": b"nonsense" * 100,
@@ -169,7 +170,7 @@ def test_odd_files_hide_no_good_one(tmp_path: Path) -> None:
         "text": b'"text"',
         "nothing": b"null",
     }.items():
-        step = json.dumps({"move": "undo"}).encode()
+        step = json.dumps("undo").encode()
         content = journal.MAGIC + line(start) + line(step, zlib.crc32(start))
         (tmp_path / f"start is {name}{journal.SUFFIX}").write_bytes(content)
     (tmp_path / f"folder{journal.SUFFIX}").mkdir()

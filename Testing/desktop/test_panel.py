@@ -18,9 +18,9 @@ HERE = Path(__file__).resolve().parent
 
 def bullseyes(panel):
     """What the layout's view shows."""
-    from ScarSegECGPanel.layout import BULLSEYE_TAG
+    from ScarSegECGPanel.results import BULLSEYE_TAG
 
-    return panel.views.drawn[BULLSEYE_TAG].drawing
+    return panel.results.drawn[BULLSEYE_TAG].drawing
 
 
 def observers(panel) -> int:
@@ -94,7 +94,7 @@ def test_a_stroke_reaches_bullseye_and_table(desk) -> None:
         image = orientedImage(stack.storage.to_stored(scar), stack.stored_ijk_to_ras)
         start, cpu = time.perf_counter(), time.thread_time()
         logic.SetBinaryLabelmapToSegment(
-            image, panel.parameterNode.outputSegmentation, IDENTIFIERS[3], logic.MODE_REPLACE
+            image, panel.parameterNode.outputSegmentation, IDENTIFIERS["scar"], logic.MODE_REPLACE
         )
         while bullseyes(panel) is before:
             slicer.app.processEvents()
@@ -122,9 +122,11 @@ def test_scene_close_empties_the_panel(desk) -> None:
     assert desk.said == []
 
 
-def test_reload_imports_panel_and_library_anew(desk, segmented_once, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reload_imports_panel_and_library_anew(desk, segmented_once) -> None:
+    from ScarSegECGLib import pipeline
+
     _case, old = segmented_once(desk)
-    monkeypatch.setitem(old.logic.networks, "somewhere", "loaded networks")
+    pipeline.loaded(None, "cpu")
     names = ("ScarSegECG", "ScarSegECGPanel.study", "ScarSegECGLib.case", "ScarSegECGLib.view.bullseye")
     before = {name: sys.modules[name] for name in names}
     desk.reload()
@@ -137,9 +139,9 @@ def test_reload_imports_panel_and_library_anew(desk, segmented_once, monkeypatch
     study = new.logic.study
     assert type(study) is sys.modules["ScarSegECGPanel.study"].Study
     assert type(study.segmented) is sys.modules["ScarSegECGLib.case"].ScarResult
-    assert new.logic.networks == {}
+    assert sys.modules.get("ScarSegECGLib.pipeline") is not pipeline
     assert "next Apply loads them again" in new.ui.statusLabel.text
-    assert len(new.shortcuts._shortcuts) > 0 and old.shortcuts._shortcuts == []
+    assert len(new.correct._shortcuts) > 0 and old.correct._shortcuts == []
     assert desk.said == []
 
 
@@ -154,7 +156,7 @@ def test_a_reload_that_fails_leaves_the_panel_as_it_was(desk, monkeypatch: pytes
     assert all(after[name] is module for name, module in before.items())
     assert desk.panel is panel
     assert panel.parameterNode is not None
-    assert len(panel.shortcuts._shortcuts) > 0
+    assert len(panel.correct._shortcuts) > 0
 
 
 def test_reload_leaves_nothing_behind(desk) -> None:
@@ -257,13 +259,15 @@ def test_what_the_ecg_will_count_is_said_before_apply(desk) -> None:
 
 
 def test_one_click_tools(desk, segmented_once) -> None:
+    import slicer
+
     case, panel = segmented_once(desk)
     study, grid = panel.logic.study, panel.correct.grid
     voxel = case.wallPlace(ofScar=True)
-    world = grid.toWorld(voxel[1], voxel[2], voxel[0])
-    panel.correct.islandAt(world, add=False)
+    slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCursorPositionRAS(grid.toWorld(*voxel).tolist())
+    panel.correct.islandAtCursor(add=False)
     assert not study.masks.scar[voxel]
-    panel.correct.islandAt(world, add=True)
+    panel.correct.islandAtCursor(add=True)
     assert study.masks.scar[voxel]
     assert not (study.masks.scar & ~study.masks.wall).any()
     grid.goTo(voxel[0])
@@ -278,13 +282,12 @@ def test_one_click_tools(desk, segmented_once) -> None:
 
 
 def test_a_click_on_a_wedge(desk, segmented_once) -> None:
-    from ScarSegECGPanel.layout import BULLSEYE_TAG
-    from ScarSegECGPanel.results import WEDGE_ACCEPT, WEDGE_CLEAR
+    from ScarSegECGPanel.results import BULLSEYE_TAG, WEDGE_ACCEPT, WEDGE_CLEAR
 
     _case, panel = segmented_once(desk)
     study, parameters = panel.logic.study, panel.parameterNode
     number = int(np.bincount(study.anatomy.aha[study.masks.scar])[1:].argmax()) + 1
-    view = panel.views.drawn[BULLSEYE_TAG]
+    view = panel.results.drawn[BULLSEYE_TAG]
     view._window.SetSize(760, 420)
     scale, left, bottom = view.place()
     places = [(x, y) for x in range(int(view.drawing.width)) for y in range(int(view.drawing.height))]
@@ -318,7 +321,7 @@ def test_insertion_points_are_dragged(desk, segmented_once) -> None:
     centre = old.centres_mm[index] / np.array(stack.spacing[1:])
     turn = np.radians(old.insertions_deg[index, 0] + 20)
     place = centre + 35 * np.array([-np.sin(turn), np.cos(turn)]) / np.array(stack.spacing[1:])
-    node.SetNthControlPointPositionWorld(point, *panel.anatomy.grid.toWorld(*place, index))
+    node.SetNthControlPointPositionWorld(point, *panel.anatomy.grid.toWorld(index, *place))
     case.waitFor(lambda: study.anatomy is not old, 10)
     now = study.anatomy.insertions_deg
     assert (now[index, 0] - old.insertions_deg[index, 0]) % 360 == pytest.approx(20, abs=1.5)
@@ -410,7 +413,7 @@ def test_scene_is_saved_and_loaded(desk, tmp_path: Path) -> None:
     assert parameters.ahaMode == study_mode(desk)
     assert parameters.insertionPoints.GetNumberOfControlPoints() > 10
     assert panel.ui.summaryLabel.text == text
-    assert all(view.drawing for view in panel.views.drawn.values())
+    assert all(view.drawing for view in panel.results.drawn.values())
     settle()
     np.testing.assert_array_equal(back.bits, bits)  # nothing was recomputed over the reader's work
     assert desk.said == []
@@ -428,7 +431,7 @@ def test_what_speaks_against_a_rule_is_in_the_scene(desk, tmp_path: Path, segmen
     study = panel.logic.study
     origin = Origin(Method(ScarSource.OTSU), (Fact(Doubt.NO_ORIENTATION),), ScarRule("Otsu", 0.4))
     study.change("A rule", study.bits, origin)
-    panel.showMasks()
+    panel.onCaseChanged()
     warnings = study.result.warnings
     assert origin.doubt[0] in warnings
     assert (panel.parameterNode.method, panel.parameterNode.probability) == ("Otsu", 0.4)
@@ -481,10 +484,18 @@ def test_packages_are_asked_for_and_failures_named(desk) -> None:
 
 
 def test_too_little_memory_is_said_first(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    import slicer
+
     case_of(desk)
     desk.panel.ui.sampleButton.click()
-    apply = sys.modules["ScarSegECGPanel.apply"]
-    monkeypatch.setattr(apply, "availableBytes", lambda: 2**20)
+
+    class Small:
+        def RunMemoryCheck(self) -> None: ...
+
+        def GetAvailablePhysicalMemory(self) -> int:
+            return 1  # MiB
+
+    monkeypatch.setattr(slicer, "vtkSystemInformation", Small)
     desk.answer = False
     desk.panel.ui.applyButton.click()
     assert "GB of memory are needed" in desk.asked[-1]
@@ -495,13 +506,13 @@ def test_shortcuts_live_only_while_the_module_is_open(desk, segmented_once) -> N
     _case, panel = segmented_once(desk)
     grid = panel.correct.grid
     grid.goTo(4)
-    panel.shortcuts.actions()["."]()
+    panel.correct.actions()["."]()
     assert grid.currentSlice() == 5
-    panel.shortcuts.actions()[","]()
+    panel.correct.actions()[","]()
     assert grid.currentSlice() == 4
-    assert len(panel.shortcuts._shortcuts) == len(panel.shortcuts.actions())
+    assert len(panel.correct._shortcuts) == len(panel.correct.actions())
     desk.exit()
-    assert panel.shortcuts._shortcuts == []
+    assert panel.correct._shortcuts == []
     desk.enter()
     assert panel.logic.study is not None
     desk.exit()

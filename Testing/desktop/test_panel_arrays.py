@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from ScarSegECGPanel.state import packed, unpacked
+from ScarSegECGPanel.journal import packed, unpacked
 
 SHAPE = (3, 32, 40)
 COUNT = int(np.prod(SHAPE))

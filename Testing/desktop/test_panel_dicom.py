@@ -65,7 +65,7 @@ def test_objects_go_into_the_database(loaded, monkeypatch: pytest.MonkeyPatch) -
 
     def importDicom(folder: str, db: object, copyFiles: bool = False) -> None:
         assert copyFiles, "the database would hold links to files that are removed"
-        assert Path(folder).parent.stat().st_mode & 0o077 == 0
+        assert Path(folder).stat().st_mode & 0o077 == 0
         imported.append(Path(folder))
         modalities.update(dcmread(path, stop_before_pixels=True).Modality for path in Path(folder).iterdir())
 
@@ -76,7 +76,7 @@ def test_objects_go_into_the_database(loaded, monkeypatch: pytest.MonkeyPatch) -
     assert "added to the DICOM database" in said, said
     (folder,) = imported
     assert {"SEG", "SR"} <= modalities
-    assert not folder.parent.exists()  # nor the copies of the images beside it
+    assert not folder.exists()
     assert "report.dcm" in said
 
 
@@ -156,7 +156,7 @@ def test_whose_images_they_are_comes_from_the_database(loaded) -> None:
     import slicer
 
     from ScarSegECGLib.ecg.subject import differ, subject
-    from ScarSegECGPanel.dicom import subjectFromDicom
+    from ScarSegECGPanel.nodes import subjectFromDicom
 
     volume = loaded.parameterNode.inputVolume
     assert not subjectFromDicom(volume).digest

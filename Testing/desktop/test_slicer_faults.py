@@ -28,7 +28,7 @@ def test_the_heart_lies_within_what_the_camera_shows(desk, segmented_once) -> No
     view = slicer.mrmlScene.GetSingletonNode("1", "vtkMRMLViewNode")
     camera, asked = slicer.modules.cameras.logic().GetViewActiveCameraNode(view), []
     camera.AddObserver(camera.ResetCameraClippingEvent, lambda caller, event: asked.append(camera.GetPosition()))
-    panel.views.show()
+    panel.results.showLayout()
     assert asked and asked[-1] == camera.GetPosition()  # once it stands where it stays
 
 
@@ -49,7 +49,7 @@ def test_what_is_restored_is_what_is_chosen(desk, segmented_once) -> None:
     settle()
     panel.ui.sampleButton.click()
     assert panel.parameterNode.probability == pytest.approx(0.5)
-    panel.recover.look()
+    panel.apply.lookForJournal()
     panel.ui.recoverButton.click()
     wait_until(lambda: panel.logic.study and not panel.apply.busy)
     settle()
@@ -88,7 +88,7 @@ def test_a_brush_that_a_key_has_changed_keeps_its_size(desk, segmented_once) -> 
     editor = panel.ui.segmentEditorWidget
     editor.setActiveEffectByName("Paint")
     assert editor.activeEffect().parameter("BrushDiameterIsRelative") == "1"
-    panel.shortcuts.actions()["+"]()
+    panel.correct.actions()["+"]()
     assert editor.activeEffect().parameter("BrushDiameterIsRelative") == "0"
 
 

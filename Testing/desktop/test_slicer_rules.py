@@ -82,7 +82,7 @@ def test_the_former_patient_leaves_the_screen(desk, segmented_once, how: str) ->
     import slicer
 
     _case, panel = segmented_once(desk)
-    panel.views.show()
+    panel.results.showLayout()
     panel.results.onStudy()
     panel.results.showPaper()
     assert min(shown(desk)) > 10
@@ -217,10 +217,10 @@ def test_a_scene_saved_in_our_layout_opens_in_a_fresh_slicer(desk, segmented_onc
     """vtkMRMLLayoutNode shows nothing for a layout it does not know; setLayout of the current one does nothing."""
     import slicer
 
-    from ScarSegECGPanel.layout import LAYOUT_ID
+    from ScarSegECGPanel.results import LAYOUT_ID
 
     _case, panel = segmented_once(desk)
-    panel.views.show()
+    panel.results.showLayout()
     path = str(tmp_path / "case.mrb")
     assert slicer.mrmlScene.WriteToMRB(path)
     manager = slicer.app.layoutManager()
@@ -236,7 +236,7 @@ def test_startup_registers_layout_and_views(desk) -> None:
     """Before anybody opens the module: qSlicerApplication's startupCompleted()."""
     import slicer
 
-    from ScarSegECGPanel.layout import BULLSEYE_TAG, ECG_TAG, LAYOUT_ID
+    from ScarSegECGPanel.results import BULLSEYE_TAG, ECG_TAG, LAYOUT_ID
 
     manager = slicer.app.layoutManager()
     assert manager.layoutLogic().GetLayoutNode().IsLayoutDescription(LAYOUT_ID)
@@ -247,11 +247,11 @@ def test_a_blank_layout_is_shown_again(desk, segmented_once) -> None:
     """It is the current one, but its description came too late."""
     import slicer
 
-    from ScarSegECGPanel.layout import BULLSEYE_TAG, LAYOUT_ID
+    from ScarSegECGPanel.results import BULLSEYE_TAG, LAYOUT_ID
 
     _case, panel = segmented_once(desk)
     manager = slicer.app.layoutManager()
-    panel.views.show()
+    panel.results.showLayout()
     manager._empty()  # as after a scene that was opened before the views were registered
     view = manager._factories[BULLSEYE_TAG].widget()
     assert manager.layout == LAYOUT_ID and not view.visible
@@ -262,7 +262,7 @@ def test_a_blank_layout_is_shown_again(desk, segmented_once) -> None:
 def test_reload_keeps_the_layouts_pictures_alive(desk, segmented_once) -> None:
     """The application keeps the view factories; the new panel has to paint into them."""
     _case, panel = segmented_once(desk)
-    panel.views.show()
+    panel.results.showLayout()
     desk.reload()
     wait_until(lambda: min(shown(desk)) > 10)
 
@@ -379,7 +379,7 @@ def test_the_heart_in_3d_is_seen_as_a_cardiologist_thinks_of_it(desk, segmented_
     import slicer
 
     _case, panel = segmented_once(desk)
-    panel.views.show()
+    panel.results.showLayout()
     view = slicer.mrmlScene.GetSingletonNode("1", "vtkMRMLViewNode")
     assert not view.GetBoxVisible() and not view.GetAxisLabelsVisible()
     camera = slicer.modules.cameras.logic().GetViewActiveCameraNode(view)
@@ -390,7 +390,7 @@ def test_the_heart_in_3d_is_seen_as_a_cardiologist_thinks_of_it(desk, segmented_
 
     def on_screen(mask) -> np.ndarray:
         slice_, row, column = np.argwhere(mask).mean(axis=0)
-        offset = grid.toWorld(row, column, slice_) - focus
+        offset = grid.toWorld(slice_, row, column) - focus
         return np.array([offset @ right, offset @ up, -(offset @ forward)])
 
     apex = np.zeros_like(anatomy.myocardium)
@@ -400,7 +400,7 @@ def test_the_heart_in_3d_is_seen_as_a_cardiologist_thinks_of_it(desk, segmented_
     assert on_screen(np.isin(anatomy.aha, (2, 3, 8, 9)))[2] > 10  # the septum towards the reader
     half = np.tan(np.radians(camera.GetViewAngle() / 2)) * np.linalg.norm(focus - eye)
     places = np.argwhere(anatomy.myocardium)
-    world = np.array([grid.toWorld(row, column, slice_) for slice_, row, column in places[::50]]) - focus
+    world = np.array([grid.toWorld(slice_, row, column) for slice_, row, column in places[::50]]) - focus
     reach = np.abs(np.c_[world @ right, world @ up]).max()
     assert 0.4 * half < reach < half  # it fills the view, and nothing is cut off
 
@@ -429,9 +429,9 @@ def test_a_segment_on_another_grid_is_read_as_slicer_reads_it(desk) -> None:
     drawn = np.zeros((9, 90, 90), bool)
     drawn[2:5, 5:80, 7:61] = True
     logic = slicer.vtkSlicerSegmentationsModuleLogic
-    logic.SetBinaryLabelmapToSegment(orientedImage(drawn, finer), node, IDENTIFIERS[3], logic.MODE_REPLACE)
+    logic.SetBinaryLabelmapToSegment(orientedImage(drawn, finer), node, IDENTIFIERS["scar"], logic.MODE_REPLACE)
     stack = stackReader(volume)()
-    expected = slicer.util.arrayFromSegmentBinaryLabelmap(node, IDENTIFIERS[3], volume) > 0
+    expected = slicer.util.arrayFromSegmentBinaryLabelmap(node, IDENTIFIERS["scar"], volume) > 0
     assert expected.any()
     np.testing.assert_array_equal(stack.storage.to_stored(readSegments(stack, node).scar), expected)
 
@@ -529,7 +529,7 @@ def test_paint_still_paints_beside_the_points(desk, segmented_once) -> None:
     panel.ui.segmentEditorWidget.setActiveEffectByName("Paint")
     slice_, row, column = case.wallPlace()
     slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode").SetCursorPositionRAS(
-        panel.correct.grid.toWorld(row, column, slice_).tolist()
+        panel.correct.grid.toWorld(slice_, row, column).tolist()
     )
     interactor = slicer.app.layoutManager().sliceWidget("Red").sliceView().interactor()
     interactor.InvokeEvent("LeftButtonPressEvent")
@@ -572,7 +572,7 @@ def test_what_the_ecg_changed_leaves_the_rest_of_the_image_alone(desk, segmented
     import standin_render
 
     _case, panel = segmented_once(desk)
-    panel.views.show()
+    panel.results.showLayout()
     size = (300, 300)
     plain = standin_render.slice_view(slicer.mrmlScene, desk.applicationLogic, "Red", *size).astype(int)
     panel.ui.influenceCheckBox.checked = True
@@ -604,13 +604,13 @@ def test_a_run_that_ends_elsewhere_leaves_the_layout_alone(desk, segmented_once)
     """qSlicerModuleManager lets another module be chosen at any time."""
     import slicer
 
-    from ScarSegECGPanel.layout import LAYOUT_ID
+    from ScarSegECGPanel.results import LAYOUT_ID
 
     _case, panel = segmented_once(desk)
     manager = slicer.app.layoutManager()
     manager.setLayout(3)
     desk.parent._values["entered"] = False
-    panel.views.showWhenEntered()
+    panel.results.showWhenEntered()
     assert manager.layout == 3
     desk.parent._values["entered"] = True
     panel.enter()
@@ -669,7 +669,7 @@ def test_nothing_heavy_is_loaded_in_the_main_thread(desk, monkeypatch: pytest.Mo
     monkeypatch.setattr(pipeline, "segment", noted("pipeline", pipeline.segment))
     monkeypatch.setattr(paint, "to_pixels", noted("letters", paint.to_pixels))
     case = case_of(desk)
-    case.panel.logic.networks.clear()
+    pipeline.loaded.cache_clear()
     case.applied()
     assert set(where) == {"networks", "pipeline", "letters"}
     assert main not in where.values()
@@ -698,7 +698,7 @@ def test_opening_a_case_does_not_hold_up_the_window(desk, segmented_once, tmp_pa
     path = str(tmp_path / "case.mrb")
     assert slicer.mrmlScene.WriteToMRB(path)
     slicer.mrmlScene.Clear()
-    state, where = sys.modules["ScarSegECGPanel.state"], []
+    state, where = sys.modules["ScarSegECGPanel.journal"], []
     read = state.fromDict
 
     def noted(*args):

@@ -44,7 +44,7 @@ _VALUES = (
     [],
     {},
     [[]],
-    {"move": "jump"},
+    "jump",
     {"name": 3},
 )
 
@@ -52,7 +52,7 @@ _VALUES = (
 def _moves() -> list[journal.Move]:
     rng = np.random.default_rng(1)
     masks = rng.integers(0, 16, (5, *SHAPE), dtype=np.uint8)
-    steps = [Step.between(f"stroke {k}", masks[k], masks[k + 1]) for k in range(4)]
+    steps = [Step.to(f"stroke {k}", masks[k + 1]) for k in range(4)]
     return [*steps[:3], UNDO, steps[3]]
 
 
@@ -132,7 +132,7 @@ def records_case(seed: str, folder: Path) -> object:
         for move in entry.moves:
             if isinstance(move, Step):
                 with contextlib.suppress(ValueError):
-                    mask = move.applied(mask)
+                    mask = move.bits(SHAPE)
         assert mask.shape == SHAPE and isinstance(entry.begun, str)
     return None
 
