@@ -200,7 +200,7 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     # images
     LgeNote.CONTRAST_UNMARKED: f"{_UNMARKED}: taken for magnitude; say which they are if not.",
     LgeNote.ORIENTATION_ASSUMED: _UNORIENTED,
-    LgeNote.SLICE_AXIS_UNCLEAR: "The voxel sizes do not show the slice direction: the axis nearest the usual was taken.",
+    LgeNote.SLICE_AXIS_UNCLEAR: "The slice direction is not clear from the voxel sizes: the axis nearest the usual long axis was taken.",
     LgeNote.POSE_DOUBTFUL: "The header's slice direction, {angle:.0f} degrees from usual short-axis slices, may not be "
     "the true pose: check that the right ventricle is on the image left and the anterior wall up.",
     LgeNote.SCALE_DIFFERS: "The voxel size in the orientation matrix (sform) differs from the one in pixdim: pixdim's "

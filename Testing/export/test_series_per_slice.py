@@ -54,7 +54,7 @@ def test_frames_of_reference_that_differ_are_the_reason(shared_data, monkeypatch
 
     def one_differs(stack, **how):
         found = find(stack, **how)
-        found.images[3].FrameOfReferenceUID = "1.2.3"
+        found[3][0].FrameOfReferenceUID = "1.2.3"
         return found
 
     monkeypatch.setattr(module, "find_source", one_differs)

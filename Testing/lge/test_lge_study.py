@@ -383,7 +383,7 @@ def test_source_images_in_canonical_order(tmp_path, picture, form) -> None:
         path = tmp_path / "s" if form == "folder" else write_zip(tmp_path / "s.zip", tmp_path / "s")
     stack = read_lge(path)
     source = find_source(stack, pixels=True)
-    found = Source(stack, ()).frames(stack.voxels)
+    found = Source(stack, (), []).frames(stack.voxels)
     for k, (d, frame) in enumerate(source):
         pixels = d.pixel_array if frame is None else d.pixel_array[frame - 1]
         np.testing.assert_array_equal(found[k], pixels)
