@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
+butterworth = lru_cache(butter)  # every ECG asks for the same few filters
 RATE, SAMPLES, ONSET = 500.0, 300, 100  # the network's form of the median beat
 MS_PER_SAMPLE = 1000.0 / RATE
 # A deflection counts as a wave from 20 uV and 6 ms on (Common Standards for Electrocardiography, Eur Heart J 1985;
@@ -83,7 +85,7 @@ def qrs_energy(millivolts: NDArray, rate: float) -> NDArray[np.float64]:
 
     A wide QRS, which moves slowly but in many leads, stays visible beside its T wave.
     """
-    band = butter(2, (4.0, min(30.0, 0.45 * rate)), btype="bandpass", fs=rate, output="sos")
+    band = butterworth(2, (4.0, min(30.0, 0.45 * rate)), btype="bandpass", fs=rate, output="sos")
     padding = min(millivolts.shape[1] - 1, round(rate))
     moved = np.gradient(sosfiltfilt(band, millivolts, axis=1, padlen=padding), axis=1)
     # One noisy lead must not drown the others: each is limited to a few times what the median lead does.
@@ -134,8 +136,7 @@ def aligned(millivolts: NDArray, centres: NDArray[np.intp], rate: float) -> tupl
     template = windows(millivolts, centres[[first]], half, half)[0]
     for _ in range(2):
         wide = windows(millivolts, centres, half + reach, half + reach)
-        pieces = np.lib.stride_tricks.sliding_window_view(wide, 2 * half, axis=2)
-        scores = _correlations(pieces, template)
+        scores = _correlations(wide, template)
         centres = np.clip(centres + np.argmax(scores, axis=1) - reach, half + reach, samples - half - reach - 1)
         usual = np.max(scores, axis=1) >= USUAL_LIKENESS
         if usual.any():
@@ -143,13 +144,15 @@ def aligned(millivolts: NDArray, centres: NDArray[np.intp], rate: float) -> tupl
     return centres, usual if usual.sum() >= 2 else np.ones(len(centres), dtype=bool)
 
 
-def _correlations(pieces: NDArray, template: NDArray) -> NDArray[np.float64]:
-    """Correlation over leads and time of every (beat, lead, shift, time) piece with the template; (beat, shift)."""
+def _correlations(beats: NDArray, template: NDArray) -> NDArray[np.float64]:
+    """Correlation over leads and time of every (beat, lead, time) with the template at every shift; (beat, shift)."""
+    length = template.shape[1]
     flat = template - template.mean(axis=1, keepdims=True)
-    # The template has mean 0 in every lead, so the pieces' means drop out of the product.
-    product = np.einsum("blst,lt->bs", pieces, flat)
-    mean = np.einsum("blst->bls", pieces) / pieces.shape[3]
-    energy = np.einsum("blst,blst->bs", pieces, pieces) - np.einsum("bls,bls->bs", mean, mean) * pieces.shape[3]
+    # The template has mean 0 in every lead, so the beats' means drop out of the product.
+    product = np.einsum("blst,lt->bs", np.lib.stride_tricks.sliding_window_view(beats, length, axis=2), flat)
+    running = np.cumsum(np.pad([beats, beats**2], ((0, 0), (0, 0), (0, 0), (1, 0))), axis=3)
+    total, squares = running[..., length:] - running[..., :-length]
+    energy = (squares - total**2 / length).sum(axis=1)
     return product / np.sqrt(np.maximum(energy * np.sum(flat**2), 1e-18))
 
 
@@ -172,7 +175,7 @@ class Delineation:
 
 def spatial_velocity(beat: NDArray, rate: float) -> NDArray[np.float64]:
     """Root of the summed squares of all leads' slopes after smoothing at 40 Hz; (samples,), mV/s."""
-    smoothing = butter(2, SMOOTHING_HZ, fs=rate, output="sos")
+    smoothing = butterworth(2, SMOOTHING_HZ, fs=rate, output="sos")
     smooth = sosfiltfilt(smoothing, beat, axis=1, padlen=min(beat.shape[1] - 1, 60))
     return np.sqrt(np.sum((np.gradient(smooth, axis=1) * rate) ** 2, axis=0))
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, filtfilt, iirnotch, resample_poly, sosfiltfilt
+from scipy.signal import filtfilt, iirnotch, resample_poly, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS, Ecg, EcgFeatures, MedianBeat
 from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction
@@ -20,6 +20,7 @@ from ScarSegECGLib.ecg.delineation import (
     Delineation,
     aligned,
     bridge_spikes,
+    butterworth,
     delineate,
     find_beats,
     find_spikes,
@@ -113,7 +114,7 @@ def _at_500_hz(signals: NDArray, rate: float) -> NDArray[np.float64]:
 
 def _steady(signals: NDArray) -> NDArray[np.float64]:
     """Without baseline wander (zero-phase high-pass at 0.4 Hz, which leaves the ST segment as it is) and mains hum."""
-    sections = butter(2, BASELINE_HZ, btype="highpass", fs=RATE, output="sos")
+    sections = butterworth(2, BASELINE_HZ, btype="highpass", fs=RATE, output="sos")
     centred = signals - np.median(signals, axis=1, keepdims=True)
     steady = sosfiltfilt(sections, centred, axis=1, padlen=min(signals.shape[1] - 1, round(2 * RATE)))
     taper = np.hanning(steady.shape[1])
