@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, heart_box
 from ScarSegECGLib.case import LgeStack
@@ -186,31 +187,27 @@ def mixture_threshold(values: Image) -> float:
     The midpoint of their means where they do not cross between them.
     """
     data = np.asarray(values, dtype=float)
-    spread = data.std()
+    middle, spread = data.mean(), data.std()
     if spread == 0:
         return float(data[0])
-    high = (data > otsu_threshold(data)).astype(float)
-    floor = (0.05 * spread) ** 2
-    mean, variance, weight = np.zeros(2), np.ones(2), np.full(2, 0.5)
-
-    def log_odds(at: Floats) -> Floats:
-        scores = np.log(weight)[:, None] - 0.5 * np.log(variance)[:, None]
-        dark, bright = scores - (at - mean[:, None]) ** 2 / (2 * variance[:, None])
-        return dark - bright
-
+    high = (data > otsu_threshold(data)).astype(float)  # the chance of each voxel to be bright
+    powers = np.stack([np.ones_like(data), data - middle, (data - middle) ** 2])
+    both, mean = powers.sum(axis=1), np.zeros(2)
     for _ in range(100):
-        share = np.stack([1 - high, high])
-        total = np.maximum(share.sum(axis=1), 1e-9)
-        before = mean
-        mean = share @ data / total
-        variance = np.maximum((share * (data - mean[:, None]) ** 2).sum(axis=1) / total, floor)
-        weight = total / total.sum()
+        bright = powers @ high
+        count, first, second = np.stack([both - bright, bright], axis=1)
+        count, before = np.maximum(count, 1e-9), mean
+        mean = first / count
+        variance = np.maximum(second / count - mean**2, (0.05 * spread) ** 2)
+        # How much likelier dark is than bright: the logarithm, a parabola in the brightness.
+        odds = [np.log(count) - 0.5 * np.log(variance) - 0.5 * mean**2 / variance, mean / variance, -0.5 / variance]
+        parabola = np.array([dark - light for dark, light in odds])
         if np.abs(mean - before).max() < 1e-4 * spread:
             break
-        high = 1 / (1 + np.exp(np.clip(log_odds(data), -50, 50)))
+        high = expit(-(parabola @ powers))
     steps = np.linspace(mean[0], mean[1], 513)
-    above = np.flatnonzero(log_odds(steps) < 0)
-    return float(steps[above[0]]) if above.size and above[0] > 0 else float(mean.mean())
+    above = np.flatnonzero(np.polynomial.polynomial.polyval(steps, parabola) < 0)
+    return float(middle + (steps[above[0]] if above.size and above[0] > 0 else mean.mean()))
 
 
 def _each(
