@@ -215,10 +215,11 @@ class ScarSegECGLogic(ScriptedLoadableModuleLogic):
         """Write the case into the scene, so that it is saved and found again with its volume; yields between pieces."""
         study, volume = self.study, parameterNode.inputVolume
         node = _output(parameterNode, "outputSegmentation", "vtkMRMLSegmentationNode", _("{volume} scar"))
-        study.written = study.masks
+        written = study.written = study.masks
         nodes.prepareSegments(volume, node)
         yield
-        yield from nodes.changeSegments(study.written, study.segmented.stack, node)
+        yield from nodes.changeSegments(written, study.segmented.stack, node)
+        list(nodes.changeSegments(study.masks, study.segmented.stack, node, written))  # what was undone meanwhile
         text = parameterNode.resultText
         if text is None or text.GetNodeReferenceID(VOLUME) != volume.GetID():
             text = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", RESULT_NODE)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import slicer
 from slicer.i18n import tr as _
 
 from ScarSegECGLib.case import ScarResult
@@ -17,8 +18,6 @@ from ScarSegECGPanel.packages import DICOMWEB
 from ScarSegECGPanel.section import ProgressCallback, Run, Section, confirmed
 
 CLOSE_MM = 0.5
-# For what names the patient: only the user can read it, and it is gone at the end, however that comes.
-PASSING_FOLDER = functools.partial(tempfile.TemporaryDirectory, prefix="ScarSegECG", ignore_cleanup_errors=True)
 
 
 class ExportSection(Section):
@@ -53,10 +52,12 @@ class ExportSection(Section):
             self.ui.exportLabel.text = _("Slicer's DICOM database is not open: open the DICOM module once.")
             return
 
+        passing = passingFolders()
+
         def stored(objects: dict[str, bytes]) -> str:
             from DICOMLib import DICOMUtils
 
-            with PASSING_FOLDER() as folder:
+            with passing() as folder:
                 for name, content in objects.items():
                     Path(folder, name).write_bytes(content)
                 DICOMUtils.importDicom(folder, db, copyFiles=True)
@@ -91,7 +92,7 @@ class ExportSection(Section):
 
     def _objects(self, after: Callable, then: Callable = lambda files: None) -> None:
         """Write the objects and do ``then`` with the files in the worker, ``after`` with names and contents here."""
-        result, sources = self.study.result, sourceFiles(self.parameters.inputVolume)
+        result, sources, passing = self.study.result, sourceFiles(self.parameters.inputVolume), passingFolders()
         if not sources:
             self.ui.exportLabel.text = _(
                 "DICOM objects need the DICOM images: load the stack from Slicer's DICOM database."
@@ -99,7 +100,7 @@ class ExportSection(Section):
             return
 
         def work(progress: ProgressCallback) -> dict[str, bytes]:
-            with PASSING_FOLDER() as folder:
+            with passing() as folder:
                 files = writeObjects(result, sources, Path(folder), progress)
                 progress(0.9, "sending")
                 then(files)
@@ -121,6 +122,16 @@ class ExportSection(Section):
             said = _("The export failed: {reason}").format(reason=f"{type(run.error).__name__}: {run.error}")
         self.ui.exportLabel.text = said
         self.onStudy()
+
+
+def passingFolders() -> Callable:
+    """Makes folders, also in a worker, where Slicer's temporary files are to lie, for what names the patient.
+
+    Only the user can read one, and it is gone at the end, however that comes.
+    """
+    where = Path(slicer.app.temporaryPath)
+    where.mkdir(parents=True, exist_ok=True)
+    return functools.partial(tempfile.TemporaryDirectory, prefix="ScarSegECG", dir=where, ignore_cleanup_errors=True)
 
 
 def writeObjects(result: ScarResult, sources: list[str], folder: Path, progress: ProgressCallback) -> list[Path]:

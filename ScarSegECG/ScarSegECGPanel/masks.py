@@ -105,6 +105,11 @@ class AhaRule:
     division: Division = Division()
     insertions: NDArray[np.float64] | None = None
 
+    @property
+    def isUsual(self) -> bool:
+        """Whether it is how every segmentation comes divided."""
+        return self.insertions is None and self.division == Division()
+
 
 def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule):
     """The library's FoundScar: scar, method, and what speaks against it; InputError where the rule cannot be used."""

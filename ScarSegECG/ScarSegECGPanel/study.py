@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ScarSegECGLib.case import SCAR, Anatomy, ScarResult
-from ScarSegECGLib.facts import Division
 from ScarSegECGLib.facts_ecg import Conduction
 from ScarSegECGPanel import masks
 from ScarSegECGPanel.journal import REDO, UNDO, Journal, Move, Origin, Recovered, Step, fromDict, made, plain, toDict
@@ -36,7 +35,7 @@ class Study:
 
     def _take(self, segmented: ScarResult) -> None:
         self.segmented = segmented
-        self._anatomy: Anatomy | None = segmented.anatomy
+        self._anatomy: Anatomy | None = segmented.anatomy if self.aha.isUsual else None  # the reader's division stays
         self._result: ScarResult | None = None
         self._proposals: dict[ScarRule, Mask] = {ScarRule(): segmented.labels == SCAR}
         self._imageOnly: Mask | None = None
@@ -158,7 +157,7 @@ class Study:
         """As it was kept; ValueError or TypeError where it cannot be."""
         origin, aha = made(tuple[Origin, AhaRule], standing)
         self._begin(Step.to("", bits, origin))
-        if aha.insertions is not None or aha.division != Division():
+        if not aha.isUsual:
             self.divide(aha)
 
     def begin(self, folder: Path) -> None:

@@ -340,6 +340,45 @@ def test_insertion_points_are_dragged(desk, segmented_once) -> None:
     np.testing.assert_allclose(study.anatomy.insertions_deg, old.insertions_deg, atol=1e-6)
 
 
+def test_a_readers_division_outlives_another_apply(desk, segmented_once) -> None:
+    """The same walls are found again; insertions and the number of segments were never a part of the segmentation."""
+    from ScarSegECGPanel.study import Study
+
+    _case, panel = segmented_once(desk)
+    study, parameters = panel.logic.study, panel.parameterNode
+    panel.ui.ahaSegmentsComboBox.currentIndex = 1
+    given = np.tile(study.anatomy.insertions_deg[len(study.bits) // 2] + 15, (len(study.bits), 1))
+    panel.anatomy._divide(given)
+    before, points = study.anatomy, panel.anatomy.angles(parameters.insertionPoints)
+    with panel.writing():
+        panel.logic.takeSegmented(Study(study.segmented), parameters)
+        list(panel.logic.writeCase(parameters))
+        list(panel.apply.show(""))
+    assert panel.logic.study is study
+    assert (study.anatomy.division.segments, parameters.outputTable.GetNumberOfRows()) == (16, 16)
+    np.testing.assert_array_equal(study.anatomy.insertions_deg, before.insertions_deg)
+    np.testing.assert_array_equal(study.result.anatomy.aha, before.aha)
+    np.testing.assert_allclose(panel.anatomy.angles(parameters.insertionPoints), points, atol=1e-6)
+
+
+def test_a_step_undone_while_a_result_is_written(desk, segmented_once) -> None:
+    """The window goes on between the pieces: what stands at the end is what the scene holds."""
+    from ScarSegECGPanel.journal import UNDO
+
+    case, panel = segmented_once(desk)
+    before = panel.logic.study.bits.copy()
+    case.paint(case.wallPlace())
+    assert not np.array_equal(panel.logic.study.bits, before)
+    pieces = panel.logic.writeCase(panel.parameterNode)
+    with panel.writing():
+        next(pieces)  # the segments are there
+        next(pieces)  # one of them is written
+    panel.correct.go(UNDO)
+    with panel.writing():
+        list(pieces)
+    case.holds(before)
+
+
 def test_apex_and_base_are_a_step_that_can_be_undone(desk, segmented_once) -> None:
     _case, panel = segmented_once(desk)
     study = panel.logic.study

@@ -57,6 +57,7 @@ def finished(panel) -> str:
 
 
 def test_objects_go_into_the_database(loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    import slicer
     from pydicom import dcmread
 
     imported: list[Path] = []
@@ -66,6 +67,7 @@ def test_objects_go_into_the_database(loaded, monkeypatch: pytest.MonkeyPatch) -
     def importDicom(folder: str, db: object, copyFiles: bool = False) -> None:
         assert copyFiles, "the database would hold links to files that are removed"
         assert Path(folder).stat().st_mode & 0o077 == 0
+        assert Path(folder).parent == Path(slicer.app.temporaryPath)
         imported.append(Path(folder))
         modalities.update(dcmread(path, stop_before_pixels=True).Modality for path in Path(folder).iterdir())
 
@@ -121,8 +123,11 @@ def test_nothing_is_sent_to_an_address_that_is_not_safe(desk, loaded, url: str, 
 
 @pytest.mark.parametrize("ends", ["refused", "cancelled"])
 def test_no_copy_of_the_images_stays(desk, loaded, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    import slicer
+
     from ScarSegECGLib.errors import InputError
 
+    slicer.app.temporaryPath += "/of Slicer"
     folders: list[Path] = []
     export = sys.modules["ScarSegECGPanel.export"]
     begun, go_on = threading.Event(), threading.Event()
@@ -150,6 +155,7 @@ def test_no_copy_of_the_images_stays(desk, loaded, monkeypatch: pytest.MonkeyPat
     else:
         assert "cannot be written about" in finished(loaded)
     assert len(folders) == 1 and not folders[0].exists()
+    assert folders[0].parent == Path(slicer.app.temporaryPath)  # which the user can choose
 
 
 def test_whose_images_they_are_comes_from_the_database(loaded) -> None:
