@@ -1,6 +1,4 @@
-"""The 17 AHA segments: names, rings, usual coronary territories (Cerqueira MD et al. Circulation 2002;105:539-42) and
-codes (DICOM PS3.16, context group 3717 "Myocardial Wall Segments").
-"""
+"""The 17 AHA segments: names, rings, usual coronary territories (Cerqueira MD et al. Circulation 2002;105:539-42)."""
 
 from __future__ import annotations
 
@@ -20,14 +18,6 @@ USUAL_TERRITORIES: dict[str, tuple[int, ...]] = {
     "RCA": (3, 4, 9, 10, 15),
     "LCX": (5, 6, 11, 12, 16),
 }
-
-# SNOMED CT, segments 1..17; a line for each ring
-CID_3717_CODES: tuple[str, ...] = (
-    *("264850008", "396482007", "396646008", "264846001", "396652009", "396654005"),
-    *("264848000", "396647004", "396649001", "264847005", "396655006", "396656007"),
-    *("264844003", "264845002", "264849008", "264853005"),
-    "128564006",
-)
 
 
 def usual_territory(segment: int) -> str:
