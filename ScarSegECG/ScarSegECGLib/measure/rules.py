@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 from scipy.special import expit
@@ -192,22 +193,27 @@ def mixture_threshold(values: Image) -> float:
         return float(data[0])
     high = (data > otsu_threshold(data)).astype(float)  # the chance of each voxel to be bright
     powers = np.stack([np.ones_like(data), data - middle, (data - middle) ** 2])
-    both, mean = powers.sum(axis=1), np.zeros(2)
+    both, floor = powers.sum(axis=1), (0.05 * spread) ** 2
+
+    def fitted(count: float, first: float, second: float) -> tuple[float, list[float]]:
+        """A Gaussian's mean, and its log likelihood as a parabola in the brightness, from sums over its voxels."""
+        count = max(count, 1e-9)
+        mean = first / count
+        variance = max(second / count - mean**2, floor)
+        return mean, [log(count) - 0.5 * (log(variance) + mean**2 / variance), mean / variance, -0.5 / variance]
+
+    dark = light = 0.0
     for _ in range(100):
         bright = powers @ high
-        count, first, second = np.stack([both - bright, bright], axis=1)
-        count, before = np.maximum(count, 1e-9), mean
-        mean = first / count
-        variance = np.maximum(second / count - mean**2, (0.05 * spread) ** 2)
-        # How much likelier dark is than bright: the logarithm, a parabola in the brightness.
-        odds = [np.log(count) - 0.5 * np.log(variance) - 0.5 * mean**2 / variance, mean / variance, -0.5 / variance]
-        parabola = np.array([dark - light for dark, light in odds])
-        if np.abs(mean - before).max() < 1e-4 * spread:
+        before = dark, light
+        (dark, of_dark), (light, of_light) = (fitted(*sums.tolist()) for sums in (both - bright, bright))
+        odds = np.subtract(of_dark, of_light)  # how much likelier dark is
+        if max(abs(dark - before[0]), abs(light - before[1])) < 1e-4 * spread:
             break
-        high = expit(-(parabola @ powers))
-    steps = np.linspace(mean[0], mean[1], 513)
-    above = np.flatnonzero(np.polynomial.polynomial.polyval(steps, parabola) < 0)
-    return float(middle + (steps[above[0]] if above.size and above[0] > 0 else mean.mean()))
+        high = expit(-(odds @ powers))
+    steps = np.linspace(dark, light, 513)
+    above = np.flatnonzero(np.polynomial.polynomial.polyval(steps, odds) < 0)
+    return float(middle + (steps[above[0]] if above.size and above[0] > 0 else (dark + light) / 2))
 
 
 def _each(
