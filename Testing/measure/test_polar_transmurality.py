@@ -64,3 +64,19 @@ def test_where_there_is_no_wall_nothing_is_known():
     p.myocardium[1], p.cavity[1] = False, False
     table, _ = _map(p, (120.0, 240.0))
     assert np.isnan(table[1]).all() and np.isfinite(table[[0, 2]]).all()
+
+
+@pytest.mark.parametrize("division", [Division(), LANDMARK])
+def test_a_gap_in_the_wall_is_shown_no_wider_than_it_is(division):
+    p = annulus(slices=3, start_deg=0.0, stop_deg=360.0)
+    axis = np.arange(p.scar.shape[1]) - p.scar.shape[1] // 2
+    angle = np.degrees(np.arctan2(-axis[:, None], axis[None]))
+    p.myocardium[1] &= np.abs(wrap(angle - 180.0)) > 8
+    p.scar[1] &= p.myocardium[1]
+    anatomy = partition(
+        p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array([150.0, 210.0]), division=division
+    )
+    unknown = np.isnan(transmurality_map(p.scar, anatomy, p.spacing)[1])
+    stretch, middle = (2, 180.0) if division is LANDMARK else (1, 150.0)
+    assert unknown[np.abs(wrap(MIDDLE - middle)) < 4 * stretch].all()
+    assert not unknown[np.abs(wrap(MIDDLE - middle)) > 8 * stretch].any()

@@ -56,7 +56,7 @@ def test_foreign_content_is_refused(tmp_path: Path) -> None:
         read_weights(path)
 
 
-@pytest.mark.parametrize("wish", ["gpu", "cuda:", "cuda:x", "cpu:0"])
+@pytest.mark.parametrize("wish", ["gpu", "cuda:", "cuda:x", "cpu:0", "cuda:00", "cuda:200", "cuda:99999999999"])
 def test_unknown_devices(wish: str) -> None:
     with pytest.raises(InputError, match="not known"):
         choose_device(wish)

@@ -127,16 +127,18 @@ def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing) -> Floats:
     chords = wall_chords(scar[box], anatomy.cavity[box], anatomy.myocardium[box], spacing)
     middle = chords.middle_mm + np.array([box[1].start, box[2].start]) * np.array(spacing[1:])
     angle = direction_deg(middle - anatomy.centres_mm[box[0], None])
-    share = np.where(chords.thickness_mm > 0, 100.0 * chords.scar_mm / np.maximum(chords.thickness_mm, 1e-9), np.nan)
+    wall, share = chords.thickness_mm > 0, 100.0 * chords.scar_mm / np.maximum(chords.thickness_mm, 1e-9)
     own = sector_starts(anatomy.insertions_deg[box[0]], anatomy.division.mode)  # of six and of four sectors
     plot = sector_starts(np.array([STANDARD_DEG]), AhaMode.FIXED)
     four = np.isin(rings_of(anatomy)[box[0]], (APICAL, CAP)).astype(int)
     table = np.full((len(scar), MAP_BINS), np.nan)
     bins = (np.arange(MAP_BINS) + 0.5) * (360.0 / MAP_BINS)
-    for z in np.flatnonzero(np.isfinite(angle).all(axis=1)):
+    for z in np.flatnonzero(np.isfinite(angle).all(axis=1) & wall.any(axis=1)):
         borders, drawn = (np.append(starts, starts[0] + 360.0) for starts in (own[four[z]][z], plot[four[z]][0]))
         at = np.interp((angle[z] - borders[0]) % 360.0, borders - borders[0], drawn)
-        table[box[0].start + z] = np.interp(bins, at, np.clip(share[z], 0.0, 100.0), period=360.0)
+        there = np.interp(bins, at, wall[z], period=360.0) >= 0.5  # a gap ends half-way to the next chord with a wall
+        percent = np.interp(bins, at[wall[z]], np.clip(share[z, wall[z]], 0.0, 100.0), period=360.0)
+        table[box[0].start + z] = np.where(there, percent, np.nan)
     return table
 
 

@@ -22,7 +22,7 @@ def choose_device(wish: str = "auto") -> torch.device:
     """
     if wish == "auto":
         wish = "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", wish, re.ASCII):
+    if not re.fullmatch(r"cpu|cuda(:(0|[1-9]\d?))?", wish, re.ASCII):
         raise InputError(f"device '{wish}' is not known; use auto, cpu, cuda or cuda:N")
     device, count = torch.device(wish), torch.cuda.device_count()
     if device.type == "cuda" and not torch.cuda.is_available():
