@@ -85,7 +85,11 @@ def enclosed_dark(scar: Mask, myocardium: Mask, cavity: Mask, spacing: Spacing) 
     """
     reach = max(round(BRIDGE_MM / 2 / min(spacing[1:])), 1)
     rim = ndimage.binary_closing(scar, CROSS, reach) & myocardium
-    dark = ndimage.binary_fill_holes(rim | cavity, CROSS) & myocardium & ~scar & ~cavity
+    free, regions = ndimage.label(~(rim | cavity), CROSS)
+    outside = np.zeros(regions + 1, dtype=bool)
+    outside[free[:, [0, -1]]] = outside[free[:, :, [0, -1]]] = True
+    outside[0] = False  # what is not free
+    dark = ~outside[free] & myocardium & ~scar & ~cavity
     labels, count = ndimage.label(dark, CROSS)
     return dark & ~_encircling(labels, count, cavity)[labels]
 
