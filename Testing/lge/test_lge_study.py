@@ -18,6 +18,7 @@ from pydicom.fileset import FileSet
 from ScarSegECGLib.cli import main
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom.source import Source
+from ScarSegECGLib.lge import files
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.wording import words
@@ -461,6 +462,17 @@ def test_zip_that_lies_about_its_sizes(tmp_path, picture, refused) -> None:
     refused(tmp_path / "z.zip", "damaged")
     (tmp_path / "z.zip").write_bytes(good[:400] + bytes(200) + good[600:])
     refused(tmp_path / "z.zip", "damaged")
+
+
+def test_zip_that_unpacks_to_more_than_it_says_is_not_unpacked(tmp_path, monkeypatch, refused, at_most_mb) -> None:
+    start = bytes(128) + b"DICM\x02\0\0\0UL\x04\0"
+    good = _zip(tmp_path / "z.zip", {"IM1": start + bytes(2**26)}).read_bytes()
+    for at in (good.index(b"PK\x03\x04") + 22, good.index(b"PK\x01\x02") + 24):
+        good = good[:at] + (2**20).to_bytes(4, "little") + good[at + 4 :]
+    (tmp_path / "z.zip").write_bytes(good)
+    monkeypatch.setattr(files, "_MAX_MEMBER_BYTES", 2**21)
+    with at_most_mb(16):
+        refused(tmp_path / "z.zip", "damaged")
 
 
 def test_zip_with_links_and_with_nothing(tmp_path, picture, refused) -> None:

@@ -409,8 +409,12 @@ def test_a_slow_drip_of_headers_ends(monkeypatch) -> None:
                 pause(0.02)
 
     threading.Thread(target=answer, daemon=True).start()
+    before = threading.enumerate()
     with listening, pytest.raises(InputError, match="in time"):
         find_studies(connect(f"http://127.0.0.1:{listening.getsockname()[1]}"), {}, 1)
+    for thread in set(threading.enumerate()) - set(before):  # none waits on, with its connection, for the rest
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 def test_what_is_heard_gives_more_time(monkeypatch) -> None:

@@ -99,7 +99,7 @@ class StudyFile:
             with self.path.open("rb") as stream:
                 return stream.read(most)
         with intact(_DAMAGED), self.opened() as stream:
-            return stream.read(most)
+            return stream.read(most if most >= 0 else _MAX_MEMBER_BYTES)  # else zipfile unpacks up to 1 GB at once
 
 
 class _BoundedReads(io.BufferedReader):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -19,9 +20,11 @@ import keyring
 import requests
 from dicomweb_client import DICOMwebClient
 from keyring.errors import KeyringError
+from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from requests.exceptions import ChunkedEncodingError, HTTPError, JSONDecodeError, RequestException, SSLError, Timeout
 from requests.exceptions import ConnectionError as NoConnection
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
@@ -184,8 +187,8 @@ class Time:
         """Allow for so many bytes more."""
         self._until += carried / SLOWEST
 
-    def limit(self, act: Callable[[], Any], response: requests.Response | None = None) -> Any:
-        """What comes of a call; Timeout where it takes too long, whatever it waits for, and ``response`` is cut off."""
+    def limit(self, act: Callable[[], Any], cut_off: Callable[[], None] = lambda: None) -> Any:
+        """What comes of a call; Timeout where it takes too long, whatever it waits for, and ``cut_off`` ends it."""
         done: Future = Future()
 
         def run() -> None:
@@ -198,10 +201,29 @@ class Time:
         try:
             return done.result(max(0.0, self._until - monotonic()))
         except TimeoutError:
-            if response is not None:
-                with suppress(OSError, RuntimeError, ValueError):  # it may be over by now
-                    response.raw.shutdown()
+            with suppress(OSError, RuntimeError, ValueError):  # it may be over by now
+                cut_off()
             raise Timeout from None
+
+
+class Line(HTTPAdapter):
+    """Connects a session, and can cut off the request whose answer has not begun, or its thread would wait for ever."""
+
+    def get_connection_with_tls_context(self, *arguments, **settings) -> HTTPConnectionPool:
+        """The pool of connections, through a proxy too; which one is taken from it is kept."""
+        pool = super().get_connection_with_tls_context(*arguments, **settings)
+
+        def take(timeout: float | None = None) -> Any:
+            self._taken = type(pool)._get_conn(pool, timeout)
+            return self._taken
+
+        pool._get_conn = take  # type: ignore[method-assign]
+        return pool
+
+    def cut_off(self) -> None:
+        """End the request that is under way; nothing happens where none is connected."""
+        if (line := getattr(getattr(self, "_taken", None), "sock", None)) is not None:
+            line.shutdown(socket.SHUT_RDWR)
 
 
 class GuardedSession(requests.Session):
@@ -213,7 +235,9 @@ class GuardedSession(requests.Session):
 
     def __init__(self, ca: Path | None = None) -> None:
         super().__init__()
-        self._ca = ca
+        self._ca, self._line = ca, Line()
+        self.mount("https://", self._line)
+        self.mount("http://", self._line)
         # What is packed may unpack to anything; the images' own compression is another matter. XML is not asked for.
         self.headers.update({"Accept-Encoding": "identity", "Accept": "application/dicom+json"})
         self.hooks["response"].append(self._bounded)
@@ -237,7 +261,7 @@ class GuardedSession(requests.Session):
         """Send, and once more where a busy archive asks for it."""
         for wait in (1.0, 2.0, None):
             self._time = Time(int(request.headers.get("Content-Length") or 0))
-            response = self._time.limit(partial(super().send, request, **settings))
+            response = self._time.limit(partial(super().send, request, **settings), self._line.cut_off)
             asked = retry_after_s(response)
             wait = wait if wait is None or asked is None else asked
             if response.status_code not in _BUSY or wait is None or wait > LONGEST_WAIT_S:
@@ -270,7 +294,7 @@ class GuardedSession(requests.Session):
             window = b""
             complete = not (multipart and response.ok)
             reading = pieces(min(chunk_size or _PIECE, _PIECE))
-            while piece := time.limit(partial(next, reading, b""), response):
+            while piece := time.limit(partial(next, reading, b""), response.raw.shutdown):
                 time.add(len(piece))
                 window = window[1 - max(len(marker) + 2, len(_DEFLATED)) :] + piece
                 begin = window.rfind(marker) if boundary else -1

@@ -121,6 +121,17 @@ def test_uneven_slices_are_refused(tmp_path) -> None:
         read_source(stack)
 
 
+@pytest.mark.parametrize("stated", [0.0, 2.0, 8.02])
+def test_objects_have_the_slices_own_distance_whatever_the_images_call_it(tmp_path, stated) -> None:
+    def change(_k: int, dataset: pydicom.Dataset) -> None:
+        dataset.SpacingBetweenSlices = stated  # the gap, or rounded
+
+    case = make_case(tmp_path, change=change)
+    write_dicom(case.result, case.pictures, case.source, tmp_path)
+    shared = pydicom.dcmread(tmp_path / "segmentation.dcm").SharedFunctionalGroupsSequence[0]
+    assert shared.PixelMeasuresSequence[0].SpacingBetweenSlices == pytest.approx(8.0, abs=1e-3)
+
+
 def test_a_slice_shifted_in_its_plane_is_refused(tmp_path) -> None:
     def change(k: int, dataset: pydicom.Dataset) -> None:
         if k == 5:

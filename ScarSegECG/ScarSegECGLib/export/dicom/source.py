@@ -106,7 +106,11 @@ def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArr
 
 
 def _complete(image: Dataset) -> None:
-    """Fill in, empty, what older files leave out, and drop values that the standard does not know."""
+    """Fill in, empty, what older files leave out, and drop values that the standard does not know.
+
+    Some write the gap, or a rounded number, as the spacing between slices: highdicom finds it by their positions where
+    nothing is said.
+    """
     if not all(image.get(keyword) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")):
         raise InputError(
             "The DICOM images lack a study, a series or a frame of reference, so nothing can refer to them: export the "
@@ -122,6 +126,9 @@ def _complete(image: Dataset) -> None:
             kind(image.get(keyword) or None)
         except (ValueError, TypeError):
             setattr(image, keyword, "")
+    shared = image.get("SharedFunctionalGroupsSequence") or []
+    for said in (image, *(item for group in shared for item in group.get("PixelMeasuresSequence") or [])):
+        said.pop("SpacingBetweenSlices", None)
 
 
 @intact(_IRREGULAR)
