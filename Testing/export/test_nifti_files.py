@@ -84,6 +84,19 @@ def test_a_slanted_stack_is_refused_not_straightened():
         stored(result.labels, result.stack)
 
 
+def test_slices_whose_places_were_rounded_are_no_slanted_stack(tmp_path):
+    """Positions rounded to 0.01 mm, of eight slices of 8 mm: the axes are off by up to 0.02 degrees."""
+    rounded = pose(np.eye(3))
+    along = rounded[:3, 2] / np.linalg.norm(rounded[:3, 2])
+    rounded[:3, 2] += np.linalg.norm(rounded[:3, 2]) * 3e-4 * rounded[:3, 0] / np.linalg.norm(rounded[:3, 0])
+    assert np.degrees(np.arccos(rounded[:3, 2] @ along / np.linalg.norm(rounded[:3, 2]))) > 0.01
+    result = make_result(rotation=np.eye(3))
+    object.__setattr__(result.stack, "stored_ijk_to_ras", rounded)
+    write_nifti(result, tmp_path)
+    corner = np.array([*SHAPE[::-1], 1.0])
+    assert np.linalg.norm((header_affine(tmp_path / "labels.nii.gz") @ corner - rounded @ corner)[:3]) < 0.1
+
+
 def test_an_array_of_another_shape_is_refused():
     result = make_result()
     with pytest.raises(ValueError, match="shape"):

@@ -56,10 +56,13 @@ def networks_of(args: argparse.Namespace) -> Networks:
 
 
 @contextmanager
-def progress_bar(title: str, quiet: bool) -> Iterator[Callable[[float, str], None]]:
-    """A bar on stderr from 0 to 100 %; the yielded function takes the fraction done and what is being done."""
+def progress_bar(title: str, quiet: bool, delay_s: float = 0) -> Iterator[Callable[[float, str], None]]:
+    """A bar on stderr from 0 to 100 %; the yielded function takes the fraction done and what is being done.
+
+    What takes less than ``delay_s`` has none.
+    """
     layout = "{desc}: {percentage:3.0f}%|{bar:24}| {elapsed}<{remaining} {postfix}"
-    with tqdm(total=1.0, desc=title, bar_format=layout, disable=quiet) as bar:
+    with tqdm(total=1.0, desc=title, bar_format=layout, disable=quiet, delay=delay_s) as bar:
 
         def tell(fraction: float, text: str) -> None:
             bar.set_postfix_str(text, refresh=False)

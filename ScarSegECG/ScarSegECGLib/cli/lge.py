@@ -37,7 +37,7 @@ def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
 def run(args: argparse.Namespace) -> None:
     """List every series; an asterisk marks the one that would be read."""
     with (
-        progress_bar("lge", args.quiet) as tell,
+        progress_bar("lge", args.quiet, delay_s=1) as tell,
         opened_study(args.path, lambda done, of: tell(done / of, f"reading {done} of {of} files")) as sets,
     ):
         numbers = [n for images in sets for n in images.series_numbers]

@@ -17,8 +17,9 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_whole
 from ScarSegECGLib.export.dicom.codes import SCAR_PARTS, STRUCTURES, Structure
 
-# Single-precision file headers leave errors near 1e-7 in the cosines; 1e-4 is 0.006 degrees.
-_ORTHONORMAL_TOLERANCE = 1e-4
+# Of the cosines between axes: 0.06 degrees, a tenth of a millimetre at the end of a stack. Slices whose positions are
+# rounded to 0.01 mm, as some exports do, come to 3e-4 over 56 mm.
+_ORTHONORMAL_TOLERANCE = 1e-3
 SEGMENTATION = "segmentation.seg.nrrd"
 SEGMENTS: Mapping[str, Structure] = dict(zip(("LVCavity", "Myocardium", "Scar"), STRUCTURES, strict=True))
 """By the segment's identifier in Slicer."""
