@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timezone
 from enum import Enum
+from functools import lru_cache
 from numbers import Integral
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -202,6 +203,9 @@ def _without_paths(plain: Any) -> Any:
     return without_paths(plain) if isinstance(plain, str) else plain
 
 
+_types_of = lru_cache(get_type_hints)
+
+
 def from_json(kind: Any, kept: Any, **more: Any) -> Any:
     """What :func:`to_json` wrote as a value of a type, which may be a record, a tuple, or one or ``None``.
 
@@ -209,7 +213,7 @@ def from_json(kind: Any, kept: Any, **more: Any) -> Any:
     not what it should be: somebody may have edited it.
     """
     if kind in RENAMED:
-        types = get_type_hints(kind)
+        types = _types_of(kind)
         names = {of: name for of, name in _names(kind).items() if of not in more}
         return kind(**{of: from_json(types[of], kept[name]) for of, name in names.items()}, **more)
     kinds = get_args(kind)

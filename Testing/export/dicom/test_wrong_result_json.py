@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,12 +91,9 @@ def test_a_result_read_again_is_the_one_that_was_written(case: DicomCase) -> Non
 
 def test_whatever_is_read_can_be_told(case: DicomCase, monkeypatch) -> None:
     """One value of the content exchanged: it is refused, or every page and group can be made of it."""
-    images = {name: getattr(result_folder, name) for name in ("read_labels", "_probability")}
-    kept: dict[str, Any] = {}
-    for name, read in images.items():
-        monkeypatch.setattr(
-            result_folder, name, lambda path, stack, read=read: kept.setdefault(path.name, read(path, stack))
-        )
+    for name in ("read_labels", "_probability"):  # the images are the same each time
+        read = lru_cache(partial(getattr(result_folder, name), stack=case.stack))
+        monkeypatch.setattr(result_folder, name, lambda path, _stack, read=read: read(path))
     content = content_of(case)
     refused = told = 0
     for path in (path for path in places(content) if path[0] != "facts" or len(path) < 3):
