@@ -14,7 +14,7 @@ from ScarSegECGLib.case import Interval
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.structured_report import groups, person_name
-from ScarSegECGLib.export.dicom.write import write_dicom
+from ScarSegECGLib.export.dicom.write import insist_said, write_dicom
 from ScarSegECGLib.facts import Confidence, ConfidenceReason, Contrast, Fact, Grade, Method
 from ScarSegECGLib.report.present import headline
 from ScarSegECGLib.wording import ECG_IS_NO_FINDING
@@ -201,6 +201,25 @@ def test_what_is_not_imaged_has_no_number(case, objects) -> None:
     assert [value.name.value for value in group.values] == ["PCTSEGECG"]
     assert group.answers == ((codes.COVERAGE, codes.NOT_IMAGED),)
     assert group.segment is None
+
+
+def test_a_changed_number_is_noticed(case, objects, tmp_path) -> None:
+    report = pydicom.dcmread(objects / "report.dcm")
+    said = groups(case.result)
+    insist_said(objects / "report.dcm", said)
+
+    def first_number(item: pydicom.Dataset) -> pydicom.Dataset | None:
+        for child in item.get("ContentSequence", []):
+            found = child if child.ValueType == "NUM" else first_number(child)
+            if found is not None:
+                return found
+        return None
+
+    number = first_number(report)
+    number.MeasuredValueSequence[0].NumericValue = "1.2345"
+    report.save_as(tmp_path / "report.dcm")
+    with pytest.raises(OSError, match="did not read back"):
+        insist_said(tmp_path / "report.dcm", said)
 
 
 def test_unknown_contrast_leaves_core_and_grey_zone_out() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import highdicom
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
@@ -19,7 +21,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_whole
 from ScarSegECGLib.export.dicom import codes, objects
 from ScarSegECGLib.export.dicom.source import Source, places_on
-from ScarSegECGLib.export.dicom.structured_report import AHA, MAIN, PARTS, Segments, structured_report
+from ScarSegECGLib.export.dicom.structured_report import AHA, MAIN, PARTS, Group, Segments, groups, structured_report
 from ScarSegECGLib.lge.dicom_files import quiet
 from ScarSegECGLib.lge.files import intact
 from ScarSegECGLib.report.blocks import Patient
@@ -28,6 +30,7 @@ from ScarSegECGLib.report.present import ecg_counts, present
 
 FILES = tuple(objects.SERIES)
 _NOT_CARRIED = "The images' headers hold what DICOM objects cannot carry on: export the original series again."
+_NOT_READ_BACK = "a DICOM object did not read back as written; is the disk full?"
 # More than what the images themselves may be off (see source.py), less than what would move a voxel.
 _OFF_GRID_VOXELS = 0.06
 _UNEVEN = 0.011
@@ -75,6 +78,7 @@ def write_dicom(
         for name, (values, quantity) in maps.items():
             write(name, objects.parametric_map(values, quantity, source, name), values)
         write("report.dcm", structured_report(result, segments, source, verified_by))
+        insist_said(folder / "report.dcm", groups(result))
         patient = Patient.of_image(source.first) if show_patient else None
         report = present(result, pictures, datetime.now(timezone.utc), patient=patient, signed_by=verified_by)
         how = {"names_patient": show_patient, "verified": verified_by is not None}
@@ -115,7 +119,33 @@ def insist(path: Path, values: NDArray, stack: LgeStack) -> None:
     except (RuntimeError, ValueError):  # what highdicom refuses to lay into one volume
         same = False
     if not same:
-        raise OSError(errno.EIO, "a DICOM object did not read back as written; is the disk full?")
+        raise OSError(errno.EIO, _NOT_READ_BACK)
+
+
+def insist_said(path: Path, told: tuple[Group, ...]) -> None:
+    """Read a structured report again; OSError where it has not just these numbers, coded answers and comments."""
+    expected: Counter[tuple[str, str, str]] = Counter()
+    for group in told:
+        expected.update((v.name.value, v.unit.value, f"{v.value:.4f}") for v in group.values)
+        expected.update((name.value, answer.value, "") for name, answer in group.answers)
+        expected.update((codes.COMMENT.value, comment, "") for comment in group.comments)
+    asked = {name.value for group in told for name, _ in group.answers}
+    if Counter(_said(pydicom.dcmread(path), asked)) != expected:
+        raise OSError(errno.EIO, _NOT_READ_BACK)
+
+
+def _said(item: Dataset, asked: set[str]) -> Iterator[tuple[str, str, str]]:
+    for child in item.get("ContentSequence", []):
+        name = child.ConceptNameCodeSequence[0].CodeValue if "ConceptNameCodeSequence" in child else ""
+        if child.ValueType == "NUM":
+            measured = child.MeasuredValueSequence[0]
+            unit = measured.MeasurementUnitsCodeSequence[0].CodeValue
+            yield name, unit, f"{float(measured.NumericValue):.4f}"
+        elif child.ValueType == "CODE" and name in asked:
+            yield name, child.ConceptCodeSequence[0].CodeValue, ""
+        elif child.ValueType == "TEXT" and name == codes.COMMENT.value:
+            yield name, child.TextValue, ""
+        yield from _said(child, asked)
 
 
 def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
