@@ -50,6 +50,11 @@ class AnatomySection(Section):
     def _division(self) -> Division:
         return Division(AHA_MODES[self.parameters.ahaMode], int(self.parameters.ahaSegments))
 
+    def choose(self, division: Division) -> None:
+        """What a restored case was divided by, lest it be divided by what happens to be chosen."""
+        self.parameters.ahaMode = next(name for name, mode in AHA_MODES.items() if mode == division.mode)
+        self.parameters.ahaSegments = str(division.segments)
+
     def onStudy(self) -> None:
         super().onStudy()
         self.ui.anatomyLabel.text = ""

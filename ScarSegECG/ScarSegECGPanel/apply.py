@@ -256,6 +256,7 @@ class ApplySection(Section):
     def _restored(self, study: Study) -> Pieces:
         told = _("Restored: {count} steps, which can be undone.").format(count=len(self._found.moves))
         self.panel.logic.takeStudy(study, self.parameters)
+        self.panel.anatomy.choose(study.aha.division)
         yield
         yield from self.panel.logic.writeCase(self.parameters)
         yield from self.show(told, self.panel.results.showWhenEntered)

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from ScarSegECGLib.case import LEADS, EcgFeatures, ScarResult, Subject
 from ScarSegECGLib.facts import Code, Confidence, Division, Fact, Method, PartsRule, Word
 from ScarSegECGLib.facts_json import from_plain, to_plain
-from ScarSegECGPanel.masks import Bits, ScarRule, inflated
+from ScarSegECGPanel.masks import AhaRule, Bits, ScarRule, inflated
 
 VERSION = 5
 FACTS = (Word, Code, Fact, Method, Division, PartsRule, Confidence)
@@ -189,7 +189,7 @@ class Step:
         return np.frombuffer(inflated(self.packed, math.prod(shape)), np.uint8).reshape(shape)
 
 
-Move = Step | str  # a step, UNDO or REDO
+Move = Step | AhaRule | str  # a step, another division of the wall, UNDO or REDO
 
 
 class Journal:
@@ -248,7 +248,7 @@ class Journal:
 
 @dataclass(frozen=True)
 class Recovered:
-    """What a journal holds: the state it began with, and steps, ``UNDO`` and ``REDO`` in their order."""
+    """What a journal holds: the state it began with, and what was done since, in its order."""
 
     path: Path
     start: dict[str, Any]
@@ -276,7 +276,8 @@ def read(path: Path) -> Recovered | None:
                 return None
             _lock(descriptor)
             start, *moves = _records(file.read(_LARGEST))
-        return Recovered(path, {**start}, tuple(one if one in (UNDO, REDO) else made(Step, one) for one in moves))
+        kept = (one if one in (UNDO, REDO) else made(AhaRule if "division" in one else Step, one) for one in moves)
+        return Recovered(path, {**start}, tuple(kept))
     except Exception:  # whatever a file may hold: one odd journal hides no good one
         return None
 

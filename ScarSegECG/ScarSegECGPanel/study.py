@@ -115,6 +115,8 @@ class Study:
 
         now = self.masks
         anatomy = divide(self.segmented.stack, now.cavity, now.wall, aha.insertions, aha.division)
+        if self.journal and aha is not self.aha:
+            self.journal.append(aha)
         self.aha, self._anatomy, self._result = aha, anatomy, None
 
     def keepSlices(self, first: int, last: int, name: str) -> bool:
@@ -164,9 +166,9 @@ class Study:
         """Start a journal of all steps so far and to come; without room for one the case goes on all the same."""
         self.end(remove=True)
         first, *steps = self.steps
-        takenBack = [UNDO] * (len(steps) - self.at)
+        now = [UNDO] * (len(steps) - self.at) + ([] if self.aha.isUsual else [self.aha])
         try:
-            self.journal = Journal(folder, {**self.saved, "first": plain(first)}, *steps, *takenBack)
+            self.journal = Journal(folder, {**self.saved, "first": plain(first)}, *steps, *now)
         except OSError:
             self.journal = None
 
@@ -181,5 +183,5 @@ class Study:
         study = cls(fromDict(recovered.start, storedVoxels))
         study._begin(made(Step, recovered.start["first"]))
         for move in recovered.moves:
-            study.go(move)
+            study.divide(move) if isinstance(move, AhaRule) else study.go(move)
         return study

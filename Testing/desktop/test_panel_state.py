@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.case import SCAR, Burden, EcgFeatures, EcgFindings, Interval, ScarResult, Subject
-from ScarSegECGLib.facts import Confidence, ConfidenceReason, Doubt, Fact, Grade, Method, has
+from ScarSegECGLib.facts import AhaMode, Confidence, ConfidenceReason, Division, Doubt, Fact, Grade, Method, has
 from ScarSegECGLib.facts_ecg import Conduction, EcgNote
 from ScarSegECGLib.measure.measurements import measured_again
 from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.rules import FoundScar
 from ScarSegECGPanel import journal
 from ScarSegECGPanel.journal import REDO, UNDO, Origin, Step, fromDict, made, plain, toDict
-from ScarSegECGPanel.masks import ScarRule, imageOnly, withScar
+from ScarSegECGPanel.masks import AhaRule, ScarRule, imageOnly, withScar
 from ScarSegECGPanel.study import Study
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
@@ -217,6 +217,36 @@ def restored(study: Study, folder: Path) -> Study:
     recovered = journal.read(path)
     assert recovered is not None
     return Study.fromJournal(recovered, stored(study.segmented))
+
+
+@pytest.mark.parametrize("begun", ["before the division", "with the division"])
+def test_the_readers_division_is_in_the_journal(tmp_path: Path, begun: str) -> None:
+    """Insertions that were moved and the mode that was chosen are lost with a crash no more than a stroke is."""
+    study = Study(measured())
+    if begun == "before the division":
+        study.begin(tmp_path)
+    study.divide(AhaRule(Division(AhaMode.LANDMARK, 16), study.anatomy.insertions_deg + 15.0))
+    if begun == "with the division":
+        study.begin(tmp_path)
+    scar = study.masks.scar
+    study.change("Clear segment 7", withScar(study.bits, scar & ~first(scar)))
+    again = restored(study, tmp_path)
+    assert again.aha.division == study.aha.division
+    np.testing.assert_array_equal(again.anatomy.insertions_deg, study.anatomy.insertions_deg)
+    np.testing.assert_array_equal(again.anatomy.aha, study.anatomy.aha)
+    assert again.undoName == "Clear segment 7" and np.array_equal(again.bits, study.bits)
+
+
+def test_what_was_divided_once_is_written_once(tmp_path: Path) -> None:
+    """Every change of the wall divides it anew, by the same rule."""
+    study = Study(measured())
+    study.begin(tmp_path)
+    study.divide(AhaRule(Division(AhaMode.LANDMARK)))
+    study._anatomy = None
+    assert study.anatomy.division.mode is AhaMode.LANDMARK
+    study.end(remove=False)
+    recovered = journal.read(next(tmp_path.iterdir()))
+    assert recovered is not None and len(recovered.moves) == 1
 
 
 def test_undo_and_redo_are_restored_under_their_own_names(tmp_path: Path) -> None:

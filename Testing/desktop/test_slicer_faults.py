@@ -43,6 +43,9 @@ def test_what_is_restored_is_what_is_chosen(desk, segmented_once) -> None:
     panel.ui.probabilitySlider.value = 0.2
     wait_until(lambda: study.origin.rule.probability == 0.2)
     shown = study.bits.copy()
+    panel.parameterNode.ahaMode, panel.parameterNode.ahaSegments = "Between both insertions", "16"
+    settle()
+    divided = study.anatomy.aha.copy()
     study.begin(journalFolder())
     study.end(remove=False)  # as a crash leaves it
     slicer.mrmlScene.Clear()
@@ -57,6 +60,8 @@ def test_what_is_restored_is_what_is_chosen(desk, segmented_once) -> None:
     assert panel.parameterNode.probability == pytest.approx(0.2)
     assert panel.ui.probabilitySlider.value == pytest.approx(0.2)
     np.testing.assert_array_equal(panel.logic.study.bits, shown)
+    assert (panel.parameterNode.ahaMode, panel.parameterNode.ahaSegments) == ("Between both insertions", "16")
+    np.testing.assert_array_equal(panel.logic.study.anatomy.aha, divided)
 
 
 def test_every_stage_of_apply_is_said_in_words(desk) -> None:
