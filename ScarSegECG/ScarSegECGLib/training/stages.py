@@ -20,7 +20,7 @@ from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import LEAST_FIELD_MM
 from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.network.device import place
+from ScarSegECGLib.network.device import Network, place
 from ScarSegECGLib.network.field import LOCATOR_PIXEL_MM, PIXEL_MM
 from ScarSegECGLib.network.polar_grid import cut_polar, heart_disc, polar_area, polar_offsets_mm
 from ScarSegECGLib.network.stack_net import StackNet, StackOutput, without_wrap
@@ -37,24 +37,21 @@ CLASSES = ["background", "LV cavity", "LV wall", "scar given wall"]
 VERSIONS = range(5)  # of a patient's stack
 CLEAN, ONE_SCANNER, OTHER_SCANNER, DEGRADED, HALF_THE_SLICES = VERSIONS
 STACKS_A_STEP, CLEAN_SHARE = 4, 0.4
+BatchLoss = Callable[[nn.Module, torch.Generator], Tensor]  # of a network on the batch that it draws
 
 
-def scar_plan() -> AugmentPlan:
-    """The slice unrolled about a centre that is some millimetres off the LV's, now and then far off."""
-    return AugmentPlan(polar_offsets_mm() / PIXEL_MM, shift=2.0, far_shift=5.0, levelled_where=heart_disc())
-
-
-def locator_plan() -> AugmentPlan:
-    """320 mm of the whole slice, the LV anywhere in it: the training images have it in the middle."""
-    return AugmentPlan(
-        square_offsets(128),
-        shift=20.0,
-        far_shift=25.0,
-        scale=1.3,
-        stretch=1.1,
-        neighbour_shift=0.0,
-        crop_pixels=(LEAST_FIELD_MM / LOCATOR_PIXEL_MM, 260 / LOCATOR_PIXEL_MM),
-    )
+# The slice unrolled about a centre that is some millimetres off the LV's, now and then far off.
+SCAR_PLAN = AugmentPlan(polar_offsets_mm() / PIXEL_MM, shift=2.0, far_shift=5.0, levelled_where=heart_disc())
+# 320 mm of the whole slice, the LV anywhere in it: the training images have it in the middle.
+LOCATOR_PLAN = AugmentPlan(
+    square_offsets(128),
+    shift=20.0,
+    far_shift=25.0,
+    scale=1.3,
+    stretch=1.1,
+    neighbour_shift=0.0,
+    crop_pixels=(LEAST_FIELD_MM / LOCATOR_PIXEL_MM, 260 / LOCATOR_PIXEL_MM),
+)
 
 
 def soft_dice_loss(probability: Tensor, truth: Tensor, area: Tensor) -> Tensor:
@@ -102,7 +99,7 @@ def loss_on(
     loss: Callable[..., Tensor],
     device: torch.device,
     change: Callable[..., tuple[Tensor, Tensor]] | None = None,
-) -> Callable[[nn.Module, torch.Generator], Tensor]:
+) -> BatchLoss:
     """``loss(output, labels)`` of a network on the next batch of augmented slices; an epoch shows every one once.
 
     ``change(images, labels, chosen, rng=rng)`` alters a batch before it is augmented.
@@ -142,46 +139,36 @@ def unseen_member(start: Weights, held_out: Sequence[str]) -> int:
 
 def train_stage_one(plan: Plan, group: int) -> None:
     """Train locator and network of one group into its ``weights.safetensors``. Errors: :func:`unseen_member`."""
-    path, recipe, start = plan.folder(group) / "weights.safetensors", plan.recipe, plan.start
-    if path.is_file():
+    folder, device, recipe, start = plan.folder(group), plan.device, plan.recipe, plan.start
+    if (folder / "weights.safetensors").is_file():
         return
     member = 0 if start is None else unseen_member(start, plan.groups[group])
-    known, known_locator = ({} if start is None else start.part(name) for name in (f"member{member}.", "locator."))
     seen = list(plan.seen_by(group).values())
+
+    def train(name: str, make: Callable[[], Network], loss: BatchLoss, schedule: Schedule, prefix: str) -> Network:
+        known = {} if start is None else start.part(prefix)
+        return fit(lambda: place(make(), device), loss, schedule, folder / name, device, quiet=plan.quiet, known=known)
 
     slices = coarse_slices(seen)
     epoch = batches(slices)
-    epochs = recipe.locator_epochs if start is None else recipe.tuning_epochs
-    rate = 2e-3 if start is None else 5e-4
-    locator = fit(
-        lambda: place(LocatorUNet(recipe.locator_channels), plan.device),
-        loss_on(slices, locator_plan(), locator_loss, plan.device),
-        Schedule(epochs * epoch, rate, warm_up=WARM_UP, checkpoint_every=2 * epoch),
-        plan.folder(group) / "locator",
-        plan.device,
-        quiet=plan.quiet,
-        known=known_locator,
-    )
+    epochs, rate = (recipe.locator_epochs, 2e-3) if start is None else (recipe.tuning_epochs, 5e-4)
+    schedule = Schedule(epochs * epoch, rate, warm_up=WARM_UP, checkpoint_every=2 * epoch)
+    loss = loss_on(slices, LOCATOR_PLAN, locator_loss, device)
+    locator = train("locator", partial(LocatorUNet, recipe.locator_channels), loss, schedule, "locator.")
 
     slices = fine_slices(seen)
-    walls = find_walls(slices)
     schedule = Schedule(recipe.scar_epochs * epoch, average=0.998, warm_up=WARM_UP, checkpoint_every=10 * epoch)
     if start is not None:
         schedule = Schedule(recipe.tuning_epochs * epoch, 1e-3, average=0.995, warm_up=WARM_UP, checkpoint_every=epoch)
-    network = fit(
-        lambda: place(ScarUNet(recipe.scar_channels), plan.device),
-        loss_on(slices, scar_plan(), partial(image_loss, area=polar_area()), plan.device, partial(paint, walls=walls)),
-        schedule,
-        plan.folder(group) / "stage1",
-        plan.device,
-        quiet=plan.quiet,
-        known=known,
-    )
+    painted = partial(paint, walls=find_walls(slices))
+    loss = loss_on(slices, SCAR_PLAN, partial(image_loss, area=polar_area()), device, painted)
+    network = train("stage1", partial(ScarUNet, recipe.scar_channels), loss, schedule, f"member{member}.")
     settings: dict = {"members": 1, "mirror": True, "pixel_mm": PIXEL_MM, "stack_channels": 0, "ecg_trained": False}
     settings |= {"channels": list(recipe.scar_channels), "locator_channels": list(recipe.locator_channels)}
     settings |= {"classes": CLASSES, "licence": LICENCE, "history": recipe.history}
     settings |= {"member_trained_on": [[case.name for case in seen]], "held_out": list(plan.groups[group])}
-    write_weights(path, locator.state_dict(prefix="locator.") | network.state_dict(prefix="member0."), settings)
+    tensors = locator.state_dict(prefix="locator.") | network.state_dict(prefix="member0.")
+    write_weights(folder / "weights.safetensors", tensors, settings)
 
 
 def version_of(case: ExpertCase, number: int, version: int) -> ExpertCase:
@@ -216,27 +203,24 @@ def _unrolled_labels(labels: NDArray, stack: LgeStack, centres_mm: NDArray) -> T
     return without_wrap(shares).argmax(dim=1).to(torch.uint8)
 
 
-def _look(of: Unseen) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {}
-    for version in VERSIONS:
-        changed = version_of(of.case, of.number, version)
-        try:
-            centres, seen = of.session.first_look(changed.stack)
-        except InputError:
-            continue
-        truth = _unrolled_labels(changed.labels, changed.stack, centres)
-        stack = SeenStack(seen.half(), truth, torch.from_numpy(centres))
-        tensors |= {f"{version}.{name}": part for name, part in stack._asdict().items()}
-    return tensors
+def _look(of: Unseen, version: int) -> dict[str, Tensor]:
+    """A :class:`SeenStack` by its parts' names; none where stage 1 finds no ventricle."""
+    changed = version_of(of.case, of.number, version)
+    try:
+        centres, seen = of.session.first_look(changed.stack)
+    except InputError:
+        return {}
+    truth = _unrolled_labels(changed.labels, changed.stack, centres)
+    return SeenStack(seen.half(), truth, torch.from_numpy(centres))._asdict()
 
 
 def see_patients(plan: Plan) -> Bank:
-    """Every patient through a stage 1 that has not learned from it, kept patient by patient."""
+    """Every patient through a stage 1 that has not learned from it, kept stack by stack."""
     bank: Bank = {}
     for of in plan.held_out("weights.safetensors", "stage 1 on held-out patients"):
-        kept = once(plan.run / "looks" / f"{of.case.name}.safetensors", _look, of)
-        found = [version for version in VERSIONS if f"{version}.seen" in kept]
-        bank[of.number] = {v: SeenStack(*(kept[f"{v}.{name}"] for name in SeenStack._fields)) for v in found}
+        files = [plan.run / "looks" / f"{of.case.name}.{version}.safetensors" for version in VERSIONS]
+        looks = [once(file, _look, of, version) for version, file in enumerate(files)]
+        bank[of.number] = {version: SeenStack(**look) for version, look in enumerate(looks) if look}
     return bank
 
 
@@ -264,8 +248,8 @@ def drawn(bank: Bank, patients: Sequence[int], rng: torch.Generator) -> tuple[Te
 
 def train_stage_two(plan: Plan, group: int, bank: Bank) -> None:
     """Train stage 2 of one group; its ``image.safetensors`` holds it and stage 1."""
-    path, device, channels = plan.folder(group) / "image.safetensors", plan.device, plan.recipe.stack_channels
-    if path.is_file():
+    folder, device, channels = plan.folder(group), plan.device, plan.recipe.stack_channels
+    if (folder / "image.safetensors").is_file():
         return
     patients, area, known = list(plan.seen_by(group)), without_wrap(polar_area()), plan.trained("stack.")
 
@@ -276,15 +260,9 @@ def train_stage_two(plan: Plan, group: int, bank: Bank) -> None:
         return image_loss(output, truth.to(device), area)
 
     # Not channels last: in bfloat16 oneDNN's weight gradients of dilated convolutions come out as NaN (torch 2.13).
-    network = fit(
-        lambda: StackNet(channels),
-        loss,
-        Schedule(plan.recipe.stack_steps, 3e-3 * (TUNED if known else 1), seed=4, checkpoint_every=50),
-        plan.folder(group) / "stage2",
-        device,
-        quiet=plan.quiet,
-        known=known,
-    )
-    stage_one = read_weights(plan.folder(group) / "weights.safetensors")
-    settings = stage_one.settings | {"stack_channels": channels}
-    write_weights(path, stage_one.tensors | network.state_dict(prefix="stack."), settings)
+    schedule = Schedule(plan.recipe.stack_steps, 3e-3 * (TUNED if known else 1), seed=4, checkpoint_every=50)
+    make = partial(StackNet, channels)
+    network = fit(make, loss, schedule, folder / "stage2", device, quiet=plan.quiet, known=known)
+    stage_one = read_weights(folder / "weights.safetensors")
+    tensors = stage_one.tensors | network.state_dict(prefix="stack.")
+    write_weights(folder / "image.safetensors", tensors, stage_one.settings | {"stack_channels": channels})
