@@ -26,7 +26,7 @@ from ScarSegECGLib.training.card import model_card
 from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank
 from ScarSegECGLib.training.evaluate import (
     assemble,
-    evaluate_held_out,
+    evaluate_case,
     patient_folds,
     read_folds,
     read_table,
@@ -141,7 +141,8 @@ def _train(args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: 
     fused = fuse_held_out(plan, bank)
     for group in groups:
         train_taff(plan, group, fused, encoder, pairs, fractions)
-    told, trust = trusted(evaluate_held_out(plan))
+    unseen = plan.held_out("full.safetensors", "held-out patients")
+    told, trust = trusted([evaluate_case(of.case, of.session, fold=of.fold) for of in unseen])
     summary = json.dumps(summary_of(told), indent=1)
     write_tables(out, told)
     write_text(out / "cross_validation.json", summary + "\n")

@@ -160,28 +160,20 @@ def _other_scanner(unit: Tensor, rng: torch.Generator) -> Tensor:
     return low + (high - low) * (at - below)
 
 
-def _blurred(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Now and then a 3x3 binomial blur, mixed in with a random weight."""
-    smooth = F.avg_pool2d(F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
-    weight = _uniform(len(images), 0, 1, rng) * _sometimes(len(images), 0.4, rng)
-    return torch.lerp(images, smooth, weight)
-
-
-def _noisy(unit: Tensor, rng: torch.Generator) -> Tensor:
-    """Now and then the noise of a magnitude image: a complex Gaussian's modulus."""
-    level = _uniform(len(unit), 0, MOST_NOISE, rng) * _sometimes(len(unit), 0.4, rng)
-    noise = torch.randn(2, *unit.shape, generator=rng) * level
-    return torch.hypot(unit + noise[0], noise[1])
-
-
 def _recolour(images: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Generator) -> Tensor:
     """Another scanner's curve, shading, blur and noise; then levelled as at inference, and moved a little off that."""
     count, channels = images.shape[:2]
     unit = (images + 0.5).clamp(0, 1.5)
     black = unit == 0
     shading = torch.randn(count, 1, 4, 4, generator=rng) * 0.1 * _sometimes(count, 0.4, rng)
-    unit = _blurred(_other_scanner(unit * torch.exp(_smooth_field(shading, 20, places)), rng), rng)
-    unit = torch.where(black, unit, _noisy(unit, rng).clamp(min=1e-4))
+    unit = _other_scanner(unit * torch.exp(_smooth_field(shading, 20, places)), rng)
+    # A 3x3 binomial blur, mixed in with a random weight.
+    smooth = F.avg_pool2d(F.avg_pool2d(F.pad(unit, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
+    unit = torch.lerp(unit, smooth, _uniform(count, 0, 1, rng) * _sometimes(count, 0.4, rng))
+    # The noise of a magnitude image: a complex Gaussian's modulus.
+    grain = _uniform(count, 0, MOST_NOISE, rng) * _sometimes(count, 0.4, rng)
+    real, imaginary = torch.randn(2, *unit.shape, generator=rng) * grain
+    unit = torch.where(black, unit, torch.hypot(unit + real, imaginary).clamp(min=1e-4))
     level = levelled(unit, plan.levelled_where) + 0.5
     gamma = torch.exp(torch.randn(count, 1, 1, 1, generator=rng) * 0.15)
     gain = torch.exp(torch.randn(count, channels, 1, 1, generator=rng) * 0.05)
@@ -261,18 +253,9 @@ def paint(images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: tor
 
     ``chosen`` [B] are their indices in ``walls``; painted voxels of the middle slice carry the scar label.
     """
-    struck = (torch.rand(len(chosen), generator=rng) < walls.chance[chosen]).nonzero()[:, 0]
     images, labels = images.clone(), labels.clone()
-    if len(struck):
-        images[struck], labels[struck] = _scarred(images[struck], labels[struck], chosen[struck], walls, rng)
-    return images, labels
-
-
-def _scarred(
-    images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """A scar in every one of :func:`paint`'s images."""
-    index, count, size = walls.neighbours[chosen], len(images), images.shape[-1]
+    struck = (torch.rand(len(chosen), generator=rng) < walls.chance[chosen]).nonzero()[:, 0]
+    index, count, size = walls.neighbours[chosen[struck]], len(struck), images.shape[-1]
     depth, angle = walls.depth[index], walls.angle[index]
     blood, muscle = walls.blood[index][..., None, None], walls.muscle[index][..., None, None]
     contrast = blood - muscle
@@ -287,5 +270,6 @@ def _scarred(
     # Now and then a dark core: microvascular obstruction, which counts as scar.
     core = ((extent * 0.8 - depth) / 0.06).sigmoid() * (depth > 0.15) * (_uniform(count, 0, 1, rng) < 0.15)
     bright = torch.lerp(bright, muscle + 0.1 * contrast * texture, core)
-    painted = torch.lerp(images, bright, (inside * _uniform(count, 0.75, 1.0, rng)).clamp(0, 1))
-    return painted, labels.masked_fill((hard[:, 1] > 0.5) & (labels == MYOCARDIUM), SCAR)
+    images[struck] = torch.lerp(images[struck], bright, (inside * _uniform(count, 0.75, 1.0, rng)).clamp(0, 1))
+    labels[struck] = labels[struck].masked_fill((hard[:, 1] > 0.5) & (labels[struck] == MYOCARDIUM), SCAR)
+    return images, labels

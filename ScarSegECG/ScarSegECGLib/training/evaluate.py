@@ -75,7 +75,7 @@ class CaseFigures:
     def flat(self) -> Row:
         """As one line of a table."""
         low, high = self.interval_ml or (None, None)
-        row: Row = {name: getattr(self, name) for name in TOLD}
+        row: Row = {name: getattr(self, name) for name in ("fold", *TOLD)}
         row |= {"pathological": int(self.pathological), "present": int(self.present)}
         row |= {"interval_low_ml": low, "interval_high_ml": high}
         for structure in STRUCTURES:
@@ -84,7 +84,7 @@ class CaseFigures:
 
     def flat_slices(self) -> list[Row]:
         """As lines of a table, one a slice."""
-        return [{"case": self.case, **one} for one in self.slices]
+        return [{"fold": self.fold, "case": self.case, **one} for one in self.slices]
 
 
 def evaluate_case(
@@ -185,13 +185,13 @@ def summary_of(figures: Sequence[CaseFigures]) -> dict:
 
 def as_json(figures: Sequence[CaseFigures]) -> dict:
     """Summary and cases under the documented names."""
-    cases = []
-    for row in figures:
-        entry = {name: getattr(row, name) for name in (*TOLD, "interval_ml")}
-        entry["ecg"] = None if row.use is None else [reason.code.value for reason in row.use.reasons]
-        entry["seconds"] = row.seconds
-        entry["slices"] = list(row.slices)
-        cases.append(entry | {name: asdict(getattr(row, name)) for name in STRUCTURES})
+    cases = [
+        {name: getattr(row, name) for name in (*TOLD, "interval_ml")}
+        | {"ecg": row.use and [reason.code.value for reason in row.use.reasons]}
+        | {"seconds": row.seconds, "slices": list(row.slices)}
+        | {name: asdict(getattr(row, name)) for name in STRUCTURES}
+        for row in figures
+    ]
     return {"summary": summary_of(figures), "cases": cases}
 
 
@@ -243,12 +243,6 @@ def read_folds(path: Path, cases: Sequence[str]) -> list[list[str]]:
     return [sorted(case for case in cases if fold_of[case] == fold) for fold in folds]
 
 
-def evaluate_held_out(plan: Plan) -> list[CaseFigures]:
-    """Figures of every patient, by the images alone, with the networks that never saw it."""
-    unseen = plan.held_out("full.safetensors", "held-out patients")
-    return [evaluate_case(of.case, of.session, fold=of.fold) for of in unseen]
-
-
 def fit_trust(rows: Sequence[CaseFigures]) -> Trust:
     """Fit on held-out patients.
 
@@ -282,19 +276,16 @@ def fit_trust(rows: Sequence[CaseFigures]) -> Trust:
 def trusted(rows: Sequence[CaseFigures]) -> tuple[list[CaseFigures], Trust]:
     """Figures with presence and interval as a fit on the *other* folds tells them, and the fit that is shipped."""
     fits = {fold: fit_trust([row for row in rows if row.fold != fold]) for fold in {row.fold for row in rows}}
-    told = []
-    for row in rows:
-        trust = fits[row.fold]
-        told.append(replace(row, present=trust.present(row.signs), interval_ml=trust.interval_ml(row.signs)))
+    both = [(row, fits[row.fold]) for row in rows]
+    told = [replace(row, present=fit.present(row.signs), interval_ml=fit.interval_ml(row.signs)) for row, fit in both]
     return told, fit_trust(rows)
 
 
 def write_tables(folder: Path, rows: Sequence[CaseFigures]) -> None:
     """``cross_validation.csv``, a line per held-out patient, and ``cross_validation_slices.csv``, a line per slice."""
     ordered = sorted(rows, key=lambda row: row.case)
-    write_table(folder / "cross_validation.csv", [{"fold": row.fold, **row.flat()} for row in ordered])
-    slices = [{"fold": row.fold, **line} for row in ordered for line in row.flat_slices()]
-    write_table(folder / "cross_validation_slices.csv", slices)
+    write_table(folder / "cross_validation.csv", [row.flat() for row in ordered])
+    write_table(folder / "cross_validation_slices.csv", [line for row in ordered for line in row.flat_slices()])
 
 
 def assemble(plan: Plan, trust: Trust, path: Path) -> str:
