@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ from ScarSegECGLib.training.evaluate import (
     write_tables,
 )
 from ScarSegECGLib.training.fit import Plan, Recipe, once
-from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
+from ScarSegECGLib.training.pairs import OwnEcg, Pairs, expert_fractions, make_pairs
 from ScarSegECGLib.training.stages import see_patients, train_stage_one, train_stage_two
 from ScarSegECGLib.training.taff import fuse_held_out, train_taff
 
@@ -137,7 +138,8 @@ def _train(args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: 
         train_stage_two(plan, group, bank)
     fractions = expert_fractions(plan.cases)
     encoder = _encoder(plan.start, out)
-    pairs = make_pairs(list(fractions), noise, PAIR_SEED, own=own, file=out / "ecgs.safetensors", quiet=quiet)
+    made = partial(make_pairs, fractions, noise, PAIR_SEED, own=own, quiet=quiet)
+    pairs = Pairs(**once(out / "ecgs.safetensors", lambda: vars(made())))
     fused = fuse_held_out(plan, bank)
     for group in groups:
         train_taff(plan, group, fused, encoder, pairs, fractions)

@@ -48,7 +48,7 @@ def held_out_ecgs(
 
     Real ECGs, ``own`` by the patient's number, stand in place of simulated ones where the gap is as it is.
     """
-    drawn = partial(make_pairs, list(fractions), noise, ecgs=1, quiet=quiet)
+    drawn = partial(make_pairs, fractions, noise, ecgs=1, quiet=quiet)
     now, old = drawn(seed, own=own), drawn(seed + 1, gap_days=-WRONG_GAP_DAYS)
     return {Row.TAFF: now, Row.OTHER: now, Row.WRONG_GAP: old, Row.FIVE_YEARS: drawn(seed + 2, gap_days=-FIVE_YEARS)}
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -35,7 +34,6 @@ from ScarSegECGLib.measure.segments import segment_percent
 from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.ecg_encoder import feature_table
 from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW, WINDOW_ONSET, Body, drawn_bodies, simulate_beats
-from ScarSegECGLib.training.fit import once
 
 ECGS_PER_PATIENT = 40
 # The gap of a pair (chosen): a quarter within a week, the rest even in the logarithm of the days up to three years;
@@ -194,36 +192,31 @@ def read_simulated(windows: NDArray, rate_bpm: NDArray, noise: NDArray, rng: np.
 
 
 def make_pairs(
-    fractions: Sequence[NDArray],
+    fractions: NDArray,
     noise: NDArray,
     seed: int,
     *,
     own: Mapping[int, OwnEcg] = {},
     ecgs: int = ECGS_PER_PATIENT,
     gap_days: float | None = None,
-    file: Path | None = None,
     quiet: bool = False,
 ) -> Pairs:
-    """Simulate ECGs for patients whose scar ``fractions`` (17,) are known; kept in ``file`` and taken up again.
+    """Simulate ECGs for patients whose scar ``fractions`` [patient, 17] are known.
 
     Of every patient ``ecgs``, each with another torso, heart position, conduction, rate, noise (of ``noise_bank``) and
     gap, which ``gap_days`` fixes; ``own``, real ECGs by the patient's number, stand alone.
     """
-
-    def made() -> dict[str, Tensor]:
-        parts = []
-        for patient, fraction in enumerate(tqdm(fractions, desc="semi-synthetic pairs", unit="patient", disable=quiet)):
-            if patient in own:
-                beat, gap = own[patient]
-                inputs, gaps = inputs_of([beat]), [gap]
-            else:
-                rng = np.random.default_rng([seed, patient])
-                gaps = [drawn_gap(rng) if gap_days is None else gap_days for _ in range(ecgs)]
-                scar = np.stack([aged_scar_for_ecg(fraction, gap, drawn_infarct_age(gap, rng), rng) for gap in gaps])
-                rate, conduction, bodies = drawn_people(ecgs, rng)
-                inputs = read_simulated(simulate_beats(scar, bodies, conduction, rate), rate, noise, rng)
-            whose = torch.full((len(gaps),), patient)
-            parts.append(vars(inputs) | {"patient": whose, "gap_days": torch.tensor(gaps, dtype=torch.float32)})
-        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-
-    return Pairs(**(made() if file is None else once(file, made)))
+    parts = []
+    for patient, fraction in enumerate(tqdm(fractions, desc="semi-synthetic pairs", unit="patient", disable=quiet)):
+        if patient in own:
+            beat, gap = own[patient]
+            inputs, gaps = inputs_of([beat]), [gap]
+        else:
+            rng = np.random.default_rng([seed, patient])
+            gaps = [drawn_gap(rng) if gap_days is None else gap_days for _ in range(ecgs)]
+            scar = np.stack([aged_scar_for_ecg(fraction, gap, drawn_infarct_age(gap, rng), rng) for gap in gaps])
+            rate, conduction, bodies = drawn_people(ecgs, rng)
+            inputs = read_simulated(simulate_beats(scar, bodies, conduction, rate), rate, noise, rng)
+        whose = torch.full((len(gaps),), patient)
+        parts.append(vars(inputs) | {"patient": whose, "gap_days": torch.tensor(gaps, dtype=torch.float32)})
+    return Pairs(**{key: torch.cat([part[key] for part in parts]) for key in parts[0]})

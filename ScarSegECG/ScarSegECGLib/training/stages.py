@@ -37,6 +37,7 @@ CLASSES = ["background", "LV cavity", "LV wall", "scar given wall"]
 VERSIONS = range(5)  # of a patient's stack
 CLEAN, ONE_SCANNER, OTHER_SCANNER, DEGRADED, HALF_THE_SLICES = VERSIONS
 STACKS_A_STEP, CLEAN_SHARE = 4, 0.4
+AREA = without_wrap(polar_area())  # of the unrolled stack's points
 BatchLoss = Callable[[nn.Module, torch.Generator], Tensor]  # of a network on the batch that it draws
 
 
@@ -251,13 +252,13 @@ def train_stage_two(plan: Plan, group: int, bank: Bank) -> None:
     folder, device, channels = plan.folder(group), plan.device, plan.recipe.stack_channels
     if (folder / "image.safetensors").is_file():
         return
-    patients, area, known = list(plan.seen_by(group)), without_wrap(polar_area()), plan.trained("stack.")
+    patients, known = list(plan.seen_by(group)), plan.trained("stack.")
 
     def loss(network: StackNet, rng: torch.Generator) -> Tensor:
         seen, truth, first = drawn(bank, patients, rng)
         with mixed(device):
             output = network(seen.to(device), first.to(device))
-        return image_loss(output, truth.to(device), area)
+        return image_loss(output, truth.to(device), AREA)
 
     # Not channels last: in bfloat16 oneDNN's weight gradients of dilated convolutions come out as NaN (torch 2.13).
     schedule = Schedule(plan.recipe.stack_steps, 3e-3 * (TUNED if known else 1), seed=4, checkpoint_every=50)

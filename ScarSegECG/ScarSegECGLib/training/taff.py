@@ -18,14 +18,14 @@ from ScarSegECGLib.case import MYOCARDIUM, SCAR, Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError, NoLeftVentricle
 from ScarSegECGLib.network.amplitude import UNKNOWN_DATE_COUNTS_AS_DAYS, TimeWeight
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
-from ScarSegECGLib.network.polar_grid import cut_polar, polar_area
+from ScarSegECGLib.network.polar_grid import cut_polar
 from ScarSegECGLib.network.session import ImageEvidence
 from ScarSegECGLib.network.stack_net import StackNet, without_wrap
 from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
 from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.fit import TUNED, Plan, Schedule, Unseen, fit, mixed, once
 from ScarSegECGLib.training.pairs import Pairs
-from ScarSegECGLib.training.stages import CLEAN, DEGRADED, Bank, SeenStack, soft_dice_loss, version_of
+from ScarSegECGLib.training.stages import AREA, CLEAN, DEGRADED, Bank, SeenStack, soft_dice_loss, version_of
 
 FUSED_VERSIONS = (CLEAN, DEGRADED)
 STACKS_A_STEP = 2
@@ -58,30 +58,27 @@ def amplitude(time: TimeWeight, quality: Tensor, gap_days: Tensor, date_known: b
     return quality * torch.minimum(time(year), time(-year))
 
 
-def movement(
-    branch: EcgBranch, stage_two: StackNet, stack: SeenStack, prior: Tensor, word: EcgWord
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Movement at full amplitude [K, A, R], stage 2's own scar logit and its probability of wall, same shape."""
+def stack_loss(
+    branch: EcgBranch, stage_two: StackNet, stack: SeenStack, prior: Tensor, word: EcgWord, weight: Tensor
+) -> Tensor:
+    """Cross-entropy and Dice of scar, stage 2's logit moved by ``weight`` (amplitude [1]), and what that made worse."""
     seen = stack.seen.float().contiguous(memory_format=torch.channels_last)
     first = torch.arange(len(seen)) == 0
     with torch.no_grad():
         features = stage_two.features(seen, first, SITES[0])
         output = stage_two.finish(features, seen, first, SITES[0])
+    alone, wall = output.scar[:, 0], output.anatomy.softmax(dim=1)[:, 2]
     moved = branch.taff(stage_two, seen, first, features, output, word, prior.float() / PRIOR_SCALE)
-    return moved, output.scar[:, 0], output.anatomy.softmax(dim=1)[:, 2]
+    scar, counts = (stack.truth == SCAR).float(), (stack.truth >= MYOCARDIUM).float() * AREA
 
+    def entropy(logit: Tensor) -> Tensor:
+        loss = F.binary_cross_entropy_with_logits(logit, scar, reduction="none") * counts
+        return loss.sum(dim=(1, 2)) / counts.sum(dim=(1, 2)).clamp(min=1.0)
 
-def scar_loss(logit: Tensor, alone: Tensor, wall: Tensor, truth: Tensor, area: Tensor) -> Tensor:
-    """Cross-entropy and Dice of scar with the moved logit, and what the ECG made worse; all [K, A, R]."""
-    scar, weight = (truth == SCAR).float(), (truth >= MYOCARDIUM).float() * area
-
-    def entropy(of: Tensor) -> Tensor:
-        loss = F.binary_cross_entropy_with_logits(of, scar, reduction="none") * weight
-        return loss.sum(dim=(1, 2)) / weight.sum(dim=(1, 2)).clamp(min=1.0)
-
-    after = entropy(logit)
+    together = alone + weight * moved
+    after = entropy(together)
     worse = (after - entropy(alone)).clamp(min=0).mean()
-    return after.mean() + soft_dice_loss(wall * logit.sigmoid(), scar, area) + HURT * worse
+    return after.mean() + soft_dice_loss(wall * together.sigmoid(), scar, AREA) + HURT * worse
 
 
 def _prior(of: Unseen, version: int, look: SeenStack) -> dict[str, Tensor]:
@@ -128,7 +125,7 @@ def train_taff(
     image, known = read_weights(folder / "image.safetensors"), plan.trained("ecg.")
     stage_two = StackNet(channels).eval().requires_grad_(False)
     stage_two.load_state_dict(image.part("stack."))
-    patients, area = [number for number in plan.seen_by(group) if number in fused], without_wrap(polar_area())
+    patients = [number for number in plan.seen_by(group) if number in fused]
     with torch.no_grad():  # the encoder is frozen here and reads each ECG once
         parts = zip(*(whole.split(EMBEDDED_AT_ONCE) for whole in (pairs.beat, pairs.leads, pairs.table)), strict=True)
         embedded = torch.cat([encoder.embed(*part) for part in parts])
@@ -153,8 +150,7 @@ def train_taff(
             tokens, scar = branch.encoder.speak(embedded[ecg])
             word = EcgWord(tokens[0], scar[0].sigmoid().detach())
             weight = amplitude(branch.time, pairs.quality[ecg], pairs.gap_days[ecg], unknown > UNKNOWN_DATE)
-        moved, alone, wall = movement(branch, stage_two, stack, prior, word)
-        return scar_loss(alone + weight * moved, alone, wall, stack.truth, area)
+        return stack_loss(branch, stage_two, stack, prior, word, weight)
 
     def loss(branch: EcgBranch, rng: torch.Generator) -> Tensor:
         branch.encoder.eval()

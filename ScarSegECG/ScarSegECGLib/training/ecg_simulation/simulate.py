@@ -270,10 +270,10 @@ def _residual(millivolts: NDArray) -> NDArray[np.float64] | None:
     beat = np.median(windows(_filtered(millivolts, 0.6, "high"), whole, before, after), axis=0)
     ramp = np.minimum(1.0, (np.arange(beat.shape[1]) + 1.0) / round(0.04 * RATE))
     beat = beat * np.minimum(ramp, ramp[::-1])
-    rest = np.array(millivolts, dtype=np.float64)
-    for b in beats:
-        first, last = max(0, b - before), min(rest.shape[1], b + after)
-        rest[:, first:last] -= beat[:, first - (b - before) : last - (b - before)]
+    rest = np.pad(millivolts.astype(np.float64), ((0, 0), (before, after)))
+    for first in beats:
+        rest[:, first : first + before + after] -= beat
+    rest = rest[:, before:-after]
     return rest - np.median(rest, axis=1, keepdims=True)
 
 
