@@ -33,27 +33,19 @@ CHANCE_IN_INFARCT, CHANCE_IN_NORMAL = 0.4, 0.15
 
 @dataclass(frozen=True)
 class AugmentPlan:
-    """How far a training slice may be changed.
+    """How far a training slice may be changed."""
 
-    ``offsets`` [H, W, 2] are the places (row, column), in pixels about the LV's centre, that the network's grid reads;
-    ``shift`` pixels that centre may lie elsewhere, a fifth of the time ``far_shift``; ``rotate`` degrees either way;
-    ``scale`` the largest zoom in or out and ``stretch`` that of one axis; ``bend`` pixels of smooth deformation;
-    ``neighbour_shift`` pixels of breath-hold shift between the slices of one input. ``levelled_where``: see
-    :func:`ScarSegECGLib.network.polar_grid.levelled`. ``crop_pixels``: smallest and largest side of a crop about the LV
-    (None: whole images).
-    """
-
-    offsets: Tensor
-    shift: float
-    far_shift: float
-    rotate: float = 45.0
-    scale: float = 1.25
-    stretch: float = 1.15
-    bend: float = 2.0
-    neighbour_shift: float = 2.0
+    offsets: Tensor  # [H, W, 2], the places (row, column) that the network's grid reads, pixels about the LV's centre
+    shift: float  # pixels that this centre may lie elsewhere
+    far_shift: float  # the same, a fifth of the time
+    rotate: float = 45.0  # degrees either way
+    scale: float = 1.25  # the largest zoom in or out
+    stretch: float = 1.15  # and that of one axis
+    bend: float = 2.0  # pixels of smooth deformation
+    neighbour_shift: float = 2.0  # pixels of breath-hold shift between the slices of one input
     mirror: bool = True
-    levelled_where: Tensor | None = None
-    crop_pixels: tuple[float, float] | None = None
+    levelled_where: Tensor | None = None  # see :func:`ScarSegECGLib.network.polar_grid.levelled`
+    crop_pixels: tuple[float, float] | None = None  # smallest and largest side of a crop about the LV, if any
 
 
 def square_offsets(size: int) -> Tensor:
@@ -183,19 +175,14 @@ def _recolour(images: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Gene
 
 @dataclass(frozen=True)
 class Walls:
-    """Where each slice's wall is, for painting.
+    """Where each slice's wall is, for painting."""
 
-    ``depth`` [N, S, S] from 0 at the endocardium to 1 at the epicardium, -1 outside the wall and in slices without
-    cavity; ``angle`` [N, S, S] radians about the LV centre; ``blood`` and ``muscle`` [N] mean intensities;
-    ``neighbours`` [N, 3] indices of the slice before, itself and the slice after; ``chance`` [N] of being painted.
-    """
-
-    depth: Tensor
-    angle: Tensor
-    blood: Tensor
+    depth: Tensor  # [N, S, S], 0 at the endocardium to 1 at the epicardium; -1 outside the wall and without cavity
+    angle: Tensor  # [N, S, S], radians about the LV's centre
+    blood: Tensor  # [N], mean intensities
     muscle: Tensor
-    neighbours: Tensor
-    chance: Tensor
+    neighbours: Tensor  # [N, 3], indices of the slice before, itself and the slice after
+    chance: Tensor  # [N], of being painted
 
 
 def _depth_and_angle(labels: NDArray) -> tuple[Tensor, Tensor]:

@@ -43,12 +43,7 @@ NOTHING_SEEN = Signs(0.0, 0.0, 0.0, 1.0)
 
 @dataclass(frozen=True)
 class CaseFigures:
-    """One patient's figures; ``None`` where a figure has no meaning (no scar in truth and none found).
-
-    ``slices``: number from 1 at the apex, Dice of each structure, volumes. ``present``: whether scar is told as found.
-    ``signs``: what presence and interval follow from. ``use``: what the ECG did, None where no ventricle was found.
-    ``fold``: the one that held the patient out, in a cross-validation.
-    """
+    """One patient's figures; ``None`` where a figure has no meaning (no scar in truth and none found)."""
 
     case: str
     pathological: bool
@@ -57,13 +52,13 @@ class CaseFigures:
     cavity: Overlap
     myocardium: Overlap
     scar: Overlap
-    slices: tuple[dict[str, float | None], ...]
-    present: bool
-    signs: Signs
+    slices: tuple[dict[str, float | None], ...]  # number from 1 at the apex, Dice of each structure, volumes
+    present: bool  # whether scar is told as found
+    signs: Signs  # from which presence and interval follow
     interval_ml: tuple[float, float] | None
-    use: EcgUse | None
+    use: EcgUse | None  # what the ECG did; None where no ventricle was found
     seconds: float
-    fold: int | None = None
+    fold: int | None = None  # the one that held the patient out, in a cross-validation
 
     @property
     def challenge_dice(self) -> float:

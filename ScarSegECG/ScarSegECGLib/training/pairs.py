@@ -60,23 +60,20 @@ OwnEcg = tuple[MedianBeat, float]  # a patient's own median beat, and the gap, d
 
 @dataclass(frozen=True)
 class EcgInputs:
-    """ECGs as the network reads them: ``beat`` [N, 12, 300], ``leads`` [N, 12], ``table`` [N, T]; float.
+    """ECGs as the network reads them, float."""
 
-    ``quality`` [N]: what is left of the ECG's word under the conduction that was *measured* (1, 0.3 or 0).
-    """
-
-    beat: Tensor
-    leads: Tensor
-    table: Tensor
-    quality: Tensor
+    beat: Tensor  # [N, 12, 300]
+    leads: Tensor  # [N, 12]
+    table: Tensor  # [N, T]
+    quality: Tensor  # [N], what is left of the ECG's word under the conduction that was *measured*: 1, 0.3 or 0
 
 
 @dataclass(frozen=True)
 class Pairs(EcgInputs):
-    """ECGs of many patients, and of each the number of its ``patient`` [N] and ``gap_days`` [N]."""
+    """ECGs of many patients."""
 
-    patient: Tensor
-    gap_days: Tensor
+    patient: Tensor  # [N], the number of each one's patient
+    gap_days: Tensor  # [N]
 
     def of(self, patient: int) -> Tensor:
         """Numbers of one patient's ECGs."""

@@ -186,12 +186,11 @@ def version_of(case: ExpertCase, number: int, version: int) -> ExpertCase:
 
 
 class SeenStack(NamedTuple):
-    """One version of one patient: ``seen`` half [K, CHANNELS, A, R] (:func:`stack_net.stack_input`), the expert's
-    ``truth`` uint8 [K, A, R] (0 background to 3 scar), and the LV's ``centres_mm`` [K, 2]."""
+    """One version of one patient."""
 
-    seen: Tensor
-    truth: Tensor
-    centres_mm: Tensor
+    seen: Tensor  # half [K, CHANNELS, A, R], :func:`stack_net.stack_input`
+    truth: Tensor  # the expert's, uint8 [K, A, R], 0 background to 3 scar
+    centres_mm: Tensor  # [K, 2], the LV's
 
 
 Bank = dict[int, dict[int, SeenStack]]  # by patient and version, those in which stage 1 finds a ventricle
@@ -227,9 +226,7 @@ def see_patients(plan: Plan) -> Bank:
 
 def turned(tensor: Tensor, by: int, mirror: bool) -> Tensor:
     """A stack [..., A, R] turned by so many angles, and mirrored."""
-    if mirror:
-        tensor = torch.cat([tensor[..., :1, :], tensor[..., 1:, :].flip(-2)], dim=-2)
-    return torch.roll(tensor, by, dims=-2)
+    return tensor.flip(-2).roll(by + 1, -2) if mirror else tensor.roll(by, -2)
 
 
 def drawn(bank: Bank, patients: Sequence[int], rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

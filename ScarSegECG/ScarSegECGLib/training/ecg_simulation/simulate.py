@@ -28,8 +28,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.training.ecg_simulation.heart import FloatArray64, Heart, activation_ms, standard_heart
 
 # RA, LA, LL, V1 to V6 at their textbook places (V1, V2 fourth intercostal space beside the sternum, V4 fifth space in
-# the mid-clavicular line, V6 mid-axillary) on an adult chest. Arms and leg count as the limbs' roots: no current runs
-# in a limb.
+# the mid-clavicular line, V6 mid-axillary) on an adult chest. Of limbs, in which no current runs, the roots count.
 ELECTRODES_MM = np.column_stack(
     [
         [-160.0, 120.0, 50.0, -48.0, -2.0, 32.0, 68.0, 104.0, 121.0],
@@ -37,29 +36,24 @@ ELECTRODES_MM = np.column_stack(
         [150.0, 150.0, -260.0, 28.0, 28.0, 8.0, -9.0, -9.0, -9.0],
     ]
 )
-# An infinite medium has no skin. On the surface of a bounded conductor the potential is about twice (flat surface near
-# the source) to three times (homogeneous sphere, central source; Wilson and Bayley 1950) that of the infinite medium,
-# and more where the surface is far and the trunk narrow, as at the limbs. Chest 2 is the flat surface's; the limbs'
-# factor is fitted, see below.
+# The potential on a bounded conductor is about twice (flat surface near the source) to three times (homogeneous sphere,
+# central source; Wilson and Bayley 1950) that in an infinite medium, and more where the surface is far and the trunk
+# narrow, as at the limbs: these are fitted, see below; the chest's is the flat surface's.
 BOUNDARY = np.array([8.8, 8.8, 8.8, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0])
-# Base to apex (textbook: left, anterior, inferior, 30 to 60 deg each way) and roll about it. These, the limb factor,
-# the RV's strength, the wall's IN_PLANE conduction (heart.py), velocities, places of first activation and the slowing
-# in scar (heart.py) were fitted together, within published or textbook ranges where there are any: so that one
+# Base to apex (textbook: left, anterior, inferior, 30 to 60 deg each way) and roll about it. These, the limb factor and
+# what heart.py calls fitted were fitted together, within published or textbook ranges where there are any: so that one
 # heart has a normal ECG, bundle branch and fascicular blocks by their definitions, and over a population the Q waves
-# and lost R waves of anterior, septal, lateral and inferior scars where cardiology looks for them. The agreement with
-# those rules is thus fitted, not found. No lead has a factor of its own.
+# and lost R waves of scars where cardiology looks for them. The agreement with those rules is thus fitted, not found.
+# No lead has a factor of its own.
 LONG_AXIS = np.array([0.53, -0.71, -0.47])
 ROLL_DEG = 4.0
 # Waves come in steps of 1 ms. S.d. of the smoothed upstroke: about 1 ms in a cell, widened by the coarse mesh (chosen).
 UPSTROKE_MS = 3.0
 REPOLARISATION_MS = 27.0  # s.d. of phase 3, about 100 ms from 10 to 90 % (textbook)
-# Action potentials shorten by 1.32 ms per ms of later activation (Franz et al., Circulation 1987;75:379), so that
-# recovery runs against activation and T is upright. The mesh's epicardium ends another 14 ms earlier (chosen).
+# Action potentials are 1.32 ms shorter per ms of later activation (Franz et al., Circulation 1987;75:379): upright T.
 APD_PER_ACTIVATION = -1.32
-EPICARDIUM_MS = -14.0
-# In a conduction defect a part of the shortening follows the new order (cardiac memory; share chosen): the secondary T
-# wave stays in proportion to its QRS.
-APD_ADAPTS = 0.4
+EPICARDIUM_MS = -14.0  # how much earlier the mesh's epicardium ends beside (chosen)
+APD_ADAPTS = 0.4  # share of the shortening that follows a conduction defect's order (cardiac memory; chosen)
 SCAR_PROLONGS_MS = 45.0  # surviving muscle in scar: T flattens or inverts over an old infarct (size chosen)
 MILLIVOLTS = 2.72  # one number for every heart: gives the typical normal one about 1.9 mV in the tallest chest lead
 # Two halves of the atrial loop, LPS: right atrium forwards and down, left atrium leftwards, back and down (textbook).
@@ -89,23 +83,17 @@ def heart_frame(axis: NDArray) -> FloatArray64:
 
 @dataclass(frozen=True)
 class Body:
-    """What differs between ``n`` people beside scar and conduction.
+    """What differs between ``n`` people beside scar and conduction."""
 
-    ``turn_deg`` (n, 3): the heart's rotation about the long axis, in the frontal plane (positive = apex up) and in the
-    horizontal plane (positive = apex to the left). ``shift_mm`` (n, 3), LPS. ``chest`` (n,): chest size as a factor.
-    ``misplaced_mm`` (n, 9, 3): how far each electrode lies from its textbook place. ``velocity``, ``voltage`` and
-    ``t_gain`` (n,): conduction, size and dispersion of recovery as factors. ``pr_ms`` and ``p_mv`` (n,): the P wave.
-    """
-
-    turn_deg: NDArray
-    shift_mm: NDArray
-    chest: NDArray
-    misplaced_mm: NDArray
-    velocity: NDArray
-    voltage: NDArray
-    t_gain: NDArray
-    pr_ms: NDArray
-    p_mv: NDArray
+    turn_deg: NDArray  # (n, 3): about the long axis, in the frontal plane (+: apex up), horizontally (+: apex left)
+    shift_mm: NDArray  # (n, 3), of the heart, LPS
+    chest: NDArray  # (n,), its size as a factor
+    misplaced_mm: NDArray  # (n, 9, 3), how far each electrode lies from its textbook place
+    velocity: NDArray  # (n,), of conduction, as a factor
+    voltage: NDArray  # (n,), a factor
+    t_gain: NDArray  # (n,), dispersion of recovery as a factor
+    pr_ms: NDArray  # (n,)
+    p_mv: NDArray  # (n,), the P wave in lead II
 
     def part(self, rows: slice) -> Body:
         """The people of some rows."""
@@ -124,12 +112,11 @@ class Body:
 
 
 def drawn_bodies(n: int, rng: np.random.Generator, spread: float = 1.0) -> Body:
-    """``n`` different people: the heart's direction varies by about 10 deg, its place by 3 to 8 mm (chosen).
+    """``n`` different people; spreads are chosen to cover textbook adult limits (PR 120..200 ms, P below 0.25 mV).
 
-    Spreads are chosen to cover textbook adult limits (PR 120..200 ms, P below 0.25 mV). ``spread`` above 1 draws more
-    different hearts, for a network that has to read real ones: a model with one heart shape and no lungs knows too
-    little of how people differ. Only then do electrodes stray, by ``spread - 1`` times 15 mm: chest electrodes of daily
-    practice often lie 20 mm off (general knowledge; size chosen).
+    ``spread`` above 1 draws more different hearts, for a network that has to read real ones: a model with one heart
+    shape and no lungs knows too little of how people differ. Only then do electrodes stray, by ``spread - 1`` times
+    15 mm: those of daily practice often lie 20 mm off (general knowledge; size chosen).
     """
     turn = rng.normal(0.0, [8.0, 9.0, 9.0], (n, 3)).clip(-20.0, 20.0) * spread
     shift = rng.normal(0.0, [6.0, 3.0, 8.0], (n, 3)).clip([-12.0, -5.0, -15.0], [12.0, 8.0, 15.0]) * min(spread, 1.3)
@@ -168,9 +155,8 @@ def heart_leads(
 ) -> FloatArray64:
     """P, QRS and T of ``n`` hearts in mV, shape (n, 12, samples) in steps of 1 ms from ``first_ms``; QRS onset is at 0.
 
-    ``scar`` (n, 17) is the segments' fraction, 0..1; ``conduction`` n names of heart.SITES; ``rate_bpm`` (n,). Action
-    potentials' lengths are mostly adapted to the normal conduction's times: so a bundle branch block brings its
-    secondary T wave.
+    Of each, ``scar`` (n, 17) the segments' fraction, 0..1; ``conduction`` a name of heart.SITES; ``rate_bpm`` (n,).
+    Action potentials' lengths mostly follow the normal order: so a bundle branch block brings its secondary T wave.
     """
     heart = standard_heart()
     # Scar of every node: it fills a segment from the endocardium outwards (wavefront of necrosis, Reimer and Jennings
@@ -179,13 +165,12 @@ def heart_leads(
     dead = np.clip(4.0 * fraction - 3.0 * heart.depth, 0.0, 1.0) * (heart.segment > 0)
     activation = activation_ms(conduction, dead, body.velocity)
     normal = activation_ms(["normal"], np.zeros_like(dead[:1]), np.ones(1)) / body.velocity[:, None]
-    # QT at 60 beats per minute about 400 ms, shortening with the square root of the RR interval (Bazett, eased to
-    # a third by Fridericia): the first muscle's action potential ends a little after the T wave's peak.
+    # QT at 60 beats per minute about 400 ms, shortening with the cube root of the RR interval (Fridericia): the first
+    # muscle's action potential ends a little after the T wave's peak.
     apd_ms = 325.0 * (60.0 / rate_bpm) ** (1.0 / 3.0)
     order = normal + APD_ADAPTS * (activation - normal)
     shorter = APD_PER_ACTIVATION * order + EPICARDIUM_MS * heart.depth
     recovery = activation + apd_ms[:, None] + shorter + SCAR_PROLONGS_MS * dead
-    # What the person's gain scales is how far recovery departs from its mean.
     mean = recovery.mean(axis=1, keepdims=True)
     recovery = mean + body.t_gain[:, None] * (recovery - mean)
     weights, ends = lead_weights(heart, body, dead), (heart.tail, heart.head)
@@ -197,10 +182,7 @@ def heart_leads(
 def _wave(
     weights: FloatArray64, times_ms: Sequence[FloatArray64], smooth_ms: float, first_ms: float, samples: int
 ) -> FloatArray64:
-    """Weights of the edges from the time (n, edges) of the tail to that of the head, smoothed.
-
-    A time between two steps is shared by both.
-    """
+    """Weights of the edges from the time (n, edges) of the tail to that of the head, smoothed; steps share a time."""
     n, leads, _ = weights.shape
     row = np.arange(n * leads).reshape(n, leads, 1) * samples
     steps = np.zeros(n * leads * samples)
@@ -224,16 +206,13 @@ def _atrial_leads(body: Body, first_ms: float, samples: int) -> FloatArray64:
 
 
 def simulate_beats(scar: NDArray, bodies: Body, conduction: Sequence[str], rate_bpm: NDArray) -> NDArray[np.float32]:
-    """Beats of ``n`` simulated hearts, noiseless: float32 (n, 12, WINDOW), mV at 500 Hz, QRS from WINDOW_ONSET on.
-
-    ``scar`` (n, 17) is the scar fraction of each AHA segment, 0..1; ``conduction`` n names of heart.SITES; ``rate_bpm``
-    (n,) shortens the action potential.
-    """
+    """:func:`heart_leads` as beats, noiseless: float32 (n, 12, WINDOW), mV at 500 Hz, QRS from WINDOW_ONSET on."""
     fine = heart_leads(scar, bodies, conduction, rate_bpm, -STEP_MS * WINDOW_ONSET, STEP_MS * WINDOW)
     return fine[:, :, ::STEP_MS].astype(np.float32)
 
 
 def _filtered(signal: NDArray, hertz: float | list[float], kind: str) -> NDArray[np.float64]:
+    """Second order, without delay, at 500 Hz."""
     return sosfiltfilt(butter(2, hertz, kind, fs=RATE, output="sos"), signal)
 
 
