@@ -201,26 +201,16 @@ def _depth_and_angle(labels: NDArray) -> tuple[Tensor, Tensor]:
 
 def find_walls(slices: Slices) -> Walls:
     """Prepare painting of slices between their neighbours."""
-    images, labels, stack = slices.images, slices.labels, slices.patient
+    labels, stack = slices.labels, slices.patient
     depths, angles = zip(*(_depth_and_angle(plane) for plane in labels.numpy()), strict=True)
-    own = torch.arange(len(labels))
+    masks = (labels == CAVITY, labels == MYOCARDIUM)
+    means = [(slices.images[:, 1] * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1) for mask in masks]
+    own = torch.arange(len(labels))[:, None]
+    beside = (own + torch.tensor([-1, 0, 1])).clamp(0, len(labels) - 1)
+    neighbours = torch.where(stack[beside] == stack[own], beside, own)
     scarred = torch.isin(stack, stack[(labels == SCAR).any(2).any(1)])
-
-    def mean(mask: Tensor) -> Tensor:
-        return (images[:, 1] * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1)
-
-    def beside(step: int) -> Tensor:
-        other = (own + step).clamp(0, len(labels) - 1)
-        return torch.where(stack[other] == stack, other, own)
-
-    return Walls(
-        torch.stack(depths),
-        torch.stack(angles),
-        mean(labels == CAVITY),
-        mean(labels == MYOCARDIUM),
-        torch.stack([beside(-1), own, beside(1)], dim=1),
-        torch.where(scarred, CHANCE_IN_INFARCT, CHANCE_IN_NORMAL),
-    )
+    chance = torch.where(scarred, CHANCE_IN_INFARCT, CHANCE_IN_NORMAL)
+    return Walls(torch.stack(depths), torch.stack(angles), *means, neighbours, chance)
 
 
 def _extent(angle: Tensor, reach: Tensor, rng: torch.Generator) -> Tensor:

@@ -48,8 +48,7 @@ def figures(rows: Rows) -> str:
     lines += [f"| {name} | {figure['patients']} | {_cell(figure)} |" for name, figure in conventions.items()]
     infarct, normal = (_cell(summary[f"myocardium_{kind}"]) for kind in ("infarct", "normal"))
     lines += ["", f"Myocardium in infarct patients {infarct}, in normals {normal}."]
-    if summary["interval_coverage"] is not None:
-        held = summary["interval_coverage"]
+    if (held := summary["interval_coverage"]) is not None:
         lines.append(f"The 80 % interval of the scar volume, fitted on other folds, held it in {held:.0%}.")
     if normals["count"]:
         false_ml = normals["false_scar_ml"]

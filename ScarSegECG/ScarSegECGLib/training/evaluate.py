@@ -206,10 +206,9 @@ def write_table(path: Path, lines: Sequence[Mapping[str, object]]) -> None:
 
 
 def patient_folds(cases: Sequence[str], scar_ml: Sequence[float], folds: int = 5, seed: int = 0) -> list[list[str]]:
-    """Split patients into folds that are alike in scar volume; each ``folds`` sorted names, every patient in one.
+    """Split patients into folds of sorted names: ranked by scar volume and dealt out, ``folds`` at a time, at random.
 
-    Patients are ranked by scar volume and dealt out, in groups of ``folds``, in a random order: every fold gets its
-    share of the normal, the small and the large infarcts.
+    So every fold gets its share of the normal, the small and the large infarcts.
     """
     if len(cases) < folds:
         raise ValueError(f"{len(cases)} patients cannot be split into {folds} folds")
@@ -223,10 +222,7 @@ def patient_folds(cases: Sequence[str], scar_ml: Sequence[float], folds: int = 5
 
 
 def read_folds(path: Path, cases: Sequence[str]) -> list[list[str]]:
-    """Folds fixed in a file with the columns ``case,fold`` (from 0); every case must stand there once.
-
-    InputError: not such a table, or a case that it does not hold.
-    """
+    """Folds fixed in a table ``case,fold`` (from 0); InputError where it is none or lacks a case."""
     try:
         fold_of = {row["case"]: int(row["fold"]) for row in read_table(path)}
     except (OSError, KeyError, TypeError, ValueError) as error:

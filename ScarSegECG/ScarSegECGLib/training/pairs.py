@@ -1,11 +1,8 @@
-"""Pairs of image and ECG: the patient's own ECG where there is one, else simulated ones.
+"""Pairs of image and ECG: the patient's own ECG alone where there is one, else simulated ones, called semi-synthetic.
 
-An ECG is simulated from the scar that the expert drew, segment by segment, after ageing it by the time between the two
-dates: it shrinks, its Q waves fade, and infarcts come in between. Everything made from such pairs is called
-semi-synthetic. A patient with an ECG of his own has that one alone.
-
-The ECG network reads the very measurements that are made at inference. There ten seconds become one median beat; here
-the beat is simulated at once and what noise the median leaves is added to it, which is a hundred times faster; onset,
+They are simulated from the scar that the expert drew, segment by segment, after ageing it by the time between the two
+dates: it shrinks, its Q waves fade, and infarcts come in between. In place of ten seconds, whose median beat is read at
+inference, one beat is simulated and what noise the median leaves is added, which is a hundred times faster; onset,
 waves and features are then found by the same code.
 
 Published rates used (project's table of facts, "Time"): the ECG is non-diagnostic in 23 % of infarcts one week old and

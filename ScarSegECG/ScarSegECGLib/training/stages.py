@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, LgeStack
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import LEAST_FIELD_MM
 from ScarSegECGLib.measure.expert import ExpertCase
@@ -26,7 +25,7 @@ from ScarSegECGLib.network.polar_grid import cut_polar, heart_disc, polar_area, 
 from ScarSegECGLib.network.stack_net import StackNet, StackOutput, without_wrap
 from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
 from ScarSegECGLib.network.weights import Weights, read_weights, write_weights
-from ScarSegECGLib.training.augment import AugmentPlan, augment, find_walls, paint, square_offsets
+from ScarSegECGLib.training.augment import AugmentPlan, Walls, augment, find_walls, paint, square_offsets
 from ScarSegECGLib.training.dataset import Slices, coarse_slices, fine_slices
 from ScarSegECGLib.training.degrade import degrade, every_second_slice, other_scanner
 from ScarSegECGLib.training.fit import TUNED, Plan, Schedule, Unseen, fit, mixed, once
@@ -95,15 +94,11 @@ def locator_loss(logit: Tensor, labels: Tensor) -> Tensor:
 
 
 def loss_on(
-    slices: Slices,
-    plan: AugmentPlan,
-    loss: Callable[..., Tensor],
-    device: torch.device,
-    change: Callable[..., tuple[Tensor, Tensor]] | None = None,
+    slices: Slices, plan: AugmentPlan, loss: Callable[..., Tensor], device: torch.device, walls: Walls | None = None
 ) -> BatchLoss:
     """``loss(output, labels)`` of a network on the next batch of augmented slices; an epoch shows every one once.
 
-    ``change(images, labels, chosen, rng=rng)`` alters a batch before it is augmented.
+    Where the ``walls`` are known, scars are painted into them first.
     """
     left: list[Tensor] = []  # of an epoch
 
@@ -112,8 +107,8 @@ def loss_on(
             left.extend(torch.randperm(len(slices.images), generator=rng).split(BATCH)[: batches(slices)])
         chosen = left.pop(0)
         images, labels = slices.images[chosen].float(), slices.labels[chosen]
-        if change is not None:
-            images, labels = change(images, labels, chosen, rng=rng)
+        if walls is not None:
+            images, labels = paint(images, labels, chosen, walls, rng)
         images, labels = augment(images, labels, slices.centres[chosen], plan, rng)
         with mixed(device):
             output = network(images.to(device, memory_format=torch.channels_last))
@@ -128,10 +123,7 @@ def batches(slices: Slices) -> int:
 
 
 def unseen_member(start: Weights, held_out: Sequence[str]) -> int:
-    """The number of a network of the start weights that has seen none of the held-out patients.
-
-    InputError: every one has seen some of them.
-    """
+    """The number of a network of the start weights that has seen none of the held-out patients; InputError if none."""
     for member, seen in enumerate(start.settings["member_trained_on"]):
         if not set(seen) & set(held_out):
             return member
@@ -161,8 +153,7 @@ def train_stage_one(plan: Plan, group: int) -> None:
     schedule = Schedule(recipe.scar_epochs * epoch, average=0.998, warm_up=WARM_UP, checkpoint_every=10 * epoch)
     if start is not None:
         schedule = Schedule(recipe.tuning_epochs * epoch, 1e-3, average=0.995, warm_up=WARM_UP, checkpoint_every=epoch)
-    painted = partial(paint, walls=find_walls(slices))
-    loss = loss_on(slices, SCAR_PLAN, partial(image_loss, area=polar_area()), device, painted)
+    loss = loss_on(slices, SCAR_PLAN, partial(image_loss, area=polar_area()), device, find_walls(slices))
     network = train("stage1", partial(ScarUNet, recipe.scar_channels), loss, schedule, f"member{member}.")
     settings: dict = {"members": 1, "mirror": True, "pixel_mm": PIXEL_MM, "stack_channels": 0, "ecg_trained": False}
     settings |= {"channels": list(recipe.scar_channels), "locator_channels": list(recipe.locator_channels)}
@@ -196,13 +187,6 @@ class SeenStack(NamedTuple):
 Bank = dict[int, dict[int, SeenStack]]  # by patient and version, those in which stage 1 finds a ventricle
 
 
-def _unrolled_labels(labels: NDArray, stack: LgeStack, centres_mm: NDArray) -> Tensor:
-    """Expert labels, uint8 [K, A, R]: the class that most of the neighbourhood has."""
-    classes = np.stack([np.minimum(labels, SCAR) == value for value in range(4)], axis=1).astype(np.float32)
-    shares = cut_polar(torch.from_numpy(classes), stack.spacing[1:], centres_mm)
-    return without_wrap(shares).argmax(dim=1).to(torch.uint8)
-
-
 def _look(of: Unseen, version: int) -> dict[str, Tensor]:
     """A :class:`SeenStack` by its parts' names; none where stage 1 finds no ventricle."""
     changed = version_of(of.case, of.number, version)
@@ -210,7 +194,10 @@ def _look(of: Unseen, version: int) -> dict[str, Tensor]:
         centres, seen = of.session.first_look(changed.stack)
     except InputError:
         return {}
-    truth = _unrolled_labels(changed.labels, changed.stack, centres)
+    # The class that most of a point's neighbourhood has.
+    classes = np.stack([np.minimum(changed.labels, SCAR) == value for value in range(4)], axis=1).astype(np.float32)
+    shares = cut_polar(torch.from_numpy(classes), changed.stack.spacing[1:], centres)
+    truth = without_wrap(shares).argmax(dim=1).to(torch.uint8)
     return SeenStack(seen.half(), truth, torch.from_numpy(centres))._asdict()
 
 

@@ -118,15 +118,11 @@ def drawn_bodies(n: int, rng: np.random.Generator, spread: float = 1.0) -> Body:
     shape and no lungs knows too little of how people differ. Only then do electrodes stray, by ``spread - 1`` times
     15 mm: those of daily practice often lie 20 mm off (general knowledge; size chosen).
     """
-    turn = rng.normal(0.0, [8.0, 9.0, 9.0], (n, 3)).clip(-20.0, 20.0) * spread
-    shift = rng.normal(0.0, [6.0, 3.0, 8.0], (n, 3)).clip([-12.0, -5.0, -15.0], [12.0, 8.0, 15.0]) * min(spread, 1.3)
-    chest = rng.normal(1.02, 0.05, n).clip(0.93, 1.16)
-    misplaced = rng.normal(0.0, 15.0 * (spread - 1.0), (n, 9, 3)) if spread > 1.0 else np.zeros((n, 9, 3))
     return Body(
-        turn,
-        shift,
-        chest,
-        misplaced,
+        turn_deg=rng.normal(0.0, [8.0, 9.0, 9.0], (n, 3)).clip(-20.0, 20.0) * spread,
+        shift_mm=rng.normal(0.0, [6, 3, 8], (n, 3)).clip([-12, -5, -15], [12, 8, 15]) * min(spread, 1.3),
+        chest=rng.normal(1.02, 0.05, n).clip(0.93, 1.16),
+        misplaced_mm=rng.normal(0.0, 15.0 * (spread - 1.0), (n, 9, 3)) if spread > 1.0 else np.zeros((n, 9, 3)),
         velocity=rng.normal(1.0, 0.07, n).clip(0.86, 1.18),
         voltage=np.exp(rng.normal(0.0, 0.18, n) * spread),
         t_gain=(1.0 + rng.normal(0.0, 0.2, n) * spread**2).clip(0.5 / spread**2, 1.6 * spread),
