@@ -86,8 +86,7 @@ def _scars(of: Unseen, stack: LgeStack, words: Sequence[tuple[EcgWord, float]]) 
 def outcomes(plan: Plan, ecgs: Mapping[Row, Pairs], fractions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Dice of scar (NaN of none in none) and volume found, ml: [clean and degraded, row, patient, 2].
 
-    By networks that never saw the patient. ``ecgs`` from :func:`held_out_ecgs`; ``fractions`` [patient, 17] are the
-    experts'.
+    By networks that never saw the patient; ``fractions`` [patient, 17] are the experts'.
     """
     found = np.zeros((2, len(Row), len(plan.cases), 2))
     for of in plan.held_out("full.safetensors", "what the ECG adds"):
@@ -110,11 +109,6 @@ class Estimate(NamedTuple):
         """As three cells of a table."""
         return {f"{name}{end}": f"{value:.4f}" for end, value in zip(ENDS, self, strict=True)}
 
-    @classmethod
-    def of_columns(cls, name: str, row: Mapping[str, str]) -> Estimate:
-        """From three cells of a table."""
-        return cls(*(float(row[f"{name}{end}"]) for end in ENDS))
-
     def text(self, sign: str = "") -> str:
         """``0.512 [0.431, 0.590]``, or with sign "+" as a difference; a dash where there is no figure."""
         if not np.isfinite(self.mean):
@@ -135,10 +129,7 @@ def bootstrap(values: NDArray[np.float64]) -> Estimate:
 
 
 def table(found: NDArray[np.float64], scarred: NDArray[np.bool_]) -> list[dict[str, str]]:
-    """Lines of ``ablation.csv`` from :func:`outcomes` and which patients have an infarct.
-
-    Dice over these, and the paired difference to the images alone; false scar over the others.
-    """
+    """Lines of ``ablation.csv``: Dice over ``scarred`` patients, paired difference to the images alone, false scar."""
     lines = []
     for images, rows in zip(("clean", "degraded"), found, strict=True):
         for row, values in zip(Row, rows, strict=True):

@@ -10,7 +10,7 @@ from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.overlap import STRUCTURES
 from ScarSegECGLib.measure.trust import SCAR_ABOVE
 from ScarSegECGLib.network.polar_grid import ANGLES, RADII, RADIUS_STEP_MM
-from ScarSegECGLib.training.ablation import Estimate, Row
+from ScarSegECGLib.training.ablation import ENDS, Estimate, Row
 from ScarSegECGLib.training.evaluate import METRICS, summarise
 
 DIGITS = {"dice": 3, "precision": 3, "sensitivity": 3, "volume_error_ml": 1, "hd95_mm": 1}
@@ -87,7 +87,7 @@ def _difference(row: Mapping[str, str]) -> str:
     """To the images alone; of these their own Dice."""
     if row["row"] == Row.IMAGE_ONLY.value:
         return f"{float(row['dice']):.3f}"
-    return Estimate.of_columns("dice_minus_image_only", row).text(sign="+")
+    return Estimate(*(float(row[f"dice_minus_image_only{end}"]) for end in ENDS)).text(sign="+")
 
 
 def model_card(rows: Rows, settings: Mapping, sha256: str, ablation: Rows = (), pairs: tuple[int, int] = (0, 0)) -> str:

@@ -126,11 +126,9 @@ class Schedule:
 
 def mixed(device: torch.device) -> torch.autocast:
     """bfloat16 where the device multiplies it in hardware, else float32."""
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported()
-    else:
-        able = torch.cpu.get_capabilities()
-        fast = bool(able.get("amx_bf16") or able.get("avx512_bf16"))
+    able = torch.cpu.get_capabilities()
+    on_cpu = bool(able.get("amx_bf16") or able.get("avx512_bf16"))
+    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else on_cpu
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 

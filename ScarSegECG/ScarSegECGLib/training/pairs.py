@@ -164,15 +164,12 @@ def measure(window: NDArray, lead_mask: NDArray[np.bool_], rate_bpm: float) -> M
 def drawn_people(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], list[str], Body]:
     """Heart rates, conductions and bodies of ``n`` people."""
     rate = rng.uniform(*RATE_BPM, n)
-    conduction = [str(name) for name in rng.choice(list(CONDUCTION_SHARES), n, p=list(CONDUCTION_SHARES.values()))]
+    conduction = rng.choice(list(CONDUCTION_SHARES), n, p=list(CONDUCTION_SHARES.values())).tolist()
     return rate, conduction, drawn_bodies(n, rng, SPREAD)
 
 
 def read_simulated(windows: NDArray, rate_bpm: NDArray, noise: NDArray, rng: np.random.Generator) -> EcgInputs:
-    """Add noise to simulated beats, lose leads, and measure.
-
-    ``windows`` (n, 12, WINDOW) mV, from ``simulate_beats``; ``rate_bpm`` (n,); ``noise`` from ``noise_bank``.
-    """
+    """Beats (n, 12, WINDOW) of ``simulate_beats``, with ``noise`` of ``noise_bank``, lacking some leads, measured."""
     beats = []
     for window, rate in zip(windows, rate_bpm, strict=True):
         mask = np.ones(len(LEADS), dtype=bool)

@@ -29,7 +29,8 @@ from ScarSegECGLib.training.stages import AREA, CLEAN, DEGRADED, Bank, SeenStack
 
 FUSED_VERSIONS = (CLEAN, DEGRADED)
 STACKS_A_STEP = 2
-UNKNOWN_DATE = 0.15
+UNKNOWN_DATE = 0.15  # pairs of unknown date: the lesser weight of a year's gap either way, as at inference
+A_YEAR = torch.tensor([UNKNOWN_DATE_COUNTS_AS_DAYS, -UNKNOWN_DATE_COUNTS_AS_DAYS])
 MISMATCH = 0.1  # pairs with another patient's ECG: mixed-up files, and what a simulation does not know (chosen)
 TOLD = 0.25  # pairs in which the expert's own extents speak in the ECG's place, and no token does
 HURT = 1.0  # weight of "the ECG must not hurt"
@@ -48,14 +49,6 @@ def anatomy_of(stack: LgeStack, evidence: ImageEvidence) -> Anatomy:
     if why := why_no_left_ventricle(cavity, wall, stack.spacing):
         raise NoLeftVentricle(why)
     return partition(cavity, wall, stack.voxels, stack.spacing, orientation_known=stack.orientation_known)
-
-
-def amplitude(time: TimeWeight, quality: Tensor, gap_days: Tensor, date_known: bool) -> Tensor:
-    """Amplitude [B] as ``network.amplitude.decide`` gives it, but for its lower limit."""
-    if date_known:
-        return quality * time(gap_days)
-    year = torch.full_like(gap_days, UNKNOWN_DATE_COUNTS_AS_DAYS)
-    return quality * torch.minimum(time(year), time(-year))
 
 
 def stack_loss(
@@ -149,7 +142,8 @@ def train_taff(
         else:
             tokens, scar = branch.encoder.speak(embedded[ecg])
             word = EcgWord(tokens[0], scar[0].sigmoid().detach())
-            weight = amplitude(branch.time, pairs.quality[ecg], pairs.gap_days[ecg], unknown > UNKNOWN_DATE)
+            gaps = pairs.gap_days[ecg] if unknown > UNKNOWN_DATE else A_YEAR
+            weight = pairs.quality[ecg] * branch.time(gaps).amin(dim=0, keepdim=True)
         return stack_loss(branch, stage_two, stack, prior, word, weight)
 
     def loss(branch: EcgBranch, rng: torch.Generator) -> Tensor:

@@ -52,7 +52,7 @@ UPSTROKE_MS = 3.0
 REPOLARISATION_MS = 27.0  # s.d. of phase 3, about 100 ms from 10 to 90 % (textbook)
 # Action potentials are 1.32 ms shorter per ms of later activation (Franz et al., Circulation 1987;75:379): upright T.
 APD_PER_ACTIVATION = -1.32
-EPICARDIUM_MS = -14.0  # how much earlier the mesh's epicardium ends beside (chosen)
+EPICARDIUM_MS = -14.0  # beside that, at the mesh's epicardium (chosen)
 APD_ADAPTS = 0.4  # share of the shortening that follows a conduction defect's order (cardiac memory; chosen)
 SCAR_PROLONGS_MS = 45.0  # surviving muscle in scar: T flattens or inverts over an old infarct (size chosen)
 MILLIVOLTS = 2.72  # one number for every heart: gives the typical normal one about 1.9 mV in the tallest chest lead
@@ -169,21 +169,21 @@ def heart_leads(
     recovery = activation + apd_ms[:, None] + shorter + SCAR_PROLONGS_MS * dead
     mean = recovery.mean(axis=1, keepdims=True)
     recovery = mean + body.t_gain[:, None] * (recovery - mean)
-    weights, ends = lead_weights(heart, body, dead), (heart.tail, heart.head)
-    qrs = _wave(weights, [activation[:, end] for end in ends], UPSTROKE_MS, first_ms, samples)
-    t_wave = _wave(-weights, [recovery[:, end] for end in ends], REPOLARISATION_MS, first_ms, samples)
+    weights = lead_weights(heart, body, dead)
+    qrs = _wave(weights, activation, UPSTROKE_MS, first_ms, samples)
+    t_wave = _wave(-weights, recovery, REPOLARISATION_MS, first_ms, samples)
     return MILLIVOLTS * body.voltage[:, None, None] * (qrs + t_wave) + _atrial_leads(body, first_ms, samples)
 
 
 def _wave(
-    weights: FloatArray64, times_ms: Sequence[FloatArray64], smooth_ms: float, first_ms: float, samples: int
+    weights: FloatArray64, times_ms: FloatArray64, smooth_ms: float, first_ms: float, samples: int
 ) -> FloatArray64:
-    """Weights of the edges from the time (n, edges) of the tail to that of the head, smoothed; steps share a time."""
-    n, leads, _ = weights.shape
+    """Weights of the edges from the time (n, nodes) of the tail to that of the head, smoothed; steps share a time."""
+    heart, (n, leads, _) = standard_heart(), weights.shape
     row = np.arange(n * leads).reshape(n, leads, 1) * samples
     steps = np.zeros(n * leads * samples)
-    for sign, time_ms in zip((1.0, -1.0), times_ms, strict=True):
-        place = np.clip(time_ms - first_ms, 0.0, samples - 1.001)
+    for sign, end in ((1.0, heart.tail), (-1.0, heart.head)):
+        place = np.clip(times_ms[:, end] - first_ms, 0.0, samples - 1.001)
         low = place.astype(np.int64)
         for cell, share in ((low, 1.0 - place + low), (low + 1, place - low)):
             steps += np.bincount((row + cell[:, None]).ravel(), (sign * weights * share[:, None]).ravel(), len(steps))
