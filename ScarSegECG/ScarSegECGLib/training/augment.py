@@ -203,14 +203,14 @@ def find_walls(slices: Slices) -> Walls:
     """Prepare painting of slices between their neighbours."""
     labels, stack = slices.labels, slices.patient
     depths, angles = zip(*(_depth_and_angle(plane) for plane in labels.numpy()), strict=True)
-    masks = (labels == CAVITY, labels == MYOCARDIUM)
-    means = [(slices.images[:, 1] * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1) for mask in masks]
+    middle, masks = slices.images[:, 1], [(labels == kind).float() for kind in (CAVITY, MYOCARDIUM)]
+    blood, muscle = ((middle * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1) for mask in masks)
     own = torch.arange(len(labels))[:, None]
     beside = (own + torch.tensor([-1, 0, 1])).clamp(0, len(labels) - 1)
     neighbours = torch.where(stack[beside] == stack[own], beside, own)
     scarred = torch.isin(stack, stack[(labels == SCAR).any(2).any(1)])
     chance = torch.where(scarred, CHANCE_IN_INFARCT, CHANCE_IN_NORMAL)
-    return Walls(torch.stack(depths), torch.stack(angles), *means, neighbours, chance)
+    return Walls(torch.stack(depths), torch.stack(angles), blood, muscle, neighbours, chance)
 
 
 def _extent(angle: Tensor, reach: Tensor, rng: torch.Generator) -> Tensor:
