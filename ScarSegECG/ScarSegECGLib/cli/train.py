@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -138,8 +137,8 @@ def _train(args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: 
         train_stage_two(plan, group, bank)
     fractions = expert_fractions(plan.cases)
     encoder = _encoder(plan.start, out)
-    made = partial(make_pairs, fractions, noise, PAIR_SEED, own=own, quiet=quiet)
-    pairs = Pairs(**once(out / "ecgs.safetensors", lambda: vars(made())))
+    file = out / "ecgs.safetensors"
+    pairs = Pairs(**once(file, lambda: vars(make_pairs(fractions, noise, PAIR_SEED, own=own, quiet=quiet))))
     fused = fuse_held_out(plan, bank)
     for group in groups:
         train_taff(plan, group, fused, encoder, pairs, fractions)
