@@ -16,6 +16,7 @@ from held_out import cases_of, folds_of, options, tell
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ScarSegECGLib.errors import NoLeftVentricle
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.trust import scar_probability
 from ScarSegECGLib.network.session import Session
@@ -55,11 +56,12 @@ def best_rises(needed: NDArray, scar: NDArray[np.bool_], segment: NDArray, share
 
 def ceilings(case: ExpertCase, session: Session) -> tuple[float, float, float]:
     """Dice of the images alone, and of the best that an ECG could make of it."""
-    evidence = session.see(case.stack)
-    anatomy = anatomy_of(case.stack, evidence)
-    real = int(case.scar.sum())
-    if anatomy is None:
+    try:
+        evidence = session.see(case.stack)
+        anatomy = anatomy_of(case.stack, evidence)
+    except NoLeftVentricle:
         return 0.0, 0.0, 0.0
+    real = int(case.scar.sum())
     alone = scar_probability(evidence.scar_logit, evidence.wall, anatomy.myocardium, evidence.box) > 0.5
     rows, columns = evidence.box
     wall = np.zeros(case.labels.shape, np.float32)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import divide, soft_prior
 from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
-from ScarSegECGLib.case import Anatomy, Ecg, FloatArray, LgeStack, MedianBeat, ScarResult, Subject, TimeGap
+from ScarSegECGLib.case import Anatomy, Ecg, FloatArray, LgeStack, ScarResult, Subject, TimeGap
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.median_beat import median_beat
@@ -30,6 +30,7 @@ from ScarSegECGLib.measure.trust import SCAR_ABOVE, Trust, judged, never_erasing
 from ScarSegECGLib.network.amplitude import decide
 from ScarSegECGLib.network.field import NOT_FOUND
 from ScarSegECGLib.network.session import ImageEvidence, Session
+from ScarSegECGLib.network.taff import EcgWord
 
 Progress = Callable[[float, str], None]
 
@@ -112,7 +113,8 @@ def segment(
         alone = scar_probability(evidence.scar_logit, evidence.wall, anatomy.myocardium, evidence.box)
         together, ecg_percent = alone, None
         if beat is not None and use.amplitude > 0:
-            together, ecg_percent = _with_ecg(session, stack, evidence, anatomy, beat, use.amplitude, alone)
+            word = session.listen(beat)
+            together, ecg_percent = with_ecg(session, stack, evidence, anatomy, word, use.amplitude, alone)
         found = network_scar(alone, stack.spacing, Method(above=SCAR_ABOVE))
         image_only = found if rule is None else find_scar(stack, anatomy.cavity, anatomy.myocardium, rule)
         scar = image_only if together is alone else network_scar(together, stack.spacing, found.method)
@@ -152,12 +154,12 @@ def segment(
     )
 
 
-def _with_ecg(
+def with_ecg(
     session: Session,
     stack: LgeStack,
     evidence: ImageEvidence,
     anatomy: Anatomy,
-    beat: MedianBeat,
+    word: EcgWord,
     amplitude: float,
     alone: FloatArray,
 ) -> tuple[FloatArray, list[float]]:
@@ -165,7 +167,7 @@ def _with_ecg(
 
     A function of its own: what it needs on the way is as large as a stack of a hundred slices itself, and is let go.
     """
-    said = session.fuse(stack, evidence, session.listen(beat), soft_prior(anatomy, stack.spacing), amplitude)
+    said = session.fuse(stack, evidence, word, soft_prior(anatomy, stack.spacing), amplitude)
     rows, columns = evidence.box
     moved = evidence.scar_logit + never_erasing(said.movement, alone[:, rows, columns])
     together = scar_probability(moved, evidence.wall, anatomy.myocardium, evidence.box)

@@ -26,7 +26,7 @@ from ScarSegECGLib.training.card import model_card
 from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank
 from ScarSegECGLib.training.evaluate import (
     assemble,
-    evaluate_held_out,
+    evaluate_case,
     patient_folds,
     read_folds,
     read_table,
@@ -36,7 +36,7 @@ from ScarSegECGLib.training.evaluate import (
     write_tables,
 )
 from ScarSegECGLib.training.fit import Plan, Recipe, once
-from ScarSegECGLib.training.pairs import OwnEcg, expert_fractions, make_pairs
+from ScarSegECGLib.training.pairs import OwnEcg, Pairs, expert_fractions, make_pairs
 from ScarSegECGLib.training.stages import see_patients, train_stage_one, train_stage_two
 from ScarSegECGLib.training.taff import fuse_held_out, train_taff
 
@@ -137,11 +137,13 @@ def _train(args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: 
         train_stage_two(plan, group, bank)
     fractions = expert_fractions(plan.cases)
     encoder = _encoder(plan.start, out)
-    pairs = make_pairs(list(fractions), noise, PAIR_SEED, own=own, file=out / "ecgs.safetensors", quiet=quiet)
+    file = out / "ecgs.safetensors"
+    pairs = Pairs(**once(file, lambda: vars(make_pairs(fractions, noise, PAIR_SEED, own=own, quiet=quiet))))
     fused = fuse_held_out(plan, bank)
     for group in groups:
         train_taff(plan, group, fused, encoder, pairs, fractions)
-    told, trust = trusted(evaluate_held_out(plan))
+    unseen = plan.held_out("full.safetensors", "held-out patients")
+    told, trust = trusted([evaluate_case(of.case, of.session, fold=of.fold) for of in unseen])
     summary = json.dumps(summary_of(told), indent=1)
     write_tables(out, told)
     write_text(out / "cross_validation.json", summary + "\n")

@@ -33,27 +33,19 @@ CHANCE_IN_INFARCT, CHANCE_IN_NORMAL = 0.4, 0.15
 
 @dataclass(frozen=True)
 class AugmentPlan:
-    """How far a training slice may be changed.
+    """How far a training slice may be changed."""
 
-    ``offsets`` [H, W, 2] are the places (row, column), in pixels about the LV's centre, that the network's grid reads;
-    ``shift`` pixels that centre may lie elsewhere, a fifth of the time ``far_shift``; ``rotate`` degrees either way;
-    ``scale`` the largest zoom in or out and ``stretch`` that of one axis; ``bend`` pixels of smooth deformation;
-    ``neighbour_shift`` pixels of breath-hold shift between the slices of one input. ``levelled_where``: see
-    :func:`ScarSegECGLib.network.polar_grid.levelled`. ``crop_pixels``: smallest and largest side of a crop about the LV
-    (None: whole images).
-    """
-
-    offsets: Tensor
-    shift: float
-    far_shift: float
-    rotate: float = 45.0
-    scale: float = 1.25
-    stretch: float = 1.15
-    bend: float = 2.0
-    neighbour_shift: float = 2.0
+    offsets: Tensor  # [H, W, 2], the places (row, column) that the network's grid reads, pixels about the LV's centre
+    shift: float  # pixels that this centre may lie elsewhere
+    far_shift: float  # the same, a fifth of the time
+    rotate: float = 45.0  # degrees either way
+    scale: float = 1.25  # the largest zoom in or out
+    stretch: float = 1.15  # and that of one axis
+    bend: float = 2.0  # pixels of smooth deformation
+    neighbour_shift: float = 2.0  # pixels of breath-hold shift between the slices of one input
     mirror: bool = True
-    levelled_where: Tensor | None = None
-    crop_pixels: tuple[float, float] | None = None
+    levelled_where: Tensor | None = None  # see :func:`ScarSegECGLib.network.polar_grid.levelled`
+    crop_pixels: tuple[float, float] | None = None  # smallest and largest side of a crop about the LV, if any
 
 
 def square_offsets(size: int) -> Tensor:
@@ -160,28 +152,20 @@ def _other_scanner(unit: Tensor, rng: torch.Generator) -> Tensor:
     return low + (high - low) * (at - below)
 
 
-def _blurred(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Now and then a 3x3 binomial blur, mixed in with a random weight."""
-    smooth = F.avg_pool2d(F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
-    weight = _uniform(len(images), 0, 1, rng) * _sometimes(len(images), 0.4, rng)
-    return torch.lerp(images, smooth, weight)
-
-
-def _noisy(unit: Tensor, rng: torch.Generator) -> Tensor:
-    """Now and then the noise of a magnitude image: a complex Gaussian's modulus."""
-    level = _uniform(len(unit), 0, MOST_NOISE, rng) * _sometimes(len(unit), 0.4, rng)
-    noise = torch.randn(2, *unit.shape, generator=rng) * level
-    return torch.hypot(unit + noise[0], noise[1])
-
-
 def _recolour(images: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Generator) -> Tensor:
     """Another scanner's curve, shading, blur and noise; then levelled as at inference, and moved a little off that."""
     count, channels = images.shape[:2]
     unit = (images + 0.5).clamp(0, 1.5)
     black = unit == 0
     shading = torch.randn(count, 1, 4, 4, generator=rng) * 0.1 * _sometimes(count, 0.4, rng)
-    unit = _blurred(_other_scanner(unit * torch.exp(_smooth_field(shading, 20, places)), rng), rng)
-    unit = torch.where(black, unit, _noisy(unit, rng).clamp(min=1e-4))
+    unit = _other_scanner(unit * torch.exp(_smooth_field(shading, 20, places)), rng)
+    # A 3x3 binomial blur, mixed in with a random weight.
+    smooth = F.avg_pool2d(F.avg_pool2d(F.pad(unit, (1, 1, 1, 1), mode="replicate"), 2, 1), 2, 1)
+    unit = torch.lerp(unit, smooth, _uniform(count, 0, 1, rng) * _sometimes(count, 0.4, rng))
+    # The noise of a magnitude image: a complex Gaussian's modulus.
+    grain = _uniform(count, 0, MOST_NOISE, rng) * _sometimes(count, 0.4, rng)
+    real, imaginary = torch.randn(2, *unit.shape, generator=rng) * grain
+    unit = torch.where(black, unit, torch.hypot(unit + real, imaginary).clamp(min=1e-4))
     level = levelled(unit, plan.levelled_where) + 0.5
     gamma = torch.exp(torch.randn(count, 1, 1, 1, generator=rng) * 0.15)
     gain = torch.exp(torch.randn(count, channels, 1, 1, generator=rng) * 0.05)
@@ -191,19 +175,14 @@ def _recolour(images: Tensor, places: Tensor, plan: AugmentPlan, rng: torch.Gene
 
 @dataclass(frozen=True)
 class Walls:
-    """Where each slice's wall is, for painting.
+    """Where each slice's wall is, for painting."""
 
-    ``depth`` [N, S, S] from 0 at the endocardium to 1 at the epicardium, -1 outside the wall and in slices without
-    cavity; ``angle`` [N, S, S] radians about the LV centre; ``blood`` and ``muscle`` [N] mean intensities;
-    ``neighbours`` [N, 3] indices of the slice before, itself and the slice after; ``chance`` [N] of being painted.
-    """
-
-    depth: Tensor
-    angle: Tensor
-    blood: Tensor
+    depth: Tensor  # [N, S, S], 0 at the endocardium to 1 at the epicardium; -1 outside the wall and without cavity
+    angle: Tensor  # [N, S, S], radians about the LV's centre
+    blood: Tensor  # [N], mean intensities
     muscle: Tensor
-    neighbours: Tensor
-    chance: Tensor
+    neighbours: Tensor  # [N, 3], indices of the slice before, itself and the slice after
+    chance: Tensor  # [N], of being painted
 
 
 def _depth_and_angle(labels: NDArray) -> tuple[Tensor, Tensor]:
@@ -222,26 +201,16 @@ def _depth_and_angle(labels: NDArray) -> tuple[Tensor, Tensor]:
 
 def find_walls(slices: Slices) -> Walls:
     """Prepare painting of slices between their neighbours."""
-    images, labels, stack = slices.images, slices.labels, slices.patient
+    labels, stack = slices.labels, slices.patient
     depths, angles = zip(*(_depth_and_angle(plane) for plane in labels.numpy()), strict=True)
-    own = torch.arange(len(labels))
+    middle, masks = slices.images[:, 1], [(labels == kind).float() for kind in (CAVITY, MYOCARDIUM)]
+    blood, muscle = ((middle * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1) for mask in masks)
+    own = torch.arange(len(labels))[:, None]
+    beside = (own + torch.tensor([-1, 0, 1])).clamp(0, len(labels) - 1)
+    neighbours = torch.where(stack[beside] == stack[own], beside, own)
     scarred = torch.isin(stack, stack[(labels == SCAR).any(2).any(1)])
-
-    def mean(mask: Tensor) -> Tensor:
-        return (images[:, 1] * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1)
-
-    def beside(step: int) -> Tensor:
-        other = (own + step).clamp(0, len(labels) - 1)
-        return torch.where(stack[other] == stack, other, own)
-
-    return Walls(
-        torch.stack(depths),
-        torch.stack(angles),
-        mean(labels == CAVITY),
-        mean(labels == MYOCARDIUM),
-        torch.stack([beside(-1), own, beside(1)], dim=1),
-        torch.where(scarred, CHANCE_IN_INFARCT, CHANCE_IN_NORMAL),
-    )
+    chance = torch.where(scarred, CHANCE_IN_INFARCT, CHANCE_IN_NORMAL)
+    return Walls(torch.stack(depths), torch.stack(angles), blood, muscle, neighbours, chance)
 
 
 def _extent(angle: Tensor, reach: Tensor, rng: torch.Generator) -> Tensor:
@@ -261,18 +230,9 @@ def paint(images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: tor
 
     ``chosen`` [B] are their indices in ``walls``; painted voxels of the middle slice carry the scar label.
     """
-    struck = (torch.rand(len(chosen), generator=rng) < walls.chance[chosen]).nonzero()[:, 0]
     images, labels = images.clone(), labels.clone()
-    if len(struck):
-        images[struck], labels[struck] = _scarred(images[struck], labels[struck], chosen[struck], walls, rng)
-    return images, labels
-
-
-def _scarred(
-    images: Tensor, labels: Tensor, chosen: Tensor, walls: Walls, rng: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """A scar in every one of :func:`paint`'s images."""
-    index, count, size = walls.neighbours[chosen], len(images), images.shape[-1]
+    struck = (torch.rand(len(chosen), generator=rng) < walls.chance[chosen]).nonzero()[:, 0]
+    index, count, size = walls.neighbours[chosen[struck]], len(struck), images.shape[-1]
     depth, angle = walls.depth[index], walls.angle[index]
     blood, muscle = walls.blood[index][..., None, None], walls.muscle[index][..., None, None]
     contrast = blood - muscle
@@ -287,5 +247,6 @@ def _scarred(
     # Now and then a dark core: microvascular obstruction, which counts as scar.
     core = ((extent * 0.8 - depth) / 0.06).sigmoid() * (depth > 0.15) * (_uniform(count, 0, 1, rng) < 0.15)
     bright = torch.lerp(bright, muscle + 0.1 * contrast * texture, core)
-    painted = torch.lerp(images, bright, (inside * _uniform(count, 0.75, 1.0, rng)).clamp(0, 1))
-    return painted, labels.masked_fill((hard[:, 1] > 0.5) & (labels == MYOCARDIUM), SCAR)
+    images[struck] = torch.lerp(images[struck], bright, (inside * _uniform(count, 0.75, 1.0, rng)).clamp(0, 1))
+    labels[struck] = labels[struck].masked_fill((hard[:, 1] > 0.5) & (labels[struck] == MYOCARDIUM), SCAR)
+    return images, labels

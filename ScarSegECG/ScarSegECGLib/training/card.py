@@ -1,21 +1,19 @@
-"""The model card and the table of figures, written from what was measured."""
+"""The model card, and the tables of figures that it and other pages quote, written from what was measured."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import resources
+from string import Template
 
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.overlap import STRUCTURES
 from ScarSegECGLib.measure.trust import SCAR_ABOVE
 from ScarSegECGLib.network.polar_grid import ANGLES, RADII, RADIUS_STEP_MM
-from ScarSegECGLib.training.ablation import Estimate, Row
+from ScarSegECGLib.training.ablation import ENDS, Estimate, Row
 from ScarSegECGLib.training.evaluate import METRICS, summarise
 
 DIGITS = {"dice": 3, "precision": 3, "sensitivity": 3, "volume_error_ml": 1, "hd95_mm": 1}
-DATA = (
-    "EMIDEC (Lalande et al., Data 2020, 5(4):89), acute infarction or none, one centre (Dijon), restored from 8-bit "
-    "copies, or those of the cases that were given"
-)
 Rows = Sequence[Mapping[str, str]]
 
 
@@ -32,26 +30,25 @@ def figures(rows: Rows) -> str:
     words = ("case", "fold")
     typed = [{k: v if k in words else None if v == "" else float(v) for k, v in row.items()} for row in rows]
     summary = summarise(typed)
-    infarcts, normals, challenge = summary["pathological"]["count"], summary["normals"], summary["scar_challenge"]
+    infarcts, normals = summary["pathological"]["count"], summary["normals"]
     lines = ["| | patients | Dice | precision | sensitivity | volume error, ml | HD95, mm |", "|---" * 7 + "|"]
     for structure in STRUCTURES:
         cells = [_cell(summary[structure][metric], DIGITS[metric]) for metric in METRICS]
         lines.append(f"| {structure} | {infarcts if structure == 'scar' else len(rows)} | {' | '.join(cells)} |")
-    lines += [
-        "",
-        "| scar Dice by convention | patients | Dice |",
-        "|---|---|---|",
-        f"| infarct patients: mean over patients with scar | {infarcts} | {_cell(summary['scar']['dice'])} |",
-        f"| challenge (EMIDEC's own): all patients, none against none = 1, missed or false scar = 0 | {len(rows)} | "
-        f"{_cell(challenge)} |",
-    ]
-    sizes = summary["scar_by_size"].values()
-    for name, size in zip(("under 10 ml", "of 10 to 30 ml", "over 30 ml"), sizes, strict=True):
-        lines.append(f"| infarcts {name} | {size['patients']} | {_cell(size)} |")
-    wall = [_cell(summary[f"myocardium_{kind}"]) for kind in ("infarct", "normal")]
-    lines += ["", f"Myocardium in infarct patients {wall[0]}, in normals {wall[1]}."]
-    if summary["interval_coverage"] is not None:
-        held = summary["interval_coverage"]
+    small, medium, large = summary["scar_by_size"].values()
+    challenge = "challenge (EMIDEC's own): all patients, none against none = 1, missed or false scar = 0"
+    conventions = {
+        "infarct patients: mean over patients with scar": {"patients": infarcts, **summary["scar"]["dice"]},
+        challenge: summary["scar_challenge"],
+        "infarcts under 10 ml": small,
+        "infarcts of 10 to 30 ml": medium,
+        "infarcts over 30 ml": large,
+    }
+    lines += ["", "| scar Dice by convention | patients | Dice |", "|---|---|---|"]
+    lines += [f"| {name} | {figure['patients']} | {_cell(figure)} |" for name, figure in conventions.items()]
+    infarct, normal = (_cell(summary[f"myocardium_{kind}"]) for kind in ("infarct", "normal"))
+    lines += ["", f"Myocardium in infarct patients {infarct}, in normals {normal}."]
+    if (held := summary["interval_coverage"]) is not None:
         lines.append(f"The 80 % interval of the scar volume, fitted on other folds, held it in {held:.0%}.")
     if normals["count"]:
         false_ml = normals["false_scar_ml"]
@@ -70,13 +67,6 @@ def ablation_figures(rows: Rows, pairs: tuple[int, int] = (0, 0)) -> str:
     """
     if not rows:
         return ""
-
-    def cell(row: str, images: str) -> str:
-        one = next(line for line in rows if line["row"] == row and line["images"] == images)
-        if row == Row.IMAGE_ONLY.value:
-            return f"{float(one['dice']):.3f}"
-        return Estimate(*(float(one[f"dice_minus_image_only{end}"]) for end in ("", "_low", "_high"))).text(sign="+")
-
     source = "Semi-synthetic pairs: real images, ECGs simulated from the expert's scar"
     if pairs[0]:
         source = f"Pairs of image and ECG: {pairs[0]} real, {pairs[1]} semi-synthetic"
@@ -87,75 +77,33 @@ def ablation_figures(rows: Rows, pairs: tuple[int, int] = (0, 0)) -> str:
         "| | clean images | degraded images |",
         "|---|---|---|",
     ]
-    for name in dict.fromkeys(line["row"] for line in rows):
-        lines.append(f"| {name} | {cell(name, 'clean')} | {cell(name, 'degraded')} |")
+    for name in dict.fromkeys(row["row"] for row in rows):
+        cells = (_difference(row) for row in rows if row["row"] == name)  # on clean, on degraded images
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _difference(row: Mapping[str, str]) -> str:
+    """To the images alone; of these their own Dice."""
+    if row["row"] == Row.IMAGE_ONLY.value:
+        return f"{float(row['dice']):.3f}"
+    return Estimate(*(float(row[f"dice_minus_image_only{end}"]) for end in ENDS)).text(sign="+")
 
 
 def model_card(rows: Rows, settings: Mapping, sha256: str, ablation: Rows = (), pairs: tuple[int, int] = (0, 0)) -> str:
     """The whole card, Markdown; ``ablation`` are the lines of that table, ``pairs`` as in :func:`ablation_figures`."""
-    channels = ", ".join(map(str, settings["channels"]))
-    folds = len({row["fold"] for row in rows})
-    return f"""# Model card: scarseg.safetensors
-
-For research use; not a medical device. Not tried on a GPU.
-
-| | |
-|---|---|
-| what it does | LV cavity, LV wall, and scar given wall, from short-axis LGE stacks, with the help of an \
-ECG if there is one |
-| networks | a locator; stage 1, a 2D U-Net ({channels} channels) on a slice between its neighbours, unrolled about \
-the LV's centre, averaged with its mirror image; stage 2, a residual network of {settings["stack_channels"]} channels \
-over the unrolled stack; TAFF on stage 2's features |
-| input | slices read on {ANGLES} angles and {RADII} radii of {RADIUS_STEP_MM} mm, each scaled to its 1st, 50th and \
-99th percentile within 45 mm of the LV's centre |
-| scar | probability of wall times probability of scar given wall, above {SCAR_ABOVE:g}; islands under \
-{SMALLEST_ISLAND_ML:g} ml are left out |
-| trained on | {len(rows)} patients: {DATA} |
-| labels | one expert's contours; microvascular obstruction counted as scar |
-| licence | {settings["licence"]}: non-commercial, share alike, as the data's. The code beside it is Apache-2.0 |
-| SHA-256 | `{sha256}` |
-
-## Figures
-
-Patient-level {folds}-fold cross-validation on the {len(rows)} patients: each was segmented by networks that had not
-seen it (locator, stage 1 and stage 2 of its fold); the anatomy was predicted, never given; the images alone. Means, and
-medians in brackets; per patient, on the image's own grid. Whether there is scar at all was decided by a fit on the
-other folds. Every patient's line is in `cross_validation.csv`, every slice's in `cross_validation_slices.csv`.
-
-{figures(rows)}
-
-The shipped networks have learned from all of these patients, so they have no held-out figure of their own here.
-
-## The ECG
-
-Encoder: simulated scars alone, in simulated ECGs and laid on real ECGs of people without a known infarct (CinC 2021).
-TAFF: on out-of-fold maps of stage 1, with the pairs named below.
-
-{ablation_figures(ablation, pairs)}
-
-"Told the expert's extents": the expert's own share of scar in every segment in the ECG's place, which is more than any
-ECG can know. Nothing is known of real pairs of other people than those named.
-
-## How they were trained
-
-{settings["history"]}
-Stage 2 and TAFF learned from stage 1's maps of patients that stage 1 had not seen, as they are, through another
-scanner's intensity curve, degraded, and with every second slice.
-
-**The figures are not blind.** Unrolling was chosen earlier on patients of two of these folds; stage 2's shape by a
-first try on 33 of the patients. The threshold ({SCAR_ABOVE:g}) and the smallest island were not tuned.
-
-## Limits
-
-- Acute infarcts of one centre, one sequence family, one expert. Chronic scar, non-ischaemic patterns, other vendors and
-  devices in the field of view have not been tried.
-- The training images are aligned and centred on the LV; breath-hold shifts between slices are only imitated.
-- Small and patchy scars are the least certain; see the table by size.
-- Intensities of the training images are scaled slice by slice to 8 bit.
-
-## Source
-
-Lalande A, et al. Emidec: a database usable for the automatic evaluation of myocardial infarction from
-delayed-enhancement cardiac MRI. Data 2020;5(4):89.
-"""
+    template = (resources.files(__package__) / "card.md").read_text(encoding="utf-8")
+    return Template(template).substitute(
+        settings,
+        channels=", ".join(map(str, settings["channels"])),
+        sha256=sha256,
+        patients=len(rows),
+        folds=len({row["fold"] for row in rows}),
+        figures=figures(rows),
+        ablation=ablation_figures(ablation, pairs),
+        angles=ANGLES,
+        radii=RADII,
+        radius_step_mm=RADIUS_STEP_MM,
+        scar_above=f"{SCAR_ABOVE:g}",
+        smallest_island_ml=f"{SMALLEST_ISLAND_ML:g}",
+    )

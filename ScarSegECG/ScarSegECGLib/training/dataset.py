@@ -42,16 +42,12 @@ def normalise(slices: Tensor, where: Tensor | None = None) -> Tensor:
 
 @dataclass(frozen=True)
 class Slices:
-    """Slices of many patients.
+    """Slices of many patients."""
 
-    ``images`` float [N, C, S, S] normalised; ``labels`` uint8 [N, S, S] with 0..3; ``patient`` [N], whose slice;
-    ``centres`` [N, 2], what the network's grid is laid about, (row, column) pixels from the image's middle.
-    """
-
-    images: Tensor
-    labels: Tensor
-    patient: Tensor
-    centres: Tensor
+    images: Tensor  # float [N, C, S, S], normalised
+    labels: Tensor  # uint8 [N, S, S], 0..3
+    patient: Tensor  # [N], whose slice
+    centres: Tensor  # [N, 2], about what the network's grid is laid, (row, column) pixels from the image's middle
 
 
 def _slices(images: list[Tensor], labels: list[Tensor]) -> Slices:

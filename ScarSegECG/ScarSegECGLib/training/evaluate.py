@@ -43,12 +43,7 @@ NOTHING_SEEN = Signs(0.0, 0.0, 0.0, 1.0)
 
 @dataclass(frozen=True)
 class CaseFigures:
-    """One patient's figures; ``None`` where a figure has no meaning (no scar in truth and none found).
-
-    ``slices``: number from 1 at the apex, Dice of each structure, volumes. ``present``: whether scar is told as found.
-    ``signs``: what presence and interval follow from. ``use``: what the ECG did, None where no ventricle was found.
-    ``fold``: the one that held the patient out, in a cross-validation.
-    """
+    """One patient's figures; ``None`` where a figure has no meaning (no scar in truth and none found)."""
 
     case: str
     pathological: bool
@@ -57,13 +52,13 @@ class CaseFigures:
     cavity: Overlap
     myocardium: Overlap
     scar: Overlap
-    slices: tuple[dict[str, float | None], ...]
-    present: bool
-    signs: Signs
+    slices: tuple[dict[str, float | None], ...]  # number from 1 at the apex, Dice of each structure, volumes
+    present: bool  # whether scar is told as found
+    signs: Signs  # from which presence and interval follow
     interval_ml: tuple[float, float] | None
-    use: EcgUse | None
+    use: EcgUse | None  # what the ECG did; None where no ventricle was found
     seconds: float
-    fold: int | None = None
+    fold: int | None = None  # the one that held the patient out, in a cross-validation
 
     @property
     def challenge_dice(self) -> float:
@@ -75,7 +70,7 @@ class CaseFigures:
     def flat(self) -> Row:
         """As one line of a table."""
         low, high = self.interval_ml or (None, None)
-        row: Row = {name: getattr(self, name) for name in TOLD}
+        row: Row = {name: getattr(self, name) for name in ("fold", *TOLD)}
         row |= {"pathological": int(self.pathological), "present": int(self.present)}
         row |= {"interval_low_ml": low, "interval_high_ml": high}
         for structure in STRUCTURES:
@@ -84,7 +79,7 @@ class CaseFigures:
 
     def flat_slices(self) -> list[Row]:
         """As lines of a table, one a slice."""
-        return [{"case": self.case, **one} for one in self.slices]
+        return [{"fold": self.fold, "case": self.case, **one} for one in self.slices]
 
 
 def evaluate_case(
@@ -185,13 +180,13 @@ def summary_of(figures: Sequence[CaseFigures]) -> dict:
 
 def as_json(figures: Sequence[CaseFigures]) -> dict:
     """Summary and cases under the documented names."""
-    cases = []
-    for row in figures:
-        entry = {name: getattr(row, name) for name in (*TOLD, "interval_ml")}
-        entry["ecg"] = None if row.use is None else [reason.code.value for reason in row.use.reasons]
-        entry["seconds"] = row.seconds
-        entry["slices"] = list(row.slices)
-        cases.append(entry | {name: asdict(getattr(row, name)) for name in STRUCTURES})
+    cases = [
+        {name: getattr(row, name) for name in (*TOLD, "interval_ml")}
+        | {"ecg": row.use and [reason.code.value for reason in row.use.reasons]}
+        | {"seconds": row.seconds, "slices": list(row.slices)}
+        | {name: asdict(getattr(row, name)) for name in STRUCTURES}
+        for row in figures
+    ]
     return {"summary": summary_of(figures), "cases": cases}
 
 
@@ -211,10 +206,9 @@ def write_table(path: Path, lines: Sequence[Mapping[str, object]]) -> None:
 
 
 def patient_folds(cases: Sequence[str], scar_ml: Sequence[float], folds: int = 5, seed: int = 0) -> list[list[str]]:
-    """Split patients into folds that are alike in scar volume; each ``folds`` sorted names, every patient in one.
+    """Split patients into folds of sorted names: ranked by scar volume and dealt out, ``folds`` at a time, at random.
 
-    Patients are ranked by scar volume and dealt out, in groups of ``folds``, in a random order: every fold gets its
-    share of the normal, the small and the large infarcts.
+    So every fold gets its share of the normal, the small and the large infarcts.
     """
     if len(cases) < folds:
         raise ValueError(f"{len(cases)} patients cannot be split into {folds} folds")
@@ -228,10 +222,7 @@ def patient_folds(cases: Sequence[str], scar_ml: Sequence[float], folds: int = 5
 
 
 def read_folds(path: Path, cases: Sequence[str]) -> list[list[str]]:
-    """Folds fixed in a file with the columns ``case,fold`` (from 0); every case must stand there once.
-
-    InputError: not such a table, or a case that it does not hold.
-    """
+    """Folds fixed in a table ``case,fold`` (from 0); InputError where it is none or lacks a case."""
     try:
         fold_of = {row["case"]: int(row["fold"]) for row in read_table(path)}
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -241,12 +232,6 @@ def read_folds(path: Path, cases: Sequence[str]) -> list[list[str]]:
         raise InputError(f"{path.name}: {missing[0]} and {len(missing) - 1} more have no fold there")
     folds = range(max(fold_of[case] for case in cases) + 1)
     return [sorted(case for case in cases if fold_of[case] == fold) for fold in folds]
-
-
-def evaluate_held_out(plan: Plan) -> list[CaseFigures]:
-    """Figures of every patient, by the images alone, with the networks that never saw it."""
-    unseen = plan.held_out("full.safetensors", "held-out patients")
-    return [evaluate_case(of.case, of.session, fold=of.fold) for of in unseen]
 
 
 def fit_trust(rows: Sequence[CaseFigures]) -> Trust:
@@ -282,19 +267,16 @@ def fit_trust(rows: Sequence[CaseFigures]) -> Trust:
 def trusted(rows: Sequence[CaseFigures]) -> tuple[list[CaseFigures], Trust]:
     """Figures with presence and interval as a fit on the *other* folds tells them, and the fit that is shipped."""
     fits = {fold: fit_trust([row for row in rows if row.fold != fold]) for fold in {row.fold for row in rows}}
-    told = []
-    for row in rows:
-        trust = fits[row.fold]
-        told.append(replace(row, present=trust.present(row.signs), interval_ml=trust.interval_ml(row.signs)))
+    both = [(row, fits[row.fold]) for row in rows]
+    told = [replace(row, present=fit.present(row.signs), interval_ml=fit.interval_ml(row.signs)) for row, fit in both]
     return told, fit_trust(rows)
 
 
 def write_tables(folder: Path, rows: Sequence[CaseFigures]) -> None:
     """``cross_validation.csv``, a line per held-out patient, and ``cross_validation_slices.csv``, a line per slice."""
     ordered = sorted(rows, key=lambda row: row.case)
-    write_table(folder / "cross_validation.csv", [{"fold": row.fold, **row.flat()} for row in ordered])
-    slices = [{"fold": row.fold, **line} for row in ordered for line in row.flat_slices()]
-    write_table(folder / "cross_validation_slices.csv", slices)
+    write_table(folder / "cross_validation.csv", [row.flat() for row in ordered])
+    write_table(folder / "cross_validation_slices.csv", [line for row in ordered for line in row.flat_slices()])
 
 
 def assemble(plan: Plan, trust: Trust, path: Path) -> str:

@@ -64,17 +64,14 @@ class Unseen:
 
 @dataclass(frozen=True)
 class Plan:
-    """``folds`` of held-out names; the networks of a *group* have not seen those of one fold, or, the last, nobody's.
-
-    ``start``: trained weights to go on from, if any.
-    """
+    """The networks of a *group* have not seen the patients of one fold, or, the last, have seen everybody."""
 
     cases: Sequence[ExpertCase]
-    folds: Sequence[Sequence[str]]
+    folds: Sequence[Sequence[str]]  # of held-out names
     run: Path
     device: torch.device
     recipe: Recipe = Recipe()
-    start: Weights | None = None
+    start: Weights | None = None  # to go on from
     quiet: bool = False
 
     @property
@@ -101,10 +98,8 @@ class Plan:
                         bar.update()
 
     def trained(self, prefix: str) -> dict[str, Tensor]:
-        """Stage 2 ("stack.") or the ECG's branch ("ecg.") of the start weights; nothing where they hold none that fits.
-
-        That they have seen no held-out patient was found with stage 1.
-        """
+        """Stage 2 ("stack.") or the ECG's branch ("ecg.") of the start weights; nothing where none there fits."""
+        # That they have seen no held-out patient was found with stage 1.
         if self.start is None or self.start.settings.get("stack_channels") != self.recipe.stack_channels:
             return {}
         return self.start.part(prefix)
@@ -121,14 +116,19 @@ class Schedule:
     seed: int = 0
     checkpoint_every: int = 250
 
+    def rate(self, step: int) -> float:
+        """Linear warm-up, then half a cosine to zero."""
+        if step < self.warm_up:
+            return self.learning_rate * ((step + 1) / self.warm_up)
+        done = (step - self.warm_up) / (self.steps - self.warm_up)
+        return self.learning_rate * (0.5 * (1 + math.cos(math.pi * done)))
+
 
 def mixed(device: torch.device) -> torch.autocast:
     """bfloat16 where the device multiplies it in hardware, else float32."""
-    if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported()
-    else:
-        able = torch.cpu.get_capabilities()
-        fast = bool(able.get("amx_bf16") or able.get("avx512_bf16"))
+    able = torch.cpu.get_capabilities()
+    on_cpu = bool(able.get("amx_bf16") or able.get("avx512_bf16"))
+    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else on_cpu
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
@@ -166,7 +166,7 @@ def fit(
         for step in range(first, done):
             value = loss(network, rng)
             for group in optimiser.param_groups:
-                group["lr"] = schedule.learning_rate * learning_rate_factor(step, schedule.steps, schedule.warm_up)
+                group["lr"] = schedule.rate(step)
             optimiser.zero_grad(set_to_none=True)
             value.backward()
             nn.utils.clip_grad_norm_(learning, 5.0)
@@ -183,13 +183,6 @@ def fit(
     bar.close()
     network.load_state_dict(average.module.state_dict())
     return network.to("cpu").eval()
-
-
-def learning_rate_factor(step: int, steps: int, warm_up: int) -> float:
-    """Linear warm-up, then half a cosine to zero."""
-    if step < warm_up:
-        return (step + 1) / warm_up
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, steps - warm_up))))
 
 
 def reseed(seed: int, turn: int) -> torch.Generator:

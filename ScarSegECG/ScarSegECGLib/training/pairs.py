@@ -1,11 +1,8 @@
-"""Pairs of image and ECG: the patient's own ECG where there is one, else simulated ones.
+"""Pairs of image and ECG: the patient's own ECG alone where there is one, else simulated ones, called semi-synthetic.
 
-An ECG is simulated from the scar that the expert drew, segment by segment, after ageing it by the time between the two
-dates: it shrinks, its Q waves fade, and infarcts come in between. Everything made from such pairs is called
-semi-synthetic. A patient with an ECG of his own has that one alone.
-
-The ECG network reads the very measurements that are made at inference. There ten seconds become one median beat; here
-the beat is simulated at once and what noise the median leaves is added to it, which is a hundred times faster; onset,
+They are simulated from the scar that the expert drew, segment by segment, after ageing it by the time between the two
+dates: it shrinks, its Q waves fade, and infarcts come in between. In place of ten seconds, whose median beat is read at
+inference, one beat is simulated and what noise the median leaves is added, which is a hundred times faster; onset,
 waves and features are then found by the same code.
 
 Published rates used (project's table of facts, "Time"): the ECG is non-diagnostic in 23 % of infarcts one week old and
@@ -17,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -35,7 +31,6 @@ from ScarSegECGLib.measure.segments import segment_percent
 from ScarSegECGLib.network.amplitude import conduction_quality
 from ScarSegECGLib.network.ecg_encoder import feature_table
 from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW, WINDOW_ONSET, Body, drawn_bodies, simulate_beats
-from ScarSegECGLib.training.fit import once
 
 ECGS_PER_PATIENT = 40
 # The gap of a pair (chosen): a quarter within a week, the rest even in the logarithm of the days up to three years;
@@ -62,23 +57,20 @@ OwnEcg = tuple[MedianBeat, float]  # a patient's own median beat, and the gap, d
 
 @dataclass(frozen=True)
 class EcgInputs:
-    """ECGs as the network reads them: ``beat`` [N, 12, 300], ``leads`` [N, 12], ``table`` [N, T]; float.
+    """ECGs as the network reads them, float."""
 
-    ``quality`` [N]: what is left of the ECG's word under the conduction that was *measured* (1, 0.3 or 0).
-    """
-
-    beat: Tensor
-    leads: Tensor
-    table: Tensor
-    quality: Tensor
+    beat: Tensor  # [N, 12, 300]
+    leads: Tensor  # [N, 12]
+    table: Tensor  # [N, T]
+    quality: Tensor  # [N], what is left of the ECG's word under the conduction that was *measured*: 1, 0.3 or 0
 
 
 @dataclass(frozen=True)
 class Pairs(EcgInputs):
-    """ECGs of many patients, and of each the number of its ``patient`` [N] and ``gap_days`` [N]."""
+    """ECGs of many patients."""
 
-    patient: Tensor
-    gap_days: Tensor
+    patient: Tensor  # [N], the number of each one's patient
+    gap_days: Tensor  # [N]
 
     def of(self, patient: int) -> Tensor:
         """Numbers of one patient's ECGs."""
@@ -172,15 +164,12 @@ def measure(window: NDArray, lead_mask: NDArray[np.bool_], rate_bpm: float) -> M
 def drawn_people(n: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], list[str], Body]:
     """Heart rates, conductions and bodies of ``n`` people."""
     rate = rng.uniform(*RATE_BPM, n)
-    conduction = [str(name) for name in rng.choice(list(CONDUCTION_SHARES), n, p=list(CONDUCTION_SHARES.values()))]
+    conduction = rng.choice(list(CONDUCTION_SHARES), n, p=list(CONDUCTION_SHARES.values())).tolist()
     return rate, conduction, drawn_bodies(n, rng, SPREAD)
 
 
 def read_simulated(windows: NDArray, rate_bpm: NDArray, noise: NDArray, rng: np.random.Generator) -> EcgInputs:
-    """Add noise to simulated beats, lose leads, and measure.
-
-    ``windows`` (n, 12, WINDOW) mV, from ``simulate_beats``; ``rate_bpm`` (n,); ``noise`` from ``noise_bank``.
-    """
+    """Beats (n, 12, WINDOW) of ``simulate_beats``, with ``noise`` of ``noise_bank``, lacking some leads, measured."""
     beats = []
     for window, rate in zip(windows, rate_bpm, strict=True):
         mask = np.ones(len(LEADS), dtype=bool)
@@ -194,36 +183,31 @@ def read_simulated(windows: NDArray, rate_bpm: NDArray, noise: NDArray, rng: np.
 
 
 def make_pairs(
-    fractions: Sequence[NDArray],
+    fractions: NDArray,
     noise: NDArray,
     seed: int,
     *,
     own: Mapping[int, OwnEcg] = {},
     ecgs: int = ECGS_PER_PATIENT,
     gap_days: float | None = None,
-    file: Path | None = None,
     quiet: bool = False,
 ) -> Pairs:
-    """Simulate ECGs for patients whose scar ``fractions`` (17,) are known; kept in ``file`` and taken up again.
+    """Simulate ECGs for patients whose scar ``fractions`` [patient, 17] are known.
 
     Of every patient ``ecgs``, each with another torso, heart position, conduction, rate, noise (of ``noise_bank``) and
     gap, which ``gap_days`` fixes; ``own``, real ECGs by the patient's number, stand alone.
     """
-
-    def made() -> dict[str, Tensor]:
-        parts = []
-        for patient, fraction in enumerate(tqdm(fractions, desc="semi-synthetic pairs", unit="patient", disable=quiet)):
-            if patient in own:
-                beat, gap = own[patient]
-                inputs, gaps = inputs_of([beat]), [gap]
-            else:
-                rng = np.random.default_rng([seed, patient])
-                gaps = [drawn_gap(rng) if gap_days is None else gap_days for _ in range(ecgs)]
-                scar = np.stack([aged_scar_for_ecg(fraction, gap, drawn_infarct_age(gap, rng), rng) for gap in gaps])
-                rate, conduction, bodies = drawn_people(ecgs, rng)
-                inputs = read_simulated(simulate_beats(scar, bodies, conduction, rate), rate, noise, rng)
-            whose = torch.full((len(gaps),), patient)
-            parts.append(vars(inputs) | {"patient": whose, "gap_days": torch.tensor(gaps, dtype=torch.float32)})
-        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-
-    return Pairs(**(made() if file is None else once(file, made)))
+    parts = []
+    for patient, fraction in enumerate(tqdm(fractions, desc="semi-synthetic pairs", unit="patient", disable=quiet)):
+        if patient in own:
+            beat, gap = own[patient]
+            inputs, gaps = inputs_of([beat]), [gap]
+        else:
+            rng = np.random.default_rng([seed, patient])
+            gaps = [drawn_gap(rng) if gap_days is None else gap_days for _ in range(ecgs)]
+            scar = np.stack([aged_scar_for_ecg(fraction, gap, drawn_infarct_age(gap, rng), rng) for gap in gaps])
+            rate, conduction, bodies = drawn_people(ecgs, rng)
+            inputs = read_simulated(simulate_beats(scar, bodies, conduction, rate), rate, noise, rng)
+        whose = torch.full((len(gaps),), patient)
+        parts.append(vars(inputs) | {"patient": whose, "gap_days": torch.tensor(gaps, dtype=torch.float32)})
+    return Pairs(**{key: torch.cat([part[key] for part in parts]) for key in parts[0]})

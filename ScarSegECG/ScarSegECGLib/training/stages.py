@@ -12,21 +12,20 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, LgeStack
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import LEAST_FIELD_MM
 from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.network.device import place
+from ScarSegECGLib.network.device import Network, place
 from ScarSegECGLib.network.field import LOCATOR_PIXEL_MM, PIXEL_MM
 from ScarSegECGLib.network.polar_grid import cut_polar, heart_disc, polar_area, polar_offsets_mm
 from ScarSegECGLib.network.stack_net import StackNet, StackOutput, without_wrap
 from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
 from ScarSegECGLib.network.weights import Weights, read_weights, write_weights
-from ScarSegECGLib.training.augment import AugmentPlan, augment, find_walls, paint, square_offsets
+from ScarSegECGLib.training.augment import AugmentPlan, Walls, augment, find_walls, paint, square_offsets
 from ScarSegECGLib.training.dataset import Slices, coarse_slices, fine_slices
 from ScarSegECGLib.training.degrade import degrade, every_second_slice, other_scanner
 from ScarSegECGLib.training.fit import TUNED, Plan, Schedule, Unseen, fit, mixed, once
@@ -37,24 +36,22 @@ CLASSES = ["background", "LV cavity", "LV wall", "scar given wall"]
 VERSIONS = range(5)  # of a patient's stack
 CLEAN, ONE_SCANNER, OTHER_SCANNER, DEGRADED, HALF_THE_SLICES = VERSIONS
 STACKS_A_STEP, CLEAN_SHARE = 4, 0.4
+AREA = without_wrap(polar_area())  # of the unrolled stack's points
+BatchLoss = Callable[[nn.Module, torch.Generator], Tensor]  # of a network on the batch that it draws
 
 
-def scar_plan() -> AugmentPlan:
-    """The slice unrolled about a centre that is some millimetres off the LV's, now and then far off."""
-    return AugmentPlan(polar_offsets_mm() / PIXEL_MM, shift=2.0, far_shift=5.0, levelled_where=heart_disc())
-
-
-def locator_plan() -> AugmentPlan:
-    """320 mm of the whole slice, the LV anywhere in it: the training images have it in the middle."""
-    return AugmentPlan(
-        square_offsets(128),
-        shift=20.0,
-        far_shift=25.0,
-        scale=1.3,
-        stretch=1.1,
-        neighbour_shift=0.0,
-        crop_pixels=(LEAST_FIELD_MM / LOCATOR_PIXEL_MM, 260 / LOCATOR_PIXEL_MM),
-    )
+# The slice unrolled about a centre that is some millimetres off the LV's, now and then far off.
+SCAR_PLAN = AugmentPlan(polar_offsets_mm() / PIXEL_MM, shift=2.0, far_shift=5.0, levelled_where=heart_disc())
+# 320 mm of the whole slice, the LV anywhere in it: the training images have it in the middle.
+LOCATOR_PLAN = AugmentPlan(
+    square_offsets(128),
+    shift=20.0,
+    far_shift=25.0,
+    scale=1.3,
+    stretch=1.1,
+    neighbour_shift=0.0,
+    crop_pixels=(LEAST_FIELD_MM / LOCATOR_PIXEL_MM, 260 / LOCATOR_PIXEL_MM),
+)
 
 
 def soft_dice_loss(probability: Tensor, truth: Tensor, area: Tensor) -> Tensor:
@@ -97,15 +94,11 @@ def locator_loss(logit: Tensor, labels: Tensor) -> Tensor:
 
 
 def loss_on(
-    slices: Slices,
-    plan: AugmentPlan,
-    loss: Callable[..., Tensor],
-    device: torch.device,
-    change: Callable[..., tuple[Tensor, Tensor]] | None = None,
-) -> Callable[[nn.Module, torch.Generator], Tensor]:
+    slices: Slices, plan: AugmentPlan, loss: Callable[..., Tensor], device: torch.device, walls: Walls | None = None
+) -> BatchLoss:
     """``loss(output, labels)`` of a network on the next batch of augmented slices; an epoch shows every one once.
 
-    ``change(images, labels, chosen, rng=rng)`` alters a batch before it is augmented.
+    Where the ``walls`` are known, scars are painted into them first.
     """
     left: list[Tensor] = []  # of an epoch
 
@@ -114,8 +107,8 @@ def loss_on(
             left.extend(torch.randperm(len(slices.images), generator=rng).split(BATCH)[: batches(slices)])
         chosen = left.pop(0)
         images, labels = slices.images[chosen].float(), slices.labels[chosen]
-        if change is not None:
-            images, labels = change(images, labels, chosen, rng=rng)
+        if walls is not None:
+            images, labels = paint(images, labels, chosen, walls, rng)
         images, labels = augment(images, labels, slices.centres[chosen], plan, rng)
         with mixed(device):
             output = network(images.to(device, memory_format=torch.channels_last))
@@ -130,10 +123,7 @@ def batches(slices: Slices) -> int:
 
 
 def unseen_member(start: Weights, held_out: Sequence[str]) -> int:
-    """The number of a network of the start weights that has seen none of the held-out patients.
-
-    InputError: every one has seen some of them.
-    """
+    """The number of a network of the start weights that has seen none of the held-out patients; InputError if none."""
     for member, seen in enumerate(start.settings["member_trained_on"]):
         if not set(seen) & set(held_out):
             return member
@@ -142,46 +132,35 @@ def unseen_member(start: Weights, held_out: Sequence[str]) -> int:
 
 def train_stage_one(plan: Plan, group: int) -> None:
     """Train locator and network of one group into its ``weights.safetensors``. Errors: :func:`unseen_member`."""
-    path, recipe, start = plan.folder(group) / "weights.safetensors", plan.recipe, plan.start
-    if path.is_file():
+    folder, device, recipe, start = plan.folder(group), plan.device, plan.recipe, plan.start
+    if (folder / "weights.safetensors").is_file():
         return
     member = 0 if start is None else unseen_member(start, plan.groups[group])
-    known, known_locator = ({} if start is None else start.part(name) for name in (f"member{member}.", "locator."))
     seen = list(plan.seen_by(group).values())
+
+    def train(name: str, make: Callable[[], Network], loss: BatchLoss, schedule: Schedule, prefix: str) -> Network:
+        known = {} if start is None else start.part(prefix)
+        return fit(lambda: place(make(), device), loss, schedule, folder / name, device, quiet=plan.quiet, known=known)
 
     slices = coarse_slices(seen)
     epoch = batches(slices)
-    epochs = recipe.locator_epochs if start is None else recipe.tuning_epochs
-    rate = 2e-3 if start is None else 5e-4
-    locator = fit(
-        lambda: place(LocatorUNet(recipe.locator_channels), plan.device),
-        loss_on(slices, locator_plan(), locator_loss, plan.device),
-        Schedule(epochs * epoch, rate, warm_up=WARM_UP, checkpoint_every=2 * epoch),
-        plan.folder(group) / "locator",
-        plan.device,
-        quiet=plan.quiet,
-        known=known_locator,
-    )
+    epochs, rate = (recipe.locator_epochs, 2e-3) if start is None else (recipe.tuning_epochs, 5e-4)
+    schedule = Schedule(epochs * epoch, rate, warm_up=WARM_UP, checkpoint_every=2 * epoch)
+    loss = loss_on(slices, LOCATOR_PLAN, locator_loss, device)
+    locator = train("locator", partial(LocatorUNet, recipe.locator_channels), loss, schedule, "locator.")
 
     slices = fine_slices(seen)
-    walls = find_walls(slices)
     schedule = Schedule(recipe.scar_epochs * epoch, average=0.998, warm_up=WARM_UP, checkpoint_every=10 * epoch)
     if start is not None:
         schedule = Schedule(recipe.tuning_epochs * epoch, 1e-3, average=0.995, warm_up=WARM_UP, checkpoint_every=epoch)
-    network = fit(
-        lambda: place(ScarUNet(recipe.scar_channels), plan.device),
-        loss_on(slices, scar_plan(), partial(image_loss, area=polar_area()), plan.device, partial(paint, walls=walls)),
-        schedule,
-        plan.folder(group) / "stage1",
-        plan.device,
-        quiet=plan.quiet,
-        known=known,
-    )
+    loss = loss_on(slices, SCAR_PLAN, partial(image_loss, area=polar_area()), device, find_walls(slices))
+    network = train("stage1", partial(ScarUNet, recipe.scar_channels), loss, schedule, f"member{member}.")
     settings: dict = {"members": 1, "mirror": True, "pixel_mm": PIXEL_MM, "stack_channels": 0, "ecg_trained": False}
     settings |= {"channels": list(recipe.scar_channels), "locator_channels": list(recipe.locator_channels)}
     settings |= {"classes": CLASSES, "licence": LICENCE, "history": recipe.history}
     settings |= {"member_trained_on": [[case.name for case in seen]], "held_out": list(plan.groups[group])}
-    write_weights(path, locator.state_dict(prefix="locator.") | network.state_dict(prefix="member0."), settings)
+    tensors = locator.state_dict(prefix="locator.") | network.state_dict(prefix="member0.")
+    write_weights(folder / "weights.safetensors", tensors, settings)
 
 
 def version_of(case: ExpertCase, number: int, version: int) -> ExpertCase:
@@ -198,53 +177,43 @@ def version_of(case: ExpertCase, number: int, version: int) -> ExpertCase:
 
 
 class SeenStack(NamedTuple):
-    """One version of one patient: ``seen`` half [K, CHANNELS, A, R] (:func:`stack_net.stack_input`), the expert's
-    ``truth`` uint8 [K, A, R] (0 background to 3 scar), and the LV's ``centres_mm`` [K, 2]."""
+    """One version of one patient."""
 
-    seen: Tensor
-    truth: Tensor
-    centres_mm: Tensor
+    seen: Tensor  # half [K, CHANNELS, A, R], :func:`stack_net.stack_input`
+    truth: Tensor  # the expert's, uint8 [K, A, R], 0 background to 3 scar
+    centres_mm: Tensor  # [K, 2], the LV's
 
 
 Bank = dict[int, dict[int, SeenStack]]  # by patient and version, those in which stage 1 finds a ventricle
 
 
-def _unrolled_labels(labels: NDArray, stack: LgeStack, centres_mm: NDArray) -> Tensor:
-    """Expert labels, uint8 [K, A, R]: the class that most of the neighbourhood has."""
-    classes = np.stack([np.minimum(labels, SCAR) == value for value in range(4)], axis=1).astype(np.float32)
-    shares = cut_polar(torch.from_numpy(classes), stack.spacing[1:], centres_mm)
-    return without_wrap(shares).argmax(dim=1).to(torch.uint8)
-
-
-def _look(of: Unseen) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {}
-    for version in VERSIONS:
-        changed = version_of(of.case, of.number, version)
-        try:
-            centres, seen = of.session.first_look(changed.stack)
-        except InputError:
-            continue
-        truth = _unrolled_labels(changed.labels, changed.stack, centres)
-        stack = SeenStack(seen.half(), truth, torch.from_numpy(centres))
-        tensors |= {f"{version}.{name}": part for name, part in stack._asdict().items()}
-    return tensors
+def _look(of: Unseen, version: int) -> dict[str, Tensor]:
+    """A :class:`SeenStack` by its parts' names; none where stage 1 finds no ventricle."""
+    changed = version_of(of.case, of.number, version)
+    try:
+        centres, seen = of.session.first_look(changed.stack)
+    except InputError:
+        return {}
+    # The class that most of a point's neighbourhood has.
+    classes = np.stack([np.minimum(changed.labels, SCAR) == value for value in range(4)], axis=1).astype(np.float32)
+    shares = cut_polar(torch.from_numpy(classes), changed.stack.spacing[1:], centres)
+    truth = without_wrap(shares).argmax(dim=1).to(torch.uint8)
+    return SeenStack(seen.half(), truth, torch.from_numpy(centres))._asdict()
 
 
 def see_patients(plan: Plan) -> Bank:
-    """Every patient through a stage 1 that has not learned from it, kept patient by patient."""
+    """Every patient through a stage 1 that has not learned from it, kept stack by stack."""
     bank: Bank = {}
     for of in plan.held_out("weights.safetensors", "stage 1 on held-out patients"):
-        kept = once(plan.run / "looks" / f"{of.case.name}.safetensors", _look, of)
-        found = [version for version in VERSIONS if f"{version}.seen" in kept]
-        bank[of.number] = {v: SeenStack(*(kept[f"{v}.{name}"] for name in SeenStack._fields)) for v in found}
+        files = [plan.run / "looks" / f"{of.case.name}.{version}.safetensors" for version in VERSIONS]
+        looks = [once(file, _look, of, version) for version, file in enumerate(files)]
+        bank[of.number] = {version: SeenStack(**look) for version, look in enumerate(looks) if look}
     return bank
 
 
 def turned(tensor: Tensor, by: int, mirror: bool) -> Tensor:
     """A stack [..., A, R] turned by so many angles, and mirrored."""
-    if mirror:
-        tensor = torch.cat([tensor[..., :1, :], tensor[..., 1:, :].flip(-2)], dim=-2)
-    return torch.roll(tensor, by, dims=-2)
+    return tensor.flip(-2).roll(by + 1, -2) if mirror else tensor.roll(by, -2)
 
 
 def drawn(bank: Bank, patients: Sequence[int], rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -264,27 +233,21 @@ def drawn(bank: Bank, patients: Sequence[int], rng: torch.Generator) -> tuple[Te
 
 def train_stage_two(plan: Plan, group: int, bank: Bank) -> None:
     """Train stage 2 of one group; its ``image.safetensors`` holds it and stage 1."""
-    path, device, channels = plan.folder(group) / "image.safetensors", plan.device, plan.recipe.stack_channels
-    if path.is_file():
+    folder, device, channels = plan.folder(group), plan.device, plan.recipe.stack_channels
+    if (folder / "image.safetensors").is_file():
         return
-    patients, area, known = list(plan.seen_by(group)), without_wrap(polar_area()), plan.trained("stack.")
+    patients, known = list(plan.seen_by(group)), plan.trained("stack.")
 
     def loss(network: StackNet, rng: torch.Generator) -> Tensor:
         seen, truth, first = drawn(bank, patients, rng)
         with mixed(device):
             output = network(seen.to(device), first.to(device))
-        return image_loss(output, truth.to(device), area)
+        return image_loss(output, truth.to(device), AREA)
 
     # Not channels last: in bfloat16 oneDNN's weight gradients of dilated convolutions come out as NaN (torch 2.13).
-    network = fit(
-        lambda: StackNet(channels),
-        loss,
-        Schedule(plan.recipe.stack_steps, 3e-3 * (TUNED if known else 1), seed=4, checkpoint_every=50),
-        plan.folder(group) / "stage2",
-        device,
-        quiet=plan.quiet,
-        known=known,
-    )
-    stage_one = read_weights(plan.folder(group) / "weights.safetensors")
-    settings = stage_one.settings | {"stack_channels": channels}
-    write_weights(path, stage_one.tensors | network.state_dict(prefix="stack."), settings)
+    schedule = Schedule(plan.recipe.stack_steps, 3e-3 * (TUNED if known else 1), seed=4, checkpoint_every=50)
+    make = partial(StackNet, channels)
+    network = fit(make, loss, schedule, folder / "stage2", device, quiet=plan.quiet, known=known)
+    stage_one = read_weights(folder / "weights.safetensors")
+    tensors = stage_one.tensors | network.state_dict(prefix="stack.")
+    write_weights(folder / "image.safetensors", tensors, stage_one.settings | {"stack_channels": channels})

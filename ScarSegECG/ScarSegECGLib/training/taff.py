@@ -6,8 +6,6 @@ where patients have no ECG of their own, and real where they have one (``pairs``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,21 +15,22 @@ from torch.nn import functional as F
 from ScarSegECGLib.anatomy.aha import partition, soft_prior
 from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, Anatomy, LgeStack
-from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.errors import InputError, NoLeftVentricle
 from ScarSegECGLib.network.amplitude import UNKNOWN_DATE_COUNTS_AS_DAYS, TimeWeight
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
-from ScarSegECGLib.network.polar_grid import cut_polar, polar_area
+from ScarSegECGLib.network.polar_grid import cut_polar
 from ScarSegECGLib.network.session import ImageEvidence
 from ScarSegECGLib.network.stack_net import StackNet, without_wrap
 from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
 from ScarSegECGLib.network.weights import read_weights, write_weights
 from ScarSegECGLib.training.fit import TUNED, Plan, Schedule, Unseen, fit, mixed, once
 from ScarSegECGLib.training.pairs import Pairs
-from ScarSegECGLib.training.stages import CLEAN, DEGRADED, Bank, SeenStack, soft_dice_loss, version_of
+from ScarSegECGLib.training.stages import AREA, CLEAN, DEGRADED, Bank, SeenStack, soft_dice_loss, version_of
 
-FUSED_VERSIONS = {CLEAN, DEGRADED}
+FUSED_VERSIONS = (CLEAN, DEGRADED)
 STACKS_A_STEP = 2
-UNKNOWN_DATE = 0.15
+UNKNOWN_DATE = 0.15  # pairs of unknown date: the lesser weight of a year's gap either way, as at inference
+A_YEAR = torch.tensor([UNKNOWN_DATE_COUNTS_AS_DAYS, -UNKNOWN_DATE_COUNTS_AS_DAYS])
 MISMATCH = 0.1  # pairs with another patient's ECG: mixed-up files, and what a simulation does not know (chosen)
 TOLD = 0.25  # pairs in which the expert's own extents speak in the ECG's place, and no token does
 HURT = 1.0  # weight of "the ECG must not hurt"
@@ -41,80 +40,66 @@ ROTATE_DEG, SHIFT_SLICES = 15.0, 1  # how far the AHA prior is jittered: the rea
 EMBEDDED_AT_ONCE = 256
 CPU = torch.device("cpu")  # some hundred steps on two stacks each
 
-Fused = dict[int, list[tuple[SeenStack, Tensor]]]  # by patient: stacks, each with its AHA prior (see _priors)
+Fused = dict[int, list[tuple[SeenStack, Tensor]]]  # by patient: stacks, each with its AHA prior (see _prior)
 
 
-def anatomy_of(stack: LgeStack, evidence: ImageEvidence) -> Anatomy | None:
-    """The left ventricle that the networks see, divided; None where there is none."""
+def anatomy_of(stack: LgeStack, evidence: ImageEvidence) -> Anatomy:
+    """The left ventricle that the networks see, divided; NoLeftVentricle where there is none."""
     cavity, wall = clean(evidence.classes == 1, evidence.classes == 2)
-    if why_no_left_ventricle(cavity, wall, stack.spacing):
-        return None
+    if why := why_no_left_ventricle(cavity, wall, stack.spacing):
+        raise NoLeftVentricle(why)
     return partition(cavity, wall, stack.voxels, stack.spacing, orientation_known=stack.orientation_known)
 
 
-def amplitude(time: TimeWeight, quality: Tensor, gap_days: Tensor, date_known: bool) -> Tensor:
-    """Amplitude [B] as ``network.amplitude.decide`` gives it, but for its lower limit."""
-    if date_known:
-        return quality * time(gap_days)
-    year = torch.full_like(gap_days, UNKNOWN_DATE_COUNTS_AS_DAYS)
-    return quality * torch.minimum(time(year), time(-year))
-
-
-def movement(
-    branch: EcgBranch, stage_two: StackNet, stack: SeenStack, prior: Tensor, word: EcgWord
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Movement at full amplitude [K, A, R], stage 2's own scar logit and its probability of wall, same shape."""
+def stack_loss(
+    branch: EcgBranch, stage_two: StackNet, stack: SeenStack, prior: Tensor, word: EcgWord, weight: Tensor
+) -> Tensor:
+    """Cross-entropy and Dice of scar, stage 2's logit moved by ``weight`` (amplitude [1]), and what that made worse."""
     seen = stack.seen.float().contiguous(memory_format=torch.channels_last)
     first = torch.arange(len(seen)) == 0
     with torch.no_grad():
         features = stage_two.features(seen, first, SITES[0])
         output = stage_two.finish(features, seen, first, SITES[0])
+    alone, wall = output.scar[:, 0], output.anatomy.softmax(dim=1)[:, 2]
     moved = branch.taff(stage_two, seen, first, features, output, word, prior.float() / PRIOR_SCALE)
-    return moved, output.scar[:, 0], output.anatomy.softmax(dim=1)[:, 2]
+    scar, counts = (stack.truth == SCAR).float(), (stack.truth >= MYOCARDIUM).float() * AREA
 
+    def entropy(logit: Tensor) -> Tensor:
+        loss = F.binary_cross_entropy_with_logits(logit, scar, reduction="none") * counts
+        return loss.sum(dim=(1, 2)) / counts.sum(dim=(1, 2)).clamp(min=1.0)
 
-def scar_loss(logit: Tensor, alone: Tensor, wall: Tensor, truth: Tensor, area: Tensor) -> Tensor:
-    """Cross-entropy and Dice of scar with the moved logit, and what the ECG made worse; all [K, A, R]."""
-    scar, weight = (truth == SCAR).float(), (truth >= MYOCARDIUM).float() * area
-
-    def entropy(of: Tensor) -> Tensor:
-        loss = F.binary_cross_entropy_with_logits(of, scar, reduction="none") * weight
-        return loss.sum(dim=(1, 2)) / weight.sum(dim=(1, 2)).clamp(min=1.0)
-
-    after = entropy(logit)
+    together = alone + weight * moved
+    after = entropy(together)
     worse = (after - entropy(alone)).clamp(min=0).mean()
-    return after.mean() + soft_dice_loss(wall * logit.sigmoid(), scar, area) + HURT * worse
+    return after.mean() + soft_dice_loss(wall * together.sigmoid(), scar, AREA) + HURT * worse
 
 
-def _priors(of: Unseen, versions: Mapping[int, SeenStack]) -> dict[str, Tensor]:
-    """AHA priors uint8 [K, 17, A, R] of 255, jittered, on the anatomy that stage 2 predicts of a patient's versions.
-
-    Without those in which it sees no ventricle.
-    """
-    tensors = {}
-    for version in FUSED_VERSIONS & versions.keys():
-        stack, seen = version_of(of.case, of.number, version).stack, versions[version].seen
-        centres = versions[version].centres_mm.numpy()
-        anatomy = anatomy_of(stack, of.session.second_look(stack, centres, seen))
-        if anatomy is not None:
-            rng = np.random.default_rng([of.number, version, 5])
-            turn, shift = rng.uniform(-ROTATE_DEG, ROTATE_DEG), int(rng.integers(-SHIFT_SLICES, SHIFT_SLICES + 1))
-            prior = soft_prior(anatomy, stack.spacing, rotate_deg=turn, shift_slices=shift)
-            unrolled = cut_polar(torch.from_numpy(prior.values), stack.spacing[1:], centres, corner=prior.corner)
-            tensors[str(version)] = (without_wrap(unrolled) * PRIOR_SCALE).round().to(torch.uint8)
-    return tensors
+def _prior(of: Unseen, version: int, look: SeenStack) -> dict[str, Tensor]:
+    """AHA prior uint8 [K, 17, A, R] of 255, jittered, on the anatomy that stage 2 predicts; none where it sees none."""
+    stack, centres = version_of(of.case, of.number, version).stack, look.centres_mm.numpy()
+    try:
+        anatomy = anatomy_of(stack, of.session.second_look(stack, centres, look.seen))
+    except NoLeftVentricle:
+        return {}
+    rng = np.random.default_rng([of.number, version, 5])
+    turn, shift = rng.uniform(-ROTATE_DEG, ROTATE_DEG), int(rng.integers(-SHIFT_SLICES, SHIFT_SLICES + 1))
+    prior = soft_prior(anatomy, stack.spacing, rotate_deg=turn, shift_slices=shift)
+    unrolled = cut_polar(torch.from_numpy(prior.values), stack.spacing[1:], centres, corner=prior.corner)
+    return {"prior": (without_wrap(unrolled) * PRIOR_SCALE).round().to(torch.uint8)}
 
 
 def fuse_held_out(plan: Plan, bank: Bank) -> Fused:
-    """Stacks with AHA priors on the anatomy that held-out networks predicted; kept patient by patient.
+    """Stacks with AHA priors on the anatomy that held-out networks predicted; kept stack by stack.
 
     InputError: a ventricle was found in too few patients.
     """
     found: Fused = {}
     for of in plan.held_out("image.safetensors", "AHA priors"):
-        priors = once(plan.run / "aha_priors" / f"{of.case.name}.safetensors", _priors, of, bank[of.number])
-        if priors:
-            found[of.number] = [(bank[of.number][int(version)], prior) for version, prior in priors.items()]
+        for version, look in bank[of.number].items():
+            if version in FUSED_VERSIONS:
+                file = plan.run / "aha_priors" / f"{of.case.name}.{version}.safetensors"
+                for prior in once(file, _prior, of, version, look).values():
+                    found.setdefault(of.number, []).append((look, prior))
     if len(found) < len(plan.folds):
         raise InputError(f"a left ventricle was found in {len(found)} of {len(plan.cases)} patients; train for longer")
     return found
@@ -127,13 +112,13 @@ def train_taff(
 
     ``fractions`` [patient, 17]: the experts' own extents of scar.
     """
-    path, channels = plan.folder(group) / "full.safetensors", plan.recipe.stack_channels
-    if path.is_file():
+    folder, channels = plan.folder(group), plan.recipe.stack_channels
+    if (folder / "full.safetensors").is_file():
         return
-    image, known = read_weights(plan.folder(group) / "image.safetensors"), plan.trained("ecg.")
+    image, known = read_weights(folder / "image.safetensors"), plan.trained("ecg.")
     stage_two = StackNet(channels).eval().requires_grad_(False)
     stage_two.load_state_dict(image.part("stack."))
-    patients, area = [number for number in plan.seen_by(group) if number in fused], without_wrap(polar_area())
+    patients = [number for number in plan.seen_by(group) if number in fused]
     with torch.no_grad():  # the encoder is frozen here and reads each ECG once
         parts = zip(*(whole.split(EMBEDDED_AT_ONCE) for whole in (pairs.beat, pairs.leads, pairs.table)), strict=True)
         embedded = torch.cat([encoder.embed(*part) for part in parts])
@@ -157,9 +142,9 @@ def train_taff(
         else:
             tokens, scar = branch.encoder.speak(embedded[ecg])
             word = EcgWord(tokens[0], scar[0].sigmoid().detach())
-            weight = amplitude(branch.time, pairs.quality[ecg], pairs.gap_days[ecg], unknown > UNKNOWN_DATE)
-        moved, alone, wall = movement(branch, stage_two, stack, prior, word)
-        return scar_loss(alone + weight * moved, alone, wall, stack.truth, area)
+            gaps = pairs.gap_days[ecg] if unknown > UNKNOWN_DATE else A_YEAR
+            weight = pairs.quality[ecg] * branch.time(gaps).amin(dim=0, keepdim=True)
+        return stack_loss(branch, stage_two, stack, prior, word, weight)
 
     def loss(branch: EcgBranch, rng: torch.Generator) -> Tensor:
         branch.encoder.eval()
@@ -171,14 +156,8 @@ def train_taff(
         return value + TIME_PRIOR * drift
 
     learning_rate = 3e-3 * (TUNED if known else 1)
-    branch = fit(
-        make,
-        loss,
-        Schedule(plan.recipe.taff_steps, learning_rate, average=0.98, seed=2, checkpoint_every=50),
-        plan.folder(group) / "taff",
-        CPU,
-        quiet=plan.quiet,
-        known=known,
-    )
-    of_ecg = {"ecg_trained": True, "token_size": encoder.token_size, "encoder_width": encoder.width}
-    write_weights(path, image.tensors | branch.state_dict(prefix="ecg."), image.settings | of_ecg)
+    schedule = Schedule(plan.recipe.taff_steps, learning_rate, average=0.98, seed=2, checkpoint_every=50)
+    branch = fit(make, loss, schedule, folder / "taff", CPU, quiet=plan.quiet, known=known)
+    settings = {"ecg_trained": True, "token_size": encoder.token_size, "encoder_width": encoder.width}
+    tensors = image.tensors | branch.state_dict(prefix="ecg.")
+    write_weights(folder / "full.safetensors", tensors, image.settings | settings)

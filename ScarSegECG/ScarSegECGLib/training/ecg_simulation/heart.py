@@ -2,7 +2,7 @@
 
 Excitation takes the shortest paths from where the conduction system lets it in. Heart frame, mm: x towards the lateral
 wall, y towards the anterior wall, z towards the apex, right-handed; the origin is the centre of the LV's equator.
-Angles are the bullseye's: 0 lateral, 90 anterior, 180 septal.
+Angles are the bullseye's: 0 lateral, 90 anterior, 180 septal. Numbers called fitted: see ``simulate.LONG_AXIS``.
 """
 
 from __future__ import annotations
@@ -30,22 +30,19 @@ ANGLE_DEG = (np.arange(ANGLES) + 0.5) * 360.0 / ANGLES
 RING_BORDERS_MM = np.array([-22.0, -8.0, 6.0, 20.0, 34.0, 48.0, 62.8, 66.0])
 RV_BULGE_MM = np.array([40.0, 38.0, 32.0, 24.0, 14.0])  # RV cavity width per ring, base first (chosen)
 RV_ANGLES = 8
-# The RV's wall, thinner than the front that crosses it and deep under trabeculae, gives less current than its area says
-# (fitted, see simulate.py).
+# The RV's wall, thinner than the front that crosses it and deep under trabeculae, gives less current (fitted).
 RV_STRENGTH = 0.57
 
-# Muscle fibres lie in the wall's plane, and the current inside them runs six to nine times as well along as across them
-# (intracellular conductivities 0.17 to 0.34 and 0.02 to 0.06 S/m: Roth, IEEE Trans Biomed Eng 1997;44:326). Fibres turn
-# through the wall, so that its plane has the mean of both, 3.5 to 5 times what runs across it. 1.9 is taken, between no
-# anisotropy (1) and the cells' own: fitted, see simulate.py.
+# Current inside muscle fibres runs six to nine times as well along as across them (0.17 to 0.34 and 0.02 to 0.06 S/m:
+# Roth, IEEE Trans Biomed Eng 1997;44:326). They turn in the wall's plane, which has the mean of both, 3.5 to 5 times
+# what runs across it. Fitted between no anisotropy (1) and that.
 IN_PLANE = 1.9
 
 TRANSMURAL, TANGENTIAL, LV_PURKINJE, RV_PURKINJE = 0, 1, 2, 3
 
-# m/s, transmural and tangential in the muscle, then in the Purkinje layers of LV and RV. Textbook: working myocardium
-# 0.3 to 1, Purkinje fibres 2 to 4; the endocardial layer, half Purkinje net and half muscle, is taken at 1.4. Without
-# its bundle branch a ventricle is crossed at close to muscle velocity. Values within those ranges are fitted, see
-# simulate.py.
+# m/s, transmural and tangential in the muscle, then in the Purkinje layers of LV and RV; fitted within textbook ranges:
+# muscle 0.3 to 1, Purkinje fibres 2 to 4, the endocardial layer half of both. Without its bundle branch a ventricle is
+# crossed at close to muscle velocity.
 VELOCITY = {
     "normal": np.array([0.43, 0.62, 1.37, 1.37]),
     "lbbb": np.array([0.43, 0.62, 0.8, 1.37]),
@@ -56,10 +53,9 @@ VELOCITY = {
 # wall from the anterolateral papillary muscle to the septum (degrees; course: textbook, borders chosen).
 LAFB_UNSERVED_DEG = (40.0, 145.0)
 
-# Where excitation enters: (ventricle side, angle, z mm, delay ms). Three LV sites (the middle of the left septum, the
-# anterior wall near the septum, the posterior wall a third of the way from apex to base), within 0 to 5 ms of each
-# other, and the right ventricle 5 to 10 ms later at the foot of its papillary muscle are those of Durrer et al.,
-# Circulation 1970;41:899. Angles, heights and delays are fitted near those (simulate.py).
+# Where excitation enters: (ventricle side, angle, z mm, delay ms), fitted near the sites of Durrer et al., Circulation
+# 1970;41:899: the middle of the left septum, the anterior wall near the septum, the posterior wall a third of the way
+# from apex to base, within 0 to 5 ms, and the RV 5 to 10 ms later at the foot of its papillary muscle.
 _SEPTAL = ("lv", 189.0, 29.0, 0.0)
 _ANTERIOR = ("lv", 101.0, 11.0, 2.0)
 _POSTERIOR = ("lv", 278.0, 27.0, 5.0)
@@ -72,32 +68,25 @@ SITES = {
     "lafb": (_SEPTAL, _POSTERIOR, _RV_SEPTUM, _RV_FREE),
 }
 # A wholly scarred edge takes 1 + 0.9 times as long: strands of surviving muscle conduct normally along themselves but,
-# in zigzag, slowly across (de Bakker et al., Circulation 1993;88:915); the size is fitted (simulate.py). The Purkinje
-# net is not slowed: it lies in the few cell layers that the cavity's blood keeps alive (textbook).
+# in zigzag, slowly across (de Bakker et al., Circulation 1993;88:915; size fitted). The Purkinje net is not slowed: it
+# lies in the few cell layers that the cavity's blood keeps alive (textbook).
 SCAR_SLOWING = 0.9
 
 
 @dataclass(frozen=True)
 class Heart:
-    """Nodes and edges, heart frame.
+    """Nodes and edges, heart frame."""
 
-    ``nodes_mm`` (nodes, 3); ``segment`` (nodes,) is the AHA segment 1..17, 0 for the RV free wall; ``depth`` (nodes,) 0
-    at the endocardium .. 1 at the epicardium (the right ventricular side, for the septum). Of the edges: ``tail`` and
-    ``head``, their nodes, the dipole pointing from tail to head; ``middle_mm`` and ``direction`` (edges, 3);
-    ``length_mm``; ``section_mm2``, the area of wall across which the edge's current runs, times how well it runs there
-    (IN_PLANE); ``kind``, which velocity counts.
-    """
-
-    nodes_mm: FloatArray64
-    segment: IntArray
-    depth: FloatArray64
-    tail: IntArray
-    head: IntArray
-    middle_mm: FloatArray64
+    nodes_mm: FloatArray64  # (nodes, 3)
+    segment: IntArray  # (nodes,), AHA 1..17, 0 for the RV free wall
+    depth: FloatArray64  # (nodes,), 0 at the endocardium .. 1 at the epicardium (for the septum, the RV's side)
+    tail: IntArray  # (edges,), the node from which the dipole points
+    head: IntArray  # and to which
+    middle_mm: FloatArray64  # (edges, 3)
     direction: FloatArray64
     length_mm: FloatArray64
-    section_mm2: FloatArray64
-    kind: IntArray
+    section_mm2: FloatArray64  # of the wall across which the current runs, times how well it runs there (IN_PLANE)
+    kind: IntArray  # which velocity counts
 
 
 def aha_segment(third: int, angle_deg: NDArray) -> IntArray:
@@ -210,8 +199,7 @@ def _conducted(conduction: str) -> tuple[IntArray, FloatArray64, FloatArray64]:
 def activation_ms(conduction: Sequence[str], node_scar: NDArray, velocity: NDArray) -> FloatArray64:
     """Activation time of every node, ms after the first one, for ``n`` hearts, shape (n, nodes).
 
-    ``conduction`` are n names of :data:`SITES`; ``node_scar`` (n, nodes), 0..1, slows excitation on its edges;
-    ``velocity`` (n,) is the person's conduction velocity as a factor of the standard one.
+    ``conduction``: n names of :data:`SITES`; ``node_scar`` (n, nodes), 0..1; ``velocity`` (n,), a factor.
     """
     heart = standard_heart()
     count = len(heart.nodes_mm)

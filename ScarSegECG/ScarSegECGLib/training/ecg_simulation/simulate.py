@@ -28,8 +28,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.training.ecg_simulation.heart import FloatArray64, Heart, activation_ms, standard_heart
 
 # RA, LA, LL, V1 to V6 at their textbook places (V1, V2 fourth intercostal space beside the sternum, V4 fifth space in
-# the mid-clavicular line, V6 mid-axillary) on an adult chest. Arms and leg count as the limbs' roots: no current runs
-# in a limb.
+# the mid-clavicular line, V6 mid-axillary) on an adult chest. Of limbs, in which no current runs, the roots count.
 ELECTRODES_MM = np.column_stack(
     [
         [-160.0, 120.0, 50.0, -48.0, -2.0, 32.0, 68.0, 104.0, 121.0],
@@ -37,29 +36,24 @@ ELECTRODES_MM = np.column_stack(
         [150.0, 150.0, -260.0, 28.0, 28.0, 8.0, -9.0, -9.0, -9.0],
     ]
 )
-# An infinite medium has no skin. On the surface of a bounded conductor the potential is about twice (flat surface near
-# the source) to three times (homogeneous sphere, central source; Wilson and Bayley 1950) that of the infinite medium,
-# and more where the surface is far and the trunk narrow, as at the limbs. Chest 2 is the flat surface's; the limbs'
-# factor is fitted, see below.
+# The potential on a bounded conductor is about twice (flat surface near the source) to three times (homogeneous sphere,
+# central source; Wilson and Bayley 1950) that in an infinite medium, and more where the surface is far and the trunk
+# narrow, as at the limbs: these are fitted, see below; the chest's is the flat surface's.
 BOUNDARY = np.array([8.8, 8.8, 8.8, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0])
-# Base to apex (textbook: left, anterior, inferior, 30 to 60 deg each way) and roll about it. These, the limb factor,
-# the RV's strength, the wall's IN_PLANE conduction (heart.py), velocities, places of first activation and the slowing
-# in scar (heart.py) were fitted together, within published or textbook ranges where there are any: so that one
+# Base to apex (textbook: left, anterior, inferior, 30 to 60 deg each way) and roll about it. These, the limb factor and
+# what heart.py calls fitted were fitted together, within published or textbook ranges where there are any: so that one
 # heart has a normal ECG, bundle branch and fascicular blocks by their definitions, and over a population the Q waves
-# and lost R waves of anterior, septal, lateral and inferior scars where cardiology looks for them. The agreement with
-# those rules is thus fitted, not found. No lead has a factor of its own.
+# and lost R waves of scars where cardiology looks for them. The agreement with those rules is thus fitted, not found.
+# No lead has a factor of its own.
 LONG_AXIS = np.array([0.53, -0.71, -0.47])
 ROLL_DEG = 4.0
 # Waves come in steps of 1 ms. S.d. of the smoothed upstroke: about 1 ms in a cell, widened by the coarse mesh (chosen).
 UPSTROKE_MS = 3.0
 REPOLARISATION_MS = 27.0  # s.d. of phase 3, about 100 ms from 10 to 90 % (textbook)
-# Action potentials shorten by 1.32 ms per ms of later activation (Franz et al., Circulation 1987;75:379), so that
-# recovery runs against activation and T is upright. The mesh's epicardium ends another 14 ms earlier (chosen).
+# Action potentials are 1.32 ms shorter per ms of later activation (Franz et al., Circulation 1987;75:379): upright T.
 APD_PER_ACTIVATION = -1.32
-EPICARDIUM_MS = -14.0
-# In a conduction defect a part of the shortening follows the new order (cardiac memory; share chosen): the secondary T
-# wave stays in proportion to its QRS.
-APD_ADAPTS = 0.4
+EPICARDIUM_MS = -14.0  # beside that, at the mesh's epicardium (chosen)
+APD_ADAPTS = 0.4  # share of the shortening that follows a conduction defect's order (cardiac memory; chosen)
 SCAR_PROLONGS_MS = 45.0  # surviving muscle in scar: T flattens or inverts over an old infarct (size chosen)
 MILLIVOLTS = 2.72  # one number for every heart: gives the typical normal one about 1.9 mV in the tallest chest lead
 # Two halves of the atrial loop, LPS: right atrium forwards and down, left atrium leftwards, back and down (textbook).
@@ -89,23 +83,17 @@ def heart_frame(axis: NDArray) -> FloatArray64:
 
 @dataclass(frozen=True)
 class Body:
-    """What differs between ``n`` people beside scar and conduction.
+    """What differs between ``n`` people beside scar and conduction."""
 
-    ``turn_deg`` (n, 3): the heart's rotation about the long axis, in the frontal plane (positive = apex up) and in the
-    horizontal plane (positive = apex to the left). ``shift_mm`` (n, 3), LPS. ``chest`` (n,): chest size as a factor.
-    ``misplaced_mm`` (n, 9, 3): how far each electrode lies from its textbook place. ``velocity``, ``voltage`` and
-    ``t_gain`` (n,): conduction, size and dispersion of recovery as factors. ``pr_ms`` and ``p_mv`` (n,): the P wave.
-    """
-
-    turn_deg: NDArray
-    shift_mm: NDArray
-    chest: NDArray
-    misplaced_mm: NDArray
-    velocity: NDArray
-    voltage: NDArray
-    t_gain: NDArray
-    pr_ms: NDArray
-    p_mv: NDArray
+    turn_deg: NDArray  # (n, 3): about the long axis, in the frontal plane (+: apex up), horizontally (+: apex left)
+    shift_mm: NDArray  # (n, 3), of the heart, LPS
+    chest: NDArray  # (n,), its size as a factor
+    misplaced_mm: NDArray  # (n, 9, 3), how far each electrode lies from its textbook place
+    velocity: NDArray  # (n,), of conduction, as a factor
+    voltage: NDArray  # (n,), a factor
+    t_gain: NDArray  # (n,), dispersion of recovery as a factor
+    pr_ms: NDArray  # (n,)
+    p_mv: NDArray  # (n,), the P wave in lead II
 
     def part(self, rows: slice) -> Body:
         """The people of some rows."""
@@ -124,22 +112,17 @@ class Body:
 
 
 def drawn_bodies(n: int, rng: np.random.Generator, spread: float = 1.0) -> Body:
-    """``n`` different people: the heart's direction varies by about 10 deg, its place by 3 to 8 mm (chosen).
+    """``n`` different people; spreads are chosen to cover textbook adult limits (PR 120..200 ms, P below 0.25 mV).
 
-    Spreads are chosen to cover textbook adult limits (PR 120..200 ms, P below 0.25 mV). ``spread`` above 1 draws more
-    different hearts, for a network that has to read real ones: a model with one heart shape and no lungs knows too
-    little of how people differ. Only then do electrodes stray, by ``spread - 1`` times 15 mm: chest electrodes of daily
-    practice often lie 20 mm off (general knowledge; size chosen).
+    ``spread`` above 1 draws more different hearts, for a network that has to read real ones: a model with one heart
+    shape and no lungs knows too little of how people differ. Only then do electrodes stray, by ``spread - 1`` times
+    15 mm: those of daily practice often lie 20 mm off (general knowledge; size chosen).
     """
-    turn = rng.normal(0.0, [8.0, 9.0, 9.0], (n, 3)).clip(-20.0, 20.0) * spread
-    shift = rng.normal(0.0, [6.0, 3.0, 8.0], (n, 3)).clip([-12.0, -5.0, -15.0], [12.0, 8.0, 15.0]) * min(spread, 1.3)
-    chest = rng.normal(1.02, 0.05, n).clip(0.93, 1.16)
-    misplaced = rng.normal(0.0, 15.0 * (spread - 1.0), (n, 9, 3)) if spread > 1.0 else np.zeros((n, 9, 3))
     return Body(
-        turn,
-        shift,
-        chest,
-        misplaced,
+        turn_deg=rng.normal(0.0, [8.0, 9.0, 9.0], (n, 3)).clip(-20.0, 20.0) * spread,
+        shift_mm=rng.normal(0.0, [6, 3, 8], (n, 3)).clip([-12, -5, -15], [12, 8, 15]) * min(spread, 1.3),
+        chest=rng.normal(1.02, 0.05, n).clip(0.93, 1.16),
+        misplaced_mm=rng.normal(0.0, 15.0 * (spread - 1.0), (n, 9, 3)) if spread > 1.0 else np.zeros((n, 9, 3)),
         velocity=rng.normal(1.0, 0.07, n).clip(0.86, 1.18),
         voltage=np.exp(rng.normal(0.0, 0.18, n) * spread),
         t_gain=(1.0 + rng.normal(0.0, 0.2, n) * spread**2).clip(0.5 / spread**2, 1.6 * spread),
@@ -168,9 +151,8 @@ def heart_leads(
 ) -> FloatArray64:
     """P, QRS and T of ``n`` hearts in mV, shape (n, 12, samples) in steps of 1 ms from ``first_ms``; QRS onset is at 0.
 
-    ``scar`` (n, 17) is the segments' fraction, 0..1; ``conduction`` n names of heart.SITES; ``rate_bpm`` (n,). Action
-    potentials' lengths are mostly adapted to the normal conduction's times: so a bundle branch block brings its
-    secondary T wave.
+    Of each, ``scar`` (n, 17) the segments' fraction, 0..1; ``conduction`` a name of heart.SITES; ``rate_bpm`` (n,).
+    Action potentials' lengths mostly follow the normal order: so a bundle branch block brings its secondary T wave.
     """
     heart = standard_heart()
     # Scar of every node: it fills a segment from the endocardium outwards (wavefront of necrosis, Reimer and Jennings
@@ -179,33 +161,29 @@ def heart_leads(
     dead = np.clip(4.0 * fraction - 3.0 * heart.depth, 0.0, 1.0) * (heart.segment > 0)
     activation = activation_ms(conduction, dead, body.velocity)
     normal = activation_ms(["normal"], np.zeros_like(dead[:1]), np.ones(1)) / body.velocity[:, None]
-    # QT at 60 beats per minute about 400 ms, shortening with the square root of the RR interval (Bazett, eased to
-    # a third by Fridericia): the first muscle's action potential ends a little after the T wave's peak.
+    # QT at 60 beats per minute about 400 ms, shortening with the cube root of the RR interval (Fridericia): the first
+    # muscle's action potential ends a little after the T wave's peak.
     apd_ms = 325.0 * (60.0 / rate_bpm) ** (1.0 / 3.0)
     order = normal + APD_ADAPTS * (activation - normal)
     shorter = APD_PER_ACTIVATION * order + EPICARDIUM_MS * heart.depth
     recovery = activation + apd_ms[:, None] + shorter + SCAR_PROLONGS_MS * dead
-    # What the person's gain scales is how far recovery departs from its mean.
     mean = recovery.mean(axis=1, keepdims=True)
     recovery = mean + body.t_gain[:, None] * (recovery - mean)
-    weights, ends = lead_weights(heart, body, dead), (heart.tail, heart.head)
-    qrs = _wave(weights, [activation[:, end] for end in ends], UPSTROKE_MS, first_ms, samples)
-    t_wave = _wave(-weights, [recovery[:, end] for end in ends], REPOLARISATION_MS, first_ms, samples)
+    weights = lead_weights(heart, body, dead)
+    qrs = _wave(weights, activation, UPSTROKE_MS, first_ms, samples)
+    t_wave = _wave(-weights, recovery, REPOLARISATION_MS, first_ms, samples)
     return MILLIVOLTS * body.voltage[:, None, None] * (qrs + t_wave) + _atrial_leads(body, first_ms, samples)
 
 
 def _wave(
-    weights: FloatArray64, times_ms: Sequence[FloatArray64], smooth_ms: float, first_ms: float, samples: int
+    weights: FloatArray64, times_ms: FloatArray64, smooth_ms: float, first_ms: float, samples: int
 ) -> FloatArray64:
-    """Weights of the edges from the time (n, edges) of the tail to that of the head, smoothed.
-
-    A time between two steps is shared by both.
-    """
-    n, leads, _ = weights.shape
+    """Weights of the edges from the time (n, nodes) of the tail to that of the head, smoothed; steps share a time."""
+    heart, (n, leads, _) = standard_heart(), weights.shape
     row = np.arange(n * leads).reshape(n, leads, 1) * samples
     steps = np.zeros(n * leads * samples)
-    for sign, time_ms in zip((1.0, -1.0), times_ms, strict=True):
-        place = np.clip(time_ms - first_ms, 0.0, samples - 1.001)
+    for sign, end in ((1.0, heart.tail), (-1.0, heart.head)):
+        place = np.clip(times_ms[:, end] - first_ms, 0.0, samples - 1.001)
         low = place.astype(np.int64)
         for cell, share in ((low, 1.0 - place + low), (low + 1, place - low)):
             steps += np.bincount((row + cell[:, None]).ravel(), (sign * weights * share[:, None]).ravel(), len(steps))
@@ -224,16 +202,13 @@ def _atrial_leads(body: Body, first_ms: float, samples: int) -> FloatArray64:
 
 
 def simulate_beats(scar: NDArray, bodies: Body, conduction: Sequence[str], rate_bpm: NDArray) -> NDArray[np.float32]:
-    """Beats of ``n`` simulated hearts, noiseless: float32 (n, 12, WINDOW), mV at 500 Hz, QRS from WINDOW_ONSET on.
-
-    ``scar`` (n, 17) is the scar fraction of each AHA segment, 0..1; ``conduction`` n names of heart.SITES; ``rate_bpm``
-    (n,) shortens the action potential.
-    """
+    """:func:`heart_leads` as beats, noiseless: float32 (n, 12, WINDOW), mV at 500 Hz, QRS from WINDOW_ONSET on."""
     fine = heart_leads(scar, bodies, conduction, rate_bpm, -STEP_MS * WINDOW_ONSET, STEP_MS * WINDOW)
     return fine[:, :, ::STEP_MS].astype(np.float32)
 
 
 def _filtered(signal: NDArray, hertz: float | list[float], kind: str) -> NDArray[np.float64]:
+    """Second order, without delay, at 500 Hz."""
     return sosfiltfilt(butter(2, hertz, kind, fs=RATE, output="sos"), signal)
 
 
@@ -270,10 +245,10 @@ def _residual(millivolts: NDArray) -> NDArray[np.float64] | None:
     beat = np.median(windows(_filtered(millivolts, 0.6, "high"), whole, before, after), axis=0)
     ramp = np.minimum(1.0, (np.arange(beat.shape[1]) + 1.0) / round(0.04 * RATE))
     beat = beat * np.minimum(ramp, ramp[::-1])
-    rest = np.array(millivolts, dtype=np.float64)
-    for b in beats:
-        first, last = max(0, b - before), min(rest.shape[1], b + after)
-        rest[:, first:last] -= beat[:, first - (b - before) : last - (b - before)]
+    rest = np.pad(millivolts.astype(np.float64), ((0, 0), (before, after)))
+    for first in beats:
+        rest[:, first : first + before + after] -= beat
+    rest = rest[:, before:-after]
     return rest - np.median(rest, axis=1, keepdims=True)
 
 
