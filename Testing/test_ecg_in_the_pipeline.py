@@ -102,7 +102,7 @@ def test_more_scar_in_a_wall_of_the_ecg_means_more_scar_in_that_wall(session, pa
     """From a word with scar there against one without: negated extents, effects or swapped signs all fail here."""
     evidence = session.see(patient.stack)
     prior = soft_prior(alone.anatomy, patient.stack.spacing)
-    silent = torch.zeros(17, session.token_size)
+    silent = torch.zeros(17, session.settings["token_size"])
     without, with_scar = torch.full((17,), 0.02), torch.full((17,), 0.02)
     with_scar[[number - 1 for number in WALLS[wall]]] = 0.8
     moved = [

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ScarSegECGLib.network.polar_grid import ANGLES, WRAP
 
@@ -37,11 +36,6 @@ def without_wrap(polar: Tensor) -> Tensor:
     return polar[..., WRAP : WRAP + ANGLES, :]
 
 
-def with_wrap(core: Tensor) -> Tensor:
-    """Repeat the angles at either end: [..., ANGLES, RADII] -> [..., ROWS, RADII]."""
-    return torch.cat([core[..., -WRAP:, :], core, core[..., :WRAP, :]], dim=-2)
-
-
 def _of_each_slice(image: Tensor, mask: Tensor, quantile: float, otherwise: float) -> Tensor:
     """A quantile of the masked pixels of every slice, [K]; slices that show few take the others' median."""
     values = image.flatten(1).masked_fill(~mask.flatten(1), math.nan)
@@ -61,11 +55,8 @@ def contrast(image: Tensor, anatomy: Tensor) -> Tensor:
 def stack_input(image: Tensor, anatomy: Tensor, scar: Tensor) -> Tensor:
     """What stage 2 reads of a stack, [K, CHANNELS, A, R].
 
-    Parameters
-    ----------
-    image : [K, A, R], levelled
-    anatomy : [K, 3, A, R], stage 1's probabilities of background, cavity, wall
-    scar : [K, A, R], stage 1's logit of scar given wall
+    ``image`` [K, A, R] is levelled; ``anatomy`` [K, 3, A, R] are stage 1's probabilities of background, cavity and
+    wall, ``scar`` [K, A, R] its logit of scar given wall.
     """
     wall = anatomy[:, 2]
     across = wall.sum(dim=-1, keepdim=True)
@@ -124,16 +115,9 @@ class StackBlock(nn.Module):
         super().__init__()
         self.dilation = dilation
         self.within = nn.Conv2d(channels, channels, 3, dilation=dilation, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(channels)
+        self.norm = nn.BatchNorm2d(channels)
         self.across = nn.Conv2d(3 * channels, channels, 1, bias=False)
-        self.norm_across: nn.Module = nn.BatchNorm2d(channels)
-
-    def fold(self) -> None:
-        """Merge the batch norms into the convolutions before them, for inference."""
-        if isinstance(self.norm, nn.BatchNorm2d) and isinstance(self.norm_across, nn.BatchNorm2d):
-            self.within = fuse_conv_bn_eval(self.within, self.norm)
-            self.across = fuse_conv_bn_eval(self.across, self.norm_across)
-            self.norm, self.norm_across = nn.Identity(), nn.Identity()
+        self.norm_across = nn.BatchNorm2d(channels)
 
     def forward(self, features: Tensor, first: Tensor) -> Tensor:
         by = self.dilation
@@ -154,9 +138,8 @@ class StackNet(nn.Module):
         self.stem = nn.Sequential(nn.Conv2d(CHANNELS, channels, 1), nn.ReLU())
         self.blocks = nn.ModuleList(StackBlock(channels, dilation) for dilation in dilations)
         self.head = nn.Conv2d(channels, 4, 1)
-        nn.init.zeros_(self.head.weight)
-        if self.head.bias is not None:
-            nn.init.zeros_(self.head.bias)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
 
     def features(self, seen: Tensor, first: Tensor, stop: int) -> Tensor:
         """Features before block ``stop``, [K, C, A, R]."""

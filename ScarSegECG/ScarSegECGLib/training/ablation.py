@@ -86,7 +86,7 @@ def _word(
     """What is said in this row, and with what amplitude."""
     if pairs is None:
         told = torch.from_numpy(expert).float()
-        return EcgWord(torch.zeros(len(told), session.token_size), told), float(row is Row.EXPERT)
+        return EcgWord(torch.zeros(len(told), session.settings["token_size"]), told), float(row is Row.EXPERT)
     number = int(pairs.of(patient)[0])
     if row is Row.OTHER:
         others = np.flatnonzero(pairs.patient.numpy() != patient)

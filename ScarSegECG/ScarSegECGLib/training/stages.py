@@ -221,11 +221,11 @@ def _look(of: Unseen) -> dict[str, Tensor]:
     for version in VERSIONS:
         changed = version_of(of.case, of.number, version)
         try:
-            centres, seen = of.session.first_look(changed.stack)
+            centres, seen, _ = of.session.first_look(changed.stack)
         except InputError:
             continue
         truth = _unrolled_labels(changed.labels, changed.stack, centres)
-        stack = SeenStack(seen.half(), truth, torch.from_numpy(centres))
+        stack = SeenStack(seen.half().cpu(), truth, torch.from_numpy(centres))
         tensors |= {f"{version}.{name}": part for name, part in stack._asdict().items()}
     return tensors
 
