@@ -120,8 +120,10 @@ class Session:
     """
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
-        self.settings, self.weights_sha256, self.device = weights.settings, weights.sha256, device
-        known, ready = self.settings, partial(_ready, weights, device)
+        self.settings = known = weights.settings
+        self.weights_sha256 = weights.sha256
+        self.device = device
+        ready = partial(_ready, weights, device)
         self._locator = ready("locator.", LocatorUNet, known["locator_channels"])
         self._members = [ready(f"member{index}.", ScarUNet, known["channels"]) for index in range(known["members"])]
         channels = known.get("stack_channels", 0)
