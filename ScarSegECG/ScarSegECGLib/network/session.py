@@ -80,15 +80,6 @@ class ImageEvidence:
     output: StackOutput
 
 
-@dataclass(frozen=True)
-class EcgEvidence:
-    """What the ECG adds: ``movement`` [K, r, c] of the scar logit in the evidence's box, and its own estimate,
-    ``segment_percent`` [17]."""
-
-    movement: FloatArray
-    segment_percent: FloatArray
-
-
 def fold_batch_norm(network: Network) -> Network:
     """Merge every batch norm into the convolution before it: same function, a fifth less time."""
     for block in list(network.modules()):
@@ -105,11 +96,6 @@ def _ready(weights: Weights, device: torch.device, prefix: str, kind: Callable[.
         network = kind(*sizes)
     network.load_state_dict(weights.part(prefix), assign=True)
     return place(fold_batch_norm(network.eval()), device)
-
-
-def _first_of(seen: Tensor) -> Tensor:
-    """The mark of a single stack's beginning, bool [K]."""
-    return torch.arange(len(seen), device=seen.device) == 0
 
 
 class Session:
@@ -228,18 +214,13 @@ class Session:
         """Stage 2 on what :meth:`first_look` saw; ``spread`` is by how much stage 1's views differ, if it is known."""
         seen = seen.to(self.device).float().contiguous(memory_format=torch.channels_last)
         spread = torch.zeros_like(seen[:, :1]) if spread is None else spread
-        first = _first_of(seen)
         if self._stack is None:  # weights of a training that is not through yet
             output, features = stage_one_output(seen), seen[:, :0]
         else:
             net, site = self._stack, SITES[0]
-            features = some_slices_at_a_time(lambda seen, first: net.features(seen, first, site), site, seen, first)
+            features = some_slices_at_a_time(lambda seen: net.features(seen, site), site, seen)
             logits = some_slices_at_a_time(
-                lambda x, seen, first: torch.cat(net.finish(x, seen, first, site), dim=1),
-                len(net.blocks) - site,
-                features,
-                seen,
-                first,
+                lambda x, seen: torch.cat(net.finish(x, seen, site), dim=1), len(net.blocks) - site, features, seen
             )
             output = StackOutput(logits[:, :3], logits[:, 3:])
         cavity, wall = output.anatomy.softmax(dim=1)[:, 1:].unbind(dim=1)
@@ -288,14 +269,12 @@ class Session:
     @torch.inference_mode()
     def fuse(
         self, stack: LgeStack, evidence: ImageEvidence, word: EcgWord, prior: SoftPrior, amplitude: float
-    ) -> EcgEvidence:
-        """Let the ECG move the scar logit, with the amplitude (0 to 1) that ``network.amplitude.decide`` gave.
+    ) -> FloatArray:
+        """By how much the ECG moves the scar logit in the evidence's box, [K, r, c].
 
-        ``prior`` is that of the myocardium that was predicted.
+        ``prior`` is that of the myocardium that was predicted; ``amplitude`` 0 to 1, ``network.amplitude.decide``.
         """
         values, centres, spacing = torch.from_numpy(prior.values), evidence.centres_mm, stack.spacing[1:]
         carried = without_wrap(cut_polar(values, spacing, centres, corner=prior.corner)).to(self.device)
-        of_images = (evidence.seen, _first_of(evidence.seen), evidence.features, evidence.output)
-        moved = self._branch.taff(self._stack, *of_images, word, carried)
-        native = self._native(amplitude * moved[:, None], evidence.box, stack, evidence.centres_mm)[:, 0]
-        return EcgEvidence(native, 100 * word.extent.cpu().numpy())
+        moved = self._branch.taff(self._stack, evidence.seen, evidence.features, evidence.output, word, carried)
+        return self._native(amplitude * moved[:, None], evidence.box, stack, centres)[:, 0]

@@ -119,7 +119,9 @@ class StackBlock(nn.Module):
         self.across = nn.Conv2d(3 * channels, channels, 1, bias=False)
         self.norm_across = nn.BatchNorm2d(channels)
 
-    def forward(self, features: Tensor, first: Tensor) -> Tensor:
+    def forward(self, features: Tensor, first: Tensor | None = None) -> Tensor:
+        if first is None:
+            first = torch.arange(len(features), device=features.device) == 0
         by = self.dilation
         around = F.pad(F.pad(features, (0, 0, by, by), mode="circular"), (by, by, 0, 0), mode="replicate")
         x = F.relu(self.norm(self.within(around)))
@@ -131,7 +133,10 @@ class StackBlock(nn.Module):
 
 
 class StackNet(nn.Module):
-    """Corrects stage 1's borders and scar with the context of the stack; see :func:`stack_input`."""
+    """Corrects stage 1's borders and scar with the context of the stack; see :func:`stack_input`.
+
+    ``seen`` is [K, CHANNELS, A, R]; ``first`` bool [K] marks where a stack begins, None that it is a single one.
+    """
 
     def __init__(self, channels: int = 24, dilations: Sequence[int] = DILATIONS) -> None:
         super().__init__()
@@ -141,20 +146,19 @@ class StackNet(nn.Module):
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)
 
-    def features(self, seen: Tensor, first: Tensor, stop: int) -> Tensor:
+    def features(self, seen: Tensor, stop: int, first: Tensor | None = None) -> Tensor:
         """Features before block ``stop``, [K, C, A, R]."""
         x = self.stem(seen)
         for block in self.blocks[:stop]:
             x = block(x, first)
         return x
 
-    def finish(self, features: Tensor, seen: Tensor, first: Tensor, start: int) -> StackOutput:
+    def finish(self, features: Tensor, seen: Tensor, start: int, first: Tensor | None = None) -> StackOutput:
         """From the features before block ``start`` to the corrected logits."""
         for block in self.blocks[start:]:
             features = block(features, first)
         before, change = stage_one_output(seen), self.head(features).float()
         return StackOutput(before.anatomy + change[:, :3], before.scar + change[:, 3:])
 
-    def forward(self, seen: Tensor, first: Tensor) -> StackOutput:
-        """``seen`` [K, CHANNELS, A, R]; ``first`` bool [K], where a stack begins."""
-        return self.finish(self.features(seen, first, 0), seen, first, 0)
+    def forward(self, seen: Tensor, first: Tensor | None = None) -> StackOutput:
+        return self.finish(self.features(seen, 0, first), seen, 0, first)

@@ -121,7 +121,6 @@ class Taff(nn.Module):
         self,
         stage_two: StackNet,
         seen: Tensor,
-        first: Tensor,
         features: Tensor,
         output: StackOutput,
         word: EcgWord,
@@ -129,7 +128,7 @@ class Taff(nn.Module):
     ) -> Tensor:
         """Movement [K, A, R] at full amplitude, in (-1, +2), 0 outside the ``prior`` [K, 17, A, R].
 
-        ``seen`` and ``first`` are as stage 2 reads them; ``features`` [K, C, A, R] are its own before the first site,
+        ``seen`` is what stage 2 reads of one stack, ``features`` [K, C, A, R] are its own before the first site,
         ``output`` is what it says.
         """
         rings = torch.nonzero(prior.sum(dim=(0, 1, 2)) > 0)[:, 0]
@@ -147,17 +146,17 @@ class Taff(nn.Module):
         words = self.word(torch.cat([word.tokens, torch.stack(said, dim=1)], dim=1))
         wall = prior.sum(dim=1).clamp(0, 1)
 
-        def fused(x: Tensor, seen: Tensor, first: Tensor, prior: Tensor, wall: Tensor) -> Tensor:
+        def fused(x: Tensor, seen: Tensor, prior: Tensor, wall: Tensor) -> Tensor:
             inside, at = wall.nonzero(as_tuple=True), SITES[0]
             told, share = prior.movedim(1, -1)[inside] @ words, wall[inside][:, None]
             for site, fuse in zip(SITES, self.fuse, strict=True):
                 for block in stage_two.blocks[at:site]:
-                    x = block(x, first)
+                    x = block(x)
                 x, at = fuse(x, inside, told, share), site
-            return stage_two.finish(x, seen, first, at).scar[:, 0]
+            return stage_two.finish(x, seen, at).scar[:, 0]
 
         blocks = len(stage_two.blocks) - SITES[0]
-        together = some_slices_at_a_time(fused, blocks, features, seen, first, prior, wall)
+        together = some_slices_at_a_time(fused, blocks, features, seen, prior, wall)
         followed = torch.einsum("ksar,s->kar", prior, shift * self.follow(words)[:, 0].sigmoid())
         moved[..., near] = bounded(together - alone + followed) * wall
         return moved

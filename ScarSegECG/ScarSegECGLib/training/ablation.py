@@ -72,7 +72,7 @@ def _scar_by(stack: LgeStack, session: Session) -> Callable[[EcgWord, float], ND
     def mask(word: EcgWord, amplitude: float) -> NDArray[np.bool_]:
         probability = alone
         if amplitude >= LEAST_AMPLITUDE:
-            moved = session.fuse(stack, evidence, word, prior, amplitude).movement
+            moved = session.fuse(stack, evidence, word, prior, amplitude)
             logit = evidence.scar_logit + never_erasing(moved, alone[:, rows, columns])
             probability = scar_probability(logit, evidence.wall, anatomy.myocardium, box)
         return network_scar(probability, stack.spacing, Method(above=SCAR_ABOVE)).mask

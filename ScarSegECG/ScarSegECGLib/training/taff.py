@@ -65,11 +65,10 @@ def movement(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Movement at full amplitude [K, A, R], stage 2's own scar logit and its probability of wall, same shape."""
     seen = stack.seen.float().contiguous(memory_format=torch.channels_last)
-    first = torch.arange(len(seen)) == 0
     with torch.no_grad():
-        features = stage_two.features(seen, first, SITES[0])
-        output = stage_two.finish(features, seen, first, SITES[0])
-    moved = branch.taff(stage_two, seen, first, features, output, word, prior.float() / PRIOR_SCALE)
+        features = stage_two.features(seen, SITES[0])
+        output = stage_two.finish(features, seen, SITES[0])
+    moved = branch.taff(stage_two, seen, features, output, word, prior.float() / PRIOR_SCALE)
     return moved, output.scar[:, 0], output.anatomy.softmax(dim=1)[:, 2]
 
 
