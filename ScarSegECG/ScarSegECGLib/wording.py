@@ -1,7 +1,7 @@
 """Every sentence that is said of a result, made from its facts; nothing is ever decided by one.
 
 :func:`words` tells any fact of :mod:`ScarSegECGLib.facts`. The panel gives its own ``tr`` (a gettext function), which
-is handed whole sentences with the places of their numbers in braces.
+is handed whole sentences with the places of their numbers, and of parts that are not always said, in braces.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CASES_COMPARED = "{cases} cases inside the expert's contours, {scarred} with exp
 CORE, GREY, REST, MVO = "Core, without MVO", "Grey zone", "Below the grey zone's limit", "MVO"
 """The parts of a scar; in this order they add up to it."""
 # The words of a closed list that are not their value itself; by list, as words of two lists may be equal as text.
-_WORDS = {
+_WORDS: dict[tuple[type[facts.Word], facts.Word], str] = {
     (type(word), word): text
     for word, text in (
         (facts.AhaMode.FIXED, "fixed 60 degrees"),
@@ -100,14 +100,14 @@ def words(fact: Any, tr: Translate = str) -> str:
         case Burden():
             return tr("{0.grams:.1f} g ({0.ml:.1f} ml, {0.percent_of_lv:.1f} % of LV)").format(fact)
         case Interval():
-            text = "{0[0]:.1f} to {0[1]:.1f} ml, {1[0]:.1f} to {1[1]:.1f} % of LV ({2:.0f} % of such intervals hold it)"
-            return tr(text).format(fact.ml, fact.percent_of_lv, 100 * fact.level)
+            text = tr("{:.1f} to {:.1f} ml, {:.1f} to {:.1f} % of LV ({:.0f} % of such intervals hold it)")
+            return text.format(*fact.ml, *fact.percent_of_lv, 100 * fact.level)
     raise TypeError(f"no words for {type(fact).__name__}")
 
 
-def all_words(facts: Iterable[Any], tr: Translate = str) -> tuple[str, ...]:
+def all_words(several: Iterable[Any], tr: Translate = str) -> tuple[str, ...]:
     """Facts in words, each once, in their order."""
-    return tuple(dict.fromkeys(words(fact, tr) for fact in facts))
+    return tuple(dict.fromkeys(words(fact, tr) for fact in several))
 
 
 def _values(fact: facts.Fact, tr: Translate) -> dict[str, Any]:
@@ -125,9 +125,7 @@ def _values(fact: facts.Fact, tr: Translate) -> dict[str, Any]:
     if "meant" in values:
         values["meant"] = ", ".join(f"{value} {name}" for value, name in fact["meant"])
     if "others" in values:
-        told = [
-            "{}, {}, {} slices{}".format(*other, ", not readable" * bool(unfit)) for *other, unfit in fact["others"]
-        ]
+        told = [f"{name}, {kind}, {n} slices" + ", not readable" * unfit for name, kind, n, unfit in fact["others"]]
         values["others"] = "; ".join([*told[:6], *(["..."] if told[6:] else [])])
     return values
 

@@ -114,8 +114,8 @@ TEXTS: dict[Code, str] = {
     LgeNote.DATES_REMOVED: "The image's dates were removed or modified by de-identification: they were not used.",
     LgeNote.DATE_IMPLAUSIBLE: "The image's date is not plausible: it was not used.",
     LgeNote.DATES_DISAGREE: "The image's two acquisition dates differ: the one with the time was used; check the MRI date.",
-    LgeNote.TAKEN: "Taken from the study: {name} of {sets} sets of images ({taken_for}, {kind}, {slices} slices{alone})."
-    "{also}",
+    LgeNote.TAKEN: "Taken from the study: {name} of {sets} sets of images ({taken_for}, {kind}, {slices} slices{alone})"
+    ".{also}",
     LgeNote.TAKEN_AS_ASKED: "Taken from the study: {name}, as asked for, although it was taken for {taken_for}.",
     LgeNote.SHIFTS_CORRECTED: "Slices were moved in line before measuring: displaced against the others, counted from "
     "the apex: {displaced}; results lie on the images as acquired.",

@@ -53,7 +53,7 @@ def whole_slices(images: Tensor, spacing: tuple[float, float]) -> Tensor:
     shape = np.array(images.shape[1:])
     largest = max(*(shape * spacing), LOCATOR_FIELD_MM)
     size = 16 * int(-(-largest // (16 * LOCATOR_PIXEL_MM)))
-    middle = np.float32((shape - 1) / 2 * spacing)
+    middle = ((shape - 1) / 2 * spacing).astype(np.float32)
     fine = cut_field(images, spacing, middle[None], size=2 * size, pixel_mm=LOCATOR_PIXEL_MM / 2)
     return F.avg_pool2d(fine[:, None], 2)[:, 0]
 

@@ -52,8 +52,10 @@ class Fusion(nn.Module):
 def _at_points(layers: Iterable[nn.Module], points: Tensor) -> Tensor:
     """1x1 convolutions and what is between them, of points [N, C] in place of a plane."""
     for layer in layers:
-        linear = isinstance(layer, nn.Conv2d)
-        points = F.linear(points, layer.weight.flatten(1), layer.bias) if linear else layer(points)
+        if isinstance(layer, nn.Conv2d):
+            points = F.linear(points, layer.weight.flatten(1), layer.bias)
+        else:
+            points = layer(points)
     return points
 
 
