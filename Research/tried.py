@@ -27,7 +27,7 @@ from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.trust import scar_probability
 from ScarSegECGLib.network.polar_grid import put_back_polar, unmirror
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.network.stack_net import StackOutput, with_wrap, without_wrap
+from ScarSegECGLib.network.stack_net import StackOutput, without_wrap
 from ScarSegECGLib.network.unet import ScarUNet
 from ScarSegECGLib.network.weights import read_weights
 from ScarSegECGLib.training.ablation import bootstrap
@@ -63,7 +63,7 @@ def put_back(maps: Tensor, stack: LgeStack, centres: NDArray) -> NDArray:
     """Unrolled maps [K, 3, A, R] on the stack's own grid."""
     shape = (stack.voxels.shape[1], stack.voxels.shape[2])
     box = (slice(0, shape[0]), slice(0, shape[1]))
-    return put_back_polar(with_wrap(maps), box, stack.spacing[1:], centres, torch.zeros(3)).numpy()
+    return put_back_polar(maps, box, stack.spacing[1:], centres).numpy()
 
 
 def as_curves(output: StackOutput) -> Tensor:

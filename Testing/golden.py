@@ -39,7 +39,7 @@ def movement(session: Session) -> list[float]:
     alone = segment(patient.stack, None, TimeGap(None), session)
     evidence = session.see(patient.stack)
     word = session.listen(median_beat(patient.ecg))
-    moved = session.fuse(patient.stack, evidence, word, soft_prior(alone.anatomy, patient.stack.spacing), 1.0).movement
+    moved = session.fuse(patient.stack, evidence, word, soft_prior(alone.anatomy, patient.stack.spacing), 1.0)
     rows, columns = evidence.box
     aha = alone.anatomy.aha[:, rows, columns]
     return [round(float(moved[aha == number].mean()), 4) for number in range(1, 17)]

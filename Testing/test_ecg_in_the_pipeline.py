@@ -90,11 +90,12 @@ def test_the_effect_never_grows_with_the_gap(session, patient, alone) -> None:
 def test_the_scar_logit_moves_within_its_bounds(session, patient, alone) -> None:
     evidence = session.see(patient.stack)
     prior = soft_prior(alone.anatomy, patient.stack.spacing)
-    said = session.fuse(patient.stack, evidence, session.listen(median_beat(patient.ecg)), prior, 1.0)
-    assert float(said.movement.max()) <= LOGIT_UP
-    assert float(said.movement.min()) >= LOGIT_DOWN
-    assert float(np.abs(said.movement).max()) > 0.05
-    assert ((said.segment_percent >= 0) & (said.segment_percent <= 100)).all()
+    word = session.listen(median_beat(patient.ecg))
+    movement = session.fuse(patient.stack, evidence, word, prior, 1.0)
+    assert float(movement.max()) <= LOGIT_UP
+    assert float(movement.min()) >= LOGIT_DOWN
+    assert float(np.abs(movement).max()) > 0.05
+    assert ((word.extent >= 0) & (word.extent <= 1)).all()
 
 
 @pytest.mark.parametrize("wall", ["anterior", "inferior", "lateral"])
@@ -102,12 +103,11 @@ def test_more_scar_in_a_wall_of_the_ecg_means_more_scar_in_that_wall(session, pa
     """From a word with scar there against one without: negated extents, effects or swapped signs all fail here."""
     evidence = session.see(patient.stack)
     prior = soft_prior(alone.anatomy, patient.stack.spacing)
-    silent = torch.zeros(17, session.token_size)
+    silent = torch.zeros(17, session.settings["token_size"])
     without, with_scar = torch.full((17,), 0.02), torch.full((17,), 0.02)
     with_scar[[number - 1 for number in WALLS[wall]]] = 0.8
     moved = [
-        session.fuse(patient.stack, evidence, EcgWord(silent, extent), prior, 1.0).movement
-        for extent in (without, with_scar)
+        session.fuse(patient.stack, evidence, EcgWord(silent, extent), prior, 1.0) for extent in (without, with_scar)
     ]
     rows, columns = evidence.box
     aha = alone.anatomy.aha[:, rows, columns]

@@ -1,7 +1,5 @@
 """Myocardial scar in LGE MRI with the help of the 12-lead ECG and the AHA-17 anatomy.
 
-Examples
---------
 >>> from ScarSegECGLib import bullseye, export, measure, read_ecg, read_lge, segment  # doctest: +SKIP
 >>> result = segment(read_lge("lge.nii.gz"), read_ecg("ecg.hea"), mri_date="2024-03-14")  # doctest: +SKIP
 >>> print(result)  # doctest: +SKIP

@@ -4,9 +4,8 @@
 class InputError(ValueError):
     """Something the user gave cannot be used.
 
-    The message is one line that says what is wrong and what to do about it, and never holds a patient's
-    name, identifier or date of birth. The command prints it on stderr and exits with code 2; the Slicer
-    panel shows it in a box.
+    The message is one line that says what is wrong and what to do about it, and never holds a patient's name,
+    identifier or date of birth. The command prints it on stderr and exits with code 2; the panel shows it in a box.
     """
 
 

@@ -1,6 +1,5 @@
-"""Every fact a program decides by: words of closed lists, and codes with their numbers. How they are told to a reader
-is :mod:`ScarSegECGLib.wording`'s, so that words can be changed and translated without changing a result.
-"""
+"""Every fact a program decides by: words of closed lists, and codes with their numbers. How they are told is
+:mod:`ScarSegECGLib.wording`'s, so that words can be changed and translated without changing a result."""
 
 from __future__ import annotations
 
@@ -193,8 +192,7 @@ class ConfidenceReason(Code):
 @dataclass(frozen=True, init=False)
 class Fact:
     """A code and its parameters: ``Fact(Doubt.REMOTE_LENT, held=3, ...)["held"]``. Parameters are numbers, text from a
-    file, other facts, or tuples of these.
-    """
+    file, other facts, or tuples of these."""
 
     code: Code
     parameters: tuple[tuple[str, Any], ...]
@@ -219,8 +217,7 @@ def has(facts: tuple[Any, ...], *codes: Code) -> bool:
 @dataclass(frozen=True)
 class RemoteRegion:
     """Where remote myocardium was taken: ``segments`` are AHA numbers chosen by the reader. Of ``shown`` slices with
-    myocardium ``held`` hold some of a region the reader chose; the others take its pooled mean and SD.
-    """
+    myocardium ``held`` hold some of a region the reader chose; the others take its pooled mean and SD."""
 
     source: RemoteSource = RemoteSource.AUTOMATIC
     segments: tuple[int, ...] = ()
@@ -264,8 +261,7 @@ class Division:
 @dataclass(frozen=True)
 class PartsRule:
     """How core and grey zone were told apart: above ``core_fraction`` of the maximum (on PSIR of the way to it from the
-    remote mean), and from the remote mean + ``n_sd`` SD.
-    """
+    remote mean), and from the remote mean + ``n_sd`` SD."""
 
     contrast: Contrast
     remote: RemoteRegion

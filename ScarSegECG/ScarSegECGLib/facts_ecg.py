@@ -6,10 +6,8 @@ from ScarSegECGLib.facts import Code, Word
 
 
 class Conduction(Word):
-    """Class of an ECG's conduction; "normal" means no block, pacing or LVH voltage found, not a normal ECG.
-
-    LBBB is that of the strict criteria, LBBB_USUAL what only the usual ones call so.
-    """
+    """Class of an ECG's conduction; "normal" means no block, pacing or LVH voltage found, not a normal ECG. LBBB is
+    that of the strict criteria, LBBB_USUAL what only the usual ones call so."""
 
     NORMAL = "normal"
     RBBB = "rbbb"

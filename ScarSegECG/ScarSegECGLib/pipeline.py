@@ -167,11 +167,11 @@ def with_ecg(
 
     A function of its own: what it needs on the way is as large as a stack of a hundred slices itself, and is let go.
     """
-    said = session.fuse(stack, evidence, word, soft_prior(anatomy, stack.spacing), amplitude)
+    movement = session.fuse(stack, evidence, word, soft_prior(anatomy, stack.spacing), amplitude)
     rows, columns = evidence.box
-    moved = evidence.scar_logit + never_erasing(said.movement, alone[:, rows, columns])
+    moved = evidence.scar_logit + never_erasing(movement, alone[:, rows, columns])
     together = scar_probability(moved, evidence.wall, anatomy.myocardium, evidence.box)
-    return together, [float(percent) for percent in said.segment_percent]
+    return together, (100 * word.extent).tolist()
 
 
 def network_scar(

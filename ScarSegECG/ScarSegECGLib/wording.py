@@ -1,33 +1,19 @@
 """Every sentence that is said of a result, made from its facts; nothing is ever decided by one.
 
 :func:`words` tells any fact of :mod:`ScarSegECGLib.facts`. The panel gives its own ``tr`` (a gettext function), which
-is handed whole sentences with the places of their numbers in braces.
+is handed whole sentences with the places of their numbers, and of parts that are not always said, in braces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import singledispatch
 from itertools import groupby
 from typing import Any
 
+from ScarSegECGLib import facts
 from ScarSegECGLib.case import Burden, EcgUse, Interval, ScarResult
-from ScarSegECGLib.facts import (
-    Code,
-    Confidence,
-    Contrast,
-    Division,
-    Fact,
-    Method,
-    PartsRule,
-    RemoteRegion,
-    RemoteSource,
-    ScarSource,
-    Shown,
-    Word,
-)
-from ScarSegECGLib.facts_ecg import AgreementReason
-from ScarSegECGLib.wording_texts import TEXTS, WORDS
+from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, Conduction, ScoreRemark
+from ScarSegECGLib.wording_texts import TEXTS
 
 Translate = Callable[[str], str]
 
@@ -40,111 +26,170 @@ ECG_IS_NO_FINDING = (
 CASES_COMPARED = "{cases} cases inside the expert's contours, {scarred} with expert scar"
 CORE, GREY, REST, MVO = "Core, without MVO", "Grey zone", "Below the grey zone's limit", "MVO"
 """The parts of a scar; in this order they add up to it."""
+# The words of a closed list that are not their value itself; by list, as words of two lists may be equal as text.
+_WORDS: dict[tuple[type[facts.Word], facts.Word], str] = {
+    (type(word), word): text
+    for word, text in (
+        (facts.AhaMode.FIXED, "fixed 60 degrees"),
+        (Agreement.CANNOT_TELL, "ECG cannot tell"),
+        (facts.Contrast.PSIR, "phase-sensitive (PSIR)"),
+        (facts.Contrast.UNKNOWN, "of unknown reconstruction"),
+        (Conduction.RBBB, "right bundle branch block"),
+        (Conduction.LBBB, "left bundle branch block"),
+        (Conduction.LBBB_USUAL, "left bundle branch block by the usual criteria"),
+        (Conduction.PACED_SUSPECTED, "paced rhythm suspected"),
+        (Conduction.PREEXCITED_SUSPECTED, "pre-excitation suspected"),
+        (Conduction.TACHYCARDIA, "tachycardia that may be ventricular"),
+        (Conduction.LAFB, "left anterior fascicular block"),
+        (Conduction.LVH, "voltage criteria of LV hypertrophy"),
+        (facts.Shown.WITH_ECG, "with ECG (investigational)"),
+        (facts.Shown.IMAGE_ONLY, "image only"),
+        (facts.Shown.BY_HAND, "corrected by hand"),
+        (facts.Grade.GOOD, "the networks show no doubt"),
+        (facts.Grade.CHECK, "check the result on the images"),
+        (facts.Grade.DO_NOT_USE, "do not use the result"),
+        (facts.ScarSource.OTSU, "Otsu"),
+        (facts.ScarSource.MIXTURE, "two-Gaussian mixture"),
+        (
+            facts.ScarSource.EWA,
+            "expectation maximisation with neighbour, depth and partial-volume weights (MVO counted)",
+        ),
+        (facts.ScarSource.MANUAL, "manual contours"),
+    )
+}
 
 
-@singledispatch
 def words(fact: Any, tr: Translate = str) -> str:
     """Any of :mod:`ScarSegECGLib.facts`, EcgUse, Burden or Interval in words; None is "", text stays as it is.
 
     ``tr`` translates a sentence whose numbers are still in braces. TypeError: there are no words for it.
     """
-    if fact is None:
-        return ""
-    if isinstance(fact, str):
-        return fact
+    match fact:
+        case None:
+            return ""
+        case facts.Word():
+            return tr(_WORDS.get((type(fact), fact), str(fact)))
+        case str():
+            return fact
+        case facts.Code():
+            return words(facts.Fact(fact), tr)
+        case facts.Fact():
+            values = _values(fact, tr)
+            return tr(TEXTS[fact.code]).format(**values | _parts(fact, values, tr))
+        case EcgUse():
+            return str(_value(fact.reasons, tr))
+        case facts.Confidence():
+            reasons = _value(fact.reasons, tr)
+            return words(fact.grade, tr) + (f": {reasons}" if reasons else "")
+        case facts.Division():
+            return tr("{mode}, {segments} segments").format(mode=words(fact.mode, tr), segments=fact.segments)
+        case facts.RemoteRegion():
+            text = tr("remote region {region}").format(region=_region(fact, tr))
+            return text + _lent(fact.held, fact.shown, "mean and SD", tr)
+        case facts.Method():
+            text = rule_words(fact, tr)
+            return f"{text}; {words(fact.remote, tr)}" if fact.remote else text
+        case facts.PartsRule():
+            magnitude = fact.contrast is facts.Contrast.MAGNITUDE
+            above = "the maximum" if magnitude else "the way from remote mean to the maximum"
+            text = tr(
+                f"core above {{share:g}} % of {above}, grey zone from remote mean + {{rule.n_sd:g}} SD to the core, "
+                "per slice, contrast {rule.contrast}; {remote}"
+            )
+            return text.format(rule=fact, share=100 * fact.core_fraction, remote=words(fact.remote, tr))
+        case Burden():
+            return tr("{0.grams:.1f} g ({0.ml:.1f} ml, {0.percent_of_lv:.1f} % of LV)").format(fact)
+        case Interval():
+            text = tr("{:.1f} to {:.1f} ml, {:.1f} to {:.1f} % of LV ({:.0f} % of such intervals hold it)")
+            return text.format(*fact.ml, *fact.percent_of_lv, 100 * fact.level)
     raise TypeError(f"no words for {type(fact).__name__}")
 
 
-def all_words(facts: Iterable[Any], tr: Translate = str) -> tuple[str, ...]:
+def all_words(several: Iterable[Any], tr: Translate = str) -> tuple[str, ...]:
     """Facts in words, each once, in their order."""
-    return tuple(dict.fromkeys(words(fact, tr) for fact in facts))
+    return tuple(dict.fromkeys(words(fact, tr) for fact in several))
 
 
-@words.register
-def _(word: Word, tr: Translate = str) -> str:
-    return tr(WORDS.get(type(word), {}).get(word, str(word)))
-
-
-@words.register
-def _(code: Code, tr: Translate = str) -> str:
-    return words(Fact(code), tr)
-
-
-@words.register
-def _(fact: Fact, tr: Translate = str) -> str:
-    text = TEXTS[fact.code]
-    return tr(text if isinstance(text, str) else text(fact)).format(**_values(fact, tr))
-
-
-def _values(fact: Fact, tr: Translate) -> dict[str, Any]:
-    """What the sentence of a fact may name."""
+def _values(fact: facts.Fact, tr: Translate) -> dict[str, Any]:
+    """What every sentence may name: the fact's parameters, and what follows from them."""
     values = {name: _value(value, tr) for name, value in fact.parameters}
     if "days" in values:  # before or after
         known = fact["days"] is not None
         values["when"] = tr("{days:.0f} days").format(days=abs(fact["days"])) if known else tr("at an unknown time")
-    if isinstance(fact.code, AgreementReason):
-        weighed, caution = "image" in values, fact.get("caution")
-        values["figures"] = tr(": image {image:.0f} %, ECG {ecg:.0f} %").format(**values) if weighed else ""
-        values["caution"] = tr("; caution: {caution}").format(caution=words(caution, tr)) if caution else ""
-    if "slices" in values and "mm" in values:
-        values["displaced"] = _displaced(fact)
+    if "slices" in values and "mm" in values:  # "1 (6 mm, confidence 0.97), 4 (5 mm, ...)"
+        sure = [f", confidence {sure:.2f}" for sure in fact.get("confidence") or ()] or [""] * len(fact["slices"])
+        off = zip(fact["slices"], fact["mm"], sure, strict=True)
+        values["displaced"] = ", ".join(f"{number} ({mm:.0f} mm{how_sure})" for number, mm, how_sure in off)
     if "held" in values and "shown" in values:
         values["lent"] = fact["shown"] - fact["held"]
     if "meant" in values:
         values["meant"] = ", ".join(f"{value} {name}" for value, name in fact["meant"])
     if "others" in values:
-        told = [
-            f"{name}, {kind}, {slices} slices{', not readable' * bool(unfit)}"
-            for name, kind, slices, unfit in fact["others"]
-        ]
-        values["listed"] = "; ".join([*told[:6], *(["..."] if told[6:] else [])])
+        told = [f"{name}, {kind}, {n} slices" + ", not readable" * unfit for name, kind, n, unfit in fact["others"]]
+        values["others"] = "; ".join([*told[:6], *(["..."] if told[6:] else [])])
     return values
+
+
+def _parts(fact: facts.Fact, values: dict[str, Any], tr: Translate) -> dict[str, str]:
+    """Parts of a sentence that are not always said, by their place in it."""
+
+    def part(text: str, said: Any) -> str:
+        return tr(text).format(**values) if said else ""
+
+    match fact.code:
+        case AgreementReason():
+            figures = part(": image {image:.0f} %, ECG {ecg:.0f} %", "image" in values)
+            return {"figures": figures, "caution": part("; caution: {caution}", fact.get("caution"))}
+        case ScoreRemark.WEAKENED:
+            said = [
+                part("Criteria for normal conduction were used; this ECG's class: {conduction}.", fact["conduction"]),
+                part("R waves in V1 and V2 were left out.", fact["conduction"] is Conduction.RBBB),
+                part("Missing leads scored nothing: {missing}.", fact["missing"]),
+            ]
+            return {"weakened": " ".join(filter(None, said))}
+        case facts.Doubt.THRESHOLD_LOW:
+            said = [
+                part("{scar_percent:.0f} % of the LV would be scar", fact["scar_percent"]),
+                part("{remote_percent:.0f} % of the remote region itself would be", fact["remote_percent"]),
+                part("the limit is below remote mean + 2 SD in {low} of {slices} slices", fact["low"]),
+            ]
+            return {"why": "; ".join(filter(None, said))}
+        case facts.LgeNote.TAKEN:
+            alone = "; nothing says that it is LGE, but it is the only short-axis stack that is nothing else: check it"
+            also = part(" Also there, not taken: {others}.", fact["others"])
+            return {"alone": part(alone, fact["only_possible"]), "also": also}
+        case facts.AnatomyNote.INSERTIONS_GIVEN:
+            where = part(" on slices, counted from the apex: {slices}", fact["slices"])
+            return {"alone": part(" (the {which} one alone)", fact["which"]), "where": where}
+        case facts.AnatomyNote.INSERTIONS_UNCERTAIN:
+            where = part(" on slices, counted from the apex: {slices};", fact["slices"])
+            check = "no image was given" if fact.get("no_image") else "check them on the image"
+            return {"where": where or part(" (confidence {confidence:.2f}):", True), "check": tr(check)}
+    return {}
 
 
 def _value(value: Any, tr: Translate) -> Any:
     """A parameter as a sentence takes it: numbers as they are, the rest in words."""
     if isinstance(value, tuple):
-        between = "; " if any(isinstance(entry, Fact) for entry in value) else ", "
+        between = "; " if any(isinstance(entry, facts.Fact) for entry in value) else ", "
         return between.join(str(_value(entry, tr)) for entry in value)
-    if isinstance(value, RemoteRegion):
+    if isinstance(value, facts.RemoteRegion):
         return _region(value, tr)
     return value if isinstance(value, (int, float)) else words(value, tr)
 
 
-def _displaced(fact: Fact) -> str:
-    """Slices with how far they lie off: "1 (6 mm, confidence 0.97), 4 (5 mm, ...)"."""
-    sure = fact.get("confidence") or (None,) * len(fact["slices"])
-    return ", ".join(
-        f"{number} ({mm:.0f} mm{'' if of is None else f', confidence {of:.2f}'})"
-        for number, mm, of in zip(fact["slices"], fact["mm"], sure, strict=True)
-    )
-
-
-@words.register
-def _(use: EcgUse, tr: Translate = str) -> str:
-    return str(_value(use.reasons, tr))
-
-
-def agreement_reason(fact: Fact | None, tr: Translate = str, *, figures: bool = True) -> str:
+def agreement_reason(fact: facts.Fact | None, tr: Translate = str, *, figures: bool = True) -> str:
     """Why the ECG agrees with the image in one segment, with or without the figures of both."""
     if fact is not None and not figures:
-        fact = Fact(fact.code, **{name: value for name, value in fact.parameters if name not in ("image", "ecg")})
+        fact = facts.Fact(fact.code, **{name: value for name, value in fact.parameters if name not in ("image", "ecg")})
     return words(fact, tr)
 
 
-# How the wall was divided and scar was found
-
-
-@words.register
-def _(division: Division, tr: Translate = str) -> str:
-    return tr("{mode}, {segments} segments").format(mode=words(division.mode, tr), segments=division.segments)
-
-
-def _region(region: RemoteRegion, tr: Translate) -> str:
+def _region(region: facts.RemoteRegion, tr: Translate) -> str:
     """Whose the remote region is, without the slices that borrow."""
-    if region.source is RemoteSource.AUTOMATIC:
+    if region.source is facts.RemoteSource.AUTOMATIC:
         return tr("found automatically: darkest 60 degree sector of each slice")
-    if region.source is RemoteSource.SEGMENTS:
+    if region.source is facts.RemoteSource.SEGMENTS:
         return tr("segments {segments}, chosen by the reader").format(segments=", ".join(map(str, region.segments)))
     return tr("drawn by the reader")
 
@@ -155,26 +200,20 @@ def _lent(held: int, shown: int, what: str, tr: Translate) -> str:
     return text.format(held=held, shown=shown, lent=shown - held) if held < shown else ""
 
 
-@words.register
-def _(region: RemoteRegion, tr: Translate = str) -> str:
-    text = tr("remote region {region}").format(region=_region(region, tr))
-    return text + _lent(region.held, region.shown, "mean and SD", tr)
-
-
-def rule_words(method: Method, tr: Translate = str) -> str:
+def rule_words(method: facts.Method, tr: Translate = str) -> str:
     """The method and its parameters without its remote region."""
     text = words(method.source, tr)
     if method.by_network:
         text += (tr(", image only") if method.image_only else "") + f", p > {method.above:g}"
-    elif method.source is ScarSource.N_SD:
+    elif method.source is facts.ScarSource.N_SD:
         text = tr("remote mean + {n_sd:g} SD").format(n_sd=method.n_sd)
-    elif method.source is ScarSource.FWHM:
-        psir = method.contrast is Contrast.PSIR
+    elif method.source is facts.ScarSource.FWHM:
+        psir = method.contrast is facts.Contrast.PSIR
         text = tr(f"FWHM ({'half-way from remote mean to' if psir else 'half of'} the maximum)")
         if method.peak_slices:
             text += tr(" in the region drawn by the reader") + _lent(*method.peak_slices, "maximum", tr)
     if method.per:
-        one = "scale" if method.source is ScarSource.EWA else "threshold"
+        one = "scale" if method.source is facts.ScarSource.EWA else "threshold"
         text += tr(f", one {one} per {{per}}, contrast {{contrast}}").format(per=method.per, contrast=method.contrast)
     text += tr(", enclosed MVO counted in") if method.encloses_mvo else ""
     if method.smallest_island_ml:
@@ -184,53 +223,16 @@ def rule_words(method: Method, tr: Translate = str) -> str:
     return text + (tr(", corrected by hand") if method.corrected else "")
 
 
-@words.register
-def _(method: Method, tr: Translate = str) -> str:
-    text = rule_words(method, tr)
-    return f"{text}; {words(method.remote, tr)}" if method.remote else text
-
-
-@words.register
-def _(rule: PartsRule, tr: Translate = str) -> str:
-    above = "the maximum" if rule.contrast is Contrast.MAGNITUDE else "the way from remote mean to the maximum"
-    text = tr(
-        f"core above {{share:g}} % of {above}, grey zone from remote mean + {{rule.n_sd:g}} SD to the core, per slice, "
-        "contrast {rule.contrast}; {remote}"
-    )
-    return text.format(rule=rule, share=100 * rule.core_fraction, remote=words(rule.remote, tr))
-
-
-def described(method: Method, shown: Shown, tr: Translate = str) -> str:
+def described(method: facts.Method, shown: facts.Shown, tr: Translate = str) -> str:
     """The method and which scar it is, as it stands beside a figure; nothing is said twice."""
-    said_already = method.corrected or (method.image_only and shown is Shown.IMAGE_ONLY)
+    said_already = method.corrected or (method.image_only and shown is facts.Shown.IMAGE_ONLY)
     return words(method, tr) if said_already else f"{words(method, tr)}; {words(shown, tr)}"
-
-
-# Figures
-
-
-@words.register
-def _(burden: Burden, tr: Translate = str) -> str:
-    return tr("{0.grams:.1f} g ({0.ml:.1f} ml, {0.percent_of_lv:.1f} % of LV)").format(burden)
-
-
-@words.register
-def _(interval: Interval, tr: Translate = str) -> str:
-    text = tr("{low:.1f} to {high:.1f} ml, {least:.1f} to {most:.1f} % of LV ({level:.0f} % of such intervals hold it)")
-    (low, high), (least, most) = interval.ml, interval.percent_of_lv
-    return text.format(low=low, high=high, least=least, most=most, level=100 * interval.level)
-
-
-@words.register
-def _(confidence: Confidence, tr: Translate = str) -> str:
-    reasons = _value(confidence.reasons, tr)
-    return words(confidence.grade, tr) + (f": {reasons}" if reasons else "")
 
 
 def result_lines(result: ScarResult, tr: Translate = str) -> tuple[str, ...]:
     """A result in three lines: the scar and how sure it is, how it was found, and how the ECG counted."""
     scar = tr("scar {burden}, images alone").format(burden=words(result.scar_image_only, tr))
-    if result.shown is not Shown.IMAGE_ONLY:
+    if result.shown is not facts.Shown.IMAGE_ONLY:
         scar += tr("; {burden} {shown}").format(burden=words(result.scar, tr), shown=words(result.shown, tr))
     judged = (result.interval, result.confidence) if result.method.by_network and not result.method.corrected else ()
     scar += "".join(f"; {words(one, tr)}" for one in judged if one is not None)

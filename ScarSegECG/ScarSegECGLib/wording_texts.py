@@ -1,39 +1,10 @@
-"""The sentence of every fact, or what chooses it, with the places of its numbers in braces. Part of
-:mod:`ScarSegECGLib.wording`."""
+"""The sentence of every fact, with the places of its numbers, and of its parts that are not always said, in braces.
+Part of :mod:`ScarSegECGLib.wording`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ScarSegECGLib.facts import (
-    AhaMode,
-    AnatomyNote,
-    Code,
-    ConfidenceReason,
-    Contrast,
-    Doubt,
-    Fact,
-    Grade,
-    LgeNote,
-    NoHeart,
-    PartsRemark,
-    ScarRemark,
-    ScarSource,
-    Shown,
-    Word,
-)
-from ScarSegECGLib.facts_ecg import (
-    Agreement,
-    AgreementReason,
-    Conduction,
-    EcgNote,
-    EcgReason,
-    GapProblem,
-    Hindrance,
-    QWaveRemark,
-    ScoreRemark,
-)
+from ScarSegECGLib.facts import AnatomyNote, Code, ConfidenceReason, Doubt, LgeNote, NoHeart, PartsRemark, ScarRemark
+from ScarSegECGLib.facts_ecg import AgreementReason, EcgNote, EcgReason, GapProblem, Hindrance, QWaveRemark, ScoreRemark
 
 _UNORIENTED = (
     "The file has no orientation: first slice = apex, right ventricle on the image left and anterior wall up are assumed. "
@@ -41,93 +12,13 @@ _UNORIENTED = (
 )
 _UNMARKED = "The files do not say whether the images are magnitude or PSIR"
 
-# Where they are not the value itself; words of two lists may be equal as text, so that each list has its own.
-WORDS: dict[type[Word], dict[Any, str]] = {
-    AhaMode: {AhaMode.FIXED: "fixed 60 degrees"},
-    Agreement: {Agreement.CANNOT_TELL: "ECG cannot tell"},
-    Contrast: {
-        Contrast.PSIR: "phase-sensitive (PSIR)",
-        Contrast.UNKNOWN: "of unknown reconstruction",
-    },
-    Conduction: {
-        Conduction.RBBB: "right bundle branch block",
-        Conduction.LBBB: "left bundle branch block",
-        Conduction.LBBB_USUAL: "left bundle branch block by the usual criteria",
-        Conduction.PACED_SUSPECTED: "paced rhythm suspected",
-        Conduction.PREEXCITED_SUSPECTED: "pre-excitation suspected",
-        Conduction.TACHYCARDIA: "tachycardia that may be ventricular",
-        Conduction.LAFB: "left anterior fascicular block",
-        Conduction.LVH: "voltage criteria of LV hypertrophy",
-    },
-    Shown: {
-        Shown.WITH_ECG: "with ECG (investigational)",
-        Shown.IMAGE_ONLY: "image only",
-        Shown.BY_HAND: "corrected by hand",
-    },
-    Grade: {
-        Grade.GOOD: "the networks show no doubt",
-        Grade.CHECK: "check the result on the images",
-        Grade.DO_NOT_USE: "do not use the result",
-    },
-    ScarSource: {
-        ScarSource.OTSU: "Otsu",
-        ScarSource.MIXTURE: "two-Gaussian mixture",
-        ScarSource.EWA: "expectation maximisation with neighbour, depth and partial-volume weights (MVO counted)",
-        ScarSource.MANUAL: "manual contours",
-    },
-}
-
-# Sentences whose words, not only their numbers, follow from the fact's parameters.
-
-
-def _weakened(fact: Fact) -> str:
-    said = ["Criteria for normal conduction were used; this ECG's class: {conduction}."] if fact["conduction"] else []
-    if fact["conduction"] is Conduction.RBBB:
-        said.append("R waves in V1 and V2 were left out.")
-    if fact["missing"]:
-        said.append("Missing leads scored nothing: {missing}.")
-    return " ".join(said)
-
-
-def _insertions_given(fact: Fact) -> str:
-    which = f" (the {fact['which']} one alone)" if fact["which"] else ""
-    where = " on slices, counted from the apex: {slices}" if fact["slices"] else ""
-    return f"RV insertions given by the reader are used{which}{where}."
-
-
-def _insertions_uncertain(fact: Fact) -> str:
-    if not fact["slices"]:
-        return "RV insertions are uncertain (confidence {confidence:.2f}): check them on the image."
-    rest = "no image was given." if fact.get("no_image") else "check them on the image."
-    return f"RV insertions are uncertain on slices, counted from the apex: {{slices}}; {rest}"
-
-
-def _taken(fact: Fact) -> str:
-    """What was taken from a study, why, and what else would have done."""
-    why = "{taken_for}, {kind}, {slices} slices"
-    if fact["only_possible"]:
-        why += "; nothing says that it is LGE, but it is the only short-axis stack that is nothing else: check it"
-    also = " Also there, not taken: {listed}." if fact["others"] else ""
-    return f"Taken from the study: {{name}} of {{sets}} sets of images ({why}).{also}"
-
-
-def _threshold_low(fact: Fact) -> str:
-    said = {
-        "scar_percent": "{scar_percent:.0f} % of the LV would be scar",
-        "remote_percent": "{remote_percent:.0f} % of the remote region itself would be",
-        "low": "the limit is below remote mean + 2 SD in {low} of {slices} slices",
-    }
-    why = "; ".join(text for name, text in said.items() if fact[name])
-    return f"The threshold lies within healthy myocardium ({why}): check contrast and remote region."
-
-
-TEXTS: dict[Code, str | Callable[[Fact], str]] = {
+TEXTS: dict[Code, str] = {
     # what is said of an ECG: of its file, its Q waves and its QRS score
     QWaveRemark.SILENT: "not judged: {conduction}",
     ScoreRemark.SILENT: "The QRS score for normal conduction does not hold: {conduction}.",
     QWaveRemark.R_WAVE: "R wave counted, T wave not judged",
     QWaveRemark.LVH: "LVH voltage: Q waves are weak evidence",
-    ScoreRemark.WEAKENED: _weakened,
+    ScoreRemark.WEAKENED: "{weakened}",
     ScoreRemark.FAST: "The QRS score does not hold at 150 beats per minute or more.",
     EcgNote.CUT: "Only the first {seconds:g} s were read.",
     EcgNote.SEVERAL_PARTS: "Of {parts} recordings in the file, the one with most of the 12 leads was read.",
@@ -223,7 +114,8 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     LgeNote.DATES_REMOVED: "The image's dates were removed or modified by de-identification: they were not used.",
     LgeNote.DATE_IMPLAUSIBLE: "The image's date is not plausible: it was not used.",
     LgeNote.DATES_DISAGREE: "The image's two acquisition dates differ: the one with the time was used; check the MRI date.",
-    LgeNote.TAKEN: _taken,
+    LgeNote.TAKEN: "Taken from the study: {name} of {sets} sets of images ({taken_for}, {kind}, {slices} slices{alone})"
+    ".{also}",
     LgeNote.TAKEN_AS_ASKED: "Taken from the study: {name}, as asked for, although it was taken for {taken_for}.",
     LgeNote.SHIFTS_CORRECTED: "Slices were moved in line before measuring: displaced against the others, counted from "
     "the apex: {displaced}; results lie on the images as acquired.",
@@ -237,8 +129,8 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     AnatomyNote.FEW_SLICES: "Only {count} slice(s) between apex and base: not every third is imaged.",
     AnatomyNote.NO_APEX: "Segment 17 is not imaged: the stack ends within the cavity.",
     AnatomyNote.OFF_AXIS: "Slices off the long axis, counted from the apex: {displaced}.",
-    AnatomyNote.INSERTIONS_GIVEN: _insertions_given,
-    AnatomyNote.INSERTIONS_UNCERTAIN: _insertions_uncertain,
+    AnatomyNote.INSERTIONS_GIVEN: "RV insertions given by the reader are used{alone}{where}.",
+    AnatomyNote.INSERTIONS_UNCERTAIN: "RV insertions are uncertain{where} {check}.",
     AnatomyNote.INSERTIONS_UNUSED: "Given RV insertions are not used on slices without a contour of the LV, counted from "
     "the apex: {slices}; check the numbers.",
     AnatomyNote.INSERTIONS_DISPUTED: "RV insertions are uncertain on slices, counted from the apex: {slices}; those "
@@ -253,7 +145,7 @@ TEXTS: dict[Code, str | Callable[[Fact], str]] = {
     "shifts (--correct-shifts) puts them in line.",
     Doubt.WIDER_APEX: "The cavity is larger at the apical end: check that the slices run from apex to base.",
     Doubt.UNUSUAL_SCAR: "{count} {pattern} scar island(s), {ml:.1f} ml: {remark}.",
-    Doubt.THRESHOLD_LOW: _threshold_low,
+    Doubt.THRESHOLD_LOW: "The threshold lies within healthy myocardium ({why}): check contrast and remote region.",
     Doubt.FWHM_REGION_LENT: "The region of FWHM lies in {held} of {shown} slices: the other {lent} take its pooled "
     "maximum, which is right only where all slices share one intensity scale.",
     Doubt.REMOTE_ENHANCED: "The remote region ({region}) does not look like healthy myocardium: its mean is {mean:.4g} "

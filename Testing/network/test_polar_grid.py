@@ -23,6 +23,7 @@ from ScarSegECGLib.network.polar_grid import (
     put_back_polar,
     unmirror,
 )
+from ScarSegECGLib.network.stack_net import without_wrap
 
 SPACING = (1.4, 1.2)
 SHAPE = (110, 128)
@@ -42,19 +43,19 @@ def test_there_and_back(row_mm: float, column_mm: float, mirror: bool) -> None:
     centres = np.array([[row_mm, column_mm]])
     polar = cut_polar(image, SPACING, centres, mirror=mirror)
     assert polar.shape == (1, 1, ROWS, RADII)
-    polar = unmirror(polar) if mirror else polar
-    back = put_back_polar(polar, (slice(0, SHAPE[0]), slice(0, SHAPE[1])), SPACING, centres, torch.tensor([-9.0]))
+    polar = without_wrap(unmirror(polar) if mirror else polar)
+    back = put_back_polar(polar, (slice(0, SHAPE[0]), slice(0, SHAPE[1])), SPACING, centres)
     rows, columns = torch.meshgrid(torch.arange(SHAPE[0]), torch.arange(SHAPE[1]), indexing="ij")
     radius = torch.hypot(rows * SPACING[0] - row_mm, columns * SPACING[1] - column_mm)
     inside = (radius < (RADII - 1) * RADIUS_STEP_MM)[None, None]
     assert float((back - image)[inside].abs().max()) < 0.02
-    assert bool((back[(radius > RADII * RADIUS_STEP_MM + 1)[None, None]] == -9).all())
+    assert bool((back[(radius > RADII * RADIUS_STEP_MM + 1)[None, None]] == 0).all())
     rows_of, columns_of = box = circles_box(SHAPE, SPACING, centres)
-    part = put_back_polar(polar, box, SPACING, centres, torch.tensor([-9.0]))
+    part = put_back_polar(polar, box, SPACING, centres)
     assert torch.equal(part, back[:, :, rows_of, columns_of])
     rest = back.clone()
-    rest[:, :, rows_of, columns_of] = -9
-    assert bool((rest == -9).all())
+    rest[:, :, rows_of, columns_of] = 0
+    assert bool((rest == 0).all())
 
 
 def test_the_circle_goes_on_at_the_ends() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from ScarSegECGLib.network.polar_grid import ANGLES, RADII
+from ScarSegECGLib.network.polar_grid import ANGLES, RADII, with_wrap
+from ScarSegECGLib.network.session import fold_batch_norm
 from ScarSegECGLib.network.stack_net import (
     CHANNELS,
     SLICES_AT_ONCE,
@@ -14,7 +15,6 @@ from ScarSegECGLib.network.stack_net import (
     some_slices_at_a_time,
     stack_input,
     stage_one_output,
-    with_wrap,
     without_wrap,
 )
 
@@ -56,10 +56,9 @@ def test_contrast_is_nought_in_dark_wall_and_one_in_blood() -> None:
 
 
 def test_turning_the_stack_turns_the_answer() -> None:
-    seen, first = stack_input(*_stage_one()), torch.arange(4) == 0
-    network = _awake()
+    seen, network = stack_input(*_stage_one()), _awake()
     with torch.no_grad():
-        straight, turned = network(seen, first), network(seen.roll(17, dims=2), first)
+        straight, turned = network(seen), network(seen.roll(17, dims=2))
     assert torch.allclose(straight.scar.roll(17, dims=2), turned.scar, atol=1e-4)
     assert torch.allclose(straight.anatomy.roll(17, dims=2), turned.anatomy, atol=1e-4)
 
@@ -70,7 +69,7 @@ def test_stacks_in_one_batch_do_not_see_each_other() -> None:
     first = torch.tensor([True, False, False, True, False, False, False])
     with torch.no_grad():
         together = network(torch.cat([one, other]), first)
-        alone = network(other, first[3:])
+        alone = network(other)
     assert torch.allclose(together.scar[3:], alone.scar, atol=1e-4)
     below, above = beside(first)
     assert below.tolist() == [0, 0, 1, 3, 3, 4, 5]
@@ -80,16 +79,15 @@ def test_stacks_in_one_batch_do_not_see_each_other() -> None:
 def test_folded_batch_norms_change_nothing() -> None:
     torch.manual_seed(2)
     network = _awake()
-    seen, first = stack_input(*_stage_one()), torch.arange(4) == 0
+    seen = stack_input(*_stage_one())
     for block in network.blocks:
         for norm in (block.norm, block.norm_across):
             torch.nn.init.normal_(norm.weight)
             norm.running_mean.normal_()
     with torch.no_grad():
-        before = network(seen, first)
-        for block in network.blocks:
-            block.fold()
-        after = network(seen, first)
+        before = network(seen)
+        after = fold_batch_norm(network)(seen)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
     assert torch.allclose(before.scar, after.scar, atol=1e-3)
 
 
@@ -101,12 +99,11 @@ def test_the_repeated_angles_come_and_go() -> None:
 
 def test_a_long_stack_in_parts_gives_what_the_whole_gives() -> None:
     count = 2 * SLICES_AT_ONCE + 3
-    seen, first = stack_input(*_stage_one(count)), torch.arange(count) == 0
-    network = _awake()
+    seen, network = stack_input(*_stage_one(count)), _awake()
     with torch.no_grad():
-        whole = network(seen, first).scar
-        parts = some_slices_at_a_time(lambda *part: network(*part).scar, len(network.blocks), seen, first)
+        whole = network(seen).scar
+        parts = some_slices_at_a_time(lambda part: network(part).scar, len(network.blocks), seen)
     assert torch.allclose(parts, whole, atol=1e-5)
     with torch.no_grad():
-        too_few = some_slices_at_a_time(lambda *part: network(*part).scar, 1, seen, first)
+        too_few = some_slices_at_a_time(lambda part: network(part).scar, 1, seen)
     assert not torch.allclose(too_few, whole, atol=1e-5)

@@ -86,11 +86,11 @@ def seen_stack() -> Tensor:
 def moved(networks: Networks, word: EcgWord, prior: Tensor | None = None) -> Tensor:
     """Movement at full amplitude [K, A, R]."""
     prior = prior_of_two_segments() if prior is None else prior
-    seen, first = seen_stack(), torch.arange(SLICES) == 0
+    seen = seen_stack()
     with torch.no_grad():
-        features = networks.stage_two.features(seen, first, SITES[0])
-        output = networks.stage_two.finish(features, seen, first, SITES[0])
-        return networks.branch.taff(networks.stage_two, seen, first, features, output, word, prior)
+        features = networks.stage_two.features(seen, SITES[0])
+        output = networks.stage_two.finish(features, seen, SITES[0])
+        return networks.branch.taff(networks.stage_two, seen, features, output, word, prior)
 
 
 def word_of(networks: Networks, seed: int = 1, size: float = 1.0) -> EcgWord:

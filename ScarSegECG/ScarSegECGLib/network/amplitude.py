@@ -54,21 +54,20 @@ def conduction_quality(features: EcgFeatures) -> tuple[float, Fact | None]:
     counts like LBBB.
     """
     rate, qrs, conduction = features.rate_bpm, features.qrs_ms, Conduction(features.conduction)
-    if conduction == Conduction.PACED:
-        return 0.0, Fact(Hindrance.PACED)
-    if rate is not None and rate >= FAST_RATE_BPM:
-        return 0.0, Fact(Hindrance.FAST, rate=rate)
-    if conduction == Conduction.TACHYCARDIA:
-        return 0.0, Fact(Hindrance.TACHYCARDIA, rate=rate)
-    if conduction == Conduction.PREEXCITED_SUSPECTED or short_and_wide(features.pr_ms, qrs):
-        return 0.0, Fact(Hindrance.PREEXCITED, pr=features.pr_ms, qrs=qrs)
-    if conduction == Conduction.PACED_SUSPECTED:
-        return 0.0, Fact(Hindrance.PACED_SUSPECTED)
-    if conduction in (Conduction.LBBB, Conduction.LBBB_USUAL):
-        return DEFECT_QUALITY, Fact(Hindrance.LBBB if conduction == Conduction.LBBB else Hindrance.LBBB_USUAL)
-    if conduction == Conduction.UNKNOWN:
-        return DEFECT_QUALITY, Fact(Hindrance.NOT_MEASURED) if qrs is None else Fact(Hindrance.WIDE, qrs=qrs)
-    return 1.0, None
+    preexcited = conduction == Conduction.PREEXCITED_SUSPECTED or short_and_wide(features.pr_ms, qrs)
+    unknown = conduction == Conduction.UNKNOWN
+    defects = (
+        (conduction == Conduction.PACED, 0.0, Fact(Hindrance.PACED)),
+        (rate is not None and rate >= FAST_RATE_BPM, 0.0, Fact(Hindrance.FAST, rate=rate)),
+        (conduction == Conduction.TACHYCARDIA, 0.0, Fact(Hindrance.TACHYCARDIA, rate=rate)),
+        (preexcited, 0.0, Fact(Hindrance.PREEXCITED, pr=features.pr_ms, qrs=qrs)),
+        (conduction == Conduction.PACED_SUSPECTED, 0.0, Fact(Hindrance.PACED_SUSPECTED)),
+        (conduction == Conduction.LBBB, DEFECT_QUALITY, Fact(Hindrance.LBBB)),
+        (conduction == Conduction.LBBB_USUAL, DEFECT_QUALITY, Fact(Hindrance.LBBB_USUAL)),
+        (unknown and qrs is None, DEFECT_QUALITY, Fact(Hindrance.NOT_MEASURED)),
+        (unknown, DEFECT_QUALITY, Fact(Hindrance.WIDE, qrs=qrs)),
+    )
+    return next(((quality, why) for holds, quality, why in defects if holds), (1.0, None))
 
 
 def decide(

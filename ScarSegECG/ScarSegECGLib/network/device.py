@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from contextlib import suppress
 from typing import TypeVar
 
 import torch
@@ -52,7 +53,5 @@ def leave_no_holes() -> None:
 
 
 def _ask_c_library(function: str, *numbers: int) -> None:
-    try:
+    with suppress(OSError, AttributeError):  # not glibc
         getattr(ctypes.CDLL("libc.so.6"), function)(*numbers)
-    except (OSError, AttributeError):  # not glibc
-        return

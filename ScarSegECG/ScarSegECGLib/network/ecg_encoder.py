@@ -25,12 +25,10 @@ TABLE_SIZE = 2 * (len(_SCALARS) + len(_PER_LEAD) * len(LEADS)) + len(_CONDUCTION
 
 def feature_table(features: EcgFeatures) -> np.ndarray:
     """Measurements as the network reads them: float32 [TABLE_SIZE], values then a mask of what was measured."""
-    scalars = [
-        np.nan if getattr(features, name) is None else (getattr(features, name) - typical) / spread
-        for name, (typical, spread) in _SCALARS.items()
-    ]
+    typical, spread = np.array(list(_SCALARS.values())).T
+    scalars = (np.array([getattr(features, name) for name in _SCALARS], float) - typical) / spread  # None is NaN
     leads = [np.asarray(getattr(features, name), np.float32) / scale for name, scale in _PER_LEAD.items()]
-    values = np.concatenate([np.array(scalars, np.float32), *leads])
+    values = np.concatenate([scalars.astype(np.float32), *leads])
     measured = np.isfinite(values)
     kind = np.array([features.conduction == name for name in _CONDUCTION], np.float32)
     return np.concatenate([np.where(measured, values, 0).clip(-5, 5), measured, kind]).astype(np.float32)

@@ -34,9 +34,9 @@ def cut_field(
 ) -> Tensor:
     """Read a square field around a centre from every slice: [K, R, C] -> [K, size, size].
 
-    ``spacing`` is the (row, column) pixel distance, mm; ``centres_mm`` [K, 2] are (row, column), mm = index * spacing;
-    ``pixel_mm`` is the distance of the field's pixels; ``mode`` "bilinear" or "nearest"; ``outside`` the image are
-    "zeros", or its "border" goes on.
+    ``spacing`` is the (row, column) pixel distance, mm; ``centres_mm`` [K, 2], or [1, 2] for all, are (row, column),
+    mm = index * spacing; ``pixel_mm`` is the distance of the field's pixels; ``mode`` "bilinear" or "nearest";
+    ``outside`` the image are "zeros", or its "border" goes on.
     """
     distance = torch.tensor(spacing, dtype=torch.float64)
     first = (torch.as_tensor(centres_mm, dtype=torch.float64) - (size - 1) / 2 * pixel_mm) / distance
@@ -50,19 +50,18 @@ def whole_slices(images: Tensor, spacing: tuple[float, float]) -> Tensor:
 
     Read at half the pixel size and averaged, so that fine texture does not alias.
     """
-    shape = (images.shape[1], images.shape[2])
-    largest = max(shape[0] * spacing[0], shape[1] * spacing[1], LOCATOR_FIELD_MM)
+    shape = np.array(images.shape[1:])
+    largest = max(*(shape * spacing), LOCATOR_FIELD_MM)
     size = 16 * int(-(-largest // (16 * LOCATOR_PIXEL_MM)))
-    middle = torch.tensor([[(n - 1) / 2 * d for n, d in zip(shape, spacing, strict=True)]]).expand(len(images), 2)
-    fine = cut_field(images, spacing, middle.numpy(), size=2 * size, pixel_mm=LOCATOR_PIXEL_MM / 2)
+    middle = ((shape - 1) / 2 * spacing).astype(np.float32)
+    fine = cut_field(images, spacing, middle[None], size=2 * size, pixel_mm=LOCATOR_PIXEL_MM / 2)
     return F.avg_pool2d(fine[:, None], 2)[:, 0]
 
 
 def with_neighbours(fields: Tensor) -> Tensor:
     """Stack every slice between its two neighbours: [K, H, W] -> [K, 3, H, W]; the ends see themselves."""
-    before = torch.cat([fields[:1], fields[:-1]])
-    after = torch.cat([fields[1:], fields[-1:]])
-    return torch.stack([before, fields, after], dim=1)
+    repeated = torch.cat([fields[:1], fields, fields[-1:]])
+    return torch.stack([repeated[:-2], fields, repeated[2:]], dim=1)
 
 
 def offsets_of_lv(probability: NDArray[np.float32], pixel_mm: float, slice_mm: float) -> NDArray[np.float64]:
@@ -100,7 +99,6 @@ def follow_neighbours(
     """Give slices that show no LV the centre of the nearest slice that does: [K, 2]; ``before`` where none does."""
     if not seen.any():
         return before
-    index = np.arange(len(seen))
-    good = index[seen]
-    nearest = good[np.abs(index[:, None] - good[None]).argmin(axis=1)]
-    return centres[nearest]
+    good = np.flatnonzero(seen)
+    nearest = np.abs(np.arange(len(seen))[:, None] - good).argmin(axis=1)
+    return centres[good[nearest]]

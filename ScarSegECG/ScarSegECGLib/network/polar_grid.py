@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -55,11 +56,12 @@ def polar_area() -> Tensor:
 def read_at(images: Tensor, points: Tensor, mode: str = "bilinear", outside: str = "border") -> Tensor:
     """Read images at given places: [K, C, R, S], points [K, H, W, 2] (row, column) index -> [K, C, H, W].
 
-    ``outside``: beyond the image's edge its "border" goes on, or there are "zeros".
+    Points [1, H, W, 2] are read from every image. ``outside``: beyond the image's edge its "border" goes on, or there
+    are "zeros".
     """
-    size = torch.tensor([images.shape[2], images.shape[3]], dtype=points.dtype)
-    unit = (2 * points + 1) / size - 1
-    return F.grid_sample(images.float(), unit.flip(-1).float(), mode=mode, padding_mode=outside, align_corners=False)
+    size = torch.tensor(images.shape[2:], dtype=points.dtype)
+    unit = ((2 * points + 1) / size - 1).flip(-1).float().expand(len(images), -1, -1, -1)
+    return F.grid_sample(images.float(), unit, mode=mode, padding_mode=outside, align_corners=False)
 
 
 def cut_polar(
@@ -80,33 +82,27 @@ def cut_polar(
     return read_at(images, points - torch.tensor(corner, dtype=torch.float64))
 
 
+def with_wrap(core: Tensor) -> Tensor:
+    """Repeat the angles at either end: [..., ANGLES, RADII] -> [..., ROWS, RADII]."""
+    return torch.cat([core[..., -WRAP:, :], core, core[..., :WRAP, :]], dim=-2)
+
+
 def unmirror(polar: Tensor) -> Tensor:
     """Bring what was read with ``mirror`` back onto the grid read without it: [..., ROWS, RADII]."""
     core = polar[..., WRAP : WRAP + ANGLES, :]
-    core = torch.cat([core[..., :1, :], core[..., 1:, :].flip(-2)], dim=-2)
-    return torch.cat([core[..., -WRAP:, :], core, core[..., :WRAP, :]], dim=-2)
+    return with_wrap(torch.cat([core[..., :1, :], core[..., 1:, :].flip(-2)], dim=-2))
 
 
 def circles_box(shape: tuple[int, int], spacing: tuple[float, float], centres_mm: NDArray) -> tuple[slice, slice]:
     """The rows and columns of the slices that hold all unrolled circles: an eighth of a usual image."""
-    distance = torch.tensor(spacing, dtype=torch.float64)
-    centres = torch.as_tensor(centres_mm, dtype=torch.float64)
-    first = ((centres.amin(dim=0) - REACH_MM) / distance).floor().clamp(min=0).long().tolist()
-    last = ((centres.amax(dim=0) + REACH_MM) / distance).ceil().long().tolist()
-    rows, columns = (
-        slice(min(low, size - 1), max(low + 1, min(high + 1, size)))
-        for low, high, size in zip(first, last, shape, strict=True)
-    )
-    return rows, columns
+    first = np.floor((centres_mm.min(axis=0) - REACH_MM) / spacing).clip(0, np.array(shape) - 1).astype(int)
+    stop = (np.ceil((centres_mm.max(axis=0) + REACH_MM) / spacing) + 1).clip(first + 1, shape).astype(int)
+    return slice(int(first[0]), int(stop[0])), slice(int(first[1]), int(stop[1]))
 
 
-def put_back_polar(
-    polar: Tensor, box: tuple[slice, slice], spacing: tuple[float, float], centres_mm: NDArray, outside: Tensor
-) -> Tensor:
-    """Inverse of :func:`cut_polar` within a box of the slices: [K, C, ROWS, RADII] -> [K, C, rows, columns], linear.
-
-    ``outside`` [C] stands beyond the radii.
-    """
+def put_back_polar(core: Tensor, box: tuple[slice, slice], spacing: tuple[float, float], centres_mm: NDArray) -> Tensor:
+    """Inverse of :func:`cut_polar` within a box of the slices, linear: [K, C, ANGLES, RADII], each angle once, ->
+    [K, C, rows, columns]; 0 beyond the radii."""
     distance = torch.tensor(spacing, dtype=torch.float64)
     centres = torch.as_tensor(centres_mm, dtype=torch.float64)
     lines = [torch.arange(part.start, part.stop) for part in box]
@@ -116,8 +112,7 @@ def put_back_polar(
     turn = torch.atan2(away[..., 0], away[..., 1]) % (2 * math.pi)
     row = turn * (ANGLES / (2 * math.pi)) + WRAP
     column = (radius / RADIUS_STEP_MM - 0.5).clamp(min=0)
-    read = read_at(polar, torch.stack([row, column], dim=-1))
-    return torch.where((radius > REACH_MM)[:, None], outside.to(read).view(1, -1, 1, 1), read)
+    return read_at(with_wrap(core), torch.stack([row, column], dim=-1)).masked_fill((radius > REACH_MM)[:, None], 0)
 
 
 def centres_of_mass(probability: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,12 +126,9 @@ def centres_of_mass(probability: Tensor) -> tuple[Tensor, Tensor]:
 def heart_disc() -> Tensor:
     """Grid points of the unrolled slice that cover the disc of 45 mm evenly, [M], flat index into ROWS x RADII."""
     rings = round(HEART_RADIUS_MM / RADIUS_STEP_MM)
-    points = []
-    for ring in range(rings):
-        count = max(1, round(ANGLES * (ring + 0.5) / rings))
-        rows = WRAP + (torch.arange(count) * ANGLES) // count
-        points.append(rows * RADII + ring)
-    return torch.cat(points)
+    counts = [round(ANGLES * (ring + 0.5) / rings) for ring in range(rings)]
+    rows = [WRAP + torch.arange(count) * ANGLES // count for count in counts]
+    return torch.cat([row * RADII + ring for ring, row in enumerate(rows)])
 
 
 def levels(images: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,17 +41,15 @@ from ScarSegECGLib.network.polar_grid import (
 )
 from ScarSegECGLib.network.stack_net import (
     SLICES_AT_ONCE,
-    StackBlock,
     StackNet,
     StackOutput,
     some_slices_at_a_time,
     stack_input,
     stage_one_output,
-    with_wrap,
     without_wrap,
 )
 from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
-from ScarSegECGLib.network.unet import ConvBlock, LocatorUNet, ScarUNet
+from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
 from ScarSegECGLib.network.weights import FOREIGN, SHIPPED, SHIPPED_SHA256, Weights, read_weights
 
 MOST_MEMBERS = 16
@@ -79,37 +80,22 @@ class ImageEvidence:
     output: StackOutput
 
 
-@dataclass(frozen=True)
-class EcgEvidence:
-    """What the ECG adds: ``movement`` [K, r, c] of the scar logit in the evidence's box, and its own estimate,
-    ``segment_percent`` [17]."""
-
-    movement: FloatArray
-    segment_percent: FloatArray
-
-
-def _fold_batch_norm(network: Network) -> Network:
+def fold_batch_norm(network: Network) -> Network:
     """Merge every batch norm into the convolution before it: same function, a fifth less time."""
     for block in list(network.modules()):
-        if isinstance(block, StackBlock):
-            block.fold()
-        elif isinstance(block, ConvBlock):
-            for index in range(len(block) - 1):
-                convolution, norm = block[index], block[index + 1]
-                if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    block[index] = fuse_conv_bn_eval(convolution, norm)
-                    block[index + 1] = nn.Identity()
+        for (name, convolution), (name_of_norm, norm) in pairwise(list(block.named_children())):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(block, name, fuse_conv_bn_eval(convolution, norm))
+                setattr(block, name_of_norm, nn.Identity())
     return network
 
 
-def _first_of(seen: Tensor) -> Tensor:
-    """The mark of a single stack's beginning, bool [K]."""
-    return torch.arange(len(seen), device=seen.device) == 0
-
-
-def _ready(network: Network, weights: Weights, prefix: str, device: torch.device) -> Network:
+def _ready(weights: Weights, device: torch.device, prefix: str, kind: Callable[..., Network], *sizes: Any) -> Network:
+    """A network with its weights, for inference."""
+    with torch.device("meta"):  # its own first weights are never made
+        network = kind(*sizes)
     network.load_state_dict(weights.part(prefix), assign=True)
-    return place(_fold_batch_norm(network.eval()), device)
+    return place(fold_batch_norm(network.eval()), device)
 
 
 class Session:
@@ -120,32 +106,21 @@ class Session:
     """
 
     def __init__(self, weights: Weights, device: torch.device) -> None:
-        self.settings = weights.settings
+        self.settings = known = weights.settings
         self.weights_sha256 = weights.sha256
         self.device = device
-        with torch.device("meta"):
-            locator = LocatorUNet(self.settings["locator_channels"])
-            members = [ScarUNet(self.settings["channels"]) for _ in range(self.settings["members"])]
-        self._locator = _ready(locator, weights, "locator.", device)
-        self._members = [_ready(member, weights, f"member{index}.", device) for index, member in enumerate(members)]
-        channels = self.settings.get("stack_channels", 0)
-        with torch.device("meta"):
-            stack_net = StackNet(channels or 1)
-        self._stack = _ready(stack_net, weights, "stack.", device) if channels else None
+        ready = partial(_ready, weights, device)
+        self._locator = ready("locator.", LocatorUNet, known["locator_channels"])
+        self._members = [ready(f"member{index}.", ScarUNet, known["channels"]) for index in range(known["members"])]
+        channels = known.get("stack_channels", 0)
+        self._stack = ready("stack.", StackNet, channels) if channels else None
         self._ecg: EcgBranch | None = None
         if self.ecg_trained:
-            with torch.device("meta"):
-                branch = EcgBranch(channels, self.settings["token_size"], self.settings["encoder_width"])
-            self._ecg = _ready(branch, weights, "ecg.", device)
+            self._ecg = ready("ecg.", EcgBranch, channels, known["token_size"], known["encoder_width"])
 
     @classmethod
     def load(cls, weights: Path | None = None, device: str = "auto") -> Session:
-        """Read the shipped weights, or one's own.
-
-        Raises
-        ------
-        InputError : weights missing, damaged or foreign; no such device.
-        """
+        """Read the shipped weights, or one's own; InputError: missing, damaged or foreign, or no such device."""
         read, chosen = read_weights(weights), choose_device(device)
         # A tensor that is missing or of another shape, settings that are missing or of another type.
         try:
@@ -164,29 +139,24 @@ class Session:
 
     @torch.inference_mode()
     def locate(self, stack: LgeStack) -> NDArray[np.float64]:
-        """Where the locator sees the LV's centre in every slice, [K, 2] (row, column) mm; it is coarse.
+        """Where the locator sees the LV's centre in every slice, coarsely: [K, 2] (row, column) mm.
 
-        Raises
-        ------
-        InputError : no left ventricle.
+        NoLeftVentricle where it sees none.
         """
         spacing = stack.spacing[1:]
-        logit = self._run(self._locator, levelled(whole_slices(torch.from_numpy(stack.voxels), spacing)[:, None]))
+        logit = self._run(self._locator.trunk, levelled(whole_slices(torch.from_numpy(stack.voxels), spacing)[:, None]))
         offsets = offsets_of_lv(logit.sigmoid()[:, 0].cpu().numpy(), LOCATOR_PIXEL_MM, stack.spacing[0])
         middle = (np.array(stack.voxels.shape[1:]) - 1) / 2 * np.array(spacing)
         return middle + offsets
 
     def _run(self, network: nn.Module, slices: Tensor) -> Tensor:
         """Logits [K, C, H, W] of many slices, some at a time: memory stays that of a small stack."""
-        parts = []
-        for part in slices.split(SLICES_AT_ONCE):
-            output = network(part.to(self.device).contiguous(memory_format=torch.channels_last))
-            parts.append(output if isinstance(output, Tensor) else torch.cat([output.anatomy, output.scar], dim=1))
-        return torch.cat(parts)
+        parts = (part.to(self.device) for part in slices.split(SLICES_AT_ONCE))
+        return torch.cat([network(part.contiguous(memory_format=torch.channels_last)) for part in parts])
 
-    def _say(self, member: nn.Module, slices: Tensor) -> Tensor:
+    def _say(self, member: ScarUNet, slices: Tensor) -> Tensor:
         """Probabilities of background, cavity and wall, and the logit of scar, [K, 4, ROWS, RADII]."""
-        logits = self._run(member, slices)
+        logits = self._run(member.trunk, slices)
         return torch.cat([logits[:, :3].softmax(dim=1), logits[:, 3:]], dim=1)
 
     def _centred(self, stack: LgeStack) -> tuple[NDArray[np.float64], Tensor, Tensor]:
@@ -205,29 +175,18 @@ class Session:
     def _unrolled(self, stack: LgeStack, centres: NDArray[np.float64], mirror: bool = False) -> Tensor:
         """What the scar networks look at: [K, 3, ROWS, RADII], every slice between its neighbours, normalised."""
         middle = centres.mean(axis=0)
-        field = cut_field(
-            torch.from_numpy(stack.voxels),
-            stack.spacing[1:],
-            np.tile(middle, (len(centres), 1)),
-            outside="border",
-        )
+        field = cut_field(torch.from_numpy(stack.voxels), stack.spacing[1:], middle[None], outside="border")
         in_field = centres - middle + (FIELD_PIXELS - 1) / 2 * PIXEL_MM
         polar = cut_polar(with_neighbours(field), (PIXEL_MM, PIXEL_MM), in_field, mirror=mirror)
         return levelled(polar, heart_disc())
 
     @torch.inference_mode()
-    def first_look(self, stack: LgeStack) -> tuple[NDArray[np.float64], Tensor]:
-        """The LV's centres [K, 2] mm, and what stage 2 is to read [K, CHANNELS, A, R].
-
-        Raises
-        ------
-        InputError : no left ventricle found.
+    def first_look(
+        self, stack: LgeStack, progress: Callable[[float], None] = lambda _: None
+    ) -> tuple[NDArray[np.float64], Tensor, Tensor]:
+        """The LV's centres [K, 2] mm, what stage 2 is to read [K, CHANNELS, A, R], and by how much stage 1's views
+        differ on the probability of scar [K, 1, A, R]. NoLeftVentricle where none is found.
         """
-        centres, seen, _ = self._look(stack, lambda _: None)
-        return centres, seen.cpu()
-
-    def _look(self, stack: LgeStack, progress: Callable[[float], None]) -> tuple[NDArray[np.float64], Tensor, Tensor]:
-        """Centres, what stage 2 is to read, and by how much the views' probabilities of scar differ [K, 1, A, R]."""
         centres, slices, said = self._centred(stack)
         views = [said, *(self._say(member, slices) for member in self._members[1:])]
         progress(0.5)
@@ -243,36 +202,25 @@ class Session:
 
     @torch.inference_mode()
     def see(self, stack: LgeStack, progress: Callable[[float], None] = lambda _: None) -> ImageEvidence:
-        """Run the networks on the images alone.
-
-        Raises
-        ------
-        InputError : no left ventricle found.
-        """
+        """Run the networks on the images alone; NoLeftVentricle where none is found."""
         if len(stack.voxels) > SLICES_AT_ONCE:
             leave_no_holes()
-        centres, seen, spread = self._look(stack, progress)
-        return self.second_look(stack, centres, seen, spread)
+        return self.second_look(stack, *self.first_look(stack, progress))
 
     @torch.inference_mode()
     def second_look(
         self, stack: LgeStack, centres: NDArray[np.float64], seen: Tensor, spread: Tensor | None = None
     ) -> ImageEvidence:
-        """Stage 2 on what :meth:`first_look` saw; ``spread`` [K, 1, A, R] of stage 1's views, if it is known."""
+        """Stage 2 on what :meth:`first_look` saw; ``spread`` is by how much stage 1's views differ, if it is known."""
         seen = seen.to(self.device).float().contiguous(memory_format=torch.channels_last)
         spread = torch.zeros_like(seen[:, :1]) if spread is None else spread
-        first = _first_of(seen)
         if self._stack is None:  # weights of a training that is not through yet
             output, features = stage_one_output(seen), seen[:, :0]
         else:
             net, site = self._stack, SITES[0]
-            features = some_slices_at_a_time(lambda seen, first: net.features(seen, first, site), site, seen, first)
+            features = some_slices_at_a_time(lambda seen: net.features(seen, site), site, seen)
             logits = some_slices_at_a_time(
-                lambda x, seen, first: torch.cat(net.finish(x, seen, first, site), dim=1),
-                len(net.blocks) - site,
-                features,
-                seen,
-                first,
+                lambda x, seen: torch.cat(net.finish(x, seen, site), dim=1), len(net.blocks) - site, features, seen
             )
             output = StackOutput(logits[:, :3], logits[:, 3:])
         cavity, wall = output.anatomy.softmax(dim=1)[:, 1:].unbind(dim=1)
@@ -289,19 +237,23 @@ class Session:
         unrolled: Tensor, box: tuple[slice, slice], stack: LgeStack, centres: NDArray[np.float64]
     ) -> FloatArray:
         """Unrolled maps [K, C, A, R] in a box of the stack's own grid, [K, C, r, c]; 0 beyond the radii."""
-        rolled, nothing = with_wrap(unrolled.float().cpu()), torch.zeros(unrolled.shape[1])
-        parts = [
-            put_back_polar(part, box, stack.spacing[1:], centres[first : first + len(part)], nothing).numpy()
-            for first, part in zip(range(0, len(rolled), SLICES_AT_ONCE), rolled.split(SLICES_AT_ONCE), strict=True)
-        ]
-        return np.concatenate(parts)
+        parts = []
+        for first in range(0, len(unrolled), SLICES_AT_ONCE):
+            some = slice(first, first + SLICES_AT_ONCE)
+            parts.append(put_back_polar(unrolled[some].float().cpu(), box, stack.spacing[1:], centres[some]))
+        return torch.cat(parts).numpy()
+
+    @property
+    def _branch(self) -> EcgBranch:
+        """The ECG's branch; ValueError where these weights hold none."""
+        if self._ecg is None:
+            raise ValueError("these weights hold no ECG branch")
+        return self._ecg
 
     @torch.inference_mode()
     def time_weight(self, gap_days: float) -> float:
         """The learned weight of an ECG taken ``gap_days`` from the image (signed), in (0, 1]."""
-        if self._ecg is None:
-            raise ValueError("these weights hold no ECG branch")
-        return float(self._ecg.time(torch.tensor([gap_days], dtype=torch.float32, device=self.device)))
+        return float(self._branch.time(torch.tensor([gap_days], dtype=torch.float32, device=self.device)))
 
     def listen(self, beat: MedianBeat) -> EcgWord:
         """What the ECG says by itself: tokens, and its estimate of every segment's scar."""
@@ -311,32 +263,18 @@ class Session:
     @torch.inference_mode()
     def listen_to(self, beat: Tensor, leads: Tensor, table: Tensor) -> EcgWord:
         """The same of ``beat`` [12, 300] mV, ``leads`` [12] and ``table`` (``ecg_encoder.feature_table``)."""
-        if self._ecg is None:
-            raise ValueError("these weights hold no ECG branch")
-        return self._ecg.listen(*(part.to(self.device) for part in (beat, leads, table)))
-
-    @property
-    def token_size(self) -> int:
-        """Numbers in one segment's tokens."""
-        return int(self.settings.get("token_size", 0))
+        tokens, scar = self._branch.encoder(*(part[None].to(self.device) for part in (beat, leads, table)))
+        return EcgWord(tokens[0], scar[0].sigmoid())
 
     @torch.inference_mode()
     def fuse(
         self, stack: LgeStack, evidence: ImageEvidence, word: EcgWord, prior: SoftPrior, amplitude: float
-    ) -> EcgEvidence:
-        """Let the ECG move the scar logit, with the amplitude that was decided.
+    ) -> FloatArray:
+        """By how much the ECG moves the scar logit in the evidence's box, [K, r, c].
 
-        Parameters
-        ----------
-        prior : SoftPrior of the predicted myocardium
-        amplitude : 0 to 1; ``network.amplitude.decide``
+        ``prior`` is that of the myocardium that was predicted; ``amplitude`` 0 to 1, ``network.amplitude.decide``.
         """
-        if self._ecg is None or self._stack is None:
-            raise ValueError("these weights hold no ECG branch")
-        values = torch.from_numpy(prior.values)
-        unrolled = cut_polar(values, stack.spacing[1:], evidence.centres_mm, corner=prior.corner)
-        carried = without_wrap(unrolled).to(self.device)
-        first = _first_of(evidence.seen)
-        moved = self._ecg.taff(self._stack, evidence.seen, first, evidence.features, evidence.output, word, carried)
-        native = self._native(amplitude * moved[:, None], evidence.box, stack, evidence.centres_mm)[:, 0]
-        return EcgEvidence(native, 100 * word.extent.cpu().numpy())
+        values, centres, spacing = torch.from_numpy(prior.values), evidence.centres_mm, stack.spacing[1:]
+        carried = without_wrap(cut_polar(values, spacing, centres, corner=prior.corner)).to(self.device)
+        moved = self._branch.taff(self._stack, evidence.seen, evidence.features, evidence.output, word, carried)
+        return self._native(amplitude * moved[:, None], evidence.box, stack, centres)[:, 0]

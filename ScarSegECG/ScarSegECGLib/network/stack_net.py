@@ -13,7 +13,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ScarSegECGLib.network.polar_grid import ANGLES, WRAP
 
@@ -37,11 +36,6 @@ def without_wrap(polar: Tensor) -> Tensor:
     return polar[..., WRAP : WRAP + ANGLES, :]
 
 
-def with_wrap(core: Tensor) -> Tensor:
-    """Repeat the angles at either end: [..., ANGLES, RADII] -> [..., ROWS, RADII]."""
-    return torch.cat([core[..., -WRAP:, :], core, core[..., :WRAP, :]], dim=-2)
-
-
 def _of_each_slice(image: Tensor, mask: Tensor, quantile: float, otherwise: float) -> Tensor:
     """A quantile of the masked pixels of every slice, [K]; slices that show few take the others' median."""
     values = image.flatten(1).masked_fill(~mask.flatten(1), math.nan)
@@ -61,11 +55,8 @@ def contrast(image: Tensor, anatomy: Tensor) -> Tensor:
 def stack_input(image: Tensor, anatomy: Tensor, scar: Tensor) -> Tensor:
     """What stage 2 reads of a stack, [K, CHANNELS, A, R].
 
-    Parameters
-    ----------
-    image : [K, A, R], levelled
-    anatomy : [K, 3, A, R], stage 1's probabilities of background, cavity, wall
-    scar : [K, A, R], stage 1's logit of scar given wall
+    ``image`` [K, A, R] is levelled; ``anatomy`` [K, 3, A, R] are stage 1's probabilities of background, cavity and
+    wall, ``scar`` [K, A, R] its logit of scar given wall.
     """
     wall = anatomy[:, 2]
     across = wall.sum(dim=-1, keepdim=True)
@@ -124,18 +115,13 @@ class StackBlock(nn.Module):
         super().__init__()
         self.dilation = dilation
         self.within = nn.Conv2d(channels, channels, 3, dilation=dilation, bias=False)
-        self.norm: nn.Module = nn.BatchNorm2d(channels)
+        self.norm = nn.BatchNorm2d(channels)
         self.across = nn.Conv2d(3 * channels, channels, 1, bias=False)
-        self.norm_across: nn.Module = nn.BatchNorm2d(channels)
+        self.norm_across = nn.BatchNorm2d(channels)
 
-    def fold(self) -> None:
-        """Merge the batch norms into the convolutions before them, for inference."""
-        if isinstance(self.norm, nn.BatchNorm2d) and isinstance(self.norm_across, nn.BatchNorm2d):
-            self.within = fuse_conv_bn_eval(self.within, self.norm)
-            self.across = fuse_conv_bn_eval(self.across, self.norm_across)
-            self.norm, self.norm_across = nn.Identity(), nn.Identity()
-
-    def forward(self, features: Tensor, first: Tensor) -> Tensor:
+    def forward(self, features: Tensor, first: Tensor | None = None) -> Tensor:
+        if first is None:
+            first = torch.arange(len(features), device=features.device) == 0
         by = self.dilation
         around = F.pad(F.pad(features, (0, 0, by, by), mode="circular"), (by, by, 0, 0), mode="replicate")
         x = F.relu(self.norm(self.within(around)))
@@ -147,31 +133,32 @@ class StackBlock(nn.Module):
 
 
 class StackNet(nn.Module):
-    """Corrects stage 1's borders and scar with the context of the stack; see :func:`stack_input`."""
+    """Corrects stage 1's borders and scar with the context of the stack; see :func:`stack_input`.
+
+    ``seen`` is [K, CHANNELS, A, R]; ``first`` bool [K] marks where a stack begins, None that it is a single one.
+    """
 
     def __init__(self, channels: int = 24, dilations: Sequence[int] = DILATIONS) -> None:
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(CHANNELS, channels, 1), nn.ReLU())
         self.blocks = nn.ModuleList(StackBlock(channels, dilation) for dilation in dilations)
         self.head = nn.Conv2d(channels, 4, 1)
-        nn.init.zeros_(self.head.weight)
-        if self.head.bias is not None:
-            nn.init.zeros_(self.head.bias)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
 
-    def features(self, seen: Tensor, first: Tensor, stop: int) -> Tensor:
+    def features(self, seen: Tensor, stop: int, first: Tensor | None = None) -> Tensor:
         """Features before block ``stop``, [K, C, A, R]."""
         x = self.stem(seen)
         for block in self.blocks[:stop]:
             x = block(x, first)
         return x
 
-    def finish(self, features: Tensor, seen: Tensor, first: Tensor, start: int) -> StackOutput:
+    def finish(self, features: Tensor, seen: Tensor, start: int, first: Tensor | None = None) -> StackOutput:
         """From the features before block ``start`` to the corrected logits."""
         for block in self.blocks[start:]:
             features = block(features, first)
         before, change = stage_one_output(seen), self.head(features).float()
         return StackOutput(before.anatomy + change[:, :3], before.scar + change[:, 3:])
 
-    def forward(self, seen: Tensor, first: Tensor) -> StackOutput:
-        """``seen`` [K, CHANNELS, A, R]; ``first`` bool [K], where a stack begins."""
-        return self.finish(self.features(seen, first, 0), seen, first, 0)
+    def forward(self, seen: Tensor, first: Tensor | None = None) -> StackOutput:
+        return self.finish(self.features(seen, 0, first), seen, 0, first)

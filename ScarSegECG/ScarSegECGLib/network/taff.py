@@ -18,13 +18,7 @@ from torch.nn import functional as F
 from ScarSegECGLib.network.amplitude import TimeWeight
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.polar_grid import polar_area
-from ScarSegECGLib.network.stack_net import (
-    DILATIONS,
-    StackNet,
-    StackOutput,
-    some_slices_at_a_time,
-    without_wrap,
-)
+from ScarSegECGLib.network.stack_net import DILATIONS, StackNet, StackOutput, some_slices_at_a_time, without_wrap
 
 LOGIT_DOWN, LOGIT_UP = -1.0, 2.0
 SITES = (4, 5)  # blocks of stage 2 before which the ECG is fused
@@ -58,9 +52,10 @@ class Fusion(nn.Module):
 def _at_points(layers: Iterable[nn.Module], points: Tensor) -> Tensor:
     """1x1 convolutions and what is between them, of points [N, C] in place of a plane."""
     for layer in layers:
-        points = (
-            F.linear(points, layer.weight.flatten(1), layer.bias) if isinstance(layer, nn.Conv2d) else layer(points)
-        )
+        if isinstance(layer, nn.Conv2d):
+            points = F.linear(points, layer.weight.flatten(1), layer.bias)
+        else:
+            points = layer(points)
     return points
 
 
@@ -70,13 +65,9 @@ def bounded(raw: Tensor) -> Tensor:
 
 
 def extents(probability: Tensor, prior: Tensor, area: Tensor) -> Tensor:
-    """Share of scar in every segment of one stack, [17]; 0 where a segment is not imaged.
+    """Share of scar in every segment of one stack, [17], from its ``probability`` [K, A, R]; 0 where not imaged.
 
-    Parameters
-    ----------
-    probability : [K, A, R], of scar
-    prior : [K, 17, A, R]
-    area : [A, R], what a grid point covers
+    ``prior`` is [K, 17, A, R]; ``area`` [A, R] what a grid point covers.
     """
     weight = prior * area
     return torch.einsum("kar,ksar->s", probability, weight) / weight.sum(dim=(0, 2, 3)).clamp(min=_TRACE)
@@ -85,15 +76,9 @@ def extents(probability: Tensor, prior: Tensor, area: Tensor) -> Tensor:
 def needed_shift(alone: Tensor, wall: Tensor, prior: Tensor, extent: Tensor, margin: float = MARGIN) -> Tensor:
     """By how much each segment's scar logit would have to move for its share of scar to come near an extent, [17].
 
-    Parameters
-    ----------
-    alone, wall : [K, A, R], stage 2's logit of scar given wall and its probability of wall
-    prior : [K, 17, A, R]
-    extent : [17], share of scar asked for; within ``margin`` of the image's own nothing needs to move
-
-    Returns
-    -------
-    [17] within (-1, +2); rises with ``extent``; 0 where a segment is not imaged.
+    Within (-1, +2); rises with ``extent`` [17], the share asked for; 0 where that is within ``margin`` of the image's
+    own, or a segment is not imaged. ``alone`` and ``wall`` [K, A, R] are stage 2's logit of scar given wall and its
+    probability of wall; ``prior`` is [K, 17, A, R].
     """
     inside = prior.sum(dim=1) > 0.5
     shown = (0.5 / wall[inside].clamp(min=1e-6)).clamp(1e-6, 1 - 1e-6)  # scar is where wall x sigmoid(logit) > 1/2
@@ -138,20 +123,15 @@ class Taff(nn.Module):
         self,
         stage_two: StackNet,
         seen: Tensor,
-        first: Tensor,
         features: Tensor,
         output: StackOutput,
         word: EcgWord,
         prior: Tensor,
     ) -> Tensor:
-        """Movement [K, A, R] at full amplitude, in (-1, +2), 0 outside the prior.
+        """Movement [K, A, R] at full amplitude, in (-1, +2), 0 outside the ``prior`` [K, 17, A, R].
 
-        Parameters
-        ----------
-        seen, first : as stage 2 reads them
-        features : [K, C, A, R], stage 2's before the first site
-        output : stage 2's own
-        prior : [K, 17, A, R]
+        ``seen`` is what stage 2 reads of one stack, ``features`` [K, C, A, R] are its own before the first site,
+        ``output`` is what it says.
         """
         rings = torch.nonzero(prior.sum(dim=(0, 1, 2)) > 0)[:, 0]
         moved = torch.zeros_like(output.scar[:, 0])
@@ -168,17 +148,17 @@ class Taff(nn.Module):
         words = self.word(torch.cat([word.tokens, torch.stack(said, dim=1)], dim=1))
         wall = prior.sum(dim=1).clamp(0, 1)
 
-        def fused(x: Tensor, seen: Tensor, first: Tensor, prior: Tensor, wall: Tensor) -> Tensor:
+        def fused(x: Tensor, seen: Tensor, prior: Tensor, wall: Tensor) -> Tensor:
             inside, at = wall.nonzero(as_tuple=True), SITES[0]
             told, share = prior.movedim(1, -1)[inside] @ words, wall[inside][:, None]
             for site, fuse in zip(SITES, self.fuse, strict=True):
                 for block in stage_two.blocks[at:site]:
-                    x = block(x, first)
+                    x = block(x)
                 x, at = fuse(x, inside, told, share), site
-            return stage_two.finish(x, seen, first, at).scar[:, 0]
+            return stage_two.finish(x, seen, at).scar[:, 0]
 
         blocks = len(stage_two.blocks) - SITES[0]
-        together = some_slices_at_a_time(fused, blocks, features, seen, first, prior, wall)
+        together = some_slices_at_a_time(fused, blocks, features, seen, prior, wall)
         followed = torch.einsum("ksar,s->kar", prior, shift * self.follow(words)[:, 0].sigmoid())
         moved[..., near] = bounded(together - alone + followed) * wall
         return moved
@@ -192,8 +172,3 @@ class EcgBranch(nn.Module):
         self.encoder = EcgEncoder(token_size, encoder_width)
         self.time = TimeWeight()
         self.taff = Taff(channels, token_size)
-
-    def listen(self, beat: Tensor, leads: Tensor, table: Tensor) -> EcgWord:
-        """The word of one ECG: ``beat`` [12, 300] mV, ``leads`` [12], ``table`` (``ecg_encoder.feature_table``)."""
-        tokens, scar = self.encoder(beat[None], leads[None], table[None])
-        return EcgWord(tokens[0], scar[0].sigmoid())

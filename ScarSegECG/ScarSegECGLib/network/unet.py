@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -39,10 +40,9 @@ class UNet(nn.Module):
         super().__init__()
         if len(channels) < 2:
             raise ValueError("a U-Net needs at least two levels")
-        deep = len(channels) - 2
-        widths = [inputs, *channels]
         self.encoder = nn.ModuleList(
-            ConvBlock(widths[i], widths[i + 1], DROPOUT if i >= deep else 0.0) for i in range(len(channels))
+            ConvBlock(above, here, DROPOUT if level >= len(channels) - 2 else 0.0)
+            for level, (above, here) in enumerate(pairwise([inputs, *channels]))
         )
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(coarse, fine, 2, stride=2)

@@ -50,28 +50,20 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], settings: dict) -> 
     return digest
 
 
-def _expected_hash(path: Path) -> str:
-    if path == SHIPPED:
-        return SHIPPED_SHA256
-    noted = path.with_name(path.name + ".sha256")
-    if not noted.is_file():
-        raise InputError(
-            f"{path.name}: its hash file {noted.name} is missing; weights without a known hash are not loaded"
-        )
-    return (noted.read_text(errors="replace").split() or [""])[0]
-
-
 def read_weights(path: Path | None = None) -> Weights:
     """Read weights after checking their SHA-256 against the pinned one (shipped) or ``PATH.sha256`` (one's own).
 
     InputError: missing file, another hash, or not weights of this program.
     """
-    path = SHIPPED if path is None else path
+    path = path or SHIPPED
+    noted = path.with_name(path.name + ".sha256")
     if not path.is_file():
         raise InputError(f"{path.name}: weights not found; reinstall ScarSegECG or give --weights a file made by train")
-    content = path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != _expected_hash(path):
+    if path != SHIPPED and not noted.is_file():
+        raise InputError(f"{path.name}: its hash file {noted.name} is missing; without it weights are not loaded")
+    known = SHIPPED_SHA256 if path == SHIPPED else noted.read_text(errors="replace")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if known.split()[:1] != [digest]:
         raise InputError(f"{path.name}: hash does not match, the file is damaged or was changed; install it again")
     try:
         with safetensors.safe_open(path, framework="pt") as file:

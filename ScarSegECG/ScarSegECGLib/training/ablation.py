@@ -57,7 +57,7 @@ def _word(row: Row, of: Unseen, pairs: Pairs | None, expert: NDArray[np.float64]
     """What is said in this row, and with what amplitude."""
     if pairs is None:
         told = torch.from_numpy(expert).float()
-        return EcgWord(torch.zeros(len(told), of.session.token_size), told), float(row is Row.EXPERT)
+        return EcgWord(torch.zeros(len(told), of.session.settings["token_size"]), told), float(row is Row.EXPERT)
     number = int(pairs.of(of.number)[0])
     if row is Row.OTHER:
         others = np.flatnonzero(pairs.patient.numpy() != of.number)

@@ -191,14 +191,14 @@ def _look(of: Unseen, version: int) -> dict[str, Tensor]:
     """A :class:`SeenStack` by its parts' names; none where stage 1 finds no ventricle."""
     changed = version_of(of.case, of.number, version)
     try:
-        centres, seen = of.session.first_look(changed.stack)
+        centres, seen, _ = of.session.first_look(changed.stack)
     except InputError:
         return {}
     # The class that most of a point's neighbourhood has.
     classes = np.stack([np.minimum(changed.labels, SCAR) == value for value in range(4)], axis=1).astype(np.float32)
     shares = cut_polar(torch.from_numpy(classes), changed.stack.spacing[1:], centres)
     truth = without_wrap(shares).argmax(dim=1).to(torch.uint8)
-    return SeenStack(seen.half(), truth, torch.from_numpy(centres))._asdict()
+    return SeenStack(seen.half().cpu(), truth, torch.from_numpy(centres))._asdict()
 
 
 def see_patients(plan: Plan) -> Bank:

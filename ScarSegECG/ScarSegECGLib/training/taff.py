@@ -56,12 +56,11 @@ def stack_loss(
 ) -> Tensor:
     """Cross-entropy and Dice of scar, stage 2's logit moved by ``weight`` (amplitude [1]), and what that made worse."""
     seen = stack.seen.float().contiguous(memory_format=torch.channels_last)
-    first = torch.arange(len(seen)) == 0
     with torch.no_grad():
-        features = stage_two.features(seen, first, SITES[0])
-        output = stage_two.finish(features, seen, first, SITES[0])
+        features = stage_two.features(seen, SITES[0])
+        output = stage_two.finish(features, seen, SITES[0])
     alone, wall = output.scar[:, 0], output.anatomy.softmax(dim=1)[:, 2]
-    moved = branch.taff(stage_two, seen, first, features, output, word, prior.float() / PRIOR_SCALE)
+    moved = branch.taff(stage_two, seen, features, output, word, prior.float() / PRIOR_SCALE)
     scar, counts = (stack.truth == SCAR).float(), (stack.truth >= MYOCARDIUM).float() * AREA
 
     def entropy(logit: Tensor) -> Tensor:
