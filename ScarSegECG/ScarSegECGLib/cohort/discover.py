@@ -238,7 +238,7 @@ def _judged(found: FoundImages) -> FoundImages:
         with opened_study(found.path) as sets:
             chosen, _ = choose(sets)
             header = read_dataset(chosen.frames[0].file, pixels=False)
-            sure = "" if chosen.verdict == "lge" else f"taken for LGE with doubt ({chosen.name})"
+            sure = "" if chosen.judged.verdict == "lge" else f"taken for LGE with doubt ({chosen.name})"
             unfit = f"cannot be read: {chosen.unfit}" if chosen.unfit else sure
             return replace(found, subject=subject_of_dicom(header), acquired=chosen.acquired, remark=unfit)
     except InputError as error:

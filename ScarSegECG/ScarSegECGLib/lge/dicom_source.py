@@ -146,54 +146,49 @@ def voxels_of(frames: Sequence[Frame]) -> tuple[NDArray[np.float32], NDArray[np.
 
     Those that cannot be decoded, or hold more than their header grants, are refused by an :class:`InputError`.
     """
-    rows, columns = int(frames[0].header.Rows), int(frames[0].header.Columns)
-    voxels = np.empty((len(frames), rows, columns), dtype=np.float32)
+    voxels = np.empty((len(frames), frames[0].header.Rows, frames[0].header.Columns), np.float32)
     padding = np.zeros(voxels.shape, np.bool_)
     places: dict[StudyFile, list[int]] = defaultdict(list)
     for k, frame in enumerate(frames):
         places[frame.file].append(k)
     for file, slices in places.items():
         dataset = read_dataset(file, pixels=True)
-        for k in slices:
-            voxels[k], padding[k] = _pixels(dataset, frames[k])
+        with intact(DAMAGED):
+            _check_bits(dataset)
+            for k in slices:
+                voxels[k], padding[k] = _pixels(dataset, frames[k])
     return voxels, padding, [hashlib.sha256(file.read()).hexdigest() for file in places]
 
 
 def _pixels(dataset: FileDataset, frame: Frame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Pixel values of one frame by the file's lookup table or slope and intercept, and which are padding."""
-    header = frame.header
-    if (dataset.get("Rows"), dataset.get("Columns")) != (header.Rows, header.Columns):
+    try:
+        stored = pixel_array(dataset, index=None if frame.number is None else frame.number - 1)
+    except (RuntimeError, NotImplementedError):
+        raise InputError(_CANNOT_DECODE if dataset.file_meta.TransferSyntaxUID.is_compressed else DAMAGED) from None
+    if stored.shape != (frame.header.Rows, frame.header.Columns):
         raise InputError(DAMAGED)
-    with intact(DAMAGED):
-        try:
-            _check_bits(dataset)
-            stored = pixel_array(dataset, index=None if frame.number is None else frame.number - 1)
-        except (RuntimeError, NotImplementedError):
-            raise InputError(_CANNOT_DECODE if _is_compressed(dataset) else DAMAGED) from None
-        stored = stored.reshape(int(header.Rows), int(header.Columns))
-        if dataset.get("ModalityLUTSequence"):
-            values = np.asarray(apply_modality_lut(stored, dataset), np.float32)
-        else:
-            slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
-            values = stored.astype(np.float32)
-            values *= 1.0 if slope is None else float(slope)
-            values += 0.0 if intercept is None else float(intercept)
-        return values, _padding(dataset, stored)
+    if dataset.get("ModalityLUTSequence"):
+        values = np.asarray(apply_modality_lut(stored, dataset), np.float32)
+    else:
+        slope, intercept = frame.header.get("RescaleSlope"), frame.header.get("RescaleIntercept")
+        values = stored.astype(np.float32)
+        values *= 1.0 if slope is None else float(slope)
+        values += 0.0 if intercept is None else float(intercept)
+    return values, _padding(dataset, stored)
 
 
 def _check_bits(dataset: FileDataset) -> None:
     """Refuse uncompressed pixels with more bits than the header grants them: pydicom would cut these off in silence."""
     allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
-    if allocated not in (8, 16, 32) or stored >= allocated or _is_compressed(dataset):
+    if allocated not in (8, 16, 32) or stored >= allocated or dataset.file_meta.TransferSyntaxUID.is_compressed:
         return
-    order = "<" if dataset.original_encoding[1] else ">"
-    kind = "i" if dataset.PixelRepresentation == 1 else "u"
-    length = len(dataset.PixelData) // (allocated // 8) * (allocated // 8)
-    found = np.frombuffer(dataset.PixelData[:length], f"{order}{kind}{allocated // 8}")
-    limit = 1 << (stored - (kind == "i"))
-    if found.size and (found.max() >= limit or found.min() < (-limit if kind == "i" else 0)):
-        if kind == "i" and found.min() >= 0 and found.max() < 2 * limit:
-            return  # signed values whose upper bits were left empty, which pydicom extends
+    order, size = "<" if dataset.original_encoding[1] else ">", allocated // 8
+    found = np.frombuffer(dataset.PixelData[: len(dataset.PixelData) // size * size], f"{order}u{size}")
+    if found.max(initial=0) < 1 << stored:  # signed values may have empty upper bits, which pydicom extends
+        return
+    signed = found.view(f"{order}i{size}")
+    if dataset.PixelRepresentation != 1 or max(signed.max(), -1 - signed.min()) >= 1 << (stored - 1):
         raise InputError("The images hold larger pixel values than their header grants: export the series again.")
 
 
@@ -202,17 +197,10 @@ def _padding(dataset: FileDataset, stored: NDArray) -> NDArray[np.bool_]:
     value = dataset.get("PixelPaddingValue")
     if value is None:
         return np.zeros(stored.shape, np.bool_)
-    ends = [int(value), int(dataset.get("PixelPaddingRangeLimit", value))]
+    ends = np.array([int(value), int(dataset.get("PixelPaddingRangeLimit", value))])
     if stored.dtype.kind == "i":  # written as unsigned by some
-        ends = [end - (1 << stored.dtype.itemsize * 8) if end > np.iinfo(stored.dtype).max else end for end in ends]
-    return np.asarray((stored >= min(ends)) & (stored <= max(ends)))
-
-
-def _is_compressed(dataset: FileDataset) -> bool:
-    try:
-        return bool(dataset.file_meta.TransferSyntaxUID.is_compressed)
-    except (AttributeError, ValueError):  # none, or one that names no transfer syntax
-        return False
+        ends = ends.astype(stored.dtype)
+    return np.asarray((stored >= ends.min()) & (stored <= ends.max()))
 
 
 def find_source(stack: LgeStack, *, pixels: bool = False) -> list[tuple[Dataset, int | None]]:

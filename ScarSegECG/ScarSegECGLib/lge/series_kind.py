@@ -16,7 +16,9 @@ from typing import Literal
 
 from ScarSegECGLib.lge.dicom_frames import Frame, Kind, number_of, texts_of
 
-Verdict = Literal["lge", "possible", "other"]
+# "possible" where nothing in the headers speaks for LGE or against it; "too few" or "misplaced" where only the slices'
+# number or direction does; "other" where the images were made for something else.
+Verdict = Literal["lge", "possible", "too few", "misplaced", "other"]
 
 _LGE_INVERSION_MS = (100.0, 800.0)
 _CINE_PHASES = 5
@@ -54,8 +56,8 @@ _LGE = (
 class SeriesKind:
     """What a set of images was taken for."""
 
-    verdict: Verdict  # "possible" where nothing in the headers speaks for LGE or against it
-    name: str  # "LGE", "cine", "localiser", ...
+    verdict: Verdict
+    taken_for: str  # in words: "LGE", "LGE short axis", "cine", "localiser", ...
     reasons: tuple[str, ...]  # short clauses, none of which quotes the header
 
 
