@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.checks import check_three_dimensional
-from ScarSegECGLib.lge.volume_file import COLOUR, Accept, HeaderError, Volume, voxels_in
+from ScarSegECGLib.lge.volume_file import COLOUR, FORMAT, Accept, Volume, damaged, voxels_in
 
 NRRD_MAGIC = b"NRRD000"
 _HEADER_LIMIT = 2**16
@@ -72,7 +72,7 @@ def _header(path: Path) -> tuple[dict[str, str], int]:
     found = re.search(rb"\r?\n\r?\n", start)
     text = start[: found.start() if found else None].replace(b"\r\n", b"\n")
     if (found is None and len(start) > _HEADER_LIMIT) or _DOUBTFUL.search(text):
-        raise HeaderError("NRRD", "too long, without an end, or with characters that are no text")
+        raise damaged("NRRD", "too long, without an end, or with characters that are no text")
     fields: dict[str, str] = {}
     for line in text.decode("utf-8", "replace").split("\n")[1:]:
         name, colon, value = line.partition(":")
@@ -84,7 +84,7 @@ def _header(path: Path) -> tuple[dict[str, str], int]:
             key = re.sub(r"[ \t]+", " ", name.strip(" \t").lower())
             key = {"datafile": "data file", "byteskip": "byte skip", "lineskip": "line skip"}.get(key, key)
         if key in fields:
-            raise HeaderError("NRRD", "a field stands in it twice")
+            raise damaged("NRRD", "a field stands in it twice")
         fields[key] = value.strip(" \t")
     return fields, found.end() if found else len(start)
 
@@ -96,9 +96,9 @@ def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], NDA
     """
     dimension, sizes = fields.get("dimension", ""), fields.get("sizes", "").split()
     if not re.fullmatch(r"\d{1,2}", dimension, re.ASCII):
-        raise HeaderError("NRRD", "no dimension")
+        raise damaged("NRRD", "no dimension")
     if len(sizes) != int(dimension) or not all(_WHOLE.fullmatch(size) and int(size) > 0 for size in sizes):
-        raise HeaderError("NRRD", "its sizes make no sense")
+        raise damaged("NRRD", "its sizes make no sense")
     shape = tuple(map(int, sizes))
     if any(word in fields.get("kinds", "").lower() for word in _COLOUR_KINDS) and not layers:
         raise InputError(COLOUR)
@@ -108,17 +108,17 @@ def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], NDA
     else:
         spacings = fields.get("spacings", "").split() or ["1"] * len(shape)
         if not all(_NUMBER.fullmatch(size) for size in spacings if size.lower() != "nan"):
-            raise HeaderError("NRRD", "a voxel size is not a number")
+            raise damaged("NRRD", "a voxel size is not a number")
         vectors = [None if size.lower() == "nan" else [float(size)] for size in spacings]
     if (directed and "spacings" in fields) or len(vectors) != len(shape):
-        raise HeaderError("NRRD", "it does not say once how far apart the voxels are")
+        raise damaged("NRRD", "it does not say once how far apart the voxels are")
     if len(shape) == 4 and vectors[0] is None and (layers or shape[0] == 1):
         vectors = vectors[1:]
         shape = shape if layers else shape[1:]
     else:
         check_three_dimensional(shape)
     if None in vectors:
-        raise HeaderError("NRRD", "an axis without a length")
+        raise damaged("NRRD", "an axis without a length")
     axes = np.array(vectors, np.float64)
     return shape[::-1], axes.T if directed else np.diag(axes.ravel())
 
@@ -126,7 +126,7 @@ def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], NDA
 def _vectors(text: str) -> list[list[float] | None]:
     """Points or directions as three numbers each, ``None`` for "none"."""
     if _VECTOR.sub("", text).strip():
-        raise HeaderError("NRRD", "a position or direction is not three numbers")
+        raise damaged("NRRD", "a position or direction is not three numbers")
     return [[float(x) for x in found.groups()] if found[1] else None for found in _VECTOR.finditer(text)]
 
 
@@ -139,10 +139,10 @@ def _stored(fields: dict[str, str]) -> tuple[np.dtype, bool]:
         raise InputError("The NRRD header skips a part of the data: save the stack as one .nrrd file again.")
     kind = _TYPES.get(fields.get("type", "").lower())
     if kind is None:
-        raise InputError("The NRRD file's number format is not supported: save it as 16-bit integers or floats.")
+        raise InputError(FORMAT)
     endian = fields.get("endian", "").lower()
     if endian not in ("little", "big") and not (kind[1] == "1" and not endian):
-        raise HeaderError("NRRD", "it does not say its byte order")
+        raise damaged("NRRD", "it does not say its byte order")
     return np.dtype((">" if endian == "big" else "<") + kind), encoding != "raw"
 
 
@@ -151,10 +151,10 @@ def _matrix(fields: dict[str, str], axes: NDArray[np.float64]) -> tuple[NDArray[
     space = fields.get("space", "").lower()
     origin = _vectors(fields.get("space origin", "(0,0,0)"))
     if len(origin) != 1 or origin[0] is None:
-        raise HeaderError("NRRD", "its origin is not a point")
+        raise damaged("NRRD", "its origin is not a point")
     units = {unit.strip().lower() for unit in re.findall(r'"([^"]*)"', fields.get("space units", ""))} or {""}
     if len(units) != 1 or not units <= set(_MM):
-        raise HeaderError("NRRD", "its unit of length is not one that is known")
+        raise damaged("NRRD", "its unit of length is not one that is known")
     matrix = np.eye(4)
     matrix[:3] = np.column_stack([axes, origin[0]]) * _MM[units.pop()]
     matrix[:3] *= np.array(_SPACES.get(space, _SPACES["lps"]))[:, None]
@@ -186,8 +186,8 @@ def _segments(fields: dict[str, str]) -> dict[tuple[int, int], str]:
         if name is None and not value:
             continue
         if not _WHOLE.fullmatch(value) or not _WHOLE.fullmatch(layer):
-            raise HeaderError("NRRD", "a segment without a value")
+            raise damaged("NRRD", "a segment without a value")
         if (int(layer), int(value)) in found:
-            raise HeaderError("NRRD", "two segments with one value")
+            raise damaged("NRRD", "two segments with one value")
         found[int(layer), int(value)] = name or ""
     return found

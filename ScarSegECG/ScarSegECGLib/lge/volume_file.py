@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 CUT_OFF = "The image file is cut off or damaged: copy or export it again."
 COLOUR = "The image is in colour or holds vectors: export the LGE stack as grey values."
+FORMAT = "The file's number format is not supported: save it as 16-bit integers or floats."
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK = 2**22
 Accept = Callable[[tuple[int, ...]], None]
@@ -40,11 +41,9 @@ _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown, metre, mm, micron
 _LAST_CODE = 5
 
 
-class HeaderError(InputError):
-    """A NIfTI or NRRD header that cannot be true; ``wrong`` says what in it."""
-
-    def __init__(self, what: str, wrong: str) -> None:
-        super().__init__(f"The {what} header is damaged ({wrong}): export the stack again.")
+def damaged(what: str, wrong: str) -> InputError:
+    """That the NIfTI or NRRD header (``what``) cannot be true, and what is ``wrong`` in it."""
+    return InputError(f"The {what} header is damaged ({wrong}): export the stack again.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,15 +126,14 @@ def read_nifti(path: Path, accept: Accept | None = None) -> Volume:
     Damaged, or with numbers that cannot be true, it is refused by an :class:`InputError`.
     """
     header = _header(unpacked_start(path))
-    dimensions, *sizes = (int(n) for n in header["dim"])
-    if not 1 <= dimensions <= 7 or min(sizes[:dimensions]) < 1:
-        raise HeaderError("NIfTI", "its sizes make no sense")
-    shape = tuple(sizes[:dimensions])
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) == 5 and shape[3] == 1:
+    dimensions, *sizes = map(int, header["dim"])
+    shape = tuple(sizes[dimensions - 1 :: -1])  # of the array, slowest axis first
+    if not 1 <= dimensions <= 7 or min(shape) < 1:
+        raise damaged("NIfTI", "its sizes make no sense")
+    while len(shape) > 3 and shape[0] == 1:
+        shape = shape[1:]
+    if len(shape) == 5 and shape[1] == 1:
         raise InputError(COLOUR)
-    shape = shape[::-1]  # of the array, slowest axis first
     slope, inter = _scaling(header)
     matrix, known, notes = _matrix(header)
     voxels = voxels_in(path, shape, header.get_data_dtype(), accept, offset=int(header["vox_offset"]))
@@ -150,7 +148,6 @@ def _header(start: bytes) -> Nifti1Header:
     """nibabel's view of a header whose sizes, offset and number format can be true."""
     from nibabel.nifti1 import Nifti1Header
     from nibabel.nifti2 import Nifti2Header
-    from nibabel.spatialimages import HeaderDataError
 
     second = start[4:8] in (b"n+2\0", b"ni2\0")
     length = _SECOND_BYTES if second else _HEADER_BYTES
@@ -162,23 +159,21 @@ def _header(start: bytes) -> Nifti1Header:
     if (start[4:8] if second else start[344:348]).startswith(b"ni"):
         raise InputError("The image is a pair of files (.hdr and .img), which is not read: convert it to one .nii.gz.")
     if order is None:
-        raise HeaderError("NIfTI", "it does not say its own length")
+        raise damaged("NIfTI", "it does not say its own length")
     header = (Nifti2Header if second else Nifti1Header)(start[:length], endianness=order, check=False)
     offset = float(header["vox_offset"])
     if not length + 4 <= offset < 2**31 or offset % 1:
-        raise HeaderError("NIfTI", "it does not say where the voxels begin")
-    try:
+        raise damaged("NIfTI", "it does not say where the voxels begin")
+    with intact(FORMAT):
         dtype = header.get_data_dtype()
-    except (KeyError, HeaderDataError):
-        dtype = np.dtype(np.void)
     if dtype.fields:
         raise InputError(COLOUR)
     if dtype.kind == "c":
         raise InputError("The image holds complex numbers: export the magnitude or the PSIR image.")
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
-        raise InputError("The NIfTI file's number format is not supported: save it as 16-bit integers or floats.")
+        raise InputError(FORMAT)
     if int(header["bitpix"]) not in (0, 8 * dtype.itemsize):
-        raise HeaderError("NIfTI", "two statements of the number format that differ")
+        raise damaged("NIfTI", "two statements of the number format that differ")
     return header
 
 
@@ -188,7 +183,7 @@ def _scaling(header: Nifti1Header) -> tuple[float, float]:
     if slope == 0 or np.isnan(slope):
         return 1.0, 0.0
     if not (np.isfinite(slope) and np.isfinite(inter)) or max(abs(slope), abs(inter)) > 1e12 or abs(slope) < 1e-12:
-        raise HeaderError("NIfTI", "its intensity scale is not a number of use")
+        raise damaged("NIfTI", "its intensity scale is not a number of use")
     return slope, inter
 
 
@@ -198,39 +193,27 @@ def _matrix(header: Nifti1Header) -> tuple[NDArray[np.float64], bool, tuple[Fact
     sizes = np.array(header["pixdim"][1:4], np.float64)
     has_sform, has_qform = int(header["sform_code"]), int(header["qform_code"])
     if not (0 <= has_sform <= _LAST_CODE and 0 <= has_qform <= _LAST_CODE):
-        raise HeaderError("NIfTI", "a code of its orientation is not known")
+        raise damaged("NIfTI", "a code of its orientation is not known")
     if unit is None or not np.isfinite(sizes).all() or sizes.min() < 0 or (sizes.min() == 0 and not has_sform):
-        raise HeaderError("NIfTI", "its voxel size is missing or not a number")
-    sform = np.array(header.get_sform(), np.float64) if has_sform else None
-    qform = _qform(header) if has_qform and sizes.all() else None
+        raise damaged("NIfTI", "its voxel size is missing or not a number")
+    forms = [np.array(header.get_sform(), np.float64)] if has_sform else []
+    if has_qform and sizes.all():
+        header["pixdim"][0] = header["pixdim"][0] or 1  # most tools take 0 for 1, nibabel refuses it
+        with intact("The NIfTI header's qform is no rotation: export the stack again."):
+            forms.append(np.asarray_chkfinite(header.get_qform()))
+    for form in forms:  # also a second one that is not used
+        check_geometry(form)
+    matrix = forms[0] if forms else np.diag([-sizes[0], -sizes[1], sizes[2], 1.0])
     notes = []
-    if sform is not None:
-        check_geometry(sform)  # also where a sound qform stands beside it
-        lengths = np.linalg.norm(sform[:3, :3], axis=0)
-        if sizes.all() and np.any(np.abs(lengths - sizes) > _SAME_SIZE * sizes):
-            sform[:3, :3] *= sizes / lengths
-            notes.append(Fact(LgeNote.SCALE_DIFFERS))
-    if sform is not None and qform is not None:
-        first, second = (m[:3, :3] / np.linalg.norm(m[:3, :3], axis=0) for m in (sform, qform))
+    lengths = np.linalg.norm(matrix[:3, :3], axis=0)
+    if has_sform and sizes.all() and np.any(np.abs(lengths - sizes) > _SAME_SIZE * sizes):
+        matrix[:3, :3] *= sizes / lengths
+        notes.append(Fact(LgeNote.SCALE_DIFFERS))
+    if len(forms) == 2:
+        first, second = (form[:3, :3] / np.linalg.norm(form[:3, :3], axis=0) for form in forms)
         axes = float(np.degrees(np.arccos(np.clip((first * second).sum(axis=0).min(), -1, 1))))
-        offset = float(np.linalg.norm(sform[:3, 3] - qform[:3, 3])) * unit
+        offset = float(np.linalg.norm(forms[0][:3, 3] - forms[1][:3, 3])) * unit
         if axes > _SAME_AXES_DEG or offset > _SAME_PLACE_MM:
             notes.append(Fact(LgeNote.FORMS_DISAGREE, axes=axes, offset=offset))
-    form = sform if sform is not None else qform
-    matrix = np.diag([-sizes[0], -sizes[1], sizes[2], 1.0]) if form is None else form
     matrix[:3] *= unit
-    return matrix, form is not None, tuple(notes)
-
-
-def _qform(header: Nifti1Header) -> NDArray[np.float64]:
-    from nibabel.spatialimages import HeaderDataError
-
-    header["pixdim"][0] = header["pixdim"][0] or 1  # most tools take 0 for 1, nibabel refuses it
-    try:
-        matrix = header.get_qform()
-    except (HeaderDataError, ValueError):
-        matrix = np.full((4, 4), np.nan)
-    if not np.isfinite(matrix).all():
-        raise HeaderError("NIfTI", "its qform holds what are no numbers of a rotation")
-    check_geometry(matrix)
-    return matrix
+    return matrix, bool(forms), tuple(notes)
