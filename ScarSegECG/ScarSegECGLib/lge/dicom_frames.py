@@ -64,10 +64,7 @@ _BASIC_PROFILE, _FULL_DATES, _MODIFIED_DATES = "113100", "113106", "113107"
 _PHASE_SENSITIVE_TYPES = frozenset({"PSIR", "PS", "CR", "CR_IR", "R", "R_IR", "REAL"})
 _PHASE_TYPES = frozenset({"P", "PHASE", "PHASE MAP", "PHASE_MAP", "PHASE CONTRAST", "I", "IMAGINARY", "VELOCITY"})
 _MAX_FRAMES = 20000
-_NOT_DESCRIBED = (
-    "The multi-frame DICOM image does not describe each of its frames, or is damaged: export the LGE series as single "
-    "slices."
-)
+_NOT_DESCRIBED = "The multi-frame DICOM image does not describe each frame, or is damaged: export single slices."
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,10 +24,7 @@ from ScarSegECGLib.lge.orientation import SHORT_AXIS_LIMIT_DEG, short_axis_angle
 ORIENTATION_TOLERANCE_DEG = 1.0
 _SPACING_TOLERANCE = 0.10
 _OFF_LINE_MM = 1.0
-_CANNOT_DECODE = (
-    "The DICOM images are compressed in a way that cannot be read here: install scarsegecg[jpeg], or ask the archive "
-    "for Explicit VR Little Endian."
-)
+_CANNOT_DECODE = "The DICOM images are compressed: install scarsegecg[jpeg], or export as Explicit VR Little Endian."
 _GONE = "The LGE's DICOM images are gone or have changed since they were read: give them again."
 
 
@@ -61,9 +58,9 @@ def stack_pose(frames: Sequence[Frame]) -> tuple[NDArray[np.intp], NDArray[np.fl
     normal /= np.linalg.norm(normal)
     angle = short_axis_angle_deg(RAS_LPS[:3, :3] @ normal)
     if angle > SHORT_AXIS_LIMIT_DEG:
+        off = f"{angle:.0f} degrees from the usual direction, at most {SHORT_AXIS_LIMIT_DEG:.0f}"
         raise InputError(
-            f"The slices do not look like a short-axis stack ({angle:.0f} degrees from the usual direction, at most "
-            f"{SHORT_AXIS_LIMIT_DEG:.0f}): choose the short-axis LGE series, not a long-axis or axial one."
+            f"The slices do not look like a short-axis stack ({off}): choose no long-axis or axial series."
         )
     order = np.argsort(positions @ normal, kind="stable")
     step = _slice_step(positions[order], normal)
@@ -115,29 +112,22 @@ def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> 
     usual = float(np.median(gaps))
     distinct = 1 + int((gaps > max(0.01, 0.05 * usual)).sum())
     if distinct < len(positions):
-        raise InputError(
-            f"Several images share a position ({len(positions)} images at {distinct} positions): magnitude and PSIR, "
-            "or several phases, are mixed; give one image per slice."
-        )
+        mixed = f"{len(positions)} images at {distinct} positions"
+        raise InputError(f"{mixed}: give one image per slice, not magnitude with PSIR or several phases.")
     off = np.abs(gaps - usual) / usual
     worst = int(np.argmax(off))
     if off[worst] > _SPACING_TOLERANCE:
-        times = gaps[worst] / usual
+        times, gap = gaps[worst] / usual, f"{gaps[worst]:.1f} mm instead of {usual:.1f} mm"
         if times > 1.5 and abs(times - round(times)) <= _SPACING_TOLERANCE * times:
-            raise InputError(
-                f"{round(times) - 1} slice(s) missing after slice {worst + 1} of {len(positions)} (a gap of "
-                f"{gaps[worst]:.1f} mm instead of {usual:.1f} mm): export the whole series."
-            )
+            where = f"{round(times) - 1} slice(s) missing after slice {worst + 1} of {len(positions)}"
+            raise InputError(f"{where} (a gap of {gap}): export the whole series.")
         apart = f"{gaps.min():.1f} to {gaps.max():.1f} mm"
         raise InputError(f"The slices are not evenly spaced ({apart}): give an evenly spaced short-axis stack.")
     step = (positions[-1] - positions[0]) / (len(positions) - 1)
     line = positions[0] + np.arange(len(positions))[:, None] * step
     drift = np.linalg.norm(positions - line - ((positions - line) @ normal)[:, None] * normal, axis=1).max()
     if drift > _OFF_LINE_MM:
-        raise InputError(
-            f"The slices are shifted against each other in the header (up to {drift:.1f} mm off a straight line): "
-            "resample the stack onto a rectangular grid first."
-        )
+        raise InputError(f"The slices are shifted against each other (up to {drift:.1f} mm): resample them in line.")
     return step
 
 

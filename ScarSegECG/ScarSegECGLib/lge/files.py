@@ -147,10 +147,8 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     if members_too_tight or too_tight(total, packed, _RATIO_MATTERS_TOTAL_BYTES):
         raise InputError(_BOMB)
     for entry in entries:
-        if entry.flag_bits & 0x1:
-            raise InputError("The zip archive is protected by a password: unpack it first and give the folder.")
-        if entry.compress_type not in _METHODS:
-            raise InputError("The zip archive is packed in an unusual way: unpack it first and give the folder.")
+        if entry.flag_bits & 0x1 or entry.compress_type not in _METHODS:
+            raise InputError("The zip archive has a password or an unusual packing: unpack it and give the folder.")
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
             raise InputError("The zip archive names files outside itself, which no export does: it was not read.")

@@ -23,6 +23,7 @@ from ScarSegECGLib.lge.read import read_volume
 from ScarSegECGLib.lge.shown_text import some_of
 from ScarSegECGLib.lge.volume_file import Volume
 
+_USUAL = "1 cavity, 2 myocardium, 3 scar, 4 MVO"
 _MAX_LAYERS = 32
 _LARGEST_LABEL = 65535
 _SAME_PLACE_MM = 0.5
@@ -105,10 +106,8 @@ def read_contours(
     by_name = {key: meant for key in present if (meant := _meant_by(volume.segments.get(key, ""))) is not None}
     if by_name:
         if len(by_name) < len(present) or not {CAVITY, MYOCARDIUM} <= set(by_name.values()):
-            raise InputError(
-                "The names of the segments do not say which is the LV cavity, which the myocardium and which the scar: "
-                f"rename them, or give --label-map for the values {some_of(values, 6)}."
-            )
+            asked = f"rename them, or give --label-map for the values {some_of(values, 6)}"
+            raise InputError(f"The segments' names do not tell LV cavity, myocardium and scar: {asked}.")
         told = Fact(LgeNote.LABELS_BY_NAME, meant=tuple((key[1], _CALLED[by_name[key]]) for key in present))
         usual = all(value == meant for (_, value), meant in by_name.items())
         return _painted(layers, by_name), volume.notes if usual else (*volume.notes, told)
@@ -171,12 +170,10 @@ def _numbered(layers: NDArray[np.int32], values: Sequence[int]) -> tuple[LabelAr
             said = ",".join(f"{value}={_CALLED[candidate[value]]}" for value in values)
             like = f" (as in {name})" if name else ""
             raise InputError(
-                "The labels, read as 1 cavity, 2 myocardium, 3 scar, 4 MVO, are no left ventricle. What would fit"
-                f"{like}: --label-map {said}"
+                f"The labels, as {_USUAL}, are no left ventricle. What would fit{like}: --label-map {said}"
             )
     if not ours:
-        usual = "1 cavity, 2 myocardium, 3 scar, 4 MVO"
-        raise InputError(f"The labels hold {some_of(values, 6)}: give {usual}, or say what they mean by --label-map.")
+        raise InputError(f"The labels hold {some_of(values, 6)}: give {_USUAL}, or say what they mean by --label-map.")
     return labels, (Fact(LgeNote.LABELS_ODD, why=wrong),)
 
 

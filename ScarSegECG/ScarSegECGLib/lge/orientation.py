@@ -71,9 +71,7 @@ def canonical(
         storage = _anatomical_storage(directions, slice_axis)
         angle = short_axis_angle_deg(directions[slice_axis])
         if angle > LONG_AXIS_VIEW_DEG:
-            raise InputError(
-                f"The slices are a long-axis view ({angle:.0f} degrees off): give the short-axis LGE stack."
-            )
+            raise InputError(f"The slices are a long-axis view ({angle:.0f} degrees off): give the short-axis stack.")
         if angle > SHORT_AXIS_LIMIT_DEG:
             more_notes.append(Fact(LgeNote.POSE_DOUBTFUL, angle=angle))
     else:

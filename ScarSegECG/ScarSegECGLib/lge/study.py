@@ -141,8 +141,7 @@ def _best(fitting: Sequence[ImageSet]) -> ImageSet:
     if len(fitting) > 1 and verdicts == {"possible"}:
         sizes = some_of([len(s.frames) for s in fitting], 8)
         raise InputError(
-            f"There are {len(fitting)} series ({sizes} images) that may be the short-axis LGE, and nothing says which: "
-            f"choose one ({_LIST}), or give its folder alone."
+            f"Any of {len(fitting)} series ({sizes} images) may be the short-axis LGE: choose one ({_LIST})."
         )
     longest = max(s.extent_mm for s in fitting)
 
@@ -162,17 +161,12 @@ def _none_fits(sets: Sequence[ImageSet]) -> str:
     number = len({uid for s in sets for uid in s.series_uids})
     if number > 1 or len(sets) > 1:
         shown = ", ".join(f"{n} {name}" for name, n in Counter(s.judged.taken_for for s in sets).most_common(5))
-        return (
-            f"None of the {number} series is a short-axis LGE stack (taken for: {shown}): `scarsegecg lge` says why; "
-            "choose one by number if that is wrong."
-        )
+        return f"None of the {number} series is a short-axis LGE stack (taken for: {shown}): choose one ({_LIST})."
     (only,) = sets
     if only.unfit and only.judged.verdict != "other":
         return only.unfit
-    return (
-        f"The series is not a short-axis LGE stack but was taken for {only.judged.taken_for} "
-        f"({'; '.join(only.judged.reasons[:3])}): choose the LGE series."
-    )
+    why = "; ".join(only.judged.reasons[:3])
+    return f"The series was taken for {only.judged.taken_for} ({why}): choose the short-axis LGE series."
 
 
 def _image_sets(frames: Sequence[Frame]) -> tuple[ImageSet, ...]:
