@@ -7,7 +7,6 @@ what anatomy allows. Where another label set would make a heart of them, it is n
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations, product
 from pathlib import Path
@@ -20,7 +19,7 @@ from ScarSegECGLib.case import BACKGROUND, CAVITY, MVO, MYOCARDIUM, SCAR, LabelA
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote, NoHeart, has
 from ScarSegECGLib.lge.read import read_volume
-from ScarSegECGLib.lge.shown_text import some_of
+from ScarSegECGLib.lge.shown_text import plain, some_of
 from ScarSegECGLib.lge.volume_file import Volume
 
 _USUAL = "1 cavity, 2 myocardium, 3 scar, 4 MVO"
@@ -202,13 +201,11 @@ def _no_heart(labels: LabelArray) -> Fact | None:
     if (beside & wall).sum() < _BESIDE_WALL * beside.sum():
         return Fact(NoHeart.OPEN_CAVITY)
     areas = middle = 0
-    for here, inside in zip(labels, cavity | wall, strict=True):
-        filled = ndimage.binary_fill_holes(inside)
-        if (here == CAVITY).any() or (here >= SCAR).any():
-            depth = ndimage.distance_transform_edt(np.pad(filled, 1))[1:-1, 1:-1]
-            area = int(filled.sum())
-            areas += area
-            middle += area if here.flat[depth.argmax()] == CAVITY else 0
+    for here in labels[(cavity | scar).any(axis=(1, 2))]:
+        filled = ndimage.binary_fill_holes(here)
+        depth = ndimage.distance_transform_edt(np.pad(filled, 1))[1:-1, 1:-1]
+        areas += filled.sum()
+        middle += filled.sum() if here.flat[depth.argmax()] == CAVITY else 0
     if middle < _CENTRE_IS_CAVITY * areas:
         return Fact(NoHeart.MIDDLE_NOT_CAVITY)
     if scar.any():
@@ -221,8 +218,7 @@ def _no_heart(labels: LabelArray) -> Fact | None:
 
 def _meant_by(name: str) -> int | None:
     """The class that a segment's name tells, ``None`` where it tells none."""
-    flat = unicodedata.normalize("NFKD", name[:200]).encode("ascii", "ignore").decode()
-    flat = " ".join(re.sub(r"([a-z])([A-Z])", r"\1 \2", flat).upper().replace("_", " ").replace("-", " ").split())
+    flat = plain(re.sub(r"([a-z])([A-Z])", r"\1 \2", name))
     return next((meant for meant, pattern in _NAMES if re.search(pattern, flat)), None)
 
 

@@ -8,13 +8,13 @@ LGE: a "TI scout LGE" is a TI scout.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ScarSegECGLib.lge.dicom_frames import Frame, Kind, number_of, texts_of
+from ScarSegECGLib.lge.shown_text import plain
 
 # "possible" where nothing in the headers speaks for LGE or against it; "too few" or "misplaced" where only the slices'
 # number or direction does; "other" where the images were made for something else.
@@ -95,10 +95,8 @@ def series_kind(frames: Sequence[Frame], kind: Kind) -> SeriesKind:
 
 
 def plain_text(frame: Frame) -> str:
-    """Series, protocol and sequence names in capitals without accents, words parted by single spaces."""
-    words = " ".join(frame.text(keyword) for keyword in ("SeriesDescription", "ProtocolName", "SequenceName"))
-    flat = unicodedata.normalize("NFKD", words[:500]).encode("ascii", "ignore").decode().upper()
-    return " ".join(re.sub(r"[^A-Z0-9*]+", " ", flat).split())
+    """Series, protocol and sequence names, plain."""
+    return plain(" ".join(map(frame.text, ("SeriesDescription", "ProtocolName", "SequenceName"))))
 
 
 def _for_lge(frames: Sequence[Frame], kind: Kind, text: str) -> list[str]:
