@@ -25,7 +25,6 @@ _MAX_RATIO = 200
 _RATIO_MATTERS_MEMBER_BYTES = 64 * 2**20
 _RATIO_MATTERS_TOTAL_BYTES = 512 * 2**20
 _MAX_DIRECTORY_BYTES = 512 * _MAX_MEMBERS
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others can ask for gigabytes to unpack
 
 _DAMAGED = "The zip archive is cut off or damaged: copy or export it again."
 _BOMB = "The zip archive would unpack to far more than images do: it was not read. Unpack it yourself if you trust it."
@@ -147,7 +146,8 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     if members_too_tight or too_tight(total, packed, _RATIO_MATTERS_TOTAL_BYTES):
         raise InputError(_BOMB)
     for entry in entries:
-        if entry.flag_bits & 0x1 or entry.compress_type not in _METHODS:
+        if entry.flag_bits & 0x1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # other methods can ask for gigabytes to unpack
             raise InputError("The zip archive has a password or an unusual packing: unpack it and give the folder.")
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:

@@ -223,9 +223,8 @@ def _meant_by(name: str) -> int | None:
 
 
 def _painted(layers: NDArray[np.int32], meaning: Mapping[tuple[int, int], int]) -> LabelArray:
+    """Layers' values as classes, by what each (layer, value) means."""
     out = np.zeros(layers.shape[1:], np.uint8)
-    for meant in _PAINTED:
-        for (layer, value), its in meaning.items():
-            if its == meant and meant != BACKGROUND:
-                out[layers[layer] == value] = meant
+    for layer, value in sorted(meaning, key=lambda key: _PAINTED.index(meaning[key])):
+        out[layers[layer] == value] = meaning[layer, value]
     return out

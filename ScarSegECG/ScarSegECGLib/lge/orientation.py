@@ -65,8 +65,11 @@ def canonical(
     spacing = np.linalg.norm(vectors, axis=1)
     directions = vectors / spacing[:, None]
 
-    slice_axis, clear = _slice_axis(directions, spacing, orientation_known)
-    more_notes = [] if clear else [Fact(LgeNote.SLICE_AXIS_UNCLEAR)]
+    more_notes, slice_axis = [], int(np.argmax(spacing))
+    if spacing[slice_axis] < _CLEARLY_LARGER * np.delete(spacing, slice_axis).max():
+        more_notes = [Fact(LgeNote.SLICE_AXIS_UNCLEAR)]
+        along = np.round(np.abs(directions @ APEX_TO_BASE), 9)
+        slice_axis = int(np.argmax(along)) if orientation_known else 0
     if orientation_known:
         storage = _anatomical_storage(directions, slice_axis)
         angle = short_axis_angle_deg(directions[slice_axis])
@@ -96,16 +99,6 @@ def canonical(
 def short_axis_angle_deg(direction: NDArray[np.float64]) -> float:
     """Angle between a slice direction (RAS, any sign) and the usual LV long axis, degrees, 0..90."""
     return float(np.degrees(np.arccos(min(1.0, abs(float(_unit(*direction) @ APEX_TO_BASE))))))
-
-
-def _slice_axis(directions: NDArray[np.float64], spacing: NDArray[np.float64], known: bool) -> tuple[int, bool]:
-    """Array axis along which the slices follow each other, and whether the spacing says so clearly."""
-    largest = int(np.argmax(spacing))
-    if spacing[largest] >= _CLEARLY_LARGER * np.delete(spacing, largest).max():
-        return largest, True
-    if not known:
-        return 0, False
-    return int(np.argmax(np.round(np.abs(directions @ APEX_TO_BASE), 9))), False
 
 
 def _anatomical_storage(directions: NDArray[np.float64], slice_axis: int) -> Storage:

@@ -32,6 +32,7 @@ from ScarSegECGLib.lge.orientation import LONG_AXIS_VIEW_DEG, SHORT_AXIS_LIMIT_D
 from ScarSegECGLib.lge.series_kind import SeriesKind, plain_text, series_kind
 from ScarSegECGLib.lge.shown_text import printable, some_of, without_patient
 
+_OF_A_SERIES = ("StudyInstanceUID", "SeriesInstanceUID")
 _MOST_ORIENTATIONS = 500
 _COMPLETE = 0.7
 _LIST = "`scarsegecg lge` lists them"
@@ -79,11 +80,13 @@ def opened_study(path: Path, told: Told = lambda done, of: None) -> Iterator[tup
     What cannot be read is refused by an :class:`InputError`; ``told`` of every file.
     """
     with readable(path), quiet(), files_in(path) as files:
-        sets = _image_sets(frames_of(files, told))
+        series = _grouped(_without_copies(frames_of(files, told)), key=lambda f: tuple(map(f.text, _OF_A_SERIES)))
+        sets = _joined([_image_set(part, kind) for whole in series.values() for part, kind in _parts(whole)])
         if not sets:
             what = "folder" if path.is_dir() else "file"
             raise InputError(f"The {what} holds no DICOM MR images: choose the folder of the LGE series.")
-        yield sets
+        sets.sort(key=lambda s: (s.study_uid, s.number < 0, s.number, s.series_numbers[0], s.series_uids, s.kind))
+        yield tuple(sets)
 
 
 def choose(
@@ -167,14 +170,6 @@ def _none_fits(sets: Sequence[ImageSet]) -> str:
         return only.unfit
     why = "; ".join(only.judged.reasons[:3])
     return f"The series was taken for {only.judged.taken_for} ({why}): choose the short-axis LGE series."
-
-
-def _image_sets(frames: Sequence[Frame]) -> tuple[ImageSet, ...]:
-    """Images sorted into sets, each judged."""
-    series = _grouped(_without_copies(frames), lambda f: (f.text("StudyInstanceUID"), f.text("SeriesInstanceUID")))
-    sets = _joined([_image_set(part, kind) for whole in series.values() for part, kind in _parts(whole)])
-    sets.sort(key=lambda s: (s.study_uid, s.number < 0, s.number, s.series_numbers[0], s.series_uids, s.kind))
-    return tuple(sets)
 
 
 def _without_copies(frames: Sequence[Frame]) -> list[Frame]:
@@ -271,10 +266,10 @@ def _joined(sets: list[ImageSet]) -> list[ImageSet]:
 def _belonging(images: ImageSet) -> Hashable:
     """What slices of one stack share even if each is a series: all but the numbers in their names."""
     first = images.frames[0]
-    spacing = vector_of(first.header, "PixelSpacing", 2)
-    grid = (first.text("Rows"), first.text("Columns"), str(np.round(spacing, 3)))
+    spacing = np.round(vector_of(first.header, "PixelSpacing", 2), 3)
     name = re.sub(r"\d+", "", plain_text(first))
-    return images.study_uid, images.kind, first.text("FrameOfReferenceUID"), grid, name
+    alike = map(first.text, ("FrameOfReferenceUID", "Rows", "Columns"))
+    return images.study_uid, images.kind, name, str(spacing), *alike
 
 
 def _places(frames: Iterable[Frame]) -> int:
