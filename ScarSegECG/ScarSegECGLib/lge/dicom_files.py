@@ -67,11 +67,7 @@ def looks_like_dicom(start: bytes) -> bool:
 
 @contextmanager
 def files_in(path: Path) -> Iterator[tuple[StudyFile, ...]]:
-    """The files of a folder, a zip archive or a DICOMDIR, or the one file given.
-
-    Sub-folders are searched six deep; links are not followed. An archive is read in memory.
-    A DICOMDIR gives the images it lists, which must lie inside its folder.
-    """
+    """The one file given, those of a folder or zip archive, or the images inside its folder that a DICOMDIR lists."""
     if path.is_dir():
         yield tuple(map(StudyFile, _walk(path)))
         return
@@ -160,7 +156,7 @@ def mend_commas(dataset: Dataset) -> bool:
 
 
 @intact(DAMAGED)
-def read_header(file: StudyFile, tags: list[str]) -> tuple[Dataset, bool] | None:
+def read_header(file: StudyFile, tags: list[str | int]) -> tuple[Dataset, bool] | None:
     """The wanted elements of an MR image's header, and whether commas were mended in it; ``None`` for anything else."""
     start = file.read(_START_BYTES)  # a viewer on the same disc is not unpacked
     if not looks_like_dicom(start):

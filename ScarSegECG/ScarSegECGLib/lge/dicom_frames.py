@@ -29,11 +29,10 @@ Told = Callable[[int, int], object]
 GE_RAW_DATA_TYPE = 0x0043102F  # private: 0 magnitude, 1 phase, 2 real, 3 imaginary
 # What the image itself is called by stays, whatever a converter copied into a frame.
 _OF_THE_IMAGE = [
-    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns", "NumberOfFrames"),
-    *("SamplesPerPixel", "PhotometricInterpretation", "SpecificCharacterSet", "Modality", "Manufacturer"),
-    *("PatientName", "PatientID", "PatientBirthDate", "StudyDate", "StudyTime", "SeriesNumber", "FrameOfReferenceUID"),
-    *("DeidentificationMethodCodeSequence", "LongitudinalTemporalInformationModified"),
-    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", f"{GE_RAW_DATA_TYPE:08X}"),
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesNumber"),
+    *("PatientName", "PatientID", "PatientBirthDate", "StudyDate", "StudyTime", "SpecificCharacterSet", "Modality"),
+    *("DeidentificationMethodCodeSequence", "LongitudinalTemporalInformationModified", "Rows", "Columns", "HighBit"),
+    *("NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored"),
 ]
 _OF_A_FRAME = [
     *("ImageType", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope"),
@@ -52,12 +51,8 @@ _NAMES = {
     "InversionTimes": "InversionTime",  # the first
 }
 _EARLIEST_YEAR = 1980  # the first human cardiac MR images; older dates are placeholders of anonymisers
-_DATES = (  # asked in this order
-    ("AcquisitionDateTime",),
-    ("AcquisitionDate", "AcquisitionTime"),
-    ("ContentDate", "ContentTime"),
-    ("StudyDate", "StudyTime"),
-)
+# Asked in this order.
+_DATES = (("AcquisitionDateTime",), *((f"{of}Date", f"{of}Time") for of in ("Acquisition", "Content", "Study")))
 _STAMP = re.compile(r"(\d{8})(\d{2})?(\d{2})?(\d{2})?")
 # PS3.16 CID 7050: basic profile, retain full dates, retain modified dates.
 _BASIC_PROFILE, _FULL_DATES, _MODIFIED_DATES = "113100", "113106", "113107"
@@ -108,7 +103,7 @@ def frames_of(files: Sequence[StudyFile], told: Told = lambda done, of: None) ->
     frames: list[Frame] = []
     for number, file in enumerate(files, start=1):
         told(number, len(files))
-        if (found := read_header(file, [*_OF_THE_IMAGE, *_OF_A_FRAME, *_GROUPS])) is None:
+        if (found := read_header(file, [*_OF_THE_IMAGE, *_OF_A_FRAME, *_GROUPS, GE_RAW_DATA_TYPE])) is None:
             continue
         header, mended = found
         if "PerFrameFunctionalGroupsSequence" in header or (number_of(header, "NumberOfFrames") or 1) > 1:
@@ -179,8 +174,7 @@ def vector_of(header: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
 def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[Fact, ...]]:
     """When the images were taken, the earliest of all slices, and what the reader should know about it.
 
-    AcquisitionDateTime comes first, then AcquisitionDate, ContentDate and StudyDate. The scanner's local time is kept
-    without its zone. Dates that de-identification removed or changed are not used.
+    The scanner's local time is kept without its zone. Dates that de-identification removed or changed are not used.
     """
     if not all(dates_trusted(d) for d in datasets):
         return None, (Fact(LgeNote.DATES_REMOVED),)

@@ -104,10 +104,7 @@ def _check_pixels(frames: Sequence[Frame]) -> None:
 
 
 def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean vector, mm, from one slice to the next, for positions already in order along ``normal``.
-
-    Refused: two slices at one place, a missing slice, uneven distances (over 10 %), slices that lie on no line.
-    """
+    """Mean vector, mm, from one slice to the next, for positions in order along ``normal``; uneven ones are refused."""
     gaps = np.diff(positions @ normal)
     usual = float(np.median(gaps))
     distinct = 1 + int((gaps > max(0.01, 0.05 * usual)).sum())

@@ -34,7 +34,6 @@ FORMAT = "The file's number format is not supported: save it as 16-bit integers 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK = 2**22
 Accept = Callable[[tuple[int, ...]], None]
-_HEADER_BYTES = 348
 _SECOND_BYTES = 540
 _SAME_SIZE, _SAME_AXES_DEG, _SAME_PLACE_MM = 0.02, 1.0, 1.0
 _MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # unknown, metre, mm, micron
@@ -65,10 +64,7 @@ class Volume:
 
 @contextmanager
 def unpacked(path: Path, packed: bool | None = None, start: int = 0) -> Iterator[BinaryIO]:
-    """A file from a byte on, gzip unpacked while it is read (told by its first bytes where nobody says).
-
-    Cut off or damaged, it is refused by an :class:`InputError`.
-    """
+    """A file from a byte on, gzip unpacked (told by its first bytes where nobody says); an InputError if damaged."""
     with path.open("rb") as file, intact(CUT_OFF):
         if packed is None:
             packed = file.read(2) == _GZIP_MAGIC
@@ -121,10 +117,7 @@ def unpacked_start(path: Path) -> bytes:
 
 
 def read_nifti(path: Path, accept: Accept | None = None) -> Volume:
-    """Read one NIfTI file, compressed or not, whatever its name; ``accept`` as :func:`voxels_in` has it.
-
-    Damaged, or with numbers that cannot be true, it is refused by an :class:`InputError`.
-    """
+    """Read one NIfTI file, whatever its name; ``accept`` as :func:`voxels_in` has it. InputError: it is damaged."""
     header = _header(unpacked_start(path))
     dimensions, *sizes = map(int, header["dim"])
     shape = tuple(sizes[dimensions - 1 :: -1])  # of the array, slowest axis first
@@ -150,7 +143,8 @@ def _header(start: bytes) -> Nifti1Header:
     from nibabel.nifti2 import Nifti2Header
 
     second = start[4:8] in (b"n+2\0", b"ni2\0")
-    length = _SECOND_BYTES if second else _HEADER_BYTES
+    kind = Nifti2Header if second else Nifti1Header
+    length = kind.sizeof_hdr
     order = {struct.pack("<i", length): "<", struct.pack(">i", length): ">"}.get(start[:4])
     if len(start) < length and order:
         raise InputError(CUT_OFF)
@@ -160,7 +154,7 @@ def _header(start: bytes) -> Nifti1Header:
         raise InputError("The image is a pair of files (.hdr and .img), which is not read: convert it to one .nii.gz.")
     if order is None:
         raise damaged("NIfTI", "it does not say its own length")
-    header = (Nifti2Header if second else Nifti1Header)(start[:length], endianness=order, check=False)
+    header = kind(start[:length], endianness=order, check=False)
     offset = float(header["vox_offset"])
     if not length + 4 <= offset < 2**31 or offset % 1:
         raise damaged("NIfTI", "it does not say where the voxels begin")
