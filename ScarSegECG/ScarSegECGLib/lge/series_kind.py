@@ -62,10 +62,7 @@ class SeriesKind:
 
 
 def series_kind(frames: Sequence[Frame], kind: Kind) -> SeriesKind:
-    """Judge images of one series and ``kind`` by text, image type, timing, inversion and contrast agent.
-
-    Where the slices lie plays no part here.
-    """
+    """Judge images of one series and ``kind`` by their headers' words and numbers, wherever the slices lie."""
     header, text = frames[0].header, plain_text(frames[0])
     for_it = _for_lge(frames, kind, text)
     types = {kind for frame in frames for kind in texts_of(frame.header, "ImageType")}

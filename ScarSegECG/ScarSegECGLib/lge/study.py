@@ -143,9 +143,7 @@ def _best(fitting: Sequence[ImageSet]) -> ImageSet:
         raise InputError(f"LGE stacks of {studies} studies lie together: give one alone, or choose a series ({_LIST}).")
     if len(fitting) > 1 and verdicts == {"possible"}:
         sizes = some_of([len(s.frames) for s in fitting], 8)
-        raise InputError(
-            f"Any of {len(fitting)} series ({sizes} images) may be the short-axis LGE: choose one ({_LIST})."
-        )
+        raise InputError(f"Any of {len(fitting)} series ({sizes} images) may be the LGE stack: choose one ({_LIST}).")
     longest = max(s.extent_mm for s in fitting)
 
     def rank(images: ImageSet) -> tuple[object, ...]:
