@@ -103,7 +103,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 @intact(_NO_INDEX)
 def _listed_in_dicomdir(path: Path) -> list[Path] | None:
     """Paths of the images that a DICOMDIR lists; ``None`` if the file is no DICOMDIR."""
-    with quiet(), bounded(StudyFile(path)) as stream:
+    with bounded(StudyFile(path)) as stream:
         index = pydicom.dcmread(stream, force=True, specific_tags=["DirectoryRecordSequence"])
         if index.file_meta.get("MediaStorageSOPClassUID") != MediaStorageDirectoryStorage:
             return None

@@ -120,25 +120,21 @@ def _frame_headers(image: Dataset) -> list[Dataset]:
         raise InputError(_NOT_DESCRIBED)
     common = Dataset()
     common.update({element.tag: element for element in image if element.keyword not in _GROUPS})
-    for groups in shared[:1]:
-        _take(common, groups)
-    headers = []
-    for groups in per_frame:
-        header = Dataset()
-        header.update(common)
-        _take(header, groups)
-        headers.append(header)
-    return headers
+    return [_flat(common, (*shared[:1], of_frame)) for of_frame in per_frame]
 
 
-def _take(header: Dataset, groups: Dataset) -> None:
-    """Functional groups' elements under the names that a single-frame header has for them."""
-    for element in (element for group in groups if group.VR == "SQ" and group.value for element in group.value[0]):
+def _flat(common: Dataset, groups: Sequence[Dataset]) -> Dataset:
+    """A frame's header: what all have in common, and its groups' elements by the names of a single-frame header."""
+    header = Dataset()
+    header.update(common)
+    filled = (group for of_frame in groups for group in of_frame if group.VR == "SQ" and group.value)
+    for element in (element for group in filled for element in group.value[0]):
         keyword, value = _NAMES.get(element.keyword, element.keyword), element.value
         if element.keyword == "InversionTimes":
             value = float(np.ravel(value)[0]) if value else header.get(keyword)
         if keyword in _OF_A_FRAME:
             header.add_new(keyword, dictionary_VR(keyword), value)  # the old element may be the other frames' too
+    return header
 
 
 def text_of(header: Dataset, keyword: str) -> str:
