@@ -72,8 +72,8 @@ def check_stack(stack: LgeStack) -> LgeStack:
     slice_mm, row_mm, column_mm = stack.spacing
     low, high = _IN_PLANE_MM
     if not (low <= row_mm <= high and low <= column_mm <= high):
-        size = f"{row_mm:.3g} x {column_mm:.3g} mm is not that of an LGE scan ({low:g} to {high:g} mm)"
-        raise InputError(f"The pixel size of {size}: correct it in the file.")
+        size = f"{row_mm:.3g} x {column_mm:.3g} mm"
+        raise InputError(f"The pixel size {size} is no LGE scan's ({low:g} to {high:g} mm): correct it in the file.")
     if slice_mm > _MAX_SLICE_MM:
         raise InputError(f"The slices are {slice_mm:.3g} mm apart, over {_MAX_SLICE_MM:g}: correct the file's spacing.")
     return stack

@@ -58,9 +58,9 @@ def stack_pose(frames: Sequence[Frame]) -> tuple[NDArray[np.intp], NDArray[np.fl
     normal /= np.linalg.norm(normal)
     angle = short_axis_angle_deg(RAS_LPS[:3, :3] @ normal)
     if angle > SHORT_AXIS_LIMIT_DEG:
-        off = f"{angle:.0f} degrees from the usual direction, at most {SHORT_AXIS_LIMIT_DEG:.0f}"
         raise InputError(
-            f"The slices do not look like a short-axis stack ({off}): choose no long-axis or axial series."
+            f"The slices do not look like a short-axis stack ({angle:.0f} degrees from the usual direction, at most "
+            f"{SHORT_AXIS_LIMIT_DEG:.0f}): choose the short-axis LGE series, not a long-axis or axial one."
         )
     order = np.argsort(positions @ normal, kind="stable")
     step = _slice_step(positions[order], normal)
@@ -109,15 +109,17 @@ def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> 
     usual = float(np.median(gaps))
     distinct = 1 + int((gaps > max(0.01, 0.05 * usual)).sum())
     if distinct < len(positions):
-        mixed = f"{len(positions)} images at {distinct} positions"
-        raise InputError(f"{mixed}: give one image per slice, not magnitude with PSIR or several phases.")
+        count = f"{len(positions)} images at {distinct} positions"
+        raise InputError(f"{count}: give one image per slice, not magnitude with PSIR or several phases.")
     off = np.abs(gaps - usual) / usual
     worst = int(np.argmax(off))
     if off[worst] > _SPACING_TOLERANCE:
-        times, gap = gaps[worst] / usual, f"{gaps[worst]:.1f} mm instead of {usual:.1f} mm"
+        times, gap = gaps[worst] / usual, f"{gaps[worst]:.1f} mm instead of {usual:.1f}"
         if times > 1.5 and abs(times - round(times)) <= _SPACING_TOLERANCE * times:
-            where = f"{round(times) - 1} slice(s) missing after slice {worst + 1} of {len(positions)}"
-            raise InputError(f"{where} (a gap of {gap}): export the whole series.")
+            missing, after = round(times) - 1, f"{worst + 1} of {len(positions)}"
+            raise InputError(
+                f"{missing} slice(s) missing after slice {after} (a gap of {gap}): export the whole series."
+            )
         apart = f"{gaps.min():.1f} to {gaps.max():.1f} mm"
         raise InputError(f"The slices are not evenly spaced ({apart}): give an evenly spaced short-axis stack.")
     step = (positions[-1] - positions[0]) / (len(positions) - 1)

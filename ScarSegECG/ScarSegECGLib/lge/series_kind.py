@@ -16,9 +16,9 @@ from typing import Literal
 from ScarSegECGLib.lge.dicom_frames import Frame, Kind, number_of, texts_of
 from ScarSegECGLib.lge.shown_text import plain
 
-# "possible" where nothing in the headers speaks for LGE or against it; "too few" or "misplaced" where only the slices'
+# "possible" where nothing in the headers speaks for LGE or against it; "few" or "misplaced" where only the slices'
 # number or direction does; "other" where the images were made for something else.
-Verdict = Literal["lge", "possible", "too few", "misplaced", "other"]
+Verdict = Literal["lge", "possible", "few", "misplaced", "other"]
 
 _LGE_INVERSION_MS = (100.0, 800.0)
 _CINE_PHASES = 5

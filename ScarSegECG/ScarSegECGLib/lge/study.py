@@ -245,14 +245,14 @@ def _with_geometry(made_for: SeriesKind, angle: float | None, places: int, exten
     if verdict == "other":
         return made_for
     if places < MIN_SLICES:
-        return SeriesKind("too few", f"{name}, too few slices", (f"{places} slice(s)", *reasons))
+        return SeriesKind("few", f"{name}, too few slices", (f"{places} slice(s)", *reasons))
     step = f"{places} slices, {extent / (places - 1):.1f} mm apart"
     return SeriesKind(verdict, f"{name} short axis", (*reasons, step, away))
 
 
 def _joined(sets: list[ImageSet]) -> list[ImageSet]:
     """Series of one or two slices each, as some scanners make of every breath-hold, put together to stacks."""
-    groups = _grouped((s for s in sets if s.judged.verdict == "too few"), _belonging).values()
+    groups = _grouped((s for s in sets if s.judged.verdict == "few"), _belonging).values()
     joined = []
     for group in groups:
         clusters = _by_orientation([f for s in group for f in s.frames])
