@@ -20,10 +20,8 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom, quiet, read_dataset
 from ScarSegECGLib.lge.files import looks_like_zip
-from ScarSegECGLib.lge.nrrd import NRRD_MAGIC
-from ScarSegECGLib.lge.read import read_volume
 from ScarSegECGLib.lge.study import choose, opened_study
-from ScarSegECGLib.lge.volume_file import looks_like_nifti, unpacked_start
+from ScarSegECGLib.lge.volume_file import NRRD_MAGIC, looks_like_nifti, read_volume, unpacked_start
 
 MOST_FILES, DEEPEST = 500_000, 12
 FAR_DAYS = 365

@@ -18,9 +18,8 @@ from scipy import ndimage
 from ScarSegECGLib.case import BACKGROUND, CAVITY, MVO, MYOCARDIUM, SCAR, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote, NoHeart, has
-from ScarSegECGLib.lge.read import read_volume
 from ScarSegECGLib.lge.shown_text import plain, some_of
-from ScarSegECGLib.lge.volume_file import Volume
+from ScarSegECGLib.lge.volume_file import Volume, read_volume
 
 _USUAL = "1 cavity, 2 myocardium, 3 scar, 4 MVO"
 _MAX_LAYERS = 32

@@ -18,10 +18,9 @@ from ScarSegECGLib.lge.dicom_files import looks_like_dicom
 from ScarSegECGLib.lge.dicom_frames import GE_RAW_DATA_TYPE, Told, acquired, text_of, texts_of
 from ScarSegECGLib.lge.dicom_source import stack_pose, voxels_of
 from ScarSegECGLib.lge.files import StudyFile, looks_like_zip, readable, sha256_of_file, sha256_of_set
-from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd
 from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.study import ImageSet, choose, opened_study
-from ScarSegECGLib.lge.volume_file import Accept, Volume, read_nifti
+from ScarSegECGLib.lge.volume_file import read_volume
 
 UNMARKED = Fact(LgeNote.CONTRAST_UNMARKED)
 # In a PSIR image nulled tissue and the noise of air lie on both sides of zero. A few dark voxels below it, or shallow
@@ -83,18 +82,6 @@ def read_lge(
             notes=volume.notes,
         )
         return check_stack(stack)
-
-
-def read_volume(path: Path, accept: Accept | None = None, *, detached: bool = True) -> Volume:
-    """Read a NIfTI or NRRD file; the content decides which, not the name.
-
-    ``accept`` is as :func:`~ScarSegECGLib.lge.volume_file.voxels_in` has it, ``detached`` says whether a NRRD header
-    may name a data file, which must lie beside it. What is neither of them, is damaged, or has numbers that cannot be
-    true, is refused by an :class:`InputError`.
-    """
-    with path.open("rb") as stream:
-        is_nrrd = stream.read(len(NRRD_MAGIC)) == NRRD_MAGIC
-    return read_nrrd(path, accept, detached=detached) if is_nrrd else read_nifti(path, accept)
 
 
 def _read_dicom(path: Path, series: str | None, image: Contrast | None, told: Told) -> LgeStack:
