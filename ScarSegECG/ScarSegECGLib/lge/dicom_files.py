@@ -163,15 +163,13 @@ def read_header(file: StudyFile, tags: list[str | int]) -> tuple[Dataset, bool] 
         return None
     with bounded(file) as stream:
         header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
-    kind = str(header.get("SOPClassUID", ""))
-    if kind:
-        damaged = "Modality" not in header and "MR Image" in UID(kind).name
-    else:
-        is_index = header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
-        damaged = start[128:132] == b"DICM" and not is_index
+    kind = UID(str(header.get("SOPClassUID", "")))
+    is_index = header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+    without_kind = not kind and start[128:132] == b"DICM" and not is_index
+    damaged = without_kind or ("MR Image" in kind.name and "Modality" not in header)
     mended = mend_commas(header)
     clean = _without_nonsense(header)
-    is_image = bool(kind) and clean.get("Modality") == "MR" and "Spectroscopy" not in UID(kind).name
+    is_image = bool(kind) and clean.get("Modality") == "MR" and "Spectroscopy" not in kind.name
     if damaged or (is_image and not (clean.get("Rows") and clean.get("Columns"))):
         raise InputError(DAMAGED)
     return (clean, mended) if is_image else None

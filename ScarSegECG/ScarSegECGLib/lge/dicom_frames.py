@@ -64,16 +64,12 @@ _NOT_DESCRIBED = "The multi-frame DICOM image does not describe each frame, or i
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A single-frame image, or one frame (``number``, from 1) of a multi-frame image.
-
-    ``header`` has the frame's position, orientation, pixel size, rescale values, type and times under the names that a
-    single-frame image has; ``mended`` tells whether decimal commas were mended in it.
-    """
+    """A single-frame image, or one frame of a multi-frame image."""
 
     file: StudyFile
-    number: int | None
-    header: Dataset
-    mended: bool = False
+    number: int | None  # from 1, in a multi-frame image
+    header: Dataset  # position, orientation, rescale values, type, times ... by the names of a single-frame image
+    mended: bool = False  # whether decimal commas were mended in the header
 
     @cached_property
     def position(self) -> NDArray[np.float64]:
@@ -96,10 +92,7 @@ class Frame:
 
 
 def frames_of(files: Sequence[StudyFile], told: Told = lambda done, of: None) -> list[Frame]:
-    """Every MR image among the files, multi-frame images taken apart in their order; ``told`` of every file.
-
-    Refused by an :class:`InputError`: a DICOM file that is damaged, and frames that are not those described.
-    """
+    """Every MR image among the files, frames in their order, ``told`` of every file. InputError: one is damaged."""
     frames: list[Frame] = []
     for number, file in enumerate(files, start=1):
         told(number, len(files))
@@ -194,10 +187,8 @@ def dates_trusted(dataset: Dataset) -> bool:
     113107 (modified dates kept), or the basic profile 113100, which removes dates, without 113106 (full dates kept).
     """
     stated = text_of(dataset, "LongitudinalTemporalInformationModified").upper()
-    if stated in ("REMOVED", "MODIFIED"):
-        return False
     codes = {text_of(item, "CodeValue") for item in dataset.get("DeidentificationMethodCodeSequence") or []}
-    if _MODIFIED_DATES in codes:
+    if stated in ("REMOVED", "MODIFIED") or _MODIFIED_DATES in codes:
         return False
     return stated == "UNMODIFIED" or _BASIC_PROFILE not in codes or _FULL_DATES in codes
 

@@ -72,10 +72,7 @@ def stack_pose(frames: Sequence[Frame]) -> tuple[NDArray[np.intp], NDArray[np.fl
 
 
 def angles_deg(orientations: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Larger of the angles by which the first image's row and column directions differ from each image's own.
-
-    ``orientations`` are direction cosines, shape (n, 6); degrees, shape (n,).
-    """
+    """Larger of the angles between each image's row and column directions, (n, 6), and the first image's own: (n,)."""
     pairs = orientations.reshape(-1, 2, 3)
     lengths = np.linalg.norm(pairs, axis=2)
     pairs = pairs / np.where(lengths < 1e-6, np.inf, lengths)[:, :, None]
@@ -129,10 +126,7 @@ def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> 
 
 
 def voxels_of(frames: Sequence[Frame]) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[str]]:
-    """Pixels of all frames, shape (slice, row, column), which of them are padding, and each file's SHA-256.
-
-    Those that cannot be decoded, or hold more than their header grants, are refused by an :class:`InputError`.
-    """
+    """Pixels of all frames, (slice, row, column), which are padding, and files' SHA-256. InputError: unreadable."""
     voxels = np.empty((len(frames), frames[0].header.Rows, frames[0].header.Columns), np.float32)
     padding = np.zeros(voxels.shape, np.bool_)
     places: dict[StudyFile, list[int]] = defaultdict(list)

@@ -98,8 +98,7 @@ def read_contours(
     if label_map is not None:
         unnamed = [value for value in values if value not in label_map]
         if unnamed:
-            shown = some_of(unnamed, 6)
-            raise InputError(f"--label-map does not say what {shown} is: add it, such as {unnamed[0]}=none.")
+            raise InputError(f"--label-map does not say what {some_of(unnamed, 6)} is: add it, as {unnamed[0]}=none.")
         return _painted(layers, {(layer, value): label_map[value] for layer, value in present}), volume.notes
     by_name = {key: meant for key in present if (meant := _meant_by(volume.segments.get(key, ""))) is not None}
     if by_name:

@@ -14,7 +14,7 @@ beyond 45 degrees.
 
 from __future__ import annotations
 
-from itertools import compress, product
+from itertools import compress, permutations, product
 from typing import Any
 
 import numpy as np
@@ -103,7 +103,6 @@ def short_axis_angle_deg(direction: NDArray[np.float64]) -> float:
 
 def _anatomical_storage(directions: NDArray[np.float64], slice_axis: int) -> Storage:
     """Transposes and flips that best lay the axes along the directions of an average heart."""
-    first, second = (axis for axis in range(3) if axis != slice_axis)
 
     def key(candidate: Storage) -> tuple[float, ...]:
         up, down, lateral = _turned(directions, candidate)
@@ -112,9 +111,9 @@ def _anatomical_storage(directions: NDArray[np.float64], slice_axis: int) -> Sto
         # The directions break exact ties in patient space, so that they too do not depend on the file.
         return (*np.round([up @ APEX_TO_BASE, *up, as_seen, fits, *lateral], 9).tolist(),)
 
-    either = (False, True)
-    turns = product(((first, second), (second, first)), product(either, either, either))
-    return max((Storage((slice_axis, *in_plane), flips) for in_plane, flips in turns), key=key)
+    in_plane = (axis for axis in range(3) if axis != slice_axis)
+    turns = product(permutations(in_plane), product((False, True), repeat=3))
+    return max((Storage((slice_axis, *axes), flips) for axes, flips in turns), key=key)
 
 
 def _turned(rows: NDArray[np.float64], storage: Storage) -> NDArray[np.float64]:

@@ -75,10 +75,7 @@ class ImageSet:
 
 @contextmanager
 def opened_study(path: Path, told: Told = lambda done, of: None) -> Iterator[tuple[ImageSet, ...]]:
-    """The sets of a study in the order of series numbers, while its files can be read; pydicom keeps silent meanwhile.
-
-    What cannot be read is refused by an :class:`InputError`; ``told`` of every file.
-    """
+    """A study's sets by series number, while its files are open and pydicom keeps silent; InputError: damaged ones."""
     with readable(path), quiet(), files_in(path) as files:
         series = _grouped(_without_copies(frames_of(files, told)), key=lambda f: tuple(map(f.text, _OF_A_SERIES)))
         sets = _joined([_image_set(part, kind) for whole in series.values() for part, kind in _parts(whole)])

@@ -294,11 +294,10 @@ def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], NDA
 
     A fourth, fastest axis without a direction holds layers of segments; of an image it may have one entry alone.
     """
-    dimension, sizes = fields.get("dimension", ""), fields.get("sizes", "").split()
-    if not re.fullmatch(r"\d{1,2}", dimension, re.ASCII):
-        raise _damaged("NRRD", "no dimension")
-    if len(sizes) != int(dimension) or not all(_WHOLE.fullmatch(size) and int(size) > 0 for size in sizes):
-        raise _damaged("NRRD", "its sizes make no sense")
+    sizes = fields.get("sizes", "").split()
+    right = all(_WHOLE.fullmatch(size) and int(size) > 0 for size in sizes)
+    if not right or fields.get("dimension", "") != str(len(sizes)):
+        raise _damaged("NRRD", "no dimension, or sizes that make no sense")
     shape = tuple(map(int, sizes))
     if any(word in fields.get("kinds", "").lower() for word in _COLOUR_KINDS) and not layers:
         raise InputError(_COLOUR)
