@@ -68,16 +68,15 @@ def looks_like_dicom(start: bytes) -> bool:
 @contextmanager
 def files_in(path: Path) -> Iterator[tuple[StudyFile, ...]]:
     """The one file given, those of a folder or zip archive, or the images inside its folder that a DICOMDIR lists."""
-    if path.is_dir():
-        yield tuple(map(StudyFile, _walk(path)))
-        return
-    start = StudyFile(path).read(_START_BYTES)
+    start = b"" if path.is_dir() else StudyFile(path).read(_START_BYTES)
     if looks_like_zip(start):
         with opened_archive(path) as members:
             yield tuple(members[name] for name in sorted(members) if name.rpartition("/")[2].upper() != "DICOMDIR")
-        return
-    listed = _listed_in_dicomdir(path) if looks_like_dicom(start) else None
-    yield tuple(map(StudyFile, listed or [path]))
+    elif path.is_dir():
+        yield tuple(map(StudyFile, _walk(path)))
+    else:
+        listed = _listed_in_dicomdir(path) if looks_like_dicom(start) else None
+        yield tuple(map(StudyFile, listed or [path]))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -156,11 +155,11 @@ def mend_commas(dataset: Dataset) -> bool:
 
 
 @intact(DAMAGED)
-def read_header(file: StudyFile, tags: list[str | int]) -> tuple[Dataset, bool] | None:
+def read_header(file: StudyFile, tags: list[str | int]) -> tuple[Dataset | None, bool]:
     """The wanted elements of an MR image's header, and whether commas were mended in it; ``None`` for anything else."""
     start = file.read(_START_BYTES)  # a viewer on the same disc is not unpacked
     if not looks_like_dicom(start):
-        return None
+        return None, False
     with bounded(file) as stream:
         header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
     kind = UID(str(header.get("SOPClassUID", "")))
@@ -172,7 +171,7 @@ def read_header(file: StudyFile, tags: list[str | int]) -> tuple[Dataset, bool] 
     is_image = bool(kind) and clean.get("Modality") == "MR" and "Spectroscopy" not in kind.name
     if damaged or (is_image and not (clean.get("Rows") and clean.get("Columns"))):
         raise InputError(DAMAGED)
-    return (clean, mended) if is_image else None
+    return clean if is_image else None, mended
 
 
 def _without_nonsense(header: Dataset) -> Dataset:

@@ -96,9 +96,9 @@ def frames_of(files: Sequence[StudyFile], told: Told = lambda done, of: None) ->
     frames: list[Frame] = []
     for number, file in enumerate(files, start=1):
         told(number, len(files))
-        if (found := read_header(file, [*_OF_THE_IMAGE, *_OF_A_FRAME, *_GROUPS, GE_RAW_DATA_TYPE])) is None:
+        header, mended = read_header(file, [*_OF_THE_IMAGE, *_OF_A_FRAME, *_GROUPS, GE_RAW_DATA_TYPE])
+        if header is None:
             continue
-        header, mended = found
         if "PerFrameFunctionalGroupsSequence" in header or (number_of(header, "NumberOfFrames") or 1) > 1:
             frames += (Frame(file, k, flat, mended) for k, flat in enumerate(_frame_headers(header), start=1))
         else:

@@ -102,8 +102,7 @@ class StudyFile:
 
 
 class _BoundedReads(io.BufferedReader):
-    """A file of which no more than ``most`` bytes are read at once: zipfile reads the list of files as one, and then
-    each file, packed as it is."""
+    """A file read by ``most`` bytes at once: zipfile reads the list of files as one, then each file as packed."""
 
     most = _MAX_DIRECTORY_BYTES
 

@@ -7,7 +7,7 @@ what anatomy allows. Where another label set would make a heart of them, it is n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations, product
 from pathlib import Path
 
@@ -174,14 +174,13 @@ def _numbered(layers: NDArray[np.int32], values: Sequence[int]) -> tuple[LabelAr
     return labels, (Fact(LgeNote.LABELS_ODD, why=wrong),)
 
 
-def _candidates(values: Sequence[int]) -> Iterator[tuple[str, LabelMap]]:
-    """Label sets that give every value a meaning: a challenge's large numbers, our classes in any order, and 1 to 3."""
+def _candidates(values: Sequence[int]) -> list[tuple[str, LabelMap]]:
+    """Label sets that give every value a meaning: our classes in any order, and challenges', large numbers first."""
     challenges = [(name, label_map) for name, label_map in _CHALLENGES.items() if set(values) <= set(label_map)]
-    yield from (told for told in challenges if max(told[1]) > MVO)
     kinds = {2: "12", 3: "123", 4: "1234 1230"}.get(len(values), "")
-    for order in (order for classes in kinds.split() for order in permutations(map(int, classes))):
-        yield "", dict(zip(values, order, strict=True))
-    yield from (told for told in challenges if max(told[1]) <= MVO)
+    orders = (order for classes in kinds.split() for order in permutations(map(int, classes)))
+    ours = [("", dict(zip(values, order, strict=True))) for order in orders]
+    return [*challenges, *ours] if max(values, default=0) > MVO else [*ours, *challenges]
 
 
 def _no_heart(labels: LabelArray) -> Fact | None:

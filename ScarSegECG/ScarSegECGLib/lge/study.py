@@ -159,7 +159,9 @@ def _none_fits(sets: Sequence[ImageSet]) -> str:
     number = len({uid for s in sets for uid in s.series_uids})
     if number > 1 or len(sets) > 1:
         shown = ", ".join(f"{n} {name}" for name, n in Counter(s.judged.taken_for for s in sets).most_common(5))
-        return f"None of the {number} series is a short-axis LGE stack (taken for: {shown}): choose one ({_LIST})."
+        return (
+            f"None of the {number} series is a short-axis LGE stack (taken for: {shown}): choose by number ({_LIST})."
+        )
     (only,) = sets
     if only.unfit and only.judged.verdict != "other":
         return only.unfit
