@@ -155,7 +155,7 @@ def mend_commas(dataset: Dataset) -> bool:
 
 
 @intact(DAMAGED)
-def read_header(file: StudyFile, tags: list[str | int]) -> tuple[Dataset | None, bool]:
+def read_header(file: StudyFile, tags: list[str]) -> tuple[Dataset | None, bool]:
     """The wanted elements of an MR image's header, and whether commas were mended in it; ``None`` for anything else."""
     start = file.read(_START_BYTES)  # a viewer on the same disc is not unpacked
     if not looks_like_dicom(start):

@@ -33,6 +33,7 @@ _OF_THE_IMAGE = [
     *("PatientName", "PatientID", "PatientBirthDate", "StudyDate", "StudyTime", "SpecificCharacterSet", "Modality"),
     *("DeidentificationMethodCodeSequence", "LongitudinalTemporalInformationModified", "Rows", "Columns", "HighBit"),
     *("NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored"),
+    f"{GE_RAW_DATA_TYPE:08X}",
 ]
 _OF_A_FRAME = [
     *("ImageType", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope"),
@@ -96,7 +97,7 @@ def frames_of(files: Sequence[StudyFile], told: Told = lambda done, of: None) ->
     frames: list[Frame] = []
     for number, file in enumerate(files, start=1):
         told(number, len(files))
-        header, mended = read_header(file, [*_OF_THE_IMAGE, *_OF_A_FRAME, *_GROUPS, GE_RAW_DATA_TYPE])
+        header, mended = read_header(file, [*_OF_THE_IMAGE, *_OF_A_FRAME, *_GROUPS])
         if header is None:
             continue
         if "PerFrameFunctionalGroupsSequence" in header or (number_of(header, "NumberOfFrames") or 1) > 1:

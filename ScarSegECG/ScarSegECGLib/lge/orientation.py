@@ -112,7 +112,8 @@ def _anatomical_storage(directions: NDArray[np.float64], slice_axis: int) -> Sto
         return (*np.round([up @ APEX_TO_BASE, *up, as_seen, fits, *lateral], 9).tolist(),)
 
     in_plane = (axis for axis in range(3) if axis != slice_axis)
-    turns = product(permutations(in_plane), product((False, True), repeat=3))
+    either = (False, True)
+    turns = product(permutations(in_plane, 2), product(either, either, either))
     return max((Storage((slice_axis, *axes), flips) for axes, flips in turns), key=key)
 
 

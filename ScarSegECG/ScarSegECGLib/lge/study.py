@@ -36,7 +36,8 @@ _OF_A_SERIES = ("StudyInstanceUID", "SeriesInstanceUID")
 _MOST_ORIENTATIONS = 500
 _COMPLETE = 0.7
 _LIST = "`scarsegecg lge` lists them"
-_Item, _Key = TypeVar("_Item"), TypeVar("_Key")
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,9 +160,7 @@ def _none_fits(sets: Sequence[ImageSet]) -> str:
     number = len({uid for s in sets for uid in s.series_uids})
     if number > 1 or len(sets) > 1:
         shown = ", ".join(f"{n} {name}" for name, n in Counter(s.judged.taken_for for s in sets).most_common(5))
-        return (
-            f"None of the {number} series is a short-axis LGE stack (taken for: {shown}): choose by number ({_LIST})."
-        )
+        return f"None of the {number} series is a short-axis LGE stack (taken for: {shown}): choose one ({_LIST})."
     (only,) = sets
     if only.unfit and only.judged.verdict != "other":
         return only.unfit
@@ -210,7 +209,7 @@ def _image_set(frames: list[Frame], kind: Kind) -> ImageSet:
     angle, extent, places = None, 0.0, _places(frames)
     if length >= 0.5:
         angle = short_axis_angle_deg(normal * [-1, -1, 1])
-        extent = float(np.ptp([f.position @ normal / length for f in frames if f.place] or [0.0]))
+        extent = float(np.ptp([float(f.position @ normal) / length for f in frames if f.place] or [0.0]))
     unfit = ""
     try:
         stack_pose(frames)
