@@ -124,11 +124,7 @@ def _listed_in_dicomdir(path: Path) -> list[Path] | None:
 
 @intact(DAMAGED)
 def read_dataset(file: StudyFile, *, pixels: bool) -> FileDataset:
-    """The data set of a file, its texts decoded, with or without its pixel data.
-
-    Whatever character set the file uses, the data set says and holds Unicode, so that everything can be copied on.
-    A damaged file is refused by an :class:`InputError`.
-    """
+    """A file's data set, with or without pixels, its texts in Unicode whatever the file has. InputError: damaged."""
     with bounded(file) as stream:
         dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels)
     dataset.buffer = None  # closed by now; pydicom would warn whenever the data set is copied

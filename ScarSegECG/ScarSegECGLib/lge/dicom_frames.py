@@ -162,10 +162,7 @@ def vector_of(header: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
 
 
 def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[Fact, ...]]:
-    """When the images were taken, the earliest of all slices, and what the reader should know about it.
-
-    The scanner's local time is kept without its zone. Dates that de-identification removed or changed are not used.
-    """
+    """When the images were taken (the earliest, local time; ``None`` where none can be trusted), and what to know."""
     if not all(dates_trusted(d) for d in datasets):
         return None, (Fact(LgeNote.DATES_REMOVED),)
     for keywords in _DATES:

@@ -25,7 +25,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Fact, LgeNote
 from ScarSegECGLib.lge.checks import MIN_SLICES
 from ScarSegECGLib.lge.dicom_files import files_in, quiet
-from ScarSegECGLib.lge.dicom_frames import Frame, Kind, Told, acquired, frames_of, image_kind, vector_of
+from ScarSegECGLib.lge.dicom_frames import Frame, Kind, Told, acquired, frames_of, image_kind, number_of, vector_of
 from ScarSegECGLib.lge.dicom_source import ORIENTATION_TOLERANCE_DEG, angles_deg, stack_pose
 from ScarSegECGLib.lge.files import readable
 from ScarSegECGLib.lge.orientation import LONG_AXIS_VIEW_DEG, SHORT_AXIS_LIMIT_DEG, short_axis_angle_deg
@@ -47,6 +47,7 @@ class ImageSet:
     frames: tuple[Frame, ...]  # in no order
     series_uids: tuple[str, ...]  # of the series the images are from, in the study's order
     series_numbers: tuple[str, ...]
+    number: float  # of the first of them, -1 without one
     study_uid: str
     kind: Kind
     judged: SeriesKind  # by the headers' words and numbers and by where the slices lie
@@ -60,12 +61,6 @@ class ImageSet:
         """How the set is called in messages: by its numbers, never by its text."""
         numbers = [n for n in self.series_numbers if n]
         return f"series {some_of(numbers, 3)}" if numbers else "a series without a number"
-
-    @property
-    def number(self) -> int:
-        """Of the first series, -1 without one."""
-        first = self.series_numbers[0]
-        return int(first) if re.fullmatch(r"\d{1,12}", first, re.ASCII) else -1
 
     @property
     def description(self) -> str:
@@ -210,7 +205,7 @@ def _image_set(frames: list[Frame], kind: Kind) -> ImageSet:
     if length >= 0.5:
         angle = short_axis_angle_deg(normal * [-1, -1, 1])
         extent = float(np.ptp([float(f.position @ normal) / length for f in frames if f.place] or [0.0]))
-    unfit = ""
+    number, unfit = number_of(frames[0].header, "SeriesNumber"), ""
     try:
         stack_pose(frames)
     except InputError as error:
@@ -219,6 +214,7 @@ def _image_set(frames: list[Frame], kind: Kind) -> ImageSet:
         frames=tuple(frames),
         series_uids=tuple(dict.fromkeys(f.text("SeriesInstanceUID") for f in frames)),
         series_numbers=tuple(dict.fromkeys(printable(f.text("SeriesNumber")) for f in frames)),
+        number=-1.0 if number is None else number,
         study_uid=frames[0].text("StudyInstanceUID"),
         kind=kind,
         judged=_with_geometry(series_kind(frames, kind), angle, places, extent),

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote
 from ScarSegECGLib.lge.checks import check_geometry, check_three_dimensional
-from ScarSegECGLib.lge.files import intact, too_tight
+from ScarSegECGLib.lge.files import StudyFile, intact, too_tight
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
@@ -98,8 +98,7 @@ def read_volume(path: Path, accept: _Accept | None = None, *, detached: bool = T
     header may name a data file, which must lie beside it. What is neither of the two, is damaged, or has numbers that
     cannot be true, is refused by an :class:`InputError`.
     """
-    with path.open("rb") as stream:
-        is_nrrd = stream.read(len(NRRD_MAGIC)) == NRRD_MAGIC
+    is_nrrd = StudyFile(path).read(len(NRRD_MAGIC)) == NRRD_MAGIC
     return _read_nrrd(path, accept, detached=detached) if is_nrrd else _read_nifti(path, accept)
 
 
@@ -267,8 +266,7 @@ def _read_nrrd(path: Path, accept: _Accept | None, *, detached: bool) -> Volume:
 
 def _nrrd_fields(path: Path) -> tuple[dict[str, str], int]:
     """Fields, names in lower case, free "key:=value" pairs as "key:=", and where the data after the header begin."""
-    with path.open("rb") as stream:
-        start = stream.read(_NRRD_LIMIT + 1)
+    start = StudyFile(path).read(_NRRD_LIMIT + 1)
     found = re.search(rb"\r?\n\r?\n", start)
     text = start[: found.start() if found else None].replace(b"\r\n", b"\n")
     if (found is None and len(start) > _NRRD_LIMIT) or _DOUBTFUL.search(text):
@@ -290,10 +288,7 @@ def _nrrd_fields(path: Path) -> tuple[dict[str, str], int]:
 
 
 def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], NDArray[np.float64]]:
-    """The array's shape, slowest axis first, and the three axes' vectors as columns, fastest first.
-
-    A fourth, fastest axis without a direction holds layers of segments; of an image it may have one entry alone.
-    """
+    """The array's shape, slowest axis first, and the three axes' vectors as columns, fastest first."""
     sizes = fields.get("sizes", "").split()
     right = all(_WHOLE.fullmatch(size) and int(size) > 0 for size in sizes)
     if not right or fields.get("dimension", "") != str(len(sizes)):
@@ -311,6 +306,7 @@ def _axes(fields: dict[str, str], *, layers: bool) -> tuple[tuple[int, ...], NDA
         vectors = [None if size.lower() == "nan" else [float(size)] for size in spacings]
     if (directed and "spacings" in fields) or len(vectors) != len(shape):
         raise _damaged("NRRD", "it does not say once how far apart the voxels are")
+    # A fourth, fastest axis without a direction holds layers of segments; of an image it may have one entry alone.
     if len(shape) == 4 and vectors[0] is None and (layers or shape[0] == 1):
         vectors = vectors[1:]
         shape = shape if layers else shape[1:]
