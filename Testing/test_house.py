@@ -165,8 +165,8 @@ _LOOKS_INTO = {
 # What is not ours to make a type of, as "file: expression".
 DECIDED_BY_TEXT = {
     "ScarSegECGLib/lge/dicom_frames.py: 'PHASE SENSITIVE' in text": "what scanners write into their headers",
-    "ScarSegECGLib/lge/dicom_files.py: 'MR Image' in UID(kind).name": "the standard's own names of its storage classes",
-    "ScarSegECGLib/lge/nrrd.py: 'space directions' in fields": "the name of a field of the format",
+    "ScarSegECGLib/lge/dicom_files.py: 'MR Image' in kind.name": "the standard's own names of its storage classes",
+    "ScarSegECGLib/lge/volume_file.py: 'space directions' in fields": "the name of a field of the format",
 }
 NOT_OURS = {"ScarSegECGPanel/packages.py": "reads what pip and PyTorch print, which have no codes"}
 

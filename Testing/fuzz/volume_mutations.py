@@ -22,8 +22,8 @@ import numpy as np
 from dicom_mutations import BYTE_CHANGES
 
 from ScarSegECGLib.lge.labels import read_contours, read_mask
-from ScarSegECGLib.lge.read import read_lge, read_volume
-from ScarSegECGLib.lge.volume_file import Volume
+from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.lge.volume_file import Volume, read_volume
 
 MARK = "Zzpatient"
 SHAPE = (6, 40, 36)

@@ -144,9 +144,11 @@ def test_enhanced_cine_is_refused(tmp_path, picture) -> None:
 def test_real_cine_series_are_refused_each_with_its_reason(cine, capsys) -> None:
     sets = list_series(cine)
     assert len(sets) == 11
-    assert {s.verdict for s in sets} == {"other"}
-    assert all(s.taken_for == "cine" and "25 cardiac phases" in s.reasons for s in sets)
-    far = {s.series_numbers[0] for s in sets if any("long axis" in r or "not short axis" in r for r in s.reasons)}
+    assert {s.judged.verdict for s in sets} == {"other"}
+    assert all(s.judged.taken_for == "cine" and "25 cardiac phases" in s.judged.reasons for s in sets)
+    far = {
+        s.series_numbers[0] for s in sets if any("long axis" in r or "not short axis" in r for r in s.judged.reasons)
+    }
     assert far == {"14001", "16001", "17001", "19001", "22001"}
     with pytest.raises(InputError, match="None of the 11 series .* 11 cine"):
         read_lge(cine)
@@ -190,7 +192,7 @@ def test_a_long_axis_lge_is_never_taken(tmp_path, picture) -> None:
     write_lge(tmp_path / "s" / "sax", picture, study=study, number=4, text="LGE")
     stack = read_lge(tmp_path / "s")
     _lies_right(stack, picture, Pose())
-    assert [s.taken_for for s in list_series(tmp_path / "s")] == ["LGE short axis", "LGE long axis"]
+    assert [s.judged.taken_for for s in list_series(tmp_path / "s")] == ["LGE short axis", "LGE long axis"]
 
 
 def test_long_axis_slices_within_the_series(tmp_path, picture) -> None:
@@ -227,7 +229,7 @@ def test_what_is_not_lge(tmp_path, picture, text, values, taken_for) -> None:
 
     write_lge(tmp_path / "s", picture, text=text, change=change, number=3)
     (found,) = list_series(tmp_path / "s")
-    assert (found.verdict, found.taken_for) == ("other", taken_for)
+    assert (found.judged.verdict, found.judged.taken_for) == ("other", taken_for)
     with pytest.raises(InputError, match=f"taken for {taken_for}"):
         read_lge(tmp_path / "s")
     if "ImageType" not in values:
@@ -265,7 +267,7 @@ def test_what_is_lge(tmp_path, picture, text, values) -> None:
 
     write_lge(tmp_path / "s", picture, text="", change=change)
     (found,) = list_series(tmp_path / "s")
-    assert found.verdict == "lge", found
+    assert found.judged.verdict == "lge", found
 
 
 def test_one_series_per_slice_is_put_together(tmp_path, picture) -> None:

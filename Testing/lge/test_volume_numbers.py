@@ -13,7 +13,8 @@ import pytest
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import LgeNote
-from ScarSegECGLib.lge.read import read_lge, read_volume
+from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.lge.volume_file import read_volume
 from ScarSegECGLib.wording import words
 
 NAN, INF = float("nan"), float("inf")

@@ -23,11 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
     number = ", ".join(n for n in images.series_numbers[:3] if n) or "-"
     number += " ..." if len(images.series_numbers) > 3 else ""
-    taken_for = images.taken_for + (f", {images.kind}" if images.verdict != "other" else "")
+    fits = images.judged.verdict in ("lge", "possible")
+    taken_for = images.judged.taken_for + (f", {images.kind}" if fits else "")
     head = f"{mark:<2}{number:<12}{len(images.frames):>5} images  {taken_for:<34}{images.description}"
     when = f"taken {images.acquired:%Y-%m-%d %H:%M}" if images.acquired else "date unknown"
-    lines = [head.rstrip(), f"{'':<27}{'; '.join((*images.reasons, when))}"]
-    if images.unfit and images.verdict != "other":
+    lines = [head.rstrip(), f"{'':<27}{'; '.join((*images.judged.reasons, when))}"]
+    if images.unfit and fits:
         lines.append(f"{'':<27}cannot be read: {images.unfit}")
     if with_uid:
         lines += [f"{'':<27}{shown_uid(uid)}" for uid in images.series_uids]

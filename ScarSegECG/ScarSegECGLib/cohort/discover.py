@@ -20,10 +20,8 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom, quiet, read_dataset
 from ScarSegECGLib.lge.files import looks_like_zip
-from ScarSegECGLib.lge.nrrd import NRRD_MAGIC
-from ScarSegECGLib.lge.read import read_volume
 from ScarSegECGLib.lge.study import choose, opened_study
-from ScarSegECGLib.lge.volume_file import looks_like_nifti, unpacked_start
+from ScarSegECGLib.lge.volume_file import NRRD_MAGIC, looks_like_nifti, read_volume, unpacked_start
 
 MOST_FILES, DEEPEST = 500_000, 12
 FAR_DAYS = 365
@@ -238,7 +236,7 @@ def _judged(found: FoundImages) -> FoundImages:
         with opened_study(found.path) as sets:
             chosen, _ = choose(sets)
             header = read_dataset(chosen.frames[0].file, pixels=False)
-            sure = "" if chosen.verdict == "lge" else f"taken for LGE with doubt ({chosen.name})"
+            sure = "" if chosen.judged.verdict == "lge" else f"taken for LGE with doubt ({chosen.name})"
             unfit = f"cannot be read: {chosen.unfit}" if chosen.unfit else sure
             return replace(found, subject=subject_of_dicom(header), acquired=chosen.acquired, remark=unfit)
     except InputError as error:

@@ -22,7 +22,7 @@ from ScarSegECGLib.facts import Code, Confidence, Contrast, Division, Fact, Meth
 from ScarSegECGLib.facts_ecg import GapProblem
 from ScarSegECGLib.facts_json import from_plain, to_plain
 from ScarSegECGLib.lge.labels import read_labels
-from ScarSegECGLib.lge.read import read_volume
+from ScarSegECGLib.lge.volume_file import read_volume
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
 from ScarSegECGLib.report.accuracy import doubt_of
 from ScarSegECGLib.report.numbers import finite

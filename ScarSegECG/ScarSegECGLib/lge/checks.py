@@ -52,10 +52,7 @@ def check_geometry(ijk_to_ras: NDArray[np.float64]) -> None:
     cosines = np.abs((unit.T @ unit)[np.triu_indices(3, 1)])
     shear = float(np.degrees(np.arcsin(min(1.0, cosines.max()))))
     if shear > _MAX_SHEAR_DEG:
-        raise InputError(
-            f"The image axes are not at right angles ({shear:.1f} degrees off, at most {_MAX_SHEAR_DEG:.0f}): "
-            "resample the stack onto a rectangular grid first."
-        )
+        raise InputError(f"The image axes are not at right angles ({shear:.1f} degrees off): resample the stack first.")
 
 
 def check_stack(stack: LgeStack) -> LgeStack:
@@ -75,10 +72,8 @@ def check_stack(stack: LgeStack) -> LgeStack:
     slice_mm, row_mm, column_mm = stack.spacing
     low, high = _IN_PLANE_MM
     if not (low <= row_mm <= high and low <= column_mm <= high):
-        raise InputError(
-            f"The pixel size of {row_mm:.3g} x {column_mm:.3g} mm is not that of an LGE scan "
-            f"({low:g} to {high:g} mm): correct the file's pixel size."
-        )
+        size = f"{row_mm:.3g} x {column_mm:.3g} mm"
+        raise InputError(f"The pixel size {size} is no LGE scan's ({low:g} to {high:g} mm): correct it in the file.")
     if slice_mm > _MAX_SLICE_MM:
         raise InputError(f"The slices are {slice_mm:.3g} mm apart, over {_MAX_SLICE_MM:g}: correct the file's spacing.")
     return stack

@@ -67,21 +67,16 @@ def looks_like_dicom(start: bytes) -> bool:
 
 @contextmanager
 def files_in(path: Path) -> Iterator[tuple[StudyFile, ...]]:
-    """The files of a folder, a zip archive or a DICOMDIR, or the one file given.
-
-    Sub-folders are searched six deep; links are not followed. An archive is read in memory.
-    A DICOMDIR gives the images it lists, which must lie inside its folder.
-    """
-    if path.is_dir():
-        yield tuple(map(StudyFile, _walk(path)))
-        return
-    start = StudyFile(path).read(_START_BYTES)
+    """The one file given, those of a folder or zip archive, or the images inside its folder that a DICOMDIR lists."""
+    start = b"" if path.is_dir() else StudyFile(path).read(_START_BYTES)
     if looks_like_zip(start):
         with opened_archive(path) as members:
             yield tuple(members[name] for name in sorted(members) if name.rpartition("/")[2].upper() != "DICOMDIR")
-        return
-    listed = _listed_in_dicomdir(path) if looks_like_dicom(start) else None
-    yield tuple(map(StudyFile, listed or [path]))
+    elif path.is_dir():
+        yield tuple(map(StudyFile, _walk(path)))
+    else:
+        listed = _listed_in_dicomdir(path) if looks_like_dicom(start) else None
+        yield tuple(map(StudyFile, listed or [path]))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -107,7 +102,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 @intact(_NO_INDEX)
 def _listed_in_dicomdir(path: Path) -> list[Path] | None:
     """Paths of the images that a DICOMDIR lists; ``None`` if the file is no DICOMDIR."""
-    with quiet(), bounded(StudyFile(path)) as stream:
+    with bounded(StudyFile(path)) as stream:
         index = pydicom.dcmread(stream, force=True, specific_tags=["DirectoryRecordSequence"])
         if index.file_meta.get("MediaStorageSOPClassUID") != MediaStorageDirectoryStorage:
             return None
@@ -129,11 +124,7 @@ def _listed_in_dicomdir(path: Path) -> list[Path] | None:
 
 @intact(DAMAGED)
 def read_dataset(file: StudyFile, *, pixels: bool) -> FileDataset:
-    """The data set of a file, its texts decoded, with or without its pixel data.
-
-    Whatever character set the file uses, the data set says and holds Unicode, so that everything can be copied on.
-    A damaged file is refused by an :class:`InputError`.
-    """
+    """A file's data set, with or without pixels, its texts in Unicode whatever the file has. InputError: damaged."""
     with bounded(file) as stream:
         dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels)
     dataset.buffer = None  # closed by now; pydicom would warn whenever the data set is copied
@@ -160,25 +151,23 @@ def mend_commas(dataset: Dataset) -> bool:
 
 
 @intact(DAMAGED)
-def read_header(file: StudyFile, tags: list[str]) -> tuple[Dataset, bool] | None:
+def read_header(file: StudyFile, tags: list[str]) -> tuple[Dataset | None, bool]:
     """The wanted elements of an MR image's header, and whether commas were mended in it; ``None`` for anything else."""
     start = file.read(_START_BYTES)  # a viewer on the same disc is not unpacked
     if not looks_like_dicom(start):
-        return None
+        return None, False
     with bounded(file) as stream:
         header = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
-    kind = str(header.get("SOPClassUID", ""))
-    if kind:
-        damaged = "Modality" not in header and "MR Image" in UID(kind).name
-    else:
-        is_index = header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
-        damaged = start[128:132] == b"DICM" and not is_index
+    kind = UID(str(header.get("SOPClassUID", "")))
+    is_index = header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+    without_kind = not kind and start[128:132] == b"DICM" and not is_index
+    damaged = without_kind or ("MR Image" in kind.name and "Modality" not in header)
     mended = mend_commas(header)
     clean = _without_nonsense(header)
-    is_image = bool(kind) and clean.get("Modality") == "MR" and "Spectroscopy" not in UID(kind).name
+    is_image = bool(kind) and clean.get("Modality") == "MR" and "Spectroscopy" not in kind.name
     if damaged or (is_image and not (clean.get("Rows") and clean.get("Columns"))):
         raise InputError(DAMAGED)
-    return (clean, mended) if is_image else None
+    return clean if is_image else None, mended
 
 
 def _without_nonsense(header: Dataset) -> Dataset:

@@ -29,11 +29,11 @@ Told = Callable[[int, int], object]
 GE_RAW_DATA_TYPE = 0x0043102F  # private: 0 magnitude, 1 phase, 2 real, 3 imaginary
 # What the image itself is called by stays, whatever a converter copied into a frame.
 _OF_THE_IMAGE = [
-    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns", "NumberOfFrames"),
-    *("SamplesPerPixel", "PhotometricInterpretation", "SpecificCharacterSet", "Modality", "Manufacturer"),
-    *("PatientName", "PatientID", "PatientBirthDate", "StudyDate", "StudyTime", "SeriesNumber", "FrameOfReferenceUID"),
-    *("DeidentificationMethodCodeSequence", "LongitudinalTemporalInformationModified"),
-    *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", f"{GE_RAW_DATA_TYPE:08X}"),
+    *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesNumber"),
+    *("PatientName", "PatientID", "PatientBirthDate", "StudyDate", "StudyTime", "SpecificCharacterSet", "Modality"),
+    *("DeidentificationMethodCodeSequence", "LongitudinalTemporalInformationModified", "Rows", "Columns", "HighBit"),
+    *("NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored"),
+    f"{GE_RAW_DATA_TYPE:08X}",
 ]
 _OF_A_FRAME = [
     *("ImageType", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "RescaleSlope"),
@@ -52,36 +52,25 @@ _NAMES = {
     "InversionTimes": "InversionTime",  # the first
 }
 _EARLIEST_YEAR = 1980  # the first human cardiac MR images; older dates are placeholders of anonymisers
-_DATES = (  # asked in this order
-    ("AcquisitionDateTime",),
-    ("AcquisitionDate", "AcquisitionTime"),
-    ("ContentDate", "ContentTime"),
-    ("StudyDate", "StudyTime"),
-)
+# Asked in this order.
+_DATES = (("AcquisitionDateTime",), *((f"{of}Date", f"{of}Time") for of in ("Acquisition", "Content", "Study")))
 _STAMP = re.compile(r"(\d{8})(\d{2})?(\d{2})?(\d{2})?")
 # PS3.16 CID 7050: basic profile, retain full dates, retain modified dates.
 _BASIC_PROFILE, _FULL_DATES, _MODIFIED_DATES = "113100", "113106", "113107"
 _PHASE_SENSITIVE_TYPES = frozenset({"PSIR", "PS", "CR", "CR_IR", "R", "R_IR", "REAL"})
 _PHASE_TYPES = frozenset({"P", "PHASE", "PHASE MAP", "PHASE_MAP", "PHASE CONTRAST", "I", "IMAGINARY", "VELOCITY"})
 _MAX_FRAMES = 20000
-_NOT_DESCRIBED = (
-    "The multi-frame DICOM image does not describe each of its frames, or is damaged: export the LGE series as single "
-    "slices."
-)
+_NOT_DESCRIBED = "The multi-frame DICOM image does not describe each frame, or is damaged: export single slices."
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A single-frame image, or one frame (``number``, from 1) of a multi-frame image.
-
-    ``header`` has the frame's position, orientation, pixel size, rescale values, type and times under the names that a
-    single-frame image has; ``mended`` tells whether decimal commas were mended in it.
-    """
+    """A single-frame image, or one frame of a multi-frame image."""
 
     file: StudyFile
-    number: int | None
-    header: Dataset
-    mended: bool = False
+    number: int | None  # from 1, in a multi-frame image
+    header: Dataset  # position, orientation, rescale values, type, times ... by the names of a single-frame image
+    mended: bool = False  # whether decimal commas were mended in the header
 
     @cached_property
     def position(self) -> NDArray[np.float64]:
@@ -104,16 +93,13 @@ class Frame:
 
 
 def frames_of(files: Sequence[StudyFile], told: Told = lambda done, of: None) -> list[Frame]:
-    """Every MR image among the files, multi-frame images taken apart in their order; ``told`` of every file.
-
-    Refused by an :class:`InputError`: a DICOM file that is damaged, and frames that are not those described.
-    """
+    """Every MR image among the files, frames in their order, ``told`` of every file. InputError: one is damaged."""
     frames: list[Frame] = []
     for number, file in enumerate(files, start=1):
         told(number, len(files))
-        if (found := read_header(file, [*_OF_THE_IMAGE, *_OF_A_FRAME, *_GROUPS])) is None:
+        header, mended = read_header(file, [*_OF_THE_IMAGE, *_OF_A_FRAME, *_GROUPS])
+        if header is None:
             continue
-        header, mended = found
         if "PerFrameFunctionalGroupsSequence" in header or (number_of(header, "NumberOfFrames") or 1) > 1:
             frames += (Frame(file, k, flat, mended) for k, flat in enumerate(_frame_headers(header), start=1))
         else:
@@ -128,25 +114,21 @@ def _frame_headers(image: Dataset) -> list[Dataset]:
         raise InputError(_NOT_DESCRIBED)
     common = Dataset()
     common.update({element.tag: element for element in image if element.keyword not in _GROUPS})
-    for groups in shared[:1]:
-        _take(common, groups)
-    headers = []
-    for groups in per_frame:
-        header = Dataset()
-        header.update(common)
-        _take(header, groups)
-        headers.append(header)
-    return headers
+    return [_flat(common, (*shared[:1], of_frame)) for of_frame in per_frame]
 
 
-def _take(header: Dataset, groups: Dataset) -> None:
-    """Functional groups' elements under the names that a single-frame header has for them."""
-    for element in (element for group in groups if group.VR == "SQ" and group.value for element in group.value[0]):
+def _flat(common: Dataset, groups: Sequence[Dataset]) -> Dataset:
+    """A frame's header: what all have in common, and its groups' elements by the names of a single-frame header."""
+    header = Dataset()
+    header.update(common)
+    filled = (group for of_frame in groups for group in of_frame if group.VR == "SQ" and group.value)
+    for element in (element for group in filled for element in group.value[0]):
         keyword, value = _NAMES.get(element.keyword, element.keyword), element.value
         if element.keyword == "InversionTimes":
             value = float(np.ravel(value)[0]) if value else header.get(keyword)
         if keyword in _OF_A_FRAME:
             header.add_new(keyword, dictionary_VR(keyword), value)  # the old element may be the other frames' too
+    return header
 
 
 def text_of(header: Dataset, keyword: str) -> str:
@@ -180,11 +162,7 @@ def vector_of(header: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
 
 
 def acquired(datasets: Sequence[Dataset]) -> tuple[datetime | None, tuple[Fact, ...]]:
-    """When the images were taken, the earliest of all slices, and what the reader should know about it.
-
-    AcquisitionDateTime comes first, then AcquisitionDate, ContentDate and StudyDate. The scanner's local time is kept
-    without its zone. Dates that de-identification removed or changed are not used.
-    """
+    """When the images were taken (the earliest, local time; ``None`` where none can be trusted), and what to know."""
     if not all(dates_trusted(d) for d in datasets):
         return None, (Fact(LgeNote.DATES_REMOVED),)
     for keywords in _DATES:
@@ -207,10 +185,8 @@ def dates_trusted(dataset: Dataset) -> bool:
     113107 (modified dates kept), or the basic profile 113100, which removes dates, without 113106 (full dates kept).
     """
     stated = text_of(dataset, "LongitudinalTemporalInformationModified").upper()
-    if stated in ("REMOVED", "MODIFIED"):
-        return False
     codes = {text_of(item, "CodeValue") for item in dataset.get("DeidentificationMethodCodeSequence") or []}
-    if _MODIFIED_DATES in codes:
+    if stated in ("REMOVED", "MODIFIED") or _MODIFIED_DATES in codes:
         return False
     return stated == "UNMODIFIED" or _BASIC_PROFILE not in codes or _FULL_DATES in codes
 

@@ -24,10 +24,7 @@ from ScarSegECGLib.lge.orientation import SHORT_AXIS_LIMIT_DEG, short_axis_angle
 ORIENTATION_TOLERANCE_DEG = 1.0
 _SPACING_TOLERANCE = 0.10
 _OFF_LINE_MM = 1.0
-_CANNOT_DECODE = (
-    "The DICOM images are compressed in a way that cannot be read here: install scarsegecg[jpeg], or ask the archive "
-    "for Explicit VR Little Endian."
-)
+_CANNOT_DECODE = "The DICOM images are compressed: install scarsegecg[jpeg], or export as Explicit VR Little Endian."
 _GONE = "The LGE's DICOM images are gone or have changed since they were read: give them again."
 
 
@@ -75,10 +72,7 @@ def stack_pose(frames: Sequence[Frame]) -> tuple[NDArray[np.intp], NDArray[np.fl
 
 
 def angles_deg(orientations: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Larger of the angles by which the first image's row and column directions differ from each image's own.
-
-    ``orientations`` are direction cosines, shape (n, 6); degrees, shape (n,).
-    """
+    """Larger of the angles between each image's row and column directions, (n, 6), and the first image's own: (n,)."""
     pairs = orientations.reshape(-1, 2, 3)
     lengths = np.linalg.norm(pairs, axis=2)
     pairs = pairs / np.where(lengths < 1e-6, np.inf, lengths)[:, :, None]
@@ -107,93 +101,75 @@ def _check_pixels(frames: Sequence[Frame]) -> None:
 
 
 def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean vector, mm, from one slice to the next, for positions already in order along ``normal``.
-
-    Refused: two slices at one place, a missing slice, uneven distances (over 10 %), slices that lie on no line.
-    """
+    """Mean vector, mm, from one slice to the next, for positions in order along ``normal``; uneven ones are refused."""
     gaps = np.diff(positions @ normal)
     usual = float(np.median(gaps))
     distinct = 1 + int((gaps > max(0.01, 0.05 * usual)).sum())
     if distinct < len(positions):
-        raise InputError(
-            f"Several images share a position ({len(positions)} images at {distinct} positions): magnitude and PSIR, "
-            "or several phases, are mixed; give one image per slice."
-        )
+        count = f"{len(positions)} images at {distinct} positions"
+        raise InputError(f"{count}: give one image per slice, not magnitude with PSIR or several phases.")
     off = np.abs(gaps - usual) / usual
     worst = int(np.argmax(off))
     if off[worst] > _SPACING_TOLERANCE:
-        times = gaps[worst] / usual
+        times, gap = gaps[worst] / usual, f"{gaps[worst]:.1f} mm instead of {usual:.1f}"
         if times > 1.5 and abs(times - round(times)) <= _SPACING_TOLERANCE * times:
-            raise InputError(
-                f"{round(times) - 1} slice(s) missing after slice {worst + 1} of {len(positions)} (a gap of "
-                f"{gaps[worst]:.1f} mm instead of {usual:.1f} mm): export the whole series."
-            )
+            missing, after = round(times) - 1, f"{worst + 1} of {len(positions)}"
+            raise InputError(f"{missing} slice(s) missing after slice {after} ({gap}): export the whole series.")
         apart = f"{gaps.min():.1f} to {gaps.max():.1f} mm"
         raise InputError(f"The slices are not evenly spaced ({apart}): give an evenly spaced short-axis stack.")
     step = (positions[-1] - positions[0]) / (len(positions) - 1)
     line = positions[0] + np.arange(len(positions))[:, None] * step
     drift = np.linalg.norm(positions - line - ((positions - line) @ normal)[:, None] * normal, axis=1).max()
     if drift > _OFF_LINE_MM:
-        raise InputError(
-            f"The slices are shifted against each other in the header (up to {drift:.1f} mm off a straight line): "
-            "resample the stack onto a rectangular grid first."
-        )
+        raise InputError(f"The slices are shifted against each other (up to {drift:.1f} mm): resample them in line.")
     return step
 
 
 def voxels_of(frames: Sequence[Frame]) -> tuple[NDArray[np.float32], NDArray[np.bool_], list[str]]:
-    """Pixels of all frames, shape (slice, row, column), which of them are padding, and each file's SHA-256.
-
-    Those that cannot be decoded, or hold more than their header grants, are refused by an :class:`InputError`.
-    """
-    rows, columns = int(frames[0].header.Rows), int(frames[0].header.Columns)
-    voxels = np.empty((len(frames), rows, columns), dtype=np.float32)
+    """Pixels of all frames, (slice, row, column), which are padding, and files' SHA-256. InputError: unreadable."""
+    voxels = np.empty((len(frames), frames[0].header.Rows, frames[0].header.Columns), np.float32)
     padding = np.zeros(voxels.shape, np.bool_)
     places: dict[StudyFile, list[int]] = defaultdict(list)
     for k, frame in enumerate(frames):
         places[frame.file].append(k)
     for file, slices in places.items():
         dataset = read_dataset(file, pixels=True)
-        for k in slices:
-            voxels[k], padding[k] = _pixels(dataset, frames[k])
+        with intact(DAMAGED):
+            _check_bits(dataset)
+            for k in slices:
+                voxels[k], padding[k] = _pixels(dataset, frames[k])
     return voxels, padding, [hashlib.sha256(file.read()).hexdigest() for file in places]
 
 
 def _pixels(dataset: FileDataset, frame: Frame) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Pixel values of one frame by the file's lookup table or slope and intercept, and which are padding."""
-    header = frame.header
-    if (dataset.get("Rows"), dataset.get("Columns")) != (header.Rows, header.Columns):
+    try:
+        stored = pixel_array(dataset, index=None if frame.number is None else frame.number - 1)
+    except (RuntimeError, NotImplementedError):
+        raise InputError(_CANNOT_DECODE if dataset.file_meta.TransferSyntaxUID.is_compressed else DAMAGED) from None
+    if stored.shape != (frame.header.Rows, frame.header.Columns):
         raise InputError(DAMAGED)
-    with intact(DAMAGED):
-        try:
-            _check_bits(dataset)
-            stored = pixel_array(dataset, index=None if frame.number is None else frame.number - 1)
-        except (RuntimeError, NotImplementedError):
-            raise InputError(_CANNOT_DECODE if _is_compressed(dataset) else DAMAGED) from None
-        stored = stored.reshape(int(header.Rows), int(header.Columns))
-        if dataset.get("ModalityLUTSequence"):
-            values = np.asarray(apply_modality_lut(stored, dataset), np.float32)
-        else:
-            slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
-            values = stored.astype(np.float32)
-            values *= 1.0 if slope is None else float(slope)
-            values += 0.0 if intercept is None else float(intercept)
-        return values, _padding(dataset, stored)
+    if dataset.get("ModalityLUTSequence"):
+        values = np.asarray(apply_modality_lut(stored, dataset), np.float32)
+    else:
+        slope, intercept = frame.header.get("RescaleSlope"), frame.header.get("RescaleIntercept")
+        values = stored.astype(np.float32)
+        values *= 1.0 if slope is None else float(slope)
+        values += 0.0 if intercept is None else float(intercept)
+    return values, _padding(dataset, stored)
 
 
 def _check_bits(dataset: FileDataset) -> None:
     """Refuse uncompressed pixels with more bits than the header grants them: pydicom would cut these off in silence."""
     allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
-    if allocated not in (8, 16, 32) or stored >= allocated or _is_compressed(dataset):
+    if allocated not in (8, 16, 32) or stored >= allocated or dataset.file_meta.TransferSyntaxUID.is_compressed:
         return
-    order = "<" if dataset.original_encoding[1] else ">"
-    kind = "i" if dataset.PixelRepresentation == 1 else "u"
-    length = len(dataset.PixelData) // (allocated // 8) * (allocated // 8)
-    found = np.frombuffer(dataset.PixelData[:length], f"{order}{kind}{allocated // 8}")
-    limit = 1 << (stored - (kind == "i"))
-    if found.size and (found.max() >= limit or found.min() < (-limit if kind == "i" else 0)):
-        if kind == "i" and found.min() >= 0 and found.max() < 2 * limit:
-            return  # signed values whose upper bits were left empty, which pydicom extends
+    order, size = "<" if dataset.original_encoding[1] else ">", allocated // 8
+    found = np.frombuffer(dataset.PixelData[: len(dataset.PixelData) // size * size], f"{order}u{size}")
+    if found.max(initial=0) < 1 << stored:  # signed values may have empty upper bits, which pydicom extends
+        return
+    signed = found.view(f"{order}i{size}")
+    if dataset.PixelRepresentation != 1 or max(signed.max(), -1 - signed.min()) >= 1 << (stored - 1):
         raise InputError("The images hold larger pixel values than their header grants: export the series again.")
 
 
@@ -202,17 +178,10 @@ def _padding(dataset: FileDataset, stored: NDArray) -> NDArray[np.bool_]:
     value = dataset.get("PixelPaddingValue")
     if value is None:
         return np.zeros(stored.shape, np.bool_)
-    ends = [int(value), int(dataset.get("PixelPaddingRangeLimit", value))]
+    ends = np.array([int(value), int(dataset.get("PixelPaddingRangeLimit", value))])
     if stored.dtype.kind == "i":  # written as unsigned by some
-        ends = [end - (1 << stored.dtype.itemsize * 8) if end > np.iinfo(stored.dtype).max else end for end in ends]
-    return np.asarray((stored >= min(ends)) & (stored <= max(ends)))
-
-
-def _is_compressed(dataset: FileDataset) -> bool:
-    try:
-        return bool(dataset.file_meta.TransferSyntaxUID.is_compressed)
-    except (AttributeError, ValueError):  # none, or one that names no transfer syntax
-        return False
+        ends = ends.astype(stored.dtype)
+    return np.asarray((stored >= ends.min()) & (stored <= ends.max()))
 
 
 def find_source(stack: LgeStack, *, pixels: bool = False) -> list[tuple[Dataset, int | None]]:

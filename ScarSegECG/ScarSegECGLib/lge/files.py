@@ -25,7 +25,6 @@ _MAX_RATIO = 200
 _RATIO_MATTERS_MEMBER_BYTES = 64 * 2**20
 _RATIO_MATTERS_TOTAL_BYTES = 512 * 2**20
 _MAX_DIRECTORY_BYTES = 512 * _MAX_MEMBERS
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others can ask for gigabytes to unpack
 
 _DAMAGED = "The zip archive is cut off or damaged: copy or export it again."
 _BOMB = "The zip archive would unpack to far more than images do: it was not read. Unpack it yourself if you trust it."
@@ -103,8 +102,7 @@ class StudyFile:
 
 
 class _BoundedReads(io.BufferedReader):
-    """A file of which no more than ``most`` bytes are read at once: zipfile reads the list of files as one, and then
-    each file, packed as it is."""
+    """A file read by ``most`` bytes at once: zipfile reads the list of files as one, then each file as packed."""
 
     most = _MAX_DIRECTORY_BYTES
 
@@ -147,10 +145,9 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     if members_too_tight or too_tight(total, packed, _RATIO_MATTERS_TOTAL_BYTES):
         raise InputError(_BOMB)
     for entry in entries:
-        if entry.flag_bits & 0x1:
-            raise InputError("The zip archive is protected by a password: unpack it first and give the folder.")
-        if entry.compress_type not in _METHODS:
-            raise InputError("The zip archive is packed in an unusual way: unpack it first and give the folder.")
+        if entry.flag_bits & 0x1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # other methods can ask for gigabytes to unpack
+            raise InputError("The zip archive has a password or an unusual packing: unpack it and give the folder.")
         path = PurePosixPath(entry.filename.replace("\\", "/"))
         if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
             raise InputError("The zip archive names files outside itself, which no export does: it was not read.")

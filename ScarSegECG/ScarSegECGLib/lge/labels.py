@@ -7,8 +7,7 @@ what anatomy allows. Where another label set would make a heart of them, it is n
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations, product
 from pathlib import Path
 
@@ -19,10 +18,10 @@ from scipy import ndimage
 from ScarSegECGLib.case import BACKGROUND, CAVITY, MVO, MYOCARDIUM, SCAR, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact, LgeNote, NoHeart, has
-from ScarSegECGLib.lge.read import read_volume
-from ScarSegECGLib.lge.shown_text import some_of
-from ScarSegECGLib.lge.volume_file import Volume
+from ScarSegECGLib.lge.shown_text import plain, some_of
+from ScarSegECGLib.lge.volume_file import Volume, read_volume
 
+_USUAL = "1 cavity, 2 myocardium, 3 scar, 4 MVO"
 _MAX_LAYERS = 32
 _LARGEST_LABEL = 65535
 _SAME_PLACE_MM = 0.5
@@ -99,16 +98,13 @@ def read_contours(
     if label_map is not None:
         unnamed = [value for value in values if value not in label_map]
         if unnamed:
-            shown = some_of(unnamed, 6)
-            raise InputError(f"--label-map does not say what {shown} is: add it, such as {unnamed[0]}=none.")
+            raise InputError(f"--label-map does not say what {some_of(unnamed, 6)} is: add it, as {unnamed[0]}=none.")
         return _painted(layers, {(layer, value): label_map[value] for layer, value in present}), volume.notes
     by_name = {key: meant for key in present if (meant := _meant_by(volume.segments.get(key, ""))) is not None}
     if by_name:
         if len(by_name) < len(present) or not {CAVITY, MYOCARDIUM} <= set(by_name.values()):
-            raise InputError(
-                "The names of the segments do not say which is the LV cavity, which the myocardium and which the scar: "
-                f"rename them, or give --label-map for the values {some_of(values, 6)}."
-            )
+            asked = f"rename them, or give --label-map for the values {some_of(values, 6)}"
+            raise InputError(f"The segments' names do not tell LV cavity, myocardium and scar: {asked}.")
         told = Fact(LgeNote.LABELS_BY_NAME, meant=tuple((key[1], _CALLED[by_name[key]]) for key in present))
         usual = all(value == meant for (_, value), meant in by_name.items())
         return _painted(layers, by_name), volume.notes if usual else (*volume.notes, told)
@@ -171,23 +167,20 @@ def _numbered(layers: NDArray[np.int32], values: Sequence[int]) -> tuple[LabelAr
             said = ",".join(f"{value}={_CALLED[candidate[value]]}" for value in values)
             like = f" (as in {name})" if name else ""
             raise InputError(
-                "The labels, read as 1 cavity, 2 myocardium, 3 scar, 4 MVO, are no left ventricle. What would fit"
-                f"{like}: --label-map {said}"
+                f"The labels, as {_USUAL}, are no left ventricle. What would fit{like}: --label-map {said}"
             )
     if not ours:
-        usual = "1 cavity, 2 myocardium, 3 scar, 4 MVO"
-        raise InputError(f"The labels hold {some_of(values, 6)}: give {usual}, or say what they mean by --label-map.")
+        raise InputError(f"The labels hold {some_of(values, 6)}: give {_USUAL}, or say what they mean by --label-map.")
     return labels, (Fact(LgeNote.LABELS_ODD, why=wrong),)
 
 
-def _candidates(values: Sequence[int]) -> Iterator[tuple[str, LabelMap]]:
-    """Label sets that give every value a meaning: a challenge's large numbers, our classes in any order, and 1 to 3."""
+def _candidates(values: Sequence[int]) -> list[tuple[str, LabelMap]]:
+    """Label sets that give every value a meaning: our classes in any order, and challenges', large numbers first."""
     challenges = [(name, label_map) for name, label_map in _CHALLENGES.items() if set(values) <= set(label_map)]
-    yield from (told for told in challenges if max(told[1]) > MVO)
     kinds = {2: "12", 3: "123", 4: "1234 1230"}.get(len(values), "")
-    for order in (order for classes in kinds.split() for order in permutations(map(int, classes))):
-        yield "", dict(zip(values, order, strict=True))
-    yield from (told for told in challenges if max(told[1]) <= MVO)
+    orders = (order for classes in kinds.split() for order in permutations(map(int, classes)))
+    ours = [("", dict(zip(values, order, strict=True))) for order in orders]
+    return [*challenges, *ours] if max(values, default=0) > MVO else [*ours, *challenges]
 
 
 def _no_heart(labels: LabelArray) -> Fact | None:
@@ -205,13 +198,11 @@ def _no_heart(labels: LabelArray) -> Fact | None:
     if (beside & wall).sum() < _BESIDE_WALL * beside.sum():
         return Fact(NoHeart.OPEN_CAVITY)
     areas = middle = 0
-    for here, inside in zip(labels, cavity | wall, strict=True):
-        filled = ndimage.binary_fill_holes(inside)
-        if (here == CAVITY).any() or (here >= SCAR).any():
-            depth = ndimage.distance_transform_edt(np.pad(filled, 1))[1:-1, 1:-1]
-            area = int(filled.sum())
-            areas += area
-            middle += area if here.flat[depth.argmax()] == CAVITY else 0
+    for here in labels[(cavity | scar).any(axis=(1, 2))]:
+        filled = ndimage.binary_fill_holes(here)
+        depth = ndimage.distance_transform_edt(np.pad(filled, 1))[1:-1, 1:-1]
+        areas += filled.sum()
+        middle += filled.sum() if here.flat[depth.argmax()] == CAVITY else 0
     if middle < _CENTRE_IS_CAVITY * areas:
         return Fact(NoHeart.MIDDLE_NOT_CAVITY)
     if scar.any():
@@ -224,15 +215,13 @@ def _no_heart(labels: LabelArray) -> Fact | None:
 
 def _meant_by(name: str) -> int | None:
     """The class that a segment's name tells, ``None`` where it tells none."""
-    flat = unicodedata.normalize("NFKD", name[:200]).encode("ascii", "ignore").decode()
-    flat = " ".join(re.sub(r"([a-z])([A-Z])", r"\1 \2", flat).upper().replace("_", " ").replace("-", " ").split())
+    flat = plain(re.sub(r"([a-z])([A-Z])", r"\1 \2", name))
     return next((meant for meant, pattern in _NAMES if re.search(pattern, flat)), None)
 
 
 def _painted(layers: NDArray[np.int32], meaning: Mapping[tuple[int, int], int]) -> LabelArray:
+    """Layers' values as classes, by what each (layer, value) means."""
     out = np.zeros(layers.shape[1:], np.uint8)
-    for meant in _PAINTED:
-        for (layer, value), its in meaning.items():
-            if its == meant and meant != BACKGROUND:
-                out[layers[layer] == value] = meant
+    for layer, value in sorted(meaning, key=lambda key: _PAINTED.index(meaning[key])):
+        out[layers[layer] == value] = meaning[layer, value]
     return out

@@ -14,7 +14,7 @@ beyond 45 degrees.
 
 from __future__ import annotations
 
-from itertools import compress, product
+from itertools import compress, permutations, product
 from typing import Any
 
 import numpy as np
@@ -65,15 +65,16 @@ def canonical(
     spacing = np.linalg.norm(vectors, axis=1)
     directions = vectors / spacing[:, None]
 
-    slice_axis, clear = _slice_axis(directions, spacing, orientation_known)
-    more_notes = [] if clear else [Fact(LgeNote.SLICE_AXIS_UNCLEAR)]
+    more_notes, slice_axis = [], int(np.argmax(spacing))
+    if spacing[slice_axis] < _CLEARLY_LARGER * np.delete(spacing, slice_axis).max():
+        more_notes = [Fact(LgeNote.SLICE_AXIS_UNCLEAR)]
+        along = np.round(np.abs(directions @ APEX_TO_BASE), 9)
+        slice_axis = int(np.argmax(along)) if orientation_known else 0
     if orientation_known:
         storage = _anatomical_storage(directions, slice_axis)
         angle = short_axis_angle_deg(directions[slice_axis])
         if angle > LONG_AXIS_VIEW_DEG:
-            raise InputError(
-                f"The slices are a long-axis view ({angle:.0f} degrees off): give the short-axis LGE stack."
-            )
+            raise InputError(f"The slices are a long-axis view ({angle:.0f} degrees off): give the short-axis stack.")
         if angle > SHORT_AXIS_LIMIT_DEG:
             more_notes.append(Fact(LgeNote.POSE_DOUBTFUL, angle=angle))
     else:
@@ -100,19 +101,8 @@ def short_axis_angle_deg(direction: NDArray[np.float64]) -> float:
     return float(np.degrees(np.arccos(min(1.0, abs(float(_unit(*direction) @ APEX_TO_BASE))))))
 
 
-def _slice_axis(directions: NDArray[np.float64], spacing: NDArray[np.float64], known: bool) -> tuple[int, bool]:
-    """Array axis along which the slices follow each other, and whether the spacing says so clearly."""
-    largest = int(np.argmax(spacing))
-    if spacing[largest] >= _CLEARLY_LARGER * np.delete(spacing, largest).max():
-        return largest, True
-    if not known:
-        return 0, False
-    return int(np.argmax(np.round(np.abs(directions @ APEX_TO_BASE), 9))), False
-
-
 def _anatomical_storage(directions: NDArray[np.float64], slice_axis: int) -> Storage:
     """Transposes and flips that best lay the axes along the directions of an average heart."""
-    first, second = (axis for axis in range(3) if axis != slice_axis)
 
     def key(candidate: Storage) -> tuple[float, ...]:
         up, down, lateral = _turned(directions, candidate)
@@ -121,9 +111,10 @@ def _anatomical_storage(directions: NDArray[np.float64], slice_axis: int) -> Sto
         # The directions break exact ties in patient space, so that they too do not depend on the file.
         return (*np.round([up @ APEX_TO_BASE, *up, as_seen, fits, *lateral], 9).tolist(),)
 
+    in_plane = (axis for axis in range(3) if axis != slice_axis)
     either = (False, True)
-    turns = product(((first, second), (second, first)), product(either, either, either))
-    return max((Storage((slice_axis, *in_plane), flips) for in_plane, flips in turns), key=key)
+    turns = product(permutations(in_plane, 2), product(either, either, either))
+    return max((Storage((slice_axis, *axes), flips) for axes, flips in turns), key=key)
 
 
 def _turned(rows: NDArray[np.float64], storage: Storage) -> NDArray[np.float64]:

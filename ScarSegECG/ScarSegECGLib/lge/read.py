@@ -17,11 +17,10 @@ from ScarSegECGLib.lge.checks import check_stack
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom
 from ScarSegECGLib.lge.dicom_frames import GE_RAW_DATA_TYPE, Told, acquired, text_of, texts_of
 from ScarSegECGLib.lge.dicom_source import stack_pose, voxels_of
-from ScarSegECGLib.lge.files import looks_like_zip, readable, sha256_of_file, sha256_of_set
-from ScarSegECGLib.lge.nrrd import NRRD_MAGIC, read_nrrd
+from ScarSegECGLib.lge.files import StudyFile, looks_like_zip, readable, sha256_of_file, sha256_of_set
 from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.study import ImageSet, choose, opened_study
-from ScarSegECGLib.lge.volume_file import Accept, Volume, read_nifti
+from ScarSegECGLib.lge.volume_file import read_volume
 
 UNMARKED = Fact(LgeNote.CONTRAST_UNMARKED)
 # In a PSIR image nulled tissue and the noise of air lie on both sides of zero. A few dark voxels below it, or shallow
@@ -66,41 +65,23 @@ def read_lge(
     """
     source = Path(path)
     with readable(source):
-        return check_stack(_read(source, series, image, told))
-
-
-def read_volume(path: Path, accept: Accept | None = None, *, detached: bool = True) -> Volume:
-    """Read a NIfTI or NRRD file; the content decides which, not the name.
-
-    ``accept`` is as :func:`~ScarSegECGLib.lge.volume_file.voxels_in` has it, ``detached`` says whether a NRRD header
-    may name a data file, which must lie beside it. What is neither of them, is damaged, or has numbers that cannot be
-    true, is refused by an :class:`InputError`.
-    """
-    with path.open("rb") as stream:
-        is_nrrd = stream.read(len(NRRD_MAGIC)) == NRRD_MAGIC
-    return read_nrrd(path, accept, detached=detached) if is_nrrd else read_nifti(path, accept)
-
-
-def _read(path: Path, series: str | None, image: Contrast | None, told: Told) -> LgeStack:
-    if path.is_dir():
-        return _read_dicom(path, series, image, told)
-    with path.open("rb") as stream:
-        start = stream.read(256)
-    if not start:
-        raise InputError("The image file is empty: copy or export it again.")
-    if looks_like_dicom(start) or looks_like_zip(start):
-        return _read_dicom(path, series, image, told)
-    if series is not None or image is not None:
-        raise InputError("A series or image can be chosen in DICOM only, and this is another format: leave it out.")
-    volume = read_volume(path)
-    return canonical(
-        volume.voxels,
-        volume.ijk_to_ras,
-        orientation_known=volume.orientation_known,
-        contrast=contrast_of_values(volume.voxels),
-        sha256=sha256_of_set(map(sha256_of_file, volume.files)),
-        notes=volume.notes,
-    )
+        start = b"" if source.is_dir() else StudyFile(source).read(256)
+        if source.is_dir() or looks_like_dicom(start) or looks_like_zip(start):
+            return check_stack(_read_dicom(source, series, image, told))
+        if not start:
+            raise InputError("The image file is empty: copy or export it again.")
+        if series is not None or image is not None:
+            raise InputError("A series or image can be chosen in DICOM only, and this is another format: leave it out.")
+        volume = read_volume(source)
+        stack = canonical(
+            volume.voxels,
+            volume.ijk_to_ras,
+            orientation_known=volume.orientation_known,
+            contrast=contrast_of_values(volume.voxels),
+            sha256=sha256_of_set(map(sha256_of_file, volume.files)),
+            notes=volume.notes,
+        )
+        return check_stack(stack)
 
 
 def _read_dicom(path: Path, series: str | None, image: Contrast | None, told: Told) -> LgeStack:

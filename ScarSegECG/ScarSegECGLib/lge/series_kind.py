@@ -8,15 +8,17 @@ LGE: a "TI scout LGE" is a TI scout.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ScarSegECGLib.lge.dicom_frames import Frame, Kind, number_of, texts_of
+from ScarSegECGLib.lge.shown_text import plain
 
-Verdict = Literal["lge", "possible", "other"]
+# "possible" where nothing in the headers speaks for LGE or against it; "few" or "misplaced" where only the slices'
+# number or direction does; "other" where the images were made for something else.
+Verdict = Literal["lge", "possible", "few", "misplaced", "other"]
 
 _LGE_INVERSION_MS = (100.0, 800.0)
 _CINE_PHASES = 5
@@ -54,16 +56,13 @@ _LGE = (
 class SeriesKind:
     """What a set of images was taken for."""
 
-    verdict: Verdict  # "possible" where nothing in the headers speaks for LGE or against it
-    name: str  # "LGE", "cine", "localiser", ...
+    verdict: Verdict
+    taken_for: str  # in words: "LGE", "LGE short axis", "cine", "localiser", ...
     reasons: tuple[str, ...]  # short clauses, none of which quotes the header
 
 
 def series_kind(frames: Sequence[Frame], kind: Kind) -> SeriesKind:
-    """Judge images of one series and ``kind`` by text, image type, timing, inversion and contrast agent.
-
-    Where the slices lie plays no part here.
-    """
+    """Judge images of one series and ``kind`` by their headers' words and numbers, wherever the slices lie."""
     header, text = frames[0].header, plain_text(frames[0])
     for_it = _for_lge(frames, kind, text)
     types = {kind for frame in frames for kind in texts_of(frame.header, "ImageType")}
@@ -93,10 +92,8 @@ def series_kind(frames: Sequence[Frame], kind: Kind) -> SeriesKind:
 
 
 def plain_text(frame: Frame) -> str:
-    """Series, protocol and sequence names in capitals without accents, words parted by single spaces."""
-    words = " ".join(frame.text(keyword) for keyword in ("SeriesDescription", "ProtocolName", "SequenceName"))
-    flat = unicodedata.normalize("NFKD", words[:500]).encode("ascii", "ignore").decode().upper()
-    return " ".join(re.sub(r"[^A-Z0-9*]+", " ", flat).split())
+    """Series, protocol and sequence names, plain."""
+    return plain(" ".join(map(frame.text, ("SeriesDescription", "ProtocolName", "SequenceName"))))
 
 
 def _for_lge(frames: Sequence[Frame], kind: Kind, text: str) -> list[str]:

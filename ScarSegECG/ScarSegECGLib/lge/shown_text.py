@@ -1,4 +1,4 @@
-"""Text of DICOM headers as it may be shown: printable, and without the patient's own words."""
+"""Text of headers: plain, to be looked through, and as it may be shown, without the patient's own words."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ _HIDDEN = "***"
 def printable(text: str) -> str:
     """Without control characters, which a terminal would obey; blanks are single."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def plain(text: str) -> str:
+    """Capitals and digits without accents, anything else but ``*`` a single blank: to look for words in."""
+    flat = unicodedata.normalize("NFKD", text[:500]).encode("ascii", "ignore").decode().upper()
+    return " ".join(re.sub(r"[^A-Z0-9*]+", " ", flat).split())
 
 
 def some_of(values: Sequence[object], most: int) -> str:

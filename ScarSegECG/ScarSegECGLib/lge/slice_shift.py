@@ -77,8 +77,7 @@ def estimate_shifts(
     in_plane = np.array(spacing[1:])
     centres = np.array([np.argwhere(cavity[k]).mean(axis=0) for k in known]) * in_plane
     inside = ndimage.binary_erosion(cavity | myocardium, ndimage.generate_binary_structure(2, 1)[None])
-    open_somewhere = (cavity & ~inside).any(axis=(1, 2))
-    trust = np.where(open_somewhere[known], 0.5, 1.0)
+    trust = np.where((cavity & ~inside)[known].any(axis=(1, 2)), 0.5, 1.0)  # half for an open cavity
     away, spread = _off_the_line(known.astype(float) * spacing[0], centres, trust)
     mm[known] = away
     distance = np.linalg.norm(away, axis=1)
@@ -94,7 +93,6 @@ def _off_the_line(height: Floats, centres: Floats, trust: Floats) -> tuple[Float
     x = (height - height.mean()) / max(np.ptp(height), 1e-9)
     powers = np.vander(x, degree + 1)
     bent_away = np.sqrt(len(x) / max(len(x) - degree - 1, 1))  # the line follows part of the spread
-    weight, noise = trust, _NOISE_MM
     # A straight start (Sen PK. J Am Stat Assoc 1968;63:1379-89) that nearly a third of the slices cannot move.
     a, b = np.triu_indices(len(x), 1)
     line = x[:, None] * np.median((centres[b] - centres[a]) / (x[b] - x[a])[:, None], axis=0)
