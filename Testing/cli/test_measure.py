@@ -327,7 +327,7 @@ def test_pictures_of_one_rule_are_written(files, tmp_path, mode) -> None:
         (["--json", "."], "is a folder"),
         (["--n-sd", "5"], "--n-sd has no effect with --method manual"),
         (["--n-sd", "5", "--method", "ewa"], "--n-sd has no effect with --method ewa"),
-        (["--per", "stack"], "--per stack has no effect"),
+        (["--per", "stack"], "--per has no effect"),
         (["--fwhm-region", "r.nii", "--method", "otsu"], "--fwhm-region has no effect"),
         (["--smallest-island-ml", "1"], "--smallest-island-ml has no effect"),
         (["--smallest-island-ml", "-3", "--method", "ewa"], "0 or more"),

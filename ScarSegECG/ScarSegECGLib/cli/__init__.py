@@ -59,7 +59,8 @@ def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser
         if name in verbs:
             module = import_module(f"ScarSegECGLib.cli.{name}")
             jobs = module.add_arguments(verb) or ()
-            verb.set_defaults(run=module.run, parser=verb)
+            for one in (verb, *jobs):
+                one.set_defaults(run=module.run, parser=one)
         volume = verb.add_mutually_exclusive_group()
         for short, long, said in VOLUME:
             volume.add_argument(short, long, action="store_true", help=said)
@@ -95,7 +96,7 @@ def _run(given: list[str], called: list[str], name: str) -> int:
                 loaded.callback(print, "\r           \r", end="", file=sys.stderr, flush=True)
             parser = build_parser(called)  # imports the verb, which takes seconds
         args, unknown = parser.parse_known_args(given)
-        if unknown:  # said by the verb, beside its own options
+        if unknown:  # said by the verb or its job, beside its own options
             args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         with _tidy_end():
             args.run(args)

@@ -21,7 +21,7 @@ import torch
 from ScarSegECGLib import sample
 from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, LabelArray, ScarResult, TimeGap
-from ScarSegECGLib.cli.options import NETWORKS, add_shared
+from ScarSegECGLib.cli.options import NETWORKS, add_shared, refuse
 from ScarSegECGLib.cli.outputs import check_files, write_json
 from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
@@ -132,10 +132,10 @@ def run(args: argparse.Namespace) -> None:
     """Time one case, model loaded, and one edit."""
     if args.repeat < 1:
         raise InputError("--repeat must be at least 1")
-    if args.ecg and not args.lge:
-        raise InputError("--ecg needs --lge: the sample patient has an ECG of its own")
-    if (args.mri_date or args.ecg_date) and not args.ecg:
-        raise InputError("--mri-date and --ecg-date say how much an ECG counts: give --lge and --ecg with them")
+    if not args.lge:
+        refuse(args, "--ecg", why="needs --lge: the sample patient has an ECG of its own")
+    if not args.ecg:
+        refuse(args, "--mri-date", "--ecg-date", why="says how much an ECG counts: give --lge and --ecg with it")
     given = {"typed_mri_date": args.mri_date, "typed_ecg_date": args.ecg_date}
     typed: dict[str, Any] = {name: parse_date(date) for name, date in given.items() if date}
     check_files(args.json)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ScarSegECGLib.cli.crew import case_bar, crew_of, networks_of, tell_trouble
-from ScarSegECGLib.cli.options import CREW, NETWORKS, add_shared, refuse_unused_n_sd
+from ScarSegECGLib.cli.options import CREW, NETWORKS, add_shared, refuse_unless
 from ScarSegECGLib.cli.outputs import check_files
 from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.cohort.discover import look_through, manifest_rows
@@ -78,7 +78,7 @@ def _init(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    refuse_unused_n_sd(args)
+    refuse_unless(args, "--n-sd", ScarSource.N_SD)
     cases = read_manifest(args.manifest, args.root, now=datetime.now())
     from ScarSegECGLib.cohort.options import CohortOptions
     from ScarSegECGLib.cohort.run import run_cohort

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from ScarSegECGLib.cli.options import refuse
 from ScarSegECGLib.cli.terminal import warn
 from ScarSegECGLib.cohort.engine import Argument, Crew, Outcome, Trouble, Value, run_here, run_jobs
 from ScarSegECGLib.errors import InputError
@@ -24,8 +25,8 @@ _SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
 
 def crew_of(args: argparse.Namespace) -> Crew:
     """Who was asked to do the work; InputError for options that contradict each other or are no numbers."""
-    if args.scheduler and (args.workers is not None or args.memory is not None):
-        raise InputError("--workers and --memory are of a local cluster: leave them out with --scheduler")
+    if args.scheduler:
+        refuse(args, "--workers", "--memory", why="is of a local cluster: leave it out with --scheduler")
     if args.workers is not None and not 1 <= args.workers <= 1024:
         raise InputError("--workers must be 1 to 1024")
     return Crew(args.workers, args.scheduler, None if args.memory is None else _bytes(args.memory))
@@ -39,12 +40,6 @@ def _bytes(memory: str) -> int:
     if size < 2**29:
         raise InputError("--memory must be at least 512MB")
     return size
-
-
-def refuse_crew(args: argparse.Namespace, many: str) -> None:
-    """InputError where somebody is asked to work on one thing alone; ``many`` is the option that names several."""
-    if crew_of(args) != Crew():
-        raise InputError(f"--workers, --memory and --scheduler are for many {many}: give --{many}")
 
 
 def networks_of(args: argparse.Namespace) -> Networks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,16 @@ import numpy as np
 from ScarSegECGLib.anatomy.aha import divide
 from ScarSegECGLib.anatomy.polar import Mask
 from ScarSegECGLib.case import Anatomy, LabelArray, LgeStack
-from ScarSegECGLib.cli.crew import done_in_order, refuse_crew
+from ScarSegECGLib.cli.crew import done_in_order
 from ScarSegECGLib.cli.options import (
     CHOICE,
     CREW,
-    OPTIONS,
     TAKEN,
     add_shared,
     chosen,
     insertions_of,
+    refuse,
+    refuse_unless,
     tell_choice,
     value_of,
 )
@@ -121,23 +122,20 @@ def run(args: argparse.Namespace) -> None:
     """Measure one patient by one rule or by all, or hold the rules against the experts of many."""
     pictures = [path for option in PICTURES for path in value_of(args, option)]
     check_files(args.json, table=args.table, pictures=pictures)
-    if pictures and args.method == ALL and not args.cases:
-        raise InputError("pictures such as --bullseye and --montage show one rule: choose one with --method")
-    for option, given, methods in (
-        ("--n-sd", args.n_sd is not None, (ScarSource.N_SD,)),
-        ("--fwhm-region", args.fwhm_region is not None, (ScarSource.FWHM,)),
-        ("--per stack", args.per == "stack", RULES),
-        ("--smallest-island-ml", args.smallest_island_ml != SMALLEST_ISLAND_ML, RULES),
-    ):
-        if given and args.method not in (*methods, ALL):
-            raise InputError(f"{option} has no effect with --method {args.method}: leave it out")
+    refuse_unless(args, "--n-sd", ScarSource.N_SD, ALL)
+    refuse_unless(args, "--fwhm-region", ScarSource.FWHM, ALL)
+    refuse_unless(args, "--per", *RULES, ALL)
+    refuse_unless(args, "--smallest-island-ml", *RULES, ALL)
     if not 0 <= args.smallest_island_ml < np.inf:
         raise InputError(f"--smallest-island-ml {args.smallest_island_ml:g}: give a volume in ml, 0 or more")
     if args.cases:
+        refuse(args, *_OF_ONE_PATIENT, *PICTURES, why="belongs to one patient: leave it out with --cases")
         _compare(args)
-    else:
-        refuse_crew(args, "cases")
-        _measure(args)
+        return
+    refuse(args, *CREW, why="is for many cases: give --cases")
+    if args.method == ALL:
+        refuse(args, *PICTURES, why="shows one rule: choose one with --method")
+    _measure(args)
 
 
 def _measure(args: argparse.Namespace) -> None:
@@ -149,7 +147,10 @@ def _measure(args: argparse.Namespace) -> None:
         masks = {name: move(mask, shifts.pixels) for name, mask in masks.items()}
     given = insertions_of(args.insertions, len(labels))
     anatomy = divide(stack, *contours_of(labels), given, Division(AhaMode(args.aha), args.segments))
-    measured = _by_rules(args, stack, labels, anatomy, masks, left_out)
+    measured = {
+        name: replace(found, method=replace(found.method, without_slices=left_out))
+        for name, found in _by_rules(args, stack, labels, anatomy, masks).items()
+    }
     report = patient_report(stack, anatomy, measured, shifts, corrected=args.correct_shifts, left_out=left_out)
     if args.correct_shifts:  # back on the images as they were acquired
         anatomy = native_anatomy(anatomy, shifts, stack.spacing)
@@ -185,15 +186,13 @@ def _read(args: argparse.Namespace) -> tuple[LgeStack, LabelArray, tuple[int, ..
     if args.contrast:
         stack = with_contrast(stack, args.contrast)
     # without a threshold from remote myocardium it is for core and grey zone alone
-    only_zones = args.method in (MANUAL, ScarSource.OTSU, ScarSource.MIXTURE) and stack.contrast == "unknown"
-    for option in ("--remote", "--remote-segments"):
-        if only_zones and value_of(args, option) is not None:
-            raise InputError(f"{option} has no effect with --method {args.method} unless --contrast is known: add it")
+    if args.method in (MANUAL, ScarSource.OTSU, ScarSource.MIXTURE) and stack.contrast == "unknown":
+        why = f"has no effect with --method {args.method} unless --contrast is known: add it"
+        refuse(args, "--remote", "--remote-segments", why=why)
     contours, notes = read_contours(args.labels, stack, args.label_map and parse_label_map(args.label_map))
-    labels, left_out = contours.copy(), tuple[int, ...]()
-    if args.leave_out_slices is not None:
-        left_out = chosen(args.leave_out_slices, "--leave-out-slices", range(1, len(labels) + 1), "there is no slice")
-        labels[[number - 1 for number in left_out]] = 0
+    labels = contours.copy()
+    left_out = chosen(args.leave_out_slices, "--leave-out-slices", range(1, len(labels) + 1), "there is no slice")
+    labels[[number - 1 for number in left_out]] = 0
     if not all(mask.any() for mask in contours_of(labels)):
         where = " outside the slices left out." if left_out else ": give contours of both."
         raise InputError(f"The labels hold no LV cavity (1) with myocardium (2){where}")
@@ -206,49 +205,42 @@ def _read(args: argparse.Namespace) -> tuple[LgeStack, LabelArray, tuple[int, ..
 
 
 def _by_rules(
-    args: argparse.Namespace,
-    stack: LgeStack,
-    labels: LabelArray,
-    anatomy: Anatomy,
-    masks: dict[str, Mask],
-    left_out: tuple[int, ...],
+    args: argparse.Namespace, stack: LgeStack, labels: LabelArray, anatomy: Anatomy, masks: dict[str, Mask]
 ) -> dict[str, Measurements]:
     """What each chosen rule measures, by its name; of "all", those that cannot be used are left out and named."""
     given, region = masks.get("--remote"), RemoteRegion(RemoteSource.DRAWN)
-    if args.remote_segments is not None:
-        known = np.unique(anatomy.aha[anatomy.aha > 0]).tolist()
-        segments = chosen(args.remote_segments, "--remote-segments", known, "these contours have no segment")
+    known = np.unique(anatomy.aha[anatomy.aha > 0]).tolist()
+    segments = chosen(args.remote_segments, "--remote-segments", known, "these contours have no segment")
+    if segments:
         given, region = np.isin(anatomy.aha, segments), RemoteRegion(RemoteSource.SEGMENTS, segments)
     remote = remote_myocardium(stack, *contours_of(labels), given, of=region)
-    several_sd = [n for _, _, n in COMPARED if n is not None] if args.method == ALL and args.n_sd is None else []
-    rules: list[tuple[str, ScarSource, float | None]] = []
-    for method in METHODS if args.method == ALL else (ScarSource(args.method),):
-        if method is ScarSource.N_SD and several_sd:
-            rules += [(f"n_sd_{n:g}", method, n) for n in several_sd]
-        else:
-            rules.append((method.value, method, args.n_sd if method is ScarSource.N_SD else None))
     scar, mvo = drawn_scar(labels)
-    peak, smallest = masks.get("--fwhm-region"), args.smallest_island_ml
     measured: dict[str, Measurements] = {}
-    for name, method, n_sd in rules:
+    for name, method, n_sd in _rules(args.method, args.n_sd):
         try:
-            if method is MANUAL:
-                found = measure(stack, anatomy, scar, mvo, remote=remote, drawn=scar)
+            if method == MANUAL:
+                measured[name] = measure(stack, anatomy, scar, mvo, remote=remote, drawn=scar)
             else:
-                rule = ThresholdRule(method, n_sd, args.per, remote, peak, smallest)
-                found = measure(stack, anatomy, rule, remote=remote, drawn=scar)
+                peak = masks.get("--fwhm-region")
+                rule = ThresholdRule(method, n_sd, args.per, remote, peak, args.smallest_island_ml)
+                measured[name] = measure(stack, anatomy, rule, remote=remote, drawn=scar)
         except InputError as error:
             if args.method != ALL:
                 raise
             warn(f"{name} left out: {error}")
-            continue
-        if left_out:
-            found = replace(found, method=replace(found.method, without_slices=left_out))
-        measured[name] = found
     return measured
 
 
-def _measured(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[str, Any]) -> CaseScores:
+def _rules(asked: str, n_sd: float | None) -> Iterator[tuple[str, str, float | None]]:
+    """Name, method and number of SD of each rule asked for; "all" has 2 to 6 SD unless a number was given."""
+    for method in METHODS if asked == ALL else (asked,):
+        if method == ScarSource.N_SD and asked == ALL and n_sd is None:
+            yield from ((f"n_sd_{n:g}", method, n) for _, _, n in COMPARED if n is not None)
+        else:
+            yield str(method), method, n_sd if method == ScarSource.N_SD else None
+
+
+def _scores(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[str, Any]) -> CaseScores:
     """One case, in whatever process; where a single rule was asked for, what it does not allow is refused."""
     found = case_scores(load_case(folder, label_map), **how)
     for error in found.errors.values() if strict else ():
@@ -258,20 +250,16 @@ def _measured(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[
 
 def _compare(args: argparse.Namespace) -> None:
     """The rules held against the experts of many patients."""
-    for option in (*_OF_ONE_PATIENT, *PICTURES):
-        if value_of(args, option) not in (None, False, [], OPTIONS.get(option, {}).get("default")):
-            raise InputError(f"{option} belongs to one patient: leave it out with --cases")
     if args.method == MANUAL:
         raise InputError("--cases compares rules with the manual contours: choose --method all, or one rule")
     several = args.method == ALL
-    if several and args.n_sd is not None:
-        raise InputError("--method all has 2 to 6 SD among its rules: leave --n-sd out with --cases")
-    rules = COMPARED if several else ((args.method, args.method, args.n_sd),)
+    if several:
+        refuse(args, "--n-sd", why="has no effect with --cases and --method all, which has 2 to 6 SD: leave it out")
+    how = {"contrast": args.contrast, "per": args.per, "smallest_island_ml": args.smallest_island_ml}
+    how["rules"] = COMPARED if several else [(args.method, args.method, args.n_sd)]
     folders = case_folders(args.cases)
     label_map = args.label_map and parse_label_map(args.label_map)
-    how = {"rules": rules, "contrast": args.contrast, "per": args.per, "smallest_island_ml": args.smallest_island_ml}
-    work = partial(_measured, label_map=label_map, strict=not several, how=how)
-    found = done_in_order(args, "measure", work, folders)
+    found = done_in_order(args, "measure", partial(_scores, label_map=label_map, strict=not several, how=how), folders)
     for name, error in rules_left_out(found).items():
         warn(f"{name} left out: {error}")
     scores = combined(found)

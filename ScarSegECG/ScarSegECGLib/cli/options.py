@@ -58,9 +58,26 @@ def add_shared(parser: argparse._ActionsContainer, *names: str) -> None:
         parser.add_argument(name, **OPTIONS[name])
 
 
+def _attribute(option: str) -> str:
+    return option[2:].replace("-", "_")
+
+
 def value_of(args: argparse.Namespace, option: str) -> Any:
     """What was given for an option by its name on the command line."""
-    return getattr(args, option[2:].replace("-", "_"))
+    return getattr(args, _attribute(option))
+
+
+def refuse(args: argparse.Namespace, *options: str, why: str) -> None:
+    """InputError for the first of these options that was given, where it would count in nothing; ``why`` says why."""
+    for option in options:
+        if value_of(args, option) != args.parser.get_default(_attribute(option)):
+            raise InputError(f"{option} {why}")
+
+
+def refuse_unless(args: argparse.Namespace, option: str, *methods: str) -> None:
+    """InputError for an option that was given with another --method than those that it counts with."""
+    if args.method not in methods:
+        refuse(args, option, why=f"has no effect with --method {args.method}: leave it out")
 
 
 def tell_choice(stack: LgeStack) -> None:
@@ -68,12 +85,6 @@ def tell_choice(stack: LgeStack) -> None:
     for note in stack.notes:
         if note.code in TAKEN:
             warn(words(note))
-
-
-def refuse_unused_n_sd(args: argparse.Namespace) -> None:
-    """InputError where --n-sd is given for another method."""
-    if args.n_sd is not None and args.method != ScarSource.N_SD:
-        raise InputError(f"--n-sd has no effect with --method {args.method}: leave it out, or choose --method n_sd")
 
 
 # What a reader types: slices (1 is the apex), segments, angles
@@ -92,8 +103,10 @@ def _numbers(text: str, refusal: str) -> Floats:
         raise InputError(refusal) from None
 
 
-def chosen(text: str, option: str, known: Sequence[int], lacking: str) -> tuple[int, ...]:
+def chosen(text: str | None, option: str, known: Sequence[int], lacking: str) -> tuple[int, ...]:
     """Slices or segments that a reader names: whole numbers out of ``known``, each once, ascending; else InputError."""
+    if text is None:
+        return ()
     asked = _numbers(text, f"{option}: give numbers with commas between them, such as the help shows")
     for value in asked:
         if value not in known:

@@ -8,8 +8,8 @@ import re
 from functools import partial
 from pathlib import Path
 
-from ScarSegECGLib.cli.crew import case_bar, crew_of, outcomes_of, progress_bar, refuse_crew, tell_trouble
-from ScarSegECGLib.cli.options import CREW, add_shared, value_of
+from ScarSegECGLib.cli.crew import case_bar, crew_of, outcomes_of, progress_bar, tell_trouble
+from ScarSegECGLib.cli.options import CREW, add_shared, refuse, value_of
 from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, staged_folder
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     elif args.job == "pull" and args.studies:
         _pull_studies(args)
     elif args.job == "pull":
-        refuse_crew(args, "studies")
+        refuse(args, *CREW, why="is for many studies: give --studies")
         check_output(args.out, args.overwrite, _is_pull)
         staged = staged_folder(args.out, args.overwrite, _PULLED, _is_pull)
         with staged as folder, progress_bar("pull", args.quiet) as tell:
@@ -96,8 +96,7 @@ def _pulled(study: tuple[str, Path], url: str, ca: Path | None) -> int:
 
 def _pull_studies(args: argparse.Namespace) -> None:
     """Fetch every study of a list that is not there yet; what cannot be fetched is told and the others are."""
-    if args.series:
-        raise InputError("--series belongs to one study: leave it out with --studies")
+    refuse(args, "--series", why="belongs to one study: leave it out with --studies")
     uids = _listed_uids(args.studies)
     args.out.mkdir(parents=True, exist_ok=True, mode=0o700)
     folders = [args.out.absolute() / f"study{place:04d}" for place in range(1, len(uids) + 1)]

@@ -12,9 +12,9 @@ from ScarSegECGLib.cli.options import (
     NETWORKS,
     add_shared,
     insertions_of,
-    refuse_unused_n_sd,
+    refuse,
+    refuse_unless,
     tell_choice,
-    value_of,
 )
 from ScarSegECGLib.cli.terminal import explain, say, warn
 from ScarSegECGLib.errors import InputError
@@ -22,7 +22,7 @@ from ScarSegECGLib.export.atomic import check_output
 from ScarSegECGLib.export.dicom.write import FILES as DICOM_FILES
 from ScarSegECGLib.export.write import DICOM_FOLDER
 from ScarSegECGLib.face import export, read_ecg, read_lge, segment
-from ScarSegECGLib.facts import AhaMode, Division, Fact
+from ScarSegECGLib.facts import AhaMode, Division, Fact, ScarSource
 from ScarSegECGLib.facts_ecg import EcgReason, GapProblem
 from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.report.present import summary
@@ -60,10 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read, segment, write."""
-    refuse_unused_n_sd(args)
-    for option in ("--ecg-date", "--event-between", "--sex", "--age"):
-        if value_of(args, option) and args.ecg is None:
-            raise InputError(f"{option} has no effect without an ECG: give --ecg, or leave it out")
+    refuse_unless(args, "--n-sd", ScarSource.N_SD)
+    if args.ecg is None:
+        of_ecg = ("--ecg-date", "--event-between", "--sex", "--age")
+        refuse(args, *of_ecg, why="has no effect without an ECG: give --ecg, or leave it out")
     check_output(args.out, overwrite=args.overwrite)
     if args.ecg is None and not args.no_ecg and not args.quiet:
         print("no --ecg given: the result will be the image-only one", file=sys.stderr)
