@@ -9,7 +9,6 @@ import argparse
 import resource
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -20,24 +19,22 @@ import torch
 
 from ScarSegECGLib import sample
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.case import SCAR, ScarResult, TimeGap
+from ScarSegECGLib.case import SCAR, Ecg, LgeStack, ScarResult
 from ScarSegECGLib.cli.options import NETWORKS, add_shared, refuse
 from ScarSegECGLib.cli.outputs import check_files, write_json
 from ScarSegECGLib.cli.terminal import say
-from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.median_beat import median_beat
-from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.face import read_ecg, read_lge, segment
 from ScarSegECGLib.facts import Contrast
 from ScarSegECGLib.facts_ecg import Conduction
-from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.measurements import measure, measured_again
 from ScarSegECGLib.measure.rules import RULES, FoundScar, ThresholdRule
-from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import segment
+from ScarSegECGLib.pipeline import loaded
 from ScarSegECGLib.view.paint import to_pixels, to_png
 from ScarSegECGLib.view.pictures import scar_bullseye
 
+Segmented = Callable[[LgeStack, Ecg | None], ScarResult]
 EDIT = "edit of one slice, measured and drawn on the screen"
 FEWEST_TURNS = 5  # with and without ECG
 ECG_SHARE = 0.15  # of the time of a case without ECG
@@ -54,21 +51,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shared(parser, "--mri-date", "--ecg-date", *NETWORKS)
 
 
-def _one_case(
-    lge: Path, ecg: Path | None, typed: dict[str, datetime], session: Session
-) -> tuple[float, dict[str, float], ScarResult]:
+def _one_case(lge: Path, ecg: Path | None, segmented: Segmented) -> tuple[float, dict[str, float], ScarResult]:
     """Read to measured result: total seconds, seconds per stage, result."""
     start = perf_counter()
     stack = read_lge(lge)
     lge_read = perf_counter()
     record = read_ecg(ecg) if ecg else None
     ecg_read = perf_counter()
-    result = segment(stack, record, gap_of_case(record, stack.acquired, **typed), session)
+    result = segmented(stack, record)
     stages = {"read LGE": lge_read - start, "read ECG": ecg_read - lge_read, **result.timings}
     return perf_counter() - start, stages, result
 
 
-def _figures(result: ScarResult, case_seconds: float, session: Session, runs: int) -> list[dict]:
+def _figures(result: ScarResult, case_seconds: float, segmented: Segmented, runs: int) -> list[dict]:
     """What the project promises to be quick, measured on this case, s; targets are for a case of ten slices on two free
     cores, the model loaded."""
     stack, anatomy, scar = result.stack, result.anatomy, result.labels == SCAR
@@ -83,8 +78,7 @@ def _figures(result: ScarResult, case_seconds: float, session: Session, runs: in
     def fastest(work: Callable[..., object], *arguments: object) -> float:
         return min(repeat(partial(work, *arguments), number=1, repeat=runs))
 
-    without = partial(segment, stack, None, TimeGap(None), session)
-    together = partial(segment, stack, result.ecg, result.ecg_use.gap, session)
+    without, together = partial(segmented, stack, None), partial(segmented, stack, result.ecg)
     # In turns, so that whatever else the machine does weighs on both alike.
     turns = [(timeit(without, number=1), timeit(together, number=1)) for _ in range(max(runs, FEWEST_TURNS))]
     alone = float(np.median([one for one, _ in turns]))
@@ -115,9 +109,9 @@ def _table(report: dict) -> str:
     for figure in report["figures"]:
         missed = "   missed" if figure["seconds"] > figure["target"] else ""
         lines.append(f"  {figure['name']:42s} {1000 * figure['seconds']:8.0f} {1000 * figure['target']:8.0f}{missed}")
-    loaded, first = (1000 * report[name] for name in ("model_load_seconds", "first_case_seconds"))
+    load, first = (1000 * report[name] for name in ("model_load_seconds", "first_case_seconds"))
     memory = f"most memory {report['peak_rss_mb']:.0f} MB"
-    return "\n".join([*lines, "", f"  networks loaded in {loaded:.0f} ms; first case {first:.0f} ms; {memory}"])
+    return "\n".join([*lines, "", f"  networks loaded in {load:.0f} ms; first case {first:.0f} ms; {memory}"])
 
 
 def run(args: argparse.Namespace) -> None:
@@ -128,18 +122,17 @@ def run(args: argparse.Namespace) -> None:
         refuse(args, "--ecg", why="needs --lge: the sample patient has an ECG of its own")
     if not args.ecg:
         refuse(args, "--mri-date", "--ecg-date", why="says how much an ECG counts: give --lge and --ecg with it")
-    given = {"typed_mri_date": args.mri_date, "typed_ecg_date": args.ecg_date}
-    typed = {name: parse_date(date) for name, date in given.items() if date}
-    files = args.lge, args.ecg, typed
-    if args.lge is None:
-        files = sample.LGE, sample.ECG, {"typed_mri_date": sample.MRI_DATE}  # not in a NIfTI file
+    lge, ecg, dates = args.lge, args.ecg, {"mri_date": args.mri_date, "ecg_date": args.ecg_date}
+    if lge is None:
+        lge, ecg, dates = sample.LGE, sample.ECG, {"mri_date": sample.MRI_DATE}  # not in a NIfTI file
     check_files(args.json)
     start = perf_counter()
-    session = Session.load(args.weights, args.device)
+    session = loaded(args.weights, args.device)  # kept for all that is segmented so
     load_seconds = perf_counter() - start
-    totals, stages, results = zip(*(_one_case(*files, session) for _ in range(args.repeat)), strict=True)
+    segmented = partial(segment, **dates, weights=args.weights, device=args.device)
+    totals, stages, results = zip(*(_one_case(lge, ecg, segmented) for _ in range(args.repeat)), strict=True)
     case_seconds = float(np.median(totals))
-    figures = _figures(results[-1], case_seconds, session, args.repeat)
+    figures = _figures(results[-1], case_seconds, segmented, args.repeat)
     medians = {name: round(float(np.median([stage[name] for stage in stages])), 4) for name in stages[0]}
     report = {
         "stages": [{"name": name, "seconds": seconds} for name, seconds in medians.items()],

@@ -103,8 +103,9 @@ def _numbers(text: str, refusal: str) -> Floats:
         raise InputError(refusal) from None
 
 
-def chosen(text: str | None, option: str, known: Sequence[int], lacking: str) -> tuple[int, ...]:
+def chosen(args: argparse.Namespace, option: str, known: Sequence[int], lacking: str) -> tuple[int, ...]:
     """Slices or segments that a reader names: whole numbers out of ``known``, each once, ascending; else InputError."""
+    text = value_of(args, option)
     if text is None:
         return ()
     asked = _numbers(text, f"{option}: give numbers with commas between them, such as the help shows")

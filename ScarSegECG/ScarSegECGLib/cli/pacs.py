@@ -12,7 +12,7 @@ from ScarSegECGLib.cli.crew import case_bar, crew_of, outcomes_of, progress_bar,
 from ScarSegECGLib.cli.options import CREW, add_shared, refuse, value_of
 from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.atomic import check_output, staged_folder
+from ScarSegECGLib.export.atomic import staged_folder
 from ScarSegECGLib.pacs.archive import Found, find_series, find_studies, pull, push
 from ScarSegECGLib.pacs.connection import connect
 
@@ -70,7 +70,6 @@ def run(args: argparse.Namespace) -> None:
         _pull_studies(args)
     elif args.job == "pull":
         refuse(args, *CREW, why="is for many studies: give --studies")
-        check_output(args.out, args.overwrite, _is_pull)
         staged = staged_folder(args.out, args.overwrite, _PULLED, _is_pull)
         with staged as folder, progress_bar("pull", args.quiet) as tell:
             pulled = pull(

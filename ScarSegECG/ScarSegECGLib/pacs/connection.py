@@ -43,6 +43,8 @@ _DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax, which may unpack t
 _PIECE = 2**16
 _BUSY, _NOT_ACCEPTABLE, _MISDIRECTED = (429, 503, 504), 406, 421
 _NOT_UNDERSTOOD = "The archive's answer cannot be understood: check that the address is DICOMweb's."
+_TOO_LARGE = "The archive's answer is far larger than it can be: it was not read to its end."
+_IS_DEFLATED = "The archive sends deflated DICOM objects, which are not read: ask its administrator."
 _BREAKS_OFF = "The archive's answer breaks off before its end: nothing of it was kept; try again."
 _OF_THE_WAY = {
     SSLError: "The archive's certificate cannot be verified: give its certificates with --ca, or ask its "
@@ -125,15 +127,13 @@ def credentials(url: str) -> Callable[[requests.PreparedRequest], requests.Prepa
             return request
 
         return bearer
-    if user or password:
-        if not (user and password):
-            raise InputError(f"Only one of {USER} and {PASSWORD} is set: set both, or neither.")
-        return HTTPBasicAuth(user.encode(), password.encode())
-    try:
-        found = keyring.get_credential(urlsplit(url).netloc, None)
-    except (KeyringError, RuntimeError, OSError):  # a machine without a keyring is no fault
-        return None
-    return HTTPBasicAuth(found.username.encode(), found.password.encode()) if found else None
+    if bool(user) != bool(password):
+        raise InputError(f"Only one of {USER} and {PASSWORD} is set: set both, or neither.")
+    if not user:
+        with suppress(KeyringError, RuntimeError, OSError):  # a machine without a keyring is no fault
+            if found := keyring.get_credential(urlsplit(url).netloc, None):
+                user, password = found.username, found.password
+    return HTTPBasicAuth(user.encode(), password.encode()) if user else None
 
 
 @contextmanager
@@ -278,38 +278,34 @@ class GuardedSession(requests.Session):
         packed = response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
         if response.ok and (packed or kind.endswith("xml")):
             response.status_code = _NOT_ACCEPTABLE
-        multipart = said.get_content_maintype() == "multipart"
-        objects = multipart or kind == "application/dicom"
-        boundary = (said.get_boundary() or "") if multipart else ""
+        in_parts = response.ok and said.get_content_maintype() == "multipart"
+        objects = in_parts or kind == "application/dicom"
+        boundary = (said.get_boundary() or "") if in_parts else ""
         marker = b"--" + boundary.encode("latin-1", "replace")
         pieces, time = response.iter_content, self._time
 
         def counted(chunk_size: int | None = 1, **_others: object) -> Iterator[bytes]:
-            if multipart and response.ok and not boundary:
+            if in_parts and not boundary:
                 raise InputError(
                     "The archive's answer names no boundary, so where an object ends cannot be told: ask its "
                     "administrator."
                 )
             whole = part = 0
-            window = b""
-            complete = not (multipart and response.ok)
+            window, complete = b"", not in_parts
             reading = pieces(min(chunk_size or _PIECE, _PIECE))
-            while piece := time.limit(partial(next, reading, b""), response.raw.shutdown):
-                time.add(len(piece))
-                window = window[1 - max(len(marker) + 2, len(_DEFLATED)) :] + piece
-                begin = window.rfind(marker) if boundary else -1
-                complete = complete or marker + b"--" in window
-                whole += len(piece)
-                part = len(window) - begin if begin >= 0 else part + len(piece)
-                unfit = ""
-                if whole > LARGEST_ANSWER or part > (LARGEST_OBJECT if objects else LARGEST_JSON):
-                    unfit = "The archive's answer is far larger than it can be: it was not read to its end."
-                elif objects and _DEFLATED in window:
-                    unfit = "The archive sends deflated DICOM objects, which are not read: ask its administrator."
-                if unfit:
-                    response.close()
-                    raise InputError(unfit)
-                yield piece
+            with response:  # closed where it is not read to its end
+                while piece := time.limit(partial(next, reading, b""), response.raw.shutdown):
+                    time.add(len(piece))
+                    window = window[1 - max(len(marker) + 2, len(_DEFLATED)) :] + piece
+                    begin = window.rfind(marker) if boundary else -1
+                    complete = complete or marker + b"--" in window
+                    whole += len(piece)
+                    part = len(window) - begin if begin >= 0 else part + len(piece)
+                    if whole > LARGEST_ANSWER or part > (LARGEST_OBJECT if objects else LARGEST_JSON):
+                        raise InputError(_TOO_LARGE)
+                    if objects and _DEFLATED in window:
+                        raise InputError(_IS_DEFLATED)
+                    yield piece
             if not complete:
                 raise InputError(_BREAKS_OFF)
 
