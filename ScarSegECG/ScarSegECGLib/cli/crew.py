@@ -6,7 +6,6 @@ import argparse
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,16 +19,17 @@ from ScarSegECGLib.errors import InputError
 if TYPE_CHECKING:
     from ScarSegECGLib.cohort.options import Networks
 
+Prepare = Callable[[], object] | None
 _SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
 
 
-def crew_of(args: argparse.Namespace) -> Crew:
+def crew_of(args: argparse.Namespace, prepare: Prepare = None) -> Crew:
     """Who was asked to do the work; InputError for options that contradict each other or are no numbers."""
     if args.scheduler:
         refuse(args, "--workers", "--memory", why="is of a local cluster: leave it out with --scheduler")
     if args.workers is not None and not 1 <= args.workers <= 1024:
         raise InputError("--workers must be 1 to 1024")
-    return Crew(args.workers, args.scheduler, None if args.memory is None else _bytes(args.memory))
+    return Crew(args.workers, args.scheduler, None if args.memory is None else _bytes(args.memory), prepare)
 
 
 def _bytes(memory: str) -> int:
@@ -81,24 +81,20 @@ def tell_trouble(outcome: Outcome, bar: tqdm) -> None:
 
 
 def outcomes_of(
-    crew: Crew, work: Callable[[Argument], Value], jobs: Sequence[tuple[str, Argument]], prepare: Callable | None = None
-) -> Iterator[Outcome]:
+    crew: Crew, work: Callable[[Argument], Value], jobs: Sequence[tuple[str, Argument]]
+) -> Iterator[Outcome[Value]]:
     """What becomes of each case: in this process, or with --workers or --scheduler on Dask."""
-    return run_here(work, jobs, prepare) if crew == Crew() else run_jobs(work, jobs, replace(crew, prepare=prepare))
+    return run_here(work, jobs, crew.prepare) if crew == Crew(prepare=crew.prepare) else run_jobs(work, jobs, crew)
 
 
 def done_in_order(
-    args: argparse.Namespace,
-    title: str,
-    work: Callable[[Path], Value],
-    folders: Sequence[Path],
-    prepare: Callable[[], object] | None = None,
+    args: argparse.Namespace, work: Callable[[Path], Value], folders: Sequence[Path], prepare: Prepare = None
 ) -> list[Value]:
     """The values of all cases' folders in their order; InputError for the first trouble told."""
     found: dict[str, Value] = {}
     jobs = [(folder.name, folder.absolute()) for folder in folders]
-    with case_bar(title, args.quiet, len(jobs), len(jobs)) as bar:
-        for outcome in outcomes_of(crew_of(args), work, jobs, prepare):
+    with case_bar(args.verb, args.quiet, len(jobs), len(jobs)) as bar:
+        for outcome in outcomes_of(crew_of(args, prepare), work, jobs):
             if outcome.trouble is Trouble.REFUSED:
                 raise InputError(outcome.words)
             if outcome.trouble is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -39,20 +40,17 @@ def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
 
     InputError for several ECGs, one that cannot be read, or dates that are not as expected.
     """
-    files = sorted(folder.glob("ecg.*"))
     # a WFDB header has its signal beside it, a table may have its rate and unit in a .json
-    header = any(path.suffix == ".hea" for path in files)
-    files = [path for path in files if path.suffix not in (".dat", ".json", *((".mat",) if header else ()))]
+    beside = (".dat", ".json", *([".mat"] if (folder / "ecg.hea").exists() else []))
+    files = sorted(path for path in folder.glob("ecg.*") if path.suffix not in beside)
     if not files:
         return None, TimeGap(None)
     if len(files) > 1:
         raise InputError(f"{folder.name}: several ECGs ({', '.join(path.name for path in files)}); leave one of them")
     ecg = read_ecg(files[0])
-    file = folder / "dates.json"
-    try:
+    file, dates = folder / "dates.json", None
+    with suppress(ValueError):
         dates = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    except ValueError as error:
-        raise InputError(f"{folder.name}/dates.json: not JSON; expected {DATES}") from error
     known = isinstance(dates, dict) and set(dates) <= {"mri", "ecg", "event_between"}
     event = dates.get("event_between", False) if known else None
     if not isinstance(event, bool):
@@ -72,17 +70,13 @@ def _lines(summary: dict) -> list[str]:
     for name in ("cavity", "myocardium", "scar"):
         mean = {metric: number(figure["mean"], 3, "  -  ") for metric, figure in summary[name].items()}
         lines += [f"{name:<11} Dice {mean['dice']}  precision {mean['precision']}  sensitivity {mean['sensitivity']}"]
-    challenge, coverage, normals = summary["scar_challenge"]["mean"], summary["interval_coverage"], summary["normals"]
-    if challenge is not None:
-        lines.append(f"scar        challenge Dice {challenge:5.3f}")
-    for size, figure in summary["scar_by_size"].items():
-        if figure["mean"] is not None:
-            lines.append(f"scar        {size}: Dice {figure['mean']:5.3f}")
-    if coverage is not None:
-        lines.append(f"intervals   {100 * coverage:.0f} % hold the expert's volume")
-    if normals["count"]:
-        false_ml = normals["false_scar_ml"]["mean"]
-        lines.append(f"normals     {normals['count']}, false scar {false_ml:.2f} ml on average")
+    scars = {"challenge": summary["scar_challenge"]} | {f"{size}:": of for size, of in summary["scar_by_size"].items()}
+    lines += [f"scar        {name} Dice {of['mean']:5.3f}" for name, of in scars.items() if of["mean"] is not None]
+    if summary["interval_coverage"] is not None:
+        lines.append(f"intervals   {100 * summary['interval_coverage']:.0f} % hold the expert's volume")
+    if count := summary["normals"]["count"]:
+        false_ml = summary["normals"]["false_scar_ml"]["mean"]
+        lines.append(f"normals     {count}, false scar {false_ml:.2f} ml on average")
     return lines
 
 
@@ -93,7 +87,7 @@ def run(args: argparse.Namespace) -> None:
     networks = networks_of(args)
     session = session_of(networks)
     work = partial(_evaluated, use_ecg=not args.no_ecg, networks=networks)
-    figures = done_in_order(args, "evaluate", work, folders, Prepare(networks))
+    figures = done_in_order(args, work, folders, Prepare(networks))
     seen = set(session.settings.get("trained_on", [])) & {row.case for row in figures}
     report = as_json(figures)
     report |= {"trained_on_these_cases": sorted(seen), "weights_sha256": session.weights_sha256}

@@ -9,7 +9,7 @@ from ScarSegECGLib.cli.crew import progress_bar
 from ScarSegECGLib.cli.options import CHOICE, add_shared
 from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.shown_text import shown_uid
+from ScarSegECGLib.lge.shown_text import shown_uid, some_of
 from ScarSegECGLib.lge.study import ImageSet, choose, opened_study
 from ScarSegECGLib.wording import words
 
@@ -21,8 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
-    number = ", ".join(n for n in images.series_numbers[:3] if n) or "-"
-    number += " ..." if len(images.series_numbers) > 3 else ""
+    number = some_of([n for n in images.series_numbers if n], 3) or "-"
     taken_for = images.taken_for + (f", {images.kind}" if images.verdict != "other" else "")
     head = f"{mark:<2}{number:<12}{len(images.frames):>5} images  {taken_for:<34}{images.description}"
     when = f"taken {images.acquired:%Y-%m-%d %H:%M}" if images.acquired else "date unknown"

@@ -238,7 +238,7 @@ def _compare(args: argparse.Namespace) -> None:
     how["rules"] = COMPARED if several else [(args.method, args.method, args.n_sd)]
     folders = case_folders(args.cases)
     label_map = args.label_map and parse_label_map(args.label_map)
-    found = done_in_order(args, "measure", partial(_scores, label_map=label_map, strict=not several, how=how), folders)
+    found = done_in_order(args, partial(_scores, label_map=label_map, strict=not several, how=how), folders)
     for name, error in rules_left_out(found).items():
         warn(f"{name} left out: {error}")
     scores = combined(found)

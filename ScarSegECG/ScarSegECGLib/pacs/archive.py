@@ -165,10 +165,8 @@ def pull(
         place.mkdir(exist_ok=True)
         paths[name].write_bytes(content.getbuffer())
         tell(len(paths), expected)
-    if short := sum(max(0, count - counts[own]) for own, count in announced.items()):
-        raise InputError(
-            f"The archive announced {expected} objects and sent {short} fewer: nothing was kept; try again."
-        )
+    if lost := sum(max(0, count - counts[own]) for own, count in announced.items()):
+        raise InputError(f"The archive announced {expected} objects and sent {lost} fewer: none was kept; try again.")
     if not paths:
         raise InputError("The archive holds no such study or series: look it up with scarsegecg pacs find.")
     return Pulled(len(paths), counted=all(announced.values()))

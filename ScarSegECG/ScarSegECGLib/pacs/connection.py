@@ -47,8 +47,7 @@ _TOO_LARGE = "The archive's answer is far larger than it can be: it was not read
 _IS_DEFLATED = "The archive sends deflated DICOM objects, which are not read: ask its administrator."
 _BREAKS_OFF = "The archive's answer breaks off before its end: nothing of it was kept; try again."
 _OF_THE_WAY = {
-    SSLError: "The archive's certificate cannot be verified: give its certificates with --ca, or ask its "
-    "administrator.",
+    SSLError: "The archive's certificate cannot be verified: give it with --ca, or ask the archive's administrator.",
     Timeout: "The archive does not answer in time: try again, or ask its administrator.",
     ChunkedEncodingError: _BREAKS_OFF,
     NoConnection: "The archive cannot be reached: check the address and the network.",
@@ -58,10 +57,8 @@ _OF_THE_ANSWER = {
     401: f"The archive wants to know who you are (401): set {USER} and {PASSWORD}, or use the keyring.",
     403: "The archive does not allow this (403): ask for the permission, or use another account.",
     404: "The archive holds nothing there (404): check the address and the study's UID.",
-    _NOT_ACCEPTABLE: "The archive packs its answers, or cannot give them in the way that was asked for (406): ask its "
-    "administrator.",
-    _MISDIRECTED: "The archive sends requests to another address, which was not followed: ask its administrator for "
-    "the right one.",
+    _NOT_ACCEPTABLE: "The archive packs its answers, or cannot give them as asked for (406): ask its administrator.",
+    _MISDIRECTED: "The archive leads to another address, which was not followed: ask its administrator for its own.",
 }
 
 
@@ -96,10 +93,7 @@ def check_address(url: str) -> bool:
     if not of_the_web:
         raise InputError("The archive's address is not a web address: give the root of DICOMweb, https://...")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise InputError(
-            "The archive's address holds more than an address: leave user, password and query out (the README says "
-            "where credentials go)."
-        )
+        raise InputError("The archive's address holds more than an address: leave user, password and query out of it.")
     if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
         raise InputError("The archive's address is not encrypted: use https (http is for this very machine only).")
     return parts.scheme == "https"
@@ -286,10 +280,7 @@ class GuardedSession(requests.Session):
 
         def counted(chunk_size: int | None = 1, **_others: object) -> Iterator[bytes]:
             if in_parts and not boundary:
-                raise InputError(
-                    "The archive's answer names no boundary, so where an object ends cannot be told: ask its "
-                    "administrator."
-                )
+                raise InputError("The archive's answer names no boundary of its objects: ask its administrator.")
             whole = part = 0
             window, complete = b"", not in_parts
             reading = pieces(min(chunk_size or _PIECE, _PIECE))
