@@ -315,7 +315,7 @@ def test_pictures_of_one_rule_are_written(files, tmp_path, mode) -> None:
         (["--leave-out-slices", "1,2,3,4,5,6,7,8,9,10"], "outside the slices left out"),
         (["--leave-out-slices", "Doe_J"], "measure: --leave-out-slices: give numbers"),
         (["--insertions", "nothing.csv"], "cannot be read"),
-        (["--insertions", "1e308,240"], "--insertions: angles are degrees from -360 to 360"),
+        (["--insertions", "1e308,240"], "angles are degrees from -360 to 360"),
         (["--montage", "m.png", "--bullseye", "./m.png"], "m.png: is asked for twice"),
         (["--bullseye", "m.png", "--picture", "m.png"], "m.png: is asked for twice"),
         (["--polar-map", "m.svg", "--montage", "m.svg"], "m.svg: is asked for twice"),

@@ -37,10 +37,6 @@ EXTRAS = {
     "cohort": ("cryptography", "dask", "distributed", "locket", "psutil", "pyarrow"),
 }
 
-VOLUME = (
-    ("-q", "--quiet", "no progress, no summary; warnings and errors only"),
-    ("-v", "--verbose", "explain what was assumed and how long it took"),
-)
 WRITERS = ("segment", "export", "demo", "cohort", "evaluate", "train")
 """Verbs whose result is in files: it stands even where nothing can be printed."""
 
@@ -62,7 +58,10 @@ def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser
             for one in (verb, *jobs):
                 one.set_defaults(run=module.run, parser=one)
         volume = verb.add_mutually_exclusive_group()
-        for short, long, said in VOLUME:
+        for short, long, said in (
+            ("-q", "--quiet", "no progress, no summary; warnings and errors only"),
+            ("-v", "--verbose", "explain what was assumed and how long it took"),
+        ):
             volume.add_argument(short, long, action="store_true", help=said)
             for job in jobs:  # behind a job's name as well as before it
                 job.add_argument(short, long, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)

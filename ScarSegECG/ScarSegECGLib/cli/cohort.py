@@ -27,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentPar
     init.add_argument("folder", type=Path, metavar="FOLDER", help="holds images and ECGs, in whatever sub-folders")
     init.add_argument("--out", required=True, type=Path, metavar="CSV", help="the manifest")
     init.add_argument("--overwrite", action="store_true", help="replace an earlier manifest")
-    named = "name cases after their folders; default: case001, case002 ..."
-    init.add_argument("--names-of-folders", action="store_true", help=named)
+    init.add_argument("--names-of-folders", action="store_true", help="name cases after their folders, not case001 ...")
     every = jobs.add_parser("run", help="segment every case of a manifest; again: what is missing, failed or changed")
     every.add_argument("manifest", type=Path, metavar="CSV", help=f"columns {', '.join(COLUMNS)}")
     every.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for results, tables and the page")
@@ -39,8 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentPar
     review = jobs.add_parser("review", help="bring the page's review.csv into the tables")
     review.add_argument("dir", type=Path, metavar="DIR", help="folder that cohort run wrote")
     review.add_argument("review", type=Path, metavar="CSV", help="review.csv, as the page saved it")
-    paths = "adds the images' paths to the list of cases to open in Slicer"
-    review.add_argument("--manifest", type=Path, metavar="CSV", help=paths)
+    review.add_argument("--manifest", type=Path, metavar="CSV", help="adds the images' paths to the cases to open")
     root = "folder that may hold data beside the manifest's own; may be given more than once"
     for job in (every, review):
         job.add_argument("--root", action="append", default=[], type=Path, metavar="DIR", help=root)

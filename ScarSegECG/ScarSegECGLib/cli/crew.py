@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ScarSegECGLib.cohort.options import Networks
 
 Prepare = Callable[[], object] | None
-_SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([MG])i?B", re.IGNORECASE)
 
 
 def crew_of(args: argparse.Namespace, prepare: Prepare = None) -> Crew:
@@ -34,11 +34,9 @@ def crew_of(args: argparse.Namespace, prepare: Prepare = None) -> Crew:
 
 def _bytes(memory: str) -> int:
     found = _SIZE.fullmatch(memory.strip())
-    if found is None:
-        raise InputError("--memory is a number with its unit, such as 4GB")
-    size = int(float(found[1].replace(",", ".")) * (2**20 if found[2].lower().startswith("m") else 2**30))
-    if size < 2**29:
-        raise InputError("--memory must be at least 512MB")
+    unit = {"m": 2**20, "g": 2**30}[found[2].lower()] if found else 0
+    if found is None or (size := int(float(found[1].replace(",", ".")) * unit)) < 2**29:
+        raise InputError("--memory is a number with its unit, such as 4GB, and at least 512MB")
     return size
 
 

@@ -125,12 +125,10 @@ def insertions_of(text: str | None, slices: int) -> Floats | None:
         return None
     path = Path(text)
     if path.suffix.lower() != ".csv":
-        refusal = "--insertions: give a .csv file or DEG,DEG, such as 120,240"
+        refusal = f"--insertions: give a .csv file or DEG,DEG, such as 120,240; angles are {_RANGE}"
         pair = _numbers(text, refusal)
-        if pair.size != 2:
+        if pair.size != 2 or np.abs(pair).max() > MOST_TURNED_DEG:
             raise InputError(refusal)
-        if np.abs(pair).max() > MOST_TURNED_DEG:
-            raise InputError(f"--insertions: angles are {_RANGE}")
         return pair
     try:
         if not path.is_file():  # a pipe or a device may never end

@@ -51,8 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentPar
     for job in (find, get, put):
         url, ca = os.environ.get(URL), os.environ.get(CA) or None
         job.add_argument("--url", default=url, metavar="URL", help=f"root of the archive's DICOMweb; default: {URL}")
-        said = f"certificates (PEM) to trust; default: {CA}"
-        job.add_argument("--ca", default=ca, type=Path, metavar="FILE", help=said)
+        job.add_argument("--ca", default=ca, type=Path, metavar="FILE", help=f"certificates (PEM); default: {CA}")
     return find, get, put
 
 
@@ -120,7 +119,7 @@ def _listed_uids(path: Path) -> list[str]:
             raise InputError(f"{path.name}: line {number} is no UID")
     if not any(lines):
         raise InputError(f"{path.name}: holds no UID")
-    return list(dict.fromkeys(line for line in lines if line))
+    return list(dict.fromkeys(filter(None, lines)))
 
 
 def _is_pull(folder: Path) -> bool:

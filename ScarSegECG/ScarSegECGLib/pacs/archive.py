@@ -79,10 +79,7 @@ class Pushed:
 
 @in_words()
 def find_studies(client: DICOMwebClient, filters: Mapping[str, str], limit: int) -> tuple[Found, ...]:
-    """Studies that match, newest first, at most ``limit``.
-
-    ``filters`` are DICOM keywords and what they must match; ``*`` and date ranges as DICOM has them.
-    """
+    """At most ``limit`` studies, newest first, that match ``filters``, by DICOM keyword (``*`` and date ranges too)."""
     answers = client.search_for_studies(search_filters=dict(filters), limit=limit, fields=list(_STUDY_FIELDS))
     studies = (_found(Dataset.from_json(answer), "Study") for answer in answers[:limit])
     return tuple(sorted(studies, key=lambda study: study.date, reverse=True))
@@ -191,8 +188,7 @@ def _owner_of(dataset: Dataset) -> Iterator[tuple[str, str]]:
 def push(client: DICOMwebClient, paths: Iterable[Path], tell: Tell = lambda done, of: None) -> Pushed:
     """Store every DICOM file of the paths, one after the other; fetch each again and compare.
 
-    InputError: no DICOM files, or the archive did not keep one, gave back another one, or filed it under another
-    patient.
+    InputError: no DICOM files, or one was not kept, came back as another, or was filed under another patient.
     """
     with quiet():
         files = _files(paths)
@@ -242,15 +238,11 @@ def _push_one(client: DICOMwebClient, file: Path) -> list[str]:
         changed = changes(sent, back)
     content = [keyword for keyword, tag in changed.items() if _is_content(keyword, tag)]
     owner = [keyword for keyword in changed if keyword in _PATIENT or (keyword == "PatientSex" and keyword in sent)]
+    told = ", ".join(content or owner)
     if content:
-        raise InputError(
-            f"What the archive gives back is not what was sent ({', '.join(content)}): do not rely on it, ask its "
-            "administrator."
-        )
+        raise InputError(f"The archive's copy is not what was sent ({told}): do not rely on it, ask its administrator.")
     if owner:
-        raise InputError(
-            f"The archive filed an object under another patient ({', '.join(owner)} changed): have it put right there."
-        )
+        raise InputError(f"The archive filed it under another patient ({told} changed): have it put right there.")
     return list(changed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import threading
@@ -38,6 +37,7 @@ LARGEST_OBJECT = 2**30
 LONGEST_S = 300.0  # a request and its answer altogether, and what is added for what they carry (SLOWEST)
 SLOWEST = 20_000  # bytes per second on average; a limit between two bytes alone is met by a byte a minute for ever
 LONGEST_WAIT_S = 60.0
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _CONNECT_S, _READ_S = 10.0, 120.0
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax, which may unpack to anything
 _PIECE = 2**16
@@ -81,10 +81,7 @@ def connect(url: str, ca: Path | None = None) -> DICOMwebClient:
 
 
 def check_address(url: str) -> bool:
-    """Whether the archive's address is encrypted; where it is not, it must be this very machine's.
-
-    InputError: an address that is none, carries credentials or is not encrypted.
-    """
+    """Whether the archive's address is encrypted; InputError where it should be, is none, or holds more than one."""
     try:
         parts = urlsplit(url)
         of_the_web = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
@@ -94,24 +91,16 @@ def check_address(url: str) -> bool:
         raise InputError("The archive's address is not a web address: give the root of DICOMweb, https://...")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InputError("The archive's address holds more than an address: leave user, password and query out of it.")
-    if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
+    if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
         raise InputError("The archive's address is not encrypted: use https (http is for this very machine only).")
     return parts.scheme == "https"
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def credentials(url: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest] | None:
     """What signs a request, by the first that is there: a token or user and password in the environment, the keyring.
 
     Never from the command line; ``None`` where there is nothing. The keyring's entry has the archive's host (with its
-    port, if any) as its service: ``keyring set HOST USER``. InputError: a user without a password, or the other way
-    round.
+    port, if any) as its service: ``keyring set HOST USER``. InputError: only one of user and password.
     """
     token, user, password = (os.environ.get(name, "") for name in (TOKEN, USER, PASSWORD))
     if token:
