@@ -69,10 +69,9 @@ def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
+    """Run the command: 0 done, 2 something in the input is to be put right, 1 a fault of ours, 130 stopped.
 
-    Returns the exit code: 0 done, 2 something in the input is to be put right, 1 a fault of ours, 130 stopped. When the
-    system ends it (SIGTERM, SIGHUP), it cleans up and exits with 128 + the signal's number.
+    When the system ends it (SIGTERM, SIGHUP), it cleans up and exits with 128 + the signal's number.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     called = [verb for verb in VERBS if verb in given[:1]]

@@ -1,7 +1,4 @@
-"""``scarsegecg bench``: how long every stage of one case takes, and what stands beside a target of the project.
-
-Times are told here and asserted nowhere: on a busy machine they say nothing about the program.
-"""
+"""``scarsegecg bench``: how long every stage of one case takes, beside the project's targets; no test asserts it."""
 
 from __future__ import annotations
 

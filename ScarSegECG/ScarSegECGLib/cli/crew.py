@@ -19,6 +19,7 @@ from ScarSegECGLib.errors import InputError
 if TYPE_CHECKING:
     from ScarSegECGLib.cohort.options import Networks
 
+READING = "reading {done} of {of} files"
 Prepare = Callable[[], object] | None
 _SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([MG])i?B", re.IGNORECASE)
 
@@ -34,10 +35,10 @@ def crew_of(args: argparse.Namespace, prepare: Prepare = None) -> Crew:
 
 def _bytes(memory: str) -> int:
     found = _SIZE.fullmatch(memory.strip())
-    unit = {"m": 2**20, "g": 2**30}[found[2].lower()] if found else 0
-    if found is None or (size := int(float(found[1].replace(",", ".")) * unit)) < 2**29:
+    size = float(found[1].replace(",", ".")) * (2**20 if found[2] in "mM" else 2**30) if found else 0.0
+    if size < 2**29:
         raise InputError("--memory is a number with its unit, such as 4GB, and at least 512MB")
-    return size
+    return int(size)
 
 
 def networks_of(args: argparse.Namespace) -> Networks:
@@ -50,10 +51,7 @@ def networks_of(args: argparse.Namespace) -> Networks:
 
 @contextmanager
 def progress_bar(title: str, quiet: bool, delay_s: float = 0) -> Iterator[Callable[[float, str], None]]:
-    """A bar on stderr from 0 to 100 %; the yielded function takes the fraction done and what is being done.
-
-    What takes less than ``delay_s`` has none.
-    """
+    """A bar on stderr for what takes ``delay_s``; the yielded function takes the fraction done, and what is done."""
     layout = "{desc}: {percentage:3.0f}%|{bar:24}| {elapsed}<{remaining} {postfix}"
     with tqdm(total=1.0, desc=title, bar_format=layout, disable=quiet, delay=delay_s) as bar:
 
@@ -63,6 +61,11 @@ def progress_bar(title: str, quiet: bool, delay_s: float = 0) -> Iterator[Callab
 
         yield tell
         tell(1.0, "done")
+
+
+def counted(tell: Callable[[float, str], None], what: str, share: float = 1.0) -> Callable[[int, int], None]:
+    """Tells a bar, of which it has that share, how much is done of how many; ``what`` says it in words."""
+    return lambda done, of: tell(share * done / max(done, of), what.format(done=done, of=of))
 
 
 def case_bar(title: str, quiet: bool, todo: int, total: int) -> tqdm:

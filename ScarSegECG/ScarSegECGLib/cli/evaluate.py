@@ -36,10 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
-    """The case's ``ecg.*`` and ``dates.json`` (:data:`DATES`), where there are such.
-
-    InputError for several ECGs, one that cannot be read, or dates that are not as expected.
-    """
+    """The case's ``ecg.*`` with its ``dates.json``, where there are such; InputError where they are not as expected."""
     # a WFDB header has its signal beside it, a table may have its rate and unit in a .json
     beside = (".dat", ".json", *([".mat"] if (folder / "ecg.hea").exists() else []))
     files = sorted(path for path in folder.glob("ecg.*") if path.suffix not in beside)

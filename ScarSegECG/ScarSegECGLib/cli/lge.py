@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ScarSegECGLib.cli.crew import progress_bar
+from ScarSegECGLib.cli.crew import READING, counted, progress_bar
 from ScarSegECGLib.cli.options import CHOICE, add_shared
 from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.errors import InputError
@@ -35,10 +35,8 @@ def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
 
 def run(args: argparse.Namespace) -> None:
     """List every series; an asterisk marks the one that would be read."""
-    with (
-        progress_bar("lge", args.quiet, delay_s=1) as tell,
-        opened_study(args.path, lambda done, of: tell(done / of, f"reading {done} of {of} files")) as sets,
-    ):
+    bar = progress_bar("lge", args.quiet, delay_s=1)
+    with bar as tell, opened_study(args.path, counted(tell, READING)) as sets:
         numbers = [n for images in sets for n in images.series_numbers]
     chosen: ImageSet | None = None
     try:

@@ -87,11 +87,8 @@ def tell_choice(stack: LgeStack) -> None:
             warn(words(note))
 
 
-# What a reader types: slices (1 is the apex), segments, angles
-
 INSERTION_COLUMNS = ("slice", "anterior", "inferior")
-LARGEST_FILE = 1_000_000
-"""Bytes; a table of a stack's angles has a few hundred."""
+LARGEST_FILE = 1_000_000  # bytes; a table of a stack's angles has a few hundred
 _RANGE = f"degrees from {-MOST_TURNED_DEG:.0f} to {MOST_TURNED_DEG:.0f}"
 
 
@@ -116,10 +113,9 @@ def chosen(args: argparse.Namespace, option: str, known: Sequence[int], lacking:
 
 
 def insertions_of(text: str | None, slices: int) -> Floats | None:
-    """RV insertions, degrees in the bullseye's frame: (2,) for the stack, or from a CSV file (slice, 2).
+    """RV insertions, degrees in the bullseye's frame: (2,) for the stack, or of a CSV file (slice, 2), NaN where blank.
 
-    NaN for what the file does not say. InputError for something else; angles of more than one turn; or a file without
-    the columns, with slices that the stack does not have, or that stand twice.
+    InputError for something else, angles of more than one turn, or slices that are not there or stand twice.
     """
     if text is None:
         return None

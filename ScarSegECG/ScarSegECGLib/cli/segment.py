@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ScarSegECGLib.cli import options
-from ScarSegECGLib.cli.crew import progress_bar
+from ScarSegECGLib.cli.crew import READING, counted, progress_bar
 from ScarSegECGLib.cli.terminal import explain, say, warn
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output
@@ -61,12 +61,7 @@ def run(args: argparse.Namespace) -> None:
         print("no --ecg given: the result will be the image-only one", file=sys.stderr)
     with progress_bar("segment", args.quiet) as tell:
         tell(0.0, "reading")
-        stack = read_lge(
-            args.lge,
-            series=args.series,
-            image=args.image,
-            told=lambda done, of: tell(0.1 * done / of, f"reading {done} of {of} files"),
-        )
+        stack = read_lge(args.lge, series=args.series, image=args.image, told=counted(tell, READING, share=0.1))
         if args.show_patient and not find_source(stack):
             raise InputError("--show-patient: the images are not DICOM, so they do not say who the patient is.")
         result = segment(
