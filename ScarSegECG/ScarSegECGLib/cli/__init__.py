@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from typing import NoReturn
 
 from ScarSegECGLib import __version__
 from ScarSegECGLib.cli.terminal import heard
@@ -43,7 +42,7 @@ WRITERS = ("segment", "export", "demo", "cohort", "evaluate", "train")
 
 def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser:
     """The parser of the whole command, or of some of its verbs."""
-    parser = _Parser(
+    parser = argparse.ArgumentParser(
         prog="scarsegecg",
         description="Myocardial scar in LGE MRI with the help of the 12-lead ECG. Research use; not a medical device.",
     )
@@ -95,7 +94,7 @@ def _run(given: list[str], called: list[str], name: str) -> int:
             parser = build_parser(called)  # imports the verb, which takes seconds
         args, unknown = parser.parse_known_args(given)
         if unknown:  # said by the verb or its job, beside its own options
-            args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+            args.parser.error(printable(f"unrecognized arguments: {' '.join(unknown)}"))
         with _tidy_end():
             args.run(args)
         return 0
@@ -114,13 +113,6 @@ def _run(given: list[str], called: list[str], name: str) -> int:
             code, said = 2, f"this needs more packages: pip install 'scarsegecg[{extra}]'"
     print(f"{name}: {said}", file=sys.stderr)
     return code
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with an option in one line, whatever was typed."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(printable(message))
 
 
 @contextmanager

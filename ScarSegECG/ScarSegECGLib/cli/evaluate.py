@@ -86,8 +86,8 @@ def run(args: argparse.Namespace) -> None:
     work = partial(_evaluated, use_ecg=not args.no_ecg, networks=networks)
     figures = done_in_order(args, work, folders, Prepare(networks))
     seen = set(session.settings.get("trained_on", [])) & {row.case for row in figures}
-    report = as_json(figures)
-    report |= {"trained_on_these_cases": sorted(seen), "weights_sha256": session.weights_sha256}
+    trained = {"trained_on_these_cases": sorted(seen), "weights_sha256": session.weights_sha256}
+    report = as_json(figures) | trained
     write_json(args.json, report)
     say(args, *_lines(report["summary"]))
     if seen:

@@ -45,7 +45,6 @@ def run(args: argparse.Namespace) -> None:
         for images in sets:
             ambiguous = any(numbers.count(n) > 1 for n in images.series_numbers)
             say(args, _line(images, "*" if images is chosen else "", args.verbose or ambiguous))
-    for note in notes:
-        say(args, words(note))
+    say(args, *map(words, notes))
     if chosen.unfit:
         raise InputError(chosen.unfit)

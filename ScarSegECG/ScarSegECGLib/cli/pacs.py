@@ -128,5 +128,4 @@ def _is_pull(folder: Path) -> bool:
 def _line(entry: Found, show_patient: bool) -> str:
     number = f"{entry.number:>5}" if entry.number else ""
     what = (number, entry.date or "-" * 8, f"{entry.modalities:<8}", f"{entry.instances:>5} images", entry.uid)
-    who = entry.patient if show_patient else ""
-    return "  ".join(part for part in (*what, entry.description, who) if part)
+    return "  ".join(filter(None, (*what, entry.description, entry.patient if show_patient else "")))

@@ -82,13 +82,13 @@ def _let_go(stream: TextIO) -> None:
 
 def say(args: argparse.Namespace, *lines: str) -> None:
     """Print what a verb has done, unless -q says that it is to be quiet."""
-    if not args.quiet:
+    if lines and not args.quiet:
         print("\n".join(lines), flush=True)
 
 
 def explain(args: argparse.Namespace, *lines: str) -> None:
     """Print what was assumed and how long it took, where -v asks for it."""
-    if args.verbose and lines:
+    if lines and args.verbose:
         print("\n".join(lines), flush=True)
 
 
