@@ -36,16 +36,14 @@ EXTRAS = {
     "cohort": ("cryptography", "dask", "distributed", "locket", "psutil", "pyarrow"),
 }
 
+# Their result is in files: it stands even where nothing can be printed.
 WRITERS = ("segment", "export", "demo", "cohort", "evaluate", "train")
-"""Verbs whose result is in files: it stands even where nothing can be printed."""
 
 
 def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser:
     """The parser of the whole command, or of some of its verbs."""
-    parser = argparse.ArgumentParser(
-        prog="scarsegecg",
-        description="Myocardial scar in LGE MRI with the help of the 12-lead ECG. Research use; not a medical device.",
-    )
+    about = "Myocardial scar in LGE MRI with the help of the 12-lead ECG. Research use; not a medical device."
+    parser = argparse.ArgumentParser(prog="scarsegecg", description=about)
     parser.add_argument("--version", action="version", version=f"scarsegecg {__version__}")
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, summary in VERBS.items():
@@ -105,12 +103,12 @@ def _run(given: list[str], called: list[str], name: str) -> int:
     except Exception as error:
         missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
         extra = next((extra for extra, packages in EXTRAS.items() if missing in packages), None)
-        if extra is None and {"-v", "--verbose"} & set(given):
-            raise
-        # The error's own text may quote a path or a header: only its kind is shown.
-        code, said = 1, f"internal error ({type(error).__name__}); run again with -v for details"
         if extra is not None:
             code, said = 2, f"this needs more packages: pip install 'scarsegecg[{extra}]'"
+        elif {"-v", "--verbose"} & set(given):
+            raise
+        else:  # the error's own text may quote a path or a header: only its kind is shown
+            code, said = 1, f"internal error ({type(error).__name__}); run again with -v for details"
     print(f"{name}: {said}", file=sys.stderr)
     return code
 

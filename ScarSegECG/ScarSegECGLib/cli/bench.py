@@ -61,8 +61,7 @@ def _one_case(lge: Path, ecg: Path | None, segmented: Segmented) -> tuple[float,
 
 
 def _figures(result: ScarResult, case_seconds: float, segmented: Segmented, runs: int) -> list[dict]:
-    """What the project promises to be quick, measured on this case, s; targets are for a case of ten slices on two free
-    cores, the model loaded."""
+    """What the project promises to be quick, s, beside targets for ten slices, two free cores and a loaded model."""
     stack, anatomy, scar = result.stack, result.anatomy, result.labels == SCAR
     known = stack if stack.contrast != Contrast.UNKNOWN else replace(stack, contrast=Contrast.MAGNITUDE)
     conduction = result.ecg_findings.features.conduction if result.ecg_findings else Conduction.UNKNOWN

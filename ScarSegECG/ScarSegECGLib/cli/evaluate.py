@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -45,15 +44,16 @@ def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
     if len(files) > 1:
         raise InputError(f"{folder.name}: several ECGs ({', '.join(path.name for path in files)}); leave one of them")
     ecg = read_ecg(files[0])
-    file, dates = folder / "dates.json", None
-    with suppress(ValueError):
+    file = folder / "dates.json"
+    try:
         dates = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    known = isinstance(dates, dict) and set(dates) <= {"mri", "ecg", "event_between"}
-    event = dates.get("event_between", False) if known else None
-    if not isinstance(event, bool):
+        known = set(dates) <= {"mri", "ecg", "event_between"} and isinstance(dates.get("event_between", False), bool)
+    except (ValueError, TypeError, AttributeError):  # no JSON, or no object in it
+        known = False
+    if not known:
         raise InputError(f"{folder.name}/dates.json: expected {DATES}")
     typed = {f"typed_{name}_date": parse_date(str(dates[name])) for name in ("ecg", "mri") if dates.get(name)}
-    return ecg, gap_of_case(ecg, None, **typed, event_between=event)
+    return ecg, gap_of_case(ecg, None, **typed, event_between=dates.get("event_between", False))
 
 
 def _evaluated(folder: Path, use_ecg: bool, networks: Networks) -> CaseFigures:
@@ -86,8 +86,7 @@ def run(args: argparse.Namespace) -> None:
     work = partial(_evaluated, use_ecg=not args.no_ecg, networks=networks)
     figures = done_in_order(args, work, folders, Prepare(networks))
     seen = set(session.settings.get("trained_on", [])) & {row.case for row in figures}
-    trained = {"trained_on_these_cases": sorted(seen), "weights_sha256": session.weights_sha256}
-    report = as_json(figures) | trained
+    report = as_json(figures) | {"trained_on_these_cases": sorted(seen), "weights_sha256": session.weights_sha256}
     write_json(args.json, report)
     say(args, *_lines(report["summary"]))
     if seen:

@@ -35,8 +35,7 @@ def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
 
 def run(args: argparse.Namespace) -> None:
     """List every series; an asterisk marks the one that would be read."""
-    bar = progress_bar("lge", args.quiet, delay_s=1)
-    with bar as tell, opened_study(args.path, counted(tell, READING)) as sets:
+    with progress_bar("lge", args.quiet, delay_s=1) as tell, opened_study(args.path, counted(tell, READING)) as sets:
         numbers = [n for images in sets for n in images.series_numbers]
     chosen: ImageSet | None = None
     try:

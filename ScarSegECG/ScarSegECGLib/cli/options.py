@@ -146,9 +146,8 @@ def _table(lines: list[str], slices: int) -> Floats:
     found = np.full((slices, 2), np.nan)
     for row in table:
         line = f"--insertions: line {table.line_num} of the CSV file"
-        cells = [(row[name] or "").strip() for name in INSERTION_COLUMNS]
         try:
-            number, *angles = (float(cell) if cell else np.nan for cell in cells)
+            number, *angles = (float((row[name] or "").strip() or "nan") for name in INSERTION_COLUMNS)
         except ValueError:
             raise InputError(f"{line} does not hold numbers") from None
         turned = np.abs(angles)

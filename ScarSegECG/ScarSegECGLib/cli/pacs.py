@@ -16,7 +16,7 @@ from ScarSegECGLib.export.atomic import staged_folder
 from ScarSegECGLib.pacs.archive import Found, find_series, find_studies, pull, push
 from ScarSegECGLib.pacs.connection import connect
 
-_PULLED, _OBJECTS = ("series[0-9][0-9][0-9]/image*.dcm",), "{done} objects"
+_PULLED = ("series[0-9][0-9][0-9]/image*.dcm",)
 FILTERS = {
     "--date": ("StudyDate", "YYYYMMDD[-YYYYMMDD]", "of the study"),
     "--modality": ("ModalitiesInStudy", None, "in the study; default: MR"),
@@ -71,13 +71,13 @@ def run(args: argparse.Namespace) -> None:
         refuse(args, *CREW, why="is for many studies: give --studies")
         staged = staged_folder(args.out, args.overwrite, _PULLED, _is_pull)
         with staged as folder, progress_bar("pull", args.quiet) as tell:
-            pulled = pull(client, args.study, args.series, folder, counted(tell, _OBJECTS))
+            pulled = pull(client, args.study, args.series, folder, counted(tell, "{done} objects"))
         say(args, f"{pulled.count} DICOM files written to {args.out}")
         if not pulled.counted:
             warn("the archive does not say how many objects there are: compare by yourself")
     else:
         with progress_bar("push", args.quiet) as tell:
-            pushed = push(client, args.paths, counted(tell, _OBJECTS))
+            pushed = push(client, args.paths, counted(tell, "{done} objects"))
         say(args, f"{pushed.count} DICOM objects stored, fetched again and compared")
         if pushed.changed:
             warn(f"the archive changed {', '.join(pushed.changed)}")

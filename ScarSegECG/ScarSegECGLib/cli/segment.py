@@ -54,8 +54,8 @@ def run(args: argparse.Namespace) -> None:
     """Read, segment, write."""
     options.refuse_unless(args, "--n-sd", ScarSource.N_SD)
     if args.ecg is None:
-        of_ecg = ("--ecg-date", "--event-between", "--sex", "--age")
-        options.refuse(args, *of_ecg, why="has no effect without an ECG: give --ecg, or leave it out")
+        why = "has no effect without an ECG: give --ecg, or leave it out"
+        options.refuse(args, "--ecg-date", "--event-between", "--sex", "--age", why=why)
     check_output(args.out, overwrite=args.overwrite)
     if args.ecg is None and not args.no_ecg and not args.quiet:
         print("no --ecg given: the result will be the image-only one", file=sys.stderr)

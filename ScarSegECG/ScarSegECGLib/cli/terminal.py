@@ -57,8 +57,7 @@ def heard() -> Iterator[Said]:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     out, err = Said(sys.stdout or io.StringIO()), Said(sys.stderr or io.StringIO())  # None: the system gave none
-    redirected = redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err))
-    with redirected[0], redirected[1], warnings.catch_warnings():
+    with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)), warnings.catch_warnings():
         warnings.simplefilter("always", LeftBehind)
         warnings.filterwarnings("always", category=UserWarning, module="ScarSegECGLib")
         warnings.showwarning = lambda message, *_, **__: warn(str(message))

@@ -212,8 +212,7 @@ class Line(HTTPAdapter):
 class GuardedSession(requests.Session):
     """Follows a redirect only within its archive, and reads answers within bounds of size and time.
 
-    An archive that is busy (429, 503, 504) is asked again when it says so, if that is soon. ``ca``: certificates (PEM)
-    to trust instead of all others, those of the environment too.
+    A busy archive is asked again when it says so, if that is soon. ``ca``: certificates (PEM) to trust, and no others.
     """
 
     def __init__(self, ca: Path | None = None) -> None:
