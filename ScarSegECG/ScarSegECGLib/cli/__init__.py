@@ -35,7 +35,6 @@ EXTRAS = {
     "pacs": ("dicomweb_client", "keyring", "requests", "urllib3"),
     "cohort": ("cryptography", "dask", "distributed", "locket", "psutil", "pyarrow"),
 }
-
 # Their result is in files: it stands even where nothing can be printed.
 WRITERS = ("segment", "export", "demo", "cohort", "evaluate", "train")
 

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentPar
     review = jobs.add_parser("review", help="bring the page's review.csv into the tables")
     review.add_argument("dir", type=Path, metavar="DIR", help="folder that cohort run wrote")
     review.add_argument("review", type=Path, metavar="CSV", help="review.csv, as the page saved it")
-    review.add_argument("--manifest", type=Path, metavar="CSV", help="adds the images' paths to the cases to open")
+    review.add_argument("--manifest", type=Path, metavar="CSV", help="adds image paths to the cases to open in Slicer")
     root = "folder that may hold data beside the manifest's own; may be given more than once"
     for job in (every, review):
         job.add_argument("--root", action="append", default=[], type=Path, metavar="DIR", help=root)

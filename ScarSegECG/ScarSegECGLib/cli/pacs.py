@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentPar
     for job in (find, get, put):
         url, ca = os.environ.get(URL), os.environ.get(CA) or None
         job.add_argument("--url", default=url, metavar="URL", help=f"root of the archive's DICOMweb; default: {URL}")
-        job.add_argument("--ca", default=ca, type=Path, metavar="FILE", help=f"certificates (PEM); default: {CA}")
+        job.add_argument("--ca", default=ca, type=Path, metavar="FILE", help=f"its certificates (PEM); default: {CA}")
     return find, get, put
 
 

@@ -272,19 +272,20 @@ class GuardedSession(requests.Session):
             whole = part = 0
             window, complete = b"", not in_parts
             reading = pieces(min(chunk_size or _PIECE, _PIECE))
-            with response:  # closed where it is not read to its end
-                while piece := time.limit(partial(next, reading, b""), response.raw.shutdown):
-                    time.add(len(piece))
-                    window = window[1 - max(len(marker) + 2, len(_DEFLATED)) :] + piece
-                    begin = window.rfind(marker) if boundary else -1
-                    complete = complete or marker + b"--" in window
-                    whole += len(piece)
-                    part = len(window) - begin if begin >= 0 else part + len(piece)
-                    if whole > LARGEST_ANSWER or part > (LARGEST_OBJECT if objects else LARGEST_JSON):
-                        raise InputError(_TOO_LARGE)
-                    if objects and _DEFLATED in window:
-                        raise InputError(_IS_DEFLATED)
-                    yield piece
+            while piece := time.limit(partial(next, reading, b""), response.raw.shutdown):
+                time.add(len(piece))
+                window = window[1 - max(len(marker) + 2, len(_DEFLATED)) :] + piece
+                begin = window.rfind(marker) if boundary else -1
+                complete = complete or marker + b"--" in window
+                whole += len(piece)
+                part = len(window) - begin if begin >= 0 else part + len(piece)
+                if whole > LARGEST_ANSWER or part > (LARGEST_OBJECT if objects else LARGEST_JSON):
+                    response.close()
+                    raise InputError(_TOO_LARGE)
+                if objects and _DEFLATED in window:
+                    response.close()
+                    raise InputError(_IS_DEFLATED)
+                yield piece
             if not complete:
                 raise InputError(_BREAKS_OFF)
 
