@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from typing import NoReturn
 
 from ScarSegECGLib import __version__
 from ScarSegECGLib.cli.terminal import heard
@@ -36,21 +35,14 @@ EXTRAS = {
     "pacs": ("dicomweb_client", "keyring", "requests", "urllib3"),
     "cohort": ("cryptography", "dask", "distributed", "locket", "psutil", "pyarrow"),
 }
-
-VOLUME = (
-    ("-q", "--quiet", "no progress, no summary; warnings and errors only"),
-    ("-v", "--verbose", "explain what was assumed and how long it took"),
-)
+# Their result is in files: it stands even where nothing can be printed.
 WRITERS = ("segment", "export", "demo", "cohort", "evaluate", "train")
-"""Verbs whose result is in files: it stands even where nothing can be printed."""
 
 
 def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser:
     """The parser of the whole command, or of some of its verbs."""
-    parser = _Parser(
-        prog="scarsegecg",
-        description="Myocardial scar in LGE MRI with the help of the 12-lead ECG. Research use; not a medical device.",
-    )
+    about = "Myocardial scar in LGE MRI with the help of the 12-lead ECG. Research use; not a medical device."
+    parser = argparse.ArgumentParser(prog="scarsegecg", description=about)
     parser.add_argument("--version", action="version", version=f"scarsegecg {__version__}")
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, summary in VERBS.items():
@@ -59,9 +51,13 @@ def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser
         if name in verbs:
             module = import_module(f"ScarSegECGLib.cli.{name}")
             jobs = module.add_arguments(verb) or ()
-            verb.set_defaults(run=module.run, parser=verb)
+            for one in (verb, *jobs):
+                one.set_defaults(run=module.run, parser=one)
         volume = verb.add_mutually_exclusive_group()
-        for short, long, said in VOLUME:
+        for short, long, said in (
+            ("-q", "--quiet", "no progress, no summary; warnings and errors only"),
+            ("-v", "--verbose", "explain what was assumed and how long it took"),
+        ):
             volume.add_argument(short, long, action="store_true", help=said)
             for job in jobs:  # behind a job's name as well as before it
                 job.add_argument(short, long, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -69,10 +65,9 @@ def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
+    """Run the command: 0 done, 2 something in the input is to be put right, 1 a fault of ours, 130 stopped.
 
-    Returns the exit code: 0 done, 2 something in the input is to be put right, 1 a fault of ours, 130 stopped. When the
-    system ends it (SIGTERM, SIGHUP), it cleans up and exits with 128 + the signal's number.
+    When the system ends it (SIGTERM, SIGHUP), it cleans up and exits with 128 + the signal's number.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     called = [verb for verb in VERBS if verb in given[:1]]
@@ -95,8 +90,8 @@ def _run(given: list[str], called: list[str], name: str) -> int:
                 loaded.callback(print, "\r           \r", end="", file=sys.stderr, flush=True)
             parser = build_parser(called)  # imports the verb, which takes seconds
         args, unknown = parser.parse_known_args(given)
-        if unknown:  # said by the verb, beside its own options
-            args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        if unknown:  # said by the verb or its job, beside its own options
+            args.parser.error(printable(f"unrecognized arguments: {' '.join(unknown)}"))
         with _tidy_end():
             args.run(args)
         return 0
@@ -107,21 +102,14 @@ def _run(given: list[str], called: list[str], name: str) -> int:
     except Exception as error:
         missing = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
         extra = next((extra for extra, packages in EXTRAS.items() if missing in packages), None)
-        if extra is None and {"-v", "--verbose"} & set(given):
-            raise
-        # The error's own text may quote a path or a header: only its kind is shown.
-        code, said = 1, f"internal error ({type(error).__name__}); run again with -v for details"
         if extra is not None:
             code, said = 2, f"this needs more packages: pip install 'scarsegecg[{extra}]'"
+        elif {"-v", "--verbose"} & set(given):
+            raise
+        else:  # the error's own text may quote a path or a header: only its kind is shown
+            code, said = 1, f"internal error ({type(error).__name__}); run again with -v for details"
     print(f"{name}: {said}", file=sys.stderr)
     return code
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with an option in one line, whatever was typed."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(printable(message))
 
 
 @contextmanager

@@ -1,43 +1,37 @@
-"""``scarsegecg bench``: how long every stage of one case takes, and what stands beside a target of the project.
-
-Times are told here and asserted nowhere: on a busy machine they say nothing about the program.
-"""
+"""``scarsegecg bench``: how long every stage of one case takes, beside the project's targets; no test asserts it."""
 
 from __future__ import annotations
 
 import argparse
 import resource
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from timeit import repeat, timeit
-from typing import Any
 
 import numpy as np
 import torch
 
 from ScarSegECGLib import sample
 from ScarSegECGLib.anatomy.aha import partition
-from ScarSegECGLib.case import MYOCARDIUM, SCAR, LabelArray, ScarResult, TimeGap
-from ScarSegECGLib.cli.options import NETWORKS, add_shared
+from ScarSegECGLib.case import SCAR, Ecg, LgeStack, ScarResult
+from ScarSegECGLib.cli.options import NETWORKS, add_shared, refuse
 from ScarSegECGLib.cli.outputs import check_files, write_json
 from ScarSegECGLib.cli.terminal import say
-from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.median_beat import median_beat
-from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.face import read_ecg, read_lge, segment
 from ScarSegECGLib.facts import Contrast
 from ScarSegECGLib.facts_ecg import Conduction
-from ScarSegECGLib.lge.read import read_lge
 from ScarSegECGLib.measure.measurements import measure, measured_again
 from ScarSegECGLib.measure.rules import RULES, FoundScar, ThresholdRule
-from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.pipeline import segment
+from ScarSegECGLib.pipeline import loaded
 from ScarSegECGLib.view.paint import to_pixels, to_png
 from ScarSegECGLib.view.pictures import scar_bullseye
 
+Segmented = Callable[[LgeStack, Ecg | None], ScarResult]
 EDIT = "edit of one slice, measured and drawn on the screen"
 FEWEST_TURNS = 5  # with and without ECG
 ECG_SHARE = 0.15  # of the time of a case without ECG
@@ -54,63 +48,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shared(parser, "--mri-date", "--ecg-date", *NETWORKS)
 
 
-def _one_case(
-    lge: Path, ecg: Path | None, typed: dict[str, Any], session: Session
-) -> tuple[float, dict[str, float], ScarResult]:
+def _one_case(lge: Path, ecg: Path | None, segmented: Segmented) -> tuple[float, dict[str, float], ScarResult]:
     """Read to measured result: total seconds, seconds per stage, result."""
-    start = time.perf_counter()
+    start = perf_counter()
     stack = read_lge(lge)
-    lge_read = time.perf_counter()
+    lge_read = perf_counter()
     record = read_ecg(ecg) if ecg else None
-    ecg_read = time.perf_counter()
-    result = segment(stack, record, gap_of_case(record, stack.acquired, **typed), session)
-    total = time.perf_counter() - start
-    return total, {"read LGE": lge_read - start, "read ECG": ecg_read - lge_read, **result.timings}, result
+    ecg_read = perf_counter()
+    result = segmented(stack, record)
+    stages = {"read LGE": lge_read - start, "read ECG": ecg_read - lge_read, **result.timings}
+    return perf_counter() - start, stages, result
 
 
-def remeasure(result: ScarResult, labels: LabelArray) -> ScarResult:
-    """An edit, measured as the panel does."""
-    conduction = result.ecg_findings.features.conduction if result.ecg_findings else Conduction.UNKNOWN
-    scar = FoundScar(labels == SCAR, result.method)
-    return measured_again(result, result.anatomy, scar, result.labels == SCAR, conduction)
-
-
-def _figures(result: ScarResult, case_seconds: float, session: Session, runs: int) -> list[dict]:
-    """What the project promises to be quick, measured on this case, s; targets are for a case of ten slices on two free
-    cores, the model loaded."""
-    stack, anatomy = result.stack, result.anatomy
+def _figures(result: ScarResult, case_seconds: float, segmented: Segmented, runs: int) -> list[dict]:
+    """What the project promises to be quick, s, beside targets for ten slices, two free cores and a loaded model."""
+    stack, anatomy, scar = result.stack, result.anatomy, result.labels == SCAR
     known = stack if stack.contrast != Contrast.UNKNOWN else replace(stack, contrast=Contrast.MAGNITUDE)
-    edited = result.labels.copy()  # without the scar of the slice that has most of it
-    worst = edited[np.argmax((edited == SCAR).sum(axis=(1, 2)))]
-    worst[worst == SCAR] = MYOCARDIUM
+    conduction = result.ecg_findings.features.conduction if result.ecg_findings else Conduction.UNKNOWN
+    edited = scar.copy()
+    edited[np.argmax(scar.sum(axis=(1, 2)))] = False  # the slice that has most of it
 
-    def fastest(work: Callable[[], object]) -> float:
-        return min(repeat(work, number=1, repeat=runs))
+    def remeasured() -> ScarResult:
+        return measured_again(result, anatomy, FoundScar(edited, result.method), scar, conduction)
 
-    without = partial(segment, stack, None, TimeGap(None), session)
-    together = partial(segment, stack, result.ecg, result.ecg_use.gap, session)
+    def fastest(work: Callable[..., object], *arguments: object) -> float:
+        return min(repeat(partial(work, *arguments), number=1, repeat=runs))
+
+    without, together = partial(segmented, stack, None), partial(segmented, stack, result.ecg)
     # In turns, so that whatever else the machine does weighs on both alike.
     turns = [(timeit(without, number=1), timeit(together, number=1)) for _ in range(max(runs, FEWEST_TURNS))]
     alone = float(np.median([one for one, _ in turns]))
     times = [("case, from files to figures", case_seconds, 1.0)]
     times.append(("case without ECG, segmented and measured", alone, 1.0))
-    works: list[tuple[str, Callable[[], object], float]] = [
-        ("edit of one slice, measured", partial(remeasure, result, edited), 0.030),
-        (EDIT, lambda: to_pixels(scar_bullseye(remeasure(result, edited)), WIDTH_PX), 0.050),
-        ("bullseye as a picture", lambda: to_png(scar_bullseye(result), width_px=WIDTH_PX), 0.050),
-        (
-            "AHA segments from contours",
-            partial(partition, anatomy.cavity, anatomy.myocardium, stack.voxels, stack.spacing),
-            0.030,
-        ),
-        ("all measures by manual", partial(measure, known, anatomy, result.labels == SCAR), 0.050),
-        *((f"all measures by {rule}", partial(measure, known, anatomy, ThresholdRule(rule)), 0.050) for rule in RULES),
-    ]
     if result.ecg is not None:
         added = float(np.median([two - one for one, two in turns]))
         times.append(("what the ECG adds to that", added, ECG_SHARE * alone))
-        works.append(("ECG measured", partial(median_beat, result.ecg), 0.100))
-    times += [(name, fastest(work), target) for name, work, target in works]
+        times.append(("ECG measured", fastest(median_beat, result.ecg), 0.100))
+    contours = anatomy.cavity, anatomy.myocardium, stack.voxels, stack.spacing
+    times += [
+        ("edit of one slice, measured", fastest(remeasured), 0.030),
+        (EDIT, fastest(lambda: to_pixels(scar_bullseye(remeasured()), WIDTH_PX)), 0.050),
+        ("bullseye as a picture", fastest(lambda: to_png(scar_bullseye(result), width_px=WIDTH_PX)), 0.050),
+        ("AHA segments from contours", fastest(partition, *contours), 0.030),
+        ("all measures by manual", fastest(measure, known, anatomy, scar), 0.050),
+        *((f"all measures by {rule}", fastest(measure, known, anatomy, ThresholdRule(rule)), 0.050) for rule in RULES),
+    ]
     return [{"name": name, "seconds": round(seconds, 4), "target": round(target, 4)} for name, seconds, target in times]
 
 
@@ -123,34 +105,33 @@ def _table(report: dict) -> str:
     for figure in report["figures"]:
         missed = "   missed" if figure["seconds"] > figure["target"] else ""
         lines.append(f"  {figure['name']:42s} {1000 * figure['seconds']:8.0f} {1000 * figure['target']:8.0f}{missed}")
-    loaded, first = (1000 * report[name] for name in ("model_load_seconds", "first_case_seconds"))
+    load, first = (1000 * report[name] for name in ("model_load_seconds", "first_case_seconds"))
     memory = f"most memory {report['peak_rss_mb']:.0f} MB"
-    return "\n".join([*lines, "", f"  networks loaded in {loaded:.0f} ms; first case {first:.0f} ms; {memory}"])
+    return "\n".join([*lines, "", f"  networks loaded in {load:.0f} ms; first case {first:.0f} ms; {memory}"])
 
 
 def run(args: argparse.Namespace) -> None:
     """Time one case, model loaded, and one edit."""
     if args.repeat < 1:
         raise InputError("--repeat must be at least 1")
-    if args.ecg and not args.lge:
-        raise InputError("--ecg needs --lge: the sample patient has an ECG of its own")
-    if (args.mri_date or args.ecg_date) and not args.ecg:
-        raise InputError("--mri-date and --ecg-date say how much an ECG counts: give --lge and --ecg with them")
-    given = {"typed_mri_date": args.mri_date, "typed_ecg_date": args.ecg_date}
-    typed: dict[str, Any] = {name: parse_date(date) for name, date in given.items() if date}
-    check_files(args.json)
-    start = time.perf_counter()
-    session = Session.load(args.weights, args.device)
-    load_seconds = time.perf_counter() - start
-    lge, ecg = args.lge, args.ecg
+    if not args.lge:
+        refuse(args, "--ecg", why="needs --lge: the sample patient has an ECG of its own")
+    if not args.ecg:
+        refuse(args, "--mri-date", "--ecg-date", why="says how much an ECG counts: give --lge and --ecg with it")
+    lge, ecg, dates = args.lge, args.ecg, {"mri_date": args.mri_date, "ecg_date": args.ecg_date}
     if lge is None:
-        lge, ecg, typed = sample.LGE, sample.ECG, {"typed_mri_date": sample.MRI_DATE}  # not in a NIfTI file
-    totals, stages, results = zip(*(_one_case(lge, ecg, typed, session) for _ in range(args.repeat)), strict=True)
+        lge, ecg, dates = sample.LGE, sample.ECG, {"mri_date": sample.MRI_DATE}  # not in a NIfTI file
+    check_files(args.json)
+    start = perf_counter()
+    session = loaded(args.weights, args.device)  # kept for all that is segmented so
+    load_seconds = perf_counter() - start
+    segmented = partial(segment, **dates, weights=args.weights, device=args.device)
+    totals, stages, results = zip(*(_one_case(lge, ecg, segmented) for _ in range(args.repeat)), strict=True)
     case_seconds = float(np.median(totals))
-    figures = _figures(results[-1], case_seconds, session, args.repeat)
-    of_stages = {name: float(np.median([stage[name] for stage in stages])) for name in stages[0]}
+    figures = _figures(results[-1], case_seconds, segmented, args.repeat)
+    medians = {name: round(float(np.median([stage[name] for stage in stages])), 4) for name in stages[0]}
     report = {
-        "stages": [{"name": name, "seconds": round(seconds, 4)} for name, seconds in of_stages.items()],
+        "stages": [{"name": name, "seconds": seconds} for name, seconds in medians.items()],
         "model_load_seconds": round(load_seconds, 4),
         "case_seconds": round(case_seconds, 4),
         "first_case_seconds": round(totals[0], 4),

@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ScarSegECGLib.cli.crew import case_bar, crew_of, networks_of, tell_trouble
-from ScarSegECGLib.cli.options import CREW, NETWORKS, add_shared, refuse_unused_n_sd
+from ScarSegECGLib.cli.options import CREW, NETWORKS, add_shared, refuse_unless
 from ScarSegECGLib.cli.outputs import check_files
 from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.cohort.discover import look_through, manifest_rows
@@ -27,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentPar
     init.add_argument("folder", type=Path, metavar="FOLDER", help="holds images and ECGs, in whatever sub-folders")
     init.add_argument("--out", required=True, type=Path, metavar="CSV", help="the manifest")
     init.add_argument("--overwrite", action="store_true", help="replace an earlier manifest")
-    named = "name cases after their folders; default: case001, case002 ..."
-    init.add_argument("--names-of-folders", action="store_true", help=named)
+    init.add_argument("--names-of-folders", action="store_true", help="name cases after their folders, not case001 ...")
     every = jobs.add_parser("run", help="segment every case of a manifest; again: what is missing, failed or changed")
     every.add_argument("manifest", type=Path, metavar="CSV", help=f"columns {', '.join(COLUMNS)}")
     every.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for results, tables and the page")
@@ -39,8 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentPar
     review = jobs.add_parser("review", help="bring the page's review.csv into the tables")
     review.add_argument("dir", type=Path, metavar="DIR", help="folder that cohort run wrote")
     review.add_argument("review", type=Path, metavar="CSV", help="review.csv, as the page saved it")
-    paths = "adds the images' paths to the list of cases to open in Slicer"
-    review.add_argument("--manifest", type=Path, metavar="CSV", help=paths)
+    review.add_argument("--manifest", type=Path, metavar="CSV", help="adds image paths to the cases to open in Slicer")
     root = "folder that may hold data beside the manifest's own; may be given more than once"
     for job in (every, review):
         job.add_argument("--root", action="append", default=[], type=Path, metavar="DIR", help=root)
@@ -78,7 +76,7 @@ def _init(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    refuse_unused_n_sd(args)
+    refuse_unless(args, "--n-sd", ScarSource.N_SD)
     cases = read_manifest(args.manifest, args.root, now=datetime.now())
     from ScarSegECGLib.cohort.options import CohortOptions
     from ScarSegECGLib.cohort.run import run_cohort

@@ -6,12 +6,12 @@ import argparse
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from ScarSegECGLib.cli.options import refuse
 from ScarSegECGLib.cli.terminal import warn
 from ScarSegECGLib.cohort.engine import Argument, Crew, Outcome, Trouble, Value, run_here, run_jobs
 from ScarSegECGLib.errors import InputError
@@ -19,32 +19,26 @@ from ScarSegECGLib.errors import InputError
 if TYPE_CHECKING:
     from ScarSegECGLib.cohort.options import Networks
 
-_SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(MB|GB|MiB|GiB)", re.IGNORECASE)
+READING = "reading {done} of {of} files"
+Prepare = Callable[[], object] | None
+_SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*([MG])i?B", re.IGNORECASE)
 
 
-def crew_of(args: argparse.Namespace) -> Crew:
+def crew_of(args: argparse.Namespace, prepare: Prepare = None) -> Crew:
     """Who was asked to do the work; InputError for options that contradict each other or are no numbers."""
-    if args.scheduler and (args.workers is not None or args.memory is not None):
-        raise InputError("--workers and --memory are of a local cluster: leave them out with --scheduler")
+    if args.scheduler:
+        refuse(args, "--workers", "--memory", why="is of a local cluster: leave it out with --scheduler")
     if args.workers is not None and not 1 <= args.workers <= 1024:
         raise InputError("--workers must be 1 to 1024")
-    return Crew(args.workers, args.scheduler, None if args.memory is None else _bytes(args.memory))
+    return Crew(args.workers, args.scheduler, None if args.memory is None else _bytes(args.memory), prepare)
 
 
 def _bytes(memory: str) -> int:
     found = _SIZE.fullmatch(memory.strip())
-    if found is None:
-        raise InputError("--memory is a number with its unit, such as 4GB")
-    size = int(float(found[1].replace(",", ".")) * (2**20 if found[2].lower().startswith("m") else 2**30))
+    size = float(found[1].replace(",", ".")) * (2**20 if found[2] in "mM" else 2**30) if found else 0.0
     if size < 2**29:
-        raise InputError("--memory must be at least 512MB")
-    return size
-
-
-def refuse_crew(args: argparse.Namespace, many: str) -> None:
-    """InputError where somebody is asked to work on one thing alone; ``many`` is the option that names several."""
-    if crew_of(args) != Crew():
-        raise InputError(f"--workers, --memory and --scheduler are for many {many}: give --{many}")
+        raise InputError("--memory is a number with its unit, such as 4GB, and at least 512MB")
+    return int(size)
 
 
 def networks_of(args: argparse.Namespace) -> Networks:
@@ -57,10 +51,7 @@ def networks_of(args: argparse.Namespace) -> Networks:
 
 @contextmanager
 def progress_bar(title: str, quiet: bool, delay_s: float = 0) -> Iterator[Callable[[float, str], None]]:
-    """A bar on stderr from 0 to 100 %; the yielded function takes the fraction done and what is being done.
-
-    What takes less than ``delay_s`` has none.
-    """
+    """A bar on stderr for what takes ``delay_s``; the yielded function takes the fraction done, and what is done."""
     layout = "{desc}: {percentage:3.0f}%|{bar:24}| {elapsed}<{remaining} {postfix}"
     with tqdm(total=1.0, desc=title, bar_format=layout, disable=quiet, delay=delay_s) as bar:
 
@@ -70,6 +61,11 @@ def progress_bar(title: str, quiet: bool, delay_s: float = 0) -> Iterator[Callab
 
         yield tell
         tell(1.0, "done")
+
+
+def counted(tell: Callable[[float, str], None], what: str, share: float = 1.0) -> Callable[[int, int], None]:
+    """Tells a bar, of which it has that share, how much is done of how many; ``what`` says it in words."""
+    return lambda done, of: tell(share * done / max(done, of), what.format(done=done, of=of))
 
 
 def case_bar(title: str, quiet: bool, todo: int, total: int) -> tqdm:
@@ -86,24 +82,20 @@ def tell_trouble(outcome: Outcome, bar: tqdm) -> None:
 
 
 def outcomes_of(
-    crew: Crew, work: Callable[[Argument], Value], jobs: Sequence[tuple[str, Argument]], prepare: Callable | None = None
-) -> Iterator[Outcome]:
+    crew: Crew, work: Callable[[Argument], Value], jobs: Sequence[tuple[str, Argument]]
+) -> Iterator[Outcome[Value]]:
     """What becomes of each case: in this process, or with --workers or --scheduler on Dask."""
-    return run_here(work, jobs, prepare) if crew == Crew() else run_jobs(work, jobs, replace(crew, prepare=prepare))
+    return run_here(work, jobs, crew.prepare) if crew == Crew(prepare=crew.prepare) else run_jobs(work, jobs, crew)
 
 
 def done_in_order(
-    args: argparse.Namespace,
-    title: str,
-    work: Callable[[Path], Value],
-    folders: Sequence[Path],
-    prepare: Callable[[], object] | None = None,
+    args: argparse.Namespace, work: Callable[[Path], Value], folders: Sequence[Path], prepare: Prepare = None
 ) -> list[Value]:
     """The values of all cases' folders in their order; InputError for the first trouble told."""
     found: dict[str, Value] = {}
     jobs = [(folder.name, folder.absolute()) for folder in folders]
-    with case_bar(title, args.quiet, len(jobs), len(jobs)) as bar:
-        for outcome in outcomes_of(crew_of(args), work, jobs, prepare):
+    with case_bar(args.verb, args.quiet, len(jobs), len(jobs)) as bar:
+        for outcome in outcomes_of(crew_of(args, prepare), work, jobs):
             if outcome.trouble is Trouble.REFUSED:
                 raise InputError(outcome.words)
             if outcome.trouble is not None:

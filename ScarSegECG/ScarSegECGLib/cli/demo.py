@@ -6,10 +6,8 @@ import argparse
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from ScarSegECGLib import sample
-from ScarSegECGLib.case import BACKGROUND, CAVITY, MYOCARDIUM, SCAR, ScarResult
+from ScarSegECGLib.case import BACKGROUND, CAVITY, MYOCARDIUM, SCAR, LabelArray, ScarResult
 from ScarSegECGLib.cli.crew import progress_bar
 from ScarSegECGLib.cli.options import NETWORKS, add_shared
 from ScarSegECGLib.cli.terminal import say
@@ -24,50 +22,34 @@ from ScarSegECGLib.report.present import summary
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
-    out = Path("demo-output")
-    parser.add_argument(
-        "--out", type=Path, default=out, metavar="DIR", help=f"an earlier demo is replaced; default: {out}"
-    )
+    said = "an earlier demo is replaced; default: demo-output"
+    parser.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR", help=said)
     add_shared(parser, *NETWORKS)
 
 
-def beside_truth(result: ScarResult, truth: np.ndarray) -> str:
-    """What was found beside what the phantom holds, as a small table."""
+def _beside_truth(result: ScarResult, truth: LabelArray) -> list[str]:
+    """What was found beside what the phantom holds, where scar went that was not found, and how much is none."""
     voxel_ml = result.stack.voxel_ml
-    rows = [f"{'':<12}{'found':>9}{'truth':>9}{'Dice':>8}"]
+    true, called = truth >= SCAR, result.labels == SCAR
+    lines = [f"{'':<12}{'found':>9}{'truth':>9}{'Dice':>8}"]
     for name, found, expected in (
         ("LV cavity", result.labels == CAVITY, truth == CAVITY),
         ("myocardium", result.labels >= MYOCARDIUM, truth >= MYOCARDIUM),
-        ("scar", result.labels == SCAR, truth >= SCAR),
+        ("scar", called, true),
     ):
         dice = number(overlap(found, expected, result.stack.spacing, distance=False).dice, 2, "-")
-        rows.append(f"{name:<12}{found.sum() * voxel_ml:>6.1f} ml{expected.sum() * voxel_ml:>6.1f} ml{dice:>8}")
-    return "\n".join(rows)
-
-
-def missed(result: ScarResult, truth: np.ndarray) -> str:
-    """Where the true scar went that was not found, and how much was called scar that is none."""
-    true, called = truth >= SCAR, result.labels == SCAR
+        lines.append(f"{name:<12}{found.sum() * voxel_ml:>6.1f} ml{expected.sum() * voxel_ml:>6.1f} ml{dice:>8}")
     lost = {"in the wall, not called": MYOCARDIUM, "called cavity": CAVITY, "outside the contours": BACKGROUND}
     parts = [f"{100 * (result.labels[true] == label).mean():.0f} % {name}" for name, label in lost.items()]
-    text = f"missed of the true scar: {', '.join(parts)}"
-    if called.any():
-        text += f"; {100 * (~true[called]).mean():.0f} % of what was called scar is none"
-    return text
-
-
-def _is_sample(folder: Path) -> bool:
-    """Whether a folder holds the sample patient of an earlier demo."""
-    try:
-        return (folder / sample.TRUTH.name).read_bytes() == sample.TRUTH.read_bytes()
-    except OSError:
-        return False
+    none = f"; {100 * (~true[called]).mean():.0f} % of what was called scar is none" if called.any() else ""
+    return [*lines, f"missed of the true scar: {', '.join(parts)}{none}"]
 
 
 def run(args: argparse.Namespace) -> None:
     """Copy the sample patient, read it as a user's, segment, and compare."""
     home, results = args.out / "patient", args.out / "result"
-    earlier = _is_sample(home)
+    truth = home / sample.TRUTH.name
+    earlier = truth.is_file() and truth.read_bytes() == sample.TRUTH.read_bytes()
     for folder, ours in ((home, earlier), (results, earlier and is_previous_result(results))):
         if folder.is_dir() and any(folder.iterdir()) and not ours:
             raise InputError(f"The output holds a folder {folder.name} that is no demo's: choose another with --out.")
@@ -77,19 +59,20 @@ def run(args: argparse.Namespace) -> None:
         with staged_folder(home, earlier) as staged:
             for file in sample.files():
                 shutil.copy(file, staged)
-        stack, ecg = read_lge(home / sample.LGE.name), read_ecg(home / sample.ECG.name)
-        networks = {"weights": args.weights, "device": args.device}
         result = segment(
-            stack, ecg, mri_date=sample.MRI_DATE, **networks, progress=lambda done, text: tell(0.1 + 0.7 * done, text)
+            read_lge(home / sample.LGE.name),
+            read_ecg(home / sample.ECG.name),
+            mri_date=sample.MRI_DATE,
+            weights=args.weights,
+            device=args.device,
+            progress=lambda done, text: tell(0.1 + 0.7 * done, text),
         )
         tell(0.8, "pictures and files")
         folder = export(result, results, overwrite=earlier)
-    truth = read_labels(home / sample.LABELS.name, stack)
     say(
         args,
         "A simulated patient (phantom LGE and simulated ECG), segmented as a real one would be:",
-        beside_truth(result, truth),
-        missed(result, truth),
+        *_beside_truth(result, read_labels(home / sample.LABELS.name, result.stack)),
         *summary(result),
         f"open {folder / 'report.html'}; the input is in {home}",
     )

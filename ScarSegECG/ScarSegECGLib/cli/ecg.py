@@ -38,24 +38,24 @@ def run(args: argparse.Namespace) -> None:
     if args.picture:
         save_picture(ecg_paper(ecg, median_features=findings_lines(found)), args.picture)
     if args.json:
-        measured = {name: getattr(features, name) for name in _MEASURED} | {
+        leads = list(zip(LEADS, ecg.lead_mask, strict=True))
+        judged = {
             "q_waves": found.q_waves,
             "q_waves_remark": words(found.q_waves_remark) or None,
             "qrs_score_points": found.score_points,
             "qrs_score_percent_of_lv": found.score_percent_of_lv,
             "qrs_score_remark": words(found.score_remark) or None,
         }
-        there = [name for name, ok in zip(LEADS, ecg.lead_mask, strict=True) if ok]
         understood = {
             "format": ecg.format,
-            "leads": there,
-            "missing": [name for name in LEADS if name not in there],
+            "leads": [name for name, there in leads if there],
+            "missing": [name for name, there in leads if not there],
             "rate": ecg.rate,
             "seconds": ecg.millivolts.shape[1] / ecg.rate,
             "date": date_line(ecg),
             "device": ecg.device_ms,
             "notes": all_words(ecg.notes),
-            "measured": measured,
+            "measured": {name: getattr(features, name) for name in _MEASURED} | judged,
         }
         write_json(args.json, understood)
     say(args, *file_lines(ecg), "", *measurement_lines(features), *judged_lines(found))

@@ -35,14 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
-    """The case's ``ecg.*`` and ``dates.json`` (:data:`DATES`), where there are such.
-
-    InputError for several ECGs, one that cannot be read, or dates that are not as expected.
-    """
-    files = sorted(folder.glob("ecg.*"))
+    """The case's ``ecg.*`` with its ``dates.json``, where there are such; InputError where they are not as expected."""
     # a WFDB header has its signal beside it, a table may have its rate and unit in a .json
-    header = any(path.suffix == ".hea" for path in files)
-    files = [path for path in files if path.suffix not in (".dat", ".json", *((".mat",) if header else ()))]
+    beside = (".dat", ".json", *([".mat"] if (folder / "ecg.hea").exists() else []))
+    files = sorted(path for path in folder.glob("ecg.*") if path.suffix not in beside)
     if not files:
         return None, TimeGap(None)
     if len(files) > 1:
@@ -51,14 +47,13 @@ def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
     file = folder / "dates.json"
     try:
         dates = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    except ValueError as error:
-        raise InputError(f"{folder.name}/dates.json: not JSON; expected {DATES}") from error
-    known = isinstance(dates, dict) and set(dates) <= {"mri", "ecg", "event_between"}
-    event = dates.get("event_between", False) if known else None
-    if not isinstance(event, bool):
+        known = set(dates) <= {"mri", "ecg", "event_between"} and isinstance(dates.get("event_between", False), bool)
+    except (ValueError, TypeError, AttributeError):  # no JSON, or no object in it
+        known = False
+    if not known:
         raise InputError(f"{folder.name}/dates.json: expected {DATES}")
     typed = {f"typed_{name}_date": parse_date(str(dates[name])) for name in ("ecg", "mri") if dates.get(name)}
-    return ecg, gap_of_case(ecg, None, **typed, event_between=event)
+    return ecg, gap_of_case(ecg, None, **typed, event_between=dates.get("event_between", False))
 
 
 def _evaluated(folder: Path, use_ecg: bool, networks: Networks) -> CaseFigures:
@@ -72,17 +67,13 @@ def _lines(summary: dict) -> list[str]:
     for name in ("cavity", "myocardium", "scar"):
         mean = {metric: number(figure["mean"], 3, "  -  ") for metric, figure in summary[name].items()}
         lines += [f"{name:<11} Dice {mean['dice']}  precision {mean['precision']}  sensitivity {mean['sensitivity']}"]
-    challenge, coverage, normals = summary["scar_challenge"]["mean"], summary["interval_coverage"], summary["normals"]
-    if challenge is not None:
-        lines.append(f"scar        challenge Dice {challenge:5.3f}")
-    for size, figure in summary["scar_by_size"].items():
-        if figure["mean"] is not None:
-            lines.append(f"scar        {size}: Dice {figure['mean']:5.3f}")
-    if coverage is not None:
-        lines.append(f"intervals   {100 * coverage:.0f} % hold the expert's volume")
-    if normals["count"]:
-        false_ml = normals["false_scar_ml"]["mean"]
-        lines.append(f"normals     {normals['count']}, false scar {false_ml:.2f} ml on average")
+    scars = {"challenge": summary["scar_challenge"]} | {f"{size}:": of for size, of in summary["scar_by_size"].items()}
+    lines += [f"scar        {name} Dice {of['mean']:5.3f}" for name, of in scars.items() if of["mean"] is not None]
+    if summary["interval_coverage"] is not None:
+        lines.append(f"intervals   {100 * summary['interval_coverage']:.0f} % hold the expert's volume")
+    if count := summary["normals"]["count"]:
+        false_ml = summary["normals"]["false_scar_ml"]["mean"]
+        lines.append(f"normals     {count}, false scar {false_ml:.2f} ml on average")
     return lines
 
 
@@ -93,10 +84,9 @@ def run(args: argparse.Namespace) -> None:
     networks = networks_of(args)
     session = session_of(networks)
     work = partial(_evaluated, use_ecg=not args.no_ecg, networks=networks)
-    figures = done_in_order(args, "evaluate", work, folders, Prepare(networks))
+    figures = done_in_order(args, work, folders, Prepare(networks))
     seen = set(session.settings.get("trained_on", [])) & {row.case for row in figures}
-    report = as_json(figures)
-    report |= {"trained_on_these_cases": sorted(seen), "weights_sha256": session.weights_sha256}
+    report = as_json(figures) | {"trained_on_these_cases": sorted(seen), "weights_sha256": session.weights_sha256}
     write_json(args.json, report)
     say(args, *_lines(report["summary"]))
     if seen:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ScarSegECGLib.cli.crew import progress_bar
+from ScarSegECGLib.cli.crew import READING, counted, progress_bar
 from ScarSegECGLib.cli.options import CHOICE, add_shared
 from ScarSegECGLib.cli.terminal import say
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.shown_text import shown_uid
+from ScarSegECGLib.lge.shown_text import shown_uid, some_of
 from ScarSegECGLib.lge.study import ImageSet, choose, opened_study
 from ScarSegECGLib.wording import words
 
@@ -21,8 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
-    number = ", ".join(n for n in images.series_numbers[:3] if n) or "-"
-    number += " ..." if len(images.series_numbers) > 3 else ""
+    number = some_of([n for n in images.series_numbers if n], 3) or "-"
     fits = images.judged.verdict in ("lge", "possible")
     taken_for = images.judged.taken_for + (f", {images.kind}" if fits else "")
     head = f"{mark:<2}{number:<12}{len(images.frames):>5} images  {taken_for:<34}{images.description}"
@@ -37,10 +36,7 @@ def _line(images: ImageSet, mark: str, with_uid: bool) -> str:
 
 def run(args: argparse.Namespace) -> None:
     """List every series; an asterisk marks the one that would be read."""
-    with (
-        progress_bar("lge", args.quiet, delay_s=1) as tell,
-        opened_study(args.path, lambda done, of: tell(done / of, f"reading {done} of {of} files")) as sets,
-    ):
+    with progress_bar("lge", args.quiet, delay_s=1) as tell, opened_study(args.path, counted(tell, READING)) as sets:
         numbers = [n for images in sets for n in images.series_numbers]
     chosen: ImageSet | None = None
     try:
@@ -49,7 +45,6 @@ def run(args: argparse.Namespace) -> None:
         for images in sets:
             ambiguous = any(numbers.count(n) > 1 for n in images.series_numbers)
             say(args, _line(images, "*" if images is chosen else "", args.verbose or ambiguous))
-    for note in notes:
-        say(args, words(note))
+    say(args, *map(words, notes))
     if chosen.unfit:
         raise InputError(chosen.unfit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,18 +14,8 @@ import numpy as np
 from ScarSegECGLib.anatomy.aha import divide
 from ScarSegECGLib.anatomy.polar import Mask
 from ScarSegECGLib.case import Anatomy, LabelArray, LgeStack
-from ScarSegECGLib.cli.crew import done_in_order, refuse_crew
-from ScarSegECGLib.cli.options import (
-    CHOICE,
-    CREW,
-    OPTIONS,
-    TAKEN,
-    add_shared,
-    chosen,
-    insertions_of,
-    tell_choice,
-    value_of,
-)
+from ScarSegECGLib.cli import options
+from ScarSegECGLib.cli.crew import done_in_order
 from ScarSegECGLib.cli.outputs import check_files, save_picture, write_json, write_table
 from ScarSegECGLib.cli.terminal import explain, say, warn
 from ScarSegECGLib.errors import InputError
@@ -42,13 +32,7 @@ from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.report.measured import as_plain, doubts, patient_report, printed, score_rows, segment_rows
 from ScarSegECGLib.report.numbers import finite
-from ScarSegECGLib.view.pictures import (
-    how_of,
-    measured_polar_map,
-    scar_bullseye,
-    scar_montage,
-    transmurality_bullseye,
-)
+from ScarSegECGLib.view import pictures
 from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.wording import CASES_COMPARED, all_words, words
 
@@ -62,17 +46,17 @@ _OF_ONE_PATIENT = (
 PICTURES: dict[str, tuple[str, Callable[[Measurements, Anatomy, LgeStack], Drawing]]] = {
     "--bullseye": (
         "picture of the segments (.png, .svg, .pdf); may be given more than once",
-        lambda measured, *_: scar_bullseye(measured),
+        lambda found, *_: pictures.scar_bullseye(found),
     ),
-    "--montage": ("picture of all slices with contours, scar, MVO and RV insertions", scar_montage),
-    "--polar-map": ("picture of the transmurality at every angle", measured_polar_map),
+    "--montage": ("picture of all slices with contours, scar, MVO and RV insertions", pictures.scar_montage),
+    "--polar-map": ("picture of the transmurality at every angle", pictures.measured_polar_map),
     "--transmurality": (
         "bullseye of the mean transmurality in the usual bins",
-        lambda measured, *_: transmurality_bullseye(measured.segments, how_of(measured)),
+        lambda found, *_: pictures.transmurality_bullseye(found.segments, pictures.how_of(found)),
     ),
     "--transmurality-max": (
         "bullseye of the maximum transmurality in the usual bins",
-        lambda measured, *_: transmurality_bullseye(measured.segments, how_of(measured), maximum=True),
+        lambda found, *_: pictures.transmurality_bullseye(found.segments, pictures.how_of(found), maximum=True),
     ),
 }
 """Help, and how each is drawn, with its rule, remote region and AHA mode in words."""
@@ -85,13 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--lge", type=Path, metavar="PATH", help="NIfTI, NRRD or DICOM, with --labels")
     many = "in place of one patient, a folder of Case_*/Case_*_{img,seg}.nii.gz: hold the rules against the experts"
     what.add_argument("--cases", type=Path, metavar="DIR", help=many)
-    add_shared(parser, *CREW, *CHOICE)
+    options.add_shared(parser, *options.CREW, *options.CHOICE)
     option("--labels", type=Path, metavar="PATH", help="1 cavity, 2 myocardium, 3 scar, 4 MVO; same grid")
     meant = "what the labels' values mean, such as 1=scar,2=myocardium,3=cavity (none, cavity, myocardium, scar, mvo)"
     option("--label-map", metavar="N=CLASS,...", help=meant)
     rule = parser.add_argument_group("the rule")
     rule.add_argument("--method", choices=(*METHODS, ALL), default=MANUAL, help="default: the scar of the labels")
-    add_shared(rule, "--n-sd", "--contrast")
+    options.add_shared(rule, "--n-sd", "--contrast")
     per = "one threshold per slice (default), or one for the stack where all slices share one intensity scale"
     rule.add_argument("--per", choices=("slice", "stack"), default="slice", help=per)
     remote = rule.add_mutually_exclusive_group()
@@ -106,10 +90,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     small += f"{SMALLEST_ISLAND_ML:g}, as in segment; 0: none)"
     rule.add_argument("--smallest-island-ml", type=float, default=SMALLEST_ISLAND_ML, metavar="ML", help=small)
     wall = parser.add_argument_group("the AHA segments")
-    add_shared(wall, "--aha", "--segments", "--insertions")
+    options.add_shared(wall, "--aha", "--segments", "--insertions")
     left_out = "slices that count in nothing, from 1 at the apex; the thirds run from the first to the last that stays"
     wall.add_argument("--leave-out-slices", metavar="N,N", help=left_out)
-    add_shared(wall, "--correct-shifts")
+    options.add_shared(wall, "--correct-shifts")
     for name, (said, _) in PICTURES.items():
         names = (name, "--picture") if name == "--bullseye" else (name,)
         option(*names, type=Path, action="append", default=[], metavar="OUT", help=said)
@@ -119,25 +103,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure one patient by one rule or by all, or hold the rules against the experts of many."""
-    pictures = [path for option in PICTURES for path in value_of(args, option)]
-    check_files(args.json, table=args.table, pictures=pictures)
-    if pictures and args.method == ALL and not args.cases:
-        raise InputError("pictures such as --bullseye and --montage show one rule: choose one with --method")
-    for option, given, methods in (
-        ("--n-sd", args.n_sd is not None, (ScarSource.N_SD,)),
-        ("--fwhm-region", args.fwhm_region is not None, (ScarSource.FWHM,)),
-        ("--per stack", args.per == "stack", RULES),
-        ("--smallest-island-ml", args.smallest_island_ml != SMALLEST_ISLAND_ML, RULES),
-    ):
-        if given and args.method not in (*methods, ALL):
-            raise InputError(f"{option} has no effect with --method {args.method}: leave it out")
+    drawn = [path for option in PICTURES for path in options.value_of(args, option)]
+    check_files(args.json, table=args.table, pictures=drawn)
+    options.refuse_unless(args, "--n-sd", ScarSource.N_SD, ALL)
+    options.refuse_unless(args, "--fwhm-region", ScarSource.FWHM, ALL)
+    options.refuse_unless(args, "--per", *RULES, ALL)
+    options.refuse_unless(args, "--smallest-island-ml", *RULES, ALL)
     if not 0 <= args.smallest_island_ml < np.inf:
         raise InputError(f"--smallest-island-ml {args.smallest_island_ml:g}: give a volume in ml, 0 or more")
     if args.cases:
+        options.refuse(args, *_OF_ONE_PATIENT, *PICTURES, why="belongs to one patient: leave it out with --cases")
         _compare(args)
-    else:
-        refuse_crew(args, "cases")
-        _measure(args)
+        return
+    options.refuse(args, *options.CREW, why="is for many cases: give --cases")
+    if args.method == ALL:
+        options.refuse(args, *PICTURES, why="shows one rule: choose one with --method")
+    _measure(args)
 
 
 def _measure(args: argparse.Namespace) -> None:
@@ -147,9 +128,12 @@ def _measure(args: argparse.Namespace) -> None:
     if args.correct_shifts:
         stack, labels = corrected(acquired, shifts), move(drawn, shifts.pixels)
         masks = {name: move(mask, shifts.pixels) for name, mask in masks.items()}
-    given = insertions_of(args.insertions, len(labels))
+    given = options.insertions_of(args.insertions, len(labels))
     anatomy = divide(stack, *contours_of(labels), given, Division(AhaMode(args.aha), args.segments))
-    measured = _by_rules(args, stack, labels, anatomy, masks, left_out)
+    measured = {
+        name: replace(found, method=replace(found.method, without_slices=left_out))
+        for name, found in _by_rules(args, stack, labels, anatomy, masks).items()
+    }
     report = patient_report(stack, anatomy, measured, shifts, corrected=args.correct_shifts, left_out=left_out)
     if args.correct_shifts:  # back on the images as they were acquired
         anatomy = native_anatomy(anatomy, shifts, stack.spacing)
@@ -158,7 +142,7 @@ def _measure(args: argparse.Namespace) -> None:
             measured[name] = replace(found, labels=move(found.labels, -shifts.pixels), parts=parts)
     warnings = doubts(stack, anatomy, measured, None if args.correct_shifts else shifts)
     for option, (_, picture) in PICTURES.items():
-        for path in value_of(args, option):
+        for path in options.value_of(args, option):
             save_picture(picture(next(iter(measured.values())), anatomy, acquired), path)
     notes = [*stack.notes, *anatomy.notes]
     if args.json:
@@ -168,7 +152,7 @@ def _measure(args: argparse.Namespace) -> None:
     told_of = shifts if args.correct_shifts or not shifts.moved.any() else None  # else it is a warning
     say(args, *printed(anatomy, stack.voxel_ml, measured, told_of, left_out))
     for line, fact in warnings:
-        if fact.code not in TAKEN:  # said before the work
+        if fact.code not in options.TAKEN:  # said before the work
             warn(line)
     shown = {fact for _, fact in warnings}
     explain(args, *(f"note: {words(note)}" for note in notes if note not in shown))
@@ -181,74 +165,61 @@ def _read(args: argparse.Namespace) -> tuple[LgeStack, LabelArray, tuple[int, ..
     if args.labels is None:
         raise InputError("--labels is missing: give the contours of --lge")
     stack = read_lge(args.lge, series=args.series, image=args.image)
-    tell_choice(stack)
+    options.tell_choice(stack)
     if args.contrast:
         stack = with_contrast(stack, args.contrast)
     # without a threshold from remote myocardium it is for core and grey zone alone
-    only_zones = args.method in (MANUAL, ScarSource.OTSU, ScarSource.MIXTURE) and stack.contrast == "unknown"
-    for option in ("--remote", "--remote-segments"):
-        if only_zones and value_of(args, option) is not None:
-            raise InputError(f"{option} has no effect with --method {args.method} unless --contrast is known: add it")
+    if args.method in (MANUAL, ScarSource.OTSU, ScarSource.MIXTURE) and stack.contrast == "unknown":
+        why = f"has no effect with --method {args.method} unless --contrast is known: add it"
+        options.refuse(args, "--remote", "--remote-segments", why=why)
     contours, notes = read_contours(args.labels, stack, args.label_map and parse_label_map(args.label_map))
-    labels, left_out = contours.copy(), tuple[int, ...]()
-    if args.leave_out_slices is not None:
-        left_out = chosen(args.leave_out_slices, "--leave-out-slices", range(1, len(labels) + 1), "there is no slice")
-        labels[[number - 1 for number in left_out]] = 0
+    labels = contours.copy()
+    left_out = options.chosen(args, "--leave-out-slices", range(1, len(labels) + 1), "there is no slice")
+    labels[[number - 1 for number in left_out]] = 0
     if not all(mask.any() for mask in contours_of(labels)):
         where = " outside the slices left out." if left_out else ": give contours of both."
         raise InputError(f"The labels hold no LV cavity (1) with myocardium (2){where}")
     masks = {}
     for option in ("--remote", "--fwhm-region"):
-        if (path := value_of(args, option)) is not None:
+        if (path := options.value_of(args, option)) is not None:
             masks[option], more = read_mask(path, stack)
             notes = (*notes, *more)
     return replace(stack, notes=tuple(dict.fromkeys((*stack.notes, *notes)))), labels, left_out, masks
 
 
 def _by_rules(
-    args: argparse.Namespace,
-    stack: LgeStack,
-    labels: LabelArray,
-    anatomy: Anatomy,
-    masks: dict[str, Mask],
-    left_out: tuple[int, ...],
+    args: argparse.Namespace, stack: LgeStack, labels: LabelArray, anatomy: Anatomy, masks: dict[str, Mask]
 ) -> dict[str, Measurements]:
     """What each chosen rule measures, by its name; of "all", those that cannot be used are left out and named."""
-    given, region = masks.get("--remote"), RemoteRegion(RemoteSource.DRAWN)
-    if args.remote_segments is not None:
-        known = np.unique(anatomy.aha[anatomy.aha > 0]).tolist()
-        segments = chosen(args.remote_segments, "--remote-segments", known, "these contours have no segment")
-        given, region = np.isin(anatomy.aha, segments), RemoteRegion(RemoteSource.SEGMENTS, segments)
+    known = np.unique(anatomy.aha[anatomy.aha > 0]).tolist()
+    segments = options.chosen(args, "--remote-segments", known, "these contours have no segment")
+    given = np.isin(anatomy.aha, segments) if segments else masks.get("--remote")
+    region = RemoteRegion(RemoteSource.SEGMENTS if segments else RemoteSource.DRAWN, segments)
     remote = remote_myocardium(stack, *contours_of(labels), given, of=region)
-    several_sd = [n for _, _, n in COMPARED if n is not None] if args.method == ALL and args.n_sd is None else []
-    rules: list[tuple[str, ScarSource, float | None]] = []
-    for method in METHODS if args.method == ALL else (ScarSource(args.method),):
-        if method is ScarSource.N_SD and several_sd:
-            rules += [(f"n_sd_{n:g}", method, n) for n in several_sd]
-        else:
-            rules.append((method.value, method, args.n_sd if method is ScarSource.N_SD else None))
-    scar, mvo = drawn_scar(labels)
-    peak, smallest = masks.get("--fwhm-region"), args.smallest_island_ml
+    (scar, mvo), peak = drawn_scar(labels), masks.get("--fwhm-region")
     measured: dict[str, Measurements] = {}
-    for name, method, n_sd in rules:
+    for name, method, n_sd in _rules(args.method, args.n_sd):
+        manual = method == MANUAL
         try:
-            if method is MANUAL:
-                found = measure(stack, anatomy, scar, mvo, remote=remote, drawn=scar)
-            else:
-                rule = ThresholdRule(method, n_sd, args.per, remote, peak, smallest)
-                found = measure(stack, anatomy, rule, remote=remote, drawn=scar)
+            found_by = scar if manual else ThresholdRule(method, n_sd, args.per, remote, peak, args.smallest_island_ml)
+            measured[name] = measure(stack, anatomy, found_by, mvo if manual else None, remote=remote, drawn=scar)
         except InputError as error:
             if args.method != ALL:
                 raise
             warn(f"{name} left out: {error}")
-            continue
-        if left_out:
-            found = replace(found, method=replace(found.method, without_slices=left_out))
-        measured[name] = found
     return measured
 
 
-def _measured(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[str, Any]) -> CaseScores:
+def _rules(asked: str, n_sd: float | None) -> Iterator[tuple[str, str, float | None]]:
+    """Name, method and number of SD of each rule asked for; "all" has 2 to 6 SD unless a number was given."""
+    for method in METHODS if asked == ALL else (asked,):
+        if method == ScarSource.N_SD and asked == ALL and n_sd is None:
+            yield from ((f"n_sd_{n:g}", method, n) for _, _, n in COMPARED if n is not None)
+        else:
+            yield str(method), method, n_sd if method == ScarSource.N_SD else None
+
+
+def _scores(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[str, Any]) -> CaseScores:
     """One case, in whatever process; where a single rule was asked for, what it does not allow is refused."""
     found = case_scores(load_case(folder, label_map), **how)
     for error in found.errors.values() if strict else ():
@@ -258,20 +229,16 @@ def _measured(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[
 
 def _compare(args: argparse.Namespace) -> None:
     """The rules held against the experts of many patients."""
-    for option in (*_OF_ONE_PATIENT, *PICTURES):
-        if value_of(args, option) not in (None, False, [], OPTIONS.get(option, {}).get("default")):
-            raise InputError(f"{option} belongs to one patient: leave it out with --cases")
     if args.method == MANUAL:
         raise InputError("--cases compares rules with the manual contours: choose --method all, or one rule")
     several = args.method == ALL
-    if several and args.n_sd is not None:
-        raise InputError("--method all has 2 to 6 SD among its rules: leave --n-sd out with --cases")
-    rules = COMPARED if several else ((args.method, args.method, args.n_sd),)
+    if several:
+        options.refuse(args, "--n-sd", why="has no effect with --cases --method all, which has 2 to 6 SD: leave it out")
+    how = {"contrast": args.contrast, "per": args.per, "smallest_island_ml": args.smallest_island_ml}
+    how["rules"] = COMPARED if several else [(args.method, args.method, args.n_sd)]
     folders = case_folders(args.cases)
     label_map = args.label_map and parse_label_map(args.label_map)
-    how = {"rules": rules, "contrast": args.contrast, "per": args.per, "smallest_island_ml": args.smallest_island_ml}
-    work = partial(_measured, label_map=label_map, strict=not several, how=how)
-    found = done_in_order(args, "measure", work, folders)
+    found = done_in_order(args, partial(_scores, label_map=label_map, strict=not several, how=how), folders)
     for name, error in rules_left_out(found).items():
         warn(f"{name} left out: {error}")
     scores = combined(found)

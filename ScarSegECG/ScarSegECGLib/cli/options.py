@@ -58,9 +58,26 @@ def add_shared(parser: argparse._ActionsContainer, *names: str) -> None:
         parser.add_argument(name, **OPTIONS[name])
 
 
+def _attribute(option: str) -> str:
+    return option[2:].replace("-", "_")
+
+
 def value_of(args: argparse.Namespace, option: str) -> Any:
     """What was given for an option by its name on the command line."""
-    return getattr(args, option[2:].replace("-", "_"))
+    return getattr(args, _attribute(option))
+
+
+def refuse(args: argparse.Namespace, *options: str, why: str) -> None:
+    """InputError for the first of these options that was given, where it would count in nothing; ``why`` says why."""
+    for option in options:
+        if value_of(args, option) != args.parser.get_default(_attribute(option)):
+            raise InputError(f"{option} {why}")
+
+
+def refuse_unless(args: argparse.Namespace, option: str, *methods: str) -> None:
+    """InputError for an option that was given with another --method than those that it counts with."""
+    if args.method not in methods:
+        refuse(args, option, why=f"has no effect with --method {args.method}: leave it out")
 
 
 def tell_choice(stack: LgeStack) -> None:
@@ -70,17 +87,8 @@ def tell_choice(stack: LgeStack) -> None:
             warn(words(note))
 
 
-def refuse_unused_n_sd(args: argparse.Namespace) -> None:
-    """InputError where --n-sd is given for another method."""
-    if args.n_sd is not None and args.method != ScarSource.N_SD:
-        raise InputError(f"--n-sd has no effect with --method {args.method}: leave it out, or choose --method n_sd")
-
-
-# What a reader types: slices (1 is the apex), segments, angles
-
 INSERTION_COLUMNS = ("slice", "anterior", "inferior")
-LARGEST_FILE = 1_000_000
-"""Bytes; a table of a stack's angles has a few hundred."""
+LARGEST_FILE = 1_000_000  # bytes; a table of a stack's angles has a few hundred
 _RANGE = f"degrees from {-MOST_TURNED_DEG:.0f} to {MOST_TURNED_DEG:.0f}"
 
 
@@ -92,8 +100,11 @@ def _numbers(text: str, refusal: str) -> Floats:
         raise InputError(refusal) from None
 
 
-def chosen(text: str, option: str, known: Sequence[int], lacking: str) -> tuple[int, ...]:
+def chosen(args: argparse.Namespace, option: str, known: Sequence[int], lacking: str) -> tuple[int, ...]:
     """Slices or segments that a reader names: whole numbers out of ``known``, each once, ascending; else InputError."""
+    text = value_of(args, option)
+    if text is None:
+        return ()
     asked = _numbers(text, f"{option}: give numbers with commas between them, such as the help shows")
     for value in asked:
         if value not in known:
@@ -102,21 +113,18 @@ def chosen(text: str, option: str, known: Sequence[int], lacking: str) -> tuple[
 
 
 def insertions_of(text: str | None, slices: int) -> Floats | None:
-    """RV insertions, degrees in the bullseye's frame: (2,) for the stack, or from a CSV file (slice, 2).
+    """RV insertions, degrees in the bullseye's frame: (2,) for the stack, or of a CSV file (slice, 2), NaN where blank.
 
-    NaN for what the file does not say. InputError for something else; angles of more than one turn; or a file without
-    the columns, with slices that the stack does not have, or that stand twice.
+    InputError for something else, angles of more than one turn, or slices that are not there or stand twice.
     """
     if text is None:
         return None
     path = Path(text)
     if path.suffix.lower() != ".csv":
-        refusal = "--insertions: give a .csv file or DEG,DEG, such as 120,240"
+        refusal = f"--insertions: give a .csv file or DEG,DEG, such as 120,240; angles are {_RANGE}"
         pair = _numbers(text, refusal)
-        if pair.size != 2:
+        if pair.size != 2 or np.abs(pair).max() > MOST_TURNED_DEG:
             raise InputError(refusal)
-        if np.abs(pair).max() > MOST_TURNED_DEG:
-            raise InputError(f"--insertions: angles are {_RANGE}")
         return pair
     try:
         if not path.is_file():  # a pipe or a device may never end
@@ -138,9 +146,8 @@ def _table(lines: list[str], slices: int) -> Floats:
     found = np.full((slices, 2), np.nan)
     for row in table:
         line = f"--insertions: line {table.line_num} of the CSV file"
-        cells = [(row[name] or "").strip() for name in INSERTION_COLUMNS]
         try:
-            number, *angles = (float(cell) if cell else np.nan for cell in cells)
+            number, *angles = (float((row[name] or "").strip() or "nan") for name in INSERTION_COLUMNS)
         except ValueError:
             raise InputError(f"{line} does not hold numbers") from None
         turned = np.abs(angles)

@@ -18,11 +18,7 @@ from ScarSegECGLib.view.shapes import Drawing
 
 
 def check_files(*paths: Path | None, pictures: Sequence[Path | None] = (), table: Path | None = None) -> None:
-    """InputError where a file could not be written; ``None`` is one that nobody asked for.
-
-    A folder's name, or a folder that does not exist or is not the user's to write; one file for two things; a suffix
-    that is no picture's or no table's.
-    """
+    """InputError for a file that cannot be written, is asked for twice, or whose suffix is no picture's or table's."""
     for path in pictures:
         if path is not None and path.suffix.lower().lstrip(".") not in FORMATS:
             raise InputError(f"A picture cannot be written as '{path.suffix}': use .png, .svg or .pdf")

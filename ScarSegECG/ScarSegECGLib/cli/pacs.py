@@ -8,11 +8,11 @@ import re
 from functools import partial
 from pathlib import Path
 
-from ScarSegECGLib.cli.crew import case_bar, crew_of, outcomes_of, progress_bar, refuse_crew, tell_trouble
-from ScarSegECGLib.cli.options import CREW, add_shared, value_of
+from ScarSegECGLib.cli.crew import case_bar, counted, crew_of, outcomes_of, progress_bar, tell_trouble
+from ScarSegECGLib.cli.options import CREW, add_shared, refuse, value_of
 from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.atomic import check_output, staged_folder
+from ScarSegECGLib.export.atomic import staged_folder
 from ScarSegECGLib.pacs.archive import Found, find_series, find_studies, pull, push
 from ScarSegECGLib.pacs.connection import connect
 
@@ -51,8 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentPar
     for job in (find, get, put):
         url, ca = os.environ.get(URL), os.environ.get(CA) or None
         job.add_argument("--url", default=url, metavar="URL", help=f"root of the archive's DICOMweb; default: {URL}")
-        said = f"certificates (PEM) to trust; default: {CA}"
-        job.add_argument("--ca", default=ca, type=Path, metavar="FILE", help=said)
+        job.add_argument("--ca", default=ca, type=Path, metavar="FILE", help=f"its certificates (PEM); default: {CA}")
     return find, get, put
 
 
@@ -69,19 +68,16 @@ def run(args: argparse.Namespace) -> None:
     elif args.job == "pull" and args.studies:
         _pull_studies(args)
     elif args.job == "pull":
-        refuse_crew(args, "studies")
-        check_output(args.out, args.overwrite, _is_pull)
+        refuse(args, *CREW, why="is for many studies: give --studies")
         staged = staged_folder(args.out, args.overwrite, _PULLED, _is_pull)
         with staged as folder, progress_bar("pull", args.quiet) as tell:
-            pulled = pull(
-                client, args.study, args.series, folder, lambda done, of: tell(done / max(done, of), f"{done} objects")
-            )
+            pulled = pull(client, args.study, args.series, folder, counted(tell, "{done} objects"))
         say(args, f"{pulled.count} DICOM files written to {args.out}")
         if not pulled.counted:
             warn("the archive does not say how many objects there are: compare by yourself")
     else:
         with progress_bar("push", args.quiet) as tell:
-            pushed = push(client, args.paths, lambda done, of: tell(done / of, f"{done} objects"))
+            pushed = push(client, args.paths, counted(tell, "{done} objects"))
         say(args, f"{pushed.count} DICOM objects stored, fetched again and compared")
         if pushed.changed:
             warn(f"the archive changed {', '.join(pushed.changed)}")
@@ -96,8 +92,7 @@ def _pulled(study: tuple[str, Path], url: str, ca: Path | None) -> int:
 
 def _pull_studies(args: argparse.Namespace) -> None:
     """Fetch every study of a list that is not there yet; what cannot be fetched is told and the others are."""
-    if args.series:
-        raise InputError("--series belongs to one study: leave it out with --studies")
+    refuse(args, "--series", why="belongs to one study: leave it out with --studies")
     uids = _listed_uids(args.studies)
     args.out.mkdir(parents=True, exist_ok=True, mode=0o700)
     folders = [args.out.absolute() / f"study{place:04d}" for place in range(1, len(uids) + 1)]
@@ -122,7 +117,7 @@ def _listed_uids(path: Path) -> list[str]:
             raise InputError(f"{path.name}: line {number} is no UID")
     if not any(lines):
         raise InputError(f"{path.name}: holds no UID")
-    return list(dict.fromkeys(line for line in lines if line))
+    return list(dict.fromkeys(filter(None, lines)))
 
 
 def _is_pull(folder: Path) -> bool:
@@ -133,5 +128,4 @@ def _is_pull(folder: Path) -> bool:
 def _line(entry: Found, show_patient: bool) -> str:
     number = f"{entry.number:>5}" if entry.number else ""
     what = (number, entry.date or "-" * 8, f"{entry.modalities:<8}", f"{entry.instances:>5} images", entry.uid)
-    who = entry.patient if show_patient else ""
-    return "  ".join(part for part in (*what, entry.description, who) if part)
+    return "  ".join(filter(None, (*what, entry.description, entry.patient if show_patient else "")))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import errno
 import io
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any, TextIO, cast
 
 from tqdm import tqdm
@@ -30,10 +29,7 @@ class Said:
         return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
-        """Write it; what would move a terminal's cursor or cannot be encoded is shown as "?".
-
-        The return that begins or ends a line of progress stays.
-        """
+        """Write it, with "?" for what moves a cursor (but the return around a progress line) or cannot be encoded."""
         inner = text.strip("\r")
         plain = text.replace(inner, "".join(c if c.isprintable() or c in "\n\t" else "?" for c in inner))
         encoding = getattr(self.stream, "encoding", None) or "ascii"
@@ -61,8 +57,7 @@ def heard() -> Iterator[Said]:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     out, err = Said(sys.stdout or io.StringIO()), Said(sys.stderr or io.StringIO())  # None: the system gave none
-    redirected = contextlib.redirect_stdout(cast(TextIO, out)), contextlib.redirect_stderr(cast(TextIO, err))
-    with redirected[0], redirected[1], warnings.catch_warnings():
+    with redirect_stdout(cast(TextIO, out)), redirect_stderr(cast(TextIO, err)), warnings.catch_warnings():
         warnings.simplefilter("always", LeftBehind)
         warnings.filterwarnings("always", category=UserWarning, module="ScarSegECGLib")
         warnings.showwarning = lambda message, *_, **__: warn(str(message))
@@ -77,7 +72,7 @@ def heard() -> Iterator[Said]:
 
 def _let_go(stream: TextIO) -> None:
     """Send to nowhere what the stream still holds, or the interpreter would fail on it once more when it ends."""
-    with contextlib.suppress(OSError, ValueError):
+    with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
@@ -86,13 +81,13 @@ def _let_go(stream: TextIO) -> None:
 
 def say(args: argparse.Namespace, *lines: str) -> None:
     """Print what a verb has done, unless -q says that it is to be quiet."""
-    if not args.quiet:
+    if lines and not args.quiet:
         print("\n".join(lines), flush=True)
 
 
 def explain(args: argparse.Namespace, *lines: str) -> None:
     """Print what was assumed and how long it took, where -v asks for it."""
-    if args.verbose and lines:
+    if lines and args.verbose:
         print("\n".join(lines), flush=True)
 
 

@@ -7,7 +7,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import partial
 from io import BytesIO
 from itertools import chain
@@ -78,20 +77,9 @@ class Pushed:
     changed: tuple[str, ...]
 
 
-class Change(Enum):
-    """How much an attribute means that came back as another."""
-
-    CONTENT = "what the object is, where it lies or what it shows"
-    PATIENT = "whose it is"
-    FILING = "how the archive files it"
-
-
 @in_words()
 def find_studies(client: DICOMwebClient, filters: Mapping[str, str], limit: int) -> tuple[Found, ...]:
-    """Studies that match, newest first, at most ``limit``.
-
-    ``filters`` are DICOM keywords and what they must match; ``*`` and date ranges as DICOM has them.
-    """
+    """At most ``limit`` studies, newest first, that match ``filters``, by DICOM keyword (``*`` and date ranges too)."""
     answers = client.search_for_studies(search_filters=dict(filters), limit=limit, fields=list(_STUDY_FIELDS))
     studies = (_found(Dataset.from_json(answer), "Study") for answer in answers[:limit])
     return tuple(sorted(studies, key=lambda study: study.date, reverse=True))
@@ -174,10 +162,8 @@ def pull(
         place.mkdir(exist_ok=True)
         paths[name].write_bytes(content.getbuffer())
         tell(len(paths), expected)
-    if short := sum(max(0, count - counts[own]) for own, count in announced.items()):
-        raise InputError(
-            f"The archive announced {expected} objects and sent {short} fewer: nothing was kept; try again."
-        )
+    if lost := sum(max(0, count - counts[own]) for own, count in announced.items()):
+        raise InputError(f"The archive announced {expected} objects and sent {lost} fewer: none was kept; try again.")
     if not paths:
         raise InputError("The archive holds no such study or series: look it up with scarsegecg pacs find.")
     return Pulled(len(paths), counted=all(announced.values()))
@@ -202,8 +188,7 @@ def _owner_of(dataset: Dataset) -> Iterator[tuple[str, str]]:
 def push(client: DICOMwebClient, paths: Iterable[Path], tell: Tell = lambda done, of: None) -> Pushed:
     """Store every DICOM file of the paths, one after the other; fetch each again and compare.
 
-    InputError: no DICOM files, or the archive did not keep one, gave back another one, or filed it under another
-    patient.
+    InputError: no DICOM files, or one was not kept, came back as another, or was filed under another patient.
     """
     with quiet():
         files = _files(paths)
@@ -250,19 +235,15 @@ def _push_one(client: DICOMwebClient, file: Path) -> list[str]:
         uids = sent.StudyInstanceUID, sent.SeriesInstanceUID, sent.SOPInstanceUID
         back = client.retrieve_instance(*uids, media_types=_AS_STORED)
         _check_whole(back)
-        found = changes(sent, back)
-    content, patient, filing = (sorted(keyword for keyword in found if found[keyword] is kind) for kind in Change)
+        changed = changes(sent, back)
+    content = [keyword for keyword, tag in changed.items() if _is_content(keyword, tag)]
+    owner = [keyword for keyword in changed if keyword in _PATIENT or (keyword == "PatientSex" and keyword in sent)]
+    told = ", ".join(content or owner)
     if content:
-        raise InputError(
-            f"What the archive gives back is not what was sent ({', '.join(content)}): do not rely on it, ask its "
-            "administrator."
-        )
-    if patient:
-        raise InputError(
-            f"The archive filed an object under another patient ({', '.join(patient)} changed): have it put right "
-            "there."
-        )
-    return filing
+        raise InputError(f"The archive's copy is not what was sent ({told}): do not rely on it, ask its administrator.")
+    if owner:
+        raise InputError(f"The archive filed it under another patient ({told} changed): have it put right there.")
+    return list(changed)
 
 
 def _check_whole(dataset: Dataset) -> None:
@@ -286,23 +267,21 @@ def _pixels_cut(dataset: Dataset) -> bool:
     return len(dataset.PixelData) * 8 < frames * rows * columns * stored * bits
 
 
-def changes(sent: Dataset, back: Dataset) -> dict[str, Change]:
-    """Attributes that an object did not come back with as they were, and how much they mean."""
-    found: dict[str, Change] = {}
+def changes(sent: Dataset, back: Dataset) -> dict[str, BaseTag]:
+    """Attributes that an object did not come back with as they were, by their names, sorted."""
+    found: dict[str, BaseTag] = {}
     for tag in set(sent.keys()) | set(back.keys()):
         if tag not in sent or tag not in back or sent[tag].value != back[tag].value:
-            keyword = keyword_for_tag(tag) or str(tag)
-            if keyword != "PixelData" or not _same_pixels(sent, back):
-                found[keyword] = _meaning(tag, keyword, added=tag not in sent)
-    return found
+            found[keyword_for_tag(tag) or str(tag)] = tag
+    if "PixelData" in found and _same_pixels(sent, back):
+        del found["PixelData"]
+    return dict(sorted(found.items()))
 
 
-def _meaning(tag: BaseTag, keyword: str, *, added: bool) -> Change:
-    if keyword in _PATIENT or (keyword == "PatientSex" and not added):
-        return Change.PATIENT
-    of_content = keyword in _CONTENT or (tag.group in _GROUPS and keyword not in _FILED)
+def _is_content(keyword: str, tag: BaseTag) -> bool:
+    """Whether an attribute says what the object is, where it lies or what it shows."""
     counts = tag.group == 0x0020 and 0x1000 <= tag.elem < 0x1210  # "NumberOf...Related..."
-    return Change.CONTENT if of_content and not counts else Change.FILING
+    return keyword in _CONTENT or (tag.group in _GROUPS and keyword not in _FILED and not counts)
 
 
 def _same_pixels(sent: Dataset, back: Dataset) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import threading
@@ -38,15 +37,17 @@ LARGEST_OBJECT = 2**30
 LONGEST_S = 300.0  # a request and its answer altogether, and what is added for what they carry (SLOWEST)
 SLOWEST = 20_000  # bytes per second on average; a limit between two bytes alone is met by a byte a minute for ever
 LONGEST_WAIT_S = 60.0
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _CONNECT_S, _READ_S = 10.0, 120.0
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax, which may unpack to anything
 _PIECE = 2**16
 _BUSY, _NOT_ACCEPTABLE, _MISDIRECTED = (429, 503, 504), 406, 421
 _NOT_UNDERSTOOD = "The archive's answer cannot be understood: check that the address is DICOMweb's."
+_TOO_LARGE = "The archive's answer is far larger than it can be: it was not read to its end."
+_IS_DEFLATED = "The archive sends deflated DICOM objects, which are not read: ask its administrator."
 _BREAKS_OFF = "The archive's answer breaks off before its end: nothing of it was kept; try again."
 _OF_THE_WAY = {
-    SSLError: "The archive's certificate cannot be verified: give its certificates with --ca, or ask its "
-    "administrator.",
+    SSLError: "The archive's certificate cannot be verified: give it with --ca, or ask the archive's administrator.",
     Timeout: "The archive does not answer in time: try again, or ask its administrator.",
     ChunkedEncodingError: _BREAKS_OFF,
     NoConnection: "The archive cannot be reached: check the address and the network.",
@@ -56,10 +57,8 @@ _OF_THE_ANSWER = {
     401: f"The archive wants to know who you are (401): set {USER} and {PASSWORD}, or use the keyring.",
     403: "The archive does not allow this (403): ask for the permission, or use another account.",
     404: "The archive holds nothing there (404): check the address and the study's UID.",
-    _NOT_ACCEPTABLE: "The archive packs its answers, or cannot give them in the way that was asked for (406): ask its "
-    "administrator.",
-    _MISDIRECTED: "The archive sends requests to another address, which was not followed: ask its administrator for "
-    "the right one.",
+    _NOT_ACCEPTABLE: "The archive packs its answers, or cannot give them as asked for (406): ask its administrator.",
+    _MISDIRECTED: "The archive leads to another address, which was not followed: ask its administrator for its own.",
 }
 
 
@@ -82,10 +81,7 @@ def connect(url: str, ca: Path | None = None) -> DICOMwebClient:
 
 
 def check_address(url: str) -> bool:
-    """Whether the archive's address is encrypted; where it is not, it must be this very machine's.
-
-    InputError: an address that is none, carries credentials or is not encrypted.
-    """
+    """Whether the archive's address is encrypted; InputError where it should be, is none, or holds more than one."""
     try:
         parts = urlsplit(url)
         of_the_web = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
@@ -94,28 +90,17 @@ def check_address(url: str) -> bool:
     if not of_the_web:
         raise InputError("The archive's address is not a web address: give the root of DICOMweb, https://...")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise InputError(
-            "The archive's address holds more than an address: leave user, password and query out (the README says "
-            "where credentials go)."
-        )
-    if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
+        raise InputError("The archive's address holds more than an address: leave user, password and query out of it.")
+    if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
         raise InputError("The archive's address is not encrypted: use https (http is for this very machine only).")
     return parts.scheme == "https"
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def credentials(url: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest] | None:
     """What signs a request, by the first that is there: a token or user and password in the environment, the keyring.
 
     Never from the command line; ``None`` where there is nothing. The keyring's entry has the archive's host (with its
-    port, if any) as its service: ``keyring set HOST USER``. InputError: a user without a password, or the other way
-    round.
+    port, if any) as its service: ``keyring set HOST USER``. InputError: only one of user and password.
     """
     token, user, password = (os.environ.get(name, "") for name in (TOKEN, USER, PASSWORD))
     if token:
@@ -125,15 +110,13 @@ def credentials(url: str) -> Callable[[requests.PreparedRequest], requests.Prepa
             return request
 
         return bearer
-    if user or password:
-        if not (user and password):
-            raise InputError(f"Only one of {USER} and {PASSWORD} is set: set both, or neither.")
-        return HTTPBasicAuth(user.encode(), password.encode())
-    try:
-        found = keyring.get_credential(urlsplit(url).netloc, None)
-    except (KeyringError, RuntimeError, OSError):  # a machine without a keyring is no fault
-        return None
-    return HTTPBasicAuth(found.username.encode(), found.password.encode()) if found else None
+    if bool(user) != bool(password):
+        raise InputError(f"Only one of {USER} and {PASSWORD} is set: set both, or neither.")
+    if not user:
+        with suppress(KeyringError, RuntimeError, OSError):  # a machine without a keyring is no fault
+            if found := keyring.get_credential(urlsplit(url).netloc, None):
+                user, password = found.username, found.password
+    return HTTPBasicAuth(user.encode(), password.encode()) if user else None
 
 
 @contextmanager
@@ -229,8 +212,7 @@ class Line(HTTPAdapter):
 class GuardedSession(requests.Session):
     """Follows a redirect only within its archive, and reads answers within bounds of size and time.
 
-    An archive that is busy (429, 503, 504) is asked again when it says so, if that is soon. ``ca``: certificates (PEM)
-    to trust instead of all others, those of the environment too.
+    A busy archive is asked again when it says so, if that is soon. ``ca``: certificates (PEM) to trust, and no others.
     """
 
     def __init__(self, ca: Path | None = None) -> None:
@@ -278,21 +260,17 @@ class GuardedSession(requests.Session):
         packed = response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
         if response.ok and (packed or kind.endswith("xml")):
             response.status_code = _NOT_ACCEPTABLE
-        multipart = said.get_content_maintype() == "multipart"
-        objects = multipart or kind == "application/dicom"
-        boundary = (said.get_boundary() or "") if multipart else ""
+        in_parts = response.ok and said.get_content_maintype() == "multipart"
+        objects = in_parts or kind == "application/dicom"
+        boundary = (said.get_boundary() or "") if in_parts else ""
         marker = b"--" + boundary.encode("latin-1", "replace")
         pieces, time = response.iter_content, self._time
 
         def counted(chunk_size: int | None = 1, **_others: object) -> Iterator[bytes]:
-            if multipart and response.ok and not boundary:
-                raise InputError(
-                    "The archive's answer names no boundary, so where an object ends cannot be told: ask its "
-                    "administrator."
-                )
+            if in_parts and not boundary:
+                raise InputError("The archive's answer names no boundary of its objects: ask its administrator.")
             whole = part = 0
-            window = b""
-            complete = not (multipart and response.ok)
+            window, complete = b"", not in_parts
             reading = pieces(min(chunk_size or _PIECE, _PIECE))
             while piece := time.limit(partial(next, reading, b""), response.raw.shutdown):
                 time.add(len(piece))
@@ -301,14 +279,12 @@ class GuardedSession(requests.Session):
                 complete = complete or marker + b"--" in window
                 whole += len(piece)
                 part = len(window) - begin if begin >= 0 else part + len(piece)
-                unfit = ""
                 if whole > LARGEST_ANSWER or part > (LARGEST_OBJECT if objects else LARGEST_JSON):
-                    unfit = "The archive's answer is far larger than it can be: it was not read to its end."
-                elif objects and _DEFLATED in window:
-                    unfit = "The archive sends deflated DICOM objects, which are not read: ask its administrator."
-                if unfit:
                     response.close()
-                    raise InputError(unfit)
+                    raise InputError(_TOO_LARGE)
+                if objects and _DEFLATED in window:
+                    response.close()
+                    raise InputError(_IS_DEFLATED)
                 yield piece
             if not complete:
                 raise InputError(_BREAKS_OFF)
