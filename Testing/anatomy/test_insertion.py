@@ -38,7 +38,7 @@ def test_an_even_image_gives_the_standard_place_nearly_without_confidence():
     border, centres = geometry(p)
     noise = np.random.default_rng(1).normal(size=p.image.shape)
     assert insertion_points(noise, p.cavity, border, centres, p.spacing).confidence.max() < 0.2
-    blind = insertion_points(None, p.cavity, border, centres, p.spacing)
+    blind = insertion_points(0 * p.image, p.cavity, border, centres, p.spacing)
     assert (blind.degrees == (120, 240)).all() and not blind.confidence.any() and np.isnan(blind.raw).all()
 
 
@@ -86,7 +86,7 @@ def test_an_entry_turns_a_stack_that_shows_nothing():
     rows = np.full((9, 2), np.nan)
     rows[4] = (30, 140)
     noise = np.random.default_rng(1).normal(size=p.image.shape)
-    for image in (noise, None):
+    for image in (noise, 0 * noise):
         got = insertion_points(image, p.cavity, border, centres, p.spacing, rows)
         assert not got.disputed.any() and np.abs(wrap(got.degrees - (30, 140))).max() < 45
 
@@ -103,7 +103,7 @@ def test_one_given_insertion_is_used_and_the_other_found():
     half[3, 0] = 290.0  # far from where the others have theirs
     got = insertion_points(p.image, p.cavity, border, centres, p.spacing, half)
     assert got.degrees[3] == pytest.approx((290, 40)) and got.confidence[3] == 0
-    alone = insertion_points(None, p.cavity, border, centres, p.spacing, np.array([150.0, np.nan]))
+    alone = insertion_points(0 * p.image, p.cavity, border, centres, p.spacing, np.array([150.0, np.nan]))
     assert (alone.degrees[:, 0] == 150).all() and np.abs(wrap(alone.degrees[:, 1] - 260)).max() <= 10
 
 

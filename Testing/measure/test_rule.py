@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from measure_phantoms import annulus, by_rule, stack_of
+from measure_phantoms import annulus, by_rule, divided, stack_of
 
-from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO
 from ScarSegECGLib.facts import Contrast
 from ScarSegECGLib.measure.measurements import measure
@@ -41,7 +40,7 @@ def test_the_rule_counts_enclosed_mvo_in_and_says_so(infarct) -> None:
 
 
 def _anatomy(p):
-    return partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
+    return divided(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
 
 
 def _parts_ml(measured):

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measure_phantoms import Phantom, annulus, by_rule, stack_of
+from measure_phantoms import Phantom, annulus, by_rule, divided, stack_of
 
-from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import RemoteRegion, RemoteSource
 from ScarSegECGLib.measure.compare import RULES as COMPARED
@@ -302,7 +301,7 @@ def test_the_comparison_measures_what_measure_measures():
     image = _image(p, noise=14)
     image[annulus(depth=(0.2, 0.5), start_deg=60, stop_deg=100).scar] = 50  # dark and enclosed
     case = _case(p, image)
-    anatomy = partition(case.cavity, case.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
+    anatomy = divided(case.cavity, case.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
     for score in combined([case_scores(case)], resamples=10):
         rule = next(ThresholdRule(source, n_sd) for name, source, n_sd in COMPARED if name == score.name)
         measured = measure(case.stack, anatomy, rule)

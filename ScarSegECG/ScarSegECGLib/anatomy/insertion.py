@@ -81,7 +81,7 @@ class Insertions:
 
 
 def insertion_points(
-    image: NDArray | None,
+    image: NDArray,
     cavity: Mask,
     border: Floats,
     centres_mm: Floats,
@@ -91,7 +91,7 @@ def insertion_points(
 ) -> Insertions:
     """Insertions of every slice with an LV: given ones as they are, the others from the image and their neighbours.
 
-    How they are found and believed is this project's own rule. No image gives the usual place with confidence 0.
+    How they are found and believed is this project's own rule. An even image gives the usual place with confidence 0.
     ``given_deg``, shape (2,) for the stack or (slice, 2), has NaN for what is not given: a slice may have one of the
     two, and the other is found, no nearer or farther than septa are wide. What is given turns the other slices too,
     unless an image that is sure of itself shows it over 45 degrees away.
@@ -100,8 +100,6 @@ def insertion_points(
     given = np.full((n, 2), np.asarray(given_deg, float) % 360.0)
     given[~has_lv] = np.nan
     known, disputed = np.isfinite(given), np.zeros((n, 2), bool)
-    if image is None:
-        image = np.zeros(cavity.shape)
     if known.any():
         found = insertion_points(image, cavity, border, centres_mm, spacing, usual_deg=usual_deg)
         if np.median(found.confidence[has_lv]) >= UNSURE:

@@ -16,6 +16,8 @@ Mask = NDArray[np.bool_]
 Image = NDArray[np.floating]
 Floats = NDArray[np.float64]
 Box = tuple[slice, slice, slice]
+Voxels = tuple[NDArray[np.intp], ...]
+"""Indices (slice, row, column) of some voxels, as :func:`numpy.nonzero` gives them."""
 
 N_RAYS = 120
 RAY_STEP_MM = 0.5
@@ -27,11 +29,10 @@ def wrap(degrees: NDArray | float) -> Floats:
     return np.asarray((np.asarray(degrees, float) + 180.0) % 360.0 - 180.0)
 
 
-def heart_box(mask: Mask, margin: int | tuple[int, int] = 3) -> Box:
-    """Smallest box that holds ``mask``, in-plane ``margin`` pixels (rows, columns) wider; empty for an empty mask."""
-    rows, columns = (margin, margin) if isinstance(margin, int) else margin
+def heart_box(mask: Mask, margin: int = 3) -> Box:
+    """Smallest box that holds ``mask``, in-plane ``margin`` pixels wider; empty for an empty mask."""
     box: list[slice] = []
-    for axes, widen in (((1, 2), 0), ((0, 2), rows), ((0, 1), columns)):
+    for axes, widen in (((1, 2), 0), ((0, 2), margin), ((0, 1), margin)):
         hit = np.flatnonzero(mask.any(axis=axes))
         if hit.size == 0:
             return slice(0, 0), slice(0, 0), slice(0, 0)
@@ -60,6 +61,12 @@ def slice_centres(cavity: Mask, myocardium: Mask, spacing: Spacing) -> Floats:
 def direction_deg(offset_mm: NDArray) -> Floats:
     """Bullseye angle, [0, 360), of offsets (..., 2) given as (row mm, column mm) from the LV centre."""
     return np.asarray(np.degrees(np.arctan2(-offset_mm[..., 0], offset_mm[..., 1])) % 360.0, np.float64)
+
+
+def in_polar(at: Voxels, centres_mm: Floats, spacing: Spacing) -> tuple[Floats, Floats]:
+    """Distance, mm, and :func:`direction_deg` of voxels from the centre, (slice, 2), of their slice."""
+    away = np.stack(at[1:], axis=-1) * np.array(spacing[1:]) - centres_mm[at[0]]
+    return np.hypot(away[:, 0], away[:, 1]), direction_deg(away)
 
 
 def ray_points(centres_mm: Floats, angles_deg: Floats, radii_mm: Floats, spacing: Spacing) -> tuple[Floats, Floats]:

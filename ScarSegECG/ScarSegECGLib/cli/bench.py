@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from ScarSegECGLib import sample
-from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.aha import divide
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, LabelArray, ScarResult, TimeGap
 from ScarSegECGLib.cli.options import NETWORKS, add_shared
 from ScarSegECGLib.cli.outputs import check_files, write_json
@@ -98,11 +98,7 @@ def _figures(result: ScarResult, case_seconds: float, session: Session, runs: in
         ("edit of one slice, measured", partial(remeasure, result, edited), 0.030),
         (EDIT, lambda: to_pixels(scar_bullseye(remeasure(result, edited)), WIDTH_PX), 0.050),
         ("bullseye as a picture", lambda: to_png(scar_bullseye(result), width_px=WIDTH_PX), 0.050),
-        (
-            "AHA segments from contours",
-            partial(partition, anatomy.cavity, anatomy.myocardium, stack.voxels, stack.spacing),
-            0.030,
-        ),
+        ("AHA segments from contours", partial(divide, stack, anatomy.cavity, anatomy.myocardium), 0.030),
         ("all measures by manual", partial(measure, known, anatomy, result.labels == SCAR), 0.050),
         *((f"all measures by {rule}", partial(measure, known, anatomy, ThresholdRule(rule)), 0.050) for rule in RULES),
     ]

@@ -22,7 +22,7 @@ from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
 from ScarSegECGLib.measure.segments import segment_percent, segment_table
 
 # What the division notes and no figure suffers from, or what is said of the input already.
-HARMLESS = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX, AnatomyNote.ORIENTATION_ASSUMED, AnatomyNote.OFF_AXIS)
+HARMLESS = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX, AnatomyNote.ORIENTATION_ASSUMED)
 _WIDER_APEX = 1.5
 
 
@@ -77,7 +77,7 @@ def measure(
 ) -> Measurements:
     """Measure a scar inside contours: the network's, a rule's or a reader's, all alike.
 
-    ``contours`` are cavity, wall and AHA segments, from :func:`ScarSegECGLib.anatomy.aha.partition`. A mask counts as
+    ``contours`` are cavity, wall and AHA segments, from :func:`ScarSegECGLib.anatomy.aha.divide`. A mask counts as
     drawn by a reader; a rule is looked for inside the contours. What lies outside the wall does not count. ``mvo`` is
     taken as it is, or looked for in the scar; ``remote``, for core, grey zone and MVO, is as of
     :func:`remote_myocardium`; ``drawn`` is a reader's scar, in which remote myocardium should not lie. InputError for
