@@ -164,13 +164,13 @@ def test_a_remote_region_found_before_says_the_same_and_has_a_name():
     region[0] = False
     named = RemoteRegion(RemoteSource.SEGMENTS, (4, 10))
     before = remote_myocardium(*inputs, region, of=named)
-    assert before.region == replace(named, held=3, shown=4) and before.chosen
+    assert before.region == replace(named, held=3, shown=4)
     assert words(before.region).startswith("remote region segments 4, 10, chosen by the reader, in 3 of 4 slices")
     again = remote_myocardium(*inputs, before)
     assert again.region == before.region and again.mean == pytest.approx(before.mean)
     upper = stack_of(image[1:], p.spacing), p.cavity[1:], p.myocardium[1:]
     part = remote_myocardium(*upper, region[1:], of=named)
-    assert part.chosen
+    assert part.region.source is RemoteSource.SEGMENTS
     later = remote_myocardium(*upper, part)
     assert words(later.region) == "remote region segments 4, 10, chosen by the reader"
 
@@ -182,15 +182,15 @@ def test_a_remote_region_in_scar_is_doubted_and_one_in_healthy_wall_is_not():
     for segment, doubted in ((1, True), (3, False), (4, False), (6, False)):
         named = RemoteRegion(RemoteSource.SEGMENTS, (segment,))
         chosen = remote_myocardium(*inputs, p.aha == segment, of=named)
-        said = all_words(remote_doubts(*inputs, chosen, per="slice", drawn_scar=p.scar))
+        said = all_words(remote_doubts(*inputs, chosen, drawn_scar=p.scar))
         assert any("does not look like healthy myocardium" in sentence for sentence in said) == doubted
         assert any("is drawn as scar in the labels" in sentence for sentence in said) == doubted
         assert all(f"(segments {segment}, chosen" in sentence for sentence in said)
     found = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=5, remote=p.aha == 1)
     assert "does not look like healthy" in found.warning and found.mask.sum() < 0.1 * p.scar.sum()
     automatic = remote_myocardium(*inputs)
-    assert remote_doubts(*inputs, automatic, per="slice", drawn_scar=p.scar) == ()
-    (doubt,) = remote_doubts(*inputs, automatic, per="slice", drawn_scar=automatic.mask)
+    assert remote_doubts(*inputs, automatic, drawn_scar=p.scar) == ()
+    (doubt,) = remote_doubts(*inputs, automatic, drawn_scar=automatic.mask)
     assert "automatically" in words(doubt)
 
 

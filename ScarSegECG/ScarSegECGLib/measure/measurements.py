@@ -17,7 +17,7 @@ from ScarSegECGLib.facts_ecg import Conduction
 from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.islands import island_patterns
 from ScarSegECGLib.measure.parts import scar_parts
-from ScarSegECGLib.measure.remote import Per, Region, Remote, remote_doubts, remote_myocardium
+from ScarSegECGLib.measure.remote import Region, Remote, remote_doubts, remote_myocardium
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
 from ScarSegECGLib.measure.segments import segment_percent, segment_table
 
@@ -95,10 +95,9 @@ def measure(
     held = scar.mask & wall
     healthy = remote_myocardium(stack, cavity, wall, remote) if wall.any() else None
     parts = scar_parts(stack, cavity, wall, held, mvo=mvo, remote=healthy)
-    warnings, seen = scar.warnings, scar.remote or healthy
+    warnings, seen = scar.warnings, scar.remote if scar.remote and scar.method.remote else healthy
     if seen is not None and (parts.rule or scar.method.remote):
-        per: Per = seen.per if scar.method.remote else "slice"
-        doubted = remote_doubts(stack, cavity, wall, seen, per=per, drawn_scar=drawn)
+        doubted = remote_doubts(stack, cavity, wall, seen, drawn)
         warnings = tuple(dict.fromkeys(warnings + doubted))
     labels = np.zeros(wall.shape, np.uint8)
     labels[cavity], labels[wall], labels[held] = case.CAVITY, case.MYOCARDIUM, case.SCAR

@@ -17,8 +17,6 @@ from ScarSegECGLib.measure.wall import SECTORS, sector_of
 Per = Literal["slice", "stack"]
 """What shares one threshold, and one mean and SD of remote myocardium."""
 
-DRAWN = RemoteRegion(RemoteSource.DRAWN)
-
 SECTOR_DEGREES = 60.0
 """One sixth of the wall: as wide as an AHA segment, so that a dark no-reflow core is too small to pass for remote."""
 
@@ -42,11 +40,6 @@ class Remote:
     region: RemoteRegion = RemoteRegion()  # where it was taken from
     per: Per = "slice"
 
-    @property
-    def chosen(self) -> bool:
-        """By the reader, not automatically."""
-        return self.region.source is not RemoteSource.AUTOMATIC
-
 
 Region: TypeAlias = "Mask | Remote | None"
 """Remote myocardium as a rule is told it: drawn by the reader, found before, or to be found."""
@@ -59,7 +52,7 @@ def remote_myocardium(
     given: Region = None,
     *,
     per: Per = "slice",
-    of: RemoteRegion = DRAWN,
+    of: RemoteRegion = RemoteRegion(RemoteSource.DRAWN),
 ) -> Remote:
     """Remote myocardium per slice and its intensity statistics.
 
@@ -85,28 +78,28 @@ def remote_myocardium(
     else:
         mask, region = _darkest_sectors(stack, cavity, myocardium), RemoteRegion()
     held = np.asarray(mask.any(axis=(1, 2)))
-    mean, sd, median = np.full((3, len(mask)), np.nan)
-    pooled = _statistics(stack.voxels[mask]) if per == "stack" or (shown & ~held).any() else None
-    for z in np.flatnonzero(shown):
-        alone = per == "slice" and held[z]
-        mean[z], sd[z], median[z] = _statistics(stack.voxels[z][mask[z]]) if alone or pooled is None else pooled
+    alone = held & (per == "slice")
+    statistics = np.full((3, len(mask)), np.nan)
+    if (shown & ~alone).any():
+        statistics[:, shown & ~alone] = _statistics(stack.voxels[mask])[:, None]
+    for z in np.flatnonzero(shown & alone):
+        statistics[:, z] = _statistics(stack.voxels[z][mask[z]])
     if region.source is not RemoteSource.AUTOMATIC and per == "slice":
         region = replace(region, held=int((shown & held).sum()), shown=int(shown.sum()))
-    return Remote(mask, mean, sd, median, region, per)
+    return Remote(mask, *statistics, region, per)
 
 
 def remote_doubts(
-    stack: LgeStack, cavity: Mask, myocardium: Mask, remote: Remote, *, per: Per, drawn_scar: Mask | None = None
+    stack: LgeStack, cavity: Mask, myocardium: Mask, remote: Remote, drawn_scar: Mask | None = None
 ) -> tuple[Fact, ...]:
     """What speaks against a remote region of these images, with its numbers.
 
     One that the reader chose is held against the automatic one: scar in it is brighter and more spread, raises the
-    threshold and so hides scar. ``per`` is what shares one mean and SD; ``drawn_scar`` is scar that somebody drew, in
-    which it should not lie.
+    threshold and so hides scar. ``drawn_scar`` is scar that somebody drew, in which it should not lie.
     """
     said: list[Fact] = []
     region = replace(remote.region, held=0, shown=0)
-    if remote.chosen:
+    if remote.region.source is not RemoteSource.AUTOMATIC:
         own = remote_myocardium(stack, cavity, myocardium, remote)
         dark = remote_myocardium(stack, cavity, myocardium)
         both = own.mask.any(axis=(1, 2)) & np.isfinite(dark.mean)
@@ -120,7 +113,7 @@ def remote_doubts(
                 told |= {"above": above, "wider": wider, "slices": int(both.sum())}
                 said.append(Fact(Doubt.REMOTE_ENHANCED, region=region, **told))
         held, shown = own.region.held, own.region.shown
-        if per == "slice" and held < shown:
+        if remote.per == "slice" and held < shown:
             low, high = float(np.nanmin(dark.mean)), float(np.nanmax(dark.mean))
             said.append(Fact(Doubt.REMOTE_LENT, region=region, held=held, shown=shown, low=low, high=high))
     if drawn_scar is not None and remote.mask.any():
@@ -130,10 +123,10 @@ def remote_doubts(
     return tuple(said)
 
 
-def _statistics(values: Image) -> tuple[float, float, float]:
+def _statistics(values: Image) -> Floats:
     """Mean, standard deviation and median."""
     exact = values.astype(float)
-    return float(exact.mean()), float(exact.std()), float(np.median(exact))
+    return np.array([exact.mean(), exact.std(), np.median(exact)])
 
 
 def _darkest_sectors(stack: LgeStack, cavity: Mask, myocardium: Mask) -> Mask:

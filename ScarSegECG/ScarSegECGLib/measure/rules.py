@@ -92,7 +92,7 @@ def find_scar(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRu
     mask[box] = kept | enclosed_dark(kept, wall, blood, stack.spacing)
     warnings = _too_low(mask, myocardium, healthy, levels)
     if method.remote is not None:
-        warnings += remote_doubts(stack, cavity, myocardium, healthy, per=rule.per)
+        warnings += remote_doubts(stack, cavity, myocardium, healthy)
     if method.peak_slices is not None and method.peak_slices[0] < method.peak_slices[1]:
         held, shown = method.peak_slices
         warnings += (Fact(Doubt.FWHM_REGION_LENT, held=held, shown=shown),)
@@ -107,7 +107,7 @@ def _bright(
     contrast, source = Contrast(stack.contrast), ScarSource(rule.source)
     n_sd, peak_slices, on_remote, bright = None, None, True, None
     if source is ScarSource.EWA:
-        bright, levels = ewa(stack, cavity, wall, healthy, per=rule.per)
+        bright, levels = ewa(stack, cavity, wall, healthy)
     elif source is ScarSource.N_SD:
         n_sd = DEFAULT_N_SD.get(contrast) if rule.n_sd is None else rule.n_sd
         if n_sd is None:

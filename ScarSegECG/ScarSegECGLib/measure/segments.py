@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib import case
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box
-from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
+from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, TERRITORY_OF
 from ScarSegECGLib.case import Anatomy, ScarParts, SegmentRow
 from ScarSegECGLib.measure.transmurality import segment_transmurality, transmurality_bin
 
@@ -80,7 +80,7 @@ def segment_table(
             SegmentRow(
                 number=i + 1,
                 name=SEGMENT_NAMES[i],
-                territory=usual_territory(i + 1),
+                territory=TERRITORY_OF[i + 1],
                 imaged=imaged,
                 myocardium_ml=float(wall_ml[i]),
                 scar_ml=float(scar_ml[i]),
