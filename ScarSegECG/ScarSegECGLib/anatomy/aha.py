@@ -35,8 +35,6 @@ from ScarSegECGLib.facts import AhaMode, AnatomyNote, Division, Fact
 
 NO_RING = -1
 MARGIN_MM = 16.0  # round the LV, enough to hold the RV's part that is looked at
-SIX_ORDER = (2, 3, 4, 5, 6, 1)
-FOUR_ORDER = (14, 15, 16, 13)
 
 
 def divide(
@@ -50,10 +48,11 @@ def divide(
 
     Thirds are counted over the slices whose cavity the myocardium surrounds; open slices above belong to the basal
     third, slices beyond the cavity's end are segment 17 (in 16-segment mode, apical). A remainder of one slice goes
-    to the mid third, of two to the mid and the basal one. The anterior insertion is the border 1|2, the inferior
-    one 3|4: in fixed mode six sectors of 60 degrees are counted from the anterior insertion; in landmark mode the
-    septal arc is halved and the free wall's arc quartered. The four apical sectors have 90 degrees, segment 14
-    centred on the mid of the septum. Nothing is labelled where there is no myocardium with a cavity.
+    to the mid third, of two to the mid and the basal one; this and where open slices go is this project's own rule. The
+    anterior insertion is the border 1|2, the inferior one 3|4: in fixed mode six sectors of 60 degrees are counted
+    from the anterior insertion; in landmark mode the septal arc is halved and the free wall's arc quartered. The four
+    apical sectors have 90 degrees, segment 14 centred on the mid of the septum. Nothing is labelled where there is no
+    myocardium with a cavity.
 
     Where ``cavity`` and ``myocardium``, masks on the stack's grid, overlap, the voxel is myocardium. RV insertions are
     looked for in the images; where these show nothing, they are where they usually lie in the stack's pose.
@@ -102,11 +101,7 @@ def divide(
 def slice_rings(
     cavity: Mask, myocardium: Mask, centres_mm: Floats, spacing: Spacing, segments: int = 17
 ) -> tuple[NDArray[np.int8], tuple[Fact, ...]]:
-    """Ring of each slice (basal 0, mid 1, apical 2, cap 3, -1 without LV), shape (slice,), and remarks.
-
-    Thirds and cap are those of :func:`divide`'s source; where a remainder of slices and open slices go is this
-    project's own rule.
-    """
+    """Ring of each slice (basal 0, mid 1, apical 2, cap 3, -1 without LV), shape (slice,), and remarks."""
     has_cavity = cavity.any(axis=(1, 2))
     closed = np.flatnonzero(full_circle(cavity, myocardium, centres_mm, spacing))
     notes: tuple[Fact, ...] = ()
@@ -129,34 +124,32 @@ def slice_rings(
 
 
 def sector_starts(insertions_deg: Floats, mode: AhaMode) -> tuple[Floats, Floats]:
-    """Where each sector begins, degrees, counter-clockwise to the next one's beginning: the six of :data:`SIX_ORDER`
-    (8, 9, 10, 11, 12, 7 likewise), shape (slice, 6), and the four of :data:`FOUR_ORDER`, shape (slice, 4)."""
+    """Where each sector begins, degrees, counter-clockwise to the next one's beginning: segments 1 to 6 (7 to 12
+    likewise), shape (slice, 6), and 13 to 16, shape (slice, 4)."""
     anterior, inferior = insertions_deg.T
     septum = (inferior - anterior) % 360.0
     if mode == AhaMode.FIXED:
         septum = np.full(len(anterior), STANDARD_DEG[1] - STANDARD_DEG[0])
     free = 360.0 - septum
-    steps = np.stack([0 * free, septum / 2, septum, septum + free / 4, septum + free / 2, septum + 0.75 * free], axis=1)
-    return anterior[:, None] + steps, (anterior + septum / 2)[:, None] + np.array([-45.0, 45.0, 135.0, 225.0])
+    steps = np.stack([-free / 4, 0 * free, septum / 2, septum, septum + free / 4, septum + free / 2], axis=1)
+    return anterior[:, None] + steps, (anterior + septum / 2)[:, None] + np.array([-135.0, -45.0, 45.0, 135.0])
 
 
 def _label(
     myocardium: Mask, rings: NDArray, centres_mm: Floats, insertions_deg: Floats, spacing: Spacing, mode: AhaMode
 ) -> NDArray[np.uint8]:
+    """The segment of every voxel of the wall."""
     k, i, j = np.nonzero(myocardium)
     _, angle = in_polar((k, i, j), centres_mm, spacing)
     six, four = sector_starts(insertions_deg, mode)
     ring = rings[k]
     number = np.full(k.shape, RING_SEGMENTS[CAP][0], np.uint8)
-    for all_starts, order, chosen in (
-        (six, SIX_ORDER, (ring == BASAL) | (ring == MID)),
-        (four, FOUR_ORDER, ring == APICAL),
-    ):
-        starts = all_starts[k[chosen]]
+    for one, sectors in ((BASAL, six), (MID, six), (APICAL, four)):
+        chosen = ring == one
+        starts = sectors[k[chosen]]
         turned = (angle[chosen] - starts[:, 0]) % 360.0
         passed = (turned[:, None] >= starts[:, 1:] - starts[:, :1]).sum(axis=1)
-        number[chosen] = np.array(order, np.uint8)[passed]
-    number[ring == MID] += 6
+        number[chosen] = RING_SEGMENTS[one][0] + passed
     labels = np.zeros(myocardium.shape, np.uint8)
     labels[k, i, j] = number
     return labels
@@ -248,8 +241,8 @@ def soft_prior(
         return SoftPrior(np.zeros((n, 17, 1, 1), np.float32), (0, 0))
     _, angle = in_polar((k, i, j), anatomy.centres_mm, spacing)
     six, four = sector_starts(anatomy.insertions_deg + rotate_deg, anatomy.division.mode)
-    in_six = _sectors(angle, six[k], sigma_deg)[:, np.argsort(SIX_ORDER)]
-    in_four = _sectors(angle, four[k], sigma_deg)[:, np.argsort(FOUR_ORDER)]
+    in_six = _sectors(angle, six[k], sigma_deg)
+    in_four = _sectors(angle, four[k], sigma_deg)
     ring = _ring_weights(rings_of(anatomy), sigma_slice, shift_slices)[k]
     corner = (max(0, int(i.min()) - 1), max(0, int(j.min()) - 1))  # with a border of 0
     rows, columns = int(i.max()) + 2 - corner[0], int(j.max()) + 2 - corner[1]

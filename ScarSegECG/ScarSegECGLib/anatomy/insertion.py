@@ -6,8 +6,7 @@ insertions. Two things speak for a corner in a slice: how well a wedge that ends
 outwards, holds blood and is bordered by something else; and how much the brightness just outside the epicardium changes
 there. The slices are then joined by what is usual: the septum is 112 +- 14 degrees wide, and over 10 mm towards the
 apex the anterior insertion turns counter-clockwise by 8 +- 6 degrees, the inferior 3 +- 4. All of it is this project's
-own, with weights set on readings by hand of EMIDEC's images (32 in 16 patients; Lalande et al., Data 2020;5:89;
-Testing/anatomy/README.md).
+own, its weights set on readings by hand of EMIDEC (32 in 16 patients; Lalande et al., Data 2020;5:89).
 """
 
 from __future__ import annotations
@@ -106,12 +105,10 @@ def insertion_points(
             disputed = np.asarray(np.abs(wrap(given - found.degrees)) > DISPUTED_DEG)
     heard = known & ~disputed
     shown = has_lv & (np.isfinite(border).mean(axis=1) > 0.5) & (np.ptp(image, axis=(1, 2)) > 0)
-    degrees, raw, confidence = given.copy(), np.full((n, 2), np.nan), np.zeros(n)
-    if known[has_lv].all():
-        confidence[has_lv] = 1.0
-        return Insertions(degrees, raw, confidence, disputed)
+    degrees, raw, confidence = given.copy(), np.full((n, 2), np.nan), np.where(known.all(axis=1), 1.0, 0.0)
     if not (shown.any() or known.any()):
         degrees[has_lv] = np.array(usual_deg) % 360.0
+    if np.isfinite(degrees[has_lv]).all():
         return Insertions(degrees, raw, confidence, disputed)
 
     half = np.asarray(REACH * STEP_DEG, np.float64)
