@@ -11,7 +11,7 @@ from lv_phantom import lv_phantom
 from rv_label import insertions_from_rv
 
 from ScarSegECGLib.anatomy.aha import UNSURE
-from ScarSegECGLib.anatomy.insertion import insertion_points, join_slices, neighbour_spread_deg
+from ScarSegECGLib.anatomy.insertion import HALF_DEG, insertion_points, join_slices, neighbour_spread_deg
 from ScarSegECGLib.anatomy.polar import slice_centres, trace_border, wrap
 
 
@@ -108,10 +108,10 @@ def test_one_given_insertion_is_used_and_the_other_found():
 
 
 def test_one_wild_slice_does_not_carry_the_stack():
-    half = np.arange(6.0, 106.0, 3.0)
+    half = HALF_DEG
     evidence = np.tile(-0.5 * ((half - 55.0) / 6.0) ** 2, (8, 2, 1))
     evidence[3] = -0.5 * ((half - np.array([[100.0], [20.0]])) / 6.0) ** 2
-    joined, _ = join_slices(evidence, half, np.arange(8) * 10.0)
+    joined, _ = join_slices(evidence, np.arange(8) * 10.0)
     assert np.abs(joined - 55).max() < 15
 
 

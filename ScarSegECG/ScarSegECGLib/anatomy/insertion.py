@@ -49,7 +49,8 @@ WITHIN_DEG = 20.0  # the confidence is that of an error smaller than this
 ARC_DEG = 110.0  # the septum's width seen from the LV centre
 SEPTUM_SD_DEG = 30.0  # hearts lie flat or upright: spread of the septum's middle about its usual place
 STEP_DEG = 360.0 / N_RAYS
-REACH = np.arange(2, 36)  # an insertion lies so many rays from the septum's middle, 6 to 105 degrees
+REACH = np.arange(2, 36)  # an insertion lies so many rays from the septum's middle ...
+HALF_DEG = REACH * STEP_DEG  # ... 6 to 105 degrees: the candidates
 
 WALL_MM = 3  # so far beyond the blood's end something else is expected
 DEEPEST_MM = 14  # deeper is no better
@@ -111,8 +112,7 @@ def insertion_points(
     if np.isfinite(degrees[has_lv]).all():
         return Insertions(degrees, raw, confidence, disputed)
 
-    half = np.asarray(REACH * STEP_DEG, np.float64)
-    evidence, contrast = np.zeros((n, 2, len(half))), np.zeros((n, 2))
+    evidence, contrast = np.zeros((n, 2, len(REACH))), np.zeros((n, 2))
     k, side = np.nonzero(heard)
     toward = np.exp(1j * np.radians(given[heard] - SIDE[side] * ARC_DEG / 2.0)).sum()  # each half a septum away from it
     middle, likeness = float(np.degrees(np.angle(toward)) % 360.0), None
@@ -120,13 +120,13 @@ def insertion_points(
         usual = usual_deg[0] + ((usual_deg[1] - usual_deg[0]) % 360.0) / 2.0
         seen = image[shown], cavity[shown], border[shown], centres_mm[shown], spacing
         evidence[shown], middle, likeness = wedge_evidence(*seen, usual, middle if heard.any() else None)
-    alone, alone_within = _medians(np.exp(_joint(evidence[has_lv]) + _usual(half, 1.0, 1.0)), half)
+    alone, alone_within = _medians(np.exp(_log_chance(evidence[has_lv], 1.0)))
     raw[has_lv] = (middle + SIDE * alone) % 360.0
     raw[~shown] = np.nan
-    place = np.clip(SIDE[side] * wrap(given[heard] - middle), half[0], half[-1])
-    evidence[k, side] = -0.5 * ((half - place[:, None]) / GIVEN_SD_DEG) ** 2
+    place = np.clip(SIDE[side] * wrap(given[heard] - middle), HALF_DEG[0], HALF_DEG[-1])
+    evidence[k, side] = -0.5 * ((HALF_DEG - place[:, None]) / GIVEN_SD_DEG) ** 2
 
-    joined, within = join_slices(evidence[has_lv], half, np.flatnonzero(has_lv).astype(float) * spacing[0])
+    joined, within = join_slices(evidence[has_lv], np.flatnonzero(has_lv).astype(float) * spacing[0])
     degrees[has_lv] = (middle + SIDE * joined) % 360.0
     degrees[known] = given[known]
     if likeness is not None:
@@ -152,20 +152,19 @@ def _certainty(within: Floats, alone_within: Floats, moved_deg: Floats, contrast
     return np.asarray(np.sqrt(by_stack * by_slice * np.clip(contrast / SURE_CONTRAST, 0.0, 1.0)) * accord)
 
 
-def join_slices(evidence: Floats, half_deg: Floats, slice_mm: Floats) -> tuple[Floats, Floats]:
+def join_slices(evidence: Floats, slice_mm: Floats) -> tuple[Floats, Floats]:
     """Both insertions of every slice from the evidence of all, as a hidden Markov chain over the slices.
 
     Its states are the places of both, solved by forward and backward passes (Rabiner LR. Proc IEEE 1989;77:257-86).
     ``evidence``, shape (slice, 2, candidate), is the logarithm of a likelihood but for a constant, zeros where a slice
-    says nothing; ``half_deg`` the candidates' distance from the septum's middle and ``slice_mm`` the slices' place
-    along the long axis, both ascending. Returned, both of shape (slice, 2): the median of each insertion's posterior,
-    degrees from the septum's middle, and the posterior probability of an error smaller than 20 degrees.
+    says nothing, ``slice_mm`` the slices' place along the long axis, ascending. Returned, both of shape (slice, 2): the
+    median of each insertion's posterior, degrees from the septum's middle, and the posterior probability of an error
+    smaller than 20 degrees.
     """
     gaps = np.diff(slice_mm) / 10.0
     counts = np.minimum(np.median(gaps), 1.0) if gaps.size else 1.0  # thin slices show the same thing again and again
-    local = np.exp(counts * _joint(evidence) + _usual(half_deg, counts * PLACE_WEIGHT, counts))
-    how = tuple(zip(WIDENING_DEG, STEP_SD_DEG, strict=True))
-    steps = [tuple(_turns(half_deg, gap, drift, spread) for drift, spread in how) for gap in gaps]
+    local = np.exp(counts * _log_chance(evidence, PLACE_WEIGHT))
+    steps = [_turns(gap) for gap in gaps]
     forward, backward = np.empty_like(local), np.ones_like(local)
     forward[0] = local[0] / local[0].sum()
     for k, (anterior, inferior) in enumerate(steps, start=1):
@@ -174,39 +173,36 @@ def join_slices(evidence: Floats, half_deg: Floats, slice_mm: Floats) -> tuple[F
     for k, (anterior, inferior) in reversed(list(enumerate(steps))):
         backward[k] = anterior.T @ (local[k + 1] * backward[k + 1]) @ inferior
         backward[k] /= backward[k].sum()
-    return _medians(forward * backward, half_deg)
+    return _medians(forward * backward)
 
 
-def _joint(evidence: Floats) -> Floats:
-    """Evidence for both insertions at once, about 0 at its greatest, shape (slice, anterior, inferior)."""
-    above = np.logaddexp(evidence - evidence.max(axis=2, keepdims=True), LEAST_EVIDENCE)
-    return above[:, 0, :, None] + above[:, 1, None, :]
+def _log_chance(evidence: Floats, place: float) -> Floats:
+    """Logarithm of how likely and how usual two insertions are, but for a constant, (slice, anterior, inferior).
+
+    ``place`` is what their usual place counts beside the septum's usual width.
+    """
+    seen = np.logaddexp(evidence - evidence.max(axis=2, keepdims=True), LEAST_EVIDENCE)
+    seen -= 0.5 * place * ((HALF_DEG - ARC_DEG / 2.0) / PLACE_SD_DEG) ** 2
+    unusual = ((HALF_DEG[:, None] + HALF_DEG - ARC_DEG) / ARC_SD_DEG) ** 2
+    return seen[:, 0, :, None] + seen[:, 1, None, :] - 0.5 * unusual
 
 
-def _usual(half_deg: Floats, place: float, arc: float) -> Floats:
-    """Logarithm of how usual two insertions are, shape (anterior, inferior)."""
-    from_place = ((half_deg - ARC_DEG / 2.0) / PLACE_SD_DEG) ** 2
-    from_arc = ((half_deg[:, None] + half_deg - ARC_DEG) / ARC_SD_DEG) ** 2
-    return -0.5 * (place * (from_place[:, None] + from_place) + arc * from_arc)
-
-
-def _turns(half_deg: Floats, gap: float, drift: float, spread: float) -> Floats:
-    """Probability of each candidate (first axis) ``gap`` times 10 mm above each candidate (second axis)."""
-    unlike = (half_deg[:, None] - half_deg - drift * gap) / (spread * np.sqrt(gap))
+def _turns(gap: float) -> Floats:
+    """Probability of each candidate ``gap`` times 10 mm above each candidate, shape (side, above, below)."""
+    drift, spread = np.array([WIDENING_DEG, STEP_SD_DEG])[..., None, None]
+    unlike = (HALF_DEG[:, None] - HALF_DEG - drift * gap) / (spread * np.sqrt(gap))
     turns = np.exp(-0.5 * unlike**2) + 1e-30
-    return (1.0 - JUMP) * turns / turns.sum(axis=0) + JUMP / len(half_deg)
+    return (1.0 - JUMP) * turns / turns.sum(axis=1, keepdims=True) + JUMP / len(HALF_DEG)
 
 
-def _medians(weights: Floats, half_deg: Floats) -> tuple[Floats, Floats]:
+def _medians(weights: Floats) -> tuple[Floats, Floats]:
     """Median of each insertion by its weights, (slice, anterior, inferior), and the weight within 20 degrees of it."""
-    medians, within = np.empty((len(weights), 2)), np.empty((len(weights), 2))
-    for side, other in ((0, 2), (1, 1)):
-        share = weights.sum(axis=other)
-        share /= share.sum(axis=1, keepdims=True)
-        below = np.cumsum(share, axis=1) - share / 2.0
-        medians[:, side] = [np.interp(0.5, line, half_deg) for line in below]
-        within[:, side] = (share * (np.abs(half_deg - medians[:, side, None]) <= WITHIN_DEG)).sum(axis=1)
-    return medians, within
+    share = np.stack([weights.sum(axis=2), weights.sum(axis=1)], axis=1)
+    share /= share.sum(axis=2, keepdims=True)
+    below = np.cumsum(share, axis=2) - share / 2.0
+    medians = np.apply_along_axis(lambda line: np.interp(0.5, line, HALF_DEG), 2, below)
+    within = np.abs(HALF_DEG - medians[..., None]) <= WITHIN_DEG
+    return medians, (share * within).sum(axis=2)
 
 
 def usual_insertions_deg(ijk_to_ras: NDArray[np.float64]) -> tuple[float, float]:
