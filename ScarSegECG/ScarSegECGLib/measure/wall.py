@@ -6,18 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, slice_centres
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, Voxels, in_polar, slice_centres
 
 SECTORS = 72
 CROSS = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]
 """What shares a side with a voxel in its slice."""
 
 
-def sector_of(at: tuple[NDArray[np.intp], ...], centres_mm: Floats, spacing: Spacing) -> NDArray[np.intp]:
+def sector_of(at: Voxels, centres_mm: Floats, spacing: Spacing) -> NDArray[np.intp]:
     """In which of the 72 sectors of its slice, seen from ``centres_mm`` (slice, 2), each voxel ``at`` lies."""
-    z, row, column = at
-    angle = np.arctan2(row * spacing[1] - centres_mm[z, 0], column * spacing[2] - centres_mm[z, 1])
-    return np.minimum(((angle + np.pi) / (2 * np.pi) * SECTORS).astype(int), SECTORS - 1)
+    _, angle = in_polar(at, centres_mm, spacing)
+    return (angle * (SECTORS / 360.0)).astype(int) % SECTORS
 
 
 def wall_depth(cavity: Mask, myocardium: Mask, spacing: Spacing) -> NDArray[np.float32]:
