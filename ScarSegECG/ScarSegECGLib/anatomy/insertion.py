@@ -142,11 +142,9 @@ def insertion_points(
 
 
 def _certainty(within: Floats, alone_within: Floats, moved_deg: Floats, contrast: Floats) -> Floats:
-    """How far the image and not the prior places an insertion, 0..1.
-
-    By the stack and by its own slice (probabilities of an error below 20 degrees, above the prior's own), by their
-    accord, and by the contrast between the blood and what follows it: liver may look the same. It is no probability.
-    """
+    """How far the image and not the prior places an insertion, 0..1, which is no probability: by stack and slice
+    (chance of an error below 20 degrees, above the prior's own), their accord, and what follows the blood: liver may
+    look the same."""
     by_stack, by_slice = (np.clip((p - PRIOR_WITHIN) / (1.0 - PRIOR_WITHIN), 0.0, 1.0) for p in (within, alone_within))
     accord = np.exp(-0.5 * (moved_deg / ACCORD_DEG) ** 2)
     return np.asarray(np.sqrt(by_stack * by_slice * np.clip(contrast / SURE_CONTRAST, 0.0, 1.0)) * accord)
@@ -209,8 +207,8 @@ def usual_insertions_deg(ijk_to_ras: NDArray[np.float64]) -> tuple[float, float]
     """Where the anterior and the inferior insertion usually lie in an image of such a pose, degrees.
 
     The AHA plot's, turned in the plane as the usual directions from septum to lateral and from anterior to inferior
-    wall are (least squares; this project's own rule). As they are where the pose, canonical (column, row, slice, 1)
-    indices to RAS in mm, is too far from a short axis to be the true one.
+    wall are (least squares; this project's own rule); the plot's own where the pose, canonical (column, row, slice, 1)
+    indices to RAS in mm, is too far from a short axis to be true.
     """
     column, row, along = np.asarray(ijk_to_ras, float)[:3, :3].T
     if short_axis_angle_deg(along) > SHORT_AXIS_LIMIT_DEG:
@@ -238,15 +236,12 @@ def wedge_evidence(
     usual_middle_deg: float,
     middle_deg: float | None = None,
 ) -> tuple[Floats, float, Floats]:
-    """Look for the RV's blood beside the septum, slice by slice.
+    """Look for the RV's blood beside the septum, slice by slice; on which side it lies is asked of the whole stack.
 
-    The slices share only one thing, on which side of the LV the RV lies (the septum's middle, from the whole stack):
-    ``usual_middle_deg`` is where it usually lies, ``middle_deg`` where it does lie, if that is known. ``border``, of
-    :func:`trace_border`, is of slices whose rays meet myocardium.
-
-    Returned are scores, shape (slice, 2, candidate), which say how strongly a slice speaks for each place of its
-    anterior and its inferior insertion: the logarithm of a likelihood but for a constant, by :data:`REACH` from the
-    septum's middle, the anterior ones clockwise; that middle, degrees; and how like the RV's blood the tissue
+    The septum's middle usually lies at ``usual_middle_deg``, and at ``middle_deg`` if that is known. ``border``, of
+    :func:`trace_border`, is of slices whose rays meet myocardium. Returned are the logarithm of a likelihood, but for a
+    constant, of each place of the anterior and the inferior insertion, shape (slice, 2, candidate), by :data:`HALF_DEG`
+    from the septum's middle, the anterior ones clockwise; that middle, degrees; and how like the RV's blood the tissue
     outside the epicardium is, 0..1, shape (slice, ray), the middle in the mid.
     """
     angles = ray_angles(N_RAYS)
@@ -336,10 +331,7 @@ def _wedge_scores(unlike: Floats) -> Floats:
 
 
 def _brightness_steps(unlike: Floats) -> Floats:
-    """Change of brightness across each candidate edge, of the ring's range, shape (side, candidate).
-
-    Whether the blood ends at dark wall, bright fat or lung does not matter.
-    """
+    """Change of brightness across each candidate edge, up or down, of the ring's range, shape (side, candidate)."""
     near = np.nan_to_num(np.clip(unlike[:, :, :STEP_MM], -STEP_CAP, STEP_CAP), nan=-STEP_CAP).mean(axis=2)
     gathered = np.pad(np.cumsum(near, axis=1), ((0, 0), (1, 0)))
     from_ray = np.maximum(REACH - STEP_RAYS, 0)

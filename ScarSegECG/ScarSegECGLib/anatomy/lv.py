@@ -28,9 +28,9 @@ def full_circle(cavity: Mask, myocardium: Mask, centres_mm: Floats, spacing: Spa
 def clean(cavity: Mask, myocardium: Mask) -> tuple[Mask, Mask]:
     """Keep the largest connected LV and close its holes.
 
-    Voxels are connected to their four neighbours in the slice and to the same place in the next slice; of the largest
-    component the largest piece of each slice is kept: a short-axis slice cuts the LV once. Holes of the cavity,
-    papillary muscles among them, become cavity; other holes, and voxels of both masks, become myocardium.
+    Voxels are connected by their faces; of the largest component the largest piece of each slice is kept: a short-axis
+    slice cuts the LV once. Holes of the cavity, papillary muscles among them, become cavity; other holes, and voxels of
+    both masks, become myocardium.
     """
     myocardium = np.asarray(myocardium, bool)
     cavity = np.asarray(cavity, bool) & ~myocardium

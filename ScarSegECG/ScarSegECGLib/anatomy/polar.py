@@ -1,7 +1,7 @@
 """Masks in the plane: boxes, centres, and rays from the LV centre in the bullseye's frame.
 
-Angles are degrees (0 = image right = lateral, counter-clockwise, 90 = image up = anterior), always measured in mm, so
-that anisotropic pixels change nothing. Points are (row mm, column mm) = index * spacing.
+Angles are degrees (0 = image right = lateral, counter-clockwise, 90 = image up = anterior), measured in mm whatever the
+pixels' shape. Points are (row mm, column mm) = index * spacing.
 """
 
 from __future__ import annotations
@@ -42,10 +42,7 @@ def heart_box(mask: Mask, margin: int = 3) -> Box:
 
 
 def slice_centres(cavity: Mask, myocardium: Mask, spacing: Spacing) -> Floats:
-    """Centroid of the cavity per slice (of the myocardium where the slice has no cavity), mm, shape (slice, 2).
-
-    NaN where a slice has neither.
-    """
+    """Centroid of each slice's cavity, or of its myocardium without one, mm, shape (slice, 2); NaN without either."""
     has_cavity = np.asarray(cavity.any(axis=(1, 2)))
     # whole numbers, exact in single precision, whose products are much faster than sums of a mask
     shape = np.where(has_cavity[:, None, None], cavity, myocardium).astype(np.float32)
@@ -70,10 +67,8 @@ def in_polar(at: Voxels, centres_mm: Floats, spacing: Spacing) -> tuple[Floats, 
 
 
 def ray_points(centres_mm: Floats, angles_deg: Floats, radii_mm: Floats, spacing: Spacing) -> tuple[Floats, Floats]:
-    """Row and column indices (not rounded) of points on rays, shape (slice, ray, radius).
-
-    ``radii_mm`` is (radius,), the same on every ray, or (slice, ray, radius).
-    """
+    """Row and column indices (not rounded) of points on rays, shape (slice, ray, radius), as ``radii_mm`` has or, the
+    same on every ray, (radius,)."""
     turn = np.radians(angles_deg)[None, :, None]
     rows = (centres_mm[:, 0, None, None] - radii_mm * np.sin(turn)) / spacing[1]
     columns = (centres_mm[:, 1, None, None] + radii_mm * np.cos(turn)) / spacing[2]

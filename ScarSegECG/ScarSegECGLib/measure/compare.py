@@ -20,17 +20,15 @@ Rule = tuple[str, str, float | None]
 
 RULES: tuple[Rule, ...] = (
     ("EWA", "ewa", None),
-    ("2 SD", "n_sd", 2),
-    ("3 SD", "n_sd", 3),
-    ("4 SD", "n_sd", 4),
-    ("5 SD", "n_sd", 5),
-    ("6 SD", "n_sd", 6),
+    *((f"{n} SD", "n_sd", n) for n in range(2, 7)),
     ("FWHM", "fwhm", None),
     ("Otsu", "otsu", None),
     ("mixture", "mixture", None),
 )
 """Name as printed, method, and number of SD. EWA's constants were chosen on 22 of EMIDEC's 45 infarct patients at hand,
 drawn by random, and one of them also on the 22 without infarct. No rule decides whether there is scar at all."""
+
+RESAMPLES = 5000  # of the bootstrap
 
 
 @dataclass(frozen=True)
@@ -90,18 +88,18 @@ def rules_left_out(cases: Sequence[CaseScores]) -> dict[str, InputError]:
     return {name: error for case in reversed(cases) for name, error in case.errors.items()}
 
 
-def combined(cases: Sequence[CaseScores], *, resamples: int = 5000) -> tuple[MethodScore, ...]:
+def combined(cases: Sequence[CaseScores]) -> tuple[MethodScore, ...]:
     """The cases' scores together, best mean Dice first, each rule with its paired distance to the best.
 
-    ``resamples`` is of the bootstrap over cases (Efron B, Tibshirani R. Stat Sci 1986;1:54-75).
+    Its interval is of a bootstrap over cases (Efron B, Tibshirani R. Stat Sci 1986;1:54-75).
     """
     if not cases:
         return ()
     scarred = np.array([case.scarred for case in cases])
     count = int(scarred.sum())
-    picks = np.random.default_rng(0).integers(0, max(count, 1), (resamples, count))
-    lost = rules_left_out(cases)
-    of_rule = {name: [case.scores[name] for case in cases] for name in cases[0].scores if name not in lost}
+    picks = np.random.default_rng(0).integers(0, max(count, 1), (RESAMPLES, count))
+    kept = cases[0].scores.keys() - rules_left_out(cases).keys()
+    of_rule = {name: [case.scores[name] for case in cases] for name in cases[0].scores if name in kept}
     dice = {name: np.array([dice for dice, _, _ in scores], float)[scarred] for name, scores in of_rule.items()}
     order = sorted(of_rule, key=lambda name: -np.nan_to_num(_mean(dice[name])))
     scores = []

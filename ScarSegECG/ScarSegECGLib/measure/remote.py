@@ -58,13 +58,12 @@ def remote_myocardium(
 
     Without ``given``, each slice's remote region is its darkest contiguous 60 degree sector of the wall, seen from the
     centre of the cavity: the window with the lowest mean among those holding at least half the wall voxels that such
-    a window holds on average. That remote myocardium is the darkest stretch of the wall is what readers draw by hand
-    (Flett et al. 2011, JACC Cardiovasc Imaging 4:150); finding it as a sector is this project's own rule.
+    a window holds on average. Readers draw the darkest stretch of the wall (Flett et al. 2011, JACC Cardiovasc Imaging
+    4:150); finding it as a sector is this project's own rule.
 
     ``given`` is a region drawn by the reader, or what ``of`` says; voxels outside the myocardium do not count
     (InputError where all are), and slices it leaves empty take the statistics of all its voxels. Or it is one found
-    before for the same images, whose statistics alone are made anew if something else is to share them. ``per`` "stack"
-    pools the statistics of every slice.
+    before, whose statistics alone are made anew for other images or another ``per``; "stack" pools every slice's.
     """
     shown = np.asarray(myocardium.any(axis=(1, 2)))
     if isinstance(given, Remote):

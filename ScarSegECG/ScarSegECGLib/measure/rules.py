@@ -72,10 +72,10 @@ class FoundScar:
 
 
 def find_scar(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRule) -> FoundScar:
-    """Scar inside the myocardium, which holds it, by one rule, and whether it can be.
+    """Scar inside the myocardium by one rule, and whether it can be.
 
-    InputError for an unknown rule, ``n_sd`` out of range, shapes that differ, a rule that needs the contrast while it
-    is unknown, or a reader's region outside the myocardium.
+    InputError for an unknown rule, ``n_sd`` out of range, shapes that differ, an unknown contrast that the rule needs
+    to know, or a reader's region outside the myocardium.
     """
     _check(stack, cavity, myocardium, rule)
     healthy = remote_myocardium(stack, cavity, myocardium, rule.remote, per=rule.per)
@@ -183,10 +183,8 @@ def otsu_threshold(values: Image) -> float:
 
 
 def mixture_threshold(values: Image) -> float:
-    """Where two Gaussians fitted by expectation maximisation, from Otsu's halves on, are equally likely.
-
-    The midpoint of their means where they do not cross between them.
-    """
+    """Where two Gaussians fitted by expectation maximisation, from Otsu's halves on, are equally likely, or midway
+    between their means where they do not cross there."""
     data = np.asarray(values, dtype=float)
     middle, spread = data.mean(), data.std()
     if spread == 0:

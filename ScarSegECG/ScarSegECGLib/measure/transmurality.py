@@ -173,22 +173,18 @@ def _share_of_wall(at: tuple[NDArray[np.intp], ...], chords: WallChords, spacing
     Outer voxels lie on a longer circle: area = (1 + curvature * offset) * depth * mid-wall length. Summing voxels
     instead of chords keeps the exact segment border, which a chord would blur by a pixel.
     """
-    z, rows, columns = at[0], at[1] * spacing[1], at[2] * spacing[2]
+    first, points = at[0] * CHORDS, np.stack(at[1:], axis=1) * np.array(spacing[1:])
+    middle, normal = chords.middle_mm.reshape(-1, 2), chords.normal.reshape(-1, 2)
     centre = chords.middle_mm.mean(axis=1)
-    away = chords.middle_mm[:, 0] - centre
-    begin = np.arctan2(away[:, 0], away[:, 1])
-    angle = np.arctan2(rows - centre[z, 0], columns - centre[z, 1]) - begin[z]
-    chord, first = np.rint(angle * (CHORDS / (2 * np.pi))).astype(int) % CHORDS, z * CHORDS
-    middle_row, middle_column, normal_row, normal_column = (
-        np.ascontiguousarray(part[..., k]).ravel() for part in (chords.middle_mm, chords.normal) for k in (0, 1)
-    )
-    per_mm = (1.0 / np.maximum(chords.arc_mm, 1e-6)).ravel()
+    away, begin = points - centre[at[0]], (chords.middle_mm[:, 0] - centre)[at[0]]
+    angle = np.arctan2(away[:, 0], away[:, 1]) - np.arctan2(begin[:, 0], begin[:, 1])
+    chord = np.rint(angle * (CHORDS / (2 * np.pi))).astype(int) % CHORDS
     for _ in range(2):  # from the ray through the voxel to the chord through it
         one = first + chord
-        off_row, off_column = rows - middle_row[one], columns - middle_column[one]
-        along = off_row * normal_column[one] - off_column * normal_row[one]
-        chord = (chord + np.rint(along * per_mm[one]).astype(int)) % CHORDS
+        off, out = points - middle[one], normal[one]
+        along = off[:, 0] * out[:, 1] - off[:, 1] * out[:, 0]
+        chord = (chord + np.rint(along / np.maximum(chords.arc_mm.ravel()[one], 1e-6)).astype(int)) % CHORDS
     one = first + chord
-    offset = (rows - middle_row[one]) * normal_row[one] + (columns - middle_column[one]) * normal_column[one]
+    offset = ((points - middle[one]) * normal[one]).sum(axis=1)
     widening = np.clip(1 + chords.curvature.ravel()[one] * offset, 0.2, 5.0)
     return 1.0 / (widening * np.maximum(chords.thickness_mm.ravel()[one], spacing[1]))
