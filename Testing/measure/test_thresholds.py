@@ -17,7 +17,7 @@ from ScarSegECGLib.measure.compare import case_scores, combined
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.measurements import measure
 from ScarSegECGLib.measure.remote import remote_doubts, remote_myocardium
-from ScarSegECGLib.measure.rules import RULES, ThresholdRule, mixture_threshold, otsu_threshold
+from ScarSegECGLib.measure.rules import RULES, mixture_threshold, otsu_threshold
 from ScarSegECGLib.wording import all_words, words
 
 
@@ -303,8 +303,7 @@ def test_the_comparison_measures_what_measure_measures():
     case = _case(p, image)
     anatomy = divided(case.cavity, case.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
     for score in combined([case_scores(case)]):
-        rule = next(ThresholdRule(source, n_sd) for name, source, n_sd in COMPARED if name == score.name)
-        measured = measure(case.stack, anatomy, rule)
+        measured = measure(case.stack, anatomy, COMPARED[score.name])
         assert measured.method == score.method
         expert = 100 * case.scar.sum() / case.myocardium.sum()
         assert score.bias_percent_lv == pytest.approx((measured.scar.percent_of_lv - expert,))

@@ -220,11 +220,11 @@ def _by_rules(
         segments = chosen(args.remote_segments, "--remote-segments", known, "these contours have no segment")
         given, region = np.isin(anatomy.aha, segments), RemoteRegion(RemoteSource.SEGMENTS, segments)
     remote = remote_myocardium(stack, *contours_of(labels), given, of=region)
-    several_sd = [n for _, _, n in COMPARED if n is not None] if args.method == ALL and args.n_sd is None else []
+    several_sd = args.method == ALL and args.n_sd is None
     rules: list[tuple[str, ScarSource, float | None]] = []
     for method in METHODS if args.method == ALL else (ScarSource(args.method),):
         if method is ScarSource.N_SD and several_sd:
-            rules += [(f"n_sd_{n:g}", method, n) for n in several_sd]
+            rules += [(f"n_sd_{rule.n_sd:g}", method, rule.n_sd) for rule in COMPARED.values() if rule.n_sd]
         else:
             rules.append((method.value, method, args.n_sd if method is ScarSource.N_SD else None))
     scar, mvo = drawn_scar(labels)
@@ -266,11 +266,12 @@ def _compare(args: argparse.Namespace) -> None:
     several = args.method == ALL
     if several and args.n_sd is not None:
         raise InputError("--method all has 2 to 6 SD among its rules: leave --n-sd out with --cases")
-    rules = COMPARED if several else ((args.method, args.method, args.n_sd),)
+    rules = COMPARED if several else {args.method: ThresholdRule(args.method, args.n_sd)}
+    of_all = {"per": args.per, "smallest_island_ml": args.smallest_island_ml}
+    rules = {name: replace(rule, **of_all) for name, rule in rules.items()}
     folders = case_folders(args.cases)
     label_map = args.label_map and parse_label_map(args.label_map)
-    how = {"rules": rules, "contrast": args.contrast, "per": args.per, "smallest_island_ml": args.smallest_island_ml}
-    work = partial(_measured, label_map=label_map, strict=not several, how=how)
+    work = partial(_measured, label_map=label_map, strict=not several, how={"rules": rules, "contrast": args.contrast})
     found = done_in_order(args, "measure", work, folders)
     for name, error in rules_left_out(found).items():
         warn(f"{name} left out: {error}")

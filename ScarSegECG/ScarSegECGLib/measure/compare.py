@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,22 +11,19 @@ from numpy.typing import NDArray
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Method
 from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.overlap import overlap
-from ScarSegECGLib.measure.remote import Per, remote_myocardium
+from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.rules import ThresholdRule, find_scar
 
-Rule = tuple[str, str, float | None]
-
-RULES: tuple[Rule, ...] = (
-    ("EWA", "ewa", None),
-    *((f"{n} SD", "n_sd", n) for n in range(2, 7)),
-    ("FWHM", "fwhm", None),
-    ("Otsu", "otsu", None),
-    ("mixture", "mixture", None),
-)
-"""Name as printed, method, and number of SD. EWA's constants were chosen on 22 of EMIDEC's 45 infarct patients at hand,
-drawn by random, and one of them also on the 22 without infarct. No rule decides whether there is scar at all."""
+RULES = {
+    "EWA": ThresholdRule("ewa"),
+    **{f"{n} SD": ThresholdRule("n_sd", n) for n in range(2, 7)},
+    "FWHM": ThresholdRule("fwhm"),
+    "Otsu": ThresholdRule("otsu"),
+    "mixture": ThresholdRule("mixture"),
+}
+"""By their names as printed. EWA's constants were chosen on 22 of EMIDEC's 45 infarct patients at hand, drawn by
+random, and one of them also on the 22 without infarct. No rule decides whether there is scar at all."""
 
 RESAMPLES = 5000  # of the bootstrap
 
@@ -59,22 +56,17 @@ class CaseScores:
 
 
 def case_scores(
-    case: ExpertCase,
-    rules: Sequence[Rule] = RULES,
-    contrast: Contrast | None = None,
-    per: Per = "slice",
-    smallest_island_ml: float = SMALLEST_ISLAND_ML,
+    case: ExpertCase, rules: Mapping[str, ThresholdRule] = RULES, contrast: Contrast | None = None
 ) -> CaseScores:
-    """Hold every rule, with ``per`` and ``smallest_island_ml`` as ThresholdRule has them, against one case's expert."""
+    """Hold rules, each with the automatic remote myocardium, against one case's expert."""
     cavity, wall, expert = case.cavity, case.myocardium, case.scar
     stack = case.stack if contrast is None else replace(case.stack, contrast=contrast)
     healthy = remote_myocardium(stack, cavity, wall)
     scores: dict[str, tuple[float | None, float, Method]] = {}
     errors: dict[str, InputError] = {}
-    for name, method, n_sd in rules:
-        rule = ThresholdRule(method, n_sd, per, healthy, smallest_island_ml=smallest_island_ml)
+    for name, rule in rules.items():
         try:
-            found = find_scar(stack, cavity, wall, rule)
+            found = find_scar(stack, cavity, wall, replace(rule, remote=healthy))
         except InputError as error:
             errors[name] = error
             continue
