@@ -81,7 +81,7 @@ def divide(
 
     if not stack.orientation_known:
         notes += (Fact(AnatomyNote.ORIENTATION_ASSUMED),)
-    notes += _insertion_notes(points, given, np.isfinite(centres).all(axis=1), division.mode)
+    notes += _insertion_notes(points, given, np.asarray(np.isfinite(centres).all(axis=1)), division.mode)
     if division.segments == 17 and not imaged[16]:
         notes += (Fact(AnatomyNote.NO_APEX),)
     return Anatomy(
@@ -162,15 +162,13 @@ def _of_slices(code: AnatomyNote, slices: Mask, **more) -> tuple[Fact, ...]:
 
 
 def _insertion_notes(points: Insertions, given: Floats, lv: Mask, mode: AhaMode) -> tuple[Fact, ...]:
-    """What the reader has to know of the insertions; ``lv``, shape (slice,), are the slices that have any.
-
-    ``given``, (slice, 2), is NaN where nothing was; in fixed mode the anterior insertion alone counts.
-    """
+    """What the reader has to know of the insertions, of which the anterior alone counts in fixed mode; ``given``,
+    (slice, 2), is NaN where nothing was, ``lv``, (slice,), are the slices that have any."""
     notes: tuple[Fact, ...] = ()
     known = np.isfinite(given) & lv[:, None]
     if not np.array_equal(given, np.broadcast_to(given[0], given.shape), equal_nan=True):  # not for the whole stack
         notes += _of_slices(AnatomyNote.INSERTIONS_UNUSED, np.isfinite(given).any(axis=1) & ~lv)
-    notes += _of_slices(AnatomyNote.INSERTIONS_DISPUTED, points.disputed.any(axis=1), degrees=DISPUTED_DEG)
+    notes += _of_slices(AnatomyNote.INSERTIONS_DISPUTED, np.asarray(points.disputed.any(axis=1)), degrees=DISPUTED_DEG)
     anterior, inferior = known.T
     ways = {"": anterior & inferior, "anterior": anterior & ~inferior, "inferior": inferior & ~anterior}
     for which, here in ways.items():
@@ -229,10 +227,9 @@ def soft_prior(
     """Probability of each AHA segment for every myocardial voxel, after :func:`divide`.
 
     Borders between sectors are blurred by a Gaussian in angle, borders between rings by one along the slices:
-    ``sigma_deg`` and ``sigma_slice`` are their standard deviations in degrees and slices, not 0.
-    ``rotate_deg`` turns all sectors counter-clockwise and ``shift_slices`` moves the rings towards the base: jitter for
-    training. It sums to 1 over the segments inside the labelled myocardium and is 0 elsewhere: outside, and wherever
-    the geometry is unknown.
+    ``sigma_deg`` and ``sigma_slice`` are their SD in degrees and slices, not 0. ``rotate_deg`` turns all sectors
+    counter-clockwise and ``shift_slices`` moves the rings towards the base: jitter for training. It sums to 1 over the
+    segments inside the labelled myocardium and is 0 elsewhere, and wherever the geometry is unknown.
     """
     n = len(anatomy.aha)
     known = np.isfinite(anatomy.insertions_deg).all(axis=1) & np.isfinite(anatomy.centres_mm).all(axis=1)

@@ -300,8 +300,8 @@ def _septum_middle(like: Floats, angles: Floats, usual_middle_deg: float) -> flo
 def _wedge_scores(unlike: Floats) -> Floats:
     """Score of the best wedge of blood that ends after each ray, by dynamic programming, shape (side, ray outwards).
 
-    ``unlike`` is the deviation from blood over the ring's range, its depth last, NaN beyond the image. Blood counts for
-    a wedge and other tissue against it, the reverse just beyond its depth; a ray without RV is worth 0. The value
+    ``unlike`` is the deviation from blood over the ring's range, (side, ray, depth), NaN beyond the image. Blood counts
+    for a wedge and other tissue against it, the reverse just beyond its depth; a ray without RV is worth 0. The value
     expected of blood follows what was met, within bounds: the coil's sensitivity falls slowly along the septum.
     """
     beyond_image = np.isnan(unlike)

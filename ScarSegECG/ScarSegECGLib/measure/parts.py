@@ -1,5 +1,5 @@
-"""What a scar is made of: core, grey zone, microvascular obstruction (MVO: the dark core inside bright infarct, which
-belongs to the infarct), and what is darker than the grey zone's limit but not enclosed."""
+"""What a scar is made of: core, grey zone, microvascular obstruction (MVO: dark inside bright infarct, and part of it),
+and what is as dark but not enclosed."""
 
 from __future__ import annotations
 
@@ -64,11 +64,8 @@ def scar_parts(
 def _by_brightness(
     stack: LgeStack, scar: Mask, remote_mean: Floats, grey_level: Floats, labels: NDArray[np.uint8]
 ) -> Fact | None:
-    """Write core, grey zone and rest into ``labels``; in how many slices the grey zone could not be told.
-
-    A slice whose core limit lies below the grey zone's has no room for one, and no grey voxel there does not mean that
-    there is no grey zone.
-    """
+    """Write core, grey zone and rest into ``labels``; in how many slices the grey zone could not be told, because the
+    core's limit lies below its own and leaves it no room."""
     slices = np.flatnonzero(scar.any(axis=(1, 2)))
     held, image = scar[slices], stack.voxels[slices]
     peak = np.where(held, image, -np.inf).max(axis=(1, 2))

@@ -21,9 +21,9 @@ SECTOR_DEGREES = 60.0
 """One sixth of the wall: as wide as an AHA segment, so that a dark no-reflow core is too small to pass for remote."""
 
 BRIGHTER_SD, WIDER = 2.5, 2.2
-"""A reader's region whose mean lies so many SD above the darkest sector's, or whose SD is so many times as large, both
-as the median of its slices, is doubted. On EMIDEC that doubts 2 % of the AHA segments without infarct, 57 % of those
-with a quarter to a half of infarct and 67 % of those with more; the numbers are this project's own."""
+"""A reader's region is doubted whose mean lies so many SD above the darkest sector's, or whose SD is so many times as
+large, in the median slice: on EMIDEC 2 % of the AHA segments without infarct, 57 % of those with a quarter to a half of
+infarct and 67 % of those with more. The numbers are this project's own."""
 
 MOST_DRAWN_PERCENT = 5.0
 """Per cent of a remote region that drawn scar may cover; contours of two readers differ by as much."""
@@ -85,17 +85,15 @@ def remote_myocardium(
         statistics[:, z] = _statistics(stack.voxels[z][mask[z]])
     if region.source is not RemoteSource.AUTOMATIC and per == "slice":
         region = replace(region, held=int((shown & held).sum()), shown=int(shown.sum()))
-    return Remote(mask, *statistics, region, per)
+    mean, sd, median = statistics
+    return Remote(mask, mean, sd, median, region, per)
 
 
 def remote_doubts(
     stack: LgeStack, cavity: Mask, myocardium: Mask, remote: Remote, drawn_scar: Mask | None = None
 ) -> tuple[Fact, ...]:
-    """What speaks against a remote region of these images, with its numbers.
-
-    One that the reader chose is held against the automatic one: scar in it is brighter and more spread, raises the
-    threshold and so hides scar. ``drawn_scar`` is scar that somebody drew, in which it should not lie.
-    """
+    """What speaks against a remote region: one that the reader chose is held against the automatic one, as scar in it,
+    brighter and more spread, hides scar elsewhere; and none should lie in ``drawn_scar``, which somebody drew."""
     said: list[Fact] = []
     region = replace(remote.region, held=0, shown=0)
     if remote.region.source is not RemoteSource.AUTOMATIC:

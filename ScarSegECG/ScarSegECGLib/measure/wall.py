@@ -22,8 +22,7 @@ def sector_of(at: Voxels, centres_mm: Floats, spacing: Spacing) -> NDArray[np.in
 def wall_depth(cavity: Mask, myocardium: Mask, spacing: Spacing) -> NDArray[np.float32]:
     """Relative depth in the wall: 0 at the endocardium, 1 at the epicardium; 0 outside the myocardium.
 
-    Distances are in-plane, from voxel centres to the border between voxels; in a slice without cavity from the LV
-    centre.
+    Distances are in-plane, from voxel centres to the border between voxels, or to the LV centre without a cavity.
     """
     depth = np.zeros(myocardium.shape, dtype=np.float32)
     in_plane = np.array(spacing[1:])
