@@ -252,11 +252,9 @@ def soft_prior(
 
 def rings_of(anatomy: Anatomy) -> NDArray[np.int8]:
     """Ring of each slice as its labels say (basal 0, mid 1, apical 2, cap 3, -1 none), shape (slice,)."""
-    rings = np.full(len(anatomy.aha), NO_RING, np.int8)
-    highest = anatomy.aha.reshape(len(rings), -1).max(axis=1)
-    for ring, numbers in enumerate(RING_SEGMENTS):
-        rings[(highest >= numbers[0]) & (highest <= numbers[-1])] = ring
-    return rings
+    highest = anatomy.aha.reshape(len(anatomy.aha), -1).max(axis=1)
+    last = [numbers[-1] for numbers in RING_SEGMENTS]
+    return np.where(highest > 0, np.searchsorted(last, highest), NO_RING).astype(np.int8)
 
 
 def _sectors(angle: Floats, starts: Floats, sigma: float) -> Floats:

@@ -132,8 +132,7 @@ def _darkest_sectors(stack: LgeStack, cavity: Mask, myocardium: Mask) -> Mask:
     sector = sector_of(at, slice_centres(cavity, myocardium, stack.spacing), stack.spacing)
     key, size = at[0] * SECTORS + sector, len(myocardium) * SECTORS
     width = round(SECTOR_DEGREES / 360.0 * SECTORS)
-    sums = _windows(np.bincount(key, stack.voxels[at], size), width)
-    counts = _windows(np.bincount(key, minlength=size), width)
+    sums, counts = (_windows(np.bincount(key, weight, size), width) for weight in (stack.voxels[at], None))
     enough = counts >= 0.5 * counts.mean(axis=1, keepdims=True)
     start = np.where(enough & (counts > 0), sums / np.maximum(counts, 1), np.inf).argmin(axis=1)
     mask = np.zeros(myocardium.shape, dtype=bool)
