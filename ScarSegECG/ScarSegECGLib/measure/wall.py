@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, Voxels, in_polar, slice_centres
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, Voxels, slice_centres
 
 SECTORS = 72
 CROSS = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]
@@ -15,8 +15,9 @@ CROSS = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, N
 
 def sector_of(at: Voxels, centres_mm: Floats, spacing: Spacing) -> NDArray[np.intp]:
     """In which of the 72 sectors of its slice, seen from ``centres_mm`` (slice, 2), each voxel ``at`` lies."""
-    _, angle = in_polar(at, centres_mm, spacing)
-    return (angle * (SECTORS / 360.0)).astype(int) % SECTORS
+    z, row, column = at
+    angle = np.arctan2(row * spacing[1] - centres_mm[z, 0], column * spacing[2] - centres_mm[z, 1])
+    return np.minimum(((angle + np.pi) / (2 * np.pi) * SECTORS).astype(int), SECTORS - 1)
 
 
 def wall_depth(cavity: Mask, myocardium: Mask, spacing: Spacing) -> NDArray[np.float32]:
