@@ -24,9 +24,9 @@ from ScarSegECGLib.anatomy.polar import (
     Mask,
     Spacing,
     heart_box,
-    in_polar,
     slice_centres,
     trace_border,
+    voxel_directions_deg,
 )
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy, LgeStack
@@ -140,7 +140,7 @@ def _label(
 ) -> NDArray[np.uint8]:
     """The segment of every voxel of the wall."""
     k, i, j = np.nonzero(myocardium)
-    _, angle = in_polar((k, i, j), centres_mm, spacing)
+    angle = voxel_directions_deg((k, i, j), centres_mm, spacing)
     six, four = sector_starts(insertions_deg, mode)
     ring = rings[k]
     number = np.full(k.shape, RING_SEGMENTS[CAP][0], np.uint8)
@@ -236,7 +236,7 @@ def soft_prior(
     k, i, j = np.nonzero((anatomy.aha > 0) & np.asarray(known)[:, None, None])
     if not k.size:
         return SoftPrior(np.zeros((n, 17, 1, 1), np.float32), (0, 0))
-    _, angle = in_polar((k, i, j), anatomy.centres_mm, spacing)
+    angle = voxel_directions_deg((k, i, j), anatomy.centres_mm, spacing)
     six, four = sector_starts(anatomy.insertions_deg + rotate_deg, anatomy.division.mode)
     in_six = _sectors(angle, six[k], sigma_deg)
     in_four = _sectors(angle, four[k], sigma_deg)

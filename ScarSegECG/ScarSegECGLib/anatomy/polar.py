@@ -60,10 +60,9 @@ def direction_deg(offset_mm: NDArray) -> Floats:
     return np.asarray(np.degrees(np.arctan2(-offset_mm[..., 0], offset_mm[..., 1])) % 360.0, np.float64)
 
 
-def in_polar(at: Voxels, centres_mm: Floats, spacing: Spacing) -> tuple[Floats, Floats]:
-    """Distance, mm, and :func:`direction_deg` of voxels from the centre, (slice, 2), of their slice."""
-    away = np.stack(at[1:], axis=-1) * np.array(spacing[1:]) - centres_mm[at[0]]
-    return np.hypot(away[:, 0], away[:, 1]), direction_deg(away)
+def voxel_directions_deg(at: Voxels, centres_mm: Floats, spacing: Spacing) -> Floats:
+    """:func:`direction_deg` of voxels from the centre, (slice, 2), of their slice."""
+    return direction_deg(np.stack(at[1:], axis=-1) * np.array(spacing[1:]) - centres_mm[at[0]])
 
 
 def ray_points(centres_mm: Floats, angles_deg: Floats, radii_mm: Floats, spacing: Spacing) -> tuple[Floats, Floats]:
