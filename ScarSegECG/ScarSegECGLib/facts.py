@@ -137,12 +137,10 @@ class AnatomyNote(Code):
     NOT_SURROUNDED = "not_surrounded"
     FEW_SLICES = "few_slices"  # (count)
     NO_APEX = "no_apex"
-    OFF_AXIS = "off_axis"  # (slices, mm)
     INSERTIONS_GIVEN = "insertions_given"  # (which: "", "anterior" or "inferior"; slices: () for all)
     INSERTIONS_UNUSED = "insertions_unused"  # (slices)
     INSERTIONS_DISPUTED = "insertions_disputed"  # (slices, degrees)
-    INSERTIONS_ASSUMED = "insertions_assumed"  # (anterior, inferior)
-    INSERTIONS_UNCERTAIN = "insertions_uncertain"  # (slices or () and confidence, no_image)
+    INSERTIONS_UNCERTAIN = "insertions_uncertain"  # (slices or () and confidence)
 
 
 class Doubt(Code):

@@ -43,7 +43,7 @@ class SegmentOptions:
     why_no_ecg: Fact = Fact(EcgReason.NOT_GIVEN)  # what is told where there is no ECG
     # Put slices displaced between breath-holds back in line first; results return to where the slices are in the file.
     correct_shifts: bool = False
-    # RV insertions as the reader gives them, shape (2,) or (slice, 2), degrees; :func:`anatomy.aha.partition` says how.
+    # RV insertions as the reader gives them, shape (2,) or (slice, 2), degrees; :func:`anatomy.aha.divide` says how.
     insertions_deg: NDArray | None = None
     division: Division = Division()  # of the result: the networks were taught fixed sectors and 17 segments
     imaged: Subject = Subject()  # whose images these are, as far as they say; an ECG of somebody else's is doubted

@@ -117,9 +117,8 @@ def _values(fact: facts.Fact, tr: Translate) -> dict[str, Any]:
         known = fact["days"] is not None
         values["when"] = tr("{days:.0f} days").format(days=abs(fact["days"])) if known else tr("at an unknown time")
     if "slices" in values and "mm" in values:  # "1 (6 mm, confidence 0.97), 4 (5 mm, ...)"
-        sure = [f", confidence {sure:.2f}" for sure in fact.get("confidence") or ()] or [""] * len(fact["slices"])
-        off = zip(fact["slices"], fact["mm"], sure, strict=True)
-        values["displaced"] = ", ".join(f"{number} ({mm:.0f} mm{how_sure})" for number, mm, how_sure in off)
+        off = zip(fact["slices"], fact["mm"], fact["confidence"], strict=True)
+        values["displaced"] = ", ".join(f"{number} ({mm:.0f} mm, confidence {sure:.2f})" for number, mm, sure in off)
     if "held" in values and "shown" in values:
         values["lent"] = fact["shown"] - fact["held"]
     if "meant" in values:
@@ -163,8 +162,7 @@ def _parts(fact: facts.Fact, values: dict[str, Any], tr: Translate) -> dict[str,
             return {"alone": part(" (the {which} one alone)", fact["which"]), "where": where}
         case facts.AnatomyNote.INSERTIONS_UNCERTAIN:
             where = part(" on slices, counted from the apex: {slices};", fact["slices"])
-            check = "no image was given" if fact.get("no_image") else "check them on the image"
-            return {"where": where or part(" (confidence {confidence:.2f}):", True), "check": tr(check)}
+            return {"where": where or part(" (confidence {confidence:.2f}):", True)}
     return {}
 
 

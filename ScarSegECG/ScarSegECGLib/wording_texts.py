@@ -128,15 +128,13 @@ TEXTS: dict[Code, str] = {
     AnatomyNote.NOT_SURROUNDED: "No slice has myocardium all around: thirds are taken over all slices with a cavity.",
     AnatomyNote.FEW_SLICES: "Only {count} slice(s) between apex and base: not every third is imaged.",
     AnatomyNote.NO_APEX: "Segment 17 is not imaged: the stack ends within the cavity.",
-    AnatomyNote.OFF_AXIS: "Slices off the long axis, counted from the apex: {displaced}.",
     AnatomyNote.INSERTIONS_GIVEN: "RV insertions given by the reader are used{alone}{where}.",
-    AnatomyNote.INSERTIONS_UNCERTAIN: "RV insertions are uncertain{where} {check}.",
+    AnatomyNote.INSERTIONS_UNCERTAIN: "RV insertions are uncertain{where} check them on the image.",
     AnatomyNote.INSERTIONS_UNUSED: "Given RV insertions are not used on slices without a contour of the LV, counted from "
     "the apex: {slices}; check the numbers.",
     AnatomyNote.INSERTIONS_DISPUTED: "RV insertions are uncertain on slices, counted from the apex: {slices}; those "
     "given lie over {degrees:.0f} degrees from where the image shows them. They are used there and turn no other "
     "slice: check them.",
-    AnatomyNote.INSERTIONS_ASSUMED: "RV insertions are assumed at {anterior:.0f} and {inferior:.0f} degrees: no image.",
     # contours, thresholds, scar
     Doubt.DIFFERENT_PATIENTS: "ECG and MRI carry different patient identifiers: make sure that both are of one patient.",
     Doubt.NO_ORIENTATION: _UNORIENTED,

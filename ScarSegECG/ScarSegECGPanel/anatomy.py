@@ -184,11 +184,10 @@ class AnatomySection(Section):
             slicer.util.setSliceViewerLayers(background=parameters.inputVolume)
         if not self.study or not self._aligned:
             return
-        from ScarSegECGLib.anatomy.lv import off_long_axis
-        from ScarSegECGLib.lge.slice_shift import move
+        from ScarSegECGLib.lge.slice_shift import estimate_shifts, move
 
-        stack = self.study.segmented.stack
-        off = np.nan_to_num(off_long_axis(self.study.anatomy.centres_mm, stack.spacing))
+        stack, now = self.study.segmented.stack, self.study.masks
+        off = np.nan_to_num(estimate_shifts(now.cavity, now.wall, stack.spacing).mm)
         stored = stack.storage.to_stored(move(stack.voxels, -np.rint(off / stack.spacing[1:]).astype(int)))
         node = volumeLike(parameters.inputVolume, stored, _("Aligned slices"), parameters.alignedVolume)
         parameters.alignedVolume = node

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib.anatomy.aha import divide
+from ScarSegECGLib.case import Anatomy, LgeStack, Storage
+
 CENTRE_MM = (96.0, 90.0)
 
 
@@ -52,3 +55,20 @@ def lv_phantom(
     image[cavity | rv] = 1.0
     image += np.random.default_rng(7).normal(0.0, noise, image.shape)
     return Phantom(cavity, myocardium, rv, image.astype(np.float32), spacing)
+
+
+def divided(
+    cavity: NDArray[np.bool_],
+    myocardium: NDArray[np.bool_],
+    image: NDArray | None,
+    spacing: tuple[float, float, float],
+    *,
+    matrix: NDArray | None = None,
+    orientation_known: bool = True,
+    **options,
+) -> Anatomy:
+    """The AHA division of masks on an image, one that shows nothing where there is none, straight or as it is posed."""
+    shown = np.zeros(cavity.shape) if image is None else image
+    matrix = np.diag([*spacing[::-1], 1.0]) if matrix is None else matrix
+    stack = LgeStack(shown, matrix, Storage(), matrix, orientation_known=orientation_known)
+    return divide(stack, cavity, myocardium, **options)

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from lv_phantom import CENTRE_MM, lv_phantom
 
-from ScarSegECGLib.anatomy.lv import circle_coverage, full_circle, off_long_axis
+from ScarSegECGLib.anatomy.lv import circle_coverage, full_circle
 from ScarSegECGLib.anatomy.polar import slice_centres
 
 
@@ -19,24 +18,6 @@ def test_a_slice_without_lv_has_no_centre():
     p.cavity[4], p.myocardium[4] = False, False
     centres = slice_centres(p.cavity, p.myocardium, p.spacing)
     assert np.isnan(centres[4]).all() and np.isfinite(np.delete(centres, 4, 0)).all()
-
-
-def test_displaced_slices_do_not_move_the_axis_and_are_found():
-    k = np.arange(10)
-    centres = np.stack([50 + 0.2 * 8.0 * k, 60 - 0.1 * 8.0 * k], axis=1)
-    moved = centres.copy()
-    moved[3] += (9.0, 0.0)
-    moved[7] += (0.0, -12.0)
-    spacing = (8.0, 1.5, 1.5)
-    shifts = off_long_axis(moved, spacing)
-    assert shifts[3] == pytest.approx((9.0, 0.0), abs=0.5) and shifts[7] == pytest.approx((0.0, -12.0), abs=0.5)
-    assert np.abs(np.delete(shifts, (3, 7), axis=0)).max() < 0.5
-
-
-def test_one_centre_lies_on_its_axis_and_none_is_not_known():
-    assert np.isnan(off_long_axis(np.full((3, 2), np.nan), (8.0, 1.0, 1.0))).all()
-    alone = off_long_axis(np.array([[np.nan, np.nan], [3.0, 4.0]]), (8.0, 1.0, 1.0))
-    assert np.isnan(alone[0]).all() and (alone[1] == 0).all()
 
 
 def test_an_open_slice_is_no_full_circle_and_nor_is_the_cap():

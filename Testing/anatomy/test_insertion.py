@@ -11,7 +11,7 @@ from lv_phantom import lv_phantom
 from rv_label import insertions_from_rv
 
 from ScarSegECGLib.anatomy.aha import UNSURE
-from ScarSegECGLib.anatomy.insertion import insertion_points, join_slices, neighbour_spread_deg
+from ScarSegECGLib.anatomy.insertion import HALF_DEG, insertion_points, join_slices, neighbour_spread_deg
 from ScarSegECGLib.anatomy.polar import slice_centres, trace_border, wrap
 
 
@@ -38,7 +38,7 @@ def test_an_even_image_gives_the_standard_place_nearly_without_confidence():
     border, centres = geometry(p)
     noise = np.random.default_rng(1).normal(size=p.image.shape)
     assert insertion_points(noise, p.cavity, border, centres, p.spacing).confidence.max() < 0.2
-    blind = insertion_points(None, p.cavity, border, centres, p.spacing)
+    blind = insertion_points(0 * p.image, p.cavity, border, centres, p.spacing)
     assert (blind.degrees == (120, 240)).all() and not blind.confidence.any() and np.isnan(blind.raw).all()
 
 
@@ -86,7 +86,7 @@ def test_an_entry_turns_a_stack_that_shows_nothing():
     rows = np.full((9, 2), np.nan)
     rows[4] = (30, 140)
     noise = np.random.default_rng(1).normal(size=p.image.shape)
-    for image in (noise, None):
+    for image in (noise, 0 * noise):
         got = insertion_points(image, p.cavity, border, centres, p.spacing, rows)
         assert not got.disputed.any() and np.abs(wrap(got.degrees - (30, 140))).max() < 45
 
@@ -103,15 +103,15 @@ def test_one_given_insertion_is_used_and_the_other_found():
     half[3, 0] = 290.0  # far from where the others have theirs
     got = insertion_points(p.image, p.cavity, border, centres, p.spacing, half)
     assert got.degrees[3] == pytest.approx((290, 40)) and got.confidence[3] == 0
-    alone = insertion_points(None, p.cavity, border, centres, p.spacing, np.array([150.0, np.nan]))
+    alone = insertion_points(0 * p.image, p.cavity, border, centres, p.spacing, np.array([150.0, np.nan]))
     assert (alone.degrees[:, 0] == 150).all() and np.abs(wrap(alone.degrees[:, 1] - 260)).max() <= 10
 
 
 def test_one_wild_slice_does_not_carry_the_stack():
-    half = np.arange(6.0, 106.0, 3.0)
+    half = HALF_DEG
     evidence = np.tile(-0.5 * ((half - 55.0) / 6.0) ** 2, (8, 2, 1))
     evidence[3] = -0.5 * ((half - np.array([[100.0], [20.0]])) / 6.0) ** 2
-    joined, _ = join_slices(evidence, half, np.arange(8) * 10.0)
+    joined, _ = join_slices(evidence, np.arange(8) * 10.0)
     assert np.abs(joined - 55).max() < 15
 
 

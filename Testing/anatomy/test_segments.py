@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import pytest
-
-from ScarSegECGLib.anatomy.segments import RING_SEGMENTS, SEGMENT_NAMES, usual_territory
+from ScarSegECGLib.anatomy.segments import RING_SEGMENTS, SEGMENT_NAMES, TERRITORY_OF
 
 
 def test_names_codes_and_rings_cover_the_17_segments():
@@ -13,8 +11,7 @@ def test_names_codes_and_rings_cover_the_17_segments():
 
 
 def test_every_segment_has_one_usual_territory():
-    arteries = [usual_territory(n) for n in range(1, 18)]
+    assert sorted(TERRITORY_OF) == list(range(1, 18))
+    arteries = list(TERRITORY_OF.values())
     assert {a: arteries.count(a) for a in set(arteries)} == {"LAD": 7, "RCA": 5, "LCX": 5}
-    assert usual_territory(14) == "LAD" and usual_territory(3) == "RCA" and usual_territory(16) == "LCX"
-    with pytest.raises(ValueError, match="18"):
-        usual_territory(18)
+    assert TERRITORY_OF[14] == "LAD" and TERRITORY_OF[3] == "RCA" and TERRITORY_OF[16] == "LCX"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lv_phantom import lv_phantom
+from lv_phantom import divided, lv_phantom
 
 from ScarSegECGLib.anatomy import aha
-from ScarSegECGLib.anatomy.aha import partition, rings_of
+from ScarSegECGLib.anatomy.aha import rings_of
 from ScarSegECGLib.facts import AhaMode, Division
 
 
@@ -17,7 +17,7 @@ def anatomy_of(mode="fixed", segments=17, insertions=(130.0, 245.0)):
     p = lv_phantom(slices=8, cap=1, spacing=(8.0, 2.5, 2.0))
     given_deg = np.array(insertions)
     division = Division(AhaMode(mode), segments)
-    return partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, division=division), p.spacing
+    return divided(p.cavity, p.myocardium, None, p.spacing, insertions_deg=given_deg, division=division), p.spacing
 
 
 def soft_prior(anatomy, spacing, *sigma, **jitter):

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import NDArray
 
-from ScarSegECGLib.case import LgeStack, Storage
+from ScarSegECGLib.anatomy.aha import divide
+from ScarSegECGLib.case import Anatomy, LgeStack, Storage
 from ScarSegECGLib.facts import Contrast
 from ScarSegECGLib.measure.rules import ThresholdRule, find_scar
 from ScarSegECGLib.wording import all_words, rule_words, words
@@ -158,6 +159,14 @@ def stack_of(image: NDArray, spacing: tuple[float, float, float], contrast: str 
     """An image as a stack whose slices lie straight."""
     matrix = np.diag([*spacing[::-1], 1.0])
     return LgeStack(image.astype(np.float32), matrix, Storage(), matrix, contrast=Contrast(contrast))
+
+
+def divided(
+    cavity: NDArray, myocardium: NDArray, image: NDArray | None, spacing: tuple[float, float, float], **options
+) -> Anatomy:
+    """The AHA division of masks on an image that lies straight; one that shows nothing where there is none."""
+    shown = np.zeros(cavity.shape) if image is None else image
+    return divide(stack_of(shown, spacing), cavity, myocardium, **options)
 
 
 def by_rule(

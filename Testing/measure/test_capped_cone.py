@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from measure_phantoms import capped_cone
+from measure_phantoms import capped_cone, divided
 
-from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import burden_of
 from ScarSegECGLib.measure.segments import segment_table
 
@@ -15,7 +14,7 @@ INSERTIONS = np.array([120.0, 240.0])
 
 def _table(cone):
     p = cone.phantom
-    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=INSERTIONS)
+    anatomy = divided(p.cavity, p.myocardium, None, p.spacing, insertions_deg=INSERTIONS)
     return anatomy, segment_table(anatomy, p.scar, p.spacing)
 
 

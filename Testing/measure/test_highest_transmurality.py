@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measure_phantoms import annulus, scarred_wall
+from measure_phantoms import annulus, divided, scarred_wall
 
-from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.measure.expert import load_case
 from ScarSegECGLib.measure.peak_transmurality import highest_transmurality
 from ScarSegECGLib.measure.transmurality import _label_at, segment_transmurality, wall_chords
@@ -182,7 +181,7 @@ def test_expert_scar_of_patients_is_not_missed(shared_data):
     for folder in sorted((shared_data / "emidec" / "cases").glob("Case_P*")):
         case = load_case(folder)
         spacing = case.stack.spacing
-        aha = partition(case.cavity, case.myocardium, case.stack.voxels, spacing).aha
+        aha = divided(case.cavity, case.myocardium, case.stack.voxels, spacing).aha
         got = segment_transmurality(case.scar, case.cavity, case.myocardium, aha, spacing)
         chords = wall_chords(case.scar, case.cavity, case.myocardium, spacing)
         label = _label_at(aha, chords, spacing)

@@ -75,7 +75,7 @@ def test_mvo_is_found_from_the_bright_infarct_alone(shared_data):
 
 def test_ewa_is_ahead_of_the_simple_rules_on_patients(shared_data):
     folders = [folder for folder in case_folders(shared_data / "emidec" / "cases") if folder.name.startswith("Case_P")]
-    rules = [r for r in RULES if r[0] in ("EWA", "2 SD", "3 SD", "FWHM", "Otsu")]
+    rules = {name: RULES[name] for name in ("EWA", "2 SD", "3 SD", "FWHM", "Otsu")}
     scored = [case_scores(load_case(folder), rules, "psir") for folder in folders]
     scores = combined(scored)
     assert len(scores[0].dice) == 45

@@ -6,9 +6,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-from measure_phantoms import annulus, stack_of
+from measure_phantoms import annulus, divided, stack_of
 
-from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.facts import Division, ScarSource
 from ScarSegECGLib.measure import remote
 from ScarSegECGLib.measure.measurements import contours_of, drawn_scar, measure
@@ -41,7 +40,7 @@ def _ways(labels, remote=None, **rule):
 
 def test_every_rule_says_what_it_did_and_stays_in_the_wall():
     stack, labels, p = _patient(3)
-    anatomy = partition(p.cavity, p.myocardium, stack.voxels, stack.spacing, insertions_deg=INSERTIONS)
+    anatomy = divided(p.cavity, p.myocardium, stack.voxels, stack.spacing, insertions_deg=INSERTIONS)
     for source, way in _ways(labels, anatomy.aha == 5, per="stack", peak_region=p.scar).items():
         got = way(stack, anatomy)
         assert got.division == Division() and got.contrast == "magnitude"
@@ -64,7 +63,7 @@ def test_every_rule_says_what_it_did_and_stays_in_the_wall():
 
 def test_remote_found_once_serves_every_rule(monkeypatch):
     stack, labels, p = _patient(3)
-    anatomy = partition(p.cavity, p.myocardium, stack.voxels, stack.spacing, insertions_deg=INSERTIONS)
+    anatomy = divided(p.cavity, p.myocardium, stack.voxels, stack.spacing, insertions_deg=INSERTIONS)
     alone = {source: way(stack, anatomy) for source, way in _ways(labels).items()}
     found = remote.remote_myocardium(stack, p.cavity, p.myocardium)
 
@@ -82,7 +81,7 @@ def test_remote_found_once_serves_every_rule(monkeypatch):
 def test_statistics_of_remote_stand_by_their_slices():
     stack, labels, _ = _patient(4)
     labels[0] = 0
-    anatomy = partition(*contours_of(labels), stack.voxels, stack.spacing, insertions_deg=INSERTIONS)
+    anatomy = divided(*contours_of(labels), stack.voxels, stack.spacing, insertions_deg=INSERTIONS)
     got = measure(stack, anatomy, ThresholdRule("n_sd", n_sd=4))
     assert np.isnan(got.remote.mean[0]) and got.thresholds[0] is None
     for mean, sd, level in zip(got.remote.mean[1:], got.remote.sd[1:], got.thresholds[1:], strict=True):
@@ -93,7 +92,7 @@ def test_statistics_of_remote_stand_by_their_slices():
 def test_as_many_segments_as_asked_whose_parts_add_up(segments):
     stack, labels, p = _patient(6)
     labels[2][(labels[2] == 3) & (np.arange(labels.shape[2]) % 3 == 0)] = 4
-    anatomy = partition(
+    anatomy = divided(
         *(p.cavity, p.myocardium, stack.voxels, stack.spacing),
         insertions_deg=INSERTIONS,
         division=Division(segments=segments),
@@ -109,12 +108,12 @@ def test_as_many_segments_as_asked_whose_parts_add_up(segments):
 
 def test_a_heart_at_the_images_edge_is_measured_alike():
     stack, labels, p = _patient(3)
-    anatomy = partition(p.cavity, p.myocardium, None, stack.spacing, insertions_deg=INSERTIONS)
+    anatomy = divided(p.cavity, p.myocardium, None, stack.spacing, insertions_deg=INSERTIONS)
     rule = ThresholdRule("n_sd")
     whole = measure(stack, anatomy, rule)
     rows, columns = (slice(np.flatnonzero(line)[0], np.flatnonzero(line)[-1] + 1) for line in _extent(p))
     near = stack_of(stack.voxels[:, rows, columns], stack.spacing)
-    own = partition(
+    own = divided(
         *(mask[:, rows, columns] for mask in (p.cavity, p.myocardium)), None, stack.spacing, insertions_deg=INSERTIONS
     )
     tight = measure(near, own, rule)

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measure_phantoms import annulus
+from measure_phantoms import annulus, divided
 
-from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.anatomy.polar import wrap
 from ScarSegECGLib.facts import AhaMode, Division
 from ScarSegECGLib.measure.transmurality import MAP_BINS as BINS
@@ -19,7 +18,7 @@ LANDMARK = Division(AhaMode.LANDMARK)
 
 
 def _map(p, insertions):
-    anatomy = partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array(insertions))
+    anatomy = divided(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array(insertions))
     return transmurality_map(p.scar, anatomy, p.spacing), anatomy
 
 
@@ -42,7 +41,7 @@ def test_a_sector_of_scar_lies_on_its_segment_wherever_the_heart_is_turned(turn,
 def test_landmark_mode_puts_scar_of_a_segment_between_its_borders():
     for number, plot in ((8, 150.0), (11, 330.0), (14, 180.0), (2, 150.0)):
         p = annulus(slices=6)
-        anatomy = partition(
+        anatomy = divided(
             p.cavity,
             p.myocardium,
             None,
@@ -73,7 +72,7 @@ def test_a_gap_in_the_wall_is_shown_no_wider_than_it_is(division):
     angle = np.degrees(np.arctan2(-axis[:, None], axis[None]))
     p.myocardium[1] &= np.abs(wrap(angle - 180.0)) > 8
     p.scar[1] &= p.myocardium[1]
-    anatomy = partition(
+    anatomy = divided(
         p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array([150.0, 210.0]), division=division
     )
     unknown = np.isnan(transmurality_map(p.scar, anatomy, p.spacing)[1])

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measure_phantoms import annulus, stack_of
+from measure_phantoms import annulus, divided, stack_of
 
-from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import SCAR, EcgUse, ScarResult, TimeGap
 from ScarSegECGLib.facts import AnatomyNote, Contrast, Doubt, Fact, Method, Pattern, ScarRemark, ScarSource, Shown
 from ScarSegECGLib.facts_ecg import Conduction, EcgReason
@@ -34,7 +33,7 @@ def _case() -> ScarResult:
     row, column = np.mgrid[: image.shape[1], : image.shape[2]] - 0.5 * np.array(image.shape[1:])[:, None, None]
     image[np.broadcast_to(np.hypot(row * 0.9 + 25.5, column * 0.9) < 2, image.shape)] = 100.0
     stack = stack_of(image, p.spacing)
-    anatomy = partition(cavity, wall, None, stack.spacing)
+    anatomy = divided(cavity, wall, None, stack.spacing)
     measured = figures(stack, anatomy, FoundScar(scar, MANUAL), scar, scar, NO_ECG)
     chance = scar.astype(np.float32)
     return ScarResult(

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from measure_phantoms import annulus, by_rule, stack_of
+from measure_phantoms import annulus, by_rule, divided, stack_of
 
-from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO
 from ScarSegECGLib.facts import Contrast
 from ScarSegECGLib.measure.measurements import measure
-from ScarSegECGLib.measure.parts import mvo_within, scar_parts
+from ScarSegECGLib.measure.parts import enclosed_dark, scar_parts
 from ScarSegECGLib.measure.rules import ThresholdRule, find_scar
 
 
@@ -41,7 +40,11 @@ def test_the_rule_counts_enclosed_mvo_in_and_says_so(infarct) -> None:
 
 
 def _anatomy(p):
-    return partition(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
+    return divided(p.cavity, p.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
+
+
+def _mvo(stack, p, scar):
+    return scar_parts(stack, p.cavity, p.myocardium, scar).labels == PART_MVO
 
 
 def _parts_ml(measured):
@@ -57,7 +60,7 @@ def test_measure_and_the_rule_give_one_number(infarct) -> None:
     assert np.array_equal(found.mask, measured.mask)
     assert found.method == measured.method
     assert measure(stack, _anatomy(p), found).scar == measured.scar
-    dark = mvo_within(stack, p.cavity, p.myocardium, found.mask)
+    dark = _mvo(stack, p, found.mask)
     assert measured.parts.mvo.ml == pytest.approx(dark.sum() * stack.voxel_ml) and measured.parts.mvo.ml > 0
     assert sum(_parts_ml(measured)) == pytest.approx(measured.scar.ml)
 
@@ -74,13 +77,15 @@ def test_a_limit_in_healthy_myocardium_is_warned_of(infarct) -> None:
 
 def test_mvo_of_a_scar_from_anywhere(infarct) -> None:
     p, core, image = infarct
-    found = mvo_within(stack_of(image, p.spacing), p.cavity, p.myocardium, p.scar)
+    stack = stack_of(image, p.spacing)
+    found = _mvo(stack, p, p.scar)
     assert (found & core).sum() > 0.95 * core.sum() and not (found & ~p.scar).any()
-    assert not mvo_within(stack_of(image, p.spacing), p.cavity, p.myocardium, p.scar & ~core)[core].any()
-    assert not mvo_within(stack_of(image, p.spacing), p.cavity, p.myocardium, p.scar & False).any()
+    assert not _mvo(stack, p, p.scar & ~core)[core].any()
+    assert not _mvo(stack, p, p.scar & False).any()
     # What the DICOM objects call MVO: dark scar that core and grey zone enclose.
-    parts = scar_parts(stack_of(image, p.spacing), p.cavity, p.myocardium, p.scar).labels
-    assert (parts[found] == PART_MVO).all() and not np.isin(parts[found], (PART_CORE, PART_GREY)).any()
+    parts = scar_parts(stack, p.cavity, p.myocardium, p.scar).labels
+    bright = np.isin(parts, (PART_CORE, PART_GREY))
+    assert np.array_equal(found, enclosed_dark(bright, p.myocardium, p.cavity, p.spacing) & p.scar)
 
 
 def test_a_grey_zone_without_room_is_unknown_not_zero(infarct) -> None:

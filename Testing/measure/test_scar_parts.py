@@ -12,7 +12,7 @@ from measure_phantoms import annulus
 
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, LgeStack, ScarParts, Storage
 from ScarSegECGLib.facts import Contrast, Fact, PartsRemark
-from ScarSegECGLib.measure.parts import mvo_within, scar_parts
+from ScarSegECGLib.measure.parts import enclosed_dark, scar_parts
 from ScarSegECGLib.wording import words
 
 P = annulus(slices=6)
@@ -56,8 +56,9 @@ def test_mvo_is_the_one_found_everywhere() -> None:
     dark = P.scar & (np.random.default_rng(1).random(P.scar.shape) < 0.02)
     image = replace(image, voxels=np.where(dark, np.float32(38), image.voxels))
     got = scar_parts(image, P.cavity, P.myocardium, P.scar)
-    found = mvo_within(image, P.cavity, P.myocardium, P.scar)
-    assert found.any() and np.array_equal(got.labels == PART_MVO, found)
+    bright = np.isin(got.labels, (PART_CORE, PART_GREY))
+    enclosed = enclosed_dark(bright, P.myocardium, P.cavity, P.spacing) & P.scar
+    assert enclosed.any() and np.array_equal(got.labels == PART_MVO, enclosed)
 
 
 def test_drawn_mvo_counts_and_only_in_the_scar() -> None:

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measure_phantoms import Phantom, annulus, by_rule, stack_of
+from measure_phantoms import Phantom, annulus, by_rule, divided, stack_of
 
-from ScarSegECGLib.anatomy.aha import partition
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import RemoteRegion, RemoteSource
 from ScarSegECGLib.measure.compare import RULES as COMPARED
@@ -18,7 +17,7 @@ from ScarSegECGLib.measure.compare import case_scores, combined
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.measurements import measure
 from ScarSegECGLib.measure.remote import remote_doubts, remote_myocardium
-from ScarSegECGLib.measure.rules import RULES, ThresholdRule, mixture_threshold, otsu_threshold
+from ScarSegECGLib.measure.rules import RULES, mixture_threshold, otsu_threshold
 from ScarSegECGLib.wording import all_words, words
 
 
@@ -165,13 +164,13 @@ def test_a_remote_region_found_before_says_the_same_and_has_a_name():
     region[0] = False
     named = RemoteRegion(RemoteSource.SEGMENTS, (4, 10))
     before = remote_myocardium(*inputs, region, of=named)
-    assert before.region == replace(named, held=3, shown=4) and before.chosen
+    assert before.region == replace(named, held=3, shown=4)
     assert words(before.region).startswith("remote region segments 4, 10, chosen by the reader, in 3 of 4 slices")
     again = remote_myocardium(*inputs, before)
     assert again.region == before.region and again.mean == pytest.approx(before.mean)
     upper = stack_of(image[1:], p.spacing), p.cavity[1:], p.myocardium[1:]
     part = remote_myocardium(*upper, region[1:], of=named)
-    assert part.chosen
+    assert part.region.source is RemoteSource.SEGMENTS
     later = remote_myocardium(*upper, part)
     assert words(later.region) == "remote region segments 4, 10, chosen by the reader"
 
@@ -183,15 +182,15 @@ def test_a_remote_region_in_scar_is_doubted_and_one_in_healthy_wall_is_not():
     for segment, doubted in ((1, True), (3, False), (4, False), (6, False)):
         named = RemoteRegion(RemoteSource.SEGMENTS, (segment,))
         chosen = remote_myocardium(*inputs, p.aha == segment, of=named)
-        said = all_words(remote_doubts(*inputs, chosen, per="slice", drawn_scar=p.scar))
+        said = all_words(remote_doubts(*inputs, chosen, drawn_scar=p.scar))
         assert any("does not look like healthy myocardium" in sentence for sentence in said) == doubted
         assert any("is drawn as scar in the labels" in sentence for sentence in said) == doubted
         assert all(f"(segments {segment}, chosen" in sentence for sentence in said)
     found = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=5, remote=p.aha == 1)
     assert "does not look like healthy" in found.warning and found.mask.sum() < 0.1 * p.scar.sum()
     automatic = remote_myocardium(*inputs)
-    assert remote_doubts(*inputs, automatic, per="slice", drawn_scar=p.scar) == ()
-    (doubt,) = remote_doubts(*inputs, automatic, per="slice", drawn_scar=automatic.mask)
+    assert remote_doubts(*inputs, automatic, drawn_scar=p.scar) == ()
+    (doubt,) = remote_doubts(*inputs, automatic, drawn_scar=automatic.mask)
     assert "automatically" in words(doubt)
 
 
@@ -281,7 +280,7 @@ def test_comparison_orders_the_rules_and_pairs_them_by_case():
         cases.append(_case(p, _image(p, seed=seed, noise=20)))
     p = annulus(slices=2)
     cases.append(_case(replace(p, scar=p.scar & False), _image(p)))
-    scores = combined([case_scores(case) for case in cases], resamples=200)
+    scores = combined([case_scores(case) for case in cases])
     means = [s.mean_dice for s in scores]
     assert means == sorted(means, reverse=True)
     assert scores[0].behind_best == (0.0, 0.0, 0.0)
@@ -302,10 +301,9 @@ def test_the_comparison_measures_what_measure_measures():
     image = _image(p, noise=14)
     image[annulus(depth=(0.2, 0.5), start_deg=60, stop_deg=100).scar] = 50  # dark and enclosed
     case = _case(p, image)
-    anatomy = partition(case.cavity, case.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
-    for score in combined([case_scores(case)], resamples=10):
-        rule = next(ThresholdRule(source, n_sd) for name, source, n_sd in COMPARED if name == score.name)
-        measured = measure(case.stack, anatomy, rule)
+    anatomy = divided(case.cavity, case.myocardium, None, p.spacing, insertions_deg=np.array([120.0, 240.0]))
+    for score in combined([case_scores(case)]):
+        measured = measure(case.stack, anatomy, COMPARED[score.name])
         assert measured.method == score.method
         expert = 100 * case.scar.sum() / case.myocardium.sum()
         assert score.bias_percent_lv == pytest.approx((measured.scar.percent_of_lv - expert,))

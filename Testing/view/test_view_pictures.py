@@ -16,7 +16,7 @@ from ScarSegECGLib.case import PART_MVO, Anatomy, EcgUse, LgeStack, TimeGap
 from ScarSegECGLib.facts import AhaMode, Contrast, Division, Fact, Method, RemoteRegion, RemoteSource, ScarSource
 from ScarSegECGLib.facts_ecg import Agreement, EcgReason
 from ScarSegECGLib.measure.measurements import figures, measure
-from ScarSegECGLib.measure.parts import mvo_within
+from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule
 from ScarSegECGLib.report.captions import MVO_SIGN
 from ScarSegECGLib.view import palette
@@ -77,7 +77,7 @@ def hatched(drawing: Drawing, fill: palette.Colour = palette.INK) -> list[Mark]:
 def test_every_voxel_of_mvo_is_hatched_and_no_other() -> None:
     case = with_mvo()
     stack, anatomy = case.stack, case.anatomy
-    mvo = mvo_within(stack, anatomy.cavity, anatomy.myocardium, case.labels == 3)
+    mvo = scar_parts(stack, anatomy.cavity, anatomy.myocardium, case.labels == 3).labels == PART_MVO
     assert case.mvo is not None and case.mvo.ml == pytest.approx(mvo.sum() * stack.voxel_ml)
     assert mvo.sum() > 50
     drawing = scar_montage(case, case.anatomy, case.stack)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +17,16 @@ from ScarSegECGLib.anatomy.insertion import (
     insertion_points,
     usual_insertions_deg,
 )
-from ScarSegECGLib.anatomy.lv import full_circle, off_long_axis
+from ScarSegECGLib.anatomy.lv import full_circle
 from ScarSegECGLib.anatomy.polar import (
     MOST_TURNED_DEG,
     Floats,
     Mask,
     Spacing,
-    direction_deg,
     heart_box,
     slice_centres,
     trace_border,
+    voxel_directions_deg,
 )
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy, LgeStack
@@ -35,68 +34,54 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, AnatomyNote, Division, Fact
 
 NO_RING = -1
-SHIFTED_MM = 8.0
 MARGIN_MM = 16.0  # round the LV, enough to hold the RV's part that is looked at
-SIX_ORDER = (2, 3, 4, 5, 6, 1)
-FOUR_ORDER = (14, 15, 16, 13)
 
 
-def partition(
+def divide(
+    stack: LgeStack,
     cavity: Mask,
     myocardium: Mask,
-    image: NDArray | None,
-    spacing: Spacing,
-    *,
     insertions_deg: NDArray | None = None,
     division: Division = Division(),  # noqa: B008 (frozen)
-    orientation_known: bool = True,
-    standard_deg: tuple[float, float] = STANDARD_DEG,
 ) -> Anatomy:
     """Divide the LV myocardium into the AHA segments (Cerqueira MD et al. Circulation 2002;105:539-42).
 
     Thirds are counted over the slices whose cavity the myocardium surrounds; open slices above belong to the basal
     third, slices beyond the cavity's end are segment 17 (in 16-segment mode, apical). A remainder of one slice goes
-    to the mid third, of two to the mid and the basal one. The anterior insertion is the border 1|2, the inferior
-    one 3|4: in fixed mode six sectors of 60 degrees are counted from the anterior insertion; in landmark mode the
-    septal arc is halved and the free wall's arc quartered. The four apical sectors have 90 degrees, segment 14
-    centred on the mid of the septum. Nothing is labelled where there is no myocardium with a cavity.
+    to the mid third, of two to the mid and the basal one; this and where open slices go is this project's own rule. The
+    anterior insertion is the border 1|2, the inferior one 3|4: in fixed mode six sectors of 60 degrees are counted
+    from the anterior insertion; in landmark mode the septal arc is halved and the free wall's arc quartered. The four
+    apical sectors have 90 degrees, segment 14 centred on the mid of the septum. Nothing is labelled where there is no
+    myocardium with a cavity.
 
-    ``cavity`` and ``myocardium`` are masks [slice, row, column] in canonical storage; where they overlap, the voxel is
-    myocardium. RV insertions are looked for in ``image``, LGE of the same shape, if there is one.
+    Where ``cavity`` and ``myocardium``, masks on the stack's grid, overlap, the voxel is myocardium. RV insertions are
+    looked for in the images; where these show nothing, they are where they usually lie in the stack's pose.
     ``insertions_deg``, (2,) or (slice, 2), are anterior and inferior insertion as given by the reader, degrees in the
-    bullseye's frame; what is NaN, even one of the two, has to be found. ``standard_deg``, from
-    :func:`usual_insertions_deg`, is taken where the image shows nothing. Without ``orientation_known`` a note says that
-    the canonical orientation was assumed. InputError for shapes, spacing, mode or insertions that cannot be used.
+    bullseye's frame; what is NaN, even one of the two, has to be found. InputError for masks of another shape, and for
+    a mode or insertions that cannot be used.
     """
-    given = _checked(cavity, myocardium, image, spacing, insertions_deg, division)
-    cavity, myocardium = np.asarray(cavity, bool), np.asarray(myocardium, bool)
-    cavity = cavity & ~myocardium
+    given = _checked(stack, cavity, myocardium, insertions_deg, division)
+    spacing, cavity = stack.spacing, cavity & ~myocardium
     labels = np.zeros(cavity.shape, np.uint8)
     if not (cavity.any() and myocardium.any()):
         unknown, confidence, why = np.full((len(cavity), 2), np.nan), np.zeros(len(cavity)), Fact(AnatomyNote.NO_LV)
         return Anatomy(cavity, myocardium, labels, unknown, unknown, confidence, division, (False,) * 17, (why,))
 
     # everything below sees only the LV's own part of the image, and enough around it to hold the RV
-    rows, columns = (int(np.ceil(MARGIN_MM / pixel)) for pixel in spacing[1:])
-    box = heart_box(cavity | myocardium, (rows, columns))
+    box = heart_box(cavity | myocardium, int(np.ceil(MARGIN_MM / min(spacing[1:]))))
     inside = (slice(None), *box[1:])
     blood, muscle = cavity[inside], myocardium[inside]
     centres = slice_centres(blood, muscle, spacing)
     border = trace_border(muscle, centres, spacing)
-    seen = None if image is None else np.asarray(image)[inside]
-    points = insertion_points(seen, blood, border, centres, spacing, given, standard_deg)
+    usual = usual_insertions_deg(stack.ijk_to_ras) if stack.orientation_known else STANDARD_DEG
+    points = insertion_points(stack.voxels[inside], blood, border, centres, spacing, given, usual)
     rings, notes = slice_rings(blood, muscle, centres, spacing, division.segments)
     labels[inside] = _label(muscle, rings, centres, points.degrees, spacing, division.mode)
     imaged = tuple(bool(n) for n in np.bincount(labels[inside].ravel(), minlength=18)[1:18])
 
-    if not orientation_known:
+    if not stack.orientation_known:
         notes += (Fact(AnatomyNote.ORIENTATION_ASSUMED),)
-    lv = np.asarray(np.isfinite(centres).all(axis=1))
-    notes += _insertion_notes(points, given, lv, division.mode, standard_deg if image is None else None)
-    if lv.sum() >= 4:
-        shift = np.linalg.norm(off_long_axis(centres, spacing), axis=1)
-        far = np.nan_to_num(shift) > SHIFTED_MM
-        notes += _of_slices(AnatomyNote.OFF_AXIS, far, mm=tuple(float(mm) for mm in shift[far]))
+    notes += _insertion_notes(points, given, np.asarray(np.isfinite(centres).all(axis=1)), division.mode)
     if division.segments == 17 and not imaged[16]:
         notes += (Fact(AnatomyNote.NO_APEX),)
     return Anatomy(
@@ -113,34 +98,10 @@ def partition(
     )
 
 
-def divide(
-    stack: LgeStack,
-    cavity: Mask,
-    myocardium: Mask,
-    insertions_deg: NDArray | None = None,
-    division: Division = Division(),  # noqa: B008 (frozen)
-) -> Anatomy:
-    """:func:`partition` of contours on a stack, its images and pose looked at."""
-    return partition(
-        cavity,
-        myocardium,
-        stack.voxels,
-        stack.spacing,
-        insertions_deg=insertions_deg,
-        division=division,
-        orientation_known=stack.orientation_known,
-        standard_deg=usual_insertions_deg(stack.ijk_to_ras) if stack.orientation_known else STANDARD_DEG,
-    )
-
-
 def slice_rings(
     cavity: Mask, myocardium: Mask, centres_mm: Floats, spacing: Spacing, segments: int = 17
 ) -> tuple[NDArray[np.int8], tuple[Fact, ...]]:
-    """Ring of each slice (basal 0, mid 1, apical 2, cap 3, -1 without LV), shape (slice,), and remarks.
-
-    Thirds and cap are those of :func:`partition`'s source; where a remainder of slices and open slices go is this
-    project's own rule.
-    """
+    """Ring of each slice (basal 0, mid 1, apical 2, cap 3, -1 without LV), shape (slice,), and remarks."""
     has_cavity = cavity.any(axis=(1, 2))
     closed = np.flatnonzero(full_circle(cavity, myocardium, centres_mm, spacing))
     notes: tuple[Fact, ...] = ()
@@ -163,34 +124,32 @@ def slice_rings(
 
 
 def sector_starts(insertions_deg: Floats, mode: AhaMode) -> tuple[Floats, Floats]:
-    """Where each sector begins, degrees, counter-clockwise to the next one's beginning: the six of :data:`SIX_ORDER`
-    (8, 9, 10, 11, 12, 7 likewise), shape (slice, 6), and the four of :data:`FOUR_ORDER`, shape (slice, 4)."""
+    """Where each sector begins, degrees, counter-clockwise to the next one's beginning: segments 1 to 6 (7 to 12
+    likewise), shape (slice, 6), and 13 to 16, shape (slice, 4)."""
     anterior, inferior = insertions_deg.T
     septum = (inferior - anterior) % 360.0
     if mode == AhaMode.FIXED:
         septum = np.full(len(anterior), STANDARD_DEG[1] - STANDARD_DEG[0])
     free = 360.0 - septum
-    steps = np.stack([0 * free, septum / 2, septum, septum + free / 4, septum + free / 2, septum + 0.75 * free], axis=1)
-    return anterior[:, None] + steps, (anterior + septum / 2)[:, None] + np.array([-45.0, 45.0, 135.0, 225.0])
+    steps = np.stack([-free / 4, 0 * free, septum / 2, septum, septum + free / 4, septum + free / 2], axis=1)
+    return anterior[:, None] + steps, (anterior + septum / 2)[:, None] + np.array([-135.0, -45.0, 45.0, 135.0])
 
 
 def _label(
     myocardium: Mask, rings: NDArray, centres_mm: Floats, insertions_deg: Floats, spacing: Spacing, mode: AhaMode
 ) -> NDArray[np.uint8]:
+    """The segment of every voxel of the wall."""
     k, i, j = np.nonzero(myocardium)
-    angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - centres_mm[k])
+    angle = voxel_directions_deg((k, i, j), centres_mm, spacing)
     six, four = sector_starts(insertions_deg, mode)
     ring = rings[k]
     number = np.full(k.shape, RING_SEGMENTS[CAP][0], np.uint8)
-    for all_starts, order, chosen in (
-        (six, SIX_ORDER, (ring == BASAL) | (ring == MID)),
-        (four, FOUR_ORDER, ring == APICAL),
-    ):
-        starts = all_starts[k[chosen]]
+    for one, sectors in ((BASAL, six), (MID, six), (APICAL, four)):
+        chosen = ring == one
+        starts = sectors[k[chosen]]
         turned = (angle[chosen] - starts[:, 0]) % 360.0
         passed = (turned[:, None] >= starts[:, 1:] - starts[:, :1]).sum(axis=1)
-        number[chosen] = np.array(order, np.uint8)[passed]
-    number[ring == MID] += 6
+        number[chosen] = RING_SEGMENTS[one][0] + passed
     labels = np.zeros(myocardium.shape, np.uint8)
     labels[k, i, j] = number
     return labels
@@ -202,14 +161,9 @@ def _of_slices(code: AnatomyNote, slices: Mask, **more) -> tuple[Fact, ...]:
     return (Fact(code, slices=numbers, **more),) if numbers else ()
 
 
-def _insertion_notes(
-    points: Insertions, given: Floats, lv: Mask, mode: AhaMode, assumed_deg: tuple[float, float] | None
-) -> tuple[Fact, ...]:
-    """What the reader has to know of the insertions; ``lv``, shape (slice,), are the slices that have any.
-
-    ``given``, (slice, 2), is NaN where nothing was; in fixed mode the anterior insertion alone counts; ``assumed_deg``
-    is where both were put for want of an image.
-    """
+def _insertion_notes(points: Insertions, given: Floats, lv: Mask, mode: AhaMode) -> tuple[Fact, ...]:
+    """What the reader has to know of the insertions, of which the anterior alone counts in fixed mode; ``given``,
+    (slice, 2), is NaN where nothing was, ``lv``, (slice,), are the slices that have any."""
     notes: tuple[Fact, ...] = ()
     known = np.isfinite(given) & lv[:, None]
     if not np.array_equal(given, np.broadcast_to(given[0], given.shape), equal_nan=True):  # not for the whole stack
@@ -223,28 +177,17 @@ def _insertion_notes(
         else:
             notes += _of_slices(AnatomyNote.INSERTIONS_GIVEN, here, which=which)
     left = lv & ~(anterior if mode == AhaMode.FIXED else ways[""])
-    if not left.any():
-        return notes
-    if assumed_deg is not None and known.any():
-        return notes + _of_slices(AnatomyNote.INSERTIONS_UNCERTAIN, left, no_image=True)
-    if assumed_deg is not None:
-        return (*notes, Fact(AnatomyNote.INSERTIONS_ASSUMED, anterior=assumed_deg[0], inferior=assumed_deg[1]))
-    sure = float(np.median(points.confidence[left]))
-    if sure < UNSURE and not known.any():
+    if not known.any() and (sure := float(np.median(points.confidence[lv]))) < UNSURE:
         return (*notes, Fact(AnatomyNote.INSERTIONS_UNCERTAIN, slices=(), confidence=sure))
     return notes + _of_slices(AnatomyNote.INSERTIONS_UNCERTAIN, left & (points.confidence < UNSURE))
 
 
 def _checked(
-    cavity: Mask, myocardium: Mask, image: NDArray | None, spacing: Spacing, insertions_deg: Any, division: Division
+    stack: LgeStack, cavity: Mask, myocardium: Mask, insertions_deg: NDArray | None, division: Division
 ) -> Floats:
     """Refuse what cannot be used; the given insertions, shape (slice, 2), NaN where there is none."""
-    if np.ndim(cavity) != 3 or np.shape(cavity) != np.shape(myocardium):
-        raise InputError("LV cavity and myocardium must be masks of one stack, slice x row x column, of equal size.")
-    if image is not None and np.shape(image) != np.shape(cavity):
-        raise InputError("Image and masks differ in size: give the masks on the image's own grid.")
-    if len(spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in spacing):
-        raise InputError("Voxel spacing must be three positive lengths in mm (slice, row, column).")
+    if not cavity.shape == myocardium.shape == stack.voxels.shape:
+        raise InputError("Images and masks differ in size: give LV cavity and myocardium on the images' own grid.")
     if division.mode not in tuple(AhaMode) or division.segments not in (16, 17):
         raise InputError("Choose mode 'fixed' or 'landmark' and 16 or 17 segments.")
     given = np.asarray((np.nan, np.nan) if insertions_deg is None else insertions_deg, float)
@@ -281,23 +224,22 @@ def soft_prior(
     rotate_deg: float = 0.0,
     shift_slices: int = 0,
 ) -> SoftPrior:
-    """Probability of each AHA segment for every myocardial voxel of an :func:`partition`.
+    """Probability of each AHA segment for every myocardial voxel, after :func:`divide`.
 
     Borders between sectors are blurred by a Gaussian in angle, borders between rings by one along the slices:
-    ``sigma_deg`` and ``sigma_slice`` are their standard deviations in degrees and slices, not 0.
-    ``rotate_deg`` turns all sectors counter-clockwise and ``shift_slices`` moves the rings towards the base: jitter for
-    training. It sums to 1 over the segments inside the labelled myocardium and is 0 elsewhere: outside, and wherever
-    the geometry is unknown.
+    ``sigma_deg`` and ``sigma_slice`` are their SD in degrees and slices, not 0. ``rotate_deg`` turns all sectors
+    counter-clockwise and ``shift_slices`` moves the rings towards the base: jitter for training. It sums to 1 over the
+    segments inside the labelled myocardium and is 0 elsewhere, and wherever the geometry is unknown.
     """
     n = len(anatomy.aha)
     known = np.isfinite(anatomy.insertions_deg).all(axis=1) & np.isfinite(anatomy.centres_mm).all(axis=1)
     k, i, j = np.nonzero((anatomy.aha > 0) & np.asarray(known)[:, None, None])
     if not k.size:
         return SoftPrior(np.zeros((n, 17, 1, 1), np.float32), (0, 0))
-    angle = direction_deg(np.stack([i * spacing[1], j * spacing[2]], axis=1) - anatomy.centres_mm[k])
+    angle = voxel_directions_deg((k, i, j), anatomy.centres_mm, spacing)
     six, four = sector_starts(anatomy.insertions_deg + rotate_deg, anatomy.division.mode)
-    in_six = _sectors(angle, six[k], sigma_deg)[:, np.argsort(SIX_ORDER)]
-    in_four = _sectors(angle, four[k], sigma_deg)[:, np.argsort(FOUR_ORDER)]
+    in_six = _sectors(angle, six[k], sigma_deg)
+    in_four = _sectors(angle, four[k], sigma_deg)
     ring = _ring_weights(rings_of(anatomy), sigma_slice, shift_slices)[k]
     corner = (max(0, int(i.min()) - 1), max(0, int(j.min()) - 1))  # with a border of 0
     rows, columns = int(i.max()) + 2 - corner[0], int(j.max()) + 2 - corner[1]
@@ -310,11 +252,9 @@ def soft_prior(
 
 def rings_of(anatomy: Anatomy) -> NDArray[np.int8]:
     """Ring of each slice as its labels say (basal 0, mid 1, apical 2, cap 3, -1 none), shape (slice,)."""
-    rings = np.full(len(anatomy.aha), NO_RING, np.int8)
-    highest = anatomy.aha.reshape(len(rings), -1).max(axis=1)
-    for ring, numbers in enumerate(RING_SEGMENTS):
-        rings[(highest >= numbers[0]) & (highest <= numbers[-1])] = ring
-    return rings
+    highest = anatomy.aha.reshape(len(anatomy.aha), -1).max(axis=1)
+    last = [numbers[-1] for numbers in RING_SEGMENTS]
+    return np.where(highest > 0, np.searchsorted(last, highest), NO_RING).astype(np.int8)
 
 
 def _sectors(angle: Floats, starts: Floats, sigma: float) -> Floats:

@@ -6,8 +6,7 @@ insertions. Two things speak for a corner in a slice: how well a wedge that ends
 outwards, holds blood and is bordered by something else; and how much the brightness just outside the epicardium changes
 there. The slices are then joined by what is usual: the septum is 112 +- 14 degrees wide, and over 10 mm towards the
 apex the anterior insertion turns counter-clockwise by 8 +- 6 degrees, the inferior 3 +- 4. All of it is this project's
-own, with weights set on readings by hand of EMIDEC's images (32 in 16 patients; Lalande et al., Data 2020;5:89;
-Testing/anatomy/README.md).
+own, its weights set on readings by hand of EMIDEC (32 in 16 patients; Lalande et al., Data 2020;5:89).
 """
 
 from __future__ import annotations
@@ -50,7 +49,8 @@ WITHIN_DEG = 20.0  # the confidence is that of an error smaller than this
 ARC_DEG = 110.0  # the septum's width seen from the LV centre
 SEPTUM_SD_DEG = 30.0  # hearts lie flat or upright: spread of the septum's middle about its usual place
 STEP_DEG = 360.0 / N_RAYS
-REACH = np.arange(2, 36)  # an insertion lies so many rays from the septum's middle, 6 to 105 degrees
+REACH = np.arange(2, 36)  # an insertion lies so many rays from the septum's middle ...
+HALF_DEG = REACH * STEP_DEG  # ... 6 to 105 degrees: the candidates
 
 WALL_MM = 3  # so far beyond the blood's end something else is expected
 DEEPEST_MM = 14  # deeper is no better
@@ -81,7 +81,7 @@ class Insertions:
 
 
 def insertion_points(
-    image: NDArray | None,
+    image: NDArray,
     cavity: Mask,
     border: Floats,
     centres_mm: Floats,
@@ -91,7 +91,7 @@ def insertion_points(
 ) -> Insertions:
     """Insertions of every slice with an LV: given ones as they are, the others from the image and their neighbours.
 
-    How they are found and believed is this project's own rule. No image gives the usual place with confidence 0.
+    How they are found and believed is this project's own rule. An even image gives the usual place with confidence 0.
     ``given_deg``, shape (2,) for the stack or (slice, 2), has NaN for what is not given: a slice may have one of the
     two, and the other is found, no nearer or farther than septa are wide. What is given turns the other slices too,
     unless an image that is sure of itself shows it over 45 degrees away.
@@ -100,24 +100,19 @@ def insertion_points(
     given = np.full((n, 2), np.asarray(given_deg, float) % 360.0)
     given[~has_lv] = np.nan
     known, disputed = np.isfinite(given), np.zeros((n, 2), bool)
-    if image is None:
-        image = np.zeros(cavity.shape)
     if known.any():
         found = insertion_points(image, cavity, border, centres_mm, spacing, usual_deg=usual_deg)
         if np.median(found.confidence[has_lv]) >= UNSURE:
             disputed = np.asarray(np.abs(wrap(given - found.degrees)) > DISPUTED_DEG)
     heard = known & ~disputed
     shown = has_lv & (np.isfinite(border).mean(axis=1) > 0.5) & (np.ptp(image, axis=(1, 2)) > 0)
-    degrees, raw, confidence = given.copy(), np.full((n, 2), np.nan), np.zeros(n)
-    if known[has_lv].all():
-        confidence[has_lv] = 1.0
-        return Insertions(degrees, raw, confidence, disputed)
+    degrees, raw, confidence = given.copy(), np.full((n, 2), np.nan), np.where(known.all(axis=1), 1.0, 0.0)
     if not (shown.any() or known.any()):
         degrees[has_lv] = np.array(usual_deg) % 360.0
+    if np.isfinite(degrees[has_lv]).all():
         return Insertions(degrees, raw, confidence, disputed)
 
-    half = np.asarray(REACH * STEP_DEG, np.float64)
-    evidence, contrast = np.zeros((n, 2, len(half))), np.zeros((n, 2))
+    evidence, contrast = np.zeros((n, 2, len(REACH))), np.zeros((n, 2))
     k, side = np.nonzero(heard)
     toward = np.exp(1j * np.radians(given[heard] - SIDE[side] * ARC_DEG / 2.0)).sum()  # each half a septum away from it
     middle, likeness = float(np.degrees(np.angle(toward)) % 360.0), None
@@ -125,13 +120,13 @@ def insertion_points(
         usual = usual_deg[0] + ((usual_deg[1] - usual_deg[0]) % 360.0) / 2.0
         seen = image[shown], cavity[shown], border[shown], centres_mm[shown], spacing
         evidence[shown], middle, likeness = wedge_evidence(*seen, usual, middle if heard.any() else None)
-    alone, alone_within = _medians(np.exp(_joint(evidence[has_lv]) + _usual(half, 1.0, 1.0)), half)
+    alone, alone_within = _medians(np.exp(_log_chance(evidence[has_lv], 1.0)))
     raw[has_lv] = (middle + SIDE * alone) % 360.0
     raw[~shown] = np.nan
-    place = np.clip(SIDE[side] * wrap(given[heard] - middle), half[0], half[-1])
-    evidence[k, side] = -0.5 * ((half - place[:, None]) / GIVEN_SD_DEG) ** 2
+    place = np.clip(SIDE[side] * wrap(given[heard] - middle), HALF_DEG[0], HALF_DEG[-1])
+    evidence[k, side] = -0.5 * ((HALF_DEG - place[:, None]) / GIVEN_SD_DEG) ** 2
 
-    joined, within = join_slices(evidence[has_lv], half, np.flatnonzero(has_lv).astype(float) * spacing[0])
+    joined, within = join_slices(evidence[has_lv], np.flatnonzero(has_lv).astype(float) * spacing[0])
     degrees[has_lv] = (middle + SIDE * joined) % 360.0
     degrees[known] = given[known]
     if likeness is not None:
@@ -147,30 +142,27 @@ def insertion_points(
 
 
 def _certainty(within: Floats, alone_within: Floats, moved_deg: Floats, contrast: Floats) -> Floats:
-    """How far the image and not the prior places an insertion, 0..1.
-
-    By the stack and by its own slice (probabilities of an error below 20 degrees, above the prior's own), by their
-    accord, and by the contrast between the blood and what follows it: liver may look the same. It is no probability.
-    """
+    """How far the image and not the prior places an insertion, 0..1, which is no probability: by stack and slice
+    (chance of an error below 20 degrees, above the prior's own), their accord, and what follows the blood: liver may
+    look the same."""
     by_stack, by_slice = (np.clip((p - PRIOR_WITHIN) / (1.0 - PRIOR_WITHIN), 0.0, 1.0) for p in (within, alone_within))
     accord = np.exp(-0.5 * (moved_deg / ACCORD_DEG) ** 2)
     return np.asarray(np.sqrt(by_stack * by_slice * np.clip(contrast / SURE_CONTRAST, 0.0, 1.0)) * accord)
 
 
-def join_slices(evidence: Floats, half_deg: Floats, slice_mm: Floats) -> tuple[Floats, Floats]:
+def join_slices(evidence: Floats, slice_mm: Floats) -> tuple[Floats, Floats]:
     """Both insertions of every slice from the evidence of all, as a hidden Markov chain over the slices.
 
     Its states are the places of both, solved by forward and backward passes (Rabiner LR. Proc IEEE 1989;77:257-86).
     ``evidence``, shape (slice, 2, candidate), is the logarithm of a likelihood but for a constant, zeros where a slice
-    says nothing; ``half_deg`` the candidates' distance from the septum's middle and ``slice_mm`` the slices' place
-    along the long axis, both ascending. Returned, both of shape (slice, 2): the median of each insertion's posterior,
-    degrees from the septum's middle, and the posterior probability of an error smaller than 20 degrees.
+    says nothing, ``slice_mm`` the slices' place along the long axis, ascending. Returned, both of shape (slice, 2): the
+    median of each insertion's posterior, degrees from the septum's middle, and the posterior probability of an error
+    smaller than 20 degrees.
     """
     gaps = np.diff(slice_mm) / 10.0
     counts = np.minimum(np.median(gaps), 1.0) if gaps.size else 1.0  # thin slices show the same thing again and again
-    local = np.exp(counts * _joint(evidence) + _usual(half_deg, counts * PLACE_WEIGHT, counts))
-    how = tuple(zip(WIDENING_DEG, STEP_SD_DEG, strict=True))
-    steps = [tuple(_turns(half_deg, gap, drift, spread) for drift, spread in how) for gap in gaps]
+    local = np.exp(counts * _log_chance(evidence, PLACE_WEIGHT))
+    steps = [_turns(gap) for gap in gaps]
     forward, backward = np.empty_like(local), np.ones_like(local)
     forward[0] = local[0] / local[0].sum()
     for k, (anterior, inferior) in enumerate(steps, start=1):
@@ -179,47 +171,44 @@ def join_slices(evidence: Floats, half_deg: Floats, slice_mm: Floats) -> tuple[F
     for k, (anterior, inferior) in reversed(list(enumerate(steps))):
         backward[k] = anterior.T @ (local[k + 1] * backward[k + 1]) @ inferior
         backward[k] /= backward[k].sum()
-    return _medians(forward * backward, half_deg)
+    return _medians(forward * backward)
 
 
-def _joint(evidence: Floats) -> Floats:
-    """Evidence for both insertions at once, about 0 at its greatest, shape (slice, anterior, inferior)."""
-    above = np.logaddexp(evidence - evidence.max(axis=2, keepdims=True), LEAST_EVIDENCE)
-    return above[:, 0, :, None] + above[:, 1, None, :]
+def _log_chance(evidence: Floats, place: float) -> Floats:
+    """Logarithm of how likely and how usual two insertions are, but for a constant, (slice, anterior, inferior).
+
+    ``place`` is what their usual place counts beside the septum's usual width.
+    """
+    seen = np.logaddexp(evidence - evidence.max(axis=2, keepdims=True), LEAST_EVIDENCE)
+    seen -= 0.5 * place * ((HALF_DEG - ARC_DEG / 2.0) / PLACE_SD_DEG) ** 2
+    unusual = ((HALF_DEG[:, None] + HALF_DEG - ARC_DEG) / ARC_SD_DEG) ** 2
+    return seen[:, 0, :, None] + seen[:, 1, None, :] - 0.5 * unusual
 
 
-def _usual(half_deg: Floats, place: float, arc: float) -> Floats:
-    """Logarithm of how usual two insertions are, shape (anterior, inferior)."""
-    from_place = ((half_deg - ARC_DEG / 2.0) / PLACE_SD_DEG) ** 2
-    from_arc = ((half_deg[:, None] + half_deg - ARC_DEG) / ARC_SD_DEG) ** 2
-    return -0.5 * (place * (from_place[:, None] + from_place) + arc * from_arc)
-
-
-def _turns(half_deg: Floats, gap: float, drift: float, spread: float) -> Floats:
-    """Probability of each candidate (first axis) ``gap`` times 10 mm above each candidate (second axis)."""
-    unlike = (half_deg[:, None] - half_deg - drift * gap) / (spread * np.sqrt(gap))
+def _turns(gap: float) -> Floats:
+    """Probability of each candidate ``gap`` times 10 mm above each candidate, shape (side, above, below)."""
+    drift, spread = np.array([WIDENING_DEG, STEP_SD_DEG])[..., None, None]
+    unlike = (HALF_DEG[:, None] - HALF_DEG - drift * gap) / (spread * np.sqrt(gap))
     turns = np.exp(-0.5 * unlike**2) + 1e-30
-    return (1.0 - JUMP) * turns / turns.sum(axis=0) + JUMP / len(half_deg)
+    return (1.0 - JUMP) * turns / turns.sum(axis=1, keepdims=True) + JUMP / len(HALF_DEG)
 
 
-def _medians(weights: Floats, half_deg: Floats) -> tuple[Floats, Floats]:
+def _medians(weights: Floats) -> tuple[Floats, Floats]:
     """Median of each insertion by its weights, (slice, anterior, inferior), and the weight within 20 degrees of it."""
-    medians, within = np.empty((len(weights), 2)), np.empty((len(weights), 2))
-    for side, other in ((0, 2), (1, 1)):
-        share = weights.sum(axis=other)
-        share /= share.sum(axis=1, keepdims=True)
-        below = np.cumsum(share, axis=1) - share / 2.0
-        medians[:, side] = [np.interp(0.5, line, half_deg) for line in below]
-        within[:, side] = (share * (np.abs(half_deg - medians[:, side, None]) <= WITHIN_DEG)).sum(axis=1)
-    return medians, within
+    share = np.stack([weights.sum(axis=2), weights.sum(axis=1)], axis=1)
+    share /= share.sum(axis=2, keepdims=True)
+    below = np.cumsum(share, axis=2) - share / 2.0
+    medians = np.apply_along_axis(lambda line: np.interp(0.5, line, HALF_DEG), 2, below)
+    within = np.abs(HALF_DEG - medians[..., None]) <= WITHIN_DEG
+    return medians, (share * within).sum(axis=2)
 
 
 def usual_insertions_deg(ijk_to_ras: NDArray[np.float64]) -> tuple[float, float]:
     """Where the anterior and the inferior insertion usually lie in an image of such a pose, degrees.
 
     The AHA plot's, turned in the plane as the usual directions from septum to lateral and from anterior to inferior
-    wall are (least squares; this project's own rule). As they are where the pose, canonical (column, row, slice, 1)
-    indices to RAS in mm, is too far from a short axis to be the true one.
+    wall are (least squares; this project's own rule); the plot's own where the pose, canonical (column, row, slice, 1)
+    indices to RAS in mm, is too far from a short axis to be true.
     """
     column, row, along = np.asarray(ijk_to_ras, float)[:3, :3].T
     if short_axis_angle_deg(along) > SHORT_AXIS_LIMIT_DEG:
@@ -247,15 +236,12 @@ def wedge_evidence(
     usual_middle_deg: float,
     middle_deg: float | None = None,
 ) -> tuple[Floats, float, Floats]:
-    """Look for the RV's blood beside the septum, slice by slice.
+    """Look for the RV's blood beside the septum, slice by slice; on which side it lies is asked of the whole stack.
 
-    The slices share only one thing, on which side of the LV the RV lies (the septum's middle, from the whole stack):
-    ``usual_middle_deg`` is where it usually lies, ``middle_deg`` where it does lie, if that is known. ``border``, of
-    :func:`trace_border`, is of slices whose rays meet myocardium.
-
-    Returned are scores, shape (slice, 2, candidate), which say how strongly a slice speaks for each place of its
-    anterior and its inferior insertion: the logarithm of a likelihood but for a constant, by :data:`REACH` from the
-    septum's middle, the anterior ones clockwise; that middle, degrees; and how like the RV's blood the tissue
+    The septum's middle usually lies at ``usual_middle_deg``, and at ``middle_deg`` if that is known. ``border``, of
+    :func:`trace_border`, is of slices whose rays meet myocardium. Returned are the logarithm of a likelihood, but for a
+    constant, of each place of the anterior and the inferior insertion, shape (slice, 2, candidate), by :data:`HALF_DEG`
+    from the septum's middle, the anterior ones clockwise; that middle, degrees; and how like the RV's blood the tissue
     outside the epicardium is, 0..1, shape (slice, ray), the middle in the mid.
     """
     angles = ray_angles(N_RAYS)
@@ -314,8 +300,8 @@ def _septum_middle(like: Floats, angles: Floats, usual_middle_deg: float) -> flo
 def _wedge_scores(unlike: Floats) -> Floats:
     """Score of the best wedge of blood that ends after each ray, by dynamic programming, shape (side, ray outwards).
 
-    ``unlike`` is the deviation from blood over the ring's range, its depth last, NaN beyond the image. Blood counts for
-    a wedge and other tissue against it, the reverse just beyond its depth; a ray without RV is worth 0. The value
+    ``unlike`` is the deviation from blood over the ring's range, (side, ray, depth), NaN beyond the image. Blood counts
+    for a wedge and other tissue against it, the reverse just beyond its depth; a ray without RV is worth 0. The value
     expected of blood follows what was met, within bounds: the coil's sensitivity falls slowly along the septum.
     """
     beyond_image = np.isnan(unlike)
@@ -345,10 +331,7 @@ def _wedge_scores(unlike: Floats) -> Floats:
 
 
 def _brightness_steps(unlike: Floats) -> Floats:
-    """Change of brightness across each candidate edge, of the ring's range, shape (side, candidate).
-
-    Whether the blood ends at dark wall, bright fat or lung does not matter.
-    """
+    """Change of brightness across each candidate edge, up or down, of the ring's range, shape (side, candidate)."""
     near = np.nan_to_num(np.clip(unlike[:, :, :STEP_MM], -STEP_CAP, STEP_CAP), nan=-STEP_CAP).mean(axis=2)
     gathered = np.pad(np.cumsum(near, axis=1), ((0, 0), (1, 0)))
     from_ray = np.maximum(REACH - STEP_RAYS, 0)

@@ -1,4 +1,4 @@
-"""The left ventricle: its long axis, what closes it, and whether masks show one at all."""
+"""The left ventricle: what surrounds it, its largest piece, and whether masks show one at all."""
 
 from __future__ import annotations
 
@@ -12,23 +12,6 @@ FULL_CIRCLE = 0.95
 VOLUME_ML = (20.0, 600.0)  # cavity and myocardium together
 LEAST_ENCLOSED = 0.6
 LEAST_SLICES = 3
-
-
-def off_long_axis(centres_mm: Floats, spacing: Spacing) -> Floats:
-    """How far each slice's LV centre lies from the straight long axis, (row mm, column mm), shape (slice, 2).
-
-    The axis is the Theil-Sen estimator's (Sen PK. J Am Stat Assoc 1968;63:1379-89): up to 29 % of the slices may be
-    displaced without moving it. A curved ventricle shows up too, so a shift of a few mm is no proof of displacement.
-    NaN where ``centres_mm``, from :func:`slice_centres`, has it.
-    """
-    known = np.flatnonzero(np.isfinite(centres_mm).all(axis=1))
-    height, points = np.arange(len(centres_mm))[:, None] * spacing[0], centres_mm[known]
-    a, b = np.triu_indices(len(known), 1)
-    slope = np.zeros(2)
-    if a.size:
-        slope = np.median((points[b] - points[a]) / (height[known[b]] - height[known[a]]), axis=0)
-    origin = np.median(points - height[known] * slope, axis=0) if known.size else slope
-    return np.asarray(centres_mm - origin - height * slope)
 
 
 def circle_coverage(myocardium: Mask, centres_mm: Floats, spacing: Spacing) -> Floats:
@@ -45,9 +28,9 @@ def full_circle(cavity: Mask, myocardium: Mask, centres_mm: Floats, spacing: Spa
 def clean(cavity: Mask, myocardium: Mask) -> tuple[Mask, Mask]:
     """Keep the largest connected LV and close its holes.
 
-    Voxels are connected to their four neighbours in the slice and to the same place in the next slice; of the largest
-    component the largest piece of each slice is kept: a short-axis slice cuts the LV once. Holes of the cavity,
-    papillary muscles among them, become cavity; other holes, and voxels of both masks, become myocardium.
+    Voxels are connected by their faces; of the largest component the largest piece of each slice is kept: a short-axis
+    slice cuts the LV once. Holes of the cavity, papillary muscles among them, become cavity; other holes, and voxels of
+    both masks, become myocardium.
     """
     myocardium = np.asarray(myocardium, bool)
     cavity = np.asarray(cavity, bool) & ~myocardium

@@ -1,7 +1,7 @@
 """Masks in the plane: boxes, centres, and rays from the LV centre in the bullseye's frame.
 
-Angles are degrees (0 = image right = lateral, counter-clockwise, 90 = image up = anterior), always measured in mm, so
-that anisotropic pixels change nothing. Points are (row mm, column mm) = index * spacing.
+Angles are degrees (0 = image right = lateral, counter-clockwise, 90 = image up = anterior), measured in mm whatever the
+pixels' shape. Points are (row mm, column mm) = index * spacing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ Mask = NDArray[np.bool_]
 Image = NDArray[np.floating]
 Floats = NDArray[np.float64]
 Box = tuple[slice, slice, slice]
+Voxels = tuple[NDArray[np.intp], ...]
+"""Indices (slice, row, column) of some voxels, as :func:`numpy.nonzero` gives them."""
 
 N_RAYS = 120
 RAY_STEP_MM = 0.5
@@ -27,11 +29,10 @@ def wrap(degrees: NDArray | float) -> Floats:
     return np.asarray((np.asarray(degrees, float) + 180.0) % 360.0 - 180.0)
 
 
-def heart_box(mask: Mask, margin: int | tuple[int, int] = 3) -> Box:
-    """Smallest box that holds ``mask``, in-plane ``margin`` pixels (rows, columns) wider; empty for an empty mask."""
-    rows, columns = (margin, margin) if isinstance(margin, int) else margin
+def heart_box(mask: Mask, margin: int = 3) -> Box:
+    """Smallest box that holds ``mask``, in-plane ``margin`` pixels wider; empty for an empty mask."""
     box: list[slice] = []
-    for axes, widen in (((1, 2), 0), ((0, 2), rows), ((0, 1), columns)):
+    for axes, widen in (((1, 2), 0), ((0, 2), margin), ((0, 1), margin)):
         hit = np.flatnonzero(mask.any(axis=axes))
         if hit.size == 0:
             return slice(0, 0), slice(0, 0), slice(0, 0)
@@ -41,10 +42,7 @@ def heart_box(mask: Mask, margin: int | tuple[int, int] = 3) -> Box:
 
 
 def slice_centres(cavity: Mask, myocardium: Mask, spacing: Spacing) -> Floats:
-    """Centroid of the cavity per slice (of the myocardium where the slice has no cavity), mm, shape (slice, 2).
-
-    NaN where a slice has neither.
-    """
+    """Centroid of each slice's cavity, or of its myocardium without one, mm, shape (slice, 2); NaN without either."""
     has_cavity = np.asarray(cavity.any(axis=(1, 2)))
     # whole numbers, exact in single precision, whose products are much faster than sums of a mask
     shape = np.where(has_cavity[:, None, None], cavity, myocardium).astype(np.float32)
@@ -62,11 +60,14 @@ def direction_deg(offset_mm: NDArray) -> Floats:
     return np.asarray(np.degrees(np.arctan2(-offset_mm[..., 0], offset_mm[..., 1])) % 360.0, np.float64)
 
 
-def ray_points(centres_mm: Floats, angles_deg: Floats, radii_mm: Floats, spacing: Spacing) -> tuple[Floats, Floats]:
-    """Row and column indices (not rounded) of points on rays, shape (slice, ray, radius).
+def voxel_directions_deg(at: Voxels, centres_mm: Floats, spacing: Spacing) -> Floats:
+    """:func:`direction_deg` of voxels from the centre, (slice, 2), of their slice."""
+    return direction_deg(np.stack(at[1:], axis=-1) * np.array(spacing[1:]) - centres_mm[at[0]])
 
-    ``radii_mm`` is (radius,), the same on every ray, or (slice, ray, radius).
-    """
+
+def ray_points(centres_mm: Floats, angles_deg: Floats, radii_mm: Floats, spacing: Spacing) -> tuple[Floats, Floats]:
+    """Row and column indices (not rounded) of points on rays, shape (slice, ray, radius), as ``radii_mm`` has or, the
+    same on every ray, (radius,)."""
     turn = np.radians(angles_deg)[None, :, None]
     rows = (centres_mm[:, 0, None, None] - radii_mm * np.sin(turn)) / spacing[1]
     columns = (centres_mm[:, 1, None, None] + radii_mm * np.cos(turn)) / spacing[2]

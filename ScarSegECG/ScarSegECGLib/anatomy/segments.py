@@ -18,11 +18,5 @@ USUAL_TERRITORIES: dict[str, tuple[int, ...]] = {
     "RCA": (3, 4, 9, 10, 15),
     "LCX": (5, 6, 11, 12, 16),
 }
-
-
-def usual_territory(segment: int) -> str:
-    """Usual coronary territory ("LAD", "RCA" or "LCX") of segment 1..17; about a quarter of infarcts disagree."""
-    for artery, numbers in USUAL_TERRITORIES.items():
-        if segment in numbers:
-            return artery
-    raise ValueError(f"there is no AHA segment {segment}")
+TERRITORY_OF = {number: artery for artery, numbers in USUAL_TERRITORIES.items() for number in numbers}
+"""Usual coronary territory of segments 1..17; about a quarter of infarcts disagree."""

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ScarSegECGLib import sample
-from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.aha import divide
 from ScarSegECGLib.case import SCAR, Ecg, LgeStack, ScarResult
 from ScarSegECGLib.cli.options import NETWORKS, add_shared, refuse
 from ScarSegECGLib.cli.outputs import check_files, write_json
@@ -84,12 +84,11 @@ def _figures(result: ScarResult, case_seconds: float, segmented: Segmented, runs
         added = float(np.median([two - one for one, two in turns]))
         times.append(("what the ECG adds to that", added, ECG_SHARE * alone))
         times.append(("ECG measured", fastest(median_beat, result.ecg), 0.100))
-    contours = anatomy.cavity, anatomy.myocardium, stack.voxels, stack.spacing
     times += [
         ("edit of one slice, measured", fastest(remeasured), 0.030),
         (EDIT, fastest(lambda: to_pixels(scar_bullseye(remeasured()), WIDTH_PX)), 0.050),
         ("bullseye as a picture", fastest(lambda: to_png(scar_bullseye(result), width_px=WIDTH_PX)), 0.050),
-        ("AHA segments from contours", fastest(partition, *contours), 0.030),
+        ("AHA segments from contours", fastest(divide, stack, anatomy.cavity, anatomy.myocardium), 0.030),
         ("all measures by manual", fastest(measure, known, anatomy, scar), 0.050),
         *((f"all measures by {rule}", fastest(measure, known, anatomy, ThresholdRule(rule)), 0.050) for rule in RULES),
     ]

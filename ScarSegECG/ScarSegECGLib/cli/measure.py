@@ -214,7 +214,7 @@ def _rules(asked: str, n_sd: float | None) -> Iterator[tuple[str, str, float | N
     """Name, method and number of SD of each rule asked for; "all" has 2 to 6 SD unless a number was given."""
     for method in METHODS if asked == ALL else (asked,):
         if method == ScarSource.N_SD and asked == ALL and n_sd is None:
-            yield from ((f"n_sd_{n:g}", method, n) for _, _, n in COMPARED if n is not None)
+            yield from ((f"n_sd_{rule.n_sd:g}", method, rule.n_sd) for rule in COMPARED.values() if rule.n_sd)
         else:
             yield str(method), method, n_sd if method == ScarSource.N_SD else None
 
@@ -234,8 +234,9 @@ def _compare(args: argparse.Namespace) -> None:
     several = args.method == ALL
     if several:
         options.refuse(args, "--n-sd", why="has no effect with --cases --method all, which has 2 to 6 SD: leave it out")
-    how = {"contrast": args.contrast, "per": args.per, "smallest_island_ml": args.smallest_island_ml}
-    how["rules"] = COMPARED if several else [(args.method, args.method, args.n_sd)]
+    of_all = {"per": args.per, "smallest_island_ml": args.smallest_island_ml}
+    rules = COMPARED if several else {args.method: ThresholdRule(args.method, args.n_sd)}
+    how = {"rules": {name: replace(rule, **of_all) for name, rule in rules.items()}, "contrast": args.contrast}
     folders = case_folders(args.cases)
     label_map = args.label_map and parse_label_map(args.label_map)
     found = done_in_order(args, partial(_scores, label_map=label_map, strict=not several, how=how), folders)

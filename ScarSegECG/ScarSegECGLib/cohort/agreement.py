@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.aha import divide
 from ScarSegECGLib.case import CAVITY, MVO, MYOCARDIUM, SCAR, ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.labels import read_labels
@@ -44,15 +44,8 @@ def against_expert(result: ScarResult, expert: Path) -> dict[str, Any]:
     truth = ExpertCase("", stack, labels)
     if not truth.myocardium.any():
         raise InputError("The expert's labels hold no myocardium (2): give cavity and wall as well as the infarct")
-    walls = partition(
-        truth.cavity,
-        truth.myocardium,
-        stack.voxels,
-        stack.spacing,
-        insertions_deg=_known(result.anatomy.insertions_deg),
-        orientation_known=stack.orientation_known,
-        division=result.anatomy.division,
-    )
+    known = _known(result.anatomy.insertions_deg)
+    walls = divide(stack, truth.cavity, truth.myocardium, known, result.anatomy.division)
     percent = segment_percent(walls.aha, truth.scar, result.anatomy.division.segments)
     wall_ml = float(truth.myocardium.sum()) * stack.voxel_ml
     return {

@@ -40,9 +40,9 @@ def agreement_table(
 ) -> tuple[Verdict, ...]:
     """Agree, disagree or "ecg cannot tell" for every segment (None where it is not imaged), with the reason.
 
-    ``image_percent`` is the scar in each segment on the image, 0..100, ``None`` where not imaged; ``ecg_percent`` the
-    same as estimated from the ECG alone, ``None`` where there is no estimate. An ECG that by its ``use`` did not count
-    (missing, too old, paced ...) tells nothing. ValueError where the two sequences differ in length.
+    ``image_percent`` is the scar in each segment on the image, 0..100, ``None`` where not imaged; ``ecg_percent`` that
+    estimated from the ECG alone, ``None`` without an estimate. An ECG that by its ``use`` did not count (missing, too
+    old, paced ...) tells nothing. ValueError where the two sequences differ in length.
     """
     ecg = [None] * len(image_percent) if ecg_percent is None else list(ecg_percent)
     conduction, silent = Conduction(conduction), Agreement.CANNOT_TELL

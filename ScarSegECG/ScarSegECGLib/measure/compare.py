@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,26 +11,21 @@ from numpy.typing import NDArray
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Contrast, Method
 from ScarSegECGLib.measure.expert import ExpertCase
-from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML
 from ScarSegECGLib.measure.overlap import overlap
-from ScarSegECGLib.measure.remote import Per, remote_myocardium
+from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.rules import ThresholdRule, find_scar
 
-Rule = tuple[str, str, float | None]
+RULES = {
+    "EWA": ThresholdRule("ewa"),
+    **{f"{n} SD": ThresholdRule("n_sd", n) for n in range(2, 7)},
+    "FWHM": ThresholdRule("fwhm"),
+    "Otsu": ThresholdRule("otsu"),
+    "mixture": ThresholdRule("mixture"),
+}
+"""By their names as printed. EWA's constants were chosen on 22 of EMIDEC's 45 infarct patients at hand, drawn by
+random, and one of them also on the 22 without infarct. No rule decides whether there is scar at all."""
 
-RULES: tuple[Rule, ...] = (
-    ("EWA", "ewa", None),
-    ("2 SD", "n_sd", 2),
-    ("3 SD", "n_sd", 3),
-    ("4 SD", "n_sd", 4),
-    ("5 SD", "n_sd", 5),
-    ("6 SD", "n_sd", 6),
-    ("FWHM", "fwhm", None),
-    ("Otsu", "otsu", None),
-    ("mixture", "mixture", None),
-)
-"""Name as printed, method, and number of SD. EWA's constants were chosen on 22 of EMIDEC's 45 infarct patients at hand,
-drawn by random, and one of them also on the 22 without infarct. No rule decides whether there is scar at all."""
+RESAMPLES = 5000  # of the bootstrap
 
 
 @dataclass(frozen=True)
@@ -61,22 +56,17 @@ class CaseScores:
 
 
 def case_scores(
-    case: ExpertCase,
-    rules: Sequence[Rule] = RULES,
-    contrast: Contrast | None = None,
-    per: Per = "slice",
-    smallest_island_ml: float = SMALLEST_ISLAND_ML,
+    case: ExpertCase, rules: Mapping[str, ThresholdRule] = RULES, contrast: Contrast | None = None
 ) -> CaseScores:
-    """Hold every rule, with ``per`` and ``smallest_island_ml`` as ThresholdRule has them, against one case's expert."""
+    """Hold rules, each with the automatic remote myocardium, against one case's expert."""
     cavity, wall, expert = case.cavity, case.myocardium, case.scar
     stack = case.stack if contrast is None else replace(case.stack, contrast=contrast)
     healthy = remote_myocardium(stack, cavity, wall)
     scores: dict[str, tuple[float | None, float, Method]] = {}
     errors: dict[str, InputError] = {}
-    for name, method, n_sd in rules:
-        rule = ThresholdRule(method, n_sd, per, healthy, smallest_island_ml=smallest_island_ml)
+    for name, rule in rules.items():
         try:
-            found = find_scar(stack, cavity, wall, rule)
+            found = find_scar(stack, cavity, wall, replace(rule, remote=healthy))
         except InputError as error:
             errors[name] = error
             continue
@@ -90,18 +80,18 @@ def rules_left_out(cases: Sequence[CaseScores]) -> dict[str, InputError]:
     return {name: error for case in reversed(cases) for name, error in case.errors.items()}
 
 
-def combined(cases: Sequence[CaseScores], *, resamples: int = 5000) -> tuple[MethodScore, ...]:
+def combined(cases: Sequence[CaseScores]) -> tuple[MethodScore, ...]:
     """The cases' scores together, best mean Dice first, each rule with its paired distance to the best.
 
-    ``resamples`` is of the bootstrap over cases (Efron B, Tibshirani R. Stat Sci 1986;1:54-75).
+    Its interval is of a bootstrap over cases (Efron B, Tibshirani R. Stat Sci 1986;1:54-75).
     """
     if not cases:
         return ()
     scarred = np.array([case.scarred for case in cases])
     count = int(scarred.sum())
-    picks = np.random.default_rng(0).integers(0, max(count, 1), (resamples, count))
-    lost = rules_left_out(cases)
-    of_rule = {name: [case.scores[name] for case in cases] for name in cases[0].scores if name not in lost}
+    picks = np.random.default_rng(0).integers(0, max(count, 1), (RESAMPLES, count))
+    kept = cases[0].scores.keys() - rules_left_out(cases).keys()
+    of_rule = {name: [case.scores[name] for case in cases] for name in cases[0].scores if name in kept}
     dice = {name: np.array([dice for dice, _, _ in scores], float)[scarred] for name, scores in of_rule.items()}
     order = sorted(of_rule, key=lambda name: -np.nan_to_num(_mean(dice[name])))
     scores = []

@@ -14,7 +14,7 @@ from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, Spacing, heart_box
 from ScarSegECGLib.case import LgeStack
 from ScarSegECGLib.measure.islands import scar_islands
 from ScarSegECGLib.measure.parts import enclosed_dark
-from ScarSegECGLib.measure.remote import Per, Remote
+from ScarSegECGLib.measure.remote import Remote
 from ScarSegECGLib.measure.wall import CROSS, wall_depth
 
 # Chosen by random search on a random half (22) of the 45 EMIDEC infarct patients at hand, LEAST_CONTRAST_SD also on
@@ -33,11 +33,11 @@ SMALLEST_ISLAND = 0.2  # islands below this share of the largest one are noise
 _LEAST_BLOOD_CONTRAST = 0.02  # of the stack's intensity range; keeps a slice without contrast from being blown up
 
 
-def ewa(stack: LgeStack, cavity: Mask, myocardium: Mask, healthy: Remote, *, per: Per) -> tuple[Mask, Floats]:
+def ewa(stack: LgeStack, cavity: Mask, myocardium: Mask, healthy: Remote) -> tuple[Mask, Floats]:
     """Scar from intensity, neighbourhood and wall depth together.
 
-    Intensities are put on a scale where remote myocardium (median) is 0 and blood (median) is 1, per slice or once for
-    the stack (``per``). Voxels on a border, which share their volume with blood or fat, count little and take their
+    Intensities are put on a scale where remote myocardium (median) is 0 and blood (median) is 1, of a slice or of the
+    stack as remote is. Voxels on a border, which share their volume with blood or fat, count little and take their
     level from the wall beside them. A two-class mixture with common variance is then fitted over the whole stack by
     expectation maximisation; the prior of each voxel follows its neighbours (a mean-field Markov random field) and its
     depth in the wall. Dark islands enclosed by scar are added as microvascular obstruction; islands below a fifth of
@@ -48,7 +48,7 @@ def ewa(stack: LgeStack, cavity: Mask, myocardium: Mask, healthy: Remote, *, per
     scar, levels, spacing = np.zeros(myocardium.shape, bool), np.full(len(myocardium), np.nan), stack.spacing
     box = heart_box(cavity | myocardium)
     image, cavity, myocardium = stack.voxels[box], cavity[box], myocardium[box]
-    zero, scale, noise = _scale(image, cavity, myocardium, healthy, box[0], per)
+    zero, scale, noise = _scale(image, cavity, myocardium, healthy, box[0])
     relative = np.clip((image - zero[:, None, None]) / scale[:, None, None], -0.5, 2.5).astype(np.float32)
     wall = myocardium.astype(np.float32)
     # the border is what shares a side with something else
@@ -84,14 +84,14 @@ def ewa(stack: LgeStack, cavity: Mask, myocardium: Mask, healthy: Remote, *, per
 
 
 def _scale(
-    image: Image, cavity: Mask, myocardium: Mask, healthy: Remote, slices: slice, per: Per
+    image: Image, cavity: Mask, myocardium: Mask, healthy: Remote, slices: slice
 ) -> tuple[Floats, Floats, float]:
     """Intensity of remote myocardium per slice, how much brighter blood is, and remote's SD on that scale.
 
     Slices without a cavity take the other slices' blood; a stack without any takes the wall's brightest tenth.
     """
     blood = np.full(len(image), np.nan)
-    if per == "stack" and cavity.any():
+    if healthy.per == "stack" and cavity.any():
         blood[:] = np.median(image[cavity])
     else:
         for z in np.flatnonzero(np.count_nonzero(cavity, axis=(1, 2)) > 10):

@@ -33,13 +33,12 @@ def scar_islands(scar: Mask) -> NDArray[np.int32]:
 def island_patterns(scar: Mask, cavity: Mask, myocardium: Mask, spacing: Spacing) -> tuple[IslandPattern, ...]:
     """Pattern of every island of scar in the wall, the largest first.
 
-    Each slice is cut into 5 degree sectors; over the sectors an island spans, the share of scar in the inner, middle
-    and outer third of the wall (by relative depth) decides. All thirds at least half scarred is transmural; inner
-    third nearly free with the outer third the fullest is epicardial; inner third nearly free otherwise, or far
-    emptier than the middle one, is mid-wall; everything else is subendocardial. An island touches the endocardium where
-    one of its voxels is next to the cavity in the same slice (8 neighbours), or, in a slice without cavity (the apical
-    cap), straight below the cavity of a neighbouring slice. What the patterns mean, and that ischaemic scar reaches the
-    endocardium: Mahrholdt H et al. Eur Heart J 2005;26:1461-74; the limits in numbers are this project's own.
+    Over the 5 degree sectors that an island spans, the share of scar in the inner, middle and outer third of the wall
+    (by relative depth) decides. All thirds at least half scarred is transmural; inner third nearly free with the outer
+    third the fullest is epicardial; inner third nearly free otherwise, or far emptier than the middle one, is mid-wall;
+    everything else is subendocardial. An island touches the endocardium where one of its voxels is next to the cavity
+    in the same slice (8 neighbours), or, in a slice without cavity, straight below that of a neighbouring slice. What
+    the patterns mean: Mahrholdt H et al. Eur Heart J 2005;26:1461-74; the limits in numbers are this project's own.
     """
     if not (scar & myocardium).any():
         return ()

@@ -17,12 +17,12 @@ from ScarSegECGLib.facts_ecg import Conduction
 from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.islands import island_patterns
 from ScarSegECGLib.measure.parts import scar_parts
-from ScarSegECGLib.measure.remote import Per, Region, Remote, remote_doubts, remote_myocardium
+from ScarSegECGLib.measure.remote import Region, Remote, remote_doubts, remote_myocardium
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
 from ScarSegECGLib.measure.segments import segment_percent, segment_table
 
 # What the division notes and no figure suffers from, or what is said of the input already.
-HARMLESS = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX, AnatomyNote.ORIENTATION_ASSUMED, AnatomyNote.OFF_AXIS)
+HARMLESS = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX, AnatomyNote.ORIENTATION_ASSUMED)
 _WIDER_APEX = 1.5
 
 
@@ -77,13 +77,11 @@ def measure(
 ) -> Measurements:
     """Measure a scar inside contours: the network's, a rule's or a reader's, all alike.
 
-    ``contours`` are cavity, wall and AHA segments, from :func:`ScarSegECGLib.anatomy.aha.partition`. A mask counts as
-    drawn by a reader; a rule is looked for inside the contours. What lies outside the wall does not count. ``mvo`` is
-    taken as it is, or looked for in the scar; ``remote``, for core, grey zone and MVO, is as of
-    :func:`remote_myocardium`; ``drawn`` is a reader's scar, in which remote myocardium should not lie. InputError for
-    masks that do not fit the stack, or a rule that cannot be used on it.
-
-    >>> measure(stack, result.anatomy, ThresholdRule("n_sd", n_sd=5)).scar.grams
+    ``contours`` are those of :func:`ScarSegECGLib.anatomy.aha.divide`. A mask counts as drawn by a reader; a rule is
+    looked for inside the contours. What lies outside the wall does not count. ``mvo`` is taken as it is, or looked for
+    in the scar; ``remote``, for core, grey zone and MVO, is as of :func:`remote_myocardium`; ``drawn`` is a reader's
+    scar, in which remote myocardium should not lie. InputError for masks of another shape than the stack, or a rule
+    that cannot be used on it.
     """
     cavity, wall = contours.cavity, contours.myocardium
     if isinstance(scar, ThresholdRule):
@@ -95,10 +93,9 @@ def measure(
     held = scar.mask & wall
     healthy = remote_myocardium(stack, cavity, wall, remote) if wall.any() else None
     parts = scar_parts(stack, cavity, wall, held, mvo=mvo, remote=healthy)
-    warnings, seen = scar.warnings, scar.remote or healthy
+    warnings, seen = scar.warnings, scar.remote if scar.remote and scar.method.remote else healthy
     if seen is not None and (parts.rule or scar.method.remote):
-        per: Per = seen.per if scar.method.remote else "slice"
-        doubted = remote_doubts(stack, cavity, wall, seen, per=per, drawn_scar=drawn)
+        doubted = remote_doubts(stack, cavity, wall, seen, drawn)
         warnings = tuple(dict.fromkeys(warnings + doubted))
     labels = np.zeros(wall.shape, np.uint8)
     labels[cavity], labels[wall], labels[held] = case.CAVITY, case.MYOCARDIUM, case.SCAR
@@ -136,8 +133,8 @@ def figures(
     """The fields of a :class:`ScarSegECGLib.case.ScarResult` that follow from masks; without a wall all figures are 0.
 
     ``scar`` is the one with the ECG, where it counted, ``image_only`` the one without, ``seen`` the one that the ECG is
-    held against: what the images alone show, or what the reader made of it. ``ecg_percent``, of 17 segments, is the
-    scar from the ECG alone, 0..100. ``input_warnings``, which no mask changes, come first.
+    held against. ``ecg_percent``, of 17 segments, is the scar from the ECG alone, 0..100. ``input_warnings``, which no
+    mask changes, come first.
     """
     measured = measure(stack, anatomy, scar)
     wall, count = anatomy.myocardium, len(anatomy.imaged)
@@ -168,10 +165,9 @@ def figures(
 def measured_again(
     result: case.ScarResult, anatomy: Anatomy, scar: FoundScar, image_only: Mask, conduction: Conduction
 ) -> case.ScarResult:
-    """The case measured again with this anatomy and this scar; what the ECG itself says stays.
+    """The case measured again with this anatomy and this scar, which is what somebody now says the images show.
 
-    The ECG, with its ``conduction`` (unknown without one), is held against the new scar, since that is what somebody
-    now says the images show. Warnings about contours and scar are made anew with them.
+    What the ECG itself says stays; it, with its ``conduction`` (unknown without one), is held against the new scar.
     """
     said = [row.ecg_percent for row in result.segments]
     said += [None] * (len(anatomy.imaged) - len(said))  # 16 segments have no apex

@@ -24,10 +24,7 @@ class Overlap:
 
 
 def overlap(predicted: Mask, truth: Mask, spacing: Spacing, *, distance: bool = True) -> Overlap:
-    """Dice, precision, sensitivity, volume error and, with ``distance``, :func:`hausdorff95` of two masks.
-
-    Raises ValueError where shapes differ.
-    """
+    """The overlap of two masks, with ``distance`` their :func:`hausdorff95`; ValueError where shapes differ."""
     if predicted.shape != truth.shape:
         raise ValueError(f"prediction {predicted.shape} and truth {truth.shape} differ in shape")
     found, real = int(np.count_nonzero(predicted)), int(np.count_nonzero(truth))
@@ -44,9 +41,8 @@ def overlap(predicted: Mask, truth: Mask, spacing: Spacing, *, distance: bool = 
 def hausdorff95(first: Mask, second: Mask, spacing: Spacing) -> float | None:
     """95th percentile Hausdorff distance between the surfaces of two masks, mm, in 3D with the true spacing.
 
-    The surface is the set of voxels with a face neighbour outside the mask; the greater of the two directed 95th
-    percentiles counts (Huttenlocher DP et al. IEEE Trans Pattern Anal Mach Intell 1993;15:850-63). ``None`` if either
-    mask is empty.
+    The surface is the voxels with a face neighbour outside the mask; the greater of the two directed 95th percentiles
+    counts (Huttenlocher DP et al. IEEE Trans Pattern Anal Mach Intell 1993;15:850-63). ``None`` if a mask is empty.
     """
     if not first.any() or not second.any():
         return None

@@ -1,5 +1,5 @@
-"""What a scar is made of: core, grey zone, microvascular obstruction (MVO: the dark core inside bright infarct, which
-belongs to the infarct), and what is darker than the grey zone's limit but not enclosed."""
+"""What a scar is made of: core, grey zone, microvascular obstruction (MVO: dark inside bright infarct, and part of it),
+and what is as dark but not enclosed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Mask, Spacing, heart_box, slice_centres
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box, slice_centres
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, Burden, LgeStack, ScarParts, burden_of
 from ScarSegECGLib.facts import Contrast, Fact, PartsRemark, PartsRule
-from ScarSegECGLib.measure.remote import Region, Remote, remote_myocardium
+from ScarSegECGLib.measure.remote import Region, remote_myocardium
 from ScarSegECGLib.measure.wall import CROSS, SECTORS, sector_of
 
 CORE_FRACTION, GREY_SD = 0.5, 2.0
@@ -27,8 +27,8 @@ def scar_parts(
 
     The core lies above half of the slice's brightest scar (in a PSIR image, whose zero is not the number 0, half way to
     it from the remote mean), after Schmidt et al. 2007 (Circulation 115:2006); the grey zone from remote mean + 2 SD up
-    to the core, after Yan et al. 2006 (Circulation 114:32). MVO is dark and enclosed (:func:`mvo_within`), or taken as
-    a reader drew it (``mvo``). ``remote`` is as of :func:`remote_myocardium`.
+    to the core, after Yan et al. 2006 (Circulation 114:32). MVO is no brighter than the grey zone and enclosed by scar
+    that is (:func:`enclosed_dark`), or as a reader drew it (``mvo``). ``remote`` is as of :func:`remote_myocardium`.
     """
     held = scar & myocardium
     labels = np.zeros(held.shape, np.uint8)
@@ -36,11 +36,15 @@ def scar_parts(
     rule = remark = None
     if wall and (known or (held.any() and mvo is None)):
         healthy = remote_myocardium(stack, cavity, myocardium, remote)
+        grey_level = healthy.mean + GREY_SD * healthy.sd
         if mvo is None:
-            mvo = mvo_within(stack, cavity, myocardium, held, healthy)
+            box = heart_box(cavity | myocardium, margin=8)
+            bright = held[box] & (stack.voxels[box] > grey_level[box[0], None, None])
+            mvo = np.zeros_like(held)
+            mvo[box] = enclosed_dark(bright, myocardium[box], cavity[box], stack.spacing)
         if known:
             rule = PartsRule(Contrast(stack.contrast), healthy.region, CORE_FRACTION, GREY_SD)
-            remark = _by_brightness(stack, held, healthy, labels)
+            remark = _by_brightness(stack, held, healthy.mean, grey_level, labels)
     if mvo is not None:
         labels[mvo & held] = PART_MVO
     if not known and held.any():
@@ -57,18 +61,16 @@ def scar_parts(
     return ScarParts(labels, part(PART_MVO), part(PART_CORE), grey, part(PART_REST), rule, remark)
 
 
-def _by_brightness(stack: LgeStack, scar: Mask, healthy: Remote, labels: NDArray[np.uint8]) -> Fact | None:
-    """Write core, grey zone and rest into ``labels``; in how many slices the grey zone could not be told.
-
-    A slice whose core limit lies below the grey zone's has no room for one, and no grey voxel there does not mean that
-    there is no grey zone.
-    """
+def _by_brightness(
+    stack: LgeStack, scar: Mask, remote_mean: Floats, grey_level: Floats, labels: NDArray[np.uint8]
+) -> Fact | None:
+    """Write core, grey zone and rest into ``labels``; in how many slices the grey zone could not be told, because the
+    core's limit lies below its own and leaves it no room."""
     slices = np.flatnonzero(scar.any(axis=(1, 2)))
     held, image = scar[slices], stack.voxels[slices]
     peak = np.where(held, image, -np.inf).max(axis=(1, 2))
-    mean, sd = healthy.mean[slices], healthy.sd[slices]
-    foot = np.zeros(len(slices)) if stack.contrast == Contrast.MAGNITUDE else mean
-    core_level, grey_level = foot + CORE_FRACTION * (peak - foot), mean + GREY_SD * sd
+    foot = np.zeros(len(slices)) if stack.contrast == Contrast.MAGNITUDE else remote_mean[slices]
+    core_level, grey_level = foot + CORE_FRACTION * (peak - foot), grey_level[slices]
     grey = held & (image > grey_level[:, None, None])
     core = held & (image > np.fmax(core_level, grey_level)[:, None, None])
     lost = int((~(core_level > grey_level)).sum())
@@ -91,28 +93,6 @@ def enclosed_dark(scar: Mask, myocardium: Mask, cavity: Mask, spacing: Spacing) 
     outside[0] = False  # what is not free
     dark = ~outside[free] & myocardium & ~scar & ~cavity
     labels, count = ndimage.label(dark, CROSS)
-    return dark & ~_encircling(labels, count, cavity)[labels]
-
-
-def mvo_within(stack: LgeStack, cavity: Mask, myocardium: Mask, scar: Mask, remote: Region = None) -> Mask:
-    """The part of a scar that is MVO: no brighter than the grey zone, and enclosed by scar that is.
-
-    However the scar was found, what lies outside the wall does not count. ``remote`` is as of
-    :func:`remote_myocardium`.
-    """
-    mvo = np.zeros(scar.shape, dtype=bool)
-    held = scar & myocardium
-    if held.any():
-        healthy = remote_myocardium(stack, cavity, myocardium, remote)
-        box = heart_box(cavity | myocardium, margin=8)
-        level = healthy.mean + GREY_SD * healthy.sd
-        bright = held[box] & (stack.voxels[box] > level[box[0], None, None])
-        mvo[box] = enclosed_dark(bright, myocardium[box], cavity[box], stack.spacing) & held[box]
-    return mvo
-
-
-def _encircling(labels: NDArray[np.integer], count: int, cavity: Mask) -> Mask:
-    """For label 0..count: does the island go round the cavity of its slice?"""
-    hit, at, pixels = np.zeros((count + 1, SECTORS), dtype=bool), np.nonzero(labels), (1.0, 1.0, 1.0)
-    hit[labels[at], sector_of(at, np.nan_to_num(slice_centres(cavity, cavity, pixels)), pixels)] = True
-    return hit.mean(axis=1) * 360.0 >= ENCIRCLING_DEGREES
+    seen, at = np.zeros((count + 1, SECTORS), dtype=bool), np.nonzero(dark)
+    seen[labels[at], sector_of(at, np.nan_to_num(slice_centres(cavity, cavity, spacing)), spacing)] = True
+    return dark & (seen.mean(axis=1) * 360.0 < ENCIRCLING_DEGREES)[labels]

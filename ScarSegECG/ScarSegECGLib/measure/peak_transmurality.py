@@ -1,14 +1,13 @@
-"""The highest transmurality of each segment, free of the pixels' own ups and downs.
-
-It is the greatest share of the wall that is scar over any 4 mm of wall that lie wholly within the segment, in any of
-its slices; narrower scar counts with its part of 4 mm, so that a stray voxel never makes 100 %.
+"""The highest transmurality of each segment, free of the pixels' own ups and downs: the greatest share of the wall that
+is scar over any 4 mm of wall that lie wholly within the segment, in any of its slices. Narrower scar counts with its
+part of 4 mm, so that a stray voxel never makes 100 %. The definition is this project's own.
 
 The greatest of many counted shares is too great: where a pixel is a fifth of the wall, an even scar shows shares that
 differ by that much. So a longer stretch of wall, of which only places that hold scar count, is preferred wherever the
 shorter one's greater share is no more than pixels make of an even scar; places whose share cannot be told from the
 highest are taken together, less those at a lateral edge of the scar; and over what is left the borders of scar and wall
 are fitted as smooth lines, unless the scar is no single band, which is counted in voxels. The result is at most 1.3
-pixels of wall below and 0.35 above the counted share of the best 4 mm. The definition is this project's own.
+pixels of wall below and 0.35 above the counted share of the best 4 mm.
 
 A border is the smooth curve that separates the centres of voxels inside from those outside, with a margin of a
 twentieth of a pixel (a support vector machine's squared hinge; Cortes and Vapnik 1995, Machine Learning 20:273;
@@ -82,10 +81,9 @@ class _Wall:
 def highest_transmurality(
     scar: Mask, cavity: Mask, myocardium: Mask, aha: NDArray[np.uint8], spacing: Spacing, segments: int
 ) -> Floats:
-    """Share of the wall that is scar, 0..1, where each segment holds the most, shape (segments + 1,).
+    """Share of the wall that is scar, 0..1, where each segment holds the most, shape (segments + 1,); 0 without scar.
 
-    0 where a segment has no scar or no wall; the entry of segment 0 has no meaning. ``aha`` is 1..segments inside the
-    myocardium, which holds the scar, and 0 outside.
+    ``aha`` is 1..segments inside the myocardium, which holds the scar, and 0 outside; entry 0 has no meaning.
     """
     if not aha[scar].any():
         return np.zeros(segments + 1)
@@ -236,10 +234,10 @@ def _about(run: Floats, count: Ints) -> Floats:
 
 
 def _smooth_radius(inside: Mask, centre: Floats, in_plane: Floats) -> Floats:
-    """Radius of each slice's outline about ``centre`` (slice, 2), mm, as a Fourier series of the angle.
+    """Radius of each slice's outline about ``centre`` (slice, 2), mm, as a Fourier series: (slice, ANGLES), 0 if empty.
 
     ``inside`` is star-shaped about the centre, but for what six harmonics cannot show, and false on the array's rim;
-    ``in_plane`` is row and column spacing, mm. The result has shape (slice, ANGLES), zeros where a slice is empty.
+    ``in_plane`` is row and column spacing, mm.
     """
     z, r, c = np.nonzero(binary_dilation(inside, CROSS) & ~binary_erosion(inside, CROSS))
     count = len(inside)
@@ -273,10 +271,8 @@ def _smooth_radius(inside: Mask, centre: Floats, in_plane: Floats) -> Floats:
 def _border_depth(
     depth: Floats, thickness: Floats, inner: Mask, group: Ints, low: Floats, high: Floats, margin: float
 ) -> Floats:
-    """The relative depth, between ``low`` and ``high``, that separates the ``inner`` voxels of each group from others.
-
-    ``depth`` is each voxel's distance from the endocardium, ``thickness`` the wall's there, mm.
-    """
+    """The relative depth, between ``low`` and ``high``, that separates the ``inner`` voxels of each group from others;
+    ``depth`` and ``thickness`` of the wall are each voxel's, mm."""
     # voxels that no line between low and high leaves on the wrong side, or near it, have no say
     near = np.where(inner, low[group] * thickness - depth, depth - high[group] * thickness) < margin
     depth, thickness, group, sign = depth[near], thickness[near], group[near], np.where(inner, 1.0, -1.0)[near]

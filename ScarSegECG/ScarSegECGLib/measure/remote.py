@@ -17,15 +17,13 @@ from ScarSegECGLib.measure.wall import SECTORS, sector_of
 Per = Literal["slice", "stack"]
 """What shares one threshold, and one mean and SD of remote myocardium."""
 
-DRAWN = RemoteRegion(RemoteSource.DRAWN)
-
 SECTOR_DEGREES = 60.0
 """One sixth of the wall: as wide as an AHA segment, so that a dark no-reflow core is too small to pass for remote."""
 
 BRIGHTER_SD, WIDER = 2.5, 2.2
-"""A reader's region whose mean lies so many SD above the darkest sector's, or whose SD is so many times as large, both
-as the median of its slices, is doubted. On EMIDEC that doubts 2 % of the AHA segments without infarct, 57 % of those
-with a quarter to a half of infarct and 67 % of those with more; the numbers are this project's own."""
+"""A reader's region is doubted whose mean lies so many SD above the darkest sector's, or whose SD is so many times as
+large, in the median slice: on EMIDEC 2 % of the AHA segments without infarct, 57 % of those with a quarter to a half of
+infarct and 67 % of those with more. The numbers are this project's own."""
 
 MOST_DRAWN_PERCENT = 5.0
 """Per cent of a remote region that drawn scar may cover; contours of two readers differ by as much."""
@@ -42,11 +40,6 @@ class Remote:
     region: RemoteRegion = RemoteRegion()  # where it was taken from
     per: Per = "slice"
 
-    @property
-    def chosen(self) -> bool:
-        """By the reader, not automatically."""
-        return self.region.source is not RemoteSource.AUTOMATIC
-
 
 Region: TypeAlias = "Mask | Remote | None"
 """Remote myocardium as a rule is told it: drawn by the reader, found before, or to be found."""
@@ -59,19 +52,18 @@ def remote_myocardium(
     given: Region = None,
     *,
     per: Per = "slice",
-    of: RemoteRegion = DRAWN,
+    of: RemoteRegion = RemoteRegion(RemoteSource.DRAWN),
 ) -> Remote:
     """Remote myocardium per slice and its intensity statistics.
 
     Without ``given``, each slice's remote region is its darkest contiguous 60 degree sector of the wall, seen from the
     centre of the cavity: the window with the lowest mean among those holding at least half the wall voxels that such
-    a window holds on average. That remote myocardium is the darkest stretch of the wall is what readers draw by hand
-    (Flett et al. 2011, JACC Cardiovasc Imaging 4:150); finding it as a sector is this project's own rule.
+    a window holds on average. Readers draw the darkest stretch of the wall (Flett et al. 2011, JACC Cardiovasc Imaging
+    4:150); finding it as a sector is this project's own rule.
 
     ``given`` is a region drawn by the reader, or what ``of`` says; voxels outside the myocardium do not count
     (InputError where all are), and slices it leaves empty take the statistics of all its voxels. Or it is one found
-    before for the same images, whose statistics alone are made anew if something else is to share them. ``per`` "stack"
-    pools the statistics of every slice.
+    before, whose statistics alone are made anew for other images or another ``per``; "stack" pools every slice's.
     """
     shown = np.asarray(myocardium.any(axis=(1, 2)))
     if isinstance(given, Remote):
@@ -85,28 +77,26 @@ def remote_myocardium(
     else:
         mask, region = _darkest_sectors(stack, cavity, myocardium), RemoteRegion()
     held = np.asarray(mask.any(axis=(1, 2)))
-    mean, sd, median = np.full((3, len(mask)), np.nan)
-    pooled = _statistics(stack.voxels[mask]) if per == "stack" or (shown & ~held).any() else None
-    for z in np.flatnonzero(shown):
-        alone = per == "slice" and held[z]
-        mean[z], sd[z], median[z] = _statistics(stack.voxels[z][mask[z]]) if alone or pooled is None else pooled
+    alone = held & (per == "slice")
+    statistics = np.full((3, len(mask)), np.nan)
+    if (shown & ~alone).any():
+        statistics[:, shown & ~alone] = _statistics(stack.voxels[mask])[:, None]
+    for z in np.flatnonzero(shown & alone):
+        statistics[:, z] = _statistics(stack.voxels[z][mask[z]])
     if region.source is not RemoteSource.AUTOMATIC and per == "slice":
         region = replace(region, held=int((shown & held).sum()), shown=int(shown.sum()))
+    mean, sd, median = statistics
     return Remote(mask, mean, sd, median, region, per)
 
 
 def remote_doubts(
-    stack: LgeStack, cavity: Mask, myocardium: Mask, remote: Remote, *, per: Per, drawn_scar: Mask | None = None
+    stack: LgeStack, cavity: Mask, myocardium: Mask, remote: Remote, drawn_scar: Mask | None = None
 ) -> tuple[Fact, ...]:
-    """What speaks against a remote region of these images, with its numbers.
-
-    One that the reader chose is held against the automatic one: scar in it is brighter and more spread, raises the
-    threshold and so hides scar. ``per`` is what shares one mean and SD; ``drawn_scar`` is scar that somebody drew, in
-    which it should not lie.
-    """
+    """What speaks against a remote region: one that the reader chose is held against the automatic one, as scar in it,
+    brighter and more spread, hides scar elsewhere; and none should lie in ``drawn_scar``, which somebody drew."""
     said: list[Fact] = []
     region = replace(remote.region, held=0, shown=0)
-    if remote.chosen:
+    if remote.region.source is not RemoteSource.AUTOMATIC:
         own = remote_myocardium(stack, cavity, myocardium, remote)
         dark = remote_myocardium(stack, cavity, myocardium)
         both = own.mask.any(axis=(1, 2)) & np.isfinite(dark.mean)
@@ -120,7 +110,7 @@ def remote_doubts(
                 told |= {"above": above, "wider": wider, "slices": int(both.sum())}
                 said.append(Fact(Doubt.REMOTE_ENHANCED, region=region, **told))
         held, shown = own.region.held, own.region.shown
-        if per == "slice" and held < shown:
+        if remote.per == "slice" and held < shown:
             low, high = float(np.nanmin(dark.mean)), float(np.nanmax(dark.mean))
             said.append(Fact(Doubt.REMOTE_LENT, region=region, held=held, shown=shown, low=low, high=high))
     if drawn_scar is not None and remote.mask.any():
@@ -130,10 +120,10 @@ def remote_doubts(
     return tuple(said)
 
 
-def _statistics(values: Image) -> tuple[float, float, float]:
+def _statistics(values: Image) -> Floats:
     """Mean, standard deviation and median."""
     exact = values.astype(float)
-    return float(exact.mean()), float(exact.std()), float(np.median(exact))
+    return np.array([exact.mean(), exact.std(), np.median(exact)])
 
 
 def _darkest_sectors(stack: LgeStack, cavity: Mask, myocardium: Mask) -> Mask:
@@ -142,8 +132,7 @@ def _darkest_sectors(stack: LgeStack, cavity: Mask, myocardium: Mask) -> Mask:
     sector = sector_of(at, slice_centres(cavity, myocardium, stack.spacing), stack.spacing)
     key, size = at[0] * SECTORS + sector, len(myocardium) * SECTORS
     width = round(SECTOR_DEGREES / 360.0 * SECTORS)
-    sums = _windows(np.bincount(key, stack.voxels[at], size), width)
-    counts = _windows(np.bincount(key, minlength=size), width)
+    sums, counts = (_windows(np.bincount(key, weight, size), width) for weight in (stack.voxels[at], None))
     enough = counts >= 0.5 * counts.mean(axis=1, keepdims=True)
     start = np.where(enough & (counts > 0), sums / np.maximum(counts, 1), np.inf).argmin(axis=1)
     mask = np.zeros(myocardium.shape, dtype=bool)

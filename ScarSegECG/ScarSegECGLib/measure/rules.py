@@ -72,10 +72,10 @@ class FoundScar:
 
 
 def find_scar(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRule) -> FoundScar:
-    """Scar inside the myocardium, which holds it, by one rule, and whether it can be.
+    """Scar inside the myocardium by one rule, and whether it can be.
 
-    InputError for an unknown rule, ``n_sd`` out of range, shapes that differ, a rule that needs the contrast while it
-    is unknown, or a reader's region outside the myocardium.
+    InputError for an unknown rule, ``n_sd`` out of range, shapes that differ, an unknown contrast that the rule needs
+    to know, or a reader's region outside the myocardium.
     """
     _check(stack, cavity, myocardium, rule)
     healthy = remote_myocardium(stack, cavity, myocardium, rule.remote, per=rule.per)
@@ -92,7 +92,7 @@ def find_scar(stack: LgeStack, cavity: Mask, myocardium: Mask, rule: ThresholdRu
     mask[box] = kept | enclosed_dark(kept, wall, blood, stack.spacing)
     warnings = _too_low(mask, myocardium, healthy, levels)
     if method.remote is not None:
-        warnings += remote_doubts(stack, cavity, myocardium, healthy, per=rule.per)
+        warnings += remote_doubts(stack, cavity, myocardium, healthy)
     if method.peak_slices is not None and method.peak_slices[0] < method.peak_slices[1]:
         held, shown = method.peak_slices
         warnings += (Fact(Doubt.FWHM_REGION_LENT, held=held, shown=shown),)
@@ -107,7 +107,7 @@ def _bright(
     contrast, source = Contrast(stack.contrast), ScarSource(rule.source)
     n_sd, peak_slices, on_remote, bright = None, None, True, None
     if source is ScarSource.EWA:
-        bright, levels = ewa(stack, cavity, wall, healthy, per=rule.per)
+        bright, levels = ewa(stack, cavity, wall, healthy)
     elif source is ScarSource.N_SD:
         n_sd = DEFAULT_N_SD.get(contrast) if rule.n_sd is None else rule.n_sd
         if n_sd is None:
@@ -183,10 +183,8 @@ def otsu_threshold(values: Image) -> float:
 
 
 def mixture_threshold(values: Image) -> float:
-    """Where two Gaussians fitted by expectation maximisation, from Otsu's halves on, are equally likely.
-
-    The midpoint of their means where they do not cross between them.
-    """
+    """Where two Gaussians fitted by expectation maximisation, from Otsu's halves on, are equally likely, or midway
+    between their means where they do not cross there."""
     data = np.asarray(values, dtype=float)
     middle, spread = data.mean(), data.std()
     if spread == 0:

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib import case
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box
-from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, usual_territory
+from ScarSegECGLib.anatomy.segments import SEGMENT_NAMES, TERRITORY_OF
 from ScarSegECGLib.case import Anatomy, ScarParts, SegmentRow
 from ScarSegECGLib.measure.transmurality import segment_transmurality, transmurality_bin
 
 PARTS = {"mvo": case.PART_MVO, "core": case.PART_CORE, "grey": case.PART_GREY, "rest": case.PART_REST}
 LITTLE_SCAR_ML = 0.5
-"""A segment's maximum that rests on less scar than this is marked: a few voxels more or less move it far. The number is
-this project's own."""
+"""A segment's maximum that rests on less scar is marked, as a few voxels move it far; this project's own number."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,7 @@ def segment_table(
     anatomy: Anatomy, scar: Mask, spacing: Spacing, parts: ScarParts | None = None
 ) -> tuple[SegmentRow, ...]:
     """One row per AHA segment, 16 or 17; percentages are ``None`` for segments that are not imaged or hold no wall.
-
-    Only the scar's part inside the myocardium counts; ``parts`` are those of the same scar.
-    """
+    Scar inside the myocardium alone counts; ``parts`` are those of the same scar."""
     count, voxel_ml = len(anatomy.imaged), float(np.prod(spacing)) / 1000.0
     box = heart_box(anatomy.cavity | anatomy.myocardium)
     aha, cavity, wall = anatomy.aha[box], anatomy.cavity[box], anatomy.myocardium[box]
@@ -80,7 +77,7 @@ def segment_table(
             SegmentRow(
                 number=i + 1,
                 name=SEGMENT_NAMES[i],
-                territory=usual_territory(i + 1),
+                territory=TERRITORY_OF[i + 1],
                 imaged=imaged,
                 myocardium_ml=float(wall_ml[i]),
                 scar_ml=float(scar_ml[i]),

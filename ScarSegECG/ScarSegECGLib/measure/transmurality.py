@@ -20,14 +20,13 @@ from ScarSegECGLib.anatomy.segments import APICAL, CAP
 from ScarSegECGLib.case import Anatomy
 from ScarSegECGLib.facts import AhaMode
 from ScarSegECGLib.measure.peak_transmurality import highest_transmurality
+from ScarSegECGLib.measure.wall import SECTORS
 
 CHORDS = 144
 MAP_BINS = 72
 TRANSMURALITY_BINS = (("0", 0.0), ("1-25", 25.0), ("26-50", 50.0), ("51-75", 75.0), ("76-100", 100.0))
 """The usual five bins, each up to and with its percentage (Kim et al. 2000, N Engl J Med 343:1445)."""
-_SAMPLES = 49
-_WEDGES = 72
-_HARMONICS = 8
+_SAMPLES, _HARMONICS = 49, 8
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,8 @@ def segment_transmurality(
     """Mean and maximum transmurality and wall thickness of every segment; ``aha`` is 0 outside the wall, which holds
     the scar.
 
-    The mean is the share of the chords' length that is scar, over all wall of the segment. The maximum, of
-    :mod:`ScarSegECGLib.measure.peak_transmurality`, is the greatest share over any 4 mm of wall in any of its slices;
-    the mean counts voxels and may lie a little above it (0.3 pixels of wall), but no reader sees it so.
+    The mean is the share of the chords' length that is scar, over all wall of the segment; it counts voxels and may lie
+    a little above the maximum of :mod:`ScarSegECGLib.measure.peak_transmurality`, which then is raised to it.
     """
 
     def mean_of(label: NDArray, weight: Floats, value: NDArray) -> Floats:
@@ -118,10 +116,9 @@ def transmurality_bin(percent: float) -> str:
 def transmurality_map(scar: Mask, anatomy: Anatomy, spacing: Spacing) -> Floats:
     """Share of the wall that is scar along the chords of each slice, % by angle: what the polar map shows.
 
-    Each slice is turned so that its anterior RV insertion lies where the bullseye has it. Where the wall was divided in
-    landmark mode, septum and free wall of basal and mid slices are stretched to the plot's, and apical slices have the
-    septum's middle where the plot has it, so that the map's borders are those of the segments. Returned is 0..100,
-    shape (slice, bin), bin ``i`` from ``5 * i`` degrees of the bullseye's frame; NaN where no chord meets a wall.
+    Each slice is turned, and in landmark mode septum and free wall stretched, so that its segments' borders lie where
+    the bullseye has them. Returned is 0..100, shape (slice, bin), bin ``i`` from ``5 * i`` degrees of the bullseye's
+    frame; NaN where no chord meets a wall.
     """
     box = heart_box(anatomy.cavity | anatomy.myocardium)
     chords = wall_chords(scar[box], anatomy.cavity[box], anatomy.myocardium[box], spacing)
@@ -146,15 +143,15 @@ def _radii(cavity: Mask, wall: Mask, centre: Floats, in_plane: Floats) -> tuple[
     """Endo- and epicardial radius at every chord's angle, mm, by the area of wedges; few harmonics calm the normals."""
     z, r, c = np.nonzero(cavity | wall)
     rows, columns = r * in_plane[0] - centre[z, 0], c * in_plane[1] - centre[z, 1]
-    wedge = np.round(np.arctan2(rows, columns) / (2 * np.pi) * _WEDGES).astype(int) % _WEDGES
-    key, size = z * _WEDGES + wedge, len(cavity) * _WEDGES
-    per_area = 2 * np.prod(in_plane) * _WEDGES / (2 * np.pi)
+    wedge = np.round(np.arctan2(rows, columns) / (2 * np.pi) * SECTORS).astype(int) % SECTORS
+    key, size = z * SECTORS + wedge, len(cavity) * SECTORS
+    per_area = 2 * np.prod(in_plane) * SECTORS / (2 * np.pi)
     radii = []
     for weight in (cavity[z, r, c], np.ones(len(z))):
-        area = np.bincount(key, weight, size).reshape(-1, _WEDGES)
+        area = np.bincount(key, weight, size).reshape(-1, SECTORS)
         spectrum = np.fft.rfft(np.sqrt(area * per_area), axis=1)
         spectrum[:, _HARMONICS + 1 :] = 0
-        radii.append(np.maximum(np.fft.irfft(spectrum, CHORDS, axis=1) * (CHORDS / _WEDGES), 0))
+        radii.append(np.maximum(np.fft.irfft(spectrum, CHORDS, axis=1) * (CHORDS / SECTORS), 0))
     inner, outer = radii
     return inner, np.maximum(outer, inner)
 
@@ -170,25 +167,21 @@ def _label_at(aha: NDArray[np.uint8], chords: WallChords, spacing: Spacing) -> N
 def _share_of_wall(at: tuple[NDArray[np.intp], ...], chords: WallChords, spacing: Spacing) -> Floats:
     """How much each voxel counts in a mean over the wall: its share of a chord times the mid-wall it stands for.
 
-    Outer voxels lie on a longer circle: area = (1 + curvature * offset) * depth * mid-wall length. Summing voxels
-    instead of chords keeps the exact segment border, which a chord would blur by a pixel.
+    Outer voxels lie on a longer circle: area = (1 + curvature * offset) * depth * mid-wall length. Voxels keep the
+    exact segment border, which chords would blur by a pixel.
     """
-    z, rows, columns = at[0], at[1] * spacing[1], at[2] * spacing[2]
+    first, points = at[0] * CHORDS, np.stack(at[1:], axis=1) * np.array(spacing[1:])
+    middle, normal = chords.middle_mm.reshape(-1, 2), chords.normal.reshape(-1, 2)
     centre = chords.middle_mm.mean(axis=1)
-    away = chords.middle_mm[:, 0] - centre
-    begin = np.arctan2(away[:, 0], away[:, 1])
-    angle = np.arctan2(rows - centre[z, 0], columns - centre[z, 1]) - begin[z]
-    chord, first = np.rint(angle * (CHORDS / (2 * np.pi))).astype(int) % CHORDS, z * CHORDS
-    middle_row, middle_column, normal_row, normal_column = (
-        np.ascontiguousarray(part[..., k]).ravel() for part in (chords.middle_mm, chords.normal) for k in (0, 1)
-    )
-    per_mm = (1.0 / np.maximum(chords.arc_mm, 1e-6)).ravel()
+    away, begin = points - centre[at[0]], (chords.middle_mm[:, 0] - centre)[at[0]]
+    angle = np.arctan2(away[:, 0], away[:, 1]) - np.arctan2(begin[:, 0], begin[:, 1])
+    chord = np.rint(angle * (CHORDS / (2 * np.pi))).astype(int) % CHORDS
     for _ in range(2):  # from the ray through the voxel to the chord through it
         one = first + chord
-        off_row, off_column = rows - middle_row[one], columns - middle_column[one]
-        along = off_row * normal_column[one] - off_column * normal_row[one]
-        chord = (chord + np.rint(along * per_mm[one]).astype(int)) % CHORDS
+        off, out = points - middle[one], normal[one]
+        along = off[:, 0] * out[:, 1] - off[:, 1] * out[:, 0]
+        chord = (chord + np.rint(along / np.maximum(chords.arc_mm.ravel()[one], 1e-6)).astype(int)) % CHORDS
     one = first + chord
-    offset = (rows - middle_row[one]) * normal_row[one] + (columns - middle_column[one]) * normal_column[one]
+    offset = ((points - middle[one]) * normal[one]).sum(axis=1)
     widening = np.clip(1 + chords.curvature.ravel()[one] * offset, 0.2, 5.0)
     return 1.0 / (widening * np.maximum(chords.thickness_mm.ravel()[one], spacing[1]))

@@ -1,8 +1,5 @@
-"""What the networks say of scar, and how far it can be relied on: is there any, between which volumes, and what speaks
-against.
-
-The numbers are fitted on patients the networks had not seen (``training.evaluate``) and travel with the weights.
-"""
+"""What the networks say of scar, and how far to rely on it, by numbers that travel with the weights: they are fitted on
+patients that the networks had not seen (``training.evaluate``)."""
 
 from __future__ import annotations
 
@@ -30,8 +27,8 @@ def scar_probability(
 ) -> FloatArray:
     """Probability of scar: that the voxel is wall, times that the wall is scar there; exactly 0 outside the wall.
 
-    ``logit`` (of scar given wall, moved by the ECG or not) and ``wall`` (probability), [slice, r, c], are of the rows
-    and columns ``box``; the predicted ``myocardium`` and what is returned, float32, are [slice, row, column].
+    ``logit`` (of scar given wall) and ``wall`` (probability), [slice, r, c], are of the rows and columns ``box``; the
+    predicted ``myocardium`` and what is returned, float32, are [slice, row, column].
     """
     probability = np.zeros(myocardium.shape, np.float32)
     inside = myocardium[:, box[0], box[1]]
@@ -53,11 +50,8 @@ def signs(
     anatomy: Anatomy,
     voxel_ml: float,
 ) -> Signs:
-    """Signs of one case.
-
-    ``probability`` of scar and the ``scar`` shown are [slice, row, column]; ``disagreement``, the standard deviation of
-    the views' probability of scar, and the probability of ``wall``, [slice, r, c], are of the rows and columns ``box``.
-    """
+    """Signs of one case: ``probability`` of scar and the ``scar`` shown are [slice, row, column]; ``disagreement``, the
+    standard deviation of the views' probability, and that of ``wall``, [slice, r, c], are of the part ``box``."""
     muscle = anatomy.myocardium[:, box[0], box[1]]
     lv = muscle | anatomy.cavity[:, box[0], box[1]]
     inside = probability[anatomy.myocardium]

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, slice_centres
+from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, Voxels, slice_centres
 
 SECTORS = 72
 CROSS = ndimage.generate_binary_structure(3, 1) & np.array([0, 1, 0], bool)[:, None, None]
 """What shares a side with a voxel in its slice."""
 
 
-def sector_of(at: tuple[NDArray[np.intp], ...], centres_mm: Floats, spacing: Spacing) -> NDArray[np.intp]:
+def sector_of(at: Voxels, centres_mm: Floats, spacing: Spacing) -> NDArray[np.intp]:
     """In which of the 72 sectors of its slice, seen from ``centres_mm`` (slice, 2), each voxel ``at`` lies."""
     z, row, column = at
     angle = np.arctan2(row * spacing[1] - centres_mm[z, 0], column * spacing[2] - centres_mm[z, 1])
@@ -23,8 +23,7 @@ def sector_of(at: tuple[NDArray[np.intp], ...], centres_mm: Floats, spacing: Spa
 def wall_depth(cavity: Mask, myocardium: Mask, spacing: Spacing) -> NDArray[np.float32]:
     """Relative depth in the wall: 0 at the endocardium, 1 at the epicardium; 0 outside the myocardium.
 
-    Distances are in-plane, from voxel centres to the border between voxels; in a slice without cavity from the LV
-    centre.
+    Distances are in-plane, from voxel centres to the border between voxels, or to the LV centre without a cavity.
     """
     depth = np.zeros(myocardium.shape, dtype=np.float32)
     in_plane = np.array(spacing[1:])

@@ -134,11 +134,9 @@ def doubts(
     as they are.
     """
     said = [note for note in stack.notes if note.code in _OF_FILES]
-    harmless = _HARMLESS
     if displaced is not None and displaced.moved.any():
         said.append(displaced.fact(Doubt.SLICES_DISPLACED))
-        harmless += (AnatomyNote.OFF_AXIS,)  # said by the line before
-    said += [note for note in anatomy.notes if note.code not in harmless]
+    said += [note for note in anatomy.notes if note.code not in _HARMLESS]
     said += next(iter(measured.values())).doubts if len(measured) == 1 else contour_doubts(anatomy)
     told = {words(fact): fact for fact in said}
     for fact in dict.fromkeys(fact for entry in measured.values() for fact in entry.warnings):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.aha import divide
 from ScarSegECGLib.anatomy.segments import USUAL_TERRITORIES
 from ScarSegECGLib.case import LEADS, MedianBeat
 from ScarSegECGLib.ecg.delineation import RATE, delineate
@@ -91,7 +91,7 @@ def expert_fractions(cases: Sequence[ExpertCase]) -> NDArray[np.float64]:
     """Scar fraction of every AHA segment in the experts' contours, [patient, 17], 0 where a segment is not imaged."""
     rows = []
     for case in cases:
-        anatomy = partition(case.cavity, case.myocardium, case.stack.voxels, case.stack.spacing)
+        anatomy = divide(case.stack, case.cavity, case.myocardium)
         rows.append(np.nan_to_num(segment_percent(anatomy.aha, case.scar), nan=0.0) / 100.0)
     return np.stack(rows)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ScarSegECGLib.anatomy.aha import partition, soft_prior
+from ScarSegECGLib.anatomy.aha import divide, soft_prior
 from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
 from ScarSegECGLib.case import MYOCARDIUM, SCAR, Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError, NoLeftVentricle
@@ -48,7 +48,7 @@ def anatomy_of(stack: LgeStack, evidence: ImageEvidence) -> Anatomy:
     cavity, wall = clean(evidence.classes == 1, evidence.classes == 2)
     if why := why_no_left_ventricle(cavity, wall, stack.spacing):
         raise NoLeftVentricle(why)
-    return partition(cavity, wall, stack.voxels, stack.spacing, orientation_known=stack.orientation_known)
+    return divide(stack, cavity, wall)
 
 
 def stack_loss(

@@ -12,7 +12,7 @@ import numpy as np
 from lge_series import write_series
 from PIL import Image
 
-from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.aha import divide
 from ScarSegECGLib.case import (
     CAVITY,
     MYOCARDIUM,
@@ -98,7 +98,7 @@ def made_up_result(
 ) -> ScarResult:
     """The result that a reader's contours give; ECG figures are made up."""
     wall = labels >= MYOCARDIUM
-    anatomy = partition(labels == CAVITY, wall, stack.voxels, stack.spacing)
+    anatomy = divide(stack, labels == CAVITY, wall)
     measured = measure(stack, anatomy, labels == SCAR)
     said = {"ecg_percent": 4.5, "agreement": Agreement.DISAGREE, "agreement_reason": Fact(AgreementReason.ECG_ALONE)}
     rows = tuple(

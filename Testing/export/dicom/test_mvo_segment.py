@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from dicom_case import DicomCase, made_up_labels, made_up_result, made_up_stack
 
-from ScarSegECGLib.case import MVO, SCAR, Burden
+from ScarSegECGLib.case import MVO, PART_MVO, SCAR, Burden
 from ScarSegECGLib.export.images import SEGMENTATION, write_slicer_segmentation
 from ScarSegECGLib.export.write import write_segments
-from ScarSegECGLib.measure.parts import mvo_within
+from ScarSegECGLib.measure.parts import scar_parts
 
 
 def names(header: dict) -> dict[str, str]:
@@ -48,7 +48,7 @@ def test_no_mvo_no_segment(tmp_path) -> None:
 def test_the_dicom_objects_hold_the_same_mvo(case: DicomCase) -> None:
     result = case.result
     scar, wall = result.labels == SCAR, result.labels >= 2
-    dark = mvo_within(result.stack, result.labels == 1, wall, scar)
+    dark = scar_parts(result.stack, result.labels == 1, wall, scar).labels == PART_MVO
     assert result.parts is not None and dark.any()
     assert np.array_equal(dark, result.parts.labels == MVO)
 
@@ -59,7 +59,7 @@ def test_the_table_says_how_much_mvo_each_segment_holds(tmp_path) -> None:
     with (tmp_path / "segments.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     anatomy, scar = result.anatomy, result.labels == SCAR
-    dark = mvo_within(result.stack, anatomy.cavity, anatomy.myocardium, scar)
+    dark = scar_parts(result.stack, anatomy.cavity, anatomy.myocardium, scar).labels == PART_MVO
     said = [float(row["mvo_ml"]) if row["mvo_ml"] else 0.0 for row in rows]
     assert sum(said) == pytest.approx(dark.sum() * result.stack.voxel_ml, abs=0.01) and sum(said) > 0
     assert all(mvo <= float(row["scar_ml"]) + 1e-3 for mvo, row in zip(said, rows, strict=True))

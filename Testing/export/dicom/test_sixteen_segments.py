@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from dicom_case import DicomCase, made_up_result, make_case, picture
 
-from ScarSegECGLib.anatomy.aha import partition
+from ScarSegECGLib.anatomy.aha import divide
 from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.export import result_folder
 from ScarSegECGLib.export.dicom.structured_report import groups
@@ -32,13 +32,7 @@ def sixteen(tmp_path_factory: pytest.TempPathFactory) -> tuple[DicomCase, Path, 
     """A folder that was measured again with 16 segments, and what is read from it."""
     case = make_case(tmp_path_factory.mktemp("sixteen"))
     result = made_up_result(case.stack, case.result.labels)
-    anatomy = partition(
-        result.anatomy.cavity,
-        result.anatomy.myocardium,
-        case.stack.voxels,
-        case.stack.spacing,
-        division=Division(segments=16),
-    )
+    anatomy = divide(case.stack, result.anatomy.cavity, result.anatomy.myocardium, division=Division(segments=16))
     mask = result.labels == 3
     scar = FoundScar(mask, result.method)
     again = measured_again(result, anatomy, scar, mask, Conduction.NORMAL)
