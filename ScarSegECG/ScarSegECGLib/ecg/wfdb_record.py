@@ -32,15 +32,7 @@ _BYTES_PER_SAMPLE = {"80": 1, "16": 2, "61": 2, "160": 2, "212": 1.5, "310": 4 /
 # What may follow the number of samples, as wfdb reads it: time, then day/month/year.
 _WFDB_TIME = re.compile(r"\d{1,2}(:\d{1,2}){0,2}(\.\d+)?([ \t]+\d{1,2}/\d{1,2}/\d{4})?")
 
-# SNOMED CT codes of diagnoses.
-SINUS_ONLY = frozenset({"426783006", "426177001", "427084000"})  # sinus rhythm, slow or fast: nothing else was noted
-PACED = frozenset({"10370003", "251266004"})
-# Infarct or ischaemia, Q waves, poor R progression.
-INFARCT = frozenset(
-    ["164865005", "164867002", "54329005", "57054005", "164861001", "426434006", "425419005", "365413008", "164917005"]
-)
-RBBB = frozenset({"59118001", "713427006"})
-BLOCK = RBBB | {"164909002", "733534002", "698252002"}  # LBBB, complete LBBB, other intraventricular delay
+PACED = frozenset({"10370003", "251266004"})  # SNOMED CT
 _DIAGNOSES = re.compile(r"^[ \t]*#[ \t#]*dx:(.*)", re.IGNORECASE | re.MULTILINE)
 
 
