@@ -7,7 +7,6 @@ recordings of an HL7 aECG or GE MUSE file are read here, of which the parser fin
 from __future__ import annotations
 
 import base64
-import math
 import re
 import struct
 from collections.abc import Iterable, Iterator
@@ -23,7 +22,7 @@ from ecgdatakit.models import ECGRecord
 from ecgdatakit.parsing import FileParser
 from ecgdatakit.parsing.codecs.lzw import LzwDecoder
 
-from ScarSegECGLib.ecg.leads import Channel, lead_name
+from ScarSegECGLib.ecg.leads import Channel
 from ScarSegECGLib.ecg.recording import (
     PACING,
     Part,
@@ -93,11 +92,9 @@ def _read(path: Path, parser: str, name: str, recordings: Iterator[Part] | None 
             ) from None
         if record.source_format != parser:
             raise ValueError("a file of another format")
-        parts = [_part(record)] if recordings is None else list(recordings)
+        parts = list(_parts(record) if recordings is None else recordings)
     acquired, whose, version = _acquired(record), record.patient, record.file_format.version
-    age = None if whose.age is None else float(whose.age)
-    if age is None and whose.birth_date and acquired:
-        age = years_between(whose.birth_date.date(), acquired.date())
+    age = years_between(whose.birth_date, acquired) if whose.age is None else whose.age
     statements = [left for left, _right in record.interpretation.statements]
     statements.append(str(record.annotations.get("machine_interpretation") or ""))
     # The version is shown where it is short and harmless enough.
@@ -112,10 +109,10 @@ def _read(path: Path, parser: str, name: str, recordings: Iterator[Part] | None 
     )
 
 
-def _part(record: ECGRecord) -> Part:
-    """The channels of a format that holds one recording, mV."""
+def _parts(record: ECGRecord) -> Iterator[Part]:
+    """The one recording of a format that holds no more, if it has leads."""
     if not record.leads:
-        raise InputError("The file holds no ECG leads: export the ECG with its signals.")
+        return
     interval_us = record.raw_metadata.get("rhythm_sample_interval_us")
     rate = float(1e6 / interval_us if interval_us else record.leads[0].sampling_rate)
     channels: list[Channel] = []
@@ -129,7 +126,7 @@ def _part(record: ECGRecord) -> Part:
             if record.source_format == "ishne_holter":  # the format's mark for a sample that was not taken
                 channel.millivolts[np.isclose(channel.millivolts, -32768 * stored.adc_resolution * 1e-6)] = np.nan
         channels.append(channel)
-    return Part(tuple(channels), rate)
+    yield Part(tuple(channels), rate)
 
 
 def _acquired(record: ECGRecord) -> datetime | None:
@@ -144,27 +141,25 @@ def _acquired(record: ECGRecord) -> datetime | None:
 
 def _device_measurements(record: ECGRecord) -> dict[str, float]:
     """The device's global measurements; QRS from its own onset and offset where only these are stored (SCP-ECG)."""
-    measured, noted = record.measurements, record.annotations
+    measured = record.measurements
 
-    def between(first: str, last: str) -> float | None:
-        begin, end = _figure(noted.get(f"median_{first}_ms")), _figure(noted.get(f"median_{last}_ms"))
-        return None if begin is None or end is None else end - begin
+    def noted(name: str) -> float:  # NaN where it is not
+        match = _NUMBER.match(str(record.annotations.get(name) or ""))
+        return float(match[1]) if match else np.nan
 
-    noted_qtc = (_figure(noted.get(name)) for name in ("QTCorrected", "MDC_ECG_TIME_PD_QTc", "qtc"))
+    p_onset, qrs_onset, qrs_end, t_end = (
+        noted(f"median_{mark}_ms") for mark in ("p_onset", "qrs_onset", "qrs_offset", "t_offset")
+    )
+    qtc = (noted(name) for name in ("QTCorrected", "MDC_ECG_TIME_PD_QTc", "qtc"))
     return plausible_measures(
         {
-            "qrs": measured.qrs_duration or between("qrs_onset", "qrs_offset"),
-            "pr": measured.pr_interval or between("p_onset", "qrs_onset"),
-            "qt": measured.qt_interval or between("qrs_onset", "t_offset"),
-            "qtc": measured.qtc_bazett or next(filter(None, noted_qtc), None),
+            "qrs": measured.qrs_duration or qrs_end - qrs_onset,
+            "pr": measured.pr_interval or qrs_onset - p_onset,
+            "qt": measured.qt_interval or t_end - qrs_onset,
+            "qtc": measured.qtc_bazett or next((value for value in qtc if value > 0), None),
             "axis": measured.qrs_axis,
         }
     )
-
-
-def _figure(text: object) -> float | None:
-    match = _NUMBER.match(str(text or ""))
-    return float(match[1]) if match else None
 
 
 def _require_scp_bounds(path: Path) -> None:
@@ -221,15 +216,11 @@ def read_bounded_xml(path: Path) -> Element:
     any ECG.
     """
     require_size(path, LARGEST_XML, "the XML")
-    try:
-        with path.open("rb") as stream:
+    with intact("The ECG file is no well-formed XML: export the ECG again."), path.open("rb") as stream:
+        try:
             return _counted(ElementTree.iterparse(stream, ("start", "end")))
-    except InputError:
-        raise
-    except DefusedXmlException:
-        raise InputError("The ECG file declares XML entities or outside references, which is refused.") from None
-    except Exception:  # the parser's own, and what a codec named in the file raises
-        raise InputError("The ECG file is no well-formed XML: export the ECG again.") from None
+        except DefusedXmlException:
+            raise InputError("The ECG file declares XML entities or outside references, which is refused.") from None
 
 
 def _counted(events: Iterable[tuple[str, Element]]) -> Element:
@@ -254,13 +245,12 @@ def _counted(events: Iterable[tuple[str, Element]]) -> Element:
 
 def _is_impossible(name: str, text: str) -> bool:
     """Whether this is a count that no ECG has: huge, infinite, or more channels than any device records."""
-    if not text or len(text) > 400 or not _COUNT.search(name):
+    if not _COUNT.search(name):
         return False
     try:
-        number = float(text)
+        return not abs(float(text)) <= (MOST_CHANNELS if _CHANNELS.search(name) else LARGEST_COUNT)
     except ValueError:
         return False
-    return not abs(number) <= (MOST_CHANNELS if _CHANNELS.search(name) else LARGEST_COUNT)
 
 
 def _aecg_parts(root: Element) -> Iterator[Part]:
@@ -297,11 +287,9 @@ def _aecg_channel(code: str, value: Element) -> Channel:
     label = code.upper().rpartition("_ECG_LEAD_")[2] if "_ECG_LEAD_" in code.upper() else code
     digits = np.array((value.findtext("digits") or "").split(), dtype=np.float64)
     gain, unit = _attribute(value, "scale", "value"), _attribute(value, "scale", "unit")
-    if lead_name(label) is None:
-        return Channel(label, digits)
-    origin = np.array([float(_attribute(value, "origin", "value") or 0.0)])
-    offset = calibrated(label, origin, 1.0, _attribute(value, "origin", "unit") or unit)
-    signal = calibrated(label, digits, float(gain) if gain else None, unit)
+    origin, its_unit = _attribute(value, "origin", "value"), _attribute(value, "origin", "unit")
+    offset = calibrated(label, np.array(float(origin or 0)), 1.0, its_unit or unit)
+    signal = calibrated(label, digits, float(gain or 0), unit)
     return Channel(label, signal.millivolts + offset.millivolts)
 
 
@@ -333,13 +321,9 @@ def _attribute(element: Element, child: str, name: str) -> str:
 
 
 def _text(element: Element, child: str) -> str:
-    found = element.find(child)
-    return "" if found is None else "".join(found.itertext()).strip()
+    return (element.findtext(child) or "").strip()
 
 
 def _number(element: Element, child: str, default: float) -> float:
-    text = _text(element, child)
-    number = float(text.replace(",", ".")) if text else default
-    if not math.isfinite(number):
-        raise ValueError(f"{child} is no number")
-    return number
+    text = _text(element, child).replace(",", ".")
+    return float(text) if text else default

@@ -11,7 +11,7 @@ import re
 import secrets
 import warnings
 from collections.abc import Mapping
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 from ScarSegECGLib.case import Subject
@@ -51,9 +51,9 @@ def subject_of_dicom(dataset: Mapping[Any, Any] | Any) -> Subject:
     return subject(text["PatientID"], text["PatientSex"], age)
 
 
-def years_between(birth: date | None, then: date | None) -> float | None:
+def years_between(birth: datetime | None, then: datetime | None) -> float | None:
     """Age, years; ``None`` where a date is missing."""
-    return None if birth is None or then is None else (then - birth).days / _DAYS_PER["Y"]
+    return None if birth is None or then is None else (then.date() - birth.date()).days / _DAYS_PER["Y"]
 
 
 def differ(one: Subject | None, other: Subject | None) -> bool:
