@@ -75,8 +75,7 @@ def bridge_spikes(millivolts: NDArray, rate: float, spikes: NDArray[np.intp]) ->
     reach = max(1, round(0.006 * rate))
     for spike in spikes:
         left, right = max(0, spike - reach), min(bridged.shape[1] - 1, spike + reach)
-        weight = np.linspace(0.0, 1.0, right - left + 1)
-        bridged[:, left : right + 1] = bridged[:, [left]] * (1 - weight) + bridged[:, [right]] * weight
+        bridged[:, left : right + 1] = np.linspace(bridged[:, left], bridged[:, right], right - left + 1, axis=1)
     return bridged
 
 
@@ -131,7 +130,8 @@ def aligned(millivolts: NDArray, centres: NDArray[np.intp], rate: float) -> tupl
     centres = centres[(centres >= half + 2 * reach) & (centres < samples - half - 2 * reach)]
     if len(centres) < 2:
         return centres, np.ones(len(centres), dtype=bool)
-    likeness = _correlation_of_all(windows(millivolts, centres, half + reach, half + reach))
+    wide = windows(millivolts, centres, half + reach, half + reach)
+    likeness = np.corrcoef((wide - wide.mean(axis=2, keepdims=True)).reshape(len(wide), -1))
     first = int(np.argmax(np.median(likeness, axis=1)))
     template = windows(millivolts, centres[[first]], half, half)[0]
     for _ in range(2):
@@ -154,13 +154,6 @@ def _correlations(beats: NDArray, template: NDArray) -> NDArray[np.float64]:
     total, squares = running[..., length:] - running[..., :-length]
     energy = (squares - total**2 / length).sum(axis=1)
     return product / np.sqrt(np.maximum(energy * np.sum(flat**2), 1e-18))
-
-
-def _correlation_of_all(beats: NDArray) -> NDArray[np.float64]:
-    """Correlation of every beat with every other over leads and time; shape (beats, beats)."""
-    flat = (beats - beats.mean(axis=2, keepdims=True)).reshape(len(beats), -1)
-    flat = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
-    return flat @ flat.T
 
 
 @dataclass(frozen=True)
@@ -263,9 +256,8 @@ def _p_onset_within(beat: NDArray, qrs_onset: int, seconds: float, rate: float) 
         return None
     piece = gaussian_filter1d(np.asarray(beat[:, start:stop], dtype=np.float64), 0.006 * rate, axis=1)
     edge = round(0.01 * rate)
-    weight = np.linspace(0.0, 1.0, piece.shape[1])
-    first, last = piece[:, :edge].mean(axis=1, keepdims=True), piece[:, -edge:].mean(axis=1, keepdims=True)
-    course = _first_component(piece - first * (1 - weight) - last * weight)
+    line = np.linspace(piece[:, :edge].mean(axis=1), piece[:, -edge:].mean(axis=1), piece.shape[1], axis=1)
+    course = _first_component(piece - line)
     top = int(np.argmax(course))
     if course[top] < LEAST_P_MV or top < round(0.03 * rate) or top > len(course) - round(0.02 * rate):
         return None

@@ -13,15 +13,7 @@ from pydicom.waveforms import multiplex_array
 
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.leads import Channel, check_rate, lead_name
-from ScarSegECGLib.ecg.recording import (
-    LONGEST_S,
-    PACING,
-    Part,
-    Recording,
-    calibrated,
-    plausible_measures,
-    require_size,
-)
+from ScarSegECGLib.ecg.recording import LONGEST_S, PACING, Part, Recording, calibrated, plausible_measures, require_size
 from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import bounded
@@ -101,20 +93,18 @@ def _part(dataset: Dataset, index: int) -> Part:
     padding = group.get("WaveformPaddingValue")
     if isinstance(padding, bytes) and len(padding) >= values.itemsize:
         padding = np.frombuffer(padding, values.dtype.newbyteorder("<" if little else ">"), count=1)[0]
-    missing = values == padding if isinstance(padding, (int, np.integer)) else np.zeros(values.shape, dtype=bool)
+    if isinstance(padding, (int, np.integer)):
+        values = np.where(values == padding, np.nan, values)
     offset = group.get("MultiplexGroupTimeOffset")
-    channels = tuple(
-        _channel(channel, values[:, k], missing[:, k], rate)
-        for k, channel in enumerate(group.ChannelDefinitionSequence)
-    )
+    channels = tuple(_channel(channel, values[:, k], rate) for k, channel in enumerate(group.ChannelDefinitionSequence))
     return Part(channels, rate, None if offset is None else float(offset) / 1000)
 
 
-def _channel(channel: Dataset, values: NDArray, missing: NDArray[np.bool_], rate: float) -> Channel:
+def _channel(channel: Dataset, values: NDArray, rate: float) -> Channel:
     gain = channel.get("ChannelSensitivity")
     units = channel.get("ChannelSensitivityUnitsSequence") or [Dataset()]
     correction = channel.get("ChannelSensitivityCorrectionFactor")
-    made = calibrated(
+    return calibrated(
         channel_label(channel),
         values,
         None if gain is None or not units[0] else float(gain) * (1.0 if correction is None else float(correction)),
@@ -122,8 +112,6 @@ def _channel(channel: Dataset, values: NDArray, missing: NDArray[np.bool_], rate
         baseline=float(channel.get("ChannelBaseline") or 0.0),
         start_s=float(channel.get("ChannelTimeSkew") or 0.0) or float(channel.get("ChannelSampleSkew") or 0.0) / rate,
     )
-    made.millivolts[missing] = np.nan
-    return made
 
 
 def channel_label(channel: Dataset) -> str:
@@ -151,11 +139,9 @@ def _device_measurements(notes: list[Dataset]) -> dict[str, float]:
     """The device's global measurements, ms and degrees; values no heart has (0 for "not measured") are left out."""
     found: dict[str, float] = {}
     for note in notes:
-        value = note.get("NumericValue")
         for concept in note.get("ConceptNameCodeSequence") or []:
-            told = {str(concept.get("CodeValue") or "").strip(), str(concept.get("CodeMeaning") or "").strip().lower()}
-            name = next((name for name, known in _MEASURES.items() if told & known), "")
-            if name and name not in found and value is not None:
-                number = float(value[0] if isinstance(value, (list, pydicom.multival.MultiValue)) else value)
-                found |= plausible_measures({name: number})
+            told = {str(concept.get(key) or "").strip().lower() for key in ("CodeValue", "CodeMeaning")}
+            for name in (name for name, known in _MEASURES.items() if told & known and name not in found):
+                value = np.ravel(note.get("NumericValue"))[0]
+                found |= plausible_measures({name: None if value is None else float(value)})
     return found
