@@ -15,10 +15,10 @@ import numpy as np
 
 from ScarSegECGLib.ecg.gap import parse_date
 from ScarSegECGLib.ecg.leads import LONGEST_LABEL, Channel, check_rate, lead_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Part, Recording, require_size
+from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Part, Recording
 from ScarSegECGLib.errors import InputError
 
-LARGEST_TABLE, LARGEST_SIDECAR = 16_000_000, 100_000
+LARGEST_SIDECAR = 100_000
 MOST_COLUMNS = 64
 HOW = "begin the file with lines '# rate_hz: 500' and '# unit: mV' (or uV)"
 _STATED = re.compile(r"#\s*(rate_hz|unit|date)\s*[:=]\s*(\S.*)", re.IGNORECASE)
@@ -41,7 +41,6 @@ def read_csv(path: Path) -> Recording:
     Columns are separated by commas, semicolons (then a comma may be the decimal point) or tabs. InputError without
     rate, unit or lead names, for a cell that is no number, and for times that contradict the rate.
     """
-    require_size(path, LARGEST_TABLE, "a table")
     try:
         lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:

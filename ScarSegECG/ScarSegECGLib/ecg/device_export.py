@@ -23,20 +23,10 @@ from ecgdatakit.parsing import FileParser
 from ecgdatakit.parsing.codecs.lzw import LzwDecoder
 
 from ScarSegECGLib.ecg.leads import Channel
-from ScarSegECGLib.ecg.recording import (
-    PACING,
-    Part,
-    Recording,
-    calibrated,
-    plausible_measures,
-    require_size,
-    stored_date,
-)
+from ScarSegECGLib.ecg.recording import PACING, Part, Recording, calibrated, plausible_measures, stored_date
 from ScarSegECGLib.ecg.subject import subject, years_between
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.files import intact
 
-LARGEST_SCP, LARGEST_ISHNE, LARGEST_XML = 2_000_000, 32_000_000, 10_000_000
 # What a resting ECG can hold: SCP-ECG declares samples and beats as numbers of up to 4 billion, and Philips' XLI
 # compression turns one byte into up to 600.
 MOST_LEADS, MOST_SAMPLES, MOST_BEATS = 32, 60 * 4000, 600
@@ -52,14 +42,12 @@ _STAMP = re.compile(r"(\d{14})(?:\.(\d{1,6})\d*)?")
 
 def read_scp(path: Path) -> Recording:
     """Read an SCP-ECG file."""
-    require_size(path, LARGEST_SCP, "SCP-ECG")
     _require_scp_bounds(path)
     return _read(path, "scp_ecg", "SCP-ECG")
 
 
 def read_ishne(path: Path) -> Recording:
     """Read an ISHNE file."""
-    require_size(path, LARGEST_ISHNE, "ISHNE")
     return _read(path, "ishne_holter", "ISHNE")
 
 
@@ -81,18 +69,15 @@ def _read(path: Path, parser: str, name: str, recordings: Iterator[Part] | None 
 
     ``parser`` is the parser's name of the format, ``name`` the usual one; ``recordings`` are all of a file of which the
     parser finds the first alone. ``acquired`` is without time zone, and midnight where the file has a day but no time.
-    InputError for what is damaged, of an unknown version, without signals or calibration, with leads of unequal rate.
+    InputError for what is of an unknown version, without signals or calibration, with leads of unequal rate.
     """
-    with intact(f"The ECG file is damaged or incomplete for {name}: export the ECG again."):
-        try:
-            record = FileParser.parse(path)
-        except UnsupportedFormatError:
-            raise InputError(
-                f"The ECG file is of a version or kind of {name} that is not read: export it anew."
-            ) from None
-        if record.source_format != parser:
-            raise ValueError("a file of another format")
-        parts = list(_parts(record) if recordings is None else recordings)
+    try:
+        record = FileParser.parse(path)
+    except UnsupportedFormatError:
+        raise InputError(f"The ECG file is of a version or kind of {name} that is not read: export it anew.") from None
+    if record.source_format != parser:
+        raise ValueError("a file of another format")
+    parts = list(_parts(record) if recordings is None else recordings)
     acquired, whose, version = _acquired(record), record.patient, record.file_format.version
     age = years_between(whose.birth_date, acquired) if whose.age is None else whose.age
     statements = [left for left, _right in record.interpretation.statements]
@@ -169,19 +154,16 @@ def _require_scp_bounds(path: Path) -> None:
     """
     data = path.read_bytes()
     refused = InputError("The ECG file declares more samples than a resting ECG has, or is damaged: export it again.")
-    try:
-        length = min(struct.unpack_from("<I", data, 10)[0], len(data))
-        for position in range(22, 6 + length - 9, 10):
-            section, size, index = struct.unpack_from("<HII", data, position)
-            body = data[index + 15 : index - 1 + size] if index and size else b""
-            if section == 3 and body:
-                spans = [struct.unpack_from("<II", body, 2 + 9 * k) for k in range(body[0])]
-                if len(spans) > MOST_LEADS or any(last - first >= MOST_SAMPLES for first, last in spans):
-                    raise refused
-            if section == 4 and len(body) >= 6 and struct.unpack_from("<H", body, 4)[0] > MOST_BEATS:
+    length = min(struct.unpack_from("<I", data, 10)[0], len(data))
+    for position in range(22, 6 + length - 9, 10):
+        section, size, index = struct.unpack_from("<HII", data, position)
+        body = data[index + 15 : index - 1 + size] if index and size else b""
+        if section == 3 and body:
+            spans = [struct.unpack_from("<II", body, 2 + 9 * k) for k in range(body[0])]
+            if len(spans) > MOST_LEADS or any(last - first >= MOST_SAMPLES for first, last in spans):
                 raise refused
-    except struct.error:
-        raise refused from None
+        if section == 4 and len(body) >= 6 and struct.unpack_from("<H", body, 4)[0] > MOST_BEATS:
+            raise refused
 
 
 def _require_xli_bounds(root: Element) -> None:
@@ -211,16 +193,14 @@ def _require_xli_bounds(root: Element) -> None:
 def read_bounded_xml(path: Path) -> Element:
     """The root of an XML file; elements bear their names without namespace, in lower case.
 
-    A document type may be named (GE MUSE does), but nothing may be declared in it. InputError for what is too large,
-    not well-formed, declares counts that no ECG has, has entities or outside references, or is nested or split beyond
-    any ECG.
+    A document type may be named (GE MUSE does), but nothing may be declared in it. InputError for what declares counts
+    that no ECG has, has entities or outside references, or is nested or split beyond any ECG.
     """
-    require_size(path, LARGEST_XML, "the XML")
-    with intact("The ECG file is no well-formed XML: export the ECG again."), path.open("rb") as stream:
-        try:
+    try:
+        with path.open("rb") as stream:
             return _counted(ElementTree.iterparse(stream, ("start", "end")))
-        except DefusedXmlException:
-            raise InputError("The ECG file declares XML entities or outside references, which is refused.") from None
+    except DefusedXmlException:
+        raise InputError("The ECG file declares XML entities or outside references, which is refused.") from None
 
 
 def _counted(events: Iterable[tuple[str, Element]]) -> Element:

@@ -13,16 +13,15 @@ from pydicom.waveforms import multiplex_array
 
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.leads import Channel, check_rate, lead_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, PACING, Part, Recording, calibrated, plausible_measures, require_size
+from ScarSegECGLib.ecg.recording import LONGEST_S, PACING, Part, Recording, calibrated, plausible_measures
 from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import bounded
 from ScarSegECGLib.lge.dicom_frames import dates_trusted, moment_of, text_of
-from ScarSegECGLib.lge.files import StudyFile, intact
+from ScarSegECGLib.lge.files import StudyFile
 
 # 12-Lead, General, Ambulatory and General 32-bit ECG Waveform Storage.
 ECG_CLASSES = {f"1.2.840.10008.5.1.4.1.1.9.1.{n}" for n in (1, 2, 3, 4)}
-LARGEST_FILE = 128_000_000
 MOST_GROUPS = 64
 
 # The last number of a lead code is the same in SCP-ECG (5.6.3-9-n) and MDC (2:n); 65 is -aVR.
@@ -41,18 +40,11 @@ _MEASURES = {
 def read_dicom_ecg(path: Path) -> Recording:
     """Read the rhythm recording of one DICOM ECG; a median beat stored beside it is left alone.
 
-    ``acquired`` is AcquisitionDateTime as stored, without its time zone. InputError for what is not DICOM, not an ECG,
-    truncated, without a calibrated lead, or with leads of different times.
+    ``acquired`` is AcquisitionDateTime as stored, without its time zone. InputError for what is not an ECG, truncated
+    or without a calibrated lead.
     """
-    require_size(path, LARGEST_FILE, "the DICOM file")
-    # Annotations and codes are read one by one, and pydicom raises many kinds of errors on broken ones.
-    with intact("The ECG file cannot be read as DICOM: copy it again from its source."):
-        with bounded(StudyFile(path)) as stream:  # no length is believed, nothing is inflated unseen
-            dataset = pydicom.dcmread(stream, force=True)
-        return _recording(dataset)
-
-
-def _recording(dataset: Dataset) -> Recording:
+    with bounded(StudyFile(path)) as stream:  # no length is believed, nothing is inflated unseen
+        dataset = pydicom.dcmread(stream, force=True)
     kind = str(dataset.get("SOPClassUID", ""))
     groups = list(dataset.get("WaveformSequence") or [])
     if kind not in ECG_CLASSES:
@@ -63,11 +55,9 @@ def _recording(dataset: Dataset) -> Recording:
         raise InputError("The ECG file holds no waveform: export the ECG with its signals.")
     labels = [str(group.get("MultiplexGroupLabel") or "").upper() for group in groups]
     rhythm = [k for k, label in enumerate(labels) if not any(word in label for word in _MEDIAN_WORDS)]
-    with intact("The waveform of the ECG file is damaged or truncated: copy it again."):
-        parts = [_part(dataset, k) for k in rhythm or range(len(groups))]
     notes = dataset.get("WaveformAnnotationSequence") or []
     return Recording(
-        parts=parts,
+        parts=[_part(dataset, k) for k in rhythm or range(len(groups))],
         format="DICOM ECG waveform",
         acquired=moment_of(text_of(dataset, "AcquisitionDateTime")),
         date_trusted=dates_trusted(dataset),

@@ -94,13 +94,11 @@ class Recording:
     files: tuple[Path, ...] = ()
 
 
-def require_size(path: Path, largest: int, kind: str) -> None:
-    """Raise InputError for a file of more than ``largest`` bytes, which a resting ECG of that kind never has."""
+def require_size(path: Path, largest: int) -> None:
+    """Raise InputError for a file of more than ``largest`` bytes, which a resting ECG never has."""
     if path.stat().st_size > largest:
-        raise InputError(
-            f"The ECG file is too large for {kind} of a resting ECG (over {largest / 1e6:.0f} MB): "
-            f"export {LONGEST_S:g} s or less."
-        )
+        most = f"{largest / 1e6:g} MB in this format"
+        raise InputError(f"The file is too large for a resting ECG (over {most}): export {LONGEST_S:g} s or less.")
 
 
 def calibrated(

@@ -16,7 +16,6 @@ from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
-from ScarSegECGLib.lge.files import intact
 
 LARGEST_HEADER, LONGEST_LINE = 64_000, 1000
 LARGEST_SIGNAL_FILE = 512_000_000
@@ -86,8 +85,7 @@ def read_wfdb(header: Path) -> Recording:
             for path in signals:
                 shutil.copyfile(path, stem.parent / path.name)
         most = round(LONGEST_S * float(fields.fs)) + 1
-        with intact("The signals of the WFDB record cannot be read: copy the record again."):
-            record = wfdb.rdrecord(str(stem), sampto=most if (fields.sig_len or 0) > most else None, pn_dir=None)
+        record = wfdb.rdrecord(str(stem), sampto=most if (fields.sig_len or 0) > most else None, pn_dir=None)
     if record.p_signal is None or not len(record.p_signal):
         raise InputError("The signals of the WFDB record are empty: copy the record again.")
     channels = zip(record.sig_name, record.p_signal.T, record.units, strict=True)
@@ -109,8 +107,7 @@ def diagnoses(header: str) -> frozenset[str]:
 
 def _fields(stem: Path) -> wfdb.Record:
     """The header's fields; InputError where they cannot be those of one ECG recording."""
-    with intact("The WFDB header cannot be read: copy the record again."):
-        fields = wfdb.rdheader(str(stem))
+    fields = wfdb.rdheader(str(stem))
     if isinstance(fields, wfdb.MultiRecord):
         raise InputError("The WFDB header joins several segments: give one segment's own header.")
     check_rate(float(fields.fs or 0))
@@ -133,7 +130,7 @@ def _signal_files(folder: Path, fields: wfdb.Record) -> tuple[Path, ...]:
             raise InputError("The WFDB header names a signal file that is or links outside its own folder: refused.")
         if not path.is_file():
             raise InputError("A signal file that the WFDB header names is missing: put the whole record in one folder.")
-        require_size(path, LARGEST_SIGNAL_FILE, "a signal file")
+        require_size(path, LARGEST_SIGNAL_FILE)
         files.setdefault(path, []).append(row)
     if fields.sig_len is None and sum(path.stat().st_size for path in files) > LARGEST_UNCOUNTED:
         raise InputError("The WFDB header does not say how many samples there are: copy the record again.")
