@@ -153,8 +153,8 @@ def is_lbbb(qrs: Qrs) -> bool:
     if qrs.ms < (LBBB_MS_MEN if qrs.female is False else LBBB_MS_WOMEN) or not _is_negative(qrs, "V1"):
         return False
     signs = {"I": 1, "aVL": 1, "V5": 1, "V6": 1, "V1": -1, "V2": -1}
-    recorded = {LEADS.index(name): sign for name, sign in signs.items() if qrs.lead_mask[LEADS.index(name)]}
-    return sum(broad_or_notched(sign * qrs.millivolts[row], qrs.offset) for row, sign in recorded.items()) >= 2
+    upright = (sign * qrs.millivolts[LEADS.index(name)] for name, sign in signs.items())
+    return sum(broad_or_notched(lead, qrs.offset) for lead in upright) >= 2
 
 
 def _is_negative(qrs: Qrs, name: str) -> bool:

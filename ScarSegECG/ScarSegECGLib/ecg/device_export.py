@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 from defusedxml import DefusedXmlException, ElementTree
-from ecgdatakit.exceptions import CorruptedFileError, UnsupportedFormatError
+from ecgdatakit.exceptions import UnsupportedFormatError
 from ecgdatakit.models import ECGRecord
 from ecgdatakit.parsing import FileParser
 from ecgdatakit.parsing.codecs.lzw import LzwDecoder
@@ -132,9 +132,8 @@ def _device_measurements(record: ECGRecord) -> dict[str, float]:
         match = _NUMBER.match(str(record.annotations.get(name) or ""))
         return float(match[1]) if match else np.nan
 
-    p_onset, qrs_onset, qrs_end, t_end = (
-        noted(f"median_{mark}_ms") for mark in ("p_onset", "qrs_onset", "qrs_offset", "t_offset")
-    )
+    marks = ("p_onset", "qrs_onset", "qrs_offset", "t_offset")
+    p_onset, qrs_onset, qrs_end, t_end = (noted(f"median_{mark}_ms") for mark in marks)
     qtc = (noted(name) for name in ("QTCorrected", "MDC_ECG_TIME_PD_QTc", "qtc"))
     return plausible_measures(
         {
@@ -153,17 +152,15 @@ def _require_scp_bounds(path: Path) -> None:
     Section 3 (EN 1064) has the number of leads, then first and last sample of each; section 4 the number of beats.
     """
     data = path.read_bytes()
-    refused = InputError("The ECG file declares more samples than a resting ECG has, or is damaged: export it again.")
     length = min(struct.unpack_from("<I", data, 10)[0], len(data))
     for position in range(22, 6 + length - 9, 10):
         section, size, index = struct.unpack_from("<HII", data, position)
         body = data[index + 15 : index - 1 + size] if index and size else b""
-        if section == 3 and body:
-            spans = [struct.unpack_from("<II", body, 2 + 9 * k) for k in range(body[0])]
-            if len(spans) > MOST_LEADS or any(last - first >= MOST_SAMPLES for first, last in spans):
-                raise refused
-        if section == 4 and len(body) >= 6 and struct.unpack_from("<H", body, 4)[0] > MOST_BEATS:
-            raise refused
+        leads = body[0] if section == 3 and body else 0
+        spans = (struct.unpack_from("<II", body, 2 + 9 * k) for k in range(leads))
+        beats = struct.unpack_from("<H", body, 4)[0] if section == 4 and len(body) >= 6 else 0
+        if leads > MOST_LEADS or beats > MOST_BEATS or any(last - first >= MOST_SAMPLES for first, last in spans):
+            raise InputError("The ECG file declares more than a resting ECG has: export it again.")
 
 
 def _require_xli_bounds(root: Element) -> None:
@@ -176,18 +173,13 @@ def _require_xli_bounds(root: Element) -> None:
         if not any(value.strip().upper() == "XLI" for value in element.attrib.values()):
             continue
         text = "".join([element.text or "", *(child.tail or "" for child in element)])
-        chunks, beyond = 0, False
-        try:
-            packed = base64.b64decode("".join(text.split()), validate=True)
-            while not beyond and 0 < (size := int.from_bytes(packed[:4], "little", signed=True)) <= len(packed) - 8:
-                chunks += 1
-                unpacked = iter(LzwDecoder(packed[8 : 8 + size], bits=10).read, -1)
-                beyond = chunks > MOST_LEADS or next(islice(unpacked, 2 * MOST_SAMPLES, None), None) is not None
-                packed = packed[8 + size :]
-        except (ValueError, CorruptedFileError):
-            continue  # damaged: the parser says so
-        if beyond:
-            raise InputError("The ECG file would unpack to more than a resting ECG: refused.")
+        packed, chunks = base64.b64decode("".join(text.split()), validate=True), 0
+        while 0 < (size := int.from_bytes(packed[:4], "little", signed=True)) <= len(packed) - 8:
+            chunks += 1
+            unpacked = iter(LzwDecoder(packed[8 : 8 + size], bits=10).read, -1)
+            if chunks > MOST_LEADS or next(islice(unpacked, 2 * MOST_SAMPLES, None), None) is not None:
+                raise InputError("The ECG file would unpack to more than a resting ECG: refused.")
+            packed = packed[8 + size :]
 
 
 def read_bounded_xml(path: Path) -> Element:

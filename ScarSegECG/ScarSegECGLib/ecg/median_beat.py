@@ -177,31 +177,20 @@ def measured(
     }
     device = {name: float(value) for name, value in (device_ms or {}).items() if np.isfinite(value)}
     values |= device
-    qrs_ms, qt = values["qrs"], values["qt"]
-    bazett = None if qt is None or not rr else qt / np.sqrt(rr)
+    qrs_ms, pr_ms, qt_ms, axis_deg = (values[name] for name in ("qrs", "pr", "qt", "axis"))
+    bazett = None if qt_ms is None or not rr else qt_ms / np.sqrt(rr)
     rate_bpm = 60.0 / rr if rr else None
     waves = {LEADS[row]: qrs_waves(millivolts[row], ONSET, offset) for row in np.flatnonzero(mask)}
-    table = np.full((6, len(LEADS)), np.nan, dtype=np.float32)  # ms and mV of Q, R and S
+    table = np.full((6, len(LEADS)), np.nan, dtype=np.float32)  # ms and mV of Q, R and S, as EcgFeatures has them
     for name, found in waves.items():
         peaks = [(0.0, 0.0) if wave is None else (wave.duration_ms, abs(wave.peak_mv)) for wave in q_r_s(found)]
         table[:, LEADS.index(name)] = np.ravel(peaks)
     ms = np.nan if qrs_ms is None else qrs_ms
-    qrs = Qrs(millivolts, mask, waves, ms, offset, values["axis"], values["pr"], female)
+    qrs = Qrs(millivolts, mask, waves, ms, offset, axis_deg, pr_ms, female)
+    conduction = classify_conduction(qrs, rate_bpm=rate_bpm, spiked=beat.spiked, stated_paced=stated_paced)
+    qtc_ms = device.get("qtc", bazett)
+    from_device = tuple(name for name in ("qrs", "pr", "qt", "qtc", "axis") if name in device)
     features = EcgFeatures(
-        rate_bpm=rate_bpm,
-        qrs_ms=qrs_ms,
-        pr_ms=values["pr"],
-        qt_ms=qt,
-        qtc_ms=device.get("qtc", bazett),
-        axis_deg=values["axis"],
-        conduction=classify_conduction(qrs, rate_bpm=rate_bpm, spiked=beat.spiked, stated_paced=stated_paced),
-        q_ms=table[0],
-        q_mv=table[1],
-        r_ms=table[2],
-        r_mv=table[3],
-        s_ms=table[4],
-        s_mv=table[5],
-        from_device=tuple(name for name in ("qrs", "pr", "qt", "qtc", "axis") if name in device),
-        irregular=beat.irregular,
+        rate_bpm, qrs_ms, pr_ms, qt_ms, qtc_ms, axis_deg, conduction, *table, from_device, beat.irregular
     )
     return MedianBeat(millivolts, mask, features)
