@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.delineation import MS_PER_SAMPLE, ONSET, RATE, Wave, q_r_s, spatial_velocity
+from ScarSegECGLib.ecg.delineation import ABSENT, MS_PER_SAMPLE, ONSET, RATE, Wave, q_r_s, spatial_velocity
 from ScarSegECGLib.facts_ecg import Conduction
 
 SPIKED_BEATS = 0.5
@@ -52,9 +52,9 @@ class Qrs:
         """Whether it is a block's, 120 ms or more."""
         return self.ms >= BLOCK_MS
 
-    def of(self, *names: str) -> list[Sequence[Wave]]:
-        """The waves of those of these leads that were recorded."""
-        return [self.waves[name] for name in names if name in self.waves]
+    def q_r_s(self, *names: str) -> list[tuple[Wave, Wave, Wave]]:
+        """Q, R and S of those of these leads that were recorded."""
+        return [q_r_s(self.waves[name]) for name in names if name in self.waves]
 
     def height(self, name: str) -> float:
         """The highest wave of a lead, mV; 0 where it has none or is missing."""
@@ -127,14 +127,14 @@ def looks_paced(qrs: Qrs) -> bool:
     From the right ventricle's apex: QS or rS in V1, an axis from -30 to -120 degrees, and no R in V6 (else V5) that is
     higher than its S. From both ventricles: Q or QS in I, an R in V1, and an axis of -90 degrees or beyond 150.
     """
-    if not qrs.is_wide() or qrs.axis_deg is None or "V1" not in qrs.waves:
+    if not qrs.is_wide() or qrs.axis_deg is None:
         return False
-    if _is_negative(qrs, "V1"):
-        lateral = qrs.of("V6", "V5")[:1]
-        return -120 <= qrs.axis_deg <= -30 and bool(lateral) and not _mostly_positive(lateral[0])
+    if _is_negative_in_v1(qrs):
+        lateral = qrs.q_r_s("V6", "V5")[:1]
+        return -120 <= qrs.axis_deg <= -30 and bool(lateral) and not _mostly_positive(*lateral[0])
     upper_right = qrs.axis_deg <= -90 or qrs.axis_deg >= 150
-    q_in_one = any(q_r_s(lead)[0] is not None for lead in qrs.of("I"))
-    return upper_right and _mostly_positive(qrs.waves["V1"]) and q_in_one
+    r_in_v1 = any(_mostly_positive(*waves) for waves in qrs.q_r_s("V1"))
+    return upper_right and r_in_v1 and any(q.peak_mv < 0 for q, _, _ in qrs.q_r_s("I"))
 
 
 def is_usual_lbbb(qrs: Qrs) -> bool:
@@ -144,38 +144,33 @@ def is_usual_lbbb(qrs: Qrs) -> bool:
     recorded have to, one at least (AHA/ACCF/HRS recommendations part III, less notch and peak time, which a recorder's
     filter smooths).
     """
-    lateral = [_broad_r(lead) for lead in qrs.of("I", "V6")]
-    return qrs.is_wide() and _is_negative(qrs, "V1") and bool(lateral) and all(lateral)
+    broad = [
+        -q.peak_mv < SEEN_MV and r.duration_ms >= BROAD_R_MS and _mostly_positive(q, r, s)
+        for q, r, s in qrs.q_r_s("I", "V6")
+    ]
+    return qrs.is_wide() and _is_negative_in_v1(qrs) and bool(broad) and all(broad)
 
 
 def is_lbbb(qrs: Qrs) -> bool:
     """Strauss: QRS of 140 ms (men) or 130 ms (women), QS or rS in V1, notching or slurring in two of six leads."""
-    if qrs.ms < (LBBB_MS_MEN if qrs.female is False else LBBB_MS_WOMEN) or not _is_negative(qrs, "V1"):
+    if qrs.ms < (LBBB_MS_MEN if qrs.female is False else LBBB_MS_WOMEN) or not _is_negative_in_v1(qrs):
         return False
     signs = {"I": 1, "aVL": 1, "V5": 1, "V6": 1, "V1": -1, "V2": -1}
     upright = (sign * qrs.millivolts[LEADS.index(name)] for name, sign in signs.items())
     return sum(broad_or_notched(lead, qrs.offset) for lead in upright) >= 2
 
 
-def _is_negative(qrs: Qrs, name: str) -> bool:
+def _is_negative_in_v1(qrs: Qrs) -> bool:
     """QS, or rS whose R is at most half its S, and no R at the end; not so where the lead is missing."""
-    lead = qrs.waves.get(name, ())
+    lead = qrs.waves.get("V1", ())
     q, r, s = q_r_s(lead)
-    if r is None:
-        return q is not None
-    return s is not None and r.peak_mv <= 0.5 * abs(s.peak_mv) and not _ends_positive(lead, qrs.offset)
+    if r is ABSENT:
+        return q is not ABSENT
+    return r.peak_mv <= -0.5 * s.peak_mv and not _ends_positive(lead, qrs.offset)
 
 
-def _mostly_positive(lead: Sequence[Wave]) -> bool:
-    q, r, s = q_r_s(lead)
-    return r is not None and r.peak_mv > max(-wave.peak_mv if wave else 0.0 for wave in (q, s))
-
-
-def _broad_r(lead: Sequence[Wave]) -> bool:
-    q, r, _ = q_r_s(lead)
-    if r is None or (q is not None and -q.peak_mv >= SEEN_MV):
-        return False
-    return r.duration_ms >= BROAD_R_MS and _mostly_positive(lead)
+def _mostly_positive(q: Wave, r: Wave, s: Wave) -> bool:
+    return r.peak_mv > max(-q.peak_mv, -s.peak_mv)
 
 
 def broad_or_notched(lead: NDArray, offset: int) -> bool:
@@ -205,9 +200,9 @@ def is_rbbb(qrs: Qrs) -> bool:
 
     Of I and V6 those that were recorded have to, one at least.
     """
-    terminal_r = any(_ends_positive(lead, qrs.offset) for lead in qrs.of("V1", "V2"))
-    lateral = [_wide_s(lead) for lead in qrs.of("I", "V6")]
-    return qrs.is_wide() and terminal_r and bool(lateral) and all(lateral)
+    terminal_r = any(_ends_positive(qrs.waves.get(name, ()), qrs.offset) for name in ("V1", "V2"))
+    wide_s = [s.duration_ms > min(40, r.duration_ms) for _, r, s in qrs.q_r_s("I", "V6")]
+    return qrs.is_wide() and terminal_r and bool(wide_s) and all(wide_s)
 
 
 def _ends_positive(lead: Sequence[Wave], offset: int) -> bool:
@@ -216,19 +211,12 @@ def _ends_positive(lead: Sequence[Wave], offset: int) -> bool:
     return bool(large) and large[-1].peak_mv > 0 and large[-1].at - ONSET >= 0.5 * (offset - ONSET)
 
 
-def _wide_s(lead: Sequence[Wave]) -> bool:
-    _, r, s = q_r_s(lead)
-    return s is not None and (s.duration_ms > 40 or (r is not None and s.duration_ms > r.duration_ms))
-
-
 def is_lafb(qrs: Qrs) -> bool:
     """Axis from -90 to -45 degrees, qR in aVL with 45 ms or more to the R peak; for a QRS under 120 ms only."""
-    if qrs.axis_deg is None or not -90 <= qrs.axis_deg <= -45 or "aVL" not in qrs.waves:
-        return False
-    q, r, s = q_r_s(qrs.waves["aVL"])
-    if q is None or r is None or (s is not None and -s.peak_mv > 0.1 * r.peak_mv):
-        return False
-    return (r.at - ONSET) * MS_PER_SAMPLE >= 45
+    left = qrs.axis_deg is not None and -90 <= qrs.axis_deg <= -45
+    q, r, s = q_r_s(qrs.waves.get("aVL", ()))
+    q_and_r = q is not ABSENT and r is not ABSENT and -s.peak_mv <= 0.1 * r.peak_mv
+    return left and q_and_r and (r.at - ONSET) * MS_PER_SAMPLE >= 45
 
 
 def is_lvh(qrs: Qrs) -> bool:

@@ -297,6 +297,9 @@ class Wave:
     at: int
 
 
+ABSENT = Wave(0.0, 0.0, 0)
+
+
 def qrs_waves(lead: NDArray, onset: int, offset: int) -> tuple[Wave, ...]:
     """The deflections of one lead (mV at 500 Hz, isoelectric line at 0) from QRS onset to offset, in order of time.
 
@@ -320,14 +323,14 @@ def qrs_waves(lead: NDArray, onset: int, offset: int) -> tuple[Wave, ...]:
     return tuple(waves)
 
 
-def q_r_s(waves: Sequence[Wave]) -> tuple[Wave | None, Wave | None, Wave | None]:
-    """Q, R and S of one lead.
+def q_r_s(waves: Sequence[Wave]) -> tuple[Wave, Wave, Wave]:
+    """Q, R and S of one lead, each of no height and duration where it is absent.
 
     Q is a negative wave before any positive one (a QS complex is a Q without R), R the highest positive wave, S the
     deepest negative wave after the first positive one.
     """
     first = next((k for k, wave in enumerate(waves) if wave.peak_mv > 0), len(waves))
-    q = min(waves[:first], key=lambda wave: wave.peak_mv, default=None)
-    r = max((wave for wave in waves[first:] if wave.peak_mv > 0), key=lambda wave: wave.peak_mv, default=None)
-    s = min((wave for wave in waves[first:] if wave.peak_mv < 0), key=lambda wave: wave.peak_mv, default=None)
+    q = min((ABSENT, *waves[:first]), key=lambda wave: wave.peak_mv)
+    r = max((ABSENT, *waves[first:]), key=lambda wave: wave.peak_mv)
+    s = min((ABSENT, *waves[first:]), key=lambda wave: wave.peak_mv)
     return q, r, s

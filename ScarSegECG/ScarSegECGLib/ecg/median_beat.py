@@ -183,8 +183,7 @@ def measured(
     waves = {LEADS[row]: qrs_waves(millivolts[row], ONSET, offset) for row in np.flatnonzero(mask)}
     table = np.full((6, len(LEADS)), np.nan, dtype=np.float32)  # ms and mV of Q, R and S, as EcgFeatures has them
     for name, found in waves.items():
-        peaks = [(0.0, 0.0) if wave is None else (wave.duration_ms, abs(wave.peak_mv)) for wave in q_r_s(found)]
-        table[:, LEADS.index(name)] = np.ravel(peaks)
+        table[:, LEADS.index(name)] = np.ravel([(wave.duration_ms, abs(wave.peak_mv)) for wave in q_r_s(found)])
     ms = np.nan if qrs_ms is None else qrs_ms
     qrs = Qrs(millivolts, mask, waves, ms, offset, axis_deg, pr_ms, female)
     conduction = classify_conduction(qrs, rate_bpm=rate_bpm, spiked=beat.spiked, stated_paced=stated_paced)
