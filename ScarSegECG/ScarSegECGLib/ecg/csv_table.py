@@ -17,6 +17,7 @@ from ScarSegECGLib.ecg.gap import parse_date
 from ScarSegECGLib.ecg.leads import LONGEST_LABEL, Channel, check_rate, lead_name
 from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Part, Recording
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.files import intact
 
 LARGEST_SIDECAR = 100_000
 MOST_COLUMNS = 64
@@ -90,13 +91,9 @@ def _sidecar(path: Path) -> dict[str, str]:
     beside = path.with_suffix(".json")
     if beside == path or not beside.is_file() or beside.stat().st_size > LARGEST_SIDECAR:
         return {}
-    try:
+    with intact("The .json file beside the table must hold rate_hz and unit as JSON: correct or remove it."):
         stated = json.loads(beside.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, OSError):
-        raise InputError("The .json file beside the table is not JSON: correct or remove it.") from None
-    if not isinstance(stated, dict):
-        raise InputError("The .json file beside the table must hold rate_hz and unit.")
-    return {key: str(stated[key]) for key in ("rate_hz", "unit", "date") if stated.get(key) is not None}
+        return {key: str(stated[key]) for key in ("rate_hz", "unit", "date") if stated.get(key) is not None}
 
 
 def _scale(name: str, stated: dict[str, str]) -> float:

@@ -120,8 +120,7 @@ def _steady(signals: NDArray) -> NDArray[np.float64]:
     taper = np.hanning(steady.shape[1])
     time = np.arange(steady.shape[1]) / RATE
     for mains in MAINS_HZ:
-        phase = 2 * np.pi * mains * time
-        hum = 2 * np.linalg.norm(steady @ (taper * np.stack([np.cos(phase), np.sin(phase)])).T, axis=1) / taper.sum()
+        hum = 2 * np.abs(steady @ (taper * np.exp(2j * np.pi * mains * time))) / taper.sum()
         rows = hum > LEAST_HUM_MV
         # Only leads that hum: a notch rings a little around a sharp QRS.
         if rows.any():

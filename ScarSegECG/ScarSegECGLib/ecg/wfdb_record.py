@@ -64,8 +64,8 @@ def read_wfdb(header: Path) -> Recording:
     place = header.resolve()
     if "::" in str(place):
         raise InputError("The folder of the WFDB record has '::' in its name, which cannot be read: move the record.")
-    first = lines[0].split(maxsplit=4) if lines else []
-    written = first[4] if len(first) > 4 else ""
+    first, *signal_lines = lines or [""]
+    written = "".join(first.split(maxsplit=4)[4:])
     # The record line's own date, or the one in PTB's remark; both have the day first.
     remark = _ECG_DATE.search(text)
     acquired = stored_date(written or (remark[1] if remark else ""), month_first=False)
@@ -74,11 +74,11 @@ def read_wfdb(header: Path) -> Recording:
         stem = place.with_suffix("")
         if written and not _WFDB_TIME.fullmatch(written):  # a copy whose record line wfdb can read
             stem = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scarsegecg-"))) / "record"
-            plain = " ".join(["record" + "".join(first[0].partition("/")[1:]), *first[1:4]])
-            stem.with_suffix(".hea").write_text("\n".join([plain, *lines[1:]]) + "\n", encoding="utf-8")
+            plain = re.sub(r"^[^\s/]+", "record", first.removesuffix(written))
+            stem.with_suffix(".hea").write_text("\n".join([plain.rstrip(), *signal_lines, ""]), encoding="utf-8")
         fields = _fields(stem)
         signals = _signal_files(place.parent, fields)
-        for line, label in zip(lines[1:], fields.sig_name, strict=False):  # without a gain wfdb silently takes 200
+        for line, label in zip(signal_lines, fields.sig_name, strict=False):  # without a gain wfdb silently takes 200
             gain = _GAIN.match(line)
             calibrated(label or "", np.zeros(0), float(gain[1]) if gain else None, "mV")
         if stem.parent != place.parent:
@@ -123,26 +123,21 @@ def _signal_files(folder: Path, fields: wfdb.Record) -> tuple[Path, ...]:
 
     InputError also where one is shorter than the header says, or of a length that it does not say.
     """
-    files: dict[Path, list[int]] = {}
-    for row, name in enumerate(fields.file_name):
-        path = folder / str(name)
-        if _PLAIN_NAME.fullmatch(str(name)) is None or path.resolve().parent != folder:
+    names = [str(name) for name in fields.file_name]
+    files = {name: folder / name for name in names}
+    for name, path in files.items():
+        if _PLAIN_NAME.fullmatch(name) is None or path.resolve().parent != folder:
             raise InputError("The WFDB header names a signal file that is or links outside its own folder: refused.")
         if not path.is_file():
             raise InputError("A signal file that the WFDB header names is missing: put the whole record in one folder.")
         require_size(path, LARGEST_SIGNAL_FILE)
-        files.setdefault(path, []).append(row)
-    if fields.sig_len is None and sum(path.stat().st_size for path in files) > LARGEST_UNCOUNTED:
+        rows = [row for row, other in enumerate(names) if other == name]
+        per_frame = sum(int(fields.samps_per_frame[row] or 1) for row in rows)
+        size = per_frame * _BYTES_PER_SAMPLE.get(str(fields.fmt[rows[0]]), 0)
+        stored, needed = path.stat().st_size, int(fields.byte_offset[rows[0]] or 0) + (fields.sig_len or 0) * size
+        if stored < needed:
+            told = f"{stored} of {needed:.0f} bytes"
+            raise InputError(f"A signal file of the WFDB record is truncated ({told}): copy the record again.")
+    if fields.sig_len is None and sum(path.stat().st_size for path in files.values()) > LARGEST_UNCOUNTED:
         raise InputError("The WFDB header does not say how many samples there are: copy the record again.")
-    for path, rows in files.items():
-        size = _BYTES_PER_SAMPLE.get(str(fields.fmt[rows[0]]))
-        if size is None or fields.sig_len is None:
-            continue
-        per_frame = sum(int(fields.samps_per_frame[k] or 1) for k in rows)
-        needed = int(int(fields.byte_offset[rows[0]] or 0) + fields.sig_len * per_frame * size)
-        if path.stat().st_size < needed:
-            raise InputError(
-                f"A signal file of the WFDB record is truncated ({path.stat().st_size} of {needed} bytes): "
-                "copy the record again."
-            )
-    return tuple(files)
+    return tuple(files.values())
