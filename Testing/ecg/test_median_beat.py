@@ -7,8 +7,8 @@ import pytest
 from synthetic_ecg import LAFB, LBBB, NARROW, RBBB, bump, synthetic_ecg
 
 from ScarSegECGLib.case import LEADS, Ecg
-from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction
-from ScarSegECGLib.ecg.delineation import ABSENT, ONSET, bridge_spikes, find_beats, find_spikes, q_r_s, qrs_waves
+from ScarSegECGLib.ecg.conduction import ABSENT, Qrs, classify_conduction, q_r_s, qrs_waves
+from ScarSegECGLib.ecg.delineation import ONSET, bridge_spikes, find_beats, find_spikes
 from ScarSegECGLib.ecg.median_beat import median_beat, representative_beat
 from ScarSegECGLib.errors import InputError
 

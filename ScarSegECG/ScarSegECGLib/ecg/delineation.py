@@ -1,16 +1,13 @@
-"""Where the beats are, where the waves of a representative beat begin and end, and the deflections of its QRS.
+"""Where the beats are, and where the waves of a representative beat begin and end.
 
-Beats are found in all leads at once; pacemaker spikes are found by their shape and bridged beforehand.
-The QRS limits are taken on the *spatial velocity*: the root of the summed squares of all leads' slopes. It falls by a
-factor of ten or more within some 10 ms at either end of a QRS, narrow or wide, so that the limits hardly depend on the
-threshold; thresholds on the amplitude (which ST deviation shifts) or on one lead (which may be isoelectric there)
-do not have this. Signals and beats are arrays (leads, samples), mV, of recorded leads only; ``rate`` is in samples per
-second.
+The QRS limits are taken on the *spatial velocity*. It falls by a factor of ten or more within some 10 ms at either end
+of a QRS, narrow or wide, so that the limits hardly depend on the threshold; the amplitude (which ST deviation shifts)
+and a single lead (which may be isoelectric there) do not have this. Signals and beats are arrays (leads, samples), mV,
+of recorded leads only; ``rate`` is in samples per second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,9 +19,6 @@ from scipy.signal import butter, find_peaks, sosfiltfilt
 butterworth = lru_cache(butter)  # every ECG asks for the same few filters
 RATE, SAMPLES, ONSET = 500.0, 300, 100  # the network's form of the median beat
 MS_PER_SAMPLE = 1000.0 / RATE
-# A deflection counts as a wave from 20 uV and 6 ms on (Common Standards for Electrocardiography, Eur Heart J 1985;
-# 6: 815), and only where it is not noise on the scale of the lead's own QRS.
-LEAST_WAVE_MV, LEAST_WAVE_MS, LEAST_WAVE_SHARE = 0.02, 6.0, 0.02
 SMOOTHING_HZ = 40.0
 SHARE_OF_PEAK = 0.035
 LEAST_VELOCITY = 5.0  # mV/s over 12 leads: 10 uV within 8 ms in half of them
@@ -286,51 +280,3 @@ def _t_end(beat: NDArray, qrs_offset: int, last: int, rate: float) -> int | None
     steep = int(np.argmax(fall))
     slow = np.flatnonzero(fall[steep:] <= SLOW_SHARE * fall[steep])
     return start + top + steep + int(slow[0]) if slow.size else None
-
-
-@dataclass(frozen=True)
-class Wave:
-    """One deflection of a QRS: its peak with sign (mV), its duration (ms) and its peak's sample in the beat."""
-
-    peak_mv: float
-    duration_ms: float
-    at: int
-
-
-ABSENT = Wave(0.0, 0.0, 0)
-
-
-def qrs_waves(lead: NDArray, onset: int, offset: int) -> tuple[Wave, ...]:
-    """The deflections of one lead (mV at 500 Hz, isoelectric line at 0) from QRS onset to offset, in order of time.
-
-    A wave lasts from one crossing of the isoelectric line to the next; crossings are interpolated between samples.
-    """
-    piece = np.asarray(lead[onset : offset + 1], dtype=np.float64)
-    if piece.size < 3:
-        return ()
-    positive = piece > 0
-    turns = np.flatnonzero(positive[1:] != positive[:-1])
-    crossings = turns + piece[turns] / (piece[turns] - piece[turns + 1])
-    edges = np.concatenate([[0.0], crossings, [piece.size - 1.0]])
-    durations = np.diff(edges) * MS_PER_SAMPLE
-    bounds = [0, *(turns + 1).tolist(), piece.size]
-    least = max(LEAST_WAVE_MV, LEAST_WAVE_SHARE * float(np.ptp(piece)))
-    waves = []
-    for start, stop, duration in zip(bounds, bounds[1:], durations.tolist(), strict=False):
-        top = start + int(np.argmax(np.abs(piece[start:stop])))
-        if abs(piece[top]) >= least and duration >= LEAST_WAVE_MS:
-            waves.append(Wave(float(piece[top]), duration, onset + top))
-    return tuple(waves)
-
-
-def q_r_s(waves: Sequence[Wave]) -> tuple[Wave, Wave, Wave]:
-    """Q, R and S of one lead, each of no height and duration where it is absent.
-
-    Q is a negative wave before any positive one (a QS complex is a Q without R), R the highest positive wave, S the
-    deepest negative wave after the first positive one.
-    """
-    first = next((k for k, wave in enumerate(waves) if wave.peak_mv > 0), len(waves))
-    q = min((ABSENT, *waves[:first]), key=lambda wave: wave.peak_mv)
-    r = max((ABSENT, *waves[first:]), key=lambda wave: wave.peak_mv)
-    s = min((ABSENT, *waves[first:]), key=lambda wave: wave.peak_mv)
-    return q, r, s

@@ -82,11 +82,11 @@ def _read(path: Path, parser: str, name: str, recordings: Iterator[Part] | None 
     age = years_between(whose.birth_date, acquired) if whose.age is None else whose.age
     statements = [left for left, _right in record.interpretation.statements]
     statements.append(str(record.annotations.get("machine_interpretation") or ""))
-    # The version is shown where it is short and harmless enough.
-    versioned = parser == "sierra_xml" and re.fullmatch(r"[\d.]{1,10}", version)
+    if parser == "sierra_xml" and re.fullmatch(r"[\d.]{1,10}", version):  # short and harmless enough to be shown
+        name = f"{name} {version}"
     return Recording(
         parts=parts,
-        format=f"{name} {version}" if versioned else name,
+        format=name,
         acquired=acquired,
         device_ms=_device_measurements(record),
         stated_paced=any(map(PACING.search, statements)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +24,9 @@ ECG_CLASSES = {f"1.2.840.10008.5.1.4.1.1.9.1.{n}" for n in (1, 2, 3, 4)}
 MOST_GROUPS = 64
 
 # The last number of a lead code is the same in SCP-ECG (5.6.3-9-n) and MDC (2:n); 65 is -aVR.
-_LEAD_NUMBERS = dict(zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8, 65), (*LEADS, "-aVR"), strict=True))
-_LEAD_CODES = {"SCPECG": re.compile(r"5\.6\.3-9-(\d+)"), "MDC": re.compile(r"2:(\d+)")}
+_LEAD_NUMBERS = dict(zip((*LEADS, "-aVR"), (1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8, 65), strict=True))
+_LEAD_CODES = {("SCPECG", f"5.6.3-9-{number}"): lead for lead, number in _LEAD_NUMBERS.items()}
+_LEAD_CODES |= {("MDC", f"2:{number}"): lead for lead, number in _LEAD_NUMBERS.items()}
 _MEDIAN_WORDS = ("MEDIAN", "AVERAGE", "REPRESENTATIVE", "TEMPLATE")
 _MEASURES = {
     "qrs": {"qrs duration", "5.13.5-9", "2:16156"},
@@ -109,16 +109,13 @@ def channel_label(channel: Dataset) -> str:
 
     Where they name different leads it is none of them; a meaning or label with a minus turns what a code leaves plain.
     """
-    told: list[str | None] = []
-    texts = []
+    coded, texts = [], []
     for source in channel.get("ChannelSourceSequence") or []:
-        value = str(source.get("CodeValue") or "")
-        pattern = _LEAD_CODES.get(str(source.get("CodingSchemeDesignator") or "").upper())
-        match = pattern.fullmatch(value.strip()) if pattern else None
-        told.append(_LEAD_NUMBERS.get(int(match[1])) if match else None)
+        scheme, value = str(source.get("CodingSchemeDesignator") or ""), str(source.get("CodeValue") or "")
+        coded.append(_LEAD_CODES.get((scheme.upper(), value.strip())))
         texts += [str(source.get("CodeMeaning") or ""), value]
     texts.append(str(channel.get("ChannelLabel") or ""))
-    leads = {lead for lead in (*told, *map(lead_name, texts)) if lead is not None}
+    leads = {lead for lead in (*coded, *map(lead_name, texts)) if lead is not None}
     names = sorted({lead.lstrip("-") for lead in leads})
     if len(names) != 1:
         return " or ".join(names) or next((text for text in texts if text), "")

@@ -21,10 +21,9 @@ MOST_SIGNALS = 128
 
 def looks_like_edf(start: bytes) -> bool:
     """Whether a file's first bytes are EDF's: version 0, and a header length that fits its number of signals."""
-    if start[:8] != b"0       " or len(start) < 256:
-        return False
     length, signals = start[184:192].strip(), start[252:256].strip()
-    return length.isdigit() and signals.isdigit() and int(length) == 256 * (int(signals) + 1)
+    fit = length.isdigit() and signals.isdigit() and int(length) == 256 * (int(signals) + 1)
+    return fit and start.startswith(b"0       ")
 
 
 def read_edf(path: Path) -> Recording:

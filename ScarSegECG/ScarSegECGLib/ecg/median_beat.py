@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import filtfilt, iirnotch, resample_poly, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS, Ecg, EcgFeatures, MedianBeat
-from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction
+from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction, q_r_s, qrs_waves
 from ScarSegECGLib.ecg.delineation import (
     MS_PER_SAMPLE,
     ONSET,
@@ -24,8 +24,6 @@ from ScarSegECGLib.ecg.delineation import (
     delineate,
     find_beats,
     find_spikes,
-    q_r_s,
-    qrs_waves,
     windows,
 )
 from ScarSegECGLib.ecg.leads import FEWEST_LEADS
@@ -180,15 +178,15 @@ def measured(
     bazett = None if qt_ms is None or not rr else qt_ms / np.sqrt(rr)
     rate_bpm = 60.0 / rr if rr else None
     waves = {LEADS[row]: qrs_waves(millivolts[row], ONSET, offset) for row in np.flatnonzero(mask)}
-    table = np.full((6, len(LEADS)), np.nan, dtype=np.float32)  # ms and mV of Q, R and S, as EcgFeatures has them
+    table = np.full((6, len(LEADS)), np.nan, dtype=np.float32)
     for name, found in waves.items():
         table[:, LEADS.index(name)] = np.ravel([(wave.duration_ms, abs(wave.peak_mv)) for wave in q_r_s(found)])
     ms = np.nan if qrs_ms is None else qrs_ms
     qrs = Qrs(millivolts, mask, waves, ms, offset, axis_deg, pr_ms, female)
     conduction = classify_conduction(qrs, rate_bpm=rate_bpm, spiked=beat.spiked, stated_paced=stated_paced)
     qtc_ms = device.get("qtc", bazett)
-    from_device = tuple(name for name in ("qrs", "pr", "qt", "qtc", "axis") if name in device)
-    features = EcgFeatures(
-        rate_bpm, qrs_ms, pr_ms, qt_ms, qtc_ms, axis_deg, conduction, *table, from_device, beat.irregular
-    )
+    stated = tuple(name for name in ("qrs", "pr", "qt", "qtc", "axis") if name in device)
+    measures = (rate_bpm, qrs_ms, pr_ms, qt_ms, qtc_ms, axis_deg, conduction)
+    q_ms, q_mv, r_ms, r_mv, s_ms, s_mv = table
+    features = EcgFeatures(*measures, q_ms, q_mv, r_ms, r_mv, s_ms, s_mv, stated, beat.irregular)
     return MedianBeat(millivolts, mask, features)

@@ -44,11 +44,9 @@ def subject_of_dicom(dataset: Mapping[Any, Any] | Any) -> Subject:
         warnings.simplefilter("ignore")
         text = {name: str(dataset.get(name) or "").strip() for name in names}
     stated = re.fullmatch(r"(\d{1,3})([DWMY])", text["PatientAge"].upper())
-    if stated:
-        age: float | None = int(stated[1]) * _DAYS_PER[stated[2]] / _DAYS_PER["Y"]
-    else:
-        age = years_between(*(moment_of(text[name]) for name in ("PatientBirthDate", "StudyDate")))
-    return subject(text["PatientID"], text["PatientSex"], age)
+    told = int(stated[1]) * _DAYS_PER[stated[2]] / _DAYS_PER["Y"] if stated else None
+    between = years_between(moment_of(text["PatientBirthDate"]), moment_of(text["StudyDate"]))
+    return subject(text["PatientID"], text["PatientSex"], between if told is None else told)
 
 
 def years_between(birth: datetime | None, then: datetime | None) -> float | None:
