@@ -178,8 +178,7 @@ def delineate(beat: NDArray, centre: int, rate: float, *, last: int | None = Non
     # The 200 ms before the QRS hold no T wave but in tachycardia; 260 ms are looked through only where they show no P.
     found = (_p_onset_within(beat, onset, seconds, rate) for seconds in P_SEARCH_S)
     p_onset = next((sample for sample in found if sample is not None), None)
-    end = beat.shape[1] if last is None else min(last, beat.shape[1])
-    return Delineation(onset, offset, p_onset, _t_end(beat, offset, end, rate))
+    return Delineation(onset, offset, p_onset, _t_end(beat[:, :last], offset, rate))
 
 
 def _quiet_leads(beat: NDArray, rate: float) -> NDArray[np.bool_]:
@@ -262,16 +261,16 @@ def _p_onset_within(beat: NDArray, qrs_onset: int, seconds: float, rate: float) 
     return start + int(slow[-1]) if slow.size and slow[-1] > edge else None
 
 
-def _t_end(beat: NDArray, qrs_offset: int, last: int, rate: float) -> int | None:
+def _t_end(beat: NDArray, qrs_offset: int, rate: float) -> int | None:
     """End of the T wave: where its descent, after the steepest point, slows to 15 % of that.
 
     On the first principal component of the leads after the QRS. Tangents were tried and ended some 25 ms before the
     devices, which take the latest end of any lead.
     """
     start = qrs_offset + round(0.06 * rate)
-    if last - start < round(0.15 * rate):
+    if beat.shape[1] - start < round(0.15 * rate):
         return None
-    piece = gaussian_filter1d(np.asarray(beat[:, start:last], dtype=np.float64), 0.01 * rate, axis=1)
+    piece = gaussian_filter1d(np.asarray(beat[:, start:], dtype=np.float64), 0.01 * rate, axis=1)
     course = _first_component(piece - piece[:, -round(0.03 * rate) :].mean(axis=1, keepdims=True))
     top = int(np.argmax(course))
     fall = -np.gradient(course)[top:]

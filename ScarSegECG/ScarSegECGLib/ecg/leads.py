@@ -253,14 +253,12 @@ def check_signals(
     # The usual swing within 2 s, which always hold a QRS: the median over windows, so that one artefact does not count.
     swing = np.median(np.ptp(_in_windows(millivolts, rate), axis=2), axis=1).astype(np.float64)
     flat = lead_mask & (swing <= FLAT_MV)
-    if flat.sum() == lead_mask.sum():
+    if (flat == lead_mask).all():
         raise InputError("All ECG leads are flat: no signal was recorded.")
     usual = float(np.median(swing[lead_mask & ~flat]))
     if not SMALLEST_QRS_MV <= usual <= LARGEST_QRS_MV:
-        raise InputError(
-            f"ECG amplitude of {usual:.3g} mV is implausible: this looks like "
-            + ("microvolts or raw counts stored as mV." if usual > LARGEST_QRS_MV else "volts stored as mV, or noise.")
-        )
+        looks = "microvolts or raw counts stored as mV" if usual > LARGEST_QRS_MV else "volts stored as mV, or noise"
+        raise InputError(f"ECG amplitude of {usual:.3g} mV is implausible: this looks like {looks}.")
     flat |= lead_mask & (swing < 0.02 * usual)
     saturated = lead_mask & ~flat & _is_saturated(millivolts, rate)
     mask = lead_mask & ~flat & ~saturated
@@ -307,9 +305,8 @@ def _arms_swapped(millivolts: NDArray, lead_mask: NDArray[np.bool_], rate: float
     middle = np.median(piece, axis=2)
     up = np.median(piece.max(axis=2) - middle, axis=1)
     down = np.median(middle - piece.min(axis=2), axis=1)
-    points_up, points_down = lead_mask & (up > 1.5 * down), lead_mask & (down > 1.5 * up)
-    one, right, left_chest = LEADS.index("I"), LEADS.index("aVR"), [LEADS.index("V5"), LEADS.index("V6")]
-    return bool(points_down[one] and points_up[right] and points_up[left_chest].any())
+    pointing_up, pointing_down = _names(lead_mask & (up > 1.5 * down)), _names(lead_mask & (down > 1.5 * up))
+    return "I" in pointing_down and "aVR" in pointing_up and ("V5" in pointing_up or "V6" in pointing_up)
 
 
 def _in_windows(millivolts: NDArray, rate: float) -> NDArray:

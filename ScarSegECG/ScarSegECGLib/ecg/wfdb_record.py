@@ -8,7 +8,6 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
 import wfdb
 
 from ScarSegECGLib.ecg.leads import check_rate
@@ -52,8 +51,7 @@ def header_of(path: Path) -> Path | None:
 def read_wfdb(header: Path) -> Recording:
     """Read one record, whose signal files must lie beside its .hea file.
 
-    InputError for a damaged header, a signal file that is missing, elsewhere or shorter than the header says, or an
-    unknown unit.
+    InputError for a signal file that is missing, elsewhere or shorter than the header says, and for an unknown unit.
     """
     with header.open("rb") as stream:
         text = "\n".join(stream.read(LARGEST_HEADER + 1).decode("utf-8", errors="replace").splitlines())
@@ -78,20 +76,19 @@ def read_wfdb(header: Path) -> Recording:
             stem.with_suffix(".hea").write_text("\n".join([plain.rstrip(), *signal_lines, ""]), encoding="utf-8")
         fields = _fields(stem)
         signals = _signal_files(place.parent, fields)
-        for line, label in zip(signal_lines, fields.sig_name, strict=False):  # without a gain wfdb silently takes 200
-            gain = _GAIN.match(line)
-            calibrated(label or "", np.zeros(0), float(gain[1]) if gain else None, "mV")
         if stem.parent != place.parent:
             for path in signals:
                 shutil.copyfile(path, stem.parent / path.name)
         most = round(LONGEST_S * float(fields.fs)) + 1
         record = wfdb.rdrecord(str(stem), sampto=most if (fields.sig_len or 0) > most else None, pn_dir=None)
-    if record.p_signal is None or not len(record.p_signal):
-        raise InputError("The signals of the WFDB record are empty: copy the record again.")
-    channels = zip(record.sig_name, record.p_signal.T, record.units, strict=True)
-    known = tuple(calibrated(label or "", signal, 1.0, str(unit or "mV")) for label, signal, unit in channels)
+    gains = (_GAIN.match(line) for line in signal_lines)
+    channels = tuple(
+        # The signal is in mV already, but where there is no gain wfdb silently takes 200.
+        calibrated(label or "", signal, 1.0 if gain and float(gain[1]) else None, str(unit or "mV"))
+        for label, signal, unit, gain in zip(record.sig_name, record.p_signal.T, record.units, gains, strict=True)
+    )
     return Recording(
-        parts=[Part(known, float(record.fs))],
+        parts=[Part(channels, float(record.fs))],
         format="WFDB",
         acquired=acquired,
         stated_paced=bool(diagnoses(text) & PACED),
