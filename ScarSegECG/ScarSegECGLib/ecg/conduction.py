@@ -2,8 +2,7 @@
 
 Sources. LBBB: Strauss, Selvester, Wagner, Am J Cardiol 2011; 107: 927. RBBB and LAFB: Surawicz et al., AHA/ACCF/HRS
 recommendations part III, Circulation 2009; 119: e235. LVH: Sokolow and Lyon, Am Heart J 1949; 37: 161, and Casale et
-al. (Cornell), J Am Coll Cardiol 1985; 6: 572. "Notched or slurred" has no figures in its source; what is taken for it
-here is stated at :func:`broad_or_notched`.
+al. (Cornell), J Am Coll Cardiol 1985; 6: 572. "Notched or slurred" has no figures there: see :func:`broad_or_notched`.
 """
 
 from __future__ import annotations
@@ -52,8 +51,6 @@ def qrs_waves(lead: NDArray, onset: int, offset: int) -> tuple[Wave, ...]:
     A wave lasts from one crossing of the isoelectric line to the next; crossings are interpolated between samples.
     """
     piece = np.asarray(lead[onset : offset + 1], dtype=np.float64)
-    if piece.size < 3:
-        return ()
     positive = piece > 0
     turns = np.flatnonzero(positive[1:] != positive[:-1])
     crossings = turns + piece[turns] / (piece[turns] - piece[turns + 1])
@@ -153,8 +150,7 @@ def is_preexcited(qrs: Qrs) -> bool:
 
     PR under 120 ms with a QRS of 110 ms (AHA/ACCF/HRS recommendations part III), or with an onset that takes 36 ms to
     half of the greatest spatial velocity in the QRS's first half; a PR up to 130 ms where all of that holds, the onset
-    taking 44 ms. In 9 of 10 real ECGs of the project, none pre-excited, it takes 30 ms or less; the limits are this
-    project's own.
+    taking 44 ms. The limits are this project's own: in 9 of 10 real ECGs, none pre-excited, it takes 30 ms or less.
     """
     if qrs.pr_ms is None or qrs.pr_ms > LONGEST_DELTA_PR_MS:
         return False
@@ -193,8 +189,7 @@ def is_usual_lbbb(qrs: Qrs) -> bool:
     """LBBB as it is usually named, of a QRS of 120 ms or more: QS or rS in V1, a broad R without q in I and V6.
 
     Broad is an R of 80 ms or more that is higher than the S; a q counts from 0.05 mV on. Of I and V6 those that were
-    recorded have to, one at least (AHA/ACCF/HRS recommendations part III, less notch and peak time, which a recorder's
-    filter smooths).
+    recorded have to, one at least (AHA/ACCF/HRS part III, less notch and peak time, which a recorder's filter smooths).
     """
     broad = [
         -q.peak_mv < SEEN_MV and r.duration_ms >= BROAD_R_MS and _mostly_positive(q, r, s)

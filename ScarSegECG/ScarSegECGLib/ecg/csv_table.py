@@ -47,9 +47,11 @@ def read_csv(path: Path) -> Recording:
     except UnicodeDecodeError:
         raise InputError("The ECG file is no plain text (UTF-8): save the table again.") from None
     first, delimiter = _names_row(lines)
-    unnamed = InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
-    if not delimiter:
-        raise unnamed
+    names = [name.strip().strip('"') for name in lines[first].split(delimiter)] if delimiter else []
+    if len(names) > MOST_COLUMNS:
+        raise InputError(f"The ECG file has {len(names)} columns: this is no 12-lead ECG.")
+    if all(lead_name(name) is None for name in names):
+        raise InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
     found = (_STATED.fullmatch(line.strip().rstrip(",;\t")) for line in lines[:first])
     stated = _sidecar(path) | {match[1].lower(): match[2].strip() for match in found if match}
     try:
@@ -57,11 +59,6 @@ def read_csv(path: Path) -> Recording:
     except (KeyError, ValueError):
         raise InputError(f"The ECG file does not state its sampling rate as a number: {HOW}.") from None
     check_rate(rate)
-    names = [name.strip().strip('"') for name in lines[first].split(delimiter)]
-    if len(names) > MOST_COLUMNS:
-        raise InputError(f"The ECG file has {len(names)} columns: this is no 12-lead ECG.")
-    if all(lead_name(name) is None for name in names):
-        raise unnamed
     rows = [line for line in lines[first + 1 :] if line.strip()][: round(LONGEST_S * rate) + 1]
     values = _numbers(rows, delimiter, len(names))
     _check_times(names, values, rate)
@@ -72,9 +69,7 @@ def read_csv(path: Path) -> Recording:
     try:
         acquired = parse_date(stated["date"]) if "date" in stated else None
     except InputError:
-        raise InputError(
-            "The date that the table states is not understood: write YYYY-MM-DD or leave it out."
-        ) from None
+        raise InputError("The table's date is not understood: write YYYY-MM-DD or leave it out.") from None
     return Recording([Part(tuple(channels), rate)], "CSV table", acquired)
 
 

@@ -54,8 +54,7 @@ def find_spikes(millivolts: NDArray, rate: float) -> NDArray[np.intp]:
     sharp = (excess >= LEAST_SPIKE_MV) & (excess >= 0.8 * wide)
     usual = np.quantile(excess, 0.98, axis=1, keepdims=True)
     in_many = (sharp & (excess > 4 * usual)).sum(axis=0) >= LEAST_LEADS
-    spikes, _ = find_peaks(np.where(in_many, excess.sum(axis=0), 0.0), distance=max(1, round(0.01 * rate)))
-    return spikes
+    return find_peaks(np.where(in_many, excess.sum(axis=0), 0.0), distance=max(1, round(0.01 * rate)))[0]
 
 
 def bend(signals: NDArray, reach: int) -> NDArray:
@@ -130,7 +129,7 @@ def aligned(millivolts: NDArray, centres: NDArray[np.intp], rate: float) -> tupl
     template = windows(millivolts, centres[[first]], half, half)[0]
     for _ in range(2):
         wide = windows(millivolts, centres, half + reach, half + reach)
-        scores = _correlations(wide, template)
+        scores = correlations(wide, template)
         centres = np.clip(centres + np.argmax(scores, axis=1) - reach, half + reach, samples - half - reach - 1)
         usual = np.max(scores, axis=1) >= USUAL_LIKENESS
         if usual.any():
@@ -138,7 +137,7 @@ def aligned(millivolts: NDArray, centres: NDArray[np.intp], rate: float) -> tupl
     return centres, usual if usual.sum() >= 2 else np.ones(len(centres), dtype=bool)
 
 
-def _correlations(beats: NDArray, template: NDArray) -> NDArray[np.float64]:
+def correlations(beats: NDArray, template: NDArray) -> NDArray[np.float64]:
     """Correlation over leads and time of every (beat, lead, time) with the template at every shift; (beat, shift)."""
     length = template.shape[1]
     flat = template - template.mean(axis=1, keepdims=True)
@@ -170,8 +169,7 @@ def spatial_velocity(beat: NDArray, rate: float) -> NDArray[np.float64]:
 def delineate(beat: NDArray, centre: int, rate: float, *, last: int | None = None) -> Delineation:
     """Find QRS onset and offset, P onset and T end in one beat with what lies around it.
 
-    ``centre`` is a sample inside the QRS; ``last`` where the next beat's P wave may begin, before which the T wave is
-    looked for.
+    ``centre`` is a sample inside the QRS; the T wave is looked for up to ``last``, where the next P wave may begin.
     """
     clean = beat[_quiet_leads(beat, rate)]
     onset, offset = _qrs_limits(spatial_velocity(clean, rate), centre, rate, leads=len(clean))

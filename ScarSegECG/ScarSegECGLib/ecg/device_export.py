@@ -68,8 +68,7 @@ def _read(path: Path, parser: str, name: str, recordings: Iterator[Part] | None 
     """The rhythm recordings; a median beat stored beside them is left alone.
 
     ``parser`` is the parser's name of the format, ``name`` the usual one; ``recordings`` are all of a file of which the
-    parser finds the first alone. ``acquired`` is without time zone, and midnight where the file has a day but no time.
-    InputError for what is of an unknown version, without signals or calibration, with leads of unequal rate.
+    parser finds the first alone. InputError for an unknown version, no calibration, and leads of unequal rate.
     """
     try:
         record = FileParser.parse(path)
@@ -115,7 +114,7 @@ def _parts(record: ECGRecord) -> Iterator[Part]:
 
 
 def _acquired(record: ECGRecord) -> datetime | None:
-    """The recording's date and time as stored; the day alone where the parser kept it for want of a time."""
+    """The recording's date and time as stored, without time zone; midnight where the file has a day but no time."""
     if record.recording.date is not None:
         return record.recording.date.replace(tzinfo=None)
     meta = record.raw_metadata

@@ -44,8 +44,7 @@ def gap_of_case(
 
     Unknown where a date is missing, or where the ECG's file says that its dates were removed or modified. An infarct or
     a revascularisation may be ``event_between``; ``now``, else this moment, is what a date in the future is told by.
-    InputError for typed dates that cannot be true; those of the files alone only leave the ECG out, with a word to
-    check them.
+    InputError for typed dates that cannot be true; those of the files alone only leave the ECG out, and are told.
     """
     dates = (typed_ecg_date or (ecg.acquired if ecg else None), typed_mri_date or image_date)
     # Local wall time: a time zone, which few files have, must not make two dates incomparable.

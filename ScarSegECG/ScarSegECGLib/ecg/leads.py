@@ -217,8 +217,7 @@ def einthoven_error(millivolts: NDArray, lead_mask: NDArray[np.bool_]) -> float 
 
 
 def _spread(signal: NDArray) -> float:
-    low, high = np.percentile(signal, (1, 99))
-    return float(high - low)
+    return float(np.ptp(np.percentile(signal, (1, 99))))
 
 
 def check_rate(rate: float) -> None:
@@ -257,8 +256,10 @@ def check_signals(
         raise InputError("All ECG leads are flat: no signal was recorded.")
     usual = float(np.median(swing[lead_mask & ~flat]))
     if not SMALLEST_QRS_MV <= usual <= LARGEST_QRS_MV:
-        looks = "microvolts or raw counts stored as mV" if usual > LARGEST_QRS_MV else "volts stored as mV, or noise"
-        raise InputError(f"ECG amplitude of {usual:.3g} mV is implausible: this looks like {looks}.")
+        raise InputError(
+            f"ECG amplitude of {usual:.3g} mV is implausible: this looks like "
+            + ("microvolts or raw counts stored as mV." if usual > LARGEST_QRS_MV else "volts stored as mV, or noise.")
+        )
     flat |= lead_mask & (swing < 0.02 * usual)
     saturated = lead_mask & ~flat & _is_saturated(millivolts, rate)
     mask = lead_mask & ~flat & ~saturated

@@ -21,6 +21,7 @@ from ScarSegECGLib.ecg.delineation import (
     aligned,
     bridge_spikes,
     butterworth,
+    correlations,
     delineate,
     find_beats,
     find_spikes,
@@ -62,8 +63,7 @@ def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
     for the criteria of bundle branch block and hypertrophy that depend on it. InputError for fewer than 8 leads, or
     where no beat is found.
     """
-    beat = representative_beat(ecg)
-    return measured(beat, device_ms=ecg.device_ms, stated_paced=ecg.stated_paced, female=female)
+    return measured(representative_beat(ecg), device_ms=ecg.device_ms, stated_paced=ecg.stated_paced, female=female)
 
 
 def representative_beat(ecg: Ecg) -> RepresentativeBeat:
@@ -132,10 +132,7 @@ def _p_likeness(beats: NDArray, middle: NDArray, p_onset: int, qrs_onset: int) -
     if len(beats) < 3:
         return 1.0
     part = slice(max(0, p_onset - 10), max(p_onset + 20, qrs_onset - 10))
-    single = beats[:, :, part] - beats[:, :, part].mean(axis=2, keepdims=True)
-    model = middle[:, part] - middle[:, part].mean(axis=1, keepdims=True)
-    size = np.sqrt(np.sum(single**2, axis=(1, 2)) * np.sum(model**2))
-    return float(np.median(np.sum(single * model, axis=(1, 2)) / np.maximum(size, 1e-12)))
+    return float(np.median(correlations(beats[:, :, part], middle[:, part])))
 
 
 def _frontal_axis(millivolts: NDArray, lead_mask: NDArray[np.bool_], offset: int) -> float | None:

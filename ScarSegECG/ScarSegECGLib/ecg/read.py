@@ -51,8 +51,7 @@ def _looks_like_scp(start: bytes) -> bool:
     """Section 0 first, whose list of sections begins with itself at byte 7 (EN 1064)."""
     if len(start) < 32:
         return False
-    section, length = struct.unpack_from("<HI", start, 8)
-    pointer, index = struct.unpack_from("<H", start, 22)[0], struct.unpack_from("<I", start, 28)[0]
+    section, length, pointer, index = struct.unpack_from("<HI8xH4xI", start, 8)
     return section == 0 and length >= 26 and (length - 16) % 10 == 0 and pointer == 0 and index == 7
 
 

@@ -41,9 +41,7 @@ _YEAR_LAST = re.compile(r"(\d{1,2})([-/. ])(\d{1,2}|[A-Za-z]{3})[a-z]*\2(\d{4})"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?")
 
-NOT_TOGETHER = (
-    "The ECG's leads were not recorded together (as in the 3 x 4 layout of a print): export simultaneous leads of 10 s."
-)
+NOT_TOGETHER = "The leads were not recorded together (as in a 3 x 4 print): export simultaneous leads of 10 s."
 STANDSTILL_S = 1.0  # a lead that keeps one value so long at an end was not recorded there
 WHOLE = 0.95
 MOST_SKEW_S = 0.05  # of one converter that samples its channels in turn
@@ -78,10 +76,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a file holds: its parts, the format's usual name, and ``files`` where a record is several.
-
-    The other fields are those of :class:`ScarSegECGLib.case.Ecg`.
-    """
+    """What a file holds, with fields of :class:`ScarSegECGLib.case.Ecg`, and ``files`` where a record is several."""
 
     parts: Sequence[Part]
     format: str
@@ -97,8 +92,7 @@ class Recording:
 def require_size(path: Path, largest: int) -> None:
     """Raise InputError for a file of more than ``largest`` bytes, which a resting ECG never has."""
     if path.stat().st_size > largest:
-        most = f"{largest / 1e6:g} MB in this format"
-        raise InputError(f"The file is too large for a resting ECG (over {most}): export {LONGEST_S:g} s or less.")
+        raise InputError(f"The ECG file is too large (over {largest / 1e6:g} MB): export {LONGEST_S:g} s or less.")
 
 
 def calibrated(

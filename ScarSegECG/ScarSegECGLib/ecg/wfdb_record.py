@@ -108,10 +108,8 @@ def _fields(stem: Path) -> wfdb.Record:
     if isinstance(fields, wfdb.MultiRecord):
         raise InputError("The WFDB header joins several segments: give one segment's own header.")
     check_rate(float(fields.fs or 0))
-    if not fields.n_sig or not fields.file_name:
-        raise InputError("The WFDB header names no signals: give the record that holds the ECG.")
-    if fields.n_sig > LARGEST_RECORD_LEADS:
-        raise InputError(f"The WFDB header names {fields.n_sig} signals: this is no 12-lead ECG.")
+    if not fields.file_name or not 0 < fields.n_sig <= LARGEST_RECORD_LEADS:
+        raise InputError(f"The WFDB header names {fields.n_sig} signals: give the record that holds the ECG.")
     return fields
 
 
