@@ -191,11 +191,10 @@ def is_usual_lbbb(qrs: Qrs) -> bool:
     Broad is an R of 80 ms or more that is higher than the S; a q counts from 0.05 mV on. Of I and V6 those that were
     recorded have to, one at least (AHA/ACCF/HRS part III, less notch and peak time, which a recorder's filter smooths).
     """
-    broad = [
-        -q.peak_mv < SEEN_MV and r.duration_ms >= BROAD_R_MS and _mostly_positive(q, r, s)
-        for q, r, s in qrs.q_r_s("I", "V6")
-    ]
-    return qrs.is_wide() and _is_negative_in_v1(qrs) and bool(broad) and all(broad)
+    lateral = qrs.q_r_s("I", "V6")
+    no_q = all(-q.peak_mv < SEEN_MV for q, _, _ in lateral)
+    broad_r = all(r.duration_ms >= BROAD_R_MS and _mostly_positive(q, r, s) for q, r, s in lateral)
+    return qrs.is_wide() and _is_negative_in_v1(qrs) and bool(lateral) and no_q and broad_r
 
 
 def is_lbbb(qrs: Qrs) -> bool:

@@ -68,7 +68,8 @@ def bridge_spikes(millivolts: NDArray, rate: float, spikes: NDArray[np.intp]) ->
     reach = max(1, round(0.006 * rate))
     for spike in spikes:
         left, right = max(0, spike - reach), min(bridged.shape[1] - 1, spike + reach)
-        bridged[:, left : right + 1] = np.linspace(bridged[:, left], bridged[:, right], right - left + 1, axis=1)
+        weight = np.linspace(0.0, 1.0, right - left + 1)
+        bridged[:, left : right + 1] = bridged[:, [left]] * (1 - weight) + bridged[:, [right]] * weight
     return bridged
 
 
@@ -124,8 +125,9 @@ def aligned(millivolts: NDArray, centres: NDArray[np.intp], rate: float) -> tupl
     if len(centres) < 2:
         return centres, np.ones(len(centres), dtype=bool)
     wide = windows(millivolts, centres, half + reach, half + reach)
-    likeness = np.corrcoef((wide - wide.mean(axis=2, keepdims=True)).reshape(len(wide), -1))
-    first = int(np.argmax(np.median(likeness, axis=1)))
+    flat = (wide - wide.mean(axis=2, keepdims=True)).reshape(len(wide), -1)
+    flat = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
+    first = int(np.argmax(np.median(flat @ flat.T, axis=1)))
     template = windows(millivolts, centres[[first]], half, half)[0]
     for _ in range(2):
         wide = windows(millivolts, centres, half + reach, half + reach)

@@ -109,7 +109,7 @@ def _fields(stem: Path) -> wfdb.Record:
         raise InputError("The WFDB header joins several segments: give one segment's own header.")
     check_rate(float(fields.fs or 0))
     if not fields.file_name or not 0 < fields.n_sig <= LARGEST_RECORD_LEADS:
-        raise InputError(f"The WFDB header names {fields.n_sig} signals: give the record that holds the ECG.")
+        raise InputError("The WFDB header names no signals, or more than an ECG has: give the record with the ECG.")
     return fields
 
 
@@ -131,8 +131,7 @@ def _signal_files(folder: Path, fields: wfdb.Record) -> tuple[Path, ...]:
         size = per_frame * _BYTES_PER_SAMPLE.get(str(fields.fmt[rows[0]]), 0)
         stored, needed = path.stat().st_size, int(fields.byte_offset[rows[0]] or 0) + (fields.sig_len or 0) * size
         if stored < needed:
-            told = f"{stored} of {needed:.0f} bytes"
-            raise InputError(f"A signal file of the WFDB record is truncated ({told}): copy the record again.")
+            raise InputError(f"A signal file is truncated ({stored} of {needed:.0f} bytes): copy the record again.")
     if fields.sig_len is None and sum(path.stat().st_size for path in files.values()) > LARGEST_UNCOUNTED:
         raise InputError("The WFDB header does not say how many samples there are: copy the record again.")
     return tuple(files.values())
