@@ -19,13 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from diagnosis_codes import INFARCT, SINUS_ONLY
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from ScarSegECGLib.anatomy.segments import RING_SEGMENTS
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.wfdb_record import INFARCT, SINUS_ONLY, diagnoses
+from ScarSegECGLib.ecg.wfdb_record import diagnoses
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.weights import read_weights
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diagnosis_codes import BLOCK, INFARCT, SINUS_ONLY
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
@@ -27,7 +28,7 @@ from tqdm import tqdm
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.median_beat import representative_beat
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.wfdb_record import BLOCK, INFARCT, SINUS_ONLY, diagnoses
+from ScarSegECGLib.ecg.wfdb_record import diagnoses
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder

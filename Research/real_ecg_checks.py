@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from diagnosis_codes import SINUS_ONLY
 from ecg_limits import acute_infarct
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
@@ -21,7 +22,7 @@ from ScarSegECGLib.ecg.delineation import RATE, delineate
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import RepresentativeBeat, measured, median_beat
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.wfdb_record import SINUS_ONLY, diagnoses
+from ScarSegECGLib.ecg.wfdb_record import diagnoses
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.session import Session
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from synthetic_ecg import LAFB, LBBB, NARROW, RBBB, synthetic_ecg
+from test_device_agreement import RBBB as RBBB_CODES
+from test_device_agreement import SINUS_ONLY
 
-from ScarSegECGLib.ecg.conduction import SILENT, Qrs, is_lvh
-from ScarSegECGLib.ecg.delineation import Wave
+from ScarSegECGLib.ecg.conduction import SILENT, Qrs, Wave, is_lvh
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.read import read_ecg
-from ScarSegECGLib.ecg.wfdb_record import RBBB as RBBB_CODES
-from ScarSegECGLib.ecg.wfdb_record import SINUS_ONLY, diagnoses
+from ScarSegECGLib.ecg.wfdb_record import diagnoses
 from ScarSegECGLib.facts_ecg import Conduction, Hindrance
 from ScarSegECGLib.network.amplitude import conduction_quality
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.case import LEADS, EcgFeatures, MedianBeat
-from ScarSegECGLib.ecg.conduction import SILENT, Qrs, is_rbbb
-from ScarSegECGLib.ecg.delineation import Wave
+from ScarSegECGLib.ecg.conduction import SILENT, Qrs, Wave, is_rbbb
 from ScarSegECGLib.ecg.findings import ecg_findings, pathological_q_waves
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import Conduction, QWaveRemark, ScoreRemark

@@ -142,7 +142,7 @@ def test_cinc_matrix_against_scipy(shared_data, record):
     [
         ("philips_sierra/invalid-doc-type.xml", "not read"),
         ("philips_sierra/invalid-doc-version.xml", "not read"),
-        ("hl7_aecg/empty.xml", "damaged or incomplete"),
+        ("hl7_aecg/empty.xml", "damaged, truncated or incomplete"),
         ("hl7_aecg/minimum_aecg.xml", "1 of the 12 standard leads"),
     ],
 )
@@ -336,7 +336,7 @@ def test_table_with_gaps_or_words(tmp_path, ecg):
         (b"NRRD0005\n" + b"\0" * 200, "an image"),
         (b"\xffBIOSEMI" + b" " * 300, "BDF"),
         (b"<html><body>ECG</body></html>", "no HL7 aECG, GE MUSE or Philips"),
-        (b"<AnnotatedECG", "no well-formed XML"),
+        (b"<AnnotatedECG", "damaged, truncated or incomplete"),
         (b"%PDF-1.7 " + b"x" * 300, "a PDF, from which no ECG is read: .*DICOM 12-lead ECG, HL7 aECG"),
         (b"0       " + b" " * 300, "no known ECG format"),
         (b"just words", "no known ECG format"),

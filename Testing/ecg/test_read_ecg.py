@@ -306,7 +306,7 @@ def damaged(kind: str, ecg: Ecg) -> Dataset:
     [
         ("image", "not an ECG but MR Image Storage"),
         ("no waveform", "no waveform"),
-        ("truncated", "damaged or truncated"),
+        ("truncated", "damaged, truncated"),
         ("not calibrated", "no calibration"),
         ("pressure", "not a voltage"),
         ("no rate", "sampling rate of 0 Hz is outside"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.case import EcgUse, TimeGap
-from ScarSegECGLib.ecg.wfdb_record import SINUS_ONLY, diagnoses
+from ScarSegECGLib.ecg.wfdb_record import diagnoses
 from ScarSegECGLib.facts_ecg import Agreement, AgreementReason
 from ScarSegECGLib.measure.agreement import LIMITS as TABLE
 from ScarSegECGLib.measure.agreement import NORMAL_LIMIT_PERCENT, agreement_table, excess
@@ -66,7 +66,7 @@ def test_the_table_is_what_its_command_makes(shared_data, maker) -> None:
     normal = {
         h.stem
         for h in folder.glob("*.hea")
-        if diagnoses(h.read_text("latin-1")) and diagnoses(h.read_text("latin-1")) <= SINUS_ONLY
+        if diagnoses(h.read_text("latin-1")) and diagnoses(h.read_text("latin-1")) <= maker.SINUS_ONLY
     }
     calibrate, report = set(kept["calibrated_on"]), set(kept["reported_on"])
     assert calibrate | report == normal and not calibrate & report

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.wfdb_record import SINUS_ONLY as NORMAL_CODES
 from ScarSegECGLib.ecg.wfdb_record import diagnoses
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.training.ecg_simulation.simulate import WINDOW, WINDOW_ONSET
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "Research"))
+from diagnosis_codes import SINUS_ONLY as NORMAL_CODES
 from pretrain_ecg import (
     REAL_SHARE,
     RealHearts,

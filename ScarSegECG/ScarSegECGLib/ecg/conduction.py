@@ -1,9 +1,8 @@
-"""The class of ventricular conduction, by published criteria.
+"""The deflections of a QRS, and the class of ventricular conduction by published criteria.
 
 Sources. LBBB: Strauss, Selvester, Wagner, Am J Cardiol 2011; 107: 927. RBBB and LAFB: Surawicz et al., AHA/ACCF/HRS
 recommendations part III, Circulation 2009; 119: e235. LVH: Sokolow and Lyon, Am Heart J 1949; 37: 161, and Casale et
-al. (Cornell), J Am Coll Cardiol 1985; 6: 572. "Notched or slurred" has no figures in its source; what is taken for it
-here is stated at :func:`broad_or_notched`.
+al. (Cornell), J Am Coll Cardiol 1985; 6: 572. "Notched or slurred" has no figures there: see :func:`broad_or_notched`.
 """
 
 from __future__ import annotations
@@ -13,11 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import find_peaks
 
 from ScarSegECGLib.case import LEADS
-from ScarSegECGLib.ecg.delineation import MS_PER_SAMPLE, ONSET, RATE, Wave, q_r_s, spatial_velocity
+from ScarSegECGLib.ecg.delineation import MS_PER_SAMPLE, ONSET, RATE, spatial_velocity
 from ScarSegECGLib.facts_ecg import Conduction
 
+# A deflection counts as a wave from 20 uV and 6 ms on (Common Standards for Electrocardiography, Eur Heart J 1985;
+# 6: 815), and only where it is not noise on the scale of the lead's own QRS.
+LEAST_WAVE_MV, LEAST_WAVE_MS, LEAST_WAVE_SHARE = 0.02, 6.0, 0.02
 SPIKED_BEATS = 0.5
 LBBB_MS_MEN, LBBB_MS_WOMEN = 140.0, 130.0
 BLOCK_MS, BROAD_R_MS = 120.0, 80.0
@@ -28,6 +31,52 @@ DELTA_MS, SURE_DELTA_MS = 36.0, 44.0
 _BLOCKS = (Conduction.LBBB, Conduction.LBBB_USUAL, Conduction.RBBB, Conduction.LAFB)
 SILENT = frozenset(Conduction) - {Conduction.NORMAL, Conduction.RBBB, Conduction.LAFB, Conduction.LVH}
 """Classes in which an ECG shows no infarct by its Q waves."""
+
+
+@dataclass(frozen=True)
+class Wave:
+    """One deflection of a QRS: its peak with sign (mV), its duration (ms) and its peak's sample in the beat."""
+
+    peak_mv: float
+    duration_ms: float
+    at: int
+
+
+ABSENT = Wave(0.0, 0.0, 0)
+
+
+def qrs_waves(lead: NDArray, onset: int, offset: int) -> tuple[Wave, ...]:
+    """The deflections of one lead (mV at 500 Hz, isoelectric line at 0) from QRS onset to offset, in order of time.
+
+    A wave lasts from one crossing of the isoelectric line to the next; crossings are interpolated between samples.
+    """
+    piece = np.asarray(lead[onset : offset + 1], dtype=np.float64)
+    positive = piece > 0
+    turns = np.flatnonzero(positive[1:] != positive[:-1])
+    crossings = turns + piece[turns] / (piece[turns] - piece[turns + 1])
+    edges = np.concatenate([[0.0], crossings, [piece.size - 1.0]])
+    durations = np.diff(edges) * MS_PER_SAMPLE
+    bounds = [0, *(turns + 1).tolist(), piece.size]
+    least = max(LEAST_WAVE_MV, LEAST_WAVE_SHARE * float(np.ptp(piece)))
+    waves = []
+    for start, stop, duration in zip(bounds, bounds[1:], durations.tolist(), strict=False):
+        top = start + int(np.argmax(np.abs(piece[start:stop])))
+        if abs(piece[top]) >= least and duration >= LEAST_WAVE_MS:
+            waves.append(Wave(float(piece[top]), duration, onset + top))
+    return tuple(waves)
+
+
+def q_r_s(waves: Sequence[Wave]) -> tuple[Wave, Wave, Wave]:
+    """Q, R and S of one lead, each of no height and duration where it is absent.
+
+    Q is a negative wave before any positive one (a QS complex is a Q without R), R the highest positive wave, S the
+    deepest negative wave after the first positive one.
+    """
+    first = next((k for k, wave in enumerate(waves) if wave.peak_mv > 0), len(waves))
+    q = min((ABSENT, *waves[:first]), key=lambda wave: wave.peak_mv)
+    r = max((ABSENT, *waves[first:]), key=lambda wave: wave.peak_mv)
+    s = min((ABSENT, *waves[first:]), key=lambda wave: wave.peak_mv)
+    return q, r, s
 
 
 @dataclass(frozen=True)
@@ -52,9 +101,9 @@ class Qrs:
         """Whether it is a block's, 120 ms or more."""
         return self.ms >= BLOCK_MS
 
-    def of(self, *names: str) -> list[Sequence[Wave]]:
-        """The waves of those of these leads that were recorded."""
-        return [self.waves[name] for name in names if name in self.waves]
+    def q_r_s(self, *names: str) -> list[tuple[Wave, Wave, Wave]]:
+        """Q, R and S of those of these leads that were recorded."""
+        return [q_r_s(self.waves[name]) for name in names if name in self.waves]
 
     def height(self, name: str) -> float:
         """The highest wave of a lead, mV; 0 where it has none or is missing."""
@@ -101,8 +150,7 @@ def is_preexcited(qrs: Qrs) -> bool:
 
     PR under 120 ms with a QRS of 110 ms (AHA/ACCF/HRS recommendations part III), or with an onset that takes 36 ms to
     half of the greatest spatial velocity in the QRS's first half; a PR up to 130 ms where all of that holds, the onset
-    taking 44 ms. In 9 of 10 real ECGs of the project, none pre-excited, it takes 30 ms or less; the limits are this
-    project's own.
+    taking 44 ms. The limits are this project's own: in 9 of 10 real ECGs, none pre-excited, it takes 30 ms or less.
     """
     if qrs.pr_ms is None or qrs.pr_ms > LONGEST_DELTA_PR_MS:
         return False
@@ -127,55 +175,48 @@ def looks_paced(qrs: Qrs) -> bool:
     From the right ventricle's apex: QS or rS in V1, an axis from -30 to -120 degrees, and no R in V6 (else V5) that is
     higher than its S. From both ventricles: Q or QS in I, an R in V1, and an axis of -90 degrees or beyond 150.
     """
-    if not qrs.is_wide() or qrs.axis_deg is None or "V1" not in qrs.waves:
+    if not qrs.is_wide() or qrs.axis_deg is None:
         return False
-    if _is_negative(qrs, "V1"):
-        lateral = qrs.of("V6", "V5")[:1]
-        return -120 <= qrs.axis_deg <= -30 and bool(lateral) and not _mostly_positive(lateral[0])
+    if _is_negative_in_v1(qrs):
+        lateral = qrs.q_r_s("V6", "V5")[:1]
+        return -120 <= qrs.axis_deg <= -30 and bool(lateral) and not _mostly_positive(*lateral[0])
     upper_right = qrs.axis_deg <= -90 or qrs.axis_deg >= 150
-    q_in_one = any(q_r_s(lead)[0] is not None for lead in qrs.of("I"))
-    return upper_right and _mostly_positive(qrs.waves["V1"]) and q_in_one
+    r_in_v1 = any(_mostly_positive(*waves) for waves in qrs.q_r_s("V1"))
+    return upper_right and r_in_v1 and any(q.peak_mv < 0 for q, _, _ in qrs.q_r_s("I"))
 
 
 def is_usual_lbbb(qrs: Qrs) -> bool:
     """LBBB as it is usually named, of a QRS of 120 ms or more: QS or rS in V1, a broad R without q in I and V6.
 
     Broad is an R of 80 ms or more that is higher than the S; a q counts from 0.05 mV on. Of I and V6 those that were
-    recorded have to, one at least (AHA/ACCF/HRS recommendations part III, less notch and peak time, which a recorder's
-    filter smooths).
+    recorded have to, one at least (AHA/ACCF/HRS part III, less notch and peak time, which a recorder's filter smooths).
     """
-    lateral = [_broad_r(lead) for lead in qrs.of("I", "V6")]
-    return qrs.is_wide() and _is_negative(qrs, "V1") and bool(lateral) and all(lateral)
+    lateral = qrs.q_r_s("I", "V6")
+    no_q = all(-q.peak_mv < SEEN_MV for q, _, _ in lateral)
+    broad_r = all(r.duration_ms >= BROAD_R_MS and _mostly_positive(q, r, s) for q, r, s in lateral)
+    return qrs.is_wide() and _is_negative_in_v1(qrs) and bool(lateral) and no_q and broad_r
 
 
 def is_lbbb(qrs: Qrs) -> bool:
     """Strauss: QRS of 140 ms (men) or 130 ms (women), QS or rS in V1, notching or slurring in two of six leads."""
-    if qrs.ms < (LBBB_MS_MEN if qrs.female is False else LBBB_MS_WOMEN) or not _is_negative(qrs, "V1"):
+    if qrs.ms < (LBBB_MS_MEN if qrs.female is False else LBBB_MS_WOMEN) or not _is_negative_in_v1(qrs):
         return False
     signs = {"I": 1, "aVL": 1, "V5": 1, "V6": 1, "V1": -1, "V2": -1}
-    recorded = {LEADS.index(name): sign for name, sign in signs.items() if qrs.lead_mask[LEADS.index(name)]}
-    return sum(broad_or_notched(sign * qrs.millivolts[row], qrs.offset) for row, sign in recorded.items()) >= 2
+    upright = (sign * qrs.millivolts[LEADS.index(name)] for name, sign in signs.items())
+    return sum(broad_or_notched(lead, qrs.offset) for lead in upright) >= 2
 
 
-def _is_negative(qrs: Qrs, name: str) -> bool:
+def _is_negative_in_v1(qrs: Qrs) -> bool:
     """QS, or rS whose R is at most half its S, and no R at the end; not so where the lead is missing."""
-    lead = qrs.waves.get(name, ())
+    lead = qrs.waves.get("V1", ())
     q, r, s = q_r_s(lead)
-    if r is None:
-        return q is not None
-    return s is not None and r.peak_mv <= 0.5 * abs(s.peak_mv) and not _ends_positive(lead, qrs.offset)
+    if r is ABSENT:
+        return q is not ABSENT
+    return r.peak_mv <= -0.5 * s.peak_mv and not _ends_positive(lead, qrs.offset)
 
 
-def _mostly_positive(lead: Sequence[Wave]) -> bool:
-    q, r, s = q_r_s(lead)
-    return r is not None and r.peak_mv > max(-wave.peak_mv if wave else 0.0 for wave in (q, s))
-
-
-def _broad_r(lead: Sequence[Wave]) -> bool:
-    q, r, _ = q_r_s(lead)
-    if r is None or (q is not None and -q.peak_mv >= SEEN_MV):
-        return False
-    return r.duration_ms >= BROAD_R_MS and _mostly_positive(lead)
+def _mostly_positive(q: Wave, r: Wave, s: Wave) -> bool:
+    return r.peak_mv > max(-q.peak_mv, -s.peak_mv)
 
 
 def broad_or_notched(lead: NDArray, offset: int) -> bool:
@@ -191,8 +232,7 @@ def broad_or_notched(lead: NDArray, offset: int) -> bool:
         return False
     if np.count_nonzero(piece >= 0.7 * height) * MS_PER_SAMPLE >= 40:
         return True
-    inner = np.arange(1, piece.size - 1)
-    peaks = inner[(piece[1:-1] >= piece[:-2]) & (piece[1:-1] > piece[2:]) & (piece[1:-1] >= 0.5 * height)]
+    peaks, _ = find_peaks(piece, height=0.5 * height)
     if len(peaks) < 2:
         return False
     dip = int(peaks[0]) + int(np.argmin(piece[peaks[0] : peaks[-1] + 1]))
@@ -205,9 +245,9 @@ def is_rbbb(qrs: Qrs) -> bool:
 
     Of I and V6 those that were recorded have to, one at least.
     """
-    terminal_r = any(_ends_positive(lead, qrs.offset) for lead in qrs.of("V1", "V2"))
-    lateral = [_wide_s(lead) for lead in qrs.of("I", "V6")]
-    return qrs.is_wide() and terminal_r and bool(lateral) and all(lateral)
+    terminal_r = any(_ends_positive(qrs.waves.get(name, ()), qrs.offset) for name in ("V1", "V2"))
+    wide_s = [s.duration_ms > min(40, r.duration_ms) for _, r, s in qrs.q_r_s("I", "V6")]
+    return qrs.is_wide() and terminal_r and bool(wide_s) and all(wide_s)
 
 
 def _ends_positive(lead: Sequence[Wave], offset: int) -> bool:
@@ -216,19 +256,12 @@ def _ends_positive(lead: Sequence[Wave], offset: int) -> bool:
     return bool(large) and large[-1].peak_mv > 0 and large[-1].at - ONSET >= 0.5 * (offset - ONSET)
 
 
-def _wide_s(lead: Sequence[Wave]) -> bool:
-    _, r, s = q_r_s(lead)
-    return s is not None and (s.duration_ms > 40 or (r is not None and s.duration_ms > r.duration_ms))
-
-
 def is_lafb(qrs: Qrs) -> bool:
     """Axis from -90 to -45 degrees, qR in aVL with 45 ms or more to the R peak; for a QRS under 120 ms only."""
-    if qrs.axis_deg is None or not -90 <= qrs.axis_deg <= -45 or "aVL" not in qrs.waves:
-        return False
-    q, r, s = q_r_s(qrs.waves["aVL"])
-    if q is None or r is None or (s is not None and -s.peak_mv > 0.1 * r.peak_mv):
-        return False
-    return (r.at - ONSET) * MS_PER_SAMPLE >= 45
+    left = qrs.axis_deg is not None and -90 <= qrs.axis_deg <= -45
+    q, r, s = q_r_s(qrs.waves.get("aVL", ()))
+    q_and_r = q is not ABSENT and r is not ABSENT and -s.peak_mv <= 0.1 * r.peak_mv
+    return left and q_and_r and (r.at - ONSET) * MS_PER_SAMPLE >= 45
 
 
 def is_lvh(qrs: Qrs) -> bool:

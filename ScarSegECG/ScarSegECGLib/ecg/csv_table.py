@@ -15,10 +15,11 @@ import numpy as np
 
 from ScarSegECGLib.ecg.gap import parse_date
 from ScarSegECGLib.ecg.leads import LONGEST_LABEL, Channel, check_rate, lead_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Part, Recording, require_size
+from ScarSegECGLib.ecg.recording import LONGEST_S, MILLIVOLTS, Part, Recording
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.lge.files import intact
 
-LARGEST_TABLE, LARGEST_SIDECAR = 16_000_000, 100_000
+LARGEST_SIDECAR = 100_000
 MOST_COLUMNS = 64
 HOW = "begin the file with lines '# rate_hz: 500' and '# unit: mV' (or uV)"
 _STATED = re.compile(r"#\s*(rate_hz|unit|date)\s*[:=]\s*(\S.*)", re.IGNORECASE)
@@ -41,15 +42,16 @@ def read_csv(path: Path) -> Recording:
     Columns are separated by commas, semicolons (then a comma may be the decimal point) or tabs. InputError without
     rate, unit or lead names, for a cell that is no number, and for times that contradict the rate.
     """
-    require_size(path, LARGEST_TABLE, "a table")
     try:
         lines = path.read_bytes().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise InputError("The ECG file is no plain text (UTF-8): save the table again.") from None
     first, delimiter = _names_row(lines)
-    unnamed = InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
-    if not delimiter:
-        raise unnamed
+    names = [name.strip().strip('"') for name in lines[first].split(delimiter)] if delimiter else []
+    if len(names) > MOST_COLUMNS:
+        raise InputError(f"The ECG file has {len(names)} columns: this is no 12-lead ECG.")
+    if all(lead_name(name) is None for name in names):
+        raise InputError("The ECG file has no row of lead names: name the columns I, II, V1 and so on.")
     found = (_STATED.fullmatch(line.strip().rstrip(",;\t")) for line in lines[:first])
     stated = _sidecar(path) | {match[1].lower(): match[2].strip() for match in found if match}
     try:
@@ -57,11 +59,6 @@ def read_csv(path: Path) -> Recording:
     except (KeyError, ValueError):
         raise InputError(f"The ECG file does not state its sampling rate as a number: {HOW}.") from None
     check_rate(rate)
-    names = [name.strip().strip('"') for name in lines[first].split(delimiter)]
-    if len(names) > MOST_COLUMNS:
-        raise InputError(f"The ECG file has {len(names)} columns: this is no 12-lead ECG.")
-    if all(lead_name(name) is None for name in names):
-        raise unnamed
     rows = [line for line in lines[first + 1 :] if line.strip()][: round(LONGEST_S * rate) + 1]
     values = _numbers(rows, delimiter, len(names))
     _check_times(names, values, rate)
@@ -72,9 +69,7 @@ def read_csv(path: Path) -> Recording:
     try:
         acquired = parse_date(stated["date"]) if "date" in stated else None
     except InputError:
-        raise InputError(
-            "The date that the table states is not understood: write YYYY-MM-DD or leave it out."
-        ) from None
+        raise InputError("The table's date is not understood: write YYYY-MM-DD or leave it out.") from None
     return Recording([Part(tuple(channels), rate)], "CSV table", acquired)
 
 
@@ -91,13 +86,9 @@ def _sidecar(path: Path) -> dict[str, str]:
     beside = path.with_suffix(".json")
     if beside == path or not beside.is_file() or beside.stat().st_size > LARGEST_SIDECAR:
         return {}
-    try:
+    with intact("The .json file beside the table must hold rate_hz and unit as JSON: correct or remove it."):
         stated = json.loads(beside.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, OSError):
-        raise InputError("The .json file beside the table is not JSON: correct or remove it.") from None
-    if not isinstance(stated, dict):
-        raise InputError("The .json file beside the table must hold rate_hz and unit.")
-    return {key: str(stated[key]) for key in ("rate_hz", "unit", "date") if stated.get(key) is not None}
+        return {key: str(stated[key]) for key in ("rate_hz", "unit", "date") if stated.get(key) is not None}
 
 
 def _scale(name: str, stated: dict[str, str]) -> float:

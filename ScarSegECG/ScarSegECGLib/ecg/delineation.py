@@ -1,16 +1,13 @@
-"""Where the beats are, where the waves of a representative beat begin and end, and the deflections of its QRS.
+"""Where the beats are, and where the waves of a representative beat begin and end.
 
-Beats are found in all leads at once; pacemaker spikes are found by their shape and bridged beforehand.
-The QRS limits are taken on the *spatial velocity*: the root of the summed squares of all leads' slopes. It falls by a
-factor of ten or more within some 10 ms at either end of a QRS, narrow or wide, so that the limits hardly depend on the
-threshold; thresholds on the amplitude (which ST deviation shifts) or on one lead (which may be isoelectric there)
-do not have this. Signals and beats are arrays (leads, samples), mV, of recorded leads only; ``rate`` is in samples per
-second.
+The QRS limits are taken on the *spatial velocity*. It falls by a factor of ten or more within some 10 ms at either end
+of a QRS, narrow or wide, so that the limits hardly depend on the threshold; the amplitude (which ST deviation shifts)
+and a single lead (which may be isoelectric there) do not have this. Signals and beats are arrays (leads, samples), mV,
+of recorded leads only; ``rate`` is in samples per second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,9 +19,6 @@ from scipy.signal import butter, find_peaks, sosfiltfilt
 butterworth = lru_cache(butter)  # every ECG asks for the same few filters
 RATE, SAMPLES, ONSET = 500.0, 300, 100  # the network's form of the median beat
 MS_PER_SAMPLE = 1000.0 / RATE
-# A deflection counts as a wave from 20 uV and 6 ms on (Common Standards for Electrocardiography, Eur Heart J 1985;
-# 6: 815), and only where it is not noise on the scale of the lead's own QRS.
-LEAST_WAVE_MV, LEAST_WAVE_MS, LEAST_WAVE_SHARE = 0.02, 6.0, 0.02
 SMOOTHING_HZ = 40.0
 SHARE_OF_PEAK = 0.035
 LEAST_VELOCITY = 5.0  # mV/s over 12 leads: 10 uV within 8 ms in half of them
@@ -60,8 +54,7 @@ def find_spikes(millivolts: NDArray, rate: float) -> NDArray[np.intp]:
     sharp = (excess >= LEAST_SPIKE_MV) & (excess >= 0.8 * wide)
     usual = np.quantile(excess, 0.98, axis=1, keepdims=True)
     in_many = (sharp & (excess > 4 * usual)).sum(axis=0) >= LEAST_LEADS
-    spikes, _ = find_peaks(np.where(in_many, excess.sum(axis=0), 0.0), distance=max(1, round(0.01 * rate)))
-    return spikes
+    return find_peaks(np.where(in_many, excess.sum(axis=0), 0.0), distance=max(1, round(0.01 * rate)))[0]
 
 
 def bend(signals: NDArray, reach: int) -> NDArray:
@@ -131,12 +124,14 @@ def aligned(millivolts: NDArray, centres: NDArray[np.intp], rate: float) -> tupl
     centres = centres[(centres >= half + 2 * reach) & (centres < samples - half - 2 * reach)]
     if len(centres) < 2:
         return centres, np.ones(len(centres), dtype=bool)
-    likeness = _correlation_of_all(windows(millivolts, centres, half + reach, half + reach))
-    first = int(np.argmax(np.median(likeness, axis=1)))
+    wide = windows(millivolts, centres, half + reach, half + reach)
+    flat = (wide - wide.mean(axis=2, keepdims=True)).reshape(len(wide), -1)
+    flat = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
+    first = int(np.argmax(np.median(flat @ flat.T, axis=1)))
     template = windows(millivolts, centres[[first]], half, half)[0]
     for _ in range(2):
         wide = windows(millivolts, centres, half + reach, half + reach)
-        scores = _correlations(wide, template)
+        scores = correlations(wide, template)
         centres = np.clip(centres + np.argmax(scores, axis=1) - reach, half + reach, samples - half - reach - 1)
         usual = np.max(scores, axis=1) >= USUAL_LIKENESS
         if usual.any():
@@ -144,7 +139,7 @@ def aligned(millivolts: NDArray, centres: NDArray[np.intp], rate: float) -> tupl
     return centres, usual if usual.sum() >= 2 else np.ones(len(centres), dtype=bool)
 
 
-def _correlations(beats: NDArray, template: NDArray) -> NDArray[np.float64]:
+def correlations(beats: NDArray, template: NDArray) -> NDArray[np.float64]:
     """Correlation over leads and time of every (beat, lead, time) with the template at every shift; (beat, shift)."""
     length = template.shape[1]
     flat = template - template.mean(axis=1, keepdims=True)
@@ -154,13 +149,6 @@ def _correlations(beats: NDArray, template: NDArray) -> NDArray[np.float64]:
     total, squares = running[..., length:] - running[..., :-length]
     energy = (squares - total**2 / length).sum(axis=1)
     return product / np.sqrt(np.maximum(energy * np.sum(flat**2), 1e-18))
-
-
-def _correlation_of_all(beats: NDArray) -> NDArray[np.float64]:
-    """Correlation of every beat with every other over leads and time; shape (beats, beats)."""
-    flat = (beats - beats.mean(axis=2, keepdims=True)).reshape(len(beats), -1)
-    flat = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
-    return flat @ flat.T
 
 
 @dataclass(frozen=True)
@@ -183,16 +171,14 @@ def spatial_velocity(beat: NDArray, rate: float) -> NDArray[np.float64]:
 def delineate(beat: NDArray, centre: int, rate: float, *, last: int | None = None) -> Delineation:
     """Find QRS onset and offset, P onset and T end in one beat with what lies around it.
 
-    ``centre`` is a sample inside the QRS; ``last`` where the next beat's P wave may begin, before which the T wave is
-    looked for.
+    ``centre`` is a sample inside the QRS; the T wave is looked for up to ``last``, where the next P wave may begin.
     """
     clean = beat[_quiet_leads(beat, rate)]
     onset, offset = _qrs_limits(spatial_velocity(clean, rate), centre, rate, leads=len(clean))
     # The 200 ms before the QRS hold no T wave but in tachycardia; 260 ms are looked through only where they show no P.
     found = (_p_onset_within(beat, onset, seconds, rate) for seconds in P_SEARCH_S)
     p_onset = next((sample for sample in found if sample is not None), None)
-    end = beat.shape[1] if last is None else min(last, beat.shape[1])
-    return Delineation(onset, offset, p_onset, _t_end(beat, offset, end, rate))
+    return Delineation(onset, offset, p_onset, _t_end(beat[:, :last], offset, rate))
 
 
 def _quiet_leads(beat: NDArray, rate: float) -> NDArray[np.bool_]:
@@ -263,9 +249,8 @@ def _p_onset_within(beat: NDArray, qrs_onset: int, seconds: float, rate: float) 
         return None
     piece = gaussian_filter1d(np.asarray(beat[:, start:stop], dtype=np.float64), 0.006 * rate, axis=1)
     edge = round(0.01 * rate)
-    weight = np.linspace(0.0, 1.0, piece.shape[1])
-    first, last = piece[:, :edge].mean(axis=1, keepdims=True), piece[:, -edge:].mean(axis=1, keepdims=True)
-    course = _first_component(piece - first * (1 - weight) - last * weight)
+    line = np.linspace(piece[:, :edge].mean(axis=1), piece[:, -edge:].mean(axis=1), piece.shape[1], axis=1)
+    course = _first_component(piece - line)
     top = int(np.argmax(course))
     if course[top] < LEAST_P_MV or top < round(0.03 * rate) or top > len(course) - round(0.02 * rate):
         return None
@@ -276,16 +261,16 @@ def _p_onset_within(beat: NDArray, qrs_onset: int, seconds: float, rate: float) 
     return start + int(slow[-1]) if slow.size and slow[-1] > edge else None
 
 
-def _t_end(beat: NDArray, qrs_offset: int, last: int, rate: float) -> int | None:
+def _t_end(beat: NDArray, qrs_offset: int, rate: float) -> int | None:
     """End of the T wave: where its descent, after the steepest point, slows to 15 % of that.
 
     On the first principal component of the leads after the QRS. Tangents were tried and ended some 25 ms before the
     devices, which take the latest end of any lead.
     """
     start = qrs_offset + round(0.06 * rate)
-    if last - start < round(0.15 * rate):
+    if beat.shape[1] - start < round(0.15 * rate):
         return None
-    piece = gaussian_filter1d(np.asarray(beat[:, start:last], dtype=np.float64), 0.01 * rate, axis=1)
+    piece = gaussian_filter1d(np.asarray(beat[:, start:], dtype=np.float64), 0.01 * rate, axis=1)
     course = _first_component(piece - piece[:, -round(0.03 * rate) :].mean(axis=1, keepdims=True))
     top = int(np.argmax(course))
     fall = -np.gradient(course)[top:]
@@ -294,48 +279,3 @@ def _t_end(beat: NDArray, qrs_offset: int, last: int, rate: float) -> int | None
     steep = int(np.argmax(fall))
     slow = np.flatnonzero(fall[steep:] <= SLOW_SHARE * fall[steep])
     return start + top + steep + int(slow[0]) if slow.size else None
-
-
-@dataclass(frozen=True)
-class Wave:
-    """One deflection of a QRS: its peak with sign (mV), its duration (ms) and its peak's sample in the beat."""
-
-    peak_mv: float
-    duration_ms: float
-    at: int
-
-
-def qrs_waves(lead: NDArray, onset: int, offset: int) -> tuple[Wave, ...]:
-    """The deflections of one lead (mV at 500 Hz, isoelectric line at 0) from QRS onset to offset, in order of time.
-
-    A wave lasts from one crossing of the isoelectric line to the next; crossings are interpolated between samples.
-    """
-    piece = np.asarray(lead[onset : offset + 1], dtype=np.float64)
-    if piece.size < 3:
-        return ()
-    positive = piece > 0
-    turns = np.flatnonzero(positive[1:] != positive[:-1])
-    crossings = turns + piece[turns] / (piece[turns] - piece[turns + 1])
-    edges = np.concatenate([[0.0], crossings, [piece.size - 1.0]])
-    durations = np.diff(edges) * MS_PER_SAMPLE
-    bounds = [0, *(turns + 1).tolist(), piece.size]
-    least = max(LEAST_WAVE_MV, LEAST_WAVE_SHARE * float(np.ptp(piece)))
-    waves = []
-    for start, stop, duration in zip(bounds, bounds[1:], durations.tolist(), strict=False):
-        top = start + int(np.argmax(np.abs(piece[start:stop])))
-        if abs(piece[top]) >= least and duration >= LEAST_WAVE_MS:
-            waves.append(Wave(float(piece[top]), duration, onset + top))
-    return tuple(waves)
-
-
-def q_r_s(waves: Sequence[Wave]) -> tuple[Wave | None, Wave | None, Wave | None]:
-    """Q, R and S of one lead.
-
-    Q is a negative wave before any positive one (a QS complex is a Q without R), R the highest positive wave, S the
-    deepest negative wave after the first positive one.
-    """
-    first = next((k for k, wave in enumerate(waves) if wave.peak_mv > 0), len(waves))
-    q = min(waves[:first], key=lambda wave: wave.peak_mv, default=None)
-    r = max((wave for wave in waves[first:] if wave.peak_mv > 0), key=lambda wave: wave.peak_mv, default=None)
-    s = min((wave for wave in waves[first:] if wave.peak_mv < 0), key=lambda wave: wave.peak_mv, default=None)
-    return q, r, s

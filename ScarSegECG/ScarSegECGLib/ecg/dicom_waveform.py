@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -13,29 +12,21 @@ from pydicom.waveforms import multiplex_array
 
 from ScarSegECGLib.case import LEADS
 from ScarSegECGLib.ecg.leads import Channel, check_rate, lead_name
-from ScarSegECGLib.ecg.recording import (
-    LONGEST_S,
-    PACING,
-    Part,
-    Recording,
-    calibrated,
-    plausible_measures,
-    require_size,
-)
+from ScarSegECGLib.ecg.recording import LONGEST_S, PACING, Part, Recording, calibrated, plausible_measures
 from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.lge.dicom_files import bounded
 from ScarSegECGLib.lge.dicom_frames import dates_trusted, moment_of, text_of
-from ScarSegECGLib.lge.files import StudyFile, intact
+from ScarSegECGLib.lge.files import StudyFile
 
 # 12-Lead, General, Ambulatory and General 32-bit ECG Waveform Storage.
 ECG_CLASSES = {f"1.2.840.10008.5.1.4.1.1.9.1.{n}" for n in (1, 2, 3, 4)}
-LARGEST_FILE = 128_000_000
 MOST_GROUPS = 64
 
 # The last number of a lead code is the same in SCP-ECG (5.6.3-9-n) and MDC (2:n); 65 is -aVR.
-_LEAD_NUMBERS = dict(zip((1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8, 65), (*LEADS, "-aVR"), strict=True))
-_LEAD_CODES = {"SCPECG": re.compile(r"5\.6\.3-9-(\d+)"), "MDC": re.compile(r"2:(\d+)")}
+_LEAD_NUMBERS = dict(zip((*LEADS, "-aVR"), (1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8, 65), strict=True))
+_LEAD_CODES = {("SCPECG", f"5.6.3-9-{number}"): lead for lead, number in _LEAD_NUMBERS.items()}
+_LEAD_CODES |= {("MDC", f"2:{number}"): lead for lead, number in _LEAD_NUMBERS.items()}
 _MEDIAN_WORDS = ("MEDIAN", "AVERAGE", "REPRESENTATIVE", "TEMPLATE")
 _MEASURES = {
     "qrs": {"qrs duration", "5.13.5-9", "2:16156"},
@@ -49,18 +40,11 @@ _MEASURES = {
 def read_dicom_ecg(path: Path) -> Recording:
     """Read the rhythm recording of one DICOM ECG; a median beat stored beside it is left alone.
 
-    ``acquired`` is AcquisitionDateTime as stored, without its time zone. InputError for what is not DICOM, not an ECG,
-    truncated, without a calibrated lead, or with leads of different times.
+    ``acquired`` is AcquisitionDateTime as stored, without its time zone. InputError for what is not an ECG, truncated
+    or without a calibrated lead.
     """
-    require_size(path, LARGEST_FILE, "the DICOM file")
-    # Annotations and codes are read one by one, and pydicom raises many kinds of errors on broken ones.
-    with intact("The ECG file cannot be read as DICOM: copy it again from its source."):
-        with bounded(StudyFile(path)) as stream:  # no length is believed, nothing is inflated unseen
-            dataset = pydicom.dcmread(stream, force=True)
-        return _recording(dataset)
-
-
-def _recording(dataset: Dataset) -> Recording:
+    with bounded(StudyFile(path)) as stream:  # no length is believed, nothing is inflated unseen
+        dataset = pydicom.dcmread(stream, force=True)
     kind = str(dataset.get("SOPClassUID", ""))
     groups = list(dataset.get("WaveformSequence") or [])
     if kind not in ECG_CLASSES:
@@ -71,11 +55,9 @@ def _recording(dataset: Dataset) -> Recording:
         raise InputError("The ECG file holds no waveform: export the ECG with its signals.")
     labels = [str(group.get("MultiplexGroupLabel") or "").upper() for group in groups]
     rhythm = [k for k, label in enumerate(labels) if not any(word in label for word in _MEDIAN_WORDS)]
-    with intact("The waveform of the ECG file is damaged or truncated: copy it again."):
-        parts = [_part(dataset, k) for k in rhythm or range(len(groups))]
     notes = dataset.get("WaveformAnnotationSequence") or []
     return Recording(
-        parts=parts,
+        parts=[_part(dataset, k) for k in rhythm or range(len(groups))],
         format="DICOM ECG waveform",
         acquired=moment_of(text_of(dataset, "AcquisitionDateTime")),
         date_trusted=dates_trusted(dataset),
@@ -101,20 +83,18 @@ def _part(dataset: Dataset, index: int) -> Part:
     padding = group.get("WaveformPaddingValue")
     if isinstance(padding, bytes) and len(padding) >= values.itemsize:
         padding = np.frombuffer(padding, values.dtype.newbyteorder("<" if little else ">"), count=1)[0]
-    missing = values == padding if isinstance(padding, (int, np.integer)) else np.zeros(values.shape, dtype=bool)
+    if isinstance(padding, (int, np.integer)):
+        values = np.where(values == padding, np.nan, values)
     offset = group.get("MultiplexGroupTimeOffset")
-    channels = tuple(
-        _channel(channel, values[:, k], missing[:, k], rate)
-        for k, channel in enumerate(group.ChannelDefinitionSequence)
-    )
+    channels = tuple(_channel(channel, values[:, k], rate) for k, channel in enumerate(group.ChannelDefinitionSequence))
     return Part(channels, rate, None if offset is None else float(offset) / 1000)
 
 
-def _channel(channel: Dataset, values: NDArray, missing: NDArray[np.bool_], rate: float) -> Channel:
+def _channel(channel: Dataset, values: NDArray, rate: float) -> Channel:
     gain = channel.get("ChannelSensitivity")
     units = channel.get("ChannelSensitivityUnitsSequence") or [Dataset()]
     correction = channel.get("ChannelSensitivityCorrectionFactor")
-    made = calibrated(
+    return calibrated(
         channel_label(channel),
         values,
         None if gain is None or not units[0] else float(gain) * (1.0 if correction is None else float(correction)),
@@ -122,8 +102,6 @@ def _channel(channel: Dataset, values: NDArray, missing: NDArray[np.bool_], rate
         baseline=float(channel.get("ChannelBaseline") or 0.0),
         start_s=float(channel.get("ChannelTimeSkew") or 0.0) or float(channel.get("ChannelSampleSkew") or 0.0) / rate,
     )
-    made.millivolts[missing] = np.nan
-    return made
 
 
 def channel_label(channel: Dataset) -> str:
@@ -131,16 +109,13 @@ def channel_label(channel: Dataset) -> str:
 
     Where they name different leads it is none of them; a meaning or label with a minus turns what a code leaves plain.
     """
-    told: list[str | None] = []
-    texts = []
+    coded, texts = [], []
     for source in channel.get("ChannelSourceSequence") or []:
-        value = str(source.get("CodeValue") or "")
-        pattern = _LEAD_CODES.get(str(source.get("CodingSchemeDesignator") or "").upper())
-        match = pattern.fullmatch(value.strip()) if pattern else None
-        told.append(_LEAD_NUMBERS.get(int(match[1])) if match else None)
+        scheme, value = str(source.get("CodingSchemeDesignator") or ""), str(source.get("CodeValue") or "")
+        coded.append(_LEAD_CODES.get((scheme.upper(), value.strip())))
         texts += [str(source.get("CodeMeaning") or ""), value]
     texts.append(str(channel.get("ChannelLabel") or ""))
-    leads = {lead for lead in (*told, *map(lead_name, texts)) if lead is not None}
+    leads = {lead for lead in (*coded, *map(lead_name, texts)) if lead is not None}
     names = sorted({lead.lstrip("-") for lead in leads})
     if len(names) != 1:
         return " or ".join(names) or next((text for text in texts if text), "")
@@ -151,11 +126,9 @@ def _device_measurements(notes: list[Dataset]) -> dict[str, float]:
     """The device's global measurements, ms and degrees; values no heart has (0 for "not measured") are left out."""
     found: dict[str, float] = {}
     for note in notes:
-        value = note.get("NumericValue")
         for concept in note.get("ConceptNameCodeSequence") or []:
-            told = {str(concept.get("CodeValue") or "").strip(), str(concept.get("CodeMeaning") or "").strip().lower()}
-            name = next((name for name, known in _MEASURES.items() if told & known), "")
-            if name and name not in found and value is not None:
-                number = float(value[0] if isinstance(value, (list, pydicom.multival.MultiValue)) else value)
-                found |= plausible_measures({name: number})
+            told = {str(concept.get(key) or "").strip().lower() for key in ("CodeValue", "CodeMeaning")}
+            for name in (name for name, known in _MEASURES.items() if told & known and name not in found):
+                value = np.ravel(note.get("NumericValue"))[0]
+                found |= plausible_measures({name: None if value is None else float(value)})
     return found

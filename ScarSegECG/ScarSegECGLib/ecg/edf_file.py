@@ -10,46 +10,41 @@ import edfio
 import numpy as np
 from edfio import AnonymizedDateError
 
-from ScarSegECGLib.ecg.leads import Channel, check_rate, lead_name
-from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, require_size
+from ScarSegECGLib.ecg.leads import Channel, lead_name
+from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
-from ScarSegECGLib.lge.files import intact
 
 MOST_SIGNALS = 128
-LARGEST_FILE = 512_000_000
 
 
 def looks_like_edf(start: bytes) -> bool:
     """Whether a file's first bytes are EDF's: version 0, and a header length that fits its number of signals."""
-    if start[:8] != b"0       " or len(start) < 256:
-        return False
     length, signals = start[184:192].strip(), start[252:256].strip()
-    return length.isdigit() and signals.isdigit() and int(length) == 256 * (int(signals) + 1)
+    fit = length.isdigit() and signals.isdigit() and int(length) == 256 * (int(signals) + 1)
+    return fit and start.startswith(b"0       ")
 
 
 def read_edf(path: Path) -> Recording:
     """Read the standard leads; ``acquired`` is the start, None where EDF+ says "Startdate X".
 
-    InputError for what is damaged, truncated or interrupted (EDF+D with gaps), leads of unequal rate or without a
-    voltage as unit.
+    InputError for what is truncated or interrupted (EDF+D with gaps), leads of unequal rate or without a voltage as
+    unit.
     """
-    require_size(path, LARGEST_FILE, "the EDF file")
     with path.open("rb") as stream:
         header = stream.read(256)
-    with intact("The EDF file is damaged: copy or export it again."):
-        signals, records = int(header[252:256]), int(header[236:244])
-        if not 0 < signals <= MOST_SIGNALS:
-            raise InputError(f"The ECG file has {signals} signals: this is no 12-lead ECG.")
-        edf = edfio.read_edf(path, lazy_load_data=True, header_encoding="latin-1")
-        if records > edf.num_data_records:
-            raise InputError("The ECG file is truncated: copy or export it again.")
-        if edf.reserved.startswith("EDF+D") and not edf.is_continuous:
-            raise InputError("The ECG file is interrupted (EDF+D): export one uninterrupted recording.")
-        acquired, trusted, notes = _acquired(edf, header[168:176])
-        name = "EDF+" if edf.reserved.startswith("EDF+") else "EDF"
-        return Recording([_part(edf)], name, acquired, trusted, notes=notes)
+    signals, records = int(header[252:256]), int(header[236:244])
+    if not 0 < signals <= MOST_SIGNALS:
+        raise InputError(f"The ECG file has {signals} signals: this is no 12-lead ECG.")
+    edf = edfio.read_edf(path, lazy_load_data=True, header_encoding="latin-1")
+    if records > edf.num_data_records:
+        raise InputError("The ECG file is truncated: copy or export it again.")
+    if edf.reserved.startswith("EDF+D") and not edf.is_continuous:
+        raise InputError("The ECG file is interrupted (EDF+D): export one uninterrupted recording.")
+    acquired, trusted, notes = _acquired(edf, header[168:176])
+    name = "EDF+" if edf.reserved.startswith("EDF+") else "EDF"
+    return Recording([_part(edf)], name, acquired, trusted, notes=notes)
 
 
 def _part(edf: edfio.Edf) -> Part:
@@ -61,15 +56,13 @@ def _part(edf: edfio.Edf) -> Part:
         raise InputError("The leads have different sampling rates: export all leads at one rate.")
     if not rates:
         raise InputError("The EDF file holds no standard ECG lead: its labels must say I, II, V1 and so on.")
-    rate = rates.pop()
-    check_rate(rate)
     channels = [Channel(label, np.zeros(0)) for signal, label in labels.items() if signal not in leads]
     for signal in leads:
         low, high = signal.physical_range
         flat = low == high or len(set(signal.digital_range)) < 2 or not np.isfinite([low, high]).all()
         values = np.zeros(0) if flat else signal.get_data_slice(0, min(LONGEST_S + 1, edf.duration))
         channels.append(calibrated(labels[signal], values, 0.0 if flat else 1.0, _decoded(signal.physical_dimension)))
-    return Part(tuple(channels), rate)
+    return Part(tuple(channels), rates.pop())
 
 
 def _decoded(text: str) -> str:

@@ -44,11 +44,11 @@ def gap_of_case(
 
     Unknown where a date is missing, or where the ECG's file says that its dates were removed or modified. An infarct or
     a revascularisation may be ``event_between``; ``now``, else this moment, is what a date in the future is told by.
-    InputError for typed dates that cannot be true; those of the files alone only leave the ECG out, with a word to
-    check them.
+    InputError for typed dates that cannot be true; those of the files alone only leave the ECG out, and are told.
     """
-    ecg_date = typed_ecg_date or (ecg.acquired if ecg else None)
-    mri_date = typed_mri_date or image_date
+    dates = (typed_ecg_date or (ecg.acquired if ecg else None), typed_mri_date or image_date)
+    # Local wall time: a time zone, which few files have, must not make two dates incomparable.
+    ecg_date, mri_date = (date and date.replace(tzinfo=None) for date in dates)
     problem = impossible(ecg_date, mri_date, now=now or datetime.now())
     if problem and (typed_ecg_date or typed_mri_date):
         raise InputError(f"The dates cannot be right: {words(problem)}. Check the MRI date and the ECG date.")
@@ -58,19 +58,14 @@ def gap_of_case(
         return TimeGap(None, event_between, GapProblem.NO_MRI_DATE)
     if typed_ecg_date is None and ecg is not None and not ecg.date_trusted:
         return TimeGap(None, event_between, GapProblem.ECG_DATE_NOT_TRUSTED)
-    return TimeGap((_plain(ecg_date) - _plain(mri_date)) / timedelta(days=1), event_between, problem)
+    return TimeGap((ecg_date - mri_date) / timedelta(days=1), event_between, problem)
 
 
 def impossible(ecg_date: datetime | None, mri_date: datetime | None, *, now: datetime) -> GapProblem | None:
     """What cannot be true of the dates (in the future, over 20 years apart), or None; a missing date is not wrong."""
     for future, date in ((GapProblem.ECG_IN_FUTURE, ecg_date), (GapProblem.MRI_IN_FUTURE, mri_date)):
-        if date is not None and _plain(date) > _plain(now) + CLOCK_TOLERANCE:
+        if date is not None and date > now + CLOCK_TOLERANCE:
             return future
-    if ecg_date is not None and mri_date is not None and abs(_plain(ecg_date) - _plain(mri_date)) > FARTHEST:
+    if ecg_date is not None and mri_date is not None and abs(ecg_date - mri_date) > FARTHEST:
         return GapProblem.TOO_FAR_APART
     return None
-
-
-def _plain(date: datetime) -> datetime:
-    """Local wall time: a time zone, which few files have, must not make two dates incomparable."""
-    return date.replace(tzinfo=None)

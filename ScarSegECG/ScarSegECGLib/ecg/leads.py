@@ -54,14 +54,8 @@ _LIKE_A_LEAD = re.compile(r"((LEAD|E[CK]G|ABLEITUNG|ABL\.?)[ _]*)?[IVXARLFDC0-9 
 _OTHER = re.compile(r"-?V([XYZ]|[3-9]R|[789])|[XYZ]|[0-9. ]*|CAL|C|A|D|R")
 
 # Each limb lead as weights of (I, II): Einthoven (II = I + III) and Goldberger.
-_OF_ONE_AND_TWO = {
-    "I": (1.0, 0.0),
-    "II": (0.0, 1.0),
-    "III": (-1.0, 1.0),
-    "aVR": (-0.5, -0.5),
-    "aVL": (1.0, -0.5),
-    "aVF": (-0.5, 1.0),
-}
+_LIMBS = LEADS[:6]
+_OF_ONE_AND_TWO = np.array([(1.0, 0.0), (0.0, 1.0), (-1.0, 1.0), (-0.5, -0.5), (1.0, -0.5), (-0.5, 1.0)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +114,7 @@ def _key(text: str) -> str:
 def leads_of(channels: Iterable[Channel]) -> set[str]:
     """The standard leads that follow from these channels, turned or derived where need be."""
     found = {channel.lead.lstrip("-") for channel in channels if channel.lead}
-    return found | set(_OF_ONE_AND_TWO) if len(found & set(_OF_ONE_AND_TWO)) >= 2 else found
+    return found.union(_LIMBS) if len(found.intersection(_LIMBS)) >= 2 else found
 
 
 def not_understood(labels: Iterable[str]) -> tuple[str, ...]:
@@ -136,19 +130,15 @@ def not_understood(labels: Iterable[str]) -> tuple[str, ...]:
 def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_], tuple[Fact, ...]]:
     """Put channels of one length into canonical order, and compare or derive what follows from others.
 
-    Returns
-    -------
-    millivolts : float32 array, shape (12, samples)
-    lead_mask : bool array, shape (12,)
-    notes : tuple of Fact
-        Leads that were turned, left out because they stand twice and differ, derived, or replaced because they
-        contradict the others; labels not understood.
+    Back come the leads, float32 (12, samples), mV; their mask (12,); and notes on leads that were turned, left out
+    because they stand twice and differ, derived, or replaced because they contradict the others, and on labels not
+    understood.
     """
     channels = tuple(channels)
     found: dict[str, NDArray] = {}
     turned, twice, unlike = [], [], []
     for channel in sorted(channels, key=lambda channel: (channel.lead or "").startswith("-")):
-        if not channel.lead:
+        if channel.lead is None:
             continue
         name, inverted = channel.lead.lstrip("-"), channel.lead.startswith("-")
         signal = np.asarray(channel.millivolts, dtype=np.float64) * (-1 if inverted else 1)
@@ -159,66 +149,56 @@ def assemble(channels: Iterable[Channel]) -> tuple[FloatArray, NDArray[np.bool_]
             unlike.append(name)
         elif not inverted:
             twice.append(name)
-    for name in set(unlike):
-        del found[name]
-    contradicting = _contradicting(found)
-    for name in contradicting:
-        del found[name]
-    derived = _derive(found)
-    samples = max((signal.size for signal in found.values()), default=0)
-    millivolts = np.zeros((len(LEADS), samples), dtype=np.float32)
-    mask = np.array([name in found for name in LEADS])
+    mask = np.array([name in found and name not in unlike for name in LEADS])
+    millivolts = np.zeros((len(LEADS), max((signal.size for signal in found.values()), default=0)))
     for row in np.flatnonzero(mask):
         millivolts[row] = found[LEADS[row]]
+    limbs = slice(len(_LIMBS))
+    mirrored = _mirrored(millivolts[limbs], mask[limbs])
+    mask[limbs] &= ~mirrored
+    derived = _derive(millivolts[limbs], mask[limbs])
+    mask[limbs] |= derived
     noticed = {
-        EcgNote.TURNED: [name for name in turned if name in found],
+        EcgNote.TURNED: [name for name in turned if name in _names(mask)],
         EcgNote.TWICE: twice,
         EcgNote.TWICE_UNLIKE: unlike,
-        EcgNote.MIRRORED: contradicting,
-        EcgNote.DERIVED: [name for name in derived if name not in contradicting],
+        EcgNote.MIRRORED: _names(mirrored),
+        EcgNote.DERIVED: _names(derived & ~mirrored),
     }
     notes = [Fact(code, leads=tuple(dict.fromkeys(names))) for code, names in noticed.items() if names]
     odd = not_understood(channel.label for channel in channels)[:12]
     if odd and not mask.all():
         notes.append(Fact(EcgNote.NOT_UNDERSTOOD, labels=odd))
-    return millivolts, mask, tuple(notes)
+    return millivolts.astype(np.float32), mask, tuple(notes)
 
 
 def _same(one: NDArray, other: NDArray) -> bool:
     """Whether two signals of a name are one recording: alike to a tenth of its spread, offset apart."""
-    if one.size != other.size:
-        return False
     both = np.isfinite(one) & np.isfinite(other)
-    if both.sum() < 2:
+    if not both.any():
         return True
     return _spread((one - other)[both]) <= 0.1 * max(_spread(one[both]), _spread(other[both]), 1e-9)
 
 
-def _derive(found: dict[str, NDArray]) -> list[str]:
-    """Add the limb leads that follow from two others; any two of the six make I and II."""
-    names = [name for name in _OF_ONE_AND_TWO if name in found][:2]
-    if len(names) < 2:
-        return []
-    one, two = np.linalg.solve([_OF_ONE_AND_TWO[name] for name in names], np.stack([found[name] for name in names]))
-    derived = {name: a * one + b * two for name, (a, b) in _OF_ONE_AND_TWO.items() if name not in found}
-    found |= derived
-    return list(derived)
+def _mirrored(limb: NDArray, there: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which one of the six limb leads is its own mirror image by what I and II say."""
+    none = np.zeros_like(there)
+    if not there[:2].all() or not limb.size:
+        return none
+    both = (limb, _OF_ONE_AND_TWO @ limb[:2])
+    stored, expected = (signals - signals.mean(axis=1, keepdims=True) for signals in both)
+    size = np.linalg.norm(stored, axis=1) * np.linalg.norm(expected, axis=1)
+    wrong = there & (np.sum(stored * expected, axis=1) < UPSIDE_DOWN * size)
+    return wrong if wrong.sum() == 1 else none  # of several, I or II may be the wrong one
 
 
-def _contradicting(found: dict[str, NDArray]) -> list[str]:
-    """The limb lead that is its own mirror image by what I and II say."""
-    if "I" not in found or "II" not in found:
-        return []
-    wrong: list[str] = []
-    for name in found.keys() & {"III", "aVR", "aVL", "aVF"}:
-        of_one, of_two = _OF_ONE_AND_TWO[name]
-        expected = of_one * found["I"] + of_two * found["II"]
-        both = np.isfinite(expected) & np.isfinite(found[name])
-        one, other = expected[both], found[name][both]
-        moves = both.sum() > 2 and min(np.std(one), np.std(other)) > 1e-6
-        if moves and np.corrcoef(one, other)[0, 1] < UPSIDE_DOWN:
-            wrong.append(name)
-    return wrong if len(wrong) == 1 else []  # of several, I or II may be the wrong one
+def _derive(limb: NDArray, there: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill in the limb leads that are missing, and tell which; any two of the six make I and II."""
+    two = np.flatnonzero(there)[:2]
+    if len(two) < 2:
+        return np.zeros_like(there)
+    limb[~there] = (_OF_ONE_AND_TWO @ np.linalg.solve(_OF_ONE_AND_TWO[two], limb[two]))[~there]
+    return ~there
 
 
 def einthoven_error(millivolts: NDArray, lead_mask: NDArray[np.bool_]) -> float | None:
@@ -230,15 +210,14 @@ def einthoven_error(millivolts: NDArray, lead_mask: NDArray[np.bool_]) -> float 
     if not lead_mask[:2].all():
         return None
     limb = np.asarray(millivolts[:6], dtype=np.float64)
-    residuals = limb - np.array(list(_OF_ONE_AND_TWO.values())) @ limb[:2]
+    residuals = limb - _OF_ONE_AND_TWO @ limb[:2]
     there = np.asarray(lead_mask[:6])
     size = max(_spread(row) for row in limb[:3][there[:3]])
     return max(_spread(row) for row in residuals[there]) / size if size > 0 else None
 
 
 def _spread(signal: NDArray) -> float:
-    low, high = np.percentile(signal, (1, 99))
-    return float(high - low)
+    return float(np.ptp(np.percentile(signal, (1, 99))))
 
 
 def check_rate(rate: float) -> None:
@@ -273,7 +252,7 @@ def check_signals(
     # The usual swing within 2 s, which always hold a QRS: the median over windows, so that one artefact does not count.
     swing = np.median(np.ptp(_in_windows(millivolts, rate), axis=2), axis=1).astype(np.float64)
     flat = lead_mask & (swing <= FLAT_MV)
-    if flat.sum() == lead_mask.sum():
+    if (flat == lead_mask).all():
         raise InputError("All ECG leads are flat: no signal was recorded.")
     usual = float(np.median(swing[lead_mask & ~flat]))
     if not SMALLEST_QRS_MV <= usual <= LARGEST_QRS_MV:
@@ -327,9 +306,8 @@ def _arms_swapped(millivolts: NDArray, lead_mask: NDArray[np.bool_], rate: float
     middle = np.median(piece, axis=2)
     up = np.median(piece.max(axis=2) - middle, axis=1)
     down = np.median(middle - piece.min(axis=2), axis=1)
-    points_up, points_down = lead_mask & (up > 1.5 * down), lead_mask & (down > 1.5 * up)
-    one, right, left_chest = LEADS.index("I"), LEADS.index("aVR"), [LEADS.index("V5"), LEADS.index("V6")]
-    return bool(points_down[one] and points_up[right] and points_up[left_chest].any())
+    pointing_up, pointing_down = _names(lead_mask & (up > 1.5 * down)), _names(lead_mask & (down > 1.5 * up))
+    return "I" in pointing_down and "aVR" in pointing_up and ("V5" in pointing_up or "V6" in pointing_up)
 
 
 def _in_windows(millivolts: NDArray, rate: float) -> NDArray:
@@ -340,4 +318,5 @@ def _in_windows(millivolts: NDArray, rate: float) -> NDArray:
 
 
 def _names(rows: NDArray[np.bool_]) -> tuple[str, ...]:
-    return tuple(name for name, chosen in zip(LEADS, rows, strict=True) if chosen)
+    """The leads of these rows, all twelve or the limb leads' six."""
+    return tuple(LEADS[row] for row in np.flatnonzero(rows))

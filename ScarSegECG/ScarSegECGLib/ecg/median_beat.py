@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.signal import filtfilt, iirnotch, resample_poly, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS, Ecg, EcgFeatures, MedianBeat
-from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction
+from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction, q_r_s, qrs_waves
 from ScarSegECGLib.ecg.delineation import (
     MS_PER_SAMPLE,
     ONSET,
@@ -21,11 +21,10 @@ from ScarSegECGLib.ecg.delineation import (
     aligned,
     bridge_spikes,
     butterworth,
+    correlations,
     delineate,
     find_beats,
     find_spikes,
-    q_r_s,
-    qrs_waves,
     windows,
 )
 from ScarSegECGLib.ecg.leads import FEWEST_LEADS
@@ -64,8 +63,7 @@ def median_beat(ecg: Ecg, *, female: bool | None = None) -> MedianBeat:
     for the criteria of bundle branch block and hypertrophy that depend on it. InputError for fewer than 8 leads, or
     where no beat is found.
     """
-    beat = representative_beat(ecg)
-    return measured(beat, device_ms=ecg.device_ms, stated_paced=ecg.stated_paced, female=female)
+    return measured(representative_beat(ecg), device_ms=ecg.device_ms, stated_paced=ecg.stated_paced, female=female)
 
 
 def representative_beat(ecg: Ecg) -> RepresentativeBeat:
@@ -120,8 +118,7 @@ def _steady(signals: NDArray) -> NDArray[np.float64]:
     taper = np.hanning(steady.shape[1])
     time = np.arange(steady.shape[1]) / RATE
     for mains in MAINS_HZ:
-        phase = 2 * np.pi * mains * time
-        hum = 2 * np.linalg.norm(steady @ (taper * np.stack([np.cos(phase), np.sin(phase)])).T, axis=1) / taper.sum()
+        hum = 2 * np.abs(steady @ (taper * np.exp(2j * np.pi * mains * time))) / taper.sum()
         rows = hum > LEAST_HUM_MV
         # Only leads that hum: a notch rings a little around a sharp QRS.
         if rows.any():
@@ -135,10 +132,7 @@ def _p_likeness(beats: NDArray, middle: NDArray, p_onset: int, qrs_onset: int) -
     if len(beats) < 3:
         return 1.0
     part = slice(max(0, p_onset - 10), max(p_onset + 20, qrs_onset - 10))
-    single = beats[:, :, part] - beats[:, :, part].mean(axis=2, keepdims=True)
-    model = middle[:, part] - middle[:, part].mean(axis=1, keepdims=True)
-    size = np.sqrt(np.sum(single**2, axis=(1, 2)) * np.sum(model**2))
-    return float(np.median(np.sum(single * model, axis=(1, 2)) / np.maximum(size, 1e-12)))
+    return float(np.median(correlations(beats[:, :, part], middle[:, part])))
 
 
 def _frontal_axis(millivolts: NDArray, lead_mask: NDArray[np.bool_], offset: int) -> float | None:
@@ -177,31 +171,19 @@ def measured(
     }
     device = {name: float(value) for name, value in (device_ms or {}).items() if np.isfinite(value)}
     values |= device
-    qrs_ms, qt = values["qrs"], values["qt"]
-    bazett = None if qt is None or not rr else qt / np.sqrt(rr)
+    qrs_ms, pr_ms, qt_ms, axis_deg = (values[name] for name in ("qrs", "pr", "qt", "axis"))
+    bazett = None if qt_ms is None or not rr else qt_ms / np.sqrt(rr)
     rate_bpm = 60.0 / rr if rr else None
     waves = {LEADS[row]: qrs_waves(millivolts[row], ONSET, offset) for row in np.flatnonzero(mask)}
-    table = np.full((6, len(LEADS)), np.nan, dtype=np.float32)  # ms and mV of Q, R and S
+    table = np.full((6, len(LEADS)), np.nan, dtype=np.float32)
     for name, found in waves.items():
-        peaks = [(0.0, 0.0) if wave is None else (wave.duration_ms, abs(wave.peak_mv)) for wave in q_r_s(found)]
-        table[:, LEADS.index(name)] = np.ravel(peaks)
+        table[:, LEADS.index(name)] = np.ravel([(wave.duration_ms, abs(wave.peak_mv)) for wave in q_r_s(found)])
     ms = np.nan if qrs_ms is None else qrs_ms
-    qrs = Qrs(millivolts, mask, waves, ms, offset, values["axis"], values["pr"], female)
-    features = EcgFeatures(
-        rate_bpm=rate_bpm,
-        qrs_ms=qrs_ms,
-        pr_ms=values["pr"],
-        qt_ms=qt,
-        qtc_ms=device.get("qtc", bazett),
-        axis_deg=values["axis"],
-        conduction=classify_conduction(qrs, rate_bpm=rate_bpm, spiked=beat.spiked, stated_paced=stated_paced),
-        q_ms=table[0],
-        q_mv=table[1],
-        r_ms=table[2],
-        r_mv=table[3],
-        s_ms=table[4],
-        s_mv=table[5],
-        from_device=tuple(name for name in ("qrs", "pr", "qt", "qtc", "axis") if name in device),
-        irregular=beat.irregular,
-    )
+    qrs = Qrs(millivolts, mask, waves, ms, offset, axis_deg, pr_ms, female)
+    conduction = classify_conduction(qrs, rate_bpm=rate_bpm, spiked=beat.spiked, stated_paced=stated_paced)
+    qtc_ms = device.get("qtc", bazett)
+    stated = tuple(name for name in ("qrs", "pr", "qt", "qtc", "axis") if name in device)
+    measures = (rate_bpm, qrs_ms, pr_ms, qt_ms, qtc_ms, axis_deg, conduction)
+    q_ms, q_mv, r_ms, r_mv, s_ms, s_mv = table
+    features = EcgFeatures(*measures, q_ms, q_mv, r_ms, r_mv, s_ms, s_mv, stated, beat.irregular)
     return MedianBeat(millivolts, mask, features)

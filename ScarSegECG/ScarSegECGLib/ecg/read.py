@@ -14,12 +14,12 @@ from ScarSegECGLib.ecg.device_export import read_ishne, read_scp, read_xml
 from ScarSegECGLib.ecg.dicom_waveform import read_dicom_ecg
 from ScarSegECGLib.ecg.edf_file import looks_like_edf, read_edf
 from ScarSegECGLib.ecg.leads import assemble, check_signals
-from ScarSegECGLib.ecg.recording import Recording, recorded_together, the_ecg, without_pulse
-from ScarSegECGLib.ecg.wfdb_record import header_of, looks_like_header, read_wfdb
+from ScarSegECGLib.ecg.recording import Recording, recorded_together, require_size, the_ecg, without_pulse
+from ScarSegECGLib.ecg.wfdb_record import LARGEST_SIGNAL_FILE, header_of, looks_like_header, read_wfdb
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
-from ScarSegECGLib.lge.files import sha256_of_file
+from ScarSegECGLib.lge.files import intact, sha256_of_file
 
 START = 4096
 READABLE = "DICOM, WFDB, HL7 aECG, MUSE or Philips XML, SCP-ECG, EDF, ISHNE or CSV"
@@ -51,27 +51,27 @@ def _looks_like_scp(start: bytes) -> bool:
     """Section 0 first, whose list of sections begins with itself at byte 7 (EN 1064)."""
     if len(start) < 32:
         return False
-    section, length = struct.unpack_from("<HI", start, 8)
-    pointer, index = struct.unpack_from("<H", start, 22)[0], struct.unpack_from("<I", start, 28)[0]
+    section, length, pointer, index = struct.unpack_from("<HI8xH4xI", start, 8)
     return section == 0 and length >= 26 and (length - 16) % 10 == 0 and pointer == 0 and index == 7
 
 
 Reader = Callable[[Path], Recording]
-FORMATS: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (
-    (lambda start: start[128:132] == b"DICM", read_dicom_ecg),
-    (looks_like_edf, read_edf),
-    (lambda start: start.startswith(b"ISHNE1.0"), read_ishne),
-    (_looks_like_scp, read_scp),
-    (_looks_like_xml, read_xml),
-    (looks_like_header, read_wfdb),
-    (looks_like_table, read_csv),
-    (lambda start: start.startswith((b"\x08\0", b"\x02\0")), read_dicom_ecg),  # without a preamble
+# How a format is known, what reads it, and the most bytes that a resting ECG has in it.
+FORMATS: tuple[tuple[Callable[[bytes], bool], Reader, int], ...] = (
+    (lambda start: start[128:132] == b"DICM", read_dicom_ecg, 128_000_000),
+    (looks_like_edf, read_edf, 512_000_000),
+    (lambda start: start.startswith(b"ISHNE1.0"), read_ishne, 32_000_000),
+    (_looks_like_scp, read_scp, 2_000_000),
+    (_looks_like_xml, read_xml, 10_000_000),
+    (looks_like_header, read_wfdb, LARGEST_SIGNAL_FILE),
+    (looks_like_table, read_csv, 16_000_000),
+    (lambda start: start.startswith((b"\x08\0", b"\x02\0")), read_dicom_ecg, 128_000_000),  # without a preamble
 )
 
 
 def told_by_content(start: bytes) -> Reader | None:
     """What reads a file, by its first 4096 bytes; None for anything else than an ECG or a DICOM file."""
-    return next((read for seen_in, read in FORMATS if seen_in(start)), None)
+    return next((read for seen_in, read, _ in FORMATS if seen_in(start)), None)
 
 
 def read_ecg(path: str | PathLike[str]) -> Ecg:
@@ -94,7 +94,8 @@ def read_ecg(path: str | PathLike[str]) -> Ecg:
         The file is missing, of another kind, damaged, or no usable ECG; one line that says what to do.
     """
     try:
-        recording = _read_recording(Path(path))
+        with intact("The ECG file is damaged, truncated or incomplete: copy or export it again."):
+            recording = _read_recording(Path(path))
     except (OSError, MemoryError):
         raise InputError("The ECG file cannot be read: check its name, its permissions and the disk.") from None
     acquired = recording.acquired
@@ -146,4 +147,5 @@ def _read_recording(path: Path) -> Recording:
         others = (words for starts, words in _OTHERS if start.startswith(starts))
         words = next(others, f"of no known ECG format: export the ECG as {READABLE}")
         raise InputError(f"The ECG file is {_PDF if b'%PDF-' in start[:1024] else words}.")
+    require_size(path, next(largest for _, reader, largest in FORMATS if reader is read))
     return read(path)

@@ -41,9 +41,7 @@ _YEAR_LAST = re.compile(r"(\d{1,2})([-/. ])(\d{1,2}|[A-Za-z]{3})[a-z]*\2(\d{4})"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?")
 
-NOT_TOGETHER = (
-    "The ECG's leads were not recorded together (as in the 3 x 4 layout of a print): export simultaneous leads of 10 s."
-)
+NOT_TOGETHER = "The leads were not recorded together (as in a 3 x 4 print): export simultaneous leads of 10 s."
 STANDSTILL_S = 1.0  # a lead that keeps one value so long at an end was not recorded there
 WHOLE = 0.95
 MOST_SKEW_S = 0.05  # of one converter that samples its channels in turn
@@ -78,10 +76,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a file holds: its parts, the format's usual name, and ``files`` where a record is several.
-
-    The other fields are those of :class:`ScarSegECGLib.case.Ecg`.
-    """
+    """What a file holds, with fields of :class:`ScarSegECGLib.case.Ecg`, and ``files`` where a record is several."""
 
     parts: Sequence[Part]
     format: str
@@ -94,13 +89,10 @@ class Recording:
     files: tuple[Path, ...] = ()
 
 
-def require_size(path: Path, largest: int, kind: str) -> None:
-    """Raise InputError for a file of more than ``largest`` bytes, which a resting ECG of that kind never has."""
+def require_size(path: Path, largest: int) -> None:
+    """Raise InputError for a file of more than ``largest`` bytes, which a resting ECG never has."""
     if path.stat().st_size > largest:
-        raise InputError(
-            f"The ECG file is too large for {kind} of a resting ECG (over {largest / 1e6:.0f} MB): "
-            f"export {LONGEST_S:g} s or less."
-        )
+        raise InputError(f"The ECG file is too large (over {largest / 1e6:g} MB): export {LONGEST_S:g} s or less.")
 
 
 def calibrated(
@@ -173,7 +165,7 @@ def the_ecg(parts: Sequence[Part]) -> tuple[Part, Notes]:
     held = [part for part in cut if part.leads] or cut  # without any lead the gates say so
     best = max(held, key=lambda part: (len(part.leads), part.seconds))
     for other in held:
-        if other is not best and not other.leads <= best.leads and _simultaneous(best, other):
+        if not other.leads <= best.leads and _simultaneous(best, other):
             best = replace(best, channels=best.channels + other.channels)
     if len(best.leads) < FEWEST_LEADS <= len(set().union(*(part.leads for part in held))):
         raise InputError(NOT_TOGETHER)
@@ -194,29 +186,22 @@ def without_pulse(channels: Channels, rate: float) -> tuple[Channels, Notes]:
     known = [channel.millivolts for channel in channels if channel.lead is not None]
     if len(known) < FEWEST_ALIKE or len({signal.size for signal in known}) != 1:
         return channels, ()
-    leads = np.stack(known)
-    alike = np.ptp(leads, axis=0) <= ALIKE_MV
-    level = np.median(leads, axis=0)
-    edge, begin, end = round(EDGE_S * rate), 0, leads.shape[1]
-    pulses = [
-        (first, last)
-        for first, last in runs(alike & (np.abs(level) >= LOWEST_PULSE_MV))
-        if last - first >= SHORTEST_PULSE_S * rate and (last <= edge or first >= leads.shape[1] - edge)
-    ]
-    if not pulses:
-        return channels, ()
-    still = runs(alike)
-    for first, last in pulses:
+    alike = np.ptp(known, axis=0) <= ALIKE_MV
+    level = np.abs(np.median(known, axis=0))
+    begin, end, heights = 0, level.size, []
+    edge, still = round(EDGE_S * rate), runs(alike)
+    for first, last in runs(alike & (level >= LOWEST_PULSE_MV)):
+        before, after = last <= edge, first >= level.size - edge
+        if last - first < SHORTEST_PULSE_S * rate or not (before or after):
+            continue
+        heights.append(float(np.median(level[first:last])))
         low, high = next((a, b) for a, b in still if a <= first and last <= b)
-        if last <= edge:
-            begin = max(begin, high)
-        else:
-            end = min(end, low)
-    whole = int((end - begin) / rate)
-    if whole >= 2:
-        # The fading end is behind the recording; before it, what follows the pulse is the recording itself.
-        end = begin + round(whole * rate)
-    height = float(np.median(np.abs(level[slice(*pulses[0])])))
+        begin, end = (high, end) if before else (begin, min(end, low))
+    if not heights:
+        return channels, ()
+    # The fading end is behind the recording; before it, what follows the pulse is the recording itself.
+    end = begin + round(int((end - begin) / rate) * rate)
+    height = heights[0]
     notes = [Fact(EcgNote.PULSE_CUT, mv=height, seconds=(end - begin) / rate)]
     if min(abs(height - usual) / usual for usual in USUAL_PULSES_MV) > 0.05:
         notes.append(Fact(EcgNote.PULSE_UNUSUAL, mv=height))
@@ -234,27 +219,22 @@ def recorded_together(channels: Channels, rate: float) -> tuple[Channels, Notes]
     known, notes = _without_skew(tuple(channel for channel in channels if channel.lead is not None), rate)
     if len({channel.millivolts.size for channel in known}) > 1:
         raise InputError("The ECG's leads have different lengths: export leads recorded together.")
-    samples = known[0].millivolts.size if known else 0
-    spans = {channel: _span(channel.millivolts, round(STANDSTILL_S * rate)) for channel in known}
-    there = {span for span in spans.values() if span is not None}  # a lead that is flat throughout is left to the gates
-    windows = [span for span in spans.values() if span is not None and span[1] - span[0] >= SHORTEST_S * rate]
-    if not windows or there == {(0, samples)}:
+    found = ((channel, _span(channel.millivolts, round(STANDSTILL_S * rate))) for channel in known)
+    spans = {channel: span for channel, span in found if span is not None}
+    windows = [(begin, end) for begin, end in spans.values() if end - begin >= SHORTEST_S * rate]
+    if not windows:
         return (*known, *other), notes
 
-    def covering(window: tuple[int, int]) -> set[tuple[int, int]]:
-        begin, end = window
-        return {span for span in there if min(span[1], end) - max(span[0], begin) >= WHOLE * (end - begin)}
+    def covering(begin: int, end: int) -> list[Channel]:
+        least = WHOLE * (end - begin)
+        return [channel for channel, (a, b) in spans.items() if min(b, end) - max(a, begin) >= least]
 
-    def worth(window: tuple[int, int]) -> tuple[int, int]:
-        inside = covering(window)
-        return len(leads_of(channel for channel, span in spans.items() if span in inside)), window[1] - window[0]
-
-    inside = covering(max(windows, key=worth))
-    kept = tuple(channel for channel, span in spans.items() if span is None or span in inside)
+    inside = covering(*max(windows, key=lambda window: (len(leads_of(covering(*window))), window[1] - window[0])))
+    kept = tuple(channel for channel in known if channel in inside or channel not in spans)  # the gates see flat ones
     if len(leads_of(kept)) < FEWEST_LEADS <= len(leads_of(known)):
         raise InputError(NOT_TOGETHER)
-    begin, end = max(span[0] for span in inside), min(span[1] for span in inside)
-    if (begin, end) != (0, samples):
+    begin, end = max(spans[channel][0] for channel in inside), min(spans[channel][1] for channel in inside)
+    if (samples := known[0].millivolts.size) != end - begin:
         notes += (Fact(EcgNote.WINDOW, stored=samples / rate, used=(end - begin) / rate),)
     if left := tuple(channel.lead.lstrip("-") for channel in known if channel.lead and channel not in kept):
         notes += (Fact(EcgNote.PARTIAL, leads=left),)
@@ -270,41 +250,38 @@ def _simultaneous(one: Part, other: Part) -> bool:
 
     Where the file does not say when they began, they must be as long as a whole recording.
     """
-    size, length = (part.channels[0].millivolts.size for part in (one, other))
-    if abs(one.rate - other.rate) > 1e-6 * one.rate or abs(size - length) > 1:
+    rate, samples = one.rate, [part.channels[0].millivolts.size for part in (one, other)]
+    if abs(other.rate - rate) > 1e-6 * rate or np.ptp(samples) > 1:
         return False
     if one.start_s is None or other.start_s is None:
-        if one.start_s is not other.start_s or one.seconds < LONG_ENOUGH_S:
-            return False
-    elif abs(one.start_s - other.start_s) > 1.5 / one.rate:
+        begun_together = one.start_s == other.start_s and one.seconds >= LONG_ENOUGH_S
+    else:
+        begun_together = abs(one.start_s - other.start_s) <= 1.5 / rate
+    if not begun_together:
         return False
-    energies = [_energy(part, min(size, length)) for part in (one, other)]
-    reach = round(0.3 * one.rate)
-    lags = np.arange(-reach, reach + 1)
-    likeness = [float(np.sum(energies[0] * np.roll(energies[1], lag))) for lag in lags]
-    return bool(abs(lags[int(np.argmax(likeness))]) <= COINCIDE_S * one.rate)
-
-
-def _energy(part: Part, samples: int) -> NDArray[np.float64]:
-    rows = [channel.millivolts[:samples] for channel in part.channels if channel.lead is not None]
-    energy = qrs_energy(np.nan_to_num(np.stack(rows)), part.rate)
-    return energy - energy.mean()
+    energies = []
+    for part in (one, other):
+        rows = [channel.millivolts[: min(samples)] for channel in part.channels if channel.lead is not None]
+        energy = qrs_energy(np.nan_to_num(rows), rate)
+        energies.append(energy - energy.mean())
+    lags = range(-round(0.3 * rate), round(0.3 * rate) + 1)
+    best = max(lags, key=lambda lag: float(np.sum(energies[0] * np.roll(energies[1], lag))))
+    return abs(best) <= COINCIDE_S * rate
 
 
 def _without_skew(channels: Channels, rate: float) -> tuple[Channels, Notes]:
     """Channels whose first samples were taken within 50 ms, laid over each other."""
     starts = np.array([channel.start_s for channel in channels])
-    if not starts.size or np.ptp(starts) < 0.5 / rate:
+    skew = float(np.ptp(starts)) if starts.size else 0.0
+    if skew < 0.5 / rate:
         return channels, ()
-    if np.ptp(starts) > MOST_SKEW_S:
+    if not skew <= MOST_SKEW_S:
         raise InputError(NOT_TOGETHER)
     late = np.rint((starts.max() - starts) * rate).astype(int)
-    size = min(channel.millivolts.size - drop for channel, drop in zip(channels, late, strict=True))
-    moved = tuple(
-        replace(channel, millivolts=channel.millivolts[drop : drop + size], start_s=0.0)
-        for channel, drop in zip(channels, late, strict=True)
-    )
-    return moved, (Fact(EcgNote.SKEW, ms=1000 * float(np.ptp(starts))),)
+    moved = [channel.millivolts[drop:] for channel, drop in zip(channels, late, strict=True)]
+    size = min(signal.size for signal in moved)
+    together = (replace(channel, millivolts=signal[:size]) for channel, signal in zip(channels, moved, strict=True))
+    return tuple(together), (Fact(EcgNote.SKEW, ms=1000 * skew),)
 
 
 def _span(signal: NDArray, standstill: int) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ import re
 import secrets
 import warnings
 from collections.abc import Mapping
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 from ScarSegECGLib.case import Subject
@@ -44,16 +44,14 @@ def subject_of_dicom(dataset: Mapping[Any, Any] | Any) -> Subject:
         warnings.simplefilter("ignore")
         text = {name: str(dataset.get(name) or "").strip() for name in names}
     stated = re.fullmatch(r"(\d{1,3})([DWMY])", text["PatientAge"].upper())
-    if stated:
-        age: float | None = int(stated[1]) * _DAYS_PER[stated[2]] / _DAYS_PER["Y"]
-    else:
-        age = years_between(*(moment_of(text[name]) for name in ("PatientBirthDate", "StudyDate")))
-    return subject(text["PatientID"], text["PatientSex"], age)
+    told = int(stated[1]) * _DAYS_PER[stated[2]] / _DAYS_PER["Y"] if stated else None
+    between = years_between(moment_of(text["PatientBirthDate"]), moment_of(text["StudyDate"]))
+    return subject(text["PatientID"], text["PatientSex"], between if told is None else told)
 
 
-def years_between(birth: date | None, then: date | None) -> float | None:
+def years_between(birth: datetime | None, then: datetime | None) -> float | None:
     """Age, years; ``None`` where a date is missing."""
-    return None if birth is None or then is None else (then - birth).days / _DAYS_PER["Y"]
+    return None if birth is None or then is None else (then.date() - birth.date()).days / _DAYS_PER["Y"]
 
 
 def differ(one: Subject | None, other: Subject | None) -> bool:

@@ -8,7 +8,6 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
 import wfdb
 
 from ScarSegECGLib.ecg.leads import check_rate
@@ -16,7 +15,6 @@ from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
-from ScarSegECGLib.lge.files import intact
 
 LARGEST_HEADER, LONGEST_LINE = 64_000, 1000
 LARGEST_SIGNAL_FILE = 512_000_000
@@ -32,15 +30,7 @@ _BYTES_PER_SAMPLE = {"80": 1, "16": 2, "61": 2, "160": 2, "212": 1.5, "310": 4 /
 # What may follow the number of samples, as wfdb reads it: time, then day/month/year.
 _WFDB_TIME = re.compile(r"\d{1,2}(:\d{1,2}){0,2}(\.\d+)?([ \t]+\d{1,2}/\d{1,2}/\d{4})?")
 
-# SNOMED CT codes of diagnoses.
-SINUS_ONLY = frozenset({"426783006", "426177001", "427084000"})  # sinus rhythm, slow or fast: nothing else was noted
-PACED = frozenset({"10370003", "251266004"})
-# Infarct or ischaemia, Q waves, poor R progression.
-INFARCT = frozenset(
-    ["164865005", "164867002", "54329005", "57054005", "164861001", "426434006", "425419005", "365413008", "164917005"]
-)
-RBBB = frozenset({"59118001", "713427006"})
-BLOCK = RBBB | {"164909002", "733534002", "698252002"}  # LBBB, complete LBBB, other intraventricular delay
+PACED = frozenset({"10370003", "251266004"})  # SNOMED CT
 _DIAGNOSES = re.compile(r"^[ \t]*#[ \t#]*dx:(.*)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -61,8 +51,7 @@ def header_of(path: Path) -> Path | None:
 def read_wfdb(header: Path) -> Recording:
     """Read one record, whose signal files must lie beside its .hea file.
 
-    InputError for a damaged header, a signal file that is missing, elsewhere or shorter than the header says, or an
-    unknown unit.
+    InputError for a signal file that is missing, elsewhere or shorter than the header says, and for an unknown unit.
     """
     with header.open("rb") as stream:
         text = "\n".join(stream.read(LARGEST_HEADER + 1).decode("utf-8", errors="replace").splitlines())
@@ -73,8 +62,8 @@ def read_wfdb(header: Path) -> Recording:
     place = header.resolve()
     if "::" in str(place):
         raise InputError("The folder of the WFDB record has '::' in its name, which cannot be read: move the record.")
-    first = lines[0].split(maxsplit=4) if lines else []
-    written = first[4] if len(first) > 4 else ""
+    first, *signal_lines = lines or [""]
+    written = "".join(first.split(maxsplit=4)[4:])
     # The record line's own date, or the one in PTB's remark; both have the day first.
     remark = _ECG_DATE.search(text)
     acquired = stored_date(written or (remark[1] if remark else ""), month_first=False)
@@ -83,25 +72,23 @@ def read_wfdb(header: Path) -> Recording:
         stem = place.with_suffix("")
         if written and not _WFDB_TIME.fullmatch(written):  # a copy whose record line wfdb can read
             stem = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scarsegecg-"))) / "record"
-            plain = " ".join(["record" + "".join(first[0].partition("/")[1:]), *first[1:4]])
-            stem.with_suffix(".hea").write_text("\n".join([plain, *lines[1:]]) + "\n", encoding="utf-8")
+            plain = re.sub(r"^[^\s/]+", "record", first.removesuffix(written))
+            stem.with_suffix(".hea").write_text("\n".join([plain.rstrip(), *signal_lines, ""]), encoding="utf-8")
         fields = _fields(stem)
         signals = _signal_files(place.parent, fields)
-        for line, label in zip(lines[1:], fields.sig_name, strict=False):  # without a gain wfdb silently takes 200
-            gain = _GAIN.match(line)
-            calibrated(label or "", np.zeros(0), float(gain[1]) if gain else None, "mV")
         if stem.parent != place.parent:
             for path in signals:
                 shutil.copyfile(path, stem.parent / path.name)
         most = round(LONGEST_S * float(fields.fs)) + 1
-        with intact("The signals of the WFDB record cannot be read: copy the record again."):
-            record = wfdb.rdrecord(str(stem), sampto=most if (fields.sig_len or 0) > most else None, pn_dir=None)
-    if record.p_signal is None or not len(record.p_signal):
-        raise InputError("The signals of the WFDB record are empty: copy the record again.")
-    channels = zip(record.sig_name, record.p_signal.T, record.units, strict=True)
-    known = tuple(calibrated(label or "", signal, 1.0, str(unit or "mV")) for label, signal, unit in channels)
+        record = wfdb.rdrecord(str(stem), sampto=most if (fields.sig_len or 0) > most else None, pn_dir=None)
+    gains = (_GAIN.match(line) for line in signal_lines)
+    channels = tuple(
+        # The signal is in mV already, but where there is no gain wfdb silently takes 200.
+        calibrated(label or "", signal, 1.0 if gain and float(gain[1]) else None, str(unit or "mV"))
+        for label, signal, unit, gain in zip(record.sig_name, record.p_signal.T, record.units, gains, strict=True)
+    )
     return Recording(
-        parts=[Part(known, float(record.fs))],
+        parts=[Part(channels, float(record.fs))],
         format="WFDB",
         acquired=acquired,
         stated_paced=bool(diagnoses(text) & PACED),
@@ -117,15 +104,12 @@ def diagnoses(header: str) -> frozenset[str]:
 
 def _fields(stem: Path) -> wfdb.Record:
     """The header's fields; InputError where they cannot be those of one ECG recording."""
-    with intact("The WFDB header cannot be read: copy the record again."):
-        fields = wfdb.rdheader(str(stem))
+    fields = wfdb.rdheader(str(stem))
     if isinstance(fields, wfdb.MultiRecord):
         raise InputError("The WFDB header joins several segments: give one segment's own header.")
     check_rate(float(fields.fs or 0))
-    if not fields.n_sig or not fields.file_name:
-        raise InputError("The WFDB header names no signals: give the record that holds the ECG.")
-    if fields.n_sig > LARGEST_RECORD_LEADS:
-        raise InputError(f"The WFDB header names {fields.n_sig} signals: this is no 12-lead ECG.")
+    if not fields.file_name or not 0 < fields.n_sig <= LARGEST_RECORD_LEADS:
+        raise InputError("The WFDB header names no signals, or more than an ECG has: give the record with the ECG.")
     return fields
 
 
@@ -134,26 +118,20 @@ def _signal_files(folder: Path, fields: wfdb.Record) -> tuple[Path, ...]:
 
     InputError also where one is shorter than the header says, or of a length that it does not say.
     """
-    files: dict[Path, list[int]] = {}
-    for row, name in enumerate(fields.file_name):
-        path = folder / str(name)
-        if _PLAIN_NAME.fullmatch(str(name)) is None or path.resolve().parent != folder:
+    names = [str(name) for name in fields.file_name]
+    files = {name: folder / name for name in names}
+    for name, path in files.items():
+        if _PLAIN_NAME.fullmatch(name) is None or path.resolve().parent != folder:
             raise InputError("The WFDB header names a signal file that is or links outside its own folder: refused.")
         if not path.is_file():
             raise InputError("A signal file that the WFDB header names is missing: put the whole record in one folder.")
-        require_size(path, LARGEST_SIGNAL_FILE, "a signal file")
-        files.setdefault(path, []).append(row)
-    if fields.sig_len is None and sum(path.stat().st_size for path in files) > LARGEST_UNCOUNTED:
+        require_size(path, LARGEST_SIGNAL_FILE)
+        rows = [row for row, other in enumerate(names) if other == name]
+        per_frame = sum(int(fields.samps_per_frame[row] or 1) for row in rows)
+        size = per_frame * _BYTES_PER_SAMPLE.get(str(fields.fmt[rows[0]]), 0)
+        stored, needed = path.stat().st_size, int(fields.byte_offset[rows[0]] or 0) + (fields.sig_len or 0) * size
+        if stored < needed:
+            raise InputError(f"A signal file is truncated ({stored} of {needed:.0f} bytes): copy the record again.")
+    if fields.sig_len is None and sum(path.stat().st_size for path in files.values()) > LARGEST_UNCOUNTED:
         raise InputError("The WFDB header does not say how many samples there are: copy the record again.")
-    for path, rows in files.items():
-        size = _BYTES_PER_SAMPLE.get(str(fields.fmt[rows[0]]))
-        if size is None or fields.sig_len is None:
-            continue
-        per_frame = sum(int(fields.samps_per_frame[k] or 1) for k in rows)
-        needed = int(int(fields.byte_offset[rows[0]] or 0) + fields.sig_len * per_frame * size)
-        if path.stat().st_size < needed:
-            raise InputError(
-                f"A signal file of the WFDB record is truncated ({path.stat().st_size} of {needed} bytes): "
-                "copy the record again."
-            )
-    return tuple(files)
+    return tuple(files.values())
