@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime, timezone
-from enum import Enum
-from functools import lru_cache
 from numbers import Integral
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import numpy as np
 
 from ScarSegECGLib import case
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER, RESULT_KIND, is_previous_result
-from ScarSegECGLib.facts import Code, Confidence, Contrast, Division, Fact, Method, PartsRule
-from ScarSegECGLib.facts_ecg import GapProblem
+from ScarSegECGLib.facts import Code, Division, Fact, Method, PartsRule
 from ScarSegECGLib.facts_json import from_plain, to_plain
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.lge.read import read_volume
@@ -30,7 +26,7 @@ from ScarSegECGLib.report.present import software_versions
 from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.wording import RESEARCH_USE, agreement_reason, all_words, words
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "3.0"
 PICTURES = ("bullseye.png", "ecg.png", "montage.png", "transmurality.png")
 _LARGEST_PICTURE_BYTES = 64 * 2**20
 _SAME_VOLUME = 0.005
@@ -40,13 +36,14 @@ _DO_NOT_FIT = (
 )
 _DAMAGED = "The result folder is incomplete or damaged: segment the case again."
 _TOLD = (Fact, Code, Method, Division, PartsRule, case.EcgUse)  # in words
+_WAVES = ("q_ms", "q_mv", "r_ms", "r_mv", "s_ms", "s_mv")
 
 
-# Attributes of records that JSON knows by another name; "": they are not written.
-RENAMED: Mapping[type, Mapping[str, str]] = {
+# Attributes of records that readers know by another name; "": they are not told.
+_RENAMED: Mapping[type, Mapping[str, str]] = {
     case.Burden: {"grams": "g"},
     case.Interval: {},
-    case.ScarParts: {"labels": "", "grey": "grey_zone", "rest": "below_grey_zone"},
+    case.ScarParts: {"grey": "grey_zone", "rest": "below_grey_zone"},
     case.IslandPattern: {"number": "island", "slices": "slices_from_apex", "coverage": "coverage_inner_middle_outer"},
     case.SegmentRow: {
         **{"number": "aha_segment", "territory": "usual_territory"},
@@ -54,7 +51,7 @@ RENAMED: Mapping[type, Mapping[str, str]] = {
         **{"ecg_percent": "ecg_scar_percent", "agreement": "ecg_agreement", "agreement_reason": "ecg_agreement_reason"},
     },
     TerritoryRow: {"name": "usual_territory", "segments": "aha_segments", "scar_grams": "scar_g"},
-    case.EcgFeatures: dict.fromkeys(("q_ms", "q_mv", "r_ms", "r_mv", "s_ms", "s_mv"), ""),
+    case.EcgFeatures: {},
     case.EcgFindings: {
         **{"features": "", "score_points": "qrs_score_points"},
         **{"score_percent_of_lv": "qrs_score_percent_of_lv", "score_remark": "qrs_score_remark"},
@@ -67,26 +64,6 @@ _MADE: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
         "transmurality_max_on_little_scar": rests_on_little,
         "ecg_agreement_reason": lambda row: without_paths(agreement_reason(row.agreement_reason)),
     },
-}
-# What the sentences were made from, so that a result can be read again: its type, and where it stands.
-FACTS: Mapping[str, tuple[Any, Callable[[case.ScarResult], Any]]] = {
-    "method": (Method, lambda result: result.method),
-    "division": (Division, lambda result: result.anatomy.division),
-    "contrast": (Contrast, lambda result: result.stack.contrast),
-    "ecg_reasons": (tuple, lambda result: result.ecg_use.reasons),
-    "gap_problem": (GapProblem | None, lambda result: result.ecg_use.gap.problem),
-    "parts_rule": (PartsRule | None, lambda result: result.parts.rule if result.parts else None),
-    "parts_remark": (Fact | None, lambda result: result.parts.remark if result.parts else None),
-    "agreement": (tuple, lambda result: tuple(row.agreement for row in result.segments)),
-    "agreement_reasons": (tuple, lambda result: tuple(row.agreement_reason for row in result.segments)),
-    "patterns": (tuple, lambda result: tuple(island.pattern for island in result.patterns)),
-    "pattern_remarks": (tuple, lambda result: tuple(island.remark for island in result.patterns)),
-    "warnings": (tuple, lambda result: result.warnings),
-    "input_warnings": (tuple, lambda result: result.input_warnings),
-    "notes_lge": (tuple, lambda result: result.stack.notes),
-    "notes_ecg": (tuple, lambda result: result.ecg.notes if result.ecg else ()),
-    "notes_anatomy": (tuple, lambda result: result.anatomy.notes),
-    "confidence": (Confidence | None, lambda result: result.confidence),
 }
 
 
@@ -162,21 +139,15 @@ def as_json(result: case.ScarResult, created: datetime) -> dict[str, Any]:
             "anatomy": _sentences(anatomy.notes),
         },
     }
-    facts = {name: _without_paths(to_plain(of(result))) for name, (_, of) in FACTS.items()}
-    return to_json(content) | {"facts": facts, "timings_s": to_json(result.timings)}
-
-
-def _names(record: type) -> dict[str, str]:
-    """The attributes of a record that are written, and their names in JSON."""
-    names = {field.name: RENAMED[record].get(field.name, field.name) for field in fields(record)}
-    return {of: name for of, name in names.items() if name}
+    return to_json(content) | {"timings_s": to_json(result.timings), "record": _record(result)}
 
 
 def to_json(value: Any) -> Any:
     """Records, mappings and tuples of values, facts in words; null for what is not known, an empty text or NaN too."""
-    if type(value) in RENAMED:
-        told = {name: getattr(value, of) for of, name in _names(type(value)).items()}
-        return to_json(told | {name: make(value) for name, make in _MADE.get(type(value), {}).items()})
+    if (renamed := _RENAMED.get(type(value))) is not None:
+        told = {renamed.get(of, of): held for of, held in vars(value).items() if not isinstance(held, np.ndarray)}
+        made = {name: make(value) for name, make in _MADE.get(type(value), {}).items()}
+        return to_json({name: held for name, held in (told | made).items() if name})
     if isinstance(value, Mapping):
         return {name: to_json(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -194,42 +165,25 @@ def _sentences(facts: Iterable[Any]) -> list[str]:
     return [without_paths(sentence) for sentence in all_words(facts)]
 
 
-def _without_paths(plain: Any) -> Any:
-    """Facts as JSON holds them, their texts without a file's name."""
+def _record(result: case.ScarResult) -> Any:
+    """A result as it is read again: without arrays, and of images and ECG only what names nobody."""
+    none: Any = None
+    stack, ecg = result.stack, result.ecg
+    told: dict[str, Any] = {"contrast": stack.contrast, "sha256": stack.sha256, "notes": stack.notes}
+    seen = case.LgeStack(none, none, case.Storage(), none, **told)
+    heard = case.Ecg(none, none, 1.0, sha256=ecg.sha256, notes=ecg.notes) if ecg else None
+    return _fit_for_all(to_plain(replace(result, stack=seen, ecg=heard, signs=None)))
+
+
+def _fit_for_all(plain: Any) -> Any:
+    """What JSON holds with texts that name no file, and null for NaN."""
     if isinstance(plain, dict):
-        return {name: _without_paths(value) for name, value in plain.items()}
+        return {name: _fit_for_all(value) for name, value in plain.items()}
     if isinstance(plain, list):
-        return [_without_paths(value) for value in plain]
-    return without_paths(plain) if isinstance(plain, str) else plain
-
-
-_types_of = lru_cache(get_type_hints)
-
-
-def from_json(kind: Any, kept: Any, **more: Any) -> Any:
-    """What :func:`to_json` wrote as a value of a type, which may be a record, a tuple, or one or ``None``.
-
-    ``more`` are the record's attributes that are not read. KeyError, TypeError, ValueError: something is missing, or is
-    not what it should be: somebody may have edited it.
-    """
-    if kind in RENAMED:
-        types = _types_of(kind)
-        names = {of: name for of, name in _names(kind).items() if of not in more}
-        return kind(**{of: from_json(types[of], kept[name]) for of, name in names.items()}, **more)
-    kinds = get_args(kind)
-    if get_origin(kind) is tuple:
-        return tuple(from_json(one, entry) for one, entry in zip(kinds, kept, strict=True))
-    if kinds:
-        return None if kept is None else from_json(kinds[0], kept)
-    if kind is bool or issubclass(kind, Enum):
-        return kind(kept)
-    if kind is str:
-        if not isinstance(kept, str | None):
-            raise TypeError("no text")
-        return kept or ""
-    if isinstance(kept, bool) or not isinstance(kept, int | float) or not math.isfinite(kept):
-        raise ValueError("no number")
-    return kind(kept)
+        return [_fit_for_all(value) for value in plain]
+    if isinstance(plain, str):
+        return without_paths(plain)
+    return finite(plain) if isinstance(plain, float) else plain
 
 
 def read_result(folder: Path, stack: case.LgeStack) -> case.ScarResult:
@@ -237,7 +191,7 @@ def read_result(folder: Path, stack: case.LgeStack) -> case.ScarResult:
 
     The numbers are those of ``result.json``, the masks and probabilities those of the images beside it; the result's
     ``stack.sha256`` is that of the images it was made from. What no file holds is left empty: the ECG's own trace and
-    findings, and where the LV's centres and insertions are. InputError: not a result folder, a damaged one, or one made
+    waves, and where the LV's centres and insertions are. InputError: not a result folder, a damaged one, or one made
     from other images.
     """
     if not is_previous_result(folder):
@@ -271,97 +225,64 @@ def read_pictures(folder: Path) -> dict[str, bytes]:
 
 
 def _result(folder: Path, stack: case.LgeStack, content: dict[str, Any]) -> case.ScarResult:
-    facts = _facts(content["facts"])
-    scar, ecg, ventricle = content["scar"], content["ecg"], content["left_ventricle"]
+    """The record with the images; what the file says beside it must be what would be said of it."""
+    kept = from_plain(content["record"])
+    if not isinstance(kept, case.ScarResult):
+        raise TypeError("no result")
     images = ["labels", "aha17", "scar_probability", "scar_probability_image_only"]
-    if scar["parts"] is not None:
+    if kept.parts is not None:
         images.append("scar_parts")
     if not all((folder / f"{name}.nii.gz").is_file() for name in images):
         raise InputError(_DAMAGED)
     labels, aha = (read_labels(folder / f"{name}.nii.gz", stack) for name in ("labels", "aha17"))
     if labels.max(initial=0) > case.MVO or aha.max(initial=0) > 17:
         raise InputError(_DAMAGED)
-    burden = from_json(case.Burden, scar["with_ecg"])
-    if not _same_ml(labels >= case.SCAR, stack, burden):
+    if not _same_ml(labels >= case.SCAR, stack, kept.scar):
         raise InputError(_DO_NOT_FIT)
-    kept = content["segments"]
-    if [row["aha_segment"] for row in kept] != list(range(1, len(kept) + 1)) or len(kept) not in (16, 17):
+    shown, imaged = [(row.number, row.imaged) for row in kept.segments], kept.anatomy.imaged
+    if len(imaged) != 17 or len(shown) < 16 or shown != list(enumerate(imaged, 1))[: len(shown)]:
         raise ValueError("segments")
-    reasons = facts["agreement_reasons"]
-    rows = tuple(from_json(case.SegmentRow, row, agreement_reason=why) for row, why in zip(kept, reasons, strict=True))
+    all_words(kept.input_warnings)  # those that stand nowhere else can be told too
+    no_trace, leads = np.zeros((len(case.LEADS), 0), np.float32), np.isin(case.LEADS, content["ecg"]["leads"])
+    found, no_wave = kept.ecg_findings, np.full(len(case.LEADS), np.nan, np.float32)
+    no_waves: dict[str, Any] = dict.fromkeys(_WAVES, no_wave)
     nowhere = np.full((len(stack.voxels), 2), np.nan)
-    imaged = tuple(row.imaged for row in rows) + (False,) * (17 - len(rows))
-    days = from_json(float | None, ecg["gap_days"])
-    leads = np.array([lead in ecg["leads"] for lead in case.LEADS])
-    ecg_sha256 = from_json(str, content["inputs"]["ecg_sha256"])
-    no_trace = np.zeros((len(leads), 0), np.float32)
-    return case.ScarResult(
-        stack=replace(
-            stack,
-            sha256=from_json(str, content["inputs"]["lge_sha256"]),
-            contrast=facts["contrast"],
-            notes=facts["notes_lge"],
-        ),
-        ecg=case.Ecg(no_trace, leads, 1.0, sha256=ecg_sha256, notes=facts["notes_ecg"]) if ecg["present"] else None,
-        ecg_use=case.EcgUse(
-            from_json(float, ecg["amplitude"]),
-            facts["ecg_reasons"],
-            case.TimeGap(days, bool(ecg["event_between"]), facts["gap_problem"]),
-        ),
-        anatomy=case.Anatomy(
-            labels == case.CAVITY, labels >= case.MYOCARDIUM, aha, nowhere, nowhere, np.zeros(len(stack.voxels)),
-            facts["division"], imaged, facts["notes_anatomy"],
+    result = replace(
+        kept,
+        stack=replace(stack, contrast=kept.stack.contrast, sha256=kept.stack.sha256, notes=kept.stack.notes),
+        ecg=kept.ecg and replace(kept.ecg, millivolts=no_trace, lead_mask=leads),
+        anatomy=replace(
+            kept.anatomy,
+            cavity=labels == case.CAVITY,
+            myocardium=labels >= case.MYOCARDIUM,
+            aha=aha,
+            centres_mm=nowhere,
+            insertions_deg=nowhere,
+            insertion_confidence=np.zeros(len(stack.voxels)),
         ),
         labels=np.minimum(labels, case.SCAR),
         scar_probability=_probability(folder / "scar_probability.nii.gz", stack),
         scar_probability_image_only=_probability(folder / "scar_probability_image_only.nii.gz", stack),
-        cavity_ml=from_json(float, ventricle["cavity_ml"]),
-        myocardium_ml=from_json(float, ventricle["myocardium_ml"]),
-        scar=burden,
-        scar_image_only=from_json(case.Burden, scar["image_only"]),
-        segments=rows,
-        method=facts["method"],
-        weights_sha256=from_json(str, content["method"]["weights_sha256"]),
-        warnings=facts["warnings"],
-        timings={str(stage): from_json(float, seconds) for stage, seconds in content["timings_s"].items()},
-        mvo=from_json(case.Burden | None, scar["mvo"]),
-        input_warnings=facts["input_warnings"],
-        parts=_parts(folder, stack, labels, scar["parts"], facts),
-        patterns=tuple(_island(*one) for one in zip(content["patterns"], facts["pattern_remarks"], strict=True)),
-        interval=from_json(case.Interval | None, scar["interval"]),
-        confidence=facts["confidence"],
-    )  # fmt: skip
+        ecg_findings=found and replace(found, features=replace(found.features, **no_waves)),
+        parts=kept.parts and _parts(folder, stack, labels, kept.parts),
+    )
+    told = as_json(result, datetime.now(timezone.utc))
+    # Of another file of the same images the grid is told otherwise.
+    told["geometry"] = content["geometry"] | {"contrast": told["geometry"]["contrast"]}
+    if any(told[name] != content[name] for name in told.keys() - {"created_utc", "software"}):
+        raise InputError(_DAMAGED)
+    return result
 
 
-def _facts(kept: dict[str, Any]) -> dict[str, Any]:
-    """The facts, of the right kinds and all of them ones that can be told."""
-    facts = {name: from_plain(kept[name]) for name in FACTS}
-    for name, (kind, _) in FACTS.items():
-        if not isinstance(facts[name], kind):
-            raise TypeError(name)
-        all_words(facts[name] if kind is tuple else [facts[name]])
-    return facts
-
-
-def _parts(
-    folder: Path, stack: case.LgeStack, labels: case.LabelArray, kept: dict[str, Any] | None, facts: dict[str, Any]
-) -> case.ScarParts | None:
-    if kept is None:
-        return None
+def _parts(folder: Path, stack: case.LgeStack, labels: case.LabelArray, kept: case.ScarParts) -> case.ScarParts:
     voxels = read_labels(folder / "scar_parts.nii.gz", stack)
-    parts = from_json(case.ScarParts, kept, labels=voxels, rule=facts["parts_rule"], remark=facts["parts_remark"])
-    told = (parts.core, parts.grey, parts.rest, parts.mvo)
+    told = (kept.core, kept.grey, kept.rest, kept.mvo)
     labelled = zip((case.PART_CORE, case.PART_GREY, case.PART_REST, case.PART_MVO), told, strict=True)
     same_ml = all(_same_ml(voxels == label, stack, burden) for label, burden in labelled)
     same_mvo = np.array_equal(voxels == case.PART_MVO, labels == case.MVO)
     if not (same_ml and same_mvo) or voxels[labels < case.SCAR].any():
         raise InputError(_DO_NOT_FIT)
-    return parts
-
-
-def _island(kept: dict[str, Any], remark: Any) -> case.IslandPattern:
-    first, last = from_json(tuple[int, int], kept["slices_from_apex"])
-    return from_json(case.IslandPattern, kept, remark=remark, slices=(first - 1, last - 1))
+    return replace(kept, labels=voxels)
 
 
 def _probability(path: Path, stack: case.LgeStack) -> case.FloatArray:

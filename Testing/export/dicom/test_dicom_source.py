@@ -185,7 +185,7 @@ def test_a_result_of_other_bytes_can_be_told(tmp_path, case) -> None:
     for file in case.folder.iterdir():
         (path / file.name).write_bytes(file.read_bytes())
     content = json.loads((path / "result.json").read_text())
-    content["inputs"]["lge_sha256"] = "00" * 32
+    content["inputs"]["lge_sha256"] = content["record"]["of"]["stack"]["of"]["sha256"] = "00" * 32
     (path / "result.json").write_text(json.dumps(content))
     assert read_result(path, case.stack).stack.sha256 == "00" * 32 != case.stack.sha256
 

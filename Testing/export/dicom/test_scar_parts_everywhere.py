@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from ScarSegECGLib.export.dicom import structured_report as grouping
 from ScarSegECGLib.export.dicom.structured_report import groups
 from ScarSegECGLib.export.images import write_nifti
 from ScarSegECGLib.export.result_folder import read_result
+from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.facts import Doubt, Fact
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.measure.measurements import drawn_scar, measure
@@ -126,6 +128,7 @@ def test_other_versions_are_refused(case: DicomCase, tmp_path, version) -> None:
 def test_parts_that_do_not_fit_their_numbers_are_refused(case: DicomCase, tmp_path, key) -> None:
     folder, content = copied(case, tmp_path)
     content["scar"]["parts"][key]["ml"] += 0.2
+    content["record"]["of"]["parts"]["of"][key]["of"]["ml"] += 0.2
     rewrite(folder, content)
     with pytest.raises(InputError, match="do not fit each other"):
         read_result(folder, case.stack)
@@ -139,11 +142,13 @@ def test_parts_that_are_no_parts(case: DicomCase, tmp_path, damage) -> None:
     else:
         del content["scar"]["parts"]
     rewrite(folder, content)
-    if damage == {"parts": None}:  # nobody looked
-        assert read_result(folder, case.stack).parts is None
-        return
     with pytest.raises(InputError, match="incomplete or damaged"):
         read_result(folder, case.stack)
+
+
+def test_where_nobody_looked_there_are_no_parts(case: DicomCase, tmp_path) -> None:
+    folder = write_result(replace(case.result, parts=None), {}, tmp_path / "result", overwrite=False)
+    assert read_result(folder, case.stack).parts is None
 
 
 def test_a_missing_parts_image_is_noticed(case: DicomCase, tmp_path) -> None:
