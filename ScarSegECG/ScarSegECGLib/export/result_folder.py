@@ -17,7 +17,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER, RESULT_KIND, is_previous_result
 from ScarSegECGLib.facts import Code, Division, Fact, Method, PartsRule
 from ScarSegECGLib.facts_json import from_plain, to_plain
-from ScarSegECGLib.lge.labels import read_labels
+from ScarSegECGLib.lge.labels import placed, read_labels
 from ScarSegECGLib.lge.read import read_volume
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
 from ScarSegECGLib.report.accuracy import doubt_of
@@ -29,7 +29,7 @@ from ScarSegECGLib.wording import RESEARCH_USE, agreement_reason, all_words, wor
 SCHEMA_VERSION = "3.0"
 PICTURES = ("bullseye.png", "ecg.png", "montage.png", "transmurality.png")
 _LARGEST_PICTURE_BYTES = 64 * 2**20
-_SAME_VOLUME = 0.005
+_SAME_VOLUME, _SAME_PLACE_VOXELS = 0.005, 0.25
 _DO_NOT_FIT = (
     "The label images and the numbers of the result do not fit each other; was one of them edited? Segment the case "
     "again, or measure the edited labels."
@@ -286,11 +286,15 @@ def _parts(folder: Path, stack: case.LgeStack, labels: case.LabelArray, kept: ca
 
 
 def _probability(path: Path, stack: case.LgeStack) -> case.FloatArray:
-    def same_grid(shape: tuple[int, ...]) -> None:
-        if shape != stack.storage.to_stored(stack.voxels).shape:
+    def same_size(shape: tuple[int, ...]) -> None:
+        if sorted(shape) != sorted(stack.voxels.shape):
             raise InputError(_DAMAGED)
 
-    return stack.storage.to_canonical(read_volume(path, same_grid).voxels.astype(np.float32))
+    volume = read_volume(path, same_size)
+    found = placed(volume.voxels.astype(np.float32)[None], volume.ijk_to_ras, stack, _SAME_PLACE_VOXELS)
+    if found is None:
+        raise InputError(_DAMAGED)
+    return found[0]
 
 
 def _same_ml(mask: np.ndarray, stack: case.LgeStack, burden: case.Burden | None) -> bool:

@@ -17,10 +17,12 @@ import pytest
 import SimpleITK as sitk
 from dicom_case import NOW, DicomCase
 
+from ScarSegECGLib.case import Storage
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export import result_folder
 from ScarSegECGLib.export.dicom.structured_report import groups
 from ScarSegECGLib.export.result_folder import read_result
+from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.report.html import as_html
 from ScarSegECGLib.report.present import present
 
@@ -94,6 +96,17 @@ def test_a_result_read_again_is_the_one_that_was_written(case: DicomCase) -> Non
     assert replace(read.parts, labels=None) == replace(case.result.parts, labels=None)
     assert np.array_equal(read.scar_probability, case.result.scar_probability)
     assert [group.values for group in groups(read)] == [group.values for group in groups(case.result)]
+
+
+def test_a_result_of_a_copy_whose_rows_run_the_other_way_is_the_same(case: DicomCase, tmp_path: Path) -> None:
+    turned = np.eye(4)
+    turned[1, 1], turned[1, 3] = -1, case.stack.voxels.shape[1] - 1
+    pose = case.stack.ijk_to_ras @ turned
+    copy_of = replace(case.stack, storage=Storage(flips=(False, True, False)), stored_ijk_to_ras=pose)
+    folder = write_result(replace(case.result, stack=copy_of), {}, tmp_path / "result", overwrite=False)
+    read = read_result(folder, case.stack)
+    for name in ("labels", "scar_probability", "scar_probability_image_only"):
+        assert np.array_equal(getattr(read, name), getattr(case.result, name)), name
 
 
 @pytest.mark.parametrize("record", [True, False])
