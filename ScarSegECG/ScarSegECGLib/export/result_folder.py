@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from datetime import datetime, timezone
 from numbers import Integral
 from pathlib import Path
@@ -39,10 +39,9 @@ _TOLD = (Fact, Code, Method, Division, PartsRule, case.EcgUse)  # in words
 _WAVES = ("q_ms", "q_mv", "r_ms", "r_mv", "s_ms", "s_mv")
 
 
-# Attributes of records that readers know by another name; "": they are not told.
+# Attributes that readers know by another name; "": they are not told.
 _RENAMED: Mapping[type, Mapping[str, str]] = {
     case.Burden: {"grams": "g"},
-    case.Interval: {},
     case.ScarParts: {"grey": "grey_zone", "rest": "below_grey_zone"},
     case.IslandPattern: {"number": "island", "slices": "slices_from_apex", "coverage": "coverage_inner_middle_outer"},
     case.SegmentRow: {
@@ -51,7 +50,6 @@ _RENAMED: Mapping[type, Mapping[str, str]] = {
         **{"ecg_percent": "ecg_scar_percent", "agreement": "ecg_agreement", "agreement_reason": "ecg_agreement_reason"},
     },
     TerritoryRow: {"name": "usual_territory", "segments": "aha_segments", "scar_grams": "scar_g"},
-    case.EcgFeatures: {},
     case.EcgFindings: {
         **{"features": "", "score_points": "qrs_score_points"},
         **{"score_percent_of_lv": "qrs_score_percent_of_lv", "score_remark": "qrs_score_remark"},
@@ -144,18 +142,19 @@ def as_json(result: case.ScarResult, created: datetime) -> dict[str, Any]:
 
 def to_json(value: Any) -> Any:
     """Records, mappings and tuples of values, facts in words; null for what is not known, an empty text or NaN too."""
-    if (renamed := _RENAMED.get(type(value))) is not None:
-        told = {renamed.get(of, of): held for of, held in vars(value).items() if not isinstance(held, np.ndarray)}
-        made = {name: make(value) for name, make in _MADE.get(type(value), {}).items()}
-        return to_json({name: held for name, held in (told | made).items() if name})
+    if isinstance(value, _TOLD):
+        return without_paths(words(value)) or None
+    if is_dataclass(value):
+        names = _RENAMED.get(type(value), {})
+        told = {names.get(of, of): held for of, held in vars(value).items() if not isinstance(held, np.ndarray)}
+        told |= {name: make(value) for name, make in _MADE.get(type(value), {}).items()}
+        return {name: to_json(held) for name, held in told.items() if name}
     if isinstance(value, Mapping):
         return {name: to_json(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):
         return [to_json(entry) for entry in value]
     if isinstance(value, str):
         return str(value) or None
-    if isinstance(value, _TOLD):
-        return without_paths(words(value)) or None
     if isinstance(value, bool | np.bool_):
         return bool(value)
     return int(value) if isinstance(value, Integral) else finite(value)
@@ -229,9 +228,7 @@ def _result(folder: Path, stack: case.LgeStack, content: dict[str, Any]) -> case
     kept = from_plain(content["record"])
     if not isinstance(kept, case.ScarResult):
         raise TypeError("no result")
-    images = ["labels", "aha17", "scar_probability", "scar_probability_image_only"]
-    if kept.parts is not None:
-        images.append("scar_parts")
+    images = ("labels", "aha17", "scar_probability", "scar_probability_image_only", *["scar_parts"] * bool(kept.parts))
     if not all((folder / f"{name}.nii.gz").is_file() for name in images):
         raise InputError(_DAMAGED)
     labels, aha = (read_labels(folder / f"{name}.nii.gz", stack) for name in ("labels", "aha17"))
