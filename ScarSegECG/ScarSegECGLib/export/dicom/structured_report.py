@@ -196,7 +196,7 @@ def structured_report(
     """
     software = sr.DeviceObserverIdentifyingAttributes(_DEVICE_UID, MAKER, manufacturer_name=MAKER, model_name=MAKER)
     device = sr.ObserverContext(standard.DCM.Device, software)
-    verified, person, organisation = verified_by is not None, None, None
+    person = organisation = None
     if verified_by is not None:
         verified_by = person_name(verified_by)
         organisation = source.first.get("InstitutionName") or "not stated"
@@ -211,8 +211,8 @@ def structured_report(
         evidence=[*source.images, *segmentations.values()],
         content=report[0],
         is_complete=True,
-        is_final=verified,
-        is_verified=verified,
+        is_final=verified_by is not None,
+        is_verified=verified_by is not None,
         verifying_observer_name=verified_by,
         verifying_organization=organisation,
         **common("report.dcm"),
