@@ -26,12 +26,12 @@ _LARGEST_MARKER_BYTES = 16 * 2**20
 _OURS = ".scarsegecg-"
 _LONG_AGO_S = 3600.0  # what was not written to for so long is no run's any more
 _OTHER_FOLDER = "choose another folder"
-_IN_WORDS = {
-    (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)): "The disk is full: free some space or choose a folder on "
-    "another disk.",
-    (errno.EACCES, errno.EPERM, errno.EROFS): "No permission to write the output folder: choose one that is yours, and "
-    "close programs that have it open.",
-    (errno.ENOTDIR, errno.EEXIST): f"The output folder would lie inside a file: {_OTHER_FOLDER}.",
+_FULL = "The disk is full: free some space or choose a folder on another disk."
+_FORBIDDEN = "No permission to write the output folder: choose one that is yours, and close programs that have it open."
+_IN_WORDS: dict[int | None, str] = {
+    **dict.fromkeys((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)), _FULL),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _FORBIDDEN),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), f"The output folder would lie inside a file: {_OTHER_FOLDER}."),
 }
 
 
@@ -160,7 +160,7 @@ def _os_errors_in_words() -> Iterator[None]:
         yield
     except OSError as error:
         told = f"The result could not be written ({error.strerror or type(error).__name__}): {_OTHER_FOLDER}."
-        raise InputError(next((text for numbers, text in _IN_WORDS.items() if error.errno in numbers), told)) from None
+        raise InputError(_IN_WORDS.get(error.errno, told)) from None
 
 
 def _without_dots(out: Path) -> Path:
