@@ -53,7 +53,7 @@ def pdf_text(objects) -> str:
 def test_parts_territories_and_patterns_are_the_same_in_every_file(case: DicomCase, pdf_text) -> None:
     content = case.content
     html = words((case.folder / "report.html").read_text(encoding="utf-8"))
-    said = {group.title: {v.name: v.value for v in group.values} for group in groups(case.result)}
+    said = {group.title: group.values for group in groups(case.result)}
     parts, structures = content["scar"]["parts"], dict(zip(PARTS, codes.SCAR_PARTS, strict=True))
     assert sum(parts[key]["ml"] for key in PARTS) == pytest.approx(content["scar"]["with_ecg"]["ml"])
     for key, name in PARTS.items():
@@ -96,7 +96,7 @@ def test_mvo_per_segment_stands_in_every_table(case: DicomCase) -> None:
             assert sum(parts) == pytest.approx(row["scar_ml"])
             columns = ("mvo_ml", "core_ml", "grey_zone_ml", "below_grey_zone_ml")
             assert [float(line[key]) for key in columns] == pytest.approx(parts, abs=5e-4)
-            values = {v.name: v.value for v in told["aha17", row["aha_segment"]].values}
+            values = told["aha17", row["aha_segment"]].values
             assert values[codes.MVO_VOLUME] == round(row["mvo_ml"], 1)
     whole = sum(row["mvo_ml"] or 0.0 for row in content["segments"])
     assert whole == pytest.approx(content["scar"]["mvo"]["ml"]) and whole > 0
@@ -162,7 +162,7 @@ def test_the_images_alone_come_first(case: DicomCase) -> None:
     titles = [group.title for group in groups(case.result)]
     assert titles.index("Scar, image only") < titles.index("Scar") < titles.index("Scar core")
     segment = next(group for group in groups(case.result) if group.segment == ("aha17", 7))
-    names = [value.name for value in segment.values]
+    names = list(segment.values)
     assert names.index(codes.PERCENT_IMAGE_ONLY) < names.index(codes.PERCENT_OF_SEGMENT)
 
 

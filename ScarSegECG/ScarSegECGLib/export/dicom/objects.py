@@ -44,9 +44,11 @@ _FIRST_SERIES_NUMBER = 9101
 
 def common(name: str) -> dict[str, Any]:
     """Arguments that every highdicom constructor takes: a new series for the file of this name, and the maker."""
-    about = "ScarSegECG private codes", __version__
     private = CodingSchemeIdentificationItem(
-        codes.PRIVATE_SCHEME, *about, responsible_organization="ScarSegECG contributors"
+        codes.PRIVATE_SCHEME,
+        "ScarSegECG private codes",
+        __version__,
+        responsible_organization="ScarSegECG contributors",
     )
     return {
         "series_instance_uid": UID(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import highdicom
 from highdicom import sr
@@ -40,17 +40,9 @@ Segments = dict[tuple[str, int], tuple[Segmentation, int]]
 """A segmentation and the number of a segment in it, by what :attr:`Group.segment` says."""
 
 
-class Value(NamedTuple):
-    """One number: what, how much, in which unit."""
-
-    name: Code
-    value: float
-    unit: Code
-
-
 @dataclass(frozen=True)
 class Group:
-    """One measurement group.
+    """One measurement group: numbers, in :data:`codes.UNIT_OF`, by what they measure, and what is said beside them.
 
     ``segment`` is (key of the segmentation, label in it) where the group measures exactly one segment's voxels.
     ``answers`` are coded questions with their coded answers, ``comments`` sentences that belong beside the numbers.
@@ -59,7 +51,7 @@ class Group:
     title: str
     finding: Code
     site: Code | None
-    values: tuple[Value, ...]
+    values: dict[Code, float]
     answers: tuple[tuple[Code, Code], ...] = ()
     segment: tuple[str, int] | None = None
     comments: tuple[str, ...] = ()
@@ -95,11 +87,11 @@ def _scar(result: ScarResult, doubt: tuple[str, ...]) -> Iterator[Group]:
     ):
         values = _three(burden, codes.PERCENT_OF_LV)
         if primary:
-            values, comments = values + ends, (f"{headline(result)}.", *comments)
+            values, comments = values | ends, (f"{headline(result)}.", *comments)
         yield Group(title, codes.SCAR_TISSUE, codes.LV_MYOCARDIUM, values, segment=segment, comments=comments)
 
 
-def _three(burden: Burden, share: Code) -> tuple[Value, ...]:
+def _three(burden: Burden, share: Code) -> dict[Code, float]:
     return _values({codes.VOLUME: burden.ml, codes.MASS: burden.grams, share: burden.percent_of_lv})
 
 
@@ -176,14 +168,10 @@ def _ecg(result: ScarResult) -> Group:
     return Group("ECG", codes.ECG_USE, None, values, answers)
 
 
-def _values(given: Mapping[Code, float | None]) -> tuple[Value, ...]:
+def _values(given: Mapping[Code, float | None]) -> dict[Code, float]:
     """What is known; an absent number is left out, never written as 0. One decimal, two for the ECG's weight."""
-    known = ((name, finite(value), codes.UNIT_OF[name]) for name, value in given.items())
-    return tuple(
-        Value(name, round(value, 2 if unit is codes.UNITY else 1), unit)
-        for name, value, unit in known
-        if value is not None
-    )
+    known = ((name, finite(value)) for name, value in given.items())
+    return {name: round(value, 2 if name is codes.ECG_AMPLITUDE else 1) for name, value in known if value is not None}
 
 
 def structured_report(
@@ -237,7 +225,7 @@ def _group(group: Group, result: ScarResult, segments: Segments, source: Source)
     arguments: dict[str, Any] = {
         "finding_type": group.finding,
         "finding_sites": [sr.FindingSite(group.site)] if group.site is not None else None,
-        "measurements": [sr.Measurement(name=v.name, value=v.value, unit=v.unit) for v in group.values],
+        "measurements": [sr.Measurement(name, value, codes.UNIT_OF[name]) for name, value in group.values.items()],
         "qualitative_evaluations": [sr.QualitativeEvaluation(name=name, value=value) for name, value in group.answers],
         "algorithm_id": sr.AlgorithmIdentification(
             name=MAKER, version=__version__, parameters=[f"{name}={given[name]}" for name in names]

@@ -128,7 +128,8 @@ def insist_said(path: Path, told: tuple[Group, ...]) -> None:
     """Read a structured report again; OSError where it has not just these numbers, coded answers and comments."""
     expected: Counter[tuple[str, str, str]] = Counter()
     for group in told:
-        expected.update((v.name.value, v.unit.value, f"{v.value:.4f}") for v in group.values)
+        numbers = group.values.items()
+        expected.update((name.value, codes.UNIT_OF[name].value, f"{value:.4f}") for name, value in numbers)
         expected.update((name.value, answer.value, "") for name, answer in group.answers)
         expected.update((codes.COMMENT.value, comment, "") for comment in group.comments)
     asked = {name.value for group in told for name, _ in group.answers}
