@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timezone
 from numbers import Integral
 from pathlib import Path
@@ -77,6 +77,7 @@ def as_json(result: case.ScarResult, created: datetime) -> dict[str, Any]:
     Holds no patient name, no acquisition date (the gap in days stands for both) and no path or file name; the inputs
     are named by their SHA-256. What is not known is null, never NaN. ``created`` has a time zone.
     """
+    result = _nameless(result)
     stack, anatomy, ecg, use = result.stack, result.anatomy, result.ecg, result.ecg_use
     found, sure = result.ecg_findings, result.confidence
     # Turning an empty view costs nothing and gives the file's own shape.
@@ -171,18 +172,27 @@ def _record(result: case.ScarResult) -> Any:
     told: dict[str, Any] = {"contrast": stack.contrast, "sha256": stack.sha256, "notes": stack.notes}
     seen = case.LgeStack(none, none, case.Storage(), none, **told)
     heard = case.Ecg(none, none, 1.0, sha256=ecg.sha256, notes=ecg.notes) if ecg else None
-    return _fit_for_all(to_plain(replace(result, stack=seen, ecg=heard, signs=None)))
+    return _known(to_plain(replace(result, stack=seen, ecg=heard, signs=None)))
 
 
-def _fit_for_all(plain: Any) -> Any:
-    """What JSON holds with texts that name no file, and null for NaN."""
+def _known(plain: Any) -> Any:
+    """What JSON holds, null in the place of NaN."""
     if isinstance(plain, dict):
-        return {name: _fit_for_all(value) for name, value in plain.items()}
+        return {name: _known(value) for name, value in plain.items()}
     if isinstance(plain, list):
-        return [_fit_for_all(value) for value in plain]
-    if isinstance(plain, str):
-        return without_paths(plain)
+        return [_known(value) for value in plain]
     return finite(plain) if isinstance(plain, float) else plain
+
+
+def _nameless(value: Any) -> Any:
+    """A result, or what is in one, with texts that name no file."""
+    if isinstance(value, Fact):
+        return Fact(value.code, **{name: _nameless(held) for name, held in value.parameters})
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _nameless(getattr(value, field.name)) for field in fields(value)})
+    if isinstance(value, (tuple, list)):
+        return tuple(_nameless(held) for held in value)
+    return without_paths(value) if type(value) is str else value
 
 
 def read_result(folder: Path, stack: case.LgeStack) -> case.ScarResult:
@@ -228,10 +238,13 @@ def _result(folder: Path, stack: case.LgeStack, content: dict[str, Any]) -> case
     kept = from_plain(content["record"])
     if not isinstance(kept, case.ScarResult):
         raise TypeError("no result")
-    images = ("labels", "aha17", "scar_probability", "scar_probability_image_only", *["scar_parts"] * bool(kept.parts))
-    if not all((folder / f"{name}.nii.gz").is_file() for name in images):
-        raise InputError(_DAMAGED)
-    labels, aha = (read_labels(folder / f"{name}.nii.gz", stack) for name in ("labels", "aha17"))
+
+    def image(name: str) -> Path:
+        if not (path := folder / f"{name}.nii.gz").is_file():
+            raise InputError(_DAMAGED)
+        return path
+
+    labels, aha = (read_labels(image(name), stack) for name in ("labels", "aha17"))
     if labels.max(initial=0) > case.MVO or aha.max(initial=0) > 17:
         raise InputError(_DAMAGED)
     if not _same_ml(labels >= case.SCAR, stack, kept.scar):
@@ -258,10 +271,10 @@ def _result(folder: Path, stack: case.LgeStack, content: dict[str, Any]) -> case
             insertion_confidence=np.zeros(len(stack.voxels)),
         ),
         labels=np.minimum(labels, case.SCAR),
-        scar_probability=_probability(folder / "scar_probability.nii.gz", stack),
-        scar_probability_image_only=_probability(folder / "scar_probability_image_only.nii.gz", stack),
+        scar_probability=_probability(image("scar_probability"), stack),
+        scar_probability_image_only=_probability(image("scar_probability_image_only"), stack),
         ecg_findings=found and replace(found, features=replace(found.features, **no_waves)),
-        parts=kept.parts and _parts(folder, stack, labels, kept.parts),
+        parts=kept.parts and _parts(image("scar_parts"), stack, labels, kept.parts),
     )
     told = as_json(result, datetime.now(timezone.utc))
     # Of another file of the same images the grid is told otherwise.
@@ -271,8 +284,8 @@ def _result(folder: Path, stack: case.LgeStack, content: dict[str, Any]) -> case
     return result
 
 
-def _parts(folder: Path, stack: case.LgeStack, labels: case.LabelArray, kept: case.ScarParts) -> case.ScarParts:
-    voxels = read_labels(folder / "scar_parts.nii.gz", stack)
+def _parts(path: Path, stack: case.LgeStack, labels: case.LabelArray, kept: case.ScarParts) -> case.ScarParts:
+    voxels = read_labels(path, stack)
     told = (kept.core, kept.grey, kept.rest, kept.mvo)
     labelled = zip((case.PART_CORE, case.PART_GREY, case.PART_REST, case.PART_MVO), told, strict=True)
     same_ml = all(_same_ml(voxels == label, stack, burden) for label, burden in labelled)

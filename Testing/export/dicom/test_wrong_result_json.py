@@ -23,6 +23,8 @@ from ScarSegECGLib.export import result_folder
 from ScarSegECGLib.export.dicom.structured_report import groups
 from ScarSegECGLib.export.result_folder import read_result
 from ScarSegECGLib.export.write import write_result
+from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.report.html import as_html
 from ScarSegECGLib.report.present import present
 
@@ -107,6 +109,12 @@ def test_a_result_of_a_copy_whose_rows_run_the_other_way_is_the_same(case: Dicom
     read = read_result(folder, case.stack)
     for name in ("labels", "scar_probability", "scar_probability_image_only"):
         assert np.array_equal(getattr(read, name), getattr(case.result, name)), name
+
+
+def test_a_result_whose_facts_name_files_is_read_without_them(case: DicomCase, tmp_path: Path) -> None:
+    fact = Fact(EcgNote.NOT_UNDERSTOOD, labels=("/MR/LGE", "x.dcm"))  # together they look like one path
+    folder = write_result(replace(case.result, warnings=(fact,)), {}, tmp_path / "result", overwrite=False)
+    assert read_result(folder, case.stack).warnings == (Fact(EcgNote.NOT_UNDERSTOOD, labels=("[file]", "[file]")),)
 
 
 @pytest.mark.parametrize("record", [True, False])
