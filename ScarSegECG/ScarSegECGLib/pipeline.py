@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.aha import divide, soft_prior
 from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
-from ScarSegECGLib.case import Ecg, FloatArray, LgeStack, MedianBeat, ScarResult, Subject, TimeGap
+from ScarSegECGLib.case import Anatomy, Ecg, FloatArray, LgeStack, MedianBeat, ScarResult, Subject, TimeGap
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ
@@ -28,7 +28,7 @@ from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
 from ScarSegECGLib.measure.trust import SCAR_ABOVE, Trust, judged, never_erasing, scar_probability, signs
 from ScarSegECGLib.network.amplitude import decide
 from ScarSegECGLib.network.field import NOT_FOUND
-from ScarSegECGLib.network.session import Session
+from ScarSegECGLib.network.session import ImageEvidence, Session
 
 Progress = Callable[[float, str], None]
 
@@ -100,23 +100,11 @@ def segment(
         features = beat.features if beat and rule is None else None
         given = {"anatomy_known": bool(anatomy.aha.any()), "network_trained": session.ecg_trained}
         use = decide(ecg, features, gap, session.time_weight, **given, why_no_ecg=unheard)
-
-    def with_ecg(beat: MedianBeat) -> tuple[FloatArray, list[float]]:
-        """The scar's probability with the ECG, and the ECG's own estimate, % by segment.
-
-        A function: what it needs on the way is as large as a stack of a hundred slices itself, and is let go.
-        """
-        said = session.fuse(stack, evidence, session.listen(beat), soft_prior(anatomy, stack.spacing), use.amplitude)
-        rows, columns = evidence.box
-        moved = evidence.scar_logit + never_erasing(said.movement, alone[:, rows, columns])
-        percents = [float(percent) for percent in said.segment_percent]
-        return scar_probability(moved, evidence.wall, anatomy.myocardium, evidence.box), percents
-
     with stage("scar", 0.8):
         alone = scar_probability(evidence.scar_logit, evidence.wall, anatomy.myocardium, evidence.box)
         together, ecg_percent = alone, None
         if beat is not None and use.amplitude > 0:
-            together, ecg_percent = with_ecg(beat)
+            together, ecg_percent = _with_ecg(session, stack, evidence, anatomy, beat, use.amplitude, alone)
         found = network_scar(alone, stack.spacing, Method(above=SCAR_ABOVE))
         image_only = found if rule is None else find_scar(stack, anatomy.cavity, anatomy.myocardium, rule)
         scar = image_only if together is alone else network_scar(together, stack.spacing, found.method)
@@ -154,6 +142,26 @@ def segment(
         ecg_findings=ecg_findings(beat, age=age, female=female) if beat is not None else None,
         **measured,
     )
+
+
+def _with_ecg(
+    session: Session,
+    stack: LgeStack,
+    evidence: ImageEvidence,
+    anatomy: Anatomy,
+    beat: MedianBeat,
+    amplitude: float,
+    alone: FloatArray,
+) -> tuple[FloatArray, list[float]]:
+    """The scar's probability with the ECG, as ``alone`` on the stack's grid, and the ECG's own estimate, % by segment.
+
+    A function of its own: what it needs on the way is as large as a stack of a hundred slices itself, and is let go.
+    """
+    said = session.fuse(stack, evidence, session.listen(beat), soft_prior(anatomy, stack.spacing), amplitude)
+    rows, columns = evidence.box
+    moved = evidence.scar_logit + never_erasing(said.movement, alone[:, rows, columns])
+    together = scar_probability(moved, evidence.wall, anatomy.myocardium, evidence.box)
+    return together, [float(percent) for percent in said.segment_percent]
 
 
 def network_scar(
