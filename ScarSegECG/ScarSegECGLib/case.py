@@ -104,10 +104,9 @@ class LgeStack:
 
 @dataclass(frozen=True)
 class EcgFeatures:
-    """What a reader measures on the median beat; ``None`` where it could not be measured.
+    """What a reader measures on the median beat, ms and mV; ``None`` where it could not be measured.
 
-    Durations are ms, amplitudes mV. Waves are per lead, shape (12,), 0 where the wave is absent (amplitudes are
-    magnitudes) and NaN for a missing lead.
+    Waves are per lead, shape (12,): 0 where there is none (amplitudes are magnitudes), NaN for a missing lead.
     """
 
     rate_bpm: float | None
@@ -199,24 +198,18 @@ class TimeGap:
 
 @dataclass(frozen=True)
 class EcgUse:
-    """How much the ECG counted in one result, and why (:class:`ScarSegECGLib.facts_ecg.EcgReason`).
+    """How much the ECG counted in one result, and why."""
 
-    ``amplitude`` in [0, 1]; exactly 0 means that the result is the image-only one, bit for bit.
-    """
-
-    amplitude: float
-    reasons: tuple[Fact, ...]
+    amplitude: float  # in [0, 1]; exactly 0 means that the result is the image-only one, bit for bit
+    reasons: tuple[Fact, ...]  # EcgReason
     gap: TimeGap
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """LV anatomy on the stack's grid, canonical storage.
+    """LV anatomy on the stack's grid; degrees from image right = lateral, counter-clockwise, 90 = up = anterior."""
 
-    Angles are degrees in the bullseye's frame: 0 = image right = lateral, counter-clockwise, 90 = up = anterior.
-    """
-
-    cavity: NDArray[np.bool_]  # (slice, row, column)
+    cavity: NDArray[np.bool_]  # (slice, row, column), canonical storage
     myocardium: NDArray[np.bool_]  # the same; holds the scar
     aha: LabelArray  # the same; 0 outside, 1..17 inside the myocardium
     centres_mm: NDArray[np.float64]  # LV centres, (slice, 2): (row mm, column mm) = index * spacing; NaN without LV
@@ -267,14 +260,11 @@ class Signs:
 
 @dataclass(frozen=True)
 class ScarParts:
-    """The scar told apart by brightness; core, grey zone, rest (darker, but not enclosed) and MVO add up to it.
-
-    Core, grey zone and rest are ``None`` where the image's contrast is unknown.
-    """
+    """The scar told apart by brightness; core, grey zone, rest (darker, but not enclosed) and MVO add up to it."""
 
     labels: LabelArray  # PART_CORE ...; 0 outside the scar, and in all of it but the MVO where no other part is told
     mvo: Burden  # microvascular obstruction
-    core: Burden | None = None  # without MVO
+    core: Burden | None = None  # without MVO; None, as the two below, where the image's contrast is unknown
     grey: Burden | None = None  # None also where no slice with scar leaves room for it
     rest: Burden | None = None
     rule: PartsRule | None = None  # how they were told apart

@@ -15,7 +15,6 @@ from ScarSegECGLib.case import SCAR, Ecg, LgeStack, ScarResult, Subject
 from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.ecg.subject import subject_of_dicom
-from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.write import write_dicom_beside, write_result
 from ScarSegECGLib.facts import Contrast, ScarSource
 from ScarSegECGLib.lge.dicom_source import find_source
@@ -147,11 +146,8 @@ def export(
     patient = Patient.of_image(source[0][0]) if source else None
 
     def beside(staged: Path) -> None:
-        if result.stack.sources:
-            try:
-                write_dicom_beside(result, painted, staged, show_patient=show_patient)
-            except InputError as error:
-                warnings.warn(f"no DICOM objects were written: {error}", stacklevel=2)
+        if result.stack.sources and (why := write_dicom_beside(result, painted, staged, show_patient=show_patient)):
+            warnings.warn(f"no DICOM objects were written: {why}", stacklevel=2)
 
     return write_result(
         result, painted, Path(folder), overwrite=overwrite, patient=patient, viewer=viewer, beside=beside

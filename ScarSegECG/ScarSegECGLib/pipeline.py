@@ -15,7 +15,6 @@ from ScarSegECGLib.anatomy.aha import divide, soft_prior
 from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
 from ScarSegECGLib.case import Anatomy, Ecg, FloatArray, LgeStack, ScarResult, Subject, TimeGap
 from ScarSegECGLib.ecg.findings import ecg_findings
-from ScarSegECGLib.ecg.gap import gap_of_case
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS, differ
 from ScarSegECGLib.errors import InputError, NoLeftVentricle
@@ -53,24 +52,17 @@ class SegmentOptions:
 
 def segment(
     stack: LgeStack,
-    ecg: Ecg | None = None,
-    gap: TimeGap | None = None,
-    session: Session | None = None,
+    ecg: Ecg | None,
+    gap: TimeGap,
+    session: Session,
     options: SegmentOptions = SegmentOptions(),
     progress: Progress = lambda fraction, text: None,
 ) -> ScarResult:
-    """Find the myocardium, divide it, segment the scar with and without the ECG, and measure it.
+    """As :func:`ScarSegECGLib.face.segment`, with the networks at hand.
 
-    ``gap``, signed days between ECG and image, follows from the dates of the two files when absent, ``session`` is then
-    the shipped networks, loaded once. ``progress`` is called with the fraction done and the stage's name, and may raise
-    to cancel. Where the ECG does not count, the results with and without it are the same, bit for bit.
-
-    InputError where no left ventricle is found, or for a rule that cannot be used.
-
-    >>> print(segment(read_lge(Path("study")), read_ecg(Path("ecg.xml"))))  # doctest: +SKIP
+    ``progress`` may raise to cancel. Where the ECG does not count, the results with and without it are the same, bit
+    for bit. InputError where no left ventricle is found, or for a rule that cannot be used.
     """
-    session = session or loaded(None, "auto")
-    gap = gap or gap_of_case(ecg, stack.acquired)
     rule, seconds = options.rule, {}
 
     @contextmanager

@@ -102,7 +102,7 @@ def test_a_result_of_another_file_needs_a_word(case, tmp_path, capsys, more) -> 
     other = tmp_path / "result"
     shutil.copytree(case.folder, other)
     content = json.loads((other / "result.json").read_text())
-    content["inputs"]["lge_sha256"] = "0" * 64
+    content["inputs"]["lge_sha256"] = content["record"]["of"]["stack"]["of"]["sha256"] = "0" * 64
     (other / "result.json").write_text(json.dumps(content))
     arguments = ["export", str(other), "--lge", str(case.series), "--out", str(tmp_path / "out"), *more]
     assert main(arguments) == 2

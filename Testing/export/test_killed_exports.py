@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,7 @@ def test_what_a_killed_run_left_is_named_by_the_next(tmp_path: Path) -> None:
             os.kill(os.getpid(), 9)
     os.waitpid(child, 0)
     (stale,) = tmp_path.iterdir()
+    os.utime(stale, (0, time.time() - 3700))
     with pytest.warns(LeftBehind, match=stale.name):
         fill(tmp_path / "out", "new")
     assert stale.exists()

@@ -226,6 +226,7 @@ def test_no_name_and_no_path_reaches_any_file(tmp_path):
         (r"on \\server\share\a.xml", "on [file]"),
         ("file:///tmp/p/a.nii", "[file]"),
         ("Name_1970.scp was read", "[file] was read"),
+        ("from Doe.zip/DICOM/John", "from [file][file]"),
     ],
 )
 def test_paths_are_taken_out_of_sentences(sentence, expected):

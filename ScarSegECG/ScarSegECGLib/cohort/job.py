@@ -6,7 +6,6 @@ import gc
 import json
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -107,7 +106,7 @@ def _done(task: Task, start: float) -> CaseRecord:
     def beside(folder: Path) -> None:
         (folder / VIEW).write_text(_script(case.name, data), encoding="utf-8")
         (folder / THUMBNAIL).write_bytes(thumbnail(result))
-        refused = _refused_dicom(result, painted, folder) if options.dicom and stack.sources else ""
+        refused = write_dicom_beside(result, painted, folder) if options.dicom and stack.sources else ""
         facts = record.facts | {"no_dicom_because": refused}
         told = replace(record, facts=facts, seconds=time.perf_counter() - start)
         (folder / RECORD).write_text(as_text(told), encoding="utf-8")
@@ -181,15 +180,6 @@ def _script(name: str, data: dict[str, Any]) -> str:
     """A file that a page can load from the disk, where it may not read JSON."""
     told = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return f"SCARSEGECG_VIEWS[{json.dumps(name)}]={told};\n"
-
-
-def _refused_dicom(result: ScarResult, painted: Mapping[str, bytes], folder: Path) -> str:
-    """Add DICOM objects; "" or why the images carry none, without which the result stands."""
-    try:
-        write_dicom_beside(result, painted, folder)
-    except InputError as error:
-        return str(error)
-    return ""
 
 
 def session_of(networks: Networks) -> Session:

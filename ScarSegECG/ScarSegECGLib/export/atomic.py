@@ -13,30 +13,25 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
 from ScarSegECGLib.errors import InputError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 MARKER = "result.json"
 RESULT_KIND = "ScarSegECG result"
 
 _LARGEST_MARKER_BYTES = 16 * 2**20
 _OURS = ".scarsegecg-"
-_LONG_AGO_S = 86400.0  # where a system has no locks, what is older is nobody's any more
+_LONG_AGO_S = 3600.0  # what was not written to for so long is no run's any more
 _OTHER_FOLDER = "choose another folder"
-_IN_WORDS = {
-    (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)): "The disk is full: free some space or choose a folder on "
-    "another disk.",
-    (errno.EACCES, errno.EPERM, errno.EROFS): "No permission to write the output folder: choose one that is yours, and "
-    "close programs that have it open.",
-    (errno.ENOTDIR, errno.EEXIST): f"The output folder would lie inside a file: {_OTHER_FOLDER}.",
+_FULL = "The disk is full: free some space or choose a folder on another disk."
+_FORBIDDEN = "No permission to write the output folder: choose one that is yours, and close programs that have it open."
+_IN_WORDS: dict[int | None, str] = {
+    **dict.fromkeys((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)), _FULL),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _FORBIDDEN),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), f"The output folder would lie inside a file: {_OTHER_FOLDER}."),
 }
 
 
@@ -63,8 +58,8 @@ def staged_folder(
     """Yield a fresh folder that becomes ``out`` when the block ends well; its missing parents are made then.
 
     If the block raises or is interrupted, all is as it was. A program that is killed leaves ``out`` as it was or as it
-    was to be, and what it leaves beside it is named at the next run (:class:`LeftBehind`). A folder that did not exist
-    before, and its files, are its owner's alone to read; in one that did, files are as open as the folder.
+    was to be, and what it leaves beside it is named by the next run from an hour on (:class:`LeftBehind`). A folder
+    that did not exist before is its owner's alone to read, and its files too; in one that did they are as open as it.
 
     ``out``, ``overwrite`` and ``previous`` are as :func:`check_output` has them; a previous result is replaced at the
     moment of success and not before. ``own`` is what it may hold and is to go with it: names, paths such as
@@ -78,12 +73,11 @@ def staged_folder(
         _tell_of_stale(home)
         staged.mkdir(mode=0o700)  # what is in it names the patient
         try:
-            with _held(staged):
-                yield staged
-                check_output(out, overwrite, previous)  # it may have changed while the result was being written
-                new = (path.relative_to(staged).as_posix() for path in staged.rglob("*") if not path.is_dir())
-                going = frozenset({*new, *(own if previous(out) else ())})
-                before = _publish(staged, out, going)
+            yield staged
+            check_output(out, overwrite, previous)  # it may have changed while the result was being written
+            new = (path.relative_to(staged).as_posix() for path in staged.rglob("*") if not path.is_dir())
+            going = frozenset({*new, *(own if previous(out) else ())})
+            before = _publish(staged, out, going)
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
             raise
@@ -166,7 +160,7 @@ def _os_errors_in_words() -> Iterator[None]:
         yield
     except OSError as error:
         told = f"The result could not be written ({error.strerror or type(error).__name__}): {_OTHER_FOLDER}."
-        raise InputError(next((text for numbers, text in _IN_WORDS.items() if error.errno in numbers), told)) from None
+        raise InputError(_IN_WORDS.get(error.errno, told)) from None
 
 
 def _without_dots(out: Path) -> Path:
@@ -245,31 +239,13 @@ def _exchanged_at_once(one: Path, other: Path) -> bool:
         return False
 
 
-@contextmanager
-def _held(folder: Path) -> Iterator[bool]:
-    """Mark a folder as in use until the block, or the program, ends; ``False``: another run's, or no locks here."""
-    with ExitStack() as until:
-        held = False
-        if fcntl is not None:
-            with suppress(OSError):
-                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-                until.callback(os.close, descriptor)
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                held = True
-        yield held
-
-
 def _tell_of_stale(parent: Path) -> None:
-    """Name what an earlier run left here when it was killed."""
-    names = sorted(path.name for path in parent.glob(_OURS + "*") if _is_stale(path))
+    """Name what an earlier run left here when it was killed, where it is the user's to delete."""
+    names = []
+    for path in parent.glob(_OURS + "*"):
+        with suppress(OSError):  # another run's may be gone by now
+            if time.time() - path.lstat().st_mtime > _LONG_AGO_S and os.access(path, os.W_OK):
+                names.append(path.name)
     if names:
-        left = f"An earlier run was killed and left {', '.join(names[:5])}{' ...' if names[5:] else ''} beside the "
-        warnings.warn(left + "output folder: look into it and delete it.", LeftBehind, stacklevel=4)
-
-
-def _is_stale(path: Path) -> bool:
-    """Whether it is the user's to delete and no run holds it any more."""
-    with suppress(OSError), _held(path) as free:  # it may be gone by now
-        old = time.time() - path.lstat().st_mtime > _LONG_AGO_S
-        return os.access(path, os.W_OK) and (free if fcntl is not None and path.is_dir() else old)
-    return False
+        left = f"An earlier run was killed and left {', '.join(sorted(names)[:5])}{' ...' if names[5:] else ''} beside "
+        warnings.warn(f"{left}the output folder: look into it and delete it.", LeftBehind, stacklevel=4)

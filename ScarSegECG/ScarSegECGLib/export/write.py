@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ScarSegECGLib.case import ScarResult, SegmentRow
+from ScarSegECGLib.case import ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import staged_folder
 from ScarSegECGLib.export.dicom.source import read_source
@@ -70,50 +70,44 @@ def write_result(
 
 def write_dicom_beside(
     result: ScarResult, pictures: Mapping[str, bytes], out: Path, *, show_patient: bool = False
-) -> tuple[str, ...]:
-    """Write the DICOM objects of a result into a folder of their own in ``out``; the names of their files.
-
-    InputError where the images cannot carry any; nothing is left in the result then, which stands without them.
-    """
+) -> str:
+    """Write the DICOM objects of a result into a folder of their own in ``out``; why its images carry none, or ""."""
     folder = out / DICOM_FOLDER
     try:
         source = read_source(result.stack)
         folder.mkdir()
-        return write_dicom(result, pictures, source, folder, show_patient=show_patient)
-    except InputError:
+        write_dicom(result, pictures, source, folder, show_patient=show_patient)
+    except InputError as error:  # the result stands without them
         shutil.rmtree(folder, ignore_errors=True)
-        raise
+        return str(error)
+    return ""
 
 
 def write_segments(result: ScarResult, folder: Path) -> None:
     """Write ``segments.csv``: one line per AHA segment in the order of the result, UTF-8, decimal point.
 
-    The columns have their units in their names; an empty cell is "not imaged" or "not known". ``scar_method`` says
-    which scar it is: "with ECG (investigational)", "image only" or "corrected by hand".
-    ``scar_percent_of_segment`` is its volume over the segment's myocardium (scar included); ``..._image_only`` is the
-    same without the ECG, and the one column that ``scar_method`` does not speak of; transmurality is per cent of the
-    wall's thickness. ``mvo_ml``, ``core_ml``, ``grey_zone_ml`` and ``below_grey_zone_ml`` add up to ``scar_ml`` where
-    all are known. ``transmurality_max_on_little_scar`` is "yes" where the maximum rests on less than 0.5 ml.
+    The columns of :func:`~ScarSegECGLib.report.tables.segment_cells` are of the scar that ``scar_method`` names: "with
+    ECG (investigational)", "image only" or "corrected by hand". ``scar_percent_of_segment`` is its volume over the
+    segment's myocardium (scar included), ``..._image_only`` the same without the ECG; transmurality is per cent of the
+    wall's thickness. ``transmurality_max_on_little_scar`` is "yes" where the maximum rests on less than 0.5 ml.
     ``ecg_scar_percent_of_segment`` is the estimate from the ECG alone.
-    The bin carries a percent sign so that a spreadsheet does not read "1-25" as a date.
     """
-    lines = [_cells(row, result) for row in result.segments]
+    lines = [
+        segment_cells(row)
+        | {
+            "scar_percent_of_segment_image_only": number(row.scar_percent_image_only, 2),
+            "ecg_scar_percent_of_segment": number(row.ecg_percent, 2),
+            "ecg_agreement": str(row.agreement or ""),
+            "ecg_agreement_reason": agreement_reason(row.agreement_reason),
+            "scar_method": described(result.method, result.shown),
+            "aha_mode": words(result.anatomy.division),
+        }
+        for row in result.segments
+    ]
     with (folder / "segments.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-
-
-def _cells(row: SegmentRow, result: ScarResult) -> dict[str, str]:
-    told = segment_cells(row) | {
-        "scar_percent_of_segment_image_only": number(row.scar_percent_image_only, 2),
-        "ecg_scar_percent_of_segment": number(row.ecg_percent, 2),
-        "ecg_agreement": str(row.agreement or ""),
-        "ecg_agreement_reason": agreement_reason(row.agreement_reason),
-        "scar_method": described(result.method, result.shown),
-        "aha_mode": words(result.anatomy.division),
-    }
-    return {name: _cell(text) for name, text in told.items()}
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(lines[0])
+        writer.writerows(map(_cell, line.values()) for line in lines)
 
 
 def _cell(text: str) -> str:

@@ -133,25 +133,37 @@ def _on_the_grid(path: Path, stack: LgeStack, most: int = _LARGEST_LABEL) -> tup
     whole = layers if layers.dtype.kind in "iu" else np.rint(layers)
     if (whole is not layers and not np.allclose(whole, layers, atol=1e-3)) or whole.min() < 0 or whole.max() > most:
         raise InputError(f"The label file does not hold whole numbers from 0 to {most}: give a label map.")
-    return _placed(whole.astype(np.int32), volume, stack), volume
-
-
-def _placed(layers: NDArray[np.int32], volume: Volume, stack: LgeStack) -> NDArray[np.int32]:
-    """Layers turned by whole axes and set into the image's grid, in which they may cover a part alone."""
-    step = np.linalg.inv(stack.ijk_to_ras) @ volume.ijk_to_ras  # (column, row, slice, 1) of labels to image
-    near = np.rint(step)
-    corners = np.array(list(product(*((0, n - 1) for n in layers.shape[:0:-1]), (1,)))).T
-    off = float(np.abs(stack.ijk_to_ras @ (step - near) @ corners).max())
-    slice_first = (near @ corners)[2::-1].T
-    whole_axes = (np.abs(near[:3, :3]).sum(axis=1) == 1).all()
-    if off > _SAME_PLACE_MM or not whole_axes or slice_first.min() < 0 or (slice_first >= stack.voxels.shape).any():
-        off = max(off, float(np.abs((volume.ijk_to_ras - stack.stored_ijk_to_ras) @ corners).max()))
+    found = placed(whole.astype(np.int32), volume.ijk_to_ras, stack, _SAME_PLACE_MM / np.array(stack.spacing[::-1]))
+    if found is None:
+        apart = (volume.ijk_to_ras - stack.stored_ijk_to_ras) @ _corners(layers.shape[1:])
         one = "" if volume.orientation_known == stack.orientation_known else " (one without orientation)"
         mend = ": mend its sform or qform" if has(volume.notes, LgeNote.FORMS_DISAGREE) else ""
-        raise InputError(f"The labels lie up to {off:.1f} mm off the image{one}: give labels on its grid{mend}.")
+        off = f"{np.abs(apart).max():.1f} mm off the image{one}"
+        raise InputError(f"The labels lie up to {off}: give labels on its grid{mend}.")
+    return found, volume
+
+
+def placed(layers: NDArray, ijk_to_ras: NDArray, stack: LgeStack, most: float | NDArray) -> NDArray | None:
+    """Layers turned by whole axes and set into the stack's grid, in which they may cover a part alone.
+
+    ``layers``, shape (layer, slice, row, column), lie as ``ijk_to_ras`` says. ``None``: not on the grid, or off it by
+    over ``most`` of its voxels, along (column, row, slice).
+    """
+    step = np.linalg.inv(stack.ijk_to_ras) @ ijk_to_ras  # (column, row, slice, 1) of the layers to the stack's
+    near, corners = np.rint(step), _corners(layers.shape[1:])
+    off = np.abs((step - near) @ corners)[:3].max(axis=1)
+    slice_first = (near @ corners)[2::-1].T
+    whole_axes = (np.abs(near[:3, :3]).sum(axis=1) == 1).all()
+    if (off > most).any() or not whole_axes or slice_first.min() < 0 or (slice_first >= stack.voxels.shape).any():
+        return None
     back = np.rint(np.linalg.inv(near))[2::-1]
     turn = {"matrix": back[:, 2::-1], "offset": back[:, 3], "output_shape": stack.voxels.shape}
     return np.stack([ndimage.affine_transform(layer, **turn, order=0) for layer in layers])
+
+
+def _corners(shape: tuple[int, ...]) -> NDArray:
+    """(column, row, slice, 1) of each corner of an array (slice, row, column), shape (4, 8)."""
+    return np.array(list(product(*((0, n - 1) for n in shape[::-1]), (1,)))).T
 
 
 def _numbered(layers: NDArray[np.int32], values: Sequence[int]) -> tuple[LabelArray, tuple[Fact, ...]]:

@@ -19,4 +19,7 @@ _PATH = re.compile(
 
 def without_paths(sentence: str) -> str:
     """The sentence with every path or file name replaced by "[file]": such names often hold a patient's name."""
-    return _PATH.sub("[file]", sentence)
+    found = 1
+    while found:  # behind a name may come more of its path
+        sentence, found = _PATH.subn("[file]", sentence)
+    return sentence

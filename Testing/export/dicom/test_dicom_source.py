@@ -14,8 +14,9 @@ from highdicom.spatial import PixelToReferenceTransformer
 from lge_series import TURNS, write_series
 from pydicom.uid import generate_uid
 
+from ScarSegECGLib.case import RAS_LPS
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.export.dicom.source import places_on, read_source
+from ScarSegECGLib.export.dicom.source import read_source
 from ScarSegECGLib.export.dicom.write import write_dicom
 from ScarSegECGLib.export.result_folder import read_result
 from ScarSegECGLib.lge.read import read_lge
@@ -36,9 +37,11 @@ def test_each_pixel_lies_where_its_own_header_says(tmp_path, turn) -> None:
     stack = read_lge(tmp_path / "series")
     for k, image in enumerate(read_source(stack).images):
         pose = image.ImagePositionPatient, image.ImageOrientationPatient, image.PixelSpacing
-        corners = np.array([[0, 0, 0], [0, image.Rows - 1, 0], [image.Columns - 1, 0, 0]]).T
-        places, off = places_on(stack, PixelToReferenceTransformer(*pose).affine, corners)
-        assert off.max() < 1e-3
+        corners = np.array([[0, 0, 0, 1], [0, image.Rows - 1, 0, 1], [image.Columns - 1, 0, 0, 1]]).T
+        lps = PixelToReferenceTransformer(*pose).affine @ corners
+        found = (np.linalg.inv(stack.ijk_to_ras) @ RAS_LPS @ lps)[2::-1]
+        places = np.rint(found).astype(int)
+        assert np.abs(found - places).max() < 1e-3
         assert set(places[0]) == {k}
         assert np.array_equal(image.pixel_array[[0, -1, 0], [0, 0, -1]], stack.voxels[tuple(places)])
 
@@ -185,7 +188,7 @@ def test_a_result_of_other_bytes_can_be_told(tmp_path, case) -> None:
     for file in case.folder.iterdir():
         (path / file.name).write_bytes(file.read_bytes())
     content = json.loads((path / "result.json").read_text())
-    content["inputs"]["lge_sha256"] = "00" * 32
+    content["inputs"]["lge_sha256"] = content["record"]["of"]["stack"]["of"]["sha256"] = "00" * 32
     (path / "result.json").write_text(json.dumps(content))
     assert read_result(path, case.stack).stack.sha256 == "00" * 32 != case.stack.sha256
 

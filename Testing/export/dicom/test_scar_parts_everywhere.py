@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from ScarSegECGLib.export.dicom import structured_report as grouping
 from ScarSegECGLib.export.dicom.structured_report import groups
 from ScarSegECGLib.export.images import write_nifti
 from ScarSegECGLib.export.result_folder import read_result
+from ScarSegECGLib.export.write import write_result
 from ScarSegECGLib.facts import Doubt, Fact
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.measure.measurements import drawn_scar, measure
@@ -51,7 +53,7 @@ def pdf_text(objects) -> str:
 def test_parts_territories_and_patterns_are_the_same_in_every_file(case: DicomCase, pdf_text) -> None:
     content = case.content
     html = words((case.folder / "report.html").read_text(encoding="utf-8"))
-    said = {group.title: {v.name: v.value for v in group.values} for group in groups(case.result)}
+    said = {group.title: group.values for group in groups(case.result)}
     parts, structures = content["scar"]["parts"], dict(zip(PARTS, codes.SCAR_PARTS, strict=True))
     assert sum(parts[key]["ml"] for key in PARTS) == pytest.approx(content["scar"]["with_ecg"]["ml"])
     for key, name in PARTS.items():
@@ -94,7 +96,7 @@ def test_mvo_per_segment_stands_in_every_table(case: DicomCase) -> None:
             assert sum(parts) == pytest.approx(row["scar_ml"])
             columns = ("mvo_ml", "core_ml", "grey_zone_ml", "below_grey_zone_ml")
             assert [float(line[key]) for key in columns] == pytest.approx(parts, abs=5e-4)
-            values = {v.name: v.value for v in told["aha17", row["aha_segment"]].values}
+            values = told["aha17", row["aha_segment"]].values
             assert values[codes.MVO_VOLUME] == round(row["mvo_ml"], 1)
     whole = sum(row["mvo_ml"] or 0.0 for row in content["segments"])
     assert whole == pytest.approx(content["scar"]["mvo"]["ml"]) and whole > 0
@@ -126,6 +128,7 @@ def test_other_versions_are_refused(case: DicomCase, tmp_path, version) -> None:
 def test_parts_that_do_not_fit_their_numbers_are_refused(case: DicomCase, tmp_path, key) -> None:
     folder, content = copied(case, tmp_path)
     content["scar"]["parts"][key]["ml"] += 0.2
+    content["record"]["of"]["parts"]["of"][key]["of"]["ml"] += 0.2
     rewrite(folder, content)
     with pytest.raises(InputError, match="do not fit each other"):
         read_result(folder, case.stack)
@@ -139,11 +142,13 @@ def test_parts_that_are_no_parts(case: DicomCase, tmp_path, damage) -> None:
     else:
         del content["scar"]["parts"]
     rewrite(folder, content)
-    if damage == {"parts": None}:  # nobody looked
-        assert read_result(folder, case.stack).parts is None
-        return
     with pytest.raises(InputError, match="incomplete or damaged"):
         read_result(folder, case.stack)
+
+
+def test_where_nobody_looked_there_are_no_parts(case: DicomCase, tmp_path) -> None:
+    folder = write_result(replace(case.result, parts=None), {}, tmp_path / "result", overwrite=False)
+    assert read_result(folder, case.stack).parts is None
 
 
 def test_a_missing_parts_image_is_noticed(case: DicomCase, tmp_path) -> None:
@@ -157,7 +162,7 @@ def test_the_images_alone_come_first(case: DicomCase) -> None:
     titles = [group.title for group in groups(case.result)]
     assert titles.index("Scar, image only") < titles.index("Scar") < titles.index("Scar core")
     segment = next(group for group in groups(case.result) if group.segment == ("aha17", 7))
-    names = [value.name for value in segment.values]
+    names = list(segment.values)
     assert names.index(codes.PERCENT_IMAGE_ONLY) < names.index(codes.PERCENT_OF_SEGMENT)
 
 

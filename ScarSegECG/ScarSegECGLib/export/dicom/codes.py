@@ -90,6 +90,15 @@ DAY = Code("d", "UCUM", "d")
 UNITY = Code("1", "UCUM", "no units")
 LOWER_END = _own("LOWEREND", "Lower end of the interval of the scar's volume")
 UPPER_END = _own("UPPEREND", "Upper end of the interval of the scar's volume")
+_PERCENTAGES = (
+    *(PERCENT_OF_TERRITORY, PERCENT_OF_TERRITORY_IMAGE_ONLY, PERCENT_OF_LV, *PARTS_OF_LV.values()),
+    *(PERCENT_OF_SEGMENT, PERCENT_IMAGE_ONLY, PERCENT_ECG_ONLY, TRANSMURALITY_MEAN, TRANSMURALITY_MAXIMUM),
+)
+UNIT_OF = {
+    **dict.fromkeys((VOLUME, SCAR_VOLUME, MVO_VOLUME, LOWER_END, UPPER_END), MILLILITRE),
+    **dict.fromkeys(_PERCENTAGES, PERCENT),
+    **{MASS: GRAM, WALL_THICKNESS: MILLIMETRE, ECG_GAP: DAY, ECG_AMPLITUDE: UNITY},
+}
 
 # How it was made
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")

@@ -94,17 +94,6 @@ def read_source(stack: LgeStack) -> Source:
         return Source(stack, images, _positions(found, stack))
 
 
-def places_on(stack: LgeStack, to_lps: NDArray, indices: NDArray) -> tuple[NDArray[np.int64], NDArray]:
-    """Where voxels lie on the stack's grid: (slice, row, column), shape (3, n); how far the worst is beside it in each.
-
-    ``indices``, shape (3, n), are of an array that the 4x4 ``to_lps`` takes to patient space, LPS, mm.
-    """
-    voxels = np.vstack([indices, np.ones(indices.shape[1])])
-    found = (np.linalg.inv(stack.ijk_to_ras) @ RAS_LPS @ to_lps @ voxels)[2::-1]
-    whole = np.rint(found).astype(int)
-    return whole, np.abs(found - whole).max(axis=1)
-
-
 def _complete(image: Dataset) -> None:
     """Fill in, empty, what older files leave out, and drop values that the standard does not know.
 
@@ -135,13 +124,14 @@ def _complete(image: Dataset) -> None:
 def _positions(slices: Sequence[tuple[Dataset, int | None]], stack: LgeStack) -> list[highdicom.PlanePositionSequence]:
     """Where each slice lies, after making sure that it is a slice of one even stack, the one that was read."""
     rows, columns = stack.voxels.shape[1:]
+    of_lps = np.linalg.inv(stack.ijk_to_ras) @ RAS_LPS
     positions = []
     for k, (image, frame) in enumerate(slices):
         to_lps = PixelToReferenceTransformer.for_image(image, frame).affine
-        corners = np.array(list(product((0, image.Columns - 1), (0, image.Rows - 1), (0,)))).T
-        places, off = places_on(stack, to_lps, corners)
-        of_the_slice = set(product((k,), (0, rows - 1), (0, columns - 1)))
-        if (off > _OFF_GRID_VOXELS).any() or set(zip(*places, strict=True)) != of_the_slice:
+        corners = np.array(list(product((0, image.Columns - 1), (0, image.Rows - 1), (0,), (1,)))).T
+        found = (of_lps @ to_lps @ corners)[2::-1].T  # (slice, row, column) of the stack
+        places, of_the_slice = np.rint(found), set(product((k,), (0, rows - 1), (0, columns - 1)))
+        if (np.abs(found - places) > _OFF_GRID_VOXELS).any() or set(map(tuple, places)) != of_the_slice:
             raise InputError(_IRREGULAR)
         positions.append(highdicom.PlanePositionSequence("PATIENT", to_lps[:3, 3].tolist()))
     return positions

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import highdicom
 from highdicom import sr
@@ -40,17 +40,9 @@ Segments = dict[tuple[str, int], tuple[Segmentation, int]]
 """A segmentation and the number of a segment in it, by what :attr:`Group.segment` says."""
 
 
-class Value(NamedTuple):
-    """One number: what, how much, in which unit."""
-
-    name: Code
-    value: float
-    unit: Code
-
-
 @dataclass(frozen=True)
 class Group:
-    """One measurement group.
+    """One measurement group: numbers, in :data:`codes.UNIT_OF`, by what they measure, and what is said beside them.
 
     ``segment`` is (key of the segmentation, label in it) where the group measures exactly one segment's voxels.
     ``answers`` are coded questions with their coded answers, ``comments`` sentences that belong beside the numbers.
@@ -59,7 +51,7 @@ class Group:
     title: str
     finding: Code
     site: Code | None
-    values: tuple[Value, ...]
+    values: dict[Code, float]
     answers: tuple[tuple[Code, Code], ...] = ()
     segment: tuple[str, int] | None = None
     comments: tuple[str, ...] = ()
@@ -68,8 +60,11 @@ class Group:
 def groups(result: ScarResult) -> tuple[Group, ...]:
     """Left ventricle, scar without and with the ECG, its parts, the 17 segments, territories, islands, the ECG."""
     doubt = tuple(filter(None, [words(doubt_of(result))]))
+    wall_g = result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML
+    cavity, wall = _values({codes.VOLUME: result.cavity_ml}), {codes.VOLUME: result.myocardium_ml, codes.MASS: wall_g}
     return (
-        *_ventricle(result),
+        Group("LV cavity", codes.BLOOD, codes.LEFT_VENTRICLE, cavity, segment=(MAIN, 1)),
+        Group(captions.WALL, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, _values(wall)),
         *_scar(result, doubt),
         *(_parts(result.parts) if result.parts else ()),
         *(_aha(row, doubt) for row in result.segments),
@@ -79,39 +74,25 @@ def groups(result: ScarResult) -> tuple[Group, ...]:
     )
 
 
-def _ventricle(result: ScarResult) -> Iterator[Group]:
-    cavity = _values((codes.VOLUME, result.cavity_ml, codes.MILLILITRE))
-    yield Group("LV cavity", codes.BLOOD, codes.LEFT_VENTRICLE, cavity, segment=(MAIN, 1))
-    wall = _values(
-        (codes.VOLUME, result.myocardium_ml, codes.MILLILITRE),
-        (codes.MASS, result.myocardium_ml * MYOCARDIAL_DENSITY_G_PER_ML, codes.GRAM),
-    )
-    yield Group(captions.WALL, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, wall)
-
-
 def _scar(result: ScarResult, doubt: tuple[str, ...]) -> Iterator[Group]:
     """Both scars, the primary one with headline and interval, and what the report for people says beside them."""
     with_ecg = result.shown is Shown.WITH_ECG
     whose = (captions.WITH_ECG.format(primary=ALONE),) if with_ecg else ()
     warnings = (without_paths(text) for text in all_words(result.warnings))
     low, high = result.interval.ml if result.interval and not result.method.corrected else (None, None)
-    ends = _values((codes.LOWER_END, low, codes.MILLILITRE), (codes.UPPER_END, high, codes.MILLILITRE))
+    ends = _values({codes.LOWER_END: low, codes.UPPER_END: high})
     for title, burden, segment, comments, primary in (
         (ALONE, result.scar_image_only, None, doubt, with_ecg),
         (SCAR, result.scar, (MAIN, 3), (RESEARCH_USE, *whose, *warnings, *doubt), not with_ecg),
     ):
         values = _three(burden, codes.PERCENT_OF_LV)
         if primary:
-            values, comments = values + ends, (f"{headline(result)}.", *comments)
+            values, comments = values | ends, (f"{headline(result)}.", *comments)
         yield Group(title, codes.SCAR_TISSUE, codes.LV_MYOCARDIUM, values, segment=segment, comments=comments)
 
 
-def _three(burden: Burden, share: Code) -> tuple[Value, ...]:
-    return _values(
-        (codes.VOLUME, burden.ml, codes.MILLILITRE),
-        (codes.MASS, burden.grams, codes.GRAM),
-        (share, burden.percent_of_lv, codes.PERCENT),
-    )
+def _three(burden: Burden, share: Code) -> dict[Code, float]:
+    return _values({codes.VOLUME: burden.ml, codes.MASS: burden.grams, share: burden.percent_of_lv})
 
 
 def _parts(parts: ScarParts) -> Iterator[Group]:
@@ -129,22 +110,21 @@ def _parts(parts: ScarParts) -> Iterator[Group]:
 
 def _aha(row: SegmentRow, doubt: tuple[str, ...]) -> Group:
     structure = codes.AHA_SEGMENTS[row.number - 1]
-    estimate = (codes.PERCENT_ECG_ONLY, row.ecg_percent, codes.PERCENT)
+    estimate = {codes.PERCENT_ECG_ONLY: row.ecg_percent}
     comments: tuple[str, ...] = (ECG_IS_NO_FINDING,) if finite(row.ecg_percent) is not None else ()
     answers: tuple[tuple[Code, Code], ...] = ((codes.COVERAGE, codes.NOT_IMAGED),)
     if not row.imaged:
         return Group(structure.name, codes.LV_MYOCARDIUM, structure.kind, _values(estimate), answers, None, comments)
-    values = _values(
-        (codes.VOLUME, row.myocardium_ml, codes.MILLILITRE),
-        (codes.PERCENT_IMAGE_ONLY, row.scar_percent_image_only, codes.PERCENT),
-        (codes.SCAR_VOLUME, row.scar_ml, codes.MILLILITRE),
-        (codes.PERCENT_OF_SEGMENT, row.scar_percent, codes.PERCENT),
-        (codes.MVO_VOLUME, row.mvo_ml, codes.MILLILITRE),
-        (codes.TRANSMURALITY_MEAN, row.transmurality_mean_percent, codes.PERCENT),
-        (codes.TRANSMURALITY_MAXIMUM, row.transmurality_max_percent, codes.PERCENT),
-        (codes.WALL_THICKNESS, row.wall_thickness_mm, codes.MILLIMETRE),
-        estimate,
-    )
+    measured = {
+        codes.VOLUME: row.myocardium_ml,
+        codes.PERCENT_IMAGE_ONLY: row.scar_percent_image_only,
+        codes.SCAR_VOLUME: row.scar_ml,
+        codes.PERCENT_OF_SEGMENT: row.scar_percent,
+        codes.MVO_VOLUME: row.mvo_ml,
+        codes.TRANSMURALITY_MEAN: row.transmurality_mean_percent,
+        codes.TRANSMURALITY_MAXIMUM: row.transmurality_max_percent,
+        codes.WALL_THICKNESS: row.wall_thickness_mm,
+    }
     seen = (row.scar_percent or 0) >= _SCAR_FLOOR_PERCENT or (row.scar_ml or 0) >= _SCAR_FLOOR_ML
     answers = ((codes.MYOCARDIAL_FINDING, codes.SCARRED if seen else codes.NO_SCAR),)
     comments += doubt if seen else ()
@@ -153,22 +133,22 @@ def _aha(row: SegmentRow, doubt: tuple[str, ...]) -> Group:
     if row.agreement:
         answers += ((codes.ECG_VERDICT, codes.VERDICTS[row.agreement]),)
         comments += tuple(filter(None, [without_paths(agreement_reason(row.agreement_reason))]))
-    site = (AHA, row.number)
+    values, site = _values(measured | estimate), (AHA, row.number)
     return Group(structure.name, codes.LV_MYOCARDIUM, structure.kind, values, answers, site, comments)
 
 
 def _territory(row: TerritoryRow, shown: Shown) -> Group:
     """The segments of one usual coronary territory together."""
-    values = _values(
-        (codes.VOLUME, row.myocardium_ml, codes.MILLILITRE),
-        (codes.SCAR_VOLUME, row.scar_ml, codes.MILLILITRE),
-        (codes.PERCENT_OF_TERRITORY_IMAGE_ONLY, row.scar_percent_image_only, codes.PERCENT),
-        (codes.PERCENT_OF_TERRITORY, row.scar_percent, codes.PERCENT),
-    )
+    measured = {
+        codes.VOLUME: row.myocardium_ml,
+        codes.SCAR_VOLUME: row.scar_ml,
+        codes.PERCENT_OF_TERRITORY_IMAGE_ONLY: row.scar_percent_image_only,
+        codes.PERCENT_OF_TERRITORY: row.scar_percent,
+    }
     segments = ", ".join(map(str, row.segments)) or "none imaged"
     comment = captions.TERRITORY.format(segments=segments, shown=words(shown))
     title = f"Usual territory {row.name}"
-    return Group(title, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, values, comments=(comment,))
+    return Group(title, codes.LV_MYOCARDIUM, codes.LEFT_VENTRICLE, _values(measured), comments=(comment,))
 
 
 def _island(island: IslandPattern) -> Group:
@@ -176,27 +156,22 @@ def _island(island: IslandPattern) -> Group:
     first, last = (k + 1 for k in island.slices)
     where = f"Slices {first} to {last}" if last > first else f"Slice {first}"
     remark = [f"Remark: {words(island.remark)}."] if island.remark else []
-    volume = _values((codes.VOLUME, island.ml, codes.MILLILITRE))
+    volume = _values({codes.VOLUME: island.ml})
     answers = ((codes.PATTERN, codes.PATTERNS[island.pattern]),)
     title, comments = f"Scar island {island.number}", (f"{where} from the apex.", *remark)
     return Group(title, codes.SCAR_TISSUE, codes.LV_MYOCARDIUM, volume, answers, comments=comments)
 
 
 def _ecg(result: ScarResult) -> Group:
-    use = result.ecg_use
-    values = _values((codes.ECG_GAP, use.gap.days, codes.DAY), (codes.ECG_AMPLITUDE, use.amplitude, codes.UNITY))
+    values = _values({codes.ECG_GAP: result.ecg_use.gap.days, codes.ECG_AMPLITUDE: result.ecg_use.amplitude})
     answers = ((codes.ECG_USE, codes.ECG_COUNTED if ecg_counts(result) else codes.ECG_NOT_COUNTED),)
     return Group("ECG", codes.ECG_USE, None, values, answers)
 
 
-def _values(*given: tuple[Code, float | None, Code]) -> tuple[Value, ...]:
+def _values(given: Mapping[Code, float | None]) -> dict[Code, float]:
     """What is known; an absent number is left out, never written as 0. One decimal, two for the ECG's weight."""
-    known = ((name, finite(value), unit) for name, value, unit in given)
-    return tuple(
-        Value(name, round(value, 2 if unit is codes.UNITY else 1), unit)
-        for name, value, unit in known
-        if value is not None
-    )
+    known = ((name, finite(value)) for name, value in given.items())
+    return {name: round(value, 2 if name is codes.ECG_AMPLITUDE else 1) for name, value in known if value is not None}
 
 
 def structured_report(
@@ -209,7 +184,7 @@ def structured_report(
     """
     software = sr.DeviceObserverIdentifyingAttributes(_DEVICE_UID, MAKER, manufacturer_name=MAKER, model_name=MAKER)
     device = sr.ObserverContext(standard.DCM.Device, software)
-    verified, person, organisation = verified_by is not None, None, None
+    person = organisation = None
     if verified_by is not None:
         verified_by = person_name(verified_by)
         organisation = source.first.get("InstitutionName") or "not stated"
@@ -224,8 +199,8 @@ def structured_report(
         evidence=[*source.images, *segmentations.values()],
         content=report[0],
         is_complete=True,
-        is_final=verified,
-        is_verified=verified,
+        is_final=verified_by is not None,
+        is_verified=verified_by is not None,
         verifying_observer_name=verified_by,
         verifying_organization=organisation,
         **common("report.dcm"),
@@ -250,7 +225,7 @@ def _group(group: Group, result: ScarResult, segments: Segments, source: Source)
     arguments: dict[str, Any] = {
         "finding_type": group.finding,
         "finding_sites": [sr.FindingSite(group.site)] if group.site is not None else None,
-        "measurements": [sr.Measurement(name=v.name, value=v.value, unit=v.unit) for v in group.values],
+        "measurements": [sr.Measurement(name, value, codes.UNIT_OF[name]) for name, value in group.values.items()],
         "qualitative_evaluations": [sr.QualitativeEvaluation(name=name, value=value) for name, value in group.answers],
         "algorithm_id": sr.AlgorithmIdentification(
             name=MAKER, version=__version__, parameters=[f"{name}={given[name]}" for name in names]

@@ -16,14 +16,15 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from ScarSegECGLib.case import LgeStack, ScarResult
+from ScarSegECGLib.case import RAS_LPS, LgeStack, ScarResult
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_whole
 from ScarSegECGLib.export.dicom import codes, objects
-from ScarSegECGLib.export.dicom.source import Source, places_on
+from ScarSegECGLib.export.dicom.source import Source
 from ScarSegECGLib.export.dicom.structured_report import AHA, MAIN, PARTS, Group, Segments, groups, structured_report
 from ScarSegECGLib.lge.dicom_files import quiet
 from ScarSegECGLib.lge.files import intact
+from ScarSegECGLib.lge.labels import placed
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.pdf import as_pdf, on_white
 from ScarSegECGLib.report.present import ecg_counts, present
@@ -115,7 +116,8 @@ def insist(path: Path, values: NDArray, stack: LgeStack) -> None:
             volume = highdicom.seg.segread(path).get_volume(combine_segments=True, **how)
         else:
             volume = highdicom.imread(path).get_volume(apply_real_world_transform=False, **how)
-        same = np.array_equal(_canonical(volume, stack), values)
+        here = placed(volume.array[None], RAS_LPS @ volume.affine[:, [2, 1, 0, 3]], stack, _OFF_GRID_VOXELS)
+        same = here is not None and np.array_equal(here[0], values)
     except (RuntimeError, ValueError):  # what highdicom refuses to lay into one volume
         same = False
     if not same:
@@ -126,7 +128,8 @@ def insist_said(path: Path, told: tuple[Group, ...]) -> None:
     """Read a structured report again; OSError where it has not just these numbers, coded answers and comments."""
     expected: Counter[tuple[str, str, str]] = Counter()
     for group in told:
-        expected.update((v.name.value, v.unit.value, f"{v.value:.4f}") for v in group.values)
+        numbers = group.values.items()
+        expected.update((name.value, codes.UNIT_OF[name].value, f"{value:.4f}") for name, value in numbers)
         expected.update((name.value, answer.value, "") for name, answer in group.answers)
         expected.update((codes.COMMENT.value, comment, "") for comment in group.comments)
     asked = {name.value for group in told for name, _ in group.answers}
@@ -146,16 +149,3 @@ def _said(item: Dataset, asked: set[str]) -> Iterator[tuple[str, str, str]]:
         elif child.ValueType == "TEXT" and name == codes.COMMENT.value:
             yield name, child.TextValue, ""
         yield from _said(child, asked)
-
-
-def _canonical(volume: highdicom.Volume, stack: LgeStack) -> NDArray:
-    """The volume's voxels on the stack's grid, 0 where it has none; ValueError where both grids are not one."""
-    found = np.zeros(stack.voxels.shape, volume.array.dtype)
-    row_column = np.indices(volume.spatial_shape[1:]).reshape(2, -1)
-    for k, plane in enumerate(volume.array):
-        places, off = places_on(stack, volume.affine, np.insert(row_column, 0, k, axis=0))
-        inside = (places >= 0).all() and (places.max(axis=1) < stack.voxels.shape).all()
-        if not inside or off.max() >= _OFF_GRID_VOXELS:
-            raise ValueError("voxels beside the stack's")
-        found[tuple(places)] = plane.ravel()
-    return found
