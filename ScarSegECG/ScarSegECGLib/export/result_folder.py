@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ScarSegECGLib import case
+from ScarSegECGLib import __version__, case
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER, RESULT_KIND, is_previous_result
 from ScarSegECGLib.facts import Code, Division, Fact, Method, PartsRule
@@ -175,12 +175,14 @@ def _record(result: case.ScarResult) -> Any:
     return _known(to_plain(replace(result, stack=seen, ecg=heard, signs=None)))
 
 
-def _known(plain: Any) -> Any:
-    """What JSON holds, null in the place of NaN."""
+def _known(plain: Any, texts: bool = True) -> Any:
+    """What JSON holds, null in the place of NaN and, where none are asked for, of texts."""
     if isinstance(plain, dict):
-        return {name: _known(value) for name, value in plain.items()}
+        return {name: _known(value, texts) for name, value in plain.items()}
     if isinstance(plain, list):
-        return [_known(value) for value in plain]
+        return [_known(value, texts) for value in plain]
+    if isinstance(plain, str):
+        return plain if texts else None
     return finite(plain) if isinstance(plain, float) else plain
 
 
@@ -276,10 +278,12 @@ def _result(folder: Path, stack: case.LgeStack, content: dict[str, Any]) -> case
         ecg_findings=found and replace(found, features=replace(found.features, **no_waves)),
         parts=kept.parts and _parts(image("scar_parts"), stack, labels, kept.parts),
     )
+    as_told_here = content["software"]["scarsegecg"] == __version__  # another version may word it otherwise
     told = as_json(result, datetime.now(timezone.utc))
     # Of another file of the same images the grid is told otherwise.
     told["geometry"] = content["geometry"] | {"contrast": told["geometry"]["contrast"]}
-    if any(told[name] != content[name] for name in told.keys() - {"created_utc", "software"}):
+    told, content = ({name: one[name] for name in told.keys() - {"created_utc", "software"}} for one in (told, content))
+    if told != content and (as_told_here or _known(told, texts=False) != _known(content, texts=False)):
         raise InputError(_DAMAGED)
     return result
 

@@ -100,6 +100,20 @@ def test_a_result_read_again_is_the_one_that_was_written(case: DicomCase) -> Non
     assert [group.values for group in groups(read)] == [group.values for group in groups(case.result)]
 
 
+def test_what_another_version_words_otherwise_is_read_and_its_figures_are_held_together(
+    case: DicomCase, tmp_path
+) -> None:
+    folder = shutil.copytree(case.folder, tmp_path / "result")
+    worded = changed(content_of(case), ("method", "aha"), "six sectors")
+    older = changed(worded, ("software", "scarsegecg"), "0.1.9")
+    (folder / "result.json").write_text(json.dumps(older))
+    assert read_result(folder, case.stack).scar == case.result.scar
+    for wrong in (worded, changed(older, ("scar", "image_only", "g"), 12.5)):
+        (folder / "result.json").write_text(json.dumps(wrong))
+        with pytest.raises(InputError, match="incomplete or damaged"):
+            read_result(folder, case.stack)
+
+
 def test_a_result_of_a_copy_whose_rows_run_the_other_way_is_the_same(case: DicomCase, tmp_path: Path) -> None:
     turned = np.eye(4)
     turned[1, 1], turned[1, 3] = -1, case.stack.voxels.shape[1] - 1
