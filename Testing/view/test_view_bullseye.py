@@ -20,6 +20,7 @@ from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
+from ScarSegECGLib.report.captions import MVO_SIGN, SIGN_WORDS, SMALL_SIGN
 from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SIGNS, SegmentValue
 from ScarSegECGLib.view.bullseye import bullseye as lay_out
 from ScarSegECGLib.view.disc import EDGES, RADIUS, WIDTH, segment_wedge
@@ -247,11 +248,11 @@ def test_the_marks_say_what_they_judge_and_do_not_look_alike() -> None:
 
 
 def test_signs_stand_behind_the_value_and_in_the_legend() -> None:
-    words = (("*", "little scar"), ("#", "never seen"))
-    drawing = bullseye([7.0, None, *[1.0] * 15], signs=["*", "*", *[""] * 15], sign_words=words)
+    drawing = bullseye([7.0, None, *[1.0] * 15], signs=[SMALL_SIGN, SMALL_SIGN, *[""] * 15])
     texts = [label.text for label in labels_of(drawing)]
     assert "7*" in texts and "–" in texts and "–*" not in texts
-    assert "little scar" in texts and "never seen" not in texts
+    words = dict(SIGN_WORDS)
+    assert words[SMALL_SIGN] in texts and words[MVO_SIGN] not in texts
 
 
 def row(number: int, mean: float | None, most: float | None, scar_ml: float) -> SegmentRow:
@@ -288,7 +289,6 @@ def test_caption_axis_and_legend_are_wrapped_and_never_meet(territories: bool) -
     drawing = bullseye(
         [100.0] * 17, title="Scar " * 12, subtitle=words, axis=axis, outer_ring=VALUES, agreement=MARKS,
         agreement_title="ECG against the image-only scar:", signs=signs, territories=territories,
-        sign_words=(("▪", "MVO in the segment"), ("*", "rests on less than 0.5 ml of scar")),
     )  # fmt: skip
     assert overlaps(drawing) == []
     for label in labels_of(drawing):

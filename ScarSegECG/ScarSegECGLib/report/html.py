@@ -56,8 +56,6 @@ def _block(block: Block) -> str:
 
 
 def _picture(picture: Picture) -> str:
-    if picture.png is None:
-        return f'<p class="absent">{escape(picture.description)}: no picture was made.</p>'
     if not picture.png.startswith(_PNG_SIGNATURE):
         raise ValueError(f"{picture.description}: the picture is not a PNG")
     data = base64.b64encode(picture.png).decode("ascii")

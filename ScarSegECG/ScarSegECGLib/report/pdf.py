@@ -33,8 +33,8 @@ _SHEET = landscape(A4)
 _BESIDE = ("used", "warnings")  # stand beside the bullseye
 # Largest width and height of a section's picture.
 _ROOM = {"bullseye": (84 * mm, 125 * mm), "transmurality": (100 * mm, 110 * mm), "montage": (_WIDTH, 245 * mm)}
-_SIZES = {"title": 16.0, "heading": 12.0, "lead": 12.0, "large": 10.0, "plain": 9.0, "strong": 9.0, "cell": 8.0,
-          "small": 7.5, "fine": 6.5}  # fmt: skip
+_SIZES = {"title": 16.0, "heading": 12.0, "lead": 12.0, "large": 10.0, "plain": 9.0, "strong": 9.0,
+          "absent": 9.0, "cell": 8.0, "small": 7.5, "fine": 6.5}  # fmt: skip
 _MOST_PIXELS = 2**25
 _DPI, _POINTS = 300, 10
 _LONGEST = 200
@@ -47,7 +47,7 @@ def as_pdf(report: Report) -> bytes:
     _register_fonts()
     ecg, *_ = (block for section in report.sections if section.key == "ecg" for block in section.blocks)
     paper, scale = None, ""
-    if isinstance(ecg, Picture) and ecg.png is not None:
+    if isinstance(ecg, Picture):
         paper, scale = _to_scale(on_white(ecg.png))
     pages = 0
 
@@ -150,10 +150,8 @@ def _flowables(block: Block, section: Section) -> Iterator[Flowable]:
         case Items():
             kind = "small" if block.small else "plain"
             yield from (_text(sentence, kind, bullet="•") for sentence in block.sentences)
-        case Picture(png=None):
-            yield _text(f"{block.description}: no picture was made.")
         case Picture():
-            image = on_white(block.png or b"")
+            image = on_white(block.png)
             width, height = _ROOM.get(section.key, (_WIDTH, 120 * mm))
             yield _image(image, min(width / image.width, height / image.height))
         case Table():

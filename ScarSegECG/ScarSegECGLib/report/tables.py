@@ -43,10 +43,10 @@ def burden_table(named: Iterable[tuple[str, Burden | None]], caption: str = "", 
     """How much there is of each, by its name; of ``None`` that it cannot be told."""
 
     def line(name: str, burden: Burden | None) -> dict[str, str]:
+        figures = ["not determinable", "", ""]  # no room between its two limits says nothing of the tissue
+        if burden is not None:
+            figures = [f"{value:.1f}" for value in (burden.grams, burden.percent_of_lv, burden.ml)]
         headings = "", "Scar mass, g", "% of LV myocardium", "Scar volume, ml"
-        if burden is None:  # no room between its two limits says nothing of the tissue
-            return dict(zip(headings, (name, "not determinable", "", ""), strict=True))
-        figures = (f"{value:.1f}" for value in (burden.grams, burden.percent_of_lv, burden.ml))
         return dict(zip(headings, (name, *figures), strict=True))
 
     return Table.of(caption, (line(*pair) for pair in named), large=large)

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.report import captions
-from ScarSegECGLib.report.numbers import finite
 from ScarSegECGLib.view import disc, palette
 from ScarSegECGLib.view.palette import INK, WHITE, Colour, colour_of, text_on
 from ScarSegECGLib.view.shapes import Drawing, Label, Mark, Shape, Stroke, around, hatch, rectangle, text_width
@@ -40,7 +39,7 @@ Bins = Sequence[tuple[str, float]]
 class SegmentValue:
     """What a bullseye shows of one AHA segment.
 
-    ``value`` and ``ecg``, the ECG's estimate, are 0..100, ``None`` or NaN where nothing is known. A segment that is not
+    ``value`` and ``ecg``, the ECG's estimate, are 0..100, ``None`` where nothing is known. A segment that is not
     ``imaged`` is hatched. ``agreement`` is marked beside the segment's number, ``sign`` stands after its value.
     """
 
@@ -58,29 +57,19 @@ def bullseye(
     subtitle: str = "",
     axis: str = "%",
     agreement_title: str = "ECG against image:",
-    sign_words: Sequence[tuple[str, str]] = (),
     bins: Bins = (),
     territories: bool = False,
     selected: int | None = None,
 ) -> Drawing:
     """Lay out the AHA bullseye, 90 mm wide; :meth:`Drawing.segment_at` says what is clicked.
 
-    Parameters
-    ----------
-    segments : sequence of 17 or 16 SegmentValue
-        Segment 1 first; 16 leave the apical cap out. InputError for another number.
-    title, subtitle, axis, agreement_title : str
-        Said round it: how the values were found, of what they are a part, what the marks judge.
-    sign_words : sequence of (sign, words)
-        For the legend, which leaves out what does not occur.
-    bins : sequence of (words, upper limit)
-        Steps in place of the smooth scale from 0 to 100.
-    territories, selected
-        Outline and name the usual coronary territories; outline this segment.
+    17 segments, or 16 without the apical cap, segment 1 first; InputError for another number. The texts say how the
+    values were found, of what they are a part, and what the marks judge; the legend leaves out what does not occur.
+    ``bins``, words and upper limits, are steps in place of the smooth scale from 0 to 100. ``territories`` outlines and
+    names the usual coronary territories; the segment ``selected`` is outlined too.
     """
     if len(segments) not in (16, 17):
         raise InputError(f"A bullseye needs 16 or 17 values, one per AHA segment, not {len(segments)}")
-    segments = [replace(one, value=finite(one.value), ecg=finite(one.ecg)) for one in segments]
     seen = [one for one in segments if one.imaged]
     rim = any(one.ecg is not None for one in segments)
     eye: list[Shape] = []
@@ -98,7 +87,7 @@ def bullseye(
     keys = [Key((), -1.0, agreement_title)] if judged and agreement_title else []
     signs = "".join(one.sign for one in seen if one.value is not None)
     shown = [(SIGNS[verdict], words(verdict)) for verdict in judged]
-    shown += [(sign, told) for sign, told in sign_words if sign in signs]
+    shown += [(sign, told) for sign, told in captions.SIGN_WORDS if sign in signs]
     keys += [Key((Label(0.0, 0.0, sign, 3.4, INK, bold=True),), 3.0, told) for sign, told in shown]
     if len(seen) < len(segments):
         lines = (Mark(Path([(x - 0.9, -1.2), (x + 0.9, 1.2)]), stroke=_HATCH) for x in (-0.9, 0.1, 1.0))

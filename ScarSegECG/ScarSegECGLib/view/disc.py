@@ -138,14 +138,9 @@ def polar_map(
 ) -> Drawing:
     """Lay out a polar map: slices are rings of equal width, the apex inside, nothing averaged over a segment.
 
-    Parameters
-    ----------
-    percent : float array, shape (slice, angle)
-        0..100, apex first. Angle bin ``i`` of ``n`` covers ``i * 360 / n .. (i + 1) * 360 / n`` degrees in the
-        bullseye's frame (0 = lateral, counter-clockwise, anterior up). NaN where nothing is known. InputError where it
-        is not two-dimensional or empty.
-    levels : sequence of str, optional
-        "apical", "mid" or "basal" per slice: draws the AHA borders; any other word draws none.
+    ``percent``, shape (slice, angle), is 0..100, apex first, NaN where nothing is known. Angle bin ``i`` of ``n``
+    begins at ``i * 360 / n`` degrees of the bullseye's frame (0 = lateral, counter-clockwise, anterior up). A slice
+    whose level is "apical", "mid" or "basal" gets its AHA borders. InputError for another shape, or none.
     """
     table = np.asarray(percent, dtype=np.float64)
     if table.ndim != 2 or table.size == 0:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from matplotlib.path import Path
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import map_coordinates
 
 from ScarSegECGLib.anatomy.aha import UNSURE
-from ScarSegECGLib.anatomy.polar import wrap
+from ScarSegECGLib.anatomy.polar import direction_deg, wrap
 from ScarSegECGLib.case import MVO, SCAR, Anatomy, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import LgeNote, has
@@ -75,30 +77,25 @@ class _Overlay:
         cavity, wall = self.anatomy.cavity[self.index], self.anatomy.myocardium[self.index]
         has_centre = bool(np.isfinite(self.anatomy.centres_mm[self.index]).all())
         scar, mvo = labels >= SCAR, labels == MVO
+        outline = partial(self.frame.outline, box=self.box)
         if scar.any():
-            yield from _scar(self._outline(scar))
+            yield from _scar(outline(scar))
         if has_centre:
             yield from self._segments()
         if mvo.any():  # voxel by voxel: these islands are so small that a smoothed outline would lose a third of them
-            yield from _mvo(self._outline(mvo, smoothing=0.0))
+            yield from _mvo(outline(mvo, smoothing=0.0))
         for mask, stroke in ((cavity, _ENDO), (cavity | wall, _EPI)):
             if mask.any():
-                yield Mark(self._outline(mask), stroke=stroke)
+                yield Mark(outline(mask), stroke=stroke)
         if has_centre:
             yield from self._insertions()
-
-    def _outline(self, mask: NDArray[np.bool_], smoothing: float = 1.2) -> Path:
-        return self.frame.outline(mask, self.box, smoothing)
 
     def _ray(self, degrees: float) -> NDArray[np.float64]:
         """A ray's first and last voxel of myocardium, seen from the slice's centre; none where it meets no wall."""
         away = np.arange(0.0, FIELD_MM, 0.25)[:, None] * around(1.0, degrees)[::-1] * (-1, 1)
         row_column = (self.anatomy.centres_mm[self.index] + away) / self.frame.spacing
-        at = np.rint(row_column).astype(int)
-        wall = self.anatomy.myocardium[self.index]
-        inside = (at >= 0).all(axis=1) & (at < wall.shape).all(axis=1)
-        inside[inside] = wall[at[inside, 0], at[inside, 1]]
-        hits = np.flatnonzero(inside)
+        wall = self.anatomy.myocardium[self.index].astype(np.uint8)
+        hits = np.flatnonzero(map_coordinates(wall, row_column.T, order=0))
         return self.frame.place(row_column[hits[[0, -1]] if hits.size else hits], self.box)
 
     def _insertions(self) -> Iterator[Shape]:
@@ -114,9 +111,8 @@ class _Overlay:
         numbers = np.unique(plane[plane > 0])
         for number in numbers:
             away = np.argwhere(plane == number) * self.frame.spacing - self.anatomy.centres_mm[self.index]
-            turns = np.arctan2(-away[:, 0], away[:, 1])
-            middle = float(np.degrees(np.angle(np.exp(1j * turns).mean())))
-            begin = middle + float(wrap(np.degrees(turns) - middle).min())
+            middle = float(direction_deg(away.mean(axis=0)))
+            begin = middle + float(wrap(direction_deg(away) - middle).min())
             if len(ends := self._ray(middle)):
                 x, y = (ends[-1] + around(1.9, middle)).tolist()
                 yield Label(x, y, str(number), _LETTER, WHITE, halo=BLACK)

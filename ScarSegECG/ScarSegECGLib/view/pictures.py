@@ -58,7 +58,6 @@ def scar_bullseye(
         subtitle=how_of(told),
         axis=captions.PERCENT_OF_SEGMENT,
         agreement_title=captions.VERDICTS.format(judged="corrected" if told.method.corrected else "image-only"),
-        sign_words=captions.SIGN_WORDS,
         territories=territories,
         selected=selected,
     )
@@ -71,9 +70,7 @@ def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
         SegmentValue(excess(row.number, row.ecg_percent), row.imaged, agreement=row.agreement if known else None)
         for row in result.segments
     ]
-    title, subtitle = captions.ECG_SILENT, ""
-    if known:
-        title, subtitle = captions.ECG_ALONE, captions.ECG_ESTIMATE
+    title, subtitle = (captions.ECG_ALONE, captions.ECG_ESTIMATE) if known else (captions.ECG_SILENT, "")
     return bullseye(rows, title=title, subtitle=subtitle, axis="% above normal limit", selected=selected)
 
 
@@ -112,7 +109,6 @@ def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum
         subtitle=subtitle,
         axis=captions.MOST_OF_WALL if maximum else captions.MEAN_OF_WALL,
         bins=TRANSMURALITY_BINS,
-        sign_words=captions.SIGN_WORDS,
         territories=True,
     )
 

@@ -51,18 +51,13 @@ def viewer_block(data: dict[str, Any]) -> tuple[str, str]:
 
 
 def result_data(result: ScarResult) -> dict[str, Any]:
-    """Slices, outlines and segments of one result.
+    """Slices, outlines and segments of one result, as the viewer's script takes them.
 
-    Returns
-    -------
-    dict
-        ``units`` and ``field_mm`` of the square that is shown, centred on the LV; ``slices``, apex first, each with
-        its ``level``, its image and the ECG's ``influence`` (PNG as data URI, ``None`` where nothing changed) and SVG
-        paths of ``endo``, ``epi``, ``scar``, ``alone`` (scar without the ECG) and ``mvo``; ``segments`` with number,
-        name, per cent of scar with and without the ECG, the ECG's own estimate, verdict, mean transmurality and the
-        ``slice`` (from 1) that shows most of it; ``shades``: the colour of 0, 5, ... 100 %; ``influence_end``: the
-        largest change in probability, rounded up to 0.05, where its colour scale ends; ``first``: the slice with most
-        scar.
+    ``units`` and ``field_mm`` of the square that is shown, centred on the LV; ``slices``, apex first, each with its
+    ``level``, its image and the ECG's ``influence`` (PNG as data URI, ``None`` where nothing changed) and SVG paths of
+    ``endo``, ``epi``, ``scar``, ``alone`` (scar without the ECG) and ``mvo``; ``segments`` with the ``slice`` (from 1)
+    that shows most of each; ``shades``: the colour of 0, 5, ... 100 %; ``influence_end``: the largest change in
+    probability, rounded up to 0.05, where its colour scale ends; ``first``: the slice with most scar.
     """
     heard = result.ecg_use.amplitude > 0
     change, end = None, 0.0
