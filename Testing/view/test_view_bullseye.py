@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_boxes import label_box, labels_of
+from label_boxes import contrast, label_box, labels_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -25,7 +25,7 @@ from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SIGNS, SegmentValue
 from ScarSegECGLib.view.bullseye import bullseye as lay_out
 from ScarSegECGLib.view.disc import EDGES, RADIUS, WIDTH, segment_wedge
 from ScarSegECGLib.view.paint import FORMATS, draw, save, to_pixels, to_png
-from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of, contrast
+from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of
 from ScarSegECGLib.view.pictures import transmurality_bullseye
 from ScarSegECGLib.view.shapes import Drawing, Label, Mark
 from ScarSegECGLib.wording import RESEARCH_USE

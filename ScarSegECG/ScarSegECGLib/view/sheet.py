@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ScarSegECGLib.view.palette import INK, MUTED, Colour
-from ScarSegECGLib.view.shapes import Box, Drawing, Label, Shape, moved, text_width, wrap
+from ScarSegECGLib.view.shapes import Box, Drawing, Label, Shape, moved, rows_that_fit, text_width, wrap
 from ScarSegECGLib.wording import RESEARCH_USE
 
 TITLE, SUBTITLE, SMALL = 3.9, 3.2, 3.0
@@ -41,7 +41,8 @@ def sheet(
     width, middle, room = right - left, (right - left) / 2, right - left - 2 * _MARGIN
     head = [(line, TITLE, INK, True) for line in wrap(title, room, TITLE, bold=True)]
     head += [(line, SUBTITLE, MUTED, False) for line in wrap(subtitle, room, SUBTITLE)]
-    below, rows = wrap(caption, room, SMALL), [row for group in legend for row in _rows(group, room)]
+    below = wrap(caption, room, SMALL)
+    rows = [row for group in legend for row in rows_that_fit(group, room, _GAP, lambda key: key.room)]
     bottom = 6.2 + _CAPTION * len(below) + _LEGEND * len(rows)
     height = round(bottom + high - low + (1.2 + _HEAD * len(head) if head else 0.0), 6)
     shapes = [moved(shape, -left, bottom - low) for shape in body]
@@ -53,17 +54,6 @@ def sheet(
     shapes.append(Label(middle, 2.4, RESEARCH_USE, SMALL, MUTED))  # a picture travels without its report
     said = ", ".join(filter(None, (title, *subtitle.split("\n"))))
     return Drawing(width, height, tuple(shapes), said)
-
-
-def _rows(keys: Sequence[Key], width: float) -> list[list[Key]]:
-    """A legend broken into rows that fit."""
-    rows: list[list[Key]] = []
-    for key in keys:
-        if rows and sum(one.room + _GAP for one in rows[-1]) + key.room <= width:
-            rows[-1].append(key)
-        else:
-            rows.append([key])
-    return rows
 
 
 def _placed(row: Sequence[Key], middle: float, y: float) -> Iterator[Shape]:
