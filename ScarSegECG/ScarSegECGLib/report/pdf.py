@@ -83,11 +83,10 @@ def _to_scale(paper: Pillow.Image) -> tuple[platypus.Image, str]:
     """The ECG at its true size where it fits the sheet, and a sentence that says to which scale it is."""
     dots = paper.info.get("dpi", (150.0, 150.0))[0] or 150.0
     width, height = paper.width / dots * 72, paper.height / dots * 72
-    # Half a millimetre is what rounding to whole pixels may add to a picture of the sheet's own size.
-    if width <= _SHEET[0] + 0.5 * mm and height <= _SHEET[1] + 0.5 * mm:
-        return _image(paper, 72 / dots), "True to scale when printed at 100 %, without fitting to the page."
     share = min(_SHEET[0] / width, _SHEET[1] / height)
     said = f"25 mm/s and 10 mm/mV drawn at {100 * share:.0f} %: count squares, 0.04 s and 0.1 mV each."
+    if share > 0.998:  # rounding to whole pixels may add a little to a picture of the sheet's own size
+        share, said = 1.0, "True to scale when printed at 100 %, without fitting to the page."
     return _image(paper, share * 72 / dots), said
 
 
@@ -197,15 +196,9 @@ def _table(table: Table) -> Iterator[Flowable]:
 
 
 def _text(text: str, kind: str = "plain", *, right: bool = False, bold: bool = False, bullet: str = "") -> Paragraph:
-    bold = bold or kind in ("title", "heading", "lead", "strong")
-    return Paragraph(escape(text), _style(kind, right, bold, bool(bullet)), bulletText=bullet or None)
-
-
-@cache
-def _style(kind: str, right: bool, bold: bool, bullet: bool) -> ParagraphStyle:
-    return ParagraphStyle(
+    style = ParagraphStyle(
         kind,
-        fontName="Bold" if bold else "Plain",
+        fontName="Bold" if bold or kind in ("title", "heading", "lead", "strong") else "Plain",
         fontSize=_SIZES[kind],
         leading=1.32 * _SIZES[kind],
         alignment=2 if right else 0,
@@ -216,6 +209,7 @@ def _style(kind: str, right: bool, bold: bool, bullet: bool) -> ParagraphStyle:
         bulletFontName="Plain",
         bulletFontSize=_SIZES[kind],
     )
+    return Paragraph(escape(text), style, bulletText=bullet or None)
 
 
 @cache

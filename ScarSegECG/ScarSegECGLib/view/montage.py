@@ -19,7 +19,7 @@ from ScarSegECGLib.facts import LgeNote, has
 from ScarSegECGLib.report import captions
 from ScarSegECGLib.view import palette, shapes
 from ScarSegECGLib.view.palette import BLACK, INK, WHITE
-from ScarSegECGLib.view.panels import CAPTION, FIELD_MM, Frame, frame_for, grid_for, levels
+from ScarSegECGLib.view.panels import CAPTION, FIELD_MM, Frame, frame_for, levels, panel_boxes
 from ScarSegECGLib.view.shapes import Box, Drawing, Label, Mark, RasterImage, Shape, Stroke, around, closed
 from ScarSegECGLib.view.sheet import Key, sheet, wall_names
 
@@ -42,15 +42,14 @@ def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str
     for name, array in (("segmentation", labels), ("anatomy", anatomy.aha)):
         if array.shape != stack.voxels.shape:
             raise InputError(f"The {name} is {array.shape}, the image {stack.voxels.shape}: they must share one grid")
-    grid, frame = grid_for(len(labels)), frame_for(stack, anatomy)
+    boxes, frame = panel_boxes(len(labels)), frame_for(stack, anatomy)
     body: list[Shape] = []
-    for index, level in enumerate(levels(anatomy)):
-        plain, overlaid = grid.boxes(index)
+    for index, (level, (plain, overlaid)) in enumerate(zip(levels(anatomy), boxes, strict=True)):
         grey = frame.grey(stack.voxels[index])
         body.append(Label(plain[0], plain[3] + CAPTION * 0.42, f"{index + 1}  {level}", 3.0, INK, "left"))
         body += (RasterImage(box, grey) for box in (plain, overlaid))
         body += _Overlay(anatomy, index, frame, overlaid).drawn(labels[index])
-    body += _orientation_marks(grid.boxes(0)[0])
+    body += _orientation_marks(boxes[0][0])
 
     doubt = ""
     if not stack.orientation_known:
@@ -59,8 +58,9 @@ def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str
         doubt = "orientation unconfirmed: "
     caption = captions.SLICES.format(doubt=doubt)
     legend = [_keys(anatomy, bool((labels == MVO).any()))]
-    aside = max(0.0, _LEAST_WIDTH - grid.width) / 2 + _MARGIN
-    box = (-aside, -grid.height, grid.width + aside, 0.0)
+    _, low, right, _ = np.array(boxes).reshape(-1, 4).T.tolist()
+    aside = max(0.0, _LEAST_WIDTH - max(right)) / 2 + _MARGIN
+    box = (-aside, min(low), max(right) + aside, 0.0)
     return sheet(body, box, title=title, subtitle=subtitle, caption=caption, legend=legend)
 
 

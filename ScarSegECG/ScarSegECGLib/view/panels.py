@@ -26,36 +26,25 @@ _PAGE_WIDTH, _PAGE_HEIGHT, _LARGEST_PANEL = 190.0, 250.0, 62.0
 _SMOOTH_FROM = 12
 
 
-@dataclass(frozen=True)
-class PanelGrid:
-    """Where the panels of a montage lie, a pair for each slice; sizes in mm."""
+def panel_boxes(slices: int) -> list[tuple[Box, Box]]:
+    """The two panels of each slice, the largest that fit an A4 page with its heading and legend.
 
-    columns: int
-    panel: float
-    width: float
-    height: float
+    Slices run in rows from (0, 0) to the right and down.
+    """
 
-    def boxes(self, index: int) -> tuple[Box, Box]:
-        """The two panels of slice ``index``; the grid's upper left corner is (0, 0)."""
-        row, column = divmod(index, self.columns)
-        x = column * (2 * self.panel + _PANEL_GAP + _PAIR_GAP)
-        y = -row * (self.panel + CAPTION + _ROW_GAP) - CAPTION
-        first, second = ((at, y - self.panel, at + self.panel, y) for at in (x, x + self.panel + _PANEL_GAP))
-        return first, second
-
-
-def grid_for(slices: int) -> PanelGrid:
-    """The grid with the largest panels that fits an A4 page with its heading and legend."""
-
-    def grid(columns: int) -> PanelGrid:
-        rows = -(-slices // columns)
+    def side(columns: int) -> float:
         across = (_PAGE_WIDTH + _PAIR_GAP) / columns - _PAIR_GAP - _PANEL_GAP
-        down = (_PAGE_HEIGHT + _ROW_GAP) / rows - CAPTION - _ROW_GAP
-        panel = min(across / 2, down, _LARGEST_PANEL)
-        width = columns * (2 * panel + _PANEL_GAP + _PAIR_GAP) - _PAIR_GAP
-        return PanelGrid(columns, panel, width, rows * (panel + CAPTION + _ROW_GAP) - _ROW_GAP)
+        down = (_PAGE_HEIGHT + _ROW_GAP) / -(-slices // columns) - CAPTION - _ROW_GAP
+        return min(across / 2, down, _LARGEST_PANEL)
 
-    return max(map(grid, range(1, slices + 1)), key=lambda one: (round(one.panel, 6), one.columns))
+    columns = max(range(1, slices + 1), key=lambda number: (round(side(number), 6), number))
+    panel = side(columns)
+    boxes = []
+    for row, column in (divmod(index, columns) for index in range(slices)):
+        x, y = column * (2 * panel + _PANEL_GAP + _PAIR_GAP), -row * (panel + CAPTION + _ROW_GAP) - CAPTION
+        first, second = ((at, y - panel, at + panel, y) for at in (x, x + panel + _PANEL_GAP))
+        boxes.append((first, second))
+    return boxes
 
 
 @dataclass(frozen=True)

@@ -50,18 +50,15 @@ def sheet(
         shapes.append(Label(middle, height - 3.8 - _HEAD * i, line, em, colour, bold=bold))
     shapes += [Label(middle, bottom - 2.6 - _CAPTION * i, line, SMALL) for i, line in enumerate(below)]
     for i, row in enumerate(rows):
-        shapes += _placed(row, middle, bottom - 3.0 - _CAPTION * len(below) - _LEGEND * i)
+        x = middle - (sum(key.room + _GAP for key in row) - _GAP) / 2
+        y = bottom - 3.0 - _CAPTION * len(below) - _LEGEND * i
+        for key in row:
+            shapes += (moved(shape, x + key.width / 2, y) for shape in key.sample)
+            shapes.append(Label(x + key.width + 1.0, y, key.words, SMALL, MUTED, "left"))
+            x += key.room + _GAP
     shapes.append(Label(middle, 2.4, RESEARCH_USE, SMALL, MUTED))  # a picture travels without its report
     said = ", ".join(filter(None, (title, *subtitle.split("\n"))))
     return Drawing(width, height, tuple(shapes), said)
-
-
-def _placed(row: Sequence[Key], middle: float, y: float) -> Iterator[Shape]:
-    x = middle - (sum(key.room for key in row) + _GAP * (len(row) - 1)) / 2
-    for key in row:
-        yield from (moved(shape, x + key.width / 2, y) for shape in key.sample)
-        yield Label(x + key.width + 1.0, y, key.words, SMALL, MUTED, "left")
-        x += key.room + _GAP
 
 
 def wall_names(
