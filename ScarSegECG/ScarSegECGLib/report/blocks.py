@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset
 
 UNKNOWN = "–"
 
@@ -96,10 +94,7 @@ class Patient:
 
 @dataclass(frozen=True)
 class Report:
-    """One result as it is told to people.
-
-    ``patient`` is shown only where it is given, ``signed_by`` the reader who verified it, ``Family^Given``.
-    """
+    """One result as it is told to people; ``signed_by`` is the reader who verified it, ``Family^Given``."""
 
     title: str
     purpose: str

@@ -191,10 +191,7 @@ def score_rows(scores: Sequence[MethodScore]) -> tuple[list[str], list[list[str]
 
 
 def segment_rows(measured: Mapping[str, Measurements]) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells: the rules one after the other, each with what was chosen beside it.
-
-    The last row of each rule is the whole LV, with "all" for a segment's number.
-    """
+    """Headings and cells of one rule after the other, with what was chosen; each ends with "all", the whole LV."""
     rows: list[dict[str, str]] = []
     for rule, entry in measured.items():
         chosen = {

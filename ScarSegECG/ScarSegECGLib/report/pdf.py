@@ -220,10 +220,7 @@ def _register_fonts() -> None:
 
 
 def on_white(png: bytes) -> Pillow.Image:
-    """A PNG as RGB, transparency laid on white; ``info`` keeps its dots per inch.
-
-    InputError where it is damaged, or of more than 32 million pixels.
-    """
+    """A PNG as RGB on white, with its own ``info``; InputError where it is damaged or over 32 million pixels."""
     try:
         with Pillow.open(io.BytesIO(png), formats=["PNG"]) as image:
             if image.width * image.height > _MOST_PIXELS:

@@ -98,7 +98,7 @@ def bullseye(
         keys.append(Key((Mark(Path([(-1.8, 0.0), (1.8, 0.0)]), stroke=Stroke(INK, 0.75)),), 4.0, "usual territory"))
     steps = [(told, _colour(limit, bins)) for told, limit in bins]
     legend = [*(_rim_keys() if rim else ()), keys]
-    return disc.disc_sheet(eye, legend, title=title, subtitle=subtitle, axis=axis, steps=steps)
+    return disc.disc_sheet(eye, legend, steps, title=title, subtitle=subtitle, caption=axis)
 
 
 def _colour(value: float | None, bins: Bins) -> Colour:
@@ -107,7 +107,7 @@ def _colour(value: float | None, bins: Bins) -> Colour:
     if not bins:
         return colour_of(value, 0.0, 100.0)
     last = len(bins) - 1
-    return colour_of(min(int(np.searchsorted([limit for _, limit in bins], value)), last), 0.0, last)
+    return colour_of(next((step for step, (_, limit) in enumerate(bins) if value <= limit), last), 0.0, last)
 
 
 @cache

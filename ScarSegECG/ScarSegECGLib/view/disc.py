@@ -16,7 +16,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.view import shapes
 from ScarSegECGLib.view.palette import INK, MUTED, NO_VALUE, RAMP, RULE, WHITE, Colour, colour_of
 from ScarSegECGLib.view.shapes import Drawing, Label, Mark, RasterImage, Shape, Stroke, around, rectangle
-from ScarSegECGLib.view.sheet import SMALL, Key, sheet, wall_names
+from ScarSegECGLib.view.sheet import SMALL, Key, Legend, sheet, wall_names
 
 WIDTH, RADIUS = 90.0, 36.0
 EDGES = (RADIUS * 0.2, RADIUS * 0.465, RADIUS * 0.735, RADIUS)
@@ -30,6 +30,7 @@ _TERRITORY_AT = {"LAD": 132.0, "RCA": 228.0, "LCX": 312.0}
 _WORD_SIZE = 3.2
 _HOLE, _BORDER = 5.0, Stroke(INK, 0.3)  # of the polar map
 _BORDERS_DEG = {"apical": range(45, 360, 90), "mid": range(0, 360, 60), "basal": range(0, 360, 60)}
+Steps = Sequence[tuple[str, Colour]]
 
 
 @dataclass(frozen=True)
@@ -82,26 +83,14 @@ def swatch(words: str, fill: Colour, *marks: Shape) -> Key:
 NO_VALUE_KEY = swatch("no value", NO_VALUE)
 
 
-def disc_sheet(
-    disc: Iterable[Shape],
-    legend: Sequence[Sequence[Key]],
-    *,
-    title: str,
-    subtitle: str,
-    axis: str,
-    steps: Sequence[tuple[str, Colour]] = (),
-) -> Drawing:
-    """Set a disc above its colour bar on a sheet of 90 mm.
-
-    ``axis`` says below the bar of what the values are a part; ``steps`` are words and colours of a bar in place of the
-    smooth one from 0 to 100. The rest is as :func:`~ScarSegECGLib.view.sheet.sheet` takes it.
-    """
+def disc_sheet(disc: Iterable[Shape], legend: Legend, steps: Steps = (), **said: str) -> Drawing:
+    """Set a disc on a sheet of 90 mm, above a bar of its colours from 0 to 100 or, with words, in ``steps``."""
     body = (*disc, *wall_names(0.0, 0.0, RADIUS + 3.4, _WORD_SIZE, MUTED), *_bar(steps))
     box = (-WIDTH / 2, -RADIUS - 14.9, WIDTH / 2, RADIUS + 6.8)
-    return sheet(body, box, title=title, subtitle=subtitle, caption=axis, legend=legend)
+    return sheet(body, box, legend=legend, **said)
 
 
-def _bar(steps: Sequence[tuple[str, Colour]]) -> Iterator[Shape]:
+def _bar(steps: Steps) -> Iterator[Shape]:
     """The colour bar below the disc, with its words."""
     bottom, top, edge = -RADIUS - 10.5, -RADIUS - 7.3, Stroke(RULE, 0.2)
     places = np.linspace(-34.0, 34.0, len(steps) + 1).tolist()
@@ -163,4 +152,4 @@ def polar_map(
             disc.append(Mark(shapes.pieces(np.stack(ends, axis=1)), stroke=_BORDER))
     disc.append(Label(0.0, 0.0, "apex", 2.9))
     legend = [[NO_VALUE_KEY]] if np.isnan(table).any() else []
-    return disc_sheet(disc, legend, title=title, subtitle=subtitle, axis=axis)
+    return disc_sheet(disc, legend, title=title, subtitle=subtitle, caption=axis)

@@ -51,7 +51,7 @@ def ecg_paper(ecg: Ecg, *, median_features: Sequence[str] = ()) -> Drawing:
     said = [captions.ecg_scale(ecg.rate, min(seconds, _STRIP_S), seconds, running)]
     if len(there) < len(LEADS):
         said.append(f"Leads not recorded: {', '.join(lead for lead in LEADS if lead not in there)}")
-    page = partial(sheet, title=_TITLE, subtitle="\n".join(median_features), caption="\n".join(said), legend=())
+    page = partial(sheet, title=_TITLE, subtitle="\n".join(median_features), caption="\n".join(said))
     room = _MIN_HEIGHT - page((), (0.0, 0.0, WIDTH, _GAP)).height
     rooms = [_room(row) for row in rows]
     needed = float(np.sum(rooms))
@@ -83,9 +83,10 @@ class _Trace:
     def of(cls, ecg: Ecg, lead: str, place: float, start: float, length: float) -> _Trace:
         """What lies ``start`` seconds into a lead, about its median, to be drawn ``place`` seconds into a row."""
         index = LEADS.index(lead)
-        shown = ecg.millivolts[index, : int(round(_STRIP_S * ecg.rate))] if ecg.lead_mask[index] else np.empty(0)
+        shown = ecg.millivolts[index, : int(round(_STRIP_S * ecg.rate)) if ecg.lead_mask[index] else 0]
+        level = float(np.median(shown)) if shown.size else 0.0
         first, most = int(round(start * ecg.rate)), int(length * ecg.rate + 1e-6) + 1
-        heights = (shown[first : first + most] - (np.median(shown) if shown.size else 0.0)) * MM_PER_MV
+        heights = (shown[first : first + most] - level) * MM_PER_MV
         along = np.arange(heights.size) * MM_PER_SECOND / ecg.rate
         return cls(lead, _TRACE_LEFT + place * MM_PER_SECOND, length * MM_PER_SECOND, along, heights)
 

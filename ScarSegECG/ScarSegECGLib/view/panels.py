@@ -27,10 +27,7 @@ _SMOOTH_FROM = 12
 
 
 def panel_boxes(slices: int) -> list[tuple[Box, Box]]:
-    """The two panels of each slice, the largest that fit an A4 page with its heading and legend.
-
-    Slices run in rows from (0, 0) to the right and down.
-    """
+    """The two panels of each slice, as large as an A4 page with heading and legend allows; rows go down from (0, 0)."""
 
     def side(columns: int) -> float:
         across = (_PAGE_WIDTH + _PAIR_GAP) / columns - _PAIR_GAP - _PANEL_GAP

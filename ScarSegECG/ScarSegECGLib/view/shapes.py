@@ -38,10 +38,7 @@ class Stroke:
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A path, filled, stroked or both, seen inside ``clip`` alone.
-
-    ``key`` is the AHA segment a click on it means; 0 is none.
-    """
+    """A path, filled, stroked or both, seen inside ``clip`` alone; a click means AHA segment ``key``, 0 none."""
 
     path: Path
     fill: Colour | None = None
@@ -153,10 +150,7 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
 
 
 def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """Break text into lines that fit ``width``; its own line breaks stay.
-
-    A limit such as "p > 0.5" and "30 %" stay in one piece.
-    """
+    """Break text into lines that fit ``width``; its own line breaks stay, "p > 0.5" and "30 %" in one piece."""
     lines: list[list[str]] = []
     for part in text.split("\n"):
         words = filter(None, re.split(r"(?<!>)\s+(?![>%])", part))

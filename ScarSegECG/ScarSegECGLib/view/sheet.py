@@ -29,9 +29,10 @@ class Key:
         return self.width + 1.0 + text_width(self.words, SMALL)
 
 
-def sheet(
-    body: Iterable[Shape], box: Box, *, title: str, subtitle: str, caption: str, legend: Sequence[Sequence[Key]]
-) -> Drawing:
+Legend = Sequence[Sequence[Key]]
+
+
+def sheet(body: Iterable[Shape], box: Box, *, title: str, subtitle: str, caption: str, legend: Legend = ()) -> Drawing:
     """Set a picture between its title and its caption and legend.
 
     ``body`` are the picture's shapes, laid out in ``box`` wherever that lies. The subtitle says how the values were
