@@ -21,9 +21,8 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
 from ScarSegECGLib.report.captions import MVO_SIGN, SIGN_WORDS, SMALL_SIGN
-from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SIGNS, SegmentValue
+from ScarSegECGLib.view.bullseye import EDGES, RADIUS, RIM, RIM_STEPS, SIGNS, WIDTH, SegmentValue, segment_wedge
 from ScarSegECGLib.view.bullseye import bullseye as lay_out
-from ScarSegECGLib.view.disc import EDGES, RADIUS, WIDTH, segment_wedge
 from ScarSegECGLib.view.paint import FORMATS, draw, save, to_pixels, to_png
 from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of
 from ScarSegECGLib.view.pictures import transmurality_bullseye

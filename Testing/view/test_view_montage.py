@@ -17,7 +17,7 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Division, Fact, LgeNote, Method
 from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.view import palette
-from ScarSegECGLib.view.disc import polar_map
+from ScarSegECGLib.view.bullseye import polar_map
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import save, to_png
 from ScarSegECGLib.view.panels import levels, panel_boxes

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from label_boxes import contrast, label_box
 
 from ScarSegECGLib.view import palette
-from ScarSegECGLib.view.disc import Wedge
+from ScarSegECGLib.view.bullseye import Wedge
 from ScarSegECGLib.view.paint import to_pixels
 from ScarSegECGLib.view.panels import outlines
 from ScarSegECGLib.view.shapes import (

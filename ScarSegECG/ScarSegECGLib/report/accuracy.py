@@ -46,10 +46,8 @@ def doubt_of(result: ScarResult) -> Fact | None:
     ``None`` where it is more, for other weights than the shipped ones, for a rule's scar, and for one that a reader
     corrected, which answers it.
     """
-    if not result.method.by_network or result.method.corrected:
-        return None
     known, ml = _cross_validated(result.weights_sha256), result.scar_image_only.ml
-    if known is None:
+    if known is None or not result.method.by_network or result.method.corrected:
         return None
     infarct, without = known
     most = float(without["scar_ml"].max())

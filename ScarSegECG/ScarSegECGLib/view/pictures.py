@@ -13,8 +13,7 @@ from ScarSegECGLib.measure.segments import rests_on_little
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_map
 from ScarSegECGLib.report import captions
 from ScarSegECGLib.report.ecg import findings_lines
-from ScarSegECGLib.view.bullseye import SegmentValue, bullseye
-from ScarSegECGLib.view.disc import polar_map
+from ScarSegECGLib.view.bullseye import SegmentValue, bullseye, polar_map
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import to_png
