@@ -87,10 +87,7 @@ def _part_ml(parts: ScarParts) -> dict[str, float | None]:
 
 
 def printed(measured: ByRule, shifts: SliceShifts | None) -> list[str]:
-    """What a reader sees of it in a shell: the contours, how they were divided, and a line for each rule.
-
-    ``shifts`` are those to be told of: corrected, or none found.
-    """
+    """What a reader sees of it in a shell; ``shifts`` are those to be told of: corrected, or none found."""
     one = next(iter(measured.values()))
     lines = [f"myocardium {one.myocardium_ml:.2f} ml, cavity {one.cavity_ml:.2f} ml"]
     if one.method.without_slices:

@@ -25,10 +25,7 @@ def added_ml(result: ScarResult) -> float | None:
 
 
 def burdens(result: ScarResult) -> tuple[tuple[str, Burden], ...]:
-    """How much scar, the primary figure first, each with its name.
-
-    The images alone come before what the ECG adds, and what a reader corrected before both.
-    """
+    """How much scar, with its name, the primary first: what a reader corrected, the images alone, what the ECG adds."""
     if result.method.corrected:
         return ("Corrected by hand", result.scar), ("Before, image only", result.scar_image_only)
     if not result.method.by_network:

@@ -172,10 +172,7 @@ class Wedge:
 
 @cache
 def segment_wedge(number: int) -> Wedge:
-    """An AHA segment's place on the disc.
-
-    0 degrees = lateral (right), counter-clockwise, anterior up: segment 1 is 60..120 (Cerqueira et al. 2002).
-    """
+    """An AHA segment's place: 0 degrees = lateral (right), counter-clockwise, anterior up (Cerqueira et al. 2002)."""
     for (inner, outer), numbers in zip(pairwise((0.0, *EDGES)), reversed(RING_SEGMENTS), strict=True):
         if number in numbers:
             width = 360.0 / len(numbers)

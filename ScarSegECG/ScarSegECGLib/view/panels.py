@@ -46,14 +46,11 @@ def panel_boxes(slices: int) -> list[tuple[Box, Box]]:
 
 @dataclass(frozen=True)
 class Frame:
-    """What part of the slices the panels show: a square of :data:`FIELD_MM` round ``centre`` (row mm, column mm).
-
-    ``window`` are the intensities shown black and white.
-    """
+    """What part of the slices the panels show: a square of :data:`FIELD_MM` round ``centre`` (row mm, column mm)."""
 
     centre: tuple[float, float]
     spacing: tuple[float, float]
-    window: tuple[float, float]
+    window: tuple[float, float]  # the intensities shown black and white
 
     def place(self, row_column: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
         """Paper coordinates of (row, column) indices, shape (n, 2), where the square is shown in a box."""
