@@ -1,6 +1,4 @@
-"""A report as one HTML file that prints on A4: pictures inside, nothing fetched, all text escaped, no script but one
-that is handed over.
-"""
+"""A report as one HTML file that prints on A4: pictures inside, nothing fetched, all text escaped."""
 
 from __future__ import annotations
 
@@ -18,10 +16,9 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def as_html(report: Report, viewer: str = "", script: str = "") -> str:
-    """The whole document.
+    """The document, without a script but the one whose hash is ``script``; ``viewer`` is shown on a screen alone.
 
-    ``viewer`` is HTML of what is on a screen alone, ``script`` the hash by which a content security policy names the
-    one script that it may run: what :func:`ScarSegECGLib.view.viewer.viewer_block` makes.
+    Both are as :func:`ScarSegECGLib.view.viewer.viewer_block` makes them.
     """
     parts = []
     for section in report.sections:

@@ -31,8 +31,7 @@ EDGES = (RADIUS * 0.2, RADIUS * 0.465, RADIUS * 0.735, RADIUS)
 _EDGE_LINE = Stroke(RULE, 0.25)
 # Borders of the usual territories: angle, and between which of EDGES; edge, and between which angles.
 _RADIAL = ((60, 1, 3), (180, 1, 3), (300, 1, 3), (45, 0, 1), (225, 0, 1), (315, 0, 1))
-_ALONG = ((1, 45, 60), (1, 180, 225), (1, 300, 315))
-_ROUND_THE_CAP = (0, 225, 405)
+_ALONG = ((1, 45, 60), (1, 180, 225), (1, 300, 315), (0, 225, 405))  # round the cap last
 _TERRITORY_AT = {"LAD": 132.0, "RCA": 228.0, "LCX": 312.0}
 _WORD_SIZE = 3.2
 _HOLE, _LEVEL_BORDER = 5.0, Stroke(INK, 0.3)  # of the polar map
@@ -219,7 +218,7 @@ def _bar(bins: Bins) -> Iterator[Shape]:
 @cache
 def _territory_marks(with_cap: bool) -> tuple[Shape, ...]:
     """Borders between the usual coronary territories, and their names outside the disc."""
-    along = (*_ALONG, _ROUND_THE_CAP) if with_cap else _ALONG
+    along = _ALONG if with_cap else _ALONG[:-1]
     lines = [around([EDGES[inner], EDGES[outer]], angle) for angle, inner, outer in _RADIAL]
     lines += [Wedge(0.0, EDGES[edge], start, end).arc(EDGES[edge]) for edge, start, end in along]
     path = Path.make_compound_path(*map(Path, lines))

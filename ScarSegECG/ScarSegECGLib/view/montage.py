@@ -51,10 +51,8 @@ def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str
         body += _overlay(anatomy, index, labels[index], frame, overlaid)
     body += _orientation_marks(boxes[0][0])
 
-    doubt = ""
-    if not stack.orientation_known:
-        doubt = "orientation assumed: "
-    elif has(stack.notes, LgeNote.POSE_DOUBTFUL):
+    doubt = "" if stack.orientation_known else "orientation assumed: "
+    if has(stack.notes, LgeNote.POSE_DOUBTFUL):
         doubt = "orientation unconfirmed: "
     caption = captions.SLICES.format(doubt=doubt)
     legend = [_keys(anatomy, bool((labels == MVO).any()))]

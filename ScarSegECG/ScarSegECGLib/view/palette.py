@@ -1,8 +1,4 @@
-"""Every colour of the pictures, once; those of the LV and the scar are the ones Slicer shows.
-
-Colours are (red, green, blue) in 0..1. The ramps run with strictly falling lightness, so they read the same to
-colour-blind eyes and on a monochrome printer.
-"""
+"""Every colour of the pictures, once, (red, green, blue) in 0..1; those of the LV and the scar are as Slicer shows."""
 
 from __future__ import annotations
 
@@ -37,7 +33,7 @@ PAPER_BOLD = to_rgb("#eca9a8")
 
 _ANCHORS = ("#fbf8f0", "#f8e0a4", "#f2b65a", "#dc7f38", "#ac4a31", "#702638", "#3a1033")
 RAMP = LinearSegmentedColormap.from_list("scar", _ANCHORS).with_extremes(bad=NO_VALUE)
-"""The scar's colours, the end ones beyond its ends; :data:`NO_VALUE` for NaN."""
+"""The scar's colours, of strictly falling lightness for colour-blind eyes and grey prints; :data:`NO_VALUE` for NaN."""
 
 
 def colour_of(value: float, vmin: float, vmax: float) -> Colour:

@@ -60,16 +60,14 @@ def result_data(result: ScarResult) -> dict[str, Any]:
     probability, rounded up to 0.05, where its colour scale ends; ``first``: the slice with most scar.
     """
     heard = result.ecg_use.amplitude > 0
-    change, end = None, 0.0
-    if heard:
-        change = result.scar_probability - result.scar_probability_image_only
-        end = max(_LEAST_END, float(np.ceil(round(20 * float(np.abs(change).max(initial=0.0)), 4)) / 20))
+    change = heard * (result.scar_probability - result.scar_probability_image_only)
+    end = max(_LEAST_END, float(np.ceil(round(20 * float(np.abs(change).max(initial=0.0)), 4)) / 20))
     return {
         "units": UNITS,
         "field_mm": FIELD_MM,
         "with_ecg": heard,
         "influence_end": end,
-        "slices": _slices(result, change, end),
+        "slices": _slices(result, change / end, heard),
         "segments": [_segment(result, row, heard) for row in result.segments],
         "shades": [to_hex(colour_of(percent, 0, 100)) for percent in range(0, 101, 5)],
         "first": _fullest(result.labels == SCAR) + 1,
@@ -92,7 +90,7 @@ def _fullest(scar: NDArray[np.bool_]) -> int:
     return int(np.argmax(scar.sum(axis=(1, 2)))) if scar.any() else len(scar) // 2
 
 
-def _slices(result: ScarResult, change: NDArray | None, end: float) -> list[dict[str, Any]]:
+def _slices(result: ScarResult, change: NDArray, heard: bool) -> list[dict[str, Any]]:
     stack, anatomy = result.stack, result.anatomy
     frame = frame_for(stack, anatomy)
     layers = {
@@ -101,7 +99,7 @@ def _slices(result: ScarResult, change: NDArray | None, end: float) -> list[dict
         "scar": result.labels == SCAR,
         "alone": np.zeros(result.labels.shape, bool),
     }
-    if change is not None:
+    if heard:
         alone = result.scar_probability_image_only > result.method.above
         layers["alone"] = drop_small_islands(alone, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML)
     parts = np.zeros(result.labels.shape) if result.parts is None else result.parts.labels
@@ -109,7 +107,7 @@ def _slices(result: ScarResult, change: NDArray | None, end: float) -> list[dict
         {
             "level": level,
             "grey": _uri(frame.grey(stack.voxels[k])),
-            "influence": None if change is None else _influence(frame.crop(change[k], 1) / end),
+            "influence": _influence(frame.crop(change[k], 1)),
             **{name: _path(frame, mask[k]) for name, mask in layers.items()},
             "mvo": _path(frame, parts[k] == PART_MVO, smoothing=0.0),
         }
@@ -121,9 +119,7 @@ def _influence(share: NDArray) -> str | None:
     """A picture of the change in parts of its scale's end, the clearer the less of it."""
     strength = np.clip(np.abs(share), 0.0, 1.0)
     alpha = np.where(strength > 0.02, np.sqrt(strength), 0.0)
-    if not alpha.any():
-        return None
-    return _uri(_CHANGE((np.clip(share, -1.0, 1.0) + 1) / 2, alpha, bytes=True))
+    return _uri(_CHANGE((share + 1) / 2, alpha, bytes=True)) if alpha.any() else None
 
 
 def _path(frame: Frame, mask: NDArray[np.bool_], smoothing: float = 1.2) -> str:
