@@ -20,10 +20,7 @@ SCOPE = (
 
 
 def accuracy_line(weights_sha256: str | None) -> str:
-    """Accuracy and scope in one line, for the networks of these weights.
-
-    "" where no network took part; for weights other than the shipped ones, that their accuracy is not known here.
-    """
+    """Accuracy and scope of these weights' networks in one line, no figures for unknown weights; "" without any."""
     if not weights_sha256:
         return ""
     known = _cross_validated(weights_sha256)

@@ -49,10 +49,8 @@ def date_line(ecg: Ecg) -> str:
     """Whether the file stores when it was recorded, and whether that counts."""
     if ecg.acquired is None:
         return "none stored: the time gap to the MRI is unknown"
-    shown = f"{ecg.acquired:%Y-%m-%d %H:%M:%S}, as stored"
-    if ecg.date_trusted:
-        return shown
-    return f"{shown}, but removed, shifted or a placeholder: the time gap to the MRI is unknown"
+    doubt = "" if ecg.date_trusted else ", but removed, shifted or a placeholder: the time gap to the MRI is unknown"
+    return f"{ecg.acquired:%Y-%m-%d %H:%M:%S}, as stored{doubt}"
 
 
 def measurement_lines(features: EcgFeatures) -> list[str]:
@@ -63,20 +61,18 @@ def measurement_lines(features: EcgFeatures) -> list[str]:
     (AHA/ACCF/HRS recommendations part IV, Circulation 2009; 119: e241, where the limits are from too).
     """
 
-    def told(key: str, value: float | None, how: str = "") -> str:
+    def told(key: str, value: float | None, how: str = "", unknown: str = "not measurable") -> str:
         if value is None:
-            return "not measurable"
+            return unknown
         source = "device" if key in features.from_device else how
         return f"{value:.0f} {_UNITS.get(key, 'ms')}{f' ({source})' if source else ''}"
 
-    pr = told("pr", features.pr_ms)
-    if features.pr_ms is None:
-        pr = f"no P wave found within {1000 * P_SEARCH_S[-1]:.0f} ms before the QRS"
+    no_p = f"no P wave found within {1000 * P_SEARCH_S[-1]:.0f} ms before the QRS"
     lines = {
         "rate": told("rate", features.rate_bpm) + (", irregular" if features.irregular else ""),
         "QRS": told("qrs", features.qrs_ms),
         "axis": told("axis", features.axis_deg, "area"),
-        "PR": pr,
+        "PR": told("pr", features.pr_ms, unknown=no_p),
         "QT": told("qt", features.qt_ms),
         "QTc": _qtc(features),
         "conduction": _CLASSES[Conduction(features.conduction)],

@@ -22,9 +22,7 @@ from ScarSegECGLib.wording import all_words, rule_words, spans, words
 
 ByRule = Mapping[str, Measurements]
 """What each rule measured inside the same contours, by the rule's name; one at least."""
-# What was noticed of files that puts a figure in doubt, and what of the anatomy that does not.
-_OF_FILES = (*LGE_DOUBTS, LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED)
-_HARMLESS: tuple[AnatomyNote, ...] = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX)
+_OF_FILES = (*LGE_DOUBTS, LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED)  # what puts a figure in doubt
 
 
 def patient_report(anatomy: Anatomy, measured: ByRule, shifts: SliceShifts, *, corrected: bool) -> dict:
@@ -118,10 +116,10 @@ def doubts(
     as they are.
     """
     said = [note for note in stack.notes if note.code in _OF_FILES]
-    harmless = _HARMLESS
+    harmless = {AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX}
     if displaced is not None and displaced.moved.any():
         said.append(displaced.fact(Doubt.SLICES_DISPLACED))
-        harmless += (AnatomyNote.OFF_AXIS,)  # said by the line before
+        harmless.add(AnatomyNote.OFF_AXIS)  # said by the line before
     said += [note for note in anatomy.notes if note.code not in harmless]
     said += next(iter(measured.values())).doubts if len(measured) == 1 else contour_doubts(anatomy)
     told = {words(fact): fact for fact in said}

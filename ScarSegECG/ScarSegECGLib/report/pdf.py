@@ -46,9 +46,7 @@ def as_pdf(report: Report) -> bytes:
     """The pages; nothing in the file says when or where it was made. InputError where a picture is damaged."""
     _register_fonts()
     ecg, *_ = (block for section in report.sections if section.key == "ecg" for block in section.blocks)
-    paper, scale = None, ""
-    if isinstance(ecg, Picture):
-        paper, scale = _to_scale(on_white(ecg.png))
+    paper, scale = _to_scale(on_white(ecg.png)) if isinstance(ecg, Picture) else (None, "")
     pages = 0
 
     def note(canvas: Canvas, document: platypus.BaseDocTemplate) -> None:
@@ -147,8 +145,7 @@ def _flowables(block: Block, section: Section) -> Iterator[Flowable]:
         case Text():
             yield _text(block.text, block.kind)
         case Items():
-            kind = "small" if block.small else "plain"
-            yield from (_text(sentence, kind, bullet="•") for sentence in block.sentences)
+            yield from (_text(one, "small" if block.small else "plain", bullet="•") for one in block.sentences)
         case Picture():
             image = on_white(block.png)
             width, height = _ROOM.get(section.key, (_WIDTH, 120 * mm))

@@ -23,7 +23,7 @@ _TITLE = "12-lead ECG"
 _GRID_LEFT, _GRID_WIDTH = 11.0, 275.0
 _TRACE_LEFT = _GRID_LEFT + 15.0
 _ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
-_COLUMN_S, _STRIP_S = 2.5, 10.0
+_COLUMNS_S, _COLUMN_S, _STRIP_S = (0.0, 2.5, 5.0, 7.5), 2.5, 10.0
 _LABEL, _TEXT, _CUT, _GAP = 4.2, 3.6, 3.2, 2.0
 _ROOM_UP, _ROOM_DOWN, _MOST = 12.0, 8.0, 40.0
 _TRACE = Stroke(INK, 0.32)
@@ -39,9 +39,8 @@ def ecg_paper(ecg: Ecg, *, median_features: Sequence[str] = ()) -> Drawing:
     """
     seconds = ecg.millivolts.shape[1] / ecg.rate
     running = seconds >= _STRIP_S - 1.0 / ecg.rate
-    columns = [_COLUMN_S * column for column in range(4)]
     rows = [
-        [_Trace.of(ecg, lead, at, at * running, _COLUMN_S) for lead, at in zip(names, columns, strict=True)]
+        [_Trace.of(ecg, lead, at, at * running, _COLUMN_S) for lead, at in zip(names, _COLUMNS_S, strict=True)]
         for names in _ROWS
     ]
     there = [lead for lead, ok in zip(LEADS, ecg.lead_mask, strict=True) if ok]
@@ -91,14 +90,10 @@ class _Trace:
         return cls(lead, _TRACE_LEFT + place * MM_PER_SECOND, length * MM_PER_SECOND, along, heights)
 
     @property
-    def name_width(self) -> float:
-        """Width of the lead's name."""
-        return text_width(self.lead, _LABEL, bold=True)
-
-    @property
     def label_height(self) -> float:
         """Where the lead's name stands above the baseline: over its own first wave, never on it."""
-        wave = float(self.heights[self.along <= self.name_width + 4.0].max(initial=0.0))
+        below = self.along <= text_width(self.lead, _LABEL, bold=True) + 4.0
+        wave = float(self.heights[below].max(initial=0.0))
         return float(np.clip(wave + 1.2 + _LABEL / 2, 5.0, _MOST + _LABEL))
 
     def shapes(self, baseline: float) -> Iterator[Shape]:
@@ -115,14 +110,15 @@ class _Trace:
 
     def _cut(self, baseline: float) -> Iterator[Shape]:
         """A mark at the highest and the lowest wave where the paper ends before it does."""
+        free = self.left + 2.0 + text_width(self.lead, _LABEL, bold=True)
         for sign in (1.0, -1.0):
             index = int(np.argmax(sign * self.heights))
             if sign * self.heights[index] > _MOST:
                 x, tip = self.left + float(self.along[index]), baseline + sign * _MOST
                 yield Mark(shapes.closed([(x - 1.2, tip - sign * 2.2), (x + 1.2, tip - sign * 2.2), (x, tip)]), INK)
                 value = f"{self.heights[index] / MM_PER_MV:.1f} mV".replace("-", "−")
-                half, right = text_width(value, _CUT) / 2, self.left + self.width
-                middle = float(np.clip(x, self.left + 2.0 + self.name_width + half, right - half))
+                half = text_width(value, _CUT) / 2
+                middle = float(np.clip(x, free + half, self.left + self.width - half))
                 yield Label(middle, tip + sign * 2.4, value, _CUT, INK, halo=WHITE)
 
 

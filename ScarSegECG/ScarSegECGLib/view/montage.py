@@ -35,9 +35,8 @@ _SCAR_EDGE = Stroke(INK, 2.2 * _LINE), Stroke(palette.SCAR, _LINE)
 def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str = "", subtitle: str = "") -> Drawing:
     """Lay out all slices, at most 194 mm wide, on an A4 page; ``subtitle`` says how the scar was found.
 
-    ``labels``, uint8 of shape (slice, row, column), are 3 for scar and 4 for MVO, drawn as a part of the scar. The
-    contours of the anatomy are drawn, its segments, where there are any, numbered. InputError where the arrays do not
-    share one grid.
+    ``labels``, uint8 of shape (slice, row, column), are 3 for scar and 4 for MVO, drawn as a part of the scar.
+    InputError where the arrays do not share one grid.
     """
     for name, array in (("segmentation", labels), ("anatomy", anatomy.aha)):
         if array.shape != stack.voxels.shape:

@@ -19,8 +19,7 @@ FIELD_MM = 120.0
 """Side of the square shown, centred on the LV."""
 CAPTION = 4.8
 """Room above a panel for its caption, mm."""
-PIXELS = 288
-"""Pixels of a panel's side."""
+_PIXELS = 288  # of a panel's side
 _PAIR_GAP, _PANEL_GAP, _ROW_GAP = 3.0, 0.5, 1.2
 _PAGE_WIDTH, _PAGE_HEIGHT, _LARGEST_PANEL = 190.0, 250.0, 62.0
 _SMOOTH_FROM = 12
@@ -58,8 +57,8 @@ class Frame:
         return (box[0], box[3]) + field * (1, -1) * (box[2] - box[0]) / FIELD_MM
 
     def crop(self, plane: NDArray, order: int) -> NDArray[np.float32]:
-        """The square of a slice in :data:`PIXELS`; the image's own edge value is never repeated outside it."""
-        mm = ((np.arange(PIXELS) + 0.5) / PIXELS - 0.5) * FIELD_MM
+        """The square of a slice, shape (288, 288); the image's own edge value is never repeated outside it."""
+        mm = ((np.arange(_PIXELS) + 0.5) / _PIXELS - 0.5) * FIELD_MM
         grid = np.meshgrid(*((c + mm) / s for c, s in zip(self.centre, self.spacing, strict=True)), indexing="ij")
         return map_coordinates(np.asarray(plane, np.float32), grid, order=order, cval=float(np.min(plane)))
 
@@ -92,11 +91,10 @@ def levels(anatomy: Anatomy) -> tuple[str, ...]:
 
 
 def outlines(mask: NDArray[np.bool_], smoothing: float = 1.2) -> tuple[NDArray[np.float64], ...]:
-    """Closed outlines of a mask as (row, column) loops; holes run the other way round.
+    """Closed outlines of a mask, (row, column) loops of shape (n, 2); holes run the other way round.
 
-    Loops follow the half-way line between pixel centres and are smoothed along their length (``smoothing`` in
-    vertices, about half a pixel each) only where they are long enough not to shrink: an island of one pixel is
-    still drawn. Each has shape (n, 2), without a repeated end point.
+    They follow the half-way line between pixel centres and are smoothed along their length (``smoothing`` in vertices,
+    about half a pixel each) only where they are long enough not to shrink: an island of one pixel is still drawn.
     """
     if not mask.any():
         return ()

@@ -21,6 +21,8 @@ from ScarSegECGLib.view.panels import levels
 from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.wording import rule_words, words
 
+Told = ScarResult | Measurements
+
 
 def pictures(result: ScarResult) -> dict[str, bytes]:
     """Paint "bullseye.png", "montage.png", "transmurality.png" and, where there is an ECG, "ecg.png"."""
@@ -40,9 +42,7 @@ def ecg_lines(result: ScarResult) -> list[str]:
     return [line for line in (*found, words(result.ecg_use)) if line]
 
 
-def scar_bullseye(
-    told: ScarResult | Measurements, *, selected: int | None = None, territories: bool = False
-) -> Drawing:
+def scar_bullseye(told: Told, *, selected: int | None = None, territories: bool = False) -> Drawing:
     """Lay out the scar per segment, with the ECG's estimate as rim and its agreement where they are known."""
     heard = isinstance(told, ScarResult) and told.ecg_use.amplitude > 0
 
@@ -73,7 +73,7 @@ def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
     return bullseye(rows, title=title, subtitle=subtitle, axis="% above normal limit", selected=selected)
 
 
-def scar_montage(told: ScarResult | Measurements, anatomy: Anatomy, stack: LgeStack) -> Drawing:
+def scar_montage(told: Told, anatomy: Anatomy, stack: LgeStack) -> Drawing:
     """Lay out all slices with outlines, scar, MVO, AHA borders and RV insertions; all on one grid."""
     labels, mvo = told.labels, None
     if told.parts is not None:
@@ -112,7 +112,7 @@ def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum
     )
 
 
-def how_of(told: ScarResult | Measurements) -> str:
+def how_of(told: Told) -> str:
     """The method, whether the ECG took part in what is shown, its remote region, and the AHA mode; line by line."""
     method, rule, remote = told.method, rule_words(told.method), words(told.method.remote)
     division = told.division if isinstance(told, Measurements) else told.anatomy.division
