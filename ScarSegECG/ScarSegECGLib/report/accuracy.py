@@ -40,8 +40,7 @@ def accuracy_line(weights_sha256: str | None) -> str:
 def doubt_of(result: ScarResult) -> Fact | None:
     """That the whole scar is no more than what these networks found in hearts without infarct.
 
-    ``None`` where it is more, for other weights than the shipped ones, for a rule's scar, and for one that a reader
-    corrected, which answers it.
+    ``None`` where it is more, for other weights than the shipped ones, a rule's scar, or one that a reader corrected.
     """
     known, ml = _cross_validated(result.weights_sha256), result.scar_image_only.ml
     if known is None or not result.method.by_network or result.method.corrected:

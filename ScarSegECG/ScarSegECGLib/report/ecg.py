@@ -75,7 +75,7 @@ def measurement_lines(features: EcgFeatures) -> list[str]:
         "PR": told("pr", features.pr_ms, unknown=no_p),
         "QT": told("qt", features.qt_ms),
         "QTc": _qtc(features),
-        "conduction": _CLASSES[Conduction(features.conduction)],
+        "conduction": _CLASSES[features.conduction],
     }
     return [f"{name:<12}{text}" for name, text in lines.items()]
 
@@ -109,5 +109,5 @@ def judged_lines(found: EcgFindings) -> list[str]:
 def findings_lines(found: EcgFindings) -> list[str]:
     """All findings in a few lines, as they stand on the ECG's page."""
     rate, qrs, axis, pr, qt, qtc, _ = (" ".join(line.split()) for line in measurement_lines(found.features))
-    conduction = f"conduction: {_CLASSES[Conduction(found.features.conduction)]}"
+    conduction = f"conduction: {_CLASSES[found.features.conduction]}"
     return [", ".join((rate, pr, qrs, axis)), f"{qt}, {qtc}", conduction, *judged_lines(found)]

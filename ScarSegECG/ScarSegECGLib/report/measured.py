@@ -112,8 +112,7 @@ def doubts(
 ) -> list[tuple[str, Fact]]:
     """What speaks against files, contours, their division and the scar, each once; with the rules it speaks against.
 
-    Patterns that speak against ischaemic scar are told of a single rule alone. ``displaced`` are shifts that were left
-    as they are.
+    Patterns against ischaemic scar are told of a single rule alone; ``displaced`` are shifts left as they are.
     """
     said = [note for note in stack.notes if note.code in _OF_FILES]
     harmless = {AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX}

@@ -51,8 +51,7 @@ def present(
 ) -> Report:
     """Tell a result at a time, which has its zone; the rest is as :class:`~ScarSegECGLib.report.blocks.Report` has it.
 
-    ``pictures`` are PNG files under "bullseye.png", "ecg.png" (absent without an ECG), "montage.png" and
-    "transmurality.png"; for one that is absent the report says so.
+    ``pictures`` are "bullseye.png", "montage.png", "transmurality.png", "ecg.png"; the report says which is absent.
     """
 
     def picture(key: str, description: str) -> tuple[Picture | Text]:

@@ -147,8 +147,7 @@ def segments_table(result: ScarResult) -> Table:
 def segment_cells(row: SegmentRow) -> dict[str, str]:
     """A segment's line in a file of segments, by column; units stand in their names, and "" is "not known".
 
-    The parts of the scar add up to it where all are known. The bin carries a percent sign so that a spreadsheet does
-    not read "1-25" as a date.
+    The parts of the scar add up to it where all are known. The bin's percent sign keeps it from being read as a date.
     """
     depth = row.transmurality_bin.strip()
     return {
@@ -179,6 +178,4 @@ def sentence(text: str) -> str:
 
 def _image_only(heading: str, row: SegmentRow | TerritoryRow, result: ScarResult) -> dict[str, str]:
     """The image-only cell, first, where it differs from the other one."""
-    if result.shown is Shown.IMAGE_ONLY:
-        return {}
-    return {heading: _told(row.scar_percent_image_only, 0)}
+    return {} if result.shown is Shown.IMAGE_ONLY else {heading: _told(row.scar_percent_image_only, 0)}

@@ -106,7 +106,7 @@ def bullseye(
         lines = (Mark(Path([(x - 0.9, -1.2), (x + 0.9, 1.2)]), stroke=_HATCH) for x in (-0.9, 0.1, 1.0))
         keys.append(_swatch("not imaged", palette.NOT_IMAGED, *lines))
     if any(one.value is None or (rim and one.ecg is None) for one in seen):
-        keys.append(_NO_VALUE_KEY)
+        keys.append(_swatch("no value", NO_VALUE))
     if territories:
         keys.append(Key((Mark(Path([(-1.8, 0.0), (1.8, 0.0)]), stroke=Stroke(INK, 0.75)),), 4.0, "usual territory"))
     legend = [*(_rim_keys() if rim else ()), keys]
@@ -142,7 +142,7 @@ def polar_map(
             ends = [around(radius, _BORDERS_DEG[level]) for radius in edges[i : i + 2]]
             disc.append(Mark(shapes.pieces(np.stack(ends, axis=1)), stroke=_LEVEL_BORDER))
     disc.append(Label(0.0, 0.0, "apex", 2.9))
-    legend = [[_NO_VALUE_KEY]] if np.isnan(table).any() else []
+    legend = [[_swatch("no value", NO_VALUE)]] if np.isnan(table).any() else []
     return _disc_sheet(disc, legend, title=title, subtitle=subtitle, caption=axis)
 
 
@@ -188,9 +188,6 @@ def _circle(radius: float, stroke: Stroke = _EDGE_LINE) -> Mark:
 def _swatch(words: str, fill: Colour, *marks: Shape) -> Key:
     """A filled box in the legend."""
     return Key((Mark(rectangle(-1.9, -1.3, 1.9, 1.3), fill, stroke=_EDGE_LINE), *marks), 4.0, words)
-
-
-_NO_VALUE_KEY = _swatch("no value", NO_VALUE)
 
 
 def _disc_sheet(disc: Iterable[Shape], legend: Legend, bins: Bins = (), **said: str) -> Drawing:

@@ -19,7 +19,6 @@ from ScarSegECGLib.view.sheet import sheet
 MM_PER_SECOND = 25.0
 MM_PER_MV = 10.0
 WIDTH, _MIN_HEIGHT = 297.0, 210.0
-_TITLE = "12-lead ECG"
 _GRID_LEFT, _GRID_WIDTH = 11.0, 275.0
 _TRACE_LEFT = _GRID_LEFT + 15.0
 _ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
@@ -50,7 +49,7 @@ def ecg_paper(ecg: Ecg, *, median_features: Sequence[str] = ()) -> Drawing:
     said = [captions.ecg_scale(ecg.rate, min(seconds, _STRIP_S), seconds, running)]
     if len(there) < len(LEADS):
         said.append(f"Leads not recorded: {', '.join(lead for lead in LEADS if lead not in there)}")
-    page = partial(sheet, title=_TITLE, subtitle="\n".join(median_features), caption="\n".join(said))
+    page = partial(sheet, title="12-lead ECG", subtitle="\n".join(median_features), caption="\n".join(said))
     room = _MIN_HEIGHT - page((), (0.0, 0.0, WIDTH, _GAP)).height
     rooms = [_room(row) for row in rows]
     needed = float(np.sum(rooms))

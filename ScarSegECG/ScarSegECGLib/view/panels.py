@@ -17,8 +17,7 @@ from ScarSegECGLib.view.shapes import Box, closed
 
 FIELD_MM = 120.0
 """Side of the square shown, centred on the LV."""
-CAPTION = 4.8
-"""Room above a panel for its caption, mm."""
+CAPTION = 4.8  # room above a panel for it, mm
 _PIXELS = 288  # of a panel's side
 _PAIR_GAP, _PANEL_GAP, _ROW_GAP = 3.0, 0.5, 1.2
 _PAGE_WIDTH, _PAGE_HEIGHT, _LARGEST_PANEL = 190.0, 250.0, 62.0

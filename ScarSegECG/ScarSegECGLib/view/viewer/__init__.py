@@ -21,8 +21,7 @@ from ScarSegECGLib.view.palette import colour_of
 from ScarSegECGLib.view.panels import FIELD_MM, Frame, frame_for, levels
 from ScarSegECGLib.view.shapes import Drawing, Mark, RasterImage, Stroke
 
-UNITS = 1000
-"""Width of a slice in the units of its outlines."""
+UNITS = 1000  # width of a slice in its outlines
 # Less scar, more scar: lightness falls alike to both sides, so that they are told apart by hue and read in grey.
 _CHANGE = LinearSegmentedColormap.from_list(
     "change", ("#174a94", "#3f86cf", "#a3cbec", "#f7f7f5", "#fbbf85", "#e17d24", "#983f05")
