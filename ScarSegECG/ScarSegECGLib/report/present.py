@@ -56,7 +56,7 @@ def present(
 
     def picture(key: str, description: str) -> tuple[Picture | Text]:
         png = pictures.get(f"{key}.png")
-        return (Picture(png, description) if png else Text(f"{description}: no picture was made.", "absent"),)
+        return (Text(f"{description}: no picture was made.", "absent") if png is None else Picture(png, description),)
 
     more = {
         "What the scar is made of": tables.parts_table(result),
