@@ -1,9 +1,10 @@
-"""The room that text takes on a drawing."""
+"""The room that text takes on a drawing, and how well it is told from its ground."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ScarSegECGLib.view.palette import Colour
 from ScarSegECGLib.view.shapes import Box, Drawing, Label, text_width
 
 
@@ -23,3 +24,11 @@ def label_box(label: Label) -> Box:
     turned = corners @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     (x0, y0), (x1, y1) = turned.min(axis=0), turned.max(axis=0)
     return label.x + float(x0), label.y + float(y0), label.x + float(x1), label.y + float(y1)
+
+
+def contrast(one: Colour, other: Colour) -> float:
+    """Contrast ratio of two colours, 1..21 (WCAG 2.1, relative luminance)."""
+    srgb = np.array([one, other])
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    low, high = sorted(linear @ (0.2126, 0.7152, 0.0722))
+    return float((high + 0.05) / (low + 0.05))

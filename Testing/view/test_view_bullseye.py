@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_boxes import label_box, labels_of
+from label_boxes import contrast, label_box, labels_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -20,11 +20,11 @@ from ScarSegECGLib.case import SegmentRow
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_bin
-from ScarSegECGLib.view.bullseye import RIM, RIM_STEPS, SIGNS, SegmentValue
+from ScarSegECGLib.report.captions import MVO_SIGN, SIGN_WORDS, SMALL_SIGN
+from ScarSegECGLib.view.bullseye import EDGES, RADIUS, RIM, RIM_STEPS, SIGNS, WIDTH, SegmentValue, segment_wedge
 from ScarSegECGLib.view.bullseye import bullseye as lay_out
-from ScarSegECGLib.view.disc import EDGES, RADIUS, WIDTH, segment_wedge
 from ScarSegECGLib.view.paint import FORMATS, draw, save, to_pixels, to_png
-from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of, contrast
+from ScarSegECGLib.view.palette import BLACK, ECG_STROKE, NO_VALUE, NOT_IMAGED, WHITE, colour_of
 from ScarSegECGLib.view.pictures import transmurality_bullseye
 from ScarSegECGLib.view.shapes import Drawing, Label, Mark
 from ScarSegECGLib.wording import RESEARCH_USE
@@ -247,11 +247,11 @@ def test_the_marks_say_what_they_judge_and_do_not_look_alike() -> None:
 
 
 def test_signs_stand_behind_the_value_and_in_the_legend() -> None:
-    words = (("*", "little scar"), ("#", "never seen"))
-    drawing = bullseye([7.0, None, *[1.0] * 15], signs=["*", "*", *[""] * 15], sign_words=words)
+    drawing = bullseye([7.0, None, *[1.0] * 15], signs=[SMALL_SIGN, SMALL_SIGN, *[""] * 15])
     texts = [label.text for label in labels_of(drawing)]
     assert "7*" in texts and "–" in texts and "–*" not in texts
-    assert "little scar" in texts and "never seen" not in texts
+    words = dict(SIGN_WORDS)
+    assert words[SMALL_SIGN] in texts and words[MVO_SIGN] not in texts
 
 
 def row(number: int, mean: float | None, most: float | None, scar_ml: float) -> SegmentRow:
@@ -288,7 +288,6 @@ def test_caption_axis_and_legend_are_wrapped_and_never_meet(territories: bool) -
     drawing = bullseye(
         [100.0] * 17, title="Scar " * 12, subtitle=words, axis=axis, outer_ring=VALUES, agreement=MARKS,
         agreement_title="ECG against the image-only scar:", signs=signs, territories=territories,
-        sign_words=(("▪", "MVO in the segment"), ("*", "rests on less than 0.5 ml of scar")),
     )  # fmt: skip
     assert overlaps(drawing) == []
     for label in labels_of(drawing):

@@ -17,10 +17,10 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Division, Fact, LgeNote, Method
 from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.view import palette
-from ScarSegECGLib.view.disc import polar_map
+from ScarSegECGLib.view.bullseye import polar_map
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import save, to_png
-from ScarSegECGLib.view.panels import grid_for, levels
+from ScarSegECGLib.view.panels import levels, panel_boxes
 from ScarSegECGLib.view.pictures import pictures, scar_bullseye
 from ScarSegECGLib.view.shapes import Drawing, Mark, RasterImage, Stroke
 from ScarSegECGLib.wording import RESEARCH_USE
@@ -148,10 +148,10 @@ def test_arrays_off_the_grid_are_refused() -> None:
 
 def test_sheet_prefers_the_largest_panels() -> None:
     for slices in range(5, 17):
-        best = grid_for(slices)
-        assert best.width <= 190.001
-        assert best.height <= 250.001
-        assert best.panel >= 27
+        left, bottom, right, top = np.array(panel_boxes(slices)).reshape(-1, 4).T
+        assert right.max() <= 190.001
+        assert bottom.min() >= -250.001
+        assert (right - left).min() >= 27 and np.allclose(right - left, top - bottom)
 
 
 def test_polar_map_puts_value_and_click_in_place() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from label_boxes import label_box
+from label_boxes import contrast, label_box
 
 from ScarSegECGLib.view import palette
-from ScarSegECGLib.view.disc import Wedge
+from ScarSegECGLib.view.bullseye import Wedge
 from ScarSegECGLib.view.paint import to_pixels
 from ScarSegECGLib.view.panels import outlines
 from ScarSegECGLib.view.shapes import (
@@ -93,7 +93,7 @@ def test_scar_ramp_starts_light_and_darkens_evenly() -> None:
 @given(st.floats(0, 100))
 def test_text_reads_on_every_value(value: float) -> None:
     fill = palette.colour_of(value, 0, 100)
-    assert palette.contrast(palette.text_on(fill), fill) >= 4.5
+    assert contrast(palette.text_on(fill), fill) >= 4.5
 
 
 def test_segment_colours_differ_for_colour_blind_eyes() -> None:

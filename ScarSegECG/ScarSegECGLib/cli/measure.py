@@ -134,7 +134,7 @@ def _measure(args: argparse.Namespace) -> None:
         name: replace(found, method=replace(found.method, without_slices=left_out))
         for name, found in _by_rules(args, stack, labels, anatomy, masks).items()
     }
-    report = patient_report(stack, anatomy, measured, shifts, corrected=args.correct_shifts, left_out=left_out)
+    report = patient_report(anatomy, measured, shifts, corrected=args.correct_shifts)
     if args.correct_shifts:  # back on the images as they were acquired
         anatomy = native_anatomy(anatomy, shifts, stack.spacing)
         for name, found in measured.items():
@@ -150,7 +150,7 @@ def _measure(args: argparse.Namespace) -> None:
     if args.table:
         write_table(args.table, *segment_rows(measured))
     told_of = shifts if args.correct_shifts or not shifts.moved.any() else None  # else it is a warning
-    say(args, *printed(anatomy, stack.voxel_ml, measured, told_of, left_out))
+    say(args, *printed(measured, told_of))
     for line, fact in warnings:
         if fact.code not in options.TAKEN:  # said before the work
             warn(line)

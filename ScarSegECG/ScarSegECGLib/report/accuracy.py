@@ -20,10 +20,7 @@ SCOPE = (
 
 
 def accuracy_line(weights_sha256: str | None) -> str:
-    """Accuracy and scope in one line, for the networks of these weights.
-
-    "" where no network took part; for weights other than the shipped ones, that their accuracy is not known here.
-    """
+    """Accuracy and scope of these weights' networks in one line, no figures for unknown weights; "" without any."""
     if not weights_sha256:
         return ""
     known = _cross_validated(weights_sha256)
@@ -43,13 +40,10 @@ def accuracy_line(weights_sha256: str | None) -> str:
 def doubt_of(result: ScarResult) -> Fact | None:
     """That the whole scar is no more than what these networks found in hearts without infarct.
 
-    ``None`` where it is more, for other weights than the shipped ones, for a rule's scar, and for one that a reader
-    corrected, which answers it.
+    ``None`` where it is more, for other weights than the shipped ones, a rule's scar, or one that a reader corrected.
     """
-    if not result.method.by_network or result.method.corrected:
-        return None
     known, ml = _cross_validated(result.weights_sha256), result.scar_image_only.ml
-    if known is None:
+    if known is None or not result.method.by_network or result.method.corrected:
         return None
     infarct, without = known
     most = float(without["scar_ml"].max())

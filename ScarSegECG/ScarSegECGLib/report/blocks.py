@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset
 
 UNKNOWN = "–"
 
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; ``kind`` is "plain", "lead" (what is read first), "strong" or "small"."""
+    """A paragraph; ``kind`` is "plain", "lead" (what is read first), "strong", "small" or "absent" (a picture is)."""
 
     text: str
     kind: str = "plain"
@@ -31,9 +29,9 @@ class Items:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG, or ``None`` where none was made; then ``description`` stands in its place."""
+    """A PNG, and what it shows for those who do not see it."""
 
-    png: bytes | None
+    png: bytes
     description: str
 
 
@@ -96,10 +94,7 @@ class Patient:
 
 @dataclass(frozen=True)
 class Report:
-    """One result as it is told to people.
-
-    ``patient`` is shown only where it is given, ``signed_by`` the reader who verified it, ``Family^Given``.
-    """
+    """One result as it is told to people; ``signed_by`` is the reader who verified it, ``Family^Given``."""
 
     title: str
     purpose: str
@@ -115,8 +110,4 @@ def _in_order(group: str) -> str:
 
 
 def _day(date: object) -> str:
-    text = str(date or "").strip()
-    try:
-        return datetime.strptime(text, "%Y%m%d").strftime("%Y-%m-%d")
-    except ValueError:
-        return text
+    return re.sub(r"^(\d{4})(\d\d)(\d\d)$", r"\1-\2-\3", str(date or "").strip())

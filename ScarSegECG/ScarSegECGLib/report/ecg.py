@@ -49,10 +49,8 @@ def date_line(ecg: Ecg) -> str:
     """Whether the file stores when it was recorded, and whether that counts."""
     if ecg.acquired is None:
         return "none stored: the time gap to the MRI is unknown"
-    shown = f"{ecg.acquired:%Y-%m-%d %H:%M:%S}, as stored"
-    if ecg.date_trusted:
-        return shown
-    return f"{shown}, but removed, shifted or a placeholder: the time gap to the MRI is unknown"
+    doubt = "" if ecg.date_trusted else ", but removed, shifted or a placeholder: the time gap to the MRI is unknown"
+    return f"{ecg.acquired:%Y-%m-%d %H:%M:%S}, as stored{doubt}"
 
 
 def measurement_lines(features: EcgFeatures) -> list[str]:
@@ -63,23 +61,21 @@ def measurement_lines(features: EcgFeatures) -> list[str]:
     (AHA/ACCF/HRS recommendations part IV, Circulation 2009; 119: e241, where the limits are from too).
     """
 
-    def told(key: str, value: float | None, how: str = "") -> str:
+    def told(key: str, value: float | None, how: str = "", unknown: str = "not measurable") -> str:
         if value is None:
-            return "not measurable"
+            return unknown
         source = "device" if key in features.from_device else how
         return f"{value:.0f} {_UNITS.get(key, 'ms')}{f' ({source})' if source else ''}"
 
-    pr = told("pr", features.pr_ms)
-    if features.pr_ms is None:
-        pr = f"no P wave found within {1000 * P_SEARCH_S[-1]:.0f} ms before the QRS"
+    no_p = f"no P wave found within {1000 * P_SEARCH_S[-1]:.0f} ms before the QRS"
     lines = {
         "rate": told("rate", features.rate_bpm) + (", irregular" if features.irregular else ""),
         "QRS": told("qrs", features.qrs_ms),
         "axis": told("axis", features.axis_deg, "area"),
-        "PR": pr,
+        "PR": told("pr", features.pr_ms, unknown=no_p),
         "QT": told("qt", features.qt_ms),
         "QTc": _qtc(features),
-        "conduction": _CLASSES[Conduction(features.conduction)],
+        "conduction": _CLASSES[features.conduction],
     }
     return [f"{name:<12}{text}" for name, text in lines.items()]
 
@@ -113,5 +109,5 @@ def judged_lines(found: EcgFindings) -> list[str]:
 def findings_lines(found: EcgFindings) -> list[str]:
     """All findings in a few lines, as they stand on the ECG's page."""
     rate, qrs, axis, pr, qt, qtc, _ = (" ".join(line.split()) for line in measurement_lines(found.features))
-    conduction = f"conduction: {_CLASSES[Conduction(found.features.conduction)]}"
+    conduction = f"conduction: {_CLASSES[found.features.conduction]}"
     return [", ".join((rate, pr, qrs, axis)), f"{qt}, {qtc}", conduction, *judged_lines(found)]

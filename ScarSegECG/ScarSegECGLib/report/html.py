@@ -1,6 +1,4 @@
-"""A report as one HTML file that prints on A4: pictures inside, nothing fetched, all text escaped, no script but one
-that is handed over.
-"""
+"""A report as one HTML file that prints on A4: pictures inside, nothing fetched, all text escaped."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from html import escape
 from importlib import resources
 from string import Template
 
-from ScarSegECGLib.report.blocks import Block, Items, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.blocks import Block, Items, Picture, Report, Table, Text
 
 FILE_NAME = "report.html"
 _LONG = 40  # letters, from which on a cell is broken into lines
@@ -18,28 +16,26 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def as_html(report: Report, viewer: str = "", script: str = "") -> str:
-    """The whole document.
+    """The document, without a script but the one whose hash is ``script``; ``viewer`` is shown on a screen alone.
 
-    ``viewer`` is HTML of what is on a screen alone, ``script`` the hash by which a content security policy names the
-    one script that it may run: what :func:`ScarSegECGLib.view.viewer.viewer_block` makes.
+    Both are as :func:`ScarSegECGLib.view.viewer.viewer_block` makes them.
     """
-    parts = [_section(section) for section in report.sections]
+    parts = []
+    for section in report.sections:
+        if section.key == "segments":
+            parts.append(viewer)
+        blocks = "\n".join(map(_block, section.blocks))
+        parts.append(f'<section class="{section.key}"><h2>{escape(section.title)}</h2>\n{blocks}</section>')
     # Who the patient is where that is to be shown, else lines to fill in by hand.
     who = ("Patient:", "MRI date:") if report.patient is None else (report.patient.line(),)
-    place = next((k for k, section in enumerate(report.sections) if section.key == "segments"), len(parts))
     return Template(_shipped("page.html")).substitute(
         style=_shipped("page.css"),
         title=escape(report.title),
         purpose=escape(report.purpose),
         blanks="".join(f"<span>{escape(text)}</span>" for text in (*who, "Read by:")),
         script=f"script-src {script}; " if script else "",
-        sections="\n".join([*parts[:place], viewer, *parts[place:]]),
+        sections="\n".join(parts),
     )
-
-
-def _section(section: Section) -> str:
-    blocks = "\n".join(_block(block) for block in section.blocks)
-    return f'<section class="{section.key}"><h2>{escape(section.title)}</h2>\n{blocks}</section>'
 
 
 def _block(block: Block) -> str:
@@ -50,18 +46,12 @@ def _block(block: Block) -> str:
             items = "".join(f"<li>{escape(sentence)}</li>" for sentence in block.sentences)
             return f'<ul class="small">{items}</ul>' if block.small else f"<ul>{items}</ul>"
         case Picture():
-            return _picture(block)
+            if not block.png.startswith(_PNG_SIGNATURE):
+                raise ValueError(f"{block.description}: the picture is not a PNG")
+            data = base64.b64encode(block.png).decode("ascii")
+            return f'<figure><img alt="{escape(block.description)}" src="data:image/png;base64,{data}"></figure>'
         case Table():
             return _table(block)
-
-
-def _picture(picture: Picture) -> str:
-    if picture.png is None:
-        return f'<p class="absent">{escape(picture.description)}: no picture was made.</p>'
-    if not picture.png.startswith(_PNG_SIGNATURE):
-        raise ValueError(f"{picture.description}: the picture is not a PNG")
-    data = base64.b64encode(picture.png).decode("ascii")
-    return f'<figure><img alt="{escape(picture.description)}" src="data:image/png;base64,{data}"></figure>'
 
 
 def _table(table: Table) -> str:

@@ -20,28 +20,20 @@ from ScarSegECGLib.report.numbers import finite, number
 from ScarSegECGLib.report.tables import segment_cells
 from ScarSegECGLib.wording import all_words, rule_words, spans, words
 
-# What was noticed of files that puts a figure in doubt, and what of the anatomy that does not.
-_OF_FILES = (*LGE_DOUBTS, LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED)
-_HARMLESS: tuple[AnatomyNote, ...] = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX)
+ByRule = Mapping[str, Measurements]
+"""What each rule measured inside the same contours, by the rule's name; one at least."""
+_OF_FILES = (*LGE_DOUBTS, LgeNote.TAKEN, LgeNote.TAKEN_AS_ASKED)  # what puts a figure in doubt
 
 
-def patient_report(
-    stack: LgeStack,
-    anatomy: Anatomy,
-    measured: Mapping[str, Measurements],
-    shifts: SliceShifts,
-    *,
-    corrected: bool,
-    left_out: tuple[int, ...],
-) -> dict:
-    """Everything that was measured, for the JSON file; ``stack`` and ``anatomy`` lie on one grid."""
-    own = anatomy.insertions_raw_deg  # before neighbours are heard
+def patient_report(anatomy: Anatomy, measured: ByRule, shifts: SliceShifts, *, corrected: bool) -> dict:
+    """Everything that was measured, for the JSON file."""
+    one, own = next(iter(measured.values())), anatomy.insertions_raw_deg  # before neighbours are heard
     if own is None:
-        own = np.full((len(stack.voxels), 2), np.nan)
+        own = np.full_like(anatomy.insertions_deg, np.nan)
     return {
-        "contrast": stack.contrast,
-        "aha": words(anatomy.division),
-        "slices_left_out_from_apex": list(left_out),
+        "contrast": one.contrast,
+        "aha": words(one.division),
+        "slices_left_out_from_apex": list(one.method.without_slices),
         "insertions": {
             "anterior_inferior_deg": [_known(pair) for pair in anatomy.insertions_deg],
             "confidence": np.round(np.asarray(anatomy.insertion_confidence, float), 3).tolist(),
@@ -55,16 +47,15 @@ def patient_report(
             "displaced_slices_from_apex": (np.flatnonzero(shifts.moved) + 1).tolist(),
             "corrected": corrected,
         },
-        "myocardium_ml": float(anatomy.myocardium.sum()) * stack.voxel_ml,
-        "cavity_ml": float(anatomy.cavity.sum()) * stack.voxel_ml,
+        "myocardium_ml": one.myocardium_ml,
+        "cavity_ml": one.cavity_ml,
         "methods": {name: as_json(entry) for name, entry in measured.items()},
     }
 
 
 def as_json(measured: Measurements) -> dict:
     """Everything but the masks."""
-    method, parts, warnings = measured.method, measured.parts, all_words(measured.warnings)
-    remote = measured.remote
+    method, parts, remote, warnings = measured.method, measured.parts, measured.remote, all_words(measured.warnings)
     return {
         "contrast": str(measured.contrast),
         "thresholds": list(measured.thresholds),
@@ -93,22 +84,13 @@ def _part_ml(parts: ScarParts) -> dict[str, float | None]:
     return {name: part.ml if part else None for name, part in named.items()}
 
 
-def printed(
-    anatomy: Anatomy,
-    voxel_ml: float,
-    measured: Mapping[str, Measurements],
-    shifts: SliceShifts | None,
-    left_out: tuple[int, ...] = (),
-) -> list[str]:
-    """What a reader sees of it in a shell: the contours, how they were divided, and a line for each rule.
-
-    ``shifts`` are those to be told of: corrected, or none found.
-    """
-    wall, cavity = (float(mask.sum()) * voxel_ml for mask in (anatomy.myocardium, anatomy.cavity))
-    lines = [f"myocardium {wall:.2f} ml, cavity {cavity:.2f} ml"]
-    if left_out:
-        lines.append(f"slices {spans(left_out)} left out of everything, counted from the apex")
-    lines.append(f"AHA partition: {words(anatomy.division)}")
+def printed(measured: ByRule, shifts: SliceShifts | None) -> list[str]:
+    """What a reader sees of it in a shell; ``shifts`` are those to be told of: corrected, or none found."""
+    one = next(iter(measured.values()))
+    lines = [f"myocardium {one.myocardium_ml:.2f} ml, cavity {one.cavity_ml:.2f} ml"]
+    if one.method.without_slices:
+        lines.append(f"slices {spans(one.method.without_slices)} left out of everything, counted from the apex")
+    lines.append(f"AHA partition: {words(one.division)}")
     if shifts is not None:
         moved = shifts.moved.any()
         lines.append(words(shifts.fact(LgeNote.SHIFTS_CORRECTED)) if moved else "no slice displaced against the others")
@@ -126,12 +108,11 @@ def _rule_line(name: str, measured: Measurements) -> str:
 
 
 def doubts(
-    stack: LgeStack, anatomy: Anatomy, measured: Mapping[str, Measurements], displaced: SliceShifts | None = None
+    stack: LgeStack, anatomy: Anatomy, measured: ByRule, displaced: SliceShifts | None
 ) -> list[tuple[str, Fact]]:
     """What speaks against files, contours, their division and the scar, each once; with the rules it speaks against.
 
-    Patterns that speak against ischaemic scar are told of a single rule alone. ``displaced`` are shifts that were left
-    as they are.
+    Patterns against ischaemic scar are told of a single rule alone; ``displaced`` are shifts left as they are.
     """
     said = [note for note in stack.notes if note.code in _OF_FILES]
     if displaced is not None and displaced.moved.any():
@@ -188,11 +169,8 @@ def score_rows(scores: Sequence[MethodScore]) -> tuple[list[str], list[list[str]
     return list(rows[0]), [list(row.values()) for row in rows]
 
 
-def segment_rows(measured: Mapping[str, Measurements]) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells: the rules one after the other, each with what was chosen beside it.
-
-    The last row of each rule is the whole LV, with "all" for a segment's number.
-    """
+def segment_rows(measured: ByRule) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of one rule after the other, with what was chosen; each ends with "all", the whole LV."""
     rows: list[dict[str, str]] = []
     for rule, entry in measured.items():
         chosen = {

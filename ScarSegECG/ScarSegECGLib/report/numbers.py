@@ -13,6 +13,4 @@ def finite(value: float | None) -> float | None:
 def number(value: float | None, decimals: int, unknown: str = "") -> str:
     """``value`` with a decimal point and so many decimals; ``unknown`` where there is no finite value."""
     known = finite(value)
-    if known is None:
-        return unknown
-    return f"{round(known, decimals) + 0.0:.{decimals}f}"  # + 0.0 turns -0.0 into 0.0
+    return unknown if known is None else f"{round(known, decimals) + 0.0:.{decimals}f}"  # + 0.0 turns -0.0 into 0.0

@@ -33,8 +33,8 @@ _SHEET = landscape(A4)
 _BESIDE = ("used", "warnings")  # stand beside the bullseye
 # Largest width and height of a section's picture.
 _ROOM = {"bullseye": (84 * mm, 125 * mm), "transmurality": (100 * mm, 110 * mm), "montage": (_WIDTH, 245 * mm)}
-_SIZES = {"title": 16.0, "heading": 12.0, "lead": 12.0, "large": 10.0, "plain": 9.0, "strong": 9.0, "cell": 8.0,
-          "small": 7.5, "fine": 6.5}  # fmt: skip
+_SIZES = {"title": 16.0, "heading": 12.0, "lead": 12.0, "large": 10.0, "plain": 9.0, "strong": 9.0,
+          "absent": 9.0, "cell": 8.0, "small": 7.5, "fine": 6.5}  # fmt: skip
 _MOST_PIXELS = 2**25
 _DPI, _POINTS = 300, 10
 _LONGEST = 200
@@ -46,9 +46,7 @@ def as_pdf(report: Report) -> bytes:
     """The pages; nothing in the file says when or where it was made. InputError where a picture is damaged."""
     _register_fonts()
     ecg, *_ = (block for section in report.sections if section.key == "ecg" for block in section.blocks)
-    paper, scale = None, ""
-    if isinstance(ecg, Picture) and ecg.png is not None:
-        paper, scale = _to_scale(on_white(ecg.png))
+    paper, scale = _to_scale(on_white(ecg.png)) if isinstance(ecg, Picture) else (None, "")
     pages = 0
 
     def note(canvas: Canvas, document: platypus.BaseDocTemplate) -> None:
@@ -83,11 +81,10 @@ def _to_scale(paper: Pillow.Image) -> tuple[platypus.Image, str]:
     """The ECG at its true size where it fits the sheet, and a sentence that says to which scale it is."""
     dots = paper.info.get("dpi", (150.0, 150.0))[0] or 150.0
     width, height = paper.width / dots * 72, paper.height / dots * 72
-    # Half a millimetre is what rounding to whole pixels may add to a picture of the sheet's own size.
-    if width <= _SHEET[0] + 0.5 * mm and height <= _SHEET[1] + 0.5 * mm:
-        return _image(paper, 72 / dots), "True to scale when printed at 100 %, without fitting to the page."
     share = min(_SHEET[0] / width, _SHEET[1] / height)
     said = f"25 mm/s and 10 mm/mV drawn at {100 * share:.0f} %: count squares, 0.04 s and 0.1 mV each."
+    if share > 0.998:  # rounding to whole pixels may add a little to a picture of the sheet's own size
+        share, said = 1.0, "True to scale when printed at 100 %, without fitting to the page."
     return _image(paper, share * 72 / dots), said
 
 
@@ -148,12 +145,9 @@ def _flowables(block: Block, section: Section) -> Iterator[Flowable]:
         case Text():
             yield _text(block.text, block.kind)
         case Items():
-            kind = "small" if block.small else "plain"
-            yield from (_text(sentence, kind, bullet="•") for sentence in block.sentences)
-        case Picture(png=None):
-            yield _text(f"{block.description}: no picture was made.")
+            yield from (_text(one, "small" if block.small else "plain", bullet="•") for one in block.sentences)
         case Picture():
-            image = on_white(block.png or b"")
+            image = on_white(block.png)
             width, height = _ROOM.get(section.key, (_WIDTH, 120 * mm))
             yield _image(image, min(width / image.width, height / image.height))
         case Table():
@@ -199,15 +193,9 @@ def _table(table: Table) -> Iterator[Flowable]:
 
 
 def _text(text: str, kind: str = "plain", *, right: bool = False, bold: bool = False, bullet: str = "") -> Paragraph:
-    bold = bold or kind in ("title", "heading", "lead", "strong")
-    return Paragraph(escape(text), _style(kind, right, bold, bool(bullet)), bulletText=bullet or None)
-
-
-@cache
-def _style(kind: str, right: bool, bold: bool, bullet: bool) -> ParagraphStyle:
-    return ParagraphStyle(
+    style = ParagraphStyle(
         kind,
-        fontName="Bold" if bold else "Plain",
+        fontName="Bold" if bold or kind in ("title", "heading", "lead", "strong") else "Plain",
         fontSize=_SIZES[kind],
         leading=1.32 * _SIZES[kind],
         alignment=2 if right else 0,
@@ -218,6 +206,7 @@ def _style(kind: str, right: bool, bold: bool, bullet: bool) -> ParagraphStyle:
         bulletFontName="Plain",
         bulletFontSize=_SIZES[kind],
     )
+    return Paragraph(escape(text), style, bulletText=bullet or None)
 
 
 @cache
@@ -228,10 +217,7 @@ def _register_fonts() -> None:
 
 
 def on_white(png: bytes) -> Pillow.Image:
-    """A PNG as RGB, transparency laid on white; ``info`` keeps its dots per inch.
-
-    InputError where it is damaged, or of more than 32 million pixels.
-    """
+    """A PNG as RGB on white, with its own ``info``; InputError where it is damaged or over 32 million pixels."""
     try:
         with Pillow.open(io.BytesIO(png), formats=["PNG"]) as image:
             if image.width * image.height > _MOST_PIXELS:

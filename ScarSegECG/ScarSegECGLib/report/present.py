@@ -10,12 +10,12 @@ from datetime import datetime, timezone
 import numpy as np
 
 from ScarSegECGLib import __version__
-from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult
+from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult, TimeGap
 from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.report import tables
 from ScarSegECGLib.report.accuracy import accuracy_line, doubt_of
 from ScarSegECGLib.report.blocks import Items, Patient, Picture, Report, Section, Table, Text
-from ScarSegECGLib.report.numbers import finite, number
+from ScarSegECGLib.report.numbers import number
 from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.report.tables import added_ml, burdens, sentence
 from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, agreement_reason, all_words, words
@@ -51,12 +51,12 @@ def present(
 ) -> Report:
     """Tell a result at a time, which has its zone; the rest is as :class:`~ScarSegECGLib.report.blocks.Report` has it.
 
-    ``pictures`` are PNG files under "bullseye.png", "ecg.png" (absent without an ECG), "montage.png" and
-    "transmurality.png"; for one that is absent the report says so.
+    ``pictures`` are "bullseye.png", "montage.png", "transmurality.png", "ecg.png"; the report says which is absent.
     """
 
-    def picture(key: str, title: str, description: str) -> Section:
-        return Section(key, title, (Picture(pictures.get(f"{key}.png"), description),))
+    def picture(key: str, description: str) -> tuple[Picture | Text]:
+        png = pictures.get(f"{key}.png")
+        return (Text(f"{description}: no picture was made.", "absent") if png is None else Picture(png, description),)
 
     more = {
         "What the scar is made of": tables.parts_table(result),
@@ -67,17 +67,17 @@ def present(
     ecg: tuple[Text | Picture, ...] = (Text("No ECG: the result rests on the images alone."),)
     if result.ecg is not None:
         scale = [Text(ECG_SCALE, "small")] if "ecg.png" in pictures else []
-        ecg = Picture(pictures.get("ecg.png"), "ECG of the patient"), *scale
+        ecg = *picture("ecg", "ECG of the patient"), *scale
     sections = (
         Section("burden", "Scar burden", (*_burden(result),)),
-        picture("bullseye", "Bullseye", "AHA bullseye of the scar"),
+        Section("bullseye", "Bullseye", picture("bullseye", "AHA bullseye of the scar")),
         Section("used", "What was used", (_items(_used(result)),)),
         *([Section("warnings", "Warnings", (_items(all_words(result.warnings)),))] if result.warnings else []),
         Section("ecg", "ECG", ecg),
         Section("segments", "AHA segments", (tables.segments_table(result), _items(_reasons(result), small=True))),
         *(Section("table", title, (table,)) for title, table in more.items() if table is not None),
-        picture("montage", "LGE images with the segmentation", "LGE slices with the segmentation"),
-        picture("transmurality", "Transmurality", "AHA bullseye of the mean transmurality"),
+        Section("montage", "LGE images with the segmentation", picture("montage", "LGE slices with the segmentation")),
+        Section("transmurality", "Transmurality", picture("transmurality", "AHA bullseye of the mean transmurality")),
         Section("limits", "Limits", (Items(LIMITS, small=True),)),
         *([Section("notes", "Notes", (_items(all_words(notes), small=True),))] if notes else []),
         Section("versions", "Versions and hashes", (_items(_versions(result, created), small=True),)),
@@ -153,11 +153,8 @@ def _used(result: ScarResult) -> Iterator[str]:
     added = added_ml(result)
     if added is not None:
         yield f"The ECG's weight by time and conduction is {use.amplitude:.2f} of 1; {added:.1f} ml of scar added."
-    days = finite(use.gap.days) if result.ecg is not None else None
-    if days is not None:
-        yield f"{_order(days)}."
-    elif result.ecg is not None:
-        yield f"Time between ECG and MRI unknown{f': {words(use.gap.problem)}' if use.gap.problem else ''}."
+    if result.ecg is not None:
+        yield f"{_order(use.gap)}."
     if use.gap.event_between:
         yield "The user says that an infarct or a revascularisation lies between ECG and MRI."
     slice_, row, column = stack.spacing
@@ -169,12 +166,14 @@ def _used(result: ScarResult) -> Iterator[str]:
         yield "The file has no orientation: the usual one was assumed, so left, right and AHA segments may be wrong."
 
 
-def _order(days: float) -> str:
+def _order(gap: TimeGap) -> str:
     """Which came first, in years too where they lie far apart."""
-    if abs(days) < 1:
+    if gap.days is None:
+        return f"Time between ECG and MRI unknown{f': {words(gap.problem)}' if gap.problem else ''}"
+    if abs(gap.days) < 1:
         return "ECG and MRI on the same day"
-    years = f" ({abs(days) / 365.25:.1f} years)" if abs(days) >= 365 else ""
-    return f"ECG {abs(days):.0f} days{years} {'before' if days < 0 else 'after'} the MRI"
+    years = f" ({abs(gap.days) / 365.25:.1f} years)" if abs(gap.days) >= 365 else ""
+    return f"ECG {abs(gap.days):.0f} days{years} {'before' if gap.days < 0 else 'after'} the MRI"
 
 
 def _reasons(result: ScarResult) -> Iterator[str]:

@@ -25,10 +25,7 @@ def added_ml(result: ScarResult) -> float | None:
 
 
 def burdens(result: ScarResult) -> tuple[tuple[str, Burden], ...]:
-    """How much scar, the primary figure first, each with its name.
-
-    The images alone come before what the ECG adds, and what a reader corrected before both.
-    """
+    """How much scar, with its name, the primary first: what a reader corrected, the images alone, what the ECG adds."""
     if result.method.corrected:
         return ("Corrected by hand", result.scar), ("Before, image only", result.scar_image_only)
     if not result.method.by_network:
@@ -43,10 +40,10 @@ def burden_table(named: Iterable[tuple[str, Burden | None]], caption: str = "", 
     """How much there is of each, by its name; of ``None`` that it cannot be told."""
 
     def line(name: str, burden: Burden | None) -> dict[str, str]:
+        figures = ["not determinable", "", ""]  # no room between its two limits says nothing of the tissue
+        if burden is not None:
+            figures = [f"{value:.1f}" for value in (burden.grams, burden.percent_of_lv, burden.ml)]
         headings = "", "Scar mass, g", "% of LV myocardium", "Scar volume, ml"
-        if burden is None:  # no room between its two limits says nothing of the tissue
-            return dict(zip(headings, (name, "not determinable", "", ""), strict=True))
-        figures = (f"{value:.1f}" for value in (burden.grams, burden.percent_of_lv, burden.ml))
         return dict(zip(headings, (name, *figures), strict=True))
 
     return Table.of(caption, (line(*pair) for pair in named), large=large)
@@ -150,8 +147,7 @@ def segments_table(result: ScarResult) -> Table:
 def segment_cells(row: SegmentRow) -> dict[str, str]:
     """A segment's line in a file of segments, by column; units stand in their names, and "" is "not known".
 
-    The parts of the scar add up to it where all are known. The bin carries a percent sign so that a spreadsheet does
-    not read "1-25" as a date.
+    The parts of the scar add up to it where all are known. The bin's percent sign keeps it from being read as a date.
     """
     depth = row.transmurality_bin.strip()
     return {
@@ -182,6 +178,4 @@ def sentence(text: str) -> str:
 
 def _image_only(heading: str, row: SegmentRow | TerritoryRow, result: ScarResult) -> dict[str, str]:
     """The image-only cell, first, where it differs from the other one."""
-    if result.shown is Shown.IMAGE_ONLY:
-        return {}
-    return {heading: _told(row.scar_percent_image_only, 0)}
+    return {} if result.shown is Shown.IMAGE_ONLY else {heading: _told(row.scar_percent_image_only, 0)}

@@ -19,11 +19,10 @@ from ScarSegECGLib.view.sheet import sheet
 MM_PER_SECOND = 25.0
 MM_PER_MV = 10.0
 WIDTH, _MIN_HEIGHT = 297.0, 210.0
-_TITLE = "12-lead ECG"
 _GRID_LEFT, _GRID_WIDTH = 11.0, 275.0
 _TRACE_LEFT = _GRID_LEFT + 15.0
 _ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
-_COLUMN_S, _STRIP_S = 2.5, 10.0
+_COLUMNS_S, _COLUMN_S, _STRIP_S = (0.0, 2.5, 5.0, 7.5), 2.5, 10.0
 _LABEL, _TEXT, _CUT, _GAP = 4.2, 3.6, 3.2, 2.0
 _ROOM_UP, _ROOM_DOWN, _MOST = 12.0, 8.0, 40.0
 _TRACE = Stroke(INK, 0.32)
@@ -39,19 +38,18 @@ def ecg_paper(ecg: Ecg, *, median_features: Sequence[str] = ()) -> Drawing:
     """
     seconds = ecg.millivolts.shape[1] / ecg.rate
     running = seconds >= _STRIP_S - 1.0 / ecg.rate
-    starts = _COLUMN_S * np.arange(4) * running
     rows = [
-        [_trace(ecg, lead, column, float(starts[column]), _COLUMN_S) for column, lead in enumerate(names)]
+        [_Trace.of(ecg, lead, at, at * running, _COLUMN_S) for lead, at in zip(names, _COLUMNS_S, strict=True)]
         for names in _ROWS
     ]
     there = [lead for lead, ok in zip(LEADS, ecg.lead_mask, strict=True) if ok]
     rhythm = "II" if "II" in there or not there else there[0]
-    rows.append([_trace(ecg, rhythm, 0, 0.0, _STRIP_S)])
+    rows.append([_Trace.of(ecg, rhythm, 0.0, 0.0, _STRIP_S)])
 
     said = [captions.ecg_scale(ecg.rate, min(seconds, _STRIP_S), seconds, running)]
     if len(there) < len(LEADS):
         said.append(f"Leads not recorded: {', '.join(lead for lead in LEADS if lead not in there)}")
-    page = partial(sheet, title=_TITLE, subtitle="\n".join(median_features), caption="\n".join(said), legend=())
+    page = partial(sheet, title="12-lead ECG", subtitle="\n".join(median_features), caption="\n".join(said))
     room = _MIN_HEIGHT - page((), (0.0, 0.0, WIDTH, _GAP)).height
     rooms = [_room(row) for row in rows]
     needed = float(np.sum(rooms))
@@ -71,60 +69,56 @@ def ecg_paper(ecg: Ecg, *, median_features: Sequence[str] = ()) -> Drawing:
 
 @dataclass(frozen=True, eq=False)
 class _Trace:
-    """One lead's piece on the paper from ``left`` on; ``heights`` are mm above its own level, empty if not recorded."""
+    """One lead's piece: mm from ``left`` on the paper and above the lead's own level, empty if not recorded."""
 
     lead: str
     left: float
     width: float
+    along: FloatArray
     heights: FloatArray
-    mm_per_sample: float
+
+    @classmethod
+    def of(cls, ecg: Ecg, lead: str, place: float, start: float, length: float) -> _Trace:
+        """What lies ``start`` seconds into a lead, about its median, to be drawn ``place`` seconds into a row."""
+        index = LEADS.index(lead)
+        shown = ecg.millivolts[index, : int(round(_STRIP_S * ecg.rate)) if ecg.lead_mask[index] else 0]
+        level = float(np.median(shown)) if shown.size else 0.0
+        first, most = int(round(start * ecg.rate)), int(length * ecg.rate + 1e-6) + 1
+        heights = (shown[first : first + most] - level) * MM_PER_MV
+        along = np.arange(heights.size) * MM_PER_SECOND / ecg.rate
+        return cls(lead, _TRACE_LEFT + place * MM_PER_SECOND, length * MM_PER_SECOND, along, heights)
 
     @property
     def label_height(self) -> float:
         """Where the lead's name stands above the baseline: over its own first wave, never on it."""
-        near = int((text_width(self.lead, _LABEL, bold=True) + 4.0) / self.mm_per_sample) + 1
-        wave = float(self.heights[:near].max(initial=0.0))
+        below = self.along <= text_width(self.lead, _LABEL, bold=True) + 4.0
+        wave = float(self.heights[below].max(initial=0.0))
         return float(np.clip(wave + 1.2 + _LABEL / 2, 5.0, _MOST + _LABEL))
 
     def shapes(self, baseline: float) -> Iterator[Shape]:
         """The trace, its name, and what was cut of it."""
         if self.left > _TRACE_LEFT:
             yield Mark(Path([(self.left, baseline - 2.5), (self.left, baseline + 2.5)]), stroke=Stroke(INK, 0.25))
-        if not self.heights.size:
-            yield Label(self.left + self.width / 2, baseline, "not recorded", _TEXT, MUTED, halo=WHITE)
+        if self.heights.size:
+            at = np.column_stack([self.left + self.along, baseline + np.clip(self.heights, -_MOST, _MOST)])
+            yield Mark(Path(at), stroke=_TRACE)
+            yield from self._cut(baseline)
         else:
-            along = self.left + np.arange(self.heights.size) * self.mm_per_sample
-            at = np.column_stack([along, baseline + np.clip(self.heights, -_MOST, _MOST)])
-            yield Mark(Path(at[along <= self.left + self.width + 1e-6]), stroke=_TRACE)
-            yield from self._cut(along, baseline)
-        at_name = self.left + 1.5, baseline + self.label_height
-        yield Label(*at_name, self.lead, _LABEL, INK, "left", True, halo=WHITE)
+            yield Label(self.left + self.width / 2, baseline, "not recorded", _TEXT, MUTED, halo=WHITE)
+        yield Label(self.left + 1.5, baseline + self.label_height, self.lead, _LABEL, INK, "left", True, halo=WHITE)
 
-    def _cut(self, along: FloatArray, baseline: float) -> Iterator[Shape]:
+    def _cut(self, baseline: float) -> Iterator[Shape]:
         """A mark at the highest and the lowest wave where the paper ends before it does."""
         free = self.left + 2.0 + text_width(self.lead, _LABEL, bold=True)
         for sign in (1.0, -1.0):
             index = int(np.argmax(sign * self.heights))
-            if sign * self.heights[index] <= _MOST:
-                continue
-            x, tip = float(along[index]), baseline + sign * _MOST
-            yield Mark(shapes.closed([(x - 1.2, tip - sign * 2.2), (x + 1.2, tip - sign * 2.2), (x, tip)]), INK)
-            value = f"{self.heights[index] / MM_PER_MV:.1f} mV".replace("-", "−")
-            half = text_width(value, _CUT) / 2
-            middle = float(np.clip(x, free + half, self.left + self.width - half))
-            yield Label(middle, tip + sign * 2.4, value, _CUT, INK, halo=WHITE)
-
-
-def _trace(ecg: Ecg, lead: str, column: int, start: float, seconds: float) -> _Trace:
-    """A piece of a lead about its median over what is shown."""
-    index = LEADS.index(lead)
-    shown = ecg.millivolts[index, : int(round(_STRIP_S * ecg.rate))]
-    first = int(round(start * ecg.rate))
-    piece = shown[first : first + int(round(seconds * ecg.rate)) + 1] if ecg.lead_mask[index] else shown[:0]
-    level = np.median(shown) if shown.size else 0.0
-    left = _TRACE_LEFT + column * _COLUMN_S * MM_PER_SECOND
-    heights = np.asarray((piece - level) * MM_PER_MV, dtype=np.float32)
-    return _Trace(lead, left, seconds * MM_PER_SECOND, heights, MM_PER_SECOND / ecg.rate)
+            if sign * self.heights[index] > _MOST:
+                x, tip = self.left + float(self.along[index]), baseline + sign * _MOST
+                yield Mark(shapes.closed([(x - 1.2, tip - sign * 2.2), (x + 1.2, tip - sign * 2.2), (x, tip)]), INK)
+                value = f"{self.heights[index] / MM_PER_MV:.1f} mV".replace("-", "−")
+                half = text_width(value, _CUT) / 2
+                middle = float(np.clip(x, free + half, self.left + self.width - half))
+                yield Label(middle, tip + sign * 2.4, value, _CUT, INK, halo=WHITE)
 
 
 def _room(row: Sequence[_Trace]) -> tuple[float, float]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from matplotlib.path import Path
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import map_coordinates
 
 from ScarSegECGLib.anatomy.aha import UNSURE
-from ScarSegECGLib.anatomy.polar import wrap
+from ScarSegECGLib.anatomy.polar import direction_deg, wrap
 from ScarSegECGLib.case import MVO, SCAR, Anatomy, LabelArray, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import LgeNote, has
 from ScarSegECGLib.report import captions
 from ScarSegECGLib.view import palette, shapes
 from ScarSegECGLib.view.palette import BLACK, INK, WHITE
-from ScarSegECGLib.view.panels import CAPTION, FIELD_MM, Frame, frame_for, grid_for, levels
+from ScarSegECGLib.view.panels import CAPTION, FIELD_MM, Frame, frame_for, levels, panel_boxes
 from ScarSegECGLib.view.shapes import Box, Drawing, Label, Mark, RasterImage, Shape, Stroke, around, closed
 from ScarSegECGLib.view.sheet import Key, sheet, wall_names
 
@@ -33,95 +35,74 @@ _SCAR_EDGE = Stroke(INK, 2.2 * _LINE), Stroke(palette.SCAR, _LINE)
 def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str = "", subtitle: str = "") -> Drawing:
     """Lay out all slices, at most 194 mm wide, on an A4 page; ``subtitle`` says how the scar was found.
 
-    ``labels``, uint8 of shape (slice, row, column), are 3 for scar and 4 for MVO, drawn as a part of the scar. The
-    contours of the anatomy are drawn, its segments, where there are any, numbered. InputError where the arrays do not
-    share one grid.
+    ``labels``, uint8 of shape (slice, row, column), are 3 for scar and 4 for MVO, drawn as a part of the scar.
+    InputError where the arrays do not share one grid.
     """
     for name, array in (("segmentation", labels), ("anatomy", anatomy.aha)):
         if array.shape != stack.voxels.shape:
             raise InputError(f"The {name} is {array.shape}, the image {stack.voxels.shape}: they must share one grid")
-    grid, frame = grid_for(len(labels)), frame_for(stack, anatomy)
+    boxes, frame = panel_boxes(len(labels)), frame_for(stack, anatomy)
     body: list[Shape] = []
-    for index, level in enumerate(levels(anatomy)):
-        plain, overlaid = grid.boxes(index)
+    for index, (level, (plain, overlaid)) in enumerate(zip(levels(anatomy), boxes, strict=True)):
         grey = frame.grey(stack.voxels[index])
         body.append(Label(plain[0], plain[3] + CAPTION * 0.42, f"{index + 1}  {level}", 3.0, INK, "left"))
         body += (RasterImage(box, grey) for box in (plain, overlaid))
-        body += _Overlay(anatomy, index, frame, overlaid).drawn(labels[index])
-    body += _orientation_marks(grid.boxes(0)[0])
+        body += _overlay(anatomy, index, labels[index], frame, overlaid)
+    body += _orientation_marks(boxes[0][0])
 
-    doubt = ""
-    if not stack.orientation_known:
-        doubt = "orientation assumed: "
-    elif has(stack.notes, LgeNote.POSE_DOUBTFUL):
+    doubt = "" if stack.orientation_known else "orientation assumed: "
+    if has(stack.notes, LgeNote.POSE_DOUBTFUL):
         doubt = "orientation unconfirmed: "
     caption = captions.SLICES.format(doubt=doubt)
     legend = [_keys(anatomy, bool((labels == MVO).any()))]
-    aside = max(0.0, _LEAST_WIDTH - grid.width) / 2 + _MARGIN
-    box = (-aside, -grid.height, grid.width + aside, 0.0)
+    _, low, right, _ = np.array(boxes).reshape(-1, 4).T.tolist()
+    aside = max(0.0, _LEAST_WIDTH - max(right)) / 2 + _MARGIN
+    box = (-aside, min(low), max(right) + aside, 0.0)
     return sheet(body, box, title=title, subtitle=subtitle, caption=caption, legend=legend)
 
 
-@dataclass(frozen=True)
-class _Overlay:
+def _overlay(anatomy: Anatomy, index: int, labels: LabelArray, frame: Frame, box: Box) -> Iterator[Shape]:
     """What is drawn over one slice."""
+    cavity, wall, centre = anatomy.cavity[index], anatomy.myocardium[index], anatomy.centres_mm[index]
+    has_centre, scar, mvo = bool(np.isfinite(centre).all()), labels >= SCAR, labels == MVO
+    outline = partial(frame.outline, box=box)
 
-    anatomy: Anatomy
-    index: int
-    frame: Frame
-    box: Box
-
-    def drawn(self, labels: LabelArray) -> Iterator[Shape]:
-        cavity, wall = self.anatomy.cavity[self.index], self.anatomy.myocardium[self.index]
-        has_centre = bool(np.isfinite(self.anatomy.centres_mm[self.index]).all())
-        scar, mvo = labels >= SCAR, labels == MVO
-        if scar.any():
-            yield from _scar(self._outline(scar))
-        if has_centre:
-            yield from self._segments()
-        if mvo.any():  # voxel by voxel: these islands are so small that a smoothed outline would lose a third of them
-            yield from _mvo(self._outline(mvo, smoothing=0.0))
-        for mask, stroke in ((cavity, _ENDO), (cavity | wall, _EPI)):
-            if mask.any():
-                yield Mark(self._outline(mask), stroke=stroke)
-        if has_centre:
-            yield from self._insertions()
-
-    def _outline(self, mask: NDArray[np.bool_], smoothing: float = 1.2) -> Path:
-        return self.frame.outline(mask, self.box, smoothing)
-
-    def _ray(self, degrees: float) -> NDArray[np.float64]:
+    def ray(degrees: float) -> NDArray[np.float64]:
         """A ray's first and last voxel of myocardium, seen from the slice's centre; none where it meets no wall."""
         away = np.arange(0.0, FIELD_MM, 0.25)[:, None] * around(1.0, degrees)[::-1] * (-1, 1)
-        row_column = (self.anatomy.centres_mm[self.index] + away) / self.frame.spacing
-        at = np.rint(row_column).astype(int)
-        wall = self.anatomy.myocardium[self.index]
-        inside = (at >= 0).all(axis=1) & (at < wall.shape).all(axis=1)
-        inside[inside] = wall[at[inside, 0], at[inside, 1]]
-        hits = np.flatnonzero(inside)
-        return self.frame.place(row_column[hits[[0, -1]] if hits.size else hits], self.box)
+        row_column = (centre + away) / frame.spacing
+        hits = np.flatnonzero(map_coordinates(wall.astype(np.uint8), row_column.T, order=0))
+        return frame.place(row_column[hits[[0, -1]] if hits.size else hits], box)
 
-    def _insertions(self) -> Iterator[Shape]:
-        """RV insertion marks just outside the epicardium; hollow where the confidence is low."""
-        sure = bool(self.anatomy.insertion_confidence[self.index] >= UNSURE)
-        for up, degrees in zip((True, False), self.anatomy.insertions_deg[self.index], strict=True):
-            if np.isfinite(degrees) and len(ends := self._ray(degrees)):
-                yield from _triangle(up, sure, ends[-1] + around(0.75 * _MARK_SIZE, degrees))
+    if scar.any():
+        yield from _scar(outline(scar))
+    if has_centre:
+        yield from _segments(anatomy.aha[index], frame.spacing, centre, ray)
+    if mvo.any():  # voxel by voxel: these islands are so small that a smoothed outline would lose a third of them
+        yield from _mvo(outline(mvo, smoothing=0.0))
+    for mask, stroke in ((cavity, _ENDO), (cavity | wall, _EPI)):
+        if mask.any():
+            yield Mark(outline(mask), stroke=stroke)
+    for up, degrees in zip((True, False), anatomy.insertions_deg[index], strict=True):
+        if has_centre and np.isfinite(degrees) and len(ends := ray(degrees)):
+            sure = bool(anatomy.insertion_confidence[index] >= UNSURE)
+            yield from _triangle(up, sure, ends[-1] + around(0.75 * _MARK_SIZE, degrees))
 
-    def _segments(self) -> Iterator[Shape]:
-        """The AHA segments' numbers outside the wall, and a straight radial line where each begins."""
-        plane = self.anatomy.aha[self.index]
-        numbers = np.unique(plane[plane > 0])
-        for number in numbers:
-            away = np.argwhere(plane == number) * self.frame.spacing - self.anatomy.centres_mm[self.index]
-            turns = np.arctan2(-away[:, 0], away[:, 1])
-            middle = float(np.degrees(np.angle(np.exp(1j * turns).mean())))
-            begin = middle + float(wrap(np.degrees(turns) - middle).min())
-            if len(ends := self._ray(middle)):
-                x, y = (ends[-1] + around(1.9, middle)).tolist()
-                yield Label(x, y, str(number), _LETTER, WHITE, halo=BLACK)
-            if len(numbers) > 1 and len(ends := self._ray(begin)):
-                yield Mark(Path(ends), stroke=Stroke(WHITE, 0.2, 0.8))
+
+def _segments(
+    plane: LabelArray, spacing: tuple[float, float], centre: NDArray, ray: Callable[[float], NDArray]
+) -> Iterator[Shape]:
+    """The AHA segments' numbers outside the wall, and a straight radial line where each begins."""
+    numbers = np.unique(plane[plane > 0])
+    for number in numbers:
+        away = np.argwhere(plane == number) * spacing - centre
+        middle = float(direction_deg(away.mean(axis=0)))
+        begin = middle + float(wrap(direction_deg(away) - middle).min())
+        if len(ends := ray(middle)):
+            x, y = (ends[-1] + around(1.9, middle)).tolist()
+            yield Label(x, y, str(number), _LETTER, WHITE, halo=BLACK)
+        if len(numbers) > 1 and len(ends := ray(begin)):
+            yield Mark(Path(ends), stroke=Stroke(WHITE, 0.2, 0.8))
 
 
 def _scar(area: Path) -> tuple[Mark, ...]:
@@ -135,7 +116,7 @@ def _mvo(area: Path) -> tuple[Mark, ...]:
 
 
 def _triangle(up: bool, filled: bool, at: ArrayLike = (0.0, 0.0)) -> tuple[Mark, ...]:
-    """A small triangle, pointing up for the anterior insertion; hollow ones get a dark edge under the light one."""
+    """RV insertion mark, pointing up for the anterior one; a hollow one, not sure, has a dark edge under the light."""
     half = _MARK_SIZE / 2
     corners = closed(np.add(at, np.array([(-1, -1), (1, -1), (0, 1)]) * (half, half if up else -half)))
     colour = palette.ANTERIOR_INSERTION if up else palette.INFERIOR_INSERTION

@@ -14,12 +14,10 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import BboxImage
-from matplotlib.path import Path as MplPath
 from matplotlib.transforms import Affine2D, Bbox, Transform, TransformedBbox, TransformedPath
 from numpy.typing import NDArray
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.view.palette import Colour
 from ScarSegECGLib.view.shapes import Drawing, Label, Mark, RasterImage, Stroke, glyphs
 
 FORMATS = ("png", "svg", "pdf")
@@ -92,15 +90,15 @@ class _Painting(Artist):
         for shape in self._drawing.shapes:
             match shape:
                 case Mark():
-                    self._path(renderer, shape.path, shape.fill, shape.stroke, shape.alpha, shape.clip)
+                    self._mark(renderer, shape)
                 case Label():
                     outlines, width = glyphs(shape.text, shape.bold)
                     back = {"left": 0.0, "center": 0.5, "right": 1.0}[shape.align] * width
                     place = Affine2D().translate(-back, -_MIDDLE_EM).scale(shape.size).rotate_deg(shape.turn)
                     path = place.translate(shape.x, shape.y).transform_path(outlines)
                     if shape.halo is not None:
-                        self._path(renderer, path, stroke=Stroke(shape.halo, 0.2 * shape.size))
-                    self._path(renderer, path, shape.colour)
+                        self._mark(renderer, Mark(path, stroke=Stroke(shape.halo, 0.2 * shape.size)))
+                    self._mark(renderer, Mark(path, shape.colour))
                 case RasterImage():
                     box = TransformedBbox(Bbox.from_extents(*shape.box), self._mm)
                     image = BboxImage(box, interpolation="bilinear", origin="upper")
@@ -108,19 +106,11 @@ class _Painting(Artist):
                     image.set_figure(self.figure)
                     image.draw(renderer)
 
-    def _path(
-        self,
-        renderer: RendererBase,
-        path: MplPath,
-        fill: Colour | None = None,
-        stroke: Stroke | None = None,
-        alpha: float = 1.0,
-        clip: MplPath | None = None,
-    ) -> None:
-        pen = renderer.new_gc()
+    def _mark(self, renderer: RendererBase, mark: Mark) -> None:
+        pen, stroke = renderer.new_gc(), mark.stroke
         pen.set_linewidth(0.0)
-        if clip is not None:
-            pen.set_clip_path(TransformedPath(clip, self._mm))
+        if mark.clip is not None:
+            pen.set_clip_path(TransformedPath(mark.clip, self._mm))
         if stroke is not None:
             pen.set_linewidth(stroke.width * self._points_per_mm)
             pen.set_foreground((*stroke.colour, stroke.alpha), isRGBA=True)
@@ -129,6 +119,5 @@ class _Painting(Artist):
             if stroke.dashes:
                 dash, gap = (length * self._points_per_mm for length in stroke.dashes)
                 pen.set_dashes(dash + gap / 2, (dash, gap))  # half a gap first
-        if fill is not None or stroke is not None:
-            renderer.draw_path(pen, path, self._mm, (*fill, alpha) if fill else None)
+        renderer.draw_path(pen, mark.path, self._mm, (*mark.fill, mark.alpha) if mark.fill else None)
         pen.restore()

@@ -1,8 +1,4 @@
-"""Every colour of the pictures, once; those of the LV and the scar are the ones Slicer shows.
-
-Colours are (red, green, blue) in 0..1. The ramps run with strictly falling lightness, so they read the same to
-colour-blind eyes and on a monochrome printer.
-"""
+"""Every colour of the pictures, once, (red, green, blue) in 0..1; those of the LV and the scar are as Slicer shows."""
 
 from __future__ import annotations
 
@@ -37,23 +33,16 @@ PAPER_BOLD = to_rgb("#eca9a8")
 
 _ANCHORS = ("#fbf8f0", "#f8e0a4", "#f2b65a", "#dc7f38", "#ac4a31", "#702638", "#3a1033")
 RAMP = LinearSegmentedColormap.from_list("scar", _ANCHORS).with_extremes(bad=NO_VALUE)
-"""The scar's colours, the end ones beyond its ends; :data:`NO_VALUE` for NaN."""
+"""The scar's colours, of strictly falling lightness for colour-blind eyes and grey prints; :data:`NO_VALUE` for NaN."""
 
 
 def colour_of(value: float, vmin: float, vmax: float) -> Colour:
     """One value's colour."""
-    red, green, blue, _ = RAMP((value - vmin) / (vmax - vmin))
-    return float(red), float(green), float(blue)
-
-
-def contrast(one: Colour, other: Colour) -> float:
-    """Contrast ratio of two colours, 1..21 (WCAG 2.1, relative luminance)."""
-    srgb = np.array([one, other])
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    low, high = sorted(linear @ (0.2126, 0.7152, 0.0722))
-    return float((high + 0.05) / (low + 0.05))
+    return to_rgb(RAMP((value - vmin) / (vmax - vmin)))
 
 
 def text_on(background: Colour) -> Colour:
-    """Black or white, whichever reads better: a contrast of 4.5 or more on any colour."""
-    return max((BLACK, WHITE), key=lambda colour: contrast(colour, background))
+    """Black or white, whichever reads better: a contrast of 4.5 or more on any colour (WCAG 2.1)."""
+    srgb = np.array(background)
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return BLACK if linear @ (0.2126, 0.7152, 0.0722) > 0.179 else WHITE  # a luminance as far from both

@@ -17,57 +17,38 @@ from ScarSegECGLib.view.shapes import Box, closed
 
 FIELD_MM = 120.0
 """Side of the square shown, centred on the LV."""
-CAPTION = 4.8
-"""Room above a panel for its caption, mm."""
-PIXELS = 288
-"""Pixels of a panel's side."""
+CAPTION = 4.8  # room above a panel for it, mm
+_PIXELS = 288  # of a panel's side
 _PAIR_GAP, _PANEL_GAP, _ROW_GAP = 3.0, 0.5, 1.2
 _PAGE_WIDTH, _PAGE_HEIGHT, _LARGEST_PANEL = 190.0, 250.0, 62.0
 _SMOOTH_FROM = 12
 
 
-@dataclass(frozen=True)
-class PanelGrid:
-    """Where the panels of a montage lie, a pair for each slice; sizes in mm."""
+def panel_boxes(slices: int) -> list[tuple[Box, Box]]:
+    """The two panels of each slice, as large as an A4 page with heading and legend allows; rows go down from (0, 0)."""
 
-    columns: int
-    panel: float
-    width: float
-    height: float
-
-    def boxes(self, index: int) -> tuple[Box, Box]:
-        """The two panels of slice ``index``; the grid's upper left corner is (0, 0)."""
-        row, column = divmod(index, self.columns)
-        x = column * (2 * self.panel + _PANEL_GAP + _PAIR_GAP)
-        y = -row * (self.panel + CAPTION + _ROW_GAP) - CAPTION
-        first, second = ((at, y - self.panel, at + self.panel, y) for at in (x, x + self.panel + _PANEL_GAP))
-        return first, second
-
-
-def grid_for(slices: int) -> PanelGrid:
-    """The grid with the largest panels that fits an A4 page with its heading and legend."""
-
-    def grid(columns: int) -> PanelGrid:
-        rows = -(-slices // columns)
+    def side(columns: int) -> float:
         across = (_PAGE_WIDTH + _PAIR_GAP) / columns - _PAIR_GAP - _PANEL_GAP
-        down = (_PAGE_HEIGHT + _ROW_GAP) / rows - CAPTION - _ROW_GAP
-        panel = min(across / 2, down, _LARGEST_PANEL)
-        width = columns * (2 * panel + _PANEL_GAP + _PAIR_GAP) - _PAIR_GAP
-        return PanelGrid(columns, panel, width, rows * (panel + CAPTION + _ROW_GAP) - _ROW_GAP)
+        down = (_PAGE_HEIGHT + _ROW_GAP) / -(-slices // columns) - CAPTION - _ROW_GAP
+        return min(across / 2, down, _LARGEST_PANEL)
 
-    return max(map(grid, range(1, slices + 1)), key=lambda one: (round(one.panel, 6), one.columns))
+    columns = max(range(1, slices + 1), key=lambda number: (round(side(number), 6), number))
+    panel = side(columns)
+    boxes = []
+    for row, column in (divmod(index, columns) for index in range(slices)):
+        x, y = column * (2 * panel + _PANEL_GAP + _PAIR_GAP), -row * (panel + CAPTION + _ROW_GAP) - CAPTION
+        first, second = ((at, y - panel, at + panel, y) for at in (x, x + panel + _PANEL_GAP))
+        boxes.append((first, second))
+    return boxes
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What part of the slices the panels show: a square of :data:`FIELD_MM` round ``centre`` (row mm, column mm).
-
-    ``window`` are the intensities shown black and white.
-    """
+    """What part of the slices the panels show: a square of :data:`FIELD_MM` round ``centre`` (row mm, column mm)."""
 
     centre: tuple[float, float]
     spacing: tuple[float, float]
-    window: tuple[float, float]
+    window: tuple[float, float]  # the intensities shown black and white
 
     def place(self, row_column: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
         """Paper coordinates of (row, column) indices, shape (n, 2), where the square is shown in a box."""
@@ -75,8 +56,8 @@ class Frame:
         return (box[0], box[3]) + field * (1, -1) * (box[2] - box[0]) / FIELD_MM
 
     def crop(self, plane: NDArray, order: int) -> NDArray[np.float32]:
-        """The square of a slice in :data:`PIXELS`; the image's own edge value is never repeated outside it."""
-        mm = ((np.arange(PIXELS) + 0.5) / PIXELS - 0.5) * FIELD_MM
+        """The square of a slice, shape (288, 288); the image's own edge value is never repeated outside it."""
+        mm = ((np.arange(_PIXELS) + 0.5) / _PIXELS - 0.5) * FIELD_MM
         grid = np.meshgrid(*((c + mm) / s for c, s in zip(self.centre, self.spacing, strict=True)), indexing="ij")
         return map_coordinates(np.asarray(plane, np.float32), grid, order=order, cval=float(np.min(plane)))
 
@@ -109,11 +90,10 @@ def levels(anatomy: Anatomy) -> tuple[str, ...]:
 
 
 def outlines(mask: NDArray[np.bool_], smoothing: float = 1.2) -> tuple[NDArray[np.float64], ...]:
-    """Closed outlines of a mask as (row, column) loops; holes run the other way round.
+    """Closed outlines of a mask, (row, column) loops of shape (n, 2); holes run the other way round.
 
-    Loops follow the half-way line between pixel centres and are smoothed along their length (``smoothing`` in
-    vertices, about half a pixel each) only where they are long enough not to shrink: an island of one pixel is
-    still drawn. Each has shape (n, 2), without a repeated end point.
+    They follow the half-way line between pixel centres and are smoothed along their length (``smoothing`` in vertices,
+    about half a pixel each) only where they are long enough not to shrink: an island of one pixel is still drawn.
     """
     if not mask.any():
         return ()

@@ -13,14 +13,15 @@ from ScarSegECGLib.measure.segments import rests_on_little
 from ScarSegECGLib.measure.transmurality import TRANSMURALITY_BINS, transmurality_map
 from ScarSegECGLib.report import captions
 from ScarSegECGLib.report.ecg import findings_lines
-from ScarSegECGLib.view.bullseye import SegmentValue, bullseye
-from ScarSegECGLib.view.disc import polar_map
+from ScarSegECGLib.view.bullseye import SegmentValue, bullseye, polar_map
 from ScarSegECGLib.view.ecg_paper import ecg_paper
 from ScarSegECGLib.view.montage import montage
 from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.panels import levels
 from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.wording import rule_words, words
+
+Told = ScarResult | Measurements
 
 
 def pictures(result: ScarResult) -> dict[str, bytes]:
@@ -41,9 +42,7 @@ def ecg_lines(result: ScarResult) -> list[str]:
     return [line for line in (*found, words(result.ecg_use)) if line]
 
 
-def scar_bullseye(
-    told: ScarResult | Measurements, *, selected: int | None = None, territories: bool = False
-) -> Drawing:
+def scar_bullseye(told: Told, *, selected: int | None = None, territories: bool = False) -> Drawing:
     """Lay out the scar per segment, with the ECG's estimate as rim and its agreement where they are known."""
     heard = isinstance(told, ScarResult) and told.ecg_use.amplitude > 0
 
@@ -58,7 +57,6 @@ def scar_bullseye(
         subtitle=how_of(told),
         axis=captions.PERCENT_OF_SEGMENT,
         agreement_title=captions.VERDICTS.format(judged="corrected" if told.method.corrected else "image-only"),
-        sign_words=captions.SIGN_WORDS,
         territories=territories,
         selected=selected,
     )
@@ -71,13 +69,11 @@ def ecg_bullseye(result: ScarResult, *, selected: int | None = None) -> Drawing:
         SegmentValue(excess(row.number, row.ecg_percent), row.imaged, agreement=row.agreement if known else None)
         for row in result.segments
     ]
-    title, subtitle = captions.ECG_SILENT, ""
-    if known:
-        title, subtitle = captions.ECG_ALONE, captions.ECG_ESTIMATE
+    title, subtitle = (captions.ECG_ALONE, captions.ECG_ESTIMATE) if known else (captions.ECG_SILENT, "")
     return bullseye(rows, title=title, subtitle=subtitle, axis="% above normal limit", selected=selected)
 
 
-def scar_montage(told: ScarResult | Measurements, anatomy: Anatomy, stack: LgeStack) -> Drawing:
+def scar_montage(told: Told, anatomy: Anatomy, stack: LgeStack) -> Drawing:
     """Lay out all slices with outlines, scar, MVO, AHA borders and RV insertions; all on one grid."""
     labels, mvo = told.labels, None
     if told.parts is not None:
@@ -112,12 +108,11 @@ def transmurality_bullseye(rows: Sequence[SegmentRow], subtitle: str, *, maximum
         subtitle=subtitle,
         axis=captions.MOST_OF_WALL if maximum else captions.MEAN_OF_WALL,
         bins=TRANSMURALITY_BINS,
-        sign_words=captions.SIGN_WORDS,
         territories=True,
     )
 
 
-def how_of(told: ScarResult | Measurements) -> str:
+def how_of(told: Told) -> str:
     """The method, whether the ECG took part in what is shown, its remote region, and the AHA mode; line by line."""
     method, rule, remote = told.method, rule_words(told.method), words(told.method.remote)
     division = told.division if isinstance(told, Measurements) else told.anatomy.division

@@ -7,9 +7,10 @@ counter-clockwise, 0 = right. Later shapes lie on top of earlier ones.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from matplotlib.font_manager import FontProperties
@@ -20,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ScarSegECGLib.view.palette import INK, Colour
 
+T = TypeVar("T")
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 
@@ -36,10 +38,7 @@ class Stroke:
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A path, filled, stroked or both, seen inside ``clip`` alone.
-
-    ``key`` is the AHA segment a click on it means; 0 is none.
-    """
+    """A path, filled, stroked or both, seen inside ``clip`` alone; a click means AHA segment ``key``, 0 none."""
 
     path: Path
     fill: Colour | None = None
@@ -151,18 +150,22 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
 
 
 def wrap(text: str, width: float, size: float, bold: bool = False) -> list[str]:
-    """Break text into lines that fit ``width``; its own line breaks stay.
-
-    A limit such as "p > 0.5" and "30 %" stay in one piece.
-    """
-    lines: list[str] = []
+    """Break text into lines that fit ``width``; its own line breaks stay, "p > 0.5" and "30 %" in one piece."""
+    lines: list[list[str]] = []
     for part in text.split("\n"):
-        line = ""
-        for word in filter(None, re.split(r"(?<!>)\s+(?![>%])", part.strip())):
-            joined = f"{line} {word}".strip()
-            if line and text_width(joined, size, bold) > width:
-                lines.append(line)
-                joined = word
-            line = joined
-        lines += [line] if line else []
-    return lines
+        words = filter(None, re.split(r"(?<!>)\s+(?![>%])", part))
+        lines += rows_that_fit(words, width, text_width(" ", size, bold), lambda word: text_width(word, size, bold))
+    return [" ".join(line) for line in lines]
+
+
+def rows_that_fit(items: Iterable[T], width: float, gap: float, room: Callable[[T], float]) -> list[list[T]]:
+    """Items side by side, a gap between them, in rows no wider than ``width``; one that is wider stands alone."""
+    rows: list[list[T]] = []
+    taken = width  # as if a full row came before
+    for item in items:
+        taken += gap + room(item)
+        if taken > width:
+            rows.append([])
+            taken = room(item)
+        rows[-1].append(item)
+    return rows

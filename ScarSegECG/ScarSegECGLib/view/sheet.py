@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ScarSegECGLib.view.palette import INK, MUTED, Colour
-from ScarSegECGLib.view.shapes import Box, Drawing, Label, Shape, moved, text_width, wrap
+from ScarSegECGLib.view.shapes import Box, Drawing, Label, Shape, moved, rows_that_fit, text_width, wrap
 from ScarSegECGLib.wording import RESEARCH_USE
 
 TITLE, SUBTITLE, SMALL = 3.9, 3.2, 3.0
@@ -29,9 +29,10 @@ class Key:
         return self.width + 1.0 + text_width(self.words, SMALL)
 
 
-def sheet(
-    body: Iterable[Shape], box: Box, *, title: str, subtitle: str, caption: str, legend: Sequence[Sequence[Key]]
-) -> Drawing:
+Legend = Sequence[Sequence[Key]]
+
+
+def sheet(body: Iterable[Shape], box: Box, *, title: str, subtitle: str, caption: str, legend: Legend = ()) -> Drawing:
     """Set a picture between its title and its caption and legend.
 
     ``body`` are the picture's shapes, laid out in ``box`` wherever that lies. The subtitle says how the values were
@@ -41,7 +42,8 @@ def sheet(
     width, middle, room = right - left, (right - left) / 2, right - left - 2 * _MARGIN
     head = [(line, TITLE, INK, True) for line in wrap(title, room, TITLE, bold=True)]
     head += [(line, SUBTITLE, MUTED, False) for line in wrap(subtitle, room, SUBTITLE)]
-    below, rows = wrap(caption, room, SMALL), [row for group in legend for row in _rows(group, room)]
+    below = wrap(caption, room, SMALL)
+    rows = [row for group in legend for row in rows_that_fit(group, room, _GAP, lambda key: key.room)]
     bottom = 6.2 + _CAPTION * len(below) + _LEGEND * len(rows)
     height = round(bottom + high - low + (1.2 + _HEAD * len(head) if head else 0.0), 6)
     shapes = [moved(shape, -left, bottom - low) for shape in body]
@@ -49,29 +51,15 @@ def sheet(
         shapes.append(Label(middle, height - 3.8 - _HEAD * i, line, em, colour, bold=bold))
     shapes += [Label(middle, bottom - 2.6 - _CAPTION * i, line, SMALL) for i, line in enumerate(below)]
     for i, row in enumerate(rows):
-        shapes += _placed(row, middle, bottom - 3.0 - _CAPTION * len(below) - _LEGEND * i)
+        x = middle - (sum(key.room + _GAP for key in row) - _GAP) / 2
+        y = bottom - 3.0 - _CAPTION * len(below) - _LEGEND * i
+        for key in row:
+            shapes += (moved(shape, x + key.width / 2, y) for shape in key.sample)
+            shapes.append(Label(x + key.width + 1.0, y, key.words, SMALL, MUTED, "left"))
+            x += key.room + _GAP
     shapes.append(Label(middle, 2.4, RESEARCH_USE, SMALL, MUTED))  # a picture travels without its report
     said = ", ".join(filter(None, (title, *subtitle.split("\n"))))
     return Drawing(width, height, tuple(shapes), said)
-
-
-def _rows(keys: Sequence[Key], width: float) -> list[list[Key]]:
-    """A legend broken into rows that fit."""
-    rows: list[list[Key]] = []
-    for key in keys:
-        if rows and sum(one.room + _GAP for one in rows[-1]) + key.room <= width:
-            rows[-1].append(key)
-        else:
-            rows.append([key])
-    return rows
-
-
-def _placed(row: Sequence[Key], middle: float, y: float) -> Iterator[Shape]:
-    x = middle - (sum(key.room for key in row) + _GAP * (len(row) - 1)) / 2
-    for key in row:
-        yield from (moved(shape, x + key.width / 2, y) for shape in key.sample)
-        yield Label(x + key.width + 1.0, y, key.words, SMALL, MUTED, "left")
-        x += key.room + _GAP
 
 
 def wall_names(

@@ -21,8 +21,7 @@ from ScarSegECGLib.view.palette import colour_of
 from ScarSegECGLib.view.panels import FIELD_MM, Frame, frame_for, levels
 from ScarSegECGLib.view.shapes import Drawing, Mark, RasterImage, Stroke
 
-UNITS = 1000
-"""Width of a slice in the units of its outlines."""
+UNITS = 1000  # width of a slice in its outlines
 # Less scar, more scar: lightness falls alike to both sides, so that they are told apart by hue and read in grey.
 _CHANGE = LinearSegmentedColormap.from_list(
     "change", ("#174a94", "#3f86cf", "#a3cbec", "#f7f7f5", "#fbbf85", "#e17d24", "#983f05")
@@ -51,30 +50,23 @@ def viewer_block(data: dict[str, Any]) -> tuple[str, str]:
 
 
 def result_data(result: ScarResult) -> dict[str, Any]:
-    """Slices, outlines and segments of one result.
+    """Slices, outlines and segments of one result, as the viewer's script takes them.
 
-    Returns
-    -------
-    dict
-        ``units`` and ``field_mm`` of the square that is shown, centred on the LV; ``slices``, apex first, each with
-        its ``level``, its image and the ECG's ``influence`` (PNG as data URI, ``None`` where nothing changed) and SVG
-        paths of ``endo``, ``epi``, ``scar``, ``alone`` (scar without the ECG) and ``mvo``; ``segments`` with number,
-        name, per cent of scar with and without the ECG, the ECG's own estimate, verdict, mean transmurality and the
-        ``slice`` (from 1) that shows most of it; ``shades``: the colour of 0, 5, ... 100 %; ``influence_end``: the
-        largest change in probability, rounded up to 0.05, where its colour scale ends; ``first``: the slice with most
-        scar.
+    ``units`` and ``field_mm`` of the square that is shown, centred on the LV; ``slices``, apex first, each with its
+    ``level``, its image and the ECG's ``influence`` (PNG as data URI, ``None`` where nothing changed) and SVG paths of
+    ``endo``, ``epi``, ``scar``, ``alone`` (scar without the ECG) and ``mvo``; ``segments`` with the ``slice`` (from 1)
+    that shows most of each; ``shades``: the colour of 0, 5, ... 100 %; ``influence_end``: the largest change in
+    probability, rounded up to 0.05, where its colour scale ends; ``first``: the slice with most scar.
     """
     heard = result.ecg_use.amplitude > 0
-    change, end = None, 0.0
-    if heard:
-        change = result.scar_probability - result.scar_probability_image_only
-        end = max(_LEAST_END, float(np.ceil(round(20 * float(np.abs(change).max(initial=0.0)), 4)) / 20))
+    change = heard * (result.scar_probability - result.scar_probability_image_only)
+    end = max(_LEAST_END, float(np.ceil(round(20 * float(np.abs(change).max(initial=0.0)), 4)) / 20))
     return {
         "units": UNITS,
         "field_mm": FIELD_MM,
         "with_ecg": heard,
         "influence_end": end,
-        "slices": _slices(result, change, end),
+        "slices": _slices(result, change / end, heard),
         "segments": [_segment(result, row, heard) for row in result.segments],
         "shades": [to_hex(colour_of(percent, 0, 100)) for percent in range(0, 101, 5)],
         "first": _fullest(result.labels == SCAR) + 1,
@@ -97,7 +89,7 @@ def _fullest(scar: NDArray[np.bool_]) -> int:
     return int(np.argmax(scar.sum(axis=(1, 2)))) if scar.any() else len(scar) // 2
 
 
-def _slices(result: ScarResult, change: NDArray | None, end: float) -> list[dict[str, Any]]:
+def _slices(result: ScarResult, change: NDArray, heard: bool) -> list[dict[str, Any]]:
     stack, anatomy = result.stack, result.anatomy
     frame = frame_for(stack, anatomy)
     layers = {
@@ -106,7 +98,7 @@ def _slices(result: ScarResult, change: NDArray | None, end: float) -> list[dict
         "scar": result.labels == SCAR,
         "alone": np.zeros(result.labels.shape, bool),
     }
-    if change is not None:
+    if heard:
         alone = result.scar_probability_image_only > result.method.above
         layers["alone"] = drop_small_islands(alone, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML)
     parts = np.zeros(result.labels.shape) if result.parts is None else result.parts.labels
@@ -114,7 +106,7 @@ def _slices(result: ScarResult, change: NDArray | None, end: float) -> list[dict
         {
             "level": level,
             "grey": _uri(frame.grey(stack.voxels[k])),
-            "influence": None if change is None else _influence(frame.crop(change[k], 1) / end),
+            "influence": _influence(frame.crop(change[k], 1)),
             **{name: _path(frame, mask[k]) for name, mask in layers.items()},
             "mvo": _path(frame, parts[k] == PART_MVO, smoothing=0.0),
         }
@@ -126,9 +118,7 @@ def _influence(share: NDArray) -> str | None:
     """A picture of the change in parts of its scale's end, the clearer the less of it."""
     strength = np.clip(np.abs(share), 0.0, 1.0)
     alpha = np.where(strength > 0.02, np.sqrt(strength), 0.0)
-    if not alpha.any():
-        return None
-    return _uri(_CHANGE((np.clip(share, -1.0, 1.0) + 1) / 2, alpha, bytes=True))
+    return _uri(_CHANGE((share + 1) / 2, alpha, bytes=True)) if alpha.any() else None
 
 
 def _path(frame: Frame, mask: NDArray[np.bool_], smoothing: float = 1.2) -> str:
