@@ -117,7 +117,7 @@ def doubts(
     said = [note for note in stack.notes if note.code in _OF_FILES]
     if displaced is not None and displaced.moved.any():
         said.append(displaced.fact(Doubt.SLICES_DISPLACED))
-    said += [note for note in anatomy.notes if note.code not in _HARMLESS]
+    said += [note for note in anatomy.notes if note.code not in (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX)]
     said += next(iter(measured.values())).doubts if len(measured) == 1 else contour_doubts(anatomy)
     told = {words(fact): fact for fact in said}
     for fact in dict.fromkeys(fact for entry in measured.values() for fact in entry.warnings):
