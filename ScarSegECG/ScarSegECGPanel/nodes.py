@@ -74,7 +74,7 @@ def stackReader(volumeNode) -> Callable[..., LgeStack]:
 
 def writeTable(result: ScarResult, tableNode) -> None:
     """One row per AHA segment, empty where not imaged or not known; the view keeps its column widths and its place."""
-    from ScarSegECGLib.report.numbers import number
+    from ScarSegECGLib.report.plain import number
 
     rows = result.segments
     columns = {

@@ -23,8 +23,7 @@ from ScarSegECGLib.export.result_folder import as_json
 from ScarSegECGLib.export.write import write_result, write_segments
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import AgreementReason, EcgReason, GapProblem
-from ScarSegECGLib.report.numbers import number
-from ScarSegECGLib.report.private import without_paths
+from ScarSegECGLib.report.plain import number, without_paths
 
 NOW = datetime(2031, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=1)))
 FILES = {

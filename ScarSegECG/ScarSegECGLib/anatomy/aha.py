@@ -8,26 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from ScarSegECGLib.anatomy.insertion import (
-    ARC_LIMITS_DEG,
-    DISPUTED_DEG,
-    STANDARD_DEG,
-    UNSURE,
-    Insertions,
-    insertion_points,
-    usual_insertions_deg,
-)
+from ScarSegECGLib.anatomy import insertion, polar
+from ScarSegECGLib.anatomy.insertion import ARC_LIMITS_DEG, DISPUTED_DEG, STANDARD_DEG, UNSURE, Insertions
 from ScarSegECGLib.anatomy.lv import full_circle
-from ScarSegECGLib.anatomy.polar import (
-    MOST_TURNED_DEG,
-    Floats,
-    Mask,
-    Spacing,
-    heart_box,
-    slice_centres,
-    trace_border,
-    voxel_directions_deg,
-)
+from ScarSegECGLib.anatomy.polar import MOST_TURNED_DEG, Floats, Mask, Spacing
 from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENTS
 from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError
@@ -68,13 +52,13 @@ def divide(
         return Anatomy(cavity, myocardium, labels, unknown, unknown, confidence, division, (False,) * 17, (why,))
 
     # everything below sees only the LV's own part of the image, and enough around it to hold the RV
-    box = heart_box(cavity | myocardium, int(np.ceil(MARGIN_MM / min(spacing[1:]))))
+    box = polar.heart_box(cavity | myocardium, int(np.ceil(MARGIN_MM / min(spacing[1:]))))
     inside = (slice(None), *box[1:])
     blood, muscle = cavity[inside], myocardium[inside]
-    centres = slice_centres(blood, muscle, spacing)
-    border = trace_border(muscle, centres, spacing)
-    usual = usual_insertions_deg(stack.ijk_to_ras) if stack.orientation_known else STANDARD_DEG
-    points = insertion_points(stack.voxels[inside], blood, border, centres, spacing, given, usual)
+    centres = polar.slice_centres(blood, muscle, spacing)
+    border = polar.trace_border(muscle, centres, spacing)
+    usual = insertion.usual_insertions_deg(stack.ijk_to_ras) if stack.orientation_known else STANDARD_DEG
+    points = insertion.insertion_points(stack.voxels[inside], blood, border, centres, spacing, given, usual)
     rings, notes = slice_rings(blood, muscle, centres, spacing, division.segments)
     labels[inside] = _label(muscle, rings, centres, points.degrees, spacing, division.mode)
     imaged = tuple(bool(n) for n in np.bincount(labels[inside].ravel(), minlength=18)[1:18])
@@ -140,7 +124,7 @@ def _label(
 ) -> NDArray[np.uint8]:
     """The segment of every voxel of the wall."""
     k, i, j = np.nonzero(myocardium)
-    angle = voxel_directions_deg((k, i, j), centres_mm, spacing)
+    angle = polar.voxel_directions_deg((k, i, j), centres_mm, spacing)
     six, four = sector_starts(insertions_deg, mode)
     ring = rings[k]
     number = np.full(k.shape, RING_SEGMENTS[CAP][0], np.uint8)
@@ -236,7 +220,7 @@ def soft_prior(
     k, i, j = np.nonzero((anatomy.aha > 0) & np.asarray(known)[:, None, None])
     if not k.size:
         return SoftPrior(np.zeros((n, 17, 1, 1), np.float32), (0, 0))
-    angle = voxel_directions_deg((k, i, j), anatomy.centres_mm, spacing)
+    angle = polar.voxel_directions_deg((k, i, j), anatomy.centres_mm, spacing)
     six, four = sector_starts(anatomy.insertions_deg + rotate_deg, anatomy.division.mode)
     in_six = _sectors(angle, six[k], sigma_deg)
     in_four = _sectors(angle, four[k], sigma_deg)

@@ -19,12 +19,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from ScarSegECGLib.anatomy.polar import N_RAYS, Floats, Mask, Spacing, ray_angles, ray_points, sample_image, wrap
-from ScarSegECGLib.lge.orientation import (
-    ANTERIOR_TO_INFERIOR,
-    SEPTUM_TO_LATERAL,
-    SHORT_AXIS_LIMIT_DEG,
-    short_axis_angle_deg,
-)
+from ScarSegECGLib.lge import orientation
 
 STANDARD_DEG = (120.0, 240.0)  # AHA plot: the septum is segments 2 and 3
 ARC_LIMITS_DEG = (40.0, 200.0)  # a septum narrower or wider than this is a mistake
@@ -211,11 +206,11 @@ def usual_insertions_deg(ijk_to_ras: NDArray[np.float64]) -> tuple[float, float]
     indices to RAS in mm, is too far from a short axis to be true.
     """
     column, row, along = np.asarray(ijk_to_ras, float)[:3, :3].T
-    if short_axis_angle_deg(along) > SHORT_AXIS_LIMIT_DEG:
+    if orientation.short_axis_angle_deg(along) > orientation.SHORT_AXIS_LIMIT_DEG:
         return STANDARD_DEG
     right, down = column / np.linalg.norm(column), row / np.linalg.norm(row)
-    across = ANTERIOR_TO_INFERIOR @ right - SEPTUM_TO_LATERAL @ down
-    turn = np.degrees(np.arctan2(across, SEPTUM_TO_LATERAL @ right + ANTERIOR_TO_INFERIOR @ down))
+    lateral, inferior = orientation.SEPTUM_TO_LATERAL, orientation.ANTERIOR_TO_INFERIOR
+    turn = np.degrees(np.arctan2(inferior @ right - lateral @ down, lateral @ right + inferior @ down))
     return float((STANDARD_DEG[0] + turn) % 360.0), float((STANDARD_DEG[1] + turn) % 360.0)
 
 

@@ -16,7 +16,7 @@ from ScarSegECGLib.export.atomic import check_output, is_previous_result, staged
 from ScarSegECGLib.face import export, read_ecg, read_lge, segment
 from ScarSegECGLib.lge.labels import read_labels
 from ScarSegECGLib.measure.overlap import overlap
-from ScarSegECGLib.report.numbers import number
+from ScarSegECGLib.report.plain import number
 from ScarSegECGLib.report.present import summary
 
 

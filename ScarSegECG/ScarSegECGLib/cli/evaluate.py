@@ -18,7 +18,7 @@ from ScarSegECGLib.ecg.gap import gap_of_case, parse_date
 from ScarSegECGLib.ecg.read import read_ecg
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.measure.expert import case_folders, load_case
-from ScarSegECGLib.report.numbers import number
+from ScarSegECGLib.report.plain import number
 from ScarSegECGLib.training.evaluate import CaseFigures, as_json, evaluate_case
 
 DATES = '{"mri": DATE, "ecg": DATE, "event_between": true or false}, each where it is known'

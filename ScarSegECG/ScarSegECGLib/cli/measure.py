@@ -31,7 +31,7 @@ from ScarSegECGLib.measure.measurements import Measurements, contours_of, drawn_
 from ScarSegECGLib.measure.remote import remote_myocardium
 from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.report.measured import as_plain, doubts, patient_report, printed, score_rows, segment_rows
-from ScarSegECGLib.report.numbers import finite
+from ScarSegECGLib.report.plain import finite
 from ScarSegECGLib.view import pictures
 from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.wording import CASES_COMPARED, all_words, words

@@ -21,20 +21,9 @@ from ScarSegECGLib.measure.expert import ExpertCase, case_folders, load_case
 from ScarSegECGLib.network.device import choose_device
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.weights import Weights, read_weights
-from ScarSegECGLib.training import ablation
+from ScarSegECGLib.training import ablation, evaluate
 from ScarSegECGLib.training.card import model_card
 from ScarSegECGLib.training.ecg_simulation.simulate import noise_bank
-from ScarSegECGLib.training.evaluate import (
-    assemble,
-    evaluate_case,
-    patient_folds,
-    read_folds,
-    read_table,
-    summary_of,
-    trusted,
-    write_table,
-    write_tables,
-)
 from ScarSegECGLib.training.fit import Plan, Recipe, once
 from ScarSegECGLib.training.pairs import OwnEcg, Pairs, expert_fractions, make_pairs
 from ScarSegECGLib.training.stages import see_patients, train_stage_one, train_stage_two
@@ -102,9 +91,9 @@ def _encoder(start: Weights | None, run: Path) -> EcgEncoder:
 def _plan(args: argparse.Namespace, cases: list[ExpertCase], start: Weights | None) -> Plan:
     names = [case.name for case in cases]
     if args.folds_file is not None:
-        folds = read_folds(args.folds_file, names)
+        folds = evaluate.read_folds(args.folds_file, names)
     else:
-        folds = patient_folds(names, [case.scar_ml for case in cases], args.folds)
+        folds = evaluate.patient_folds(names, [case.scar_ml for case in cases], args.folds)
     recipe = Recipe()
     if args.epochs is not None:
         recipe = replace(recipe, scar_epochs=args.epochs, tuning_epochs=args.epochs, locator_epochs=args.epochs)
@@ -143,17 +132,17 @@ def _train(args: argparse.Namespace, plan: Plan, own: dict[int, OwnEcg], noise: 
     for group in groups:
         train_taff(plan, group, fused, encoder, pairs, fractions)
     unseen = plan.held_out("full.safetensors", "held-out patients")
-    told, trust = trusted([evaluate_case(of.case, of.session, fold=of.fold) for of in unseen])
-    summary = json.dumps(summary_of(told), indent=1)
-    write_tables(out, told)
+    told, trust = evaluate.trusted([evaluate.evaluate_case(of.case, of.session, fold=of.fold) for of in unseen])
+    summary = json.dumps(evaluate.summary_of(told), indent=1)
+    evaluate.write_tables(out, told)
     write_text(out / "cross_validation.json", summary + "\n")
     if not (out / "ablation.csv").is_file():
         ecgs = ablation.held_out_ecgs(fractions, noise, TEST_SEED, own, quiet=quiet)
         scarred = np.array([case.scar.any() for case in plan.cases])
-        write_table(out / "ablation.csv", ablation.table(ablation.outcomes(plan, ecgs, fractions), scarred))
+        evaluate.write_table(out / "ablation.csv", ablation.table(ablation.outcomes(plan, ecgs, fractions), scarred))
     weights = out / "scarseg.safetensors"
-    digest = assemble(plan, trust, weights)
-    tables = [read_table(out / name) for name in ("cross_validation.csv", "ablation.csv")]
+    digest = evaluate.assemble(plan, trust, weights)
+    tables = [evaluate.read_table(out / name) for name in ("cross_validation.csv", "ablation.csv")]
     real = (len(own), len(plan.cases) - len(own))
     card = model_card(tables[0], read_weights(weights).settings, digest, tables[1], real)
     write_text(out / "MODEL_CARD.md", card)

@@ -11,22 +11,9 @@ from numpy.typing import NDArray
 from scipy.signal import filtfilt, iirnotch, resample_poly, sosfiltfilt
 
 from ScarSegECGLib.case import LEADS, Ecg, EcgFeatures, MedianBeat
+from ScarSegECGLib.ecg import delineation
 from ScarSegECGLib.ecg.conduction import Qrs, classify_conduction, q_r_s, qrs_waves
-from ScarSegECGLib.ecg.delineation import (
-    MS_PER_SAMPLE,
-    ONSET,
-    RATE,
-    SAMPLES,
-    Delineation,
-    aligned,
-    bridge_spikes,
-    butterworth,
-    correlations,
-    delineate,
-    find_beats,
-    find_spikes,
-    windows,
-)
+from ScarSegECGLib.ecg.delineation import MS_PER_SAMPLE, ONSET, RATE, SAMPLES, Delineation
 from ScarSegECGLib.ecg.leads import FEWEST_LEADS
 from ScarSegECGLib.errors import InputError
 
@@ -72,10 +59,10 @@ def representative_beat(ecg: Ecg) -> RepresentativeBeat:
     if mask.sum() < FEWEST_LEADS:
         raise InputError(f"Only {int(mask.sum())} of 12 ECG leads are usable; at least {FEWEST_LEADS} are needed.")
     recorded = np.asarray(ecg.millivolts, dtype=np.float64)[mask]
-    spikes = find_spikes(recorded, ecg.rate)
-    signals = _steady(_at_500_hz(bridge_spikes(recorded, ecg.rate, spikes), ecg.rate))
-    found = find_beats(signals, RATE)
-    centres, usual = aligned(signals, found, RATE)
+    spikes = delineation.find_spikes(recorded, ecg.rate)
+    signals = _steady(_at_500_hz(delineation.bridge_spikes(recorded, ecg.rate, spikes), ecg.rate))
+    found = delineation.find_beats(signals, RATE)
+    centres, usual = delineation.aligned(signals, found, RATE)
     if not len(centres):
         raise InputError("No heart beat was found in the ECG: check the recording.")
     typical = centres[usual]
@@ -83,13 +70,13 @@ def representative_beat(ecg: Ecg) -> RepresentativeBeat:
     # Beats that lie wholly inside the recording; where none does, all with its edges held.
     whole = typical[(typical >= before) & (typical + after <= signals.shape[1])]
     padded = np.pad(signals, ((0, 0), (before, after)), mode="edge")
-    beats = windows(padded, (whole if len(whole) else typical) + before, before, after)
+    beats = delineation.windows(padded, (whole if len(whole) else typical) + before, before, after)
     middle = np.median(beats, axis=0)
     distances = np.diff(found)
     rr = float(np.median(distances)) / RATE if len(distances) else None
     # The next beat's P wave is at most some 250 ms before its QRS.
     last = None if rr is None else before + round(max(rr - 0.2, 0.6 * rr) * RATE)
-    marks = delineate(middle, before, RATE, last=last)
+    marks = delineation.delineate(middle, before, RATE, last=last)
     irregular = len(distances) >= 4 and float(np.sqrt(np.mean(np.diff(distances) ** 2))) > IRREGULAR * distances.mean()
     steady = STEADY_P_IRREGULAR if irregular else STEADY_P
     if marks.p_onset is not None and _p_likeness(beats, middle, marks.p_onset, marks.qrs_onset) < steady:
@@ -112,7 +99,7 @@ def _at_500_hz(signals: NDArray, rate: float) -> NDArray[np.float64]:
 
 def _steady(signals: NDArray) -> NDArray[np.float64]:
     """Without baseline wander (zero-phase high-pass at 0.4 Hz, which leaves the ST segment as it is) and mains hum."""
-    sections = butterworth(2, BASELINE_HZ, btype="highpass", fs=RATE, output="sos")
+    sections = delineation.butterworth(2, BASELINE_HZ, btype="highpass", fs=RATE, output="sos")
     centred = signals - np.median(signals, axis=1, keepdims=True)
     steady = sosfiltfilt(sections, centred, axis=1, padlen=min(signals.shape[1] - 1, round(2 * RATE)))
     taper = np.hanning(steady.shape[1])
@@ -132,7 +119,7 @@ def _p_likeness(beats: NDArray, middle: NDArray, p_onset: int, qrs_onset: int) -
     if len(beats) < 3:
         return 1.0
     part = slice(max(0, p_onset - 10), max(p_onset + 20, qrs_onset - 10))
-    return float(np.median(correlations(beats[:, :, part], middle[:, part])))
+    return float(np.median(delineation.correlations(beats[:, :, part], middle[:, part])))
 
 
 def _frontal_axis(millivolts: NDArray, lead_mask: NDArray[np.bool_], offset: int) -> float | None:

@@ -21,9 +21,8 @@ from ScarSegECGLib.lge.labels import placed, read_labels
 from ScarSegECGLib.lge.volume_file import read_volume
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
 from ScarSegECGLib.report.accuracy import doubt_of
-from ScarSegECGLib.report.numbers import finite
+from ScarSegECGLib.report.plain import finite, without_paths
 from ScarSegECGLib.report.present import software_versions
-from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.wording import RESEARCH_USE, agreement_reason, all_words, words
 
 SCHEMA_VERSION = "3.0"

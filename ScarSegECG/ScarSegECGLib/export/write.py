@@ -18,9 +18,8 @@ from ScarSegECGLib.export.images import write_nifti, write_slicer_segmentation
 from ScarSegECGLib.export.result_folder import PICTURES, write_result_json
 from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.report.html import FILE_NAME, as_html
-from ScarSegECGLib.report.numbers import number
+from ScarSegECGLib.report.plain import number, without_paths
 from ScarSegECGLib.report.present import present
-from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.report.tables import segment_cells
 from ScarSegECGLib.wording import agreement_reason, described, words
 

@@ -18,36 +18,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ScarSegECGLib.anatomy.aha import SoftPrior
 from ScarSegECGLib.case import FloatArray, LabelArray, LgeStack, MedianBeat
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.network import field, polar_grid, stack_net
 from ScarSegECGLib.network.device import Network, choose_device, leave_no_holes, place
 from ScarSegECGLib.network.ecg_encoder import feature_table
-from ScarSegECGLib.network.field import (
-    FIELD_PIXELS,
-    LOCATOR_PIXEL_MM,
-    PIXEL_MM,
-    cut_field,
-    follow_neighbours,
-    offsets_of_lv,
-    whole_slices,
-    with_neighbours,
-)
-from ScarSegECGLib.network.polar_grid import (
-    centres_of_mass,
-    circles_box,
-    cut_polar,
-    heart_disc,
-    levelled,
-    put_back_polar,
-    unmirror,
-)
-from ScarSegECGLib.network.stack_net import (
-    SLICES_AT_ONCE,
-    StackNet,
-    StackOutput,
-    some_slices_at_a_time,
-    stack_input,
-    stage_one_output,
-    without_wrap,
-)
 from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
 from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
 from ScarSegECGLib.network.weights import FOREIGN, SHIPPED, SHIPPED_SHA256, Weights, read_weights
@@ -77,7 +50,7 @@ class ImageEvidence:
     centres_mm: NDArray[np.float64]
     seen: Tensor
     features: Tensor
-    output: StackOutput
+    output: stack_net.StackOutput
 
 
 def fold_batch_norm(network: Network) -> Network:
@@ -113,7 +86,7 @@ class Session:
         self._locator = ready("locator.", LocatorUNet, known["locator_channels"])
         self._members = [ready(f"member{index}.", ScarUNet, known["channels"]) for index in range(known["members"])]
         channels = known.get("stack_channels", 0)
-        self._stack = ready("stack.", StackNet, channels) if channels else None
+        self._stack = ready("stack.", stack_net.StackNet, channels) if channels else None
         self._ecg: EcgBranch | None = None
         if self.ecg_trained:
             self._ecg = ready("ecg.", EcgBranch, channels, known["token_size"], known["encoder_width"])
@@ -144,14 +117,15 @@ class Session:
         NoLeftVentricle where it sees none.
         """
         spacing = stack.spacing[1:]
-        logit = self._run(self._locator.trunk, levelled(whole_slices(torch.from_numpy(stack.voxels), spacing)[:, None]))
-        offsets = offsets_of_lv(logit.sigmoid()[:, 0].cpu().numpy(), LOCATOR_PIXEL_MM, stack.spacing[0])
+        whole = field.whole_slices(torch.from_numpy(stack.voxels), spacing)
+        logit = self._run(self._locator.trunk, polar_grid.levelled(whole[:, None]))
+        offsets = field.offsets_of_lv(logit.sigmoid()[:, 0].cpu().numpy(), field.LOCATOR_PIXEL_MM, stack.spacing[0])
         middle = (np.array(stack.voxels.shape[1:]) - 1) / 2 * np.array(spacing)
         return middle + offsets
 
     def _run(self, network: nn.Module, slices: Tensor) -> Tensor:
         """Logits [K, C, H, W] of many slices, some at a time: memory stays that of a small stack."""
-        parts = (part.to(self.device) for part in slices.split(SLICES_AT_ONCE))
+        parts = (part.to(self.device) for part in slices.split(stack_net.SLICES_AT_ONCE))
         return torch.cat([network(part.contiguous(memory_format=torch.channels_last)) for part in parts])
 
     def _say(self, member: ScarUNet, slices: Tensor) -> Tensor:
@@ -165,8 +139,8 @@ class Session:
         for moves in range(MOST_MOVES + 1):
             slices = self._unrolled(stack, centres)
             said = self._say(self._members[0], slices)
-            offsets, seen_mm2 = centres_of_mass(1 - said[:, 0].cpu())
-            moved = follow_neighbours(centres + offsets.numpy(), seen_mm2.numpy() > LEAST_LV_MM2, centres)
+            offsets, seen_mm2 = polar_grid.centres_of_mass(1 - said[:, 0].cpu())
+            moved = field.follow_neighbours(centres + offsets.numpy(), seen_mm2.numpy() > LEAST_LV_MM2, centres)
             if moves == MOST_MOVES or np.abs(moved - centres).max() < CLOSE_MM:
                 break
             centres = moved
@@ -175,10 +149,10 @@ class Session:
     def _unrolled(self, stack: LgeStack, centres: NDArray[np.float64], mirror: bool = False) -> Tensor:
         """What the scar networks look at: [K, 3, ROWS, RADII], every slice between its neighbours, normalised."""
         middle = centres.mean(axis=0)
-        field = cut_field(torch.from_numpy(stack.voxels), stack.spacing[1:], middle[None], outside="border")
-        in_field = centres - middle + (FIELD_PIXELS - 1) / 2 * PIXEL_MM
-        polar = cut_polar(with_neighbours(field), (PIXEL_MM, PIXEL_MM), in_field, mirror=mirror)
-        return levelled(polar, heart_disc())
+        cut = field.cut_field(torch.from_numpy(stack.voxels), stack.spacing[1:], middle[None], outside="border")
+        in_field, pixels = centres - middle + (field.FIELD_PIXELS - 1) / 2 * field.PIXEL_MM, (field.PIXEL_MM,) * 2
+        polar = polar_grid.cut_polar(field.with_neighbours(cut), pixels, in_field, mirror=mirror)
+        return polar_grid.levelled(polar, polar_grid.heart_disc())
 
     @torch.inference_mode()
     def first_look(
@@ -192,18 +166,18 @@ class Session:
         progress(0.5)
         if self.settings.get("mirror", True):
             mirrored = self._unrolled(stack, centres, mirror=True)
-            views += [unmirror(self._say(member, mirrored)) for member in self._members]
+            views += [polar_grid.unmirror(self._say(member, mirrored)) for member in self._members]
         progress(1.0)
-        both = without_wrap(torch.stack(views))
+        both = stack_net.without_wrap(torch.stack(views))
         mean = both.mean(dim=0)
         scar = both[:, :, 2:3] * both[:, :, 3:].sigmoid()
-        image = without_wrap(slices[:, 1]).to(mean.device)
-        return centres, stack_input(image, mean[:, :3], mean[:, 3]), scar.std(dim=0, correction=0)
+        image = stack_net.without_wrap(slices[:, 1]).to(mean.device)
+        return centres, stack_net.stack_input(image, mean[:, :3], mean[:, 3]), scar.std(dim=0, correction=0)
 
     @torch.inference_mode()
     def see(self, stack: LgeStack, progress: Callable[[float], None] = lambda _: None) -> ImageEvidence:
         """Run the networks on the images alone; NoLeftVentricle where none is found."""
-        if len(stack.voxels) > SLICES_AT_ONCE:
+        if len(stack.voxels) > stack_net.SLICES_AT_ONCE:
             leave_no_holes()
         return self.second_look(stack, *self.first_look(stack, progress))
 
@@ -215,17 +189,17 @@ class Session:
         seen = seen.to(self.device).float().contiguous(memory_format=torch.channels_last)
         spread = torch.zeros_like(seen[:, :1]) if spread is None else spread
         if self._stack is None:  # weights of a training that is not through yet
-            output, features = stage_one_output(seen), seen[:, :0]
+            output, features = stack_net.stage_one_output(seen), seen[:, :0]
         else:
             net, site = self._stack, SITES[0]
-            features = some_slices_at_a_time(lambda seen: net.features(seen, site), site, seen)
-            logits = some_slices_at_a_time(
+            features = stack_net.some_slices_at_a_time(lambda seen: net.features(seen, site), site, seen)
+            logits = stack_net.some_slices_at_a_time(
                 lambda x, seen: torch.cat(net.finish(x, seen, site), dim=1), len(net.blocks) - site, features, seen
             )
-            output = StackOutput(logits[:, :3], logits[:, 3:])
+            output = stack_net.StackOutput(logits[:, :3], logits[:, 3:])
         cavity, wall = output.anatomy.softmax(dim=1)[:, 1:].unbind(dim=1)
         shape = (stack.voxels.shape[1], stack.voxels.shape[2])
-        box = circles_box(shape, stack.spacing[1:], centres)
+        box = polar_grid.circles_box(shape, stack.spacing[1:], centres)
         maps = torch.stack([cavity, wall, output.scar[:, 0], spread[:, 0]], dim=1)
         blood, muscle, scar, differ = self._native(maps, box, stack, centres).transpose(1, 0, 2, 3)
         classes = np.zeros((len(maps), *shape), np.uint8)
@@ -238,9 +212,9 @@ class Session:
     ) -> FloatArray:
         """Unrolled maps [K, C, A, R] in a box of the stack's own grid, [K, C, r, c]; 0 beyond the radii."""
         parts = []
-        for first in range(0, len(unrolled), SLICES_AT_ONCE):
-            some = slice(first, first + SLICES_AT_ONCE)
-            parts.append(put_back_polar(unrolled[some].float().cpu(), box, stack.spacing[1:], centres[some]))
+        for first in range(0, len(unrolled), stack_net.SLICES_AT_ONCE):
+            some = slice(first, first + stack_net.SLICES_AT_ONCE)
+            parts.append(polar_grid.put_back_polar(unrolled[some].float().cpu(), box, stack.spacing[1:], centres[some]))
         return torch.cat(parts).numpy()
 
     @property
@@ -275,6 +249,8 @@ class Session:
         ``prior`` is that of the myocardium that was predicted; ``amplitude`` 0 to 1, ``network.amplitude.decide``.
         """
         values, centres, spacing = torch.from_numpy(prior.values), evidence.centres_mm, stack.spacing[1:]
-        carried = without_wrap(cut_polar(values, spacing, centres, corner=prior.corner)).to(self.device)
+        carried = stack_net.without_wrap(polar_grid.cut_polar(values, spacing, centres, corner=prior.corner)).to(
+            self.device
+        )
         moved = self._branch.taff(self._stack, evidence.seen, evidence.features, evidence.output, word, carried)
         return self._native(amplitude * moved[:, None], evidence.box, stack, centres)[:, 0]

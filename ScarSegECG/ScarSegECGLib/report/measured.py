@@ -16,7 +16,7 @@ from ScarSegECGLib.lge.slice_shift import SliceShifts
 from ScarSegECGLib.measure.compare import MethodScore
 from ScarSegECGLib.measure.measurements import Measurements, contour_doubts
 from ScarSegECGLib.measure.segments import territory_table
-from ScarSegECGLib.report.numbers import finite, number
+from ScarSegECGLib.report.plain import finite, number
 from ScarSegECGLib.report.tables import segment_cells
 from ScarSegECGLib.wording import all_words, rule_words, spans, words
 

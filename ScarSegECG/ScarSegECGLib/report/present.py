@@ -15,8 +15,7 @@ from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.report import tables
 from ScarSegECGLib.report.accuracy import accuracy_line, doubt_of
 from ScarSegECGLib.report.blocks import Items, Patient, Picture, Report, Section, Table, Text
-from ScarSegECGLib.report.numbers import number
-from ScarSegECGLib.report.private import without_paths
+from ScarSegECGLib.report.plain import number, without_paths
 from ScarSegECGLib.report.tables import added_ml, burdens, sentence
 from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, agreement_reason, all_words, words
 

@@ -11,7 +11,7 @@ from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
 from ScarSegECGLib.report.blocks import UNKNOWN, Table
 from ScarSegECGLib.report.captions import LITTLE_SCAR, SMALL_SIGN
-from ScarSegECGLib.report.numbers import number
+from ScarSegECGLib.report.plain import number
 from ScarSegECGLib.wording import CORE, ECG_IS_NO_FINDING, GREY, MVO, REST, words
 
 _MOST_ISLANDS = 8

@@ -24,7 +24,7 @@ from ScarSegECGLib.case import FloatArray, LabelArray, ScarResult
 from ScarSegECGLib.export.dicom import codes
 from ScarSegECGLib.export.dicom.codes import Structure
 from ScarSegECGLib.export.dicom.source import Source
-from ScarSegECGLib.report.private import without_paths
+from ScarSegECGLib.report.plain import without_paths
 from ScarSegECGLib.wording import RESEARCH_USE, words
 
 MAKER = "ScarSegECG"

@@ -23,9 +23,8 @@ from ScarSegECGLib.facts import Shown
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
 from ScarSegECGLib.report import captions
 from ScarSegECGLib.report.accuracy import doubt_of
-from ScarSegECGLib.report.numbers import finite
+from ScarSegECGLib.report.plain import finite, without_paths
 from ScarSegECGLib.report.present import ecg_counts, headline
-from ScarSegECGLib.report.private import without_paths
 from ScarSegECGLib.report.tables import sentence
 from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, agreement_reason, all_words, words
 
