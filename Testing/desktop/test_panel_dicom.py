@@ -104,7 +104,7 @@ def test_nothing_is_sent_before_it_is_confirmed(desk, loaded, monkeypatch: pytes
     ("url", "words"),
     [
         ("http://pacs.example:8042/dicom-web", "not encrypted"),
-        ("https://me:ZZSECRET@pacs.example/dicom-web", "more than an address"),
+        ("https://me:ZZSECRET@pacs.example/dicom-web", "leave user, password and query out"),
         ("pacs.example", "not a web address"),
     ],
 )

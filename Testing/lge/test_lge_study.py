@@ -105,7 +105,7 @@ def test_psir_and_magnitude_are_offered_separately(tmp_path, p100, pose, one_ser
 def test_gaps_are_named(tmp_path, p100, pose) -> None:
     paths = write_lge(tmp_path / "s", p100, pose=pose)
     paths[2].unlink()
-    with pytest.raises(InputError, match=r"1 slice\(s\) missing after slice 2 of 6 .*26.0 mm instead of 13.0"):
+    with pytest.raises(InputError, match=r"1 slice\(s\) missing after slice 2 of 6 .*26.0 mm, not 13.0"):
         read_lge(tmp_path / "s")
 
 

@@ -75,8 +75,8 @@ def server(
     [
         ("http://pacs.example.org/dicom-web", "not encrypted"),
         ("http://10.0.0.5:8042/dicom-web", "not encrypted"),
-        ("https://me:ZZSECRETWORD@pacs.example.org/dicom-web", "more than an address"),
-        ("https://pacs.example.org/dicom-web?token=ZZSECRETWORD", "more than an address"),
+        ("https://me:ZZSECRETWORD@pacs.example.org/dicom-web", "leave user, password and query out"),
+        ("https://pacs.example.org/dicom-web?token=ZZSECRETWORD", "leave user, password and query out"),
         ("ftp://pacs.example.org", "not a web address"),
         ("pacs.example.org", "not a web address"),
         ("https://pacs.example.org:port/dicom-web", "not a web address"),

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
+from typing import NoReturn
 
 from ScarSegECGLib import __version__
 from ScarSegECGLib.cli.terminal import heard
@@ -42,7 +43,7 @@ WRITERS = ("segment", "export", "demo", "cohort", "evaluate", "train")
 def build_parser(verbs: Sequence[str] = tuple(VERBS)) -> argparse.ArgumentParser:
     """The parser of the whole command, or of some of its verbs."""
     about = "Myocardial scar in LGE MRI with the help of the 12-lead ECG. Research use; not a medical device."
-    parser = argparse.ArgumentParser(prog="scarsegecg", description=about)
+    parser = _Parser(prog="scarsegecg", description=about)
     parser.add_argument("--version", action="version", version=f"scarsegecg {__version__}")
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, summary in VERBS.items():
@@ -91,7 +92,7 @@ def _run(given: list[str], called: list[str], name: str) -> int:
             parser = build_parser(called)  # imports the verb, which takes seconds
         args, unknown = parser.parse_known_args(given)
         if unknown:  # said by the verb or its job, beside its own options
-            args.parser.error(printable(f"unrecognized arguments: {' '.join(unknown)}"))
+            getattr(args, "parser", parser).error(f"unrecognized arguments: {' '.join(unknown)}")
         with _tidy_end():
             args.run(args)
         return 0
@@ -110,6 +111,13 @@ def _run(given: list[str], called: list[str], name: str) -> int:
             code, said = 1, f"internal error ({type(error).__name__}); run again with -v for details"
     print(f"{name}: {said}", file=sys.stderr)
     return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an option in one line, whatever was typed."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
 
 
 @contextmanager

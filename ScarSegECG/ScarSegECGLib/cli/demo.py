@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from ScarSegECGLib import sample
@@ -48,8 +49,9 @@ def _beside_truth(result: ScarResult, truth: LabelArray) -> list[str]:
 def run(args: argparse.Namespace) -> None:
     """Copy the sample patient, read it as a user's, segment, and compare."""
     home, results = args.out / "patient", args.out / "result"
-    truth = home / sample.TRUTH.name
-    earlier = truth.is_file() and truth.read_bytes() == sample.TRUTH.read_bytes()
+    earlier = False
+    with suppress(OSError):
+        earlier = (home / sample.TRUTH.name).read_bytes() == sample.TRUTH.read_bytes()
     for folder, ours in ((home, earlier), (results, earlier and is_previous_result(results))):
         if folder.is_dir() and any(folder.iterdir()) and not ours:
             raise InputError(f"The output holds a folder {folder.name} that is no demo's: choose another with --out.")

@@ -48,7 +48,7 @@ def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
     try:
         dates = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         known = set(dates) <= {"mri", "ecg", "event_between"} and isinstance(dates.get("event_between", False), bool)
-    except (ValueError, TypeError, AttributeError):  # no JSON, or no object in it
+    except (ValueError, TypeError, AttributeError, RecursionError):  # no JSON, or no object in it
         known = False
     if not known:
         raise InputError(f"{folder.name}/dates.json: expected {DATES}")

@@ -70,14 +70,14 @@ def value_of(args: argparse.Namespace, option: str) -> Any:
 def refuse(args: argparse.Namespace, *options: str, why: str) -> None:
     """InputError for the first of these options that was given, where it would count in nothing; ``why`` says why."""
     for option in options:
-        if value_of(args, option) != args.parser.get_default(_attribute(option)):
+        if value_of(args, option) not in ("", args.parser.get_default(_attribute(option))):
             raise InputError(f"{option} {why}")
 
 
 def refuse_unless(args: argparse.Namespace, option: str, *methods: str) -> None:
     """InputError for an option that was given with another --method than those that it counts with."""
     if args.method not in methods:
-        refuse(args, option, why=f"has no effect with --method {args.method}: leave it out")
+        refuse(args, option, why=f"has no effect with --method {args.method}: leave it out, or choose {methods[0]}")
 
 
 def tell_choice(stack: LgeStack) -> None:

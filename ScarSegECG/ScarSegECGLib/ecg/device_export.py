@@ -22,7 +22,7 @@ from ecgdatakit.models import ECGRecord
 from ecgdatakit.parsing import FileParser
 from ecgdatakit.parsing.codecs.lzw import LzwDecoder
 
-from ScarSegECGLib.ecg.leads import Channel
+from ScarSegECGLib.ecg.leads import Channel, lead_name
 from ScarSegECGLib.ecg.recording import PACING, Part, Recording, calibrated, plausible_measures, stored_date
 from ScarSegECGLib.ecg.subject import subject, years_between
 from ScarSegECGLib.errors import InputError
@@ -257,6 +257,8 @@ def _times(value: Element) -> tuple[float, float | None]:
 def _aecg_channel(code: str, value: Element) -> Channel:
     label = code.upper().rpartition("_ECG_LEAD_")[2] if "_ECG_LEAD_" in code.upper() else code
     digits = np.array((value.findtext("digits") or "").split(), dtype=np.float64)
+    if lead_name(label) is None:
+        return Channel(label, digits)
     gain, unit = _attribute(value, "scale", "value"), _attribute(value, "scale", "unit")
     origin, its_unit = _attribute(value, "origin", "value"), _attribute(value, "origin", "unit")
     offset = calibrated(label, np.array(float(origin or 0)), 1.0, its_unit or unit)

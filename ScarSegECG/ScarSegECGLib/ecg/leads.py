@@ -185,6 +185,7 @@ def _mirrored(limb: NDArray, there: NDArray[np.bool_]) -> NDArray[np.bool_]:
     none = np.zeros_like(there)
     if not there[:2].all() or not limb.size:
         return none
+    limb = limb[:, np.isfinite(limb).all(axis=0)]
     both = (limb, _OF_ONE_AND_TWO @ limb[:2])
     stored, expected = (signals - signals.mean(axis=1, keepdims=True) for signals in both)
     size = np.linalg.norm(stored, axis=1) * np.linalg.norm(expected, axis=1)

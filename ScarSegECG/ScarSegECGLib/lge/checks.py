@@ -52,7 +52,9 @@ def check_geometry(ijk_to_ras: NDArray[np.float64]) -> None:
     cosines = np.abs((unit.T @ unit)[np.triu_indices(3, 1)])
     shear = float(np.degrees(np.arcsin(min(1.0, cosines.max()))))
     if shear > _MAX_SHEAR_DEG:
-        raise InputError(f"The image axes are not at right angles ({shear:.1f} degrees off): resample the stack first.")
+        raise InputError(
+            f"The image axes are not at right angles ({shear:.1f} degrees off): resample the stack onto a grid."
+        )
 
 
 def check_stack(stack: LgeStack) -> LgeStack:

@@ -111,7 +111,7 @@ def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> 
     off = np.abs(gaps - usual) / usual
     worst = int(np.argmax(off))
     if off[worst] > _SPACING_TOLERANCE:
-        times, gap = gaps[worst] / usual, f"{gaps[worst]:.1f} mm instead of {usual:.1f}"
+        times, gap = gaps[worst] / usual, f"a gap of {gaps[worst]:.1f} mm, not {usual:.1f}"
         if times > 1.5 and abs(times - round(times)) <= _SPACING_TOLERANCE * times:
             missing, after = round(times) - 1, f"{worst + 1} of {len(positions)}"
             raise InputError(f"{missing} slice(s) missing after slice {after} ({gap}): export the whole series.")
@@ -121,7 +121,7 @@ def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> 
     line = positions[0] + np.arange(len(positions))[:, None] * step
     drift = np.linalg.norm(positions - line - ((positions - line) @ normal)[:, None] * normal, axis=1).max()
     if drift > _OFF_LINE_MM:
-        raise InputError(f"The slices are shifted against each other (up to {drift:.1f} mm): resample them in line.")
+        raise InputError(f"The header shifts slices by up to {drift:.1f} mm: resample the stack onto one grid.")
     return step
 
 
@@ -180,7 +180,7 @@ def _padding(dataset: FileDataset, stored: NDArray) -> NDArray[np.bool_]:
         return np.zeros(stored.shape, np.bool_)
     ends = np.array([int(value), int(dataset.get("PixelPaddingRangeLimit", value))])
     if stored.dtype.kind == "i":  # written as unsigned by some
-        ends = ends.astype(stored.dtype)
+        ends -= (ends > np.iinfo(stored.dtype).max) * (1 << 8 * stored.dtype.itemsize)
     return np.asarray((stored >= ends.min()) & (stored <= ends.max()))
 
 

@@ -98,7 +98,9 @@ def read_contours(
     if label_map is not None:
         unnamed = [value for value in values if value not in label_map]
         if unnamed:
-            raise InputError(f"--label-map does not say what {some_of(unnamed, 6)} is: add it, as {unnamed[0]}=none.")
+            raise InputError(
+                f"--label-map does not say what {some_of(unnamed, 6)} is: add it, such as {unnamed[0]}=none."
+            )
         return _painted(layers, {(layer, value): label_map[value] for layer, value in present}), volume.notes
     by_name = {key: meant for key in present if (meant := _meant_by(volume.segments.get(key, ""))) is not None}
     if by_name:
@@ -138,7 +140,7 @@ def _on_the_grid(path: Path, stack: LgeStack, most: int = _LARGEST_LABEL) -> tup
         apart = (volume.ijk_to_ras - stack.stored_ijk_to_ras) @ _corners(layers.shape[1:])
         one = "" if volume.orientation_known == stack.orientation_known else " (one without orientation)"
         mend = ": mend its sform or qform" if has(volume.notes, LgeNote.FORMS_DISAGREE) else ""
-        off = f"{np.abs(apart).max():.1f} mm off the image{one}"
+        off = f"{np.linalg.norm(apart[:3], axis=0).max():.1f} mm off the image{one}"
         raise InputError(f"The labels lie up to {off}: give labels on its grid{mend}.")
     return found, volume
 
@@ -179,7 +181,7 @@ def _numbered(layers: NDArray[np.int32], values: Sequence[int]) -> tuple[LabelAr
             said = ",".join(f"{value}={_CALLED[candidate[value]]}" for value in values)
             like = f" (as in {name})" if name else ""
             raise InputError(
-                f"The labels, as {_USUAL}, are no left ventricle. What would fit{like}: --label-map {said}"
+                f"The labels, read as {_USUAL}, are no left ventricle. What would fit{like}: --label-map {said}"
             )
     if not ours:
         raise InputError(f"The labels hold {some_of(values, 6)}: give {_USUAL}, or say what they mean by --label-map.")

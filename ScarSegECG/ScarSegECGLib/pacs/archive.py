@@ -242,7 +242,7 @@ def _push_one(client: DICOMwebClient, file: Path) -> list[str]:
     if content:
         raise InputError(f"The archive's copy is not what was sent ({told}): do not rely on it, ask its administrator.")
     if owner:
-        raise InputError(f"The archive filed it under another patient ({told} changed): have it put right there.")
+        raise InputError(f"The archive filed an object under another patient ({told} changed): have it put right.")
     return list(changed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import threading
@@ -37,7 +38,6 @@ LARGEST_OBJECT = 2**30
 LONGEST_S = 300.0  # a request and its answer altogether, and what is added for what they carry (SLOWEST)
 SLOWEST = 20_000  # bytes per second on average; a limit between two bytes alone is met by a byte a minute for ever
 LONGEST_WAIT_S = 60.0
-_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _CONNECT_S, _READ_S = 10.0, 120.0
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax, which may unpack to anything
 _PIECE = 2**16
@@ -58,7 +58,7 @@ _OF_THE_ANSWER = {
     403: "The archive does not allow this (403): ask for the permission, or use another account.",
     404: "The archive holds nothing there (404): check the address and the study's UID.",
     _NOT_ACCEPTABLE: "The archive packs its answers, or cannot give them as asked for (406): ask its administrator.",
-    _MISDIRECTED: "The archive leads to another address, which was not followed: ask its administrator for its own.",
+    _MISDIRECTED: "The archive leads to another address, which was not followed: ask its administrator.",
 }
 
 
@@ -90,10 +90,18 @@ def check_address(url: str) -> bool:
     if not of_the_web:
         raise InputError("The archive's address is not a web address: give the root of DICOMweb, https://...")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise InputError("The archive's address holds more than an address: leave user, password and query out of it.")
-    if parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+        raise InputError(
+            f"The archive's address holds more than that: leave user, password and query out ({USER}, {PASSWORD})."
+        )
+    if parts.scheme == "http" and not _is_this_machine(parts.hostname or ""):
         raise InputError("The archive's address is not encrypted: use https (http is for this very machine only).")
     return parts.scheme == "https"
+
+
+def _is_this_machine(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def credentials(url: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest] | None:
