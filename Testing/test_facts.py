@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ScarSegECGLib import facts
-from ScarSegECGLib.case import Burden, EcgUse, Interval, TimeGap
+from ScarSegECGLib.case import Burden, EcgFeatures, EcgFindings, EcgUse, Interval, TimeGap
 from ScarSegECGLib.facts import (
     Code,
     Confidence,
@@ -24,12 +24,13 @@ from ScarSegECGLib.facts import (
     Word,
     has,
 )
-from ScarSegECGLib.facts_ecg import Conduction, EcgReason, Hindrance
+from ScarSegECGLib.facts_ecg import Conduction, EcgReason, Hindrance, QWaveRemark
 from ScarSegECGLib.facts_json import from_plain, to_plain
 from ScarSegECGLib.wording import all_words, rule_words, spans, words
 from ScarSegECGLib.wording_texts import TEXTS
 
 REGION = RemoteRegion(RemoteSource.SEGMENTS, (4, 10), held=3, shown=4)
+WITHOUT_ARRAYS = EcgFeatures(70.0, 150.0, 160.0, 380.0, 400.0, 30.0, Conduction.LBBB, *[None] * 6)
 KEPT = [
     Fact(Doubt.REMOTE_LENT, region=REGION, held=3, shown=4, low=1.5, high=2.0),
     Fact(EcgReason.COUNTS_LESS, why=Fact(Hindrance.WIDE, qrs=132.0)),
@@ -38,6 +39,7 @@ KEPT = [
     PartsRule(Contrast.MAGNITUDE, RemoteRegion()),
     None,
     (),
+    EcgFindings(WITHOUT_ARRAYS, None, Fact(QWaveRemark.SILENT, conduction=Conduction.LBBB), None, None, None),
 ]
 
 

@@ -137,6 +137,7 @@ class AnatomyNote(Code):
     NOT_SURROUNDED = "not_surrounded"
     FEW_SLICES = "few_slices"  # (count)
     NO_APEX = "no_apex"
+    OFF_AXIS = "off_axis"  # (slices, most)
     INSERTIONS_GIVEN = "insertions_given"  # (which: "", "anterior" or "inferior"; slices: () for all)
     INSERTIONS_UNUSED = "insertions_unused"  # (slices)
     INSERTIONS_DISPUTED = "insertions_disputed"  # (slices, degrees)

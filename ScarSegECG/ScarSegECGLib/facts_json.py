@@ -70,7 +70,7 @@ def _is(kind: Any, value: Any) -> bool:
     if get_origin(kind) is dict:
         return isinstance(value, dict) and all(_is(of[1], held) for held in value.values())
     if get_origin(kind) is tuple:
-        kinds = of[:1] * len(value) if of[-1] is ... else of
+        kinds = of[:1] * len(value) if isinstance(value, tuple) and of[-1] is ... else of
         return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_is, kinds, value))
     if kind in (float, int):
         return type(value) in (int, kind) and math.isfinite(value)

@@ -128,6 +128,7 @@ TEXTS: dict[Code, str] = {
     AnatomyNote.NOT_SURROUNDED: "No slice has myocardium all around: thirds are taken over all slices with a cavity.",
     AnatomyNote.FEW_SLICES: "Only {count} slice(s) between apex and base: not every third is imaged.",
     AnatomyNote.NO_APEX: "Segment 17 is not imaged: the stack ends within the cavity.",
+    AnatomyNote.OFF_AXIS: "Slices off the straight long axis, counted from the apex: {slices} (by up to {most:.0f} mm).",
     AnatomyNote.INSERTIONS_GIVEN: "RV insertions given by the reader are used{alone}{where}.",
     AnatomyNote.INSERTIONS_UNCERTAIN: "RV insertions are uncertain{where} check them on the image.",
     AnatomyNote.INSERTIONS_UNUSED: "Given RV insertions are not used on slices without a contour of the LV, counted from "

@@ -187,12 +187,15 @@ class AnatomySection(Section):
         from ScarSegECGLib.lge.slice_shift import estimate_shifts, move
 
         stack, now = self.study.segmented.stack, self.study.masks
-        off = np.nan_to_num(estimate_shifts(now.cavity, now.wall, stack.spacing).mm)
+        judged = estimate_shifts(now.cavity, now.wall, stack.spacing).mm
+        off = np.nan_to_num(judged)
         stored = stack.storage.to_stored(move(stack.voxels, -np.rint(off / stack.spacing[1:]).astype(int)))
         node = volumeLike(parameters.inputVolume, stored, _("Aligned slices"), parameters.alignedVolume)
         parameters.alignedVolume = node
         slicer.util.setSliceViewerLayers(background=node)
         told = _("Aligned by up to {mm:.1f} mm, for viewing only: the segments stay in place.")
+        if np.isnan(judged).all():
+            told = _("Not aligned: that takes five slices with the left ventricle.")
         self.ui.anatomyLabel.text = told.format(mm=float(np.linalg.norm(off, axis=1).max()))
 
     def release(self) -> None:

@@ -241,7 +241,7 @@ class ApplySection(Section):
         self.ui.recoverFrame.visible = self._found is not None
         if self._found:
             self.ui.recoverLabel.text = _(
-                "Slicer ended before the corrections begun at {when} were saved: {count} steps. Load the same LGE "
+                "Slicer ended before the corrections begun at {when} were saved: {count} changes. Load the same LGE "
                 "stack, choose it below and press Restore."
             ).format(when=self._found.begun, count=len(self._found.moves))
 
@@ -254,7 +254,7 @@ class ApplySection(Section):
         self.start(lambda progress: Study.fromJournal(found, voxels), self._restored, self._refused, _("Restoring..."))
 
     def _restored(self, study: Study) -> Pieces:
-        told = _("Restored: {count} steps, which can be undone.").format(count=len(self._found.moves))
+        told = _("Restored: {count} steps, which can be undone.").format(count=len(study.steps) - 1)
         self.panel.logic.takeStudy(study, self.parameters)
         self.panel.anatomy.choose(study.aha.division)
         yield

@@ -113,7 +113,10 @@ def test_what_a_killed_run_left_is_named_by_the_next(tmp_path: Path) -> None:
 
 
 def test_a_run_beside_this_one_is_not_called_stale(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
-    with staged_folder(tmp_path / "one", False):
+    with staged_folder(tmp_path / "one", False) as staged:
+        (staged / "series").mkdir()
+        (staged / "series/1.dcm").write_text("still written to")
+        os.utime(staged, (0, 0))
         fill(tmp_path / "two", "new")
     assert [str(warning.message) for warning in recwarn] == []
 

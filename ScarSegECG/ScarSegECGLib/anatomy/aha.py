@@ -16,8 +16,10 @@ from ScarSegECGLib.anatomy.segments import APICAL, BASAL, CAP, MID, RING_SEGMENT
 from ScarSegECGLib.case import Anatomy, LgeStack
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import AhaMode, AnatomyNote, Division, Fact
+from ScarSegECGLib.lge.slice_shift import off_straight_line
 
 NO_RING = -1
+OFF_AXIS_MM = 8.0  # ventricles are bent: less is usual
 MARGIN_MM = 16.0  # round the LV, enough to hold the RV's part that is looked at
 
 
@@ -65,7 +67,8 @@ def divide(
 
     if not stack.orientation_known:
         notes += (Fact(AnatomyNote.ORIENTATION_ASSUMED),)
-    notes += _insertion_notes(points, given, np.asarray(np.isfinite(centres).all(axis=1)), division.mode)
+    lv = np.asarray(np.isfinite(centres).all(axis=1))
+    notes += _insertion_notes(points, given, lv, division.mode) + _off_axis(lv, centres)
     if division.segments == 17 and not imaged[16]:
         notes += (Fact(AnatomyNote.NO_APEX),)
     return Anatomy(
@@ -143,6 +146,14 @@ def _of_slices(code: AnatomyNote, slices: Mask, **more) -> tuple[Fact, ...]:
     """A note of slices, which a reader counts from 1 at the apex; none without any."""
     numbers = tuple(int(k) + 1 for k in np.flatnonzero(slices))
     return (Fact(code, slices=numbers, **more),) if numbers else ()
+
+
+def _off_axis(lv: Mask, centres_mm: Floats) -> tuple[Fact, ...]:
+    """Slices far off the straight long axis, the cap too, where four or more show it."""
+    off = np.zeros(len(lv))
+    if np.count_nonzero(lv) >= 4:
+        off[lv] = np.linalg.norm(off_straight_line(np.flatnonzero(lv).astype(float), centres_mm[lv]), axis=1)
+    return _of_slices(AnatomyNote.OFF_AXIS, off > OFF_AXIS_MM, most=float(off.max()))
 
 
 def _insertion_notes(points: Insertions, given: Floats, lv: Mask, mode: AhaMode) -> tuple[Fact, ...]:

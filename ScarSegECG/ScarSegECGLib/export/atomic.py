@@ -244,7 +244,8 @@ def _tell_of_stale(parent: Path) -> None:
     names = []
     for path in parent.glob(_OURS + "*"):
         with suppress(OSError):  # another run's may be gone by now
-            if time.time() - path.lstat().st_mtime > _LONG_AGO_S and os.access(path, os.W_OK):
+            newest = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+            if time.time() - newest > _LONG_AGO_S and os.access(path, os.W_OK):
                 names.append(path.name)
     if names:
         left = f"An earlier run was killed and left {', '.join(sorted(names)[:5])}{' ...' if names[5:] else ''} beside "

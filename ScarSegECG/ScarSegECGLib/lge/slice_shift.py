@@ -87,16 +87,23 @@ def estimate_shifts(
     return SliceShifts(mm, confidence, pixels)
 
 
+def off_straight_line(x: Floats, centres: Floats) -> Floats:
+    """Distance, shape (n, 2), of centres at heights ``x`` from a line that nearly a third of them cannot move.
+
+    Sen PK. J Am Stat Assoc 1968;63:1379-89. At least two centres.
+    """
+    a, b = np.triu_indices(len(x), 1)
+    line = x[:, None] * np.median((centres[b] - centres[a]) / (x[b] - x[a])[:, None], axis=0)
+    return np.asarray(centres - (np.median(centres - line, axis=0) + line))
+
+
 def _off_the_line(height: Floats, centres: Floats, trust: Floats) -> tuple[Floats, Floats]:
     """Distance of each centre from the robust line, mm, shape (n, 2), and its expected spread per direction, (n,)."""
     degree = 2 if len(height) >= _CURVED_FROM else 1
     x = (height - height.mean()) / max(np.ptp(height), 1e-9)
     powers = np.vander(x, degree + 1)
     bent_away = np.sqrt(len(x) / max(len(x) - degree - 1, 1))  # the line follows part of the spread
-    # A straight start (Sen PK. J Am Stat Assoc 1968;63:1379-89) that nearly a third of the slices cannot move.
-    a, b = np.triu_indices(len(x), 1)
-    line = x[:, None] * np.median((centres[b] - centres[a]) / (x[b] - x[a])[:, None], axis=0)
-    off = centres - (np.median(centres - line, axis=0) + line)
+    off = off_straight_line(x, centres)
     for _ in range(_ITERATIONS):
         size = np.linalg.norm(off, axis=1)
         noise = max(bent_away * float(np.median(size)) / 1.1774, _NOISE_MM)  # median of Rayleigh's distribution

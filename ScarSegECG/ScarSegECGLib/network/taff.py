@@ -120,13 +120,7 @@ class Taff(nn.Module):
         nn.init.ones_(self.follow.bias)
 
     def forward(
-        self,
-        stage_two: StackNet,
-        seen: Tensor,
-        features: Tensor,
-        output: StackOutput,
-        word: EcgWord,
-        prior: Tensor,
+        self, stage_two: StackNet, seen: Tensor, features: Tensor, output: StackOutput, word: EcgWord, prior: Tensor
     ) -> Tensor:
         """Movement [K, A, R] at full amplitude, in (-1, +2), 0 outside the ``prior`` [K, 17, A, R].
 

@@ -11,10 +11,7 @@ MOST_OF_WALL = "% of the wall's thickness, over the segment's 4 mm of wall with 
 PERCENT_OF_WALL = "scar, % of the wall's thickness at that place"
 MVO_SIGN, SMALL_SIGN = "▪", "*"
 LITTLE_SCAR = f"The maximum transmurality rests on less than {LITTLE_SCAR_ML:g} ml of scar."
-SIGN_WORDS = (
-    (MVO_SIGN, "MVO in the segment"),
-    (SMALL_SIGN, f"rests on less than {LITTLE_SCAR_ML:g} ml of scar"),
-)
+SIGN_WORDS = ((MVO_SIGN, "MVO in the segment"), (SMALL_SIGN, f"rests on less than {LITTLE_SCAR_ML:g} ml of scar"))
 LEAST_MVO_ML = 0.05
 """Less MVO in a segment prints as 0.0 ml and gets no sign."""
 SLICES = "Slice 1 is the apex; {doubt}anterior up, septum left. Panels: image | scar and outlines."

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.anatomy.insertion import neighbour_spread_deg
 from ScarSegECGLib.case import Anatomy, LgeStack, ScarParts, SegmentRow
-from ScarSegECGLib.facts import LGE_DOUBTS, AnatomyNote, Doubt, Fact, LgeNote
+from ScarSegECGLib.facts import LGE_DOUBTS, AnatomyNote, Code, Doubt, Fact, LgeNote
 from ScarSegECGLib.lge.slice_shift import SliceShifts
 from ScarSegECGLib.measure.compare import MethodScore
 from ScarSegECGLib.measure.measurements import Measurements, contour_doubts
@@ -91,7 +91,7 @@ def printed(measured: ByRule, shifts: SliceShifts | None) -> list[str]:
     if one.method.without_slices:
         lines.append(f"slices {spans(one.method.without_slices)} left out of everything, counted from the apex")
     lines.append(f"AHA partition: {words(one.division)}")
-    if shifts is not None:
+    if shifts is not None and np.isfinite(shifts.mm).any():  # judged
         moved = shifts.moved.any()
         lines.append(words(shifts.fact(LgeNote.SHIFTS_CORRECTED)) if moved else "no slice displaced against the others")
     return [*lines, *(_rule_line(name, entry) for name, entry in measured.items())]
@@ -115,9 +115,11 @@ def doubts(
     Patterns against ischaemic scar are told of a single rule alone; ``displaced`` are shifts left as they are.
     """
     said = [note for note in stack.notes if note.code in _OF_FILES]
+    unsaid: tuple[Code, ...] = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX)
     if displaced is not None and displaced.moved.any():
         said.append(displaced.fact(Doubt.SLICES_DISPLACED))
-    said += [note for note in anatomy.notes if note.code not in (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX)]
+        unsaid += (AnatomyNote.OFF_AXIS,)  # said by the line before
+    said += [note for note in anatomy.notes if note.code not in unsaid]
     said += next(iter(measured.values())).doubts if len(measured) == 1 else contour_doubts(anatomy)
     told = {words(fact): fact for fact in said}
     for fact in dict.fromkeys(fact for entry in measured.values() for fact in entry.warnings):

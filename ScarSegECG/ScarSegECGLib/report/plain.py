@@ -31,7 +31,8 @@ def number(value: float | None, decimals: int, unknown: str = "") -> str:
 
 def without_paths(sentence: str) -> str:
     """The sentence with every path or file name replaced by "[file]": such names often hold a patient's name."""
-    found = 1
-    while found:  # behind a name may come more of its path
+    for _ in range(5):  # behind a name may come more of its path
         sentence, found = _PATH.subn("[file]", sentence)
-    return sentence
+        if not found:
+            return sentence
+    return "[file]"  # nothing but parts of names
