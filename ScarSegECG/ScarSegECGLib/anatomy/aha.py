@@ -125,7 +125,6 @@ def sector_starts(insertions_deg: Floats, mode: AhaMode) -> tuple[Floats, Floats
 def _label(
     myocardium: Mask, rings: NDArray, centres_mm: Floats, insertions_deg: Floats, spacing: Spacing, mode: AhaMode
 ) -> NDArray[np.uint8]:
-    """The segment of every voxel of the wall."""
     k, i, j = np.nonzero(myocardium)
     angle = polar.voxel_directions_deg((k, i, j), centres_mm, spacing)
     six, four = sector_starts(insertions_deg, mode)

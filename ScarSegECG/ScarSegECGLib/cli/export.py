@@ -56,5 +56,4 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _is_export(folder: Path) -> bool:
-    """Whether a folder holds what every export writes."""
     return all((folder / name).is_file() for name in ("segmentation.dcm", "report.dcm", "report_pdf.dcm"))

@@ -228,7 +228,6 @@ def _scores(folder: Path, label_map: LabelMap | None, strict: bool, how: dict[st
 
 
 def _compare(args: argparse.Namespace) -> None:
-    """The rules held against the experts of many patients."""
     if args.method == MANUAL:
         raise InputError("--cases compares rules with the manual contours: choose --method all, or one rule")
     several = args.method == ALL

@@ -121,7 +121,6 @@ def _listed_uids(path: Path) -> list[str]:
 
 
 def _is_pull(folder: Path) -> bool:
-    """Whether a folder holds what an earlier pull wrote."""
     return (folder / "series001" / "image00001.dcm").is_file()
 
 

@@ -152,7 +152,6 @@ def unpacked_start(path: Path) -> bytes:
 
 
 def _read_nifti(path: Path, accept: _Accept | None) -> Volume:
-    """Read one NIfTI file, compressed or not."""
     header = _nifti_header(unpacked_start(path))
     dimensions, *sizes = map(int, header["dim"])
     shape = tuple(sizes[dimensions - 1 :: -1])  # of the array, slowest axis first

@@ -105,6 +105,5 @@ def _scale(
 
 
 def _blur(array: NDArray[np.float32], mm: float, spacing: Spacing) -> NDArray[np.float32]:
-    """In-plane Gaussian average."""
     sigma = (0, mm / spacing[1], mm / spacing[2])
     return ndimage.gaussian_filter(array, sigma, mode="constant", truncate=2.5)

@@ -111,7 +111,6 @@ def drop_small_islands(scar: Mask, spacing: Spacing, minimum_ml: float, *, enclo
 
 
 def _next_to_cavity(cavity: Mask) -> Mask:
-    """Voxels in contact with the cavity."""
     near = ndimage.binary_dilation(cavity, _IN_PLANE)
     without = ~cavity.any(axis=(1, 2))
     near[without] = ndimage.binary_dilation(cavity, np.ones((3, 1, 1)))[without]

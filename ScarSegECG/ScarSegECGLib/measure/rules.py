@@ -152,7 +152,6 @@ def _maximum(
 
 
 def _too_low(mask: Mask, myocardium: Mask, healthy: Remote, levels: Floats) -> tuple[Fact, ...]:
-    """Whether the limit lies within healthy myocardium."""
     limits = healthy.mean + LEAST_SD_ABOVE_REMOTE * healthy.sd
     known = np.isfinite(levels) & np.isfinite(limits)
     # Equality is 2 SD itself; a tenth of a percent is arithmetic.

@@ -181,12 +181,10 @@ def segment_wedge(number: int) -> Wedge:
 
 
 def _circle(radius: float, stroke: Stroke = _EDGE_LINE) -> Mark:
-    """A whole circle."""
     return Mark(Path.circle((0.0, 0.0), radius), stroke=stroke)
 
 
 def _swatch(words: str, fill: Colour, *marks: Shape) -> Key:
-    """A filled box in the legend."""
     return Key((Mark(rectangle(-1.9, -1.3, 1.9, 1.3), fill, stroke=_EDGE_LINE), *marks), 4.0, words)
 
 
@@ -198,7 +196,6 @@ def _disc_sheet(disc: Iterable[Shape], legend: Legend, bins: Bins = (), **said: 
 
 
 def _bar(bins: Bins) -> Iterator[Shape]:
-    """The colour bar below the disc, with its words."""
     bottom, top, edge = -RADIUS - 10.5, -RADIUS - 7.3, Stroke(RULE, 0.2)
     places = np.linspace(-34.0, 34.0, len(bins) + 1).tolist()
     for (left, right), (told, limit) in zip(pairwise(places), bins, strict=True):

@@ -62,7 +62,6 @@ def montage(stack: LgeStack, labels: LabelArray, anatomy: Anatomy, *, title: str
 
 
 def _overlay(anatomy: Anatomy, index: int, labels: LabelArray, frame: Frame, box: Box) -> Iterator[Shape]:
-    """What is drawn over one slice."""
     cavity, wall, centre = anatomy.cavity[index], anatomy.myocardium[index], anatomy.centres_mm[index]
     has_centre, scar, mvo = bool(np.isfinite(centre).all()), labels >= SCAR, labels == MVO
     outline = partial(frame.outline, box=box)

@@ -137,7 +137,6 @@ def _aha(row: SegmentRow, doubt: tuple[str, ...]) -> Group:
 
 
 def _territory(row: TerritoryRow, shown: Shown) -> Group:
-    """The segments of one usual coronary territory together."""
     measured = {
         codes.VOLUME: row.myocardium_ml,
         codes.SCAR_VOLUME: row.scar_ml,
@@ -151,7 +150,6 @@ def _territory(row: TerritoryRow, shown: Shown) -> Group:
 
 
 def _island(island: IslandPattern) -> Group:
-    """One connected piece of scar and where in the wall it lies."""
     first, last = (k + 1 for k in island.slices)
     where = f"Slices {first} to {last}" if last > first else f"Slice {first}"
     remark = [f"Remark: {words(island.remark)}."] if island.remark else []

@@ -146,7 +146,6 @@ def _segment(result: ScarResult, row: SegmentRow, heard: bool) -> dict[str, Any]
 
 
 def _uri(pixels: NDArray[np.uint8]) -> str:
-    """A picture as HTML holds it."""
     buffer = io.BytesIO()
     imsave(buffer, pixels, format="png")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
