@@ -111,10 +111,10 @@ def _slice_step(positions: NDArray[np.float64], normal: NDArray[np.float64]) -> 
     off = np.abs(gaps - usual) / usual
     worst = int(np.argmax(off))
     if off[worst] > _SPACING_TOLERANCE:
-        times, gap = gaps[worst] / usual, f"a gap of {gaps[worst]:.1f} mm, not {usual:.1f}"
+        times, gap = gaps[worst] / usual, f"{gaps[worst]:.1f} mm, not {usual:.1f}"
         if times > 1.5 and abs(times - round(times)) <= _SPACING_TOLERANCE * times:
             missing, after = round(times) - 1, f"{worst + 1} of {len(positions)}"
-            raise InputError(f"{missing} slice(s) missing after slice {after} ({gap}): export the whole series.")
+            raise InputError(f"{missing} slice(s) missing after slice {after} (gap of {gap}): export the whole series.")
         apart = f"{gaps.min():.1f} to {gaps.max():.1f} mm"
         raise InputError(f"The slices are not evenly spaced ({apart}): give an evenly spaced short-axis stack.")
     step = (positions[-1] - positions[0]) / (len(positions) - 1)
