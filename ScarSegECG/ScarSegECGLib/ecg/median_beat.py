@@ -105,7 +105,8 @@ def _steady(signals: NDArray) -> NDArray[np.float64]:
     taper = np.hanning(steady.shape[1])
     time = np.arange(steady.shape[1]) / RATE
     for mains in MAINS_HZ:
-        hum = 2 * np.abs(steady @ (taper * np.exp(2j * np.pi * mains * time))) / taper.sum()
+        # No "@": the threads of BLAS would spin on for a while, and slow the networks that come next.
+        hum = 2 * np.abs(np.einsum("lt,t->l", steady, taper * np.exp(2j * np.pi * mains * time))) / taper.sum()
         rows = hum > LEAST_HUM_MV
         # Only leads that hum: a notch rings a little around a sharp QRS.
         if rows.any():
