@@ -85,7 +85,8 @@ def measure(
     """
     cavity, wall = contours.cavity, contours.myocardium
     if isinstance(scar, ThresholdRule):
-        scar = find_scar(stack, cavity, wall, scar)
+        asked, scar = scar.remote, find_scar(stack, cavity, wall, scar)
+        remote = scar.remote if asked is remote else remote  # not looked for again
     elif not isinstance(scar, FoundScar):
         scar = FoundScar(scar, Method(ScarSource.MANUAL, contrast=Contrast(stack.contrast)))
     if scar.mask.shape != wall.shape or wall.shape != stack.voxels.shape:
@@ -184,10 +185,8 @@ def contour_doubts(contours: Anatomy) -> tuple[Fact, ...]:
     lv = np.flatnonzero(area)
     half = len(lv) // 2
     wider = half and area[lv[:half]].mean() > _WIDER_APEX * area[lv[-half:]].mean()
-    return (
-        *((Fact(Doubt.WIDER_APEX),) if wider else ()),
-        *(note for note in contours.notes if note.code not in HARMLESS),
-    )
+    said = (note for note in contours.notes if note.code not in HARMLESS)
+    return (*((Fact(Doubt.WIDER_APEX),) if wider else ()), *said)
 
 
 def _unusual(patterns: tuple[IslandPattern, ...]) -> tuple[Fact, ...]:
