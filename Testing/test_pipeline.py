@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from phantom import PhantomPatient, phantom_patient
 
+import ScarSegECGLib
 from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, LabelArray, ScarResult, Subject, TimeGap
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
@@ -22,6 +23,7 @@ from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.rules import RULES, FoundScar, ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, network_scar, segment
+from ScarSegECGLib.report.present import summary
 from ScarSegECGLib.wording import all_words, words
 
 
@@ -238,6 +240,7 @@ def test_a_slice_displaced_by_breathing_is_named_and_can_be_put_in_line(session,
     mended = segment(displaced, None, TimeGap(None), session, SegmentOptions(correct_shifts=True))
     assert not any("--correct-shifts" in said for said in all_words(mended.warnings))
     assert any("moved in line" in note for note in all_words(mended.stack.notes))
+    assert "moved in line" in summary(mended)[-1] and "moved in line" not in " ".join(summary(left))
     assert Fact(LgeNote.NO_SHIFTS) not in mended.stack.notes
     assert np.array_equal(mended.stack.voxels, displaced.voxels)
     truth = move(patient.labels, pixels)
@@ -251,6 +254,11 @@ def test_looking_for_displaced_slices_in_vain_is_said_and_changes_nothing(sessio
     assert looked.stack.notes == (*patient.stack.notes, Fact(LgeNote.NO_SHIFTS))
     assert np.array_equal(looked.labels, image_only.labels)
     assert looked.segments == image_only.segments
+
+
+def test_what_speaks_against_a_rule_is_warned_of(image_only) -> None:
+    with pytest.warns(UserWarning, match="within healthy myocardium"):
+        ScarSegECGLib.measure(image_only, "otsu")
 
 
 def test_a_rule_gives_what_measure_gives(session, patient, image_only) -> None:

@@ -8,6 +8,8 @@ input's own grid. Lengths are mm, volumes ml, mass g, ECG mV and s, time gaps da
 
 from __future__ import annotations
 
+import platform
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ScarSegECGLib import __version__
 from ScarSegECGLib.facts import Confidence, Contrast, Division, Fact, Method, PartsRule, Pattern, ScarRemark, Shown
 from ScarSegECGLib.facts_ecg import Agreement, Conduction, GapProblem
 
@@ -313,13 +316,19 @@ class SegmentRow:
     rest_ml: float | None = None
 
 
+def software_versions() -> dict[str, str | None]:
+    """Versions of what computes; ``None`` for what is not loaded in this process."""
+    torch = getattr(sys.modules.get("torch"), "__version__", None)
+    return {"scarsegecg": __version__, "python": platform.python_version(), "numpy": np.__version__, "torch": torch}
+
+
 @dataclass(frozen=True, repr=False)
 class ScarResult:
     """One patient's result, canonical storage throughout; printing it tells it in three lines.
 
     ``labels`` is uint8: 0 background, 1 LV cavity, 2 myocardium without scar, 3 scar. The probabilities are float32
-    in [0, 1], 0 outside the network's field of view. ``timings`` are seconds per stage. ``ecg_findings`` is ``None``
-    without an ECG or where it could not be measured. ``mvo`` is microvascular obstruction, a part of ``scar``.
+    in [0, 1], 0 outside the network's field of view. ``timings`` are seconds per stage, ``software`` is what
+    computed. ``ecg_findings`` is ``None`` without an ECG that could be measured. ``mvo`` is a part of ``scar``.
     ``warnings`` is all that the reader has to know; ``input_warnings`` the part of it that no correction changes.
     ``parts`` and ``patterns`` (largest island first) are of ``scar``; ``parts`` is ``None`` where nobody looked.
     ``interval``, ``confidence`` and the ``signs`` they follow from are of the network's image-only scar, ``None`` where
@@ -342,6 +351,7 @@ class ScarResult:
     weights_sha256: str = ""
     warnings: tuple[Fact, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    software: dict[str, str | None] = field(default_factory=software_versions)
     ecg_findings: EcgFindings | None = None
     mvo: Burden | None = None
     input_warnings: tuple[Fact, ...] = ()

@@ -28,6 +28,7 @@ from ScarSegECGLib.report.blocks import Patient
 from ScarSegECGLib.view.paint import draw
 from ScarSegECGLib.view.pictures import pictures, scar_bullseye
 from ScarSegECGLib.view.viewer import result_data, viewer_block
+from ScarSegECGLib.wording import all_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,7 +104,7 @@ def segment(
 def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = None, **options: Any) -> Measurements:
     """Measure scar by a rule inside the contours of a result: ``scar`` (ml, g, % of the LV), ``segments``, ``mask``.
 
-    InputError: the contrast is not known, or the rule cannot be used.
+    What speaks against it is warned of. InputError: the contrast is not known, or the rule cannot be used.
 
     Parameters
     ----------
@@ -117,9 +118,11 @@ def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = 
         ``peak_region``, ``smallest_island_ml``.
     """
     stack = result.stack if contrast is None else with_contrast(result.stack, Contrast(contrast))
-    if method == ScarSource.MANUAL:
-        return measure_scar(stack, result.anatomy, result.labels == SCAR, **options)
-    return measure_scar(stack, result.anatomy, ThresholdRule(method, **options))
+    rule = (result.labels == SCAR) if method == ScarSource.MANUAL else ThresholdRule(method, **options)
+    measured = measure_scar(stack, result.anatomy, rule, **(options if method == ScarSource.MANUAL else {}))
+    for doubt in all_words((*measured.warnings, *measured.doubts)):
+        warnings.warn(doubt, stacklevel=3)
+    return measured
 
 
 def bullseye(result: ScarResult, ax: Axes | None = None) -> Axes:
@@ -147,7 +150,7 @@ def export(
 
     def beside(staged: Path) -> None:
         if result.stack.sources and (why := write_dicom_beside(result, painted, staged, show_patient=show_patient)):
-            warnings.warn(f"no DICOM objects were written: {why}", stacklevel=2)
+            warnings.warn(f"no DICOM objects were written: {why}", stacklevel=3)
 
     return write_result(
         result, painted, Path(folder), overwrite=overwrite, patient=patient, viewer=viewer, beside=beside

@@ -159,6 +159,7 @@ class Doubt(Code):
     REMOTE_LENT = "remote_lent"  # (region, held, shown, low, high)
     REMOTE_IN_SCAR = "remote_in_scar"  # (region, percent)
     MAY_BE_NO_SCAR = "may_be_no_scar"  # (ml, most, without, as_little, infarct)
+    FROM_NO_SCAR_ON = "from_no_scar_on"  # (ml, high)
 
 
 class ScarRemark(Code):

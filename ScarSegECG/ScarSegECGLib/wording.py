@@ -45,7 +45,7 @@ _WORDS: dict[tuple[type[facts.Word], facts.Word], str] = {
         (facts.Shown.WITH_ECG, "with ECG (investigational)"),
         (facts.Shown.IMAGE_ONLY, "image only"),
         (facts.Shown.BY_HAND, "corrected by hand"),
-        (facts.Grade.GOOD, "the networks show no doubt"),
+        (facts.Grade.GOOD, "no doubt by the networks' own checks"),
         (facts.Grade.CHECK, "check the result on the images"),
         (facts.Grade.DO_NOT_USE, "do not use the result"),
         (facts.ScarSource.OTSU, "Otsu"),
@@ -115,7 +115,8 @@ def _values(fact: facts.Fact, tr: Translate) -> dict[str, Any]:
     values = {name: _value(value, tr) for name, value in fact.parameters}
     if "days" in values:  # before or after
         known = fact["days"] is not None
-        values["when"] = tr("{days:.0f} days").format(days=abs(fact["days"])) if known else tr("at an unknown time")
+        text = "{days:.0f} day" if known and round(abs(fact["days"])) == 1 else "{days:.0f} days"
+        values["when"] = tr(text).format(days=abs(fact["days"])) if known else tr("at an unknown time")
     if "slices" in values and "mm" in values:  # "1 (6 mm, confidence 0.97), 4 (5 mm, ...)"
         off = zip(fact["slices"], fact["mm"], fact["confidence"], strict=True)
         values["displaced"] = ", ".join(f"{number} ({mm:.0f} mm, confidence {sure:.2f})" for number, mm, sure in off)
@@ -184,7 +185,6 @@ def agreement_reason(fact: facts.Fact | None, tr: Translate = str, *, figures: b
 
 
 def _region(region: facts.RemoteRegion, tr: Translate) -> str:
-    """Whose the remote region is, without the slices that borrow."""
     if region.source is facts.RemoteSource.AUTOMATIC:
         return tr("found automatically: darkest 60 degree sector of each slice")
     if region.source is facts.RemoteSource.SEGMENTS:
@@ -193,7 +193,6 @@ def _region(region: facts.RemoteRegion, tr: Translate) -> str:
 
 
 def _lent(held: int, shown: int, what: str, tr: Translate) -> str:
-    """Where only some slices hold a region of the reader's."""
     text = tr(f", in {{held}} of {{shown}} slices (the other {{lent}} take its pooled {what})")
     return text.format(held=held, shown=shown, lent=shown - held) if held < shown else ""
 

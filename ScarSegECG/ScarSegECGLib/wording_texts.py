@@ -16,7 +16,7 @@ TEXTS: dict[Code, str] = {
     # what is said of an ECG: of its file, its Q waves and its QRS score
     QWaveRemark.SILENT: "not judged: {conduction}",
     ScoreRemark.SILENT: "The QRS score for normal conduction does not hold: {conduction}.",
-    QWaveRemark.R_WAVE: "R wave counted, T wave not judged",
+    QWaveRemark.R_WAVE: "a tall R in V1 or V2 counts as one: posterior infarct or RV hypertrophy; T wave not judged",
     QWaveRemark.LVH: "LVH voltage: Q waves are weak evidence",
     ScoreRemark.WEAKENED: "{weakened}",
     ScoreRemark.FAST: "The QRS score does not hold at 150 beats per minute or more.",
@@ -36,7 +36,7 @@ TEXTS: dict[Code, str] = {
     EcgNote.FLAT: "Flat, and left out: {leads}.",
     EcgNote.SATURATED: "Saturated (clipped), and left out: {leads}.",
     EcgNote.LIMBS_CONTRADICT: "The limb leads contradict each other by {percent:.0f} %: they may be mislabelled.",
-    EcgNote.ARMS_SWAPPED: "Lead I is inverted and aVR upright: the arm electrodes may have been swapped.",
+    EcgNote.ARMS_SWAPPED: "Lead I is inverted and aVR upright: the arm electrodes may have been swapped, or the axis points far to the right.",
     EcgNote.NOISY: "Noisy: {leads}.",
     EcgNote.DATE_UNREADABLE: "The date in the ECG file is not understood: the ECG's date is unknown.",
     EcgNote.DATES_DIFFER: "The ECG file gives two dates that differ: the ECG's date is not trusted.",
@@ -81,11 +81,11 @@ TEXTS: dict[Code, str] = {
     AgreementReason.SILENT: "infarct signs may be hidden or imitated; conduction: {conduction}",
     AgreementReason.NO_ESTIMATE: "no ECG estimate for this segment",
     AgreementReason.POOR_WALL: "the ECG localises scar poorly in this wall{figures}{caution}",
-    AgreementReason.NONE_ON_EITHER: "no scar on either{figures}{caution}",
+    AgreementReason.NONE_ON_EITHER: "less than 10 % scar on the image, and nothing above the ECG's normal limit{figures}{caution}",
     AgreementReason.ON_BOTH: "scar on both{figures}{caution}",
     AgreementReason.EXTENTS_DIFFER: "scar on both, but of very different extent{figures}{caution}",
     AgreementReason.ECG_ALONE: "the ECG suggests scar that the image does not show{figures}{caution}",
-    AgreementReason.TOO_SMALL: "scar this small may leave no ECG sign{figures}{caution}",
+    AgreementReason.TOO_SMALL: "scar below the ECG's normal limit here may leave no sign in it{figures}{caution}",
     AgreementReason.IMAGE_ALONE: "the image shows scar without ECG sign{figures}; a normal ECG does not rule it "
     "out{caution}",
     # images
@@ -127,7 +127,7 @@ TEXTS: dict[Code, str] = {
     AnatomyNote.ORIENTATION_ASSUMED: _UNORIENTED,
     AnatomyNote.NOT_SURROUNDED: "No slice has myocardium all around: thirds are taken over all slices with a cavity.",
     AnatomyNote.FEW_SLICES: "Only {count} slice(s) between apex and base: not every third is imaged.",
-    AnatomyNote.NO_APEX: "Segment 17 is not imaged: the stack ends within the cavity.",
+    AnatomyNote.NO_APEX: "Segment 17 is not shown: no slice has wall without cavity at the apical end.",
     AnatomyNote.OFF_AXIS: "Slices off the straight long axis, counted from the apex: {slices} (by up to {most:.0f} mm).",
     AnatomyNote.INSERTIONS_GIVEN: "RV insertions given by the reader are used{alone}{where}.",
     AnatomyNote.INSERTIONS_UNCERTAIN: "RV insertions are uncertain{where} check them on the image.",
@@ -154,11 +154,13 @@ TEXTS: dict[Code, str] = {
     Doubt.REMOTE_LENT: "The remote region ({region}) lies in {held} of {shown} slices: the other {lent} are judged by "
     "its pooled mean and SD, right only where all slices share one intensity scale (the darkest sectors' means run from "
     "{low:.4g} to {high:.4g}).",
-    Doubt.REMOTE_IN_SCAR: "{percent:.0f} % of the remote region ({region}) is drawn as scar in the labels: choose remote "
-    "myocardium without scar.",
+    Doubt.REMOTE_IN_SCAR: "{percent:.0f} % of the remote region ({region}) is scar: what rests on it (core, grey zone, MVO, "
+    "some rules) is unsure. Choose remote myocardium without scar.",
     Doubt.MAY_BE_NO_SCAR: "The whole scar ({ml:.1f} ml) lies within what these networks found in hearts without infarct, "
     "up to {most:.1f} ml in {without} cross-validated patients; {as_little} of {infarct} patients with infarct had no "
     "more. It may be no scar: look at the images.",
+    Doubt.FROM_NO_SCAR_ON: "The interval round the scar's {ml:.1f} ml begins at 0 and ends at {high:.1f} ml: it may be no "
+    "scar. Look at the images.",
     ScarRemark.NON_ISCHAEMIC: "non-ischaemic pattern or false positive",
     ScarRemark.FULLER_OUTSIDE: "fuller outside than inside, which is no ischaemic wavefront",
     ScarRemark.OFF_ENDOCARDIUM: "nowhere touches the endocardium: non-ischaemic pattern or false positive",

@@ -153,7 +153,7 @@ def test_landmark_mode_halves_the_septum_and_quarters_the_free_wall():
 def test_notes_say_what_was_assumed():
     p = lv_phantom(cap=0)
     notes = " ".join(_said(p.cavity, p.myocardium, None, p.spacing, orientation_known=False))
-    assert "no orientation" in notes and "RV insertions are uncertain" in notes and "Segment 17 is not imaged" in notes
+    assert "no orientation" in notes and "RV insertions are uncertain" in notes and "Segment 17 is not shown" in notes
     sure = divided(p.cavity, p.myocardium, p.image, p.spacing)
     assert "RV insertions" not in " ".join(all_words(sure.notes)) and sure.insertion_confidence.min() > 0.5
 

@@ -69,7 +69,7 @@ def test_a_second_export_leaves_nothing_of_the_first(case, tmp_path, capsys) -> 
     ("change", "words"),
     [
         (lambda case, tmp: {"result": tmp}, "no result"),
-        (lambda case, tmp: {"dicom": case.folder / "labels.nii.gz"}, "not DICOM"),
+        (lambda case, tmp: {"dicom": case.folder / "scar_probability.nii.gz"}, "not DICOM"),
         (lambda case, tmp: {"verified": "^"}, "Family\\^Given"),
     ],
 )

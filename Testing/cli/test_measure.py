@@ -118,7 +118,7 @@ def test_remote_and_the_maximums_region_are_the_readers_to_set(files, patient, t
     whole = measure(files, tmp_path / "d.json", *half)["methods"]["fwhm"]
     inside = measure(files, tmp_path / "e.json", *half, "--fwhm-region", str(file))["methods"]["fwhm"]
     assert "in the region drawn by the reader" in inside["method"] and "region" not in whole["method"]
-    assert whole["remote"] == "not used" and "remote region found automatically" in whole["core_rule"]
+    assert whole["remote"] == "not used for the scar" and "remote region found automatically" in whole["core_rule"]
 
 
 def test_a_displaced_slice_is_said_and_put_in_line_where_asked(files, patient, tmp_path, capsys) -> None:
@@ -277,11 +277,11 @@ def test_a_remote_region_in_scar_is_told_with_its_numbers(files, patient, tmp_pa
     measure(files, tmp_path / "b.json", *base, "--remote-segments", str(worst))
     told = capsys.readouterr().err
     assert f"The remote region (segments {worst}, chosen by the reader) does not look like healthy" in told
-    assert "times as large" in told and "is drawn as scar in the labels" in told
+    assert "times as large" in told and "chosen by the reader) is scar: what rests on it" in told
     best = min((row for row in rows[:6]), key=lambda row: row["scar_percent"])["number"]
     measure(files, tmp_path / "c.json", *base, "--remote-segments", f"{best},{best + 6}")
     told = capsys.readouterr().err
-    assert "does not look like healthy" not in told and "is drawn as scar" not in told
+    assert "does not look like healthy" not in told and ") is scar: " not in told
 
 
 @pytest.mark.parametrize("mode", ["fixed", "landmark"])

@@ -116,6 +116,12 @@ def test_labelled_records(shared_data, even) -> None:
     assert [kind for codes, kind in records.values() if codes & RBBB_CODES] == [Conduction.RBBB]
 
 
+def test_right_bundle_branch_block_with_an_upper_right_axis_is_not_taken_for_pacing(shared_data) -> None:
+    """PTB's s0010_re, an inferolateral infarct: rsR' in V1, a wide S in I, a P wave before each QRS."""
+    beat = median_beat(read_ecg(shared_data / "ecg" / "ptb" / "s0010_re.hea"))
+    assert beat.features.conduction is Conduction.RBBB and beat.features.axis_deg <= -90
+
+
 def test_codes_of_a_header() -> None:
     assert diagnoses("rec 12 500\n# Dx: 426783006, 10370003\n# Age: 60\n") == {"426783006", "10370003"}
     assert diagnoses("") == frozenset()

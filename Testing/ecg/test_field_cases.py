@@ -536,3 +536,18 @@ def test_counts_in_xml_are_bounded(tmp_path, ecg, write, old, count):
 def test_05_of_the_hostile_files(shared_data):
     with pytest.raises(InputError, match="count that no ECG has"):
         read_ecg(shared_data / "field_cases" / "hostile" / "05-sierra-channels-hang" / "sierra.xml")
+
+
+@pytest.mark.parametrize(
+    ("comments", "female", "age"),
+    [
+        (("Age: 61", "Sex: Female"), True, 61.0),
+        (("age: 61", "sex: male"), False, 61.0),
+        (("Age: NaN", "Sex: Unknown"), None, None),
+        (("Age: 300",), None, None),  # what de-identified records have for the very old
+        (("Passage: 44", "the sex: male"), None, None),
+    ],
+)
+def test_sex_and_age_of_a_wfdb_header(tmp_path, ecg, comments, female, age) -> None:
+    said = read_ecg(write_wfdb(tmp_path, ecg, comments=comments)).subject
+    assert (said.female, said.age) == (female, age)

@@ -191,6 +191,9 @@ def test_multi_segment_header(tmp_path):
 def test_missing_empty_folder_and_unknown(tmp_path):
     with pytest.raises(InputError, match="not found"):
         read_ecg(tmp_path / "nothing.dcm")
+    (tmp_path / "other.hea").write_text("other 12 500 5000\n")
+    with pytest.raises(InputError, match="not found"):  # nor is another file read in its place
+        read_ecg(tmp_path / "other.xml")
     (tmp_path / "empty.dcm").touch()
     with pytest.raises(InputError, match="empty"):
         read_ecg(tmp_path / "empty.dcm")

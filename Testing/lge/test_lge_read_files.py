@@ -53,6 +53,13 @@ def test_nifti_matrix_is_ras_and_flips_are_undone(tmp_path, picture, write_nifti
     np.testing.assert_array_equal(stack.storage.to_stored(stack.voxels), picture)
 
 
+def test_a_label_map_is_not_taken_for_images(tmp_path, write_nifti) -> None:
+    labels = np.zeros((6, 40, 36), np.int16)
+    labels[:, 10:25, 10:25], labels[:, 14:20, 14:20] = 2, 1
+    with pytest.raises(InputError, match="label map"):
+        read_lge(write_nifti(tmp_path / "a.nii", labels))
+
+
 def test_nifti_without_orientation_is_read_as_stored_with_a_note(tmp_path, picture, write_nifti) -> None:
     stack = read_lge(write_nifti(tmp_path / "a.nii", picture, sform_code=0))
     assert not stack.orientation_known

@@ -120,6 +120,18 @@ def test_warnings_follow_the_masks_and_keep_what_is_said_of_the_input():
     assert warnings(scar, few)[1:] == few.notes
 
 
+@pytest.mark.parametrize("source", [ScarSource.NETWORK, ScarSource.MANUAL])
+def test_remote_myocardium_within_the_scar_is_told(source):
+    told_apart = replace(CASE.stack, contrast=Contrast.MAGNITUDE)
+    wall = CASE.anatomy.myocardium
+    found = FoundScar(wall & (CASE.anatomy.aha % 6 != 1), Method(source))  # nearly all of it, the darkest part too
+    warned = figures(told_apart, CASE.anatomy, found, wall, wall, NO_ECG)["warnings"]
+    (doubt,) = [fact for fact in warned if fact.code is Doubt.REMOTE_IN_SCAR]
+    assert doubt["percent"] > 50
+    sound = figures(told_apart, CASE.anatomy, FoundScar(CASE.labels == SCAR, Method(source)), wall, wall, NO_ECG)
+    assert not [fact for fact in sound["warnings"] if fact.code is Doubt.REMOTE_IN_SCAR]
+
+
 def test_the_parts_are_measured_with_the_scar_and_per_segment():
     told_apart = replace(CASE, stack=replace(CASE.stack, contrast=Contrast.PSIR))
     scar = _edited(4, 98, 126, 8, False)

@@ -184,7 +184,7 @@ def test_a_remote_region_in_scar_is_doubted_and_one_in_healthy_wall_is_not():
         chosen = remote_myocardium(*inputs, p.aha == segment, of=named)
         said = all_words(remote_doubts(*inputs, chosen, drawn_scar=p.scar))
         assert any("does not look like healthy myocardium" in sentence for sentence in said) == doubted
-        assert any("is drawn as scar in the labels" in sentence for sentence in said) == doubted
+        assert any("is scar: what rests on it" in sentence for sentence in said) == doubted
         assert all(f"(segments {segment}, chosen" in sentence for sentence in said)
     found = by_rule(image, p.cavity, p.myocardium, p.spacing, "n_sd", n_sd=5, remote=p.aha == 1)
     assert "does not look like healthy" in found.warning and found.mask.sum() < 0.1 * p.scar.sum()

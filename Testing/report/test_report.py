@@ -144,6 +144,7 @@ def test_an_unused_ecg_is_said_at_the_headline(changes):
     [
         (-41.0, "ECG 41 days before the MRI."),
         (12.0, "ECG 12 days after the MRI."),
+        (-1.2, "ECG 1 day before the MRI."),
         (0.2, "ECG and MRI on the same day."),
         (-1825.0, "ECG 1825 days (5.0 years) before the MRI."),
         (None, "unknown: the ECG's dates were removed or modified"),
@@ -302,7 +303,15 @@ def test_scar_as_little_as_in_hearts_without_infarct_is_said_beside_the_figure()
     assert doubt not in headline(most, method=Method(corrected=True))
     assert doubt not in headline(most, method=RULE)
     assert doubt not in headline(most, weights_sha256="0" * 64)
+    from_none = Interval((0.04, most + 9), (0.0, 9.0), 0.8)
+    assert f"begins at 0 and ends at {most + 9:.1f} ml" in headline(most + 0.5, interval=from_none)
+    assert "begins at 0" not in headline(most, interval=from_none)  # the more telling doubt stands alone
+    assert "begins at 0" not in headline(most + 0.5, interval=replace(from_none, ml=(0.06, most + 9)))
     assert doubt in headline(most + 5, scar_image_only=Burden(most, most, 1.0))  # the images alone are the figure
+
+
+def test_what_segmented_is_named_and_not_what_writes():
+    assert "scarsegecg 0.1.9, torch 2.9" in page_of(software={"scarsegecg": "0.1.9", "torch": "2.9"}).text
 
 
 def test_mvo_stands_with_the_scar():

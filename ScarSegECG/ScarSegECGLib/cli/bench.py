@@ -96,7 +96,6 @@ def _figures(result: ScarResult, case_seconds: float, segmented: Segmented, runs
 
 
 def _table(report: dict) -> str:
-    """For people: stages, then figures beside their targets, ms."""
     device = f"{report['device']}, {report['threads']} thread{'s' if report['threads'] != 1 else ''}"
     lines = [f"{report['slices']} slices, {device}, median of {report['runs']}; milliseconds", ""]
     lines += [f"  {stage['name']:42s} {1000 * stage['seconds']:8.0f}" for stage in report["stages"]]

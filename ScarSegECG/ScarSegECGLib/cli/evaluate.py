@@ -57,7 +57,6 @@ def find_ecg(folder: Path) -> tuple[Ecg | None, TimeGap]:
 
 
 def _evaluated(folder: Path, use_ecg: bool, networks: Networks) -> CaseFigures:
-    """One case, in whatever process."""
     ecg, gap = find_ecg(folder) if use_ecg else (None, TimeGap(None))
     return evaluate_case(load_case(folder), session_of(networks), ecg, gap)
 

@@ -37,7 +37,7 @@ from ScarSegECGLib.view.shapes import Drawing
 from ScarSegECGLib.wording import CASES_COMPARED, all_words, words
 
 ALL, MANUAL = "all", ScarSource.MANUAL
-METHODS = (MANUAL, *RULES)
+METHODS = tuple(map(str, (MANUAL, *RULES)))
 _OF_ONE_PATIENT = (
     *("--labels", "--remote", "--remote-segments", "--fwhm-region", "--series", "--image", "--leave-out-slices"),
     *("--aha", "--segments", "--insertions", "--correct-shifts"),

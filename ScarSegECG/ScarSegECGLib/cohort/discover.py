@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import pydicom
 
 from ScarSegECGLib.case import Subject
@@ -21,11 +20,10 @@ from ScarSegECGLib.export.atomic import MARKER
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom, quiet, read_dataset
 from ScarSegECGLib.lge.files import looks_like_zip
 from ScarSegECGLib.lge.study import choose, opened_study
-from ScarSegECGLib.lge.volume_file import NRRD_MAGIC, looks_like_nifti, read_volume, unpacked_start
+from ScarSegECGLib.lge.volume_file import NRRD_MAGIC, looks_like_labels, looks_like_nifti, read_volume, unpacked_start
 
 MOST_FILES, DEEPEST = 500_000, 12
 FAR_DAYS = 365
-_MASK_CLASSES = 8
 _MIXED = "several studies lie together: give each a folder of its own"
 _TAGS = ("SOPClassUID", "Modality", "StudyInstanceUID")
 _ECG_CLASSES = "1.2.840.10008.5.1.4.1.1.9."  # waveforms
@@ -218,15 +216,13 @@ def _ecg(path: Path, found: Found) -> None:
 
 
 def _volume(path: Path, found: Found) -> None:
-    """An image or a label map: whole numbers of few kinds, most of them 0, are labels."""
+    """An image or a label map."""
     voxels = read_volume(path, lambda shape: None).voxels
     if voxels.ndim != 3 or min(voxels.shape) < 2:
         return
-    few = np.unique(voxels[:: max(1, len(voxels) // 8)])
-    labels = len(few) <= _MASK_CLASSES and bool((few == np.rint(few)).all()) and few.min() >= 0 and few.max() < 256
-    if labels and float((voxels == 0).mean()) > 0.5:
+    if looks_like_labels(voxels):
         found.masks.append((path, voxels.shape))
-    elif not labels and voxels.dtype.kind in "iuf":
+    elif voxels.dtype.kind in "iuf":
         found.images.append(FoundImages(path, path.parent, shape=voxels.shape))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Ecg, ScarResult, SegmentRow, Subject
-from ScarSegECGLib.facts import ConfidenceReason, Doubt, Grade, has
+from ScarSegECGLib.facts import ConfidenceReason, Doubt, Grade, LgeNote, has
 from ScarSegECGLib.facts_ecg import Agreement
 from ScarSegECGLib.lge.slice_shift import estimate_shifts
 from ScarSegECGLib.report.accuracy import doubt_of
@@ -99,7 +99,7 @@ def flags_of(
         Flag.MAY_BE_NO_SCAR: doubt_of(result) is not None,
         Flag.NOT_ISCHAEMIC: bool(result.patterns) and not result.patterns[0].touches_endocardium,
         Flag.FEW_SLICES: int(_lv_slices(result).sum()) < FEWEST_LV_SLICES,
-        Flag.ORIENTATION_ASSUMED: not result.stack.orientation_known,
+        Flag.ORIENTATION_ASSUMED: not result.stack.orientation_known or has(result.warnings, LgeNote.POSE_DOUBTFUL),
         Flag.DATES_IMPOSSIBLE: bool(gap.impossible),
         Flag.DATE_MISSING: ecg is not None and gap.days is None and not gap.impossible,
         Flag.INSERTIONS_UNSURE: _insertions(result) < UNSURE_INSERTIONS,

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ScarSegECGLib.case import software_versions
 from ScarSegECGLib.cohort.agreement import SCARRED_FROM_PERCENT, summary
 from ScarSegECGLib.cohort.engine import Crew, Outcome, Trouble, run_jobs
 from ScarSegECGLib.cohort.flags import Flag, failed_flags
@@ -38,7 +39,6 @@ from ScarSegECGLib.cohort.review import reviews_of
 from ScarSegECGLib.cohort.tables import Patient, patients_of, write_tables
 from ScarSegECGLib.errors import InputError, NoLeftVentricle
 from ScarSegECGLib.export.atomic import write_text
-from ScarSegECGLib.report.present import software_versions
 
 AGREEMENT, PROVENANCE = "agreement.json", "provenance.json"
 LEAST_FREE_BYTES = 64 * 2**20
@@ -267,7 +267,7 @@ def _provenance(patients: Sequence[Patient], options: CohortOptions, networks: N
     return {
         "kind": KIND,
         "written_utc": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "software": software_versions(),
+        "software": next((patient.result["software"] for patient in patients if patient.result), software_versions()),
         "results_made_by_scarsegecg": made_by,
         "weights_sha256": networks.sha256,
         "options": asdict(options),

@@ -173,7 +173,7 @@ def looks_paced(qrs: Qrs) -> bool:
     """Whether a wide QRS looks stimulated, though no spike is seen (recorders filter them).
 
     From the right ventricle's apex: QS or rS in V1, an axis from -30 to -120 degrees, and no R in V6 (else V5) that is
-    higher than its S. From both ventricles: Q or QS in I, an R in V1, and an axis of -90 degrees or beyond 150.
+    higher than its S. From both ventricles: Q or QS in I, an R in V1 (not RBBB's rSR'), axis -90 or less, or over 150.
     """
     if not qrs.is_wide() or qrs.axis_deg is None:
         return False
@@ -182,7 +182,8 @@ def looks_paced(qrs: Qrs) -> bool:
         return -120 <= qrs.axis_deg <= -30 and bool(lateral) and not _mostly_positive(*lateral[0])
     upper_right = qrs.axis_deg <= -90 or qrs.axis_deg >= 150
     r_in_v1 = any(_mostly_positive(*waves) for waves in qrs.q_r_s("V1"))
-    return upper_right and r_in_v1 and any(q.peak_mv < 0 for q, _, _ in qrs.q_r_s("I"))
+    rsr = is_rbbb(qrs) and [wave.peak_mv > 0 for wave in qrs.waves.get("V1", ())] == [True, False, True]
+    return upper_right and r_in_v1 and not rsr and any(q.peak_mv < 0 for q, _, _ in qrs.q_r_s("I"))
 
 
 def is_usual_lbbb(qrs: Qrs) -> bool:

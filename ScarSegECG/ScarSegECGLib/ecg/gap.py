@@ -51,7 +51,7 @@ def gap_of_case(
     ecg_date, mri_date = (date and date.replace(tzinfo=None) for date in dates)
     problem = impossible(ecg_date, mri_date, now=now or datetime.now())
     if problem and (typed_ecg_date or typed_mri_date):
-        raise InputError(f"The dates cannot be right: {words(problem)}. Check the MRI date and the ECG date.")
+        raise InputError(f"The dates cannot be right: {words(problem)}. Check both; those given go before the files'.")
     if ecg_date is None:
         return TimeGap(None, event_between, GapProblem.NO_ECG_DATE if mri_date else GapProblem.NO_DATES)
     if mri_date is None:

@@ -43,7 +43,6 @@ _PDF = (
 
 
 def _looks_like_xml(start: bytes) -> bool:
-    """After any byte order mark and blanks, in UTF-8 or UTF-16."""
     return start.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe\t\n\r ").startswith(b"<")
 
 
@@ -123,7 +122,7 @@ def read_ecg(path: str | PathLike[str]) -> Ecg:
 
 def _read_recording(path: Path) -> Recording:
     header, ending = header_of(path), path.suffix.lower()
-    if header is not None and not path.exists():
+    if header is not None and not path.exists() and header.name == path.name + ".hea":
         return read_wfdb(header)
     if path.is_dir():
         raise InputError("The path is a folder: choose one ECG file.")

@@ -12,6 +12,7 @@ import wfdb
 
 from ScarSegECGLib.ecg.leads import check_rate
 from ScarSegECGLib.ecg.recording import LONGEST_S, Part, Recording, calibrated, require_size, stored_date
+from ScarSegECGLib.ecg.subject import subject
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Fact
 from ScarSegECGLib.facts_ecg import EcgNote
@@ -25,6 +26,7 @@ _RECORD_LINE = re.compile(r"^\S+[ \t]+\d+([ \t]+[\d.]+(e[+-]?\d+)?(/\S+)?([ \t]+
 # What a header may name: a file beside it. No folder, URL, drive or chained file system.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
 _ECG_DATE = re.compile(r"^[ \t]*#[ \t#]*ECG date:[ \t]*(\d{1,2}/\d{1,2}/\d{4})[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_SAID = r"^[ \t]*#[ \t#]*%s[ \t]*:[ \t]*(%s)"
 _GAIN = re.compile(r"\S+\s+\S+\s+([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)", re.IGNORECASE)
 _BYTES_PER_SAMPLE = {"80": 1, "16": 2, "61": 2, "160": 2, "212": 1.5, "310": 4 / 3, "311": 4 / 3, "24": 3, "32": 4}
 # What may follow the number of samples, as wfdb reads it: time, then day/month/year.
@@ -81,6 +83,7 @@ def read_wfdb(header: Path) -> Recording:
                 shutil.copyfile(path, stem.parent / path.name)
         most = round(LONGEST_S * float(fields.fs)) + 1
         record = wfdb.rdrecord(str(stem), sampto=most if (fields.sig_len or 0) > most else None, pn_dir=None)
+    sex, age = (re.search(_SAID % one, text, re.I | re.M) for one in (("sex", r"\w"), ("age", r"\d{1,3}\b")))
     gains = (_GAIN.match(line) for line in signal_lines)
     channels = tuple(
         # The signal is in mV already, but where there is no gain wfdb silently takes 200.
@@ -92,6 +95,7 @@ def read_wfdb(header: Path) -> Recording:
         format="WFDB",
         acquired=acquired,
         stated_paced=bool(diagnoses(text) & PACED),
+        subject=subject(sex=sex[1] if sex else "", age=float(age[1]) if age else None),
         notes=(Fact(EcgNote.DATE_UNREADABLE),) if unreadable else (),
         files=(header, *signals),
     )

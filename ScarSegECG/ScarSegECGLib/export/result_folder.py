@@ -22,7 +22,6 @@ from ScarSegECGLib.lge.volume_file import read_volume
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
 from ScarSegECGLib.report.accuracy import doubt_of
 from ScarSegECGLib.report.plain import finite, without_paths
-from ScarSegECGLib.report.present import software_versions
 from ScarSegECGLib.wording import RESEARCH_USE, agreement_reason, all_words, words
 
 SCHEMA_VERSION = "3.0"
@@ -87,7 +86,7 @@ def as_json(result: case.ScarResult, created: datetime) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "created_utc": created.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "research_use": RESEARCH_USE,
-        "software": software_versions(),
+        "software": result.software,
         "method": {
             "scar": result.method,
             "scar_shown": result.shown,

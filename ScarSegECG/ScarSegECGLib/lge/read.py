@@ -20,7 +20,7 @@ from ScarSegECGLib.lge.dicom_source import stack_pose, voxels_of
 from ScarSegECGLib.lge.files import StudyFile, looks_like_zip, readable, sha256_of_file, sha256_of_set
 from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.study import ImageSet, choose, opened_study
-from ScarSegECGLib.lge.volume_file import read_volume
+from ScarSegECGLib.lge.volume_file import looks_like_labels, read_volume
 
 UNMARKED = Fact(LgeNote.CONTRAST_UNMARKED)
 # In a PSIR image nulled tissue and the noise of air lie on both sides of zero. A few dark voxels below it, or shallow
@@ -73,6 +73,8 @@ def read_lge(
         if series is not None or image is not None:
             raise InputError("A series or image can be chosen in DICOM only, and this is another format: leave it out.")
         volume = read_volume(source)
+        if looks_like_labels(volume.voxels):
+            raise InputError("The file is a label map, not images: give the LGE images it was drawn on.")
         stack = canonical(
             volume.voxels,
             volume.ijk_to_ras,

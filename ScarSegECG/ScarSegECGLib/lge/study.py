@@ -265,7 +265,6 @@ def _belonging(images: ImageSet) -> Hashable:
 
 
 def _places(frames: Iterable[Frame]) -> int:
-    """How many different positions the frames have."""
     return len({f.place for f in frames if f.place})
 
 

@@ -65,6 +65,7 @@ _TYPES = {
     **dict.fromkeys(("ulonglong", "unsigned long long", "uint64", "uint64_t"), "u8"),
     **{"float": "f4", "double": "f8"},
 }
+_MOST_CLASSES = 8
 _COLOUR_KINDS = ("color", "vector", "complex", "matrix", "quaternion", "normal", "gradient")
 
 
@@ -138,6 +139,13 @@ def _voxels_in(
                 raise EOFError
         stream.read(2**16)  # past the end, where gzip compares its checksum
     return voxels
+
+
+def looks_like_labels(voxels: NDArray) -> bool:
+    """Whether it is a label map: whole numbers of few kinds, most of them 0; every eighth slice or so is looked at."""
+    few = np.unique(voxels[:: max(1, len(voxels) // 8)])
+    whole = len(few) <= _MOST_CLASSES and bool((few == np.rint(few)).all()) and few.min() >= 0 and few.max() < 256
+    return whole and float((voxels == 0).mean()) > 0.5
 
 
 def looks_like_nifti(start: bytes) -> bool:

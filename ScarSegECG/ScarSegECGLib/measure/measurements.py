@@ -18,7 +18,7 @@ from ScarSegECGLib.measure.agreement import agreement_table
 from ScarSegECGLib.measure.islands import island_patterns
 from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.remote import Region, Remote, remote_doubts, remote_myocardium
-from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
+from ScarSegECGLib.measure.rules import RULES, FoundScar, ThresholdRule, find_scar
 from ScarSegECGLib.measure.segments import segment_percent, segment_table
 
 # What the division notes and no figure suffers from, or what is said of the input already.
@@ -79,9 +79,9 @@ def measure(
 
     ``contours`` are those of :func:`ScarSegECGLib.anatomy.aha.divide`. A mask counts as drawn by a reader; a rule is
     looked for inside the contours. What lies outside the wall does not count. ``mvo`` is taken as it is, or looked for
-    in the scar; ``remote``, for core, grey zone and MVO, is as of :func:`remote_myocardium`; ``drawn`` is a reader's
-    scar, in which remote myocardium should not lie. InputError for masks of another shape than the stack, or a rule
-    that cannot be used on it.
+    in the scar; ``remote``, for core, grey zone and MVO, is as of :func:`remote_myocardium`; ``drawn`` is a scar, a
+    reader's or the networks', in which remote myocardium should not lie. InputError for masks of another shape than
+    the stack, or a rule that cannot be used on it.
     """
     cavity, wall = contours.cavity, contours.myocardium
     if isinstance(scar, ThresholdRule):
@@ -137,7 +137,7 @@ def figures(
     held against. ``ecg_percent``, of 17 segments, is the scar from the ECG alone, 0..100. ``input_warnings``, which no
     mask changes, come first.
     """
-    measured = measure(stack, anatomy, scar)
+    measured = measure(stack, anatomy, scar, drawn=scar.mask if scar.method.source not in RULES else None)
     wall, count = anatomy.myocardium, len(anatomy.imaged)
     alone, shown = (segment_percent(anatomy.aha, mask & wall, count) for mask in (image_only, seen))
     percent = [None if np.isnan(p) else float(p) for p in shown]

@@ -121,13 +121,11 @@ def remote_doubts(
 
 
 def _statistics(values: Image) -> Floats:
-    """Mean, standard deviation and median."""
     exact = values.astype(float)
     return np.array([exact.mean(), exact.std(), np.median(exact)])
 
 
 def _darkest_sectors(stack: LgeStack, cavity: Mask, myocardium: Mask) -> Mask:
-    """The darkest contiguous sector of every slice's wall."""
     at = np.nonzero(myocardium)
     sector = sector_of(at, slice_centres(cavity, myocardium, stack.spacing), stack.spacing)
     key, size = at[0] * SECTORS + sector, len(myocardium) * SECTORS

@@ -64,7 +64,6 @@ def fold_batch_norm(network: Network) -> Network:
 
 
 def _ready(weights: Weights, device: torch.device, prefix: str, kind: Callable[..., Network], *sizes: Any) -> Network:
-    """A network with its weights, for inference."""
     with torch.device("meta"):  # its own first weights are never made
         network = kind(*sizes)
     network.load_state_dict(weights.part(prefix), assign=True)

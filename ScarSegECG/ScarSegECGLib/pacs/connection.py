@@ -145,7 +145,6 @@ def in_words() -> Iterator[None]:
 
 
 def _told(error: RequestException) -> str:
-    """What became of a request."""
     for kind, text in _OF_THE_WAY.items():
         if isinstance(error, kind):
             return text

@@ -38,7 +38,7 @@ def accuracy_line(weights_sha256: str | None) -> str:
 
 
 def doubt_of(result: ScarResult) -> Fact | None:
-    """That the whole scar is no more than what these networks found in hearts without infarct.
+    """That the whole scar is no more than what these networks found in hearts without infarct, or may be none.
 
     ``None`` where it is more, for other weights than the shipped ones, a rule's scar, or one that a reader corrected.
     """
@@ -48,7 +48,8 @@ def doubt_of(result: ScarResult) -> Fact | None:
     infarct, without = known
     most = float(without["scar_ml"].max())
     if not 0 < ml <= most:
-        return None
+        low, high = result.interval.ml if result.interval else (ml, ml)
+        return Fact(Doubt.FROM_NO_SCAR_ON, ml=ml, high=high) if ml > 0 and round(low, 1) <= 0 else None
     as_little = int((infarct["scar_ml"] <= most).sum())
     return Fact(Doubt.MAY_BE_NO_SCAR, ml=ml, most=most, without=len(without), as_little=as_little, infarct=len(infarct))
 

@@ -104,7 +104,6 @@ class Report:
 
 
 def _in_order(group: str) -> str:
-    """One component group, family name first."""
     family, *given = (" ".join(part.split()) for part in group.split("^"))
     return ", ".join(filter(None, (family, " ".join(filter(None, given)))))
 

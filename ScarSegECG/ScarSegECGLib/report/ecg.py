@@ -15,7 +15,7 @@ _NAMES = {"rate": "rate", "qrs": "QRS", "axis": "axis", "pr": "PR", "qt": "QT", 
 _UNITS = {"rate": "/min", "axis": "degrees"}  # the others are in ms
 # "normal" alone would be read as a normal ECG.
 _CLASSES = {
-    Conduction.NORMAL: "no block, pacing or LVH voltage found (rhythm, ST-T, Q waves not judged)",
+    Conduction.NORMAL: "no complete block, LAFB, pacing or LVH voltage found (rhythm, ST-T, lesser block not judged)",
     Conduction.RBBB: "RBBB",
     Conduction.LBBB: "LBBB (strict criteria: 140 ms in men, 130 ms in women, with notches)",
     Conduction.LBBB_USUAL: "LBBB by the usual criteria (QRS 120 ms, QS or rS in V1, broad R in I, V6), not strict ones",

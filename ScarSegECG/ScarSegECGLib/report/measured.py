@@ -65,7 +65,7 @@ def as_json(measured: Measurements) -> dict:
         **_part_ml(parts),
         "scar": asdict(measured.scar),
         "method": rule_words(method),
-        "remote": words(method.remote) or "not used",
+        "remote": words(method.remote) or "not used for the scar",
         "n_sd": method.n_sd,
         "per": method.per,
         "aha_mode": words(measured.division),
@@ -100,7 +100,7 @@ def printed(measured: ByRule, shifts: SliceShifts | None) -> list[str]:
 def _rule_line(name: str, measured: Measurements) -> str:
     """One rule's result: how much, what it consists of, and how it was found."""
     scar, region = measured.scar, measured.method.remote
-    said = [_parts(measured), rule_words(measured.method), words(region) or "remote region not used"]
+    said = [_parts(measured), rule_words(measured.method), words(region) or "remote region not used for the scar"]
     if region and measured.remote is not None:
         said.append(f"remote {_range('mean', measured.remote.mean)}, {_range('SD', measured.remote.sd)}")
     text = "; ".join(filter(None, said))
@@ -180,7 +180,7 @@ def segment_rows(measured: ByRule) -> tuple[list[str], list[list[str]]]:
             "n_sd": "" if entry.method.n_sd is None else f"{entry.method.n_sd:g}",
             "one_threshold_per": entry.method.per,
             "contrast": str(entry.contrast),
-            "remote_region": words(entry.method.remote) or "not used",
+            "remote_region": words(entry.method.remote) or "not used for the scar",
             "aha_mode": words(entry.division),
         }
         rows += [{"rule": rule} | cells | chosen for cells in (*map(segment_cells, entry.segments), _whole(entry))]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import platform
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 
-import numpy as np
-
-from ScarSegECGLib import __version__
 from ScarSegECGLib.case import MYOCARDIAL_DENSITY_G_PER_ML, ScarResult, TimeGap
-from ScarSegECGLib.facts import Shown
+from ScarSegECGLib.facts import LgeNote, Shown
 from ScarSegECGLib.report import tables
 from ScarSegECGLib.report.accuracy import accuracy_line, doubt_of
 from ScarSegECGLib.report.blocks import Items, Patient, Picture, Report, Section, Table, Text
+from ScarSegECGLib.report.captions import LEAST_MVO_ML
 from ScarSegECGLib.report.plain import number, without_paths
 from ScarSegECGLib.report.tables import added_ml, burdens, sentence
 from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, agreement_reason, all_words, words
@@ -85,7 +81,6 @@ def present(
 
 
 def _items(sentences: Iterable[str], *, small: bool = False) -> Items:
-    """A list in which no file is named."""
     return Items(tuple(map(without_paths, sentences)), small)
 
 
@@ -101,12 +96,13 @@ def summary(result: ScarResult) -> tuple[str, ...]:
     lines = [f"scar: {headline(result)}"]
     if result.shown is Shown.WITH_ECG:
         lines.append(f"{words(result.shown)}: {words(result.scar)}; {number(added_ml(result), 1)} ml added")
-    if result.mvo and result.mvo.ml > 0:
+    if result.mvo and result.mvo.ml >= LEAST_MVO_ML:
         lines.append(f"MVO {words(result.mvo)}, within the scar")
     lines += [
         f"LV cavity {result.cavity_ml:.1f} ml, myocardium {result.myocardium_ml:.1f} ml",
         f"method: {words(result.method)}; AHA segments: {words(result.anatomy.division)}",
         words(result.ecg_use),
+        *(words(note) for note in result.stack.notes if note.code is LgeNote.SHIFTS_CORRECTED),
     ]
     return tuple(map(without_paths, lines))
 
@@ -114,17 +110,6 @@ def summary(result: ScarResult) -> tuple[str, ...]:
 def ecg_counts(result: ScarResult) -> bool:
     """Whether the ECG had any part in the result."""
     return result.ecg is not None and result.ecg_use.amplitude > 0
-
-
-def software_versions() -> dict[str, str | None]:
-    """Versions of what computed; ``None`` for what was not loaded in this process."""
-    torch = getattr(sys.modules.get("torch"), "__version__", None)
-    return {
-        "scarsegecg": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "torch": str(torch) if torch else None,
-    }
 
 
 def _burden(result: ScarResult) -> Iterator[Text | Table]:
@@ -166,13 +151,13 @@ def _used(result: ScarResult) -> Iterator[str]:
 
 
 def _order(gap: TimeGap) -> str:
-    """Which came first, in years too where they lie far apart."""
     if gap.days is None:
         return f"Time between ECG and MRI unknown{f': {words(gap.problem)}' if gap.problem else ''}"
     if abs(gap.days) < 1:
         return "ECG and MRI on the same day"
+    unit = "day" if round(abs(gap.days)) == 1 else "days"
     years = f" ({abs(gap.days) / 365.25:.1f} years)" if abs(gap.days) >= 365 else ""
-    return f"ECG {abs(gap.days):.0f} days{years} {'before' if gap.days < 0 else 'after'} the MRI"
+    return f"ECG {abs(gap.days):.0f} {unit}{years} {'before' if gap.days < 0 else 'after'} the MRI"
 
 
 def _reasons(result: ScarResult) -> Iterator[str]:
@@ -187,7 +172,7 @@ def _reasons(result: ScarResult) -> Iterator[str]:
 
 
 def _versions(result: ScarResult, created: datetime) -> Iterator[str]:
-    versions = ", ".join(f"{name} {version}" for name, version in software_versions().items() if version)
+    versions = ", ".join(f"{name} {version}" for name, version in result.software.items() if version)
     yield f"Written: {created.astimezone(timezone.utc):%Y-%m-%d %H:%M UTC}"
     yield f"Software: {versions}"
     yield f"Network weights (SHA-256): {result.weights_sha256 or 'no network'}"

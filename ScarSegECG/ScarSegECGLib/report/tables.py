@@ -128,7 +128,7 @@ def segments_table(result: ScarResult) -> Table:
         return {
             **{"No.": str(row.number), "Segment": row.name, "Usual territory": row.territory},
             **measured,
-            "ECG alone, % of segment": _told(row.ecg_percent if row.imaged else None, 0),
+            "ECG alone, % of segment": _told(row.ecg_percent, 0),
             "ECG against image": verdict,
         }
 

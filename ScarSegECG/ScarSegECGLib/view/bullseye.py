@@ -189,7 +189,6 @@ def _swatch(words: str, fill: Colour, *marks: Shape) -> Key:
 
 
 def _disc_sheet(disc: Iterable[Shape], legend: Legend, bins: Bins = (), **said: str) -> Drawing:
-    """Set a disc on a sheet of 90 mm, above the bar of its colours."""
     body = (*disc, *wall_names(0.0, 0.0, RADIUS + 3.4, _WORD_SIZE, MUTED), *_bar(bins))
     box = (-WIDTH / 2, -RADIUS - 14.9, WIDTH / 2, RADIUS + 6.8)
     return sheet(body, box, legend=legend, **said)

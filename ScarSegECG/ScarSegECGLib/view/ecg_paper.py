@@ -140,7 +140,6 @@ def _grid(left: float, bottom: float, right: float, top: float) -> Iterator[Shap
 
 
 def _calibration(baseline: float) -> Mark:
-    """The 1 mV, 0.2 s pulse."""
     left, right, up = _GRID_LEFT + 5.0, _GRID_LEFT + 5.0 + 0.2 * MM_PER_SECOND, baseline + MM_PER_MV
     rise, fall = [(left - 2.5, baseline), (left, baseline), (left, up)], [(right, up), (right, baseline)]
     return Mark(Path([*rise, *fall, (right + 2.5, baseline)]), stroke=_TRACE)

@@ -134,7 +134,6 @@ _RING_COLOURS = ((0.337, 0.706, 0.914), (0.0, 0.620, 0.451), (0.902, 0.624, 0.0)
 
 
 def _aha_segment(number: int, name: str) -> Structure:
-    """Coded by CID 3717, which pydicom's table has by keyword."""
     keyword = "ApexOfLeftVentricle" if name == "Apex" else f"LeftVentricle{name.title().replace(' ', '')}Segment"
     shade = (1.0, 0.62, 0.81)[number % 3]
     ring = next(colour for colour, members in zip(_RING_COLOURS, RING_SEGMENTS, strict=True) if number in members)

@@ -66,7 +66,6 @@ def common(name: str) -> dict[str, Any]:
 
 
 def _voxels(source: Source, canonical: NDArray, name: str, label: str) -> dict[str, Any]:
-    """Arguments of an object that holds voxels."""
     return {
         "source_images": source.as_one_series,
         "plane_positions": source.positions,

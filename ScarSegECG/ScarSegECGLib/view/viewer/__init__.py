@@ -85,7 +85,6 @@ def thumbnail(result: ScarResult) -> bytes:
 
 
 def _fullest(scar: NDArray[np.bool_]) -> int:
-    """The slice with most scar, the middle one without any."""
     return int(np.argmax(scar.sum(axis=(1, 2)))) if scar.any() else len(scar) // 2
 
 
