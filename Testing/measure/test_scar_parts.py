@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from measure_phantoms import annulus
+from numpy.typing import NDArray
 
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, LgeStack, ScarParts, Storage
 from ScarSegECGLib.facts import Contrast, Fact, PartsRemark
-from ScarSegECGLib.measure.parts import enclosed_dark, scar_parts
+from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.wording import words
 
 P = annulus(slices=6)
@@ -51,14 +52,21 @@ def test_the_parts_add_up_to_the_scar_and_fill_it(seed, contrast, level) -> None
     assert got.grey is not None or not (got.labels == PART_GREY).any()
 
 
-def test_mvo_is_the_one_found_everywhere() -> None:
-    image = stack()
-    dark = P.scar & (np.random.default_rng(1).random(P.scar.shape) < 0.02)
-    image = replace(image, voxels=np.where(dark, np.float32(38), image.voxels))
-    got = scar_parts(image, P.cavity, P.myocardium, P.scar)
-    bright = np.isin(got.labels, (PART_CORE, PART_GREY))
-    enclosed = enclosed_dark(bright, P.myocardium, P.cavity, P.spacing) & P.scar
-    assert enclosed.any() and np.array_equal(got.labels == PART_MVO, enclosed)
+def test_dark_within_bright_scar_is_mvo_and_a_speck_is_not() -> None:
+    at = np.indices(P.scar.shape)
+    middle = [int(np.median(index[P.scar])) for index in at]  # of the scar, four voxels deep
+    hole = P.scar & (at[0] < 3) & ((at[1] - middle[1]) // 2 == 0) & ((at[2] - middle[2]) // 2 == 0)
+    speck = P.scar & (at[0] == 5) & (at[1] == middle[1]) & (at[2] == middle[2])
+    assert hole.sum() == 12 and speck.sum() == 1  # 0.19 and 0.02 ml
+
+    def found(level: float) -> NDArray[np.bool_]:
+        voxels = np.where(P.scar, np.float32(140), stack().voxels)
+        image = replace(stack(), voxels=np.where(hole | speck, np.float32(level), voxels))
+        return scar_parts(image, P.cavity, P.myocardium, P.scar).labels == PART_MVO
+
+    assert np.array_equal(found(38), hole)
+    assert np.array_equal(found(70), hole)  # 30 of the 100 from remote to scar
+    assert not found(90).any()
 
 
 def test_drawn_mvo_counts_and_only_in_the_scar() -> None:

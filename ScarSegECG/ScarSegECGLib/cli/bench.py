@@ -49,7 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _one_case(lge: Path, ecg: Path | None, segmented: Segmented) -> tuple[float, dict[str, float], ScarResult]:
-    """Read to measured result: total seconds, seconds per stage, result."""
     start = perf_counter()
     stack = read_lge(lge)
     lge_read = perf_counter()

@@ -319,5 +319,4 @@ def _in_windows(millivolts: NDArray, rate: float) -> NDArray:
 
 
 def _names(rows: NDArray[np.bool_]) -> tuple[str, ...]:
-    """The leads of these rows, all twelve or the limb leads' six."""
     return tuple(LEADS[row] for row in np.flatnonzero(rows))

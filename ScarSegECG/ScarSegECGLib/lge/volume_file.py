@@ -380,7 +380,6 @@ def _data_file(path: Path, fields: dict[str, str]) -> Path | None:
 
 
 def _segments(fields: dict[str, str]) -> dict[tuple[int, int], str]:
-    """What Slicer calls each segment, by layer and value."""
     found: dict[tuple[int, int], str] = {}
     for k in range(_MAX_SEGMENTS):
         name, value = fields.get(f"Segment{k}_Name:="), fields.get(f"Segment{k}_LabelValue:=", "")

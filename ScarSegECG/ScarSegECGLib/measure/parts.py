@@ -10,10 +10,14 @@ from scipy import ndimage
 from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box, slice_centres
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, Burden, LgeStack, ScarParts, burden_of
 from ScarSegECGLib.facts import Contrast, Fact, PartsRemark, PartsRule
+from ScarSegECGLib.measure.islands import drop_small_islands
 from ScarSegECGLib.measure.remote import Region, remote_myocardium
 from ScarSegECGLib.measure.wall import CROSS, SECTORS, sector_of
 
 CORE_FRACTION, GREY_SD = 0.5, 2.0
+MVO_FRACTION, LEAST_MVO_ML = 0.4, 0.05
+"""MVO lies below this part of the way from the remote mean to the slice's bright scar (95th percentile): best of five
+in 23 of EMIDEC's infarct patients. Less than so many ml in one piece is noise."""
 BRIDGE_MM = 3.0
 """Widest gap in the bright rim that is closed before looking for what it encloses (twice the in-plane pixel)."""
 ENCIRCLING_DEGREES = 300.0
@@ -27,8 +31,8 @@ def scar_parts(
 
     The core lies above half of the slice's brightest scar (in a PSIR image, whose zero is not the number 0, half way to
     it from the remote mean), after Schmidt et al. 2007 (Circulation 115:2006); the grey zone from remote mean + 2 SD up
-    to the core, after Yan et al. 2006 (Circulation 114:32). MVO is no brighter than the grey zone and enclosed by scar
-    that is (:func:`enclosed_dark`), or as a reader drew it (``mvo``). ``remote`` is as of :func:`remote_myocardium`.
+    to the core, after Yan et al. 2006 (Circulation 114:32). MVO is dark (:data:`MVO_FRACTION`) within
+    bright scar (:func:`enclosed_dark`), or as a reader drew it (``mvo``). ``remote`` is of :func:`remote_myocardium`.
     """
     held = scar & myocardium
     labels = np.zeros(held.shape, np.uint8)
@@ -39,9 +43,12 @@ def scar_parts(
         grey_level = healthy.mean + GREY_SD * healthy.sd
         if mvo is None:
             box = heart_box(cavity | myocardium, margin=8)
-            bright = held[box] & (stack.voxels[box] > grey_level[box[0], None, None])
+            inside, image, foot = held[box], stack.voxels[box], healthy.mean[box[0]]
+            top = [np.percentile(i[s], 95) if s.any() else np.nan for i, s in zip(image, inside, strict=True)]
+            bright = inside & (image > (foot + MVO_FRACTION * (np.array(top) - foot))[:, None, None])
+            dark = enclosed_dark(bright, myocardium[box], cavity[box], stack.spacing) & inside
             mvo = np.zeros_like(held)
-            mvo[box] = enclosed_dark(bright, myocardium[box], cavity[box], stack.spacing)
+            mvo[box] = drop_small_islands(dark, stack.spacing, LEAST_MVO_ML)
         if known:
             rule = PartsRule(Contrast(stack.contrast), healthy.region, CORE_FRACTION, GREY_SD)
             remark = _by_brightness(stack, held, healthy.mean, grey_level, labels)

@@ -98,7 +98,6 @@ def printed(measured: ByRule, shifts: SliceShifts | None) -> list[str]:
 
 
 def _rule_line(name: str, measured: Measurements) -> str:
-    """One rule's result: how much, what it consists of, and how it was found."""
     scar, region = measured.scar, measured.method.remote
     said = [_parts(measured), rule_words(measured.method), words(region) or "remote region not used for the scar"]
     if region and measured.remote is not None:

@@ -54,7 +54,6 @@ def held_out_ecgs(
 
 
 def _word(row: Row, of: Unseen, pairs: Pairs | None, expert: NDArray[np.float64]) -> tuple[EcgWord, float]:
-    """What is said in this row, and with what amplitude."""
     if pairs is None:
         told = torch.from_numpy(expert).float()
         return EcgWord(torch.zeros(len(told), of.session.settings["token_size"]), told), float(row is Row.EXPERT)

@@ -51,7 +51,6 @@ class Slices:
 
 
 def _slices(images: list[Tensor], labels: list[Tensor]) -> Slices:
-    """Those of one patient after another, the grid laid about the image's middle."""
     patient = torch.repeat_interleave(torch.tensor([len(stack) for stack in labels]))
     return Slices(torch.cat(images), torch.cat(labels), patient, torch.zeros(len(patient), 2))
 

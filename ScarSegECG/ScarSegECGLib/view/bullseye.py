@@ -210,7 +210,6 @@ def _bar(bins: Bins) -> Iterator[Shape]:
 
 @cache
 def _territory_marks(with_cap: bool) -> tuple[Shape, ...]:
-    """Borders between the usual coronary territories, and their names outside the disc."""
     along = _ALONG if with_cap else _ALONG[:-1]
     lines = [around([EDGES[inner], EDGES[outer]], angle) for angle, inner, outer in _RADIAL]
     lines += [Wedge(0.0, EDGES[edge], start, end).arc(EDGES[edge]) for edge, start, end in along]

@@ -56,7 +56,7 @@ def made_up_stack(contrast: Contrast = "magnitude") -> LgeStack:
     rng = np.random.default_rng(3)
     level = np.choose(labels, [80.0, 620.0, 140.0, 520.0])
     _, row, column = np.indices(SHAPE)
-    inside = (labels == SCAR) & (np.hypot(row - 44, column - 26) < 9)
+    inside = (labels == SCAR) & (np.hypot(row - 44, column - 26) < 5)
     level = np.where(inside, 230.0, level)  # paler scar
     dark = (labels == SCAR) & (np.abs(row - 40) < 2) & (np.abs(column - 32) < 2)
     level = np.where(dark, 90.0, level)  # dark core
