@@ -279,7 +279,6 @@ def changes(sent: Dataset, back: Dataset) -> dict[str, BaseTag]:
 
 
 def _is_content(keyword: str, tag: BaseTag) -> bool:
-    """Whether an attribute says what the object is, where it lies or what it shows."""
     counts = tag.group == 0x0020 and 0x1000 <= tag.elem < 0x1210  # "NumberOf...Related..."
     return keyword in _CONTENT or (tag.group in _GROUPS and keyword not in _FILED and not counts)
 

@@ -94,6 +94,8 @@ def headline(result: ScarResult) -> str:
 def summary(result: ScarResult) -> tuple[str, ...]:
     """A result in a few lines, for a terminal or a panel: the headline first."""
     lines = [f"scar: {headline(result)}"]
+    if doubt := doubt_of(result):
+        lines.append(words(doubt))
     if result.shown is Shown.WITH_ECG:
         lines.append(f"{words(result.shown)}: {words(result.scar)}; {number(added_ml(result), 1)} ml added")
     if result.mvo and result.mvo.ml >= LEAST_MVO_ML:

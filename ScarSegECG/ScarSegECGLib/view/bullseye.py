@@ -303,7 +303,6 @@ def _rim_strokes(middle: Path, percent: float) -> Iterator[Mark]:
 
 
 def _rim_keys() -> tuple[list[Key], list[Key]]:
-    """Two lines of the legend: what the rim is, and its steps as they are painted."""
 
     def band(percent: float) -> tuple[Mark, ...]:
         ground = Mark(rectangle(-2.2, -RIM / 2, 2.2, RIM / 2), WHITE, stroke=_HAIR)
