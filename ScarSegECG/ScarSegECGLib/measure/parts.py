@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ScarSegECGLib.anatomy.polar import Floats, Mask, Spacing, heart_box, slice_centres
+from ScarSegECGLib.anatomy.polar import Floats, Image, Mask, Spacing, heart_box, slice_centres
 from ScarSegECGLib.case import PART_CORE, PART_GREY, PART_MVO, PART_REST, Burden, LgeStack, ScarParts, burden_of
 from ScarSegECGLib.facts import Contrast, Fact, PartsRemark, PartsRule
 from ScarSegECGLib.measure.islands import drop_small_islands
@@ -40,10 +40,9 @@ def scar_parts(
     rule = remark = None
     if wall and (known or (held.any() and mvo is None)):
         healthy = remote_myocardium(stack, cavity, myocardium, remote)
-        grey_level = healthy.mean + GREY_SD * healthy.sd
+        box = heart_box(cavity | myocardium, margin=8)
+        inside, image, foot = held[box], stack.voxels[box], healthy.mean[box[0]]
         if mvo is None:
-            box = heart_box(cavity | myocardium, margin=8)
-            inside, image, foot = held[box], stack.voxels[box], healthy.mean[box[0]]
             top = [np.percentile(i[s], 95) if s.any() else np.nan for i, s in zip(image, inside, strict=True)]
             bright = inside & (image > (foot + MVO_FRACTION * (np.array(top) - foot))[:, None, None])
             dark = enclosed_dark(bright, myocardium[box], cavity[box], stack.spacing) & inside
@@ -51,7 +50,9 @@ def scar_parts(
             mvo[box] = drop_small_islands(dark, stack.spacing, LEAST_MVO_ML)
         if known:
             rule = PartsRule(Contrast(stack.contrast), healthy.region, CORE_FRACTION, GREY_SD)
-            remark = _by_brightness(stack, held, healthy.mean, grey_level, labels)
+            grey_level = foot + GREY_SD * healthy.sd[box[0]]
+            at_zero = stack.contrast == Contrast.MAGNITUDE
+            remark = _by_brightness(image, inside, np.zeros_like(foot) if at_zero else foot, grey_level, labels[box])
     if mvo is not None:
         labels[mvo & held] = PART_MVO
     if not known and held.any():
@@ -69,15 +70,14 @@ def scar_parts(
 
 
 def _by_brightness(
-    stack: LgeStack, scar: Mask, remote_mean: Floats, grey_level: Floats, labels: NDArray[np.uint8]
+    image: Image, scar: Mask, foot: Floats, grey_level: Floats, labels: NDArray[np.uint8]
 ) -> Fact | None:
     """Write core, grey zone and rest into ``labels``; in how many slices the grey zone could not be told, because the
-    core's limit lies below its own and leaves it no room."""
+    core's limit, half way from ``foot`` to the brightest scar, lies below its own and leaves it no room."""
     slices = np.flatnonzero(scar.any(axis=(1, 2)))
-    held, image = scar[slices], stack.voxels[slices]
+    held, image, foot, grey_level = scar[slices], image[slices], foot[slices], grey_level[slices]
     peak = np.where(held, image, -np.inf).max(axis=(1, 2))
-    foot = np.zeros(len(slices)) if stack.contrast == Contrast.MAGNITUDE else remote_mean[slices]
-    core_level, grey_level = foot + CORE_FRACTION * (peak - foot), grey_level[slices]
+    core_level = foot + CORE_FRACTION * (peak - foot)
     grey = held & (image > grey_level[:, None, None])
     core = held & (image > np.fmax(core_level, grey_level)[:, None, None])
     lost = int((~(core_level > grey_level)).sum())
