@@ -21,9 +21,9 @@ from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.trust import scar_probability
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.network.taff import LOGIT_UP
+from ScarSegECGLib.pipeline import predicted_anatomy
 from ScarSegECGLib.training.ablation import bootstrap
 from ScarSegECGLib.training.degrade import degrade
-from ScarSegECGLib.training.taff import anatomy_of
 
 ROWS = ("image only", "best rise of every segment", "best voxels")
 
@@ -58,7 +58,7 @@ def ceilings(case: ExpertCase, session: Session) -> tuple[float, float, float]:
     """Dice of the images alone, and of the best that an ECG could make of it."""
     try:
         evidence = session.see(case.stack)
-        anatomy = anatomy_of(case.stack, evidence)
+        anatomy = predicted_anatomy(case.stack, evidence)
     except NoLeftVentricle:
         return 0.0, 0.0, 0.0
     real = int(case.scar.sum())

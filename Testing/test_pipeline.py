@@ -9,12 +9,12 @@ import pytest
 from phantom import PhantomPatient, phantom_patient
 
 import ScarSegECGLib
-from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Ecg, LabelArray, ScarResult, Subject, TimeGap
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, Confidence, Ecg, LabelArray, ScarResult, Subject, TimeGap
 from ScarSegECGLib.ecg.findings import ecg_findings
 from ScarSegECGLib.ecg.median_beat import median_beat
 from ScarSegECGLib.ecg.subject import DIFFERENT_PATIENTS
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import AhaMode, Contrast, Division, Fact, LgeNote
+from ScarSegECGLib.facts import AhaMode, ConfidenceReason, Contrast, Division, Fact, Grade, LgeNote, Method, ScarSource
 from ScarSegECGLib.facts_ecg import Conduction, EcgReason
 from ScarSegECGLib.lge.orientation import canonical
 from ScarSegECGLib.lge.slice_shift import move
@@ -23,8 +23,11 @@ from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.rules import RULES, FoundScar, ThresholdRule
 from ScarSegECGLib.network.session import Session
 from ScarSegECGLib.pipeline import SegmentOptions, network_scar, segment
-from ScarSegECGLib.report.present import summary
+from ScarSegECGLib.report.present import headline, summary
 from ScarSegECGLib.wording import all_words, words
+
+RULE = Method(ScarSource.FWHM)
+OF_CONTOURS = {ConfidenceReason.ANATOMY_IMPLAUSIBLE, ConfidenceReason.BORDERS_UNCERTAIN}
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +135,27 @@ def test_threshold_rules_work_in_the_predicted_contours(session, patient, result
     assert np.array_equal(ruled.anatomy.myocardium, result.anatomy.myocardium)
     assert ruled.ecg_use.reasons[0].code is EcgReason.RULE
     assert ruled.method != result.method
+    assert ruled.interval is None, "it is the networks'"
+    assert ruled.confidence is None or {why.code for why in ruled.confidence.reasons} <= OF_CONTOURS
+
+
+def test_the_networks_interval_stands_with_the_networks_scar_alone(result: ScarResult) -> None:
+    """A reader's scar, or one at another limit, has none."""
+    scar, method = result.labels == SCAR, result.method
+    borders, little = Fact(ConfidenceReason.BORDERS_UNCERTAIN), Fact(ConfidenceReason.LITTLE_SCAR, ml=2.0)
+    judged = dataclasses.replace(result, confidence=Confidence(Grade.CHECK, (borders, little)))
+    good = dataclasses.replace(result, confidence=Confidence(Grade.GOOD, ()))
+
+    def again(case: ScarResult, by: Method) -> ScarResult:
+        return measured_again(case, case.anatomy, FoundScar(scar, by), scar, Conduction.NORMAL)
+
+    for kept in (method, dataclasses.replace(method, image_only=True)):
+        assert again(judged, kept).interval == result.interval is not None
+        assert again(judged, kept).confidence == judged.confidence
+    for changed in (dataclasses.replace(method, corrected=True), dataclasses.replace(method, above=0.3), RULE):
+        assert again(judged, changed).interval is None and again(good, changed).confidence is None
+        assert again(judged, changed).confidence == Confidence(Grade.CHECK, (borders,))
+        assert "intervals" in headline(judged) and "intervals" not in headline(again(judged, changed))
 
 
 def test_the_wall_is_divided_as_asked_and_the_scar_stays(session, patient, result) -> None:
@@ -259,6 +283,14 @@ def test_looking_for_displaced_slices_in_vain_is_said_and_changes_nothing(sessio
 def test_what_speaks_against_a_rule_is_warned_of(image_only) -> None:
     with pytest.warns(UserWarning, match="within healthy myocardium"):
         ScarSegECGLib.measure(image_only, "otsu")
+
+
+def test_remote_myocardium_in_the_scar_is_warned_of_in_python_too(image_only) -> None:
+    everywhere = dataclasses.replace(
+        image_only, labels=np.where(image_only.anatomy.myocardium, SCAR, image_only.labels)
+    )
+    with pytest.warns(UserWarning, match="100 % of the remote region"):
+        ScarSegECGLib.measure(everywhere, "n_sd", n_sd=5)
 
 
 def test_a_rule_gives_what_measure_gives(session, patient, image_only) -> None:

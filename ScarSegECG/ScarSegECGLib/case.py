@@ -331,8 +331,8 @@ class ScarResult:
     computed. ``ecg_findings`` is ``None`` without an ECG that could be measured. ``mvo`` is a part of ``scar``.
     ``warnings`` is all that the reader has to know; ``input_warnings`` the part of it that no correction changes.
     ``parts`` and ``patterns`` (largest island first) are of ``scar``; ``parts`` is ``None`` where nobody looked.
-    ``interval``, ``confidence`` and the ``signs`` they follow from are of the network's image-only scar, ``None`` where
-    nobody judged it.
+    ``signs``, ``interval`` and ``confidence`` are of the networks' image-only scar, None where nobody judged it: for a
+    rule's or a changed scar there is no interval, and the confidence speaks of the contours alone.
     """
 
     stack: LgeStack
@@ -370,7 +370,7 @@ class ScarResult:
         return Shown.WITH_ECG if heard else Shown.IMAGE_ONLY
 
     def __repr__(self) -> str:
-        from ScarSegECGLib.wording import result_lines
+        from ScarSegECGLib.report.present import result_lines
 
         return "\n".join(result_lines(self))
 

@@ -21,7 +21,7 @@ from ScarSegECGLib.lge.dicom_source import find_source
 from ScarSegECGLib.lge.read import read_lge, with_contrast
 from ScarSegECGLib.measure.measurements import Measurements
 from ScarSegECGLib.measure.measurements import measure as measure_scar
-from ScarSegECGLib.measure.rules import ThresholdRule
+from ScarSegECGLib.measure.rules import RULES, ThresholdRule
 from ScarSegECGLib.pipeline import Progress, SegmentOptions, loaded
 from ScarSegECGLib.pipeline import segment as segment_case
 from ScarSegECGLib.report.blocks import Patient
@@ -118,8 +118,10 @@ def measure(result: ScarResult, method: str = "fwhm", *, contrast: str | None = 
         ``peak_region``, ``smallest_island_ml``.
     """
     stack = result.stack if contrast is None else with_contrast(result.stack, Contrast(contrast))
-    rule = (result.labels == SCAR) if method == ScarSource.MANUAL else ThresholdRule(method, **options)
-    measured = measure_scar(stack, result.anatomy, rule, **(options if method == ScarSource.MANUAL else {}))
+    manual = method == ScarSource.MANUAL
+    rule = result.labels == SCAR if manual else ThresholdRule(method, **options)
+    drawn = result.labels == SCAR if result.method.source not in RULES else None
+    measured = measure_scar(stack, result.anatomy, rule, drawn=drawn, **(options if manual else {}))
     for doubt in all_words((*measured.warnings, *measured.doubts)):
         warnings.warn(doubt, stacklevel=3)
     return measured

@@ -183,9 +183,7 @@ class ConfidenceReason(Code):
     NETWORKS_DISAGREE = "networks_disagree"  # (ml)
     BORDERS_UNCERTAIN = "borders_uncertain"
     WIDE_INTERVAL = "wide_interval"  # (low, high): ml
-    UNLIKE_TRAINING = "unlike_training"
     ANATOMY_IMPLAUSIBLE = "anatomy_implausible"  # (ml): cavity and wall
-    FEW_SLICES_SEEN = "few_slices_seen"  # (slices)
     LITTLE_SCAR = "little_scar"  # (ml)
 
 

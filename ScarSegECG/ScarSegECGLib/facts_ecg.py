@@ -6,8 +6,8 @@ from ScarSegECGLib.facts import Code, Word
 
 
 class Conduction(Word):
-    """Class of an ECG's conduction; "normal" means no block, pacing or LVH voltage found, not a normal ECG. LBBB is
-    that of the strict criteria, LBBB_USUAL what only the usual ones call so."""
+    """Class of an ECG's conduction; "normal" means no complete block, LAFB, pacing or LVH voltage, no normal ECG. LBBB
+    is that of the strict criteria, LBBB_USUAL what only the usual ones call so."""
 
     NORMAL = "normal"
     RBBB = "rbbb"
@@ -68,7 +68,7 @@ class Hindrance(Code):
     PACED = "paced"
     PACED_SUSPECTED = "paced_suspected"
     FAST = "fast"  # (rate)
-    TACHYCARDIA = "tachycardia"  # (rate, qrs or None, axis or None)
+    TACHYCARDIA = "tachycardia"  # (rate)
     PREEXCITED = "preexcited"  # (pr, qrs)
     LBBB = "lbbb"
     LBBB_USUAL = "lbbb_usual"

@@ -25,7 +25,7 @@ from ScarSegECGLib.lge.slice_shift import corrected, estimate_shifts, native_res
 from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 from ScarSegECGLib.measure.measurements import figures
 from ScarSegECGLib.measure.rules import FoundScar, ThresholdRule, find_scar
-from ScarSegECGLib.measure.trust import SCAR_ABOVE, Trust, judged, never_erasing, scar_probability, signs
+from ScarSegECGLib.measure.trust import SCAR_ABOVE, Trust, judged, never_erasing, of_contours, scar_probability, signs
 from ScarSegECGLib.network.amplitude import decide
 from ScarSegECGLib.network.field import NOT_FOUND
 from ScarSegECGLib.network.session import ImageEvidence, Session
@@ -72,17 +72,14 @@ def segment(
         yield
         seconds[name] = time.perf_counter() - start
 
-    with stage("networks", 0.0):
-        try:
+    try:
+        with stage("networks", 0.0):
             evidence = session.see(stack, lambda done: progress(0.6 * done, "networks"))
-        except NoLeftVentricle as error:
-            refuse_without_ventricle(stack, str(error))
-    with stage("anatomy", 0.6):
-        cavity, wall = clean(evidence.classes == 1, evidence.classes == 2)
-        if why := why_no_left_ventricle(cavity, wall, stack.spacing):
-            refuse_without_ventricle(stack, f"{NOT_FOUND} ({why})")
-        anatomy = divide(stack, cavity, wall, options.insertions_deg)
-        shifts = estimate_shifts(anatomy.cavity, anatomy.myocardium, stack.spacing)
+        with stage("anatomy", 0.6):
+            anatomy = predicted_anatomy(stack, evidence, options.insertions_deg)
+            shifts = estimate_shifts(anatomy.cavity, anatomy.myocardium, stack.spacing)
+    except NoLeftVentricle as error:
+        refuse_without_ventricle(stack, str(error))
     if options.correct_shifts and shifts.moved.any():
         once = replace(options, correct_shifts=False)
         return native_result(segment(corrected(stack, shifts), ecg, gap, session, once, progress), stack, shifts)
@@ -129,14 +126,17 @@ def segment(
         measured = figures(stack, anatomy, scar, mask, mask, use, conduction, ecg_percent, tuple(warnings))
         seen = signs(alone, found.mask, evidence.disagreement, evidence.wall, evidence.box, anatomy, stack.voxel_ml)
         trust = Trust.from_settings(session.settings)  # None: these weights do not know how far they can be relied on
+        wall_ml = float(anatomy.myocardium.sum()) * stack.voxel_ml
+        interval = trust.interval(seen, wall_ml) if trust and rule is None else None
+        confidence = judged(seen, trust, anatomy, stack.voxel_ml) if trust else None
     return ScarResult(
         stack=stack,
         ecg=ecg,
         ecg_use=use,
         anatomy=anatomy,
         signs=seen,
-        interval=trust.interval(seen, float(anatomy.myocardium.sum()) * stack.voxel_ml) if trust else None,
-        confidence=judged(seen, trust, anatomy, stack.voxel_ml) if trust else None,
+        interval=interval,
+        confidence=confidence if rule is None else of_contours(confidence),
         scar_probability=together,
         scar_probability_image_only=alone,
         weights_sha256=session.weights_sha256,
@@ -144,6 +144,14 @@ def segment(
         ecg_findings=ecg_findings(beat, age=age, female=female) if beat is not None else None,
         **measured,
     )
+
+
+def predicted_anatomy(stack: LgeStack, evidence: ImageEvidence, insertions_deg: NDArray | None = None) -> Anatomy:
+    """The left ventricle that the networks see, divided in the usual way; NoLeftVentricle where there is none."""
+    cavity, wall = clean(evidence.classes == 1, evidence.classes == 2)
+    if why := why_no_left_ventricle(cavity, wall, stack.spacing):
+        raise NoLeftVentricle(f"{NOT_FOUND} ({why})")
+    return divide(stack, cavity, wall, insertions_deg)
 
 
 def with_ecg(

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from ScarSegECGLib import facts
-from ScarSegECGLib.case import Burden, EcgUse, Interval, ScarResult
+from ScarSegECGLib.case import Burden, EcgUse, Interval
 from ScarSegECGLib.facts_ecg import Agreement, AgreementReason, Conduction, ScoreRemark
 from ScarSegECGLib.wording_texts import TEXTS
 
@@ -224,17 +224,6 @@ def described(method: facts.Method, shown: facts.Shown, tr: Translate = str) -> 
     """The method and which scar it is, as it stands beside a figure; nothing is said twice."""
     said_already = method.corrected or (method.image_only and shown is facts.Shown.IMAGE_ONLY)
     return words(method, tr) if said_already else f"{words(method, tr)}; {words(shown, tr)}"
-
-
-def result_lines(result: ScarResult, tr: Translate = str) -> tuple[str, ...]:
-    """A result in three lines: the scar and how sure it is, how it was found, and how the ECG counted."""
-    scar = tr("scar {burden}, images alone").format(burden=words(result.scar_image_only, tr))
-    if result.shown is not facts.Shown.IMAGE_ONLY:
-        scar += tr("; {burden} {shown}").format(burden=words(result.scar, tr), shown=words(result.shown, tr))
-    judged = (result.interval, result.confidence) if result.method.by_network and not result.method.corrected else ()
-    scar += "".join(f"; {words(one, tr)}" for one in judged if one is not None)
-    how = f"{words(result.method, tr)}; AHA: {words(result.anatomy.division, tr)}"
-    return scar, how, words(result.ecg_use, tr)
 
 
 def spans(values: Iterable[int]) -> str:

@@ -155,7 +155,7 @@ TEXTS: dict[Code, str] = {
     "its pooled mean and SD, right only where all slices share one intensity scale (the darkest sectors' means run from "
     "{low:.4g} to {high:.4g}).",
     Doubt.REMOTE_IN_SCAR: "{percent:.0f} % of the remote region ({region}) is scar: what rests on it (core, grey zone, MVO, "
-    "some rules) is unsure. Choose remote myocardium without scar.",
+    "some rules) is unsure; measure with remote myocardium without scar.",
     Doubt.MAY_BE_NO_SCAR: "The whole scar ({ml:.1f} ml) lies within what these networks found in hearts without infarct, "
     "up to {most:.1f} ml in {without} cross-validated patients; {as_little} of {infarct} patients with infarct had no "
     "more. It may be no scar: look at the images.",
@@ -171,8 +171,6 @@ TEXTS: dict[Code, str] = {
     ConfidenceReason.NETWORKS_DISAGREE: "two looks at the same images differ by {ml:.1f} ml of scar",
     ConfidenceReason.BORDERS_UNCERTAIN: "the borders of the wall are hard to see",
     ConfidenceReason.WIDE_INTERVAL: "the scar's volume is uncertain, {low:.1f} to {high:.1f} ml",
-    ConfidenceReason.UNLIKE_TRAINING: "the images are unlike those the networks learned from",
     ConfidenceReason.ANATOMY_IMPLAUSIBLE: "a left ventricle of {ml:.0f} ml, wall and cavity, is not plausible",
-    ConfidenceReason.FEW_SLICES_SEEN: "only {slices} slices show the left ventricle",
     ConfidenceReason.LITTLE_SCAR: "{ml:.1f} ml of scar is below what the tool can tell from none",
 }

@@ -4,8 +4,10 @@ Of the module's three segments "Myocardium" is the whole wall and the scar lies 
 hole and painting it takes nothing away. Other segments of the node are never touched.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import slicer
@@ -22,18 +24,7 @@ CONTRASTS = {"Automatic": None, "Magnitude": Contrast.MAGNITUDE, "PSIR": Contras
 IDENTIFIERS = {"cavity": "LVCavity", "wall": "Myocardium", "scar": "Scar"}  # of the segments, by the field of Masks
 MAIN_VIEW = "Red"
 VIEWS = (MAIN_VIEW, "Yellow", "Green")
-ACQUISITION_DATE, DATES_REMOVED = "0008,0022", "0028,0303"
-SUBJECT = {
-    "PatientID": "0010,0020",
-    "PatientSex": "0010,0040",
-    "PatientAge": "0010,1010",
-    "PatientBirthDate": "0010,0030",
-    "StudyDate": "0008,0020",
-}
-ECG_CLASSES = (
-    "1.2.840.10008.5.1.4.1.1.9.1.1",  # 12-lead ECG waveform storage
-    "1.2.840.10008.5.1.4.1.1.9.1.2",  # general ECG waveform storage
-)
+ACQUISITION_DATE = "0008,0022"
 
 
 def voxelsAndMatrix(volumeNode) -> tuple[np.ndarray, np.ndarray]:
@@ -262,52 +253,60 @@ def sourceFiles(volumeNode) -> list[str]:
     return [db.fileForInstance(uid) for uid in uids] if db else []
 
 
-def _header(volumeNode, *tags: str) -> list[str]:
-    """What the first image says under these tags; "" each where there is none."""
-    uids, db = (volumeNode.GetAttribute("DICOM.instanceUIDs") or "").split(), database()
-    return [db.instanceValue(uids[0], tag) if uids and db else "" for tag in tags]
+def _header(volumeNode):
+    """Header of the first image the volume came from, as the library reads it; empty where there is none to be read."""
+    from pydicom import Dataset
+
+    from ScarSegECGLib.errors import InputError
+    from ScarSegECGLib.lge.dicom_files import read_dataset
+    from ScarSegECGLib.lge.files import StudyFile, intact
+
+    for file in sourceFiles(volumeNode)[:1]:
+        with contextlib.suppress(InputError, OSError), intact("damaged"):
+            return read_dataset(StudyFile(Path(file)), pixels=False)
+    return Dataset()
 
 
 def mriDateFromDicom(volumeNode) -> str:
     """Acquisition date, "YYYY-MM-DD"; "" where there is none or the study's dates were removed or changed."""
-    acquired, series, removed = _header(volumeNode, ACQUISITION_DATE, "0008,0021", DATES_REMOVED)
-    date = None if removed in ("REMOVED", "MODIFIED") else _date(acquired or series)
+    from ScarSegECGLib.lge.dicom_frames import acquired
+
+    date, _notes = acquired([_header(volumeNode)])
     return date.strftime("%Y-%m-%d") if date else ""
 
 
 def contrastFromDicom(volumeNode) -> Contrast | None:
-    """Where the image type says so."""
-    kinds = set(_header(volumeNode, "0008,0008")[0].upper().split("\\"))
-    if kinds & {"PSIR", "R"}:
+    """Where the header says so."""
+    from ScarSegECGLib.lge.dicom_frames import image_kind
+    from ScarSegECGLib.lge.read import says_magnitude
+
+    header = _header(volumeNode)
+    if image_kind(header) == "psir":
         return Contrast.PSIR
-    return Contrast.MAGNITUDE if kinds & {"M", "MAGNITUDE"} else None
+    return Contrast.MAGNITUDE if says_magnitude(header) else None
 
 
 def subjectFromDicom(volumeNode):
     """Whose images they are, in memory alone: compared with the ECG's, and for criteria that depend on age and sex."""
     from ScarSegECGLib.ecg.subject import subject_of_dicom
 
-    return subject_of_dicom(dict(zip(SUBJECT, _header(volumeNode, *SUBJECT.values()), strict=True)))
+    return subject_of_dicom(_header(volumeNode))
 
 
 def ecgsOfPatient(volumeNode) -> list[str]:
     """Files of the ECGs in the patient's studies, the nearest to the MRI first."""
+    from ScarSegECGLib.ecg.dicom_waveform import ECG_CLASSES
+    from ScarSegECGLib.lge.dicom_frames import moment_of
+
     files, db = sourceFiles(volumeNode), database()
     if not files:
         return []
-    here = _date(_header(volumeNode, ACQUISITION_DATE)[0])
+    here = moment_of(db.fileValue(files[0], ACQUISITION_DATE))
     found = {}
     for study in db.studiesForPatient(db.patientForStudy(db.studyForSeries(db.seriesForFile(files[0])))):
         for series in db.seriesForStudy(study):
             first = next(iter(db.filesForSeries(series)), "")
             if first and db.fileValue(first, "0008,0016") in ECG_CLASSES:
-                date = _date(db.fileValue(first, ACQUISITION_DATE))
+                date = moment_of(db.fileValue(first, ACQUISITION_DATE))
                 found[first] = abs((date - here).days) if date and here else float("inf")
     return sorted(found, key=found.__getitem__)
-
-
-def _date(value: str) -> datetime | None:
-    try:
-        return datetime.strptime(value[:8], "%Y%m%d")
-    except ValueError:
-        return None

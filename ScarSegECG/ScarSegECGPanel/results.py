@@ -12,7 +12,8 @@ from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, all_words, result_lines, words
+from ScarSegECGLib.report.present import result_lines
+from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, all_words, words
 from ScarSegECGPanel.nodes import Grid, brighten, sliceNode, unit, volumeLike, voxelsAndMatrix, writeTable
 from ScarSegECGPanel.section import Section
 

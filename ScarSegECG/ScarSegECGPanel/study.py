@@ -63,9 +63,10 @@ class Study:
         if self._result is None:
             from ScarSegECGLib.measure.measurements import measured_again
             from ScarSegECGLib.measure.rules import FoundScar
+            from ScarSegECGLib.measure.trust import image_only_scar
 
             if self._imageOnly is None:
-                self._imageOnly = masks.imageOnly(self.segmented)
+                self._imageOnly = image_only_scar(self.segmented)
             found = self.segmented.ecg_findings
             conduction = found.features.conduction if found else Conduction.UNKNOWN
             scar = FoundScar(self.masks.scar, self.origin.method, warnings=self.origin.doubt)

@@ -8,13 +8,17 @@ import pytest
 from ScarSegECGLib.cohort.agreement import SCARRED_FROM_PERCENT, bland_altman, summary
 
 
-def _expert(dice: float | None, true_ml: float, ml: float, segments: list[float | None]) -> dict:
+def _expert(
+    dice: float | None, true_ml: float, ml: float, segments: list[float | None], present: bool | None = None
+) -> dict:
     structure = {"dice": 0.9, "precision": 0.9, "sensitivity": 0.9, "volume_error_ml": 1.0, "hd95_mm": 2.0}
     return {
         "cavity": structure,
         "myocardium": structure,
         "scar": structure | {"dice": dice},
+        "scar_with_ecg": structure | {"dice": dice and dice + 0.1},
         "pathological": true_ml > 0,
+        "present": ml > 0 if present is None else present,
         "true_scar_ml": true_ml,
         "scar_ml": ml,
         "segments": segments,
@@ -31,6 +35,9 @@ def test_both_conventions_of_dice() -> None:
     told = summary(experts, [[] for _ in experts])
     assert told["scar_dice"] == {"infarct_patients": pytest.approx(0.4), "challenge": pytest.approx(0.45)}
     assert (told["patients"], told["with_infarct"]) == (4, 2)
+    assert told["scar"]["dice"] == pytest.approx(0.4) and told["scar_with_ecg"]["dice"] == pytest.approx(0.45)
+    little = [_expert(0.0, 0, 0.3, [], present=False), _expert(0.4, 1, 0.3, [], present=False)]
+    assert summary(little, [[], []])["scar_dice"]["challenge"] == 0.5  # what cannot be told from none is none
 
 
 def test_bland_altman_is_bias_and_1_96_sd() -> None:

@@ -7,6 +7,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -34,11 +35,17 @@ def test_stacks_ecgs_and_masks_are_told_by_content(patient: Path, tmp_path: Path
         shutil.copytree(patient, tmp_path / "study" / name)
     (tmp_path / "study" / "notes.txt").write_text("not an ECG, not an image")
     (tmp_path / "study" / "broken.nii").write_bytes(b"\x5c\x01\0\0" + b"\0" * 400)
+    cropped = np.tile(np.int16([0, 1, 2, 3]), (3, 8, 2))
+    nibabel.save(nibabel.Nifti1Image(cropped, np.eye(4)), tmp_path / "study" / "cropped_labels.nii")
+    (tmp_path / "study" / "rubbish.nii.gz").write_bytes(b"rubbish" * 99)
     done = tmp_path / "study" / "results"
     shutil.copytree(patient, done)
     (done / "result.json").write_text("{}")
     found = look_through(tmp_path / "study")
-    assert (len(found.images), len(found.ecgs), len(found.masks), found.unread) == (2, 2, 2, 1)
+    assert (len(found.images), len(found.ecgs), len(found.masks), [one.name for one in found.unread]) == (
+        *(2, 2, 2),
+        ["broken.nii", "notes.txt", "rubbish.nii.gz"],
+    )
     one, two = manifest_rows(found, tmp_path)
     assert one == {
         "case": "case001",

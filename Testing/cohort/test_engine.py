@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,33 @@ def test_a_case_that_kills_two_workers_is_left_and_the_others_are_done(tmp_path:
     assert told["4-fault"].words == "" and told["4-fault"].error.startswith(
         "ValueError at test_engine.py:"
     )  # its own text names a path
+
+
+def _told_to_a_browser(page: str) -> list[str]:
+    """What every port of scheduler and worker says to somebody on this machine who asks for a page."""
+    import psutil
+
+    family = [psutil.Process(os.getppid()), psutil.Process()]
+    ports = {c.laddr.port for one in family for c in one.net_connections() if c.status == psutil.CONN_LISTEN}
+    told = []
+    for port in sorted(ports):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=5) as answer:
+                told.append(answer.read(200).decode())
+        except OSError as error:  # 404, or a port that wants TLS
+            told.append(f"refused {type(error).__name__}")
+    return told
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems hide the ports of other processes")
+def test_no_page_names_the_cases(tmp_path: Path) -> None:
+    pages = ["/info/main/workers.html", "/json/identity.json", "/info/main/processing.html", "/metrics"]
+    (told,) = (o.value for o in run_jobs(_all_pages, [("patient-name", pages)], Crew(workers=1)))
+    assert told and set(told) <= {"refused HTTPError", "refused URLError", "refused ConnectionResetError"}, told
+
+
+def _all_pages(pages: list[str]) -> list[str]:
+    return [told for page in pages for told in _told_to_a_browser(page)]
 
 
 def test_no_scheduler_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,7 @@ def real_case(data: Path, number: int) -> CohortCase:
 
 def test_what_a_kill_would_leave_of_real_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, cases = tmp_path / "out", tuple(real_case(tmp_path / "data", number) for number in range(2))
-    monkeypatch.setattr(job, "session_of", lambda networks: None)
+    monkeypatch.setattr(job, "session_of", lambda networks: SimpleNamespace(settings={}))
     monkeypatch.setattr(job, "segment", lambda *_, **__: make_result(scar=False))
     run(cases, out, job.do_case)
     add_guests(out)

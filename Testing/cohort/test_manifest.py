@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ScarSegECGLib.cli import main
 from ScarSegECGLib.cohort.cells import guarded, unguarded
 from ScarSegECGLib.cohort.manifest import COLUMNS, ManifestError, read_manifest, write_manifest
 from ScarSegECGLib.errors import InputError
+from ScarSegECGLib.facts import Contrast
 
 NOW = datetime(2026, 1, 1)
 
@@ -63,6 +65,7 @@ c4,,,,,,,,
 c5,../outside.nii.gz,,2024-01-01,2024-01-01,,,,
 c6,data/a.nii.gz,data/a.hea,2024-01-01,1999-01-01,,,,
 c7,data/a.nii.gz,data/a.hea,2031-01-01,,,,,
+c8,data/a.nii.gz,data/a.xml,,,,,,
 """
     (folder.parent / "outside.nii.gz").write_bytes(b"x")
     with pytest.raises(ManifestError) as raised:
@@ -70,10 +73,25 @@ c7,data/a.nii.gz,data/a.hea,2031-01-01,,,,,
     told = "\n".join(raised.value.mistakes)
     for line, column in ((3, "case"), (3, "ecg_date"), (3, "event_between"), (3, "sex"), (3, "age"), (4, "case"),
                          (4, "lge"), (5, "lge"), (6, "lge"), (6, "ecg_date"), (7, "mri_date and ecg_date"),
-                         (8, "mri_date and ecg_date")):  # fmt: skip
+                         (8, "mri_date and ecg_date"), (9, "ecg")):  # fmt: skip
         assert f"line {line}, {column}:" in told, (line, column, told)
+    assert "line 8, mri_date and ecg_date: the dates cannot be right: the MRI date lies in the future" in told
     assert "line 2" not in "\n".join(one for one in raised.value.mistakes if one.startswith("line 2"))
     assert str(raised.value).startswith(f"cohort.csv: {len(raised.value.mistakes)} mistakes, nothing was started")
+
+
+def test_contrast_is_told_by_line(folder: Path) -> None:
+    (case,) = read_manifest(_written(folder, "case,lge,contrast\nc1,data/a.nii.gz,PSIR\n"), now=NOW)
+    assert case.contrast is Contrast.PSIR
+    with pytest.raises(ManifestError, match="line 2, contrast: 'bright' is neither"):
+        read_manifest(_written(folder, "case,lge,contrast\nc1,data/a.nii.gz,bright\n"), now=NOW)
+
+
+def test_the_command_tells_each_mistake_in_a_line_of_its_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _written(folder, "case,lge\n../c1,data/a.nii.gz\nc2,none\n")
+    assert main(["cohort", "run", str(path), "--out", str(folder / "out")]) == 2
+    told = [line.strip() for line in capsys.readouterr().err.strip().splitlines()]
+    assert len(told) == 3 and told[1].startswith("line 2, case:") and told[2].startswith("line 3, lge:")
 
 
 def test_a_wrong_column_is_named_with_what_may_be_meant(folder: Path) -> None:
@@ -112,6 +130,6 @@ def test_no_cell_is_a_formula(text: str) -> None:
 def test_what_is_written_is_read_again(folder: Path) -> None:
     (folder / "=data.nii").write_bytes(b"x")
     write_manifest(folder / "made.csv", [{"case": "c1", "lge": "=data.nii", "remark": "=cmd|x"}])
-    assert (folder / "made.csv").read_text().splitlines() == [",".join(COLUMNS), "c1,'=data.nii,,,,,,,,'=cmd|x"]
+    assert (folder / "made.csv").read_text().splitlines() == [",".join(COLUMNS), "c1,'=data.nii,,,,,,,,,'=cmd|x"]
     (case,) = read_manifest(folder / "made.csv", now=NOW)
     assert case.lge == folder / "=data.nii"

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from phantom import phantom_patient, write_phantom
@@ -46,3 +47,57 @@ def test_from_folders_to_tables(folder: Path, capsys: pytest.CaptureFixture[str]
     capsys.readouterr()
     assert main(["cohort", "run", str(manifest), "--out", str(out), "--workers", "1"]) == 0
     assert "0 made now, 1 as they were" in capsys.readouterr().out
+
+
+def test_what_is_wrong_with_ecg_or_expert_leaves_the_images_figures(folder: Path, capsys) -> None:
+    """And the contrast and the meaning of labels can be said, for a line and for all."""
+    out, home = folder / "doubted", folder / "data" / "one"
+    labels = nibabel.load(home / "truth_labels.nii.gz")
+    turned = np.choose(np.asarray(labels.dataobj), [0, 3, 2, 1]).astype(np.uint8)  # 1 scar, 2 myocardium, 3 cavity
+    nibabel.save(nibabel.Nifti1Image(turned, labels.affine), home / "turned.nii.gz")
+    (home / "broken.xml").write_text("<a>no ECG</a>")
+    manifest = folder / "doubted.csv"
+    lines = [
+        "case,lge,contrast,ecg,expert",
+        "one,data/one/lge.nii.gz,magnitude,data/one/broken.xml,data/one/turned.nii.gz",
+    ]
+    manifest.write_text("\n".join(lines))
+    assert main(["cohort", "run", str(manifest), "--out", str(out), "--workers", "1", "-q"]) == 0
+    with (out / "patients.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["status"] == "done" and float(row["scar_ml_image_only"]) > 0 and row["core_ml"]
+    assert {"ecg_unreadable", "expert_doubted"} <= set(row["flags"].split()) and "no_ecg" not in row["flags"].split()
+    assert "--label-map 1=scar,2=myocardium,3=cavity" in row["expert_remark"] and not row["scar_dice"]
+    assert not (out / "agreement.json").exists()
+    again = ["cohort", "run", str(manifest), "--out", str(out), "--workers", "1", "--label-map"]
+    assert main([*again, "1=scar,2=myocardium,3=cavity", "-q"]) == 0
+    with (out / "patients.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    told = json.loads((out / "agreement.json").read_text())
+    assert "expert_doubted" not in row["flags"].split() and float(row["myocardium_dice"]) > 0.5
+    assert told["scar_is_of"] == "images alone" and told["patients_trained_on"] == 0
+    assert float(row["scar_volume_error_ml"]) == pytest.approx(
+        float(row["scar_ml_image_only"]) - float(row["expert_scar_ml"]), abs=1e-3
+    )
+    manifest.write_text("\n".join(line.replace(",data/one/turned.nii.gz", ",") for line in lines))
+    assert main(["cohort", "run", str(manifest), "--out", str(out), "--workers", "1", "-q"]) == 0
+    assert not (out / "agreement.json").exists(), "of the run before"
+    with (out / "data_dictionary.csv").open(newline="") as file:
+        flags = {row["column"] for row in csv.DictReader(file) if row["table"] == "flags"}
+    assert {"ecg_unreadable", "threshold_low"} <= flags
+
+
+def test_a_threshold_in_healthy_wall_is_an_alarm_and_a_run_without_a_result_no_success(folder: Path, capsys) -> None:
+    manifest = folder / "ruled.csv"
+    manifest.write_text("case,lge\nCase_P001,data/one/lge.nii.gz\n")
+    run = ["cohort", "run", str(manifest), "--workers", "1", "--out"]
+    assert main([*run, str(folder / "otsu"), "--method", "otsu"]) == 0
+    with (folder / "otsu" / "patients.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert "threshold_low" in row["flags"].split() and int(row["alarms"]) >= 1
+    assert row["scar_ml_low"] == "" and row["trained_on"] == "yes"
+    capsys.readouterr()
+    assert main([*run, str(folder / "none"), "--method", "fwhm"]) == 2
+    assert (
+        capsys.readouterr().err.rstrip().endswith("no case has a result: put right what is said of each, and run again")
+    )

@@ -158,17 +158,37 @@ def test_no_copy_of_the_images_stays(desk, loaded, monkeypatch: pytest.MonkeyPat
     assert folders[0].parent == Path(slicer.app.temporaryPath)  # which the user can choose
 
 
-def test_whose_images_they_are_comes_from_the_database(loaded) -> None:
+def test_what_the_header_says_is_read_as_the_library_reads_it(loaded) -> None:
+    """Person, date and contrast, by the first file that the database names; nothing where that cannot be read."""
     import slicer
+    from pydicom import dcmread
 
     from ScarSegECGLib.ecg.subject import differ, subject
-    from ScarSegECGPanel.nodes import subjectFromDicom
+    from ScarSegECGPanel.nodes import contrastFromDicom, mriDateFromDicom, subjectFromDicom
 
     volume = loaded.parameterNode.inputVolume
-    assert not subjectFromDicom(volume).digest
     first = volume.GetAttribute("DICOM.instanceUIDs").split()[0]
-    tags = slicer.app.dicomDatabase()._instances[first][1]
-    tags |= {"0010,0020": "0017", "0010,0040": "F", "0010,0030": "19600101", "0008,0020": "20200101"}
+    file = slicer.app.dicomDatabase()._instances[first][0]
+
+    def written(**elements) -> None:
+        header = dcmread(file)
+        for name, value in elements.items():
+            setattr(header, name, value)
+        header.save_as(file)
+
+    written(PatientID="0017", PatientSex="F", PatientBirthDate="19600101", StudyDate="20200101", PatientAge="")
     told = subjectFromDicom(volume)
     assert told.female is True and round(told.age) == 60
     assert differ(told, subject("18")) and not differ(told, subject("17"))
+    written(AcquisitionDate="20240314", AcquisitionTime="101500", ImageType=["ORIGINAL", "PRIMARY", "M"])
+    assert mriDateFromDicom(volume) == "2024-03-14" and contrastFromDicom(volume) is Contrast.MAGNITUDE
+    for kind in ("PSIR", "CR", "R_IR"):
+        written(ImageType=["DERIVED", "PRIMARY", kind])
+        assert contrastFromDicom(volume) is Contrast.PSIR
+    written(ImageType=["ORIGINAL", "PRIMARY"], LongitudinalTemporalInformationModified="MODIFIED")
+    assert mriDateFromDicom(volume) == "" and contrastFromDicom(volume) is None
+    for content in (b"no DICOM", b""):
+        Path(file).write_bytes(content)
+        assert (mriDateFromDicom(volume), contrastFromDicom(volume), subjectFromDicom(volume).digest) == ("", None, "")
+    Path(file).unlink()
+    assert not subjectFromDicom(volume).digest

@@ -16,9 +16,10 @@ from ScarSegECGLib.facts_ecg import Conduction, EcgNote
 from ScarSegECGLib.measure.measurements import measured_again
 from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.rules import FoundScar
+from ScarSegECGLib.measure.trust import image_only_scar
 from ScarSegECGPanel import journal
 from ScarSegECGPanel.journal import REDO, UNDO, Origin, Step, fromDict, made, plain, toDict
-from ScarSegECGPanel.masks import AhaRule, ScarRule, imageOnly, withScar
+from ScarSegECGPanel.masks import AhaRule, ScarRule, withScar
 from ScarSegECGPanel.study import Study
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
@@ -82,7 +83,7 @@ def test_what_the_scar_is_made_of_comes_back() -> None:
 def measured(scar: np.ndarray | None = None) -> ScarResult:
     """A result whose every figure is counted from its masks."""
     made = make_result()
-    alone = imageOnly(made)
+    alone = image_only_scar(made)
     scar = made.labels == SCAR if scar is None else scar
     return measured_again(made, made.anatomy, FoundScar(scar, made.method), alone, Conduction.RBBB)
 

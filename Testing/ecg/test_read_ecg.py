@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import socket
 from datetime import datetime
 
@@ -68,6 +69,16 @@ def test_a_record_by_header_signal_file_or_name(shared_data, name):
     both = (folder / "E07500.hea").read_bytes() + (folder / "E07500.mat").read_bytes()
     assert ecg.sha256 == hashlib.sha256(both).hexdigest()
     assert 0.3 < np.ptp(ecg.millivolts[1]) < 10
+
+
+def test_a_record_name_with_a_point_is_its_own(shared_data, tmp_path):
+    folder = shared_data / "ecg" / "cinc2021"
+    shutil.copy(folder / "E07500.mat", tmp_path)
+    shutil.copy(folder / "E07500.hea", tmp_path / "p.1.hea")
+    (tmp_path / "p.hea").write_text("another record's")
+    assert read_ecg(tmp_path / "p.1").rate == 500.0
+    with pytest.raises(InputError, match="not found"):
+        read_ecg(tmp_path / "p.xml")
 
 
 def test_dicom_ecg(shared_data):

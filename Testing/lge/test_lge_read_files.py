@@ -58,6 +58,11 @@ def test_a_label_map_is_not_taken_for_images(tmp_path, write_nifti) -> None:
     labels[:, 10:25, 10:25], labels[:, 14:20, 14:20] = 2, 1
     with pytest.raises(InputError, match="label map"):
         read_lge(write_nifti(tmp_path / "a.nii", labels))
+    labels[:, 2:9, 2:34] = np.arange(224).reshape(7, 32) % 17  # as AHA segments have
+    with pytest.raises(InputError, match="label map"):
+        read_lge(write_nifti(tmp_path / "aha.nii", labels))
+    with pytest.raises(InputError, match="constant"):
+        read_lge(write_nifti(tmp_path / "empty.nii", np.zeros_like(labels)))
 
 
 def test_nifti_without_orientation_is_read_as_stored_with_a_note(tmp_path, picture, write_nifti) -> None:

@@ -59,6 +59,13 @@ def test_rows_that_switch_the_ecg_off(changes: dict, gap: TimeGap, says: str) ->
     assert says in words(decided)
 
 
+def test_a_block_that_leaves_too_little_weight_is_told_beside_the_time() -> None:
+    """Not the time alone: at these 400 days an ECG without block counts."""
+    assert use(TimeGap(400.0)).amplitude > 0.05
+    blocked = use(TimeGap(400.0), features=dataclasses.replace(FEATURES, conduction="lbbb"))
+    assert blocked.amplitude == 0.0 and "left bundle branch block" in words(blocked)
+
+
 def test_seven_leads_are_too_few() -> None:
     mask = np.arange(12) < 7
     decided = use(TimeGap(0.0), ecg=dataclasses.replace(ECG, lead_mask=mask))

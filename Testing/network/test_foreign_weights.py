@@ -11,7 +11,7 @@ import torch
 
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.network.session import Session
-from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
+from ScarSegECGLib.network.unet import LOCATOR_PLANES, ScarUNet, UNet
 from ScarSegECGLib.network.weights import read_weights, write_weights
 
 SETTINGS = {"channels": [4, 8], "locator_channels": [4, 8], "members": 2}
@@ -20,7 +20,7 @@ SETTINGS = {"channels": [4, 8], "locator_channels": [4, 8], "members": 2}
 @pytest.fixture(scope="module")
 def tensors() -> dict[str, torch.Tensor]:
     """Of small networks."""
-    parts = LocatorUNet(SETTINGS["locator_channels"]).state_dict(prefix="locator.")
+    parts = UNet(*LOCATOR_PLANES, SETTINGS["locator_channels"]).state_dict(prefix="locator.trunk.")
     for index in range(SETTINGS["members"]):
         parts |= ScarUNet(SETTINGS["channels"]).state_dict(prefix=f"member{index}.")
     return parts

@@ -361,4 +361,3 @@ def test_interval_and_confidence_stand_in_the_first_line_of_every_teller():
     assert summary(result)[0] == f"scar: {told}"
     lead = re.search(r'<p class="lead">(.*?)</p>', report_html(result, PICTURES, NOW))
     assert lead and lead.group(1) == f"{told}."
-    assert "to 3.8 ml" not in headline(replace(result, method=Method(corrected=True))), "it is the network's interval"

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from ScarSegECGLib.network.field import PIXEL_MM
 from ScarSegECGLib.network.polar_grid import RADII, RADIUS_STEP_MM, polar_offsets_mm, turn_of_rows
 from ScarSegECGLib.network.stack_net import StackOutput
-from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
+from ScarSegECGLib.network.unet import LOCATOR_PLANES, ScarUNet, UNet
 from ScarSegECGLib.training.augment import AugmentPlan, augment, find_walls, paint, square_offsets
 from ScarSegECGLib.training.dataset import Slices
 from ScarSegECGLib.training.evaluate import patient_folds
@@ -225,6 +225,6 @@ def test_networks_keep_the_size() -> None:
     output = ScarUNet((4, 8, 8))(torch.zeros(2, 3, 32, 32))
     assert output.anatomy.shape == (2, 3, 32, 32)
     assert output.scar.shape == (2, 1, 32, 32)
-    assert LocatorUNet((4, 8))(torch.zeros(1, 1, 32, 32)).shape == (1, 1, 32, 32)
+    assert UNet(*LOCATOR_PLANES, (4, 8))(torch.zeros(1, 1, 32, 32)).shape == (1, 1, 32, 32)
     with pytest.raises(ValueError, match="two levels"):
         ScarUNet((4,))

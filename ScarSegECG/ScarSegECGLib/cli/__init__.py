@@ -97,7 +97,7 @@ def _run(given: list[str], called: list[str], name: str) -> int:
             args.run(args)
         return 0
     except InputError as error:
-        code, said = 2, printable(str(error))
+        code, said = 2, "\n".join(map(printable, getattr(error, "lines", (str(error),))))
     except KeyboardInterrupt:
         code, said = 130, "stopped; nothing was left half-written"
     except Exception as error:

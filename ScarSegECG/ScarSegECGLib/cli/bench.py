@@ -39,7 +39,6 @@ WIDTH_PX = 600  # of a bullseye
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's options."""
     option = parser.add_argument
     option("--json", type=Path, metavar="OUT", help="file for the figures, for a program")
     option("--lge", type=Path, metavar="PATH", help="a stack to time; default: the sample patient, 10 slices")

@@ -17,7 +17,11 @@ from ScarSegECGLib.cli.terminal import say, warn
 from ScarSegECGLib.cohort.discover import look_through, manifest_rows
 from ScarSegECGLib.cohort.manifest import COLUMNS, read_manifest, write_manifest
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import AhaMode, ScarSource
+from ScarSegECGLib.facts import AhaMode, Contrast, ScarSource
+from ScarSegECGLib.lge.labels import parse_label_map
+from ScarSegECGLib.lge.shown_text import printable
+
+_MOST_NAMED = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentParser, ...]:
@@ -34,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentPar
     every.add_argument("--overwrite", action="store_true", help="take a DIR that holds another cohort's results")
     every.add_argument("--no-ecg", action="store_true", help="leave the ECGs out")
     every.add_argument("--dicom", action="store_true", help="also write DICOM objects where the images are DICOM")
-    add_shared(every, *CREW, "--method", "--n-sd", "--aha", "--segments", "--correct-shifts", *NETWORKS)
+    add_shared(every, *CREW, "--method", "--n-sd", "--contrast", "--aha", "--segments", "--correct-shifts", *NETWORKS)
+    meant = "what the values of the experts' masks mean, such as 1=scar,2=myocardium,3=cavity"
+    every.add_argument("--label-map", metavar="N=CLASS,...", help=meant)
     review = jobs.add_parser("review", help="bring the page's review.csv into the tables")
     review.add_argument("dir", type=Path, metavar="DIR", help="folder that cohort run wrote")
     review.add_argument("review", type=Path, metavar="CSV", help="review.csv, as the page saved it")
@@ -46,7 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentPar
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do one job."""
     {"init": _init, "run": _run, "review": _review}[args.job](args)
 
 
@@ -69,7 +74,9 @@ def _init(args: argparse.Namespace) -> None:
     lge, ecg, expert, remark = (sum(bool(row.get(name)) for row in rows) for name in ("lge", "ecg", "expert", "remark"))
     say(args, f"{lge} stacks, {ecg} ECGs, {expert} expert masks; {remark} lines with a remark")
     if found.unread:
-        say(args, f"{found.unread} files that look like images or ECGs cannot be read; scarsegecg lge and ecg say why")
+        some = ", ".join(path.relative_to(args.folder).as_posix() for path in found.unread[:_MOST_NAMED])
+        more = f" and {len(found.unread) - _MOST_NAMED} more" if len(found.unread) > _MOST_NAMED else ""
+        warn(printable(f"files that look like images or ECGs and cannot be read, not listed: {some}{more}"))
     outside = not args.folder.resolve().is_relative_to(base.resolve())
     root = f" --root {shlex.quote(str(args.folder))}" if outside else ""
     say(args, f"correct {args.out}, then: scarsegecg cohort run {shlex.quote(str(args.out))}{root} --out results")
@@ -82,7 +89,9 @@ def _run(args: argparse.Namespace) -> None:
     from ScarSegECGLib.cohort.run import run_cohort
 
     how = ScarSource(args.method), args.n_sd, AhaMode(args.aha), args.segments, args.correct_shifts
-    options = CohortOptions(*how, use_ecg=not args.no_ecg, dicom=args.dicom)
+    contrast = Contrast(args.contrast) if args.contrast else None
+    label_map = tuple(parse_label_map(args.label_map).items()) if args.label_map else ()
+    options = CohortOptions(*how, not args.no_ecg, args.dicom, contrast, label_map)
     bars: list[tqdm] = []
     with ExitStack() as until_done:
         finished = run_cohort(
@@ -102,8 +111,12 @@ def _run(args: argparse.Namespace) -> None:
     if finished.agreement:
         dice = {name: value for name, value in finished.agreement["scar_dice"].items() if value is not None}
         told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in dice.items())
-        say(args, f"scar Dice against the experts of {finished.agreement['patients']} patients: {told}")
+        say(args, f"scar Dice, images alone, against the experts of {finished.agreement['patients']} patients: {told}")
+        if seen := finished.agreement["patients_trained_on"]:
+            warn(f"{seen} of them are called like patients that the weights were trained on: no test")
     say(args, f"open {args.out / 'index.html'}")
+    if not finished.cases:
+        raise InputError("no case has a result: put right what is said of each, and run again")
     if finished.failed:
         warn(f"{len(finished.failed)} without a result; the same command tries them again")
 

@@ -22,7 +22,6 @@ from ScarSegECGLib.report.present import summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's options."""
     said = "an earlier demo is replaced; default: demo-output"
     parser.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR", help=said)
     add_shared(parser, *NETWORKS)

@@ -19,7 +19,6 @@ _MEASURED = ("rate_bpm", "qrs_ms", "axis_deg", "pr_ms", "qt_ms", "qtc_ms", "cond
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's options."""
     option = parser.add_argument
     option("path", type=Path, metavar="PATH", help="12-lead ECG of any supported format")
     option("--picture", type=Path, metavar="FILE", help="the ECG on paper: .png, .svg or .pdf")

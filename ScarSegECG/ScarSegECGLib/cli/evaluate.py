@@ -25,7 +25,6 @@ DATES = '{"mri": DATE, "ecg": DATE, "event_between": true or false}, each where 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's options."""
     cases = "holds Case_*/Case_*_{img,seg}.nii.gz; beside them in a case's folder may lie its ECG (ecg.hea, ecg.xml, "
     cases += 'ecg.csv ...) and dates.json: {"mri": "2024-03-14", "ecg": "2024-03-12", "event_between": false}'
     parser.add_argument("--cases", required=True, type=Path, metavar="DIR", help=cases)

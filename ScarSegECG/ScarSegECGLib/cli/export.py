@@ -19,7 +19,6 @@ _OTHER_FILE = "The result was made from another file than these images"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's options."""
     option = parser.add_argument
     option("result", type=Path, metavar="RESULT_DIR", help="folder that scarsegecg segment wrote")
     option("--dicom", "--lge", required=True, type=Path, metavar="SOURCE", help="the DICOM images it was made from")

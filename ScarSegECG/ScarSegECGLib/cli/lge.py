@@ -15,7 +15,6 @@ from ScarSegECGLib.wording import words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's options."""
     parser.add_argument("path", type=Path, metavar="PATH", help="DICOM: a folder, a zip archive, a DICOMDIR or a file")
     add_shared(parser, *CHOICE)
 

@@ -63,7 +63,6 @@ PICTURES: dict[str, tuple[str, Callable[[Measurements, Anatomy, LgeStack], Drawi
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's options."""
     option = parser.add_argument
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--lge", type=Path, metavar="PATH", help="NIfTI, NRRD or DICOM, with --labels")

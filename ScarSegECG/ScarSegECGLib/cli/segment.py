@@ -34,7 +34,6 @@ _DATE_OPTIONS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's options."""
     option = parser.add_argument
     option("--lge", required=True, type=Path, metavar="PATH", help="NIfTI, NRRD, or DICOM: a folder, zip or DICOMDIR")
     options.add_shared(parser, *options.CHOICE)
@@ -51,7 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read, segment, write."""
     options.refuse_unless(args, "--n-sd", ScarSource.N_SD)
     if args.ecg is None:
         why = "has no effect without an ECG: give --ecg, or leave it out"

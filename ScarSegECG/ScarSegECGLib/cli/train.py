@@ -34,7 +34,6 @@ TEST_SEED, PAIR_SEED = 90_000, 7_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the verb's options."""
     option = parser.add_argument
     cases = "holds Case_*/Case_*_{img,seg}.nii.gz; a case's own ecg.* and dates.json make a real pair of it, the "
     cases += "others get simulated ECGs; may be given several times"

@@ -11,36 +11,40 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ScarSegECGLib.anatomy.aha import divide
-from ScarSegECGLib.case import CAVITY, MVO, MYOCARDIUM, SCAR, ScarResult
+from ScarSegECGLib.case import CAVITY, MYOCARDIUM, SCAR, ScarResult
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.lge.labels import read_labels
+from ScarSegECGLib.facts import ConfidenceReason, has
+from ScarSegECGLib.lge.labels import LabelMap, read_contours
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import STRUCTURES, overlap
 from ScarSegECGLib.measure.segments import segment_percent
+from ScarSegECGLib.measure.trust import image_only_scar
+from ScarSegECGLib.wording import all_words
 
 SCARRED_FROM_PERCENT = 5.0
 """Of its volume: with less a segment counts as free of scar, by expert and program alike. This project's own choice."""
 
 
-def against_expert(result: ScarResult, expert: Path) -> dict[str, Any]:
-    """One result beside an expert's labels (0 background, 1 cavity, 2 myocardium, 3 infarct, 4 MVO).
+def against_expert(result: ScarResult, expert: Path, label_map: LabelMap | None = None) -> dict[str, Any]:
+    """One result beside an expert's contours, which mean what :func:`ScarSegECGLib.lge.labels.read_contours` says.
 
     Returns
     -------
     dict
-        Overlap of "cavity", "myocardium" and "scar" (Dice, precision, sensitivity, volume error ml, HD95 mm), the
-        volumes ``true_scar_ml`` and ``scar_ml``, ``true_percent_of_lv``, and ``segments``: per cent of each segment
-        that the expert calls scar, in the expert's own wall divided by the result's insertions.
+        Overlap of "cavity", "myocardium", "scar" (of the images alone, the primary figure) and "scar_with_ecg" (Dice,
+        precision, sensitivity, volume error ml, HD95 mm); ``true_scar_ml``, ``scar_ml`` (images alone) and
+        ``true_percent_of_lv``; ``pathological`` and ``present``, scar by expert and program; ``segments``, per cent of
+        each that the expert calls scar, in the expert's own wall divided by the result's insertions; and ``remarks``,
+        what is odd about the labels.
 
     Raises
     ------
     InputError
-        Labels that cannot be read, lie on another grid, or hold other values.
+        Labels that cannot be read, lie on another grid, mean something else or hold no myocardium.
     """
-    stack = result.stack
-    labels = read_labels(expert, stack)
-    if labels.max() > MVO:
-        raise InputError("The expert's labels hold values above 4; expected 0 background to 4 MVO")
+    stack, alone = result.stack, image_only_scar(result)
+    reasons = result.confidence.reasons if result.confidence else ()
+    labels, notes = read_contours(expert, stack, label_map)
     truth = ExpertCase("", stack, labels)
     if not truth.myocardium.any():
         raise InputError("The expert's labels hold no myocardium (2): give cavity and wall as well as the infarct")
@@ -54,14 +58,17 @@ def against_expert(result: ScarResult, expert: Path) -> dict[str, Any]:
             for name, ours, theirs in (
                 ("cavity", result.labels == CAVITY, truth.cavity),
                 ("myocardium", result.labels >= MYOCARDIUM, truth.myocardium),
-                ("scar", result.labels >= SCAR, truth.scar),
+                ("scar", alone, truth.scar),
+                ("scar_with_ecg", result.labels >= SCAR, truth.scar),
             )
         },
         "pathological": bool(truth.scar.any()),
+        "present": bool(alone.any()) and not has(reasons, ConfidenceReason.LITTLE_SCAR),
         "true_scar_ml": truth.scar_ml,
-        "scar_ml": float((result.labels == SCAR).sum()) * stack.voxel_ml,
+        "scar_ml": float(np.count_nonzero(alone)) * stack.voxel_ml,
         "true_percent_of_lv": 100 * truth.scar_ml / wall_ml,
         "segments": [None if np.isnan(share) else float(share) for share in percent],
+        "remarks": list(all_words(notes)),
     }
 
 
@@ -99,8 +106,9 @@ def summary(experts: Sequence[dict[str, Any]], shares: Sequence[Sequence[float |
     -------
     dict
         Means over patients by structure; the scar's Dice by both conventions: ``infarct_patients`` (those with scar by
-        the expert) and ``challenge`` (all; nothing found where nothing is counts 1, a missed or an invented scar 0);
-        Bland-Altman of scar in ml and of its share of the LV; sensitivity and specificity per segment and over all.
+        the expert) and ``challenge`` (all; nothing found where nothing is counts 1, a missed or an invented scar 0, and
+        what cannot be told from none is none); Bland-Altman of scar in ml; sensitivity and specificity per segment and
+        over all. All is of the images alone but ``scar_with_ecg``.
     """
     pathological = [one for one in experts if one["pathological"]]
     volumes = [one["scar_ml"] for one in experts], [one["true_scar_ml"] for one in experts]
@@ -108,14 +116,23 @@ def summary(experts: Sequence[dict[str, Any]], shares: Sequence[Sequence[float |
     return {
         "patients": len(experts),
         "with_infarct": len(pathological),
-        **{name: _means(experts if name != "scar" else pathological, name) for name in STRUCTURES},
+        "scar_is_of": "images alone",
+        **{name: _means(experts, name) for name in STRUCTURES if name != "scar"},
+        **{name: _means(pathological, name) for name in ("scar", "scar_with_ecg")},
         "scar_dice": {
             "infarct_patients": _mean([one["scar"]["dice"] for one in pathological]),
-            "challenge": _mean([1.0 if one["scar"]["dice"] is None else one["scar"]["dice"] for one in experts]),
+            "challenge": _mean([_challenge(one) for one in experts]),
         },
         "scar_ml": asdict(difference) if difference else None,
         **_by_segment([one["segments"] for one in experts], shares),
     }
+
+
+def _challenge(one: dict[str, Any]) -> float:
+    """EMIDEC's: none where none is counts 1, missed or false scar 0; too little to be told from none counts as none."""
+    if not one["pathological"]:
+        return float(not one["present"])
+    return float(one["scar"]["dice"] or 0.0) if one["present"] else 0.0
 
 
 def _by_segment(expected: Sequence[Sequence[float | None]], found: Sequence[Sequence[float | None]]) -> dict[str, Any]:

@@ -20,12 +20,20 @@ from ScarSegECGLib.export.atomic import MARKER
 from ScarSegECGLib.lge.dicom_files import looks_like_dicom, quiet, read_dataset
 from ScarSegECGLib.lge.files import looks_like_zip
 from ScarSegECGLib.lge.study import choose, opened_study
-from ScarSegECGLib.lge.volume_file import NRRD_MAGIC, looks_like_labels, looks_like_nifti, read_volume, unpacked_start
+from ScarSegECGLib.lge.volume_file import (
+    NRRD_MAGIC,
+    few_whole_numbers,
+    looks_like_labels,
+    looks_like_nifti,
+    read_volume,
+    unpacked_start,
+)
 
 MOST_FILES, DEEPEST = 500_000, 12
 FAR_DAYS = 365
 _MIXED = "several studies lie together: give each a folder of its own"
 _TAGS = ("SOPClassUID", "Modality", "StudyInstanceUID")
+_IMAGES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".dcm")
 _ECG_CLASSES = "1.2.840.10008.5.1.4.1.1.9."  # waveforms
 
 
@@ -57,7 +65,7 @@ class Found:
     images: list[FoundImages] = field(default_factory=list)
     ecgs: list[FoundEcg] = field(default_factory=list)
     masks: list[tuple[Path, tuple[int, ...]]] = field(default_factory=list)
-    unread: int = 0
+    unread: list[Path] = field(default_factory=list)
     files: int = 0
 
 
@@ -94,7 +102,7 @@ def look_through(
         try:
             _sort(path, found, studies)
         except (InputError, OSError):
-            found.unread += 1
+            found.unread.append(path)
     told(found.files)
     here: dict[Path, set[str]] = defaultdict(set)  # the studies of the files in a folder, and of those somewhere below
     below: dict[Path, set[str]] = defaultdict(set)
@@ -162,7 +170,8 @@ def manifest_rows(found: Found, base: Path, *, names_of_folders: bool = False) -
         elif masks:
             named = _alike(one.path, masks)
             row |= {"expert": _relative(named, base)} if named else {}
-            remarks += [] if named else [f"{len(masks)} label maps: choose the expert's"]
+            how = "the one called alike is taken" if named else "choose the expert's"
+            remarks.append(f"{len(masks)} label maps: {how}")
         row["sex"] = {True: "female", False: "male", None: ""}[subject.female]
         row["age"] = "" if subject.age is None else f"{subject.age:.0f}"
         row["remark"] = "; ".join(remarks)
@@ -208,6 +217,8 @@ def _sort(path: Path, found: Found, studies: dict[str, list[Path]]) -> None:
         _volume(path, found)
     elif told_by_content(start):
         _ecg(path, found)
+    elif path.name.lower().endswith(_IMAGES):  # damaged from its first byte on
+        found.unread.append(path)
 
 
 def _ecg(path: Path, found: Found) -> None:
@@ -216,13 +227,13 @@ def _ecg(path: Path, found: Found) -> None:
 
 
 def _volume(path: Path, found: Found) -> None:
-    """An image or a label map."""
+    """An image or a label map; a cropped map, not mostly 0, is neither."""
     voxels = read_volume(path, lambda shape: None).voxels
     if voxels.ndim != 3 or min(voxels.shape) < 2:
         return
     if looks_like_labels(voxels):
         found.masks.append((path, voxels.shape))
-    elif voxels.dtype.kind in "iuf":
+    elif voxels.dtype.kind in "iuf" and not few_whole_numbers(voxels):
         found.images.append(FoundImages(path, path.parent, shape=voxels.shape))
 
 
@@ -284,7 +295,8 @@ def _nearest(ecgs: Sequence[FoundEcg], images: FoundImages) -> tuple[FoundEcg, l
         for ecg in ecgs
     ]
     at = min(range(len(ecgs)), key=lambda k: (days[k] is None, days[k] or 0))
-    doubts = [f"{len(ecgs)} ECGs: the nearest in time is taken"] if len(ecgs) > 1 else []
+    how = "the first is taken, choose" if days[at] is None else "the nearest in time is taken"
+    doubts = [f"{len(ecgs)} ECGs: {how}"] if len(ecgs) > 1 else []
     if days[at] is not None and days[at] > FAR_DAYS:  # type: ignore[operator]
         doubts.append("ECG over a year from the MRI")
     missing = [what for what, date in (("MRI", images.acquired), ("ECG", ecgs[at].acquired)) if date is None]

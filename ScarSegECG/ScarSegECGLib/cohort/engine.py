@@ -189,6 +189,8 @@ def _client(crew: Crew, jobs: int) -> Iterator[Any]:
         "distributed.worker.daemon": True,
         "distributed.worker.profile.enabled": False,  # a tree of call stacks that grows with every case
         "distributed.admin.system-monitor.log-length": 100,
+        "distributed.scheduler.http.routes": [],  # pages in clear text, which name the cases
+        "distributed.worker.http.routes": [],
     }
     gc.collect()  # an earlier run's client that is finalised while a loop is being started waits for that for ever
     with dask.config.set(settings):
@@ -201,6 +203,7 @@ def _client(crew: Crew, jobs: int) -> Iterator[Any]:
                 processes=True,
                 memory_limit=crew.memory or "auto",
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # any port: a second run finds 8787 taken
                 silence_logs=logging.CRITICAL,
                 security=True,  # other users of this machine can reach a port of loopback
             )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ScarSegECGLib.case import Ecg, ScarResult, SegmentRow, Subject
 from ScarSegECGLib.facts import ConfidenceReason, Doubt, Grade, LgeNote, has
-from ScarSegECGLib.facts_ecg import Agreement
+from ScarSegECGLib.facts_ecg import Agreement, EcgReason
 from ScarSegECGLib.lge.slice_shift import estimate_shifts
 from ScarSegECGLib.report.accuracy import doubt_of
 
@@ -30,7 +30,7 @@ class Weight(Enum):
 
 
 class Flag(Enum):
-    """The flags; what they are called stands in ``page/flags.json``."""
+    """The flags; what they are called stands in ``page/words.json``."""
 
     NO_RESULT = "no_result"
     LV_MISSED = "lv_missed"
@@ -41,16 +41,20 @@ class Flag(Enum):
     SAME_IMAGES = "same_images"
     SAME_ECG = "same_ecg"
     SEX_OR_AGE_DIFFER = "sex_or_age_differ"
+    THRESHOLD_LOW = "threshold_low"
     ECG_DISAGREES = "ecg_disagrees"
     BORDERS_UNCERTAIN = "borders_uncertain"
     MAY_BE_NO_SCAR = "may_be_no_scar"
     NOT_ISCHAEMIC = "not_ischaemic"
+    REMOTE_DOUBTED = "remote_doubted"
+    EXPERT_DOUBTED = "expert_doubted"
     FEW_SLICES = "few_slices"
     ORIENTATION_ASSUMED = "orientation_assumed"
     DATES_IMPOSSIBLE = "dates_impossible"
     DATE_MISSING = "date_missing"
     INSERTIONS_UNSURE = "insertions_unsure"
     NO_ECG = "no_ecg"
+    ECG_UNREADABLE = "ecg_unreadable"
     ECG_NOT_USED = "ecg_not_used"
 
     @property
@@ -68,6 +72,7 @@ _ALARMS = {
     Flag.SAME_IMAGES,
     Flag.SAME_ECG,
     Flag.SEX_OR_AGE_DIFFER,
+    Flag.THRESHOLD_LOW,
 }
 _MINOR = {Flag.DATE_MISSING, Flag.INSERTIONS_UNSURE, Flag.NO_ECG, Flag.ECG_NOT_USED}
 
@@ -91,6 +96,8 @@ def flags_of(
         Flag.OTHER_PATIENTS_ECG: has(result.warnings, Doubt.DIFFERENT_PATIENTS),
         Flag.SEX_OR_AGE_DIFFER: ecg is not None and _other_person(ecg, imaged, typed_female, typed_age),
         Flag.LV_MISSED: missed_slices(result) > 0,
+        Flag.THRESHOLD_LOW: has(result.warnings, Doubt.THRESHOLD_LOW),
+        Flag.REMOTE_DOUBTED: has(result.warnings, Doubt.REMOTE_ENHANCED, Doubt.REMOTE_LENT, Doubt.REMOTE_IN_SCAR),
         Flag.SHIFTED_SLICES: has(result.warnings, Doubt.SLICES_DISPLACED),
         Flag.DO_NOT_USE: grade is Grade.DO_NOT_USE,
         Flag.LOW_CONFIDENCE: grade is Grade.CHECK,
@@ -102,8 +109,9 @@ def flags_of(
         Flag.ORIENTATION_ASSUMED: not result.stack.orientation_known or has(result.warnings, LgeNote.POSE_DOUBTFUL),
         Flag.DATES_IMPOSSIBLE: bool(gap.impossible),
         Flag.DATE_MISSING: ecg is not None and gap.days is None and not gap.impossible,
-        Flag.INSERTIONS_UNSURE: _insertions(result) < UNSURE_INSERTIONS,
-        Flag.NO_ECG: ecg is None,
+        Flag.INSERTIONS_UNSURE: insertion_confidence(result) < UNSURE_INSERTIONS,
+        Flag.ECG_UNREADABLE: ecg is None and has(result.ecg_use.reasons, EcgReason.UNREADABLE),
+        Flag.NO_ECG: ecg is None and not has(result.ecg_use.reasons, EcgReason.UNREADABLE),
         Flag.ECG_NOT_USED: ecg is not None and result.ecg_use.amplitude == 0,
     }
     return tuple(flag for flag, there in found.items() if there)
@@ -150,8 +158,8 @@ def _lv_slices(result: ScarResult) -> NDArray[np.bool_]:
     return np.asarray(result.anatomy.myocardium.any(axis=(1, 2)))
 
 
-def _insertions(result: ScarResult) -> float:
-    """Median confidence of the slices that have an LV."""
+def insertion_confidence(result: ScarResult) -> float:
+    """Median of the slices that have an LV."""
     return float(np.median(result.anatomy.insertion_confidence[_lv_slices(result)]))
 
 

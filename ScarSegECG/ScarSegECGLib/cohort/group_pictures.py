@@ -138,7 +138,7 @@ def _scatter(ours: Floats, theirs: Floats) -> bytes:
     end = 1.05 * max(float(ours.max()), float(theirs.max()), 1.0)
     axes.plot([0, end], [0, end], color=_LIMIT, linewidth=0.8, linestyle="--")
     axes.scatter(theirs, ours, s=24, color=_POINT, edgecolor=_INK, linewidth=0.4, alpha=0.8)
-    axes.set(xlim=(0, end), ylim=(0, end), xlabel="expert, ml", ylabel="ScarSegECG, ml")
+    axes.set(xlim=(0, end), ylim=(0, end), xlabel="expert, ml", ylabel="ScarSegECG, images alone, ml")
     axes.set_title(f"Scar volume, n = {len(ours)}", fontsize=12)
     return _png(figure)
 
@@ -158,7 +158,7 @@ def _bland_altman(ours: Floats, theirs: Floats) -> bytes:
         axes.annotate(
             f"{words}\n{value:+.1f}", (1.01, value), xycoords=("axes fraction", "data"), va="center", fontsize=9
         )
-    axes.set(xlabel="mean of both, ml", ylabel="ScarSegECG - expert, ml")
+    axes.set(xlabel="mean of both, ml", ylabel="images alone - expert, ml")
     axes.set_title(f"Scar volume, n = {found.count}", fontsize=12)
     figure.subplots_adjust(right=0.86)
     return _png(figure, tight=False)

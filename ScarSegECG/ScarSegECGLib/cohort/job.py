@@ -15,7 +15,7 @@ import torch
 
 from ScarSegECGLib.case import Ecg, LgeStack, ScarResult, Subject
 from ScarSegECGLib.cohort.agreement import against_expert
-from ScarSegECGLib.cohort.flags import disagreeing, displaced_slices, flags_of
+from ScarSegECGLib.cohort.flags import Flag, disagreeing, displaced_slices, flags_of, insertion_confidence
 from ScarSegECGLib.cohort.inputs import InputState, state_of
 from ScarSegECGLib.cohort.manifest import CohortCase
 from ScarSegECGLib.cohort.options import Networks, Task
@@ -28,7 +28,7 @@ from ScarSegECGLib.export.write import write_dicom_beside, write_result
 from ScarSegECGLib.facts import Division, Fact, ScarSource
 from ScarSegECGLib.facts_ecg import EcgReason
 from ScarSegECGLib.lge.dicom_source import find_source
-from ScarSegECGLib.lge.read import read_lge
+from ScarSegECGLib.lge.read import read_lge, with_contrast
 from ScarSegECGLib.measure.rules import ThresholdRule
 from ScarSegECGLib.network.device import give_back_memory
 from ScarSegECGLib.network.session import Session
@@ -86,10 +86,13 @@ def _done(task: Task, start: float) -> CaseRecord:
     memory = {"worker": os.getpid(), "memory_mb": round(psutil.Process().memory_info().rss / 2**20, 1)}  # before it
     inputs = _inputs(case)
     stack = read_lge(case.lge)
-    ecg = read_ecg(case.ecg) if case.ecg is not None and options.use_ecg else None
+    if contrast := case.contrast or options.contrast:
+        stack = with_contrast(stack, contrast)
+    ecg, why_no_ecg = _ecg(task)
     imaged = _imaged(stack)
-    result = _segmented(task, stack, ecg, imaged)
-    expert = against_expert(result, case.expert) if case.expert is not None else None
+    result = _segmented(task, stack, ecg, why_no_ecg, imaged)
+    expert, remarks = _against_expert(result, task)
+    flags = (*flags_of(result, imaged, case.female, case.age), *([Flag.EXPERT_DOUBTED] if remarks else []))
     if _inputs(case) != inputs:
         raise InputError("a file of the case changed while it was read; run again")
     record = CaseRecord(
@@ -97,8 +100,8 @@ def _done(task: Task, start: float) -> CaseRecord:
         options=task.options_digest,
         weights=task.networks.sha256,
         inputs=inputs,
-        flags=flags_of(result, imaged, case.female, case.age),
-        facts=_facts(result, imaged, case) | memory,
+        flags=flags,
+        facts=_facts(result, imaged, case) | memory | {"expert_remark": remarks, "trained_on": _trained_on(task)},
         expert=expert,
     )
     finished: list[CaseRecord] = []
@@ -118,7 +121,34 @@ def _done(task: Task, start: float) -> CaseRecord:
     return finished[0]
 
 
-def _segmented(task: Task, stack: LgeStack, ecg: Ecg | None, imaged: Subject) -> ScarResult:
+def _ecg(task: Task) -> tuple[Ecg | None, Fact]:
+    """The case's ECG, or why there is none: one that cannot be read leaves the images' figures as they are."""
+    if task.case.ecg is None or not task.options.use_ecg:
+        return None, Fact(EcgReason.NOT_GIVEN if task.options.use_ecg else EcgReason.SWITCHED_OFF)
+    try:
+        return read_ecg(task.case.ecg), Fact(EcgReason.NOT_GIVEN)
+    except InputError as error:
+        return None, Fact(EcgReason.UNREADABLE, error=str(error))
+
+
+def _against_expert(result: ScarResult, task: Task) -> tuple[dict[str, Any] | None, str]:
+    """How the result agrees with the expert, and what is wrong or odd with the expert's labels."""
+    if task.case.expert is None:
+        return None, ""
+    try:
+        found = against_expert(result, task.case.expert, dict(task.options.label_map) or None)
+    except InputError as error:
+        return None, str(error)
+    return found, " ".join(found["remarks"])
+
+
+def _trained_on(task: Task) -> bool:
+    """Whether the case, its file or a folder of it is called like a patient that the weights were trained on."""
+    known = set(session_of(task.networks).settings.get("trained_on", []))
+    return bool(known & {task.case.name, *(part.partition(".")[0] for part in task.case.lge.parts)})
+
+
+def _segmented(task: Task, stack: LgeStack, ecg: Ecg | None, why_no_ecg: Fact, imaged: Subject) -> ScarResult:
     case, options = task.case, task.options
     gap = gap_of_case(
         ecg,
@@ -134,7 +164,7 @@ def _segmented(task: Task, stack: LgeStack, ecg: Ecg | None, imaged: Subject) ->
         session_of(task.networks),
         SegmentOptions(
             rule=None if options.method is ScarSource.NETWORK else ThresholdRule(options.method, options.n_sd),
-            why_no_ecg=Fact(EcgReason.NOT_GIVEN if options.use_ecg else EcgReason.SWITCHED_OFF),
+            why_no_ecg=why_no_ecg,
             correct_shifts=options.correct_shifts,
             division=Division(options.aha, options.segments),
             imaged=imaged,
@@ -161,7 +191,7 @@ def _facts(result: ScarResult, imaged: Subject, case: CohortCase) -> dict[str, A
         "interval": asdict(interval) if interval else None,
         "confidence": confidence.grade.value if confidence else None,
         "doubts": [words(reason) for reason in confidence.reasons] if confidence else [],
-        "insertion_confidence": float(result.anatomy.insertion_confidence[lv].mean()),
+        "insertion_confidence": insertion_confidence(result),
         "segments_with_ecg_estimate": sum(row.ecg_percent is not None for row in result.segments),
     }
 

@@ -17,8 +17,13 @@ from ScarSegECGLib.ecg.gap import impossible, parse_date
 from ScarSegECGLib.ecg.wfdb_record import header_of
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import write_text
+from ScarSegECGLib.facts import Contrast
+from ScarSegECGLib.wording import words
 
-COLUMNS = ("case", "lge", "ecg", "mri_date", "ecg_date", "event_between", "sex", "age", "expert", "remark")
+COLUMNS = (
+    *("case", "lge", "contrast", "ecg", "mri_date", "ecg_date", "event_between"),
+    *("sex", "age", "expert", "remark"),
+)
 NEEDED = ("case", "lge")
 MOST_BYTES, MOST_CASES, MOST_SHOWN = 32 * 2**20, 100_000, 50
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -26,7 +31,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T](\d{1,2}:\d{2})(?::\d{2})?)?")
 _TRUE = {"yes", "true", "1", "x", "y", "wahr", "vrai", "ja", "oui"}
 _FALSE = {"", "no", "false", "0", "n", "falsch", "faux", "nein", "non"}
-_FEMALE, _MALE = {"female", "f", "w", "woman"}, {"male", "m", "man"}
+_FEMALE, _MALE = {"female", "f", "w", "woman", "weiblich"}, {"male", "m", "man", "männlich"}
 T = TypeVar("T")
 
 
@@ -34,7 +39,7 @@ T = TypeVar("T")
 class CohortCase:
     """One line of the manifest, checked: paths are absolute and inside the folders that the user named.
 
-    ``expert`` is a label map on the LGE's grid; ``female`` and ``age`` (years) are ``None`` where they are not given.
+    ``expert`` is a label map on the LGE's grid; ``female``, ``age`` (years), ``contrast``: ``None`` where not given.
     """
 
     name: str
@@ -46,6 +51,7 @@ class CohortCase:
     female: bool | None = None
     age: float | None = None
     expert: Path | None = None
+    contrast: Contrast | None = None
 
 
 class ManifestError(InputError):
@@ -56,7 +62,8 @@ class ManifestError(InputError):
         count = f"{len(mistakes)} mistake{'s' * (len(mistakes) > 1)}"
         more = [f"  ... and {len(mistakes) - MOST_SHOWN} more"] if len(mistakes) > MOST_SHOWN else []
         shown = [f"  {mistake}" for mistake in mistakes[:MOST_SHOWN]]
-        super().__init__("\n".join([f"{name}: {count}, nothing was started", *shown, *more]))
+        self.lines = (f"{name}: {count}, nothing was started", *shown, *more)
+        super().__init__("\n".join(self.lines))
 
 
 def read_manifest(path: Path, roots: Iterable[Path] = (), *, now: datetime) -> tuple[CohortCase, ...]:
@@ -204,15 +211,15 @@ class _Reader:
         ecg, expert = take("ecg", self._path, None), take("expert", self._path, None)
         mri, recorded = take("mri_date", _date, None), take("ecg_date", _date, None)
         if cannot_be := impossible(recorded, mri, now=self.now):
-            wrong.append(("mri_date and ecg_date", f"the dates cannot be right: {cannot_be}"))
+            wrong.append(("mri_date and ecg_date", f"the dates cannot be right: {words(cannot_be)}"))
         for column, given in (("ecg_date", recorded), ("event_between", row["event_between"].casefold() in _TRUE)):
             if given and not row["ecg"]:
                 wrong.append((column, "has no effect without an ECG"))
         event, female = take("event_between", _yes, False), take("sex", _female, None)
-        age = take("age", _age, None)
+        age, contrast = take("age", _age, None), take("contrast", _contrast, None)
         if wrong or lge is None:
             return None, wrong
-        return CohortCase(name, lge, ecg, mri, recorded, event, female, age, expert), []
+        return CohortCase(name, lge, ecg, mri, recorded, event, female, age, expert, contrast), []
 
     def _path(self, text: str) -> Path | None:
         if not text:
@@ -255,6 +262,13 @@ def _female(text: str) -> bool | None:
     if text:
         raise InputError(f"'{text[:20]}' is neither female nor male")
     return None
+
+
+def _contrast(text: str) -> Contrast | None:
+    try:
+        return Contrast(text.casefold()) if text else None
+    except ValueError:
+        raise InputError(f"'{text[:20]}' is neither magnitude nor psir") from None
 
 
 def _age(text: str) -> float | None:

@@ -11,13 +11,17 @@ from typing import Literal
 
 from ScarSegECGLib.cohort.manifest import CohortCase
 from ScarSegECGLib.errors import InputError
-from ScarSegECGLib.facts import AhaMode, ScarSource
+from ScarSegECGLib.facts import AhaMode, Contrast, ScarSource
 from ScarSegECGLib.lge.files import sha256_of_file
 
 
 @dataclass(frozen=True)
 class CohortOptions:
-    """Options of ``segment`` that hold for all; ``dicom`` also writes DICOM objects where the images are DICOM."""
+    """Options of ``segment`` that hold for all.
+
+    ``contrast`` is of images whose line in the manifest does not say it; ``dicom`` also writes DICOM objects where the
+    images are DICOM; ``label_map`` says what the values of experts' masks mean where they are not the usual ones.
+    """
 
     method: ScarSource = ScarSource.NETWORK
     n_sd: float | None = None
@@ -26,6 +30,8 @@ class CohortOptions:
     correct_shifts: bool = False
     use_ecg: bool = True
     dicom: bool = False
+    contrast: Contrast | None = None
+    label_map: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ def digest(case: CohortCase, options: CohortOptions) -> str:
         "event_between": case.event_between,
         "female": case.female,
         "age": case.age,
+        "contrast": case.contrast,
         "options": asdict(options),
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

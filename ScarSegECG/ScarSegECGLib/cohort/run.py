@@ -146,7 +146,9 @@ def write_outputs(
     try:
         write_tables(out, patients)
         agreement = _agreement(patients)
-        if agreement is not None:
+        if agreement is None:
+            (out / AGREEMENT).unlink(missing_ok=True)
+        else:
             write_text(out / AGREEMENT, json.dumps(agreement, indent=1, allow_nan=False) + "\n")
         pictures = write_group_pictures(out, patients)
         if options is not None and networks is not None:
@@ -258,7 +260,8 @@ def _agreement(patients: Sequence[Patient]) -> dict[str, Any] | None:
         return None
     shares = [[row["scar_percent_image_only"] for row in patient.result["segments"]] for patient in judged]  # type: ignore[index]
     told = summary([patient.record.expert for patient in judged], shares)  # type: ignore[union-attr, misc]
-    return {"scarred_from_percent_of_segment": SCARRED_FROM_PERCENT, **told}
+    trained_on = sum(bool(patient.record.facts.get("trained_on")) for patient in judged)  # type: ignore[union-attr]
+    return {"patients_trained_on": trained_on, "scarred_from_percent_of_segment": SCARRED_FROM_PERCENT, **told}
 
 
 def _provenance(patients: Sequence[Patient], options: CohortOptions, networks: Networks) -> dict[str, Any]:

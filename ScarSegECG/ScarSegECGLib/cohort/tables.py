@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -98,7 +99,9 @@ def write_tables(out: Path, patients: Sequence[Patient]) -> None:
     }
     for name in TABLES:
         _write_table(out, name, [column for column in columns() if column.table == name], rows[name])
+    words = json.loads((resources.files(__package__) / "page" / "words.json").read_text(encoding="utf-8"))["flags"]
     told = [(c.table, c.name, c.kind, c.unit, c.meaning, c.source) for c in columns()]
+    told += [("flags", f.value, f.weight.value, "", ": ".join(words[f.value]), "patients.flags") for f in Flag]
     write_text(out / DICTIONARY, as_csv(("table", "column", "type", "unit", "meaning", "source"), told))
 
 

@@ -41,13 +41,11 @@ _STAMP = re.compile(r"(\d{14})(?:\.(\d{1,6})\d*)?")
 
 
 def read_scp(path: Path) -> Recording:
-    """Read an SCP-ECG file."""
     _require_scp_bounds(path)
     return _read(path, "scp_ecg", "SCP-ECG")
 
 
 def read_ishne(path: Path) -> Recording:
-    """Read an ISHNE file."""
     return _read(path, "ishne_holter", "ISHNE")
 
 

@@ -122,7 +122,7 @@ def read_ecg(path: str | PathLike[str]) -> Ecg:
 
 def _read_recording(path: Path) -> Recording:
     header, ending = header_of(path), path.suffix.lower()
-    if header is not None and not path.exists() and header.name == path.name + ".hea":
+    if header is not None and not path.exists():
         return read_wfdb(header)
     if path.is_dir():
         raise InputError("The path is a folder: choose one ECG file.")

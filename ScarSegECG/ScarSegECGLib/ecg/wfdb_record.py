@@ -44,10 +44,10 @@ def looks_like_header(start: bytes) -> bool:
 
 
 def header_of(path: Path) -> Path | None:
-    """The header that belongs to a header, signal file or bare record name; None where there is none."""
+    """The header of a header or signal file or, where there is no such file, a bare record name; None without one."""
     beside = path if path.suffix.lower() == ".hea" else path.with_suffix(".hea")
-    bare = path.with_name(path.name + ".hea")
-    return next((candidate for candidate in (beside, bare) if candidate.is_file()), None)
+    header = beside if path.exists() else path.with_name(path.name + ".hea")
+    return header if header.is_file() else None
 
 
 def read_wfdb(header: Path) -> Recording:

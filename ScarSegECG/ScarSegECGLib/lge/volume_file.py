@@ -65,7 +65,7 @@ _TYPES = {
     **dict.fromkeys(("ulonglong", "unsigned long long", "uint64", "uint64_t"), "u8"),
     **{"float": "f4", "double": "f8"},
 }
-_MOST_CLASSES = 8
+_MOST_CLASSES = 32
 _COLOUR_KINDS = ("color", "vector", "complex", "matrix", "quaternion", "normal", "gradient")
 
 
@@ -141,11 +141,15 @@ def _voxels_in(
     return voxels
 
 
-def looks_like_labels(voxels: NDArray) -> bool:
-    """Whether it is a label map: whole numbers of few kinds, most of them 0; every eighth slice or so is looked at."""
+def few_whole_numbers(voxels: NDArray) -> bool:
+    """Whether it holds whole numbers of few kinds, as label maps do; about eight slices are looked at."""
     few = np.unique(voxels[:: max(1, len(voxels) // 8)])
-    whole = len(few) <= _MOST_CLASSES and bool((few == np.rint(few)).all()) and few.min() >= 0 and few.max() < 256
-    return whole and float((voxels == 0).mean()) > 0.5
+    return len(few) <= _MOST_CLASSES and bool((few == np.rint(few)).all()) and few.min() >= 0
+
+
+def looks_like_labels(voxels: NDArray) -> bool:
+    """Whether it is a label map: :func:`few_whole_numbers`, most of them 0 but not all."""
+    return few_whole_numbers(voxels) and 0.5 < float((voxels == 0).mean()) < 1
 
 
 def looks_like_nifti(start: bytes) -> bool:

@@ -20,6 +20,7 @@ from ScarSegECGLib.measure.parts import scar_parts
 from ScarSegECGLib.measure.remote import Region, Remote, remote_doubts, remote_myocardium
 from ScarSegECGLib.measure.rules import RULES, FoundScar, ThresholdRule, find_scar
 from ScarSegECGLib.measure.segments import segment_percent, segment_table
+from ScarSegECGLib.measure.trust import of_contours
 
 # What the division notes and no figure suffers from, or what is said of the input already.
 HARMLESS = (AnatomyNote.INSERTIONS_GIVEN, AnatomyNote.NO_APEX, AnatomyNote.ORIENTATION_ASSUMED, AnatomyNote.OFF_AXIS)
@@ -176,6 +177,8 @@ def measured_again(
     changed = figures(
         result.stack, anatomy, scar, image_only, scar.mask, result.ecg_use, conduction, percent, result.input_warnings
     )
+    if replace(scar.method, image_only=False) != result.method:  # no longer the networks' own scar
+        changed |= {"interval": None, "confidence": of_contours(result.confidence)}
     return replace(result, anatomy=anatomy, **changed)
 
 

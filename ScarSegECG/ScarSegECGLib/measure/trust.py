@@ -4,21 +4,23 @@ patients that the networks had not seen (``training.evaluate``)."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ScarSegECGLib.case import Anatomy, FloatArray, Interval, Signs
+from ScarSegECGLib.anatomy.polar import Mask
+from ScarSegECGLib.case import SCAR, Anatomy, FloatArray, Interval, ScarResult, Signs
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.facts import Confidence, ConfidenceReason, Fact, Grade
+from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
 
 SCAR_ABOVE = 0.5
 
 LV_ML = (40.0, 500.0)  # cavity and wall together; hearts outside it were in no training data
-FEWEST_SLICES = 3
+_OF_CONTOURS = (ConfidenceReason.ANATOMY_IMPLAUSIBLE, ConfidenceReason.BORDERS_UNCERTAIN)
 WIDE = 0.6  # an interval wider than this share of the wall is no answer
 
 
@@ -39,6 +41,14 @@ def scar_probability(
 def never_erasing(movement: FloatArray, alone: FloatArray) -> FloatArray:
     """Movement of the logit that never takes away scar which the image alone shows (probability ``alone``)."""
     return np.where(alone > SCAR_ABOVE, np.maximum(movement, 0), movement)
+
+
+def image_only_scar(result: ScarResult) -> Mask:
+    """The scar that the images alone show, of a result as it was segmented."""
+    if result.ecg_use.amplitude == 0:
+        return np.asarray(result.labels == SCAR)
+    shown = result.scar_probability_image_only > SCAR_ABOVE
+    return drop_small_islands(shown, result.stack.spacing, SMALLEST_ISLAND_ML)
 
 
 def signs(
@@ -120,14 +130,9 @@ class Trust:
 def judged(seen: Signs, trust: Trust, anatomy: Anatomy, voxel_ml: float) -> Confidence:
     """Grade of one case by its anatomy, the networks' views, the borders and the interval."""
     lv_ml = float((anatomy.cavity | anatomy.myocardium).sum()) * voxel_ml
-    slices = int((anatomy.cavity | anatomy.myocardium).any(axis=(1, 2)).sum())
-    against = []
     if not LV_ML[0] <= lv_ml <= LV_ML[1]:
-        against.append(Fact(ConfidenceReason.ANATOMY_IMPLAUSIBLE, ml=lv_ml))
-    if slices < FEWEST_SLICES:
-        against.append(Fact(ConfidenceReason.FEW_SLICES_SEEN, slices=slices))
-    if against:
-        return Confidence(Grade.DO_NOT_USE, tuple(against))
+        return Confidence(Grade.DO_NOT_USE, (Fact(ConfidenceReason.ANATOMY_IMPLAUSIBLE, ml=lv_ml),))
+    against = []
     if seen.scar_ml > 0 and not trust.present(seen):
         against.append(Fact(ConfidenceReason.LITTLE_SCAR, ml=seen.scar_ml))
     if seen.spread_ml > trust.most_spread * (1 + seen.scar_ml):
@@ -138,3 +143,9 @@ def judged(seen: Signs, trust: Trust, anatomy: Anatomy, voxel_ml: float) -> Conf
     if high - low > WIDE * float(anatomy.myocardium.sum()) * voxel_ml:
         against.append(Fact(ConfidenceReason.WIDE_INTERVAL, low=low, high=high))
     return Confidence(Grade.CHECK if against else Grade.GOOD, tuple(against))
+
+
+def of_contours(confidence: Confidence | None) -> Confidence | None:
+    """What is left of it where the scar is not the networks' own: what it says against the contours, or None."""
+    left = tuple(reason for reason in (confidence.reasons if confidence else ()) if reason.code in _OF_CONTOURS)
+    return replace(confidence, reasons=left) if confidence and left else None

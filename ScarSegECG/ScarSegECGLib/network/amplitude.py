@@ -115,5 +115,5 @@ def decide(
         cautions.append(Fact(EcgReason.COUNTS_LESS, why=why))
     amplitude *= quality
     if amplitude < LEAST_AMPLITUDE:
-        return EcgUse(0.0, (Fact(EcgReason.TOO_FAR, days=gap.days),), gap)
+        return EcgUse(0.0, (Fact(EcgReason.TOO_FAR, days=gap.days), *cautions), gap)
     return EcgUse(amplitude, (Fact(EcgReason.USED, days=gap.days, weight=amplitude), *cautions), gap)

@@ -22,7 +22,7 @@ from ScarSegECGLib.network import field, polar_grid, stack_net
 from ScarSegECGLib.network.device import Network, choose_device, leave_no_holes, place
 from ScarSegECGLib.network.ecg_encoder import feature_table
 from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
-from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
+from ScarSegECGLib.network.unet import LOCATOR_PLANES, ScarUNet, UNet
 from ScarSegECGLib.network.weights import FOREIGN, SHIPPED, SHIPPED_SHA256, Weights, read_weights
 
 MOST_MEMBERS = 16
@@ -82,7 +82,7 @@ class Session:
         self.weights_sha256 = weights.sha256
         self.device = device
         ready = partial(_ready, weights, device)
-        self._locator = ready("locator.", LocatorUNet, known["locator_channels"])
+        self._locator = ready("locator.trunk.", UNet, *LOCATOR_PLANES, known["locator_channels"])
         self._members = [ready(f"member{index}.", ScarUNet, known["channels"]) for index in range(known["members"])]
         channels = known.get("stack_channels", 0)
         self._stack = ready("stack.", stack_net.StackNet, channels) if channels else None
@@ -117,7 +117,7 @@ class Session:
         """
         spacing = stack.spacing[1:]
         whole = field.whole_slices(torch.from_numpy(stack.voxels), spacing)
-        logit = self._run(self._locator.trunk, polar_grid.levelled(whole[:, None]))
+        logit = self._run(self._locator, polar_grid.levelled(whole[:, None]))
         offsets = field.offsets_of_lv(logit.sigmoid()[:, 0].cpu().numpy(), field.LOCATOR_PIXEL_MM, stack.spacing[0])
         middle = (np.array(stack.voxels.shape[1:]) - 1) / 2 * np.array(spacing)
         return middle + offsets

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ScarSegECGLib.network.stack_net import StackOutput
 
 ANATOMY_CLASSES = 3  # background, LV cavity, LV wall (with its scar)
+LOCATOR_PLANES = 1, 1  # of the U-Net that finds the LV: a slice at 2.5 mm -> logit of LV, cavity or wall
 DROPOUT = 0.1  # of channels, inside the two coarsest blocks of an encoder, in training only
 
 
@@ -75,14 +76,3 @@ class ScarUNet(nn.Module):
     def forward(self, slices: Tensor) -> StackOutput:
         logits = self.trunk(slices)
         return StackOutput(logits[:, :ANATOMY_CLASSES], logits[:, ANATOMY_CLASSES:])
-
-
-class LocatorUNet(nn.Module):
-    """Where the left ventricle is: one slice [B, 1, H, W] at 2.5 mm -> logit [B, 1, H, W] of LV (cavity or wall)."""
-
-    def __init__(self, channels: Sequence[int]) -> None:
-        super().__init__()
-        self.trunk = UNet(1, 1, channels)
-
-    def forward(self, slices: Tensor) -> Tensor:
-        return self.trunk(slices)

@@ -13,7 +13,7 @@ from ScarSegECGLib.report.blocks import Items, Patient, Picture, Report, Section
 from ScarSegECGLib.report.captions import LEAST_MVO_ML
 from ScarSegECGLib.report.plain import number, without_paths
 from ScarSegECGLib.report.tables import added_ml, burdens, sentence
-from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, agreement_reason, all_words, words
+from ScarSegECGLib.wording import ECG_IS_NO_FINDING, RESEARCH_USE, Translate, agreement_reason, all_words, words
 
 TITLE = "ScarSegECG: myocardial scar in LGE MRI"
 ECG_SCALE = (
@@ -87,12 +87,22 @@ def _items(sentences: Iterable[str], *, small: bool = False) -> Items:
 def headline(result: ScarResult) -> str:
     """The figure that everything else explains, with its interval and what speaks for or against it, in a line."""
     (name, scar), *_ = burdens(result)
-    judged = None if result.method.corrected else result.interval, result.confidence
-    return without_paths("; ".join(filter(None, (f"{name}: {words(scar)}", *map(words, judged)))))
+    judged = map(words, (result.interval, result.confidence))
+    return without_paths("; ".join(filter(None, (f"{name}: {words(scar)}", *judged))))
+
+
+def result_lines(result: ScarResult, tr: Translate = str) -> tuple[str, ...]:
+    """A result in three lines: the scar and how sure it is, how it was found, and how the ECG counted."""
+    scar = [tr("scar {burden}, images alone").format(burden=words(result.scar_image_only, tr))]
+    if result.shown is not Shown.IMAGE_ONLY:
+        scar.append(f"{words(result.scar, tr)} {words(result.shown, tr)}")
+    scar += all_words((result.interval, result.confidence, doubt_of(result)), tr)
+    how = f"{words(result.method, tr)}; AHA: {words(result.anatomy.division, tr)}"
+    return "; ".join(filter(None, scar)), how, words(result.ecg_use, tr)
 
 
 def summary(result: ScarResult) -> tuple[str, ...]:
-    """A result in a few lines, for a terminal or a panel: the headline first."""
+    """A result in a few lines, for a terminal: the headline first."""
     lines = [f"scar: {headline(result)}"]
     if doubt := doubt_of(result):
         lines.append(words(doubt))

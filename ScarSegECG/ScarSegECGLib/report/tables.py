@@ -104,7 +104,6 @@ def patterns_table(result: ScarResult) -> Table | None:
 
 
 def segments_table(result: ScarResult) -> Table:
-    """The AHA segments."""
     whose = _WHOSE[result.shown]
 
     def line(row: SegmentRow) -> dict[str, str]:

@@ -19,11 +19,10 @@ from ScarSegECGLib.measure.overlap import overlap
 from ScarSegECGLib.measure.trust import SCAR_ABOVE, scar_probability
 from ScarSegECGLib.network.amplitude import LEAST_AMPLITUDE
 from ScarSegECGLib.network.taff import EcgWord
-from ScarSegECGLib.pipeline import network_scar, with_ecg
+from ScarSegECGLib.pipeline import network_scar, predicted_anatomy, with_ecg
 from ScarSegECGLib.training.degrade import degrade
 from ScarSegECGLib.training.fit import Plan, Unseen
 from ScarSegECGLib.training.pairs import OwnEcg, Pairs, make_pairs
-from ScarSegECGLib.training.taff import anatomy_of
 
 RESAMPLES = 2000
 FIVE_YEARS, WRONG_GAP_DAYS = 5 * 365.0, 2 * 365.0
@@ -70,7 +69,7 @@ def _scars(of: Unseen, stack: LgeStack, words: Sequence[tuple[EcgWord, float]]) 
     """The scar with each word and its amplitude, none where the networks, which look once, find no left ventricle."""
     try:
         evidence = of.session.see(stack)
-        anatomy = anatomy_of(stack, evidence)
+        anatomy = predicted_anatomy(stack, evidence)
     except NoLeftVentricle:
         yield from (np.zeros_like(of.case.scar) for _ in words)
         return

@@ -23,7 +23,7 @@ from ScarSegECGLib.network.device import Network, place
 from ScarSegECGLib.network.field import LOCATOR_PIXEL_MM, PIXEL_MM
 from ScarSegECGLib.network.polar_grid import cut_polar, heart_disc, polar_area, polar_offsets_mm
 from ScarSegECGLib.network.stack_net import StackNet, StackOutput, without_wrap
-from ScarSegECGLib.network.unet import LocatorUNet, ScarUNet
+from ScarSegECGLib.network.unet import LOCATOR_PLANES, ScarUNet, UNet
 from ScarSegECGLib.network.weights import Weights, read_weights, write_weights
 from ScarSegECGLib.training.augment import AugmentPlan, Walls, augment, find_walls, paint, square_offsets
 from ScarSegECGLib.training.dataset import Slices, coarse_slices, fine_slices
@@ -147,7 +147,8 @@ def train_stage_one(plan: Plan, group: int) -> None:
     epochs, rate = (recipe.locator_epochs, 2e-3) if start is None else (recipe.tuning_epochs, 5e-4)
     schedule = Schedule(epochs * epoch, rate, warm_up=WARM_UP, checkpoint_every=2 * epoch)
     loss = loss_on(slices, LOCATOR_PLAN, locator_loss, device)
-    locator = train("locator", partial(LocatorUNet, recipe.locator_channels), loss, schedule, "locator.")
+    make = partial(UNet, *LOCATOR_PLANES, recipe.locator_channels)
+    locator = train("locator", make, loss, schedule, "locator.trunk.")
 
     slices = fine_slices(seen)
     schedule = Schedule(recipe.scar_epochs * epoch, average=0.998, warm_up=WARM_UP, checkpoint_every=10 * epoch)
@@ -159,7 +160,7 @@ def train_stage_one(plan: Plan, group: int) -> None:
     settings |= {"channels": list(recipe.scar_channels), "locator_channels": list(recipe.locator_channels)}
     settings |= {"classes": CLASSES, "licence": LICENCE, "history": recipe.history}
     settings |= {"member_trained_on": [[case.name for case in seen]], "held_out": list(plan.groups[group])}
-    tensors = locator.state_dict(prefix="locator.") | network.state_dict(prefix="member0.")
+    tensors = locator.state_dict(prefix="locator.trunk.") | network.state_dict(prefix="member0.")
     write_weights(folder / "weights.safetensors", tensors, settings)
 
 

@@ -12,17 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from ScarSegECGLib.anatomy.aha import divide, soft_prior
-from ScarSegECGLib.anatomy.lv import clean, why_no_left_ventricle
-from ScarSegECGLib.case import MYOCARDIUM, SCAR, Anatomy, LgeStack
+from ScarSegECGLib.anatomy.aha import soft_prior
+from ScarSegECGLib.case import MYOCARDIUM, SCAR
 from ScarSegECGLib.errors import InputError, NoLeftVentricle
 from ScarSegECGLib.network.amplitude import UNKNOWN_DATE_COUNTS_AS_DAYS, TimeWeight
 from ScarSegECGLib.network.ecg_encoder import EcgEncoder
 from ScarSegECGLib.network.polar_grid import cut_polar
-from ScarSegECGLib.network.session import ImageEvidence
 from ScarSegECGLib.network.stack_net import StackNet, without_wrap
 from ScarSegECGLib.network.taff import SITES, EcgBranch, EcgWord
 from ScarSegECGLib.network.weights import read_weights, write_weights
+from ScarSegECGLib.pipeline import predicted_anatomy
 from ScarSegECGLib.training.fit import TUNED, Plan, Schedule, Unseen, fit, mixed, once
 from ScarSegECGLib.training.pairs import Pairs
 from ScarSegECGLib.training.stages import AREA, CLEAN, DEGRADED, Bank, SeenStack, soft_dice_loss, version_of
@@ -41,14 +40,6 @@ EMBEDDED_AT_ONCE = 256
 CPU = torch.device("cpu")  # some hundred steps on two stacks each
 
 Fused = dict[int, list[tuple[SeenStack, Tensor]]]  # by patient: stacks, each with its AHA prior (see _prior)
-
-
-def anatomy_of(stack: LgeStack, evidence: ImageEvidence) -> Anatomy:
-    """The left ventricle that the networks see, divided; NoLeftVentricle where there is none."""
-    cavity, wall = clean(evidence.classes == 1, evidence.classes == 2)
-    if why := why_no_left_ventricle(cavity, wall, stack.spacing):
-        raise NoLeftVentricle(why)
-    return divide(stack, cavity, wall)
 
 
 def stack_loss(
@@ -77,7 +68,7 @@ def _prior(of: Unseen, version: int, look: SeenStack) -> dict[str, Tensor]:
     """AHA prior uint8 [K, 17, A, R] of 255, jittered, on the anatomy that stage 2 predicts; none where it sees none."""
     stack, centres = version_of(of.case, of.number, version).stack, look.centres_mm.numpy()
     try:
-        anatomy = anatomy_of(stack, of.session.second_look(stack, centres, look.seen))
+        anatomy = predicted_anatomy(stack, of.session.second_look(stack, centres, look.seen))
     except NoLeftVentricle:
         return {}
     rng = np.random.default_rng([of.number, version, 5])

@@ -162,7 +162,6 @@ class Wedge:
 
     @cached_property
     def path(self) -> Path:
-        """The outline."""
         outer, inner = self.arc(self.outer), self.arc(self.inner)[::-1]
         if self.end - self.start < 360.0:
             return shapes.closed(np.vstack([outer, inner]))

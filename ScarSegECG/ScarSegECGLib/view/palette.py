@@ -37,7 +37,6 @@ RAMP = LinearSegmentedColormap.from_list("scar", _ANCHORS).with_extremes(bad=NO_
 
 
 def colour_of(value: float, vmin: float, vmax: float) -> Colour:
-    """One value's colour."""
     return to_rgb(RAMP((value - vmin) / (vmax - vmin)))
 
 

@@ -102,7 +102,6 @@ def closed(*loops: ArrayLike) -> Path:
 
 
 def rectangle(left: float, bottom: float, right: float, top: float) -> Path:
-    """A box."""
     return closed([(left, bottom), (right, bottom), (right, top), (left, top)])
 
 

@@ -235,7 +235,7 @@ def test_the_headline_with_its_interval_stands_with_the_primary_figure(case) -> 
     trusted = replace(
         case.result,
         interval=Interval((4.04, 9.96), (3.0, 8.0), 0.9),
-        confidence=Confidence(Grade.CHECK, (Fact(ConfidenceReason.UNLIKE_TRAINING),)),
+        confidence=Confidence(Grade.CHECK, (Fact(ConfidenceReason.BORDERS_UNCERTAIN),)),
     )
     for result, primary in ((trusted, "Scar, image only"), (replace(trusted, method=Method(image_only=True)), "Scar")):
         told = {group.title: group for group in groups(result)}

@@ -87,7 +87,7 @@ def report_of(path: Path) -> dict[str, dict[str, float]]:
 def variants(result: ScarResult) -> dict[str, ScarResult]:
     trusted = {
         "interval": Interval((11.04, 22.96), (8.0, 17.5), 0.9),
-        "confidence": Confidence(Grade.CHECK, (Fact(ConfidenceReason.UNLIKE_TRAINING),)),
+        "confidence": Confidence(Grade.CHECK, (Fact(ConfidenceReason.BORDERS_UNCERTAIN),)),
     }
     half = Burden(result.scar.ml * 0.6, result.scar.grams * 0.6, result.scar.percent_of_lv * 0.6)
     return {

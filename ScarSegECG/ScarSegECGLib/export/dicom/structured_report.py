@@ -78,7 +78,7 @@ def _scar(result: ScarResult, doubt: tuple[str, ...]) -> Iterator[Group]:
     with_ecg = result.shown is Shown.WITH_ECG
     whose = (captions.WITH_ECG.format(primary=ALONE),) if with_ecg else ()
     warnings = (without_paths(text) for text in all_words(result.warnings))
-    low, high = result.interval.ml if result.interval and not result.method.corrected else (None, None)
+    low, high = result.interval.ml if result.interval else (None, None)
     ends = _values({codes.LOWER_END: low, codes.UPPER_END: high})
     for title, burden, segment, comments, primary in (
         (ALONE, result.scar_image_only, None, doubt, with_ecg),

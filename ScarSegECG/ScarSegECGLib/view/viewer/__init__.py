@@ -15,7 +15,7 @@ from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 from ScarSegECGLib.case import PART_MVO, SCAR, ScarResult, SegmentRow
-from ScarSegECGLib.measure.islands import SMALLEST_ISLAND_ML, drop_small_islands
+from ScarSegECGLib.measure.trust import image_only_scar
 from ScarSegECGLib.view.paint import to_png
 from ScarSegECGLib.view.palette import colour_of
 from ScarSegECGLib.view.panels import FIELD_MM, Frame, frame_for, levels
@@ -95,11 +95,8 @@ def _slices(result: ScarResult, change: NDArray, heard: bool) -> list[dict[str, 
         "endo": anatomy.cavity,
         "epi": anatomy.cavity | anatomy.myocardium,
         "scar": result.labels == SCAR,
-        "alone": np.zeros(result.labels.shape, bool),
+        "alone": image_only_scar(result) if heard else np.zeros(result.labels.shape, bool),
     }
-    if heard:
-        alone = result.scar_probability_image_only > result.method.above
-        layers["alone"] = drop_small_islands(alone, stack.spacing, minimum_ml=SMALLEST_ISLAND_ML)
     parts = np.zeros(result.labels.shape) if result.parts is None else result.parts.labels
     return [
         {
