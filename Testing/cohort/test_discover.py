@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import shutil
 import sys
 from datetime import datetime
@@ -128,3 +130,30 @@ def test_an_ecg_whose_date_is_not_true_gives_none(patient: Path, monkeypatch: py
     monkeypatch.setattr(discover, "read_ecg", lambda path: untrue)
     (row,) = manifest_rows(look_through(patient), patient)
     assert row["ecg_date"] == ""
+
+
+def test_what_is_damaged_or_hostile_is_passed_over_and_named(patient: Path, tmp_path: Path, at_most_mb) -> None:
+    """Nothing of it ends the search, fills the memory, waits for ever, or is followed out of the folder."""
+    study = tmp_path / "study"
+    shutil.copytree(patient, study / "one")
+    (study / "length.dcm").write_bytes(b"\x08\0\x05\0CS\0\0\x08\0\x16\0US\x03\0abc\x08\0\x60\0CS\x02\0MR")
+    (study / "kind.dcm").write_bytes(b"\x08\0\x05\0CS\0\0\x08\0\x16\0ZZ\x02\0ab\x08\0\x60\0CS\x02\0MR")
+    header = nibabel.Nifti1Image(np.zeros((4, 4, 4, 4), np.float64), np.eye(4)).header
+    for name, shape in (("long.nii.gz", (512, 512, 255, 12)), ("large.nii.gz", (2048, 2048, 1024))):
+        header.set_data_shape(shape)
+        with gzip.open(study / name, "wb") as file:
+            file.write(header.binaryblock + b"\0" * 2**20)
+    os.mkfifo(study / "pipe.dcm")
+    (tmp_path / "elsewhere.nii.gz").write_bytes((study / "one" / "lge.nii.gz").read_bytes())
+    (study / "link.nii.gz").symlink_to(tmp_path / "elsewhere.nii.gz")
+    with at_most_mb(300):
+        found = look_through(study)
+    assert [one.path.name for one in found.images] == ["lge.nii.gz"]
+    assert {one.name for one in found.unread} >= {"length.dcm", "long.nii.gz", "large.nii.gz"}
+    assert not {"pipe.dcm", "link.nii.gz"} & {one.name for one in found.unread}
+
+
+def test_a_name_that_no_table_can_hold_is_remarked(patient: Path, tmp_path: Path) -> None:
+    shutil.copytree(patient, tmp_path / "study" / "two\nlines")
+    (row,) = manifest_rows(look_through(tmp_path / "study"), tmp_path)
+    assert "rename the file or folder" in row["remark"]

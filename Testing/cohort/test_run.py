@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
@@ -195,3 +196,60 @@ def test_a_review_that_is_none_is_refused(tmp_path: Path, text: str, told: str) 
     (tmp_path / "review.csv").write_text(text)
     with pytest.raises(InputError, match=told):
         read_review(tmp_path / "review.csv", ["case0000"])
+
+
+@pytest.mark.parametrize("link", [".lock", "patients.csv", "page", "group", "failed", "page/rows.js"])
+def test_nothing_outside_is_written_through_a_link(tmp_path: Path, link: str) -> None:
+    out, outside = tmp_path / "out", tmp_path / "outside"
+    cases = write_cases(tmp_path / "data", 1)
+    _run(cases, out)
+    outside.mkdir()
+    (outside / "file").write_text("somebody's")
+    place = out / link
+    if place.is_dir():
+        shutil.rmtree(place)
+    place.unlink(missing_ok=True)
+    place.symlink_to(outside if link in ("page", "group", "failed") else outside / "file")
+    with pytest.raises(InputError, match="link to another place"):
+        _run(cases, out)
+    assert [path.name for path in outside.iterdir()] == ["file"] and (outside / "file").read_text() == "somebody's"
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("result.json", lambda told: told.pop("scar")),
+        ("result.json", lambda told: told.update(scar="none")),
+        ("result.json", lambda told: told["scar"]["image_only"].update(ml="many")),
+        ("result.json", lambda told: told.update(segments=[5])),
+        ("case.json", lambda told: told.update(facts={})),
+        ("case.json", lambda told: told.update(facts=[])),
+        ("case.json", lambda told: told.update(words=5)),
+    ],
+)
+def test_a_case_that_was_changed_by_hand_is_done_again(tmp_path: Path, file: str, change) -> None:
+    out, cases = tmp_path / "out", write_cases(tmp_path / "data", 2)
+    _run(cases, out)
+    path = out / CASES / "case0001" / file
+    told = json.loads(path.read_text())
+    change(told)
+    path.write_text(json.dumps(told))
+    write_outputs(out, [case.name for case in cases])  # as a review does: the other case stands
+    assert [row["status"] for row in _table(out)] == ["done", "no result"]
+    assert _run(cases, out).done_now == 1
+    assert [row["status"] for row in _table(out)] == ["done", "done"]
+
+
+def test_tables_and_reviews_that_are_none_are_told_in_a_line(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    _run(write_cases(tmp_path / "data", 1), out)
+    long = f"case,decision,comment\ncase0000,accept,{'x' * 200_000}\n"
+    (tmp_path / "review.csv").write_text(long)
+    os.mkfifo(tmp_path / "pipe")
+    for review in ("review.csv", "pipe"):
+        with pytest.raises(InputError, match="review"):
+            read_review(tmp_path / review, ["case0000"])
+    for content in (b"case\n\xff\n", long.encode()):
+        (out / "patients.csv").write_bytes(content)
+        with pytest.raises(InputError, match="did not come to an end"):
+            names_of(out)

@@ -151,6 +151,14 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path, ecg):
         read_ecg(header)
 
 
+def test_leads_that_are_shifted_far_against_each_other_are_refused_unread(tmp_path, ecg, at_most_mb):
+    header = write_wfdb(tmp_path, ecg)
+    lines = header.read_text().splitlines()
+    header.write_text("\n".join([lines[0], *(line.replace(" 16", " 16:60000000", 1) for line in lines[1:])]))
+    with at_most_mb(50), pytest.raises(InputError, match="shifts the leads"):
+        read_ecg(header)
+
+
 def test_missing_signal_file(tmp_path, ecg):
     header = write_wfdb(tmp_path, ecg)
     (tmp_path / "rec.dat").unlink()

@@ -252,6 +252,17 @@ def test_many_objects_are_more_than_one_may_be(monkeypatch, tmp_path) -> None:
             pull(client, study, [], tmp_path)
 
 
+def test_the_same_object_again_and_again_is_not_taken_for_ever(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(archive, "MOST_OBJECTS", 5)
+    study = generate_uid()
+    with server() as (url, seen):
+        (one,) = of_study(study, 1)
+        seen.announce(study, **{str(one.SeriesInstanceUID): 1})
+        seen.answer = (200, {"Content-Type": "multipart/related; boundary=abc"}, multipart(*[one] * 6))
+        with pytest.raises(InputError, match="sends over 5 images"):
+            pull(connect(url), study, [], tmp_path)
+
+
 def test_deflated_objects_are_not_inflated(tmp_path) -> None:
     study = generate_uid()
     pieces = [p.replace(b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.1.99") for p in multipart(*of_study(study, 1))]

@@ -25,7 +25,6 @@ _MOST_NAMED = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentParser, ...]:
-    """Declare the verb's options and jobs, and give back the jobs."""
     jobs = parser.add_subparsers(dest="job", required=True, metavar="init|run|review")
     init = jobs.add_parser("init", help="look through a folder and write the manifest, to be corrected by hand")
     init.add_argument("folder", type=Path, metavar="FOLDER", help="holds images and ECGs, in whatever sub-folders")

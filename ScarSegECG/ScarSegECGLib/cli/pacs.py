@@ -17,6 +17,7 @@ from ScarSegECGLib.pacs.archive import Found, find_series, find_studies, pull, p
 from ScarSegECGLib.pacs.connection import connect
 
 _PULLED = ("series[0-9][0-9][0-9]/image*.dcm",)
+_LARGEST_LIST = 16 * 2**20
 FILTERS = {
     "--date": ("StudyDate", "YYYYMMDD[-YYYYMMDD]", "of the study"),
     "--modality": ("ModalitiesInStudy", None, "in the study; default: MR"),
@@ -29,7 +30,6 @@ URL, CA = "SCARSEGECG_PACS_URL", "SCARSEGECG_PACS_CA"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> tuple[argparse.ArgumentParser, ...]:
-    """Declare the verb's options and jobs, and give back the jobs."""
     jobs = parser.add_subparsers(dest="job", required=True, metavar="find|pull|push")
     find = jobs.add_parser("find", help="list studies, or the series of one study")
     find.add_argument("--study", metavar="UID", help="list the series of this study")
@@ -109,6 +109,8 @@ def _pull_studies(args: argparse.Namespace) -> None:
 
 def _listed_uids(path: Path) -> list[str]:
     try:
+        if not path.is_file() or path.stat().st_size > _LARGEST_LIST:
+            raise OSError
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError):
         raise InputError(f"{path.name}: cannot be read; give a text file with a study UID a line") from None

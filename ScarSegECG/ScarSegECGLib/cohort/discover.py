@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,8 +19,9 @@ from ScarSegECGLib.ecg.read import START, read_ecg, told_by_content
 from ScarSegECGLib.ecg.subject import subject_of_dicom
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import MARKER
-from ScarSegECGLib.lge.dicom_files import looks_like_dicom, quiet, read_dataset
-from ScarSegECGLib.lge.files import looks_like_zip
+from ScarSegECGLib.lge.checks import check_three_dimensional
+from ScarSegECGLib.lge.dicom_files import bounded, looks_like_dicom, quiet, read_dataset
+from ScarSegECGLib.lge.files import StudyFile, intact, looks_like_zip
 from ScarSegECGLib.lge.study import choose, opened_study
 from ScarSegECGLib.lge.volume_file import (
     NRRD_MAGIC,
@@ -29,7 +32,7 @@ from ScarSegECGLib.lge.volume_file import (
     unpacked_start,
 )
 
-MOST_FILES, DEEPEST = 500_000, 12
+MOST_FILES, MOST_VOXELS, DEEPEST = 500_000, 2**26, 12
 FAR_DAYS = 365
 _MIXED = "several studies lie together: give each a folder of its own"
 _TAGS = ("SOPClassUID", "Modality", "StudyInstanceUID")
@@ -101,7 +104,7 @@ def look_through(
             told(found.files)
         try:
             _sort(path, found, studies)
-        except (InputError, OSError):
+        except (InputError, OSError, MemoryError):
             found.unread.append(path)
     told(found.files)
     here: dict[Path, set[str]] = defaultdict(set)  # the studies of the files in a folder, and of those somewhere below
@@ -174,6 +177,8 @@ def manifest_rows(found: Found, base: Path, *, names_of_folders: bool = False) -
             remarks.append(f"{len(masks)} label maps: {how}")
         row["sex"] = {True: "female", False: "male", None: ""}[subject.female]
         row["age"] = "" if subject.age is None else f"{subject.age:.0f}"
+        if not all(cell.isprintable() for cell in row.values()):
+            remarks.append("a name holds what no table can: rename the file or folder")
         row["remark"] = "; ".join(remarks)
         rows.append(row)
     for number, ecg in enumerate(unused, 1):
@@ -198,19 +203,21 @@ def _files(folder: Path) -> Iterator[Path]:
         done = MARKER in names or "cohort.json" in names
         deep = len(here.relative_to(folder).parts) >= DEEPEST
         folders[:] = [] if done or deep else sorted(name for name in folders if not name.startswith("."))
-        yield from () if done else (here / name for name in sorted(names) if not name.startswith("."))
+        seen = (here / name for name in sorted(names) if not (done or name.startswith(".")))
+        yield from (path for path in seen if stat.S_ISREG(os.lstat(path).st_mode))
 
 
 def _sort(path: Path, found: Found, studies: dict[str, list[Path]]) -> None:
     with path.open("rb") as stream:
         start = stream.read(START)
     if looks_like_dicom(start):
-        with quiet():
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
-        if str(header.get("SOPClassUID", "")).startswith(_ECG_CLASSES):
+        with quiet(), intact("damaged"), bounded(StudyFile(path)) as stream:
+            header = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
+            kind, modality, study = (str(header.get(tag, "")) for tag in _TAGS)
+        if kind.startswith(_ECG_CLASSES):
             _ecg(path, found)
-        elif header.get("Modality") == "MR":
-            studies[str(header.get("StudyInstanceUID", ""))].append(path)
+        elif modality == "MR":
+            studies[study].append(path)
     elif looks_like_zip(start):
         found.images.append(_judged(FoundImages(path, path.parent)))
     elif start.startswith(NRRD_MAGIC) or looks_like_nifti(unpacked_start(path)):
@@ -228,13 +235,20 @@ def _ecg(path: Path, found: Found) -> None:
 
 def _volume(path: Path, found: Found) -> None:
     """An image or a label map; a cropped map, not mostly 0, is neither."""
-    voxels = read_volume(path, lambda shape: None).voxels
-    if voxels.ndim != 3 or min(voxels.shape) < 2:
+    voxels = read_volume(path, _of_a_stack).voxels
+    if min(voxels.shape) < 2:
         return
     if looks_like_labels(voxels):
         found.masks.append((path, voxels.shape))
     elif voxels.dtype.kind in "iuf" and not few_whole_numbers(voxels):
         found.images.append(FoundImages(path, path.parent, shape=voxels.shape))
+
+
+def _of_a_stack(shape: tuple[int, ...]) -> None:
+    """Label maps may be packed as tightly as they like, but are no larger than a stack."""
+    check_three_dimensional(shape)
+    if math.prod(shape) > MOST_VOXELS:
+        raise InputError("The volume is larger than an LGE stack.")
 
 
 def _judged(found: FoundImages) -> FoundImages:

@@ -119,8 +119,8 @@ def run_jobs(
     with _client(crew, len(jobs)) as client:
         run = secrets.token_hex(4)
         futures = {
-            client.submit(_guarded_work, work, name, argument, key=f"scarsegecg-{run}-{name}", pure=False): name
-            for name, argument in jobs
+            client.submit(_guarded_work, work, name, argument, key=f"scarsegecg-{run}-{number}", pure=False): name
+            for number, (name, argument) in enumerate(jobs)
         }
         try:
             done = as_completed(list(futures), with_results=True, raise_errors=False)
@@ -191,6 +191,7 @@ def _client(crew: Crew, jobs: int) -> Iterator[Any]:
         "distributed.admin.system-monitor.log-length": 100,
         "distributed.scheduler.http.routes": [],  # pages in clear text, which name the cases
         "distributed.worker.http.routes": [],
+        "distributed.nanny.http.routes": [],
     }
     gc.collect()  # an earlier run's client that is finalised while a loop is being started waits for that for ever
     with dask.config.set(settings):

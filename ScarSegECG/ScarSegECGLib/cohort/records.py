@@ -18,6 +18,17 @@ from ScarSegECGLib.export.atomic import MARKER, write_text
 KIND = "ScarSegECG cohort"
 CASES, FAILED, RECORD, COHORT = "cases", "failed", "case.json", "cohort.json"
 _LARGEST = 64 * 2**20
+_NUMBER, _MAYBE = (int, float), (int, float, type(None))
+_BURDEN = dict.fromkeys(("ml", "g", "percent_of_lv"), _NUMBER)
+# What tables, pictures and page take for granted.
+_RESULT = {
+    **{"created_utc": str, "warnings": list, "software": {"scarsegecg": str}},
+    **{"scar": {"image_only": _BURDEN, "with_ecg": _BURDEN}},
+    **{"ecg": {"present": bool, "amplitude": _NUMBER, "gap_days": _MAYBE}},
+    "segments": [{"aha_segment": int, "scar_percent_image_only": _MAYBE, "ecg_scar_percent": _MAYBE}],
+}
+_FACTS = {"interval": (dict, type(None)), "doubts": list, "displaced_slices": list}
+_RECORD = {"name": str, "seconds": _NUMBER, "trouble": str, "words": str, "facts": dict, "expert": (dict, type(None))}
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,9 @@ def as_text(record: CaseRecord) -> str:
 def read_record(path: Path) -> CaseRecord | None:
     """A record, or None where there is none that this version understands."""
     told = _json(path)
-    if told is None or told.pop("kind", "") != KIND:
+    if told is None or told.pop("kind", "") != KIND or not _fits(told, _RECORD):
+        return None
+    if not told["trouble"] and not _fits(told["facts"], _FACTS):
         return None
     try:
         inputs = {name: InputState(**state) for name, state in told.pop("inputs").items()}
@@ -80,13 +93,15 @@ def read_record(path: Path) -> CaseRecord | None:
 
 
 def result_of(out: Path, name: str) -> dict[str, Any] | None:
-    """``result.json`` of a finished case."""
-    return _json(out / CASES / name / MARKER)
+    """``result.json`` of a finished case; None where it is not whole."""
+    told = _json(out / CASES / name / MARKER)
+    return told if _fits(told, _RESULT) else None
 
 
 def record_of(out: Path, name: str) -> CaseRecord | None:
-    """The record of a finished case."""
-    return read_record(out / CASES / name / RECORD)
+    """The record of a finished case; None where its result is not whole."""
+    record = read_record(out / CASES / name / RECORD)
+    return record if record is not None and result_of(out, name) is not None else None
 
 
 def failure_of(out: Path, name: str) -> CaseRecord | None:
@@ -116,6 +131,14 @@ def cohort_id(folder: Path) -> str:
     return str((_json(folder / COHORT) or {}).get("id", ""))
 
 
+def refuse_links(out: Path) -> None:
+    """InputError where the cohort's folder, or anything that is written in it, is a link to another place."""
+    folders = (out, *(out / name for name in (CASES, FAILED, "group", "page")))
+    inside = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    if any(path.is_symlink() for path in (*folders, *inside)):
+        raise InputError("The output folder is or holds a link to another place: give a folder of its own.")
+
+
 @contextmanager
 def at_work(out: Path) -> Iterator[None]:
     """Nobody else works in this folder meanwhile; the lock goes with the process, however that ends.
@@ -123,10 +146,11 @@ def at_work(out: Path) -> Iterator[None]:
     Raises
     ------
     InputError
-        Somebody does.
+        Somebody does, or it holds links.
     """
     from locket import LockError, lock_file
 
+    refuse_links(out)
     lock = lock_file(str(out / ".lock"), timeout=0)
     try:
         lock.acquire()
@@ -136,6 +160,15 @@ def at_work(out: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _fits(told: Any, like: Any) -> bool:
+    """Whether JSON has at least the names, and under them the kinds, of a pattern."""
+    if isinstance(like, dict):
+        return isinstance(told, dict) and all(name in told and _fits(told[name], like[name]) for name in like)
+    if isinstance(like, list):
+        return isinstance(told, list) and all(_fits(one, like[0]) for one in told)
+    return isinstance(told, like)
 
 
 def _json(path: Path) -> dict[str, Any] | None:

@@ -36,13 +36,16 @@ def read_review(path: Path, names: Sequence[str]) -> Reviews:
         No such file, no review, or everything that is wrong with it, line by line.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path.name}: too large for a review")
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path.name}: no file, or too large for a review")
         text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         raise InputError(f"{path.name}: cannot be read; the page's button 'Save review' makes it") from None
     first = text.partition("\n")[0]
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+    try:
+        rows = iter(list(csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))))
+    except csv.Error:
+        raise InputError(f"{path.name}: no review; the page's button 'Save review' makes it") from None
     header = [cell.strip().lower() for cell in next(rows, [])]
     if not {"case", "decision"} <= set(header):
         raise InputError(f"{path.name}: no review; it has the columns {', '.join(COLUMNS)}")

@@ -33,6 +33,7 @@ from ScarSegECGLib.cohort.records import (
     forget_failure,
     is_cohort,
     record_of,
+    refuse_links,
     write_failure,
 )
 from ScarSegECGLib.cohort.review import reviews_of
@@ -156,6 +157,8 @@ def write_outputs(
         write_page(out, patients, pictures, cohort_id(out))
     except OSError as error:
         raise InputError(f"the tables cannot be written ({error.strerror}); the cases are whole, run again") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # pyarrow's errors are among them
+        raise InputError("a file below cases was changed by hand: take that case's folder away and run again") from None
     return patients
 
 
@@ -174,12 +177,13 @@ def names_of(out: Path) -> list[str]:
     try:
         with (out / "patients.csv").open(encoding="utf-8", newline="") as table:
             return [row["case"] for row in csv.DictReader(table)]
-    except (OSError, KeyError):
+    except (OSError, KeyError, ValueError, csv.Error):
         raise InputError(f"{out.name}: its run did not come to an end; call `scarsegecg cohort run` again") from None
 
 
 def _make(out: Path) -> None:
     try:
+        refuse_links(out)
         if out.exists() and not out.is_dir():
             raise InputError("The output is a file, not a folder: choose another folder.")
         if out.is_dir() and any(out.iterdir()) and not is_cohort(out) and not (out / ".lock").exists():

@@ -122,6 +122,8 @@ def _signal_files(folder: Path, fields: wfdb.Record) -> tuple[Path, ...]:
 
     InputError also where one is shorter than the header says, or of a length that it does not say.
     """
+    if any(abs(int(samples or 0)) > fields.fs for samples in fields.skew or ()):  # what is between would be made up
+        raise InputError("The WFDB header shifts the leads by over a second: give a record of simultaneous leads.")
     names = [str(name) for name in fields.file_name]
     files = {name: folder / name for name in names}
     for name, path in files.items():

@@ -25,7 +25,6 @@ class ExpertCase:
 
     @property
     def cavity(self) -> Mask:
-        """The LV cavity."""
         return self.labels == CAVITY
 
     @property

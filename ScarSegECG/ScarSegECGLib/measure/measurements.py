@@ -53,7 +53,6 @@ class Measurements:
 
     @property
     def mvo(self) -> Mask:
-        """The MVO alone."""
         return self.parts.labels == case.PART_MVO
 
 

@@ -137,8 +137,10 @@ def pull(
     paths: dict[str, Path] = {}
     counts = Counter(dict.fromkeys(announced, 0))
     owner: dict[str, str] = {}
-    for dataset in _sent(client, uid, asked) if announced else ():
+    for arrivals, dataset in enumerate(_sent(client, uid, asked) if announced else ()):
         with in_words():
+            if arrivals == MOST_OBJECTS:  # the same one again and again is sent without end, too
+                raise InputError(f"The archive sends over {MOST_OBJECTS} images: pull the series one by one.")
             _check_whole(dataset)
             own, name = str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)
             if dataset.StudyInstanceUID != uid or (asked and own not in asked):
@@ -152,8 +154,6 @@ def pull(
                 if changes(pydicom.dcmread(paths[name]), dataset):
                     raise InputError("The archive sent two contents under one UID: nothing was kept.")
                 continue
-            if len(paths) == MOST_OBJECTS:
-                raise InputError(f"The archive sends over {MOST_OBJECTS} images: pull the series one by one.")
             counts[own] += 1
             place = folder / f"series{list(counts).index(own) + 1:03d}"
             paths[name] = place / f"image{counts[own]:05d}.dcm"

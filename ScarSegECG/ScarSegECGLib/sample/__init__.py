@@ -17,5 +17,4 @@ MRI_DATE = datetime(2024, 3, 14, 10, 30)
 
 
 def files() -> list[Path]:
-    """All of the patient's files."""
     return [LGE, ECG, ECG.with_suffix(".dat"), LABELS, TRUTH]

@@ -121,7 +121,6 @@ def hatch(area: Path, spacing: float, stroke: Stroke) -> Mark:
 
 
 def moved(shape: Shape, dx: float, dy: float) -> Shape:
-    """The same shape, shifted."""
     match shape:
         case Mark():
             there = Affine2D().translate(dx, dy)

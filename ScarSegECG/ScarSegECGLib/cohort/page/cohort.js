@@ -1,6 +1,6 @@
 // The table of a cohort and the patient beside it. Reads page/rows.js and cases/NAME/view.js, writes nothing but a download.
 "use strict";
-window.SCARSEGECG_VIEWS = {};
+window.SCARSEGECG_VIEWS = Object.create(null); // a case may be called "constructor"
 (function () {
   const { id, rows, group, weights, words } = SCARSEGECG_COHORT;
   const KEEP = `scarsegecg-review-${id}`;
@@ -8,9 +8,9 @@ window.SCARSEGECG_VIEWS = {};
   const DECISIONS = { accept: "✓ accepted", correct: "✎ to be corrected", reject: "✗ rejected" };
   const $ = (name) => document.getElementById(name);
   const shown = { filtered: rows, chosen: null, view: null, sort: "flags", down: true, remembered: {} };
-  let kept = {};
+  let kept = Object.create(null);
   let storage = true;
-  try { kept = JSON.parse(localStorage.getItem(KEEP) || "{}"); } catch (error) { storage = false; }
+  try { Object.assign(kept, JSON.parse(localStorage.getItem(KEEP) || "{}")); } catch (error) { storage = false; }
 
   function make(tag, attributes, ...children) {
     const element = document.createElement(tag);
