@@ -202,6 +202,11 @@ class Fact:
     def __getitem__(self, name: str) -> Any:
         return dict(self.parameters)[name]
 
+    def __str__(self) -> str:
+        from ScarSegECGLib.wording import words
+
+        return words(self)
+
     def get(self, name: str, default: Any = None) -> Any:
         """One parameter, or ``default`` where this fact has none of that name."""
         return dict(self.parameters).get(name, default)

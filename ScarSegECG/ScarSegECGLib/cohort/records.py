@@ -165,7 +165,8 @@ def at_work(out: Path) -> Iterator[None]:
 def _fits(told: Any, like: Any) -> bool:
     """Whether JSON has at least the names, and under them the kinds, of a pattern."""
     if isinstance(like, dict):
-        return isinstance(told, dict) and all(name in told and _fits(told[name], like[name]) for name in like)
+        whole = isinstance(told, dict) and told.keys() >= like.keys()
+        return whole and all(_fits(told[name], kind) for name, kind in like.items())
     if isinstance(like, list):
         return isinstance(told, list) and all(_fits(one, like[0]) for one in told)
     return isinstance(told, like)

@@ -28,7 +28,6 @@ def some_of(values: Sequence[object], most: int) -> str:
 
 
 def shown_uid(uid: str) -> str:
-    """A UID if it is one."""
     return uid if _UID.fullmatch(uid) else "(no valid UID)"
 
 

@@ -86,7 +86,6 @@ def decide(
     ``anatomy_known``: the AHA partition could be placed; ``network_trained``: the weights hold a trained ECG branch;
     ``why_no_ecg``: the reason where ``ecg`` or ``features`` are None.
     """
-
     if ecg is None or features is None:
         return EcgUse(0.0, (why_no_ecg,), gap)
     leads = int(ecg.lead_mask.sum())

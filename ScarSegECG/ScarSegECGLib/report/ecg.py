@@ -53,8 +53,8 @@ def date_line(ecg: Ecg) -> str:
     return f"{ecg.acquired:%Y-%m-%d %H:%M:%S}, as stored{doubt}"
 
 
-def measurement_lines(features: EcgFeatures) -> list[str]:
-    """Rate, QRS, axis, PR, QT, QTc and conduction; each says whether it is the device's own.
+def measured(features: EcgFeatures) -> dict[str, str]:
+    """Rate, QRS, axis, PR, QT, QTc and conduction by name; each says whether it is the device's own.
 
     The axis is that of the QRS's area: the terminal forces of RBBB turn it to the right.
     QTc after Bazett misleads at high and low rates and with varying RR distances, and a wide QRS lengthens it
@@ -68,7 +68,7 @@ def measurement_lines(features: EcgFeatures) -> list[str]:
         return f"{value:.0f} {_UNITS.get(key, 'ms')}{f' ({source})' if source else ''}"
 
     no_p = f"no P wave found within {1000 * P_SEARCH_S[-1]:.0f} ms before the QRS"
-    lines = {
+    return {
         "rate": told("rate", features.rate_bpm) + (", irregular" if features.irregular else ""),
         "QRS": told("qrs", features.qrs_ms),
         "axis": told("axis", features.axis_deg, "area"),
@@ -77,7 +77,11 @@ def measurement_lines(features: EcgFeatures) -> list[str]:
         "QTc": _qtc(features),
         "conduction": _CLASSES[features.conduction],
     }
-    return [f"{name:<12}{text}" for name, text in lines.items()]
+
+
+def measurement_lines(features: EcgFeatures) -> list[str]:
+    """What :func:`measured` says, a line each."""
+    return [f"{name:<12}{text}" for name, text in measured(features).items()]
 
 
 def _qtc(features: EcgFeatures) -> str:
@@ -108,6 +112,6 @@ def judged_lines(found: EcgFindings) -> list[str]:
 
 def findings_lines(found: EcgFindings) -> list[str]:
     """All findings in a few lines, as they stand on the ECG's page."""
-    rate, qrs, axis, pr, qt, qtc, _ = (" ".join(line.split()) for line in measurement_lines(found.features))
-    conduction = f"conduction: {_CLASSES[found.features.conduction]}"
-    return [", ".join((rate, pr, qrs, axis)), f"{qt}, {qtc}", conduction, *judged_lines(found)]
+    said = measured(found.features)
+    lines = [", ".join(f"{name} {said[name]}" for name in line.split()) for line in ("rate PR QRS axis", "QT QTc")]
+    return [*lines, f"conduction: {said['conduction']}", *judged_lines(found)]

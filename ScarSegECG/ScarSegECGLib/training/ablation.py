@@ -104,7 +104,6 @@ class Estimate(NamedTuple):
     high: float
 
     def columns(self, name: str) -> dict[str, str]:
-        """As three cells of a table."""
         return {f"{name}{end}": f"{value:.4f}" for end, value in zip(ENDS, self, strict=True)}
 
     def text(self, sign: str = "") -> str:

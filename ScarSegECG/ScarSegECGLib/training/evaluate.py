@@ -23,7 +23,7 @@ from scipy.optimize import minimize, nnls
 from ScarSegECGLib.case import Ecg, EcgUse, Signs, TimeGap
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import whole_file
-from ScarSegECGLib.facts import ConfidenceReason
+from ScarSegECGLib.facts import ConfidenceReason, has
 from ScarSegECGLib.measure.expert import ExpertCase
 from ScarSegECGLib.measure.overlap import STRUCTURES, Overlap, overlap
 from ScarSegECGLib.measure.trust import Trust
@@ -78,7 +78,6 @@ class CaseFigures:
         return row
 
     def flat_slices(self) -> list[Row]:
-        """As lines of a table, one a slice."""
         return [{"fold": self.fold, "case": self.case, **one} for one in self.slices]
 
 
@@ -103,8 +102,7 @@ def evaluate_case(
         dice = {name: overlap(own[k], true[k], spacing, distance=False).dice for name, (own, true) in masks.items()}
         scar_ml, true_ml = (float(mask[k].sum()) * voxel_ml for mask in masks["scar"])
         slices.append({"number": k + 1, **dice, "true_scar_ml": true_ml, "scar_ml": scar_ml})
-    reasons = result.confidence.reasons if result and result.confidence else ()
-    little = any(reason.code is ConfidenceReason.LITTLE_SCAR for reason in reasons)
+    little = bool(result and result.confidence and has(result.confidence.reasons, ConfidenceReason.LITTLE_SCAR))
     return CaseFigures(
         case=case.name,
         pathological=bool(case.scar.any()),

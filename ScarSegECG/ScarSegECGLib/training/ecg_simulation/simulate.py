@@ -96,7 +96,6 @@ class Body:
     p_mv: NDArray  # (n,), the P wave in lead II
 
     def part(self, rows: slice) -> Body:
-        """The people of some rows."""
         return Body(*(values[rows] for values in vars(self).values()))
 
     def electrodes_mm(self) -> FloatArray64:
