@@ -122,7 +122,7 @@ def segment(
             warnings.append(shifts.fact(Doubt.SLICES_DISPLACED))
         elif options.correct_shifts:
             stack = replace(stack, notes=(*stack.notes, Fact(LgeNote.NO_SHIFTS)))
-        mask, conduction = image_only.mask, beat.features.conduction if beat else Conduction.UNKNOWN
+        mask, conduction = image_only.mask, (beat.features.conduction if beat else Conduction.UNKNOWN)
         measured = figures(stack, anatomy, scar, mask, mask, use, conduction, ecg_percent, tuple(warnings))
         seen = signs(alone, found.mask, evidence.disagreement, evidence.wall, evidence.box, anatomy, stack.voxel_ml)
         trust = Trust.from_settings(session.settings)  # None: these weights do not know how far they can be relied on

@@ -173,7 +173,8 @@ class CorrectSection(Section):
 
     def setSegment(self, number: int, *, accept: bool) -> bool:
         """One AHA segment as proposed, or without scar; False where it is so already."""
-        inside, name = self.study.anatomy.aha == number, _("Accept segment {n}") if accept else _("Clear segment {n}")
+        inside = self.study.anatomy.aha == number
+        name = _("Accept segment {n}") if accept else _("Clear segment {n}")
         scar = np.where(inside, accept and self.study.proposal, self.study.masks.scar)
         return self._take(name.format(n=number), scar)
 

@@ -221,7 +221,8 @@ class Journal:
     def append(self, *moves: Move) -> bool:
         """Write what waits and these behind what is whole, or nothing of it; whether all so far is on the disk."""
         self._waiting += moves
-        content, chain = b"" if self._end else MAGIC, self._chain
+        content = b"" if self._end else MAGIC
+        chain = self._chain
         for record in self._waiting:
             text = json.dumps(plain(record)).encode()
             chain = zlib.crc32(text, chain)
@@ -283,8 +284,8 @@ def read(path: Path) -> Recovered | None:
 
 
 def _records(content: bytes) -> Iterator[Any]:
-    chain, lines = 0, content.removeprefix(MAGIC).split(b"\n")[:-1] if content.startswith(MAGIC) else []
-    for line in lines:
+    chain = 0
+    for line in content.removeprefix(MAGIC).split(b"\n")[:-1] if content.startswith(MAGIC) else []:
         checksum, _blank, text = line.partition(b" ")
         chain = zlib.crc32(text, chain)
         if checksum != b"%08x" % chain:

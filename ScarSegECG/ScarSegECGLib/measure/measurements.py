@@ -94,7 +94,7 @@ def measure(
     held = scar.mask & wall
     healthy = remote_myocardium(stack, cavity, wall, remote) if wall.any() else None
     parts = scar_parts(stack, cavity, wall, held, mvo=mvo, remote=healthy)
-    warnings, seen = scar.warnings, scar.remote if scar.remote and scar.method.remote else healthy
+    warnings, seen = scar.warnings, (scar.remote if scar.remote and scar.method.remote else healthy)
     if seen is not None and (parts.rule or scar.method.remote):
         doubted = remote_doubts(stack, cavity, wall, seen, drawn)
         warnings = tuple(dict.fromkeys(warnings + doubted))

@@ -120,7 +120,7 @@ def _bright(
         peak, peak_slices = _maximum(stack.voxels, wall, rule, contrast)
         levels = 0.5 * ((healthy.mean if on_remote else 0.0) + peak)
     else:
-        on_remote, limit = False, otsu_threshold if source is ScarSource.OTSU else mixture_threshold
+        on_remote, limit = False, (otsu_threshold if source is ScarSource.OTSU else mixture_threshold)
         levels = _each(stack.voxels, wall, wall, limit, rule.per)
     method = Method(
         source,
