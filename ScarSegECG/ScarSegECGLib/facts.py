@@ -239,7 +239,7 @@ class Method:
     per: str = ""  # of a rule: what shares one threshold, "slice" or "stack"
     contrast: Contrast = Contrast.UNKNOWN
     remote: RemoteRegion | None = None  # where the rule uses one
-    smallest_island_ml: float = 0.0  # smaller islands were left out
+    smallest_island_ml: float | None = None  # smaller islands were left out; None: as usual, or a reader's scar
     # Of FWHM whose maximum a reader's region gives: in how many of the slices with myocardium, each with a threshold of
     # its own, it lies, and how many there are; the others take its pooled maximum.
     peak_slices: tuple[int, int] | None = None

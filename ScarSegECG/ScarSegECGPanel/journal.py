@@ -221,8 +221,7 @@ class Journal:
     def append(self, *moves: Move) -> bool:
         """Write what waits and these behind what is whole, or nothing of it; whether all so far is on the disk."""
         self._waiting += moves
-        content = b"" if self._end else MAGIC
-        chain = self._chain
+        content, chain = (b"" if self._end else MAGIC), self._chain
         for record in self._waiting:
             text = json.dumps(plain(record)).encode()
             chain = zlib.crc32(text, chain)

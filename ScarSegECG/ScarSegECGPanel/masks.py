@@ -124,7 +124,7 @@ def scarByRule(result: ScarResult, anatomy: Anatomy, rule: ScarRule):
         return find_scar(result.stack, anatomy.cavity, anatomy.myocardium, chosen)
     alone = rule.method == IMAGE_ONLY
     probability = result.scar_probability_image_only if alone else result.scar_probability
-    islands = 0.0 if rule.smallestIsland == ScarRule.smallestIsland else rule.smallestIsland  # the usual ones go unsaid
+    islands = None if rule.smallestIsland == ScarRule.smallestIsland else rule.smallestIsland  # usual: unsaid
     changes = {"above": rule.probability, "image_only": alone, "corrected": False, "smallest_island_ml": islands}
     method = dataclasses.replace(result.method, **changes)
     return network_scar(probability * anatomy.myocardium, result.stack.spacing, method, rule.smallestIsland)

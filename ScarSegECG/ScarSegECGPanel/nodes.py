@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import slicer
@@ -253,25 +254,26 @@ def sourceFiles(volumeNode) -> list[str]:
     return [db.fileForInstance(uid) for uid in uids] if db else []
 
 
-def _header(volumeNode):
-    """Header of the first image the volume came from, as the library reads it; empty where there is none to be read."""
-    from pydicom import Dataset
-
+def _told(volumeNode, of: Callable[..., Any], otherwise: Any = None) -> Any:
+    """What is made of the first file's header, as the library reads it; ``otherwise`` where none can be read."""
     from ScarSegECGLib.errors import InputError
     from ScarSegECGLib.lge.dicom_files import read_dataset
     from ScarSegECGLib.lge.files import StudyFile, intact
 
     for file in sourceFiles(volumeNode)[:1]:
-        with contextlib.suppress(InputError, OSError), intact("damaged"):
-            return read_dataset(StudyFile(Path(file)), pixels=False)
-    return Dataset()
+        with (
+            contextlib.suppress(InputError, OSError),
+            intact("damaged"),
+        ):  # decoded when asked for
+            return of(read_dataset(StudyFile(Path(file)), pixels=False))
+    return otherwise
 
 
 def mriDateFromDicom(volumeNode) -> str:
     """Acquisition date, "YYYY-MM-DD"; "" where there is none or the study's dates were removed or changed."""
     from ScarSegECGLib.lge.dicom_frames import acquired
 
-    date, _notes = acquired([_header(volumeNode)])
+    date = _told(volumeNode, lambda header: acquired([header])[0])
     return date.strftime("%Y-%m-%d") if date else ""
 
 
@@ -280,17 +282,16 @@ def contrastFromDicom(volumeNode) -> Contrast | None:
     from ScarSegECGLib.lge.dicom_frames import image_kind
     from ScarSegECGLib.lge.read import says_magnitude
 
-    header = _header(volumeNode)
-    if image_kind(header) == "psir":
-        return Contrast.PSIR
-    return Contrast.MAGNITUDE if says_magnitude(header) else None
+    kind, said = _told(volumeNode, lambda header: (image_kind(header), says_magnitude(header)), ("", False))
+    return Contrast.PSIR if kind == "psir" else Contrast.MAGNITUDE if said else None
 
 
 def subjectFromDicom(volumeNode):
     """Whose images they are, in memory alone: compared with the ECG's, and for criteria that depend on age and sex."""
+    from ScarSegECGLib.case import Subject
     from ScarSegECGLib.ecg.subject import subject_of_dicom
 
-    return subject_of_dicom(_header(volumeNode))
+    return _told(volumeNode, subject_of_dicom, Subject())
 
 
 def ecgsOfPatient(volumeNode) -> list[str]:

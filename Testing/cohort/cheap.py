@@ -105,6 +105,7 @@ def result(ml: float) -> dict[str, Any]:
             "present": True,
             "leads": ["I", "II"],
             "amplitude": 0.5,
+            "reason": "ECG 3 days from MRI used with weight 0.50",
             "gap_days": -3.0,
             "event_between": False,
             "findings": {"rate_bpm": 70.0, "qrs_ms": 90.0, "conduction": "normal", "q_waves": ["II", "III"]},

@@ -83,6 +83,8 @@ c8,data/a.nii.gz,data/a.xml,,,,,,
 def test_contrast_is_told_by_line(folder: Path) -> None:
     (case,) = read_manifest(_written(folder, "case,lge,contrast\nc1,data/a.nii.gz,PSIR\n"), now=NOW)
     assert case.contrast is Contrast.PSIR
+    (case,) = read_manifest(_written(folder, "case,lge,contrast\nc1,data/a.nii.gz,unknown\n"), now=NOW)
+    assert case.contrast is None  # as patients.csv has it
     with pytest.raises(ManifestError, match="line 2, contrast: 'bright' is neither"):
         read_manifest(_written(folder, "case,lge,contrast\nc1,data/a.nii.gz,bright\n"), now=NOW)
 

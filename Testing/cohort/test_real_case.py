@@ -63,6 +63,11 @@ def test_what_is_wrong_with_ecg_or_expert_leaves_the_images_figures(folder: Path
     ]
     manifest.write_text("\n".join(lines))
     assert main(["cohort", "run", str(manifest), "--out", str(out), "--workers", "1", "-q"]) == 0
+    told = capsys.readouterr().err
+    assert "1 ECGs cannot be read (one ...)" in told
+    assert "1 experts' masks are in doubt, the first of one: The labels" in told and "--label-map 1=scar" in told
+    (shown,) = json.loads((out / "page" / "rows.js").read_text()[len("SCARSEGECG_COHORT=") : -2])["rows"]
+    assert [text[:13] for text in shown["remarks"]] == ["ECG not used:", "The labels, r"] and shown["judged"]
     with (out / "patients.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert row["status"] == "done" and float(row["scar_ml_image_only"]) > 0 and row["core_ml"]
@@ -89,7 +94,7 @@ def test_what_is_wrong_with_ecg_or_expert_leaves_the_images_figures(folder: Path
 
 def test_a_threshold_in_healthy_wall_is_an_alarm_and_a_run_without_a_result_no_success(folder: Path, capsys) -> None:
     manifest = folder / "ruled.csv"
-    manifest.write_text("case,lge\nCase_P001,data/one/lge.nii.gz\n")
+    manifest.write_text("case,lge,expert\nCase_P001,data/one/lge.nii.gz,data/one/truth_labels.nii.gz\n")
     run = ["cohort", "run", str(manifest), "--workers", "1", "--out"]
     assert main([*run, str(folder / "otsu"), "--method", "otsu"]) == 0
     with (folder / "otsu" / "patients.csv").open(newline="") as file:

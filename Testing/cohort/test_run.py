@@ -240,6 +240,26 @@ def test_a_case_that_was_changed_by_hand_is_done_again(tmp_path: Path, file: str
     assert [row["status"] for row in _table(out)] == ["done", "done"]
 
 
+def test_a_full_disk_during_the_tables_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args):
+        raise InputError("The disk is full: free some space or choose a folder on another disk.")
+
+    monkeypatch.setattr(cohort_run, "write_tables", full)
+    with pytest.raises(InputError, match="The disk is full"):
+        _run(write_cases(tmp_path / "data", 1), tmp_path / "out")
+
+
+def test_a_cohort_of_an_earlier_version_is_told_and_done_again(tmp_path: Path) -> None:
+    """Its agreement is of another scar."""
+    out, cases = tmp_path / "out", write_cases(tmp_path / "data", 1)
+    _run(cases, out)
+    path = out / CASES / "case0000" / "case.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"expert": {"scar": {"dice": 0.5}, "segments": []}}))
+    write_outputs(out, ["case0000"])
+    assert "earlier version" in _table(out)[0]["why_no_result"]
+    assert _run(cases, out).done_now == 1 and _table(out)[0]["status"] == "done"
+
+
 def test_tables_and_reviews_that_are_none_are_told_in_a_line(tmp_path: Path) -> None:
     out = tmp_path / "out"
     _run(write_cases(tmp_path / "data", 1), out)

@@ -187,6 +187,13 @@ def test_what_the_header_says_is_read_as_the_library_reads_it(loaded) -> None:
         assert contrastFromDicom(volume) is Contrast.PSIR
     written(ImageType=["ORIGINAL", "PRIMARY"], LongitudinalTemporalInformationModified="MODIFIED")
     assert mriDateFromDicom(volume) == "" and contrastFromDicom(volume) is None
+    header = dcmread(file)
+    header.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"  # which says what kind of value each is
+    header.save_as(file, implicit_vr=False, little_endian=True)
+    broken = Path(file).read_bytes().replace(b"\x10\0\x40\0CS", b"\x10\0\x40\0ZZ")  # one that there is not
+    assert broken != Path(file).read_bytes()
+    Path(file).write_bytes(broken)
+    assert not subjectFromDicom(volume).digest
     for content in (b"no DICOM", b""):
         Path(file).write_bytes(content)
         assert (mriDateFromDicom(volume), contrastFromDicom(volume), subjectFromDicom(volume).digest) == ("", None, "")

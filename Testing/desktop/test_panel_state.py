@@ -19,7 +19,7 @@ from ScarSegECGLib.measure.rules import FoundScar
 from ScarSegECGLib.measure.trust import image_only_scar
 from ScarSegECGPanel import journal
 from ScarSegECGPanel.journal import REDO, UNDO, Origin, Step, fromDict, made, plain, toDict
-from ScarSegECGPanel.masks import AhaRule, ScarRule, withScar
+from ScarSegECGPanel.masks import AhaRule, ScarRule, scarByRule, withScar
 from ScarSegECGPanel.study import Study
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "export"))
@@ -288,3 +288,12 @@ def test_a_shown_burden_is_not_the_files_own() -> None:
     """Figures are read as they were written, not counted anew."""
     result = replace(make_result(), mvo=Burden(1.0, 1.05, 0.8))
     assert there_and_back(result).mvo == result.mvo
+
+
+@pytest.mark.parametrize(("islands", "own"), [(0.1, True), (0.0, False), (0.5, False)])
+def test_islands_of_another_size_are_another_scar(islands: float, own: bool) -> None:
+    """Its method says so, and the interval of the networks' own scar does not stand with it."""
+    made = replace(measured(), interval=Interval((1.0, 9.0), (1.0, 8.0), 0.8))
+    found = scarByRule(made, made.anatomy, ScarRule(smallestIsland=islands))
+    again = measured_again(made, made.anatomy, found, image_only_scar(made), Conduction.RBBB)
+    assert (found.method == made.method) == own and (again.interval is not None) == own

@@ -77,3 +77,13 @@ def test_every_turn_has_its_own_seed() -> None:
     assert torch.equal(torch.rand(2, generator=reseed(3, 7)), own)
     assert torch.equal(torch.rand(2), drawn)
     assert not torch.equal(torch.rand(2, generator=reseed(3, 8)), own)
+
+
+def test_a_checkpoint_of_other_tensors_starts_anew(tmp_path: Path) -> None:
+    """As one of an earlier version, whose network was called otherwise, holds."""
+    made, file = _fit(tmp_path), tmp_path / "checkpoint.safetensors"
+    with safe_open(file, framework="pt") as opened:
+        metadata = opened.metadata()
+    renamed = {name.replace("network.", "network.trunk."): tensor for name, tensor in load_file(file).items()}
+    save_file(renamed, file, metadata)
+    assert torch.equal(made.weight, _fit(tmp_path).weight)

@@ -111,13 +111,11 @@ def _run(args: argparse.Namespace) -> None:
         dice = {name: value for name, value in finished.agreement["scar_dice"].items() if value is not None}
         told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in dice.items())
         say(args, f"scar Dice, images alone, against the experts of {finished.agreement['patients']} patients: {told}")
-        if seen := finished.agreement["patients_trained_on"]:
-            warn(f"{seen} of them are called like patients that the weights were trained on: no test")
+    for remark in finished.remarks:
+        warn(remark)
     say(args, f"open {args.out / 'index.html'}")
     if not finished.cases:
         raise InputError("no case has a result: put right what is said of each, and run again")
-    if finished.failed:
-        warn(f"{len(finished.failed)} without a result; the same command tries them again")
 
 
 def _review(args: argparse.Namespace) -> None:

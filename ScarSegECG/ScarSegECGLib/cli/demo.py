@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ScarSegECGLib import sample
-from ScarSegECGLib.case import BACKGROUND, CAVITY, MYOCARDIUM, SCAR, LabelArray, ScarResult
+from ScarSegECGLib.case import BACKGROUND, CAVITY, MYOCARDIUM, LabelArray, ScarResult
 from ScarSegECGLib.cli.crew import progress_bar
 from ScarSegECGLib.cli.options import NETWORKS, add_shared
 from ScarSegECGLib.cli.terminal import say
@@ -16,7 +16,8 @@ from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export.atomic import check_output, is_previous_result, staged_folder
 from ScarSegECGLib.face import export, read_ecg, read_lge, segment
 from ScarSegECGLib.lge.labels import read_labels
-from ScarSegECGLib.measure.overlap import overlap
+from ScarSegECGLib.measure.expert import ExpertCase
+from ScarSegECGLib.measure.overlap import STRUCTURES, overlap
 from ScarSegECGLib.report.plain import number
 from ScarSegECGLib.report.present import summary
 
@@ -29,16 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _beside_truth(result: ScarResult, truth: LabelArray) -> list[str]:
     """What was found beside what the phantom holds, where scar went that was not found, and how much is none."""
-    voxel_ml = result.stack.voxel_ml
-    true, called = truth >= SCAR, result.labels == SCAR
+    voxel_ml, both = result.stack.voxel_ml, [ExpertCase("", result.stack, one) for one in (result.labels, truth)]
     lines = [f"{'':<12}{'found':>9}{'truth':>9}{'Dice':>8}"]
-    for name, found, expected in (
-        ("LV cavity", result.labels == CAVITY, truth == CAVITY),
-        ("myocardium", result.labels >= MYOCARDIUM, truth >= MYOCARDIUM),
-        ("scar", called, true),
-    ):
+    for name in STRUCTURES:
+        found, expected = (getattr(one, name) for one in both)
         dice = number(overlap(found, expected, result.stack.spacing, distance=False).dice, 2, "-")
         lines.append(f"{name:<12}{found.sum() * voxel_ml:>6.1f} ml{expected.sum() * voxel_ml:>6.1f} ml{dice:>8}")
+    called, true = (one.scar for one in both)
     lost = {"in the wall, not called": MYOCARDIUM, "called cavity": CAVITY, "outside the contours": BACKGROUND}
     parts = [f"{100 * (result.labels[true] == label).mean():.0f} % {name}" for name, label in lost.items()]
     none = f"; {100 * (~true[called]).mean():.0f} % of what was called scar is none" if called.any() else ""

@@ -17,7 +17,6 @@ from ScarSegECGLib.pacs.archive import Found, find_series, find_studies, pull, p
 from ScarSegECGLib.pacs.connection import connect
 
 _PULLED = ("series[0-9][0-9][0-9]/image*.dcm",)
-_LARGEST_LIST = 16 * 2**20
 FILTERS = {
     "--date": ("StudyDate", "YYYYMMDD[-YYYYMMDD]", "of the study"),
     "--modality": ("ModalitiesInStudy", None, "in the study; default: MR"),
@@ -109,9 +108,8 @@ def _pull_studies(args: argparse.Namespace) -> None:
 
 def _listed_uids(path: Path) -> list[str]:
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST_LIST:
-            raise OSError
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        with path.open(encoding="utf-8-sig") as stream:
+            lines = [line.strip() for line in stream.read(2**24).splitlines()]
     except (OSError, UnicodeDecodeError):
         raise InputError(f"{path.name}: cannot be read; give a text file with a study UID a line") from None
     for number, line in enumerate(lines, 1):

@@ -266,7 +266,7 @@ def _female(text: str) -> bool | None:
 
 def _contrast(text: str) -> Contrast | None:
     try:
-        return Contrast(text.casefold()) if text else None
+        return Contrast(text.casefold()) if text.casefold() not in ("", Contrast.UNKNOWN) else None
     except ValueError:
         raise InputError(f"'{text[:20]}' is neither magnitude nor psir") from None
 

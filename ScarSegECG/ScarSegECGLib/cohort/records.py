@@ -24,10 +24,11 @@ _BURDEN = dict.fromkeys(("ml", "g", "percent_of_lv"), _NUMBER)
 _RESULT = {
     **{"created_utc": str, "warnings": list, "software": {"scarsegecg": str}},
     **{"scar": {"image_only": _BURDEN, "with_ecg": _BURDEN}},
-    **{"ecg": {"present": bool, "amplitude": _NUMBER, "gap_days": _MAYBE}},
+    **{"ecg": {"present": bool, "amplitude": _NUMBER, "gap_days": _MAYBE, "reason": str}},
     "segments": [{"aha_segment": int, "scar_percent_image_only": _MAYBE, "ecg_scar_percent": _MAYBE}],
 }
 _FACTS = {"interval": (dict, type(None)), "doubts": list, "displaced_slices": list}
+_EXPERT = {"present": bool, "pathological": bool, "scar": dict, "scar_with_ecg": dict, "segments": list}
 _RECORD = {"name": str, "seconds": _NUMBER, "trouble": str, "words": str, "facts": dict, "expert": (dict, type(None))}
 
 
@@ -82,7 +83,8 @@ def read_record(path: Path) -> CaseRecord | None:
     told = _json(path)
     if told is None or told.pop("kind", "") != KIND or not _fits(told, _RECORD):
         return None
-    if not told["trouble"] and not _fits(told["facts"], _FACTS):
+    whole = _fits(told["facts"], _FACTS) and (told["expert"] is None or _fits(told["expert"], _EXPERT))
+    if not (told["trouble"] or whole):
         return None
     try:
         inputs = {name: InputState(**state) for name, state in told.pop("inputs").items()}

@@ -56,6 +56,7 @@ class Finished:
     failed: tuple[Outcome, ...]
     flagged: int
     agreement: dict[str, Any] | None
+    remarks: tuple[str, ...]  # what of that which was given does not count
 
 
 def run_cohort(
@@ -123,14 +124,31 @@ def run_cohort(
         finally:
             _clear_what_was_left(out)
         patients = write_outputs(out, [case.name for case in cases], options, networks)
+    agreement = _agreement(patients)
     return Finished(
         cases=sum(patient.result is not None for patient in patients),
         done_now=len(todo) - len(failed),
         already=len(tasks) - len(todo),
         failed=tuple(failed),
         flagged=sum(patient.alarms > 0 for patient in patients),
-        agreement=_agreement(patients),
+        agreement=agreement,
+        remarks=tuple(_remarks(patients, agreement)),
     )
+
+
+def _remarks(patients: Sequence[Patient], agreement: dict[str, Any] | None) -> Iterator[str]:
+    """What of that which was given does not count, or is no test."""
+    unread = [one.case for one in patients if Flag.ECG_UNREADABLE in one.flags]
+    doubted = [(one.case, one.record) for one in patients if one.record and Flag.EXPERT_DOUBTED in one.flags]
+    if unread:
+        yield f"{len(unread)} ECGs cannot be read ({unread[0]} ...): the images' figures stand"
+    if doubted:
+        case, record = doubted[0]
+        yield f"{len(doubted)} experts' masks are in doubt, the first of {case}: {record.facts['expert_remark']}"
+    if agreement and (seen := agreement["patients_trained_on"]):
+        yield f"{seen} experts' patients are called like some that the weights were trained on: no test"
+    if failed := sum(patient.result is None for patient in patients):
+        yield f"{failed} without a result; the same command tries them again"
 
 
 def write_outputs(
@@ -155,6 +173,8 @@ def write_outputs(
         if options is not None and networks is not None:
             write_text(out / PROVENANCE, json.dumps(_provenance(patients, options, networks), indent=1) + "\n")
         write_page(out, patients, pictures, cohort_id(out))
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"the tables cannot be written ({error.strerror}); the cases are whole, run again") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):  # pyarrow's errors are among them
@@ -219,8 +239,9 @@ def _refuse_another_cohort(
         return
     from ScarSegECGLib.cohort.inputs import is_still
 
-    known = ((case, earlier[case.name]) for case in cases)
-    if not any(record is not None and is_still(case.lge, record.inputs.get("lge")) for case, record in known):
+    known = ((case, earlier[case.name]) for case in cases if case.name in finished)
+    # without a record that is understood it may be of an earlier version
+    if not any(record is None or is_still(case.lge, record.inputs.get("lge")) for case, record in known):
         raise InputError(
             f"The output folder holds {len(finished)} cases, none of them of this manifest: choose another folder, or "
             "add --overwrite."

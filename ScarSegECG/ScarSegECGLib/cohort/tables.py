@@ -13,7 +13,7 @@ from typing import Any
 
 from ScarSegECGLib.cohort.cells import as_csv
 from ScarSegECGLib.cohort.flags import Flag, Weight, shared_inputs
-from ScarSegECGLib.cohort.records import CaseRecord, failure_of, record_of, result_of
+from ScarSegECGLib.cohort.records import CASES, CaseRecord, failure_of, record_of, result_of
 from ScarSegECGLib.export.atomic import whole_file, write_text
 
 TABLES = ("patients", "segments", "ecg")
@@ -80,7 +80,10 @@ def patients_of(out: Path, names: Sequence[str], reviews: Mapping[str, Mapping[s
         result = result_of(out, name) if record is not None and not record.trouble else None
         own = (*shared.get(name, ()), *(record.flags if record else ()))
         flags = tuple(flag for flag in Flag if flag in own)
-        told.append(Patient(name, record, result, flags, record.words if record else "", reviews.get(name)))
+        trouble = record.words if record else ""
+        if record is None and (out / CASES / name).exists():
+            trouble = "made by an earlier version, or changed by hand: call cohort run again"
+        told.append(Patient(name, record, result, flags, trouble, reviews.get(name)))
     return told
 
 

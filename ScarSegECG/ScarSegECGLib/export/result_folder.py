@@ -20,6 +20,7 @@ from ScarSegECGLib.facts_json import from_plain, to_plain
 from ScarSegECGLib.lge.labels import placed, read_labels
 from ScarSegECGLib.lge.volume_file import read_volume
 from ScarSegECGLib.measure.segments import TerritoryRow, rests_on_little, territory_table
+from ScarSegECGLib.measure.trust import SCAR_ABOVE, of_contours
 from ScarSegECGLib.report.accuracy import doubt_of
 from ScarSegECGLib.report.plain import finite, without_paths
 from ScarSegECGLib.wording import RESEARCH_USE, agreement_reason, all_words, words
@@ -283,7 +284,9 @@ def _result(folder: Path, stack: case.LgeStack, content: dict[str, Any]) -> case
     told, content = ({name: one[name] for name in told.keys() - {"created_utc", "software"}} for one in (told, content))
     if told != content and (as_told_here or _known(told, texts=False) != _known(content, texts=False)):
         raise InputError(_DAMAGED)
-    return result
+    if kept.method.by_network and not kept.method.corrected and kept.method.above == SCAR_ABOVE:
+        return result
+    return replace(result, interval=None, confidence=of_contours(result.confidence))  # earlier builds kept both
 
 
 def _parts(path: Path, stack: case.LgeStack, labels: case.LabelArray, kept: case.ScarParts) -> case.ScarParts:

@@ -217,6 +217,8 @@ def _take_up(
     if progress.get("schedule") != asdict(schedule):
         raise InputError(f"{file.parent.name}: holds a run with another schedule; remove it or give another folder")
     held = load_file(file)
+    if networks.state_dict().keys() - held.keys():  # a network of an earlier version: it starts anew
+        return 0, []
     networks.load_state_dict({key: held.pop(key) for key in networks.state_dict()})
     moments: dict[int, dict[str, Tensor]] = {}
     for key, value in held.items():

@@ -17,13 +17,13 @@ import pytest
 import SimpleITK as sitk
 from dicom_case import NOW, DicomCase
 
-from ScarSegECGLib.case import Storage
+from ScarSegECGLib.case import Interval, Storage
 from ScarSegECGLib.errors import InputError
 from ScarSegECGLib.export import result_folder
 from ScarSegECGLib.export.dicom.structured_report import groups
 from ScarSegECGLib.export.result_folder import read_result
 from ScarSegECGLib.export.write import write_result
-from ScarSegECGLib.facts import Fact
+from ScarSegECGLib.facts import Confidence, ConfidenceReason, Fact, Grade, Method, ScarSource
 from ScarSegECGLib.facts_ecg import EcgNote
 from ScarSegECGLib.report.html import as_html
 from ScarSegECGLib.report.present import present
@@ -173,3 +173,15 @@ def test_mvo_that_lies_elsewhere_than_in_the_labels_is_refused(case: DicomCase, 
     sitk.WriteImage(moved, file)
     with pytest.raises(InputError, match="do not fit each other"):
         read_result(folder, case.stack)
+
+
+@pytest.mark.parametrize("method", [Method(corrected=True), Method(ScarSource.FWHM), Method(above=0.3), Method()])
+def test_an_interval_that_an_earlier_build_kept_is_the_networks_alone(case: DicomCase, tmp_path: Path, method) -> None:
+    """A corrected scar, a rule's and one at another limit are read without it; what speaks against contours stays."""
+    doubts = Fact(ConfidenceReason.BORDERS_UNCERTAIN), Fact(ConfidenceReason.LITTLE_SCAR, ml=2.0)
+    judged = {"interval": Interval((1.0, 9.0), (1.0, 8.0), 0.8), "confidence": Confidence(Grade.CHECK, doubts)}
+    folder = write_result(replace(case.result, method=method, **judged), {}, tmp_path / "kept", overwrite=False)
+    read = read_result(folder, case.stack)
+    own = method == Method()
+    assert (read.interval is not None) == own
+    assert read.confidence == Confidence(Grade.CHECK, doubts if own else doubts[:1])

@@ -70,7 +70,7 @@ def _row(patient: Patient) -> dict[str, Any]:
         return row
     scar, facts, ecg = patient.result["scar"], patient.record.facts, patient.result["ecg"]
     interval = facts["interval"] or {"ml": (None, None), "percent_of_lv": (None, None), "level": None}
-    expert = patient.record.expert
+    expert, why_no_ecg = patient.record.expert, "" if ecg["present"] else f"{ecg['reason']}."
     return row | {
         "stamp": patient.result["created_utc"],
         "ml": scar["image_only"]["ml"],
@@ -81,6 +81,8 @@ def _row(patient: Patient) -> dict[str, Any]:
         "level": interval["level"],
         "with_ecg_ml": scar["with_ecg"]["ml"] if ecg["amplitude"] else None,
         "doubts": facts["doubts"],
+        "judged": facts.get("confidence") is not None,
+        "remarks": [remark for remark in (why_no_ecg, facts.get("expert_remark")) if remark],
         "ecg": ecg["present"],
         "ecg_weight": ecg["amplitude"],
         "gap": ecg["gap_days"],

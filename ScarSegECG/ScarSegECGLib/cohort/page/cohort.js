@@ -4,7 +4,7 @@ window.SCARSEGECG_VIEWS = Object.create(null); // a case may be called "construc
 (function () {
   const { id, rows, group, weights, words } = SCARSEGECG_COHORT;
   const KEEP = `scarsegecg-review-${id}`;
-  const CONFIDENCE = { bad: "▲ do not use", check: "● check", good: "○ good" };
+  const CONFIDENCE = { bad: "▲ do not use", check: "● check", good: "○ good", none: "– not judged" };
   const DECISIONS = { accept: "✓ accepted", correct: "✎ to be corrected", reject: "✗ rejected" };
   const $ = (name) => document.getElementById(name);
   const shown = { filtered: rows, chosen: null, view: null, sort: "flags", down: true, remembered: {} };
@@ -26,7 +26,7 @@ window.SCARSEGECG_VIEWS = Object.create(null); // a case may be called "construc
   const number = (value, digits) => (value === null || value === undefined ? "–" : value.toFixed(digits));
   const between = (ends, digits) => (ends && ends[0] !== null ? `${number(ends[0], digits)}–${number(ends[1], digits)}` : "");
   const review = (row) => kept[row.case] || { decision: row.decision, comment: row.comment };
-  const confidence = (row) => (!row.done || row.alarms ? "bad" : row.checks ? "check" : "good");
+  const confidence = (row) => (!row.done || row.alarms ? "bad" : row.checks ? "check" : row.judged ? "good" : "none");
   const flagNames = (row) => row.flags.map((flag) => words.flags[flag][0]);
   const folder = (row) => `cases/${encodeURIComponent(row.case)}`;
 
@@ -53,7 +53,7 @@ window.SCARSEGECG_VIEWS = Object.create(null); // a case may be called "construc
     { key: "with_ecg_ml", head: "with ECG, ml", right: true, wide: true, needed: some("with_ecg_ml"), value: (row) => row.with_ecg_ml, cell: (row) => document.createTextNode(number(row.with_ecg_ml, 1)) },
     { key: "expert_ml", head: "expert, ml", right: true, wide: true, needed: some("expert_ml"), value: (row) => row.expert_ml, cell: (row) => document.createTextNode(number(row.expert_ml, 1)) },
     { key: "dice", head: "Dice", right: true, needed: some("expert_ml"), value: (row) => row.dice, cell: (row) => document.createTextNode(number(row.dice, 2)) },
-    { key: "confidence", head: "Confidence", value: (row) => ({ bad: 2, check: 1, good: 0 })[confidence(row)], cell: (row) => make("span", { class: "conf", text: CONFIDENCE[confidence(row)] }) },
+    { key: "confidence", head: "Confidence", value: (row) => ({ bad: 3, check: 2, none: 1, good: 0 })[confidence(row)], cell: (row) => make("span", { class: "conf", text: CONFIDENCE[confidence(row)] }) },
     { key: "flags", head: "Flags", value: (row) => 1000 * row.alarms + 10 * row.checks + row.flags.length / 100, cell: (row) => make("span", { title: row.why || null }, ...row.flags.map(flag)) },
     { key: "review", head: "Review", value: (row) => review(row).decision || "", cell: (row) => make("span", { class: "decision", text: DECISIONS[review(row).decision] || "" }) },
   ].filter((column) => column.needed !== false);
@@ -167,9 +167,9 @@ window.SCARSEGECG_VIEWS = Object.create(null); // a case may be called "construc
     const figures = make("p", { class: "figures" }, make("b", { text: `Scar ${number(row.ml, 1)} ml` }), `${spread}, ${number(row.grams, 1)} g, ${number(row.percent, 1)} % of LV${share}, images alone`);
     const ecg = row.with_ecg_ml !== null && row.with_ecg_ml !== undefined
       ? `With ECG (investigational) ${number(row.with_ecg_ml, 1)} ml; weight ${number(row.ecg_weight, 2)}${row.gap === null ? "" : `, ECG ${Math.abs(row.gap).toFixed(0)} days ${row.gap < 0 ? "before" : "after"} the MRI`}.`
-      : row.ecg ? "The ECG was not used." : "No ECG.";
+      : row.ecg ? "The ECG was not used." : "";
     const expert = row.expert_ml === null || row.expert_ml === undefined ? "" : ` Expert ${number(row.expert_ml, 1)} ml, Dice ${number(row.dice, 2)}.`;
-    const sure = row.doubts.length ? ` ${row.doubts.join(" ")}` : "";
+    const sure = [...row.doubts, ...row.remarks].map((text) => ` ${text}`).join("");
     return [make("h2", { text: row.case }), figures, make("p", { class: "figures", text: ecg + expert + sure }), flags];
   }
 
