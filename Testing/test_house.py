@@ -247,6 +247,7 @@ NO_PROSE = {
     "cli/train.py": "how a training goes",
     "cli/segment.py": "what an option wants, and where the result was written",
     "cli/terminal.py": "what became of the print",
+    "cohort/tables.py": "why a case has no result: a refusal",
     "cohort/discover.py": "what is in doubt about files: remarks in the manifest",
     "cohort/engine.py": "why there is no cluster",
     "cohort/group_pictures.py": "axes of pictures",

@@ -82,7 +82,7 @@ class ExportSection(Section):
             self.ui.exportLabel.text = str(error)
             return
         question = _(
-            "The segmentation and the report, with the patient's name as in the images, will be sent to {url}."
+            "Segmentations, maps, reports, a picture, with the patient's name as in the images, will be sent to {url}."
         ).format(url=url)
         if confirmed(question):
             self._objects(
@@ -135,7 +135,7 @@ def passingFolders() -> Callable:
 
 
 def writeObjects(result: ScarResult, sources: list[str], folder: Path, progress: ProgressCallback) -> list[Path]:
-    """Write DICOM SEG and SR into ``folder``; InputError where ``sources`` are not the segmented stack's files."""
+    """Write the DICOM objects into ``folder``; InputError where ``sources`` are not the segmented stack's files."""
     from ScarSegECGLib.export.dicom.source import read_source
     from ScarSegECGLib.export.dicom.write import write_dicom
     from ScarSegECGLib.lge.read import read_lge

@@ -51,9 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     options.refuse_unless(args, "--n-sd", ScarSource.N_SD)
-    if args.ecg is None:
+    if args.ecg is None or args.no_ecg:
         why = "has no effect without an ECG: give --ecg, or leave it out"
-        options.refuse(args, "--ecg-date", "--event-between", "--sex", "--age", why=why)
+        options.refuse(args, "--mri-date", "--ecg-date", "--event-between", "--sex", "--age", why=why)
     check_output(args.out, overwrite=args.overwrite)
     if args.ecg is None and not args.no_ecg and not args.quiet:
         print("no --ecg given: the result will be the image-only one", file=sys.stderr)
