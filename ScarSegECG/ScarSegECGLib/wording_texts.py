@@ -127,7 +127,7 @@ TEXTS: dict[Code, str] = {
     AnatomyNote.ORIENTATION_ASSUMED: _UNORIENTED,
     AnatomyNote.NOT_SURROUNDED: "No slice has myocardium all around: thirds are taken over all slices with a cavity.",
     AnatomyNote.FEW_SLICES: "Only {count} slice(s) between apex and base: not every third is imaged.",
-    AnatomyNote.NO_APEX: "Segment 17 is not shown: no slice has wall without cavity at the apical end.",
+    AnatomyNote.NO_APEX: "Segment 17 is not shown: no slice of wall alone at the apex.",
     AnatomyNote.OFF_AXIS: "Slices off the straight long axis, counted from the apex: {slices} (by up to {most:.0f} mm).",
     AnatomyNote.INSERTIONS_GIVEN: "RV insertions given by the reader are used{alone}{where}.",
     AnatomyNote.INSERTIONS_UNCERTAIN: "RV insertions are uncertain{where} check them on the image.",
