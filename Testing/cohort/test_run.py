@@ -240,6 +240,14 @@ def test_a_case_that_was_changed_by_hand_is_done_again(tmp_path: Path, file: str
     assert [row["status"] for row in _table(out)] == ["done", "done"]
 
 
+def test_agreement_of_an_earlier_run_goes(tmp_path: Path) -> None:
+    out, cases = tmp_path / "out", write_cases(tmp_path / "data", 1)
+    _run(cases, out)
+    (out / "agreement.json").write_text('{"patients": 2}')
+    _run(cases, out)
+    assert not (out / "agreement.json").exists()
+
+
 def test_a_full_disk_during_the_tables_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_args):
         raise InputError("The disk is full: free some space or choose a folder on another disk.")
