@@ -155,7 +155,7 @@ def test_the_networks_interval_stands_with_the_networks_scar_alone(result: ScarR
     for changed in (dataclasses.replace(method, corrected=True), dataclasses.replace(method, above=0.3), RULE):
         assert again(judged, changed).interval is None and again(good, changed).confidence is None
         assert again(judged, changed).confidence == Confidence(Grade.CHECK, (borders,))
-        assert "intervals" in headline(judged) and "intervals" not in headline(again(judged, changed))
+        assert "interval" in headline(judged) and "interval" not in headline(again(judged, changed))
 
 
 def test_the_wall_is_divided_as_asked_and_the_scar_stays(session, patient, result) -> None:

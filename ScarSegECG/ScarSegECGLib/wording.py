@@ -100,8 +100,8 @@ def words(fact: Any, tr: Translate = str) -> str:
         case Burden():
             return tr("{0.grams:.1f} g ({0.ml:.1f} ml, {0.percent_of_lv:.1f} % of LV)").format(fact)
         case Interval():
-            text = tr("{:.1f} to {:.1f} ml, {:.1f} to {:.1f} % of LV ({:.0f} % of such intervals hold it)")
-            return text.format(*fact.ml, *fact.percent_of_lv, 100 * fact.level)
+            text = tr("{:.0f} % interval {:.1f} to {:.1f} ml, {:.1f} to {:.1f} % of LV")
+            return text.format(100 * fact.level, *fact.ml, *fact.percent_of_lv)
     raise TypeError(f"no words for {type(fact).__name__}")
 
 

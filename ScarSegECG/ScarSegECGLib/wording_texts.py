@@ -104,8 +104,8 @@ TEXTS: dict[Code, str] = {
     "taken for magnitude; say which they are if not.",
     LgeNote.DECIMAL_COMMAS: "Decimal commas in the DICOM header, which the standard forbids, were read as points.",
     LgeNote.LABELS_BY_NAME: "The labels were read by the names of their segments: {meant}.",
-    LgeNote.LABELS_ODD: "The labels, read as 1 cavity, 2 myocardium, 3 scar, 4 MVO, do not look like a left ventricle "
-    "({why}): check what the values mean (--label-map says it).",
+    LgeNote.LABELS_ODD: "The labels, as they were read, do not look like a left ventricle ({why}): check what the values "
+    "mean (--label-map says it).",
     NoHeart.NO_RING: "there is no cavity with myocardium",
     NoHeart.MOSTLY_SCAR: "most of the wall would be scar",
     NoHeart.OPEN_CAVITY: "the myocardium does not enclose the cavity",

@@ -64,8 +64,8 @@ def test_what_is_wrong_with_ecg_or_expert_leaves_the_images_figures(folder: Path
     manifest.write_text("\n".join(lines))
     assert main(["cohort", "run", str(manifest), "--out", str(out), "--workers", "1", "-q"]) == 0
     told = capsys.readouterr().err
-    assert "1 ECGs cannot be read (one ...)" in told
-    assert "1 experts' masks are in doubt, the first of one: The labels" in told and "--label-map 1=scar" in told
+    assert "one: ECG not used: The ECG file is XML but no" in told and "the images' figures stand" in told
+    assert "one, expert's mask: The labels" in told and "--label-map 1=scar" in told
     (shown,) = json.loads((out / "page" / "rows.js").read_text()[len("SCARSEGECG_COHORT=") : -2])["rows"]
     assert [text[:13] for text in shown["remarks"]] == ["ECG not used:", "The labels, r"] and shown["judged"]
     with (out / "patients.csv").open(newline="") as file:
@@ -97,9 +97,21 @@ def test_a_threshold_in_healthy_wall_is_an_alarm_and_a_run_without_a_result_no_s
     with (folder / "otsu" / "patients.csv").open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert "threshold_low" in row["flags"].split() and int(row["alarms"]) >= 1
-    assert row["scar_ml_low"] == "" and row["trained_on"] == "yes"
-    capsys.readouterr()
+    assert row["scar_ml_low"] == "" and row["trained_on"] == "yes" and row["scar_dice_with_ecg"] == ""
+    told, err = json.loads((folder / "otsu" / "agreement.json").read_text()), capsys.readouterr().err
+    assert told["patients_trained_on"] == 1 and told["scar_dice"]["challenge"] == pytest.approx(float(row["scar_dice"]))
+    assert (told["scar"]["patients"], told["scar_with_ecg"]["patients"]) == (1, 0)
+    assert list(told["methods"])[0].startswith("Otsu")
+    assert "1 with an alarm (" in err and "threshold in healthy wall 1" in err
+    assert "1 of these masks are, by their names, of patients that the networks were trained on" in err
     assert main([*run, str(folder / "none"), "--method", "fwhm"]) == 2
-    assert (
-        capsys.readouterr().err.rstrip().endswith("no case has a result: put right what is said of each, and run again")
-    )
+    assert "no case has a result" in capsys.readouterr().err.splitlines()[-1]
+    wrong = ["--label-map", "1=scar,2=myocardium,3=cavity"]  # the mask is right as it is
+    assert main([*run, str(folder / "none"), "--method", "fwhm", "--contrast", "magnitude", "-q", *wrong]) == 0
+    with (folder / "none" / "patients.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["contrast"] == "magnitude" and float(row["scar_ml_image_only"]) > 0
+    assert "expert_doubted" in row["flags"].split() and "do not look like a left ventricle" in row["expert_remark"]
+    provenance = json.loads((folder / "none" / "provenance.json").read_text())
+    assert provenance["ecgs"] == {"given": 0, "read": 0, "counted": 0} and provenance["contrast"] == {"magnitude": 1}
+    assert provenance["experts_masks"] == {"given": 1, "used": 1}

@@ -240,6 +240,12 @@ def test_a_case_that_was_changed_by_hand_is_done_again(tmp_path: Path, file: str
     assert [row["status"] for row in _table(out)] == ["done", "done"]
 
 
+def test_a_case_that_was_taken_out_is_told(tmp_path: Path) -> None:
+    out, cases = tmp_path / "out", write_cases(tmp_path / "data", 3)
+    assert not _run(cases, out).remarks
+    assert _run(cases[:2], out).remarks == ("not in this manifest and in no table, but still in cases/: case0002",)
+
+
 def test_agreement_of_an_earlier_run_goes(tmp_path: Path) -> None:
     out, cases = tmp_path / "out", write_cases(tmp_path / "data", 1)
     _run(cases, out)

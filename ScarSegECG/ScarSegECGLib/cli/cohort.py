@@ -105,8 +105,6 @@ def _run(args: argparse.Namespace) -> None:
         )
     made = f"{finished.done_now} made now, {finished.already} as they were"
     say(args, f"{finished.cases} of {len(cases)} cases have a result: {made}")
-    if finished.flagged:
-        say(args, f"{finished.flagged} are flagged: look at them before using their figures")
     if finished.agreement:
         dice = {name: value for name, value in finished.agreement["scar_dice"].items() if value is not None}
         told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in dice.items())

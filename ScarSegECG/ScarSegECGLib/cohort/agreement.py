@@ -31,18 +31,18 @@ def against_expert(result: ScarResult, expert: Path, label_map: LabelMap | None 
     Returns
     -------
     dict
-        Overlap of "cavity", "myocardium", "scar" (of the images alone, the primary figure) and "scar_with_ecg" (Dice,
-        precision, sensitivity, volume error ml, HD95 mm); ``true_scar_ml``, ``scar_ml`` (images alone) and
-        ``true_percent_of_lv``; ``pathological`` and ``present``, scar by expert and program; ``segments``, per cent of
-        each that the expert calls scar, in the expert's own wall divided by the result's insertions; and ``remarks``,
-        what is odd about the labels.
+        Overlap of "cavity", "myocardium", "scar" (of the images alone, the primary figure) and "scar_with_ecg" (None
+        where it did not count): Dice, precision, sensitivity, volume error ml, HD95 mm. ``true_scar_ml``, ``scar_ml``
+        (images alone) and ``true_percent_of_lv``; ``pathological`` and ``present``, scar by expert and program;
+        ``segments``, per cent of each that the expert calls scar, in the expert's own wall divided by the result's
+        insertions; and ``remarks``, what is odd about the labels.
 
     Raises
     ------
     InputError
         Labels that cannot be read, lie on another grid, mean something else or hold no myocardium.
     """
-    stack, alone = result.stack, image_only_scar(result)
+    stack, alone, counted = result.stack, image_only_scar(result), result.ecg_use.amplitude > 0
     reasons = result.confidence.reasons if result.confidence else ()
     labels, notes = read_contours(expert, stack, label_map)
     truth = ExpertCase("", stack, labels)
@@ -59,9 +59,9 @@ def against_expert(result: ScarResult, expert: Path, label_map: LabelMap | None 
                 ("cavity", result.labels == CAVITY, truth.cavity),
                 ("myocardium", result.labels >= MYOCARDIUM, truth.myocardium),
                 ("scar", alone, truth.scar),
-                ("scar_with_ecg", result.labels >= SCAR, truth.scar),
             )
         },
+        "scar_with_ecg": asdict(overlap(result.labels >= SCAR, truth.scar, stack.spacing)) if counted else None,
         "pathological": bool(truth.scar.any()),
         "present": bool(alone.any()) and not has(reasons, ConfidenceReason.LITTLE_SCAR),
         "true_scar_ml": truth.scar_ml,
@@ -108,7 +108,8 @@ def summary(experts: Sequence[dict[str, Any]], shares: Sequence[Sequence[float |
         Means over patients by structure; the scar's Dice by both conventions: ``infarct_patients`` (those with scar by
         the expert) and ``challenge`` (all; nothing found where nothing is counts 1, a missed or an invented scar 0, and
         what cannot be told from none is none); Bland-Altman of scar in ml; sensitivity and specificity per segment and
-        over all. All is of the images alone but ``scar_with_ecg``.
+        over all. All is of the images alone but ``scar_with_ecg``, of the patients in whom the ECG counted. Overlap of
+        scar is over the patients with scar by the expert, all else over all ("patients" says how many).
     """
     pathological = [one for one in experts if one["pathological"]]
     volumes = [one["scar_ml"] for one in experts], [one["true_scar_ml"] for one in experts]
@@ -118,12 +119,13 @@ def summary(experts: Sequence[dict[str, Any]], shares: Sequence[Sequence[float |
         "with_infarct": len(pathological),
         "scar_is_of": "images alone",
         **{name: _means(experts, name) for name in STRUCTURES if name != "scar"},
-        **{name: _means(pathological, name) for name in ("scar", "scar_with_ecg")},
+        "scar": _means(pathological, "scar"),
+        "scar_with_ecg": _means([one for one in pathological if one["scar_with_ecg"]], "scar_with_ecg"),
         "scar_dice": {
             "infarct_patients": _mean([one["scar"]["dice"] for one in pathological]),
             "challenge": _mean([_challenge(one) for one in experts]),
         },
-        "scar_ml": asdict(difference) if difference else None,
+        "scar_ml_minus_expert": asdict(difference) if difference else None,
         **_by_segment([one["segments"] for one in experts], shares),
     }
 
@@ -159,9 +161,9 @@ def _rates(counts: np.ndarray) -> dict[str, float | int | None]:
     }
 
 
-def _means(experts: Sequence[dict[str, Any]], name: str) -> dict[str, float | None]:
+def _means(experts: Sequence[dict[str, Any]], name: str) -> dict[str, float | int | None]:
     keys = ("dice", "precision", "sensitivity", "volume_error_ml", "hd95_mm")
-    return {key: _mean([one[name][key] for one in experts]) for key in keys}
+    return {"patients": len(experts)} | {key: _mean([one[name][key] for one in experts]) for key in keys}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +65,14 @@ class Flag(Enum):
         return Weight.ALARM if self in _ALARMS else Weight.NOTE if self in _MINOR else Weight.CHECK
 
 
+def words_of(flag: Flag) -> tuple[str, str]:
+    """Its name and what it means, as ``page/words.json`` has them."""
+    short, long = json.loads((resources.files(__package__) / "page" / "words.json").read_text("utf-8"))["flags"][
+        flag.value
+    ]
+    return short, long
+
+
 _ALARMS = {
     Flag.NO_RESULT,
     Flag.LV_MISSED,
@@ -108,7 +118,7 @@ def flags_of(
         Flag.FEW_SLICES: int(_lv_slices(result).sum()) < FEWEST_LV_SLICES,
         Flag.ORIENTATION_ASSUMED: not result.stack.orientation_known or has(result.warnings, LgeNote.POSE_DOUBTFUL),
         Flag.DATES_IMPOSSIBLE: bool(gap.impossible),
-        Flag.DATE_MISSING: ecg is not None and gap.days is None and not gap.impossible,
+        Flag.DATE_MISSING: result.ecg_use.amplitude > 0 and gap.days is None,
         Flag.INSERTIONS_UNSURE: insertion_confidence(result) < UNSURE_INSERTIONS,
         Flag.ECG_UNREADABLE: ecg is None and has(result.ecg_use.reasons, EcgReason.UNREADABLE),
         Flag.NO_ECG: ecg is None and not has(result.ecg_use.reasons, EcgReason.UNREADABLE),

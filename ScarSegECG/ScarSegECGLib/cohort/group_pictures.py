@@ -43,9 +43,11 @@ class GroupPicture:
 def write_group_pictures(out: Path, patients: Sequence[Patient]) -> tuple[GroupPicture, ...]:
     """Write what can be drawn of the cases with a result into the folder ``group``; what is drawn of them stays."""
     done = [patient for patient in patients if patient.result is not None]
-    if not done:
-        return ()
     folder = out / FOLDER
+    if not done:
+        for name in (MADE_FROM, *(f"{name}.png" for name in NAMES)):
+            (folder / name).unlink(missing_ok=True)
+        return ()
     folder.mkdir(exist_ok=True)
     scar, ecg = _table(done, "scar_percent_image_only"), _table(done, "ecg_scar_percent")
     experts = [patient.record.expert for patient in done if patient.record and patient.record.expert]

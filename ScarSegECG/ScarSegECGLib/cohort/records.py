@@ -28,7 +28,7 @@ _RESULT = {
     "segments": [{"aha_segment": int, "scar_percent_image_only": _MAYBE, "ecg_scar_percent": _MAYBE}],
 }
 _FACTS = {"interval": (dict, type(None)), "doubts": list, "displaced_slices": list}
-_EXPERT = {"present": bool, "pathological": bool, "scar": dict, "scar_with_ecg": dict, "segments": list}
+_EXPERT = {"present": bool, "pathological": bool, "scar": dict, "scar_with_ecg": (dict, type(None)), "segments": list}
 _RECORD = {"name": str, "seconds": _NUMBER, "trouble": str, "words": str, "facts": dict, "expert": (dict, type(None))}
 
 

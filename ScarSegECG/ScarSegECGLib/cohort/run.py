@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -15,7 +16,7 @@ from typing import Any
 from ScarSegECGLib.case import software_versions
 from ScarSegECGLib.cohort.agreement import SCARRED_FROM_PERCENT, summary
 from ScarSegECGLib.cohort.engine import Crew, Outcome, Trouble, run_jobs
-from ScarSegECGLib.cohort.flags import Flag, failed_flags
+from ScarSegECGLib.cohort.flags import Flag, Weight, failed_flags, words_of
 from ScarSegECGLib.cohort.group_pictures import FOLDER as GROUP
 from ScarSegECGLib.cohort.group_pictures import write_group_pictures
 from ScarSegECGLib.cohort.manifest import CohortCase
@@ -43,6 +44,7 @@ from ScarSegECGLib.export.atomic import write_text
 
 AGREEMENT, PROVENANCE = "agreement.json", "provenance.json"
 LEAST_FREE_BYTES = 64 * 2**20
+_MOST_TOLD = 5
 Work = Callable[[Task], CaseRecord]
 
 
@@ -54,7 +56,6 @@ class Finished:
     done_now: int
     already: int
     failed: tuple[Outcome, ...]
-    flagged: int
     agreement: dict[str, Any] | None
     remarks: tuple[str, ...]  # what of that which was given does not count
 
@@ -130,25 +131,37 @@ def run_cohort(
         done_now=len(todo) - len(failed),
         already=len(tasks) - len(todo),
         failed=tuple(failed),
-        flagged=sum(patient.alarms > 0 for patient in patients),
         agreement=agreement,
-        remarks=tuple(_remarks(patients, agreement)),
+        remarks=tuple(_remarks(out, patients, agreement)),
     )
 
 
-def _remarks(patients: Sequence[Patient], agreement: dict[str, Any] | None) -> Iterator[str]:
-    """What of that which was given does not count, or is no test."""
-    unread = [one.case for one in patients if Flag.ECG_UNREADABLE in one.flags]
-    doubted = [(one.case, one.record) for one in patients if one.record and Flag.EXPERT_DOUBTED in one.flags]
-    if unread:
-        yield f"{len(unread)} ECGs cannot be read ({unread[0]} ...): the images' figures stand"
-    if doubted:
-        case, record = doubted[0]
-        yield f"{len(doubted)} experts' masks are in doubt, the first of {case}: {record.facts['expert_remark']}"
+def _remarks(out: Path, patients: Sequence[Patient], agreement: dict[str, Any] | None) -> Iterator[str]:
+    """What to look at first, what of that which was given does not count, and what is no test."""
+    alarms = Counter(flag for one in patients for flag in one.flags if flag.weight is Weight.ALARM)
+    if alarms.pop(Flag.NO_RESULT, 0) < (count := sum(one.alarms > 0 for one in patients)):
+        told = ", ".join(f"{words_of(flag)[0]} {number}" for flag, number in alarms.most_common())
+        yield f"{count} with an alarm ({told}): look at them before using their figures"
+    unread = [one for one in patients if Flag.ECG_UNREADABLE in one.flags and one.result]
+    for one in unread[:_MOST_TOLD]:
+        why = one.result["ecg"]["reason"].rstrip(".")  # type: ignore[index]
+        yield f"{one.case}: {why}; the images' figures stand"
+    doubted = [one for one in patients if Flag.EXPERT_DOUBTED in one.flags and one.record]
+    for one in doubted[:_MOST_TOLD]:
+        yield f"{one.case}, expert's mask: {one.record.facts['expert_remark']}"  # type: ignore[union-attr]
+    if more := max(0, len(unread) - _MOST_TOLD) + max(0, len(doubted) - _MOST_TOLD):
+        yield f"{more} more ECGs or experts' masks are in doubt: see the flags"
+    if doubted and agreement and agreement["patients"] > len(doubted):
+        yield "--label-map holds for every mask: where others are right as they are, correct the file instead"
     if agreement and (seen := agreement["patients_trained_on"]):
-        yield f"{seen} experts' patients are called like some that the weights were trained on: no test"
-    if failed := sum(patient.result is None for patient in patients):
-        yield f"{failed} without a result; the same command tries them again"
+        yield f"{seen} of these masks are, by their names, of patients that the networks were trained on: no test"
+    listed = {one.case for one in patients}
+    if left := sorted(
+        path.name for path in (out / CASES).iterdir() if path.name not in listed and path.name[:1] != "."
+    ):
+        yield f"not in this manifest and in no table, but still in {CASES}/: {', '.join(left[:_MOST_TOLD])}"
+    if failed := sum(one.result is None for one in patients):
+        yield f"{failed} without a result: put right what is said of each; the same command tries them again"
 
 
 def write_outputs(
@@ -286,7 +299,17 @@ def _agreement(patients: Sequence[Patient]) -> dict[str, Any] | None:
     shares = [[row["scar_percent_image_only"] for row in patient.result["segments"]] for patient in judged]  # type: ignore[index]
     told = summary([patient.record.expert for patient in judged], shares)  # type: ignore[union-attr, misc]
     trained_on = sum(bool(patient.record.facts.get("trained_on")) for patient in judged)  # type: ignore[union-attr]
-    return {"patients_trained_on": trained_on, "scarred_from_percent_of_segment": SCARRED_FROM_PERCENT, **told}
+    return {
+        "methods": _methods(judged),
+        "patients_trained_on": trained_on,
+        "scarred_from_percent_of_segment": SCARRED_FROM_PERCENT,
+        **told,
+    }
+
+
+def _methods(patients: Sequence[Patient]) -> dict[str, int]:
+    """How scar was found, in words, and in how many."""
+    return Counter(one.result["method"]["scar"] for one in patients if one.result)
 
 
 def _provenance(patients: Sequence[Patient], options: CohortOptions, networks: Networks) -> dict[str, Any]:
@@ -301,6 +324,17 @@ def _provenance(patients: Sequence[Patient], options: CohortOptions, networks: N
         "options": asdict(options),
         "cases": len(patients),
         "cases_without_result": sum(patient.result is None for patient in patients),
+        "ecgs": {
+            "given": sum("ecg" in one.record.inputs for one in patients if one.record),
+            "read": sum(one.result["ecg"]["present"] for one in patients if one.result),
+            "counted": sum(one.result["ecg"]["amplitude"] > 0 for one in patients if one.result),
+        },
+        "experts_masks": {
+            "given": sum("expert" in one.record.inputs for one in patients if one.record),
+            "used": sum(one.record.expert is not None for one in patients if one.record),
+        },
+        "contrast": Counter(one.result["geometry"]["contrast"] for one in patients if one.result),
+        "methods": _methods(patients),
         "flags": {flag.value: sum(flag in patient.flags for patient in patients) for flag in Flag},
         "case_list_sha256": listed,
     }

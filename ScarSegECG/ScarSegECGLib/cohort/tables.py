@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ScarSegECGLib.cohort.cells import as_csv
-from ScarSegECGLib.cohort.flags import Flag, Weight, shared_inputs
+from ScarSegECGLib.cohort.flags import Flag, Weight, shared_inputs, words_of
 from ScarSegECGLib.cohort.records import CASES, CaseRecord, failure_of, record_of, result_of
 from ScarSegECGLib.export.atomic import whole_file, write_text
 
@@ -102,9 +101,8 @@ def write_tables(out: Path, patients: Sequence[Patient]) -> None:
     }
     for name in TABLES:
         _write_table(out, name, [column for column in columns() if column.table == name], rows[name])
-    words = json.loads((resources.files(__package__) / "page" / "words.json").read_text(encoding="utf-8"))["flags"]
     told = [(c.table, c.name, c.kind, c.unit, c.meaning, c.source) for c in columns()]
-    told += [("flags", f.value, f.weight.value, "", ": ".join(words[f.value]), "patients.flags") for f in Flag]
+    told += [("flags", f.value, f.weight.value, "", ": ".join(words_of(f)), "patients.flags") for f in Flag]
     write_text(out / DICTIONARY, as_csv(("table", "column", "type", "unit", "meaning", "source"), told))
 
 

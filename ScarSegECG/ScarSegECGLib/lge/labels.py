@@ -101,7 +101,9 @@ def read_contours(
             raise InputError(
                 f"--label-map does not say what {some_of(unnamed, 6)} is: add it, such as {unnamed[0]}=none."
             )
-        return _painted(layers, {(layer, value): label_map[value] for layer, value in present}), volume.notes
+        labels = _painted(layers, {(layer, value): label_map[value] for layer, value in present})
+        odd = _no_heart(labels)
+        return labels, (*volume.notes, Fact(LgeNote.LABELS_ODD, why=odd)) if odd else volume.notes
     by_name = {key: meant for key in present if (meant := _meant_by(volume.segments.get(key, ""))) is not None}
     if by_name:
         if len(by_name) < len(present) or not {CAVITY, MYOCARDIUM} <= set(by_name.values()):

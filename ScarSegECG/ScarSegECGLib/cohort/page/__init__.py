@@ -46,6 +46,7 @@ def write_page(out: Path, patients: Sequence[Patient], group: Sequence[GroupPict
     told = {
         "id": cohort_id,
         "rows": [_row(patient) for patient in patients],
+        "methods": sorted({patient.result["method"]["scar"] for patient in patients if patient.result}),
         "group": [{"file": picture.file, "caption": picture.caption} for picture in group],
         "weights": {flag.value: flag.weight.value for flag in Flag},
         "words": json.loads(_own("words.json")),
@@ -70,7 +71,7 @@ def _row(patient: Patient) -> dict[str, Any]:
         return row
     scar, facts, ecg = patient.result["scar"], patient.record.facts, patient.result["ecg"]
     interval = facts["interval"] or {"ml": (None, None), "percent_of_lv": (None, None), "level": None}
-    expert, why_no_ecg = patient.record.expert, "" if ecg["present"] else f"{ecg['reason']}."
+    expert, why_no_ecg = patient.record.expert, "" if ecg["present"] else f"{ecg['reason'].rstrip('.')}."
     return row | {
         "stamp": patient.result["created_utc"],
         "ml": scar["image_only"]["ml"],

@@ -2,7 +2,7 @@
 "use strict";
 window.SCARSEGECG_VIEWS = Object.create(null); // a case may be called "constructor"
 (function () {
-  const { id, rows, group, weights, words } = SCARSEGECG_COHORT;
+  const { id, rows, methods, group, weights, words } = SCARSEGECG_COHORT;
   const KEEP = `scarsegecg-review-${id}`;
   const CONFIDENCE = { bad: "▲ do not use", check: "● check", good: "○ good", none: "– not judged" };
   const DECISIONS = { accept: "✓ accepted", correct: "✎ to be corrected", reject: "✗ rejected" };
@@ -53,7 +53,7 @@ window.SCARSEGECG_VIEWS = Object.create(null); // a case may be called "construc
     { key: "with_ecg_ml", head: "with ECG, ml", right: true, wide: true, needed: some("with_ecg_ml"), value: (row) => row.with_ecg_ml, cell: (row) => document.createTextNode(number(row.with_ecg_ml, 1)) },
     { key: "expert_ml", head: "expert, ml", right: true, wide: true, needed: some("expert_ml"), value: (row) => row.expert_ml, cell: (row) => document.createTextNode(number(row.expert_ml, 1)) },
     { key: "dice", head: "Dice", right: true, needed: some("expert_ml"), value: (row) => row.dice, cell: (row) => document.createTextNode(number(row.dice, 2)) },
-    { key: "confidence", head: "Confidence", value: (row) => ({ bad: 3, check: 2, none: 1, good: 0 })[confidence(row)], cell: (row) => make("span", { class: "conf", text: CONFIDENCE[confidence(row)] }) },
+    { key: "confidence", head: "Look first", value: (row) => ({ bad: 3, check: 2, none: 1, good: 0 })[confidence(row)], cell: (row) => make("span", { class: "conf", text: CONFIDENCE[confidence(row)] }) },
     { key: "flags", head: "Flags", value: (row) => 1000 * row.alarms + 10 * row.checks + row.flags.length / 100, cell: (row) => make("span", { title: row.why || null }, ...row.flags.map(flag)) },
     { key: "review", head: "Review", value: (row) => review(row).decision || "", cell: (row) => make("span", { class: "decision", text: DECISIONS[review(row).decision] || "" }) },
   ].filter((column) => column.needed !== false);
@@ -123,6 +123,7 @@ window.SCARSEGECG_VIEWS = Object.create(null); // a case may be called "construc
     const decided = rows.filter((row) => review(row).decision).length;
     const bad = rows.filter((row) => confidence(row) === "bad").length;
     $("count").textContent = `${shown.filtered.length} of ${rows.length} patients; ${bad} not to be used before a look; ${decided} reviewed`;
+    $("methods").textContent = methods.length ? `Scar: ${methods.join("; ")}.` : "";
     mark();
   }
 
