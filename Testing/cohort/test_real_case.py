@@ -13,6 +13,8 @@ import pytest
 from phantom import phantom_patient, write_phantom
 
 from ScarSegECGLib.cli import main
+from ScarSegECGLib.cohort import run as cohort_run
+from ScarSegECGLib.cohort.engine import run_here
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +26,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_phantom(home / "data" / "one", heart)
     write_phantom(home / "data" / "two", replace(other, stack=replace(other.stack, voxels=noise)))
     return home
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cases are done in this process; the test that goes from folders to tables has a worker."""
+    monkeypatch.setattr(cohort_run, "run_jobs", lambda work, jobs, crew: run_here(work, jobs))
 
 
 def test_from_folders_to_tables(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,7 +57,7 @@ def test_from_folders_to_tables(folder: Path, capsys: pytest.CaptureFixture[str]
     assert "0 made now, 1 as they were" in capsys.readouterr().out
 
 
-def test_what_is_wrong_with_ecg_or_expert_leaves_the_images_figures(folder: Path, capsys) -> None:
+def test_what_is_wrong_with_ecg_or_expert_leaves_the_images_figures(here: None, folder: Path, capsys) -> None:
     """And the contrast and the meaning of labels can be said, for a line and for all."""
     out, home = folder / "doubted", folder / "data" / "one"
     labels = nibabel.load(home / "truth_labels.nii.gz")
@@ -89,7 +97,7 @@ def test_what_is_wrong_with_ecg_or_expert_leaves_the_images_figures(folder: Path
     assert {"ecg_unreadable", "threshold_low"} <= flags
 
 
-def test_a_threshold_in_healthy_wall_is_an_alarm_and_a_run_without_a_result_no_success(folder: Path, capsys) -> None:
+def test_a_threshold_in_healthy_wall_is_an_alarm_and_no_result_no_success(here: None, folder: Path, capsys) -> None:
     manifest = folder / "ruled.csv"
     manifest.write_text("case,lge,expert\nCase_P001,data/one/lge.nii.gz,data/one/truth_labels.nii.gz\n")
     run = ["cohort", "run", str(manifest), "--workers", "1", "--out"]
