@@ -25,7 +25,7 @@ demo: $(VENV)/.installed
 
 test: lint
 	@start=$$SECONDS; \
-	$(PY) -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term --durations=10 || { code=$$?; \
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --durations=10 || { code=$$?; \
 	  test $$code -ne 5 || echo "make test: no test was found, which counts as a failure"; exit $$code; }; \
 	echo "make test: passed in $$((SECONDS - start)) s"
 
