@@ -46,3 +46,16 @@ def test_many_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     for number, study in enumerate(STUDIES, 1):
         files = sorted((out / f"study{number:04d}").rglob("*.dcm"))
         assert [dcmread(file).StudyInstanceUID for file in files] == [study] * 2
+
+
+def test_a_list_that_is_too_long_is_refused_whole(tmp_path, monkeypatch) -> None:
+    """Cut off, its last line might be another study's UID."""
+    from ScarSegECGLib.cli.pacs import _listed_uids
+    from ScarSegECGLib.errors import InputError
+
+    path = tmp_path / "uids.txt"
+    path.write_text("1.2.34\n1.2.35\n")
+    assert _listed_uids(path) == ["1.2.34", "1.2.35"]
+    path.write_text("1.2.34\n" * (2**24 // 7 + 1))
+    with pytest.raises(InputError, match="cannot be read"):
+        _listed_uids(path)

@@ -110,6 +110,8 @@ def _listed_uids(path: Path) -> list[str]:
     try:
         with path.open(encoding="utf-8-sig") as stream:
             lines = [line.strip() for line in stream.read(2**24).splitlines()]
+            if stream.read(1):  # a list that is cut might end in another study's UID
+                raise OSError
     except (OSError, UnicodeDecodeError):
         raise InputError(f"{path.name}: cannot be read; give a text file with a study UID a line") from None
     for number, line in enumerate(lines, 1):

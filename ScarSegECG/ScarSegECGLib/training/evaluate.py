@@ -68,7 +68,6 @@ class CaseFigures:
         return float(self.scar.dice or 0.0) if self.present else 0.0
 
     def flat(self) -> Row:
-        """As one line of a table."""
         low, high = self.interval_ml or (None, None)
         row: Row = {name: getattr(self, name) for name in ("fold", *TOLD)}
         row |= {"pathological": int(self.pathological), "present": int(self.present)}

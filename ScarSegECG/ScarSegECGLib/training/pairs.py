@@ -67,8 +67,6 @@ class EcgInputs:
 
 @dataclass(frozen=True)
 class Pairs(EcgInputs):
-    """ECGs of many patients."""
-
     patient: Tensor  # [N], the number of each one's patient
     gap_days: Tensor  # [N]
 
